@@ -1,0 +1,54 @@
+"""Everything this project raises on purpose.
+
+BatchSyncError                  exit 1: the run failed, or something stopped it
+├── ConfigurationError          exit 2: usage or configuration
+│   ├── ManifestError           no manifest, or not one that can be read
+│   ├── MappingError            one or more mappings are wrong; carries every problem
+│   ├── ProfileError            profiles.yml, dbt_project.yml, an output
+│   └── UnsupportedWarehouse    the adapter can't keep the promises, or is not installed
+├── WarehouseError              the warehouse refused, went away, or is locked
+├── DeliveryError               Batch refused the call, or can't be reached
+└── Stopped                     a guard, a gate, another push, or a delta that is not the mapping's
+
+A message says what, where, and what is accepted or which command to run next; never a value, a key or an e-mail.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BatchSyncError(Exception):
+    """The root of the tree. `exit_code` is the command line's exit code."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigurationError(BatchSyncError):
+    """Usage or configuration: nothing was asked of the warehouse or of Batch."""
+
+    exit_code = 2
+
+
+class ManifestError(ConfigurationError):
+    """There is no `manifest.json`, or it is not one that can be read."""
+
+
+class ProfileError(ConfigurationError):
+    """`profiles.yml`, `dbt_project.yml` or an output in them is missing or wrong."""
+
+
+class UnsupportedWarehouse(ConfigurationError):
+    """The adapter is not installed, or its engine can't update rows."""
+
+
+class WarehouseError(BatchSyncError):
+    """The warehouse refused a statement, went away, or is locked by another process."""
+
+
+class DeliveryError(BatchSyncError):
+    """Batch refused a call as a whole, or could not be reached within the retry budget."""
+
+
+class Stopped(BatchSyncError):
+    """Nothing (more) was sent, on purpose: a guard, a gate, another push, or a stale delta."""

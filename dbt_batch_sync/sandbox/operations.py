@@ -1,0 +1,118 @@
+"""One element of the body's array: whom it is about, what it writes, and what of it is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from dbt_batch_sync.sandbox.events import MAX_EVENTS, check_event
+from dbt_batch_sync.sandbox.rules import read_key
+from dbt_batch_sync.sandbox.values import ArrayChange, BrokenRuleError, Refusal, TypedValue, Write
+
+MAX_ATTRIBUTES = 50
+MAX_ARRAYS = 15
+MAX_CUSTOM_ID = 511
+_RESERVED_IDS = frozenset(
+    ("undefined", "null", "nil", "(null)", "[object object]", "true", "false", "nan", "infinity", "-infinity")
+)
+_KEYS = frozenset(("identifiers", "attributes", "events"))
+
+
+@dataclass
+class Operation:
+    """An operation of which at least the identifiers are right. `custom_id` is None for an installation's."""
+
+    custom_id: str | None
+    writes: dict[str, Write] = field(default_factory=dict)
+    keys: list[str] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    events: int = 0
+    # Whether every write is a value: then a profile takes them as they are.
+    only_values: bool = True
+
+
+def read_operation(raw: object) -> Operation:
+    """Raises BrokenRuleError when the operation as a whole is refused; a single bad attribute or event is in `refused`."""
+    if not isinstance(raw, dict):
+        raise BrokenRuleError("INVALID_OPERATION", "an operation is an object")
+    if raw.keys() - _KEYS:
+        raise BrokenRuleError("INVALID_OPERATION", "an operation has identifiers, attributes and events, nothing else")
+    operation = Operation(_identifier(raw.get("identifiers")))
+    attributes = raw.get("attributes", {})
+    if not isinstance(attributes, dict):
+        raise BrokenRuleError("INVALID_OPERATION", "attributes are an object")
+    if len(attributes) > MAX_ATTRIBUTES:
+        raise BrokenRuleError("TOO_MANY_ATTRIBUTES", f"at most {MAX_ATTRIBUTES} attributes an operation")
+    _read_attributes(attributes, operation)
+    _read_events(raw.get("events", []), operation)
+    return operation
+
+
+def custom_id_of(raw: object) -> str | None:
+    """The custom_id of an operation that was not read yet, if it has one."""
+    identifiers = raw.get("identifiers") if isinstance(raw, dict) else None
+    custom_id = identifiers.get("custom_id") if isinstance(identifiers, dict) else None
+    return custom_id if isinstance(custom_id, str) else None
+
+
+def _identifier(identifiers: object) -> str | None:
+    if not isinstance(identifiers, dict) or len(identifiers) != 1:
+        raise BrokenRuleError("INVALID_IDENTIFIER", "identifiers have exactly one of custom_id and installation")
+    if "custom_id" in identifiers:
+        _check_custom_id(identifiers["custom_id"])
+        return cast(str, identifiers["custom_id"])
+    installation = identifiers.get("installation")
+    if not isinstance(installation, str) or not installation.strip():
+        raise BrokenRuleError("INVALID_IDENTIFIER", "identifiers have exactly one of custom_id and installation")
+    return None
+
+
+def _check_custom_id(custom_id: object) -> None:
+    if not isinstance(custom_id, str):
+        raise BrokenRuleError("INVALID_IDENTIFIER", "custom_id is a string")
+    if not custom_id.strip():
+        raise BrokenRuleError("INVALID_IDENTIFIER", "custom_id is blank")
+    if len(custom_id) > MAX_CUSTOM_ID:
+        raise BrokenRuleError("INVALID_IDENTIFIER", f"custom_id is at most {MAX_CUSTOM_ID} characters")
+    if "\n" in custom_id or "\r" in custom_id:
+        raise BrokenRuleError("INVALID_IDENTIFIER", "custom_id has a line break")
+    if custom_id.lower() in _RESERVED_IDS:
+        raise BrokenRuleError("INVALID_IDENTIFIER", "custom_id is a reserved word")
+
+
+def _read_attributes(attributes: dict[str, object], operation: Operation) -> None:
+    arrays, writes = 0, operation.writes
+    for key, value in attributes.items():
+        try:
+            name, read, nullable = read_key(key)
+            if name in writes:
+                raise BrokenRuleError("DUPLICATE_ATTRIBUTE", "the same attribute twice in one operation")
+            write: Write = None
+            if value is not None:
+                write = read(value)
+            elif not nullable:
+                raise BrokenRuleError("INVALID_VALUE", "null is sent under the plain name")
+            if type(write) is not TypedValue:
+                operation.only_values = False
+            if name[0] != "$" and (type(write) is ArrayChange or type(value) is list):
+                arrays += 1
+                if arrays > MAX_ARRAYS:
+                    raise BrokenRuleError("TOO_MANY_ARRAYS", f"at most {MAX_ARRAYS} arrays an operation")
+        except BrokenRuleError as broken:
+            operation.refused.append(broken.refusal(key))
+            continue
+        writes[name] = write
+        operation.keys.append(key)
+
+
+def _read_events(events: object, operation: Operation) -> None:
+    if not isinstance(events, list):
+        raise BrokenRuleError("INVALID_OPERATION", "events are an array")
+    if len(events) > MAX_EVENTS:
+        raise BrokenRuleError("TOO_MANY_EVENTS", f"at most {MAX_EVENTS} events an operation")
+    for position, event in enumerate(events):
+        try:
+            check_event(event)
+            operation.events += 1
+        except BrokenRuleError as broken:
+            operation.refused.append(broken.refusal(f"events[{position}]"))

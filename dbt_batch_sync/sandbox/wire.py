@@ -1,0 +1,47 @@
+"""Request bodies: JSON as its standard has it, and nothing that Python lets pass beside it."""
+
+from __future__ import annotations
+
+import json
+from typing import NoReturn
+
+
+class MalformedBodyError(Exception):
+    """The body is not a JSON array. The message never quotes it."""
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise MalformedBodyError("NaN and Infinity are not JSON")
+
+
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    read = dict(pairs)
+    if len(read) != len(pairs):
+        raise MalformedBodyError("an object has the same key twice")
+    return read
+
+
+def parse_body(body: bytes) -> list[object]:
+    """The array in a body.
+
+    Refused beside what is no JSON: NaN and Infinity, an object with the same key twice, a byte order mark, other
+    encodings than UTF-8, and half a surrogate pair, which no UTF-8 can hold. A number too large for a float is
+    read as infinity: the rule for floats refuses it. Raises MalformedBodyError.
+    """
+    try:
+        parsed: object = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_no_constant
+        )
+        if b"\\ud" in body or b"\\uD" in body:
+            json.dumps(parsed, ensure_ascii=False).encode("utf-8")
+    except UnicodeError:
+        raise MalformedBodyError("not valid UTF-8") from None
+    except RecursionError:
+        raise MalformedBodyError("nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise MalformedBodyError(f"not valid JSON at character {error.pos}") from None
+    except ValueError:  # an integer with more digits than Python converts
+        raise MalformedBodyError("a number is too long") from None
+    if not isinstance(parsed, list):
+        raise MalformedBodyError("the body must be an array of operations")
+    return parsed

@@ -1,0 +1,60 @@
+{#- DuckDB: sums of integers are HUGEINT, so wide integers are kept as decimals; a number beyond 38 digits is no integer
+    that Batch takes, so it may be cut to the largest one that is refused just as well. -#}
+{% macro duckdb__column_kind(column) %}
+    {% set type = column.dtype | upper %}
+    {% if type.endswith(']') %}
+        {% set item = type.split('[')[0] %}
+        {{ return({'type': 'string_array', 'family': 'array', 'dtype': 'VARCHAR[]'} if type.count('[') == 1 and (item == 'VARCHAR' or item == 'UUID' or item.startswith('ENUM')) else none) }}
+    {% elif type == 'VARCHAR' or type == 'UUID' or type.startswith('ENUM') %}
+        {{ return({'type': 'string', 'family': 'text', 'dtype': 'VARCHAR'}) }}
+    {% elif type in ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'UTINYINT', 'USMALLINT', 'UINTEGER') %}
+        {{ return({'type': 'integer', 'family': 'integer', 'dtype': 'BIGINT'}) }}
+    {% elif type in ('HUGEINT', 'UHUGEINT', 'UBIGINT') %}
+        {{ return({'type': 'integer', 'family': 'decimal', 'dtype': 'DECIMAL(38,0)', 'precision': 38, 'scale': 0}) }}
+    {% elif type.startswith('DECIMAL(') %}
+        {% set size = type[8:].split(')')[0].split(',') %}
+        {% set scale = size[1] | int %}
+        {{ return({'type': 'float' if scale else 'integer', 'family': 'decimal', 'dtype': 'DECIMAL(' ~ (size[0] | int) ~ ',' ~ scale ~ ')', 'precision': size[0] | int, 'scale': scale}) }}
+    {% elif type in ('FLOAT', 'DOUBLE') %}
+        {{ return({'type': 'float', 'family': 'double', 'dtype': 'DOUBLE'}) }}
+    {% elif type == 'BOOLEAN' %}
+        {{ return({'type': 'boolean', 'family': 'boolean', 'dtype': 'BOOLEAN'}) }}
+    {% elif type == 'DATE' %}
+        {{ return({'type': 'date', 'family': 'date', 'dtype': 'DATE'}) }}
+    {% elif type.startswith('TIMESTAMP') %}
+        {{ return({'type': 'date', 'family': 'timestamp', 'dtype': 'TIMESTAMP'}) }}
+    {% elif type == 'JSON' %}
+        {{ return({'type': 'json', 'family': 'json', 'dtype': 'VARCHAR'}) }}
+    {% endif %}
+    {{ return(none) }}
+{% endmacro %}
+
+
+{% macro duckdb__value_of(column, kind) %}
+    {% set name = dbt_batch_sync.column(column.name) %}
+    {% set type = column.dtype | upper %}
+    {% if type in ('HUGEINT', 'UHUGEINT') %}
+        {% set limit = '9' * 38 %}
+        {% set name = 'least(greatest(' ~ name ~ ', -' ~ limit ~ '), ' ~ limit ~ ')' %}
+    {% elif type == 'TIMESTAMP WITH TIME ZONE' %}
+        {% set name = name ~ " at time zone 'UTC'" %}
+    {% endif %}
+    {{ return('cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')') }}
+{% endmacro %}
+
+
+{% macro duckdb__empty_as_null(expression, type) %}
+    {% if type == 'string_array' %}
+        {{ return('case when len(' ~ expression ~ ') > 0 then ' ~ expression ~ ' end') }}
+    {% endif %}
+    {{ return(dbt_batch_sync.default__empty_as_null(expression, type)) }}
+{% endmacro %}
+
+
+{% macro duckdb__text_type() %}{{ return('VARCHAR') }}{% endmacro %}
+
+
+{% macro duckdb__change_column_type(relation, name, dtype) %}
+    {% do run_query('alter table ' ~ relation ~ ' alter column ' ~ dbt_batch_sync.column(name) ~ ' type ' ~ dtype
+        ~ ' using try_cast(' ~ dbt_batch_sync.column(name) ~ ' as ' ~ dtype ~ ')') %}
+{% endmacro %}

@@ -1,0 +1,106 @@
+{#- Every column that a delta carries, the identifier first: name, column, type in Batch, SQL type, expression, keep,
+    membership. None when the segment isn't built and this command doesn't build (`dbt compile` on an empty warehouse). -#}
+{% macro segment_attributes(segment, segment_relation, mapping) %}
+    {% set columns = {} %}
+    {% for column in adapter.get_columns_in_relation(segment_relation) %}
+        {% do columns.update({column.name | lower: column}) %}
+    {% endfor %}
+    {% if not columns and flags.WHICH not in ('run', 'build') %}
+        {{ return(none) }}
+    {% endif %}
+    {% set attributes = [dbt_batch_sync.identifier_attribute(segment, mapping, columns)] %}
+    {% for key, column in mapping.standard.items() %}
+        {% do attributes.append(dbt_batch_sync.typed_attribute(segment, columns, column, 'batch__' ~ key, dbt_batch_sync.standard_type(key), mapping.on_null)) %}
+    {% endfor %}
+    {% for entry in dbt_batch_sync.custom_entries(mapping) %}
+        {% do attributes.append(dbt_batch_sync.typed_attribute(segment, columns, entry.column, entry.name, entry.type, entry.on_null)) %}
+    {% endfor %}
+    {% if mapping.custom is string %}
+        {% set mapped = [mapping.identifier | lower] + (mapping.exclude | map('lower') | list) + (mapping.standard.values() | map('lower') | list) %}
+        {% for key in columns if key not in mapped %}
+            {% do attributes.append(dbt_batch_sync.typed_attribute(segment, columns, key, key, '', mapping.on_null)) %}
+        {% endfor %}
+    {% endif %}
+    {% if mapping.membership %}
+        {% do attributes.append({
+            'name': mapping.membership, 'column': none, 'type': 'boolean', 'dtype': dbt_batch_sync.boolean_type(),
+            'expression': 'true', 'keep': false, 'membership': true
+        }) %}
+    {% endif %}
+    {{ return(attributes) }}
+{% endmacro %}
+
+
+{#- Standard attributes are texts, but for the topics; whether Batch takes the value is checked when it is rendered. -#}
+{% macro standard_type(key) %}
+    {% if key == 'topic_preferences' %}{{ return('string_array') }}{% endif %}
+    {{ return('boolean_or_words' if key.endswith('_marketing') else 'standard_string') }}
+{% endmacro %}
+
+
+{% macro identifier_attribute(segment, mapping, columns) %}
+    {% set column = dbt_batch_sync.mapped_column(segment, columns, mapping.identifier, 'identifier') %}
+    {% set kind = dbt_batch_sync.column_kind(column) %}
+    {% if kind is none or kind.type not in ('string', 'integer') %}
+        {{ dbt_batch_sync.mapping_error(segment, "`identifier` is the column `" ~ column.name ~ "` of type " ~ column.dtype ~ "; a custom_id comes from a text, integer or uuid column") }}
+    {% endif %}
+    {{ return({'name': 'custom_id', 'column': column.name, 'type': kind.type}) }}
+{% endmacro %}
+
+
+{% macro mapped_column(segment, columns, name, key) %}
+    {% if name | lower not in columns %}
+        {{ dbt_batch_sync.mapping_error(segment, "`" ~ key ~ "` names the column `" ~ name ~ "`, which the model doesn't have. Its columns: " ~ (columns.keys() | join(', '))) }}
+    {% endif %}
+    {{ return(columns[name | lower]) }}
+{% endmacro %}
+
+
+{#- What a column becomes: the type in Batch (`wanted` if one is given), the type of its column in the snapshot and the
+    delta, and the expression that takes it there. -#}
+{% macro typed_attribute(segment, columns, column_name, name, wanted, on_null) %}
+    {% set column = dbt_batch_sync.mapped_column(segment, columns, column_name, name) %}
+    {% set kind = dbt_batch_sync.column_kind(column) %}
+    {% set accepted = {
+        '': ['string', 'integer', 'float', 'boolean', 'date', 'string_array'],
+        'string': ['string', 'integer', 'float', 'boolean', 'date', 'json'],
+        'integer': ['integer', 'float', 'string'],
+        'float': ['integer', 'float', 'string'],
+        'boolean': ['boolean', 'string'],
+        'date': ['date', 'string'],
+        'url': ['string'],
+        'string_array': ['string_array', 'string', 'json'],
+        'standard_string': ['string'],
+        'boolean_or_words': ['boolean', 'string']
+    }[wanted] %}
+    {% if kind is none or kind.type not in accepted %}
+        {{ dbt_batch_sync.mapping_error(segment, "`" ~ name ~ "` is the column `" ~ column.name ~ "` of type " ~ column.dtype
+            ~ (", which can't be sent as " ~ (wanted if wanted in ('integer', 'float', 'boolean', 'date', 'url', 'string_array', 'string') else 'a ' ~ name.replace('batch__', '$')) if wanted else ", which Batch has no type for; give it a `type`, cast it in the model")
+            ~ ". Accepted: columns of " ~ (accepted | join(', '))) }}
+    {% endif %}
+    {% set as_text = kind.type == 'json' or (wanted == 'string' and kind.type != 'string') %}
+    {% set expression = dbt_batch_sync.text_of(column, kind) if as_text else dbt_batch_sync.value_of(column, kind) %}
+    {% set keep = on_null == 'keep' %}
+    {{ return({
+        'name': name,
+        'column': column.name,
+        'type': (wanted if wanted in ('string', 'integer', 'float', 'boolean', 'date', 'url', 'string_array') else ('string' if wanted else kind.type)),
+        'dtype': dbt_batch_sync.text_type() if as_text else kind.dtype,
+        'expression': dbt_batch_sync.empty_as_null(expression, 'string' if as_text else kind.type) if keep else expression,
+        'keep': keep,
+        'membership': false
+    }) }}
+{% endmacro %}
+
+
+{#- `name:type,…` of all attributes: how the runner knows the types that were derived here. -#}
+{% macro type_list(attributes) %}
+    {% set parts = [] %}
+    {% for attribute in attributes %}{% do parts.append(attribute.name ~ ':' ~ attribute.type) %}{% endfor %}
+    {{ return(parts | join(',')) }}
+{% endmacro %}
+
+
+{% macro not_built_yet(segment_relation) %}
+    select 1 as {{ dbt_batch_sync.column(segment_relation.identifier ~ '_is_not_built_yet') }} where 1 = 0
+{% endmacro %}

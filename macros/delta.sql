@@ -1,0 +1,170 @@
+{#- The body of `<segment>_delta`: every row in which the segment differs from what Batch last accepted. -#}
+{% macro delta(segment) %}
+    {% set segment_relation = ref(segment) %}
+    {% set snapshot_relation = ref(segment ~ '_sent_snapshot') %}
+    {{ config(
+        materialized='table',
+        pre_hook="{{ dbt_batch_sync.absorb_doubt('" ~ segment ~ "') }}"
+    ) }}
+    {% if execute %}
+        {% set mapping = dbt_batch_sync.segment_mapping(segment) %}
+        {% set attributes = dbt_batch_sync.segment_attributes(segment, segment_relation, mapping) %}
+        {% if attributes is none %}
+            {{ dbt_batch_sync.not_built_yet(segment_relation) }}
+        {% else %}
+            {% set known = dbt_batch_sync.snapshot_columns(snapshot_relation, attributes) %}
+            {{ adapter.dispatch('delta_sql', 'dbt_batch_sync')(
+                segment_relation, snapshot_relation, mapping, attributes, known
+            ) }}
+        {% endif %}
+    {% endif %}
+{% endmacro %}
+
+
+{#- One select for every warehouse; what differs between them is behind the small macros of `adapters/`.
+    A null, duplicated or invalid identifier has no key, so it joins nothing and can't fan out. -#}
+{% macro default__delta_sql(segment_relation, snapshot_relation, mapping, attributes, known) %}
+{%- set id = dbt_batch_sync.column('custom_id') -%}
+{%- set doubted = dbt_batch_sync.column('_batch_doubt') -%}
+{%- set exited = dbt_batch_sync.column('_batch_exited_at') -%}
+with segment_rows as (
+    select
+        {{ dbt_batch_sync.identifier_expression(attributes[0]) }} as {{ id }}
+        {%- for attribute in attributes[1:] %},
+        {{ attribute.expression }} as {{ dbt_batch_sync.column(attribute.name) }}
+        {%- endfor %}
+    from (select * from {{ segment_relation }}) as segment
+),
+
+duplicated as (
+    select {{ dbt_batch_sync.identifier_expression(attributes[0]) }} as {{ id }}
+    from (select * from {{ segment_relation }}) as segment
+    where {{ dbt_batch_sync.column(attributes[0].column) }} is not null
+    group by 1
+    having count(*) > 1
+),
+
+current_rows as (
+    select
+        segment_rows.*,
+        case when duplicated.{{ id }} is null then segment_rows.{{ id }} end as _batch_key,
+        1 as _batch_here
+    from segment_rows
+    left join duplicated on duplicated.{{ id }} = segment_rows.{{ id }}
+),
+
+known_rows as (
+    select sent.*, 1 as _batch_known
+    from (select * from {{ snapshot_relation }}) as sent
+),
+
+differing as (
+    select
+        coalesce(c.{{ id }}, s.{{ id }}) as {{ id }},
+        c._batch_here,
+        s._batch_known,
+        s.{{ exited }},
+        case when c._batch_here = 1 then {{ dbt_batch_sync.identifier_problem('c', attributes[0]) }} end as _batch_reason,
+        {{ dbt_batch_sync.changed_names(mapping, attributes[1:]) }} as _batch_changed,
+        {{ dbt_batch_sync.remaining_doubt(mapping, attributes[1:], known) }} as {{ doubted }}
+        {%- for attribute in attributes[1:] %},
+        {{ dbt_batch_sync.held_value(mapping, attribute) }} as {{ dbt_batch_sync.column(attribute.name) }}
+        {%- endfor %}
+    from current_rows as c
+    full join known_rows as s on s.{{ id }} = c._batch_key
+    where
+        s._batch_known is null
+        or (
+            c._batch_here is null
+            and (s.{{ exited }} is null or s.{{ doubted }} is not null)
+            and not exists (select 1 from duplicated where duplicated.{{ id }} = s.{{ id }})
+        )
+        or (
+            c._batch_here = 1
+            and (
+                s.{{ exited }} is not null
+                or s.{{ doubted }} is not null
+                {%- for attribute in attributes[1:] %}
+                or {{ dbt_batch_sync.differs(attribute) }}
+                {%- endfor %}
+            )
+        )
+)
+
+select
+    {{ id }},
+    {{ dbt_batch_sync.text(
+        "case when _batch_reason is not null then 'invalid' when _batch_here is null then 'exit'"
+        " when _batch_known is null then 'insert' else 'update' end"
+    ) }} as {{ dbt_batch_sync.column('_batch_change') }},
+    {{ dbt_batch_sync.text("case when _batch_reason is null then _batch_changed else '' end") }} as {{ dbt_batch_sync.column('_batch_changed') }},
+    {{ dbt_batch_sync.text('_batch_reason') }} as {{ dbt_batch_sync.column('_batch_reason') }},
+    {{ dbt_batch_sync.text_literal(invocation_id) }} as {{ dbt_batch_sync.column('_batch_delta_id') }},
+    {{ dbt_batch_sync.text_literal(dbt_batch_sync.mapping_hash(mapping)) }} as {{ dbt_batch_sync.column('_batch_mapping') }},
+    {{ dbt_batch_sync.text_literal(dbt_batch_sync.type_list(attributes[1:])) }} as {{ dbt_batch_sync.column('_batch_types') }},
+    {{ doubted }}
+    {%- for attribute in attributes[1:] %},
+    {{ dbt_batch_sync.column(attribute.name) }}
+    {%- endfor %}
+from differing
+where
+    _batch_known is null
+    or _batch_changed <> ''
+    or (_batch_here is null and {{ exited }} is null)
+    or (_batch_here = 1 and {{ exited }} is not null)
+{% endmacro %}
+
+
+{#- Whether what Batch holds of a profile in the segment has to change. With `keep` a null is no change. -#}
+{% macro differs(attribute) -%}
+    {%- set name = dbt_batch_sync.column(attribute.name) -%}
+    ({{ dbt_batch_sync.is_distinct('c.' ~ name, 's.' ~ name) }}
+    {%- if attribute.keep %} and c.{{ name }} is not null{% endif %})
+{%- endmacro %}
+
+
+{#- Whether an attribute has to be sent: it differs, or what Batch holds of it is in doubt. -#}
+{% macro to_send(mapping, attribute) -%}
+    {%- set name = dbt_batch_sync.column(attribute.name) -%}
+    {%- set doubt = dbt_batch_sync.in_doubt('s.' ~ dbt_batch_sync.column('_batch_doubt'), attribute.name) -%}
+    case when c._batch_here = 1 then (
+        {{ dbt_batch_sync.differs(attribute) }}
+        or ({{ doubt }}{% if attribute.keep %} and c.{{ name }} is not null{% endif %})
+    ) else (
+    {%- if mapping.on_exit == 'clear' %} s.{{ name }} is not null or {{ doubt }}
+    {%- elif mapping.on_exit == 'flag' and attribute.membership %} {{ dbt_batch_sync.is_distinct('s.' ~ name, 'false') }} or {{ doubt }}
+    {%- else %} 1 = 0{% endif %} ) end
+{%- endmacro %}
+
+
+{% macro changed_names(mapping, attributes) -%}
+    {%- set parts = [] -%}
+    {%- for attribute in attributes -%}
+        {%- do parts.append("case when " ~ dbt_batch_sync.to_send(mapping, attribute) ~ " then '," ~ attribute.name ~ "' else '' end") -%}
+    {%- endfor -%}
+    substr({{ parts | join('\n            || ') }}, 2)
+{%- endmacro %}
+
+
+{#- The names that stay in doubt when this row is committed: those that it does not send. -#}
+{% macro remaining_doubt(mapping, attributes, known) -%}
+    {%- set by_name = {} -%}
+    {%- for attribute in attributes %}{% do by_name.update({attribute.name: attribute}) %}{% endfor -%}
+    {%- set parts = [] -%}
+    {%- set doubt = 's.' ~ dbt_batch_sync.column('_batch_doubt') -%}
+    {%- for name in known -%}
+        {%- set still = dbt_batch_sync.in_doubt(doubt, name) -%}
+        {%- if name in by_name %}{% set still = still ~ ' and not (' ~ dbt_batch_sync.to_send(mapping, by_name[name]) ~ ')' %}{% endif -%}
+        {%- do parts.append("case when " ~ still ~ " then '," ~ name ~ ",' else '' end") -%}
+    {%- endfor -%}
+    case when {{ doubt }} is not null then nullif({{ parts | join('\n            || ') }}, '') end
+{%- endmacro %}
+
+
+{#- What Batch will hold of an attribute once this row is accepted: what the commit writes to the snapshot. -#}
+{% macro held_value(mapping, attribute) -%}
+    {%- set name = dbt_batch_sync.column(attribute.name) -%}
+    case when c._batch_here = 1 then {% if attribute.keep %}coalesce(c.{{ name }}, s.{{ name }}){% else %}c.{{ name }}{% endif %}
+    {%- if mapping.on_exit == 'flag' and attribute.membership %} else false
+    {%- elif mapping.on_exit != 'clear' %} else s.{{ name }}{% endif %} end
+{%- endmacro %}

@@ -1,0 +1,115 @@
+{#- What was sent, but not committed when a push died, may or may not be in Batch. Its names go to the snapshot's `_batch_doubt`
+    (`,name,,name,`) before the delta that tells them is replaced, and every later delta contains them until they are committed. -#}
+{% macro absorb_doubt(segment) %}
+    {% if execute and load_relation(this) is not none %}
+        {% set snapshot = ref(segment ~ '_sent_snapshot') %}
+        {% set intent = dbt_batch_sync.open_intent(segment, snapshot, this) %}
+        {% if intent is not none %}
+            {% set names = dbt_batch_sync.snapshot_columns(snapshot, [none]) %}
+            {{ adapter.dispatch('absorb_doubt_sql', 'dbt_batch_sync')(segment, snapshot, this, names, intent) }}
+        {% endif %}
+    {% endif %}
+{% endmacro %}
+
+
+{#- The number of rows of this delta, in the order of its keys, that a push said it would send and did not commit; else none. -#}
+{% macro open_intent(segment, snapshot, delta) %}
+    {% set runs = dbt_batch_sync.ledger_relation(snapshot, 'batch_sync_runs') %}
+    {% if runs is none or '_batch_delta_id' not in (adapter.get_columns_in_relation(delta) | map(attribute='name') | map('lower') | list) %}
+        {{ return(none) }}
+    {% endif %}
+    {% set query %}
+        select max(runs.intent_rows) as intent_rows, max(runs.committed_rows) as committed_rows
+        from {{ runs }} as runs
+        where runs.segment = {{ dbt.string_literal(segment) }}
+            and runs.delta_id in (select {{ dbt_batch_sync.column('_batch_delta_id') }} from (select * from {{ delta }}) as delta)
+    {% endset %}
+    {% set row = run_query(query).rows[0] %}
+    {% if row[0] is not none and (row[1] is none or row[0] > row[1]) %}{{ return(row[0] | int) }}{% endif %}
+    {{ return(none) }}
+{% endmacro %}
+
+
+{% macro default__absorb_doubt_sql(segment, snapshot, delta, names, intent) %}
+    {%- set id = dbt_batch_sync.column('custom_id') -%}
+    {%- set doubt = dbt_batch_sync.column('_batch_doubt') -%}
+    {%- set delta_id = dbt_batch_sync.column('_batch_delta_id') -%}
+    {%- set rejects = dbt_batch_sync.ledger_relation(snapshot, 'batch_sync_rejects') -%}
+    merge into {{ snapshot }} as s
+    using (
+        select in_flight.{{ id }}, in_flight.names
+        from (
+            select
+                {{ id }},
+                {{ delta_id }},
+                ',' || replace({{ dbt_batch_sync.column('_batch_changed') }}, ',', ',,') || ',' || coalesce({{ doubt }}, '') as names,
+                row_number() over (order by {{ id }}) as delta_position
+            from (select * from {{ delta }}) as delta
+            where {{ dbt_batch_sync.column('_batch_change') }} <> 'invalid'
+        ) as in_flight
+        where in_flight.delta_position <= {{ intent }}
+            and in_flight.names <> ',,'
+            and not exists (
+                select 1 from {{ snapshot }} as committed
+                where committed.{{ id }} = in_flight.{{ id }} and committed.{{ delta_id }} = in_flight.{{ delta_id }}
+            )
+            {%- if rejects is not none %}
+            and not exists (
+                select 1 from {{ rejects }} as parked
+                where parked.segment = {{ dbt.string_literal(segment) }} and parked.custom_id = in_flight.{{ id }}
+                    and parked.attribute is null and parked.resolved_at is null
+            )
+            {%- endif %}
+    ) as d
+    on s.{{ id }} = d.{{ id }}
+    when matched then update set {{ doubt }} = {{ dbt_batch_sync.joined_names("coalesce(s." ~ doubt ~ ", '') || d.names", names) }}
+    when not matched then insert ({{ id }}, {{ doubt }}) values (d.{{ id }}, {{ dbt_batch_sync.joined_names('d.names', names) }})
+{% endmacro %}
+
+
+{#- Each name once, however often it is in the text. -#}
+{% macro joined_names(expression, names) -%}
+    {%- set parts = [] -%}
+    {%- for name in names %}{% do parts.append("case when " ~ dbt_batch_sync.in_doubt(expression, name) ~ " then '," ~ name ~ ",' else '' end") %}{% endfor -%}
+    {{ parts | join(' || ') }}
+{%- endmacro %}
+
+
+{#- Puts attributes in doubt for every profile of which Batch holds a value. -#}
+{% macro mark_doubt(snapshot, names) %}
+    {% set doubt = dbt_batch_sync.column('_batch_doubt') %}
+    {% for name in names %}
+        {% do run_query(
+            'update ' ~ snapshot ~ ' set ' ~ doubt ~ ' = coalesce(' ~ doubt ~ ", '') || '," ~ name ~ ",' where "
+            ~ dbt_batch_sync.column(name) ~ ' is not null and not (' ~ dbt_batch_sync.in_doubt(doubt, name) ~ ')'
+        ) %}
+    {% endfor %}
+{% endmacro %}
+
+
+{#- The type that each attribute was last sent with, by name. The columns alone can't tell a string from a url. -#}
+{% macro types_last_sent(segment, snapshot) %}
+    {% set types = {} %}
+    {% set runs = dbt_batch_sync.ledger_relation(snapshot, 'batch_sync_runs') %}
+    {% if runs is not none %}
+        {% set query %}
+            select runs.attribute_types, max(runs.started_at) as last_sent
+            from {{ runs }} as runs
+            where runs.segment = {{ dbt.string_literal(segment) }} and runs.intent_rows > 0
+            group by runs.attribute_types
+            order by 2
+        {% endset %}
+        {% for row in run_query(query).rows %}
+            {% for pair in (row[0] or '').split(',') if ':' in pair %}
+                {% do types.update({pair.split(':')[0]: pair.split(':')[1]}) %}
+            {% endfor %}
+        {% endfor %}
+    {% endif %}
+    {{ return(types) }}
+{% endmacro %}
+
+
+{#- A table that the runner keeps beside the snapshot; none before the first push. -#}
+{% macro ledger_relation(snapshot, name) %}
+    {{ return(adapter.get_relation(database=snapshot.database, schema=snapshot.schema, identifier=name)) }}
+{% endmacro %}

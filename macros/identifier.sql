@@ -1,0 +1,23 @@
+{#- The custom_id of a row as text. -#}
+{% macro identifier_expression(identifier) -%}
+    cast({{ dbt_batch_sync.column(identifier.column) }} as {{ dbt_batch_sync.text_type() }})
+{%- endmacro %}
+
+
+{#- Why a row can't be sent, or null. Batch takes 1 to 511 characters, no line break, no blank, and none of the words that
+    broken clients send. Only rows that differ get here, so that known profiles cost nothing. -#}
+{% macro identifier_problem(row, identifier) -%}
+    {%- set id = row ~ '.' ~ dbt_batch_sync.column('custom_id') -%}
+    case
+        when {{ id }} is null then 'null_identifier'
+        when {{ row }}._batch_key is null then 'duplicate_identifier'
+        {%- if identifier.type == 'string' %}
+        when trim({{ dbt_batch_sync.spaces_for_blanks(id) }}) = '' then 'empty_identifier'
+        when length({{ id }}) > 511 then 'long_identifier'
+        when {{ dbt_batch_sync.has_line_break(id) }} then 'line_break_identifier'
+        when lower(trim({{ id }})) in (
+            'undefined', 'null', 'nil', '(null)', '[object object]', 'true', 'false', 'nan', 'infinity', '-infinity'
+        ) then 'reserved_identifier'
+        {%- endif %}
+    end
+{%- endmacro %}

@@ -1,0 +1,29 @@
+{#- A table that is created when missing and afterwards only grows columns: its rows are written by a push alone. Unlike dbt's
+    incremental it makes no temporary table, never refills, `--full-refresh` included, and keeps apart a wider column (widened,
+    nothing to send) from a column of another type (everyone who has a value is in doubt). -#}
+{% materialization sent_snapshot, default %}
+    {% set existing = load_cached_relation(this) %}
+    {% set target_relation = this.incorporate(type='table') %}
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {% if existing is none %}
+        {% call statement('main') %}
+            {{ get_create_table_as_sql(False, target_relation, sql) }}
+        {% endcall %}
+    {% elif existing.type is not none and existing.type != 'table' %}
+        {{ exceptions.raise_compiler_error(existing ~ " is a " ~ existing.type ~ ", and Batch's state is kept in a table. Rename or drop it.") }}
+    {% else %}
+        {% call statement('main') %}
+            select 1 as snapshot_kept
+        {% endcall %}
+        {% do dbt_batch_sync.evolve_snapshot(target_relation, model) %}
+    {% endif %}
+
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {% do apply_grants(target_relation, config.get('grants'), should_revoke(existing, full_refresh_mode=False)) %}
+    {% do persist_docs(target_relation, model) %}
+    {{ adapter.commit() }}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}

@@ -1,0 +1,51 @@
+{#- The body of `<segment>_sent_snapshot`: no row, and the columns that Batch's state is kept in. -#}
+{% macro sent_snapshot(segment) %}
+    {% set segment_relation = ref(segment) %}
+    {{ config(materialized='sent_snapshot', full_refresh=false) }}
+    {% if execute %}
+        {% set mapping = dbt_batch_sync.segment_mapping(segment) %}
+        {% set attributes = dbt_batch_sync.segment_attributes(segment, segment_relation, mapping) %}
+        {% if attributes is none %}
+            {{ dbt_batch_sync.not_built_yet(segment_relation) }}
+        {% else %}
+            select
+            {%- for column in dbt_batch_sync.snapshot_schema(attributes) %}
+                cast(null as {{ column.dtype }}) as {{ dbt_batch_sync.column(column.name) }}{{ ',' if not loop.last }}
+            {%- endfor %}
+            where 1 = 0
+        {% endif %}
+    {% endif %}
+{% endmacro %}
+
+
+{#- Name and type of each column of a snapshot, in the order in which it is created. -#}
+{% macro snapshot_schema(attributes) %}
+    {% set text_type = dbt_batch_sync.text_type() %}
+    {% set timestamp_type = dbt_batch_sync.timestamp_type() %}
+    {% set columns = [{'name': 'custom_id', 'dtype': text_type}] %}
+    {% for attribute in attributes[1:] %}
+        {% do columns.append({'name': attribute.name, 'dtype': attribute.dtype}) %}
+    {% endfor %}
+    {% do columns.append({'name': '_batch_sent_at', 'dtype': timestamp_type}) %}
+    {% do columns.append({'name': '_batch_run_id', 'dtype': text_type}) %}
+    {% do columns.append({'name': '_batch_delta_id', 'dtype': text_type}) %}
+    {% do columns.append({'name': '_batch_exited_at', 'dtype': timestamp_type}) %}
+    {% do columns.append({'name': '_batch_doubt', 'dtype': text_type}) %}
+    {{ return(columns) }}
+{% endmacro %}
+
+
+{#- The attribute columns that a snapshot has now, mapped or not; each mapped one must be there. -#}
+{% macro snapshot_columns(snapshot_relation, attributes) %}
+    {% set names = [] %}
+    {% for column in adapter.get_columns_in_relation(snapshot_relation) %}
+        {% do names.append(column.name | lower) %}
+    {% endfor %}
+    {% for attribute in attributes[1:] if attribute.name not in names %}
+        {{ exceptions.raise_compiler_error(
+            snapshot_relation.identifier ~ " has no column for the attribute `" ~ attribute.name
+            ~ "`. Build the snapshot before the delta: dbt run --select " ~ snapshot_relation.identifier ~ "+"
+        ) }}
+    {% endfor %}
+    {{ return(names | reject('in', ['custom_id', '_batch_sent_at', '_batch_run_id', '_batch_delta_id', '_batch_exited_at', '_batch_doubt']) | list) }}
+{% endmacro %}

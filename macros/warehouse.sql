@@ -1,0 +1,95 @@
+{#- What differs between warehouses, each behind one name. An adapter without an implementation is refused, never guessed. -#}
+
+{% macro unsupported() %}
+    {{ exceptions.raise_compiler_error("dbt_batch_sync does not support the adapter `" ~ adapter.type() ~ "`. Supported: duckdb") }}
+{% endmacro %}
+
+
+{#- A column's name as SQL. -#}
+{% macro column(name) %}{{ return(adapter.dispatch('column', 'dbt_batch_sync')(name)) }}{% endmacro %}
+{% macro default__column(name) %}{{ return(adapter.quote(name)) }}{% endmacro %}
+
+
+{#- {type, family, dtype} of a warehouse column: its type in Batch (or `json`), what widens into what, and the type that the
+    snapshot keeps it in. None: Batch has no such type. -#}
+{% macro column_kind(column) %}{{ return(adapter.dispatch('column_kind', 'dbt_batch_sync')(column)) }}{% endmacro %}
+{% macro default__column_kind(column) %}{{ dbt_batch_sync.unsupported() }}{% endmacro %}
+
+
+{#- A column's value in the type of `column_kind`: instants become UTC without a zone. -#}
+{% macro value_of(column, kind) %}{{ return(adapter.dispatch('value_of', 'dbt_batch_sync')(column, kind)) }}{% endmacro %}
+{% macro default__value_of(column, kind) %}{{ dbt_batch_sync.unsupported() }}{% endmacro %}
+
+
+{#- A column's value as text, for `type: string` on a column of another type. -#}
+{% macro text_of(column, kind) %}{{ return(adapter.dispatch('text_of', 'dbt_batch_sync')(column, kind)) }}{% endmacro %}
+{% macro default__text_of(column, kind) -%}
+    {{ return('cast(' ~ (dbt_batch_sync.column(column.name) if kind.type == 'json' else dbt_batch_sync.value_of(column, kind)) ~ ' as ' ~ dbt_batch_sync.text_type() ~ ')') }}
+{%- endmacro %}
+
+
+{#- Empty texts and arrays as null: Batch has neither, and `keep` must not lose the value it holds. -#}
+{% macro empty_as_null(expression, type) %}{{ return(adapter.dispatch('empty_as_null', 'dbt_batch_sync')(expression, type)) }}{% endmacro %}
+{% macro default__empty_as_null(expression, type) %}
+    {{ return("nullif(" ~ expression ~ ", '')" if type == 'string' else expression) }}
+{% endmacro %}
+
+
+{% macro text_type() %}{{ return(adapter.dispatch('text_type', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__text_type() %}{{ return(api.Column.translate_type('string')) }}{% endmacro %}
+
+{% macro boolean_type() %}{{ return(adapter.dispatch('boolean_type', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__boolean_type() %}{{ return('boolean') }}{% endmacro %}
+
+{% macro timestamp_type() %}{{ return(adapter.dispatch('timestamp_type', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__timestamp_type() %}{{ return('timestamp') }}{% endmacro %}
+
+
+{#- A result as text even where every row is null or the longest literal would decide the length. -#}
+{% macro text(expression) %}{{ return('cast(' ~ expression ~ ' as ' ~ dbt_batch_sync.text_type() ~ ')') }}{% endmacro %}
+
+{% macro text_literal(value) %}{{ return(dbt_batch_sync.text(dbt.string_literal(value))) }}{% endmacro %}
+
+
+{#- Null-safe: null is not distinct from null, NaN not from NaN. -#}
+{% macro is_distinct(a, b) %}{{ return(adapter.dispatch('is_distinct', 'dbt_batch_sync')(a, b)) }}{% endmacro %}
+{% macro default__is_distinct(a, b) %}{{ return(a ~ ' is distinct from ' ~ b) }}{% endmacro %}
+
+
+{#- Whether `,name,` stands in a list of names in doubt. -#}
+{% macro in_doubt(expression, name) %}{{ return(dbt.position("'," ~ name ~ ",'", "coalesce(" ~ expression ~ ", '')") ~ ' > 0') }}{% endmacro %}
+
+
+{#- A text without line feeds and carriage returns is one whose removal changes nothing. -#}
+{% macro has_line_break(expression) %}{{ return(adapter.dispatch('has_line_break', 'dbt_batch_sync')(expression)) }}{% endmacro %}
+{% macro default__has_line_break(expression) %}
+    {{ return('(' ~ dbt.position('chr(10)', expression) ~ ' > 0 or ' ~ dbt.position('chr(13)', expression) ~ ' > 0)') }}
+{% endmacro %}
+
+{% macro spaces_for_blanks(expression) %}{{ return(adapter.dispatch('spaces_for_blanks', 'dbt_batch_sync')(expression)) }}{% endmacro %}
+{% macro default__spaces_for_blanks(expression) %}
+    {{ return("translate(" ~ expression ~ ", chr(9) || chr(10) || chr(11) || chr(12) || chr(13), '     ')") }}
+{% endmacro %}
+
+
+{#- The type that holds the values of both, or the first where it already does. Kinds are of one Batch type. -#}
+{% macro wider_dtype(have, want) %}{{ return(adapter.dispatch('wider_dtype', 'dbt_batch_sync')(have, want)) }}{% endmacro %}
+{% macro default__wider_dtype(have, want) %}
+    {% set order = {'integer': 1, 'decimal': 2, 'double': 3, 'date': 1, 'timestamp': 2} %}
+    {% if have.family != want.family %}
+        {{ return(have.dtype if order.get(have.family, 0) >= order.get(want.family, 0) else want.dtype) }}
+    {% elif have.family != 'decimal' %}
+        {{ return(have.dtype) }}
+    {% endif %}
+    {% set scale = [have.scale, want.scale] | max %}
+    {% set digits = ([have.precision - have.scale, want.precision - want.scale] | max) + scale %}
+    {{ return('decimal(' ~ digits ~ ',' ~ scale ~ ')' if digits <= 38 else dbt_batch_sync.double_type()) }}
+{% endmacro %}
+
+{% macro double_type() %}{{ return(adapter.dispatch('double_type', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__double_type() %}{{ return('double') }}{% endmacro %}
+
+
+{#- Changes a snapshot column's type; what can't be converted becomes null. -#}
+{% macro change_column_type(relation, name, dtype) %}{{ return(adapter.dispatch('change_column_type', 'dbt_batch_sync')(relation, name, dtype)) }}{% endmacro %}
+{% macro default__change_column_type(relation, name, dtype) %}{{ dbt_batch_sync.unsupported() }}{% endmacro %}

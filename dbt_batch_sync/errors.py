@@ -15,6 +15,8 @@ A message says what, where, and what is accepted or which command to run next; n
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -32,6 +34,32 @@ class ConfigurationError(BatchSyncError):
 
 class ManifestError(ConfigurationError):
     """There is no `manifest.json`, or it is not one that can be read."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in a mapping: where it stands, and what is accepted there."""
+
+    file: str
+    model: str
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return printable(f"{self.file}: {self.model}: {self.key}: {self.message}")
+
+
+class MappingError(ConfigurationError):
+    """One or more mappings are wrong; `problems` has every one of them, and the text a line for each."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        head = f"{count} problem{'' if count == 1 else 's'} with `batch_sync` mappings:"
+        return "\n".join([head, *(f"  {problem}" for problem in self.problems)])
 
 
 class ProfileError(ConfigurationError):
@@ -52,3 +80,8 @@ class DeliveryError(BatchSyncError):
 
 class Stopped(BatchSyncError):
     """Nothing (more) was sent, on purpose: a guard, a gate, another push, or a stale delta."""
+
+
+def printable(text: str) -> str:
+    """The text with an escape for what could move a terminal's cursor, or break a line or an encoder."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

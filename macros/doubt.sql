@@ -19,7 +19,7 @@
         {{ return(none) }}
     {% endif %}
     {% set query %}
-        select max(runs.intent_rows) as intent_rows, max(runs.committed_rows) as committed_rows
+        select max(runs.intent_position) as intent_position, max(runs.committed_position) as committed_position
         from {{ runs }} as runs
         where runs.segment = {{ dbt.string_literal(segment) }}
             and runs.delta_id in (select {{ dbt_batch_sync.column('_batch_delta_id') }} from (select * from {{ delta }}) as delta)
@@ -95,7 +95,7 @@
         {% set query %}
             select runs.attribute_types, max(runs.started_at) as last_sent
             from {{ runs }} as runs
-            where runs.segment = {{ dbt.string_literal(segment) }} and runs.intent_rows > 0
+            where runs.segment = {{ dbt.string_literal(segment) }} and runs.intent_position > 0
             group by runs.attribute_types
             order by 2
         {% endset %}

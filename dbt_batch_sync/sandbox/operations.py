@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import NoReturn, cast
 
 from dbt_batch_sync.sandbox.events import MAX_EVENTS, check_event
 from dbt_batch_sync.sandbox.rules import read_key
@@ -18,7 +18,7 @@ _RESERVED_IDS = frozenset(
 _KEYS = frozenset(("identifiers", "attributes", "events"))
 
 
-@dataclass
+@dataclass(slots=True)
 class Operation:
     """An operation of which at least the identifiers are right. `custom_id` is None for an installation's."""
 
@@ -27,16 +27,19 @@ class Operation:
     keys: list[str] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     events: int = 0
+    arrays: int = 0
     # Whether every write is a value: then a profile takes them as they are.
     only_values: bool = True
 
 
 def read_operation(raw: object) -> Operation:
-    """Raises BrokenRuleError when the operation as a whole is refused; a single bad attribute or event is in `refused`."""
+    """Raises BrokenRuleError for the operation as a whole; a bad attribute or event is in `refused`."""
     if not isinstance(raw, dict):
         raise BrokenRuleError("INVALID_OPERATION", "an operation is an object")
     if raw.keys() - _KEYS:
-        raise BrokenRuleError("INVALID_OPERATION", "an operation has identifiers, attributes and events, nothing else")
+        raise BrokenRuleError(
+            "INVALID_OPERATION", "an operation has identifiers, attributes and events, nothing else"
+        )
     operation = Operation(_identifier(raw.get("identifiers")))
     attributes = raw.get("attributes", {})
     if not isinstance(attributes, dict):
@@ -57,13 +60,17 @@ def custom_id_of(raw: object) -> str | None:
 
 def _identifier(identifiers: object) -> str | None:
     if not isinstance(identifiers, dict) or len(identifiers) != 1:
-        raise BrokenRuleError("INVALID_IDENTIFIER", "identifiers have exactly one of custom_id and installation")
+        raise BrokenRuleError(
+            "INVALID_IDENTIFIER", "identifiers have exactly one of custom_id and installation"
+        )
     if "custom_id" in identifiers:
         _check_custom_id(identifiers["custom_id"])
         return cast(str, identifiers["custom_id"])
     installation = identifiers.get("installation")
     if not isinstance(installation, str) or not installation.strip():
-        raise BrokenRuleError("INVALID_IDENTIFIER", "identifiers have exactly one of custom_id and installation")
+        raise BrokenRuleError(
+            "INVALID_IDENTIFIER", "identifiers have exactly one of custom_id and installation"
+        )
     return None
 
 
@@ -81,28 +88,43 @@ def _check_custom_id(custom_id: object) -> None:
 
 
 def _read_attributes(attributes: dict[str, object], operation: Operation) -> None:
-    arrays, writes = 0, operation.writes
+    writes = operation.writes
     for key, value in attributes.items():
         try:
-            name, read, nullable = read_key(key)
-            if name in writes:
-                raise BrokenRuleError("DUPLICATE_ATTRIBUTE", "the same attribute twice in one operation")
-            write: Write = None
-            if value is not None:
-                write = read(value)
-            elif not nullable:
-                raise BrokenRuleError("INVALID_VALUE", "null is sent under the plain name")
+            name, write = _read_attribute(key, value)
             if type(write) is not TypedValue:
                 operation.only_values = False
-            if name[0] != "$" and (type(write) is ArrayChange or type(value) is list):
-                arrays += 1
-                if arrays > MAX_ARRAYS:
-                    raise BrokenRuleError("TOO_MANY_ARRAYS", f"at most {MAX_ARRAYS} arrays an operation")
+            if name in writes:
+                _refuse_second()
+            if type(value) is list or type(write) is ArrayChange:
+                _count_array(name, operation)
         except BrokenRuleError as broken:
             operation.refused.append(broken.refusal(key))
             continue
         writes[name] = write
         operation.keys.append(key)
+
+
+def _read_attribute(key: str, value: object) -> tuple[str, Write]:
+    name, read, nullable = read_key(key)
+    if value is not None:
+        return name, read(value)
+    if not nullable:
+        raise BrokenRuleError("INVALID_VALUE", "null is sent under the plain name")
+    return name, None
+
+
+def _refuse_second() -> NoReturn:
+    raise BrokenRuleError("DUPLICATE_ATTRIBUTE", "the same attribute twice in one operation")
+
+
+def _count_array(name: str, operation: Operation) -> None:
+    """Standard attributes are not counted: the limit is documented with the custom ones."""
+    if name.startswith("$"):
+        return
+    if operation.arrays == MAX_ARRAYS:
+        raise BrokenRuleError("TOO_MANY_ARRAYS", f"at most {MAX_ARRAYS} arrays an operation")
+    operation.arrays += 1
 
 
 def _read_events(events: object, operation: Operation) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 _NAME = re.compile(r"[a-z0-9_]{1,30}")
 _WRAPPED = re.compile(r"(date|url)\((.*)\)", re.DOTALL)
 # Whole seconds and Z, nothing else: what Batch makes of other RFC 3339 forms is not documented.
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
+_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z")
 _URL = re.compile(
     r"[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#@]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^/?#@:\[\]]+)(?::[0-9]*)?(?:[/?#].*)?",
     re.DOTALL,
@@ -80,12 +80,13 @@ def _boolean(value: object) -> TypedValue:
 
 def _date(value: object) -> TypedValue:
     text = _text(value)
-    if not _DATE.fullmatch(text):
-        raise _wrong_value("RFC 3339 in UTC, whole seconds and Z: 1989-07-20T00:00:00Z")
+    matched = _DATE.fullmatch(text)
+    if matched is None:
+        raise _wrong_value("RFC 3339 in UTC, whole seconds and Z")
     try:
-        datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=None)
+        date.fromisoformat(matched[1])
     except ValueError:
-        raise _wrong_value("a day and a time that exist") from None
+        raise _wrong_value("a day that exists") from None
     return TypedValue("date", text)
 
 
@@ -174,7 +175,7 @@ STANDARD: dict[str, Callable[[object], Value]] = {
 
 
 class Key(NamedTuple):
-    """A key of an operation's attributes: the attribute's name without a wrapper, and how its value is read."""
+    """A key of an operation's attributes: the name without a wrapper, and how its value is read."""
 
     name: str
     read: Callable[[object], Value]
@@ -195,3 +196,9 @@ def read_key(key: str) -> Key:
     if wrapped is None:
         return Key(name, _plain, nullable=True)
     return Key(name, _date if wrapped[1] == "date" else _url, nullable=False)
+
+
+def plain_name(key: str) -> str:
+    """The key without its wrapper, if it has one."""
+    wrapped = _WRAPPED.fullmatch(key)
+    return wrapped[2] if wrapped else key

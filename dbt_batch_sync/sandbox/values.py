@@ -15,15 +15,6 @@ class TypedValue(NamedTuple):
     type: AttributeType
     value: Scalar | tuple[str, ...]
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TypedValue) and self.type == other.type and self.value == other.value
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __hash__(self) -> int:
-        return hash((self.type, self.value))
-
 
 @dataclass(frozen=True)
 class ArrayChange:
@@ -39,7 +30,7 @@ class ArrayChange:
         return (*kept, *dict.fromkeys(item for item in self.add if item not in kept))
 
 
-# What one key of an operation does to a profile: a new value, a change of an array, or (None) the attribute's end.
+# What one key of an operation does: a new value, a change of an array, or (None) the attribute's end.
 Write = TypedValue | ArrayChange | None
 
 

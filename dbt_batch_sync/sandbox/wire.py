@@ -24,9 +24,9 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def parse_body(body: bytes) -> list[object]:
     """The array in a body.
 
-    Refused beside what is no JSON: NaN and Infinity, an object with the same key twice, a byte order mark, other
-    encodings than UTF-8, and half a surrogate pair, which no UTF-8 can hold. A number too large for a float is
-    read as infinity: the rule for floats refuses it. Raises MalformedBodyError.
+    Refused beside what is no JSON: NaN and Infinity, an object with the same key twice, a byte order mark,
+    other encodings than UTF-8, and half a surrogate pair, which no UTF-8 can hold. A number too large for a
+    float is read as infinity: the rule for floats refuses it. Raises MalformedBodyError.
     """
     try:
         parsed: object = json.loads(

@@ -1,0 +1,6 @@
+"""`python -m dbt_batch_sync`."""
+
+from dbt_batch_sync.cli import main
+
+if __name__ == "__main__":
+    main()

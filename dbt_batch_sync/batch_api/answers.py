@@ -1,0 +1,222 @@
+"""What Batch answered, as a closed set of values; `parse` is a pure function of status, headers and body.
+
+Accepted   2xx whose body says so; may name rows and attributes that were refused
+Refused    400, 413, 422: the call as a whole; a smaller one may pass
+Fatal      another 4xx, or a redirect: no other call will fare better
+Busy       408, 429 and every 5xx: later
+Broken     no answer, or one that can't be understood: the outcome is unknown, and writes can be repeated
+
+Of free text only `wording`'s words are kept: no answer carries a customer's value, or a key, any further.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Final
+
+from dbt_batch_sync.batch_api.wording import attribute_name, redact, safe_code
+
+_REFUSING: Final = frozenset({400, 413, 422})
+_BUSY: Final = frozenset({408, 429})
+_SUCCESS: Final = "SUCCESS"
+_PARTIAL: Final = "SUCCESS_WITH_PARTIAL_ERRORS"
+_FOR_EVER: Final = 1e9  # seconds
+_BAD_DATE: Final = (
+    ValueError,
+    TypeError,
+    IndexError,
+    OverflowError,
+)  # all that a hostile one makes of the parser
+
+
+@dataclass(frozen=True, slots=True)
+class PartialError:
+    """One refusal inside an accepted call.
+
+    Attributes:
+        index: 0-based place of the operation in the body.
+        attribute: Wire name without its wrapper. None: the operation was refused, or what the answer says is
+            no attribute's name, which is taken for the same: nothing is then recorded as sent.
+        category: A machine code, or `""`.
+        reason: Redacted words, or `""`.
+    """
+
+    index: int
+    attribute: str | None
+    category: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Batch took the call; everything is queued except what `errors` names."""
+
+    errors: tuple[PartialError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Batch refused the whole call because of what is in it."""
+
+    status: int
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fatal:
+    """No call can succeed before somebody changes something. `status` None: a certificate is not trusted."""
+
+    status: int | None
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Batch can't take the call now. `retry_after` in seconds, when the answer had it."""
+
+    status: int
+    retry_after: float | None = None
+    code: str = ""
+
+
+class BrokenKind(str, Enum):
+    """How an exchange ended without a usable answer."""
+
+    CONNECT = "connect"  # nothing was sent
+    TIMEOUT = "timeout"
+    CUT = "cut"
+    ANSWER = "answer"  # it came, and says nothing we understand
+    TOO_LARGE = "too_large"
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The outcome is unknown. `detail` is a few fixed words or an exception's class name."""
+
+    kind: BrokenKind
+    detail: str = ""
+
+
+Answer = Accepted | Refused | Fatal | Busy | Broken
+
+
+def parse(status: int, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
+    """The meaning of one HTTP answer.
+
+    The status decides; the body only adds codes and partial errors. `batch_api.md` names 429, 500 and 503 as
+    worth another call [Q]; every other 5xx (a gateway's 502 and 504) and 408 are treated alike. 413 and 422
+    are not documented: both blame the content, so the call is taken apart as after a 400.
+
+    Args:
+        now: Seconds since the epoch, for a `Retry-After` that is a date while the answer has no `Date`.
+    """
+    if 200 <= status < 300:
+        return _parse_accepted(_header(headers, "content-encoding"), body)
+    if status in _BUSY or 500 <= status < 600:
+        pause = retry_after(_header(headers, "retry-after"), _header(headers, "date"), now)
+        return Busy(status, pause, _error(body)[0])
+    code, message = _error(body)
+    if status in _REFUSING:
+        return Refused(status, code, message)
+    if 300 <= status < 500:
+        return Fatal(status, code, message)
+    return Broken(BrokenKind.ANSWER, f"status {status}")
+
+
+def check_indexes(answer: Answer, operations: int) -> Answer:
+    """The same answer, or `Broken` when a partial error names an operation that the call did not have.
+
+    Such an error can't be given to a row, and a refusal that is dropped would be forgotten for ever.
+    """
+    if isinstance(answer, Accepted) and any(error.index >= operations for error in answer.errors):
+        return Broken(BrokenKind.ANSWER, "bulk_index out of range")
+    return answer
+
+
+def retry_after(value: str | None, date: str | None, now: float) -> float | None:
+    """Seconds to wait by a `Retry-After` in either form (RFC 9110, 10.2.3); None when it says nothing usable.
+
+    A date counts from the answer's own `Date`, so that a wrong clock here does no harm, and without one from
+    `now`. Never negative.
+    """
+    if value is None:
+        return None
+    value = value.strip()
+    if re.fullmatch(r"[0-9]+", value, re.ASCII):
+        return float(value) if len(value) < 10 else _FOR_EVER
+    until = _instant(value)
+    if until is None:
+        return None
+    since = _instant(date) if date else None
+    return max(0.0, until - (now if since is None else since))
+
+
+def _header(headers: Mapping[str, str], name: str) -> str | None:
+    return next((value for key, value in headers.items() if key.lower() == name), None)
+
+
+def _instant(text: str) -> float | None:
+    try:
+        moment: datetime = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    except _BAD_DATE:
+        return None
+
+
+def _json_object(body: bytes) -> dict[str, object] | None:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):  # ValueError covers bad UTF-8 and integers too long to read
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _error(body: bytes) -> tuple[str, str]:
+    document = _json_object(body) or {}
+    return safe_code(document.get("error_code")), redact(document.get("error_message"))
+
+
+def _parse_accepted(encoding: str | None, body: bytes) -> Accepted | Broken:
+    if encoding is not None and encoding.strip().lower() not in ("", "identity"):
+        return Broken(BrokenKind.ANSWER, "compressed")  # not asked for, and never unpacked
+    document = _json_object(body)
+    if document is None:
+        return Broken(BrokenKind.ANSWER, "no JSON object")
+    code, errors = document.get("code"), document.get("errors")
+    if code == _SUCCESS and not errors:
+        return Accepted()
+    if code not in (_SUCCESS, _PARTIAL):
+        return Broken(BrokenKind.ANSWER, "unknown code")
+    return _parse_errors(errors)
+
+
+def _parse_errors(errors: object) -> Accepted | Broken:
+    if not isinstance(errors, list) or not errors:
+        return Broken(BrokenKind.ANSWER, "partial errors without a list of them")
+    parsed = tuple(_parse_error(entry) for entry in errors)
+    known = tuple(error for error in parsed if error is not None)
+    if len(known) < len(parsed):
+        return Broken(BrokenKind.ANSWER, "partial error without a bulk_index")
+    return Accepted(known)
+
+
+def _parse_error(entry: object) -> PartialError | None:
+    if not isinstance(entry, dict):
+        return None
+    index = entry.get("bulk_index")
+    if not isinstance(index, int) or isinstance(index, bool) or index < 0:
+        return None
+    return PartialError(
+        index=index,
+        attribute=attribute_name(entry.get("attribute")),
+        category=safe_code(entry.get("category")),
+        reason=redact(entry.get("reason")),
+    )

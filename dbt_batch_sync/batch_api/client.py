@@ -1,0 +1,206 @@
+"""One call, one answer.
+
+No retry, no pacing, no redirect; bounded in time and size; the keys go nowhere but into the headers.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import ssl
+import time
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Final, cast
+from urllib.parse import urlsplit
+
+import requests
+import urllib3.exceptions
+
+from dbt_batch_sync import __version__
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Fatal, parse
+from dbt_batch_sync.batch_api.limits import CHECK_PATH, MAX_ANSWER_BYTES, Endpoint
+from dbt_batch_sync.batch_api.messages import describe
+from dbt_batch_sync.batch_api.transport import BearerAuth, Upload, open_session
+from dbt_batch_sync.errors import DeliveryError, ProfileError
+
+CONNECT_SECONDS: Final = 10.0
+_READ_BYTES: Final = 64 * 1024
+_URL = re.compile(
+    r"(?P<base>https?://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?(?:/[a-z0-9._~-]+)*)/*",
+    re.IGNORECASE | re.ASCII,
+)
+_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}", re.ASCII)
+_KEY = re.compile(r"[!-~]{1,1024}", re.ASCII)
+_FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
+# ValueError: what http.client and urllib3 raise about an answer that is no HTTP, outside their own trees
+
+
+def check_api_url(api_url: str) -> str:
+    """The URL without its trailing slashes.
+
+    Raises:
+        ProfileError: when it is not `https`, or `http` to a loopback address, or has credentials, a query or
+            a fragment.
+    """
+    match = _URL.fullmatch(api_url)
+    if match is None:
+        raise ProfileError(
+            "`api_url` is not a plain URL: accepted is https://host[:port][/path], no credentials, no query"
+        )
+    parts = urlsplit(match["base"])
+    if parts.scheme.lower() == "http" and not _is_loopback(parts.hostname or ""):
+        raise ProfileError(
+            "`api_url` is http: accepted for loopback addresses only (127.0.0.1, ::1, localhost), else https"
+        )
+    return match["base"]
+
+
+class Client:
+    """Calls of one output of the profile; `send` may be used by `max_in_flight` threads at once.
+
+    Args:
+        timeout: Seconds for the peer to take a body, and again for its whole answer; to connect, at most
+            `CONNECT_SECONDS` of it.
+
+    Raises:
+        ProfileError: when a setting can't be put into a request. The message never contains it.
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        api_version: str,
+        *,
+        rest_api_key: str,
+        project_key: str,
+        timeout: float = 60.0,
+        max_in_flight: int = 4,
+    ) -> None:
+        base = check_api_url(api_url)
+        if not _VERSION.fullmatch(api_version):
+            raise ProfileError('`api_version` is not a version: accepted are numbers and dots, as in "2.11"')
+        for name, key in (("rest_api_key", rest_api_key), ("project_key", project_key)):
+            if not _KEY.fullmatch(key):
+                raise ProfileError(
+                    f"`{name}` is empty, or has characters that no key has: blanks, line breaks, non-ASCII"
+                )
+        self._base = f"{base}/{api_version}/"
+        self._timeout = timeout
+        self._session = open_session(
+            BearerAuth(rest_api_key, project_key),
+            user_agent=f"dbt-batch-sync/{__version__}",
+            connections=max_in_flight,
+            # The only plain http is loopback: through a proxy the key would leave the machine in the clear.
+            use_environment=base.lower().startswith("https:"),
+        )
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self._base!r})"
+
+    def close(self) -> None:
+        """Closes the idle connections. Calls still under way end by their own time-outs."""
+        self._session.close()
+
+    def send(self, endpoint: Endpoint, body: bytes | memoryview) -> Answer:
+        """Posts one JSON array of operations, and says what came back.
+
+        Never raises for what the network or Batch does.
+        """
+        return self._call("POST", endpoint.path, body)
+
+    def check(self) -> None:
+        """Asks something that changes nothing, to see whether address and credentials work.
+
+        Raises:
+            DeliveryError: with what to check.
+        """
+        answer = self._call("GET", CHECK_PATH, None)
+        if not isinstance(answer, Accepted):
+            raise DeliveryError(f"{describe(answer)}.")
+
+    def _call(self, method: str, path: str, body: bytes | memoryview | None) -> Answer:
+        try:
+            with self._session.request(
+                method,
+                self._base + path,
+                data=None if body is None else cast("Iterable[bytes]", Upload(body, self._timeout)),
+                timeout=(min(self._timeout, CONNECT_SECONDS), self._timeout),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                text = _read(response)
+                if text is None:
+                    return Broken(BrokenKind.TOO_LARGE)
+                if method == "GET" and response.ok and response.status_code < 300:
+                    return Accepted()
+                return parse(response.status_code, response.headers, text, time.time())
+        except _FAILURES as error:
+            return classify(error)
+
+
+def classify(error: BaseException) -> Fatal | Broken:
+    """What an exception of the transport means, without a word of its text: that may quote the URL, an
+    address, or a header.
+    """
+    chain = list(_causes(error))
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
+        return Fatal(None)
+    detail = type(error).__name__
+    if any(isinstance(cause, _UNREACHED) for cause in chain):
+        return Broken(BrokenKind.CONNECT, detail)
+    if any(isinstance(cause, _LATE) for cause in chain):
+        return Broken(BrokenKind.TIMEOUT, detail)
+    return Broken(BrokenKind.CUT, detail)
+
+
+_UNREACHED = (
+    requests.exceptions.ConnectTimeout,
+    requests.exceptions.ProxyError,
+    requests.exceptions.SSLError,
+    urllib3.exceptions.NewConnectionError,
+)
+_LATE = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception and what is wrapped in it: urllib3 and requests keep causes in `args`, `reason` and the
+    context alike.
+    """
+    seen: set[int] = set()
+    pending: list[object] = [error]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, BaseException) and id(item) not in seen:
+            seen.add(id(item))
+            yield item
+            pending += [*item.args, getattr(item, "reason", None), item.__cause__, item.__context__]
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _read(response: requests.Response) -> bytes | None:
+    """The answer as it came, never unpacked; None when it is larger than is read."""
+    parts: list[bytes] = []
+    left = MAX_ANSWER_BYTES
+    while part := response.raw.read(_READ_BYTES, decode_content=False):
+        left -= len(part)
+        if left < 0:
+            return None
+        parts.append(part)
+    return b"".join(parts)

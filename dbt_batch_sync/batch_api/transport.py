@@ -1,0 +1,171 @@
+"""How bytes get to Batch and back within bounded time: a session that follows and keeps nothing.
+
+A read time-out bounds one wait, not their sum: a server that drips a byte now and then would hold a sender
+for ever. The answer's raw stream is therefore replaced by one whose time-out is what is left of the whole.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import time
+from collections.abc import Callable, Iterator
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Final
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+_PIECE_BYTES: Final = 256 * 1024
+
+
+class Upload:
+    """A body sent piece by piece, within a time for the whole. `requests` streams it, as a sized iterable.
+
+    Raises:
+        TimeoutError: on iteration, when the peer took longer than `seconds` to read what came before.
+    """
+
+    def __init__(
+        self, body: bytes | memoryview, seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._body = memoryview(body).cast("B")
+        self._seconds = seconds
+        self._clock = clock
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def __iter__(self) -> Iterator[memoryview]:
+        deadline = self._clock() + self._seconds
+        for start in range(0, len(self._body), _PIECE_BYTES):
+            if self._clock() > deadline:
+                raise TimeoutError("the body was not taken in time")
+            yield self._body[start : start + _PIECE_BYTES]
+
+
+class BearerAuth(AuthBase):
+    """The documented credentials, set after all else: neither netrc nor the environment replaces them."""
+
+    def __init__(self, rest_api_key: str, project_key: str) -> None:
+        self._rest_api_key = rest_api_key
+        self._project_key = project_key
+
+    def __repr__(self) -> str:
+        return "BearerAuth(…)"
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._rest_api_key}"
+        request.headers["X-Batch-Project"] = self._project_key
+        return request
+
+
+class DirectSession(requests.Session):
+    """A session to which no answer is a redirect: `requests` reads those whole, followed or not."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
+
+
+def open_session(
+    auth: AuthBase, user_agent: str, connections: int, use_environment: bool
+) -> requests.Session:
+    """A session for several threads at once: nothing in it changes any more but urllib3's pool, made for it.
+
+    One session instead of one per thread: senders come and go with every segment while the connections stay,
+    and closing it closes them all. `requests` promises nothing about threads; what it writes to a session is
+    the cookie jar, and this one never takes a cookie.
+
+    Args:
+        connections: Kept open at most, and in use at most without a further one being opened and thrown away.
+        use_environment: Whether HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE count.
+    """
+    session = DirectSession()
+    session.auth = auth
+    session.trust_env = use_environment
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers.clear()
+    session.headers.update(
+        {
+            "Content-Type": "application/json",  # of every call, says the documentation
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": user_agent,
+        }
+    )
+    adapter = _TimedAdapter(pool_connections=2, pool_maxsize=connections, max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+class _TimedReader(io.RawIOBase):
+    """A socket's raw stream, all of which has to arrive within the socket's time-out at the start."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._seconds = sock.gettimeout()
+        self._deadline = None if self._seconds is None else time.monotonic() + self._seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._deadline is None:
+            return self._raw.readinto(buffer)
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer was not complete in time")
+        self._sock.settimeout(left)
+        try:
+            return self._raw.readinto(buffer)
+        finally:
+            self._sock.settimeout(self._seconds)  # the connection may be used again
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock))
+
+
+class _Connection(HTTPConnection):
+    response_class = _TimedResponse
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _TimedResponse
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _TimedAdapter(HTTPAdapter):
+    """`requests`' adapter with the connections above.
+
+    A SOCKS proxy keeps its own ones, so only its single reads are bounded.
+    """
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        return manager

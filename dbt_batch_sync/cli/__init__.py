@@ -1,0 +1,17 @@
+"""The command line: verbs, how results are shown, exit codes. It knows `api` and nothing below."""
+
+from __future__ import annotations
+
+import sys
+
+from dbt_batch_sync import __version__
+
+
+def main() -> None:
+    """Runs the command line. `--version` is answered before anything is imported."""
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"dbt-batch-sync {__version__}\n")
+        return
+    from dbt_batch_sync.cli.app import run
+
+    run()

@@ -1,0 +1,47 @@
+"""A progress bar on a terminal, and silence in a pipe."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from dbt_batch_sync.batch_api.limits import Endpoint
+from dbt_batch_sync.cli.show import err
+from dbt_batch_sync.ledger import Run
+from dbt_batch_sync.work import Work
+
+
+class Bar:
+    """One line a segment on standard error, while it goes."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[endpoint]}", style="dim"),
+        )
+        console = err()
+        self._progress = Progress(*columns, console=console, disable=quiet or not console.is_terminal)
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def started(self, work: Work, endpoint: Endpoint) -> None:
+        """A segment is about to be sent."""
+        self._tasks[work.name] = self._progress.add_task(
+            work.name, total=work.counts.sendable, endpoint=endpoint.value
+        )
+
+    def progressed(self, run: Run) -> None:
+        """More of it is settled."""
+        self._progress.update(self._tasks[run.segment], completed=run.sent)

@@ -1,0 +1,139 @@
+"""How results are shown: tables and one-line summaries on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dbt_batch_sync.results import PlanResult, PushResult, SegmentPlanned, SegmentPushed, StatusResult, iso
+
+_COLOURS = {"succeeded": "green", "partial": "yellow", "interrupted": "yellow", "failed": "red"}
+
+
+def out() -> Console:
+    """Standard output; rich leaves colours out where it is no terminal, or NO_COLOR is set."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def err() -> Console:
+    """Standard error."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(document: dict[str, object]) -> None:
+    """One document on standard output."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+def error(message: str) -> None:
+    """A message on standard error, as it is."""
+    err().print(f"[red bold]Error:[/] {escape(message)}")
+
+
+def pushed(result: PushResult, *, dry_run: bool) -> None:
+    """The summary of a push."""
+    console = out()
+    for segment in result.segments:
+        colour = _COLOURS.get(segment.status, "white")
+        console.print(f"[bold]{escape(segment.segment)}[/]  [{colour}]{segment.status}[/]  {_story(segment, dry_run)}")
+        if segment.error:
+            console.print(f"  [red]{escape(segment.error)}[/]")
+        for line in _refusals(segment, dry_run):
+            console.print(f"  [yellow]{line}[/]")
+
+
+def _story(segment: SegmentPushed, dry_run: bool) -> str:
+    if segment.delta_id is None and segment.error is None:
+        return "nothing to send: the delta is empty"
+    changes = f"{_n(segment.inserts, 'new')} · {_n(segment.updates, 'changed')} · {_n(segment.exits, 'left')}"
+    if dry_run:
+        return f"{changes}  →  would send {_n(segment.sent, 'profile')} in {_n(segment.requests, 'request')} to {segment.endpoint}; nothing was sent"
+    if segment.inserts + segment.updates + segment.exits + segment.sent == 0:
+        return "nothing to send: everything is committed"
+    return (
+        f"{changes}  →  {segment.accepted:,} of {_n(segment.sent, 'profile')} accepted in {_n(segment.requests, 'request')}"
+        f" ({segment.endpoint}), {segment.committed:,} committed, {segment.seconds:.1f} s"
+    )
+
+
+def _refusals(segment: SegmentPushed, dry_run: bool) -> list[str]:
+    lines = []
+    if segment.invalid:
+        lines.append(f"{_n(segment.invalid, 'row')} can't be sent: see _batch_reason in {segment.segment}_delta")
+    if segment.rejected_rows:
+        lines.append(f"{_n(segment.rejected_rows, 'row')} refused: see batch_sync_rejects")
+    if segment.rejected_attributes:
+        would = "would be" if dry_run else "were"
+        lines.append(f"{_n(segment.rejected_attributes, 'attribute')} {would} withheld or refused; the rest of their rows goes")
+    return lines
+
+
+def planned(result: PlanResult) -> None:
+    """The plan of each segment: counts, then samples."""
+    for segment in result.segments:
+        _plan(out(), segment)
+
+
+def _plan(console: Console, segment: SegmentPlanned) -> None:
+    console.print(f"[bold]{escape(segment.segment)}[/]")
+    if segment.delta_id is None:
+        console.print("  nothing to send: the delta is empty\n")
+        return
+    console.print(
+        f"  {_n(segment.inserts, 'insert')} · {_n(segment.updates, 'update')} · {_n(segment.exits, 'exit')} · "
+        f"{segment.invalid:,} invalid  →  {_n(segment.requests, 'request')} to {segment.endpoint}, about {_seconds(segment.seconds)}"
+    )
+    for reason, count in segment.invalid_reasons.items():
+        console.print(f"  [yellow]{count:,} × {escape(reason)}[/]")
+    if segment.attributes:
+        table = Table("attribute", "rows", box=None, pad_edge=False, padding=(0, 2), header_style="dim")
+        table.columns[1].justify = "right"
+        for name, count in sorted(segment.attributes.items(), key=lambda item: -item[1]):
+            table.add_row(escape(name), f"{count:,}")
+        console.print(table)
+    if segment.samples:
+        table = Table("profile", "change", "attribute", "old", "new", box=None, pad_edge=False, padding=(0, 2), header_style="dim")
+        for each in segment.samples:
+            table.add_row(*(escape(cell) for cell in (each.profile, each.change, each.attribute, each.old, each.new)))
+        console.print(table)
+    console.print()
+
+
+def history(result: StatusResult) -> None:
+    """The last runs of each segment."""
+    console = out()
+    for segment in result.segments:
+        console.print(f"[bold]{escape(segment.segment)}[/]")
+        if not segment.runs:
+            console.print("  never pushed. Run: dbt-batch-sync push\n")
+            continue
+        table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
+        for name in ("started (UTC)", "status", "inserts", "updates", "exits", "invalid", "accepted", "refused", "seconds"):
+            table.add_column(name, justify="left" if name in ("started (UTC)", "status") else "right")
+        for run in segment.runs:
+            refused = run.rejected_rows + run.rejected_attributes + run.parked
+            counts = (run.inserts, run.updates, run.exits, run.invalid, run.accepted, refused)
+            colour = _COLOURS.get(run.status, "white")
+            cells = [str(iso(run.started_at)), f"[{colour}]{run.status}[/]", *(f"{count:,}" for count in counts)]
+            table.add_row(*cells, f"{run.seconds:.1f}")
+        console.print(table)
+        if segment.runs[0].error:
+            console.print(f"  last error: {escape(segment.runs[0].error)}")
+        console.print()
+
+
+def _n(count: int, word: str) -> str:
+    plural = "" if count == 1 or word in ("new", "changed", "left") else "s"
+    return f"{count:,} {word}{plural}"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 1:
+        return "a second at Batch's rate"
+    if seconds < 120:
+        return f"{seconds:.0f} s at Batch's rate"
+    return f"{seconds / 60:.0f} min at Batch's rate" if seconds < 7200 else f"{seconds / 3600:.1f} h at Batch's rate"

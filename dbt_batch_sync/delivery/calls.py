@@ -1,0 +1,136 @@
+"""One call until it is settled: its pace, its answer, and tenacity for calling again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
+from typing import Protocol
+
+from tenacity import RetryCallState, Retrying, retry_if_result
+
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Refused, check_indexes
+from dbt_batch_sync.batch_api.messages import describe
+from dbt_batch_sync.batch_api.retry import Decision, GiveUp, Retry, RetryPolicy, decide
+from dbt_batch_sync.delivery.chunks import Chunk
+from dbt_batch_sync.delivery.halving import MostlyRefused, find_refused
+from dbt_batch_sync.delivery.outcomes import Outcome, Tally, settle
+from dbt_batch_sync.delivery.pacing import Pacer
+from dbt_batch_sync.delivery.timing import Timing
+from dbt_batch_sync.errors import DeliveryError
+
+
+class Send(Protocol):
+    """One call with a body, one answer; usable from several threads.
+
+    `Client.send` with its endpoint bound.
+    """
+
+    def __call__(self, body: bytes, /) -> Answer: ...
+
+
+class Halted(Exception):  # noqa: N818 - not an error: nothing more is to be sent
+    """The sender was told to stop while this chunk was not settled."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What all senders of a delivery share.
+
+    Attributes:
+        halted: Whether no further request may start; `halt` wakes those who wait.
+    """
+
+    send: Send
+    pacer: Pacer
+    policy: RetryPolicy
+    timing: Timing
+    halt: Event
+    halted: Callable[[], bool]
+
+    def pause(self, seconds: float) -> bool:
+        """Sleeps; True when the line was halted instead."""
+        return self.timing.wait(self.halt, seconds) or self.halted()
+
+
+def settle_chunk(chunk: Chunk, line: Line) -> Outcome:
+    """Sends a chunk, again and in parts as the answers ask for, until each operation is accepted or refused.
+
+    Raises:
+        DeliveryError: when Batch refuses calls for good, can't be reached within the retries, or refuses most
+            rows.
+        Halted: the chunk is not settled; some of its operations may have been applied.
+    """
+    calls = _Calls(chunk, line)
+    verdict = find_refused(len(chunk), calls)
+    if isinstance(verdict, MostlyRefused):
+        raise DeliveryError(
+            f"{describe(verdict.answer)}. In chunk {chunk.number}, {verdict.refused} rows were refused "
+            f"alone, and so were {verdict.probes_refused} of {verdict.probes} others that were tried: the "
+            "cause is the mapping or the project, not single rows. Nothing of the chunk counts as sent; "
+            "correct the cause and push again."
+        )
+    return settle(chunk, verdict, calls.tally())
+
+
+@dataclass(frozen=True)
+class _Tried:
+    answer: Answer
+    decision: Decision
+
+
+class _Calls:
+    """The calls of one chunk. Used by one thread."""
+
+    def __init__(self, chunk: Chunk, line: Line) -> None:
+        self._chunk = chunk
+        self._line = line
+        self._began = line.timing.now()
+        self._requests = 0
+        self._retries = 0
+        self._bytes = 0
+
+    def tally(self) -> Tally:
+        return Tally(self._requests, self._retries, self._bytes, self._line.timing.now() - self._began)
+
+    def __call__(self, start: int, stop: int) -> Accepted | Refused:
+        body = self._chunk.body(start, stop)
+        before, began = self._requests, self._line.timing.now()
+
+        def attempt() -> _Tried:
+            return self._attempt(body, stop - start, self._requests - before + 1)
+
+        tried: _Tried = Retrying(retry=retry_if_result(_is_retry), wait=_wait, sleep=self._sleep)(attempt)
+        if isinstance(tried.answer, Accepted | Refused):
+            return tried.answer
+        calls, seconds = self._requests - before, self._line.timing.now() - began
+        why = f", {tried.decision.why}" if isinstance(tried.decision, GiveUp) else ""
+        raise DeliveryError(
+            f"{describe(tried.answer)}{why}. {calls} call{'s' * (calls > 1)} tried in {seconds:.0f} s."
+        )
+
+    def _attempt(self, body: bytes, operations: int, number: int) -> _Tried:
+        line = self._line
+        if line.halted() or not line.pacer.acquire(operations, line.pause) or line.halted():
+            raise Halted
+        self._requests += 1
+        self._retries += number > 1
+        self._bytes += len(body)
+        answer = check_indexes(line.send(body), operations)
+        decision = decide(answer, number, line.policy, line.timing.chance())
+        if isinstance(decision, Retry) and decision.everyone:
+            line.pacer.hold(decision.after)
+        return _Tried(answer, decision)
+
+    def _sleep(self, seconds: float) -> None:
+        if self._line.pause(seconds):
+            raise Halted
+
+
+def _is_retry(tried: _Tried) -> bool:
+    return isinstance(tried.decision, Retry)
+
+
+def _wait(state: RetryCallState) -> float:
+    tried = state.outcome.result() if state.outcome else None
+    return tried.decision.after if tried and isinstance(tried.decision, Retry) else 0.0

@@ -1,0 +1,166 @@
+"""Cuts a stream of rendered rows into chunks, the rows of one call each, without touching a row in Python.
+
+The renderer's record batches have the columns
+
+custom_id   text
+operation   text: the operation's JSON and a comma, `{…},`; null when the row has nothing to send
+extra       list of texts, usually null: further operations of the same row, in the same form, none null
+position    int64: the row's place in the delta's key order, increasing, gaps allowed
+
+and arrive in key order. Text may be any of Arrow's string types. An operation's length is a difference of two
+Arrow offsets and a body is a join of slices of Arrow's own buffers, so that a chunk costs the same whether it
+has ten rows or ten thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from dbt_batch_sync.batch_api.limits import MAX_BODY_BYTES
+from dbt_batch_sync.delivery.strips import START, TEXT, Mark, Strip, carry, source_strip, text_bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """The operations of one call, and how far the delta is settled once this chunk and all before it are.
+
+    Attributes:
+        number: From 1, without gaps.
+        rows: Delta rows that become settled with this chunk, rows with nothing to send included; 0 when all
+            are still carried.
+        profiles: Rows of which this chunk has the first operation. Summed up, the profiles that were sent.
+        last_key: `custom_id` up to which, in key order, the delta is settled; None while no row is.
+        last_position: `position` of that row.
+        oversized: `custom_id`s whose operation alone is over the limit of a body, and which are never sent.
+        operations: JSON texts, each with its comma. No two of them have the same `custom_id`.
+        custom_ids: Of the same length, in the same order.
+    """
+
+    number: int
+    rows: int
+    profiles: int
+    last_key: str | None = field(repr=False)
+    last_position: int | None
+    oversized: tuple[str, ...] = field(repr=False)
+    operations: Any = field(repr=False)  # pa.ChunkedArray of large_string
+    custom_ids: Any = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.operations)
+
+    def body(self, start: int = 0, stop: int | None = None) -> bytes:
+        """The JSON array of the operations from `start` up to, but not including, `stop`, in one copy."""
+        stop = len(self) if stop is None else stop
+        pieces = self.operations.slice(start, stop - start).chunks
+        texts = [text_bytes(piece) for piece in pieces if len(piece)]
+        if texts:
+            texts[-1] = texts[-1][:-1]  # the comma after the last one
+        return b"".join((b"[", *texts, b"]"))
+
+    def custom_id(self, index: int) -> str:
+        """The identifier of the operation at a 0-based place in the body."""
+        return str(self.custom_ids[index].as_py())
+
+
+def chunk_rows(
+    batches: Iterable[pa.RecordBatch], max_operations: int, max_bytes: int = MAX_BODY_BYTES
+) -> Iterator[Chunk]:
+    """Chunks of at most `max_operations` and `max_bytes` of body; each operation is in exactly one.
+
+    Rows stay in order, and a row's further operations go to the front of the chunks that follow, one a chunk.
+    Every row is covered by some chunk's `last_key` in the end; the last chunk may have no operations. Holds
+    one chunk and one record batch.
+    """
+    read = settled = START
+    filling = _Filling(max_operations, max_bytes)
+    number = 0
+
+    def close() -> Chunk:
+        nonlocal number, settled, filling
+        number += 1
+        chunk, following = filling.close(number, settled, read)
+        settled = Mark(settled.rows + chunk.rows, chunk.last_key, chunk.last_position)
+        filling = following
+        return chunk
+
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        strip = source_strip(batch, read)
+        while not filling.take(strip):
+            read = strip.reached()
+            yield close()
+        read = strip.reached()
+        if filling.is_full:
+            yield close()
+    while filling.has_work or settled.rows < read.rows:
+        yield close()
+
+
+class _Filling:
+    """The chunk that is being filled. `waiting` are carried operations that did not fit, in row order."""
+
+    def __init__(self, max_operations: int, max_bytes: int, carried: Iterable[Strip] = ()) -> None:
+        self._max_operations = max_operations
+        self._max_bytes = max_bytes
+        self._parts: list[tuple[Strip, int, int]] = []
+        self._oversized: list[str] = []
+        self._count = 0
+        self._size = 1  # the two brackets, less the last comma
+        self._waiting: list[Strip] = [strip for strip in carried if not self.take(strip)]
+
+    @property
+    def is_full(self) -> bool:
+        return self._count >= self._max_operations
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._parts or self._oversized or self._waiting)
+
+    def take(self, strip: Strip) -> bool:
+        """Takes what fits from the strip's front; whether the strip is used up."""
+        while strip.taken < len(strip):
+            start = strip.taken
+            stop = strip.fitting(self._max_operations - self._count, self._max_bytes - self._size)
+            if stop > start:
+                self._parts.append((strip, start, stop))
+                self._count += stop - start
+                self._size += strip.size(start, stop)
+                strip.taken = stop
+            elif not self.is_full and strip.size(start, start + 1) + 1 > self._max_bytes:
+                self._oversized.append(strip.custom_id(start))
+                strip.taken = start + 1
+            else:
+                return False
+        return True
+
+    def close(self, number: int, settled: Mark, read: Mark) -> tuple[Chunk, _Filling]:
+        """The chunk, and the next one with what this one leaves behind.
+
+        Args:
+            settled: Up to where the chunks before this one settle the delta.
+            read: Up to where rows were taken into this chunk or an earlier one.
+        """
+        # Carried rows stay in row order: those taken just now precede those that are still waiting.
+        again = [strip for part in self._parts if (strip := carry(*part)) is not None]
+        left = [*again, *self._waiting]
+        mark = left[0].reached() if left else read
+        chunk = Chunk(
+            number=number,
+            rows=mark.rows - settled.rows,
+            profiles=sum(stop - start for strip, start, stop in self._parts if strip.is_source),
+            last_key=mark.key,
+            last_position=mark.position,
+            oversized=tuple(self._oversized),
+            operations=self._column("operation"),
+            custom_ids=self._column("custom_id"),
+        )
+        return chunk, _Filling(self._max_operations, self._max_bytes, left)
+
+    def _column(self, name: str) -> Any:
+        pieces = [strip.entries.column(name).slice(start, stop - start) for strip, start, stop in self._parts]
+        return pa.chunked_array(pieces, type=TEXT)

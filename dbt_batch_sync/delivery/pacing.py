@@ -1,0 +1,96 @@
+"""How fast profiles may go: a bucket of tokens, one a profile, for all senders of an output and endpoint.
+
+Why this is not a library: `docs/decisions/pacing.md`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import Final
+
+from dbt_batch_sync.batch_api.limits import Limits
+
+SHARE_OF_RATE: Final = 0.99
+"""At exactly the documented rate a strict server still answers 429 now and then, at 99 % none (measured)."""
+
+_INSTANT: Final = 1e-6  # seconds; below it a wait is a rounding error, and a clock may not move at all
+
+
+class Pacer:
+    """Grants calls: no more than `rate` profiles a second, plus a burst at the start and after a pause.
+
+    A call larger than the bucket is granted as soon as the bucket is full and leaves a debt, which the next
+    call waits for: so a call of 10,000 goes at once where there is no burst at all, and the one after it
+    10,000/rate seconds later.
+
+    Args:
+        rate: Profiles per second; 0: no pacing, only `hold` counts.
+        burst: Profiles that the bucket holds; it is full at the start.
+        now: Seconds on a monotonic clock.
+    """
+
+    def __init__(self, rate: float, burst: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._now = now
+        self._lock = Lock()
+        self._tokens = burst
+        self._counted_at = now()
+        self._not_before = self._counted_at
+
+    def acquire(self, profiles: int, wait: Callable[[float], bool]) -> bool:
+        """Waits until a call of so many profiles may go. Not first come, first served.
+
+        Args:
+            wait: Sleeps at most so many seconds and returns True when the sender should stop; then nothing is
+                granted.
+
+        Returns:
+            Whether the call may go.
+        """
+        while (seconds := self._take(profiles)) > 0:
+            if wait(seconds):
+                return False
+        return True
+
+    def hold(self, seconds: float) -> None:
+        """Grants nothing to anybody for so long: one sender was told to wait.
+
+        An earlier, longer hold stays.
+        """
+        with self._lock:
+            self._not_before = max(self._not_before, self._now() + seconds)
+
+    def _take(self, profiles: int) -> float:
+        """Takes the tokens and returns 0, or takes nothing and returns the seconds until it is worth asking
+        again.
+        """
+        with self._lock:
+            now = self._now()
+            held = self._not_before - now
+            if not self._rate:
+                return held if held > _INSTANT else 0
+            self._tokens = min(self._burst, self._tokens + (now - self._counted_at) * self._rate)
+            self._counted_at = now
+            short = (min(profiles, self._burst) - self._tokens) / self._rate
+            if max(held, short) > _INSTANT:
+                return max(held, short)
+            self._tokens -= profiles
+            return 0
+
+
+def pacer_for(
+    limits: Limits, max_profiles_per_second: float | None = None, now: Callable[[], float] = time.monotonic
+) -> Pacer:
+    """The pacer of one output and endpoint.
+
+    By default `SHARE_OF_RATE` of the endpoint's own rate, and its burst less one call: a first call that is
+    slow to arrive (it opens the connection) otherwise makes the next ones early. If `max_profiles_per_second`
+    is set, the burst is one second of it; 0 is no pacing.
+    """
+    if max_profiles_per_second is None:
+        burst = max(0, limits.burst - limits.max_operations)
+        return Pacer(limits.profiles_per_second * SHARE_OF_RATE, burst, now)
+    return Pacer(max_profiles_per_second, max_profiles_per_second, now)

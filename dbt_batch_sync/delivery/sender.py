@@ -1,0 +1,171 @@
+"""Several chunks in flight, given back in order: what comes out is the acknowledged prefix.
+
+How a delivery ends:
+
+all chunks are read and settled     the generator ends
+`stop` was set before that          `Interrupted`, after the prefix: no `for` loop can take it for the end
+Batch refuses, or is out of reach   `DeliveryError`, after the prefix
+reading the chunks fails            that exception, after the prefix
+the caller leaves (close, Ctrl-C)   at once; requests under way end by their time-outs, in their own threads
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from threading import Event, Lock
+from typing import Final
+
+from dbt_batch_sync.batch_api.retry import RetryPolicy
+from dbt_batch_sync.delivery.calls import Halted, Line, Send, settle_chunk
+from dbt_batch_sync.delivery.chunks import Chunk
+from dbt_batch_sync.delivery.outcomes import Outcome, Settled
+from dbt_batch_sync.delivery.pacing import Pacer
+from dbt_batch_sync.delivery.timing import SYSTEM_TIMING, Timing
+from dbt_batch_sync.errors import BatchSyncError
+
+_POLL_SECONDS: Final = 0.1
+"""How late a stop is noticed: the event that a signal handler sets wakes nobody who waits for a future."""
+
+
+class Interrupted(BatchSyncError):  # noqa: N818 - not an error: it was asked for
+    """The delivery was stopped on request before its end. The settled prefix was given back before."""
+
+
+def deliver(
+    chunks: Iterable[Chunk],
+    send: Send,
+    *,
+    pacer: Pacer,
+    policy: RetryPolicy,
+    stop: Event,
+    max_in_flight: int = 4,
+    drain_seconds: float = 30.0,
+    timing: Timing = SYSTEM_TIMING,
+) -> Iterator[Settled]:
+    """Sends chunks, up to `max_in_flight` at once; yields each as soon as it and all before it are settled.
+
+    Runs in the caller's thread: chunks are read in it, and only when there is a place; at most
+    `max_in_flight` of them and one read ahead are held. On any trouble no request starts any more, those
+    under way may end (`drain_seconds` in all), what they settle of the prefix is yielded, and then the
+    trouble is raised. The first one counts.
+
+    Args:
+        stop: Ends the delivery when set, by a signal handler for example.
+
+    Raises:
+        DeliveryError: Batch refuses calls for good, can't be reached within the retries, or refuses most rows
+            of a chunk.
+        Interrupted: `stop` was set while there was something left to do.
+    """
+    delivery = _Delivery(send, pacer, policy, stop=stop, max_in_flight=max_in_flight, timing=timing)
+    try:
+        yield from delivery.run(iter(chunks))
+        yield from delivery.drain(drain_seconds)
+        delivery.finish()
+    finally:
+        delivery.abandon()
+
+
+class _Delivery:
+    def __init__(
+        self,
+        send: Send,
+        pacer: Pacer,
+        policy: RetryPolicy,
+        *,
+        stop: Event,
+        max_in_flight: int,
+        timing: Timing,
+    ) -> None:
+        self._stop = stop
+        self._max_in_flight = max_in_flight
+        self._timing = timing
+        self._line = Line(send, pacer, policy, timing, Event(), self._halted)
+        self._pool = ThreadPoolExecutor(max_in_flight, thread_name_prefix="batch-sender")
+        self._window: deque[tuple[Chunk, Future[Outcome | None]]] = deque()
+        self._lock = Lock()
+        self._trouble: BaseException | None = None
+        self._exhausted = False
+
+    def run(self, source: Iterator[Chunk]) -> Iterator[Settled]:
+        """Reads, sends and yields until everything is settled, or the line is halted."""
+        while not self._halted():
+            settled = self._settled_head()
+            if settled is not None:
+                yield settled
+            elif not self._exhausted and len(self._window) <= self._max_in_flight:
+                self._read(source)
+            elif self._window:
+                wait([self._window[0][1]], timeout=_POLL_SECONDS)
+            else:
+                return
+
+    def drain(self, seconds: float) -> Iterator[Settled]:
+        """Waits for the requests under way, and yields what they add to the prefix."""
+        deadline = self._timing.now() + seconds
+        while self._window:
+            wait([self._window[0][1]], timeout=max(0.0, deadline - self._timing.now()))
+            settled = self._settled_head()
+            if settled is None:
+                break
+            yield settled
+        # Not for the prefix any more: a request that outlives this push could overwrite what the next one
+        # sends.
+        wait([future for _, future in self._window], timeout=max(0.0, deadline - self._timing.now()))
+
+    def finish(self) -> None:
+        """Raises what went wrong, if anything did."""
+        if self._trouble is not None:
+            raise self._trouble
+        if self._window or not self._exhausted:
+            raise Interrupted(
+                "stopped on request; what was settled before is kept, and the next push goes on behind it."
+            )
+
+    def abandon(self) -> None:
+        """Starts nothing more and waits for nothing."""
+        self._line.halt.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _halted(self) -> bool:
+        if self._stop.is_set():
+            self._line.halt.set()  # wakes the senders that wait for their pace or for a retry
+        return self._line.halt.is_set()
+
+    def _settled_head(self) -> Settled | None:
+        if not self._window or not self._window[0][1].done():
+            return None
+        chunk, future = self._window[0]
+        outcome = future.result()
+        if outcome is None:
+            return None
+        self._window.popleft()
+        return Settled(chunk, outcome)
+
+    def _read(self, source: Iterator[Chunk]) -> None:
+        try:
+            chunk = next(source)
+        except StopIteration:
+            self._exhausted = True
+        except Exception as error:  # noqa: BLE001 - raised by finish(), after the prefix
+            self._halt_for(error)
+        else:
+            self._window.append((chunk, self._pool.submit(self._work, chunk)))
+
+    def _work(self, chunk: Chunk) -> Outcome | None:
+        """In a sender's thread. None: the chunk is not settled, and the line is halted."""
+        try:
+            return settle_chunk(chunk, self._line)
+        except Halted:
+            return None
+        except BaseException as error:  # noqa: BLE001 - raised by finish(), after the prefix
+            self._halt_for(error)
+            return None
+
+    def _halt_for(self, trouble: BaseException) -> None:
+        with self._lock:
+            if self._trouble is None:
+                self._trouble = trouble
+        self._line.halt.set()

@@ -1,0 +1,268 @@
+"""Reads what YAML or JSON gave into frozen dataclasses whose fields are the accepted keys.
+
+A form is a dataclass whose fields carry `read_by()`: a field's name is the accepted key, its reader checks
+the value, and nothing else lists the keys. Readers never raise: they note a finding at their spot and return
+a value of the right type, so that one reading finds everything. Whoever starts a reading looks at the
+findings before it uses the values.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from enum import Enum
+from itertools import takewhile
+from typing import Any, TypeVar
+
+from dbt_batch_sync.errors import printable
+
+T = TypeVar("T")
+F = TypeVar("F")
+E = TypeVar("E", bound=Enum)
+
+MAX_TEXT = 300
+"""Characters of a name or a column: more than any warehouse has (BigQuery's columns: 300)."""
+
+MAX_FINDINGS = 1000
+"""Findings of one document: a person reads fewer, and a hostile file has no end."""
+
+MAX_SHOWN = 60
+"""Characters of a foreign text that a message repeats."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong: the key's path, and what is accepted there."""
+
+    key: str
+    message: str
+
+
+class Spot:
+    """A place in a document; findings at it and below it go to one list."""
+
+    def __init__(self, path: str, found: list[Finding] | None = None) -> None:
+        self.path = path
+        self.found: list[Finding] = [] if found is None else found
+
+    def at(self, key: str | int) -> Spot:
+        """The place of a key, or of an entry of a list (from 0), below this one."""
+        return Spot(f"{self.path}[{key}]" if isinstance(key, int) else f"{self.path}.{key}", self.found)
+
+    def refuse(self, message: str) -> None:
+        """Notes what is wrong here."""
+        if not self.full:
+            self.found.append(Finding(self.path, message))
+
+    @property
+    def full(self) -> bool:
+        """Whether there are so many findings that looking for more is of no use."""
+        return len(self.found) >= MAX_FINDINGS
+
+    def refused(self, key: str) -> bool:
+        """Whether something is wrong at this key or below it: whether its value means anything."""
+        path = f"{self.path}.{key}"
+        return any(
+            finding.key == path or finding.key.startswith((f"{path}.", f"{path}[")) for finding in self.found
+        )
+
+
+Reader = Callable[[object, Spot], T]
+
+
+def read_by(reader: Reader[object], *, required: str | None = None) -> dict[str, object]:
+    """The metadata of a form's field. `required` says what a missing key is for; else the default holds."""
+    return {"reader": reader, "required": required}
+
+
+def read_form(form: type[F], raw: object, spot: Spot) -> F:
+    """Reads a mapping of keys; what is missing or refused has the field's default."""
+    if not isinstance(raw, dict):
+        spot.refuse(f"must be a mapping of keys, not {kind(raw)}; accepted keys: {listed(names_of(form))}")
+        return form()
+    refuse_unknown(raw, names_of(form), spot)
+    values: dict[str, Any] = {}
+    for declared in fields(form):  # type: ignore[arg-type]
+        if declared.metadata and declared.name in raw:
+            values[declared.name] = declared.metadata["reader"](raw[declared.name], spot.at(declared.name))
+        elif declared.metadata and declared.metadata["required"]:
+            spot.at(declared.name).refuse(f"is required: {declared.metadata['required']}")
+    return form(**values)
+
+
+def names_of(form: type[object]) -> tuple[str, ...]:
+    """The keys that a form accepts, in the order of its declaration."""
+    return tuple(declared.name for declared in fields(form) if declared.metadata)  # type: ignore[arg-type]
+
+
+def refuse_unknown(raw: dict[Any, object], accepted: Iterable[str], spot: Spot) -> None:
+    """Notes every key that is not accepted, with the nearest one that is."""
+    accepted = tuple(accepted)
+    for name in raw:
+        if spot.full:
+            break
+        if name not in accepted:
+            spot.at(shown(name)).refuse(
+                f"unknown key{did_you_mean(name, accepted)}; accepted keys: {listed(accepted)}"
+            )
+
+
+def did_you_mean(name: object, accepted: Iterable[str]) -> str:
+    """` (did you mean …?)` for what looks like a typo, else nothing."""
+    if not isinstance(name, str) or len(name) > MAX_SHOWN:
+        return ""
+    plain = name.strip().lstrip("$").lower().replace("-", "_").replace(" ", "_")
+    # `mass-update` has a hyphen of its own: both forms are compared, and the accepted one is shown.
+    by_form = {entry.lower().replace("-", "_"): entry for entry in accepted}
+    nearest = get_close_matches(plain, by_form, n=1)
+    return f" (did you mean `{by_form[nearest[0]]}`?)" if nearest else ""
+
+
+def shown(value: object) -> str:
+    """A foreign name as a message may repeat it: short, and without control characters."""
+    if not isinstance(value, str):
+        return kind(value)
+    return printable(value[:MAX_SHOWN]) + ("…" if len(value) > MAX_SHOWN else "")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as a message lists them."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def kind(value: object) -> str:
+    """What a value is, in YAML's words and without the value."""
+    # bool before int: in Python a boolean is an int.
+    words: tuple[tuple[type, str], ...] = (
+        (bool, "a boolean"),
+        (int, "a whole number"),
+        (float, "a number"),
+        (str, "text"),
+        (list, "a list"),
+        (dict, "a mapping"),
+    )
+    return next(
+        (word for each, word in words if isinstance(value, each)),
+        "null" if value is None else "a value of another type",
+    )
+
+
+def is_plain(value: str) -> bool:
+    """Whether a text is of 1 to 300 characters, none of them control, format or surrogate characters."""
+    return (
+        0 < len(value) <= MAX_TEXT
+        and not value.isspace()
+        and all(unicodedata.category(char)[0] != "C" for char in value)
+    )
+
+
+def text(what: str) -> Reader[str]:
+    """Reads a text of 1 to 300 characters without control characters."""
+
+    def read(value: object, spot: Spot) -> str:
+        if isinstance(value, str) and is_plain(value):
+            return value
+        wrong = (
+            f"not {kind(value)}"
+            if not isinstance(value, str)
+            else f"1 to {MAX_TEXT} characters, no control characters"
+        )
+        spot.refuse(f"must be {what} (text), {wrong}")
+        return ""
+
+    return read
+
+
+def choice(choices: type[E]) -> Reader[E]:
+    """Reads one of an enum's values."""
+    accepted = [str(each.value) for each in choices]
+
+    def read(value: object, spot: Spot) -> E:
+        if isinstance(value, str) and value in accepted:
+            return choices(value)
+        given = (
+            f" `{shown(value)}`{did_you_mean(value, accepted)}"
+            if isinstance(value, str)
+            else f" {kind(value)}"
+        )
+        spot.refuse(f"must be one of {listed(accepted)}, not{given}")
+        return next(iter(choices))
+
+    return read
+
+
+def boolean(value: object, spot: Spot) -> bool:
+    """Reads true or false."""
+    if not isinstance(value, bool):
+        spot.refuse(f"must be true or false, not {kind(value)}")
+    return value is True
+
+
+def whole(low: int, high: int | None = None) -> Reader[int]:
+    """Reads a whole number from `low` to `high`, both included."""
+
+    def read(value: object, spot: Spot) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= (high or value):
+            return value
+        bounds = f"of at least {low}" if high is None else f"from {low} to {high}"
+        spot.refuse(f"must be a whole number {bounds}{_not_number(value)}")
+        return low
+
+    return read
+
+
+def number(low: float, high: float, *, above: bool = False) -> Reader[float]:
+    """Reads a finite number from `low` (included, unless `above`) to `high` (included)."""
+
+    def read(value: object, spot: Spot) -> float:
+        given = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+        # nan fails both comparisons; an int too large for a float is compared as it is.
+        if low <= given <= high and not (above and given == low):
+            return float(given)
+        bounds = f"above {low:g} and at most {high:g}" if above else f"from {low:g} to {high:g}"
+        spot.refuse(f"must be a number {bounds}{_not_number(value)}")
+        return high
+
+    return read
+
+
+def _not_number(value: object) -> str:
+    if isinstance(value, str):
+        return ", not text: leave the quotes out, or end the template with `| as_number`"
+    return "" if isinstance(value, int | float) and not isinstance(value, bool) else f", not {kind(value)}"
+
+
+def optional(reader: Reader[T]) -> Reader[T | None]:
+    """Reads null as None, and everything else with the reader."""
+
+    def read(value: object, spot: Spot) -> T | None:
+        return None if value is None else reader(value, spot)
+
+    return read
+
+
+def many(reader: Reader[T], what: str) -> Reader[tuple[T, ...]]:
+    """Reads a list, each entry with the reader; null (a key with nothing below it) is an empty one."""
+
+    def read(value: object, spot: Spot) -> tuple[T, ...]:
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            spot.refuse(f"must be a list of {what}, not {kind(value)}")
+            return ()
+        entries = enumerate(takewhile(lambda _: not spot.full, value))
+        return tuple(reader(entry, spot.at(index)) for index, entry in entries)
+
+    return read
+
+
+def form(shape: type[F]) -> Reader[F]:
+    """Reads a mapping of keys into another form; null (a key with nothing below it) leaves every default."""
+
+    def read(value: object, spot: Spot) -> F:
+        return read_form(shape, {} if value is None else value, spot)
+
+    return read

@@ -1,0 +1,358 @@
+"""What is written down: runs, rejects, and the commit of accepted rows to the snapshot.
+
+Intent first, outcome after it, commit last. `intent_position` and `committed_position` count the rows of a delta in
+the order of its keys, `invalid` ones left out: rows between the two may or may not be in Batch when a run has died.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import cast
+
+import pyarrow as pa
+from sqlglot import exp
+
+from dbt_batch_sync.errors import Stopped, WarehouseError
+from dbt_batch_sync.sql import (
+    REJECTS,
+    RUNS,
+    Relation,
+    beside,
+    committed_range,
+    delta_identity,
+    equals,
+    is_null,
+    merge_rows,
+    replace_rows,
+    value,
+)
+from dbt_batch_sync.warehouse import Load, Statement, Value, Warehouse
+
+
+@dataclass(frozen=True)
+class Run:
+    """One push of one segment: a row of `batch_sync_runs`, whose columns are named like the fields.
+
+    Times are UTC without a zone. `project_hash` tells Batch's projects apart and is no secret; `attribute_types` is the
+    delta's `_batch_types`.
+    """
+
+    run_id: str
+    segment: str
+    status: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    heartbeat_at: datetime | None = None
+    delta_id: str | None = None
+    endpoint: str | None = None
+    output: str | None = None
+    project_hash: str | None = None
+    mapping_hash: str | None = None
+    attribute_types: str | None = None
+    tool_version: str | None = None
+    host: str | None = None
+    process: int | None = None
+    inserts: int = 0
+    updates: int = 0
+    exits: int = 0
+    invalid: int = 0
+    sent: int = 0
+    accepted: int = 0
+    rejected_rows: int = 0
+    rejected_attributes: int = 0
+    parked: int = 0
+    requests: int = 0
+    retries: int = 0
+    committed: int = 0
+    seconds: float = 0.0
+    intent_position: int | None = None
+    committed_position: int | None = None
+    committed_key: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A refused attribute, or row (no attribute); `sent_hash` of a row is what parks it. Never a value."""
+
+    custom_id: str
+    attribute: str | None
+    reason: str
+    refused_by: str
+    sent_hash: str | None = None
+    attempts: int = 1
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Where the last commit of a delta ended."""
+
+    position: int = 0
+    key: str | None = None
+
+
+_TYPES = {"str": "text", "int": "bigint", "float": "double", "datetime": "timestamp"}
+RUN_COLUMNS = {f.name: _TYPES[str(f.type).split(" |", maxsplit=1)[0]] for f in fields(Run)}
+REJECT_COLUMNS = {
+    "segment": "text",
+    "custom_id": "text",
+    "attribute": "text",
+    "reason": "text",
+    "refused_by": "text",
+    "first_seen_at": "timestamp",
+    "last_seen_at": "timestamp",
+    "attempts": "bigint",
+    "run_id": "text",
+    "sent_hash": "text",
+    "resolved_at": "timestamp",
+    "staged": "boolean",
+}
+_ARROW = {"text": pa.string(), "bigint": pa.int64(), "timestamp": pa.timestamp("us"), "boolean": pa.bool_()}
+
+
+class Ledger:
+    """The ledger of one segment: its tables stand beside its snapshot."""
+
+    def __init__(self, warehouse: Warehouse, segment: str, snapshot: Relation, delta: Relation) -> None:
+        self._warehouse = warehouse
+        self._segment = segment
+        self._snapshot = snapshot
+        self._delta = delta
+        self.runs = beside(snapshot.table, RUNS)
+        self.rejects = beside(snapshot.table, REJECTS)
+
+    def prepare(self) -> None:
+        """Creates the tables where they are missing, and the columns that a newer version has added."""
+        for table, columns in ((self.runs, RUN_COLUMNS), (self.rejects, REJECT_COLUMNS)):
+            have = {column.name.lower() for column in self._warehouse.columns(table)}
+            if not have:
+                self._warehouse.execute([Statement(_create(table, columns))])
+            for name in columns.keys() - have if have else ():
+                self._warehouse.execute([Statement(_add_column(table, name, columns[name]))])
+
+    def exists(self) -> bool:
+        """Whether anything was ever written beside this snapshot."""
+        return bool(self._warehouse.columns(self.rejects))
+
+    def resume(self, delta_id: str) -> Resume:
+        """Where the next push of this delta goes on."""
+        position, key = exp.column("committed_position"), exp.column("committed_key")
+        query = (
+            exp.select(position, key)
+            .from_(self.runs.copy())
+            .where(equals(exp.column("segment"), value("segment")), equals(exp.column("delta_id"), value("delta_id")))
+            .where(exp.not_(is_null(position.copy())), exp.not_(is_null(key.copy())))
+            .order_by(exp.Ordered(this=position.copy(), desc=True))
+            .limit(1)
+        )
+        rows = self._warehouse.fetch(Statement(query, {"segment": self._segment, "delta_id": delta_id}))
+        return Resume(cast("int", rows[0][0]), cast("str", rows[0][1])) if rows else Resume()
+
+    def last_project(self) -> str | None:
+        """The hash of the Batch project that the snapshot describes; none before anything was sent."""
+        query = (
+            exp.select(exp.column("project_hash"))
+            .from_(self.runs.copy())
+            .where(equals(exp.column("segment"), value("segment")))
+            .where(exp.GT(this=exp.column("intent_position"), expression=exp.Literal.number(0)))
+            .order_by(exp.Ordered(this=exp.column("started_at"), desc=True))
+            .limit(1)
+        )
+        rows = self._warehouse.fetch(Statement(query, {"segment": self._segment}))
+        return cast("str | None", rows[0][0]) if rows else None
+
+    def start(self, run: Run) -> None:
+        """Writes the run's row."""
+        names = [f.name for f in fields(Run)]
+        row = exp.select(*(_typed(name, RUN_COLUMNS[name]) for name in names))
+        target = exp.Schema(this=self.runs.copy(), expressions=[exp.to_identifier(name) for name in names])
+        self._warehouse.execute([Statement(exp.insert(row, target), _values(run, names))])
+
+    def record(self, run: Run) -> None:
+        """Writes down what a run has come to, its intent among it: before what it intends is sent."""
+        self._warehouse.execute([self._update(run)])
+
+    def commit(self, run: Run, after: Resume, rejects: Sequence[Reject], now: datetime, *, open_rejects: bool) -> None:
+        """Makes the delta's rows behind `after` and up to the run's `committed_key` the snapshot's, but the refused ones.
+
+        Repeating it changes nothing. Raises Stopped when the delta is no longer the one that was sent.
+        """
+        rows = self._warehouse.fetch(Statement(delta_identity(self._delta)))
+        if not rows or rows[0][0] != run.delta_id:
+            raise Stopped(
+                f"{self._delta.table.name} was rebuilt while it was being pushed: what Batch accepted since the last checkpoint "
+                "is in doubt and goes again. Run: dbt-batch-sync push"
+            )
+        limits: dict[str, Value] = {"segment": self._segment, "delta_id": run.delta_id, "upto": run.committed_key}
+        if after.key is not None:
+            limits["after"] = after.key
+        written = {**limits, "now": now, "run_id": run.run_id}
+        steps: list[Statement | Load] = []
+        if rejects:
+            steps += self._record_rejects(rejects, run.run_id, now)
+        if open_rejects or rejects:
+            resolved = self._resolve(after.key is not None)
+            steps.append(Statement(resolved, written))
+        complete = all(self._delta.has(c.name.lower()) or c.name.lower().startswith("_batch_") for c in self._snapshot.columns)
+        build = replace_rows if complete and self._warehouse.transactions else merge_rows
+        for tree in build(self._delta, self._snapshot, self.rejects, after=after.key is not None):
+            steps.append(Statement(tree, _used(tree, written)))
+        self._warehouse.execute([*steps, self._update(run)])
+
+    def has_open_rejects(self) -> bool:
+        """Whether anything of the segment stands refused."""
+        query = (
+            exp.select(exp.Literal.number(1))
+            .from_(self.rejects.copy())
+            .where(equals(exp.column("segment"), value("segment")), is_null(exp.column("resolved_at")))
+            .limit(1)
+        )
+        return bool(self._warehouse.fetch(Statement(query, {"segment": self._segment})))
+
+    def recent_runs(self, limit: int) -> list[Run]:
+        """The segment's last runs, the newest first; none before the first push."""
+        if not self._warehouse.columns(self.runs):
+            return []
+        names = [f.name for f in fields(Run)]
+        query = (
+            exp.select(*(exp.column(name) for name in names))
+            .from_(self.runs.copy())
+            .where(equals(exp.column("segment"), value("segment")))
+            .order_by(exp.Ordered(this=exp.column("started_at"), desc=True))
+            .limit(limit)
+        )
+        rows = self._warehouse.fetch(Statement(query, {"segment": self._segment}))
+        return [Run(**dict(zip(names, row, strict=True))) for row in rows]  # type: ignore[arg-type]
+
+    def _update(self, run: Run) -> Statement:
+        names = [f.name for f in fields(Run) if f.name not in ("run_id", "segment", "started_at")]
+        update = exp.Update(
+            this=self.runs.copy(),
+            expressions=[equals(exp.column(name), _typed(name, RUN_COLUMNS[name], alias=False)) for name in names],
+        ).where(equals(exp.column("run_id"), value("run_id")), equals(exp.column("segment"), value("segment")))
+        return Statement(update, _values(run, [*names, "run_id", "segment"]))
+
+    def _record_rejects(self, rejects: Sequence[Reject], run_id: str, now: datetime) -> list[Statement | Load]:
+        """One row per refused thing: appended as staged, merged with what stands there, and the stage cleared."""
+        staged = equals(exp.column("staged"), exp.true())
+        keys = ("segment", "custom_id", "attribute")
+        same = exp.and_(
+            *(equals(exp.column(k, "o"), exp.column(k, "n")) for k in keys[:2]),
+            equals(_or_empty("attribute", "o"), _or_empty("attribute", "n")),
+            equals(exp.column("staged", "o"), exp.false()),
+        )
+        kept = ("first_seen_at", "attempts", "staged", *keys)
+        updates = [equals(exp.column(c), exp.column(c, "n")) for c in REJECT_COLUMNS if c not in kept]
+        attempts = exp.Add(this=exp.column("attempts", "o"), expression=exp.column("attempts", "n"))
+        updates.append(equals(exp.column("attempts"), attempts))
+        inserted = [exp.false() if c == "staged" else exp.column(c, "n") for c in REJECT_COLUMNS]
+        insert = exp.Insert(
+            this=exp.Tuple(expressions=[exp.column(c) for c in REJECT_COLUMNS]), expression=exp.Tuple(expressions=inserted)
+        )
+        merge = exp.Merge(
+            this=exp.alias_(self.rejects.copy(), "o", table=True),
+            using=exp.select("*").from_(self.rejects.copy()).where(staged.copy()).subquery("n"),
+            on=same,
+            whens=exp.Whens(
+                expressions=[
+                    exp.When(matched=True, then=exp.Update(expressions=updates)),
+                    exp.When(matched=False, then=insert),
+                ]
+            ),
+        )
+        clear = exp.Delete(this=self.rejects.copy()).where(staged)
+        return [
+            Load(self.rejects, _reject_rows(rejects, self._segment, run_id, now)),
+            Statement(merge),
+            Statement(clear),
+        ]
+
+    def _resolve(self, after: bool) -> exp.Expression:
+        """Closes what an earlier run was refused and this one was not, for the rows and attributes that it sent."""
+        listed = exp.DPipe(
+            this=exp.DPipe(this=exp.Literal.string(","), expression=self._delta.column("_batch_changed", "d")),
+            expression=exp.Literal.string(","),
+        )
+        name = exp.DPipe(
+            this=exp.DPipe(this=exp.Literal.string(","), expression=exp.column("attribute", self.rejects.name)),
+            expression=exp.Literal.string(","),
+        )
+        sent = (
+            exp.select(exp.Literal.number(1))
+            .from_(self._delta.aliased("d"))
+            .where(committed_range(self._delta, after=after, of="d"))
+            .where(equals(self._delta.column("custom_id", "d"), exp.column("custom_id", self.rejects.name)))
+            .where(
+                exp.or_(
+                    is_null(exp.column("attribute", self.rejects.name)),
+                    exp.GT(this=exp.StrPosition(this=listed, substr=name), expression=exp.Literal.number(0)),
+                )
+            )
+        )
+        return exp.Update(
+            this=self.rejects.copy(), expressions=[equals(exp.column("resolved_at"), exp.cast(value("now"), "timestamp"))]
+        ).where(
+            equals(exp.column("segment"), value("segment")),
+            is_null(exp.column("resolved_at")),
+            exp.NEQ(this=exp.column("run_id"), expression=value("run_id")),
+            exp.Exists(this=sent),
+        )
+
+
+def advance(run: Run, **changes: object) -> Run:
+    """The run with some fields changed."""
+    return replace(run, **changes)  # type: ignore[arg-type]
+
+
+def _create(table: exp.Table, columns: dict[str, str]) -> exp.Expression:
+    definitions = [exp.ColumnDef(this=exp.to_identifier(name), kind=exp.DataType.build(kind)) for name, kind in columns.items()]
+    return exp.Create(this=exp.Schema(this=table.copy(), expressions=definitions), kind="TABLE", exists=True)
+
+
+def _add_column(table: exp.Table, name: str, kind: str) -> exp.Expression:
+    definition = exp.ColumnDef(this=exp.to_identifier(name), kind=exp.DataType.build(kind))
+    return exp.Alter(this=table.copy(), kind="TABLE", actions=[definition])
+
+
+def _typed(name: str, kind: str, *, alias: bool = True) -> exp.Expression:
+    cast_ = exp.cast(value(name), kind)
+    return exp.alias_(cast_, name) if alias else cast_
+
+
+def _or_empty(name: str, table: str) -> exp.Expression:
+    return exp.Coalesce(this=exp.column(name, table), expressions=[exp.Literal.string("")])
+
+
+def _values(run: Run, names: Iterable[str]) -> dict[str, Value]:
+    return {name: cast("Value", getattr(run, name)) for name in names}
+
+
+def _used(tree: exp.Expression, values: dict[str, Value]) -> dict[str, Value]:
+    """Only the values that a statement has placeholders for: drivers refuse others."""
+    names = {str(placeholder.this) for placeholder in tree.find_all(exp.Placeholder)}
+    missing = names - values.keys()
+    if missing:
+        raise WarehouseError(f"a statement lacks the values of {', '.join(sorted(missing))}")
+    return {name: values[name] for name in names}
+
+
+def _reject_rows(rejects: Sequence[Reject], segment: str, run_id: str, now: datetime) -> pa.Table:
+    """The staged rows, one per thing."""
+    single = {(r.custom_id, r.attribute): r for r in rejects}.values()
+    columns: dict[str, list[Value]] = {
+        "segment": [segment] * len(single),
+        "custom_id": [r.custom_id for r in single],
+        "attribute": [r.attribute for r in single],
+        "reason": [r.reason for r in single],
+        "refused_by": [r.refused_by for r in single],
+        "first_seen_at": [now] * len(single),
+        "last_seen_at": [now] * len(single),
+        "attempts": [r.attempts for r in single],
+        "run_id": [run_id] * len(single),
+        "sent_hash": [r.sent_hash for r in single],
+        "resolved_at": [None] * len(single),
+        "staged": [True] * len(single),
+    }
+    return pa.table({name: pa.array(items, _ARROW[REJECT_COLUMNS[name]]) for name, items in columns.items()})

@@ -1,0 +1,90 @@
+"""What a push would do, counted in the warehouse: by change, by attribute, and a few masked samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import date
+
+
+from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
+from dbt_batch_sync.delivery.pacing import SHARE_OF_RATE
+from dbt_batch_sync.outputs import Output
+from dbt_batch_sync.results import Sample, SegmentPlanned
+from dbt_batch_sync.sql import attribute_counts, reason_counts, samples
+from dbt_batch_sync.warehouse import Statement, Warehouse
+from dbt_batch_sync.work import Work
+
+SAMPLES = 5
+"""Rows of which a plan shows the changes."""
+
+SHOWN_PER_ROW = 3
+
+
+def plan_segment(warehouse: Warehouse, work: Work, output: Output) -> SegmentPlanned:
+    """Counts what is pending. Reads only."""
+    name = work.name
+    if work.delta_id is None:
+        return SegmentPlanned(name, None, None, 0, 0, 0, 0, {}, {}, 0, 0.0, ())
+    after, values = work.resume.key is not None, work.after
+    names = [attribute.name for attribute in work.attributes]
+    row = warehouse.fetch(Statement(attribute_counts(work.delta, names, after=after), values))[0]
+    profiles, counted = int(str(row[0] or 0)), [int(str(cell or 0)) for cell in row[1:]]
+    reasons = warehouse.fetch(Statement(reason_counts(work.delta)))
+    endpoint = work.endpoint()
+    return SegmentPlanned(
+        segment=name,
+        delta_id=work.delta_id,
+        endpoint=endpoint.value,
+        inserts=work.counts.inserts,
+        updates=work.counts.updates,
+        exits=work.counts.exits,
+        invalid=work.counts.invalid,
+        invalid_reasons={str(reason): int(str(count)) for reason, count in reasons},
+        attributes={each: count for each, count in zip(names, counted, strict=True) if count},
+        requests=math.ceil(profiles / LIMITS[endpoint].max_operations),
+        seconds=seconds_at_rate(profiles, endpoint, output.max_profiles_per_second),
+        samples=tuple(_samples(warehouse, work, names)),
+    )
+
+
+def seconds_at_rate(profiles: int, endpoint: Endpoint, max_profiles_per_second: float | None) -> float:
+    """How long so many profiles take at the pace of a push; 0 without pacing. The answers' latency is not in it."""
+    limits = LIMITS[endpoint]
+    rate = limits.profiles_per_second * SHARE_OF_RATE
+    burst = float(max(limits.burst, limits.max_operations))
+    if max_profiles_per_second is not None:
+        rate, burst = max_profiles_per_second, max(max_profiles_per_second, float(limits.max_operations))
+    return round(max(0.0, profiles - burst) / rate, 1) if rate else 0.0
+
+
+def _samples(warehouse: Warehouse, work: Work, names: Sequence[str]) -> list[Sample]:
+    query = samples(work.delta, work.snapshot, names, after=work.resume.key is not None, limit=SAMPLES)
+    found: list[Sample] = []
+    for custom_id, change, changed, *cells in warehouse.fetch(Statement(query, work.after)):
+        old, new = cells[: len(names)], cells[len(names) :]
+        listed = str(changed).split(",")
+        for name, before, after in [cell for cell in zip(names, old, new, strict=True) if cell[0] in listed][:SHOWN_PER_ROW]:
+            found.append(Sample(mask(custom_id), str(change), name, mask(before), mask(after)))
+    return found
+
+
+def mask(value: object) -> str:
+    """A value that can be recognised by who knows it, and not be read by others: first letters, sizes, the year.
+
+    Truth values and nulls tell nobody apart, and are shown.
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, date):
+        return f"{value.year}-••-••"
+    if isinstance(value, (list, tuple)):
+        return f"[{len(value)} items]"
+    text = str(value)
+    if len(text) < 3:
+        return "•" * len(text)
+    return text[0] + "•" * min(len(text) - 1, 8) + (f" ({len(text)})" if len(text) > 9 else "")
+
+

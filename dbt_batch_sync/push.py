@@ -1,0 +1,262 @@
+"""The push of one segment: stream, render, chunk, send, and commit what was accepted, checkpoint by checkpoint."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from threading import Event
+from typing import Protocol
+
+import pyarrow.compute as pc
+
+from dbt_batch_sync import __version__
+from dbt_batch_sync.batch_api.client import Client
+from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
+from dbt_batch_sync.batch_api.retry import RetryPolicy
+from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
+from dbt_batch_sync.delivery.outcomes import RefusedRow, Settled
+from dbt_batch_sync.delivery.pacing import Pacer
+from dbt_batch_sync.delivery.sender import Interrupted, deliver
+from dbt_batch_sync.errors import BatchSyncError
+from dbt_batch_sync.ledger import Reject, Resume, Run
+from dbt_batch_sync.payload.render import Parked, Rendered, Withheld, render, sent_hash
+from dbt_batch_sync.outputs import Output
+from dbt_batch_sync.warehouse import Warehouse
+from dbt_batch_sync.work import Work
+
+STREAM_ROWS = 20_000
+"""Rows of one record batch: what is held is a few of these."""
+
+BATCH, RUNNER = "batch", "dbt-batch-sync"
+"""Who refused something."""
+
+UNPACED_WINDOW = 250_000
+"""Rows that a run without pacing intends to send at a time."""
+
+
+class Observer(Protocol):
+    """Told what happens while a push goes on; shows it, or not."""
+
+    def started(self, work: Work, endpoint: Endpoint) -> None:
+        """A segment is about to be sent."""
+
+    def progressed(self, run: Run) -> None:
+        """More rows are settled."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time, passed in: UTC without a zone for what is written down, monotonic seconds for what is measured."""
+
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A way to Batch for one segment's push; the pacer is shared by all segments of the output and endpoint."""
+
+    output: Output
+    client: Client
+    endpoint: Endpoint
+    pacer: Pacer
+
+    @property
+    def window(self) -> int:
+        """Rows that an intent reaches ahead at most, per second of a checkpoint interval."""
+        rate = self.output.max_profiles_per_second
+        return int(LIMITS[self.endpoint].profiles_per_second if rate is None else rate)
+
+
+@dataclass
+class SegmentPush:
+    """One push of one segment's delta. `send` returns the run as it ended; it is in the ledger by then."""
+
+    warehouse: Warehouse
+    work: Work
+    channel: Channel
+    run: Run
+    clock: Clock
+    stop: Event
+    observer: Observer
+    limit: int | None = None
+    _notes: deque[Withheld | Parked] = field(default_factory=deque)
+    _rejects: list[Reject] = field(default_factory=list)
+    _committed: Resume = field(default_factory=Resume)
+    _settled: Resume = field(default_factory=Resume)
+    _read_position: int = 0
+    _open_rejects: bool = False
+    _last_checkpoint: float = 0.0
+    _interrupted: bool = False
+
+    def send(self) -> Run:
+        """Sends what is pending and commits what is accepted; an error ends the run as failed, with its message."""
+        self._committed = self._settled = self.work.resume
+        self._read_position = self.work.resume.position
+        self._open_rejects = self.work.ledger.has_open_rejects()
+        self._last_checkpoint = self.clock.monotonic()
+        error: str | None = None
+        try:
+            self._deliver()
+        except Interrupted:
+            self._interrupted = True
+        except BatchSyncError as failure:
+            error = str(failure)
+        try:
+            self._checkpoint()
+        except BatchSyncError as failure:
+            error = error or str(failure)
+        return self._end(error)
+
+    def _deliver(self) -> None:
+        with self.warehouse.stream(self.work.pending_rows(self.limit), STREAM_ROWS) as rows:
+            rendered = render(rows.batches, rows.schema, self.work.attributes, after=self.work.resume.position)
+            chunks = chunk_rows(self._noted(rendered), LIMITS[self.channel.endpoint].max_operations)
+            settled_chunks = deliver(
+                self._intended(chunks),
+                partial(self.channel.client.send, self.channel.endpoint),
+                pacer=self.channel.pacer,
+                policy=RetryPolicy(max_attempts=self.channel.output.max_attempts),
+                stop=self.stop,
+                max_in_flight=self.channel.output.max_in_flight,
+            )
+            for settled in settled_chunks:
+                self._settle(settled)
+                if self.clock.monotonic() - self._last_checkpoint >= self._checkpoint_seconds:
+                    self._checkpoint()
+
+    @property
+    def _checkpoint_seconds(self) -> float:
+        configured = self.channel.output.checkpoint_seconds
+        return self.warehouse.checkpoint_seconds if configured is None else configured
+
+    def _noted(self, rendered: Iterable[Rendered]) -> Iterator[object]:
+        """Keeps what was withheld or skipped until its row is committed."""
+        for part in rendered:
+            self._notes.extend(sorted((*part.withheld, *part.parked), key=lambda note: note.position))
+            self._read_position += part.rows.num_rows
+            yield part.rows
+
+    def _intended(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+        """Writes down what is about to be sent before it is, some way ahead so that it is not written for every chunk."""
+        window = int(self.channel.window * self._checkpoint_seconds) or UNPACED_WINDOW
+        for chunk in chunks:
+            if self._read_position > (self.run.intent_position or 0):
+                self.run = replace(self.run, intent_position=self._read_position + window)
+                self.work.ledger.record(self.run)
+            yield chunk
+
+    def _settle(self, settled: Settled) -> None:
+        chunk, outcome = settled.chunk, settled.outcome
+        refused = {row.custom_id for row in outcome.refused_rows}
+        self._rejects += [_refused_row(chunk, row) for row in outcome.refused_rows]
+        names = {attribute.plain_name: attribute.name for attribute in self.work.attributes}
+        self._rejects += [
+            Reject(item.custom_id, names.get(item.attribute, item.attribute), _reason(item.category, item.reason), BATCH)
+            for item in outcome.refused_attributes
+        ]
+        if chunk.last_key is not None and chunk.last_position is not None:
+            self._settled = Resume(chunk.last_position, chunk.last_key)
+        self.run = replace(
+            self.run,
+            sent=self.run.sent + chunk.profiles,
+            accepted=self.run.accepted + chunk.profiles - len(refused),
+            rejected_rows=self.run.rejected_rows + len(refused),
+            rejected_attributes=self.run.rejected_attributes + len(outcome.refused_attributes),
+            requests=self.run.requests + outcome.tally.requests,
+            retries=self.run.retries + outcome.tally.retries,
+        )
+        self.observer.progressed(self.run)
+
+    def _checkpoint(self) -> None:
+        """Commits the acknowledged prefix; what Batch refused of it is written down in the same transaction."""
+        self._last_checkpoint = self.clock.monotonic()
+        if self._settled.position == self._committed.position:
+            return
+        self._take_notes()
+        kept_out = sum(1 for reject in self._rejects if reject.attribute is None)
+        now = self.clock.now()
+        self.run = replace(
+            self.run,
+            heartbeat_at=now,
+            committed=self.run.committed + self._settled.position - self._committed.position - kept_out,
+            committed_position=self._settled.position,
+            committed_key=self._settled.key,
+        )
+        self.work.ledger.commit(self.run, self._committed, self._rejects, now, open_rejects=self._open_rejects)
+        self._open_rejects = self._open_rejects or bool(self._rejects)
+        self._committed, self._rejects = self._settled, []
+
+    def _take_notes(self) -> None:
+        while self._notes and self._notes[0].position <= self._settled.position:
+            note = self._notes.popleft()
+            if isinstance(note, Withheld):
+                self._rejects.append(Reject(note.custom_id, note.attribute, note.reason, RUNNER))
+                self.run = replace(self.run, rejected_attributes=self.run.rejected_attributes + 1)
+            else:
+                self._rejects.append(Reject(note.custom_id, None, "parked", BATCH, note.sent_hash, attempts=0))
+                self.run = replace(self.run, parked=self.run.parked + 1)
+
+    def _end(self, error: str | None) -> Run:
+        finished = error is None and not self._interrupted
+        intent = self.run.committed_position if finished else min(self.run.intent_position or 0, self._read_position)
+        self.run = replace(
+            self.run,
+            status=_status(self.run, error, interrupted=self._interrupted),
+            finished_at=self.clock.now(),
+            intent_position=intent if self.run.intent_position is not None else None,
+            error=error,
+        )
+        return self.run
+
+
+def _status(run: Run, error: str | None, *, interrupted: bool) -> str:
+    if error is not None:
+        return "failed"
+    if interrupted:
+        return "interrupted"
+    refused = run.invalid or run.rejected_rows or run.rejected_attributes or run.parked
+    return "partial" if refused else "succeeded"
+
+
+def _refused_row(chunk: Chunk, row: RefusedRow) -> Reject:
+    reason = _reason(row.category, row.reason)
+    if row.by != "batch":
+        return Reject(row.custom_id, None, reason, RUNNER)
+    place = pc.index(chunk.custom_ids, row.custom_id).as_py()
+    return Reject(row.custom_id, None, reason, BATCH, sent_hash(chunk.operations[place].as_py()))
+
+
+def _reason(category: str, reason: str) -> str:
+    return reason or category or "refused"
+
+
+def new_run(run_id: str, work: Work, endpoint: Endpoint | None, output: str, project_hash: str, now: datetime) -> Run:
+    """The run's row as it starts."""
+    return Run(
+        run_id=run_id,
+        segment=work.name,
+        status="running",
+        started_at=now,
+        heartbeat_at=now,
+        delta_id=work.delta_id,
+        endpoint=endpoint.value if endpoint is not None else None,
+        output=output,
+        project_hash=project_hash,
+        mapping_hash=work.segment.mapping.hash,
+        attribute_types=work.types or None,
+        tool_version=__version__,
+        host=socket.gethostname(),
+        process=os.getpid(),
+        inserts=work.counts.inserts,
+        updates=work.counts.updates,
+        exits=work.counts.exits,
+        invalid=work.counts.invalid,
+        committed_position=work.resume.position or None,
+        committed_key=work.resume.key,
+    )

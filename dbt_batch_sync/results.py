@@ -1,0 +1,157 @@
+"""What the verbs answer: values that a person is shown and that `--json` prints, with no value of a customer in them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Literal
+
+from dbt_batch_sync.ledger import Run
+
+Status = Literal["succeeded", "partial", "interrupted", "failed"]
+
+EXIT_CODES: dict[str, int] = {"succeeded": 0, "failed": 1, "partial": 3, "interrupted": 130}
+"""The command line's; an interruption by SIGTERM is 143."""
+
+
+@dataclass(frozen=True)
+class SegmentPushed:
+    """How the push of one segment ended. Counts cover what was not committed before; `sent` counts profiles."""
+
+    segment: str
+    status: str
+    delta_id: str | None = None
+    endpoint: str | None = None
+    inserts: int = 0
+    updates: int = 0
+    exits: int = 0
+    invalid: int = 0
+    sent: int = 0
+    accepted: int = 0
+    rejected_rows: int = 0
+    rejected_attributes: int = 0
+    requests: int = 0
+    retries: int = 0
+    committed: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+
+    @staticmethod
+    def of(run: Run) -> SegmentPushed:
+        """The same, of a row of the ledger."""
+        names = SegmentPushed.__dataclass_fields__
+        return SegmentPushed(**{name: getattr(run, name) for name in names})
+
+
+@dataclass(frozen=True)
+class PushResult:
+    """A push of one or more segments. Times are UTC."""
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime
+    segments: tuple[SegmentPushed, ...]
+
+    @property
+    def status(self) -> Status:
+        """The worst of the segments': failed, interrupted, partial, succeeded."""
+        found = {segment.status for segment in self.segments}
+        order: tuple[Status, ...] = ("failed", "interrupted", "partial")
+        return next((status for status in order if status in found), "succeeded")
+
+    def to_json(self) -> dict[str, object]:
+        """The document of `push --json`."""
+        return {
+            "run_id": self.run_id,
+            "status": self.status,
+            "started_at": iso(self.started_at),
+            "finished_at": iso(self.finished_at),
+            "segments": [asdict(segment) for segment in self.segments],
+        }
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One changed attribute of one profile, masked."""
+
+    profile: str
+    change: str
+    attribute: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class SegmentPlanned:
+    """What a push would do. `attributes` counts the rows that send each; `seconds` is the time at Batch's rates."""
+
+    segment: str
+    delta_id: str | None
+    endpoint: str | None
+    inserts: int
+    updates: int
+    exits: int
+    invalid: int
+    invalid_reasons: dict[str, int]
+    attributes: dict[str, int]
+    requests: int
+    seconds: float
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True)
+class PlanResult:
+    """The plans of the selected segments."""
+
+    segments: tuple[SegmentPlanned, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """The document of `plan --json`."""
+        return {"segments": [asdict(segment) for segment in self.segments]}
+
+
+@dataclass(frozen=True)
+class SegmentStatus:
+    """The last runs of a segment, the newest first."""
+
+    segment: str
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True)
+class StatusResult:
+    """The histories of the selected segments."""
+
+    segments: tuple[SegmentStatus, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """The document of `status --json`."""
+        return {
+            "segments": [
+                {"segment": each.segment, "runs": [_run_json(run) for run in each.runs]} for each in self.segments
+            ]
+        }
+
+
+@dataclass(frozen=True)
+class ValidateResult:
+    """Every segment that is fine; what is wrong is raised as one MappingError."""
+
+    segments: tuple[str, ...]
+    checked_online: bool
+
+    def to_json(self) -> dict[str, object]:
+        """The document of `validate --json`."""
+        return {"valid": True, "segments": list(self.segments), "online": self.checked_online, "problems": []}
+
+
+def iso(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC, whole seconds."""
+    return None if moment is None else moment.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def _run_json(run: Run) -> dict[str, object]:
+    """A run without the key of a customer, and with its times as text."""
+    hidden = ("committed_key", "intent_position", "committed_position")
+    cells = {key: value for key, value in asdict(run).items() if key not in hidden}
+    return {key: iso(value) if isinstance(value, datetime) else value for key, value in cells.items()}

@@ -1,0 +1,196 @@
+"""What a real Batch does not have: routes to look at the sandbox and to steer it.
+
+They need no key, and so answer only clients on this machine under a name of this machine (another name would
+be a web page that had its own name resolved to here), unless the settings open them. Writes must be JSON: a
+web page can't send that elsewhere unasked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.sandbox.faults import Fault, read_faults
+from dbt_batch_sync.sandbox.page import CONTENT_SECURITY_POLICY, Question, render
+from dbt_batch_sync.sandbox.profile import Profile
+from dbt_batch_sync.sandbox.record import RecordedRequest
+from dbt_batch_sync.sandbox.replies import failure
+from dbt_batch_sync.sandbox.service import Sandbox
+
+_MAX_CONTROL_BODY = 1024 * 1024
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def control_routes(sandbox: Sandbox) -> list[Route]:
+    """The page at `/`, and all of `/_sandbox`."""
+    controls = _Controls(sandbox)
+    table: list[tuple[str, str, Handler]] = [
+        ("GET", "/", controls.page),
+        ("GET", "/favicon.ico", controls.nothing),
+        ("GET", "/_sandbox/profiles", controls.profiles),
+        ("GET", "/_sandbox/profiles/{custom_id:path}", controls.profile),
+        ("GET", "/_sandbox/requests", controls.requests),
+        ("GET", "/_sandbox/requests/{number:int}", controls.request),
+        ("GET", "/_sandbox/stats", controls.stats),
+        ("GET", "/_sandbox/faults", controls.faults),
+        ("POST", "/_sandbox/faults", controls.set_faults),
+        ("POST", "/_sandbox/reset", controls.reset),
+    ]
+    return [Route(path, controls.guarded(route), methods=[method]) for method, path, route in table]
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host or "")
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def _named_host(request: Request) -> str | None:
+    try:
+        return urlsplit("//" + request.headers.get("host", "")).hostname
+    except ValueError:
+        return None
+
+
+class BadControlError(Exception):
+    """A request to a control route that can't be carried out; the message says what is accepted."""
+
+
+async def _document(request: Request) -> object:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise BadControlError("send JSON, with Content-Type: application/json")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_CONTROL_BODY:
+            raise BadControlError(f"at most {_MAX_CONTROL_BODY} bytes")
+    try:
+        return json.loads(body or b"null")
+    except (ValueError, RecursionError):
+        raise BadControlError("the body is not valid JSON") from None
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise BadControlError(f"`{name}` is a whole number")
+    return int(text)
+
+
+def _as_json(value: Profile | RecordedRequest | Fault) -> dict[str, object]:
+    if isinstance(value, Profile):
+        attributes = {name: typed._asdict() for name, typed in value.attributes.items()}
+        return {**_shallow(value), "attributes": attributes}
+    if isinstance(value, Fault):
+        return {**_shallow(value), "when": _shallow(value.when)}
+    body = value.body.decode("utf-8", "replace") if value.body is not None else None
+    return {**_shallow(value), "body": body}
+
+
+def _shallow(value: object) -> dict[str, object]:
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}  # type: ignore[arg-type]
+
+
+class _Controls:
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    def guarded(self, handler: Handler) -> Handler:
+        async def route(request: Request) -> Response:
+            client = request.client.host if request.client else None
+            here = _is_loopback(client) and _is_loopback(_named_host(request))
+            if self._sandbox.settings.controls == "loopback" and not here:
+                return _failed(403, "only from this machine; the setting `controls` opens it")
+            try:
+                return await handler(request)
+            except (BadControlError, ConfigurationError) as error:
+                return _failed(400, str(error))
+
+        return route
+
+    async def page(self, request: Request) -> Response:
+        question = Question(
+            search=request.query_params.get("q", ""),
+            offset=_number(request, "offset", 0),
+            profile=request.query_params.get("profile"),
+            request=_number(request, "request", 0),
+        )
+        headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": "no-store"}
+        return HTMLResponse(render(self._sandbox, question), headers=headers)
+
+    async def nothing(self, _request: Request) -> Response:
+        return Response(status_code=204)
+
+    async def profiles(self, request: Request) -> Response:
+        """`?limit=100&offset=0&q=`: whose custom_id contains q, oldest first, and their `total`."""
+        found, total = self._sandbox.store.page(
+            _number(request, "limit", 100), _number(request, "offset", 0), request.query_params.get("q", "")
+        )
+        return JSONResponse({"total": total, "profiles": [_as_json(profile) for profile in found]})
+
+    async def profile(self, request: Request) -> Response:
+        profile = self._sandbox.store.profile(request.path_params["custom_id"])
+        if profile is None:
+            return _failed(404, "no such profile")
+        return JSONResponse(_as_json(profile))
+
+    async def requests(self, request: Request) -> Response:
+        """Newest first; `?bodies=1` with the bodies that are kept, as text."""
+        entries = [_as_json(entry) for entry in reversed(self._sandbox.recorder.requests)]
+        if not _number(request, "bodies", 0):
+            for entry in entries:
+                del entry["body"]
+        return JSONResponse({"requests": entries})
+
+    async def request(self, request: Request) -> Response:
+        number = request.path_params["number"]
+        for entry in self._sandbox.recorder.requests:
+            if entry.number == number:
+                return JSONResponse(_as_json(entry))
+        return _failed(404, "no such request, or no longer kept")
+
+    async def stats(self, request: Request) -> Response:
+        """`?custom_ids=1` with the applied operations by custom_id."""
+        custom_ids = bool(_number(request, "custom_ids", 0))
+        counts = _shallow(self._sandbox.recorder.stats(custom_ids=custom_ids))
+        if not custom_ids:
+            del counts["custom_ids"]
+        return JSONResponse({**counts, "profiles": len(self._sandbox.store.profiles)})
+
+    async def faults(self, _request: Request) -> Response:
+        return JSONResponse([_as_json(fault) for fault in self._sandbox.faults.faults])
+
+    async def set_faults(self, request: Request) -> Response:
+        """Replaces the faults by a list of them; an empty one ends them."""
+        self._sandbox.faults.set(read_faults(await _document(request)))
+        return await self.faults(request)
+
+    async def reset(self, request: Request) -> Response:
+        """Forgets everything, or all but what an object says is to stay: `{"profiles": false}`."""
+        parts = ("profiles", "stats", "faults")
+        chosen = await _document(request) or {}
+        if not isinstance(chosen, Mapping) or not all(
+            key in parts and isinstance(value, bool) for key, value in chosen.items()
+        ):
+            raise BadControlError(f"an object of {', '.join(parts)}, each true or false")
+        self._sandbox.reset(**chosen)
+        return JSONResponse({"reset": [part for part in parts if chosen.get(part, True)]})
+
+
+def _failed(status: int, message: str) -> Response:
+    reply = failure(status, "SANDBOX", message)
+    return Response(reply.body, reply.status, dict(reply.headers))

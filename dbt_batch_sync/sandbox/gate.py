@@ -1,0 +1,53 @@
+"""What is asked of a call's headers before its body counts."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+
+from dbt_batch_sync.sandbox.record import Tally, Violation
+from dbt_batch_sync.sandbox.replies import Reply, failure
+from dbt_batch_sync.sandbox.settings import SandboxSettings
+
+_JSON = re.compile(r'application/json\s*(?:;\s*charset="?utf-8"?\s*)?', re.IGNORECASE)
+
+
+class RefusedCallError(Exception):
+    """The call as a whole is refused: `reply` says so, and nothing was applied."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
+def refuse(status: int, code: str, message: str) -> RefusedCallError:
+    return RefusedCallError(failure(status, code, message))
+
+
+def check_caller(settings: SandboxSettings, version: str, headers: Mapping[str, str], tally: Tally) -> None:
+    """Version, key, project. `headers` has lower case names. Raises RefusedCallError: 404, 401 or 400."""
+    if version not in settings.versions:
+        tally.violate(Violation.UNKNOWN_ROUTE, "version")
+        raise refuse(404, "ROUTE_NOT_FOUND", "no such version of the API")
+    expected = f"Bearer {settings.rest_api_key}"
+    if not hmac.compare_digest(headers.get("authorization", "").encode(), expected.encode()):
+        tally.violate(Violation.UNAUTHORIZED)
+        raise refuse(401, "AUTHENTICATION_INVALID", "the REST API key is missing or wrong")
+    project = headers.get("x-batch-project")
+    if not project:
+        tally.violate(Violation.WRONG_PROJECT, "no header")
+        raise refuse(400, "MISSING_PROJECT", "the header X-Batch-Project is missing")
+    if project != settings.project_key:
+        tally.violate(Violation.WRONG_PROJECT)
+        raise refuse(401, "PROJECT_INVALID", "no such project for this REST API key")
+
+
+def check_content(headers: Mapping[str, str], tally: Tally) -> None:
+    """JSON, not encoded. Raises RefusedCallError: 400."""
+    if not _JSON.fullmatch(headers.get("content-type", "").strip()):
+        tally.violate(Violation.WRONG_CONTENT, "Content-Type")
+        raise refuse(400, "INVALID_CONTENT_TYPE", "Content-Type must be application/json")
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        tally.violate(Violation.WRONG_CONTENT, "Content-Encoding")
+        raise refuse(400, "INVALID_CONTENT_ENCODING", "send the body without an encoding")

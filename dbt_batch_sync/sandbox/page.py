@@ -1,0 +1,114 @@
+"""The page of profiles and requests. Nothing on it comes from elsewhere; every value is escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from dbt_batch_sync.sandbox.record import RecordedRequest, Stats
+from dbt_batch_sync.sandbox.service import Sandbox
+
+PAGE_SIZE = 50
+_SHOWN_REQUESTS = 30
+_SHOWN_BODY = 64 * 1024
+
+_FOLDER = Path(__file__).parent
+_STYLE = (_FOLDER / "page.css").read_text(encoding="utf-8")
+_SCRIPT = (_FOLDER / "page.js").read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+
+CONTENT_SECURITY_POLICY = (
+    f"default-src 'none'; style-src {_hash(_STYLE)}; script-src {_hash(_SCRIPT)}; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the page is asked to show beside the overview: one profile, the body of one request (0: none)."""
+
+    search: str = ""
+    offset: int = 0
+    profile: str | None = None
+    request: int = 0
+
+
+@dataclass(frozen=True)
+class _Figure:
+    name: str
+    value: int
+    bad: bool = False
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["shown"] = _shown
+    return environment.get_template("page.html.jinja")
+
+
+def _figures(stats: Stats, profiles: int) -> list[_Figure]:
+    violations = stats.violations.total()
+    return [
+        _Figure("profiles", profiles),
+        _Figure("requests", stats.requests),
+        _Figure("operations applied", stats.applied),
+        _Figure("attributes written", stats.attributes.total()),
+        _Figure("throttled", stats.throttled),
+        _Figure("in flight at most", stats.max_in_flight),
+        _Figure("rules broken", violations, bad=violations > 0),
+    ]
+
+
+def _body(requests: tuple[RecordedRequest, ...], number: int) -> str | None:
+    body = next((entry.body for entry in requests if entry.number == number), None)
+    if body is None:
+        return None
+    text = body[:_SHOWN_BODY].decode("utf-8", "replace")
+    if len(body) > _SHOWN_BODY:
+        return f"{text}\n… {len(body) - _SHOWN_BODY} bytes more"
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+    except (ValueError, RecursionError):
+        return text
+
+
+def render(sandbox: Sandbox, question: Question) -> str:
+    """The whole page as HTML."""
+    stats, requests = sandbox.recorder.stats(custom_ids=False), sandbox.recorder.requests
+    found, total = sandbox.store.page(PAGE_SIZE, question.offset, question.search)
+    return _template().render(
+        style=Markup(_STYLE),  # noqa: S704  # files of this package, whose hashes are in the policy
+        script=Markup(_SCRIPT),  # noqa: S704
+        question=question,
+        stats=stats,
+        figures=_figures(stats, len(sandbox.store.profiles)),
+        faults=sandbox.faults.faults,
+        profile=sandbox.store.profile(question.profile) if question.profile is not None else None,
+        body=_body(requests, question.request),
+        requests=requests[: -_SHOWN_REQUESTS - 1 : -1],
+        profiles=found,
+        total=total,
+        page_size=PAGE_SIZE,
+    )

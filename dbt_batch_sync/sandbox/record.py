@@ -1,0 +1,190 @@
+"""What the sandbox saw: counts, and the last requests."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from enum import Enum
+
+MAX_EXAMPLES = 50
+
+
+class Violation(str, Enum):
+    """What a client that follows the documentation never does. Faults and the rate limit are none."""
+
+    UNAUTHORIZED = "unauthorized"
+    WRONG_PROJECT = "wrong_project"
+    UNKNOWN_ROUTE = "unknown_route"
+    WRONG_CONTENT = "wrong_content"  # another content type, or an encoding
+    TOO_LARGE = "body_too_large"
+    MALFORMED = "malformed_body"
+    EMPTY_CALL = "empty_call"
+    TOO_MANY_OPERATIONS = "too_many_operations"
+    REFUSED_OPERATION = "refused_operation"
+    REFUSED_ATTRIBUTE = "refused_attribute"
+    DUPLICATE_IDENTIFIER = "duplicate_identifier"  # the same custom_id twice in one call
+    EMPTY_OPERATION = "empty_operation"  # neither attributes nor events: a profile of the rate for nothing
+
+
+@dataclass(frozen=True)
+class RecordedRequest:
+    """One request. `status` is 0 when the connection was closed without an answer.
+
+    `size` is the body's, in bytes; `body` is kept for the last few. `faults` names the faults that struck,
+    `errors` counts the partial errors of the answer.
+    """
+
+    number: int
+    at: str
+    method: str
+    path: str
+    status: int
+    seconds: float
+    size: int = 0
+    operations: int = 0
+    errors: int = 0
+    faults: tuple[str, ...] = ()
+    body: bytes | None = None
+
+
+@dataclass
+class Stats:
+    """Counts since the start or the last reset.
+
+    - `operations`: in well-formed calls; `applied`: those that reached a profile; `events`: of applied
+      operations.
+    - `statuses`: answers by status, 0 for none. `throttled`: 429 of the rate limit. `faults`: strikes by
+      kind.
+    - `violations` by kind, with up to 50 `examples` (`kind: reason`, never a value).
+    - `attributes`: applied writes by key as sent. `custom_ids`: applied operations by custom_id.
+    - `broken_uploads`: connections that ended before the whole body had come.
+    """
+
+    requests: int = 0
+    operations: int = 0
+    applied: int = 0
+    events: int = 0
+    bytes: int = 0
+    throttled: int = 0
+    in_flight: int = 0
+    max_in_flight: int = 0
+    broken_uploads: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    violations: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+    attributes: Counter[str] = field(default_factory=Counter)
+    custom_ids: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class Tally:
+    """What one call adds to the counts."""
+
+    size: int = 0
+    operations: int = 0
+    applied: int = 0
+    events: int = 0
+    errors: int = 0
+    throttled: bool = False
+    broken_upload: bool = False
+    faults: tuple[str, ...] = ()
+    violations: list[tuple[Violation, str]] = field(default_factory=list)
+    attributes: list[str] = field(default_factory=list)
+    custom_ids: list[str] = field(default_factory=list)
+    body: bytes | None = None
+
+    def violate(self, violation: Violation, reason: str = "") -> None:
+        self.violations.append((violation, reason))
+
+
+class Recorder:
+    """Safe to use from several threads."""
+
+    def __init__(self, keep_requests: int, keep_bodies: int) -> None:
+        self._lock = threading.Lock()
+        self._keep_bodies = keep_bodies
+        self._number = 0
+        self._stats = Stats()
+        self._requests: deque[RecordedRequest] = deque(maxlen=keep_requests)
+
+    def begin(self) -> None:
+        """A request arrived."""
+        with self._lock:
+            self._stats.in_flight += 1
+            self._stats.max_in_flight = max(self._stats.max_in_flight, self._stats.in_flight)
+
+    def finish(self, tally: Tally, *, at: str, method: str, path: str, status: int, seconds: float) -> None:
+        """It was answered, or (status 0) cut off."""
+        with self._lock:
+            self._count(tally, status)
+            self._number += 1
+            self._requests.append(
+                RecordedRequest(
+                    number=self._number,
+                    at=at,
+                    method=method,
+                    path=path,
+                    status=status,
+                    seconds=seconds,
+                    size=tally.size,
+                    operations=tally.operations,
+                    errors=tally.errors,
+                    faults=tally.faults,
+                    body=tally.body if self._keep_bodies else None,
+                )
+            )
+            self._forget_bodies()
+
+    def _count(self, tally: Tally, status: int) -> None:
+        stats = self._stats
+        stats.in_flight -= 1
+        stats.requests += 1
+        stats.operations += tally.operations
+        stats.applied += tally.applied
+        stats.events += tally.events
+        stats.bytes += tally.size
+        stats.throttled += tally.throttled
+        stats.broken_uploads += tally.broken_upload
+        stats.statuses[status] += 1
+        stats.faults.update(tally.faults)
+        stats.attributes.update(tally.attributes)
+        stats.custom_ids.update(tally.custom_ids)
+        stats.violations.update(violation.value for violation, _ in tally.violations)
+        room = max(0, MAX_EXAMPLES - len(stats.examples))
+        stats.examples += [
+            f"{violation.value}: {reason}".removesuffix(": ") for violation, reason in tally.violations[:room]
+        ]
+
+    def _forget_bodies(self) -> None:
+        older = len(self._requests) - self._keep_bodies - 1
+        if older >= 0 and self._requests[older].body is not None:
+            self._requests[older] = dataclasses.replace(self._requests[older], body=None)
+
+    def stats(self, *, custom_ids: bool = True) -> Stats:
+        """A copy; without `custom_ids`, which may be many, on request."""
+        with self._lock:
+            stats = self._stats
+            return dataclasses.replace(
+                stats,
+                examples=list(stats.examples),
+                statuses=Counter(stats.statuses),
+                faults=Counter(stats.faults),
+                violations=Counter(stats.violations),
+                attributes=Counter(stats.attributes),
+                custom_ids=Counter(stats.custom_ids) if custom_ids else Counter(),
+            )
+
+    @property
+    def requests(self) -> tuple[RecordedRequest, ...]:
+        """The last ones, oldest first."""
+        with self._lock:
+            return tuple(self._requests)
+
+    def clear(self) -> None:
+        """Forgets all but the requests that are in flight."""
+        with self._lock:
+            self._stats = Stats(in_flight=self._stats.in_flight, max_in_flight=self._stats.in_flight)
+            self._requests.clear()

@@ -1,0 +1,224 @@
+"""The sandbox as a server: in a thread for tests and the demo, or until it is interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
+
+from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.sandbox.fault_plan import FaultPlan
+from dbt_batch_sync.sandbox.faults import Fault, FaultKind, When
+from dbt_batch_sync.sandbox.profile import Profile
+from dbt_batch_sync.sandbox.record import RecordedRequest, Stats, Violation
+from dbt_batch_sync.sandbox.service import Sandbox
+from dbt_batch_sync.sandbox.settings import SandboxSettings
+from dbt_batch_sync.sandbox.store import ProfileStore
+from dbt_batch_sync.sandbox.values import TypedValue
+
+if TYPE_CHECKING:
+    import uvicorn
+
+__all__ = [
+    "Fault",
+    "FaultKind",
+    "Profile",
+    "RecordedRequest",
+    "SandboxServer",
+    "SandboxSettings",
+    "Stats",
+    "TypedValue",
+    "Violation",
+    "When",
+    "serve",
+]
+
+_BACKLOG = 128
+_LAST_WAIT = 10.0
+
+
+def _uvicorn_server(sandbox: Sandbox, stopping: asyncio.Event) -> uvicorn.Server:
+    try:
+        import uvicorn  # noqa: PLC0415  # an extra: only the sandbox needs it
+
+        from dbt_batch_sync.sandbox.app import build_app  # noqa: PLC0415
+        from dbt_batch_sync.sandbox.connection import TransportProtocol  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"the sandbox needs the package {error.name}: run pip install 'dbt-batch-sync[sandbox]'"
+        ) from error
+    config = uvicorn.Config(
+        build_app(sandbox, stopping),
+        http=TransportProtocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=5,
+    )
+    return uvicorn.Server(config)
+
+
+def _bound_socket(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise ConfigurationError(
+            f"can't listen on {host} port {port} ({error.strerror}); choose another"
+        ) from error
+
+
+class SandboxServer:
+    """Runs in a thread from `start` to `stop`; as a context manager, from entry to exit.
+
+    Port 0 takes a free one, and keeps it: `start` after `stop` is the same Batch after an outage, with its
+    profiles. `clock` and `faults` are those of `Sandbox`. Raises ConfigurationError for a missing package, a
+    port in use, or a file that is not a store.
+    """
+
+    def __init__(
+        self,
+        settings: SandboxSettings | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        faults: Sequence[Fault] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.host, self.port = host, port
+        self._sandbox = Sandbox(settings or SandboxSettings(), faults=faults, clock=clock)
+        self._thread: threading.Thread | None = None
+        self._stop_soon: Callable[[], None] = lambda: None
+
+    @property
+    def url(self) -> str:
+        """For `api_url`: scheme, host and the real port."""
+        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+
+    @property
+    def settings(self) -> SandboxSettings:
+        return self._sandbox.settings
+
+    def change(self, **settings: object) -> None:
+        """Changes settings from the next request on (`store` and what is kept stay as they began)."""
+        self._sandbox.settings = dataclasses.replace(self._sandbox.settings, **settings)  # type: ignore[arg-type]
+
+    @property
+    def store(self) -> ProfileStore:
+        return self._sandbox.store
+
+    @property
+    def profiles(self) -> Mapping[str, Profile]:
+        """By custom_id, oldest first; live."""
+        return self._sandbox.store.profiles
+
+    @property
+    def stats(self) -> Stats:
+        """A copy of the counts."""
+        return self._sandbox.recorder.stats()
+
+    @property
+    def requests(self) -> tuple[RecordedRequest, ...]:
+        """The last requests, oldest first."""
+        return self._sandbox.recorder.requests
+
+    @property
+    def faults(self) -> FaultPlan:
+        return self._sandbox.faults
+
+    def reset(self, *, profiles: bool = True, stats: bool = True, faults: bool = True) -> None:
+        """Forgets profiles, counts and requests, faults; the rates begin anew."""
+        self._sandbox.reset(profiles=profiles, stats=stats, faults=faults)
+
+    def start(self) -> None:
+        """Returns when connections are accepted. Does nothing when it is running."""
+        if self._thread is not None:
+            return
+        stopping = asyncio.Event()
+        server = _uvicorn_server(self._sandbox, stopping)
+        listening = _bound_socket(self.host, self.port)
+        self.port = listening.getsockname()[1]
+        ready = threading.Event()
+
+        async def run() -> None:
+            loop = asyncio.get_running_loop()
+
+            def stop_soon() -> None:
+                server.should_exit = True
+                loop.call_soon_threadsafe(stopping.set)
+
+            self._stop_soon = stop_soon
+            ready.set()
+            await server.serve(sockets=[listening])
+
+        self._thread = threading.Thread(target=lambda: asyncio.run(run()), name="batch-sandbox", daemon=True)
+        self._thread.start()
+        ready.wait()
+
+    def stop(self) -> None:
+        """No new connections; answers what is in flight, its waits cut short. Profiles stay."""
+        if self._thread is None:
+            return
+        self._stop_soon()
+        self._thread.join(_LAST_WAIT)
+        self._thread = None
+
+    def close(self) -> None:
+        """`stop`, and gives the store's file free. Profiles and counts stay readable."""
+        self.stop()
+        self._sandbox.store.close()
+
+    def __enter__(self) -> SandboxServer:
+        try:
+            self.start()
+        except ConfigurationError:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 8700,
+    *,
+    settings: SandboxSettings | None = None,
+    faults: Sequence[Fault] = (),
+    on_ready: Callable[[SandboxServer], None] = lambda server: None,
+) -> None:
+    """Runs the sandbox until SIGINT or SIGTERM, then returns. For the main thread.
+
+    Calls `on_ready` when connections are accepted. Raises ConfigurationError as SandboxServer does. Prints
+    nothing.
+    """
+    interrupted = threading.Event()
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        interrupted.set()
+
+    before = {name: signal.signal(name, interrupt) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with SandboxServer(settings, host=host, port=port, faults=faults) as server:
+            on_ready(server)
+            # With a time-out, because a wait without one can't be interrupted everywhere.
+            while not interrupted.wait(0.5):
+                pass
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)

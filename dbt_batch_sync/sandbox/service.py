@@ -1,0 +1,187 @@
+"""What Batch does with the body of a call of the profile routes, without the HTTP around it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from dbt_batch_sync.sandbox.fault_plan import Decision, FaultPlan
+from dbt_batch_sync.sandbox.faults import Fault
+from dbt_batch_sync.sandbox.faulty_replies import faulty
+from dbt_batch_sync.sandbox.gate import RefusedCallError, refuse
+from dbt_batch_sync.sandbox.limits import ENDPOINTS, Endpoint, TokenBucket
+from dbt_batch_sync.sandbox.operations import Operation, custom_id_of, read_operation
+from dbt_batch_sync.sandbox.record import Recorder, Tally, Violation
+from dbt_batch_sync.sandbox.replies import Reply, failure, retry_after_header, success
+from dbt_batch_sync.sandbox.rules import plain_name
+from dbt_batch_sync.sandbox.settings import SandboxSettings
+from dbt_batch_sync.sandbox.store import ProfileStore
+from dbt_batch_sync.sandbox.values import BrokenRuleError, Refusal
+from dbt_batch_sync.sandbox.wire import MalformedBodyError, parse_body
+
+
+@dataclass
+class Admitted:
+    """A call whose operations may be looked at, the faults that strike it, and what it adds to the counts."""
+
+    operations: list[object]
+    decision: Decision
+    tally: Tally
+    refusals: list[tuple[int, Refusal]] = field(default_factory=list)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class Sandbox:
+    """The state behind the routes. Its methods may be called from several threads.
+
+    `clock` (seconds, only differences count) drives rates, storms and durations; `now` is the time of day,
+    with a zone. `settings` may be replaced at any time; the store and what is kept of requests stay as they
+    began.
+    """
+
+    def __init__(
+        self,
+        settings: SandboxSettings,
+        *,
+        faults: Sequence[Fault] = (),
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self.settings = settings
+        self.clock, self.now = clock, now
+        self.store = ProfileStore(settings.store, keep=settings.keep_profiles)
+        self.recorder = Recorder(settings.keep_requests, settings.keep_bodies)
+        self.faults = FaultPlan(faults, clock)
+        self._buckets = self._full_buckets()
+
+    def _full_buckets(self) -> dict[Endpoint, TokenBucket]:
+        return {
+            endpoint: TokenBucket(limits.profiles_per_second, limits.burst, self.clock)
+            for endpoint, limits in ENDPOINTS.items()
+        }
+
+    def reset(self, *, profiles: bool = True, stats: bool = True, faults: bool = True) -> None:
+        """Forgets profiles, counts and requests, faults. The rates begin anew in any case."""
+        self._buckets = self._full_buckets()
+        if profiles:
+            self.store.clear()
+        if stats:
+            self.recorder.clear()
+        if faults:
+            self.faults.clear()
+
+    def admit(self, endpoint: Endpoint, body: bytes, tally: Tally) -> Admitted:
+        """Everything that refuses a call before its operations are looked at. Raises RefusedCallError."""
+        operations = self._parse(endpoint, body, tally)
+        ids = {custom_id for custom_id in map(custom_id_of, operations) if custom_id is not None}
+        decision = self.faults.decide(endpoint, lambda: ids)
+        tally.faults = decision.names
+        ending = decision.ending
+        if ending and not ending.applies_first:
+            raise RefusedCallError(faulty(ending, None, self.now()))
+        if decision.rejecting:
+            fault = decision.rejecting
+            raise refuse(fault.status or 400, fault.category, fault.reason)
+        self._pace(endpoint, len(operations), tally)
+        return Admitted(operations, decision, tally)
+
+    def _parse(self, endpoint: Endpoint, body: bytes, tally: Tally) -> list[object]:
+        try:
+            operations = parse_body(body)
+        except MalformedBodyError as error:
+            tally.violate(Violation.MALFORMED, str(error))
+            raise refuse(400, "MALFORMED_BODY", str(error)) from None
+        if not operations:
+            tally.violate(Violation.EMPTY_CALL)
+            raise refuse(400, "EMPTY_BODY", "the array has no operation")
+        most = ENDPOINTS[endpoint].max_operations
+        if len(operations) > most:
+            tally.violate(Violation.TOO_MANY_OPERATIONS, f"{len(operations)} > {most}")
+            raise refuse(400, "TOO_MANY_OPERATIONS", f"at most {most} operations a call")
+        tally.operations = len(operations)
+        return operations
+
+    def _pace(self, endpoint: Endpoint, profiles: int, tally: Tally) -> None:
+        settings = self.settings
+        wait = self._buckets[endpoint].take(profiles) if settings.rate_limits else 0.0
+        if not wait:
+            return
+        tally.throttled = True
+        header = None
+        if settings.retry_after != "none":
+            header = retry_after_header(wait, self.now(), as_date=settings.retry_after == "date")
+        raise RefusedCallError(failure(429, "TOO_MANY_REQUESTS", "too many profiles a second", header))
+
+    def settle(self, admitted: Admitted) -> Reply:
+        """Checks and applies the operations. Raises RefusedCallError where one bad one refuses the call."""
+        read = self._read(admitted)
+        refusals = admitted.refusals
+        read = _refuse_on_demand(read, admitted.decision, refusals)
+        refusals += self.store.apply(read, self.now().isoformat())
+        refusals.sort(key=lambda entry: entry[0])
+        self._count(read, admitted)
+        reply = success(self._named(refusals))
+        ending = admitted.decision.ending
+        return faulty(ending, reply, self.now()) if ending else reply
+
+    def _read(self, admitted: Admitted) -> list[tuple[int, Operation]]:
+        """The operations that are not refused as a whole, by bulk index."""
+        read: list[tuple[int, Operation]] = []
+        tally = admitted.tally
+        for index, raw in enumerate(admitted.operations):
+            try:
+                operation = read_operation(raw)
+            except BrokenRuleError as broken:
+                tally.violate(Violation.REFUSED_OPERATION, broken.reason)
+                if self.settings.bad_row == "400":
+                    raise refuse(400, broken.category, f"operation {index}: {broken.reason}") from None
+                admitted.refusals.append((index, broken.refusal()))
+                continue
+            for refusal in operation.refused:
+                tally.violate(Violation.REFUSED_ATTRIBUTE, f"{refusal.attribute}: {refusal.reason}")
+                admitted.refusals.append((index, refusal))
+            if not (operation.keys or operation.refused or operation.events):
+                tally.violate(Violation.EMPTY_OPERATION)
+            read.append((index, operation))
+        times = Counter(operation.custom_id for _, operation in read if operation.custom_id is not None)
+        tally.violations += [(Violation.DUPLICATE_IDENTIFIER, "")] * (times.total() - len(times))
+        return read
+
+    def _count(self, read: list[tuple[int, Operation]], admitted: Admitted) -> None:
+        tally = admitted.tally
+        tally.applied = len(read)
+        tally.errors = len(admitted.refusals)
+        for _, operation in read:
+            tally.events += operation.events
+            tally.attributes += operation.keys
+            if self.settings.count_custom_ids and operation.custom_id is not None:
+                tally.custom_ids.append(operation.custom_id)
+
+    def _named(self, refusals: list[tuple[int, Refusal]]) -> list[tuple[int, Refusal]]:
+        if self.settings.error_attribute == "sent":
+            return refusals
+        return [
+            (index, refusal._replace(attribute=refusal.attribute and plain_name(refusal.attribute)))
+            for index, refusal in refusals
+        ]
+
+
+def _refuse_on_demand(
+    read: list[tuple[int, Operation]], decision: Decision, refusals: list[tuple[int, Refusal]]
+) -> list[tuple[int, Operation]]:
+    """Those that are left, when the faults have taken out theirs and added them to `refusals`."""
+    if not decision.refusing:
+        return read
+    left = []
+    for index, operation in read:
+        whole, attributes = decision.refusals(operation)
+        refusals += [(index, refusal) for refusal in ([whole] if whole else attributes)]
+        if whole is None:
+            left.append((index, operation))
+    return left

@@ -1,0 +1,47 @@
+"""What can be set about the sandbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+# Versions keep answering for years; 2.13 is the newest that is known of.
+KNOWN_VERSIONS = frozenset(f"2.{minor}" for minor in range(14))
+
+
+@dataclass(frozen=True)
+class SandboxSettings:
+    """The defaults are the strict server that the documentation describes.
+
+    - `rate_limits`: off for benchmarks and for tests that are not about pacing.
+    - `retry_after`: the form of the header on a 429 of the rate limit.
+    - `bad_row`: what one operation that is wrong as a whole does: a partial error of its own, or a 400 for
+      the call.
+    - `error_attribute`: how a partial error names a wrapped attribute: `date(birthdate)` as sent, or plain
+      `birthdate`.
+    - `latency`: seconds before each answer of the profile routes.
+    - `store`: a file that keeps the profiles over restarts; None keeps them in memory.
+    - `keep_profiles`: off where only the counts matter, so that millions of profiles need no memory.
+    - `keep_requests`, `keep_bodies`: how many of the last requests are listed, and how many of them with
+      their body.
+    - `count_custom_ids`: counts applied operations by custom_id.
+    - `controls`: who may use the page and `/_sandbox`: clients on this machine, or everybody who reaches the
+      port.
+    """
+
+    rest_api_key: str = "sandbox"
+    project_key: str = "project_sandbox"
+    versions: frozenset[str] = KNOWN_VERSIONS
+    max_body_bytes: int = 8 * 1024 * 1024
+    rate_limits: bool = True
+    retry_after: Literal["none", "seconds", "date"] = "seconds"
+    bad_row: Literal["partial", "400"] = "partial"
+    error_attribute: Literal["sent", "plain"] = "sent"
+    latency: float = 0.0
+    store: Path | None = None
+    keep_profiles: bool = True
+    keep_requests: int = 200
+    keep_bodies: int = 5
+    count_custom_ids: bool = True
+    controls: Literal["loopback", "anywhere"] = "loopback"

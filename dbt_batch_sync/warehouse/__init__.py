@@ -1,0 +1,6 @@
+"""The warehouse: the only importer of `dbt.*`. Statements in as sqlglot trees, rows out as Arrow batches."""
+
+from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value, Warehouse
+from dbt_batch_sync.warehouse.registry import SUPPORTED_ADAPTERS, open_warehouse
+
+__all__ = ["SUPPORTED_ADAPTERS", "Column", "Load", "Rows", "Statement", "Value", "Warehouse", "open_warehouse"]

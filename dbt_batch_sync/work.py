@@ -1,0 +1,139 @@
+"""What lies before a push of one segment: its relations, its delta's identity, and the rows that are not committed yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from dbt_batch_sync.attributes import TypedAttribute, parse_types
+from dbt_batch_sync.batch_api.limits import Endpoint
+from dbt_batch_sync.errors import ConfigurationError, Stopped
+from dbt_batch_sync.ledger import Ledger, Resume
+from dbt_batch_sync.manifest import Model
+from dbt_batch_sync.segments import Segment
+from dbt_batch_sync.mapping import EndpointChoice
+from dbt_batch_sync.payload.render import DELTA_COLUMNS
+from dbt_batch_sync.sql import Relation, delta_counts, delta_identity, parse_table, pending
+from dbt_batch_sync.warehouse import Statement, Value, Warehouse
+
+MASS_UPDATE_FROM = 10_001
+"""Rows of a delta from which `endpoint: auto` takes mass-update: up to 10,000 take 30 s or less at update's rate."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows of a delta that are not committed yet, by change."""
+
+    inserts: int = 0
+    updates: int = 0
+    exits: int = 0
+    invalid: int = 0
+
+    @property
+    def sendable(self) -> int:
+        """All but the invalid ones."""
+        return self.inserts + self.updates + self.exits
+
+
+@dataclass(frozen=True)
+class Work:
+    """A delta that can be pushed; `delta_id` is None when it is empty."""
+
+    segment: Segment
+    delta: Relation
+    snapshot: Relation
+    ledger: Ledger
+    has_ledger: bool
+    delta_id: str | None
+    types: str
+    attributes: tuple[TypedAttribute, ...]
+    resume: Resume
+    counts: Counts
+
+    @property
+    def name(self) -> str:
+        """The segment's name."""
+        return self.segment.mapping.segment
+
+    def endpoint(self) -> Endpoint:
+        """The endpoint that the mapping asks for; `auto` decides by the number of rows."""
+        choice = self.segment.mapping.endpoint
+        if choice is EndpointChoice.AUTO:
+            return Endpoint.MASS_UPDATE if self.counts.sendable >= MASS_UPDATE_FROM else Endpoint.UPDATE
+        return Endpoint(choice.value)
+
+    @property
+    def after(self) -> dict[str, Value]:
+        """The values of a statement that reads behind the last commit."""
+        return {} if self.resume.key is None else {"after": self.resume.key}
+
+    def pending_rows(self, limit: int | None) -> Statement:
+        """The rows to send, in the order of their keys."""
+        names = [attribute.name for attribute in self.attributes]
+        values: dict[str, Value] = {**self.after, **({"segment": self.name} if self.has_ledger else {})}
+        rejects = self.ledger.rejects if self.has_ledger else None
+        return Statement(pending(self.delta, names, rejects, after=self.resume.key is not None, limit=limit), values)
+
+
+def open_work(warehouse: Warehouse, segment: Segment, *, check: bool = True) -> Work:
+    """Reads what there is to do; writes nothing. `check` holds the delta's mapping against the segment's.
+
+    Raises ConfigurationError when models or relations are missing, Stopped when the delta was built with another mapping.
+    """
+    snapshot = _relation(warehouse, segment, segment.snapshot, "_sent_snapshot", ("custom_id", "_batch_delta_id", "_batch_doubt"))
+    delta = _relation(warehouse, segment, segment.delta, "_delta", (*DELTA_COLUMNS[:3], "_batch_delta_id", "_batch_types"))
+    ledger = Ledger(warehouse, segment.mapping.segment, snapshot, delta)
+    rows = warehouse.fetch(Statement(delta_identity(delta)))
+    if not rows:
+        return Work(segment, delta, snapshot, ledger, ledger.exists(), None, "", (), Resume(), Counts())
+    delta_id, mapping_hash, types = (str(cell) for cell in rows[0])
+    if check and mapping_hash != segment.mapping.hash:
+        raise Stopped(
+            f"the mapping of `{segment.mapping.segment}` has changed since {delta.table.name} was built; nothing was sent. "
+            f"Run: dbt run --select {_build(segment)}"
+        )
+    has_ledger = ledger.exists()
+    resume = ledger.resume(delta_id) if has_ledger else Resume()
+    counts = _counts(warehouse, delta, resume)
+    return Work(segment, delta, snapshot, ledger, has_ledger, delta_id, types, parse_types(types), resume, counts)
+
+
+def _counts(warehouse: Warehouse, delta: Relation, resume: Resume) -> Counts:
+    after: dict[str, Value] = {} if resume.key is None else {"after": resume.key}
+    rows = warehouse.fetch(Statement(delta_counts(delta, resume.key is not None), after))
+    found = {str(change): int(str(count)) for change, count in rows}
+    return Counts(found.get("insert", 0), found.get("update", 0), found.get("exit", 0), found.get("invalid", 0))
+
+
+def _relation(
+    warehouse: Warehouse, segment: Segment, model: Model | None, suffix: str, required: tuple[str, ...]
+) -> Relation:
+    name = segment.mapping.segment
+    if model is None or model.relation_name is None:
+        raise ConfigurationError(
+            f"the segment `{name}` has no model `{name}{suffix}`. Run: dbt-batch-sync generate, then dbt run --select {_build(segment)}"
+        )
+    relation = relation_of(warehouse, model.relation_name)
+    if not relation.columns:
+        raise ConfigurationError(
+            f"{relation.table.sql(warehouse.dialect)} is not in the warehouse yet. Run: dbt run --select {_build(segment)}"
+        )
+    missing = [column for column in required if not relation.has(column)]
+    if missing:
+        raise ConfigurationError(
+            f"{relation.table.sql(warehouse.dialect)} lacks the columns {', '.join(missing)}: somebody altered it, or another "
+            f"version of the macros built it. Run: dbt-batch-sync init, then dbt run --select {_build(segment)}"
+        )
+    return relation
+
+
+def relation_of(warehouse: Warehouse, relation_name: str) -> Relation:
+    """A relation with its columns; none when there is no such table."""
+    table: exp.Table = parse_table(relation_name, warehouse.dialect)
+    return Relation(table, warehouse.columns(table))
+
+
+def _build(segment: Segment) -> str:
+    name = segment.mapping.segment
+    return f"{name} {name}_sent_snapshot {name}_delta"

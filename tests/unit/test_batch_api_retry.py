@@ -1,0 +1,57 @@
+"""The retry decision."""
+
+from __future__ import annotations
+
+import pytest
+
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Busy, Fatal, Refused
+from dbt_batch_sync.batch_api.retry import GiveUp, Retry, RetryPolicy, Stands, decide
+
+POLICY = RetryPolicy(max_attempts=4, base_seconds=1.0, max_seconds=3.0, max_retry_after=100.0)
+CUT = Broken(BrokenKind.CUT)
+
+
+@pytest.mark.parametrize("answer", [Accepted(), Refused(400), Fatal(401), Fatal(None)], ids=repr)
+def test_other_answers_stand(answer: Answer) -> None:
+    assert decide(answer, 1, POLICY, 0.5) == Stands()
+    assert decide(answer, 9, POLICY, 0.5) == Stands()
+
+
+@pytest.mark.parametrize(
+    ("answer", "attempt", "chance", "expected"),
+    [
+        (Busy(503), 1, 0.0, Retry(1.0, everyone=False)),
+        (Busy(503), 2, 0.0, Retry(2.0, everyone=False)),
+        (Busy(503), 3, 0.0, Retry(3.0, everyone=False)),  # not 4: the longest wait
+        (Busy(503), 2, 0.5, Retry(1.5, everyone=False)),
+        (CUT, 1, 0.5, Retry(0.75, everyone=False)),
+        (Busy(429), 1, 0.0, Retry(1.0, everyone=True)),
+        (Busy(503, 7.0), 1, 0.25, Retry(7.25, everyone=True)),
+        (Busy(503, 0.0), 3, 0.0, Retry(0.0, everyone=True)),
+        (Busy(429, 100.0), 1, 0.0, Retry(100.0, everyone=True)),
+    ],
+)
+def test_busy_and_broken_are_tried_again(
+    answer: Answer, attempt: int, chance: float, expected: Retry
+) -> None:
+    assert decide(answer, attempt, POLICY, chance) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "attempt", "word"),
+    [
+        (Busy(503), 4, "max_attempts"),
+        (CUT, 4, "max_attempts"),
+        (Busy(429, 1.0), 4, "max_attempts"),
+        (Busy(429, 100.5), 1, "100 s"),
+        (Busy(503, 1e9), 1, "100 s"),
+    ],
+)
+def test_patience_ends(answer: Answer, attempt: int, word: str) -> None:
+    decision = decide(answer, attempt, POLICY, 0.0)
+    assert isinstance(decision, GiveUp)
+    assert word in decision.why
+
+
+def test_a_huge_attempt_number_does_not_overflow() -> None:
+    assert decide(CUT, 10**6, RetryPolicy(max_attempts=10**9), 0.0) == Retry(60.0, everyone=False)

@@ -1,0 +1,211 @@
+"""One operation: identifiers, limits, what is refused alone and what refuses it whole; events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dbt_batch_sync.sandbox.operations import Operation, custom_id_of, read_operation
+from dbt_batch_sync.sandbox.values import ArrayChange, BrokenRuleError, TypedValue
+
+WHO = {"custom_id": "jane"}
+
+
+def attributes(values: dict[str, object]) -> Operation:
+    return read_operation({"identifiers": WHO, "attributes": values})
+
+
+def events(*values: object) -> Operation:
+    return read_operation({"identifiers": WHO, "events": list(values)})
+
+
+def nested(depth: int) -> dict[str, object]:
+    inner: dict[str, object] = {"leaf": 1}
+    for _ in range(depth):
+        inner = {"inner": inner}
+    return inner
+
+
+@pytest.mark.parametrize(
+    "custom_id",
+    ["a", "a" * 511, "😀" * 511, "jane@example.com", " jane ", "0", "nullable", "a\tb", "a\u2028b", "-", "NaNa"],
+)
+def test_custom_id_accepted(custom_id: str) -> None:
+    assert read_operation({"identifiers": {"custom_id": custom_id}}).custom_id == custom_id
+
+
+@pytest.mark.parametrize(
+    "custom_id",
+    [
+        "",
+        " ",
+        "\t \u00a0",
+        "a" * 512,
+        "a\nb",
+        "a\r",
+        "\n",
+        *("undefined", "null", "nil", "(null)", "[object object]", "true", "false", "nan", "infinity", "-infinity"),
+        *("NULL", "NaN", "[object Object]", "True", "-Infinity", "Nil"),
+        None,
+        1,
+        True,
+        ["a"],
+        {},
+    ],
+)
+def test_custom_id_refused(custom_id: object) -> None:
+    with pytest.raises(BrokenRuleError) as broken:
+        read_operation({"identifiers": {"custom_id": custom_id}, "attributes": {"a": 1}})
+    assert broken.value.category == "INVALID_IDENTIFIER"
+
+
+@pytest.mark.parametrize(
+    ("operation", "category"),
+    [
+        (None, "INVALID_OPERATION"),
+        ("jane", "INVALID_OPERATION"),
+        ([], "INVALID_OPERATION"),
+        ({}, "INVALID_IDENTIFIER"),
+        ({"identifiers": None}, "INVALID_IDENTIFIER"),
+        ({"identifiers": {}}, "INVALID_IDENTIFIER"),
+        ({"identifiers": {"email": "a@b.c"}}, "INVALID_IDENTIFIER"),
+        ({"identifiers": {"custom_id": "a", "installation": "b"}}, "INVALID_IDENTIFIER"),
+        ({"identifiers": {"custom_id": "a", "other": 1}}, "INVALID_IDENTIFIER"),
+        ({"identifiers": {"installation": ""}}, "INVALID_IDENTIFIER"),
+        ({"identifiers": WHO, "attribute": {}}, "INVALID_OPERATION"),
+        ({"identifiers": WHO, "attributes": None}, "INVALID_OPERATION"),
+        ({"identifiers": WHO, "attributes": []}, "INVALID_OPERATION"),
+        ({"identifiers": WHO, "attributes": {f"a{n}": 1 for n in range(51)}}, "TOO_MANY_ATTRIBUTES"),
+        ({"identifiers": WHO, "attributes": {f"a{n}": None for n in range(51)}}, "TOO_MANY_ATTRIBUTES"),
+        ({"identifiers": WHO, "events": {}}, "INVALID_OPERATION"),
+        ({"identifiers": WHO, "events": [{"name": "a"}] * 16}, "TOO_MANY_EVENTS"),
+    ],
+)
+def test_refused_whole(operation: object, category: str) -> None:
+    with pytest.raises(BrokenRuleError) as broken:
+        read_operation(operation)
+    assert broken.value.category == category
+
+
+def test_fifty_attributes_are_accepted() -> None:
+    assert len(attributes({f"a{n}": n for n in range(50)}).writes) == 50
+
+
+def test_an_installation_has_no_custom_id() -> None:
+    assert read_operation({"identifiers": {"installation": "i"}}).custom_id is None
+
+
+def test_a_bad_attribute_is_refused_alone() -> None:
+    operation = attributes({"good": 1, "Bad": 1, "empty": "", "date(day)": None, "gone": None})
+    assert operation.writes == {"good": TypedValue("integer", 1), "gone": None}
+    assert operation.keys == ["good", "gone"]
+    assert [(refusal.attribute, refusal.category) for refusal in operation.refused] == [
+        ("Bad", "INVALID_NAME"),
+        ("empty", "INVALID_VALUE"),
+        ("date(day)", "INVALID_VALUE"),
+    ]
+
+
+def test_the_same_attribute_under_two_types_is_refused_the_second_time() -> None:
+    operation = attributes({"day": "x", "date(day)": "2024-01-01T00:00:00Z"})
+    assert operation.writes == {"day": TypedValue("string", "x")}
+    assert [refusal.attribute for refusal in operation.refused] == ["date(day)"]
+
+
+def test_the_sixteenth_array_is_refused() -> None:
+    arrays: dict[str, object] = {f"a{n}": ["x"] for n in range(14)}
+    operation = attributes({**arrays, "b": {"$add": ["x"]}, "$topic_preferences": ["t"], "c": ["x"], "d": "x"})
+    assert [(refusal.attribute, refusal.category) for refusal in operation.refused] == [("c", "TOO_MANY_ARRAYS")]
+    assert {"b", "d", "$topic_preferences"} <= operation.writes.keys()
+
+
+@pytest.mark.parametrize(
+    ("values", "flag"), [({"a": 1}, True), ({"a": None}, False), ({"a": {"$add": ["x"]}}, False), ({}, True)]
+)
+def test_only_values(values: dict[str, object], flag: bool) -> None:
+    assert attributes(values).only_values is flag
+
+
+def test_array_changes_are_kept_as_changes() -> None:
+    assert attributes({"a": {"$remove": ["x"]}}).writes == {"a": ArrayChange((), ("x",))}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"name": "added_to_cart"},
+        {"name": "a" * 30, "time": "2024-01-01T00:00:00Z"},
+        {"name": "a", "time": "2024-01-01t00:00:00.123+02:00"},
+        {"name": "a", "attributes": {}},
+        {"name": "a", "attributes": {"x": 1, "date(d)": "2024-01-01T00:00:00Z", "url(u)": "https://e.com"}},
+        {"name": "a", "attributes": {"x": ["a"], "y": {"z": 1}, "list": [{"a": 1}, {"b": "x"}]}},
+        {"name": "a", "attributes": nested(2)},
+        {"name": "a", "attributes": {f"k{n}": n for n in range(20)}},
+        {"name": "a", "attributes": {"$label": "x" * 200, "$tags": ["t" * 64] * 10}},
+    ],
+)
+def test_event_accepted(event: dict[str, Any]) -> None:
+    operation = events(event)
+    assert (operation.events, operation.refused) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        "a",
+        {},
+        {"name": ""},
+        {"name": "A"},
+        {"name": "a" * 31},
+        {"name": 1},
+        {"name": "a", "other": 1},
+        {"name": "a", "time": "2024-01-01"},
+        {"name": "a", "time": "2024-02-30T00:00:00Z"},
+        {"name": "a", "time": "2024-01-01T00:00:00"},
+        {"name": "a", "time": None},
+        {"name": "a", "attributes": None},
+        {"name": "a", "attributes": {"A": 1}},
+        {"name": "a", "attributes": {"x": None}},
+        {"name": "a", "attributes": {"x": ""}},
+        {"name": "a", "attributes": {"x": []}},
+        {"name": "a", "attributes": {"x": [{"a": 1}, "b"]}},
+        {"name": "a", "attributes": {"x": [{"a": 1}] * 26}},
+        {"name": "a", "attributes": nested(3)},
+        {"name": "a", "attributes": {f"k{n}": n for n in range(21)}},
+        {"name": "a", "attributes": {"$other": 1}},
+        {"name": "a", "attributes": {"$label": "x" * 201}},
+        {"name": "a", "attributes": {"$tags": ["t"] * 11}},
+        {"name": "a", "attributes": {"$tags": ["t" * 65]}},
+        {"name": "a", "attributes": {f"k{n}": ["é" * 300] * 10 for n in range(5)}},
+    ],
+)
+def test_event_refused_alone(event: object) -> None:
+    operation = events({"name": "good"}, event)
+    assert operation.events == 1
+    assert [refusal.attribute for refusal in operation.refused] == ["events[1]"]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@pytest.mark.parametrize("build", [read_operation, custom_id_of])
+@given(
+    operation=json_values
+    | st.fixed_dictionaries(
+        {"identifiers": json_values | st.just(WHO)}, optional={"attributes": json_values, "events": json_values}
+    )
+)
+def test_no_json_breaks_the_reader(build: Callable[[object], object], operation: object) -> None:
+    try:
+        build(operation)
+    except BrokenRuleError:
+        return

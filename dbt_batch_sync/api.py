@@ -105,7 +105,9 @@ def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:  # 
     outputs = {name: read_output(dbt, name) for name in {segment.mapping.output for segment in segments}}
     with opened(dbt) as warehouse:
         return PlanResult(
-            tuple(plan_segment(warehouse, open_work(warehouse, s), outputs[s.mapping.output]) for s in segments)
+            tuple(
+                plan_segment(warehouse, open_work(warehouse, s), outputs[s.mapping.output]) for s in segments
+            )
         )
 
 
@@ -114,7 +116,9 @@ def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 
     segments = load_segments(dbt, selection)
     with opened(dbt) as warehouse:
         works = [open_work(warehouse, segment, check=False) for segment in segments]
-        return StatusResult(tuple(SegmentStatus(work.name, tuple(work.ledger.recent_runs(limit))) for work in works))
+        return StatusResult(
+            tuple(SegmentStatus(work.name, tuple(work.ledger.recent_runs(limit))) for work in works)
+        )
 
 
 def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: bool = False) -> ValidateResult:  # noqa: B008
@@ -241,7 +245,14 @@ class _Pushing:
         """Renders everything and sends nothing: `sent` and `requests` are what would be."""
         counts = work.counts
         pushed = SegmentPushed(
-            work.name, "succeeded", work.delta_id, None, counts.inserts, counts.updates, counts.exits, counts.invalid
+            work.name,
+            "succeeded",
+            work.delta_id,
+            None,
+            counts.inserts,
+            counts.updates,
+            counts.exits,
+            counts.invalid,
         )
         if work.delta_id is None:
             return pushed
@@ -259,7 +270,12 @@ class _Pushing:
                 sent, requests = sent + chunk.profiles, requests + bool(len(chunk))
         state = "partial" if counts.invalid or withheld else "succeeded"
         return replace(
-            pushed, status=state, endpoint=endpoint.value, sent=sent, requests=requests, rejected_attributes=withheld
+            pushed,
+            status=state,
+            endpoint=endpoint.value,
+            sent=sent,
+            requests=requests,
+            rejected_attributes=withheld,
         )
 
 

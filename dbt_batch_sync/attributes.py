@@ -132,7 +132,11 @@ class TypedAttribute:
     @property
     def rule(self) -> Rule:
         """The row of the table that its values must meet."""
-        return STANDARD_RULES[self.name.removeprefix(STANDARD_PREFIX)] if self.standard else CUSTOM_RULES[self.type]
+        return (
+            STANDARD_RULES[self.name.removeprefix(STANDARD_PREFIX)]
+            if self.standard
+            else CUSTOM_RULES[self.type]
+        )
 
     @property
     def plain_name(self) -> str:

@@ -62,12 +62,11 @@ class Spot:
         """Whether there are so many findings that looking for more is of no use."""
         return len(self.found) >= MAX_FINDINGS
 
-    def refused(self, key: str) -> bool:
-        """Whether something is wrong at this key or below it: whether its value means anything."""
+    def refused(self, key: str, *, below: bool = True) -> bool:
+        """Whether something is wrong at this key, or (unless told otherwise) below it."""
         path = f"{self.path}.{key}"
-        return any(
-            finding.key == path or finding.key.startswith((f"{path}.", f"{path}[")) for finding in self.found
-        )
+        inner = (f"{path}.", f"{path}[") if below else ()
+        return any(each.key == path or each.key.startswith(inner) for each in self.found)
 
 
 Reader = Callable[[object, Spot], T]

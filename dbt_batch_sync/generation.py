@@ -81,7 +81,9 @@ def prune(directory: Path, model_paths: Sequence[Path]) -> list[Change]:
 
 def mapped_models(model_paths: Sequence[Path]) -> Iterator[str]:
     """The models with a mapping, as far as the files tell: in a YAML's meta, or by the word in the model's own config."""
-    models = [path for root in model_paths for path in sorted(root.rglob("*")) if path.suffix in (".sql", ".py")]
+    models = [
+        path for root in model_paths for path in sorted(root.rglob("*")) if path.suffix in (".sql", ".py")
+    ]
     present = {path.stem for path in models}
     for path in models:
         if "batch_sync" in path.read_text(encoding="utf-8", errors="replace") and not _is_ours(path):

@@ -52,7 +52,9 @@ def copy_package(project_dir: Path) -> Path:
     """Copies the macros into the project, or renews the copy; returns its directory."""
     source, target = package_root(), project_dir / COPY
     if target.exists() and not _is_copy(target):
-        raise ConfigurationError(f"{target} is in the way: it is no copy of the package's macros. Move it, and run init again")
+        raise ConfigurationError(
+            f"{target} is in the way: it is no copy of the package's macros. Move it, and run init again"
+        )
     if target.exists():
         shutil.rmtree(target)
     target.mkdir(parents=True)
@@ -108,7 +110,9 @@ def _with_entry(path: Path, entry: list[str]) -> str:
     if at is None:
         if any(re.match(r"packages\s*:", line) for line in lines):
             written = "\n".join(f"  {'- ' if not n else '  '}{part}" for n, part in enumerate(entry))
-            raise ConfigurationError(f"{path} lists its packages in one line. Add this to them yourself:\n{written}")
+            raise ConfigurationError(
+                f"{path} lists its packages in one line. Add this to them yourself:\n{written}"
+            )
         lines, at = [*lines, "packages:"], len(lines)
     following = next((line for line in lines[at + 1 :] if line.strip().startswith("-")), "  -")
     indent = following[: len(following) - len(following.lstrip())]

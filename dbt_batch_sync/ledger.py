@@ -142,7 +142,10 @@ class Ledger:
         query = (
             exp.select(position, key)
             .from_(self.runs.copy())
-            .where(equals(exp.column("segment"), value("segment")), equals(exp.column("delta_id"), value("delta_id")))
+            .where(
+                equals(exp.column("segment"), value("segment")),
+                equals(exp.column("delta_id"), value("delta_id")),
+            )
             .where(exp.not_(is_null(position.copy())), exp.not_(is_null(key.copy())))
             .order_by(exp.Ordered(this=position.copy(), desc=True))
             .limit(1)
@@ -174,7 +177,9 @@ class Ledger:
         """Writes down what a run has come to, its intent among it: before what it intends is sent."""
         self._warehouse.execute([self._update(run)])
 
-    def commit(self, run: Run, after: Resume, rejects: Sequence[Reject], now: datetime, *, open_rejects: bool) -> None:
+    def commit(
+        self, run: Run, after: Resume, rejects: Sequence[Reject], now: datetime, *, open_rejects: bool
+    ) -> None:
         """Makes the delta's rows behind `after` and up to the run's `committed_key` the snapshot's, but the refused ones.
 
         Repeating it changes nothing. Raises Stopped when the delta is no longer the one that was sent.
@@ -185,7 +190,11 @@ class Ledger:
                 f"{self._delta.table.name} was rebuilt while it was being pushed: what Batch accepted since the last checkpoint "
                 "is in doubt and goes again. Run: dbt-batch-sync push"
             )
-        limits: dict[str, Value] = {"segment": self._segment, "delta_id": run.delta_id, "upto": run.committed_key}
+        limits: dict[str, Value] = {
+            "segment": self._segment,
+            "delta_id": run.delta_id,
+            "upto": run.committed_key,
+        }
         if after.key is not None:
             limits["after"] = after.key
         written = {**limits, "now": now, "run_id": run.run_id}
@@ -195,7 +204,10 @@ class Ledger:
         if open_rejects or rejects:
             resolved = self._resolve(after.key is not None)
             steps.append(Statement(resolved, written))
-        complete = all(self._delta.has(c.name.lower()) or c.name.lower().startswith("_batch_") for c in self._snapshot.columns)
+        complete = all(
+            self._delta.has(c.name.lower()) or c.name.lower().startswith("_batch_")
+            for c in self._snapshot.columns
+        )
         build = replace_rows if complete and self._warehouse.transactions else merge_rows
         for tree in build(self._delta, self._snapshot, self.rejects, after=after.key is not None):
             steps.append(Statement(tree, _used(tree, written)))
@@ -230,11 +242,17 @@ class Ledger:
         names = [f.name for f in fields(Run) if f.name not in ("run_id", "segment", "started_at")]
         update = exp.Update(
             this=self.runs.copy(),
-            expressions=[equals(exp.column(name), _typed(name, RUN_COLUMNS[name], alias=False)) for name in names],
-        ).where(equals(exp.column("run_id"), value("run_id")), equals(exp.column("segment"), value("segment")))
+            expressions=[
+                equals(exp.column(name), _typed(name, RUN_COLUMNS[name], alias=False)) for name in names
+            ],
+        ).where(
+            equals(exp.column("run_id"), value("run_id")), equals(exp.column("segment"), value("segment"))
+        )
         return Statement(update, _values(run, [*names, "run_id", "segment"]))
 
-    def _record_rejects(self, rejects: Sequence[Reject], run_id: str, now: datetime) -> list[Statement | Load]:
+    def _record_rejects(
+        self, rejects: Sequence[Reject], run_id: str, now: datetime
+    ) -> list[Statement | Load]:
         """One row per refused thing: appended as staged, merged with what stands there, and the stage cleared."""
         staged = equals(exp.column("staged"), exp.true())
         keys = ("segment", "custom_id", "attribute")
@@ -249,7 +267,8 @@ class Ledger:
         updates.append(equals(exp.column("attempts"), attempts))
         inserted = [exp.false() if c == "staged" else exp.column(c, "n") for c in REJECT_COLUMNS]
         insert = exp.Insert(
-            this=exp.Tuple(expressions=[exp.column(c) for c in REJECT_COLUMNS]), expression=exp.Tuple(expressions=inserted)
+            this=exp.Tuple(expressions=[exp.column(c) for c in REJECT_COLUMNS]),
+            expression=exp.Tuple(expressions=inserted),
         )
         merge = exp.Merge(
             this=exp.alias_(self.rejects.copy(), "o", table=True),
@@ -272,11 +291,15 @@ class Ledger:
     def _resolve(self, after: bool) -> exp.Expression:
         """Closes what an earlier run was refused and this one was not, for the rows and attributes that it sent."""
         listed = exp.DPipe(
-            this=exp.DPipe(this=exp.Literal.string(","), expression=self._delta.column("_batch_changed", "d")),
+            this=exp.DPipe(
+                this=exp.Literal.string(","), expression=self._delta.column("_batch_changed", "d")
+            ),
             expression=exp.Literal.string(","),
         )
         name = exp.DPipe(
-            this=exp.DPipe(this=exp.Literal.string(","), expression=exp.column("attribute", self.rejects.name)),
+            this=exp.DPipe(
+                this=exp.Literal.string(","), expression=exp.column("attribute", self.rejects.name)
+            ),
             expression=exp.Literal.string(","),
         )
         sent = (
@@ -292,7 +315,8 @@ class Ledger:
             )
         )
         return exp.Update(
-            this=self.rejects.copy(), expressions=[equals(exp.column("resolved_at"), exp.cast(value("now"), "timestamp"))]
+            this=self.rejects.copy(),
+            expressions=[equals(exp.column("resolved_at"), exp.cast(value("now"), "timestamp"))],
         ).where(
             equals(exp.column("segment"), value("segment")),
             is_null(exp.column("resolved_at")),
@@ -307,7 +331,10 @@ def advance(run: Run, **changes: object) -> Run:
 
 
 def _create(table: exp.Table, columns: dict[str, str]) -> exp.Expression:
-    definitions = [exp.ColumnDef(this=exp.to_identifier(name), kind=exp.DataType.build(kind)) for name, kind in columns.items()]
+    definitions = [
+        exp.ColumnDef(this=exp.to_identifier(name), kind=exp.DataType.build(kind))
+        for name, kind in columns.items()
+    ]
     return exp.Create(this=exp.Schema(this=table.copy(), expressions=definitions), kind="TABLE", exists=True)
 
 

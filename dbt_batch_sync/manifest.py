@@ -38,7 +38,8 @@ class Model:
     """A model. `file` is what declares it (its YAML, else its SQL), `path` its SQL; both within its package.
 
     `database` is None where the adapter has none, `relation_name` where dbt gives none (an ephemeral model),
-    `compiled_code` before dbt compiled it, `raw_mapping` if the model does not opt in.
+    `compiled_code` before dbt compiled it, `raw_mapping` if the model does not opt in. Of a model that has
+    versions, which share a name, one is `latest`: the one that a `ref` without a version means.
     """
 
     unique_id: str
@@ -56,6 +57,7 @@ class Model:
     depends_on: tuple[str, ...]
     compiled_code: str | None = field(repr=False)
     enabled: bool
+    latest: bool
     columns: tuple[Column, ...]
     raw_mapping: RawMapping | None
 
@@ -128,6 +130,7 @@ def _model(node: JsonObject) -> Model:
         depends_on=node.below("depends_on").texts("nodes"),
         compiled_code=node.optional("compiled_code"),
         enabled=config.flag("enabled", True),
+        latest=node.items().get("version") in (None, node.items().get("latest_version")),
         columns=tuple(_columns(node)),
         raw_mapping=RawMapping(meta[META_KEY]) if META_KEY in meta else None,
     )

@@ -148,8 +148,8 @@ def _attributes(written: _Form) -> Iterable[Attribute]:
 
 
 def _name(entry: _Entry) -> str:
-    """The attribute's name: the given one, or the column's. Empty if that was refused."""
-    return entry.column if entry.name is None else entry.name
+    """The attribute's name: the given one, or the column's in lower case. Empty if that was refused."""
+    return entry.column.lower() if entry.name is None else entry.name
 
 
 def _check(written: _Form, spot: Spot) -> None:
@@ -171,8 +171,9 @@ def _check_names(written: _Form, spot: Spot) -> None:
         if refusal and entry.name:
             place.at("name").refuse(f"`{shown(name)}` {refusal}; for example `{propose_name(name)}`")
         elif refusal:
-            proposal = f"{{column: {shown(name)}, name: {propose_name(name)}}}"
-            place.refuse(f"the column `{shown(name)}` {refusal}: give it a `name`, for example `{proposal}`")
+            proposal = f"{{column: {shown(entry.column)}, name: {propose_name(entry.column)}}}"
+            wrong = f"the column `{shown(entry.column)}` {refusal}"
+            place.refuse(f"{wrong}: give it a `name`, for example `{proposal}`")
         elif name in owners and owners[name].lower() == entry.column.lower():
             place.refuse(f"the column `{shown(entry.column)}` is already listed as `{name}`")
         elif name in owners:
@@ -186,7 +187,7 @@ def _check_names(written: _Form, spot: Spot) -> None:
 
 def _check_exclude(written: _Form, spot: Spot) -> None:
     """Columns are only excluded from all of them, and once."""
-    if written.exclude and not written.custom.all_columns and not spot.refused("custom"):
+    if written.exclude and not written.custom.all_columns and not spot.refused("custom", below=False):
         spot.at("exclude").refuse(f"is only accepted with `custom: {ALL}`")
     seen: set[str] = set()
     for index, name in enumerate(written.exclude):

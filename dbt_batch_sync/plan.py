@@ -64,7 +64,9 @@ def _samples(warehouse: Warehouse, work: Work, names: Sequence[str]) -> list[Sam
     for custom_id, change, changed, *cells in warehouse.fetch(Statement(query, work.after)):
         old, new = cells[: len(names)], cells[len(names) :]
         listed = str(changed).split(",")
-        for name, before, after in [cell for cell in zip(names, old, new, strict=True) if cell[0] in listed][:SHOWN_PER_ROW]:
+        for name, before, after in [cell for cell in zip(names, old, new, strict=True) if cell[0] in listed][
+            :SHOWN_PER_ROW
+        ]:
             found.append(Sample(mask(custom_id), str(change), name, mask(before), mask(after)))
     return found
 
@@ -86,5 +88,3 @@ def mask(value: object) -> str:
     if len(text) < 3:
         return "•" * len(text)
     return text[0] + "•" * min(len(text) - 1, 8) + (f" ({len(text)})" if len(text) > 9 else "")
-
-

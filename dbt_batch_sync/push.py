@@ -115,7 +115,9 @@ class SegmentPush:
 
     def _deliver(self) -> None:
         with self.warehouse.stream(self.work.pending_rows(self.limit), STREAM_ROWS) as rows:
-            rendered = render(rows.batches, rows.schema, self.work.attributes, after=self.work.resume.position)
+            rendered = render(
+                rows.batches, rows.schema, self.work.attributes, after=self.work.resume.position
+            )
             chunks = chunk_rows(self._noted(rendered), LIMITS[self.channel.endpoint].max_operations)
             settled_chunks = deliver(
                 self._intended(chunks),
@@ -157,7 +159,12 @@ class SegmentPush:
         self._rejects += [_refused_row(chunk, row) for row in outcome.refused_rows]
         names = {attribute.plain_name: attribute.name for attribute in self.work.attributes}
         self._rejects += [
-            Reject(item.custom_id, names.get(item.attribute, item.attribute), _reason(item.category, item.reason), BATCH)
+            Reject(
+                item.custom_id,
+                names.get(item.attribute, item.attribute),
+                _reason(item.category, item.reason),
+                BATCH,
+            )
             for item in outcome.refused_attributes
         ]
         if chunk.last_key is not None and chunk.last_position is not None:
@@ -188,7 +195,9 @@ class SegmentPush:
             committed_position=self._settled.position,
             committed_key=self._settled.key,
         )
-        self.work.ledger.commit(self.run, self._committed, self._rejects, now, open_rejects=self._open_rejects)
+        self.work.ledger.commit(
+            self.run, self._committed, self._rejects, now, open_rejects=self._open_rejects
+        )
         self._open_rejects = self._open_rejects or bool(self._rejects)
         self._committed, self._rejects = self._settled, []
 
@@ -199,12 +208,18 @@ class SegmentPush:
                 self._rejects.append(Reject(note.custom_id, note.attribute, note.reason, RUNNER))
                 self.run = replace(self.run, rejected_attributes=self.run.rejected_attributes + 1)
             else:
-                self._rejects.append(Reject(note.custom_id, None, "parked", BATCH, note.sent_hash, attempts=0))
+                self._rejects.append(
+                    Reject(note.custom_id, None, "parked", BATCH, note.sent_hash, attempts=0)
+                )
                 self.run = replace(self.run, parked=self.run.parked + 1)
 
     def _end(self, error: str | None) -> Run:
         finished = error is None and not self._interrupted
-        intent = self.run.committed_position if finished else min(self.run.intent_position or 0, self._read_position)
+        intent = (
+            self.run.committed_position
+            if finished
+            else min(self.run.intent_position or 0, self._read_position)
+        )
         self.run = replace(
             self.run,
             status=_status(self.run, error, interrupted=self._interrupted),
@@ -236,7 +251,9 @@ def _reason(category: str, reason: str) -> str:
     return reason or category or "refused"
 
 
-def new_run(run_id: str, work: Work, endpoint: Endpoint | None, output: str, project_hash: str, now: datetime) -> Run:
+def new_run(
+    run_id: str, work: Work, endpoint: Endpoint | None, output: str, project_hash: str, now: datetime
+) -> Run:
     """The run's row as it starts."""
     return Run(
         run_id=run_id,

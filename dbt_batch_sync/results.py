@@ -128,7 +128,8 @@ class StatusResult:
         """The document of `status --json`."""
         return {
             "segments": [
-                {"segment": each.segment, "runs": [_run_json(run) for run in each.runs]} for each in self.segments
+                {"segment": each.segment, "runs": [_run_json(run) for run in each.runs]}
+                for each in self.segments
             ]
         }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dbt_batch_sync.errors import MappingError, Problem
 from dbt_batch_sync.manifest import Manifest, Model
-from dbt_batch_sync.mapping import Location, Mapping
+from dbt_batch_sync.mapping import Location
+from dbt_batch_sync.mapping import Mapping as SegmentMapping
 from dbt_batch_sync.mapping_reader import parse_mapping
 from dbt_batch_sync.misplaced import META_KEY
 
@@ -19,7 +20,7 @@ DELTA_SUFFIX = "_delta"
 class Segment:
     """A model that opts in; `snapshot` and `delta` are None until `generate` has written them."""
 
-    mapping: Mapping
+    mapping: SegmentMapping
     model: Model
     snapshot: Model | None
     delta: Model | None
@@ -41,49 +42,50 @@ def read_segments(manifest: Manifest) -> tuple[Segment, ...]:
     Raises:
         MappingError: with every problem of every model.
     """
+    models: dict[str, list[Model]] = {}
+    for each in manifest.models:
+        if each.enabled and each.latest:
+            models.setdefault(each.name, []).append(each)
     problems = list(manifest.misplaced)
-    mapped = sorted(
-        (each for each in manifest.models if each.raw_mapping and each.enabled), key=lambda each: each.name
-    )
     segments = []
-    for model in mapped:
-        problems += _model_problems(model, mapped)
+    for model in (each for name in sorted(models) for each in models[name]):
+        if model.raw_mapping is None:
+            continue
+        problems += _model_problems(model, models)
         try:
-            mapping = parse_mapping(model.name, _raw(model), Location(model.file, model.name))
+            mapping = parse_mapping(model.name, model.raw_mapping.value, Location(model.file, model.name))
         except MappingError as error:
             problems += error.problems
             continue
-        snapshot = _find(model.name + SNAPSHOT_SUFFIX, model, manifest)
-        segments.append(Segment(mapping, model, snapshot, _find(model.name + DELTA_SUFFIX, model, manifest)))
+        snapshot, delta = (
+            _nearest(models.get(model.name + suffix, ()), model, manifest)
+            for suffix in (SNAPSHOT_SUFFIX, DELTA_SUFFIX)
+        )
+        segments.append(Segment(mapping, model, snapshot, delta))
     if problems:
         raise MappingError(problems)
     return tuple(segments)
 
 
-def _raw(model: Model) -> object:
-    return model.raw_mapping.value if model.raw_mapping else None
-
-
-def _model_problems(model: Model, mapped: Iterable[Model]) -> Iterable[Problem]:
+def _model_problems(model: Model, models: Mapping[str, Sequence[Model]]) -> Iterator[Problem]:
     """What keeps a model from being a segment, whatever its mapping says."""
     if model.materialized == "ephemeral":
         wrong = "an ephemeral model has no relation to compare: make it a `table`, a `view` or `incremental`"
         yield Problem(model.file, model.name, "config.materialized", wrong)
-    others = [each for each in mapped if each is not model]
-    same = [each.unique_id for each in others if each.name == model.name]
-    if same:
-        wrong = f"there is another segment of this name, {same[0]}: their snapshots would be one"
-        yield Problem(model.file, model.name, f"meta.{META_KEY}", wrong)
-    for other in others:
-        if model.name in (other.name + DELTA_SUFFIX, other.name + SNAPSHOT_SUFFIX):
-            wrong = (
-                f"the model belongs to the segment {other.name} and can't be one itself: leave the meta out"
-            )
-            yield Problem(model.file, model.name, f"meta.{META_KEY}", wrong)
+    key = f"meta.{META_KEY}"
+    for same in models[model.name]:
+        if same is not model and same.raw_mapping:
+            wrong = f"there is another segment of this name, {same.unique_id}: their snapshots would be one"
+            yield Problem(model.file, model.name, key, wrong)
+            break
+    for suffix in (SNAPSHOT_SUFFIX, DELTA_SUFFIX):
+        owner = model.name.removesuffix(suffix)
+        if owner != model.name and any(each.raw_mapping for each in models.get(owner, ())):
+            wrong = f"the model belongs to the segment {owner} and can't be one itself: leave the meta out"
+            yield Problem(model.file, model.name, key, wrong)
 
 
-def _find(name: str, segment: Model, manifest: Manifest) -> Model | None:
-    """The model of a name: in the segment's package, else in the project, else anywhere."""
-    found = [each for each in manifest.models if each.name == name and each.enabled]
+def _nearest(found: Iterable[Model], segment: Model, manifest: Manifest) -> Model | None:
+    """Of models of one name: the one in the segment's package, else in the project, else any."""
     nearness = {manifest.project_name: 1, segment.package: 0}
     return min(found, key=lambda each: nearness.get(each.package, 2), default=None)

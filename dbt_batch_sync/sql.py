@@ -78,7 +78,9 @@ def delta_counts(delta: Relation, after: bool) -> exp.Select:
     query = exp.select(delta.column("_batch_change"), exp.Count(this=exp.Star())).from_(delta.table.copy())
     if after:
         invalid = equals(delta.column("_batch_change"), exp.Literal.string("invalid"))
-        query = query.where(exp.or_(invalid, exp.GT(this=delta.column("custom_id"), expression=value("after"))))
+        query = query.where(
+            exp.or_(invalid, exp.GT(this=delta.column("custom_id"), expression=value("after")))
+        )
     return query.group_by(delta.column("_batch_change"))
 
 
@@ -86,7 +88,9 @@ def pending(
     delta: Relation, attributes: Sequence[str], rejects: exp.Table | None, *, after: bool, limit: int | None
 ) -> exp.Select:
     """The rows to send, in the order of their keys, each with the hash under which it is parked, if it is."""
-    named = [exp.alias_(delta.column(name, "d"), name) for name in ("custom_id", "_batch_change", "_batch_changed")]
+    named = [
+        exp.alias_(delta.column(name, "d"), name) for name in ("custom_id", "_batch_change", "_batch_changed")
+    ]
     parked = exp.column("sent_hash", "parked") if rejects is not None else exp.cast(exp.null(), "text")
     query = exp.select(
         *named,
@@ -94,7 +98,11 @@ def pending(
         *(exp.alias_(delta.column(name, "d"), name, quoted=True) for name in attributes),
     ).from_(delta.aliased("d"))
     if rejects is not None:
-        hashes = exp.select(exp.column("custom_id"), exp.column("sent_hash")).from_(rejects.copy()).where(_open_rows())
+        hashes = (
+            exp.select(exp.column("custom_id"), exp.column("sent_hash"))
+            .from_(rejects.copy())
+            .where(_open_rows())
+        )
         same = equals(exp.column("custom_id", "parked"), delta.column("custom_id", "d"))
         query = query.join(hashes.subquery("parked"), on=same, join_type="left")
     query = query.where(_sendable(delta, "d")).order_by(delta.column("custom_id", "d"))
@@ -110,7 +118,9 @@ def _sendable(delta: Relation, of: str | None = None) -> exp.Expression:
 def _open_rows() -> exp.Expression:
     """Rejects of whole rows that still stand."""
     return exp.and_(
-        equals(exp.column("segment"), value("segment")), is_null(exp.column("attribute")), is_null(exp.column("resolved_at"))
+        equals(exp.column("segment"), value("segment")),
+        is_null(exp.column("attribute")),
+        is_null(exp.column("resolved_at")),
     )
 
 
@@ -143,7 +153,9 @@ def accepted_rows(delta: Relation, snapshot: Relation, rejects: exp.Table, *, af
     return (
         exp.select(
             *(
-                exp.alias_(fixed[name] if name in fixed else delta.column(name), snapshot.name(name), quoted=True)
+                exp.alias_(
+                    fixed[name] if name in fixed else delta.column(name), snapshot.name(name), quoted=True
+                )
                 for name in written_columns(delta, snapshot)
             )
         )
@@ -159,24 +171,32 @@ def written_columns(delta: Relation, snapshot: Relation) -> tuple[str, ...]:
     return (*shared, "_batch_sent_at", "_batch_run_id", "_batch_exited_at")
 
 
-def replace_rows(delta: Relation, snapshot: Relation, rejects: exp.Table, *, after: bool) -> tuple[exp.Expression, ...]:
+def replace_rows(
+    delta: Relation, snapshot: Relation, rejects: exp.Table, *, after: bool
+) -> tuple[exp.Expression, ...]:
     """The commit as delete and insert, for one transaction; only where the delta has every attribute of the snapshot."""
     rows = accepted_rows(delta, snapshot, rejects, after=after)
-    keys = exp.select(exp.column(exp.to_identifier(snapshot.name("custom_id"), quoted=True), "accepted")).from_(
-        rows.copy().subquery("accepted")
+    keys = exp.select(
+        exp.column(exp.to_identifier(snapshot.name("custom_id"), quoted=True), "accepted")
+    ).from_(rows.copy().subquery("accepted"))
+    delete = exp.Delete(this=snapshot.table.copy()).where(
+        exp.In(this=snapshot.column("custom_id"), query=keys.subquery())
     )
-    delete = exp.Delete(this=snapshot.table.copy()).where(exp.In(this=snapshot.column("custom_id"), query=keys.subquery()))
     return delete, _insert(snapshot, written_columns(delta, snapshot), rows)
 
 
-def merge_rows(delta: Relation, snapshot: Relation, rejects: exp.Table, *, after: bool) -> tuple[exp.Expression, ...]:
+def merge_rows(
+    delta: Relation, snapshot: Relation, rejects: exp.Table, *, after: bool
+) -> tuple[exp.Expression, ...]:
     """The commit as one statement, which leaves the columns of removed attributes as they are."""
     names = written_columns(delta, snapshot)
     rows = accepted_rows(delta, snapshot, rejects, after=after).subquery("d")
     key = snapshot.name("custom_id")
     identifiers = {name: exp.to_identifier(snapshot.name(name), quoted=True) for name in names}
     updates = [
-        equals(exp.column(identifiers[name].copy()), exp.column(identifiers[name].copy(), "d")) for name in names if name != "custom_id"
+        equals(exp.column(identifiers[name].copy()), exp.column(identifiers[name].copy(), "d"))
+        for name in names
+        if name != "custom_id"
     ]
     inserts = exp.Insert(
         this=exp.Tuple(expressions=[exp.column(identifiers[name].copy()) for name in names]),
@@ -212,10 +232,22 @@ def attribute_counts(delta: Relation, names: Sequence[str], *, after: bool) -> e
     changed = delta.column("_batch_changed")
     one, zero = exp.Literal.number(1), exp.Literal.number(0)
     listed = _with_commas(changed)
-    sums = [exp.Sum(this=exp.Case().when(exp.NEQ(this=changed.copy(), expression=exp.Literal.string("")), one.copy()).else_(zero.copy()))]
+    sums = [
+        exp.Sum(
+            this=exp.Case()
+            .when(exp.NEQ(this=changed.copy(), expression=exp.Literal.string("")), one.copy())
+            .else_(zero.copy())
+        )
+    ]
     for name in names:
         found = exp.StrPosition(this=listed.copy(), substr=exp.Literal.string(f",{name},"))
-        sums.append(exp.Sum(this=exp.Case().when(exp.GT(this=found, expression=zero.copy()), one.copy()).else_(zero.copy())))
+        sums.append(
+            exp.Sum(
+                this=exp.Case()
+                .when(exp.GT(this=found, expression=zero.copy()), one.copy())
+                .else_(zero.copy())
+            )
+        )
     return _pending_only(exp.select(*sums).from_(delta.table.copy()), delta, after)
 
 
@@ -227,7 +259,9 @@ def reason_counts(delta: Relation) -> exp.Select:
     return counts.group_by(reason.copy()).order_by(reason.copy())
 
 
-def samples(delta: Relation, snapshot: Relation, names: Sequence[str], *, after: bool, limit: int) -> exp.Select:
+def samples(
+    delta: Relation, snapshot: Relation, names: Sequence[str], *, after: bool, limit: int
+) -> exp.Select:
     """Some pending rows that send something: id, change, changed names, then the old and the new value of each attribute."""
     held = [snapshot.column(name, "s") if snapshot.has(name) else exp.null() for name in names]
     columns = [delta.column(name, "d") for name in ("custom_id", "_batch_change", "_batch_changed")]
@@ -236,17 +270,27 @@ def samples(delta: Relation, snapshot: Relation, names: Sequence[str], *, after:
     query = (
         exp.select(*columns)
         .from_(delta.aliased("d"))
-        .join(snapshot.aliased("s"), on=equals(snapshot.column("custom_id", "s"), delta.column("custom_id", "d")), join_type="left")
+        .join(
+            snapshot.aliased("s"),
+            on=equals(snapshot.column("custom_id", "s"), delta.column("custom_id", "d")),
+            join_type="left",
+        )
         .where(exp.NEQ(this=delta.column("_batch_changed", "d"), expression=exp.Literal.string("")))
     )
-    updates_first = exp.Case().when(equals(delta.column("_batch_change", "d"), exp.Literal.string("update")), exp.Literal.number(0))
-    ordered = _pending_only(query, delta, after, "d").order_by(updates_first.else_(exp.Literal.number(1)), delta.column("custom_id", "d"))
+    updates_first = exp.Case().when(
+        equals(delta.column("_batch_change", "d"), exp.Literal.string("update")), exp.Literal.number(0)
+    )
+    ordered = _pending_only(query, delta, after, "d").order_by(
+        updates_first.else_(exp.Literal.number(1)), delta.column("custom_id", "d")
+    )
     return ordered.limit(limit)
 
 
 def _pending_only(query: exp.Select, delta: Relation, after: bool, of: str | None = None) -> exp.Select:
     query = query.where(_sendable(delta, of))
-    return query.where(exp.GT(this=delta.column("custom_id", of), expression=value("after"))) if after else query
+    return (
+        query.where(exp.GT(this=delta.column("custom_id", of), expression=value("after"))) if after else query
+    )
 
 
 def _with_commas(names: exp.Expression) -> exp.Expression:

@@ -73,7 +73,9 @@ class Work:
         names = [attribute.name for attribute in self.attributes]
         values: dict[str, Value] = {**self.after, **({"segment": self.name} if self.has_ledger else {})}
         rejects = self.ledger.rejects if self.has_ledger else None
-        return Statement(pending(self.delta, names, rejects, after=self.resume.key is not None, limit=limit), values)
+        return Statement(
+            pending(self.delta, names, rejects, after=self.resume.key is not None, limit=limit), values
+        )
 
 
 def open_work(warehouse: Warehouse, segment: Segment, *, check: bool = True) -> Work:
@@ -81,8 +83,16 @@ def open_work(warehouse: Warehouse, segment: Segment, *, check: bool = True) -> 
 
     Raises ConfigurationError when models or relations are missing, Stopped when the delta was built with another mapping.
     """
-    snapshot = _relation(warehouse, segment, segment.snapshot, "_sent_snapshot", ("custom_id", "_batch_delta_id", "_batch_doubt"))
-    delta = _relation(warehouse, segment, segment.delta, "_delta", (*DELTA_COLUMNS[:3], "_batch_delta_id", "_batch_types"))
+    snapshot = _relation(
+        warehouse,
+        segment,
+        segment.snapshot,
+        "_sent_snapshot",
+        ("custom_id", "_batch_delta_id", "_batch_doubt"),
+    )
+    delta = _relation(
+        warehouse, segment, segment.delta, "_delta", (*DELTA_COLUMNS[:3], "_batch_delta_id", "_batch_types")
+    )
     ledger = Ledger(warehouse, segment.mapping.segment, snapshot, delta)
     rows = warehouse.fetch(Statement(delta_identity(delta)))
     if not rows:
@@ -96,14 +106,18 @@ def open_work(warehouse: Warehouse, segment: Segment, *, check: bool = True) -> 
     has_ledger = ledger.exists()
     resume = ledger.resume(delta_id) if has_ledger else Resume()
     counts = _counts(warehouse, delta, resume)
-    return Work(segment, delta, snapshot, ledger, has_ledger, delta_id, types, parse_types(types), resume, counts)
+    return Work(
+        segment, delta, snapshot, ledger, has_ledger, delta_id, types, parse_types(types), resume, counts
+    )
 
 
 def _counts(warehouse: Warehouse, delta: Relation, resume: Resume) -> Counts:
     after: dict[str, Value] = {} if resume.key is None else {"after": resume.key}
     rows = warehouse.fetch(Statement(delta_counts(delta, resume.key is not None), after))
     found = {str(change): int(str(count)) for change, count in rows}
-    return Counts(found.get("insert", 0), found.get("update", 0), found.get("exit", 0), found.get("invalid", 0))
+    return Counts(
+        found.get("insert", 0), found.get("update", 0), found.get("exit", 0), found.get("invalid", 0)
+    )
 
 
 def _relation(

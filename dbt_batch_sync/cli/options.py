@@ -75,7 +75,9 @@ Exclude = Annotated[
 ]
 Json = Annotated[
     bool,
-    typer.Option("--json", envvar=["DBT_BATCH_SYNC_JSON"], help="Print one JSON document to standard output."),
+    typer.Option(
+        "--json", envvar=["DBT_BATCH_SYNC_JSON"], help="Print one JSON document to standard output."
+    ),
 ]
 
 

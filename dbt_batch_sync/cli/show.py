@@ -16,12 +16,12 @@ _COLOURS = {"succeeded": "green", "partial": "yellow", "interrupted": "yellow", 
 
 def out() -> Console:
     """Standard output; rich leaves colours out where it is no terminal, or NO_COLOR is set."""
-    return Console(highlight=False, soft_wrap=True)
+    return _console(stderr=False)
 
 
 def err() -> Console:
     """Standard error."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return _console(stderr=True)
 
 
 def print_json(document: dict[str, object]) -> None:
@@ -39,7 +39,9 @@ def pushed(result: PushResult, *, dry_run: bool) -> None:
     console = out()
     for segment in result.segments:
         colour = _COLOURS.get(segment.status, "white")
-        console.print(f"[bold]{escape(segment.segment)}[/]  [{colour}]{segment.status}[/]  {_story(segment, dry_run)}")
+        console.print(
+            f"[bold]{escape(segment.segment)}[/]  [{colour}]{segment.status}[/]  {_story(segment, dry_run)}"
+        )
         if segment.error:
             console.print(f"  [red]{escape(segment.error)}[/]")
         for line in _refusals(segment, dry_run):
@@ -63,12 +65,16 @@ def _story(segment: SegmentPushed, dry_run: bool) -> str:
 def _refusals(segment: SegmentPushed, dry_run: bool) -> list[str]:
     lines = []
     if segment.invalid:
-        lines.append(f"{_n(segment.invalid, 'row')} can't be sent: see _batch_reason in {segment.segment}_delta")
+        lines.append(
+            f"{_n(segment.invalid, 'row')} can't be sent: see _batch_reason in {segment.segment}_delta"
+        )
     if segment.rejected_rows:
         lines.append(f"{_n(segment.rejected_rows, 'row')} refused: see batch_sync_rejects")
     if segment.rejected_attributes:
         would = "would be" if dry_run else "were"
-        lines.append(f"{_n(segment.rejected_attributes, 'attribute')} {would} withheld or refused; the rest of their rows goes")
+        lines.append(
+            f"{_n(segment.rejected_attributes, 'attribute')} {would} withheld or refused; the rest of their rows goes"
+        )
     return lines
 
 
@@ -96,9 +102,21 @@ def _plan(console: Console, segment: SegmentPlanned) -> None:
             table.add_row(escape(name), f"{count:,}")
         console.print(table)
     if segment.samples:
-        table = Table("profile", "change", "attribute", "old", "new", box=None, pad_edge=False, padding=(0, 2), header_style="dim")
+        table = Table(
+            "profile",
+            "change",
+            "attribute",
+            "old",
+            "new",
+            box=None,
+            pad_edge=False,
+            padding=(0, 2),
+            header_style="dim",
+        )
         for each in segment.samples:
-            table.add_row(*(escape(cell) for cell in (each.profile, each.change, each.attribute, each.old, each.new)))
+            table.add_row(
+                *(escape(cell) for cell in (each.profile, each.change, each.attribute, each.old, each.new))
+            )
         console.print(table)
     console.print()
 
@@ -112,13 +130,27 @@ def history(result: StatusResult) -> None:
             console.print("  never pushed. Run: dbt-batch-sync push\n")
             continue
         table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
-        for name in ("started (UTC)", "status", "inserts", "updates", "exits", "invalid", "accepted", "refused", "seconds"):
+        for name in (
+            "started (UTC)",
+            "status",
+            "inserts",
+            "updates",
+            "exits",
+            "invalid",
+            "accepted",
+            "refused",
+            "seconds",
+        ):
             table.add_column(name, justify="left" if name in ("started (UTC)", "status") else "right")
         for run in segment.runs:
             refused = run.rejected_rows + run.rejected_attributes + run.parked
             counts = (run.inserts, run.updates, run.exits, run.invalid, run.accepted, refused)
             colour = _COLOURS.get(run.status, "white")
-            cells = [str(iso(run.started_at)), f"[{colour}]{run.status}[/]", *(f"{count:,}" for count in counts)]
+            cells = [
+                str(iso(run.started_at)),
+                f"[{colour}]{run.status}[/]",
+                *(f"{count:,}" for count in counts),
+            ]
             table.add_row(*cells, f"{run.seconds:.1f}")
         console.print(table)
         if segment.runs[0].error:
@@ -136,4 +168,14 @@ def _seconds(seconds: float) -> str:
         return "a second at Batch's rate"
     if seconds < 120:
         return f"{seconds:.0f} s at Batch's rate"
-    return f"{seconds / 60:.0f} min at Batch's rate" if seconds < 7200 else f"{seconds / 3600:.1f} h at Batch's rate"
+    return (
+        f"{seconds / 60:.0f} min at Batch's rate"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h at Batch's rate"
+    )
+
+
+def _console(*, stderr: bool) -> Console:
+    """A pipe has no width: a table in it is as wide as its cells."""
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, soft_wrap=True, width=10_000)

@@ -50,7 +50,9 @@ def _text(attribute: TypedAttribute, column: exp.Expression) -> Encoding:
     value = call("nullif", column, text(""))
     problems: list[tuple[exp.Expression, exp.Expression]] = []
     if rule.max_length is not None:
-        problems.append((exp.GT(this=call("length", column), expression=number(rule.max_length)), text("too_long")))
+        problems.append(
+            (exp.GT(this=call("length", column), expression=number(rule.max_length)), text("too_long"))
+        )
     if rule.pattern is not None:
         problems.append((exp.not_(call("regexp_full_match", column, text(rule.pattern))), text(rule.reason)))
     if rule.vocabulary is not None:
@@ -68,7 +70,12 @@ def _integer(attribute: TypedAttribute, column: exp.Expression, source: pa.DataT
         return Encoding(value, choose([(is_null(parsed), not_one)]), as_text(parsed))
     if pa.types.is_integer(source):
         return Encoding(column, exp.null(), as_text(column))
-    problems = [(exp.not_(exp.Between(this=column, low=number(_INT64[0]), high=number(_INT64[1]))), text("out_of_range"))]
+    problems = [
+        (
+            exp.not_(exp.Between(this=column, low=number(_INT64[0]), high=number(_INT64[1]))),
+            text("out_of_range"),
+        )
+    ]
     if pa.types.is_floating(source):
         problems.insert(0, (exp.not_(call("isfinite", column)), text("not_finite")))
     if not (pa.types.is_decimal(source) and source.scale == 0):
@@ -81,10 +88,15 @@ def _float(attribute: TypedAttribute, column: exp.Expression, source: pa.DataTyp
     if is_text(source):
         value = trimmed(column)
         parsed = parse(value, "double", r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-        problems = [(is_null(parsed), text(attribute.rule.reason)), (exp.not_(call("isfinite", parsed)), text("not_finite"))]
+        problems = [
+            (is_null(parsed), text(attribute.rule.reason)),
+            (exp.not_(call("isfinite", parsed)), text("not_finite")),
+        ]
         return Encoding(value, choose(problems), as_json(parsed))
     if pa.types.is_floating(source):
-        return Encoding(column, choose([(exp.not_(call("isfinite", column)), text("not_finite"))]), as_json(column))
+        return Encoding(
+            column, choose([(exp.not_(call("isfinite", column)), text("not_finite"))]), as_json(column)
+        )
     return Encoding(column, exp.null(), as_text(column))
 
 
@@ -93,7 +105,11 @@ def _boolean(attribute: TypedAttribute, column: exp.Expression, source: pa.DataT
         return Encoding(column, exp.null(), choose([(column, text("true"))], text("false")))
     value = trimmed(column)
     parsed = exp.TryCast(this=value, to=exp.DataType.build("boolean", dialect="duckdb"))
-    return Encoding(value, choose([(is_null(parsed), text(attribute.rule.reason))]), choose([(parsed, text("true"))], text("false")))
+    return Encoding(
+        value,
+        choose([(is_null(parsed), text(attribute.rule.reason))]),
+        choose([(parsed, text("true"))], text("false")),
+    )
 
 
 def _date(attribute: TypedAttribute, column: exp.Expression, source: pa.DataType) -> Encoding:
@@ -110,7 +126,9 @@ def _date(attribute: TypedAttribute, column: exp.Expression, source: pa.DataType
         moment = exp.AtTimeZone(this=column, zone=text("UTC"))
     problems.append((exp.not_(call("isfinite", moment)), text("not_finite")))
     year = call("year", moment)
-    problems.append((exp.not_(exp.Between(this=year, low=number(1), high=number(9999))), text("out_of_range")))
+    problems.append(
+        (exp.not_(exp.Between(this=year, low=number(1), high=number(9999))), text("out_of_range"))
+    )
     return Encoding(value, choose(problems), call("strftime", moment, text('"%Y-%m-%dT%H:%M:%SZ"')))
 
 
@@ -131,19 +149,27 @@ def _array(attribute: TypedAttribute, column: exp.Expression, source: pa.DataTyp
     item = exp.column("item")
     bad_items = [
         (any_item(items, exp.or_(is_null(item), exp.EQ(this=item, expression=text("")))), text("empty_item")),
-        (any_item(items, exp.GT(this=call("length", item), expression=number(rule.max_length or 300))), text("too_long")),
+        (
+            any_item(items, exp.GT(this=call("length", item), expression=number(rule.max_length or 300))),
+            text("too_long"),
+        ),
     ]
     if rule.pattern is not None:
         refused = exp.not_(call("regexp_full_match", item, text(rule.pattern)))
         bad_items = [bad_items[0], (any_item(items, refused), text(rule.reason))]
-    problems += [(exp.GT(this=call("len", items), expression=number(MAX_ITEMS)), text("too_many_items")), *bad_items]
+    problems += [
+        (exp.GT(this=call("len", items), expression=number(MAX_ITEMS)), text("too_many_items")),
+        *bad_items,
+    ]
     empty = exp.EQ(this=call("len", items), expression=number(0))
     return Encoding(choose([(empty, exp.null())], value), choose(problems), as_json(items))
 
 
 def is_text(source: pa.DataType) -> bool:
     """Whether a column arrives as text."""
-    return bool(pa.types.is_string(source) or pa.types.is_large_string(source) or pa.types.is_string_view(source))
+    return bool(
+        pa.types.is_string(source) or pa.types.is_large_string(source) or pa.types.is_string_view(source)
+    )
 
 
 def call(name: str, *arguments: exp.Expression) -> exp.Expression:
@@ -164,7 +190,9 @@ def number(value: int) -> exp.Expression:
 def parse(value: exp.Expression, type_name: str, pattern: str) -> exp.Expression:
     """A text as another type, or null: DuckDB alone would also read `12.7` as the integer 13, and `1_000` as a number."""
     target = exp.DataType.build(type_name, dialect="duckdb")
-    return choose([(call("regexp_full_match", value, text(pattern)), exp.TryCast(this=value.copy(), to=target))])
+    return choose(
+        [(call("regexp_full_match", value, text(pattern)), exp.TryCast(this=value.copy(), to=target))]
+    )
 
 
 def is_null(operand: exp.Expression) -> exp.Expression:
@@ -172,7 +200,9 @@ def is_null(operand: exp.Expression) -> exp.Expression:
     return exp.Is(this=operand.copy(), expression=exp.null())
 
 
-def choose(cases: list[tuple[exp.Expression, exp.Expression]], otherwise: exp.Expression | None = None) -> exp.Case:
+def choose(
+    cases: list[tuple[exp.Expression, exp.Expression]], otherwise: exp.Expression | None = None
+) -> exp.Case:
     """`case when … then … else … end`."""
     case = exp.Case()
     for condition, result in cases:

@@ -14,7 +14,10 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from dbt_batch_sync.attributes import MAX_ARRAYS, MAX_ATTRIBUTES, AttributeType, TypedAttribute
+from dbt_batch_sync.errors import WarehouseError
 from dbt_batch_sync.payload.encoding import as_json, call, choose, encode, is_null, text
+
+POSITION = "_batch_position"
 
 DELTA_COLUMNS = ("custom_id", "_batch_change", "_batch_changed", "_batch_parked")
 """What a row has to bring beside its attributes; all are text, and every name is in lower case. `_batch_parked` is the hash
@@ -75,13 +78,15 @@ def render(
     """
     query = operations(attributes, schema).sql(dialect="duckdb")
     failures: list[BaseException] = []
-    position = after
+    numbered = schema.append(pa.field(POSITION, pa.int64()))
     with _engine(memory_limit) as connection:
-        source = pa.RecordBatchReader.from_batches(schema, _noting(batches, failures))
+        source = pa.RecordBatchReader.from_batches(numbered, _numbering(batches, numbered, after, failures))
         connection.register("delta", source)
         try:
+            position = after
             for batch in _stream(connection, query, batch_rows):
-                yield _rendered(batch, position)
+                _check_order(batch.column(POSITION), position)
+                yield _rendered(batch)
                 position += batch.num_rows
         except duckdb.Error:
             if failures:
@@ -118,17 +123,24 @@ def _assemble(
 ) -> exp.Select:
     """One operation where the mapping can't exceed a limit; else the pieces too, of the rows that do."""
     arrays = [f for a, f in zip(attributes, fragments, strict=True) if a.type is AttributeType.STRING_ARRAY]
-    others = [f for a, f in zip(attributes, fragments, strict=True) if a.type is not AttributeType.STRING_ARRAY]
+    others = [
+        f for a, f in zip(attributes, fragments, strict=True) if a.type is not AttributeType.STRING_ARRAY
+    ]
     head = exp.DPipe(this=text('{"identifiers":{"custom_id":'), expression=as_json(exp.column("custom_id")))
     opening = exp.DPipe(this=head, expression=text('},"attributes":{'))
     joined = call("nullif", call("concat_ws", text(","), *fragments), text(""))
-    operation: exp.Expression = exp.DPipe(this=exp.DPipe(this=opening, expression=joined), expression=text("}},"))
-    columns: list[exp.Expression] = [exp.column("custom_id")]
+    operation: exp.Expression = exp.DPipe(
+        this=exp.DPipe(this=opening, expression=joined), expression=text("}},")
+    )
+    columns: list[exp.Expression] = [exp.column("custom_id"), exp.column(POSITION)]
     if len(attributes) > MAX_ATTRIBUTES or len(arrays) > MAX_ARRAYS:
         parts = {"arrays": _present(arrays), "others": _present(others)}
         size = {name: call("len", part) for name, part in parts.items()}
         over = exp.or_(
-            exp.GT(this=exp.Add(this=size["arrays"], expression=size["others"]), expression=exp.Literal.number(MAX_ATTRIBUTES)),
+            exp.GT(
+                this=exp.Add(this=size["arrays"], expression=size["others"]),
+                expression=exp.Literal.number(MAX_ATTRIBUTES),
+            ),
             exp.GT(this=size["arrays"], expression=exp.Literal.number(MAX_ARRAYS)),
         )
         operation = choose([(exp.not_(over), operation)])
@@ -155,36 +167,37 @@ def _names() -> exp.Expression:
     return exp.alias_(exp.DPipe(this=listed, expression=text(",")), "names")
 
 
-def _rendered(batch: pa.RecordBatch, position: int) -> Rendered:
+def _rendered(batch: pa.RecordBatch) -> Rendered:
     """Numbers the rows, splits those over a limit, skips those that are parked, and reads the few notes."""
     operations_, extra = batch.column("operation"), pa.nulls(batch.num_rows, pa.list_(pa.string()))
     if "arrays" in batch.schema.names:
         operations_, extra = _split_rows(batch)
     parked: tuple[Parked, ...] = ()
     if batch.column("_batch_parked").null_count < batch.num_rows:
-        operations_, extra, parked = _skip_parked(batch, operations_, extra, position)
-    positions = pa.array(range(position + 1, position + batch.num_rows + 1), pa.int64())
-    columns = [batch.column("custom_id"), operations_, extra, positions]
+        operations_, extra, parked = _skip_parked(batch, operations_, extra)
+    columns = [batch.column("custom_id"), operations_, extra, batch.column(POSITION)]
     rows = pa.RecordBatch.from_arrays(columns, ["custom_id", "operation", "extra", "position"])
     skipped = {row.position for row in parked}
-    withheld = tuple(note for note in _read_notes(batch, positions) if note.position not in skipped)
+    withheld = tuple(note for note in _read_notes(batch) if note.position not in skipped)
     return Rendered(rows, withheld, parked)
 
 
-def _read_notes(batch: pa.RecordBatch, positions: pa.Array) -> Iterator[Withheld]:
+def _read_notes(batch: pa.RecordBatch) -> Iterator[Withheld]:
     notes = batch.column("withheld")
     if notes.null_count == len(notes):
         return
     noted = notes.is_valid()
-    columns = (positions, batch.column("custom_id"), notes)
-    for position, custom_id, listed in zip(*(column.filter(noted).to_pylist() for column in columns), strict=True):
+    columns = (batch.column(POSITION), batch.column("custom_id"), notes)
+    for position, custom_id, listed in zip(
+        *(column.filter(noted).to_pylist() for column in columns), strict=True
+    ):
         for note in listed.split(","):
             attribute, reason = note.split(":", 1)
             yield Withheld(position, custom_id, attribute, reason)
 
 
 def _skip_parked(
-    batch: pa.RecordBatch, operations_: pa.Array, extra: pa.Array, position: int
+    batch: pa.RecordBatch, operations_: pa.Array, extra: pa.Array
 ) -> tuple[pa.Array, pa.Array, tuple[Parked, ...]]:
     """Takes away the operations of the rows that Batch refused for one of them, as long as it is the same."""
     skipped: dict[int, Parked] = {}
@@ -193,10 +206,14 @@ def _skip_parked(
         known = hashes[row].as_py()
         own = [operations_[row].as_py(), *(extra[row].as_py() or ())]
         if known in {sent_hash(operation) for operation in own if operation is not None}:
-            skipped[row] = Parked(position + row + 1, batch.column("custom_id")[row].as_py(), known)
+            skipped[row] = Parked(batch.column(POSITION)[row].as_py(), batch.column("custom_id")[row].as_py(), known)
     kept = pa.array([row not in skipped for row in range(batch.num_rows)])
     nothing = (pa.scalar(None, operations_.type), pa.scalar(None, extra.type))
-    return pc.if_else(kept, operations_, nothing[0]), pc.if_else(kept, extra, nothing[1]), tuple(skipped.values())
+    return (
+        pc.if_else(kept, operations_, nothing[0]),
+        pc.if_else(kept, extra, nothing[1]),
+        tuple(skipped.values()),
+    )
 
 
 def _valid_rows(column: pa.Array) -> list[int]:
@@ -209,7 +226,11 @@ def _split_rows(batch: pa.RecordBatch) -> tuple[pa.Array, pa.Array]:
     extra: list[list[str] | None] = [None] * batch.num_rows
     arrays, others, ids = batch.column("arrays"), batch.column("others"), batch.column("custom_id")
     for row in _valid_rows(arrays):
-        head = '{"identifiers":{"custom_id":' + json.dumps(ids[row].as_py(), ensure_ascii=False) + '},"attributes":{'
+        head = (
+            '{"identifiers":{"custom_id":'
+            + json.dumps(ids[row].as_py(), ensure_ascii=False)
+            + '},"attributes":{'
+        )
         parts = [head + ",".join(part) + "}}," for part in split(arrays[row].as_py(), others[row].as_py())]
         operations_[row], extra[row] = parts[0], parts[1:]
     return pa.array(operations_, pa.string()), pa.array(extra, pa.list_(pa.string()))
@@ -225,19 +246,34 @@ def split(arrays: Sequence[str], others: Sequence[str]) -> list[list[str]]:
     return groups
 
 
-def _noting(batches: Iterable[pa.RecordBatch], failures: list[BaseException]) -> Iterator[pa.RecordBatch]:
-    """DuckDB turns an error of its source into one of its own: the first one is kept."""
+def _numbering(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, position: int, failures: list[BaseException]
+) -> Iterator[pa.RecordBatch]:
+    """Numbers the rows. DuckDB turns an error of its source into one of its own: the first one is kept."""
     try:
-        yield from batches
+        for batch in batches:
+            end = position + batch.num_rows
+            numbers = pa.array(range(position + 1, end + 1), pa.int64())
+            yield pa.RecordBatch.from_arrays([*batch.columns, numbers], schema=schema)
+            position = end
     except BaseException as error:
         failures.append(error)
         raise
 
 
+def _check_order(positions: pa.Array, after: int) -> None:
+    """Holds the rendering to the order of its rows: what is committed is a range of keys, so a row out of place is a row lost."""
+    steps = pc.pairwise_diff(positions)
+    in_steps = pc.all(pc.equal(steps, 1), min_count=0).as_py()
+    if len(positions) and (positions[0].as_py() != after + 1 or not in_steps):
+        raise WarehouseError("the rows were not rendered in the order of the delta's keys: nothing more was sent")
+
+
 @contextmanager
 def _engine(memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A private DuckDB that reads no file, loads no extension and knows no other zone than UTC."""
-    connection = duckdb.connect(":memory:", config={"memory_limit": memory_limit, "autoinstall_known_extensions": False})
+    """A private DuckDB that knows no other zone than UTC. With more than one thread it does not keep the order of rows."""
+    settings: dict[str, str | int | bool] = {"memory_limit": memory_limit, "threads": 1}
+    connection = duckdb.connect(":memory:", config=settings)
     try:
         connection.execute("set timezone = 'UTC'")
         yield connection
@@ -248,5 +284,7 @@ def _engine(memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
 def _stream(connection: duckdb.DuckDBPyConnection, query: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
     """A result as it is made. DuckDB 2 streams a relation and holds a cursor's result; 1.x does the opposite."""
     relation = connection.sql(query)
-    read: Callable[[int], pa.RecordBatchReader] = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+    read: Callable[[int], pa.RecordBatchReader] = (
+        getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+    )
     yield from read(batch_rows)

@@ -55,6 +55,10 @@ def _shown(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def _moment(iso: str) -> str:
+    return iso[:19].replace("T", " ")
+
+
 @cache
 def _template() -> Template:
     environment = Environment(
@@ -65,6 +69,7 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters["shown"] = _shown
+    environment.filters["moment"] = _moment
     return environment.get_template("page.html.jinja")
 
 

@@ -3,4 +3,13 @@
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value, Warehouse
 from dbt_batch_sync.warehouse.registry import SUPPORTED_ADAPTERS, open_warehouse
 
-__all__ = ["SUPPORTED_ADAPTERS", "Column", "Load", "Rows", "Statement", "Value", "Warehouse", "open_warehouse"]
+__all__ = [
+    "SUPPORTED_ADAPTERS",
+    "Column",
+    "Load",
+    "Rows",
+    "Statement",
+    "Value",
+    "Warehouse",
+    "open_warehouse",
+]

@@ -44,7 +44,9 @@ class AdapterConfiguration:
         return {**target, "type": self.credentials.type, "threads": self.threads, **names}
 
 
-def load_adapter(type_name: str, profile_name: str, target_name: str, credentials: Mapping[str, object]) -> Any:
+def load_adapter(
+    type_name: str, profile_name: str, target_name: str, credentials: Mapping[str, object]
+) -> Any:
     """The adapter of a target, not yet connected.
 
     Raises UnsupportedWarehouse when its package is not installed, ProfileError when it refuses the credentials.

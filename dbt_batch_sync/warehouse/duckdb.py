@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -27,6 +29,7 @@ class DuckDbWarehouse:
     checkpoint_seconds = 5.0
 
     def __init__(self, target: WarehouseTarget) -> None:
+        _refuse_missing_file(target)
         self._adapter = load_adapter(target.type, target.profile_name, target.target_name, target.credentials)
         handle = _unlocked(self._adapter)
         # dbt-duckdb's own cursor is one object for everybody: a statement on it would end a result that is being read.
@@ -37,8 +40,13 @@ class DuckDbWarehouse:
         query = (
             exp.select("column_name", "data_type")
             .from_("duckdb_columns()")
-            .where("lower(schema_name) = lower($schema)", "lower(table_name) = lower($name)", dialect="duckdb")
-            .where("lower(database_name) = lower(coalesce(nullif($catalog, ''), current_database()))", dialect="duckdb")
+            .where(
+                "lower(schema_name) = lower($schema)", "lower(table_name) = lower($name)", dialect="duckdb"
+            )
+            .where(
+                "lower(database_name) = lower(coalesce(nullif($catalog, ''), current_database()))",
+                dialect="duckdb",
+            )
             .order_by("column_index")
         )
         names: dict[str, Value] = {"schema": table.db, "name": table.name, "catalog": table.catalog}
@@ -83,7 +91,9 @@ class DuckDbWarehouse:
         self._connection.register("batch_sync_load", step.rows)
         try:
             columns = [exp.column(name, quoted=True) for name in step.rows.column_names]
-            target = exp.Schema(this=step.table.copy(), expressions=[exp.to_identifier(c.name, quoted=True) for c in columns])
+            target = exp.Schema(
+                this=step.table.copy(), expressions=[exp.to_identifier(c.name, quoted=True) for c in columns]
+            )
             self._connection.execute(_sql(exp.insert(exp.select(*columns).from_("batch_sync_load"), target)))
         finally:
             self._connection.unregister("batch_sync_load")
@@ -91,6 +101,14 @@ class DuckDbWarehouse:
 
 def _sql(tree: exp.Expression) -> str:
     return tree.sql(dialect="duckdb")
+
+
+def _refuse_missing_file(target: WarehouseTarget) -> None:
+    """DuckDB creates what it opens, in its own version's format: never the user's file."""
+    path = str(target.credentials.get("path") or "")
+    if re.match(r"^[a-z]+:", path) or path in ("", ":memory:") or Path(path).exists():
+        return
+    raise WarehouseError(f"there is no DuckDB file {path} (relative to the current directory). Build it first: dbt run")
 
 
 def _unlocked(adapter: Any) -> Any:

@@ -136,7 +136,7 @@ def raw(data: bytes, close: bool = False) -> Reply:
 def dripping(first: bytes, drop: bytes) -> Reply:
     def reply(peer: socket.socket, _: Request) -> None:
         peer.sendall(first)
-        for _number in range(200):
+        for _number in range(40):
             time.sleep(0.02)
             peer.sendall(drop)
 

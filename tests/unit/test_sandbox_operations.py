@@ -32,7 +32,19 @@ def nested(depth: int) -> dict[str, object]:
 
 @pytest.mark.parametrize(
     "custom_id",
-    ["a", "a" * 511, "😀" * 511, "jane@example.com", " jane ", "0", "nullable", "a\tb", "a\u2028b", "-", "NaNa"],
+    [
+        "a",
+        "a" * 511,
+        "😀" * 511,
+        "jane@example.com",
+        " jane ",
+        "0",
+        "nullable",
+        "a\tb",
+        "a\u2028b",
+        "-",
+        "NaNa",
+    ],
 )
 def test_custom_id_accepted(custom_id: str) -> None:
     assert read_operation({"identifiers": {"custom_id": custom_id}}).custom_id == custom_id
@@ -48,7 +60,18 @@ def test_custom_id_accepted(custom_id: str) -> None:
         "a\nb",
         "a\r",
         "\n",
-        *("undefined", "null", "nil", "(null)", "[object object]", "true", "false", "nan", "infinity", "-infinity"),
+        *(
+            "undefined",
+            "null",
+            "nil",
+            "(null)",
+            "[object object]",
+            "true",
+            "false",
+            "nan",
+            "infinity",
+            "-infinity",
+        ),
         *("NULL", "NaN", "[object Object]", "True", "-Infinity", "Nil"),
         None,
         1,
@@ -118,8 +141,12 @@ def test_the_same_attribute_under_two_types_is_refused_the_second_time() -> None
 
 def test_the_sixteenth_array_is_refused() -> None:
     arrays: dict[str, object] = {f"a{n}": ["x"] for n in range(14)}
-    operation = attributes({**arrays, "b": {"$add": ["x"]}, "$topic_preferences": ["t"], "c": ["x"], "d": "x"})
-    assert [(refusal.attribute, refusal.category) for refusal in operation.refused] == [("c", "TOO_MANY_ARRAYS")]
+    operation = attributes(
+        {**arrays, "b": {"$add": ["x"]}, "$topic_preferences": ["t"], "c": ["x"], "d": "x"}
+    )
+    assert [(refusal.attribute, refusal.category) for refusal in operation.refused] == [
+        ("c", "TOO_MANY_ARRAYS")
+    ]
     assert {"b", "d", "$topic_preferences"} <= operation.writes.keys()
 
 
@@ -201,7 +228,8 @@ json_values = st.recursive(
 @given(
     operation=json_values
     | st.fixed_dictionaries(
-        {"identifiers": json_values | st.just(WHO)}, optional={"attributes": json_values, "events": json_values}
+        {"identifiers": json_values | st.just(WHO)},
+        optional={"attributes": json_values, "events": json_values},
     )
 )
 def test_no_json_breaks_the_reader(build: Callable[[object], object], operation: object) -> None:

@@ -57,7 +57,10 @@ def sandbox_with(*operations: object) -> Sandbox:
 @pytest.fixture
 def sandbox() -> Sandbox:
     return sandbox_with(
-        {"identifiers": {"custom_id": HOSTILE}, "attributes": {"a": HOSTILE, "b": ["x", HOSTILE], "n": 1.5, HOSTILE: 1}}
+        {
+            "identifiers": {"custom_id": HOSTILE},
+            "attributes": {"a": HOSTILE, "b": ["x", HOSTILE], "n": 1.5, HOSTILE: 1},
+        }
     )
 
 
@@ -79,12 +82,19 @@ def test_whatever_was_sent_is_only_text(sandbox: Sandbox, question: Question) ->
     page = Page(html)
     assert [tag for tag, _ in page.tags].count("script") == 1
     assert HOSTILE in page.text
-    assert not [attributes for _, attributes in page.tags if any(name.startswith("on") for name in attributes)]
+    assert not [
+        attributes for _, attributes in page.tags if any(name.startswith("on") for name in attributes)
+    ]
 
 
 def test_nothing_comes_from_elsewhere(sandbox: Sandbox) -> None:
     page = Page(render(sandbox, Question()))
-    links = [attributes[name] or "" for _, attributes in page.tags for name in ("src", "href", "action") if name in attributes]
+    links = [
+        attributes[name] or ""
+        for _, attributes in page.tags
+        for name in ("src", "href", "action")
+        if name in attributes
+    ]
     assert links
     assert all(link.startswith("/") and not link.startswith("//") for link in links)
     for tag, directive in (("script", "script-src"), ("style", "style-src")):
@@ -95,7 +105,9 @@ def test_nothing_comes_from_elsewhere(sandbox: Sandbox) -> None:
 
 
 def test_profiles_are_found_and_turned_over() -> None:
-    sandbox = sandbox_with(*({"identifiers": {"custom_id": f"c{n:03}"}, "attributes": {"a": n}} for n in range(120)))
+    sandbox = sandbox_with(
+        *({"identifiers": {"custom_id": f"c{n:03}"}, "attributes": {"a": n}} for n in range(120))
+    )
     first, second = (Page(render(sandbox, Question(offset=offset))) for offset in (0, PAGE_SIZE))
     assert "1 to 50 of 120" in first.text
     assert "51 to 100 of 120" in second.text

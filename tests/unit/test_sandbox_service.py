@@ -87,7 +87,8 @@ def test_the_limit_of_operations(endpoint: Endpoint, most: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "violation"), [([], Violation.EMPTY_CALL), ({}, Violation.MALFORMED), (None, Violation.MALFORMED)]
+    ("body", "violation"),
+    [([], Violation.EMPTY_CALL), ({}, Violation.MALFORMED), (None, Violation.MALFORMED)],
 )
 def test_bodies_that_are_no_calls(body: object, violation: Violation) -> None:
     caller = Caller()
@@ -98,7 +99,9 @@ def test_bodies_that_are_no_calls(body: object, violation: Violation) -> None:
 
 def test_a_bad_attribute_is_a_partial_error_and_the_rest_is_applied() -> None:
     caller = Caller()
-    status, answer = caller.call([op("a", x=1), op("b", **{"Bad": 1, "date(day)": "x", "y": 2}), op("c", z="")])
+    status, answer = caller.call(
+        [op("a", x=1), op("b", **{"Bad": 1, "date(day)": "x", "y": 2}), op("c", z="")]
+    )
     assert status == 202
     assert answer["code"] == "SUCCESS_WITH_PARTIAL_ERRORS"
     assert [(error["bulk_index"], error["attribute"]) for error in answer["errors"]] == [
@@ -268,7 +271,11 @@ GOOD = {
 def test_good_headers() -> None:
     tally = Tally()
     check_caller(SandboxSettings(), "2.11", GOOD, tally)
-    for content_type in ("application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"'):
+    for content_type in (
+        "application/json",
+        "Application/JSON; charset=UTF-8",
+        'application/json;charset="utf-8"',
+    ):
         check_content({**GOOD, "content-type": content_type}, tally)
     assert tally.violations == []
 

@@ -1,0 +1,190 @@
+"""The verbs around the push: init, generate, sandbox, demo."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from rich.markup import escape
+
+from dbt_batch_sync import api, generation, installation
+from dbt_batch_sync.cli import show
+from dbt_batch_sync.cli.options import ProfilesDir, ProjectDir
+from dbt_batch_sync.profiles import DbtOptions, find_project, read_project
+
+
+def init(
+    project_dir: ProjectDir = None,
+    git: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--git",
+            envvar="DBT_BATCH_SYNC_GIT",
+            help="Take the macros from this git repository instead of copying them.",
+        ),
+    ] = None,
+    revision: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--revision",
+            envvar="DBT_BATCH_SYNC_REVISION",
+            help="Its tag or commit. Default: the tag of this version.",
+        ),
+    ] = None,
+) -> None:
+    """Add the macros to packages.yml, and print what else to add. Overwrites nothing.
+
+    Example: [bold]dbt-batch-sync init && dbt deps[/]
+    """
+    directory = project_dir or find_project(Path())
+    read_project(DbtOptions(project_dir=directory, environ=os.environ))
+    installed = installation.init(directory, git, revision)
+    console = show.out()
+    for line in installed.done:
+        console.print(f"[green]✓[/] {escape(line)}")
+    console.print(
+        "\nAdd to [bold]profiles.yml[/], beside your dbt profile:\n",
+        installed.profile_yaml,
+        markup=True,
+        end="\n",
+    )
+    console.print("Map a model, in its YAML:\n")
+    console.print(escape(installed.meta_yaml))
+    console.print(
+        "Then: [bold]dbt deps && dbt parse && dbt-batch-sync generate && dbt run && dbt-batch-sync plan[/]"
+    )
+
+
+def generate(
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            envvar="DBT_BATCH_SYNC_CHECK",
+            help="Write nothing; exit 1 if anything would be written.",
+        ),
+    ] = False,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            envvar="DBT_BATCH_SYNC_PRUNE",
+            help="Remove the models of segments that no file maps any more.",
+        ),
+    ] = False,
+) -> None:
+    """Write the two models of each mapped segment, the sources and the exposures to models/batch_sync/.
+
+    Example: [bold]dbt parse && dbt-batch-sync generate --check[/]
+    """
+    dbt = DbtOptions(
+        project_dir=project_dir or find_project(Path()), environ=os.environ, profiles_dir=profiles_dir
+    )
+    project = read_project(dbt)
+    directory = project.model_paths[0] / generation.FOLDER
+    found: list[generation.Change] = []
+    if prune:
+        found += (generation.obsolete if check else generation.prune)(directory, project.model_paths)
+    else:
+        segments = [segment.mapping.segment for segment in api.load_segments(dbt, api.Selection())]
+        found += (generation.changes if check else generation.generate)(segments, directory)
+    console = show.out()
+    words = (
+        {"create": "would create", "update": "would update", "remove": "would remove"}
+        if check
+        else {"create": "created", "update": "updated", "remove": "removed"}
+    )
+    for change in found:
+        console.print(f"{words[change.kind]} {escape(os.path.relpath(change.path))}")
+    if not found:
+        console.print("everything is as it should be")
+    elif check:
+        raise typer.Exit(1)
+    else:
+        console.print("\nNext: [bold]dbt run[/], then [bold]dbt-batch-sync plan[/]")
+
+
+def sandbox(
+    host: Annotated[
+        str, typer.Option("--host", envvar="DBT_BATCH_SYNC_HOST", help="Address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            "--port", envvar="DBT_BATCH_SYNC_PORT", min=0, max=65535, help="Port; 0 takes a free one."
+        ),
+    ] = 8700,
+    store: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--store", envvar="DBT_BATCH_SYNC_STORE", help="File that keeps the profiles. Default: memory."
+        ),
+    ] = None,
+    rate_limits: Annotated[
+        bool,
+        typer.Option(
+            "--rate-limits/--no-rate-limits",
+            envvar="DBT_BATCH_SYNC_RATE_LIMITS",
+            help="Enforce Batch's rates.",
+        ),
+    ] = True,
+    latency: Annotated[
+        float,
+        typer.Option("--latency", envvar="DBT_BATCH_SYNC_LATENCY", min=0, help="Seconds before each answer."),
+    ] = 0.0,
+) -> None:
+    """Run a local Batch API, strict as documented, with a page that shows its profiles and requests.
+
+    Example: [bold]dbt-batch-sync sandbox --port 8700[/]
+    """
+    from dbt_batch_sync.sandbox.server import SandboxServer, serve
+    from dbt_batch_sync.sandbox.settings import SandboxSettings
+
+    def ready(server: SandboxServer) -> None:
+        show.err().print(
+            f"The sandbox listens on [bold]{server.url}[/] (its page is there too). Ctrl-C ends it."
+        )
+
+    settings = SandboxSettings(store=store, rate_limits=rate_limits, latency=latency)
+    serve(host, port, settings=settings, on_ready=ready)
+
+
+def demo(
+    directory: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--dir",
+            envvar="DBT_BATCH_SYNC_DIR",
+            help="Where to put the example project. Default: a new temporary directory.",
+        ),
+    ] = None,
+) -> None:
+    """Build the example project, push it to the sandbox, change it, and push again.
+
+    Example: [bold]dbt-batch-sync demo --dir ./batch-demo[/]
+    """
+    from dbt_batch_sync.demo import Round, run_demo
+
+    console = show.out()
+
+    def tell(line: str) -> None:
+        console.print(f"[dim]→ {escape(line)}[/]")
+
+    def show_round(done: Round) -> None:
+        console.print(f"\n[bold]{escape(done.title)}[/]")
+        show.pushed(done.result, dry_run=False)
+        wire = done.wire
+        console.print(
+            f"  over the wire: {wire.operations:,} operations in {wire.requests} requests, {wire.bytes:,} bytes; "
+            f"the sandbox now has {done.profiles:,} profiles"
+        )
+        console.print(f"  for example:   {escape(wire.example)}\n", soft_wrap=True)
+
+    target = directory or Path(tempfile.mkdtemp(prefix="dbt-batch-sync-demo-"))
+    run_demo(target.absolute(), tell, show_round)
+    console.print(f"Look around: cd {escape(str(target))} && dbt-batch-sync status --profiles-dir .")

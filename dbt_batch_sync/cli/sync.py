@@ -1,0 +1,213 @@
+"""The verbs that move data, and those that look at it: push, plan, status, validate."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import Annotated, Optional
+
+import typer
+import yaml
+
+from dbt_batch_sync import api
+from dbt_batch_sync.cli import show
+from dbt_batch_sync.cli.options import Exclude, Json, Profile, ProfilesDir, ProjectDir, Select, Target, Vars
+from dbt_batch_sync.cli.progress import Bar
+from dbt_batch_sync.errors import ConfigurationError, MappingError
+from dbt_batch_sync.profiles import DbtOptions, find_project
+from dbt_batch_sync.results import EXIT_CODES
+
+
+def push(
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    profile: Profile = None,
+    target: Target = None,
+    variables: Vars = None,
+    select: Select = None,
+    exclude: Exclude = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", envvar="DBT_BATCH_SYNC_DRY_RUN", help="Send and commit nothing; say what would go."
+        ),
+    ] = False,
+    limit: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(
+            "--limit", envvar="DBT_BATCH_SYNC_LIMIT", min=1, help="Send at most so many rows of each segment."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Send the deltas to Batch, and commit what it accepts.
+
+    Example: [bold]dbt run --select +crm_contacts_delta && dbt-batch-sync push --select crm_contacts[/]
+    """
+    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
+    with _stopping() as (stop, signals), Bar(quiet=as_json) as bar:
+        result = api.push(
+            dbt, selection_of(select, exclude), api.PushOptions(dry_run, limit), stop=stop, observer=bar
+        )
+    if as_json:
+        show.print_json(result.to_json())
+    else:
+        show.pushed(result, dry_run=dry_run)
+    code = EXIT_CODES[result.status]
+    raise typer.Exit(128 + signals[0] if result.status == "interrupted" and signals else code)
+
+
+def plan(
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    profile: Profile = None,
+    target: Target = None,
+    variables: Vars = None,
+    select: Select = None,
+    exclude: Exclude = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a push would do: counts by change and by attribute, requests, time, masked samples.
+
+    Example: [bold]dbt-batch-sync plan --select tag:crm --json[/]
+    """
+    result = api.plan(
+        dbt_options(project_dir, profiles_dir, profile, target, variables), selection_of(select, exclude)
+    )
+    if as_json:
+        show.print_json(result.to_json())
+    else:
+        show.planned(result)
+
+
+def status(
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    profile: Profile = None,
+    target: Target = None,
+    variables: Vars = None,
+    select: Select = None,
+    exclude: Exclude = None,
+    limit: Annotated[
+        int, typer.Option("--limit", envvar="DBT_BATCH_SYNC_LIMIT", min=1, help="Runs of each segment.")
+    ] = 10,
+    as_json: Json = False,
+) -> None:
+    """Show the last runs of each segment.
+
+    Example: [bold]dbt-batch-sync status --select crm_contacts --limit 3[/]
+    """
+    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
+    result = api.status(dbt, selection_of(select, exclude), limit=limit)
+    if as_json:
+        show.print_json(result.to_json())
+    else:
+        show.history(result)
+
+
+def validate(
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    profile: Profile = None,
+    target: Target = None,
+    variables: Vars = None,
+    select: Select = None,
+    exclude: Exclude = None,
+    online: Annotated[
+        bool,
+        typer.Option(
+            "--online",
+            envvar="DBT_BATCH_SYNC_ONLINE",
+            help="Ask the warehouse and Batch too; changes nothing there.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say everything that is wrong with the mappings, at once.
+
+    Example: [bold]dbt parse && dbt-batch-sync validate[/]
+    """
+    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
+    try:
+        result = api.validate(dbt, selection_of(select, exclude), online=online)
+    except MappingError as failure:
+        if not as_json:
+            raise
+        problems: list[object] = [
+            vars(problem) if hasattr(problem, "__dict__") else str(problem) for problem in failure.problems
+        ]
+        show.print_json({"valid": False, "segments": [], "online": online, "problems": problems})
+        raise typer.Exit(failure.exit_code) from None
+    if as_json:
+        show.print_json(result.to_json())
+    else:
+        checked = "; the warehouse and Batch answer" if online else ""
+        show.out().print(
+            f"[green]{len(result.segments)} mapped segments are fine[/]{checked}: {', '.join(result.segments)}"
+        )
+
+
+def dbt_options(
+    project_dir: Path | None,
+    profiles_dir: Path | None,
+    profile: str | None,
+    target: str | None,
+    variables: str | None,
+) -> DbtOptions:
+    return DbtOptions(
+        project_dir=project_dir or find_project(Path()),
+        environ=os.environ,
+        profiles_dir=profiles_dir,
+        profile=profile,
+        target=target,
+        variables=_variables(variables),
+    )
+
+
+def _variables(text: str | None) -> dict[str, object]:
+    """`--vars`, as dbt reads it."""
+    try:
+        values = yaml.safe_load(text) if text else {}
+    except yaml.YAMLError:
+        values = None
+    if not isinstance(values, dict):
+        raise ConfigurationError(
+            "--vars is no YAML mapping: write it like --vars 'key: value' or --vars '{key: value}'"
+        )
+    return {str(key): value for key, value in values.items()}
+
+
+def selection_of(select: list[str] | None, exclude: list[str] | None) -> api.Selection:
+    return api.Selection(_words(select), _words(exclude))
+
+
+def _words(values: list[str] | None) -> tuple[str, ...]:
+    return tuple(word for value in values or () for word in value.split())
+
+
+@contextmanager
+def _stopping() -> Iterator[tuple[Event, list[int]]]:
+    """SIGINT and SIGTERM end a push in good order; a second one ends it at once."""
+    stop, signals = Event(), list[int]()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if signals:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        signals.append(number)
+        stop.set()
+        show.err().print(
+            "[yellow]Stopping: no new requests; waiting for those under way, then committing.[/]"
+        )
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop, signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

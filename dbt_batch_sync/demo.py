@@ -1,0 +1,122 @@
+"""`demo`: the example project, built and pushed to the sandbox, changed, and pushed again, and what went over the wire."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.installation import copy_package, package_root
+from dbt_batch_sync.results import EXIT_CODES, PushResult, SegmentPushed
+from dbt_batch_sync.sandbox.server import SandboxServer
+
+PORT_VARIABLE = "BATCH_SANDBOX_URL"
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What one round sent: requests, operations, bytes, and the first operation of the last request."""
+
+    requests: int
+    operations: int
+    bytes: int
+    example: str
+
+
+@dataclass(frozen=True)
+class Round:
+    """One `dbt build` and one push."""
+
+    title: str
+    result: PushResult
+    wire: Wire
+    profiles: int
+
+
+def copy_example(directory: Path) -> None:
+    """The example project with a copy of the macros, so that it stands alone. Raises ConfigurationError when not empty."""
+    if directory.exists() and any(directory.iterdir()):
+        raise ConfigurationError(f"{directory} is not empty: give --dir a new directory")
+    ignored = shutil.ignore_patterns(
+        "target", "dbt_packages", "logs", "*.duckdb", "*.wal", "package-lock.yml", ".user.yml"
+    )
+    shutil.copytree(package_root() / "models_example", directory, dirs_exist_ok=True, ignore=ignored)
+    copy_package(directory)
+    packages = directory / "packages.yml"
+    packages.write_text("packages:\n  - local: packages/dbt_batch_sync\n", encoding="utf-8")
+
+
+def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[Round], None]) -> None:
+    """Runs both rounds; `tell` gets a line for each step, `show` what a round came to."""
+    copy_example(directory)
+    with SandboxServer() as sandbox:
+        environ = {**os.environ, PORT_VARIABLE: sandbox.url, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+        tell(f"The example project is in {directory}, the sandbox listens on {sandbox.url}.")
+        _dbt(directory, environ, "deps")
+        for day, title in (
+            (1, "The first push: everybody is new"),
+            (2, "One day later: only what changed goes"),
+        ):
+            tell(f"dbt build --vars '{{demo_day: {day}}}'")
+            _dbt(directory, environ, "build", "--vars", f"{{demo_day: {day}}}")
+            tell("dbt-batch-sync push")
+            before = sandbox.stats
+            result = _push(directory, environ)
+            after = sandbox.stats
+            wire = Wire(
+                after.requests - before.requests,
+                after.operations - before.operations,
+                after.bytes - before.bytes,
+                _example(sandbox),
+            )
+            show(Round(title, result, wire, len(sandbox.profiles)))
+
+
+def _example(sandbox: SandboxServer) -> str:
+    """An operation as it was sent, from the first request whose body is kept."""
+    bodies = [request.body for request in sandbox.requests if request.body]
+    return json.dumps(json.loads(bodies[0])[0], ensure_ascii=False) if bodies else ""
+
+
+def _push(directory: Path, environ: dict[str, str]) -> PushResult:
+    """Pushes as a user would, and reads the answer."""
+    done = _run(directory, environ, "-m", "dbt_batch_sync", "push", "--profiles-dir", ".", "--json")
+    if done.returncode not in (EXIT_CODES["succeeded"], EXIT_CODES["partial"]):
+        raise ConfigurationError(f"`dbt-batch-sync push` failed:\n{done.stderr.strip() or done.stdout.strip()}")
+    document = json.loads(done.stdout)
+    segments = tuple(SegmentPushed(**segment) for segment in document["segments"])
+    started, finished = (datetime.fromisoformat(document[key].rstrip("Z")) for key in ("started_at", "finished_at"))
+    return PushResult(document["run_id"], started, finished, segments)
+
+
+def _dbt(directory: Path, environ: dict[str, str], *arguments: str) -> None:
+    """Runs the dbt of this environment. Raises ConfigurationError with what it printed when it fails."""
+    flags = ("--no-use-colors", *arguments, "--profiles-dir", ".")
+    done = _run(directory, environ, "-m", "dbt.cli.main", *flags)
+    if done.returncode != 0:
+        if re.search(r"No module named .?dbt", done.stderr):
+            raise ConfigurationError(
+                "the demo needs dbt and DuckDB: pip install 'dbt-batch-sync[duckdb,sandbox]'"
+            )
+        lines = (done.stdout + done.stderr).strip().splitlines()
+        raise ConfigurationError(f"`dbt {arguments[0]}` failed:\n" + "\n".join(lines[-20:]))
+
+
+def _run(directory: Path, environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, *arguments],
+        cwd=directory,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )

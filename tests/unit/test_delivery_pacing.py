@@ -1,0 +1,171 @@
+"""Pacing on a clock of its own, against servers as strict as they come."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
+from dbt_batch_sync.delivery.pacing import Pacer, pacer_for
+
+UPDATE, MASS = LIMITS[Endpoint.UPDATE], LIMITS[Endpoint.MASS_UPDATE]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 1_000_000.0
+        self.began = self.time
+
+    def now(self) -> float:
+        return self.time
+
+    def wait(self, seconds: float) -> bool:
+        assert seconds > 0
+        self.time += seconds
+        return False
+
+    @property
+    def elapsed(self) -> float:
+        return self.time - self.began
+
+
+class Bucket:
+    """A server that refuses what exceeds its bucket."""
+
+    def __init__(self, rate: float, capacity: float) -> None:
+        self.rate, self.capacity, self.tokens, self.at = rate, capacity, capacity, 0.0
+
+    def takes(self, profiles: int, now: float) -> bool:
+        self.tokens = min(self.capacity, self.tokens + (now - self.at) * self.rate)
+        self.at = now
+        if profiles > self.tokens:
+            return False
+        self.tokens -= profiles
+        return True
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "capacity"), [(Endpoint.UPDATE, 1_000), (Endpoint.MASS_UPDATE, 10_000)], ids=str
+)
+@pytest.mark.parametrize("sizes", ["largest", "mixed", "single"])
+def test_a_strict_server_never_refuses(endpoint: Endpoint, capacity: int, sizes: str) -> None:
+    limits, clock = LIMITS[endpoint], Clock()
+    most = limits.max_operations
+    calls = {"largest": [most] * 300, "mixed": [most, 1, most // 2, 3, most - 1] * 60, "single": [1] * 3_000}[sizes]
+    pacer, server = pacer_for(limits, now=clock.now), Bucket(limits.profiles_per_second, capacity)
+    for profiles in calls:
+        assert pacer.acquire(profiles, clock.wait)
+        assert server.takes(profiles, clock.elapsed)
+    # And it is not slow: 99 % of the rate, less the burst.
+    needed = (sum(calls) - calls[-1]) / (0.99 * limits.profiles_per_second)
+    assert clock.elapsed <= needed + 1e-3
+
+
+def test_no_burst_means_that_calls_are_spread_evenly() -> None:
+    clock = Clock()
+    pacer = pacer_for(MASS, now=clock.now)
+    at = []
+    for _ in range(4):
+        pacer.acquire(9_900, clock.wait)
+        at.append(round(clock.elapsed, 3))
+    assert at == [0.0, 1.0, 2.0, 3.0]
+
+
+def test_the_burst_of_update_keeps_one_call_in_reserve() -> None:
+    clock = Clock()
+    pacer = pacer_for(UPDATE, now=clock.now)
+    for _ in range(4):
+        pacer.acquire(200, clock.wait)
+    assert clock.elapsed == 0
+    pacer.acquire(200, clock.wait)
+    assert clock.elapsed == pytest.approx(200 / 297)
+
+
+def test_a_given_rate_has_a_burst_of_one_second() -> None:
+    clock = Clock()
+    pacer = pacer_for(UPDATE, 50, now=clock.now)
+    pacer.acquire(50, clock.wait)
+    assert clock.elapsed == 0
+    pacer.acquire(50, clock.wait)
+    assert clock.elapsed == pytest.approx(1.0)
+    pacer.acquire(200, clock.wait)  # larger than the bucket: goes once it is full, and leaves a debt
+    assert clock.elapsed == pytest.approx(2.0)
+    pacer.acquire(1, clock.wait)
+    assert clock.elapsed == pytest.approx(2.0 + 151 / 50)
+
+
+def test_a_pause_does_not_save_up_more_than_the_burst() -> None:
+    clock = Clock()
+    pacer = Pacer(10, 20, clock.now)
+    clock.time += 3_600
+    pacer.acquire(20, clock.wait)
+    assert clock.elapsed == 3_600
+    pacer.acquire(10, clock.wait)
+    assert clock.elapsed == pytest.approx(3_601)
+
+
+def test_zero_is_no_pacing() -> None:
+    clock = Clock()
+    pacer = pacer_for(UPDATE, 0, now=clock.now)
+    for _ in range(100):
+        pacer.acquire(10_000, clock.wait)
+    assert clock.elapsed == 0
+
+
+@pytest.mark.parametrize("rate", [0, 1_000])
+def test_a_hold_counts_for_everyone_and_the_longest_wins(rate: int) -> None:
+    clock = Clock()
+    pacer = Pacer(rate, rate, clock.now)
+    pacer.hold(5)
+    pacer.hold(2)
+    pacer.acquire(1, clock.wait)
+    assert clock.elapsed == pytest.approx(5)
+    pacer.acquire(1, clock.wait)
+    assert clock.elapsed == pytest.approx(5)
+
+
+def test_a_hold_while_somebody_waits_is_seen() -> None:
+    clock = Clock()
+    pacer = Pacer(10, 10, clock.now)
+    pacer.acquire(10, clock.wait)
+
+    def wait(seconds: float) -> bool:
+        if clock.elapsed == 0:
+            pacer.hold(7)
+        return clock.wait(seconds)
+
+    pacer.acquire(10, wait)
+    assert clock.elapsed == pytest.approx(7)
+
+
+def test_who_is_stopped_takes_nothing() -> None:
+    clock = Clock()
+    pacer = Pacer(10, 10, clock.now)
+    assert pacer.acquire(10, clock.wait)
+    assert not pacer.acquire(10, lambda _: True)
+    clock.time += 1
+    assert pacer.acquire(10, lambda _: True)
+
+
+def test_threads_never_take_more_than_there_is() -> None:
+    time = [0.0]
+    lock = threading.Lock()
+
+    def wait(seconds: float) -> bool:
+        with lock:
+            time[0] += seconds
+        return False
+
+    pacer = Pacer(1_000, 10, lambda: time[0])
+
+    def work() -> None:
+        for _ in range(100):
+            pacer.acquire(10, wait)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert time[0] >= (4 * 100 * 10 - 10) / 1_000 - 1e-3

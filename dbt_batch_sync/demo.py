@@ -90,10 +90,14 @@ def _push(directory: Path, environ: dict[str, str]) -> PushResult:
     """Pushes as a user would, and reads the answer."""
     done = _run(directory, environ, "-m", "dbt_batch_sync", "push", "--profiles-dir", ".", "--json")
     if done.returncode not in (EXIT_CODES["succeeded"], EXIT_CODES["partial"]):
-        raise ConfigurationError(f"`dbt-batch-sync push` failed:\n{done.stderr.strip() or done.stdout.strip()}")
+        raise ConfigurationError(
+            f"`dbt-batch-sync push` failed:\n{done.stderr.strip() or done.stdout.strip()}"
+        )
     document = json.loads(done.stdout)
     segments = tuple(SegmentPushed(**segment) for segment in document["segments"])
-    started, finished = (datetime.fromisoformat(document[key].rstrip("Z")) for key in ("started_at", "finished_at"))
+    started, finished = (
+        datetime.fromisoformat(document[key].rstrip("Z")) for key in ("started_at", "finished_at")
+    )
     return PushResult(document["run_id"], started, finished, segments)
 
 

@@ -7,7 +7,7 @@ the order of its keys, `invalid` ones left out: rows between the two may or may 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import cast
 
@@ -21,8 +21,10 @@ from dbt_batch_sync.sql import (
     Relation,
     beside,
     committed_range,
+    create_table,
     delta_identity,
     equals,
+    insert_into,
     is_null,
     merge_rows,
     replace_rows,
@@ -86,6 +88,19 @@ class Reject:
 
 
 @dataclass(frozen=True)
+class RejectCount:
+    """How many rows (no attribute) or values of an attribute stand refused for one reason."""
+
+    attribute: str | None
+    reason: str
+    refused_by: str
+    count: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True)
 class Resume:
     """Where the last commit of a delta ended."""
 
@@ -128,7 +143,7 @@ class Ledger:
         for table, columns in ((self.runs, RUN_COLUMNS), (self.rejects, REJECT_COLUMNS)):
             have = {column.name.lower() for column in self._warehouse.columns(table)}
             if not have:
-                self._warehouse.execute([Statement(_create(table, columns))])
+                self._warehouse.execute([Statement(create_table(table, columns))])
             for name in columns.keys() - have if have else ():
                 self._warehouse.execute([Statement(_add_column(table, name, columns[name]))])
 
@@ -166,12 +181,74 @@ class Ledger:
         rows = self._warehouse.fetch(Statement(query, {"segment": self._segment}))
         return cast("str | None", rows[0][0]) if rows else None
 
+    def last_types(self) -> tuple[str, str] | None:
+        """The mapping's hash and the attributes' types of the last run that sent something; none before one did."""
+        query = (
+            exp.select(exp.column("mapping_hash"), exp.column("attribute_types"))
+            .from_(self.runs.copy())
+            .where(equals(exp.column("segment"), value("segment")))
+            .where(exp.GT(this=exp.column("intent_position"), expression=exp.Literal.number(0)))
+            .order_by(exp.Ordered(this=exp.column("started_at"), desc=True))
+            .limit(1)
+        )
+        rows = self._warehouse.fetch(Statement(query, {"segment": self._segment}))
+        return (str(rows[0][0]), str(rows[0][1])) if rows else None
+
+    def mark_dead(self, run_id: str) -> None:
+        """Ends what runs of this segment left open: who has the lease knows that they are dead."""
+        ended = {
+            "status": exp.Literal.string("interrupted"),
+            "finished_at": exp.column("heartbeat_at"),
+            "error": exp.Literal.string("ended without a word: killed, or its machine went away"),
+        }
+        update = exp.Update(
+            this=self.runs.copy(),
+            expressions=[equals(exp.column(name), cell) for name, cell in ended.items()],
+        ).where(
+            equals(exp.column("segment"), value("segment")),
+            equals(exp.column("status"), exp.Literal.string("running")),
+            exp.NEQ(this=exp.column("run_id"), expression=value("run_id")),
+        )
+        self._warehouse.execute([Statement(update, {"segment": self._segment, "run_id": run_id})])
+
+    def forget(self, before: datetime) -> None:
+        """Removes the rejects that were resolved before a time."""
+        resolved = exp.LT(this=exp.column("resolved_at"), expression=exp.cast(value("before"), "timestamp"))
+        delete = exp.Delete(this=self.rejects.copy()).where(
+            equals(exp.column("segment"), value("segment")), resolved
+        )
+        self._warehouse.execute([Statement(delete, {"segment": self._segment, "before": before})])
+
+    def open_rejects(self) -> list[RejectCount]:
+        """What stands refused, by attribute, reason and who refused it; the most frequent first."""
+        if not self.exists():
+            return []
+        names = ("attribute", "reason", "refused_by")
+        count = exp.Count(this=exp.Star())
+        query = (
+            exp.select(
+                *(exp.column(name) for name in names),
+                exp.alias_(count, "refused"),
+                exp.Min(this=exp.column("first_seen_at")),
+                exp.Max(this=exp.column("last_seen_at")),
+                exp.Sum(this=exp.column("attempts")),
+            )
+            .from_(self.rejects.copy())
+            .where(equals(exp.column("segment"), value("segment")), is_null(exp.column("resolved_at")))
+            .group_by(*(exp.column(name) for name in names))
+            .order_by(
+                exp.Ordered(this=exp.column("refused"), desc=True), *(exp.column(name) for name in names)
+            )
+        )
+        rows = self._warehouse.fetch(Statement(query, {"segment": self._segment}))
+        return [_reject_count(row) for row in rows]
+
     def start(self, run: Run) -> None:
         """Writes the run's row."""
         names = [f.name for f in fields(Run)]
         row = exp.select(*(_typed(name, RUN_COLUMNS[name]) for name in names))
-        target = exp.Schema(this=self.runs.copy(), expressions=[exp.to_identifier(name) for name in names])
-        self._warehouse.execute([Statement(exp.insert(row, target), _values(run, names))])
+        target = [exp.to_identifier(name) for name in names]
+        self._warehouse.execute([Statement(insert_into(self.runs, target, row), _values(run, names))])
 
     def record(self, run: Run) -> None:
         """Writes down what a run has come to, its intent among it: before what it intends is sent."""
@@ -288,7 +365,7 @@ class Ledger:
             Statement(clear),
         ]
 
-    def _resolve(self, after: bool) -> exp.Expression:
+    def _resolve(self, after: bool) -> exp.Expr:
         """Closes what an earlier run was refused and this one was not, for the rows and attributes that it sent."""
         listed = exp.DPipe(
             this=exp.DPipe(
@@ -325,30 +402,24 @@ class Ledger:
         )
 
 
-def advance(run: Run, **changes: object) -> Run:
-    """The run with some fields changed."""
-    return replace(run, **changes)  # type: ignore[arg-type]
-
-
-def _create(table: exp.Table, columns: dict[str, str]) -> exp.Expression:
-    definitions = [
-        exp.ColumnDef(this=exp.to_identifier(name), kind=exp.DataType.build(kind))
-        for name, kind in columns.items()
-    ]
-    return exp.Create(this=exp.Schema(this=table.copy(), expressions=definitions), kind="TABLE", exists=True)
-
-
-def _add_column(table: exp.Table, name: str, kind: str) -> exp.Expression:
+def _add_column(table: exp.Table, name: str, kind: str) -> exp.Expr:
     definition = exp.ColumnDef(this=exp.to_identifier(name), kind=exp.DataType.build(kind))
     return exp.Alter(this=table.copy(), kind="TABLE", actions=[definition])
 
 
-def _typed(name: str, kind: str, *, alias: bool = True) -> exp.Expression:
+def _reject_count(row: tuple[Value, ...]) -> RejectCount:
+    attribute, reason, refused_by, count, first, last, attempts = row
+    moments = cast("tuple[datetime, datetime]", (first, last))
+    name = None if attribute is None else str(attribute)
+    return RejectCount(name, str(reason), str(refused_by), int(str(count)), *moments, int(str(attempts)))
+
+
+def _typed(name: str, kind: str, *, alias: bool = True) -> exp.Expr:
     cast_ = exp.cast(value(name), kind)
     return exp.alias_(cast_, name) if alias else cast_
 
 
-def _or_empty(name: str, table: str) -> exp.Expression:
+def _or_empty(name: str, table: str) -> exp.Expr:
     return exp.Coalesce(this=exp.column(name, table), expressions=[exp.Literal.string("")])
 
 
@@ -356,7 +427,7 @@ def _values(run: Run, names: Iterable[str]) -> dict[str, Value]:
     return {name: cast("Value", getattr(run, name)) for name in names}
 
 
-def _used(tree: exp.Expression, values: dict[str, Value]) -> dict[str, Value]:
+def _used(tree: exp.Expr, values: dict[str, Value]) -> dict[str, Value]:
     """Only the values that a statement has placeholders for: drivers refuse others."""
     names = {str(placeholder.this) for placeholder in tree.find_all(exp.Placeholder)}
     missing = names - values.keys()

@@ -96,7 +96,7 @@ class Output:
     """An output: one Batch project and how fast it may be written to. Its keys are in no `repr`.
 
     `timeout` and `checkpoint_seconds` are seconds; `checkpoint_seconds: None` leaves it to the warehouse.
-    `max_profiles_per_second: None` leaves it to the endpoint's own rate, 0 is without pacing. `only_from` are
+    `retention_days` is how long a resolved reject is kept. `max_profiles_per_second: None` leaves it to the endpoint's own rate, 0 is without pacing. `only_from` are
     the dbt targets that may push to it; None: every one.
     """
 
@@ -117,6 +117,7 @@ class Output:
     max_profiles_per_second: float | None = field(
         default=None, metadata=read_by(optional(number(0, 1_000_000)))
     )
+    retention_days: int = field(default=90, metadata=read_by(whole(0, 36_500)))
     only_from: tuple[str, ...] | None = field(default=None, metadata=read_by(optional(_read_targets)))
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,6 +11,7 @@ from functools import partial
 from threading import Event
 from typing import Protocol
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbt_batch_sync import __version__
@@ -22,11 +22,14 @@ from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
 from dbt_batch_sync.delivery.outcomes import RefusedRow, Settled
 from dbt_batch_sync.delivery.pacing import Pacer
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
+from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.errors import BatchSyncError
+from dbt_batch_sync.lease import Lease
 from dbt_batch_sync.ledger import Reject, Resume, Run
 from dbt_batch_sync.payload.render import Parked, Rendered, Withheld, render, sent_hash
 from dbt_batch_sync.outputs import Output
-from dbt_batch_sync.warehouse import Warehouse
+from dbt_batch_sync.sql import BLOCKED
+from dbt_batch_sync.warehouse import Rows, Warehouse
 from dbt_batch_sync.work import Work
 
 STREAM_ROWS = 20_000
@@ -81,11 +84,12 @@ class SegmentPush:
     work: Work
     channel: Channel
     run: Run
+    lease: Lease
     clock: Clock
     stop: Event
     observer: Observer
     limit: int | None = None
-    _notes: deque[Withheld | Parked] = field(default_factory=deque)
+    _notes: list[Withheld | Parked] = field(default_factory=list)
     _rejects: list[Reject] = field(default_factory=list)
     _committed: Resume = field(default_factory=Resume)
     _settled: Resume = field(default_factory=Resume)
@@ -129,6 +133,7 @@ class SegmentPush:
             )
             for settled in settled_chunks:
                 self._settle(settled)
+                crash_point("chunk_settled")
                 if self.clock.monotonic() - self._last_checkpoint >= self._checkpoint_seconds:
                     self._checkpoint()
 
@@ -137,10 +142,10 @@ class SegmentPush:
         configured = self.channel.output.checkpoint_seconds
         return self.warehouse.checkpoint_seconds if configured is None else configured
 
-    def _noted(self, rendered: Iterable[Rendered]) -> Iterator[object]:
+    def _noted(self, rendered: Iterable[Rendered]) -> Iterator[pa.RecordBatch]:
         """Keeps what was withheld or skipped until its row is committed."""
         for part in rendered:
-            self._notes.extend(sorted((*part.withheld, *part.parked), key=lambda note: note.position))
+            self._notes += [*part.withheld, *part.parked]
             self._read_position += part.rows.num_rows
             yield part.rows
 
@@ -151,6 +156,7 @@ class SegmentPush:
             if self._read_position > (self.run.intent_position or 0):
                 self.run = replace(self.run, intent_position=self._read_position + window)
                 self.work.ledger.record(self.run)
+                crash_point("intent_recorded")
             yield chunk
 
     def _settle(self, settled: Settled) -> None:
@@ -198,12 +204,14 @@ class SegmentPush:
         self.work.ledger.commit(
             self.run, self._committed, self._rejects, now, open_rejects=self._open_rejects
         )
+        crash_point("after_commit")
         self._open_rejects = self._open_rejects or bool(self._rejects)
         self._committed, self._rejects = self._settled, []
 
     def _take_notes(self) -> None:
-        while self._notes and self._notes[0].position <= self._settled.position:
-            note = self._notes.popleft()
+        due = [note for note in self._notes if note.position <= self._settled.position]
+        self._notes = [note for note in self._notes if note.position > self._settled.position]
+        for note in due:
             if isinstance(note, Withheld):
                 self._rejects.append(Reject(note.custom_id, note.attribute, note.reason, RUNNER))
                 self.run = replace(self.run, rejected_attributes=self.run.rejected_attributes + 1)
@@ -230,6 +238,29 @@ class SegmentPush:
         return self.run
 
 
+def unblocked(
+    rows: Rows, position: int, notes: list[Withheld | Parked]
+) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
+    """The stream without its column of blocked consents; each of them is noted as withheld."""
+    names = [name for name in rows.schema.names if name != BLOCKED]
+    if len(names) == len(rows.schema.names):
+        return rows.batches, rows.schema
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        start = position
+        for batch in rows.batches:
+            blocked = batch.column(BLOCKED)
+            if blocked.null_count < batch.num_rows:
+                for row, listed in enumerate(blocked.to_pylist()):
+                    custom_id = batch.column("custom_id")[row].as_py() if listed else ""
+                    for name in filter(None, (listed or "").split(",")):
+                        notes.append(Withheld(start + row + 1, custom_id, name, "never_resubscribe"))
+            start += batch.num_rows
+            yield batch.select(names)
+
+    return batches(), pa.schema([rows.schema.field(name) for name in names])
+
+
 def _status(run: Run, error: str | None, *, interrupted: bool) -> str:
     if error is not None:
         return "failed"
@@ -251,9 +282,7 @@ def _reason(category: str, reason: str) -> str:
     return reason or category or "refused"
 
 
-def new_run(
-    run_id: str, work: Work, endpoint: Endpoint | None, output: str, project_hash: str, now: datetime
-) -> Run:
+def new_run(run_id: str, work: Work, endpoint: Endpoint | None, output: Output, now: datetime) -> Run:
     """The run's row as it starts."""
     return Run(
         run_id=run_id,
@@ -263,8 +292,8 @@ def new_run(
         heartbeat_at=now,
         delta_id=work.delta_id,
         endpoint=endpoint.value if endpoint is not None else None,
-        output=output,
-        project_hash=project_hash,
+        output=output.name,
+        project_hash=output.project_hash,
         mapping_hash=work.segment.mapping.hash,
         attribute_types=work.types or None,
         tool_version=__version__,

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
-from dbt_batch_sync.ledger import Run
+from dbt_batch_sync.ledger import RejectCount, Run
 
 Status = Literal["succeeded", "partial", "interrupted", "failed"]
 
@@ -129,6 +129,41 @@ class StatusResult:
         return {
             "segments": [
                 {"segment": each.segment, "runs": [_run_json(run) for run in each.runs]}
+                for each in self.segments
+            ]
+        }
+
+
+@dataclass(frozen=True)
+class SegmentRejects:
+    """What stands refused of a segment; `table` is where the rows are."""
+
+    segment: str
+    table: str
+    rejects: tuple[RejectCount, ...]
+
+
+@dataclass(frozen=True)
+class RejectsResult:
+    """The refusals of the selected segments."""
+
+    segments: tuple[SegmentRejects, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """The document of `rejects --json`."""
+        return {
+            "segments": [
+                {
+                    "segment": each.segment,
+                    "table": each.table,
+                    "rejects": [
+                        {
+                            key: iso(cell) if isinstance(cell, datetime) else cell
+                            for key, cell in asdict(count).items()
+                        }
+                        for count in each.rejects
+                    ],
+                }
                 for each in self.segments
             ]
         }

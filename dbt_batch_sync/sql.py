@@ -6,7 +6,7 @@ reports. The ledger's own tables are this project's, so their plain lower-case n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -36,7 +36,7 @@ class Relation:
         """A column as an expression, of an alias if one is given."""
         return exp.column(exp.to_identifier(self.name(name), quoted=True), table=of)
 
-    def aliased(self, alias: str) -> exp.Expression:
+    def aliased(self, alias: str) -> exp.Expr:
         """The table under an alias."""
         return exp.alias_(self.table.copy(), alias, table=True)
 
@@ -52,17 +52,17 @@ def beside(table: exp.Table, name: str) -> exp.Table:
     return exp.Table(this=exp.to_identifier(name), **parts)
 
 
-def value(name: str) -> exp.Expression:
+def value(name: str) -> exp.Expr:
     """A named placeholder."""
     return exp.Placeholder(this=name)
 
 
-def equals(left: exp.Expression, right: exp.Expression) -> exp.Expression:
+def equals(left: exp.Expr, right: exp.Expr) -> exp.Expr:
     """`left = right`."""
     return exp.EQ(this=left, expression=right)
 
 
-def is_null(operand: exp.Expression) -> exp.Expression:
+def is_null(operand: exp.Expr) -> exp.Expr:
     """`operand is null`."""
     return exp.Is(this=operand, expression=exp.null())
 
@@ -84,38 +84,99 @@ def delta_counts(delta: Relation, after: bool) -> exp.Select:
     return query.group_by(delta.column("_batch_change"))
 
 
-def pending(
-    delta: Relation, attributes: Sequence[str], rejects: exp.Table | None, *, after: bool, limit: int | None
-) -> exp.Select:
-    """The rows to send, in the order of their keys, each with the hash under which it is parked, if it is."""
-    named = [
-        exp.alias_(delta.column(name, "d"), name) for name in ("custom_id", "_batch_change", "_batch_changed")
-    ]
-    parked = exp.column("sent_hash", "parked") if rejects is not None else exp.cast(exp.null(), "text")
-    query = exp.select(
-        *named,
-        exp.alias_(parked, "_batch_parked"),
-        *(exp.alias_(delta.column(name, "d"), name, quoted=True) for name in attributes),
-    ).from_(delta.aliased("d"))
-    if rejects is not None:
-        hashes = (
-            exp.select(exp.column("custom_id"), exp.column("sent_hash"))
-            .from_(rejects.copy())
-            .where(_open_rows())
+@dataclass(frozen=True)
+class Pending:
+    """What of a delta is read to be sent: its columns in lower case, and where to look for what is parked or blocked.
+
+    `consents` are the subscriptions that must not go from unsubscribed to subscribed by themselves.
+    """
+
+    delta: Relation
+    snapshot: Relation
+    attributes: tuple[str, ...]
+    consents: tuple[str, ...]
+    rejects: exp.Table | None
+
+    def select(self, *, after: bool, limit: int | None) -> exp.Select:
+        """The rows in the order of their keys: `DELTA_COLUMNS`, the names of blocked consents, the attributes."""
+        delta = self.delta
+        key = delta.column("custom_id", "d")
+        columns = [
+            exp.alias_(key, "custom_id"),
+            exp.alias_(delta.column("_batch_change", "d"), "_batch_change"),
+            exp.alias_(self._changed(), "_batch_changed"),
+            exp.alias_(self._parked(), "_batch_parked"),
+            *([exp.alias_(self._blocked(), BLOCKED)] if self.consents else []),
+            *(exp.alias_(delta.column(name, "d"), name, quoted=True) for name in self.attributes),
+        ]
+        query = exp.select(*columns).from_(delta.aliased("d"))
+        if self.rejects is not None:
+            hashes = exp.select(exp.column("custom_id"), exp.column("sent_hash")).from_(self.rejects.copy())
+            parked = hashes.where(_open_rows()).subquery("parked")
+            query = query.join(
+                parked, on=equals(exp.column("custom_id", "parked"), key.copy()), join_type="left"
+            )
+        if self.consents:
+            same = equals(self.snapshot.column("custom_id", "s"), key.copy())
+            query = query.join(self.snapshot.aliased("s"), on=same, join_type="left")
+        query = query.where(_sendable(delta, "d")).order_by(key.copy())
+        if after:
+            query = query.where(exp.GT(this=key.copy(), expression=value("after")))
+        return query.limit(limit) if limit is not None else query
+
+    def _parked(self) -> exp.Expr:
+        return exp.column("sent_hash", "parked") if self.rejects is not None else exp.cast(exp.null(), "text")
+
+    def _changed(self) -> exp.Expr:
+        """The names to send, without the blocked ones."""
+        changed: exp.Expr = self.delta.column("_batch_changed", "d")
+        if not self.consents:
+            return changed
+        listed = _with_commas(changed)
+        for name in self.consents:
+            shorter = exp.func(
+                "replace", listed.copy(), exp.Literal.string(f",{name},"), exp.Literal.string(",")
+            )
+            listed = exp.Case().when(self._is_blocked(name), shorter).else_(listed)
+        return exp.Trim(this=listed, expression=exp.Literal.string(","))
+
+    def _blocked(self) -> exp.Expr:
+        names: exp.Expr = exp.Literal.string("")
+        for name in self.consents:
+            text = exp.Case().when(self._is_blocked(name), exp.Literal.string(f"{name},"))
+            names = exp.DPipe(this=names, expression=text.else_(exp.Literal.string("")))
+        return exp.Nullif(this=names, expression=exp.Literal.string(""))
+
+    def _is_blocked(self, name: str) -> exp.Expr:
+        found = exp.StrPosition(
+            this=_with_commas(self.delta.column("_batch_changed", "d")),
+            substr=exp.Literal.string(f",{name},"),
         )
-        same = equals(exp.column("custom_id", "parked"), delta.column("custom_id", "d"))
-        query = query.join(hashes.subquery("parked"), on=same, join_type="left")
-    query = query.where(_sendable(delta, "d")).order_by(delta.column("custom_id", "d"))
-    if after:
-        query = query.where(exp.GT(this=delta.column("custom_id", "d"), expression=value("after")))
-    return query.limit(limit) if limit is not None else query
+        return exp.and_(
+            exp.GT(this=found, expression=exp.Literal.number(0)),
+            _consent(self.snapshot, name, "s", given=False),
+            _consent(self.delta, name, "d", given=True),
+        )
 
 
-def _sendable(delta: Relation, of: str | None = None) -> exp.Expression:
+BLOCKED = "_batch_blocked"
+"""The stream's column of consents that are not sent: their names, each with a comma, or null."""
+
+
+def _consent(relation: Relation, name: str, of: str, *, given: bool) -> exp.Expr:
+    """Whether a subscription, a boolean or one of Batch's words, says yes, or no; null says neither."""
+    kind = next(column.data_type for column in relation.columns if column.name.lower() == name)
+    column = relation.column(name, of)
+    if kind.lower().startswith("bool"):
+        return equals(column, exp.Boolean(this=given))
+    return equals(column, exp.Literal.string("subscribed" if given else "unsubscribed"))
+
+
+def _sendable(delta: Relation, of: str | None = None) -> exp.Expr:
     return exp.NEQ(this=delta.column("_batch_change", of), expression=exp.Literal.string("invalid"))
 
 
-def _open_rows() -> exp.Expression:
+def _open_rows() -> exp.Expr:
     """Rejects of whole rows that still stand."""
     return exp.and_(
         equals(exp.column("segment"), value("segment")),
@@ -124,7 +185,7 @@ def _open_rows() -> exp.Expression:
     )
 
 
-def committed_range(delta: Relation, *, after: bool, of: str | None = None) -> exp.Expression:
+def committed_range(delta: Relation, *, after: bool, of: str | None = None) -> exp.Expr:
     """The rows of this delta behind `:after` and up to `:upto`."""
     key = delta.column("custom_id", of)
     conditions = [
@@ -173,7 +234,7 @@ def written_columns(delta: Relation, snapshot: Relation) -> tuple[str, ...]:
 
 def replace_rows(
     delta: Relation, snapshot: Relation, rejects: exp.Table, *, after: bool
-) -> tuple[exp.Expression, ...]:
+) -> tuple[exp.Expr, ...]:
     """The commit as delete and insert, for one transaction; only where the delta has every attribute of the snapshot."""
     rows = accepted_rows(delta, snapshot, rejects, after=after)
     keys = exp.select(
@@ -187,7 +248,7 @@ def replace_rows(
 
 def merge_rows(
     delta: Relation, snapshot: Relation, rejects: exp.Table, *, after: bool
-) -> tuple[exp.Expression, ...]:
+) -> tuple[exp.Expr, ...]:
     """The commit as one statement, which leaves the columns of removed attributes as they are."""
     names = written_columns(delta, snapshot)
     rows = accepted_rows(delta, snapshot, rejects, after=after).subquery("d")
@@ -218,12 +279,18 @@ def merge_rows(
     )
 
 
-def _insert(relation: Relation, names: Iterable[str], rows: exp.Select) -> exp.Expression:
-    identifiers = [exp.to_identifier(relation.name(name), quoted=True) for name in names]
-    return exp.insert(rows, exp.Schema(this=relation.table.copy(), expressions=identifiers))
+def insert_into(table: exp.Table, columns: Iterable[exp.Identifier], rows: exp.Select) -> exp.Expr:
+    """`insert into table (columns) select …`."""
+    return exp.Insert(this=exp.Schema(this=table.copy(), expressions=list(columns)), expression=rows)
 
 
-def _timestamp(name: str) -> exp.Expression:
+def _insert(relation: Relation, names: Iterable[str], rows: exp.Select) -> exp.Expr:
+    return insert_into(
+        relation.table, [exp.to_identifier(relation.name(name), quoted=True) for name in names], rows
+    )
+
+
+def _timestamp(name: str) -> exp.Expr:
     return exp.cast(value(name), "timestamp")
 
 
@@ -264,7 +331,9 @@ def samples(
 ) -> exp.Select:
     """Some pending rows that send something: id, change, changed names, then the old and the new value of each attribute."""
     held = [snapshot.column(name, "s") if snapshot.has(name) else exp.null() for name in names]
-    columns = [delta.column(name, "d") for name in ("custom_id", "_batch_change", "_batch_changed")]
+    columns: list[exp.Expr] = [
+        delta.column(name, "d") for name in ("custom_id", "_batch_change", "_batch_changed")
+    ]
     columns += [exp.alias_(cell, f"old_{n}") for n, cell in enumerate(held)]
     columns += [exp.alias_(delta.column(name, "d"), f"new_{n}") for n, name in enumerate(names)]
     query = (
@@ -293,6 +362,46 @@ def _pending_only(query: exp.Select, delta: Relation, after: bool, of: str | Non
     )
 
 
-def _with_commas(names: exp.Expression) -> exp.Expression:
+def _with_commas(names: exp.Expr) -> exp.Expr:
     comma = exp.Literal.string(",")
     return exp.DPipe(this=exp.DPipe(this=comma, expression=names), expression=comma.copy())
+
+
+def known_counts(delta: Relation, snapshot: Relation) -> exp.Select:
+    """Profiles in the snapshot that have not left, and those that left and are in the delta as coming back."""
+    exited = snapshot.column("_batch_exited_at")
+    back = (
+        exp.select(exp.Count(this=exp.Star()))
+        .from_(delta.aliased("d"))
+        .join(
+            snapshot.aliased("s"),
+            on=equals(snapshot.column("custom_id", "s"), delta.column("custom_id", "d")),
+        )
+        .where(equals(delta.column("_batch_change", "d"), exp.Literal.string("update")))
+        .where(exp.not_(is_null(snapshot.column("_batch_exited_at", "s"))))
+    )
+    known = exp.select(exp.Count(this=exp.Star())).from_(snapshot.table.copy()).where(is_null(exited))
+    return exp.select(known.subquery(), back.subquery())
+
+
+def create_table(table: exp.Table, columns: Mapping[str, str]) -> exp.Expr:
+    """`create table if not exists`, with sqlglot's names of types."""
+    definitions = [
+        exp.ColumnDef(this=exp.to_identifier(name), kind=exp.DataType.build(kind))
+        for name, kind in columns.items()
+    ]
+    return exp.Create(this=exp.Schema(this=table.copy(), expressions=definitions), kind="TABLE", exists=True)
+
+
+def insert_row(table: exp.Table, columns: Mapping[str, str]) -> exp.Expr:
+    """One row, whose values are the placeholders of the columns' names."""
+    row = exp.select(*(exp.alias_(exp.cast(value(name), kind), name) for name, kind in columns.items()))
+    return insert_into(table, [exp.to_identifier(name) for name in columns], row)
+
+
+def last_pending(delta: Relation, *, after: bool) -> exp.Select:
+    """How many rows are pending, and the key of the last one."""
+    key = delta.column("custom_id")
+    return _pending_only(
+        exp.select(exp.Count(this=exp.Star()), exp.Max(this=key)).from_(delta.table.copy()), delta, after
+    )

@@ -137,7 +137,7 @@ class Templates:
 
     def __init__(self, functions: Mapping[str, Callable[..., object]]) -> None:
         self._functions = tuple(functions)
-        self._jinja = _Environment(undefined=StrictUndefined, optimized=False)
+        self._jinja = _Environment(undefined=StrictUndefined)
         self._jinja.globals = dict(functions)
         self._jinja.filters = {name: FILTERS[name] for name in _FILTERS} | {
             "as_text": _Text,

@@ -14,11 +14,14 @@ from dbt_batch_sync.manifest import Model
 from dbt_batch_sync.segments import Segment
 from dbt_batch_sync.mapping import EndpointChoice
 from dbt_batch_sync.payload.render import DELTA_COLUMNS
-from dbt_batch_sync.sql import Relation, delta_counts, delta_identity, parse_table, pending
+from dbt_batch_sync.sql import Pending, Relation, delta_counts, delta_identity, parse_table
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 
 MASS_UPDATE_FROM = 10_001
 """Rows of a delta from which `endpoint: auto` takes mass-update: up to 10,000 take 30 s or less at update's rate."""
+
+CONSENTS = ("batch__email_marketing", "batch__sms_marketing")
+"""The subscriptions: `never_resubscribe` keeps them from going back to subscribed."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,16 @@ class Work:
 
     def pending_rows(self, limit: int | None) -> Statement:
         """The rows to send, in the order of their keys."""
-        names = [attribute.name for attribute in self.attributes]
-        values: dict[str, Value] = {**self.after, **({"segment": self.name} if self.has_ledger else {})}
         rejects = self.ledger.rejects if self.has_ledger else None
-        return Statement(
-            pending(self.delta, names, rejects, after=self.resume.key is not None, limit=limit), values
-        )
+        names = tuple(attribute.name for attribute in self.attributes)
+        consents = tuple(name for name in names if name in CONSENTS) if self._guards_consents else ()
+        source = Pending(self.delta, self.snapshot, names, consents, rejects)
+        values: dict[str, Value] = {**self.after, **({"segment": self.name} if self.has_ledger else {})}
+        return Statement(source.select(after=self.resume.key is not None, limit=limit), values)
+
+    @property
+    def _guards_consents(self) -> bool:
+        return self.segment.mapping.guards.never_resubscribe
 
 
 def open_work(warehouse: Warehouse, segment: Segment, *, check: bool = True) -> Work:
@@ -103,12 +110,25 @@ def open_work(warehouse: Warehouse, segment: Segment, *, check: bool = True) -> 
             f"the mapping of `{segment.mapping.segment}` has changed since {delta.table.name} was built; nothing was sent. "
             f"Run: dbt run --select {_build(segment)}"
         )
+    attributes = parse_types(types)
+    _check_columns(warehouse, segment, delta, snapshot, [attribute.name for attribute in attributes])
     has_ledger = ledger.exists()
     resume = ledger.resume(delta_id) if has_ledger else Resume()
     counts = _counts(warehouse, delta, resume)
-    return Work(
-        segment, delta, snapshot, ledger, has_ledger, delta_id, types, parse_types(types), resume, counts
-    )
+    return Work(segment, delta, snapshot, ledger, has_ledger, delta_id, types, attributes, resume, counts)
+
+
+def _check_columns(
+    warehouse: Warehouse, segment: Segment, delta: Relation, snapshot: Relation, names: list[str]
+) -> None:
+    """What is sent must be committed: an attribute without a column in the snapshot would go again for ever."""
+    for relation in (delta, snapshot):
+        missing = [name for name in names if not relation.has(name)]
+        if missing:
+            raise ConfigurationError(
+                f"{relation.table.sql(warehouse.dialect)} lacks the columns {', '.join(missing)}: somebody altered it; nothing "
+                f"was sent. Run: dbt run --select {_build(segment)}"
+            )
 
 
 def _counts(warehouse: Warehouse, delta: Relation, resume: Resume) -> Counts:

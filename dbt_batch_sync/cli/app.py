@@ -26,7 +26,9 @@ for verb in (
     sync.validate,
     sync.plan,
     sync.push,
+    sync.adopt,
     sync.status,
+    sync.rejects,
     setup.sandbox,
     setup.demo,
 ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -79,8 +78,6 @@ Json = Annotated[
         "--json", envvar=["DBT_BATCH_SYNC_JSON"], help="Print one JSON document to standard output."
     ),
 ]
-
-
-def no_color() -> bool:
-    """Whether the user asked for no colours (https://no-color.org)."""
-    return bool(os.environ.get("NO_COLOR"))
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", envvar=["DBT_BATCH_SYNC_YES"], help="Do not ask before acting.")
+]

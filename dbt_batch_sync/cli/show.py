@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dbt_batch_sync.results import PlanResult, PushResult, SegmentPlanned, SegmentPushed, StatusResult, iso
+from dbt_batch_sync.results import (
+    PlanResult,
+    PushResult,
+    RejectsResult,
+    SegmentPlanned,
+    SegmentPushed,
+    StatusResult,
+    iso,
+)
+
+_PLAIN: Any = {"box": None, "pad_edge": False, "padding": (0, 2), "header_style": "dim"}
 
 _COLOURS = {"succeeded": "green", "partial": "yellow", "interrupted": "yellow", "failed": "red"}
 
@@ -69,11 +80,11 @@ def _refusals(segment: SegmentPushed, dry_run: bool) -> list[str]:
             f"{_n(segment.invalid, 'row')} can't be sent: see _batch_reason in {segment.segment}_delta"
         )
     if segment.rejected_rows:
-        lines.append(f"{_n(segment.rejected_rows, 'row')} refused: see batch_sync_rejects")
+        lines.append(f"{_n(segment.rejected_rows, 'row')} refused: see dbt-batch-sync rejects")
     if segment.rejected_attributes:
         would = "would be" if dry_run else "were"
         lines.append(
-            f"{_n(segment.rejected_attributes, 'attribute')} {would} withheld or refused; the rest of their rows goes"
+            f"{_n(segment.rejected_attributes, 'attribute')} {would} withheld or refused, the rest of their rows went: see dbt-batch-sync rejects"
         )
     return lines
 
@@ -158,6 +169,26 @@ def history(result: StatusResult) -> None:
         console.print()
 
 
+def refused(result: RejectsResult) -> None:
+    """What stands refused, the most frequent first."""
+    console = out()
+    for segment in result.segments:
+        console.print(f"[bold]{escape(segment.segment)}[/]")
+        if not segment.rejects:
+            console.print("  nothing stands refused\n")
+            continue
+        table = Table("count", "what", "reason", "refused by", "last seen (UTC)", "attempts", **_PLAIN)
+        table.columns[0].justify = table.columns[5].justify = "right"
+        for each in segment.rejects:
+            what = each.attribute or "whole row"
+            cells = (what, each.reason, each.refused_by, str(iso(each.last_seen_at)))
+            table.add_row(f"{each.count:,}", *map(escape, cells), f"{each.attempts:,}")
+        console.print(table)
+        console.print(
+            f"  which profiles: select custom_id from {escape(segment.table)} where resolved_at is null\n"
+        )
+
+
 def _n(count: int, word: str) -> str:
     plural = "" if count == 1 or word in ("new", "changed", "left") else "s"
     return f"{count:,} {word}{plural}"
@@ -178,4 +209,8 @@ def _seconds(seconds: float) -> str:
 def _console(*, stderr: bool) -> Console:
     """A pipe has no width: a table in it is as wide as its cells."""
     console = Console(stderr=stderr, highlight=False, soft_wrap=True)
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, soft_wrap=True, width=10_000)
+    return (
+        console
+        if console.is_terminal
+        else Console(stderr=stderr, highlight=False, soft_wrap=True, width=10_000)
+    )

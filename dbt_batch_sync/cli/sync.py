@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -16,11 +17,21 @@ import yaml
 
 from dbt_batch_sync import api
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.options import Exclude, Json, Profile, ProfilesDir, ProjectDir, Select, Target, Vars
+from dbt_batch_sync.cli.options import (
+    Exclude,
+    Json,
+    Profile,
+    ProfilesDir,
+    ProjectDir,
+    Select,
+    Target,
+    Vars,
+    Yes,
+)
 from dbt_batch_sync.cli.progress import Bar
 from dbt_batch_sync.errors import ConfigurationError, MappingError
 from dbt_batch_sync.profiles import DbtOptions, find_project
-from dbt_batch_sync.results import EXIT_CODES
+from dbt_batch_sync.results import EXIT_CODES, PushResult
 
 
 def push(
@@ -43,6 +54,26 @@ def push(
             "--limit", envvar="DBT_BATCH_SYNC_LIMIT", min=1, help="Send at most so many rows of each segment."
         ),
     ] = None,
+    full_refresh: Annotated[
+        bool,
+        typer.Option(
+            "--full-refresh",
+            envvar="DBT_BATCH_SYNC_FULL_REFRESH",
+            help="Send everything of everybody again; the snapshot is replaced as rows are accepted.",
+        ),
+    ] = False,
+    retry_rejected: Annotated[
+        bool,
+        typer.Option(
+            "--retry-rejected",
+            envvar="DBT_BATCH_SYNC_RETRY_REJECTED",
+            help="Send what was refused and still stands, too.",
+        ),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", envvar="DBT_BATCH_SYNC_FORCE", help="Leave the guards out, this once.")
+    ] = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Send the deltas to Batch, and commit what it accepts.
@@ -50,16 +81,74 @@ def push(
     Example: [bold]dbt run --select +crm_contacts_delta && dbt-batch-sync push --select crm_contacts[/]
     """
     dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
+    if full_refresh and not dry_run:
+        _confirm("Send everything of every profile again?", yes)
+    options = api.PushOptions(dry_run, limit, force, full_refresh, retry_rejected)
     with _stopping() as (stop, signals), Bar(quiet=as_json) as bar:
-        result = api.push(
-            dbt, selection_of(select, exclude), api.PushOptions(dry_run, limit), stop=stop, observer=bar
-        )
+        result = api.push(dbt, selection_of(select, exclude), options, stop=stop, observer=bar)
+    _finish(result, as_json, dry_run=dry_run, signals=signals)
+
+
+def adopt(
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    profile: Profile = None,
+    target: Target = None,
+    variables: Vars = None,
+    select: Select = None,
+    exclude: Exclude = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Commit the deltas without sending them: for profiles that Batch already has.
+
+    Example: [bold]dbt-batch-sync adopt --select crm_contacts --yes[/]
+    """
+    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
+    _confirm("Take the deltas as what Batch already has, and send nothing?", yes)
+    _finish(api.adopt(dbt, selection_of(select, exclude)), as_json)
+
+
+def rejects(
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    profile: Profile = None,
+    target: Target = None,
+    variables: Vars = None,
+    select: Select = None,
+    exclude: Exclude = None,
+    as_json: Json = False,
+) -> None:
+    """Show what stands refused, by attribute and reason.
+
+    Example: [bold]dbt-batch-sync rejects --select crm_contacts[/]
+    """
+    result = api.rejects(
+        dbt_options(project_dir, profiles_dir, profile, target, variables), selection_of(select, exclude)
+    )
+    if as_json:
+        show.print_json(result.to_json())
+    else:
+        show.refused(result)
+
+
+def _finish(result: PushResult, as_json: bool, *, dry_run: bool = False, signals: Sequence[int] = ()) -> None:
+    """Shows a push and ends with its exit code."""
     if as_json:
         show.print_json(result.to_json())
     else:
         show.pushed(result, dry_run=dry_run)
-    code = EXIT_CODES[result.status]
-    raise typer.Exit(128 + signals[0] if result.status == "interrupted" and signals else code)
+    interrupted = result.status == "interrupted" and signals
+    raise typer.Exit(128 + signals[0] if interrupted else EXIT_CODES[result.status])
+
+
+def _confirm(question: str, yes: bool) -> None:
+    """Asks on a terminal; elsewhere `--yes` has to say it."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigurationError(f"{question} There is no terminal to ask on: say --yes")
+    typer.confirm(question, abort=True, err=True)
 
 
 def plan(

@@ -14,6 +14,7 @@ has ten rows or ten thousand.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,7 +103,7 @@ def chunk_rows(
 
 
 class _Filling:
-    """The chunk that is being filled. `waiting` are carried operations that did not fit, in row order."""
+    """The chunk that is being filled, first with what is carried: no row is taken before all of that is."""
 
     def __init__(self, max_operations: int, max_bytes: int, carried: Iterable[Strip] = ()) -> None:
         self._max_operations = max_operations
@@ -111,7 +112,9 @@ class _Filling:
         self._oversized: list[str] = []
         self._count = 0
         self._size = 1  # the two brackets, less the last comma
-        self._waiting: list[Strip] = [strip for strip in carried if not self.take(strip)]
+        self._waiting: deque[Strip] = deque(carried)
+        while self._waiting and self._fill(self._waiting[0]):
+            self._waiting.popleft()
 
     @property
     def is_full(self) -> bool:
@@ -122,7 +125,10 @@ class _Filling:
         return bool(self._parts or self._oversized or self._waiting)
 
     def take(self, strip: Strip) -> bool:
-        """Takes what fits from the strip's front; whether the strip is used up."""
+        """Takes what fits from the front of a record batch's strip; whether the strip is used up."""
+        return not self._waiting and self._fill(strip)
+
+    def _fill(self, strip: Strip) -> bool:
         while strip.taken < len(strip):
             start = strip.taken
             stop = strip.fitting(self._max_operations - self._count, self._max_bytes - self._size)

@@ -206,7 +206,9 @@ def _skip_parked(
         known = hashes[row].as_py()
         own = [operations_[row].as_py(), *(extra[row].as_py() or ())]
         if known in {sent_hash(operation) for operation in own if operation is not None}:
-            skipped[row] = Parked(batch.column(POSITION)[row].as_py(), batch.column("custom_id")[row].as_py(), known)
+            skipped[row] = Parked(
+                batch.column(POSITION)[row].as_py(), batch.column("custom_id")[row].as_py(), known
+            )
     kept = pa.array([row not in skipped for row in range(batch.num_rows)])
     nothing = (pa.scalar(None, operations_.type), pa.scalar(None, extra.type))
     return (
@@ -266,7 +268,9 @@ def _check_order(positions: pa.Array, after: int) -> None:
     steps = pc.pairwise_diff(positions)
     in_steps = pc.all(pc.equal(steps, 1), min_count=0).as_py()
     if len(positions) and (positions[0].as_py() != after + 1 or not in_steps):
-        raise WarehouseError("the rows were not rendered in the order of the delta's keys: nothing more was sent")
+        raise WarehouseError(
+            "the rows were not rendered in the order of the delta's keys: nothing more was sent"
+        )
 
 
 @contextmanager

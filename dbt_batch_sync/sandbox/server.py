@@ -160,8 +160,12 @@ class SandboxServer:
                 loop.call_soon_threadsafe(stopping.set)
 
             self._stop_soon = stop_soon
-            ready.set()
-            await server.serve(sockets=[listening])
+            with listening:
+                serving = asyncio.ensure_future(server.serve(sockets=[listening]))
+                while not (server.started or serving.done()):
+                    await asyncio.sleep(0)
+                ready.set()
+                await serving
 
         self._thread = threading.Thread(target=lambda: asyncio.run(run()), name="batch-sandbox", daemon=True)
         self._thread.start()

@@ -70,7 +70,8 @@ def load_adapter(
             "`dbt debug` shows what is wrong."
         ) from None
     configuration = AdapterConfiguration(parsed, profile_name, target_name, 1, QueryComment())
-    return FACTORY.get_adapter_class_by_name(type_name)(configuration, multiprocessing.get_context("spawn"))
+    kind_of_adapter: Any = FACTORY.get_adapter_class_by_name(type_name)
+    return kind_of_adapter(configuration, multiprocessing.get_context("spawn"))
 
 
 def connect(adapter: Any) -> Any:

@@ -6,12 +6,14 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from sqlglot import exp
 
+from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.errors import WarehouseError
 from dbt_batch_sync.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import connect, first_line, load_adapter
@@ -35,6 +37,7 @@ class DuckDbWarehouse:
         # dbt-duckdb's own cursor is one object for everybody: a statement on it would end a result that is being read.
         self._connection: duckdb.DuckDBPyConnection = handle.cursor()._cursor.cursor()
         self._reader = self._connection.cursor()
+        self._owner = True
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
         query = (
@@ -72,12 +75,21 @@ class DuckDbWarehouse:
             try:
                 for step in steps:
                     self._run(step)
+                    crash_point("inside_commit")
                 self._connection.commit()
             except BaseException:
                 self._connection.rollback()
                 raise
 
+    def twin(self) -> DuckDbWarehouse:
+        other = copy(self)
+        other._connection, other._reader, other._owner = self._connection.cursor(), self._reader, False
+        return other
+
     def close(self) -> None:
+        if not self._owner:
+            self._connection.close()
+            return
         self._reader.close()
         self._connection.close()
         self._adapter.cleanup_connections()
@@ -90,16 +102,15 @@ class DuckDbWarehouse:
             return
         self._connection.register("batch_sync_load", step.rows)
         try:
-            columns = [exp.column(name, quoted=True) for name in step.rows.column_names]
-            target = exp.Schema(
-                this=step.table.copy(), expressions=[exp.to_identifier(c.name, quoted=True) for c in columns]
-            )
-            self._connection.execute(_sql(exp.insert(exp.select(*columns).from_("batch_sync_load"), target)))
+            rows = exp.select(*(exp.column(name, quoted=True) for name in step.rows.column_names))
+            target = [exp.to_identifier(name, quoted=True) for name in step.rows.column_names]
+            into = exp.Schema(this=step.table.copy(), expressions=target)
+            self._connection.execute(_sql(exp.Insert(this=into, expression=rows.from_("batch_sync_load"))))
         finally:
             self._connection.unregister("batch_sync_load")
 
 
-def _sql(tree: exp.Expression) -> str:
+def _sql(tree: exp.Expr) -> str:
     return tree.sql(dialect="duckdb")
 
 
@@ -108,7 +119,9 @@ def _refuse_missing_file(target: WarehouseTarget) -> None:
     path = str(target.credentials.get("path") or "")
     if re.match(r"^[a-z]+:", path) or path in ("", ":memory:") or Path(path).exists():
         return
-    raise WarehouseError(f"there is no DuckDB file {path} (relative to the current directory). Build it first: dbt run")
+    raise WarehouseError(
+        f"there is no DuckDB file {path} (relative to the current directory). Build it first: dbt run"
+    )
 
 
 def _unlocked(adapter: Any) -> Any:

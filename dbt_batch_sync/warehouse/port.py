@@ -19,7 +19,7 @@ Value: TypeAlias = str | int | float | bool | datetime | None
 class Statement:
     """A tree with named placeholders, and the values for them."""
 
-    tree: exp.Expression
+    tree: exp.Expr
     parameters: Mapping[str, Value] = field(default_factory=dict)
 
 
@@ -68,6 +68,9 @@ class Warehouse(Protocol):
 
     def execute(self, steps: Sequence[Statement | Load]) -> None:
         """Runs the steps in their order: all or none where there are transactions, else one after another."""
+
+    def twin(self) -> Warehouse:
+        """Another connection to the same place, for another thread; closed by itself."""
 
     def close(self) -> None:
         """Ends the connections; what is not committed is gone."""

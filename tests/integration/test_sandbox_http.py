@@ -172,14 +172,19 @@ def test_a_body_that_is_too_large_is_answered(server: SandboxServer, http: reque
     assert http.post(server.url + UPDATE, json=[op("a")]).status_code == 202
 
 
-def test_a_rate_over_http(server: SandboxServer, http: requests.Session) -> None:
-    server.reset()
-    server.change(rate_limits=True)
+def test_a_rate_over_http(http: requests.Session) -> None:
     full = [op(f"c{n}") for n in range(10_000)]
-    assert http.post(server.url + "/2.11/profiles/mass-update", json=full).status_code == 202
-    answer = http.post(server.url + "/2.11/profiles/mass-update", json=full)
-    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
-    assert server.stats.throttled == 1
+    with SandboxServer(clock=lambda: 0.0) as server:
+        assert http.post(server.url + "/2.11/profiles/mass-update", json=full).status_code == 202
+        answer = http.post(server.url + "/2.11/profiles/mass-update", json=full)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+        assert server.stats.throttled == 1
+
+
+def test_starting_and_stopping_at_once() -> None:
+    for _ in range(3):
+        with SandboxServer():
+            pass
 
 
 @pytest.mark.parametrize(("kind", "applied"), [(FaultKind.CUT_BEFORE, False), (FaultKind.CUT_AFTER, True)])

@@ -130,10 +130,14 @@ def test_a_compressed_answer_is_not_unpacked() -> None:
     ],
 )
 def test_the_status_decides(status: int, expected: Answer) -> None:
-    assert answer(status, {"error_code": "MALFORMED_BODY", "error_message": "the body is malformed"}) == expected
+    assert (
+        answer(status, {"error_code": "MALFORMED_BODY", "error_message": "the body is malformed"}) == expected
+    )
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"error_code": 7, "error_message": ["x"]}', b"[" * 99_999])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b'{"error_code": 7, "error_message": ["x"]}', b"[" * 99_999]
+)
 def test_an_error_needs_no_body(body: bytes) -> None:
     assert answer(401, body) == Fatal(401)
     assert answer(503, body) == Busy(503)

@@ -100,7 +100,9 @@ def test_no_representation_has_a_key() -> None:
 
 
 def test_limits_are_the_documented_ones() -> None:
-    assert [(e.path, LIMITS[e].max_operations, LIMITS[e].profiles_per_second, LIMITS[e].burst) for e in Endpoint] == [
+    assert [
+        (e.path, LIMITS[e].max_operations, LIMITS[e].profiles_per_second, LIMITS[e].burst) for e in Endpoint
+    ] == [
         ("profiles/update", 200, 300, 1_000),
         ("profiles/mass-update", 10_000, 10_000, 0),
     ]
@@ -129,7 +131,10 @@ def caused(error: BaseException, cause: BaseException) -> BaseException:
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (requests.ConnectTimeout("https://api.batch.com/secret"), Broken(BrokenKind.CONNECT, "ConnectTimeout")),
+        (
+            requests.ConnectTimeout("https://api.batch.com/secret"),
+            Broken(BrokenKind.CONNECT, "ConnectTimeout"),
+        ),
         (requests.exceptions.ProxyError("secret"), Broken(BrokenKind.CONNECT, "ProxyError")),
         (
             requests.ConnectionError(urllib3.exceptions.NewConnectionError(None, "secret")),  # type: ignore[arg-type]

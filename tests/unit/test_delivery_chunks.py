@@ -99,7 +99,9 @@ def test_every_kind_of_text_and_slices_of_it(text: pa.DataType) -> None:
     assert chunks[-1].last_position == 2 + len(content)
 
 
-@pytest.mark.parametrize(("slack", "expected"), [(0, ["ab", "cd"]), (-1, ["a", "b", "c", "d"]), (1, ["ab", "cd"])])
+@pytest.mark.parametrize(
+    ("slack", "expected"), [(0, ["ab", "cd"]), (-1, ["a", "b", "c", "d"]), (1, ["ab", "cd"])]
+)
 def test_rows_are_cut_by_the_size_of_the_body(slack: int, expected: list[str]) -> None:
     limit = len(f"[{op('a')}{op('b')}") + slack  # the closing bracket takes the place of the last comma
     chunks = list(chunk_rows([batch(rows("abcd"))], 100, limit))
@@ -118,7 +120,9 @@ def test_an_operation_over_the_limit_is_listed_and_never_sent() -> None:
 
 def test_only_operations_over_the_limit() -> None:
     chunks = list(chunk_rows([batch([("a", op("x" * 100), None)])], 2, 50))
-    assert [(len(chunk), chunk.oversized, chunk.rows, chunk.body()) for chunk in chunks] == [(0, ("a",), 1, b"[]")]
+    assert [(len(chunk), chunk.oversized, chunk.rows, chunk.body()) for chunk in chunks] == [
+        (0, ("a",), 1, b"[]")
+    ]
 
 
 def test_further_operations_go_to_the_next_chunks_and_hold_back_the_key() -> None:
@@ -132,7 +136,11 @@ def test_further_operations_go_to_the_next_chunks_and_hold_back_the_key() -> Non
     ]
     chunks = list(chunk_rows([batch(data)], 3))
     assert [ids(chunk) for chunk in chunks] == [["a", "b", "c"], ["b2", "c2", "d"], ["b3", "e", "f"]]
-    assert [(chunk.rows, chunk.last_key, chunk.profiles) for chunk in chunks] == [(1, "a", 3), (0, "a", 1), (5, "f", 2)]
+    assert [(chunk.rows, chunk.last_key, chunk.profiles) for chunk in chunks] == [
+        (1, "a", 3),
+        (0, "a", 1),
+        (5, "f", 2),
+    ]
 
 
 def test_a_first_row_with_further_operations_settles_nothing_yet() -> None:
@@ -176,5 +184,5 @@ def test_a_body_of_a_part() -> None:
 
 
 def test_a_chunk_shows_no_data() -> None:
-    big = [("jane@example.com", op("x" * 100), None), ("joe@example.com", op("Joe"), None)]
+    big: list[Row] = [("jane@example.com", op("x" * 100), None), ("joe@example.com", op("Joe"), None)]
     assert "example" not in repr(next(chunk_rows([batch(big)], 5, 50)))

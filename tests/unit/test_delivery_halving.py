@@ -22,7 +22,11 @@ class Batch:
         self.calls.append((start, stop))
         if any(start <= index < stop for index in self.bad):
             return REFUSED
-        errors = (PartialError(index - start, "points", "", "") for index in sorted(self.partial) if start <= index < stop)
+        errors = (
+            PartialError(index - start, "points", "", "")
+            for index in sorted(self.partial)
+            if start <= index < stop
+        )
         return Accepted(tuple(errors))
 
 
@@ -34,7 +38,9 @@ def test_nothing_to_send_is_no_call() -> None:
 
 def test_an_accepted_call_is_one_call() -> None:
     batch = Batch(set(), frozenset({0, 7}))
-    assert find_refused(8, batch) == Verdict((PartialError(0, "points", "", ""), PartialError(7, "points", "", "")))
+    assert find_refused(8, batch) == Verdict(
+        (PartialError(0, "points", "", ""), PartialError(7, "points", "", ""))
+    )
     assert batch.calls == [(0, 8)]
 
 

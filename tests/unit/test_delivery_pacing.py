@@ -52,7 +52,9 @@ class Bucket:
 def test_a_strict_server_never_refuses(endpoint: Endpoint, capacity: int, sizes: str) -> None:
     limits, clock = LIMITS[endpoint], Clock()
     most = limits.max_operations
-    calls = {"largest": [most] * 300, "mixed": [most, 1, most // 2, 3, most - 1] * 60, "single": [1] * 3_000}[sizes]
+    calls = {"largest": [most] * 300, "mixed": [most, 1, most // 2, 3, most - 1] * 60, "single": [1] * 3_000}[
+        sizes
+    ]
     pacer, server = pacer_for(limits, now=clock.now), Bucket(limits.profiles_per_second, capacity)
     for profiles in calls:
         assert pacer.acquire(profiles, clock.wait)

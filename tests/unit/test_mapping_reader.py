@@ -1,4 +1,4 @@
-"""Every rule of a mapping: what is accepted, and that each thing that is not is found, with its key and a hint."""
+"""Every rule of a mapping: what is accepted, and that what is not is found, with its key and a hint."""
 
 from __future__ import annotations
 
@@ -75,7 +75,11 @@ def test_every_key_is_read() -> None:
         guards=Guards(10, 1.0, 0.25, False),
         where=WHERE,
     )
-    assert [each.wire_name for each in mapping.attributes][::2] == ["$email_address", "loyalty_points", "nickname"]
+    assert [each.wire_name for each in mapping.attributes][::2] == [
+        "$email_address",
+        "loyalty_points",
+        "nickname",
+    ]
 
 
 def test_defaults() -> None:
@@ -85,8 +89,15 @@ def test_defaults() -> None:
         OnExit.IGNORE,
         EndpointChoice.AUTO,
     )
-    assert (mapping.membership, mapping.output, mapping.exclude, mapping.all_columns) == (None, None, (), False)
-    assert mapping.guards == Guards(min_rows=1, max_change_ratio=None, max_exit_ratio=None, never_resubscribe=True)
+    assert (mapping.membership, mapping.output, mapping.exclude, mapping.all_columns) == (
+        None,
+        None,
+        (),
+        False,
+    )
+    assert mapping.guards == Guards(
+        min_rows=1, max_change_ratio=None, max_exit_ratio=None, never_resubscribe=True
+    )
 
 
 def test_the_mapping_s_on_null_is_the_attributes() -> None:
@@ -130,7 +141,8 @@ def test_a_membership_alone_is_a_mapping() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "name"), [("Points", "points"), ("LOYALTY_POINTS", "loyalty_points"), ("_batch", "_batch"), ("a" * 30, "a" * 30)]
+    ("column", "name"),
+    [("Points", "points"), ("LOYALTY_POINTS", "loyalty_points"), ("_batch", "_batch"), ("a" * 30, "a" * 30)],
 )
 def test_a_listed_column_is_exported_under_its_name_in_lower_case(column: str, name: str) -> None:
     (attribute,) = parse(changed(custom=[column])).attributes
@@ -156,19 +168,39 @@ RULES: list[tuple[object, str, tuple[str, ...]]] = [
     (changed(identifier=7), "batch_sync.identifier", ("not a whole number",)),
     (changed(identifier=True), "batch_sync.identifier", ("not a boolean",)),
     (changed(identifier=["id"]), "batch_sync.identifier", ("not a list",)),
-    (changed(identifer="x"), "batch_sync.identifer", ("unknown key", "did you mean `identifier`", "`exclude`")),
+    (
+        changed(identifer="x"),
+        "batch_sync.identifer",
+        ("unknown key", "did you mean `identifier`", "`exclude`"),
+    ),
     (changed(on_nul="keep"), "batch_sync.on_nul", ("did you mean `on_null`",)),
     (changed(Standard={}), "batch_sync.Standard", ("did you mean `standard`",)),
     (changed(**{"on-exit": "clear"}), "batch_sync.on-exit", ("did you mean `on_exit`",)),
-    (changed(zzzzzzz=1), "batch_sync.zzzzzzz", ("unknown key; accepted keys: `identifier`, `standard`, `custom`",)),
+    (
+        changed(zzzzzzz=1),
+        "batch_sync.zzzzzzz",
+        ("unknown key; accepted keys: `identifier`, `standard`, `custom`",),
+    ),
     (changed(standard=["email"]), "batch_sync.standard", ("mapping", "not a list")),
     (changed(standard="email"), "batch_sync.standard", ("mapping", "not text")),
-    (changed(standard={"email_adress": "e"}), "batch_sync.standard.email_adress", ("did you mean `email_address`",)),
-    (changed(standard={"$region": "e"}), "batch_sync.standard.$region", ("did you mean `region`", "`timezone`")),
+    (
+        changed(standard={"email_adress": "e"}),
+        "batch_sync.standard.email_adress",
+        ("did you mean `email_address`",),
+    ),
+    (
+        changed(standard={"$region": "e"}),
+        "batch_sync.standard.$region",
+        ("did you mean `region`", "`timezone`"),
+    ),
     (changed(standard={"region": True}), "batch_sync.standard.region", ("column", "not a boolean")),
     (changed(standard={"region": None}), "batch_sync.standard.region", ("column", "not null")),
     (changed(standard={"region": ""}), "batch_sync.standard.region", ("column", "1 to 300")),
-    (changed(standard={"region": {"column": "r"}}), "batch_sync.standard.region", ("column", "not a mapping")),
+    (
+        changed(standard={"region": {"column": "r"}}),
+        "batch_sync.standard.region",
+        ("column", "not a mapping"),
+    ),
     (changed(custom="points"), "batch_sync.custom", ("list", "`all`", "[points]")),
     (changed(custom="ALL"), "batch_sync.custom", ("list", "`all`")),
     (changed(custom={"column": "a"}), "batch_sync.custom", ("list", "`all`", "not a mapping")),
@@ -178,26 +210,66 @@ RULES: list[tuple[object, str, tuple[str, ...]]] = [
     (changed(custom=["a", ["b"]]), "batch_sync.custom[1]", ("column", "not a list")),
     (changed(custom=["a", ""]), "batch_sync.custom[1]", ("column", "1 to 300")),
     (changed(custom=[{}]), "batch_sync.custom[0].column", ("required",)),
-    (changed(custom=[{"colum": "a", "column": "b"}]), "batch_sync.custom[0].colum", ("did you mean `column`", "`on_null`")),
+    (
+        changed(custom=[{"colum": "a", "column": "b"}]),
+        "batch_sync.custom[0].colum",
+        ("did you mean `column`", "`on_null`"),
+    ),
     (changed(custom=[{"column": "a", "standard": 1}]), "batch_sync.custom[0].standard", ("unknown key",)),
     (changed(custom=[{"column": 3}]), "batch_sync.custom[0].column", ("not a whole number",)),
     (changed(custom=[{"column": "a", "name": 3}]), "batch_sync.custom[0].name", ("not a whole number",)),
     (changed(custom=[{"column": "a", "name": ""}]), "batch_sync.custom[0].name", ("1 to 300",)),
-    (changed(custom=[{"column": "a", "type": "uri"}]), "batch_sync.custom[0].type", ("`string_array`", "not `uri` (did you mean `url`?)")),
-    (changed(custom=[{"column": "a", "type": 1}]), "batch_sync.custom[0].type", ("`string`", "not a whole number")),
-    (changed(custom=[{"column": "a", "on_null": "drop"}]), "batch_sync.custom[0].on_null", ("`clear`, `keep`", "`drop`")),
-    (changed(custom=["Loyalty Points"]), "batch_sync.custom[0]", ("`Loyalty Points`", "1 to 30 of a-z, 0-9 and _", "name: loyalty_points}")),
+    (
+        changed(custom=[{"column": "a", "type": "uri"}]),
+        "batch_sync.custom[0].type",
+        ("`string_array`", "not `uri` (did you mean `url`?)"),
+    ),
+    (
+        changed(custom=[{"column": "a", "type": 1}]),
+        "batch_sync.custom[0].type",
+        ("`string`", "not a whole number"),
+    ),
+    (
+        changed(custom=[{"column": "a", "on_null": "drop"}]),
+        "batch_sync.custom[0].on_null",
+        ("`clear`, `keep`", "`drop`"),
+    ),
+    (
+        changed(custom=["Loyalty Points"]),
+        "batch_sync.custom[0]",
+        ("`Loyalty Points`", "1 to 30 of a-z, 0-9 and _", "name: loyalty_points}"),
+    ),
     (changed(custom=["a" * 31]), "batch_sync.custom[0]", (f"name: {'a' * 30}}}",)),
     (changed(custom=["prénom"]), "batch_sync.custom[0]", ("name: prenom}",)),
-    (changed(custom=[{"column": "a", "name": "LoyaltyPoints"}]), "batch_sync.custom[0].name", ("for example `loyalty_points`",)),
-    (changed(custom=[{"column": "a", "name": "points\n"}]), "batch_sync.custom[0].name", ("no control characters",)),
+    (
+        changed(custom=[{"column": "a", "name": "LoyaltyPoints"}]),
+        "batch_sync.custom[0].name",
+        ("for example `loyalty_points`",),
+    ),
+    (
+        changed(custom=[{"column": "a", "name": "points\n"}]),
+        "batch_sync.custom[0].name",
+        ("no control characters",),
+    ),
     (changed(custom=["batch__x"]), "batch_sync.custom[0]", ("`batch__`", "reserved", "name: batch_x}")),
     (changed(custom=["_batch_x"]), "batch_sync.custom[0]", ("`_batch_`", "reserved", "name: batch_x}")),
     (changed(custom=["_BATCH_X"]), "batch_sync.custom[0]", ("`_batch_`", "reserved")),
     (changed(custom=["custom_id"]), "batch_sync.custom[0]", ("reserved", "identifier", "name: source_id}")),
-    (changed(custom=[{"column": "a", "name": "batch__a"}]), "batch_sync.custom[0].name", ("reserved", "`batch_a`")),
-    (changed(custom=[{"column": "a", "name": "_batch_a"}]), "batch_sync.custom[0].name", ("reserved", "`batch_a`")),
-    (changed(custom=[{"column": "a", "name": "custom_id"}]), "batch_sync.custom[0].name", ("reserved", "`source_id`")),
+    (
+        changed(custom=[{"column": "a", "name": "batch__a"}]),
+        "batch_sync.custom[0].name",
+        ("reserved", "`batch_a`"),
+    ),
+    (
+        changed(custom=[{"column": "a", "name": "_batch_a"}]),
+        "batch_sync.custom[0].name",
+        ("reserved", "`batch_a`"),
+    ),
+    (
+        changed(custom=[{"column": "a", "name": "custom_id"}]),
+        "batch_sync.custom[0].name",
+        ("reserved", "`source_id`"),
+    ),
     (changed(custom=["a", "a"]), "batch_sync.custom[1]", ("column `a` is already listed as `a`",)),
     (changed(custom=["a", "A"]), "batch_sync.custom[1]", ("column `A` is already listed as `a`",)),
     (changed(custom=["a", {"column": "b", "name": "a"}]), "batch_sync.custom[1]", ("name `a`", "column `a`")),
@@ -208,13 +280,21 @@ RULES: list[tuple[object, str, tuple[str, ...]]] = [
     (changed(on_null="drop"), "batch_sync.on_null", ("`clear`, `keep`", "`drop`")),
     (changed(on_null=None), "batch_sync.on_null", ("`clear`, `keep`", "null")),
     (changed(on_exit="flagg"), "batch_sync.on_exit", ("`ignore`, `clear`, `flag`", "did you mean `flag`")),
-    (changed(endpoint="mass_update"), "batch_sync.endpoint", ("`auto`, `update`, `mass-update`", "did you mean `mass-update`")),
+    (
+        changed(endpoint="mass_update"),
+        "batch_sync.endpoint",
+        ("`auto`, `update`, `mass-update`", "did you mean `mass-update`"),
+    ),
     (changed(endpoint=True), "batch_sync.endpoint", ("not a boolean",)),
     (changed(on_exit="flag"), "batch_sync.membership", ("required", "`on_exit: flag`")),
     (changed(membership="m"), "batch_sync.membership", ("`on_exit: flag`", "`on_exit: clear`")),
     (changed(membership="m", on_exit="ignore"), "batch_sync.membership", ("`ignore`",)),
     (changed(membership="points", on_exit="flag"), "batch_sync.membership", ("already", "column `points`")),
-    (changed(membership="In CRM", on_exit="flag"), "batch_sync.membership", ("not a valid attribute name", "`in_crm`")),
+    (
+        changed(membership="In CRM", on_exit="flag"),
+        "batch_sync.membership",
+        ("not a valid attribute name", "`in_crm`"),
+    ),
     (changed(membership="batch__m", on_exit="flag"), "batch_sync.membership", ("reserved",)),
     (changed(membership="custom_id", on_exit="flag"), "batch_sync.membership", ("reserved",)),
     (changed(membership=True, on_exit="flag"), "batch_sync.membership", ("not a boolean",)),
@@ -222,25 +302,51 @@ RULES: list[tuple[object, str, tuple[str, ...]]] = [
     (changed(output=""), "batch_sync.output", ("output", "1 to 300")),
     (changed(output=7), "batch_sync.output", ("output", "not a whole number")),
     (changed(guards=[]), "batch_sync.guards", ("mapping of keys", "`min_rows`")),
-    (changed(guards={"min_row": 1}), "batch_sync.guards.min_row", ("did you mean `min_rows`", "`never_resubscribe`")),
+    (
+        changed(guards={"min_row": 1}),
+        "batch_sync.guards.min_row",
+        ("did you mean `min_rows`", "`never_resubscribe`"),
+    ),
     (changed(guards={"min_rows": -1}), "batch_sync.guards.min_rows", ("whole number of at least 0",)),
     (changed(guards={"min_rows": True}), "batch_sync.guards.min_rows", ("whole number", "not a boolean")),
     (changed(guards={"min_rows": 1.0}), "batch_sync.guards.min_rows", ("whole number",)),
-    (changed(guards={"min_rows": "1"}), "batch_sync.guards.min_rows", ("whole number", "not text", "as_number")),
+    (
+        changed(guards={"min_rows": "1"}),
+        "batch_sync.guards.min_rows",
+        ("whole number", "not text", "as_number"),
+    ),
     (changed(guards={"min_rows": None}), "batch_sync.guards.min_rows", ("not null",)),
-    (changed(guards={"max_change_ratio": 0}), "batch_sync.guards.max_change_ratio", ("above 0 and at most 1",)),
+    (
+        changed(guards={"max_change_ratio": 0}),
+        "batch_sync.guards.max_change_ratio",
+        ("above 0 and at most 1",),
+    ),
     (changed(guards={"max_change_ratio": 1.01}), "batch_sync.guards.max_change_ratio", ("at most 1",)),
     (changed(guards={"max_change_ratio": True}), "batch_sync.guards.max_change_ratio", ("not a boolean",)),
-    (changed(guards={"max_change_ratio": float("nan")}), "batch_sync.guards.max_change_ratio", ("at most 1",)),
+    (
+        changed(guards={"max_change_ratio": float("nan")}),
+        "batch_sync.guards.max_change_ratio",
+        ("at most 1",),
+    ),
     (changed(guards={"max_change_ratio": 10**400}), "batch_sync.guards.max_change_ratio", ("at most 1",)),
     (changed(guards={"max_exit_ratio": -0.5}), "batch_sync.guards.max_exit_ratio", ("above 0",)),
     (changed(guards={"max_exit_ratio": "0.5"}), "batch_sync.guards.max_exit_ratio", ("not text",)),
-    (changed(guards={"never_resubscribe": 0}), "batch_sync.guards.never_resubscribe", ("true or false", "whole number")),
-    (changed(guards={"never_resubscribe": None}), "batch_sync.guards.never_resubscribe", ("true or false", "null")),
-]  # fmt: skip
+    (
+        changed(guards={"never_resubscribe": 0}),
+        "batch_sync.guards.never_resubscribe",
+        ("true or false", "whole number"),
+    ),
+    (
+        changed(guards={"never_resubscribe": None}),
+        "batch_sync.guards.never_resubscribe",
+        ("true or false", "null"),
+    ),
+]
 
 
-@pytest.mark.parametrize(("raw", "key", "words"), RULES, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("raw", "key", "words"), RULES, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_a_broken_rule_is_the_one_problem(raw: object, key: str, words: tuple[str, ...]) -> None:
     found = problems(raw)
     assert list(found) == [key]

@@ -26,7 +26,11 @@ def pairs(attributes: tuple[Attribute, ...]) -> list[tuple[str, str]]:
 
 
 def test_columns_come_back_as_the_segment_spells_them() -> None:
-    raw = {"identifier": "id", "standard": {"region": "country"}, "custom": [{"column": "SITE", "name": "w", "type": "url"}]}
+    raw = {
+        "identifier": "id",
+        "standard": {"region": "country"},
+        "custom": [{"column": "SITE", "name": "w", "type": "url"}],
+    }
     assert resolve(raw, ["ID", "Country", "site", "unused"]) == (
         Attribute("Country", "batch__region", None, OnNull.CLEAR, standard=True),
         Attribute("site", "w", AttributeType.URL, OnNull.CLEAR, standard=False),
@@ -35,11 +39,19 @@ def test_columns_come_back_as_the_segment_spells_them() -> None:
 
 def test_the_membership_comes_last_and_has_no_column() -> None:
     raw = {"identifier": "id", "custom": ["a"], "membership": "m", "on_exit": "flag", "on_null": "keep"}
-    assert resolve(raw, ["id", "a"])[-1] == Attribute("", "m", AttributeType.BOOLEAN, OnNull.KEEP, standard=False)
+    assert resolve(raw, ["id", "a"])[-1] == Attribute(
+        "", "m", AttributeType.BOOLEAN, OnNull.KEEP, standard=False
+    )
 
 
 def test_all_is_every_column_that_is_neither_used_nor_excluded() -> None:
-    raw = {"identifier": "ID", "standard": {"region": "Country"}, "custom": "all", "exclude": ["note"], "on_null": "keep"}
+    raw = {
+        "identifier": "ID",
+        "standard": {"region": "Country"},
+        "custom": "all",
+        "exclude": ["note"],
+        "on_null": "keep",
+    }
     found = resolve(raw, ["id", "B", "COUNTRY", "a", "NOTE"])
     assert pairs(found) == [("COUNTRY", "batch__region"), ("B", "b"), ("a", "a")]
     assert found[1] == Attribute("B", "b", None, OnNull.KEEP, standard=False)
@@ -51,19 +63,29 @@ def test_an_exactly_spelled_column_wins() -> None:
 
 
 def test_an_exactly_spelled_column_is_the_one_that_is_excluded() -> None:
-    assert pairs(resolve({"identifier": "id", "custom": "all", "exclude": ["Email"]}, ["id", "Email", "email"])) == [
-        ("email", "email")
-    ]
+    assert pairs(
+        resolve({"identifier": "id", "custom": "all", "exclude": ["Email"]}, ["id", "Email", "email"])
+    ) == [("email", "email")]
 
 
 @pytest.mark.parametrize(
     ("raw", "columns", "key", "words"),
     [
         ({"identifier": "id", "custom": ["a"]}, ["a"], "identifier", ("no column `id`", "`a`")),
-        ({"identifier": "id", "custom": ["emial"]}, ["id", "email"], "custom", ("`emial` (did you mean `email`?)",)),
+        (
+            {"identifier": "id", "custom": ["emial"]},
+            ["id", "email"],
+            "custom",
+            ("`emial` (did you mean `email`?)",),
+        ),
         ({"identifier": "id", "standard": {"region": "c"}}, ["id"], "standard.region", ("no column `c`",)),
         ({"identifier": "id", "custom": "all", "exclude": ["x"]}, ["id", "a"], "exclude", ("no column `x`",)),
-        ({"identifier": "id", "custom": ["EMAIL"]}, ["id", "Email", "email"], "custom", ("`Email`, `email`",)),
+        (
+            {"identifier": "id", "custom": ["EMAIL"]},
+            ["id", "Email", "email"],
+            "custom",
+            ("`Email`, `email`",),
+        ),
         ({"identifier": "id", "custom": "all"}, ["id"], "custom", ("no column to send",)),
         (
             {"identifier": "id", "custom": "all"},
@@ -71,9 +93,24 @@ def test_an_exactly_spelled_column_is_the_one_that_is_excluded() -> None:
             "custom",
             ("`Loyalty Points` is not a valid attribute name", "`exclude`", "name: loyalty_points}"),
         ),
-        ({"identifier": "id", "custom": "all"}, ["id", "a", "batch__x"], "custom", ("reserved", "name: batch_x}")),
-        ({"identifier": "id", "custom": "all"}, ["id", "a", "_batch_x"], "custom", ("reserved", "name: batch_x}")),
-        ({"identifier": "id", "custom": "all"}, ["id", "a", "CUSTOM_ID"], "custom", ("reserved", "name: source_id}")),
+        (
+            {"identifier": "id", "custom": "all"},
+            ["id", "a", "batch__x"],
+            "custom",
+            ("reserved", "name: batch_x}"),
+        ),
+        (
+            {"identifier": "id", "custom": "all"},
+            ["id", "a", "_batch_x"],
+            "custom",
+            ("reserved", "name: batch_x}"),
+        ),
+        (
+            {"identifier": "id", "custom": "all"},
+            ["id", "a", "CUSTOM_ID"],
+            "custom",
+            ("reserved", "name: source_id}"),
+        ),
         ({"identifier": "id", "custom": "all"}, ["id", "A", "a"], "custom", ("`A`, `a`", "one attribute")),
         (
             {"identifier": "id", "custom": "all", "membership": "m", "on_exit": "flag"},

@@ -154,6 +154,7 @@ def test_accepted(key: str, value: object, kind: str) -> None:
         ("$language", "fr-FR"),
         ("$language", "fra"),
         ("$language", "xx"),
+        ("$language", "sh"),
         ("$language", ""),
         ("$region", "fr"),
         ("$region", "FRA"),

@@ -1,0 +1,90 @@
+"""What must hold before anything is sent. A guard that stops a push says so with its figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dbt_batch_sync.errors import Stopped
+from dbt_batch_sync.outputs import Output
+from dbt_batch_sync.sql import known_counts
+from dbt_batch_sync.warehouse import Statement, Warehouse
+from dbt_batch_sync.work import Work
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What guards look at. `known` profiles are in the snapshot and have not left; `rows` were in the segment when its delta
+    was built, which the other figures tell: reading the segment now could tell of another one."""
+
+    known: int
+    returning: int
+    inserts: int
+    updates: int
+    exits: int
+    invalid: int
+
+    @property
+    def rows(self) -> int:
+        """Rows of the segment as the delta saw it."""
+        return max(0, self.known - self.exits + self.inserts + self.returning + self.invalid)
+
+
+def check_target(target_name: str, output: Output) -> None:
+    """Raises Stopped when the output may not be pushed to from this dbt target. No `--force` changes that."""
+    if output.only_from is not None and target_name not in output.only_from:
+        raise Stopped(
+            f"output `{output.name}` takes pushes only from the dbt targets {', '.join(output.only_from)} (`only_from`), "
+            f"and this is target `{target_name}`; nothing was sent"
+        )
+
+
+def read_figures(warehouse: Warehouse, work: Work) -> Figures:
+    """Counts in the warehouse what the guards need."""
+    known, returning = warehouse.fetch(Statement(known_counts(work.delta, work.snapshot)))[0]
+    counts = work.counts
+    return Figures(
+        int(str(known or 0)),
+        int(str(returning or 0)),
+        counts.inserts,
+        counts.updates,
+        counts.exits,
+        counts.invalid,
+    )
+
+
+def tripped(figures: Figures, work: Work) -> list[str]:
+    """What the segment's guards have to say against this push; nothing when it may go."""
+    guards = work.segment.mapping.guards
+    changes = figures.inserts + figures.updates + figures.exits
+    found = []
+    if changes and figures.rows < guards.min_rows:
+        found.append(
+            f"the segment had {figures.rows:,} rows when its delta was built, and `min_rows` is {guards.min_rows:,}"
+        )
+    if figures.exits and figures.exits >= figures.known and not figures.inserts + figures.returning:
+        found.append(
+            f"all {figures.known:,} known profiles would leave: the segment was empty when its delta was built"
+        )
+    for name, limit, count in (
+        ("max_change_ratio", guards.max_change_ratio, changes),
+        ("max_exit_ratio", guards.max_exit_ratio, figures.exits),
+    ):
+        if limit is not None and figures.known and count > limit * figures.known:
+            what = "profiles would leave" if name == "max_exit_ratio" else "profiles would change"
+            ratio = count / figures.known
+            found.append(
+                f"{count:,} {what}, {ratio:.1%} of the {figures.known:,} known ones, and `{name}` is {limit:.1%}"
+            )
+    return found
+
+
+def check_guards(warehouse: Warehouse, work: Work) -> None:
+    """Raises Stopped with everything that speaks against this push. `--force` leaves this out for one run."""
+    if not work.counts.sendable:
+        return
+    found = tripped(read_figures(warehouse, work), work)
+    if found:
+        raise Stopped(
+            f"a guard of `{work.name}` stopped the push; nothing was sent: {'; '.join(found)}. "
+            "If that is right, push once with --force"
+        )

@@ -1,0 +1,46 @@
+"""Fixtures for tests that need a project: a `conftest.py` imports them by name.
+
+One sandbox and one dbt project serve a whole session, because what costs is starting them; each test finds them empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings
+from harness.project import Project
+
+KEPT = 2000
+"""Requests whose bodies can be looked at."""
+
+MARKER = "forbidden(*violations): requests that Batch's documentation forbids, and that this test provokes"
+
+
+@pytest.fixture(scope="session")
+def batch() -> Iterator[SandboxServer]:
+    """A sandbox without pacing."""
+    settings = SandboxSettings(rate_limits=False, keep_requests=KEPT, keep_bodies=KEPT)
+    with SandboxServer(settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def workshop(batch: SandboxServer, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project's directory; a test asks for `project`."""
+    return Project(tmp_path_factory.mktemp("workshop"), batch)
+
+
+@pytest.fixture
+def project(workshop: Project, request: pytest.FixtureRequest) -> Iterator[Project]:
+    """An empty project.
+
+    Afterwards the sandbox must not have seen a request that Batch's documentation forbids, but for those that the
+    test's marker `forbidden` names.
+    """
+    workshop.clear()
+    yield workshop
+    marker = request.node.get_closest_marker("forbidden")
+    stats = workshop.sandbox.stats
+    assert set(stats.violations) == set(marker.args if marker else ()), stats.examples

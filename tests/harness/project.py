@@ -1,0 +1,312 @@
+"""A small dbt project on DuckDB, the sandbox it pushes to, and all that a test does with the two.
+
+Real parts only: dbt runs in this process (`dbt`) or in one of its own, the warehouse is a DuckDB file, the push is
+`api.push` or the command line, and Batch is the sandbox over HTTP.
+
+A segment is `select * from raw.<segment>`, a view, so that its rows can be changed without dbt. Between two steps no
+connection to the file is open in this process: another process may open it at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+from unittest import mock
+
+import duckdb
+import pyarrow as pa
+import yaml
+
+from dbt_batch_sync import api
+from dbt_batch_sync.profiles import DbtOptions
+from dbt_batch_sync.push import Observer
+from dbt_batch_sync.results import PushResult, SegmentPushed
+from dbt_batch_sync.sandbox.server import RecordedRequest, SandboxServer, TypedValue
+from harness.wire import Sent
+
+ROOT = Path(__file__).parents[2]
+"""The repository, which is the dbt package."""
+
+PEOPLE = "people"
+"""The segment of the tests that need only one."""
+
+Row = Mapping[str, object]
+Attributes = dict[str, TypedValue]
+
+_PROJECT = """\
+name: shop
+version: "1.0"
+config-version: 2
+profile: shop
+flags: {send_anonymous_usage_stats: false}
+models: {shop: {+materialized: view}}
+"""
+
+
+@dataclass(frozen=True)
+class Built:
+    """How a dbt command ended; `messages` are those of what failed, colours and all left out."""
+
+    ok: bool
+    messages: str
+
+
+class Project:
+    """The project in `directory`, which may not exist yet. `sandbox` is running, and is this project's alone."""
+
+    def __init__(self, directory: Path, sandbox: SandboxServer) -> None:
+        self.directory = directory
+        self.sandbox = sandbox
+        self.database = directory / "shop.duckdb"
+        self.environ = {**os.environ, "DO_NOT_TRACK": "1", "NO_COLOR": "1", "COLUMNS": "200"}
+        self._first_request = 0
+        _write(directory / "dbt_project.yml", _PROJECT)
+        _write(directory / "packages.yml", yaml.safe_dump({"packages": [{"local": str(ROOT)}]}))
+        # What `dbt deps` makes of a local package.
+        (directory / "dbt_packages").mkdir(exist_ok=True)
+        if not (directory / "dbt_packages" / "dbt_batch_sync").exists():
+            (directory / "dbt_packages" / "dbt_batch_sync").symlink_to(ROOT, target_is_directory=True)
+        self.outputs()
+
+    def clear(self) -> None:
+        """Forgets rows, models and profiles; keeps what dbt has parsed of its own and the package's macros."""
+        for path in (self.database, self.database.with_name("shop.duckdb.wal")):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.directory / "models", ignore_errors=True)
+        self.outputs()
+        self.sandbox.reset()
+        self._first_request = 0
+
+    # What the user writes
+
+    def outputs(self, target: str = "sandbox", **changes: Mapping[str, object]) -> None:
+        """Writes profiles.yml. An output is the sandbox's but for `changes`; without any there is only `sandbox`."""
+        batch = {
+            "type": "batch",
+            "api_url": self.sandbox.url,
+            "rest_api_key": "sandbox",
+            "project_key": "project_sandbox",
+            "max_profiles_per_second": 0,
+        }
+        written = {name: {**batch, **changes.get(name, {})} for name in ("sandbox", *changes)}
+        warehouse = {"type": "duckdb", "path": str(self.database), "threads": 1}
+        profiles = {
+            "shop": {"target": "dev", "outputs": {"dev": warehouse, "prod": warehouse}},
+            "dbt_batch_sync": {"target": target, "outputs": written},
+        }
+        _write(self.directory / "profiles.yml", yaml.safe_dump(profiles))
+
+    def map(
+        self, mapping: Mapping[str, object], segment: str = PEOPLE, *, sql: str | None = None, **config: object
+    ) -> None:
+        """Writes a segment's model, its meta, and the models of its snapshot and delta; `config` is the model's."""
+        models = self.directory / "models"
+        meta = {"models": [{"name": segment, "config": {**config, "meta": {"batch_sync": dict(mapping)}}}]}
+        _write(models / f"{segment}.yml", yaml.safe_dump(meta, allow_unicode=True, sort_keys=False))
+        _write(models / f"{segment}.sql", sql or f'select * from raw."{segment}"')
+        for macro in ("delta", "sent_snapshot"):
+            _write(models / f"{segment}_{macro}.sql", f"{{{{ dbt_batch_sync.{macro}('{segment}') }}}}")
+
+    def set_rows(self, columns: Mapping[str, str], rows: Iterable[Row], segment: str = PEOPLE) -> None:
+        """Makes the segment's source hold these rows: `columns` are names and DuckDB types, a missing cell is null.
+
+        Integers beyond 64 bit, and what Python has no type for, are given as text.
+        """
+        listed = list(rows)
+        cells = pa.table({name: pa.array([row.get(name) for row in listed]) for name in columns})
+        chosen = ", ".join(f'cast("{name}" as {kind}) as "{name}"' for name, kind in columns.items())
+        with self.connection() as connection:
+            connection.execute("create schema if not exists raw")
+            connection.register("given", cells)
+            connection.execute(f'create or replace table raw."{segment}" as select {chosen} from given')
+
+    # What the tools do
+
+    def dbt(self, *arguments: str, fails: bool = False) -> Built:
+        """Runs dbt in this process. Fails the test when it does not end as expected."""
+        with _foreign_warnings():
+            from dbt.cli.main import dbtRunner
+
+            flags = ("--project-dir", str(self.directory), "--profiles-dir", str(self.directory))
+            quiet = ("--quiet", "--no-use-colors", "--log-level-file", "none")
+            with contextlib.redirect_stdout(io.StringIO()) as output:
+                outcome = dbtRunner().invoke([*arguments, *quiet, *flags])
+            _release()
+        results = getattr(outcome.result, "results", None) or ()
+        failed = [str(each.message) for each in results if str(each.status) in ("error", "fail")]
+        messages = "\n".join([*failed, *([str(outcome.exception)] if outcome.exception else [])])
+        built = Built(bool(outcome.success), messages or ("" if outcome.success else output.getvalue()))
+        assert built.ok is not fails, f"dbt {' '.join(arguments)}: {built.messages or 'succeeded'}"
+        return built
+
+    def build(self, *arguments: str) -> None:
+        """`dbt run`: every segment, snapshot and delta."""
+        self.dbt("run", *arguments)
+
+    def options(self, **changes: Any) -> DbtOptions:
+        """What `api` is called with."""
+        given = {"project_dir": self.directory, "profiles_dir": self.directory, "environ": self.environ}
+        return DbtOptions(**{**given, **changes})
+
+    def push(
+        self,
+        *,
+        select: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        target: str | None = None,
+        stop: Event | None = None,
+        observer: Observer | None = None,
+        **options: Any,
+    ) -> PushResult:
+        """`api.push`; `options` are those of `api.PushOptions`. What it sends is `sent` afterwards."""
+        self.forget_requests()
+        selection = api.Selection(tuple(select), tuple(exclude))
+        return api.push(
+            self.options(target=target),
+            selection,
+            api.PushOptions(**options),
+            stop=stop,
+            observer=observer,
+        )
+
+    def push_one(self, **options: Any) -> SegmentPushed:
+        """`push` of a project with one segment, and how that segment fared."""
+        (segment,) = self.push(**options).segments
+        return segment
+
+    def sync(self, **options: Any) -> SegmentPushed:
+        """`dbt run`, then `push_one`."""
+        self.build()
+        return self.push_one(**options)
+
+    def cli(
+        self, *arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """The command line in a process of its own, its output in pipes, from within the project."""
+        self.forget_requests()
+        return subprocess.run(
+            [sys.executable, "-W", "error", "-m", "dbt_batch_sync", *arguments],
+            cwd=cwd or self.directory,
+            env={**self.environ, **(env or {})},
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=120,
+        )
+
+    def call(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """The same as `cli` in this process: a second and a half less, and nothing of the process is tested."""
+        from dbt_batch_sync.cli.app import run
+
+        self.forget_requests()
+        code, out, err = 0, io.StringIO(), io.StringIO()
+        before = Path.cwd()
+        os.chdir(self.directory)
+        try:
+            with (
+                mock.patch.object(sys, "argv", ["dbt-batch-sync", *arguments]),
+                mock.patch.dict(os.environ, {**self.environ, **(env or {})}),
+                contextlib.redirect_stdout(out),
+                contextlib.redirect_stderr(err),
+            ):
+                run()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        finally:
+            os.chdir(before)
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+    # What there is afterwards
+
+    def profiles(self) -> dict[str, Attributes]:
+        """What Batch holds, by custom_id."""
+        return {name: dict(profile.attributes) for name, profile in self.sandbox.profiles.items()}
+
+    @property
+    def sent(self) -> Sent:
+        """What arrived at the sandbox since the last push began."""
+        return Sent.of(self._requests())
+
+    def forget_requests(self) -> None:
+        """`sent` begins here."""
+        known = self.sandbox.requests
+        self._first_request = known[-1].number + 1 if known else 0
+
+    def _requests(self) -> Sequence[RecordedRequest]:
+        return [each for each in self.sandbox.requests if each.number >= self._first_request]
+
+    def delta(self, segment: str = PEOPLE) -> list[dict[str, Any]]:
+        """The rows of a delta, in the order of their keys."""
+        return self.query(f'select * from "{segment}_delta" order by custom_id, _batch_reason')
+
+    def changes(self, segment: str = PEOPLE) -> dict[str | None, tuple[str, str]]:
+        """A delta as change and changed names, by custom_id; of an invalid row, its reason instead of the names."""
+        rows = self.delta(segment)
+        return {
+            row["custom_id"]: (row["_batch_change"], row["_batch_reason"] or row["_batch_changed"]) for row in rows
+        }
+
+    def snapshot(self, segment: str = PEOPLE) -> dict[str, dict[str, Any]]:
+        """The rows of a snapshot, by custom_id."""
+        rows = self.query(f'select * from "{segment}_sent_snapshot"')
+        assert len({row["custom_id"] for row in rows}) == len(rows), "a custom_id stands twice in the snapshot"
+        return {row["custom_id"]: row for row in rows}
+
+    def rejects(self, segment: str = PEOPLE) -> dict[tuple[str, str | None], str]:
+        """The reasons of what stands refused, by custom_id and attribute; none before the first push."""
+        if not self.query("from duckdb_tables() where table_name = 'batch_sync_rejects'"):
+            return {}
+        query = "from batch_sync_rejects where segment = $segment and resolved_at is null"
+        rows = self.query(query, segment=segment)
+        assert not any(row["staged"] for row in rows), "a staged reject was left"
+        return {(row["custom_id"], row["attribute"]): row["reason"] for row in rows}
+
+    def query(self, sql: str, **values: object) -> list[dict[str, Any]]:
+        """The rows of a query."""
+        with self.connection() as connection:
+            found = connection.execute(sql, values or None)
+            names = [column[0] for column in found.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    def execute(self, sql: str, **values: object) -> None:
+        """Runs a statement."""
+        with self.connection() as connection:
+            connection.execute(sql, values or None)
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The warehouse, for as long as it is needed; times with a zone are shown in UTC."""
+        with duckdb.connect(str(self.database)) as connection:
+            connection.execute("set timezone = 'UTC'")
+            yield connection
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _foreign_warnings() -> Iterator[None]:
+    """dbt and its dependencies warn of their own accord; that is not what is tested."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _release() -> None:
+    """dbt-duckdb keeps the file open until the process ends."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()

@@ -1,0 +1,54 @@
+"""What went over the wire, read from the requests that the sandbox kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dbt_batch_sync.sandbox.server import RecordedRequest
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Some requests to the profile routes, oldest first, each with its operations."""
+
+    requests: tuple[RecordedRequest, ...]
+    calls: tuple[tuple[dict[str, Any], ...], ...]
+
+    @staticmethod
+    def of(requests: Sequence[RecordedRequest]) -> Sent:
+        """Reads the bodies. Fails when one was not kept: then the sandbox needs more `keep_bodies`."""
+        posted = tuple(each for each in requests if each.method == "POST")
+        assert all(each.body is not None for each in posted), "a body was not kept"
+        return Sent(posted, tuple(tuple(json.loads(each.body or b"[]")) for each in posted))
+
+    @property
+    def operations(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """custom_id and attributes of each operation, in the order in which they arrived."""
+        for call in self.calls:
+            for operation in call:
+                assert operation.keys() == {"identifiers", "attributes"}
+                assert operation["identifiers"].keys() == {"custom_id"}
+                yield operation["identifiers"]["custom_id"], operation["attributes"]
+
+    @property
+    def attributes(self) -> dict[str, dict[str, Any]]:
+        """What was sent, by custom_id. Fails when an attribute of a profile was sent twice."""
+        found: dict[str, dict[str, Any]] = {}
+        for custom_id, attributes in self.operations:
+            known = found.setdefault(custom_id, {})
+            assert not known.keys() & attributes.keys(), "an attribute was sent twice"
+            known.update(attributes)
+        return found
+
+    @property
+    def names(self) -> set[str]:
+        """Every key that was sent."""
+        return {name for _, attributes in self.operations for name in attributes}
+
+    @property
+    def paths(self) -> set[str]:
+        """The last part of the paths: the endpoints."""
+        return {each.path.rsplit("/", 1)[-1] for each in self.requests}

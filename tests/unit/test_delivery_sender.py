@@ -1,0 +1,413 @@
+"""Several chunks in flight: order, bounds, retries, and every way to end."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import pyarrow as pa
+import pytest
+
+from dbt_batch_sync.batch_api.answers import (
+    Accepted,
+    Answer,
+    Broken,
+    BrokenKind,
+    Busy,
+    Fatal,
+    PartialError,
+    Refused,
+)
+from dbt_batch_sync.batch_api.retry import RetryPolicy
+from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
+from dbt_batch_sync.delivery.outcomes import RefusedAttribute, RefusedRow, Settled
+from dbt_batch_sync.delivery.pacing import Pacer
+from dbt_batch_sync.delivery.sender import Interrupted, deliver
+from dbt_batch_sync.delivery.timing import SYSTEM_TIMING, Timing
+from dbt_batch_sync.errors import DeliveryError
+
+PATIENCE = 5.0  # seconds that a test waits for another thread before it fails
+OK = Accepted()
+
+
+class Clock:
+    """Time that passes only when somebody waits."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+        self.timing = Timing(self.now, self.wait, lambda: 0.0)
+
+    def now(self) -> float:
+        return sum(self.waits)
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        self.waits.append(seconds)
+        return event.is_set()
+
+
+def chunks_of(count: int, size: int = 1) -> list[Chunk]:
+    """Chunks whose operations are numbered through."""
+    keys = [f"{number:06d}" for number in range(count * size)]
+    columns = {
+        "custom_id": pa.array(keys),
+        "operation": pa.array([f"{int(key)}," for key in keys]),
+        "extra": pa.nulls(len(keys), pa.list_(pa.string())),
+        "position": pa.array(range(len(keys)), pa.int64()),
+    }
+    return list(chunk_rows([pa.RecordBatch.from_pydict(columns)], size))
+
+
+class Delivery:
+    """A delivery with what a test may turn, and what it saw."""
+
+    def __init__(
+        self, answer: Callable[[list[int]], Answer], timing: Timing | None = None, pacer: Pacer | None = None
+    ) -> None:
+        self.answer = answer
+        self.timing = timing or Clock().timing
+        self.pacer = pacer or Pacer(0, 0, self.timing.now)
+        self.stop = threading.Event()
+        self.sent: list[list[int]] = []
+        self.settled: list[Settled] = []
+        self.read = 0
+        self.most_held = 0
+
+    def send(self, body: bytes) -> Answer:
+        operations: list[int] = json.loads(body)
+        self.sent.append(operations)
+        return self.answer(operations)
+
+    def source(self, chunks: list[Chunk]) -> Iterator[Chunk]:
+        for chunk in chunks:
+            self.read += 1
+            self.most_held = max(self.most_held, self.read - len(self.settled))
+            yield chunk
+
+    def open(
+        self, chunks: Iterator[Chunk] | list[Chunk], in_flight: int = 4, drain: float = PATIENCE
+    ) -> Iterator[Settled]:
+        return deliver(
+            self.source(chunks) if isinstance(chunks, list) else chunks,
+            self.send,
+            pacer=self.pacer,
+            policy=RetryPolicy(max_attempts=4),
+            stop=self.stop,
+            max_in_flight=in_flight,
+            drain_seconds=drain,
+            timing=self.timing,
+        )
+
+    def run(
+        self, chunks: Iterator[Chunk] | list[Chunk], in_flight: int = 4, drain: float = PATIENCE
+    ) -> list[int]:
+        for settled in self.open(chunks, in_flight, drain):
+            self.settled.append(settled)
+        return self.numbers
+
+    @property
+    def numbers(self) -> list[int]:
+        return [settled.chunk.number for settled in self.settled]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(int(PATIENCE / 0.005)):
+        if condition():
+            return
+        pause.wait(0.005)
+    raise AssertionError("another thread did not get there")
+
+
+def test_everything_arrives_once_and_is_settled_in_order() -> None:
+    delivery = Delivery(lambda _: OK)
+    assert delivery.run(chunks_of(20, 3)) == list(range(1, 21))
+    assert sorted(number for operations in delivery.sent for number in operations) == list(range(60))
+    assert {settled.outcome.accepted for settled in delivery.settled} == {3}
+    assert delivery.settled[-1].chunk.last_key == "000059"
+    tally = delivery.settled[0].outcome.tally
+    assert (tally.requests, tally.retries, tally.bytes) == (1, 0, len("[0,1,2]"))
+
+
+def test_no_chunks_and_a_chunk_without_operations_need_no_call() -> None:
+    delivery = Delivery(lambda _: OK)
+    assert delivery.run([]) == []
+    nothing = pa.RecordBatch.from_pydict(
+        {
+            "custom_id": ["a"],
+            "operation": pa.nulls(1, pa.string()),
+            "extra": pa.nulls(1, pa.list_(pa.string())),
+            "position": [1],
+        }
+    )
+    assert delivery.run(list(chunk_rows([nothing], 5))) == [1]
+    assert delivery.sent == []
+    assert delivery.settled[0].outcome.accepted == 0
+
+
+def test_a_slow_first_chunk_holds_back_the_others_and_their_number() -> None:
+    def answer(operations: list[int]) -> Answer:
+        if operations == [0]:
+            until(lambda: len(delivery.sent) == 5)  # the one read ahead went as soon as a place was free
+        return OK
+
+    delivery = Delivery(answer)
+    assert delivery.run(chunks_of(30)) == list(range(1, 31))
+    assert delivery.most_held == 5
+
+
+def test_as_many_at_once_as_allowed() -> None:
+    together = threading.Barrier(4)
+    lock = threading.Lock()
+    now = most = 0
+
+    def answer(_: list[int]) -> Answer:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        together.wait(PATIENCE)
+        with lock:
+            now -= 1
+        return OK
+
+    assert len(Delivery(answer).run(chunks_of(8))) == 8
+    assert most == 4
+
+
+def test_busy_and_broken_calls_are_repeated_as_they_are() -> None:
+    clock = Clock()
+    answers = iter[Answer]([Busy(503), Broken(BrokenKind.CUT), Busy(500, 7.0), OK])
+    delivery = Delivery(lambda _: next(answers), clock.timing)
+    delivery.run(chunks_of(1, 2))
+    assert delivery.sent == [[0, 1]] * 4
+    tally = delivery.settled[0].outcome.tally
+    assert (tally.requests, tally.retries, tally.bytes, tally.seconds) == (4, 3, 4 * len("[0,1]"), 10.0)
+    assert clock.waits == [1.0, 2.0, 7.0]
+
+
+def test_a_throttled_sender_holds_all() -> None:
+    clock = Clock()
+    answers = iter([Busy(429, 30.0)])
+    delivery = Delivery(lambda _: next(answers, OK), clock.timing, Pacer(1_000, 1_000, clock.now))
+    delivery.run(chunks_of(3), in_flight=1)
+    assert clock.now() == 30.0
+    other = Delivery(lambda _: OK, clock.timing, delivery.pacer)
+    delivery.pacer.hold(12.0)
+    other.run(chunks_of(1))
+    assert clock.now() == pytest.approx(42.0)
+
+
+def test_every_call_is_paced_by_its_profiles_parts_and_repeats_included() -> None:
+    clock = Clock()
+    answers = iter[Answer]([Refused(400), Busy(503), OK, Refused(400), OK])
+    delivery = Delivery(lambda _: next(answers), clock.timing, Pacer(1, 0, clock.now))
+    delivery.run(chunks_of(1, 4))
+    assert delivery.sent == [[0, 1, 2, 3], [0, 1], [0, 1], [2], [3]]
+    # Of the last call nothing is waited for; the wait before a repeat counts for its pace.
+    assert clock.now() == pytest.approx(4 + 2 + 2 + 1)
+
+
+def test_refusals_are_given_to_their_rows() -> None:
+    def answer(operations: list[int]) -> Answer:
+        if 5 in operations:
+            return Refused(400, "MALFORMED")
+        if 1 in operations:
+            return Accepted((PartialError(operations.index(1), "points", "INVALID", ""),))
+        return OK
+
+    delivery = Delivery(answer)
+    delivery.run(chunks_of(1, 8))
+    outcome = delivery.settled[0].outcome
+    assert outcome.accepted == 7
+    assert outcome.refused_rows == (RefusedRow("000005", "MALFORMED", "", "batch"),)
+    assert outcome.refused_attributes == (RefusedAttribute("000001", "points", "INVALID", ""),)
+    assert outcome.tally.retries == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Fatal(401, "UNAUTHORIZED"), ["HTTP 401", "UNAUTHORIZED", "`rest_api_key`", "1 call tried in 0 s"]),
+        (Fatal(404), ["`api_version`"]),
+        (Busy(503), ["HTTP 503", "`max_attempts`", "4 calls tried in 7 s"]),
+        (Broken(BrokenKind.CONNECT, "ConnectTimeout"), ["ConnectTimeout", "4 calls tried in 7 s"]),
+        (Busy(429, 900.0), ["wait 900 s", "300 s", "1 call tried"]),
+        (Accepted((PartialError(1, None, "", ""),)), ["bulk_index out of range", "4 calls"]),
+    ],
+)
+def test_a_failure_says_what_and_what_to_do(answer: Answer, words: list[str]) -> None:
+    delivery = Delivery(lambda _: answer)
+    with pytest.raises(DeliveryError) as caught:
+        delivery.run(chunks_of(1))
+    assert [word for word in words if word not in str(caught.value)] == []
+    assert delivery.settled == []
+
+
+def test_what_is_under_way_when_another_chunk_fails_is_still_settled() -> None:
+    failed = threading.Event()
+
+    def answer(operations: list[int]) -> Answer:
+        if operations == [2]:
+            until(lambda: len(delivery.sent) == 4)
+            failed.set()
+            return Fatal(401)
+        assert failed.wait(PATIENCE)
+        return OK
+
+    delivery = Delivery(answer)
+    with pytest.raises(DeliveryError, match="401"):
+        delivery.run(chunks_of(50))
+    assert delivery.numbers == [1, 2]
+    assert (
+        len(delivery.sent) <= 4 + 3
+    )  # those that were answered before the failure was known may have had a successor
+
+
+def test_most_rows_refused_is_a_failure() -> None:
+    delivery = Delivery(lambda _: Refused(400, "MALFORMED"))
+    with pytest.raises(
+        DeliveryError, match=r"MALFORMED.*25 rows were refused alone.*16 of 16 others"
+    ) as caught:
+        delivery.run(chunks_of(1, 1_000))
+    assert "push again" in str(caught.value)
+    assert len(delivery.sent) < 100
+
+
+def test_a_source_that_fails_does_not_take_the_settled_with_it() -> None:
+    def source() -> Iterator[Chunk]:
+        yield from chunks_of(3)
+        raise OSError("the warehouse is gone")
+
+    delivery = Delivery(lambda _: OK)
+    with pytest.raises(OSError, match="gone"):
+        delivery.run(source())
+    assert delivery.numbers == [1, 2, 3]
+
+
+def test_a_fault_of_the_send_function_itself_is_not_swallowed() -> None:
+    def answer(operations: list[int]) -> Answer:
+        if operations == [3]:
+            raise ZeroDivisionError
+        return OK
+
+    delivery = Delivery(answer)
+    with pytest.raises(ZeroDivisionError):
+        delivery.run(chunks_of(10))
+    assert delivery.numbers == [1, 2, 3][: len(delivery.numbers)]
+
+
+def test_a_stop_settles_what_is_under_way_and_starts_nothing() -> None:
+    def answer(_: list[int]) -> Answer:
+        until(lambda: len(delivery.sent) >= 4)
+        delivery.stop.set()
+        return OK
+
+    delivery = Delivery(answer)
+    with pytest.raises(Interrupted):
+        delivery.run(chunks_of(50))
+    assert delivery.numbers == [1, 2, 3, 4]
+    assert len(delivery.sent) == 4
+
+
+def test_a_stop_before_the_start_sends_nothing() -> None:
+    delivery = Delivery(lambda _: OK)
+    delivery.stop.set()
+    with pytest.raises(Interrupted):
+        delivery.run(chunks_of(5))
+    assert delivery.sent == []
+    assert delivery.read == 0
+
+
+def test_a_stop_after_the_last_chunk_was_read_is_no_interruption() -> None:
+    ended = threading.Event()
+
+    def source() -> Iterator[Chunk]:
+        yield from chunks_of(2)
+        ended.set()
+
+    def answer(_: list[int]) -> Answer:
+        assert ended.wait(PATIENCE)
+        until(lambda: len(delivery.sent) == 2)
+        delivery.stop.set()
+        return OK
+
+    delivery = Delivery(answer)
+    assert delivery.run(source()) == [1, 2]
+
+
+@pytest.mark.parametrize("what", ["retry", "pace"])
+def test_a_stop_wakes_who_waits(what: str) -> None:
+    pacer = Pacer(0, 0) if what == "retry" else Pacer(0.001, 1)
+
+    def answer(operations: list[int]) -> Answer:
+        threading.Timer(0.05, delivery.stop.set).start()
+        return Busy(503, 200.0) if what == "retry" else OK
+
+    delivery = Delivery(answer, SYSTEM_TIMING, pacer)
+    with pytest.raises(Interrupted):
+        delivery.run(chunks_of(3))
+    assert delivery.numbers == ([] if what == "retry" else [1])
+
+
+def test_the_wait_for_what_is_under_way_is_bounded() -> None:
+    release = threading.Event()
+
+    def answer(operations: list[int]) -> Answer:
+        delivery.stop.set()
+        return OK if operations == [0] else (release.wait(PATIENCE), OK)[1]
+
+    delivery = Delivery(answer, SYSTEM_TIMING)
+    try:
+        with pytest.raises(Interrupted):
+            delivery.run(chunks_of(3), drain=0.05)
+        assert delivery.numbers in ([], [1])
+    finally:
+        release.set()
+
+
+@pytest.mark.parametrize("leave", ["close", "interrupt"])
+def test_a_caller_that_leaves_is_not_held(leave: str) -> None:
+    release = threading.Event()
+
+    def answer(operations: list[int]) -> Answer:
+        if operations != [0]:
+            release.wait(PATIENCE)
+        return OK
+
+    delivery = Delivery(answer, SYSTEM_TIMING)
+    generator = delivery.open(chunks_of(50))
+    try:
+        assert next(generator).chunk.number == 1
+        if leave == "close":
+            generator.close()  # type: ignore[attr-defined]
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                generator.throw(KeyboardInterrupt())  # type: ignore[attr-defined]
+        sent = len(delivery.sent)
+    finally:
+        release.set()
+    until(lambda: not any(thread.name.startswith("batch-sender") for thread in threading.enumerate()))
+    assert len(delivery.sent) <= sent + 1  # one may just have been starting
+
+
+def test_threads_end_with_the_delivery() -> None:
+    Delivery(lambda _: OK).run(chunks_of(10))
+    until(lambda: not any(thread.name.startswith("batch-sender") for thread in threading.enumerate()))
+
+
+def test_numbers_are_consecutive_whatever_the_order_of_answers() -> None:
+    answered = [threading.Event() for _ in range(40)]
+
+    def answer(operations: list[int]) -> Answer:
+        number = operations[0]
+        if number % 2 == 0:
+            assert answered[number + 1].wait(PATIENCE)
+        answered[number].set()
+        return OK
+
+    delivery = Delivery(answer)
+    delivery.run(chunks_of(40))
+    assert all(after - before == 1 for before, after in pairwise(delivery.numbers))
+    assert len(delivery.numbers) == 40

@@ -1,0 +1,375 @@
+"""Manifests of every supported dbt give the same segments; those that no dbt wrote give a clear error."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dbt_batch_sync import manifest as manifest_module
+from dbt_batch_sync.errors import ManifestError, MappingError
+from dbt_batch_sync.manifest import Column, Manifest, read_manifest
+from dbt_batch_sync.mapping import Location
+from dbt_batch_sync.segments import Segment, read_segments
+
+RECORDED = sorted((Path(__file__).parents[1] / "fixtures" / "manifests").glob("*.json"))
+VERSIONS = ["1.10.", "1.11.", "1.12.", "1.9.6", "2.0.0"]
+
+
+def test_there_is_a_manifest_of_every_supported_dbt() -> None:
+    found = [json.loads(path.read_text())["metadata"]["dbt_version"] for path in RECORDED]
+    assert [version[:5] for version in found] == VERSIONS
+
+
+def test_the_recorded_manifests_are_small_and_name_no_machine() -> None:
+    for path in RECORDED:
+        text = path.read_text()
+        assert len(text) < 60_000
+        assert not any(word in text for word in ("/tmp", "/home", "/root", "/Users", "user_id", "root_path"))
+
+
+@pytest.fixture(params=RECORDED, ids=lambda path: path.stem)
+def recorded(request: pytest.FixtureRequest) -> Manifest:
+    path: Path = request.param
+    return read_manifest(path)
+
+
+def test_the_metadata_is_read(recorded: Manifest) -> None:
+    assert (recorded.project_name, recorded.adapter_type) == ("shop", "duckdb")
+    assert f'"dbt_version": "{recorded.dbt_version}"' in recorded.path.read_text()
+    assert recorded.schema_version == "https://schemas.getdbt.com/dbt/manifest/v12.json"
+    assert len(recorded.invocation_id or "") == 36
+    assert (recorded.generated_at or "").startswith("20")
+
+
+def test_every_version_gives_the_same_segments(recorded: Manifest) -> None:
+    crm, loyalty = read_segments(recorded)
+    assert (crm.name, loyalty.name) == ("crm_contacts", "loyalty_members")
+    assert crm.mapping.hash == "f24b2d86c1ccb31ea4263c1b6d616430"
+    assert loyalty.mapping.hash == "d6c96b5704bf88b7e0538204ac6e2b9a"
+    assert (crm.mapping.output, crm.mapping.guards.min_rows) == ("prod", 10)
+    assert crm.mapping.where == Location("models/crm/crm.yml", "crm_contacts")
+    assert crm.snapshot is not None
+    assert crm.snapshot.name == "crm_contacts_sent_snapshot"
+    assert crm.delta is not None
+    assert crm.delta.depends_on == ("model.shop.crm_contacts", "model.shop.crm_contacts_sent_snapshot")
+    assert (loyalty.snapshot, loyalty.delta) == (None, None)
+
+
+def test_a_model_is_read(recorded: Manifest) -> None:
+    model = read_segments(recorded)[0].model
+    assert model.unique_id == "model.shop.crm_contacts"
+    assert (model.database, model.schema, model.alias) == ("shop", "analytics", "crm_contacts")
+    assert model.relation_name == '"shop"."analytics"."crm_contacts"'
+    assert (model.file, model.path) == ("models/crm/crm.yml", "models/crm/crm_contacts.sql")
+    assert (model.tags, model.materialized) == (("nightly", "crm"), "table")
+    assert (model.fqn, model.package) == (("shop", "crm", "crm_contacts"), "shop")
+    assert model.depends_on == ("model.shop.stg_customers",)
+    assert (model.enabled, model.latest, model.compiled_code) == (True, True, None)
+    assert model.columns == (Column("customer_id", "bigint", ""), Column("email", None, ""))
+
+
+def test_other_nodes_are_not_models(recorded: Manifest) -> None:
+    assert sorted(each.name for each in recorded.models) == [
+        "crm_contacts",
+        "crm_contacts_delta",
+        "crm_contacts_sent_snapshot",
+        "loyalty_members",
+        "stg_customers",
+    ]
+    assert [each.name for each in recorded.models if each.raw_mapping] == ["crm_contacts", "loyalty_members"]
+    assert recorded.misplaced == ()
+
+
+# From here on, manifests that no dbt wrote.
+
+MAPPING = {"identifier": "id", "custom": ["a"]}
+
+
+def model(name: str, **keys: object) -> dict[str, object]:
+    return {
+        "resource_type": "model",
+        "unique_id": f"model.shop.{name}",
+        "name": name,
+        "package_name": "shop",
+        "original_file_path": f"models/{name}.sql",
+        "fqn": ["shop", name],
+        **keys,
+    }
+
+
+def write(directory: Path, *nodes: dict[str, object], **keys: object) -> Path:
+    path = directory / "manifest.json"
+    document = {
+        "metadata": {"project_name": "shop"},
+        "nodes": {str(node["unique_id"]): node for node in nodes},
+        **keys,
+    }
+    path.write_text(json.dumps(document))
+    return path
+
+
+def segments(directory: Path, *nodes: dict[str, object], **keys: object) -> tuple[Segment, ...]:
+    return read_segments(read_manifest(write(directory, *nodes, **keys)))
+
+
+def problems(directory: Path, *nodes: dict[str, object], **keys: object) -> list[tuple[str, str, str, str]]:
+    with pytest.raises(MappingError) as caught:
+        segments(directory, *nodes, **keys)
+    return [(each.file, each.model, each.key, each.message) for each in caught.value.problems]
+
+
+def test_the_smallest_manifest(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_text("{}")
+    assert read_manifest(path) == Manifest(path, *[None] * 6, (), ())  # type: ignore[arg-type]
+
+
+def test_the_defaults_of_a_model(tmp_path: Path) -> None:
+    (segment,) = segments(tmp_path, model("crm", meta={"batch_sync": MAPPING}))
+    found = segment.model
+    assert (found.database, found.schema, found.relation_name, found.alias) == (None, None, None, "crm")
+    assert (found.file, found.materialized, found.tags, found.columns) == ("models/crm.sql", "view", (), ())
+    assert (found.enabled, found.latest, found.depends_on) == (True, True, ())
+
+
+def test_the_config_s_meta_wins_over_the_node_s(tmp_path: Path) -> None:
+    old, new = {**MAPPING, "identifier": "old"}, {**MAPPING, "identifier": "new"}
+    (segment,) = segments(
+        tmp_path, model("crm", meta={"batch_sync": old}, config={"meta": {"batch_sync": new}})
+    )
+    assert segment.mapping.identifier == "new"
+
+
+@pytest.mark.parametrize(
+    "keys", [{"meta": {"batch_sync": MAPPING}}, {"config": {"meta": {"batch_sync": MAPPING}}}]
+)
+def test_either_meta_opts_in(tmp_path: Path, keys: dict[str, object]) -> None:
+    assert [each.name for each in segments(tmp_path, model("crm", **keys))] == ["crm"]
+
+
+def test_a_disabled_model_is_no_segment(tmp_path: Path) -> None:
+    config = {"enabled": False, "meta": {"batch_sync": "wrong"}}
+    assert segments(tmp_path, model("crm", config=config)) == ()
+
+
+def test_a_disabled_delta_is_none(tmp_path: Path) -> None:
+    mapped = model("crm", meta={"batch_sync": MAPPING})
+    (segment,) = segments(tmp_path, mapped, model("crm_delta", config={"enabled": False}))
+    assert segment.delta is None
+
+
+def test_of_a_model_with_versions_the_latest_is_the_segment(tmp_path: Path) -> None:
+    meta = {"batch_sync": MAPPING}
+    old = model("crm", meta=meta, version=1, latest_version=2)
+    new = model("crm", meta=meta, version=2, latest_version=2, unique_id="model.shop.crm.v2")
+    assert [each.model.unique_id for each in segments(tmp_path, old, new)] == ["model.shop.crm.v2"]
+
+
+def test_tags_stand_once(tmp_path: Path) -> None:
+    keys = {"tags": ["a", "b"], "config": {"tags": "c", "meta": {"batch_sync": MAPPING}}}
+    (segment,) = segments(tmp_path, model("crm", **keys), model("x", tags="a"))
+    assert segment.model.tags == ("a", "b", "c")
+
+
+def test_segments_come_by_name(tmp_path: Path) -> None:
+    found = segments(tmp_path, *(model(name, meta={"batch_sync": MAPPING}) for name in ("b", "c", "a")))
+    assert [each.name for each in found] == ["a", "b", "c"]
+
+
+def test_the_nearest_delta_belongs_to_the_segment(tmp_path: Path) -> None:
+    def in_package(name: str, package: str, **keys: object) -> dict[str, object]:
+        return model(name, package_name=package, unique_id=f"model.{package}.{name}", **keys)
+
+    mapped = in_package("crm", "lib", meta={"batch_sync": MAPPING})
+    anywhere, project, own = (in_package("crm_delta", each) for each in ("other", "shop", "lib"))
+    for nodes, package in (
+        ((anywhere, project, own), "lib"),
+        ((anywhere, project), "shop"),
+        ((anywhere,), "other"),
+    ):
+        (segment,) = segments(tmp_path, mapped, *nodes)
+        assert segment.delta is not None
+        assert segment.delta.package == package
+
+
+def test_the_problems_of_all_models_come_at_once(tmp_path: Path) -> None:
+    found = problems(
+        tmp_path,
+        model("b", meta={"batch_sync": {"identifier": "id"}}, patch_path="shop://models/b.yml"),
+        model("a", meta={"batch_sync": {"custom": ["x", "x"]}}),
+        model("c", meta={"batch_sync": MAPPING}, config={"materialized": "ephemeral"}),
+    )
+    assert [(file, name, key) for file, name, key, _ in found] == [
+        ("models/a.sql", "a", "batch_sync.identifier"),
+        ("models/a.sql", "a", "batch_sync.custom[1]"),
+        ("models/b.yml", "b", "batch_sync"),
+        ("models/c.sql", "c", "config.materialized"),
+    ]
+    assert "ephemeral" in found[-1][-1]
+
+
+def test_a_null_mapping_is_an_error_and_not_nothing(tmp_path: Path) -> None:
+    ((_, _, key, message),) = problems(tmp_path, model("a", meta={"batch_sync": None}))
+    assert (key, "not null" in message) == ("batch_sync", True)
+
+
+def test_two_segments_of_one_name(tmp_path: Path) -> None:
+    meta = {"batch_sync": MAPPING}
+    other = model("crm", meta=meta, unique_id="model.lib.crm", package_name="lib")
+    found = problems(tmp_path, model("crm", meta=meta), other)
+    assert ["model.lib.crm" in found[0][-1], "model.shop.crm" in found[1][-1], len(found)] == [True, True, 2]
+
+
+def test_a_model_of_that_name_that_does_not_opt_in_is_no_problem(tmp_path: Path) -> None:
+    other = model("crm", unique_id="model.lib.crm", package_name="lib")
+    assert len(segments(tmp_path, model("crm", meta={"batch_sync": MAPPING}), other)) == 1
+
+
+@pytest.mark.parametrize("suffix", ["_delta", "_sent_snapshot"])
+def test_a_segment_s_own_models_are_no_segments(tmp_path: Path, suffix: str) -> None:
+    meta = {"batch_sync": MAPPING}
+    ((_, name, _, message),) = problems(tmp_path, model("crm", meta=meta), model(f"crm{suffix}", meta=meta))
+    assert name == f"crm{suffix}"
+    assert "belongs to the segment crm" in message
+    assert len(segments(tmp_path, model(f"crm{suffix}", meta=meta))) == 1
+
+
+@pytest.mark.parametrize(
+    ("node", "key"),
+    [
+        (model("a", config={"batch_sync": MAPPING}), "config.batch_sync"),
+        (model("a", meta={"owner": {"batch_sync": MAPPING}}), "meta.owner.batch_sync"),
+        (
+            model("a", columns={"c": {"name": "c", "meta": {"batch_sync": MAPPING}}}),
+            "columns.c.meta.batch_sync",
+        ),
+        (
+            model(
+                "a",
+                columns={"c": {"name": "c", "config": {"meta": {"batch_sync": {}}}}},
+                meta={"batch_sync": MAPPING},
+            ),
+            "columns.c.meta.batch_sync",
+        ),
+        (model("a", resource_type="seed", meta={"batch_sync": MAPPING}), "meta.batch_sync"),
+        (model("a", resource_type="snapshot", config={"meta": {"batch_sync": MAPPING}}), "meta.batch_sync"),
+    ],
+)
+def test_a_misplaced_mapping_is_told_where_it_belongs(
+    tmp_path: Path, node: dict[str, object], key: str
+) -> None:
+    ((file, name, found, message),) = problems(tmp_path, node)
+    assert (file, name, found) == ("models/a.sql", "a", key)
+    assert "config: {meta: {batch_sync: …}}" in message
+
+
+def test_a_source_can_t_be_a_segment(tmp_path: Path) -> None:
+    source = model("a", resource_type="source", config={"meta": {"batch_sync": MAPPING}})
+    ((_, _, key, message),) = problems(tmp_path, sources={"source.shop.a": source})
+    assert (key, "a source can't be a segment" in message) == ("meta.batch_sync", True)
+
+
+def test_a_mapping_that_dbt_2_copied_to_a_column_is_not_misplaced(tmp_path: Path) -> None:
+    meta = {"batch_sync": MAPPING}
+    assert len(segments(tmp_path, model("a", meta=meta, columns={"c": {"name": "c", "meta": meta}}))) == 1
+
+
+# What is not a manifest.
+
+
+def test_without_a_manifest_the_error_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"there is no .*manifest\.json: run `dbt parse` first"):
+        read_manifest(tmp_path / "manifest.json")
+
+
+def test_a_directory_is_not_a_manifest(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="there is no"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is not JSON"),
+        (b"{", "is not JSON"),
+        (b"\xff\xfe\x00", "is not JSON"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "is not JSON"),
+        (b"[" * 200_000, "nested too deeply"),
+        (b'{"a":' * 200_000, "nested too deeply"),
+        (b"[]", "must be a mapping, not a list"),
+        (b"null", "must be a mapping, not null"),
+        (b'{"metadata": []}', "metadata: must be a mapping, not a list"),
+        (b'{"metadata": {"dbt_version": 2}}', "metadata: dbt_version: must be text, not a whole number"),
+        (b'{"nodes": []}', "nodes: must be a mapping, not a list"),
+        (b'{"nodes": {"x": 1}}', "nodes.x: must be a mapping, not a whole number"),
+        (b'{"nodes": {"x": {"resource_type": []}}}', "resource_type: must be text, not a list"),
+        (b'{"sources": 1}', "sources: must be a mapping"),
+    ],
+)
+def test_what_is_no_manifest(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_bytes(content)
+    with pytest.raises(ManifestError) as caught:
+        read_manifest(path)
+    assert words in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "dbt parse" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"name": None}, "name: is missing"),
+        ({"name": 1}, "name: must be text"),
+        ({"unique_id": ""}, "unique_id: is missing"),
+        ({"config": []}, "config: must be a mapping"),
+        ({"config": {"meta": []}}, "meta: must be a mapping"),
+        ({"config": {"materialized": 1}}, "materialized: must be text"),
+        ({"config": {"enabled": "yes"}}, "enabled: must be a boolean"),
+        ({"config": {"tags": 1}}, "tags: must be a list"),
+        ({"meta": "x"}, "meta: must be a mapping"),
+        ({"tags": [1]}, "tags: must be a list of texts, not of a whole number"),
+        ({"tags": ["a", None]}, "tags: must be a list of texts, not of null"),
+        ({"fqn": {}}, "fqn: must be a list"),
+        ({"depends_on": []}, "depends_on: must be a mapping"),
+        ({"depends_on": {"nodes": "x y", "macros": 1}}, ""),
+        ({"columns": {"c": []}}, "columns.c: must be a mapping"),
+        ({"columns": {"c": {}}}, "name: is missing"),
+        ({"columns": {"c": {"name": "c", "data_type": 1}}}, "data_type: must be text"),
+        ({"compiled_code": 1}, "compiled_code: must be text"),
+        ({"database": 1}, "database: must be text"),
+    ],
+)
+def test_a_key_of_the_wrong_type_is_named(tmp_path: Path, keys: dict[str, object], words: str) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps({"nodes": {"model.shop.crm": {**model("crm"), **keys}}}))
+    if not words:
+        assert read_manifest(path).models[0].depends_on == ("x y",)
+        return
+    with pytest.raises(ManifestError) as caught:
+        read_manifest(path)
+    assert words in str(caught.value)
+    assert "nodes.model.shop.crm" in str(caught.value)
+
+
+def test_a_manifest_is_bounded_in_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path)
+    monkeypatch.setattr(manifest_module, "MAX_MANIFEST_BYTES", path.stat().st_size)
+    read_manifest(path)
+    monkeypatch.setattr(manifest_module, "MAX_MANIFEST_BYTES", path.stat().st_size - 1)
+    with pytest.raises(ManifestError, match="is larger than"):
+        read_manifest(path)
+
+
+def test_a_deep_mapping_is_a_problem_and_not_a_crash(tmp_path: Path) -> None:
+    deep: object = {}
+    for _ in range(400):
+        deep = {"custom": [deep]}
+    found = problems(tmp_path, model("a", meta={"batch_sync": deep}))
+    assert [key for _, _, key, _ in found] == [
+        "batch_sync.identifier",
+        "batch_sync.custom[0].custom",
+        "batch_sync.custom[0].column",
+    ]

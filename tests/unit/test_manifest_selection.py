@@ -1,0 +1,132 @@
+"""`--select` and `--exclude`: dbt's meaning where segments have one, elsewhere an error and no surprise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.manifest import read_manifest
+from dbt_batch_sync.segments import Segment, read_segments
+from dbt_batch_sync.selection import select_segments
+
+MANIFEST = Path(__file__).parents[1] / "fixtures" / "manifests" / "dbt-1.11.json"
+
+
+def segment(name: str, path: str, tags: tuple[str, ...], package: str = "shop") -> Segment:
+    crm = read_segments(read_manifest(MANIFEST))[0]
+    fqn = (package, *path.removeprefix("models/").removesuffix(".sql").split("/"))
+    return replace(crm, model=replace(crm.model, name=name, path=path, tags=tags, fqn=fqn, package=package))
+
+
+SEGMENTS = (
+    segment("crm_contacts", "models/crm/crm_contacts.sql", ("nightly", "crm")),
+    segment("crm_leads", "models/crm/leads/crm_leads.sql", ("weekly",)),
+    segment("loyalty", "models/loyalty/loyalty.sql", ("nightly",)),
+    segment("partners", "models/partners.sql", ("b2b",), package="partner_hub"),
+)
+ALL = [each.name for each in SEGMENTS]
+
+
+def select(*values: str, exclude: tuple[str, ...] = ()) -> list[str]:
+    return [each.name for each in select_segments(SEGMENTS, values, exclude)]
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ((), ALL),
+        (("loyalty",), ["loyalty"]),
+        (("loyalty_delta",), ["loyalty"]),
+        (("loyalty_sent_snapshot",), ["loyalty"]),
+        (("crm_*",), ["crm_contacts", "crm_leads"]),
+        (("*_delta",), ALL),
+        (("crm_lead?",), ["crm_leads"]),
+        (("crm_[cx]*",), ["crm_contacts"]),
+        (("loyalty", "crm_leads"), ["crm_leads", "loyalty"]),
+        (("loyalty crm_leads",), ["crm_leads", "loyalty"]),
+        (("loyalty loyalty",), ["loyalty"]),
+        (("tag:nightly",), ["crm_contacts", "loyalty"]),
+        (("tag:night*",), ["crm_contacts", "loyalty"]),
+        (("tag:nightly,crm_*",), ["crm_contacts"]),
+        (("tag:nightly,tag:crm loyalty",), ["crm_contacts", "loyalty"]),
+        (("path:models/crm",), ["crm_contacts", "crm_leads"]),
+        (("path:models/crm/",), ["crm_contacts", "crm_leads"]),
+        (("path:./models/crm/leads",), ["crm_leads"]),
+        (("path:.",), ALL),
+        (("path:models/*.sql",), ["partners"]),
+        (("path:models/*/*.sql",), ["crm_contacts", "loyalty"]),
+        (("path:models/**/crm_*.sql",), ["crm_contacts", "crm_leads"]),
+        (("path:models/crm/crm_contacts.sql",), ["crm_contacts"]),
+        (("models/loyalty",), ["loyalty"]),
+        (("fqn:shop.crm",), ["crm_contacts", "crm_leads"]),
+        (("fqn:crm.leads",), ["crm_leads"]),
+        (("fqn:loyalty",), ["loyalty"]),
+        (("shop.crm.*",), ["crm_contacts", "crm_leads"]),
+        (("crm",), ["crm_contacts", "crm_leads"]),
+        (("package:partner_hub",), ["partners"]),
+        (("package:shop,tag:weekly",), ["crm_leads"]),
+    ],
+)
+def test_select(values: tuple[str, ...], names: list[str]) -> None:
+    assert select(*values) == names
+
+
+@pytest.mark.parametrize(
+    ("values", "exclude", "names"),
+    [
+        ((), ("loyalty",), ["crm_contacts", "crm_leads", "partners"]),
+        (("tag:nightly",), ("path:models/crm",), ["loyalty"]),
+        ((), ("tag:nightly tag:b2b",), ["crm_leads"]),
+        ((), ("tag:nightly,crm_*",), ["crm_leads", "loyalty", "partners"]),
+    ],
+)
+def test_exclude(values: tuple[str, ...], exclude: tuple[str, ...], names: list[str]) -> None:
+    assert select(*values, exclude=exclude) == names
+
+
+@pytest.mark.parametrize(
+    ("values", "exclude", "words"),
+    [
+        (("crm_contcts",), (), ("`--select crm_contcts` matches no segment", "`crm_contacts`, `crm_leads`")),
+        (("loyalty", "nothing"), (), ("`--select nothing` matches no segment",)),
+        (("tag:nightly,tag:b2b",), (), ("`--select tag:nightly,tag:b2b` matches no segment",)),
+        (("CRM_CONTACTS",), (), ("matches no segment",)),
+        (("path:models/cr",), (), ("matches no segment",)),
+        (("path:/",), (), ("matches no segment",)),
+        (("path:crm",), (), ("matches no segment",)),
+        ((), ("nothing",), ("`--exclude nothing` matches no segment",)),
+        (("loyalty",), ("loyalty",), ("`--exclude` leaves none",)),
+        (("",), (), ("`--select` is empty", "`tag:…`")),
+        (("  ",), (), ("`--select` is empty",)),
+        ((), ("",), ("`--exclude` is empty",)),
+        (("loyalty,",), (), ("not understood", "`path:…`")),
+        (("tag:",), (), ("not understood",)),
+        (("state:modified",), (), ("`--select state:modified` is not understood", "`fqn:…`")),
+        (("config.materialized:table",), (), ("not understood",)),
+        (("+loyalty",), (), ("graph operators", "wildcards")),
+        (("loyalty+",), (), ("graph operators",)),
+        (("2+loyalty",), (), ("graph operators",)),
+        (("loyalty+3",), (), ("graph operators",)),
+        (("@loyalty",), (), ("graph operators",)),
+        (("tag:nightly+",), (), ("graph operators",)),
+        (("loyalty,crm+",), (), ("graph operators",)),
+    ],
+)
+def test_an_error(values: tuple[str, ...], exclude: tuple[str, ...], words: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        select(*values, exclude=exclude)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_a_model_of_a_windows_machine_is_found_by_its_path() -> None:
+    windows = replace(SEGMENTS[2], model=replace(SEGMENTS[2].model, path="models\\loyalty\\loyalty.sql"))
+    assert select_segments((windows,), ("path:models/loyalty",)) == (windows,)
+
+
+def test_no_segments_and_no_selectors_is_nothing() -> None:
+    assert select_segments(()) == ()
+    with pytest.raises(ConfigurationError, match="there are: none"):
+        select_segments((), ("x",))

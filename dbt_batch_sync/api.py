@@ -64,7 +64,7 @@ class _Silent:
 
 def push(
     dbt: DbtOptions,
-    selection: Selection = Selection(),  # noqa: B008 - frozen
+    selection: Selection = Selection(),
     options: PushOptions = PushOptions(),  # noqa: B008 - frozen
     *,
     stop: Event | None = None,
@@ -81,11 +81,13 @@ def push(
 
 def adopt(
     dbt: DbtOptions,
-    selection: Selection = Selection(),  # noqa: B008 - frozen
+    selection: Selection = Selection(),
     *,
     clock: Clock | None = None,
 ) -> PushResult:
-    """Commits the deltas of the selected segments without sending them: for profiles that Batch already has."""
+    """Commits the deltas of the selected segments without sending them: for profiles that Batch already
+    has.
+    """
     return _run(Session.adopt, dbt, selection, PushOptions(), None, None, clock)
 
 
@@ -115,7 +117,7 @@ def _run(
     return PushResult(run_id, started, clock.now(), tuple(pushed))
 
 
-def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:  # noqa: B008 - frozen
+def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:
     """What a push would do now; writes and sends nothing."""
     segments = load_segments(dbt, selection)
     outputs = {name: read_output(dbt, name) for name in {segment.mapping.output for segment in segments}}
@@ -127,7 +129,7 @@ def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:  # 
         )
 
 
-def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 10) -> StatusResult:  # noqa: B008
+def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 10) -> StatusResult:
     """The last runs of the selected segments."""
     segments = load_segments(dbt, selection)
     with opened(read_target(dbt)) as warehouse:
@@ -137,7 +139,7 @@ def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 
         )
 
 
-def rejects(dbt: DbtOptions, selection: Selection = Selection()) -> RejectsResult:  # noqa: B008 - frozen
+def rejects(dbt: DbtOptions, selection: Selection = Selection()) -> RejectsResult:
     """What stands refused in the selected segments, by attribute and reason."""
     segments = load_segments(dbt, selection)
     with opened(read_target(dbt)) as warehouse:
@@ -152,7 +154,7 @@ def rejects(dbt: DbtOptions, selection: Selection = Selection()) -> RejectsResul
         )
 
 
-def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: bool = False) -> ValidateResult:  # noqa: B008
+def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: bool = False) -> ValidateResult:
     """Checks the mappings; `online` asks the warehouse for the relations and Batch for the credentials too.
 
     Raises MappingError with everything that is wrong at once.
@@ -178,7 +180,8 @@ def load_segments(dbt: DbtOptions, selection: Selection) -> tuple[Segment, ...]:
     segments = read_segments(load_manifest(dbt))
     if not segments:
         raise ConfigurationError(
-            "no model of this project has `batch_sync` under `config: meta:`. `dbt-batch-sync init` prints what to add; "
+            "no model of this project has `batch_sync` under `config: meta:`. `dbt-batch-sync init` prints "
+            "what to add; "
             "run `dbt parse` after it"
         )
     return select_segments(segments, selection.select, selection.exclude)

@@ -1,6 +1,7 @@
 """The one table of Batch's attribute rules: what a value must be, and what a refused one is called.
 
-Sources are marked as in docs/batch-api.md: D documented by Batch, C inferred from its SDKs, Q reported, U unknown.
+Sources are marked as in docs/batch-api.md: D documented by Batch, C inferred from its SDKs, Q reported, U
+unknown.
 """
 
 from __future__ import annotations
@@ -51,8 +52,9 @@ class Vocabulary(str, Enum):
 class Rule:
     """What Batch takes for one kind of attribute.
 
-    Lengths count characters (code points). `pattern` is RE2 syntax and must match the whole value, or the whole item
-    of an array. `reason` names a value that breaks `pattern` or `vocabulary`; the other checks have reasons of their own.
+    Lengths count characters (code points). `pattern` is RE2 syntax and must match the whole value, or the
+    whole item of an array. `reason` names a value that breaks `pattern` or `vocabulary`; the other checks
+    have reasons of their own.
     """
 
     type: AttributeType

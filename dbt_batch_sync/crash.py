@@ -1,4 +1,6 @@
-"""Crash points for the tests: `kill -9` of this process at a named place, and nothing at all without the variable."""
+"""Crash points for the tests: `kill -9` of this process at a named place, and nothing at all without the
+variable.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""`demo`: the example project, built and pushed to the sandbox, changed, and pushed again, and what went over the wire."""
+"""`demo`: the example project, built and pushed to the sandbox, changed, and pushed again, and what went
+over the wire.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ class Round:
 
 
 def copy_example(directory: Path) -> None:
-    """The example project with a copy of the macros, so that it stands alone. Raises ConfigurationError when not empty."""
+    """The example project with a copy of the macros, so that it stands alone. Raises ConfigurationError when
+    not empty.
+    """
     if directory.exists() and any(directory.iterdir()):
         raise ConfigurationError(f"{directory} is not empty: give --dir a new directory")
     ignored = shutil.ignore_patterns(

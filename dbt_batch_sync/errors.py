@@ -10,7 +10,8 @@ BatchSyncError                  exit 1: the run failed, or something stopped it
 ├── DeliveryError               Batch refused the call, or can't be reached
 └── Stopped                     a guard, a gate, another push, or a delta that is not the mapping's
 
-A message says what, where, and what is accepted or which command to run next; never a value, a key or an e-mail.
+A message says what, where, and what is accepted or which command to run next; never a value, a key or an
+e-mail.
 """
 
 from __future__ import annotations

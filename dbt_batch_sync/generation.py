@@ -1,4 +1,6 @@
-"""`generate`: the two one-line models of each segment, and the sources and exposures, as files of the user's project."""
+"""`generate`: the two one-line models of each segment, and the sources and exposures, as files of the user's
+project.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def generated_files(segments: Sequence[str], directory: Path) -> dict[Path, str]
 
 
 def changes(segments: Sequence[str], directory: Path) -> list[Change]:
-    """What has to be written. A model that exists is the user's and stays as it is; the YAML is renewed if we wrote it."""
+    """What has to be written. A model that exists is the user's and stays as it is; the YAML is renewed if
+    we wrote it.
+    """
     found: list[Change] = []
     for path, text in generated_files(segments, directory).items():
         if not path.exists():
@@ -57,8 +61,8 @@ def generate(segments: Sequence[str], directory: Path) -> list[Change]:
 
 
 def obsolete(directory: Path, model_paths: Sequence[Path]) -> list[Change]:
-    """The models that we wrote for segments which no file maps any more. Needs no manifest: with a segment's model gone,
-    dbt can't make one."""
+    """The models that we wrote for segments which no file maps any more. Needs no manifest: with a segment's
+    model gone, dbt can't make one."""
     mapped = set(mapped_models(model_paths))
     found = []
     for path in sorted(directory.glob("*.sql")):
@@ -80,7 +84,9 @@ def prune(directory: Path, model_paths: Sequence[Path]) -> list[Change]:
 
 
 def mapped_models(model_paths: Sequence[Path]) -> Iterator[str]:
-    """The models with a mapping, as far as the files tell: in a YAML's meta, or by the word in the model's own config."""
+    """The models with a mapping, as far as the files tell: in a YAML's meta, or by the word in the model's
+    own config.
+    """
     models = [
         path for root in model_paths for path in sorted(root.rglob("*")) if path.suffix in (".sql", ".py")
     ]

@@ -13,8 +13,9 @@ from dbt_batch_sync.work import Work
 
 @dataclass(frozen=True)
 class Figures:
-    """What guards look at. `known` profiles are in the snapshot and have not left; `rows` were in the segment when its delta
-    was built, which the other figures tell: reading the segment now could tell of another one."""
+    """What guards look at. `known` profiles are in the snapshot and have not left; `rows` were in the
+    segment when its delta was built, which the other figures tell: reading the segment now could tell of
+    another one."""
 
     known: int
     returning: int
@@ -33,7 +34,8 @@ def check_target(target_name: str, output: Output) -> None:
     """Raises Stopped when the output may not be pushed to from this dbt target. No `--force` changes that."""
     if output.only_from is not None and target_name not in output.only_from:
         raise Stopped(
-            f"output `{output.name}` takes pushes only from the dbt targets {', '.join(output.only_from)} (`only_from`), "
+            f"output `{output.name}` takes pushes only from the dbt targets {', '.join(output.only_from)} "
+            "(`only_from`), "
             f"and this is target `{target_name}`; nothing was sent"
         )
 
@@ -59,11 +61,13 @@ def tripped(figures: Figures, work: Work) -> list[str]:
     found = []
     if changes and figures.rows < guards.min_rows:
         found.append(
-            f"the segment had {figures.rows:,} rows when its delta was built, and `min_rows` is {guards.min_rows:,}"
+            f"the segment had {figures.rows:,} rows when its delta was built, and `min_rows` is "
+            f"{guards.min_rows:,}"
         )
     if figures.exits and figures.exits >= figures.known and not figures.inserts + figures.returning:
         found.append(
-            f"all {figures.known:,} known profiles would leave: the segment was empty when its delta was built"
+            f"all {figures.known:,} known profiles would leave: the segment was empty when its delta was "
+            "built"
         )
     for name, limit, count in (
         ("max_change_ratio", guards.max_change_ratio, changes),
@@ -73,7 +77,8 @@ def tripped(figures: Figures, work: Work) -> list[str]:
             what = "profiles would leave" if name == "max_exit_ratio" else "profiles would change"
             ratio = count / figures.known
             found.append(
-                f"{count:,} {what}, {ratio:.1%} of the {figures.known:,} known ones, and `{name}` is {limit:.1%}"
+                f"{count:,} {what}, {ratio:.1%} of the {figures.known:,} known ones, and `{name}` is "
+                f"{limit:.1%}"
             )
     return found
 

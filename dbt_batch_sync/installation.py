@@ -66,8 +66,8 @@ def copy_package(project_dir: Path) -> Path:
 def init(project_dir: Path, git: str | None = None, revision: str | None = None) -> Installed:
     """Adds the package to `packages.yml`: a copy of the installed macros, or a git revision.
 
-    Running it again renews the copy and adds nothing twice. Raises ConfigurationError when `packages.yml` is not one that
-    can be added to; it says which lines to add by hand.
+    Running it again renews the copy and adds nothing twice. Raises ConfigurationError when `packages.yml` is
+    not one that can be added to; it says which lines to add by hand.
     """
     done: list[str] = []
     if git is None:

@@ -1,7 +1,7 @@
 """One push per segment: a row in the warehouse that is taken by a conditional update and read back.
 
-A holder says every `HEARTBEAT_SECONDS` that it lives. It is dead after three missed heartbeats, or at once when it ran
-on this host and its process is gone.
+A holder says every `HEARTBEAT_SECONDS` that it lives. It is dead after three missed heartbeats, or at once
+when it ran on this host and its process is gone.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Holder:
 
 
 def this_host() -> str:
-    """The host's name and, on Linux, its process namespace: process numbers mean something only within both."""
+    """The host's name and, on Linux, its process namespace: process numbers mean something only within
+    both.
+    """
     try:
         namespace = os.readlink("/proc/self/ns/pid").removeprefix("pid:")
     except OSError:
@@ -74,7 +76,9 @@ class Lease:
         self._thread: Thread | None = None
 
     def take(self) -> None:
-        """Takes the lease, from a dead holder if need be. Raises Stopped, naming the holder, when somebody has it."""
+        """Takes the lease, from a dead holder if need be. Raises Stopped, naming the holder, when somebody
+        has it.
+        """
         if not self._warehouse.columns(self._table):
             self._warehouse.execute([Statement(create_table(self._table, COLUMNS))])
         holders = self._holders()
@@ -91,7 +95,9 @@ class Lease:
             raise Stopped(_held(self._segment, others[0]))
 
     def check(self) -> None:
-        """Raises Stopped when the lease was lost: this process slept for longer than its heartbeats may be missed."""
+        """Raises Stopped when the lease was lost: this process slept for longer than its heartbeats may be
+        missed.
+        """
         holders = [holder for holder in self._holders() if holder is not None]
         if not holders or any(holder.run_id != self._run_id for holder in holders):
             raise Stopped(
@@ -188,7 +194,8 @@ def _held(segment: str, holder: Holder) -> str:
     host = holder.host.split("[", maxsplit=1)[0]
     return (
         f"`{segment}` is being pushed already: by process {holder.process} on {host}, since "
-        f"{holder.taken_at:%Y-%m-%d %H:%M:%S} UTC (run {holder.run_id}). Wait for it, or end it; a dead one is taken over "
+        f"{holder.taken_at:%Y-%m-%d %H:%M:%S} UTC (run {holder.run_id}). Wait for it, or end it; a dead "
+        "one is taken over "
         f"{HEARTBEAT_SECONDS * MISSED_HEARTBEATS:.0f} s after its last heartbeat"
     )
 
@@ -196,7 +203,8 @@ def _held(segment: str, holder: Holder) -> str:
 def _exists(process: int) -> bool:
     if Path("/proc/self/stat").exists():
         try:
-            # What follows the name in parentheses is the state; a Z is dead, and only waits for its parent to notice.
+            # What follows the name in parentheses is the state; a Z is dead, and only waits for its parent
+            # to notice.
             return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
         except OSError:
             return False

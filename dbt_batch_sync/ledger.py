@@ -1,7 +1,8 @@
 """What is written down: runs, rejects, and the commit of accepted rows to the snapshot.
 
-Intent first, outcome after it, commit last. `intent_position` and `committed_position` count the rows of a delta in
-the order of its keys, `invalid` ones left out: rows between the two may or may not be in Batch when a run has died.
+Intent first, outcome after it, commit last. `intent_position` and `committed_position` count the rows of a
+delta in the order of its keys, `invalid` ones left out: rows between the two may or may not be in Batch when
+a run has died.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ from dbt_batch_sync.warehouse import Load, Statement, Value, Warehouse
 class Run:
     """One push of one segment: a row of `batch_sync_runs`, whose columns are named like the fields.
 
-    Times are UTC without a zone. `project_hash` tells Batch's projects apart and is no secret; `attribute_types` is the
-    delta's `_batch_types`.
+    Times are UTC without a zone. `project_hash` tells Batch's projects apart and is no secret;
+    `attribute_types` is the delta's `_batch_types`.
     """
 
     run_id: str
@@ -182,7 +183,9 @@ class Ledger:
         return cast("str | None", rows[0][0]) if rows else None
 
     def last_types(self) -> tuple[str, str] | None:
-        """The mapping's hash and the attributes' types of the last run that sent something; none before one did."""
+        """The mapping's hash and the attributes' types of the last run that sent something; none before one
+        did.
+        """
         query = (
             exp.select(exp.column("mapping_hash"), exp.column("attribute_types"))
             .from_(self.runs.copy())
@@ -257,14 +260,16 @@ class Ledger:
     def commit(
         self, run: Run, after: Resume, rejects: Sequence[Reject], now: datetime, *, open_rejects: bool
     ) -> None:
-        """Makes the delta's rows behind `after` and up to the run's `committed_key` the snapshot's, but the refused ones.
+        """Makes the delta's rows behind `after` and up to the run's `committed_key` the snapshot's, but the
+        refused ones.
 
         Repeating it changes nothing. Raises Stopped when the delta is no longer the one that was sent.
         """
         rows = self._warehouse.fetch(Statement(delta_identity(self._delta)))
         if not rows or rows[0][0] != run.delta_id:
             raise Stopped(
-                f"{self._delta.table.name} was rebuilt while it was being pushed: what Batch accepted since the last checkpoint "
+                f"{self._delta.table.name} was rebuilt while it was being pushed: what Batch accepted "
+                "since the last checkpoint "
                 "is in doubt and goes again. Run: dbt-batch-sync push"
             )
         limits: dict[str, Value] = {
@@ -330,7 +335,9 @@ class Ledger:
     def _record_rejects(
         self, rejects: Sequence[Reject], run_id: str, now: datetime
     ) -> list[Statement | Load]:
-        """One row per refused thing: appended as staged, merged with what stands there, and the stage cleared."""
+        """One row per refused thing: appended as staged, merged with what stands there, and the stage
+        cleared.
+        """
         staged = equals(exp.column("staged"), exp.true())
         keys = ("segment", "custom_id", "attribute")
         same = exp.and_(
@@ -366,7 +373,9 @@ class Ledger:
         ]
 
     def _resolve(self, after: bool) -> exp.Expr:
-        """Closes what an earlier run was refused and this one was not, for the rows and attributes that it sent."""
+        """Closes what an earlier run was refused and this one was not, for the rows and attributes that it
+        sent.
+        """
         listed = exp.DPipe(
             this=exp.DPipe(
                 this=exp.Literal.string(","), expression=self._delta.column("_batch_changed", "d")

@@ -96,8 +96,8 @@ class Output:
     """An output: one Batch project and how fast it may be written to. Its keys are in no `repr`.
 
     `timeout` and `checkpoint_seconds` are seconds; `checkpoint_seconds: None` leaves it to the warehouse.
-    `retention_days` is how long a resolved reject is kept. `max_profiles_per_second: None` leaves it to the endpoint's own rate, 0 is without pacing. `only_from` are
-    the dbt targets that may push to it; None: every one.
+    `max_profiles_per_second: None` leaves it to the endpoint's own rate, 0 is without pacing. A resolved
+    reject is kept for `retention_days`. `only_from` are the dbt targets that may push to it; None: every one.
     """
 
     name: str = ""

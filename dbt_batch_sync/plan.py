@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from datetime import date
 
-
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.delivery.pacing import SHARE_OF_RATE
 from dbt_batch_sync.outputs import Output
@@ -49,7 +48,9 @@ def plan_segment(warehouse: Warehouse, work: Work, output: Output) -> SegmentPla
 
 
 def seconds_at_rate(profiles: int, endpoint: Endpoint, max_profiles_per_second: float | None) -> float:
-    """How long so many profiles take at the pace of a push; 0 without pacing. The answers' latency is not in it."""
+    """How long so many profiles take at the pace of a push; 0 without pacing. The answers' latency is not in
+    it.
+    """
     limits = LIMITS[endpoint]
     rate = limits.profiles_per_second * SHARE_OF_RATE
     burst = float(max(limits.burst, limits.max_operations))
@@ -72,7 +73,8 @@ def _samples(warehouse: Warehouse, work: Work, names: Sequence[str]) -> list[Sam
 
 
 def mask(value: object) -> str:
-    """A value that can be recognised by who knows it, and not be read by others: first letters, sizes, the year.
+    """A value that can be recognised by who knows it, and not be read by others: first letters, sizes, the
+    year.
 
     Truth values and nulls tell nobody apart, and are shown.
     """

@@ -1,4 +1,6 @@
-"""The push of one segment: stream, render, chunk, send, and commit what was accepted, checkpoint by checkpoint."""
+"""The push of one segment: stream, render, chunk, send, and commit what was accepted, checkpoint by
+checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +20,16 @@ from dbt_batch_sync import __version__
 from dbt_batch_sync.batch_api.client import Client
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.batch_api.retry import RetryPolicy
+from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
 from dbt_batch_sync.delivery.outcomes import RefusedRow, Settled
 from dbt_batch_sync.delivery.pacing import Pacer
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
-from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.errors import BatchSyncError
 from dbt_batch_sync.lease import Lease
 from dbt_batch_sync.ledger import Reject, Resume, Run
-from dbt_batch_sync.payload.render import Parked, Rendered, Withheld, render, sent_hash
 from dbt_batch_sync.outputs import Output
+from dbt_batch_sync.payload.render import Parked, Rendered, Withheld, render, sent_hash
 from dbt_batch_sync.sql import BLOCKED
 from dbt_batch_sync.warehouse import Rows, Warehouse
 from dbt_batch_sync.work import Work
@@ -54,7 +56,9 @@ class Observer(Protocol):
 
 @dataclass(frozen=True)
 class Clock:
-    """Time, passed in: UTC without a zone for what is written down, monotonic seconds for what is measured."""
+    """Time, passed in: UTC without a zone for what is written down, monotonic seconds for what is
+    measured.
+    """
 
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
@@ -62,7 +66,9 @@ class Clock:
 
 @dataclass(frozen=True)
 class Channel:
-    """A way to Batch for one segment's push; the pacer is shared by all segments of the output and endpoint."""
+    """A way to Batch for one segment's push; the pacer is shared by all segments of the output and
+    endpoint.
+    """
 
     output: Output
     client: Client
@@ -99,7 +105,9 @@ class SegmentPush:
     _interrupted: bool = False
 
     def send(self) -> Run:
-        """Sends what is pending and commits what is accepted; an error ends the run as failed, with its message."""
+        """Sends what is pending and commits what is accepted; an error ends the run as failed, with its
+        message.
+        """
         self._committed = self._settled = self.work.resume
         self._read_position = self.work.resume.position
         self._open_rejects = self.work.ledger.has_open_rejects()
@@ -150,7 +158,9 @@ class SegmentPush:
             yield part.rows
 
     def _intended(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        """Writes down what is about to be sent before it is, some way ahead so that it is not written for every chunk."""
+        """Writes down what is about to be sent before it is, some way ahead so that it is not written for
+        every chunk.
+        """
         window = int(self.channel.window * self._checkpoint_seconds) or UNPACED_WINDOW
         for chunk in chunks:
             if self._read_position > (self.run.intent_position or 0):
@@ -187,7 +197,9 @@ class SegmentPush:
         self.observer.progressed(self.run)
 
     def _checkpoint(self) -> None:
-        """Commits the acknowledged prefix; what Batch refused of it is written down in the same transaction."""
+        """Commits the acknowledged prefix; what Batch refused of it is written down in the same
+        transaction.
+        """
         self._last_checkpoint = self.clock.monotonic()
         if self._settled.position == self._committed.position:
             return

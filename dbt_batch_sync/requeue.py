@@ -1,8 +1,9 @@
-"""Puts committed profiles back into the delta, which is the queue: for `--full-refresh` and `--retry-rejected`.
+"""Puts committed profiles back into the delta, which is the queue: for `--full-refresh` and
+`--retry-rejected`.
 
-What has to go again is put in doubt in the snapshot first, so that it survives whatever happens next: a delta that
-`dbt run` builds later contains it too, until it is committed. Then the delta gets a new id, loses its committed rows, and
-gains an update for each profile in doubt that it does not have.
+What has to go again is put in doubt in the snapshot first, so that it survives whatever happens next: a
+delta that `dbt run` builds later contains it too, until it is committed. Then the delta gets a new id, loses
+its committed rows, and gains an update for each profile in doubt that it does not have.
 """
 
 from __future__ import annotations
@@ -131,7 +132,9 @@ def _extend(work: Work) -> Iterable[exp.Expr]:
 
 
 def _add(work: Work) -> exp.Expr:
-    """An update for each profile in doubt that is in the segment and not in the delta: the values that the snapshot has."""
+    """An update for each profile in doubt that is in the segment and not in the delta: the values that the
+    snapshot has.
+    """
     delta, snapshot = work.delta, work.snapshot
     doubt = exp.Coalesce(this=snapshot.column("_batch_doubt", "s"), expressions=[exp.Literal.string("")])
     names, remaining = _split_doubt(work, doubt)
@@ -188,7 +191,9 @@ def _text_if(condition: exp.Expr, text: str) -> exp.Expr:
 
 
 def _queued(delta: Relation) -> exp.Select:
-    """The profiles that the delta has; an invalid row has no identifier that could be one of them, or has a bad one."""
+    """The profiles that the delta has; an invalid row has no identifier that could be one of them, or has a
+    bad one.
+    """
     ids = exp.select(delta.column("custom_id")).from_(delta.table.copy())
     return ids.where(exp.not_(is_null(delta.column("custom_id"))))
 

@@ -1,4 +1,6 @@
-"""What the verbs answer: values that a person is shown and that `--json` prints, with no value of a customer in them."""
+"""What the verbs answer: values that a person is shown and that `--json` prints, with no value of a customer
+in them.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ EXIT_CODES: dict[str, int] = {"succeeded": 0, "failed": 1, "partial": 3, "interr
 
 @dataclass(frozen=True)
 class SegmentPushed:
-    """How the push of one segment ended. Counts cover what was not committed before; `sent` counts profiles."""
+    """How the push of one segment ended. Counts cover what was not committed before; `sent` counts
+    profiles.
+    """
 
     segment: str
     status: str
@@ -83,7 +87,9 @@ class Sample:
 
 @dataclass(frozen=True)
 class SegmentPlanned:
-    """What a push would do. `attributes` counts the rows that send each; `seconds` is the time at Batch's rates."""
+    """What a push would do. `attributes` counts the rows that send each; `seconds` is the time at Batch's
+    rates.
+    """
 
     segment: str
     delta_id: str | None

@@ -36,8 +36,8 @@ from dbt_batch_sync.work import Work, open_work
 class PushOptions:
     """What a push may be told. `limit` counts rows of each segment's delta.
 
-    `force` leaves the guards out, `full_refresh` sends everything of everybody again, `retry_rejected` what was refused
-    and still stands.
+    `force` leaves the guards out, `full_refresh` sends everything of everybody again, `retry_rejected` what
+    was refused and still stands.
     """
 
     dry_run: bool = False
@@ -140,7 +140,9 @@ class Session:
             return self._end(work, output, run)
 
     def _ready(self, work: Work, output: Output) -> Work:
-        """The work as it is under the lease: with its ledger, requeued if that was asked for, and past its guards."""
+        """The work as it is under the lease: with its ledger, requeued if that was asked for, and past its
+        guards.
+        """
         full = self.options.full_refresh
         if not full:
             _check_project(work, output)
@@ -259,10 +261,14 @@ def _noted(rendered: Iterator[Rendered], notes: list[Withheld | Parked]) -> Iter
 
 
 def _check_project(work: Work, output: Output) -> None:
-    """A snapshot describes one Batch project: pushing its delta to another would leave that one with holes."""
+    """A snapshot describes one Batch project: pushing its delta to another would leave that one with
+    holes.
+    """
     last = work.ledger.last_project()
     if last is not None and last != output.project_hash:
         raise Stopped(
-            f"{work.snapshot.table.name} describes another Batch project than output `{output.name}` writes to; nothing was "
-            "sent. Choose the output that it was pushed to, or send everything again: dbt-batch-sync push --full-refresh"
+            f"{work.snapshot.table.name} describes another Batch project than output `{output.name}` "
+            "writes to; nothing was "
+            "sent. Choose the output that it was pushed to, or send everything again: dbt-batch-sync push "
+            "--full-refresh"
         )

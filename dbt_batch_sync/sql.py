@@ -1,7 +1,9 @@
-"""The runner's statements, as sqlglot trees: what is read from a delta, and how accepted rows become the snapshot's.
+"""The runner's statements, as sqlglot trees: what is read from a delta, and how accepted rows become the
+snapshot's.
 
-A value is always a named placeholder; an identifier of the user's is always quoted, with the name that the warehouse
-reports. The ledger's own tables are this project's, so their plain lower-case names are left to the warehouse's rules.
+A value is always a named placeholder; an identifier of the user's is always quoted, with the name that the
+warehouse reports. The ledger's own tables are this project's, so their plain lower-case names are left to the
+warehouse's rules.
 """
 
 from __future__ import annotations
@@ -86,7 +88,8 @@ def delta_counts(delta: Relation, after: bool) -> exp.Select:
 
 @dataclass(frozen=True)
 class Pending:
-    """What of a delta is read to be sent: its columns in lower case, and where to look for what is parked or blocked.
+    """What of a delta is read to be sent: its columns in lower case, and where to look for what is parked or
+    blocked.
 
     `consents` are the subscriptions that must not go from unsubscribed to subscribed by themselves.
     """
@@ -98,7 +101,9 @@ class Pending:
     rejects: exp.Table | None
 
     def select(self, *, after: bool, limit: int | None) -> exp.Select:
-        """The rows in the order of their keys: `DELTA_COLUMNS`, the names of blocked consents, the attributes."""
+        """The rows in the order of their keys: `DELTA_COLUMNS`, the names of blocked consents, the
+        attributes.
+        """
         delta = self.delta
         key = delta.column("custom_id", "d")
         columns = [
@@ -227,7 +232,9 @@ def accepted_rows(delta: Relation, snapshot: Relation, rejects: exp.Table, *, af
 
 
 def written_columns(delta: Relation, snapshot: Relation) -> tuple[str, ...]:
-    """What a commit writes, in lower case: the delta's columns that the snapshot has, and when and by which run."""
+    """What a commit writes, in lower case: the delta's columns that the snapshot has, and when and by which
+    run.
+    """
     shared = [c.name.lower() for c in delta.columns if snapshot.has(c.name.lower())]
     return (*shared, "_batch_sent_at", "_batch_run_id", "_batch_exited_at")
 
@@ -235,7 +242,9 @@ def written_columns(delta: Relation, snapshot: Relation) -> tuple[str, ...]:
 def replace_rows(
     delta: Relation, snapshot: Relation, rejects: exp.Table, *, after: bool
 ) -> tuple[exp.Expr, ...]:
-    """The commit as delete and insert, for one transaction; only where the delta has every attribute of the snapshot."""
+    """The commit as delete and insert, for one transaction; only where the delta has every attribute of the
+    snapshot.
+    """
     rows = accepted_rows(delta, snapshot, rejects, after=after)
     keys = exp.select(
         exp.column(exp.to_identifier(snapshot.name("custom_id"), quoted=True), "accepted")
@@ -329,7 +338,9 @@ def reason_counts(delta: Relation) -> exp.Select:
 def samples(
     delta: Relation, snapshot: Relation, names: Sequence[str], *, after: bool, limit: int
 ) -> exp.Select:
-    """Some pending rows that send something: id, change, changed names, then the old and the new value of each attribute."""
+    """Some pending rows that send something: id, change, changed names, then the old and the new value of
+    each attribute.
+    """
     held = [snapshot.column(name, "s") if snapshot.has(name) else exp.null() for name in names]
     columns: list[exp.Expr] = [
         delta.column(name, "d") for name in ("custom_id", "_batch_change", "_batch_changed")
@@ -368,7 +379,9 @@ def _with_commas(names: exp.Expr) -> exp.Expr:
 
 
 def known_counts(delta: Relation, snapshot: Relation) -> exp.Select:
-    """Profiles in the snapshot that have not left, and those that left and are in the delta as coming back."""
+    """Profiles in the snapshot that have not left, and those that left and are in the delta as coming
+    back.
+    """
     exited = snapshot.column("_batch_exited_at")
     back = (
         exp.select(exp.Count(this=exp.Star()))

@@ -32,7 +32,9 @@ _REGIONS = """
 
 @cache
 def words(vocabulary: Vocabulary) -> tuple[str, ...]:
-    """Every accepted word: ISO 639-1 in lower case, ISO 3166-1 alpha-2 in upper case, IANA time zone names."""
+    """Every accepted word: ISO 639-1 in lower case, ISO 3166-1 alpha-2 in upper case, IANA time zone
+    names.
+    """
     if vocabulary is Vocabulary.TIMEZONE:
         return tuple(resources.files("tzdata").joinpath("zones").read_text("ascii").split())
     if vocabulary is Vocabulary.SUBSCRIPTION:

@@ -1,4 +1,6 @@
-"""What lies before a push of one segment: its relations, its delta's identity, and the rows that are not committed yet."""
+"""What lies before a push of one segment: its relations, its delta's identity, and the rows that are not
+committed yet.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,16 @@ from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.errors import ConfigurationError, Stopped
 from dbt_batch_sync.ledger import Ledger, Resume
 from dbt_batch_sync.manifest import Model
-from dbt_batch_sync.segments import Segment
 from dbt_batch_sync.mapping import EndpointChoice
 from dbt_batch_sync.payload.render import DELTA_COLUMNS
+from dbt_batch_sync.segments import Segment
 from dbt_batch_sync.sql import Pending, Relation, delta_counts, delta_identity, parse_table
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 
 MASS_UPDATE_FROM = 10_001
-"""Rows of a delta from which `endpoint: auto` takes mass-update: up to 10,000 take 30 s or less at update's rate."""
+"""Rows of a delta from which `endpoint: auto` takes mass-update: up to 10,000 take 30 s or less at update's
+rate.
+"""
 
 CONSENTS = ("batch__email_marketing", "batch__sms_marketing")
 """The subscriptions: `never_resubscribe` keeps them from going back to subscribed."""
@@ -88,7 +92,8 @@ class Work:
 def open_work(warehouse: Warehouse, segment: Segment, *, check: bool = True) -> Work:
     """Reads what there is to do; writes nothing. `check` holds the delta's mapping against the segment's.
 
-    Raises ConfigurationError when models or relations are missing, Stopped when the delta was built with another mapping.
+    Raises ConfigurationError when models or relations are missing, Stopped when the delta was built with
+    another mapping.
     """
     snapshot = _relation(
         warehouse,
@@ -107,7 +112,8 @@ def open_work(warehouse: Warehouse, segment: Segment, *, check: bool = True) -> 
     delta_id, mapping_hash, types = (str(cell) for cell in rows[0])
     if check and mapping_hash != segment.mapping.hash:
         raise Stopped(
-            f"the mapping of `{segment.mapping.segment}` has changed since {delta.table.name} was built; nothing was sent. "
+            f"the mapping of `{segment.mapping.segment}` has changed since {delta.table.name} was built; "
+            "nothing was sent. "
             f"Run: dbt run --select {_build(segment)}"
         )
     attributes = parse_types(types)
@@ -121,12 +127,15 @@ def open_work(warehouse: Warehouse, segment: Segment, *, check: bool = True) -> 
 def _check_columns(
     warehouse: Warehouse, segment: Segment, delta: Relation, snapshot: Relation, names: list[str]
 ) -> None:
-    """What is sent must be committed: an attribute without a column in the snapshot would go again for ever."""
+    """What is sent must be committed: an attribute without a column in the snapshot would go again for
+    ever.
+    """
     for relation in (delta, snapshot):
         missing = [name for name in names if not relation.has(name)]
         if missing:
             raise ConfigurationError(
-                f"{relation.table.sql(warehouse.dialect)} lacks the columns {', '.join(missing)}: somebody altered it; nothing "
+                f"{relation.table.sql(warehouse.dialect)} lacks the columns {', '.join(missing)}: somebody "
+                "altered it; nothing "
                 f"was sent. Run: dbt run --select {_build(segment)}"
             )
 
@@ -146,18 +155,22 @@ def _relation(
     name = segment.mapping.segment
     if model is None or model.relation_name is None:
         raise ConfigurationError(
-            f"the segment `{name}` has no model `{name}{suffix}`. Run: dbt-batch-sync generate, then dbt run --select {_build(segment)}"
+            f"the segment `{name}` has no model `{name}{suffix}`. Run: dbt-batch-sync generate, then dbt "
+            f"run --select {_build(segment)}"
         )
     relation = relation_of(warehouse, model.relation_name)
     if not relation.columns:
         raise ConfigurationError(
-            f"{relation.table.sql(warehouse.dialect)} is not in the warehouse yet. Run: dbt run --select {_build(segment)}"
+            f"{relation.table.sql(warehouse.dialect)} is not in the warehouse yet. Run: dbt run --select "
+            f"{_build(segment)}"
         )
     missing = [column for column in required if not relation.has(column)]
     if missing:
         raise ConfigurationError(
-            f"{relation.table.sql(warehouse.dialect)} lacks the columns {', '.join(missing)}: somebody altered it, or another "
-            f"version of the macros built it. Run: dbt-batch-sync init, then dbt run --select {_build(segment)}"
+            f"{relation.table.sql(warehouse.dialect)} lacks the columns {', '.join(missing)}: somebody "
+            "altered it, or another "
+            "version of the macros built it. Run: dbt-batch-sync init, then dbt run --select "
+            f"{_build(segment)}"
         )
     return relation
 

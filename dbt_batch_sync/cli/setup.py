@@ -180,7 +180,8 @@ def demo(
         show.pushed(done.result, dry_run=False)
         wire = done.wire
         console.print(
-            f"  over the wire: {wire.operations:,} operations in {wire.requests} requests, {wire.bytes:,} bytes; "
+            f"  over the wire: {wire.operations:,} operations in {wire.requests} requests, {wire.bytes:,} "
+            "bytes; "
             f"the sandbox now has {done.profiles:,} profiles"
         )
         console.print(f"  for example:   {escape(wire.example)}\n", soft_wrap=True)

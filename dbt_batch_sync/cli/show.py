@@ -1,4 +1,6 @@
-"""How results are shown: tables and one-line summaries on standard output, everything else on standard error."""
+"""How results are shown: tables and one-line summaries on standard output, everything else on standard
+error.
+"""
 
 from __future__ import annotations
 
@@ -64,11 +66,15 @@ def _story(segment: SegmentPushed, dry_run: bool) -> str:
         return "nothing to send: the delta is empty"
     changes = f"{_n(segment.inserts, 'new')} · {_n(segment.updates, 'changed')} · {_n(segment.exits, 'left')}"
     if dry_run:
-        return f"{changes}  →  would send {_n(segment.sent, 'profile')} in {_n(segment.requests, 'request')} to {segment.endpoint}; nothing was sent"
+        return (
+            f"{changes}  →  would send {_n(segment.sent, 'profile')} in "
+            f"{_n(segment.requests, 'request')} to {segment.endpoint}; nothing was sent"
+        )
     if segment.inserts + segment.updates + segment.exits + segment.sent == 0:
         return "nothing to send: everything is committed"
     return (
-        f"{changes}  →  {segment.accepted:,} of {_n(segment.sent, 'profile')} accepted in {_n(segment.requests, 'request')}"
+        f"{changes}  →  {segment.accepted:,} of {_n(segment.sent, 'profile')} accepted in "
+        f"{_n(segment.requests, 'request')}"
         f" ({segment.endpoint}), {segment.committed:,} committed, {segment.seconds:.1f} s"
     )
 
@@ -84,7 +90,8 @@ def _refusals(segment: SegmentPushed, dry_run: bool) -> list[str]:
     if segment.rejected_attributes:
         would = "would be" if dry_run else "were"
         lines.append(
-            f"{_n(segment.rejected_attributes, 'attribute')} {would} withheld or refused, the rest of their rows went: see dbt-batch-sync rejects"
+            f"{_n(segment.rejected_attributes, 'attribute')} {would} withheld or refused, the rest of "
+            "their rows went: see dbt-batch-sync rejects"
         )
     return lines
 
@@ -101,8 +108,10 @@ def _plan(console: Console, segment: SegmentPlanned) -> None:
         console.print("  nothing to send: the delta is empty\n")
         return
     console.print(
-        f"  {_n(segment.inserts, 'insert')} · {_n(segment.updates, 'update')} · {_n(segment.exits, 'exit')} · "
-        f"{segment.invalid:,} invalid  →  {_n(segment.requests, 'request')} to {segment.endpoint}, about {_seconds(segment.seconds)}"
+        f"  {_n(segment.inserts, 'insert')} · {_n(segment.updates, 'update')} · "
+        f"{_n(segment.exits, 'exit')} · "
+        f"{segment.invalid:,} invalid  →  {_n(segment.requests, 'request')} to {segment.endpoint}, about "
+        f"{_seconds(segment.seconds)}"
     )
     for reason, count in segment.invalid_reasons.items():
         console.print(f"  [yellow]{count:,} × {escape(reason)}[/]")
@@ -185,7 +194,7 @@ def refused(result: RejectsResult) -> None:
             table.add_row(f"{each.count:,}", *map(escape, cells), f"{each.attempts:,}")
         console.print(table)
         console.print(
-            f"  which profiles: select custom_id from {escape(segment.table)} where resolved_at is null\n"
+            f"  which profiles: select custom_id from {escape(segment.table)} where resolved_at is null\n"  # noqa: S608 - shown, not run
         )
 
 

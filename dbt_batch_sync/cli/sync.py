@@ -237,7 +237,8 @@ def validate(
     else:
         checked = "; the warehouse and Batch answer" if online else ""
         show.out().print(
-            f"[green]{len(result.segments)} mapped segments are fine[/]{checked}: {', '.join(result.segments)}"
+            f"[green]{len(result.segments)} mapped segments are fine[/]{checked}: "
+            f"{', '.join(result.segments)}"
         )
 
 

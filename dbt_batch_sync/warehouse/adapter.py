@@ -1,7 +1,7 @@
 """Opens a dbt adapter from a rendered profile, without dbt's command line: 0.7 s instead of 2.5 s.
 
-The plugin is loaded by its type, and its configuration is the handful of attributes that adapters read; the same on
-dbt 1.9 to 1.12.
+The plugin is loaded by its type, and its configuration is the handful of attributes that adapters read; the
+same on dbt 1.9 to 1.12.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def load_adapter(
 ) -> Any:
     """The adapter of a target, not yet connected.
 
-    Raises UnsupportedWarehouse when its package is not installed, ProfileError when it refuses the credentials.
+    Raises UnsupportedWarehouse when its package is not installed, ProfileError when it refuses the
+    credentials.
     """
     try:
         from dbt.adapters.contracts.connection import QueryComment
@@ -58,15 +59,16 @@ def load_adapter(
         raise _not_installed(type_name) from None
     try:
         kind = load_plugin(type_name)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - adapters raise what they like
         raise _not_installed(type_name) from error
     try:
         data = kind.translate_aliases(dict(credentials))
         kind.validate(data)
         parsed = kind.from_dict(data)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - adapters raise what they like
         raise ProfileError(
-            f"profile `{profile_name}`, target `{target_name}`: the {type_name} adapter refuses it ({type(error).__name__}). "
+            f"profile `{profile_name}`, target `{target_name}`: the {type_name} adapter refuses it "
+            f"({type(error).__name__}). "
             "`dbt debug` shows what is wrong."
         ) from None
     configuration = AdapterConfiguration(parsed, profile_name, target_name, 1, QueryComment())
@@ -81,7 +83,7 @@ def connect(adapter: Any) -> Any:
         return adapter.connections.get_thread_connection().handle
     except ConfigurationError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - adapters raise what they like
         raise WarehouseError(f"can't connect to the warehouse: {first_line(error)}") from None
 
 
@@ -93,6 +95,7 @@ def first_line(error: BaseException) -> str:
 
 def _not_installed(type_name: str) -> UnsupportedWarehouse:
     return UnsupportedWarehouse(
-        f"the dbt adapter `{type_name}` is not installed here: pip install 'dbt-batch-sync[{type_name}]', or the dbt-{type_name} "
+        f"the dbt adapter `{type_name}` is not installed here: pip install 'dbt-batch-sync[{type_name}]', "
+        f"or the dbt-{type_name} "
         "that your project uses"
     )

@@ -1,4 +1,6 @@
-"""DuckDB through dbt-duckdb. One process at a time opens a file; within it, cursors are connections of their own."""
+"""DuckDB through dbt-duckdb. One process at a time opens a file; within it, cursors are connections of their
+own.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from dbt_batch_sync.warehouse.adapter import connect, first_line, load_adapter
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value
 
 LOCK_WAIT_SECONDS = 10.0
-"""How long a file that another process has open is tried again: about what a `dbt run` of a small project takes."""
+"""How long a file that another process has open is tried again: about what a `dbt run` of a small project
+takes.
+"""
 
 
 class DuckDbWarehouse:
@@ -34,7 +38,8 @@ class DuckDbWarehouse:
         _refuse_missing_file(target)
         self._adapter = load_adapter(target.type, target.profile_name, target.target_name, target.credentials)
         handle = _unlocked(self._adapter)
-        # dbt-duckdb's own cursor is one object for everybody: a statement on it would end a result that is being read.
+        # dbt-duckdb's own cursor is one object for everybody: a statement on it would end a result that is
+        # being read.
         self._connection: duckdb.DuckDBPyConnection = handle.cursor()._cursor.cursor()
         self._reader = self._connection.cursor()
         self._owner = True
@@ -93,7 +98,8 @@ class DuckDbWarehouse:
         self._reader.close()
         self._connection.close()
         self._adapter.cleanup_connections()
-        # The environment that holds the file is a class attribute of dbt-duckdb: without this the lock outlives the push.
+        # The environment that holds the file is a class attribute of dbt-duckdb: without this the lock
+        # outlives the push.
         self._adapter.connections.close_all_connections()
 
     def _run(self, step: Statement | Load) -> None:

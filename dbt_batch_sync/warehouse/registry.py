@@ -17,7 +17,8 @@ SUPPORTED_ADAPTERS: tuple[str, ...] = tuple(_CLASSES)
 def open_warehouse(target: WarehouseTarget) -> Warehouse:
     """Connects to the warehouse of a dbt target.
 
-    Raises UnsupportedWarehouse for an adapter without an entry, ProfileError and WarehouseError from the connection.
+    Raises UnsupportedWarehouse for an adapter without an entry, ProfileError and WarehouseError from the
+    connection.
     """
     if target.type not in _CLASSES:
         raise UnsupportedWarehouse(

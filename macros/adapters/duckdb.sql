@@ -34,8 +34,10 @@
     {% set name = dbt_batch_sync.column(column.name) %}
     {% set type = column.dtype | upper %}
     {% if type in ('HUGEINT', 'UHUGEINT') %}
-        {% set limit = '9' * 38 %}
-        {% set name = 'least(greatest(' ~ name ~ ', -' ~ limit ~ '), ' ~ limit ~ ')' %}
+        {#- No least() and greatest(): they pass over a null, and would make a number of it. -#}
+        {% set limit = 'cast(' ~ '9' * 38 ~ ' as ' ~ type ~ ')' %}
+        {% set below = ' when ' ~ name ~ ' < -' ~ limit ~ ' then -' ~ limit if type == 'HUGEINT' else '' %}
+        {% set name = 'case when ' ~ name ~ ' > ' ~ limit ~ ' then ' ~ limit ~ below ~ ' else ' ~ name ~ ' end' %}
     {% elif type == 'TIMESTAMP WITH TIME ZONE' %}
         {% set name = name ~ " at time zone 'UTC'" %}
     {% endif %}

@@ -120,10 +120,10 @@ class Project:
     def set_rows(self, columns: Mapping[str, str], rows: Iterable[Row], segment: str = PEOPLE) -> None:
         """Makes the segment's source hold these rows: `columns` are names and DuckDB types, a missing cell is null.
 
-        Integers beyond 64 bit, and what Python has no type for, are given as text.
+        What Python has no type for is given as text.
         """
         listed = list(rows)
-        cells = pa.table({name: pa.array([row.get(name) for row in listed]) for name in columns})
+        cells = pa.table({name: _column([row.get(name) for row in listed]) for name in columns})
         chosen = ", ".join(f'cast("{name}" as {kind}) as "{name}"' for name, kind in columns.items())
         with self.connection() as connection:
             connection.execute("create schema if not exists raw")
@@ -290,6 +290,13 @@ class Project:
         with duckdb.connect(str(self.database)) as connection:
             connection.execute("set timezone = 'UTC'")
             yield connection
+
+
+def _column(cells: Sequence[object]) -> pa.Array:
+    """Cells as Arrow infers their type; integers as text where one of them is beyond 64 bit."""
+    if any(isinstance(cell, int) and not -(2**63) <= cell < 2**63 for cell in cells):
+        cells = [None if cell is None else str(cell) for cell in cells]
+    return pa.array(cells)
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,20 +1,32 @@
-"""x"""
+"""The main job: a segment becomes profiles, and only what changed goes again."""
+
+from __future__ import annotations
+
+from harness.oracle import expected_profile, expected_refusals
+from harness.people import COLUMNS, KINDS, MAPPING, people
 from harness.project import Project
 
-COLUMNS = {"id": "varchar", "email": "varchar", "points": "bigint"}
-def test_smoke(project: Project) -> None:
-    project.map({"identifier": "id", "standard": {"email_address": "email"}, "custom": ["points"]})
-    project.set_rows(COLUMNS, [{"id": "a", "email": "a@x.fr", "points": 1}, {"id": "b", "email": None, "points": 2}])
-    done = project.sync()
-    assert done.status == "succeeded"
-    assert project.sent.attributes == {"a": {"$email_address": "a@x.fr", "points": 1}, "b": {"points": 2}}
-    print(project.profiles(), project.snapshot(), project.rejects())
-    done = project.call("push", "--json")
-    print(done)
-    done = project.cli("push", "--json")
-    print(done)
 
-def test_again(project: Project) -> None:
-    test_smoke(project)
-def test_again2(project: Project) -> None:
-    test_smoke(project)
+def test_2500_profiles_of_every_type(project: Project) -> None:
+    rows = people(2500)
+    project.map(MAPPING)
+    project.set_rows(COLUMNS, rows)
+    first = project.sync()
+    profiles = project.profiles()
+    assert len(profiles) == 2500
+    import collections
+    wrong = collections.Counter(); ex={}
+    for row in rows:
+        e = expected_profile(KINDS, row); g = profiles.get(str(row["id"]))
+        for k in {*e, *g}:
+            if e.get(k)!=g.get(k): wrong[k]+=1; ex[k]=(row["id"], e.get(k), g.get(k))
+    print(wrong, ex)
+    refused = {
+        (str(row["id"]), name): reason
+        for row in rows
+        for name, reason in expected_refusals(KINDS, row).items()
+    }
+    r=project.rejects()
+    print([(k,r.get(k),refused.get(k)) for k in {*r,*refused} if r.get(k)!=refused.get(k)][:20])
+    print(collections.Counter((k[1],v) for k,v in refused.items()))
+    assert 0

@@ -95,7 +95,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # Mappings.
 
-names = st.from_regex(r"[a-z0-9_]{1,30}", fullmatch=True).filter(lambda name: name_refusal(name) is None)
+names = st.text("abcxyz019_", min_size=1, max_size=30).filter(lambda name: name_refusal(name) is None)
 
 
 def cased(columns: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -323,7 +323,7 @@ expressions = st.recursive(
     ),
     max_leaves=4,
 )
-templates = st.lists(
+templates = expressions.map(lambda each: "{{ " + each + " }}") | st.lists(
     expressions.map(lambda each: "{{ " + each + " }}")
     | st.text(alphabet="ab \n%{}#'", max_size=6)
     | expressions.map(lambda each: "{% if " + each + " %}x{% else %}y{% endif %}"),
@@ -344,7 +344,9 @@ def test_a_template_gives_what_dbt_gives_or_an_error(template: str) -> None:
 
     set_invocation_context(ENVIRON)
     by_dbt = renderer.ProfileRenderer(VARIABLES).render_data({"key": template})["key"]
-    assert (rendered, type(rendered)) == (by_dbt, type(by_dbt))
+    # dbt leaves a subclass of str where `as_native` found no literal; here it is a plain one.
+    wanted = str if isinstance(by_dbt, str) else type(by_dbt)
+    assert (rendered, type(rendered)) == (by_dbt, wanted)
 
 
 @BOUNDED

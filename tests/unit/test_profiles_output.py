@@ -51,6 +51,7 @@ def test_the_defaults(options: DbtOptions) -> None:
         max_in_flight=4,
         checkpoint_seconds=None,
         max_profiles_per_second=None,
+        retention_days=90,
         only_from=None,
     )
 
@@ -64,6 +65,7 @@ def test_every_key_is_read(options: DbtOptions) -> None:
         "max_in_flight": 64,
         "checkpoint_seconds": 0,
         "max_profiles_per_second": 0,
+        "retention_days": 0,
         "only_from": ["prod", "ci"],
     }
     output = read(options, {**SMALL, **given})
@@ -150,6 +152,9 @@ RULES: list[tuple[object, str, tuple[str, ...]]] = [
     (changed(max_profiles_per_second=-0.1), "max_profiles_per_second", ("from 0",)),
     (changed(max_profiles_per_second=1e7), "max_profiles_per_second", ("from 0 to 1e+06",)),
     (changed(max_profiles_per_second="9"), "max_profiles_per_second", ("not text",)),
+    (changed(retention_days=-1), "retention_days", ("from 0 to 36500",)),
+    (changed(retention_days=36501), "retention_days", ("from 0 to 36500",)),
+    (changed(retention_days=True), "retention_days", ("not a boolean",)),
     (changed(only_from="prod"), "only_from", ("list of dbt targets, such as `[prod]`", "not text")),
     (changed(only_from=[]), "only_from", ("at least one",)),
     (changed(only_from=[1]), "only_from[0]", ("dbt target", "not a whole number")),

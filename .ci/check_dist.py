@@ -1,0 +1,52 @@
+"""Holds the built distributions against the checkout: all that belongs in them, and nothing that git ignores.
+
+Run as `python .ci/check_dist.py dist`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+CARRIED = ("macros", "models_example", "dbt_project.yml")
+"""What a wheel has in `dbt_batch_sync/package/`: what dbt needs."""
+BESIDE = ("CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml", ".gitignore")
+"""What a source distribution has beside that and the package."""
+
+
+def main(directory: Path) -> int:
+    (wheel,), (source,) = directory.glob("*.whl"), directory.glob("*.tar.gz")
+    with zipfile.ZipFile(wheel) as archive:
+        in_wheel = {name for name in archive.namelist() if ".dist-info/" not in name}
+    with tarfile.open(source) as tar:
+        in_source = {name.partition("/")[2] for name in tar.getnames()} - {"PKG-INFO"}
+    package, carried = tracked("dbt_batch_sync"), tracked(*CARRIED)
+    problems = [
+        *differences(wheel.name, in_wheel, package | {f"dbt_batch_sync/package/{name}" for name in carried}),
+        *differences(source.name, in_source, package | carried | set(BESIDE)),
+    ]
+    fine = f"{wheel.name}: {len(in_wheel)} files, and {source.name}: all that belongs in them"
+    sys.stdout.write("\n".join(problems or [fine]) + "\n")
+    return 1 if problems else 0
+
+
+def tracked(*paths: str) -> set[str]:
+    """The files that git has or would add, of those that exist."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *paths]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - our own words
+    return {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()}
+
+
+def differences(name: str, found: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    found, wanted = set(found), set(wanted)
+    missing = [f"{name}: lacks {each}" for each in sorted(wanted - found)]
+    return missing + [f"{name}: has {each}, which does not belong there" for each in sorted(found - wanted)]
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,58 @@
+# Everything runs in .venv, which is made anew when pyproject.toml or constraints.txt changes. GNU make 3.81 is enough.
+#
+#     make demo                    the example project, pushed twice to a local stand-in for Batch
+#     make test                    every test
+#     make test ARGS='-k delta'    what pytest takes
+#     make PYTHON=python3.13 test
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-faults docs-check lint wheel clean
+
+help:
+	@sed -n 's/^#    //p' Makefile
+	@echo " make test-faults             kills, cut connections, and long random sequences of them"
+	@echo " make docs-check              only the tests that hold the docs true"
+	@echo " make lint                    ruff and mypy"
+	@echo " make wheel                   builds the wheel and tries it in an empty environment"
+	@echo " make clean                   removes what was made, .venv too"
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[duckdb,sandbox,dev]'
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/dbt-batch-sync demo $(ARGS)
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest $(ARGS)
+
+test-faults: $(INSTALLED)
+	$(BIN)/python -m pytest tests/faults $(ARGS)
+
+docs-check: $(INSTALLED)
+	$(BIN)/python -m pytest tests/integration/test_docs.py $(ARGS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+wheel: $(INSTALLED)
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/python .ci/check_dist.py dist
+	.ci/try_wheel $(BIN)/python dist/*.whl
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

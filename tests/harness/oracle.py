@@ -1,0 +1,178 @@
+"""What Batch must hold of a value in the warehouse: the rules once more, in plain Python, from Batch's documentation alone.
+
+It shares no code, no table and no pattern with the product or the sandbox, so that a mistake in one of them shows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from functools import cache
+from typing import NamedTuple
+from zoneinfo import available_timezones
+
+import pycountry
+
+from dbt_batch_sync.sandbox.server import TypedValue
+
+
+class Refused(NamedTuple):
+    """A value that must be withheld, and the reason that must be given."""
+
+    reason: str
+
+
+Expected = TypedValue | Refused | None
+"""None: there is nothing to hold."""
+
+
+def expected(kind: str, value: object) -> Expected:
+    """What must become of a value that is mapped to `kind`: a type of Batch, or a standard attribute's `$name`."""
+    if value is None or value in ("", []):
+        return None
+    return _KINDS[kind](value)
+
+
+def expected_profile(kinds: Mapping[str, str], row: Mapping[str, object]) -> dict[str, TypedValue]:
+    """What Batch must hold of a new profile: `kinds` are its attributes by their column."""
+    found = {attribute_name(column, kind): expected(kind, row.get(column)) for column, kind in kinds.items()}
+    return {name: value for name, value in found.items() if isinstance(value, TypedValue)}
+
+
+def expected_refusals(kinds: Mapping[str, str], row: Mapping[str, object]) -> dict[str, str]:
+    """The reasons of what must be withheld of a row, by the name of the relations' column."""
+    found = {relation_name(column, kind): expected(kind, row.get(column)) for column, kind in kinds.items()}
+    return {name: value.reason for name, value in found.items() if isinstance(value, Refused)}
+
+
+def attribute_name(column: str, kind: str) -> str:
+    """Its name in Batch."""
+    return kind if kind.startswith("$") else column
+
+
+def relation_name(column: str, kind: str) -> str:
+    """Its column's name in the snapshot and the delta."""
+    return "batch__" + kind[1:] if kind.startswith("$") else column
+
+
+def _string(value: object) -> Expected:
+    text = str(value)
+    return TypedValue("string", text) if len(text) <= 300 else Refused("too_long")
+
+
+def _integer(value: object) -> Expected:
+    assert isinstance(value, (int, str, Decimal))
+    number = int(value)
+    return TypedValue("integer", number) if -(2**63) <= number < 2**63 else Refused("out_of_range")
+
+
+def _float(value: object) -> Expected:
+    assert isinstance(value, (int, float, Decimal))
+    return TypedValue("float", float(value)) if math.isfinite(value) else Refused("not_finite")
+
+
+def _boolean(value: object) -> Expected:
+    assert isinstance(value, bool)
+    return TypedValue("boolean", value)
+
+
+def _date(value: object) -> Expected:
+    assert isinstance(value, date)
+    moment = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(timezone.utc)
+    day = f"{moment.year:04d}-{moment.month:02d}-{moment.day:02d}"
+    return TypedValue("date", f"{day}T{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d}Z")
+
+
+def _url(value: object) -> Expected:
+    text = str(value)
+    if len(text) > 2048:
+        return Refused("too_long")
+    scheme, separator, rest = text.partition("://")
+    host = rest.replace("?", "/").replace("#", "/").split("/")[0].rsplit("@", 1)[-1].split(":")[0]
+    right = scheme[:1].isalpha() and scheme.isascii() and separator and host
+    clean = not any(character.isspace() or not character.isprintable() for character in text)
+    return TypedValue("url", text) if right and clean else Refused("invalid_url")
+
+
+def _array(value: object) -> Expected:
+    assert isinstance(value, list)
+    if len(value) > 25:
+        return Refused("too_many_items")
+    if not all(value):
+        return Refused("empty_item")
+    if any(len(item) > 300 for item in value):
+        return Refused("too_long")
+    return TypedValue("string_array", tuple(value))
+
+
+def _email(value: object) -> Expected:
+    text = str(value)
+    if len(text) > 128:
+        return Refused("too_long")
+    name, _, domain = text.partition("@")
+    host, dot, end = domain.rpartition(".")
+    plain = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+    right = name and host and dot and end and set(host) <= plain | {".", "-"} and set(end) <= plain
+    right = right and not any(character.isspace() for character in name)
+    return TypedValue("string", text) if right else Refused("invalid_email")
+
+
+def _consent(value: object) -> Expected:
+    if isinstance(value, bool):
+        return TypedValue("string", "subscribed" if value else "unsubscribed")
+    return _listed({"subscribed", "unsubscribed"}, value, "invalid_subscription")
+
+
+def _phone(value: object) -> Expected:
+    digits = str(value)[1:]
+    right = str(value).startswith("+") and digits.isascii() and digits.isdigit() and len(digits) <= 15
+    return TypedValue("string", str(value)) if right else Refused("invalid_phone")
+
+
+def _topics(value: object) -> Expected:
+    assert isinstance(value, list)
+    if len(value) > 25:
+        return Refused("too_many_items")
+    if not all(value):
+        return Refused("empty_item")
+    right = all(
+        len(item) <= 300 and set(item) <= set("abcdefghijklmnopqrstuvwxyz0123456789_") for item in value
+    )
+    return TypedValue("string_array", tuple(value)) if right else Refused("invalid_topic")
+
+
+def _listed(accepted: set[str] | frozenset[str], value: object, reason: str) -> Expected:
+    return TypedValue("string", str(value)) if value in accepted else Refused(reason)
+
+
+@cache
+def _languages() -> frozenset[str]:
+    return frozenset(each.alpha_2 for each in pycountry.languages if hasattr(each, "alpha_2"))
+
+
+@cache
+def _regions() -> frozenset[str]:
+    return frozenset(each.alpha_2 for each in pycountry.countries)
+
+
+_KINDS: Mapping[str, Callable[[object], Expected]] = {
+    "string": _string,
+    "integer": _integer,
+    "float": _float,
+    "boolean": _boolean,
+    "date": _date,
+    "url": _url,
+    "string_array": _array,
+    "$email_address": _email,
+    "$email_marketing": _consent,
+    "$phone_number": _phone,
+    "$sms_marketing": _consent,
+    "$language": lambda value: _listed(_languages(), value, "invalid_language"),
+    "$region": lambda value: _listed(_regions(), value, "invalid_region"),
+    "$timezone": lambda value: _listed(available_timezones(), value, "invalid_timezone"),
+    "$topic_preferences": _topics,
+}

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from threading import Event
 
+from dbt_batch_sync import __version__
 from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.ledger import Run
@@ -160,8 +161,8 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
     Raises MappingError with everything that is wrong at once.
     """
     segments = load_segments(dbt, selection)
-    outputs = {name: read_output(dbt, name) for name in {segment.mapping.output for segment in segments}}
     if online:
+        outputs = {name: read_output(dbt, name) for name in {segment.mapping.output for segment in segments}}
         with opened(read_target(dbt)) as warehouse, Channels() as channels:
             for segment in segments:
                 open_work(warehouse, segment)
@@ -177,7 +178,13 @@ def load_manifest(dbt: DbtOptions) -> Manifest:
 
 def load_segments(dbt: DbtOptions, selection: Selection) -> tuple[Segment, ...]:
     """The selected segments, all of whose mappings are right."""
-    segments = read_segments(load_manifest(dbt))
+    manifest = load_manifest(dbt)
+    if manifest.macros_version not in (None, __version__):
+        raise ConfigurationError(
+            f"this is dbt-batch-sync {__version__}, and the project's macros are of version "
+            f"{manifest.macros_version}. Run: dbt-batch-sync init && dbt deps && dbt parse"
+        )
+    segments = read_segments(manifest)
     if not segments:
         raise ConfigurationError(
             "no model of this project has `batch_sync` under `config: meta:`. `dbt-batch-sync init` prints "

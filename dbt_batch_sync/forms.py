@@ -116,7 +116,7 @@ def did_you_mean(name: object, accepted: Iterable[str]) -> str:
     plain = name.strip().lstrip("$").lower().replace("-", "_").replace(" ", "_")
     # `mass-update` has a hyphen of its own: both forms are compared, and the accepted one is shown.
     by_form = {entry.lower().replace("-", "_"): entry for entry in accepted}
-    nearest = get_close_matches(plain, by_form, n=1)
+    nearest = get_close_matches(plain, by_form, n=1, cutoff=0.5)
     return f" (did you mean `{by_form[nearest[0]]}`?)" if nearest else ""
 
 

@@ -32,7 +32,8 @@ def generated_files(segments: Sequence[str], directory: Path) -> dict[Path, str]
     files = {}
     for segment in sorted(segments):
         for macro in ("sent_snapshot", "delta"):
-            text = f"-- {MARK}. Yours to configure: it is written once.\n{{{{ dbt_batch_sync.{macro}('{segment}') }}}}\n"
+            call = f"{{{{ dbt_batch_sync.{macro}('{segment}') }}}}"
+            text = f"-- {MARK}. Yours to configure: it is written once.\n{call}\n"
             files[directory / f"{segment}_{macro}.sql"] = text
     files[directory / YAML_FILE] = _yaml(sorted(segments))
     return files

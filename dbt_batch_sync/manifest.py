@@ -5,6 +5,7 @@ Whoever wrote the file is not trusted: it is bounded in size, and a key of the w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,7 +67,7 @@ class Model:
 class Manifest:
     """What one dbt invocation found. Its metadata is None where that dbt does not write it.
 
-    `misplaced` tells of `batch_sync` where nothing reads it: on a column, on a seed, beside `meta`.
+    `macros_version` is that of this project's macros; None where the manifest doesn't have them. `misplaced` tells of `batch_sync` where nothing reads it: on a column, on a seed, beside `meta`.
     """
 
     path: Path
@@ -78,6 +79,7 @@ class Manifest:
     generated_at: str | None
     models: tuple[Model, ...]
     misplaced: tuple[Problem, ...]
+    macros_version: str | None
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -104,7 +106,15 @@ def read_manifest(path: Path) -> Manifest:
         generated_at=metadata.optional("generated_at"),
         models=models,
         misplaced=misplaced,
+        macros_version=_macros_version(document),
     )
+
+
+def _macros_version(document: JsonObject) -> str | None:
+    """The version that the project's copy of the macros says of itself, in the text of its macro `version`."""
+    text = document.below("macros").below("macro.dbt_batch_sync.version").optional("macro_sql")
+    found = re.search(r"return\('([0-9][0-9A-Za-z.+-]{0,40})'\)", text or "")
+    return found[1] if found else None
 
 
 def _model(node: JsonObject) -> Model:

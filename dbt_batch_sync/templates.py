@@ -50,7 +50,7 @@ _FAILURES = (
 """What parsing, compiling and evaluating a template raise, beside TypeError and ValueError."""
 
 
-class TemplateRefused(Exception):  # noqa: N818 - a refusal, which a renderer turns into an error
+class TemplateRefused(Exception):
     """Why a template is not evaluated, in words that can be shown: never what it holds or gives."""
 
 

@@ -45,12 +45,8 @@ def init(
     console = show.out()
     for line in installed.done:
         console.print(f"[green]✓[/] {escape(line)}")
-    console.print(
-        "\nAdd to [bold]profiles.yml[/], beside your dbt profile:\n",
-        installed.profile_yaml,
-        markup=True,
-        end="\n",
-    )
+    console.print("\nAdd to [bold]profiles.yml[/], beside your dbt profile:\n")
+    console.print(escape(installed.profile_yaml))
     console.print("Map a model, in its YAML:\n")
     console.print(escape(installed.meta_yaml))
     console.print(

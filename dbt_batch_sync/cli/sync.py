@@ -237,8 +237,7 @@ def validate(
     else:
         checked = "; the warehouse and Batch answer" if online else ""
         show.out().print(
-            f"[green]{len(result.segments)} mapped segments are fine[/]{checked}: "
-            f"{', '.join(result.segments)}"
+            f"[green]Nothing is wrong[/] with the mappings of {', '.join(result.segments)}{checked}"
         )
 
 

@@ -29,7 +29,7 @@ class Send(Protocol):
     def __call__(self, body: bytes, /) -> Answer: ...
 
 
-class Halted(Exception):  # noqa: N818 - not an error: nothing more is to be sent
+class Halted(Exception):
     """The sender was told to stop while this chunk was not settled."""
 
 

@@ -29,7 +29,7 @@ _POLL_SECONDS: Final = 0.1
 """How late a stop is noticed: the event that a signal handler sets wakes nobody who waits for a future."""
 
 
-class Interrupted(BatchSyncError):  # noqa: N818 - not an error: it was asked for
+class Interrupted(BatchSyncError):
     """The delivery was stopped on request before its end. The settled prefix was given back before."""
 
 

@@ -45,10 +45,10 @@ _LAST_WAIT = 10.0
 
 def _uvicorn_server(sandbox: Sandbox, stopping: asyncio.Event) -> uvicorn.Server:
     try:
-        import uvicorn  # noqa: PLC0415  # an extra: only the sandbox needs it
+        import uvicorn  # an extra: only the sandbox needs it
 
-        from dbt_batch_sync.sandbox.app import build_app  # noqa: PLC0415
-        from dbt_batch_sync.sandbox.connection import TransportProtocol  # noqa: PLC0415
+        from dbt_batch_sync.sandbox.app import build_app
+        from dbt_batch_sync.sandbox.connection import TransportProtocol
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"the sandbox needs the package {error.name}: run pip install 'dbt-batch-sync[sandbox]'"

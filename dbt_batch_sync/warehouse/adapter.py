@@ -59,7 +59,7 @@ def load_adapter(
         raise _not_installed(type_name) from None
     try:
         kind = load_plugin(type_name)
-    except Exception as error:  # noqa: BLE001 - adapters raise what they like
+    except Exception as error:
         raise _not_installed(type_name) from error
     try:
         data = kind.translate_aliases(dict(credentials))

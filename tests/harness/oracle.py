@@ -159,6 +159,11 @@ def _regions() -> frozenset[str]:
     return frozenset(each.alpha_2 for each in pycountry.countries)
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 _KINDS: Mapping[str, Callable[[object], Expected]] = {
     "string": _string,
     "integer": _integer,
@@ -173,6 +178,6 @@ _KINDS: Mapping[str, Callable[[object], Expected]] = {
     "$sms_marketing": _consent,
     "$language": lambda value: _listed(_languages(), value, "invalid_language"),
     "$region": lambda value: _listed(_regions(), value, "invalid_region"),
-    "$timezone": lambda value: _listed(available_timezones(), value, "invalid_timezone"),
+    "$timezone": lambda value: _listed(_zones(), value, "invalid_timezone"),
     "$topic_preferences": _topics,
 }

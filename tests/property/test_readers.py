@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import pytest
 import urllib3
 import yaml
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from dbt_batch_sync.attribute_names import name_refusal, propose_name
@@ -339,8 +339,10 @@ def test_a_template_gives_what_dbt_gives_or_an_error(template: str) -> None:
     if isinstance(rendered, ProfileError):
         assert "s3cret" not in str(rendered)
         return
+    # dbt fails on two secrets in one text.
+    assume(template.count("DBT_ENV_SECRET") < 2)
     renderer = pytest.importorskip("dbt.config.renderer", reason="needs dbt-core: pip install dbt-core")
-    from dbt_common.context import set_invocation_context  # noqa: PLC0415 - only where dbt-core is
+    from dbt_common.context import set_invocation_context
 
     set_invocation_context(ENVIRON)
     by_dbt = renderer.ProfileRenderer(VARIABLES).render_data({"key": template})["key"]

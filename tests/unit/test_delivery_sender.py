@@ -178,7 +178,7 @@ def test_as_many_at_once_as_allowed() -> None:
 
 def test_busy_and_broken_calls_are_repeated_as_they_are() -> None:
     clock = Clock()
-    answers = iter[Answer]([Busy(503), Broken(BrokenKind.CUT), Busy(500, 7.0), OK])
+    answers: Iterator[Answer] = iter([Busy(503), Broken(BrokenKind.CUT), Busy(500, 7.0), OK])
     delivery = Delivery(lambda _: next(answers), clock.timing)
     delivery.run(chunks_of(1, 2))
     assert delivery.sent == [[0, 1]] * 4
@@ -201,7 +201,7 @@ def test_a_throttled_sender_holds_all() -> None:
 
 def test_every_call_is_paced_by_its_profiles_parts_and_repeats_included() -> None:
     clock = Clock()
-    answers = iter[Answer]([Refused(400), Busy(503), OK, Refused(400), OK])
+    answers: Iterator[Answer] = iter([Refused(400), Busy(503), OK, Refused(400), OK])
     delivery = Delivery(lambda _: next(answers), clock.timing, Pacer(1, 0, clock.now))
     delivery.run(chunks_of(1, 4))
     assert delivery.sent == [[0, 1, 2, 3], [0, 1], [0, 1], [2], [3]]

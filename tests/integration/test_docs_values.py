@@ -1,0 +1,151 @@
+"""The tables of docs/mapping.md, built by dbt, pushed to the sandbox, and compared with what arrived."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import duckdb
+import pytest
+
+from harness.markdown import codes, read
+from harness.project import Project
+
+MAPPING = read("docs/mapping.md")
+LONG = "…"
+"""Ends a value in the docs that is longer than what is shown of it."""
+
+Cells = tuple[str, ...]
+
+
+def test_identifiers(project: Project) -> None:
+    cells = MAPPING.table("identifiers")
+    by_type: dict[str, list[tuple[str, str]]] = {}
+    for column, outcome in ((codes(row[0])[0], codes(row[1])[0]) for row in cells):
+        kind = "VARCHAR" if column == "null" else value_of(f"typeof({column})")
+        by_type.setdefault(kind, []).append((column, outcome))
+    for number, rows in enumerate(by_type.values()):
+        sql = " union all ".join(f"select {column} as id, 'x' as name" for column, _ in rows)
+        project.map({"identifier": "id", "custom": ["name"]}, f"ids_{number}", sql=sql)
+    project.build()
+    for number, rows in enumerate(by_type.values()):
+        changes = project.changes(f"ids_{number}")
+        for column, outcome in rows:
+            custom_id = value_of(f"cast({column} as varchar)")
+            sent = custom_id.startswith(outcome.removesuffix(LONG)) if outcome.endswith(LONG) else custom_id == outcome
+            assert changes[custom_id] == (("insert", "name") if sent else ("invalid", outcome)), column
+
+
+def test_standard_attributes(project: Project) -> None:
+    cells = MAPPING.table("standard")
+    groups: list[dict[str, Cells]] = []
+    for row in cells:
+        name = codes(row[0])[0]
+        group = next((each for each in groups if name not in each), None)
+        if group is None:
+            groups.append(group := {})
+        group[name] = row
+    for number, group in enumerate(groups):
+        columns = ", ".join(f"{codes(row[1])[0]} as {name}" for name, row in group.items())
+        mapping = {"identifier": "id", "standard": {name: name for name in group}}
+        project.map(mapping, f"group_{number}", sql=f"select 'p' as id, {columns}")
+    project.build()
+    for number, group in enumerate(groups):
+        project.push(select=[f"group_{number}"])
+        rejects = project.rejects(f"group_{number}")
+        for name, row in group.items():
+            check(row, f"${name}", sent(project), rejects.get(("p", f"batch__{name}")))
+
+
+def test_custom_attributes(project: Project) -> None:
+    cells = MAPPING.table("custom")
+    names = [f"x{number}" for number in range(len(cells))]
+    custom = [
+        {"column": name, **({"type": codes(row[0])[0]} if row[0] else {})}
+        for name, row in zip(names, cells, strict=True)
+    ]
+    columns = ", ".join(f"{codes(row[1])[0]} as {name}" for name, row in zip(names, cells, strict=True))
+    project.map({"identifier": "id", "custom": custom}, sql=f"select 'p' as id, {columns}")
+    project.sync()
+    for name, row in zip(names, cells, strict=True):
+        check(row, name, sent(project), project.rejects().get(("p", name)))
+
+
+def test_every_reason_is_in_a_table() -> None:
+    """A value that is withheld has one of these reasons; each is shown with a value that has it."""
+    from dbt_batch_sync.attributes import CUSTOM_RULES, STANDARD_RULES
+
+    shown = {codes(row[-1])[0] for mark in ("standard", "custom", "identifiers") for row in MAPPING.table(mark) if codes(row[-1])}
+    rules = {rule.reason for rule in (*CUSTOM_RULES.values(), *STANDARD_RULES.values())}
+    others = {"too_long", "not_finite", "out_of_range", "too_many_items", "empty_item", "not_a_string"}
+    # A string can't be anything else: whatever is given as one is cast in the warehouse.
+    assert (rules | others) - shown == set()
+
+
+@pytest.mark.parametrize(("policy", "column"), [("ignore", 2), ("clear", 3), ("flag", 4)])
+def test_one_profile_day_by_day(project: Project, policy: str, column: int) -> None:
+    mapping: dict[str, object] = {
+        "identifier": "id",
+        "custom": ["points", {"column": "nickname", "on_null": "keep"}],
+        "on_exit": policy,
+        "membership": "is_member" if policy == "flag" else None,
+    }
+    project.map(mapping)
+    for row in MAPPING.table("days"):
+        values = codes(row[1])
+        set_people(project, values)
+        project.sync()
+        expected = object_of(row[column]) if codes(row[column]) else {}
+        assert sent(project) == expected, f"{policy}, day {row[0]}"
+
+
+def set_people(project: Project, values: Sequence[str]) -> None:
+    """One row that stays, which is sent on the first day, and the one that the table tells of."""
+    rows = ["('always', null, null)", *(f"({each})" for each in values)]
+    project.execute("create schema if not exists raw")
+    project.execute(
+        "create or replace table raw.people as select id::varchar as id, points::integer as points, "
+        f"nickname::varchar as nickname from (values {', '.join(rows)}) as t(id, points, nickname)"
+    )
+
+
+def sent(project: Project) -> dict[str, Any]:
+    """What the last push sent for the profile of the tables."""
+    found = project.sent.attributes
+    return found.get("p") or found.get("1") or {}
+
+
+def check(row: Cells, name: str, arrived: dict[str, Any], reason: str | None) -> None:
+    """A row of a table: the value that was sent under `name`, or the reason why it was not."""
+    own = {key: value for key, value in arrived.items() if name in (key, *key.removesuffix(")").split("(")[1:])}
+    outcome = codes(row[-1])
+    if not outcome:
+        assert (own, reason) == ({}, None), row
+    elif outcome[0].startswith('"'):
+        ((key, value),) = object_of(row[-1]).items()
+        assert reason is None, row
+        assert list(own) == [key.replace("x", name)] if not key.startswith("$") else [key], row
+        assert like(own[next(iter(own))], value), (row, own)
+    else:
+        assert (own, reason) == ({}, outcome[0]), row
+
+
+def object_of(cell: str) -> dict[str, Any]:
+    """The attributes in a cell, as JSON."""
+    document: dict[str, Any] = json.loads("{" + codes(cell)[0] + "}")
+    return document
+
+
+def like(found: object, shown: object) -> bool:
+    """Whether a value is the one that is shown, or begins as it does."""
+    if isinstance(shown, str) and shown.endswith(LONG):
+        return isinstance(found, str) and found.startswith(shown.removesuffix(LONG))
+    return type(found) is type(shown) and found == shown
+
+
+def value_of(expression: str) -> Any:
+    """What DuckDB makes of an expression."""
+    with duckdb.connect() as connection:
+        rows: Iterable[tuple[Any, ...]] = connection.execute(f"select {expression}").fetchall()
+    return next(iter(rows))[0]

@@ -75,7 +75,7 @@ def push(
     """Sends the deltas of the selected segments, one after another, and commits what Batch accepts.
 
     A segment that fails does not keep the next one from being pushed; its error is in its result. Raises
-    ConfigurationError and WarehouseError when nothing could be started.
+    ConfigurationError and WarehouseError when no segment could be started.
     """
     return _run(Session.push, dbt, selection, options, stop, observer, clock)
 
@@ -107,14 +107,21 @@ def _run(
     target = read_target(dbt)
     started, run_id = clock.now(), str(uuid.uuid4())
     pushed: list[SegmentPushed] = []
+    misconfigured: list[ConfigurationError] = []
     with opened(target) as warehouse, Channels() as channels:
         session = Session(
             warehouse, channels, options, run_id, target.target_name, clock, stop, observer or _Silent()
         )
         for segment in segments:
-            pushed.append(act(session, segment, outputs[segment.mapping.output]))
+            try:
+                pushed.append(act(session, segment, outputs[segment.mapping.output]))
+            except ConfigurationError as error:
+                misconfigured.append(error)
+                pushed.append(SegmentPushed(segment.mapping.segment, "failed", error=str(error)))
             if stop.is_set():
                 break
+    if len(misconfigured) == len(pushed):
+        raise misconfigured[0]
     return PushResult(run_id, started, clock.now(), tuple(pushed))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Event
@@ -17,7 +17,7 @@ from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.delivery.chunks import chunk_rows
 from dbt_batch_sync.delivery.pacing import Pacer, pacer_for
-from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped
+from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped, WarehouseError
 from dbt_batch_sync.guards import check_guards, check_target
 from dbt_batch_sync.lease import LEASES, Lease
 from dbt_batch_sync.ledger import Run
@@ -103,11 +103,13 @@ class Session:
         """Commits the segment's delta without sending it: for profiles that Batch already has."""
         return self._timed(segment, self._adopt, output)
 
-    def _timed(self, segment: Segment, act: object, output: Output) -> SegmentPushed:
+    def _timed(
+        self, segment: Segment, act: Callable[[Work, Output], SegmentPushed], output: Output
+    ) -> SegmentPushed:
         began = self.clock.monotonic()
         try:
             check_target(self.target_name, output)
-            pushed: SegmentPushed = act(open_work(self.warehouse, segment), output)  # type: ignore[operator]
+            pushed = act(open_work(self.warehouse, segment), output)
         except ConfigurationError:
             raise
         except BatchSyncError as error:
@@ -202,8 +204,12 @@ class Session:
     def _end(self, work: Work, output: Output, run: Run) -> SegmentPushed:
         run = replace(run, seconds=round((self.clock.now() - run.started_at).total_seconds(), 3))
         crash_point("before_end")
-        work.ledger.record(run)
-        work.ledger.forget(self.clock.now() - timedelta(days=output.retention_days))
+        try:
+            work.ledger.record(run)
+            work.ledger.forget(self.clock.now() - timedelta(days=output.retention_days))
+        except WarehouseError as error:
+            # What Batch took is taken: the counts are worth more to the caller than this error alone.
+            run = replace(run, status="failed", error=run.error or str(error))
         crash_point("ended")
         return SegmentPushed.of(run)
 
@@ -219,7 +225,8 @@ class Session:
             yield lease
         finally:
             lease.stop_heartbeat()
-            lease.release()
+            with suppress(WarehouseError):  # a warehouse that is gone frees it by the missing heartbeats
+                lease.release()
 
     def _dry(self, work: Work, output: Output) -> SegmentPushed:
         """Renders everything and sends nothing: `sent` and `requests` are what would be."""

@@ -30,12 +30,13 @@
 {% endmacro %}
 
 
+{#- `render()`: under `--empty` a reference is a limited select by itself, and this must write to the table. -#}
 {% macro default__absorb_doubt_sql(segment, snapshot, delta, names, intent) %}
     {%- set id = dbt_batch_sync.column('custom_id') -%}
     {%- set doubt = dbt_batch_sync.column('_batch_doubt') -%}
     {%- set delta_id = dbt_batch_sync.column('_batch_delta_id') -%}
     {%- set rejects = dbt_batch_sync.ledger_relation(snapshot, 'batch_sync_rejects') -%}
-    merge into {{ snapshot }} as s
+    merge into {{ snapshot.render() }} as s
     using (
         select in_flight.{{ id }}, in_flight.names
         from (
@@ -50,7 +51,7 @@
         where in_flight.delta_position <= {{ intent }}
             and in_flight.names <> ',,'
             and not exists (
-                select 1 from {{ snapshot }} as committed
+                select 1 from {{ snapshot.render() }} as committed
                 where committed.{{ id }} = in_flight.{{ id }} and committed.{{ delta_id }} = in_flight.{{ delta_id }}
             )
             {%- if rejects is not none %}

@@ -113,7 +113,7 @@ def did_you_mean(name: object, accepted: Iterable[str]) -> str:
     """` (did you mean …?)` for what looks like a typo, else nothing."""
     if not isinstance(name, str) or len(name) > MAX_SHOWN:
         return ""
-    plain = name.strip().lstrip("$").lower().replace("-", "_").replace(" ", "_")
+    plain = name.lower().replace("-", "_").replace(" ", "_")
     # `mass-update` has a hyphen of its own: both forms are compared, and the accepted one is shown.
     by_form = {entry.lower().replace("-", "_"): entry for entry in accepted}
     nearest = get_close_matches(plain, by_form, n=1, cutoff=0.5)
@@ -180,7 +180,7 @@ def choice(choices: type[E]) -> Reader[E]:
     accepted = [str(each.value) for each in choices]
 
     def read(value: object, spot: Spot) -> E:
-        if isinstance(value, str) and value in accepted:
+        if value in accepted:
             return choices(value)
         given = (
             f" `{shown(value)}`{did_you_mean(value, accepted)}"

@@ -30,7 +30,7 @@ def select_segments(
     chosen = _matching(segments, select, "--select") if select else {each.name for each in segments}
     dropped = _matching(segments, exclude, "--exclude")
     left = tuple(each for each in segments if each.name in chosen - dropped)
-    if not left and (select or exclude):
+    if exclude and not left:
         raise ConfigurationError("`--exclude` leaves none of the selected segments")
     return left
 

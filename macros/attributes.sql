@@ -2,7 +2,7 @@
     membership. None when the segment isn't built and this command doesn't build (`dbt compile` on an empty warehouse). -#}
 {% macro segment_attributes(segment, segment_relation, mapping) %}
     {% set columns = {} %}
-    {% for column in adapter.get_columns_in_relation(segment_relation) %}
+    {% for column in dbt_batch_sync.columns_of(segment_relation) %}
         {% do columns.update({column.name | lower: column}) %}
     {% endfor %}
     {% if not columns and flags.WHICH not in ('run', 'build') %}

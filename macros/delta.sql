@@ -4,6 +4,7 @@
     {% set snapshot_relation = ref(segment ~ '_sent_snapshot') %}
     {{ config(
         materialized='table',
+        indexes=dbt_batch_sync.delta_indexes(),
         pre_hook="{{ dbt_batch_sync.absorb_doubt('" ~ segment ~ "') }}"
     ) }}
     {% if execute %}

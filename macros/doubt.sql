@@ -15,7 +15,7 @@
 {#- The number of rows of this delta, in the order of its keys, that a push said it would send and did not commit; else none. -#}
 {% macro open_intent(segment, snapshot, delta) %}
     {% set runs = dbt_batch_sync.ledger_relation(snapshot, 'batch_sync_runs') %}
-    {% if runs is none or '_batch_delta_id' not in (adapter.get_columns_in_relation(delta) | map(attribute='name') | map('lower') | list) %}
+    {% if runs is none or '_batch_delta_id' not in (dbt_batch_sync.columns_of(delta) | map(attribute='name') | map('lower') | list) %}
         {{ return(none) }}
     {% endif %}
     {% set query %}

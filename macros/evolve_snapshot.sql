@@ -5,7 +5,7 @@
     {% set attributes = dbt_batch_sync.segment_attributes(segment, ref(segment), mapping) %}
     {% set sent_types = dbt_batch_sync.types_last_sent(segment, snapshot) %}
     {% set have = {} %}
-    {% for column in adapter.get_columns_in_relation(snapshot) %}
+    {% for column in dbt_batch_sync.columns_of(snapshot) %}
         {% do have.update({column.name | lower: column}) %}
     {% endfor %}
     {% set types = {} %}
@@ -24,10 +24,10 @@
             {% if kind is none or kind.type != want.type %}
                 {% if wanted.name not in retyped %}{% do retyped.append(wanted.name) %}{% endif %}
                 {% do dbt_batch_sync.mark_doubt(snapshot, [wanted.name]) %}
-                {% do dbt_batch_sync.change_column_type(snapshot, wanted.name, wanted.dtype) %}
+                {% do dbt_batch_sync.change_column_type(snapshot, wanted.name, wanted.dtype, false) %}
             {% else %}
                 {% set wider = dbt_batch_sync.wider_dtype(kind, want) %}
-                {% if wider != kind.dtype %}{% do dbt_batch_sync.change_column_type(snapshot, wanted.name, wider) %}{% endif %}
+                {% if wider != kind.dtype %}{% do dbt_batch_sync.change_column_type(snapshot, wanted.name, wider, true) %}{% endif %}
                 {% if other_type %}{% do dbt_batch_sync.mark_doubt(snapshot, [wanted.name]) %}{% endif %}
             {% endif %}
         {% endif %}

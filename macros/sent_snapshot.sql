@@ -38,7 +38,7 @@
 {#- The attribute columns that a snapshot has now, mapped or not; each mapped one must be there. -#}
 {% macro snapshot_columns(snapshot_relation, attributes) %}
     {% set names = [] %}
-    {% for column in adapter.get_columns_in_relation(snapshot_relation) %}
+    {% for column in dbt_batch_sync.columns_of(snapshot_relation) %}
         {% do names.append(column.name | lower) %}
     {% endfor %}
     {% for attribute in attributes[1:] if attribute.name not in names %}

@@ -1,8 +1,13 @@
 {#- What differs between warehouses, each behind one name. An adapter without an implementation is refused, never guessed. -#}
 
 {% macro unsupported() %}
-    {{ exceptions.raise_compiler_error("dbt_batch_sync does not support the adapter `" ~ adapter.type() ~ "`. Supported: duckdb") }}
+    {{ exceptions.raise_compiler_error("dbt_batch_sync does not support the adapter `" ~ adapter.type() ~ "`. Supported: duckdb, postgres") }}
 {% endmacro %}
+
+
+{#- The columns of a relation with the types that `column_kind` knows; none when there is no such relation. -#}
+{% macro columns_of(relation) %}{{ return(adapter.dispatch('columns_of', 'dbt_batch_sync')(relation)) }}{% endmacro %}
+{% macro default__columns_of(relation) %}{{ return(adapter.get_columns_in_relation(relation)) }}{% endmacro %}
 
 
 {#- A column's name as SQL. -#}
@@ -90,6 +95,12 @@
 {% macro default__double_type() %}{{ return('double') }}{% endmacro %}
 
 
-{#- Changes a snapshot column's type; what can't be converted becomes null. -#}
-{% macro change_column_type(relation, name, dtype) %}{{ return(adapter.dispatch('change_column_type', 'dbt_batch_sync')(relation, name, dtype)) }}{% endmacro %}
-{% macro default__change_column_type(relation, name, dtype) %}{{ dbt_batch_sync.unsupported() }}{% endmacro %}
+{#- Changes a snapshot column's type: to one that `widens` it and holds every value, or to another; what can't be converted
+    becomes null. -#}
+{% macro change_column_type(relation, name, dtype, widens) %}{{ return(adapter.dispatch('change_column_type', 'dbt_batch_sync')(relation, name, dtype, widens)) }}{% endmacro %}
+{% macro default__change_column_type(relation, name, dtype, widens) %}{{ dbt_batch_sync.unsupported() }}{% endmacro %}
+
+
+{#- dbt's `indexes` of a delta, for warehouses that find a range of keys by one. -#}
+{% macro delta_indexes() %}{{ return(adapter.dispatch('delta_indexes', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__delta_indexes() %}{{ return([]) }}{% endmacro %}

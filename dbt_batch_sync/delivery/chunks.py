@@ -98,7 +98,7 @@ def chunk_rows(
         read = strip.reached()
         if filling.is_full:
             yield close()
-    while filling.has_work or settled.rows < read.rows:
+    while settled.rows < read.rows:
         yield close()
 
 
@@ -119,10 +119,6 @@ class _Filling:
     @property
     def is_full(self) -> bool:
         return self._count >= self._max_operations
-
-    @property
-    def has_work(self) -> bool:
-        return bool(self._parts or self._oversized or self._waiting)
 
     def take(self, strip: Strip) -> bool:
         """Takes what fits from the front of a record batch's strip; whether the strip is used up."""

@@ -142,10 +142,11 @@ def _array(attribute: TypedAttribute, column: exp.Expression, source: pa.DataTyp
         value = trimmed(column)
         kind = choose([(call("json_valid", value), call("json_type", value))], text("none"))
         listed = exp.EQ(this=kind, expression=text("ARRAY"))
-        parts = exp.cast(exp.cast(value.copy(), "json", dialect="duckdb"), "json[]", dialect="duckdb")
+        document = exp.cast(value.copy(), "json", dialect="duckdb")
+        parts = exp.cast(document.copy(), "json[]", dialect="duckdb")
         odd = exp.not_(call("json_type", exp.column("item")).isin("VARCHAR", "NULL"))
         problems += [(exp.not_(listed), text(rule.reason)), (any_item(parts, odd), text("not_a_string"))]
-        items = choose([(listed, exp.cast(parts.copy(), "varchar[]", dialect="duckdb"))])
+        items = choose([(listed, exp.cast(document.copy(), "varchar[]", dialect="duckdb"))])
     item = exp.column("item")
     bad_items = [
         (any_item(items, exp.or_(is_null(item), exp.EQ(this=item, expression=text("")))), text("empty_item")),

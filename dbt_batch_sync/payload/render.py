@@ -107,7 +107,9 @@ def operations(attributes: Sequence[TypedAttribute], schema: pa.Schema) -> exp.S
                 [(_is_insert(), exp.not_(is_null(encoding.value)))],
                 call("contains", exp.column("names"), text(f",{attribute.name},")),
             ).as_("chosen_" + str(number)),
-            exp.alias_(encoding.problem, f"problem_{number}"),
+            # A null has no problem, and what counts as null has none: an empty text would break its pattern.
+            choose([(exp.not_(is_null(encoding.value)), encoding.problem)]).as_(f"problem_{number}"),
+            copy=False,  # of all that was selected before, for each attribute
         )
         missing, sendable = text(f'"{attribute.plain_name}":null'), exp.and_(chosen, is_null(problem))
         present = exp.DPipe(this=text(f'"{attribute.wire_name}":'), expression=encoding.json)

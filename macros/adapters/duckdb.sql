@@ -56,7 +56,7 @@
 {% macro duckdb__text_type() %}{{ return('VARCHAR') }}{% endmacro %}
 
 
-{% macro duckdb__change_column_type(relation, name, dtype) %}
+{% macro duckdb__change_column_type(relation, name, dtype, widens) %}
     {% do run_query('alter table ' ~ relation ~ ' alter column ' ~ dbt_batch_sync.column(name) ~ ' type ' ~ dtype
         ~ ' using try_cast(' ~ dbt_batch_sync.column(name) ~ ' as ' ~ dtype ~ ')') %}
 {% endmacro %}

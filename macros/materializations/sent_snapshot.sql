@@ -11,6 +11,7 @@
         {% call statement('main') %}
             {{ get_create_table_as_sql(False, target_relation, sql) }}
         {% endcall %}
+        {% do create_indexes(target_relation) %}
     {% elif existing.type is not none and existing.type != 'table' %}
         {{ exceptions.raise_compiler_error(existing ~ " is a " ~ existing.type ~ ", and Batch's state is kept in a table. Rename or drop it.") }}
     {% else %}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import json
 import logging
 import shutil
 import socket
@@ -15,8 +16,10 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import requests
 
@@ -24,6 +27,11 @@ import dbt_batch_sync.batch_api.client as client_module
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Busy, Fatal, Refused
 from dbt_batch_sync.batch_api.client import Client
 from dbt_batch_sync.batch_api.limits import Endpoint
+from dbt_batch_sync.batch_api.retry import RetryPolicy
+from dbt_batch_sync.delivery.chunks import chunk_rows
+from dbt_batch_sync.delivery.pacing import Pacer
+from dbt_batch_sync.delivery.sender import deliver
+from dbt_batch_sync.delivery.timing import Timing
 from dbt_batch_sync.errors import DeliveryError
 
 KEY = "sk-0123456789abcdef"
@@ -406,6 +414,41 @@ def test_no_log_has_a_key_or_a_value(
     logged = caplog.text + out + err
     assert "urllib3" in logged  # it does log; just not this
     assert [secret for secret in (KEY, PROJECT, "c1") if secret in logged] == []
+
+
+def test_a_delivery_over_a_line_that_keeps_breaking_arrives_whole_and_in_order(start: Start) -> None:
+    def reply(peer: socket.socket, request: Request) -> None:
+        if len(server.requests) % 3 == 0:
+            raise ConnectionAbortedError
+        if len(server.requests) % 7 == 0:
+            raw(b'HTTP/1.1 202 Accepted\r\nContent-Length: 19\r\n\r\n{"code"', close=True)(peer, request)
+        answering("202 Accepted")(peer, request)
+
+    server = start(reply)
+    columns = {
+        "custom_id": [f"{number:04d}" for number in range(1_000)],
+        "operation": [f"{number}," for number in range(1_000)],
+        "extra": pa.nulls(1_000, pa.list_(pa.string())),
+        "position": pa.array(range(1_000), pa.int64()),
+    }
+    chunks = chunk_rows([pa.RecordBatch.from_pydict(columns)], 20)
+    timing = Timing(time.monotonic, lambda event, _: event.is_set(), lambda: 0.0)
+    with connect(server) as client:
+        settled = list(
+            deliver(
+                chunks,
+                partial(client.send, Endpoint.UPDATE),
+                pacer=Pacer(0, 0),
+                policy=RetryPolicy(max_attempts=50),
+                stop=threading.Event(),
+                timing=timing,
+            )
+        )
+    assert [part.chunk.last_key for part in settled] == [f"{number:04d}" for number in range(19, 1_000, 20)]
+    assert sum(part.outcome.accepted for part in settled) == 1_000
+    assert sum(part.outcome.tally.requests for part in settled) == len(server.requests) > 50
+    arrived = {number for request in server.requests for number in json.loads(request.body)}
+    assert arrived == set(range(1_000))
 
 
 def test_check_asks_for_the_exports_and_writes_nothing(start: Start) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.project import ROOT
 
-_FENCE = re.compile(r"^```(?P<info>.*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^(?P<level>#{1,6}) (?P<title>.+)$", re.MULTILINE)
 _MARK = "<!-- checked: {} -->\n"
 
@@ -45,7 +45,7 @@ class Document:
         return tuple(found["title"] for found in _HEADING.finditer(self.prose))
 
     def section(self, title: str) -> Document:
-        """What stands under a heading, up to the next one of its level or above. Fails when there is no such heading."""
+        """What stands under a heading, up to the next one of its level or above. Fails without it."""
         fences = [found.span() for found in _FENCE.finditer(self.text)]
         headings = [
             found
@@ -56,7 +56,9 @@ class Document:
             if heading["title"] == title:
                 depth = len(heading["level"])
                 ends = (h.start() for h in headings[at + 1 :] if len(h["level"]) <= depth)
-                return Document(f"{self.name}: {title}", self.text[heading.end() : next(ends, len(self.text))])
+                return Document(
+                    f"{self.name}: {title}", self.text[heading.end() : next(ends, len(self.text))]
+                )
         raise AssertionError(f"{self.name} has no section `{title}`; it has: {', '.join(self.headings)}")
 
     def table(self, mark: str | None = None) -> tuple[tuple[str, ...], ...]:

@@ -12,17 +12,21 @@ from dbt_batch_sync.sandbox.server import RecordedRequest
 
 @dataclass(frozen=True)
 class Sent:
-    """Some requests to the profile routes, oldest first, each with its operations."""
+    """Some requests to the profile routes, oldest first, and the operations of each that was accepted."""
 
     requests: tuple[RecordedRequest, ...]
     calls: tuple[tuple[dict[str, Any], ...], ...]
 
     @staticmethod
     def of(requests: Sequence[RecordedRequest]) -> Sent:
-        """Reads the bodies. Fails when one was not kept: then the sandbox needs more `keep_bodies`."""
+        """Reads the bodies of what was accepted.
+
+        Fails when one was not kept: then the sandbox needs more `keep_bodies`.
+        """
         posted = tuple(each for each in requests if each.method == "POST")
-        assert all(each.body is not None for each in posted), "a body was not kept"
-        return Sent(posted, tuple(tuple(json.loads(each.body or b"[]")) for each in posted))
+        accepted = [each for each in posted if each.status == 202]
+        assert all(each.body is not None for each in accepted), "a body was not kept"
+        return Sent(posted, tuple(tuple(json.loads(each.body or b"[]")) for each in accepted))
 
     @property
     def operations(self) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import duckdb
-import pytest
-
 from harness.markdown import codes, read
 from harness.project import Project
+
+from dbt_batch_sync.attributes import CUSTOM_RULES, STANDARD_RULES, AttributeType
 
 MAPPING = read("docs/mapping.md")
 LONG = "…"
@@ -33,7 +33,11 @@ def test_identifiers(project: Project) -> None:
         changes = project.changes(f"ids_{number}")
         for column, outcome in rows:
             custom_id = value_of(f"cast({column} as varchar)")
-            sent = custom_id.startswith(outcome.removesuffix(LONG)) if outcome.endswith(LONG) else custom_id == outcome
+            sent = (
+                custom_id.startswith(outcome.removesuffix(LONG))
+                if outcome.endswith(LONG)
+                else custom_id == outcome
+            )
             assert changes[custom_id] == (("insert", "name") if sent else ("invalid", outcome)), column
 
 
@@ -51,11 +55,13 @@ def test_standard_attributes(project: Project) -> None:
         mapping = {"identifier": "id", "standard": {name: name for name in group}}
         project.map(mapping, f"group_{number}", sql=f"select 'p' as id, {columns}")
     project.build()
+    wrong: list[str] = []
     for number, group in enumerate(groups):
         project.push(select=[f"group_{number}"])
         rejects = project.rejects(f"group_{number}")
         for name, row in group.items():
-            check(row, f"${name}", sent(project), rejects.get(("p", f"batch__{name}")))
+            wrong += difference(row, f"${name}", sent(project), rejects.get(("p", f"batch__{name}")))
+    assert wrong == []
 
 
 def test_custom_attributes(project: Project) -> None:
@@ -68,36 +74,87 @@ def test_custom_attributes(project: Project) -> None:
     columns = ", ".join(f"{codes(row[1])[0]} as {name}" for name, row in zip(names, cells, strict=True))
     project.map({"identifier": "id", "custom": custom}, sql=f"select 'p' as id, {columns}")
     project.sync()
+    wrong: list[str] = []
     for name, row in zip(names, cells, strict=True):
-        check(row, name, sent(project), project.rejects().get(("p", name)))
+        wrong += difference(row, name, sent(project), project.rejects().get(("p", name)))
+    assert wrong == []
 
 
 def test_every_reason_is_in_a_table() -> None:
     """A value that is withheld has one of these reasons; each is shown with a value that has it."""
-    from dbt_batch_sync.attributes import CUSTOM_RULES, STANDARD_RULES
-
-    shown = {codes(row[-1])[0] for mark in ("standard", "custom", "identifiers") for row in MAPPING.table(mark) if codes(row[-1])}
+    shown = {
+        codes(row[-1])[0]
+        for mark in ("standard", "custom", "identifiers")
+        for row in MAPPING.table(mark)
+        if codes(row[-1])
+    }
     rules = {rule.reason for rule in (*CUSTOM_RULES.values(), *STANDARD_RULES.values())}
     others = {"too_long", "not_finite", "out_of_range", "too_many_items", "empty_item", "not_a_string"}
     # A string can't be anything else: whatever is given as one is cast in the warehouse.
     assert (rules | others) - shown == set()
 
 
-@pytest.mark.parametrize(("policy", "column"), [("ignore", 2), ("clear", 3), ("flag", 4)])
-def test_one_profile_day_by_day(project: Project, policy: str, column: int) -> None:
-    mapping: dict[str, object] = {
-        "identifier": "id",
-        "custom": ["points", {"column": "nickname", "on_null": "keep"}],
-        "on_exit": policy,
-        "membership": "is_member" if policy == "flag" else None,
-    }
-    project.map(mapping)
+def test_one_profile_day_by_day(project: Project) -> None:
+    """Three segments over the same rows, which differ in `on_exit`."""
+    policies = {"ignore": 2, "clear": 3, "flag": 4}
+    for policy in policies:
+        mapping = {
+            "identifier": "id",
+            "custom": ["points", {"column": "nickname", "on_null": "keep"}],
+            "on_exit": policy,
+            "membership": "is_member" if policy == "flag" else None,
+        }
+        project.map(mapping, policy, sql="select * from raw.people")
     for row in MAPPING.table("days"):
-        values = codes(row[1])
-        set_people(project, values)
-        project.sync()
-        expected = object_of(row[column]) if codes(row[column]) else {}
-        assert sent(project) == expected, f"{policy}, day {row[0]}"
+        set_people(project, codes(row[1]))
+        project.build()
+        for policy, column in policies.items():
+            project.push(select=[policy])
+            expected = object_of(row[column]) if codes(row[column]) else {}
+            assert sent(project) == expected, f"{policy}, day {row[0]}"
+
+
+def test_types_of_columns(project: Project) -> None:
+    """What a column becomes by itself, which `type` it may be given, and that every other one is refused."""
+    accepted: dict[str, tuple[str, str | None, str]] = {}
+    refused: list[str] = []
+    for row in MAPPING.table("types"):
+        for column in codes(row[0]):
+            for given in (None, *AttributeType):
+                wanted = codes(row[1] if given is None else row[2])
+                name = f"a{len(accepted) + len(refused)}"
+                if (given is None and wanted) or (given is not None and given.value in wanted):
+                    accepted[name] = (SQL_TYPES.get(column, column), given and given.value, (*wanted, "")[0])
+                elif column in ONE_OF_EACH:
+                    refused.append(name)
+                    entry = {"column": "a", "name": "a", **({"type": given.value} if given else {})}
+                    sql = f"select 1 as id, cast(null as {SQL_TYPES.get(column, column)}) as a"
+                    project.map({"identifier": "id", "custom": [entry]}, f"refused_{name}", sql=sql)
+    columns = ", ".join(f"cast(null as {sql}) as {name}" for name, (sql, _, _) in accepted.items())
+    custom = [
+        {"column": name, **({"type": given} if given else {})} for name, (_, given, _) in accepted.items()
+    ]
+    project.map({"identifier": "id", "custom": custom}, "accepted", sql=f"select 1 as id, {columns}")
+    built = project.dbt("run", fails=True)
+    types = dict(pair.split(":") for pair in project.delta("accepted")[0]["_batch_types"].split(","))
+    assert types == {name: given or alone for name, (_, given, alone) in accepted.items()}
+    assert {
+        name for name in refused if f"batch_sync mapping of `refused_{name}`" not in built.messages
+    } == set()
+
+
+SQL_TYPES = {
+    "enum": "enum('a', 'b')",
+    "enum[]": "enum('a', 'b')[]",
+    "decimal(p, 0)": "decimal(12, 0)",
+    "decimal(p, s)": "decimal(12, 2)",
+    "struct": "struct(a integer)",
+    "map": "map(varchar, integer)",
+}
+"""How a type of the docs is written in SQL, where that differs."""
+
+ONE_OF_EACH = ("bigint", "double", "boolean", "timestamp", "varchar[]", "json", "time", "struct", "integer[]")
+"""The types that stand for their row where something is refused: each costs two models."""
 
 
 def set_people(project: Project, values: Sequence[str]) -> None:
@@ -116,19 +173,19 @@ def sent(project: Project) -> dict[str, Any]:
     return found.get("p") or found.get("1") or {}
 
 
-def check(row: Cells, name: str, arrived: dict[str, Any], reason: str | None) -> None:
-    """A row of a table: the value that was sent under `name`, or the reason why it was not."""
-    own = {key: value for key, value in arrived.items() if name in (key, *key.removesuffix(")").split("(")[1:])}
+def difference(row: Cells, name: str, arrived: dict[str, Any], reason: str | None) -> list[str]:
+    """What a row of a table says and was not so: the value sent as `name`, or the reason why none was."""
+    own = {key: value for key, value in arrived.items() if key.removesuffix(")").split("(")[-1] == name}
     outcome = codes(row[-1])
     if not outcome:
-        assert (own, reason) == ({}, None), row
+        same = (own, reason) == ({}, None)
     elif outcome[0].startswith('"'):
         ((key, value),) = object_of(row[-1]).items()
-        assert reason is None, row
-        assert list(own) == [key.replace("x", name)] if not key.startswith("$") else [key], row
-        assert like(own[next(iter(own))], value), (row, own)
+        wanted = key if key.startswith("$") else key.replace("x", name)
+        same = reason is None and list(own) == [wanted] and like(own[wanted], value)
     else:
-        assert (own, reason) == ({}, outcome[0]), row
+        same = (own, reason) == ({}, outcome[0])
+    return [] if same else [f"{' | '.join(row)}: sent {own}, reason {reason}"]
 
 
 def object_of(cell: str) -> dict[str, Any]:

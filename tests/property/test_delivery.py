@@ -220,7 +220,7 @@ def test_a_strict_server_never_refuses(endpoint: Endpoint, calls: list[tuple[flo
 
 @dataclass(frozen=True)
 class Script:
-    """What a chunk's calls get in turn, how long its thread dawdles, and which of its operations get a 400."""
+    """What a chunk's calls get in turn, how long its thread dawdles, and which operations get a 400."""
 
     answers: tuple[Answer, ...]
     dawdle: int

@@ -64,6 +64,7 @@ def select(*values: str, exclude: tuple[str, ...] = ()) -> list[str]:
         (("fqn:shop.crm",), ["crm_contacts", "crm_leads"]),
         (("fqn:crm.leads",), ["crm_leads"]),
         (("fqn:loyalty",), ["loyalty"]),
+        (("fqn:crm_leads",), ["crm_leads"]),
         (("shop.crm.*",), ["crm_contacts", "crm_leads"]),
         (("crm",), ["crm_contacts", "crm_leads"]),
         (("package:partner_hub",), ["partners"]),

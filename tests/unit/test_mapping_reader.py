@@ -181,6 +181,19 @@ RULES: list[tuple[object, str, tuple[str, ...]]] = [
         "batch_sync.zzzzzzz",
         ("unknown key; accepted keys: `identifier`, `standard`, `custom`",),
     ),
+    (changed(ON_NULL="keep"), "batch_sync.ON_NULL", ("did you mean `on_null`",)),
+    ({**SMALL, 7: 1}, "batch_sync.a whole number", ("unknown key; accepted keys",)),
+    ({"identifier": "id", "standard": {"emial": "a"}}, "batch_sync.standard.emial", ("unknown key",)),
+    (
+        {"identifier": "id", "membership": 1, "on_exit": "flag"},
+        "batch_sync.membership",
+        ("not a whole number",),
+    ),
+    (changed(custom=["A", "a"]), "batch_sync.custom[1]", ("column `a` is already listed as `a`",)),
+    (changed(custom="points", exclude=["a"]), "batch_sync.custom", ("list", "`all`")),
+    (changed(custom="all", exclude=["A", "a"]), "batch_sync.exclude[1]", ("already excluded",)),
+    (changed(on_exit="flagg", membership="m"), "batch_sync.on_exit", ("did you mean `flag`",)),
+    (changed(membership=1), "batch_sync.membership", ("not a whole number",)),
     (changed(standard=["email"]), "batch_sync.standard", ("mapping", "not a list")),
     (changed(standard="email"), "batch_sync.standard", ("mapping", "not text")),
     (
@@ -205,7 +218,7 @@ RULES: list[tuple[object, str, tuple[str, ...]]] = [
     (changed(custom="ALL"), "batch_sync.custom", ("list", "`all`")),
     (changed(custom={"column": "a"}), "batch_sync.custom", ("list", "`all`", "not a mapping")),
     (changed(custom=True), "batch_sync.custom", ("list", "not a boolean")),
-    (changed(custom=[1]), "batch_sync.custom[0]", ("column", "not a whole number")),
+    (changed(custom=[1]), "batch_sync.custom[0]", ("`{column: …, name: …}`", "not a whole number")),
     (changed(custom=["a", None]), "batch_sync.custom[1]", ("column", "not null")),
     (changed(custom=["a", ["b"]]), "batch_sync.custom[1]", ("column", "not a list")),
     (changed(custom=["a", ""]), "batch_sync.custom[1]", ("column", "1 to 300")),
@@ -359,6 +372,7 @@ def test_a_broken_rule_is_the_one_problem(raw: object, key: str, words: tuple[st
         changed(guards={"min_rows": 0, "max_change_ratio": 1, "max_exit_ratio": 1e-9}),
         changed(custom=["a", {"column": "a", "name": "b"}]),
         changed(custom=["id"]),
+        changed(identifier="x" * 300),
         changed(custom=[{"column": "custom_id", "name": "other"}]),
         changed(custom=[{"column": "Loyalty Points", "name": "x"}]),
         changed(standard={"region": "country", "language": "country"}),
@@ -396,6 +410,12 @@ def test_every_problem_is_found_at_once() -> None:
         "batch_sync.membership",
         "batch_sync.guards.min_rows",
     }
+
+
+def test_what_was_refused_is_not_compared() -> None:
+    assert list(problems(changed(custom=[1, 2, ""]))) == [f"batch_sync.custom[{index}]" for index in range(3)]
+    raw = changed(custom="all", exclude=[1, ""])
+    assert list(problems(raw)) == [f"batch_sync.exclude[{index}]" for index in range(2)]
 
 
 def test_the_text_of_the_error_has_a_line_for_each_problem() -> None:

@@ -78,13 +78,14 @@ def test_an_exactly_spelled_column_is_the_one_that_is_excluded() -> None:
             "custom",
             ("`emial` (did you mean `email`?)",),
         ),
+        ({"identifier": "id", "custom": ["emial"]}, ["ID", "EMAIL"], "custom", ("did you mean `EMAIL`",)),
         ({"identifier": "id", "standard": {"region": "c"}}, ["id"], "standard.region", ("no column `c`",)),
         ({"identifier": "id", "custom": "all", "exclude": ["x"]}, ["id", "a"], "exclude", ("no column `x`",)),
         (
             {"identifier": "id", "custom": ["EMAIL"]},
             ["id", "Email", "email"],
             "custom",
-            ("`Email`, `email`",),
+            ("could be `Email`, `email`",),
         ),
         ({"identifier": "id", "custom": "all"}, ["id"], "custom", ("no column to send",)),
         (
@@ -137,8 +138,15 @@ def test_every_problem_is_found_at_once() -> None:
 
 
 def test_a_wide_segment_is_not_listed_whole() -> None:
-    ((_, message),) = problems({"identifier": "id", "custom": ["x"]}, ["id", *(f"c{n}" for n in range(99))])
-    assert message.endswith("`c18` and 80 more")
+    for more, end in (
+        (99, "`c18` and 80 more"),
+        (20, "`c18` and 1 more"),
+        (19, "`c18`"),
+        (2, "`id`, `c0`, `c1`"),
+    ):
+        columns = ["id", *(f"c{number}" for number in range(more))]
+        ((_, message),) = problems({"identifier": "id", "custom": ["x"]}, columns)
+        assert message.endswith(end)
 
 
 def test_the_identifier_of_the_name_custom_id_is_not_exported() -> None:

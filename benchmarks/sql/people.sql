@@ -1,4 +1,6 @@
--- A million believable customers, the same in every run: $rows of them, in no order of their keys.
+-- Believable customers, the same in every run: $rows of them, in no order of their keys. Every third or tenth value is null.
+create schema if not exists raw;
+
 create or replace table raw.people as
 with numbers as (
     select
@@ -25,7 +27,7 @@ select
     ['fr', 'fr', 'fr', 'en', 'de', 'es'][1 + b % 6] as language,
     ['FR', 'FR', 'FR', 'GB', 'DE', 'ES'][1 + b % 6] as country,
     ['Europe/Paris', 'Europe/Paris', 'Europe/Paris', 'Europe/London', 'Europe/Berlin', 'Europe/Madrid'][1 + b % 6] as timezone,
-    first_name || ' ' || last_name as full_name,
+    first_name || ' ' || chr(65 + (a % 26)::integer) || '. ' || last_name as full_name,
     city,
     case when a % 10 <> 0 then date '1940-01-01' + (b % 25000)::integer end as birthdate,
     case when b % 5 <> 0 then timestamp '2021-01-01' + to_seconds(a % 150000000) end as last_order_at,

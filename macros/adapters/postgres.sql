@@ -1,0 +1,123 @@
+{#- PostgreSQL 15 and later, the versions that have MERGE. Texts are compared by their bytes: a column's collation may call
+    different texts equal, two collations can't be compared at all, and `C` sorts fastest. -#}
+
+{#- dbt's own lookup says `ARRAY` and `USER-DEFINED` and finds no materialized views; the catalog knows what an array has for
+    items, whether a type is an enum, and what a domain is made of. -#}
+{% macro postgres__columns_of(relation) %}
+    {% set query %}
+        with recursive column_types as (
+            select a.attnum, a.attname, a.atttypid as type_id, a.atttypmod as modifier
+            from pg_catalog.pg_attribute as a
+            inner join pg_catalog.pg_class as c on c.oid = a.attrelid
+            inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = {{ dbt.string_literal(relation.schema | replace("'", "''")) }}
+                and c.relname = {{ dbt.string_literal(relation.identifier | replace("'", "''")) }}
+                and a.attnum > 0
+                and not a.attisdropped
+            union all
+            select column_types.attnum, column_types.attname, t.typbasetype, t.typtypmod
+            from column_types
+            inner join pg_catalog.pg_type as t on t.oid = column_types.type_id
+            where t.typtype = 'd'
+        )
+        select
+            column_types.attname as column_name,
+            case
+                when t.typtype = 'e' then 'enum'
+                when item.typtype = 'e' then 'enum[]'
+                when t.typname = 'citext' then 'citext'
+                when item.typname = 'citext' then 'citext[]'
+                else pg_catalog.format_type(column_types.type_id, column_types.modifier)
+            end as data_type
+        from column_types
+        inner join pg_catalog.pg_type as t on t.oid = column_types.type_id
+        left join pg_catalog.pg_type as item on item.oid = t.typelem and t.typcategory = 'A'
+        where t.typtype <> 'd'
+        order by column_types.attnum
+    {% endset %}
+    {% set columns = [] %}
+    {% for row in run_query(query).rows %}{% do columns.append(api.Column.create(row[0], row[1])) %}{% endfor %}
+    {{ return(columns) }}
+{% endmacro %}
+
+
+{% macro postgres__column_kind(column) %}
+    {% set type = column.dtype | lower %}
+    {% set texts = ['text', 'character varying', 'character', 'bpchar', '"char"', 'name', 'uuid', 'citext', 'enum'] %}
+    {% if type.endswith('[]') %}
+        {{ return({'type': 'string_array', 'family': 'array', 'dtype': 'text[]'} if type[:-2].split('(')[0] in texts else none) }}
+    {% elif type.split('(')[0] in texts %}
+        {{ return({'type': 'string', 'family': 'text', 'dtype': 'text'}) }}
+    {% elif type in ('smallint', 'integer', 'bigint') %}
+        {{ return({'type': 'integer', 'family': 'integer', 'dtype': 'bigint', 'precision': 19, 'scale': 0}) }}
+    {% elif type.startswith('numeric(') %}
+        {% set size = type[8:].split(')')[0].split(',') %}
+        {% set precision, scale = size[0] | int, size[1] | int %}
+        {{ return({'type': 'float' if scale > 0 else 'integer', 'family': 'decimal', 'dtype': 'numeric(' ~ precision ~ ',' ~ scale ~ ')', 'precision': precision, 'scale': scale}) }}
+    {% elif type == 'numeric' %}
+        {{ return({'type': 'float', 'family': 'numeric', 'dtype': 'numeric'}) }}
+    {% elif type in ('real', 'double precision') %}
+        {{ return({'type': 'float', 'family': 'double', 'dtype': 'double precision'}) }}
+    {% elif type == 'boolean' %}
+        {{ return({'type': 'boolean', 'family': 'boolean', 'dtype': 'boolean'}) }}
+    {% elif type == 'date' %}
+        {{ return({'type': 'date', 'family': 'date', 'dtype': 'date'}) }}
+    {% elif type.startswith('timestamp') %}
+        {{ return({'type': 'date', 'family': 'timestamp', 'dtype': 'timestamp'}) }}
+    {% elif type in ('json', 'jsonb') %}
+        {{ return({'type': 'json', 'family': 'json', 'dtype': 'text'}) }}
+    {% endif %}
+    {{ return(none) }}
+{% endmacro %}
+
+
+{% macro postgres__value_of(column, kind) %}
+    {% set name = dbt_batch_sync.column(column.name) %}
+    {% if (column.dtype | lower).endswith('with time zone') %}{% set name = name ~ " at time zone 'UTC'" %}{% endif %}
+    {% set value = 'cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')' %}
+    {{ return(value ~ ' collate "C"' if kind.family in ('text', 'array') else value) }}
+{% endmacro %}
+
+
+{% macro postgres__identifier_expression(identifier) %}
+    {{ return(dbt_batch_sync.default__identifier_expression(identifier) ~ ' collate "C"') }}
+{% endmacro %}
+
+
+{% macro postgres__empty_as_null(expression, type) %}
+    {% if type == 'string_array' %}
+        {{ return('case when cardinality(' ~ expression ~ ') > 0 then ' ~ expression ~ ' end') }}
+    {% endif %}
+    {{ return(dbt_batch_sync.default__empty_as_null(expression, type)) }}
+{% endmacro %}
+
+
+{% macro postgres__text_type() %}{{ return('text') }}{% endmacro %}
+
+{% macro postgres__double_type() %}{{ return('double precision') }}{% endmacro %}
+
+
+{#- A bigint has 19 digits and a numeric up to 1000: the type must hold the values of both, or changing it is an error. -#}
+{% macro postgres__wider_dtype(have, want) %}
+    {% set sized = ['integer', 'decimal'] %}
+    {% if have.family == want.family and have.family != 'decimal' %}
+        {{ return(have.dtype) }}
+    {% elif have.family in sized and want.family in sized %}
+        {% set scale = [have.scale, want.scale] | max %}
+        {% set digits = ([have.precision - have.scale, want.precision - want.scale] | max) + scale %}
+        {{ return('numeric(' ~ digits ~ ',' ~ scale ~ ')' if digits <= 1000 else 'numeric') }}
+    {% endif %}
+    {% set order = ['integer', 'decimal', 'numeric', 'double', 'date', 'timestamp'] %}
+    {{ return(have.dtype if order.index(have.family) >= order.index(want.family) else want.dtype) }}
+{% endmacro %}
+
+
+{#- There is no `try_cast`: anything becomes a text, and otherwise only what is as wide keeps its values. -#}
+{% macro postgres__change_column_type(relation, name, dtype, widens) %}
+    {% set value = 'cast(' ~ dbt_batch_sync.column(name) ~ ' as ' ~ dtype ~ ')' if widens or dtype == 'text' else 'null' %}
+    {% do run_query('alter table ' ~ relation ~ ' alter column ' ~ dbt_batch_sync.column(name) ~ ' type ' ~ dtype ~ ' using ' ~ value) %}
+{% endmacro %}
+
+
+{#- A push reads the delta in pages by its key, and each of its commits is a range of keys. -#}
+{% macro postgres__delta_indexes() %}{{ return([{'columns': ['custom_id']}]) }}{% endmacro %}

@@ -1,0 +1,218 @@
+"""The docs are complete and in step with the code: verbs, options, keys, columns, documents, links, tests."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from datetime import datetime
+
+import pytest
+import typer.main
+from harness.markdown import Document, anchors, codes, documents, links, read
+from harness.project import ROOT, Project
+from typer.core import TyperGroup, TyperOption
+
+from dbt_batch_sync import mapping_reader
+from dbt_batch_sync.attributes import STANDARD_ATTRIBUTES
+from dbt_batch_sync.cli.app import app
+from dbt_batch_sync.forms import names_of
+from dbt_batch_sync.lease import COLUMNS as LEASE_COLUMNS
+from dbt_batch_sync.ledger import REJECT_COLUMNS, RUN_COLUMNS, RejectCount, Run
+from dbt_batch_sync.mapping import Guards
+from dbt_batch_sync.outputs import Output
+from dbt_batch_sync.results import (
+    EXIT_CODES,
+    PlanResult,
+    PushResult,
+    RejectsResult,
+    Sample,
+    SegmentPlanned,
+    SegmentPushed,
+    SegmentRejects,
+    SegmentStatus,
+    StatusResult,
+    ValidateResult,
+)
+
+COMMANDS = read("docs/commands.md")
+MAPPING = read("docs/mapping.md")
+MACROS = read("docs/macros.md")
+GUARANTEES = read("docs/delivery-guarantees.md")
+GROUP = typer.main.get_command(app)
+assert isinstance(GROUP, TyperGroup)
+VERBS = GROUP.commands
+DBT = "Options of dbt"
+NOW = datetime(2026, 4, 1, 6)
+
+
+def options(verb: str, *, of_dbt: bool) -> Iterator[TyperOption]:
+    """A verb's options but `--help`; `of_dbt`: those that are shared with dbt, or the others."""
+    for option in VERBS[verb].params:
+        shared = getattr(option, "rich_help_panel", None) == "dbt"
+        if isinstance(option, TyperOption) and "--help" not in option.opts and shared is of_dbt:
+            yield option
+
+
+def written(section: Document) -> set[tuple[frozenset[str], frozenset[str]]]:
+    """The options of a section's first table, each with its environment variables."""
+    if "| option |" not in section.text:
+        return set()
+    return {(frozenset(codes(row[0])), frozenset(codes(row[1]))) for row in section.table()}
+
+
+def existing(found: Iterator[TyperOption]) -> set[tuple[frozenset[str], frozenset[str]]]:
+    """The same, of what the command line has."""
+    named = ((option, option.envvar or ()) for option in found)
+    return {
+        (
+            frozenset((*option.opts, *option.secondary_opts)),
+            frozenset([names] if isinstance(names, str) else names),
+        )
+        for option, names in named
+    }
+
+
+def test_every_verb_has_a_section_and_stands_in_the_list() -> None:
+    listed = {codes(row[0])[0] for row in COMMANDS.table()}
+    sections = {
+        title.strip("`") for title in COMMANDS.headings if title.startswith("`") and ".yml" not in title
+    }
+    assert listed == set(VERBS)
+    assert sections == set(VERBS)
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_a_section_has_the_options_of_its_verb_and_no_others(verb: str) -> None:
+    assert written(COMMANDS.section(f"`{verb}`")) == existing(options(verb, of_dbt=False))
+
+
+def test_the_options_of_dbt() -> None:
+    shared = {verb: existing(options(verb, of_dbt=True)) for verb in VERBS}
+    assert written(COMMANDS.section(DBT)) == shared["push"]
+    numbers = {verb: len(found) for verb, found in shared.items()}
+    few = {"init": 1, "generate": 2, "sandbox": 0, "demo": 0}
+    assert numbers == {verb: few.get(verb, len(shared["push"])) for verb in VERBS}, (
+        "the sentence above their table"
+    )
+
+
+def test_exit_codes() -> None:
+    listed = {
+        int(code) for row in COMMANDS.section("Exit codes").table() for code in re.findall(r"\d+", row[0])
+    }
+    assert listed == {*EXIT_CODES.values(), 2, 143}
+
+
+def test_statuses_of_a_push() -> None:
+    section = COMMANDS.section("`push`")
+    _, _, after = section.text.partition("| status | when |")
+    assert {codes(row[0])[0] for row in Document("", "| status | when |" + after).table()} == set(EXIT_CODES)
+
+
+SEGMENT = SegmentPlanned(
+    "s", "d", "update", 1, 0, 0, 1, {"r": 1}, {"a": 1}, 1, 0.0, (Sample("p", "c", "a", "o", "n"),)
+)
+DOCUMENTS: Mapping[str, dict[str, object]] = {
+    "validate": ValidateResult(("s",), checked_online=False).to_json(),
+    "plan": PlanResult((SEGMENT,)).to_json(),
+    "push": PushResult("r", NOW, NOW, (SegmentPushed("s", "succeeded"),)).to_json(),
+    "status": StatusResult((SegmentStatus("s", (Run("r", "s", "partial", NOW),)),)).to_json(),
+    "rejects": RejectsResult(
+        (SegmentRejects("s", "t", (RejectCount("a", "r", "batch", 1, NOW, NOW, 1),)),)
+    ).to_json(),
+}
+
+
+@pytest.mark.parametrize("verb", sorted(DOCUMENTS))
+def test_a_document_has_the_keys_that_are_shown(verb: str) -> None:
+    block = next(each for each in COMMANDS.section(f"`{verb}`").blocks if each.info == "json")
+    assert shape(json.loads(block.text)) == shape(DOCUMENTS[verb])
+
+
+def test_every_verb_with_a_document_shows_it() -> None:
+    """`adopt` refers to the one of `push`."""
+    with_json = {
+        verb for verb, command in VERBS.items() if any("--json" in each.opts for each in command.params)
+    }
+    assert with_json == {*DOCUMENTS, "adopt"}
+
+
+def shape(value: object) -> object:
+    """A document's keys, in any order; maps whose keys are data, and all else, are one dot."""
+    if isinstance(value, dict):
+        free = ("attributes", "invalid_reasons")
+        return {key: "." if key in free else shape(each) for key, each in value.items()}
+    return [shape(value[0])] if isinstance(value, list | tuple) and value else "."
+
+
+def test_keys_of_a_mapping() -> None:
+    tables = MAPPING.section("Keys")
+    _, entry, rest = tables.text.partition("An entry of `custom`")
+    assert first_column(tables) == names_of(mapping_reader._Form)
+    assert first_column(Document("", entry + rest)) == names_of(mapping_reader._Entry)
+    assert first_column(MAPPING.section("Guards")) == names_of(Guards)
+    assert first_column(MAPPING.section("Standard attributes")) == STANDARD_ATTRIBUTES
+
+
+def test_keys_of_an_output() -> None:
+    assert set(first_column(COMMANDS.section("`profiles.yml`"))) == set(names_of(Output))
+
+
+def first_column(section: Document) -> tuple[str, ...]:
+    """The names in the first column of a section's first table."""
+    return tuple(codes(row[0])[0] for row in section.table())
+
+
+def test_columns_of_the_relations(project: Project) -> None:
+    project.map({"identifier": "id", "standard": {"email_address": "email"}, "custom": ["points"]})
+    project.set_rows({"id": "varchar", "email": "varchar", "points": "integer"}, [{"id": "1", "points": 1}])
+    project.sync()
+    for relation, title in (("people_delta", "The delta"), ("people_sent_snapshot", "The snapshot")):
+        found = [row["column_name"] for row in project.query(f"describe {relation}")]
+        own = [name for name in found if name not in ("batch__email_address", "points")]
+        assert list(first_column(MACROS.section(title))) == own
+    for columns, title in (
+        (RUN_COLUMNS, "`batch_sync_runs`"),
+        (REJECT_COLUMNS, "`batch_sync_rejects`"),
+        (LEASE_COLUMNS, "`batch_sync_leases`"),
+    ):
+        assert set(first_column(MACROS.section(title))) == set(columns)
+
+
+def test_a_run_is_documented_with_its_fields() -> None:
+    assert {field.name for field in fields(Run)} == set(first_column(MACROS.section("`batch_sync_runs`")))
+
+
+def test_public_macros_exist_and_each_file_of_them_is_named() -> None:
+    listed = {codes(row[0])[0].split("(")[0] for row in MACROS.section("The two models").table()}
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "macros").rglob("*.sql"))
+    assert {name for name in listed if f"macro {name}(" not in text} == set()
+
+
+def test_links_lead_somewhere() -> None:
+    broken = [
+        f"{document.name}: {path.name}#{anchor}"
+        for document in documents()
+        for path, anchor in links(document)
+        if not path.exists()
+        or (anchor and anchor not in anchors(read(str(path.resolve().relative_to(ROOT)))))
+    ]
+    assert broken == []
+
+
+def test_every_page_is_linked() -> None:
+    pages = {path.resolve() for path in ROOT.glob("docs/**/*.md")}
+    linked = {path.resolve() for document in documents() for path, _ in links(document)}
+    assert {str(page.relative_to(ROOT)) for page in pages - linked} == set()
+
+
+def test_the_tests_that_the_guarantees_name_exist() -> None:
+    rows = [row for row in re.findall(r"^\|.*\|$", GUARANTEES.text, re.MULTILINE) if "tests/" in row]
+    named = [name for row in rows for name in codes(row) if name.startswith("tests/")]
+    assert len(named) >= 10
+    for name in named:
+        path, _, test = name.partition("::")
+        assert (ROOT / path).is_file(), name
+        assert not test or f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), name

@@ -1,0 +1,153 @@
+"""What the docs show as an example is one: mappings and profiles are read, faults parsed, commands run."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from harness.markdown import Block, Document, documents, read
+
+from dbt_batch_sync.errors import MappingError
+from dbt_batch_sync.mapping import Location
+from dbt_batch_sync.mapping_reader import parse_mapping
+from dbt_batch_sync.outputs import PROFILE, read_output
+from dbt_batch_sync.profiles import DbtOptions
+from dbt_batch_sync.sandbox.faults import read_faults
+
+KEYS = {"BATCH_REST_API_KEY": "key", "BATCH_PROJECT_KEY": "project_key"}
+"""What the docs' profiles ask the environment for."""
+
+RUNNABLE = "shell runnable"
+PORT = "8700"
+"""The sandbox's: examples get a free one."""
+
+PRELUDE = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A block, what stands behind it in its document, and where."""
+
+    block: Block
+    following: Block | None
+    name: str
+
+
+def examples(info: str, containing: str = "") -> list[Example]:
+    """The blocks of this kind in all documents."""
+    found = []
+    for document in documents():
+        blocks = document.blocks
+        for number, block in enumerate(blocks):
+            if block.info == info and containing in block.text:
+                following = blocks[number + 1] if number + 1 < len(blocks) else None
+                found.append(Example(block, following, f"{document.name}-{number}"))
+    return found
+
+
+def named(example: Example) -> str:
+    return example.name
+
+
+def mapping_in(text: str) -> object:
+    """The mapping in a model's YAML, or by itself."""
+    document = yaml.safe_load(text)
+    if "models" in document:
+        document = document["models"][0]["config"]["meta"]
+    return document["batch_sync"]
+
+
+@pytest.mark.parametrize("example", examples("yaml", "batch_sync:\n"), ids=named)
+def test_a_mapping_is_right(example: Example) -> None:
+    if f"{PROFILE}:" not in example.block.text:
+        parse_mapping(
+            "crm_contacts", mapping_in(example.block.text), Location("models/crm.yml", "crm_contacts")
+        )
+
+
+@pytest.mark.parametrize("example", examples("yaml wrong"), ids=named)
+def test_a_wrong_mapping_gives_the_message_below_it(example: Example) -> None:
+    with pytest.raises(MappingError) as caught:
+        parse_mapping(
+            "crm_contacts", mapping_in(example.block.text), Location("models/crm.yml", "crm_contacts")
+        )
+    lines = [f"{problem.key}: {problem.message}" for problem in caught.value.problems]
+    assert example.following is not None
+    assert example.following.text.splitlines() == lines
+
+
+@pytest.mark.parametrize("example", examples("yaml", f"{PROFILE}:\n"), ids=named)
+def test_a_profile_is_right(example: Example, tmp_path: Path) -> None:
+    check_profile(example.block.text, tmp_path)
+
+
+def test_the_profiles_example(tmp_path: Path) -> None:
+    check_profile(read("profiles.yml.example").text, tmp_path)
+
+
+def check_profile(text: str, directory: Path) -> None:
+    """Every output of the profile can be used."""
+    (directory / "profiles.yml").write_text(text, encoding="utf-8")
+    options = DbtOptions(project_dir=directory, profiles_dir=directory, environ=KEYS)
+    outputs = yaml.safe_load(text)[PROFILE]["outputs"]
+    assert {read_output(options, name).name for name in outputs} == set(outputs)
+
+
+@pytest.mark.parametrize("example", examples("json", '"kind"'), ids=named)
+def test_faults_can_be_set(example: Example) -> None:
+    assert len(read_faults(json.loads(example.block.text))) > 1
+
+
+@pytest.mark.parametrize("example", examples("python"), ids=named)
+def test_python_compiles_and_imports_what_there_is(example: Example) -> None:
+    for node in ast.walk(ast.parse(example.block.text)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            module = importlib.import_module(node.module)
+            assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
+
+
+def scripts() -> list[Document]:
+    """The documents that have something to run."""
+    return [each for each in documents() if any(block.info == RUNNABLE for block in each.blocks)]
+
+
+@pytest.mark.parametrize("document", scripts(), ids=lambda document: document.name)
+def test_commands_run_as_they_are_written(document: Document, tmp_path: Path) -> None:
+    output = run(document, tmp_path)
+    if document.name == "README.md":
+        assert re.findall(r"(\d+ of \d+ profiles?) accepted", output) == ["2 of 2 profiles", "1 of 1 profile"]
+
+
+def run(document: Document, directory: Path) -> str:
+    """What a document's script printed, with this environment's programs and a port of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    script = PRELUDE + "\n".join(block.text for block in document.blocks if block.info == RUNNABLE)
+    done = subprocess.run(
+        ["bash", "-c", script.replace(PORT, port)],
+        cwd=directory,
+        env={
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "DBT_BATCH_SYNC_PORT": port,
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "NO_COLOR": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -1,0 +1,362 @@
+"""A push between the delta and Batch: endpoints and limits, choices of the user, faults and refusals of Batch."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+
+import pytest
+
+from dbt_batch_sync.results import SegmentPushed
+from dbt_batch_sync.sandbox.server import Fault, FaultKind, When
+from harness.project import Project, Row
+
+MAPPING = {"identifier": "id", "custom": ["name", "points"]}
+COLUMNS = {"id": "varchar", "name": "varchar", "points": "bigint"}
+MIB = 1024 * 1024
+
+
+def rows(names: Iterable[str], points: int = 1) -> list[Row]:
+    """A row of COLUMNS for each custom_id."""
+    return [{"id": name, "name": f"{name}!", "points": points} for name in names]
+
+
+def numbered(count: int) -> list[str]:
+    """So many identifiers, in the order of their keys."""
+    return [f"{place:05}" for place in range(count)]
+
+
+def prepare(project: Project, count: int, segment: str = "people", **mapping: object) -> None:
+    """A segment of so many people."""
+    project.map({**MAPPING, **mapping}, segment)
+    project.set_rows(COLUMNS, rows(numbered(count)), segment)
+
+
+# Endpoints and limits
+
+
+def test_auto_takes_mass_update_beyond_10000_rows(project: Project) -> None:
+    prepare(project, 10_000)
+    project.build()
+    dry = project.push_one(dry_run=True)
+    assert (dry.endpoint, dry.requests, dry.sent) == ("update", 50, 10_000)
+    project.execute("insert into raw.people values ('x', 'x', 1)")
+    project.build()
+    pushed = project.push_one()
+    assert (pushed.endpoint, pushed.requests, pushed.accepted) == ("mass-update", 2, 10_001)
+    assert project.sent.paths == {"mass-update"}
+    assert [len(call) for call in sorted(project.sent.calls, key=len)] == [1, 10_000]
+    assert len(project.profiles()) == 10_001
+
+
+@pytest.mark.parametrize(("endpoint", "calls"), [("update", [1, 200, 200]), ("mass-update", [401])])
+def test_an_endpoint_of_ones_own_choice(project: Project, endpoint: str, calls: list[int]) -> None:
+    prepare(project, 401, endpoint=endpoint)
+    assert project.sync().endpoint == endpoint
+    assert project.sent.paths == {endpoint}
+    assert sorted(len(call) for call in project.sent.calls) == calls
+
+
+def test_more_attributes_than_an_operation_may_have(project: Project) -> None:
+    """The sandbox forbids more than 50 attributes or 15 arrays an operation, and a custom_id twice in a call."""
+    names = [f"a{place:03}" for place in range(120)]
+    arrays = [f"l{place:02}" for place in range(33)]
+    project.map({"identifier": "id", "custom": names}, "wide")
+    project.map({"identifier": "id", "custom": [*names[:20], *arrays]}, "listed")
+    every = dict.fromkeys(names, "integer") | dict.fromkeys(arrays, "varchar[]")
+    people: list[Row] = [
+        {"id": f"p{n}", **{name: n for name in names}, **{name: [f"x{n}"] for name in arrays}} for n in range(7)
+    ]
+    few: Row = {"id": "few", **dict.fromkeys(names[:50], 1), **dict.fromkeys(arrays[:15], ["x"])}
+    for segment in ("wide", "listed"):
+        project.set_rows({"id": "varchar", **every}, [*people, few], segment)
+    project.build()
+    result = project.push()
+    assert [(each.segment, each.sent, each.accepted, each.committed) for each in result.segments] == [
+        ("listed", 8, 8, 8),
+        ("wide", 8, 8, 8),
+    ]
+    counts: dict[str, list[int]] = {}
+    for custom_id, attributes in project.sent.operations:
+        counts.setdefault(custom_id, []).append(len(attributes))
+    assert sorted(counts["p0"]) == [3, 15, 20, 15 + 20, 50, 50]
+    assert sorted(counts["few"]) == [15 + 20, 50]
+    for person in people:
+        held = project.profiles()[str(person["id"])]
+        assert {name: value.value for name, value in held.items()} == {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in person.items()
+            if name != "id"
+        }
+
+    project.execute("update raw.wide set " + ", ".join(f"{name} = 100" for name in names[:51]) + " where id = 'p3'")
+    project.build("--select", "wide_delta")
+    assert project.push(select=["wide"]).status == "succeeded"
+    assert project.sent.attributes == {"p3": dict.fromkeys(names[:51], 100)}
+    assert sorted(len(sent) for _, sent in project.sent.operations) == [1, 50]
+
+
+def wide_rows(project: Project, count: int, columns: int, cell: str) -> None:
+    """Rows of texts of 300 characters, for mass-update."""
+    names = [f"a{place}" for place in range(columns)]
+    project.map({"identifier": "id", "custom": names, "endpoint": "mass-update"})
+    texts = ", ".join(f"repeat('{cell}', 300) as {name}" for name in names)
+    project.execute("create schema raw")
+    project.execute(f"create table raw.people as select i::varchar as id, {texts} from range({count}) t(i)")
+
+
+def test_a_body_has_at_most_8_mib(project: Project) -> None:
+    wide_rows(project, 6000, 10, "x")
+    pushed = project.sync()
+    sizes = sorted(request.size for request in project.sent.requests)
+    assert (pushed.accepted, pushed.requests) == (6000, len(sizes))
+    assert sum(sizes) > 2 * 8 * MIB
+    assert sizes[-1] <= 8 * MIB
+    assert sizes[1] > 7.9 * MIB, "and all but the last one are as full as they can be"
+
+
+@pytest.mark.xfail(strict=True, reason="the renderer holds thousands of rows at once, whatever their width")
+def test_the_widest_rows_that_batch_takes(project: Project) -> None:
+    wide_rows(project, 300, 50, "😀")
+    assert project.sync().accepted == 300
+
+
+# What the user chooses
+
+
+def test_a_limit_goes_on_where_the_last_one_ended(project: Project) -> None:
+    prepare(project, 7)
+    project.build()
+    seen: list[list[str]] = []
+    for left in (7, 4, 1, 0):
+        pushed = project.push_one(limit=3)
+        assert (pushed.status, pushed.inserts, pushed.committed) == ("succeeded", left, min(3, left))
+        seen.append([custom_id for custom_id, _ in project.sent.operations])
+        assert len(project.snapshot()) == 7 - left + pushed.committed
+    assert seen == [numbered(7)[:3], numbered(7)[3:6], numbered(7)[6:], []]
+    assert project.sync().delta_id is None
+
+
+def test_a_delta_that_is_rebuilt_after_a_limit_has_the_rest(project: Project) -> None:
+    prepare(project, 5)
+    project.build()
+    project.push(limit=2)
+    project.execute("update raw.people set points = 9 where id in ('00001', '00003')")
+    assert project.sync().updates == 1
+    assert project.sent.attributes == {
+        "00001": {"points": 9},
+        "00002": {"name": "00002!", "points": 1},
+        "00003": {"name": "00003!", "points": 9},
+        "00004": {"name": "00004!", "points": 1},
+    }
+
+
+def tables(project: Project) -> dict[str, int]:
+    """The tables of the warehouse, and their rows."""
+    query = "select table_name, estimated_size from duckdb_tables() where schema_name = 'main'"
+    return {row["table_name"]: row["estimated_size"] for row in project.query(query)}
+
+
+def test_a_dry_run_sends_and_writes_nothing(project: Project) -> None:
+    prepare(project, 250)
+    project.execute("update raw.people set name = repeat('x', 301) where id = '00007'")
+    project.execute("insert into raw.people values (null, 'x', 1)")
+    project.build()
+    before = tables(project)
+    dry = project.push_one(dry_run=True)
+    assert tables(project) == before
+    assert not project.sandbox.requests
+    shown = (dry.status, dry.inserts, dry.invalid, dry.sent, dry.requests, dry.rejected_attributes)
+    assert shown == ("partial", 250, 1, 250, 2, 1)
+    assert (dry.accepted, dry.committed, dry.endpoint) == (0, 0, "update")
+
+    real = project.push_one(limit=10)
+    assert real.committed == 10
+    state = (project.snapshot(), project.query("from batch_sync_runs"), project.rejects())
+    dry = project.push_one(dry_run=True, limit=20)
+    assert (dry.inserts, dry.sent, dry.requests) == (240, 20, 1)
+    assert (project.snapshot(), project.query("from batch_sync_runs"), project.rejects()) == state
+    assert not project.sent.requests
+
+
+def test_select_and_exclude(project: Project) -> None:
+    for segment, tags in (("one", ["crm"]), ("two", ["crm", "night"]), ("three", [])):
+        project.map(MAPPING, segment, tags=tags)
+        project.set_rows(COLUMNS, rows([segment]), segment)
+    project.build()
+    choices: list[tuple[list[str], list[str], list[str]]] = [
+        (["tag:crm"], ["two"], ["one"]),
+        (["t*"], [], ["three", "two"]),
+        (["one_delta"], [], ["one"]),
+        (["tag:crm,tag:night"], [], ["two"]),
+        ([], ["tag:crm"], ["three"]),
+        ([], [], ["one", "three", "two"]),
+    ]
+    for select, exclude, chosen in choices:
+        dry = project.push(select=select, exclude=exclude, dry_run=True)
+        assert sorted(each.segment for each in dry.segments) == chosen, (select, exclude)
+    project.push(select=["tag:crm"], exclude=["two"])
+    assert set(project.profiles()) == {"one"}
+
+
+def test_a_segment_that_fails_does_not_stop_the_next(project: Project) -> None:
+    project.outputs(lost={"api_version": "9.9"})
+    prepare(project, 1, "first", output="lost")
+    prepare(project, 2, "second")
+    project.build()
+    project.map({**MAPPING, "output": "lost"}, "first")
+    result = project.push()
+    assert result.status == "failed"
+    assert [(each.segment, each.status) for each in result.segments] == [
+        ("first", "failed"),
+        ("second", "succeeded"),
+    ]
+    assert len(project.profiles()) == 2
+    project.sandbox.reset()  # the route that does not exist was the point
+
+
+# What Batch answers
+
+
+def test_another_project_of_batch_is_refused(project: Project) -> None:
+    prepare(project, 2)
+    project.outputs(other={"project_key": "project_other"})
+    project.sync()
+    project.execute("update raw.people set points = 5")
+    project.build()
+    project.outputs("other", other={"project_key": "project_other"})
+    pushed = project.push_one()
+    assert pushed.status == "failed"
+    assert "describes another Batch project than output `other` writes to; nothing was sent" in str(pushed.error)
+    assert not project.sent.requests
+    project.outputs("sandbox")
+    assert project.push_one().accepted == 2
+
+
+@pytest.mark.forbidden("unauthorized")
+def test_401_stops_at_once(project: Project) -> None:
+    prepare(project, 2000)
+    project.outputs(sandbox={"rest_api_key": "wrong-key-1234", "max_in_flight": 2})
+    pushed = project.sync()
+    assert (pushed.status, pushed.accepted, pushed.committed, pushed.retries) == ("failed", 0, 0, 0)
+    assert "401" in str(pushed.error)
+    assert "rest_api_key" in str(pushed.error)
+    assert "wrong-key" not in str(pushed.error)
+    assert 1 <= len(project.sent.requests) <= 2
+    assert not project.snapshot()
+
+    project.outputs()
+    assert project.push_one().accepted == 2000
+    (first, second) = project.query("from batch_sync_runs order by started_at")
+    assert (first["status"], second["status"]) == ("failed", "succeeded")
+    assert first["error"] == pushed.error
+
+
+@pytest.mark.forbidden("unknown_route")
+def test_404_stops_at_once(project: Project) -> None:
+    prepare(project, 2000)
+    project.outputs(sandbox={"api_version": "9.9", "max_in_flight": 2})
+    pushed = project.sync()
+    assert (pushed.status, pushed.accepted, pushed.retries) == ("failed", 0, 0)
+    assert "404" in str(pushed.error)
+    assert "api_version" in str(pushed.error)
+    assert 1 <= len(project.sent.requests) <= 2
+
+
+def test_what_is_worth_another_call_is_called_again(project: Project) -> None:
+    prepare(project, 800)
+    project.build()
+    kinds = (
+        Fault(FaultKind.STATUS, When(nth=(1,)), status=429, retry_after=0),
+        Fault(FaultKind.STATUS, When(nth=(2,)), status=500),
+        Fault(FaultKind.STATUS, When(nth=(3,)), status=503),
+        Fault(FaultKind.CUT_AFTER, When(nth=(4,))),
+    )
+    project.sandbox.faults.set(kinds)
+    pushed = project.push_one()
+    assert (pushed.status, pushed.accepted, pushed.requests, pushed.retries) == ("succeeded", 800, 8, 4)
+    assert project.sandbox.stats.statuses == {429: 1, 500: 1, 503: 1, 0: 1, 202: 4}
+    assert len(project.profiles()) == len(project.snapshot()) == 800
+
+
+def test_what_batch_refuses_is_written_down_and_not_repeated(project: Project) -> None:
+    prepare(project, 6)
+    project.build()
+    faults = (
+        Fault(FaultKind.REFUSE_ROWS, custom_ids=("00001", "00002"), reason="not permitted"),
+        Fault(FaultKind.REFUSE_ATTRIBUTE, custom_ids=("00003",), attributes=("name",), reason="wrong type"),
+    )
+    project.sandbox.faults.set(faults)
+    pushed = project.push_one()
+    assert shape(pushed) == ("partial", 6, 4, 2, 1, 4)
+    refused = {("00001", None): "not permitted", ("00002", None): "not permitted", ("00003", "name"): "wrong type"}
+    assert project.rejects() == refused
+    assert set(project.profiles()) == set(project.snapshot()) == {"00000", "00003", "00004", "00005"}
+    assert set(project.profiles()["00003"]) == {"points"}
+    by = {(row["refused_by"], row["attempts"]) for row in project.query("from batch_sync_rejects")}
+    assert by == {("batch", 1)}
+
+    project.sandbox.faults.set(())
+    parked = project.sync()
+    assert (parked.status, parked.sent, parked.rejected_rows) == ("partial", 0, 0)
+    assert not project.sent.requests
+    assert set(project.rejects()) == set(refused)
+
+    project.execute("update raw.people set points = 2 where id in ('00001', '00003')")
+    changed = project.sync()
+    assert project.sent.attributes == {"00001": {"name": "00001!", "points": 2}, "00003": {"points": 2}}
+    assert (changed.status, changed.accepted) == ("partial", 2)
+    assert set(project.rejects()) == {("00002", None), ("00003", "name")}
+    assert set(project.snapshot()) == {"00000", "00001", "00003", "00004", "00005"}
+
+    project.execute("update raw.people set name = 'new' where id in ('00002', '00003')")
+    assert project.sync().status == "succeeded"
+    assert not project.rejects()
+
+
+def shape(pushed: SegmentPushed) -> tuple[object, ...]:
+    """What a push with refusals came to."""
+    refused = (pushed.rejected_rows, pushed.rejected_attributes)
+    return (pushed.status, pushed.sent, pushed.accepted, *refused, pushed.committed)
+
+
+# What is told
+
+
+def test_the_document_of_push_is_the_promised_one(project: Project) -> None:
+    prepare(project, 3)
+    prepare(project, 0, "nobody")
+    project.build()
+    done = project.call("push", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert list(document) == ["run_id", "status", "started_at", "finished_at", "segments"]
+    assert document["status"] == "succeeded"
+    for key in ("started_at", "finished_at"):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", document[key])
+    nobody, people = document["segments"]
+    promised: dict[str, object] = {
+        "segment": "people",
+        "status": "succeeded",
+        "delta_id": project.snapshot()["00000"]["_batch_delta_id"],
+        "endpoint": "update",
+        **{"inserts": 3, "updates": 0, "exits": 0, "invalid": 0, "sent": 3, "accepted": 3},
+        **{"rejected_rows": 0, "rejected_attributes": 0, "requests": 1, "retries": 0, "committed": 3},
+        "seconds": people["seconds"],
+        "error": None,
+    }
+    assert list(people.items()) == list(promised.items())
+    assert isinstance(people["seconds"], float)
+    nothing = dict.fromkeys(list(promised)[4:15], 0)
+    assert list(nobody) == list(promised)
+    assert {**nobody, "seconds": 0.0} == {
+        **promised,
+        **nothing,
+        **{"segment": "nobody", "delta_id": None, "endpoint": None, "seconds": 0.0},
+    }
+    (run,) = project.query("from batch_sync_runs where segment = 'people'")
+    assert run["run_id"] == document["run_id"]
+    assert {name: run[name] for name in promised if name not in ("segment", "seconds")} == {
+        name: value for name, value in promised.items() if name not in ("segment", "seconds")
+    }

@@ -67,7 +67,8 @@ class Model:
 class Manifest:
     """What one dbt invocation found. Its metadata is None where that dbt does not write it.
 
-    `macros_version` is that of this project's macros; None where the manifest doesn't have them. `misplaced` tells of `batch_sync` where nothing reads it: on a column, on a seed, beside `meta`.
+    `misplaced` tells of `batch_sync` where nothing reads it: on a column, on a seed, beside `meta`.
+    `macros_version` is that of this project's macros; None where the manifest doesn't have them.
     """
 
     path: Path
@@ -111,7 +112,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _macros_version(document: JsonObject) -> str | None:
-    """The version that the project's copy of the macros says of itself, in the text of its macro `version`."""
+    """The version that the project's copy of the macros says of itself, in its macro `version`."""
     text = document.below("macros").below("macro.dbt_batch_sync.version").optional("macro_sql")
     found = re.search(r"return\('([0-9][0-9A-Za-z.+-]{0,40})'\)", text or "")
     return found[1] if found else None

@@ -10,9 +10,9 @@
 {% macro default__columns_of(relation) %}{{ return(adapter.get_columns_in_relation(relation)) }}{% endmacro %}
 
 
-{#- A column's name as SQL. -#}
+{#- A column's name as SQL. dbt's own quoting leaves a quote in the name as it is. -#}
 {% macro column(name) %}{{ return(adapter.dispatch('column', 'dbt_batch_sync')(name)) }}{% endmacro %}
-{% macro default__column(name) %}{{ return(adapter.quote(name)) }}{% endmacro %}
+{% macro default__column(name) %}{{ return(adapter.quote(name | replace('"', '""'))) }}{% endmacro %}
 
 
 {#- {type, family, dtype} of a warehouse column: its type in Batch (or `json`), what widens into what, and the type that the

@@ -137,12 +137,12 @@ class Client:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                text = _read(response)
-                if text is None:
+                status, text = response.status_code, _read(response)
+                if 200 <= status < 300 and text is None:
                     return Broken(BrokenKind.TOO_LARGE)
-                if method == "GET" and response.ok and response.status_code < 300:
+                if 200 <= status < 300 and method == "GET":
                     return Accepted()
-                return parse(response.status_code, response.headers, text, time.time())
+                return parse(status, response.headers, text or b"", time.time())
         except _FAILURES as error:
             return classify(error)
 

@@ -123,8 +123,7 @@ class _Calls:
         return _Tried(answer, decision)
 
     def _sleep(self, seconds: float) -> None:
-        if self._line.pause(seconds):
-            raise Halted
+        self._line.pause(seconds)  # the next attempt notices a halt
 
 
 def _is_retry(tried: _Tried) -> bool:

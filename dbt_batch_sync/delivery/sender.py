@@ -127,7 +127,7 @@ class _Delivery:
     def abandon(self) -> None:
         """Starts nothing more and waits for nothing."""
         self._line.halt.set()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(wait=False)
 
     def _halted(self) -> bool:
         if self._stop.is_set():

@@ -9,7 +9,12 @@ from hypothesis.stateful import run_state_machine_as_test
 from harness.bench import Bench
 from harness.life import Life
 
-QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much, HealthCheck.large_base_example)
+QUIET = (
+    HealthCheck.too_slow,
+    HealthCheck.data_too_large,
+    HealthCheck.filter_too_much,
+    HealthCheck.large_base_example,
+)
 
 
 def _settings(sequences: int, steps: int) -> settings:

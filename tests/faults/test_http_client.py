@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pytest
@@ -46,6 +47,7 @@ class Request:
     headers: dict[str, str]
     body: bytes
     connection: int
+    stream: BinaryIO
 
 
 Reply = Callable[[socket.socket, Request], None]
@@ -96,7 +98,7 @@ class Server:
                         name, _, value = header.partition(": ")
                         headers[name.lower()] = value
                     length = int(headers.get("content-length", 0)) if self._read_bodies else 0
-                    request = Request(line, headers, stream.read(length), number)
+                    request = Request(line, headers, stream.read(length), number, stream)
                     self.requests.append(request)
                     self._reply(wrapped, request)
 
@@ -260,7 +262,7 @@ def test_cookies_are_not_kept(start: Start) -> None:
         ),
         (answering("202 Accepted", b"<html>"), Broken(BrokenKind.ANSWER, "no JSON object")),
         (
-            answering("202 Accepted", gzip.compress(b'{"code": "SUCCESS"}'), "Content-Encoding: gzip"),
+            answering("202 Accepted", gzip.compress(bytes(50_000_000)), "Content-Encoding: gzip"),
             Broken(BrokenKind.ANSWER, "compressed"),
         ),
         (
@@ -356,14 +358,37 @@ def test_a_server_that_drips_is_left_after_the_time_for_the_whole_answer(start: 
     assert answer.kind is BrokenKind.TIMEOUT
 
 
-def test_a_short_time_left_for_one_answer_does_not_shorten_the_next(start: Start) -> None:
-    def reply(peer: socket.socket, request: Request) -> None:
-        time.sleep(0.2)
-        answering("202 Accepted")(peer, request)
+def test_what_is_left_of_the_time_bounds_a_silence(start: Start) -> None:
+    def reply(peer: socket.socket, _: Request) -> None:
+        time.sleep(0.4)
+        peer.sendall(b"H")
+        server.stopping.wait(5)
 
     server = start(reply)
-    with connect(server, timeout=0.35) as client:
-        assert [client.send(Endpoint.UPDATE, BODY) for _ in range(3)] == [Accepted()] * 3
+    began = time.monotonic()
+    answer = ask(server, timeout=0.5)
+    assert time.monotonic() - began < 0.8
+    assert answer == Broken(BrokenKind.TIMEOUT, "ReadTimeout")
+
+
+def test_little_time_left_for_one_answer_does_not_shorten_the_next_call(start: Start) -> None:
+    def reply(peer: socket.socket, request: Request) -> None:
+        if len(server.requests) == 1:
+            request.stream.read(len(BODY))
+            peer.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 19\r\n\r\n")
+            time.sleep(0.7)
+            peer.sendall(b'{"code": ')
+            time.sleep(0.05)
+            peer.sendall(b'"SUCCESS"}')
+        else:
+            time.sleep(0.5)
+            request.stream.read(int(request.headers["content-length"]))
+            answering("202 Accepted")(peer, request)
+
+    server = start(reply, read_bodies=False)
+    with connect(server, timeout=1.0) as client:
+        assert client.send(Endpoint.UPDATE, BODY) == Accepted()
+        assert client.send(Endpoint.UPDATE, bytes(16 * 1024 * 1024)) == Accepted()
     assert server.connections == 1
 
 
@@ -380,21 +405,29 @@ def test_a_server_that_does_not_read_is_left(start: Start) -> None:
     assert answer.kind is BrokenKind.TIMEOUT
 
 
-@pytest.mark.parametrize("head", [b"Content-Length: 1000000000", b"X: until the end"])
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b"202 Accepted\r\nContent-Length: 1000000000", Broken(BrokenKind.TOO_LARGE)),
+        (b"202 Accepted\r\nX: until the end", Broken(BrokenKind.TOO_LARGE)),
+        (b"302 Found\r\nLocation: http://127.0.0.1:1/", Fatal(302)),
+        (b"503 Down\r\nRetry-After: 3", Busy(503, 3.0)),
+    ],
+)
 def test_an_endless_answer_is_not_read_to_the_end(
-    start: Start, monkeypatch: pytest.MonkeyPatch, head: bytes
+    start: Start, monkeypatch: pytest.MonkeyPatch, head: bytes, expected: Answer
 ) -> None:
     monkeypatch.setattr(client_module, "MAX_ANSWER_BYTES", 1_000_000)
     sent = 0
 
     def reply(peer: socket.socket, _: Request) -> None:
         nonlocal sent
-        peer.sendall(b"HTTP/1.1 202 Accepted\r\n" + head + b"\r\n\r\n")
+        peer.sendall(b"HTTP/1.1 " + head + b"\r\n\r\n")
         while not server.stopping.is_set():
             sent += peer.send(b" " * 65_536)
 
     server = start(reply)
-    assert ask(server) == Broken(BrokenKind.TOO_LARGE)
+    assert ask(server) == expected
     assert sent < 50_000_000
 
 

@@ -331,7 +331,9 @@ class Bench:
     def rejects(self) -> dict[tuple[str, str | None], str]:
         """Who refused what, and still does: by custom_id and the relations' name of the attribute."""
         with self._dbt.installed():
-            if not self._query("select 1 from information_schema.tables where table_name = 'batch_sync_rejects'"):
+            if not self._query(
+                "select 1 from information_schema.tables where table_name = 'batch_sync_rejects'"
+            ):
                 return {}
             query = "select custom_id, attribute, refused_by, staged from batch_sync_rejects where resolved_at is null"
             rows = self._query(query)

@@ -130,31 +130,43 @@ def people(number: int, seed: int = 20240229) -> list[dict[str, object]]:
 
 def _person(chance: random.Random, place: int) -> dict[str, object]:
     cells: dict[str, object] = {
-        "email": _pick(chance, [f"p{place}@example.com", "ü+tag@sub-domain.example"], ["a@b", "a b@c.fr", "@c.fr"]),
+        "email": _pick(
+            chance, [f"p{place}@example.com", "ü+tag@sub-domain.example"], ["a@b", "a b@c.fr", "@c.fr"]
+        ),
         "optin": chance.random() < 0.5,
         "phone": _pick(chance, [f"+336{place:08d}", "+1"], ["0612345678", "+", "+1234567890123456", "+٣٣"]),
         "sms": _pick(chance, ["subscribed", "unsubscribed"], ["yes", "Subscribed", " subscribed"]),
         "lang": _pick(chance, ["fr", "en", "ja"], ["FR", "fra", "xx"]),
         "country": _pick(chance, ["FR", "US", "GB"], ["fr", "UK", "FRA"]),
-        "zone": _pick(chance, ["Europe/Paris", "UTC", "America/Argentina/Ushuaia"], ["Paris", "europe/paris"]),
+        "zone": _pick(
+            chance, ["Europe/Paris", "UTC", "America/Argentina/Ushuaia"], ["Paris", "europe/paris"]
+        ),
         "topics": _pick(chance, [["news"], ["a_1", "b"], []], [["News"], ["a", ""], ["t"] * 26]),
         "nick": _pick(chance, [*TEXTS, ""], LONG_TEXTS),
         "tiny": chance.randrange(-128, 128),
         "big": chance.choice([0, 2**63 - 1, -(2**63), 2**53 + 1, place]),
         "unsigned": _pick(chance, [0, 2**63 - 1], [2**63, 2**64 - 1]),
-        "huge": _pick(chance, [str(2**63 - 1), str(-(2**63)), "7"], [str(2**63), str(2**127 - 1), str(-(2**127))]),
-        "price": chance.choice([Decimal("12.3400"), Decimal("-0.0001"), Decimal("99999999999999.9999"), Decimal(3)]),
+        "huge": _pick(
+            chance, [str(2**63 - 1), str(-(2**63)), "7"], [str(2**63), str(2**127 - 1), str(-(2**127))]
+        ),
+        "price": chance.choice(
+            [Decimal("12.3400"), Decimal("-0.0001"), Decimal("99999999999999.9999"), Decimal(3)]
+        ),
         "exact": _pick(chance, [Decimal(2**63 - 1), Decimal(-5)], [Decimal(2**63), Decimal(10) ** 37]),
         "ratio": _pick(chance, _FLOATS, [float("inf"), float("-inf"), float("nan")]),
         "single": _pick(chance, [1.5, -0.25, 1024.0], [float("nan")]),
         "vip": chance.random() < 0.5,
-        "born": chance.choice([date(1, 1, 1), date(9999, 12, 31), date(1969, 12, 31), date(1990, 1, place % 28 + 1)]),
+        "born": chance.choice(
+            [date(1, 1, 1), date(9999, 12, 31), date(1969, 12, 31), date(1990, 1, place % 28 + 1)]
+        ),
         "seen_at": chance.choice(_MOMENTS),
         "zoned_at": chance.choice(_MOMENTS[:3]).replace(tzinfo=_zone(chance)),
         "coarse_at": chance.choice(_MOMENTS).replace(microsecond=0),
         "fine_at": chance.choice(_MOMENTS[:3]),
         "site": _pick(chance, _URLS, ["example.com", "https://", "http://a b.fr", "//x", "https://x\n.fr"]),
-        "tags": _pick(chance, [["x"], list(TEXTS), ["é" * 300], ["t"] * 25, []], [["t"] * 26, ["a", ""], ["x" * 301]]),
+        "tags": _pick(
+            chance, [["x"], list(TEXTS), ["é" * 300], ["t"] * 25, []], [["t"] * 26, ["a", ""], ["x" * 301]]
+        ),
         "token": f"00000000-0000-4000-8000-{place:012d}",
         "level": chance.choice(["low", "high"]),
         "note": chance.choice(['{"a": [1, "x"]}', '"text"', "[]", "1.50"]),

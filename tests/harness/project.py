@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import shutil
 import subprocess
@@ -107,15 +108,21 @@ class Project:
         _write(self.directory / "profiles.yml", yaml.safe_dump(profiles))
 
     def map(
-        self, mapping: Mapping[str, object], segment: str = PEOPLE, *, sql: str | None = None, **config: object
+        self,
+        mapping: Mapping[str, object],
+        segment: str = PEOPLE,
+        *,
+        sql: str | None = None,
+        models: Sequence[str] = ("delta", "sent_snapshot"),
+        **config: object,
     ) -> None:
         """Writes a segment's model, its meta, and the models of its snapshot and delta; `config` is the model's."""
-        models = self.directory / "models"
+        directory = self.directory / "models"
         meta = {"models": [{"name": segment, "config": {**config, "meta": {"batch_sync": dict(mapping)}}}]}
-        _write(models / f"{segment}.yml", yaml.safe_dump(meta, allow_unicode=True, sort_keys=False))
-        _write(models / f"{segment}.sql", sql or f'select * from raw."{segment}"')
-        for macro in ("delta", "sent_snapshot"):
-            _write(models / f"{segment}_{macro}.sql", f"{{{{ dbt_batch_sync.{macro}('{segment}') }}}}")
+        _write(directory / f"{segment}.yml", yaml.safe_dump(meta, allow_unicode=True, sort_keys=False))
+        _write(directory / f"{segment}.sql", sql or f'select * from raw."{segment}"')
+        for macro in models:
+            _write(directory / f"{segment}_{macro}.sql", f"{{{{ dbt_batch_sync.{macro}('{segment}') }}}}")
 
     def set_rows(self, columns: Mapping[str, str], rows: Iterable[Row], segment: str = PEOPLE) -> None:
         """Makes the segment's source hold these rows: `columns` are names and DuckDB types, a missing cell is null.
@@ -124,7 +131,8 @@ class Project:
         """
         listed = list(rows)
         cells = pa.table({name: _column([row.get(name) for row in listed]) for name in columns})
-        chosen = ", ".join(f'cast("{name}" as {kind}) as "{name}"' for name, kind in columns.items())
+        named = {quoted(name): kind for name, kind in columns.items()}
+        chosen = ", ".join(f"cast(given.{name} as {kind}) as {name}" for name, kind in named.items())
         with self.connection() as connection:
             connection.execute("create schema if not exists raw")
             connection.register("given", cells)
@@ -254,30 +262,37 @@ class Project:
         """A delta as change and changed names, by custom_id; of an invalid row, its reason instead of the names."""
         rows = self.delta(segment)
         return {
-            row["custom_id"]: (row["_batch_change"], row["_batch_reason"] or row["_batch_changed"]) for row in rows
+            row["custom_id"]: (row["_batch_change"], row["_batch_reason"] or row["_batch_changed"])
+            for row in rows
         }
 
     def snapshot(self, segment: str = PEOPLE) -> dict[str, dict[str, Any]]:
         """The rows of a snapshot, by custom_id."""
         rows = self.query(f'select * from "{segment}_sent_snapshot"')
-        assert len({row["custom_id"] for row in rows}) == len(rows), "a custom_id stands twice in the snapshot"
+        assert len({row["custom_id"] for row in rows}) == len(rows), (
+            "a custom_id stands twice in the snapshot"
+        )
         return {row["custom_id"]: row for row in rows}
 
     def rejects(self, segment: str = PEOPLE) -> dict[tuple[str, str | None], str]:
         """The reasons of what stands refused, by custom_id and attribute; none before the first push."""
-        if not self.query("from duckdb_tables() where table_name = 'batch_sync_rejects'"):
+        if not self.has_table("batch_sync_rejects"):
             return {}
         query = "from batch_sync_rejects where segment = $segment and resolved_at is null"
         rows = self.query(query, segment=segment)
         assert not any(row["staged"] for row in rows), "a staged reject was left"
         return {(row["custom_id"], row["attribute"]): row["reason"] for row in rows}
 
+    def has_table(self, name: str) -> bool:
+        """Whether there is such a table."""
+        return bool(self.query("from duckdb_tables() where table_name = $name", name=name))
+
     def query(self, sql: str, **values: object) -> list[dict[str, Any]]:
         """The rows of a query."""
         with self.connection() as connection:
             found = connection.execute(sql, values or None)
             names = [column[0] for column in found.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+            return [dict(zip(names, map(_comparable, row), strict=True)) for row in found.fetchall()]
 
     def execute(self, sql: str, **values: object) -> None:
         """Runs a statement."""
@@ -290,6 +305,16 @@ class Project:
         with duckdb.connect(str(self.database)) as connection:
             connection.execute("set timezone = 'UTC'")
             yield connection
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _comparable(cell: object) -> object:
+    """The cell; every NaN is one object, so that lists of rows with NaN in them can be equal."""
+    return math.nan if isinstance(cell, float) and math.isnan(cell) else cell
 
 
 def _column(cells: Sequence[object]) -> pa.Array:

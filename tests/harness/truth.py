@@ -16,7 +16,18 @@ from harness.oracle import Refused, expected
 Row = Mapping[str, object]
 Held = Mapping[str, Mapping[str, TypedValue]]
 Rejects = Mapping[tuple[str, str | None], str]
-_BAD_WORDS = ("undefined", "null", "nil", "(null)", "[object object]", "true", "false", "nan", "infinity", "-infinity")
+_BAD_WORDS = (
+    "undefined",
+    "null",
+    "nil",
+    "(null)",
+    "[object object]",
+    "true",
+    "false",
+    "nan",
+    "infinity",
+    "-infinity",
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,12 @@ class Spec:
         """The same as `batch_sync` meta."""
         standard = {each.kind[1:]: each.column for each in self.attributes if each.kind.startswith("$")}
         custom = [_entry(each) for each in self.attributes if not each.kind.startswith("$")]
-        found: dict[str, object] = {"identifier": "id", "standard": standard, "custom": custom, "on_exit": self.on_exit}
+        found: dict[str, object] = {
+            "identifier": "id",
+            "standard": standard,
+            "custom": custom,
+            "on_exit": self.on_exit,
+        }
         if self.membership:
             found["membership"] = self.membership
         return {**found, "guards": {"min_rows": 0, "never_resubscribe": not self.resubscribe}}
@@ -148,7 +164,9 @@ class Truth:
                 may = known.get(each, {self.held.get(name, {}).get(each)})
                 # A profile that is not in Batch yet holds nothing.
                 if attributes.get(each) not in may:
-                    wrong.append(f"{name}: {each} is {attributes.get(each)}, and may be {sorted(map(str, may))}")
+                    wrong.append(
+                        f"{name}: {each} is {attributes.get(each)}, and may be {sorted(map(str, may))}"
+                    )
         return wrong
 
     def wrong(self, held: Held, rejects: Rejects) -> list[str]:
@@ -185,7 +203,11 @@ class Truth:
             left = {each for each in held if each in attributes and each.lstrip("$") not in named}  # type: ignore[operator]
             if left:
                 yield f"{name}: left, and still has {sorted(left)}"
-        elif membership and held.get(str(membership)) != TypedValue("boolean", False) and membership not in named:
+        elif (
+            membership
+            and held.get(str(membership)) != TypedValue("boolean", False)
+            and membership not in named
+        ):
             yield f"{name}: left, and its {membership} is {held.get(str(membership))}"
 
     def look(self, held: Held) -> None:

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import ClassVar
 
 import pyarrow as pa
 import pytest
@@ -188,15 +189,23 @@ def test_busy_and_broken_calls_are_repeated_as_they_are() -> None:
 
 
 def test_a_throttled_sender_holds_all() -> None:
+    class Spy(Pacer):
+        holds: ClassVar[list[float]] = []
+
+        def hold(self, seconds: float) -> None:
+            self.holds.append(seconds)
+
+    answers: Iterator[Answer] = iter([Busy(429, 30.0), Busy(503), Busy(429), OK])
+    Delivery(lambda _: next(answers), pacer=Spy(0, 0)).run(chunks_of(1))
+    assert Spy.holds == [30.0, 4.0]
+
+
+def test_who_is_held_waits() -> None:
     clock = Clock()
-    answers = iter([Busy(429, 30.0)])
-    delivery = Delivery(lambda _: next(answers, OK), clock.timing, Pacer(1_000, 1_000, clock.now))
-    delivery.run(chunks_of(3), in_flight=1)
-    assert clock.now() == 30.0
-    other = Delivery(lambda _: OK, clock.timing, delivery.pacer)
+    delivery = Delivery(lambda _: OK, clock.timing)
     delivery.pacer.hold(12.0)
-    other.run(chunks_of(1))
-    assert clock.now() == pytest.approx(42.0)
+    delivery.run(chunks_of(1))
+    assert clock.now() == 12.0
 
 
 def test_every_call_is_paced_by_its_profiles_parts_and_repeats_included() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dbt_batch_sync import __version__
 from dbt_batch_sync import manifest as manifest_module
 from dbt_batch_sync.errors import ManifestError, MappingError
 from dbt_batch_sync.manifest import Column, Manifest, read_manifest
@@ -123,7 +124,7 @@ def problems(directory: Path, *nodes: dict[str, object], **keys: object) -> list
 def test_the_smallest_manifest(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     path.write_text("{}")
-    assert read_manifest(path) == Manifest(path, *[None] * 6, (), ())  # type: ignore[arg-type]
+    assert read_manifest(path) == Manifest(path, *[None] * 6, (), (), None)  # type: ignore[arg-type]
 
 
 def test_the_defaults_of_a_model(tmp_path: Path) -> None:
@@ -274,6 +275,31 @@ def test_a_source_can_t_be_a_segment(tmp_path: Path) -> None:
 def test_a_mapping_that_dbt_2_copied_to_a_column_is_not_misplaced(tmp_path: Path) -> None:
     meta = {"batch_sync": MAPPING}
     assert len(segments(tmp_path, model("a", meta=meta, columns={"c": {"name": "c", "meta": meta}}))) == 1
+
+
+@pytest.mark.parametrize(
+    ("macros", "version"),
+    [
+        ({"macro.dbt_batch_sync.version": {"macro_sql": "{{ return('0.1.0') }}"}}, "0.1.0"),
+        (
+            {"macro.dbt_batch_sync.version": {"macro_sql": "{{ return('0.2.0.dev1+local') }}"}},
+            "0.2.0.dev1+local",
+        ),
+        ({"macro.other.version": {"macro_sql": "{{ return('0.1.0') }}"}}, None),
+        ({"macro.dbt_batch_sync.version": {"macro_sql": "{{ return(version) }}"}}, None),
+        ({"macro.dbt_batch_sync.version": {"macro_sql": f"{{{{ return('{'1' * 100}') }}}}"}}, None),
+        ({"macro.dbt_batch_sync.version": {}}, None),
+        ({}, None),
+    ],
+)
+def test_the_version_of_the_macros(tmp_path: Path, macros: object, version: str | None) -> None:
+    assert read_manifest(write(tmp_path, macros=macros)).macros_version == version
+
+
+def test_the_macros_of_this_repository_say_this_version(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "macros" / "version.sql").read_text()
+    path = write(tmp_path, macros={"macro.dbt_batch_sync.version": {"macro_sql": text}})
+    assert read_manifest(path).macros_version == __version__
 
 
 # What is not a manifest.

@@ -1,0 +1,257 @@
+"""Mappings and columns that change: what is new goes to everyone who has a value, and nothing else goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from dbt_batch_sync.sandbox.server import TypedValue
+from harness.project import Project, Row
+
+COLUMNS = {"id": "varchar", "name": "varchar", "points": "bigint", "city": "varchar"}
+MAPPING: dict[str, object] = {"identifier": "id", "custom": ["name", "points"]}
+ROWS: list[Row] = [
+    {"id": "a", "name": "x", "points": 1, "city": "Paris"},
+    {"id": "b", "name": "y", "points": 2, "city": None},
+    {"id": "c", "name": None, "points": 3, "city": "Rome"},
+]
+
+
+def start(project: Project) -> None:
+    """The three profiles are in Batch."""
+    project.map(MAPPING)
+    project.set_rows(COLUMNS, ROWS)
+    assert project.sync().accepted == 3
+
+
+def custom(*entries: object) -> dict[str, object]:
+    return {**MAPPING, "custom": list(entries)}
+
+
+def synced(project: Project) -> dict[str, dict[str, Any]]:
+    """What `dbt run` and a push send; what they leave is nothing."""
+    assert project.sync().status == "succeeded"
+    sent = project.sent.attributes
+    assert project.sync().delta_id is None
+    return sent
+
+
+def test_a_new_attribute(project: Project) -> None:
+    start(project)
+    project.map(custom("name", "points", "city"))
+    assert synced(project) == {"a": {"city": "Paris"}, "c": {"city": "Rome"}}
+
+
+def test_a_removed_attribute_is_left_alone_and_comes_back(project: Project) -> None:
+    start(project)
+    project.map(custom("name"))
+    assert synced(project) == {}
+    assert project.profiles()["a"]["points"] == TypedValue("integer", 1)
+
+    changed: list[Row] = [*ROWS[:2], {"id": "c", "name": "z", "points": 30}, {"id": "d", "name": "w", "points": 4}]
+    project.set_rows(COLUMNS, changed)
+    assert synced(project) == {"c": {"name": "z"}, "d": {"name": "w"}}
+    assert project.snapshot()["c"]["points"] == 3, "what Batch holds is known all the while"
+    project.map(MAPPING)
+    assert synced(project) == {"c": {"points": 30}, "d": {"points": 4}}
+
+
+def test_a_removed_attribute_comes_back_as_another_type(project: Project) -> None:
+    project.map(custom("name", "points", "city"))
+    project.set_rows(COLUMNS, [{**row, "city": "https://x.fr"} for row in ROWS[:2]] + ROWS[2:])
+    project.sync()
+    project.map(MAPPING)
+    project.execute("update raw.people set points = points + 1")
+    project.sync()
+    project.execute("update raw.people set city = 'https://y.fr' where id = 'c'")
+    project.map(custom("name", "points", {"column": "city", "type": "url"}))
+    assert synced(project) == {
+        "a": {"url(city)": "https://x.fr"},
+        "b": {"url(city)": "https://x.fr"},
+        "c": {"url(city)": "https://y.fr"},
+    }
+
+
+def test_a_renamed_attribute_and_a_renamed_column(project: Project) -> None:
+    start(project)
+    project.map(custom("name", {"column": "points", "name": "score"}))
+    assert synced(project) == {"a": {"score": 1}, "b": {"score": 2}, "c": {"score": 3}}
+    assert project.profiles()["a"].keys() == {"name", "points", "score"}
+
+    project.execute("alter table raw.people rename column points to total")
+    project.map(custom("name", {"column": "total", "name": "score"}))
+    assert synced(project) == {}
+
+
+def test_a_new_membership(project: Project) -> None:
+    start(project)
+    project.set_rows(COLUMNS, ROWS[:2])
+    project.sync()
+    project.map({**MAPPING, "on_exit": "flag", "membership": "in_crm"})
+    assert synced(project) == {"a": {"in_crm": True}, "b": {"in_crm": True}}
+
+
+def test_another_way_with_nulls(project: Project) -> None:
+    start(project)
+    project.map({**MAPPING, "on_null": "keep"})
+    assert synced(project) == {}
+    project.execute("update raw.people set name = null")
+    assert synced(project) == {}
+    project.map(MAPPING)
+    assert synced(project) == {"a": {"name": None}, "b": {"name": None}}
+
+
+class Widened(NamedTuple):
+    """A column before and after, with the same value in both; `kept` is the snapshot's column afterwards."""
+
+    before: str
+    after: str
+    value: object
+    kept: str
+
+
+WIDENED: Mapping[str, Widened] = {
+    "whole": Widened("integer", "bigint", 7, "BIGINT"),
+    "small": Widened("tinyint", "integer", -7, "BIGINT"),
+    "long": Widened("bigint", "hugeint", 2**63 - 1, "DECIMAL(38,0)"),
+    "plain": Widened("bigint", "decimal(18,0)", 7, "DECIMAL(18,0)"),
+    "price": Widened("decimal(18,2)", "decimal(20,4)", "1.25", "DECIMAL(20,4)"),
+    "split": Widened("decimal(10,1)", "decimal(6,4)", "1.5", "DECIMAL(13,4)"),
+    "ratio": Widened("decimal(18,2)", "double", "1.25", "DOUBLE"),
+    "single": Widened("float", "double", 1.5, "DOUBLE"),
+    "day": Widened("date", "timestamp", "2024-02-29", "TIMESTAMP"),
+    "local": Widened("timestamp", "timestamptz", "2024-02-29 12:00:00", "TIMESTAMP"),
+    "coarse": Widened("timestamp_s", "timestamp", "2024-02-29 12:00:00", "TIMESTAMP"),
+    "token": Widened("uuid", "varchar", "6f9619ff-8b86-d011-b42d-00cf4fc964ff", "VARCHAR"),
+    "level": Widened("enum('a', 'b')", "varchar", "a", "VARCHAR"),
+    "levels": Widened("enum('a', 'b')[]", "varchar[]", ["a", "b"], "VARCHAR[]"),
+}
+
+
+def types_of_snapshot(project: Project, names: Sequence[str]) -> dict[str, str]:
+    query = "select column_name as name, data_type as type from duckdb_columns() where table_name = $table"
+    rows = project.query(query, table="people_sent_snapshot")
+    return {row["name"]: row["type"] for row in rows if row["name"] in names}
+
+
+def test_a_wider_column_of_the_same_type_sends_nothing(project: Project) -> None:
+    project.map({"identifier": "id", "custom": list(WIDENED)})
+    values = {name: case.value for name, case in WIDENED.items()}
+    rows: list[Row] = [{"id": "a", **values}, {"id": "b"}]
+    project.set_rows({"id": "varchar", **{name: case.before for name, case in WIDENED.items()}}, rows)
+    project.sync()
+    wider = {"id": "varchar", **{name: case.after for name, case in WIDENED.items()}}
+    project.set_rows(wider, rows)
+    assert synced(project) == {}
+    assert types_of_snapshot(project, list(WIDENED)) == {name: case.kept for name, case in WIDENED.items()}
+
+    project.set_rows({"id": "varchar", **{name: case.before for name, case in WIDENED.items()}}, rows)
+    assert synced(project) == {}, "and a narrower one neither"
+    more = {"whole": 2**40, "price": "1.2345", "day": "2024-02-29 12:00:00", "split": "123456789.1"}
+    project.set_rows({**wider, "split": "decimal(13,4)"}, [{"id": "a", **values, **more}, {"id": "b"}])
+    assert synced(project) == {
+        "a": {"whole": 2**40, "price": 1.2345, "date(day)": "2024-02-29T12:00:00Z", "split": 123456789.1}
+    }
+
+
+class Retyped(NamedTuple):
+    """A column, its value and its entry's `type` before and after, and what is sent then."""
+
+    before: tuple[str, object, str | None]
+    after: tuple[str, object, str | None]
+    key: str
+    sent: object
+
+
+RETYPED: Mapping[str, Retyped] = {
+    "number": Retyped(("bigint", 7, None), ("varchar", "7", None), "number", "7"),
+    "words": Retyped(("varchar", "seven", None), ("bigint", 7, None), "words", 7),
+    "site": Retyped(("varchar", "https://x.fr", None), ("varchar", "https://x.fr", "url"), "url(site)", "https://x.fr"),
+    "page": Retyped(("varchar", "https://x.fr", "url"), ("varchar", "https://x.fr", None), "page", "https://x.fr"),
+    "whole": Retyped(("bigint", 7, None), ("decimal(9,2)", 7, None), "whole", 7.0),
+    "price": Retyped(("decimal(9,2)", 7, None), ("bigint", 7, None), "price", 7),
+    "given": Retyped(("bigint", 7, None), ("bigint", 7, "string"), "given", "7"),
+    "flag": Retyped(("boolean", True, None), ("varchar", "true", None), "flag", "true"),
+    "read": Retyped(("varchar", "true", None), ("varchar", "true", "boolean"), "read", True),
+    "day": Retyped(("date", "2024-02-29", None), ("varchar", "2024-02-29", None), "day", "2024-02-29"),
+    "when": Retyped(("varchar", "2024-02-29", None), ("date", "2024-02-29", None), "date(when)", "2024-02-29T00:00:00Z"),
+    "tags": Retyped(("varchar", "a", None), ("varchar[]", ["a"], None), "tags", ["a"]),
+    "joined": Retyped(("varchar[]", ["a"], None), ("varchar", "[a]", None), "joined", "[a]"),
+}
+
+
+def retyped(project: Project, side: int, rows: Sequence[str], **fixed: object) -> None:
+    """Everyone of `rows` has every value, and `nobody` none; `side` 0 is before and 1 after."""
+    cases = {name: case[side] for name, case in RETYPED.items()}
+    entries = [{"column": name, **({"type": kind} if kind else {})} for name, (_, _, kind) in cases.items()]  # type: ignore[misc]
+    project.map({"identifier": "id", "custom": [*entries, "fixed"], **fixed})
+    columns = {"id": "varchar", **{name: case[0] for name, case in cases.items()}, "fixed": "varchar"}  # type: ignore[index]
+    values = {name: case[1] for name, case in cases.items()}  # type: ignore[index]
+    people = [{"id": name, **values, "fixed": "same"} for name in rows]
+    project.set_rows(columns, [*people, {"id": "nobody", "fixed": "same"}])  # type: ignore[arg-type]
+
+
+AFTER = {case.key: case.sent for case in RETYPED.values()}
+
+
+def test_another_type_is_a_new_value_for_everyone_who_has_one(project: Project) -> None:
+    retyped(project, 0, "abc")
+    project.sync()
+    retyped(project, 1, "abc")
+    assert synced(project) == dict.fromkeys("abc", AFTER)
+    held = {name: value.type for name, value in project.profiles()["a"].items()}
+    assert (held["number"], held["site"], held["page"], held["when"]) == ("string", "url", "string", "date")
+
+
+def test_another_type_goes_to_everyone_though_a_push_of_it_stopped_half_way(project: Project) -> None:
+    retyped(project, 0, "abcdef")
+    project.sync()
+    retyped(project, 1, "abcdef")
+    project.build()
+    project.build()
+    sent: dict[str, dict[str, Any]] = {}
+    for _ in range(3):
+        assert project.push_one(limit=2).committed == 2
+        assert not sent.keys() & project.sent.attributes.keys()
+        sent |= project.sent.attributes
+        project.build()
+    assert sent == dict.fromkeys("abcdef", AFTER)
+    assert project.push_one().delta_id is None
+
+
+def test_another_type_and_a_value_that_went_away(project: Project) -> None:
+    """Of a text that is no number the snapshot can't keep anything; Batch still holds it."""
+    retyped(project, 0, "abc", on_exit="clear")
+    project.sync()
+    retyped(project, 1, "a", on_exit="clear")
+    project.execute("insert into raw.people (id, fixed) values ('b', 'same')")
+    project.build()
+    changes = project.changes()
+    assert {name: change for name, (change, _) in changes.items()} == {"a": "update", "b": "update", "c": "exit"}
+    project.push()
+    nulls: dict[str, object] = dict.fromkeys(RETYPED)
+    assert project.sent.attributes == {"a": AFTER, "b": nulls, "c": {**nulls, "fixed": None}}
+    assert project.profiles()["b"].keys() == {"fixed"}
+    assert not project.profiles()["c"]
+    assert project.sync().delta_id is None
+
+
+def test_another_type_of_a_standard_attribute_is_none(project: Project) -> None:
+    """A consent is a word in Batch, whether it is a boolean or a word in the warehouse."""
+    mapping: dict[str, object] = {"identifier": "id", "standard": {"email_marketing": "optin"}}
+    project.map(mapping)
+    project.set_rows({"id": "varchar", "optin": "boolean"}, [{"id": "a", "optin": False}, {"id": "b", "optin": True}])
+    project.sync()
+    words: list[Row] = [{"id": "a", "optin": "unsubscribed"}, {"id": "b", "optin": "subscribed"}]
+    project.set_rows({"id": "varchar", "optin": "varchar"}, words)
+    assert project.sync().status == "succeeded"
+    sent = project.sent.attributes
+    assert sent.items() <= {
+        "a": {"$email_marketing": "unsubscribed"},
+        "b": {"$email_marketing": "subscribed"},
+    }.items()
+    assert project.sync().delta_id is None
+    assert {name: held["$email_marketing"].value for name, held in project.profiles().items()} == {
+        "a": "unsubscribed",
+        "b": "subscribed",
+    }

@@ -28,6 +28,7 @@ from dbt_batch_sync.sql import (
     insert_into,
     is_null,
     merge_rows,
+    open_rows,
     replace_rows,
     value,
 )
@@ -304,6 +305,15 @@ class Ledger:
             .limit(1)
         )
         return bool(self._warehouse.fetch(Statement(query, {"segment": self._segment})))
+
+    def has_parked(self) -> bool:
+        """Whether any row of the segment is parked."""
+        query = exp.select(exp.Literal.number(1)).from_(self.rejects.copy()).where(open_rows()).limit(1)
+        return bool(self._warehouse.fetch(Statement(query, {"segment": self._segment})))
+
+    def finds(self, query: exp.Select) -> bool:
+        """Whether a query without parameters has any row."""
+        return bool(self._warehouse.fetch(Statement(query)))
 
     def recent_runs(self, limit: int) -> list[Run]:
         """The segment's last runs, the newest first; none before the first push."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -139,11 +140,12 @@ class SegmentPush:
                 stop=self.stop,
                 max_in_flight=self.channel.output.max_in_flight,
             )
-            for settled in settled_chunks:
-                self._settle(settled)
-                crash_point("chunk_settled")
-                if self.clock.monotonic() - self._last_checkpoint >= self._checkpoint_seconds:
-                    self._checkpoint()
+            with closing(settled_chunks):  # an error in here must not leave senders at work behind it
+                for settled in settled_chunks:
+                    self._settle(settled)
+                    crash_point("chunk_settled")
+                    if self.clock.monotonic() - self._last_checkpoint >= self._checkpoint_seconds:
+                        self._checkpoint()
 
     @property
     def _checkpoint_seconds(self) -> float:

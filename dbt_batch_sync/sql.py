@@ -117,7 +117,7 @@ class Pending:
         query = exp.select(*columns).from_(delta.aliased("d"))
         if self.rejects is not None:
             hashes = exp.select(exp.column("custom_id"), exp.column("sent_hash")).from_(self.rejects.copy())
-            parked = hashes.where(_open_rows()).subquery("parked")
+            parked = hashes.where(open_rows()).subquery("parked")
             query = query.join(
                 parked, on=equals(exp.column("custom_id", "parked"), key.copy()), join_type="left"
             )
@@ -128,6 +128,13 @@ class Pending:
         if after:
             query = query.where(exp.GT(this=key.copy(), expression=value("after")))
         return query.limit(limit) if limit is not None else query
+
+    def any_blocked(self) -> exp.Select:
+        """A row if there is any consent that must not be sent."""
+        same = equals(self.snapshot.column("custom_id", "s"), self.delta.column("custom_id", "d"))
+        found = exp.select(exp.Literal.number(1)).from_(self.delta.aliased("d"))
+        joined = found.join(self.snapshot.aliased("s"), on=same)
+        return joined.where(exp.or_(*(self._is_blocked(name) for name in self.consents))).limit(1)
 
     def _parked(self) -> exp.Expr:
         return exp.column("sent_hash", "parked") if self.rejects is not None else exp.cast(exp.null(), "text")
@@ -181,7 +188,7 @@ def _sendable(delta: Relation, of: str | None = None) -> exp.Expr:
     return exp.NEQ(this=delta.column("_batch_change", of), expression=exp.Literal.string("invalid"))
 
 
-def _open_rows() -> exp.Expr:
+def open_rows() -> exp.Expr:
     """Rejects of whole rows that still stand."""
     return exp.and_(
         equals(exp.column("segment"), value("segment")),
@@ -215,7 +222,7 @@ def accepted_rows(delta: Relation, snapshot: Relation, rejects: exp.Table, *, af
         "_batch_run_id": value("run_id"),
         "_batch_exited_at": exp.cast(exited, "timestamp"),
     }
-    refused = exp.select(exp.column("custom_id")).from_(rejects.copy()).where(_open_rows())
+    refused = exp.select(exp.column("custom_id")).from_(rejects.copy()).where(open_rows())
     return (
         exp.select(
             *(

@@ -4,7 +4,7 @@ committed yet.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -76,17 +76,24 @@ class Work:
         return {} if self.resume.key is None else {"after": self.resume.key}
 
     def pending_rows(self, limit: int | None) -> Statement:
-        """The rows to send, in the order of their keys."""
-        rejects = self.ledger.rejects if self.has_ledger else None
-        names = tuple(attribute.name for attribute in self.attributes)
-        consents = tuple(name for name in names if name in CONSENTS) if self._guards_consents else ()
-        source = Pending(self.delta, self.snapshot, names, consents, rejects)
-        values: dict[str, Value] = {**self.after, **({"segment": self.name} if self.has_ledger else {})}
+        """The rows to send, in the order of their keys; joined with what is parked or blocked only where
+        something is.
+        """
+        rejects = self.ledger.rejects if self.has_ledger and self.ledger.has_parked() else None
+        source = Pending(self.delta, self.snapshot, self._names, self._consents, rejects)
+        if source.consents and not self.ledger.finds(source.any_blocked()):
+            source = replace(source, consents=())
+        values: dict[str, Value] = {**self.after, **({"segment": self.name} if rejects is not None else {})}
         return Statement(source.select(after=self.resume.key is not None, limit=limit), values)
 
     @property
-    def _guards_consents(self) -> bool:
-        return self.segment.mapping.guards.never_resubscribe
+    def _names(self) -> tuple[str, ...]:
+        return tuple(attribute.name for attribute in self.attributes)
+
+    @property
+    def _consents(self) -> tuple[str, ...]:
+        guarded = self.segment.mapping.guards.never_resubscribe
+        return tuple(name for name in self._names if name in CONSENTS) if guarded else ()
 
 
 def open_work(warehouse: Warehouse, segment: Segment, *, check: bool = True) -> Work:

@@ -22,19 +22,14 @@
 {% endmacro %}
 
 
-{#- One select for every warehouse; what differs between them is behind the small macros of `adapters/`.
-    A null, duplicated or invalid identifier has no key, so it joins nothing and can't fan out. -#}
+{#- One select for every warehouse; what differs between them is behind the small macros of `adapters/`. Duplicates are looked up
+    among the rows that differ, and taken from the segment once more where there are any: what is joined is only ever two tables. -#}
 {% macro default__delta_sql(segment_relation, snapshot_relation, mapping, attributes, known) %}
 {%- set id = dbt_batch_sync.column('custom_id') -%}
 {%- set doubted = dbt_batch_sync.column('_batch_doubt') -%}
 {%- set exited = dbt_batch_sync.column('_batch_exited_at') -%}
 with segment_rows as (
-    select
-        {{ dbt_batch_sync.identifier_expression(attributes[0]) }} as {{ id }}
-        {%- for attribute in attributes[1:] %},
-        {{ attribute.expression }} as {{ dbt_batch_sync.column(attribute.name) }}
-        {%- endfor %}
-    from (select * from {{ segment_relation }}) as segment
+    {{ dbt_batch_sync.segment_rows(segment_relation, attributes) }}
 ),
 
 duplicated as (
@@ -43,15 +38,6 @@ duplicated as (
     where {{ dbt_batch_sync.column(attributes[0].column) }} is not null
     group by 1
     having count(*) > 1
-),
-
-current_rows as (
-    select
-        segment_rows.*,
-        case when duplicated.{{ id }} is null then segment_rows.{{ id }} end as _batch_key,
-        1 as _batch_here
-    from segment_rows
-    left join duplicated on duplicated.{{ id }} = segment_rows.{{ id }}
 ),
 
 known_rows as (
@@ -71,15 +57,11 @@ differing as (
         {%- for attribute in attributes[1:] %},
         {{ dbt_batch_sync.held_value(mapping, attribute) }} as {{ dbt_batch_sync.column(attribute.name) }}
         {%- endfor %}
-    from current_rows as c
-    full join known_rows as s on s.{{ id }} = c._batch_key
+    from segment_rows as c
+    full join known_rows as s on s.{{ id }} = c.{{ id }}
     where
         s._batch_known is null
-        or (
-            c._batch_here is null
-            and (s.{{ exited }} is null or s.{{ doubted }} is not null)
-            and not exists (select 1 from duplicated where duplicated.{{ id }} = s.{{ id }})
-        )
+        or (c._batch_here is null and (s.{{ exited }} is null or s.{{ doubted }} is not null))
         or (
             c._batch_here = 1
             and (
@@ -90,30 +72,66 @@ differing as (
                 {%- endfor %}
             )
         )
+    {{ dbt_batch_sync.evaluated_first() }}
 )
 
 select
-    {{ id }},
+    differing.{{ id }},
     {{ dbt_batch_sync.text(
         "case when _batch_reason is not null then 'invalid' when _batch_here is null then 'exit'"
         " when _batch_known is null then 'insert' else 'update' end"
     ) }} as {{ dbt_batch_sync.column('_batch_change') }},
     {{ dbt_batch_sync.text("case when _batch_reason is null then _batch_changed else '' end") }} as {{ dbt_batch_sync.column('_batch_changed') }},
     {{ dbt_batch_sync.text('_batch_reason') }} as {{ dbt_batch_sync.column('_batch_reason') }},
-    {{ dbt_batch_sync.text_literal(invocation_id) }} as {{ dbt_batch_sync.column('_batch_delta_id') }},
-    {{ dbt_batch_sync.text_literal(dbt_batch_sync.mapping_hash(mapping)) }} as {{ dbt_batch_sync.column('_batch_mapping') }},
-    {{ dbt_batch_sync.text_literal(dbt_batch_sync.type_list(attributes[1:])) }} as {{ dbt_batch_sync.column('_batch_types') }},
+    {{ dbt_batch_sync.delta_identity(mapping, attributes) }},
     {{ doubted }}
     {%- for attribute in attributes[1:] %},
     {{ dbt_batch_sync.column(attribute.name) }}
     {%- endfor %}
 from differing
+left join duplicated on duplicated.{{ id }} = differing.{{ id }}
 where
-    _batch_known is null
-    or _batch_changed <> ''
-    or (_batch_here is null and {{ exited }} is null)
-    or (_batch_here = 1 and {{ exited }} is not null)
+    duplicated.{{ id }} is null
+    and (
+        _batch_known is null
+        or _batch_changed <> ''
+        or (_batch_here is null and {{ exited }} is null)
+        or (_batch_here = 1 and {{ exited }} is not null)
+    )
+union all
+select
+    c.{{ id }},
+    {{ dbt_batch_sync.text("'invalid'") }} as {{ dbt_batch_sync.column('_batch_change') }},
+    {{ dbt_batch_sync.text("''") }} as {{ dbt_batch_sync.column('_batch_changed') }},
+    {{ dbt_batch_sync.text("'duplicate_identifier'") }} as {{ dbt_batch_sync.column('_batch_reason') }},
+    {{ dbt_batch_sync.delta_identity(mapping, attributes) }},
+    {{ dbt_batch_sync.text('null') }} as {{ doubted }}
+    {%- for attribute in attributes[1:] %},
+    c.{{ dbt_batch_sync.column(attribute.name) }}
+    {%- endfor %}
+from ({{ dbt_batch_sync.segment_rows(segment_relation, attributes) }}) as c
+inner join duplicated on duplicated.{{ id }} = c.{{ id }}
 {% endmacro %}
+
+
+{#- A segment's rows in the delta's columns and types. -#}
+{% macro segment_rows(segment_relation, attributes) -%}
+    select
+        {{ dbt_batch_sync.identifier_expression(attributes[0]) }} as {{ dbt_batch_sync.column('custom_id') }}
+        {%- for attribute in attributes[1:] %},
+        {{ attribute.expression }} as {{ dbt_batch_sync.column(attribute.name) }}
+        {%- endfor %},
+        1 as _batch_here
+    from (select * from {{ segment_relation }}) as segment
+{%- endmacro %}
+
+
+{#- What is the same in every row of a delta: which one it is, and what it was built with. -#}
+{% macro delta_identity(mapping, attributes) -%}
+    {{ dbt_batch_sync.text_literal(invocation_id) }} as {{ dbt_batch_sync.column('_batch_delta_id') }},
+    {{ dbt_batch_sync.text_literal(dbt_batch_sync.mapping_hash(mapping)) }} as {{ dbt_batch_sync.column('_batch_mapping') }},
+    {{ dbt_batch_sync.text_literal(dbt_batch_sync.type_list(attributes[1:])) }} as {{ dbt_batch_sync.column('_batch_types') }}
+{%- endmacro %}
 
 
 {#- Whether what Batch holds of a profile in the segment has to change. With `keep` a null is no change. -#}

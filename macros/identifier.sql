@@ -11,7 +11,6 @@
     {%- set id = row ~ '.' ~ dbt_batch_sync.column('custom_id') -%}
     case
         when {{ id }} is null then 'null_identifier'
-        when {{ row }}._batch_key is null then 'duplicate_identifier'
         {%- if identifier.type == 'string' %}
         when trim({{ dbt_batch_sync.spaces_for_blanks(id) }}) = '' then 'empty_identifier'
         when length({{ id }}) > 511 then 'long_identifier'

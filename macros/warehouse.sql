@@ -104,3 +104,8 @@
 {#- dbt's `indexes` of a delta, for warehouses that find a range of keys by one. -#}
 {% macro delta_indexes() %}{{ return(adapter.dispatch('delta_indexes', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__delta_indexes() %}{{ return([]) }}{% endmacro %}
+
+
+{#- What keeps a warehouse from evaluating an outer condition before the inner ones that leave few rows to it. -#}
+{% macro evaluated_first() %}{{ return(adapter.dispatch('evaluated_first', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__evaluated_first() %}{{ return('') }}{% endmacro %}

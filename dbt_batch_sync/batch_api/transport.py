@@ -109,8 +109,8 @@ class _TimedReader(io.RawIOBase):
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw = raw
         self._sock = sock
-        self._seconds = sock.gettimeout()
-        self._deadline = None if self._seconds is None else time.monotonic() + self._seconds
+        seconds = sock.gettimeout()  # urllib3 sets it before every request and every answer
+        self._deadline = None if seconds is None else time.monotonic() + seconds
 
     def readable(self) -> bool:
         return True
@@ -122,10 +122,7 @@ class _TimedReader(io.RawIOBase):
         if left <= 0:
             raise TimeoutError("the answer was not complete in time")
         self._sock.settimeout(left)
-        try:
-            return self._raw.readinto(buffer)
-        finally:
-            self._sock.settimeout(self._seconds)  # the connection may be used again
+        return self._raw.readinto(buffer)
 
     def close(self) -> None:
         self._raw.close()

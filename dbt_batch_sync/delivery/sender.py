@@ -12,7 +12,7 @@ the caller leaves (close, Ctrl-C)   at once; requests under way end by their tim
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Event, Lock
 from typing import Final
@@ -43,7 +43,7 @@ def deliver(
     max_in_flight: int = 4,
     drain_seconds: float = 30.0,
     timing: Timing = SYSTEM_TIMING,
-) -> Iterator[Settled]:
+) -> Generator[Settled, None, None]:
     """Sends chunks, up to `max_in_flight` at once; yields each as soon as it and all before it are settled.
 
     Runs in the caller's thread: chunks are read in it, and only when there is a place; at most

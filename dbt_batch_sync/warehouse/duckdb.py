@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import duckdb
+import pyarrow.compute as pc
 from sqlglot import exp
 
 from dbt_batch_sync.crash import crash_point
@@ -21,10 +22,20 @@ from dbt_batch_sync.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import connect, first_line, load_adapter
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value
 
+MEMORY_LIMIT = "250MB"
+"""For DuckDB's cache of its file and what it works in, unless the profile sets `memory_limit`; beyond it,
+it spills to disk.
+"""
+
 LOCK_WAIT_SECONDS = 10.0
 """How long a file that another process has open is tried again: about what a `dbt run` of a small project
 takes.
 """
+
+
+_KEEPS_ORDER = "select 1 where current_setting('preserve_insertion_order')"
+
+_Handle = TypeVar("_Handle")
 
 
 class DuckDbWarehouse:
@@ -36,11 +47,10 @@ class DuckDbWarehouse:
 
     def __init__(self, target: WarehouseTarget) -> None:
         _refuse_missing_file(target)
-        self._adapter = load_adapter(target.type, target.profile_name, target.target_name, target.credentials)
-        handle = _unlocked(self._adapter)
-        # dbt-duckdb's own cursor is one object for everybody: a statement on it would end a result that is
-        # being read.
-        self._connection: duckdb.DuckDBPyConnection = handle.cursor()._cursor.cursor()
+        opened = _open_file(target) if _is_plain(target) else _open_through_adapter(target)
+        self._connection, self._close_file = opened
+        if not {"memory_limit", "max_memory"} & _settings(target):
+            self._connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
         self._reader = self._connection.cursor()
         self._owner = True
 
@@ -67,10 +77,14 @@ class DuckDbWarehouse:
     @contextmanager
     def stream(self, query: Statement, batch_rows: int) -> Iterator[Rows]:
         with _errors():
-            relation = self._reader.sql(_sql(query.tree), params=dict(query.parameters))
+            tree, batches = query.tree, _batches
+            if self._is_stored_in_order(query):
+                tree, batches = query.tree.copy(), _ascending_batches
+                tree.set("order", None)
+            relation = self._reader.sql(_sql(tree), params=dict(query.parameters))
             reader = relation.to_arrow_reader(batch_rows)
         try:
-            yield Rows(reader.schema, _batches(reader))
+            yield Rows(reader.schema, batches(reader))
         finally:
             reader.close()
 
@@ -97,10 +111,27 @@ class DuckDbWarehouse:
             return
         self._reader.close()
         self._connection.close()
-        self._adapter.cleanup_connections()
-        # The environment that holds the file is a class attribute of dbt-duckdb: without this the lock
-        # outlives the push.
-        self._adapter.connections.close_all_connections()
+        self._close_file()
+
+    def _is_stored_in_order(self, query: Statement) -> bool:
+        """Whether a query of one table asks for the order that its rows are stored in, by its first column.
+
+        DuckDB keeps that order, and sorting wide rows is most of what reading them costs (0.7 CPU seconds
+        and 450 MB a million).
+        """
+        tree = query.tree
+        if not isinstance(tree, exp.Select) or tree.args.get("order") is None or tree.args.get("joins"):
+            return False
+        key = tree.args["order"].expressions[0].this
+        if tree.expressions[0].unalias() != key or not self._connection.execute(_KEEPS_ORDER).fetchone():
+            return False
+        before = exp.Window(this=exp.Lag(this=key.copy()))
+        pairs = tree.copy().select(key.copy().as_("key"), before.as_("before"), append=False)
+        for part in ("order", "limit"):
+            pairs.set(part, None)
+        wrong = exp.LT(this=exp.column("key"), expression=exp.column("before"))
+        found = exp.select(exp.Literal.number(1)).from_(pairs.subquery("pairs")).where(wrong).limit(1)
+        return not self.fetch(Statement(found, query.parameters))
 
     def _run(self, step: Statement | Load) -> None:
         if isinstance(step, Statement):
@@ -130,12 +161,57 @@ def _refuse_missing_file(target: WarehouseTarget) -> None:
     )
 
 
-def _unlocked(adapter: Any) -> Any:
-    """The handle, waiting a while for a file that another process has open."""
+def _settings(target: WarehouseTarget) -> set[str]:
+    """The names of DuckDB's settings that the profile makes."""
+    given = (target.credentials.get(key) for key in ("settings", "config_options"))
+    return {str(name).lower() for settings in given if isinstance(settings, dict) for name in settings}
+
+
+def _is_plain(target: WarehouseTarget) -> bool:
+    """Whether the profile names a local file and nothing else: then opening it is all that the adapter would
+    do, and importing that takes longer than a push without changes.
+    """
+    path, database = str(target.credentials.get("path") or ""), target.credentials.get("database")
+    named = Path(path).is_file() and database in (None, Path(path).stem)
+    return named and target.credentials.keys() <= {"path", "database", "schema"}
+
+
+_Opened: TypeAlias = "tuple[duckdb.DuckDBPyConnection, Callable[[], None]]"
+"""A connection of our own, and what closes the file."""
+
+
+def _open_file(target: WarehouseTarget) -> _Opened:
+    def connect_file() -> duckdb.DuckDBPyConnection:
+        try:
+            return duckdb.connect(str(target.credentials["path"]))
+        except duckdb.Error as error:
+            raise WarehouseError(f"can't connect to the warehouse: {first_line(error)}") from None
+
+    connection = _unlocked(connect_file)
+    return connection.cursor(), connection.close
+
+
+def _open_through_adapter(target: WarehouseTarget) -> _Opened:
+    adapter = load_adapter(target.type, target.profile_name, target.target_name, target.credentials)
+    handle = _unlocked(lambda: connect(adapter))
+
+    def close() -> None:
+        adapter.cleanup_connections()
+        # The environment that holds the file is a class attribute of dbt-duckdb: without this the lock
+        # outlives the push.
+        adapter.connections.close_all_connections()
+
+    # dbt-duckdb's own cursor is one object for everybody: a statement on it would end a result that is
+    # being read.
+    return handle.cursor()._cursor.cursor(), close
+
+
+def _unlocked(open_file: Callable[[], _Handle]) -> _Handle:
+    """What opens, waiting a while for a file that another process has open."""
     deadline = time.monotonic() + LOCK_WAIT_SECONDS
     while True:
         try:
-            return connect(adapter)
+            return open_file()
         except WarehouseError as error:
             if "lock" not in str(error).lower():
                 raise
@@ -145,6 +221,20 @@ def _unlocked(adapter: Any) -> Any:
                     "end the `dbt run`, the push or the shell that has it open, and try again"
                 ) from None
         time.sleep(0.25)
+
+
+def _ascending_batches(reader: Any) -> Iterator[Any]:
+    """The batches, held to the order of their first column, the key."""
+    last: str | None = None
+    for batch in _batches(reader):
+        keys = batch.column(0)
+        steps = pc.less(keys[1:], keys[:-1])
+        if pc.any(steps).as_py() or (last is not None and len(keys) and keys[0].as_py() < last):
+            raise WarehouseError(
+                "DuckDB did not give the rows in the order they are stored in: nothing more was sent"
+            )
+        last = keys[-1].as_py() if len(keys) else last
+        yield batch
 
 
 def _batches(reader: Any) -> Iterator[Any]:

@@ -121,3 +121,7 @@
 
 {#- A push reads the delta in pages by its key, and each of its commits is a range of keys. -#}
 {% macro postgres__delta_indexes() %}{{ return([{'columns': ['custom_id']}]) }}{% endmacro %}
+
+
+{#- It would put the names of the changed attributes together for every row, and then see which are none: ten times the time. -#}
+{% macro postgres__evaluated_first() %}{{ return('offset 0') }}{% endmacro %}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
-from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings
 from harness.bench import Bench
 from harness.fixtures import KEPT, MARKER, batch, project, workshop
+
+from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings
 
 __all__ = ["batch", "project", "workshop"]
 

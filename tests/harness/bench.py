@@ -32,6 +32,7 @@ from unittest import mock
 
 import pyarrow as pa
 import yaml
+from harness.project import PEOPLE, Project, Row
 from sqlglot import exp
 
 from dbt_batch_sync import push as push_module
@@ -53,7 +54,6 @@ from dbt_batch_sync.segments import Segment
 from dbt_batch_sync.session import Channels, PushOptions, Session
 from dbt_batch_sync.warehouse import Column, Load, Rows, Statement, Value, Warehouse
 from dbt_batch_sync.warehouse import duckdb as duckdb_module
-from harness.project import PEOPLE, Project, Row
 
 EXPIRY_SECONDS = 61.0
 """After so long without a heartbeat a lease is anybody's."""
@@ -280,8 +280,8 @@ class Bench:
         self,
         *,
         faults: Sequence[Fault] = (),
-        crash: Crash = Crash(),  # noqa: B008 - frozen
-        knobs: Knobs = Knobs(),  # noqa: B008 - frozen
+        crash: Crash = Crash(),
+        knobs: Knobs = Knobs(),
         meanwhile: tuple[int, Callable[[], None]] = (0, lambda: None),
         adopt: bool = False,
         **options: Any,

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from harness.bench import Bench, Crash, Knobs, Outcome
+from harness.truth import Attribute, Spec, Truth
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from dbt_batch_sync.crash import POINTS
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.server import Fault, FaultKind, TypedValue, When
-from harness.bench import Bench, Crash, Knobs, Outcome
-from harness.truth import Attribute, Spec, Truth
 
 PEOPLE = tuple("abcdef")
 Row = dict[str, object]
@@ -108,7 +107,7 @@ def specs(draw: st.DrawFn) -> tuple[Spec, dict[str, Typing]]:
 
 _ONE = st.sampled_from([[row] for row in ROWS])
 _FATE = st.one_of(st.none(), _ONE, _ONE, st.just([]), st.just([ROWS[0], ROWS[2]]))
-changes = st.fixed_dictionaries({name: _FATE for name in PEOPLE})
+changes = st.fixed_dictionaries(dict.fromkeys(PEOPLE, _FATE))
 """What becomes of people: nothing, a row, no row any more, or two that contradict each other."""
 
 

@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dbt_batch_sync.sandbox.server import TypedValue
 from harness.oracle import Refused, expected
+
+from dbt_batch_sync.sandbox.server import TypedValue
 
 Row = Mapping[str, object]
 Held = Mapping[str, Mapping[str, TypedValue]]

@@ -1,0 +1,506 @@
+"""The command line: what it prints where, its exit codes, and that it keeps secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dbt_batch_sync import __version__
+from dbt_batch_sync.sandbox.server import Fault, FaultKind, SandboxServer
+from harness.project import Project, Row
+
+COLUMNS = {"id": "varchar", "email": "varchar", "name": "varchar", "points": "bigint"}
+MAPPING: dict[str, object] = {
+    "identifier": "id",
+    "standard": {"email_address": "email"},
+    "custom": ["name", "points"],
+}
+SECRETS = {"BATCH_KEY": "k3y-of-the-company", "BATCH_PROJECT": "project_sandbox"}
+
+
+def person(who: str, **changes: object) -> Row:
+    return {"id": who, "email": f"{who}@example.com", "name": f"Name of {who}", "points": 1, **changes}
+
+
+def ready(project: Project, *names: str, build: bool = True) -> None:
+    """A segment of these people, and its delta."""
+    project.map(MAPPING)
+    project.set_rows(COLUMNS, [person(name) for name in names])
+    if build:
+        project.build()
+
+
+def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """What was printed, which must be one JSON object and nothing else."""
+    printed: dict[str, Any] = json.loads(done.stdout)
+    return printed
+
+
+# Exit codes, and what goes where
+
+
+@pytest.mark.forbidden("unauthorized")
+def test_exit_codes_and_a_clean_standard_output(project: Project) -> None:
+    """In processes of their own: nothing else shows what really comes out of them."""
+    ready(project, "a", "b", "c")
+    accepted = project.cli("push", "--json", "--limit", "1")
+    assert (accepted.returncode, accepted.stderr) == (0, "")
+    assert document(accepted)["status"] == "succeeded"
+
+    project.outputs(sandbox={"rest_api_key": "wrong"})
+    failed = project.cli("push", "--json")
+    assert (failed.returncode, document(failed)["status"]) == (1, "failed")
+    project.outputs()
+
+    usage = project.cli("push", "--limit", "0")
+    assert (usage.returncode, usage.stdout) == (2, "")
+    assert "--limit" in usage.stderr
+
+    project.execute("insert into raw.people values (null, null, null, 1)")
+    project.build()
+    partial = project.cli("push")
+    assert (partial.returncode, partial.stderr) == (3, "")
+    assert re.search(r"people +partial +0 new · 2 changed · 0 left", partial.stdout)
+    assert "1 row can't be sent: see _batch_reason in people_delta" in partial.stdout
+    assert "\x1b" not in partial.stdout
+
+
+def test_a_progress_bar_on_a_terminal_alone(project: Project) -> None:
+    ready(project, "a", "b", "c")
+    command = [sys.executable, "-m", "dbt_batch_sync", "push", "--json"]
+    seen = {}
+    for arguments in (command[:-1], command):
+        reader, terminal = pty.openpty()
+        environ = {key: value for key, value in project.environ.items() if key != "NO_COLOR"} | {"TERM": "xterm"}
+        with subprocess.Popen(
+            arguments, cwd=project.directory, env=environ, stdout=subprocess.PIPE, stderr=terminal, stdin=terminal
+        ) as process:
+            os.close(terminal)
+            shown = _read(reader)
+            printed = process.stdout.read() if process.stdout else b""
+        seen[arguments[-1]] = (shown, printed)
+    bar, summary = seen["push"]
+    assert "people" in bar
+    assert "3/3" in bar
+    assert b"3/3" not in summary
+    quiet, printed = seen["--json"]
+    assert "people" not in quiet, "with --json there is none"
+    assert json.loads(printed)["status"] == "succeeded"
+
+
+def _read(terminal: int) -> str:
+    """All that was written to a terminal until its last writer ended."""
+    shown = b""
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    os.close(terminal)
+    return shown.decode()
+
+
+def test_version_and_help(project: Project) -> None:
+    assert project.cli("--version").stdout == f"dbt-batch-sync {__version__}\n"
+    assert project.call("--version").stdout == f"dbt-batch-sync {__version__}\n"
+    listed = project.call("--help").stdout
+    for verb in ("init", "generate", "validate", "plan", "push", "status", "rejects", "adopt", "sandbox", "demo"):
+        assert f" {verb} " in listed
+        shown = project.call(verb, "--help")
+        assert (shown.returncode, "Example:" in shown.stdout or verb in ("sandbox", "demo")) == (0, True)
+    assert project.call("pull").returncode == 2
+
+
+def test_options_as_environment_variables(project: Project, tmp_path: Path) -> None:
+    ready(project, "a")
+    project.map(MAPPING, "other")
+    project.set_rows(COLUMNS, [person("o")], "other")
+    project.build()
+    environ = {"DBT_BATCH_SYNC_PROJECT_DIR": str(project.directory), "DBT_PROFILES_DIR": str(project.directory)}
+    environ |= {"DBT_BATCH_SYNC_SELECT": "other", "DBT_BATCH_SYNC_JSON": "1", "DBT_BATCH_SYNC_DRY_RUN": "true"}
+    done = project.cli("push", env=environ, cwd=tmp_path)
+    assert [each["segment"] for each in document(done)["segments"]] == ["other"]
+    assert not project.sandbox.requests
+
+
+# The verbs that look
+
+
+def test_plan(project: Project) -> None:
+    project.map(MAPPING)
+    project.set_rows(COLUMNS, [person(name) for name in ("anna", "bert", "carl")])
+    project.sync()
+    changed = [person("anna", email="changed@example.com"), person("bert", name=None), person("dora", points=None)]
+    project.set_rows(COLUMNS, [*changed, person("twin"), person("twin"), {}])
+    project.build()
+    before = project.query("from batch_sync_runs")
+    done = project.call("plan", "--json")
+    (planned,) = document(done)["segments"]
+    samples = planned.pop("samples")
+    assert planned == {
+        "segment": "people",
+        "delta_id": project.delta()[0]["_batch_delta_id"],
+        "endpoint": "update",
+        **{"inserts": 1, "updates": 2, "exits": 1, "invalid": 3},
+        "invalid_reasons": {"duplicate_identifier": 2, "null_identifier": 1},
+        "attributes": planned["attributes"],
+        "requests": 1,
+        "seconds": 0.0,
+    }
+    assert planned["attributes"] == {"batch__email_address": 2, "name": 2, "points": 1}
+    assert {(each["change"], each["attribute"]) for each in samples} >= {
+        ("update", "batch__email_address"),
+        ("update", "name"),
+        ("insert", "batch__email_address"),
+    }
+    assert all(each.keys() == {"profile", "change", "attribute", "old", "new"} for each in samples)
+    text = project.call("plan")
+    assert text.returncode == 0
+    assert "1 insert · 2 updates · 1 exit · 3 invalid  →  1 request to update" in text.stdout
+    assert "2 × duplicate_identifier" in text.stdout
+    for printed in (done.stdout, text.stdout):
+        assert not re.search(r"anna|bert|dora|changed@|example\.com|Name of", printed), "samples are masked"
+    assert project.query("from batch_sync_runs") == before
+    assert not project.sent.requests
+
+
+def test_a_plan_counts_what_a_push_then_sends(project: Project) -> None:
+    """Without values that are withheld; those a plan can't know."""
+    project.map(MAPPING)
+    rows = [person(f"p{n}", name=None if n % 3 else "x", points=None if n % 2 else n) for n in range(450)]
+    project.set_rows(COLUMNS, rows)
+    project.build()
+    (planned,) = document(project.call("plan", "--json"))["segments"]
+    assert project.push_one().requests == planned["requests"] == 3
+    sent: dict[str, int] = {}
+    for _, attributes in project.sent.operations:
+        for name in attributes:
+            sent[name] = sent.get(name, 0) + 1
+    assert planned["attributes"] == {name.replace("$", "batch__"): count for name, count in sent.items()}
+
+
+def test_status(project: Project) -> None:
+    ready(project, "a", "b", "c")
+    never = project.call("status")
+    assert (never.returncode, "never pushed. Run: dbt-batch-sync push" in never.stdout) == (0, True)
+    for _ in range(2):
+        project.push(limit=1)
+    project.sandbox.faults.set([Fault(FaultKind.STATUS, status=401)])
+    project.push()
+    runs = document(project.call("status", "--json"))["segments"][0]["runs"]
+    assert [run["status"] for run in runs] == ["failed", "succeeded", "succeeded"]
+    assert [run["inserts"] for run in runs] == [1, 2, 3]
+    assert not {"committed_key", "intent_position", "committed_position"} & runs[0].keys()
+    assert all(re.fullmatch(r"[-0-9]+T[:0-9]+Z", run["started_at"]) for run in runs)
+    text = project.call("status", "--limit", "1", "--select", "people").stdout
+    assert text.count("failed") == 1
+    assert "succeeded" not in text
+    assert f"last error: {runs[0]['error']}" in text
+
+
+def test_rejects(project: Project) -> None:
+    ready(project, "a", "b")
+    nothing = document(project.call("rejects", "--json"))
+    assert nothing["segments"][0]["rejects"] == []
+    project.execute("update raw.people set email = 'no address', name = repeat('x', 301) where id = 'a'")
+    project.sync()
+    (segment,) = document(project.call("rejects", "--json"))["segments"]
+    found = {(each["attribute"], each["reason"], each["count"], each["refused_by"]) for each in segment["rejects"]}
+    assert found == {
+        ("batch__email_address", "invalid_email", 1, "dbt-batch-sync"),
+        ("name", "too_long", 1, "dbt-batch-sync"),
+    }
+    text = project.call("rejects").stdout
+    assert "invalid_email" in text
+    assert "no address" not in text
+
+
+def test_validate(project: Project) -> None:
+    ready(project, "a")
+    assert document(project.call("validate", "--json")) == {
+        "valid": True,
+        "segments": ["people"],
+        "online": False,
+        "problems": [],
+    }
+    online = project.call("validate", "--online")
+    assert (online.returncode, "the warehouse and Batch answer" in online.stdout) == (0, True)
+    assert [request.path for request in project.sandbox.requests] == ["/2.11/exports/list"]
+
+    project.map({"identifer": "id", "custom": ["name", {"column": "X Y"}], "on_exit": "flag"})
+    project.map({"identifier": "id", "standard": {"email": "email"}}, "second")
+    project.dbt("parse")
+    wrong = project.call("validate", "--json")
+    assert wrong.returncode == 2
+    assert document(wrong)["valid"] is False
+    text = project.call("validate")
+    assert (text.returncode, text.stdout) == (2, "")
+    for part in (
+        "models/people.yml: people: batch_sync.identifer",
+        "`identifier`",
+        "x_y",
+        "models/second.yml: second: batch_sync.standard.email",
+        "`email_address`",
+        "membership",
+    ):
+        assert part in text.stderr, part
+    for problem in document(wrong)["problems"]:
+        assert problem.keys() == {"file", "model", "key", "message"}
+    assert project.call("push").returncode == 2
+
+
+@pytest.mark.forbidden("unauthorized")
+def test_validate_online_says_what_does_not_answer(project: Project) -> None:
+    ready(project, "a", build=False)
+    project.dbt("parse")
+    missing = project.call("validate", "--online")
+    assert (missing.returncode, "Run: dbt run --select people" in missing.stderr) == (2, True), missing
+    project.build()
+    project.outputs(sandbox={"rest_api_key": "wrong"})
+    refused = project.call("validate", "--online")
+    assert refused.returncode == 1
+    assert "401" in refused.stderr
+
+
+# What is missing, and what to run next
+
+
+def test_no_project(project: Project, tmp_path: Path) -> None:
+    done = project.cli("push", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no dbt_project.yml" in done.stderr
+    assert "--project-dir" in done.stderr
+
+
+def test_no_manifest(project: Project) -> None:
+    (project.directory / "target" / "manifest.json").unlink(missing_ok=True)
+    done = project.call("push")
+    assert done.returncode == 2
+    assert "Run: dbt parse" in done.stderr or "`dbt parse`" in done.stderr
+
+
+def test_no_mapping(project: Project) -> None:
+    (project.directory / "models").mkdir()
+    project.dbt("parse")
+    done = project.call("push")
+    assert done.returncode == 2
+    assert "`dbt-batch-sync init` prints what to add" in done.stderr
+
+
+def test_no_models_for_a_segment(project: Project) -> None:
+    project.map(MAPPING, models=())
+    project.set_rows(COLUMNS, [])
+    project.dbt("parse")
+    done = project.call("push")
+    assert done.returncode in (1, 2)
+    assert "Run: dbt-batch-sync generate, then dbt run --select people" in done.stderr + done.stdout
+
+
+def test_no_relations_yet(project: Project) -> None:
+    ready(project, "a", build=False)
+    project.dbt("parse")
+    for verb in ("push", "plan"):
+        done = project.call(verb)
+        assert done.returncode in (1, 2), verb
+        said = done.stderr + done.stdout
+        assert "is not in the warehouse yet. Run: dbt run --select people" in said, verb
+
+
+def test_no_database(project: Project) -> None:
+    ready(project, "a")
+    project.database.unlink()
+    done = project.call("push")
+    assert done.returncode == 1
+    assert "Build it first: dbt run" in done.stderr
+    assert not project.database.exists(), "and none is made"
+
+
+@pytest.mark.parametrize(
+    ("profiles", "said"),
+    [
+        ("other: {}", "has no profile `dbt_batch_sync`. Add it:\n\ndbt_batch_sync:\n  target: prod"),
+        ("dbt_batch_sync: {target: prod, outputs: {sandbox: {type: batch}}}", "accepted: `sandbox`"),
+        ("dbt_batch_sync: {target: s, outputs: {s: {type: batch}}}", "rest_api_key: is required"),
+        (
+            "dbt_batch_sync: {target: s, outputs: {s: {type: batch, project_key: p, rest_api_key: \"{{ env_var('NO') }}\"}}}",
+            "needs the environment variable `NO`, which is not set",
+        ),
+        (
+            "dbt_batch_sync: {target: s, outputs: {s: {type: batch, project_key: p, rest_api_key: k, api_url: 'http://x.fr'}}}",
+            "must begin with `https://`",
+        ),
+    ],
+    ids=["profile", "target", "keys", "variable", "http"],
+)
+def test_what_is_wrong_with_an_output(project: Project, profiles: str, said: str) -> None:
+    ready(project, "a")
+    path = project.directory / "profiles.yml"
+    warehouse = path.read_text().partition("shop:")[2]
+    path.write_text(f"{profiles}\nshop:{warehouse}")
+    done = project.call("push")
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_a_database_path_is_relative_to_the_current_directory(project: Project, tmp_path: Path) -> None:
+    ready(project, "a")
+    path = project.directory / "profiles.yml"
+    path.write_text(path.read_text().replace(str(project.database), "shop.duckdb"))
+    assert project.cli("push", "--dry-run").returncode == 0
+    flags = ("--project-dir", str(project.directory), "--profiles-dir", str(project.directory))
+    elsewhere = project.cli("push", *flags, cwd=tmp_path)
+    assert elsewhere.returncode == 1
+    assert "there is no DuckDB file shop.duckdb (relative to the current directory)" in elsewhere.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_selection_that_means_nothing(project: Project) -> None:
+    ready(project, "a")
+    done = project.call("push", "--select", "peple")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "matches no segment; there are: `people`" in done.stderr
+
+
+# Secrets
+
+
+@pytest.mark.forbidden("unauthorized")
+def test_keys_and_values_are_told_to_nobody(project: Project) -> None:
+    keys = {"rest_api_key": "{{ env_var('BATCH_KEY') }}", "project_key": "{{ env_var('BATCH_PROJECT') }}"}
+    project.outputs(sandbox=keys)
+    ready(project, "anna")
+    project.execute("update raw.people set email = 'secret address', name = repeat('secret', 60)")
+    project.build()
+    said = ""
+    for arguments in (
+        ("push",),
+        ("push", "--json"),
+        ("plan",),
+        ("validate", "--online"),
+        ("status",),
+        ("status", "--json"),
+        ("rejects", "--json"),
+    ):
+        done = project.cli(*arguments, env=SECRETS)
+        said += done.stdout + done.stderr
+    good = {**SECRETS, "BATCH_KEY": "sandbox"}
+    for arguments in (("push", "--limit", "1"), ("rejects",), ("status",), ("plan",)):
+        done = project.call(*arguments, env=good)
+        said += done.stdout + done.stderr
+    assert project.rejects().keys() == {("anna", "batch__email_address"), ("anna", "name")}
+    tables = ("batch_sync_runs", "batch_sync_rejects")
+    written = "".join(str(project.query(f"from {table}")) for table in tables)
+    logs = "".join(path.read_text() for path in project.directory.glob("**/*.log"))
+    for secret in (*SECRETS.values(), "secret address", "secretsecret", "anna@example.com"):
+        assert secret not in said
+        assert secret not in written
+        assert secret not in logs
+
+
+# init and generate, in a project of the user's own
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, batch: SandboxServer) -> Project:
+    """A project without the macros."""
+    project = Project(tmp_path / "own", batch)
+    batch.reset()
+    (project.directory / "dbt_packages" / "dbt_batch_sync").unlink()
+    (project.directory / "dbt_packages").rmdir()
+    (project.directory / "packages.yml").unlink()
+    return project
+
+
+def files(directory: Path) -> Mapping[str, bytes]:
+    """What is in a directory, by path."""
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def test_init_deps_generate_run_push(fresh: Project) -> None:
+    packages = fresh.directory / "packages.yml"
+    listed = "# ours\npackages:\n  - local: ../else # kept\n\nother: 1\n"
+    packages.write_text(listed)
+    first = fresh.call("init")
+    assert first.returncode == 0, first.stderr
+    assert "dbt_batch_sync:\n" in first.stdout, "what to put into profiles.yml"
+    assert "identifier: customer_id" in first.stdout, "and into a model's meta"
+    added = "  - local: packages/dbt_batch_sync\n"
+    assert packages.read_text() == listed.replace("packages:\n", f"packages:\n{added}", 1)
+    before = files(fresh.directory)
+    again = fresh.call("init")
+    assert (again.returncode, files(fresh.directory)) == (0, before)
+    assert "already lists them" in again.stdout
+
+    packages.write_text(f"packages:\n{added}")
+    fresh.dbt("deps")
+    fresh.map(MAPPING, models=())
+    fresh.set_rows(COLUMNS, [person("a")])
+    fresh.dbt("parse")
+    check = fresh.call("generate", "--check")
+    assert check.returncode == 1
+    assert check.stdout.count("would create") == 3
+    assert not (fresh.directory / "models" / "batch_sync").exists()
+    written = fresh.call("generate")
+    assert (written.returncode, written.stdout.count("created")) == (0, 3)
+    assert fresh.call("generate", "--check").returncode == 0
+
+    fresh.build()
+    assert fresh.push_one().accepted == 1
+    listing = fresh.dbt("ls", "--resource-type", "source", "exposure")
+    assert listing.ok
+    fresh.dbt("parse")
+    assert fresh.call("generate", "--check").returncode == 0
+
+
+def test_generate_and_prune_leave_what_is_the_users(fresh: Project) -> None:
+    fresh.call("init")
+    fresh.dbt("deps")
+    fresh.map(MAPPING, models=())
+    fresh.map(MAPPING, "second", models=())
+    fresh.dbt("parse")
+    assert fresh.call("generate").returncode == 0
+    models = fresh.directory / "models" / "batch_sync"
+    own = models / "people_delta.sql"
+    own.write_text("{{ config(tags=['mine']) }}\n" + own.read_text())
+    kept = own.read_text()
+    (models / "second_notes_delta.sql").write_text("select 1 as mine")
+    assert fresh.call("generate").stdout == "everything is as it should be\n"
+
+    for suffix in (".sql", ".yml"):
+        (fresh.directory / "models" / f"second{suffix}").unlink()
+    check = fresh.call("generate", "--prune", "--check")
+    assert (check.returncode, check.stdout.count("would remove")) == (1, 2)
+    pruned = fresh.call("generate", "--prune")
+    assert (pruned.returncode, pruned.stdout.count("removed")) == (0, 2)
+    left = {path.name for path in models.iterdir()}
+    assert left == {"people_delta.sql", "people_sent_snapshot.sql", "second_notes_delta.sql", "_batch_sync.yml"}
+    assert "second" not in (models / "_batch_sync.yml").read_text()
+    assert own.read_text() == kept
+    assert fresh.call("generate", "--prune", "--check").returncode == 0
+    fresh.dbt("parse")
+
+
+def test_init_with_git_and_with_a_list_in_one_line(fresh: Project) -> None:
+    packages = fresh.directory / "packages.yml"
+    assert fresh.call("init", "--git", "https://git.example/dbt-batch-sync.git").returncode == 0
+    assert packages.read_text() == (
+        f'packages:\n  - git: "https://git.example/dbt-batch-sync.git"\n    revision: v{__version__}\n'
+    )
+    assert not (fresh.directory / "packages").exists()
+    packages.write_text("packages: []\n")
+    refused = fresh.call("init")
+    assert refused.returncode == 2
+    assert "- local: packages/dbt_batch_sync" in refused.stderr
+    assert packages.read_text() == "packages: []\n"

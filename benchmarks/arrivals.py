@@ -66,10 +66,14 @@ class Sink:
         arrived = self.arrived(every)
         if (arrived.operations, arrived.checksum) != (expected.operations, expected.checksum):
             wanted = f"{expected.operations} profiles ({expected.checksum})"
-            raise WrongArrivals(f"{who}: {arrived.operations} ({arrived.checksum}) arrived instead of {wanted}")
+            raise WrongArrivals(
+                f"{who}: {arrived.operations} ({arrived.checksum}) arrived instead of {wanted}"
+            )
         for custom_id, attributes in expected.sample.items():
             if arrived.sample.get(custom_id) != attributes:
-                raise WrongArrivals(f"{who}: {custom_id} is {arrived.sample.get(custom_id)}, not {attributes}")
+                raise WrongArrivals(
+                    f"{who}: {custom_id} is {arrived.sample.get(custom_id)}, not {attributes}"
+                )
         return arrived
 
     def _ask(self, path: str) -> Any:

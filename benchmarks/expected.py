@@ -38,7 +38,9 @@ def main(database: str, result: str, every: str, *condition: str) -> None:
         for (custom_id,) in chunk:
             check = crc32(custom_id.encode())
             count, total, xor = count + 1, total + check, xor ^ check
-    sampled = f"select customer_id, {ATTRIBUTES} {people} and substr(customer_id, 2)::bigint % {int(every)} = 0"
+    sampled = (
+        f"select customer_id, {ATTRIBUTES} {people} and substr(customer_id, 2)::bigint % {int(every)} = 0"
+    )
     rows = connection.execute(sampled)
     names = [column[0] for column in rows.description][1:]
     sample = {

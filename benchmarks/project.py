@@ -70,7 +70,7 @@ class Project:
 
     def create(self, rows: int, endpoint: str = "auto") -> None:
         """Writes the project, makes the data, and does what a user does before the first `dbt run`."""
-        self._begin()
+        self.begin()
         write(self.directory / "models" / "people.sql", "select * from raw.people")
         write(self.directory / "models" / "people.yml", MAPPING.replace("ENDPOINT", endpoint))
         self.sql("people", rows=rows)
@@ -78,7 +78,7 @@ class Project:
 
     def create_many(self, segments: int, rows: int) -> None:
         """The same with many segments, each of some thousand customers."""
-        self._begin()
+        self.begin()
         for number in range(segments):
             name = f"people_{number:03}"
             write(self.directory / "models" / f"{name}.sql", "select * from raw.people")
@@ -87,7 +87,8 @@ class Project:
         self.sql("people", rows=rows)
         self._scaffold()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Starts from an empty directory."""
         shutil.rmtree(self.directory, ignore_errors=True)
         write(self.directory / "dbt_project.yml", PROJECT)
         self.outputs("http://127.0.0.1:1")
@@ -146,6 +147,10 @@ class Project:
         """Puts the database back to a kept state."""
         self.database.with_name(self.database.name + ".wal").unlink(missing_ok=True)
         shutil.copyfile(self._kept(state), self.database)
+
+    def remove(self) -> None:
+        """Deletes the project: its states are large."""
+        shutil.rmtree(self.directory)
 
     def _kept(self, state: str) -> Path:
         return self.directory / f"{state}.kept"

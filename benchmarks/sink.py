@@ -110,7 +110,9 @@ class Connection:
         self._answer(200, json.dumps(document).encode())
 
     def _answer(self, status: int, body: bytes) -> None:
-        head = f"HTTP/1.1 {status} OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = (
+            f"HTTP/1.1 {status} OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
         self._socket.sendall(head.encode() + body)
 
 

@@ -32,6 +32,7 @@ COLUMNS = {
 }
 HEARTBEAT_SECONDS = 20.0
 MISSED_HEARTBEATS = 3
+_EXPIRY = timedelta(seconds=HEARTBEAT_SECONDS * MISSED_HEARTBEATS)
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Lease:
         self._segment = segment
         self._run_id = run_id
         self._now = now
+        self._heard_at = now()
         self._stop = Event()
         self._thread: Thread | None = None
 
@@ -86,6 +88,7 @@ class Lease:
             values: dict[str, Value] = {"segment": self._segment}
             self._warehouse.execute([Statement(insert_row(self._table, {"segment": "text"}), values)])
         gone = next((holder.run_id for holder in holders if holder is not None and holder.is_gone), None)
+        self._heard_at = self._now()
         self._warehouse.execute([self._claim(gone)])
         others = [
             holder for holder in self._holders() if holder is not None and holder.run_id != self._run_id
@@ -98,12 +101,15 @@ class Lease:
         """Raises Stopped when the lease was lost: this process slept for longer than its heartbeats may be
         missed.
         """
-        holders = [holder for holder in self._holders() if holder is not None]
-        if not holders or any(holder.run_id != self._run_id for holder in holders):
-            raise Stopped(
-                f"another push of `{self._segment}` has taken over, as this one had not been heard of for "
-                f"{HEARTBEAT_SECONDS * MISSED_HEARTBEATS:.0f} s; what it had committed is kept"
-            )
+        if not self._is_ours(self._holders()):
+            raise Stopped(_lost(self._segment, "another push has taken over"))
+
+    def check_heard(self) -> None:
+        """Raises Stopped when this push was not heard of for so long that another may have taken over, and
+        sent newer values. Asks nobody: it is for every request, from any thread.
+        """
+        if self._now() - self._heard_at >= _EXPIRY:
+            raise Stopped(_lost(self._segment, "another push may have taken over"))
 
     def release(self) -> None:
         """Gives it back, if it is still ours."""
@@ -128,12 +134,15 @@ class Lease:
             *self._ours()
         )
         while not self._stop.wait(HEARTBEAT_SECONDS):
-            values: dict[str, Value] = {"segment": self._segment, "run_id": self._run_id, "now": self._now()}
+            now = self._now()
+            values: dict[str, Value] = {"segment": self._segment, "run_id": self._run_id, "now": now}
             try:
                 connection = connection or twin()
                 connection.execute([Statement(beat, values)])
+                if self._is_ours(self._holders(connection)):
+                    self._heard_at = now
             except BatchSyncError:
-                # A beat may be missed; a lease that is lost is noticed at the next checkpoint.
+                # A beat may be missed; after too many of them no request is sent any more.
                 connection = None
         if connection is not None:
             connection.close()
@@ -141,14 +150,18 @@ class Lease:
     def _ours(self) -> tuple[exp.Expr, exp.Expr]:
         return equals(exp.column("segment"), value("segment")), equals(exp.column("run_id"), value("run_id"))
 
-    def _holders(self) -> list[Holder | None]:
+    def _is_ours(self, holders: list[Holder | None]) -> bool:
+        taken = [holder for holder in holders if holder is not None]
+        return bool(taken) and all(holder.run_id == self._run_id for holder in taken)
+
+    def _holders(self, connection: Warehouse | None = None) -> list[Holder | None]:
         names = [name for name in COLUMNS if name != "segment"]
         query = (
             exp.select(*(exp.column(name) for name in names))
             .from_(self._table.copy())
             .where(equals(exp.column("segment"), value("segment")))
         )
-        rows = self._warehouse.fetch(Statement(query, {"segment": self._segment}))
+        rows = (connection or self._warehouse).fetch(Statement(query, {"segment": self._segment}))
         return [
             Holder(*cast("tuple[str, str, int, datetime, datetime]", row)) if row[0] else None for row in rows
         ]
@@ -162,7 +175,7 @@ class Lease:
             "host": this_host(),
             "process": os.getpid(),
             "now": now,
-            "expired": now - timedelta(seconds=HEARTBEAT_SECONDS * MISSED_HEARTBEATS),
+            "expired": now - _EXPIRY,
         }
         free = [
             is_null(exp.column("run_id")),
@@ -188,6 +201,13 @@ class Lease:
 def _update(table: exp.Table, columns: dict[str, exp.Expr]) -> exp.Update:
     assignments = [equals(exp.column(name), expression) for name, expression in columns.items()]
     return exp.Update(this=table.copy(), expressions=assignments)
+
+
+def _lost(segment: str, why: str) -> str:
+    return (
+        f"this push of `{segment}` had not been heard of for {_EXPIRY.total_seconds():.0f} s, and {why}; "
+        "what it had committed is kept, and no more was sent. Run: dbt-batch-sync push"
+    )
 
 
 def _held(segment: str, holder: Holder) -> str:

@@ -170,6 +170,22 @@ class Ledger:
         rows = self._warehouse.fetch(Statement(query, {"segment": self._segment, "delta_id": delta_id}))
         return Resume(cast("int", rows[0][0]), cast("str", rows[0][1])) if rows else Resume()
 
+    def has_open_intent(self, delta_id: str) -> bool:
+        """Whether a push said that it would send more of this delta than was committed."""
+        query = (
+            exp.select(
+                exp.Max(this=exp.column("intent_position")), exp.Max(this=exp.column("committed_position"))
+            )
+            .from_(self.runs.copy())
+            .where(
+                equals(exp.column("segment"), value("segment")),
+                equals(exp.column("delta_id"), value("delta_id")),
+            )
+        )
+        values: dict[str, Value] = {"segment": self._segment, "delta_id": delta_id}
+        intent, committed = self._warehouse.fetch(Statement(query, values))[0]
+        return intent is not None and int(str(intent)) > int(str(committed or 0))
+
     def last_project(self) -> str | None:
         """The hash of the Batch project that the snapshot describes; none before anything was sent."""
         query = (
@@ -258,6 +274,18 @@ class Ledger:
         """Writes down what a run has come to, its intent among it: before what it intends is sent."""
         self._warehouse.execute([self._update(run)])
 
+    def check_delta(self, delta_id: str | None) -> None:
+        """Raises Stopped when the delta is no longer the one with this id: what is sent of the old one could
+        not be told any more.
+        """
+        rows = self._warehouse.fetch(Statement(delta_identity(self._delta)))
+        if not rows or rows[0][0] != delta_id:
+            raise Stopped(
+                f"{self._delta.table.name} was rebuilt while it was being pushed: what Batch accepted "
+                "since the last checkpoint "
+                "is in doubt and goes again. Run: dbt-batch-sync push"
+            )
+
     def commit(
         self, run: Run, after: Resume, rejects: Sequence[Reject], now: datetime, *, open_rejects: bool
     ) -> None:
@@ -266,13 +294,7 @@ class Ledger:
 
         Repeating it changes nothing. Raises Stopped when the delta is no longer the one that was sent.
         """
-        rows = self._warehouse.fetch(Statement(delta_identity(self._delta)))
-        if not rows or rows[0][0] != run.delta_id:
-            raise Stopped(
-                f"{self._delta.table.name} was rebuilt while it was being pushed: what Batch accepted "
-                "since the last checkpoint "
-                "is in doubt and goes again. Run: dbt-batch-sync push"
-            )
+        self.check_delta(run.delta_id)
         limits: dict[str, Value] = {
             "segment": self._segment,
             "delta_id": run.delta_id,

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from threading import Event
 from typing import Protocol
 
@@ -18,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbt_batch_sync import __version__
+from dbt_batch_sync.batch_api.answers import Answer
 from dbt_batch_sync.batch_api.client import Client
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.batch_api.retry import RetryPolicy
@@ -31,7 +31,7 @@ from dbt_batch_sync.lease import Lease
 from dbt_batch_sync.ledger import Reject, Resume, Run
 from dbt_batch_sync.outputs import Output
 from dbt_batch_sync.payload.render import Parked, Rendered, Withheld, render, sent_hash
-from dbt_batch_sync.sql import BLOCKED
+from dbt_batch_sync.sql import BLOCKED, NEVER_RESUBSCRIBE
 from dbt_batch_sync.warehouse import Rows, Warehouse
 from dbt_batch_sync.work import Work
 
@@ -128,13 +128,12 @@ class SegmentPush:
 
     def _deliver(self) -> None:
         with self.warehouse.stream(self.work.pending_rows(self.limit), STREAM_ROWS) as rows:
-            rendered = render(
-                rows.batches, rows.schema, self.work.attributes, after=self.work.resume.position
-            )
+            batches, schema = unblocked(rows, self.work.resume.position, self._notes)
+            rendered = render(batches, schema, self.work.attributes, after=self.work.resume.position)
             chunks = chunk_rows(self._noted(rendered), LIMITS[self.channel.endpoint].max_operations)
             settled_chunks = deliver(
                 self._intended(chunks),
-                partial(self.channel.client.send, self.channel.endpoint),
+                self._send,
                 pacer=self.channel.pacer,
                 policy=RetryPolicy(max_attempts=self.channel.output.max_attempts),
                 stop=self.stop,
@@ -146,6 +145,10 @@ class SegmentPush:
                     crash_point("chunk_settled")
                     if self.clock.monotonic() - self._last_checkpoint >= self._checkpoint_seconds:
                         self._checkpoint()
+
+    def _send(self, body: bytes) -> Answer:
+        self.lease.check_heard()
+        return self.channel.client.send(self.channel.endpoint, body)
 
     @property
     def _checkpoint_seconds(self) -> float:
@@ -166,6 +169,7 @@ class SegmentPush:
         window = int(self.channel.window * self._checkpoint_seconds) or UNPACED_WINDOW
         for chunk in chunks:
             if self._read_position > (self.run.intent_position or 0):
+                self.work.ledger.check_delta(self.run.delta_id)
                 self.run = replace(self.run, intent_position=self._read_position + window)
                 self.work.ledger.record(self.run)
                 crash_point("intent_recorded")
@@ -205,26 +209,28 @@ class SegmentPush:
         self._last_checkpoint = self.clock.monotonic()
         if self._settled.position == self._committed.position:
             return
+        self.lease.check()
         self._take_notes()
         kept_out = sum(1 for reject in self._rejects if reject.attribute is None)
         now = self.clock.now()
-        self.run = replace(
+        run = replace(
             self.run,
             heartbeat_at=now,
             committed=self.run.committed + self._settled.position - self._committed.position - kept_out,
             committed_position=self._settled.position,
             committed_key=self._settled.key,
         )
-        self.work.ledger.commit(
-            self.run, self._committed, self._rejects, now, open_rejects=self._open_rejects
-        )
+        crash_point("before_commit")
+        self.work.ledger.commit(run, self._committed, self._rejects, now, open_rejects=self._open_rejects)
         crash_point("after_commit")
+        # Not before: what a commit that failed would have reached must not be written down as committed.
+        self.run = run
         self._open_rejects = self._open_rejects or bool(self._rejects)
         self._committed, self._rejects = self._settled, []
 
     def _take_notes(self) -> None:
         due = [note for note in self._notes if note.position <= self._settled.position]
-        self._notes = [note for note in self._notes if note.position > self._settled.position]
+        self._notes[:] = [note for note in self._notes if note.position > self._settled.position]
         for note in due:
             if isinstance(note, Withheld):
                 self._rejects.append(Reject(note.custom_id, note.attribute, note.reason, RUNNER))
@@ -268,7 +274,7 @@ def unblocked(
                 for row, listed in enumerate(blocked.to_pylist()):
                     custom_id = batch.column("custom_id")[row].as_py() if listed else ""
                     for name in filter(None, (listed or "").split(",")):
-                        notes.append(Withheld(start + row + 1, custom_id, name, "never_resubscribe"))
+                        notes.append(Withheld(start + row + 1, custom_id, name, NEVER_RESUBSCRIBE))
             start += batch.num_rows
             yield batch.select(names)
 

@@ -49,8 +49,48 @@ def _requeue(warehouse: Warehouse, work: Work, delta_id: str, marks: Iterable[ex
         "mapping": work.segment.mapping.hash,
         "types": work.types,
     }
+    if work.delta_id is not None and work.ledger.has_open_intent(work.delta_id):
+        marks = [_absorb(work), *marks]
+        values["old_delta_id"] = work.delta_id
     steps = [*marks, _drop_committed(work), _renew(work.delta), *_extend(work), _add(work)]
     warehouse.execute([Statement(tree, _used(tree, values)) for tree in steps])
+
+
+def _absorb(work: Work) -> exp.Expr:
+    """What a dead push may have sent of the delta: with the delta's id goes the only other record of it."""
+    delta, snapshot = work.delta, work.snapshot
+    comma = exp.Literal.string(",")
+    doubled = exp.func("replace", delta.column("_batch_changed"), comma.copy(), exp.Literal.string(",,"))
+    names = exp.DPipe(this=exp.DPipe(this=comma.copy(), expression=doubled), expression=comma.copy())
+    committed = (
+        exp.select(snapshot.column("custom_id"))
+        .from_(snapshot.table.copy())
+        .where(equals(snapshot.column("_batch_delta_id"), value("old_delta_id")))
+    )
+    key = delta.column("custom_id")
+    in_flight = (
+        exp.select(exp.alias_(key, "custom_id"), exp.alias_(names, "names"))
+        .from_(delta.table.copy())
+        .where(exp.NEQ(this=delta.column("_batch_change"), expression=exp.Literal.string("invalid")))
+        .where(exp.NEQ(this=delta.column("_batch_changed"), expression=exp.Literal.string("")))
+        .where(exp.not_(exp.In(this=key.copy(), query=committed.subquery())))
+    )
+    ids, doubt = (exp.to_identifier(snapshot.name(n), quoted=True) for n in ("custom_id", "_batch_doubt"))
+    known = exp.Coalesce(this=snapshot.column("_batch_doubt", "s"), expressions=[exp.Literal.string("")])
+    longer = exp.DPipe(this=known, expression=exp.column("names", "d"))
+    insert = exp.Insert(
+        this=exp.Tuple(expressions=[exp.column(ids.copy()), exp.column(doubt.copy())]),
+        expression=exp.Tuple(expressions=[exp.column("custom_id", "d"), exp.column("names", "d")]),
+    )
+    update = exp.Update(expressions=[equals(exp.column(doubt.copy()), longer)])
+    return exp.Merge(
+        this=snapshot.aliased("s"),
+        using=in_flight.subquery("d"),
+        on=equals(snapshot.column("custom_id", "s"), exp.column("custom_id", "d")),
+        whens=exp.Whens(
+            expressions=[exp.When(matched=True, then=update), exp.When(matched=False, then=insert)]
+        ),
+    )
 
 
 def _names(work: Work) -> list[str]:

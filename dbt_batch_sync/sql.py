@@ -164,12 +164,33 @@ class Pending:
             this=_with_commas(self.delta.column("_batch_changed", "d")),
             substr=exp.Literal.string(f",{name},"),
         )
+        withheld = _consent(self.snapshot, name, "s", given=False)
+        if self.rejects is not None:
+            withheld = exp.or_(withheld, self._stays_blocked(name))
         return exp.and_(
             exp.GT(this=found, expression=exp.Literal.number(0)),
-            _consent(self.snapshot, name, "s", given=False),
+            withheld,
             _consent(self.delta, name, "d", given=True),
         )
 
+    def _stays_blocked(self, name: str) -> exp.Expr:
+        """Whether it was blocked before and still is: the snapshot tells the segment's value then, not Batch's."""
+        assert self.rejects is not None
+        blocked = (
+            exp.select(exp.column("custom_id"))
+            .from_(self.rejects.copy())
+            .where(
+                equals(exp.column("segment"), value("segment")),
+                equals(exp.column("attribute"), exp.Literal.string(name)),
+                equals(exp.column("reason"), exp.Literal.string(NEVER_RESUBSCRIBE)),
+                is_null(exp.column("resolved_at")),
+            )
+        )
+        return exp.In(this=self.delta.column("custom_id", "d"), query=blocked.subquery())
+
+
+NEVER_RESUBSCRIBE = "never_resubscribe"
+"""The reason of a blocked consent."""
 
 BLOCKED = "_batch_blocked"
 """The stream's column of consents that are not sent: their names, each with a comma, or null."""

@@ -27,7 +27,26 @@
             'expression': 'true', 'keep': false, 'membership': true
         }) %}
     {% endif %}
+    {% do dbt_batch_sync.check_names(segment, attributes[1 + (mapping.standard | length):]) %}
     {{ return(attributes) }}
+{% endmacro %}
+
+
+{#- The names of the custom attributes become columns and parts of lists here, and what `custom: all` brings is known to the
+    warehouse alone: so they are refused here too, as `dbt-batch-sync validate` does with those that are listed. -#}
+{% macro check_names(segment, attributes) %}
+    {% set seen = [] %}
+    {% for attribute in attributes %}
+        {% set name = attribute.name %}
+        {% if name in seen %}
+            {{ dbt_batch_sync.mapping_error(segment, "two attributes are called `" ~ name ~ "`") }}
+        {% elif not modules.re.fullmatch('[a-z0-9_]{1,30}', name) %}
+            {{ dbt_batch_sync.mapping_error(segment, "`" ~ name ~ "` is not a valid attribute name (1 to 30 of a-z, 0-9 and _). List the columns, with a `name` for `" ~ attribute.column ~ "`, or `exclude` it from `custom: all`") }}
+        {% elif name == 'custom_id' or name.startswith('batch__') or name.startswith('_batch_') %}
+            {{ dbt_batch_sync.mapping_error(segment, "`" ~ name ~ "` is reserved. List the columns, with another `name` for `" ~ attribute.column ~ "`, or `exclude` it from `custom: all`") }}
+        {% endif %}
+        {% do seen.append(name) %}
+    {% endfor %}
 {% endmacro %}
 
 

@@ -111,6 +111,7 @@ select
     {%- endfor %}
 from ({{ dbt_batch_sync.segment_rows(segment_relation, attributes) }}) as c
 inner join duplicated on duplicated.{{ id }} = c.{{ id }}
+{{ dbt_batch_sync.delta_order() }}
 {% endmacro %}
 
 

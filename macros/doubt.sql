@@ -4,7 +4,7 @@
     {% if execute and load_relation(this) is not none %}
         {% set snapshot = ref(segment ~ '_sent_snapshot') %}
         {% set intent = dbt_batch_sync.open_intent(segment, snapshot, this) %}
-        {% if intent is not none %}
+        {% if intent %}
             {% set names = dbt_batch_sync.snapshot_columns(snapshot, [none]) %}
             {{ adapter.dispatch('absorb_doubt_sql', 'dbt_batch_sync')(segment, snapshot, this, names, intent) }}
         {% endif %}
@@ -12,7 +12,8 @@
 {% endmacro %}
 
 
-{#- The number of rows of this delta, in the order of its keys, that a push said it would send and did not commit; else none. -#}
+{#- Which rows of this delta a push said it would send and did not commit, counted in the order of its keys: those `after` a number
+    and `upto` another; none where all is committed. -#}
 {% macro open_intent(segment, snapshot, delta) %}
     {% set runs = dbt_batch_sync.ledger_relation(snapshot, 'batch_sync_runs') %}
     {% if runs is none or '_batch_delta_id' not in (dbt_batch_sync.columns_of(delta) | map(attribute='name') | map('lower') | list) %}
@@ -25,7 +26,7 @@
             and runs.delta_id in (select {{ dbt_batch_sync.column('_batch_delta_id') }} from (select * from {{ delta }}) as delta)
     {% endset %}
     {% set row = run_query(query).rows[0] %}
-    {% if row[0] is not none and (row[1] is none or row[0] > row[1]) %}{{ return(row[0] | int) }}{% endif %}
+    {% if row[0] is not none and row[0] > (row[1] or 0) %}{{ return({'after': (row[1] or 0) | int, 'upto': row[0] | int}) }}{% endif %}
     {{ return(none) }}
 {% endmacro %}
 
@@ -35,7 +36,6 @@
     {%- set id = dbt_batch_sync.column('custom_id') -%}
     {%- set doubt = dbt_batch_sync.column('_batch_doubt') -%}
     {%- set delta_id = dbt_batch_sync.column('_batch_delta_id') -%}
-    {%- set rejects = dbt_batch_sync.ledger_relation(snapshot, 'batch_sync_rejects') -%}
     merge into {{ snapshot.render() }} as s
     using (
         select in_flight.{{ id }}, in_flight.names
@@ -48,19 +48,12 @@
             from (select * from {{ delta }}) as delta
             where {{ dbt_batch_sync.column('_batch_change') }} <> 'invalid'
         ) as in_flight
-        where in_flight.delta_position <= {{ intent }}
+        where in_flight.delta_position > {{ intent.after }} and in_flight.delta_position <= {{ intent.upto }}
             and in_flight.names <> ',,'
             and not exists (
                 select 1 from {{ snapshot.render() }} as committed
                 where committed.{{ id }} = in_flight.{{ id }} and committed.{{ delta_id }} = in_flight.{{ delta_id }}
             )
-            {%- if rejects is not none %}
-            and not exists (
-                select 1 from {{ rejects }} as parked
-                where parked.segment = {{ dbt.string_literal(segment) }} and parked.custom_id = in_flight.{{ id }}
-                    and parked.attribute is null and parked.resolved_at is null
-            )
-            {%- endif %}
     ) as d
     on s.{{ id }} = d.{{ id }}
     when matched then update set {{ doubt }} = {{ dbt_batch_sync.joined_names("coalesce(s." ~ doubt ~ ", '') || d.names", names) }}

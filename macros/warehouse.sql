@@ -109,3 +109,8 @@
 {#- What keeps a warehouse from evaluating an outer condition before the inner ones that leave few rows to it. -#}
 {% macro evaluated_first() %}{{ return(adapter.dispatch('evaluated_first', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__evaluated_first() %}{{ return('') }}{% endmacro %}
+
+
+{#- The order that a delta is stored in, for warehouses where a push then need not sort it, and a commit finds its range of keys. -#}
+{% macro delta_order() %}{{ return(adapter.dispatch('delta_order', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__delta_order() %}{{ return('') }}{% endmacro %}

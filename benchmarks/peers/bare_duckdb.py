@@ -37,7 +37,11 @@ from raw.people
 """
 reader = duckdb.connect(path, read_only=True).sql(query).to_arrow_reader(10_000)
 session = requests.Session()
-session.headers = {"Authorization": "Bearer sandbox", "X-Batch-Project": "sandbox", "Content-Type": "application/json"}
+session.headers = {
+    "Authorization": "Bearer sandbox",
+    "X-Batch-Project": "sandbox",
+    "Content-Type": "application/json",
+}
 
 
 def post(column: pa.Array) -> None:

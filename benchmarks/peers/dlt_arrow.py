@@ -38,13 +38,17 @@ def people():
     yield from reader
 
 
-@dlt.destination(batch_size=10_000, loader_file_format="parquet", name="batch", skip_dlt_columns_and_tables=True)
+@dlt.destination(
+    batch_size=10_000, loader_file_format="parquet", name="batch", skip_dlt_columns_and_tables=True
+)
 def batch(items, table):
     columns = items.to_pydict()
     ids = columns.pop("customer_id")
     wire = [names.get(name, name) for name in columns]
     rows = zip(ids, zip(*columns.values()))
-    operations = [{"identifiers": {"custom_id": key}, "attributes": dict(zip(wire, row))} for key, row in rows]
+    operations = [
+        {"identifiers": {"custom_id": key}, "attributes": dict(zip(wire, row))} for key, row in rows
+    ]
     session.post(url, data=orjson.dumps(operations)).raise_for_status()
 
 

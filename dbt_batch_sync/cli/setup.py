@@ -10,10 +10,8 @@ from typing import Annotated, Optional
 import typer
 from rich.markup import escape
 
-from dbt_batch_sync import api, generation, installation
 from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.options import ProfilesDir, ProjectDir
-from dbt_batch_sync.profiles import DbtOptions, find_project, read_project
 
 
 def init(
@@ -39,6 +37,9 @@ def init(
 
     Example: [bold]dbt-batch-sync init && dbt deps[/]
     """
+    from dbt_batch_sync import installation
+    from dbt_batch_sync.profiles import DbtOptions, find_project, read_project
+
     directory = project_dir or find_project(Path())
     read_project(DbtOptions(project_dir=directory, environ=os.environ))
     installed = installation.init(directory, git, revision)
@@ -78,6 +79,9 @@ def generate(
 
     Example: [bold]dbt parse && dbt-batch-sync generate --check[/]
     """
+    from dbt_batch_sync import api, generation
+    from dbt_batch_sync.profiles import DbtOptions, find_project, read_project
+
     dbt = DbtOptions(
         project_dir=project_dir or find_project(Path()), environ=os.environ, profiles_dir=profiles_dir
     )

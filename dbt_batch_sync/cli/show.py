@@ -6,21 +6,21 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dbt_batch_sync.results import (
-    PlanResult,
-    PushResult,
-    RejectsResult,
-    SegmentPlanned,
-    SegmentPushed,
-    StatusResult,
-    iso,
-)
+if TYPE_CHECKING:
+    from dbt_batch_sync.results import (
+        PlanResult,
+        PushResult,
+        RejectsResult,
+        SegmentPlanned,
+        SegmentPushed,
+        StatusResult,
+    )
 
 _PLAIN: Any = {"box": None, "pad_edge": False, "padding": (0, 2), "header_style": "dim"}
 
@@ -143,6 +143,8 @@ def _plan(console: Console, segment: SegmentPlanned) -> None:
 
 def history(result: StatusResult) -> None:
     """The last runs of each segment."""
+    from dbt_batch_sync.results import iso
+
     console = out()
     for segment in result.segments:
         console.print(f"[bold]{escape(segment.segment)}[/]")
@@ -180,6 +182,8 @@ def history(result: StatusResult) -> None:
 
 def refused(result: RejectsResult) -> None:
     """What stands refused, the most frequent first."""
+    from dbt_batch_sync.results import iso
+
     console = out()
     for segment in result.segments:
         console.print(f"[bold]{escape(segment.segment)}[/]")

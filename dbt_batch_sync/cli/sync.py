@@ -10,12 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from types import FrameType
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
-import yaml
 
-from dbt_batch_sync import api
 from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.options import (
     Exclude,
@@ -28,10 +26,14 @@ from dbt_batch_sync.cli.options import (
     Vars,
     Yes,
 )
-from dbt_batch_sync.cli.progress import Bar
 from dbt_batch_sync.errors import ConfigurationError, MappingError
-from dbt_batch_sync.profiles import DbtOptions, find_project
-from dbt_batch_sync.results import EXIT_CODES, PushResult
+
+if TYPE_CHECKING:
+    from dbt_batch_sync import api
+    from dbt_batch_sync.profiles import DbtOptions
+    from dbt_batch_sync.results import PushResult
+
+# What takes long to import is imported by the verb that needs it: `--help` answers at once.
 
 
 def push(
@@ -80,6 +82,9 @@ def push(
 
     Example: [bold]dbt run --select +crm_contacts_delta && dbt-batch-sync push --select crm_contacts[/]
     """
+    from dbt_batch_sync import api
+    from dbt_batch_sync.cli.progress import Bar
+
     dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
     if full_refresh and not dry_run:
         _confirm("Send everything of every profile again?", yes)
@@ -104,6 +109,8 @@ def adopt(
 
     Example: [bold]dbt-batch-sync adopt --select crm_contacts --yes[/]
     """
+    from dbt_batch_sync import api
+
     dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
     _confirm("Take the deltas as what Batch already has, and send nothing?", yes)
     _finish(api.adopt(dbt, selection_of(select, exclude)), as_json)
@@ -123,6 +130,8 @@ def rejects(
 
     Example: [bold]dbt-batch-sync rejects --select crm_contacts[/]
     """
+    from dbt_batch_sync import api
+
     result = api.rejects(
         dbt_options(project_dir, profiles_dir, profile, target, variables), selection_of(select, exclude)
     )
@@ -134,6 +143,8 @@ def rejects(
 
 def _finish(result: PushResult, as_json: bool, *, dry_run: bool = False, signals: Sequence[int] = ()) -> None:
     """Shows a push and ends with its exit code."""
+    from dbt_batch_sync.results import EXIT_CODES
+
     if as_json:
         show.print_json(result.to_json())
     else:
@@ -165,6 +176,8 @@ def plan(
 
     Example: [bold]dbt-batch-sync plan --select tag:crm --json[/]
     """
+    from dbt_batch_sync import api
+
     result = api.plan(
         dbt_options(project_dir, profiles_dir, profile, target, variables), selection_of(select, exclude)
     )
@@ -191,6 +204,8 @@ def status(
 
     Example: [bold]dbt-batch-sync status --select crm_contacts --limit 3[/]
     """
+    from dbt_batch_sync import api
+
     dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
     result = api.status(dbt, selection_of(select, exclude), limit=limit)
     if as_json:
@@ -221,6 +236,8 @@ def validate(
 
     Example: [bold]dbt parse && dbt-batch-sync validate[/]
     """
+    from dbt_batch_sync import api
+
     dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
     try:
         result = api.validate(dbt, selection_of(select, exclude), online=online)
@@ -248,6 +265,8 @@ def dbt_options(
     target: str | None,
     variables: str | None,
 ) -> DbtOptions:
+    from dbt_batch_sync.profiles import DbtOptions, find_project
+
     return DbtOptions(
         project_dir=project_dir or find_project(Path()),
         environ=os.environ,
@@ -260,6 +279,8 @@ def dbt_options(
 
 def _variables(text: str | None) -> dict[str, object]:
     """`--vars`, as dbt reads it."""
+    import yaml
+
     try:
         values = yaml.safe_load(text) if text else {}
     except yaml.YAMLError:
@@ -272,6 +293,8 @@ def _variables(text: str | None) -> dict[str, object]:
 
 
 def selection_of(select: list[str] | None, exclude: list[str] | None) -> api.Selection:
+    from dbt_batch_sync import api
+
     return api.Selection(_words(select), _words(exclude))
 
 

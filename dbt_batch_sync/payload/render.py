@@ -18,6 +18,8 @@ from dbt_batch_sync.errors import WarehouseError
 from dbt_batch_sync.payload.encoding import as_json, call, choose, encode, is_null, text
 
 POSITION = "_batch_position"
+NAMES = "_batch_names"
+"""Columns of our own stand beside the attributes', so they begin as no attribute's name may."""
 
 DELTA_COLUMNS = ("custom_id", "_batch_change", "_batch_changed", "_batch_parked")
 """What a row has to bring beside its attributes; all are text, and every name is in lower case. `_batch_parked` is the hash
@@ -101,14 +103,14 @@ def operations(attributes: Sequence[TypedAttribute], schema: pa.Schema) -> exp.S
     notes: list[exp.Expression] = []
     for number, attribute in enumerate(attributes):
         encoding = encode(attribute, schema.field(attribute.name).type)
-        chosen, problem = exp.column(f"chosen_{number}"), exp.column(f"problem_{number}")
+        chosen, problem = exp.column(f"_batch_chosen_{number}"), exp.column(f"_batch_problem_{number}")
         checked = checked.select(
             choose(
                 [(_is_insert(), exp.not_(is_null(encoding.value)))],
-                call("contains", exp.column("names"), text(f",{attribute.name},")),
-            ).as_("chosen_" + str(number)),
+                call("contains", exp.column(NAMES), text(f",{attribute.name},")),
+            ).as_(chosen.name),
             # A null has no problem, and what counts as null has none: an empty text would break its pattern.
-            choose([(exp.not_(is_null(encoding.value)), encoding.problem)]).as_(f"problem_{number}"),
+            choose([(exp.not_(is_null(encoding.value)), encoding.problem)]).as_(problem.name),
             copy=False,  # of all that was selected before, for each attribute
         )
         missing, sendable = text(f'"{attribute.plain_name}":null'), exp.and_(chosen, is_null(problem))
@@ -166,7 +168,7 @@ def _is_insert() -> exp.Expression:
 
 def _names() -> exp.Expression:
     listed = exp.DPipe(this=text(","), expression=exp.column("_batch_changed"))
-    return exp.alias_(exp.DPipe(this=listed, expression=text(",")), "names")
+    return exp.alias_(exp.DPipe(this=listed, expression=text(",")), NAMES)
 
 
 def _rendered(batch: pa.RecordBatch) -> Rendered:

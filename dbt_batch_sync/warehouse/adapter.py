@@ -87,6 +87,25 @@ def connect(adapter: Any) -> Any:
         raise WarehouseError(f"can't connect to the warehouse: {first_line(error)}") from None
 
 
+def connect_anew(adapter: Any) -> Any:
+    """The handle of another connection, opened as the adapter opens its own. Raises WarehouseError."""
+    from dbt.adapters.contracts.connection import Connection, ConnectionState
+
+    credentials = adapter.config.credentials
+    connection = Connection(
+        type=credentials.type,
+        name="dbt_batch_sync",
+        state=ConnectionState.INIT,
+        credentials=credentials,
+        transaction_open=False,
+        handle=None,
+    )
+    try:
+        return adapter.connections.open(connection).handle
+    except Exception as error:  # noqa: BLE001 - adapters raise what they like
+        raise WarehouseError(f"can't connect to the warehouse: {first_line(error)}") from None
+
+
 def first_line(error: BaseException) -> str:
     """A driver's message without the statement and the rows that some append."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

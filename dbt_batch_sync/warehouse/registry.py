@@ -9,7 +9,10 @@ from dbt_batch_sync.errors import UnsupportedWarehouse
 from dbt_batch_sync.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.port import Warehouse
 
-_CLASSES = {"duckdb": ("dbt_batch_sync.warehouse.duckdb", "DuckDbWarehouse")}
+_CLASSES = {
+    "duckdb": ("dbt_batch_sync.warehouse.duckdb", "DuckDbWarehouse"),
+    "postgres": ("dbt_batch_sync.warehouse.postgres", "PostgresWarehouse"),
+}
 
 SUPPORTED_ADAPTERS: tuple[str, ...] = tuple(_CLASSES)
 

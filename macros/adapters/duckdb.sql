@@ -60,3 +60,6 @@
     {% do run_query('alter table ' ~ relation ~ ' alter column ' ~ dbt_batch_sync.column(name) ~ ' type ' ~ dtype
         ~ ' using try_cast(' ~ dbt_batch_sync.column(name) ~ ' as ' ~ dtype ~ ')') %}
 {% endmacro %}
+
+
+{% macro duckdb__delta_order() %}{{ return('order by 1') }}{% endmacro %}

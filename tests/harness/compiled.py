@@ -1,9 +1,9 @@
-"""`dbt run` of one segment's delta in milliseconds: dbt compiles it once, DuckDB runs it as often as a test likes.
+"""`dbt run` of one delta in milliseconds: dbt compiles it once, DuckDB runs it as often as a test likes.
 
-For tests that build hundreds of deltas of one mapping. What a delta is depends on its mapping, the columns of the
-segment and of the snapshot, and the rows; only the rows may change between two runs of one `CompiledDelta`. A new
-mapping or another column needs a new one. What a dead push left in doubt is taken in by dbt itself: then `run` is a
-`dbt run`.
+For tests that build hundreds of deltas of one mapping. What a delta is depends on its mapping, the columns of
+the segment and of the snapshot, and the rows; only the rows may change between two runs of one
+`CompiledDelta`. A new mapping or another column needs a new one. What a dead push left in doubt is taken in
+by dbt itself: then `run` is a `dbt run`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Fixtures for tests that need a project: a `conftest.py` imports them by name.
 
-One sandbox and one dbt project serve a whole session, because what costs is starting them; each test finds them empty.
+One sandbox and one dbt project serve a whole session, because what costs is starting them; each test finds
+them empty.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from harness.project import Project
 
 from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings
-from harness.project import Project
 
 KEPT = 2000
 """Requests whose bodies can be looked at."""
@@ -36,8 +37,8 @@ def workshop(batch: SandboxServer, tmp_path_factory: pytest.TempPathFactory) -> 
 def project(workshop: Project, request: pytest.FixtureRequest) -> Iterator[Project]:
     """An empty project.
 
-    Afterwards the sandbox must not have seen a request that Batch's documentation forbids, but for those that the
-    test's marker `forbidden` names.
+    Afterwards the sandbox must not have seen a request that Batch's documentation forbids, but for those
+    that the test's marker `forbidden` names.
     """
     workshop.clear()
     yield workshop

@@ -1,6 +1,7 @@
-"""What Batch must hold of a value in the warehouse: the rules once more, in plain Python, from Batch's documentation alone.
+"""What Batch must hold of a value in the warehouse: the rules once more, in plain Python.
 
-It shares no code, no table and no pattern with the product or the sandbox, so that a mistake in one of them shows.
+Written from Batch's documentation alone. It shares no code, no table and no pattern with the product or the
+sandbox, so that a mistake in one of them shows.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Expected = TypedValue | Refused | None
 
 
 def expected(kind: str, value: object) -> Expected:
-    """What must become of a value that is mapped to `kind`: a type of Batch, or a standard attribute's `$name`."""
+    """What must become of a value that is mapped to `kind`: a type of Batch, or a standard `$name`."""
     if value is None or value in ("", []):
         return None
     return _KINDS[kind](value)

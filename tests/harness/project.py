@@ -1,10 +1,10 @@
 """A small dbt project on DuckDB, the sandbox it pushes to, and all that a test does with the two.
 
-Real parts only: dbt runs in this process (`dbt`) or in one of its own, the warehouse is a DuckDB file, the push is
-`api.push` or the command line, and Batch is the sandbox over HTTP.
+Real parts only: dbt itself, run in this process; a DuckDB file; `api.push` or the command line; the sandbox
+over HTTP.
 
-A segment is `select * from raw.<segment>`, a view, so that its rows can be changed without dbt. Between two steps no
-connection to the file is open in this process: another process may open it at any time.
+A segment is `select * from raw.<segment>`, a view, so that its rows can be changed without dbt. Between two
+steps no connection to the file is open in this process: another process may open it at any time.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from unittest import mock
 import duckdb
 import pyarrow as pa
 import yaml
+from harness.wire import Sent
 
 from dbt_batch_sync import api
 from dbt_batch_sync.profiles import DbtOptions
 from dbt_batch_sync.push import Observer
 from dbt_batch_sync.results import PushResult, SegmentPushed
 from dbt_batch_sync.sandbox.server import RecordedRequest, SandboxServer, TypedValue
-from harness.wire import Sent
 
 ROOT = Path(__file__).parents[2]
 """The repository, which is the dbt package."""
@@ -63,7 +63,7 @@ class Built:
 
 
 class Project:
-    """The project in `directory`, which may not exist yet. `sandbox` is running, and is this project's alone."""
+    """The project in `directory`, which may not exist yet. `sandbox` runs, and is this project's alone."""
 
     def __init__(self, directory: Path, sandbox: SandboxServer) -> None:
         self.directory = directory
@@ -80,7 +80,7 @@ class Project:
         self.outputs()
 
     def clear(self) -> None:
-        """Forgets rows, models and profiles; keeps what dbt has parsed of its own and the package's macros."""
+        """Forgets rows, models and profiles; keeps what dbt has parsed of the macros."""
         for path in (self.database, self.database.with_name("shop.duckdb.wal")):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.directory / "models", ignore_errors=True)
@@ -91,7 +91,7 @@ class Project:
     # What the user writes
 
     def outputs(self, target: str = "sandbox", **changes: Mapping[str, object]) -> None:
-        """Writes profiles.yml. An output is the sandbox's but for `changes`; without any there is only `sandbox`."""
+        """Writes profiles.yml: an output is the sandbox's but for `changes`; there is always `sandbox`."""
         batch = {
             "type": "batch",
             "api_url": self.sandbox.url,
@@ -116,7 +116,7 @@ class Project:
         models: Sequence[str] = ("delta", "sent_snapshot"),
         **config: object,
     ) -> None:
-        """Writes a segment's model, its meta, and the models of its snapshot and delta; `config` is the model's."""
+        """Writes a segment's model with its meta and `config`, and the models of its snapshot and delta."""
         directory = self.directory / "models"
         meta = {"models": [{"name": segment, "config": {**config, "meta": {"batch_sync": dict(mapping)}}}]}
         _write(directory / f"{segment}.yml", yaml.safe_dump(meta, allow_unicode=True, sort_keys=False))
@@ -125,9 +125,10 @@ class Project:
             _write(directory / f"{segment}_{macro}.sql", f"{{{{ dbt_batch_sync.{macro}('{segment}') }}}}")
 
     def set_rows(self, columns: Mapping[str, str], rows: Iterable[Row], segment: str = PEOPLE) -> None:
-        """Makes the segment's source hold these rows: `columns` are names and DuckDB types, a missing cell is null.
+        """Makes the segment's source hold these rows.
 
-        What Python has no type for is given as text.
+        `columns` are names and DuckDB types. A missing cell is null; what Python has no type for is given as
+        text.
         """
         listed = list(rows)
         cells = pa.table({name: _column([row.get(name) for row in listed]) for name in columns})
@@ -214,7 +215,7 @@ class Project:
         )
 
     def call(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """The same as `cli` in this process: a second and a half less, and nothing of the process is tested."""
+        """The same as `cli` in this process: a second and a half less, and less of it is real."""
         from dbt_batch_sync.cli.app import run
 
         self.forget_requests()
@@ -259,7 +260,7 @@ class Project:
         return self.query(f'select * from "{segment}_delta" order by custom_id, _batch_reason')
 
     def changes(self, segment: str = PEOPLE) -> dict[str | None, tuple[str, str]]:
-        """A delta as change and changed names, by custom_id; of an invalid row, its reason instead of the names."""
+        """A delta as change and changed names, by custom_id; instead of names, an invalid row's reason."""
         rows = self.delta(segment)
         return {
             row["custom_id"]: (row["_batch_change"], row["_batch_reason"] or row["_batch_changed"])
@@ -341,4 +342,4 @@ def _release() -> None:
     """dbt-duckdb keeps the file open until the process ends."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-    DuckDBConnectionManager.close_all_connections()
+    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]

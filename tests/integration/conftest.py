@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from harness.fixtures import MARKER, batch, project, workshop
 
 __all__ = ["batch", "project", "workshop"]

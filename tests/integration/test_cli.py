@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from harness.project import Project, Row
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.sandbox.server import Fault, FaultKind, SandboxServer
-from harness.project import Project, Row
 
 COLUMNS = {"id": "varchar", "email": "varchar", "name": "varchar", "points": "bigint"}
 MAPPING: dict[str, object] = {
@@ -80,9 +81,16 @@ def test_a_progress_bar_on_a_terminal_alone(project: Project) -> None:
     seen = {}
     for arguments in (command[:-1], command):
         reader, terminal = pty.openpty()
-        environ = {key: value for key, value in project.environ.items() if key != "NO_COLOR"} | {"TERM": "xterm"}
+        environ = {key: value for key, value in project.environ.items() if key != "NO_COLOR"} | {
+            "TERM": "xterm"
+        }
         with subprocess.Popen(
-            arguments, cwd=project.directory, env=environ, stdout=subprocess.PIPE, stderr=terminal, stdin=terminal
+            arguments,
+            cwd=project.directory,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            stdin=terminal,
         ) as process:
             os.close(terminal)
             shown = _read(reader)
@@ -116,7 +124,18 @@ def test_version_and_help(project: Project) -> None:
     assert project.cli("--version").stdout == f"dbt-batch-sync {__version__}\n"
     assert project.call("--version").stdout == f"dbt-batch-sync {__version__}\n"
     listed = project.call("--help").stdout
-    for verb in ("init", "generate", "validate", "plan", "push", "status", "rejects", "adopt", "sandbox", "demo"):
+    for verb in (
+        "init",
+        "generate",
+        "validate",
+        "plan",
+        "push",
+        "status",
+        "rejects",
+        "adopt",
+        "sandbox",
+        "demo",
+    ):
         assert f" {verb} " in listed
         shown = project.call(verb, "--help")
         assert (shown.returncode, "Example:" in shown.stdout or verb in ("sandbox", "demo")) == (0, True)
@@ -128,8 +147,15 @@ def test_options_as_environment_variables(project: Project, tmp_path: Path) -> N
     project.map(MAPPING, "other")
     project.set_rows(COLUMNS, [person("o")], "other")
     project.build()
-    environ = {"DBT_BATCH_SYNC_PROJECT_DIR": str(project.directory), "DBT_PROFILES_DIR": str(project.directory)}
-    environ |= {"DBT_BATCH_SYNC_SELECT": "other", "DBT_BATCH_SYNC_JSON": "1", "DBT_BATCH_SYNC_DRY_RUN": "true"}
+    environ = {
+        "DBT_BATCH_SYNC_PROJECT_DIR": str(project.directory),
+        "DBT_PROFILES_DIR": str(project.directory),
+    }
+    environ |= {
+        "DBT_BATCH_SYNC_SELECT": "other",
+        "DBT_BATCH_SYNC_JSON": "1",
+        "DBT_BATCH_SYNC_DRY_RUN": "true",
+    }
     done = project.cli("push", env=environ, cwd=tmp_path)
     assert [each["segment"] for each in document(done)["segments"]] == ["other"]
     assert not project.sandbox.requests
@@ -142,7 +168,11 @@ def test_plan(project: Project) -> None:
     project.map(MAPPING)
     project.set_rows(COLUMNS, [person(name) for name in ("anna", "bert", "carl")])
     project.sync()
-    changed = [person("anna", email="changed@example.com"), person("bert", name=None), person("dora", points=None)]
+    changed = [
+        person("anna", email="changed@example.com"),
+        person("bert", name=None),
+        person("dora", points=None),
+    ]
     project.set_rows(COLUMNS, [*changed, person("twin"), person("twin"), {}])
     project.build()
     before = project.query("from batch_sync_runs")
@@ -159,7 +189,7 @@ def test_plan(project: Project) -> None:
         "requests": 1,
         "seconds": 0.0,
     }
-    assert planned["attributes"] == {"batch__email_address": 2, "name": 2, "points": 1}
+    assert planned["attributes"] == {"batch__email_address": 2, "name": 2}
     assert {(each["change"], each["attribute"]) for each in samples} >= {
         ("update", "batch__email_address"),
         ("update", "name"),
@@ -217,7 +247,9 @@ def test_rejects(project: Project) -> None:
     project.execute("update raw.people set email = 'no address', name = repeat('x', 301) where id = 'a'")
     project.sync()
     (segment,) = document(project.call("rejects", "--json"))["segments"]
-    found = {(each["attribute"], each["reason"], each["count"], each["refused_by"]) for each in segment["rejects"]}
+    found = {
+        (each["attribute"], each["reason"], each["count"], each["refused_by"]) for each in segment["rejects"]
+    }
     assert found == {
         ("batch__email_address", "invalid_email", 1, "dbt-batch-sync"),
         ("name", "too_long", 1, "dbt-batch-sync"),
@@ -327,30 +359,35 @@ def test_no_database(project: Project) -> None:
     assert not project.database.exists(), "and none is made"
 
 
+OUTPUT = {"type": "batch", "project_key": "p", "rest_api_key": "k"}
+
+
 @pytest.mark.parametrize(
-    ("profiles", "said"),
+    ("profile", "said"),
     [
-        ("other: {}", "has no profile `dbt_batch_sync`. Add it:\n\ndbt_batch_sync:\n  target: prod"),
-        ("dbt_batch_sync: {target: prod, outputs: {sandbox: {type: batch}}}", "accepted: `sandbox`"),
-        ("dbt_batch_sync: {target: s, outputs: {s: {type: batch}}}", "rest_api_key: is required"),
+        (None, "has no profile `dbt_batch_sync`. Add it:\n\ndbt_batch_sync:\n  target: prod"),
+        ({"target": "prod", "outputs": {"s": OUTPUT}}, "dbt_batch_sync.target: names none"),
+        ({"target": "s", "outputs": {"s": {"type": "batch"}}}, "s.rest_api_key: is required"),
         (
-            "dbt_batch_sync: {target: s, outputs: {s: {type: batch, project_key: p, rest_api_key: \"{{ env_var('NO') }}\"}}}",
+            {"target": "s", "outputs": {"s": {**OUTPUT, "rest_api_key": "{{ env_var('NO') }}"}}},
             "needs the environment variable `NO`, which is not set",
         ),
         (
-            "dbt_batch_sync: {target: s, outputs: {s: {type: batch, project_key: p, rest_api_key: k, api_url: 'http://x.fr'}}}",
-            "must begin with `https://`",
+            {"target": "s", "outputs": {"s": {**OUTPUT, "api_url": "http://example.com"}}},
+            "s.api_url: must begin with `https://`",
         ),
+        ({"target": "s", "outputs": {"s": {**OUTPUT, "timout": 3}}}, "`timeout`"),
     ],
-    ids=["profile", "target", "keys", "variable", "http"],
+    ids=["profile", "target", "keys", "variable", "http", "typo"],
 )
-def test_what_is_wrong_with_an_output(project: Project, profiles: str, said: str) -> None:
-    ready(project, "a")
+def test_what_is_wrong_with_an_output(project: Project, profile: object, said: str) -> None:
+    project.map(MAPPING)
+    project.dbt("parse")
     path = project.directory / "profiles.yml"
-    warehouse = path.read_text().partition("shop:")[2]
-    path.write_text(f"{profiles}\nshop:{warehouse}")
+    profiles = {**yaml.safe_load(path.read_text()), "dbt_batch_sync": profile}
+    path.write_text(yaml.safe_dump({name: each for name, each in profiles.items() if each}))
     done = project.call("push")
-    assert done.returncode == 2
+    assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
 
 
@@ -384,20 +421,11 @@ def test_keys_and_values_are_told_to_nobody(project: Project) -> None:
     project.execute("update raw.people set email = 'secret address', name = repeat('secret', 60)")
     project.build()
     said = ""
-    for arguments in (
-        ("push",),
-        ("push", "--json"),
-        ("plan",),
-        ("validate", "--online"),
-        ("status",),
-        ("status", "--json"),
-        ("rejects", "--json"),
-    ):
-        done = project.cli(*arguments, env=SECRETS)
+    for line in ("push", "push --json", "plan", "validate --online", "status --json"):
+        done = project.cli(*line.split(), env=SECRETS)
         said += done.stdout + done.stderr
-    good = {**SECRETS, "BATCH_KEY": "sandbox"}
-    for arguments in (("push", "--limit", "1"), ("rejects",), ("status",), ("plan",)):
-        done = project.call(*arguments, env=good)
+    for line in ("push --limit 1", "plan", "status", "status --json", "rejects", "rejects --json"):
+        done = project.call(*line.split(), env={**SECRETS, "BATCH_KEY": "sandbox"})
         said += done.stdout + done.stderr
     assert project.rejects().keys() == {("anna", "batch__email_address"), ("anna", "name")}
     tables = ("batch_sync_runs", "batch_sync_rejects")
@@ -425,7 +453,9 @@ def fresh(tmp_path: Path, batch: SandboxServer) -> Project:
 
 def files(directory: Path) -> Mapping[str, bytes]:
     """What is in a directory, by path."""
-    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()
+    }
 
 
 def test_init_deps_generate_run_push(fresh: Project) -> None:
@@ -485,7 +515,12 @@ def test_generate_and_prune_leave_what_is_the_users(fresh: Project) -> None:
     pruned = fresh.call("generate", "--prune")
     assert (pruned.returncode, pruned.stdout.count("removed")) == (0, 2)
     left = {path.name for path in models.iterdir()}
-    assert left == {"people_delta.sql", "people_sent_snapshot.sql", "second_notes_delta.sql", "_batch_sync.yml"}
+    assert left == {
+        "people_delta.sql",
+        "people_sent_snapshot.sql",
+        "second_notes_delta.sql",
+        "_batch_sync.yml",
+    }
     assert "second" not in (models / "_batch_sync.yml").read_text()
     assert own.read_text() == kept
     assert fresh.call("generate", "--prune", "--check").returncode == 0

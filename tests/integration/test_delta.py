@@ -7,12 +7,12 @@ import random
 from typing import Any
 
 import pytest
-
-from dbt_batch_sync.manifest import read_manifest
-from dbt_batch_sync.segments import read_segments
 from harness.compiled import CompiledDelta
 from harness.people import COLUMNS, MAPPING, people
 from harness.project import Project
+
+from dbt_batch_sync.manifest import read_manifest
+from dbt_batch_sync.segments import read_segments
 
 SIMPLE = {"identifier": "id", "custom": ["name", "points"]}
 SIMPLE_COLUMNS = {"id": "varchar", "name": "varchar", "points": "bigint"}
@@ -29,7 +29,9 @@ def simple(project: Project, *rows: tuple[object, ...]) -> None:
 
 
 def columns_of(project: Project, relation: str) -> dict[str, str]:
-    query = "select column_name, data_type from duckdb_columns() where table_name = $name order by column_index"
+    query = (
+        "select column_name, data_type from duckdb_columns() where table_name = $name order by column_index"
+    )
     return {row["column_name"]: row["data_type"] for row in project.query(query, name=relation)}
 
 
@@ -40,17 +42,40 @@ def test_the_relations_have_the_promised_columns(project: Project) -> None:
     project.build()
     delta, snapshot = columns_of(project, "people_delta"), columns_of(project, "people_sent_snapshot")
     own = {"custom_id", "_batch_delta_id", "_batch_doubt"}
-    attributes = set(delta) - own - {"_batch_change", "_batch_changed", "_batch_reason", "_batch_mapping", "_batch_types"}
+    attributes = (
+        set(delta)
+        - own
+        - {"_batch_change", "_batch_changed", "_batch_reason", "_batch_mapping", "_batch_types"}
+    )
     assert set(snapshot) == attributes | own | {"_batch_sent_at", "_batch_run_id", "_batch_exited_at"}
-    standard = ("email_address", "email_marketing", "phone_number", "sms_marketing", "language", "region", "timezone")
+    standard = (
+        "email_address",
+        "email_marketing",
+        "phone_number",
+        "sms_marketing",
+        "language",
+        "region",
+        "timezone",
+    )
     assert {f"batch__{name}" for name in (*standard, "topic_preferences")} < attributes
     assert len(attributes) == len(COLUMNS) - 1 + len(["in_crm"])
     assert {name: delta[name] for name in attributes} == {name: snapshot[name] for name in attributes}
     row = project.delta()[0]
     types = dict(pair.split(":") for pair in row["_batch_types"].split(","))
     assert set(types) == attributes
-    expected = {"in_crm": "boolean", "site": "url", "batch__topic_preferences": "string_array", "price": "float"}
-    expected |= {"huge": "integer", "token": "string", "born": "date", "zoned_at": "date", "batch__region": "string"}
+    expected = {
+        "in_crm": "boolean",
+        "site": "url",
+        "batch__topic_preferences": "string_array",
+        "price": "float",
+    }
+    expected |= {
+        "huge": "integer",
+        "token": "string",
+        "born": "date",
+        "zoned_at": "date",
+        "batch__region": "string",
+    }
     assert expected.items() <= types.items()
     run = json.loads((project.directory / "target" / "run_results.json").read_text())
     assert row["_batch_delta_id"] == run["metadata"]["invocation_id"]
@@ -160,7 +185,9 @@ def test_the_meta_in_the_model_itself(project: Project) -> None:
     model = project.directory / "models" / "people.sql"
     for custom in ("['name']", "['points']"):
         model.write_text(
-            "{{ config(materialized='table', meta={'batch_sync': {'identifier': 'ID', 'custom': " + custom + "}}) }}"
+            "{{ config(materialized='table', meta={'batch_sync': {'identifier': 'ID', 'custom': "
+            + custom
+            + "}}) }}"
             "select * from raw.people"
         )
         simple(project, ("a", "x", 1))
@@ -170,10 +197,17 @@ def test_the_meta_in_the_model_itself(project: Project) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"custom": ["name"]}, {"on_null": "keep"}, {"on_exit": "clear"}, {"custom": ["name", {"column": "points", "type": "string"}]}],
+    [
+        {"custom": ["name"]},
+        {"on_null": "keep"},
+        {"on_exit": "clear"},
+        {"custom": ["name", {"column": "points", "type": "string"}]},
+    ],
     ids=str,
 )
-def test_a_mapping_that_changed_after_the_delta_stops_the_push(project: Project, change: dict[str, object]) -> None:
+def test_a_mapping_that_changed_after_the_delta_stops_the_push(
+    project: Project, change: dict[str, object]
+) -> None:
     project.map(SIMPLE)
     simple(project, ("a", "x", 1))
     project.build()
@@ -223,7 +257,13 @@ def test_all_columns_but_the_excluded(project: Project) -> None:
         "custom": "all",
         "exclude": ["internal_NOTE"],
     }
-    columns = {"ID": "integer", "Mail": "varchar", "Internal_Note": "varchar", "First": "varchar", "n": "integer"}
+    columns = {
+        "ID": "integer",
+        "Mail": "varchar",
+        "Internal_Note": "varchar",
+        "First": "varchar",
+        "n": "integer",
+    }
     project.map(mapping)
     project.set_rows(columns, [{"ID": 1, "Mail": "a@b.fr", "Internal_Note": "secret", "First": "x", "n": 1}])
     assert project.sync().accepted == 1
@@ -233,6 +273,58 @@ def test_all_columns_but_the_excluded(project: Project) -> None:
     project.set_rows({**columns, "later": "boolean"}, [row])
     assert project.sync().accepted == 1
     assert project.sent.attributes == {"1": {"later": True}}, "a new column is a new attribute"
+
+
+@pytest.mark.parametrize(
+    "column", ["First Name", "custom_id", "batch__email_address", "_batch_sent_at", "a,b:c", "x" * 31]
+)
+def test_all_columns_with_a_name_that_no_attribute_may_have(project: Project, column: str) -> None:
+    project.map({"identifier": "id", "custom": "all"})
+    project.set_rows({"id": "varchar", column: "varchar"}, [])
+    messages = project.dbt("run", fails=True).messages
+    assert f"batch_sync mapping of `people`: `{column.lower()}` is" in messages
+    assert "`exclude` it" in messages
+
+
+def test_attributes_of_any_name(project: Project) -> None:
+    """Names that the statements on the way use for something else."""
+    words = [
+        *(
+            [
+                "names",
+                "chosen_0",
+                "problem_1",
+                "operation",
+                "withheld",
+                "arrays",
+                "others",
+                "item",
+                "position",
+                "delta",
+                "checked",
+                "c",
+                "d",
+                "s",
+                "n",
+            ]
+        ),
+        *(["parked", "segment", "custom", "select", "date", "url", "id", "now", "upto"]),
+    ]
+    lists = [f"{word}_l" for word in words[:10]]
+    columns = {**dict.fromkeys(words, "varchar"), **dict.fromkeys(lists, "varchar[]"), "item": "varchar[]"}
+    project.map({"identifier": "id", "custom": list(columns), "on_exit": "clear"})
+    row: dict[str, object] = {name: [name] if kind.endswith("]") else name for name, kind in columns.items()}
+    project.set_rows(columns, [{**row, "id": "x"}, {**row, "id": "y"}, {"id": "z", "item": ["a", ""]}])
+    project.sync()
+    assert project.sent.attributes == {"x": {**row, "id": "x"}, "y": {**row, "id": "y"}, "z": {"id": "z"}}
+    assert project.rejects() == {("z", "item"): "empty_item"}
+    project.set_rows(columns, [{**row, "id": "x", "names": None}, {"id": "z", "item": ["a"]}])
+    project.sync()
+    assert project.sent.attributes == {
+        "x": {"names": None},
+        "y": dict.fromkeys(columns),
+        "z": {"item": ["a"]},
+    }
 
 
 def test_columns_of_any_name(project: Project) -> None:
@@ -255,7 +347,9 @@ def test_relations_with_a_schema_and_an_alias_of_their_own(project: Project) -> 
         path.write_text(f"{{{{ config(schema='crm', alias='{macro} of crm') }}}}\n{path.read_text()}")
     simple(project, ("a", "x", 1), ("b", "x", 1))
     assert project.sync().accepted == 2
-    query = "select schema_name || '.' || table_name as name from duckdb_tables() where schema_name like 'main%'"
+    query = (
+        "select schema_name || '.' || table_name as name from duckdb_tables() where schema_name like 'main%'"
+    )
     names = {row["name"] for row in project.query(query)}
     assert {"main_crm.delta of crm", "main_crm.sent_snapshot of crm", "main_crm.batch_sync_runs"} <= names
     simple(project, ("a", "y", 1))
@@ -308,12 +402,37 @@ HASHES = """
     {% endfor %}
 {% endmacro %}
 """
-WORDS = ("id", "Email", "ÀÉ", "ẞ", "İd", "a b", "日本", "q'uote", 'd"q', "back\\s", "x:y", "1", "yes", "null", "#c", "😀")
+WORDS = (
+    "id",
+    "Email",
+    "ÀÉ",
+    "ẞ",
+    "İd",
+    "a b",
+    "日本",
+    "q'uote",
+    'd"q',
+    "back\\s",
+    "x:y",
+    "1",
+    "yes",
+    "null",
+    "#c",
+    "😀",
+)
 
 
 def any_mapping(chance: random.Random) -> dict[str, object]:
     """A valid mapping, odd in every way that YAML and warehouses allow."""
-    standard = ("email_address", "email_marketing", "phone_number", "sms_marketing", "language", "region", "timezone")
+    standard = (
+        "email_address",
+        "email_marketing",
+        "phone_number",
+        "sms_marketing",
+        "language",
+        "region",
+        "timezone",
+    )
     mapping: dict[str, object] = {"identifier": chance.choice(WORDS)}
     chosen = chance.sample((*standard, "topic_preferences"), chance.randrange(4))
     if chosen or chance.random() < 0.3:
@@ -322,8 +441,14 @@ def any_mapping(chance: random.Random) -> dict[str, object]:
         mapping["custom"] = "all"
         mapping["exclude"] = chance.sample([word for word in WORDS if word != "İd"], chance.randrange(5))
     else:
-        mapping["custom"] = [any_entry(chance, name) for name in chance.sample(range(40), chance.randrange(1, 7))]
-    for key, values in (("on_null", ("clear", "keep")), ("endpoint", ("auto", "update")), ("output", ("a", None))):
+        mapping["custom"] = [
+            any_entry(chance, name) for name in chance.sample(range(40), chance.randrange(1, 7))
+        ]
+    for key, values in (
+        ("on_null", ("clear", "keep")),
+        ("endpoint", ("auto", "update")),
+        ("output", ("a", None)),
+    ):
         if chance.random() < 0.4:
             mapping[key] = chance.choice(values)
     if chance.random() < 0.3:

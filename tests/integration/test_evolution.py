@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dbt_batch_sync.sandbox.server import TypedValue
 from harness.project import Project, Row
+
+from dbt_batch_sync.sandbox.server import TypedValue
 
 COLUMNS = {"id": "varchar", "name": "varchar", "points": "bigint", "city": "varchar"}
 MAPPING: dict[str, object] = {"identifier": "id", "custom": ["name", "points"]}
@@ -48,7 +49,11 @@ def test_a_removed_attribute_is_left_alone_and_comes_back(project: Project) -> N
     assert synced(project) == {}
     assert project.profiles()["a"]["points"] == TypedValue("integer", 1)
 
-    changed: list[Row] = [*ROWS[:2], {"id": "c", "name": "z", "points": 30}, {"id": "d", "name": "w", "points": 4}]
+    changed: list[Row] = [
+        *ROWS[:2],
+        {"id": "c", "name": "z", "points": 30},
+        {"id": "d", "name": "w", "points": 4},
+    ]
     project.set_rows(COLUMNS, changed)
     assert synced(project) == {"c": {"name": "z"}, "d": {"name": "w"}}
     assert project.snapshot()["c"]["points"] == 3, "what Batch holds is known all the while"
@@ -154,59 +159,70 @@ def test_a_wider_column_of_the_same_type_sends_nothing(project: Project) -> None
     }
 
 
-class Retyped(NamedTuple):
-    """A column, its value and its entry's `type` before and after, and what is sent then."""
+class Side(NamedTuple):
+    """A column, what everybody has in it, and its entry's `type`."""
 
-    before: tuple[str, object, str | None]
-    after: tuple[str, object, str | None]
+    column: str
+    value: object
+    type: str | None = None
+
+
+class Retyped(NamedTuple):
+    """An attribute before and after, and what is sent then."""
+
+    before: Side
+    after: Side
     key: str
     sent: object
 
 
+X = "https://x.fr"
+DAY = "2024-02-29"
 RETYPED: Mapping[str, Retyped] = {
-    "number": Retyped(("bigint", 7, None), ("varchar", "7", None), "number", "7"),
-    "words": Retyped(("varchar", "seven", None), ("bigint", 7, None), "words", 7),
-    "site": Retyped(("varchar", "https://x.fr", None), ("varchar", "https://x.fr", "url"), "url(site)", "https://x.fr"),
-    "page": Retyped(("varchar", "https://x.fr", "url"), ("varchar", "https://x.fr", None), "page", "https://x.fr"),
-    "whole": Retyped(("bigint", 7, None), ("decimal(9,2)", 7, None), "whole", 7.0),
-    "price": Retyped(("decimal(9,2)", 7, None), ("bigint", 7, None), "price", 7),
-    "given": Retyped(("bigint", 7, None), ("bigint", 7, "string"), "given", "7"),
-    "flag": Retyped(("boolean", True, None), ("varchar", "true", None), "flag", "true"),
-    "read": Retyped(("varchar", "true", None), ("varchar", "true", "boolean"), "read", True),
-    "day": Retyped(("date", "2024-02-29", None), ("varchar", "2024-02-29", None), "day", "2024-02-29"),
-    "when": Retyped(("varchar", "2024-02-29", None), ("date", "2024-02-29", None), "date(when)", "2024-02-29T00:00:00Z"),
-    "tags": Retyped(("varchar", "a", None), ("varchar[]", ["a"], None), "tags", ["a"]),
-    "joined": Retyped(("varchar[]", ["a"], None), ("varchar", "[a]", None), "joined", "[a]"),
+    "number": Retyped(Side("bigint", 7), Side("varchar", "7"), "number", "7"),
+    "words": Retyped(Side("varchar", "seven"), Side("bigint", 7), "words", 7),
+    "site": Retyped(Side("varchar", X), Side("varchar", X, "url"), "url(site)", X),
+    "page": Retyped(Side("varchar", X, "url"), Side("varchar", X), "page", X),
+    "whole": Retyped(Side("bigint", 7), Side("decimal(9,2)", 7), "whole", 7.0),
+    "price": Retyped(Side("decimal(9,2)", 7), Side("bigint", 7), "price", 7),
+    "given": Retyped(Side("bigint", 7), Side("bigint", 7, "string"), "given", "7"),
+    "flag": Retyped(Side("boolean", True), Side("varchar", "true"), "flag", "true"),
+    "read": Retyped(Side("varchar", "true"), Side("varchar", "true", "boolean"), "read", True),
+    "day": Retyped(Side("date", DAY), Side("varchar", DAY), "day", DAY),
+    "when": Retyped(Side("varchar", DAY), Side("date", DAY), "date(when)", f"{DAY}T00:00:00Z"),
+    "tags": Retyped(Side("varchar", "a"), Side("varchar[]", ["a"]), "tags", ["a"]),
+    "joined": Retyped(Side("varchar[]", ["a"]), Side("varchar", "[a]"), "joined", "[a]"),
 }
 
 
-def retyped(project: Project, side: int, rows: Sequence[str], **fixed: object) -> None:
-    """Everyone of `rows` has every value, and `nobody` none; `side` 0 is before and 1 after."""
-    cases = {name: case[side] for name, case in RETYPED.items()}
-    entries = [{"column": name, **({"type": kind} if kind else {})} for name, (_, _, kind) in cases.items()]  # type: ignore[misc]
-    project.map({"identifier": "id", "custom": [*entries, "fixed"], **fixed})
-    columns = {"id": "varchar", **{name: case[0] for name, case in cases.items()}, "fixed": "varchar"}  # type: ignore[index]
-    values = {name: case[1] for name, case in cases.items()}  # type: ignore[index]
-    people = [{"id": name, **values, "fixed": "same"} for name in rows]
-    project.set_rows(columns, [*people, {"id": "nobody", "fixed": "same"}])  # type: ignore[arg-type]
+def retyped(project: Project, sides: Mapping[str, Side], names: Sequence[str], **mapping: object) -> None:
+    """Everyone of `names` has every value, and `nobody` none."""
+    entries = [{"column": name, **({"type": side.type} if side.type else {})} for name, side in sides.items()]
+    project.map({"identifier": "id", "custom": [*entries, "fixed"], **mapping})
+    columns = {"id": "varchar", **{name: side.column for name, side in sides.items()}, "fixed": "varchar"}
+    values = {name: side.value for name, side in sides.items()}
+    people: list[Row] = [{"id": name, **values, "fixed": "same"} for name in names]
+    project.set_rows(columns, [*people, {"id": "nobody", "fixed": "same"}])
 
 
+BEFORE = {name: case.before for name, case in RETYPED.items()}
+NOW = {name: case.after for name, case in RETYPED.items()}
 AFTER = {case.key: case.sent for case in RETYPED.values()}
 
 
 def test_another_type_is_a_new_value_for_everyone_who_has_one(project: Project) -> None:
-    retyped(project, 0, "abc")
+    retyped(project, BEFORE, "abc")
     project.sync()
-    retyped(project, 1, "abc")
+    retyped(project, NOW, "abc")
     assert synced(project) == dict.fromkeys("abc", AFTER)
     held = {name: value.type for name, value in project.profiles()["a"].items()}
     assert (held["number"], held["site"], held["page"], held["when"]) == ("string", "url", "string", "date")
 
 
 def test_another_type_goes_to_everyone_though_a_push_of_it_stopped_half_way(project: Project) -> None:
-    retyped(project, 0, "abcdef")
+    retyped(project, BEFORE, "abcdef")
     project.sync()
-    retyped(project, 1, "abcdef")
+    retyped(project, NOW, "abcdef")
     project.build()
     project.build()
     sent: dict[str, dict[str, Any]] = {}
@@ -221,13 +237,17 @@ def test_another_type_goes_to_everyone_though_a_push_of_it_stopped_half_way(proj
 
 def test_another_type_and_a_value_that_went_away(project: Project) -> None:
     """Of a text that is no number the snapshot can't keep anything; Batch still holds it."""
-    retyped(project, 0, "abc", on_exit="clear")
+    retyped(project, BEFORE, "abc", on_exit="clear")
     project.sync()
-    retyped(project, 1, "a", on_exit="clear")
+    retyped(project, NOW, "a", on_exit="clear")
     project.execute("insert into raw.people (id, fixed) values ('b', 'same')")
     project.build()
     changes = project.changes()
-    assert {name: change for name, (change, _) in changes.items()} == {"a": "update", "b": "update", "c": "exit"}
+    assert {name: change for name, (change, _) in changes.items()} == {
+        "a": "update",
+        "b": "update",
+        "c": "exit",
+    }
     project.push()
     nulls: dict[str, object] = dict.fromkeys(RETYPED)
     assert project.sent.attributes == {"a": AFTER, "b": nulls, "c": {**nulls, "fixed": None}}
@@ -240,16 +260,21 @@ def test_another_type_of_a_standard_attribute_is_none(project: Project) -> None:
     """A consent is a word in Batch, whether it is a boolean or a word in the warehouse."""
     mapping: dict[str, object] = {"identifier": "id", "standard": {"email_marketing": "optin"}}
     project.map(mapping)
-    project.set_rows({"id": "varchar", "optin": "boolean"}, [{"id": "a", "optin": False}, {"id": "b", "optin": True}])
+    project.set_rows(
+        {"id": "varchar", "optin": "boolean"}, [{"id": "a", "optin": False}, {"id": "b", "optin": True}]
+    )
     project.sync()
     words: list[Row] = [{"id": "a", "optin": "unsubscribed"}, {"id": "b", "optin": "subscribed"}]
     project.set_rows({"id": "varchar", "optin": "varchar"}, words)
     assert project.sync().status == "succeeded"
     sent = project.sent.attributes
-    assert sent.items() <= {
-        "a": {"$email_marketing": "unsubscribed"},
-        "b": {"$email_marketing": "subscribed"},
-    }.items()
+    assert (
+        sent.items()
+        <= {
+            "a": {"$email_marketing": "unsubscribed"},
+            "b": {"$email_marketing": "subscribed"},
+        }.items()
+    )
     assert project.sync().delta_id is None
     assert {name: held["$email_marketing"].value for name, held in project.profiles().items()} == {
         "a": "unsubscribed",

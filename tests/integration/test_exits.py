@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from harness.compiled import CompiledDelta
+from harness.project import Project, Row
 
 from dbt_batch_sync.results import SegmentPushed
 from dbt_batch_sync.sandbox.server import TypedValue
-from harness.compiled import CompiledDelta
-from harness.project import Project, Row
 
 COLUMNS = {
     "id": "varchar",
@@ -40,11 +40,17 @@ def rows(*names: str, **changes: object) -> list[Row]:
     return [{"id": name, **FULL, **changes} for name in names]
 
 
-POLICIES = (
+Sent = dict[str, object]
+POLICIES: tuple[tuple[Sent, Sent, Sent, Sent], ...] = (
     # What a profile that leaves is sent; what a returning one is; the membership of those who are in.
     ({"on_exit": "ignore"}, {}, {}, {}),
     ({"on_exit": "clear"}, NULLS, WIRE, {}),
-    ({"on_exit": "clear", "membership": "in_crm"}, {**NULLS, "in_crm": None}, {**WIRE, "in_crm": True}, {"in_crm": True}),
+    (
+        {"on_exit": "clear", "membership": "in_crm"},
+        {**NULLS, "in_crm": None},
+        {**WIRE, "in_crm": True},
+        {"in_crm": True},
+    ),
     ({"on_exit": "flag", "membership": "in_crm"}, {"in_crm": False}, {"in_crm": True}, {"in_crm": True}),
 )
 
@@ -69,7 +75,7 @@ def test_a_profile_leaves_once_and_comes_back(
         return project.push_one()
 
     sync()
-    assert project.sent.attributes == dict.fromkeys(("a", "b", "c"), {**WIRE, **member})
+    assert project.sent.attributes == {name: {**WIRE, **member} for name in "abc"}
     before = project.profiles()["b"]
 
     project.set_rows(COLUMNS, rows("a", "c"))
@@ -90,7 +96,10 @@ def test_a_profile_leaves_once_and_comes_back(
         assert not project.profiles()["b"]
         assert {held[name] for name in NAMES.split(",")} == {None}
     else:
-        assert project.profiles()["b"] == {**before, **{name: TypedValue("boolean", False) for name in leaving}}
+        assert project.profiles()["b"] == {
+            **before,
+            **{name: TypedValue("boolean", False) for name in leaving},
+        }
         assert held["name"] == "x"
     assert sync().delta_id is None, "it leaves once"
 

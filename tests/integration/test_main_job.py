@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 import pytest
-
-from dbt_batch_sync.results import SegmentPushed
-from dbt_batch_sync.sandbox.server import TypedValue
 from harness.oracle import expected_profile, expected_refusals
 from harness.people import COLUMNS, KINDS, MAPPING, people
 from harness.project import Project
+
+from dbt_batch_sync.results import SegmentPushed
+from dbt_batch_sync.sandbox.server import TypedValue
 
 SIMPLE = {"identifier": "id", "custom": ["name", "points"]}
 SIMPLE_COLUMNS = {"id": "varchar", "name": "varchar", "points": "bigint"}
@@ -24,7 +24,16 @@ def simple(*rows: tuple[object, ...]) -> list[dict[str, object]]:
 
 def figures(pushed: SegmentPushed) -> dict[str, object]:
     """The counts that are not zero, and how it ended."""
-    names = ("inserts", "updates", "exits", "invalid", "sent", "accepted", "rejected_rows", "rejected_attributes")
+    names = (
+        "inserts",
+        "updates",
+        "exits",
+        "invalid",
+        "sent",
+        "accepted",
+        "rejected_rows",
+        "rejected_attributes",
+    )
     counts = {name: getattr(pushed, name) for name in (*names, "requests", "retries", "committed")}
     return {"status": pushed.status, **{name: count for name, count in counts.items() if count}}
 
@@ -63,7 +72,11 @@ def test_2500_profiles_of_every_type(project: Project) -> None:
     assert not project.sent.requests
 
     project.execute("update raw.people set vip = not vip where tiny > 0")
-    changed = {str(row["id"]): {"vip": not row["vip"]} for row in rows if (row["tiny"] or 0) > 0 and row["vip"] is not None}  # type: ignore[operator]
+    changed = {
+        str(row["id"]): {"vip": not row["vip"]}
+        for row in rows
+        if int(str(row["tiny"] or 0)) > 0 and row["vip"] is not None
+    }
     third = project.sync()
     assert third.updates == third.accepted == len(changed) > 100
     assert project.sent.attributes == changed
@@ -100,7 +113,9 @@ def test_null_deletes_the_attribute_once(project: Project) -> None:
     assert set(project.snapshot()) == {"1", "2", "3", "4", "5"}
 
     empty = {"t": "", "u": "", "l": [], "mail": "", "topics": [], **dict.fromkeys(typed, " "), "as_l": "[]"}
-    project.set_rows(columns, [{"id": 1}, {"id": 2, **full, **empty}, {"id": 3, **full}, {"id": 4}, {"id": 5}])
+    project.set_rows(
+        columns, [{"id": 1}, {"id": 2, **full, **empty}, {"id": 3, **full}, {"id": 4}, {"id": 5}]
+    )
     assert project.sync().status == "succeeded", project.rejects()
     nulls = dict.fromkeys(("t", "u", "l", "$email_address", "$topic_preferences", *typed))
     assert project.sent.attributes == {
@@ -121,7 +136,9 @@ def test_keep_never_sends_a_null(project: Project) -> None:
     project.set_rows(columns, [{"id": "a", **full}, {"id": "b", **full}, {"id": "c", "n": 0}])
     project.sync()
 
-    project.set_rows(columns, [{"id": "a"}, {"id": "b", "t": "", "l": [], "n": 2, "cleared": ""}, {"id": "c"}])
+    project.set_rows(
+        columns, [{"id": "a"}, {"id": "b", "t": "", "l": [], "n": 2, "cleared": ""}, {"id": "c"}]
+    )
     project.sync()
     assert project.sent.attributes == {"a": {"cleared": None}, "b": {"n": 2, "cleared": None}}
     kept = {"t": TypedValue("string", "x"), "l": TypedValue("string_array", ("a",))}
@@ -167,7 +184,7 @@ def test_what_can_not_become_the_custom_id(project: Project) -> None:
     assert not project.query("from duckdb_tables() where table_name like '%_delta'")
 
 
-INVALID = {
+INVALID: dict[str | None, str] = {
     "": "empty_identifier",
     "   ": "empty_identifier",
     "\t": "empty_identifier",
@@ -198,9 +215,11 @@ def test_invalid_identifiers_are_told_and_never_sent(project: Project) -> None:
     project.map(SIMPLE)
     project.set_rows(SIMPLE_COLUMNS, simple(*rows))
     pushed = project.sync()
-    wrong = {row["custom_id"]: row["_batch_reason"] for row in project.delta() if row["_batch_change"] == "invalid"}
-    duplicates = {"twice": "duplicate_identifier", "thrice": "duplicate_identifier"}
-    assert wrong == {**INVALID, **duplicates, None: "null_identifier"}
+    wrong = {
+        row["custom_id"]: row["_batch_reason"] for row in project.delta() if row["_batch_change"] == "invalid"
+    }
+    repeated: dict[str | None, str] = dict.fromkeys(("twice", "thrice"), "duplicate_identifier")
+    assert wrong == {**INVALID, **repeated, None: "null_identifier"}
     assert figures(pushed) == {
         "status": "partial",
         "inserts": len(VALID),
@@ -211,7 +230,9 @@ def test_invalid_identifiers_are_told_and_never_sent(project: Project) -> None:
         "committed": len(VALID),
     }
     assert set(project.profiles()) == set(VALID) == set(project.snapshot())
-    assert figures(project.sync()) == {"status": "partial", "invalid": len(INVALID) + 7}, "counted in every run"
+    assert figures(project.sync()) == {"status": "partial", "invalid": len(INVALID) + 7}, (
+        "counted in every run"
+    )
     assert not project.sent.requests
     assert project.call("push", "--json").returncode == 3
 
@@ -276,7 +297,16 @@ REFUSED: tuple[tuple[str, object, str], ...] = (
     ("batch__topic_preferences", ["a"] * 26, "too_many_items"),
     ("batch__topic_preferences", ["a", None], "empty_item"),
 )
-TYPES = {"i": "integer", "f": "float", "b": "boolean", "d": "date", "u": "url", "l": "string_array", "r": "integer", "p": "integer"}
+TYPES = {
+    "i": "integer",
+    "f": "float",
+    "b": "boolean",
+    "d": "date",
+    "u": "url",
+    "l": "string_array",
+    "r": "integer",
+    "p": "integer",
+}
 REFUSED_COLUMNS = {
     **dict.fromkeys(("id", "ok", "t", "i", "f", "b", "d", "u", "l"), "varchar"),
     **{"r": "double", "x": "double", "h": "hugeint", "p": "decimal(9,1)", "ts": "timestamp"},
@@ -287,7 +317,9 @@ REFUSED_COLUMNS = {
 STANDARD = {name: name for name in list(REFUSED_COLUMNS)[-8:]}
 
 
-def test_every_refused_value_is_withheld_with_its_reason_and_the_rest_of_its_row_goes(project: Project) -> None:
+def test_every_refused_value_is_withheld_with_its_reason_and_the_rest_of_its_row_goes(
+    project: Project,
+) -> None:
     names = [name for name in REFUSED_COLUMNS if name not in ("id", *STANDARD)]
     custom = [{"column": name, **({"type": TYPES[name]} if name in TYPES else {})} for name in names]
     project.map({"identifier": "id", "standard": STANDARD, "custom": custom})
@@ -337,7 +369,9 @@ def test_values_are_converted_to_the_type_that_the_mapping_gives(project: Projec
     names = [name for name in REFUSED_COLUMNS if name not in ("id", *STANDARD)]
     custom = [{"column": name, **({"type": TYPES[name]} if name in TYPES else {})} for name in names]
     project.map({"identifier": "id", "standard": STANDARD, "custom": custom})
-    project.set_rows(REFUSED_COLUMNS, [{"id": n, name: value} for n, (name, value, _) in enumerate(CONVERTED)])
+    project.set_rows(
+        REFUSED_COLUMNS, [{"id": n, name: value} for n, (name, value, _) in enumerate(CONVERTED)]
+    )
     assert project.sync().status == "succeeded", project.rejects()
     assert project.profiles() == {
         str(n): {("$" + name if name in STANDARD else name): TypedValue(*value)}  # type: ignore[arg-type]
@@ -360,10 +394,15 @@ def test_any_scalar_as_text(project: Project) -> None:
     columns = {"id": "integer", **{name: kind for name, (kind, _, _) in cells.items()}}
     project.set_rows(columns, [{"id": 1, **{name: value for name, (_, value, _) in cells.items()}}])
     assert project.sync().status == "succeeded"
-    assert project.profiles()["1"] == {name: TypedValue("string", text) for name, (_, _, text) in cells.items()}
+    assert project.profiles()["1"] == {
+        name: TypedValue("string", text) for name, (_, _, text) in cells.items()
+    }
 
 
-@pytest.mark.parametrize("kind", ["blob", "time", "interval", "struct(a integer)", "map(varchar, integer)", "integer[]", "varchar[][]"])
+@pytest.mark.parametrize(
+    "kind",
+    ["blob", "time", "interval", "struct(a integer)", "map(varchar, integer)", "integer[]", "varchar[][]"],
+)
 def test_columns_that_batch_has_no_type_for(project: Project, kind: str) -> None:
     project.map({"identifier": "id", "custom": ["x"]})
     project.set_rows({"id": "integer", "x": kind}, [])

@@ -1,4 +1,4 @@
-"""A push between the delta and Batch: endpoints and limits, choices of the user, faults and refusals of Batch."""
+"""A push between the delta and Batch: endpoints, limits, choices of the user, faults, refusals."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable
 
 import pytest
+from harness.project import Project, Row
 
 from dbt_batch_sync.results import SegmentPushed
 from dbt_batch_sync.sandbox.server import Fault, FaultKind, When
-from harness.project import Project, Row
 
 MAPPING = {"identifier": "id", "custom": ["name", "points"]}
 COLUMNS = {"id": "varchar", "name": "varchar", "points": "bigint"}
@@ -59,16 +59,16 @@ def test_an_endpoint_of_ones_own_choice(project: Project, endpoint: str, calls: 
 
 
 def test_more_attributes_than_an_operation_may_have(project: Project) -> None:
-    """The sandbox forbids more than 50 attributes or 15 arrays an operation, and a custom_id twice in a call."""
+    """The sandbox forbids more than 50 attributes or 15 arrays an operation, and an id twice in a call."""
     names = [f"a{place:03}" for place in range(120)]
     arrays = [f"l{place:02}" for place in range(33)]
     project.map({"identifier": "id", "custom": names}, "wide")
     project.map({"identifier": "id", "custom": [*names[:20], *arrays]}, "listed")
     every = dict.fromkeys(names, "integer") | dict.fromkeys(arrays, "varchar[]")
     people: list[Row] = [
-        {"id": f"p{n}", **{name: n for name in names}, **{name: [f"x{n}"] for name in arrays}} for n in range(7)
+        {"id": f"p{n}", **dict.fromkeys(names, n), **{name: [f"x{n}"] for name in arrays}} for n in range(7)
     ]
-    few: Row = {"id": "few", **dict.fromkeys(names[:50], 1), **dict.fromkeys(arrays[:15], ["x"])}
+    few: Row = {"id": "few", **dict.fromkeys(names[:50], 1), **{name: ["x"] for name in arrays[:15]}}
     for segment in ("wide", "listed"):
         project.set_rows({"id": "varchar", **every}, [*people, few], segment)
     project.build()
@@ -90,7 +90,9 @@ def test_more_attributes_than_an_operation_may_have(project: Project) -> None:
             if name != "id"
         }
 
-    project.execute("update raw.wide set " + ", ".join(f"{name} = 100" for name in names[:51]) + " where id = 'p3'")
+    project.execute(
+        "update raw.wide set " + ", ".join(f"{name} = 100" for name in names[:51]) + " where id = 'p3'"
+    )
     project.build("--select", "wide_delta")
     assert project.push(select=["wide"]).status == "succeeded"
     assert project.sent.attributes == {"p3": dict.fromkeys(names[:51], 100)}
@@ -228,7 +230,9 @@ def test_another_project_of_batch_is_refused(project: Project) -> None:
     project.outputs("other", other={"project_key": "project_other"})
     pushed = project.push_one()
     assert pushed.status == "failed"
-    assert "describes another Batch project than output `other` writes to; nothing was sent" in str(pushed.error)
+    assert "describes another Batch project than output `other` writes to; nothing was sent" in str(
+        pushed.error
+    )
     assert not project.sent.requests
     project.outputs("sandbox")
     assert project.push_one().accepted == 2
@@ -290,7 +294,11 @@ def test_what_batch_refuses_is_written_down_and_not_repeated(project: Project) -
     project.sandbox.faults.set(faults)
     pushed = project.push_one()
     assert shape(pushed) == ("partial", 6, 4, 2, 1, 4)
-    refused = {("00001", None): "not permitted", ("00002", None): "not permitted", ("00003", "name"): "wrong type"}
+    refused = {
+        ("00001", None): "not permitted",
+        ("00002", None): "not permitted",
+        ("00003", "name"): "wrong type",
+    }
     assert project.rejects() == refused
     assert set(project.profiles()) == set(project.snapshot()) == {"00000", "00003", "00004", "00005"}
     assert set(project.profiles()["00003"]) == {"points"}
@@ -313,6 +321,38 @@ def test_what_batch_refuses_is_written_down_and_not_repeated(project: Project) -
     project.execute("update raw.people set name = 'new' where id in ('00002', '00003')")
     assert project.sync().status == "succeeded"
     assert not project.rejects()
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a second push of the same delta does not count what was parked before"
+)
+def test_a_parked_row_makes_every_push_partial(project: Project) -> None:
+    prepare(project, 3)
+    project.build()
+    project.sandbox.faults.set([Fault(FaultKind.REFUSE_ROWS, custom_ids=("00001",))])
+    assert project.push_one().status == "partial"
+    project.build()
+    assert project.push_one().status == "partial"
+    assert project.push_one().status == "partial"
+
+
+@pytest.mark.xfail(strict=True, reason="the snapshot of a blocked consent says that it was given")
+def test_a_consent_that_was_withdrawn_does_not_come_back_by_itself(project: Project) -> None:
+    project.map({"identifier": "id", "standard": {"email_marketing": "optin"}, "custom": ["n"]})
+    columns = {"id": "varchar", "optin": "boolean", "n": "integer"}
+    project.set_rows(columns, [{"id": "a", "optin": False, "n": 1}, {"id": "b", "optin": False, "n": 1}])
+    project.sync()
+    project.set_rows(columns, [{"id": "a", "optin": True, "n": 2}, {"id": "b", "optin": False, "n": 1}])
+    assert project.sync().status == "partial"
+    assert project.sent.attributes == {"a": {"n": 2}}
+    assert project.rejects() == {("a", "batch__email_marketing"): "never_resubscribe"}
+
+    words: list[Row] = [{"id": name, "optin": "subscribed", "n": 3} for name in ("a", "b")]
+    project.set_rows({**columns, "optin": "varchar"}, words)
+    project.sync()
+    assert project.sent.attributes == {"a": {"n": 3}, "b": {"n": 3}}
+    project.push(full_refresh=True)
+    assert {held["$email_marketing"].value for held in project.profiles().values()} == {"unsubscribed"}
 
 
 def shape(pushed: SegmentPushed) -> tuple[object, ...]:

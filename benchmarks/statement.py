@@ -1,0 +1,40 @@
+"""Times one statement on a project's DuckDB file. Arguments: file, result, `scan`, or `delta` and the compiled SQL."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+
+
+def bare_scan(connection: duckdb.DuckDBPyConnection) -> str:
+    """Every value of both tables is read, and nothing is made of it but each column's greatest."""
+    selects = []
+    for schema, table in (("raw", "people"), ("main", "people_sent_snapshot")):
+        query = "select column_name from duckdb_columns() where schema_name = ? and table_name = ?"
+        names = [name for (name,) in connection.execute(query, [schema, table]).fetchall()]
+        greatest = ", ".join(f'max("{name}")' for name in names)
+        selects.append(f"(select {greatest} from {schema}.{table})")
+    return f"select * from {', '.join(selects)}"
+
+
+def main(database: str, result: str, what: str, compiled: str = "") -> None:
+    """Writes wall and CPU seconds and the peak memory of the process."""
+    connection = duckdb.connect(database)
+    if what == "scan":
+        sql = bare_scan(connection)
+    else:
+        sql = "create or replace table delta_again as " + Path(compiled).read_text()
+    cpu, wall = time.process_time(), time.perf_counter()
+    connection.execute(sql).fetchall()
+    used = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    Path(result).write_text(json.dumps({**used, "peak": peak}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,46 @@
+"""The project's sandbox, strict and slow: a program for ours' environment. Arguments: result, latency in seconds.
+
+Prints its URL; on SIGTERM writes the rate that was held between the first and the last call, and how often it said 429.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from datetime import datetime
+from itertools import accumulate
+from pathlib import Path
+
+from dbt_batch_sync.sandbox.server import RecordedRequest, SandboxServer, SandboxSettings
+
+
+def main(result: str, latency: str) -> None:
+    """Serves until SIGTERM."""
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    kept = {"keep_profiles": False, "keep_requests": 100_000, "keep_bodies": 0, "count_custom_ids": False}
+    with SandboxServer(SandboxSettings(latency=float(latency), **kept)) as server:
+        sys.stdout.write(server.url + "\n")
+        sys.stdout.flush()
+        while not ended.wait(0.5):
+            pass
+        calls = [each for each in server.requests if each.status == 202]
+        throttled = sum(each.status == 429 for each in server.requests)
+    Path(result).write_text(json.dumps({"rate": held_rate(calls), "throttled": throttled}))
+
+
+def held_rate(calls: list[RecordedRequest]) -> float:
+    """Profiles a second once update's burst of 1,000 is used up; 0 when there are too few calls to tell."""
+    sent = list(accumulate(each.operations for each in calls))
+    after = [call for call, before in zip(calls[1:], sent, strict=False) if before >= 1000]
+    if len(after) < 2:
+        return 0.0
+    began, ended = (datetime.fromisoformat(call.at) for call in (after[0], after[-1]))
+    seconds = (ended - began).total_seconds()
+    return sum(each.operations for each in after[:-1]) / seconds if seconds else 0.0
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

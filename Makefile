@@ -15,12 +15,14 @@ INSTALLED := $(VENV)/.installed
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults docs-check lint wheel clean
+.PHONY: help demo test test-faults docs-check bench bench-small lint wheel clean
 
 help:
 	@sed -n 's/^#    //p' Makefile
 	@echo " make test-faults             kills, cut connections, and long random sequences of them"
 	@echo " make docs-check              only the tests that hold the docs true"
+	@echo " make bench                   every benchmark, and its figures into docs/performance.md"
+	@echo " make bench-small             the same on little data: only that it works"
 	@echo " make lint                    ruff and mypy"
 	@echo " make wheel                   builds the wheel and tries it in an empty environment"
 	@echo " make clean                   removes what was made, .venv too"
@@ -41,6 +43,12 @@ test-faults: $(INSTALLED)
 
 docs-check: $(INSTALLED)
 	$(BIN)/python -m pytest tests/integration/test_docs.py $(ARGS)
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks --docs $(ARGS)
+
+bench-small: $(INSTALLED)
+	$(BIN)/python -m benchmarks --small --installed $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

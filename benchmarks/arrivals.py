@@ -21,7 +21,9 @@ class WrongArrivals(Exception):
 
 @dataclass(frozen=True)
 class Arrived:
-    """Operations, an order-free checksum of their custom_ids, and the attributes that a sample of them carry, nulls left out."""
+    """Operations, an order-free checksum of their custom_ids, and the attributes that a sample of them
+    carry, nulls left out.
+    """
 
     operations: int
     checksum: str

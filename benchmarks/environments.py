@@ -22,7 +22,9 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "dlt": ("dlt==1.31.0", "duckdb", "pyarrow", "requests", "orjson==3.13.0"),
     "drt": ("drt-core[duckdb]==1.2.1",),
 }
-"""What each environment holds; versions that are not given here are those of constraints.txt, the same for all."""
+"""What each environment holds; versions that are not given here are those of constraints.txt, the same for
+all.
+"""
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,17 @@ class Environment:
 
     def versions(self, names: Sequence[str]) -> dict[str, str]:
         """The installed versions of some packages."""
-        script = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
+        script = "import importlib.metadata as m, json, sys; "
+        script += "print(json.dumps({name: m.version(name) for name in sys.argv[1:]}))"
         found = subprocess.run([self.python, "-c", script, *names], capture_output=True, check=True)
         return dict(json.loads(found.stdout))
 
 
 @cache
 def prepare(name: str, directory_of_all: Path) -> Environment:
-    """The environment of a contestant, made if there is none with these requirements; ours is always brought up to date."""
+    """The environment of a contestant, made if there is none with these requirements; ours is always
+    brought up to date.
+    """
     requirements = REQUIREMENTS[name]
     key = hashlib.sha256(repr((sys.version, requirements, CONSTRAINTS.read_text())).encode()).hexdigest()[:12]
     directory = directory_of_all / f"{name}-{key}"

@@ -1,4 +1,6 @@
-"""What has to arrive: a program for ours' environment. Arguments: DuckDB file, result, sample's step, `changed` or nothing."""
+"""What has to arrive: a program for ours' environment. Arguments: DuckDB file, result, sample's step,
+`changed` or nothing.
+"""
 
 from __future__ import annotations
 

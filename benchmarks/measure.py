@@ -1,4 +1,6 @@
-"""What a command costs: wall seconds, CPU seconds and peak memory of its process and the children it waited for."""
+"""What a command costs: wall seconds, CPU seconds and peak memory of its process and the children it waited
+for.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ class CommandFailed(Exception):
 
 @dataclass(frozen=True)
 class Usage:
-    """`wall` and `cpu` are seconds, `cpu` of user and system together; `peak` is resident memory in megabytes (10^6)."""
+    """`wall` and `cpu` are seconds, `cpu` of user and system together; `peak` is resident memory in
+    megabytes (10^6).
+    """
 
     wall: float
     cpu: float
@@ -41,7 +45,9 @@ def run(
     environ: Mapping[str, str] | None = None,
     accepted: Sequence[int] = (0,),
 ) -> Usage:
-    """Runs a command, its output in `log`. Raises CommandFailed when it ends with another code than the accepted ones."""
+    """Runs a command, its output in `log`. Raises CommandFailed when it ends with another code than the
+    accepted ones.
+    """
     words = [str(word) for word in command]
     with log.open("wb") as output:
         began = time.perf_counter()

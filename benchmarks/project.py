@@ -1,4 +1,6 @@
-"""The dbt project that is measured: one segment of 15 attributes over `raw.people`, and the states it goes through."""
+"""The dbt project that is measured: one segment of 15 attributes over `raw.people`, and the states it goes
+through.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.arrivals import Arrived
 from benchmarks.environments import Environment
 from benchmarks.measure import Usage, run
-from benchmarks.arrivals import Arrived
 
 SQL = Path(__file__).parent / "sql"
 
@@ -123,7 +125,8 @@ class Project:
         text = (SQL / f"{name}.sql").read_text()
         for key, value in values.items():
             text = text.replace(f"${key}", str(value))
-        script = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); c.execute(sys.argv[2]); c.execute('checkpoint')"
+        script = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); "
+        script += "c.execute(sys.argv[2]); c.execute('checkpoint')"
         self.run([self.environment.python, "-c", script, self.database, text])
 
     def dbt_run(self, *arguments: str) -> Usage:

@@ -1,4 +1,6 @@
-"""The results as Markdown and as a chart; both say on what machine, with which versions and when. No paths, no host names."""
+"""The results as Markdown and as a chart; both say on what machine, with which versions and when. No paths,
+no host names.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,8 @@ def chart(usages: Mapping[str, Usage], title: str) -> str:
     longest = max(max(usage.wall, usage.cpu) for usage in usages.values()) or 1
     height = 46 * len(usages) + 50
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="720" height="{height}" font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="720" height="{height}" '
+        'font-family="sans-serif" font-size="13">',
         '<rect width="100%" height="100%" fill="white"/>',
         f'<text x="10" y="24" font-weight="bold">{escape(title)}</text>',
     ]

@@ -1,4 +1,6 @@
-"""The named scenarios: what is measured, and against which goal. Both sides of a ratio take turns in the same rounds."""
+"""The named scenarios: what is measured, and against which goal. Both sides of a ratio take turns in the
+same rounds.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +102,9 @@ def growth(setting: Setting) -> Figures:
 
 
 def one_percent(setting: Setting) -> Figures:
-    """One of a hundred has changed: the delta's statement beside a bare scan of both tables, and the push after it."""
+    """One of a hundred has changed: the delta's statement beside a bare scan of both tables, and the push
+    after it.
+    """
     project, figures = setting.project("change"), Figures()
     _pushed_once(project, setting)
     project.sql("change")

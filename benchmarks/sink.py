@@ -1,6 +1,7 @@
 """A local HTTP server that takes everything at once and looks at it later: `python -m benchmarks.sink`.
 
-It answers each POST like Batch does, after a wait if one was set, and keeps the bodies in memory. What arrived is only
+It answers each POST like Batch does, after a wait if one was set, and keeps the bodies in memory. What
+arrived is only
 counted when it is asked for, so that the counting costs no time while others are measured.
 """
 
@@ -32,7 +33,9 @@ class Received:
 
 
 def summary(bodies: list[bytes | bytearray], every: int) -> dict[str, Any]:
-    """Counts, an order-free checksum of the custom_ids, and the operations of those whose number `every` divides."""
+    """Counts, an order-free checksum of the custom_ids, and the operations of those whose number `every`
+    divides.
+    """
     total = xor = operations = 0
     sample = {}
     for body in bodies:
@@ -42,7 +45,7 @@ def summary(bodies: list[bytes | bytearray], every: int) -> dict[str, Any]:
             if int(custom_id[1:]) % every == 0:
                 text = body[start : start + 20_000].decode(errors="ignore")
                 sample[custom_id.decode()] = json.JSONDecoder().raw_decode(text)[0]["attributes"]
-        # Whether the body as a whole is JSON; the last ones are enough, parsing all would take longer than the run.
+    # Whether a body as a whole is JSON; two are enough, parsing all would take longer than the run.
     for body in bodies[:1] + bodies[-1:]:
         json.loads(body)
     size = sum(map(len, bodies))

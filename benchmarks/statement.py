@@ -1,4 +1,6 @@
-"""Times one statement on a project's DuckDB file. Arguments: file, result, `scan`, or `delta` and the compiled SQL."""
+"""Times one statement on a project's DuckDB file. Arguments: file, result, `scan`, or `delta` and the
+compiled SQL.
+"""
 
 from __future__ import annotations
 

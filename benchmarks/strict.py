@@ -1,6 +1,8 @@
-"""The project's sandbox, strict and slow: a program for ours' environment. Arguments: result, latency in seconds.
+"""The project's sandbox, strict and slow: a program for ours' environment. Arguments: result, latency in
+seconds.
 
-Prints its URL; on SIGTERM writes the rate that was held between the first and the last call, and how often it said 429.
+Prints its URL; on SIGTERM writes the rate that was held between the first and the last call, and how often
+it said 429.
 """
 
 from __future__ import annotations

@@ -125,3 +125,7 @@
 
 {#- It would put the names of the changed attributes together for every row, and then see which are none: ten times the time. -#}
 {% macro postgres__evaluated_first() %}{{ return('offset 0') }}{% endmacro %}
+
+
+{#- In the order of its index a page is read from one place. -#}
+{% macro postgres__delta_order() %}{{ return('order by 1') }}{% endmacro %}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from harness.bench import Bench
-from harness.fixtures import KEPT, MARKER, batch, project, workshop
 
 from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings
+from harness.bench import Bench
+from harness.fixtures import KEPT, MARKER, batch, project, workshop
+from harness.quick import QuickProject
 
 __all__ = ["batch", "project", "workshop"]
 
@@ -27,3 +28,21 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     settings = SandboxSettings(rate_limits=False, keep_requests=KEPT, keep_bodies=KEPT)
     with SandboxServer(settings) as server:
         yield Bench(tmp_path_factory.mktemp(f"bench-{request.param}"), server)
+
+
+@pytest.fixture(scope="session")
+def parsed(batch: SandboxServer, tmp_path_factory: pytest.TempPathFactory) -> QuickProject:
+    """The directory of `quick`."""
+    return QuickProject(tmp_path_factory.mktemp("quick"), batch)
+
+
+@pytest.fixture
+def quick(parsed: QuickProject, request: pytest.FixtureRequest) -> Iterator[QuickProject]:
+    """An empty project whose `dbt run` is quick. Afterwards no request may have broken a rule of the API, but for
+    those that the test's marker `forbidden` names.
+    """
+    parsed.clear()
+    yield parsed
+    marker = request.node.get_closest_marker("forbidden")
+    stats = parsed.sandbox.stats
+    assert set(stats.violations) == set(marker.args if marker else ()), stats.examples

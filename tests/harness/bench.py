@@ -14,10 +14,8 @@ sandbox over HTTP. What stands in for something, and what it can't show:
 from __future__ import annotations
 
 import contextlib
-import copy
 import random
 import uuid
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -33,6 +31,7 @@ from unittest import mock
 import pyarrow as pa
 import yaml
 from harness.project import PEOPLE, Project, Row
+from harness.quick import QuickDbt
 from sqlglot import exp
 
 from dbt_batch_sync import push as push_module
@@ -241,7 +240,7 @@ class Bench:
         profiles = yaml.safe_load((directory / "profiles.yml").read_text())
         profiles["shop"]["outputs"]["dev"] = _ENGINE
         (directory / "profiles.yml").write_text(yaml.safe_dump(profiles))
-        self._dbt = _Dbt(directory)
+        self._dbt = QuickDbt(directory)
         with self._dbt.installed():
             self._warehouse = self._new_warehouse()
 
@@ -431,76 +430,3 @@ def _model(name: str) -> Model:
         columns=(),
         raw_mapping=None,
     )
-
-
-class _Dbt:
-    """dbt in this process: the project is parsed once, and its models are compiled and run as often as one likes."""
-
-    def __init__(self, directory: Path) -> None:
-        with self._quiet():
-            from dbt.adapters.factory import FACTORY
-            from dbt.cli.main import cli
-            from dbt.mp_context import get_mp_context
-
-            flags = ("--project-dir", str(directory), "--profiles-dir", str(directory))
-            quiet = ("--quiet", "--no-use-colors", "--log-level-file", "none")
-            context = cli.make_context(cli.name, ["parse", *quiet, *flags])
-            context.obj = {"manifest": None, "callbacks": [], "dbt_runner_command_args": []}
-            with context:
-                cli.invoke(context)
-            self._manifest = context.obj["manifest"]
-            self._config = context.obj["runtime_config"]
-            self._adapter = FACTORY.get_adapter_class_by_name("duckdb")(self._config, get_mp_context())
-            self._environment: Any = None
-        with self.installed():
-            from dbt.context.providers import generate_runtime_macro_context
-
-            self._adapter.set_macro_resolver(self._manifest)
-            self._adapter.set_macro_context_generator(generate_runtime_macro_context)
-            with self._adapter.connection_named("begin"):
-                self._adapter.execute("create schema if not exists main", auto_begin=False)
-
-    @contextlib.contextmanager
-    def installed(self) -> Iterator[None]:
-        """dbt keeps its adapters and DuckDB's environment in the process: ours, for as long as they are needed."""
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-        from dbt.adapters.factory import FACTORY
-
-        if self._environment is not None and DuckDBConnectionManager._ENV is self._environment:
-            yield
-            return
-        before = DuckDBConnectionManager._ENV
-        DuckDBConnectionManager._ENV = self._environment
-        try:
-            with mock.patch.dict(FACTORY.adapters, {"duckdb": self._adapter}), self._quiet():
-                yield
-        finally:
-            self._environment = DuckDBConnectionManager._ENV
-            DuckDBConnectionManager._ENV = before
-
-    @contextlib.contextmanager
-    def _quiet(self) -> Iterator[None]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-
-    def map(self, mapping: Mapping[str, object]) -> None:
-        """As after a parse of the changed YAML."""
-        node = self._manifest.nodes[f"model.shop.{PEOPLE}"]
-        node.meta = node.config.meta = {"batch_sync": copy.deepcopy(dict(mapping))}
-        self._manifest.build_flat_graph()
-
-    def run(self, models: Sequence[str]) -> None:
-        """Compiles and runs models in this order. Raises what dbt raises."""
-        from dbt.task.run import ModelRunner
-        from dbt_common.invocation import reset_invocation_id
-
-        reset_invocation_id()
-        self._adapter.cache.clear()
-        for number, name in enumerate(models):
-            node = copy.deepcopy(self._manifest.nodes[f"model.shop.{name}"])
-            with self._adapter.connection_named(node.unique_id, node):
-                if not number:
-                    self._adapter.set_relations_cache(list(self._manifest.nodes.values()))
-                runner = ModelRunner(self._config, self._adapter, node, 1, 1)
-                runner.execute(runner.compile(self._manifest), self._manifest)

@@ -122,19 +122,25 @@ class Before:
     build: bool = True
 
 
+_CHANGES = st.builds(Before, people=changes)
 befores = st.one_of(
-    st.just(Before(build=False)),
-    st.builds(Before, people=changes),
+    _CHANGES,
+    _CHANGES,
     st.builds(Before, people=changes, odd=st.lists(st.sampled_from(ODD_IDS), max_size=2).map(tuple)),
     st.builds(Before, back=st.just(True)),
     st.builds(Before, people=st.none() | changes, mapping=specs()),
     st.builds(Before, mapping=specs(), back=st.just(True)),
-    st.builds(Before, people=changes, mapping=st.none() | specs(), build=st.just(False)),
+    st.just(Before(build=False)),
 )
 
-crashes = st.builds(Crash, st.sampled_from(POINTS), st.integers(1, 6)) | st.builds(
-    Crash, st.just("inside_commit"), st.integers(1, 30)
+_PASSED = {"intent_recorded": 2, "chunk_settled": 3, "before_commit": 2, "inside_commit": 18, "after_commit": 2}
+crashes = st.one_of(
+    st.sampled_from(POINTS).flatmap(
+        lambda point: st.builds(Crash, st.just(point), st.integers(1, _PASSED.get(point, 1)))
+    ),
+    st.builds(Crash, st.sampled_from(["chunk_settled", "before_commit", "after_commit"]), st.integers(1, 2)),
 )
+"""Where a push dies; `_PASSED` says how often a push of a few rows passes by."""
 
 knobs = st.builds(
     Knobs,

@@ -1,7 +1,7 @@
 # Everything runs in .venv, which is made anew when pyproject.toml or constraints.txt changes. GNU make 3.81 is enough.
 #
 #     make demo                    the example project, pushed twice to a local stand-in for Batch
-#     make test                    every test
+#     make test                    every test that does not take minutes
 #     make test ARGS='-k delta'    what pytest takes
 #     make PYTHON=python3.13 test
 
@@ -19,7 +19,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 help:
 	@sed -n 's/^#    //p' Makefile
-	@echo " make test-faults             kills, cut connections, and long random sequences of them"
+	@echo " make test-faults             kills, cut connections, and the long random sequences of them that test leaves out"
 	@echo " make docs-check              only the tests that hold the docs true"
 	@echo " make bench                   every benchmark, and its figures into docs/performance.md"
 	@echo " make bench-small             the same on little data: only that it works"
@@ -36,13 +36,13 @@ demo: $(INSTALLED)
 	$(BIN)/dbt-batch-sync demo $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m 'not thorough' $(ARGS)
 
 test-faults: $(INSTALLED)
 	$(BIN)/python -m pytest tests/faults $(ARGS)
 
 docs-check: $(INSTALLED)
-	$(BIN)/python -m pytest tests/integration/test_docs.py $(ARGS)
+	$(BIN)/python -m pytest tests/integration/test_docs*.py $(ARGS)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks --docs $(ARGS)

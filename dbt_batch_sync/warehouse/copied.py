@@ -64,8 +64,10 @@ def schema_of(columns: Sequence[CopiedColumn]) -> pa.Schema:
     return pa.schema([pa.field(column.name, column.arrow_type) for column in columns])
 
 
-def read_rows(data: memoryview, columns: Sequence[CopiedColumn]) -> pa.Table:
+def read_rows(data: pa.Buffer, columns: Sequence[CopiedColumn]) -> pa.Table:
     """The rows of one `copy … (format csv)`, in their order."""
+    if not len(data):
+        return schema_of(columns).empty_table()
     types = {column.name: pa.string() if column.is_array else column.arrow_type for column in columns}
     try:
         table = _read(data, types)
@@ -77,7 +79,7 @@ def read_rows(data: memoryview, columns: Sequence[CopiedColumn]) -> pa.Table:
     return pa.table(cells, schema=schema_of(columns))
 
 
-def _read(data: memoryview, types: dict[str, pa.DataType]) -> pa.Table:
+def _read(data: pa.Buffer, types: dict[str, pa.DataType]) -> pa.Table:
     return csv.read_csv(
         pa.BufferReader(data),
         csv.ReadOptions(column_names=list(types), block_size=len(data) + 1, use_threads=False),

@@ -17,7 +17,7 @@ from dbt_batch_sync.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import connect_anew, load_adapter
 from dbt_batch_sync.warehouse.copied import schema_of
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value
-from dbt_batch_sync.warehouse.postgres_connection import Conflict, Connection, complete, run
+from dbt_batch_sync.warehouse.postgres_connection import Conflict, Connection, run, text_of
 from dbt_batch_sync.warehouse.postgres_pages import Pages, copied
 
 OLDEST = 15
@@ -122,7 +122,7 @@ def _take(cursor: Any, step: Statement | Load) -> None:
     # Quoted, so that an empty text is none; what is null stays unquoted.
     csv.write_csv(step.rows, buffer, csv.WriteOptions(include_header=False, quoting_style="all_valid"))
     buffer.seek(0)
-    cursor.copy_expert(complete(cursor, Statement(copied(target, "STDIN"))), buffer)
+    cursor.copy_expert(text_of(copied(target, "STDIN"), False), buffer)
 
 
 def _recent(handle: Any) -> Any:

@@ -88,27 +88,19 @@ class Connection:
 
 def run(cursor: Any, statement: Statement) -> None:
     """Executes a statement with its values."""
-    cursor.execute(_text(statement), dict(statement.parameters) or None)
+    values = dict(statement.parameters)
+    cursor.execute(text_of(statement.tree, bool(values)), values or None)
 
 
-def complete(cursor: Any, statement: Statement) -> str:
-    """A statement with its values in it, quoted by the driver: COPY takes none beside it."""
-    if not statement.parameters:
-        return _text(statement)
-    text: bytes = cursor.mogrify(_text(statement), dict(statement.parameters))
-    return text.decode()
-
-
-def _text(statement: Statement) -> str:
-    """The SQL; beside values a `%` is the driver's, and doubled where it means itself."""
+def text_of(tree: exp.Expr, has_values: bool) -> str:
+    """The SQL. Beside values a `%` is the driver's, and doubled where it means itself."""
 
     def doubled(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Identifier | exp.Literal) and "%" in node.name:
             node.set("this", node.name.replace("%", "%%"))
         return node
 
-    tree = statement.tree.transform(doubled) if statement.parameters else statement.tree
-    return tree.sql(dialect="postgres")
+    return (tree.transform(doubled) if has_values else tree).sql(dialect="postgres")
 
 
 def _message(error: psycopg2.Error) -> str:

@@ -29,7 +29,7 @@ class CompiledDelta:
         self._invocation = str(
             json.loads((target / "manifest.json").read_text())["metadata"]["invocation_id"]
         )
-        assert compiled.count(self._invocation) == 1, "the delta's id is dbt's invocation id, once"
+        assert self._invocation in compiled, "the delta's id is dbt's invocation id"
         self._compiled = compiled
         self._project = project
         self._segment = segment

@@ -134,7 +134,9 @@ def test_types_of_columns(project: Project) -> None:
     custom = [
         {"column": name, **({"type": given} if given else {})} for name, (_, given, _) in accepted.items()
     ]
-    project.map({"identifier": "id", "custom": custom}, "accepted", sql=f"select 1 as id, {columns}")
+    # A table: DuckDB 1.5 can't keep a view with an enum of its own.
+    sql = f"select 1 as id, {columns}"
+    project.map({"identifier": "id", "custom": custom}, "accepted", sql=sql, materialized="table")
     built = project.dbt("run", fails=True)
     types = dict(pair.split(":") for pair in project.delta("accepted")[0]["_batch_types"].split(","))
     assert types == {name: given or alone for name, (_, given, alone) in accepted.items()}

@@ -1,0 +1,17 @@
+SELECT
+  1
+FROM `my-db`.`Marketing`.`people_delta` AS d
+JOIN `my-db`.`Marketing`.`people_sent_snapshot` AS s
+  ON s.`custom_id` = d.`custom_id`
+WHERE
+  (
+    INSTR(',' || d.`_batch_changed` || ',', ',batch__email_marketing,') > 0
+    AND s.`batch__email_marketing` = FALSE
+    AND d.`batch__email_marketing` = TRUE
+  )
+  OR (
+    INSTR(',' || d.`_batch_changed` || ',', ',batch__sms_marketing,') > 0
+    AND s.`BATCH__SMS_MARKETING` = 'unsubscribed'
+    AND d.`BATCH__SMS_MARKETING` = 'subscribed'
+  )
+LIMIT 1;

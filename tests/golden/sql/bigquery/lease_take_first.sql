@@ -1,0 +1,37 @@
+CREATE TABLE IF NOT EXISTS `my-db`.`Marketing`.batch_sync_leases (
+  segment STRING,
+  run_id STRING,
+  host STRING,
+  process INT64,
+  taken_at DATETIME,
+  heartbeat_at DATETIME
+);
+SELECT
+  run_id,
+  host,
+  process,
+  taken_at,
+  heartbeat_at
+FROM `my-db`.`Marketing`.batch_sync_leases
+WHERE
+  segment = @segment;
+INSERT INTO `my-db`.`Marketing`.batch_sync_leases (
+  segment
+)
+SELECT
+  CAST(@segment AS STRING) AS segment;
+UPDATE `my-db`.`Marketing`.batch_sync_leases SET run_id = @run_id, host = @host, process = CAST(@process AS INT64), taken_at = CAST(@now AS DATETIME), heartbeat_at = CAST(@now AS DATETIME)
+WHERE
+  segment = @segment
+  AND (
+    run_id IS NULL OR heartbeat_at < CAST(@expired AS DATETIME)
+  );
+SELECT
+  run_id,
+  host,
+  process,
+  taken_at,
+  heartbeat_at
+FROM `my-db`.`Marketing`.batch_sync_leases
+WHERE
+  segment = @segment;

@@ -1,0 +1,12 @@
+UPDATE `my-db`.`Marketing`.batch_sync_leases SET heartbeat_at = CAST(:now AS TIMESTAMP)
+WHERE
+  segment = :segment AND run_id = :run_id;
+SELECT
+  run_id,
+  host,
+  process,
+  taken_at,
+  heartbeat_at
+FROM `my-db`.`Marketing`.batch_sync_leases
+WHERE
+  segment = :segment;

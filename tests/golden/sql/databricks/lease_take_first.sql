@@ -1,0 +1,37 @@
+CREATE TABLE IF NOT EXISTS `my-db`.`Marketing`.batch_sync_leases (
+  segment STRING,
+  run_id STRING,
+  host STRING,
+  process BIGINT,
+  taken_at TIMESTAMP,
+  heartbeat_at TIMESTAMP
+);
+SELECT
+  run_id,
+  host,
+  process,
+  taken_at,
+  heartbeat_at
+FROM `my-db`.`Marketing`.batch_sync_leases
+WHERE
+  segment = :segment;
+INSERT INTO `my-db`.`Marketing`.batch_sync_leases (
+  segment
+)
+SELECT
+  CAST(:segment AS STRING) AS segment;
+UPDATE `my-db`.`Marketing`.batch_sync_leases SET run_id = :run_id, host = :host, process = CAST(:process AS BIGINT), taken_at = CAST(:now AS TIMESTAMP), heartbeat_at = CAST(:now AS TIMESTAMP)
+WHERE
+  segment = :segment
+  AND (
+    run_id IS NULL OR heartbeat_at < CAST(:expired AS TIMESTAMP)
+  );
+SELECT
+  run_id,
+  host,
+  process,
+  taken_at,
+  heartbeat_at
+FROM `my-db`.`Marketing`.batch_sync_leases
+WHERE
+  segment = :segment;

@@ -1,0 +1,6 @@
+SELECT
+  1
+FROM `my-db`.`Marketing`.batch_sync_rejects
+WHERE
+  segment = :segment AND attribute IS NULL AND resolved_at IS NULL
+LIMIT 1;

@@ -1,0 +1,9 @@
+SELECT
+  mapping_hash,
+  attribute_types
+FROM `my-db`.`Marketing`.batch_sync_runs
+WHERE
+  segment = :segment AND intent_position > 0
+ORDER BY
+  started_at DESC
+LIMIT 1;

@@ -1,0 +1,84 @@
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN attempts BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN attribute TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN custom_id TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN first_seen_at TIMESTAMP;
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN last_seen_at TIMESTAMP;
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN reason TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN refused_by TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN resolved_at TIMESTAMP;
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN run_id TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN sent_hash TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN staged BOOLEAN;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN accepted BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN attribute_types TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN committed BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN committed_key TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN committed_position BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN delta_id TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN endpoint TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN error TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN exits BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN finished_at TIMESTAMP;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN heartbeat_at TIMESTAMP;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN host TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN inserts BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN intent_position BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN invalid BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN mapping_hash TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN output TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN parked BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN process BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN project_hash TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN rejected_attributes BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN rejected_rows BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN requests BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN retries BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN run_id TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN seconds DOUBLE;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN sent BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN started_at TIMESTAMP;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN status TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN tool_version TEXT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN updates BIGINT;

@@ -1,0 +1,127 @@
+SELECT
+  d."custom_id" AS custom_id,
+  d."_batch_change" AS _batch_change,
+  TRIM(
+    CASE
+      WHEN STRPOS(',' || d."_batch_changed" || ',', ',batch__sms_marketing,') > 0
+      AND (
+        s."BATCH__SMS_MARKETING" = 'unsubscribed'
+        OR d."custom_id" IN (
+          SELECT
+            custom_id
+          FROM "my-db"."Marketing".batch_sync_rejects
+          WHERE
+            segment = $segment
+            AND attribute = 'batch__sms_marketing'
+            AND reason = 'never_resubscribe'
+            AND resolved_at IS NULL
+        )
+      )
+      AND d."BATCH__SMS_MARKETING" = 'subscribed'
+      THEN REPLACE(
+        CASE
+          WHEN STRPOS(',' || d."_batch_changed" || ',', ',batch__email_marketing,') > 0
+          AND (
+            s."batch__email_marketing" = FALSE
+            OR d."custom_id" IN (
+              SELECT
+                custom_id
+              FROM "my-db"."Marketing".batch_sync_rejects
+              WHERE
+                segment = $segment
+                AND attribute = 'batch__email_marketing'
+                AND reason = 'never_resubscribe'
+                AND resolved_at IS NULL
+            )
+          )
+          AND d."batch__email_marketing" = TRUE
+          THEN REPLACE(',' || d."_batch_changed" || ',', ',batch__email_marketing,', ',')
+          ELSE ',' || d."_batch_changed" || ','
+        END,
+        ',batch__sms_marketing,',
+        ','
+      )
+      ELSE CASE
+        WHEN STRPOS(',' || d."_batch_changed" || ',', ',batch__email_marketing,') > 0
+        AND (
+          s."batch__email_marketing" = FALSE
+          OR d."custom_id" IN (
+            SELECT
+              custom_id
+            FROM "my-db"."Marketing".batch_sync_rejects
+            WHERE
+              segment = $segment
+              AND attribute = 'batch__email_marketing'
+              AND reason = 'never_resubscribe'
+              AND resolved_at IS NULL
+          )
+        )
+        AND d."batch__email_marketing" = TRUE
+        THEN REPLACE(',' || d."_batch_changed" || ',', ',batch__email_marketing,', ',')
+        ELSE ',' || d."_batch_changed" || ','
+      END
+    END,
+    ','
+  ) AS _batch_changed,
+  parked.sent_hash AS _batch_parked,
+  NULLIF(
+    '' || CASE
+      WHEN STRPOS(',' || d."_batch_changed" || ',', ',batch__email_marketing,') > 0
+      AND (
+        s."batch__email_marketing" = FALSE
+        OR d."custom_id" IN (
+          SELECT
+            custom_id
+          FROM "my-db"."Marketing".batch_sync_rejects
+          WHERE
+            segment = $segment
+            AND attribute = 'batch__email_marketing'
+            AND reason = 'never_resubscribe'
+            AND resolved_at IS NULL
+        )
+      )
+      AND d."batch__email_marketing" = TRUE
+      THEN 'batch__email_marketing,'
+      ELSE ''
+    END || CASE
+      WHEN STRPOS(',' || d."_batch_changed" || ',', ',batch__sms_marketing,') > 0
+      AND (
+        s."BATCH__SMS_MARKETING" = 'unsubscribed'
+        OR d."custom_id" IN (
+          SELECT
+            custom_id
+          FROM "my-db"."Marketing".batch_sync_rejects
+          WHERE
+            segment = $segment
+            AND attribute = 'batch__sms_marketing'
+            AND reason = 'never_resubscribe'
+            AND resolved_at IS NULL
+        )
+      )
+      AND d."BATCH__SMS_MARKETING" = 'subscribed'
+      THEN 'batch__sms_marketing,'
+      ELSE ''
+    END,
+    ''
+  ) AS _batch_blocked,
+  d."batch__email_marketing" AS "batch__email_marketing",
+  d."BATCH__SMS_MARKETING" AS "batch__sms_marketing",
+  d."tags" AS "tags",
+  d."points" AS "points"
+FROM "my-db"."Marketing"."people_delta" AS d
+LEFT JOIN (
+  SELECT
+    custom_id,
+    sent_hash
+  FROM "my-db"."Marketing".batch_sync_rejects
+  WHERE
+    segment = $segment AND attribute IS NULL AND resolved_at IS NULL
+) AS parked
+  ON parked.custom_id = d."custom_id"
+LEFT JOIN "my-db"."Marketing"."people_sent_snapshot" AS s
+  ON s."custom_id" = d."custom_id"
+WHERE
+  d."_batch_change" <> 'invalid' AND d."custom_id" > $after
+ORDER BY
+  d."custom_id"
+LIMIT 7;

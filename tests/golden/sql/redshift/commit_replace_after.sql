@@ -1,0 +1,96 @@
+UPDATE "my-db"."Marketing".batch_sync_rejects SET resolved_at = CAST(%(now)s AS TIMESTAMP)
+WHERE
+  segment = %(segment)s
+  AND resolved_at IS NULL
+  AND run_id <> %(run_id)s
+  AND EXISTS(
+    SELECT
+      1
+    FROM "my-db"."Marketing"."people_delta" AS d
+    WHERE
+      (
+        (
+          d."_batch_change" <> 'invalid'
+          AND d."_batch_delta_id" = %(delta_id)s
+          AND d."custom_id" <= %(upto)s
+          AND d."custom_id" > %(after)s
+        )
+        AND d."custom_id" = batch_sync_rejects.custom_id
+      )
+      AND (
+        batch_sync_rejects.attribute IS NULL
+        OR POSITION(',' || batch_sync_rejects.attribute || ',' IN ',' || d."_batch_changed" || ',') > 0
+      )
+  );
+DELETE FROM "my-db"."Marketing"."people_sent_snapshot"
+WHERE
+  "custom_id" IN (
+    SELECT
+      accepted."custom_id"
+    FROM (
+      SELECT
+        "custom_id" AS "custom_id",
+        "_batch_delta_id" AS "_batch_delta_id",
+        "_batch_doubt" AS "_batch_doubt",
+        "batch__email_marketing" AS "batch__email_marketing",
+        "BATCH__SMS_MARKETING" AS "BATCH__SMS_MARKETING",
+        "tags" AS "tags",
+        "points" AS "points",
+        CAST(%(now)s AS TIMESTAMP) AS "_batch_sent_at",
+        %(run_id)s AS "_batch_run_id",
+        CAST(CASE WHEN "_batch_change" = 'exit' THEN CAST(%(now)s AS TIMESTAMP) END AS TIMESTAMP) AS "_batch_exited_at"
+      FROM "my-db"."Marketing"."people_delta"
+      WHERE
+        (
+          "_batch_change" <> 'invalid'
+          AND "_batch_delta_id" = %(delta_id)s
+          AND "custom_id" <= %(upto)s
+          AND "custom_id" > %(after)s
+        )
+        AND NOT "custom_id" IN (
+          SELECT
+            custom_id
+          FROM "my-db"."Marketing".batch_sync_rejects
+          WHERE
+            segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+        )
+    ) AS accepted
+  );
+INSERT INTO "my-db"."Marketing"."people_sent_snapshot" (
+  "custom_id",
+  "_batch_delta_id",
+  "_batch_doubt",
+  "batch__email_marketing",
+  "BATCH__SMS_MARKETING",
+  "tags",
+  "points",
+  "_batch_sent_at",
+  "_batch_run_id",
+  "_batch_exited_at"
+)
+SELECT
+  "custom_id" AS "custom_id",
+  "_batch_delta_id" AS "_batch_delta_id",
+  "_batch_doubt" AS "_batch_doubt",
+  "batch__email_marketing" AS "batch__email_marketing",
+  "BATCH__SMS_MARKETING" AS "BATCH__SMS_MARKETING",
+  "tags" AS "tags",
+  "points" AS "points",
+  CAST(%(now)s AS TIMESTAMP) AS "_batch_sent_at",
+  %(run_id)s AS "_batch_run_id",
+  CAST(CASE WHEN "_batch_change" = 'exit' THEN CAST(%(now)s AS TIMESTAMP) END AS TIMESTAMP) AS "_batch_exited_at"
+FROM "my-db"."Marketing"."people_delta"
+WHERE
+  (
+    "_batch_change" <> 'invalid'
+    AND "_batch_delta_id" = %(delta_id)s
+    AND "custom_id" <= %(upto)s
+    AND "custom_id" > %(after)s
+  )
+  AND NOT "custom_id" IN (
+    SELECT
+      custom_id
+    FROM "my-db"."Marketing".batch_sync_rejects
+    WHERE
+      segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+  );

@@ -1,0 +1,84 @@
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN attempts BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN attribute VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN custom_id VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN first_seen_at TIMESTAMP;
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN last_seen_at TIMESTAMP;
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN reason VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN refused_by VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN resolved_at TIMESTAMP;
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN run_id VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN sent_hash VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_rejects
+ADD COLUMN staged BOOLEAN;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN accepted BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN attribute_types VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN committed BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN committed_key VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN committed_position BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN delta_id VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN endpoint VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN error VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN exits BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN finished_at TIMESTAMP;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN heartbeat_at TIMESTAMP;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN host VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN inserts BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN intent_position BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN invalid BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN mapping_hash VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN output VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN parked BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN process BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN project_hash VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN rejected_attributes BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN rejected_rows BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN requests BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN retries BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN run_id VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN seconds DOUBLE PRECISION;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN sent BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN started_at TIMESTAMP;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN status VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN tool_version VARCHAR(MAX);
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD COLUMN updates BIGINT;

@@ -1,0 +1,29 @@
+SELECT
+  SUM(CASE WHEN "_batch_changed" <> '' THEN 1 ELSE 0 END),
+  SUM(
+    CASE
+      WHEN CHARINDEX(',batch__email_marketing,', ',' || "_batch_changed" || ',') > 0
+      THEN 1
+      ELSE 0
+    END
+  ),
+  SUM(
+    CASE
+      WHEN CHARINDEX(',batch__sms_marketing,', ',' || "_batch_changed" || ',') > 0
+      THEN 1
+      ELSE 0
+    END
+  ),
+  SUM(
+    CASE WHEN CHARINDEX(',tags,', ',' || "_batch_changed" || ',') > 0 THEN 1 ELSE 0 END
+  ),
+  SUM(
+    CASE
+      WHEN CHARINDEX(',points,', ',' || "_batch_changed" || ',') > 0
+      THEN 1
+      ELSE 0
+    END
+  )
+FROM "my-db"."Marketing"."people_delta"
+WHERE
+  "_batch_change" <> 'invalid' AND "custom_id" > :after;

@@ -1,0 +1,6 @@
+SELECT
+  MAX(intent_position),
+  MAX(committed_position)
+FROM "my-db"."Marketing".batch_sync_runs
+WHERE
+  segment = :segment AND delta_id = :delta_id;

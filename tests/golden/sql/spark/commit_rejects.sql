@@ -1,0 +1,152 @@
+SELECT
+  `_batch_delta_id`,
+  `_batch_mapping`,
+  `_batch_types`
+FROM `my-db`.`Marketing`.`people_delta`
+LIMIT 1;
+MERGE INTO `my-db`.`Marketing`.batch_sync_rejects AS o
+USING (
+  SELECT
+    *
+  FROM `my-db`.`Marketing`.batch_sync_rejects
+  WHERE
+    staged = TRUE
+) AS n
+ON o.segment = n.segment
+AND o.custom_id = n.custom_id
+AND COALESCE(o.attribute, '') = COALESCE(n.attribute, '')
+AND o.staged = FALSE
+WHEN MATCHED THEN UPDATE SET
+  reason = n.reason,
+  refused_by = n.refused_by,
+  last_seen_at = n.last_seen_at,
+  run_id = n.run_id,
+  sent_hash = n.sent_hash,
+  resolved_at = n.resolved_at,
+  attempts = o.attempts + n.attempts
+WHEN NOT MATCHED THEN INSERT (
+  segment,
+  custom_id,
+  attribute,
+  reason,
+  refused_by,
+  first_seen_at,
+  last_seen_at,
+  attempts,
+  run_id,
+  sent_hash,
+  resolved_at,
+  staged
+) VALUES (
+  n.segment,
+  n.custom_id,
+  n.attribute,
+  n.reason,
+  n.refused_by,
+  n.first_seen_at,
+  n.last_seen_at,
+  n.attempts,
+  n.run_id,
+  n.sent_hash,
+  n.resolved_at,
+  FALSE
+);
+DELETE FROM `my-db`.`Marketing`.batch_sync_rejects
+WHERE
+  staged = TRUE;
+UPDATE `my-db`.`Marketing`.batch_sync_rejects SET resolved_at = CAST(:now AS TIMESTAMP)
+WHERE
+  segment = :segment
+  AND resolved_at IS NULL
+  AND run_id <> :run_id
+  AND EXISTS(
+    SELECT
+      1
+    FROM `my-db`.`Marketing`.`people_delta` AS d
+    WHERE
+      (
+        (
+          d.`_batch_change` <> 'invalid'
+          AND d.`_batch_delta_id` = :delta_id
+          AND d.`custom_id` <= :upto
+        )
+        AND d.`custom_id` = batch_sync_rejects.custom_id
+      )
+      AND (
+        batch_sync_rejects.attribute IS NULL
+        OR LOCATE(',' || batch_sync_rejects.attribute || ',', ',' || d.`_batch_changed` || ',') > 0
+      )
+  );
+DELETE FROM `my-db`.`Marketing`.`people_sent_snapshot`
+WHERE
+  `custom_id` IN (
+    SELECT
+      accepted.`custom_id`
+    FROM (
+      SELECT
+        `custom_id` AS `custom_id`,
+        `_batch_delta_id` AS `_batch_delta_id`,
+        `_batch_doubt` AS `_batch_doubt`,
+        `batch__email_marketing` AS `batch__email_marketing`,
+        `BATCH__SMS_MARKETING` AS `BATCH__SMS_MARKETING`,
+        `tags` AS `tags`,
+        `points` AS `points`,
+        CAST(:now AS TIMESTAMP) AS `_batch_sent_at`,
+        :run_id AS `_batch_run_id`,
+        CAST(CASE WHEN `_batch_change` = 'exit' THEN CAST(:now AS TIMESTAMP) END AS TIMESTAMP) AS `_batch_exited_at`
+      FROM `my-db`.`Marketing`.`people_delta`
+      WHERE
+        (
+          `_batch_change` <> 'invalid'
+          AND `_batch_delta_id` = :delta_id
+          AND `custom_id` <= :upto
+        )
+        AND NOT `custom_id` IN (
+          SELECT
+            custom_id
+          FROM `my-db`.`Marketing`.batch_sync_rejects
+          WHERE
+            segment = :segment AND attribute IS NULL AND resolved_at IS NULL
+        )
+    ) AS accepted
+  );
+INSERT INTO `my-db`.`Marketing`.`people_sent_snapshot` (
+  `custom_id`,
+  `_batch_delta_id`,
+  `_batch_doubt`,
+  `batch__email_marketing`,
+  `BATCH__SMS_MARKETING`,
+  `tags`,
+  `points`,
+  `_batch_sent_at`,
+  `_batch_run_id`,
+  `_batch_exited_at`
+)
+SELECT
+  `custom_id` AS `custom_id`,
+  `_batch_delta_id` AS `_batch_delta_id`,
+  `_batch_doubt` AS `_batch_doubt`,
+  `batch__email_marketing` AS `batch__email_marketing`,
+  `BATCH__SMS_MARKETING` AS `BATCH__SMS_MARKETING`,
+  `tags` AS `tags`,
+  `points` AS `points`,
+  CAST(:now AS TIMESTAMP) AS `_batch_sent_at`,
+  :run_id AS `_batch_run_id`,
+  CAST(CASE WHEN `_batch_change` = 'exit' THEN CAST(:now AS TIMESTAMP) END AS TIMESTAMP) AS `_batch_exited_at`
+FROM `my-db`.`Marketing`.`people_delta`
+WHERE
+  (
+    `_batch_change` <> 'invalid'
+    AND `_batch_delta_id` = :delta_id
+    AND `custom_id` <= :upto
+  )
+  AND NOT `custom_id` IN (
+    SELECT
+      custom_id
+    FROM `my-db`.`Marketing`.batch_sync_rejects
+    WHERE
+      segment = :segment AND attribute IS NULL AND resolved_at IS NULL
+  );
+UPDATE `my-db`.`Marketing`.batch_sync_runs SET status = CAST(:status AS STRING), finished_at = CAST(:finished_at AS TIMESTAMP), heartbeat_at = CAST(:heartbeat_at AS TIMESTAMP), delta_id = CAST(:delta_id AS STRING), endpoint = CAST(:endpoint AS STRING), output = CAST(:output AS STRING), project_hash = CAST(:project_hash AS STRING), mapping_hash = CAST(:mapping_hash AS STRING), attribute_types = CAST(:attribute_types AS STRING), tool_version = CAST(:tool_version AS STRING), host = CAST(:host AS STRING), process = CAST(:process AS BIGINT), inserts = CAST(:inserts AS BIGINT), updates = CAST(:updates AS BIGINT), exits = CAST(:exits AS BIGINT), invalid = CAST(:invalid AS BIGINT), sent = CAST(:sent AS BIGINT), accepted = CAST(:accepted AS BIGINT), rejected_rows = CAST(:rejected_rows AS BIGINT), rejected_attributes = CAST(:rejected_attributes AS BIGINT), parked = CAST(:parked AS BIGINT), requests = CAST(:requests AS BIGINT), retries = CAST(:retries AS BIGINT), committed = CAST(:committed AS BIGINT), seconds = CAST(:seconds AS DOUBLE), intent_position = CAST(:intent_position AS BIGINT), committed_position = CAST(:committed_position AS BIGINT), committed_key = CAST(:committed_key AS STRING), error = CAST(:error AS STRING)
+WHERE
+  run_id = :run_id AND segment = :segment;

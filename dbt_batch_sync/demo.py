@@ -72,21 +72,21 @@ def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[Round
             tell(f"dbt build --vars '{{demo_day: {day}}}'")
             _dbt(directory, environ, "build", "--vars", f"{{demo_day: {day}}}")
             tell("dbt-batch-sync push")
-            before = sandbox.stats
+            before, known = sandbox.stats, {request.number for request in sandbox.requests}
             result = _push(directory, environ)
             after = sandbox.stats
             wire = Wire(
                 after.requests - before.requests,
                 after.operations - before.operations,
                 after.bytes - before.bytes,
-                _example(sandbox),
+                _example(sandbox, known),
             )
             show(Round(title, result, wire, len(sandbox.profiles)))
 
 
-def _example(sandbox: SandboxServer) -> str:
-    """An operation as it was sent, from the first request whose body is kept."""
-    bodies = [request.body for request in sandbox.requests if request.body]
+def _example(sandbox: SandboxServer, known: set[int]) -> str:
+    """An operation as it was sent, from the first request after the known ones whose body is kept."""
+    bodies = [request.body for request in sandbox.requests if request.body and request.number not in known]
     return json.dumps(json.loads(bodies[0])[0], ensure_ascii=False) if bodies else ""
 
 

@@ -17,6 +17,7 @@ from sqlglot import exp
 
 from dbt_batch_sync.errors import Stopped, WarehouseError
 from dbt_batch_sync.sql import (
+    NEVER_RESUBSCRIBE,
     REJECTS,
     RUNS,
     Relation,
@@ -28,7 +29,6 @@ from dbt_batch_sync.sql import (
     insert_into,
     is_null,
     merge_rows,
-    open_rows,
     replace_rows,
     value,
 )
@@ -151,7 +151,7 @@ class Ledger:
 
     def exists(self) -> bool:
         """Whether anything was ever written beside this snapshot."""
-        return bool(self._warehouse.columns(self.rejects))
+        return all(self._warehouse.columns(table) for table in (self.rejects, self.runs))
 
     def resume(self, delta_id: str) -> Resume:
         """Where the next push of this delta goes on."""
@@ -329,13 +329,20 @@ class Ledger:
         return bool(self._warehouse.fetch(Statement(query, {"segment": self._segment})))
 
     def has_parked(self) -> bool:
-        """Whether any row of the segment is parked."""
-        query = exp.select(exp.Literal.number(1)).from_(self.rejects.copy()).where(open_rows()).limit(1)
-        return bool(self._warehouse.fetch(Statement(query, {"segment": self._segment})))
+        """Whether any row of the segment is parked, or a consent blocked."""
+        blocked = equals(exp.column("reason"), exp.Literal.string(NEVER_RESUBSCRIBE))
+        query = (
+            exp.select(exp.Literal.number(1))
+            .from_(self.rejects.copy())
+            .where(equals(exp.column("segment"), value("segment")), is_null(exp.column("resolved_at")))
+            .where(exp.or_(is_null(exp.column("attribute")), blocked))
+            .limit(1)
+        )
+        return self.finds(query)
 
     def finds(self, query: exp.Select) -> bool:
-        """Whether a query without parameters has any row."""
-        return bool(self._warehouse.fetch(Statement(query)))
+        """Whether a query, whose only parameter can be the segment, has any row."""
+        return bool(self._warehouse.fetch(Statement(query, _used(query, {"segment": self._segment}))))
 
     def recent_runs(self, limit: int) -> list[Run]:
         """The segment's last runs, the newest first; none before the first push."""
@@ -377,10 +384,14 @@ class Ledger:
             equals(_or_empty("attribute", "o"), _or_empty("attribute", "n")),
             equals(exp.column("staged", "o"), exp.false()),
         )
-        kept = ("first_seen_at", "attempts", "staged", *keys)
+        kept = ("first_seen_at", "attempts", "staged", "reason", *keys)
         updates = [equals(exp.column(c), exp.column(c, "n")) for c in REJECT_COLUMNS if c not in kept]
         attempts = exp.Add(this=exp.column("attempts", "o"), expression=exp.column("attempts", "n"))
         updates.append(equals(exp.column("attempts"), attempts))
+        # A row that was only skipped was not refused anew: why it was refused stays.
+        skipped = equals(exp.column("attempts", "n"), exp.Literal.number(0))
+        reason = exp.Case().when(skipped, exp.column("reason", "o")).else_(exp.column("reason", "n"))
+        updates.append(equals(exp.column("reason"), reason))
         inserted = [exp.false() if c == "staged" else exp.column(c, "n") for c in REJECT_COLUMNS]
         insert = exp.Insert(
             this=exp.Tuple(expressions=[exp.column(c) for c in REJECT_COLUMNS]),

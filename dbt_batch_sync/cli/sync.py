@@ -196,7 +196,7 @@ def status(
     select: Select = None,
     exclude: Exclude = None,
     limit: Annotated[
-        int, typer.Option("--limit", envvar="DBT_BATCH_SYNC_LIMIT", min=1, help="Runs of each segment.")
+        int, typer.Option("--limit", envvar="DBT_BATCH_SYNC_RUNS", min=1, help="Runs of each segment.")
     ] = 10,
     as_json: Json = False,
 ) -> None:

@@ -1,169 +1,90 @@
-"""How one attribute's column becomes JSON, and when it may not: DuckDB expressions made from the table of rules.
+"""How one attribute's column becomes JSON, and when it may not: DuckDB expressions made from the rules.
 
-The checks are Batch's (attributes.py); the conversions are what a given `type` asks of a column of another type.
+The checks are Batch's (attributes.py); the conversions are what a given `type` asks of a column of another
+type. DuckDB may evaluate an expression for rows that it is not meant for: none may fail.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 from sqlglot import exp
 
-from dbt_batch_sync.attributes import MAX_ITEMS, AttributeType, TypedAttribute, Vocabulary
+from dbt_batch_sync.attributes import MAX_ITEMS, AttributeType, Rule, TypedAttribute, Vocabulary
+from dbt_batch_sync.payload.expressions import (
+    Case,
+    any_item,
+    any_of,
+    as_json,
+    as_text,
+    attempt,
+    call,
+    choose,
+    column,
+    differs,
+    exceeds,
+    is_null,
+    is_one_of,
+    is_present,
+    item,
+    literal_of,
+    matches,
+    number,
+    text,
+)
 from dbt_batch_sync.vocabularies import words
 
-_INT64 = (-(2**63), 2**63 - 1)
+_INTEGER = r"[+-]?[0-9]+"
+_FLOAT = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_DATE = r"[0-9]{4}-.*"
+"""DuckDB alone would also read `12.7` as the integer 13, `1_000` as a number, and `epoch` as a date."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """`value` is null where there is nothing to send; `problem` a reason or null; `json` the text of a sendable value."""
+    """What there is to know about the values of one attribute.
 
-    value: exp.Expression
-    problem: exp.Expression
-    json: exp.Expression
+    Attributes:
+        present: Whether there is something to send; false or null where the value counts as null. The rest is
+            for present values.
+        problems: Conditions under which Batch would refuse one, each with its reason, in the order in which
+            they are looked at. One that is null is no problem.
+        first: With the texts of `rest` behind it, the member `"name":value` of an operation.
+        following: `first` with a comma before it.
+        suspect: Holds where one of the problems does, and is cheaper to know than all of them.
+    """
+
+    present: exp.Expr
+    problems: tuple[Case, ...]
+    first: exp.Expr
+    following: exp.Expr
+    rest: tuple[exp.Expr, ...] = ()
+    suspect: exp.Expr | None = None
 
 
 def encode(attribute: TypedAttribute, source: pa.DataType) -> Encoding:
-    """The expressions for an attribute whose column, named like it, arrives with the Arrow type `source`."""
-    column = exp.column(attribute.name, quoted=True)
+    """The expressions for an attribute whose column, named like it, arrives with the Arrow type `source`.
+
+    Timestamps are in microseconds, without a zone, and UTC (`source.py`).
+    """
+    if pa.types.is_dictionary(source):
+        source = source.value_type
+    cell = column(attribute.name)
     kind = attribute.type
-    if kind is AttributeType.STRING_ARRAY:
-        return _array(attribute, column, source)
     if pa.types.is_boolean(source) and attribute.rule.vocabulary is Vocabulary.SUBSCRIPTION:
-        return Encoding(column, exp.null(), choose([(column, text('"subscribed"'))], text('"unsubscribed"')))
+        return _either(attribute, cell, '"subscribed"', '"unsubscribed"')
+    if kind is AttributeType.STRING_ARRAY:
+        return _array(attribute, cell, source)
     if kind in (AttributeType.STRING, AttributeType.URL):
-        return _text(attribute, column if is_text(source) else as_text(column))
+        return _text(attribute, cell if is_text(source) else as_text(cell))
     if kind is AttributeType.INTEGER:
-        return _integer(attribute, column, source)
+        return _integer(attribute, cell, source)
     if kind is AttributeType.FLOAT:
-        return _float(attribute, column, source)
+        return _float(attribute, cell, source)
     if kind is AttributeType.BOOLEAN:
-        return _boolean(attribute, column, source)
-    return _date(attribute, column, source)
-
-
-def _text(attribute: TypedAttribute, column: exp.Expression) -> Encoding:
-    """Strings, urls and the standard texts. An empty one counts as null."""
-    rule = attribute.rule
-    value = call("nullif", column, text(""))
-    problems: list[tuple[exp.Expression, exp.Expression]] = []
-    if rule.max_length is not None:
-        problems.append(
-            (exp.GT(this=call("length", column), expression=number(rule.max_length)), text("too_long"))
-        )
-    if rule.pattern is not None:
-        problems.append((exp.not_(call("regexp_full_match", column, text(rule.pattern))), text(rule.reason)))
-    if rule.vocabulary is not None:
-        listed = exp.In(this=column, expressions=[text(word) for word in words(rule.vocabulary)])
-        problems.append((exp.not_(listed), text(rule.reason)))
-    return Encoding(value, choose(problems) if problems else exp.null(), as_json(column))
-
-
-def _integer(attribute: TypedAttribute, column: exp.Expression, source: pa.DataType) -> Encoding:
-    """Signed 64 bit. A text, or a number with decimals, may be sent as an integer when it is one."""
-    not_one = text(attribute.rule.reason)
-    if is_text(source):
-        value = trimmed(column)
-        parsed = parse(value, "bigint", r"[+-]?[0-9]+")
-        return Encoding(value, choose([(is_null(parsed), not_one)]), as_text(parsed))
-    if pa.types.is_integer(source):
-        return Encoding(column, exp.null(), as_text(column))
-    problems = [
-        (
-            exp.not_(exp.Between(this=column, low=number(_INT64[0]), high=number(_INT64[1]))),
-            text("out_of_range"),
-        )
-    ]
-    if pa.types.is_floating(source):
-        problems.insert(0, (exp.not_(call("isfinite", column)), text("not_finite")))
-    if not (pa.types.is_decimal(source) and source.scale == 0):
-        problems.append((exp.NEQ(this=column, expression=call("trunc", column)), not_one))
-    return Encoding(column, choose(problems), as_text(exp.cast(column, "bigint", dialect="duckdb")))
-
-
-def _float(attribute: TypedAttribute, column: exp.Expression, source: pa.DataType) -> Encoding:
-    """Any finite number."""
-    if is_text(source):
-        value = trimmed(column)
-        parsed = parse(value, "double", r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-        problems = [
-            (is_null(parsed), text(attribute.rule.reason)),
-            (exp.not_(call("isfinite", parsed)), text("not_finite")),
-        ]
-        return Encoding(value, choose(problems), as_json(parsed))
-    if pa.types.is_floating(source):
-        return Encoding(
-            column, choose([(exp.not_(call("isfinite", column)), text("not_finite"))]), as_json(column)
-        )
-    return Encoding(column, exp.null(), as_text(column))
-
-
-def _boolean(attribute: TypedAttribute, column: exp.Expression, source: pa.DataType) -> Encoding:
-    if not is_text(source):
-        return Encoding(column, exp.null(), choose([(column, text("true"))], text("false")))
-    value = trimmed(column)
-    parsed = exp.TryCast(this=value, to=exp.DataType.build("boolean", dialect="duckdb"))
-    return Encoding(
-        value,
-        choose([(is_null(parsed), text(attribute.rule.reason))]),
-        choose([(parsed, text("true"))], text("false")),
-    )
-
-
-def _date(attribute: TypedAttribute, column: exp.Expression, source: pa.DataType) -> Encoding:
-    """Whole seconds in UTC. A time without a zone is UTC; the years of RFC 3339 are 0 to 9999, and Batch's SDKs know no year 0."""
-    value: exp.Expression = column
-    moment: exp.Expression = column
-    problems: list[tuple[exp.Expression, exp.Expression]] = []
-    if is_text(source):
-        value = trimmed(column)
-        zoned = parse(value, "timestamptz", r"[0-9]{4}-.*")
-        moment = exp.AtTimeZone(this=zoned, zone=text("UTC"))
-        problems.append((is_null(zoned), text(attribute.rule.reason)))
-    elif pa.types.is_timestamp(source) and source.tz is not None:
-        moment = exp.AtTimeZone(this=column, zone=text("UTC"))
-    problems.append((exp.not_(call("isfinite", moment)), text("not_finite")))
-    year = call("year", moment)
-    problems.append(
-        (exp.not_(exp.Between(this=year, low=number(1), high=number(9999))), text("out_of_range"))
-    )
-    return Encoding(value, choose(problems), call("strftime", moment, text('"%Y-%m-%dT%H:%M:%SZ"')))
-
-
-def _array(attribute: TypedAttribute, column: exp.Expression, source: pa.DataType) -> Encoding:
-    """1 to 25 texts. An empty array counts as null; a text is read as JSON, for warehouses without arrays of text."""
-    rule = attribute.rule
-    problems: list[tuple[exp.Expression, exp.Expression]] = []
-    items: exp.Expression = column
-    value: exp.Expression = column
-    if is_text(source):
-        value = trimmed(column)
-        kind = choose([(call("json_valid", value), call("json_type", value))], text("none"))
-        listed = exp.EQ(this=kind, expression=text("ARRAY"))
-        document = exp.cast(value.copy(), "json", dialect="duckdb")
-        parts = exp.cast(document.copy(), "json[]", dialect="duckdb")
-        odd = exp.not_(call("json_type", exp.column("item")).isin("VARCHAR", "NULL"))
-        problems += [(exp.not_(listed), text(rule.reason)), (any_item(parts, odd), text("not_a_string"))]
-        items = choose([(listed, exp.cast(document.copy(), "varchar[]", dialect="duckdb"))])
-    item = exp.column("item")
-    bad_items = [
-        (any_item(items, exp.or_(is_null(item), exp.EQ(this=item, expression=text("")))), text("empty_item")),
-        (
-            any_item(items, exp.GT(this=call("length", item), expression=number(rule.max_length or 300))),
-            text("too_long"),
-        ),
-    ]
-    if rule.pattern is not None:
-        refused = exp.not_(call("regexp_full_match", item, text(rule.pattern)))
-        bad_items = [bad_items[0], (any_item(items, refused), text(rule.reason))]
-    problems += [
-        (exp.GT(this=call("len", items), expression=number(MAX_ITEMS)), text("too_many_items")),
-        *bad_items,
-    ]
-    empty = exp.EQ(this=call("len", items), expression=number(0))
-    return Encoding(choose([(empty, exp.null())], value), choose(problems), as_json(items))
+        return _boolean(attribute, cell, source)
+    return _date(attribute, cell, source)
 
 
 def is_text(source: pa.DataType) -> bool:
@@ -173,60 +94,168 @@ def is_text(source: pa.DataType) -> bool:
     )
 
 
-def call(name: str, *arguments: exp.Expression) -> exp.Expression:
-    """A DuckDB function by its own name."""
-    return exp.Anonymous(this=name, expressions=[argument.copy() for argument in arguments])
+def _text(attribute: TypedAttribute, cell: exp.Expr) -> Encoding:
+    """Strings, urls and the standard texts. An empty one counts as null."""
+    rule = attribute.rule
+    problems = _too_long(rule, cell)
+    if rule.pattern is not None:
+        problems += ((exp.not_(matches(cell, rule.pattern)), text(rule.reason)),)
+    if rule.vocabulary is not None:
+        problems += ((exp.not_(is_one_of(cell, words(rule.vocabulary))), text(rule.reason)),)
+        # Words need no escapes: quotes are enough.
+        name = _names(attribute, '"')
+        return Encoding(differs(cell, text("")), problems, *name, (cell, text('"')))
+    return Encoding(differs(cell, text("")), problems, *_member(attribute, as_json(cell)))
 
 
-def text(value: str) -> exp.Expression:
-    """A string literal of this project's own words."""
-    return exp.Literal.string(value)
+def _too_long(rule: Rule, cell: exp.Expr) -> tuple[Case, ...]:
+    """Characters are only counted where the bytes are too many."""
+    if rule.max_length is None:
+        return ()
+    longest = number(rule.max_length)
+    counted = exceeds(call("length", cell), longest)
+    return ((choose([(exceeds(call("strlen", cell), longest), counted)], exp.false()), text("too_long")),)
 
 
-def number(value: int) -> exp.Expression:
-    """An integer literal."""
-    return exp.Literal.number(value)
+def _integer(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> Encoding:
+    """Signed 64 bit. A text, or a number with decimals, may be sent as an integer when it is one."""
+    not_one = text(attribute.rule.reason)
+    if is_text(source):
+        cell = call("trim", cell)
+    parsed = attempt(cell, "bigint")
+    out_of_range = (is_null(parsed), text("out_of_range"))
+    member = _member(attribute, as_text(parsed))
+    if is_text(source):
+        problems: tuple[Case, ...] = ((exp.not_(matches(cell, _INTEGER)), not_one), out_of_range)
+        return Encoding(differs(cell, text("")), problems, *member)
+    if pa.types.is_integer(source):
+        problems = (out_of_range,) if pa.types.is_uint64(source) else ()
+    else:
+        problems = (out_of_range,)
+        if pa.types.is_floating(source):
+            problems = (_not_finite(cell), out_of_range)
+        elif source.precision - source.scale < 19:
+            problems = ()
+        if pa.types.is_floating(source) or source.scale:
+            problems += ((differs(cell, call("trunc", cell)), not_one),)
+    return Encoding(is_present(cell), problems, *member)
 
 
-def parse(value: exp.Expression, type_name: str, pattern: str) -> exp.Expression:
-    """A text as another type, or null: DuckDB alone would also read `12.7` as the integer 13, and `1_000` as a number."""
-    target = exp.DataType.build(type_name, dialect="duckdb")
-    return choose(
-        [(call("regexp_full_match", value, text(pattern)), exp.TryCast(this=value.copy(), to=target))]
+def _float(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> Encoding:
+    """Any finite number, always with a point or an exponent: `12` would be an integer to Batch."""
+    if is_text(source):
+        cell = call("trim", cell)
+        parsed = choose([(matches(cell, _FLOAT), attempt(cell, "double"))])
+        problems = ((is_null(parsed), text(attribute.rule.reason)), _not_finite(parsed))
+        return Encoding(differs(cell, text("")), problems, *_member(attribute, as_json(parsed)))
+    if pa.types.is_floating(source):
+        return Encoding(is_present(cell), (_not_finite(cell),), *_member(attribute, as_json(cell)))
+    digits = as_text(cell)
+    if pa.types.is_decimal(source) and source.scale > 0:
+        if source.scale == source.precision:  # DuckDB writes `-.5`, which is no JSON.
+            digits = call("regexp_replace", digits, text(r"^(-?)\."), text(r"\10."))
+        return Encoding(is_present(cell), (), *_member(attribute, digits))
+    return Encoding(is_present(cell), (), *_member(attribute, digits, text(".0")))
+
+
+def _not_finite(cell: exp.Expr) -> Case:
+    return exp.not_(call("isfinite", cell)), text("not_finite")
+
+
+def _boolean(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> Encoding:
+    """True and false, or DuckDB's words for them: `true`, `t`, `yes`, `y`, `1` and their like."""
+    if not is_text(source):
+        return _either(attribute, cell, "true", "false")
+    cell = call("trim", cell)
+    parsed = attempt(cell, "boolean")
+    either = _either(attribute, parsed, "true", "false")
+    problems = ((is_null(parsed), text(attribute.rule.reason)),)
+    return replace(either, present=differs(cell, text("")), problems=problems)
+
+
+def _either(attribute: TypedAttribute, cell: exp.Expr, yes: str, no: str) -> Encoding:
+    names = zip(_names(attribute, yes), _names(attribute, no), strict=True)
+    first, following = (choose([(cell, one)], other) for one, other in names)
+    return Encoding(is_present(cell), (), first, following)
+
+
+def _date(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> Encoding:
+    """Whole seconds in UTC; a time without a zone is UTC. RFC 3339 has years 0 to 9999, Batch's SDKs no 0."""
+    moment, present = cell, is_present(cell)
+    problems: tuple[Case, ...] = ()
+    if not pa.types.is_temporal(source):
+        cell = call("trim", cell if is_text(source) else as_text(cell))
+        present = differs(cell, text(""))
+        zoned = choose([(matches(cell, _DATE), attempt(cell, "timestamptz"))])
+        moment = exp.AtTimeZone(this=zoned, zone=text("UTC"))
+        problems = ((is_null(zoned), text(attribute.rule.reason)),)
+    earliest, latest = "0001-01-01", "9999-12-31"
+    kind = "date" if pa.types.is_date(source) else "timestamp"
+    if kind == "timestamp":
+        latest += " 23:59:59.999999"
+    limits = literal_of(kind, earliest), literal_of(kind, latest)
+    in_range = exp.Between(this=moment.copy(), low=limits[0], high=limits[1])
+    problems += (_not_finite(moment), (exp.not_(in_range), text("out_of_range")))
+    if pa.types.is_date(source):  # costs half of what `strftime` does
+        return Encoding(present, problems, *_names(attribute, '"'), (as_text(cell), text('T00:00:00Z"')))
+    first, following = (call("strftime", moment, form) for form in _names(attribute, '"%Y-%m-%dT%H:%M:%SZ"'))
+    return Encoding(present, problems, first, following)
+
+
+def _array(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> Encoding:
+    """1 to 25 texts; an empty array counts as null. A text is JSON, for warehouses without arrays of text."""
+    if is_text(source):
+        return _json_array(attribute, call("trim", cell))
+    if not (pa.types.is_list(source) and is_text(source.value_type)):
+        cell = attempt(cell, "varchar[]")
+    count = call("len", cell)
+    too_many, *odd_items = _array_problems(attribute.rule, cell)
+    return Encoding(
+        exceeds(count, number(0)),
+        (too_many, *((any_item(cell, condition), reason) for condition, reason in odd_items)),
+        *_member(attribute, as_json(cell)),
+        suspect=any_of([too_many[0], any_item(cell, any_of(condition for condition, _ in odd_items))]),
     )
 
 
-def is_null(operand: exp.Expression) -> exp.Expression:
-    """`operand is null`."""
-    return exp.Is(this=operand.copy(), expression=exp.null())
+def _json_array(attribute: TypedAttribute, cell: exp.Expr) -> Encoding:
+    """What is no array is present, and refused; JSON's own null is a null."""
+    document = choose([(call("json_valid", cell), cell)], text("null"))
+    listed = exp.EQ(this=call("json_type", document), expression=text("ARRAY"))
+    array = exp.cast(choose([(listed, document)], text("[]")), "json", dialect="duckdb")
+    parts = attempt(array, "json[]")
+    items = attempt(array, "varchar[]")
+    odd = exp.not_(call("json_type", item()).isin("VARCHAR", "NULL"))
+    too_many, *odd_items = _array_problems(attribute.rule, items)
+    problems = (
+        (exp.not_(listed), text(attribute.rule.reason)),
+        (any_item(parts, odd), text("not_a_string")),
+        too_many,
+        *((any_item(items, condition), reason) for condition, reason in odd_items),
+    )
+    empty = exp.and_(listed, exp.EQ(this=call("len", items), expression=number(0)))
+    nothing = any_of([cell.isin("", "null"), empty])
+    return Encoding(exp.not_(nothing), problems, *_member(attribute, as_json(items)))
 
 
-def choose(
-    cases: list[tuple[exp.Expression, exp.Expression]], otherwise: exp.Expression | None = None
-) -> exp.Case:
-    """`case when … then … else … end`."""
-    case = exp.Case()
-    for condition, result in cases:
-        case = case.when(condition.copy(), result.copy(), copy=False)
-    return case.else_(otherwise.copy(), copy=False) if otherwise is not None else case
+def _array_problems(rule: Rule, items: exp.Expr) -> tuple[Case, ...]:
+    """A problem of the whole array, then those of one of its items."""
+    empty = any_of([is_null(item()), exp.EQ(this=item(), expression=text(""))])
+    problems: list[Case] = [
+        (exceeds(call("len", items), number(MAX_ITEMS)), text("too_many_items")),
+        (empty, text("empty_item")),
+        *_too_long(rule, item()),
+    ]
+    if rule.pattern is not None:
+        problems.append((exp.not_(matches(item(), rule.pattern)), text(rule.reason)))
+    return tuple(problems)
 
 
-def as_text(operand: exp.Expression) -> exp.Expression:
-    """`cast(operand as varchar)`."""
-    return exp.cast(operand.copy(), "varchar", dialect="duckdb")
+def _member(attribute: TypedAttribute, *json: exp.Expr) -> tuple[exp.Expr, exp.Expr, tuple[exp.Expr, ...]]:
+    return *_names(attribute), json
 
 
-def as_json(operand: exp.Expression) -> exp.Expression:
-    """The JSON text of a text, a finite number or a list of texts."""
-    return as_text(call("to_json", operand))
-
-
-def trimmed(operand: exp.Expression) -> exp.Expression:
-    """A text without the blanks around it; null where nothing is left."""
-    return call("nullif", call("trim", operand), text(""))
-
-
-def any_item(items: exp.Expression, condition: exp.Expression) -> exp.Expression:
-    """Whether a condition on `item` holds for one of a list's items."""
-    mapper = exp.Lambda(this=condition.copy(), expressions=[exp.to_identifier("item")])
-    return exp.GT(this=call("len", call("list_filter", items, mapper)), expression=number(0))
+def _names(attribute: TypedAttribute, value: str = "") -> tuple[exp.Expr, exp.Expr]:
+    """The beginning of its member up to a part of the value, and the same with a comma before it."""
+    name = f'"{attribute.wire_name}":{value}'
+    return text(name), text("," + name)

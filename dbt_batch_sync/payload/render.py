@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,19 +10,18 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlglot import exp
 
-from dbt_batch_sync.attributes import MAX_ARRAYS, MAX_ATTRIBUTES, AttributeType, TypedAttribute
+from dbt_batch_sync.attributes import MAX_ARRAYS, MAX_ATTRIBUTES, TypedAttribute
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.payload.encoding import as_json, call, choose, encode, is_null, text
-
-POSITION = "_batch_position"
-NAMES = "_batch_names"
-"""Columns of our own stand beside the attributes', so they begin as no attribute's name may."""
+from dbt_batch_sync.payload.source import DELTA, PARKED, POSITION, DeltaSource
+from dbt_batch_sync.payload.statement import ARRAYS, ENDING, HEAD, OPERATION, OTHERS, WITHHELD, rendering
 
 DELTA_COLUMNS = ("custom_id", "_batch_change", "_batch_changed", "_batch_parked")
-"""What a row has to bring beside its attributes; all are text, and every name is in lower case. `_batch_parked` is the hash
-of the operation for which Batch refused the row, null for nearly all."""
+"""What a row has to bring beside its attributes; all are text, and every name is in lower case.
+`_batch_parked` is the hash of the operation for which Batch refused the row, null for nearly all."""
+
+
+_DISORDER = "the rows were not rendered in the order of the delta's keys: nothing more was sent"
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,9 @@ class Parked:
 class Rendered:
     """Some rows of the delta in the order of its keys.
 
-    `rows` has the columns that `delivery` takes: `custom_id`, `operation` (a JSON object and a comma; null where nothing
-    is to be sent), `extra` (further operations of the row, in other requests) and `position` (1-based in the delta).
+    `rows` has the columns that `delivery` takes: `custom_id`, `operation` (a JSON object and a comma; null
+    where nothing is to be sent), `extra` (further operations of the row, in other requests) and `position`
+    (1-based in the delta).
     """
 
     rows: pa.RecordBatch
@@ -75,109 +74,34 @@ def render(
 ) -> Iterator[Rendered]:
     """Renders delta rows as they come; holds a few batches, whatever their number.
 
-    `schema` is that of every batch: `DELTA_COLUMNS` and a column per attribute, named like it. `after` is the number of
-    the delta's rows before the first one. An error of `batches` is raised as it is.
+    `schema` is that of every batch: `DELTA_COLUMNS` and a column per attribute, named like it. `after` is the
+    number of the delta's rows before the first one. An error of `batches` is raised as it is.
     """
-    query = operations(attributes, schema).sql(dialect="duckdb")
-    failures: list[BaseException] = []
-    numbered = schema.append(pa.field(POSITION, pa.int64()))
+    source = DeltaSource(schema, attributes, after)
+    query = rendering(attributes, source.schema).sql(dialect="duckdb")
     with _engine(memory_limit) as connection:
-        source = pa.RecordBatchReader.from_batches(numbered, _numbering(batches, numbered, after, failures))
-        connection.register("delta", source)
+        connection.register(DELTA, source.reader(batches))
         try:
             position = after
             for batch in _stream(connection, query, batch_rows):
                 _check_order(batch.column(POSITION), position)
                 yield _rendered(batch)
                 position += batch.num_rows
-        except duckdb.Error:
-            if failures:
-                raise failures[0] from None
+        except Exception:  # DuckDB's while it plans, Arrow's while the result is read
+            if source.failure is not None:
+                raise source.failure from None
             raise
-
-
-def operations(attributes: Sequence[TypedAttribute], schema: pa.Schema) -> exp.Select:
-    """The select from `delta` that renders: custom_id, operation, arrays and others (for rows over the limits), withheld."""
-    checked = exp.select("*").from_("delta")
-    fragments: list[exp.Expression] = []
-    notes: list[exp.Expression] = []
-    for number, attribute in enumerate(attributes):
-        encoding = encode(attribute, schema.field(attribute.name).type)
-        chosen, problem = exp.column(f"_batch_chosen_{number}"), exp.column(f"_batch_problem_{number}")
-        checked = checked.select(
-            choose(
-                [(_is_insert(), exp.not_(is_null(encoding.value)))],
-                call("contains", exp.column(NAMES), text(f",{attribute.name},")),
-            ).as_(chosen.name),
-            # A null has no problem, and what counts as null has none: an empty text would break its pattern.
-            choose([(exp.not_(is_null(encoding.value)), encoding.problem)]).as_(problem.name),
-            copy=False,  # of all that was selected before, for each attribute
-        )
-        missing, sendable = text(f'"{attribute.plain_name}":null'), exp.and_(chosen, is_null(problem))
-        present = exp.DPipe(this=text(f'"{attribute.wire_name}":'), expression=encoding.json)
-        fragments.append(choose([(sendable, choose([(is_null(encoding.value), missing)], present))]))
-        notes.append(choose([(chosen, exp.DPipe(this=text(f"{attribute.name}:"), expression=problem))]))
-    named = exp.select("*", _names()).from_("delta")
-    inner = checked.from_(named.subquery("delta"))
-    return _assemble(attributes, fragments, notes).from_(inner.subquery("checked"))
-
-
-def _assemble(
-    attributes: Sequence[TypedAttribute], fragments: list[exp.Expression], notes: list[exp.Expression]
-) -> exp.Select:
-    """One operation where the mapping can't exceed a limit; else the pieces too, of the rows that do."""
-    arrays = [f for a, f in zip(attributes, fragments, strict=True) if a.type is AttributeType.STRING_ARRAY]
-    others = [
-        f for a, f in zip(attributes, fragments, strict=True) if a.type is not AttributeType.STRING_ARRAY
-    ]
-    head = exp.DPipe(this=text('{"identifiers":{"custom_id":'), expression=as_json(exp.column("custom_id")))
-    opening = exp.DPipe(this=head, expression=text('},"attributes":{'))
-    joined = call("nullif", call("concat_ws", text(","), *fragments), text(""))
-    operation: exp.Expression = exp.DPipe(
-        this=exp.DPipe(this=opening, expression=joined), expression=text("}},")
-    )
-    columns: list[exp.Expression] = [exp.column("custom_id"), exp.column(POSITION)]
-    if len(attributes) > MAX_ATTRIBUTES or len(arrays) > MAX_ARRAYS:
-        parts = {"arrays": _present(arrays), "others": _present(others)}
-        size = {name: call("len", part) for name, part in parts.items()}
-        over = exp.or_(
-            exp.GT(
-                this=exp.Add(this=size["arrays"], expression=size["others"]),
-                expression=exp.Literal.number(MAX_ATTRIBUTES),
-            ),
-            exp.GT(this=size["arrays"], expression=exp.Literal.number(MAX_ARRAYS)),
-        )
-        operation = choose([(exp.not_(over), operation)])
-        columns += [exp.alias_(choose([(over, part)]), name) for name, part in parts.items()]
-    withheld = call("nullif", call("concat_ws", text(","), *notes), text(""))
-    parked = exp.column("_batch_parked")
-    columns += [exp.alias_(operation, "operation"), exp.alias_(withheld, "withheld"), parked]
-    return exp.select(*columns)
-
-
-def _present(fragments: list[exp.Expression]) -> exp.Expression:
-    item = exp.not_(is_null(exp.column("item")))
-    mapper = exp.Lambda(this=item, expressions=[exp.to_identifier("item")])
-    listed = exp.cast(exp.Array(expressions=[f.copy() for f in fragments]), "varchar[]", dialect="duckdb")
-    return call("list_filter", listed, mapper)
-
-
-def _is_insert() -> exp.Expression:
-    return exp.EQ(this=exp.column("_batch_change"), expression=text("insert"))
-
-
-def _names() -> exp.Expression:
-    listed = exp.DPipe(this=text(","), expression=exp.column("_batch_changed"))
-    return exp.alias_(exp.DPipe(this=listed, expression=text(",")), NAMES)
+        if position != source.position:
+            raise WarehouseError(_DISORDER)
 
 
 def _rendered(batch: pa.RecordBatch) -> Rendered:
     """Numbers the rows, splits those over a limit, skips those that are parked, and reads the few notes."""
-    operations_, extra = batch.column("operation"), pa.nulls(batch.num_rows, pa.list_(pa.string()))
-    if "arrays" in batch.schema.names:
+    operations_, extra = batch.column(OPERATION), pa.nulls(batch.num_rows, pa.list_(pa.string()))
+    if ARRAYS in batch.schema.names:
         operations_, extra = _split_rows(batch)
     parked: tuple[Parked, ...] = ()
-    if batch.column("_batch_parked").null_count < batch.num_rows:
+    if batch.column(PARKED).null_count < batch.num_rows:
         operations_, extra, parked = _skip_parked(batch, operations_, extra)
     columns = [batch.column("custom_id"), operations_, extra, batch.column(POSITION)]
     rows = pa.RecordBatch.from_arrays(columns, ["custom_id", "operation", "extra", "position"])
@@ -187,7 +111,7 @@ def _rendered(batch: pa.RecordBatch) -> Rendered:
 
 
 def _read_notes(batch: pa.RecordBatch) -> Iterator[Withheld]:
-    notes = batch.column("withheld")
+    notes = batch.column(WITHHELD)
     if notes.null_count == len(notes):
         return
     noted = notes.is_valid()
@@ -205,7 +129,7 @@ def _skip_parked(
 ) -> tuple[pa.Array, pa.Array, tuple[Parked, ...]]:
     """Takes away the operations of the rows that Batch refused for one of them, as long as it is the same."""
     skipped: dict[int, Parked] = {}
-    hashes = batch.column("_batch_parked")
+    hashes = batch.column(PARKED)
     for row in _valid_rows(hashes):
         known = hashes[row].as_py()
         own = [operations_[row].as_py(), *(extra[row].as_py() or ())]
@@ -228,17 +152,12 @@ def _valid_rows(column: pa.Array) -> list[int]:
 
 def _split_rows(batch: pa.RecordBatch) -> tuple[pa.Array, pa.Array]:
     """Gives each row over a limit several operations; there are few of them, so each is taken by itself."""
-    operations_ = batch.column("operation").to_pylist()
+    operations_ = batch.column(OPERATION).to_pylist()
     extra: list[list[str] | None] = [None] * batch.num_rows
-    arrays, others, ids = batch.column("arrays"), batch.column("others"), batch.column("custom_id")
-    for row in _valid_rows(arrays):
-        head = (
-            '{"identifiers":{"custom_id":'
-            + json.dumps(ids[row].as_py(), ensure_ascii=False)
-            + '},"attributes":{'
-        )
-        parts = [head + ",".join(part) + "}}," for part in split(arrays[row].as_py(), others[row].as_py())]
-        operations_[row], extra[row] = parts[0], parts[1:]
+    heads, arrays, others = (batch.column(name) for name in (HEAD, ARRAYS, OTHERS))
+    for row in _valid_rows(heads):
+        groups = split(arrays[row].as_py(), others[row].as_py())
+        operations_[row], *extra[row] = [heads[row].as_py() + ",".join(group) + ENDING for group in groups]
     return pa.array(operations_, pa.string()), pa.array(extra, pa.list_(pa.string()))
 
 
@@ -252,35 +171,21 @@ def split(arrays: Sequence[str], others: Sequence[str]) -> list[list[str]]:
     return groups
 
 
-def _numbering(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, position: int, failures: list[BaseException]
-) -> Iterator[pa.RecordBatch]:
-    """Numbers the rows. DuckDB turns an error of its source into one of its own: the first one is kept."""
-    try:
-        for batch in batches:
-            end = position + batch.num_rows
-            numbers = pa.array(range(position + 1, end + 1), pa.int64())
-            yield pa.RecordBatch.from_arrays([*batch.columns, numbers], schema=schema)
-            position = end
-    except BaseException as error:
-        failures.append(error)
-        raise
-
-
 def _check_order(positions: pa.Array, after: int) -> None:
-    """Holds the rendering to the order of its rows: what is committed is a range of keys, so a row out of place is a row lost."""
+    """Holds the rendering to the order of its rows.
+
+    What is committed is a range of keys: a row out of place is a row lost.
+    """
     steps = pc.pairwise_diff(positions)
     in_steps = pc.all(pc.equal(steps, 1), min_count=0).as_py()
     if len(positions) and (positions[0].as_py() != after + 1 or not in_steps):
-        raise WarehouseError(
-            "the rows were not rendered in the order of the delta's keys: nothing more was sent"
-        )
+        raise WarehouseError(_DISORDER)
 
 
 @contextmanager
 def _engine(memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A private DuckDB that knows no other zone than UTC. With more than one thread it does not keep the order of rows."""
-    settings: dict[str, str | int | bool] = {"memory_limit": memory_limit, "threads": 1}
+    """A private DuckDB that knows no zone but UTC. With more threads it does not keep the order of rows."""
+    settings: dict[str, str | bool | int | float | list[str]] = {"memory_limit": memory_limit, "threads": 1}
     connection = duckdb.connect(":memory:", config=settings)
     try:
         connection.execute("set timezone = 'UTC'")
@@ -290,7 +195,7 @@ def _engine(memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _stream(connection: duckdb.DuckDBPyConnection, query: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
-    """A result as it is made. DuckDB 2 streams a relation and holds a cursor's result; 1.x does the opposite."""
+    """A result as it is made. DuckDB 2 streams a relation and holds a cursor's result; 1.x the opposite."""
     relation = connection.sql(query)
     read: Callable[[int], pa.RecordBatchReader] = (
         getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader

@@ -246,5 +246,10 @@ def _batches(reader: Any) -> Iterator[Any]:
 def _errors() -> Iterator[None]:
     try:
         yield
+    except (duckdb.DataError, duckdb.IntegrityError) as error:
+        kind = first_line(error).partition(":")[0]  # what follows quotes the value
+        raise WarehouseError(
+            f"DuckDB: {kind}: a value does not fit its column. Did somebody alter the snapshot?"
+        ) from None
     except duckdb.Error as error:
         raise WarehouseError(f"DuckDB: {first_line(error)}") from error

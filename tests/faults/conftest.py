@@ -13,13 +13,9 @@ from harness.quick import QuickProject
 
 __all__ = ["batch", "project", "workshop"]
 
-THOROUGH = "thorough: takes minutes; `make test-faults` runs it, `make test` does not"
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the markers; `--strict-markers` refuses others."""
+    """Registers the marker; `--strict-markers` refuses others."""
     config.addinivalue_line("markers", MARKER)
-    config.addinivalue_line("markers", THOROUGH)
 
 
 @pytest.fixture(scope="session", params=["duckdb"])

@@ -83,7 +83,7 @@ MODELS = [f"{segment}_{model}" for segment in SEGMENTS for model in ("delta", "s
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """All segments, built twice: the second time beside a snapshot that is there already."""
+    """All segments, built once with dbt."""
     with SandboxServer() as sandbox:
         project = Project(tmp_path_factory.mktemp("golden"), sandbox)
         row = {"Client Id": "a", "email": "a@example.com", "points": 1, "tags": ["x"], "as_text": 7}
@@ -95,7 +95,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 def normalised(project: Project, model: str) -> str:
-    """The compiled SQL without its run: one line break fewer in a row than two, no ids."""
+    """The compiled SQL without what differs from run to run, and without empty lines."""
     target = project.directory / "target"
     text = (target / "compiled" / "shop" / "models" / f"{model}.sql").read_text(encoding="utf-8")
     invocation = json.loads((target / "manifest.json").read_text())["metadata"]["invocation_id"]

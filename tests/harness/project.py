@@ -1,7 +1,7 @@
-"""A small dbt project on DuckDB, the sandbox it pushes to, and all that a test does with the two.
+"""A small dbt project on a warehouse, the sandbox it pushes to, and all that a test does with the two.
 
-Real parts only: dbt itself, run in this process; a DuckDB file; `api.push` or the command line; the sandbox
-over HTTP.
+Real parts only: dbt itself, run in this process; a DuckDB file, or another warehouse; `api.push` or the
+command line; the sandbox over HTTP.
 
 A segment is `select * from raw.<segment>`, a view, so that its rows can be changed without dbt. Between two
 steps no connection to the file is open in this process: another process may open it at any time.
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import math
 import os
 import shutil
 import subprocess
@@ -24,9 +23,8 @@ from threading import Event
 from typing import Any
 from unittest import mock
 
-import duckdb
-import pyarrow as pa
 import yaml
+from harness.databases import Database, DuckDbFile, Row
 from harness.wire import Sent
 
 from dbt_batch_sync import api
@@ -41,7 +39,6 @@ ROOT = Path(__file__).parents[2]
 PEOPLE = "people"
 """The segment of the tests that need only one."""
 
-Row = Mapping[str, object]
 Attributes = dict[str, TypedValue]
 
 _PROJECT = """\
@@ -65,10 +62,11 @@ class Built:
 class Project:
     """The project in `directory`, which may not exist yet. `sandbox` runs, and is this project's alone."""
 
-    def __init__(self, directory: Path, sandbox: SandboxServer) -> None:
+    def __init__(self, directory: Path, sandbox: SandboxServer, warehouse: Database | None = None) -> None:
         self.directory = directory
         self.sandbox = sandbox
         self.database = directory / "shop.duckdb"
+        self.warehouse = warehouse or DuckDbFile(self.database)
         self.environ = {**os.environ, "DO_NOT_TRACK": "1", "NO_COLOR": "1", "COLUMNS": "200"}
         self._first_request = 0
         _write(directory / "dbt_project.yml", _PROJECT)
@@ -81,8 +79,7 @@ class Project:
 
     def clear(self) -> None:
         """Forgets rows, models and profiles; keeps what dbt has parsed of the macros."""
-        for path in (self.database, self.database.with_name("shop.duckdb.wal")):
-            path.unlink(missing_ok=True)
+        self.warehouse.clear()
         shutil.rmtree(self.directory / "models", ignore_errors=True)
         self.outputs()
         self.sandbox.reset()
@@ -100,9 +97,9 @@ class Project:
             "max_profiles_per_second": 0,
         }
         written = {name: {**batch, **changes.get(name, {})} for name in ("sandbox", *changes)}
-        warehouse = {"type": "duckdb", "path": str(self.database), "threads": 1}
+        credentials = self.warehouse.credentials
         profiles = {
-            "shop": {"target": "dev", "outputs": {"dev": warehouse, "prod": warehouse}},
+            "shop": {"target": "dev", "outputs": {"dev": credentials, "prod": credentials}},
             "dbt_batch_sync": {"target": target, "outputs": written},
         }
         _write(self.directory / "profiles.yml", yaml.safe_dump(profiles))
@@ -127,17 +124,10 @@ class Project:
     def set_rows(self, columns: Mapping[str, str], rows: Iterable[Row], segment: str = PEOPLE) -> None:
         """Makes the segment's source hold these rows.
 
-        `columns` are names and DuckDB types. A missing cell is null; what Python has no type for is given as
-        text.
+        `columns` are names and the warehouse's types. A missing cell is null; what Python has no type for is
+        given as text.
         """
-        listed = list(rows)
-        cells = pa.table({name: _column([row.get(name) for row in listed]) for name in columns})
-        named = {quoted(name): kind for name, kind in columns.items()}
-        chosen = ", ".join(f"cast(given.{name} as {kind}) as {name}" for name, kind in named.items())
-        with self.connection() as connection:
-            connection.execute("create schema if not exists raw")
-            connection.register("given", cells)
-            connection.execute(f'create or replace table raw."{segment}" as select {chosen} from given')
+        self.warehouse.create(segment, columns, list(rows))
 
     # What the tools do
 
@@ -286,43 +276,15 @@ class Project:
 
     def has_table(self, name: str) -> bool:
         """Whether there is such a table."""
-        return bool(self.query("from duckdb_tables() where table_name = $name", name=name))
+        return self.warehouse.has_table(name)
 
     def query(self, sql: str, **values: object) -> list[dict[str, Any]]:
         """The rows of a query."""
-        with self.connection() as connection:
-            found = connection.execute(sql, values or None)
-            names = [column[0] for column in found.description or ()]
-            return [dict(zip(names, map(_comparable, row), strict=True)) for row in found.fetchall()]
+        return self.warehouse.query(sql, values)
 
     def execute(self, sql: str, **values: object) -> None:
         """Runs a statement."""
-        with self.connection() as connection:
-            connection.execute(sql, values or None)
-
-    @contextlib.contextmanager
-    def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The warehouse, for as long as it is needed; times with a zone are shown in UTC."""
-        with duckdb.connect(str(self.database)) as connection:
-            connection.execute("set timezone = 'UTC'")
-            yield connection
-
-
-def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _comparable(cell: object) -> object:
-    """The cell; every NaN is one object, so that lists of rows with NaN in them can be equal."""
-    return math.nan if isinstance(cell, float) and math.isnan(cell) else cell
-
-
-def _column(cells: Sequence[object]) -> pa.Array:
-    """Cells as Arrow infers their type; integers as text where one of them is beyond 64 bit."""
-    if any(isinstance(cell, int) and not -(2**63) <= cell < 2**63 for cell in cells):
-        cells = [None if cell is None else str(cell) for cell in cells]
-    return pa.array(cells)
+        self.warehouse.execute(sql, values)
 
 
 def _write(path: Path, text: str) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from harness.databases import Database
 from harness.project import PEOPLE, Project
 
 from dbt_batch_sync.sandbox.server import SandboxServer
@@ -24,7 +25,8 @@ from dbt_batch_sync.sandbox.server import SandboxServer
 class QuickDbt:
     """dbt in this process: the project is parsed once, and its models are compiled and run as often as one likes."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, adapter: str = "duckdb") -> None:
+        self._type = adapter
         with self._quiet():
             from dbt.adapters.factory import FACTORY
             from dbt.cli.main import cli
@@ -38,7 +40,7 @@ class QuickDbt:
                 cli.invoke(context)
             self._manifest = context.obj["manifest"]
             self._config = context.obj["runtime_config"]
-            self._adapter = FACTORY.get_adapter_class_by_name("duckdb")(self._config, get_mp_context())
+            self._adapter = FACTORY.get_adapter_class_by_name(adapter)(self._config, get_mp_context())
             self._environment: Any = None
         with self.installed():
             from dbt.context.providers import generate_runtime_macro_context
@@ -61,13 +63,14 @@ class QuickDbt:
         before = DuckDBConnectionManager._ENV
         DuckDBConnectionManager._ENV = self._environment
         try:
-            with mock.patch.dict(FACTORY.adapters, {"duckdb": self._adapter}), self._quiet():
+            with mock.patch.dict(FACTORY.adapters, {self._type: self._adapter}), self._quiet():
                 yield
         finally:
             self._environment = DuckDBConnectionManager._ENV
             DuckDBConnectionManager._ENV = before
-            if release and self._environment is not None:
+            if release:
                 self._adapter.cleanup_connections()
+            if release and self._environment is not None:
                 self._environment.close()
                 self._environment = None
 
@@ -102,10 +105,10 @@ class QuickDbt:
 class QuickProject(Project):
     """A project of one segment, whose `build` is quick and whose file is closed between two steps."""
 
-    def __init__(self, directory: Path, sandbox: SandboxServer) -> None:
-        super().__init__(directory, sandbox)
+    def __init__(self, directory: Path, sandbox: SandboxServer, warehouse: Database | None = None) -> None:
+        super().__init__(directory, sandbox, warehouse)
         super().map({"identifier": "id", "custom": ["a"]})
-        self._quick = QuickDbt(directory)
+        self._quick = QuickDbt(directory, self.warehouse.adapter)
 
     def map(self, mapping: Mapping[str, object], segment: str = PEOPLE, **config: Any) -> None:
         """Writes the YAML, and what a parse would make of it."""

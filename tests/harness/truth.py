@@ -133,7 +133,6 @@ class Truth:
         """A `dbt run` finished: what it found may be sent from now on."""
         self.spec, self.rows = spec, Rows.of(rows)
         for name, row in self.rows.valid.items():
-            self.away.pop(name, None)
             for attribute, value in spec.wanted(row):
                 if isinstance(value, Refused):
                     continue
@@ -142,8 +141,6 @@ class Truth:
                     self._may(name, attribute.wire, value)
             if spec.membership:
                 self._may(name, spec.membership, TypedValue("boolean", True))
-        for name in self.rows.ambiguous:
-            self.away.pop(name, None)
         for name in self.possible.keys() - self.rows.valid.keys() - self.rows.ambiguous:
             self.away.setdefault(name, set()).add(spec.leaving)
             if spec.on_exit == "clear":
@@ -177,7 +174,8 @@ class Truth:
             if (name, None) not in rejects:
                 found += self._wrong_row(name, row, held.get(name, {}), rejects)
         for name, policies in self.away.items():
-            if name in held and len(policies) == 1 and (name, None) not in rejects:
+            here = name in self.rows.valid or name in self.rows.ambiguous
+            if not here and name in held and len(policies) == 1 and (name, None) not in rejects:
                 found += self._wrong_exit(name, held[name], rejects)
         return found
 
@@ -214,6 +212,8 @@ class Truth:
     def look(self, held: Held) -> None:
         """Batch is known to hold this and nothing is under way: what was possible before is over."""
         self.held = {name: dict(attributes) for name, attributes in held.items()}
+        # Until then somebody who came back may be away for Batch: a profile leaves once.
+        self.away = {name: how for name, how in self.away.items() if name not in self.rows.valid}
         self.possible = {name: {} for name in {*self.possible, *held}}
 
     def adopted(self) -> dict[str, dict[str, TypedValue | None]]:

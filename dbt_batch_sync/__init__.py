@@ -1,3 +1,5 @@
-"""Keeps Batch's profiles equal to dbt segments. Nothing is imported here: dbt imports every module named `dbt_*`."""
+"""Keeps Batch's profiles equal to dbt segments. Nothing is imported here: dbt imports every module named
+`dbt_*`.
+"""
 
 __version__ = "0.1.0"

@@ -174,7 +174,9 @@ class Pending:
         )
 
     def _stays_blocked(self, name: str) -> exp.Expr:
-        """Whether it was blocked before and still is: the snapshot tells the segment's value then, not Batch's."""
+        """Whether it was blocked before and still is: the snapshot tells the segment's value then, not
+        Batch's.
+        """
         assert self.rejects is not None
         blocked = (
             exp.select(exp.column("custom_id"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from harness.quick import QuickProject
 
 from dbt_batch_sync import api
 from dbt_batch_sync.sandbox.server import Fault, FaultKind
-from harness.quick import QuickProject
 
 COLUMNS = {"id": "varchar", "points": "bigint", "nick": "varchar"}
 OPTINS = {"id": "varchar", "optin": "boolean", "sms": "varchar", "n": "bigint"}
@@ -118,9 +118,7 @@ def test_max_change_ratio(quick: QuickProject) -> None:
     assert quick.push_one().committed == 4, "exactly the limit passes"
     changed.pop("p03")
     people(quick, {**changed, "p00": 2, "p01": 2, "new2": 1, "new3": 1})
-    stops(
-        quick, "5 profiles would change, 55.6% of the 9 known ones, and `max_change_ratio` is 50.0%", FORCE
-    )
+    stops(quick, "5 profiles would change, 55.6% of the 9 known ones, and `max_change_ratio` is 50.0%", FORCE)
     forced = quick.push_one(force=True)
     assert (forced.status, forced.committed) == ("succeeded", 5)
 
@@ -128,14 +126,12 @@ def test_max_change_ratio(quick: QuickProject) -> None:
 def test_max_exit_ratio(quick: QuickProject) -> None:
     rows = known(quick, 8)
     guard(quick, max_exit_ratio=0.25)
-    left = {name: 1 for name in list(rows)[2:]}
+    left = dict.fromkeys(list(rows)[2:], 1)
     people(quick, left)
     assert quick.push_one().exits == 2, "exactly the limit passes, and updates are none of it"
-    left = {name: 1 for name in list(left)[2:]}
+    left = dict.fromkeys(list(left)[2:], 1)
     people(quick, left)
-    stops(
-        quick, "2 profiles would leave, 33.3% of the 6 known ones, and `max_exit_ratio` is 25.0%", FORCE
-    )
+    stops(quick, "2 profiles would leave, 33.3% of the 6 known ones, and `max_exit_ratio` is 25.0%", FORCE)
     assert quick.push_one(force=True).exits == 2
     assert {name for name, row in quick.snapshot().items() if row["_batch_exited_at"] is None} == set(left)
 
@@ -177,7 +173,9 @@ def test_a_stopped_push_is_recorded(quick: QuickProject) -> None:
 # never_resubscribe
 
 
-def consents(project: QuickProject, rows: Mapping[str, tuple[object, object, int]], **mapping: object) -> None:
+def consents(
+    project: QuickProject, rows: Mapping[str, tuple[object, object, int]], **mapping: object
+) -> None:
     """The segment has people with an e-mail and an SMS subscription, and a number; `dbt run`."""
     standard = {"email_marketing": "optin", "sms_marketing": "sms"}
     project.map({"identifier": "id", "standard": standard, "custom": ["n"], **mapping})
@@ -275,9 +273,9 @@ def test_a_mapping_may_allow_to_subscribe_again(quick: QuickProject) -> None:
     assert quick.push_one().status == "succeeded"
     assert not quick.rejects()
     held = quick.profiles()
-    assert {held[name][f"${kind}_marketing"].value for name in ("boolean", "word") for kind in ("email", "sms")} == {
-        "subscribed"
-    }
+    assert {
+        held[name][f"${kind}_marketing"].value for name in ("boolean", "word") for kind in ("email", "sms")
+    } == {"subscribed"}
 
 
 # What asks

@@ -13,6 +13,8 @@ from threading import Event
 from types import SimpleNamespace
 
 import pytest
+from harness.project import PEOPLE
+from harness.quick import QuickProject
 
 from dbt_batch_sync import api
 from dbt_batch_sync import lease as leases
@@ -27,8 +29,6 @@ from dbt_batch_sync.sql import parse_table
 from dbt_batch_sync.warehouse import Warehouse
 from dbt_batch_sync.warehouse import duckdb as duckdb_warehouse
 from dbt_batch_sync.work import Work
-from harness.project import PEOPLE
-from harness.quick import QuickProject
 
 CALL = 200
 NOW = datetime(2026, 5, 4, 12, 0, 0)
@@ -39,7 +39,10 @@ class Watch:
     """An observer that does something when a push has started, and when so many chunks are settled."""
 
     def __init__(
-        self, *, started: Callable[[], None] | None = None, settled: dict[int, Callable[[], None]] | None = None
+        self,
+        *,
+        started: Callable[[], None] | None = None,
+        settled: dict[int, Callable[[], None]] | None = None,
     ) -> None:
         self._started = started
         self._settled = settled or {}
@@ -130,7 +133,9 @@ def test_a_second_push_fails_at_once_and_names_the_first(quick: QuickProject) ->
     since = rows[0]["taken_at"]
     assert isinstance(since, datetime)
     host = str(rows[0]["host"]).split("[")[0]
-    told = f"by process {os.getpid()} on {host}, since {since:%Y-%m-%d %H:%M:%S} UTC (run {rows[0]['run_id']})"
+    told = (
+        f"by process {os.getpid()} on {host}, since {since:%Y-%m-%d %H:%M:%S} UTC (run {rows[0]['run_id']})"
+    )
     assert told in segment["error"]
     assert "is being pushed already" in " ".join(adopted.stdout.split())
     assert max(quick.sandbox.stats.custom_ids.values()) == 1
@@ -154,7 +159,9 @@ def test_the_lease_is_given_back_by_a_push_that_fails(quick: QuickProject) -> No
     assert quick.push_one().accepted == 2
 
 
-@pytest.mark.parametrize(("age", "taken_over"), [(0, False), (59, False), (60, False), (61, True), (-5, False)])
+@pytest.mark.parametrize(
+    ("age", "taken_over"), [(0, False), (59, False), (60, False), (61, True), (-5, False)]
+)
 def test_a_holder_elsewhere_is_dead_after_three_missed_heartbeats(
     quick: QuickProject, age: int, taken_over: bool
 ) -> None:
@@ -295,7 +302,9 @@ def test_what_a_dead_push_left_running_is_interrupted(quick: QuickProject) -> No
     begin(quick, 1)
     quick.push_one()
     quick.execute("update batch_sync_runs set status = 'running', finished_at = null")
-    quick.execute("insert into batch_sync_runs by name select * replace ('other' as segment) from batch_sync_runs")
+    quick.execute(
+        "insert into batch_sync_runs by name select * replace ('other' as segment) from batch_sync_runs"
+    )
     hold(quick, host=this_host(), process=ended(), heartbeat_at=NOW)
     assert quick.push_one().status == "succeeded"
     first, second = quick.query("from batch_sync_runs where segment = 'people' order by started_at")
@@ -336,7 +345,5 @@ def test_a_locked_file_is_waited_for_and_named(quick: QuickProject, monkeypatch:
             process.wait()
 
         monkeypatch.setattr(duckdb_warehouse, "LOCK_WAIT_SECONDS", 1.0)
-        monkeypatch.setattr(
-            duckdb_warehouse, "time", SimpleNamespace(monotonic=lambda: -1.0, sleep=let_go)
-        )
+        monkeypatch.setattr(duckdb_warehouse, "time", SimpleNamespace(monotonic=lambda: -1.0, sleep=let_go))
         assert quick.push_one().accepted == 1, "it did not wait until the file was free"

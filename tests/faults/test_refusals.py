@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from harness.quick import QuickProject
 
 from dbt_batch_sync import api
 from dbt_batch_sync.sandbox.server import Fault, FaultKind
-from harness.quick import QuickProject
 
 COLUMNS = {"id": "varchar", "points": "bigint", "nick": "varchar"}
 CALL = 200
@@ -77,7 +77,9 @@ def test_a_refused_row_waits_until_it_changes(quick: QuickProject) -> None:
     reject_calls(quick, 1, 2)
     assert quick.push_one().rejected_rows == 2
     first = standing(quick)
-    assert [(row["attribute"], row["attempts"], row["refused_by"]) for row in first] == [(None, 1, "batch")] * 2
+    assert [(row["attribute"], row["attempts"], row["refused_by"]) for row in first] == [
+        (None, 1, "batch")
+    ] * 2
     assert all(row["sent_hash"] and row["first_seen_at"] == row["last_seen_at"] for row in first)
 
     # Neighbours change, and a row leaves what is parked as it is; Batch would take it by now.
@@ -242,7 +244,9 @@ def test_retention_is_of_what_is_resolved(quick: QuickProject) -> None:
     people(quick, [1, 1, 0, 0])
     quick.push_one()
     assert len(standing(quick)) == 3
-    now = datetime.fromisoformat(quick.query("select max(last_seen_at)::varchar as t from batch_sync_rejects")[0]["t"])
+    now = datetime.fromisoformat(
+        quick.query("select max(last_seen_at)::varchar as t from batch_sync_rejects")[0]["t"]
+    )
     for key, days in (("p0000", 8), ("p0001", 6)):
         quick.execute(
             "update batch_sync_rejects set resolved_at = $moment where custom_id = $key",
@@ -251,7 +255,9 @@ def test_retention_is_of_what_is_resolved(quick: QuickProject) -> None:
         )
     quick.execute("update batch_sync_rejects set first_seen_at = '2000-01-01', last_seen_at = '2000-01-01'")
     quick.push_one()
-    assert [row["custom_id"] for row in standing(quick)] == ["p0001", "p0002"], "what stands is never forgotten"
+    assert [row["custom_id"] for row in standing(quick)] == ["p0001", "p0002"], (
+        "what stands is never forgotten"
+    )
 
 
 def test_when_most_rows_are_refused_the_push_stops(quick: QuickProject) -> None:

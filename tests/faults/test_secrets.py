@@ -1,4 +1,4 @@
-"""Keys and values stay where they belong, whatever goes wrong and whatever Batch quotes; and YAML is no SQL."""
+"""Keys and values stay where they belong, whatever goes wrong and Batch quotes; and YAML is no SQL."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.quick import QuickProject
 
 from dbt_batch_sync import api
 from dbt_batch_sync.errors import BatchSyncError
 from dbt_batch_sync.sandbox.server import Fault, FaultKind
-from harness.quick import QuickProject
 
 REST, PROJECT = "restkeyQWXZ7781", "projectkeyQWXZ4412"
 EMAIL, NICK, ID = "ada.qwxz@example.org", "qwxzlovelace", "customerqwxz1"
@@ -118,7 +118,9 @@ def test_keys_that_are_wrong_are_not_quoted(shop: QuickProject) -> None:
     tables_are_clean(shop)
 
 
-@pytest.mark.parametrize("output", [{"rest_api_key": f"{REST}\n{PROJECT}"}, {"api_url": f"http://{REST}@example.org"}])
+@pytest.mark.parametrize(
+    "output", [{"rest_api_key": f"{REST}\n{PROJECT}"}, {"api_url": f"http://{REST}@example.org"}]
+)
 def test_settings_that_are_wrong_are_not_quoted(shop: QuickProject, output: dict[str, object]) -> None:
     shop.outputs(sandbox={"rest_api_key": REST, "project_key": PROJECT, **output})
     with pytest.raises(BatchSyncError) as caught:
@@ -150,9 +152,17 @@ def test_no_process_has_a_key_in_its_arguments(shop: QuickProject) -> None:
     """Looked at while the request is under way, the key in use; the output of the process has none either."""
     command = [sys.executable, "-m", "dbt_batch_sync", "push"]
     looked = 0
-    with slow(shop), subprocess.Popen(
-        command, cwd=shop.directory, env=shop.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    with (
+        slow(shop),
+        subprocess.Popen(
+            command,
+            cwd=shop.directory,
+            env=shop.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process,
+    ):
         while process.poll() is None:
             for number in [process.pid, *_children(process.pid)]:
                 with contextlib.suppress(OSError):
@@ -189,16 +199,17 @@ def test_column_names_are_no_sql(quick: QuickProject) -> None:
     quick.map({"identifier": identifier, "custom": custom})
     columns = dict.fromkeys((identifier, *HOSTILE), "varchar")
     rows = [
-        {identifier: key, **{column: f"{key}{column}" for column in HOSTILE}} for key in ("x'; --", 'y"; --', "z")
+        {identifier: key, **{column: f"{key}{column}" for column in HOSTILE}}
+        for key in ("x'; --", 'y"; --', "z")
     ]
     quick.set_rows(columns, rows)
     quick.build()
     assert quick.call("plan").returncode == 0
     pushed = quick.push_one()
     assert (pushed.status, pushed.error, pushed.accepted) == ("succeeded", None, 3)
-    assert {
-        key: {name: held[name].value for name in names} for key, held in quick.profiles().items()
-    } == {row[identifier]: {name: row[column] for name, column in names.items()} for row in rows}
+    assert {key: {name: held[name].value for name in names} for key, held in quick.profiles().items()} == {
+        row[identifier]: {name: row[column] for name, column in names.items()} for row in rows
+    }
     assert len(quick.snapshot()) == 3
     quick.build()
     assert not quick.delta()

@@ -1,4 +1,4 @@
-"""What somebody does to the warehouse during a push, or what it does itself: a clear end, and nothing lost."""
+"""What somebody, or the warehouse itself, does to it during a push: a clear end, and nothing lost."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from harness.quick import QuickProject
+from harness.truth import Attribute, Spec, Truth
 
 from dbt_batch_sync import api
 from dbt_batch_sync.batch_api.limits import Endpoint
@@ -15,8 +17,6 @@ from dbt_batch_sync.ledger import Run
 from dbt_batch_sync.results import SegmentPushed
 from dbt_batch_sync.warehouse import Load, Rows, Statement, Warehouse, open_warehouse
 from dbt_batch_sync.work import Work
-from harness.quick import QuickProject
-from harness.truth import Attribute, Spec, Truth
 
 CALL = 200
 COLUMNS = {"id": "varchar", "points": "bigint", "nick": "varchar"}
@@ -91,7 +91,9 @@ def test_a_delta_that_is_emptied_during_a_push(quick: QuickProject) -> None:
     finish(quick, truth)
 
 
-@pytest.mark.parametrize("table", ["people_delta", "people_sent_snapshot", "batch_sync_runs", "batch_sync_rejects"])
+@pytest.mark.parametrize(
+    "table", ["people_delta", "people_sent_snapshot", "batch_sync_runs", "batch_sync_rejects"]
+)
 def test_a_table_that_is_dropped_during_a_push(quick: QuickProject, table: str) -> None:
     truth = Truth()
     build(quick, truth, 5 * CALL)
@@ -111,7 +113,9 @@ def test_a_relation_that_is_missing(quick: QuickProject, table: str) -> None:
     truth = Truth()
     build(quick, truth, 3)
     quick.execute(f"drop table {table}")
-    with pytest.raises(ConfigurationError, match="is not in the warehouse yet. Run: dbt run --select people ") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"is not in the warehouse yet\. Run: dbt run --select people "
+    ) as caught:
         quick.push_one()
     assert table in str(caught.value)
     assert quick.call("push").returncode == 2
@@ -231,7 +235,9 @@ def test_the_connection_is_lost_while_streaming(
     assert all(counts[f"p{n:04d}"] == 1 for n in range(before))
 
 
-def test_the_connection_is_lost_at_any_statement(quick: QuickProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_connection_is_lost_at_any_statement(
+    quick: QuickProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At each one in turn, until a push gets through: creating tables, lease, start, intent, commits, end."""
     truth, kept = Truth(), set[int]()
     build(quick, truth, 3 * CALL)

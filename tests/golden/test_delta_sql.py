@@ -1,7 +1,7 @@
 """The SQL that dbt makes of `delta` and `sent_snapshot`, as recorded in `macros/duckdb/*.sql`.
 
-dbt itself compiles and runs it; only the delta's id and the database's directory are replaced. `RENEW_GOLDEN=1`
-writes the files anew.
+dbt itself compiles and runs it; only the delta's id and the database's directory are replaced.
+`RENEW_GOLDEN=1` writes the files anew.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def test_compiled_models(built: Project, model: str) -> None:
     parsed = sqlglot.parse(text, dialect="duckdb")
     assert len(parsed) == 1
     assert isinstance(parsed[0], exp.Query)
-    assert [each.alias_or_name for each in parsed[0].selects][0] == "custom_id"
+    assert next(each.alias_or_name for each in parsed[0].selects) == "custom_id"
     path = GOLDEN / f"{model}.sql"
     if RENEW:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -152,9 +152,17 @@ def work(warehouse: Recorder, *, open_intent: bool = False) -> Work:
     snapshot = Relation(SNAPSHOT_TABLE, (*SNAPSHOT, REMOVED))
     kept = Ledger(warehouse, "people", snapshot, PEOPLE_DELTA)
     return Work(
-        segment, PEOPLE_DELTA, snapshot, kept, True, "d1" if open_intent else None, TYPES,
-        parse_types(TYPES), Resume(), Counts(1, 2, 3, 4),
-    )  # fmt: skip
+        segment,
+        PEOPLE_DELTA,
+        snapshot,
+        kept,
+        True,
+        "d1" if open_intent else None,
+        TYPES,
+        parse_types(TYPES),
+        Resume(),
+        Counts(1, 2, 3, 4),
+    )
 
 
 def commits() -> Iterator[tuple[str, list[exp.Expr]]]:

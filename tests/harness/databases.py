@@ -140,6 +140,7 @@ class PostgresDatabase:
         self.server = server
         self.name = f"shop_{uuid.uuid4().hex[:8]}"
         server.execute(f"create database {self.name}")
+        self.clear()
 
     @property
     def credentials(self) -> dict[str, object]:
@@ -160,7 +161,8 @@ class PostgresDatabase:
         )
         for row in found:
             self.execute(f"drop schema {quoted(row['nspname'])} cascade", {})
-        self.execute("create schema public", {})
+        for name in ("public", self.schema):
+            self.execute(f"create schema {quoted(name)}", {})
 
     def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
         """The table is kept and refilled where it has these columns already: a view may stand on it."""

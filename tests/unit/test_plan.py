@@ -95,7 +95,5 @@ def test_a_date_shows_its_year(value: date) -> None:
         (10_001, Endpoint.MASS_UPDATE, 0.5, 2.0),
     ],
 )
-def test_seconds_at_rate(
-    profiles: int, endpoint: Endpoint, given_rate: float | None, seconds: float
-) -> None:
+def test_seconds_at_rate(profiles: int, endpoint: Endpoint, given_rate: float | None, seconds: float) -> None:
     assert seconds_at_rate(profiles, endpoint, given_rate) == seconds

@@ -31,7 +31,9 @@ def test_time_zones_are_those_of_tzdata() -> None:
     zones = words(Vocabulary.TIMEZONE)
     folder = Path(tzdata.__file__).parent / "zoneinfo"
     assert all((folder / zone).is_file() for zone in zones)
-    assert {"Europe/Paris", "UTC", "America/Argentina/Buenos_Aires", "Etc/GMT+12", "Asia/Calcutta"} < set(zones)
+    assert {"Europe/Paris", "UTC", "America/Argentina/Buenos_Aires", "Etc/GMT+12", "Asia/Calcutta"} < set(
+        zones
+    )
     assert len(zones) > 400
 
 

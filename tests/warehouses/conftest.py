@@ -1,14 +1,15 @@
-"""What the tests of warehouses share: one server of each kind, and one project on each, for a whole session."""
+"""What the tests of warehouses share: the projects of the suite, and a server of each kind for a session."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from harness.behaviour import quick, quick_workshop, shop, shop_workshop
 from harness.databases import PostgresServer
 from harness.fixtures import MARKER, batch
 
-__all__ = ["batch"]
+__all__ = ["batch", "quick", "quick_workshop", "shop", "shop_workshop"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

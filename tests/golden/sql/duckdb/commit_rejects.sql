@@ -17,13 +17,13 @@ AND o.custom_id = n.custom_id
 AND COALESCE(o.attribute, '') = COALESCE(n.attribute, '')
 AND o.staged = FALSE
 WHEN MATCHED THEN UPDATE SET
-  reason = n.reason,
   refused_by = n.refused_by,
   last_seen_at = n.last_seen_at,
   run_id = n.run_id,
   sent_hash = n.sent_hash,
   resolved_at = n.resolved_at,
-  attempts = o.attempts + n.attempts
+  attempts = o.attempts + n.attempts,
+  reason = CASE WHEN n.attempts = 0 THEN o.reason ELSE n.reason END
 WHEN NOT MATCHED THEN INSERT (
   segment,
   custom_id,

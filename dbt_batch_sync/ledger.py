@@ -29,6 +29,7 @@ from dbt_batch_sync.sql import (
     insert_into,
     is_null,
     merge_rows,
+    open_rows,
     replace_rows,
     value,
 )
@@ -339,6 +340,14 @@ class Ledger:
             .limit(1)
         )
         return self.finds(query)
+
+    def has_parked_rows(self) -> bool:
+        """Whether a row of the delta stands refused, by this run or by one before it."""
+        sendable = exp.NEQ(this=self._delta.column("_batch_change"), expression=exp.Literal.string("invalid"))
+        queued = exp.select(self._delta.column("custom_id")).from_(self._delta.table.copy()).where(sendable)
+        parked = exp.In(this=exp.column("custom_id"), query=queued.subquery())
+        query = exp.select(exp.Literal.number(1)).from_(self.rejects.copy())
+        return self.finds(query.where(open_rows(), parked).limit(1))
 
     def finds(self, query: exp.Select) -> bool:
         """Whether a query, whose only parameter can be the segment, has any row."""

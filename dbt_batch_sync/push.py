@@ -243,6 +243,7 @@ class SegmentPush:
 
     def _end(self, error: str | None) -> Run:
         finished = error is None and not self._interrupted
+        parked = finished and self._open_rejects and self.work.ledger.has_parked_rows()
         intent = (
             self.run.committed_position
             if finished
@@ -250,7 +251,7 @@ class SegmentPush:
         )
         self.run = replace(
             self.run,
-            status=_status(self.run, error, interrupted=self._interrupted),
+            status=_status(self.run, error, interrupted=self._interrupted, parked=parked),
             finished_at=self.clock.now(),
             intent_position=intent if self.run.intent_position is not None else None,
             error=error,
@@ -281,12 +282,12 @@ def unblocked(
     return batches(), pa.schema([rows.schema.field(name) for name in names])
 
 
-def _status(run: Run, error: str | None, *, interrupted: bool) -> str:
+def _status(run: Run, error: str | None, *, interrupted: bool, parked: bool) -> str:
     if error is not None:
         return "failed"
     if interrupted:
         return "interrupted"
-    refused = run.invalid or run.rejected_rows or run.rejected_attributes or run.parked
+    refused = run.invalid or run.rejected_rows or run.rejected_attributes or parked
     return "partial" if refused else "succeeded"
 
 

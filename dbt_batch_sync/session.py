@@ -119,7 +119,12 @@ class Session:
     def _push(self, work: Work, output: Output) -> SegmentPushed:
         work.ledger.prepare()
         with self._leased(work) as lease:
-            work = self._ready(work, output)
+            try:
+                work = self._ready(work, output)
+            except Stopped as stopped:
+                run = self._start(work, output, None)
+                run = replace(run, status="failed", error=str(stopped), finished_at=self.clock.now())
+                return self._end(work, output, run)
             endpoint = work.endpoint() if work.delta_id is not None else None
             run = self._start(work, output, endpoint)
             if endpoint is not None:

@@ -199,12 +199,15 @@ BLOCKED = "_batch_blocked"
 
 
 def _consent(relation: Relation, name: str, of: str, *, given: bool) -> exp.Expr:
-    """Whether a subscription, a boolean or one of Batch's words, says yes, or no; null says neither."""
+    """Whether a subscription says yes, or no; null says neither. A boolean column that became one of Batch's
+    words keeps its old values as texts.
+    """
     kind = next(column.data_type for column in relation.columns if column.name.lower() == name)
     column = relation.column(name, of)
     if kind.lower().startswith("bool"):
         return equals(column, exp.Boolean(this=given))
-    return equals(column, exp.Literal.string("subscribed" if given else "unsubscribed"))
+    words = ("subscribed", "true") if given else ("unsubscribed", "false")
+    return exp.In(this=column, expressions=[exp.Literal.string(word) for word in words])
 
 
 def _sendable(delta: Relation, of: str | None = None) -> exp.Expr:

@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 from sqlglot import exp
 
-from dbt_batch_sync.attributes import MAX_ITEMS, AttributeType, Rule, TypedAttribute, Vocabulary
+from dbt_batch_sync.attributes import (
+    CUSTOM_RULES,
+    MAX_ITEMS,
+    AttributeType,
+    Rule,
+    TypedAttribute,
+    Vocabulary,
+)
 from dbt_batch_sync.payload.expressions import (
     Case,
     any_item,
@@ -228,7 +235,7 @@ def _json_array(attribute: TypedAttribute, cell: exp.Expr) -> Encoding:
     odd = exp.not_(call("json_type", item()).isin("VARCHAR", "NULL"))
     too_many, *odd_items = _array_problems(attribute.rule, items)
     problems = (
-        (exp.not_(listed), text(attribute.rule.reason)),
+        (exp.not_(listed), text(CUSTOM_RULES[AttributeType.STRING_ARRAY].reason)),
         (any_item(parts, odd), text("not_a_string")),
         too_many,
         *((any_item(items, condition), reason) for condition, reason in odd_items),

@@ -161,7 +161,6 @@ def test_full_refresh_is_not_a_change_of_everybody(quick: QuickProject) -> None:
     assert quick.push_one(full_refresh=True).accepted == 5
 
 
-@pytest.mark.xfail(strict=True, reason="a push that a guard stopped is not in batch_sync_runs")
 def test_a_stopped_push_is_recorded(quick: QuickProject) -> None:
     guard(quick, min_rows=2)
     people(quick, {"a": 1})

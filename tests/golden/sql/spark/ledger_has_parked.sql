@@ -2,5 +2,10 @@ SELECT
   1
 FROM `my-db`.`Marketing`.batch_sync_rejects
 WHERE
-  segment = :segment AND attribute IS NULL AND resolved_at IS NULL
+  (
+    segment = :segment AND resolved_at IS NULL
+  )
+  AND (
+    attribute IS NULL OR reason = 'never_resubscribe'
+  )
 LIMIT 1;

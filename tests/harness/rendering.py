@@ -1,0 +1,109 @@
+"""Deltas made in a test, and what `render` makes of them, taken apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from dbt_batch_sync.attributes import AttributeType, TypedAttribute
+from dbt_batch_sync.payload.render import DELTA_COLUMNS, Rendered, render
+
+ENDING = "}},"
+
+Member = tuple[str, str]
+"""A key of an operation's attributes, and the JSON text of its value as it was written."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a delta as it was rendered."""
+
+    custom_id: str
+    operations: tuple[str, ...]
+    withheld: Mapping[str, str] = field(default_factory=dict)
+    parked: str | None = None
+
+    @property
+    def members(self) -> list[Member]:
+        """The members of all its operations, in their order."""
+        return [member for operation in self.operations for member in members(operation)]
+
+
+def typed(**types: str) -> tuple[TypedAttribute, ...]:
+    """Attributes by the names of their columns."""
+    return tuple(TypedAttribute(name, AttributeType(kind)) for name, kind in types.items())
+
+
+def delta(
+    columns: Mapping[str, pa.Array],
+    *,
+    ids: Sequence[str] | None = None,
+    change: str | Sequence[str] = "insert",
+    changed: str | Sequence[str] = "",
+    parked: Sequence[str | None] | None = None,
+) -> pa.RecordBatch:
+    """A record batch of a delta; one word stands for every row."""
+    count = len(next(iter(columns.values()))) if columns else len(ids or ())
+    own: dict[str, Sequence[str | None]] = {
+        "custom_id": [f"p{number}" for number in range(count)] if ids is None else ids,
+        "_batch_change": [change] * count if isinstance(change, str) else change,
+        "_batch_changed": [changed] * count if isinstance(changed, str) else changed,
+        "_batch_parked": [None] * count if parked is None else parked,
+    }
+    assert tuple(own) == DELTA_COLUMNS
+    texts = {name: pa.array(values, pa.string()) for name, values in own.items()}
+    return pa.RecordBatch.from_pydict({**texts, **columns})
+
+
+def rows_of(
+    batches: pa.RecordBatch | Sequence[pa.RecordBatch],
+    attributes: Sequence[TypedAttribute],
+    *,
+    after: int = 0,
+) -> list[Row]:
+    """Every row of a delta, rendered; their positions are held against their number."""
+    many = [batches] if isinstance(batches, pa.RecordBatch) else list(batches)
+    rows = [row for part in render(many, many[0].schema, attributes, after=after) for row in _rows(part)]
+    found = [row for _, row in rows]
+    assert [position for position, _ in rows] == list(range(after + 1, after + 1 + len(rows)))
+    return found
+
+
+def _rows(part: Rendered) -> Iterator[tuple[int, Row]]:
+    for row in part.rows.to_pylist():
+        position = row["position"]
+        notes = [note for note in part.withheld if note.position == position]
+        skipped = [note for note in part.parked if note.position == position]
+        assert {note.custom_id for note in (*notes, *skipped)} <= {row["custom_id"]}
+        own = [row["operation"], *(row["extra"] or ())]
+        operations = tuple(each for each in own if each is not None)
+        withheld = {note.attribute: note.reason for note in notes}
+        assert len(withheld) == len(notes)
+        yield position, Row(row["custom_id"], operations, withheld, skipped[0].sent_hash if skipped else None)
+
+
+def members(operation: str) -> list[Member]:
+    """The attributes of an operation as texts. The operation has no blank that is not inside of a text."""
+    custom_id = json.loads(operation[:-1])["identifiers"]["custom_id"]
+    assert operation.endswith(ENDING)
+    decoder = json.JSONDecoder()
+    begin = operation.index('},"attributes":{')
+    head = '{"identifiers":{"custom_id":'
+    assert decoder.raw_decode(operation, len(head)) == (custom_id, begin)
+    assert operation.startswith(head)
+    return list(_members(operation, begin + len('},"attributes":{'), decoder))
+
+
+def _members(operation: str, at: int, decoder: json.JSONDecoder) -> Iterable[Member]:
+    while True:
+        key, end = decoder.raw_decode(operation, at)
+        assert operation[end] == ":"
+        _, stop = decoder.raw_decode(operation, end + 1)
+        yield key, operation[end + 1 : stop]
+        if operation[stop:] == ENDING:
+            return
+        assert operation[stop] == ","
+        at = stop + 1

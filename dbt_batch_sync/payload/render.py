@@ -69,7 +69,7 @@ def render(
     attributes: Sequence[TypedAttribute],
     *,
     after: int = 0,
-    batch_rows: int = 20_000,
+    batch_rows: int = 8_192,
     memory_limit: str = "200MB",
 ) -> Iterator[Rendered]:
     """Renders delta rows as they come; holds a few batches, whatever their number.

@@ -1,7 +1,7 @@
 """A result of PostgreSQL, read in pages: each is a COPY of the rows behind the last key.
 
-Nothing is open between two of them: `dbt run` can replace a delta that is being sent, no statement is as long
-as the push, no old version of a row is kept for it, and a lost connection costs a page.
+Nothing is open between two of them: `dbt run` can replace a delta that is being sent (which is noticed), no
+statement is as long as the push, no old version of a row is kept for it, and a lost connection costs a page.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, cast
 import pyarrow as pa
 from sqlglot import exp
 
+from dbt_batch_sync.errors import WarehouseError
 from dbt_batch_sync.warehouse.copied import CopiedColumn, read_rows
 from dbt_batch_sync.warehouse.port import Statement, Value
 from dbt_batch_sync.warehouse.postgres_connection import Connection, run, text_of
@@ -40,6 +41,8 @@ class Pages:
         self._key_place = next(n for n, cell in enumerate(select.expressions) if cell.unalias() == key)
         limit = select.args.get("limit")
         self._limit = int(limit.expression.name) if limit else None
+        self._table = select.args["from_"].this
+        self._table_id = connection.run(self._found)
         self.columns = self._described(select)
         paged = select.select(*self._cells(select), append=False).limit(exp.Placeholder(this=_ROWS))
         behind = paged.where(exp.GT(this=key.copy(), expression=exp.Placeholder(this=_AFTER)))
@@ -80,9 +83,24 @@ class Pages:
             # COPY takes no values beside it: the driver puts them in, quoted.
             copy = cursor.mogrify(self._first if after is None else self._next, values)
             cursor.copy_expert(copy.decode(), buffer)
+            # After the page, so that it was read from the table that the first one was read from.
+            if self._found(cursor) != self._table_id:
+                raise WarehouseError(
+                    f"{self._table.name} was replaced while it was being read: what is not committed goes "
+                    "again with the next push"
+                )
             return buffer.getvalue()
 
         return self._connection.run(fetched)
+
+    def _found(self, cursor: Any) -> Value:
+        """The number of the table: another one after a `dbt run`."""
+        found = exp.cast(
+            exp.cast(exp.Placeholder(this="table"), "regclass", dialect="postgres"), "oid", dialect="postgres"
+        )
+        name = exp.table_(self._table.this, self._table.args.get("db"), self._table.args.get("catalog"))
+        run(cursor, Statement(exp.select(found), {"table": name.sql(dialect="postgres")}))
+        return cast("Value", cursor.fetchone()[0])
 
     def _described(self, select: exp.Select) -> tuple[CopiedColumn, ...]:
         def described(cursor: Any) -> tuple[CopiedColumn, ...]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
-from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings
 from harness.bench import Bench
 from harness.fixtures import KEPT, MARKER, batch, project, workshop
 from harness.quick import QuickProject
 
+from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings
+
 __all__ = ["batch", "project", "workshop"]
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Registers the marker; `--strict-markers` refuses others."""

@@ -33,12 +33,12 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from harness.quick import QuickProject  # noqa: E402
+from harness.quick import QuickProject
 
-from dbt_batch_sync import session as session_module  # noqa: E402
-from dbt_batch_sync.delivery import sender as sender_module  # noqa: E402
-from dbt_batch_sync.delivery.pacing import pacer_for  # noqa: E402
-from dbt_batch_sync.delivery.timing import Timing  # noqa: E402
+from dbt_batch_sync import session as session_module
+from dbt_batch_sync.delivery import sender as sender_module
+from dbt_batch_sync.delivery.pacing import pacer_for
+from dbt_batch_sync.delivery.timing import Timing
 
 PEOPLE = 3000
 COLUMNS = {"id": "varchar", "email": "varchar", "points": "bigint", "tags": "varchar[]"}
@@ -117,7 +117,10 @@ def main() -> int:
             project.outputs(sandbox={"checkpoint_seconds": 0, "max_attempts": 3, "timeout": 5})
             project.map(MAPPING)
             rows = _first_rows(project)
-            print(f"{'cycle':>6} {'s':>6} {'RSS MiB':>8} {'files':>6} {'sockets':>8} {'threads':>8}  ended", flush=True)
+            print(
+                f"{'cycle':>6} {'s':>6} {'RSS MiB':>8} {'files':>6} {'sockets':>8} {'threads':>8}  ended",
+                flush=True,
+            )
             for cycle in range(1, arguments.cycles + 1):
                 clean = cycle % 50 == 0
                 ended[_cycle(project, sandbox, rows, chance, clean=clean)] += 1
@@ -125,19 +128,25 @@ def main() -> int:
                     _check(sandbox, project, rows)
                 if cycle % max(1, arguments.cycles // 20) == 0:
                     marks.append(_measure())
-                    told = " ".join(f"{number:>{width}}" for number, width in zip(marks[-1], (8, 6, 8, 8), strict=True))
+                    told = " ".join(
+                        f"{number:>{width}}" for number, width in zip(marks[-1], (8, 6, 8, 8), strict=True)
+                    )
                     seconds = time.monotonic() - began
                     print(f"{cycle:>6} {seconds:>6.0f} {told}  {dict(ended)}", flush=True)
     finally:
         sandbox.close()
     settled = marks[max(1, len(marks) // 10)]
     growth = [last - first for first, last in zip(settled, marks[-1], strict=True)]
-    print(f"after the first tenth: RSS {growth[0]:+} MiB, files {growth[1]:+}, sockets {growth[2]:+}, threads {growth[3]:+}")
+    print(
+        f"after the first tenth: RSS {growth[0]:+} MiB, files {growth[1]:+}, sockets {growth[2]:+}, threads {growth[3]:+}"
+    )
     return int(growth[0] > arguments.grow or any(more > 2 for more in growth[1:]))
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cycles", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--grow", type=int, default=30, help="MiB that memory may grow")

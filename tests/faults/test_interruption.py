@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-
 from harness.quick import QuickProject
 
 COLUMNS = {"id": "varchar", "points": "bigint"}

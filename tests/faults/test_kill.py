@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-
-from dbt_batch_sync.crash import POINTS, VARIABLE
 from harness.quick import QuickProject
 from harness.truth import Attribute, Spec, Truth
+
+from dbt_batch_sync.crash import POINTS, VARIABLE
 
 COLUMNS = {"id": "varchar", "email": "varchar", "points": "bigint", "nick": "varchar"}
 SPEC = Spec(
@@ -52,7 +52,9 @@ def begin(project: QuickProject, spec: Spec = SPEC) -> Truth:
     return Truth()
 
 
-def build(project: QuickProject, truth: Truth, rows: Sequence[Mapping[str, object]], spec: Spec = SPEC) -> None:
+def build(
+    project: QuickProject, truth: Truth, rows: Sequence[Mapping[str, object]], spec: Spec = SPEC
+) -> None:
     project.set_rows(COLUMNS, rows)
     project.map(spec.meta())
     project.build()
@@ -144,7 +146,9 @@ def test_killed_again_and_again(quick: QuickProject) -> None:
     build(quick, truth, people(3 * CALL))
     finish(quick, truth)
     truth.look(quick.profiles())
-    for version, point in enumerate(["chunk_settled:2", "before_commit:1", "intent_recorded", "inside_commit:9"], 1):
+    for version, point in enumerate(
+        ["chunk_settled:2", "before_commit:1", "intent_recorded", "inside_commit:9"], 1
+    ):
         rows = people(3 * CALL - 100 * version, version)
         build(quick, truth, rows)
         kill(quick, point)

@@ -14,13 +14,13 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from harness.quick import QuickProject
 
 from dbt_batch_sync import session as session_module
 from dbt_batch_sync.delivery import sender as sender_module
 from dbt_batch_sync.delivery.pacing import pacer_for
 from dbt_batch_sync.delivery.timing import Timing
 from dbt_batch_sync.sandbox.server import Fault, FaultKind, SandboxServer, SandboxSettings, When
-from harness.quick import QuickProject
 
 COLUMNS = {"id": "varchar", "points": "bigint"}
 CALL = 200
@@ -145,11 +145,15 @@ def test_what_lasts_ends_the_push_and_keeps_the_prefix(
     quick.sandbox.faults.clear()
     assert quick.push_one().committed == rows - CALL
     everybody(quick, rows)
-    assert all(quick.sandbox.stats.custom_ids[f"p{n:05d}"] == 1 for n in range(CALL)), "what was committed went again"
+    assert all(quick.sandbox.stats.custom_ids[f"p{n:05d}"] == 1 for n in range(CALL)), (
+        "what was committed went again"
+    )
 
 
 @pytest.mark.parametrize("as_date", [False, True])
-def test_retry_after_is_honoured_in_both_forms(quick: QuickProject, patience: Patience, as_date: bool) -> None:
+def test_retry_after_is_honoured_in_both_forms(
+    quick: QuickProject, patience: Patience, as_date: bool
+) -> None:
     rows = begin(quick)
     fault = Fault(FaultKind.STATUS, When(nth=(2,)), status=503, retry_after=90, retry_after_date=as_date)
     quick.sandbox.faults.set([fault])

@@ -110,7 +110,7 @@ Fate = tuple[int, ...]
 
 _ONE = st.tuples(st.integers(0, len(ROWS) - 1))
 _FATE = st.one_of(st.none(), _ONE, _ONE, st.just(()), st.just((0, 2)))
-changes = st.fixed_dictionaries({name: _FATE for name in PEOPLE})
+changes = st.fixed_dictionaries(dict.fromkeys(PEOPLE, _FATE))
 """What becomes of people: nothing, a row, no row any more, or two that contradict each other."""
 
 
@@ -136,7 +136,13 @@ befores = st.one_of(
     st.just(Before(build=False)),
 )
 
-_PASSED = {"intent_recorded": 2, "chunk_settled": 3, "before_commit": 2, "inside_commit": 18, "after_commit": 2}
+_PASSED = {
+    "intent_recorded": 2,
+    "chunk_settled": 3,
+    "before_commit": 2,
+    "inside_commit": 18,
+    "after_commit": 2,
+}
 crashes = st.one_of(
     st.sampled_from(POINTS).flatmap(
         lambda point: st.builds(Crash, st.just(point), st.integers(1, _PASSED.get(point, 1)))

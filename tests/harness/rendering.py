@@ -31,6 +31,14 @@ class Row:
         """The members of all its operations, in their order."""
         return [member for operation in self.operations for member in members(operation)]
 
+    def outcome(self, name: str) -> str | None:
+        """What became of a custom attribute, as if its name were `x`: `"x":value`, a reason, or nothing."""
+        keys = {name: "x", f"date({name})": "date(x)", f"url({name})": "url(x)"}
+        sent = [f'"{keys[key]}":{value}' for key, value in self.members if key in keys]
+        found = [*sent, *(reason for each, reason in self.withheld.items() if each == name)]
+        assert len(found) < 2
+        return found[0] if found else None
+
 
 def typed(**types: str) -> tuple[TypedAttribute, ...]:
     """Attributes by the names of their columns."""

@@ -260,7 +260,7 @@ REFUSED: tuple[tuple[str, object, str], ...] = (
     ("i", "one", "not_an_integer"),
     ("i", "1_000", "not_an_integer"),
     ("i", "0x1F", "not_an_integer"),
-    ("i", "9223372036854775808", "not_an_integer"),
+    ("i", "9223372036854775808", "out_of_range"),
     ("f", "1,5", "not_a_number"),
     ("f", "nan", "not_a_number"),
     ("f", "1e999", "not_finite"),

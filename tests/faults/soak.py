@@ -84,7 +84,7 @@ class Sandbox:
         for _ in range(600):
             try:
                 self.ask("GET", "stats")
-                return
+                return  # noqa: TRY300
             except OSError:
                 time.sleep(0.1)
         raise SystemExit("the sandbox does not start")

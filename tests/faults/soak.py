@@ -172,10 +172,9 @@ def _cycle(
     clean: bool,
 ) -> str:
     """Some rows change, a delta is built, and pushed; what was refused is tried again in clean cycles."""
-    with project.connection() as connection:
-        for name in chance.sample(sorted(rows), 300):
-            rows[name] = {**rows[name], "points": chance.randrange(1000)}
-            connection.execute("update raw.people set points = ? where id = ?", [rows[name]["points"], name])
+    for name in chance.sample(sorted(rows), 300):
+        rows[name] = {**rows[name], "points": chance.randrange(1000)}
+    project.set_rows(COLUMNS, rows.values())
     project.build()
     faults: list[dict[str, Any]] = []
     if not clean:

@@ -399,7 +399,7 @@ class Life(RuleBasedStateMachine):
                     profile.attributes.pop(attribute, None)
                 else:
                     profile.attributes[attribute] = value
-        for name, policies in self.truth.away.items():
+        for name, policies in self.truth.gone().items():
             if name in store._profiles and len(policies) == 1:
                 self._take_leave(store._profiles[name].attributes, *next(iter(policies)))
 

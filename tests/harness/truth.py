@@ -149,6 +149,11 @@ class Truth:
             elif spec.membership:
                 self._may(name, spec.membership, TypedValue("boolean", False))
 
+    def gone(self) -> dict[str, set[tuple[object, ...]]]:
+        """Who is not in the segment of the last `dbt run`, and the ways in which he may have left."""
+        here = {*self.rows.valid, *self.rows.ambiguous}
+        return {name: how for name, how in self.away.items() if name not in here}
+
     def _may(self, name: str, attribute: str, value: TypedValue | None) -> None:
         held = self.held.get(name, {}).get(attribute)
         self.possible.setdefault(name, {}).setdefault(attribute, {held}).add(value)
@@ -173,9 +178,8 @@ class Truth:
         for name, row in self.rows.valid.items():
             if (name, None) not in rejects:
                 found += self._wrong_row(name, row, held.get(name, {}), rejects)
-        for name, policies in self.away.items():
-            here = name in self.rows.valid or name in self.rows.ambiguous
-            if not here and name in held and len(policies) == 1 and (name, None) not in rejects:
+        for name, policies in self.gone().items():
+            if name in held and len(policies) == 1 and (name, None) not in rejects:
                 found += self._wrong_exit(name, held[name], rejects)
         return found
 

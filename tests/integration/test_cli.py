@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
-from harness.project import Project, Row
+from harness.databases import Row
+from harness.project import Project
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.sandbox.server import Fault, FaultKind, SandboxServer

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from harness.project import Project, Row
+from harness.databases import Row
+from harness.project import Project
 
 from dbt_batch_sync.sandbox.server import TypedValue
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from harness.compiled import CompiledDelta
-from harness.project import Project, Row
+from harness.databases import Row
+from harness.project import Project
 
 from dbt_batch_sync.results import SegmentPushed
 from dbt_batch_sync.sandbox.server import TypedValue

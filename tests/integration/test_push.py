@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable
 
 import pytest
-from harness.project import Project, Row
+from harness.databases import Row
+from harness.project import Project
 
 from dbt_batch_sync.results import SegmentPushed
 from dbt_batch_sync.sandbox.server import Fault, FaultKind, When

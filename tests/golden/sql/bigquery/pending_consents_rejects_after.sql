@@ -5,7 +5,7 @@ SELECT
     CASE
       WHEN INSTR(',' || d.`_batch_changed` || ',', ',batch__sms_marketing,') > 0
       AND (
-        s.`BATCH__SMS_MARKETING` = 'unsubscribed'
+        s.`BATCH__SMS_MARKETING` IN ('unsubscribed', 'false')
         OR d.`custom_id` IN (
           SELECT
             custom_id
@@ -17,7 +17,7 @@ SELECT
             AND resolved_at IS NULL
         )
       )
-      AND d.`BATCH__SMS_MARKETING` = 'subscribed'
+      AND d.`BATCH__SMS_MARKETING` IN ('subscribed', 'true')
       THEN REPLACE(
         CASE
           WHEN INSTR(',' || d.`_batch_changed` || ',', ',batch__email_marketing,') > 0
@@ -86,7 +86,7 @@ SELECT
     END || CASE
       WHEN INSTR(',' || d.`_batch_changed` || ',', ',batch__sms_marketing,') > 0
       AND (
-        s.`BATCH__SMS_MARKETING` = 'unsubscribed'
+        s.`BATCH__SMS_MARKETING` IN ('unsubscribed', 'false')
         OR d.`custom_id` IN (
           SELECT
             custom_id
@@ -98,7 +98,7 @@ SELECT
             AND resolved_at IS NULL
         )
       )
-      AND d.`BATCH__SMS_MARKETING` = 'subscribed'
+      AND d.`BATCH__SMS_MARKETING` IN ('subscribed', 'true')
       THEN 'batch__sms_marketing,'
       ELSE ''
     END,

@@ -3,8 +3,8 @@ SELECT
   d.`_batch_change` AS _batch_change,
   TRIM(',' FROM CASE
     WHEN LOCATE(',batch__sms_marketing,', ',' || d.`_batch_changed` || ',') > 0
-    AND s.`BATCH__SMS_MARKETING` = 'unsubscribed'
-    AND d.`BATCH__SMS_MARKETING` = 'subscribed'
+    AND s.`BATCH__SMS_MARKETING` IN ('unsubscribed', 'false')
+    AND d.`BATCH__SMS_MARKETING` IN ('subscribed', 'true')
     THEN REPLACE(
       CASE
         WHEN LOCATE(',batch__email_marketing,', ',' || d.`_batch_changed` || ',') > 0
@@ -34,8 +34,8 @@ SELECT
       ELSE ''
     END || CASE
       WHEN LOCATE(',batch__sms_marketing,', ',' || d.`_batch_changed` || ',') > 0
-      AND s.`BATCH__SMS_MARKETING` = 'unsubscribed'
-      AND d.`BATCH__SMS_MARKETING` = 'subscribed'
+      AND s.`BATCH__SMS_MARKETING` IN ('unsubscribed', 'false')
+      AND d.`BATCH__SMS_MARKETING` IN ('subscribed', 'true')
       THEN 'batch__sms_marketing,'
       ELSE ''
     END,

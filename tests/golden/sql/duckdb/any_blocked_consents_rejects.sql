@@ -24,7 +24,7 @@ WHERE
   OR (
     STRPOS(',' || d."_batch_changed" || ',', ',batch__sms_marketing,') > 0
     AND (
-      s."BATCH__SMS_MARKETING" = 'unsubscribed'
+      s."BATCH__SMS_MARKETING" IN ('unsubscribed', 'false')
       OR d."custom_id" IN (
         SELECT
           custom_id
@@ -36,6 +36,6 @@ WHERE
           AND resolved_at IS NULL
       )
     )
-    AND d."BATCH__SMS_MARKETING" = 'subscribed'
+    AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
   )
 LIMIT 1;

@@ -11,7 +11,7 @@ WHERE
   )
   OR (
     POSITION(',batch__sms_marketing,' IN ',' || d."_batch_changed" || ',') > 0
-    AND s."BATCH__SMS_MARKETING" = 'unsubscribed'
-    AND d."BATCH__SMS_MARKETING" = 'subscribed'
+    AND s."BATCH__SMS_MARKETING" IN ('unsubscribed', 'false')
+    AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
   )
 LIMIT 1;

@@ -4,7 +4,7 @@ SELECT
   TRIM(',' FROM CASE
     WHEN POSITION(',batch__sms_marketing,' IN ',' || d."_batch_changed" || ',') > 0
     AND (
-      s."BATCH__SMS_MARKETING" = 'unsubscribed'
+      s."BATCH__SMS_MARKETING" IN ('unsubscribed', 'false')
       OR d."custom_id" IN (
         SELECT
           custom_id
@@ -16,7 +16,7 @@ SELECT
           AND resolved_at IS NULL
       )
     )
-    AND d."BATCH__SMS_MARKETING" = 'subscribed'
+    AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
     THEN REPLACE(
       CASE
         WHEN POSITION(',batch__email_marketing,' IN ',' || d."_batch_changed" || ',') > 0
@@ -83,7 +83,7 @@ SELECT
     END || CASE
       WHEN POSITION(',batch__sms_marketing,' IN ',' || d."_batch_changed" || ',') > 0
       AND (
-        s."BATCH__SMS_MARKETING" = 'unsubscribed'
+        s."BATCH__SMS_MARKETING" IN ('unsubscribed', 'false')
         OR d."custom_id" IN (
           SELECT
             custom_id
@@ -95,7 +95,7 @@ SELECT
             AND resolved_at IS NULL
         )
       )
-      AND d."BATCH__SMS_MARKETING" = 'subscribed'
+      AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
       THEN 'batch__sms_marketing,'
       ELSE ''
     END,

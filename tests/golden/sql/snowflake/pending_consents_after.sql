@@ -4,8 +4,8 @@ SELECT
   TRIM(
     CASE
       WHEN CHARINDEX(',batch__sms_marketing,', ',' || d."_batch_changed" || ',') > 0
-      AND s."BATCH__SMS_MARKETING" = 'unsubscribed'
-      AND d."BATCH__SMS_MARKETING" = 'subscribed'
+      AND s."BATCH__SMS_MARKETING" IN ('unsubscribed', 'false')
+      AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
       THEN REPLACE(
         CASE
           WHEN CHARINDEX(',batch__email_marketing,', ',' || d."_batch_changed" || ',') > 0
@@ -37,8 +37,8 @@ SELECT
       ELSE ''
     END || CASE
       WHEN CHARINDEX(',batch__sms_marketing,', ',' || d."_batch_changed" || ',') > 0
-      AND s."BATCH__SMS_MARKETING" = 'unsubscribed'
-      AND d."BATCH__SMS_MARKETING" = 'subscribed'
+      AND s."BATCH__SMS_MARKETING" IN ('unsubscribed', 'false')
+      AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
       THEN 'batch__sms_marketing,'
       ELSE ''
     END,

@@ -105,8 +105,7 @@ class _ApiRoutes:
 
     async def _recorded(self, request: Request, handle: Handler) -> Response:
         sandbox = self._sandbox
-        tally, began, at = Tally(), sandbox.clock(), sandbox.now().isoformat()
-        sandbox.recorder.begin()
+        tally, began, at = sandbox.recorder.begin(), sandbox.clock(), sandbox.now().isoformat()
         status = 500  # unless an answer says otherwise: then the sandbox itself is broken
         try:
             try:

@@ -95,6 +95,7 @@ class Tally:
     attributes: list[str] = field(default_factory=list)
     custom_ids: list[str] = field(default_factory=list)
     body: bytes | None = None
+    era: int = 0  # how often the counts had been cleared when it arrived
 
     def violate(self, violation: Violation, reason: str = "") -> None:
         self.violations.append((violation, reason))
@@ -107,18 +108,23 @@ class Recorder:
         self._lock = threading.Lock()
         self._keep_bodies = keep_bodies
         self._number = 0
+        self._era = 0
         self._stats = Stats()
         self._requests: deque[RecordedRequest] = deque(maxlen=keep_requests)
 
-    def begin(self) -> None:
+    def begin(self) -> Tally:
         """A request arrived."""
         with self._lock:
             self._stats.in_flight += 1
             self._stats.max_in_flight = max(self._stats.max_in_flight, self._stats.in_flight)
+            return Tally(era=self._era)
 
     def finish(self, tally: Tally, *, at: str, method: str, path: str, status: int, seconds: float) -> None:
-        """It was answered, or (status 0) cut off."""
+        """It was answered, or (status 0) cut off. What was cleared since it arrived stays forgotten."""
         with self._lock:
+            if tally.era != self._era:
+                self._stats.in_flight -= 1
+                return
             self._count(tally, status)
             self._number += 1
             self._requests.append(
@@ -184,7 +190,8 @@ class Recorder:
             return tuple(self._requests)
 
     def clear(self) -> None:
-        """Forgets all but the requests that are in flight."""
+        """Forgets everything, and of the requests in flight all but that they are."""
         with self._lock:
+            self._era += 1
             self._stats = Stats(in_flight=self._stats.in_flight, max_in_flight=self._stats.in_flight)
             self._requests.clear()

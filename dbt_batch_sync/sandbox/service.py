@@ -30,6 +30,7 @@ class Admitted:
     operations: list[object]
     decision: Decision
     tally: Tally
+    era: int  # of the store, when the call arrived
     refusals: list[tuple[int, Refusal]] = field(default_factory=list)
 
 
@@ -67,7 +68,10 @@ class Sandbox:
         }
 
     def reset(self, *, profiles: bool = True, stats: bool = True, faults: bool = True) -> None:
-        """Forgets profiles, counts and requests, faults. The rates begin anew in any case."""
+        """Forgets profiles, counts and requests, faults. The rates begin anew in any case.
+
+        A call that arrived before is still answered, but neither applied nor counted afterwards.
+        """
         self._buckets = self._full_buckets()
         if profiles:
             self.store.clear()
@@ -78,6 +82,7 @@ class Sandbox:
 
     def admit(self, endpoint: Endpoint, body: bytes, tally: Tally) -> Admitted:
         """Everything that refuses a call before its operations are looked at. Raises RefusedCallError."""
+        era = self.store.era
         operations = self._parse(endpoint, body, tally)
         ids = {custom_id for custom_id in map(custom_id_of, operations) if custom_id is not None}
         decision = self.faults.decide(endpoint, lambda: ids)
@@ -89,7 +94,7 @@ class Sandbox:
             fault = decision.rejecting
             raise refuse(fault.status or 400, fault.category, fault.reason)
         self._pace(endpoint, len(operations), tally)
-        return Admitted(operations, decision, tally)
+        return Admitted(operations, decision, tally, era)
 
     def _parse(self, endpoint: Endpoint, body: bytes, tally: Tally) -> list[object]:
         try:
@@ -123,7 +128,7 @@ class Sandbox:
         read = self._read(admitted)
         refusals = admitted.refusals
         read = _refuse_on_demand(read, admitted.decision, refusals)
-        refusals += self.store.apply(read, self.now().isoformat())
+        refusals += self.store.apply(read, self.now().isoformat(), admitted.era)
         refusals.sort(key=lambda entry: entry[0])
         self._count(read, admitted)
         reply = success(self._named(refusals))

@@ -21,6 +21,7 @@ class ProfileStore:
         """Raises ConfigurationError for a file that is not a store, or is in use."""
         self._lock = threading.Lock()
         self._keep = keep
+        self._era = 0
         self._file = ProfileFile(path) if path is not None else None
         self._profiles = {profile.custom_id: profile for profile in self._file.read()} if self._file else {}
 
@@ -46,14 +47,24 @@ class ProfileStore:
             found = [profile for profile in self._profiles.values() if containing in profile.custom_id]
             return [_copy(profile) for profile in found[offset : offset + limit]], len(found)
 
-    def apply(self, operations: Sequence[tuple[int, Operation]], now: str) -> list[tuple[int, Refusal]]:
+    @property
+    def era(self) -> int:
+        """How often the store was cleared."""
+        return self._era
+
+    def apply(
+        self, operations: Sequence[tuple[int, Operation]], now: str, era: int | None = None
+    ) -> list[tuple[int, Refusal]]:
         """Applies a call's operations in order; returns what the profiles' own state refuses, by bulk index.
 
-        Operations for an installation have no profile here.
+        Operations for an installation have no profile here. A call of an earlier `era` comes too late, and
+        changes nothing.
         """
         refused: list[tuple[int, Refusal]] = []
         changed: dict[str, Profile] = {}
         with self._lock:
+            if era not in (None, self._era):
+                return []
             for index, operation in operations:
                 if operation.custom_id is None or not self._keep:
                     continue
@@ -70,6 +81,7 @@ class ProfileStore:
 
     def clear(self) -> None:
         with self._lock:
+            self._era += 1
             self._profiles.clear()
             if self._file:
                 self._file.clear()

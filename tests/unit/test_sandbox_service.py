@@ -353,9 +353,19 @@ def test_the_recorder_counts_what_is_in_flight_and_forgets_on_demand() -> None:
     assert (stats.violations, stats.examples) == ({"malformed_body": 1}, ["malformed_body: why"])
     assert recorder.requests[0].body is None
     assert recorder.stats(custom_ids=False).custom_ids == {}
+    late = recorder.begin()
     recorder.clear()
+    recorder.finish(late, at="", method="POST", path="/", status=202, seconds=0.0)
     stats = recorder.stats()
-    assert (stats.in_flight, stats.max_in_flight, stats.requests, recorder.requests) == (2, 2, 0, ())
+    assert (stats.in_flight, stats.requests, stats.statuses, recorder.requests) == (2, 0, {}, ())
+
+
+def test_a_call_from_before_a_reset_changes_nothing_after_it() -> None:
+    sandbox = Caller().sandbox
+    admitted = sandbox.admit("update", json.dumps([op("a")]).encode(), sandbox.recorder.begin())
+    sandbox.reset()
+    assert sandbox.settle(admitted).status == 202
+    assert dict(sandbox.store.profiles) == {}
 
 
 def test_examples_are_bounded_and_counts_are_not() -> None:

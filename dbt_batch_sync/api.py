@@ -19,12 +19,16 @@ from threading import Event
 from dbt_batch_sync import __version__
 from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.ledger import Run
-from dbt_batch_sync.manifest import Manifest, read_manifest
-from dbt_batch_sync.outputs import Output, read_output
-from dbt_batch_sync.plan import plan_segment
-from dbt_batch_sync.profiles import DbtOptions, WarehouseTarget, read_project, read_target
-from dbt_batch_sync.push import Clock, Observer
+from dbt_batch_sync.ledger.records import Run
+from dbt_batch_sync.project.manifest import Manifest, read_manifest
+from dbt_batch_sync.project.outputs import Output, read_output
+from dbt_batch_sync.project.profiles import DbtOptions, WarehouseTarget, read_project, read_target
+from dbt_batch_sync.project.segments import Segment, read_segments
+from dbt_batch_sync.project.selection import select_segments
+from dbt_batch_sync.push.plan import plan_segment
+from dbt_batch_sync.push.segment_push import Clock, Observer
+from dbt_batch_sync.push.session import Channels, PushOptions, Session
+from dbt_batch_sync.push.work import Work, open_work
 from dbt_batch_sync.results import (
     PlanResult,
     PushResult,
@@ -35,11 +39,7 @@ from dbt_batch_sync.results import (
     StatusResult,
     ValidateResult,
 )
-from dbt_batch_sync.segments import Segment, read_segments
-from dbt_batch_sync.selection import select_segments
-from dbt_batch_sync.session import Channels, PushOptions, Session
 from dbt_batch_sync.warehouse import Warehouse, open_warehouse
-from dbt_batch_sync.work import Work, open_work
 
 
 def system_clock() -> Clock:
@@ -155,7 +155,9 @@ def rejects(dbt: DbtOptions, selection: Selection = Selection()) -> RejectsResul
         return RejectsResult(
             tuple(
                 SegmentRejects(
-                    work.name, work.ledger.rejects.sql(warehouse.dialect), tuple(work.ledger.open_rejects())
+                    work.name,
+                    work.ledger.rejects.table.sql(warehouse.dialect),
+                    tuple(work.ledger.rejects.standing()),
                 )
                 for work in works
             )

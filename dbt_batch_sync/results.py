@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
-from dbt_batch_sync.ledger import RejectCount, Run
+from dbt_batch_sync.ledger.records import RejectCount, Run
 
 Status = Literal["succeeded", "partial", "interrupted", "failed"]
 

@@ -8,8 +8,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.cli.show import err
-from dbt_batch_sync.ledger import Run
-from dbt_batch_sync.work import Work
+from dbt_batch_sync.ledger.records import Run
+from dbt_batch_sync.push.work import Work
 
 
 class Bar:

@@ -37,8 +37,8 @@ def init(
 
     Example: [bold]dbt-batch-sync init && dbt deps[/]
     """
-    from dbt_batch_sync import installation
-    from dbt_batch_sync.profiles import DbtOptions, find_project, read_project
+    from dbt_batch_sync.project.profiles import DbtOptions, find_project, read_project
+    from dbt_batch_sync.scaffold import installation
 
     directory = project_dir or find_project(Path())
     read_project(DbtOptions(project_dir=directory, environ=os.environ))
@@ -79,8 +79,9 @@ def generate(
 
     Example: [bold]dbt parse && dbt-batch-sync generate --check[/]
     """
-    from dbt_batch_sync import api, generation
-    from dbt_batch_sync.profiles import DbtOptions, find_project, read_project
+    from dbt_batch_sync import api
+    from dbt_batch_sync.project.profiles import DbtOptions, find_project, read_project
+    from dbt_batch_sync.scaffold import generation
 
     dbt = DbtOptions(
         project_dir=project_dir or find_project(Path()), environ=os.environ, profiles_dir=profiles_dir
@@ -168,7 +169,7 @@ def demo(
 
     Example: [bold]dbt-batch-sync demo --dir ./batch-demo[/]
     """
-    from dbt_batch_sync.demo import Round, run_demo
+    from dbt_batch_sync.scaffold.demo import Round, run_demo
 
     console = show.out()
 

@@ -30,7 +30,7 @@ from dbt_batch_sync.errors import ConfigurationError, MappingError
 
 if TYPE_CHECKING:
     from dbt_batch_sync import api
-    from dbt_batch_sync.profiles import DbtOptions
+    from dbt_batch_sync.project.profiles import DbtOptions
     from dbt_batch_sync.results import PushResult
 
 # What takes long to import is imported by the verb that needs it: `--help` answers at once.
@@ -265,7 +265,7 @@ def dbt_options(
     target: str | None,
     variables: str | None,
 ) -> DbtOptions:
-    from dbt_batch_sync.profiles import DbtOptions, find_project
+    from dbt_batch_sync.project.profiles import DbtOptions, find_project
 
     return DbtOptions(
         project_dir=project_dir or find_project(Path()),

@@ -123,7 +123,6 @@ class Recorder:
         """It was answered, or (status 0) cut off. What was cleared since it arrived stays forgotten."""
         with self._lock:
             if tally.era != self._era:
-                self._stats.in_flight -= 1
                 return
             self._count(tally, status)
             self._number += 1
@@ -190,8 +189,8 @@ class Recorder:
             return tuple(self._requests)
 
     def clear(self) -> None:
-        """Forgets everything, and of the requests in flight all but that they are."""
+        """Forgets everything, the requests in flight too."""
         with self._lock:
             self._era += 1
-            self._stats = Stats(in_flight=self._stats.in_flight, max_in_flight=self._stats.in_flight)
+            self._stats = Stats()
             self._requests.clear()

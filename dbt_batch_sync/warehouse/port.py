@@ -22,6 +22,12 @@ class Statement:
     tree: exp.Expr
     parameters: Mapping[str, Value] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, tree: exp.Expr, values: Mapping[str, Value]) -> Statement:
+        """With only the values that the tree has placeholders for: drivers refuse others."""
+        names = {str(placeholder.this) for placeholder in tree.find_all(exp.Placeholder)}
+        return cls(tree, {name: values[name] for name in names})
+
 
 @dataclass(frozen=True)
 class Load:

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.errors import UnsupportedWarehouse
-from dbt_batch_sync.profiles import WarehouseTarget
+from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import connect_anew, load_adapter
 from dbt_batch_sync.warehouse.copied import schema_of
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value

@@ -35,10 +35,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from harness.quick import QuickProject
 
-from dbt_batch_sync import session as session_module
 from dbt_batch_sync.delivery import sender as sender_module
 from dbt_batch_sync.delivery.pacing import pacer_for
 from dbt_batch_sync.delivery.timing import Timing
+from dbt_batch_sync.push import session as session_module
 
 PEOPLE = 3000
 COLUMNS = {"id": "varchar", "email": "varchar", "points": "bigint", "tags": "varchar[]"}

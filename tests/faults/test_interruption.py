@@ -30,7 +30,7 @@ def begin(project: QuickProject, calls: int, **output: object) -> int:
 
 @contextmanager
 def pushing(project: QuickProject, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A push in a process of its own, from when its first request is answered."""
+    """A push in a process of its own, from when its first request has arrived."""
     process = subprocess.Popen(
         [sys.executable, "-m", "dbt_batch_sync", "push", *arguments],
         cwd=project.directory,
@@ -40,7 +40,7 @@ def pushing(project: QuickProject, *arguments: str) -> Iterator[subprocess.Popen
         text=True,
     )
     try:
-        until(lambda: project.sandbox.stats.in_flight > 0 or process.poll() is not None)
+        until(lambda: project.sandbox.stats.max_in_flight > 0 or process.poll() is not None)
         yield process
     finally:
         process.kill()

@@ -17,18 +17,18 @@ from harness.project import PEOPLE
 from harness.quick import QuickProject
 
 from dbt_batch_sync import api
-from dbt_batch_sync import lease as leases
 from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.errors import Stopped, WarehouseError
-from dbt_batch_sync.lease import LEASES, Lease, this_host
-from dbt_batch_sync.ledger import Run
-from dbt_batch_sync.profiles import read_target
-from dbt_batch_sync.push import Clock
+from dbt_batch_sync.ledger import lease as leases
+from dbt_batch_sync.ledger.lease import LEASES, Lease, this_host
+from dbt_batch_sync.ledger.ledger import Run
+from dbt_batch_sync.project.profiles import read_target
+from dbt_batch_sync.push.segment_push import Clock
+from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.results import SegmentPushed
-from dbt_batch_sync.sql import parse_table
+from dbt_batch_sync.sql.relations import parse_table
 from dbt_batch_sync.warehouse import Warehouse
 from dbt_batch_sync.warehouse import duckdb as duckdb_warehouse
-from dbt_batch_sync.work import Work
 
 CALL = 200
 NOW = datetime(2026, 5, 4, 12, 0, 0)

@@ -16,10 +16,10 @@ from unittest import mock
 import pytest
 from harness.quick import QuickProject
 
-from dbt_batch_sync import session as session_module
 from dbt_batch_sync.delivery import sender as sender_module
 from dbt_batch_sync.delivery.pacing import pacer_for
 from dbt_batch_sync.delivery.timing import Timing
+from dbt_batch_sync.push import session as session_module
 from dbt_batch_sync.sandbox.server import Fault, FaultKind, SandboxServer, SandboxSettings, When
 
 COLUMNS = {"id": "varchar", "points": "bigint"}

@@ -13,10 +13,10 @@ from harness.truth import Attribute, Spec, Truth
 from dbt_batch_sync import api
 from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.errors import ConfigurationError, WarehouseError
-from dbt_batch_sync.ledger import Run
+from dbt_batch_sync.ledger.ledger import Run
+from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.results import SegmentPushed
 from dbt_batch_sync.warehouse import Load, Rows, Statement, Warehouse, open_warehouse
-from dbt_batch_sync.work import Work
 
 CALL = 200
 COLUMNS = {"id": "varchar", "points": "bigint", "nick": "varchar"}

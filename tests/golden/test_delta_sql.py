@@ -17,7 +17,7 @@ from harness.project import Project
 from sqlglot import exp
 
 from dbt_batch_sync.attributes import AttributeType
-from dbt_batch_sync.mapping import OnExit
+from dbt_batch_sync.project.mapping import OnExit
 from dbt_batch_sync.sandbox.server import SandboxServer
 
 GOLDEN = Path(__file__).parent / "macros" / "duckdb"

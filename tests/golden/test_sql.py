@@ -19,30 +19,21 @@ import sqlglot
 from sqlglot import exp
 
 from dbt_batch_sync.attributes import parse_types
-from dbt_batch_sync.guards import read_figures
-from dbt_batch_sync.lease import LEASES, Lease
-from dbt_batch_sync.ledger import Ledger, Reject, Resume, Run
-from dbt_batch_sync.manifest import Model
-from dbt_batch_sync.mapping import Location
-from dbt_batch_sync.mapping_reader import parse_mapping
-from dbt_batch_sync.requeue import requeue_all, requeue_rejected
-from dbt_batch_sync.segments import Segment
-from dbt_batch_sync.sql import (
-    Pending,
-    Relation,
-    attribute_counts,
-    beside,
-    delta_counts,
-    delta_identity,
-    known_counts,
-    last_pending,
-    parse_table,
-    reason_counts,
-    samples,
-)
+from dbt_batch_sync.ledger.lease import LEASES, Lease
+from dbt_batch_sync.ledger.ledger import Ledger
+from dbt_batch_sync.ledger.records import Reject, Resume, Run
+from dbt_batch_sync.project.manifest import Model
+from dbt_batch_sync.project.mapping import Location
+from dbt_batch_sync.project.mapping_reader import parse_mapping
+from dbt_batch_sync.project.segments import Segment
+from dbt_batch_sync.push.guards import read_figures
+from dbt_batch_sync.push.requeue import requeue_all, requeue_rejected
+from dbt_batch_sync.push.work import CONSENTS, Counts, Work
+from dbt_batch_sync.sql.counts import attribute_counts, delta_counts, known_counts, reason_counts, samples
+from dbt_batch_sync.sql.pending import Pending, delta_identity, last_pending
+from dbt_batch_sync.sql.relations import Relation, beside, parse_table
 from dbt_batch_sync.warehouse import Column, Load, Statement, Value
 from dbt_batch_sync.warehouse.port import Rows
-from dbt_batch_sync.work import CONSENTS, Counts, Work
 
 DIALECTS = ("duckdb", "postgres", "snowflake", "bigquery", "redshift", "databricks", "spark")
 GOLDEN = Path(__file__).parent / "sql"
@@ -220,15 +211,15 @@ def leases(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[exp.Expr
     first = Recorder([], ours)
     lease(first).take()
     yield "lease_take_first", first.trees
-    monkeypatch.setattr("dbt_batch_sync.lease.this_host", lambda: "h")
-    monkeypatch.setattr("dbt_batch_sync.lease._exists", lambda process: False)
+    monkeypatch.setattr("dbt_batch_sync.ledger.lease.this_host", lambda: "h")
+    monkeypatch.setattr("dbt_batch_sync.ledger.lease._exists", lambda process: False)
     gone = Recorder([("r0", "h", 1, NOW, NOW)], ours, tables=(Column("segment", "VARCHAR"),))
     lease(gone).take()
     yield "lease_take_from_gone", gone.trees
     held = Recorder(ours)
     lease(held).release()
     yield "lease_release", held.trees
-    monkeypatch.setattr("dbt_batch_sync.lease.HEARTBEAT_SECONDS", 0.001)
+    monkeypatch.setattr("dbt_batch_sync.ledger.lease.HEARTBEAT_SECONDS", 0.001)
     beating = Recorder(*[ours] * 1000)
     own = lease(beating)
     own.start_heartbeat(beating.twin)

@@ -34,23 +34,23 @@ from harness.project import PEOPLE, Project, Row
 from harness.quick import QuickDbt
 from sqlglot import exp
 
-from dbt_batch_sync import push as push_module
-from dbt_batch_sync import session as session_module
 from dbt_batch_sync.batch_api.limits import Endpoint, Limits
 from dbt_batch_sync.delivery import sender as sender_module
 from dbt_batch_sync.delivery.pacing import pacer_for
 from dbt_batch_sync.delivery.timing import Timing
-from dbt_batch_sync.manifest import Model
-from dbt_batch_sync.mapping import Location
-from dbt_batch_sync.mapping_reader import parse_mapping
-from dbt_batch_sync.outputs import Output
 from dbt_batch_sync.payload.render import Rendered, render
-from dbt_batch_sync.profiles import WarehouseTarget
-from dbt_batch_sync.push import Clock
+from dbt_batch_sync.project.manifest import Model
+from dbt_batch_sync.project.mapping import Location
+from dbt_batch_sync.project.mapping_reader import parse_mapping
+from dbt_batch_sync.project.outputs import Output
+from dbt_batch_sync.project.profiles import WarehouseTarget
+from dbt_batch_sync.project.segments import Segment
+from dbt_batch_sync.push import segment_push as push_module
+from dbt_batch_sync.push import session as session_module
+from dbt_batch_sync.push.segment_push import Clock
+from dbt_batch_sync.push.session import Channels, PushOptions, Session
 from dbt_batch_sync.results import SegmentPushed
 from dbt_batch_sync.sandbox.server import Fault, SandboxServer
-from dbt_batch_sync.segments import Segment
-from dbt_batch_sync.session import Channels, PushOptions, Session
 from dbt_batch_sync.warehouse import Column, Load, Rows, Statement, Value, Warehouse
 from dbt_batch_sync.warehouse import duckdb as duckdb_module
 

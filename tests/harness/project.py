@@ -28,8 +28,8 @@ from harness.databases import Database, DuckDbFile, Row
 from harness.wire import Sent
 
 from dbt_batch_sync import api
-from dbt_batch_sync.profiles import DbtOptions
-from dbt_batch_sync.push import Observer
+from dbt_batch_sync.project.profiles import DbtOptions
+from dbt_batch_sync.push.segment_push import Observer
 from dbt_batch_sync.results import PushResult, SegmentPushed
 from dbt_batch_sync.sandbox.server import RecordedRequest, SandboxServer, TypedValue
 

@@ -11,8 +11,8 @@ from harness.compiled import CompiledDelta
 from harness.people import COLUMNS, MAPPING, people
 from harness.project import Project
 
-from dbt_batch_sync.manifest import read_manifest
-from dbt_batch_sync.segments import read_segments
+from dbt_batch_sync.project.manifest import read_manifest
+from dbt_batch_sync.project.segments import read_segments
 
 SIMPLE = {"identifier": "id", "custom": ["name", "points"]}
 SIMPLE_COLUMNS = {"id": "varchar", "name": "varchar", "points": "bigint"}

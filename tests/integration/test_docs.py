@@ -14,14 +14,14 @@ from harness.markdown import Document, anchors, codes, documents, links, read
 from harness.project import ROOT, Project
 from typer.core import TyperGroup, TyperOption
 
-from dbt_batch_sync import mapping_reader
 from dbt_batch_sync.attributes import STANDARD_ATTRIBUTES
 from dbt_batch_sync.cli.app import app
-from dbt_batch_sync.forms import names_of
-from dbt_batch_sync.lease import COLUMNS as LEASE_COLUMNS
-from dbt_batch_sync.ledger import REJECT_COLUMNS, RUN_COLUMNS, RejectCount, Run
-from dbt_batch_sync.mapping import Guards
-from dbt_batch_sync.outputs import Output
+from dbt_batch_sync.ledger.lease import COLUMNS as LEASE_COLUMNS
+from dbt_batch_sync.ledger.records import REJECT_COLUMNS, RUN_COLUMNS, RejectCount, Run
+from dbt_batch_sync.project import mapping_reader
+from dbt_batch_sync.project.forms import names_of
+from dbt_batch_sync.project.mapping import Guards
+from dbt_batch_sync.project.outputs import Output
 from dbt_batch_sync.results import (
     EXIT_CODES,
     PlanResult,

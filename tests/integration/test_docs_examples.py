@@ -18,10 +18,10 @@ import yaml
 from harness.markdown import Block, Document, documents, read
 
 from dbt_batch_sync.errors import MappingError
-from dbt_batch_sync.mapping import Location
-from dbt_batch_sync.mapping_reader import parse_mapping
-from dbt_batch_sync.outputs import PROFILE, read_output
-from dbt_batch_sync.profiles import DbtOptions
+from dbt_batch_sync.project.mapping import Location
+from dbt_batch_sync.project.mapping_reader import parse_mapping
+from dbt_batch_sync.project.outputs import PROFILE, read_output
+from dbt_batch_sync.project.profiles import DbtOptions
 from dbt_batch_sync.sandbox.faults import read_faults
 
 KEYS = {"BATCH_REST_API_KEY": "key", "BATCH_PROJECT_KEY": "project_key"}

@@ -16,18 +16,18 @@ import yaml
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from dbt_batch_sync.attribute_names import name_refusal, propose_name
 from dbt_batch_sync.attributes import STANDARD_ATTRIBUTES, AttributeType
-from dbt_batch_sync.documents import read_yaml
 from dbt_batch_sync.errors import ConfigurationError, ManifestError, MappingError, ProfileError
-from dbt_batch_sync.manifest import read_manifest
-from dbt_batch_sync.mapping import Location, Mapping
-from dbt_batch_sync.mapping_reader import parse_mapping
-from dbt_batch_sync.outputs import Output, is_loopback, read_output
-from dbt_batch_sync.profiles import DbtOptions, read_target
-from dbt_batch_sync.rendering import Renderer
-from dbt_batch_sync.segments import read_segments
-from dbt_batch_sync.selection import select_segments
+from dbt_batch_sync.project.attribute_names import name_refusal, propose_name
+from dbt_batch_sync.project.documents import read_yaml
+from dbt_batch_sync.project.manifest import read_manifest
+from dbt_batch_sync.project.mapping import Location, Mapping
+from dbt_batch_sync.project.mapping_reader import parse_mapping
+from dbt_batch_sync.project.outputs import Output, is_loopback, read_output
+from dbt_batch_sync.project.profiles import DbtOptions, read_target
+from dbt_batch_sync.project.rendering import Renderer
+from dbt_batch_sync.project.segments import read_segments
+from dbt_batch_sync.project.selection import select_segments
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Exception)

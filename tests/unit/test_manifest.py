@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync import manifest as manifest_module
 from dbt_batch_sync.errors import ManifestError, MappingError
-from dbt_batch_sync.manifest import Column, Manifest, read_manifest
-from dbt_batch_sync.mapping import Location
-from dbt_batch_sync.segments import Segment, read_segments
+from dbt_batch_sync.project import manifest as manifest_module
+from dbt_batch_sync.project.manifest import Column, Manifest, read_manifest
+from dbt_batch_sync.project.mapping import Location
+from dbt_batch_sync.project.segments import Segment, read_segments
 
 RECORDED = sorted((Path(__file__).parents[1] / "fixtures" / "manifests").glob("*.json"))
 VERSIONS = ["1.10.", "1.11.", "1.12.", "1.9.6", "2.0.0"]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.manifest import read_manifest
-from dbt_batch_sync.segments import Segment, read_segments
-from dbt_batch_sync.selection import select_segments
+from dbt_batch_sync.project.manifest import read_manifest
+from dbt_batch_sync.project.segments import Segment, read_segments
+from dbt_batch_sync.project.selection import select_segments
 
 MANIFEST = Path(__file__).parents[1] / "fixtures" / "manifests" / "dbt-1.11.json"
 

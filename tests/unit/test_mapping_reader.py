@@ -8,8 +8,16 @@ import pytest
 
 from dbt_batch_sync.attributes import STANDARD_ATTRIBUTES, AttributeType
 from dbt_batch_sync.errors import ConfigurationError, MappingError
-from dbt_batch_sync.mapping import Attribute, EndpointChoice, Guards, Location, Mapping, OnExit, OnNull
-from dbt_batch_sync.mapping_reader import parse_mapping
+from dbt_batch_sync.project.mapping import (
+    Attribute,
+    EndpointChoice,
+    Guards,
+    Location,
+    Mapping,
+    OnExit,
+    OnNull,
+)
+from dbt_batch_sync.project.mapping_reader import parse_mapping
 
 WHERE = Location("models/crm.yml", "crm_contacts")
 SMALL = {"identifier": "id", "custom": ["points"]}

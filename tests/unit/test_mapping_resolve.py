@@ -6,8 +6,8 @@ import pytest
 
 from dbt_batch_sync.attributes import AttributeType
 from dbt_batch_sync.errors import MappingError
-from dbt_batch_sync.mapping import Attribute, Location, OnNull
-from dbt_batch_sync.mapping_reader import parse_mapping
+from dbt_batch_sync.project.mapping import Attribute, Location, OnNull
+from dbt_batch_sync.project.mapping_reader import parse_mapping
 
 
 def resolve(raw: object, columns: list[str]) -> tuple[Attribute, ...]:

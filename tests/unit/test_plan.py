@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_batch_sync.batch_api.limits import Endpoint
-from dbt_batch_sync.plan import mask, seconds_at_rate
+from dbt_batch_sync.push.plan import mask, seconds_at_rate
 
 DOT = "•"
 

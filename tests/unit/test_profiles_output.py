@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from dbt_batch_sync.errors import ConfigurationError, ProfileError
-from dbt_batch_sync.outputs import PROFILE_YAML, Output, is_loopback, read_output
-from dbt_batch_sync.profiles import DbtOptions
+from dbt_batch_sync.project.outputs import PROFILE_YAML, Output, is_loopback, read_output
+from dbt_batch_sync.project.profiles import DbtOptions
 
 SMALL: dict[str, object] = {"type": "batch", "rest_api_key": "r3st", "project_key": "project_abc"}
 
@@ -31,7 +31,7 @@ def read(options: DbtOptions, output: object, name: str | None = None) -> Output
 def problems(options: DbtOptions, output: object) -> dict[str, str]:
     with pytest.raises(ProfileError) as caught:
         read(options, output)
-    start = f"{options.project_dir / 'profiles.yml'}: dbt_batch_sync.outputs.prod"
+    start = f"{options.project_dir / 'profiles.yml'}: dbt_batch_sync.project.outputs.prod"
     lines = str(caught.value).splitlines()
     assert all(line.startswith(start) for line in lines), lines
     parts = [line.removeprefix(start).removeprefix(".").split(": ", 1) for line in lines]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dbt_batch_sync.errors import ProfileError
-from dbt_batch_sync.profiles import (
+from dbt_batch_sync.project.profiles import (
     DbtOptions,
     find_profiles,
     find_project,

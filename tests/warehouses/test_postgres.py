@@ -19,12 +19,12 @@ from harness.quick import QuickProject
 from sqlglot import exp, parse_one
 
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.ledger import Run
-from dbt_batch_sync.profiles import read_target
-from dbt_batch_sync.sql import create_table
+from dbt_batch_sync.ledger.ledger import Run
+from dbt_batch_sync.project.profiles import read_target
+from dbt_batch_sync.push.work import Work
+from dbt_batch_sync.sql.relations import create_table
 from dbt_batch_sync.warehouse import Load, Statement, Warehouse, open_warehouse, postgres_pages
 from dbt_batch_sync.warehouse.postgres import PostgresWarehouse
-from dbt_batch_sync.work import Work
 
 
 @pytest.fixture(scope="module")

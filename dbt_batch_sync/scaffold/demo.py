@@ -16,9 +16,9 @@ from datetime import datetime
 from pathlib import Path
 
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.installation import copy_package, package_root
 from dbt_batch_sync.results import EXIT_CODES, PushResult, SegmentPushed
 from dbt_batch_sync.sandbox.server import SandboxServer
+from dbt_batch_sync.scaffold.installation import copy_package, package_root
 
 PORT_VARIABLE = "BATCH_SANDBOX_URL"
 

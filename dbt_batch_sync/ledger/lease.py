@@ -18,7 +18,7 @@ from typing import cast
 from sqlglot import exp
 
 from dbt_batch_sync.errors import BatchSyncError, Stopped
-from dbt_batch_sync.sql import create_table, equals, insert_row, is_null, value
+from dbt_batch_sync.sql.relations import create_table, equals, insert_row, is_null, value
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 
 LEASES = "batch_sync_leases"

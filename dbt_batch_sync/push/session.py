@@ -18,18 +18,27 @@ from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.delivery.chunks import chunk_rows
 from dbt_batch_sync.delivery.pacing import Pacer, pacer_for
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped, WarehouseError
-from dbt_batch_sync.guards import check_guards, check_target
-from dbt_batch_sync.lease import LEASES, Lease
-from dbt_batch_sync.ledger import Run
-from dbt_batch_sync.outputs import Output
+from dbt_batch_sync.ledger.lease import LEASES, Lease
+from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.payload.render import Parked, Rendered, Withheld, render
-from dbt_batch_sync.push import STREAM_ROWS, Channel, Clock, Observer, SegmentPush, new_run, unblocked
-from dbt_batch_sync.requeue import requeue_all, requeue_rejected
+from dbt_batch_sync.project.outputs import Output
+from dbt_batch_sync.project.segments import Segment
+from dbt_batch_sync.push.guards import check_guards, check_target
+from dbt_batch_sync.push.requeue import requeue_all, requeue_rejected
+from dbt_batch_sync.push.segment_push import (
+    STREAM_ROWS,
+    Channel,
+    Clock,
+    Observer,
+    SegmentPush,
+    new_run,
+    unblocked,
+)
+from dbt_batch_sync.push.work import Work, open_work
 from dbt_batch_sync.results import SegmentPushed
-from dbt_batch_sync.segments import Segment
-from dbt_batch_sync.sql import beside, last_pending
+from dbt_batch_sync.sql.pending import last_pending
+from dbt_batch_sync.sql.relations import beside
 from dbt_batch_sync.warehouse import Statement, Warehouse
-from dbt_batch_sync.work import Work, open_work
 
 
 @dataclass(frozen=True)
@@ -211,7 +220,7 @@ class Session:
         crash_point("before_end")
         try:
             work.ledger.record(run)
-            work.ledger.forget(self.clock.now() - timedelta(days=output.retention_days))
+            work.ledger.rejects.forget(self.clock.now() - timedelta(days=output.retention_days))
         except WarehouseError as error:
             # What Batch took is taken: the counts are worth more to the caller than this error alone.
             run = replace(run, status="failed", error=run.error or str(error))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from dbt_batch_sync.errors import ManifestError, printable
-from dbt_batch_sync.forms import kind, shown
+from dbt_batch_sync.project.forms import kind, shown
 
 T = TypeVar("T")
 ADVICE = "run `dbt parse` again"

@@ -22,7 +22,7 @@ from jinja2.nativetypes import NativeCodeGenerator, NativeTemplate
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
-from dbt_batch_sync.forms import did_you_mean, listed, shown
+from dbt_batch_sync.project.forms import did_you_mean, listed, shown
 
 MAX_TEMPLATE = 64 * 1024
 """Characters of a template, and of a text that `as_native` evaluates: a service account's key has 2,400."""

@@ -8,8 +8,19 @@ import re
 from dataclasses import dataclass, field, replace
 
 from dbt_batch_sync.errors import ProfileError, printable
-from dbt_batch_sync.forms import Spot, kind, many, number, optional, read_by, read_form, shown, text, whole
-from dbt_batch_sync.profiles import DbtOptions, find_profiles, pick_output, read_profiles
+from dbt_batch_sync.project.forms import (
+    Spot,
+    kind,
+    many,
+    number,
+    optional,
+    read_by,
+    read_form,
+    shown,
+    text,
+    whole,
+)
+from dbt_batch_sync.project.profiles import DbtOptions, find_profiles, pick_output, read_profiles
 
 PROFILE = "dbt_batch_sync"
 OUTPUT_TYPE = "batch"

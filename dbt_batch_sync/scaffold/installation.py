@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.documents import read_yaml
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.outputs import PROFILE_YAML
+from dbt_batch_sync.project.documents import read_yaml
+from dbt_batch_sync.project.outputs import PROFILE_YAML
 
 PACKAGE = "dbt_batch_sync"
 COPY = Path("packages") / PACKAGE
@@ -44,8 +44,8 @@ def package_root() -> Path:
 
     A wheel carries them; an editable installation has them at the root of the repository.
     """
-    carried = Path(__file__).parent / "package"
-    return carried if carried.is_dir() else Path(__file__).parent.parent
+    carried = Path(__file__).parents[1] / "package"
+    return carried if carried.is_dir() else Path(__file__).parents[2]
 
 
 def copy_package(project_dir: Path) -> Path:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dbt_batch_sync.errors import MappingError, Problem
-from dbt_batch_sync.manifest import Manifest, Model
-from dbt_batch_sync.mapping import Location
-from dbt_batch_sync.mapping import Mapping as SegmentMapping
-from dbt_batch_sync.mapping_reader import parse_mapping
-from dbt_batch_sync.misplaced import META_KEY
+from dbt_batch_sync.project.manifest import Manifest, Model
+from dbt_batch_sync.project.mapping import Location
+from dbt_batch_sync.project.mapping import Mapping as SegmentMapping
+from dbt_batch_sync.project.mapping_reader import parse_mapping
+from dbt_batch_sync.project.misplaced import META_KEY
 
 SNAPSHOT_SUFFIX = "_sent_snapshot"
 DELTA_SUFFIX = "_delta"

@@ -10,10 +10,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from dbt_batch_sync.attribute_names import name_refusal, propose_name
 from dbt_batch_sync.attributes import STANDARD_PREFIX, AttributeType
 from dbt_batch_sync.errors import MappingError, Problem
-from dbt_batch_sync.forms import boolean, did_you_mean, listed, number, optional, read_by, shown, whole
+from dbt_batch_sync.project.attribute_names import name_refusal, propose_name
+from dbt_batch_sync.project.forms import (
+    boolean,
+    did_you_mean,
+    listed,
+    number,
+    optional,
+    read_by,
+    shown,
+    whole,
+)
 
 HASH_VERSION = "v1"
 MAX_LISTED = 20

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from dbt_batch_sync.documents import read_yaml
 from dbt_batch_sync.errors import ProfileError
-from dbt_batch_sync.forms import did_you_mean, kind, listed, shown
-from dbt_batch_sync.rendering import Renderer
+from dbt_batch_sync.project.documents import read_yaml
+from dbt_batch_sync.project.forms import did_you_mean, kind, listed, shown
+from dbt_batch_sync.project.rendering import Renderer
 
 PROFILES_FILE = "profiles.yml"
 PROJECT_FILE = "dbt_project.yml"

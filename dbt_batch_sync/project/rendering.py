@@ -18,8 +18,8 @@ from datetime import date
 from typing import Any
 
 from dbt_batch_sync.errors import ProfileError
-from dbt_batch_sync.forms import shown
-from dbt_batch_sync.templates import MAX_RENDERED, NotATemplate, TemplateRefused, Templates
+from dbt_batch_sync.project.forms import shown
+from dbt_batch_sync.project.templates import MAX_RENDERED, NotATemplate, TemplateRefused, Templates
 
 MAX_DEPTH = 50
 MAX_VALUES = 10_000

@@ -11,12 +11,15 @@ from sqlglot import exp
 from dbt_batch_sync.attributes import TypedAttribute, parse_types
 from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.errors import ConfigurationError, Stopped
-from dbt_batch_sync.ledger import Ledger, Resume
-from dbt_batch_sync.manifest import Model
-from dbt_batch_sync.mapping import EndpointChoice
+from dbt_batch_sync.ledger.ledger import Ledger
+from dbt_batch_sync.ledger.records import Resume
 from dbt_batch_sync.payload.render import DELTA_COLUMNS
-from dbt_batch_sync.segments import Segment
-from dbt_batch_sync.sql import Pending, Relation, delta_counts, delta_identity, parse_table
+from dbt_batch_sync.project.manifest import Model
+from dbt_batch_sync.project.mapping import EndpointChoice
+from dbt_batch_sync.project.segments import Segment
+from dbt_batch_sync.sql.counts import delta_counts
+from dbt_batch_sync.sql.pending import Pending, delta_identity
+from dbt_batch_sync.sql.relations import Relation, parse_table
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 
 MASS_UPDATE_FROM = 10_001
@@ -79,9 +82,11 @@ class Work:
         """The rows to send, in the order of their keys; joined with what is parked or blocked only where
         something is.
         """
-        rejects = self.ledger.rejects if self.has_ledger and self.ledger.has_parked() else None
+        rejects = (
+            self.ledger.rejects.table if self.has_ledger and self.ledger.rejects.any_held_back() else None
+        )
         source = Pending(self.delta, self.snapshot, self._names, self._consents, rejects)
-        if source.consents and not self.ledger.finds(source.any_blocked()):
+        if source.consents and not self.ledger.rejects.finds(source.any_blocked()):
             source = replace(source, consents=())
         values: dict[str, Value] = {**self.after, **({"segment": self.name} if rejects is not None else {})}
         return Statement(source.select(after=self.resume.key is not None, limit=limit), values)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dbt_batch_sync.errors import ManifestError, Problem
-from dbt_batch_sync.json_objects import ADVICE, JsonObject, load_json
-from dbt_batch_sync.misplaced import META_KEY, find_misplaced
+from dbt_batch_sync.project.json_objects import ADVICE, JsonObject, load_json
+from dbt_batch_sync.project.misplaced import META_KEY, find_misplaced
 
 MAX_MANIFEST_BYTES = 1024**3
 """Bytes of a manifest: some hundred megabytes are known from projects with ten thousands of models."""

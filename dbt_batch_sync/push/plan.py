@@ -8,11 +8,11 @@ from datetime import date
 
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.delivery.pacing import SHARE_OF_RATE
-from dbt_batch_sync.outputs import Output
+from dbt_batch_sync.project.outputs import Output
+from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.results import Sample, SegmentPlanned
-from dbt_batch_sync.sql import attribute_counts, reason_counts, samples
+from dbt_batch_sync.sql.counts import attribute_counts, reason_counts, samples
 from dbt_batch_sync.warehouse import Statement, Warehouse
-from dbt_batch_sync.work import Work
 
 SAMPLES = 5
 """Rows of which a plan shows the changes."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from dbt_batch_sync.attribute_names import name_refusal, propose_name
 from dbt_batch_sync.attributes import STANDARD_ATTRIBUTES, STANDARD_PREFIX, AttributeType
 from dbt_batch_sync.errors import MappingError, Problem
-from dbt_batch_sync.forms import (
+from dbt_batch_sync.project.attribute_names import name_refusal, propose_name
+from dbt_batch_sync.project.forms import (
     Spot,
     choice,
     form,
@@ -21,7 +21,15 @@ from dbt_batch_sync.forms import (
     shown,
     text,
 )
-from dbt_batch_sync.mapping import Attribute, EndpointChoice, Guards, Location, Mapping, OnExit, OnNull
+from dbt_batch_sync.project.mapping import (
+    Attribute,
+    EndpointChoice,
+    Guards,
+    Location,
+    Mapping,
+    OnExit,
+    OnNull,
+)
 
 ALL = "all"
 """What `custom` says instead of a list, for every column."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dbt_batch_sync.errors import Stopped
-from dbt_batch_sync.outputs import Output
-from dbt_batch_sync.sql import known_counts
+from dbt_batch_sync.project.outputs import Output
+from dbt_batch_sync.push.work import Work
+from dbt_batch_sync.sql.counts import known_counts
 from dbt_batch_sync.warehouse import Statement, Warehouse
-from dbt_batch_sync.work import Work
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from dbt_batch_sync.mapping import OnNull
-from dbt_batch_sync.sql import Relation, equals, insert_into, is_null, value
+from dbt_batch_sync.project.mapping import OnNull
+from dbt_batch_sync.push.work import Work
+from dbt_batch_sync.sql.relations import Relation, equals, insert_into, is_null, value
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
-from dbt_batch_sync.work import Work
 
 
 def requeue_all(warehouse: Warehouse, work: Work, delta_id: str) -> None:
@@ -30,14 +30,14 @@ def requeue_rejected(warehouse: Warehouse, work: Work, delta_id: str) -> None:
     for name in _names(work):
         refused = (
             exp.select(exp.column("custom_id"))
-            .from_(work.ledger.rejects.copy())
+            .from_(work.ledger.rejects.table.copy())
             .where(_open(), equals(exp.column("attribute"), exp.Literal.string(name)))
         )
         marks.append(
             _mark(work, name, exp.In(this=work.snapshot.column("custom_id"), query=refused.subquery()))
         )
     release = exp.Update(
-        this=work.ledger.rejects.copy(), expressions=[equals(exp.column("sent_hash"), exp.null())]
+        this=work.ledger.rejects.table.copy(), expressions=[equals(exp.column("sent_hash"), exp.null())]
     ).where(_open(), is_null(exp.column("attribute")))
     _requeue(warehouse, work, delta_id, [*marks, release])
 

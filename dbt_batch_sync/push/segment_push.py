@@ -27,13 +27,13 @@ from dbt_batch_sync.delivery.outcomes import RefusedRow, Settled
 from dbt_batch_sync.delivery.pacing import Pacer
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
 from dbt_batch_sync.errors import BatchSyncError
-from dbt_batch_sync.lease import Lease
-from dbt_batch_sync.ledger import Reject, Resume, Run
-from dbt_batch_sync.outputs import Output
+from dbt_batch_sync.ledger.lease import Lease
+from dbt_batch_sync.ledger.records import Reject, Resume, Run
 from dbt_batch_sync.payload.render import Parked, Rendered, Withheld, render, sent_hash
-from dbt_batch_sync.sql import BLOCKED, NEVER_RESUBSCRIBE
+from dbt_batch_sync.project.outputs import Output
+from dbt_batch_sync.push.work import Work
+from dbt_batch_sync.sql.pending import BLOCKED, NEVER_RESUBSCRIBE
 from dbt_batch_sync.warehouse import Rows, Warehouse
-from dbt_batch_sync.work import Work
 
 STREAM_ROWS = 20_000
 """Rows of one record batch: what is held is a few of these."""
@@ -111,7 +111,7 @@ class SegmentPush:
         """
         self._committed = self._settled = self.work.resume
         self._read_position = self.work.resume.position
-        self._open_rejects = self.work.ledger.has_open_rejects()
+        self._open_rejects = self.work.ledger.rejects.any()
         self._last_checkpoint = self.clock.monotonic()
         error: str | None = None
         try:
@@ -243,7 +243,7 @@ class SegmentPush:
 
     def _end(self, error: str | None) -> Run:
         finished = error is None and not self._interrupted
-        parked = finished and self._open_rejects and self.work.ledger.has_parked_rows()
+        parked = finished and self._open_rejects and self.work.ledger.rejects.any_parked_in_delta()
         intent = (
             self.run.committed_position
             if finished

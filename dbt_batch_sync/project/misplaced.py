@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from dbt_batch_sync.errors import Problem
-from dbt_batch_sync.forms import shown
-from dbt_batch_sync.json_objects import JsonObject
+from dbt_batch_sync.project.forms import shown
+from dbt_batch_sync.project.json_objects import JsonObject
 
 META_KEY = "batch_sync"
 RIGHT = f"it belongs to a model, in `config: {{meta: {{{META_KEY}: …}}}}`"

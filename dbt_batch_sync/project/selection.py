@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.forms import listed, shown
-from dbt_batch_sync.segments import Segment
+from dbt_batch_sync.project.forms import listed, shown
+from dbt_batch_sync.project.segments import Segment
 
 ACCEPTED = (
     "accepted: a segment's name, its delta's or its snapshot's, with wildcards (`crm_*`); `tag:…`, `path:…`, "

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dbt_batch_sync.documents import read_yaml
 from dbt_batch_sync.errors import BatchSyncError
-from dbt_batch_sync.sql import REJECTS, RUNS
+from dbt_batch_sync.ledger.records import REJECTS, RUNS
+from dbt_batch_sync.project.documents import read_yaml
 
 FOLDER = "batch_sync"
 MARK = "Written by `dbt-batch-sync generate`"

@@ -1,0 +1,1 @@
+"""What is written down in the warehouse: runs, rejects, leases, and the commit of accepted rows."""

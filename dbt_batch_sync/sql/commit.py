@@ -1,0 +1,118 @@
+"""How accepted rows become the snapshot's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlglot import exp
+
+from dbt_batch_sync.sql.pending import open_rows, sendable
+from dbt_batch_sync.sql.relations import Relation, equals, insert_into, value
+
+
+def committed_range(delta: Relation, *, after: bool, of: str | None = None) -> exp.Expr:
+    """The rows of this delta behind `:after` and up to `:upto`."""
+    key = delta.column("custom_id", of)
+    conditions = [
+        sendable(delta, of),
+        equals(delta.column("_batch_delta_id", of), value("delta_id")),
+        exp.LTE(this=key.copy(), expression=value("upto")),
+    ]
+    if after:
+        conditions.append(exp.GT(this=key.copy(), expression=value("after")))
+    return exp.and_(*conditions)
+
+
+def accepted_rows(delta: Relation, snapshot: Relation, rejects: exp.Table, *, after: bool) -> exp.Select:
+    """The snapshot's new rows for a range of the delta: all of it but the rows that Batch refused.
+
+    Columns come in the order of `written_columns`.
+    """
+    left = equals(delta.column("_batch_change"), exp.Literal.string("exit"))
+    exited = exp.Case().when(left, _timestamp("now"))
+    fixed = {
+        "_batch_sent_at": _timestamp("now"),
+        "_batch_run_id": value("run_id"),
+        "_batch_exited_at": exp.cast(exited, "timestamp"),
+    }
+    refused = exp.select(exp.column("custom_id")).from_(rejects.copy()).where(open_rows())
+    return (
+        exp.select(
+            *(
+                exp.alias_(
+                    fixed[name] if name in fixed else delta.column(name), snapshot.name(name), quoted=True
+                )
+                for name in written_columns(delta, snapshot)
+            )
+        )
+        .from_(delta.table.copy())
+        .where(committed_range(delta, after=after))
+        .where(exp.not_(exp.In(this=delta.column("custom_id"), query=refused.subquery())))
+    )
+
+
+def written_columns(delta: Relation, snapshot: Relation) -> tuple[str, ...]:
+    """What a commit writes, in lower case: the delta's columns that the snapshot has, and when and by which
+    run.
+    """
+    shared = [c.name.lower() for c in delta.columns if snapshot.has(c.name.lower())]
+    return (*shared, "_batch_sent_at", "_batch_run_id", "_batch_exited_at")
+
+
+def replace_rows(
+    delta: Relation, snapshot: Relation, rejects: exp.Table, *, after: bool
+) -> tuple[exp.Expr, ...]:
+    """The commit as delete and insert, for one transaction; only where the delta has every attribute of the
+    snapshot.
+    """
+    rows = accepted_rows(delta, snapshot, rejects, after=after)
+    keys = exp.select(
+        exp.column(exp.to_identifier(snapshot.name("custom_id"), quoted=True), "accepted")
+    ).from_(rows.copy().subquery("accepted"))
+    delete = exp.Delete(this=snapshot.table.copy()).where(
+        exp.In(this=snapshot.column("custom_id"), query=keys.subquery())
+    )
+    return delete, _insert(snapshot, written_columns(delta, snapshot), rows)
+
+
+def merge_rows(
+    delta: Relation, snapshot: Relation, rejects: exp.Table, *, after: bool
+) -> tuple[exp.Expr, ...]:
+    """The commit as one statement, which leaves the columns of removed attributes as they are."""
+    names = written_columns(delta, snapshot)
+    rows = accepted_rows(delta, snapshot, rejects, after=after).subquery("d")
+    key = snapshot.name("custom_id")
+    identifiers = {name: exp.to_identifier(snapshot.name(name), quoted=True) for name in names}
+    updates = [
+        equals(exp.column(identifiers[name].copy()), exp.column(identifiers[name].copy(), "d"))
+        for name in names
+        if name != "custom_id"
+    ]
+    inserts = exp.Insert(
+        this=exp.Tuple(expressions=[exp.column(identifiers[name].copy()) for name in names]),
+        expression=exp.Tuple(expressions=[exp.column(identifiers[name].copy(), "d") for name in names]),
+    )
+    quoted = exp.to_identifier(key, quoted=True)
+    return (
+        exp.Merge(
+            this=snapshot.aliased("s"),
+            using=rows,
+            on=equals(exp.column(quoted.copy(), "s"), exp.column(quoted.copy(), "d")),
+            whens=exp.Whens(
+                expressions=[
+                    exp.When(matched=True, then=exp.Update(expressions=updates)),
+                    exp.When(matched=False, then=inserts),
+                ]
+            ),
+        ),
+    )
+
+
+def _insert(relation: Relation, names: Iterable[str], rows: exp.Select) -> exp.Expr:
+    return insert_into(
+        relation.table, [exp.to_identifier(relation.name(name), quoted=True) for name in names], rows
+    )
+
+
+def _timestamp(name: str) -> exp.Expr:
+    return exp.cast(value(name), "timestamp")

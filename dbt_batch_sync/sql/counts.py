@@ -1,0 +1,103 @@
+"""What a delta holds, in figures: for the plan and the guards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from dbt_batch_sync.sql.pending import pending_only
+from dbt_batch_sync.sql.relations import Relation, equals, is_null, value, with_commas
+
+
+def delta_counts(delta: Relation, after: bool) -> exp.Select:
+    """Rows by change, of what is not committed: those behind `:after`, and the invalid ones."""
+    query = exp.select(delta.column("_batch_change"), exp.Count(this=exp.Star())).from_(delta.table.copy())
+    if after:
+        invalid = equals(delta.column("_batch_change"), exp.Literal.string("invalid"))
+        query = query.where(
+            exp.or_(invalid, exp.GT(this=delta.column("custom_id"), expression=value("after")))
+        )
+    return query.group_by(delta.column("_batch_change"))
+
+
+def attribute_counts(delta: Relation, names: Sequence[str], *, after: bool) -> exp.Select:
+    """How many pending rows have an operation, and how many send each attribute, in the order of `names`."""
+    changed = delta.column("_batch_changed")
+    one, zero = exp.Literal.number(1), exp.Literal.number(0)
+    listed = with_commas(changed)
+    sums = [
+        exp.Sum(
+            this=exp.Case()
+            .when(exp.NEQ(this=changed.copy(), expression=exp.Literal.string("")), one.copy())
+            .else_(zero.copy())
+        )
+    ]
+    for name in names:
+        found = exp.StrPosition(this=listed.copy(), substr=exp.Literal.string(f",{name},"))
+        sums.append(
+            exp.Sum(
+                this=exp.Case()
+                .when(exp.GT(this=found, expression=zero.copy()), one.copy())
+                .else_(zero.copy())
+            )
+        )
+    return pending_only(exp.select(*sums).from_(delta.table.copy()), delta, after)
+
+
+def reason_counts(delta: Relation) -> exp.Select:
+    """Invalid rows by their reason."""
+    reason = delta.column("_batch_reason")
+    invalid = equals(delta.column("_batch_change"), exp.Literal.string("invalid"))
+    counts = exp.select(reason, exp.Count(this=exp.Star())).from_(delta.table.copy()).where(invalid)
+    return counts.group_by(reason.copy()).order_by(reason.copy())
+
+
+def samples(
+    delta: Relation, snapshot: Relation, names: Sequence[str], *, after: bool, limit: int
+) -> exp.Select:
+    """Some pending rows that send something: id, change, changed names, then the old and the new value of
+    each attribute.
+    """
+    held = [snapshot.column(name, "s") if snapshot.has(name) else exp.null() for name in names]
+    columns: list[exp.Expr] = [
+        delta.column(name, "d") for name in ("custom_id", "_batch_change", "_batch_changed")
+    ]
+    columns += [exp.alias_(cell, f"old_{n}") for n, cell in enumerate(held)]
+    columns += [exp.alias_(delta.column(name, "d"), f"new_{n}") for n, name in enumerate(names)]
+    query = (
+        exp.select(*columns)
+        .from_(delta.aliased("d"))
+        .join(
+            snapshot.aliased("s"),
+            on=equals(snapshot.column("custom_id", "s"), delta.column("custom_id", "d")),
+            join_type="left",
+        )
+        .where(exp.NEQ(this=delta.column("_batch_changed", "d"), expression=exp.Literal.string("")))
+    )
+    updates_first = exp.Case().when(
+        equals(delta.column("_batch_change", "d"), exp.Literal.string("update")), exp.Literal.number(0)
+    )
+    ordered = pending_only(query, delta, after, "d").order_by(
+        updates_first.else_(exp.Literal.number(1)), delta.column("custom_id", "d")
+    )
+    return ordered.limit(limit)
+
+
+def known_counts(delta: Relation, snapshot: Relation) -> exp.Select:
+    """Profiles in the snapshot that have not left, and those that left and are in the delta as coming
+    back.
+    """
+    exited = snapshot.column("_batch_exited_at")
+    back = (
+        exp.select(exp.Count(this=exp.Star()))
+        .from_(delta.aliased("d"))
+        .join(
+            snapshot.aliased("s"),
+            on=equals(snapshot.column("custom_id", "s"), delta.column("custom_id", "d")),
+        )
+        .where(equals(delta.column("_batch_change", "d"), exp.Literal.string("update")))
+        .where(exp.not_(is_null(snapshot.column("_batch_exited_at", "s"))))
+    )
+    known = exp.select(exp.Count(this=exp.Star())).from_(snapshot.table.copy()).where(is_null(exited))
+    return exp.select(known.subquery(), back.subquery())

@@ -1,0 +1,86 @@
+"""Tables and their columns, and the smallest parts of every statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from dbt_batch_sync.warehouse import Column
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table of the user's project, and its columns' real names by their lower-case ones."""
+
+    table: exp.Table
+    columns: tuple[Column, ...]
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a column, whatever its case."""
+        return any(column.name.lower() == name for column in self.columns)
+
+    def name(self, name: str) -> str:
+        """The name that the warehouse reports for a column."""
+        return next(column.name for column in self.columns if column.name.lower() == name)
+
+    def column(self, name: str, of: str | None = None) -> exp.Column:
+        """A column as an expression, of an alias if one is given."""
+        return exp.column(exp.to_identifier(self.name(name), quoted=True), table=of)
+
+    def aliased(self, alias: str) -> exp.Expr:
+        """The table under an alias."""
+        return exp.alias_(self.table.copy(), alias, table=True)
+
+
+def parse_table(relation_name: str, dialect: str) -> exp.Table:
+    """A relation as dbt rendered it, quotes and all."""
+    return exp.to_table(relation_name, dialect=dialect)
+
+
+def beside(table: exp.Table, name: str) -> exp.Table:
+    """A table of this project in the same database and schema."""
+    parts = {key: table.args[key].copy() for key in ("db", "catalog") if table.args.get(key) is not None}
+    return exp.Table(this=exp.to_identifier(name), **parts)
+
+
+def value(name: str) -> exp.Expr:
+    """A named placeholder."""
+    return exp.Placeholder(this=name)
+
+
+def equals(left: exp.Expr, right: exp.Expr) -> exp.Expr:
+    """`left = right`."""
+    return exp.EQ(this=left, expression=right)
+
+
+def is_null(operand: exp.Expr) -> exp.Expr:
+    """`operand is null`."""
+    return exp.Is(this=operand, expression=exp.null())
+
+
+def with_commas(names: exp.Expr) -> exp.Expr:
+    """Names as `,a,b,`, in which each can be looked up as `,a,`."""
+    comma = exp.Literal.string(",")
+    return exp.DPipe(this=exp.DPipe(this=comma, expression=names), expression=comma.copy())
+
+
+def create_table(table: exp.Table, columns: Mapping[str, str]) -> exp.Expr:
+    """`create table if not exists`, with sqlglot's names of types."""
+    definitions = [
+        exp.ColumnDef(this=exp.to_identifier(name), kind=exp.DataType.build(kind))
+        for name, kind in columns.items()
+    ]
+    return exp.Create(this=exp.Schema(this=table.copy(), expressions=definitions), kind="TABLE", exists=True)
+
+
+def insert_into(table: exp.Table, columns: Iterable[exp.Identifier], rows: exp.Select) -> exp.Expr:
+    """`insert into table (columns) select …`."""
+    return exp.Insert(this=exp.Schema(this=table.copy(), expressions=list(columns)), expression=rows)
+
+
+def insert_row(table: exp.Table, columns: Mapping[str, str]) -> exp.Expr:
+    """One row, whose values are the placeholders of the columns' names."""
+    row = exp.select(*(exp.alias_(exp.cast(value(name), kind), name) for name, kind in columns.items()))
+    return insert_into(table, [exp.to_identifier(name) for name in columns], row)

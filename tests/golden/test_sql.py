@@ -194,12 +194,12 @@ def ledgers() -> Iterator[tuple[str, list[exp.Expr]]]:
     yield "ledger_last_project", recorded(lambda it: it.last_project())
     yield "ledger_last_types", recorded(lambda it: it.last_types())
     yield "ledger_mark_dead", recorded(lambda it: it.mark_dead("r1"))
-    yield "ledger_forget", recorded(lambda it: it.forget(NOW))
-    yield "ledger_open_rejects", recorded(lambda it: it.open_rejects())
+    yield "rejects_forget", recorded(lambda it: it.rejects.forget(NOW))
+    yield "rejects_standing", recorded(lambda it: it.rejects.standing())
     yield "ledger_start", recorded(lambda it: it.start(run()))
     yield "ledger_record", recorded(lambda it: it.record(run(intent_position=5)))
-    yield "ledger_has_open_rejects", recorded(lambda it: it.has_open_rejects())
-    yield "ledger_has_parked", recorded(lambda it: it.has_parked())
+    yield "rejects_any", recorded(lambda it: it.rejects.any())
+    yield "rejects_held_back", recorded(lambda it: it.rejects.any_held_back())
     yield "ledger_recent_runs", recorded(lambda it: it.recent_runs(10))
 
 

@@ -31,7 +31,7 @@ def read(options: DbtOptions, output: object, name: str | None = None) -> Output
 def problems(options: DbtOptions, output: object) -> dict[str, str]:
     with pytest.raises(ProfileError) as caught:
         read(options, output)
-    start = f"{options.project_dir / 'profiles.yml'}: dbt_batch_sync.project.outputs.prod"
+    start = f"{options.project_dir / 'profiles.yml'}: dbt_batch_sync.outputs.prod"
     lines = str(caught.value).splitlines()
     assert all(line.startswith(start) for line in lines), lines
     parts = [line.removeprefix(start).removeprefix(".").split(": ", 1) for line in lines]

@@ -48,11 +48,8 @@ class DeltaSource:
             + [pa.field(name, pa.int64()) for name in (POSITION, *self._mask_names())]
         )
 
-    def reader(self, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
-        """The rows, read once."""
-        return pa.RecordBatchReader.from_batches(self.schema, self._read(batches))
-
-    def _read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def prepared(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The rows of `schema`, read once."""
         try:
             for batch in batches:
                 yield self._prepared(batch)

@@ -122,7 +122,7 @@ class DuckDbWarehouse:
         tree = query.tree
         if not isinstance(tree, exp.Select) or tree.args.get("order") is None or tree.args.get("joins"):
             return False
-        key = tree.args["order"].expressions[0].this
+        (key, *_) = tree.args["order"].expressions
         if tree.expressions[0].unalias() != key or not self._connection.execute(_KEEPS_ORDER).fetchone():
             return False
         before = exp.Window(this=exp.Lag(this=key.copy()))

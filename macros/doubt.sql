@@ -1,8 +1,10 @@
 {#- What was sent, but not committed when a push died, may or may not be in Batch. Its names go to the snapshot's `_batch_doubt`
-    (`,name,,name,`) before the delta that tells them is replaced, and every later delta contains them until they are committed. -#}
+    (`,name,,name,`) before the delta that tells them is replaced, and every later delta contains them until they are committed.
+    Attributes of another type are in doubt as well, where the delta is built without its snapshot. -#}
 {% macro absorb_doubt(segment) %}
     {% if execute and load_relation(this) is not none %}
         {% set snapshot = ref(segment ~ '_sent_snapshot') %}
+        {% do dbt_batch_sync.mark_retyped(segment, snapshot) %}
         {% set intent = dbt_batch_sync.open_intent(segment, snapshot, this) %}
         {% if intent %}
             {% set names = dbt_batch_sync.snapshot_columns(snapshot, [none]) %}
@@ -13,20 +15,35 @@
 
 
 {#- Which rows of this delta a push said it would send and did not commit, counted in the order of its keys: those `after` a number
-    and `upto` another; none where all is committed. -#}
+    and `upto` another; none where all is committed. A push that is alive may say more until the delta is replaced: then it is all
+    that is not committed. -#}
 {% macro open_intent(segment, snapshot, delta) %}
     {% set runs = dbt_batch_sync.ledger_relation(snapshot, 'batch_sync_runs') %}
     {% if runs is none or '_batch_delta_id' not in (dbt_batch_sync.columns_of(delta) | map(attribute='name') | map('lower') | list) %}
         {{ return(none) }}
     {% endif %}
+    {% set leases = dbt_batch_sync.ledger_relation(snapshot, 'batch_sync_leases') %}
+    {% set heard = (modules.datetime.datetime.now(modules.pytz.utc) - modules.datetime.timedelta(seconds=90)).strftime('%Y-%m-%d %H:%M:%S') %}
     {% set query %}
-        select max(runs.intent_position) as intent_position, max(runs.committed_position) as committed_position
+        select
+            max(runs.intent_position) as intent_position,
+            max(runs.committed_position) as committed_position,
+            {% if leases is none -%}
+            null
+            {%- else -%}
+            max(case when runs.status = 'running' and runs.run_id in (
+                select leases.run_id from {{ leases }} as leases
+                where leases.heartbeat_at > cast({{ dbt.string_literal(heard) }} as {{ dbt_batch_sync.timestamp_type() }})
+            ) then 1 end)
+            {%- endif %} as alive
         from {{ runs }} as runs
         where runs.segment = {{ dbt.string_literal(segment) }}
             and runs.delta_id in (select {{ dbt_batch_sync.column('_batch_delta_id') }} from (select * from {{ delta }}) as delta)
     {% endset %}
     {% set row = run_query(query).rows[0] %}
-    {% if row[0] is not none and row[0] > (row[1] or 0) %}{{ return({'after': (row[1] or 0) | int, 'upto': row[0] | int}) }}{% endif %}
+    {% set committed = (row[1] or 0) | int %}
+    {% if row[2] is not none %}{{ return({'after': committed, 'upto': 9000000000000000000}) }}{% endif %}
+    {% if row[0] is not none and row[0] > committed %}{{ return({'after': committed, 'upto': row[0] | int}) }}{% endif %}
     {{ return(none) }}
 {% endmacro %}
 
@@ -77,6 +94,16 @@
             'update ' ~ snapshot ~ ' set ' ~ doubt ~ ' = coalesce(' ~ doubt ~ ", '') || '," ~ name ~ ",' where "
             ~ dbt_batch_sync.column(name) ~ ' is not null and not (' ~ dbt_batch_sync.in_doubt(doubt, name) ~ ')'
         ) %}
+    {% endfor %}
+{% endmacro %}
+
+
+{#- Puts in doubt what has the column of its former type, and another type in Batch. -#}
+{% macro mark_retyped(segment, snapshot) %}
+    {% set attributes = dbt_batch_sync.segment_attributes(segment, ref(segment), dbt_batch_sync.segment_mapping(segment)) %}
+    {% set sent_types = dbt_batch_sync.types_last_sent(segment, snapshot) if attributes is not none else {} %}
+    {% for attribute in (attributes or [])[1:] if sent_types.get(attribute.name, attribute.type) != attribute.type %}
+        {% do dbt_batch_sync.mark_doubt(snapshot.render(), [attribute.name]) %}
     {% endfor %}
 {% endmacro %}
 

@@ -35,17 +35,23 @@
 {% endmacro %}
 
 
-{#- The attribute columns that a snapshot has now, mapped or not; each mapped one must be there. -#}
+{#- The attribute columns that a snapshot has now, mapped or not; each mapped one must be there, for values of its type. -#}
 {% macro snapshot_columns(snapshot_relation, attributes) %}
     {% set names = [] %}
+    {% set types = {} %}
     {% for column in dbt_batch_sync.columns_of(snapshot_relation) %}
         {% do names.append(column.name | lower) %}
+        {% do types.update({column.name | lower: (dbt_batch_sync.column_kind(column) or {}).get('type')}) %}
     {% endfor %}
-    {% for attribute in attributes[1:] if attribute.name not in names %}
-        {{ exceptions.raise_compiler_error(
-            snapshot_relation.identifier ~ " has no column for the attribute `" ~ attribute.name
-            ~ "`. Build the snapshot before the delta: dbt run --select " ~ snapshot_relation.identifier ~ "+"
-        ) }}
+    {% for attribute in attributes[1:] %}
+        {% set wanted = dbt_batch_sync.column_kind(api.Column.create(attribute.name, attribute.dtype)).type %}
+        {% if attribute.name not in names or types[attribute.name] != wanted %}
+            {{ exceptions.raise_compiler_error(
+                snapshot_relation.identifier ~ " has no column for the attribute `" ~ attribute.name ~ "`"
+                ~ (" as it is now" if attribute.name in names else "")
+                ~ ". Build the snapshot before the delta: dbt run --select " ~ snapshot_relation.identifier ~ "+"
+            ) }}
+        {% endif %}
     {% endfor %}
     {{ return(names | reject('in', ['custom_id', '_batch_sent_at', '_batch_run_id', '_batch_delta_id', '_batch_exited_at', '_batch_doubt']) | list) }}
 {% endmacro %}

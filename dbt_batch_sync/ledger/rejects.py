@@ -85,13 +85,28 @@ class Rejects:
         """Whether a query, whose only parameter can be the segment, has any row."""
         return bool(self._warehouse.fetch(Statement.of(query, {"segment": self._segment})))
 
-    def forget(self, before: datetime) -> None:
-        """Removes the rejects that were resolved before a time."""
-        resolved = exp.LT(this=exp.column("resolved_at"), expression=exp.cast(value("before"), "timestamp"))
-        delete = exp.Delete(this=self.table.copy()).where(
-            equals(exp.column("segment"), value("segment")), resolved
-        )
-        self._warehouse.execute([Statement(delete, {"segment": self._segment, "before": before})])
+    def tidy(self, now: datetime, before: datetime) -> None:
+        """Resolves the rows that stand refused and that the delta does not have any more: Batch holds what
+        the segment says again. Removes what was resolved before a time.
+        """
+        expired = exp.LT(this=exp.column("resolved_at"), expression=exp.cast(value("before"), "timestamp"))
+        query = exp.select(_count_of(expired), _count_of(open_rows())).from_(self.table.copy())
+        own = equals(exp.column("segment"), value("segment"))
+        values: dict[str, Value] = {"segment": self._segment, "before": before, "now": now}
+        old, parked = self._warehouse.fetch(Statement.of(query.where(own), values))[0]
+        if parked:
+            queued = (
+                exp.select(exp.Literal.number(1))
+                .from_(self._delta.aliased("d"))
+                .where(equals(self._delta.column("custom_id", "d"), exp.column("custom_id", self.table.name)))
+            )
+            resolved = equals(exp.column("resolved_at"), exp.cast(value("now"), "timestamp"))
+            settle = exp.Update(this=self.table.copy(), expressions=[resolved])
+            settle = settle.where(open_rows(), exp.not_(exp.Exists(this=queued)))
+            self._warehouse.execute([Statement.of(settle, values)])
+        if old:
+            delete = exp.Delete(this=self.table.copy()).where(own.copy(), expired.copy())
+            self._warehouse.execute([Statement.of(delete, values)])
 
     def recorded(self, rejects: Sequence[Reject], run_id: str, now: datetime) -> list[Statement | Load]:
         """One row per refused thing: appended as staged, merged with what stands there, and the stage
@@ -172,6 +187,11 @@ def _reject_count(row: tuple[Value, ...]) -> RejectCount:
     moments = cast("tuple[datetime, datetime]", (first, last))
     name = None if attribute is None else str(attribute)
     return RejectCount(name, str(reason), str(refused_by), int(str(count)), *moments, int(str(attempts)))
+
+
+def _count_of(condition: exp.Expr) -> exp.Expr:
+    one, zero = exp.Literal.number(1), exp.Literal.number(0)
+    return exp.Sum(this=exp.Case().when(condition, one).else_(zero))
 
 
 def _or_empty(name: str, table: str) -> exp.Expr:

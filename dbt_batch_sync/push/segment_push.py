@@ -128,23 +128,28 @@ class SegmentPush:
 
     def _deliver(self) -> None:
         with self.warehouse.stream(self.work.pending_rows(self.limit), STREAM_ROWS) as rows:
-            batches, schema = unblocked(rows, self.work.resume.position, self._notes)
-            rendered = render(batches, schema, self.work.attributes, after=self.work.resume.position)
-            chunks = chunk_rows(self._noted(rendered), LIMITS[self.channel.endpoint].max_operations)
-            settled_chunks = deliver(
-                self._intended(chunks),
-                self._send,
-                pacer=self.channel.pacer,
-                policy=RetryPolicy(max_attempts=self.channel.output.max_attempts),
-                stop=self.stop,
-                max_in_flight=self.channel.output.max_in_flight,
-            )
-            with closing(settled_chunks):  # an error in here must not leave senders at work behind it
-                for settled in settled_chunks:
-                    self._settle(settled)
-                    crash_point("chunk_settled")
-                    if self.clock.monotonic() - self._last_checkpoint >= self._checkpoint_seconds:
-                        self._checkpoint()
+            position = self.work.resume.position
+            batches, schema = unblocked(rows, position, self._notes)
+            # Closed before the stream is: it reads ahead in threads of its own.
+            with closing(render(batches, schema, self.work.attributes, after=position)) as rendered:
+                self._send_chunks(rendered)
+
+    def _send_chunks(self, rendered: Iterable[Rendered]) -> None:
+        chunks = chunk_rows(self._noted(rendered), LIMITS[self.channel.endpoint].max_operations)
+        settled_chunks = deliver(
+            self._intended(chunks),
+            self._send,
+            pacer=self.channel.pacer,
+            policy=RetryPolicy(max_attempts=self.channel.output.max_attempts),
+            stop=self.stop,
+            max_in_flight=self.channel.output.max_in_flight,
+        )
+        with closing(settled_chunks):  # an error in here must not leave senders at work behind it
+            for settled in settled_chunks:
+                self._settle(settled)
+                crash_point("chunk_settled")
+                if self.clock.monotonic() - self._last_checkpoint >= self._checkpoint_seconds:
+                    self._checkpoint()
 
     def _send(self, body: bytes) -> Answer:
         self.lease.check_heard()
@@ -229,9 +234,7 @@ class SegmentPush:
         self._committed, self._rejects = self._settled, []
 
     def _take_notes(self) -> None:
-        due = [note for note in self._notes if note.position <= self._settled.position]
-        self._notes[:] = [note for note in self._notes if note.position > self._settled.position]
-        for note in due:
+        for note in taken(self._notes, self._settled.position):
             if isinstance(note, Withheld):
                 self._rejects.append(Reject(note.custom_id, note.attribute, note.reason, RUNNER))
                 self.run = replace(self.run, rejected_attributes=self.run.rejected_attributes + 1)
@@ -257,6 +260,13 @@ class SegmentPush:
             error=error,
         )
         return self.run
+
+
+def taken(notes: list[Withheld | Parked], position: int) -> list[Withheld | Parked]:
+    """The notes of rows up to a position, taken from the list; another thread may add to it meanwhile."""
+    known = notes[:]
+    notes[: len(known)] = [note for note in known if note.position > position]
+    return [note for note in known if note.position <= position]
 
 
 def unblocked(

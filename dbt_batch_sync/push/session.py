@@ -118,7 +118,8 @@ class Session:
         began = self.clock.monotonic()
         try:
             check_target(self.target_name, output)
-            pushed = act(open_work(self.warehouse, segment), output)
+            # A push looks at the delta's mapping under its lease, and writes down that it stopped.
+            pushed = act(open_work(self.warehouse, segment, check=self.options.dry_run), output)
         except ConfigurationError:
             raise
         except BatchSyncError as error:
@@ -170,16 +171,18 @@ class Session:
         return work
 
     def _requeued(self, work: Work) -> Work:
+        work = open_work(self.warehouse, work.segment)
         if work.delta_id is None:
             last = work.ledger.last_types()
             if last is None:
                 return work
-            if last[0] != work.segment.mapping.hash:
+            if last[0] != work.segment.mapping.hash and not work.has_columns_of_mapping:
                 raise Stopped(
                     f"the mapping of `{work.name}` has changed since it was last pushed; nothing was sent. "
                     f"Run: dbt run --select {work.name}+"
                 )
-            work = replace(work, types=last[1], attributes=parse_types(last[1]))
+            types = ",".join(pair for pair in last[1].split(",") if work.delta.has(pair.partition(":")[0]))
+            work = replace(work, types=types, attributes=parse_types(types))
         requeue = requeue_all if self.options.full_refresh else requeue_rejected
         requeue(self.warehouse, work, str(uuid.uuid4()))
         crash_point("requeued")
@@ -220,7 +223,8 @@ class Session:
         crash_point("before_end")
         try:
             work.ledger.record(run)
-            work.ledger.rejects.forget(self.clock.now() - timedelta(days=output.retention_days))
+            now = self.clock.now()
+            work.ledger.rejects.tidy(now, now - timedelta(days=output.retention_days))
         except WarehouseError as error:
             # What Batch took is taken: the counts are worth more to the caller than this error alone.
             run = replace(run, status="failed", error=run.error or str(error))

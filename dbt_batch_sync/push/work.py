@@ -92,6 +92,16 @@ class Work:
         return Statement(source.select(after=self.resume.key is not None, limit=limit), values)
 
     @property
+    def has_columns_of_mapping(self) -> bool:
+        """Whether the delta, which tells nothing else when it is empty, has the columns of this mapping: then
+        `dbt run` has seen it. A mapping of `all` columns can't be told from the columns.
+        """
+        mapping = self.segment.mapping
+        names = {column.name.lower() for column in self.delta.columns} - {"custom_id"}
+        mapped = {attribute.name for attribute in mapping.attributes} | {mapping.membership or ""}
+        return mapping.all_columns or {n for n in names if not n.startswith("_batch_")} == mapped - {""}
+
+    @property
     def _names(self) -> tuple[str, ...]:
         return tuple(attribute.name for attribute in self.attributes)
 

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from threading import Event
 from types import SimpleNamespace
 
@@ -347,3 +347,28 @@ def test_a_locked_file_is_waited_for_and_named(quick: QuickProject, monkeypatch:
         monkeypatch.setattr(duckdb_warehouse, "LOCK_WAIT_SECONDS", 1.0)
         monkeypatch.setattr(duckdb_warehouse, "time", SimpleNamespace(monotonic=lambda: -1.0, sleep=let_go))
         assert quick.push_one().accepted == 1, "it did not wait until the file was free"
+
+
+@pytest.mark.parametrize(("silent", "in_doubt"), [(10, True), (600, False)])
+def test_a_delta_that_is_replaced_under_a_live_push_leaves_all_of_it_in_doubt(
+    quick: QuickProject, silent: int, in_doubt: bool
+) -> None:
+    """The push may write down another intent after `dbt run` has looked, and before the delta is another."""
+    begin(quick, 3)
+    quick.push_one()
+    change(quick, 3, 2)
+    (row,) = quick.query("select any_value(_batch_delta_id) as delta_id from people_delta")
+    heard = datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(seconds=silent)
+    hold(quick, host=ELSEWHERE, process=1, heartbeat_at=heard)
+    quick.execute(
+        "insert into batch_sync_runs (run_id, segment, status, started_at, delta_id) "
+        "values ('theirs', 'people', 'running', $heard, $delta_id)",
+        heard=heard,
+        delta_id=row["delta_id"],
+    )
+    change(quick, 3, 1)
+    assert len(quick.delta()) == (3 if in_doubt else 0)
+    quick.execute(f"update {LEASES} set run_id = null")
+    assert quick.push_one().accepted == (3 if in_doubt else 0)
+    quick.build()
+    assert quick.delta() == []

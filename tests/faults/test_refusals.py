@@ -115,6 +115,23 @@ def test_a_refused_row_waits_until_it_changes(quick: QuickProject) -> None:
     )
 
 
+@pytest.mark.parametrize("then", ["goes back", "leaves"])
+def test_a_refused_row_that_is_no_change_any_more_stands_no_longer(quick: QuickProject, then: str) -> None:
+    begin(quick, 4)
+    quick.push_one()
+    reject_calls(quick, 1)
+    people(quick, [0, 7, 0, 0])
+    assert quick.push_one().rejected_rows == 1
+    assert quick.push_one().status == "partial"
+    assert [row["resolved_at"] for row in standing(quick)] == [None]
+    quick.sandbox.faults.set(())
+    people(quick, [0, 0, 0, 0] if then == "goes back" else [0])
+    pushed = quick.push_one(force=True)
+    assert (pushed.status, pushed.rejected_rows) == ("succeeded", 0)
+    (row,) = standing(quick)
+    assert row["resolved_at"] >= row["last_seen_at"]
+
+
 def test_partial_errors_belong_to_the_row_of_their_bulk_index(quick: QuickProject) -> None:
     """In each of several calls, at the first and the last place of one."""
     begin(quick, 3 * CALL)

@@ -194,7 +194,7 @@ def ledgers() -> Iterator[tuple[str, list[exp.Expr]]]:
     yield "ledger_last_project", recorded(lambda it: it.last_project())
     yield "ledger_last_types", recorded(lambda it: it.last_types())
     yield "ledger_mark_dead", recorded(lambda it: it.mark_dead("r1"))
-    yield "rejects_forget", recorded(lambda it: it.rejects.forget(NOW))
+    yield "rejects_tidy", recorded(lambda it: it.rejects.tidy(NOW, NOW), [(1, 1)])
     yield "rejects_standing", recorded(lambda it: it.rejects.standing())
     yield "ledger_start", recorded(lambda it: it.start(run()))
     yield "ledger_record", recorded(lambda it: it.record(run(intent_position=5)))

@@ -220,6 +220,9 @@ def test_a_mapping_that_changed_after_the_delta_stops_the_push(
     assert "Run: dbt run --select people people_sent_snapshot people_delta" in said
     assert not project.sandbox.requests
     assert not project.snapshot()
+    (run,) = project.query("from batch_sync_runs")
+    assert (run["status"], run["committed"]) == ("failed", 0)
+    assert "has changed since people_delta was built" in run["error"]
     assert project.sync().accepted == 1, "what it said to run helps"
 
 

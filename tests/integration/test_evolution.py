@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from harness.databases import Row
-from harness.project import Project
+from harness.project import PEOPLE, Project
 
 from dbt_batch_sync.sandbox.server import TypedValue
 
@@ -281,3 +281,42 @@ def test_another_type_of_a_standard_attribute_is_none(project: Project) -> None:
         "a": "unsubscribed",
         "b": "subscribed",
     }
+
+
+def test_the_delta_alone_notices_another_type_in_batch(project: Project) -> None:
+    """A text and a url have the same column; the snapshot's model has not run."""
+    retyped(project, {"site": Side("varchar", "https://a.example")}, "ab")
+    project.sync()
+    retyped(project, {"site": Side("varchar", "https://a.example", "url")}, "ab")
+    project.build("--select", f"{PEOPLE}_delta")
+    assert project.push_one().status == "succeeded"
+    assert project.sent.attributes == {name: {"url(site)": "https://a.example"} for name in "ab"}
+    assert project.sync().delta_id is None
+
+
+def test_the_delta_alone_can_t_follow_a_column_of_another_type(project: Project) -> None:
+    project.map({"identifier": "id", "custom": ["size"]})
+    project.set_rows({"id": "varchar", "size": "bigint"}, [{"id": "a", "size": 1}])
+    project.sync()
+    project.set_rows({"id": "varchar", "size": "varchar"}, [{"id": "a", "size": "1"}])
+    built = project.dbt("run", "--select", f"{PEOPLE}_delta", fails=True)
+    assert f"{PEOPLE}_sent_snapshot has no column for the attribute `size` as it is now" in built.messages
+    assert f"dbt run --select {PEOPLE}_sent_snapshot+" in built.messages
+
+
+def test_everything_again_after_a_mapping_that_changes_no_value(project: Project) -> None:
+    """The delta is empty then, and does not tell that it was built with this mapping."""
+    start(project)
+    project.map({**MAPPING, "on_null": "keep"})
+    project.build()
+    assert project.delta() == []
+    assert project.push_one(full_refresh=True).accepted == 3
+    project.build()
+    project.map({**MAPPING, "custom": ["name"]})
+    project.dbt("parse")
+    stopped = project.push_one(full_refresh=True)
+    assert "Run: dbt run --select people+" in str(stopped.error)
+    assert not project.sent.attributes
+    project.build()
+    assert project.push_one(full_refresh=True).accepted == 3
+    assert {name for sent in project.sent.attributes.values() for name in sent} == {"name"}

@@ -6,7 +6,7 @@ unknown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
@@ -156,3 +156,9 @@ def parse_types(types: str) -> tuple[TypedAttribute, ...]:
     """Reads a delta's `_batch_types`: `name:type,name:type,…`, in the order of its columns."""
     pairs = (pair.split(":", 1) for pair in types.split(",") if pair)
     return tuple(TypedAttribute(name, AttributeType(kind)) for name, kind in pairs)
+
+
+def may_split(attributes: Sequence[TypedAttribute]) -> bool:
+    """Whether a row of these can be over a limit of one operation, and needs several."""
+    arrays = sum(attribute.type is AttributeType.STRING_ARRAY for attribute in attributes)
+    return len(attributes) > MAX_ATTRIBUTES or arrays > MAX_ARRAYS

@@ -17,7 +17,7 @@ from sqlglot import exp
 from dbt_batch_sync.errors import Stopped
 from dbt_batch_sync.ledger.records import REJECT_COLUMNS, RUN_COLUMNS, RUNS, Reject, Resume, Run
 from dbt_batch_sync.ledger.rejects import Rejects
-from dbt_batch_sync.sql.commit import merge_rows, replace_rows
+from dbt_batch_sync.sql.commit import merge_rows, refused_rows, replace_rows
 from dbt_batch_sync.sql.pending import delta_identity
 from dbt_batch_sync.sql.relations import Relation, beside, create_table, equals, insert_into, is_null, value
 from dbt_batch_sync.warehouse import Load, Statement, Value, Warehouse
@@ -149,10 +149,17 @@ class Ledger:
             )
 
     def commit(
-        self, run: Run, after: Resume, rejects: Sequence[Reject], now: datetime, *, open_rejects: bool
+        self,
+        run: Run,
+        after: Resume,
+        rejects: Sequence[Reject],
+        now: datetime,
+        *,
+        open_rejects: bool,
+        split_rows: bool = False,
     ) -> None:
         """Makes the delta's rows behind `after` and up to the run's `committed_key` the snapshot's, but the
-        refused ones.
+        refused ones: these are in doubt where rows can have several operations (`split_rows`).
 
         Repeating it changes nothing. Raises Stopped when the delta is no longer the one that was sent.
         """
@@ -171,6 +178,11 @@ class Ledger:
         if open_rejects or rejects:
             resolved = self.rejects.resolving(after.key is not None)
             steps.append(Statement(resolved, written))
+        if split_rows and any(reject.attribute is None for reject in rejects):
+            doubted = refused_rows(
+                self._delta, self._snapshot, self.rejects.table, after=after.key is not None
+            )
+            steps.append(Statement.of(doubted, written))
         complete = all(
             self._delta.has(c.name.lower()) or c.name.lower().startswith("_batch_")
             for c in self._snapshot.columns

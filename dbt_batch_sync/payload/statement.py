@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from sqlglot import exp
 
-from dbt_batch_sync.attributes import MAX_ARRAYS, MAX_ATTRIBUTES, AttributeType, TypedAttribute
+from dbt_batch_sync.attributes import MAX_ARRAYS, MAX_ATTRIBUTES, AttributeType, TypedAttribute, may_split
 from dbt_batch_sync.payload.encoding import Encoding, encode
 from dbt_batch_sync.payload.expressions import (
     ITEM,
@@ -160,7 +160,7 @@ def _result(known: Sequence[_Attribute], checked: Sequence[_Attribute]) -> Itera
     present = is_present(column(_FIRST))
     yield from (column(name) for name in ("custom_id", POSITION, PARKED))
     arrays = [each for each in known if each.typed.type is AttributeType.STRING_ARRAY]
-    if len(known) > MAX_ATTRIBUTES or len(arrays) > MAX_ARRAYS:
+    if may_split([each.typed for each in known]):
         limits = ((known, MAX_ATTRIBUTES), (arrays, MAX_ARRAYS))
         over = any_of(exceeds(_count(some), number(limit)) for some, limit in limits if len(some) > limit)
         others = [each for each in known if each.typed.type is not AttributeType.STRING_ARRAY]

@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from dbt_batch_sync.project.mapping import OnNull
 from dbt_batch_sync.push.work import Work
+from dbt_batch_sync.sql.commit import doubted_rows
 from dbt_batch_sync.sql.relations import Relation, equals, insert_into, is_null, value
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 
@@ -53,44 +54,18 @@ def _requeue(warehouse: Warehouse, work: Work, delta_id: str, marks: Iterable[ex
         marks = [_absorb(work), *marks]
         values["old_delta_id"] = work.delta_id
     steps = [*marks, _drop_committed(work), _renew(work.delta), *_extend(work), _add(work)]
-    warehouse.execute([Statement(tree, _used(tree, values)) for tree in steps])
+    warehouse.execute([Statement.of(tree, values) for tree in steps])
 
 
 def _absorb(work: Work) -> exp.Expr:
     """What a dead push may have sent of the delta: with the delta's id goes the only other record of it."""
-    delta, snapshot = work.delta, work.snapshot
-    comma = exp.Literal.string(",")
-    doubled = exp.func("replace", delta.column("_batch_changed"), comma.copy(), exp.Literal.string(",,"))
-    names = exp.DPipe(this=exp.DPipe(this=comma.copy(), expression=doubled), expression=comma.copy())
     committed = (
-        exp.select(snapshot.column("custom_id"))
-        .from_(snapshot.table.copy())
-        .where(equals(snapshot.column("_batch_delta_id"), value("old_delta_id")))
+        exp.select(work.snapshot.column("custom_id"))
+        .from_(work.snapshot.table.copy())
+        .where(equals(work.snapshot.column("_batch_delta_id"), value("old_delta_id")))
     )
-    key = delta.column("custom_id")
-    in_flight = (
-        exp.select(exp.alias_(key, "custom_id"), exp.alias_(names, "names"))
-        .from_(delta.table.copy())
-        .where(exp.NEQ(this=delta.column("_batch_change"), expression=exp.Literal.string("invalid")))
-        .where(exp.NEQ(this=delta.column("_batch_changed"), expression=exp.Literal.string("")))
-        .where(exp.not_(exp.In(this=key.copy(), query=committed.subquery())))
-    )
-    ids, doubt = (exp.to_identifier(snapshot.name(n), quoted=True) for n in ("custom_id", "_batch_doubt"))
-    known = exp.Coalesce(this=snapshot.column("_batch_doubt", "s"), expressions=[exp.Literal.string("")])
-    longer = exp.DPipe(this=known, expression=exp.column("names", "d"))
-    insert = exp.Insert(
-        this=exp.Tuple(expressions=[exp.column(ids.copy()), exp.column(doubt.copy())]),
-        expression=exp.Tuple(expressions=[exp.column("custom_id", "d"), exp.column("names", "d")]),
-    )
-    update = exp.Update(expressions=[equals(exp.column(doubt.copy()), longer)])
-    return exp.Merge(
-        this=snapshot.aliased("s"),
-        using=in_flight.subquery("d"),
-        on=equals(snapshot.column("custom_id", "s"), exp.column("custom_id", "d")),
-        whens=exp.Whens(
-            expressions=[exp.When(matched=True, then=update), exp.When(matched=False, then=insert)]
-        ),
-    )
+    queued = exp.In(this=work.delta.column("custom_id"), query=committed.subquery())
+    return doubted_rows(work.delta, work.snapshot, exp.not_(queued))
 
 
 def _names(work: Work) -> list[str]:
@@ -240,8 +215,3 @@ def _queued(delta: Relation) -> exp.Select:
 
 def _open() -> exp.Expr:
     return exp.and_(equals(exp.column("segment"), value("segment")), is_null(exp.column("resolved_at")))
-
-
-def _used(tree: exp.Expr, values: dict[str, Value]) -> dict[str, Value]:
-    names = {str(placeholder.this) for placeholder in tree.find_all(exp.Placeholder)}
-    return {name: values[name] for name in names}

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbt_batch_sync import __version__
+from dbt_batch_sync.attributes import may_split
 from dbt_batch_sync.batch_api.answers import Answer
 from dbt_batch_sync.batch_api.client import Client
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
@@ -226,7 +227,14 @@ class SegmentPush:
             committed_key=self._settled.key,
         )
         crash_point("before_commit")
-        self.work.ledger.commit(run, self._committed, self._rejects, now, open_rejects=self._open_rejects)
+        self.work.ledger.commit(
+            run,
+            self._committed,
+            self._rejects,
+            now,
+            open_rejects=self._open_rejects,
+            split_rows=may_split(self.work.attributes),
+        )
         crash_point("after_commit")
         # Not before: what a commit that failed would have reached must not be written down as committed.
         self.run = run

@@ -108,6 +108,50 @@ def merge_rows(
     )
 
 
+def doubted_rows(delta: Relation, snapshot: Relation, which: exp.Expr) -> exp.Expr:
+    """What some rows of the delta would send goes to the snapshot's doubt: it may be in Batch, or not.
+
+    Repeating it changes nothing.
+    """
+    comma = exp.Literal.string(",")
+    doubled = exp.func("replace", delta.column("_batch_changed"), comma.copy(), exp.Literal.string(",,"))
+    names = exp.DPipe(this=exp.DPipe(this=comma.copy(), expression=doubled), expression=comma.copy())
+    rows = (
+        exp.select(exp.alias_(delta.column("custom_id"), "custom_id"), exp.alias_(names, "names"))
+        .from_(delta.table.copy())
+        .where(sendable(delta), which)
+        .where(exp.NEQ(this=delta.column("_batch_changed"), expression=exp.Literal.string("")))
+    )
+    ids, doubt = (exp.to_identifier(snapshot.name(n), quoted=True) for n in ("custom_id", "_batch_doubt"))
+    known = exp.Coalesce(this=snapshot.column("_batch_doubt", "s"), expressions=[exp.Literal.string("")])
+    place = exp.StrPosition(this=known.copy(), substr=exp.column("names", "d"))
+    has = exp.GT(this=place, expression=exp.Literal.number(0))
+    longer = (
+        exp.Case().when(has, known).else_(exp.DPipe(this=known.copy(), expression=exp.column("names", "d")))
+    )
+    insert = exp.Insert(
+        this=exp.Tuple(expressions=[exp.column(ids.copy()), exp.column(doubt.copy())]),
+        expression=exp.Tuple(expressions=[exp.column("custom_id", "d"), exp.column("names", "d")]),
+    )
+    update = exp.Update(expressions=[equals(exp.column(doubt.copy()), longer)])
+    return exp.Merge(
+        this=snapshot.aliased("s"),
+        using=rows.subquery("d"),
+        on=equals(snapshot.column("custom_id", "s"), exp.column("custom_id", "d")),
+        whens=exp.Whens(
+            expressions=[exp.When(matched=True, then=update), exp.When(matched=False, then=insert)]
+        ),
+    )
+
+
+def refused_rows(delta: Relation, snapshot: Relation, rejects: exp.Table, *, after: bool) -> exp.Expr:
+    """`doubted_rows` of those that this run was refused: one of their operations may have been taken."""
+    own = equals(exp.column("run_id"), value("run_id"))
+    refused = exp.select(exp.column("custom_id")).from_(rejects.copy()).where(open_rows(), own)
+    theirs = exp.In(this=delta.column("custom_id"), query=refused.subquery())
+    return doubted_rows(delta, snapshot, exp.and_(committed_range(delta, after=after), theirs))
+
+
 def _insert(relation: Relation, names: Iterable[str], rows: exp.Select) -> exp.Expr:
     return insert_into(
         relation.table, [exp.to_identifier(relation.name(name), quoted=True) for name in names], rows

@@ -12,7 +12,7 @@ import pytest
 from harness.quick import QuickProject
 
 from dbt_batch_sync import api
-from dbt_batch_sync.sandbox.server import Fault, FaultKind
+from dbt_batch_sync.sandbox.server import Fault, FaultKind, When
 
 COLUMNS = {"id": "varchar", "points": "bigint", "nick": "varchar"}
 CALL = 200
@@ -130,6 +130,36 @@ def test_a_refused_row_that_is_no_change_any_more_stands_no_longer(quick: QuickP
     assert (pushed.status, pushed.rejected_rows) == ("succeeded", 0)
     (row,) = standing(quick)
     assert row["resolved_at"] >= row["last_seen_at"]
+
+
+@pytest.mark.parametrize("then", ["goes back", "leaves"])
+def test_of_a_refused_row_in_two_operations_the_first_may_be_in_batch(quick: QuickProject, then: str) -> None:
+    names = [f"a{place:02}" for place in range(60)]
+    columns = {"id": "varchar", **dict.fromkeys(names, "bigint")}
+
+    def wide(**values: int) -> None:
+        quick.set_rows(columns, [{"id": name, **dict.fromkeys(names, n)} for name, n in values.items()])
+        quick.build()
+
+    quick.outputs(sandbox={"max_in_flight": 1})
+    quick.map({"identifier": "id", "custom": names, "endpoint": "update", "on_exit": "clear"})
+    known = then == "goes back"
+    wide(a=1, b=1) if known else wide(a=1)
+    quick.push_one()
+    wide(a=1, b=2)
+    quick.sandbox.faults.set([Fault(FaultKind.REFUSE_ROWS, When(nth=(2,)), custom_ids=("b",))])
+    assert quick.push_one().rejected_rows == 1
+    assert sorted({held.value for held in quick.profiles()["b"].values()}) == ([1, 2] if known else [2])
+    quick.sandbox.faults.set(())
+    assert quick.push_one().accepted == 0, "it is parked"
+    quick.build()
+    assert quick.push_one().accepted == 0, "it is parked, whichever delta it is in"
+
+    wide(a=1, b=1) if known else wide(a=1)
+    assert quick.push_one(force=True).accepted == 1
+    assert {held.value for held in quick.profiles()["b"].values()} == ({1} if known else set())
+    assert quick.sync().requests == 0
+    assert all(row["resolved_at"] for row in standing(quick))
 
 
 def test_partial_errors_belong_to_the_row_of_their_bulk_index(quick: QuickProject) -> None:

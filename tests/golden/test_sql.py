@@ -170,7 +170,8 @@ def commits() -> Iterator[tuple[str, list[exp.Expr]]]:
             yield f"commit_{name}{'_after' if after else ''}", warehouse.trees[1:-1]
     warehouse = Recorder([("d1", "m", TYPES)])
     rejects = [Reject("a", "points", "not_an_integer", "batch"), Reject("b", None, "x", "batch", "h")]
-    ledger(warehouse).commit(run(committed_key="c"), Resume(), rejects, NOW, open_rejects=False)
+    ended = run(committed_key="c")
+    ledger(warehouse).commit(ended, Resume(), rejects, NOW, open_rejects=False, split_rows=True)
     (load,) = (step for step in warehouse.steps if isinstance(step, Load))
     assert load.table == REJECTS
     assert load.rows.num_rows == 2

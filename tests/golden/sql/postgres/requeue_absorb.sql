@@ -6,17 +6,22 @@ USING (
   FROM "my-db"."Marketing"."people_delta"
   WHERE
     (
-      "_batch_change" <> 'invalid' AND "_batch_changed" <> ''
+      "_batch_change" <> 'invalid'
+      AND NOT "custom_id" IN (
+        SELECT
+          "custom_id"
+        FROM "my-db"."Marketing"."people_sent_snapshot"
+        WHERE
+          "_batch_delta_id" = %(old_delta_id)s
+      )
     )
-    AND NOT "custom_id" IN (
-      SELECT
-        "custom_id"
-      FROM "my-db"."Marketing"."people_sent_snapshot"
-      WHERE
-        "_batch_delta_id" = %(old_delta_id)s
-    )
+    AND "_batch_changed" <> ''
 ) AS d
 ON s."custom_id" = d.custom_id
 WHEN MATCHED THEN UPDATE SET
-  "_batch_doubt" = COALESCE(s."_batch_doubt", '') || d.names
+  "_batch_doubt" = CASE
+    WHEN POSITION(d.names IN COALESCE(s."_batch_doubt", '')) > 0
+    THEN COALESCE(s."_batch_doubt", '')
+    ELSE COALESCE(s."_batch_doubt", '') || d.names
+  END
 WHEN NOT MATCHED THEN INSERT ("custom_id", "_batch_doubt") VALUES (d.custom_id, d.names);

@@ -77,6 +77,43 @@ WHERE
         OR POSITION(',' || batch_sync_rejects.attribute || ',' IN ',' || d."_batch_changed" || ',') > 0
       )
   );
+MERGE INTO "my-db"."Marketing"."people_sent_snapshot" AS s
+USING (
+  SELECT
+    "custom_id" AS custom_id,
+    ',' || REPLACE("_batch_changed", ',', ',,') || ',' AS names
+  FROM "my-db"."Marketing"."people_delta"
+  WHERE
+    (
+      "_batch_change" <> 'invalid'
+      AND (
+        (
+          "_batch_change" <> 'invalid'
+          AND "_batch_delta_id" = %(delta_id)s
+          AND "custom_id" <= %(upto)s
+        )
+        AND "custom_id" IN (
+          SELECT
+            custom_id
+          FROM "my-db"."Marketing".batch_sync_rejects
+          WHERE
+            (
+              segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+            )
+            AND run_id = %(run_id)s
+        )
+      )
+    )
+    AND "_batch_changed" <> ''
+) AS d
+ON s."custom_id" = d.custom_id
+WHEN MATCHED THEN UPDATE SET
+  "_batch_doubt" = CASE
+    WHEN POSITION(d.names IN COALESCE(s."_batch_doubt", '')) > 0
+    THEN COALESCE(s."_batch_doubt", '')
+    ELSE COALESCE(s."_batch_doubt", '') || d.names
+  END
+WHEN NOT MATCHED THEN INSERT ("custom_id", "_batch_doubt") VALUES (d.custom_id, d.names);
 DELETE FROM "my-db"."Marketing"."people_sent_snapshot"
 WHERE
   "custom_id" IN (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -21,9 +20,6 @@ from dbt_batch_sync.payload.statement import ARRAYS, ENDING, HEAD, OPERATION, OT
 DELTA_COLUMNS = ("custom_id", "_batch_change", "_batch_changed", "_batch_parked")
 """What a row has to bring beside its attributes; all are text, and every name is in lower case.
 `_batch_parked` is the hash of the operation for which Batch refused the row, null for nearly all."""
-
-LANES = min(2, os.cpu_count() or 1)
-"""Engines at work. One is faster than Batch's rates; two are for pushes without pacing."""
 
 _DISORDER = "the rows were not rendered in the order of the delta's keys: nothing more was sent"
 
@@ -75,12 +71,13 @@ def render(
     after: int = 0,
     batch_rows: int = 8_192,
     memory_limit: str = "200MB",
-    lanes: int = LANES,
+    lanes: int = 1,
 ) -> Generator[Rendered, None, None]:
     """Renders delta rows as they come; holds a few batches, whatever their number.
 
     `schema` is that of every batch: `DELTA_COLUMNS` and a column per attribute, named like it. `after` is the
-    number of the delta's rows before the first one. An error of `batches` is raised as it is.
+    number of the delta's rows before the first one. `lanes` engines work at once, each within the limit;
+    one is faster than Batch's rates. An error of `batches` is raised as it is.
     """
     source = DeltaSource(schema, attributes, after)
     query = rendering(attributes, source.schema).sql(dialect="duckdb")

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Event
@@ -128,12 +128,8 @@ class SegmentPush:
         return self._end(error)
 
     def _deliver(self) -> None:
-        with self.warehouse.stream(self.work.pending_rows(self.limit), STREAM_ROWS) as rows:
-            position = self.work.resume.position
-            batches, schema = unblocked(rows, position, self._notes)
-            # Closed before the stream is: it reads ahead in threads of its own.
-            with closing(render(batches, schema, self.work.attributes, after=position)) as rendered:
-                self._send_chunks(rendered)
+        with pending(self.warehouse, self.work, self.limit, self._notes) as rendered:
+            self._send_chunks(rendered)
 
     def _send_chunks(self, rendered: Iterable[Rendered]) -> None:
         chunks = chunk_rows(self._noted(rendered), LIMITS[self.channel.endpoint].max_operations)
@@ -277,7 +273,20 @@ def taken(notes: list[Withheld | Parked], position: int) -> list[Withheld | Park
     return [note for note in known if note.position <= position]
 
 
-def unblocked(
+@contextmanager
+def pending(
+    warehouse: Warehouse, work: Work, limit: int | None, notes: list[Withheld | Parked]
+) -> Iterator[Iterator[Rendered]]:
+    """The rows to send, rendered as they come. Blocked consents are noted as withheld."""
+    position, lanes = work.resume.position, warehouse.render_lanes
+    with warehouse.stream(work.pending_rows(limit), STREAM_ROWS) as rows:
+        batches, schema = _unblocked(rows, position, notes)
+        # Closed before the stream is: it reads ahead in threads of its own.
+        with closing(render(batches, schema, work.attributes, after=position, lanes=lanes)) as rendered:
+            yield rendered
+
+
+def _unblocked(
     rows: Rows, position: int, notes: list[Withheld | Parked]
 ) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
     """The stream without its column of blocked consents; each of them is noted as withheld."""

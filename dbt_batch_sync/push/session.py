@@ -20,19 +20,18 @@ from dbt_batch_sync.delivery.pacing import Pacer, pacer_for
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped, WarehouseError
 from dbt_batch_sync.ledger.lease import LEASES, Lease
 from dbt_batch_sync.ledger.records import Run
-from dbt_batch_sync.payload.render import Parked, Rendered, Withheld, render
+from dbt_batch_sync.payload.render import Parked, Rendered, Withheld
 from dbt_batch_sync.project.outputs import Output
 from dbt_batch_sync.project.segments import Segment
 from dbt_batch_sync.push.guards import check_guards, check_target
 from dbt_batch_sync.push.requeue import requeue_all, requeue_rejected
 from dbt_batch_sync.push.segment_push import (
-    STREAM_ROWS,
     Channel,
     Clock,
     Observer,
     SegmentPush,
     new_run,
-    unblocked,
+    pending,
 )
 from dbt_batch_sync.push.work import Work, open_work
 from dbt_batch_sync.results import SegmentPushed
@@ -264,9 +263,7 @@ class Session:
             check_guards(self.warehouse, work)
         endpoint, sent, requests = work.endpoint(), 0, 0
         notes: list[Withheld | Parked] = []
-        with self.warehouse.stream(work.pending_rows(self.options.limit), STREAM_ROWS) as rows:
-            batches, schema = unblocked(rows, work.resume.position, notes)
-            rendered = render(batches, schema, work.attributes, after=work.resume.position)
+        with pending(self.warehouse, work, self.options.limit, notes) as rendered:
             for chunk in chunk_rows(_noted(rendered, notes), LIMITS[endpoint].max_operations):
                 sent, requests = sent + chunk.profiles, requests + bool(len(chunk))
         return replace(

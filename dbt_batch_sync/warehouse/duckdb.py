@@ -4,6 +4,7 @@ own.
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -44,6 +45,7 @@ class DuckDbWarehouse:
     dialect = "duckdb"
     transactions = True
     checkpoint_seconds = 5.0
+    render_lanes = min(2, os.cpu_count() or 1)
 
     def __init__(self, target: WarehouseTarget) -> None:
         _refuse_missing_file(target)

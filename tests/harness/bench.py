@@ -32,6 +32,7 @@ import pyarrow as pa
 import yaml
 from harness.project import PEOPLE, Project, Row
 from harness.quick import QuickDbt
+from harness.repeated import answered_at_once, remembered
 from sqlglot import exp
 
 from dbt_batch_sync.batch_api.limits import Endpoint, Limits
@@ -148,6 +149,7 @@ class MortalWarehouse:
         self.dialect = inner.dialect
         self.transactions = inner.transactions
         self.checkpoint_seconds = 1.0
+        self.render_lanes = 2
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
         self._life.check()
@@ -241,12 +243,14 @@ class Bench:
         profiles["shop"]["outputs"]["dev"] = _ENGINE
         (directory / "profiles.yml").write_text(yaml.safe_dump(profiles))
         self._dbt = QuickDbt(directory)
-        with self._dbt.installed():
+        adapter = self._dbt._adapter
+        adapter.set_macro_context_generator(remembered(adapter._macro_context_generator))
+        with self._installed():
             self._warehouse = self._new_warehouse()
 
     def reset(self) -> None:
         """No tables, no profiles, no faults."""
-        with self._dbt.installed():
+        with self._installed():
             listed = self._query("select table_schema, table_name from information_schema.tables")
             for schema, name in listed:
                 self._run(f'drop table "{schema}"."{name}"')
@@ -264,7 +268,7 @@ class Bench:
         listed = list(rows)
         cells = pa.table({name: pa.array([row.get(name) for row in listed]) for name in columns})
         chosen = ", ".join(f'cast("{name}" as {kind}) as "{name}"' for name, kind in columns.items())
-        with self._dbt.installed():
+        with self._installed():
             connection = self._warehouse._connection  # type: ignore[attr-defined]
             connection.register("given", cells)
             connection.execute(f"create or replace table {PEOPLE} as select {chosen} from given")
@@ -272,7 +276,7 @@ class Bench:
 
     def build(self, *suffixes: str) -> None:
         """`dbt run` of the snapshot and the delta, or of one of the two."""
-        with self._dbt.installed():
+        with self._installed():
             self._dbt.run([PEOPLE + suffix for suffix in suffixes or ("_sent_snapshot", "_delta")])
 
     def push(
@@ -291,7 +295,7 @@ class Bench:
         turns = Turns(knobs.seed)
         life = Life(crash, turns.some)
         pushed: SegmentPushed | None = None
-        with self._dbt.installed(), _small(self.time, knobs, turns, life), Channels() as channels:
+        with self._installed(), _small(self.time, knobs, turns, life), Channels() as channels:
             warehouse = MortalWarehouse(self._new_warehouse(), life)
             session = Session(
                 warehouse,
@@ -329,7 +333,7 @@ class Bench:
 
     def rejects(self) -> dict[tuple[str, str | None], str]:
         """Who refused what, and still does: by custom_id and the relations' name of the attribute."""
-        with self._dbt.installed():
+        with self._installed():
             if not self._query(
                 "select 1 from information_schema.tables where table_name = 'batch_sync_rejects'"
             ):
@@ -341,8 +345,13 @@ class Bench:
 
     def table(self, suffix: str) -> list[tuple[Any, ...]]:
         """All rows of the snapshot, the delta or the ledger, to look at."""
-        with self._dbt.installed():
+        with self._installed():
             return self._query(f"select * from {suffix if suffix.startswith('batch') else PEOPLE + suffix}")
+
+    @contextlib.contextmanager
+    def _installed(self) -> Iterator[None]:
+        with self._dbt.installed(), answered_at_once():
+            yield
 
     def _query(self, sql: str) -> list[tuple[Any, ...]]:
         return self._warehouse._connection.execute(sql).fetchall()  # type: ignore[attr-defined, no-any-return]

@@ -112,7 +112,11 @@ def _run(
         session = Session(
             warehouse, channels, options, run_id, target.target_name, clock, stop, observer or _Silent()
         )
+        idle = session.push_idle(segments, outputs) if act is Session.push else {}
         for segment in segments:
+            if segment.mapping.segment in idle:
+                pushed.append(idle[segment.mapping.segment])
+                continue
             try:
                 pushed.append(act(session, segment, outputs[segment.mapping.output]))
             except ConfigurationError as error:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+
+import pyarrow as pa
 
 RUNS = "batch_sync_runs"
 REJECTS = "batch_sync_rejects"
@@ -104,3 +107,20 @@ REJECT_COLUMNS = {
     "resolved_at": "timestamp",
     "staged": "boolean",
 }
+ARROW_TYPES = {
+    "text": pa.string(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "timestamp": pa.timestamp("us"),
+    "boolean": pa.bool_(),
+}
+
+
+def run_rows(runs: Sequence[Run]) -> pa.Table:
+    """Runs as rows of their table."""
+    return pa.table(
+        {
+            name: pa.array([getattr(run, name) for run in runs], ARROW_TYPES[kind])
+            for name, kind in RUN_COLUMNS.items()
+        }
+    )

@@ -9,13 +9,11 @@ from typing import cast
 import pyarrow as pa
 from sqlglot import exp
 
-from dbt_batch_sync.ledger.records import REJECT_COLUMNS, REJECTS, Reject, RejectCount
+from dbt_batch_sync.ledger.records import ARROW_TYPES, REJECT_COLUMNS, REJECTS, Reject, RejectCount
 from dbt_batch_sync.sql.commit import committed_range
 from dbt_batch_sync.sql.pending import NEVER_RESUBSCRIBE, open_rows, sendable
-from dbt_batch_sync.sql.relations import Relation, beside, equals, is_null, value, with_commas
+from dbt_batch_sync.sql.relations import Relation, beside, count_of, equals, is_null, value, with_commas
 from dbt_batch_sync.warehouse import Load, Statement, Value, Warehouse
-
-_ARROW = {"text": pa.string(), "bigint": pa.int64(), "timestamp": pa.timestamp("us"), "boolean": pa.bool_()}
 
 
 class Rejects:
@@ -90,7 +88,7 @@ class Rejects:
         the segment says again. Removes what was resolved before a time.
         """
         expired = exp.LT(this=exp.column("resolved_at"), expression=exp.cast(value("before"), "timestamp"))
-        query = exp.select(_count_of(expired), _count_of(open_rows())).from_(self.table.copy())
+        query = exp.select(count_of(expired), count_of(open_rows())).from_(self.table.copy())
         own = equals(exp.column("segment"), value("segment"))
         values: dict[str, Value] = {"segment": self._segment, "before": before, "now": now}
         old, parked = self._warehouse.fetch(Statement.of(query.where(own), values))[0]
@@ -189,11 +187,6 @@ def _reject_count(row: tuple[Value, ...]) -> RejectCount:
     return RejectCount(name, str(reason), str(refused_by), int(str(count)), *moments, int(str(attempts)))
 
 
-def _count_of(condition: exp.Expr) -> exp.Expr:
-    one, zero = exp.Literal.number(1), exp.Literal.number(0)
-    return exp.Sum(this=exp.Case().when(condition, one).else_(zero))
-
-
 def _or_empty(name: str, table: str) -> exp.Expr:
     return exp.Coalesce(this=exp.column(name, table), expressions=[exp.Literal.string("")])
 
@@ -215,4 +208,6 @@ def _reject_rows(rejects: Sequence[Reject], segment: str, run_id: str, now: date
         "resolved_at": [None] * len(single),
         "staged": [True] * len(single),
     }
-    return pa.table({name: pa.array(items, _ARROW[REJECT_COLUMNS[name]]) for name, items in columns.items()})
+    return pa.table(
+        {name: pa.array(items, ARROW_TYPES[REJECT_COLUMNS[name]]) for name, items in columns.items()}
+    )

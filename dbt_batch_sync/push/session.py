@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -24,6 +24,7 @@ from dbt_batch_sync.payload.render import Parked, Rendered, Withheld
 from dbt_batch_sync.project.outputs import Output
 from dbt_batch_sync.project.segments import Segment
 from dbt_batch_sync.push.guards import check_guards, check_target
+from dbt_batch_sync.push.idle import push_idle
 from dbt_batch_sync.push.requeue import requeue_all, requeue_rejected
 from dbt_batch_sync.push.segment_push import (
     Channel,
@@ -102,6 +103,16 @@ class Session:
     clock: Clock
     stop: Event
     observer: Observer
+
+    def push_idle(
+        self, segments: Sequence[Segment], outputs: Mapping[str | None, Output]
+    ) -> dict[str, SegmentPushed]:
+        """Pushes those segments that plainly have nothing to do; the others need `push`."""
+        options = self.options
+        if options.dry_run or options.full_refresh or options.retry_rejected:
+            return {}
+        now = self.clock.now()
+        return push_idle(self.warehouse, segments, outputs, self.target_name, self.run_id, now)
 
     def push(self, segment: Segment, output: Output) -> SegmentPushed:
         """Pushes one segment; what goes wrong is in the answer. Raises ConfigurationError alone."""

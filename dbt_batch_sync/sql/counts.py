@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from dbt_batch_sync.sql.pending import pending_only
-from dbt_batch_sync.sql.relations import Relation, equals, is_null, value, with_commas
+from dbt_batch_sync.sql.relations import Relation, count_of, equals, is_null, value, with_commas
 
 
 def delta_counts(delta: Relation, after: bool) -> exp.Select:
@@ -101,3 +101,29 @@ def known_counts(delta: Relation, snapshot: Relation) -> exp.Select:
     )
     known = exp.select(exp.Count(this=exp.Star())).from_(snapshot.table.copy()).where(is_null(exited))
     return exp.select(known.subquery(), back.subquery())
+
+
+def any_rows(tables: Sequence[exp.Table]) -> exp.Query:
+    """The places in the list of those tables that have a row."""
+    found: list[exp.Query] = [
+        exp.select(exp.alias_(exp.Literal.number(place), "place")).from_(table.copy()).limit(1).subquery()
+        for place, table in enumerate(tables)
+    ]
+    selects: list[exp.Query] = [exp.select("place").from_(query.as_("found")) for query in found]
+    return selects[0] if len(selects) == 1 else exp.union(*selects, distinct=False)
+
+
+def ledger_states(runs: exp.Table) -> exp.Select:
+    """By segment and Batch project: runs that have not ended, and when the last that sent something began."""
+    running = equals(exp.column("status"), exp.Literal.string("running"))
+    sent = exp.GT(this=exp.column("intent_position"), expression=exp.Literal.number(0))
+    keys = (exp.column("segment"), exp.column("project_hash"))
+    began = exp.Case().when(sent, exp.column("started_at"))
+    return exp.select(*keys, count_of(running), exp.Max(this=began)).from_(runs.copy()).group_by(*keys)
+
+
+def reject_states(rejects: exp.Table) -> exp.Select:
+    """By segment: the rows that are parked, and when the oldest of the others was resolved."""
+    parked = exp.and_(is_null(exp.column("resolved_at")), is_null(exp.column("attribute")))
+    key, oldest = exp.column("segment"), exp.Min(this=exp.column("resolved_at"))
+    return exp.select(key, count_of(parked), oldest).from_(rejects.copy()).group_by(key.copy())

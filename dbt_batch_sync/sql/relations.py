@@ -66,6 +66,12 @@ def with_commas(names: exp.Expr) -> exp.Expr:
     return exp.DPipe(this=exp.DPipe(this=comma, expression=names), expression=comma.copy())
 
 
+def count_of(condition: exp.Expr) -> exp.Expr:
+    """How many rows meet a condition."""
+    one, zero = exp.Literal.number(1), exp.Literal.number(0)
+    return exp.Sum(this=exp.Case().when(condition, one).else_(zero))
+
+
 def create_table(table: exp.Table, columns: Mapping[str, str]) -> exp.Expr:
     """`create table if not exists`, with sqlglot's names of types."""
     definitions = [

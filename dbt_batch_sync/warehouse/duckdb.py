@@ -57,20 +57,13 @@ class DuckDbWarehouse:
         self._owner = True
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
-        query = (
-            exp.select("column_name", "data_type")
-            .from_("duckdb_columns()")
-            .where(
-                "lower(schema_name) = lower($schema)", "lower(table_name) = lower($name)", dialect="duckdb"
-            )
-            .where(
-                "lower(database_name) = lower(coalesce(nullif($catalog, ''), current_database()))",
-                dialect="duckdb",
-            )
-            .order_by("column_index")
-        )
-        names: dict[str, Value] = {"schema": table.db, "name": table.name, "catalog": table.catalog}
-        return tuple(Column(str(name), str(kind)) for name, kind in self.fetch(Statement(query, names)))
+        # Not from `duckdb_columns()`, which lists those of every table.
+        with _errors():
+            try:
+                found = self._connection.execute(f"describe {_sql(table)}").fetchall()
+            except duckdb.CatalogException:
+                return ()
+        return tuple(Column(name, kind) for name, kind, *_ in found)
 
     def fetch(self, query: Statement) -> list[tuple[Value, ...]]:
         with _errors():

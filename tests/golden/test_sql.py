@@ -21,7 +21,7 @@ from sqlglot import exp
 from dbt_batch_sync.attributes import parse_types
 from dbt_batch_sync.ledger.lease import LEASES, Lease
 from dbt_batch_sync.ledger.ledger import Ledger
-from dbt_batch_sync.ledger.records import Reject, Resume, Run
+from dbt_batch_sync.ledger.records import RUNS, Reject, Resume, Run
 from dbt_batch_sync.project.manifest import Model
 from dbt_batch_sync.project.mapping import Location
 from dbt_batch_sync.project.mapping_reader import parse_mapping
@@ -29,7 +29,16 @@ from dbt_batch_sync.project.segments import Segment
 from dbt_batch_sync.push.guards import read_figures
 from dbt_batch_sync.push.requeue import requeue_all, requeue_rejected
 from dbt_batch_sync.push.work import CONSENTS, Counts, Work
-from dbt_batch_sync.sql.counts import attribute_counts, delta_counts, known_counts, reason_counts, samples
+from dbt_batch_sync.sql.counts import (
+    any_rows,
+    attribute_counts,
+    delta_counts,
+    known_counts,
+    ledger_states,
+    reason_counts,
+    reject_states,
+    samples,
+)
 from dbt_batch_sync.sql.pending import Pending, delta_identity, last_pending
 from dbt_batch_sync.sql.relations import Relation, beside, parse_table
 from dbt_batch_sync.warehouse import Column, Load, Statement, Value
@@ -262,6 +271,9 @@ def queries() -> Iterator[tuple[str, list[exp.Expr]]]:
     warehouse = Recorder([(3, 1)])
     read_figures(warehouse, work(warehouse))
     yield "guard_figures", warehouse.trees
+    yield "any_rows", [any_rows([PEOPLE_DELTA.table, SNAPSHOT_TABLE, PEOPLE_DELTA.table])]
+    yield "any_rows_of_one", [any_rows([PEOPLE_DELTA.table])]
+    yield "idle_ledger", [ledger_states(beside(SNAPSHOT_TABLE, RUNS)), reject_states(REJECTS)]
 
 
 @pytest.fixture(scope="module")

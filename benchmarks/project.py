@@ -1,19 +1,17 @@
-"""The dbt project that is measured: one segment of 15 attributes over `raw.people`, and the states it goes
-through.
-"""
+"""The dbt project that is measured: one segment of 15 attributes over `raw.people`."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import textwrap
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.arrivals import Arrived
+from benchmarks.databases import Database
 from benchmarks.environments import Environment
-from benchmarks.measure import Usage, run
+from benchmarks.measure import Command, Usage, run
 
 SQL = Path(__file__).parent / "sql"
 
@@ -54,51 +52,86 @@ models:
             - {column: website, name: website, type: url}
 """
 
+PACKAGES = ("packages", "dbt_packages", "packages.yml", "package-lock.yml")
+GENERATED = "models/batch_sync"
+
 CHANGED = ("date(last_order_at)", "lifetime_value", "order_count")
 """What `change.sql` changes, by its name on the wire, in every hundredth customer."""
 
 
 @dataclass(frozen=True)
 class Project:
-    """A dbt project in `directory`, whose DuckDB file can be put back to an earlier state."""
+    """A dbt project in `directory`. Its people are made in a DuckDB file: the database, or what fills it."""
 
     directory: Path
     environment: Environment
+    database: Database
 
     @property
-    def database(self) -> Path:
+    def people(self) -> Path:
         """The DuckDB file."""
         return self.directory / "people.duckdb"
 
-    def create(self, rows: int, endpoint: str = "auto") -> None:
-        """Writes the project, makes the data, and does what a user does before the first `dbt run`."""
+    def create(self, rows: int, endpoint: str = "auto", *, like: Project | None = None) -> None:
+        """Writes the project, makes the data, and does what a user does before the first `dbt run`; or takes
+        it from a project that was created before.
+        """
         self.begin()
-        write(self.directory / "models" / "people.sql", "select * from raw.people")
-        write(self.directory / "models" / "people.yml", MAPPING.replace("ENDPOINT", endpoint))
-        self.sql("people", rows=rows)
-        self._scaffold()
+        self._segment("people", endpoint)
+        self._people(rows)
+        self._install_macros(like)
+        if like is not None:
+            self._copy(like, GENERATED)
+        else:
+            self._generate()
 
-    def create_many(self, segments: int, rows: int) -> None:
-        """The same with many segments, each of some thousand customers."""
+    def create_many(self, segments: int, rows: int, *, like: Project | None = None) -> None:
+        """The same with many segments of the same people."""
         self.begin()
         for number in range(segments):
-            name = f"people_{number:03}"
-            write(self.directory / "models" / f"{name}.sql", "select * from raw.people")
-            mapping = MAPPING.replace("ENDPOINT", "auto").replace("name: people\n", f"name: {name}\n")
-            write(self.directory / "models" / f"{name}.yml", mapping)
-        self.sql("people", rows=rows)
-        self._scaffold()
+            self._segment(f"people_{number:03}", "auto")
+        self._people(rows)
+        self._install_macros(like)
+        self._generate()
+
+    def change(self) -> None:
+        """One of a hundred orders again."""
+        self._sql("change")
+        self.database.load(self.people)
 
     def begin(self) -> None:
-        """Starts from an empty directory."""
+        """Starts from a directory without models or data."""
         shutil.rmtree(self.directory, ignore_errors=True)
         write(self.directory / "dbt_project.yml", PROJECT)
         self.outputs("http://127.0.0.1:1")
 
-    def _scaffold(self) -> None:
-        ours, dbt = self.environment.program("dbt-batch-sync"), self.environment.program("dbt")
-        for command in ([ours, "init"], [dbt, "deps"], [dbt, "parse"], [ours, "generate"]):
-            self.run(command)
+    def _segment(self, name: str, endpoint: str) -> None:
+        write(self.directory / "models" / f"{name}.sql", "select * from raw.people")
+        mapping = MAPPING.replace("ENDPOINT", endpoint).replace("name: people\n", f"name: {name}\n")
+        write(self.directory / "models" / f"{name}.yml", mapping)
+
+    def _people(self, rows: int) -> None:
+        self._sql("people", rows=rows)
+        self.database.load(self.people)
+
+    def _install_macros(self, like: Project | None) -> None:
+        if like is not None:
+            self._copy(like, *PACKAGES)
+        else:
+            self.run([self.environment.program("dbt-batch-sync"), "init"])
+            self.run([self.environment.program("dbt"), "deps"])
+
+    def _generate(self) -> None:
+        self.run([self.environment.program("dbt"), "parse"])
+        self.run([self.environment.program("dbt-batch-sync"), "generate"])
+
+    def _copy(self, other: Project, *names: str) -> None:
+        for name in names:
+            source, target = other.directory / name, self.directory / name
+            if source.is_dir():
+                shutil.copytree(source, target)
+            else:
+                shutil.copyfile(source, target)
 
     def outputs(self, url: str, *, paced: bool = False) -> None:
         """Writes profiles.yml: where to push to, at Batch's rates or as fast as it goes."""
@@ -107,7 +140,7 @@ class Project:
             benchmark:
               target: dev
               outputs:
-                dev: {{type: duckdb, path: "{self.database}", threads: 1}}
+                dev: {self.database.target}
             dbt_batch_sync:
               target: sink
               outputs:
@@ -120,50 +153,43 @@ class Project:
             """
         write(self.directory / "profiles.yml", textwrap.dedent(profiles))
 
-    def sql(self, name: str, **values: int) -> None:
+    def _sql(self, name: str, **values: int) -> None:
         """Runs one of the SQL files on the DuckDB file."""
         text = (SQL / f"{name}.sql").read_text()
         for key, value in values.items():
             text = text.replace(f"${key}", str(value))
         script = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); "
         script += "c.execute(sys.argv[2]); c.execute('checkpoint')"
-        self.run([self.environment.python, "-c", script, self.database, text])
+        self.run([self.environment.python, "-c", script, self.people, text])
 
-    def dbt_run(self, *arguments: str) -> Usage:
+    def dbt_run(self) -> Usage:
         """`dbt run`."""
-        return self.run([self.environment.program("dbt"), "run", *arguments])
+        return self.run([self.environment.program("dbt"), "run"])
 
-    def push(self, *arguments: str) -> Usage:
+    def push(self) -> Usage:
         """`dbt-batch-sync push`."""
-        return self.run([self.environment.program("dbt-batch-sync"), "push", *arguments])
+        return self.run([self.environment.program("dbt-batch-sync"), "push"])
 
-    def run(self, command: Sequence[str | Path]) -> Usage:
+    def run(self, command: Command) -> Usage:
         """Runs a command in the project's directory."""
         environ = {"DBT_PROFILES_DIR": str(self.directory), "DO_NOT_TRACK": "1"}
         return run(command, cwd=self.directory, log=self.directory / "last.log", environ=environ)
 
-    def keep(self, state: str) -> None:
-        """Keeps a copy of the database under a name."""
-        shutil.copyfile(self.database, self._kept(state))
+    def statement(self, what: str) -> Usage:
+        """Times a `scan` of every column of the segment and its snapshot, or the `delta` that the last
+        `dbt run` compiled.
+        """
+        output = self.directory / "statement.json"
+        compiled = self.directory / "target/compiled/benchmark/models/batch_sync/people_delta.sql"
+        self.run([self.environment.python, *self.database.timing, output, what, compiled])
+        return Usage(**json.loads(output.read_text()))
 
-    def restore(self, state: str) -> None:
-        """Puts the database back to a kept state."""
-        self.database.with_name(self.database.name + ".wal").unlink(missing_ok=True)
-        shutil.copyfile(self._kept(state), self.database)
-
-    def remove(self) -> None:
-        """Deletes the project: its states are large."""
-        shutil.rmtree(self.directory)
-
-    def _kept(self, state: str) -> Path:
-        return self.directory / f"{state}.kept"
-
-    def expected(self, rows: int, every: int, *, changed: bool = False) -> Arrived:
-        """What has to arrive when everybody, or who `change.sql` changed, is sent."""
+    def expected(self, every: int, *, changed: bool = False) -> Arrived:
+        """What has to arrive when everybody, or who `change` changed, is sent."""
         script = Path(__file__).parent / "expected.py"
         output = self.directory / "expected.json"
         condition = ["changed"] if changed else []
-        self.run([self.environment.python, script, self.database, output, str(every), *condition])
+        self.run([self.environment.python, script, self.people, output, str(every), *condition])
         found = json.loads(output.read_text())
         if changed:
             found["sample"] = {

@@ -1,197 +1,233 @@
-"""The named scenarios: what is measured, and against which goal. Both sides of a ratio take turns in the
-same rounds.
-"""
+"""The named scenarios: what is measured. Both sides of a ratio take turns in the same rounds."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.arrivals import Arrived, Sink
 from benchmarks.contestants import BARE, CONTESTANTS, OURS, Contestant
-from benchmarks.environments import Environment, prepare, this_one
-from benchmarks.measure import Usage, median_usage
+from benchmarks.databases import PostgresServer
+from benchmarks.environments import Environment
+from benchmarks.findings import Figures
+from benchmarks.measure import Command, Usage
 from benchmarks.project import Project, write
+from benchmarks.setting import OURS_ON_POSTGRES, Setting, sampled
 
 HERE = Path(__file__).parent
+EMPTY_RUN = "dbt run, three empty models"
+SCAN, DELTA, PUSH = "bare scan of both tables", "delta statement", "push of 1 %"
+IDLE, HELP, VERSION = "push, nothing to do", "--help", "--version"
+FIRST = "first push"
 
 
 @dataclass(frozen=True)
-class Setting:
-    """How big a run is. `installed`: ours is the one of this interpreter's environment."""
+class Found:
+    """Figures, and the versions of what was measured."""
 
-    work: Path
-    cache: Path
-    rows: int = 1_000_000
-    rounds: int = 5
-    growth: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
-    segments: int = 200
-    paced: int = 120_000
-    installed: bool = False
-
-    def environment(self, name: str) -> Environment:
-        """The environment of a contestant."""
-        return this_one() if name == "ours" and self.installed else prepare(name, self.cache)
-
-    def project(self, name: str) -> Project:
-        """A project of this run."""
-        return Project(self.work / name, self.environment("ours"))
-
-    @property
-    def every(self) -> int:
-        """Which customers' values are compared: everybody's in a small run."""
-        return 1 if self.rows <= 20_000 else 37
+    figures: Figures
+    versions: dict[str, str]
 
 
-@dataclass
-class Figures:
-    """What a scenario found: the rounds of each side by its name, and plain figures beside them."""
+@dataclass(frozen=True)
+class Round:
+    """A project in the state before a push, and what has to arrive at the sink when somebody pushes it."""
 
-    rounds: dict[str, list[Usage]] = field(default_factory=dict)
-    facts: dict[str, float] = field(default_factory=dict)
+    project: Project
+    sink: Sink
+    state: str
+    expected: Arrived
+    every: int
 
-    def add(self, side: str, usage: Usage) -> None:
-        """One more round of a side."""
-        self.rounds.setdefault(side, []).append(usage)
+    def push(self, contestant: Contestant, environment: Environment) -> Usage:
+        """Restores the state, pushes, and looks at what arrived. Raises WrongArrivals."""
+        self.project.database.restore(self.state)
+        self.sink.reset()
+        usage = contestant.push(environment, self.project, self.sink.url)
+        self.sink.check(self.expected, self.every, contestant.name)
+        return usage
 
-    def medians(self) -> dict[str, Usage]:
-        """The medians of each side."""
-        return {side: median_usage(usages) for side, usages in self.rounds.items()}
 
-
-def first_push(setting: Setting) -> Figures:
+def first_push(setting: Setting) -> Found:
     """Everybody for the first time, by each contestant; and `dbt run` of three models without a row."""
-    project, figures = setting.project("first"), Figures()
-    project.create(setting.rows)
-    project.dbt_run()
-    project.keep("first")
-    expected = project.expected(setting.rows, setting.every)
-    environments = {each.name: setting.environment(each.environment) for each in CONTESTANTS}
-    empty = empty_project(setting)
+    project, figures = _before_first_push(setting, setting.rows), Figures()
+    present = _present(setting, CONTESTANTS)
+    empty = _empty_project(setting)
     with Sink() as sink:
+        first = Round(project, sink, "first", project.expected(setting.every), setting.every)
         for _ in range(setting.rounds):
-            for each in CONTESTANTS:
-                usage, _ = _send(each, environments[each.name], project, sink, expected, setting.every)
-                figures.add(each.name, usage)
-            figures.add("dbt run, three empty models", empty.dbt_run())
-    return figures
+            for contestant, environment in present:
+                figures.add(contestant.name, first.push(contestant, environment))
+            figures.add(EMPTY_RUN, empty.dbt_run())
+    return Found(figures, _versions(present))
 
 
-def growth(setting: Setting) -> Figures:
+def growth(setting: Setting) -> Found:
     """The first push of ever more people, and the bare pipeline."""
-    figures = Figures()
-    environments = {each.name: setting.environment(each.environment) for each in (OURS, BARE)}
-    for rows in setting.growth:
-        project = setting.project(f"growth-{rows}")
-        project.create(rows)
-        project.dbt_run()
-        project.keep("first")
-        every = 1 if rows <= 20_000 else 997
-        expected = project.expected(rows, every)
-        with Sink() as sink:
-            for _ in range(min(setting.rounds, 3) if rows > 1_000_000 else setting.rounds):
-                for each in (OURS, BARE):
-                    environment = environments[each.name]
-                    usage, _ = _send(each, environment, project, sink, expected, every)
-                    figures.add(f"{each.name}, {rows}", usage)
-        project.remove()
-    return figures
+    figures, present = Figures(), _present(setting, (OURS, BARE))
+    with Sink() as sink:
+        sizes = {}
+        for rows in setting.growth:
+            project, every = _before_first_push(setting, rows), sampled(rows)
+            sizes[rows] = Round(project, sink, "first", project.expected(every), every)
+        for _ in range(setting.rounds):
+            for rows, first in sizes.items():
+                for contestant, environment in present:
+                    usage = first.push(contestant, environment)
+                    figures.add(grown(contestant.name, rows), usage, rate=rows / usage.wall)
+        sink.reset()
+    return Found(figures, _versions(present))
 
 
-def one_percent(setting: Setting) -> Figures:
+def grown(name: str, rows: int) -> str:
+    """A side of the scenario growth."""
+    return f"{name}, {rows:,}"
+
+
+def one_percent(setting: Setting) -> Found:
     """One of a hundred has changed: the delta's statement beside a bare scan of both tables, and the push
     after it.
     """
-    project, figures = setting.project("change"), Figures()
-    _pushed_once(project, setting)
-    project.sql("change")
-    project.keep("changed")
-    project.dbt_run()
-    project.keep("delta")
-    expected = project.expected(setting.rows, setting.every, changed=True)
-    script = [project.environment.python, HERE / "statement.py", project.database]
-    compiled = project.directory / "target/compiled/benchmark/models/batch_sync/people_delta.sql"
+    project, figures = _before_first_push(setting, setting.rows), Figures()
     with Sink() as sink:
+        _one_percent(project, setting, sink, figures)
+    return Found(figures, _versions([(OURS, setting.ours)]))
+
+
+def postgres(setting: Setting) -> Found:
+    """The first push and that of one percent, from PostgreSQL."""
+    environment, figures = setting.ours_on_postgres, Figures()
+    setting.work.mkdir(parents=True, exist_ok=True)
+    with PostgresServer(environment, setting.work) as server, Sink() as sink:
+        project = setting.postgres_project("postgres", server)
+        project.create(setting.rows, like=_earlier(setting))
+        project.dbt_run()
+        project.database.keep("first")
+        first = Round(project, sink, "first", project.expected(setting.every), setting.every)
         for _ in range(setting.rounds):
-            for side, arguments in (("bare scan", ["scan"]), ("delta statement", ["delta", compiled])):
-                project.restore("changed")
-                output = project.directory / "statement.json"
-                project.run([*script, output, *arguments])
-                figures.add(side, Usage(**json.loads(output.read_text())))
-            usage, _ = _send(OURS, project.environment, project, sink, expected, setting.every, "delta")
-            figures.add("push of 1 %", usage)
-    return figures
+            usage = first.push(OURS, environment)
+            figures.add(FIRST, usage, rate=setting.rows / usage.wall)
+        _one_percent(project, setting, sink, figures)
+    return Found(figures, environment.versions(OURS_ON_POSTGRES))
 
 
-def nothing_to_do(setting: Setting) -> Figures:
+def _one_percent(project: Project, setting: Setting, sink: Sink, figures: Figures) -> None:
+    """From the state before the first push on."""
+    project.database.restore("first")
+    project.outputs(sink.url)
+    project.push()
+    project.change()
+    project.database.keep("changed")
+    project.dbt_run()
+    project.database.keep("delta")
+    expected = project.expected(setting.every, changed=True)
+    push = Round(project, sink, "delta", expected, setting.every)
+    for _ in range(setting.rounds):
+        for side, what in ((SCAN, "scan"), (DELTA, "delta")):
+            project.database.restore("changed")
+            figures.add(side, project.statement(what))
+        figures.add(PUSH, push.push(OURS, project.environment))
+
+
+def nothing_to_do(setting: Setting) -> Found:
     """A push when nothing has changed; `--help` and `--version`."""
-    project, figures = setting.project("idle"), Figures()
-    _pushed_once(project, setting)
+    project, figures = _before_first_push(setting, setting.rows), Figures()
+    with Sink() as sink:
+        project.outputs(sink.url)
+        project.push()
     project.dbt_run()
     program = project.environment.program("dbt-batch-sync")
     for _ in range(setting.rounds):
-        figures.add("push, nothing to do", project.push())
-        figures.add("--help", project.run([program, "--help"]))
-        figures.add("--version", project.run([program, "--version"]))
-    return figures
+        figures.add(IDLE, project.push())
+        figures.add(HELP, project.run([program, "--help"]))
+        figures.add(VERSION, project.run([program, "--version"]))
+    return Found(figures, _versions([(OURS, setting.ours)]))
 
 
-def many_segments(setting: Setting) -> Figures:
+def many_segments(setting: Setting) -> Found:
     """A push of many mapped segments, none of which has changed."""
     project, figures = setting.project("many"), Figures()
-    project.create_many(setting.segments, 100)
+    project.create_many(setting.segments, 100, like=_earlier(setting))
     with Sink() as sink:
         project.dbt_run()
         project.outputs(sink.url)
         project.push()
         project.dbt_run()
     for _ in range(setting.rounds):
-        figures.add(f"push of {setting.segments} segments, nothing to do", project.push())
-    return figures
+        figures.add(idle_segments(setting.segments), project.push())
+    return Found(figures, _versions([(OURS, setting.ours)]))
 
 
-def paced(setting: Setting) -> Figures:
-    """Batch's own rates held against a strict sandbox that takes its time to answer."""
+def idle_segments(segments: int) -> str:
+    """The side of the scenario many-segments."""
+    return f"push of {segments} segments, nothing to do"
+
+
+def paced(setting: Setting) -> Found:
+    """Batch's own rates held against a strict sandbox that takes its time to answer; one round."""
     figures = Figures()
-    for endpoint, rows in (("mass-update", setting.paced), ("update", setting.paced // 30)):
+    for endpoint, rows in zip(("mass-update", "update"), setting.paced, strict=True):
+        project = _before_first_push(setting, rows, endpoint)
         for latency in (0.05, 0.5):
-            project = setting.project(f"paced-{endpoint}")
-            project.create(rows, endpoint)
-            project.dbt_run()
-            command = [
-                project.environment.python,
-                HERE / "strict.py",
-                project.directory / "strict.json",
-                str(latency),
-            ]
-            server = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
-            assert server.stdout is not None
-            with server, server.stdout:
-                project.outputs(server.stdout.readline().strip(), paced=True)
-                side = f"{endpoint}, {latency * 1000:.0f} ms"
-                figures.add(side, project.push())
-                server.terminate()
-                server.wait()
-            found = json.loads((project.directory / "strict.json").read_text())
-            figures.facts[f"{side}: profiles a second"] = found["rate"]
-            figures.facts[f"{side}: answers of 429"] = found["throttled"]
-    return figures
+            project.database.restore("first")
+            result = project.directory / "strict.json"
+            with _strict_sandbox(project.environment, result, latency) as url:
+                project.outputs(url, paced=True)
+                usage = project.push()
+            figures.add(paced_at(endpoint, latency), usage, **json.loads(result.read_text()))
+    return Found(figures, _versions([(OURS, setting.ours)]))
 
 
-SCENARIOS: dict[str, Callable[[Setting], Figures]] = {
+def paced_at(endpoint: str, latency: float) -> str:
+    """A side of the scenario paced."""
+    return f"{endpoint}, {latency * 1000:.0f} ms"
+
+
+SCENARIOS: dict[str, Callable[[Setting], Found]] = {
     "first-push": first_push,
     "growth": growth,
     "one-percent": one_percent,
+    "postgres": postgres,
     "nothing-to-do": nothing_to_do,
     "many-segments": many_segments,
     "paced": paced,
 }
 
 
-def empty_project(setting: Setting) -> Project:
+@contextmanager
+def _strict_sandbox(environment: Environment, result: Path, latency: float) -> Iterator[str]:
+    """Its URL; when it has ended, its result is written."""
+    command: Command = [environment.python, HERE / "strict.py", result, str(latency)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+
+
+def _before_first_push(setting: Setting, rows: int, endpoint: str = "auto") -> Project:
+    """A project on DuckDB in the state `first`, made once in a run."""
+    project = setting.project(f"people-{endpoint}-{rows}")
+    if not project.directory.exists():
+        project.create(rows, endpoint, like=_earlier(setting))
+        project.dbt_run()
+        project.database.keep("first")
+    project.database.restore("first")
+    return project
+
+
+def _earlier(setting: Setting) -> Project | None:
+    """Some project of this run on DuckDB."""
+    names = [path.name for path in setting.work.glob("people-*") if path.is_dir()]
+    return setting.project(names[0]) if names else None
+
+
+def _empty_project(setting: Setting) -> Project:
     """A project of three models without a row, parsed once."""
     project = setting.project("empty")
     project.begin()
@@ -201,24 +237,13 @@ def empty_project(setting: Setting) -> Project:
     return project
 
 
-def _pushed_once(project: Project, setting: Setting) -> None:
-    project.create(setting.rows)
-    project.dbt_run()
-    with Sink() as sink:
-        project.outputs(sink.url)
-        project.push()
+def _present(setting: Setting, contestants: tuple[Contestant, ...]) -> list[tuple[Contestant, Environment]]:
+    found = [(each, setting.environment(each.environment, each.packages)) for each in contestants]
+    return [(contestant, environment) for contestant, environment in found if environment is not None]
 
 
-def _send(
-    contestant: Contestant,
-    environment: Environment,
-    project: Project,
-    sink: Sink,
-    expected: Arrived,
-    every: int,
-    state: str = "first",
-) -> tuple[Usage, Arrived]:
-    project.restore(state)
-    sink.reset()
-    usage = contestant.push(environment, project, sink.url)
-    return usage, sink.check(expected, every, contestant.name)
+def _versions(present: list[tuple[Contestant, Environment]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for contestant, environment in present:
+        found |= environment.versions(contestant.packages)
+    return found

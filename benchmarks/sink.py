@@ -1,8 +1,7 @@
 """A local HTTP server that takes everything at once and looks at it later: `python -m benchmarks.sink`.
 
 It answers each POST like Batch does, after a wait if one was set, and keeps the bodies in memory. What
-arrived is only
-counted when it is asked for, so that the counting costs no time while others are measured.
+arrived is only counted when it is asked for, so that the counting costs no time while others are measured.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def bare_scan(connection: duckdb.DuckDBPyConnection) -> str:
     return f"select * from {', '.join(selects)}"
 
 
-def main(database: str, result: str, what: str, compiled: str = "") -> None:
+def main(database: str, result: str, what: str, compiled: str) -> None:
     """Writes wall and CPU seconds and the peak memory of the process."""
     connection = duckdb.connect(database)
     if what == "scan":
@@ -34,8 +34,8 @@ def main(database: str, result: str, what: str, compiled: str = "") -> None:
     cpu, wall = time.process_time(), time.perf_counter()
     connection.execute(sql).fetchall()
     used = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    Path(result).write_text(json.dumps({**used, "peak": peak}))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    Path(result).write_text(json.dumps({**used, "peak": peak / 1e6}))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """The project's sandbox, strict and slow: a program for ours' environment. Arguments: result, latency in
 seconds.
 
-Prints its URL; on SIGTERM writes the rate that was held between the first and the last call, and how often
-it said 429.
+Prints its URL; on SIGTERM writes the rate that was held after the burst, and how often it said 429.
 """
 
 from __future__ import annotations
@@ -22,26 +21,35 @@ def main(result: str, latency: str) -> None:
     """Serves until SIGTERM."""
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    kept = {"keep_profiles": False, "keep_requests": 100_000, "keep_bodies": 0, "count_custom_ids": False}
-    with SandboxServer(SandboxSettings(latency=float(latency), **kept)) as server:
+    settings = SandboxSettings(
+        latency=float(latency),
+        keep_profiles=False,
+        keep_requests=100_000,
+        keep_bodies=0,
+        count_custom_ids=False,
+    )
+    with SandboxServer(settings) as server:
         sys.stdout.write(server.url + "\n")
         sys.stdout.flush()
         while not ended.wait(0.5):
             pass
         calls = [each for each in server.requests if each.status == 202]
         throttled = sum(each.status == 429 for each in server.requests)
-    Path(result).write_text(json.dumps({"rate": held_rate(calls), "throttled": throttled}))
+    found: dict[str, float] = {"throttled": throttled}
+    if (rate := held_rate(calls)) is not None:
+        found["rate"] = rate
+    Path(result).write_text(json.dumps(found))
 
 
-def held_rate(calls: list[RecordedRequest]) -> float:
-    """Profiles a second once update's burst of 1,000 is used up; 0 when there are too few calls to tell."""
+def held_rate(calls: list[RecordedRequest]) -> float | None:
+    """Profiles a second once update's burst of 1,000 is used up; None: too few calls to tell."""
     sent = list(accumulate(each.operations for each in calls))
     after = [call for call, before in zip(calls[1:], sent, strict=False) if before >= 1000]
     if len(after) < 2:
-        return 0.0
+        return None
     began, ended = (datetime.fromisoformat(call.at) for call in (after[0], after[-1]))
     seconds = (ended - began).total_seconds()
-    return sum(each.operations for each in after[:-1]) / seconds if seconds else 0.0
+    return sum(each.operations for each in after[:-1]) / seconds if seconds else None
 
 
 if __name__ == "__main__":

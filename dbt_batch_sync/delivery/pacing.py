@@ -81,6 +81,16 @@ class Pacer:
             return 0
 
 
+def call_size(limits: Limits, max_profiles_per_second: float | None = None) -> int:
+    """Profiles of one call: all that a call may have, or half of it where a rate without a burst is kept.
+
+    A call that is a whole second of the rate must find the server's bucket full: one that arrives 10 ms late
+    makes the next one early, and a 429 costs a second.
+    """
+    whole = limits.burst or max_profiles_per_second == 0
+    return limits.max_operations if whole else limits.max_operations // 2
+
+
 def pacer_for(
     limits: Limits, max_profiles_per_second: float | None = None, now: Callable[[], float] = time.monotonic
 ) -> Pacer:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
-from dbt_batch_sync.delivery.pacing import SHARE_OF_RATE
+from dbt_batch_sync.delivery.pacing import SHARE_OF_RATE, call_size
 from dbt_batch_sync.project.outputs import Output
 from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.results import Sample, SegmentPlanned
@@ -41,7 +41,7 @@ def plan_segment(warehouse: Warehouse, work: Work, output: Output) -> SegmentPla
         invalid=work.counts.invalid,
         invalid_reasons={str(reason): int(str(count)) for reason, count in reasons},
         attributes={each: count for each, count in zip(names, counted, strict=True) if count},
-        requests=math.ceil(profiles / LIMITS[endpoint].max_operations),
+        requests=math.ceil(profiles / call_size(LIMITS[endpoint], output.max_profiles_per_second)),
         seconds=seconds_at_rate(profiles, endpoint, output.max_profiles_per_second),
         samples=tuple(_samples(warehouse, work, names)),
     )
@@ -53,9 +53,10 @@ def seconds_at_rate(profiles: int, endpoint: Endpoint, max_profiles_per_second: 
     """
     limits = LIMITS[endpoint]
     rate = limits.profiles_per_second * SHARE_OF_RATE
-    burst = float(max(limits.burst, limits.max_operations))
+    first_call = float(call_size(limits, max_profiles_per_second))
+    burst = max(float(limits.burst), first_call)
     if max_profiles_per_second is not None:
-        rate, burst = max_profiles_per_second, max(max_profiles_per_second, float(limits.max_operations))
+        rate, burst = max_profiles_per_second, max(max_profiles_per_second, first_call)
     return round(max(0.0, profiles - burst) / rate, 1) if rate else 0.0
 
 

@@ -25,7 +25,7 @@ from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
 from dbt_batch_sync.delivery.outcomes import RefusedRow, Settled
-from dbt_batch_sync.delivery.pacing import Pacer
+from dbt_batch_sync.delivery.pacing import Pacer, call_size
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
 from dbt_batch_sync.errors import BatchSyncError
 from dbt_batch_sync.ledger.lease import Lease
@@ -76,6 +76,11 @@ class Channel:
     client: Client
     endpoint: Endpoint
     pacer: Pacer
+
+    @property
+    def call_size(self) -> int:
+        """Profiles of one call at most."""
+        return call_size(LIMITS[self.endpoint], self.output.max_profiles_per_second)
 
     @property
     def window(self) -> int:
@@ -132,7 +137,7 @@ class SegmentPush:
             self._send_chunks(rendered)
 
     def _send_chunks(self, rendered: Iterable[Rendered]) -> None:
-        chunks = chunk_rows(self._noted(rendered), LIMITS[self.channel.endpoint].max_operations)
+        chunks = chunk_rows(self._noted(rendered), self.channel.call_size)
         settled_chunks = deliver(
             self._intended(chunks),
             self._send,

@@ -16,7 +16,7 @@ from dbt_batch_sync.batch_api.client import Client
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.delivery.chunks import chunk_rows
-from dbt_batch_sync.delivery.pacing import Pacer, pacer_for
+from dbt_batch_sync.delivery.pacing import Pacer, call_size, pacer_for
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped, WarehouseError
 from dbt_batch_sync.ledger.lease import LEASES, Lease
 from dbt_batch_sync.ledger.records import Run
@@ -275,7 +275,8 @@ class Session:
         endpoint, sent, requests = work.endpoint(), 0, 0
         notes: list[Withheld | Parked] = []
         with pending(self.warehouse, work, self.options.limit, notes) as rendered:
-            for chunk in chunk_rows(_noted(rendered, notes), LIMITS[endpoint].max_operations):
+            size = call_size(LIMITS[endpoint], output.max_profiles_per_second)
+            for chunk in chunk_rows(_noted(rendered, notes), size):
                 sent, requests = sent + chunk.profiles, requests + bool(len(chunk))
         return replace(
             pushed,

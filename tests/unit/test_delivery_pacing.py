@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
-from dbt_batch_sync.delivery.pacing import Pacer, pacer_for
+from dbt_batch_sync.delivery.pacing import Pacer, call_size, pacer_for
 
 UPDATE, MASS = LIMITS[Endpoint.UPDATE], LIMITS[Endpoint.MASS_UPDATE]
 
@@ -62,6 +62,36 @@ def test_a_strict_server_never_refuses(endpoint: Endpoint, capacity: int, sizes:
     # And it is not slow: 99 % of the rate, less the burst.
     needed = (sum(calls) - calls[-1]) / (0.99 * limits.profiles_per_second)
     assert clock.elapsed <= needed + 1e-3
+
+
+@pytest.mark.parametrize("endpoint", Endpoint, ids=str)
+@pytest.mark.parametrize("late", [0.05, 0.3])
+def test_calls_may_arrive_late(endpoint: Endpoint, late: float) -> None:
+    """Every other call is that much later at the server than the next one."""
+    limits, clock = LIMITS[endpoint], Clock()
+    pacer, server = (
+        pacer_for(limits, now=clock.now),
+        Bucket(limits.profiles_per_second, limits.burst or 10_000),
+    )
+    arrivals = []
+    for number in range(100):
+        assert pacer.acquire(call_size(limits), clock.wait)
+        arrivals.append(clock.elapsed + late * (number % 2))
+    assert all(server.takes(call_size(limits), at) for at in sorted(arrivals))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "rate", "size"),
+    [
+        (Endpoint.UPDATE, None, 200),
+        (Endpoint.UPDATE, 0, 200),
+        (Endpoint.MASS_UPDATE, None, 5_000),
+        (Endpoint.MASS_UPDATE, 100, 5_000),
+        (Endpoint.MASS_UPDATE, 0, 10_000),
+    ],
+)
+def test_the_size_of_a_call(endpoint: Endpoint, rate: float | None, size: int) -> None:
+    assert call_size(LIMITS[endpoint], rate) == size
 
 
 def test_no_burst_means_that_calls_are_spread_evenly() -> None:

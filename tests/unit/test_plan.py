@@ -85,14 +85,14 @@ def test_a_date_shows_its_year(value: date) -> None:
         (1_297, Endpoint.UPDATE, None, 1.0),
         (10_000, Endpoint.UPDATE, None, 30.3),
         # 10,000 a second: the first call goes at once.
-        (10_000, Endpoint.MASS_UPDATE, None, 0.0),
-        (19_900, Endpoint.MASS_UPDATE, None, 1.0),
-        (1_000_000, Endpoint.MASS_UPDATE, None, 100.0),
+        (10_000, Endpoint.MASS_UPDATE, None, 0.5),
+        (19_900, Endpoint.MASS_UPDATE, None, 1.5),
+        (1_000_000, Endpoint.MASS_UPDATE, None, 100.5),
         # A rate of one's own, with a call or a second of it at once.
         (1_200, Endpoint.UPDATE, 100.0, 10.0),
         (1_200, Endpoint.UPDATE, 500.0, 1.4),
         (1_000_000, Endpoint.UPDATE, 0.0, 0.0),
-        (10_001, Endpoint.MASS_UPDATE, 0.5, 2.0),
+        (10_001, Endpoint.MASS_UPDATE, 0.5, 10_002.0),
     ],
 )
 def test_seconds_at_rate(profiles: int, endpoint: Endpoint, given_rate: float | None, seconds: float) -> None:

@@ -1,0 +1,147 @@
+"""What the figures should be, and what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.contestants import BARE, DLT, DRT, OURS, PANDAS, SCRIPT
+from benchmarks.findings import Result
+from benchmarks.scenarios import (
+    DELTA,
+    EMPTY_RUN,
+    FIRST,
+    HELP,
+    IDLE,
+    PUSH,
+    SCAN,
+    VERSION,
+    grown,
+    idle_segments,
+    paced_at,
+)
+
+MILLION = 1_000_000
+UNITS = {"wall": "s", "cpu": "CPU s", "peak": "MB", "rate": "profiles/s", "throttled": ""}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A median of `side`, or with `against` its ratio to that side's, is to be at most or at least `limit`.
+
+    With `against` and `at least`, the ratio is how many times less the side takes.
+    """
+
+    work: str
+    scenario: str
+    side: str
+    figure: Literal["wall", "cpu", "peak", "rate", "throttled"]
+    limit: float
+    bound: Literal["at most", "at least"] = "at most"
+    against: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A goal as text, the measured figure or figures, their ratio if they are two, and whether it is met."""
+
+    work: str
+    goal: str
+    figure: str
+    ratio: str
+    met: bool
+
+
+def _peer(name: str, wall: float, cpu: float) -> list[Goal]:
+    work = f"the same, against {name}"
+    return [
+        Goal(work, "first-push", OURS.name, "wall", wall, "at least", name),
+        Goal(work, "first-push", OURS.name, "cpu", cpu, "at least", name),
+    ]
+
+
+def _rate(endpoint: str, latency: float, rate: float) -> list[Goal]:
+    side = paced_at(endpoint, latency)
+    work = f"{endpoint} at Batch's rate, latency {latency * 1000:.0f} ms"
+    return [
+        Goal(work, "paced", side, "rate", rate, "at least"),
+        Goal(f"{work}: answers of 429", "paced", side, "throttled", 0),
+    ]
+
+
+_FIRST = "first push, 1M × 15, DuckDB"
+_TEN = "10M × 15"
+GOALS = (
+    Goal(_FIRST, "first-push", OURS.name, "wall", 2.3),
+    Goal(_FIRST, "first-push", OURS.name, "cpu", 3.0),
+    Goal("the same, against the bare pipeline", "first-push", OURS.name, "wall", 2.5, against=BARE.name),
+    Goal("the same, against an empty `dbt run`", "first-push", OURS.name, "wall", 1, against=EMPTY_RUN),
+    *_peer(DLT.name, 8, 6),
+    *_peer(DRT.name, 9, 7),
+    *_peer(PANDAS.name, 6, 5),
+    *_peer(SCRIPT.name, 2, 2),
+    Goal(
+        f"{_TEN}, against 1M",
+        "growth",
+        grown(OURS.name, 10 * MILLION),
+        "wall",
+        11,
+        against=grown(OURS.name, MILLION),
+    ),
+    Goal(_TEN, "growth", grown(OURS.name, 10 * MILLION), "peak", 500),
+    Goal("1 % of 1M changed, DuckDB: delta against bare scan", "one-percent", DELTA, "wall", 2, against=SCAN),
+    Goal("the push after it", "one-percent", PUSH, "wall", 1.3),
+    Goal(
+        "1 % of 1M changed, PostgreSQL: delta against bare scan", "postgres", DELTA, "wall", 3, against=SCAN
+    ),
+    Goal("first push, 1M × 15, PostgreSQL", "postgres", FIRST, "rate", 120_000, "at least"),
+    Goal("first push, 1M × 15, PostgreSQL", "postgres", FIRST, "peak", 350),
+    Goal("push, nothing to do", "nothing-to-do", IDLE, "wall", 0.9),
+    Goal("`--help`", "nothing-to-do", HELP, "wall", 0.25),
+    Goal("`--version`", "nothing-to-do", VERSION, "wall", 0.25),
+    Goal("200 segments, none changed", "many-segments", idle_segments(200), "wall", 5),
+    *_rate("mass-update", 0.05, 9_700),
+    *_rate("mass-update", 0.5, 9_700),
+    *_rate("update", 0.05, 291),
+    *_rate("update", 0.5, 291),
+)
+"""The rates are Batch's, less three percent."""
+
+_ANY_SIZE = {"growth", "many-segments", "paced"}
+"""Their sides say how much it was; the goals of the others are for a million people."""
+
+
+def answers(results: Mapping[str, Result]) -> list[Answer]:
+    """Those goals for which there are figures."""
+    found = []
+    for goal in GOALS:
+        result = results.get(goal.scenario)
+        if result is not None and (goal.scenario in _ANY_SIZE or result.rows == MILLION):
+            found.append(_answer(goal, result.figures.medians()))
+    return [each for each in found if each is not None]
+
+
+def _answer(goal: Goal, medians: Mapping[str, Mapping[str, float]]) -> Answer | None:
+    ours = medians.get(goal.side, {}).get(goal.figure)
+    theirs = medians.get(goal.against or goal.side, {}).get(goal.figure)
+    if ours is None or theirs is None:
+        return None
+    sign = "≤" if goal.bound == "at most" else "≥"
+    if goal.figure == "throttled":
+        sign = "="
+    if goal.against is None:
+        measured, figure, ratio = ours, shown(goal.figure, ours), ""
+        aim = f"{sign} {shown(goal.figure, goal.limit)}"
+    else:
+        measured = ours / theirs if goal.bound == "at most" else theirs / ours
+        figure = f"{shown(goal.figure, ours)}, {shown(goal.figure, theirs)}"
+        ratio, aim = f"{measured:.2f}×", f"{sign} {goal.limit:g}×"
+    met = measured <= goal.limit if goal.bound == "at most" else measured >= goal.limit
+    return Answer(goal.work, aim, figure, ratio, met)
+
+
+def shown(figure: str, value: float) -> str:
+    """A figure with its unit."""
+    text = f"{value:.2f}" if figure in {"wall", "cpu"} else f"{value:,.0f}"
+    return f"{text} {UNITS[figure]}".strip()

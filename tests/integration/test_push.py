@@ -7,11 +7,15 @@ import re
 from collections.abc import Iterable
 
 import pytest
-from harness.databases import Row
+from harness.databases import DuckDbFile, Row
 from harness.project import Project
+from sqlglot import parse_one
 
+from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.results import SegmentPushed
 from dbt_batch_sync.sandbox.server import Fault, FaultKind, When
+from dbt_batch_sync.warehouse import Statement
+from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
 
 MAPPING = {"identifier": "id", "custom": ["name", "points"]}
 COLUMNS = {"id": "varchar", "name": "varchar", "points": "bigint"}
@@ -408,3 +412,27 @@ def test_the_document_of_push_is_the_promised_one(project: Project) -> None:
     assert {name: run[name] for name in promised if name not in ("segment", "seconds")} == {
         name: value for name, value in promised.items() if name not in ("segment", "seconds")
     }
+
+
+def test_a_profile_with_settings_goes_through_the_adapter(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = project.warehouse.credentials
+    settings = {"settings": {"memory_limit": "300MB"}}
+    monkeypatch.setattr(DuckDbFile, "credentials", property(lambda _: {**plain, **settings}))
+    opened: list[DuckDbWarehouse] = []
+    whole = DuckDbWarehouse.__init__
+
+    def noted(warehouse: DuckDbWarehouse, target: WarehouseTarget) -> None:
+        whole(warehouse, target)
+        opened.append(warehouse)
+        (limit,) = warehouse.fetch(Statement(parse_one("select current_setting('memory_limit')")))[0]
+        assert str(limit).startswith("286"), "mebibytes: the profile's own, not the runner's"
+
+    monkeypatch.setattr(DuckDbWarehouse, "__init__", noted)
+    project.outputs()
+    prepare(project, 300)
+    assert project.sync().committed == 300
+    assert project.push_one().requests == 0
+    assert len(opened) == 2
+    assert len(project.snapshot()) == 300

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 from harness.bench import Bench
-from harness.fixtures import KEPT, MARKER, batch, project, workshop
+from harness.fixtures import KEPT, MARKER, batch, postgres, project, workshop
 from harness.quick import QuickProject
 
 from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings
 
-__all__ = ["batch", "project", "workshop"]
+__all__ = ["batch", "postgres", "project", "workshop"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,13 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.databases import Database, DuckDbFile, PostgresDatabase
 from harness.quick import QuickProject
 from harness.truth import Attribute, Spec, Truth
 
 from dbt_batch_sync.crash import POINTS, VARIABLE
+from dbt_batch_sync.sandbox.server import SandboxServer
 
 COLUMNS = {"id": "varchar", "email": "varchar", "points": "bigint", "nick": "varchar"}
 SPEC = Spec(
@@ -36,6 +39,27 @@ AT = {
     # In the second commit of a first push, and in the third one of a later push.
     "inside_commit": "inside_commit:13",
 }
+
+
+EVERYWHERE = pytest.mark.parametrize("parsed", ["duckdb", "postgres"], indirect=True)
+SOONER_ON_DUCKDB = pytest.mark.parametrize(
+    "parsed", ["duckdb", pytest.param("postgres", marks=pytest.mark.thorough)], indirect=True
+)
+
+
+@pytest.fixture(scope="module")
+def parsed(
+    request: pytest.FixtureRequest, batch: SandboxServer, tmp_path_factory: pytest.TempPathFactory
+) -> QuickProject:
+    """The directory of `quick`, on the warehouse that a test asks for."""
+    directory = tmp_path_factory.mktemp(f"kill-{request.param}")
+    return QuickProject(directory, batch, _database(request, directory))
+
+
+def _database(request: pytest.FixtureRequest, directory: Path) -> Database:
+    if request.param == "postgres":
+        return PostgresDatabase(request.getfixturevalue("postgres"))
+    return DuckDbFile(directory / "shop.duckdb")
 
 
 def people(number: int, version: int = 0) -> list[dict[str, object]]:
@@ -85,11 +109,12 @@ def runs(project: QuickProject) -> list[dict[str, Any]]:
 
 def committed(project: QuickProject) -> int:
     """How many rows of the delta the ledger says are committed."""
-    if not project.query("from duckdb_tables() where table_name = 'batch_sync_runs'"):
+    if not project.has_table("batch_sync_runs"):
         return 0
     return max([0, *(run["committed_position"] or 0 for run in runs(project))])
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("point", [point for point in POINTS if point != "requeued"])
 def test_the_same_delta_goes_on_behind_the_last_commit(quick: QuickProject, point: str) -> None:
     truth, rows = begin(quick), people(5 * CALL)
@@ -110,8 +135,9 @@ def test_the_same_delta_goes_on_behind_the_last_commit(quick: QuickProject, poin
     assert all(status[each] == ("succeeded" if point == "ended" else "interrupted") for each in started)
 
 
-@pytest.mark.parametrize("nth", [1, 3, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15])
 @pytest.mark.thorough
+@EVERYWHERE
+@pytest.mark.parametrize("nth", [1, 3, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15])
 def test_between_any_two_statements(quick: QuickProject, nth: int) -> None:
     truth, rows = begin(quick), people(2 * CALL)
     build(quick, truth, rows)
@@ -121,6 +147,7 @@ def test_between_any_two_statements(quick: QuickProject, nth: int) -> None:
     assert max(counts.values()) <= 2
 
 
+@SOONER_ON_DUCKDB
 @pytest.mark.parametrize("point", POINTS)
 def test_everything_changes_before_the_next_run(quick: QuickProject, point: str) -> None:
     """What was sent and not committed goes back, changes or leaves, and the mapping is another one."""
@@ -141,6 +168,7 @@ def test_everything_changes_before_the_next_run(quick: QuickProject, point: str)
     finish(quick, truth)
 
 
+@SOONER_ON_DUCKDB
 def test_killed_again_and_again(quick: QuickProject) -> None:
     truth = begin(quick)
     build(quick, truth, people(3 * CALL))
@@ -161,6 +189,7 @@ def test_killed_again_and_again(quick: QuickProject) -> None:
 
 
 @pytest.mark.thorough
+@EVERYWHERE
 @pytest.mark.parametrize("seed", range(4))
 def test_killed_at_any_moment(quick: QuickProject, seed: int) -> None:
     """By the clock, not at a named point."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from harness.databases import PostgresServer
 from harness.project import Project
 
 from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings
@@ -25,6 +26,14 @@ def batch() -> Iterator[SandboxServer]:
     settings = SandboxSettings(rate_limits=False, keep_requests=KEPT, keep_bodies=KEPT)
     with SandboxServer(settings) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server."""
+    server = PostgresServer()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")

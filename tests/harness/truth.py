@@ -83,7 +83,14 @@ class Spec:
     @property
     def leaving(self) -> tuple[object, ...]:
         """What decides how a profile leaves."""
-        return (self.on_exit, self.membership, frozenset(each.wire for each in self.attributes))
+        return (self.on_exit, self.membership, self.cleared)
+
+    @property
+    def cleared(self) -> frozenset[str]:
+        """What is null in Batch after an exit with `clear`: the membership too."""
+        return frozenset(
+            {each.wire for each in self.attributes} | ({self.membership} if self.membership else set())
+        )
 
 
 def _entry(attribute: Attribute) -> object:
@@ -144,8 +151,8 @@ class Truth:
         for name in self.possible.keys() - self.rows.valid.keys() - self.rows.ambiguous:
             self.away.setdefault(name, set()).add(spec.leaving)
             if spec.on_exit == "clear":
-                for attribute in spec.attributes:
-                    self._may(name, attribute.wire, None)
+                for attribute in spec.cleared:
+                    self._may(name, attribute, None)
             elif spec.membership:
                 self._may(name, spec.membership, TypedValue("boolean", False))
 

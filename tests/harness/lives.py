@@ -1,0 +1,95 @@
+"""Many lives of a segment at once: a share of them in each of several processes, on as many cores as there are."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from harness.bench import Bench
+from harness.life import Life
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings
+
+QUIET = (
+    HealthCheck.too_slow,
+    HealthCheck.data_too_large,
+    HealthCheck.filter_too_much,
+    HealthCheck.large_base_example,
+)
+
+
+@dataclass(frozen=True)
+class Lived:
+    """What was played, and the seconds that it took."""
+
+    sequences: int
+    steps: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.sequences} sequences, {self.steps} steps, {self.seconds:.0f} s"
+
+
+def play(bench: Bench, sequences: int, steps: int, chance: int = 0, *, shorten: bool = True) -> Lived:
+    """So many sequences of at most so many steps, drawn from a seed: always the same. Raises what fails first.
+
+    `shorten` looks for the shortest sequence that fails alike, which takes minutes.
+    """
+    began, played = time.monotonic(), [0, 0]
+
+    class Counted(Life):
+        def __init__(self) -> None:
+            played[0] += 1
+            super().__init__()
+
+        def _prepare(self, *given: Any) -> None:
+            played[1] += 1
+            super()._prepare(*given)
+
+    machine = seed(chance)(type("Counted", (Counted,), {"bench": bench}))
+    chosen = settings(
+        max_examples=sequences,
+        stateful_step_count=steps,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=QUIET,
+        print_blob=False,
+        phases=(Phase.generate, Phase.shrink) if shorten else (Phase.generate,),
+        report_multiple_bugs=False,
+    )
+    run_state_machine_as_test(machine, settings=chosen)
+    return Lived(*played, time.monotonic() - began)
+
+
+def play_at_once(seeds: Sequence[int], sequences: int, steps: int, tell: Callable[[str], None]) -> Lived:
+    """`sequences` for each seed, in processes of their own. What is played is the same on any number of cores."""
+    began, played = time.monotonic(), Lived(0, 0, 0.0)
+    # Not forked: this process has threads, and dbt's state.
+    with ProcessPoolExecutor(min(len(seeds), os.cpu_count() or 1), get_context("spawn")) as pool:
+        shares = {pool.submit(_share, each, sequences, steps): each for each in seeds}
+        try:
+            for share in as_completed(shares):
+                lived = share.result()
+                tell(f"seed {shares[share]}: {lived}")
+                played = Lived(played.sequences + lived.sequences, played.steps + lived.steps, 0.0)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return replace(played, seconds=time.monotonic() - began)
+
+
+def _share(chance: int, sequences: int, steps: int) -> Lived:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        SandboxServer(SandboxSettings(rate_limits=False)) as server,
+    ):
+        return play(Bench(Path(directory) / "bench", server), sequences, steps, chance, shorten=False)

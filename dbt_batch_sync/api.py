@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -20,11 +20,13 @@ from dbt_batch_sync import __version__
 from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.ledger.records import Run
+from dbt_batch_sync.project.build_results import read_build_results
 from dbt_batch_sync.project.manifest import Manifest, read_manifest
 from dbt_batch_sync.project.outputs import Output, read_output
 from dbt_batch_sync.project.profiles import DbtOptions, WarehouseTarget, read_project, read_target
 from dbt_batch_sync.project.segments import Segment, read_segments
 from dbt_batch_sync.project.selection import select_segments
+from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.plan import plan_segment
 from dbt_batch_sync.push.segment_push import Clock, Observer
 from dbt_batch_sync.push.session import Channels, PushOptions, Session
@@ -112,10 +114,13 @@ def _run(
         session = Session(
             warehouse, channels, options, run_id, target.target_name, clock, stop, observer or _Silent()
         )
-        idle = session.push_idle(segments, outputs) if act is Session.push else {}
+        done: dict[str, SegmentPushed] = {}
+        if act is Session.push:
+            done = _refused(dbt, options, segments, outputs, started)
+            done |= session.push_idle([each for each in segments if each.name not in done], outputs)
         for segment in segments:
-            if segment.mapping.segment in idle:
-                pushed.append(idle[segment.mapping.segment])
+            if segment.name in done:
+                pushed.append(done[segment.name])
                 continue
             try:
                 pushed.append(act(session, segment, outputs[segment.mapping.output]))
@@ -127,6 +132,26 @@ def _run(
     if len(misconfigured) == len(pushed):
         raise misconfigured[0]
     return PushResult(run_id, started, clock.now(), tuple(pushed))
+
+
+def _refused(
+    dbt: DbtOptions,
+    options: PushOptions,
+    segments: Sequence[Segment],
+    outputs: Mapping[str | None, Output],
+    now: datetime,
+) -> dict[str, SegmentPushed]:
+    """The segments that dbt has not just built and tested, where that is asked for."""
+    require = {each.name: outputs[each.mapping.output].require_tests for each in segments}
+    if options.require_tests:
+        require = dict.fromkeys(require, True)
+    if options.max_age is None and not any(require.values()):
+        return {}
+    path = read_project(dbt).build_results
+    results = read_build_results(path) if path.is_file() else None
+    gate = Gate(results, load_manifest(dbt).tests, now, options.max_age)
+    refusals = {each.name: gate.refusal(each, require_tests=require[each.name]) for each in segments}
+    return {name: SegmentPushed(name, "failed", error=error) for name, error in refusals.items() if error}
 
 
 def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:

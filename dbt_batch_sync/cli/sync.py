@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -75,6 +77,22 @@ def push(
     force: Annotated[
         bool, typer.Option("--force", envvar="DBT_BATCH_SYNC_FORCE", help="Leave the guards out, this once.")
     ] = False,
+    require_tests: Annotated[
+        bool,
+        typer.Option(
+            "--require-tests",
+            envvar="DBT_BATCH_SYNC_REQUIRE_TESTS",
+            help="Push only what dbt's last command built, and of which no test failed.",
+        ),
+    ] = False,
+    max_age: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--max-age",
+            envvar="DBT_BATCH_SYNC_MAX_AGE",
+            help="Push nothing if dbt's last command is longer ago: 90s, 30m, 2h, 1d.",
+        ),
+    ] = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -88,10 +106,22 @@ def push(
     dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
     if full_refresh and not dry_run:
         _confirm("Send everything of every profile again?", yes)
-    options = api.PushOptions(dry_run, limit, force, full_refresh, retry_rejected)
+    options = api.PushOptions(
+        dry_run, limit, force, full_refresh, retry_rejected, require_tests, _span(max_age)
+    )
     with _stopping() as (stop, signals), Bar(quiet=as_json) as bar:
         result = api.push(dbt, selection_of(select, exclude), options, stop=stop, observer=bar)
     _finish(result, as_json, dry_run=dry_run, signals=signals)
+
+
+def _span(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,6})([smhd])", text.strip())
+    if found is None:
+        raise ConfigurationError("--max-age: must be a number and one of s, m, h, d, such as 2h")
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[found[2]]
+    return timedelta(**{unit: int(found[1])})
 
 
 def adopt(

@@ -81,6 +81,11 @@ class JsonObject:
         for name, value in self._get(key, dict, {}).items():
             yield JsonObject(value, f"{self._where}: {key}.{shown(name)}")
 
+    def members(self, key: str) -> Iterator[JsonObject]:
+        """The objects of the list at the key, in its order."""
+        for number, value in enumerate(self._get(key, list, [])):
+            yield JsonObject(value, f"{self._where}: {key}[{number}]")
+
     def items(self) -> Mapping[str, object]:
         """The object itself, unchecked."""
         return self._value

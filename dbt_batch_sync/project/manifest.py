@@ -64,6 +64,15 @@ class Model:
 
 
 @dataclass(frozen=True)
+class DataTest:
+    """A test of data or a unit test, and the nodes that it depends on."""
+
+    unique_id: str
+    name: str
+    depends_on: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What one dbt invocation found. Its metadata is None where that dbt does not write it.
 
@@ -79,6 +88,7 @@ class Manifest:
     invocation_id: str | None
     generated_at: str | None
     models: tuple[Model, ...]
+    tests: tuple[DataTest, ...]
     misplaced: tuple[Problem, ...]
     macros_version: str | None
 
@@ -95,6 +105,8 @@ def read_manifest(path: Path) -> Manifest:
         nodes = tuple(document.entries("nodes"))
         misplaced = tuple(find_misplaced((*nodes, *document.entries("sources"))))
         models = tuple(_model(node) for node in nodes if node.text("resource_type") == "model")
+        data_tests = (node for node in nodes if node.text("resource_type") == "test")
+        tests = tuple(_test(node) for node in (*data_tests, *document.entries("unit_tests")))
     except RecursionError:
         raise ManifestError(f"{path}: is nested too deeply: {ADVICE}") from None
     return Manifest(
@@ -106,6 +118,7 @@ def read_manifest(path: Path) -> Manifest:
         invocation_id=metadata.optional("invocation_id"),
         generated_at=metadata.optional("generated_at"),
         models=models,
+        tests=tests,
         misplaced=misplaced,
         macros_version=_macros_version(document),
     )
@@ -144,6 +157,12 @@ def _model(node: JsonObject) -> Model:
         latest=node.items().get("version") in (None, node.items().get("latest_version")),
         columns=tuple(_columns(node)),
         raw_mapping=RawMapping(meta[META_KEY]) if META_KEY in meta else None,
+    )
+
+
+def _test(node: JsonObject) -> DataTest:
+    return DataTest(
+        node.required("unique_id"), node.required("name"), node.below("depends_on").texts("nodes")
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from dbt_batch_sync.errors import ProfileError, printable
 from dbt_batch_sync.project.forms import (
     Spot,
+    boolean,
     kind,
     many,
     number,
@@ -109,6 +110,7 @@ class Output:
     `timeout` and `checkpoint_seconds` are seconds; `checkpoint_seconds: None` leaves it to the warehouse.
     `max_profiles_per_second: None` leaves it to the endpoint's own rate, 0 is without pacing. A resolved
     reject is kept for `retention_days`. `only_from` are the dbt targets that may push to it; None: every one.
+    `require_tests`: what dbt has not just built and tested is not pushed to it.
     """
 
     name: str = ""
@@ -130,6 +132,7 @@ class Output:
     )
     retention_days: int = field(default=90, metadata=read_by(whole(0, 36_500)))
     only_from: tuple[str, ...] | None = field(default=None, metadata=read_by(optional(_read_targets)))
+    require_tests: bool = field(default=False, metadata=read_by(boolean))
 
     @property
     def project_hash(self) -> str:

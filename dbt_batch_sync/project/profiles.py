@@ -61,6 +61,11 @@ class Project:
         """Where dbt writes the manifest."""
         return self.target_path / "manifest.json"
 
+    @property
+    def build_results(self) -> Path:
+        """Where dbt writes how its last command ended."""
+        return self.target_path / "run_results.json"
+
 
 @dataclass(frozen=True)
 class WarehouseTarget:

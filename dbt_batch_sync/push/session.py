@@ -46,7 +46,7 @@ class PushOptions:
     """What a push may be told. `limit` counts rows of each segment's delta.
 
     `force` leaves the guards out, `full_refresh` sends everything of everybody again, `retry_rejected` what
-    was refused and still stands.
+    was refused and still stands. `require_tests` and `max_age` hold a segment against dbt's last command.
     """
 
     dry_run: bool = False
@@ -54,6 +54,8 @@ class PushOptions:
     force: bool = False
     full_refresh: bool = False
     retry_rejected: bool = False
+    require_tests: bool = False
+    max_age: timedelta | None = None
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest
 from dbt_batch_sync import __version__
 from dbt_batch_sync.errors import ManifestError, MappingError
 from dbt_batch_sync.project import manifest as manifest_module
-from dbt_batch_sync.project.manifest import Column, Manifest, read_manifest
+from dbt_batch_sync.project.manifest import Column, DataTest, Manifest, read_manifest
 from dbt_batch_sync.project.mapping import Location
 from dbt_batch_sync.project.segments import Segment, read_segments
 
@@ -124,7 +124,19 @@ def problems(directory: Path, *nodes: dict[str, object], **keys: object) -> list
 def test_the_smallest_manifest(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     path.write_text("{}")
-    assert read_manifest(path) == Manifest(path, *[None] * 6, (), (), None)  # type: ignore[arg-type]
+    assert read_manifest(path) == Manifest(path, *[None] * 6, (), (), (), None)  # type: ignore[arg-type]
+
+
+def test_tests_are_read_with_what_they_depend_on(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    test = {"resource_type": "test", "unique_id": "test.shop.t", "name": "t"}
+    unit = {"unique_id": "unit_test.shop.u", "name": "u", "depends_on": {"nodes": ["model.shop.b"]}}
+    nodes = {"test.shop.t": {**test, "depends_on": {"nodes": ["model.shop.a", "model.shop.b"]}}}
+    path.write_text(json.dumps({"nodes": nodes, "unit_tests": {"unit_test.shop.u": unit}}))
+    assert read_manifest(path).tests == (
+        DataTest("test.shop.t", "t", ("model.shop.a", "model.shop.b")),
+        DataTest("unit_test.shop.u", "u", ("model.shop.b",)),
+    )
 
 
 def test_the_defaults_of_a_model(tmp_path: Path) -> None:

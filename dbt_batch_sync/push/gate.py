@@ -1,0 +1,71 @@
+"""The gate: whether dbt has built and tested a segment, by what it wrote down of its last command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dbt_batch_sync.project.build_results import BuildResults
+from dbt_batch_sync.project.manifest import DataTest
+from dbt_batch_sync.project.segments import Segment
+
+BUILT = "success"
+PASSED = frozenset(("pass", "warn", "success"))
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What the last dbt command says; `results` is None where it left nothing.
+
+    `max_age`: how long ago it may have ended; None: any time. `tests` are those of the project.
+    """
+
+    results: BuildResults | None
+    tests: Sequence[DataTest]
+    now: datetime
+    max_age: timedelta | None = None
+
+    def refusal(self, segment: Segment, *, require_tests: bool) -> str | None:
+        """Why this segment must not be pushed, with what to run; None when it may be."""
+        found = list(self._problems(segment, require_tests=require_tests))
+        if not found:
+            return None
+        names = " ".join(segment.names)
+        return f"`{segment.name}` was not pushed: {'; '.join(found)}. Run: dbt build --select {names}"
+
+    def _problems(self, segment: Segment, *, require_tests: bool) -> Iterator[str]:
+        if self.results is None:
+            yield "dbt has left no target/run_results.json"
+            return
+        age = self.now - self.results.generated_at
+        if self.max_age is not None and age > self.max_age:
+            yield f"the last dbt command ended {_spoken(age)} ago, and `--max-age` is {_spoken(self.max_age)}"
+        if not require_tests:
+            return
+        models = [model for model in (segment.model, segment.delta) if model is not None]
+        for model in models:
+            status = self.results.statuses.get(model.unique_id)
+            if status is None:
+                yield f"the last dbt command did not build {model.name}"
+            elif status != BUILT:
+                yield f"{model.name} was not built: {status}"
+        tested = {model.unique_id for model in (*models, segment.snapshot) if model is not None}
+        failed = [
+            f"{test.name} ({self.results.statuses[test.unique_id]})"
+            for test in self.tests
+            if tested.intersection(test.depends_on)
+            and self.results.statuses.get(test.unique_id, "pass") not in PASSED
+        ]
+        if failed:
+            more = f" and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
+            yield f"tests failed: {', '.join(failed[:_SHOWN])}{more}"
+
+
+def _spoken(span: timedelta) -> str:
+    seconds = int(span.total_seconds())
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{seconds} s"

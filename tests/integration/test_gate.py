@@ -1,0 +1,57 @@
+"""`push --require-tests` and `--max-age`, with what dbt itself wrote down."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from harness.project import PEOPLE, Project
+
+COLUMNS = {"id": "varchar", "points": "bigint"}
+
+
+@pytest.fixture
+def tested(project: Project) -> Project:
+    """A segment with a test of its own: no points below zero."""
+    project.map({"identifier": "id", "custom": ["points"]})
+    project.set_rows(COLUMNS, [{"id": "a", "points": 1}])
+    test = project.directory / "tests" / "no_debts.sql"
+    test.parent.mkdir(exist_ok=True)
+    test.write_text("select 1 from {{ ref('people') }} where points < 0")
+    return project
+
+
+def test_only_what_was_built_and_tested_is_pushed(tested: Project) -> None:
+    tested.dbt("build")
+    assert tested.push_one(require_tests=True).accepted == 1
+
+    tested.set_rows(COLUMNS, [{"id": "a", "points": -1}])
+    tested.dbt("build", fails=True)
+    held = tested.push_one(require_tests=True)
+    assert held.status == "failed"
+    assert "tests failed: no_debts (fail)" in str(held.error)
+    assert not tested.sent.attributes
+    assert tested.call("push", "--require-tests").returncode == 1
+
+    tested.dbt("run", "--select", PEOPLE)
+    assert "did not build people_delta" in str(tested.push_one(require_tests=True).error)
+    tested.set_rows(COLUMNS, [{"id": "a", "points": 2}])
+    tested.dbt("build")
+    assert tested.push_one(require_tests=True).accepted == 1
+
+
+def test_a_setting_of_the_output_asks_for_it_always(tested: Project) -> None:
+    tested.outputs(sandbox={"require_tests": True})
+    tested.dbt("parse")
+    (tested.directory / "target" / "run_results.json").unlink(missing_ok=True)
+    assert "dbt has left no target/run_results.json" in str(tested.push_one().error)
+    tested.dbt("build")
+    assert tested.push_one().accepted == 1
+
+
+def test_age(tested: Project) -> None:
+    tested.dbt("build")
+    assert "and `--max-age` is 0 s" in str(tested.push_one(max_age=timedelta(0)).error)
+    assert tested.push_one(max_age=timedelta(hours=1)).accepted == 1
+    done = tested.call("push", "--max-age", "soon")
+    assert (done.returncode, "--max-age: must be a number" in done.stderr) == (2, True)

@@ -1,0 +1,146 @@
+"""The gate holds a segment against what dbt wrote down of its last command."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from dbt_batch_sync.errors import ManifestError
+from dbt_batch_sync.project.build_results import BuildResults, read_build_results
+from dbt_batch_sync.project.manifest import DataTest, read_manifest
+from dbt_batch_sync.project.segments import Segment, read_segments
+from dbt_batch_sync.push.gate import Gate
+
+MANIFEST = Path(__file__).parents[1] / "fixtures" / "manifests" / "dbt-1.11.json"
+NOW = datetime(2026, 4, 1, 12, 0, 0)
+SEGMENT, DELTA = "model.shop.crm_contacts", "model.shop.crm_contacts_delta"
+BUILT = {SEGMENT: "success", DELTA: "success"}
+TESTS = (
+    DataTest("test.shop.unique", "unique_id", (SEGMENT,)),
+    DataTest("test.shop.invalid", "nothing_invalid", (DELTA, "model.shop.else")),
+    DataTest("test.shop.other", "other", ("model.shop.else",)),
+)
+
+
+@pytest.fixture(scope="module")
+def segment() -> Segment:
+    return read_segments(read_manifest(MANIFEST))[0]
+
+
+def refusal(
+    segment: Segment,
+    statuses: dict[str, str] | None,
+    *,
+    hours: float = 1,
+    max_age: timedelta | None = None,
+    require_tests: bool = True,
+) -> str | None:
+    results = None
+    if statuses is not None:
+        results = BuildResults(Path("run_results.json"), NOW - timedelta(hours=hours), statuses)
+    return Gate(results, TESTS, NOW, max_age).refusal(segment, require_tests=require_tests)
+
+
+@pytest.mark.parametrize(
+    "statuses",
+    [
+        BUILT,
+        {**BUILT, "test.shop.unique": "pass", "test.shop.invalid": "warn"},
+        {**BUILT, "test.shop.other": "fail"},
+        {**BUILT, "model.shop.else": "error"},
+    ],
+)
+def test_what_was_built_and_tested_passes(segment: Segment, statuses: dict[str, str]) -> None:
+    assert refusal(segment, statuses) is None
+
+
+@pytest.mark.parametrize(
+    ("statuses", "why"),
+    [
+        (None, "dbt has left no target/run_results.json"),
+        ({}, "the last dbt command did not build crm_contacts"),
+        ({SEGMENT: "success"}, "the last dbt command did not build crm_contacts_delta"),
+        ({**BUILT, DELTA: "skipped"}, "crm_contacts_delta was not built: skipped"),
+        ({**BUILT, SEGMENT: "error"}, "crm_contacts was not built: error"),
+        ({**BUILT, "test.shop.unique": "fail"}, "tests failed: unique_id (fail)"),
+        ({**BUILT, "test.shop.invalid": "error"}, "tests failed: nothing_invalid (error)"),
+        ({**BUILT, "test.shop.unique": "skipped"}, "tests failed: unique_id (skipped)"),
+    ],
+)
+def test_what_was_not_is_refused(segment: Segment, statuses: dict[str, str] | None, why: str) -> None:
+    said = refusal(segment, statuses)
+    assert said is not None
+    assert said.startswith("`crm_contacts` was not pushed: ")
+    assert why in said
+    assert said.endswith("Run: dbt build --select crm_contacts crm_contacts_delta crm_contacts_sent_snapshot")
+
+
+def test_many_failed_tests_are_counted(segment: Segment) -> None:
+    tests = [DataTest(f"test.shop.t{n}", f"t{n}", (SEGMENT,)) for n in range(8)]
+    statuses = {**BUILT, **{test.unique_id: "fail" for test in tests}}
+    said = Gate(BuildResults(Path(), NOW, statuses), tests, NOW).refusal(segment, require_tests=True)
+    assert said is not None
+    assert "t4 (fail) and 3 more" in said
+
+
+@pytest.mark.parametrize(
+    ("hours", "limit", "why"),
+    [
+        (1, timedelta(hours=2), None),
+        (3.25, timedelta(hours=2), "the last dbt command ended 3.2 h ago, and `--max-age` is 2 h"),
+        (50, timedelta(minutes=30), "ended 2.1 d ago, and `--max-age` is 30 min"),
+        (0.01, timedelta(seconds=20), "ended 36 s ago, and `--max-age` is 20 s"),
+    ],
+)
+@pytest.mark.parametrize("require_tests", [True, False])
+def test_age(segment: Segment, hours: float, limit: timedelta, why: str | None, require_tests: bool) -> None:
+    said = refusal(segment, BUILT, hours=hours, max_age=limit, require_tests=require_tests)
+    assert (said is None) is (why is None)
+    assert why is None or why in str(said)
+
+
+def test_a_failed_test_does_not_matter_to_who_asks_only_for_the_age(segment: Segment) -> None:
+    statuses = {"test.shop.unique": "fail"}
+    assert refusal(segment, statuses, max_age=timedelta(hours=2), require_tests=False) is None
+
+
+def test_a_segment_without_its_models_has_less_to_check(segment: Segment) -> None:
+    assert refusal(replace(segment, delta=None, snapshot=None), {SEGMENT: "success"}) is None
+
+
+def test_results_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "run_results.json"
+    results = [
+        {"unique_id": SEGMENT, "status": "success"},
+        {"unique_id": "test.x", "status": "Fail", "failures": 3},
+    ]
+    metadata = {"generated_at": "2026-04-01T10:00:00.123456Z"}
+    path.write_text(json.dumps({"metadata": metadata, "results": results, "elapsed_time": 1.5}))
+    read = read_build_results(path)
+    assert read.statuses == {SEGMENT: "success", "test.x": "fail"}
+    assert read.generated_at == datetime(2026, 4, 1, 10, 0, 0, 123456)
+    path.write_text(json.dumps({"metadata": {"generated_at": "2026-04-01T10:00:00+02:00"}}))
+    assert read_build_results(path).generated_at == datetime(2026, 4, 1, 8)
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        ({}, "generated_at: is missing"),
+        ({"metadata": {"generated_at": "yesterday"}}, "generated_at: must be a time"),
+        ({"metadata": {"generated_at": 3}}, "generated_at: must be text"),
+        ({"results": {}}, "results: must be a list"),
+        ({"results": [3]}, "results[0]: must be"),
+        ({"results": [{"unique_id": "x"}]}, "results[0]: status: is missing"),
+    ],
+)
+def test_what_is_no_results_is_refused(tmp_path: Path, document: object, why: str) -> None:
+    path = tmp_path / "run_results.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(ManifestError) as refused:
+        read_build_results(path)
+    assert why in str(refused.value)

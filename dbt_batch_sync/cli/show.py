@@ -12,7 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from dbt_batch_sync.errors import printable
+
 if TYPE_CHECKING:
+    from dbt_batch_sync.errors import Problem
     from dbt_batch_sync.results import (
         PlanResult,
         PushResult,
@@ -227,3 +230,14 @@ def _console(*, stderr: bool) -> Console:
         if console.is_terminal
         else Console(stderr=stderr, highlight=False, soft_wrap=True, width=10_000)
     )
+
+
+def annotation(problem: Problem) -> str:
+    """A problem as GitHub Actions shows it beside the line that it is about: a workflow command."""
+    title = f"{problem.model}: {problem.key}"
+    properties = f"file={_escaped(problem.file, ':,')},title={_escaped(title, ':,')}"
+    return f"::error {properties}::{_escaped(printable(problem.message))}"
+
+
+def _escaped(text: str, also: str = "") -> str:
+    return "".join(f"%{ord(char):02X}" if char in "%\r\n" + also else char for char in text)

@@ -272,6 +272,8 @@ def validate(
     try:
         result = api.validate(dbt, selection_of(select, exclude), online=online)
     except MappingError as failure:
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            sys.stderr.writelines(f"{show.annotation(problem)}\n" for problem in failure.problems)
         if not as_json:
             raise
         problems: list[object] = [

@@ -291,6 +291,12 @@ def test_validate(project: Project) -> None:
         assert part in text.stderr, part
     for problem in document(wrong)["problems"]:
         assert problem.keys() == {"file", "model", "key", "message"}
+    assert "::error" not in text.stderr
+    annotated = project.call("validate", env={"GITHUB_ACTIONS": "true"})
+    assert annotated.returncode == 2
+    first = "::error file=models/people.yml,title=people%3A batch_sync.identifer::"
+    assert annotated.stderr.startswith(first)
+    assert annotated.stderr.count("::error file=") == len(document(wrong)["problems"])
     assert project.call("push").returncode == 2
 
 

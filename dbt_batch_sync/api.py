@@ -27,12 +27,14 @@ from dbt_batch_sync.project.profiles import DbtOptions, WarehouseTarget, read_pr
 from dbt_batch_sync.project.segments import Segment, read_segments
 from dbt_batch_sync.project.selection import select_segments
 from dbt_batch_sync.push.gate import Gate
+from dbt_batch_sync.push.lookup import look_up
 from dbt_batch_sync.push.plan import plan_segment
 from dbt_batch_sync.push.segment_push import Clock, Observer
 from dbt_batch_sync.push.session import Channels, PushOptions, Session
 from dbt_batch_sync.push.work import Work, open_work
 from dbt_batch_sync.results import (
     PlanResult,
+    ProfileResult,
     PushResult,
     RejectsResult,
     SegmentPushed,
@@ -191,6 +193,14 @@ def rejects(dbt: DbtOptions, selection: Selection = Selection()) -> RejectsResul
                 for work in works
             )
         )
+
+
+def profile(dbt: DbtOptions, custom_id: str, selection: Selection = Selection()) -> ProfileResult:
+    """What the selected segments last sent of one profile, what differs now, and what was refused."""
+    segments = load_segments(dbt, selection)
+    with opened(read_target(dbt)) as warehouse:
+        works = [open_work(warehouse, segment, check=False) for segment in segments]
+        return ProfileResult(custom_id, tuple(look_up(warehouse, work, custom_id) for work in works))
 
 
 def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: bool = False) -> ValidateResult:

@@ -162,17 +162,70 @@ class RejectsResult:
                 {
                     "segment": each.segment,
                     "table": each.table,
-                    "rejects": [
-                        {
-                            key: iso(cell) if isinstance(cell, datetime) else cell
-                            for key, cell in asdict(count).items()
-                        }
-                        for count in each.rejects
-                    ],
+                    "rejects": [_timed(asdict(count)) for count in each.rejects],
                 }
                 for each in self.segments
             ]
         }
+
+
+@dataclass(frozen=True)
+class Change:
+    """An attribute that goes with the next push. Values are masked."""
+
+    attribute: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Pending:
+    """What the delta says of a profile, when it is not committed. `reason`: of an invalid row."""
+
+    change: str
+    reason: str | None
+    attributes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An attribute, or the whole row, that was refused; `resolved_at` is None while it stands."""
+
+    attribute: str | None
+    reason: str
+    refused_by: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    attempts: int
+    resolved_at: datetime | None
+
+
+@dataclass(frozen=True)
+class SegmentProfile:
+    """What a segment knows of one profile. `sent_at` is None when Batch never took anything of it;
+    `attributes` are what Batch holds by the snapshot, masked, nulls left out.
+    """
+
+    segment: str
+    sent_at: datetime | None
+    run_id: str | None
+    exited_at: datetime | None
+    attributes: dict[str, str]
+    in_doubt: tuple[str, ...]
+    pending: Pending | None
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True)
+class ProfileResult:
+    """One profile in the selected segments."""
+
+    custom_id: str
+    segments: tuple[SegmentProfile, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """The document of `profile --json`."""
+        return {"custom_id": self.custom_id, "segments": [_timed(asdict(each)) for each in self.segments]}
 
 
 @dataclass(frozen=True)
@@ -190,6 +243,15 @@ class ValidateResult:
 def iso(moment: datetime | None) -> str | None:
     """RFC 3339 in UTC, whole seconds."""
     return None if moment is None else moment.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def _timed(cell: object) -> object:
+    """The same with its times as text, however deep they are."""
+    if isinstance(cell, datetime):
+        return iso(cell)
+    if isinstance(cell, dict):
+        return {key: _timed(each) for key, each in cell.items()}
+    return [_timed(each) for each in cell] if isinstance(cell, (list, tuple)) else cell
 
 
 def _run_json(run: Run) -> dict[str, object]:

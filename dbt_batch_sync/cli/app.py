@@ -29,6 +29,7 @@ for verb in (
     sync.adopt,
     sync.status,
     sync.rejects,
+    sync.profile,
     setup.sandbox,
     setup.demo,
 ):

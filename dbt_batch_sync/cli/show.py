@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from dbt_batch_sync.errors import Problem
     from dbt_batch_sync.results import (
         PlanResult,
+        ProfileResult,
         PushResult,
+        Refusal,
         RejectsResult,
         SegmentPlanned,
+        SegmentProfile,
         SegmentPushed,
         StatusResult,
     )
@@ -203,6 +206,51 @@ def refused(result: RejectsResult) -> None:
         console.print(
             f"  which profiles: select custom_id from {escape(segment.table)} where resolved_at is null\n"  # noqa: S608 - shown, not run
         )
+
+
+def profile(result: ProfileResult) -> None:
+    """What each segment knows of a profile."""
+    console = out()
+    console.print(f"[bold]{escape(result.custom_id)}[/]")
+    for segment in result.segments:
+        console.print(f"\n[bold]{escape(segment.segment)}[/]  {_sent(segment)}")
+        if segment.attributes:
+            held = ", ".join(f"{name} {cell}" for name, cell in segment.attributes.items())
+            console.print(f"  Batch holds: {escape(held)}")
+        if segment.in_doubt:
+            console.print(f"  [yellow]in doubt, goes again: {escape(', '.join(segment.in_doubt))}[/]")
+        console.print(f"  {_next(segment)}")
+        for each in segment.pending.attributes if segment.pending else ():
+            console.print(f"    {escape(f'{each.attribute}: {each.old} → {each.new}')}")
+        for refusal in segment.refusals:
+            console.print(f"  {_refusal(refusal)}")
+
+
+def _sent(segment: SegmentProfile) -> str:
+    from dbt_batch_sync.results import iso
+
+    if segment.sent_at is None:
+        return "never accepted by Batch"
+    left = f", left the segment ({iso(segment.exited_at)})" if segment.exited_at is not None else ""
+    return f"last accepted {iso(segment.sent_at)} (run {escape(str(segment.run_id))}){left}"
+
+
+def _next(segment: SegmentProfile) -> str:
+    if segment.pending is None:
+        return "nothing waits for the next push"
+    if segment.pending.reason is not None:
+        return f"[yellow]can't be sent: {escape(segment.pending.reason)}[/]"
+    return f"waits for the next push: {escape(segment.pending.change)}"
+
+
+def _refusal(refusal: Refusal) -> str:
+    from dbt_batch_sync.results import iso
+
+    what = escape(refusal.attribute or "whole row")
+    ended = f", resolved {iso(refusal.resolved_at)}" if refusal.resolved_at is not None else ""
+    said = f"{what} refused by {escape(refusal.refused_by)}: {escape(refusal.reason)}"
+    counted = f"{refusal.attempts:,} times, last {iso(refusal.last_seen_at)}{ended}"
+    return f"{said} ({counted})" if ended else f"[yellow]{said}[/] ({counted})"
 
 
 def _n(count: int, word: str) -> str:

@@ -171,6 +171,33 @@ def rejects(
         show.refused(result)
 
 
+def profile(
+    custom_id: Annotated[
+        str, typer.Argument(metavar="CUSTOM_ID", help="The profile's identifier, as Batch has it.")
+    ],
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    dbt_profile: Profile = None,
+    target: Target = None,
+    variables: Vars = None,
+    select: Select = None,
+    exclude: Exclude = None,
+    as_json: Json = False,
+) -> None:
+    """Say why one profile looks in Batch as it does: what was last sent, what differs, what was refused.
+
+    Example: [bold]dbt-batch-sync profile C-1042 --select crm_contacts[/]
+    """
+    from dbt_batch_sync import api
+
+    dbt = dbt_options(project_dir, profiles_dir, dbt_profile, target, variables)
+    result = api.profile(dbt, custom_id, selection_of(select, exclude))
+    if as_json:
+        show.print_json(result.to_json())
+    else:
+        show.profile(result)
+
+
 def _finish(result: PushResult, as_json: bool, *, dry_run: bool = False, signals: Sequence[int] = ()) -> None:
     """Shows a push and ends with its exit code."""
     from dbt_batch_sync.results import EXIT_CODES

@@ -39,6 +39,7 @@ from dbt_batch_sync.sql.counts import (
     reject_states,
     samples,
 )
+from dbt_batch_sync.sql.lookup import rejects_of, row_of
 from dbt_batch_sync.sql.pending import Pending, delta_identity, last_pending
 from dbt_batch_sync.sql.relations import Relation, beside, parse_table
 from dbt_batch_sync.warehouse import Column, Load, Statement, Value
@@ -273,6 +274,7 @@ def queries() -> Iterator[tuple[str, list[exp.Expr]]]:
     yield "guard_figures", warehouse.trees
     yield "any_rows", [any_rows([PEOPLE_DELTA.table, SNAPSHOT_TABLE, PEOPLE_DELTA.table])]
     yield "any_rows_of_one", [any_rows([PEOPLE_DELTA.table])]
+    yield "lookup", [row_of(PEOPLE), row_of(PEOPLE_DELTA), rejects_of(REJECTS, ["attribute", "reason"])]
     yield "idle_ledger", [ledger_states(beside(SNAPSHOT_TABLE, RUNS)), reject_states(REJECTS)]
 
 

@@ -24,11 +24,16 @@ from dbt_batch_sync.project.mapping import Guards
 from dbt_batch_sync.project.outputs import Output
 from dbt_batch_sync.results import (
     EXIT_CODES,
+    Change,
+    Pending,
     PlanResult,
+    ProfileResult,
     PushResult,
+    Refusal,
     RejectsResult,
     Sample,
     SegmentPlanned,
+    SegmentProfile,
     SegmentPushed,
     SegmentRejects,
     SegmentStatus,
@@ -119,6 +124,21 @@ DOCUMENTS: Mapping[str, dict[str, object]] = {
     "plan": PlanResult((SEGMENT,)).to_json(),
     "push": PushResult("r", NOW, NOW, (SegmentPushed("s", "succeeded"),)).to_json(),
     "status": StatusResult((SegmentStatus("s", (Run("r", "s", "partial", NOW),)),)).to_json(),
+    "profile": ProfileResult(
+        "c",
+        (
+            SegmentProfile(
+                "s",
+                NOW,
+                "r",
+                None,
+                {"a": "b"},
+                (),
+                Pending("update", None, (Change("a", "b", "c"),)),
+                (Refusal("a", "r", "batch", NOW, NOW, 1, None),),
+            ),
+        ),
+    ).to_json(),
     "rejects": RejectsResult(
         (SegmentRejects("s", "t", (RejectCount("a", "r", "batch", 1, NOW, NOW, 1),)),)
     ).to_json(),
@@ -143,7 +163,9 @@ def shape(value: object) -> object:
     """A document's keys, in any order; maps whose keys are data, and all else, are one dot."""
     if isinstance(value, dict):
         free = ("attributes", "invalid_reasons")
-        return {key: "." if key in free else shape(each) for key, each in value.items()}
+        return {
+            key: "." if key in free and isinstance(each, dict) else shape(each) for key, each in value.items()
+        }
     return [shape(value[0])] if isinstance(value, list | tuple) and value else "."
 
 

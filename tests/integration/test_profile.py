@@ -1,0 +1,118 @@
+"""`profile`: why one customer looks in Batch as it does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from harness.project import PEOPLE, Project
+
+from dbt_batch_sync import api
+
+COLUMNS = {"id": "varchar", "name": "varchar", "email": "varchar", "points": "bigint"}
+SECRET = "Margarethe Zimmermann"
+
+
+@pytest.fixture
+def shop(project: Project) -> Project:
+    """Two customers in Batch; the e-mail address of `b` is none."""
+    project.map(
+        {
+            "identifier": "id",
+            "standard": {"email_address": "email"},
+            "custom": ["name", "points"],
+            "on_exit": "clear",
+        }
+    )
+    project.set_rows(
+        COLUMNS,
+        [
+            {"id": "a", "name": SECRET, "email": "a@shop.example", "points": 10},
+            {"id": "b", "name": None, "email": "nowhere", "points": None},
+        ],
+    )
+    assert project.sync().status == "partial"
+    return project
+
+
+def told(project: Project, custom_id: str) -> dict[str, Any]:
+    done = project.call("profile", custom_id, "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["custom_id"] == custom_id
+    (segment,) = document["segments"]
+    assert segment.pop("segment") == PEOPLE
+    return dict(segment)
+
+
+def test_a_profile_that_batch_has(shop: Project) -> None:
+    found = told(shop, "a")
+    assert found.pop("sent_at").endswith("Z")
+    assert found.pop("run_id") == shop.snapshot()["a"]["_batch_run_id"]
+    assert found == {
+        "exited_at": None,
+        "attributes": {"batch__email_address": "a•••••••• (14)", "name": "M•••••••• (21)", "points": "••"},
+        "in_doubt": [],
+        "pending": None,
+        "refusals": [],
+    }
+
+
+def test_what_differs_now_and_what_was_refused(shop: Project) -> None:
+    shop.set_rows(COLUMNS, [{"id": "b", "name": "Bo Li", "email": "nowhere", "points": 7}])
+    shop.build()
+    found = told(shop, "b")
+    assert found["pending"] == {
+        "change": "update",
+        "reason": None,
+        "attributes": [
+            {"attribute": "name", "old": "null", "new": "B••••"},
+            {"attribute": "points", "old": "null", "new": "•"},
+        ],
+    }
+    (refusal,) = found["refusals"]
+    assert (refusal["attribute"], refusal["refused_by"]) == ("batch__email_address", "dbt-batch-sync")
+    assert refusal["resolved_at"] is None
+    text = shop.call("profile", "b").stdout
+    assert "waits for the next push: update" in text
+    assert "batch__email_address refused by dbt-batch-sync" in text
+    assert "name: null → B••••" in text
+    left = told(shop, "a")
+    assert left["pending"]["change"] == "exit"
+    shop.push(force=True)
+    assert told(shop, "a")["exited_at"] is not None
+    assert told(shop, "a")["pending"] is None
+
+
+def test_a_profile_that_nobody_knows(shop: Project) -> None:
+    found = told(shop, "nobody")
+    assert (found["sent_at"], found["attributes"], found["pending"], found["refusals"]) == (
+        None,
+        {},
+        None,
+        [],
+    )
+    assert "never accepted by Batch" in shop.call("profile", "nobody").stdout
+
+
+def test_before_the_first_push(project: Project) -> None:
+    project.map({"identifier": "id", "custom": ["points"]})
+    project.set_rows({"id": "varchar", "points": "bigint"}, [{"id": "a", "points": 1}])
+    project.build()
+    found = told(project, "a")
+    assert (found["sent_at"], found["pending"]["change"]) == (None, "insert")
+
+
+def test_values_are_masked(shop: Project) -> None:
+    shop.set_rows(COLUMNS, [{"id": "a", "name": SECRET + "!", "email": "b@shop.example", "points": 123456}])
+    shop.build()
+    for arguments in ((), ("--json",)):
+        said = shop.call("profile", "a", *arguments)
+        for value in (SECRET, "Zimmermann", "shop.example", "123456"):
+            assert value not in said.stdout + said.stderr
+
+
+def test_from_python(shop: Project) -> None:
+    result = api.profile(shop.options(), "a")
+    assert [segment.segment for segment in result.segments] == [PEOPLE]

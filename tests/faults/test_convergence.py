@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from harness.bench import Bench
 from harness.lives import play, play_at_once
@@ -15,7 +17,8 @@ def test_a_few_lives(bench: Bench) -> None:
 @pytest.mark.thorough
 def test_many_lives(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
-        print()
-        lived = play_at_once(range(1, 11), sequences=30, steps=14, tell=print)
-        print(lived)
+        told = partial(print, flush=True)
+        told()
+        lived = play_at_once(range(1, 11), sequences=30, steps=14, tell=told)
+        told(lived)
     assert lived.sequences >= 300

@@ -88,7 +88,7 @@ def call_size(limits: Limits, max_profiles_per_second: float | None = None) -> i
     makes the next one early, and a 429 costs a second.
     """
     whole = limits.burst or max_profiles_per_second == 0
-    return limits.max_operations if whole else limits.max_operations // 2
+    return limits.max_operations if whole else max(1, limits.max_operations // 2)
 
 
 def pacer_for(

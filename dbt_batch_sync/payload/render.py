@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import duckdb
@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 
 from dbt_batch_sync.attributes import MAX_ARRAYS, MAX_ATTRIBUTES, TypedAttribute
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.payload.lanes import in_lanes
 from dbt_batch_sync.payload.source import DELTA, PARKED, POSITION, DeltaSource
 from dbt_batch_sync.payload.statement import ARRAYS, ENDING, HEAD, OPERATION, OTHERS, WITHHELD, rendering
 
 DELTA_COLUMNS = ("custom_id", "_batch_change", "_batch_changed", "_batch_parked")
 """What a row has to bring beside its attributes; all are text, and every name is in lower case.
 `_batch_parked` is the hash of the operation for which Batch refused the row, null for nearly all."""
+
 
 _DISORDER = "the rows were not rendered in the order of the delta's keys: nothing more was sent"
 
@@ -71,35 +71,28 @@ def render(
     after: int = 0,
     batch_rows: int = 8_192,
     memory_limit: str = "200MB",
-    lanes: int = 1,
 ) -> Generator[Rendered, None, None]:
     """Renders delta rows as they come; holds a few batches, whatever their number.
 
     `schema` is that of every batch: `DELTA_COLUMNS` and a column per attribute, named like it. `after` is the
-    number of the delta's rows before the first one. `lanes` engines work at once, each within the limit;
-    one is faster than Batch's rates. An error of `batches` is raised as it is.
+    number of the delta's rows before the first one. An error of `batches` is raised as it is.
     """
     source = DeltaSource(schema, attributes, after)
     query = rendering(attributes, source.schema).sql(dialect="duckdb")
-
-    def lane(rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with _engine(memory_limit) as connection:
-            connection.register(DELTA, pa.RecordBatchReader.from_batches(source.schema, rows))
-            yield from _stream(connection, query, batch_rows)
-
-    position = after
-    with closing(in_lanes(source.prepared(batches), lane, lanes, POSITION, after)) as pieces:
+    with _engine(memory_limit) as connection:
+        connection.register(DELTA, source.reader(batches))
         try:
-            for batch in pieces:
+            position = after
+            for batch in _stream(connection, query, batch_rows):
+                _check_order(batch.column(POSITION), position)
                 yield _rendered(batch)
                 position += batch.num_rows
         except Exception:  # DuckDB's while it plans, Arrow's while the result is read
             if source.failure is not None:
                 raise source.failure from None
             raise
-    # What is committed is a range of keys: a row that is missing or out of place is a row lost.
-    if position != source.position:
-        raise WarehouseError(_DISORDER)
+        if position != source.position:
+            raise WarehouseError(_DISORDER)
 
 
 def _rendered(batch: pa.RecordBatch) -> Rendered:
@@ -176,6 +169,17 @@ def split(arrays: Sequence[str], others: Sequence[str]) -> list[list[str]]:
         groups.append([*arrays[:MAX_ARRAYS], *others[:room]])
         arrays, others = arrays[MAX_ARRAYS:], others[room:]
     return groups
+
+
+def _check_order(positions: pa.Array, after: int) -> None:
+    """Holds the rendering to the order of its rows.
+
+    What is committed is a range of keys: a row out of place is a row lost.
+    """
+    steps = pc.pairwise_diff(positions)
+    in_steps = pc.all(pc.equal(steps, 1), min_count=0).as_py()
+    if len(positions) and (positions[0].as_py() != after + 1 or not in_steps):
+        raise WarehouseError(_DISORDER)
 
 
 @contextmanager

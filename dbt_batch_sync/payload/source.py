@@ -48,8 +48,11 @@ class DeltaSource:
             + [pa.field(name, pa.int64()) for name in (POSITION, *self._mask_names())]
         )
 
-    def prepared(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The rows of `schema`, read once."""
+    def reader(self, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
+        """The rows, read once."""
+        return pa.RecordBatchReader.from_batches(self.schema, self._read(batches))
+
+    def _read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         try:
             for batch in batches:
                 yield self._prepared(batch)

@@ -243,7 +243,9 @@ class SegmentPush:
         self._committed, self._rejects = self._settled, []
 
     def _take_notes(self) -> None:
-        for note in taken(self._notes, self._settled.position):
+        due = [note for note in self._notes if note.position <= self._settled.position]
+        self._notes[:] = [note for note in self._notes if note.position > self._settled.position]
+        for note in due:
             if isinstance(note, Withheld):
                 self._rejects.append(Reject(note.custom_id, note.attribute, note.reason, RUNNER))
                 self.run = replace(self.run, rejected_attributes=self.run.rejected_attributes + 1)
@@ -271,23 +273,16 @@ class SegmentPush:
         return self.run
 
 
-def taken(notes: list[Withheld | Parked], position: int) -> list[Withheld | Parked]:
-    """The notes of rows up to a position, taken from the list; another thread may add to it meanwhile."""
-    known = notes[:]
-    notes[: len(known)] = [note for note in known if note.position > position]
-    return [note for note in known if note.position <= position]
-
-
 @contextmanager
 def pending(
     warehouse: Warehouse, work: Work, limit: int | None, notes: list[Withheld | Parked]
 ) -> Iterator[Iterator[Rendered]]:
     """The rows to send, rendered as they come. Blocked consents are noted as withheld."""
-    position, lanes = work.resume.position, warehouse.render_lanes
+    position = work.resume.position
     with warehouse.stream(work.pending_rows(limit), STREAM_ROWS) as rows:
         batches, schema = _unblocked(rows, position, notes)
-        # Closed before the stream is: it reads ahead in threads of its own.
-        with closing(render(batches, schema, work.attributes, after=position, lanes=lanes)) as rendered:
+        # Closed before the stream is that it reads from.
+        with closing(render(batches, schema, work.attributes, after=position)) as rendered:
             yield rendered
 
 

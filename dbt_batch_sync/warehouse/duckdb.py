@@ -4,7 +4,6 @@ own.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -45,7 +44,6 @@ class DuckDbWarehouse:
     dialect = "duckdb"
     transactions = True
     checkpoint_seconds = 5.0
-    render_lanes = min(2, os.cpu_count() or 1)
 
     def __init__(self, target: WarehouseTarget) -> None:
         _refuse_missing_file(target)

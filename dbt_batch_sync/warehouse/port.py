@@ -62,8 +62,6 @@ class Warehouse(Protocol):
     """Whether several statements can be made one."""
     checkpoint_seconds: float
     """How often it is worth committing while a push goes on."""
-    render_lanes: int
-    """How many threads it takes to render as fast as it gives rows."""
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
         """The columns of a table in their order; none when there is no such table."""

@@ -36,7 +36,6 @@ class PostgresWarehouse:
     dialect = "postgres"
     transactions = True
     checkpoint_seconds = 5.0
-    render_lanes = 1
 
     def __init__(self, target: WarehouseTarget) -> None:
         adapter = load_adapter(target.type, target.profile_name, target.target_name, target.credentials)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import pytest
@@ -16,11 +14,8 @@ from dbt_batch_sync import api
 from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.errors import ConfigurationError, WarehouseError
 from dbt_batch_sync.ledger.ledger import Run
-from dbt_batch_sync.payload.render import render
-from dbt_batch_sync.push import segment_push
 from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.results import SegmentPushed
-from dbt_batch_sync.sandbox.server import Fault, FaultKind, When
 from dbt_batch_sync.warehouse import Load, Rows, Statement, Warehouse, open_warehouse
 
 CALL = 200
@@ -160,30 +155,6 @@ def test_a_column_whose_type_somebody_changed(quick: QuickProject) -> None:
     assert (failed.committed, quick.snapshot()) == (0, {})
     quick.execute("alter table people_sent_snapshot alter column nick type varchar")
     build(quick, truth, 3 * CALL, 1)
-    finish(quick, truth)
-
-
-def test_nothing_reads_on_when_a_push_stops(quick: QuickProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rows are rendered ahead in threads, which have to be gone before what they read from is closed."""
-    reading: list[bool] = []
-
-    class Watched(Lossy):
-        @contextmanager
-        def stream(self, query: Statement, batch_rows: int) -> Iterator[Rows]:
-            with super().stream(query, batch_rows) as rows:
-                try:
-                    yield rows
-                finally:
-                    reading.append(any(thread.name == "render" for thread in threading.enumerate()))
-
-    truth = Truth()
-    build(quick, truth, 20 * CALL)
-    quick.map({**SPEC.meta(), "endpoint": "update"})
-    quick.sandbox.faults.set([Fault(FaultKind.STATUS, When(nth=(3,)), status=401)])
-    monkeypatch.setattr(api, "open_warehouse", lambda target: Watched(open_warehouse(target)))
-    monkeypatch.setattr(segment_push, "render", partial(render, batch_rows=CALL, lanes=2))
-    assert quick.push_one().status == "failed"
-    assert reading == [False]
     finish(quick, truth)
 
 

@@ -98,7 +98,6 @@ class Recorder:
 
     dialect = "duckdb"
     checkpoint_seconds = 1.0
-    render_lanes = 2
 
     def __init__(
         self, *answers: list[tuple[Value, ...]], transactions: bool = True, tables: Sequence[Column] = ()

@@ -149,7 +149,6 @@ class MortalWarehouse:
         self.dialect = inner.dialect
         self.transactions = inner.transactions
         self.checkpoint_seconds = 1.0
-        self.render_lanes = 2
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
         self._life.check()

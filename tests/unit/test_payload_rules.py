@@ -848,8 +848,7 @@ def test_a_row_of_several_operations_is_parked_by_any_of_them() -> None:
 
 @pytest.mark.parametrize("after", [0, 7])
 @pytest.mark.parametrize("batch_rows", [1, 1_000, 20_000])
-@pytest.mark.parametrize("lanes", [1, 2])
-def test_rows_keep_their_order_over_odd_batches(after: int, batch_rows: int, lanes: int) -> None:
+def test_rows_keep_their_order_over_odd_batches(after: int, batch_rows: int) -> None:
     kinds = [
         attribute("$language"),
         attribute("$region"),
@@ -885,7 +884,7 @@ def test_rows_keep_their_order_over_odd_batches(after: int, batch_rows: int, lan
 
     position = after
     withheld: list[int] = []
-    for result in render(batches(), schema, kinds, after=after, batch_rows=batch_rows, lanes=lanes):
+    for result in render(batches(), schema, kinds, after=after, batch_rows=batch_rows):
         read = result.rows
         assert read.column("position").to_pylist() == list(range(position + 1, position + 1 + read.num_rows))
         texts = zip(*(read.column(name).to_pylist() for name in ("custom_id", "operation")), strict=True)
@@ -913,8 +912,7 @@ class Broken(Exception):
 
 @pytest.mark.parametrize("error", [Broken("lost"), ValueError("x"), KeyboardInterrupt(), SystemExit(3)])
 @pytest.mark.parametrize("good", [0, 1, 3])
-@pytest.mark.parametrize("lanes", [1, 2])
-def test_an_error_of_the_source_is_raised_as_it_is(error: BaseException, good: int, lanes: int) -> None:
+def test_an_error_of_the_source_is_raised_as_it_is(error: BaseException, good: int) -> None:
     schema = schema_of({"a": pa.string()})
 
     def batches() -> Iterable[pa.RecordBatch]:
@@ -923,12 +921,11 @@ def test_an_error_of_the_source_is_raised_as_it_is(error: BaseException, good: i
         raise error
 
     with pytest.raises(type(error)) as raised:
-        list(render(batches(), schema, [attribute("string")], lanes=lanes))
+        list(render(batches(), schema, [attribute("string")]))
     assert raised.value is error
 
 
-@pytest.mark.parametrize("lanes", [1, 2])
-def test_the_source_is_read_as_the_result_is(lanes: int) -> None:
+def test_the_source_is_read_as_the_result_is() -> None:
     """Whatever the number of rows, few batches are held."""
     schema = schema_of({"a": pa.string()})
     read = 0
@@ -939,8 +936,8 @@ def test_the_source_is_read_as_the_result_is(lanes: int) -> None:
             read += 1
             yield batch_of(schema, [{"custom_id": f"{start:03}{n:04}", "a": "x"} for n in range(500)])
 
-    rendering = render(batches(), schema, [attribute("string")], batch_rows=2_000, lanes=lanes)
+    rendering = render(batches(), schema, [attribute("string")], batch_rows=2_000)
     next(rendering)
-    assert read < 150
+    assert read < 100
     assert 2_000 <= sum(each.rows.num_rows for each in rendering) < 200_000
     assert read == 400

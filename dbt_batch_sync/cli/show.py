@@ -113,11 +113,11 @@ def _plan(console: Console, segment: SegmentPlanned) -> None:
     if segment.delta_id is None:
         console.print("  nothing to send: the delta is empty\n")
         return
+    goes = f"{_n(segment.requests, 'request')} to {segment.endpoint}, about {_seconds(segment.seconds)}"
     console.print(
         f"  {_n(segment.inserts, 'insert')} · {_n(segment.updates, 'update')} · "
         f"{_n(segment.exits, 'exit')} · "
-        f"{segment.invalid:,} invalid  →  {_n(segment.requests, 'request')} to {segment.endpoint}, about "
-        f"{_seconds(segment.seconds)}"
+        f"{segment.invalid:,} invalid  →  {goes if segment.requests else 'nothing to send'}"
     )
     for reason, count in segment.invalid_reasons.items():
         console.print(f"  [yellow]{count:,} × {escape(reason)}[/]")

@@ -19,6 +19,7 @@ from harness.project import Project
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.sandbox.server import Fault, FaultKind, SandboxServer
+from dbt_batch_sync.scaffold.demo import copy_example
 
 COLUMNS = {"id": "varchar", "email": "varchar", "name": "varchar", "points": "bigint"}
 MAPPING: dict[str, object] = {
@@ -205,6 +206,9 @@ def test_plan(project: Project) -> None:
         assert not re.search(r"anna|bert|dora|changed@|example\.com|Name of", printed), "samples are masked"
     assert project.query("from batch_sync_runs") == before
     assert not project.sent.requests
+    project.push()
+    left = project.call("plan").stdout
+    assert "0 inserts · 0 updates · 0 exits · 3 invalid  →  nothing to send\n" in left
 
 
 def test_a_plan_counts_what_a_push_then_sends(project: Project) -> None:
@@ -499,6 +503,17 @@ def test_init_deps_generate_run_push(fresh: Project) -> None:
     assert listing.ok
     fresh.dbt("parse")
     assert fresh.call("generate", "--check").returncode == 0
+
+
+def test_the_example_has_all_that_generate_writes(
+    fresh: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fresh, "directory", tmp_path / "example")
+    copy_example(fresh.directory)
+    fresh.dbt("deps")
+    fresh.dbt("parse")
+    check = fresh.call("generate", "--check", env={"DBT_PROFILES_DIR": "."})
+    assert (check.returncode, check.stdout) == (0, "everything is as it should be\n")
 
 
 def test_generate_and_prune_leave_what_is_the_users(fresh: Project) -> None:

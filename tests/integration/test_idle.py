@@ -95,6 +95,8 @@ def test_a_parked_row_that_went_back_is_resolved(project: Project) -> None:
     project.set_rows(COLUMNS, [{"id": "gold", "points": 2}], "gold")
     project.build()
     assert told(project)["gold"] == "partial"
+    (row,) = project.query("from batch_sync_rejects")
+    assert row["resolved_at"] is None
     project.sandbox.faults.set(())
     project.set_rows(COLUMNS, [{"id": "gold", "points": 1}], "gold")
     project.build()

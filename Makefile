@@ -10,16 +10,19 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+WAREHOUSES := snowflake bigquery spark
 INSTALLED := $(VENV)/.installed
+PIP := -m pip install --quiet --disable-pip-version-check
 
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults docs-check bench bench-small lint wheel clean
+.PHONY: help demo test test-faults test-warehouses docs-check bench bench-small lint wheel clean
 
 help:
 	@sed -n 's/^#    //p' Makefile
 	@echo " make test-faults             kills, cut connections, and the long random sequences of them that test leaves out"
+	@echo " make test-warehouses         the suite on Snowflake, BigQuery and Spark, or what stands in for them; test-snowflake and so on"
 	@echo " make docs-check              only the tests that hold the docs true"
 	@echo " make bench                   every benchmark, and its figures into docs/performance.md"
 	@echo " make bench-small             the same on little data: only that it works"
@@ -29,17 +32,28 @@ help:
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[duckdb,sandbox,dev]'
+	$(BIN)/python $(PIP) -c constraints.txt -e '.[duckdb,sandbox,dev]'
 	@touch $@
 
 demo: $(INSTALLED)
 	$(BIN)/dbt-batch-sync demo $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m 'not thorough' $(ARGS)
+	$(BIN)/python -m pytest -m 'not thorough and not emulated' $(ARGS)
 
 test-faults: $(INSTALLED)
 	$(BIN)/python -m pytest tests/faults $(ARGS)
+
+# Their dependencies conflict: each warehouse has an environment of its own, from its own list of versions.
+.venvs/%/.installed: tests/warehouses/requirements/%.txt pyproject.toml
+	$(PYTHON) -m venv --clear .venvs/$*
+	.venvs/$*/bin/python $(PIP) -r $< -e .
+	@touch $@
+
+test-warehouses: $(WAREHOUSES:%=test-%)
+
+$(WAREHOUSES:%=test-%): test-%: .venvs/%/.installed
+	.venvs/$*/bin/python -m pytest -m emulated tests/warehouses/test_$*.py $(ARGS)
 
 docs-check: $(INSTALLED)
 	$(BIN)/python -m pytest tests/integration/test_docs*.py $(ARGS)
@@ -62,5 +76,5 @@ wheel: $(INSTALLED)
 	.ci/try_wheel $(BIN)/python dist/*.whl
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venvs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

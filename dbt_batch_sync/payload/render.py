@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 import duckdb
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 
 from dbt_batch_sync.attributes import MAX_ARRAYS, MAX_ATTRIBUTES, TypedAttribute
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.payload.source import DELTA, PARKED, POSITION, DeltaSource
+from dbt_batch_sync.payload.source import DELTA, PARKED, POSITION, DeltaSource, row_bytes
 from dbt_batch_sync.payload.statement import ARRAYS, ENDING, HEAD, OPERATION, OTHERS, WITHHELD, rendering
 
 DELTA_COLUMNS = ("custom_id", "_batch_change", "_batch_changed", "_batch_parked")
@@ -22,6 +23,13 @@ DELTA_COLUMNS = ("custom_id", "_batch_change", "_batch_changed", "_batch_parked"
 
 
 _DISORDER = "the rows were not rendered in the order of the delta's keys: nothing more was sent"
+
+
+MAX_BATCH_ROWS = 8_192
+"""Rows of a batch that comes out; fewer where the first rows are wide."""
+
+BATCH_BYTES = 16_000_000
+"""What such a batch may have of operations, each of them guessed to be twice as long as its row."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ def render(
     attributes: Sequence[TypedAttribute],
     *,
     after: int = 0,
-    batch_rows: int = 8_192,
+    batch_rows: int = MAX_BATCH_ROWS,
     memory_limit: str = "200MB",
 ) -> Generator[Rendered, None, None]:
     """Renders delta rows as they come; holds a few batches, whatever their number.
@@ -77,10 +85,15 @@ def render(
     `schema` is that of every batch: `DELTA_COLUMNS` and a column per attribute, named like it. `after` is the
     number of the delta's rows before the first one. An error of `batches` is raised as it is.
     """
+    batches = iter(batches)
+    first = next(batches, None)
+    if first is None:
+        return
+    batch_rows = max(1, min(batch_rows, BATCH_BYTES // (2 * row_bytes(first))))
     source = DeltaSource(schema, attributes, after)
     query = rendering(attributes, source.schema).sql(dialect="duckdb")
     with _engine(memory_limit) as connection:
-        connection.register(DELTA, source.reader(batches))
+        connection.register(DELTA, source.reader(chain([first], batches)))
         try:
             position = after
             for batch in _stream(connection, query, batch_rows):

@@ -22,6 +22,11 @@ There are as many of each as it takes, numbered from 0."""
 NAMES_PER_MASK = 62
 """Bits of a mask that are used: a sign would be in the way."""
 
+AT_ONCE_BYTES = 4_000_000
+"""Rows are handed over in such pieces: DuckDB computes on up to 2,048 rows, and holds about ten times what
+they have.
+"""
+
 _ALL = -1
 
 _PER_SECOND = {"s": 1_000_000, "ms": 1_000}
@@ -55,7 +60,8 @@ class DeltaSource:
     def _read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         try:
             for batch in batches:
-                yield self._prepared(batch)
+                for piece in _pieces(batch):
+                    yield self._prepared(piece)
         except BaseException as failure:
             self.failure = failure
             raise
@@ -91,6 +97,16 @@ class DeltaSource:
             mask = pa.array(found, pa.int64()).take(changed.indices)
             yield pc.if_else(inserts, _ALL, mask)
             yield pc.if_else(inserts, 0, mask)
+
+
+def row_bytes(batch: pa.RecordBatch) -> int:
+    """What a row of it has on average; at least one byte."""
+    return max(1, int(batch.nbytes // max(1, batch.num_rows)))
+
+
+def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    step = max(1, AT_ONCE_BYTES // row_bytes(batch))
+    return (batch.slice(start, step) for start in range(0, batch.num_rows, step))
 
 
 def _plain_text(column: pa.Array) -> pa.Array:

@@ -36,8 +36,10 @@ from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.sql.pending import BLOCKED, NEVER_RESUBSCRIBE
 from dbt_batch_sync.warehouse import Rows, Warehouse
 
+STREAM_CELLS = 400_000
+"""Cells of one record batch, of at most `STREAM_ROWS`: what is held is a few of these."""
+
 STREAM_ROWS = 20_000
-"""Rows of one record batch: what is held is a few of these."""
 
 BATCH, RUNNER = "batch", "dbt-batch-sync"
 """Who refused something."""
@@ -279,7 +281,8 @@ def pending(
 ) -> Iterator[Iterator[Rendered]]:
     """The rows to send, rendered as they come. Blocked consents are noted as withheld."""
     position = work.resume.position
-    with warehouse.stream(work.pending_rows(limit), STREAM_ROWS) as rows:
+    batch_rows = min(STREAM_ROWS, STREAM_CELLS // (1 + len(work.attributes)))
+    with warehouse.stream(work.pending_rows(limit), max(1, batch_rows)) as rows:
         batches, schema = _unblocked(rows, position, notes)
         # Closed before the stream is that it reads from.
         with closing(render(batches, schema, work.attributes, after=position)) as rendered:

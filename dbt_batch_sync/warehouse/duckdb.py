@@ -22,9 +22,17 @@ from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import connect, first_line, load_adapter
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value
 
-MEMORY_LIMIT = "250MB"
+MEMORY_LIMIT_MB = 150
 """For DuckDB's cache of its file and what it works in, unless the profile sets `memory_limit`; beyond it,
-it spills to disk.
+it spills to disk. With more, a push is not faster.
+"""
+
+MB_A_COLUMN = 2.6
+"""What DuckDB must have for each column that is written, and can't spill: it fails with 2 (300 columns)."""
+
+THREADS = 2
+"""Unless the profile sets `threads`. Each one holds blocks of every column: eight run out of what is enough
+for two, and a push waits for its rendering.
 """
 
 LOCK_WAIT_SECONDS = 10.0
@@ -49,8 +57,11 @@ class DuckDbWarehouse:
         _refuse_missing_file(target)
         opened = _open_file(target) if _is_plain(target) else _open_through_adapter(target)
         self._connection, self._close_file = opened
-        if not {"memory_limit", "max_memory"} & _settings(target):
-            self._connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+        given = _settings(target)
+        if not {"threads", "worker_threads"} & given:
+            self._connection.execute(f"set threads = {THREADS}")
+        self._limit = None if {"memory_limit", "max_memory"} & given else 0
+        self._make_room(0)
         self._reader = self._connection.cursor()
         self._owner = True
 
@@ -83,6 +94,7 @@ class DuckDbWarehouse:
 
     def execute(self, steps: Sequence[Statement | Load]) -> None:
         with _errors():
+            self._make_room(max((_width(step) for step in steps), default=0))
             self._connection.begin()
             try:
                 for step in steps:
@@ -126,6 +138,13 @@ class DuckDbWarehouse:
         found = exp.select(exp.Literal.number(1)).from_(pairs.subquery("pairs")).where(wrong).limit(1)
         return not self.fetch(Statement(found, query.parameters))
 
+    def _make_room(self, columns: int) -> None:
+        """Raises the memory limit to what writing so many columns takes, unless the profile has set it."""
+        wanted = max(MEMORY_LIMIT_MB, round(columns * MB_A_COLUMN))
+        if self._limit is not None and wanted > self._limit:
+            self._connection.execute(f"set memory_limit = '{wanted}MB'")
+            self._limit = wanted
+
     def _run(self, step: Statement | Load) -> None:
         if isinstance(step, Statement):
             self._connection.execute(_sql(step.tree), dict(step.parameters))
@@ -138,6 +157,13 @@ class DuckDbWarehouse:
             self._connection.execute(_sql(exp.Insert(this=into, expression=rows.from_("batch_sync_load"))))
         finally:
             self._connection.unregister("batch_sync_load")
+
+
+def _width(step: Statement | Load) -> int:
+    """How many columns the widest select of a statement has."""
+    if isinstance(step, Load):
+        return len(step.rows.column_names)
+    return max((len(select.expressions) for select in step.tree.find_all(exp.Select)), default=0)
 
 
 def _sql(tree: exp.Expr) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
 import duckdb
 import pytest
+from sqlglot import parse_one
 
 from dbt_batch_sync.errors import WarehouseError
 from dbt_batch_sync.project.profiles import WarehouseTarget
@@ -78,3 +80,22 @@ def test_rows_that_come_out_of_order_all_the_same_end_the_stream(path: Path) -> 
     ):
         list(rows.batches)
     warehouse.close()
+
+
+def test_a_wide_segment_is_written_within_the_memory_limit(path: Path) -> None:
+    """Of every column that is written, each thread holds blocks that can't be spilled."""
+    with duckdb.connect(str(path)) as connection:
+        texts = ", ".join(f"md5((n * {column})::text) as c{column}" for column in range(1, 301))
+        connection.execute(f"create table wide as select n::text as id, {texts} from range(20000) as t(n)")
+        connection.execute("create table copied as from wide limit 0")
+    target = WarehouseTarget("shop", "dev", "duckdb", {"path": str(path), "schema": "main"})
+    with contextlib.closing(DuckDbWarehouse(target)) as warehouse:
+        names = [f'"{column.name}"' for column in warehouse.columns(parse_table("wide", "duckdb"))]
+        warehouse.execute(
+            [
+                Statement(
+                    parse_one(f"insert into copied select {', '.join(names)} from wide", dialect="duckdb")
+                )
+            ]
+        )
+        assert warehouse.fetch(Statement(parse_one("select count(*) from copied"))) == [(20000,)]

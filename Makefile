@@ -11,18 +11,20 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 WAREHOUSES := snowflake bigquery spark
+DBT_VERSIONS := dbt-1.9 dbt-1.10 dbt-1.12
 INSTALLED := $(VENV)/.installed
 PIP := -m pip install --quiet --disable-pip-version-check
 
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-warehouses docs-check bench bench-small lint wheel clean
+.PHONY: help demo test test-faults test-warehouses test-dbt-versions docs-check bench bench-small lint wheel clean
 
 help:
 	@sed -n 's/^#    //p' Makefile
 	@echo " make test-faults             kills, cut connections, and the long random sequences of them that test leaves out"
 	@echo " make test-warehouses         the suite on Snowflake, BigQuery and Spark, or what stands in for them; test-snowflake and so on"
+	@echo " make test-dbt-versions       the suite on DuckDB with each dbt-core, and the example with dbt 2; test-dbt-1.9 and so on"
 	@echo " make docs-check              only the tests that hold the docs true"
 	@echo " make bench                   every benchmark, and its figures into docs/performance.md"
 	@echo " make bench-small             the same on little data: only that it works"
@@ -54,6 +56,14 @@ test-warehouses: $(WAREHOUSES:%=test-%)
 
 $(WAREHOUSES:%=test-%): test-%: .venvs/%/.installed
 	.venvs/$*/bin/python -m pytest -m emulated tests/warehouses/test_$*.py $(ARGS)
+
+test-dbt-versions: $(DBT_VERSIONS:%=test-%) test-dbt-2
+
+$(DBT_VERSIONS:%=test-%): test-%: .venvs/%/.installed
+	.venvs/$*/bin/python -m pytest tests/warehouses/test_duckdb.py $(ARGS)
+
+test-dbt-2: .venvs/dbt-2/.installed
+	.venvs/dbt-2/bin/python -m pytest tests/warehouses/test_dbt_2.py $(ARGS)
 
 docs-check: $(INSTALLED)
 	$(BIN)/python -m pytest tests/integration/test_docs*.py $(ARGS)

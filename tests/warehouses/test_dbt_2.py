@@ -1,0 +1,109 @@
+"""dbt 2, which is no Python program: it builds the example on DuckDB, and a push needs no dbt-core.
+
+dbt 2 reads DuckDB through an ADBC driver. That of the `duckdb` package is the package's own library, which
+takes Python's from the process that loads it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dbt_batch_sync.sandbox.server import SandboxServer
+from dbt_batch_sync.scaffold.demo import PORT_VARIABLE, copy_example
+
+pytestmark = pytest.mark.emulated
+
+DRIVER = """
+name = "DuckDB"
+version = "{version}"
+[ADBC]
+version = "1.1.0"
+[Driver]
+entrypoint = "duckdb_adbc_init"
+[Driver.shared]
+linux_amd64 = "{library}"
+"""
+
+
+class Example:
+    """The example project with the programs of this environment."""
+
+    def __init__(self, directory: Path, sandbox: SandboxServer) -> None:
+        import _duckdb
+        import duckdb
+
+        self.directory = directory / "project"
+        copy_example(self.directory)
+        drivers = directory / "drivers"
+        drivers.mkdir()
+        driver = DRIVER.format(version=duckdb.__version__, library=_duckdb.__file__)
+        (drivers / "duckdb.toml").write_text(driver, encoding="utf-8")
+        libraries, library = sysconfig.get_config_vars("LIBDIR", "INSTSONAME")
+        self._environ = {
+            **os.environ,
+            "ADBC_DRIVER_PATH": str(drivers),
+            "LD_PRELOAD": str(Path(libraries) / library),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            PORT_VARIABLE: sandbox.url,
+        }
+
+    def dbt(self, *arguments: str) -> None:
+        """Runs dbt, which must succeed."""
+        done = self._run(str(Path(sys.executable).with_name("dbt")), *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def push(self, *arguments: str) -> dict[str, dict[str, Any]]:
+        """Pushes; what became of each segment. Nothing of dbt's is imported."""
+        done = self._run(sys.executable, "-m", "dbt_batch_sync", "push", "--json", *arguments)
+        assert done.returncode in (0, 3), done.stderr
+        return {segment["segment"]: segment for segment in json.loads(done.stdout)["segments"]}
+
+    def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, "--profiles-dir", "."],
+            cwd=self.directory,
+            env=self._environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Iterator[Example]:
+    with SandboxServer() as sandbox:
+        yield Example(tmp_path, sandbox)
+
+
+def counts(segment: dict[str, Any]) -> tuple[int, int, int]:
+    return segment["inserts"], segment["updates"], segment["exits"]
+
+
+def test_the_main_job(example: Example) -> None:
+    """As `demo` does it, with the gate: the second day only what changed, the third time nothing."""
+    example.dbt("deps")
+    example.dbt("build", "--vars", "{demo_day: 1}")
+    first = example.push()
+    assert {name: counts(segment) for name, segment in first.items()} == {
+        "crm_contacts": (2496, 0, 0),
+        "vip_customers": (68, 0, 0),
+    }
+    example.dbt("build", "--vars", "{demo_day: 2}")
+    second = example.push("--require-tests")
+    assert {name: counts(segment) for name, segment in second.items()} == {
+        "crm_contacts": (15, 85, 6),
+        "vip_customers": (3, 5, 3),
+    }
+    assert {segment["status"] for segment in (*first.values(), *second.values())} == {"partial", "succeeded"}
+    example.dbt("build", "--vars", "{demo_day: 2}")
+    again = example.push("--require-tests")
+    assert {(counts(segment), segment["requests"]) for segment in again.values()} == {((0, 0, 0), 0)}

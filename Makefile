@@ -18,7 +18,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-warehouses test-dbt-versions docs-check bench bench-small lint wheel clean
+.PHONY: help demo test test-faults test-warehouses test-dbt-versions docs-check site bench bench-small lint wheel clean
 
 help:
 	@sed -n 's/^#    //p' Makefile
@@ -26,6 +26,7 @@ help:
 	@echo " make test-warehouses         the suite on Snowflake, BigQuery and Spark, or what stands in for them; test-snowflake and so on"
 	@echo " make test-dbt-versions       the suite on DuckDB with each dbt-core, and the example with dbt 2; test-dbt-1.9 and so on"
 	@echo " make docs-check              only the tests that hold the docs true"
+	@echo " make site                    the docs as a site, in site/index.html"
 	@echo " make bench                   every benchmark, and its figures into docs/performance.md"
 	@echo " make bench-small             the same on little data: only that it works"
 	@echo " make lint                    ruff and mypy"
@@ -68,6 +69,9 @@ test-dbt-2: .venvs/dbt-2/.installed
 docs-check: $(INSTALLED)
 	$(BIN)/python -m pytest tests/integration/test_docs*.py $(ARGS)
 
+site: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks --docs $(ARGS)
 
@@ -86,5 +90,5 @@ wheel: $(INSTALLED)
 	.ci/try_wheel $(BIN)/python dist/*.whl
 
 clean:
-	rm -rf $(VENV) .venvs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venvs build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.cli import setup, show, sync
+from dbt_batch_sync.cli import look, setup, show, sync
 from dbt_batch_sync.errors import BatchSyncError
 
 app = typer.Typer(
@@ -23,13 +23,13 @@ app = typer.Typer(
 for verb in (
     setup.init,
     setup.generate,
-    sync.validate,
-    sync.plan,
+    look.validate,
+    look.plan,
     sync.push,
     sync.adopt,
-    sync.status,
-    sync.rejects,
-    sync.profile,
+    look.status,
+    look.rejects,
+    look.profile,
     setup.sandbox,
     setup.demo,
 ):

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
+
+from dbt_batch_sync.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from dbt_batch_sync import api
+    from dbt_batch_sync.project.profiles import DbtOptions
 
 ProjectDir = Annotated[
     Optional[Path],  # noqa: UP045 - typer on Python 3.10 reads the annotation at run time
@@ -81,3 +88,49 @@ Json = Annotated[
 Yes = Annotated[
     bool, typer.Option("--yes", "-y", envvar=["DBT_BATCH_SYNC_YES"], help="Do not ask before acting.")
 ]
+
+
+def dbt_options(
+    project_dir: Path | None,
+    profiles_dir: Path | None,
+    profile: str | None,
+    target: str | None,
+    variables: str | None,
+) -> DbtOptions:
+    """What the options say of the project."""
+    from dbt_batch_sync.project.profiles import DbtOptions, find_project
+
+    return DbtOptions(
+        project_dir=project_dir or find_project(Path()),
+        environ=os.environ,
+        profiles_dir=profiles_dir,
+        profile=profile,
+        target=target,
+        variables=_variables(variables),
+    )
+
+
+def _variables(text: str | None) -> dict[str, object]:
+    """`--vars`, as dbt reads it."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(text) if text else {}
+    except yaml.YAMLError:
+        values = None
+    if not isinstance(values, dict):
+        raise ConfigurationError(
+            "--vars is no YAML mapping: write it like --vars 'key: value' or --vars '{key: value}'"
+        )
+    return {str(key): value for key, value in values.items()}
+
+
+def selection_of(select: list[str] | None, exclude: list[str] | None) -> api.Selection:
+    """What `--select` and `--exclude` say; a value may hold several words."""
+    from dbt_batch_sync import api
+
+    return api.Selection(_words(select), _words(exclude))
+
+
+def _words(values: list[str] | None) -> tuple[str, ...]:
+    return tuple(word for value in values or () for word in value.split())

@@ -283,7 +283,8 @@ def _console(*, stderr: bool) -> Console:
 def annotation(problem: Problem) -> str:
     """A problem as GitHub Actions shows it beside the line that it is about: a workflow command."""
     title = f"{problem.model}: {problem.key}"
-    properties = f"file={_escaped(problem.file, ':,')},title={_escaped(title, ':,')}"
+    line = "" if problem.line is None else f",line={problem.line}"
+    properties = f"file={_escaped(problem.file, ':,')}{line},title={_escaped(title, ':,')}"
     return f"::error {properties}::{_escaped(printable(problem.message))}"
 
 

@@ -285,20 +285,20 @@ def test_validate(project: Project) -> None:
     text = project.call("validate")
     assert (text.returncode, text.stdout) == (2, "")
     for part in (
-        "models/people.yml: people: batch_sync.identifer",
+        "models/people.yml:6: people: batch_sync.identifer",
         "`identifier`",
         "x_y",
-        "models/second.yml: second: batch_sync.standard.email",
+        "models/second.yml:8: second: batch_sync.standard.email",
         "`email_address`",
         "membership",
     ):
         assert part in text.stderr, part
     for problem in document(wrong)["problems"]:
-        assert problem.keys() == {"file", "model", "key", "message"}
+        assert problem.keys() == {"file", "line", "model", "key", "message"}
     assert "::error" not in text.stderr
     annotated = project.call("validate", env={"GITHUB_ACTIONS": "true"})
     assert annotated.returncode == 2
-    first = "::error file=models/people.yml,title=people%3A batch_sync.identifer::"
+    first = "::error file=models/people.yml,line=6,title=people%3A batch_sync.identifer::"
     assert annotated.stderr.startswith(first)
     assert annotated.stderr.count("::error file=") == len(document(wrong)["problems"])
     assert project.call("push").returncode == 2
@@ -315,6 +315,43 @@ def test_validate_online_says_what_does_not_answer(project: Project) -> None:
     refused = project.call("validate", "--online")
     assert refused.returncode == 1
     assert "401" in refused.stderr
+
+
+def test_validate_reads_what_dbt_compiled_and_found(project: Project) -> None:
+    """Before `dbt compile` nothing is known; then the columns are; after `dbt docs generate` the types too."""
+    project.set_rows(COLUMNS, [person("a")])
+    yaml = {"sources": [{"name": "raw", "schema": "raw", "tables": [{"name": "people"}]}]}
+    mapping = {**MAPPING, "custom": ["name", "emial", {"column": "points", "type": "url"}]}
+    project.map(mapping, sql="with a as (select * from {{ source('raw', 'people') }}) select * from a")
+    (project.directory / "models" / "sources.yml").write_text(json.dumps(yaml))
+    (project.directory / "target" / "catalog.json").unlink(missing_ok=True)
+    project.dbt("parse")
+    assert project.call("validate").returncode == 0
+    project.dbt("run", "--select", "people")
+    assert project.call("validate").returncode == 0, "the source's columns are not known"
+    project.dbt("docs", "generate", "--select", "people", "source:raw")
+    done = project.call("validate", "--json")
+    found = {problem["key"]: problem for problem in document(done)["problems"]}
+    (project.directory / "target" / "catalog.json").unlink()
+    assert found.keys() == {"batch_sync.custom[1]", "batch_sync.custom[2]"}, found
+    assert "no column `emial` (did you mean `email`?)" in found["batch_sync.custom[1]"]["message"]
+    assert "of type BIGINT, which can't be sent as url" in found["batch_sync.custom[2]"]["message"]
+    assert found["batch_sync.custom[1]"]["line"] == 11
+    assert done.returncode == 2
+
+
+def test_validate_refuses_two_segments_that_write_the_same(project: Project) -> None:
+    ready(project, "a")
+    project.map(MAPPING, "other")
+    project.set_rows(COLUMNS, [person("o")], "other")
+    project.build()
+    refused = project.call("validate")
+    assert refused.returncode == 2
+    assert "`$email_address`, `name`, `points`: written by the segment `other` too" in refused.stderr
+    assert project.push().status == "succeeded", "an error of `validate` alone"
+    project.map({**MAPPING, "shared": True}, "other")
+    project.dbt("parse")
+    assert project.call("validate", "--online").returncode == 0, "it is not in the mapping's hash"
 
 
 # What is missing, and what to run next

@@ -36,6 +36,7 @@ from dbt_batch_sync.push.segment_push import Clock, Observer
 from dbt_batch_sync.push.session import Channels, PushOptions, Session
 from dbt_batch_sync.push.work import Work, open_work
 from dbt_batch_sync.results import (
+    LineageResult,
     PlanResult,
     ProfileResult,
     PushResult,
@@ -233,6 +234,18 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
     return ValidateResult(tuple(segment.mapping.segment for segment in segments), online)
 
 
+def lineage(dbt: DbtOptions, selection: Selection = Selection()) -> LineageResult:
+    """Which source columns feed each attribute of the selected segments, by the models' compiled SQL."""
+    from dbt_batch_sync.project.compiled import CompiledSql  # a push starts without it
+    from dbt_batch_sync.trace import trace
+
+    manifest = load_manifest(dbt)
+    segments = select_segments(_all_segments(manifest), selection.select, selection.exclude)
+    compiled = CompiledSql(manifest, read_catalog(read_project(dbt).catalog))
+    traced = tuple(trace(segment, compiled) for segment in segments)
+    return LineageResult(traced, compiled.not_compiled)
+
+
 def load_manifest(dbt: DbtOptions) -> Manifest:
     """The project's manifest. Raises ManifestError when there is none."""
     return read_manifest(read_project(dbt).manifest)
@@ -269,4 +282,15 @@ def opened(target: WarehouseTarget) -> Iterator[Warehouse]:
         warehouse.close()
 
 
-__all__ = ["DbtOptions", "PushOptions", "Selection", "adopt", "plan", "push", "rejects", "status", "validate"]
+__all__ = [
+    "DbtOptions",
+    "PushOptions",
+    "Selection",
+    "adopt",
+    "lineage",
+    "plan",
+    "push",
+    "rejects",
+    "status",
+    "validate",
+]

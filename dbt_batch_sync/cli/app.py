@@ -25,6 +25,7 @@ for verb in (
     setup.generate,
     look.validate,
     look.plan,
+    look.lineage,
     sync.push,
     sync.adopt,
     look.status,

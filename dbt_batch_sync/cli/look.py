@@ -1,4 +1,6 @@
-"""The verbs that look: validate, plan, status, rejects, profile. They send nothing and write nothing."""
+"""The verbs that look: validate, plan, lineage, status, rejects, profile. They send nothing and write
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from dbt_batch_sync.cli import show
+from dbt_batch_sync.cli import documents, show
 from dbt_batch_sync.cli.options import (
     Exclude,
     Json,
@@ -21,7 +23,7 @@ from dbt_batch_sync.cli.options import (
     dbt_options,
     selection_of,
 )
-from dbt_batch_sync.errors import MappingError
+from dbt_batch_sync.errors import ConfigurationError, MappingError
 
 # What takes long to import is imported by the verb that needs it: `--help` answers at once.
 
@@ -95,6 +97,41 @@ def plan(
         show.print_json(result.to_json())
     else:
         show.planned(result)
+
+
+def lineage(
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    profile: Profile = None,
+    target: Target = None,
+    variables: Vars = None,
+    select: Select = None,
+    exclude: Exclude = None,
+    mermaid: Annotated[
+        bool,
+        typer.Option("--mermaid", envvar="DBT_BATCH_SYNC_MERMAID", help="Print a Mermaid flowchart."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show which source columns feed each attribute, by the SQL that `dbt compile` made.
+
+    Example: [bold]dbt compile && dbt-batch-sync lineage --select crm_contacts[/]
+    """
+    from dbt_batch_sync import api
+
+    if mermaid and as_json:
+        raise ConfigurationError("--mermaid and --json: give one of the two")
+    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
+    result = api.lineage(dbt, selection_of(select, exclude))
+    if as_json:
+        show.print_json(result.to_json())
+    elif mermaid:
+        sys.stdout.write(documents.flowchart(result))
+    else:
+        show.traced(result)
+    if result.not_compiled:
+        names = ", ".join(result.not_compiled)
+        show.err().print(f"[yellow]No compiled SQL of {names}: run `dbt compile`[/]")
 
 
 def status(

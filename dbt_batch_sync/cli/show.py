@@ -16,7 +16,9 @@ from dbt_batch_sync.errors import printable
 
 if TYPE_CHECKING:
     from dbt_batch_sync.errors import Problem
+    from dbt_batch_sync.project.compiled import Origin
     from dbt_batch_sync.results import (
+        LineageResult,
         PlanResult,
         ProfileResult,
         PushResult,
@@ -145,6 +147,26 @@ def _plan(console: Console, segment: SegmentPlanned) -> None:
             )
         console.print(table)
     console.print()
+
+
+def traced(result: LineageResult) -> None:
+    """Each attribute with the columns that it is made of."""
+    console = out()
+    for segment in result.segments:
+        console.print(f"[bold]{escape(segment.segment)}[/]")
+        table = Table("attribute", "column", "comes from", **_PLAIN)
+        for each in segment.attributes:
+            origins = [_origin(origin) for origin in each.origins]
+            nothing = "no column: a constant, or a count" if each.column else "being in the segment"
+            table.add_row(escape(each.attribute), escape(each.column or ""), "\n".join(origins) or nothing)
+        console.print(table)
+        console.print()
+
+
+def _origin(origin: Origin) -> str:
+    if origin.kind == "unknown":
+        return f"[yellow]unknown: {escape(str(origin.reason))}[/]"
+    return escape(f"{origin.table}.{origin.column} ({origin.kind})")
 
 
 def history(result: StatusResult) -> None:

@@ -74,16 +74,15 @@ class _Unreadable:
 class CompiledSql:
     """The models of a manifest that dbt has compiled.
 
-    Columns of sources, seeds and dbt snapshots are those of the catalog; with `trust_declared` also those
-    that the YAML declares, which need not be all of them.
+    Columns of sources, seeds and dbt snapshots are those of the catalog. What their YAML declares need not be
+    all of them, and is not looked at; of a model, only a contract holds.
     """
 
-    def __init__(self, manifest: Manifest, catalog: Catalog, *, trust_declared: bool = False) -> None:
+    def __init__(self, manifest: Manifest, catalog: Catalog) -> None:
         adapter = manifest.adapter_type or ""
         self.dialect = _OTHER_NAMES.get(adapter, adapter)
         self._known = bool(adapter) and Dialect.get(self.dialect) is not None
         self._catalog = catalog
-        self._trust_declared = trust_declared
         self._models = {each.unique_id: each for each in manifest.models}
         self._sources = {each.unique_id: each for each in manifest.sources}
         self._queries: dict[str, _Query | _Unreadable] = {}
@@ -109,18 +108,17 @@ class CompiledSql:
             self._origins[key] = frozenset(self._find_origins(*key))
         return self._origins[key]
 
-    def reason(self, unique_id: str) -> str | None:
-        """Why a model's SQL says nothing; None if it does."""
-        query = self._query(self._models[unique_id])
-        return query.reason if isinstance(query, _Unreadable) else None
+    @property
+    def not_compiled(self) -> tuple[str, ...]:
+        """The names of the models that were asked about and have no compiled SQL."""
+        asked = (self._models[unique_id] for unique_id in self._queries)
+        return tuple(
+            sorted(each.name for each in asked if each.compiled_code is None and each.language == "sql")
+        )
 
     def _source_columns(self, unique_id: str) -> tuple[str, ...] | None:
         table = self._catalog.tables.get(unique_id)
-        if table is not None:
-            return tuple(column.name.lower() for column in table.columns)
-        source = self._sources.get(unique_id)
-        declared = source.columns if source and self._trust_declared else ()
-        return tuple(column.name.lower() for column in declared) or None
+        return tuple(column.name.lower() for column in table.columns) if table is not None else None
 
     def _model_columns(self, model: Model) -> tuple[str, ...] | None:
         if model.contract:
@@ -158,9 +156,16 @@ class CompiledSql:
                 normalize=False,
             )
             qualified = qualify(
-                tree, dialect=self.dialect, schema=schema, validate_qualify_columns=False, identify=False
+                tree,
+                dialect=self.dialect,
+                schema=schema,
+                allow_partial_qualification=True,
+                validate_qualify_columns=False,
+                identify=False,
             )
             scope = build_scope(qualified) if isinstance(tree, exp.Query) else None
+            for each in scope.traverse() if scope is not None else ():
+                _take_from_the_only_table(each)
         except _FAILURES:
             scope = None
         if scope is None or not isinstance(scope.expression, exp.Query):
@@ -271,6 +276,14 @@ class CompiledSql:
             yield from self.origins(query.inputs[table.name], column)
         else:
             yield Origin("table", ".".join(_parts(table)), column)
+
+
+def _take_from_the_only_table(scope: Scope) -> None:
+    """A column without a table, of a query over one table whose columns are not known, is that table's."""
+    if len(scope.selected_sources) == 1:
+        (name,) = scope.selected_sources
+        for column in scope.unqualified_columns:
+            column.set("table", exp.to_identifier(name, quoted=True))
 
 
 def _written(column: str) -> str:

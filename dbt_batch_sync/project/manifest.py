@@ -78,7 +78,6 @@ class SourceTable:
     kind: str
     name: str
     relation_name: str | None
-    columns: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -186,9 +185,7 @@ def _model(node: JsonObject) -> Model:
 def _source(node: JsonObject) -> SourceTable:
     kind, name = node.text("resource_type"), node.required("name")
     full_name = f"{node.text('source_name')}.{name}" if kind == "source" else name
-    return SourceTable(
-        node.required("unique_id"), kind, full_name, node.optional("relation_name"), tuple(_columns(node))
-    )
+    return SourceTable(node.required("unique_id"), kind, full_name, node.optional("relation_name"))
 
 
 def _test(node: JsonObject) -> DataTest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -27,13 +26,12 @@ def compiled(
     *,
     staged: str | None = f"select id, email as mail from {PEOPLE}",
     known: Catalog = Catalog({}),  # noqa: B008 - frozen
-    declared: Sequence[str] = (),
     adapter: str = "duckdb",
     **changes: object,
 ) -> CompiledSql:
     models = [model("segment", sql, **changes), model("staged", staged)]
-    written = manifest(path, models, [source("people", declared)], adapter)
-    return CompiledSql(written, known, trust_declared=True)
+    written = manifest(path, models, [source("people")], adapter)
+    return CompiledSql(written, known)
 
 
 def columns(path: Path, sql: str | None, **options: object) -> tuple[str, ...] | None:
@@ -87,11 +85,12 @@ def test_a_star_over_a_source_is_what_the_catalog_says(tmp_path: Path) -> None:
     assert columns(tmp_path, f"select * from {PEOPLE}", known=catalog("ID", "Name")) == ("id", "name")
 
 
-def test_declared_columns_count_only_where_they_are_trusted(tmp_path: Path) -> None:
-    trusting = compiled(tmp_path, f"select * from {PEOPLE}", declared=["id"])
-    assert trusting.columns("model.shop.segment") == ("id",)
+def test_declared_columns_of_a_source_are_not_all_there_are(tmp_path: Path) -> None:
     written = manifest(tmp_path, [model("segment", f"select * from {PEOPLE}")], [source("people", ["id"])])
     assert CompiledSql(written, Catalog({})).columns("model.shop.segment") is None
+    known = compiled(tmp_path, f"select a, p.b from {PEOPLE} p", known=catalog("id"))
+    assert known.columns("model.shop.segment") == ("a", "b"), "nor are those of an old catalog"
+    assert known.origins("model.shop.segment", "b") == {person("b")}
 
 
 def test_a_contract_is_the_columns(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from dbt_batch_sync.push.access import check_access
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.lookup import look_up
 from dbt_batch_sync.push.plan import plan_segment
+from dbt_batch_sync.push.planned import read_plan
 from dbt_batch_sync.push.segment_push import Clock, Observer
 from dbt_batch_sync.push.session import Channels, PushOptions, Session
 from dbt_batch_sync.push.work import Work, open_work
@@ -289,7 +290,9 @@ __all__ = [
     "adopt",
     "lineage",
     "plan",
+    "profile",
     "push",
+    "read_plan",
     "rejects",
     "status",
     "validate",

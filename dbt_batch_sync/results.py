@@ -91,7 +91,7 @@ class Sample:
 @dataclass(frozen=True)
 class SegmentPlanned:
     """What a push would do. `attributes` counts the rows that send each; `seconds` is the time at Batch's
-    rates.
+    rates; `mapping` is its hash; `guards` is what would stop a push without `--force`.
     """
 
     segment: str
@@ -106,6 +106,8 @@ class SegmentPlanned:
     requests: int
     seconds: float
     samples: tuple[Sample, ...]
+    mapping: str = ""
+    guards: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Optional
 
 import typer
 
@@ -82,6 +83,14 @@ def plan(
     variables: Vars = None,
     select: Select = None,
     exclude: Exclude = None,
+    markdown: Annotated[
+        bool,
+        typer.Option("--markdown", envvar="DBT_BATCH_SYNC_MARKDOWN", help="Print Markdown, for a comment."),
+    ] = False,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", envvar="DBT_BATCH_SYNC_OUT", help="Write the document too, for `push --plan`."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show what a push would do: counts by change and by attribute, requests, time, masked samples.
@@ -90,13 +99,26 @@ def plan(
     """
     from dbt_batch_sync import api
 
+    if markdown and as_json:
+        raise ConfigurationError("--markdown and --json: give one of the two")
     result = api.plan(
         dbt_options(project_dir, profiles_dir, profile, target, variables), selection_of(select, exclude)
     )
+    if out is not None:
+        _write(out, show.json_text(result.to_json()))
     if as_json:
         show.print_json(result.to_json())
+    elif markdown:
+        sys.stdout.write(documents.comment(result))
     else:
         show.planned(result)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"--out: {path} can't be written: {error.strerror}") from None
 
 
 def lineage(

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from threading import Event
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -91,6 +92,14 @@ def push(
             help="Push nothing if dbt's last command is longer ago: 90s, 30m, 2h, 1d.",
         ),
     ] = None,
+    plan: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--plan",
+            envvar="DBT_BATCH_SYNC_PLAN",
+            help="Push only what this file, written by `plan --out`, says; refuse anything else.",
+        ),
+    ] = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -102,10 +111,19 @@ def push(
     from dbt_batch_sync.cli.progress import Bar
 
     dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
+    if plan is not None and (full_refresh or retry_rejected):
+        raise ConfigurationError("--plan: --full-refresh and --retry-rejected push more than was planned")
     if full_refresh and not dry_run:
         _confirm("Send everything of every profile again?", yes)
     options = api.PushOptions(
-        dry_run, limit, force, full_refresh, retry_rejected, require_tests, _span(max_age)
+        dry_run,
+        limit,
+        force,
+        full_refresh,
+        retry_rejected,
+        require_tests,
+        _span(max_age),
+        api.read_plan(plan) if plan is not None else None,
     )
     with _stopping() as (stop, signals), Bar(quiet=as_json) as bar:
         result = api.push(dbt, selection_of(select, exclude), options, stop=stop, observer=bar)

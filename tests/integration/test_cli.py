@@ -190,6 +190,8 @@ def test_plan(project: Project) -> None:
         "attributes": planned["attributes"],
         "requests": 1,
         "seconds": 0.0,
+        "mapping": project.delta()[0]["_batch_mapping"],
+        "guards": [],
     }
     assert planned["attributes"] == {"batch__email_address": 2, "name": 2}
     assert {(each["change"], each["attribute"]) for each in samples} >= {
@@ -224,6 +226,102 @@ def test_a_plan_counts_what_a_push_then_sends(project: Project) -> None:
         for name in attributes:
             sent[name] = sent.get(name, 0) + 1
     assert planned["attributes"] == {name.replace("$", "batch__"): count for name, count in sent.items()}
+
+
+def test_a_plan_as_a_comment(project: Project) -> None:
+    project.map({**MAPPING, "guards": {"max_change_ratio": 0.5}})
+    project.set_rows(COLUMNS, [person(name) for name in ("anna", "bert")])
+    project.sync()
+    project.set_rows(COLUMNS, [person("anna", name="|*new*"), person("bert", name="<b>new"), {}])
+    project.build()
+    done = project.call("plan", "--markdown")
+    lines = done.stdout.splitlines()
+    assert lines[:2] == ["### What `dbt-batch-sync push` would do", ""]
+    assert "| `people` | 0 | 2 | 0 | 1 | 1 | a second at Batch's rate |" in lines
+    assert "| `null_identifier` | 1 |" in lines
+    assert "| `name` | 2 |" in lines
+    (guard,) = [line for line in lines if "A guard would stop the push" in line]
+    assert "2 profiles would change, 100.0% of the 2 known ones" in guard
+    assert lines[lines.index(guard) - 1] == "> [!WARNING]"
+    samples = [line for line in lines if "| update |" in line]
+    assert sorted(line.split(" | ")[4][:6] for line in samples) == ["&#124;", "&#60;•"], "escaped, and masked"
+    tables = [line for line in lines if line.startswith("|")]
+    assert all(line.endswith("|") for line in tables)
+    assert not re.search(r"anna|bert|\*new|b>new", done.stdout)
+    assert "a guard would stop the push: 2 profiles" in project.call("plan").stdout
+    assert project.call("plan", "--markdown", "--json").returncode == 2
+    project.map(MAPPING, "empty")
+    project.set_rows(COLUMNS, [], "empty")
+    project.build()
+    assert "| `empty` | 0 | 0 | 0 | 0 | 0 |  |" in project.call("plan", "--markdown").stdout.splitlines()
+
+
+def test_a_push_is_held_to_its_plan(project: Project, tmp_path: Path) -> None:
+    ready(project, "a", "b")
+    plan = str(tmp_path / "plan.json")
+    planned = project.call("plan", "--out", plan)
+    assert "2 inserts" in planned.stdout
+    assert json.loads(Path(plan).read_text()) == document(project.call("plan", "--json"))
+
+    project.build()
+    other = project.call("push", "--plan", plan)
+    assert other.returncode == 1
+    assert re.search(
+        r"is not as it was planned.*delta_id [-\w]+, now [-\w]+\. Look at it again", other.stdout
+    )
+    assert project.call("push", "--dry-run", "--plan", plan).returncode == 1
+    assert not project.sandbox.requests
+
+    project.call("plan", "--out", plan)
+    assert project.call("push", "--plan", plan, "--dry-run").returncode == 0
+    assert project.call("push", "--plan", plan, "--limit", "1").returncode == 0
+    partly = project.call("push", "--plan", plan)
+    assert (partly.returncode, "Planned was inserts 2, now 1" in partly.stdout) == (1, True), partly.stdout
+    assert len(project.profiles()) == 1
+    project.call("plan", "--out", plan)
+    assert project.call("push", "--plan", plan).returncode == 0
+    assert len(project.profiles()) == 2
+
+    project.build()
+    emptied = project.call("push", "--plan", plan)
+    assert (emptied.returncode, "now None" in emptied.stdout) == (1, True), "an empty delta is another one"
+    project.call("plan", "--out", plan)
+    assert project.call("push", "--plan", plan).returncode == 0
+    project.map(MAPPING, "new")
+    project.set_rows(COLUMNS, [person("n")], "new")
+    project.build()
+    unknown = project.call("push", "--plan", plan)
+    assert "the plan doesn't have the segment `new`" in unknown.stdout
+    assert project.call("push", "--plan", plan, "--select", "people").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "can't be read: No such file or directory"),
+        ("{", "is not JSON"),
+        ("[]", "is not a plan"),
+        ('{"segments": [{"segment": "people"}]}', "segments[0].mapping: is required"),
+        ('{"segments": [1]}', "segments[0]: must be a mapping"),
+    ],
+)
+def test_a_plan_that_is_none(project: Project, tmp_path: Path, content: str | None, words: str) -> None:
+    path = tmp_path / "plan.json"
+    if content is not None:
+        path.write_text(content)
+    done = project.call("push", "--plan", str(path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert "write it with `dbt-batch-sync plan --out`" in done.stderr
+
+
+def test_a_plan_goes_with_what_was_planned_alone(project: Project, tmp_path: Path) -> None:
+    ready(project, "a")
+    for option in ("--full-refresh", "--retry-rejected"):
+        done = project.call("push", "--plan", "plan.json", option, "--yes")
+        assert (done.returncode, "--plan: " in done.stderr) == (2, True)
+    nowhere = project.call("plan", "--out", str(tmp_path / "no" / "plan.json"))
+    assert (nowhere.returncode, "--out: " in nowhere.stderr) == (2, True)
 
 
 def test_status(project: Project) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from inspect import cleandoc
 from typing import Annotated
 
 import typer
@@ -34,7 +35,9 @@ for verb in (
     setup.sandbox,
     setup.demo,
 ):
-    app.command()(verb)
+    # What a verb is for comes first in its help, its example last.
+    about, _, example = str(verb.__doc__).partition("Example: ")
+    app.command(help=cleandoc(about), epilog=f"Example: {example.strip()}")(verb)
 
 
 def run() -> None:

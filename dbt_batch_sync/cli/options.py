@@ -8,11 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
 
 if TYPE_CHECKING:
     from dbt_batch_sync import api
     from dbt_batch_sync.project.profiles import DbtOptions
+
+
+def complete_segment(context: typer.Context, incomplete: str) -> list[str]:
+    """The segments whose names begin so, for a shell; none where there is no manifest that can be read."""
+    from dbt_batch_sync import api
+    from dbt_batch_sync.project.profiles import DbtOptions, find_project
+
+    directory = context.params.get("project_dir") or os.environ.get("DBT_PROJECT_DIR") or find_project(Path())
+    try:
+        segments = api.load_segments(DbtOptions(Path(directory), os.environ), api.Selection())
+    except BatchSyncError:
+        return []
+    return [segment.name for segment in segments if segment.name.startswith(incomplete)]
+
 
 ProjectDir = Annotated[
     Optional[Path],  # noqa: UP045 - typer on Python 3.10 reads the annotation at run time
@@ -67,6 +81,7 @@ Select = Annotated[
         "-s",
         envvar=["DBT_BATCH_SYNC_SELECT"],
         help="Segments: model names, wildcards, tag:…, path:…. Default: all.",
+        autocompletion=complete_segment,
         rich_help_panel="dbt",
     ),
 ]
@@ -76,6 +91,7 @@ Exclude = Annotated[
         "--exclude",
         envvar=["DBT_BATCH_SYNC_EXCLUDE"],
         help="Segments to leave out, in the same words.",
+        autocompletion=complete_segment,
         rich_help_panel="dbt",
     ),
 ]

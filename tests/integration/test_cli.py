@@ -18,9 +18,11 @@ from harness.databases import Row
 from harness.project import Project
 
 from dbt_batch_sync import __version__
+from dbt_batch_sync.cli.app import app
 from dbt_batch_sync.sandbox.server import Fault, FaultKind, SandboxServer
 from dbt_batch_sync.scaffold.demo import copy_example
 
+VERBS = [str(command.callback.__name__) for command in app.registered_commands if command.callback]
 COLUMNS = {"id": "varchar", "email": "varchar", "name": "varchar", "points": "bigint"}
 MAPPING: dict[str, object] = {
     "identifier": "id",
@@ -126,22 +128,69 @@ def test_version_and_help(project: Project) -> None:
     assert project.cli("--version").stdout == f"dbt-batch-sync {__version__}\n"
     assert project.call("--version").stdout == f"dbt-batch-sync {__version__}\n"
     listed = project.call("--help").stdout
-    for verb in (
-        "init",
-        "generate",
-        "validate",
-        "plan",
-        "push",
-        "status",
-        "rejects",
-        "adopt",
-        "sandbox",
-        "demo",
-    ):
+    for verb in VERBS:
         assert f" {verb} " in listed
         shown = project.call(verb, "--help")
-        assert (shown.returncode, "Example:" in shown.stdout or verb in ("sandbox", "demo")) == (0, True)
+        assert shown.returncode == 0
+        last = shown.stdout.rstrip().splitlines()[-1]
+        assert last.strip().startswith("Example: "), "the help of each verb ends with one"
+        assert f"dbt-batch-sync {verb}" in last
     assert project.call("pull").returncode == 2
+
+
+def complete(project: Project, *words: str) -> list[str]:
+    """What bash is offered for the last word."""
+    environ = {
+        "COMP_WORDS": " ".join(["dbt-batch-sync", *words]),
+        "COMP_CWORD": str(len(words)),
+        "_DBT_BATCH_SYNC_COMPLETE": "complete_bash",
+    }
+    done = in_a_shell(project, environ=environ)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split()
+
+
+def in_a_shell(
+    project: Project, *arguments: str, environ: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """The program as it is installed: completion goes by its name."""
+    return subprocess.run(
+        [Path(sys.executable).parent / "dbt-batch-sync", *arguments],
+        cwd=project.directory,
+        env={**project.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_shell_completes_verbs_options_and_segments(project: Project) -> None:
+    project.map(MAPPING)
+    project.map(MAPPING, "pets")
+    project.map(MAPPING, "other")
+    project.dbt("parse")
+    assert complete(project, "st") == ["status"]
+    assert complete(project, "push", "--ret") == ["--retry-rejected"]
+    assert complete(project, "push", "--select", "pe") == ["people", "pets"]
+    assert complete(project, "plan", "--exclude", "o") == ["other"]
+    assert complete(project, "plan", "--project-dir", "/", "--select", "p") == []
+
+
+@pytest.mark.parametrize(
+    ("shell", "file"),
+    [
+        ("bash", ".bash_completions/dbt-batch-sync.sh"),
+        ("fish", ".config/fish/completions/dbt-batch-sync.fish"),
+    ],
+)
+def test_completion_is_installed(project: Project, tmp_path: Path, shell: str, file: str) -> None:
+    environ = {"HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    shown = in_a_shell(project, "--show-completion", shell, environ=environ)
+    assert "_DBT_BATCH_SYNC_COMPLETE=complete_" in shown.stdout
+    assert not any(tmp_path.iterdir())
+    assert in_a_shell(project, "--install-completion", shell, environ=environ).returncode == 0
+    assert (tmp_path / file).read_text().strip() == shown.stdout.strip()
 
 
 def test_options_as_environment_variables(project: Project, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ reason.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,9 @@ from sqlglot.schema import MappingSchema
 
 from dbt_batch_sync.project.catalog import Catalog
 from dbt_batch_sync.project.manifest import Manifest, Model, SourceTable
+
+# What sqlglot can't read is told in its place, as unknown; its own warnings would only stand between.
+logging.getLogger("sqlglot").addHandler(logging.NullHandler())
 
 _OTHER_NAMES = {"sqlserver": "tsql", "synapse": "tsql", "athena": "athena", "glue": "spark"}
 """sqlglot's names of dialects, where they are not the adapter's."""
@@ -85,7 +89,7 @@ class CompiledSql:
         self._catalog = catalog
         self._models = {each.unique_id: each for each in manifest.models}
         self._sources = {each.unique_id: each for each in manifest.sources}
-        self._queries: dict[str, _Query | _Unreadable] = {}
+        self._queries: dict[tuple[str, bool], _Query | _Unreadable] = {}
         self._columns: dict[str, tuple[str, ...] | None] = {}
         self._origins: dict[tuple[str, str], frozenset[Origin]] = {}
 
@@ -111,10 +115,8 @@ class CompiledSql:
     @property
     def not_compiled(self) -> tuple[str, ...]:
         """The names of the models that were asked about and have no compiled SQL."""
-        asked = (self._models[unique_id] for unique_id in self._queries)
-        return tuple(
-            sorted(each.name for each in asked if each.compiled_code is None and each.language == "sql")
-        )
+        asked = [self._models[unique_id] for unique_id in {unique_id for unique_id, _ in self._queries}]
+        return tuple(sorted(each.name for each in asked if _lacks_sql(each)))
 
     def _source_columns(self, unique_id: str) -> tuple[str, ...] | None:
         table = self._catalog.tables.get(unique_id)
@@ -134,12 +136,16 @@ class CompiledSql:
             return None
         return query.names
 
-    def _query(self, model: Model) -> _Query | _Unreadable:
-        if model.unique_id not in self._queries:
-            self._queries[model.unique_id] = self._read(model)
-        return self._queries[model.unique_id]
+    def _query(self, model: Model, *, traced: bool = False) -> _Query | _Unreadable:
+        """A model's SQL. Unless it is to be traced, the columns of its inputs are looked up for stars alone:
+        most projects are read no further than a model or two.
+        """
+        key = (model.unique_id, traced)
+        if key not in self._queries:
+            self._queries[key] = self._read(model, traced)
+        return self._queries[key]
 
-    def _read(self, model: Model) -> _Query | _Unreadable:
+    def _read(self, model: Model, traced: bool) -> _Query | _Unreadable:
         if not self._known:
             return _Unreadable("the SQL of this adapter is not one that can be read")
         if model.language != "sql":
@@ -149,7 +155,8 @@ class CompiledSql:
         try:
             tree = parse_one(model.compiled_code, dialect=self.dialect)
             inputs = self._name_inputs(tree, model)
-            columns = {name: self.columns(node) for name, node in inputs.items()}
+            starred = traced or any(each.is_star for each in tree.find_all(exp.Select))
+            columns = {name: self.columns(node) for name, node in inputs.items()} if starred else {}
             schema = MappingSchema(
                 {name: dict.fromkeys(found, "text") for name, found in columns.items() if found},
                 dialect=self.dialect,
@@ -218,7 +225,7 @@ class CompiledSql:
         if model is None:
             yield Origin("unknown", unique_id, column, f"{unique_id} is not in the manifest")
             return
-        query = self._query(model)
+        query = self._query(model, traced=True)
         if isinstance(query, _Unreadable):
             yield Origin("unknown", model.name, column, query.reason)
             return
@@ -284,6 +291,10 @@ def _take_from_the_only_table(scope: Scope) -> None:
         (name,) = scope.selected_sources
         for column in scope.unqualified_columns:
             column.set("table", exp.to_identifier(name, quoted=True))
+
+
+def _lacks_sql(model: Model) -> bool:
+    return model.compiled_code is None and model.language == "sql"
 
 
 def _written(column: str) -> str:

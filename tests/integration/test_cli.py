@@ -476,7 +476,7 @@ def test_validate_reads_what_dbt_compiled_and_found(project: Project) -> None:
     assert project.call("validate").returncode == 0
     project.dbt("run", "--select", "people")
     assert project.call("validate").returncode == 0, "the source's columns are not known"
-    project.dbt("docs", "generate", "--select", "people", "source:raw")
+    project.dbt("docs", "generate", "--exclude", "people_delta", "people_sent_snapshot")
     done = project.call("validate", "--json")
     found = {problem["key"]: problem for problem in document(done)["problems"]}
     (project.directory / "target" / "catalog.json").unlink()

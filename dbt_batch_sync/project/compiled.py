@@ -36,6 +36,9 @@ _MANY_COLUMNS = (exp.Columns, exp.Pivot, exp.Unnest, exp.Explode, exp.Inline)
 _UNNAMED = "_col_"
 """How sqlglot calls an expression without a name; each warehouse calls it otherwise."""
 
+_NAMED_BY_COLUMN = ("postgres", "redshift")
+"""Dialects that call the cast of a column like the column."""
+
 _FAILURES = (SqlglotError, ValueError, TypeError, AttributeError, LookupError, RecursionError)
 """What sqlglot raises for SQL that it can't follow."""
 
@@ -132,9 +135,13 @@ class CompiledSql:
         unclear = tree.find(*_MANY_COLUMNS) or any(
             each.args.get("by_name") for each in tree.find_all(exp.SetOperation)
         )
-        if unclear or any(name == "*" or not name or name.startswith(_UNNAMED) for name in query.names):
+        names = query.names
+        # Of two columns with one name, a warehouse refuses or renames the second.
+        if unclear or len(set(names)) < len(names):
             return None
-        return query.names
+        if any(name == "*" or not name or name.startswith(_UNNAMED) for name in names):
+            return None
+        return names
 
     def _query(self, model: Model, *, traced: bool = False) -> _Query | _Unreadable:
         """A model's SQL. Unless it is to be traced, the columns of its inputs are looked up for stars alone:
@@ -154,6 +161,7 @@ class CompiledSql:
             return _Unreadable(f"{model.name} has no compiled SQL: run `dbt compile`")
         try:
             tree = parse_one(model.compiled_code, dialect=self.dialect)
+            _take_names_away(tree, self.dialect)
             inputs = self._name_inputs(tree, model)
             starred = traced or any(each.is_star for each in tree.find_all(exp.Select))
             columns = {name: self.columns(node) for name, node in inputs.items()} if starred else {}
@@ -283,6 +291,20 @@ class CompiledSql:
             yield from self.origins(query.inputs[table.name], column)
         else:
             yield Origin("table", ".".join(_parts(table)), column)
+
+
+def _take_names_away(tree: exp.Expr, dialect: str) -> None:
+    """An expression without an alias has no name that could be relied on, though sqlglot gives it one; a
+    column in parentheses has, and its cast where the warehouse calls it so.
+    """
+    inside = (exp.Paren, exp.Cast) if dialect in _NAMED_BY_COLUMN else (exp.Paren,)
+    for select in tree.find_all(exp.Select):
+        for place, each in enumerate(select.expressions):
+            named = each
+            while isinstance(named, inside):
+                named = named.this
+            if not isinstance(named, exp.Alias | exp.Column | exp.Dot | exp.Star):
+                each.replace(exp.alias_(each.copy(), f"{_UNNAMED}{place}"))
 
 
 def _take_from_the_only_table(scope: Scope) -> None:

@@ -128,12 +128,18 @@ class CompiledSql:
     def _model_columns(self, model: Model) -> tuple[str, ...] | None:
         if model.contract:
             return tuple(column.name.lower() for column in model.columns)
-        query = self._query(model) if model.materialized in _PLAIN else None
+        if model.materialized not in _PLAIN:
+            return None
+        query = self._query(model)
+        if isinstance(query, _Query) and "*" in query.names:
+            query = self._query(model, traced=True)
         if not isinstance(query, _Query):
             return None
         tree = query.tree
-        unclear = tree.find(*_MANY_COLUMNS) or any(
-            each.args.get("by_name") for each in tree.find_all(exp.SetOperation)
+        unclear = (
+            tree.find(*_MANY_COLUMNS)
+            or any(each.args.get("by_name") for each in tree.find_all(exp.SetOperation))
+            or any(each.alias_column_names for each in tree.find_all(exp.Table))
         )
         names = query.names
         # Of two columns with one name, a warehouse refuses or renames the second.
@@ -144,9 +150,7 @@ class CompiledSql:
         return names
 
     def _query(self, model: Model, *, traced: bool = False) -> _Query | _Unreadable:
-        """A model's SQL. Unless it is to be traced, the columns of its inputs are looked up for stars alone:
-        most projects are read no further than a model or two.
-        """
+        """A model's SQL. Only when it is to be traced, the columns of its inputs are looked up, and of theirs."""
         key = (model.unique_id, traced)
         if key not in self._queries:
             self._queries[key] = self._read(model, traced)
@@ -163,8 +167,7 @@ class CompiledSql:
             tree = parse_one(model.compiled_code, dialect=self.dialect)
             _take_names_away(tree, self.dialect)
             inputs = self._name_inputs(tree, model)
-            starred = traced or any(each.is_star for each in tree.find_all(exp.Select))
-            columns = {name: self.columns(node) for name, node in inputs.items()} if starred else {}
+            columns = {name: self.columns(node) for name, node in inputs.items()} if traced else {}
             schema = MappingSchema(
                 {name: dict.fromkeys(found, "text") for name, found in columns.items() if found},
                 dialect=self.dialect,

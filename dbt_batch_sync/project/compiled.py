@@ -150,7 +150,7 @@ class CompiledSql:
         return names
 
     def _query(self, model: Model, *, traced: bool = False) -> _Query | _Unreadable:
-        """A model's SQL. Only when it is to be traced, the columns of its inputs are looked up, and of theirs."""
+        """A model's SQL. Only when it is to be traced, the columns of its inputs are looked up."""
         key = (model.unique_id, traced)
         if key not in self._queries:
             self._queries[key] = self._read(model, traced)
@@ -269,7 +269,7 @@ class CompiledSql:
             name = node.name.rpartition(".")[2].strip('"')
             yield from self._behind_star(node, model, query, wanted if name == "*" else name)
         elif isinstance(node.expression, exp.Table):
-            yield from self._behind(node.expression, exp.to_column(node.name).name, query)
+            yield from self._behind(node.expression, exp.to_column(node.name).name, model, query)
         elif isinstance(node.expression, exp.Placeholder):
             column = exp.to_column(node.name).name
             reason = f"{model.name} has several tables that `{column}` could be of"
@@ -281,7 +281,7 @@ class CompiledSql:
         """A star over one table hands every column on; over several, nobody knows whose it is."""
         tables = [each.expression for each in node.downstream]
         if len(tables) == 1 and isinstance(tables[0], exp.Table) and not column.isdigit():
-            yield from self._behind(tables[0], column, query)
+            yield from self._behind(tables[0], column, model, query)
             return
         reason = (
             f"{model.name} selects * from tables whose columns are not known: run `dbt docs generate`, or "
@@ -289,8 +289,11 @@ class CompiledSql:
         )
         yield Origin("unknown", model.name, _written(column), reason)
 
-    def _behind(self, table: exp.Table, column: str, query: _Query) -> Iterator[Origin]:
-        if table.name in query.inputs:
+    def _behind(self, table: exp.Table, column: str, model: Model, query: _Query) -> Iterator[Origin]:
+        if table.alias_column_names:
+            reason = f"{model.name} renames the columns of a table by their places"
+            yield Origin("unknown", model.name, column, reason)
+        elif table.name in query.inputs:
             yield from self.origins(query.inputs[table.name], column)
         else:
             yield Origin("table", ".".join(_parts(table)), column)

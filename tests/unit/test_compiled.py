@@ -159,6 +159,8 @@ def test_origins_go_through_a_star_of_a_source_alone(tmp_path: Path) -> None:
         (f"select * from {PEOPLE}, elsewhere.orders", "select 1 as id", "a", "run `dbt docs generate`"),
         (f"select a from {PEOPLE}, elsewhere.orders", "select 1 as id", "a", "several tables that `a`"),
         (f"select b from {STAGED}", "select 1 as id", "b", "the SQL of staged has no column `b`"),
+        (f"select * from {PEOPLE} as t(a, b)", "select 1 as id", "a", "renames the columns of a table"),
+        (f"select b as a from {PEOPLE} as t(a, b)", "select 1 as id", "a", "renames the columns of a table"),
         ("not SQL (", "select 1 as id", "a", "the SQL of segment is not a query that can be read"),
     ],
 )

@@ -698,6 +698,7 @@ def test_the_example_has_all_that_generate_writes(
     fresh.dbt("parse")
     check = fresh.call("generate", "--check", env={"DBT_PROFILES_DIR": "."})
     assert (check.returncode, check.stdout) == (0, "everything is as it should be\n")
+    assert fresh.call("validate", env={"DBT_PROFILES_DIR": "."}).returncode == 0
 
 
 def test_generate_and_prune_leave_what_is_the_users(fresh: Project) -> None:

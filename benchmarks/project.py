@@ -33,6 +33,7 @@ models:
         batch_sync:
           identifier: customer_id
           endpoint: ENDPOINT
+          shared: true # several segments of the same people
           standard:
             email_address: email
             email_marketing: email_optin

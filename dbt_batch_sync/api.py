@@ -18,21 +18,26 @@ from threading import Event
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.batch_api.limits import Endpoint
-from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.errors import ConfigurationError, MappingError
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.project.build_results import read_build_results
+from dbt_batch_sync.project.catalog import read_catalog
+from dbt_batch_sync.project.lines import with_lines
 from dbt_batch_sync.project.manifest import Manifest, read_manifest
 from dbt_batch_sync.project.outputs import Output, read_output
 from dbt_batch_sync.project.profiles import DbtOptions, WarehouseTarget, read_project, read_target
 from dbt_batch_sync.project.segments import Segment, read_segments
 from dbt_batch_sync.project.selection import select_segments
+from dbt_batch_sync.push.access import check_access
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.lookup import look_up
 from dbt_batch_sync.push.plan import plan_segment
+from dbt_batch_sync.push.planned import read_plan
 from dbt_batch_sync.push.segment_push import Clock, Observer
 from dbt_batch_sync.push.session import Channels, PushOptions, Session
 from dbt_batch_sync.push.work import Work, open_work
 from dbt_batch_sync.results import (
+    LineageResult,
     PlanResult,
     ProfileResult,
     PushResult,
@@ -43,6 +48,7 @@ from dbt_batch_sync.results import (
     StatusResult,
     ValidateResult,
 )
+from dbt_batch_sync.scaffold.installation import package_root
 from dbt_batch_sync.warehouse import Warehouse, open_warehouse
 
 
@@ -204,19 +210,41 @@ def profile(dbt: DbtOptions, custom_id: str, selection: Selection = Selection())
 
 
 def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: bool = False) -> ValidateResult:
-    """Checks the mappings; `online` asks the warehouse for the relations and Batch for the credentials too.
+    """Checks the mappings, and holds them against the compiled SQL and the catalog, where dbt has written
+    them. `online` asks the warehouse for the relations and Batch for the credentials too.
 
-    Raises MappingError with everything that is wrong at once.
+    Raises MappingError with everything that is wrong at once, each with its line.
     """
-    segments = load_segments(dbt, selection)
+    from dbt_batch_sync.project.checks import Checks  # a push starts without it
+
+    project, manifest = read_project(dbt), load_manifest(dbt)
+    try:
+        everything = _all_segments(manifest)
+        segments = select_segments(everything, selection.select, selection.exclude)
+        checks = Checks(manifest, read_catalog(project.catalog), package_root() / "macros")
+        checks.check(everything, [segment.name for segment in segments])
+    except MappingError as error:
+        raise MappingError(with_lines(error.problems, project.directory)) from None
     if online:
         outputs = {name: read_output(dbt, name) for name in {segment.mapping.output for segment in segments}}
         with opened(read_target(dbt)) as warehouse, Channels() as channels:
             for segment in segments:
-                open_work(warehouse, segment)
+                check_access(warehouse, open_work(warehouse, segment))
             for output in outputs.values():
                 channels.client(output).check()
     return ValidateResult(tuple(segment.mapping.segment for segment in segments), online)
+
+
+def lineage(dbt: DbtOptions, selection: Selection = Selection()) -> LineageResult:
+    """Which source columns feed each attribute of the selected segments, by the models' compiled SQL."""
+    from dbt_batch_sync.project.compiled import CompiledSql  # a push starts without it
+    from dbt_batch_sync.trace import trace
+
+    manifest = load_manifest(dbt)
+    segments = select_segments(_all_segments(manifest), selection.select, selection.exclude)
+    compiled = CompiledSql(manifest, read_catalog(read_project(dbt).catalog))
+    traced = tuple(trace(segment, compiled) for segment in segments)
+    return LineageResult(traced, compiled.not_compiled)
 
 
 def load_manifest(dbt: DbtOptions) -> Manifest:
@@ -226,7 +254,10 @@ def load_manifest(dbt: DbtOptions) -> Manifest:
 
 def load_segments(dbt: DbtOptions, selection: Selection) -> tuple[Segment, ...]:
     """The selected segments, all of whose mappings are right."""
-    manifest = load_manifest(dbt)
+    return select_segments(_all_segments(load_manifest(dbt)), selection.select, selection.exclude)
+
+
+def _all_segments(manifest: Manifest) -> tuple[Segment, ...]:
     if manifest.macros_version not in (None, __version__):
         raise ConfigurationError(
             f"this is dbt-batch-sync {__version__}, and the project's macros are of version "
@@ -239,7 +270,7 @@ def load_segments(dbt: DbtOptions, selection: Selection) -> tuple[Segment, ...]:
             "what to add; "
             "run `dbt parse` after it"
         )
-    return select_segments(segments, selection.select, selection.exclude)
+    return segments
 
 
 @contextmanager
@@ -252,4 +283,17 @@ def opened(target: WarehouseTarget) -> Iterator[Warehouse]:
         warehouse.close()
 
 
-__all__ = ["DbtOptions", "PushOptions", "Selection", "adopt", "plan", "push", "rejects", "status", "validate"]
+__all__ = [
+    "DbtOptions",
+    "PushOptions",
+    "Selection",
+    "adopt",
+    "lineage",
+    "plan",
+    "profile",
+    "push",
+    "read_plan",
+    "rejects",
+    "status",
+    "validate",
+]

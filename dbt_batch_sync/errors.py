@@ -39,15 +39,19 @@ class ManifestError(ConfigurationError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong in a mapping: where it stands, and what is accepted there."""
+    """One thing that is wrong in a mapping: where it stands, and what is accepted there. `line` counts from
+    1; None where nobody looked for it, or the mapping is not in the file.
+    """
 
     file: str
     model: str
     key: str
     message: str
+    line: int | None = None
 
     def __str__(self) -> str:
-        return printable(f"{self.file}: {self.model}: {self.key}: {self.message}")
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return printable(f"{place}: {self.model}: {self.key}: {self.message}")
 
 
 class MappingError(ConfigurationError):

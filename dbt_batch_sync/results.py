@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from dbt_batch_sync.ledger.records import RejectCount, Run
+
+if TYPE_CHECKING:
+    from dbt_batch_sync.project.compiled import Origin
 
 Status = Literal["succeeded", "partial", "interrupted", "failed"]
 
@@ -88,7 +91,7 @@ class Sample:
 @dataclass(frozen=True)
 class SegmentPlanned:
     """What a push would do. `attributes` counts the rows that send each; `seconds` is the time at Batch's
-    rates.
+    rates; `mapping` is its hash; `guards` is what would stop a push without `--force`.
     """
 
     segment: str
@@ -103,6 +106,8 @@ class SegmentPlanned:
     requests: int
     seconds: float
     samples: tuple[Sample, ...]
+    mapping: str = ""
+    guards: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -238,6 +243,42 @@ class ValidateResult:
     def to_json(self) -> dict[str, object]:
         """The document of `validate --json`."""
         return {"valid": True, "segments": list(self.segments), "online": self.checked_online, "problems": []}
+
+
+@dataclass(frozen=True)
+class AttributeLineage:
+    """The columns outside dbt's models that an attribute is made of. `column` is the segment's; None of a
+    membership. Without origins it is a constant, or a count of rows.
+    """
+
+    attribute: str
+    column: str | None
+    origins: tuple[Origin, ...]
+
+
+@dataclass(frozen=True)
+class SegmentLineage:
+    """The identifier (`custom_id`) and the attributes of a segment."""
+
+    segment: str
+    attributes: tuple[AttributeLineage, ...]
+
+
+@dataclass(frozen=True)
+class LineageResult:
+    """The lineages of the selected segments; `not_compiled` names models on the way whose SQL is not
+    known.
+    """
+
+    segments: tuple[SegmentLineage, ...]
+    not_compiled: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """The document of `lineage --json`."""
+        return {
+            "segments": [asdict(segment) for segment in self.segments],
+            "not_compiled": list(self.not_compiled),
+        }
 
 
 def iso(moment: datetime | None) -> str | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from inspect import cleandoc
 from typing import Annotated
 
 import typer
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.cli import setup, show, sync
+from dbt_batch_sync.cli import look, setup, show, sync
 from dbt_batch_sync.errors import BatchSyncError
 
 app = typer.Typer(
@@ -23,17 +24,20 @@ app = typer.Typer(
 for verb in (
     setup.init,
     setup.generate,
-    sync.validate,
-    sync.plan,
+    look.validate,
+    look.plan,
+    look.lineage,
     sync.push,
     sync.adopt,
-    sync.status,
-    sync.rejects,
-    sync.profile,
+    look.status,
+    look.rejects,
+    look.profile,
     setup.sandbox,
     setup.demo,
 ):
-    app.command()(verb)
+    # What a verb is for comes first in its help, its example last.
+    about, _, example = str(verb.__doc__).partition("Example: ")
+    app.command(help=cleandoc(about), epilog=f"Example: {example.strip()}")(verb)
 
 
 def run() -> None:

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
+
+from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
+
+if TYPE_CHECKING:
+    from dbt_batch_sync import api
+    from dbt_batch_sync.project.profiles import DbtOptions
+
+
+def complete_segment(context: typer.Context, incomplete: str) -> list[str]:
+    """The segments whose names begin so, for a shell; none where there is no manifest that can be read."""
+    from dbt_batch_sync import api
+    from dbt_batch_sync.project.profiles import DbtOptions, find_project
+
+    directory = context.params.get("project_dir") or os.environ.get("DBT_PROJECT_DIR") or find_project(Path())
+    try:
+        segments = api.load_segments(DbtOptions(Path(directory), os.environ), api.Selection())
+    except BatchSyncError:
+        return []
+    return [segment.name for segment in segments if segment.name.startswith(incomplete)]
+
 
 ProjectDir = Annotated[
     Optional[Path],  # noqa: UP045 - typer on Python 3.10 reads the annotation at run time
@@ -60,6 +81,7 @@ Select = Annotated[
         "-s",
         envvar=["DBT_BATCH_SYNC_SELECT"],
         help="Segments: model names, wildcards, tag:…, path:…. Default: all.",
+        autocompletion=complete_segment,
         rich_help_panel="dbt",
     ),
 ]
@@ -69,6 +91,7 @@ Exclude = Annotated[
         "--exclude",
         envvar=["DBT_BATCH_SYNC_EXCLUDE"],
         help="Segments to leave out, in the same words.",
+        autocompletion=complete_segment,
         rich_help_panel="dbt",
     ),
 ]
@@ -81,3 +104,49 @@ Json = Annotated[
 Yes = Annotated[
     bool, typer.Option("--yes", "-y", envvar=["DBT_BATCH_SYNC_YES"], help="Do not ask before acting.")
 ]
+
+
+def dbt_options(
+    project_dir: Path | None,
+    profiles_dir: Path | None,
+    profile: str | None,
+    target: str | None,
+    variables: str | None,
+) -> DbtOptions:
+    """What the options say of the project."""
+    from dbt_batch_sync.project.profiles import DbtOptions, find_project
+
+    return DbtOptions(
+        project_dir=project_dir or find_project(Path()),
+        environ=os.environ,
+        profiles_dir=profiles_dir,
+        profile=profile,
+        target=target,
+        variables=_variables(variables),
+    )
+
+
+def _variables(text: str | None) -> dict[str, object]:
+    """`--vars`, as dbt reads it."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(text) if text else {}
+    except yaml.YAMLError:
+        values = None
+    if not isinstance(values, dict):
+        raise ConfigurationError(
+            "--vars is no YAML mapping: write it like --vars 'key: value' or --vars '{key: value}'"
+        )
+    return {str(key): value for key, value in values.items()}
+
+
+def selection_of(select: list[str] | None, exclude: list[str] | None) -> api.Selection:
+    """What `--select` and `--exclude` say; a value may hold several words."""
+    from dbt_batch_sync import api
+
+    return api.Selection(_words(select), _words(exclude))
+
+
+def _words(values: list[str] | None) -> tuple[str, ...]:
+    return tuple(word for value in values or () for word in value.split())

@@ -16,7 +16,9 @@ from dbt_batch_sync.errors import printable
 
 if TYPE_CHECKING:
     from dbt_batch_sync.errors import Problem
+    from dbt_batch_sync.project.compiled import Origin
     from dbt_batch_sync.results import (
+        LineageResult,
         PlanResult,
         ProfileResult,
         PushResult,
@@ -45,7 +47,12 @@ def err() -> Console:
 
 def print_json(document: dict[str, object]) -> None:
     """One document on standard output."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json_text(document))
+
+
+def json_text(document: dict[str, object]) -> str:
+    """A document as it is printed."""
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
 def error(message: str) -> None:
@@ -70,17 +77,22 @@ def pushed(result: PushResult, *, dry_run: bool) -> None:
 def _story(segment: SegmentPushed, dry_run: bool) -> str:
     if segment.delta_id is None and segment.error is None:
         return "nothing to send: the delta is empty"
-    changes = f"{_n(segment.inserts, 'new')} · {_n(segment.updates, 'changed')} · {_n(segment.exits, 'left')}"
+    words = (
+        counted(segment.inserts, "new"),
+        counted(segment.updates, "changed"),
+        counted(segment.exits, "left"),
+    )
+    changes = " · ".join(words)
     if dry_run:
         return (
-            f"{changes}  →  would send {_n(segment.sent, 'profile')} in "
-            f"{_n(segment.requests, 'request')} to {segment.endpoint}; nothing was sent"
+            f"{changes}  →  would send {counted(segment.sent, 'profile')} in "
+            f"{counted(segment.requests, 'request')} to {segment.endpoint}; nothing was sent"
         )
     if segment.inserts + segment.updates + segment.exits + segment.sent == 0:
         return "nothing to send: everything is committed"
     return (
-        f"{changes}  →  {segment.accepted:,} of {_n(segment.sent, 'profile')} accepted in "
-        f"{_n(segment.requests, 'request')}"
+        f"{changes}  →  {segment.accepted:,} of {counted(segment.sent, 'profile')} accepted in "
+        f"{counted(segment.requests, 'request')}"
         f" ({segment.endpoint}), {segment.committed:,} committed, {segment.seconds:.1f} s"
     )
 
@@ -89,14 +101,14 @@ def _refusals(segment: SegmentPushed, dry_run: bool) -> list[str]:
     lines = []
     if segment.invalid:
         lines.append(
-            f"{_n(segment.invalid, 'row')} can't be sent: see _batch_reason in {segment.segment}_delta"
+            f"{counted(segment.invalid, 'row')} can't be sent: see _batch_reason in {segment.segment}_delta"
         )
     if segment.rejected_rows:
-        lines.append(f"{_n(segment.rejected_rows, 'row')} refused: see dbt-batch-sync rejects")
+        lines.append(f"{counted(segment.rejected_rows, 'row')} refused: see dbt-batch-sync rejects")
     if segment.rejected_attributes:
         would = "would be" if dry_run else "were"
         lines.append(
-            f"{_n(segment.rejected_attributes, 'attribute')} {would} withheld or refused, the rest of "
+            f"{counted(segment.rejected_attributes, 'attribute')} {would} withheld or refused, the rest of "
             "their rows went: see dbt-batch-sync rejects"
         )
     return lines
@@ -113,12 +125,14 @@ def _plan(console: Console, segment: SegmentPlanned) -> None:
     if segment.delta_id is None:
         console.print("  nothing to send: the delta is empty\n")
         return
-    goes = f"{_n(segment.requests, 'request')} to {segment.endpoint}, about {_seconds(segment.seconds)}"
+    goes = f"{counted(segment.requests, 'request')} to {segment.endpoint}, about {seconds(segment.seconds)}"
     console.print(
-        f"  {_n(segment.inserts, 'insert')} · {_n(segment.updates, 'update')} · "
-        f"{_n(segment.exits, 'exit')} · "
+        f"  {counted(segment.inserts, 'insert')} · {counted(segment.updates, 'update')} · "
+        f"{counted(segment.exits, 'exit')} · "
         f"{segment.invalid:,} invalid  →  {goes if segment.requests else 'nothing to send'}"
     )
+    for guard in segment.guards:
+        console.print(f"  [red]a guard would stop the push: {escape(guard)}[/]")
     for reason, count in segment.invalid_reasons.items():
         console.print(f"  [yellow]{count:,} × {escape(reason)}[/]")
     if segment.attributes:
@@ -145,6 +159,26 @@ def _plan(console: Console, segment: SegmentPlanned) -> None:
             )
         console.print(table)
     console.print()
+
+
+def traced(result: LineageResult) -> None:
+    """Each attribute with the columns that it is made of."""
+    console = out()
+    for segment in result.segments:
+        console.print(f"[bold]{escape(segment.segment)}[/]")
+        table = Table("attribute", "column", "comes from", **_PLAIN)
+        for each in segment.attributes:
+            origins = [_origin(origin) for origin in each.origins]
+            nothing = "no column: a constant, or a count" if each.column else "being in the segment"
+            table.add_row(escape(each.attribute), escape(each.column or ""), "\n".join(origins) or nothing)
+        console.print(table)
+        console.print()
+
+
+def _origin(origin: Origin) -> str:
+    if origin.kind == "unknown":
+        return f"[yellow]unknown: {escape(str(origin.reason))}[/]"
+    return escape(f"{origin.table}.{origin.column} ({origin.kind})")
 
 
 def history(result: StatusResult) -> None:
@@ -253,12 +287,14 @@ def _refusal(refusal: Refusal) -> str:
     return f"{said} ({counted})" if ended else f"[yellow]{said}[/] ({counted})"
 
 
-def _n(count: int, word: str) -> str:
+def counted(count: int, word: str) -> str:
+    """A count with its word."""
     plural = "" if count == 1 or word in ("new", "changed", "left") else "s"
     return f"{count:,} {word}{plural}"
 
 
-def _seconds(seconds: float) -> str:
+def seconds(seconds: float) -> str:
+    """How long something takes at the rate, as people say it."""
     if seconds < 1:
         return "a second at Batch's rate"
     if seconds < 120:
@@ -283,7 +319,8 @@ def _console(*, stderr: bool) -> Console:
 def annotation(problem: Problem) -> str:
     """A problem as GitHub Actions shows it beside the line that it is about: a workflow command."""
     title = f"{problem.model}: {problem.key}"
-    properties = f"file={_escaped(problem.file, ':,')},title={_escaped(title, ':,')}"
+    line = "" if problem.line is None else f",line={problem.line}"
+    properties = f"file={_escaped(problem.file, ':,')}{line},title={_escaped(title, ':,')}"
     return f"::error {properties}::{_escaped(printable(problem.message))}"
 
 

@@ -1,8 +1,7 @@
-"""The verbs that move data, and those that look at it: push, plan, status, validate."""
+"""The verbs that move data: push, adopt."""
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import sys
@@ -27,12 +26,12 @@ from dbt_batch_sync.cli.options import (
     Target,
     Vars,
     Yes,
+    dbt_options,
+    selection_of,
 )
-from dbt_batch_sync.errors import ConfigurationError, MappingError
+from dbt_batch_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from dbt_batch_sync import api
-    from dbt_batch_sync.project.profiles import DbtOptions
     from dbt_batch_sync.results import PushResult
 
 # What takes long to import is imported by the verb that needs it: `--help` answers at once.
@@ -93,6 +92,14 @@ def push(
             help="Push nothing if dbt's last command is longer ago: 90s, 30m, 2h, 1d.",
         ),
     ] = None,
+    plan: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--plan",
+            envvar="DBT_BATCH_SYNC_PLAN",
+            help="Push only what this file, written by `plan --out`, says; refuse anything else.",
+        ),
+    ] = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -104,10 +111,19 @@ def push(
     from dbt_batch_sync.cli.progress import Bar
 
     dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
+    if plan is not None and (full_refresh or retry_rejected):
+        raise ConfigurationError("--plan: --full-refresh and --retry-rejected push more than was planned")
     if full_refresh and not dry_run:
         _confirm("Send everything of every profile again?", yes)
     options = api.PushOptions(
-        dry_run, limit, force, full_refresh, retry_rejected, require_tests, _span(max_age)
+        dry_run,
+        limit,
+        force,
+        full_refresh,
+        retry_rejected,
+        require_tests,
+        _span(max_age),
+        api.read_plan(plan) if plan is not None else None,
     )
     with _stopping() as (stop, signals), Bar(quiet=as_json) as bar:
         result = api.push(dbt, selection_of(select, exclude), options, stop=stop, observer=bar)
@@ -146,58 +162,6 @@ def adopt(
     _finish(api.adopt(dbt, selection_of(select, exclude)), as_json)
 
 
-def rejects(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
-    as_json: Json = False,
-) -> None:
-    """Show what stands refused, by attribute and reason.
-
-    Example: [bold]dbt-batch-sync rejects --select crm_contacts[/]
-    """
-    from dbt_batch_sync import api
-
-    result = api.rejects(
-        dbt_options(project_dir, profiles_dir, profile, target, variables), selection_of(select, exclude)
-    )
-    if as_json:
-        show.print_json(result.to_json())
-    else:
-        show.refused(result)
-
-
-def profile(
-    custom_id: Annotated[
-        str, typer.Argument(metavar="CUSTOM_ID", help="The profile's identifier, as Batch has it.")
-    ],
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    dbt_profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
-    as_json: Json = False,
-) -> None:
-    """Say why one profile looks in Batch as it does: what was last sent, what differs, what was refused.
-
-    Example: [bold]dbt-batch-sync profile C-1042 --select crm_contacts[/]
-    """
-    from dbt_batch_sync import api
-
-    dbt = dbt_options(project_dir, profiles_dir, dbt_profile, target, variables)
-    result = api.profile(dbt, custom_id, selection_of(select, exclude))
-    if as_json:
-        show.print_json(result.to_json())
-    else:
-        show.profile(result)
-
-
 def _finish(result: PushResult, as_json: bool, *, dry_run: bool = False, signals: Sequence[int] = ()) -> None:
     """Shows a push and ends with its exit code."""
     from dbt_batch_sync.results import EXIT_CODES
@@ -217,148 +181,6 @@ def _confirm(question: str, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise ConfigurationError(f"{question} There is no terminal to ask on: say --yes")
     typer.confirm(question, abort=True, err=True)
-
-
-def plan(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
-    as_json: Json = False,
-) -> None:
-    """Show what a push would do: counts by change and by attribute, requests, time, masked samples.
-
-    Example: [bold]dbt-batch-sync plan --select tag:crm --json[/]
-    """
-    from dbt_batch_sync import api
-
-    result = api.plan(
-        dbt_options(project_dir, profiles_dir, profile, target, variables), selection_of(select, exclude)
-    )
-    if as_json:
-        show.print_json(result.to_json())
-    else:
-        show.planned(result)
-
-
-def status(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
-    limit: Annotated[
-        int, typer.Option("--limit", envvar="DBT_BATCH_SYNC_RUNS", min=1, help="Runs of each segment.")
-    ] = 10,
-    as_json: Json = False,
-) -> None:
-    """Show the last runs of each segment.
-
-    Example: [bold]dbt-batch-sync status --select crm_contacts --limit 3[/]
-    """
-    from dbt_batch_sync import api
-
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
-    result = api.status(dbt, selection_of(select, exclude), limit=limit)
-    if as_json:
-        show.print_json(result.to_json())
-    else:
-        show.history(result)
-
-
-def validate(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
-    online: Annotated[
-        bool,
-        typer.Option(
-            "--online",
-            envvar="DBT_BATCH_SYNC_ONLINE",
-            help="Ask the warehouse and Batch too; changes nothing there.",
-        ),
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Say everything that is wrong with the mappings, at once.
-
-    Example: [bold]dbt parse && dbt-batch-sync validate[/]
-    """
-    from dbt_batch_sync import api
-
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
-    try:
-        result = api.validate(dbt, selection_of(select, exclude), online=online)
-    except MappingError as failure:
-        if os.environ.get("GITHUB_ACTIONS") == "true":
-            sys.stderr.writelines(f"{show.annotation(problem)}\n" for problem in failure.problems)
-        if not as_json:
-            raise
-        problems: list[object] = [
-            vars(problem) if hasattr(problem, "__dict__") else str(problem) for problem in failure.problems
-        ]
-        show.print_json({"valid": False, "segments": [], "online": online, "problems": problems})
-        raise typer.Exit(failure.exit_code) from None
-    if as_json:
-        show.print_json(result.to_json())
-    else:
-        checked = "; the warehouse and Batch answer" if online else ""
-        show.out().print(
-            f"[green]Nothing is wrong[/] with the mappings of {', '.join(result.segments)}{checked}"
-        )
-
-
-def dbt_options(
-    project_dir: Path | None,
-    profiles_dir: Path | None,
-    profile: str | None,
-    target: str | None,
-    variables: str | None,
-) -> DbtOptions:
-    from dbt_batch_sync.project.profiles import DbtOptions, find_project
-
-    return DbtOptions(
-        project_dir=project_dir or find_project(Path()),
-        environ=os.environ,
-        profiles_dir=profiles_dir,
-        profile=profile,
-        target=target,
-        variables=_variables(variables),
-    )
-
-
-def _variables(text: str | None) -> dict[str, object]:
-    """`--vars`, as dbt reads it."""
-    import yaml
-
-    try:
-        values = yaml.safe_load(text) if text else {}
-    except yaml.YAMLError:
-        values = None
-    if not isinstance(values, dict):
-        raise ConfigurationError(
-            "--vars is no YAML mapping: write it like --vars 'key: value' or --vars '{key: value}'"
-        )
-    return {str(key): value for key, value in values.items()}
-
-
-def selection_of(select: list[str] | None, exclude: list[str] | None) -> api.Selection:
-    from dbt_batch_sync import api
-
-    return api.Selection(_words(select), _words(exclude))
-
-
-def _words(values: list[str] | None) -> tuple[str, ...]:
-    return tuple(word for value in values or () for word in value.split())
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dbt_batch_sync.errors import ManifestError, Problem
 from dbt_batch_sync.project.json_objects import ADVICE, JsonObject, load_json
-from dbt_batch_sync.project.misplaced import META_KEY, find_misplaced
+from dbt_batch_sync.project.misplaced import META_KEY, UNREAD, find_misplaced
 
 MAX_MANIFEST_BYTES = 1024**3
 """Bytes of a manifest: some hundred megabytes are known from projects with ten thousands of models."""
@@ -40,7 +40,8 @@ class Model:
 
     `database` is None where the adapter has none, `relation_name` where dbt gives none (an ephemeral model),
     `compiled_code` before dbt compiled it, `raw_mapping` if the model does not opt in. Of a model that has
-    versions, which share a name, one is `latest`: the one that a `ref` without a version means.
+    versions, which share a name, one is `latest`: the one that a `ref` without a version means. With
+    `contract`, dbt enforces the declared columns, so there are no others.
     """
 
     unique_id: str
@@ -61,6 +62,22 @@ class Model:
     latest: bool
     columns: tuple[Column, ...]
     raw_mapping: RawMapping | None
+    language: str = "sql"
+    contract: bool = False
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """Data that comes from outside the models' SQL: a source, a seed or a dbt snapshot (`kind`).
+
+    `name` is the source's name, a dot and the table's; of the others, their own. `relation_name` is None
+    where dbt gives none. `columns` are those that its YAML declares, which need not be all.
+    """
+
+    unique_id: str
+    kind: str
+    name: str
+    relation_name: str | None
 
 
 @dataclass(frozen=True)
@@ -91,6 +108,7 @@ class Manifest:
     tests: tuple[DataTest, ...]
     misplaced: tuple[Problem, ...]
     macros_version: str | None
+    sources: tuple[SourceTable, ...] = ()
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -102,8 +120,9 @@ def read_manifest(path: Path) -> Manifest:
     document = load_json(path, MAX_MANIFEST_BYTES)
     metadata = document.below("metadata")
     try:
-        nodes = tuple(document.entries("nodes"))
-        misplaced = tuple(find_misplaced((*nodes, *document.entries("sources"))))
+        nodes, outside = tuple(document.entries("nodes")), tuple(document.entries("sources"))
+        misplaced = tuple(find_misplaced((*nodes, *outside)))
+        sources = tuple(_source(each) for each in (*outside, *nodes) if each.text("resource_type") in UNREAD)
         models = tuple(_model(node) for node in nodes if node.text("resource_type") == "model")
         data_tests = (node for node in nodes if node.text("resource_type") == "test")
         tests = tuple(_test(node) for node in (*data_tests, *document.entries("unit_tests")))
@@ -121,6 +140,7 @@ def read_manifest(path: Path) -> Manifest:
         tests=tests,
         misplaced=misplaced,
         macros_version=_macros_version(document),
+        sources=sources,
     )
 
 
@@ -157,7 +177,15 @@ def _model(node: JsonObject) -> Model:
         latest=node.items().get("version") in (None, node.items().get("latest_version")),
         columns=tuple(_columns(node)),
         raw_mapping=RawMapping(meta[META_KEY]) if META_KEY in meta else None,
+        language=node.text("language") or "sql",
+        contract=config.below("contract").flag("enforced", False),
     )
+
+
+def _source(node: JsonObject) -> SourceTable:
+    kind, name = node.text("resource_type"), node.required("name")
+    full_name = f"{node.text('source_name')}.{name}" if kind == "source" else name
+    return SourceTable(node.required("unique_id"), kind, full_name, node.optional("relation_name"))
 
 
 def _test(node: JsonObject) -> DataTest:

@@ -109,13 +109,26 @@ class Mapping:
     output: str | None
     guards: Guards
     where: Location = field(compare=False)
+    shared: bool = False
+
+    def key_of(self, place: int) -> str:
+        """Where the mapping names an attribute: of `attributes`, or behind them one that `custom: all`
+        brought.
+        """
+        if place >= len(self.attributes):
+            return "custom"
+        attribute = self.attributes[place]
+        if attribute.standard:
+            return f"standard.{attribute.wire_name.removeprefix('$')}"
+        return f"custom[{place - sum(each.standard for each in self.attributes)}]"
 
     @property
     def hash(self) -> str:
         """Says whether two mappings send the same: md5 over what decides what is sent, in lower-case hex.
 
         The macros compute the same. Each text goes in as its length in characters, a colon and itself, so
-        that no two sequences of texts give the same input. Guards, endpoint and output are left out.
+        that no two sequences of texts give the same input. Guards, endpoint, output and shared are left
+        out.
         """
         text = "".join(f"{len(part)}:{part}" for part in self._hashed())
         return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
@@ -167,7 +180,10 @@ class _Resolution:
 
     def attributes(self) -> tuple[Attribute, ...]:
         identifier = self.find(self.mapping.identifier, "identifier")
-        found = [replace(each, column=self.find(each.column, _key(each))) for each in self.mapping.attributes]
+        found = [
+            replace(each, column=self.find(each.column, self.mapping.key_of(place)))
+            for place, each in enumerate(self.mapping.attributes)
+        ]
         if self.mapping.all_columns:
             found += self.remaining({identifier, *(each.column for each in found)})
         if self.mapping.membership is not None:
@@ -189,7 +205,9 @@ class _Resolution:
 
     def remaining(self, used: set[str]) -> Iterator[Attribute]:
         """The attributes of `custom: all`: every column that is neither used nor excluded."""
-        left_out = used | {self.find(column, "exclude") for column in self.mapping.exclude}
+        left_out = used | {
+            self.find(column, f"exclude[{place}]") for place, column in enumerate(self.mapping.exclude)
+        }
         owners: dict[str, str] = {}
         for column in self.columns:
             if column in left_out:
@@ -230,8 +248,3 @@ class _Resolution:
     def refuse(self, key: str, message: str) -> None:
         where = self.mapping.where
         self.problems.append(Problem(where.file, where.model, f"batch_sync.{key}", message))
-
-
-def _key(attribute: Attribute) -> str:
-    """Where the mapping names the attribute's column."""
-    return f"standard.{attribute.wire_name.removeprefix('$')}" if attribute.standard else "custom"

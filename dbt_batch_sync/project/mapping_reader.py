@@ -10,6 +10,7 @@ from dbt_batch_sync.errors import MappingError, Problem
 from dbt_batch_sync.project.attribute_names import name_refusal, propose_name
 from dbt_batch_sync.project.forms import (
     Spot,
+    boolean,
     choice,
     form,
     kind,
@@ -117,6 +118,7 @@ class _Form:
         metadata=read_by(optional(text("the name of an output of the `dbt_batch_sync` profile"))),
     )
     guards: Guards = field(default=Guards(), metadata=read_by(form(Guards)))
+    shared: bool = field(default=False, metadata=read_by(boolean))
 
 
 def parse_mapping(segment: str, raw: object, where: Location) -> Mapping:
@@ -144,6 +146,7 @@ def parse_mapping(segment: str, raw: object, where: Location) -> Mapping:
         output=written.output,
         guards=written.guards,
         where=where,
+        shared=written.shared,
     )
 
 

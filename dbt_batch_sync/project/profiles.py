@@ -62,6 +62,11 @@ class Project:
         return self.target_path / "manifest.json"
 
     @property
+    def catalog(self) -> Path:
+        """Where `dbt docs generate` writes what is in the warehouse."""
+        return self.target_path / "catalog.json"
+
+    @property
     def build_results(self) -> Path:
         """Where dbt writes how its last command ended."""
         return self.target_path / "run_results.json"

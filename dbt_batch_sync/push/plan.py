@@ -9,6 +9,7 @@ from datetime import date
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.delivery.pacing import SHARE_OF_RATE, call_size
 from dbt_batch_sync.project.outputs import Output
+from dbt_batch_sync.push.guards import read_figures, tripped
 from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.results import Sample, SegmentPlanned
 from dbt_batch_sync.sql.counts import attribute_counts, reason_counts, samples
@@ -24,7 +25,7 @@ def plan_segment(warehouse: Warehouse, work: Work, output: Output) -> SegmentPla
     """Counts what is pending. Reads only."""
     name = work.name
     if work.delta_id is None:
-        return SegmentPlanned(name, None, None, 0, 0, 0, 0, {}, {}, 0, 0.0, ())
+        return SegmentPlanned(name, None, None, 0, 0, 0, 0, {}, {}, 0, 0.0, (), work.segment.mapping.hash)
     after, values = work.resume.key is not None, work.after
     names = [attribute.name for attribute in work.attributes]
     row = warehouse.fetch(Statement(attribute_counts(work.delta, names, after=after), values))[0]
@@ -44,6 +45,8 @@ def plan_segment(warehouse: Warehouse, work: Work, output: Output) -> SegmentPla
         requests=math.ceil(profiles / call_size(LIMITS[endpoint], output.max_profiles_per_second)),
         seconds=seconds_at_rate(profiles, endpoint, output.max_profiles_per_second),
         samples=tuple(_samples(warehouse, work, names)),
+        mapping=work.segment.mapping.hash,
+        guards=tuple(tripped(read_figures(warehouse, work), work)) if work.counts.sendable else (),
     )
 
 

@@ -25,6 +25,7 @@ from dbt_batch_sync.project.outputs import Output
 from dbt_batch_sync.project.segments import Segment
 from dbt_batch_sync.push.guards import check_guards, check_target
 from dbt_batch_sync.push.idle import push_idle
+from dbt_batch_sync.push.planned import Planned, check_planned
 from dbt_batch_sync.push.requeue import requeue_all, requeue_rejected
 from dbt_batch_sync.push.segment_push import (
     Channel,
@@ -46,7 +47,8 @@ class PushOptions:
     """What a push may be told. `limit` counts rows of each segment's delta.
 
     `force` leaves the guards out, `full_refresh` sends everything of everybody again, `retry_rejected` what
-    was refused and still stands. `require_tests` and `max_age` hold a segment against dbt's last command.
+    was refused and still stands. `require_tests` and `max_age` hold a segment against dbt's last command,
+    `plan` against what was planned.
     """
 
     dry_run: bool = False
@@ -56,6 +58,7 @@ class PushOptions:
     retry_rejected: bool = False
     require_tests: bool = False
     max_age: timedelta | None = None
+    plan: Mapping[str, Planned] | None = None
 
 
 @dataclass
@@ -111,7 +114,7 @@ class Session:
     ) -> dict[str, SegmentPushed]:
         """Pushes those segments that plainly have nothing to do; the others need `push`."""
         options = self.options
-        if options.dry_run or options.full_refresh or options.retry_rejected:
+        if options.dry_run or options.full_refresh or options.retry_rejected or options.plan is not None:
             return {}
         now = self.clock.now()
         return push_idle(self.warehouse, segments, outputs, self.target_name, self.run_id, now)
@@ -178,6 +181,8 @@ class Session:
         if full or self.options.retry_rejected:
             work = self._requeued(work)
         work = replace(open_work(self.warehouse, work.segment), has_ledger=True)
+        if self.options.plan is not None:
+            check_planned(work, self.options.plan)
         if not (self.options.force or full):
             check_guards(self.warehouse, work)
         return work
@@ -261,6 +266,8 @@ class Session:
     def _dry(self, work: Work, output: Output) -> SegmentPushed:
         """Renders everything and sends nothing: `sent` and `requests` are what would be."""
         counts = work.counts
+        if self.options.plan is not None:
+            check_planned(work, self.options.plan)
         pushed = SegmentPushed(
             work.name,
             "partial" if counts.invalid else "succeeded",

@@ -63,3 +63,8 @@
 
 
 {% macro duckdb__delta_order() %}{{ return('order by 1') }}{% endmacro %}
+
+
+{% macro duckdb__full_match(expression, pattern) %}{{ return("regexp_full_match(" ~ expression ~ ", '" ~ pattern ~ "')") }}{% endmacro %}
+
+{% macro duckdb__blank_characters() %}{{ return('\\s\\pZ\\x00-\\x1f\\x7f-\\x9f\\x{feff}') }}{% endmacro %}

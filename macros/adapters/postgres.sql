@@ -129,3 +129,13 @@
 
 {#- In the order of its index a page is read from one place. -#}
 {% macro postgres__delta_order() %}{{ return('order by 1') }}{% endmacro %}
+
+
+{% macro postgres__tested_text(column_name) %}{{ return('cast(' ~ column_name ~ ' as text) collate "C"') }}{% endmacro %}
+
+{% macro postgres__full_match(expression, pattern) %}{{ return("(" ~ expression ~ " ~ '^(?:" ~ pattern ~ ")$')") }}{% endmacro %}
+
+{#- Its patterns have no classes of Unicode: these are the separators and the control characters, one by one. -#}
+{% macro postgres__blank_characters() %}
+    {{ return('\\u0001-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff') }}
+{% endmacro %}

@@ -18,9 +18,11 @@ from harness.databases import Row
 from harness.project import Project
 
 from dbt_batch_sync import __version__
+from dbt_batch_sync.cli.app import app
 from dbt_batch_sync.sandbox.server import Fault, FaultKind, SandboxServer
 from dbt_batch_sync.scaffold.demo import copy_example
 
+VERBS = [str(command.callback.__name__) for command in app.registered_commands if command.callback]
 COLUMNS = {"id": "varchar", "email": "varchar", "name": "varchar", "points": "bigint"}
 MAPPING: dict[str, object] = {
     "identifier": "id",
@@ -126,22 +128,69 @@ def test_version_and_help(project: Project) -> None:
     assert project.cli("--version").stdout == f"dbt-batch-sync {__version__}\n"
     assert project.call("--version").stdout == f"dbt-batch-sync {__version__}\n"
     listed = project.call("--help").stdout
-    for verb in (
-        "init",
-        "generate",
-        "validate",
-        "plan",
-        "push",
-        "status",
-        "rejects",
-        "adopt",
-        "sandbox",
-        "demo",
-    ):
+    for verb in VERBS:
         assert f" {verb} " in listed
         shown = project.call(verb, "--help")
-        assert (shown.returncode, "Example:" in shown.stdout or verb in ("sandbox", "demo")) == (0, True)
+        assert shown.returncode == 0
+        last = shown.stdout.rstrip().splitlines()[-1]
+        assert last.strip().startswith("Example: "), "the help of each verb ends with one"
+        assert f"dbt-batch-sync {verb}" in last
     assert project.call("pull").returncode == 2
+
+
+def complete(project: Project, *words: str) -> list[str]:
+    """What bash is offered for the last word."""
+    environ = {
+        "COMP_WORDS": " ".join(["dbt-batch-sync", *words]),
+        "COMP_CWORD": str(len(words)),
+        "_DBT_BATCH_SYNC_COMPLETE": "complete_bash",
+    }
+    done = in_a_shell(project, environ=environ)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split()
+
+
+def in_a_shell(
+    project: Project, *arguments: str, environ: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """The program as it is installed: completion goes by its name."""
+    return subprocess.run(
+        [Path(sys.executable).parent / "dbt-batch-sync", *arguments],
+        cwd=project.directory,
+        env={**project.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_shell_completes_verbs_options_and_segments(project: Project) -> None:
+    project.map(MAPPING)
+    project.map(MAPPING, "pets")
+    project.map(MAPPING, "other")
+    project.dbt("parse")
+    assert complete(project, "st") == ["status"]
+    assert complete(project, "push", "--ret") == ["--retry-rejected"]
+    assert complete(project, "push", "--select", "pe") == ["people", "pets"]
+    assert complete(project, "plan", "--exclude", "o") == ["other"]
+    assert complete(project, "plan", "--project-dir", "/", "--select", "p") == []
+
+
+@pytest.mark.parametrize(
+    ("shell", "file"),
+    [
+        ("bash", ".bash_completions/dbt-batch-sync.sh"),
+        ("fish", ".config/fish/completions/dbt-batch-sync.fish"),
+    ],
+)
+def test_completion_is_installed(project: Project, tmp_path: Path, shell: str, file: str) -> None:
+    environ = {"HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    shown = in_a_shell(project, "--show-completion", shell, environ=environ)
+    assert "_DBT_BATCH_SYNC_COMPLETE=complete_" in shown.stdout
+    assert not any(tmp_path.iterdir())
+    assert in_a_shell(project, "--install-completion", shell, environ=environ).returncode == 0
+    assert (tmp_path / file).read_text().strip() == shown.stdout.strip()
 
 
 def test_options_as_environment_variables(project: Project, tmp_path: Path) -> None:
@@ -190,6 +239,8 @@ def test_plan(project: Project) -> None:
         "attributes": planned["attributes"],
         "requests": 1,
         "seconds": 0.0,
+        "mapping": project.delta()[0]["_batch_mapping"],
+        "guards": [],
     }
     assert planned["attributes"] == {"batch__email_address": 2, "name": 2}
     assert {(each["change"], each["attribute"]) for each in samples} >= {
@@ -224,6 +275,102 @@ def test_a_plan_counts_what_a_push_then_sends(project: Project) -> None:
         for name in attributes:
             sent[name] = sent.get(name, 0) + 1
     assert planned["attributes"] == {name.replace("$", "batch__"): count for name, count in sent.items()}
+
+
+def test_a_plan_as_a_comment(project: Project) -> None:
+    project.map({**MAPPING, "guards": {"max_change_ratio": 0.5}})
+    project.set_rows(COLUMNS, [person(name) for name in ("anna", "bert")])
+    project.sync()
+    project.set_rows(COLUMNS, [person("anna", name="|*new*"), person("bert", name="<b>new"), {}])
+    project.build()
+    done = project.call("plan", "--markdown")
+    lines = done.stdout.splitlines()
+    assert lines[:2] == ["### What `dbt-batch-sync push` would do", ""]
+    assert "| `people` | 0 | 2 | 0 | 1 | 1 | a second at Batch's rate |" in lines
+    assert "| `null_identifier` | 1 |" in lines
+    assert "| `name` | 2 |" in lines
+    (guard,) = [line for line in lines if "A guard would stop the push" in line]
+    assert "2 profiles would change, 100.0% of the 2 known ones" in guard
+    assert lines[lines.index(guard) - 1] == "> [!WARNING]"
+    samples = [line for line in lines if "| update |" in line]
+    assert sorted(line.split(" | ")[4][:6] for line in samples) == ["&#124;", "&#60;•"], "escaped, and masked"
+    tables = [line for line in lines if line.startswith("|")]
+    assert all(line.endswith("|") for line in tables)
+    assert not re.search(r"anna|bert|\*new|b>new", done.stdout)
+    assert "a guard would stop the push: 2 profiles" in project.call("plan").stdout
+    assert project.call("plan", "--markdown", "--json").returncode == 2
+    project.map(MAPPING, "empty")
+    project.set_rows(COLUMNS, [], "empty")
+    project.build()
+    assert "| `empty` | 0 | 0 | 0 | 0 | 0 |  |" in project.call("plan", "--markdown").stdout.splitlines()
+
+
+def test_a_push_is_held_to_its_plan(project: Project, tmp_path: Path) -> None:
+    ready(project, "a", "b")
+    plan = str(tmp_path / "plan.json")
+    planned = project.call("plan", "--out", plan)
+    assert "2 inserts" in planned.stdout
+    assert json.loads(Path(plan).read_text()) == document(project.call("plan", "--json"))
+
+    project.build()
+    other = project.call("push", "--plan", plan)
+    assert other.returncode == 1
+    assert re.search(
+        r"is not as it was planned.*delta_id [-\w]+, now [-\w]+\. Look at it again", other.stdout
+    )
+    assert project.call("push", "--dry-run", "--plan", plan).returncode == 1
+    assert not project.sandbox.requests
+
+    project.call("plan", "--out", plan)
+    assert project.call("push", "--plan", plan, "--dry-run").returncode == 0
+    assert project.call("push", "--plan", plan, "--limit", "1").returncode == 0
+    partly = project.call("push", "--plan", plan)
+    assert (partly.returncode, "Planned was inserts 2, now 1" in partly.stdout) == (1, True), partly.stdout
+    assert len(project.profiles()) == 1
+    project.call("plan", "--out", plan)
+    assert project.call("push", "--plan", plan).returncode == 0
+    assert len(project.profiles()) == 2
+
+    project.build()
+    emptied = project.call("push", "--plan", plan)
+    assert (emptied.returncode, "now None" in emptied.stdout) == (1, True), "an empty delta is another one"
+    project.call("plan", "--out", plan)
+    assert project.call("push", "--plan", plan).returncode == 0
+    project.map(MAPPING, "new")
+    project.set_rows(COLUMNS, [person("n")], "new")
+    project.build()
+    unknown = project.call("push", "--plan", plan)
+    assert "the plan doesn't have the segment `new`" in unknown.stdout
+    assert project.call("push", "--plan", plan, "--select", "people").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "can't be read: No such file or directory"),
+        ("{", "is not JSON"),
+        ("[]", "is not a plan"),
+        ('{"segments": [{"segment": "people"}]}', "segments[0].mapping: is required"),
+        ('{"segments": [1]}', "segments[0]: must be a mapping"),
+    ],
+)
+def test_a_plan_that_is_none(project: Project, tmp_path: Path, content: str | None, words: str) -> None:
+    path = tmp_path / "plan.json"
+    if content is not None:
+        path.write_text(content)
+    done = project.call("push", "--plan", str(path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert "write it with `dbt-batch-sync plan --out`" in done.stderr
+
+
+def test_a_plan_goes_with_what_was_planned_alone(project: Project, tmp_path: Path) -> None:
+    ready(project, "a")
+    for option in ("--full-refresh", "--retry-rejected"):
+        done = project.call("push", "--plan", "plan.json", option, "--yes")
+        assert (done.returncode, "--plan: " in done.stderr) == (2, True)
+    nowhere = project.call("plan", "--out", str(tmp_path / "no" / "plan.json"))
+    assert (nowhere.returncode, "--out: " in nowhere.stderr) == (2, True)
 
 
 def test_status(project: Project) -> None:
@@ -285,20 +432,20 @@ def test_validate(project: Project) -> None:
     text = project.call("validate")
     assert (text.returncode, text.stdout) == (2, "")
     for part in (
-        "models/people.yml: people: batch_sync.identifer",
+        "models/people.yml:6: people: batch_sync.identifer",
         "`identifier`",
         "x_y",
-        "models/second.yml: second: batch_sync.standard.email",
+        "models/second.yml:8: second: batch_sync.standard.email",
         "`email_address`",
         "membership",
     ):
         assert part in text.stderr, part
     for problem in document(wrong)["problems"]:
-        assert problem.keys() == {"file", "model", "key", "message"}
+        assert problem.keys() == {"file", "line", "model", "key", "message"}
     assert "::error" not in text.stderr
     annotated = project.call("validate", env={"GITHUB_ACTIONS": "true"})
     assert annotated.returncode == 2
-    first = "::error file=models/people.yml,title=people%3A batch_sync.identifer::"
+    first = "::error file=models/people.yml,line=6,title=people%3A batch_sync.identifer::"
     assert annotated.stderr.startswith(first)
     assert annotated.stderr.count("::error file=") == len(document(wrong)["problems"])
     assert project.call("push").returncode == 2
@@ -315,6 +462,43 @@ def test_validate_online_says_what_does_not_answer(project: Project) -> None:
     refused = project.call("validate", "--online")
     assert refused.returncode == 1
     assert "401" in refused.stderr
+
+
+def test_validate_reads_what_dbt_compiled_and_found(project: Project) -> None:
+    """Before `dbt compile` nothing is known; then the columns are; after `dbt docs generate` the types too."""
+    project.set_rows(COLUMNS, [person("a")])
+    yaml = {"sources": [{"name": "raw", "schema": "raw", "tables": [{"name": "people"}]}]}
+    mapping = {**MAPPING, "custom": ["name", "emial", {"column": "points", "type": "url"}]}
+    project.map(mapping, sql="with a as (select * from {{ source('raw', 'people') }}) select * from a")
+    (project.directory / "models" / "sources.yml").write_text(json.dumps(yaml))
+    (project.directory / "target" / "catalog.json").unlink(missing_ok=True)
+    project.dbt("parse")
+    assert project.call("validate").returncode == 0
+    project.dbt("run", "--select", "people")
+    assert project.call("validate").returncode == 0, "the source's columns are not known"
+    project.dbt("docs", "generate", "--exclude", "people_delta", "people_sent_snapshot")
+    done = project.call("validate", "--json")
+    found = {problem["key"]: problem for problem in document(done)["problems"]}
+    (project.directory / "target" / "catalog.json").unlink()
+    assert found.keys() == {"batch_sync.custom[1]", "batch_sync.custom[2]"}, found
+    assert "no column `emial` (did you mean `email`?)" in found["batch_sync.custom[1]"]["message"]
+    assert "of type BIGINT, which can't be sent as url" in found["batch_sync.custom[2]"]["message"]
+    assert found["batch_sync.custom[1]"]["line"] == 11
+    assert done.returncode == 2
+
+
+def test_validate_refuses_two_segments_that_write_the_same(project: Project) -> None:
+    ready(project, "a")
+    project.map(MAPPING, "other")
+    project.set_rows(COLUMNS, [person("o")], "other")
+    project.build()
+    refused = project.call("validate")
+    assert refused.returncode == 2
+    assert "`$email_address`, `name`, `points`: written by the segment `other` too" in refused.stderr
+    assert project.push().status == "succeeded", "an error of `validate` alone"
+    project.map({**MAPPING, "shared": True}, "other")
+    project.dbt("parse")
+    assert project.call("validate", "--online").returncode == 0, "it is not in the mapping's hash"
 
 
 # What is missing, and what to run next
@@ -514,6 +698,7 @@ def test_the_example_has_all_that_generate_writes(
     fresh.dbt("parse")
     check = fresh.call("generate", "--check", env={"DBT_PROFILES_DIR": "."})
     assert (check.returncode, check.stdout) == (0, "everything is as it should be\n")
+    assert fresh.call("validate", env={"DBT_PROFILES_DIR": "."}).returncode == 0
 
 
 def test_generate_and_prune_leave_what_is_the_users(fresh: Project) -> None:

@@ -19,12 +19,15 @@ from dbt_batch_sync.cli.app import app
 from dbt_batch_sync.ledger.lease import COLUMNS as LEASE_COLUMNS
 from dbt_batch_sync.ledger.records import REJECT_COLUMNS, RUN_COLUMNS, RejectCount, Run
 from dbt_batch_sync.project import mapping_reader
+from dbt_batch_sync.project.compiled import Origin
 from dbt_batch_sync.project.forms import names_of
 from dbt_batch_sync.project.mapping import Guards
 from dbt_batch_sync.project.outputs import Output
 from dbt_batch_sync.results import (
     EXIT_CODES,
+    AttributeLineage,
     Change,
+    LineageResult,
     Pending,
     PlanResult,
     ProfileResult,
@@ -32,6 +35,7 @@ from dbt_batch_sync.results import (
     Refusal,
     RejectsResult,
     Sample,
+    SegmentLineage,
     SegmentPlanned,
     SegmentProfile,
     SegmentPushed,
@@ -122,6 +126,9 @@ SEGMENT = SegmentPlanned(
 DOCUMENTS: Mapping[str, dict[str, object]] = {
     "validate": ValidateResult(("s",), checked_online=False).to_json(),
     "plan": PlanResult((SEGMENT,)).to_json(),
+    "lineage": LineageResult(
+        (SegmentLineage("s", (AttributeLineage("a", "c", (Origin("seed", "t", "c"),)),)),), ()
+    ).to_json(),
     "push": PushResult("r", NOW, NOW, (SegmentPushed("s", "succeeded"),)).to_json(),
     "status": StatusResult((SegmentStatus("s", (Run("r", "s", "partial", NOW),)),)).to_json(),
     "profile": ProfileResult(

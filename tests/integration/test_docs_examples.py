@@ -103,7 +103,7 @@ def check_profile(text: str, directory: Path) -> None:
     assert {read_output(options, name).name for name in outputs} == set(outputs)
 
 
-@pytest.mark.parametrize("example", examples("json", '"kind"'), ids=named)
+@pytest.mark.parametrize("example", examples("json", '"when"'), ids=named)
 def test_faults_can_be_set(example: Example) -> None:
     assert len(read_faults(json.loads(example.block.text))) > 1
 

@@ -75,16 +75,21 @@ def test_an_exactly_spelled_column_is_the_one_that_is_excluded() -> None:
         (
             {"identifier": "id", "custom": ["emial"]},
             ["id", "email"],
-            "custom",
+            "custom[0]",
             ("`emial` (did you mean `email`?)",),
         ),
-        ({"identifier": "id", "custom": ["emial"]}, ["ID", "EMAIL"], "custom", ("did you mean `EMAIL`",)),
+        ({"identifier": "id", "custom": ["emial"]}, ["ID", "EMAIL"], "custom[0]", ("did you mean `EMAIL`",)),
         ({"identifier": "id", "standard": {"region": "c"}}, ["id"], "standard.region", ("no column `c`",)),
-        ({"identifier": "id", "custom": "all", "exclude": ["x"]}, ["id", "a"], "exclude", ("no column `x`",)),
+        (
+            {"identifier": "id", "custom": "all", "exclude": ["x"]},
+            ["id", "a"],
+            "exclude[0]",
+            ("no column `x`",),
+        ),
         (
             {"identifier": "id", "custom": ["EMAIL"]},
             ["id", "Email", "email"],
-            "custom",
+            "custom[0]",
             ("could be `Email`, `email`",),
         ),
         ({"identifier": "id", "custom": "all"}, ["id"], "custom", ("no column to send",)),
@@ -132,8 +137,8 @@ def test_every_problem_is_found_at_once() -> None:
     assert [key for key, _ in problems(raw, ["x"])] == [
         "batch_sync.identifier",
         "batch_sync.standard.region",
-        "batch_sync.custom",
-        "batch_sync.custom",
+        "batch_sync.custom[0]",
+        "batch_sync.custom[1]",
     ]
 
 

@@ -380,6 +380,7 @@ def test_the_least_rights(quick: QuickProject) -> None:
         assert quick.push_one().status == "succeeded"
         assert quick.push_one(full_refresh=True).accepted == 3
         assert quick.call("plan").returncode == 0
+        assert quick.call("validate", "--online").returncode == 0
         path.write_text(before.replace("user: postgres", "user: postgres\n      role: pusher"))
         assert quick.push_one().status == "succeeded"
     finally:
@@ -408,10 +409,15 @@ def test_a_missing_right_is_named(quick: QuickProject) -> None:
     path.write_text(before.replace("user: postgres", "user: reader"))
     try:
         pushed = quick.push_one()
+        checked = quick.call("validate", "--online")
     finally:
         path.write_text(before)
         quick.execute("drop owned by reader")
         quick.execute("drop role reader")
+    assert checked.returncode == 1
+    assert "a push could not write to" in checked.stderr
+    assert "people_sent_snapshot" in checked.stderr
+    assert "permission denied for table people_sent_snapshot" in checked.stderr
     assert "permission denied for schema shop" in str(pushed.error)
     assert not quick.sandbox.requests
 

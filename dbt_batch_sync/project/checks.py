@@ -1,0 +1,138 @@
+"""What is wrong with mappings that only the other files of dbt's `target/` show: columns that the compiled
+SQL doesn't produce, types that an attribute can't take, attributes that two segments write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+
+from dbt_batch_sync.attributes import STANDARD_PREFIX
+from dbt_batch_sync.errors import MappingError, Problem
+from dbt_batch_sync.project.catalog import Catalog, CatalogTable
+from dbt_batch_sync.project.compiled import CompiledSql
+from dbt_batch_sync.project.forms import listed
+from dbt_batch_sync.project.macros import Macros, Refused, Unsupported, columns_by_name
+from dbt_batch_sync.project.manifest import Manifest, Model
+from dbt_batch_sync.project.mapping import MAX_LISTED, Attribute
+from dbt_batch_sync.project.segments import Segment
+
+_SAME_WORDS = ("duckdb",)
+"""Adapters whose catalog has the types in the words that the macros know; elsewhere a type without a rule
+may be an enum or a domain under its own name.
+"""
+
+
+class Checks:
+    """The checks of a project. What the files don't tell is not checked."""
+
+    def __init__(self, manifest: Manifest, catalog: Catalog, macros: Path) -> None:
+        self._compiled = CompiledSql(manifest, catalog)
+        self._catalog = catalog
+        self._adapter = manifest.adapter_type or ""
+        self._macros = Macros(macros, self._adapter)
+
+    def check(self, segments: Sequence[Segment], selected: Iterable[str]) -> None:
+        """Looks at the selected ones among all of the project's segments.
+
+        Raises:
+            MappingError: with every problem.
+        """
+        names = set(selected)
+        found: list[Problem] = []
+        for segment in segments:
+            if segment.name in names:
+                found += self._columns(segment)
+                found += self._types(segment)
+        found += self._shared(segments, names)
+        if found:
+            raise MappingError(found)
+
+    def _columns(self, segment: Segment) -> Iterator[Problem]:
+        """Columns that the mapping names and the model's SQL doesn't produce."""
+        columns = self._compiled.columns(segment.model.unique_id)
+        if columns is None:
+            return
+        try:
+            segment.mapping.resolve(columns)
+        except MappingError as error:
+            yield from error.problems
+
+    def _types(self, segment: Segment) -> Iterator[Problem]:
+        """Columns whose types the mapping can't take, by the catalog."""
+        table = self._catalog.tables.get(segment.model.unique_id)
+        if table is None or not _is_relation_of(table, segment.model):
+            return
+        columns = columns_by_name({column.name: column.dtype for column in table.columns})
+        mapping, where = segment.mapping, segment.mapping.where
+        as_of = f" (as of catalog.json, {self._catalog.generated_at})"
+        calls: list[tuple[str, object, tuple[object, ...]]] = []
+        column = columns.get(mapping.identifier.lower())
+        if column is not None:
+            call = ("identifier_attribute", mapping.segment, {"identifier": mapping.identifier}, columns)
+            calls.append(("identifier", column, call))
+        for place, attribute in enumerate(
+            self._attributes(segment, [column.name for column in table.columns])
+        ):
+            column = columns.get(attribute.column.lower())
+            if column is not None:
+                given = (mapping.segment, columns, attribute.column, attribute.name, self._wanted(attribute))
+                calls.append((mapping.key_of(place), column, ("typed_attribute", *given, "clear")))
+        for key, about, (macro, *arguments) in calls:
+            try:
+                if self._macros.call("column_kind", about) is None and self._adapter not in _SAME_WORDS:
+                    continue
+                self._macros.call(str(macro), *arguments)
+            except Refused as refused:
+                yield Problem(where.file, where.model, f"batch_sync.{key}", f"{refused}{as_of}")
+            except Unsupported:
+                continue
+
+    def _attributes(self, segment: Segment, columns: Sequence[str]) -> tuple[Attribute, ...]:
+        """The mapping's attributes, with those of `custom: all` where the columns tell them."""
+        try:
+            return segment.mapping.resolve(columns)
+        except MappingError:
+            return segment.mapping.attributes
+
+    def _wanted(self, attribute: Attribute) -> object:
+        if attribute.standard:
+            return self._macros.call("standard_type", attribute.name.removeprefix(STANDARD_PREFIX))
+        return attribute.type.value if attribute.type else ""
+
+    def _shared(self, segments: Sequence[Segment], selected: set[str]) -> Iterator[Problem]:
+        """Segments of one output that write the same attributes, though neither says that this is meant."""
+        names = {each.name: self._names(each) for each in segments}
+        for one, other in combinations(segments, 2):
+            both = [name for name in names[one.name] if name in names[other.name]]
+            mappings = (one.mapping, other.mapping)
+            if not both or any(each.shared for each in mappings) or mappings[0].output != mappings[1].output:
+                continue
+            if not selected & {one.name, other.name}:
+                continue
+            at, against = (other, one) if other.name in selected else (one, other)
+            more = f" and {len(both) - MAX_LISTED} more" if len(both) > MAX_LISTED else ""
+            wrong = (
+                f"{listed(both[:MAX_LISTED])}{more}: written by the segment `{against.name}` too. Where both "
+                "have a profile, they would overwrite each other in turns. If they have none in common, or "
+                "that is meant, say `shared: true` in one of the two mappings"
+            )
+            where = at.mapping.where
+            yield Problem(where.file, where.model, "batch_sync", wrong)
+
+    def _names(self, segment: Segment) -> list[str]:
+        """The names in Batch that a segment writes, as far as they can be told offline."""
+        columns = self._compiled.columns(segment.model.unique_id)
+        table = self._catalog.tables.get(segment.model.unique_id)
+        if columns is None and table is not None and _is_relation_of(table, segment.model):
+            columns = tuple(column.name for column in table.columns)
+        found = [attribute.wire_name for attribute in self._attributes(segment, columns or ())]
+        membership = segment.mapping.membership
+        return list(dict.fromkeys([*found, *([membership] if membership else [])]))
+
+
+def _is_relation_of(table: CatalogTable, model: Model) -> bool:
+    """Whether a catalog's table is the relation that the model has now: another target's is not."""
+    have, want = (table.database, table.schema, table.name), (model.database, model.schema, model.alias)
+    return [part.lower() if part else "" for part in have] == [part.lower() if part else "" for part in want]

@@ -1,0 +1,33 @@
+"""The words that dbt tests accept are those that the renderer accepts. `RENEW_GOLDEN=1` writes the file anew."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+
+from harness.project import ROOT
+
+from dbt_batch_sync.attributes import Vocabulary
+from dbt_batch_sync.vocabularies import words
+
+PATH = ROOT / "macros" / "tests" / "vocabularies.sql"
+NOTE = """\
+{#- The closed lists of `dbt_batch_sync/vocabularies.py`: ISO 639-1, ISO 3166-1 alpha-2 and the IANA time zones. Written by
+    `RENEW_GOLDEN=1 pytest tests/golden`. -#}
+"""
+
+
+def expected() -> str:
+    macros = []
+    for vocabulary in (Vocabulary.LANGUAGE, Vocabulary.REGION, Vocabulary.TIMEZONE):
+        listed = textwrap.fill(" ".join(words(vocabulary)), 120, break_on_hyphens=False)
+        name = f"{vocabulary.value}_words"
+        macros.append(f"{{% macro {name}() %}}{{{{ return('\n{listed}\n'.split()) }}}}{{% endmacro %}}\n")
+    return NOTE + "\n\n".join(macros)
+
+
+def test_the_macros_have_the_words_of_the_renderer() -> None:
+    if os.environ.get("RENEW_GOLDEN"):
+        PATH.write_text(expected(), encoding="utf-8")
+    assert PATH.read_text(encoding="utf-8") == expected()
+    assert not any("'" in word or "\\" in word for vocabulary in Vocabulary for word in words(vocabulary))

@@ -1,0 +1,201 @@
+"""What `validate` finds in the other files of dbt's `target/`, and where in the YAML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from harness.manifests import manifest, model
+from harness.project import ROOT
+
+from dbt_batch_sync.errors import MappingError, Problem
+from dbt_batch_sync.project.catalog import read_catalog
+from dbt_batch_sync.project.checks import Checks
+from dbt_batch_sync.project.lines import with_lines
+from dbt_batch_sync.project.segments import read_segments
+
+ATTRIBUTES = {"identifier": "id", "standard": {"email_address": "email"}, "custom": ["points"]}
+SQL = "select 1 as id, 2 as email, 3 as points"
+
+
+def segment(name: str, mapping: Mapping[str, object], sql: str | None = None) -> dict[str, object]:
+    config = {"meta": {"batch_sync": dict(mapping)}}
+    return model(name, sql, config=config, patch_path=f"shop://models/{name}.yml")
+
+
+def check(
+    path: Path,
+    segments: Sequence[Mapping[str, object]],
+    *,
+    selected: Sequence[str] = (),
+    types: Mapping[str, str] | None = None,
+    adapter: str = "duckdb",
+    schema: str = "main",
+) -> list[tuple[str, str, str]]:
+    """Model, key and message of each problem; `types` is the catalog's word on `people`."""
+    written = manifest(path, segments, adapter=adapter)
+    if types is not None:
+        columns = {name: {"name": name, "type": dtype} for name, dtype in types.items()}
+        metadata = {"database": "SHOP", "schema": schema, "name": "people"}
+        node = {"unique_id": "model.shop.people", "metadata": metadata, "columns": columns}
+        text = json.dumps({"metadata": {"generated_at": "2026-04-01"}, "nodes": {"x": node}, "sources": {}})
+        (path / "catalog.json").write_text(text)
+    checks = Checks(written, read_catalog(path / "catalog.json"), ROOT / "macros")
+    found = read_segments(written)
+    try:
+        checks.check(found, selected or [each.name for each in found])
+    except MappingError as error:
+        return [(each.model, each.key.removeprefix("batch_sync."), each.message) for each in error.problems]
+    return []
+
+
+def test_what_fits_is_no_problem(tmp_path: Path) -> None:
+    types = {"ID": "VARCHAR", "EMAIL": "VARCHAR", "points": "BIGINT", "blob": "BLOB"}
+    assert check(tmp_path, [segment("people", ATTRIBUTES, SQL)], types=types) == []
+    assert check(tmp_path, [segment("people", ATTRIBUTES)]) == []
+
+
+def test_every_column_that_the_sql_lacks(tmp_path: Path) -> None:
+    mapping = {"identifier": "key", "standard": {"region": "land"}, "custom": ["points", "emial"]}
+    found = check(tmp_path, [segment("people", mapping, SQL)])
+    assert [key for _, key, _ in found] == ["identifier", "standard.region", "custom[1]"]
+    assert found[2][2] == (
+        "the segment has no column `emial` (did you mean `email`?); its columns: `id`, `email`, `points`"
+    )
+    excluding = {"identifier": "id", "custom": "all", "exclude": ["email", "note"]}
+    ((_, key, _),) = check(tmp_path, [segment("people", excluding, SQL)])
+    assert key == "exclude[1]"
+
+
+@pytest.mark.parametrize(
+    ("changes", "types", "key", "message"),
+    [
+        (
+            {"custom": [{"column": "points", "type": "url"}]},
+            {"points": "INTEGER"},
+            "custom[0]",
+            "`points` is the column `points` of type INTEGER, which can't be sent as url. Accepted: columns of string",
+        ),
+        (
+            {"standard": {"email_address": "EMAIL"}},
+            {"email": "DATE"},
+            "standard.email_address",
+            "`batch__email_address` is the column `email` of type DATE, which can't be sent as a $email_address. "
+            "Accepted: columns of string",
+        ),
+        (
+            {},
+            {"id": "DOUBLE"},
+            "identifier",
+            "`identifier` is the column `id` of type DOUBLE; a custom_id comes from a text, integer or uuid column",
+        ),
+        (
+            {"custom": "all", "standard": {}},
+            {"id": "BIGINT", "raw": "BLOB"},
+            "custom",
+            "`raw` is the column `raw` of type BLOB, which Batch has no type for; give it a `type`, cast it in the "
+            "model. Accepted: columns of string, integer, float, boolean, date, string_array",
+        ),
+    ],
+)
+def test_a_type_that_the_mapping_cannot_take(
+    tmp_path: Path, changes: dict[str, object], types: dict[str, str], key: str, message: str
+) -> None:
+    found = check(tmp_path, [segment("people", {**ATTRIBUTES, **changes})], types=types)
+    assert found == [("people", key, f"{message} (as of catalog.json, 2026-04-01)")]
+
+
+def test_another_relation_and_an_own_type_are_not_judged(tmp_path: Path) -> None:
+    people = [segment("people", ATTRIBUTES)]
+    assert check(tmp_path, people, types={"id": "DOUBLE"}, schema="dev") == []
+    assert check(tmp_path, people, types={"id": "customer_number"}, adapter="postgres") == []
+    assert check(tmp_path, people, types={"id": "double precision"}, adapter="postgres") != []
+    assert check(tmp_path, people, types={"id": "double precision"}, adapter="mainframe") == []
+
+
+def test_two_segments_of_one_output_write_the_same(tmp_path: Path) -> None:
+    vip = {
+        "identifier": "id",
+        "standard": {"email_address": "mail"},
+        "custom": [{"column": "score", "name": "points"}, "tier"],
+    }
+    both = [segment("people", ATTRIBUTES), segment("vip", vip)]
+    ((name, key, message),) = check(tmp_path, both)
+    assert (name, key) == ("vip", "batch_sync")
+    assert message.startswith("`$email_address`, `points`: written by the segment `people` too.")
+    assert "`shared: true`" in message
+    assert [name for name, _, _ in check(tmp_path, both, selected=["people"])] == ["people"]
+    for shared in ("people", "vip"):
+        mappings = {"people": ATTRIBUTES, "vip": vip}
+        mappings[shared] = {**mappings[shared], "shared": True}
+        assert check(tmp_path, [segment(each, mappings[each]) for each in mappings]) == []
+    assert check(tmp_path, [both[0], segment("vip", {**vip, "output": "other"})]) == []
+    third = [segment("third", {"identifier": "id", "custom": ["tier"]})]
+    assert len(check(tmp_path, [*both, *third])) == 2
+    assert check(tmp_path, [*both, *third], selected=["third"])[0][2].startswith("`tier`: written by")
+
+
+def test_memberships_and_all_columns_are_names_too(tmp_path: Path) -> None:
+    flag = {"identifier": "id", "membership": "points", "on_exit": "flag"}
+    everything = {"identifier": "id", "custom": "all"}
+    for other in (segment("zoo", flag), segment("zoo", everything, "select 1 as id, 2 as points")):
+        ((_, _, message),) = check(tmp_path, [segment("people", ATTRIBUTES), other])
+        assert message.startswith("`points`: written by the segment `people`")
+
+
+YAML = """\
+version: 2
+models:
+  - name: other
+    config: {meta: {batch_sync: {identifier: id}}}
+  - name: people
+    config:
+      meta:
+        batch_sync:
+          identifier: id
+          standard:
+            email_address: mail
+          custom:
+            - a
+            - {column: b,
+               type: uri}
+  - name: old
+    meta: {batch_sync: {custom: all}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "key", "line"),
+    [
+        ("people", "batch_sync", 8),
+        ("people", "batch_sync.identifier", 9),
+        ("people", "batch_sync.standard.email_address", 11),
+        ("people", "batch_sync.standard.region", 10),
+        ("people", "batch_sync.custom[0]", 13),
+        ("people", "batch_sync.custom[1].type", 15),
+        ("people", "batch_sync.custom[7]", 12),
+        ("people", "batch_sync.guards.min_rows", 8),
+        ("people", "config.materialized", 6),
+        ("people", "columns.id.meta.batch_sync", 5),
+        ("old", "batch_sync.custom", 17),
+        ("unknown", "batch_sync", None),
+    ],
+)
+def test_lines(tmp_path: Path, model: str, key: str, line: int | None) -> None:
+    (tmp_path / "people.yml").write_text(YAML)
+    (found,) = with_lines([Problem("people.yml", model, key, "wrong")], tmp_path)
+    assert found.line == line
+    assert str(found) == f"people.yml{f':{line}' if line else ''}: {model}: {key}: wrong"
+
+
+@pytest.mark.parametrize(
+    "text", ["models: [", "models: 1", "- name: people", "\x00", "", "models: [1, {name: [x]}]"]
+)
+def test_a_file_that_is_something_else_has_no_lines(tmp_path: Path, text: str) -> None:
+    (tmp_path / "people.yml").write_text(text)
+    problems = [
+        Problem(name, "people", "batch_sync.custom[0]", "wrong") for name in ("people.yml", "no.yml", "x.sql")
+    ]
+    assert [each.line for each in with_lines(problems, tmp_path)] == [None, None, None]

@@ -1,7 +1,7 @@
 {#- What differs between warehouses, each behind one name. An adapter without an implementation is refused, never guessed. -#}
 
 {% macro unsupported() %}
-    {{ exceptions.raise_compiler_error("dbt_batch_sync does not support the adapter `" ~ adapter.type() ~ "`. Supported: duckdb, postgres") }}
+    {{ exceptions.raise_compiler_error("dbt_batch_sync does not support the adapter `" ~ adapter.type() ~ "`. Supported: duckdb, postgres, spark") }}
 {% endmacro %}
 
 
@@ -48,6 +48,13 @@
 
 {% macro timestamp_type() %}{{ return(adapter.dispatch('timestamp_type', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__timestamp_type() %}{{ return('timestamp') }}{% endmacro %}
+
+
+{#- A time in UTC, `YYYY-MM-DD HH:MM:SS`, as a value of `timestamp_type`. -#}
+{% macro utc_timestamp(text) %}{{ return(adapter.dispatch('utc_timestamp', 'dbt_batch_sync')(text)) }}{% endmacro %}
+{% macro default__utc_timestamp(text) %}
+    {{ return('cast(' ~ dbt.string_literal(text) ~ ' as ' ~ dbt_batch_sync.timestamp_type() ~ ')') }}
+{% endmacro %}
 
 
 {#- A result as text even where every row is null or the longest literal would decide the length. -#}
@@ -114,3 +121,8 @@
 {#- The order that a delta is stored in, for warehouses where a push then need not sort it, and a commit finds its range of keys. -#}
 {% macro delta_order() %}{{ return(adapter.dispatch('delta_order', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__delta_order() %}{{ return('') }}{% endmacro %}
+
+
+{#- Refuses the model that is being built, where a warehouse has kinds of tables that a push can't write to. -#}
+{% macro check_storage() %}{{ return(adapter.dispatch('check_storage', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__check_storage() %}{% endmacro %}

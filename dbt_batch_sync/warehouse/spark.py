@@ -1,7 +1,7 @@
 """Spark through dbt-spark's session, on tables in the formats Delta and Iceberg.
 
-There are no transactions: each statement is one commit of one table. Two that are in each other's way make the
-later one fail, having done nothing; it is tried again.
+There are no transactions: each statement is one commit of one table. Of two that are in each other's way the
+later one fails, having done nothing; it is tried again.
 """
 
 from __future__ import annotations

@@ -53,8 +53,8 @@ def check_format(table_format: str, table: exp.Table) -> None:
     """Raises UnsupportedWarehouse for a table that can't be written to as a push does."""
     if table_format not in TABLE_FORMATS:
         raise UnsupportedWarehouse(
-            f"{table.sql(dialect='spark')} is a {table_format or 'foreign'} table, which has no MERGE, UPDATE "
-            f"and DELETE: build the snapshot and the delta with file_format {' or '.join(TABLE_FORMATS)}"
+            f"{table.sql(dialect='spark')} is a {table_format or 'foreign'} table, and a push needs MERGE, "
+            f"UPDATE and DELETE: build the snapshot and the delta with file_format {' or '.join(TABLE_FORMATS)}"
         )
 
 

@@ -10,6 +10,12 @@
 {% endmacro %}
 
 
+{#- Under `--empty` a reference is a limited select by itself, and `describe` takes names. -#}
+{% macro spark__columns_of(relation) %}
+    {{ return(adapter.get_columns_in_relation(api.Relation.create(schema=relation.schema, identifier=relation.identifier, type=relation.type))) }}
+{% endmacro %}
+
+
 {% macro spark__column(name) %}{{ return(adapter.quote(name | replace('`', '``'))) }}{% endmacro %}
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import pyarrow as pa
 import sqlglot
-from harness.databases import Row, quoted
+from harness.databases import Row
 from sqlglot import exp
 
 SESSION = "00112233-4455-6677-8899-aabbccddeeff"
@@ -33,10 +33,9 @@ REMOTE = "SPARK_REMOTE"
 
 _SERVICE = "spark.connect.SparkConnectService"
 _COMMAND = re.compile(r"\s*(insert|update|delete|merge)\b", re.IGNORECASE)
-_ADD_COLUMNS = re.compile(
-    r"\s*alter\s+table\s+(\S+)\s+add\s+columns\s*\((.*)\)\s*$", re.IGNORECASE | re.DOTALL
-)
-_REPLACE = re.compile(r"(create\s+or\s+replace\s+table\s+\S+\s+using\s+delta)\b(?!\s+options)", re.IGNORECASE)
+_ADD_COLUMNS = re.compile(r"\s*alter\s+table\s+(\S+)\s+add\s+columns\s+(.*?)\s*$", re.IGNORECASE | re.DOTALL)
+_CREATE = re.compile(r"(create\s+(or\s+replace\s+)?table\s+\S+\s+using\s+delta)\b", re.IGNORECASE)
+_OPTIONS = r"\1 options (overwriteSchema 'true') tblproperties ('delta.feature.timestampNtz' = 'supported')"
 _COMMENT = re.compile(r"^\s*/\*.*?\*/", re.DOTALL)
 
 
@@ -111,8 +110,9 @@ class SparkDatabase:
             for n, (name, kind) in enumerate(columns.items())
         ]
         frame = self.server.session().createDataFrame(pa.table(cells)).selectExpr(*chosen)
-        writer = frame.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
-        writer.saveAsTable(f"raw.{_backticked(table)}")
+        self.execute(f"drop table if exists {self.source(table)}", {})
+        place = self.server.directory / f"{table}-{uuid.uuid4().hex}"
+        frame.write.format("delta").option("path", str(place)).saveAsTable(self.source(table))
 
     def source(self, table: str) -> str:
         return f"raw.{_backticked(table)}"
@@ -228,8 +228,7 @@ def _mended(request: bytes) -> bytes:
         return request
     query = command.sql_command.input.sql
     query.query = _COMMENT.sub("", query.query)
-    if _COMMAND.match(query.query) and query.named_arguments:
-        # `command with parameters` is an invalid argument there.
+    if _COMMAND.match(query.query):
         given = {name: _literal(each.literal) for name, each in query.named_arguments.items()}
         query.query = _filled(query.query, given)
         query.ClearField("named_arguments")
@@ -243,16 +242,25 @@ def _mended(request: bytes) -> bytes:
         query.query = (
             f"create or replace table {table} using delta as select *, {', '.join(cells)} from {table}"
         )
-    # Otherwise the columns stay those of the replaced table.
-    query.query = _REPLACE.sub(r"\1 options (overwriteSchema 'true')", query.query)
+    # Otherwise the columns stay those of the replaced table, and are none of a type that is new to it.
+    query.query = _CREATE.sub(_OPTIONS, query.query)
     return message.SerializeToString()
 
 
 def _filled(sql: str, given: Mapping[str, exp.Expr]) -> str:
+    """A command whose parameters are literals: `command with parameters` is an invalid argument there.
+
+    What it looks for in a file's statistics must not be a boolean column: `Field minValues not found in struct`.
+    """
+
     def filled(node: exp.Expr) -> exp.Expr:
         return given[str(node.this)].copy() if isinstance(node, exp.Placeholder) else node
 
-    return sqlglot.parse_one(sql, dialect="spark").transform(filled).sql(dialect="spark")
+    tree = sqlglot.parse_one(sql, dialect="spark").transform(filled)
+    where = tree.args.get("where")
+    if isinstance(tree, exp.Update | exp.Delete) and where is not None:
+        where.set("this", exp.Case().when(where.this, exp.true()).else_(exp.false()))
+    return tree.sql(dialect="spark")
 
 
 def _literal(literal: Any) -> exp.Expr:

@@ -23,7 +23,7 @@ from dbt_batch_sync.errors import UnsupportedWarehouse, WarehouseError
 from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import first_line, load_adapter
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value
-from dbt_batch_sync.warehouse.spark_sql import TABLE_FORMATS, check_format, text_of
+from dbt_batch_sync.warehouse.spark_sql import TABLE_FORMATS, check_format, for_spark
 
 ATTEMPTS = 6
 """How often a statement is tried that another writer's commit made impossible."""
@@ -133,7 +133,8 @@ class SparkWarehouse:
 
     def _run(self, statement: Statement) -> Any:
         values = {name: _sendable(cell) for name, cell in statement.parameters.items()}
-        return self._session.sql(text_of(statement.tree, self._format), args=values or None)
+        text = for_spark(statement.tree, self._format).sql(dialect=self.dialect)
+        return self._session.sql(text, args=values or None)
 
     def _take(self, step: Statement | Load) -> None:
         with _errors():

@@ -12,14 +12,15 @@ TABLE_FORMATS = ("delta", "iceberg")
 """Those with MERGE, UPDATE and DELETE, and commits that are atomic."""
 
 
-def text_of(tree: exp.Expr, table_format: str) -> str:
-    """The SQL, with named parameters as `:name`; new tables are made in a format."""
+def for_spark(tree: exp.Expr, table_format: str) -> exp.Expr:
+    """The statement as Spark takes it; a new table is made in a format."""
     if isinstance(tree, exp.Create):
+        using = exp.FileFormatProperty(this=exp.var(table_format))
         tree = tree.copy()
-        tree.set("properties", exp.Properties(expressions=[_using(table_format)]))
+        tree.set("properties", exp.Properties(expressions=[using]))
     elif isinstance(tree, exp.Update | exp.Delete) and tree.find(exp.Query):
-        tree = as_merge(tree)
-    return tree.sql(dialect="spark")
+        return as_merge(tree)
+    return tree
 
 
 def as_merge(tree: exp.Update | exp.Delete) -> exp.Merge:
@@ -54,12 +55,9 @@ def check_format(table_format: str, table: exp.Table) -> None:
     if table_format not in TABLE_FORMATS:
         raise UnsupportedWarehouse(
             f"{table.sql(dialect='spark')} is a {table_format or 'foreign'} table, and a push needs MERGE, "
-            f"UPDATE and DELETE: build the snapshot and the delta with file_format {' or '.join(TABLE_FORMATS)}"
+            "UPDATE and DELETE: build the snapshot and the delta with file_format "
+            f"{' or '.join(TABLE_FORMATS)}"
         )
-
-
-def _using(table_format: str) -> exp.Expr:
-    return exp.FileFormatProperty(this=exp.var(table_format))
 
 
 def _own_columns(condition: exp.Expr, table: exp.Table) -> list[exp.Column]:

@@ -300,10 +300,9 @@ def test_statements(dialect: str, statements: dict[str, list[exp.Expr]]) -> None
     folder = GOLDEN / dialect
     wrong: list[str] = []
     for name, trees in statements.items():
-        if dialect == "spark":
-            trees = [for_spark(tree, "delta") for tree in trees]
-        rendered = [render(tree, dialect) for tree in trees]
-        for tree, text in zip(trees, rendered, strict=True):
+        sent = [for_spark(tree, "delta") for tree in trees] if dialect == "spark" else trees
+        rendered = [render(tree, dialect) for tree in sent]
+        for tree, text in zip(sent, rendered, strict=True):
             # What comes back from the parser says the same as what went in.
             given = text
             if dialect == "duckdb":

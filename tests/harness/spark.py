@@ -142,17 +142,24 @@ class SparkDatabase:
         return sqlglot.parse_one(sql, dialect="duckdb").transform(placed).sql(dialect="spark")
 
 
+_TYPES = {
+    "text": "string",
+    "varchar": "string",
+    "json": "string",
+    "uuid": "string",
+    "integer": "int",
+    "hugeint": "decimal(38,0)",
+    "ubigint": "decimal(20,0)",
+    "double precision": "double",
+    "timestamp": "timestamp_ntz",
+    "timestamptz": "timestamp",
+    "varchar[]": "array<string>",
+}
+
+
 def spark_type(kind: str) -> str:
     """Spark's name for a type that the suite names as DuckDB or PostgreSQL do."""
-    if kind == "timestamp":
-        return "timestamp_ntz"
-    if kind == "timestamptz":
-        return "timestamp"
-    return (
-        exp.DataType.build(kind, dialect="postgres").sql(dialect="spark")
-        if " " in kind or "[" in kind
-        else {"text": "string", "varchar": "string"}.get(kind, kind.replace("numeric", "decimal"))
-    )
+    return _TYPES.get(kind, kind.replace("numeric", "decimal"))
 
 
 class _Proxy:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import Any
 
@@ -61,18 +61,18 @@ class SparkWarehouse:
 
     dialect = "spark"
     transactions = False
-    checkpoint_seconds = 30.0
+    checkpoint_seconds = 60.0
 
     def __init__(self, target: WarehouseTarget) -> None:
-        adapter = load_adapter(target.type, target.profile_name, target.target_name, target.credentials)
-        credentials = adapter.config.credentials
-        if credentials.method != "session":
+        method = target.credentials.get("method")
+        if method != "session":
             raise UnsupportedWarehouse(
-                f"profile `{target.profile_name}`, target `{target.target_name}` has the method "
-                f"`{credentials.method}`; a push needs `session`, which with the environment variable "
-                "SPARK_REMOTE is a Spark Connect server"
+                f"profile `{target.profile_name}`, target `{target.target_name}` has the method `{method}`; "
+                "a push needs `session`, which is a Spark Connect server where the environment variable "
+                "SPARK_REMOTE names one"
             )
-        self._session = _opened(credentials.server_side_parameters)
+        adapter = load_adapter(target.type, target.profile_name, target.target_name, target.credentials)
+        self._session = _opened(adapter.config.credentials.server_side_parameters)
         self._format = TABLE_FORMATS[0]
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
@@ -95,8 +95,13 @@ class SparkWarehouse:
     def fetch(self, query: Statement) -> list[tuple[Value, ...]]:
         with _errors():
             frame = self._run(query)
+            instants = [field.dataType.simpleString() == "timestamp" for field in frame.schema.fields]
+            if any(instants):
+                # As a time PySpark would give it in this machine's zone, where an hour is there twice a year.
+                names = [f"c{n}" for n in range(len(instants))]
+                cells = (f"unix_micros({c})" if i else c for c, i in zip(names, instants, strict=True))
+                frame = frame.toDF(*names).selectExpr(*cells)
             rows = frame.collect()
-        instants = [field.dataType.simpleString() == "timestamp" for field in frame.schema.fields]
         return [
             tuple(_in_utc(cell) if i else cell for cell, i in zip(row, instants, strict=True)) for row in rows
         ]
@@ -196,9 +201,8 @@ def _aware(cell: Any) -> Any:
     return cell.replace(tzinfo=timezone.utc) if isinstance(cell, datetime) else cell
 
 
-def _in_utc(cell: datetime | None) -> datetime | None:
-    """An instant without its zone: PySpark gives it in the zone of this machine."""
-    return None if cell is None else cell.astimezone(timezone.utc).replace(tzinfo=None)
+def _in_utc(micros: int | None) -> datetime | None:
+    return None if micros is None else datetime(1970, 1, 1) + timedelta(microseconds=micros)
 
 
 @contextmanager

@@ -222,8 +222,15 @@ def _errors_passed(context: Any) -> Iterator[None]:
     try:
         yield
     except grpc.RpcError as error:
-        context.set_trailing_metadata(error.trailing_metadata() or ())
-        context.abort(error.code(), error.details())
+        told = error.details()
+        if "Failed to commit transaction" in told:
+            # What Delta says of two writers.
+            told = (
+                "[DELTA_CONCURRENT_APPEND] Files were added to the root of the table by a concurrent update."
+            )
+        else:
+            context.set_trailing_metadata(error.trailing_metadata() or ())
+        context.abort(error.code(), told)
 
 
 def _mended(request: bytes) -> bytes:

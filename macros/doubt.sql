@@ -2,7 +2,7 @@
     (`,name,,name,`) before the delta that tells them is replaced, and every later delta contains them until they are committed.
     Attributes of another type are in doubt as well, where the delta is built without its snapshot. -#}
 {% macro absorb_doubt(segment) %}
-    {% if execute and load_relation(this) is not none %}
+    {% if execute and dbt_batch_sync.existing_table(this.database, this.schema, this.identifier) is not none %}
         {% set snapshot = ref(segment ~ '_sent_snapshot') %}
         {% do dbt_batch_sync.mark_retyped(segment, snapshot) %}
         {% set intent = dbt_batch_sync.open_intent(segment, snapshot, this) %}
@@ -129,5 +129,5 @@
 
 {#- A table that the runner keeps beside the snapshot; none before the first push. -#}
 {% macro ledger_relation(snapshot, name) %}
-    {{ return(adapter.get_relation(database=snapshot.database, schema=snapshot.schema, identifier=name)) }}
+    {{ return(dbt_batch_sync.existing_table(snapshot.database, snapshot.schema, name)) }}
 {% endmacro %}

@@ -10,6 +10,15 @@
 {% macro default__columns_of(relation) %}{{ return(adapter.get_columns_in_relation(relation)) }}{% endmacro %}
 
 
+{#- A table as the warehouse has it now; none when there is no such table. -#}
+{% macro existing_table(database, schema, identifier) %}
+    {{ return(adapter.dispatch('existing_table', 'dbt_batch_sync')(database, schema, identifier)) }}
+{% endmacro %}
+{% macro default__existing_table(database, schema, identifier) %}
+    {{ return(adapter.get_relation(database=database, schema=schema, identifier=identifier)) }}
+{% endmacro %}
+
+
 {#- A column's name as SQL. dbt's own quoting leaves a quote in the name as it is. -#}
 {% macro column(name) %}{{ return(adapter.dispatch('column', 'dbt_batch_sync')(name)) }}{% endmacro %}
 {% macro default__column(name) %}{{ return(adapter.quote(name | replace('"', '""'))) }}{% endmacro %}

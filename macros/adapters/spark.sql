@@ -10,6 +10,14 @@
 {% endmacro %}
 
 
+{#- Not by dbt's list of a schema: that leaves out tables of catalogs that Spark's own does not know, and a snapshot that is
+    not found would be replaced. -#}
+{% macro spark__existing_table(database, schema, identifier) %}
+    {% set table = api.Relation.create(schema=schema, identifier=identifier, type='table') %}
+    {{ return(table if adapter.get_columns_in_relation(table) else none) }}
+{% endmacro %}
+
+
 {#- Under `--empty` a reference is a limited select by itself, and `describe` takes names. -#}
 {% macro spark__columns_of(relation) %}
     {{ return(adapter.get_columns_in_relation(api.Relation.create(schema=relation.schema, identifier=relation.identifier, type=relation.type))) }}

@@ -229,3 +229,18 @@ def test_dbt_run_replaces_a_delta_that_is_being_sent(quick: QuickProject) -> Non
     assert len(quick.profiles()) == len(quick.snapshot()) == 12 * CALL
     quick.build()
     assert quick.changes() == {}
+
+
+def test_a_snapshot_that_dbt_does_not_list_is_kept(
+    quick: QuickProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spark's list of a schema leaves out the tables of some catalogs of Iceberg: seen on a real one."""
+    from dbt.adapters.spark import SparkAdapter
+
+    quick.map(CONTACTS_MAPPING)
+    quick.set_rows(CONTACTS, contacts(3))
+    quick.sync()
+    monkeypatch.setattr(SparkAdapter, "list_relations_without_caching", lambda *_: [])
+    quick.build()
+    assert len(quick.snapshot()) == 3
+    assert quick.changes() == {}

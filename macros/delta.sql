@@ -8,6 +8,7 @@
         pre_hook="{{ dbt_batch_sync.absorb_doubt('" ~ segment ~ "') }}"
     ) }}
     {% if execute %}
+        {% do dbt_batch_sync.check_storage() %}
         {% set mapping = dbt_batch_sync.segment_mapping(segment) %}
         {% set attributes = dbt_batch_sync.segment_attributes(segment, segment_relation, mapping) %}
         {% if attributes is none %}

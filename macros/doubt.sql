@@ -2,7 +2,7 @@
     (`,name,,name,`) before the delta that tells them is replaced, and every later delta contains them until they are committed.
     Attributes of another type are in doubt as well, where the delta is built without its snapshot. -#}
 {% macro absorb_doubt(segment) %}
-    {% if execute and load_relation(this) is not none %}
+    {% if execute and dbt_batch_sync.existing_table(this.database, this.schema, this.identifier) is not none %}
         {% set snapshot = ref(segment ~ '_sent_snapshot') %}
         {% do dbt_batch_sync.mark_retyped(segment, snapshot) %}
         {% set intent = dbt_batch_sync.open_intent(segment, snapshot, this) %}
@@ -28,15 +28,12 @@
         select
             max(runs.intent_position) as intent_position,
             max(runs.committed_position) as committed_position,
-            {% if leases is none -%}
-            null
-            {%- else -%}
-            max(case when runs.status = 'running' and runs.run_id in (
-                select leases.run_id from {{ leases }} as leases
-                where leases.heartbeat_at > cast({{ dbt.string_literal(heard) }} as {{ dbt_batch_sync.timestamp_type() }})
-            ) then 1 end)
-            {%- endif %} as alive
+            {% if leases is none %}null{% else %}max(case when runs.status = 'running' and leases.run_id is not null then 1 end){% endif %} as alive
         from {{ runs }} as runs
+        {% if leases is not none -%}
+        left join {{ leases }} as leases
+            on leases.run_id = runs.run_id and leases.heartbeat_at > {{ dbt_batch_sync.utc_timestamp(heard) }}
+        {% endif -%}
         where runs.segment = {{ dbt.string_literal(segment) }}
             and runs.delta_id in (select {{ dbt_batch_sync.column('_batch_delta_id') }} from (select * from {{ delta }}) as delta)
     {% endset %}
@@ -132,5 +129,5 @@
 
 {#- A table that the runner keeps beside the snapshot; none before the first push. -#}
 {% macro ledger_relation(snapshot, name) %}
-    {{ return(adapter.get_relation(database=snapshot.database, schema=snapshot.schema, identifier=name)) }}
+    {{ return(dbt_batch_sync.existing_table(snapshot.database, snapshot.schema, name)) }}
 {% endmacro %}

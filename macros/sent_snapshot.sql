@@ -3,6 +3,7 @@
     {% set segment_relation = ref(segment) %}
     {{ config(materialized='sent_snapshot', full_refresh=false) }}
     {% if execute %}
+        {% do dbt_batch_sync.check_storage() %}
         {% set mapping = dbt_batch_sync.segment_mapping(segment) %}
         {% set attributes = dbt_batch_sync.segment_attributes(segment, segment_relation, mapping) %}
         {% if attributes is none %}

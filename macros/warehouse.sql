@@ -1,13 +1,22 @@
 {#- What differs between warehouses, each behind one name. An adapter without an implementation is refused, never guessed. -#}
 
 {% macro unsupported() %}
-    {{ exceptions.raise_compiler_error("dbt_batch_sync does not support the adapter `" ~ adapter.type() ~ "`. Supported: duckdb, postgres") }}
+    {{ exceptions.raise_compiler_error("dbt_batch_sync does not support the adapter `" ~ adapter.type() ~ "`. Supported: duckdb, postgres, spark") }}
 {% endmacro %}
 
 
 {#- The columns of a relation with the types that `column_kind` knows; none when there is no such relation. -#}
 {% macro columns_of(relation) %}{{ return(adapter.dispatch('columns_of', 'dbt_batch_sync')(relation)) }}{% endmacro %}
 {% macro default__columns_of(relation) %}{{ return(adapter.get_columns_in_relation(relation)) }}{% endmacro %}
+
+
+{#- A table as the warehouse has it now; none when there is no such table. -#}
+{% macro existing_table(database, schema, identifier) %}
+    {{ return(adapter.dispatch('existing_table', 'dbt_batch_sync')(database, schema, identifier)) }}
+{% endmacro %}
+{% macro default__existing_table(database, schema, identifier) %}
+    {{ return(adapter.get_relation(database=database, schema=schema, identifier=identifier)) }}
+{% endmacro %}
 
 
 {#- A column's name as SQL. dbt's own quoting leaves a quote in the name as it is. -#}
@@ -48,6 +57,13 @@
 
 {% macro timestamp_type() %}{{ return(adapter.dispatch('timestamp_type', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__timestamp_type() %}{{ return('timestamp') }}{% endmacro %}
+
+
+{#- A time in UTC, `YYYY-MM-DD HH:MM:SS`, as a value of `timestamp_type`. -#}
+{% macro utc_timestamp(text) %}{{ return(adapter.dispatch('utc_timestamp', 'dbt_batch_sync')(text)) }}{% endmacro %}
+{% macro default__utc_timestamp(text) %}
+    {{ return('cast(' ~ dbt.string_literal(text) ~ ' as ' ~ dbt_batch_sync.timestamp_type() ~ ')') }}
+{% endmacro %}
 
 
 {#- A result as text even where every row is null or the longest literal would decide the length. -#}
@@ -114,3 +130,8 @@
 {#- The order that a delta is stored in, for warehouses where a push then need not sort it, and a commit finds its range of keys. -#}
 {% macro delta_order() %}{{ return(adapter.dispatch('delta_order', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__delta_order() %}{{ return('') }}{% endmacro %}
+
+
+{#- Refuses the model that is being built, where a warehouse has kinds of tables that a push can't write to. -#}
+{% macro check_storage() %}{{ return(adapter.dispatch('check_storage', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__check_storage() %}{% endmacro %}

@@ -85,8 +85,9 @@ class Lease:
             self._warehouse.execute([Statement(create_table(self._table, COLUMNS))])
         holders = self._holders()
         if not holders:
-            values: dict[str, Value] = {"segment": self._segment}
-            self._warehouse.execute([Statement(insert_row(self._table, {"segment": "text"}), values)])
+            # Every column: some warehouses take no row with less.
+            free: dict[str, Value] = {**dict.fromkeys(COLUMNS), "segment": self._segment}
+            self._warehouse.execute([Statement(insert_row(self._table, COLUMNS), free)])
         gone = next((holder.run_id for holder in holders if holder is not None and holder.is_gone), None)
         self._heard_at = self._now()
         self._warehouse.execute([self._claim(gone)])

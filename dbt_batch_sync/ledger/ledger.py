@@ -187,9 +187,12 @@ class Ledger:
             self._delta.has(c.name.lower()) or c.name.lower().startswith("_batch_")
             for c in self._snapshot.columns
         )
-        build = replace_rows if complete and self._warehouse.transactions else merge_rows
-        for tree in build(self._delta, self._snapshot, self.rejects.table, after=after.key is not None):
-            steps.append(Statement.of(tree, written))
+        tables, behind = (self._delta, self._snapshot, self.rejects.table), after.key is not None
+        if complete and self._warehouse.transactions:
+            trees = replace_rows(*tables, after=behind)
+        else:
+            trees = merge_rows(*tables, after=behind, ranged=not self._warehouse.transactions)
+        steps += [Statement.of(tree, written) for tree in trees]
         self._warehouse.execute([*steps, self._update(run)])
 
     def recent_runs(self, limit: int) -> list[Run]:

@@ -2,7 +2,7 @@
     incremental it makes no temporary table, never refills, `--full-refresh` included, and keeps apart a wider column (widened,
     nothing to send) from a column of another type (everyone who has a value is in doubt). -#}
 {% materialization sent_snapshot, default %}
-    {% set existing = load_cached_relation(this) %}
+    {% set existing = load_cached_relation(this) or dbt_batch_sync.existing_table(this.database, this.schema, this.identifier) %}
     {% set target_relation = this.incorporate(type='table') %}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}

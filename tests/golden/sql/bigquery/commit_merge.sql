@@ -26,7 +26,7 @@ USING (
         segment = @segment AND attribute IS NULL AND resolved_at IS NULL
     )
 ) AS d
-ON s.`custom_id` = d.`custom_id`
+ON s.`custom_id` = d.`custom_id` AND s.`custom_id` <= @upto
 WHEN MATCHED THEN UPDATE SET
   `_batch_delta_id` = d.`_batch_delta_id`,
   `_batch_doubt` = d.`_batch_doubt`,

@@ -16,10 +16,20 @@ FROM `my-db`.`Marketing`.batch_sync_leases
 WHERE
   segment = @segment;
 INSERT INTO `my-db`.`Marketing`.batch_sync_leases (
-  segment
+  segment,
+  run_id,
+  host,
+  process,
+  taken_at,
+  heartbeat_at
 )
 SELECT
-  CAST(@segment AS STRING) AS segment;
+  CAST(@segment AS STRING) AS segment,
+  CAST(@run_id AS STRING) AS run_id,
+  CAST(@host AS STRING) AS host,
+  CAST(@process AS INT64) AS process,
+  CAST(@taken_at AS DATETIME) AS taken_at,
+  CAST(@heartbeat_at AS DATETIME) AS heartbeat_at;
 UPDATE `my-db`.`Marketing`.batch_sync_leases SET run_id = @run_id, host = @host, process = CAST(@process AS INT64), taken_at = CAST(@now AS DATETIME), heartbeat_at = CAST(@now AS DATETIME)
 WHERE
   segment = @segment

@@ -52,6 +52,8 @@ USING (
     )
 ) AS d
 ON s.`custom_id` = d.`custom_id`
+AND s.`custom_id` <= :upto
+AND s.`custom_id` > :after
 WHEN MATCHED THEN UPDATE SET
   `_batch_delta_id` = d.`_batch_delta_id`,
   `_batch_doubt` = d.`_batch_doubt`,

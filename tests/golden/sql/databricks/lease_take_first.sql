@@ -16,10 +16,20 @@ FROM `my-db`.`Marketing`.batch_sync_leases
 WHERE
   segment = :segment;
 INSERT INTO `my-db`.`Marketing`.batch_sync_leases (
-  segment
+  segment,
+  run_id,
+  host,
+  process,
+  taken_at,
+  heartbeat_at
 )
 SELECT
-  CAST(:segment AS STRING) AS segment;
+  CAST(:segment AS STRING) AS segment,
+  CAST(:run_id AS STRING) AS run_id,
+  CAST(:host AS STRING) AS host,
+  CAST(:process AS BIGINT) AS process,
+  CAST(:taken_at AS TIMESTAMP) AS taken_at,
+  CAST(:heartbeat_at AS TIMESTAMP) AS heartbeat_at;
 UPDATE `my-db`.`Marketing`.batch_sync_leases SET run_id = :run_id, host = :host, process = CAST(:process AS BIGINT), taken_at = CAST(:now AS TIMESTAMP), heartbeat_at = CAST(:now AS TIMESTAMP)
 WHERE
   segment = :segment

@@ -16,10 +16,20 @@ FROM "my-db"."Marketing".batch_sync_leases
 WHERE
   segment = %(segment)s;
 INSERT INTO "my-db"."Marketing".batch_sync_leases (
-  segment
+  segment,
+  run_id,
+  host,
+  process,
+  taken_at,
+  heartbeat_at
 )
 SELECT
-  CAST(%(segment)s AS VARCHAR(MAX)) AS segment;
+  CAST(%(segment)s AS VARCHAR(MAX)) AS segment,
+  CAST(%(run_id)s AS VARCHAR(MAX)) AS run_id,
+  CAST(%(host)s AS VARCHAR(MAX)) AS host,
+  CAST(%(process)s AS BIGINT) AS process,
+  CAST(%(taken_at)s AS TIMESTAMP) AS taken_at,
+  CAST(%(heartbeat_at)s AS TIMESTAMP) AS heartbeat_at;
 UPDATE "my-db"."Marketing".batch_sync_leases SET run_id = %(run_id)s, host = %(host)s, process = CAST(%(process)s AS BIGINT), taken_at = CAST(%(now)s AS TIMESTAMP), heartbeat_at = CAST(%(now)s AS TIMESTAMP)
 WHERE
   segment = %(segment)s

@@ -1,27 +1,43 @@
-UPDATE `my-db`.`Marketing`.batch_sync_rejects SET resolved_at = CAST(:now AS TIMESTAMP)
-WHERE
-  segment = :segment
-  AND resolved_at IS NULL
-  AND run_id <> :run_id
-  AND EXISTS(
-    SELECT
-      1
-    FROM `my-db`.`Marketing`.`people_delta` AS d
-    WHERE
-      (
+MERGE INTO `my-db`.`Marketing`.batch_sync_rejects AS o
+USING (
+  SELECT DISTINCT
+    attribute,
+    custom_id,
+    resolved_at,
+    run_id,
+    segment
+  FROM `my-db`.`Marketing`.batch_sync_rejects
+  WHERE
+    segment = :segment
+    AND resolved_at IS NULL
+    AND run_id <> :run_id
+    AND EXISTS(
+      SELECT
+        1
+      FROM `my-db`.`Marketing`.`people_delta` AS d
+      WHERE
         (
-          d.`_batch_change` <> 'invalid'
-          AND d.`_batch_delta_id` = :delta_id
-          AND d.`custom_id` <= :upto
-          AND d.`custom_id` > :after
+          (
+            d.`_batch_change` <> 'invalid'
+            AND d.`_batch_delta_id` = :delta_id
+            AND d.`custom_id` <= :upto
+            AND d.`custom_id` > :after
+          )
+          AND d.`custom_id` = batch_sync_rejects.custom_id
         )
-        AND d.`custom_id` = batch_sync_rejects.custom_id
-      )
-      AND (
-        batch_sync_rejects.attribute IS NULL
-        OR LOCATE(',' || batch_sync_rejects.attribute || ',', ',' || d.`_batch_changed` || ',') > 0
-      )
-  );
+        AND (
+          batch_sync_rejects.attribute IS NULL
+          OR LOCATE(',' || batch_sync_rejects.attribute || ',', ',' || d.`_batch_changed` || ',') > 0
+        )
+    )
+) AS n
+ON o.attribute IS NOT DISTINCT FROM n.attribute
+AND o.custom_id IS NOT DISTINCT FROM n.custom_id
+AND o.resolved_at IS NOT DISTINCT FROM n.resolved_at
+AND o.run_id IS NOT DISTINCT FROM n.run_id
+AND o.segment IS NOT DISTINCT FROM n.segment
+WHEN MATCHED THEN UPDATE SET
+  resolved_at = CAST(:now AS TIMESTAMP);
 MERGE INTO `my-db`.`Marketing`.`people_sent_snapshot` AS s
 USING (
   SELECT

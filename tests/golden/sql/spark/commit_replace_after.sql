@@ -1,61 +1,84 @@
-UPDATE `my-db`.`Marketing`.batch_sync_rejects SET resolved_at = CAST(:now AS TIMESTAMP)
-WHERE
-  segment = :segment
-  AND resolved_at IS NULL
-  AND run_id <> :run_id
-  AND EXISTS(
-    SELECT
-      1
-    FROM `my-db`.`Marketing`.`people_delta` AS d
-    WHERE
-      (
-        (
-          d.`_batch_change` <> 'invalid'
-          AND d.`_batch_delta_id` = :delta_id
-          AND d.`custom_id` <= :upto
-          AND d.`custom_id` > :after
-        )
-        AND d.`custom_id` = batch_sync_rejects.custom_id
-      )
-      AND (
-        batch_sync_rejects.attribute IS NULL
-        OR LOCATE(',' || batch_sync_rejects.attribute || ',', ',' || d.`_batch_changed` || ',') > 0
-      )
-  );
-DELETE FROM `my-db`.`Marketing`.`people_sent_snapshot`
-WHERE
-  `custom_id` IN (
-    SELECT
-      accepted.`custom_id`
-    FROM (
+MERGE INTO `my-db`.`Marketing`.batch_sync_rejects AS o
+USING (
+  SELECT DISTINCT
+    attribute,
+    custom_id,
+    resolved_at,
+    run_id,
+    segment
+  FROM `my-db`.`Marketing`.batch_sync_rejects
+  WHERE
+    segment = :segment
+    AND resolved_at IS NULL
+    AND run_id <> :run_id
+    AND EXISTS(
       SELECT
-        `custom_id` AS `custom_id`,
-        `_batch_delta_id` AS `_batch_delta_id`,
-        `_batch_doubt` AS `_batch_doubt`,
-        `batch__email_marketing` AS `batch__email_marketing`,
-        `BATCH__SMS_MARKETING` AS `BATCH__SMS_MARKETING`,
-        `tags` AS `tags`,
-        `points` AS `points`,
-        CAST(:now AS TIMESTAMP) AS `_batch_sent_at`,
-        :run_id AS `_batch_run_id`,
-        CAST(CASE WHEN `_batch_change` = 'exit' THEN CAST(:now AS TIMESTAMP) END AS TIMESTAMP) AS `_batch_exited_at`
-      FROM `my-db`.`Marketing`.`people_delta`
+        1
+      FROM `my-db`.`Marketing`.`people_delta` AS d
       WHERE
         (
-          `_batch_change` <> 'invalid'
-          AND `_batch_delta_id` = :delta_id
-          AND `custom_id` <= :upto
-          AND `custom_id` > :after
+          (
+            d.`_batch_change` <> 'invalid'
+            AND d.`_batch_delta_id` = :delta_id
+            AND d.`custom_id` <= :upto
+            AND d.`custom_id` > :after
+          )
+          AND d.`custom_id` = batch_sync_rejects.custom_id
         )
-        AND NOT `custom_id` IN (
-          SELECT
-            custom_id
-          FROM `my-db`.`Marketing`.batch_sync_rejects
-          WHERE
-            segment = :segment AND attribute IS NULL AND resolved_at IS NULL
+        AND (
+          batch_sync_rejects.attribute IS NULL
+          OR LOCATE(',' || batch_sync_rejects.attribute || ',', ',' || d.`_batch_changed` || ',') > 0
         )
-    ) AS accepted
-  );
+    )
+) AS n
+ON o.attribute IS NOT DISTINCT FROM n.attribute
+AND o.custom_id IS NOT DISTINCT FROM n.custom_id
+AND o.resolved_at IS NOT DISTINCT FROM n.resolved_at
+AND o.run_id IS NOT DISTINCT FROM n.run_id
+AND o.segment IS NOT DISTINCT FROM n.segment
+WHEN MATCHED THEN UPDATE SET
+  resolved_at = CAST(:now AS TIMESTAMP);
+MERGE INTO `my-db`.`Marketing`.`people_sent_snapshot` AS o
+USING (
+  SELECT DISTINCT
+    `custom_id`
+  FROM `my-db`.`Marketing`.`people_sent_snapshot`
+  WHERE
+    `custom_id` IN (
+      SELECT
+        accepted.`custom_id`
+      FROM (
+        SELECT
+          `custom_id` AS `custom_id`,
+          `_batch_delta_id` AS `_batch_delta_id`,
+          `_batch_doubt` AS `_batch_doubt`,
+          `batch__email_marketing` AS `batch__email_marketing`,
+          `BATCH__SMS_MARKETING` AS `BATCH__SMS_MARKETING`,
+          `tags` AS `tags`,
+          `points` AS `points`,
+          CAST(:now AS TIMESTAMP) AS `_batch_sent_at`,
+          :run_id AS `_batch_run_id`,
+          CAST(CASE WHEN `_batch_change` = 'exit' THEN CAST(:now AS TIMESTAMP) END AS TIMESTAMP) AS `_batch_exited_at`
+        FROM `my-db`.`Marketing`.`people_delta`
+        WHERE
+          (
+            `_batch_change` <> 'invalid'
+            AND `_batch_delta_id` = :delta_id
+            AND `custom_id` <= :upto
+            AND `custom_id` > :after
+          )
+          AND NOT `custom_id` IN (
+            SELECT
+              custom_id
+            FROM `my-db`.`Marketing`.batch_sync_rejects
+            WHERE
+              segment = :segment AND attribute IS NULL AND resolved_at IS NULL
+          )
+      ) AS accepted
+    )
+) AS n
+ON `o`.`custom_id` IS NOT DISTINCT FROM `n`.`custom_id`
+WHEN MATCHED THEN DELETE;
 INSERT INTO `my-db`.`Marketing`.`people_sent_snapshot` (
   `custom_id`,
   `_batch_delta_id`,

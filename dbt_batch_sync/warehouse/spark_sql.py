@@ -1,0 +1,81 @@
+"""The runner's statements as Spark and its table formats take them."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from sqlglot import exp
+
+from dbt_batch_sync.errors import UnsupportedWarehouse
+
+TABLE_FORMATS = ("delta", "iceberg")
+"""Those with MERGE, UPDATE and DELETE, and commits that are atomic."""
+
+
+def for_spark(tree: exp.Expr, table_format: str) -> exp.Expr:
+    """The statement as Spark takes it; a new table is made in a format."""
+    if isinstance(tree, exp.Create):
+        using = exp.FileFormatProperty(this=exp.var(table_format))
+        tree = tree.copy()
+        tree.set("properties", exp.Properties(expressions=[using]))
+    elif isinstance(tree, exp.Update | exp.Delete) and tree.find(exp.Query):
+        return as_merge(tree)
+    return tree
+
+
+def as_merge(tree: exp.Update | exp.Delete) -> exp.Merge:
+    """A statement whose condition has a subquery as a MERGE: Delta takes none in UPDATE and DELETE
+    (`DELTA_UNSUPPORTED_SUBQUERY`).
+
+    Whether a row meets the condition is decided by its columns that the condition names: so the rows to
+    change are those that are equal in these, null-safe, to one that meets it.
+    """
+    condition = cast("exp.Where", tree.args["where"])
+    table = cast("exp.Table", tree.this)
+    names = sorted({each.name: each.this.quoted for each in _own_columns(condition, table)}.items())
+    rows = exp.select(*(exp.column(name, quoted=quoted) for name, quoted in names)).distinct()
+    rows = rows.from_(table.copy()).where(condition.this.copy())
+    same = [
+        exp.NullSafeEQ(
+            this=exp.column(name, "o", quoted=quoted), expression=exp.column(name, "n", quoted=quoted)
+        )
+        for name, quoted in names
+    ]
+    then = exp.Update(expressions=_of_target(tree)) if isinstance(tree, exp.Update) else exp.var("DELETE")
+    return exp.Merge(
+        this=exp.alias_(table.copy(), "o", table=True),
+        using=rows.subquery("n"),
+        on=exp.and_(*same),
+        whens=exp.Whens(expressions=[exp.When(matched=True, then=then)]),
+    )
+
+
+def check_format(table_format: str, table: exp.Table) -> None:
+    """Raises UnsupportedWarehouse for a table that can't be written to as a push does."""
+    if table_format not in TABLE_FORMATS:
+        raise UnsupportedWarehouse(
+            f"{table.sql(dialect='spark')} is a {table_format or 'foreign'} table, and a push needs MERGE, "
+            "UPDATE and DELETE: build the snapshot and the delta with file_format "
+            f"{' or '.join(TABLE_FORMATS)}"
+        )
+
+
+def _own_columns(condition: exp.Expr, table: exp.Table) -> list[exp.Column]:
+    """The table's columns in a condition: within a subquery, those that are qualified by its name."""
+    return [
+        column
+        for column in condition.find_all(exp.Column)
+        if column.table == table.name or not (column.table or column.find_ancestor(exp.Query))
+    ]
+
+
+def _of_target(tree: exp.Update) -> list[exp.Expr]:
+    """The assignments, whose right sides name the target: its columns stand beside those of the source."""
+
+    def qualified(node: exp.Expr) -> exp.Expr:
+        return exp.column(node.this.copy(), "o") if isinstance(node, exp.Column) else node
+
+    return [
+        exp.EQ(this=each.this.copy(), expression=each.expression.transform(qualified))
+        for each in tree.expressions
+    ]

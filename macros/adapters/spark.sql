@@ -1,0 +1,116 @@
+{#- Spark 3.4 and later, which has `timestamp_ntz`, on tables with MERGE, UPDATE and DELETE: those of Delta and Iceberg. -#}
+{% macro spark__check_storage() %}
+    {% set file_format = config.get('file_format') %}
+    {% if file_format not in ('delta', 'iceberg') %}
+        {{ exceptions.raise_compiler_error(
+            "dbt_batch_sync: `" ~ model.name ~ "` has the file_format " ~ (file_format or 'of the server (often parquet)')
+            ~ ", whose tables may have no MERGE, UPDATE and DELETE. Accepted: delta, iceberg; set `+file_format` for it in dbt_project.yml"
+        ) }}
+    {% endif %}
+{% endmacro %}
+
+
+{#- Not by dbt's list of a schema: that leaves out tables of catalogs that Spark's own does not know, and a snapshot that is
+    not found would be replaced. -#}
+{% macro spark__existing_table(database, schema, identifier) %}
+    {% set table = api.Relation.create(schema=schema, identifier=identifier, type='table') %}
+    {{ return(table if adapter.get_columns_in_relation(table) else none) }}
+{% endmacro %}
+
+
+{#- Under `--empty` a reference is a limited select by itself, and `describe` takes names. -#}
+{% macro spark__columns_of(relation) %}
+    {{ return(adapter.get_columns_in_relation(api.Relation.create(schema=relation.schema, identifier=relation.identifier, type=relation.type))) }}
+{% endmacro %}
+
+
+{% macro spark__column(name) %}{{ return(adapter.quote(name | replace('`', '``'))) }}{% endmacro %}
+
+
+{% macro spark__column_kind(column) %}
+    {% set type = column.dtype | lower %}
+    {% if type in ('tinyint', 'smallint', 'int', 'bigint') %}
+        {{ return({'type': 'integer', 'family': 'integer', 'dtype': 'bigint', 'precision': 19, 'scale': 0}) }}
+    {% elif type.startswith('decimal(') %}
+        {% set size = type[8:].split(')')[0].split(',') %}
+        {% set precision, scale = size[0] | int, size[1] | int %}
+        {{ return({'type': 'float' if scale else 'integer', 'family': 'decimal', 'dtype': 'decimal(' ~ precision ~ ',' ~ scale ~ ')', 'precision': precision, 'scale': scale}) }}
+    {% elif type in ('float', 'double') %}
+        {{ return({'type': 'float', 'family': 'double', 'dtype': 'double'}) }}
+    {% elif type == 'boolean' %}
+        {{ return({'type': 'boolean', 'family': 'boolean', 'dtype': 'boolean'}) }}
+    {% elif type == 'date' %}
+        {{ return({'type': 'date', 'family': 'date', 'dtype': 'date'}) }}
+    {% elif type in ('timestamp', 'timestamp_ntz') %}
+        {{ return({'type': 'date', 'family': 'timestamp', 'dtype': 'timestamp_ntz'}) }}
+    {% elif type.split('(')[0].split(' ')[0] in ('string', 'varchar', 'char') %}
+        {{ return({'type': 'string', 'family': 'text', 'dtype': 'string'}) }}
+    {% elif type.startswith('array<') and type[6:-1].split('(')[0].split(' ')[0] in ('string', 'varchar', 'char') %}
+        {{ return({'type': 'string_array', 'family': 'array', 'dtype': 'array<string>'}) }}
+    {% elif type.split('<')[0] in ('array', 'map', 'struct', 'variant') %}
+        {{ return({'type': 'json', 'family': 'json', 'dtype': 'string'}) }}
+    {% endif %}
+    {{ return(none) }}
+{% endmacro %}
+
+
+{#- An instant becomes UTC by its microseconds: a cast would take the session's zone, and an hour is twice there every autumn. -#}
+{% macro spark__value_of(column, kind) %}
+    {% set name = dbt_batch_sync.column(column.name) %}
+    {% if column.dtype | lower == 'timestamp' %}
+        {{ return('timestampadd(microsecond, unix_micros(' ~ name ~ "), timestamp_ntz'1970-01-01 00:00:00')") }}
+    {% endif %}
+    {{ return('cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')') }}
+{% endmacro %}
+
+
+{#- A map has no equality, and a cast of it is no JSON. -#}
+{% macro spark__text_of(column, kind) %}
+    {% if kind.type == 'json' %}{{ return('to_json(' ~ dbt_batch_sync.column(column.name) ~ ')') }}{% endif %}
+    {{ return(dbt_batch_sync.default__text_of(column, kind)) }}
+{% endmacro %}
+
+
+{% macro spark__empty_as_null(expression, type) %}
+    {% if type == 'string_array' %}
+        {{ return('case when size(' ~ expression ~ ') > 0 then ' ~ expression ~ ' end') }}
+    {% endif %}
+    {{ return(dbt_batch_sync.default__empty_as_null(expression, type)) }}
+{% endmacro %}
+
+
+{% macro spark__text_type() %}{{ return('string') }}{% endmacro %}
+
+
+{#- Its type `timestamp` is an instant: without a zone the text would be read in the session's. -#}
+{% macro spark__utc_timestamp(text) %}
+    {{ return('cast(' ~ dbt.string_literal(text ~ 'Z') ~ ' as timestamp)') }}
+{% endmacro %}
+
+
+{#- A bigint has 19 digits: among decimals it is one of them. -#}
+{% macro spark__wider_dtype(have, want) %}
+    {% if have.family != want.family and have.precision is defined and want.precision is defined %}
+        {% set have, want = dict(have, family='decimal'), dict(want, family='decimal') %}
+    {% endif %}
+    {{ return(dbt_batch_sync.default__wider_dtype(have, want)) }}
+{% endmacro %}
+
+
+{#- Delta changes few types in place, and Iceberg others: the table is replaced by itself, in one commit. Anything becomes a text,
+    and otherwise only what is as wide keeps its values. -#}
+{% macro spark__change_column_type(relation, name, dtype, widens) %}
+    {% set cells = [] %}
+    {% for column in dbt_batch_sync.columns_of(relation) %}
+        {% set cell = dbt_batch_sync.column(column.name) %}
+        {% if column.name | lower == name | lower %}
+            {% set cell = 'cast(' ~ (cell if widens or dtype == 'string' else 'null') ~ ' as ' ~ dtype ~ ') as ' ~ cell %}
+        {% endif %}
+        {% do cells.append(cell) %}
+    {% endfor %}
+    {% do run_query(get_create_table_as_sql(False, relation, 'select ' ~ cells | join(', ') ~ ' from ' ~ relation)) %}
+{% endmacro %}
+
+
+{#- Files then hold ranges of keys: a commit reads those of its range alone. -#}
+{% macro spark__delta_order() %}{{ return('order by 1') }}{% endmacro %}

@@ -132,5 +132,5 @@
 
 {#- A table that the runner keeps beside the snapshot; none before the first push. -#}
 {% macro ledger_relation(snapshot, name) %}
-    {{ return(adapter.get_relation(database=snapshot.database, schema=snapshot.schema, identifier=name)) }}
+    {{ return(adapter.get_relation(database=snapshot.database, schema=snapshot.schema, identifier=dbt_batch_sync.reported_name(name))) }}
 {% endmacro %}

@@ -1,0 +1,38 @@
+"""Snowflake, on an emulator: the suite that every warehouse has to pass, and what only it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from harness.behaviour import Behaviour
+from harness.snowflake import SnowflakeDatabase, SnowflakeEmulator
+
+pytestmark = pytest.mark.emulated
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Iterator[SnowflakeDatabase]:
+    """A database of its own."""
+    server = SnowflakeEmulator()
+    yield SnowflakeDatabase(server)
+    server.stop()
+
+
+class TestSnowflake(Behaviour):
+    """The suite."""
+
+    people_types = {  # noqa: RUF012 - a table
+        "topics": "array",
+        "tiny": "number(3,0)",
+        "unsigned": "number(20,0)",
+        "huge": "number(38,0)",
+        "single": "float",
+        "zoned_at": "timestamp_tz",
+        "coarse_at": "timestamp_ntz(0)",
+        "fine_at": "timestamp_ntz(9)",
+        "tags": "array",
+        "token": "varchar(36)",
+        "level": "varchar",
+        "note": "varchar",
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, cast
@@ -22,7 +23,6 @@ alter session set
     timezone = 'UTC',
     timestamp_type_mapping = 'TIMESTAMP_NTZ',
     quoted_identifiers_ignore_case = false,
-    default_ddl_collation = '',
     python_connector_query_result_format = 'ARROW',
     rows_per_resultset = 0
 """
@@ -52,7 +52,7 @@ class SnowflakeWarehouse:
 
     def __init__(self, target: WarehouseTarget) -> None:
         adapter = load_adapter(target.type, target.profile_name, target.target_name, target.credentials)
-        self._connect: Callable[[], Any] = lambda: _prepared(connect_anew(adapter))
+        self._connect: Callable[[], Any] = lambda: _opened(adapter)
         self._handle = self._connect()
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
@@ -139,7 +139,11 @@ def text_of(tree: exp.Expr, has_values: bool) -> str:
     return (tree.transform(written) if has_values else tree).sql(dialect="snowflake")
 
 
-def _prepared(handle: Any) -> Any:
+def _opened(adapter: Any) -> Any:
+    with warnings.catch_warnings():
+        # dbt-snowflake sets a property of the driver that has another name by now.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        handle = connect_anew(adapter)
     with _errors():
         handle.client_prefetch_threads = DOWNLOADS
         # Without it, a number with decimals is a double. That is the setter's real name.

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from threading import Thread
 from typing import Any
+from unittest import mock
 
 import pyarrow as pa
 from harness.databases import Row, arrow_column, comparable, quoted
@@ -121,7 +122,25 @@ class SnowflakeDatabase:
 @contextlib.contextmanager
 def _completed() -> Iterator[None]:
     """The emulator with what it lacks."""
-    yield
+    from fakesnow.cursor import FakeSnowflakeCursor
+    from snowflake.connector.errors import Error, ProgrammingError
+
+    execute = FakeSnowflakeCursor.execute
+
+    def executed(cursor: Any, command: str, *arguments: Any, **options: Any) -> Any:
+        # It knows none of the parameters; its session is in UTC anyway.
+        if command.startswith("alter session set"):
+            command = "select 'Statement executed successfully.' as status"
+        try:
+            return execute(cursor, command, *arguments, **options)
+        except Error:
+            raise
+        except Exception as error:
+            # As a fault of the server's it would be tried again for minutes.
+            raise ProgrammingError(msg=f"{type(error).__name__}: {error}", errno=1, sqlstate="XX000") from error
+
+    with mock.patch.object(FakeSnowflakeCursor, "execute", executed):
+        yield
 
 
 def _cell(name: str, kind: str) -> str:

@@ -8,7 +8,11 @@ import pytest
 from harness.behaviour import Behaviour
 from harness.snowflake import SnowflakeDatabase, SnowflakeEmulator
 
-pytestmark = pytest.mark.emulated
+pytestmark = [
+    pytest.mark.emulated,
+    # The emulator runs in this process.
+    pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result:UserWarning"),
+]
 
 
 @pytest.fixture(scope="module")

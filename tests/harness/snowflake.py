@@ -30,7 +30,9 @@ class SnowflakeEmulator:
         self._completed = contextlib.ExitStack()
         self._completed.enter_context(_completed())
         self.duckdb = shared_fs.duck_conn
-        listening = socket.create_server(("127.0.0.1", 0))
+        # With the protocol given, asyncio sends small answers at once.
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listening.bind(("127.0.0.1", 0))
         self.port: int = listening.getsockname()[1]
         self._server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
         self._thread = Thread(target=self._server.run, args=([listening],), name="snowflake", daemon=True)

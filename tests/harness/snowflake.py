@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 from unittest import mock
 
 import pyarrow as pa
 from harness.databases import Row, arrow_column, comparable, quoted
+from sqlglot import exp
 
 DATABASE, SCHEMA = "SHOP", "ANALYTICS"
 
@@ -28,7 +30,8 @@ class SnowflakeEmulator:
         from fakesnow.server import app, shared_fs
 
         self._completed = contextlib.ExitStack()
-        self._completed.enter_context(_completed())
+        self.arrays: set[str] = set()
+        self._completed.enter_context(_completed(self.arrays))
         self.duckdb = shared_fs.duck_conn
         # With the protocol given, asyncio sends small answers at once.
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -79,6 +82,7 @@ class SnowflakeDatabase:
 
     def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
         """Names are quoted, so that they have the case given here."""
+        self.server.arrays |= {name for name, kind in columns.items() if kind == "array"}
         declared = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
         with self._snowflake() as cursor:
             cursor.execute(f"create or replace table {DATABASE}.RAW.{quoted(table)} ({declared})")
@@ -121,27 +125,92 @@ class SnowflakeDatabase:
             yield cursor
 
 
+class _Transactions:
+    """Rolls back what a session that is gone has left open; the real one does so after minutes."""
+
+    PATIENCE = 1.0
+    """Seconds without a statement within a transaction."""
+
+    def __init__(self) -> None:
+        self._open: dict[Any, float] = {}
+        self._lock = Lock()
+
+    def note(self, session: Any, command: str) -> None:
+        """Before a statement of a session."""
+        now = time.monotonic()
+        with self._lock:
+            for other in [each for each, last in self._open.items() if now - last > self.PATIENCE]:
+                if other is not session:
+                    del self._open[other]
+                    other._duck_conn.rollback()
+            if command == "begin" or session in self._open:
+                self._open[session] = now
+            if command in ("commit", "rollback"):
+                self._open.pop(session, None)
+
+
 @contextlib.contextmanager
-def _completed() -> Iterator[None]:
-    """The emulator with what it lacks."""
+def _completed(arrays: set[str]) -> Iterator[None]:
+    """The emulator with what it lacks; `arrays` are the names of columns that hold arrays."""
+    from fakesnow import info_schema, transforms
     from fakesnow.cursor import FakeSnowflakeCursor
     from snowflake.connector.errors import Error, ProgrammingError
 
-    execute = FakeSnowflakeCursor.execute
+    execute, describe, lengths = (
+        FakeSnowflakeCursor.execute,
+        transforms.describe_table,
+        info_schema.insert_text_lengths_sql,
+    )
+    transactions = _Transactions()
 
     def executed(cursor: Any, command: str, *arguments: Any, **options: Any) -> Any:
+        transactions.note(cursor._conn, command)
         # It knows none of the parameters; its session is in UTC anyway.
         if command.startswith("alter session set"):
             command = "select 'Statement executed successfully.' as status"
         try:
-            return execute(cursor, command, *arguments, **options)
+            execute(cursor, command, *arguments, **options)
+            if str(cursor._last_sql).startswith("MERGE"):
+                cursor._last_sql = "select 0 as \"number of rows inserted\""  # what it describes the result by
+            return cursor
         except Error:
             raise
         except Exception as error:
             # As a fault of the server's it would be tried again for minutes.
             raise ProgrammingError(msg=f"{type(error).__name__}: {error}", errno=1, sqlstate="XX000") from error
 
-    with mock.patch.object(FakeSnowflakeCursor, "execute", executed):
+    def described(tree: exp.Expr, *place: Any) -> exp.Expr:
+        """It keeps arrays as JSON, and says of all JSON that it is a variant."""
+        found = describe(tree, *place)
+        if found is tree or not arrays:
+            return found
+        name, kind = exp.column("name", quoted=True), exp.column("type", quoted=True)
+        is_array = exp.and_(kind.eq("VARIANT"), name.isin(*sorted(arrays)))
+        kinds = exp.Case().when(is_array, exp.Literal.string("ARRAY")).else_(kind)
+        return exp.select(name, kinds.as_("type", quoted=True)).from_(found.subquery("found"))
+
+    def whole_number(tree: exp.Expr) -> exp.Expr:
+        """It makes NUMBER(38,0) a 64-bit integer."""
+        if isinstance(tree, exp.DataType) and tree.this == exp.DataType.Type.DECIMAL and not tree.expressions:
+            return exp.DataType.build("decimal(38, 0)")
+        if tree.this in (exp.DataType.Type.INT, exp.DataType.Type.SMALLINT, exp.DataType.Type.TINYINT):
+            return exp.DataType.build("bigint")
+        return tree
+
+    def escaped(catalog: str, schema: str, table: str, columns: list[tuple[str, int]]) -> str:
+        return lengths(catalog, schema, table, [(name.replace("'", "''"), size) for name, size in columns])
+
+    with contextlib.ExitStack() as patches:
+        for place, name, ours in (
+            (FakeSnowflakeCursor, "execute", executed),
+            (transforms, "describe_table", described),
+            (transforms, "integer_precision", whole_number),
+            # A sum is a double there, and a merge several statements with a temporary table.
+            (transforms, "numeric_agg_implicit_cast", lambda tree: tree),
+            (transforms, "merge", lambda tree: [tree]),
+            (info_schema, "insert_text_lengths_sql", escaped),
+        ):
+            patches.enter_context(mock.patch.object(place, name, ours))
         yield
 
 

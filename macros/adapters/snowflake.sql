@@ -55,10 +55,12 @@
 {% macro snowflake__value_of(column, kind) %}
     {% set name = dbt_batch_sync.segment_column(column.name) %}
     {% set type = column.dtype | upper %}
-    {% if type.startswith('TIMESTAMP_TZ') or type.startswith('TIMESTAMP_LTZ') %}
+    {% if kind.type in ('string_array', 'json') %}
+        {#- `to_json` takes no structured type. -#}
+        {% set loose = {'ARRAY(': 'ARRAY', 'OBJECT(': 'OBJECT', 'MAP(': 'OBJECT'}.get(type.split('(')[0] ~ '(') if '(' in type else none %}
+        {{ return('to_json(' ~ ('cast(' ~ name ~ ' as ' ~ loose ~ ')' if loose else name) ~ ')') }}
+    {% elif type.startswith('TIMESTAMP_TZ') or type.startswith('TIMESTAMP_LTZ') %}
         {% set name = "convert_timezone('UTC', " ~ name ~ ')' %}
-    {% elif kind.type in ('string_array', 'json') %}
-        {{ return(snowflake__json_of(column)) }}
     {% elif ' COLLATE ' in type %}
         {% set name = 'collate(' ~ name ~ ", '')" %}
     {% endif %}
@@ -67,17 +69,7 @@
 
 
 {% macro snowflake__text_of(column, kind) %}
-    {{ return(snowflake__json_of(column) if kind.type == 'json' else dbt_batch_sync.default__text_of(column, kind)) }}
-{% endmacro %}
-
-
-{% macro snowflake__json_of(column) %}
-    {% set name = dbt_batch_sync.segment_column(column.name) %}
-    {% set structured = {'ARRAY(': 'array', 'OBJECT(': 'object', 'MAP(': 'object'} %}
-    {% for start, loose in structured.items() if (column.dtype | upper).startswith(start) %}
-        {{ return('to_json(cast(' ~ name ~ ' as ' ~ loose ~ '))') }}
-    {% endfor %}
-    {{ return('to_json(' ~ name ~ ')') }}
+    {{ return(dbt_batch_sync.value_of(column, kind) if kind.type == 'json' else dbt_batch_sync.default__text_of(column, kind)) }}
 {% endmacro %}
 
 

@@ -11,6 +11,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from threading import Lock, Thread
 from typing import Any
 from unittest import mock
@@ -152,7 +153,7 @@ class _Transactions:
 @contextlib.contextmanager
 def _completed(arrays: set[str]) -> Iterator[None]:
     """The emulator with what it lacks; `arrays` are the names of columns that hold arrays."""
-    from fakesnow import info_schema, transforms
+    from fakesnow import arrow, info_schema, transforms
     from fakesnow.cursor import FakeSnowflakeCursor
     from snowflake.connector.errors import Error, ProgrammingError
 
@@ -161,7 +162,7 @@ def _completed(arrays: set[str]) -> Iterator[None]:
         transforms.describe_table,
         info_schema.insert_text_lengths_sql,
     )
-    transactions = _Transactions()
+    moments, transactions = arrow.timestamp_to_sf_struct, _Transactions()
 
     def executed(cursor: Any, command: str, *arguments: Any, **options: Any) -> Any:
         transactions.note(cursor._conn, command)
@@ -170,14 +171,16 @@ def _completed(arrays: set[str]) -> Iterator[None]:
             command = "select 'Statement executed successfully.' as status"
         try:
             execute(cursor, command, *arguments, **options)
-            if str(cursor._last_sql).startswith("MERGE"):
-                cursor._last_sql = "select 0 as \"number of rows inserted\""  # what it describes the result by
-            return cursor
         except Error:
             raise
         except Exception as error:
             # As a fault of the server's it would be tried again for minutes.
-            raise ProgrammingError(msg=f"{type(error).__name__}: {error}", errno=1, sqlstate="XX000") from error
+            raise ProgrammingError(
+                msg=f"{type(error).__name__}: {error}", errno=1, sqlstate="XX000"
+            ) from error
+        if str(cursor._last_sql).startswith("MERGE"):
+            cursor._last_sql = 'select 0 as "number of rows inserted"'  # what it describes the result by
+        return cursor
 
     def described(tree: exp.Expr, *place: Any) -> exp.Expr:
         """It keeps arrays as JSON, and says of all JSON that it is a variant."""
@@ -200,6 +203,12 @@ def _completed(arrays: set[str]) -> Iterator[None]:
     def escaped(catalog: str, schema: str, table: str, columns: list[tuple[str, int]]) -> str:
         return lengths(catalog, schema, table, [(name.replace("'", "''"), size) for name, size in columns])
 
+    def with_nulls(times: pa.ChunkedArray) -> pa.Array:
+        """It makes a null the year 1970."""
+        whole = times.combine_chunks()
+        made = moments(whole.fill_null(datetime(1970, 1, 1, tzinfo=timezone.utc if whole.type.tz else None)))
+        return pa.StructArray.from_arrays(made.flatten(), fields=list(made.type), mask=whole.is_null())
+
     with contextlib.ExitStack() as patches:
         for place, name, ours in (
             (FakeSnowflakeCursor, "execute", executed),
@@ -208,6 +217,7 @@ def _completed(arrays: set[str]) -> Iterator[None]:
             # A sum is a double there, and a merge several statements with a temporary table.
             (transforms, "numeric_agg_implicit_cast", lambda tree: tree),
             (transforms, "merge", lambda tree: [tree]),
+            (arrow, "timestamp_to_sf_struct", with_nulls),
             (info_schema, "insert_text_lengths_sql", escaped),
         ):
             patches.enter_context(mock.patch.object(place, name, ours))
@@ -217,4 +227,3 @@ def _completed(arrays: set[str]) -> Iterator[None]:
 def _cell(name: str, kind: str) -> str:
     given = f"given.{quoted(name)}"
     return f"to_json({given})" if kind == "JSON" else f"cast({given} as {kind})"
-

@@ -48,7 +48,7 @@ class SnowflakeWarehouse:
 
     dialect = "snowflake"
     transactions = True
-    checkpoint_seconds = 30.0
+    checkpoint_seconds = 60.0
 
     def __init__(self, target: WarehouseTarget) -> None:
         adapter = load_adapter(target.type, target.profile_name, target.target_name, target.credentials)

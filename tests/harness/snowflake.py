@@ -17,6 +17,7 @@ from typing import Any
 from unittest import mock
 
 import pyarrow as pa
+import sqlglot
 from harness.databases import Row, arrow_column, comparable, quoted
 from sqlglot import exp
 
@@ -107,6 +108,11 @@ class SnowflakeDatabase:
         with self._snowflake() as cursor:
             cursor.execute(re.sub(r"\$(\w+)", r"%(\1)s", sql), dict(values) or None)
 
+    def fetch(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a query in Snowflake's SQL."""
+        with self._snowflake() as cursor:
+            return list(cursor.execute(sql).fetchall())
+
     def has_table(self, name: str) -> bool:
         found = "from duckdb_tables() where lower(table_name) = $name and database_name = $database"
         return bool(self.query(found, {"name": name, "database": DATABASE}))
@@ -150,6 +156,31 @@ class _Transactions:
                 self._open.pop(session, None)
 
 
+def _check_names(session: Any, command: str) -> None:
+    """Refuses a table or column whose name has another case than it was made with: DuckDB makes no difference."""
+    tree = sqlglot.parse_one(command, read="snowflake")
+    if not isinstance(tree, exp.Query | exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.Create):
+        return
+    for each in tree.find_all(exp.Identifier):
+        if not each.args.get("quoted"):
+            each.set("this", each.name.upper())
+    tables = {each.name for each in tree.find_all(exp.Table)}
+    query = "select table_name, column_name from duckdb_columns() where lower(table_name) = any($names)"
+    with session._duck_conn.cursor() as connection:
+        found = connection.execute(query, {"names": [name.lower() for name in tables]}).fetchall()
+    known = {name for row in found for name in row}
+    known |= {each.alias for each in tree.find_all(exp.Alias, exp.CTE, exp.Subquery)}
+    written = {each.name for schema in tree.find_all(exp.Schema) for each in schema.expressions}
+    used = tables | {each.name for each in tree.find_all(exp.Column)}
+    used = used - {tree.this.name} if isinstance(tree, exp.Create) else used | written
+    lowered = {name.lower() for name in known}
+    for name in used - known:
+        if name.lower() in lowered:
+            from snowflake.connector.errors import ProgrammingError
+
+            raise ProgrammingError(msg=f"invalid identifier '{name}'", errno=904, sqlstate="42000")
+
+
 @contextlib.contextmanager
 def _completed(arrays: set[str]) -> Iterator[None]:
     """The emulator with what it lacks; `arrays` are the names of columns that hold arrays."""
@@ -170,6 +201,7 @@ def _completed(arrays: set[str]) -> Iterator[None]:
         if command.startswith("alter session set"):
             command = "select 'Statement executed successfully.' as status"
         try:
+            _check_names(cursor._conn, command)
             execute(cursor, command, *arguments, **options)
         except Error:
             raise

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
@@ -52,20 +53,25 @@ class SnowflakeWarehouse:
 
     def __init__(self, target: WarehouseTarget) -> None:
         adapter = load_adapter(target.type, target.profile_name, target.target_name, target.credentials)
-        self._connect: Callable[[], Any] = lambda: _opened(adapter)
-        self._handle = self._connect()
+        self._adapter = adapter
+        self._open()
+
+    def _open(self) -> None:
+        self._handle = _opened(self._adapter)
+        # In the main thread the driver takes an interruption for itself, and the push would not hear of it.
+        self._thread = ThreadPoolExecutor(1, "batch-snowflake")
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
         try:
             with self._cursor() as cursor:
-                run(cursor, Statement(exp.Describe(this=table.copy(), kind="TABLE")))
+                self._run(cursor, Statement(exp.Describe(this=table.copy(), kind="TABLE")))
                 return tuple(Column(str(name), str(kind)) for name, kind, *_ in cursor.fetchall())
         except _NoSuchTable:
             return ()
 
     def fetch(self, query: Statement) -> list[tuple[Value, ...]]:
         with self._cursor() as cursor:
-            run(cursor, query)
+            self._run(cursor, query)
             return cast("list[tuple[Value, ...]]", cursor.fetchall())
 
     @contextmanager
@@ -74,7 +80,7 @@ class SnowflakeWarehouse:
         cursor = self._handle.cursor()
         try:
             with _errors():
-                run(cursor, query)
+                self._run(cursor, query)
                 # A name without quotes comes back in upper case.
                 schema = arrow_schema(names, cursor.description)
             yield Rows(schema, _batches(cursor, schema, batch_rows))
@@ -85,28 +91,37 @@ class SnowflakeWarehouse:
         statements = [statement for step in steps for statement in _statements(step)]
         with self._cursor() as cursor:
             if len(statements) == 1:
-                run(cursor, statements[0])
+                self._run(cursor, statements[0])
                 return
-            cursor.execute("begin")
+            self._send(cursor, "begin")
             try:
                 for statement in statements:
-                    run(cursor, statement)
+                    self._run(cursor, statement)
                     crash_point("inside_commit")
-                cursor.execute("commit")
+                self._send(cursor, "commit")
             except BaseException:
                 with suppress(errors.Error):
-                    cursor.execute("rollback")
+                    self._send(cursor, "rollback")
                 raise
 
     def twin(self) -> SnowflakeWarehouse:
         other = object.__new__(SnowflakeWarehouse)
-        other._connect = self._connect
-        other._handle = self._connect()
+        other._adapter = self._adapter
+        other._open()
         return other
 
     def close(self) -> None:
+        self._thread.shutdown()
         with suppress(errors.Error):
             self._handle.close()
+
+    def _run(self, cursor: Any, statement: Statement) -> None:
+        """Executes a statement; the driver puts its values in, quoted."""
+        values = dict(statement.parameters)
+        self._send(cursor, text_of(statement.tree, bool(values)), values or None)
+
+    def _send(self, cursor: Any, sql: str, values: Mapping[str, Value] | None = None) -> None:
+        self._thread.submit(cursor.execute, sql, values).result()
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
@@ -116,12 +131,6 @@ class SnowflakeWarehouse:
 
 class _NoSuchTable(WarehouseError):
     """There is none, or the role may not see it: Snowflake makes no difference."""
-
-
-def run(cursor: Any, statement: Statement) -> None:
-    """Executes a statement; the driver puts its values in, quoted."""
-    values = dict(statement.parameters)
-    cursor.execute(text_of(statement.tree, bool(values)), values or None)
 
 
 def text_of(tree: exp.Expr, has_values: bool) -> str:

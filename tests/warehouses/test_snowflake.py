@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
+import signal
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import pyarrow as pa
 import pytest
@@ -183,7 +186,9 @@ def test_a_load_of_any_text_in_several_statements(opened: Warehouse) -> None:
         {
             "place": pa.array(range(2 * LOAD_ROWS + 1), pa.int64()),
             "word": [words[n % len(words)] for n in range(2 * LOAD_ROWS + 1)],
-            "seen_at": pa.array([datetime(2024, 2, 29, 1, 2, 3, 456789)] * (2 * LOAD_ROWS + 1), pa.timestamp("us")),
+            "seen_at": pa.array(
+                [datetime(2024, 2, 29, 1, 2, 3, 456789)] * (2 * LOAD_ROWS + 1), pa.timestamp("us")
+            ),
             "good": pa.array([None, True, False] * (2 * LOAD_ROWS // 3) + [None, True, False], pa.bool_())[
                 : 2 * LOAD_ROWS + 1
             ],
@@ -231,10 +236,25 @@ def test_errors_tell_no_values(opened: Warehouse) -> None:
     assert "a value was not accepted (error 100035, SQLSTATE 22007" in str(caught.value)
 
 
+def test_an_interruption_is_left_to_the_push(opened: Warehouse) -> None:
+    from fakesnow.cursor import FakeSnowflakeCursor
+
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        with mock.patch.object(FakeSnowflakeCursor, "check_db_and_schema") as executing:
+            executing.side_effect = lambda *_: os.kill(os.getpid(), signal.SIGINT)
+            assert opened.fetch(Statement(exp.select("1"))) == [(1,)]
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == [signal.SIGINT]
+
+
 def test_a_part_of_a_result_has_the_types_of_the_whole() -> None:
     """The driver gives each part the narrowest integers that hold it, and times in nanoseconds where it can."""
-    from dbt_batch_sync.warehouse.snowflake_rows import arrow_schema, fitted
     from snowflake.connector.constants import FIELD_NAME_TO_ID
+
+    from dbt_batch_sync.warehouse.snowflake_rows import arrow_schema, fitted
 
     columns = {
         "short": ("FIXED", 9, 0, pa.array([1, None], pa.int8()), pa.int64()),
@@ -289,4 +309,7 @@ def test_compiled_models(shop: Project) -> None:
     assert {path.stem for path in MACROS.glob("*.sql")} == set(MODELS)
     for segment in SEGMENTS:
         rows = shop.delta(segment)
-        assert [(row["custom_id"], row["_batch_change"]) for row in rows] == [("a", "insert"), ("b", "insert")]
+        assert [(row["custom_id"], row["_batch_change"]) for row in rows] == [
+            ("a", "insert"),
+            ("b", "insert"),
+        ]

@@ -30,7 +30,7 @@ alter session set
 """What an account or a user may have set otherwise, and what our statements mean depends on."""
 
 DOWNLOADS = 1
-"""Parts of a result, of up to 100 MB, that the driver reads ahead: its own default is four."""
+"""Parts of a result, whose size the server chooses, that the driver reads ahead: its own default is four."""
 
 LOAD_ROWS, LOAD_BYTES = 1_000, 300_000
 """Rows of one `insert`, and bytes of their cells: a statement may be 1 MB long."""

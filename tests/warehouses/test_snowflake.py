@@ -16,6 +16,7 @@ from unittest import mock
 import pyarrow as pa
 import pytest
 import sqlglot
+from faults import test_guards
 from golden.test_delta_sql import COLUMNS, MODELS, RENEW, SEGMENTS, normalised
 from harness.behaviour import CONTACTS, Behaviour, contacts, plain
 from harness.project import Project
@@ -167,6 +168,14 @@ def test_a_time_column_has_no_type_in_batch(quick: QuickProject) -> None:
     quick.set_rows({"id": "text", "at": "time"}, [{"id": "x"}])
     with pytest.raises(Exception, match="which Batch has no type for"):
         quick.build()
+
+
+# Consents
+
+
+def test_nobody_is_subscribed_again(quick: QuickProject) -> None:
+    """The statements that look for them are the longest of all."""
+    test_guards.test_nobody_is_subscribed_again(quick)
 
 
 # The connection

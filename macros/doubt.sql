@@ -31,12 +31,15 @@
             {% if leases is none -%}
             null
             {%- else -%}
-            max(case when runs.status = 'running' and runs.run_id in (
-                select leases.run_id from {{ leases }} as leases
-                where leases.heartbeat_at > cast({{ dbt.string_literal(heard) }} as {{ dbt_batch_sync.timestamp_type() }})
-            ) then 1 end)
+            max(case when runs.status = 'running' and living.run_id is not null then 1 end)
             {%- endif %} as alive
         from {{ runs }} as runs
+        {% if leases is not none -%}
+        left join (
+            select leases.run_id from {{ leases }} as leases
+            where leases.heartbeat_at > cast({{ dbt.string_literal(heard) }} as {{ dbt_batch_sync.timestamp_type() }})
+        ) as living on living.run_id = runs.run_id
+        {%- endif %}
         where runs.segment = {{ dbt.string_literal(segment) }}
             and runs.delta_id in (select {{ dbt_batch_sync.column('_batch_delta_id') }} from (select * from {{ delta }}) as delta)
     {% endset %}

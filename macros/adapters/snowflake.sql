@@ -68,6 +68,12 @@
 {% endmacro %}
 
 
+{% macro snowflake__identifier_expression(identifier) %}
+    {% set id = dbt_batch_sync.default__identifier_expression(identifier) %}
+    {{ return('collate(' ~ id ~ ", '')" if ' COLLATE ' in (identifier.column_type | upper) else id) }}
+{% endmacro %}
+
+
 {% macro snowflake__text_of(column, kind) %}
     {{ return(dbt_batch_sync.value_of(column, kind) if kind.type == 'json' else dbt_batch_sync.default__text_of(column, kind)) }}
 {% endmacro %}

@@ -63,7 +63,7 @@
     {% if kind is none or kind.type not in ('string', 'integer') %}
         {{ dbt_batch_sync.mapping_error(segment, "`identifier` is the column `" ~ column.name ~ "` of type " ~ column.dtype ~ "; a custom_id comes from a text, integer or uuid column") }}
     {% endif %}
-    {{ return({'name': 'custom_id', 'column': column.name, 'type': kind.type}) }}
+    {{ return({'name': 'custom_id', 'column': column.name, 'type': kind.type, 'column_type': column.dtype}) }}
 {% endmacro %}
 
 

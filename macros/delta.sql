@@ -36,7 +36,7 @@ with segment_rows as (
 duplicated as (
     select {{ dbt_batch_sync.identifier_expression(attributes[0]) }} as {{ id }}
     from (select * from {{ segment_relation }}) as segment
-    where {{ dbt_batch_sync.column(attributes[0].column) }} is not null
+    where {{ dbt_batch_sync.segment_column(attributes[0].column) }} is not null
     group by 1
     having count(*) > 1
 ),

@@ -28,12 +28,18 @@
         select
             max(runs.intent_position) as intent_position,
             max(runs.committed_position) as committed_position,
-            {% if leases is none %}null{% else %}max(case when runs.status = 'running' and leases.run_id is not null then 1 end){% endif %} as alive
+            {% if leases is none -%}
+            null
+            {%- else -%}
+            max(case when runs.status = 'running' and living.run_id is not null then 1 end)
+            {%- endif %} as alive
         from {{ runs }} as runs
         {% if leases is not none -%}
-        left join {{ leases }} as leases
-            on leases.run_id = runs.run_id and leases.heartbeat_at > {{ dbt_batch_sync.utc_timestamp(heard) }}
-        {% endif -%}
+        left join (
+            select leases.run_id from {{ leases }} as leases
+            where leases.heartbeat_at > {{ dbt_batch_sync.utc_timestamp(heard) }}
+        ) as living on living.run_id = runs.run_id
+        {%- endif %}
         where runs.segment = {{ dbt.string_literal(segment) }}
             and runs.delta_id in (select {{ dbt_batch_sync.column('_batch_delta_id') }} from (select * from {{ delta }}) as delta)
     {% endset %}
@@ -129,5 +135,5 @@
 
 {#- A table that the runner keeps beside the snapshot; none before the first push. -#}
 {% macro ledger_relation(snapshot, name) %}
-    {{ return(dbt_batch_sync.existing_table(snapshot.database, snapshot.schema, name)) }}
+    {{ return(dbt_batch_sync.existing_table(snapshot.database, snapshot.schema, dbt_batch_sync.reported_name(name))) }}
 {% endmacro %}

@@ -1,7 +1,7 @@
 {#- What differs between warehouses, each behind one name. An adapter without an implementation is refused, never guessed. -#}
 
 {% macro unsupported() %}
-    {{ exceptions.raise_compiler_error("dbt_batch_sync does not support the adapter `" ~ adapter.type() ~ "`. Supported: duckdb, postgres, spark") }}
+    {{ exceptions.raise_compiler_error("dbt_batch_sync does not support the adapter `" ~ adapter.type() ~ "`. Supported: duckdb, postgres, snowflake, bigquery, spark") }}
 {% endmacro %}
 
 
@@ -19,9 +19,20 @@
 {% endmacro %}
 
 
-{#- A column's name as SQL. dbt's own quoting leaves a quote in the name as it is. -#}
+{#- A column of ours as SQL, in the case that the warehouse gives a name without quotes. dbt's own quoting leaves a quote in
+    the name as it is. -#}
 {% macro column(name) %}{{ return(adapter.dispatch('column', 'dbt_batch_sync')(name)) }}{% endmacro %}
 {% macro default__column(name) %}{{ return(adapter.quote(name | replace('"', '""'))) }}{% endmacro %}
+
+
+{#- A column of a segment as SQL, by the exact name that the warehouse reports. -#}
+{% macro segment_column(name) %}{{ return(adapter.dispatch('segment_column', 'dbt_batch_sync')(name)) }}{% endmacro %}
+{% macro default__segment_column(name) %}{{ return(dbt_batch_sync.column(name)) }}{% endmacro %}
+
+
+{#- A table or column of ours as the warehouse reports it. -#}
+{% macro reported_name(name) %}{{ return(adapter.dispatch('reported_name', 'dbt_batch_sync')(name)) }}{% endmacro %}
+{% macro default__reported_name(name) %}{{ return(name) }}{% endmacro %}
 
 
 {#- {type, family, dtype} of a warehouse column: its type in Batch (or `json`), what widens into what, and the type that the
@@ -38,7 +49,7 @@
 {#- A column's value as text, for `type: string` on a column of another type. -#}
 {% macro text_of(column, kind) %}{{ return(adapter.dispatch('text_of', 'dbt_batch_sync')(column, kind)) }}{% endmacro %}
 {% macro default__text_of(column, kind) -%}
-    {{ return('cast(' ~ (dbt_batch_sync.column(column.name) if kind.type == 'json' else dbt_batch_sync.value_of(column, kind)) ~ ' as ' ~ dbt_batch_sync.text_type() ~ ')') }}
+    {{ return('cast(' ~ (dbt_batch_sync.segment_column(column.name) if kind.type == 'json' else dbt_batch_sync.value_of(column, kind)) ~ ' as ' ~ dbt_batch_sync.text_type() ~ ')') }}
 {%- endmacro %}
 
 

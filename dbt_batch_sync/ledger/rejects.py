@@ -153,27 +153,43 @@ class Rejects:
         sent.
         """
         listed = with_commas(self._delta.column("_batch_changed", "d"))
-        name = with_commas(exp.column("attribute", self.table.name))
+        place = exp.StrPosition(this=listed, substr=with_commas(exp.column("attribute", "r")))
+        keys = ("custom_id", "attribute")
+        # A merge, because Snowflake takes no `exists` whose condition computes with columns of both sides.
         sent = (
-            exp.select(exp.Literal.number(1))
-            .from_(self._delta.aliased("d"))
-            .where(committed_range(self._delta, after=after, of="d"))
-            .where(equals(self._delta.column("custom_id", "d"), exp.column("custom_id", self.table.name)))
+            exp.select(*(exp.alias_(exp.column(key, "r"), key) for key in keys))
+            .distinct()
+            .from_(exp.alias_(self.table.copy(), "r", table=True))
+            .join(
+                self._delta.aliased("d"),
+                on=equals(self._delta.column("custom_id", "d"), exp.column("custom_id", "r")),
+            )
+            .where(committed_range(self._delta, after=after, of="d"), *self._of_others("r"))
             .where(
                 exp.or_(
-                    is_null(exp.column("attribute", self.table.name)),
-                    exp.GT(this=exp.StrPosition(this=listed, substr=name), expression=exp.Literal.number(0)),
+                    is_null(exp.column("attribute", "r")),
+                    exp.GT(this=place, expression=exp.Literal.number(0)),
                 )
             )
         )
-        return exp.Update(
-            this=self.table.copy(),
-            expressions=[equals(exp.column("resolved_at"), exp.cast(value("now"), "timestamp"))],
-        ).where(
-            equals(exp.column("segment"), value("segment")),
-            is_null(exp.column("resolved_at")),
-            exp.NEQ(this=exp.column("run_id"), expression=value("run_id")),
-            exp.Exists(this=sent),
+        resolved = equals(exp.column("resolved_at"), exp.cast(value("now"), "timestamp"))
+        return exp.Merge(
+            this=exp.alias_(self.table.copy(), "o", table=True),
+            using=sent.subquery("n"),
+            on=exp.and_(
+                equals(exp.column("custom_id", "o"), exp.column("custom_id", "n")),
+                equals(_or_empty("attribute", "o"), _or_empty("attribute", "n")),
+                *self._of_others("o"),
+            ),
+            whens=exp.Whens(expressions=[exp.When(matched=True, then=exp.Update(expressions=[resolved]))]),
+        )
+
+    def _of_others(self, alias: str) -> tuple[exp.Expr, ...]:
+        """What stands refused in the segment, and not by this run."""
+        return (
+            equals(exp.column("segment", alias), value("segment")),
+            is_null(exp.column("resolved_at", alias)),
+            exp.NEQ(this=exp.column("run_id", alias), expression=value("run_id")),
         )
 
     def _open(self) -> tuple[exp.Expr, exp.Expr]:

@@ -114,5 +114,12 @@ def matches(operand: exp.Expr, pattern: str) -> exp.Expr:
 
 def any_item(items: exp.Expr, condition: exp.Expr) -> exp.Expr:
     """Whether a condition on `item()` holds for one of a list's items."""
-    mapper = exp.Lambda(this=condition.copy(), expressions=[exp.to_identifier(ITEM)])
-    return exceeds(call("len", call("list_filter", items, mapper)), number(0))
+    return exceeds(call("len", call("list_filter", items, of_item(condition))), number(0))
+
+
+def of_item(condition: exp.Expr) -> exp.Expr:
+    """A condition on `item()` as a lambda.
+
+    `colon` is for releases of sqlglot before 30.30: they would write an arrow, which DuckDB 2.0 refuses.
+    """
+    return exp.Lambda(this=condition.copy(), expressions=[exp.to_identifier(ITEM)], colon=True)

@@ -11,7 +11,6 @@ from sqlglot import exp
 from dbt_batch_sync.attributes import MAX_ARRAYS, MAX_ATTRIBUTES, AttributeType, TypedAttribute, may_split
 from dbt_batch_sync.payload.encoding import Encoding, encode
 from dbt_batch_sync.payload.expressions import (
-    ITEM,
     any_of,
     as_json,
     as_text,
@@ -23,6 +22,7 @@ from dbt_batch_sync.payload.expressions import (
     is_present,
     item,
     number,
+    of_item,
     text,
 )
 from dbt_batch_sync.payload.source import CLEARED, DELTA, NAMES_PER_MASK, PARKED, POSITION, SENT
@@ -188,5 +188,4 @@ def _count(known: Iterable[_Attribute]) -> exp.Expr:
 def _list(known: Iterable[_Attribute]) -> exp.Expr:
     """The members of some attributes as a list, without their commas."""
     listed = exp.cast(exp.Array(expressions=[each.member for each in known]), "varchar[]", dialect="duckdb")
-    mapper = exp.Lambda(this=is_present(item()), expressions=[exp.to_identifier(ITEM)])
-    return call("list_filter", listed, mapper)
+    return call("list_filter", listed, of_item(is_present(item())))

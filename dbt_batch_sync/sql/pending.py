@@ -52,8 +52,7 @@ class Pending:
                 parked, on=equals(exp.column("custom_id", "parked"), key.copy()), join_type="left"
             )
         if self.consents:
-            same = equals(self.snapshot.column("custom_id", "s"), key.copy())
-            query = query.join(self.snapshot.aliased("s"), on=same, join_type="left")
+            query = self._with_blocked(query, "left")
         query = query.where(sendable(delta, "d")).order_by(key.copy())
         if after:
             query = query.where(exp.GT(this=key.copy(), expression=value("after")))
@@ -61,10 +60,12 @@ class Pending:
 
     def any_blocked(self) -> exp.Select:
         """A row if there is any consent that must not be sent."""
-        same = equals(self.snapshot.column("custom_id", "s"), self.delta.column("custom_id", "d"))
         found = exp.select(exp.Literal.number(1)).from_(self.delta.aliased("d"))
-        joined = found.join(self.snapshot.aliased("s"), on=same)
-        return joined.where(exp.or_(*(self._is_blocked(name) for name in self.consents))).limit(1)
+        return (
+            self._with_blocked(found, "")
+            .where(exp.or_(*(self._is_blocked(name) for name in self.consents)))
+            .limit(1)
+        )
 
     def _parked(self) -> exp.Expr:
         return exp.column("sent_hash", "parked") if self.rejects is not None else exp.cast(exp.null(), "text")
@@ -103,22 +104,41 @@ class Pending:
             _consent(self.delta, name, "d", given=True),
         )
 
+    def _with_blocked(self, query: exp.Select, snapshot_join: str) -> exp.Select:
+        """A query of the delta `d`, joined with what `_is_blocked` looks at."""
+        key = self.delta.column("custom_id", "d")
+        same = equals(self.snapshot.column("custom_id", "s"), key)
+        query = query.join(self.snapshot.aliased("s"), on=same, join_type=snapshot_join)
+        if self.rejects is None:
+            return query
+        flags = [
+            exp.alias_(exp.Max(this=exp.Case().when(_is_attribute(name), exp.Literal.number(1))), name)
+            for name in self.consents
+        ]
+        # A join, because Snowflake takes a subquery with `in` in a condition only.
+        withheld = (
+            exp.select(exp.column("custom_id"), *flags)
+            .from_(self.rejects.copy())
+            .where(
+                equals(exp.column("segment"), value("segment")),
+                equals(exp.column("reason"), exp.Literal.string(NEVER_RESUBSCRIBE)),
+                is_null(exp.column("resolved_at")),
+            )
+            .group_by(exp.column("custom_id"))
+            .subquery("withheld")
+        )
+        same = equals(exp.column("custom_id", "withheld"), key.copy())
+        return query.join(withheld, on=same, join_type="left")
+
     def _stays_blocked(self, name: str) -> exp.Expr:
         """Whether it was blocked before and still is: the snapshot tells the segment's value then, not
         Batch's.
         """
-        assert self.rejects is not None
-        blocked = (
-            exp.select(exp.column("custom_id"))
-            .from_(self.rejects.copy())
-            .where(
-                equals(exp.column("segment"), value("segment")),
-                equals(exp.column("attribute"), exp.Literal.string(name)),
-                equals(exp.column("reason"), exp.Literal.string(NEVER_RESUBSCRIBE)),
-                is_null(exp.column("resolved_at")),
-            )
-        )
-        return exp.In(this=self.delta.column("custom_id", "d"), query=blocked.subquery())
+        return exp.not_(is_null(exp.column(name, "withheld")))
+
+
+def _is_attribute(name: str) -> exp.Expr:
+    return equals(exp.column("attribute"), exp.Literal.string(name))
 
 
 def _consent(relation: Relation, name: str, of: str, *, given: bool) -> exp.Expr:

@@ -13,6 +13,9 @@ from typing import Any
 
 from dbt_batch_sync.errors import ConfigurationError, ProfileError, UnsupportedWarehouse, WarehouseError
 
+_HEADING = "Database Error"
+"""What dbt puts above a driver's message."""
+
 
 @dataclass
 class AdapterConfiguration:
@@ -108,7 +111,7 @@ def connect_anew(adapter: Any) -> Any:
 
 def first_line(error: BaseException) -> str:
     """A driver's message without the statement and the rows that some append."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() not in ("", _HEADING)]
     return lines[0][:300] if lines else type(error).__name__
 
 

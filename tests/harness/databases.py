@@ -68,7 +68,7 @@ class DuckDbFile:
             path.unlink(missing_ok=True)
 
     def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
-        cells = pa.table({name: _column([row.get(name) for row in rows]) for name in columns})
+        cells = pa.table({name: arrow_column([row.get(name) for row in rows]) for name in columns})
         named = {quoted(name): kind for name, kind in columns.items()}
         chosen = ", ".join(f"cast(given.{name} as {kind}) as {name}" for name, kind in named.items())
         with self.connection() as connection:
@@ -83,7 +83,7 @@ class DuckDbFile:
         with self.connection() as connection:
             found = connection.execute(sql, dict(values) or None)
             names = [column[0] for column in found.description or ()]
-            return [dict(zip(names, map(_comparable, row), strict=True)) for row in found.fetchall()]
+            return [dict(zip(names, map(comparable, row), strict=True)) for row in found.fetchall()]
 
     def execute(self, sql: str, values: Mapping[str, object]) -> None:
         with self.connection() as connection:
@@ -202,7 +202,7 @@ class PostgresDatabase:
         with self._cursor() as cursor:
             self._run(cursor, sql if not sql.lstrip().startswith("from") else f"select * {sql}", values)
             names = [column.name for column in cursor.description]
-            return [dict(zip(names, map(_comparable, row), strict=True)) for row in cursor.fetchall()]
+            return [dict(zip(names, map(comparable, row), strict=True)) for row in cursor.fetchall()]
 
     def execute(self, sql: str, values: Mapping[str, object]) -> None:
         with self._cursor() as cursor:
@@ -238,12 +238,12 @@ def _adapted(cell: object) -> object:
     return cell.replace("\x00", "") if isinstance(cell, str) else cell
 
 
-def _comparable(cell: object) -> object:
+def comparable(cell: object) -> object:
     """The cell; every NaN is one object, so that lists of rows with NaN in them can be equal."""
     return math.nan if isinstance(cell, float) and math.isnan(cell) else cell
 
 
-def _column(cells: Sequence[object]) -> pa.Array:
+def arrow_column(cells: Sequence[object]) -> pa.Array:
     """Cells as Arrow infers their type; integers as text where one of them is beyond 64 bit."""
     if any(isinstance(cell, int) and not -(2**63) <= cell < 2**63 for cell in cells):
         cells = [None if cell is None else str(cell) for cell in cells]

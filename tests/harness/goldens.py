@@ -99,7 +99,7 @@ def parse(text: str, dialect: str) -> None:
     parsed = sqlglot.parse(text, dialect=dialect)
     assert len(parsed) == 1
     assert isinstance(parsed[0], exp.Query)
-    assert next(each.alias_or_name for each in parsed[0].selects) == "custom_id"
+    assert next(each.alias_or_name for each in parsed[0].selects).lower() == "custom_id"
 
 
 def normalised(project: Project, model: str) -> str:

@@ -305,6 +305,7 @@ def _foreign_warnings() -> Iterator[None]:
 
 def _release() -> None:
     """dbt-duckdb keeps the file open until the process ends."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    if "dbt.adapters.duckdb" in sys.modules:
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]

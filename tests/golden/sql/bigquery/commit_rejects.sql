@@ -54,29 +54,37 @@ WHEN NOT MATCHED THEN INSERT (
 DELETE FROM `my-db`.`Marketing`.batch_sync_rejects
 WHERE
   staged = TRUE;
-UPDATE `my-db`.`Marketing`.batch_sync_rejects SET resolved_at = CAST(@now AS DATETIME)
-WHERE
-  segment = @segment
-  AND resolved_at IS NULL
-  AND run_id <> @run_id
-  AND EXISTS(
-    SELECT
-      1
-    FROM `my-db`.`Marketing`.`people_delta` AS d
-    WHERE
+MERGE INTO `my-db`.`Marketing`.batch_sync_rejects AS o
+USING (
+  SELECT DISTINCT
+    r.custom_id AS custom_id,
+    r.attribute AS attribute
+  FROM `my-db`.`Marketing`.batch_sync_rejects AS r
+  JOIN `my-db`.`Marketing`.`people_delta` AS d
+    ON d.`custom_id` = r.custom_id
+  WHERE
+    (
       (
-        (
-          d.`_batch_change` <> 'invalid'
-          AND d.`_batch_delta_id` = @delta_id
-          AND d.`custom_id` <= @upto
-        )
-        AND d.`custom_id` = batch_sync_rejects.custom_id
+        d.`_batch_change` <> 'invalid'
+        AND d.`_batch_delta_id` = @delta_id
+        AND d.`custom_id` <= @upto
       )
-      AND (
-        batch_sync_rejects.attribute IS NULL
-        OR INSTR(',' || d.`_batch_changed` || ',', ',' || batch_sync_rejects.attribute || ',') > 0
-      )
-  );
+      AND r.segment = @segment
+      AND r.resolved_at IS NULL
+      AND r.run_id <> @run_id
+    )
+    AND (
+      r.attribute IS NULL
+      OR INSTR(',' || d.`_batch_changed` || ',', ',' || r.attribute || ',') > 0
+    )
+) AS n
+ON o.custom_id = n.custom_id
+AND COALESCE(o.attribute, '') = COALESCE(n.attribute, '')
+AND o.segment = @segment
+AND o.resolved_at IS NULL
+AND o.run_id <> @run_id
+WHEN MATCHED THEN UPDATE SET
+  resolved_at = CAST(@now AS DATETIME);
 MERGE INTO `my-db`.`Marketing`.`people_sent_snapshot` AS s
 USING (
   SELECT

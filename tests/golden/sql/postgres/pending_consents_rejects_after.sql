@@ -5,33 +5,14 @@ SELECT
     WHEN POSITION(',batch__sms_marketing,' IN ',' || d."_batch_changed" || ',') > 0
     AND (
       s."BATCH__SMS_MARKETING" IN ('unsubscribed', 'false')
-      OR d."custom_id" IN (
-        SELECT
-          custom_id
-        FROM "my-db"."Marketing".batch_sync_rejects
-        WHERE
-          segment = %(segment)s
-          AND attribute = 'batch__sms_marketing'
-          AND reason = 'never_resubscribe'
-          AND resolved_at IS NULL
-      )
+      OR NOT withheld.batch__sms_marketing IS NULL
     )
     AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
     THEN REPLACE(
       CASE
         WHEN POSITION(',batch__email_marketing,' IN ',' || d."_batch_changed" || ',') > 0
         AND (
-          s."batch__email_marketing" = FALSE
-          OR d."custom_id" IN (
-            SELECT
-              custom_id
-            FROM "my-db"."Marketing".batch_sync_rejects
-            WHERE
-              segment = %(segment)s
-              AND attribute = 'batch__email_marketing'
-              AND reason = 'never_resubscribe'
-              AND resolved_at IS NULL
-          )
+          s."batch__email_marketing" = FALSE OR NOT withheld.batch__email_marketing IS NULL
         )
         AND d."batch__email_marketing" = TRUE
         THEN REPLACE(',' || d."_batch_changed" || ',', ',batch__email_marketing,', ',')
@@ -43,17 +24,7 @@ SELECT
     ELSE CASE
       WHEN POSITION(',batch__email_marketing,' IN ',' || d."_batch_changed" || ',') > 0
       AND (
-        s."batch__email_marketing" = FALSE
-        OR d."custom_id" IN (
-          SELECT
-            custom_id
-          FROM "my-db"."Marketing".batch_sync_rejects
-          WHERE
-            segment = %(segment)s
-            AND attribute = 'batch__email_marketing'
-            AND reason = 'never_resubscribe'
-            AND resolved_at IS NULL
-        )
+        s."batch__email_marketing" = FALSE OR NOT withheld.batch__email_marketing IS NULL
       )
       AND d."batch__email_marketing" = TRUE
       THEN REPLACE(',' || d."_batch_changed" || ',', ',batch__email_marketing,', ',')
@@ -65,17 +36,7 @@ SELECT
     '' || CASE
       WHEN POSITION(',batch__email_marketing,' IN ',' || d."_batch_changed" || ',') > 0
       AND (
-        s."batch__email_marketing" = FALSE
-        OR d."custom_id" IN (
-          SELECT
-            custom_id
-          FROM "my-db"."Marketing".batch_sync_rejects
-          WHERE
-            segment = %(segment)s
-            AND attribute = 'batch__email_marketing'
-            AND reason = 'never_resubscribe'
-            AND resolved_at IS NULL
-        )
+        s."batch__email_marketing" = FALSE OR NOT withheld.batch__email_marketing IS NULL
       )
       AND d."batch__email_marketing" = TRUE
       THEN 'batch__email_marketing,'
@@ -84,16 +45,7 @@ SELECT
       WHEN POSITION(',batch__sms_marketing,' IN ',' || d."_batch_changed" || ',') > 0
       AND (
         s."BATCH__SMS_MARKETING" IN ('unsubscribed', 'false')
-        OR d."custom_id" IN (
-          SELECT
-            custom_id
-          FROM "my-db"."Marketing".batch_sync_rejects
-          WHERE
-            segment = %(segment)s
-            AND attribute = 'batch__sms_marketing'
-            AND reason = 'never_resubscribe'
-            AND resolved_at IS NULL
-        )
+        OR NOT withheld.batch__sms_marketing IS NULL
       )
       AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
       THEN 'batch__sms_marketing,'
@@ -117,6 +69,18 @@ LEFT JOIN (
   ON parked.custom_id = d."custom_id"
 LEFT JOIN "my-db"."Marketing"."people_sent_snapshot" AS s
   ON s."custom_id" = d."custom_id"
+LEFT JOIN (
+  SELECT
+    custom_id,
+    MAX(CASE WHEN attribute = 'batch__email_marketing' THEN 1 END) AS batch__email_marketing,
+    MAX(CASE WHEN attribute = 'batch__sms_marketing' THEN 1 END) AS batch__sms_marketing
+  FROM "my-db"."Marketing".batch_sync_rejects
+  WHERE
+    segment = %(segment)s AND reason = 'never_resubscribe' AND resolved_at IS NULL
+  GROUP BY
+    custom_id
+) AS withheld
+  ON withheld.custom_id = d."custom_id"
 WHERE
   d."_batch_change" <> 'invalid' AND d."custom_id" > %(after)s
 ORDER BY

@@ -1,27 +1,35 @@
-UPDATE "my-db"."Marketing".batch_sync_rejects SET resolved_at = CAST(%(now)s AS TIMESTAMP)
-WHERE
-  segment = %(segment)s
-  AND resolved_at IS NULL
-  AND run_id <> %(run_id)s
-  AND EXISTS(
-    SELECT
-      1
-    FROM "my-db"."Marketing"."people_delta" AS d
-    WHERE
+MERGE INTO "my-db"."Marketing".batch_sync_rejects AS o
+USING (
+  SELECT DISTINCT
+    r.custom_id AS custom_id,
+    r.attribute AS attribute
+  FROM "my-db"."Marketing".batch_sync_rejects AS r
+  JOIN "my-db"."Marketing"."people_delta" AS d
+    ON d."custom_id" = r.custom_id
+  WHERE
+    (
       (
-        (
-          d."_batch_change" <> 'invalid'
-          AND d."_batch_delta_id" = %(delta_id)s
-          AND d."custom_id" <= %(upto)s
-          AND d."custom_id" > %(after)s
-        )
-        AND d."custom_id" = batch_sync_rejects.custom_id
+        d."_batch_change" <> 'invalid'
+        AND d."_batch_delta_id" = %(delta_id)s
+        AND d."custom_id" <= %(upto)s
+        AND d."custom_id" > %(after)s
       )
-      AND (
-        batch_sync_rejects.attribute IS NULL
-        OR POSITION(',' || batch_sync_rejects.attribute || ',' IN ',' || d."_batch_changed" || ',') > 0
-      )
-  );
+      AND r.segment = %(segment)s
+      AND r.resolved_at IS NULL
+      AND r.run_id <> %(run_id)s
+    )
+    AND (
+      r.attribute IS NULL
+      OR POSITION(',' || r.attribute || ',' IN ',' || d."_batch_changed" || ',') > 0
+    )
+) AS n
+ON o.custom_id = n.custom_id
+AND COALESCE(o.attribute, '') = COALESCE(n.attribute, '')
+AND o.segment = %(segment)s
+AND o.resolved_at IS NULL
+AND o.run_id <> %(run_id)s
+WHEN MATCHED THEN UPDATE SET
+  resolved_at = CAST(%(now)s AS TIMESTAMP);
 MERGE INTO "my-db"."Marketing"."people_sent_snapshot" AS s
 USING (
   SELECT

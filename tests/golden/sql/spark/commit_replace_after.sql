@@ -1,41 +1,33 @@
 MERGE INTO `my-db`.`Marketing`.batch_sync_rejects AS o
 USING (
   SELECT DISTINCT
-    attribute,
-    custom_id,
-    resolved_at,
-    run_id,
-    segment
-  FROM `my-db`.`Marketing`.batch_sync_rejects
+    r.custom_id AS custom_id,
+    r.attribute AS attribute
+  FROM `my-db`.`Marketing`.batch_sync_rejects AS r
+  JOIN `my-db`.`Marketing`.`people_delta` AS d
+    ON d.`custom_id` = r.custom_id
   WHERE
-    segment = :segment
-    AND resolved_at IS NULL
-    AND run_id <> :run_id
-    AND EXISTS(
-      SELECT
-        1
-      FROM `my-db`.`Marketing`.`people_delta` AS d
-      WHERE
-        (
-          (
-            d.`_batch_change` <> 'invalid'
-            AND d.`_batch_delta_id` = :delta_id
-            AND d.`custom_id` <= :upto
-            AND d.`custom_id` > :after
-          )
-          AND d.`custom_id` = batch_sync_rejects.custom_id
-        )
-        AND (
-          batch_sync_rejects.attribute IS NULL
-          OR LOCATE(',' || batch_sync_rejects.attribute || ',', ',' || d.`_batch_changed` || ',') > 0
-        )
+    (
+      (
+        d.`_batch_change` <> 'invalid'
+        AND d.`_batch_delta_id` = :delta_id
+        AND d.`custom_id` <= :upto
+        AND d.`custom_id` > :after
+      )
+      AND r.segment = :segment
+      AND r.resolved_at IS NULL
+      AND r.run_id <> :run_id
+    )
+    AND (
+      r.attribute IS NULL
+      OR LOCATE(',' || r.attribute || ',', ',' || d.`_batch_changed` || ',') > 0
     )
 ) AS n
-ON o.attribute IS NOT DISTINCT FROM n.attribute
-AND o.custom_id IS NOT DISTINCT FROM n.custom_id
-AND o.resolved_at IS NOT DISTINCT FROM n.resolved_at
-AND o.run_id IS NOT DISTINCT FROM n.run_id
-AND o.segment IS NOT DISTINCT FROM n.segment
+ON o.custom_id = n.custom_id
+AND COALESCE(o.attribute, '') = COALESCE(n.attribute, '')
+AND o.segment = :segment
+AND o.resolved_at IS NULL
+AND o.run_id <> :run_id
 WHEN MATCHED THEN UPDATE SET
   resolved_at = CAST(:now AS TIMESTAMP);
 MERGE INTO `my-db`.`Marketing`.`people_sent_snapshot` AS o

@@ -1,0 +1,119 @@
+{#- Snowflake. Names of ours are upper-case, as those without quotes are: `select custom_id from crm_contacts_delta` needs none.
+    A segment's columns are named as they are, whatever their case. -#}
+{% macro snowflake__column(name) %}{{ return(dbt_batch_sync.segment_column(name | upper)) }}{% endmacro %}
+
+{% macro snowflake__segment_column(name) %}{{ return(dbt_batch_sync.default__column(name)) }}{% endmacro %}
+
+{% macro snowflake__reported_name(name) %}{{ return(name | upper) }}{% endmacro %}
+
+
+{#- With the whole type, as `describe` has it: what dbt makes of it differs between its versions. -#}
+{% macro snowflake__columns_of(relation) %}
+    {% set found = adapter.get_relation(database=relation.database, schema=relation.schema, identifier=relation.identifier) %}
+    {% set columns = [] %}
+    {% if found is not none %}
+        {% for row in run_query('describe table ' ~ found.render()).rows %}
+            {% do columns.append(api.Column.create(row['name'], row['type'])) %}
+        {% endfor %}
+    {% endif %}
+    {{ return(columns) }}
+{% endmacro %}
+
+
+{#- Whole numbers are as long as they can be, which costs nothing. Arrays and what is semi-structured are kept as JSON text: it
+    compares alike in every type of it, and arrays are compared by their order. -#}
+{% macro snowflake__column_kind(column) %}
+    {% set type = column.dtype | upper %}
+    {% set name = type.split('(')[0].split(' ')[0] %}
+    {% if name in ('VARCHAR', 'TEXT', 'STRING', 'CHAR', 'CHARACTER') %}
+        {{ return({'type': 'string', 'family': 'text', 'dtype': 'VARCHAR'}) }}
+    {% elif name in ('NUMBER', 'DECIMAL', 'NUMERIC') %}
+        {% set size = (type ~ '(38,0)').split('(')[1].split(')')[0].split(',') %}
+        {% set precision, scale = size[0] | int, size[1] | int %}
+        {% if scale %}
+            {{ return({'type': 'float', 'family': 'decimal', 'dtype': 'NUMBER(' ~ precision ~ ',' ~ scale ~ ')', 'precision': precision, 'scale': scale}) }}
+        {% endif %}
+        {{ return({'type': 'integer', 'family': 'integer', 'dtype': 'NUMBER(38,0)'}) }}
+    {% elif name in ('FLOAT', 'DOUBLE', 'REAL') %}
+        {{ return({'type': 'float', 'family': 'double', 'dtype': 'FLOAT'}) }}
+    {% elif name == 'BOOLEAN' %}
+        {{ return({'type': 'boolean', 'family': 'boolean', 'dtype': 'BOOLEAN'}) }}
+    {% elif name == 'DATE' %}
+        {{ return({'type': 'date', 'family': 'date', 'dtype': 'DATE'}) }}
+    {% elif name.startswith('TIMESTAMP') %}
+        {{ return({'type': 'date', 'family': 'timestamp', 'dtype': 'TIMESTAMP_NTZ(6)'}) }}
+    {% elif name == 'ARRAY' %}
+        {{ return({'type': 'string_array', 'family': 'text', 'dtype': 'VARCHAR'}) }}
+    {% elif name in ('VARIANT', 'OBJECT', 'MAP') %}
+        {{ return({'type': 'json', 'family': 'json', 'dtype': 'VARCHAR'}) }}
+    {% endif %}
+    {{ return(none) }}
+{% endmacro %}
+
+
+{#- Texts are compared by their characters, whatever collation a column has: two collations can't be compared at all. -#}
+{% macro snowflake__value_of(column, kind) %}
+    {% set name = dbt_batch_sync.segment_column(column.name) %}
+    {% set type = column.dtype | upper %}
+    {% if kind.type in ('string_array', 'json') %}
+        {#- `to_json` takes no structured type. -#}
+        {% set loose = {'ARRAY(': 'ARRAY', 'OBJECT(': 'OBJECT', 'MAP(': 'OBJECT'}.get(type.split('(')[0] ~ '(') if '(' in type else none %}
+        {{ return('to_json(' ~ ('cast(' ~ name ~ ' as ' ~ loose ~ ')' if loose else name) ~ ')') }}
+    {% elif type.startswith('TIMESTAMP_TZ') or type.startswith('TIMESTAMP_LTZ') %}
+        {% set name = "convert_timezone('UTC', " ~ name ~ ')' %}
+    {% elif ' COLLATE ' in type %}
+        {% set name = 'collate(' ~ name ~ ", '')" %}
+    {% endif %}
+    {{ return('cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')') }}
+{% endmacro %}
+
+
+{% macro snowflake__identifier_expression(identifier) %}
+    {% set id = dbt_batch_sync.default__identifier_expression(identifier) %}
+    {{ return('collate(' ~ id ~ ", '')" if ' COLLATE ' in (identifier.column_type | upper) else id) }}
+{% endmacro %}
+
+
+{% macro snowflake__text_of(column, kind) %}
+    {{ return(dbt_batch_sync.value_of(column, kind) if kind.type == 'json' else dbt_batch_sync.default__text_of(column, kind)) }}
+{% endmacro %}
+
+
+{% macro snowflake__empty_as_null(expression, type) %}
+    {{ return('nullif(' ~ expression ~ ", '[]')" if type == 'string_array' else dbt_batch_sync.default__empty_as_null(expression, type)) }}
+{% endmacro %}
+
+
+{% macro snowflake__text_type() %}{{ return('VARCHAR') }}{% endmacro %}
+
+{% macro snowflake__timestamp_type() %}{{ return('TIMESTAMP_NTZ(6)') }}{% endmacro %}
+
+
+{% macro snowflake__wider_dtype(have, want) %}
+    {% if have.family == 'decimal' and want.family == 'decimal' %}
+        {% set scale = [have.scale, want.scale] | max %}
+        {% set digits = ([have.precision - have.scale, want.precision - want.scale] | max) + scale %}
+        {{ return('NUMBER(' ~ digits ~ ',' ~ scale ~ ')' if digits <= 38 else 'FLOAT') }}
+    {% endif %}
+    {{ return(dbt_batch_sync.default__wider_dtype(have, want)) }}
+{% endmacro %}
+
+
+{#- Only a number's precision can be changed in place, and several `alter` are several transactions: the table is replaced, in
+    one statement, by what dbt would create. Anything becomes a text, and otherwise only what is as wide keeps its values. -#}
+{% macro snowflake__change_column_type(relation, name, dtype, widens) %}
+    {% set cells = [] %}
+    {% for column in dbt_batch_sync.columns_of(relation) %}
+        {% set cell = dbt_batch_sync.segment_column(column.name) %}
+        {% if column.name != dbt_batch_sync.reported_name(name) %}
+            {% do cells.append(cell) %}
+        {% else %}
+            {% do cells.append('cast(' ~ (cell if widens or dtype == 'VARCHAR' else 'null') ~ ' as ' ~ dtype ~ ') as ' ~ cell) %}
+        {% endif %}
+    {% endfor %}
+    {% do run_query(create_table_as(false, relation, 'select ' ~ (cells | join(', ')) ~ ' from ' ~ relation)) %}
+{% endmacro %}
+
+
+{#- Stored in the order of its keys, a commit reads only the partitions of its range. -#}
+{% macro snowflake__delta_order() %}{{ return('order by 1') }}{% endmacro %}

@@ -1,0 +1,303 @@
+"""Snowflake, on an emulator: the suite that every warehouse has to pass, and what only it has."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from types import SimpleNamespace
+from unittest import mock
+
+import pyarrow as pa
+import pytest
+from faults import test_guards
+from harness.behaviour import CONTACTS, Behaviour, contacts, plain
+from harness.goldens import MODELS, build, check
+from harness.project import Project
+from harness.quick import QuickProject
+from harness.snowflake import SnowflakeDatabase, SnowflakeEmulator
+from sqlglot import exp
+
+from dbt_batch_sync.errors import WarehouseError
+from dbt_batch_sync.project.profiles import read_target
+from dbt_batch_sync.sandbox.server import SandboxServer
+from dbt_batch_sync.sql.relations import create_table, insert_row, parse_table
+from dbt_batch_sync.warehouse import Load, Statement, Warehouse, open_warehouse
+
+pytestmark = [
+    pytest.mark.emulated,
+    # The emulator runs in this process.
+    pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result:UserWarning"),
+]
+
+WIDEST = 10**38 - 1
+"""The largest number of 38 digits."""
+
+LOAD_ROWS = 1_000
+"""Rows that one `insert` has at most."""
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Iterator[SnowflakeDatabase]:
+    """A database of its own."""
+    server = SnowflakeEmulator()
+    yield SnowflakeDatabase(server)
+    server.stop()
+
+
+class TestSnowflake(Behaviour):
+    """The suite."""
+
+    people_types = {  # noqa: RUF012 - a table
+        "topics": "array",
+        "tiny": "number(3,0)",
+        "unsigned": "number(20,0)",
+        "huge": "number(38,0)",
+        "single": "float",
+        "zoned_at": "timestamp_tz",
+        "coarse_at": "timestamp_ntz(0)",
+        "fine_at": "timestamp_ntz(9)",
+        "tags": "array",
+        "token": "varchar(36)",
+        "level": "varchar",
+        "note": "varchar",
+    }
+
+    def fitting(self, row: dict[str, object]) -> dict[str, object]:
+        """A number has 38 digits at most."""
+        huge = row["huge"]
+        return row if huge is None else {**row, "huge": str(max(-WIDEST, min(WIDEST, int(str(huge)))))}
+
+
+@pytest.fixture
+def opened(quick: QuickProject) -> Iterator[Warehouse]:
+    """The product's own connection to the project's database."""
+    with contextlib.closing(open_warehouse(read_target(quick.options()))) as warehouse:
+        yield warehouse
+
+
+# Names
+
+UNQUOTED = """
+select
+    "id" as customer_id, "email" as "e-Mail", "points" as points, "nick" as nick, 'x' as "_Batch_Here"
+from raw."people"
+"""
+
+
+def test_columns_without_quotes_and_with(shop: Project, warehouse: SnowflakeDatabase) -> None:
+    """What dbt's models usually have is upper-case, and a mapping names it in any case."""
+    custom = ["Points", "NICK", {"column": "_batch_here", "name": "customer"}]
+    mapping = {"identifier": "customer_id", "standard": {"email_address": "E-MAIL"}, "custom": custom}
+    shop.map(mapping, sql=UNQUOTED)
+    shop.set_rows(CONTACTS, contacts(3))
+    assert shop.sync().accepted == 3
+    expected = {"$email_address": "p1@example.com", "points": 1, "nick": "Nick 1", "customer": "x"}
+    assert plain(shop.profiles()["p0001"]) == expected
+    shop.set_rows(CONTACTS, [*contacts(2, nick="changed"), {"id": "p0002", "email": "p2@example.com"}])
+    shop.build()
+    # As its user would write it: names of ours need no quotes.
+    found = "select custom_id, _batch_change, _batch_changed from people_delta order by custom_id"
+    assert warehouse.fetch(found) == [
+        ("p0000", "update", "nick"),
+        ("p0001", "update", "nick"),
+        ("p0002", "update", "points,nick"),
+    ]
+    counted = "select count(*) from people_sent_snapshot where batch__email_address is not null"
+    assert warehouse.fetch(counted) == [(3,)]
+
+
+# Types
+
+ODD = {
+    "tags": ("array", ["a b", 'q"', "{,}", "back\\slash", "é😀"], ("a b", 'q"', "{,}", "back\\slash", "é😀")),
+    "none": ("array", [], None),
+    "body": ("variant", {"b": 1, "a": [2]}, '{"b":1,"a":[2]}'),
+    "words": ("object", {"x": "y"}, '{"x":"y"}'),
+    "listed": ("variant", ["x", "y"], ("x", "y")),
+    "small": ("number(5,2)", Decimal("-0.05"), -0.05),
+    "exact": ("number(38,10)", Decimal("1234567890123456789012345678.0000000001"), 1.2345678901234568e27),
+    "whole": ("number(30,2)", Decimal("7.00"), 7),
+    "large": ("number(38,0)", Decimal(2**63 - 1), 2**63 - 1),
+    "code": ("char(3)", "abc", "abc"),
+    "zoned": ("timestamp_tz", "2024-10-27 02:30:00.9+02:00", "2024-10-27T00:30:00Z"),
+    "local": ("timestamp_ltz", "2024-10-27 02:30:00+02:00", "2024-10-27T00:30:00Z"),
+    "plain": ("timestamp_ntz", "2024-10-27 02:30:00.999999", "2024-10-27T02:30:00Z"),
+    "early": ("timestamp_ntz", "0001-01-01 00:00:00", "0001-01-01T00:00:00Z"),
+    "latest": ("date", "9999-12-31", "9999-12-31T00:00:00Z"),
+}
+"""Column: its type, a value, and what Batch must have; None where there is nothing."""
+
+REFUSED = {
+    "numbers": ("array", [1, 2], "not_a_string"),
+    "holes": ("array", ["a", None], "empty_item"),
+    "wide": ("number(38,0)", Decimal(10**37), "out_of_range"),
+    "nan": ("float", math.nan, "not_finite"),
+    "endless": ("float", -math.inf, "not_finite"),
+}
+"""Column: its type, a value, and why Batch would refuse it."""
+
+
+def test_its_own_types(quick: QuickProject) -> None:
+    given = {**ODD, **REFUSED}
+    typed = {"body": "string", "words": "string", "listed": "string_array", "whole": "integer"}
+    custom = [{"column": name, "type": typed[name]} if name in typed else name for name in given]
+    quick.map({"identifier": "id", "custom": custom})
+    columns = {"id": "number(9,0)", **{name: kind for name, (kind, *_) in given.items()}}
+    row = {"id": 12, **{name: cell for name, (_, cell, _) in given.items()}}
+    quick.set_rows(columns, [row, {"id": 13}])
+    pushed = quick.sync()
+    assert (pushed.status, pushed.rejected_attributes, pushed.error) == ("partial", len(REFUSED), None)
+    found = plain(quick.profiles()["12"])
+    assert found == {name: wanted for name, (*_, wanted) in ODD.items() if wanted is not None}
+    assert quick.rejects() == {("12", name): reason for name, (*_, reason) in REFUSED.items()}
+    quick.build()
+    assert quick.changes() == {}
+    quick.set_rows(columns, [{**row, "exact": row["exact"] + Decimal("1e-10"), "tags": ["é😀"]}, {"id": 13}])
+    quick.build()
+    assert quick.changes() == {"12": ("update", "tags,exact")}
+
+
+def test_a_time_column_has_no_type_in_batch(quick: QuickProject) -> None:
+    quick.map({"identifier": "id", "custom": ["at"]})
+    quick.set_rows({"id": "text", "at": "time"}, [{"id": "x"}])
+    with pytest.raises(Exception, match="which Batch has no type for"):
+        quick.build()
+
+
+# Consents
+
+
+def test_nobody_is_subscribed_again(quick: QuickProject) -> None:
+    """The statements that look for them are the longest of all."""
+    test_guards.test_nobody_is_subscribed_again(quick)
+
+
+# The connection
+
+BOXES = parse_table("boxes", "snowflake")
+
+
+def boxes(opened: Warehouse, columns: dict[str, str]) -> None:
+    """A table of the product's own."""
+    opened.execute([Statement(create_table(BOXES, columns))])
+
+
+def test_a_load_of_any_text_in_several_statements(opened: Warehouse) -> None:
+    boxes(opened, {"place": "bigint", "word": "text", "seen_at": "timestamp", "good": "boolean"})
+    words = ["'", "\\", "\\'", '"', "%s", "%(word)s", "a\nb\r\tc", "$$", ":x ?", "é😀\u2028", "", None]
+    rows = pa.table(
+        {
+            "place": pa.array(range(2 * LOAD_ROWS + 1), pa.int64()),
+            "word": [words[n % len(words)] for n in range(2 * LOAD_ROWS + 1)],
+            "seen_at": pa.array(
+                [datetime(2024, 2, 29, 1, 2, 3, 456789)] * (2 * LOAD_ROWS + 1), pa.timestamp("us")
+            ),
+            "good": pa.array([None, True, False] * (2 * LOAD_ROWS // 3) + [None, True, False], pa.bool_())[
+                : 2 * LOAD_ROWS + 1
+            ],
+        }
+    )
+    opened.execute([Load(BOXES, rows)])
+    query = exp.select("place", "word", "seen_at", "good").from_(BOXES.copy()).order_by("place")
+    assert opened.fetch(Statement(query)) == [tuple(row.values()) for row in rows.to_pylist()]
+
+
+def test_a_stream_while_the_same_connection_writes(opened: Warehouse) -> None:
+    boxes(opened, {"place": "bigint", "word": "text"})
+    places = pa.array(range(1_000), pa.int64())
+    opened.execute([Load(BOXES, pa.table({"place": places, "word": places.cast(pa.string())}))])
+    query = exp.select("place", exp.alias_(exp.column("word"), "Word")).from_(BOXES.copy()).order_by("place")
+    with opened.stream(Statement(query), 300) as rows:
+        first = next(rows.batches)
+        opened.execute([Statement(exp.Delete(this=BOXES.copy()))])
+        batches = [first, *rows.batches]
+    assert rows.schema.names == ["place", "Word"]
+    assert [batch.num_rows for batch in batches] == [300, 300, 300, 100]
+    assert pa.Table.from_batches(batches).column("Word").to_pylist() == [str(n) for n in range(1_000)]
+    with opened.stream(Statement(query), 300) as rows:
+        assert list(rows.batches) == []
+        assert rows.schema.names == ["place", "Word"]
+
+
+def test_all_steps_or_none(opened: Warehouse) -> None:
+    boxes(opened, {"place": "bigint"})
+    insert = Statement(insert_row(BOXES, {"place": "bigint"}), {"place": 1})
+    wrong = Statement(exp.Delete(this=BOXES.copy()).where("no_such_column = 1"))
+    with pytest.raises(WarehouseError, match="Snowflake: "):
+        opened.execute([insert, insert, wrong])
+    count = Statement(exp.select(exp.Count(this=exp.Star())).from_(BOXES.copy()))
+    assert opened.fetch(count) == [(0,)]
+    opened.execute([insert, insert])
+    assert opened.fetch(count) == [(2,)]
+
+
+def test_errors_tell_no_values(opened: Warehouse) -> None:
+    number = exp.cast(exp.Placeholder(this="word"), "bigint")
+    with pytest.raises(WarehouseError) as caught:
+        opened.fetch(Statement(exp.select(number), {"word": "jane@example.com"}))
+    assert "jane" not in str(caught.value)
+    assert "a value was not accepted (error 100035, SQLSTATE 22007" in str(caught.value)
+
+
+def test_an_interruption_is_left_to_the_push(opened: Warehouse) -> None:
+    from fakesnow.cursor import FakeSnowflakeCursor
+
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        with mock.patch.object(FakeSnowflakeCursor, "check_db_and_schema") as executing:
+            executing.side_effect = lambda *_: os.kill(os.getpid(), signal.SIGINT)
+            assert opened.fetch(Statement(exp.select("1"))) == [(1,)]
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == [signal.SIGINT]
+
+
+def test_a_part_of_a_result_has_the_types_of_the_whole() -> None:
+    """The driver gives each part the narrowest integers that hold it, and times in nanoseconds where it can."""
+    from snowflake.connector.constants import FIELD_NAME_TO_ID
+
+    from dbt_batch_sync.warehouse.snowflake_rows import arrow_schema, fitted
+
+    columns = {
+        "short": ("FIXED", 9, 0, pa.array([1, None], pa.int8()), pa.int64()),
+        "whole": ("FIXED", 38, 0, pa.array([1, None], pa.int16()), pa.decimal128(38, 0)),
+        "price": ("FIXED", 18, 2, pa.array([Decimal("1.50"), None]), pa.decimal128(18, 2)),
+        "ratio": ("REAL", None, None, pa.array([1.5, None]), pa.float64()),
+        "at": ("TIMESTAMP_NTZ", 0, 6, pa.array([1_500, None], pa.timestamp("ns")), pa.timestamp("us")),
+        "json": ("VARIANT", None, None, pa.array(["{}", None]), pa.string()),
+    }
+    described = [
+        SimpleNamespace(type_code=FIELD_NAME_TO_ID[name], precision=digits, scale=scale)
+        for name, digits, scale, *_ in columns.values()
+    ]
+    schema = arrow_schema(list(columns), described)
+    assert schema.types == [kind for *_, kind in columns.values()]
+    part = fitted(pa.table({name: cells for name, (*_, cells, _) in columns.items()}), schema)
+    assert [cells[0].as_py() for cells in part.columns][:3] == [1, Decimal(1), Decimal("1.50")]
+    assert part.column("at").to_pylist() == [datetime(1970, 1, 1, 0, 0, 0, 1), None]
+
+
+# The macros
+
+
+@pytest.fixture(scope="module")
+def compiled(
+    batch: SandboxServer, warehouse: SnowflakeDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> Project:
+    """The models whose SQL is recorded, built once with dbt."""
+    warehouse.clear()
+    project = Project(tmp_path_factory.mktemp("golden"), batch, warehouse)
+    types = {"topics": "array", "huge": "number(38,0)", "price": "number(18,4)", "seen_at": "timestamp_tz"}
+    build(project, {**types, "tags": "array", "note": "variant", "token": "varchar(36)"})
+    return project
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_compiled_models(compiled: Project, model: str) -> None:
+    check(compiled, model, "snowflake")

@@ -1,7 +1,7 @@
 {#- What differs between warehouses, each behind one name. An adapter without an implementation is refused, never guessed. -#}
 
 {% macro unsupported() %}
-    {{ exceptions.raise_compiler_error("dbt_batch_sync does not support the adapter `" ~ adapter.type() ~ "`. Supported: duckdb, postgres") }}
+    {{ exceptions.raise_compiler_error("dbt_batch_sync does not support the adapter `" ~ adapter.type() ~ "`. Supported: duckdb, postgres, bigquery") }}
 {% endmacro %}
 
 
@@ -104,6 +104,11 @@
 {#- dbt's `indexes` of a delta, for warehouses that find a range of keys by one. -#}
 {% macro delta_indexes() %}{{ return(adapter.dispatch('delta_indexes', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__delta_indexes() %}{{ return([]) }}{% endmacro %}
+
+
+{#- dbt's `cluster_by` of a delta, for warehouses that find a range of keys by that. -#}
+{% macro delta_clusters() %}{{ return(adapter.dispatch('delta_clusters', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__delta_clusters() %}{{ return(none) }}{% endmacro %}
 
 
 {#- What keeps a warehouse from evaluating an outer condition before the inner ones that leave few rows to it. -#}

@@ -12,6 +12,7 @@ from dbt_batch_sync.warehouse.port import Warehouse
 _CLASSES = {
     "duckdb": ("dbt_batch_sync.warehouse.duckdb", "DuckDbWarehouse"),
     "postgres": ("dbt_batch_sync.warehouse.postgres", "PostgresWarehouse"),
+    "bigquery": ("dbt_batch_sync.warehouse.bigquery", "BigQueryWarehouse"),
 }
 
 SUPPORTED_ADAPTERS: tuple[str, ...] = tuple(_CLASSES)

@@ -117,7 +117,7 @@ class Project:
         directory = self.directory / "models"
         meta = {"models": [{"name": segment, "config": {**config, "meta": {"batch_sync": dict(mapping)}}}]}
         _write(directory / f"{segment}.yml", yaml.safe_dump(meta, allow_unicode=True, sort_keys=False))
-        _write(directory / f"{segment}.sql", sql or f'select * from raw."{segment}"')
+        _write(directory / f"{segment}.sql", sql or f"select * from raw.{{{{ adapter.quote('{segment}') }}}}")
         for macro in models:
             _write(directory / f"{segment}_{macro}.sql", f"{{{{ dbt_batch_sync.{macro}('{segment}') }}}}")
 
@@ -302,6 +302,6 @@ def _foreign_warnings() -> Iterator[None]:
 
 def _release() -> None:
     """dbt-duckdb keeps the file open until the process ends."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-
-    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+    used = sys.modules.get("dbt.adapters.duckdb.connections")
+    if used is not None:
+        used.DuckDBConnectionManager.close_all_connections()

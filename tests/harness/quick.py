@@ -54,8 +54,15 @@ class QuickDbt:
 
         `release` closes the database afterwards.
         """
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.adapters.factory import FACTORY
+
+        if self._type != "duckdb":
+            with mock.patch.dict(FACTORY.adapters, {self._type: self._adapter}), self._quiet():
+                yield
+            if release:
+                self._adapter.cleanup_connections()
+            return
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
         if self._environment is not None and DuckDBConnectionManager._ENV is self._environment:
             yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,15 +26,21 @@ class BigQueryEmulator:
     """A process of its own, which ends with this one; empty at first."""
 
     adapter = "bigquery"
+    model_config: Mapping[str, object] = {}
     dataset = "shop"
 
     def __init__(self) -> None:
         program = Path(__file__).with_name("bigquery_emulator.py")
+        reading, writing = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, str(program), str(writing)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL, stderr=os.open("/tmp/bqx/emu.out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+            pass_fds=[writing],
         )
-        assert self._process.stdout is not None
-        self.url = f"http://127.0.0.1:{next(line for line in self._process.stdout if line.strip().isdigit()).strip()}"
+        os.close(writing)
+        with os.fdopen(reading) as port:
+            self.url = f"http://127.0.0.1:{int(port.read())}"
         self.client = bigquery.Client(
             PROJECT,
             AnonymousCredentials(),
@@ -87,6 +94,9 @@ class BigQueryEmulator:
         array = bigquery.ArrayQueryParameter("rows", bigquery.StructQueryParameterType(*kinds), given)
         insert = f"insert into raw.`{table}` ({', '.join(names)}) select {cells} from unnest(@rows) as given"
         self._run(insert, [array])
+
+    def source(self, table: str) -> str:
+        return f"raw.`{table}`"
 
     def query(self, sql: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
         rows = self._run(_translated(sql), _parameters(values))

@@ -24,6 +24,8 @@ class Database(Protocol):
 
     adapter: str
     """dbt's name for it."""
+    model_config: Mapping[str, object]
+    """What dbt_project.yml says for every model."""
 
     @property
     def credentials(self) -> dict[str, object]:
@@ -34,6 +36,9 @@ class Database(Protocol):
 
     def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
         """Makes a table in the schema `raw` have these rows. What Python has no type for is given as text."""
+
+    def source(self, table: str) -> str:
+        """What a model selects from, to read such a table."""
 
     def query(self, sql: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
         """The rows of a query, or of `from a_table`; values are named `$like_this`."""
@@ -49,6 +54,7 @@ class DuckDbFile:
     """A file, which is closed between two calls: another process may open it at any time."""
 
     adapter = "duckdb"
+    model_config: Mapping[str, object] = {}
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -69,6 +75,9 @@ class DuckDbFile:
             connection.execute("create schema if not exists raw")
             connection.register("given", cells)
             connection.execute(f"create or replace table raw.{quoted(table)} as select {chosen} from given")
+
+    def source(self, table: str) -> str:
+        return f"raw.{quoted(table)}"
 
     def query(self, sql: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
         with self.connection() as connection:
@@ -135,6 +144,7 @@ class PostgresDatabase:
     """A database of its own on a server."""
 
     adapter = "postgres"
+    model_config: Mapping[str, object] = {}
     schema = "shop"
 
     def __init__(self, server: PostgresServer) -> None:
@@ -184,6 +194,9 @@ class PostgresDatabase:
             ]
             if texts:
                 cursor.execute(f"insert into {place} values ".encode() + b", ".join(texts))
+
+    def source(self, table: str) -> str:
+        return f"raw.{quoted(table)}"
 
     def query(self, sql: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
         with self._cursor() as cursor:

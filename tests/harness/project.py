@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -47,7 +48,7 @@ version: "1.0"
 config-version: 2
 profile: shop
 flags: {send_anonymous_usage_stats: false}
-models: {shop: {+materialized: view}}
+models: {shop: %s}
 """
 
 
@@ -69,7 +70,8 @@ class Project:
         self.warehouse = warehouse or DuckDbFile(self.database)
         self.environ = {**os.environ, "DO_NOT_TRACK": "1", "NO_COLOR": "1", "COLUMNS": "200"}
         self._first_request = 0
-        _write(directory / "dbt_project.yml", _PROJECT)
+        models = {"+materialized": "view", **self.warehouse.model_config}
+        _write(directory / "dbt_project.yml", _PROJECT % json.dumps(models))
         _write(directory / "packages.yml", yaml.safe_dump({"packages": [{"local": str(ROOT)}]}))
         # What `dbt deps` makes of a local package.
         (directory / "dbt_packages").mkdir(exist_ok=True)
@@ -117,7 +119,7 @@ class Project:
         directory = self.directory / "models"
         meta = {"models": [{"name": segment, "config": {**config, "meta": {"batch_sync": dict(mapping)}}}]}
         _write(directory / f"{segment}.yml", yaml.safe_dump(meta, allow_unicode=True, sort_keys=False))
-        _write(directory / f"{segment}.sql", sql or f"select * from raw.{{{{ adapter.quote('{segment}') }}}}")
+        _write(directory / f"{segment}.sql", sql or f"select * from {self.warehouse.source(segment)}")
         for macro in models:
             _write(directory / f"{segment}_{macro}.sql", f"{{{{ dbt_batch_sync.{macro}('{segment}') }}}}")
 
@@ -140,7 +142,8 @@ class Project:
             quiet = ("--quiet", "--no-use-colors", "--log-level-file", "none")
             with contextlib.redirect_stdout(io.StringIO()) as output:
                 outcome = dbtRunner().invoke([*arguments, *quiet, *flags])
-            _release()
+            if self.warehouse.adapter == "duckdb":
+                _release()
         results = getattr(outcome.result, "results", None) or ()
         failed = [str(each.message) for each in results if str(each.status) in ("error", "fail")]
         messages = "\n".join([*failed, *([str(outcome.exception)] if outcome.exception else [])])
@@ -302,6 +305,6 @@ def _foreign_warnings() -> Iterator[None]:
 
 def _release() -> None:
     """dbt-duckdb keeps the file open until the process ends."""
-    used = sys.modules.get("dbt.adapters.duckdb.connections")
-    if used is not None:
-        used.DuckDBConnectionManager.close_all_connections()
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]

@@ -203,5 +203,4 @@ def _message(error: BaseException) -> str:
     if first.get("reason") != "invalidQuery" or " at [" in message or _IN_THE_WAY in message:
         return message
     job = getattr(error, "query_job", None)
-    import os, sys; os.environ.get("BQDEBUG") and print("BQERR", message, file=sys.__stderr__)  # noqa
     return f"a statement failed (invalidQuery); job {job.job_id if job else 'unknown'} has the rest"

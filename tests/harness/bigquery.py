@@ -35,7 +35,7 @@ class BigQueryEmulator:
         self._process = subprocess.Popen(
             [sys.executable, str(program), str(writing)],
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL, stderr=os.open("/tmp/bqx/emu.out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+            stdout=subprocess.DEVNULL,
             pass_fds=[writing],
         )
         os.close(writing)
@@ -141,7 +141,7 @@ def _text(cell: object) -> str | None:
 
 def _typed(text: str, kind: str) -> str:
     if kind.startswith("ARRAY"):
-        return f"json_value_array({text})"
+        return f"array(select json_value(item) from unnest(json_query_array({text})) as item)"
     return f"parse_json({text})" if kind == "JSON" else f"cast({text} as {kind.split('(')[0]})"
 
 

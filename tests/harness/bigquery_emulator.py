@@ -94,7 +94,7 @@ def add_columns(engine: Any) -> None:
 
 async def serve(answer: int) -> None:
     """Runs it, and tells its port."""
-    settings = Settings(rest_port=0, grpc_port=0, log_level=LogLevel.INFO, enable_format_extensions=False)
+    settings = Settings(rest_port=0, grpc_port=0, log_level=LogLevel.ERROR, enable_format_extensions=False)
     server = EmulatorServer(settings)
     add_columns(server._engine)
     await server.start()

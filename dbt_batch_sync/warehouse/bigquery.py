@@ -6,7 +6,7 @@ ends whatever becomes of this process.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta, timezone
@@ -118,7 +118,8 @@ class BigQueryWarehouse:
             with _errors():
                 for number, step in enumerate(steps):
                     if isinstance(step, Load) and step.rows.nbytes > PARAMETER_BYTES:
-                        ahead[number] = self._loaded_ahead(step)
+                        ahead[number] = _table_beside(step.table, f"batch_sync_load_{uuid4().hex}")
+                        self._load_ahead(step.rows, self._full_name(ahead[number]))
                 job = self._started(self._client, *script(steps, ahead))
                 for _ in steps:
                     crash_point("inside_commit")
@@ -128,15 +129,13 @@ class BigQueryWarehouse:
                 with suppress(*_FAILURES):
                     self._client.delete_table(self._full_name(table), not_found_ok=True)
 
-    def _loaded_ahead(self, step: Load) -> exp.Table:
-        """A table of its own for many rows, beside the one that they are for."""
-        place = exp.table_(f"batch_sync_load_{uuid4().hex}", step.table.args["db"], step.table.args["catalog"])
-        table = bigquery.Table(self._full_name(place), fields_of(step.rows))
+    def _load_ahead(self, rows: pa.Table, name: str) -> None:
+        """Makes a table of rows that are too many for a parameter."""
+        table = bigquery.Table(name, fields_of(rows))
         table.expires = datetime.now(timezone.utc) + LOAD_EXPIRY
         made = self._client.create_table(table)
         settings = bigquery.LoadJobConfig(schema=table.schema)
-        self._client.load_table_from_json(json_rows(step.rows), made, job_config=settings).result()
-        return place
+        self._client.load_table_from_json(json_rows(rows), made, job_config=settings).result()
 
     def _started(self, client: Any, sql: str, parameters: list[Parameter]) -> Any:
         """The job. It goes on without this process."""
@@ -152,7 +151,11 @@ class BigQueryWarehouse:
         return ".".join((table.catalog or self._client.project, table.db, table.name))
 
 
-def _read_ahead(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _table_beside(table: exp.Table, name: str) -> exp.Table:
+    return exp.table_(name, table.args.get("db"), table.args.get("catalog"))
+
+
+def _read_ahead(batches: Iterable[pa.RecordBatch]) -> Generator[pa.RecordBatch, None, None]:
     """The batches; a thread fetches the next one while one is used."""
     fetching = iter(batches)
     with ThreadPoolExecutor(1, "batch-read-ahead") as ahead:
@@ -178,7 +181,9 @@ def _text(column: pa.Array) -> pa.Array:
     """A number as text; 5.00 is the integer 5."""
     if not pa.types.is_decimal(column.type):
         return column.cast(pa.string())
-    texts = pa.array([None if cell is None else format(cell, "f") for cell in column.to_pylist()], pa.string())
+    texts = pa.array(
+        [None if cell is None else format(cell, "f") for cell in column.to_pylist()], pa.string()
+    )
     shorter = pc.replace_substring_regex(texts, r"(\.[0-9]*[1-9])0+$", r"\1")
     return pc.replace_substring_regex(shorter, r"\.0*$", "")
 

@@ -37,9 +37,7 @@ def single(statement: Statement) -> tuple[str, list[Parameter]]:
     return statement.tree.sql(dialect="bigquery"), list(_scalars(statement.parameters))
 
 
-def script(
-    steps: Sequence[Statement | Load], ahead: Mapping[int, exp.Table]
-) -> tuple[str, list[Parameter]]:
+def script(steps: Sequence[Statement | Load], ahead: Mapping[int, exp.Table]) -> tuple[str, list[Parameter]]:
     """The steps as one transaction, each with parameters of its own; rows are a parameter too, unless
     `ahead` has the table that those of a step are in already.
 

@@ -142,7 +142,7 @@ def _text(cell: object) -> str | None:
 def _typed(text: str, kind: str) -> str:
     if kind.startswith("ARRAY"):
         return f"array(select json_value(item) from unnest(json_query_array({text})) as item)"
-    return f"parse_json({text})" if kind == "JSON" else f"cast({text} as {kind.split('(')[0]})"
+    return f"parse_json({text})" if kind == "JSON" else f"cast({text} as {kind.split('(', maxsplit=1)[0]})"
 
 
 def _comparable(cell: object) -> object:

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import duckdb_extensions
-from bqemulator.api.routes import tables
+from bqemulator.api.routes import tables, upload
 from bqemulator.config import LogLevel, Settings
 from bqemulator.jobs import executor
 from bqemulator.scripting import interpreter
@@ -92,6 +92,11 @@ def add_columns(engine: Any) -> None:
     tables._rest_to_table_meta = of_request
 
 
+def take_what_the_client_uploads() -> None:
+    """Google's client says of rows that they are of any type."""
+    upload._PERMITTED_MEDIA_CONTENT_TYPES += ("*/*",)
+
+
 async def serve(answer: int) -> None:
     """Runs it, and tells its port."""
     settings = Settings(rest_port=0, grpc_port=0, log_level=LogLevel.ERROR, enable_format_extensions=False)
@@ -110,4 +115,5 @@ if __name__ == "__main__":
     tell_parameters_from_quotes()
     keep_the_case_of_names()
     keep_nine_decimals()
+    take_what_the_client_uploads()
     asyncio.run(serve(int(sys.argv[1])))

@@ -121,5 +121,5 @@
 
 
 {% macro not_built_yet(segment_relation) %}
-    select 1 as {{ dbt_batch_sync.column(segment_relation.identifier ~ '_is_not_built_yet') }} where 1 = 0
+    select 1 as {{ dbt_batch_sync.column(segment_relation.identifier ~ '_is_not_built_yet') }} limit 0
 {% endmacro %}

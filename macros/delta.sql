@@ -5,6 +5,7 @@
     {{ config(
         materialized='table',
         indexes=dbt_batch_sync.delta_indexes(),
+        cluster_by=dbt_batch_sync.delta_clusters(),
         pre_hook="{{ dbt_batch_sync.absorb_doubt('" ~ segment ~ "') }}"
     ) }}
     {% if execute %}

@@ -13,7 +13,7 @@
             {%- for column in dbt_batch_sync.snapshot_schema(attributes) %}
                 cast(null as {{ column.dtype }}) as {{ dbt_batch_sync.column(column.name) }}{{ ',' if not loop.last }}
             {%- endfor %}
-            where 1 = 0
+            limit 0
         {% endif %}
     {% endif %}
 {% endmacro %}

@@ -133,6 +133,11 @@
 {% macro default__delta_indexes() %}{{ return([]) }}{% endmacro %}
 
 
+{#- dbt's `cluster_by` of a delta, for warehouses that find a range of keys by that. -#}
+{% macro delta_clusters() %}{{ return(adapter.dispatch('delta_clusters', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__delta_clusters() %}{{ return(none) }}{% endmacro %}
+
+
 {#- What keeps a warehouse from evaluating an outer condition before the inner ones that leave few rows to it. -#}
 {% macro evaluated_first() %}{{ return(adapter.dispatch('evaluated_first', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__evaluated_first() %}{{ return('') }}{% endmacro %}

@@ -112,9 +112,9 @@ def _delta_ids(delta: Relation) -> exp.Select:
 
 
 def _renew(delta: Relation) -> exp.Expr:
-    return exp.Update(
-        this=delta.table.copy(), expressions=[equals(delta.column("_batch_delta_id"), value("delta_id"))]
-    )
+    renewed = equals(delta.column("_batch_delta_id"), value("delta_id"))
+    # BigQuery updates nothing without a condition.
+    return exp.Update(this=delta.table.copy(), expressions=[renewed]).where(exp.true())
 
 
 def _extend(work: Work) -> Iterable[exp.Expr]:

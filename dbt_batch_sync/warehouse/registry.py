@@ -13,6 +13,7 @@ _CLASSES = {
     "duckdb": ("dbt_batch_sync.warehouse.duckdb", "DuckDbWarehouse"),
     "postgres": ("dbt_batch_sync.warehouse.postgres", "PostgresWarehouse"),
     "snowflake": ("dbt_batch_sync.warehouse.snowflake", "SnowflakeWarehouse"),
+    "bigquery": ("dbt_batch_sync.warehouse.bigquery", "BigQueryWarehouse"),
     "spark": ("dbt_batch_sync.warehouse.spark", "SparkWarehouse"),
 }
 

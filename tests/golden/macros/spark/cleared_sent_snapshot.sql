@@ -26,4 +26,4 @@ select
                 cast(null as string) as `_batch_delta_id`,
                 cast(null as timestamp) as `_batch_exited_at`,
                 cast(null as string) as `_batch_doubt`
-            where 1 = 0
+            limit 0

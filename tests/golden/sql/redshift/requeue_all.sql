@@ -28,7 +28,9 @@ WHERE
         FROM "my-db"."Marketing"."people_delta"
       )
   );
-UPDATE "my-db"."Marketing"."people_delta" SET "_batch_delta_id" = %(delta_id)s;
+UPDATE "my-db"."Marketing"."people_delta" SET "_batch_delta_id" = %(delta_id)s
+WHERE
+  TRUE;
 UPDATE "my-db"."Marketing"."people_delta" SET "_batch_changed" = CASE
   WHEN "_batch_changed" = ''
   THEN 'batch__email_marketing'

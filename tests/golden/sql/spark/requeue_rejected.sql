@@ -116,7 +116,9 @@ USING (
 ON `o`.`_batch_change` IS NOT DISTINCT FROM `n`.`_batch_change`
 AND `o`.`custom_id` IS NOT DISTINCT FROM `n`.`custom_id`
 WHEN MATCHED THEN DELETE;
-UPDATE `my-db`.`Marketing`.`people_delta` SET `_batch_delta_id` = :delta_id;
+UPDATE `my-db`.`Marketing`.`people_delta` SET `_batch_delta_id` = :delta_id
+WHERE
+  TRUE;
 MERGE INTO `my-db`.`Marketing`.`people_delta` AS o
 USING (
   SELECT DISTINCT

@@ -1,0 +1,84 @@
+{#- BigQuery knows no equality of arrays and of JSON, and stores a null array as an empty one: both are kept as JSON text. A table's
+    columns are told without the precision of a NUMERIC, as a view's are. Dates are kept as DATETIME, which no expression mixes
+    with a DATE, so that a column that becomes a time needs no other type. -#}
+{% macro bigquery__column_kind(column) %}
+    {% set type = column.dtype | upper %}
+    {% if column.mode == 'REPEATED' %}
+        {{ return({'type': 'string_array', 'family': 'array', 'dtype': 'STRING'} if type == 'STRING' else none) }}
+    {% elif type == 'STRING' %}
+        {{ return({'type': 'string', 'family': 'text', 'dtype': 'STRING'}) }}
+    {% elif type in ('INT64', 'INTEGER') %}
+        {{ return({'type': 'integer', 'family': 'integer', 'dtype': 'INT64'}) }}
+    {% elif type in ('NUMERIC', 'BIGNUMERIC') %}
+        {{ return({'type': 'float', 'family': type | lower, 'dtype': type}) }}
+    {% elif type in ('FLOAT64', 'FLOAT') %}
+        {{ return({'type': 'float', 'family': 'double', 'dtype': 'FLOAT64'}) }}
+    {% elif type in ('BOOL', 'BOOLEAN') %}
+        {{ return({'type': 'boolean', 'family': 'boolean', 'dtype': 'BOOL'}) }}
+    {% elif type in ('DATE', 'DATETIME', 'TIMESTAMP') %}
+        {{ return({'type': 'date', 'family': 'timestamp', 'dtype': 'DATETIME'}) }}
+    {% elif type == 'JSON' %}
+        {{ return({'type': 'json', 'family': 'json', 'dtype': 'STRING'}) }}
+    {% endif %}
+    {{ return(none) }}
+{% endmacro %}
+
+
+{#- An empty collation undoes one of the column's, under which different texts may be equal. -#}
+{% macro bigquery__value_of(column, kind) %}
+    {% set name = dbt_batch_sync.column(column.name) %}
+    {% if kind.family == 'array' %}
+        {{ return('case when array_length(' ~ name ~ ') > 0 then to_json_string(' ~ name ~ ') end') }}
+    {% elif kind.family == 'text' %}
+        {{ return("collate(" ~ name ~ ", '')") }}
+    {% elif column.dtype | upper == 'TIMESTAMP' %}
+        {{ return("datetime(" ~ name ~ ", 'UTC')") }}
+    {% endif %}
+    {{ return('cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')') }}
+{% endmacro %}
+
+
+{#- JSON's text of a null is a text. -#}
+{% macro bigquery__text_of(column, kind) %}
+    {% set name = dbt_batch_sync.column(column.name) %}
+    {% if kind.type == 'json' %}
+        {{ return('case when ' ~ name ~ ' is not null then to_json_string(' ~ name ~ ') end') }}
+    {% endif %}
+    {{ return(dbt_batch_sync.text(name if column.dtype | upper == 'DATE' else dbt_batch_sync.value_of(column, kind))) }}
+{% endmacro %}
+
+
+{% macro bigquery__identifier_expression(identifier) %}
+    {{ return("collate(" ~ dbt_batch_sync.default__identifier_expression(identifier) ~ ", '')") }}
+{% endmacro %}
+
+
+{% macro bigquery__text_type() %}{{ return('STRING') }}{% endmacro %}
+
+{% macro bigquery__boolean_type() %}{{ return('BOOL') }}{% endmacro %}
+
+{% macro bigquery__timestamp_type() %}{{ return('DATETIME') }}{% endmacro %}
+
+
+{% macro bigquery__wider_dtype(have, want) %}
+    {% set order = ['numeric', 'bignumeric', 'double'] %}
+    {{ return(want.dtype if have.family in order and order.index(want.family) > order.index(have.family) else have.dtype) }}
+{% endmacro %}
+
+
+{#- NUMERIC to BIGNUMERIC is nothing but a note. Anything else BigQuery refuses, or not in every case: so the table is written anew,
+    in one statement, because a push that is killed between those that add, fill, drop and rename a column would leave the snapshot
+    without it. What can be cast to another type can be by way of a text. -#}
+{% macro bigquery__change_column_type(relation, name, dtype, widens) %}
+    {% set column = dbt_batch_sync.column(name) %}
+    {% if widens and dtype == 'BIGNUMERIC' %}
+        {% do run_query('alter table ' ~ relation ~ ' alter column ' ~ column ~ ' set data type ' ~ dtype) %}
+    {% else %}
+        {% set value = 'safe_cast(cast(' ~ column ~ ' as STRING) as ' ~ dtype ~ ')' %}
+        {% do run_query(create_table_as(false, relation, 'select * replace (' ~ value ~ ' as ' ~ column ~ ') from ' ~ relation)) %}
+    {% endif %}
+{% endmacro %}
+
+
+{#- A push reads ranges of the keys, and each of its commits is one: they are then found without a look at the rest, which costs. -#}
+{% macro bigquery__delta_clusters() %}{{ return(['custom_id']) }}{% endmacro %}

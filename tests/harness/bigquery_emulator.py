@@ -1,0 +1,119 @@
+"""The process of BigQuery's emulator: tells its port to the pipe whose number it is given, and ends when its standard input does.
+
+What the emulator does otherwise than BigQuery is put right here, each with BigQuery's own word on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from contextvars import ContextVar
+from typing import Any
+
+import duckdb_extensions
+from bqemulator.api.routes import tables, upload
+from bqemulator.config import LogLevel, Settings
+from bqemulator.jobs import executor
+from bqemulator.scripting import interpreter
+from bqemulator.server import EmulatorServer
+from bqemulator.sql import translator
+from bqemulator.storage.sql_identifiers import quoted_table_ref
+from bqemulator.storage.type_map import bq_to_duckdb
+from sqlglot import exp
+from sqlglot.generators.duckdb import DuckDBGenerator
+
+_parameters: ContextVar[Any] = ContextVar("parameters", default=None)
+
+
+def bind_parameters_of_scripts() -> None:
+    """A script has parameters too."""
+    run, bind = executor._run_query_body, interpreter.bind_parameters
+
+    async def run_with_parameters(**call: Any) -> Any:
+        _parameters.set(call["query_params"] or [])
+        return await run(**call)
+
+    executor._run_query_body = run_with_parameters
+    interpreter.bind_parameters = lambda sql, _: bind(sql, _parameters.get())
+
+
+def tell_parameters_from_quotes() -> None:
+    """`$a, $b` are two parameters. DuckDB's dialect of sqlglot takes what is between the two for a text."""
+    for module in (executor, interpreter):
+        module.rewrite_table_refs = _guarded(module.rewrite_table_refs)
+
+
+def _guarded(rewrite: Any) -> Any:
+    def rewritten(sql: str, project: str) -> str:
+        names = [each["name"] for each in _parameters.get() or [] if each.get("name")]
+        for name in names:
+            sql = re.sub(rf"\${name}\b", f'"__{name}__"', sql)
+        sql = rewrite(sql, project)
+        for name in names:
+            sql = sql.replace(f'"__{name}__"', f"${name}")
+        return sql
+
+    return rewritten
+
+
+def keep_the_case_of_names() -> None:
+    """A column is found whatever its case is, and reported as it was created. sqlglot makes `É` small, and
+    then DuckDB does not find it.
+    """
+    translator.qualify = lambda tree, **_: tree
+
+
+def keep_nine_decimals() -> None:
+    """NUMERIC has 29 digits and 9 decimals."""
+    kinds = DuckDBGenerator.datatype_sql
+
+    def datatype(self: Any, kind: exp.DataType) -> str:
+        bare = kind.this == exp.DType.DECIMAL and not kind.expressions
+        return "DECIMAL(38, 9)" if bare else str(kinds(self, kind))
+
+    DuckDBGenerator.datatype_sql = datatype
+
+
+def add_columns(engine: Any) -> None:
+    """`tables.patch` and `tables.update` add the columns that a schema has more."""
+    made = tables._rest_to_table_meta
+
+    def of_request(project: str, dataset: str, body: Any, clock: Any, existing: Any = None) -> Any:
+        table = made(project, dataset, body, clock, existing)
+        known = {field.name for field in existing.schema_.fields} if existing else None
+        for field in table.schema_.fields:
+            if known is not None and field.name not in known:
+                place = quoted_table_ref(project, dataset, table.table_id)
+                engine.execute(f'alter table {place} add column "{field.name}" {bq_to_duckdb(field.type)}')
+        return table
+
+    tables._rest_to_table_meta = of_request
+
+
+def take_what_the_client_uploads() -> None:
+    """Google's client says of rows that they are of any type."""
+    upload._PERMITTED_MEDIA_CONTENT_TYPES += ("*/*",)
+
+
+async def serve(answer: int) -> None:
+    """Runs it, and tells its port."""
+    settings = Settings(rest_port=0, grpc_port=0, log_level=LogLevel.ERROR, enable_format_extensions=False)
+    server = EmulatorServer(settings)
+    add_columns(server._engine)
+    await server.start()
+    with os.fdopen(answer, "w") as file:
+        file.write(str(server.rest_port))
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    await server.stop()
+
+
+if __name__ == "__main__":
+    duckdb_extensions.import_extension("spatial")
+    bind_parameters_of_scripts()
+    tell_parameters_from_quotes()
+    keep_the_case_of_names()
+    keep_nine_decimals()
+    take_what_the_client_uploads()
+    asyncio.run(serve(int(sys.argv[1])))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -18,7 +18,7 @@ from threading import Event
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.batch_api.limits import Endpoint
-from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.project.build_results import read_build_results
 from dbt_batch_sync.project.manifest import Manifest, read_manifest
@@ -29,6 +29,7 @@ from dbt_batch_sync.project.selection import select_segments
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.lookup import look_up
 from dbt_batch_sync.push.plan import plan_segment
+from dbt_batch_sync.push.run_hooks import call_hooks
 from dbt_batch_sync.push.segment_push import Clock, Observer
 from dbt_batch_sync.push.session import Channels, PushOptions, Session
 from dbt_batch_sync.push.work import Work, open_work
@@ -78,8 +79,9 @@ def push(
 ) -> PushResult:
     """Sends the deltas of the selected segments, one after another, and commits what Batch accepts.
 
-    A segment that fails does not keep the next one from being pushed; its error is in its result. Raises
-    ConfigurationError and WarehouseError when no segment could be started.
+    A segment that fails does not keep the next one from being pushed; its error is in its result. The
+    outputs' hooks are called at the end. Raises ConfigurationError and WarehouseError when no segment could
+    be started.
     """
     return _run(Session.push, dbt, selection, options, stop, observer, clock)
 
@@ -110,30 +112,44 @@ def _run(
     outputs = {name: read_output(dbt, name) for name in {segment.mapping.output for segment in segments}}
     target = read_target(dbt)
     started, run_id = clock.now(), str(uuid.uuid4())
+
+    def ended(pushed: Iterable[SegmentPushed]) -> PushResult:
+        result = PushResult(run_id, started, clock.now(), tuple(pushed))
+        if act is Session.push and not options.dry_run:
+            call_hooks(result, {each.name: outputs[each.mapping.output] for each in segments})
+        return result
+
     pushed: list[SegmentPushed] = []
     misconfigured: list[ConfigurationError] = []
-    with opened(target) as warehouse, Channels() as channels:
-        session = Session(
-            warehouse, channels, options, run_id, target.target_name, clock, stop, observer or _Silent()
-        )
-        done: dict[str, SegmentPushed] = {}
-        if act is Session.push:
-            done = _refused(dbt, options, segments, outputs, started)
-            done |= session.push_idle([each for each in segments if each.name not in done], outputs)
-        for segment in segments:
-            if segment.name in done:
-                pushed.append(done[segment.name])
-                continue
-            try:
-                pushed.append(act(session, segment, outputs[segment.mapping.output]))
-            except ConfigurationError as error:
-                misconfigured.append(error)
-                pushed.append(SegmentPushed(segment.mapping.segment, "failed", error=str(error)))
-            if stop.is_set():
-                break
+    try:
+        with opened(target) as warehouse, Channels() as channels:
+            session = Session(
+                warehouse, channels, options, run_id, target.target_name, clock, stop, observer or _Silent()
+            )
+            done: dict[str, SegmentPushed] = {}
+            if act is Session.push:
+                done = _refused(dbt, options, segments, outputs, started)
+                done |= session.push_idle([each for each in segments if each.name not in done], outputs)
+            for segment in segments:
+                if segment.name in done:
+                    pushed.append(done[segment.name])
+                    continue
+                try:
+                    pushed.append(act(session, segment, outputs[segment.mapping.output]))
+                except ConfigurationError as error:
+                    misconfigured.append(error)
+                    pushed.append(SegmentPushed(segment.mapping.segment, "failed", error=str(error)))
+                if stop.is_set():
+                    break
+    except Exception as error:
+        said = str(error) if isinstance(error, BatchSyncError) else type(error).__name__
+        rest = segments[len(pushed) :]
+        ended([*pushed, *(SegmentPushed(each.name, "failed", error=said) for each in rest)])
+        raise
+    result = ended(pushed)
     if len(misconfigured) == len(pushed):
         raise misconfigured[0]
-    return PushResult(run_id, started, clock.now(), tuple(pushed))
+    return result
 
 
 def _refused(

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from threading import Event
 
@@ -28,7 +28,7 @@ from dbt_batch_sync.project.segments import Segment, read_segments
 from dbt_batch_sync.project.selection import select_segments
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.lookup import look_up
-from dbt_batch_sync.push.plan import plan_segment
+from dbt_batch_sync.push.plan import count_attributes, plan_segment
 from dbt_batch_sync.push.run_hooks import call_hooks
 from dbt_batch_sync.push.segment_push import Clock, Observer
 from dbt_batch_sync.push.session import Channels, PushOptions, Session
@@ -38,8 +38,10 @@ from dbt_batch_sync.results import (
     ProfileResult,
     PushResult,
     RejectsResult,
+    ReportResult,
     SegmentPushed,
     SegmentRejects,
+    SegmentReport,
     SegmentStatus,
     StatusResult,
     ValidateResult,
@@ -211,6 +213,32 @@ def rejects(dbt: DbtOptions, selection: Selection = Selection()) -> RejectsResul
         )
 
 
+def report(
+    dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 50, clock: Clock | None = None
+) -> ReportResult:
+    """The last runs of the selected segments (`limit` of each), what their deltas would send now, and what
+    stands refused.
+    """
+    segments, target = load_segments(dbt, selection), read_target(dbt)
+    with opened(target) as warehouse:
+        works = [open_work(warehouse, segment, check=False) for segment in segments]
+        return ReportResult(
+            (clock or system_clock()).now(),
+            target.target_name,
+            tuple(
+                SegmentReport(
+                    work.name,
+                    tuple(work.ledger.recent_runs(limit)),
+                    asdict(work.counts),
+                    count_attributes(warehouse, work)[1],
+                    tuple(work.ledger.rejects.standing()),
+                    work.ledger.rejects.table.sql(warehouse.dialect),
+                )
+                for work in works
+            ),
+        )
+
+
 def profile(dbt: DbtOptions, custom_id: str, selection: Selection = Selection()) -> ProfileResult:
     """What the selected segments last sent of one profile, what differs now, and what was refused."""
     segments = load_segments(dbt, selection)
@@ -268,4 +296,15 @@ def opened(target: WarehouseTarget) -> Iterator[Warehouse]:
         warehouse.close()
 
 
-__all__ = ["DbtOptions", "PushOptions", "Selection", "adopt", "plan", "push", "rejects", "status", "validate"]
+__all__ = [
+    "DbtOptions",
+    "PushOptions",
+    "Selection",
+    "adopt",
+    "plan",
+    "push",
+    "rejects",
+    "report",
+    "status",
+    "validate",
+]

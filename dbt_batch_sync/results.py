@@ -170,6 +170,39 @@ class RejectsResult:
 
 
 @dataclass(frozen=True)
+class SegmentReport:
+    """What a report shows of a segment: its last runs, the newest first, what its delta would send now (rows
+    by change, and by attribute), and what stands refused in `table`, the most frequent first.
+    """
+
+    segment: str
+    runs: tuple[Run, ...]
+    changes: dict[str, int]
+    attributes: dict[str, int]
+    rejects: tuple[RejectCount, ...]
+    table: str
+
+    @property
+    def pending(self) -> int:
+        """Rows of the delta that wait for the next push; invalid ones don't."""
+        return sum(count for change, count in self.changes.items() if change != "invalid")
+
+    @property
+    def parked(self) -> tuple[RejectCount, ...]:
+        """The whole rows that Batch refused, and that wait for a change."""
+        return tuple(each for each in self.rejects if each.attribute is None)
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """The selected segments as they are at a time, in UTC."""
+
+    made_at: datetime
+    target: str
+    segments: tuple[SegmentReport, ...]
+
+
+@dataclass(frozen=True)
 class Change:
     """An attribute that goes with the next push. Values are masked."""
 

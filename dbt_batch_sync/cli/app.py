@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.cli import setup, show, sync
+from dbt_batch_sync.cli import report, setup, show, sync
 from dbt_batch_sync.errors import BatchSyncError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ for verb in (
     sync.status,
     sync.rejects,
     sync.profile,
+    report.report,
     setup.sandbox,
     setup.demo,
 ):

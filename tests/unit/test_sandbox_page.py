@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from html.parser import HTMLParser
 
 import pytest
+from harness.html import Page
 
 from dbt_batch_sync.sandbox.faults import Fault, FaultKind
 from dbt_batch_sync.sandbox.page import CONTENT_SECURITY_POLICY, PAGE_SIZE, Question, render
@@ -16,32 +16,6 @@ from dbt_batch_sync.sandbox.service import Sandbox
 from dbt_batch_sync.sandbox.settings import SandboxSettings
 
 HOSTILE = "<script>alert('\"1&')</script>"
-
-
-class Page(HTMLParser):
-    """The tags, the visible text and the contents of scripts and styles."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.raw: dict[str, str] = {}
-        self.text = ""
-        self._inside = ""
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._inside = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._inside in ("script", "style"):
-            self.raw[self._inside] = self.raw.get(self._inside, "") + data
-        else:
-            self.text += data
 
 
 def sandbox_with(*operations: object) -> Sandbox:

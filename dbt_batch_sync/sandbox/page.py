@@ -11,7 +11,7 @@ from jinja2 import Template
 from markupsafe import Markup
 
 from dbt_batch_sync.pages import load_template, source_hash
-from dbt_batch_sync.sandbox.record import RecordedRequest, Stats
+from dbt_batch_sync.sandbox.record import Stats
 from dbt_batch_sync.sandbox.service import Sandbox
 
 PAGE_SIZE = 50
@@ -32,7 +32,7 @@ CONTENT_SECURITY_POLICY = (
 
 @dataclass(frozen=True)
 class Question:
-    """What the page is asked to show beside the overview: one profile, the body of one request (0: none)."""
+    """What the page is asked to show beside the overview: a profile, a request (0: none)."""
 
     search: str = ""
     offset: int = 0
@@ -57,7 +57,9 @@ def _moment(iso: str) -> str:
 
 @cache
 def _template() -> Template:
-    return load_template(_FOLDER, "page.html.jinja", {"shown": _shown, "moment": _moment})
+    return load_template(
+        _FOLDER, "page.html.jinja", {"shown": _shown, "moment": _moment, "readable": _readable}
+    )
 
 
 def _figures(stats: Stats, profiles: int) -> list[_Figure]:
@@ -73,17 +75,17 @@ def _figures(stats: Stats, profiles: int) -> list[_Figure]:
     ]
 
 
-def _body(requests: tuple[RecordedRequest, ...], number: int) -> str | None:
-    body = next((entry.body for entry in requests if entry.number == number), None)
+def _readable(body: bytes | None) -> str:
+    """A body as text: JSON over several lines, and not more than a page can take."""
     if body is None:
-        return None
+        return "no longer kept"
     text = body[:_SHOWN_BODY].decode("utf-8", "replace")
     if len(body) > _SHOWN_BODY:
-        return f"{text}\n… {len(body) - _SHOWN_BODY} bytes more"
+        return f"{text}\n… {len(body) - _SHOWN_BODY:,} bytes more"
     try:
         return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
     except (ValueError, RecursionError):
-        return text
+        return text or "empty"
 
 
 def render(sandbox: Sandbox, question: Question) -> str:
@@ -98,7 +100,7 @@ def render(sandbox: Sandbox, question: Question) -> str:
         figures=_figures(stats, len(sandbox.store.profiles)),
         faults=sandbox.faults.faults,
         profile=sandbox.store.profile(question.profile) if question.profile is not None else None,
-        body=_body(requests, question.request),
+        request=next((entry for entry in requests if entry.number == question.request), None),
         requests=requests[: -_SHOWN_REQUESTS - 1 : -1],
         profiles=found,
         total=total,

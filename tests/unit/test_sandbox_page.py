@@ -23,7 +23,7 @@ def sandbox_with(*operations: object) -> Sandbox:
     body = json.dumps(operations).encode()
     tally = Tally(body=body)
     sandbox.recorder.begin()
-    sandbox.settle(sandbox.admit("mass-update", body, tally))
+    tally.answer = sandbox.settle(sandbox.admit("mass-update", body, tally)).body
     sandbox.recorder.finish(tally, at="now", method="POST", path=f"/{HOSTILE}", status=202, seconds=0.1)
     return sandbox
 
@@ -90,10 +90,21 @@ def test_profiles_are_found_and_turned_over() -> None:
     assert "1 to 10 of 10" in Page(render(sandbox, Question(search="c01"))).text
 
 
-def test_a_profile_with_its_types_and_a_request_with_its_body(sandbox: Sandbox) -> None:
+def test_a_profile_with_its_types_and_a_request_with_its_body_and_answer(sandbox: Sandbox) -> None:
     assert "string_array" in Page(render(sandbox, Question(profile=HOSTILE))).text
-    assert '"custom_id": ' in Page(render(sandbox, Question(request=1))).text
+    request = Page(render(sandbox, Question(request=1))).text
+    assert '"custom_id": ' in request
+    assert '"code": "SUCCESS_WITH_PARTIAL_ERRORS"' in request
+    assert "202, after 0.100 s; partial errors: 1" in request
     assert "no longer kept" in Page(render(sandbox, Question(request=2))).text
+
+
+def test_what_was_cut_off_had_no_answer(sandbox: Sandbox) -> None:
+    sandbox.recorder.finish(
+        Tally(answer=b"", faults=("cut_before",)), at="now", method="POST", path="/", status=0, seconds=0.1
+    )
+    text = Page(render(sandbox, Question(request=2))).text
+    assert "none: the connection was closed, after 0.100 s; faults: cut_before" in text
 
 
 def test_broken_rules_and_faults_are_shown(sandbox: Sandbox) -> None:

@@ -45,6 +45,7 @@ from dbt_batch_sync.results import (
     SegmentStatus,
     StatusResult,
     ValidateResult,
+    parked,
 )
 from dbt_batch_sync.warehouse import Warehouse, open_warehouse
 
@@ -187,12 +188,19 @@ def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:
 
 
 def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 10) -> StatusResult:
-    """The last runs of the selected segments."""
+    """The last runs of the selected segments, and how many of their profiles are parked."""
     segments = load_segments(dbt, selection)
     with opened(read_target(dbt)) as warehouse:
         works = [open_work(warehouse, segment, check=False) for segment in segments]
         return StatusResult(
-            tuple(SegmentStatus(work.name, tuple(work.ledger.recent_runs(limit))) for work in works)
+            tuple(
+                SegmentStatus(
+                    work.name,
+                    tuple(work.ledger.recent_runs(limit)),
+                    sum(each.count for each in parked(work.ledger.rejects.standing())),
+                )
+                for work in works
+            )
         )
 
 

@@ -4,6 +4,7 @@ in them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
@@ -118,10 +119,11 @@ class PlanResult:
 
 @dataclass(frozen=True)
 class SegmentStatus:
-    """The last runs of a segment, the newest first."""
+    """The last runs of a segment, the newest first, and how many of its profiles are parked."""
 
     segment: str
     runs: tuple[Run, ...]
+    parked: int = 0
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,11 @@ class StatusResult:
         """The document of `status --json`."""
         return {
             "segments": [
-                {"segment": each.segment, "runs": [_run_json(run) for run in each.runs]}
+                {
+                    "segment": each.segment,
+                    "parked": each.parked,
+                    "runs": [_run_json(run) for run in each.runs],
+                }
                 for each in self.segments
             ]
         }
@@ -190,7 +196,7 @@ class SegmentReport:
     @property
     def parked(self) -> tuple[RejectCount, ...]:
         """The whole rows that Batch refused, and that wait for a change."""
-        return tuple(each for each in self.rejects if each.attribute is None)
+        return parked(self.rejects)
 
 
 @dataclass(frozen=True)
@@ -271,6 +277,11 @@ class ValidateResult:
     def to_json(self) -> dict[str, object]:
         """The document of `validate --json`."""
         return {"valid": True, "segments": list(self.segments), "online": self.checked_online, "problems": []}
+
+
+def parked(rejects: Iterable[RejectCount]) -> tuple[RejectCount, ...]:
+    """Of what stands refused, the whole rows."""
+    return tuple(each for each in rejects if each.attribute is None)
 
 
 def iso(moment: datetime | None) -> str | None:

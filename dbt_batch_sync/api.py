@@ -235,12 +235,12 @@ def report(
             target.target_name,
             tuple(
                 SegmentReport(
-                    work.name,
-                    tuple(work.ledger.recent_runs(limit)),
-                    asdict(work.counts),
-                    count_attributes(warehouse, work)[1],
-                    tuple(work.ledger.rejects.standing()),
-                    work.ledger.rejects.table.sql(warehouse.dialect),
+                    segment=work.name,
+                    runs=tuple(work.ledger.recent_runs(limit)),
+                    **asdict(work.counts),
+                    attributes=count_attributes(warehouse, work)[1],
+                    rejects=tuple(work.ledger.rejects.standing()),
+                    table=work.ledger.rejects.table.sql(warehouse.dialect),
                 )
                 for work in works
             ),

@@ -177,13 +177,17 @@ class RejectsResult:
 
 @dataclass(frozen=True)
 class SegmentReport:
-    """What a report shows of a segment: its last runs, the newest first, what its delta would send now (rows
-    by change, and by attribute), and what stands refused in `table`, the most frequent first.
+    """What a report shows of a segment: its last runs, the newest first; the rows that its delta has now, by
+    change, and how many of them send each attribute; and what stands refused in `table`, the most frequent
+    first.
     """
 
     segment: str
     runs: tuple[Run, ...]
-    changes: dict[str, int]
+    inserts: int
+    updates: int
+    exits: int
+    invalid: int
     attributes: dict[str, int]
     rejects: tuple[RejectCount, ...]
     table: str
@@ -191,7 +195,7 @@ class SegmentReport:
     @property
     def pending(self) -> int:
         """Rows of the delta that wait for the next push; invalid ones don't."""
-        return sum(count for change, count in self.changes.items() if change != "invalid")
+        return self.inserts + self.updates + self.exits
 
     @property
     def parked(self) -> tuple[RejectCount, ...]:

@@ -26,7 +26,9 @@ def report(
     ] = Path("report.html"),
     limit: Annotated[
         int,
-        typer.Option("--limit", envvar="DBT_BATCH_SYNC_RUNS", min=1, max=200, help="Runs of each segment."),
+        typer.Option(
+            "--limit", envvar="DBT_BATCH_SYNC_REPORT_RUNS", min=1, max=200, help="Runs of each segment."
+        ),
     ] = 50,
 ) -> None:
     """Write one HTML page of runs, deltas and refusals: no value and no custom_id is on it.

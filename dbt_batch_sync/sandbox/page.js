@@ -1,4 +1,4 @@
-// Looks again every second, unless somebody is marking text or the page is not in sight. A part that has not
+// Looks again every two seconds, unless somebody is marking text or the page is not in sight. A part that has not
 // changed is left alone: it keeps its scroll position.
 const state = document.getElementById('state');
 async function look() {
@@ -16,4 +16,4 @@ async function look() {
     state.textContent = 'the sandbox does not answer';
   }
 }
-setInterval(look, 1000);
+setInterval(look, 2000);

@@ -168,7 +168,7 @@ class Recorder:
 
     def _forget_bodies(self) -> None:
         older = len(self._requests) - self._keep_bodies - 1
-        if older >= 0:
+        if older >= 0 and self._keep_bodies:
             self._requests[older] = dataclasses.replace(self._requests[older], body=None, answer=None)
 
     def stats(self, *, custom_ids: bool = True) -> Stats:

@@ -20,7 +20,6 @@ from dbt_batch_sync.results import ReportResult, SegmentReport
 
 NOW = datetime(2026, 4, 1, 6)
 HOSTILE = "<script>alert('\"1&')</script>"
-NOTHING = {"inserts": 0, "updates": 0, "exits": 0, "invalid": 0}
 
 
 def report(
@@ -30,7 +29,14 @@ def report(
 
 
 def segment(name: str = "people", **changes: object) -> SegmentReport:
-    given = {"runs": (), "changes": NOTHING, "attributes": {}, "rejects": (), "table": "t", **changes}
+    given = {
+        "runs": (),
+        **dict.fromkeys(("inserts", "updates", "exits", "invalid"), 0),
+        "attributes": {},
+        "rejects": (),
+        "table": "t",
+        **changes,
+    }
     return SegmentReport(segment=name, **given)  # type: ignore[arg-type]
 
 

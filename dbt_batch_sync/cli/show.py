@@ -187,9 +187,10 @@ def history(result: StatusResult) -> None:
         console.print(table)
         console.print(f"  {_trend([run.inserts + run.updates + run.exits for run in segment.runs[::-1]])}")
         if segment.parked:
+            count = _n(segment.parked, "profile")
             console.print(
-                f"  [yellow]{_n(segment.parked, 'profile')} parked[/]: Batch refused the whole row; it goes "
-                "again when it changes, or with push --retry-rejected"
+                f"  [yellow]{count} parked[/]: Batch refused the whole row; it goes again when it changes, "
+                "or with push --retry-rejected"
             )
         if segment.runs[0].error:
             console.print(f"  last error: {escape(segment.runs[0].error)}")

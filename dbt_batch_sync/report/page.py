@@ -62,6 +62,7 @@ class _Segment:
     statuses: Counter[str]
     attributes: tuple[tuple[str, int], ...]
     reasons: tuple[RejectCount, ...]
+    parked: tuple[RejectCount, ...]
 
     @property
     def more_attributes(self) -> int:
@@ -72,6 +73,11 @@ class _Segment:
     def more_reasons(self) -> int:
         """As above, of what stands refused."""
         return len(self.report.rejects) - len(self.reasons)
+
+    @property
+    def more_parked(self) -> int:
+        """As above, of what is parked."""
+        return len(self.report.parked) - len(self.parked)
 
 
 def render(result: ReportResult) -> str:
@@ -164,6 +170,7 @@ def _segment(report: SegmentReport) -> _Segment:
         statuses=Counter(mark(run) for run in report.runs),
         attributes=tuple(sorted(report.attributes.items(), key=lambda item: -item[1])[:SHOWN_ATTRIBUTES]),
         reasons=report.rejects[:SHOWN_REASONS],
+        parked=report.parked[:SHOWN_REASONS],
     )
 
 

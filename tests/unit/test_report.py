@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -175,6 +176,10 @@ def test_lists_are_bounded_and_say_so() -> None:
     assert len(shown.table("what", "reason")) == page.SHOWN_REASONS
     assert "and 2 more attributes: see dbt-batch-sync plan" in shown.text
     assert "and 1 more reason: see dbt-batch-sync rejects" in shown.text
+    rows_alone = tuple(replace(each, attribute=None, reason=str(n)) for n, each in enumerate(rejects))
+    shown = report(segment(rejects=rows_alone))
+    assert len(shown.table("reason", "profiles", "attempts")) == page.SHOWN_REASONS
+    assert "and 1 more reason of parked rows" in shown.text
 
 
 def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -18,13 +18,14 @@ PIP := -m pip install --quiet --disable-pip-version-check
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-warehouses test-dbt-versions docs-check site bench bench-small lint wheel clean
+.PHONY: help demo test test-faults test-browser test-warehouses test-dbt-versions docs-check site bench bench-small lint wheel clean
 
 help:
 	@sed -n 's/^#    //p' Makefile
 	@echo " make test-faults             kills, cut connections, and the long random sequences of them that test leaves out"
 	@echo " make test-warehouses         the suite on Snowflake, BigQuery and Spark, or what stands in for them; test-snowflake and so on"
 	@echo " make test-dbt-versions       the suite on DuckDB with each dbt-core, and the example with dbt 2; test-dbt-1.9 and so on"
+	@echo " make test-browser            the pages, in a headless Chromium: CHROMIUM=path, or the one on the PATH"
 	@echo " make docs-check              only the tests that hold the docs true"
 	@echo " make site                    the docs as a site, in site/index.html"
 	@echo " make bench                   every benchmark, and its figures into docs/performance.md"
@@ -42,10 +43,13 @@ demo: $(INSTALLED)
 	$(BIN)/dbt-batch-sync demo $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m 'not thorough and not emulated' $(ARGS)
+	$(BIN)/python -m pytest -m 'not thorough and not emulated and not browser' $(ARGS)
 
 test-faults: $(INSTALLED)
 	$(BIN)/python -m pytest tests/faults $(ARGS)
+
+test-browser: $(INSTALLED)
+	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 # Their dependencies conflict: each warehouse has an environment of its own, from its own list of versions.
 .venvs/%/.installed: tests/warehouses/requirements/%.txt pyproject.toml

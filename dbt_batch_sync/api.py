@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from threading import Event
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.batch_api.limits import Endpoint
-from dbt_batch_sync.errors import ConfigurationError, MappingError
+from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, MappingError
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.project.build_results import read_build_results
 from dbt_batch_sync.project.catalog import read_catalog
@@ -31,8 +31,9 @@ from dbt_batch_sync.project.selection import select_segments
 from dbt_batch_sync.push.access import check_access
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.lookup import look_up
-from dbt_batch_sync.push.plan import plan_segment
+from dbt_batch_sync.push.plan import count_attributes, plan_segment
 from dbt_batch_sync.push.planned import read_plan
+from dbt_batch_sync.push.run_hooks import call_hooks
 from dbt_batch_sync.push.segment_push import Clock, Observer
 from dbt_batch_sync.push.session import Channels, PushOptions, Session
 from dbt_batch_sync.push.work import Work, open_work
@@ -42,11 +43,14 @@ from dbt_batch_sync.results import (
     ProfileResult,
     PushResult,
     RejectsResult,
+    ReportResult,
     SegmentPushed,
     SegmentRejects,
+    SegmentReport,
     SegmentStatus,
     StatusResult,
     ValidateResult,
+    parked,
 )
 from dbt_batch_sync.scaffold.installation import package_root
 from dbt_batch_sync.warehouse import Warehouse, open_warehouse
@@ -84,8 +88,9 @@ def push(
 ) -> PushResult:
     """Sends the deltas of the selected segments, one after another, and commits what Batch accepts.
 
-    A segment that fails does not keep the next one from being pushed; its error is in its result. Raises
-    ConfigurationError and WarehouseError when no segment could be started.
+    A segment that fails does not keep the next one from being pushed; its error is in its result. The
+    outputs' hooks are called at the end. Raises ConfigurationError and WarehouseError when no segment could
+    be started.
     """
     return _run(Session.push, dbt, selection, options, stop, observer, clock)
 
@@ -116,30 +121,44 @@ def _run(
     outputs = {name: read_output(dbt, name) for name in {segment.mapping.output for segment in segments}}
     target = read_target(dbt)
     started, run_id = clock.now(), str(uuid.uuid4())
+
+    def ended(pushed: Iterable[SegmentPushed]) -> PushResult:
+        result = PushResult(run_id, started, clock.now(), tuple(pushed))
+        if act is Session.push and not options.dry_run:
+            call_hooks(result, {each.name: outputs[each.mapping.output] for each in segments})
+        return result
+
     pushed: list[SegmentPushed] = []
     misconfigured: list[ConfigurationError] = []
-    with opened(target) as warehouse, Channels() as channels:
-        session = Session(
-            warehouse, channels, options, run_id, target.target_name, clock, stop, observer or _Silent()
-        )
-        done: dict[str, SegmentPushed] = {}
-        if act is Session.push:
-            done = _refused(dbt, options, segments, outputs, started)
-            done |= session.push_idle([each for each in segments if each.name not in done], outputs)
-        for segment in segments:
-            if segment.name in done:
-                pushed.append(done[segment.name])
-                continue
-            try:
-                pushed.append(act(session, segment, outputs[segment.mapping.output]))
-            except ConfigurationError as error:
-                misconfigured.append(error)
-                pushed.append(SegmentPushed(segment.mapping.segment, "failed", error=str(error)))
-            if stop.is_set():
-                break
+    try:
+        with opened(target) as warehouse, Channels() as channels:
+            session = Session(
+                warehouse, channels, options, run_id, target.target_name, clock, stop, observer or _Silent()
+            )
+            done: dict[str, SegmentPushed] = {}
+            if act is Session.push:
+                done = _refused(dbt, options, segments, outputs, started)
+                done |= session.push_idle([each for each in segments if each.name not in done], outputs)
+            for segment in segments:
+                if segment.name in done:
+                    pushed.append(done[segment.name])
+                    continue
+                try:
+                    pushed.append(act(session, segment, outputs[segment.mapping.output]))
+                except ConfigurationError as error:
+                    misconfigured.append(error)
+                    pushed.append(SegmentPushed(segment.mapping.segment, "failed", error=str(error)))
+                if stop.is_set():
+                    break
+    except Exception as error:
+        said = str(error) if isinstance(error, BatchSyncError) else type(error).__name__
+        rest = segments[len(pushed) :]
+        ended([*pushed, *(SegmentPushed(each.name, "failed", error=said) for each in rest)])
+        raise
+    result = ended(pushed)
     if len(misconfigured) == len(pushed):
         raise misconfigured[0]
-    return PushResult(run_id, started, clock.now(), tuple(pushed))
+    return result
 
 
 def _refused(
@@ -175,12 +194,19 @@ def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:
 
 
 def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 10) -> StatusResult:
-    """The last runs of the selected segments."""
+    """The last runs of the selected segments, and how many of their profiles are parked."""
     segments = load_segments(dbt, selection)
     with opened(read_target(dbt)) as warehouse:
         works = [open_work(warehouse, segment, check=False) for segment in segments]
         return StatusResult(
-            tuple(SegmentStatus(work.name, tuple(work.ledger.recent_runs(limit))) for work in works)
+            tuple(
+                SegmentStatus(
+                    work.name,
+                    tuple(work.ledger.recent_runs(limit)),
+                    sum(each.count for each in parked(work.ledger.rejects.standing())),
+                )
+                for work in works
+            )
         )
 
 
@@ -198,6 +224,32 @@ def rejects(dbt: DbtOptions, selection: Selection = Selection()) -> RejectsResul
                 )
                 for work in works
             )
+        )
+
+
+def report(
+    dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 50, clock: Clock | None = None
+) -> ReportResult:
+    """The last runs of the selected segments (`limit` of each), what their deltas would send now, and what
+    stands refused.
+    """
+    segments, target = load_segments(dbt, selection), read_target(dbt)
+    with opened(target) as warehouse:
+        works = [open_work(warehouse, segment, check=False) for segment in segments]
+        return ReportResult(
+            (clock or system_clock()).now(),
+            target.target_name,
+            tuple(
+                SegmentReport(
+                    segment=work.name,
+                    runs=tuple(work.ledger.recent_runs(limit)),
+                    **asdict(work.counts),
+                    attributes=count_attributes(warehouse, work)[1],
+                    rejects=tuple(work.ledger.rejects.standing()),
+                    table=work.ledger.rejects.table.sql(warehouse.dialect),
+                )
+                for work in works
+            ),
         )
 
 
@@ -294,6 +346,7 @@ __all__ = [
     "push",
     "read_plan",
     "rejects",
+    "report",
     "status",
     "validate",
 ]

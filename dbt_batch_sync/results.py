@@ -4,6 +4,7 @@ in them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
@@ -123,10 +124,11 @@ class PlanResult:
 
 @dataclass(frozen=True)
 class SegmentStatus:
-    """The last runs of a segment, the newest first."""
+    """The last runs of a segment, the newest first, and how many of its profiles are parked."""
 
     segment: str
     runs: tuple[Run, ...]
+    parked: int = 0
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,11 @@ class StatusResult:
         """The document of `status --json`."""
         return {
             "segments": [
-                {"segment": each.segment, "runs": [_run_json(run) for run in each.runs]}
+                {
+                    "segment": each.segment,
+                    "parked": each.parked,
+                    "runs": [_run_json(run) for run in each.runs],
+                }
                 for each in self.segments
             ]
         }
@@ -172,6 +178,43 @@ class RejectsResult:
                 for each in self.segments
             ]
         }
+
+
+@dataclass(frozen=True)
+class SegmentReport:
+    """What a report shows of a segment: its last runs, the newest first; the rows that its delta has now, by
+    change, and how many of them send each attribute; and what stands refused in `table`, the most frequent
+    first.
+    """
+
+    segment: str
+    runs: tuple[Run, ...]
+    inserts: int
+    updates: int
+    exits: int
+    invalid: int
+    attributes: dict[str, int]
+    rejects: tuple[RejectCount, ...]
+    table: str
+
+    @property
+    def pending(self) -> int:
+        """Rows of the delta that wait for the next push; invalid ones don't."""
+        return self.inserts + self.updates + self.exits
+
+    @property
+    def parked(self) -> tuple[RejectCount, ...]:
+        """The whole rows that Batch refused, and that wait for a change."""
+        return parked(self.rejects)
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """The selected segments as they are at a time, in UTC."""
+
+    made_at: datetime
+    target: str
+    segments: tuple[SegmentReport, ...]
 
 
 @dataclass(frozen=True)
@@ -243,6 +286,11 @@ class ValidateResult:
     def to_json(self) -> dict[str, object]:
         """The document of `validate --json`."""
         return {"valid": True, "segments": list(self.segments), "online": self.checked_online, "problems": []}
+
+
+def parked(rejects: Iterable[RejectCount]) -> tuple[RejectCount, ...]:
+    """Of what stands refused, the whole rows."""
+    return tuple(each for each in rejects if each.attribute is None)
 
 
 @dataclass(frozen=True)

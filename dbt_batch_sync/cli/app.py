@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.cli import look, setup, show, sync
+from dbt_batch_sync.cli import look, report, setup, show, sync
 from dbt_batch_sync.errors import BatchSyncError
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ for verb in (
     look.status,
     look.rejects,
     look.profile,
+    report.report,
     setup.sandbox,
     setup.demo,
 ):

@@ -5,6 +5,7 @@ error.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     )
 
 _PLAIN: Any = {"box": None, "pad_edge": False, "padding": (0, 2), "header_style": "dim"}
+
+_BARS = "·▁▂▃▄▅▆▇█"
+"""Of a size of nothing, and of eighths."""
 
 _COLOURS = {"succeeded": "green", "partial": "yellow", "interrupted": "yellow", "failed": "red"}
 
@@ -182,7 +186,7 @@ def _origin(origin: Origin) -> str:
 
 
 def history(result: StatusResult) -> None:
-    """The last runs of each segment."""
+    """The last runs of each segment, how large their deltas were, and what is parked."""
     from dbt_batch_sync.results import iso
 
     console = out()
@@ -215,9 +219,25 @@ def history(result: StatusResult) -> None:
             ]
             table.add_row(*cells, f"{run.seconds:.1f}")
         console.print(table)
+        console.print(f"  {_trend([run.inserts + run.updates + run.exits for run in segment.runs[::-1]])}")
+        if segment.parked:
+            count = counted(segment.parked, "profile")
+            console.print(
+                f"  [yellow]{count} parked[/]: Batch refused the whole row; it goes again when it changes, "
+                "or with push --retry-rejected"
+            )
         if segment.runs[0].error:
             console.print(f"  last error: {escape(segment.runs[0].error)}")
         console.print()
+
+
+def _trend(sizes: list[int]) -> str:
+    """Sizes of deltas as a bar for each and in figures; what is far larger than the others has a full bar."""
+    from dbt_batch_sync.report.charts import axis_top
+
+    top = axis_top(sizes)
+    bars = "".join(_BARS[min(len(_BARS) - 1, math.ceil(size / top * (len(_BARS) - 1)))] for size in sizes)
+    return f"deltas, the oldest first  {bars}  {' '.join(f'{size:,}' for size in sizes)}"
 
 
 def refused(result: RejectsResult) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 from dataclasses import dataclass, field, replace
 
 from dbt_batch_sync.errors import ProfileError, printable
+from dbt_batch_sync.project.addresses import is_loopback
 from dbt_batch_sync.project.forms import (
     Spot,
     boolean,
@@ -22,13 +22,13 @@ from dbt_batch_sync.project.forms import (
     whole,
 )
 from dbt_batch_sync.project.profiles import DbtOptions, find_profiles, pick_output, read_profiles
+from dbt_batch_sync.project.run_hooks import Hook, read_hooks
 
 PROFILE = "dbt_batch_sync"
 OUTPUT_TYPE = "batch"
 API_URL = "https://api.batch.com"
 API_VERSION = "2.11"
 MAX_KEY = 1000
-LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 PROFILE_YAML = """\
 dbt_batch_sync:
@@ -66,17 +66,6 @@ def _read_url(value: object, spot: Spot) -> str:
     return url[0].rstrip("/") if url else ""
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its address (127.0.0.0/8, ::1) or by the name `localhost`."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        return False
-    return any(address in network for network in LOOPBACK)
-
-
 def _read_version(value: object, spot: Spot) -> str:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", value):
         return value
@@ -110,7 +99,8 @@ class Output:
     `timeout` and `checkpoint_seconds` are seconds; `checkpoint_seconds: None` leaves it to the warehouse.
     `max_profiles_per_second: None` leaves it to the endpoint's own rate, 0 is without pacing. A resolved
     reject is kept for `retention_days`. `only_from` are the dbt targets that may push to it; None: every one.
-    `require_tests`: what dbt has not just built and tested is not pushed to it.
+    `require_tests`: what dbt has not just built and tested is not pushed to it. The hooks are called when a
+    push to it has ended: `on_failure` of an interrupted one too.
     """
 
     name: str = ""
@@ -133,6 +123,9 @@ class Output:
     retention_days: int = field(default=90, metadata=read_by(whole(0, 36_500)))
     only_from: tuple[str, ...] | None = field(default=None, metadata=read_by(optional(_read_targets)))
     require_tests: bool = field(default=False, metadata=read_by(boolean))
+    on_success: tuple[Hook, ...] = field(default=(), metadata=read_by(read_hooks))
+    on_partial: tuple[Hook, ...] = field(default=(), metadata=read_by(read_hooks))
+    on_failure: tuple[Hook, ...] = field(default=(), metadata=read_by(read_hooks))
 
     @property
     def project_hash(self) -> str:

@@ -26,10 +26,7 @@ def plan_segment(warehouse: Warehouse, work: Work, output: Output) -> SegmentPla
     name = work.name
     if work.delta_id is None:
         return SegmentPlanned(name, None, None, 0, 0, 0, 0, {}, {}, 0, 0.0, (), work.segment.mapping.hash)
-    after, values = work.resume.key is not None, work.after
-    names = [attribute.name for attribute in work.attributes]
-    row = warehouse.fetch(Statement(attribute_counts(work.delta, names, after=after), values))[0]
-    profiles, counted = int(str(row[0] or 0)), [int(str(cell or 0)) for cell in row[1:]]
+    profiles, attributes = count_attributes(warehouse, work)
     reasons = warehouse.fetch(Statement(reason_counts(work.delta)))
     endpoint = work.endpoint()
     return SegmentPlanned(
@@ -41,13 +38,23 @@ def plan_segment(warehouse: Warehouse, work: Work, output: Output) -> SegmentPla
         exits=work.counts.exits,
         invalid=work.counts.invalid,
         invalid_reasons={str(reason): int(str(count)) for reason, count in reasons},
-        attributes={each: count for each, count in zip(names, counted, strict=True) if count},
+        attributes=attributes,
         requests=math.ceil(profiles / call_size(LIMITS[endpoint], output.max_profiles_per_second)),
         seconds=seconds_at_rate(profiles, endpoint, output.max_profiles_per_second),
-        samples=tuple(_samples(warehouse, work, names)),
+        samples=tuple(_samples(warehouse, work, [attribute.name for attribute in work.attributes])),
         mapping=work.segment.mapping.hash,
         guards=tuple(tripped(read_figures(warehouse, work), work)) if work.counts.sendable else (),
     )
+
+
+def count_attributes(warehouse: Warehouse, work: Work) -> tuple[int, dict[str, int]]:
+    """How many pending rows have an operation, and how many send each attribute that any does."""
+    if work.delta_id is None:
+        return 0, {}
+    names = [attribute.name for attribute in work.attributes]
+    query = attribute_counts(work.delta, names, after=work.resume.key is not None)
+    profiles, *counted = (int(str(cell or 0)) for cell in warehouse.fetch(Statement(query, work.after))[0])
+    return profiles, {name: count for name, count in zip(names, counted, strict=True) if count}
 
 
 def seconds_at_rate(profiles: int, endpoint: Endpoint, max_profiles_per_second: float | None) -> float:

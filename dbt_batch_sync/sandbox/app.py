@@ -113,7 +113,7 @@ class _ApiRoutes:
             except RefusedCallError as refused:
                 reply = refused.reply
             await self._pause(sandbox.settings.latency)
-            status = reply.recorded_status
+            status, tally.answer = reply.recorded_status, reply.body
             return response_for(reply, self._stopping)
         except ClientDisconnect:
             status, tally.broken_upload = 0, True

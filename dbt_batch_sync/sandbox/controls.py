@@ -97,8 +97,11 @@ def _as_json(value: Profile | RecordedRequest | Fault) -> dict[str, object]:
         return {**_shallow(value), "attributes": attributes}
     if isinstance(value, Fault):
         return {**_shallow(value), "when": _shallow(value.when)}
-    body = value.body.decode("utf-8", "replace") if value.body is not None else None
-    return {**_shallow(value), "body": body}
+    return {**_shallow(value), "body": _text(value.body), "answer": _text(value.answer)}
+
+
+def _text(body: bytes | None) -> str | None:
+    return body.decode("utf-8", "replace") if body is not None else None
 
 
 def _shallow(value: object) -> dict[str, object]:
@@ -149,11 +152,11 @@ class _Controls:
         return JSONResponse(_as_json(profile))
 
     async def requests(self, request: Request) -> Response:
-        """Newest first; `?bodies=1` with the bodies that are kept, as text."""
+        """Newest first; `?bodies=1` with the bodies and answers that are kept, as text."""
         entries = [_as_json(entry) for entry in reversed(self._sandbox.recorder.requests)]
         if not _number(request, "bodies", 0):
             for entry in entries:
-                del entry["body"]
+                del entry["body"], entry["answer"]
         return JSONResponse({"requests": entries})
 
     async def request(self, request: Request) -> Response:

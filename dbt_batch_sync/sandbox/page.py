@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 from markupsafe import Markup
 
-from dbt_batch_sync.sandbox.record import RecordedRequest, Stats
+from dbt_batch_sync.pages import load_template, source_hash
+from dbt_batch_sync.sandbox.record import Stats
 from dbt_batch_sync.sandbox.service import Sandbox
 
 PAGE_SIZE = 50
@@ -24,19 +23,16 @@ _STYLE = (_FOLDER / "page.css").read_text(encoding="utf-8")
 _SCRIPT = (_FOLDER / "page.js").read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
-    return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
-
-
 CONTENT_SECURITY_POLICY = (
-    f"default-src 'none'; style-src {_hash(_STYLE)}; script-src {_hash(_SCRIPT)}; connect-src 'self'; "
+    f"default-src 'none'; style-src {source_hash(_STYLE)}; script-src {source_hash(_SCRIPT)}; "
+    "connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
 @dataclass(frozen=True)
 class Question:
-    """What the page is asked to show beside the overview: one profile, the body of one request (0: none)."""
+    """What the page is asked to show beside the overview: a profile, a request (0: none)."""
 
     search: str = ""
     offset: int = 0
@@ -61,16 +57,9 @@ def _moment(iso: str) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return load_template(
+        _FOLDER, "page.html.jinja", {"shown": _shown, "moment": _moment, "readable": _readable}
     )
-    environment.filters["shown"] = _shown
-    environment.filters["moment"] = _moment
-    return environment.get_template("page.html.jinja")
 
 
 def _figures(stats: Stats, profiles: int) -> list[_Figure]:
@@ -86,17 +75,17 @@ def _figures(stats: Stats, profiles: int) -> list[_Figure]:
     ]
 
 
-def _body(requests: tuple[RecordedRequest, ...], number: int) -> str | None:
-    body = next((entry.body for entry in requests if entry.number == number), None)
+def _readable(body: bytes | None) -> str:
+    """A body as text: JSON over several lines, and not more than a page can take."""
     if body is None:
-        return None
+        return "no longer kept"
     text = body[:_SHOWN_BODY].decode("utf-8", "replace")
     if len(body) > _SHOWN_BODY:
-        return f"{text}\n… {len(body) - _SHOWN_BODY} bytes more"
+        return f"{text}\n… {len(body) - _SHOWN_BODY:,} bytes more"
     try:
         return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
     except (ValueError, RecursionError):
-        return text
+        return text or "empty"
 
 
 def render(sandbox: Sandbox, question: Question) -> str:
@@ -111,7 +100,7 @@ def render(sandbox: Sandbox, question: Question) -> str:
         figures=_figures(stats, len(sandbox.store.profiles)),
         faults=sandbox.faults.faults,
         profile=sandbox.store.profile(question.profile) if question.profile is not None else None,
-        body=_body(requests, question.request),
+        request=next((entry for entry in requests if entry.number == question.request), None),
         requests=requests[: -_SHOWN_REQUESTS - 1 : -1],
         profiles=found,
         total=total,

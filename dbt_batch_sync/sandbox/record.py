@@ -32,8 +32,8 @@ class Violation(str, Enum):
 class RecordedRequest:
     """One request. `status` is 0 when the connection was closed without an answer.
 
-    `size` is the body's, in bytes; `body` is kept for the last few. `faults` names the faults that struck,
-    `errors` counts the partial errors of the answer.
+    `size` is the body's, in bytes; `body` and `answer`, the body of the answer that was to go out, are kept
+    for the last few. `faults` names the faults that struck, `errors` counts the partial errors of the answer.
     """
 
     number: int
@@ -47,6 +47,7 @@ class RecordedRequest:
     errors: int = 0
     faults: tuple[str, ...] = ()
     body: bytes | None = None
+    answer: bytes | None = None
 
 
 @dataclass
@@ -95,6 +96,7 @@ class Tally:
     attributes: list[str] = field(default_factory=list)
     custom_ids: list[str] = field(default_factory=list)
     body: bytes | None = None
+    answer: bytes | None = None
     era: int = 0  # how often the counts had been cleared when it arrived
 
     def violate(self, violation: Violation, reason: str = "") -> None:
@@ -139,6 +141,7 @@ class Recorder:
                     errors=tally.errors,
                     faults=tally.faults,
                     body=tally.body if self._keep_bodies else None,
+                    answer=tally.answer if self._keep_bodies else None,
                 )
             )
             self._forget_bodies()
@@ -165,8 +168,8 @@ class Recorder:
 
     def _forget_bodies(self) -> None:
         older = len(self._requests) - self._keep_bodies - 1
-        if older >= 0 and self._requests[older].body is not None:
-            self._requests[older] = dataclasses.replace(self._requests[older], body=None)
+        if older >= 0 and self._keep_bodies:
+            self._requests[older] = dataclasses.replace(self._requests[older], body=None, answer=None)
 
     def stats(self, *, custom_ids: bool = True) -> Stats:
         """A copy; without `custom_ids`, which may be many, on request."""

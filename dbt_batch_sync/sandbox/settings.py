@@ -24,7 +24,7 @@ class SandboxSettings:
     - `store`: a file that keeps the profiles over restarts; None keeps them in memory.
     - `keep_profiles`: off where only the counts matter, so that millions of profiles need no memory.
     - `keep_requests`, `keep_bodies`: how many of the last requests are listed, and how many of them with
-      their body.
+      their body and the answer.
     - `count_custom_ids`: counts applied operations by custom_id.
     - `controls`: who may use the page and `/_sandbox`: clients on this machine, or everybody who reaches the
       port.
@@ -42,6 +42,6 @@ class SandboxSettings:
     store: Path | None = None
     keep_profiles: bool = True
     keep_requests: int = 200
-    keep_bodies: int = 5
+    keep_bodies: int = 20
     count_custom_ids: bool = True
     controls: Literal["loopback", "anywhere"] = "loopback"

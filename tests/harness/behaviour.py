@@ -22,7 +22,10 @@ from harness.people import COLUMNS, KINDS, MAPPING, people
 from harness.project import Project
 from harness.quick import QuickProject
 
+from dbt_batch_sync import api
 from dbt_batch_sync.crash import VARIABLE
+from dbt_batch_sync.report.page import render
+from dbt_batch_sync.results import ReportResult
 from dbt_batch_sync.sandbox.server import Fault, FaultKind, SandboxServer
 
 CALL = 200
@@ -316,11 +319,27 @@ class Behaviour:
         assert quick.snapshot().keys() == {"p0000", "p0002", "p0003"}
         quick.sandbox.faults.set([])
         assert quick.sync().requests == 0, "what was refused goes again by itself"
+        self._check_report(quick)
         quick.push_one(retry_rejected=True)
         assert quick.sent.attributes.keys() == {"p0001", "p0002"}
         assert quick.rejects().keys() == {("p0003", "nick")}
         quick.build()
         assert quick.changes() == {}
+
+    def _check_report(self, project: Project) -> None:
+        """After two runs, the first of which was refused a row and two attributes."""
+        project.build()
+        (told,) = api.report(project.options()).segments
+        (standing,) = api.status(project.options()).segments
+        assert [run.status for run in told.runs] == ["partial", "partial"]
+        assert (
+            [(each.attribute, each.count) for each in told.parked] == [(None, standing.parked)] == [(None, 1)]
+        )
+        assert told.pending == told.inserts == 1
+        assert set(told.attributes.values()) == {1}
+        page = render(ReportResult(datetime(2026, 4, 1), "dev", (told,)))
+        assert "p000" not in page
+        assert "@example.com" not in page
 
     def test_full_refresh_sends_everything_again(self, quick: QuickProject) -> None:
         quick.map(CONTACTS_MAPPING)

@@ -386,10 +386,26 @@ def test_status(project: Project) -> None:
     assert [run["inserts"] for run in runs] == [1, 2, 3]
     assert not {"committed_key", "intent_position", "committed_position"} & runs[0].keys()
     assert all(re.fullmatch(r"[-0-9]+T[:0-9]+Z", run["started_at"]) for run in runs)
+    text = project.call("status").stdout
+    assert "deltas, the oldest first  █▆▃  3 2 1\n" in text
+    assert "parked" not in text
     text = project.call("status", "--limit", "1", "--select", "people").stdout
     assert text.count("failed") == 1
     assert "succeeded" not in text
     assert f"last error: {runs[0]['error']}" in text
+
+
+def test_status_of_what_is_parked(project: Project) -> None:
+    ready(project, "a", "b", "c")
+    project.sandbox.faults.set([Fault(FaultKind.REFUSE_ROWS, custom_ids=("a", "c"))])
+    project.push()
+    project.sandbox.faults.set([])
+    project.sync()
+    (segment,) = document(project.call("status", "--json"))["segments"]
+    assert (segment["parked"], segment["runs"][0]["parked"]) == (2, 2)
+    assert "2 profiles parked: Batch refused the whole row" in project.call("status").stdout
+    project.push(retry_rejected=True)
+    assert "parked" not in project.call("status").stdout
 
 
 def test_rejects(project: Project) -> None:

@@ -24,7 +24,11 @@ from dbt_batch_sync.project.outputs import PROFILE, read_output
 from dbt_batch_sync.project.profiles import DbtOptions
 from dbt_batch_sync.sandbox.faults import read_faults
 
-KEYS = {"BATCH_REST_API_KEY": "key", "BATCH_PROJECT_KEY": "project_key"}
+KEYS = {
+    "BATCH_REST_API_KEY": "key",
+    "BATCH_PROJECT_KEY": "project_key",
+    "SLACK_WEBHOOK_URL": "https://hooks.example.com/services/T/B/x",
+}
 """What the docs' profiles ask the environment for."""
 
 RUNNABLE = "shell runnable"

@@ -312,6 +312,8 @@ def test_controls(server: SandboxServer, http: requests.Session) -> None:
         (2, 0, []),
     ]
     assert json.loads(seen[0]["body"])[0]["attributes"] == {"b": 1}
+    assert json.loads(seen[0]["answer"])["code"] == "SUCCESS_WITH_PARTIAL_ERRORS"
+    assert json.loads(seen[1]["answer"]) == {"code": "SUCCESS"}
     assert get(f"/_sandbox/requests/{seen[1]['number']}")["operations"] == 2
     assert http.get(server.url + "/_sandbox/requests/999").status_code == 404
     page = http.get(server.url + "/", params={"profile": "é/1?x"})

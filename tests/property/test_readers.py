@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 
 from dbt_batch_sync.attributes import STANDARD_ATTRIBUTES, AttributeType
 from dbt_batch_sync.errors import ConfigurationError, ManifestError, MappingError, ProfileError
+from dbt_batch_sync.project.addresses import is_loopback
 from dbt_batch_sync.project.attribute_names import name_refusal, propose_name
 from dbt_batch_sync.project.documents import read_yaml
 from dbt_batch_sync.project.manifest import read_manifest
 from dbt_batch_sync.project.mapping import Location, Mapping
 from dbt_batch_sync.project.mapping_reader import parse_mapping
-from dbt_batch_sync.project.outputs import Output, is_loopback, read_output
+from dbt_batch_sync.project.outputs import Output, read_output
 from dbt_batch_sync.project.profiles import DbtOptions, read_target
 from dbt_batch_sync.project.rendering import Renderer
 from dbt_batch_sync.project.segments import read_segments
@@ -401,6 +402,7 @@ output_keys = st.sampled_from(
         "max_in_flight",
         "checkpoint_seconds",
         "only_from",
+        "on_failure",
         "max_profiles_per_second",
         "rest_api_key",
         "project_key",

@@ -10,8 +10,10 @@ import pytest
 import yaml
 
 from dbt_batch_sync.errors import ConfigurationError, ProfileError
-from dbt_batch_sync.project.outputs import PROFILE_YAML, Output, is_loopback, read_output
+from dbt_batch_sync.project.addresses import is_loopback
+from dbt_batch_sync.project.outputs import PROFILE_YAML, Output, read_output
 from dbt_batch_sync.project.profiles import DbtOptions
+from dbt_batch_sync.project.run_hooks import Hook, HookFormat
 
 SMALL: dict[str, object] = {"type": "batch", "rest_api_key": "r3st", "project_key": "project_abc"}
 
@@ -67,10 +69,28 @@ def test_every_key_is_read(options: DbtOptions) -> None:
         "max_profiles_per_second": 0,
         "retention_days": 0,
         "only_from": ["prod", "ci"],
+        "on_success": None,
+        "on_partial": "https://hooks.example.com:8443?sig=a%2Fb",
+        "on_failure": [
+            {"url": "http://[::1]:80/T/B", "format": "slack"},
+            {"command": ["notify", "--urgent"]},
+        ],
     }
     output = read(options, {**SMALL, **given})
-    expected = {**given, "api_url": "https://eu.example.com/base", "only_from": ("prod", "ci")}
+    expected = {
+        **given,
+        "api_url": "https://eu.example.com/base",
+        "only_from": ("prod", "ci"),
+        "on_success": (),
+        "on_partial": (Hook(url="https://hooks.example.com:8443?sig=a%2Fb"),),
+        "on_failure": (
+            Hook(url="http://[::1]:80/T/B", format=HookFormat.SLACK),
+            Hook(command=("notify", "--urgent")),
+        ),
+    }
     assert {key: getattr(output, key) for key in given} == expected
+    assert "sig" not in repr(output)
+    assert "urgent" not in repr(output)
 
 
 def test_null_is_the_default_where_the_default_is_null(options: DbtOptions) -> None:
@@ -159,6 +179,18 @@ RULES: list[tuple[object, str, tuple[str, ...]]] = [
     (changed(only_from=[]), "only_from", ("at least one",)),
     (changed(only_from=[1]), "only_from[0]", ("dbt target", "not a whole number")),
     (changed(only_from=[""]), "only_from[0]", ("1 to 300",)),
+    (changed(on_success=7), "on_success", ("an address", "not a whole number")),
+    (changed(on_success="http://example.org/s3cret"), "on_success", ("`https://`", "loopback")),
+    (changed(on_partial="https://s3cret@example.org/"), "on_partial", ("without a user",)),
+    (changed(on_partial=["https://a.example/\ns3cret"]), "on_partial[0]", ("address",)),
+    (changed(on_partial=[["notify"]]), "on_partial[0]", ("`{command: [program, argument]}`", "not a list")),
+    (changed(on_failure={}), "on_failure", ("either `url` or `command`",)),
+    (changed(on_failure={"urls": "x", "command": ["x"]}), "on_failure.urls", ("did you mean `url`",)),
+    (changed(on_failure={"url": "https://a.example", "command": ["x"]}), "on_failure", ("either",)),
+    (changed(on_failure={"url": "https://a.example", "format": "slac"}), "on_failure.format", ("`slack`",)),
+    (changed(on_failure={"command": ["x"], "format": "slack"}), "on_failure.format", ("goes with `url`",)),
+    (changed(on_failure={"command": []}), "on_failure.command", ("must name a program",)),
+    (changed(on_failure={"command": "echo s3cret"}), "on_failure.command", ("must be a list", "not text")),
 ]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from html.parser import HTMLParser
 
 import pytest
+from harness.html import Page
 
 from dbt_batch_sync.sandbox.faults import Fault, FaultKind
 from dbt_batch_sync.sandbox.page import CONTENT_SECURITY_POLICY, PAGE_SIZE, Question, render
@@ -18,38 +18,12 @@ from dbt_batch_sync.sandbox.settings import SandboxSettings
 HOSTILE = "<script>alert('\"1&')</script>"
 
 
-class Page(HTMLParser):
-    """The tags, the visible text and the contents of scripts and styles."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.raw: dict[str, str] = {}
-        self.text = ""
-        self._inside = ""
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._inside = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._inside in ("script", "style"):
-            self.raw[self._inside] = self.raw.get(self._inside, "") + data
-        else:
-            self.text += data
-
-
 def sandbox_with(*operations: object) -> Sandbox:
     sandbox = Sandbox(SandboxSettings(rate_limits=False))
     body = json.dumps(operations).encode()
     tally = Tally(body=body)
     sandbox.recorder.begin()
-    sandbox.settle(sandbox.admit("mass-update", body, tally))
+    tally.answer = sandbox.settle(sandbox.admit("mass-update", body, tally)).body
     sandbox.recorder.finish(tally, at="now", method="POST", path=f"/{HOSTILE}", status=202, seconds=0.1)
     return sandbox
 
@@ -116,10 +90,21 @@ def test_profiles_are_found_and_turned_over() -> None:
     assert "1 to 10 of 10" in Page(render(sandbox, Question(search="c01"))).text
 
 
-def test_a_profile_with_its_types_and_a_request_with_its_body(sandbox: Sandbox) -> None:
+def test_a_profile_with_its_types_and_a_request_with_its_body_and_answer(sandbox: Sandbox) -> None:
     assert "string_array" in Page(render(sandbox, Question(profile=HOSTILE))).text
-    assert '"custom_id": ' in Page(render(sandbox, Question(request=1))).text
+    request = Page(render(sandbox, Question(request=1))).text
+    assert '"custom_id": ' in request
+    assert '"code": "SUCCESS_WITH_PARTIAL_ERRORS"' in request
+    assert "202, after 0.100 s; partial errors: 1" in request
     assert "no longer kept" in Page(render(sandbox, Question(request=2))).text
+
+
+def test_what_was_cut_off_had_no_answer(sandbox: Sandbox) -> None:
+    sandbox.recorder.finish(
+        Tally(answer=b"", faults=("cut_before",)), at="now", method="POST", path="/", status=0, seconds=0.1
+    )
+    text = Page(render(sandbox, Question(request=2))).text
+    assert "none: the connection was closed, after 0.100 s; faults: cut_before" in text
 
 
 def test_broken_rules_and_faults_are_shown(sandbox: Sandbox) -> None:

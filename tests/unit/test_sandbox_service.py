@@ -330,13 +330,13 @@ def test_the_recorder_keeps_the_last_requests_and_fewer_bodies() -> None:
     recorder = Recorder(keep_requests=4, keep_bodies=2)
     for number in range(6):
         recorder.begin()
-        tally = Tally(size=1, body=bytes([number]))
+        tally = Tally(size=1, body=bytes([number]), answer=bytes([number, 0]))
         recorder.finish(tally, at="", method="POST", path="/", status=202, seconds=0.0)
-    assert [(entry.number, entry.body) for entry in recorder.requests] == [
-        (3, None),
-        (4, None),
-        (5, b"\x04"),
-        (6, b"\x05"),
+    assert [(entry.number, entry.body, entry.answer) for entry in recorder.requests] == [
+        (3, None, None),
+        (4, None, None),
+        (5, b"\x04", b"\x04\x00"),
+        (6, b"\x05", b"\x05\x00"),
     ]
     assert recorder.stats().statuses == {202: 6}
 

@@ -1,0 +1,50 @@
+"""Posts a document to an address of the user's, by the same transport and the same rules as to Batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+from requests import PreparedRequest
+from requests.auth import AuthBase
+
+from dbt_batch_sync import __version__
+from dbt_batch_sync.batch_api.transport import Upload, open_session
+
+
+class _NoAuth(AuthBase):
+    """Keeps `requests` from looking for credentials in netrc."""
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        return request
+
+
+def post(url: str, body: bytes, seconds: float) -> str | None:
+    """Posts JSON once, follows no redirect, and reads no answer but its status.
+
+    Half of the time is for the connection, half for the answer.
+
+    Returns:
+        What went wrong, without the address; None when the status is a 2xx. Never raises.
+    """
+    session = open_session(
+        _NoAuth(),
+        user_agent=f"dbt-batch-sync/{__version__}",
+        connections=1,
+        use_environment=url.startswith("https:"),
+    )
+    part = seconds / 2
+    try:
+        with session.post(
+            url,
+            data=cast("Iterable[bytes]", Upload(body, part)),
+            timeout=(part, part),
+            allow_redirects=False,
+            stream=True,
+        ) as answer:
+            return None if answer.ok and not answer.is_redirect else f"it answered {answer.status_code}"
+    except (OSError, ValueError) as error:
+        # The text of the error has the address in it.
+        return f"it could not be reached, or did not answer within {seconds:g} s ({type(error).__name__})"
+    finally:
+        session.close()

@@ -1,0 +1,100 @@
+"""Tells the hooks of the outputs how a push ended.
+
+Everything is committed by then. A hook that fails is a warning of the logger `dbt_batch_sync`, which Python
+writes to standard error unless the caller has set logging up otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from dbt_batch_sync.batch_api.webhook import post
+from dbt_batch_sync.project.outputs import Output
+from dbt_batch_sync.project.run_hooks import Hook, HookFormat
+from dbt_batch_sync.results import PushResult, SegmentPushed
+
+HOOK_SECONDS = 10.0
+"""For one hook."""
+
+SHOWN_SEGMENTS = 20
+"""Lines of a message to people."""
+
+_log = logging.getLogger("dbt_batch_sync")
+
+
+def call_hooks(result: PushResult, outputs: Mapping[str, Output]) -> None:
+    """Calls the hooks of every output that segments of the push go to (`outputs`, by segment), one after
+    another, each with its own segments. Never raises.
+    """
+    for name, output in {output.name: output for output in outputs.values()}.items():
+        own = tuple(each for each in result.segments if outputs[each.segment].name == name)
+        if not own:
+            continue
+        told = replace(result, segments=own)
+        key = {"succeeded": "on_success", "partial": "on_partial"}.get(told.status, "on_failure")
+        hooks: Iterable[Hook] = getattr(output, key)
+        for hook in hooks:
+            wrong = _call(hook, told, name)
+            if wrong is not None:
+                _log.warning("Warning: %s of output `%s`, %s: %s", key, name, hook.shown, wrong)
+
+
+def _call(hook: Hook, result: PushResult, output: str) -> str | None:
+    """What went wrong, or None."""
+    document: dict[str, object] = result.to_json()
+    if hook.format is HookFormat.SLACK:
+        document = {"text": slack_text(result, output)}
+    body = json.dumps(document).encode()
+    return _run(hook.command, body) if hook.command else post(hook.url, body, HOOK_SECONDS)
+
+
+def _run(command: tuple[str, ...], body: bytes) -> str | None:
+    try:
+        # Standard output is the result's: what the command prints goes to standard error.
+        process = subprocess.Popen(  # noqa: S603 - the user's own command, without a shell
+            command, stdin=subprocess.PIPE, stdout=2, start_new_session=True
+        )
+    except (OSError, ValueError) as error:
+        return f"it could not be started ({type(error).__name__})"
+    with process:
+        try:
+            process.communicate(body, HOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            with suppress(OSError):  # it has just ended
+                os.killpg(process.pid, signal.SIGKILL)
+            return f"it was killed after {HOOK_SECONDS:g} s"
+    return f"it ended with {process.returncode}" if process.returncode else None
+
+
+def slack_text(result: PushResult, output: str) -> str:
+    """A message in Slack's mrkdwn: the status, then a line for each segment, those that need a look first.
+
+    Source of the escapes: Slack's documentation, "Formatting text for app surfaces".
+    """
+    order = ("failed", "interrupted", "partial")
+    segments = sorted(result.segments, key=lambda each: [each.status != status for status in order])
+    lines = [f"*dbt-batch-sync: push to {output} {result.status}* (run {result.run_id})"]
+    lines += [_line(each) for each in segments[:SHOWN_SEGMENTS]]
+    if len(segments) > SHOWN_SEGMENTS:
+        lines.append(f"and {len(segments) - SHOWN_SEGMENTS} more segments")
+    return "\n".join(lines).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _line(segment: SegmentPushed) -> str:
+    changes = f"{segment.inserts:,} new, {segment.updates:,} changed, {segment.exits:,} left"
+    refused = segment.rejected_rows + segment.rejected_attributes
+    parts = [f"{changes}; {segment.accepted:,} of {segment.sent:,} accepted"]
+    if refused:
+        parts.append(f"{refused:,} refused or withheld")
+    if segment.invalid:
+        parts.append(f"{segment.invalid:,} can't be sent")
+    if segment.error:
+        parts.append(segment.error)
+    return f"• {segment.segment} {segment.status}: {'; '.join(parts)}"

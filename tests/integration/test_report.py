@@ -1,0 +1,62 @@
+"""`report` of a project with a past: every figure is on the page, and nothing of a customer is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.history import SECRETS, make_history
+from harness.html import Page
+from harness.project import Project
+
+
+def test_the_page_of_a_project_with_a_past(project: Project, tmp_path: Path) -> None:
+    make_history(project)
+    path = tmp_path / "page.html"
+    done = project.call("report", "--out", str(path))
+    assert (done.returncode, done.stdout) == (0, f"wrote {path} (segments: 2, runs: 11)\n")
+    page = Page(path.read_text(encoding="utf-8"))
+
+    figures = page.text.partition("Runs over time")[0]
+    for figure in ("2 segments", "11 runs shown", "3 profiles wait", "3 refusals stand", "1 profiles parked"):
+        assert figure in figures
+    head, people, vips = next(rows for rows in page.tables if rows[0][0] == "segment")
+    assert [people, vips] == [["people", "P", "P", "", "I", "F", "P"], ["vips", "✓", "·", "·", "·", "·", "·"]]
+    assert len(head) == 7
+
+    delta = [row[1:] for row in page.table("started", "status")]
+    assert delta[-2:] == [["partial", "1", "7", "3", "0"], ["partial", "40", "0", "0", "0"]]
+    assert [row[0] for row in delta] == ["partial", "failed", "interrupted", "partial", "partial"]
+    recorded = project.query(
+        "select accepted, requests, seconds from batch_sync_runs where segment = 'people' order by started_at desc"
+    )
+    shown = [(row[2], row[4], row[1]) for row in page.table("started", "seconds")]
+    assert shown == [(str(r["accepted"]), str(r["requests"]), f"{r['seconds']:,.1f}") for r in recorded]
+
+    assert "1 insert, 2 updates, 0 exits; 1 row can't be sent" in page.text
+    waiting = {row[0]: row[1] for row in page.table("attribute")}
+    assert waiting == {"nick": "3", "points": "1", "batch__email_address": "1"}
+    refused = [row[:4] for row in page.table("what")]
+    assert refused[0] == ["batch__email_address", "invalid_email", "dbt-batch-sync", "2"]
+    assert (refused[1][0], refused[1][2:]) == ("whole row", ["batch", "1"])
+    ((_, parked, *_),) = page.table("reason", "profiles", "attempts")
+    assert parked == "1"
+
+    assert not [secret for secret in SECRETS if secret in path.read_text(encoding="utf-8")]
+
+
+def test_runs_and_segments_can_be_chosen(project: Project) -> None:
+    for segment in ("people", "vips"):
+        project.map({"identifier": "id", "custom": ["points"]}, segment)
+        project.set_rows({"id": "varchar", "points": "bigint"}, [{"id": "a", "points": 1}], segment)
+    project.build()
+    for _ in range(3):
+        project.push()
+    done = project.call("report", "--limit", "2", "--select", "people")
+    assert (done.returncode, done.stdout) == (0, "wrote report.html (segments: 1, runs: 2)\n")
+    page = Page((project.directory / "report.html").read_text(encoding="utf-8"))
+    assert len(page.table("started", "status")) == 2
+    assert "vips" not in page.text
+
+    done = project.call("report", "--out", "nowhere/report.html")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--out: nowhere/report.html can't be written: No such file or directory" in done.stderr

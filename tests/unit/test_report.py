@@ -1,0 +1,197 @@
+"""The report's charts and its page, for pasts that would take long to have."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from harness.html import Page
+
+from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.ledger.records import RejectCount, Run
+from dbt_batch_sync.report import page
+from dbt_batch_sync.report.charts import HEIGHT, TOP, WIDTH, axis_top, compact, stacked
+from dbt_batch_sync.results import ReportResult, SegmentReport
+
+NOW = datetime(2026, 4, 1, 6)
+HOSTILE = "<script>alert('\"1&')</script>"
+
+
+def report(
+    *segments: SegmentReport,
+) -> Page:
+    return Page(page.render(ReportResult(NOW, "prod", segments)))
+
+
+def segment(name: str = "people", **changes: object) -> SegmentReport:
+    given = {
+        "runs": (),
+        **dict.fromkeys(("inserts", "updates", "exits", "invalid"), 0),
+        "attributes": {},
+        "rejects": (),
+        "table": "t",
+        **changes,
+    }
+    return SegmentReport(segment=name, **given)  # type: ignore[arg-type]
+
+
+def runs(count: int, **changes: object) -> tuple[Run, ...]:
+    """As many runs, a day apart, the newest first."""
+    given = {"status": "succeeded", "delta_id": "d", "updates": 10, "accepted": 10, "seconds": 2.0, **changes}
+    days = reversed(range(count))
+    return tuple(Run(f"r{day}", "people", started_at=NOW + timedelta(days=day), **given) for day in days)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("totals", "top"),
+    [
+        ([], 1),
+        ([0, 0], 1),
+        ([1], 1),
+        ([40, 11], 40),
+        ([7, 9, 13], 20),
+        ([0.013], 0.02),
+        ([1_000_000, 90, 120, 80, 0], 200),
+        ([1_000, 100], 1_000),
+        ([100_000], 100_000),
+    ],
+)
+def test_the_axis_is_round_and_leaves_outliers_out(totals: list[float], top: float) -> None:
+    assert axis_top(totals) == pytest.approx(top)
+
+
+def test_numbers_are_short() -> None:
+    shown = [compact(amount) for amount in (0, 0.25, 950, 1_200, 12_500, 3_000_000, 2.5e9)]
+    assert shown == ["0", "0.25", "950", "1.2k", "12.5k", "3M", "2.5G"]
+
+
+def test_columns_stand_on_each_other_and_stay_in_the_chart() -> None:
+    moments = [NOW + timedelta(days=day) for day in range(3)]
+    stacks = [{"inserts": 5_000.0, "updates": 0.0}, {"inserts": 20.0, "updates": 60.0}, {"updates": 100.0}]
+    chart = stacked(moments, stacks, ["a", "b", "c"])
+    first, second, third = chart.columns
+    assert (first.cut, second.cut, third.cut) == ("5k", None, None)
+    assert [part.kind for part in second.parts] == ["inserts", "updates"]
+    below, above = second.parts
+    assert above.y + above.height == pytest.approx(below.y)
+    assert above.height == pytest.approx(3 * below.height)
+    for part in (*first.parts, *third.parts):
+        assert part.y == pytest.approx(TOP), "at the top of the axis, and not above it"
+    assert [tick.text for tick in chart.rows] == ["0", "50", "100"]
+    assert [tick.text for tick in chart.times] == ["04-01", "04-03"]
+    assert first.x < second.x < third.x
+
+
+def test_many_runs_have_room() -> None:
+    moments = [NOW + timedelta(minutes=minute) for minute in range(200)]
+    chart = stacked(moments, [{"seconds": 1.0}] * 200, [""] * 200)
+    last = chart.columns[-1]
+    assert last.x + last.width <= WIDTH
+    assert all(0 <= part.y < part.y + part.height <= HEIGHT for each in chart.columns for part in each.parts)
+    assert chart.times[0].text == "06:00"
+    steps = [after.at - before.at for before, after in zip(chart.times, chart.times[1:], strict=False)]
+    assert min(steps) >= 40, "labels don't overlap"
+
+
+def test_nothing_was_ever_pushed() -> None:
+    text = report(segment()).text
+    for said in ("Nothing was pushed yet", "Never pushed", "Nothing stands refused", "Nothing is parked"):
+        assert said in text
+
+
+def test_names_are_only_text() -> None:
+    reject = RejectCount(HOSTILE, HOSTILE, "batch", 1, NOW, NOW, 1)
+    hostile = segment(
+        HOSTILE,
+        runs=runs(2, error=HOSTILE),
+        attributes={HOSTILE: 1},
+        rejects=(reject,),
+        table=HOSTILE,
+    )
+    html = page.render(ReportResult(NOW, HOSTILE, (hostile,)))
+    assert HOSTILE not in html
+    assert HOSTILE in Page(html).text
+
+
+def test_nothing_comes_from_elsewhere_and_nothing_runs() -> None:
+    shown = report(segment(runs=runs(3)))
+    names = {tag for tag, _ in shown.tags}
+    assert not names & {"script", "link", "img", "iframe", "form", "object", "embed"}
+    assert all(link.startswith("#") for link in shown.values("href", "src", "action", "srcset"))
+    assert not re.search(r"url\(|@import|https?:", shown.raw["style"])
+    assert not [name for _, attributes in shown.tags for name in attributes if name.startswith("on")]
+    (policy,) = (
+        attributes["content"]
+        for tag, attributes in shown.tags
+        if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    digest = base64.b64encode(hashlib.sha256(shown.raw["style"].encode()).digest()).decode()
+    assert policy is not None
+    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
+    assert "prefers-color-scheme: dark" in shown.raw["style"]
+
+
+def test_every_colour_has_a_dark_one() -> None:
+    style = report(segment()).raw["style"]
+    light, _, dark = style.partition("@media (prefers-color-scheme: dark)")
+    dark = dark.partition("\n}\n")[0]
+    assert set(re.findall(r"(--[a-z-]+):", light)) == set(re.findall(r"(--[a-z-]+):", dark))
+    assert set(re.findall(r"var\((--[a-z-]+)\)", style)) == set(re.findall(r"(--[a-z-]+):", dark))
+
+
+def test_pushes_of_several_segments_stand_under_each_other() -> None:
+    shared = runs(page.SHOWN_PUSHES + 5)
+    alone = Run("alone", "other", "failed", NOW + timedelta(days=2.5, weeks=10))
+    shown = report(segment(runs=shared), segment("other", runs=(alone, *shared[3:])))
+    head, people, other = next(rows for rows in shown.tables if rows[0][0] == "segment")
+    assert len(head) == 1 + page.SHOWN_PUSHES
+    assert people[-5:] == ["✓", "✓", "✓", "✓", ""]
+    assert other[-5:] == ["✓", "", "", "", "F"]
+    assert shown.table("segment", "succeeded")[1][:6] == [
+        "other",
+        str(page.SHOWN_PUSHES + 2),
+        "0",
+        "0",
+        "0",
+        "1",
+    ]
+
+
+def test_lists_are_bounded_and_say_so() -> None:
+    attributes = {f"a{n}": n + 1 for n in range(page.SHOWN_ATTRIBUTES + 2)}
+    rejects = tuple(
+        RejectCount(f"a{n}", "too_long", "dbt-batch-sync", 90 - n, NOW, NOW, 1)
+        for n in range(page.SHOWN_REASONS + 1)
+    )
+    shown = report(segment(attributes=attributes, rejects=rejects))
+    rows = shown.table("attribute", "profiles")
+    assert [row[:2] for row in rows[:2]] == [["a31", "32"], ["a30", "31"]]
+    assert len(rows) == page.SHOWN_ATTRIBUTES
+    assert len(shown.table("what", "reason")) == page.SHOWN_REASONS
+    assert "and 2 more attributes: see dbt-batch-sync plan" in shown.text
+    assert "and 1 more reason: see dbt-batch-sync rejects" in shown.text
+    rows_alone = tuple(replace(each, attribute=None, reason=str(n)) for n, each in enumerate(rejects))
+    shown = report(segment(rejects=rows_alone))
+    assert len(shown.table("reason", "profiles", "attempts")) == page.SHOWN_REASONS
+    assert "and 1 more reason of parked rows" in shown.text
+
+
+def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    page.write(path, "old")
+    os.link(path, tmp_path / "opened")
+    page.write(path, "new")
+    assert (path.read_text(), (tmp_path / "opened").read_text()) == ("new", "old"), (
+        "a new file took its place"
+    )
+    (tmp_path / "folder").mkdir()
+    for wrong in (tmp_path / "folder", tmp_path / "none" / "report.html"):
+        with pytest.raises(ConfigurationError, match=r"^--out: .* can't be written: "):
+            page.write(wrong, "new")
+    assert {each.name for each in tmp_path.iterdir()} == {"folder", "opened", "report.html"}

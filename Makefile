@@ -36,7 +36,7 @@ help:
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python $(PIP) -c constraints.txt -e '.[duckdb,sandbox,dev]'
+	$(BIN)/python $(PIP) -c constraints.txt -e '.[duckdb,otel,sandbox,dev]'
 	@touch $@
 
 demo: $(INSTALLED)

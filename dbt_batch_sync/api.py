@@ -53,6 +53,7 @@ from dbt_batch_sync.results import (
     parked,
 )
 from dbt_batch_sync.scaffold.installation import package_root
+from dbt_batch_sync.telemetry import record_push, record_segment, span
 from dbt_batch_sync.warehouse import Warehouse, open_warehouse
 
 
@@ -122,40 +123,44 @@ def _run(
     target = read_target(dbt)
     started, run_id = clock.now(), str(uuid.uuid4())
 
-    def ended(pushed: Iterable[SegmentPushed]) -> PushResult:
-        result = PushResult(run_id, started, clock.now(), tuple(pushed))
-        if act is Session.push and not options.dry_run:
-            call_hooks(result, {each.name: outputs[each.mapping.output] for each in segments})
-        return result
+    with span("push" if act is Session.push else "adopt", dry_run=options.dry_run) as describe:
 
-    pushed: list[SegmentPushed] = []
-    misconfigured: list[ConfigurationError] = []
-    try:
-        with opened(target) as warehouse, Channels() as channels:
-            session = Session(
-                warehouse, channels, options, run_id, target.target_name, clock, stop, observer or _Silent()
-            )
-            done: dict[str, SegmentPushed] = {}
-            if act is Session.push:
-                done = _refused(dbt, options, segments, outputs, started)
-                done |= session.push_idle([each for each in segments if each.name not in done], outputs)
-            for segment in segments:
-                if segment.name in done:
-                    pushed.append(done[segment.name])
-                    continue
-                try:
-                    pushed.append(act(session, segment, outputs[segment.mapping.output]))
-                except ConfigurationError as error:
-                    misconfigured.append(error)
-                    pushed.append(SegmentPushed(segment.mapping.segment, "failed", error=str(error)))
-                if stop.is_set():
-                    break
-    except Exception as error:
-        said = str(error) if isinstance(error, BatchSyncError) else type(error).__name__
-        rest = segments[len(pushed) :]
-        ended([*pushed, *(SegmentPushed(each.name, "failed", error=said) for each in rest)])
-        raise
-    result = ended(pushed)
+        def ended(pushed: Iterable[SegmentPushed]) -> PushResult:
+            result = PushResult(run_id, started, clock.now(), tuple(pushed))
+            record_push(result, describe)
+            if act is Session.push and not options.dry_run:
+                call_hooks(result, {each.name: outputs[each.mapping.output] for each in segments})
+            return result
+
+        pushed: list[SegmentPushed] = []
+        misconfigured: list[ConfigurationError] = []
+        try:
+            with opened(target) as warehouse, Channels() as channels:
+                shown = observer or _Silent()
+                session = Session(
+                    warehouse, channels, options, run_id, target.target_name, clock, stop, shown
+                )
+                done: dict[str, SegmentPushed] = {}
+                if act is Session.push:
+                    done = _refused(dbt, options, segments, outputs, started)
+                    done |= session.push_idle([each for each in segments if each.name not in done], outputs)
+                for segment in segments:
+                    with span("segment", segment=segment.name) as describe_segment:
+                        try:
+                            found = done.get(segment.name)
+                            pushed.append(found or act(session, segment, outputs[segment.mapping.output]))
+                        except ConfigurationError as error:
+                            misconfigured.append(error)
+                            pushed.append(SegmentPushed(segment.name, "failed", error=str(error)))
+                        record_segment(pushed[-1], describe_segment, count=not options.dry_run)
+                    if stop.is_set() and segment.name not in done:
+                        break
+        except Exception as error:
+            said = str(error) if isinstance(error, BatchSyncError) else type(error).__name__
+            rest = segments[len(pushed) :]
+            ended([*pushed, *(SegmentPushed(each.name, "failed", error=said) for each in rest)])
+            raise
+        result = ended(pushed)
     if len(misconfigured) == len(pushed):
         raise misconfigured[0]
     return result

@@ -34,6 +34,7 @@ from dbt_batch_sync.payload.render import Parked, Rendered, Withheld, render, se
 from dbt_batch_sync.project.outputs import Output
 from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.sql.pending import BLOCKED, NEVER_RESUBSCRIBE
+from dbt_batch_sync.telemetry import span
 from dbt_batch_sync.warehouse import Rows, Warehouse
 
 STREAM_CELLS = 400_000
@@ -230,14 +231,15 @@ class SegmentPush:
             committed_key=self._settled.key,
         )
         crash_point("before_commit")
-        self.work.ledger.commit(
-            run,
-            self._committed,
-            self._rejects,
-            now,
-            open_rejects=self._open_rejects,
-            split_rows=may_split(self.work.attributes),
-        )
+        with span("commit", segment=self.work.name, rows=run.committed - self.run.committed):
+            self.work.ledger.commit(
+                run,
+                self._committed,
+                self._rejects,
+                now,
+                open_rejects=self._open_rejects,
+                split_rows=may_split(self.work.attributes),
+            )
         crash_point("after_commit")
         # Not before: what a commit that failed would have reached must not be written down as committed.
         self.run = run

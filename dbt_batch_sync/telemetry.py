@@ -1,0 +1,114 @@
+"""Spans and metrics of a push for OpenTelemetry: names and counts, never a value of a row.
+
+They go to whatever the process has set up. Where nothing has loaded OpenTelemetry nothing is imported, and
+nothing is done. `exporting` sets it up for the command line, by the variables of OpenTelemetry's
+specification ("OpenTelemetry Protocol Exporter", "General SDK Configuration").
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from dbt_batch_sync import __version__
+from dbt_batch_sync.results import PushResult, SegmentPushed
+
+NAME = "dbt_batch_sync"
+"""Of the tracer and the meter, and what every attribute begins with."""
+
+_ENDPOINTS = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+)
+_COUNTED = ("sent", "accepted", "rejected_rows", "rejected_attributes", "invalid", "requests", "retries")
+
+
+Describe = Callable[[Mapping[str, object]], None]
+"""Adds attributes to a span; those that are None are left out, and `error` makes it a failed one."""
+
+
+@contextmanager
+def span(name: str, **known: object) -> Iterator[Describe]:
+    """A span `dbt_batch_sync.<name>` within the current one."""
+    if "opentelemetry" not in sys.modules:
+        yield lambda _: None
+        return
+    from opentelemetry import trace
+
+    with trace.get_tracer(NAME, __version__).start_as_current_span(f"{NAME}.{name}") as current:
+
+        def describe(found: Mapping[str, object]) -> None:
+            for key, value in found.items():
+                if isinstance(value, (str, int, float)):
+                    current.set_attribute(f"{NAME}.{key}", value)
+            if found.get("error"):
+                current.set_status(trace.StatusCode.ERROR, str(found["error"]))
+
+        describe(known)
+        yield describe
+
+
+def record_segment(pushed: SegmentPushed, describe: Describe, *, count: bool) -> None:
+    """The counts of a segment's push: on its span and, with `count`, as counters: `dbt_batch_sync.sent`, …"""
+    describe(asdict(pushed))
+    if not count or "opentelemetry" not in sys.modules:
+        return
+    from opentelemetry import metrics
+
+    meter = metrics.get_meter(NAME, __version__)
+    for each in _COUNTED:
+        meter.create_counter(f"{NAME}.{each}").add(getattr(pushed, each), {"segment": pushed.segment})
+
+
+def record_push(result: PushResult, describe: Describe) -> None:
+    """The status of the whole push on its span, and how long it took: `dbt_batch_sync.duration`."""
+    error = next((each.error for each in result.segments if each.error), None)
+    describe({"run_id": result.run_id, "status": result.status, "error": error})
+    if "opentelemetry" not in sys.modules:
+        return
+    from opentelemetry import metrics
+
+    seconds = (result.finished_at - result.started_at).total_seconds()
+    duration = metrics.get_meter(NAME, __version__).create_histogram(f"{NAME}.duration", unit="s")
+    duration.record(seconds, {"status": result.status})
+
+
+@contextmanager
+def exporting() -> Iterator[None]:
+    """Sends spans and metrics by OTLP over HTTP to where `OTEL_EXPORTER_OTLP_ENDPOINT` or one of its kind
+    says, if the extra `otel` is installed. A collector that can't be reached is an error in the log of
+    OpenTelemetry.
+    """
+    given = os.environ
+    if not any(map(given.get, _ENDPOINTS)) or given.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        yield
+        return
+    try:
+        from opentelemetry import metrics, trace
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.metrics import MeterProvider
+        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ImportError:
+        yield
+        return
+    resource = Resource.create({"service.name": given.get("OTEL_SERVICE_NAME") or "dbt-batch-sync"})
+    spans = TracerProvider(resource=resource, shutdown_on_exit=False)
+    spans.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    readings = MeterProvider(
+        [PeriodicExportingMetricReader(OTLPMetricExporter())], resource=resource, shutdown_on_exit=False
+    )
+    trace.set_tracer_provider(spans)
+    metrics.set_meter_provider(readings)
+    try:
+        yield
+    finally:
+        spans.shutdown()
+        readings.shutdown()

@@ -22,7 +22,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 help:
 	@sed -n 's/^#    //p' Makefile
-	@echo " make test-faults             kills, cut connections, and the long random sequences of them that test leaves out"
+	@echo " make test-faults             kills, cut connections, and random sequences of them: the long ones, that test leaves out"
 	@echo " make test-warehouses         the suite on Snowflake, BigQuery and Spark, or what stands in for them; test-snowflake and so on"
 	@echo " make test-dbt-versions       the suite on DuckDB with each dbt-core, and the example with dbt 2; test-dbt-1.9 and so on"
 	@echo " make test-browser            the pages, in a headless Chromium: CHROMIUM=path, or the one on the PATH"
@@ -46,7 +46,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -m 'not thorough and not emulated and not browser' $(ARGS)
 
 test-faults: $(INSTALLED)
-	$(BIN)/python -m pytest tests/faults $(ARGS)
+	$(BIN)/python -m pytest tests/faults -m thorough $(ARGS)
 
 test-browser: $(INSTALLED)
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)

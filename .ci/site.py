@@ -1,5 +1,5 @@
-"""A hook of MkDocs: README.md is the front page, links to what the site does not have become text, and two pages
-of reference are made of the code: the help of every verb, and the Python API.
+"""A hook of MkDocs: README.md is the front page, links to what the site does not have become text, and two
+pages of reference are made of the code: the help of every verb, and the Python API.
 """
 
 from __future__ import annotations

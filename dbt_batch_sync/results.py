@@ -251,7 +251,8 @@ class Refusal:
 @dataclass(frozen=True)
 class SegmentProfile:
     """What a segment knows of one profile. `sent_at` is None when Batch never took anything of it;
-    `attributes` are what Batch holds by the snapshot, masked, nulls left out.
+    `attributes` are what Batch holds by the snapshot, masked, without nulls and without what
+    stands refused.
     """
 
     segment: str

@@ -94,6 +94,8 @@ def _story(segment: SegmentPushed, dry_run: bool) -> str:
         )
     if segment.inserts + segment.updates + segment.exits + segment.sent == 0:
         return "nothing to send: everything is committed"
+    if segment.endpoint is None and segment.error is not None:
+        return f"{changes}  →  nothing was sent"
     return (
         f"{changes}  →  {segment.accepted:,} of {counted(segment.sent, 'profile')} accepted in "
         f"{counted(segment.requests, 'request')}"
@@ -110,10 +112,11 @@ def _refusals(segment: SegmentPushed, dry_run: bool) -> list[str]:
     if segment.rejected_rows:
         lines.append(f"{counted(segment.rejected_rows, 'row')} refused: see dbt-batch-sync rejects")
     if segment.rejected_attributes:
-        would = "would be" if dry_run else "were"
+        withheld = counted(segment.rejected_attributes, "attribute")
         lines.append(
-            f"{counted(segment.rejected_attributes, 'attribute')} {would} withheld or refused, the rest of "
-            "their rows went: see dbt-batch-sync rejects"
+            f"{withheld} would be withheld; the rest of the rows would go"
+            if dry_run
+            else f"{withheld} withheld or refused, the rest of the rows went: see dbt-batch-sync rejects"
         )
     return lines
 
@@ -303,8 +306,8 @@ def _refusal(refusal: Refusal) -> str:
     what = escape(refusal.attribute or "whole row")
     ended = f", resolved {iso(refusal.resolved_at)}" if refusal.resolved_at is not None else ""
     said = f"{what} refused by {escape(refusal.refused_by)}: {escape(refusal.reason)}"
-    counted = f"{refusal.attempts:,} times, last {iso(refusal.last_seen_at)}{ended}"
-    return f"{said} ({counted})" if ended else f"[yellow]{said}[/] ({counted})"
+    seen = f"{counted(refusal.attempts, 'time')}, last {iso(refusal.last_seen_at)}{ended}"
+    return f"{said} ({seen})" if ended else f"[yellow]{said}[/] ({seen})"
 
 
 def counted(count: int, word: str) -> str:

@@ -19,8 +19,10 @@ def look_up(warehouse: Warehouse, work: Work, custom_id: str) -> SegmentProfile:
     """Reads its row of the snapshot, of the delta, and what of it was refused."""
     held, queued = _row(warehouse, work.snapshot, custom_id), _row(warehouse, work.delta, custom_id)
     known = held is not None and held.get("_batch_sent_at") is not None
+    refusals = tuple(_refusals(warehouse, work, custom_id))
+    standing = {each.attribute for each in refusals if each.resolved_at is None}
     cells = {name: cell for name, cell in (held or {}).items() if _is_attribute(name) and cell is not None}
-    attributes = {name: mask(cell) for name, cell in cells.items()}
+    attributes = {name: mask(cell) for name, cell in cells.items() if name not in standing}
     doubt = str((held or {}).get("_batch_doubt") or "")
     return SegmentProfile(
         segment=work.name,
@@ -30,7 +32,7 @@ def look_up(warehouse: Warehouse, work: Work, custom_id: str) -> SegmentProfile:
         attributes=attributes if known else {},
         in_doubt=tuple(dict.fromkeys(name for name in doubt.split(",") if name)),
         pending=_pending(held, queued, sent=_is_committed(held, queued)),
-        refusals=tuple(_refusals(warehouse, work, custom_id)),
+        refusals=refusals,
     )
 
 

@@ -128,8 +128,14 @@ def scripts() -> list[Document]:
 @pytest.mark.parametrize("document", scripts(), ids=lambda document: document.name)
 def test_commands_run_as_they_are_written(document: Document, tmp_path: Path) -> None:
     output = run(document, tmp_path)
-    if document.name == "README.md":
-        assert re.findall(r"(\d+ of \d+ profiles?) accepted", output) == ["2 of 2 profiles", "1 of 1 profile"]
+    accepted = re.findall(r"(\d+ of \d+ profiles?) accepted", output)
+    expected = {
+        "README.md": ["2 of 2 profiles", "1 of 1 profile"],
+        "docs/tutorial.md": ["4 of 4 profiles", "3 of 3 profiles", "1 of 1 profile"],
+    }
+    assert accepted == expected[document.name]
+    # The guard at the end of the tutorial.
+    assert output.count("left  →  nothing was sent") == (document.name == "docs/tutorial.md")
 
 
 def run(document: Document, directory: Path) -> str:

@@ -74,6 +74,7 @@ def test_what_differs_now_and_what_was_refused(shop: Project) -> None:
     (refusal,) = found["refusals"]
     assert (refusal["attribute"], refusal["refused_by"]) == ("batch__email_address", "dbt-batch-sync")
     assert refusal["resolved_at"] is None
+    assert found["attributes"] == {}, "nobody accepted the address"
     text = shop.call("profile", "b").stdout
     assert "waits for the next push: update" in text
     assert "batch__email_address refused by dbt-batch-sync" in text

@@ -130,7 +130,8 @@ def speed(run: Run) -> float:
 
 def mark(run: Run) -> str:
     """Which of `MARKS` a run has."""
-    return "idle" if run.status == "succeeded" and run.delta_id is None else run.status
+    idle = run.status == "succeeded" and not run.sent and not run.committed
+    return "idle" if idle else run.status
 
 
 def _pushes(segments: Sequence[SegmentReport]) -> list[_Push]:

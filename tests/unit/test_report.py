@@ -43,7 +43,8 @@ def segment(name: str = "people", **changes: object) -> SegmentReport:
 
 def runs(count: int, **changes: object) -> tuple[Run, ...]:
     """As many runs, a day apart, the newest first."""
-    given = {"status": "succeeded", "delta_id": "d", "updates": 10, "accepted": 10, "seconds": 2.0, **changes}
+    counts = {"updates": 10, "sent": 10, "accepted": 10, "seconds": 2.0}
+    given = {"status": "succeeded", "delta_id": "d", **counts, **changes}
     days = reversed(range(count))
     return tuple(Run(f"r{day}", "people", started_at=NOW + timedelta(days=day), **given) for day in days)  # type: ignore[arg-type]
 
@@ -161,6 +162,11 @@ def test_pushes_of_several_segments_stand_under_each_other() -> None:
         "0",
         "1",
     ]
+
+
+def test_a_push_of_what_was_all_committed_had_nothing_to_send() -> None:
+    idle = runs(1, updates=0, sent=0, accepted=0)
+    assert report(segment(runs=idle)).table("segment", "nothing to send")[1][1:3] == ["0", "1"]
 
 
 def test_lists_are_bounded_and_say_so() -> None:

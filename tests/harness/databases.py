@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
-import psycopg2
 import pyarrow as pa
 
 Row = Mapping[str, object]
@@ -118,6 +117,8 @@ class PostgresServer:
 
     def connect(self, database: str, **changes: object) -> Any:
         """A connection of the superuser's, whose statements commit by themselves."""
+        import psycopg2
+
         connection = psycopg2.connect(host=self.host, dbname=database, **{"user": "postgres", **changes})
         connection.autocommit = True
         return connection

@@ -11,18 +11,20 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 WAREHOUSES := snowflake bigquery spark
+ORCHESTRATORS := airflow dagster prefect
 INSTALLED := $(VENV)/.installed
 PIP := -m pip install --quiet --disable-pip-version-check
 
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-warehouses docs-check bench bench-small lint wheel clean
+.PHONY: help demo test test-faults test-warehouses test-orchestrators docs-check bench bench-small lint wheel clean
 
 help:
 	@sed -n 's/^#    //p' Makefile
 	@echo " make test-faults             kills, cut connections, and the long random sequences of them that test leaves out"
 	@echo " make test-warehouses         the suite on Snowflake, BigQuery and Spark, or what stands in for them; test-snowflake and so on"
+	@echo " make test-orchestrators      the wrappers of Airflow, Dagster and Prefect in real runs; test-airflow and so on"
 	@echo " make docs-check              only the tests that hold the docs true"
 	@echo " make bench                   every benchmark, and its figures into docs/performance.md"
 	@echo " make bench-small             the same on little data: only that it works"
@@ -39,21 +41,31 @@ demo: $(INSTALLED)
 	$(BIN)/dbt-batch-sync demo $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m 'not thorough and not emulated' $(ARGS)
+	$(BIN)/python -m pytest -m 'not thorough and not emulated and not orchestrated' $(ARGS)
 
 test-faults: $(INSTALLED)
 	$(BIN)/python -m pytest tests/faults $(ARGS)
 
-# Their dependencies conflict: each warehouse has an environment of its own, from its own list of versions.
+# Their dependencies conflict: each warehouse and orchestrator has an environment of its own, from its own list of versions.
 .venvs/%/.installed: tests/warehouses/requirements/%.txt pyproject.toml
 	$(PYTHON) -m venv --clear .venvs/$*
 	.venvs/$*/bin/python $(PIP) -r $< -e .
+	@touch $@
+
+.venvs/%/.installed: tests/orchestrators/requirements/%.txt pyproject.toml
+	$(PYTHON) -m venv --clear .venvs/$*
+	.venvs/$*/bin/python $(PIP) -r $< -e '.[sandbox]'
 	@touch $@
 
 test-warehouses: $(WAREHOUSES:%=test-%)
 
 $(WAREHOUSES:%=test-%): test-%: .venvs/%/.installed
 	.venvs/$*/bin/python -m pytest -m emulated tests/warehouses/test_$*.py $(ARGS)
+
+test-orchestrators: $(ORCHESTRATORS:%=test-%)
+
+$(ORCHESTRATORS:%=test-%): test-%: .venvs/%/.installed
+	.venvs/$*/bin/python -m pytest -m orchestrated tests/orchestrators/test_$*.py $(ARGS)
 
 docs-check: $(INSTALLED)
 	$(BIN)/python -m pytest tests/integration/test_docs*.py $(ARGS)

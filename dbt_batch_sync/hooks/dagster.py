@@ -3,9 +3,8 @@
 from dbt_batch_sync.hooks.dagster import batch_sync_assets
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,6 +22,7 @@ from dagster import (
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
 from dbt_batch_sync.hooks.run import Project, PushFailed, run_push, words
 
+# Dagster looks at the annotations of a function that it runs: they can't be put off in this module.
 if TYPE_CHECKING:
     from dbt_batch_sync.api import PushOptions
     from dbt_batch_sync.results import SegmentPushed
@@ -45,7 +45,7 @@ def batch_sync_assets(
     env: Mapping[str, str] | None = None,
     select: str | Sequence[str] = (),
     exclude: str | Sequence[str] = (),
-    options: PushOptions | None = None,
+    options: "PushOptions | None" = None,
     fail_on_partial: bool = False,
     key_prefix: str | Sequence[str] = "batch",
     group_name: str | None = "batch",
@@ -146,8 +146,6 @@ def _segments(
     return keys
 
 
-def _metadata(segment: SegmentPushed) -> dict[str, object]:
+def _metadata(segment: "SegmentPushed") -> dict[str, object]:
     """What a materialization shows: the segment's part of the document of `push --json`."""
-    from dataclasses import asdict
-
     return {name: value for name, value in asdict(segment).items() if value is not None}

@@ -39,6 +39,9 @@ class PushFailed(BatchSyncError):
         self.result = result
         super().__init__(result)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
     def __str__(self) -> str:
         unlike = [each for each in self.result.segments if each.status != "succeeded"]
         return "; ".join(summary(each) for each in unlike) or "the push was stopped before its end"

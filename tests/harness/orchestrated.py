@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from harness.markdown import read
 from harness.project import PEOPLE, Project
+
+from dbt_batch_sync.sandbox.server import Fault, FaultKind, When
 
 DOCS = "docs/orchestrators.md"
 DIRECTORY = "/opt/shop"
@@ -17,6 +23,9 @@ CALL = 200
 GOOD = "ada@example.com"
 WRONG = "nobody"
 """No e-mail address: it is withheld, and makes the push partial."""
+
+PATIENCE = 60.0
+"""Seconds after which a test fails that waits for another process."""
 
 
 def prepare(
@@ -31,8 +40,46 @@ def prepare(
         project.build()
 
 
+def fail_once(project: Project) -> None:
+    """The first request is answered by 401: the push fails, and the next one does not."""
+    project.sandbox.faults.set([Fault(FaultKind.STATUS, When(nth=(1,)), status=401)])
+
+
 def example(info: str, project: Project) -> str:
     """The one block of this kind in the docs, for this project."""
     (text,) = [block.text for block in read(DOCS).blocks if block.info == info]
     assert DIRECTORY in text
     return text.replace(DIRECTORY, str(project.directory))
+
+
+def interrupt(script: Path, project: Project, number: int) -> str:
+    """What a script printed that pushes and gets a signal meanwhile.
+
+    The signal comes when a call is acknowledged and the next one, which the pace holds back, is not begun.
+    What was acknowledged must be committed, and the next push goes on behind it.
+    """
+    project.outputs(sandbox={"max_profiles_per_second": 1, "checkpoint_seconds": 3600})
+    prepare(project, *[GOOD] * (2 * CALL), endpoint="update")
+    with script.with_suffix(".log").open("w+", encoding="utf-8") as log:
+        process = subprocess.Popen([sys.executable, str(script)], stdout=log, stderr=subprocess.STDOUT)
+        try:
+            _until(lambda: len(project.profiles()) >= CALL or process.poll() is not None)
+            process.send_signal(number)
+            process.wait(PATIENCE)
+        finally:
+            process.kill()
+            process.wait()
+        log.seek(0)
+        printed = log.read()
+    assert len(project.snapshot()) == len(project.profiles()) == CALL, printed
+    assert [run["status"] for run in project.query("from batch_sync_runs")] == ["interrupted"], printed
+    project.outputs()
+    assert project.push_one().committed == CALL
+    return printed
+
+
+def _until(met: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not met():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)

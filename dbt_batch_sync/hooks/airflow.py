@@ -14,7 +14,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
-from dbt_batch_sync.hooks.run import Project, run_push
+from dbt_batch_sync.hooks.run import PushTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -79,29 +79,24 @@ class BatchSyncOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, object]:
         """Pushes; the document has counts and messages, and no value of a row."""
         self._stop = Event()
-        project = Project(
-            self.project_dir,
-            self.profiles_dir,
-            self.profile,
-            self.target,
-            self.variables or {},
-            self.env or {},
+        task = PushTask(
+            project_dir=self.project_dir,
+            profiles_dir=self.profiles_dir,
+            profile=self.profile,
+            target=self.target,
+            variables=self.variables,
+            env=self.env,
+            select=self.select,
+            exclude=self.exclude,
+            options=self.options,
+            fail_on_partial=self.fail_on_partial,
         )
         try:
-            result = run_push(
-                project,
-                self.select,
-                self.exclude,
-                self.options,
-                fail_on_partial=self.fail_on_partial,
-                log=self.log,
-                stop=self._stop,
-            )
+            return task.run(self.log, self._stop).to_json()
         except ConfigurationError as error:
             raise AirflowFailException(str(error)) from error
         except BatchSyncError as error:
             raise AirflowException(str(error)) from error
-        return result.to_json()
 
     def on_kill(self) -> None:
         """Stops the push as SIGTERM stops the command line's."""

@@ -4,7 +4,7 @@ from dbt_batch_sync.hooks.dagster import batch_sync_assets
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,7 +20,10 @@ from dagster import (
 )
 
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
-from dbt_batch_sync.hooks.run import Project, PushFailed, run_push, words
+from dbt_batch_sync.hooks.run import PushFailed, PushTask
+from dbt_batch_sync.project.json_objects import load_json
+from dbt_batch_sync.project.manifest import MAX_MANIFEST_BYTES
+from dbt_batch_sync.project.profiles import read_project
 
 # Dagster looks at the annotations of a function that it runs: they can't be put off in this module.
 if TYPE_CHECKING:
@@ -66,49 +69,85 @@ def batch_sync_assets(
     Raises:
         ConfigurationError: there is no manifest, a mapping is wrong, or a segment has no delta.
     """
-    project = Project(project_dir, profiles_dir, profile, target, variables or {}, env or {})
-    segments = _segments(project, words(select), words(exclude), translator)
-    prefix = [key_prefix] if isinstance(key_prefix, str) else list(key_prefix)
-    keys = {segment: AssetKey([*prefix, segment]) for segment in segments}
-
-    @multi_asset(
-        specs=[
-            AssetSpec(
-                keys[segment],
-                deps=[AssetDep(delta)],
-                group_name=group_name,
-                kinds={"batch"},
-                description=f"The profiles of the segment {segment} in Batch.",
-            )
-            for segment, delta in segments.items()
-        ],
-        name=name,
-        can_subset=True,
-        **arguments,
+    task = PushTask(
+        project_dir=project_dir,
+        profiles_dir=profiles_dir,
+        profile=profile,
+        target=target,
+        variables=variables,
+        env=env,
+        select=select,
+        exclude=exclude,
+        options=options,
+        fail_on_partial=fail_on_partial,
     )
+    deltas = _delta_keys(task, translator)
+    prefix = [key_prefix] if isinstance(key_prefix, str) else list(key_prefix)
+    keys = {segment: AssetKey([*prefix, segment]) for segment in deltas}
+    specs = [
+        AssetSpec(
+            keys[segment],
+            deps=[AssetDep(delta)],
+            group_name=group_name,
+            kinds={"batch"},
+            description=f"The profiles of the segment {segment} in Batch.",
+        )
+        for segment, delta in deltas.items()
+    ]
+
+    @multi_asset(specs=specs, name=name, can_subset=True, **arguments)
     def push(context: AssetExecutionContext) -> Iterator[MaterializeResult]:
-        wanted = [segment for segment, key in keys.items() if key in context.selected_asset_keys]
-        # By their deltas: a folder may have the name of a segment, and would be selected with it.
-        deltas = [f"{segment}_delta" for segment in wanted]
-        failure: Failure | None = None
-        try:
-            result = run_push(project, deltas, (), options, fail_on_partial=fail_on_partial, log=context.log)
-        except PushFailed as error:
-            result, failure = error.result, Failure(str(error))
-        except BatchSyncError as error:
-            retry = not isinstance(error, ConfigurationError)
-            raise Failure(str(error), allow_retries=retry) from error
-        good = ("succeeded",) if fail_on_partial else ("succeeded", "partial")
-        for segment in result.segments:
-            if segment.status in good:
-                yield MaterializeResult(asset_key=keys[segment.segment], metadata=_metadata(segment))
-        if failure is not None:
-            raise failure
+        wanted = {segment: key for segment, key in keys.items() if key in context.selected_asset_keys}
+        yield from _push(task, wanted, context)
 
     return push
 
 
-def dbt_asset_key(model: Mapping[str, Any]) -> AssetKey:
+def _push(
+    task: PushTask, keys: Mapping[str, AssetKey], context: AssetExecutionContext
+) -> Iterator[MaterializeResult]:
+    """Pushes these segments; what went well is materialized before a failure is raised."""
+    failure = None
+    try:
+        # By their deltas: a folder may have the name of a segment, and would be selected with it.
+        result = replace(task, select=[f"{each}_delta" for each in keys], exclude=()).run(context.log)
+    except PushFailed as error:
+        result, failure = error.result, Failure(str(error))
+    except BatchSyncError as error:
+        raise Failure(str(error), allow_retries=not isinstance(error, ConfigurationError)) from error
+    for segment in result.segments:
+        if task.accepts(segment.status):
+            yield MaterializeResult(asset_key=keys[segment.segment], metadata=_metadata(segment))
+    if failure is not None:
+        raise failure
+
+
+def _metadata(segment: "SegmentPushed") -> dict[str, object]:
+    """What a materialization shows: the segment's part of the document of `push --json`."""
+    return {name: value for name, value in asdict(segment).items() if value is not None}
+
+
+def _delta_keys(task: PushTask, translator: Translator | None) -> dict[str, AssetKey]:
+    """The keys of the selected segments' deltas, by segment."""
+    from dbt_batch_sync.api import load_segments
+
+    segments = load_segments(task.dbt, task.selection)
+    manifest: Mapping[str, Any] = load_json(read_project(task.dbt).manifest, MAX_MANIFEST_BYTES).items()
+    keys: dict[str, AssetKey] = {}
+    for segment in segments:
+        if segment.delta is None:
+            raise ConfigurationError(
+                f"the segment `{segment.name}` has no model `{segment.name}_delta`. Run: dbt-batch-sync "
+                "generate, then dbt parse"
+            )
+        if translator is None:
+            keys[segment.name] = _default_key(manifest["nodes"][segment.delta.unique_id])
+        else:
+            keys[segment.name] = translator.get_asset_spec(manifest, segment.delta.unique_id, None).key
+    return keys
+
+
+def _default_key(model: Mapping[str, Any]) -> AssetKey:
     """The key that dagster-dbt gives a model by default; `model` is its node in the manifest."""
     config = model.get("config") or {}
     meta = config.get("meta") or model.get("meta") or {}
@@ -118,34 +157,3 @@ def dbt_asset_key(model: Mapping[str, Any]) -> AssetKey:
         return AssetKey([model["alias"]])
     schema = config.get("schema")
     return AssetKey([model["name"]] if schema is None else [schema, model["name"]])
-
-
-def _segments(
-    project: Project, select: tuple[str, ...], exclude: tuple[str, ...], translator: Translator | None
-) -> dict[str, AssetKey]:
-    """The segments by name, with the keys of their deltas."""
-    from dbt_batch_sync import api
-    from dbt_batch_sync.project.json_objects import load_json
-    from dbt_batch_sync.project.manifest import MAX_MANIFEST_BYTES
-    from dbt_batch_sync.project.profiles import read_project
-
-    found = api.load_segments(project.options, api.Selection(select, exclude))
-    path = read_project(project.options).manifest
-    manifest: Mapping[str, Any] = load_json(path, MAX_MANIFEST_BYTES).items()
-    keys: dict[str, AssetKey] = {}
-    for segment in found:
-        if segment.delta is None:
-            raise ConfigurationError(
-                f"the segment `{segment.name}` has no model `{segment.name}_delta`. Run: dbt-batch-sync "
-                "generate, then dbt parse"
-            )
-        if translator is None:
-            keys[segment.name] = dbt_asset_key(manifest["nodes"][segment.delta.unique_id])
-        else:
-            keys[segment.name] = translator.get_asset_spec(manifest, segment.delta.unique_id, None).key
-    return keys
-
-
-def _metadata(segment: "SegmentPushed") -> dict[str, object]:
-    """What a materialization shows: the segment's part of the document of `push --json`."""
-    return {name: value for name, value in asdict(segment).items() if value is not None}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import get_run_logger, task
 
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.hooks.run import Project, run_push
+from dbt_batch_sync.hooks.run import PushTask
 
 if TYPE_CHECKING:
     from dbt_batch_sync.api import PushOptions
@@ -49,11 +49,15 @@ def push_segments(
         PushFailed: a segment failed, or something stopped it; `result` has the counts.
         WarehouseError: the warehouse could not be reached.
     """
-    return run_push(
-        Project(project_dir, profiles_dir, profile, target, variables or {}, env or {}),
-        select,
-        exclude,
-        options,
+    return PushTask(
+        project_dir=project_dir,
+        profiles_dir=profiles_dir,
+        profile=profile,
+        target=target,
+        variables=variables,
+        env=env,
+        select=select,
+        exclude=exclude,
+        options=options,
         fail_on_partial=fail_on_partial,
-        log=get_run_logger(),
-    )
+    ).run(get_run_logger())

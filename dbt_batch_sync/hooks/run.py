@@ -1,4 +1,4 @@
-"""What the orchestrators' tasks share: the run of one push, and when it counts as a failure."""
+"""What the orchestrators' tasks share: one push, what it logs, and when it counts as a failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dbt_batch_sync.errors import BatchSyncError
 from dbt_batch_sync.project.profiles import DbtOptions
 
 if TYPE_CHECKING:
-    from dbt_batch_sync.api import PushOptions
+    from dbt_batch_sync.api import PushOptions, Selection
     from dbt_batch_sync.results import PushResult, SegmentPushed
 
 # `api` takes half a second to import: a scheduler that only reads the definitions goes without it.
@@ -48,75 +48,82 @@ class PushFailed(BatchSyncError):
 
 
 @dataclass(frozen=True)
-class Project:
-    """A dbt project, as dbt's own flags name it. `env` is added to the environment for `env_var`."""
+class PushTask:
+    """A push, as an orchestrator's user describes it.
 
-    directory: str | Path
+    `project_dir` to `variables` are dbt's flags, `env` is added to the environment for `env_var`, `select`
+    and `exclude` are one text or several, `options` are those of `push`.
+    """
+
+    project_dir: str | Path
     profiles_dir: str | Path | None = None
     profile: str | None = None
     target: str | None = None
-    variables: Mapping[str, object] = field(default_factory=dict, repr=False)
-    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    variables: Mapping[str, object] | None = field(default=None, repr=False)
+    env: Mapping[str, str] | None = field(default=None, repr=False)
+    select: str | Sequence[str] = ()
+    exclude: str | Sequence[str] = ()
+    options: PushOptions | None = None
+    fail_on_partial: bool = False
 
     @property
-    def options(self) -> DbtOptions:
-        """What `api` takes."""
+    def dbt(self) -> DbtOptions:
+        """The project, as `api` takes it."""
         return DbtOptions(
-            project_dir=Path(self.directory),
-            environ={**os.environ, **self.env},
+            project_dir=Path(self.project_dir),
+            environ={**os.environ, **(self.env or {})},
             profiles_dir=None if self.profiles_dir is None else Path(self.profiles_dir),
             profile=self.profile,
             target=self.target,
-            variables=self.variables,
+            variables=self.variables or {},
         )
 
+    @property
+    def selection(self) -> Selection:
+        """The segments, as `api` takes them."""
+        from dbt_batch_sync.api import Selection
 
-def run_push(
-    project: Project,
-    select: str | Sequence[str],
-    exclude: str | Sequence[str],
-    options: PushOptions | None,
-    *,
-    fail_on_partial: bool,
-    log: Log,
-    stop: Event | None = None,
-) -> PushResult:
-    """Pushes, and writes a line per segment to the log.
+        return Selection(_several(self.select), _several(self.exclude))
 
-    An exception that a signal or a timeout raises here stops the push as SIGTERM does and is raised when
-    what was acknowledged is committed; a second one does not wait.
+    def accepts(self, status: str) -> bool:
+        """Whether a push or a segment that ended like this is no failure."""
+        return status == "succeeded" or (status == "partial" and not self.fail_on_partial)
 
-    Raises:
-        ConfigurationError: the same push would fail again.
-        PushFailed: a segment failed, `stop` was set, or one is partial and that is to fail.
-        WarehouseError: no segment could be started.
-    """
-    from dbt_batch_sync import api
+    def run(self, log: Log, stop: Event | None = None) -> PushResult:
+        """Pushes, and writes a line per segment to the log.
 
-    stop = stop or Event()
-    outcome: Future[PushResult] = Future()
+        An exception that a signal or a timeout raises here stops the push as SIGTERM does and is raised when
+        what was acknowledged is committed; a second one does not wait.
 
-    def push() -> None:
+        Raises:
+            ConfigurationError: the same push would fail again.
+            PushFailed: a segment failed, `stop` was set, or one is partial and that is to fail.
+            WarehouseError: no segment could be started.
+        """
+        stop = stop or Event()
+        outcome: Future[PushResult] = Future()
+        # In a thread of its own: what orchestrators raise in the main one would tear a commit apart.
+        Thread(target=self._push, args=(outcome, stop), name="batch-sync-push", daemon=True).start()
         try:
-            selection = api.Selection(words(select), words(exclude))
-            outcome.set_result(api.push(project.options, selection, options or api.PushOptions(), stop=stop))
+            result = outcome.result()
+        except BaseException:
+            stop.set()
+            outcome.exception()
+            raise
+        for segment in result.segments:
+            (log.info if segment.status == "succeeded" else log.warning)(summary(segment))
+        if stop.is_set() or not self.accepts(result.status):
+            raise PushFailed(result)
+        return result
+
+    def _push(self, outcome: Future[PushResult], stop: Event) -> None:
+        from dbt_batch_sync import api
+
+        try:
+            options = self.options or api.PushOptions()
+            outcome.set_result(api.push(self.dbt, self.selection, options, stop=stop))
         except BaseException as error:  # noqa: BLE001 - raised by whoever asks for the outcome
             outcome.set_exception(error)
-
-    # In a thread of its own: what orchestrators raise in the main one would tear a commit apart.
-    Thread(target=push, name="batch-sync-push", daemon=True).start()
-    try:
-        result = outcome.result()
-    except BaseException:
-        stop.set()
-        outcome.exception()
-        raise
-    for segment in result.segments:
-        (log.info if segment.status == "succeeded" else log.warning)(summary(segment))
-    good = ("succeeded",) if fail_on_partial else ("succeeded", "partial")
-    if stop.is_set() or result.status not in good:
-        raise PushFailed(result)
-    return result
 
 
 def summary(segment: SegmentPushed) -> str:
@@ -134,6 +141,5 @@ def summary(segment: SegmentPushed) -> str:
     return f"{line}: {segment.error}" if segment.error else line
 
 
-def words(value: str | Sequence[str]) -> tuple[str, ...]:
-    """What `api.Selection` takes of one word or several."""
+def _several(value: str | Sequence[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import signal
 import subprocess
@@ -49,19 +50,23 @@ def dags(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Ended:
-    """How the task ended, after how many tries; `document` is what it returned."""
+    """How the task ended, after how many tries; `document` is what it returned, `rendered` its fields as shown."""
 
     state: str
     tries: int
     document: dict[str, Any] | None
+    rendered: Any
 
 
 def run(text: str, dags: Path) -> Ended:
     """The task `push` of this DAG, after a run of it."""
+    from airflow.models.renderedtifields import RenderedTaskInstanceFields
+
     path = dags / "batch_sync.py"
     path.write_text(text, encoding="utf-8")
     task = runpy.run_path(str(path))["dag"].test().get_task_instance("push")
-    return Ended(str(task.state), task.try_number, task.xcom_pull(task_ids="push"))
+    rendered = RenderedTaskInstanceFields.get_templated_fields(task)
+    return Ended(str(task.state), task.try_number, task.xcom_pull(task_ids="push"), rendered)
 
 
 @pytest.fixture
@@ -145,6 +150,18 @@ def test_templates_and_options(project: Project, push: Callable[..., Ended]) -> 
     )
     assert ended.state == "success"
     assert list(project.profiles()) == ["others-00000"]
+
+
+def test_a_key_from_a_connection(
+    project: Project, push: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.outputs(sandbox={"rest_api_key": "{{ env_var('BATCH_REST_API_KEY') }}"})
+    prepare(project, GOOD)
+    monkeypatch.setenv("AIRFLOW_CONN_BATCH", json.dumps({"conn_type": "generic", "password": "sandbox"}))
+    ended = push(env="{'BATCH_REST_API_KEY': '{{ conn.batch.password }}'}")
+    assert ended.state == "success"
+    assert ended.rendered["env"] == {"BATCH_REST_API_KEY": "***"}
+    assert len(project.profiles()) == 1
 
 
 def test_a_killed_task_commits_what_was_acknowledged(project: Project, dags: Path) -> None:

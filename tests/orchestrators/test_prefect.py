@@ -115,6 +115,17 @@ def test_the_example(project: Project, tmp_path: Path) -> None:
     assert len(project.profiles()) == 1
 
 
+def test_a_key_from_a_block(project: Project) -> None:
+    from prefect.blocks.system import Secret
+
+    project.outputs(sandbox={"rest_api_key": "{{ env_var('BATCH_REST_API_KEY') }}"})
+    prepare(project, GOOD)
+    Secret(value="sandbox").save("batch-key")
+    state, _ = push(project, env={"BATCH_REST_API_KEY": Secret.load("batch-key").get()})
+    assert state.is_completed()
+    assert len(project.profiles()) == 1
+
+
 def test_a_terminated_flow_commits_what_was_acknowledged(project: Project, tmp_path: Path) -> None:
     script = tmp_path / "run.py"
     script.write_text(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
@@ -16,6 +16,9 @@ from dbt_batch_sync.project.profiles import DbtOptions
 if TYPE_CHECKING:
     from dbt_batch_sync.api import PushOptions, Selection
     from dbt_batch_sync.results import PushResult, SegmentPushed
+
+WAKE = 1.0
+"""Seconds after which a waiting task looks up: what another thread raises in it arrives only then."""
 
 # `api` takes half a second to import: a scheduler that only reads the definitions goes without it.
 
@@ -105,6 +108,8 @@ class PushTask:
         # In a thread of its own: what orchestrators raise in the main one would tear a commit apart.
         Thread(target=self._push, args=(outcome, stop), name="batch-sync-push", daemon=True).start()
         try:
+            while not wait([outcome], WAKE).done:
+                pass
             result = outcome.result()
         except BaseException:
             stop.set()

@@ -51,14 +51,23 @@ def example(info: str, project: Project) -> str:
     return text.replace(DIRECTORY, str(project.directory))
 
 
-def interrupt(script: Path, project: Project, number: int) -> str:
-    """What a script printed that pushes and gets a signal meanwhile.
-
-    The signal comes when a call is acknowledged and the next one, which the pace holds back, is not begun.
-    What was acknowledged must be committed, and the next push goes on behind it.
-    """
+def prepare_slow(project: Project) -> None:
+    """A segment of two calls: the first goes at once, the second is held back by the pace for minutes."""
     project.outputs(sandbox={"max_profiles_per_second": 1, "checkpoint_seconds": 3600})
     prepare(project, *[GOOD] * (2 * CALL), endpoint="update")
+
+
+def assert_interrupted(project: Project, printed: str = "") -> None:
+    """Of a push of `prepare_slow`, the first call is committed, and the next push goes on behind it."""
+    assert len(project.snapshot()) == len(project.profiles()) == CALL, printed
+    assert [run["status"] for run in project.query("from batch_sync_runs")] == ["interrupted"], printed
+    project.outputs()
+    assert project.push_one().committed == CALL
+
+
+def interrupt(script: Path, project: Project, number: int) -> str:
+    """What a script printed that pushes and gets a signal between its two calls."""
+    prepare_slow(project)
     with script.with_suffix(".log").open("w+", encoding="utf-8") as log:
         process = subprocess.Popen([sys.executable, str(script)], stdout=log, stderr=subprocess.STDOUT)
         try:
@@ -70,10 +79,7 @@ def interrupt(script: Path, project: Project, number: int) -> str:
             process.wait()
         log.seek(0)
         printed = log.read()
-    assert len(project.snapshot()) == len(project.profiles()) == CALL, printed
-    assert [run["status"] for run in project.query("from batch_sync_runs")] == ["interrupted"], printed
-    project.outputs()
-    assert project.push_one().committed == CALL
+    assert_interrupted(project, printed)
     return printed
 
 

@@ -197,7 +197,8 @@ def test_an_interrupted_run_commits_what_was_acknowledged(project: Project, tmp_
         f"materialize([batch_sync_assets(project_dir={str(project.directory)!r})])\n",
         encoding="utf-8",
     )
-    interrupt(script, project, signal.SIGINT)
+    printed = interrupt(script, project, signal.SIGINT)
+    assert "DagsterExecutionInterruptedError" in printed
 
 
 def test_the_example(project: Project, tmp_path: Path) -> None:

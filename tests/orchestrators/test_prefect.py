@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.orchestrated import GOOD, WRONG, example, fail_once, interrupt, prepare
+from harness.orchestrated import (
+    GOOD,
+    WRONG,
+    assert_interrupted,
+    example,
+    fail_once,
+    interrupt,
+    prepare,
+    prepare_slow,
+)
 from harness.project import Project
 
 from dbt_batch_sync.errors import ConfigurationError
@@ -134,4 +143,25 @@ def test_a_terminated_flow_commits_what_was_acknowledged(project: Project, tmp_p
         f"flow(lambda: push_segments({str(project.directory)!r}), name='push')()\n",
         encoding="utf-8",
     )
-    interrupt(script, project, signal.SIGTERM)
+    printed = interrupt(script, project, signal.SIGTERM)
+    assert "Finished in state Crashed" in printed
+
+
+@pytest.mark.parametrize("submitted", [False, True])
+def test_a_timeout_commits_what_was_acknowledged(project: Project, submitted: bool) -> None:
+    """Prefect raises it in the main thread, or in the one that a submitted task runs in."""
+    from prefect import flow
+
+    from dbt_batch_sync.hooks.prefect import push_segments
+
+    prepare_slow(project)
+    push = push_segments.with_options(timeout_seconds=5)
+
+    @flow
+    def batch_sync() -> Any:
+        return push.submit(project.directory).result() if submitted else push(project.directory)
+
+    state = batch_sync(return_state=True)
+    assert state.is_failed()
+    assert "timeout" in state.message
+    assert_interrupted(project)

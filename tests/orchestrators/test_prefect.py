@@ -36,11 +36,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
         patch.setenv("DO_NOT_TRACK", "1")
         from prefect import flow
+        from prefect.settings import PREFECT_API_URL
         from prefect.testing.utilities import prefect_test_harness
 
         with prefect_test_harness(server_startup_timeout=120):
             # The first run sets up the loggers anew, without pytest's handlers.
             flow(lambda: None, name="first")()
+            # For processes of their own: each would start a server, and leave it when it is terminated.
+            patch.setenv("PREFECT_API_URL", str(PREFECT_API_URL.value()))
             yield
 
 

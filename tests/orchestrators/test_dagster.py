@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.orchestrated import GOOD, WRONG, example, fail_once, interrupt, prepare
+from harness.markdown import codes, read
+from harness.orchestrated import DOCS, GOOD, WRONG, example, fail_once, interrupt, prepare
 from harness.project import PEOPLE, Project
 
 from dbt_batch_sync.errors import ConfigurationError
@@ -201,14 +202,38 @@ def test_an_interrupted_run_commits_what_was_acknowledged(project: Project, tmp_
     assert "DagsterExecutionInterruptedError" in printed
 
 
+def run_example(text: str, directory: Path) -> Any:
+    """The outcome of a run of all assets of these definitions."""
+    path = directory / "definitions.py"
+    path.write_text(text, encoding="utf-8")
+    job = runpy.run_path(str(path))["defs"].resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(raise_on_error=False)
+
+
 def test_the_example(project: Project, tmp_path: Path) -> None:
     prepare(project, GOOD, build=False)
     project.dbt("parse")
-    path = tmp_path / "definitions.py"
-    path.write_text(example("python dagster", project), encoding="utf-8")
-    definitions = runpy.run_path(str(path))["defs"]
-    outcome = definitions.resolve_implicit_global_asset_job_def().execute_in_process()
+    outcome = run_example(example("python dagster", project), tmp_path)
     assert outcome.success
     order = list(counts(outcome))
     assert order.index("people_delta") < order.index("batch/people")
     assert len(project.profiles()) == 1
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_the_example_with_require_tests(project: Project, tmp_path: Path, named: bool) -> None:
+    """The docs name the directory that dbt must write to."""
+    prepare(project, GOOD, build=False)
+    project.dbt("parse")
+    gated = (
+        example("python dagster", project)
+        .replace("batch_sync_assets(", "batch_sync_assets(options=api.PushOptions(require_tests=True),")
+        .replace("retry_policy=RetryPolicy(max_retries=2, delay=300),", "")
+    )
+    (call,) = [each for each in codes(read(DOCS).section("Dagster").prose) if "target_path" in each]
+    written = gated.replace('dbt.cli(["build"], context=context)', call) if named else gated
+    outcome = run_example(f"from dbt_batch_sync import api\n{written}", tmp_path)
+    assert outcome.success is named
+    assert len(project.profiles()) == named
+    if not named:
+        assert "was not pushed" in failure(outcome)

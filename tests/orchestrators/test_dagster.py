@@ -225,6 +225,7 @@ def test_the_example_with_require_tests(project: Project, tmp_path: Path, named:
     """The docs name the directory that dbt must write to."""
     prepare(project, GOOD, build=False)
     project.dbt("parse")
+    (project.directory / "target" / "run_results.json").unlink(missing_ok=True)
     gated = (
         example("python dagster", project)
         .replace("batch_sync_assets(", "batch_sync_assets(options=api.PushOptions(require_tests=True),")

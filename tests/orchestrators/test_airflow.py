@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.orchestrated, pytest.mark.filterwarnings("ignore")]
 
 DAG = """\
 from datetime import timedelta
+from pathlib import Path
 
 from airflow.sdk import DAG
 
@@ -90,7 +91,7 @@ def push(project: Project, dags: Path) -> Callable[..., Ended]:
 
 def dag(project: Project, **arguments: str) -> str:
     """A DAG of the operator alone; the arguments are expressions."""
-    given = {"project_dir": repr(str(project.directory)), **arguments}
+    given = {"project_dir": f"Path({str(project.directory)!r})", **arguments}
     return DAG.format(arguments=", ".join(f"{name}={value}" for name, value in given.items()))
 
 

@@ -1,4 +1,4 @@
-"""Prefect, with its own server on this machine: the task in real flows."""
+"""Prefect, with a server of its own: the task in real flows."""
 
 from __future__ import annotations
 

@@ -12,13 +12,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 WAREHOUSES := snowflake bigquery spark
 DBT_VERSIONS := dbt-1.9 dbt-1.10 dbt-1.12
+ORCHESTRATORS := airflow dagster prefect
 INSTALLED := $(VENV)/.installed
 PIP := -m pip install --quiet --disable-pip-version-check
 
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-browser test-warehouses test-dbt-versions docs-check site bench bench-small lint wheel clean
+.PHONY: help demo test test-faults test-browser test-warehouses test-dbt-versions test-orchestrators docs-check site bench bench-small lint wheel clean
 
 help:
 	@sed -n 's/^#    //p' Makefile
@@ -26,6 +27,7 @@ help:
 	@echo " make test-warehouses         the suite on Snowflake, BigQuery and Spark, or what stands in for them; test-snowflake and so on"
 	@echo " make test-dbt-versions       the suite on DuckDB with each dbt-core, and the example with dbt 2; test-dbt-1.9 and so on"
 	@echo " make test-browser            the pages, in a headless Chromium: CHROMIUM=path, or the one on the PATH"
+	@echo " make test-orchestrators      the wrappers of Airflow, Dagster and Prefect in real runs; test-airflow and so on"
 	@echo " make docs-check              only the tests that hold the docs true"
 	@echo " make site                    the docs as a site, in site/index.html"
 	@echo " make bench                   every benchmark, and its figures into docs/performance.md"
@@ -43,7 +45,7 @@ demo: $(INSTALLED)
 	$(BIN)/dbt-batch-sync demo $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m 'not thorough and not emulated and not browser' $(ARGS)
+	$(BIN)/python -m pytest -m 'not thorough and not emulated and not browser and not orchestrated' $(ARGS)
 
 test-faults: $(INSTALLED)
 	$(BIN)/python -m pytest tests/faults -m thorough $(ARGS)
@@ -51,10 +53,15 @@ test-faults: $(INSTALLED)
 test-browser: $(INSTALLED)
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
-# Their dependencies conflict: each warehouse has an environment of its own, from its own list of versions.
+# Their dependencies conflict: each warehouse and orchestrator has an environment of its own, from its own list of versions.
 .venvs/%/.installed: tests/warehouses/requirements/%.txt pyproject.toml
 	$(PYTHON) -m venv --clear .venvs/$*
 	.venvs/$*/bin/python $(PIP) -r $< -e .
+	@touch $@
+
+.venvs/%/.installed: tests/orchestrators/requirements/%.txt pyproject.toml
+	$(PYTHON) -m venv --clear .venvs/$*
+	.venvs/$*/bin/python $(PIP) -r $< -e '.[sandbox]'
 	@touch $@
 
 test-warehouses: $(WAREHOUSES:%=test-%)
@@ -69,6 +76,11 @@ $(DBT_VERSIONS:%=test-%): test-%: .venvs/%/.installed
 
 test-dbt-2: .venvs/dbt-2/.installed
 	.venvs/dbt-2/bin/python -m pytest tests/warehouses/test_dbt_2.py $(ARGS)
+
+test-orchestrators: $(ORCHESTRATORS:%=test-%)
+
+$(ORCHESTRATORS:%=test-%): test-%: .venvs/%/.installed
+	.venvs/$*/bin/python -m pytest -m orchestrated tests/orchestrators/test_$*.py $(ARGS)
 
 docs-check: $(INSTALLED)
 	$(BIN)/python -m pytest tests/integration/test_docs*.py $(ARGS)

@@ -115,3 +115,9 @@
 
 {#- Files then hold ranges of keys: a commit reads those of its range alone. -#}
 {% macro spark__delta_order() %}{{ return('order by 1') }}{% endmacro %}
+
+
+{#- A raw literal is the same under every setting of the parser; and `$` would match before a last line break. -#}
+{% macro spark__full_match(expression, pattern) %}{{ return("(" ~ expression ~ " rlike r'\\A(?:" ~ pattern ~ ")\\z')") }}{% endmacro %}
+
+{% macro spark__blank_characters() %}{{ return('\\s\\p{Z}\\x00-\\x1f\\x7f-\\x9f\\x{feff}') }}{% endmacro %}

@@ -10,7 +10,7 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-WAREHOUSES := snowflake bigquery spark
+WAREHOUSES := snowflake bigquery spark iceberg
 DBT_VERSIONS := dbt-1.9 dbt-1.10 dbt-1.12
 ORCHESTRATORS := airflow dagster prefect
 INSTALLED := $(VENV)/.installed

@@ -117,3 +117,17 @@
 
 {#- Stored in the order of its keys, a commit reads only the partitions of its range. -#}
 {% macro snowflake__delta_order() %}{{ return('order by 1') }}{% endmacro %}
+
+
+{% macro snowflake__tested_text(column_name) %}{{ return('collate(cast(' ~ column_name ~ " as VARCHAR), '')") }}{% endmacro %}
+
+{#- What the pattern finds first is the text itself: whether `regexp_like` lets a last line break pass is not documented. -#}
+{% macro snowflake__full_match(expression, pattern) %}
+    {{ return('(regexp_substr(' ~ expression ~ ', $$' ~ pattern ~ '$$) is not distinct from ' ~ expression ~ ')') }}
+{% endmacro %}
+
+{#- Its patterns have no classes of Unicode and no escapes for a character: these are the separators and the control characters
+    themselves, first and last of each range. -#}
+{% macro snowflake__blank_characters() %}
+    {{ return('\u0001-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff') }}
+{% endmacro %}

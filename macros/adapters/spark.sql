@@ -54,11 +54,12 @@
 {% endmacro %}
 
 
-{#- An instant becomes UTC by its microseconds: a cast would take the session's zone, and an hour is twice there every autumn. -#}
+{#- An instant becomes UTC by its microseconds: a cast would take the session's zone, and an hour is twice there every autumn. An
+    interval holds them all; `timestampadd` takes an `int` until Spark 4, and more than 35 minutes would overflow. -#}
 {% macro spark__value_of(column, kind) %}
     {% set name = dbt_batch_sync.column(column.name) %}
     {% if column.dtype | lower == 'timestamp' %}
-        {{ return('timestampadd(microsecond, unix_micros(' ~ name ~ "), timestamp_ntz'1970-01-01 00:00:00')") }}
+        {{ return("timestamp_ntz'1970-01-01 00:00:00' + unix_micros(" ~ name ~ ") * interval '0.000001' second") }}
     {% endif %}
     {{ return('cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')') }}
 {% endmacro %}
@@ -114,3 +115,9 @@
 
 {#- Files then hold ranges of keys: a commit reads those of its range alone. -#}
 {% macro spark__delta_order() %}{{ return('order by 1') }}{% endmacro %}
+
+
+{#- A raw literal is the same under every setting of the parser; and `$` would match before a last line break. -#}
+{% macro spark__full_match(expression, pattern) %}{{ return("(" ~ expression ~ " rlike r'\\A(?:" ~ pattern ~ ")\\z')") }}{% endmacro %}
+
+{% macro spark__blank_characters() %}{{ return('\\s\\p{Z}\\x00-\\x1f\\x7f-\\x9f\\x{feff}') }}{% endmacro %}

@@ -55,6 +55,7 @@ class SnowflakeDatabase:
 
     adapter = "snowflake"
     model_config: Mapping[str, object] = {}
+    schema = SCHEMA
 
     def __init__(self, server: SnowflakeEmulator) -> None:
         self.server = server

@@ -104,9 +104,9 @@ class SparkDatabase:
             self.execute(f"create schema {name} location '{place}'", {})
 
     def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
-        cells = {f"c{n}": _cells([row.get(name) for row in rows]) for n, name in enumerate(columns)}
+        cells = {f"c{n}": cells_of([row.get(name) for row in rows]) for n, name in enumerate(columns)}
         chosen = [
-            f"cast(c{n} as {spark_type(kind)}) as {_backticked(name)}"
+            f"cast(c{n} as {spark_type(kind)}) as {backticked(name)}"
             for n, (name, kind) in enumerate(columns.items())
         ]
         frame = self.server.session().createDataFrame(pa.table(cells)).selectExpr(*chosen)
@@ -115,7 +115,7 @@ class SparkDatabase:
         frame.write.format("delta").option("path", str(place)).saveAsTable(self.source(table))
 
     def source(self, table: str) -> str:
-        return f"raw.{_backticked(table)}"
+        return f"raw.{backticked(table)}"
 
     def query(self, sql: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
         frame = self.server.session().sql(self._translated(sql), args=dict(values) or None)
@@ -298,11 +298,11 @@ def _listens(port: int) -> bool:
     return False
 
 
-def _backticked(name: str) -> str:
+def backticked(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _cells(cells: Sequence[object]) -> pa.Array:
+def cells_of(cells: Sequence[object]) -> pa.Array:
     """Cells as Arrow infers their type; integers as text where one is beyond 64 bit, the largest decimal for what is beyond it."""
 
     def within(cell: object) -> object:

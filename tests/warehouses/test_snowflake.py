@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 from faults import test_guards
 from harness.behaviour import CONTACTS, Behaviour, contacts, plain
+from harness.dbt_tests import DbtTests, found, tested
 from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
@@ -27,6 +28,8 @@ from dbt_batch_sync.project.profiles import read_target
 from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.sql.relations import create_table, insert_row, parse_table
 from dbt_batch_sync.warehouse import Load, Statement, Warehouse, open_warehouse
+
+__all__ = ["found", "tested"]
 
 pytestmark = [
     pytest.mark.emulated,
@@ -301,3 +304,7 @@ def compiled(
 @pytest.mark.parametrize("model", MODELS)
 def test_compiled_models(compiled: Project, model: str) -> None:
     check(compiled, model, "snowflake")
+
+
+class TestFound(DbtTests):
+    """What the package's dbt tests find."""

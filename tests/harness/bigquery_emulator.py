@@ -13,8 +13,10 @@ from contextvars import ContextVar
 from typing import Any
 
 import duckdb_extensions
-from bqemulator.api.routes import tables, upload
+from bqemulator.api.routes import jobs, tables, upload
+from bqemulator.catalog import ddl_sync
 from bqemulator.config import LogLevel, Settings
+from bqemulator.domain.errors import AlreadyExistsError
 from bqemulator.jobs import executor
 from bqemulator.scripting import interpreter
 from bqemulator.server import EmulatorServer
@@ -76,6 +78,35 @@ def keep_nine_decimals() -> None:
     DuckDBGenerator.datatype_sql = datatype
 
 
+def tell_json_from_texts() -> None:
+    """A column of JSON is one of JSON, in a view too."""
+    told = ddl_sync._introspect_schema
+
+    def schema_of(project: str, dataset: str, table: str, ctx: Any) -> Any:
+        schema = told(project, dataset, table, ctx)
+        place = quoted_table_ref(project, dataset, table)
+        kinds = {row[1]: row[2] for row in ctx.engine.execute(f"pragma table_info({place})").fetchall()}
+        of_json = {"type": "JSON"}
+        fields = (
+            each.model_copy(update=of_json if kinds[each.name] == "JSON" else {}) for each in schema.fields
+        )
+        return schema.model_copy(update={"fields": tuple(fields)})
+
+    ddl_sync._introspect_schema = schema_of
+
+
+def take_the_name_of_a_job_once() -> None:
+    """A second job of the same name is refused: `Already Exists: Job …`."""
+    handled = jobs._handle_query_job
+
+    async def handled_once(project: str, name: str, config: Any, *, ctx: Any, **call: Any) -> Any:
+        if ctx.catalog.get_job(project, name) is not None:
+            raise AlreadyExistsError(f"Already Exists: Job {project}:US.{name}")
+        return await handled(project, name, config, ctx=ctx, **call)
+
+    jobs._handle_query_job = handled_once
+
+
 def add_columns(engine: Any) -> None:
     """`tables.patch` and `tables.update` add the columns that a schema has more."""
     made = tables._rest_to_table_meta
@@ -115,5 +146,7 @@ if __name__ == "__main__":
     tell_parameters_from_quotes()
     keep_the_case_of_names()
     keep_nine_decimals()
+    tell_json_from_texts()
+    take_the_name_of_a_job_once()
     take_what_the_client_uploads()
     asyncio.run(serve(int(sys.argv[1])))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 from harness.behaviour import CONTACTS_MAPPING, Behaviour, plain
+from harness.dbt_tests import DbtTests, found, tested
 from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from harness.bigquery import BigQueryEmulator
 
     from dbt_batch_sync.warehouse.bigquery import BigQueryWarehouse
+
+__all__ = ["TestBigQuery", "TestDbtTests", "found", "tested"]
 
 pytestmark = pytest.mark.emulated
 
@@ -63,6 +66,10 @@ class TestBigQuery(Behaviour):
         if note is None:
             return row
         return {**row, "note": json.dumps(json.loads(str(note)), separators=(",", ":"), ensure_ascii=False)}
+
+
+class TestDbtTests(DbtTests):
+    """The dbt tests. Their patterns are RE2's on DuckDB as well, which the emulator runs them on."""
 
 
 @pytest.fixture(scope="module")

@@ -1,192 +1,21 @@
-"""The dbt tests of the package against the renderer: what one passes the other accepts."""
+"""The dbt tests of the package against the renderer, on DuckDB and PostgreSQL."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-
-import pyarrow as pa
 import pytest
-from harness.databases import PostgresDatabase
-from harness.project import Project
-from harness.rendering import delta, rows_of, typed
+from harness.databases import Database, DuckDbFile, PostgresDatabase
+from harness.dbt_tests import DbtTests, found, tested
 
-from dbt_batch_sync.sandbox.server import SandboxServer
-
-SPACES = [
-    chr(code) for code in (0xA0, 0x1680, 0x2000, 0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF)
-]
-CONTROLS = [chr(code) for code in (0x01, 0x09, 0x0A, 0x0D, 0x1F, 0x20, 0x7F, 0x85, 0x9F)]
-NOT_SPACES = [chr(code) for code in (0xA1, 0xAD, 0x180E, 0x200B, 0x200D, 0x2060, 0x303F, 0x1F600, 0x10FFFF)]
-COMMON = ["", " ", "\t", "\n", "a", "'", '"', "\\", "%", "_", "é", "null", "\U0001f600"]
-
-VALUES: dict[str, list[str]] = {
-    "email_address": [
-        *COMMON,
-        *(f"a{char}b@example.com" for char in (*SPACES, *CONTROLS, *NOT_SPACES)),
-        *(f"{char}@example.com" for char in ("é", "'", "\\", "+", ".", "@")),
-        "ada@example.com",
-        "ada@example",
-        "ada@example.",
-        "ada@.com",
-        "@example.com",
-        "ada@exa_mple.com",
-        "ada@exämple.com",
-        "ada@-a-.b",
-        "ada@example.com\n",
-        "\nada@example.com",
-        "ada@example.com ",
-        "ada@example.c-m",
-        "a@b@c.de",
-        "a" * 116 + "@example.com",
-        "a" * 117 + "@example.com",
-        "é" * 116 + "@example.com",
-        "\U0001f600" * 116 + "@example.com",
-        "\U0001f600" * 117 + "@example.com",
-    ],
-    "phone_number": [
-        *COMMON,
-        "+1",
-        "+",
-        "+123456789012345",
-        "+1234567890123456",
-        "33199000661",
-        "+33 199000661",
-        "+33199000661\n",
-        "\n+33199000661",
-        "++33199000661",
-        "+٣٣",
-        "+１２",
-        "+3a",
-    ],
-    "language": [*COMMON, "fr", "FR", "Fr", "fr ", " fr", "fr-FR", "fra", "xx", "iw", "in", "zu", "fr\n"],
-    "region": [*COMMON, "FR", "fr", "GB", "UK", "EU", "XK", "FR ", "FRA", "ZW", "FR\n"],
-    "timezone": [
-        *COMMON,
-        "Europe/Paris",
-        "europe/paris",
-        "Europe/Paris ",
-        "CEST",
-        "UTC",
-        "Etc/GMT+1",
-        "America/Port-au-Prince",
-        "Europe/Kiev",
-        "Europe/Kyiv",
-        "+01:00",
-        "Z",
-    ],
-    "string": [
-        *COMMON,
-        "x" * 300,
-        "x" * 301,
-        "é" * 300,
-        "é" * 301,
-        "\U0001f600" * 300,
-        "\U0001f600" * 301,
-        " " * 301,
-        "e\u0301" * 150,
-        "e\u0301" * 151,
-        "👨‍👩‍👧‍👦" * 42,
-        "👨‍👩‍👧‍👦" * 43,
-    ],
-}
-TESTS = {
-    "email_address": "batch_email",
-    "phone_number": "batch_phone",
-    "language": "batch_language",
-    "region": "batch_region",
-    "timezone": "batch_timezone",
-    "string": "batch_string",
-}
-IDENTIFIERS = [
-    *COMMON,
-    *SPACES,
-    *CONTROLS,
-    *(f"a{char}b" for char in (*SPACES, *CONTROLS, *NOT_SPACES)),
-    *("c-1", "C-1", "twin", "twin", " twin", "42", "undefined", "UNDEFINED", " Null ", "(null)", "nil"),
-    *("[object Object]", "true", "False", "NaN", "Infinity", "-infinity", "infinity!", "null\t"),
-    *("x" * 511, "x" * 512, "é" * 511, "é" * 512, "\U0001f600" * 511, "\U0001f600" * 512),
-]
-
-
-Found = Mapping[str, set[tuple[str | None, str]]]
-"""What each test found: values and reasons."""
+__all__ = ["TestDbtTests", "found", "tested"]
 
 
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])
-def shop(
-    request: pytest.FixtureRequest, batch: SandboxServer, tmp_path_factory: pytest.TempPathFactory
-) -> Project:
-    """A project whose models hold the values, as `dbt run` leaves it."""
-    server = request.getfixturevalue("postgres") if request.param == "postgres" else None
-    database = PostgresDatabase(server) if server else None
-    project = Project(tmp_path_factory.mktemp("tests"), batch, database)
-    count = max(map(len, VALUES.values()))
-    padded = {name: [*values, *[None] * (count - len(values))] for name, values in VALUES.items()}
-    rows = [{"id": str(n), **{name: padded[name][n] for name in VALUES}} for n in range(count)]
-    project.set_rows({"id": "varchar", **dict.fromkeys(VALUES, "varchar")}, rows, "people")
-    project.set_rows({"id": "varchar"}, [{"id": value} for value in [*IDENTIFIERS, None]], "ids")
-    models = project.directory / "models"
-    models.mkdir()
-    columns = {"people": {**TESTS}, "ids": {"id": "batch_identifier"}}
-    for name, tests in columns.items():
-        (models / f"{name}.sql").write_text(f'select * from raw."{name}"')
-        described = [_described(column, test) for column, test in tests.items()]
-        (models / f"{name}.yml").write_text(json.dumps({"models": [{"name": name, "columns": described}]}))
-    project.map(
-        {"identifier": "id", "membership": "is_in", "on_exit": "flag"}, "segment", sql="select * from raw.ids"
-    )
-    project.build()
-    return project
+def warehouse(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """A file, and a database of a server."""
+    if request.param == "postgres":
+        return PostgresDatabase(request.getfixturevalue("postgres"))
+    return DuckDbFile(tmp_path_factory.mktemp("file") / "shop.duckdb")
 
 
-def _described(column: str, test: str) -> dict[str, object]:
-    return {"name": column, "data_tests": [{f"dbt_batch_sync.{test}": {"name": f"found_by_{test}"}}]}
-
-
-@pytest.fixture(scope="module")
-def found(shop: Project) -> Found:
-    """What `dbt test` finds in them."""
-    tested = shop.dbt("test", "--store-failures", fails=True)
-    schema = f"{getattr(shop.warehouse, 'schema', 'main')}_dbt_test__audit"
-    stored: dict[str, set[tuple[str | None, str]]] = {}
-    for test in (*TESTS.values(), "batch_identifier"):
-        rows = shop.query(f'select * from "{schema}"."found_by_{test}"')
-        assert f"Got {len(rows)} results" in tested.messages
-        stored[test] = {
-            (row["custom_id"] if test == "batch_identifier" else row["value"], row["reason"]) for row in rows
-        }
-    return stored
-
-
-@pytest.mark.parametrize("name", sorted(TESTS))
-def test_a_test_finds_what_the_renderer_withholds(found: Found, name: str) -> None:
-    column = name if name == "string" else f"batch__{name}"
-    values = list(dict.fromkeys(VALUES[name]))
-    rows = rows_of(delta({column: pa.array(values, pa.string())}), typed(**{column: "string"}))
-    withheld = {
-        (value, row.withheld[column]) for value, row in zip(values, rows, strict=True) if row.withheld
-    }
-    assert found[TESTS[name]] == withheld
-    assert 0 < len(withheld) < len(values)
-
-
-def test_the_identifiers_that_are_found_are_those_that_are_invalid(shop: Project, found: Found) -> None:
-    rows = shop.delta("segment")
-    invalid = {(row["custom_id"], row["_batch_reason"]) for row in rows if row["_batch_change"] == "invalid"}
-    assert found["batch_identifier"] == invalid
-    reasons = {reason for _, reason in invalid}
-    assert len(reasons) == 6
-    assert len({row["custom_id"] for row in rows}) > len(invalid) / 2
-
-
-def test_good_values_pass(shop: Project, found: Found) -> None:
-    """With the values that were found taken out, the same tests pass."""
-    bad = {value for test in found for value, _ in found[test]}
-    for column in VALUES:
-        for value in bad - {None}:
-            shop.execute(f"update raw.people set {column} = null where {column} = $value", value=value)
-    for value in bad - {None}:
-        shop.execute("delete from raw.ids where id = $value", value=value)
-    shop.execute("delete from raw.ids where id is null")
-    shop.dbt("test")
+class TestDbtTests(DbtTests):
+    """The suite."""

@@ -1,0 +1,202 @@
+"""The dbt tests of the package against the renderer: what one passes the other accepts. A class that warehouses inherit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Mapping
+
+import pyarrow as pa
+import pytest
+from harness.databases import Database
+from harness.project import Project
+from harness.rendering import delta, rows_of, typed
+
+from dbt_batch_sync.sandbox.server import SandboxServer
+
+SPACES = [
+    chr(code) for code in (0xA0, 0x1680, 0x2000, 0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF)
+]
+CONTROLS = [chr(code) for code in (0x01, 0x09, 0x0A, 0x0D, 0x1F, 0x20, 0x7F, 0x85, 0x9F)]
+NOT_SPACES = [chr(code) for code in (0xA1, 0xAD, 0x180E, 0x200B, 0x200D, 0x2060, 0x303F, 0x1F600, 0x10FFFF)]
+COMMON = ["", " ", "\t", "\n", "a", "'", '"', "\\", "%", "_", "é", "null", "\U0001f600"]
+
+VALUES: dict[str, list[str]] = {
+    "email_address": [
+        *COMMON,
+        *(f"a{char}b@example.com" for char in (*SPACES, *CONTROLS, *NOT_SPACES)),
+        *(f"{char}@example.com" for char in ("é", "'", "\\", "+", ".", "@")),
+        "ada@example.com",
+        "ada@example",
+        "ada@example.",
+        "ada@.com",
+        "@example.com",
+        "ada@exa_mple.com",
+        "ada@exämple.com",
+        "ada@-a-.b",
+        "ada@example.com\n",
+        "\nada@example.com",
+        "ada@example.com ",
+        "ada@example.c-m",
+        "a@b@c.de",
+        "a" * 116 + "@example.com",
+        "a" * 117 + "@example.com",
+        "é" * 116 + "@example.com",
+        "\U0001f600" * 116 + "@example.com",
+        "\U0001f600" * 117 + "@example.com",
+    ],
+    "phone_number": [
+        *COMMON,
+        "+1",
+        "+",
+        "+123456789012345",
+        "+1234567890123456",
+        "33199000661",
+        "+33 199000661",
+        "+33199000661\n",
+        "\n+33199000661",
+        "++33199000661",
+        "+٣٣",
+        "+１２",
+        "+3a",
+    ],
+    "language": [*COMMON, "fr", "FR", "Fr", "fr ", " fr", "fr-FR", "fra", "xx", "iw", "in", "zu", "fr\n"],
+    "region": [*COMMON, "FR", "fr", "GB", "UK", "EU", "XK", "FR ", "FRA", "ZW", "FR\n"],
+    "timezone": [
+        *COMMON,
+        "Europe/Paris",
+        "europe/paris",
+        "Europe/Paris ",
+        "CEST",
+        "UTC",
+        "Etc/GMT+1",
+        "America/Port-au-Prince",
+        "Europe/Kiev",
+        "Europe/Kyiv",
+        "+01:00",
+        "Z",
+    ],
+    "string": [
+        *COMMON,
+        "x" * 300,
+        "x" * 301,
+        "é" * 300,
+        "é" * 301,
+        "\U0001f600" * 300,
+        "\U0001f600" * 301,
+        " " * 301,
+        "e\u0301" * 150,
+        "e\u0301" * 151,
+        "👨‍👩‍👧‍👦" * 42,
+        "👨‍👩‍👧‍👦" * 43,
+    ],
+}
+TESTS = {
+    "email_address": "batch_email",
+    "phone_number": "batch_phone",
+    "language": "batch_language",
+    "region": "batch_region",
+    "timezone": "batch_timezone",
+    "string": "batch_string",
+}
+IDENTIFIERS = [
+    *COMMON,
+    *SPACES,
+    *CONTROLS,
+    *(f"a{char}b" for char in (*SPACES, *CONTROLS, *NOT_SPACES)),
+    *("c-1", "C-1", "twin", "twin", " twin", "42", "undefined", "UNDEFINED", " Null ", "(null)", "nil"),
+    *("[object Object]", "true", "False", "NaN", "Infinity", "-infinity", "infinity!", "null\t"),
+    *("x" * 511, "x" * 512, "é" * 511, "é" * 512, "\U0001f600" * 511, "\U0001f600" * 512),
+]
+
+
+Found = Mapping[str, set[tuple[str | None, str]]]
+"""What each test found: values and reasons."""
+
+
+@pytest.fixture(scope="module")
+def tested(batch: SandboxServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose models hold the values, as `dbt run` leaves it."""
+    warehouse.clear()
+    project = Project(tmp_path_factory.mktemp("tests"), batch, warehouse)
+    _fill(project, without=())
+    models = project.directory / "models"
+    models.mkdir()
+    columns = {"people": {**TESTS}, "ids": {"id": "batch_identifier"}}
+    for name, tests in columns.items():
+        (models / f"{name}.sql").write_text(f"select * from {warehouse.source(name)}")
+        described = [_described(column, test) for column, test in tests.items()]
+        (models / f"{name}.yml").write_text(json.dumps({"models": [{"name": name, "columns": described}]}))
+    project.map(
+        {"identifier": "id", "membership": "is_in", "on_exit": "flag"},
+        "segment",
+        sql=f"select * from {warehouse.source('ids')}",
+    )
+    project.build()
+    return project
+
+
+@pytest.fixture(scope="module")
+def found(tested: Project) -> Found:
+    """What `dbt test` finds in them."""
+    credentials = tested.warehouse.credentials
+    schema = credentials.get("schema") or credentials.get("dataset") or "main"
+    outcome = tested.dbt("test", "--store-failures", fails=True)
+    stored: dict[str, set[tuple[str | None, str]]] = {}
+    for test in (*TESTS.values(), "batch_identifier"):
+        rows = tested.query(f'select * from "{schema}_dbt_test__audit"."found_by_{test}"')
+        assert f"Got {len(rows)} results" in outcome.messages
+        stored[test] = {
+            (row["custom_id"] if test == "batch_identifier" else row["value"], row["reason"]) for row in rows
+        }
+    return stored
+
+
+class DbtTests:
+    """The suite, which a module inherits that has `tested`, `found` and the fixture `warehouse`."""
+
+    @pytest.mark.parametrize("name", sorted(TESTS))
+    def test_a_test_finds_what_the_renderer_withholds(self, found: Found, name: str) -> None:
+        column = name if name == "string" else f"batch__{name}"
+        values = list(dict.fromkeys(VALUES[name]))
+        rows = rows_of(delta({column: pa.array(values, pa.string())}), typed(**{column: "string"}))
+        withheld = {
+            (value, row.withheld[column]) for value, row in zip(values, rows, strict=True) if row.withheld
+        }
+        assert found[TESTS[name]] == withheld
+        assert 0 < len(withheld) < len(values)
+
+    def test_the_identifiers_that_are_found_are_those_that_are_invalid(
+        self, tested: Project, found: Found
+    ) -> None:
+        rows = tested.delta("segment")
+        invalid = {
+            (row["custom_id"], row["_batch_reason"]) for row in rows if row["_batch_change"] == "invalid"
+        }
+        assert found["batch_identifier"] == invalid
+        reasons = {reason for _, reason in invalid}
+        assert len(reasons) == 6
+        assert len({row["custom_id"] for row in rows}) > len(invalid) / 2
+
+    def test_good_values_pass(self, tested: Project, found: Found) -> None:
+        """With the values that were found taken out, the same tests pass."""
+        _fill(tested, without={value for test in found for value, _ in found[test]})
+        tested.dbt("test")
+
+
+def _fill(project: Project, without: Container[str | None]) -> None:
+    count = max(map(len, VALUES.values()))
+    padded = {name: [*values, *[None] * (count - len(values))] for name, values in VALUES.items()}
+    rows = [
+        {
+            "id": str(n),
+            **{name: None if padded[name][n] in without else padded[name][n] for name in VALUES},
+        }
+        for n in range(count)
+    ]
+    project.set_rows({"id": "varchar", **dict.fromkeys(VALUES, "varchar")}, rows, "people")
+    ids = [{"id": value} for value in [*IDENTIFIERS, None] if value not in without]
+    project.set_rows({"id": "varchar"}, ids, "ids")
+
+
+def _described(column: str, test: str) -> dict[str, object]:
+    return {"name": column, "data_tests": [{f"dbt_batch_sync.{test}": {"name": f"found_by_{test}"}}]}

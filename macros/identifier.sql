@@ -12,10 +12,10 @@
     case
         when {{ id }} is null then 'null_identifier'
         {%- if identifier.type == 'string' %}
-        when trim({{ dbt_batch_sync.spaces_for_blanks(id) }}) = '' then 'empty_identifier'
+        when {{ dbt_batch_sync.trimmed(dbt_batch_sync.spaces_for_blanks(id)) }} = '' then 'empty_identifier'
         when length({{ id }}) > 511 then 'long_identifier'
         when {{ dbt_batch_sync.has_line_break(id) }} then 'line_break_identifier'
-        when lower(trim({{ id }})) in (
+        when lower({{ dbt_batch_sync.trimmed(id) }}) in (
             'undefined', 'null', 'nil', '(null)', '[object object]', 'true', 'false', 'nan', 'infinity', '-infinity'
         ) then 'reserved_identifier'
         {%- endif %}

@@ -104,6 +104,11 @@
 {% endmacro %}
 
 
+{#- A text without the spaces at its ends. -#}
+{% macro trimmed(expression) %}{{ return(adapter.dispatch('trimmed', 'dbt_batch_sync')(expression)) }}{% endmacro %}
+{% macro default__trimmed(expression) %}{{ return('trim(' ~ expression ~ ')') }}{% endmacro %}
+
+
 {#- The type that holds the values of both, or the first where it already does. Kinds are of one Batch type. -#}
 {% macro wider_dtype(have, want) %}{{ return(adapter.dispatch('wider_dtype', 'dbt_batch_sync')(have, want)) }}{% endmacro %}
 {% macro default__wider_dtype(have, want) %}

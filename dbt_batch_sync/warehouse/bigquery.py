@@ -7,7 +7,7 @@ ends whatever becomes of this process.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, TimeoutError
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -15,12 +15,19 @@ from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from google.api_core.exceptions import Conflict as Taken
 from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 from requests.exceptions import RequestException
 from sqlglot import exp
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.errors import WarehouseError
@@ -41,6 +48,18 @@ LOAD_EXPIRY = timedelta(hours=1)
 ATTEMPTS = 6
 """How often a statement is tried that another one, on the same table, made impossible."""
 
+JOB_SECONDS = 3_600
+"""How long a job may take where the profile has no `job_execution_timeout_seconds`."""
+
+REQUEST_SECONDS = 60.0
+"""How long the answer to one request is waited for; a job that goes on is asked for again."""
+
+RETRY_SECONDS = 120.0
+"""How long a request that BigQuery does not take is repeated."""
+
+LABELS = {"application": "dbt-batch-sync"}
+"""What the jobs are found by in `information_schema.jobs`, and on the bill."""
+
 _IN_THE_WAY = "concurrent update"
 """How BigQuery tells of a statement or a transaction that it rolled back because of another one."""
 
@@ -53,7 +72,10 @@ _ARROW = {
 }
 """What the columns of a delta arrive as. The others are texts: a BIGNUMERIC has more digits than DuckDB."""
 
-_FAILURES = (GoogleAPICallError, RetryError, GoogleAuthError, RequestException)
+_FAILURES = (GoogleAPICallError, RetryError, GoogleAuthError, RequestException, TimeoutError)
+
+_TELLS_VALUES = ("invalidQuery", "invalid")
+"""The reasons of errors whose message may repeat a value."""
 
 
 class Conflict(WarehouseError):
@@ -71,24 +93,29 @@ class BigQueryWarehouse:
         self._adapter = load_adapter(target.type, target.profile_name, target.target_name, target.credentials)
         self._client = connect_anew(self._adapter)
 
+    @property
+    def _job_seconds(self) -> float:
+        return float(self._adapter.config.credentials.job_execution_timeout_seconds or JOB_SECONDS)
+
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
         with _errors():
             try:
-                found = self._client.get_table(self._full_name(table))
+                found = self._client.get_table(self._full_name(table), **_bounds())
             except NotFound:
                 return ()
         return tuple(Column(field.name, field.field_type) for field in found.schema)
 
     def fetch(self, query: Statement) -> list[tuple[Value, ...]]:
         with _errors():
-            return [row.values() for row in self._started(self._client, *single(query)).result()]
+            return [row.values() for row in self._ended(self._started(self._client, *single(query)))]
 
     @contextmanager
     def stream(self, query: Statement, batch_rows: int) -> Iterator[Rows]:
         # A client's HTTP session is not for two threads.
         with closing(connect_anew(self._adapter)) as client:
             with _errors():
-                rows = self._started(client, *single(query)).result(page_size=min(batch_rows, PAGE_ROWS))
+                job = self._started(client, *single(query))
+                rows = self._ended(job, page_size=min(batch_rows, PAGE_ROWS))
             fields = [pa.field(each.name, _ARROW.get(each.field_type, pa.string())) for each in rows.schema]
             with closing(_read_ahead(rows.to_arrow_iterable())) as batches:
                 schema = pa.schema(fields)
@@ -123,32 +150,60 @@ class BigQueryWarehouse:
                 job = self._started(self._client, *script(steps, ahead))
                 for _ in steps:
                     crash_point("inside_commit")
-                job.result()
+                self._ended(job)
         finally:
             for table in ahead.values():
                 with suppress(*_FAILURES):
-                    self._client.delete_table(self._full_name(table), not_found_ok=True)
+                    self._client.delete_table(self._full_name(table), not_found_ok=True, **_bounds())
 
     def _load_ahead(self, rows: pa.Table, name: str) -> None:
         """Makes a table of rows that are too many for a parameter."""
         table = bigquery.Table(name, fields_of(rows))
         table.expires = datetime.now(timezone.utc) + LOAD_EXPIRY
-        made = self._client.create_table(table)
-        settings = bigquery.LoadJobConfig(schema=table.schema)
-        self._client.load_table_from_json(json_rows(rows), made, job_config=settings).result()
+        made = self._client.create_table(table, **_bounds())
+        settings = bigquery.LoadJobConfig(
+            schema=table.schema, write_disposition="WRITE_TRUNCATE", labels=LABELS
+        )
+        job = self._client.load_table_from_json(
+            json_rows(rows), made, job_config=settings, timeout=REQUEST_SECONDS
+        )
+        job.result(timeout=self._job_seconds)
 
     def _started(self, client: Any, sql: str, parameters: list[Parameter]) -> Any:
-        """The job. It goes on without this process."""
-        settings = bigquery.QueryJobConfig(query_parameters=parameters)
+        """The job, which goes on without this process. It has a name, so that it is one job however often it
+        has to be asked for: the answer to a request may be lost, and a commit must not be made twice.
+        """
+        name = f"batch_sync_{uuid4()}"
         credentials = self._adapter.config.credentials
+        settings = bigquery.QueryJobConfig(query_parameters=parameters, labels=LABELS)
+        settings.job_timeout_ms = int(self._job_seconds * 1_000)
+        if getattr(credentials, "reservation", None):
+            settings.reservation = credentials.reservation
         if credentials.maximum_bytes_billed:
             settings.maximum_bytes_billed = credentials.maximum_bytes_billed
         if credentials.priority:
             settings.priority = credentials.priority.value.upper()
-        return client.query(sql, job_config=settings)
+        try:
+            return client.query(sql, job_config=settings, job_id=name, job_retry=None, **_bounds())
+        except Taken:
+            return client.get_job(name, **_bounds())
+
+    def _ended(self, job: Any, **options: object) -> Any:
+        """The result of a job, waited for as long as it may take."""
+        waiting = Retrying(
+            retry=retry_if_exception_type(TimeoutError),
+            stop=stop_after_delay(self._job_seconds),
+            reraise=True,
+        )
+        return waiting(job.result, **_bounds(), **options)
 
     def _full_name(self, table: exp.Table) -> str:
         return ".".join((table.catalog or self._client.project, table.db, table.name))
+
+
+def _bounds() -> dict[str, Any]:
+    """What keeps a request from being waited for, and repeated, without an end."""
+    return {"timeout": REQUEST_SECONDS, "retry": bigquery.DEFAULT_RETRY.with_timeout(RETRY_SECONDS)}
 
 
 def _table_beside(table: exp.Table, name: str) -> exp.Table:
@@ -198,14 +253,17 @@ def _errors() -> Iterator[None]:
 
 
 def _message(error: BaseException) -> str:
-    """What BigQuery says; not where it may repeat a value, which is what it says of values and does not place
-    in the statement, as in `Bad int64 value: jane@example.com`.
+    """What BigQuery says; not where it may repeat a value, as in `Bad int64 value: jane@example.com`. What it
+    says of a statement's text has a place in it; a script's errors, `Query error: …`, all have one.
     """
+    if isinstance(error, TimeoutError):
+        return "a job took longer than it may (`job_execution_timeout_seconds` of the profile)"
     if not isinstance(error, GoogleAPICallError):
         return first_line(error)
     first = (error.errors or [{}])[0]
     message = first_line(ValueError(first.get("message") or error.message))
-    if first.get("reason") != "invalidQuery" or " at [" in message or _IN_THE_WAY in message:
+    placed = " at [" in message and not message.startswith("Query error:")
+    if first.get("reason") not in _TELLS_VALUES or placed or _IN_THE_WAY in message:
         return message
     job = getattr(error, "query_job", None)
-    return f"a statement failed (invalidQuery); job {job.job_id if job else 'unknown'} has the rest"
+    return f"a statement failed ({first['reason']}); job {job.job_id if job else 'unknown'} has the rest"

@@ -53,6 +53,10 @@
 {% endmacro %}
 
 
+{#- Without the second argument it takes all that Unicode calls white space, which other warehouses leave. -#}
+{% macro bigquery__trimmed(expression) %}{{ return('trim(' ~ expression ~ ", ' ')") }}{% endmacro %}
+
+
 {% macro bigquery__text_type() %}{{ return('STRING') }}{% endmacro %}
 
 {% macro bigquery__boolean_type() %}{{ return('BOOL') }}{% endmacro %}
@@ -82,3 +86,11 @@
 
 {#- A push reads ranges of the keys, and each of its commits is one: they are then found without a look at the rest, which costs. -#}
 {% macro bigquery__delta_clusters() %}{{ return(['custom_id']) }}{% endmacro %}
+
+
+{% macro bigquery__tested_text(column_name) %}{{ return('collate(cast(' ~ column_name ~ " as STRING), '')") }}{% endmacro %}
+
+{#- A raw text, whose backslashes are those of the pattern. A `$` is the end of the text alone. -#}
+{% macro bigquery__full_match(expression, pattern) %}{{ return('regexp_contains(' ~ expression ~ ", r'^(?:" ~ pattern ~ ")$')") }}{% endmacro %}
+
+{% macro bigquery__blank_characters() %}{{ return('\\s\\pZ\\x00-\\x1f\\x7f-\\x9f\\x{feff}') }}{% endmacro %}

@@ -60,6 +60,7 @@ class BigQueryEmulator:
             "dataset": self.dataset,
             "location": "US",
             "threads": 1,
+            "job_retries": 0,
             "api_endpoint": self.url,
         }
 
@@ -113,7 +114,8 @@ class BigQueryEmulator:
 
     def _run(self, sql: str, parameters: Sequence[Any]) -> Any:
         settings = bigquery.QueryJobConfig(query_parameters=list(parameters))
-        return self.client.query(sql, job_config=settings).result()
+        once: dict[str, Any] = {"retry": None, "job_retry": None}
+        return self.client.query(sql, job_config=settings, **once).result(**once)
 
 
 def _translated(sql: str) -> str:

@@ -6,15 +6,19 @@ What the emulator does otherwise than BigQuery is put right here, each with BigQ
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import re
 import sys
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 
 import duckdb_extensions
-from bqemulator.api.routes import tables, upload
+from bqemulator.api.routes import jobs, tables, upload
+from bqemulator.catalog import ddl_sync
 from bqemulator.config import LogLevel, Settings
+from bqemulator.domain.errors import AlreadyExistsError
 from bqemulator.jobs import executor
 from bqemulator.scripting import interpreter
 from bqemulator.server import EmulatorServer
@@ -22,6 +26,7 @@ from bqemulator.sql import translator
 from bqemulator.storage.sql_identifiers import quoted_table_ref
 from bqemulator.storage.type_map import bq_to_duckdb
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.generators.duckdb import DuckDBGenerator
 
 _parameters: ContextVar[Any] = ContextVar("parameters", default=None)
@@ -76,6 +81,51 @@ def keep_nine_decimals() -> None:
     DuckDBGenerator.datatype_sql = datatype
 
 
+def tell_json_from_texts() -> None:
+    """A column of JSON is one of JSON, in a view too."""
+    told = ddl_sync._introspect_schema
+
+    def schema_of(project: str, dataset: str, table: str, ctx: Any) -> Any:
+        schema = told(project, dataset, table, ctx)
+        place = quoted_table_ref(project, dataset, table)
+        kinds = {row[1]: row[2] for row in ctx.engine.execute(f"pragma table_info({place})").fetchall()}
+        of_json = {"type": "JSON"}
+        fields = (
+            each.model_copy(update=of_json if kinds[each.name] == "JSON" else {}) for each in schema.fields
+        )
+        return schema.model_copy(update={"fields": tuple(fields)})
+
+    ddl_sync._introspect_schema = schema_of
+
+
+def take_the_name_of_a_job_once() -> None:
+    """A second job of the same name is refused: `Already Exists: Job …`."""
+    handled = jobs._handle_query_job
+
+    async def handled_once(project: str, name: str, config: Any, *, ctx: Any, **call: Any) -> Any:
+        if ctx.catalog.get_job(project, name) is not None:
+            raise AlreadyExistsError(f"Already Exists: Job {project}:US.{name}")
+        return await handled(project, name, config, ctx=ctx, **call)
+
+    jobs._handle_query_job = handled_once
+
+
+def parse_a_statement_once() -> None:
+    """The emulator parses each statement twenty times, which is what it spends its time on."""
+    parse = Dialect.parse
+
+    @lru_cache(maxsize=256)
+    def parsed(dialect: type[Dialect], sql: str) -> list[Any]:
+        return parse(dialect(), sql)
+
+    def copied(self: Dialect, sql: str, **options: Any) -> list[Any]:
+        if options or self.settings:
+            return parse(self, sql, **options)
+        return [tree.copy() if tree else tree for tree in parsed(type(self), sql)]
+
+    Dialect.parse = copied  # type: ignore[method-assign]
+
+
 def add_columns(engine: Any) -> None:
     """`tables.patch` and `tables.update` add the columns that a schema has more."""
     made = tables._rest_to_table_meta
@@ -110,10 +160,14 @@ async def serve(answer: int) -> None:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(200_000)  # It makes trees without an end, and looks through them all for garbage.
     duckdb_extensions.import_extension("spatial")
     bind_parameters_of_scripts()
     tell_parameters_from_quotes()
     keep_the_case_of_names()
     keep_nine_decimals()
+    tell_json_from_texts()
+    take_the_name_of_a_job_once()
+    parse_a_statement_once()
     take_what_the_client_uploads()
     asyncio.run(serve(int(sys.argv[1])))

@@ -156,7 +156,8 @@ def _described(warehouse: Database, column: str, test: str) -> dict[str, object]
 def found(tested: Project) -> Found:
     """What `dbt test` finds in them."""
     failed = tested.dbt("test", "--store-failures", fails=True)
-    schema = f"{getattr(tested.warehouse, 'schema', 'main')}_dbt_test__audit"
+    credentials = tested.warehouse.credentials
+    schema = f"{credentials.get('schema') or credentials.get('dataset') or 'main'}_dbt_test__audit"
     stored: dict[str, set[tuple[str | None, str]]] = {}
     for test in (*TESTS.values(), "batch_identifier"):
         rows = tested.query(f'select * from "{schema}"."found_by_{test}"')

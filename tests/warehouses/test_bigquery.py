@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 from harness.behaviour import CONTACTS_MAPPING, Behaviour, plain
+from harness.dbt_tests import DbtTests, found, tested
 from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
+from requests.exceptions import ConnectionError as RequestsConnectionError
 from sqlglot import exp, parse_one
 
 from dbt_batch_sync.errors import WarehouseError
@@ -25,6 +30,8 @@ if TYPE_CHECKING:
     from harness.bigquery import BigQueryEmulator
 
     from dbt_batch_sync.warehouse.bigquery import BigQueryWarehouse
+
+__all__ = ["found", "tested"]
 
 pytestmark = pytest.mark.emulated
 
@@ -61,6 +68,10 @@ class TestBigQuery(Behaviour):
         return {**row, "note": json.dumps(json.loads(str(note)), separators=(",", ":"), ensure_ascii=False)}
 
 
+class TestFound(DbtTests):
+    """The dbt tests. Their patterns are RE2's on DuckDB as well, which the emulator runs them on."""
+
+
 @pytest.fixture(scope="module")
 def compiled(
     batch: SandboxServer, warehouse: BigQueryEmulator, tmp_path_factory: pytest.TempPathFactory
@@ -68,7 +79,7 @@ def compiled(
     """The models whose SQL is recorded, built once with dbt."""
     warehouse.clear()
     project = Project(tmp_path_factory.mktemp("golden"), batch, warehouse)
-    build(project, {"huge": "NUMERIC"})
+    build(project, {"huge": "NUMERIC", "note": "JSON"})
     return project
 
 
@@ -90,9 +101,9 @@ OWN = {
     "whole": ("NUMERIC", "7", 7),
     "exact": ("NUMERIC", "12345678901234567890.123456789", 12345678901234567890.123456789),
     "long": ("BIGNUMERIC", "1234567890.5", 1234567890.5),
-    "day": ("DATE", "2024-02-29", datetime(2024, 2, 29)),
-    "instant": ("TIMESTAMP", "2024-03-31 02:30:00+02:00", datetime(2024, 3, 31, 0, 30)),
-    "local": ("DATETIME", "9999-12-31 23:59:59.999999", datetime(9999, 12, 31, 23, 59, 59)),
+    "day": ("DATE", "2024-02-29", "2024-02-29T00:00:00Z"),
+    "instant": ("TIMESTAMP", "2024-03-31 02:30:00+02:00", "2024-03-31T00:30:00Z"),
+    "local": ("DATETIME", "9999-12-31 23:59:59.999999", "9999-12-31T23:59:59Z"),
     "day_text": ("DATE", "0001-01-01", "0001-01-01"),
     "items": ("ARRAY<STRING>", ["a", 'q"', "\\", "é"], ("a", 'q"', "\\", "é")),
     "none": ("ARRAY<STRING>", [], None),
@@ -108,11 +119,9 @@ def test_its_own_types(quick: QuickProject) -> None:
     row = {"id": "x", **{name: cell for name, (_, cell, _) in OWN.items()}}
     quick.set_rows(columns, [row, {"id": "nobody"}])
     assert quick.sync().rejected_attributes == 0
-    sent = {
-        name: value.replace(tzinfo=None, microsecond=0) if isinstance(value, datetime) else value
-        for name, value in plain(quick.profiles()["x"]).items()
+    assert plain(quick.profiles()["x"]) == {
+        name: value for name, (_, _, value) in OWN.items() if value is not None
     }
-    assert sent == {name: value for name, (_, _, value) in OWN.items() if value is not None}
     quick.build()
     assert quick.changes() == {}, "what was committed differs from where it came from"
 
@@ -158,17 +167,14 @@ def test_rows_are_loaded_as_a_parameter_or_ahead(
     table = exp.to_table("shop.t")
     delete = Statement(parse_one("delete from shop.t where n = :n"), {"n": 1})
     opened.execute([Load(table, rows), delete])
-    found = quick.query(
-        "select * from shop.`t`",
-    )
+    found = quick.query("select * from shop.`t`")
     wanted = [row for row in rows.to_pylist() if row["n"] != 1]
     assert sorted(map(repr, found)) == sorted(map(repr, wanted))
     assert tables(quick) == {"t"}, "a table of rows was left"
 
 
 def tables(quick: QuickProject) -> set[str]:
-    found = quick.query("select table_name from shop.INFORMATION_SCHEMA.TABLES")
-    return {row["table_name"] for row in found}
+    return {each.table_id for each in quick.warehouse.client.list_tables("shop")}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("limit", [1_000_000, 0])
@@ -188,6 +194,43 @@ def test_steps_are_one_transaction_and_errors_tell_no_values(
     assert tables(quick) == {"t"}, "a table of rows was left"
     opened.execute([load])
     assert len(quick.query("select * from shop.`t`")) == 4
+
+
+class LosingAnswers(HTTPAdapter):
+    """Sends every request, and loses so many of the answers about jobs."""
+
+    def __init__(self, number: float) -> None:
+        super().__init__()
+        self.left = number
+
+    def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:
+        response = super().send(request, *arguments, **options)
+        if "/jobs" in str(request.url) and self.left > 0:
+            self.left -= 1
+            response.close()
+            raise RequestsConnectionError("the connection is gone")
+        return response
+
+
+def test_a_job_whose_answer_is_lost_runs_once(quick: QuickProject, opened: BigQueryWarehouse) -> None:
+    quick.execute("create table shop.`t` (n INT64)")
+    losing = LosingAnswers(1)
+    opened._client._http.mount("http://", losing)
+    insert = Statement(parse_one("insert into shop.t select :n"), {"n": 1})
+    opened.execute([insert, insert])
+    assert losing.left == 0
+    assert quick.query("select * from shop.`t`") == [{"n": 1}, {"n": 1}]
+
+
+def test_a_server_that_is_gone_is_not_waited_for_without_an_end(
+    quick: QuickProject, opened: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dbt_batch_sync.warehouse import bigquery
+
+    monkeypatch.setattr(bigquery, "RETRY_SECONDS", 0.1)
+    opened._client._http.mount("http://", LosingAnswers(math.inf))
+    with pytest.raises(WarehouseError, match="BigQuery: Timeout"):
+        opened.fetch(Statement(parse_one("select 1")))
 
 
 def test_columns_are_those_of_the_table(quick: QuickProject, opened: BigQueryWarehouse) -> None:

@@ -10,7 +10,7 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-WAREHOUSES := snowflake bigquery spark
+WAREHOUSES := snowflake bigquery spark redshift
 DBT_VERSIONS := dbt-1.9 dbt-1.10 dbt-1.12
 INSTALLED := $(VENV)/.installed
 PIP := -m pip install --quiet --disable-pip-version-check
@@ -23,7 +23,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 help:
 	@sed -n 's/^#    //p' Makefile
 	@echo " make test-faults             kills, cut connections, and the long random sequences of them that test leaves out"
-	@echo " make test-warehouses         the suite on Snowflake, BigQuery and Spark, or what stands in for them; test-snowflake and so on"
+	@echo " make test-warehouses         the suite on Snowflake, BigQuery, Spark and Redshift, or what stands in for them; test-snowflake and so on"
 	@echo " make test-dbt-versions       the suite on DuckDB with each dbt-core, and the example with dbt 2; test-dbt-1.9 and so on"
 	@echo " make docs-check              only the tests that hold the docs true"
 	@echo " make site                    the docs as a site, in site/index.html"

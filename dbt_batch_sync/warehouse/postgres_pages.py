@@ -113,7 +113,7 @@ class Pages:
             run(cursor, Statement(select.limit(0), self._query.parameters))
             return tuple(CopiedColumn(c.name, c.type_code, c.precision) for c in cursor.description)
 
-        return self._connection.run(described)
+        return cast("tuple[CopiedColumn, ...]", self._connection.run(described))
 
     def _cells(self, select: exp.Select) -> Iterator[exp.Expr]:
         for cell, column in zip(select.expressions, self.columns, strict=True):

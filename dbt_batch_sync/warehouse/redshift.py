@@ -24,7 +24,7 @@ ATTEMPTS = 6
 """How often a transaction is tried that another one made impossible."""
 
 LOAD_ROWS, LOAD_VALUES = 1_000, 30_000
-"""Rows of one `insert`, and values: a statement has 32,767 at most, because the protocol counts in 16 bits."""
+"""Rows of one `insert`, and its values: the protocol counts them in 16 bits."""
 
 
 class RedshiftWarehouse:
@@ -102,7 +102,7 @@ class RedshiftWarehouse:
 
 
 class RedshiftPages(Pages):
-    """Pages as the driver's rows: there is no `copy … to stdout`, and the driver reads a whole result at once."""
+    """Pages as rows: there is no `copy … to stdout`, and the driver reads a whole result at once."""
 
     page_bytes = 8 * 1024 * 1024
     """More than on PostgreSQL: without an index each page looks at all rows behind the last key."""
@@ -162,7 +162,7 @@ def _is_text(column: CopiedColumn) -> bool:
 
 
 def _is_named(column: str, value: str) -> exp.Expr:
-    """Names have no case there, unless a session wants it: what is stored may be lower than what was given."""
+    """Names have no case there, unless a session wants it: the stored one may be in lower case."""
     return exp.EQ(
         this=exp.Lower(this=exp.cast(exp.column(column), "varchar(128)")),
         expression=exp.Lower(this=exp.Placeholder(this=value)),

@@ -39,7 +39,7 @@ class Conflict(WarehouseError):
 
 
 class Connection:
-    """Statements outside `begin` and `commit` commit by themselves. `connect` gives the driver's connection."""
+    """Statements outside `begin` and `commit` commit by themselves. `connect` gives one of the driver's."""
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._connect = connect
@@ -104,11 +104,12 @@ def run(cursor: Any, statement: Statement) -> None:
 
 
 def _told(error: BaseException) -> tuple[str, str]:
-    """The state, and a message without values. The driver's errors hold the server's fields by their letters."""
+    """The state, and a message without values. The driver has the server's fields by their letters."""
     fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
     state = str(fields.get("C", ""))
     if state.startswith(_TELLING):
-        return state, f"Redshift: a value was not accepted (SQLSTATE {state}); `sys_query_history` has the rest"
+        message = f"a value was not accepted (SQLSTATE {state}); `sys_query_history` has the rest"
+        return state, f"Redshift: {message}"
     return state, f"Redshift: {first_line(ValueError(fields['M']) if fields.get('M') else error)}"
 
 

@@ -46,7 +46,9 @@ def text_of(statement: Statement) -> str:
         if value is None:
             return exp.null()
         placeholder = exp.var(f":{node.name}")
-        return placeholder if isinstance(node.parent, exp.Cast) else exp.cast(placeholder, _TYPES[type(value)])
+        return (
+            placeholder if isinstance(node.parent, exp.Cast) else exp.cast(placeholder, _TYPES[type(value)])
+        )
 
     return statement.tree.transform(written).transform(_as_there).sql(dialect="redshift")
 
@@ -86,7 +88,12 @@ def _update_and_insert(tree: exp.Merge) -> Iterator[exp.Expr]:
                 where=exp.Where(this=matches.transform(by_name)),
             ).transform(_as_there)
         else:
-            key = next(each for each in matches.find_all(exp.Column) if each.table == alias)
+            # Null where nothing matches, and there alone: it is equal to something where something does.
+            key = next(
+                each.this
+                for each in matches.find_all(exp.EQ)
+                if isinstance(each.this, exp.Column) and each.this.table == alias
+            )
             names = [column.this.copy() for column in then.this.expressions]
             rows = (
                 exp.select(*(each.copy() for each in then.expression.expressions))

@@ -54,7 +54,11 @@
 
 
 {% macro redshift__empty_as_null(expression, type) %}
-    {% if type == 'string' %}{{ return('case when length(' ~ expression ~ ') > 0 then ' ~ expression ~ ' end') }}{% endif %}
+    {% if expression.startswith('json_serialize(') %}
+        {{ return('nullif(' ~ expression ~ ", '[]')") }}
+    {% elif type == 'string' %}
+        {{ return('case when length(' ~ expression ~ ') > 0 then ' ~ expression ~ ' end') }}
+    {% endif %}
     {{ return(expression) }}
 {% endmacro %}
 

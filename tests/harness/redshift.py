@@ -29,7 +29,7 @@ ONLY_REDSHIFT = re.compile(r"diststyle key distkey \(\w+\)|(compound|interleaved
 
 REFUSED = re.compile(
     r"is (not )?distinct from|merge into|collate \"|\bto stdout|from stdin|on conflict|\breturning\b|\bwith hold\b"
-    r"|create (unique )?index|\bregclass\b|\[\]|array\[|array_to_json|\(\?:|\boffset 0|advisory|\bas text\b|::text\b"
+    r"|create (unique )?index|\bregclass\b|\w\[\]|array\[|array_to_json|\(\?:|\boffset 0|advisory|\bas text\b|::text\b"
     r"|varchar\(max\)|alter column|\bunnest\b|generate_series|\bjsonb?\b|\bfilter \(|\blateral\b",
     re.IGNORECASE,
 )
@@ -81,7 +81,7 @@ class RedshiftProxy:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
+        with suppress(asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             start = await self._started(reader, writer)
             upstream, server = await asyncio.open_unix_connection(self._socket)
             server.write(start)
@@ -145,7 +145,7 @@ class RedshiftDatabase(PostgresDatabase):
     model_config: ClassVar[Mapping[str, object]] = {}
 
     def __init__(self, server: PostgresServer, proxy: RedshiftProxy) -> None:
-        super().__init__(server)
+        super().__init__(server, "marts")
         self.proxy = proxy
         self.execute("set allow_system_table_mods = on; " + "; ".join(SETUP), {})
 

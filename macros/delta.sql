@@ -6,6 +6,8 @@
         materialized='table',
         indexes=dbt_batch_sync.delta_indexes(),
         cluster_by=dbt_batch_sync.delta_clusters(),
+        dist=dbt_batch_sync.stored_by(),
+        sort=dbt_batch_sync.stored_by(),
         pre_hook="{{ dbt_batch_sync.absorb_doubt('" ~ segment ~ "') }}"
     ) }}
     {% if execute %}
@@ -140,7 +142,7 @@ inner join duplicated on duplicated.{{ id }} = c.{{ id }}
 {#- Whether what Batch holds of a profile in the segment has to change. With `keep` a null is no change. -#}
 {% macro differs(attribute) -%}
     {%- set name = dbt_batch_sync.column(attribute.name) -%}
-    ({{ dbt_batch_sync.is_distinct('c.' ~ name, 's.' ~ name) }}
+    ({{ dbt_batch_sync.is_distinct('c.' ~ name, 's.' ~ name, attribute.dtype) }}
     {%- if attribute.keep %} and c.{{ name }} is not null{% endif %})
 {%- endmacro %}
 
@@ -154,7 +156,7 @@ inner join duplicated on duplicated.{{ id }} = c.{{ id }}
         or ({{ doubt }}{% if attribute.keep %} and c.{{ name }} is not null{% endif %})
     ) else (
     {%- if mapping.on_exit == 'clear' %} s.{{ name }} is not null or {{ doubt }}
-    {%- elif mapping.on_exit == 'flag' and attribute.membership %} {{ dbt_batch_sync.is_distinct('s.' ~ name, 'false') }} or {{ doubt }}
+    {%- elif mapping.on_exit == 'flag' and attribute.membership %} {{ dbt_batch_sync.is_distinct('s.' ~ name, 'false', attribute.dtype) }} or {{ doubt }}
     {%- else %} 1 = 0{% endif %} ) end
 {%- endmacro %}
 

@@ -55,30 +55,35 @@
 {% macro default__absorb_doubt_sql(segment, snapshot, delta, names, intent) %}
     {%- set id = dbt_batch_sync.column('custom_id') -%}
     {%- set doubt = dbt_batch_sync.column('_batch_doubt') -%}
-    {%- set delta_id = dbt_batch_sync.column('_batch_delta_id') -%}
     merge into {{ snapshot.render() }} as s
-    using (
-        select in_flight.{{ id }}, in_flight.names
-        from (
-            select
-                {{ id }},
-                {{ delta_id }},
-                ',' || replace({{ dbt_batch_sync.column('_batch_changed') }}, ',', ',,') || ',' || coalesce({{ doubt }}, '') as names,
-                row_number() over (order by {{ id }}) as delta_position
-            from (select * from {{ delta }}) as delta
-            where {{ dbt_batch_sync.column('_batch_change') }} <> 'invalid'
-        ) as in_flight
-        where in_flight.delta_position > {{ intent.after }} and in_flight.delta_position <= {{ intent.upto }}
-            and in_flight.names <> ',,'
-            and not exists (
-                select 1 from {{ snapshot.render() }} as committed
-                where committed.{{ id }} = in_flight.{{ id }} and committed.{{ delta_id }} = in_flight.{{ delta_id }}
-            )
-    ) as d
+    using ({{ dbt_batch_sync.in_flight_rows(snapshot, delta, intent) }}) as d
     on s.{{ id }} = d.{{ id }}
     when matched then update set {{ doubt }} = {{ dbt_batch_sync.joined_names("coalesce(s." ~ doubt ~ ", '') || d.names", names) }}
     when not matched then insert ({{ id }}, {{ doubt }}) values (d.{{ id }}, {{ dbt_batch_sync.joined_names('d.names', names) }})
 {% endmacro %}
+
+
+{#- The rows of a delta that a push may have sent and did not commit: `custom_id`, and their `names` with commas. -#}
+{% macro in_flight_rows(snapshot, delta, intent) -%}
+    {%- set id = dbt_batch_sync.column('custom_id') -%}
+    {%- set delta_id = dbt_batch_sync.column('_batch_delta_id') -%}
+    select in_flight.{{ id }}, in_flight.names
+    from (
+        select
+            {{ id }},
+            {{ delta_id }},
+            ',' || replace({{ dbt_batch_sync.column('_batch_changed') }}, ',', ',,') || ',' || coalesce({{ dbt_batch_sync.column('_batch_doubt') }}, '') as names,
+            row_number() over (order by {{ id }}) as delta_position
+        from (select * from {{ delta }}) as delta
+        where {{ dbt_batch_sync.column('_batch_change') }} <> 'invalid'
+    ) as in_flight
+    where in_flight.delta_position > {{ intent.after }} and in_flight.delta_position <= {{ intent.upto }}
+        and in_flight.names <> ',,'
+        and not exists (
+            select 1 from {{ snapshot.render() }} as committed
+            where committed.{{ id }} = in_flight.{{ id }} and committed.{{ delta_id }} = in_flight.{{ delta_id }}
+        )
+{%- endmacro %}
 
 
 {#- Each name once, however often it is in the text. -#}

@@ -1,7 +1,10 @@
 {#- The body of `<segment>_sent_snapshot`: no row, and the columns that Batch's state is kept in. -#}
 {% macro sent_snapshot(segment) %}
     {% set segment_relation = ref(segment) %}
-    {{ config(materialized='sent_snapshot', full_refresh=false, transient=false, copy_grants=true) }}
+    {{ config(
+        materialized='sent_snapshot', full_refresh=false, transient=false, copy_grants=true,
+        dist=dbt_batch_sync.stored_by(), sort=dbt_batch_sync.stored_by()
+    ) }}
     {% if execute %}
         {% do dbt_batch_sync.check_storage() %}
         {% set mapping = dbt_batch_sync.segment_mapping(segment) %}

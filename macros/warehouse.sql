@@ -1,7 +1,7 @@
 {#- What differs between warehouses, each behind one name. An adapter without an implementation is refused, never guessed. -#}
 
 {% macro unsupported() %}
-    {{ exceptions.raise_compiler_error("dbt_batch_sync does not support the adapter `" ~ adapter.type() ~ "`. Supported: duckdb, postgres, snowflake, bigquery, spark") }}
+    {{ exceptions.raise_compiler_error("dbt_batch_sync does not support the adapter `" ~ adapter.type() ~ "`. Supported: duckdb, postgres, redshift, snowflake, bigquery, spark") }}
 {% endmacro %}
 
 
@@ -83,9 +83,9 @@
 {% macro text_literal(value) %}{{ return(dbt_batch_sync.text(dbt.string_literal(value))) }}{% endmacro %}
 
 
-{#- Null-safe: null is not distinct from null, NaN not from NaN. -#}
-{% macro is_distinct(a, b) %}{{ return(adapter.dispatch('is_distinct', 'dbt_batch_sync')(a, b)) }}{% endmacro %}
-{% macro default__is_distinct(a, b) %}{{ return(a ~ ' is distinct from ' ~ b) }}{% endmacro %}
+{#- Null-safe: null is not distinct from null, NaN not from NaN. Both are of the type `dtype`. -#}
+{% macro is_distinct(a, b, dtype) %}{{ return(adapter.dispatch('is_distinct', 'dbt_batch_sync')(a, b, dtype)) }}{% endmacro %}
+{% macro default__is_distinct(a, b, dtype) %}{{ return(a ~ ' is distinct from ' ~ b) }}{% endmacro %}
 
 
 {#- Whether `,name,` stands in a list of names in doubt. -#}
@@ -141,6 +141,11 @@
 {#- dbt's `cluster_by` of a delta, for warehouses that find a range of keys by that. -#}
 {% macro delta_clusters() %}{{ return(adapter.dispatch('delta_clusters', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__delta_clusters() %}{{ return(none) }}{% endmacro %}
+
+
+{#- dbt's `sort` and `dist` of a snapshot and its delta, for warehouses that place rows by them. -#}
+{% macro stored_by() %}{{ return(adapter.dispatch('stored_by', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__stored_by() %}{{ return(none) }}{% endmacro %}
 
 
 {#- What keeps a warehouse from evaluating an outer condition before the inner ones that leave few rows to it. -#}

@@ -75,7 +75,7 @@ def read_rows(data: pa.Buffer, columns: Sequence[CopiedColumn]) -> pa.Table:
         # A day that Arrow can't read: infinite, before Christ or after the year 9999.
         days = {column.name: pa.string() for column in columns if column.type_id in _UNITS_A_DAY}
         table = _read(data, {**types, **days})
-    cells = [_typed(table.column(column.name), column) for column in columns]
+    cells = [typed(table.column(column.name), column) for column in columns]
     return pa.table(cells, schema=schema_of(columns))
 
 
@@ -95,7 +95,8 @@ def _read(data: pa.Buffer, types: dict[str, pa.DataType]) -> pa.Table:
     )
 
 
-def _typed(cells: pa.ChunkedArray, column: CopiedColumn) -> pa.ChunkedArray:
+def typed(cells: pa.ChunkedArray, column: CopiedColumn) -> pa.ChunkedArray:
+    """A column's cells in its Arrow type, where they came as texts."""
     if column.is_long:
         # 5.00 is the integer 5.
         shorter = pc.replace_substring_regex(cells, r"(\.[0-9]*[1-9])0+$", r"\1")

@@ -16,23 +16,23 @@ from sqlglot import exp
 from dbt_batch_sync.errors import WarehouseError
 from dbt_batch_sync.warehouse.copied import CopiedColumn, read_rows
 from dbt_batch_sync.warehouse.port import Statement, Value
-from dbt_batch_sync.warehouse.postgres_connection import Connection, run, text_of
+from dbt_batch_sync.warehouse.postgres_connection import run, text_of
 
 FIRST_PAGE_ROWS = 2_000
 """Rows of the first page, whose width is not known yet."""
 
-PAGE_BYTES = 2 * 1024 * 1024
-"""What the next ones aim at: with twice as much a push holds 40 MB more, and is not faster."""
-
 MAX_PAGE_ROWS = 50_000
 
-_AFTER, _ROWS = "page_after", "page_rows"
+_AFTER = "page_after"
 
 
 class Pages:
     """A select in the order of one of its columns, whose values are unique and not null."""
 
-    def __init__(self, connection: Connection, query: Statement) -> None:
+    page_bytes = 2 * 1024 * 1024
+    """What all pages but the first aim at: with twice as much a push holds 40 MB more, and is not faster."""
+
+    def __init__(self, connection: Any, query: Statement) -> None:
         self._connection = connection
         self._query = query
         select = cast("exp.Select", query.tree)
@@ -44,12 +44,9 @@ class Pages:
         self._table = select.args["from_"].this
         self._table_id = connection.run(self._found)
         self.columns = self._described(select)
-        paged = select.select(*self._cells(select), append=False).limit(exp.Placeholder(this=_ROWS))
-        behind = paged.where(exp.GT(this=key.copy(), expression=exp.Placeholder(this=_AFTER)))
-        self._first, self._next = (
-            text_of(copied(page.subquery(), "STDOUT"), True) for page in (paged, behind)
-        )
-        self._upcoming: Future[pa.Buffer] | None = None
+        self._first = select.select(*self._cells(select), append=False)
+        self._next = self._first.where(exp.GT(this=key.copy(), expression=exp.Placeholder(this=_AFTER)))
+        self._upcoming: Future[Any] | None = None
 
     @property
     def reading(self) -> bool:
@@ -61,13 +58,12 @@ class Pages:
         rows_read, rows = 0, self._rows(FIRST_PAGE_ROWS, 0)
         self._upcoming = ahead.submit(self._fetch, None, rows)
         while self._upcoming is not None:
-            data = self._upcoming.result()
-            page = read_rows(data, self.columns)
+            page, size = self._read(self._upcoming.result())
             rows_read += page.num_rows
             self._upcoming = None
             if page.num_rows == rows and (self._limit is None or rows_read < self._limit):
                 after = page.column(self._key_place)[-1].as_py()
-                rows = self._rows(PAGE_BYTES * rows // len(data), rows_read)
+                rows = self._rows(self.page_bytes * rows // size, rows_read)
                 self._upcoming = ahead.submit(self._fetch, after, rows)
             yield from page.to_batches(max_chunksize=batch_rows)
 
@@ -75,23 +71,33 @@ class Pages:
         rows = max(1, min(wanted, MAX_PAGE_ROWS))
         return rows if self._limit is None else min(rows, self._limit - rows_read)
 
-    def _fetch(self, after: str | None, rows: int) -> pa.Buffer:
-        values: dict[str, Value] = {**self._query.parameters, _ROWS: rows, _AFTER: after}
+    def _fetch(self, after: str | None, rows: int) -> Any:
+        page = (self._first if after is None else self._next).limit(rows)
+        statement = Statement.of(page, {**self._query.parameters, _AFTER: after})
 
-        def fetched(cursor: Any) -> pa.Buffer:
-            buffer = pa.BufferOutputStream()
-            # COPY takes no values beside it: the driver puts them in, quoted.
-            copy = cursor.mogrify(self._first if after is None else self._next, values)
-            cursor.copy_expert(copy.decode(), buffer)
+        def fetched(cursor: Any) -> Any:
+            data = self._taken(cursor, statement)
             # After the page, so that it was read from the table that the first one was read from.
             if self._found(cursor) != self._table_id:
                 raise WarehouseError(
                     f"{self._table.name} was replaced while it was being read: what is not committed goes "
                     "again with the next push"
                 )
-            return buffer.getvalue()
+            return data
 
         return self._connection.run(fetched)
+
+    def _taken(self, cursor: Any, page: Statement) -> Any:
+        """A page as it arrives."""
+        buffer = pa.BufferOutputStream()
+        # COPY takes no values beside it: the driver puts them in, quoted.
+        copy = text_of(copied(cast("exp.Select", page.tree).subquery(), "STDOUT"), True)
+        cursor.copy_expert(cursor.mogrify(copy, dict(page.parameters)).decode(), buffer)
+        return buffer.getvalue()
+
+    def _read(self, data: Any) -> tuple[pa.Table, int]:
+        """The rows of a page, and how many bytes they had."""
+        return read_rows(data, self.columns), len(data)
 
     def _found(self, cursor: Any) -> Value:
         """The number of the table: another one after a `dbt run`."""
@@ -107,7 +113,7 @@ class Pages:
             run(cursor, Statement(select.limit(0), self._query.parameters))
             return tuple(CopiedColumn(c.name, c.type_code, c.precision) for c in cursor.description)
 
-        return self._connection.run(described)
+        return cast("tuple[CopiedColumn, ...]", self._connection.run(described))
 
     def _cells(self, select: exp.Select) -> Iterator[exp.Expr]:
         for cell, column in zip(select.expressions, self.columns, strict=True):

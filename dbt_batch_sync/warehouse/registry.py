@@ -12,6 +12,7 @@ from dbt_batch_sync.warehouse.port import Warehouse
 _CLASSES = {
     "duckdb": ("dbt_batch_sync.warehouse.duckdb", "DuckDbWarehouse"),
     "postgres": ("dbt_batch_sync.warehouse.postgres", "PostgresWarehouse"),
+    "redshift": ("dbt_batch_sync.warehouse.redshift", "RedshiftWarehouse"),
     "snowflake": ("dbt_batch_sync.warehouse.snowflake", "SnowflakeWarehouse"),
     "bigquery": ("dbt_batch_sync.warehouse.bigquery", "BigQueryWarehouse"),
     "spark": ("dbt_batch_sync.warehouse.spark", "SparkWarehouse"),

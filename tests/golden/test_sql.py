@@ -44,6 +44,7 @@ from dbt_batch_sync.sql.pending import Pending, delta_identity, last_pending
 from dbt_batch_sync.sql.relations import Relation, beside, parse_table
 from dbt_batch_sync.warehouse import Column, Load, Statement, Value
 from dbt_batch_sync.warehouse.port import Rows
+from dbt_batch_sync.warehouse.redshift_sql import for_redshift
 from dbt_batch_sync.warehouse.spark_sql import for_spark
 
 DIALECTS = ("duckdb", "postgres", "snowflake", "bigquery", "redshift", "databricks", "spark")
@@ -295,12 +296,19 @@ def unnamed(node: exp.Expr) -> exp.Expr:
     return exp.Placeholder() if isinstance(node, exp.Placeholder) else node
 
 
+def as_sent(trees: Sequence[exp.Expr], dialect: str) -> list[exp.Expr]:
+    """The statements as the warehouse of a dialect sends them."""
+    if dialect == "redshift":
+        return [each for tree in trees for each in for_redshift(tree)]
+    return [for_spark(tree, "delta") if dialect == "spark" else tree for tree in trees]
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_statements(dialect: str, statements: dict[str, list[exp.Expr]]) -> None:
     folder = GOLDEN / dialect
     wrong: list[str] = []
     for name, trees in statements.items():
-        sent = [for_spark(tree, "delta") for tree in trees] if dialect == "spark" else trees
+        sent = as_sent(trees, dialect)
         rendered = [render(tree, dialect) for tree in sent]
         for tree, text in zip(sent, rendered, strict=True):
             # What comes back from the parser says the same as what went in.

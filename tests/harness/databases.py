@@ -147,9 +147,9 @@ class PostgresDatabase:
     model_config: Mapping[str, object] = {}
     schema = "shop"
 
-    def __init__(self, server: PostgresServer) -> None:
+    def __init__(self, server: PostgresServer, name: str | None = None) -> None:
         self.server = server
-        self.name = f"shop_{uuid.uuid4().hex[:8]}"
+        self.name = name or f"shop_{uuid.uuid4().hex[:8]}"
         server.execute(f"create database {self.name}")
         self.clear()
 

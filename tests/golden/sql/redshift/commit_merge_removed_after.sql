@@ -1,5 +1,5 @@
-MERGE INTO "my-db"."Marketing".batch_sync_rejects AS o
-USING (
+UPDATE "my-db"."Marketing".batch_sync_rejects SET resolved_at = CAST(%(now)s AS TIMESTAMP)
+FROM (
   SELECT DISTINCT
     r.custom_id AS custom_id,
     r.attribute AS attribute
@@ -23,15 +23,14 @@ USING (
       OR POSITION(',' || r.attribute || ',' IN ',' || d."_batch_changed" || ',') > 0
     )
 ) AS n
-ON o.custom_id = n.custom_id
-AND COALESCE(o.attribute, '') = COALESCE(n.attribute, '')
-AND o.segment = %(segment)s
-AND o.resolved_at IS NULL
-AND o.run_id <> %(run_id)s
-WHEN MATCHED THEN UPDATE SET
-  resolved_at = CAST(%(now)s AS TIMESTAMP);
-MERGE INTO "my-db"."Marketing"."people_sent_snapshot" AS s
-USING (
+WHERE
+  batch_sync_rejects.custom_id = n.custom_id
+  AND COALESCE(batch_sync_rejects.attribute, '') = COALESCE(n.attribute, '')
+  AND batch_sync_rejects.segment = %(segment)s
+  AND batch_sync_rejects.resolved_at IS NULL
+  AND batch_sync_rejects.run_id <> %(run_id)s;
+UPDATE "my-db"."Marketing"."people_sent_snapshot" SET "_batch_delta_id" = d."_batch_delta_id", "_batch_doubt" = d."_batch_doubt", "batch__email_marketing" = d."batch__email_marketing", "BATCH__SMS_MARKETING" = d."BATCH__SMS_MARKETING", "tags" = d."tags", "points" = d."points", "_batch_sent_at" = d."_batch_sent_at", "_batch_run_id" = d."_batch_run_id", "_batch_exited_at" = d."_batch_exited_at"
+FROM (
   SELECT
     "custom_id" AS "custom_id",
     "_batch_delta_id" AS "_batch_delta_id",
@@ -59,18 +58,9 @@ USING (
         segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
     )
 ) AS d
-ON s."custom_id" = d."custom_id"
-WHEN MATCHED THEN UPDATE SET
-  "_batch_delta_id" = d."_batch_delta_id",
-  "_batch_doubt" = d."_batch_doubt",
-  "batch__email_marketing" = d."batch__email_marketing",
-  "BATCH__SMS_MARKETING" = d."BATCH__SMS_MARKETING",
-  "tags" = d."tags",
-  "points" = d."points",
-  "_batch_sent_at" = d."_batch_sent_at",
-  "_batch_run_id" = d."_batch_run_id",
-  "_batch_exited_at" = d."_batch_exited_at"
-WHEN NOT MATCHED THEN INSERT (
+WHERE
+  "people_sent_snapshot"."custom_id" = d."custom_id";
+INSERT INTO "my-db"."Marketing"."people_sent_snapshot" (
   "custom_id",
   "_batch_delta_id",
   "_batch_doubt",
@@ -81,7 +71,8 @@ WHEN NOT MATCHED THEN INSERT (
   "_batch_sent_at",
   "_batch_run_id",
   "_batch_exited_at"
-) VALUES (
+)
+SELECT
   d."custom_id",
   d."_batch_delta_id",
   d."_batch_doubt",
@@ -92,4 +83,35 @@ WHEN NOT MATCHED THEN INSERT (
   d."_batch_sent_at",
   d."_batch_run_id",
   d."_batch_exited_at"
-);
+FROM (
+  SELECT
+    "custom_id" AS "custom_id",
+    "_batch_delta_id" AS "_batch_delta_id",
+    "_batch_doubt" AS "_batch_doubt",
+    "batch__email_marketing" AS "batch__email_marketing",
+    "BATCH__SMS_MARKETING" AS "BATCH__SMS_MARKETING",
+    "tags" AS "tags",
+    "points" AS "points",
+    CAST(%(now)s AS TIMESTAMP) AS "_batch_sent_at",
+    %(run_id)s AS "_batch_run_id",
+    CAST(CASE WHEN "_batch_change" = 'exit' THEN CAST(%(now)s AS TIMESTAMP) END AS TIMESTAMP) AS "_batch_exited_at"
+  FROM "my-db"."Marketing"."people_delta"
+  WHERE
+    (
+      "_batch_change" <> 'invalid'
+      AND "_batch_delta_id" = %(delta_id)s
+      AND "custom_id" <= %(upto)s
+      AND "custom_id" > %(after)s
+    )
+    AND NOT "custom_id" IN (
+      SELECT
+        custom_id
+      FROM "my-db"."Marketing".batch_sync_rejects
+      WHERE
+        segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+    )
+) AS d
+LEFT JOIN "my-db"."Marketing"."people_sent_snapshot" AS s
+  ON s."custom_id" = d."custom_id"
+WHERE
+  s."custom_id" IS NULL;

@@ -4,27 +4,20 @@ SELECT
   "_batch_types"
 FROM "my-db"."Marketing"."people_delta"
 LIMIT 1;
-MERGE INTO "my-db"."Marketing".batch_sync_rejects AS o
-USING (
+UPDATE "my-db"."Marketing".batch_sync_rejects SET refused_by = n.refused_by, last_seen_at = n.last_seen_at, run_id = n.run_id, sent_hash = n.sent_hash, resolved_at = n.resolved_at, attempts = batch_sync_rejects.attempts + n.attempts, reason = CASE WHEN n.attempts = 0 THEN batch_sync_rejects.reason ELSE n.reason END
+FROM (
   SELECT
     *
   FROM "my-db"."Marketing".batch_sync_rejects
   WHERE
     staged = TRUE
 ) AS n
-ON o.segment = n.segment
-AND o.custom_id = n.custom_id
-AND COALESCE(o.attribute, '') = COALESCE(n.attribute, '')
-AND o.staged = FALSE
-WHEN MATCHED THEN UPDATE SET
-  refused_by = n.refused_by,
-  last_seen_at = n.last_seen_at,
-  run_id = n.run_id,
-  sent_hash = n.sent_hash,
-  resolved_at = n.resolved_at,
-  attempts = o.attempts + n.attempts,
-  reason = CASE WHEN n.attempts = 0 THEN o.reason ELSE n.reason END
-WHEN NOT MATCHED THEN INSERT (
+WHERE
+  batch_sync_rejects.segment = n.segment
+  AND batch_sync_rejects.custom_id = n.custom_id
+  AND COALESCE(batch_sync_rejects.attribute, '') = COALESCE(n.attribute, '')
+  AND batch_sync_rejects.staged = FALSE;
+INSERT INTO "my-db"."Marketing".batch_sync_rejects (
   segment,
   custom_id,
   attribute,
@@ -37,7 +30,8 @@ WHEN NOT MATCHED THEN INSERT (
   sent_hash,
   resolved_at,
   staged
-) VALUES (
+)
+SELECT
   n.segment,
   n.custom_id,
   n.attribute,
@@ -50,12 +44,25 @@ WHEN NOT MATCHED THEN INSERT (
   n.sent_hash,
   n.resolved_at,
   FALSE
-);
+FROM (
+  SELECT
+    *
+  FROM "my-db"."Marketing".batch_sync_rejects
+  WHERE
+    staged = TRUE
+) AS n
+LEFT JOIN "my-db"."Marketing".batch_sync_rejects AS o
+  ON o.segment = n.segment
+  AND o.custom_id = n.custom_id
+  AND COALESCE(o.attribute, '') = COALESCE(n.attribute, '')
+  AND o.staged = FALSE
+WHERE
+  o.staged IS NULL;
 DELETE FROM "my-db"."Marketing".batch_sync_rejects
 WHERE
   staged = TRUE;
-MERGE INTO "my-db"."Marketing".batch_sync_rejects AS o
-USING (
+UPDATE "my-db"."Marketing".batch_sync_rejects SET resolved_at = CAST(%(now)s AS TIMESTAMP)
+FROM (
   SELECT DISTINCT
     r.custom_id AS custom_id,
     r.attribute AS attribute
@@ -78,15 +85,18 @@ USING (
       OR POSITION(',' || r.attribute || ',' IN ',' || d."_batch_changed" || ',') > 0
     )
 ) AS n
-ON o.custom_id = n.custom_id
-AND COALESCE(o.attribute, '') = COALESCE(n.attribute, '')
-AND o.segment = %(segment)s
-AND o.resolved_at IS NULL
-AND o.run_id <> %(run_id)s
-WHEN MATCHED THEN UPDATE SET
-  resolved_at = CAST(%(now)s AS TIMESTAMP);
-MERGE INTO "my-db"."Marketing"."people_sent_snapshot" AS s
-USING (
+WHERE
+  batch_sync_rejects.custom_id = n.custom_id
+  AND COALESCE(batch_sync_rejects.attribute, '') = COALESCE(n.attribute, '')
+  AND batch_sync_rejects.segment = %(segment)s
+  AND batch_sync_rejects.resolved_at IS NULL
+  AND batch_sync_rejects.run_id <> %(run_id)s;
+UPDATE "my-db"."Marketing"."people_sent_snapshot" SET "_batch_doubt" = CASE
+  WHEN POSITION(d.names IN COALESCE("people_sent_snapshot"."_batch_doubt", '')) > 0
+  THEN COALESCE("people_sent_snapshot"."_batch_doubt", '')
+  ELSE COALESCE("people_sent_snapshot"."_batch_doubt", '') || d.names
+END
+FROM (
   SELECT
     "custom_id" AS custom_id,
     ',' || REPLACE("_batch_changed", ',', ',,') || ',' AS names
@@ -114,14 +124,47 @@ USING (
     )
     AND "_batch_changed" <> ''
 ) AS d
-ON s."custom_id" = d.custom_id
-WHEN MATCHED THEN UPDATE SET
-  "_batch_doubt" = CASE
-    WHEN POSITION(d.names IN COALESCE(s."_batch_doubt", '')) > 0
-    THEN COALESCE(s."_batch_doubt", '')
-    ELSE COALESCE(s."_batch_doubt", '') || d.names
-  END
-WHEN NOT MATCHED THEN INSERT ("custom_id", "_batch_doubt") VALUES (d.custom_id, d.names);
+WHERE
+  "people_sent_snapshot"."custom_id" = d.custom_id;
+INSERT INTO "my-db"."Marketing"."people_sent_snapshot" (
+  "custom_id",
+  "_batch_doubt"
+)
+SELECT
+  d.custom_id,
+  d.names
+FROM (
+  SELECT
+    "custom_id" AS custom_id,
+    ',' || REPLACE("_batch_changed", ',', ',,') || ',' AS names
+  FROM "my-db"."Marketing"."people_delta"
+  WHERE
+    (
+      "_batch_change" <> 'invalid'
+      AND (
+        (
+          "_batch_change" <> 'invalid'
+          AND "_batch_delta_id" = %(delta_id)s
+          AND "custom_id" <= %(upto)s
+        )
+        AND "custom_id" IN (
+          SELECT
+            custom_id
+          FROM "my-db"."Marketing".batch_sync_rejects
+          WHERE
+            (
+              segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+            )
+            AND run_id = %(run_id)s
+        )
+      )
+    )
+    AND "_batch_changed" <> ''
+) AS d
+LEFT JOIN "my-db"."Marketing"."people_sent_snapshot" AS s
+  ON s."custom_id" = d.custom_id
+WHERE
+  s."custom_id" IS NULL;
 DELETE FROM "my-db"."Marketing"."people_sent_snapshot"
 WHERE
   "custom_id" IN (
@@ -192,6 +235,6 @@ WHERE
     WHERE
       segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
   );
-UPDATE "my-db"."Marketing".batch_sync_runs SET status = CAST(%(status)s AS VARCHAR(MAX)), finished_at = CAST(%(finished_at)s AS TIMESTAMP), heartbeat_at = CAST(%(heartbeat_at)s AS TIMESTAMP), delta_id = CAST(%(delta_id)s AS VARCHAR(MAX)), endpoint = CAST(%(endpoint)s AS VARCHAR(MAX)), output = CAST(%(output)s AS VARCHAR(MAX)), project_hash = CAST(%(project_hash)s AS VARCHAR(MAX)), mapping_hash = CAST(%(mapping_hash)s AS VARCHAR(MAX)), attribute_types = CAST(%(attribute_types)s AS VARCHAR(MAX)), tool_version = CAST(%(tool_version)s AS VARCHAR(MAX)), host = CAST(%(host)s AS VARCHAR(MAX)), process = CAST(%(process)s AS BIGINT), inserts = CAST(%(inserts)s AS BIGINT), updates = CAST(%(updates)s AS BIGINT), exits = CAST(%(exits)s AS BIGINT), invalid = CAST(%(invalid)s AS BIGINT), sent = CAST(%(sent)s AS BIGINT), accepted = CAST(%(accepted)s AS BIGINT), rejected_rows = CAST(%(rejected_rows)s AS BIGINT), rejected_attributes = CAST(%(rejected_attributes)s AS BIGINT), parked = CAST(%(parked)s AS BIGINT), requests = CAST(%(requests)s AS BIGINT), retries = CAST(%(retries)s AS BIGINT), committed = CAST(%(committed)s AS BIGINT), seconds = CAST(%(seconds)s AS DOUBLE PRECISION), intent_position = CAST(%(intent_position)s AS BIGINT), committed_position = CAST(%(committed_position)s AS BIGINT), committed_key = CAST(%(committed_key)s AS VARCHAR(MAX)), error = CAST(%(error)s AS VARCHAR(MAX))
+UPDATE "my-db"."Marketing".batch_sync_runs SET status = CAST(%(status)s AS VARCHAR(65535)), finished_at = CAST(%(finished_at)s AS TIMESTAMP), heartbeat_at = CAST(%(heartbeat_at)s AS TIMESTAMP), delta_id = CAST(%(delta_id)s AS VARCHAR(65535)), endpoint = CAST(%(endpoint)s AS VARCHAR(65535)), output = CAST(%(output)s AS VARCHAR(65535)), project_hash = CAST(%(project_hash)s AS VARCHAR(65535)), mapping_hash = CAST(%(mapping_hash)s AS VARCHAR(65535)), attribute_types = CAST(%(attribute_types)s AS VARCHAR(65535)), tool_version = CAST(%(tool_version)s AS VARCHAR(65535)), host = CAST(%(host)s AS VARCHAR(65535)), process = CAST(%(process)s AS BIGINT), inserts = CAST(%(inserts)s AS BIGINT), updates = CAST(%(updates)s AS BIGINT), exits = CAST(%(exits)s AS BIGINT), invalid = CAST(%(invalid)s AS BIGINT), sent = CAST(%(sent)s AS BIGINT), accepted = CAST(%(accepted)s AS BIGINT), rejected_rows = CAST(%(rejected_rows)s AS BIGINT), rejected_attributes = CAST(%(rejected_attributes)s AS BIGINT), parked = CAST(%(parked)s AS BIGINT), requests = CAST(%(requests)s AS BIGINT), retries = CAST(%(retries)s AS BIGINT), committed = CAST(%(committed)s AS BIGINT), seconds = CAST(%(seconds)s AS DOUBLE PRECISION), intent_position = CAST(%(intent_position)s AS BIGINT), committed_position = CAST(%(committed_position)s AS BIGINT), committed_key = CAST(%(committed_key)s AS VARCHAR(65535)), error = CAST(%(error)s AS VARCHAR(65535))
 WHERE
   run_id = %(run_id)s AND segment = %(segment)s;

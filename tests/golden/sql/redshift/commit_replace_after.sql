@@ -1,5 +1,5 @@
-MERGE INTO "my-db"."Marketing".batch_sync_rejects AS o
-USING (
+UPDATE "my-db"."Marketing".batch_sync_rejects SET resolved_at = CAST(%(now)s AS TIMESTAMP)
+FROM (
   SELECT DISTINCT
     r.custom_id AS custom_id,
     r.attribute AS attribute
@@ -23,13 +23,12 @@ USING (
       OR POSITION(',' || r.attribute || ',' IN ',' || d."_batch_changed" || ',') > 0
     )
 ) AS n
-ON o.custom_id = n.custom_id
-AND COALESCE(o.attribute, '') = COALESCE(n.attribute, '')
-AND o.segment = %(segment)s
-AND o.resolved_at IS NULL
-AND o.run_id <> %(run_id)s
-WHEN MATCHED THEN UPDATE SET
-  resolved_at = CAST(%(now)s AS TIMESTAMP);
+WHERE
+  batch_sync_rejects.custom_id = n.custom_id
+  AND COALESCE(batch_sync_rejects.attribute, '') = COALESCE(n.attribute, '')
+  AND batch_sync_rejects.segment = %(segment)s
+  AND batch_sync_rejects.resolved_at IS NULL
+  AND batch_sync_rejects.run_id <> %(run_id)s;
 DELETE FROM "my-db"."Marketing"."people_sent_snapshot"
 WHERE
   "custom_id" IN (

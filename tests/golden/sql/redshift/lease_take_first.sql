@@ -1,7 +1,7 @@
 CREATE TABLE IF NOT EXISTS "my-db"."Marketing".batch_sync_leases (
-  segment VARCHAR(MAX),
-  run_id VARCHAR(MAX),
-  host VARCHAR(MAX),
+  segment VARCHAR(65535),
+  run_id VARCHAR(65535),
+  host VARCHAR(65535),
   process BIGINT,
   taken_at TIMESTAMP,
   heartbeat_at TIMESTAMP
@@ -24,9 +24,9 @@ INSERT INTO "my-db"."Marketing".batch_sync_leases (
   heartbeat_at
 )
 SELECT
-  CAST(%(segment)s AS VARCHAR(MAX)) AS segment,
-  CAST(%(run_id)s AS VARCHAR(MAX)) AS run_id,
-  CAST(%(host)s AS VARCHAR(MAX)) AS host,
+  CAST(%(segment)s AS VARCHAR(65535)) AS segment,
+  CAST(%(run_id)s AS VARCHAR(65535)) AS run_id,
+  CAST(%(host)s AS VARCHAR(65535)) AS host,
   CAST(%(process)s AS BIGINT) AS process,
   CAST(%(taken_at)s AS TIMESTAMP) AS taken_at,
   CAST(%(heartbeat_at)s AS TIMESTAMP) AS heartbeat_at;

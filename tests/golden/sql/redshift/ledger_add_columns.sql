@@ -1,41 +1,41 @@
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
 ADD COLUMN attempts BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
-ADD COLUMN attribute VARCHAR(MAX);
+ADD COLUMN attribute VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
-ADD COLUMN custom_id VARCHAR(MAX);
+ADD COLUMN custom_id VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
 ADD COLUMN first_seen_at TIMESTAMP;
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
 ADD COLUMN last_seen_at TIMESTAMP;
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
-ADD COLUMN reason VARCHAR(MAX);
+ADD COLUMN reason VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
-ADD COLUMN refused_by VARCHAR(MAX);
+ADD COLUMN refused_by VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
 ADD COLUMN resolved_at TIMESTAMP;
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
-ADD COLUMN run_id VARCHAR(MAX);
+ADD COLUMN run_id VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
-ADD COLUMN sent_hash VARCHAR(MAX);
+ADD COLUMN sent_hash VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
 ADD COLUMN staged BOOLEAN;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD COLUMN accepted BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
-ADD COLUMN attribute_types VARCHAR(MAX);
+ADD COLUMN attribute_types VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD COLUMN committed BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
-ADD COLUMN committed_key VARCHAR(MAX);
+ADD COLUMN committed_key VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD COLUMN committed_position BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
-ADD COLUMN delta_id VARCHAR(MAX);
+ADD COLUMN delta_id VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
-ADD COLUMN endpoint VARCHAR(MAX);
+ADD COLUMN endpoint VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
-ADD COLUMN error VARCHAR(MAX);
+ADD COLUMN error VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD COLUMN exits BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
@@ -43,7 +43,7 @@ ADD COLUMN finished_at TIMESTAMP;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD COLUMN heartbeat_at TIMESTAMP;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
-ADD COLUMN host VARCHAR(MAX);
+ADD COLUMN host VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD COLUMN inserts BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
@@ -51,15 +51,15 @@ ADD COLUMN intent_position BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD COLUMN invalid BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
-ADD COLUMN mapping_hash VARCHAR(MAX);
+ADD COLUMN mapping_hash VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
-ADD COLUMN output VARCHAR(MAX);
+ADD COLUMN output VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD COLUMN parked BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD COLUMN process BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
-ADD COLUMN project_hash VARCHAR(MAX);
+ADD COLUMN project_hash VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD COLUMN rejected_attributes BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
@@ -69,7 +69,7 @@ ADD COLUMN requests BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD COLUMN retries BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
-ADD COLUMN run_id VARCHAR(MAX);
+ADD COLUMN run_id VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD COLUMN seconds DOUBLE PRECISION;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
@@ -77,8 +77,8 @@ ADD COLUMN sent BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD COLUMN started_at TIMESTAMP;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
-ADD COLUMN status VARCHAR(MAX);
+ADD COLUMN status VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
-ADD COLUMN tool_version VARCHAR(MAX);
+ADD COLUMN tool_version VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD COLUMN updates BIGINT;

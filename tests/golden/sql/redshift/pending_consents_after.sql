@@ -24,7 +24,7 @@ SELECT
       ELSE ',' || d."_batch_changed" || ','
     END
   END) AS _batch_changed,
-  CAST(NULL AS VARCHAR(MAX)) AS _batch_parked,
+  CAST(NULL AS VARCHAR(65535)) AS _batch_parked,
   NULLIF(
     '' || CASE
       WHEN POSITION(',batch__email_marketing,' IN ',' || d."_batch_changed" || ',') > 0

@@ -160,7 +160,7 @@ SELECT
     THEN ',points'
     ELSE ''
   END FROM 2) AS "_batch_changed",
-  CAST(NULL AS VARCHAR(MAX)) AS "_batch_reason",
+  CAST(NULL AS VARCHAR(65535)) AS "_batch_reason",
   %(delta_id)s AS "_batch_delta_id",
   %(mapping)s AS "_batch_mapping",
   %(types)s AS "_batch_types",

@@ -1,0 +1,168 @@
+"""A stand-in for Redshift: PostgreSQL behind a proxy that Redshift's own driver connects to.
+
+The proxy leaves out what only Redshift takes (start-up parameters, `distkey` and `sortkey`), and makes an error of
+what PostgreSQL takes and Redshift does not, as far as a pattern can tell. What it let through is kept, to be
+looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import struct
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+from typing import ClassVar
+
+from harness.databases import PostgresDatabase, PostgresServer, Row
+
+TAKEN = (b"user", b"database", b"application_name", b"client_encoding", b"DateStyle")
+"""Start-up parameters that PostgreSQL has as well."""
+
+SSL_REQUEST = 80877103
+
+ONLY_REDSHIFT = re.compile(r"diststyle key distkey \(\w+\)|(compound|interleaved) sortkey\([\s\w,]+\)")
+
+REFUSED = re.compile(
+    r"is (not )?distinct from|merge into|collate \"|\bto stdout|from stdin|on conflict|\breturning\b|\bwith hold\b"
+    r"|create (unique )?index|\bregclass\b|\w\[\]|array\[|array_to_json|\(\?:|\boffset 0|advisory|\bas text\b|::text\b"
+    r"|varchar\(max\)|alter column|\bunnest\b|generate_series|\bjsonb?\b|\bfilter \(|\blateral\b",
+    re.IGNORECASE,
+)
+"""What Redshift's documentation says it lacks, of what statements for PostgreSQL have; a `text` is short there."""
+
+SETUP = (
+    "create function pg_catalog.getdate() returns timestamp language sql stable as $$select now()::timestamp$$",
+    "create function pg_catalog.pg_get_late_binding_view_cols() returns setof record language sql as "
+    "$$select ''::name, ''::name, ''::name, ''::varchar, 0 where false$$",
+    "create view pg_catalog.svv_external_columns as select ''::text as schemaname, ''::text as tablename, "
+    "''::text as columnname, ''::text as external_type, 0 as columnnum where false",
+    # A type of its own, so that it is reported as one: JSON as text.
+    "create type pg_catalog.super",
+    "create function pg_catalog.super_in(cstring) returns super language internal immutable strict as 'textin'",
+    "create function pg_catalog.super_out(super) returns cstring language internal immutable strict as 'textout'",
+    "create type pg_catalog.super (input = super_in, output = super_out, like = text)",
+    "create cast (text as super) without function as assignment",
+    "create cast (super as text) without function",
+    'create function pg_catalog."json_serialize"(super) returns varchar language sql immutable as $$select $1::text$$',
+)
+"""What Redshift has and PostgreSQL lacks."""
+
+
+class RedshiftProxy:
+    """A port of this machine that speaks as Redshift does, for each database of a server."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.statements: deque[str] = deque(maxlen=10_000)
+        self._socket = str(Path(server.host) / ".s.PGSQL.5432")
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="redshift", daemon=True)
+        self._thread.start()
+        listening = asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = asyncio.run_coroutine_threadsafe(listening, self._loop).result()
+        self.port: int = self._server.sockets[0].getsockname()[1]
+
+    def stop(self) -> None:
+        """Ends it, and every connection."""
+        asyncio.run_coroutine_threadsafe(self._ended(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _ended(self) -> None:
+        self._server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for each in others:
+            each.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
+            start = await self._started(reader, writer)
+            upstream, server = await asyncio.open_unix_connection(self._socket)
+            server.write(start)
+            # Either end closes both, so that what a killed client left open is rolled back.
+            ends = [
+                asyncio.ensure_future(self._to_server(reader, server)),
+                asyncio.ensure_future(_to_client(upstream, writer)),
+            ]
+            try:
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for end in ends:
+                    end.cancel()
+                server.close()
+        writer.close()
+
+    async def _started(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        """The start-up message, with what PostgreSQL knows of it."""
+        while True:
+            (length,) = struct.unpack("!I", await reader.readexactly(4))
+            body = await reader.readexactly(length - 4)
+            if struct.unpack("!I", body[:4])[0] != SSL_REQUEST:
+                break
+            writer.write(b"N")
+        cells = body[4:].rstrip(b"\0").split(b"\0")
+        kept = [(name, cell) for name, cell in zip(cells[::2], cells[1::2], strict=False) if name in TAKEN]
+        body = body[:4] + b"".join(name + b"\0" + cell + b"\0" for name, cell in kept) + b"\0"
+        return struct.pack("!I", len(body) + 4) + body
+
+    async def _to_server(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            kind = await reader.readexactly(1)
+            (length,) = struct.unpack("!I", await reader.readexactly(4))
+            body = await reader.readexactly(length - 4)
+            if kind == b"P":
+                name, query, rest = body.split(b"\0", 2)
+                body = name + b"\0" + self._as_postgres(query.decode()).encode() + b"\0" + rest
+            writer.write(kind + struct.pack("!I", len(body) + 4) + body)
+            await writer.drain()
+
+    def _as_postgres(self, query: str) -> str:
+        # What dbt-redshift asks of the catalog is its own.
+        if "information_schema" not in query and "pg_catalog.pg_" not in query and "from pg_" not in query:
+            self.statements.append(query)
+            found = REFUSED.search(query)
+            if found:
+                return f"Redshift has no {found[0]!r}"
+        return ONLY_REDSHIFT.sub("", query).replace("json_serialize(", '"json_serialize"(')
+
+
+async def _to_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+
+
+class RedshiftDatabase(PostgresDatabase):
+    """A database of its own; rows are written to PostgreSQL and read from there directly."""
+
+    adapter = "redshift"
+    model_config: ClassVar[Mapping[str, object]] = {}
+
+    def __init__(self, server: PostgresServer, proxy: RedshiftProxy) -> None:
+        super().__init__(server, "marts")
+        self.proxy = proxy
+        self.execute("set allow_system_table_mods = on; " + "; ".join(SETUP), {})
+
+    @property
+    def credentials(self) -> dict[str, object]:
+        return {
+            **super().credentials,
+            "type": "redshift",
+            "host": "127.0.0.1",
+            "port": self.proxy.port,
+            "sslmode": "disable",
+        }
+
+    def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
+        """What is no single value is JSON."""
+        super().create(table, columns, [{name: _json(cell) for name, cell in row.items()} for row in rows])
+
+
+def _json(cell: object) -> object:
+    return json.dumps(cell, ensure_ascii=False) if isinstance(cell, list | tuple | dict) else cell

@@ -69,6 +69,7 @@ class LocalSpark:
             "spark.sql.shuffle.partitions": "1",
             "spark.sql.warehouse.dir": str(self.directory / "spark"),
             "spark.sql.catalogImplementation": "in-memory",
+            "spark.sql.legacy.createHiveTableByDefault": "false",
             "spark.sql.catalog.spark_catalog": "org.apache.iceberg.spark.SparkSessionCatalog",
             "spark.sql.catalog.spark_catalog.type": "hadoop",
             "spark.sql.catalog.spark_catalog.warehouse": str(self.directory / "iceberg"),

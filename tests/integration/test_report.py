@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.history import SECRETS, make_history
-from harness.html import Page
+from harness.parsed_html import Page
 from harness.project import Project
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from harness.html import Page
+from harness.parsed_html import Page
 
 from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.ledger.records import RejectCount, Run

@@ -7,7 +7,7 @@ import hashlib
 import json
 
 import pytest
-from harness.html import Page
+from harness.parsed_html import Page
 
 from dbt_batch_sync.sandbox.faults import Fault, FaultKind
 from dbt_batch_sync.sandbox.page import CONTENT_SECURITY_POLICY, PAGE_SIZE, Question, render

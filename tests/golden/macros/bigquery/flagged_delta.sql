@@ -45,7 +45,7 @@ differing as (
         s.`_batch_exited_at`,
         case when c._batch_here = 1 then case
         when c.`custom_id` is null then 'null_identifier'
-        when trim(translate(c.`custom_id`, chr(9) || chr(10) || chr(11) || chr(12) || chr(13), '     ')) = '' then 'empty_identifier'
+        when trim(translate(c.`custom_id`, chr(9) || chr(10) || chr(11) || chr(12) || chr(13), '     '), ' ') = '' then 'empty_identifier'
         when length(c.`custom_id`) > 511 then 'long_identifier'
         when (
     strpos(
@@ -56,7 +56,7 @@ differing as (
         c.`custom_id`,
         chr(13)
     ) > 0) then 'line_break_identifier'
-        when lower(trim(c.`custom_id`)) in (
+        when lower(trim(c.`custom_id`, ' ')) in (
             'undefined', 'null', 'nil', '(null)', '[object object]', 'true', 'false', 'nan', 'infinity', '-infinity'
         ) then 'reserved_identifier'
     end end as _batch_reason,

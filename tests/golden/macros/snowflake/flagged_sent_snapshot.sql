@@ -27,4 +27,4 @@ select
                 cast(null as VARCHAR) as "_BATCH_DELTA_ID",
                 cast(null as TIMESTAMP_NTZ(6)) as "_BATCH_EXITED_AT",
                 cast(null as VARCHAR) as "_BATCH_DOUBT"
-            where 1 = 0
+            limit 0

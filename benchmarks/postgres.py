@@ -1,7 +1,8 @@
 """PostgreSQL: a program for ours' environment, which has the server and its driver.
 
 Arguments: `serve`; or a verb, host, database, and for `execute` statements, for `load` a DuckDB file, for
-`time` a file for the result, `scan` or `delta`, and a file with the delta's SQL.
+`time` a file for the result, `scan`, `delta` or `explain`, and a file with the delta's SQL; for `counters` a
+file for the result.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+
+BLOCK = 8192
+"""Bytes, unless the server was built otherwise."""
 
 TABLE = Path(__file__).parent / "sql" / "postgres.sql"
 ARRAY = "'{' || array_to_string(interests, ',') || '}'"
@@ -87,6 +91,9 @@ def timed(host: str, database: str, result: str, what: str, compiled: str) -> No
             sql = _bare_scan(cursor)
         else:
             cursor.execute("drop table if exists delta_again")
+            if what == "explain":
+                Path(result).write_text(json.dumps(_explained(cursor, Path(compiled).read_text())))
+                return
             sql = "create table delta_again as " + Path(compiled).read_text()
         cursor.execute("select split_part(pg_read_file('postmaster.pid'), chr(10), 1)")
         postmaster = str(cursor.fetchone()[0])
@@ -96,6 +103,27 @@ def timed(host: str, database: str, result: str, what: str, compiled: str) -> No
         if cpu is not None:
             used["cpu"] = (_cpu_seconds(postmaster) or cpu) - cpu
     Path(result).write_text(json.dumps(used))
+
+
+def counters(host: str, database: str, result: str) -> None:
+    """Writes how many bytes the server has read, from memory or files, and written to its log of changes."""
+    with connect(host, database) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select sum(blks_hit + blks_read) from pg_stat_database where datname = current_database()"
+        )
+        blocks = int(cursor.fetchone()[0])
+        cursor.execute("select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')")
+        Path(result).write_text(json.dumps({"read": blocks * BLOCK, "written": int(cursor.fetchone()[0])}))
+
+
+def _explained(cursor: Any, delta: str) -> dict[str, int]:
+    """Bytes that a statement read, wrote as its table's, and wrote to temporary files."""
+    cursor.execute("explain (analyze, buffers, format json) create table delta_again as " + delta)
+    plan = cursor.fetchone()[0][0]["Plan"]
+    cursor.execute("select pg_total_relation_size('delta_again')")
+    blocks = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    spilled = plan["Temp Written Blocks"]
+    return {"read": blocks * BLOCK, "written": int(cursor.fetchone()[0]), "spilled": spilled * BLOCK}
 
 
 def _bare_scan(cursor: Any) -> str:
@@ -128,5 +156,11 @@ def _cpu_seconds(postmaster: str) -> float | None:
 
 
 if __name__ == "__main__":
-    verbs: dict[str, Callable[..., None]] = {"serve": serve, "execute": execute, "load": load, "time": timed}
+    verbs: dict[str, Callable[..., None]] = {
+        "serve": serve,
+        "execute": execute,
+        "load": load,
+        "time": timed,
+        "counters": counters,
+    }
     verbs[sys.argv[1]](*sys.argv[2:])

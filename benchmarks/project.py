@@ -185,6 +185,13 @@ class Project:
         self.run([self.environment.python, *self.database.timing, output, what, compiled])
         return Usage(**json.loads(output.read_text()))
 
+    def explain(self) -> dict[str, int]:
+        """Bytes that the last delta's statement reads, writes, and spills."""
+        output = self.directory / "explained.json"
+        compiled = self.directory / "target/compiled/benchmark/models/batch_sync/people_delta.sql"
+        self.run([self.environment.python, *self.database.timing, output, "explain", compiled])
+        return dict(json.loads(output.read_text()))
+
     def expected(self, every: int, *, changed: bool = False) -> Arrived:
         """What has to arrive when everybody, or who `change` changed, is sent."""
         script = Path(__file__).parent / "expected.py"

@@ -11,7 +11,6 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-import redshift_connector
 from faults import test_guards
 from harness.behaviour import CONTACTS, CONTACTS_MAPPING, Behaviour, contacts, plain
 from harness.databases import PostgresServer
@@ -26,7 +25,6 @@ from dbt_batch_sync.project.profiles import read_target
 from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.sql.relations import create_table, insert_row, parse_table
 from dbt_batch_sync.warehouse import Load, Statement, Warehouse, open_warehouse, postgres_pages
-from dbt_batch_sync.warehouse.redshift_connection import Conflict, Connection
 
 pytestmark = pytest.mark.emulated
 
@@ -323,6 +321,10 @@ SERIALIZABLE = {
 
 
 def test_a_serializable_isolation_violation_is_a_conflict(warehouse: RedshiftDatabase) -> None:
+    import redshift_connector
+
+    from dbt_batch_sync.warehouse.redshift_connection import Conflict, Connection
+
     given = {name: cell for name, cell in warehouse.credentials.items() if name in ("host", "port", "user")}
     connection = Connection(
         lambda: redshift_connector.connect(database=warehouse.name, password="", ssl=False, **given)

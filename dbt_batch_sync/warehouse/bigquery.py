@@ -46,7 +46,7 @@ LOAD_EXPIRY = timedelta(hours=1)
 """When BigQuery removes a table of rows that went ahead of their script, should nobody else."""
 
 ATTEMPTS = 6
-"""How often a statement is tried that another one, on the same table, made impossible."""
+"""How often a job is tried that another one on its table, or a fault of BigQuery's, made impossible."""
 
 JOB_SECONDS = 3_600
 """How long a job may take where the profile has no `job_execution_timeout_seconds`."""
@@ -62,6 +62,9 @@ LABELS = {"application": "dbt-batch-sync"}
 
 _IN_THE_WAY = "concurrent update"
 """How BigQuery tells of a statement or a transaction that it rolled back because of another one."""
+
+_PASSING = ("jobBackendError", "jobInternalError", "jobRateLimitExceeded")
+"""Reasons of a failed job that Google's client would start another one for, if it had no name of ours."""
 
 _ARROW = {
     "BOOLEAN": pa.bool_(),
@@ -79,7 +82,7 @@ _TELLS_VALUES = ("invalidQuery", "invalid")
 
 
 class Conflict(WarehouseError):
-    """Another statement was in the way, and this one was rolled back: it may be tried again."""
+    """Something passing was in the way, and the statement was rolled back: it may be tried again."""
 
 
 class BigQueryWarehouse:
@@ -106,29 +109,20 @@ class BigQueryWarehouse:
         return tuple(Column(field.name, field.field_type) for field in found.schema)
 
     def fetch(self, query: Statement) -> list[tuple[Value, ...]]:
-        with _errors():
-            return [row.values() for row in self._ended(self._started(self._client, *single(query)))]
+        return [row.values() for row in _attempts()(self._read, self._client, query)]
 
     @contextmanager
     def stream(self, query: Statement, batch_rows: int) -> Iterator[Rows]:
         # A client's HTTP session is not for two threads.
         with closing(connect_anew(self._adapter)) as client:
-            with _errors():
-                job = self._started(client, *single(query))
-                rows = self._ended(job, page_size=min(batch_rows, PAGE_ROWS))
+            rows = _attempts()(self._read, client, query, page_size=min(batch_rows, PAGE_ROWS))
             fields = [pa.field(each.name, _ARROW.get(each.field_type, pa.string())) for each in rows.schema]
             with closing(_read_ahead(rows.to_arrow_iterable())) as batches:
                 schema = pa.schema(fields)
                 yield Rows(schema, (_typed(batch, schema) for batch in batches))
 
     def execute(self, steps: Sequence[Statement | Load]) -> None:
-        attempts = Retrying(
-            retry=retry_if_exception_type(Conflict),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_random_exponential(max=16),
-            reraise=True,
-        )
-        attempts(self._execute, steps)
+        _attempts()(self._execute, steps)
 
     def twin(self) -> BigQueryWarehouse:
         other = object.__new__(BigQueryWarehouse)
@@ -138,6 +132,10 @@ class BigQueryWarehouse:
 
     def close(self) -> None:
         self._client.close()
+
+    def _read(self, client: Any, query: Statement, **options: object) -> Any:
+        with _errors():
+            return self._ended(self._started(client, *single(query)), **options)
 
     def _execute(self, steps: Sequence[Statement | Load]) -> None:
         ahead: dict[int, exp.Table] = {}
@@ -201,6 +199,15 @@ class BigQueryWarehouse:
         return ".".join((table.catalog or self._client.project, table.db, table.name))
 
 
+def _attempts() -> Retrying:
+    return Retrying(
+        retry=retry_if_exception_type(Conflict),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_random_exponential(max=16),
+        reraise=True,
+    )
+
+
 def _bounds() -> dict[str, Any]:
     """What keeps a request from being waited for, and repeated, without an end."""
     return {"timeout": REQUEST_SECONDS, "retry": bigquery.DEFAULT_RETRY.with_timeout(RETRY_SECONDS)}
@@ -249,7 +256,14 @@ def _errors() -> Iterator[None]:
         yield
     except _FAILURES as error:
         message = _message(error)
-        raise (Conflict if _IN_THE_WAY in message else WarehouseError)(f"BigQuery: {message}") from None
+        passing = _IN_THE_WAY in message or _first(error).get("reason") in _PASSING
+        raise (Conflict if passing else WarehouseError)(f"BigQuery: {message}") from None
+
+
+def _first(error: BaseException) -> dict[str, str]:
+    """What an error of BigQuery's says first: its `reason` and `message`."""
+    errors = error.errors if isinstance(error, GoogleAPICallError) else None
+    return dict((errors or [{}])[0])
 
 
 def _message(error: BaseException) -> str:
@@ -260,7 +274,7 @@ def _message(error: BaseException) -> str:
         return "a job took longer than it may (`job_execution_timeout_seconds` of the profile)"
     if not isinstance(error, GoogleAPICallError):
         return first_line(error)
-    first = (error.errors or [{}])[0]
+    first = _first(error)
     message = first_line(ValueError(first.get("message") or error.message))
     placed = " at [" in message and not message.startswith("Query error:")
     if first.get("reason") not in _TELLS_VALUES or placed or _IN_THE_WAY in message:

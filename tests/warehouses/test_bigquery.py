@@ -222,6 +222,30 @@ def test_a_job_whose_answer_is_lost_runs_once(quick: QuickProject, opened: BigQu
     assert quick.query("select * from shop.`t`") == [{"n": 1}, {"n": 1}]
 
 
+class FailingJobs(HTTPAdapter):
+    """Says of so many jobs that they have failed for a reason that passes."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.left = number
+
+    def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:
+        response = super().send(request, *arguments, **options)
+        if request.method == "POST" and str(request.url).partition("?")[0].endswith("/jobs") and self.left:
+            self.left -= 1
+            error = {"reason": "jobBackendError", "message": "The job encountered an error. Try again."}
+            status = {"state": "DONE", "errorResult": error, "errors": [error]}
+            response._content = json.dumps({**response.json(), "status": status}).encode()
+        return response
+
+
+def test_a_job_that_fails_for_a_reason_that_passes_is_tried_again(opened: BigQueryWarehouse) -> None:
+    failing = FailingJobs(2)
+    opened._client._http.mount("http://", failing)
+    assert opened.fetch(Statement(parse_one("select 7"))) == [(7,)]
+    assert failing.left == 0
+
+
 def test_a_server_that_is_gone_is_not_waited_for_without_an_end(
     quick: QuickProject, opened: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ BatchSyncError                  exit 1: the run failed, or something stopped it
 │   ├── ProfileError            profiles.yml, dbt_project.yml, an output
 │   └── UnsupportedWarehouse    the adapter can't keep the promises, or is not installed
 ├── WarehouseError              the warehouse refused, went away, or is locked
+│   └── Conflict                something passing was in the way: tried again within the warehouse
 ├── DeliveryError               Batch refused the call, or can't be reached
 └── Stopped                     a guard, a gate, another push, or a delta that is not the mapping's
 
@@ -77,6 +78,12 @@ class UnsupportedWarehouse(ConfigurationError):
 
 class WarehouseError(BatchSyncError):
     """The warehouse refused a statement, went away, or is locked by another process."""
+
+
+class Conflict(WarehouseError):
+    """Something passing was in the way, such as another transaction, and nothing was done: it may be tried
+    again.
+    """
 
 
 class DeliveryError(BatchSyncError):

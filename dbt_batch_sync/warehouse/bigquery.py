@@ -30,7 +30,7 @@ from tenacity import (
 )
 
 from dbt_batch_sync.crash import crash_point
-from dbt_batch_sync.errors import WarehouseError
+from dbt_batch_sync.errors import Conflict, WarehouseError
 from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import connect_anew, first_line, load_adapter
 from dbt_batch_sync.warehouse.bigquery_script import Parameter, fields_of, json_rows, script, single
@@ -79,10 +79,6 @@ _FAILURES = (GoogleAPICallError, RetryError, GoogleAuthError, RequestException, 
 
 _TELLS_VALUES = ("invalidQuery", "invalid")
 """The reasons of errors whose message may repeat a value."""
-
-
-class Conflict(WarehouseError):
-    """Something passing was in the way, and the statement was rolled back: it may be tried again."""
 
 
 class BigQueryWarehouse:

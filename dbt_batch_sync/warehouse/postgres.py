@@ -12,12 +12,12 @@ from pyarrow import csv
 from sqlglot import exp
 
 from dbt_batch_sync.crash import crash_point
-from dbt_batch_sync.errors import UnsupportedWarehouse
+from dbt_batch_sync.errors import Conflict, UnsupportedWarehouse
 from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import connect_anew, load_adapter
 from dbt_batch_sync.warehouse.copied import schema_of
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value
-from dbt_batch_sync.warehouse.postgres_connection import Conflict, Connection, run, text_of
+from dbt_batch_sync.warehouse.postgres_connection import Connection, run, text_of
 from dbt_batch_sync.warehouse.postgres_pages import Pages, copied
 
 OLDEST = 15

@@ -10,7 +10,7 @@ import psycopg2
 from psycopg2 import errorcodes, errors
 from sqlglot import exp
 
-from dbt_batch_sync.errors import WarehouseError
+from dbt_batch_sync.errors import Conflict, WarehouseError
 from dbt_batch_sync.warehouse.adapter import first_line
 from dbt_batch_sync.warehouse.port import Statement
 
@@ -21,10 +21,6 @@ _TELLING = ("22", "P0")
 
 _SETTINGS = {"datestyle": "ISO, YMD", "extra_float_digits": "1"}
 """How values are written as text: PostgreSQL's own defaults, which a role or a database may have changed."""
-
-
-class Conflict(WarehouseError):
-    """Two transactions were in each other's way, and this one was rolled back: it may be tried again."""
 
 
 class Connection:

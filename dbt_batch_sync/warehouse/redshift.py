@@ -11,13 +11,13 @@ import pyarrow as pa
 from sqlglot import exp
 
 from dbt_batch_sync.crash import crash_point
-from dbt_batch_sync.errors import WarehouseError
+from dbt_batch_sync.errors import Conflict, WarehouseError
 from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import connect_anew, load_adapter
 from dbt_batch_sync.warehouse.copied import CopiedColumn, schema_of, typed
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value
 from dbt_batch_sync.warehouse.postgres_pages import Pages
-from dbt_batch_sync.warehouse.redshift_connection import Conflict, Connection, run
+from dbt_batch_sync.warehouse.redshift_connection import Connection, run
 from dbt_batch_sync.warehouse.redshift_sql import for_redshift
 
 ATTEMPTS = 6

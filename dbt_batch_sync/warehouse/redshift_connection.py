@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import redshift_connector
 
-from dbt_batch_sync.errors import WarehouseError
+from dbt_batch_sync.errors import Conflict, WarehouseError
 from dbt_batch_sync.warehouse.adapter import first_line
 from dbt_batch_sync.warehouse.port import Statement
 from dbt_batch_sync.warehouse.redshift_sql import text_of
@@ -32,10 +32,6 @@ when two do it at once.
 _LOST_STATES = ("57P01", "57P02", "08")
 _LOST = (redshift_connector.InterfaceError, redshift_connector.OperationalError, OSError, struct.error)
 """What the driver raises when the server is gone; of a message that was cut off, `struct.error`."""
-
-
-class Conflict(WarehouseError):
-    """Two transactions were in each other's way, and this one was rolled back: it may be tried again."""
 
 
 class Connection:

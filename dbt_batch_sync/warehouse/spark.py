@@ -19,7 +19,7 @@ from sqlglot import exp
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from dbt_batch_sync.crash import crash_point
-from dbt_batch_sync.errors import UnsupportedWarehouse, WarehouseError
+from dbt_batch_sync.errors import Conflict, UnsupportedWarehouse, WarehouseError
 from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import first_line, load_adapter
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value
@@ -50,10 +50,6 @@ _CONFLICT = re.compile(
     r"|CommitFailedException|Found conflicting files|ConflictException"
 )
 """What Delta and Iceberg call a commit that came too late."""
-
-
-class Conflict(WarehouseError):
-    """Another writer committed to the table first, and this statement did nothing: it may be tried again."""
 
 
 class SparkWarehouse:

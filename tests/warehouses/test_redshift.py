@@ -20,7 +20,7 @@ from harness.quick import QuickProject
 from harness.redshift import RedshiftDatabase, RedshiftProxy
 from sqlglot import exp, parse_one
 
-from dbt_batch_sync.errors import WarehouseError
+from dbt_batch_sync.errors import Conflict, WarehouseError
 from dbt_batch_sync.project.profiles import read_target
 from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.sql.relations import create_table, insert_row, parse_table
@@ -323,7 +323,7 @@ SERIALIZABLE = {
 def test_a_serializable_isolation_violation_is_a_conflict(warehouse: RedshiftDatabase) -> None:
     import redshift_connector
 
-    from dbt_batch_sync.warehouse.redshift_connection import Conflict, Connection
+    from dbt_batch_sync.warehouse.redshift_connection import Connection
 
     given = {name: cell for name, cell in warehouse.credentials.items() if name in ("host", "port", "user")}
     connection = Connection(

@@ -197,9 +197,10 @@ class Ledger:
 
     def recent_runs(self, limit: int) -> list[Run]:
         """The segment's last runs, the newest first; none before the first push."""
-        if not self._warehouse.columns(self.runs):
+        have = {column.name.lower() for column in self._warehouse.columns(self.runs)}
+        names = [f.name for f in fields(Run) if f.name in have]
+        if not names:
             return []
-        names = [f.name for f in fields(Run)]
         query = (
             exp.select(*(exp.column(name) for name in names))
             .from_(self.runs.copy())
@@ -208,7 +209,8 @@ class Ledger:
             .limit(limit)
         )
         rows = self._warehouse.fetch(Statement(query, {"segment": self._segment}))
-        return [Run(**dict(zip(names, row, strict=True))) for row in rows]  # type: ignore[arg-type]
+        known = ({n: cell for n, cell in zip(names, row, strict=True) if cell is not None} for row in rows)
+        return [Run(**cells) for cells in known]  # type: ignore[arg-type]
 
     def _update(self, run: Run) -> Statement:
         names = [f.name for f in fields(Run) if f.name not in ("run_id", "segment", "started_at")]

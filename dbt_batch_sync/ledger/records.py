@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Literal
 
 import pyarrow as pa
 
 RUNS = "batch_sync_runs"
 REJECTS = "batch_sync_rejects"
 
+Phase = Literal["reading", "rendering", "sending", "committing"]
+
+PHASES: tuple[Phase, ...] = ("reading", "rendering", "sending", "committing")
+"""What a push spends its time on: reading the delta from the warehouse; rendering it; waiting for Batch with
+nothing else to do; writing to the snapshot and the ledger.
+"""
+
 
 @dataclass(frozen=True)
 class Run:
     """One push of one segment: a row of `batch_sync_runs`, whose columns are named like the fields.
 
-    Times are UTC without a zone. `project_hash` tells Batch's projects apart and is no secret;
+    Times are UTC without a zone. The seconds of `PHASES` are the push's own, one after the other; there
+    is a rest. `project_hash` tells Batch's projects apart and is no secret;
     `attribute_types` is the delta's `_batch_types`.
     """
 
@@ -48,6 +57,10 @@ class Run:
     retries: int = 0
     committed: int = 0
     seconds: float = 0.0
+    reading_seconds: float = 0.0
+    rendering_seconds: float = 0.0
+    sending_seconds: float = 0.0
+    committing_seconds: float = 0.0
     intent_position: int | None = None
     committed_position: int | None = None
     committed_key: str | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Event
@@ -32,6 +32,7 @@ from dbt_batch_sync.ledger.lease import Lease
 from dbt_batch_sync.ledger.records import Reject, Resume, Run
 from dbt_batch_sync.payload.render import Parked, Rendered, Withheld, render, sent_hash
 from dbt_batch_sync.project.outputs import Output
+from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.sql.pending import BLOCKED, NEVER_RESUBSCRIBE
 from dbt_batch_sync.telemetry import span
@@ -114,6 +115,9 @@ class SegmentPush:
     _last_checkpoint: float = 0.0
     _interrupted: bool = False
 
+    def __post_init__(self) -> None:
+        self._phases = Phases(self.clock.monotonic)
+
     def send(self) -> Run:
         """Sends what is pending and commits what is accepted; an error ends the run as failed, with its
         message.
@@ -136,13 +140,13 @@ class SegmentPush:
         return self._end(error)
 
     def _deliver(self) -> None:
-        with pending(self.warehouse, self.work, self.limit, self._notes) as rendered:
+        with pending(self.warehouse, self.work, self.limit, self._notes, self._phases) as rendered:
             self._send_chunks(rendered)
 
     def _send_chunks(self, rendered: Iterable[Rendered]) -> None:
         chunks = chunk_rows(self._noted(rendered), self.channel.call_size)
         settled_chunks = deliver(
-            self._intended(chunks),
+            self._intended(self._phases.pulled("rendering", chunks)),
             self._send,
             pacer=self.channel.pacer,
             policy=RetryPolicy(max_attempts=self.channel.output.max_attempts),
@@ -150,7 +154,7 @@ class SegmentPush:
             max_in_flight=self.channel.output.max_in_flight,
         )
         with closing(settled_chunks):  # an error in here must not leave senders at work behind it
-            for settled in settled_chunks:
+            for settled in self._phases.pulled("sending", settled_chunks):
                 self._settle(settled)
                 crash_point("chunk_settled")
                 if self.clock.monotonic() - self._last_checkpoint >= self._checkpoint_seconds:
@@ -179,9 +183,10 @@ class SegmentPush:
         window = int(self.channel.window * self._checkpoint_seconds) or UNPACED_WINDOW
         for chunk in chunks:
             if self._read_position > (self.run.intent_position or 0):
-                self.work.ledger.check_delta(self.run.delta_id)
-                self.run = replace(self.run, intent_position=self._read_position + window)
-                self.work.ledger.record(self.run)
+                with self._phases.spent_on("committing"):
+                    self.work.ledger.check_delta(self.run.delta_id)
+                    self.run = replace(self.run, intent_position=self._read_position + window)
+                    self.work.ledger.record(self.run)
                 crash_point("intent_recorded")
             yield chunk
 
@@ -213,12 +218,15 @@ class SegmentPush:
         self.observer.progressed(self.run)
 
     def _checkpoint(self) -> None:
+        self._last_checkpoint = self.clock.monotonic()
+        if self._settled.position > self._committed.position:
+            with self._phases.spent_on("committing"):
+                self._commit()
+
+    def _commit(self) -> None:
         """Commits the acknowledged prefix; what Batch refused of it is written down in the same
         transaction.
         """
-        self._last_checkpoint = self.clock.monotonic()
-        if self._settled.position == self._committed.position:
-            return
         self.lease.check()
         self._take_notes()
         kept_out = sum(1 for reject in self._rejects if reject.attribute is None)
@@ -229,6 +237,7 @@ class SegmentPush:
             committed=self.run.committed + self._settled.position - self._committed.position - kept_out,
             committed_position=self._settled.position,
             committed_key=self._settled.key,
+            **self._phases.seconds,
         )
         crash_point("before_commit")
         with span("commit", segment=self.work.name, rows=run.committed - self.run.committed):
@@ -273,18 +282,22 @@ class SegmentPush:
             finished_at=self.clock.now(),
             intent_position=intent if self.run.intent_position is not None else None,
             error=error,
+            **self._phases.seconds,
         )
         return self.run
 
 
 @contextmanager
 def pending(
-    warehouse: Warehouse, work: Work, limit: int | None, notes: list[Withheld | Parked]
+    warehouse: Warehouse, work: Work, limit: int | None, notes: list[Withheld | Parked], phases: Phases
 ) -> Iterator[Iterator[Rendered]]:
     """The rows to send, rendered as they come. Blocked consents are noted as withheld."""
     position = work.resume.position
     batch_rows = min(STREAM_ROWS, STREAM_CELLS // (1 + len(work.attributes)))
-    with warehouse.stream(work.pending_rows(limit), max(1, batch_rows)) as rows:
+    with ExitStack() as stack:
+        with phases.spent_on("reading"):
+            rows = stack.enter_context(warehouse.stream(work.pending_rows(limit), max(1, batch_rows)))
+        rows = Rows(rows.schema, phases.pulled("reading", rows.batches))
         batches, schema = _unblocked(rows, position, notes)
         # Closed before the stream is that it reads from.
         with closing(render(batches, schema, work.attributes, after=position)) as rendered:

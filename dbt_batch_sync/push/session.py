@@ -25,6 +25,7 @@ from dbt_batch_sync.project.outputs import Output
 from dbt_batch_sync.project.segments import Segment
 from dbt_batch_sync.push.guards import check_guards, check_target
 from dbt_batch_sync.push.idle import push_idle
+from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.push.planned import Planned, check_planned
 from dbt_batch_sync.push.requeue import requeue_all, requeue_rejected
 from dbt_batch_sync.push.segment_push import (
@@ -283,7 +284,8 @@ class Session:
             check_guards(self.warehouse, work)
         endpoint, sent, requests = work.endpoint(), 0, 0
         notes: list[Withheld | Parked] = []
-        with pending(self.warehouse, work, self.options.limit, notes) as rendered:
+        phases = Phases(self.clock.monotonic)
+        with pending(self.warehouse, work, self.options.limit, notes, phases) as rendered:
             size = call_size(LIMITS[endpoint], output.max_profiles_per_second)
             for chunk in chunk_rows(_noted(rendered, notes), size):
                 sent, requests = sent + chunk.profiles, requests + bool(len(chunk))

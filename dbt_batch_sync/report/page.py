@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.ledger.records import RejectCount, Run
+from dbt_batch_sync.ledger.records import PHASES, RejectCount, Run
 from dbt_batch_sync.pages import load_template, source_hash
 from dbt_batch_sync.report.charts import Chart, stacked
 from dbt_batch_sync.results import ReportResult, SegmentReport
@@ -92,19 +92,37 @@ def render(result: ReportResult) -> str:
         segments=[_segment(each) for each in result.segments],
         totals=_totals(result.segments),
         marks=MARKS,
+        phases=[(phase, phase) for phase in (*PHASES, "other")],
     )
 
 
-def _totals(segments: Sequence[SegmentReport]) -> dict[str, int]:
-    """Figures of all segments, by what they count."""
-    return {
-        "segments": len(segments),
-        "runs shown": sum(len(each.runs) for each in segments),
-        "profiles accepted in them": sum(run.accepted for each in segments for run in each.runs),
-        "profiles wait for the next push": sum(each.pending for each in segments),
-        "refusals stand": sum(count.count for each in segments for count in each.rejects),
-        "profiles parked": sum(count.count for each in segments for count in each.parked),
-    }
+def _totals(segments: Sequence[SegmentReport]) -> list[tuple[int, str]]:
+    """Figures of all segments, with what they count."""
+    counted = (
+        (len(segments), "segment", "segments"),
+        (sum(len(each.runs) for each in segments), "run shown", "runs shown"),
+        (
+            sum(run.accepted for each in segments for run in each.runs),
+            "profile accepted in them",
+            "profiles accepted in them",
+        ),
+        (
+            sum(each.pending for each in segments),
+            "profile waits for the next push",
+            "profiles wait for the next push",
+        ),
+        (
+            sum(count.count for each in segments for count in each.rejects),
+            "refusal stands",
+            "refusals stand",
+        ),
+        (
+            sum(count.count for each in segments for count in each.parked),
+            "profile parked",
+            "profiles parked",
+        ),
+    )
+    return [(count, one if count == 1 else several) for count, one, several in counted]
 
 
 def write(path: Path, html: str) -> None:
@@ -126,6 +144,12 @@ def write(path: Path, html: str) -> None:
 def speed(run: Run) -> float:
     """Profiles that Batch accepted in a second of a run."""
     return run.accepted / run.seconds if run.seconds > 0 else 0.0
+
+
+def time_by_phase(run: Run) -> dict[str, float]:
+    """The seconds of a run by what it spent them on, in the order of the charts; together all of them."""
+    spent = {phase: float(getattr(run, f"{phase}_seconds")) for phase in PHASES}
+    return spent | {"other": max(0.0, run.seconds - sum(spent.values()))}
 
 
 def mark(run: Run) -> str:
@@ -166,7 +190,7 @@ def _segment(report: SegmentReport) -> _Segment:
             lambda run: {"inserts": run.inserts, "updates": run.updates, "exits": run.exits},
             lambda run: f"{run.inserts:,} inserts, {run.updates:,} updates, {run.exits:,} exits",
         ),
-        seconds=chart(lambda run: {"seconds": run.seconds}, lambda run: f"{run.seconds:,.1f} s"),
+        seconds=chart(time_by_phase, _timed),
         speed=chart(lambda run: {"speed": speed(run)}, lambda run: f"{speed(run):,.0f} profiles a second"),
         statuses=Counter(mark(run) for run in report.runs),
         attributes=tuple(sorted(report.attributes.items(), key=lambda item: -item[1])[:SHOWN_ATTRIBUTES]),
@@ -175,12 +199,21 @@ def _segment(report: SegmentReport) -> _Segment:
     )
 
 
+def _timed(run: Run) -> str:
+    parts = (f"{phase} {_seconds(spent)} s" for phase, spent in time_by_phase(run).items())
+    return f"{_seconds(run.seconds)} s: {', '.join(parts)}"
+
+
 def _moment(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _number(amount: float) -> str:
     return f"{amount:,}"
+
+
+def _seconds(amount: float) -> str:
+    return f"{amount:,.2f}"
 
 
 def _counted(amount: int, word: str) -> str:
@@ -193,7 +226,9 @@ def _template() -> Template:
         "moment": _moment,
         "number": _number,
         "counted": _counted,
+        "seconds": _seconds,
         "mark": mark,
         "speed": speed,
+        "time_by_phase": time_by_phase,
     }
     return load_template(_FOLDER, "report.html.jinja", filters)

@@ -8,6 +8,8 @@ from harness.history import SECRETS, make_history
 from harness.parsed_html import Page
 from harness.project import Project
 
+from dbt_batch_sync.ledger.records import PHASES
+
 
 def test_the_page_of_a_project_with_a_past(project: Project, tmp_path: Path) -> None:
     make_history(project)
@@ -17,7 +19,7 @@ def test_the_page_of_a_project_with_a_past(project: Project, tmp_path: Path) -> 
     page = Page(path.read_text(encoding="utf-8"))
 
     figures = page.text.partition("Runs over time")[0]
-    for figure in ("2 segments", "11 runs shown", "3 profiles wait", "3 refusals stand", "1 profiles parked"):
+    for figure in ("2 segments", "11 runs shown", "3 profiles wait", "3 refusals stand", "1 profile parked"):
         assert figure in figures
     head, people, vips = next(rows for rows in page.tables if rows[0][0] == "segment")
     assert [people, vips] == [["people", "P", "P", "", "I", "F", "P"], ["vips", "✓", "·", "·", "·", "·", "·"]]
@@ -26,11 +28,12 @@ def test_the_page_of_a_project_with_a_past(project: Project, tmp_path: Path) -> 
     delta = [row[1:] for row in page.table("started", "status")]
     assert delta[-2:] == [["partial", "1", "7", "3", "0"], ["partial", "40", "0", "0", "0"]]
     assert [row[0] for row in delta] == ["partial", "failed", "interrupted", "partial", "partial"]
-    recorded = project.query(
-        "select accepted, requests, seconds from batch_sync_runs where segment = 'people' order by started_at desc"
-    )
-    shown = [(row[2], row[4], row[1]) for row in page.table("started", "seconds")]
-    assert shown == [(str(r["accepted"]), str(r["requests"]), f"{r['seconds']:,.1f}") for r in recorded]
+    recorded = project.query("from batch_sync_runs where segment = 'people' order by started_at desc")
+    shown = [(row[1], row[3]) for row in page.table("started", "accepted")]
+    assert shown == [(str(run["accepted"]), str(run["requests"])) for run in recorded]
+    names = ("seconds", *(f"{phase}_seconds" for phase in PHASES))
+    times = [row[1:-1] for row in page.table("started", "seconds")]
+    assert times == [[f"{run[name]:,.2f}" for name in names] for run in recorded]
 
     assert "1 insert, 2 updates, 0 exits; 1 row can't be sent" in page.text
     waiting = {row[0]: row[1] for row in page.table("attribute")}
@@ -60,3 +63,23 @@ def test_runs_and_segments_can_be_chosen(project: Project) -> None:
     done = project.call("report", "--out", "nowhere/report.html")
     assert (done.returncode, done.stdout) == (2, "")
     assert "--out: nowhere/report.html can't be written: No such file or directory" in done.stderr
+
+
+def test_runs_of_a_version_that_did_not_measure_phases(project: Project) -> None:
+    project.map({"identifier": "id", "custom": ["points"]})
+    project.set_rows({"id": "varchar", "points": "bigint"}, [{"id": "a", "points": 1}])
+    project.sync()
+    for phase in PHASES:
+        project.execute(f"alter table batch_sync_runs drop column {phase}_seconds")
+    assert project.call("report").returncode == 0
+    ((_, seconds, *spent, other),) = _times(project)
+    assert ([*spent], other) == (["0.00"] * 4, seconds)
+
+    assert project.push().segments[0].error is None
+    after, before = _times(project)
+    assert (before[2:6], len(after)) == (["0.00"] * 4, 7)
+
+
+def _times(project: Project) -> list[list[str]]:
+    assert project.call("report").returncode == 0
+    return Page((project.directory / "report.html").read_text(encoding="utf-8")).table("started", "seconds")

@@ -31,6 +31,8 @@ ADD COLUMN committed_key STRING;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN committed_position INT64;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
+ADD COLUMN committing_seconds FLOAT64;
+ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN delta_id STRING;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN endpoint STRING;
@@ -61,9 +63,13 @@ ADD COLUMN process INT64;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN project_hash STRING;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
+ADD COLUMN reading_seconds FLOAT64;
+ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN rejected_attributes INT64;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN rejected_rows INT64;
+ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
+ADD COLUMN rendering_seconds FLOAT64;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN requests INT64;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
@@ -72,6 +78,8 @@ ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN run_id STRING;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN seconds FLOAT64;
+ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
+ADD COLUMN sending_seconds FLOAT64;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN sent INT64;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs

@@ -31,6 +31,8 @@ ADD COLUMN committed_key STRING;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN committed_position BIGINT;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
+ADD COLUMN committing_seconds DOUBLE;
+ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN delta_id STRING;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN endpoint STRING;
@@ -61,9 +63,13 @@ ADD COLUMN process BIGINT;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN project_hash STRING;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
+ADD COLUMN reading_seconds DOUBLE;
+ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN rejected_attributes BIGINT;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN rejected_rows BIGINT;
+ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
+ADD COLUMN rendering_seconds DOUBLE;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN requests BIGINT;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
@@ -72,6 +78,8 @@ ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN run_id STRING;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN seconds DOUBLE;
+ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
+ADD COLUMN sending_seconds DOUBLE;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs
 ADD COLUMN sent BIGINT;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_runs

@@ -31,6 +31,8 @@ ADD committed_key VARCHAR;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD committed_position BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD committing_seconds DOUBLE;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD delta_id VARCHAR;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD endpoint VARCHAR;
@@ -61,9 +63,13 @@ ADD process BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD project_hash VARCHAR;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD reading_seconds DOUBLE;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD rejected_attributes BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD rejected_rows BIGINT;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD rendering_seconds DOUBLE;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD requests BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
@@ -72,6 +78,8 @@ ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD run_id VARCHAR;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD seconds DOUBLE;
+ALTER TABLE "my-db"."Marketing".batch_sync_runs
+ADD sending_seconds DOUBLE;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs
 ADD sent BIGINT;
 ALTER TABLE "my-db"."Marketing".batch_sync_runs

@@ -1,0 +1,58 @@
+"""Where the time of a push goes: whom its thread works for, or waits for, at each moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from dbt_batch_sync.ledger.records import PHASES, Phase
+
+_Item = TypeVar("_Item")
+
+
+class Phases:
+    """A stopwatch for each phase, of which at most one runs: a phase within another stops that one's.
+
+    `now` is a monotonic clock in seconds. It is for one thread, the push's: what senders do meanwhile is
+    nobody's wait.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._spent: dict[Phase, float] = dict.fromkeys(PHASES, 0.0)
+        self._running: list[Phase] = []
+        self._since = 0.0
+
+    @property
+    def seconds(self) -> dict[str, Any]:
+        """What each phase took so far, named like a run's columns."""
+        return {f"{phase}_seconds": round(spent, 3) for phase, spent in self._spent.items()}
+
+    @contextmanager
+    def spent_on(self, phase: Phase) -> Iterator[None]:
+        """Counts what is done in here, other phases left out."""
+        self._charge()
+        self._running.append(phase)
+        try:
+            yield
+        finally:
+            self._charge()
+            self._running.pop()
+
+    def pulled(self, phase: Phase, items: Iterable[_Item]) -> Iterator[_Item]:
+        """The items; waiting for each of them counts, and what is done with them does not."""
+        source = iter(items)
+        while True:
+            with self.spent_on(phase):
+                try:
+                    item = next(source)
+                except StopIteration:
+                    return
+            yield item
+
+    def _charge(self) -> None:
+        now = self._now()
+        if self._running:
+            self._spent[self._running[-1]] += now - self._since
+        self._since = now

@@ -1,0 +1,74 @@
+"""What a push spent its time on, by a clock that the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from dbt_batch_sync.push.phases import Phases
+
+
+class Hands:
+    """A clock that goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def now(self) -> float:
+        return self.time
+
+    def items(self, *costs: float) -> Iterator[float]:
+        """An item for each cost in seconds, and one more second to find that there are no more."""
+        for cost in costs:
+            self.time += cost
+            yield cost
+        self.time += 1
+
+
+def seconds(phases: Phases) -> tuple[float, ...]:
+    """Reading, rendering, sending, committing."""
+    return tuple(phases.seconds.values())
+
+
+def test_what_is_pulled_counts_and_what_is_done_with_it_does_not() -> None:
+    hands = Hands()
+    phases = Phases(hands.now)
+    for cost in phases.pulled("reading", hands.items(2, 3)):
+        hands.time += 10 * cost
+    assert seconds(phases) == (6, 0, 0, 0)
+    hands.time += 7
+    assert seconds(phases) == (6, 0, 0, 0)
+
+
+def test_a_phase_within_another_stops_it() -> None:
+    hands = Hands()
+    phases = Phases(hands.now)
+
+    def rendered() -> Iterator[float]:
+        for cost in phases.pulled("reading", hands.items(2, 4)):
+            hands.time += 0.25
+            yield cost
+
+    with phases.spent_on("sending"):
+        for _ in phases.pulled("rendering", rendered()):
+            hands.time += 20
+            with phases.spent_on("committing"):
+                hands.time += 300
+    assert seconds(phases) == (7, 0.5, 40, 600)
+
+
+def test_an_error_ends_its_phase() -> None:
+    hands = Hands()
+    phases = Phases(hands.now)
+
+    def broken() -> Iterator[float]:
+        yield from hands.items(1)
+        raise LookupError
+
+    with phases.spent_on("sending"):
+        with pytest.raises(LookupError):
+            list(phases.pulled("reading", broken()))
+        hands.time += 5
+    hands.time += 50
+    assert seconds(phases) == (2, 0, 5, 0)

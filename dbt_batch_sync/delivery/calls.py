@@ -52,6 +52,13 @@ class Line:
         """Sleeps; True when the line was halted instead."""
         return self.timing.wait(self.halt, seconds) or self.halted()
 
+    def sleep(self, seconds: float) -> None:
+        """Waits for the next attempt, which notices a halt.
+
+        Not a method of the calls: tenacity's objects live on until they are collected, and a chunk with them.
+        """
+        self.pause(seconds)
+
 
 def settle_chunk(chunk: Chunk, line: Line) -> Outcome:
     """Sends a chunk, again and in parts as the answers ask for, until each operation is accepted or refused.
@@ -100,7 +107,9 @@ class _Calls:
         def attempt() -> _Tried:
             return self._attempt(body, stop - start, self._requests - before + 1)
 
-        tried: _Tried = Retrying(retry=retry_if_result(_is_retry), wait=_wait, sleep=self._sleep)(attempt)
+        tried: _Tried = Retrying(retry=retry_if_result(_is_retry), wait=_wait, sleep=self._line.sleep)(
+            attempt
+        )
         if isinstance(tried.answer, Accepted | Refused):
             return tried.answer
         calls, seconds = self._requests - before, self._line.timing.now() - began
@@ -121,9 +130,6 @@ class _Calls:
         if isinstance(decision, Retry) and decision.everyone:
             line.pacer.hold(decision.after)
         return _Tried(answer, decision)
-
-    def _sleep(self, seconds: float) -> None:
-        self._line.pause(seconds)  # the next attempt notices a halt
 
 
 def _is_retry(tried: _Tried) -> bool:

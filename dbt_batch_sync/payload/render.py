@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
 
 import duckdb
 import pyarrow as pa
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from dbt_batch_sync.attributes import MAX_ARRAYS, MAX_ATTRIBUTES, TypedAttribute
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.payload.source import DELTA, PARKED, POSITION, DeltaSource, row_bytes
+from dbt_batch_sync.payload.source import DELTA, PARKED, POSITION, DeltaSource, only_inserts, row_bytes
 from dbt_batch_sync.payload.statement import ARRAYS, ENDING, HEAD, OPERATION, OTHERS, WITHHELD, rendering
 
 DELTA_COLUMNS = ("custom_id", "_batch_change", "_batch_changed", "_batch_parked")
@@ -90,22 +90,42 @@ def render(
     if first is None:
         return
     batch_rows = max(1, min(batch_rows, BATCH_BYTES // (2 * row_bytes(first))))
-    source = DeltaSource(schema, attributes, after)
-    query = rendering(attributes, source.schema).sql(dialect="duckdb")
     with _engine(memory_limit) as connection:
-        connection.register(DELTA, source.reader(chain([first], batches)))
-        try:
-            position = after
-            for batch in _stream(connection, query, batch_rows):
-                _check_order(batch.column(POSITION), position)
-                yield _rendered(batch)
-                position += batch.num_rows
-        except Exception:  # DuckDB's while it plans, Arrow's while the result is read
-            if source.failure is not None:
-                raise source.failure from None
-            raise
-        if position != source.position:
-            raise WarehouseError(_DISORDER)
+        for inserts, part in _parts(chain([first], batches)):
+            source = DeltaSource(schema, attributes, after, inserts=inserts)
+            query = rendering(attributes, source.schema, inserts=inserts).sql(dialect="duckdb")
+            connection.register(DELTA, source.reader(part))
+            yield from _run(connection, query, source, batch_rows)
+            after = source.position
+
+
+def _parts(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[bool, Iterator[pa.RecordBatch]]]:
+    """The leading batches that have inserts alone, which take a smaller statement, and all the others."""
+    leading = True
+
+    def leads(batch: pa.RecordBatch) -> bool:
+        nonlocal leading
+        leading = leading and only_inserts(batch)
+        return leading
+
+    return groupby(batches, leads)
+
+
+def _run(
+    connection: duckdb.DuckDBPyConnection, query: str, source: DeltaSource, batch_rows: int
+) -> Iterator[Rendered]:
+    position = source.position
+    try:
+        for batch in _stream(connection, query, batch_rows):
+            _check_order(batch.column(POSITION), position)
+            yield _rendered(batch)
+            position += batch.num_rows
+    except Exception:  # DuckDB's while it plans, Arrow's while the result is read
+        if source.failure is not None:
+            raise source.failure from None
+        raise
+    if position != source.position:
+        raise WarehouseError(_DISORDER)
 
 
 def _rendered(batch: pa.RecordBatch) -> Rendered:

@@ -37,11 +37,14 @@ _MOST = {"s": 9_000_000_000_000, "ms": 9_000_000_000_000_000}
 class DeltaSource:
     """Hands record batches to DuckDB.
 
-    `position` is that of the last row so far. `failure` is what the batches raised: DuckDB makes an error of
-    its own of it.
+    `inserts`: the batches have no other rows, so no mask is needed. `position` is that of the last row so
+    far. `failure` is what the batches raised: DuckDB makes an error of its own of it.
     """
 
-    def __init__(self, schema: pa.Schema, attributes: Sequence[TypedAttribute], after: int) -> None:
+    def __init__(
+        self, schema: pa.Schema, attributes: Sequence[TypedAttribute], after: int, *, inserts: bool = False
+    ) -> None:
+        self._inserts = inserts
         self.position = after
         self.failure: BaseException | None = None
         self._names = [attribute.name for attribute in attributes]
@@ -80,15 +83,17 @@ class DeltaSource:
         return numbers
 
     def _mask_names(self) -> list[str]:
-        groups = range(0, len(self._names), NAMES_PER_MASK)
+        groups = range(0, 0 if self._inserts else len(self._names), NAMES_PER_MASK)
         return [f"{mask}{number}" for number in range(len(groups)) for mask in (SENT, CLEARED)]
 
     def _masks(self, batch: pa.RecordBatch) -> Iterator[pa.Array]:
         """An insert sends every value and no null; other rows send what has changed.
 
-        Few combinations of names occur in many rows, and most rows of a first push are inserts.
+        Few combinations of names occur in many rows.
         """
-        inserts = pc.equal(_plain_text(batch.column("_batch_change")), "insert")
+        if self._inserts:
+            return
+        inserts = _is_insert(batch)
         changed = pc.if_else(inserts, None, _plain_text(batch.column("_batch_changed"))).dictionary_encode()
         listed = [(names or "").split(",") for names in changed.dictionary.to_pylist()]
         for start in range(0, len(self._names), NAMES_PER_MASK):
@@ -99,6 +104,11 @@ class DeltaSource:
             yield pc.if_else(inserts, 0, mask)
 
 
+def only_inserts(batch: pa.RecordBatch) -> bool:
+    """Whether every row of it is a new profile's, as all are in a first push."""
+    return bool(pc.all(_is_insert(batch), min_count=0).as_py())
+
+
 def row_bytes(batch: pa.RecordBatch) -> int:
     """What a row of it has on average; at least one byte."""
     return max(1, int(batch.nbytes // max(1, batch.num_rows)))
@@ -107,6 +117,10 @@ def row_bytes(batch: pa.RecordBatch) -> int:
 def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     step = max(1, AT_ONCE_BYTES // row_bytes(batch))
     return (batch.slice(start, step) for start in range(0, batch.num_rows, step))
+
+
+def _is_insert(batch: pa.RecordBatch) -> pa.Array:
+    return pc.equal(_plain_text(batch.column("_batch_change")), "insert")
 
 
 def _plain_text(column: pa.Array) -> pa.Array:

@@ -43,21 +43,27 @@ ENDING = "}},"
 
 @dataclass(frozen=True)
 class _Attribute:
-    """An attribute with its encoding, and the columns that the statement computes for it, layer by layer."""
+    """An attribute with its encoding, and the columns that the statement computes for it, layer by layer.
+
+    `inserts`: it is for rows that send each value and no null.
+    """
 
     number: int
     typed: TypedAttribute
     encoding: Encoding
+    inserts: bool
 
     @property
-    def wanted(self) -> exp.Expr:
-        """Whether its value is to be sent, if there is one."""
-        return self._named(SENT)
+    def live(self) -> exp.Expr:
+        """Whether there is a value that is to be sent."""
+        present = self.encoding.present
+        return present if self.inserts else exp.and_(self._named(SENT), present)
 
     @property
     def nulled(self) -> exp.Expr:
-        """Whether a null is to be sent, if there is no value."""
-        return self._named(CLEARED)
+        """Whether there is none, and a null is to be sent."""
+        absent = exp.not_(call("coalesce", self.encoding.present, exp.false()))
+        return choose([(self._named(CLEARED), absent)], exp.false())
 
     def _named(self, mask: str) -> exp.Expr:
         """Whether the mask has this attribute's bit."""
@@ -79,24 +85,31 @@ class _Attribute:
         return exp.alias_(expression, f"_batch_{state}_{self.number}", quoted=True)
 
     @property
-    def missing(self) -> str:
-        """The member of the operation that clears it: a null has the plain name."""
-        return f'"{self.typed.plain_name}":null'
+    def has_member(self) -> exp.Expr:
+        """Whether the operation has a member for it."""
+        return self.sent if self.inserts else any_of([self.sent, self.column("null")])
 
     @property
     def member(self) -> exp.Expr:
         """Its member of the operation; null where it has none."""
-        value = call("concat", self.encoding.first, *self.encoding.rest)
-        return choose([(self.sent, value), (self.column("null"), text(self.missing))])
+        return self._either(call("concat", self.encoding.first, *self.encoding.rest), text(self._missing))
 
     @property
     def pieces(self) -> Iterator[exp.Expr]:
         """The texts of its member, with a comma before it unless it is the first; nulls where it has none."""
         leads = exp.EQ(this=column(_FIRST), expression=number(self.number))
         value = choose([(leads, self.encoding.first)], self.encoding.following)
-        missing = choose([(leads, text(self.missing))], text("," + self.missing))
-        yield choose([(self.sent, value), (self.column("null"), missing)])
+        yield self._either(value, choose([(leads, text(self._missing))], text("," + self._missing)))
         yield from (choose([(self.sent, piece)]) for piece in self.encoding.rest)
+
+    @property
+    def _missing(self) -> str:
+        """The member of the operation that clears it: a null has the plain name."""
+        return f'"{self.typed.plain_name}":null'
+
+    def _either(self, value: exp.Expr, missing: exp.Expr) -> exp.Expr:
+        """The first where its value is sent, the second where a null is."""
+        return choose([(self.sent, value), *([] if self.inserts else [(self.column("null"), missing)])])
 
     @property
     def note(self) -> exp.Expr:
@@ -106,13 +119,15 @@ class _Attribute:
         return choose([(self.column("refused"), named)])
 
 
-def rendering(attributes: Sequence[TypedAttribute], schema: pa.Schema) -> exp.Select:
-    """The select from `DELTA`, whose schema is that of a `DeltaSource`.
+def rendering(
+    attributes: Sequence[TypedAttribute], schema: pa.Schema, *, inserts: bool = False
+) -> exp.Select:
+    """The select from `DELTA`, whose schema is that of a `DeltaSource` with the same `inserts`.
 
     Each layer computes what the next one reads several times: DuckDB would compute it as often.
     """
     known = [
-        _Attribute(number, typed, encode(typed, schema.field(typed.name).type))
+        _Attribute(number, typed, encode(typed, schema.field(typed.name).type), inserts)
         for number, typed in enumerate(attributes)
     ]
     checked = [each for each in known if each.encoding.problems]
@@ -129,10 +144,9 @@ def _above(query: exp.Select, columns: Iterable[exp.Expr]) -> exp.Select:
 
 def _states(known: Iterable[_Attribute]) -> Iterator[exp.Expr]:
     for each in known:
-        present = each.encoding.present
-        yield each.compute("live", exp.and_(each.wanted, present))
-        absent = exp.not_(call("coalesce", present, exp.false()))
-        yield each.compute("null", choose([(each.nulled, absent)], exp.false()))
+        yield each.compute("live", each.live)
+        if not each.inserts:
+            yield each.compute("null", each.nulled)
 
 
 def _refused(each: _Attribute) -> exp.Expr:
@@ -150,7 +164,7 @@ def _sent(each: _Attribute) -> exp.Expr:
 
 def _first(known: Iterable[_Attribute]) -> exp.Expr:
     """The number of the first attribute with a member, which has no comma before it; null if none has one."""
-    return choose((any_of([each.sent, each.column("null")]), number(each.number)) for each in known)
+    return choose((each.has_member, number(each.number)) for each in known)
 
 
 def _result(known: Sequence[_Attribute], checked: Sequence[_Attribute]) -> Iterator[exp.Expr]:
@@ -181,8 +195,7 @@ def _withheld(checked: Sequence[_Attribute]) -> exp.Expr:
 
 def _count(known: Iterable[_Attribute]) -> exp.Expr:
     """How many of some attributes have a member: a sum of hundreds would be too deep for DuckDB's parser."""
-    present = (any_of([each.sent, each.column("null")]) for each in known)
-    return call("strlen", call("concat", *(choose([(one, text("."))]) for one in present)))
+    return call("strlen", call("concat", *(choose([(each.has_member, text("."))]) for each in known)))
 
 
 def _list(known: Iterable[_Attribute]) -> exp.Expr:

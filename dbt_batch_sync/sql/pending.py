@@ -71,10 +71,16 @@ class Pending:
         return exp.column("sent_hash", "parked") if self.rejects is not None else exp.cast(exp.null(), "text")
 
     def _changed(self) -> exp.Expr:
-        """The names to send, without the blocked ones."""
+        """The names to send, without the blocked ones.
+
+        An insert sends all that it has: its names, longer than many a row, are left where they are.
+        """
         changed: exp.Expr = self.delta.column("_batch_changed", "d")
         if not self.consents:
-            return changed
+            known = exp.NEQ(
+                this=self.delta.column("_batch_change", "d"), expression=exp.Literal.string("insert")
+            )
+            return exp.Case().when(known, changed)
         listed = with_commas(changed)
         for name in self.consents:
             shorter = exp.func(

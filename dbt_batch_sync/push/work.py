@@ -86,7 +86,8 @@ class Work:
             self.ledger.rejects.table if self.has_ledger and self.ledger.rejects.any_held_back() else None
         )
         source = Pending(self.delta, self.snapshot, self._names, self._consents, rejects)
-        if source.consents and not self.ledger.rejects.finds(source.any_blocked()):
+        finds = self.ledger.rejects.finds
+        if source.consents and not (finds(source.any_given()) and finds(source.any_blocked())):
             source = replace(source, consents=())
         values: dict[str, Value] = {**self.after, **({"segment": self.name} if rejects is not None else {})}
         return Statement(source.select(after=self.resume.key is not None, limit=limit), values)

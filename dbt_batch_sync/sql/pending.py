@@ -58,6 +58,12 @@ class Pending:
             query = query.where(exp.GT(this=key.copy(), expression=value("after")))
         return query.limit(limit) if limit is not None else query
 
+    def any_given(self) -> exp.Select:
+        """A row if a known profile gives any of the consents: of the delta alone, and most have none."""
+        known = exp.NEQ(this=self.delta.column("_batch_change", "d"), expression=exp.Literal.string("insert"))
+        found = exp.select(exp.Literal.number(1)).from_(self.delta.aliased("d")).where(known)
+        return found.where(exp.or_(*(self._gives(name) for name in self.consents))).limit(1)
+
     def any_blocked(self) -> exp.Select:
         """A row if there is any consent that must not be sent."""
         found = exp.select(exp.Literal.number(1)).from_(self.delta.aliased("d"))
@@ -97,18 +103,18 @@ class Pending:
         return exp.Nullif(this=names, expression=exp.Literal.string(""))
 
     def _is_blocked(self, name: str) -> exp.Expr:
+        withheld = _consent(self.snapshot, name, "s", given=False)
+        if self.rejects is not None:
+            withheld = exp.or_(withheld, self._stays_blocked(name))
+        return exp.and_(self._gives(name), withheld)
+
+    def _gives(self, name: str) -> exp.Expr:
         found = exp.StrPosition(
             this=with_commas(self.delta.column("_batch_changed", "d")),
             substr=exp.Literal.string(f",{name},"),
         )
-        withheld = _consent(self.snapshot, name, "s", given=False)
-        if self.rejects is not None:
-            withheld = exp.or_(withheld, self._stays_blocked(name))
-        return exp.and_(
-            exp.GT(this=found, expression=exp.Literal.number(0)),
-            withheld,
-            _consent(self.delta, name, "d", given=True),
-        )
+        changed = exp.GT(this=found, expression=exp.Literal.number(0))
+        return exp.and_(changed, _consent(self.delta, name, "d", given=True))
 
     def _with_blocked(self, query: exp.Select, snapshot_join: str) -> exp.Select:
         """A query of the delta `d`, joined with what `_is_blocked` looks at."""

@@ -270,6 +270,8 @@ def queries() -> Iterator[tuple[str, list[exp.Expr]]]:
                 yield f"pending{kinds}{behind}", [tree]
                 if consents and not after:
                     yield f"any_blocked{kinds}", [pending.any_blocked()]
+                    if rejects is None:
+                        yield "any_given", [pending.any_given()]
     warehouse = Recorder([(3, 1)])
     read_figures(warehouse, work(warehouse))
     yield "guard_figures", warehouse.trees

@@ -17,18 +17,22 @@ LEFT JOIN (
   ON withheld.custom_id = d.`custom_id`
 WHERE
   (
-    INSTR(',' || d.`_batch_changed` || ',', ',batch__email_marketing,') > 0
+    (
+      INSTR(',' || d.`_batch_changed` || ',', ',batch__email_marketing,') > 0
+      AND d.`batch__email_marketing` = TRUE
+    )
     AND (
       s.`batch__email_marketing` = FALSE OR NOT withheld.batch__email_marketing IS NULL
     )
-    AND d.`batch__email_marketing` = TRUE
   )
   OR (
-    INSTR(',' || d.`_batch_changed` || ',', ',batch__sms_marketing,') > 0
+    (
+      INSTR(',' || d.`_batch_changed` || ',', ',batch__sms_marketing,') > 0
+      AND d.`BATCH__SMS_MARKETING` IN ('subscribed', 'true')
+    )
     AND (
       s.`BATCH__SMS_MARKETING` IN ('unsubscribed', 'false')
       OR NOT withheld.batch__sms_marketing IS NULL
     )
-    AND d.`BATCH__SMS_MARKETING` IN ('subscribed', 'true')
   )
 LIMIT 1;

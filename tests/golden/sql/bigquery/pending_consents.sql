@@ -3,14 +3,18 @@ SELECT
   d.`_batch_change` AS _batch_change,
   TRIM(
     CASE
-      WHEN INSTR(',' || d.`_batch_changed` || ',', ',batch__sms_marketing,') > 0
+      WHEN (
+        INSTR(',' || d.`_batch_changed` || ',', ',batch__sms_marketing,') > 0
+        AND d.`BATCH__SMS_MARKETING` IN ('subscribed', 'true')
+      )
       AND s.`BATCH__SMS_MARKETING` IN ('unsubscribed', 'false')
-      AND d.`BATCH__SMS_MARKETING` IN ('subscribed', 'true')
       THEN REPLACE(
         CASE
-          WHEN INSTR(',' || d.`_batch_changed` || ',', ',batch__email_marketing,') > 0
+          WHEN (
+            INSTR(',' || d.`_batch_changed` || ',', ',batch__email_marketing,') > 0
+            AND d.`batch__email_marketing` = TRUE
+          )
           AND s.`batch__email_marketing` = FALSE
-          AND d.`batch__email_marketing` = TRUE
           THEN REPLACE(',' || d.`_batch_changed` || ',', ',batch__email_marketing,', ',')
           ELSE ',' || d.`_batch_changed` || ','
         END,
@@ -18,9 +22,11 @@ SELECT
         ','
       )
       ELSE CASE
-        WHEN INSTR(',' || d.`_batch_changed` || ',', ',batch__email_marketing,') > 0
+        WHEN (
+          INSTR(',' || d.`_batch_changed` || ',', ',batch__email_marketing,') > 0
+          AND d.`batch__email_marketing` = TRUE
+        )
         AND s.`batch__email_marketing` = FALSE
-        AND d.`batch__email_marketing` = TRUE
         THEN REPLACE(',' || d.`_batch_changed` || ',', ',batch__email_marketing,', ',')
         ELSE ',' || d.`_batch_changed` || ','
       END
@@ -30,15 +36,19 @@ SELECT
   CAST(NULL AS STRING) AS _batch_parked,
   NULLIF(
     '' || CASE
-      WHEN INSTR(',' || d.`_batch_changed` || ',', ',batch__email_marketing,') > 0
+      WHEN (
+        INSTR(',' || d.`_batch_changed` || ',', ',batch__email_marketing,') > 0
+        AND d.`batch__email_marketing` = TRUE
+      )
       AND s.`batch__email_marketing` = FALSE
-      AND d.`batch__email_marketing` = TRUE
       THEN 'batch__email_marketing,'
       ELSE ''
     END || CASE
-      WHEN INSTR(',' || d.`_batch_changed` || ',', ',batch__sms_marketing,') > 0
+      WHEN (
+        INSTR(',' || d.`_batch_changed` || ',', ',batch__sms_marketing,') > 0
+        AND d.`BATCH__SMS_MARKETING` IN ('subscribed', 'true')
+      )
       AND s.`BATCH__SMS_MARKETING` IN ('unsubscribed', 'false')
-      AND d.`BATCH__SMS_MARKETING` IN ('subscribed', 'true')
       THEN 'batch__sms_marketing,'
       ELSE ''
     END,

@@ -3,19 +3,23 @@ SELECT
   d."_batch_change" AS _batch_change,
   TRIM(
     CASE
-      WHEN STRPOS(',' || d."_batch_changed" || ',', ',batch__sms_marketing,') > 0
+      WHEN (
+        STRPOS(',' || d."_batch_changed" || ',', ',batch__sms_marketing,') > 0
+        AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
+      )
       AND (
         s."BATCH__SMS_MARKETING" IN ('unsubscribed', 'false')
         OR NOT withheld.batch__sms_marketing IS NULL
       )
-      AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
       THEN REPLACE(
         CASE
-          WHEN STRPOS(',' || d."_batch_changed" || ',', ',batch__email_marketing,') > 0
+          WHEN (
+            STRPOS(',' || d."_batch_changed" || ',', ',batch__email_marketing,') > 0
+            AND d."batch__email_marketing" = TRUE
+          )
           AND (
             s."batch__email_marketing" = FALSE OR NOT withheld.batch__email_marketing IS NULL
           )
-          AND d."batch__email_marketing" = TRUE
           THEN REPLACE(',' || d."_batch_changed" || ',', ',batch__email_marketing,', ',')
           ELSE ',' || d."_batch_changed" || ','
         END,
@@ -23,11 +27,13 @@ SELECT
         ','
       )
       ELSE CASE
-        WHEN STRPOS(',' || d."_batch_changed" || ',', ',batch__email_marketing,') > 0
+        WHEN (
+          STRPOS(',' || d."_batch_changed" || ',', ',batch__email_marketing,') > 0
+          AND d."batch__email_marketing" = TRUE
+        )
         AND (
           s."batch__email_marketing" = FALSE OR NOT withheld.batch__email_marketing IS NULL
         )
-        AND d."batch__email_marketing" = TRUE
         THEN REPLACE(',' || d."_batch_changed" || ',', ',batch__email_marketing,', ',')
         ELSE ',' || d."_batch_changed" || ','
       END
@@ -37,20 +43,24 @@ SELECT
   parked.sent_hash AS _batch_parked,
   NULLIF(
     '' || CASE
-      WHEN STRPOS(',' || d."_batch_changed" || ',', ',batch__email_marketing,') > 0
+      WHEN (
+        STRPOS(',' || d."_batch_changed" || ',', ',batch__email_marketing,') > 0
+        AND d."batch__email_marketing" = TRUE
+      )
       AND (
         s."batch__email_marketing" = FALSE OR NOT withheld.batch__email_marketing IS NULL
       )
-      AND d."batch__email_marketing" = TRUE
       THEN 'batch__email_marketing,'
       ELSE ''
     END || CASE
-      WHEN STRPOS(',' || d."_batch_changed" || ',', ',batch__sms_marketing,') > 0
+      WHEN (
+        STRPOS(',' || d."_batch_changed" || ',', ',batch__sms_marketing,') > 0
+        AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
+      )
       AND (
         s."BATCH__SMS_MARKETING" IN ('unsubscribed', 'false')
         OR NOT withheld.batch__sms_marketing IS NULL
       )
-      AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
       THEN 'batch__sms_marketing,'
       ELSE ''
     END,

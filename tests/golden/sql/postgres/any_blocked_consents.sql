@@ -5,13 +5,17 @@ JOIN "my-db"."Marketing"."people_sent_snapshot" AS s
   ON s."custom_id" = d."custom_id"
 WHERE
   (
-    POSITION(',batch__email_marketing,' IN ',' || d."_batch_changed" || ',') > 0
+    (
+      POSITION(',batch__email_marketing,' IN ',' || d."_batch_changed" || ',') > 0
+      AND d."batch__email_marketing" = TRUE
+    )
     AND s."batch__email_marketing" = FALSE
-    AND d."batch__email_marketing" = TRUE
   )
   OR (
-    POSITION(',batch__sms_marketing,' IN ',' || d."_batch_changed" || ',') > 0
+    (
+      POSITION(',batch__sms_marketing,' IN ',' || d."_batch_changed" || ',') > 0
+      AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
+    )
     AND s."BATCH__SMS_MARKETING" IN ('unsubscribed', 'false')
-    AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
   )
 LIMIT 1;

@@ -2,14 +2,18 @@ SELECT
   d."custom_id" AS custom_id,
   d."_batch_change" AS _batch_change,
   TRIM(',' FROM CASE
-    WHEN POSITION(',batch__sms_marketing,' IN ',' || d."_batch_changed" || ',') > 0
+    WHEN (
+      POSITION(',batch__sms_marketing,' IN ',' || d."_batch_changed" || ',') > 0
+      AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
+    )
     AND s."BATCH__SMS_MARKETING" IN ('unsubscribed', 'false')
-    AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
     THEN REPLACE(
       CASE
-        WHEN POSITION(',batch__email_marketing,' IN ',' || d."_batch_changed" || ',') > 0
+        WHEN (
+          POSITION(',batch__email_marketing,' IN ',' || d."_batch_changed" || ',') > 0
+          AND d."batch__email_marketing" = TRUE
+        )
         AND s."batch__email_marketing" = FALSE
-        AND d."batch__email_marketing" = TRUE
         THEN REPLACE(',' || d."_batch_changed" || ',', ',batch__email_marketing,', ',')
         ELSE ',' || d."_batch_changed" || ','
       END,
@@ -17,9 +21,11 @@ SELECT
       ','
     )
     ELSE CASE
-      WHEN POSITION(',batch__email_marketing,' IN ',' || d."_batch_changed" || ',') > 0
+      WHEN (
+        POSITION(',batch__email_marketing,' IN ',' || d."_batch_changed" || ',') > 0
+        AND d."batch__email_marketing" = TRUE
+      )
       AND s."batch__email_marketing" = FALSE
-      AND d."batch__email_marketing" = TRUE
       THEN REPLACE(',' || d."_batch_changed" || ',', ',batch__email_marketing,', ',')
       ELSE ',' || d."_batch_changed" || ','
     END
@@ -27,15 +33,19 @@ SELECT
   CAST(NULL AS TEXT) AS _batch_parked,
   NULLIF(
     '' || CASE
-      WHEN POSITION(',batch__email_marketing,' IN ',' || d."_batch_changed" || ',') > 0
+      WHEN (
+        POSITION(',batch__email_marketing,' IN ',' || d."_batch_changed" || ',') > 0
+        AND d."batch__email_marketing" = TRUE
+      )
       AND s."batch__email_marketing" = FALSE
-      AND d."batch__email_marketing" = TRUE
       THEN 'batch__email_marketing,'
       ELSE ''
     END || CASE
-      WHEN POSITION(',batch__sms_marketing,' IN ',' || d."_batch_changed" || ',') > 0
+      WHEN (
+        POSITION(',batch__sms_marketing,' IN ',' || d."_batch_changed" || ',') > 0
+        AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
+      )
       AND s."BATCH__SMS_MARKETING" IN ('unsubscribed', 'false')
-      AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
       THEN 'batch__sms_marketing,'
       ELSE ''
     END,

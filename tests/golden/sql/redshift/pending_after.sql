@@ -1,7 +1,7 @@
 SELECT
   d."custom_id" AS custom_id,
   d."_batch_change" AS _batch_change,
-  d."_batch_changed" AS _batch_changed,
+  CASE WHEN d."_batch_change" <> 'insert' THEN d."_batch_changed" END AS _batch_changed,
   CAST(NULL AS VARCHAR(65535)) AS _batch_parked,
   d."batch__email_marketing" AS "batch__email_marketing",
   d."BATCH__SMS_MARKETING" AS "batch__sms_marketing",

@@ -5,13 +5,17 @@ JOIN "my-db"."Marketing"."people_sent_snapshot" AS s
   ON s."custom_id" = d."custom_id"
 WHERE
   (
-    CHARINDEX(',batch__email_marketing,', ',' || d."_batch_changed" || ',') > 0
+    (
+      CHARINDEX(',batch__email_marketing,', ',' || d."_batch_changed" || ',') > 0
+      AND d."batch__email_marketing" = TRUE
+    )
     AND s."batch__email_marketing" = FALSE
-    AND d."batch__email_marketing" = TRUE
   )
   OR (
-    CHARINDEX(',batch__sms_marketing,', ',' || d."_batch_changed" || ',') > 0
+    (
+      CHARINDEX(',batch__sms_marketing,', ',' || d."_batch_changed" || ',') > 0
+      AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
+    )
     AND s."BATCH__SMS_MARKETING" IN ('unsubscribed', 'false')
-    AND d."BATCH__SMS_MARKETING" IN ('subscribed', 'true')
   )
 LIMIT 1;

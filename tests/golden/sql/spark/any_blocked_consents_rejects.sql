@@ -17,18 +17,22 @@ LEFT JOIN (
   ON withheld.custom_id = d.`custom_id`
 WHERE
   (
-    LOCATE(',batch__email_marketing,', ',' || d.`_batch_changed` || ',') > 0
+    (
+      LOCATE(',batch__email_marketing,', ',' || d.`_batch_changed` || ',') > 0
+      AND d.`batch__email_marketing` = TRUE
+    )
     AND (
       s.`batch__email_marketing` = FALSE OR NOT withheld.batch__email_marketing IS NULL
     )
-    AND d.`batch__email_marketing` = TRUE
   )
   OR (
-    LOCATE(',batch__sms_marketing,', ',' || d.`_batch_changed` || ',') > 0
+    (
+      LOCATE(',batch__sms_marketing,', ',' || d.`_batch_changed` || ',') > 0
+      AND d.`BATCH__SMS_MARKETING` IN ('subscribed', 'true')
+    )
     AND (
       s.`BATCH__SMS_MARKETING` IN ('unsubscribed', 'false')
       OR NOT withheld.batch__sms_marketing IS NULL
     )
-    AND d.`BATCH__SMS_MARKETING` IN ('subscribed', 'true')
   )
 LIMIT 1;

@@ -2,19 +2,23 @@ SELECT
   d.`custom_id` AS custom_id,
   d.`_batch_change` AS _batch_change,
   TRIM(',' FROM CASE
-    WHEN LOCATE(',batch__sms_marketing,', ',' || d.`_batch_changed` || ',') > 0
+    WHEN (
+      LOCATE(',batch__sms_marketing,', ',' || d.`_batch_changed` || ',') > 0
+      AND d.`BATCH__SMS_MARKETING` IN ('subscribed', 'true')
+    )
     AND (
       s.`BATCH__SMS_MARKETING` IN ('unsubscribed', 'false')
       OR NOT withheld.batch__sms_marketing IS NULL
     )
-    AND d.`BATCH__SMS_MARKETING` IN ('subscribed', 'true')
     THEN REPLACE(
       CASE
-        WHEN LOCATE(',batch__email_marketing,', ',' || d.`_batch_changed` || ',') > 0
+        WHEN (
+          LOCATE(',batch__email_marketing,', ',' || d.`_batch_changed` || ',') > 0
+          AND d.`batch__email_marketing` = TRUE
+        )
         AND (
           s.`batch__email_marketing` = FALSE OR NOT withheld.batch__email_marketing IS NULL
         )
-        AND d.`batch__email_marketing` = TRUE
         THEN REPLACE(',' || d.`_batch_changed` || ',', ',batch__email_marketing,', ',')
         ELSE ',' || d.`_batch_changed` || ','
       END,
@@ -22,11 +26,13 @@ SELECT
       ','
     )
     ELSE CASE
-      WHEN LOCATE(',batch__email_marketing,', ',' || d.`_batch_changed` || ',') > 0
+      WHEN (
+        LOCATE(',batch__email_marketing,', ',' || d.`_batch_changed` || ',') > 0
+        AND d.`batch__email_marketing` = TRUE
+      )
       AND (
         s.`batch__email_marketing` = FALSE OR NOT withheld.batch__email_marketing IS NULL
       )
-      AND d.`batch__email_marketing` = TRUE
       THEN REPLACE(',' || d.`_batch_changed` || ',', ',batch__email_marketing,', ',')
       ELSE ',' || d.`_batch_changed` || ','
     END
@@ -34,20 +40,24 @@ SELECT
   parked.sent_hash AS _batch_parked,
   NULLIF(
     '' || CASE
-      WHEN LOCATE(',batch__email_marketing,', ',' || d.`_batch_changed` || ',') > 0
+      WHEN (
+        LOCATE(',batch__email_marketing,', ',' || d.`_batch_changed` || ',') > 0
+        AND d.`batch__email_marketing` = TRUE
+      )
       AND (
         s.`batch__email_marketing` = FALSE OR NOT withheld.batch__email_marketing IS NULL
       )
-      AND d.`batch__email_marketing` = TRUE
       THEN 'batch__email_marketing,'
       ELSE ''
     END || CASE
-      WHEN LOCATE(',batch__sms_marketing,', ',' || d.`_batch_changed` || ',') > 0
+      WHEN (
+        LOCATE(',batch__sms_marketing,', ',' || d.`_batch_changed` || ',') > 0
+        AND d.`BATCH__SMS_MARKETING` IN ('subscribed', 'true')
+      )
       AND (
         s.`BATCH__SMS_MARKETING` IN ('unsubscribed', 'false')
         OR NOT withheld.batch__sms_marketing IS NULL
       )
-      AND d.`BATCH__SMS_MARKETING` IN ('subscribed', 'true')
       THEN 'batch__sms_marketing,'
       ELSE ''
     END,

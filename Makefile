@@ -23,7 +23,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 help:
 	@sed -n 's/^#    //p' Makefile
-	@echo " make test-faults             kills, cut connections, and random sequences of them: the long ones, that test leaves out"
+	@echo " make test-faults             kills, cut connections, and random sequences of them (LIVES=300): the long ones, that test leaves out"
 	@echo " make test-warehouses         the suite on Snowflake, BigQuery, Redshift and Spark, or what stands in for them; test-snowflake and so on"
 	@echo " make test-dbt-versions       the suite on DuckDB with each dbt-core, and the example with dbt 2; test-dbt-1.9 and so on"
 	@echo " make test-browser            the pages, in a headless Chromium: CHROMIUM=path, or the one on the PATH"

@@ -224,7 +224,24 @@ def test_every_place_of_the_comma() -> None:
         assert rendered.withheld == {name: "too_long" for name in names if row[name] == "withheld"}
 
 
-def _every(states: tuple[str, ...], length: int) -> Iterator[tuple[str, ...]]:
+@pytest.mark.parametrize("kinds", ["nnknkn", "nnn", "kn", "nknn"])
+def test_new_profiles_are_rendered_alike_before_and_behind_known_ones(kinds: str) -> None:
+    """Leading batches of new profiles alone take a statement of their own; the rows stay in their order."""
+    states = ("x", None, "x" * 301)
+    names = ("a", "b", "c")
+    columns = {
+        name: pa.array(cells, TEXT)
+        for name, cells in zip(names, zip(*_every(states, len(names)), strict=True), strict=True)
+    }
+    attributes = typed(**dict.fromkeys(names, "string"))
+    new, known = delta(columns), delta(columns, change="update", changed=",".join(names))
+    batches = [new if kind == "n" else known for kind in kinds]
+    alone = {"n": rows_of(new, attributes), "k": rows_of(known, attributes)}
+    assert rows_of(batches, attributes, after=7) == [row for kind in kinds for row in alone[kind]]
+    assert alone["k"] != alone["n"] == rows_of([known, new], attributes)[len(known) :]
+
+
+def _every(states: tuple[Any, ...], length: int) -> Iterator[tuple[Any, ...]]:
     if not length:
         yield ()
         return

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -339,11 +341,14 @@ def _console(*, stderr: bool) -> Console:
     )
 
 
-def annotation(problem: Problem) -> str:
-    """A problem as GitHub Actions shows it beside the line that it is about: a workflow command."""
+def annotation(problem: Problem, project_dir: Path, workspace: Path) -> str:
+    """A problem as GitHub Actions shows it beside the line that it is about: a workflow command. It knows
+    files by their path in the repository, which is checked out in `workspace`.
+    """
+    file = os.path.relpath((project_dir / problem.file).resolve(), workspace.resolve())
     title = f"{problem.model}: {problem.key}"
     line = "" if problem.line is None else f",line={problem.line}"
-    properties = f"file={_escaped(problem.file, ':,')}{line},title={_escaped(title, ':,')}"
+    properties = f"file={_escaped(file, ':,')}{line},title={_escaped(title, ':,')}"
     return f"::error {properties}::{_escaped(printable(problem.message))}"
 
 

@@ -463,6 +463,9 @@ def test_validate(project: Project) -> None:
     assert annotated.returncode == 2
     first = "::error file=models/people.yml,line=6,title=people%3A batch_sync.identifer::"
     assert annotated.stderr.startswith(first)
+    repository = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(project.directory.parent)}
+    below = f"::error file={project.directory.name}/models/people.yml,line=6,"
+    assert project.call("validate", env=repository).stderr.startswith(below), "a project in a folder"
     assert annotated.stderr.count("::error file=") == len(document(wrong)["problems"])
     assert project.call("push").returncode == 2
 
@@ -501,6 +504,18 @@ def test_validate_reads_what_dbt_compiled_and_found(project: Project) -> None:
     assert "of type BIGINT, which can't be sent as url" in found["batch_sync.custom[2]"]["message"]
     assert found["batch_sync.custom[1]"]["line"] == 11
     assert done.returncode == 2
+
+
+def test_validate_says_at_once_what_several_files_tell(project: Project) -> None:
+    """A mapping that can't be read keeps nothing back of what is wrong with the others."""
+    sql = "select 'a' as id, 'a@example.com' as email, 1 as points"
+    project.map({**MAPPING, "custom": ["emial"]}, sql=sql, models=())
+    project.map({"identifer": "id", "custom": ["points"]}, "second", sql=sql, models=())
+    project.map({**MAPPING, "custom": ["points"]}, "third", sql=sql, models=())
+    project.dbt("compile")
+    said = project.call("validate", "--select", "second").stderr
+    for part in ("second: batch_sync.identifer:", "no column `emial`", "`$email_address`: written by"):
+        assert part in said, said
 
 
 def test_validate_refuses_two_segments_that_write_the_same(project: Project) -> None:

@@ -142,6 +142,8 @@ def _plan(console: Console, segment: SegmentPlanned) -> None:
     )
     for guard in segment.guards:
         console.print(f"  [red]a guard would stop the push: {escape(guard)}[/]")
+    for flapping in segment.flapping:
+        console.print(f"  [yellow]{escape(str(flapping))}[/]")
     for reason, count in segment.invalid_reasons.items():
         console.print(f"  [yellow]{count:,} × {escape(reason)}[/]")
     if segment.attributes:

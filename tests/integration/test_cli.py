@@ -241,6 +241,7 @@ def test_plan(project: Project) -> None:
         "seconds": 0.0,
         "mapping": project.delta()[0]["_batch_mapping"],
         "guards": [],
+        "flapping": [],
     }
     assert planned["attributes"] == {"batch__email_address": 2, "name": 2}
     assert {(each["change"], each["attribute"]) for each in samples} >= {
@@ -275,6 +276,30 @@ def test_a_plan_counts_what_a_push_then_sends(project: Project) -> None:
         for name in attributes:
             sent[name] = sent.get(name, 0) + 1
     assert planned["attributes"] == {name.replace("$", "batch__"): count for name, count in sent.items()}
+
+
+def test_a_plan_says_what_flaps(project: Project) -> None:
+    """What changes again for those that were just sent; a new attribute and a usual day do not."""
+    names = [f"p{number:02}" for number in range(12)]
+
+    def day(mapping: dict[str, object], rows: list[Row]) -> tuple[list[dict[str, object]], str]:
+        project.map(mapping)
+        project.set_rows(COLUMNS, rows)
+        project.build()
+        (planned,) = document(project.call("plan", "--json"))["segments"]
+        shown = project.call("plan").stdout + project.call("plan", "--markdown").stdout
+        project.push()
+        return planned["flapping"], shown
+
+    narrow = {**MAPPING, "custom": ["points"]}
+    assert day(narrow, [person(name) for name in names])[0] == []
+    assert day(MAPPING, [person(name) for name in names])[0] == [], "`name` is new"
+    assert day(MAPPING, [person(name, points=2 if name < "p03" else 1) for name in names])[0] == []
+    day(MAPPING, [person(name, points=3) for name in names])
+    found, shown = day(MAPPING, [person(name, points=4 if name < "p06" else 3) for name in names])
+    assert found == [{"attribute": "points", "again": 6, "sent": 12}]
+    assert "`points` flaps: it changes again for 6 of the 12 profiles of the last push." in shown
+    assert "> &#96;points&#96; flaps" in shown
 
 
 def test_a_plan_as_a_comment(project: Project) -> None:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 _PLAIN: Any = {"box": None, "pad_edge": False, "padding": (0, 2), "header_style": "dim"}
 
+_LEAST_WIDTH = 110
+"""Of a table. A narrower terminal breaks its lines, which is better than cells with their ends cut off."""
+
 _BARS = "·▁▂▃▄▅▆▇█"
 """Of a size of nothing, and of eighths."""
 
@@ -43,17 +46,26 @@ _COLOURS = {"succeeded": "green", "partial": "yellow", "interrupted": "yellow", 
 
 def out() -> Console:
     """Standard output; rich leaves colours out where it is no terminal, or NO_COLOR is set."""
-    return _console(stderr=False)
+    console = Console(highlight=False, soft_wrap=True)
+    # A pipe has no width: a table in it is as wide as its cells.
+    width = max(console.width, _LEAST_WIDTH) if console.is_terminal else 10_000
+    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def err() -> Console:
     """Standard error."""
-    return _console(stderr=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    return (
+        console
+        if console.is_terminal
+        else Console(stderr=True, highlight=False, soft_wrap=True, width=10_000)
+    )
 
 
 def print_json(document: dict[str, object]) -> None:
     """One document on standard output."""
     sys.stdout.write(json_text(document))
+    sys.stdout.flush()
 
 
 def json_text(document: dict[str, object]) -> str:
@@ -95,7 +107,7 @@ def _story(segment: SegmentPushed, dry_run: bool) -> str:
             f"{counted(segment.requests, 'request')} to {segment.endpoint}; nothing was sent"
         )
     if segment.inserts + segment.updates + segment.exits + segment.sent == 0:
-        return "nothing to send: everything is committed"
+        return "nothing was sent" if segment.error else "nothing to send: everything is committed"
     if segment.endpoint is None and segment.error is not None:
         return f"{changes}  →  nothing was sent"
     return (
@@ -330,16 +342,6 @@ def seconds(seconds: float) -> str:
         f"{seconds / 60:.0f} min at Batch's rate"
         if seconds < 7200
         else f"{seconds / 3600:.1f} h at Batch's rate"
-    )
-
-
-def _console(*, stderr: bool) -> Console:
-    """A pipe has no width: a table in it is as wide as its cells."""
-    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
-    return (
-        console
-        if console.is_terminal
-        else Console(stderr=stderr, highlight=False, soft_wrap=True, width=10_000)
     )
 
 

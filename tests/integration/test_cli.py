@@ -109,6 +109,38 @@ def test_a_progress_bar_on_a_terminal_alone(project: Project) -> None:
     assert json.loads(printed)["status"] == "succeeded"
 
 
+def test_a_standard_output_that_takes_nothing(project: Project) -> None:
+    """The push is done by then: its exit code is what counts, and a message is better than a traceback."""
+    ready(project, "a")
+    command = [sys.executable, "-m", "dbt_batch_sync", "push", "--json"]
+    for redirection, code, said in ((">&-", 0, ""), (">/dev/full", 1, "No space left on device")):
+        done = subprocess.run(
+            ["sh", "-c", f'exec "$@" {redirection}', "sh", *command],
+            cwd=project.directory,
+            env=project.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+        assert said in done.stderr
+    assert set(project.profiles()) == {"a"}
+
+
+def test_a_narrow_terminal_cuts_nothing_off(project: Project) -> None:
+    ready(project, "a")
+    project.push()
+    reader, terminal = pty.openpty()
+    command = [sys.executable, "-m", "dbt_batch_sync", "status"]
+    environ = {**project.environ, "TERM": "xterm", "COLUMNS": "60"}
+    with subprocess.Popen(command, cwd=project.directory, env=environ, stdout=terminal, stdin=terminal):
+        os.close(terminal)
+        shown = _read(reader)
+    assert "started (UTC)" in shown
+    assert "succeeded" in shown
+    assert "…" not in shown
+
+
 def _read(terminal: int) -> str:
     """All that was written to a terminal until its last writer ended."""
     shown = b""
@@ -713,9 +745,13 @@ def test_init_deps_generate_run_push(fresh: Project) -> None:
     packages = fresh.directory / "packages.yml"
     listed = "# ours\npackages:\n  - local: ../else # kept\n\nother: 1\n"
     packages.write_text(listed)
+    profiles = fresh.directory / "profiles.yml"
+    given = profiles.read_text()
+    profiles.write_text(yaml.safe_dump({"shop": yaml.safe_load(given)["shop"]}))
     first = fresh.call("init")
     assert first.returncode == 0, first.stderr
     assert "dbt_batch_sync:\n" in first.stdout, "what to put into profiles.yml"
+    profiles.write_text(given)
     assert "identifier: customer_id" in first.stdout, "and into a model's meta"
     added = "  - local: packages/dbt_batch_sync\n"
     assert packages.read_text() == listed.replace("packages:\n", f"packages:\n{added}", 1)
@@ -723,6 +759,7 @@ def test_init_deps_generate_run_push(fresh: Project) -> None:
     again = fresh.call("init")
     assert (again.returncode, files(fresh.directory)) == (0, before)
     assert "already lists them" in again.stdout
+    assert "profiles.yml has `dbt_batch_sync` already" in again.stdout
 
     packages.write_text(f"packages:\n{added}")
     fresh.dbt("deps")

@@ -14,6 +14,12 @@ from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.options import ProfilesDir, ProjectDir
 
 
+_NO_MACROS = (
+    "\n[yellow]These models call macros that the manifest doesn't have.[/] If they are not installed: "
+    "[bold]dbt-batch-sync init && dbt deps[/]"
+)
+
+
 def init(
     project_dir: ProjectDir = None,
     git: Annotated[
@@ -112,6 +118,8 @@ def generate(
     elif check:
         raise typer.Exit(1)
     else:
+        if not prune and api.load_manifest(dbt).macros_version is None:
+            console.print(_NO_MACROS)
         console.print("\nNext: [bold]dbt run[/], then [bold]dbt-batch-sync plan[/]")
 
 

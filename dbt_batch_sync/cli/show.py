@@ -88,6 +88,8 @@ def pushed(result: PushResult, *, dry_run: bool) -> None:
         )
         if segment.error:
             console.print(f"  [red]{escape(segment.error)}[/]")
+        elif segment.status == "interrupted":
+            console.print("  [yellow]the rest waits: the next push goes on behind what is committed[/]")
         for line in _refusals(segment, dry_run):
             console.print(f"  [yellow]{line}[/]")
 

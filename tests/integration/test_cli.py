@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -761,10 +762,15 @@ def test_init_deps_generate_run_push(fresh: Project) -> None:
     assert "already lists them" in again.stdout
     assert "profiles.yml has `dbt_batch_sync` already" in again.stdout
 
-    packages.write_text(f"packages:\n{added}")
-    fresh.dbt("deps")
     fresh.map(MAPPING, models=())
     fresh.set_rows(COLUMNS, [person("a")])
+    packages.unlink()
+    fresh.dbt("parse")
+    assert "If they are not installed: dbt-batch-sync init && dbt deps" in fresh.call("generate").stdout
+    shutil.rmtree(fresh.directory / "models" / "batch_sync")
+
+    packages.write_text(f"packages:\n{added}")
+    fresh.dbt("deps")
     fresh.dbt("parse")
     check = fresh.call("generate", "--check")
     assert check.returncode == 1
@@ -772,6 +778,7 @@ def test_init_deps_generate_run_push(fresh: Project) -> None:
     assert not (fresh.directory / "models" / "batch_sync").exists()
     written = fresh.call("generate")
     assert (written.returncode, written.stdout.count("created")) == (0, 3)
+    assert "not installed" not in written.stdout
     assert fresh.call("generate", "--check").returncode == 0
 
     fresh.build()

@@ -13,7 +13,6 @@ from rich.markup import escape
 from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.options import ProfilesDir, ProjectDir
 
-
 _NO_MACROS = (
     "\n[yellow]These models call macros that the manifest doesn't have.[/] If they are not installed: "
     "[bold]dbt-batch-sync init && dbt deps[/]"

@@ -1,7 +1,7 @@
 """Puts the parts together: what the command line and orchestrators call.
 
-    from dbt_batch_sync.api import push
-    result = push(options)          # options: profiles.DbtOptions
+    from dbt_batch_sync.api import DbtOptions, push
+    result = push(DbtOptions(project_dir=Path("."), environ=os.environ))
 
 Nothing is printed here, nothing is asked, and no signal is handled: set `stop` to end a push early.
 """

@@ -1,7 +1,7 @@
 """Puts the parts together: what the command line and orchestrators call.
 
-    from dbt_batch_sync.api import push
-    result = push(options)          # options: profiles.DbtOptions
+    from dbt_batch_sync.api import DbtOptions, push
+    result = push(DbtOptions(project_dir=Path("."), environ=os.environ))
 
 Nothing is printed here, nothing is asked, and no signal is handled: set `stop` to end a push early.
 """
@@ -26,7 +26,7 @@ from dbt_batch_sync.project.lines import with_lines
 from dbt_batch_sync.project.manifest import Manifest, read_manifest
 from dbt_batch_sync.project.outputs import Output, read_output
 from dbt_batch_sync.project.profiles import DbtOptions, WarehouseTarget, read_project, read_target
-from dbt_batch_sync.project.segments import Segment, read_segments
+from dbt_batch_sync.project.segments import Segment, find_segments, read_segments
 from dbt_batch_sync.project.selection import select_segments
 from dbt_batch_sync.push.access import check_access
 from dbt_batch_sync.push.gate import Gate
@@ -275,11 +275,13 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
     from dbt_batch_sync.project.checks import Checks  # a push starts without it
 
     project, manifest = read_project(dbt), load_manifest(dbt)
+    _check_version(manifest)
     try:
-        everything = _all_segments(manifest)
-        segments = select_segments(everything, selection.select, selection.exclude)
+        everything, problems = find_segments(manifest)
+        # What is selected among mappings that can't be read is not known.
+        segments = everything if problems else _selected(everything, selection)
         checks = Checks(manifest, read_catalog(project.catalog), package_root() / "macros")
-        checks.check(everything, [segment.name for segment in segments])
+        checks.check(everything, [segment.name for segment in segments], problems)
     except MappingError as error:
         raise MappingError(with_lines(error.problems, project.directory)) from None
     if online:
@@ -298,7 +300,7 @@ def lineage(dbt: DbtOptions, selection: Selection = Selection()) -> LineageResul
     from dbt_batch_sync.trace import trace
 
     manifest = load_manifest(dbt)
-    segments = select_segments(_all_segments(manifest), selection.select, selection.exclude)
+    segments = _segments(manifest, selection)
     compiled = CompiledSql(manifest, read_catalog(read_project(dbt).catalog))
     traced = tuple(trace(segment, compiled) for segment in segments)
     return LineageResult(traced, compiled.not_compiled)
@@ -311,23 +313,30 @@ def load_manifest(dbt: DbtOptions) -> Manifest:
 
 def load_segments(dbt: DbtOptions, selection: Selection) -> tuple[Segment, ...]:
     """The selected segments, all of whose mappings are right."""
-    return select_segments(_all_segments(load_manifest(dbt)), selection.select, selection.exclude)
+    return _segments(load_manifest(dbt), selection)
 
 
-def _all_segments(manifest: Manifest) -> tuple[Segment, ...]:
+def _segments(manifest: Manifest, selection: Selection) -> tuple[Segment, ...]:
+    _check_version(manifest)
+    return _selected(read_segments(manifest), selection)
+
+
+def _check_version(manifest: Manifest) -> None:
     if manifest.macros_version not in (None, __version__):
         raise ConfigurationError(
             f"this is dbt-batch-sync {__version__}, and the project's macros are of version "
             f"{manifest.macros_version}. Run: dbt-batch-sync init && dbt deps && dbt parse"
         )
-    segments = read_segments(manifest)
+
+
+def _selected(segments: tuple[Segment, ...], selection: Selection) -> tuple[Segment, ...]:
     if not segments:
         raise ConfigurationError(
             "no model of this project has `batch_sync` under `config: meta:`. `dbt-batch-sync init` prints "
             "what to add; "
             "run `dbt parse` after it"
         )
-    return segments
+    return select_segments(segments, selection.select, selection.exclude)
 
 
 @contextmanager

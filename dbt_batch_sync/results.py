@@ -90,9 +90,25 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Flapping:
+    """An attribute that changes again for `again` of the `sent` profiles that the last push sent."""
+
+    attribute: str
+    again: int
+    sent: int
+
+    def __str__(self) -> str:
+        return (
+            f"`{self.attribute}` flaps: it changes again for {self.again:,} of the {self.sent:,} profiles "
+            "of the last push. Does its column change with every build?"
+        )
+
+
+@dataclass(frozen=True)
 class SegmentPlanned:
     """What a push would do. `attributes` counts the rows that send each; `seconds` is the time at Batch's
-    rates; `mapping` is its hash; `guards` is what would stop a push without `--force`.
+    rates; `mapping` is its hash; `guards` is what would stop a push without `--force`; `flapping` are the
+    attributes that seem to change with every build.
     """
 
     segment: str
@@ -109,6 +125,7 @@ class SegmentPlanned:
     samples: tuple[Sample, ...]
     mapping: str = ""
     guards: tuple[str, ...] = ()
+    flapping: tuple[Flapping, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,15 @@ def record_segment(pushed: SegmentPushed, describe: Describe, *, count: bool) ->
         meter.create_counter(f"{NAME}.{each}").add(getattr(pushed, each), {"segment": pushed.segment})
 
 
+def describe_current(known: Mapping[str, str | int | float]) -> None:
+    """Adds attributes to the span that one is in, if any."""
+    if "opentelemetry" not in sys.modules:
+        return
+    from opentelemetry import trace
+
+    trace.get_current_span().set_attributes({f"{NAME}.{key}": value for key, value in known.items()})
+
+
 def record_push(result: PushResult, describe: Describe) -> None:
     """The status of the whole push on its span, and how long it took: `dbt_batch_sync.duration`."""
     error = next((each.error for each in result.segments if each.error), None)

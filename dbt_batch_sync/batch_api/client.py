@@ -10,6 +10,7 @@ import re
 import ssl
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, cast
 from urllib.parse import urlsplit
@@ -144,7 +145,15 @@ class Client:
                     return Accepted()
                 return parse(status, response.headers, text or b"", time.time())
         except _FAILURES as error:
-            return classify(error)
+            return self._located(classify(error))
+
+    def _located(self, failure: Fatal | Broken) -> Fatal | Broken:
+        """With the host that could not be reached: most often it is a wrong one, or the sandbox is not up."""
+        if not isinstance(failure, Broken) or failure.kind is not BrokenKind.CONNECT:
+            return failure
+        at = urlsplit(self._base)
+        hint = "; is `dbt-batch-sync sandbox` running?" if _is_loopback(at.hostname or "") else ""
+        return replace(failure, detail=f"{failure.detail} at {at.netloc}{hint}")
 
 
 def classify(error: BaseException) -> Fatal | Broken:

@@ -31,7 +31,7 @@ _WORDS: Final = """
     minimum mismatch missing more most must name native no not null number object of off on one only operation
     operations or out over parameter parse past payload permitted phone preferences present profile profiles
     project range rate reached received reference refused region rejected remove request required reserved
-    rule scheme schema server short shorter should size sms standard string strings
+    rest rule scheme schema server short shorter should size sms standard string strings
     supported syntax than that the time timeout timezone to too topic topics tries type
     unauthorized unexpected unknown unprocessable unrecognized unsupported update url used utc
     valid validation value values version was were when while with without wrong address birthdate utf

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from inspect import cleandoc
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -43,12 +44,21 @@ for verb in (
 
 def run() -> None:
     """Runs the app; an error of ours becomes one message and its exit code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started this: nobody is to read it
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - until the process ends
     try:
         app()
     except BatchSyncError as failure:
         show.error(str(failure))
         sys.exit(failure.exit_code)
     except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as failure:
+        # A file has a name; what has none is the standard output of a full disk.
+        what = failure.filename or "the result can't be written to standard output"
+        show.error(f"{what}: {failure.strerror or failure}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 

@@ -38,6 +38,8 @@ def _section(segment: SegmentPlanned) -> Iterator[str]:
     yield from ("", f"#### {_code(segment.segment)}")
     for guard in segment.guards:
         yield from ("", "> [!WARNING]", f"> A guard would stop the push: {_plain(guard)}")
+    for flapping in segment.flapping:
+        yield from ("", "> [!NOTE]", f"> {_plain(str(flapping))}")
     if segment.invalid_reasons:
         yield from ("", "Rows that can't be sent:", "")
         reasons = segment.invalid_reasons.items()

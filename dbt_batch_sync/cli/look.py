@@ -58,7 +58,10 @@ def validate(
         result = api.validate(dbt, selection_of(select, exclude), online=online)
     except MappingError as failure:
         if os.environ.get("GITHUB_ACTIONS") == "true":
-            sys.stderr.writelines(f"{show.annotation(problem)}\n" for problem in failure.problems)
+            workspace = Path(os.environ.get("GITHUB_WORKSPACE") or ".")
+            sys.stderr.writelines(
+                f"{show.annotation(problem, dbt.project_dir, workspace)}\n" for problem in failure.problems
+            )
         if not as_json:
             raise
         problems: list[object] = [

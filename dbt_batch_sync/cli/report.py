@@ -31,7 +31,7 @@ def report(
     select: Select = None,
     exclude: Exclude = None,
     out: Annotated[
-        Path, typer.Option("--out", "-o", envvar="DBT_BATCH_SYNC_OUT", help="File to write.")
+        Path, typer.Option("--out", "-o", envvar="DBT_BATCH_SYNC_REPORT", help="File to write.")
     ] = Path("report.html"),
     limit: Annotated[
         int,

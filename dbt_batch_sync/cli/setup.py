@@ -13,6 +13,11 @@ from rich.markup import escape
 from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.options import ProfilesDir, ProjectDir
 
+_NO_MACROS = (
+    "\n[yellow]These models call macros that the manifest doesn't have.[/] If they are not installed: "
+    "[bold]dbt-batch-sync init && dbt deps[/]"
+)
+
 
 def init(
     project_dir: ProjectDir = None,
@@ -37,18 +42,23 @@ def init(
 
     Example: [bold]dbt-batch-sync init && dbt deps[/]
     """
+    from dbt_batch_sync.project.outputs import has_outputs
     from dbt_batch_sync.project.profiles import DbtOptions, find_project, read_project
     from dbt_batch_sync.scaffold import installation
 
     directory = project_dir or find_project(Path())
-    read_project(DbtOptions(project_dir=directory, environ=os.environ))
+    dbt = DbtOptions(project_dir=directory, environ=os.environ)
+    read_project(dbt)
     installed = installation.init(directory, git, revision)
     console = show.out()
     for line in installed.done:
         console.print(f"[green]✓[/] {escape(line)}")
-    console.print("\nAdd to [bold]profiles.yml[/], beside your dbt profile:\n")
-    console.print(escape(installed.profile_yaml))
-    console.print("Map a model, in its YAML:\n")
+    if has_outputs(dbt):
+        console.print("[green]✓[/] profiles.yml has `dbt_batch_sync` already")
+    else:
+        console.print("\nAdd to [bold]profiles.yml[/], beside your dbt profile:\n")
+        console.print(escape(installed.profile_yaml).rstrip("\n"))
+    console.print("\nMap a model, in its YAML:\n")
     console.print(escape(installed.meta_yaml))
     console.print(
         "Then: [bold]dbt deps && dbt parse && dbt-batch-sync generate && dbt run && dbt-batch-sync plan[/]"
@@ -107,6 +117,8 @@ def generate(
     elif check:
         raise typer.Exit(1)
     else:
+        if not prune and api.load_manifest(dbt).macros_version is None:
+            console.print(_NO_MACROS)
         console.print("\nNext: [bold]dbt run[/], then [bold]dbt-batch-sync plan[/]")
 
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 _PLAIN: Any = {"box": None, "pad_edge": False, "padding": (0, 2), "header_style": "dim"}
 
+_LEAST_WIDTH = 110
+"""Of a table. A narrower terminal breaks its lines, which is better than cells with their ends cut off."""
+
 _BARS = "·▁▂▃▄▅▆▇█"
 """Of a size of nothing, and of eighths."""
 
@@ -41,17 +46,26 @@ _COLOURS = {"succeeded": "green", "partial": "yellow", "interrupted": "yellow", 
 
 def out() -> Console:
     """Standard output; rich leaves colours out where it is no terminal, or NO_COLOR is set."""
-    return _console(stderr=False)
+    console = Console(highlight=False, soft_wrap=True)
+    # A pipe has no width: a table in it is as wide as its cells.
+    width = max(console.width, _LEAST_WIDTH) if console.is_terminal else 10_000
+    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def err() -> Console:
     """Standard error."""
-    return _console(stderr=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    return (
+        console
+        if console.is_terminal
+        else Console(stderr=True, highlight=False, soft_wrap=True, width=10_000)
+    )
 
 
 def print_json(document: dict[str, object]) -> None:
     """One document on standard output."""
     sys.stdout.write(json_text(document))
+    sys.stdout.flush()
 
 
 def json_text(document: dict[str, object]) -> str:
@@ -74,6 +88,8 @@ def pushed(result: PushResult, *, dry_run: bool) -> None:
         )
         if segment.error:
             console.print(f"  [red]{escape(segment.error)}[/]")
+        elif segment.status == "interrupted":
+            console.print("  [yellow]the rest waits: the next push goes on behind what is committed[/]")
         for line in _refusals(segment, dry_run):
             console.print(f"  [yellow]{line}[/]")
 
@@ -93,7 +109,7 @@ def _story(segment: SegmentPushed, dry_run: bool) -> str:
             f"{counted(segment.requests, 'request')} to {segment.endpoint}; nothing was sent"
         )
     if segment.inserts + segment.updates + segment.exits + segment.sent == 0:
-        return "nothing to send: everything is committed"
+        return "nothing was sent" if segment.error else "nothing to send: everything is committed"
     if segment.endpoint is None and segment.error is not None:
         return f"{changes}  →  nothing was sent"
     return (
@@ -140,6 +156,8 @@ def _plan(console: Console, segment: SegmentPlanned) -> None:
     )
     for guard in segment.guards:
         console.print(f"  [red]a guard would stop the push: {escape(guard)}[/]")
+    for flapping in segment.flapping:
+        console.print(f"  [yellow]{escape(str(flapping))}[/]")
     for reason, count in segment.invalid_reasons.items():
         console.print(f"  [yellow]{count:,} × {escape(reason)}[/]")
     if segment.attributes:
@@ -329,21 +347,14 @@ def seconds(seconds: float) -> str:
     )
 
 
-def _console(*, stderr: bool) -> Console:
-    """A pipe has no width: a table in it is as wide as its cells."""
-    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
-    return (
-        console
-        if console.is_terminal
-        else Console(stderr=stderr, highlight=False, soft_wrap=True, width=10_000)
-    )
-
-
-def annotation(problem: Problem) -> str:
-    """A problem as GitHub Actions shows it beside the line that it is about: a workflow command."""
+def annotation(problem: Problem, project_dir: Path, workspace: Path) -> str:
+    """A problem as GitHub Actions shows it beside the line that it is about: a workflow command. It knows
+    files by their path in the repository, which is checked out in `workspace`.
+    """
+    file = os.path.relpath((project_dir / problem.file).resolve(), workspace.resolve())
     title = f"{problem.model}: {problem.key}"
     line = "" if problem.line is None else f",line={problem.line}"
-    properties = f"file={_escaped(problem.file, ':,')}{line},title={_escaped(title, ':,')}"
+    properties = f"file={_escaped(file, ':,')}{line},title={_escaped(title, ':,')}"
     return f"::error {properties}::{_escaped(printable(problem.message))}"
 
 

@@ -33,14 +33,16 @@ class Checks:
         self._adapter = manifest.adapter_type or ""
         self._macros = Macros(macros, self._adapter)
 
-    def check(self, segments: Sequence[Segment], selected: Iterable[str]) -> None:
+    def check(
+        self, segments: Sequence[Segment], selected: Iterable[str], known: Iterable[Problem] = ()
+    ) -> None:
         """Looks at the selected ones among all of the project's segments.
 
         Raises:
-            MappingError: with every problem.
+            MappingError: with every problem, and those that are known already.
         """
         names = set(selected)
-        found: list[Problem] = []
+        found = list(known)
         for segment in segments:
             if segment.name in names:
                 found += self._columns(segment)

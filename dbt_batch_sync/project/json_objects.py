@@ -22,7 +22,10 @@ def load_json(path: Path, max_bytes: int) -> JsonObject:
     """
     try:
         if not path.is_file():
-            raise ManifestError(f"there is no {path}: run `dbt parse` first, or give the project's directory")
+            raise ManifestError(
+                f"there is no {path}: run `dbt parse` first, or give the project's directory with "
+                "`--project-dir`"
+            )
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 
 from dbt_batch_sync.errors import Problem
 from dbt_batch_sync.project.forms import shown
@@ -31,12 +32,22 @@ def _in_model(node: JsonObject) -> Iterator[Problem]:
     for name, value in meta.items():
         if name != META_KEY and isinstance(value, dict) and META_KEY in value:
             yield _problem(node, f"meta.{shown(name)}.{META_KEY}", f"is not read there: {RIGHT}")
+        elif name != META_KEY and _is_mapping(name, value):
+            yield _problem(node, f"meta.{shown(name)}", f"is not read: did you mean `{META_KEY}`?")
     for column in node.entries("columns"):
         found = _meta(column)
         # dbt 2 copies a model's meta into every column that has none: what is the model's is in its place.
         if META_KEY in found and found[META_KEY] != meta.get(META_KEY):
             place = f"columns.{shown(column.text('name'))}.meta.{META_KEY}"
             yield _problem(node, place, f"is not read on a column: {RIGHT}")
+
+
+def _is_mapping(name: str, value: object) -> bool:
+    """Whether a mapping stands under a name that is misspelt."""
+    alike = get_close_matches(name.lower(), [META_KEY], cutoff=0.85)
+    return (
+        bool(alike) and isinstance(value, dict) and not {"identifier", "custom", "standard"}.isdisjoint(value)
+    )
 
 
 def _meta(node: JsonObject) -> dict[str, object]:

@@ -133,6 +133,14 @@ class Output:
         return hashlib.sha256(self.project_key.encode()).hexdigest()[:16]
 
 
+def has_outputs(options: DbtOptions) -> bool:
+    """Whether there is a `profiles.yml` with outputs to Batch, right or wrong."""
+    try:
+        return PROFILE in read_profiles(find_profiles(options))
+    except ProfileError:
+        return False
+
+
 def read_output(options: DbtOptions, name: str | None = None) -> Output:
     """Reads an output of the `dbt_batch_sync` profile by name; None: the one that its `target` names.
 

@@ -42,6 +42,14 @@ def read_segments(manifest: Manifest) -> tuple[Segment, ...]:
     Raises:
         MappingError: with every problem of every model.
     """
+    segments, problems = find_segments(manifest)
+    if problems:
+        raise MappingError(problems)
+    return segments
+
+
+def find_segments(manifest: Manifest) -> tuple[tuple[Segment, ...], tuple[Problem, ...]]:
+    """The segments whose mappings can be read, by name, and every problem of every model."""
     models: dict[str, list[Model]] = {}
     for each in manifest.models:
         if each.enabled and each.latest:
@@ -62,9 +70,7 @@ def read_segments(manifest: Manifest) -> tuple[Segment, ...]:
             for suffix in (SNAPSHOT_SUFFIX, DELTA_SUFFIX)
         )
         segments.append(Segment(mapping, model, snapshot, delta))
-    if problems:
-        raise MappingError(problems)
-    return tuple(segments)
+    return tuple(segments), tuple(problems)
 
 
 def _model_problems(model: Model, models: Mapping[str, Sequence[Model]]) -> Iterator[Problem]:

@@ -11,14 +11,22 @@ from dbt_batch_sync.delivery.pacing import SHARE_OF_RATE, call_size
 from dbt_batch_sync.project.outputs import Output
 from dbt_batch_sync.push.guards import read_figures, tripped
 from dbt_batch_sync.push.work import Work
-from dbt_batch_sync.results import Sample, SegmentPlanned
-from dbt_batch_sync.sql.counts import attribute_counts, reason_counts, samples
+from dbt_batch_sync.results import Flapping, Sample, SegmentPlanned
+from dbt_batch_sync.sql.counts import again_counts, attribute_counts, reason_counts, samples, sent_by
 from dbt_batch_sync.warehouse import Statement, Warehouse
 
 SAMPLES = 5
 """Rows of which a plan shows the changes."""
 
 SHOWN_PER_ROW = 3
+
+FLAPPING_FROM = 10
+"""Profiles of the last push below which a share of them says nothing."""
+
+FLAPPING_SHARE = 1 / 3
+"""Of those profiles. A value that is drawn anew at each build from two changes again for half of them."""
+
+_RUNS_SEARCHED = 20
 
 
 def plan_segment(warehouse: Warehouse, work: Work, output: Output) -> SegmentPlanned:
@@ -44,6 +52,7 @@ def plan_segment(warehouse: Warehouse, work: Work, output: Output) -> SegmentPla
         samples=tuple(_samples(warehouse, work, [attribute.name for attribute in work.attributes])),
         mapping=work.segment.mapping.hash,
         guards=tuple(tripped(read_figures(warehouse, work), work)) if work.counts.sendable else (),
+        flapping=_flapping(warehouse, work),
     )
 
 
@@ -55,6 +64,27 @@ def count_attributes(warehouse: Warehouse, work: Work) -> tuple[int, dict[str, i
     query = attribute_counts(work.delta, names, after=work.resume.key is not None)
     profiles, *counted = (int(str(cell or 0)) for cell in warehouse.fetch(Statement(query, work.after))[0])
     return profiles, {name: count for name, count in zip(names, counted, strict=True) if count}
+
+
+def _flapping(warehouse: Warehouse, work: Work) -> tuple[Flapping, ...]:
+    """Attributes that change again for many of the profiles that the push before this one sent: of a column
+    with the time of the build, or of one that goes to and fro.
+    """
+    runs = work.ledger.recent_runs(_RUNS_SEARCHED) if work.has_ledger and work.counts.updates else []
+    pushed = (run.delta_id for run in runs if run.endpoint is not None and run.committed)
+    last = next((each for each in pushed if each != work.delta_id), None)
+    if last is None:
+        return ()
+    sent = int(str(warehouse.fetch(Statement(sent_by(work.snapshot), {"last": last}))[0][0]))
+    if sent < FLAPPING_FROM:
+        return ()
+    names = [attribute.name for attribute in work.attributes]
+    query = again_counts(work.delta, work.snapshot, names, after=work.resume.key is not None)
+    counts = (
+        int(str(cell or 0)) for cell in warehouse.fetch(Statement(query, {**work.after, "last": last}))[0]
+    )
+    found = (Flapping(name, count, sent) for name, count in zip(names, counts, strict=True))
+    return tuple(each for each in found if each.again >= FLAPPING_SHARE * sent)
 
 
 def seconds_at_rate(profiles: int, endpoint: Endpoint, max_profiles_per_second: float | None) -> float:

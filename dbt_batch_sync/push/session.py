@@ -19,7 +19,7 @@ from dbt_batch_sync.delivery.chunks import chunk_rows
 from dbt_batch_sync.delivery.pacing import Pacer, call_size, pacer_for
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped, WarehouseError
 from dbt_batch_sync.ledger.lease import LEASES, Lease
-from dbt_batch_sync.ledger.records import Run
+from dbt_batch_sync.ledger.records import PHASES, Run
 from dbt_batch_sync.payload.render import Parked, Rendered, Withheld
 from dbt_batch_sync.project.outputs import Output
 from dbt_batch_sync.project.segments import Segment
@@ -40,6 +40,7 @@ from dbt_batch_sync.push.work import Work, open_work
 from dbt_batch_sync.results import SegmentPushed
 from dbt_batch_sync.sql.pending import last_pending
 from dbt_batch_sync.sql.relations import beside
+from dbt_batch_sync.telemetry import describe_current
 from dbt_batch_sync.warehouse import Statement, Warehouse
 
 
@@ -247,6 +248,7 @@ class Session:
             # What Batch took is taken: the counts are worth more to the caller than this error alone.
             run = replace(run, status="failed", error=run.error or str(error))
         crash_point("ended")
+        describe_current({f"{phase}_seconds": getattr(run, f"{phase}_seconds") for phase in PHASES})
         return SegmentPushed.of(run)
 
     @contextmanager

@@ -76,7 +76,7 @@ def _bound_socket(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise ConfigurationError(
-            f"can't listen on {host} port {port} ({error.strerror}); choose another"
+            f"can't listen on {host} port {port} ({error.strerror}); choose another with --port"
         ) from error
 
 

@@ -24,25 +24,43 @@ def delta_counts(delta: Relation, after: bool) -> exp.Select:
 def attribute_counts(delta: Relation, names: Sequence[str], *, after: bool) -> exp.Select:
     """How many pending rows have an operation, and how many send each attribute, in the order of `names`."""
     changed = delta.column("_batch_changed")
-    one, zero = exp.Literal.number(1), exp.Literal.number(0)
-    listed = with_commas(changed)
-    sums = [
-        exp.Sum(
-            this=exp.Case()
-            .when(exp.NEQ(this=changed.copy(), expression=exp.Literal.string("")), one.copy())
-            .else_(zero.copy())
-        )
-    ]
-    for name in names:
-        found = exp.StrPosition(this=listed.copy(), substr=exp.Literal.string(f",{name},"))
-        sums.append(
-            exp.Sum(
-                this=exp.Case()
-                .when(exp.GT(this=found, expression=zero.copy()), one.copy())
-                .else_(zero.copy())
-            )
-        )
+    sums = [count_of(exp.NEQ(this=changed, expression=exp.Literal.string("")))]
+    sums += [count_of(_lists(delta, name)) for name in names]
     return pending_only(exp.select(*sums).from_(delta.table.copy()), delta, after)
+
+
+def again_counts(delta: Relation, snapshot: Relation, names: Sequence[str], *, after: bool) -> exp.Select:
+    """How many pending updates change each attribute anew, of profiles that the delta `:last` sent: those
+    whose value is not the first.
+    """
+    counts = [
+        count_of(exp.and_(_lists(delta, name, "d"), exp.not_(is_null(snapshot.column(name, "s")))))
+        for name in names
+    ]
+    query = (
+        exp.select(*counts)
+        .from_(delta.aliased("d"))
+        .join(
+            snapshot.aliased("s"),
+            on=equals(snapshot.column("custom_id", "s"), delta.column("custom_id", "d")),
+        )
+        .where(equals(delta.column("_batch_change", "d"), exp.Literal.string("update")))
+        .where(equals(snapshot.column("_batch_delta_id", "s"), value("last")))
+    )
+    return pending_only(query, delta, after, "d")
+
+
+def sent_by(snapshot: Relation) -> exp.Select:
+    """How many profiles the delta `:last` sent, and no later one."""
+    query = exp.select(exp.Count(this=exp.Star())).from_(snapshot.table.copy())
+    return query.where(equals(snapshot.column("_batch_delta_id"), value("last")))
+
+
+def _lists(delta: Relation, name: str, of: str | None = None) -> exp.Expr:
+    """Whether a row sends an attribute."""
+    listed = with_commas(delta.column("_batch_changed", of))
+    found = exp.StrPosition(this=listed, substr=exp.Literal.string(f",{name},"))
+    return exp.GT(this=found, expression=exp.Literal.number(0))
 
 
 def reason_counts(delta: Relation) -> exp.Select:

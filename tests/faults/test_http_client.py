@@ -220,7 +220,7 @@ def test_a_proxy_of_the_environment_sees_no_key(start: Start, monkeypatch: pytes
         monkeypatch.setenv(name, "")
     with Client("https://api.batch.com", "2.11", rest_api_key=KEY, project_key=PROJECT) as client:
         answer = client.send(Endpoint.UPDATE, BODY)
-    assert answer == Broken(BrokenKind.CONNECT, "ProxyError")
+    assert answer == Broken(BrokenKind.CONNECT, "ProxyError at api.batch.com")
     assert proxy.requests[0].line == "CONNECT api.batch.com:443 HTTP/1.0"
     assert KEY not in repr(proxy.requests)
 
@@ -320,11 +320,15 @@ def test_a_reset_is_broken_and_the_next_call_opens_a_new_connection(start: Start
         assert client.send(Endpoint.UPDATE, BODY) == Accepted()
 
 
+def out_of_reach(what: str, place: str) -> Broken:
+    return Broken(BrokenKind.CONNECT, f"{what} at {place}; is `dbt-batch-sync sandbox` running?")
+
+
 def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with Client(f"http://127.0.0.1:{port}", "2.11", rest_api_key=KEY, project_key=PROJECT) as client:
-        assert client.send(Endpoint.UPDATE, BODY) == Broken(BrokenKind.CONNECT, "ConnectionError")
+        assert client.send(Endpoint.UPDATE, BODY) == out_of_reach("ConnectionError", f"127.0.0.1:{port}")
 
 
 def test_a_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,7 +337,7 @@ def test_a_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     with Client("http://localhost:1", "2.11", rest_api_key=KEY, project_key=PROJECT) as client:
-        assert client.send(Endpoint.UPDATE, BODY) == Broken(BrokenKind.CONNECT, "ConnectionError")
+        assert client.send(Endpoint.UPDATE, BODY) == out_of_reach("ConnectionError", "localhost:1")
 
 
 @pytest.mark.parametrize(
@@ -575,4 +579,5 @@ def test_a_server_without_tls_is_out_of_reach(start: Start, monkeypatch: pytest.
         monkeypatch.delenv(name, raising=False)
     server = start(raw(b"HTTP/1.1 400 Bad Request\r\n\r\n", close=True))
     with connect(server, scheme="https") as client:
-        assert client.send(Endpoint.UPDATE, BODY) == Broken(BrokenKind.CONNECT, "SSLError")
+        place = f"127.0.0.1:{server.port}"
+        assert client.send(Endpoint.UPDATE, BODY) == out_of_reach("SSLError", place)

@@ -243,8 +243,8 @@ def unknown() -> Iterator[str]:
 UNREACHED: dict[str, tuple[Callable[[], Any], str]] = {
     "connect time-out": (partial(silent, False), "could not be reached"),
     "read time-out": (partial(silent, True), "within `timeout`"),
-    "refused": (refused, "could not be reached"),
-    "DNS": (unknown, "could not be reached"),
+    "refused": (refused, "; is `dbt-batch-sync sandbox` running?)"),
+    "DNS": (unknown, "(ConnectionError at batch.invalid)"),
 }
 
 

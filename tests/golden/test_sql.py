@@ -30,6 +30,7 @@ from dbt_batch_sync.push.guards import read_figures
 from dbt_batch_sync.push.requeue import requeue_all, requeue_rejected
 from dbt_batch_sync.push.work import CONSENTS, Counts, Work
 from dbt_batch_sync.sql.counts import (
+    again_counts,
     any_rows,
     attribute_counts,
     delta_counts,
@@ -38,6 +39,7 @@ from dbt_batch_sync.sql.counts import (
     reason_counts,
     reject_states,
     samples,
+    sent_by,
 )
 from dbt_batch_sync.sql.lookup import rejects_of, row_of
 from dbt_batch_sync.sql.pending import Pending, delta_identity, last_pending
@@ -255,10 +257,12 @@ def queries() -> Iterator[tuple[str, list[exp.Expr]]]:
     yield "delta_identity", [delta_identity(PEOPLE_DELTA)]
     yield "reason_counts", [reason_counts(PEOPLE_DELTA)]
     yield "known_counts", [known_counts(PEOPLE_DELTA, PEOPLE)]
+    yield "sent_by", [sent_by(PEOPLE)]
     for after in (False, True):
         behind = "_after" if after else ""
         yield f"delta_counts{behind}", [delta_counts(PEOPLE_DELTA, after)]
         yield f"attribute_counts{behind}", [attribute_counts(PEOPLE_DELTA, NAMES, after=after)]
+        yield f"again_counts{behind}", [again_counts(PEOPLE_DELTA, PEOPLE, NAMES, after=after)]
         yield f"last_pending{behind}", [last_pending(PEOPLE_DELTA, after=after)]
         asked = (*NAMES, "custom_id")
         yield f"samples{behind}", [samples(PEOPLE_DELTA, PEOPLE, asked, after=after, limit=5)]

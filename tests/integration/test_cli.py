@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -107,6 +108,38 @@ def test_a_progress_bar_on_a_terminal_alone(project: Project) -> None:
     quiet, printed = seen["--json"]
     assert "people" not in quiet, "with --json there is none"
     assert json.loads(printed)["status"] == "succeeded"
+
+
+def test_a_standard_output_that_takes_nothing(project: Project) -> None:
+    """The push is done by then: its exit code is what counts, and a message is better than a traceback."""
+    ready(project, "a")
+    command = [sys.executable, "-m", "dbt_batch_sync", "push", "--json"]
+    for redirection, code, said in ((">&-", 0, ""), (">/dev/full", 1, "No space left on device")):
+        done = subprocess.run(
+            ["sh", "-c", f'exec "$@" {redirection}', "sh", *command],
+            cwd=project.directory,
+            env=project.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+        assert said in done.stderr
+    assert set(project.profiles()) == {"a"}
+
+
+def test_a_narrow_terminal_cuts_nothing_off(project: Project) -> None:
+    ready(project, "a")
+    project.push()
+    reader, terminal = pty.openpty()
+    command = [sys.executable, "-m", "dbt_batch_sync", "status"]
+    environ = {**project.environ, "TERM": "xterm", "COLUMNS": "60"}
+    with subprocess.Popen(command, cwd=project.directory, env=environ, stdout=terminal, stdin=terminal):
+        os.close(terminal)
+        shown = _read(reader)
+    assert "started (UTC)" in shown
+    assert "succeeded" in shown
+    assert "…" not in shown
 
 
 def _read(terminal: int) -> str:
@@ -241,6 +274,7 @@ def test_plan(project: Project) -> None:
         "seconds": 0.0,
         "mapping": project.delta()[0]["_batch_mapping"],
         "guards": [],
+        "flapping": [],
     }
     assert planned["attributes"] == {"batch__email_address": 2, "name": 2}
     assert {(each["change"], each["attribute"]) for each in samples} >= {
@@ -275,6 +309,30 @@ def test_a_plan_counts_what_a_push_then_sends(project: Project) -> None:
         for name in attributes:
             sent[name] = sent.get(name, 0) + 1
     assert planned["attributes"] == {name.replace("$", "batch__"): count for name, count in sent.items()}
+
+
+def test_a_plan_says_what_flaps(project: Project) -> None:
+    """What changes again for those that were just sent; a new attribute and a usual day do not."""
+    names = [f"p{number:02}" for number in range(12)]
+
+    def day(mapping: dict[str, object], rows: list[Row]) -> tuple[list[dict[str, object]], str]:
+        project.map(mapping)
+        project.set_rows(COLUMNS, rows)
+        project.build()
+        (planned,) = document(project.call("plan", "--json"))["segments"]
+        shown = project.call("plan").stdout + project.call("plan", "--markdown").stdout
+        project.push()
+        return planned["flapping"], shown
+
+    narrow = {**MAPPING, "custom": ["points"]}
+    assert day(narrow, [person(name) for name in names])[0] == []
+    assert day(MAPPING, [person(name) for name in names])[0] == [], "`name` is new"
+    assert day(MAPPING, [person(name, points=2 if name < "p03" else 1) for name in names])[0] == []
+    day(MAPPING, [person(name, points=3) for name in names])
+    found, shown = day(MAPPING, [person(name, points=4 if name < "p06" else 3) for name in names])
+    assert found == [{"attribute": "points", "again": 6, "sent": 12}]
+    assert "`points` flaps: it changes again for 6 of the 12 profiles of the last push." in shown
+    assert "> &#96;points&#96; flaps" in shown
 
 
 def test_a_plan_as_a_comment(project: Project) -> None:
@@ -463,6 +521,9 @@ def test_validate(project: Project) -> None:
     assert annotated.returncode == 2
     first = "::error file=models/people.yml,line=6,title=people%3A batch_sync.identifer::"
     assert annotated.stderr.startswith(first)
+    repository = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(project.directory.parent)}
+    below = f"::error file={project.directory.name}/models/people.yml,line=6,"
+    assert project.call("validate", env=repository).stderr.startswith(below), "a project in a folder"
     assert annotated.stderr.count("::error file=") == len(document(wrong)["problems"])
     assert project.call("push").returncode == 2
 
@@ -501,6 +562,18 @@ def test_validate_reads_what_dbt_compiled_and_found(project: Project) -> None:
     assert "of type BIGINT, which can't be sent as url" in found["batch_sync.custom[2]"]["message"]
     assert found["batch_sync.custom[1]"]["line"] == 11
     assert done.returncode == 2
+
+
+def test_validate_says_at_once_what_several_files_tell(project: Project) -> None:
+    """A mapping that can't be read keeps nothing back of what is wrong with the others."""
+    sql = "select 'a' as id, 'a@example.com' as email, 1 as points"
+    project.map({**MAPPING, "custom": ["emial"]}, sql=sql, models=())
+    project.map({"identifer": "id", "custom": ["points"]}, "second", sql=sql, models=())
+    project.map({**MAPPING, "custom": ["points"]}, "third", sql=sql, models=())
+    project.dbt("compile")
+    said = project.call("validate", "--select", "second").stderr
+    for part in ("second: batch_sync.identifer:", "no column `emial`", "`$email_address`: written by"):
+        assert part in said, said
 
 
 def test_validate_refuses_two_segments_that_write_the_same(project: Project) -> None:
@@ -673,9 +746,13 @@ def test_init_deps_generate_run_push(fresh: Project) -> None:
     packages = fresh.directory / "packages.yml"
     listed = "# ours\npackages:\n  - local: ../else # kept\n\nother: 1\n"
     packages.write_text(listed)
+    profiles = fresh.directory / "profiles.yml"
+    given = profiles.read_text()
+    profiles.write_text(yaml.safe_dump({"shop": yaml.safe_load(given)["shop"]}))
     first = fresh.call("init")
     assert first.returncode == 0, first.stderr
     assert "dbt_batch_sync:\n" in first.stdout, "what to put into profiles.yml"
+    profiles.write_text(given)
     assert "identifier: customer_id" in first.stdout, "and into a model's meta"
     added = "  - local: packages/dbt_batch_sync\n"
     assert packages.read_text() == listed.replace("packages:\n", f"packages:\n{added}", 1)
@@ -683,11 +760,17 @@ def test_init_deps_generate_run_push(fresh: Project) -> None:
     again = fresh.call("init")
     assert (again.returncode, files(fresh.directory)) == (0, before)
     assert "already lists them" in again.stdout
+    assert "profiles.yml has `dbt_batch_sync` already" in again.stdout
+
+    fresh.map(MAPPING, models=())
+    fresh.set_rows(COLUMNS, [person("a")])
+    packages.unlink()
+    fresh.dbt("parse")
+    assert "If they are not installed: dbt-batch-sync init && dbt deps" in fresh.call("generate").stdout
+    shutil.rmtree(fresh.directory / "models" / "batch_sync")
 
     packages.write_text(f"packages:\n{added}")
     fresh.dbt("deps")
-    fresh.map(MAPPING, models=())
-    fresh.set_rows(COLUMNS, [person("a")])
     fresh.dbt("parse")
     check = fresh.call("generate", "--check")
     assert check.returncode == 1
@@ -695,6 +778,7 @@ def test_init_deps_generate_run_push(fresh: Project) -> None:
     assert not (fresh.directory / "models" / "batch_sync").exists()
     written = fresh.call("generate")
     assert (written.returncode, written.stdout.count("created")) == (0, 3)
+    assert "not installed" not in written.stdout
     assert fresh.call("generate", "--check").returncode == 0
 
     fresh.build()

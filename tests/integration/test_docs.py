@@ -27,6 +27,7 @@ from dbt_batch_sync.results import (
     EXIT_CODES,
     AttributeLineage,
     Change,
+    Flapping,
     LineageResult,
     Pending,
     PlanResult,
@@ -121,7 +122,16 @@ def test_statuses_of_a_push() -> None:
 
 
 SEGMENT = SegmentPlanned(
-    "s", "d", "update", 1, 0, 0, 1, {"r": 1}, {"a": 1}, 1, 0.0, (Sample("p", "c", "a", "o", "n"),)
+    "s",
+    "d",
+    "update",
+    **{"inserts": 1, "updates": 0, "exits": 0, "invalid": 1},
+    invalid_reasons={"r": 1},
+    attributes={"a": 1},
+    requests=1,
+    seconds=0.0,
+    samples=(Sample("p", "c", "a", "o", "n"),),
+    flapping=(Flapping("a", 10, 20),),
 )
 DOCUMENTS: Mapping[str, dict[str, object]] = {
     "validate": ValidateResult(("s",), checked_online=False).to_json(),

@@ -31,7 +31,9 @@ def test_only_what_was_built_and_tested_is_pushed(tested: Project) -> None:
     assert held.status == "failed"
     assert "tests failed: no_debts (fail)" in str(held.error)
     assert not tested.sent.attributes
-    assert tested.call("push", "--require-tests").returncode == 1
+    done = tested.call("push", "--require-tests")
+    assert done.returncode == 1
+    assert "people  failed  nothing was sent\n" in done.stdout
 
     tested.dbt("run", "--select", PEOPLE)
     assert "did not build people_delta" in str(tested.push_one(require_tests=True).error)

@@ -12,6 +12,7 @@ from dbt_batch_sync.batch_api.wording import MAX_REASON, attribute_name, redact,
     [
         ("INVALID_EMAIL_ADDRESS", "INVALID_EMAIL_ADDRESS"),
         ("Attribute value is too long", "Attribute value is too long"),
+        ("the REST API key is missing or wrong", "the REST API key is missing or wrong"),
         ("invalid e-mail 'jane.doe@example.com'", "invalid …"),
         ("the value +33612345678 is not a phone number", "the value … is not a phone number"),
         ("Jane Doe is not allowed", "… is not allowed"),

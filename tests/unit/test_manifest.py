@@ -278,6 +278,14 @@ def test_a_misplaced_mapping_is_told_where_it_belongs(
     assert "config: {meta: {batch_sync: …}}" in message
 
 
+@pytest.mark.parametrize("name", ["batch_syn", "batch-sync", "BatchSync"])
+def test_a_mapping_under_a_misspelt_name(tmp_path: Path, name: str) -> None:
+    ((_, _, key, message),) = problems(tmp_path, model("a", meta={name: MAPPING}))
+    assert (key, message) == (f"meta.{name}", "is not read: did you mean `batch_sync`?")
+    others = {"batch_sync": MAPPING, "batch_sync_owner": "crm", "batch_syn": "off", "sync": MAPPING}
+    assert len(segments(tmp_path, model("a", meta=others))) == 1
+
+
 def test_a_source_can_t_be_a_segment(tmp_path: Path) -> None:
     source = model("a", resource_type="source", config={"meta": {"batch_sync": MAPPING}})
     ((_, _, key, message),) = problems(tmp_path, sources={"source.shop.a": source})

@@ -11,6 +11,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 WAREHOUSES := snowflake bigquery redshift spark iceberg
+WAREHOUSES += parquet
 DBT_VERSIONS := dbt-1.9 dbt-1.10 dbt-1.12
 ORCHESTRATORS := airflow dagster prefect
 INSTALLED := $(VENV)/.installed

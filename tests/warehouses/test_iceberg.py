@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from harness.behaviour import Behaviour
 from harness.dbt_tests import DbtTests, found, tested
-from harness.iceberg import IcebergDatabase, LocalSpark
+from harness.iceberg import IcebergDatabase, IcebergSpark
 from harness.spark_tables import SparkTables, opened
 from sqlglot import exp
 
@@ -23,7 +23,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def warehouse() -> Iterator[IcebergDatabase]:
     """A Spark of its own."""
-    spark = LocalSpark()
+    spark = IcebergSpark()
     yield IcebergDatabase(spark)
     spark.stop()
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pytest
 from harness.behaviour import CALL, CONTACTS, CONTACTS_MAPPING, Behaviour, contacts, plain
 from harness.databases import PostgresDatabase, PostgresServer, quoted
+from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
 from sqlglot import exp, parse_one
@@ -22,6 +22,7 @@ from dbt_batch_sync.errors import WarehouseError
 from dbt_batch_sync.ledger.ledger import Run
 from dbt_batch_sync.project.profiles import read_target
 from dbt_batch_sync.push.work import Work
+from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.sql.relations import create_table
 from dbt_batch_sync.warehouse import Load, Statement, Warehouse, open_warehouse, postgres_pages
 from dbt_batch_sync.warehouse.postgres import PostgresWarehouse
@@ -50,6 +51,10 @@ class TestPostgres(Behaviour):
         "level": "text",
     }
 
+    def in_zone(self, quick: QuickProject, zone: str) -> AbstractContextManager[None]:
+        assert isinstance(quick.warehouse, PostgresDatabase)
+        return quick.warehouse.in_zone(zone)
+
 
 @pytest.fixture
 def opened(quick: QuickProject) -> Iterator[PostgresWarehouse]:
@@ -71,6 +76,26 @@ class Meanwhile:
         act, self._act = self._act, None
         if act is not None:
             act()
+
+
+# The macros
+
+
+@pytest.fixture(scope="module")
+def compiled(
+    batch: SandboxServer, warehouse: PostgresDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> Project:
+    """The models whose SQL is recorded, built once with dbt."""
+    warehouse.clear()
+    project = Project(tmp_path_factory.mktemp("golden"), batch, warehouse)
+    arrays = dict.fromkeys(("topics", "tags"), "varchar[]")
+    build(project, {**arrays, "huge": "numeric(39,0)", "ratio": "double precision", "note": "jsonb"})
+    return project
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_compiled_models(compiled: Project, model: str) -> None:
+    check(compiled, model, "postgres")
 
 
 # Types
@@ -420,30 +445,6 @@ def test_a_missing_right_is_named(quick: QuickProject) -> None:
     assert "permission denied for table people_sent_snapshot" in checked.stderr
     assert "permission denied for schema shop" in str(pushed.error)
     assert not quick.sandbox.requests
-
-
-def test_a_push_needs_no_dbt_core(quick: QuickProject) -> None:
-    quick.map(CONTACTS_MAPPING)
-    quick.set_rows(CONTACTS, contacts(3))
-    quick.build()
-    code = """
-import sys
-CORE = {f"dbt.{name}" for name in ("cli", "config", "parser", "task", "contracts", "version", "flags")}
-class NoCore:
-    def find_spec(self, name, path=None, target=None):
-        if name in CORE:
-            raise ModuleNotFoundError(name)
-sys.meta_path.insert(0, NoCore())
-sys.argv = ["dbt-batch-sync", "push"]
-from dbt_batch_sync.cli import main
-main()
-"""
-    command = [sys.executable, "-c", code]
-    ended = subprocess.run(
-        command, cwd=quick.directory, env=quick.environ, capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert len(quick.profiles()) == 3
 
 
 def test_a_server_that_is_not_there(quick: QuickProject) -> None:

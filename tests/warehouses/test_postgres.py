@@ -83,11 +83,10 @@ class Meanwhile:
 
 @pytest.fixture(scope="module")
 def compiled(
-    batch: SandboxServer, warehouse: PostgresDatabase, tmp_path_factory: pytest.TempPathFactory
+    batch: SandboxServer, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """The models whose SQL is recorded, built once with dbt."""
-    warehouse.clear()
-    project = Project(tmp_path_factory.mktemp("golden"), batch, warehouse)
+    project = Project(tmp_path_factory.mktemp("golden"), batch, PostgresDatabase(postgres, "marts"))
     arrays = dict.fromkeys(("topics", "tags"), "varchar[]")
     build(project, {**arrays, "huge": "numeric(39,0)", "ratio": "double precision", "note": "jsonb"})
     return project
@@ -207,6 +206,26 @@ def test_a_schema_of_any_name(postgres: PostgresServer, shop: Project) -> None:
     assert project.push_one(retry_rejected=True).requests == 0
     assert project.push_one(full_refresh=True).accepted == 3
     assert len(project.snapshot()) == 3
+
+
+def test_columns_that_differ_in_case_only(shop: Project) -> None:
+    """A mapping means the one that it spells, and says so where it spells none."""
+    names = {"id": "text", "Nick": "text", "nick": "text", "NICK": "text"}
+    row = {"id": "x", "Nick": "first", "nick": "second", "NICK": "third"}
+    shop.set_rows(names, [row])
+    for spelled in ("Nick", "nick", "NICK"):
+        shop.map({"identifier": "ID", "custom": [{"column": spelled, "name": "n"}]})
+        shop.sync()
+        assert plain(shop.profiles()["x"]) == {"n": row[spelled]}
+    shop.map({"identifier": "id", "custom": [{"column": "nICK", "name": "n"}]})
+    refused = shop.dbt("run", fails=True).messages
+    assert "names the column `nICK`, which could be `Nick` or `nick` or `NICK`: write one of them" in refused
+    shop.map({"identifier": "id", "custom": "all"})
+    assert "two attributes are called `nick`" in shop.dbt("run", fails=True).messages
+    shop.set_rows({name: kind for name, kind in names.items() if name != "NICK"}, [row])
+    shop.map({"identifier": "id", "custom": "all", "exclude": ["Nick"]})
+    shop.sync()
+    assert shop.sent.attributes == {"x": {"nick": "second"}}
 
 
 # A delta that is replaced while it is sent

@@ -23,18 +23,18 @@ with segment_rows as (
         nullif(cast("token" as text) collate "C", '') as "token",
         nullif(cast(cast("as_text" as bigint) as text), '') as "as_text",
         1 as _batch_here
-    from (select * from "shop_81ace7ea"."shop"."cleared") as segment
+    from (select * from "marts"."shop"."cleared") as segment
 ),
 duplicated as (
     select cast("Client Id" as text) collate "C" as "custom_id"
-    from (select * from "shop_81ace7ea"."shop"."cleared") as segment
+    from (select * from "marts"."shop"."cleared") as segment
     where "Client Id" is not null
     group by 1
     having count(*) > 1
 ),
 known_rows as (
     select sent.*, 1 as _batch_known
-    from (select * from "shop_81ace7ea"."shop"."cleared_sent_snapshot") as sent
+    from (select * from "marts"."shop"."cleared_sent_snapshot") as sent
 ),
 differing as (
     select
@@ -691,6 +691,6 @@ from (select
         nullif(cast("token" as text) collate "C", '') as "token",
         nullif(cast(cast("as_text" as bigint) as text), '') as "as_text",
         1 as _batch_here
-    from (select * from "shop_81ace7ea"."shop"."cleared") as segment) as c
+    from (select * from "marts"."shop"."cleared") as segment) as c
 inner join duplicated on duplicated."custom_id" = c."custom_id"
 order by 1

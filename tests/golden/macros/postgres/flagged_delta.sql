@@ -24,18 +24,18 @@ with segment_rows as (
         cast(cast("as_text" as bigint) as text) as "as_text",
         true as "in_crm",
         1 as _batch_here
-    from (select * from "shop_81ace7ea"."shop"."flagged") as segment
+    from (select * from "marts"."shop"."flagged") as segment
 ),
 duplicated as (
     select cast("Client Id" as text) collate "C" as "custom_id"
-    from (select * from "shop_81ace7ea"."shop"."flagged") as segment
+    from (select * from "marts"."shop"."flagged") as segment
     where "Client Id" is not null
     group by 1
     having count(*) > 1
 ),
 known_rows as (
     select sent.*, 1 as _batch_known
-    from (select * from "shop_81ace7ea"."shop"."flagged_sent_snapshot") as sent
+    from (select * from "marts"."shop"."flagged_sent_snapshot") as sent
 ),
 differing as (
     select
@@ -594,6 +594,6 @@ from (select
         cast(cast("as_text" as bigint) as text) as "as_text",
         true as "in_crm",
         1 as _batch_here
-    from (select * from "shop_81ace7ea"."shop"."flagged") as segment) as c
+    from (select * from "marts"."shop"."flagged") as segment) as c
 inner join duplicated on duplicated."custom_id" = c."custom_id"
 order by 1

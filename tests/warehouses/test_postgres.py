@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -16,6 +17,7 @@ from harness.databases import PostgresDatabase, PostgresServer, quoted
 from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
+from harness.rights import check_rights, documented
 from sqlglot import exp, parse_one
 
 from dbt_batch_sync.errors import WarehouseError
@@ -410,12 +412,12 @@ def test_pages(
 
 
 def test_the_least_rights(quick: QuickProject) -> None:
-    """As docs/warehouses.md has them: `dbt run` by one role, a push by another."""
+    """As docs/warehouses.md has them, for every way to push, and as a role that one takes on."""
     quick.map(CONTACTS_MAPPING)
     quick.set_rows(CONTACTS, contacts(3))
     quick.build()
     quick.execute("drop role if exists pusher")
-    for statement in GRANTS:
+    for statement in documented("PostgreSQL")[:3]:
         quick.execute(statement.replace("analytics", quoted("shop")).replace("batch_pusher", "pusher"))
     path = quick.directory / "profiles.yml"
     before = path.read_text()
@@ -433,11 +435,10 @@ def test_the_least_rights(quick: QuickProject) -> None:
         quick.execute("drop role pusher")
 
 
-GRANTS = (
-    "create role batch_pusher login password 'unused'",
-    "grant usage, create on schema analytics to batch_pusher",
-    "grant select, insert, update, delete on all tables in schema analytics to batch_pusher",
-)
+def test_the_least_rights_day_by_day(postgres: PostgresServer, batch: SandboxServer, tmp_path: Path) -> None:
+    project = Project(tmp_path, batch, PostgresDatabase(postgres))
+    project.clear()
+    check_rights(project, documented("PostgreSQL"), granted_by_dbt=True)
 
 
 def test_a_missing_right_is_named(quick: QuickProject) -> None:

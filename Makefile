@@ -11,6 +11,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 WAREHOUSES := snowflake bigquery redshift spark iceberg
+WAREHOUSES += parquet
 DBT_VERSIONS := dbt-1.9 dbt-1.10 dbt-1.12
 ORCHESTRATORS := airflow dagster prefect
 INSTALLED := $(VENV)/.installed
@@ -94,6 +95,7 @@ bench: $(INSTALLED)
 bench-small: $(INSTALLED)
 	$(BIN)/python -m benchmarks --small --installed $(ARGS)
 	$(BIN)/python -m benchmarks.scans --rows 2000
+	$(BIN)/python -m benchmarks.plans --rows 2000
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

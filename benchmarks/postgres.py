@@ -1,8 +1,8 @@
 """PostgreSQL: a program for ours' environment, which has the server and its driver.
 
 Arguments: `serve`; or a verb, host, database, and for `execute` statements, for `load` a DuckDB file, for
-`time` a file for the result, `scan`, `delta` or `explain`, and a file with the delta's SQL; for `counters` a
-file for the result.
+`time` a file for the result, `scan`, `delta`, `explain` or `plan`, and a file with the delta's SQL; for
+`counters` a file for the result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,10 @@ def timed(host: str, database: str, result: str, what: str, compiled: str) -> No
             sql = _bare_scan(cursor)
         else:
             cursor.execute("drop table if exists delta_again")
+            if what == "plan":
+                cursor.execute("explain (format json) " + Path(compiled).read_text())
+                Path(result).write_text(json.dumps(list(_operators(cursor.fetchone()[0][0]["Plan"], 0))))
+                return
             if what == "explain":
                 Path(result).write_text(json.dumps(_explained(cursor, Path(compiled).read_text())))
                 return
@@ -103,6 +107,14 @@ def timed(host: str, database: str, result: str, what: str, compiled: str) -> No
         if cpu is not None:
             used["cpu"] = (_cpu_seconds(postmaster) or cpu) - cpu
     Path(result).write_text(json.dumps(used))
+
+
+def _operators(node: dict[str, Any], depth: int) -> Iterator[str]:
+    """The operators of a plan, each under what it gives its rows to."""
+    where = node.get("Index Name") or node.get("Relation Name") or node.get("CTE Name") or ""
+    yield f"{' ' * depth}{node['Node Type']} {node.get('Join Type', '')} {where}".replace("  ", " ").rstrip()
+    for child in node.get("Plans", ()):
+        yield from _operators(child, depth + 1)
 
 
 def counters(host: str, database: str, result: str) -> None:

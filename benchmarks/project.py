@@ -192,6 +192,14 @@ class Project:
         self.run([self.environment.python, *self.database.timing, output, "explain", compiled])
         return dict(json.loads(output.read_text()))
 
+    def plan(self, sql: str | None = None) -> list[str]:
+        """The operators of a statement's plan, each as far in as it is deep; of the last delta's without one."""
+        output, given = self.directory / "plan.json", self.directory / "statement.sql"
+        compiled = self.directory / "target/compiled/benchmark/models/batch_sync/people_delta.sql"
+        given.write_text(sql or compiled.read_text())
+        self.run([self.environment.python, *self.database.timing, output, "plan", given])
+        return list(json.loads(output.read_text()))
+
     def expected(self, every: int, *, changed: bool = False) -> Arrived:
         """What has to arrive when everybody, or who `change` changed, is sent."""
         script = Path(__file__).parent / "expected.py"

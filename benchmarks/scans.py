@@ -26,15 +26,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         setting = Setting(Path(work), Path(work), installed=True)
         for rows in sizes:
-            _show("DuckDB", rows, "delta of 1 %", _changed(setting.project(f"duckdb-{rows}"), rows).explain())
+            _show("DuckDB", rows, "delta of 1 %", changed(setting.project(f"duckdb-{rows}"), rows).explain())
         for rows in sizes:
             with PostgresServer(setting.ours_on_postgres, setting.work) as server:
-                project = _changed(setting.postgres_project(f"postgres-{rows}", server), rows)
+                project = changed(setting.postgres_project(f"postgres-{rows}", server), rows)
                 _show("PostgreSQL", rows, "delta of 1 %", project.explain())
                 _show("PostgreSQL", rows, "push of 1 %, commit and reading", _pushed(project, server))
 
 
-def _changed(project: Project, rows: int) -> Project:
+def changed(project: Project, rows: int) -> Project:
     """Pushed, changed, and built."""
     with Sink() as sink:
         project.create(rows)

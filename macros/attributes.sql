@@ -1,10 +1,7 @@
 {#- Every column that a delta carries, the identifier first: name, column, type in Batch, SQL type, expression, keep,
     membership. None when the segment isn't built and this command doesn't build (`dbt compile` on an empty warehouse). -#}
 {% macro segment_attributes(segment, segment_relation, mapping) %}
-    {% set columns = {} %}
-    {% for column in dbt_batch_sync.columns_of(segment_relation) %}
-        {% do columns.update({column.name | lower: column}) %}
-    {% endfor %}
+    {% set columns = dbt_batch_sync.columns_of(segment_relation) %}
     {% if not columns and flags.WHICH not in ('run', 'build') %}
         {{ return(none) }}
     {% endif %}
@@ -16,9 +13,12 @@
         {% do attributes.append(dbt_batch_sync.typed_attribute(segment, columns, entry.column, entry.name, entry.type, entry.on_null)) %}
     {% endfor %}
     {% if mapping.custom is string %}
-        {% set mapped = [mapping.identifier | lower] + (mapping.exclude | map('lower') | list) + (mapping.standard.values() | map('lower') | list) %}
-        {% for key in columns if key not in mapped %}
-            {% do attributes.append(dbt_batch_sync.typed_attribute(segment, columns, key, key, '', mapping.on_null)) %}
+        {% set used = attributes | map(attribute='column') | list %}
+        {% for name in mapping.exclude %}
+            {% do used.extend(dbt_batch_sync.columns_called(columns, name) | map(attribute='name')) %}
+        {% endfor %}
+        {% for column in columns if column.name not in used %}
+            {% do attributes.append(dbt_batch_sync.typed_attribute(segment, columns, column.name, column.name | lower, '', mapping.on_null)) %}
         {% endfor %}
     {% endif %}
     {% if mapping.membership %}
@@ -68,10 +68,23 @@
 
 
 {% macro mapped_column(segment, columns, name, key) %}
-    {% if name | lower not in columns %}
-        {{ dbt_batch_sync.mapping_error(segment, "`" ~ key ~ "` names the column `" ~ name ~ "`, which the model doesn't have. Its columns: " ~ (columns.keys() | join(', '))) }}
+    {% set found = dbt_batch_sync.columns_called(columns, name) %}
+    {% set several = "could be `" ~ (found | map(attribute='name') | join('` or `')) ~ "`: write one of them as it is" %}
+    {% if found | length != 1 %}
+        {{ dbt_batch_sync.mapping_error(segment, "`" ~ key ~ "` names the column `" ~ name ~ "`, which " ~ (several if found else "the model doesn't have. Its columns: " ~ (columns | map(attribute='name') | join(', ')))) }}
     {% endif %}
-    {{ return(columns[name | lower]) }}
+    {{ return(found[0]) }}
+{% endmacro %}
+
+
+{#- The columns that a mapping means by a name: the one that is spelled so, or all that are without regard to case. -#}
+{% macro columns_called(columns, name) %}
+    {% set same = [] %}
+    {% for column in columns %}
+        {% if column.name == name %}{{ return([column]) }}{% endif %}
+        {% if column.name | lower == name | lower %}{% do same.append(column) %}{% endif %}
+    {% endfor %}
+    {{ return(same) }}
 {% endmacro %}
 
 

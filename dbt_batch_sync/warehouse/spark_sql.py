@@ -55,8 +55,8 @@ def check_format(table_format: str, table: exp.Table) -> None:
     if table_format not in TABLE_FORMATS:
         raise UnsupportedWarehouse(
             f"{table.sql(dialect='spark')} is a {table_format or 'foreign'} table, and a push needs MERGE, "
-            "UPDATE and DELETE: build the snapshot and the delta with file_format "
-            f"{' or '.join(TABLE_FORMATS)}"
+            f"UPDATE and DELETE, which tables with the file_format {' or '.join(TABLE_FORMATS)} have: give "
+            "its model such a `+file_format` in dbt_project.yml, drop the table, and run `dbt run`"
         )
 
 

@@ -16,6 +16,7 @@ from harness.project import Project
 from dbt_batch_sync.attributes import AttributeType
 from dbt_batch_sync.project.mapping import OnExit
 from dbt_batch_sync.sandbox.server import SandboxServer
+from dbt_batch_sync.warehouse import SUPPORTED_ADAPTERS
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,13 @@ def test_every_kind_of_attribute_is_in_it() -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_compiled_models(built: Project, model: str) -> None:
     check(built, model, "duckdb")
+
+
+def test_every_warehouse_is_recorded() -> None:
+    """Each model of each; the suite of each holds it against what dbt compiles there."""
+    assert {(path.parent.name, path.stem) for path in recorded()} == {
+        (adapter, model) for adapter in SUPPORTED_ADAPTERS for model in MODELS
+    }
 
 
 @pytest.mark.parametrize("path", recorded(), ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -21,6 +21,7 @@ from harness.oracle import expected_profile, expected_refusals
 from harness.people import COLUMNS, KINDS, MAPPING, people
 from harness.project import Project
 from harness.quick import QuickProject
+from harness.values import Values, plain
 
 from dbt_batch_sync import api
 from dbt_batch_sync.crash import VARIABLE
@@ -39,6 +40,21 @@ CONTACTS_MAPPING: Mapping[str, object] = {
 }
 
 
+WITHOUT_CORE = """
+import sys
+CORE = {f"dbt.{name}" for name in ("cli", "config", "parser", "task", "contracts", "version", "flags")}
+class NoCore:
+    def find_spec(self, name, path=None, target=None):
+        if name in CORE:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, NoCore())
+sys.argv = ["dbt-batch-sync", "push"]
+from dbt_batch_sync.cli import main
+main()
+"""
+"""A push where all that is dbt-core's own can't be imported."""
+
+
 def contacts(number: int, **changes: object) -> list[dict[str, Any]]:
     """So many rows of `CONTACTS`."""
     rows = range(number)
@@ -46,11 +62,6 @@ def contacts(number: int, **changes: object) -> list[dict[str, Any]]:
         {"id": f"p{n:04d}", "email": f"p{n}@example.com", "points": n, "nick": f"Nick {n}", **changes}
         for n in rows
     ]
-
-
-def plain(attributes: Mapping[str, Any]) -> dict[str, object]:
-    """What a profile has, without the types."""
-    return {name: each.value for name, each in attributes.items()}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +98,7 @@ def _emptied(project: Any) -> Iterator[Any]:
     assert not project.sandbox.stats.violations, project.sandbox.stats.examples
 
 
-class Behaviour:
+class Behaviour(Values):
     """The suite. `quick` is a project whose `dbt run` costs a tenth of a second, `shop` is built by dbt."""
 
     people_types: ClassVar[Mapping[str, str]] = {}
@@ -101,9 +112,6 @@ class Behaviour:
 
     people_given: ClassVar[Mapping[str, str]] = {}
     """Columns of `people` whose type in Batch the mapping has to give, because theirs is another one."""
-
-    odd_names: ClassVar[Sequence[str]] = ("SELECT", "Émile's", "100% sure", "a.b", "with  two")
-    """Names of columns that need quotes."""
 
     # The main job
 
@@ -207,30 +215,6 @@ class Behaviour:
             "p0002": {"$email_address": None, "points": None, "nick": None},
         }
         assert quick.snapshot()["p0000"]["nick"] == "Nick 0", "the snapshot does not keep what Batch has"
-
-    def test_comparison(self, quick: QuickProject) -> None:
-        """Null is not empty, NaN is NaN, −0 is 0, 1.50 is 1.5, and times are instants."""
-        columns = {
-            "id": "text",
-            "a": "text",
-            "f": "double precision",
-            "n": "numeric(12,3)",
-            "t": "timestamptz",
-        }
-        quick.map({"identifier": "id", "custom": ["a", "f", "n", "t"]})
-        spring = datetime.fromisoformat("2024-03-31T02:30:00+01:00")
-        row = {"id": "x", "a": "v", "f": float("nan"), "n": Decimal("1.50"), "t": spring}
-        quick.set_rows(columns, [row, {"id": "y", "f": 0.0}])
-        quick.sync()
-        same = {**row, "n": Decimal("1.5"), "t": datetime.fromisoformat("2024-03-31T01:30:00+00:00")}
-        quick.set_rows(columns, [same, {"id": "y", "f": -0.0}])
-        quick.build()
-        assert quick.changes() == {}
-        quick.set_rows(columns, [{**same, "a": "V ", "n": Decimal("1.501")}, {"id": "y", "f": 0.0, "a": ""}])
-        quick.build()
-        assert quick.changes() == {"x": ("update", "a,n"), "y": ("update", "a")}
-        quick.push_one()
-        assert quick.sent.attributes == {"x": {"a": "V ", "n": 1.501}, "y": {"a": None}}
 
     def test_invalid_rows(self, quick: QuickProject) -> None:
         reasons = {
@@ -341,6 +325,21 @@ class Behaviour:
         assert "p000" not in page
         assert "@example.com" not in page
 
+    def test_a_push_needs_no_dbt_core(self, quick: QuickProject) -> None:
+        quick.map(CONTACTS_MAPPING)
+        quick.set_rows(CONTACTS, contacts(3))
+        quick.build()
+        ended = subprocess.run(
+            [sys.executable, "-c", WITHOUT_CORE],
+            cwd=quick.directory,
+            env=quick.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert len(quick.profiles()) == len(quick.snapshot()) == 3
+
     def test_full_refresh_sends_everything_again(self, quick: QuickProject) -> None:
         quick.map(CONTACTS_MAPPING)
         quick.set_rows(CONTACTS, contacts(3))
@@ -408,21 +407,3 @@ class Behaviour:
             first.communicate()
             quick.sandbox.change(latency=0.0)
         assert quick.push_one().status == "succeeded", "a dead holder keeps the next push out"
-
-    # Names
-
-    def test_names_of_any_kind(self, quick: QuickProject) -> None:
-        names = ["Customer Id", *self.odd_names]
-        quick.map(
-            {
-                "identifier": "customer id",
-                "custom": [{"column": name, "name": f"c{n}"} for n, name in enumerate(names[1:])],
-            }
-        )
-        row = {name: f"v{n}" for n, name in enumerate(names)}
-        quick.set_rows(dict.fromkeys(names, "text"), [row])
-        assert quick.sync().status == "succeeded"
-        assert plain(quick.profiles()["v0"]) == {f"c{n - 1}": f"v{n}" for n in range(1, len(names))}
-        quick.set_rows(dict.fromkeys(names, "text"), [{**row, "SELECT": "50%s"}])
-        quick.sync()
-        assert quick.sent.attributes == {"v0": {"c0": "50%s"}}

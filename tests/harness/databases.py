@@ -208,6 +208,15 @@ class PostgresDatabase:
         with self._cursor() as cursor:
             self._run(cursor, sql, values)
 
+    @contextlib.contextmanager
+    def in_zone(self, zone: str) -> Iterator[None]:
+        """Makes a time zone that of the connections to come."""
+        self.execute(f"alter database {self.name} set timezone = '{zone}'", {})
+        try:
+            yield
+        finally:
+            self.execute(f"alter database {self.name} reset timezone", {})
+
     def has_table(self, name: str) -> bool:
         return bool(self.query("select 1 from pg_tables where tablename = $name", {"name": name}))
 

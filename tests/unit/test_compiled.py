@@ -105,9 +105,12 @@ def test_a_materialization_of_somebody_elses_may_add_columns(tmp_path: Path) -> 
     assert columns(tmp_path, sql, language="python") is None
 
 
-@pytest.mark.parametrize("adapter", ["postgres", "snowflake", "bigquery", "redshift", "databricks"])
+@pytest.mark.parametrize(
+    "adapter",
+    ["postgres", "snowflake", "bigquery", "redshift", "databricks", "spark", "trino", "athena", "clickhouse"],
+)
 def test_every_dialect_reads_its_own_quotes(tmp_path: Path, adapter: str) -> None:
-    quote = "`" if adapter in ("bigquery", "databricks") else '"'
+    quote = "`" if adapter in ("bigquery", "databricks", "spark") else '"'
     relations = {"relation_name": '"shop"."main"."staged"'.replace('"', quote)}
     models = [
         model("segment", f"select * from {relations['relation_name']} as x"),

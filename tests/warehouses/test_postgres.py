@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from harness.behaviour import CALL, CONTACTS, CONTACTS_MAPPING, Behaviour, contacts, plain
 from harness.databases import PostgresDatabase, PostgresServer, quoted
+from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
+from harness.rights import check_rights, documented
 from sqlglot import exp, parse_one
 
 from dbt_batch_sync.errors import WarehouseError
 from dbt_batch_sync.ledger.ledger import Run
 from dbt_batch_sync.project.profiles import read_target
 from dbt_batch_sync.push.work import Work
+from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.sql.relations import create_table
 from dbt_batch_sync.warehouse import Load, Statement, Warehouse, open_warehouse, postgres_pages
 from dbt_batch_sync.warehouse.postgres import PostgresWarehouse
@@ -50,6 +53,10 @@ class TestPostgres(Behaviour):
         "level": "text",
     }
 
+    def in_zone(self, quick: QuickProject, zone: str) -> AbstractContextManager[None]:
+        assert isinstance(quick.warehouse, PostgresDatabase)
+        return quick.warehouse.in_zone(zone)
+
 
 @pytest.fixture
 def opened(quick: QuickProject) -> Iterator[PostgresWarehouse]:
@@ -71,6 +78,25 @@ class Meanwhile:
         act, self._act = self._act, None
         if act is not None:
             act()
+
+
+# The macros
+
+
+@pytest.fixture(scope="module")
+def compiled(
+    batch: SandboxServer, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> Project:
+    """The models whose SQL is recorded, built once with dbt."""
+    project = Project(tmp_path_factory.mktemp("golden"), batch, PostgresDatabase(postgres, "marts"))
+    arrays = dict.fromkeys(("topics", "tags"), "varchar[]")
+    build(project, {**arrays, "huge": "numeric(39,0)", "ratio": "double precision", "note": "jsonb"})
+    return project
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_compiled_models(compiled: Project, model: str) -> None:
+    check(compiled, model, "postgres")
 
 
 # Types
@@ -182,6 +208,26 @@ def test_a_schema_of_any_name(postgres: PostgresServer, shop: Project) -> None:
     assert project.push_one(retry_rejected=True).requests == 0
     assert project.push_one(full_refresh=True).accepted == 3
     assert len(project.snapshot()) == 3
+
+
+def test_columns_that_differ_in_case_only(shop: Project) -> None:
+    """A mapping means the one that it spells, and says so where it spells none."""
+    names = {"id": "text", "Nick": "text", "nick": "text", "NICK": "text"}
+    row = {"id": "x", "Nick": "first", "nick": "second", "NICK": "third"}
+    shop.set_rows(names, [row])
+    for spelled in ("Nick", "nick", "NICK"):
+        shop.map({"identifier": "ID", "custom": [{"column": spelled, "name": "n"}]})
+        shop.sync()
+        assert plain(shop.profiles()["x"]) == {"n": row[spelled]}
+    shop.map({"identifier": "id", "custom": [{"column": "nICK", "name": "n"}]})
+    refused = shop.dbt("run", fails=True).messages
+    assert "names the column `nICK`, which could be `Nick` or `nick` or `NICK`: write one of them" in refused
+    shop.map({"identifier": "id", "custom": "all"})
+    assert "two attributes are called `nick`" in shop.dbt("run", fails=True).messages
+    shop.set_rows({name: kind for name, kind in names.items() if name != "NICK"}, [row])
+    shop.map({"identifier": "id", "custom": "all", "exclude": ["Nick"]})
+    shop.sync()
+    assert shop.sent.attributes == {"x": {"nick": "second"}}
 
 
 # A delta that is replaced while it is sent
@@ -366,12 +412,12 @@ def test_pages(
 
 
 def test_the_least_rights(quick: QuickProject) -> None:
-    """As docs/warehouses.md has them: `dbt run` by one role, a push by another."""
+    """As docs/warehouses.md has them, for every way to push, and as a role that one takes on."""
     quick.map(CONTACTS_MAPPING)
     quick.set_rows(CONTACTS, contacts(3))
     quick.build()
     quick.execute("drop role if exists pusher")
-    for statement in GRANTS:
+    for statement in documented("PostgreSQL")[:3]:
         quick.execute(statement.replace("analytics", quoted("shop")).replace("batch_pusher", "pusher"))
     path = quick.directory / "profiles.yml"
     before = path.read_text()
@@ -389,11 +435,10 @@ def test_the_least_rights(quick: QuickProject) -> None:
         quick.execute("drop role pusher")
 
 
-GRANTS = (
-    "create role batch_pusher login password 'unused'",
-    "grant usage, create on schema analytics to batch_pusher",
-    "grant select, insert, update, delete on all tables in schema analytics to batch_pusher",
-)
+def test_the_least_rights_day_by_day(postgres: PostgresServer, batch: SandboxServer, tmp_path: Path) -> None:
+    project = Project(tmp_path, batch, PostgresDatabase(postgres))
+    project.clear()
+    check_rights(project, documented("PostgreSQL"), granted_by_dbt=True)
 
 
 def test_a_missing_right_is_named(quick: QuickProject) -> None:
@@ -420,30 +465,6 @@ def test_a_missing_right_is_named(quick: QuickProject) -> None:
     assert "permission denied for table people_sent_snapshot" in checked.stderr
     assert "permission denied for schema shop" in str(pushed.error)
     assert not quick.sandbox.requests
-
-
-def test_a_push_needs_no_dbt_core(quick: QuickProject) -> None:
-    quick.map(CONTACTS_MAPPING)
-    quick.set_rows(CONTACTS, contacts(3))
-    quick.build()
-    code = """
-import sys
-CORE = {f"dbt.{name}" for name in ("cli", "config", "parser", "task", "contracts", "version", "flags")}
-class NoCore:
-    def find_spec(self, name, path=None, target=None):
-        if name in CORE:
-            raise ModuleNotFoundError(name)
-sys.meta_path.insert(0, NoCore())
-sys.argv = ["dbt-batch-sync", "push"]
-from dbt_batch_sync.cli import main
-main()
-"""
-    command = [sys.executable, "-c", code]
-    ended = subprocess.run(
-        command, cwd=quick.directory, env=quick.environ, capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert len(quick.profiles()) == 3
 
 
 def test_a_server_that_is_not_there(quick: QuickProject) -> None:

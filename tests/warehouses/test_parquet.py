@@ -1,0 +1,120 @@
+"""Spark 4 itself on parquet tables, in which no row can be changed: refused before anything is built or sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from subprocess import CompletedProcess
+
+import pytest
+from harness.behaviour import CONTACTS, CONTACTS_MAPPING, contacts
+from harness.local_spark import LocalSpark
+from harness.parquet import ParquetDatabase
+from harness.project import Project
+
+pytestmark = [
+    pytest.mark.emulated,
+    # PySpark leaves the sockets of its results to the garbage collector.
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
+
+MODELS = ("people_sent_snapshot", "people_delta")
+
+SNAPSHOT = """
+    create table shop.people_sent_snapshot using parquet as
+    select
+        cast(id as string) as custom_id, email as batch__email_address, points, nick,
+        cast(null as timestamp_ntz) as _batch_sent_at, '' as _batch_run_id, '' as _batch_delta_id,
+        cast(null as timestamp_ntz) as _batch_exited_at, cast(null as string) as _batch_doubt
+    from raw.people
+"""
+DELTA = """
+    create table shop.people_delta using parquet as
+    select
+        cast(id as string) as custom_id, 'insert' as _batch_change, 'points' as _batch_changed,
+        cast(null as string) as _batch_reason, 'd' as _batch_delta_id, 'm' as _batch_mapping,
+        '' as _batch_types, cast(null as string) as _batch_doubt,
+        email as batch__email_address, points, nick
+    from raw.people
+"""
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Iterator[ParquetDatabase]:
+    """A Spark of its own."""
+    spark = LocalSpark("parquet")
+    assert spark.session().version.startswith("4.")
+    yield ParquetDatabase(spark)
+    spark.stop()
+
+
+@pytest.fixture
+def segment(shop: Project) -> Project:
+    """A project whose segment has rows, and of which nothing is built."""
+    shop.map(CONTACTS_MAPPING)
+    shop.set_rows(CONTACTS, contacts(3))
+    return shop
+
+
+def tables(project: Project) -> set[str]:
+    return {row["tableName"] for row in project.query("show tables in shop") if not row["isTemporary"]}
+
+
+def test_it_has_no_statements_that_change_rows(segment: Project) -> None:
+    """What the refusal says of these tables is true of them."""
+    merge = "merge into raw.people as t using raw.people as s on t.id = s.id when matched then delete"
+    for statement in (merge, "update raw.people set points = 1", "delete from raw.people where points = 1"):
+        with pytest.raises(Exception, match=r"UNSUPPORTED_FEATURE\.TABLE_OPERATION"):
+            segment.execute(statement)
+    assert len(segment.query("select * from raw.people")) == 3
+
+
+@pytest.mark.parametrize(
+    ("file_format", "said"),
+    [(None, "of the server (often parquet)"), ("parquet", "parquet"), ("orc", "orc")],
+)
+def test_dbt_run_is_refused_and_leaves_nothing(segment: Project, file_format: str | None, said: str) -> None:
+    """The segment is built, which is the user's, and nothing of ours, neither with its snapshot nor without."""
+    if file_format:
+        for model in MODELS:
+            path = segment.directory / "models" / f"{model}.sql"
+            path.write_text(f"{{{{ config(file_format='{file_format}') }}}}" + path.read_text())
+    for model, arguments in zip(MODELS, ([], ["--select", "people_delta"]), strict=True):
+        built = segment.dbt("run", *arguments, fails=True)
+        assert f"`{model}` has the file_format {said}" in built.messages
+        assert "whose tables may have no MERGE, UPDATE and DELETE" in built.messages
+        assert "Accepted: delta, iceberg; set `+file_format` for it in dbt_project.yml" in built.messages
+        assert tables(segment) == {"people"}
+
+
+def test_a_push_after_a_refused_run(segment: Project) -> None:
+    """It says what is missing, and creates nothing."""
+    segment.dbt("run", fails=True)
+    refused = segment.call("push")
+    assert refused.returncode == 2, refused.stdout
+    assert "people_sent_snapshot is not in the warehouse yet. Run: dbt run --select " in told_by(refused)
+    assert tables(segment) == {"people"}
+    assert not segment.sandbox.requests
+
+
+def test_a_push_refuses_tables_that_were_built_otherwise(segment: Project) -> None:
+    """By hand, or before the models were of this package: each verb that reads them."""
+    segment.dbt("parse")
+    segment.execute(SNAPSHOT)
+    segment.execute(DELTA)
+    before = tables(segment)
+    for arguments in ("push", "push --dry-run", "push --full-refresh --yes", "adopt --yes", "plan"):
+        done = segment.call(*arguments.split())
+        assert done.returncode == 2, done.stdout
+        told = told_by(done)
+        assert (
+            "shop.people_sent_snapshot is a parquet table, and a push needs MERGE, UPDATE and DELETE" in told
+        )
+        assert "file_format delta or iceberg" in told
+        assert "drop the table, and run `dbt run`" in told
+    assert tables(segment) == before
+    assert not segment.sandbox.requests
+
+
+def told_by(done: CompletedProcess[str]) -> str:
+    """All that a verb said, on one line."""
+    return " ".join((done.stdout + done.stderr).split())

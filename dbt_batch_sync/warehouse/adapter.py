@@ -7,7 +7,8 @@ same on dbt 1.9 to 1.12.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,7 +62,8 @@ def load_adapter(
     except ImportError:
         raise _not_installed(type_name) from None
     try:
-        kind = load_plugin(type_name)
+        with _no_messages():
+            kind = load_plugin(type_name)
     except Exception as error:
         raise _not_installed(type_name) from error
     try:
@@ -77,6 +79,19 @@ def load_adapter(
     configuration = AdapterConfiguration(parsed, profile_name, target_name, 1, QueryComment())
     kind_of_adapter: Any = FACTORY.get_adapter_class_by_name(type_name)
     return kind_of_adapter(configuration, multiprocessing.get_context("spawn"))
+
+
+@contextmanager
+def _no_messages() -> Iterator[None]:
+    """Some adapters import dbt-core, which then writes its messages to standard output: that is the result's."""
+    from dbt_common.events.event_manager_client import get_event_manager
+
+    loggers = get_event_manager().loggers
+    before = list(loggers)
+    try:
+        yield
+    finally:
+        loggers[:] = before
 
 
 def connect(adapter: Any) -> Any:

@@ -57,13 +57,13 @@ def load_adapter(
     credentials.
     """
     try:
-        from dbt.adapters.contracts.connection import QueryComment
-        from dbt.adapters.factory import FACTORY, load_plugin
+        with _no_messages():
+            from dbt.adapters.contracts.connection import QueryComment
+            from dbt.adapters.factory import FACTORY, load_plugin
+
+            kind = load_plugin(type_name)
     except ImportError:
         raise _not_installed(type_name) from None
-    try:
-        with _no_messages():
-            kind = load_plugin(type_name)
     except Exception as error:
         raise _not_installed(type_name) from error
     try:
@@ -83,7 +83,7 @@ def load_adapter(
 
 @contextmanager
 def _no_messages() -> Iterator[None]:
-    """Some adapters import dbt-core, which then writes its messages to standard output: that is the result's."""
+    """dbt-core, once imported, has adapters' messages written to standard output, which is the result's."""
     from dbt_common.events.event_manager_client import get_event_manager
 
     loggers = get_event_manager().loggers

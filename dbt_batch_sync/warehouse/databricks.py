@@ -25,8 +25,8 @@ from dbt_batch_sync.warehouse.spark_sql import TABLE_FORMATS, described, for_spa
 from dbt_batch_sync.warehouse.table_commits import is_missing, patiently
 
 DEFAULTS = {"use_cloud_fetch": False}
-"""What a profile may set otherwise. Results then come over the connection itself, in parts of the size that is
-asked for; a link to a file in the cloud would have expired by the time that a paced push comes to it.
+"""What a profile may set otherwise. Without it results come over the connection itself, in parts of the size
+that is asked for; links to files in the cloud expire, and a paced push comes to them late.
 """
 
 BINDING = {"use_inline_params": False}
@@ -131,7 +131,7 @@ def _in_utc(part: pa.Table) -> pa.Table:
 
 
 def _named(tree: exp.Expr) -> exp.Expr:
-    """With a name for each column: two subqueries would have the same, which the driver can't put together."""
+    """With a name for each column: two subqueries would have the same, which the driver does not take."""
     if not isinstance(tree, exp.Select):
         return tree
     cells = [
@@ -156,10 +156,10 @@ def _statements(step: Statement | Load) -> Iterator[Statement]:
 
 
 def _append(table: exp.Table, schema: pa.Schema) -> exp.Insert:
-    """An `insert` of rows that come as one parameter, in JSON: many parameters have a limit of their number."""
+    """An `insert` of rows that come as one parameter, in JSON, however many they are."""
     kinds = {field.name: _kind(field.type) for field in schema}
     fields = [
-        exp.ColumnDef(this=exp.to_identifier(name), kind=exp.DataType.build("text" if kind == "timestamptz" else kind))
+        exp.ColumnDef(this=exp.to_identifier(name), kind=exp.DataType.build(_in_json(kind)))
         for name, kind in kinds.items()
     ]
     struct = exp.DataType(this=exp.DataType.Type.STRUCT, expressions=fields, nested=True)
@@ -175,7 +175,12 @@ def _kind(arrow_type: pa.DataType) -> str:
     """sqlglot's name of a type of the ledger's."""
     if pa.types.is_timestamp(arrow_type):
         return "timestamptz"
-    return {pa.string(): "text", pa.int64(): "bigint", pa.float64(): "double", pa.bool_(): "boolean"}[arrow_type]
+    kinds = {pa.string(): "text", pa.int64(): "bigint", pa.float64(): "double", pa.bool_(): "boolean"}
+    return kinds[arrow_type]
+
+
+def _in_json(kind: str) -> str:
+    return "text" if kind == "timestamptz" else kind
 
 
 def _utc_text(cell: object) -> str:

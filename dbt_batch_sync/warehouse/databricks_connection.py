@@ -37,7 +37,7 @@ class Connection:
         self._handle: Any = None
 
     def run(self, call: Callable[[Any], _Result], rows: int, size: int) -> _Result:
-        """What `call` makes of a cursor, which takes so many rows and bytes at a time. Raises WarehouseError."""
+        """What `call` makes of a cursor that fetches so many rows and bytes at once. Raises WarehouseError."""
         try:
             with self.cursor(rows, size) as cursor, errors():
                 return call(cursor)
@@ -106,7 +106,7 @@ def _opened(adapter: Any) -> Any:
 
 
 def _parameter(name: str, cell: Value) -> Any:
-    """A value in a type that holds it: the driver's own choice has 32 bits for a float, and no zone for a time."""
+    """A value in a type that holds it: the driver would take 32 bits for a float, and no zone for a time."""
     from databricks.sql.parameters import native
 
     if isinstance(cell, datetime):

@@ -1,4 +1,4 @@
-"""Spark through dbt-spark's session, on tables in the formats Delta and Iceberg: there are no transactions."""
+"""Spark through dbt-spark's session, on tables of Delta and Iceberg: there are no transactions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dbt_batch_sync.errors import Conflict, UnsupportedWarehouse, WarehouseError
 from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import first_line, load_adapter
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value
-from dbt_batch_sync.warehouse.spark_sql import TABLE_FORMATS, check_format, described, for_spark
+from dbt_batch_sync.warehouse.spark_sql import TABLE_FORMATS, described, for_spark
 from dbt_batch_sync.warehouse.table_commits import is_conflict, is_missing, patiently
 
 _ARROW = {
@@ -36,6 +36,7 @@ _ARROW = {
     "timestamp_ntz": pa.timestamp("us"),
     "array<string>": pa.list_(pa.string()),
 }
+
 
 class SparkWarehouse:
     """See port.Warehouse."""

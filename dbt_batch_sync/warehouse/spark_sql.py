@@ -52,9 +52,7 @@ def as_merge(tree: exp.Update | exp.Delete) -> exp.Merge:
     )
 
 
-def described(
-    rows: Sequence[tuple[Value, ...]], table: exp.Table
-) -> tuple[tuple[Column, ...], str]:
+def described(rows: Sequence[tuple[Value, ...]], table: exp.Table) -> tuple[tuple[Column, ...], str]:
     """The columns and the format of a table, from the answer to `describe table extended`.
 
     Raises UnsupportedWarehouse for a format that can't be written to as a push does.

@@ -111,14 +111,22 @@ class DatabricksServer:
             hasResultSet=True,
         )
         return ttypes.TExecuteStatementResp(
-            status=_FINE, operationHandle=handle, directResults=self._direct(operation, request.getDirectResults)
+            status=_FINE,
+            operationHandle=handle,
+            directResults=self._direct(operation, request.getDirectResults),
         )
 
     def GetOperationStatus(self, request: Any) -> Any:
         return self._status(self._operation(request))
 
     def GetResultSetMetadata(self, request: Any) -> Any:
-        return _metadata(self._operation(request).running.result().schema)
+        operation = self._operation(request)
+        if operation.cancelled.is_set():
+            gone = ttypes.TStatus(
+                statusCode=ttypes.TStatusCode.ERROR_STATUS, errorMessage="[OPERATION_CANCELED] by the client"
+            )
+            return ttypes.TGetResultSetMetadataResp(status=gone)
+        return _metadata(operation.running.result().schema)
 
     def FetchResults(self, request: Any) -> Any:
         return self._part(self._operation(request), request.maxRows, request.maxBytes)
@@ -158,7 +166,7 @@ class DatabricksServer:
             operation.running.result(_WAIT_SECONDS)
         except NotYet:
             return ttypes.TGetOperationStatusResp(status=_FINE, operationState=state.RUNNING_STATE)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - PySpark's and gRPC's have no common class
             message = as_error(str(error))
             return ttypes.TGetOperationStatusResp(
                 status=_FINE, operationState=state.ERROR_STATE, displayMessage=message, errorMessage=message
@@ -269,7 +277,6 @@ class DatabricksDatabase(SparkDatabase):
     """The schemas of a server: tests write and read directly, dbt and the product through Databricks' driver."""
 
     adapter = "databricks"
-    model_config: Mapping[str, object] = {}
 
     def __init__(self, server: DatabricksServer) -> None:
         self.thrift = server

@@ -19,7 +19,6 @@ _AS_JSON = re.compile(r"\s*describe\s+table\s+extended\s+(\S+)\s+as\s+json\s*$",
 _TABLES = re.compile(r"`system`\.`information_schema`\.`tables`.*table_schema = '(\w+)'", re.DOTALL)
 _NOTHING = re.compile(r"`information_schema`\.`(row_filters|column_masks|table_tags|column_tags)`")
 _ADD = re.compile(r"(alter\s+table\s+\S+\s+add\s+columns)\s*\((.*)\)\s*$", re.IGNORECASE | re.DOTALL)
-_PROPERTIES = re.compile(r"\s*alter\s+table\s+\S+\s+set\s+tblproperties", re.IGNORECASE)
 _CREATE = re.compile(r"create\s+(or\s+replace\s+)?table\b", re.IGNORECASE)
 
 _STATES = {
@@ -43,7 +42,9 @@ def bound(statement: str, given: Mapping[str, tuple[str, str | None]]) -> str:
         if text is None:
             return exp.null()
         literal = exp.Literal.string(text)
-        return literal if kind == "STRING" else exp.cast(literal, exp.DataType.build(kind, dialect="databricks"))
+        return (
+            literal if kind == "STRING" else exp.cast(literal, exp.DataType.build(kind, dialect="databricks"))
+        )
 
     return sqlglot.parse_one(statement, dialect="databricks").transform(filled).sql(dialect="databricks")
 
@@ -91,7 +92,9 @@ def _tables(schema: str, ask: Ask) -> pa.Table:
             "table_type": pa.array(["view" if name in views else "table" for name in names], pa.string()),
             "file_format": pa.array([None if name in views else "delta" for name in names], pa.string()),
             "table_owner": pa.array(["someone"] * len(names), pa.string()),
-            "databricks_table_type": pa.array([None if name in views else "managed" for name in names], pa.string()),
+            "databricks_table_type": pa.array(
+                [None if name in views else "managed" for name in names], pa.string()
+            ),
         }
     )
 

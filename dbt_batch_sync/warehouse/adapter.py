@@ -7,6 +7,8 @@ same on dbt 1.9 to 1.12.
 from __future__ import annotations
 
 import multiprocessing
+import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -57,7 +59,7 @@ def load_adapter(
     credentials.
     """
     try:
-        with _no_messages():
+        with _quietly():
             from dbt.adapters.contracts.connection import QueryComment
             from dbt.adapters.factory import FACTORY, load_plugin
 
@@ -82,16 +84,18 @@ def load_adapter(
 
 
 @contextmanager
-def _no_messages() -> Iterator[None]:
-    """dbt-core, once imported, has adapters' messages written to standard output, which is the result's."""
-    from dbt_common.events.event_manager_client import get_event_manager
-
-    loggers = get_event_manager().loggers
-    before = list(loggers)
-    try:
+def _quietly() -> Iterator[None]:
+    """dbt, once imported, writes adapters' messages to standard output, which is the result's, unless it is
+    told otherwise; and what an adapter's libraries deprecate is nothing that a user of ours could change.
+    """
+    told_otherwise = "dbt_common.events" in sys.modules
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
         yield
-    finally:
-        loggers[:] = before
+    if not told_otherwise:
+        from dbt_common.events.event_manager_client import cleanup_event_logger
+
+        cleanup_event_logger()
 
 
 def connect(adapter: Any) -> Any:

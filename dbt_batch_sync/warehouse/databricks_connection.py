@@ -37,7 +37,7 @@ class Connection:
         self._handle: Any = None
 
     def run(self, call: Callable[[Any], _Result], rows: int, size: int) -> _Result:
-        """What `call` makes of a cursor that fetches so many rows and bytes at once. Raises WarehouseError."""
+        """What `call` makes of a cursor; it fetches so many rows and bytes at once. Raises WarehouseError."""
         try:
             with self.cursor(rows, size) as cursor, errors():
                 return call(cursor)

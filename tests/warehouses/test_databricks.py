@@ -92,12 +92,12 @@ def test_a_time_is_added_to_a_snapshot_without_one(
     quick: QuickProject, warehouse: DatabricksDatabase
 ) -> None:
     """Delta takes it only where the table says that it may."""
-    columns = {"id": "text", "at": "timestamp"}
-    quick.map({"identifier": "id", "custom": []})
-    quick.set_rows(columns, [{"id": "x", "at": datetime(2024, 5, 6)}])
+    columns = {"id": "text", "n": "bigint", "at": "timestamp"}
+    quick.map({"identifier": "id", "custom": ["n"]})
+    quick.set_rows(columns, [{"id": "x", "n": 1, "at": datetime(2024, 5, 6)}])
     quick.sync()
     warehouse.thrift.asked.clear()
-    quick.map({"identifier": "id", "custom": ["at"]})
+    quick.map({"identifier": "id", "custom": ["n", "at"]})
     assert quick.sync().accepted == 1
     altered = [text.lower() for text, _ in warehouse.thrift.asked if "alter table" in text.lower()]
     assert ["timestampntz" in text for text in altered] == [True, False]

@@ -10,8 +10,7 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-WAREHOUSES := snowflake bigquery redshift spark iceberg
-WAREHOUSES += parquet
+WAREHOUSES := snowflake bigquery redshift databricks spark iceberg parquet
 DBT_VERSIONS := dbt-1.9 dbt-1.10 dbt-1.12
 ORCHESTRATORS := airflow dagster prefect
 INSTALLED := $(VENV)/.installed
@@ -25,7 +24,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 help:
 	@sed -n 's/^#    //p' Makefile
 	@echo " make test-faults             kills, cut connections, and random sequences of them (LIVES=300): the long ones, that test leaves out"
-	@echo " make test-warehouses         the suite on Snowflake, BigQuery, Redshift and Spark, or what stands in for them; test-snowflake and so on"
+	@echo " make test-warehouses         the suite on Snowflake, BigQuery, Redshift, Databricks and Spark, or what stands in for them; test-snowflake and so on"
 	@echo " make test-dbt-versions       the suite on DuckDB with each dbt-core, and the example with dbt 2; test-dbt-1.9 and so on"
 	@echo " make test-browser            the pages, in a headless Chromium: CHROMIUM=path, or the one on the PATH"
 	@echo " make test-orchestrators      the wrappers of Airflow, Dagster and Prefect in real runs; test-airflow and so on"

@@ -15,7 +15,7 @@
     {% for wanted in dbt_batch_sync.snapshot_schema(attributes) %}
         {% set attribute = types.get(wanted.name) %}
         {% if wanted.name not in have %}
-            {% do alter_relation_add_remove_columns(snapshot, [api.Column.create(dbt_batch_sync.reported_name(wanted.name), wanted.dtype)], none) %}
+            {% do dbt_batch_sync.add_column(snapshot, api.Column.create(dbt_batch_sync.reported_name(wanted.name), wanted.dtype)) %}
         {% elif attribute is not none %}
             {% set kind = dbt_batch_sync.column_kind(have[wanted.name]) %}
             {% set want = dbt_batch_sync.column_kind(api.Column.create(wanted.name, wanted.dtype)) %}

@@ -3,7 +3,8 @@
     {% set segment_relation = ref(segment) %}
     {{ config(
         materialized='sent_snapshot', full_refresh=false, transient=false, copy_grants=true,
-        dist=dbt_batch_sync.stored_by(), sort=dbt_batch_sync.stored_by()
+        dist=dbt_batch_sync.stored_by(), sort=dbt_batch_sync.stored_by(),
+        liquid_clustered_by=dbt_batch_sync.snapshot_clusters()
     ) }}
     {% if execute %}
         {% do dbt_batch_sync.check_storage() %}

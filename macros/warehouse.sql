@@ -1,7 +1,7 @@
 {#- What differs between warehouses, each behind one name. An adapter without an implementation is refused, never guessed. -#}
 
 {% macro unsupported() %}
-    {{ exceptions.raise_compiler_error("dbt_batch_sync does not support the adapter `" ~ adapter.type() ~ "`. Supported: duckdb, postgres, redshift, snowflake, bigquery, spark") }}
+    {{ exceptions.raise_compiler_error("dbt_batch_sync does not support the adapter `" ~ adapter.type() ~ "`. Supported: duckdb, postgres, redshift, snowflake, bigquery, databricks, spark") }}
 {% endmacro %}
 
 
@@ -133,6 +133,11 @@
 {% macro default__change_column_type(relation, name, dtype, widens) %}{{ dbt_batch_sync.unsupported() }}{% endmacro %}
 
 
+{#- Adds a column to a snapshot. -#}
+{% macro add_column(relation, column) %}{{ return(adapter.dispatch('add_column', 'dbt_batch_sync')(relation, column)) }}{% endmacro %}
+{% macro default__add_column(relation, column) %}{% do alter_relation_add_remove_columns(relation, [column], none) %}{% endmacro %}
+
+
 {#- dbt's `indexes` of a delta, for warehouses that find a range of keys by one. -#}
 {% macro delta_indexes() %}{{ return(adapter.dispatch('delta_indexes', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__delta_indexes() %}{{ return([]) }}{% endmacro %}
@@ -141,6 +146,11 @@
 {#- dbt's `cluster_by` of a delta, for warehouses that find a range of keys by that. -#}
 {% macro delta_clusters() %}{{ return(adapter.dispatch('delta_clusters', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__delta_clusters() %}{{ return(none) }}{% endmacro %}
+
+
+{#- dbt's `liquid_clustered_by` of a snapshot, for warehouses that find a range of keys by that. -#}
+{% macro snapshot_clusters() %}{{ return(adapter.dispatch('snapshot_clusters', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__snapshot_clusters() %}{{ return(none) }}{% endmacro %}
 
 
 {#- dbt's `sort` and `dist` of a snapshot and its delta, for warehouses that place rows by them. -#}

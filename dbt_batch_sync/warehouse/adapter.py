@@ -7,7 +7,10 @@ same on dbt 1.9 to 1.12.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Mapping
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,12 +59,13 @@ def load_adapter(
     credentials.
     """
     try:
-        from dbt.adapters.contracts.connection import QueryComment
-        from dbt.adapters.factory import FACTORY, load_plugin
+        with _quietly():
+            from dbt.adapters.contracts.connection import QueryComment
+            from dbt.adapters.factory import FACTORY, load_plugin
+
+            kind = load_plugin(type_name)
     except ImportError:
         raise _not_installed(type_name) from None
-    try:
-        kind = load_plugin(type_name)
     except Exception as error:
         raise _not_installed(type_name) from error
     try:
@@ -77,6 +81,21 @@ def load_adapter(
     configuration = AdapterConfiguration(parsed, profile_name, target_name, 1, QueryComment())
     kind_of_adapter: Any = FACTORY.get_adapter_class_by_name(type_name)
     return kind_of_adapter(configuration, multiprocessing.get_context("spawn"))
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """dbt, once imported, writes adapters' messages to standard output, which is the result's, unless it is
+    told otherwise; and what an adapter's libraries deprecate is nothing that a user of ours could change.
+    """
+    told_otherwise = "dbt_common.events" in sys.modules
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+    if not told_otherwise:
+        from dbt_common.events.event_manager_client import cleanup_event_logger
+
+        cleanup_event_logger()
 
 
 def connect(adapter: Any) -> Any:

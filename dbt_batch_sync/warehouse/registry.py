@@ -15,6 +15,7 @@ _CLASSES = {
     "redshift": ("dbt_batch_sync.warehouse.redshift", "RedshiftWarehouse"),
     "snowflake": ("dbt_batch_sync.warehouse.snowflake", "SnowflakeWarehouse"),
     "bigquery": ("dbt_batch_sync.warehouse.bigquery", "BigQueryWarehouse"),
+    "databricks": ("dbt_batch_sync.warehouse.databricks", "DatabricksWarehouse"),
     "spark": ("dbt_batch_sync.warehouse.spark", "SparkWarehouse"),
 }
 

@@ -1,8 +1,4 @@
-"""Spark through dbt-spark's session, on tables in the formats Delta and Iceberg.
-
-There are no transactions: each statement is one commit of one table. Of two that are in each other's way the
-later one fails, having done nothing; it is tried again.
-"""
+"""Spark through dbt-spark's session, on tables of Delta and Iceberg: there are no transactions."""
 
 from __future__ import annotations
 
@@ -11,22 +7,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.errors import Conflict, UnsupportedWarehouse, WarehouseError
 from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import first_line, load_adapter
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value
-from dbt_batch_sync.warehouse.spark_sql import TABLE_FORMATS, check_format, for_spark
-
-ATTEMPTS = 6
-"""How often a statement is tried that another writer's commit made impossible."""
+from dbt_batch_sync.warehouse.spark_sql import TABLE_FORMATS, described, for_spark
+from dbt_batch_sync.warehouse.table_commits import is_conflict, is_missing, patiently
 
 _ARROW = {
     "string": pa.string(),
@@ -42,14 +36,6 @@ _ARROW = {
     "timestamp_ntz": pa.timestamp("us"),
     "array<string>": pa.list_(pa.string()),
 }
-
-_MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND", "NoSuchTableException", "NoSuchNamespaceException")
-
-_CONFLICT = re.compile(
-    r"DELTA_CONCURRENT|DELTA_METADATA_CHANGED|Concurrent\w*Exception|MetadataChangedException"
-    r"|CommitFailedException|Found conflicting files|ConflictException"
-)
-"""What Delta and Iceberg call a commit that came too late."""
 
 
 class SparkWarehouse:
@@ -72,21 +58,16 @@ class SparkWarehouse:
         self._format = TABLE_FORMATS[0]
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
-        described = exp.Describe(this=table.copy(), kind="TABLE", style="EXTENDED")
+        describe = exp.Describe(this=table.copy(), kind="TABLE", style="EXTENDED")
         try:
-            rows = self.fetch(Statement(described))
+            rows = self.fetch(Statement(describe))
         except WarehouseError as error:
-            if any(word in str(error) for word in _MISSING):
+            if is_missing(str(error)):
                 return ()
             raise
-        names = [str(name) for name, *_ in rows]
-        # Partitions and the rest stand behind an empty row or a heading.
-        end = next((n for n, name in enumerate(names) if not name or name.startswith("#")), len(names))
-        facts = {str(name): str(fact) for name, fact, *_ in rows[end:]}
-        check_format(facts.get("Provider", "").lower(), table)
         # What the runner creates stands beside tables of the user's, and is made like them.
-        self._format = facts["Provider"].lower()
-        return tuple(Column(str(name), str(kind)) for name, kind, *_ in rows[:end])
+        columns, self._format = described(rows, table)
+        return columns
 
     def fetch(self, query: Statement) -> list[tuple[Value, ...]]:
         with _errors():
@@ -115,13 +96,7 @@ class SparkWarehouse:
 
     def execute(self, steps: Sequence[Statement | Load]) -> None:
         for step in steps:
-            patiently = Retrying(
-                retry=retry_if_exception_type(Conflict),
-                stop=stop_after_attempt(ATTEMPTS),
-                wait=wait_random_exponential(0.2, max=5),
-                reraise=True,
-            )
-            patiently(self._take, step)
+            patiently(partial(self._take, step))
             crash_point("inside_commit")
 
     def twin(self) -> SparkWarehouse:
@@ -214,7 +189,7 @@ def _errors() -> Iterator[None]:
 def _told(error: Exception) -> WarehouseError:
     """An error without the values that those of running statements quote."""
     text = str(error)
-    if _CONFLICT.search(text):
+    if is_conflict(text):
         return Conflict("Spark: another writer committed to the table first, again and again")
     name = type(error).__name__
     if name in ("AnalysisException", "ParseException"):

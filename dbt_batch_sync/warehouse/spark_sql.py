@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 from sqlglot import exp
 
 from dbt_batch_sync.errors import UnsupportedWarehouse
+from dbt_batch_sync.warehouse.port import Column, Value
 
 TABLE_FORMATS = ("delta", "iceberg")
 """Those with MERGE, UPDATE and DELETE, and commits that are atomic."""
@@ -48,6 +50,20 @@ def as_merge(tree: exp.Update | exp.Delete) -> exp.Merge:
         on=exp.and_(*same),
         whens=exp.Whens(expressions=[exp.When(matched=True, then=then)]),
     )
+
+
+def described(rows: Sequence[tuple[Value, ...]], table: exp.Table) -> tuple[tuple[Column, ...], str]:
+    """The columns and the format of a table, from the answer to `describe table extended`.
+
+    Raises UnsupportedWarehouse for a format that can't be written to as a push does.
+    """
+    names = [str(name) for name, *_ in rows]
+    # Partitions and the rest stand behind an empty row or a heading.
+    end = next((n for n, name in enumerate(names) if not name or name.startswith("#")), len(names))
+    facts = {str(name): str(fact) for name, fact, *_ in rows[end:]}
+    table_format = facts.get("Provider", "").lower()
+    check_format(table_format, table)
+    return tuple(Column(str(name), str(kind)) for name, kind, *_ in rows[:end]), table_format
 
 
 def check_format(table_format: str, table: exp.Table) -> None:

@@ -113,6 +113,15 @@
 {% endmacro %}
 
 
+{#- Delta knows a time without a zone by a feature of the table, which a column that is added does not bring with it. -#}
+{% macro spark__add_column(relation, column) %}
+    {% if column.dtype | lower == 'timestamp_ntz' and config.get('file_format') == 'delta' %}
+        {% do run_query('alter table ' ~ relation ~ " set tblproperties ('delta.feature.timestampNtz' = 'supported')") %}
+    {% endif %}
+    {% do dbt_batch_sync.default__add_column(relation, column) %}
+{% endmacro %}
+
+
 {#- Files then hold ranges of keys: a commit reads those of its range alone. -#}
 {% macro spark__delta_order() %}{{ return('order by 1') }}{% endmacro %}
 

@@ -306,7 +306,7 @@ def as_sent(trees: Sequence[exp.Expr], dialect: str) -> list[exp.Expr]:
     """The statements as the warehouse of a dialect sends them."""
     if dialect == "redshift":
         return [each for tree in trees for each in for_redshift(tree)]
-    return [for_spark(tree, "delta") if dialect == "spark" else tree for tree in trees]
+    return [for_spark(tree, "delta") if dialect in ("spark", "databricks") else tree for tree in trees]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

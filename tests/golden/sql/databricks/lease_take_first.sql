@@ -5,7 +5,8 @@ CREATE TABLE IF NOT EXISTS `my-db`.`Marketing`.batch_sync_leases (
   process BIGINT,
   taken_at TIMESTAMP,
   heartbeat_at TIMESTAMP
-);
+)
+USING DELTA;
 SELECT
   run_id,
   host,

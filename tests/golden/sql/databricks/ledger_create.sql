@@ -35,7 +35,8 @@ CREATE TABLE IF NOT EXISTS `my-db`.`Marketing`.batch_sync_runs (
   committed_position BIGINT,
   committed_key STRING,
   error STRING
-);
+)
+USING DELTA;
 CREATE TABLE IF NOT EXISTS `my-db`.`Marketing`.batch_sync_rejects (
   segment STRING,
   custom_id STRING,
@@ -49,4 +50,5 @@ CREATE TABLE IF NOT EXISTS `my-db`.`Marketing`.batch_sync_rejects (
   sent_hash STRING,
   resolved_at TIMESTAMP,
   staged BOOLEAN
-);
+)
+USING DELTA;

@@ -1,130 +1,233 @@
-UPDATE `my-db`.`Marketing`.`people_sent_snapshot` SET `_batch_doubt` = COALESCE(`_batch_doubt`, '') || ',batch__email_marketing,'
-WHERE
-  `custom_id` IN (
-    SELECT
-      custom_id
-    FROM `my-db`.`Marketing`.batch_sync_rejects
-    WHERE
-      (
-        segment = :segment AND resolved_at IS NULL
-      )
-      AND attribute = 'batch__email_marketing'
-  )
-  AND NOT LOCATE(',batch__email_marketing,', COALESCE(`_batch_doubt`, '')) > 0;
-UPDATE `my-db`.`Marketing`.`people_sent_snapshot` SET `_batch_doubt` = COALESCE(`_batch_doubt`, '') || ',batch__sms_marketing,'
-WHERE
-  `custom_id` IN (
-    SELECT
-      custom_id
-    FROM `my-db`.`Marketing`.batch_sync_rejects
-    WHERE
-      (
-        segment = :segment AND resolved_at IS NULL
-      )
-      AND attribute = 'batch__sms_marketing'
-  )
-  AND NOT LOCATE(',batch__sms_marketing,', COALESCE(`_batch_doubt`, '')) > 0;
-UPDATE `my-db`.`Marketing`.`people_sent_snapshot` SET `_batch_doubt` = COALESCE(`_batch_doubt`, '') || ',tags,'
-WHERE
-  `custom_id` IN (
-    SELECT
-      custom_id
-    FROM `my-db`.`Marketing`.batch_sync_rejects
-    WHERE
-      (
-        segment = :segment AND resolved_at IS NULL
-      ) AND attribute = 'tags'
-  )
-  AND NOT LOCATE(',tags,', COALESCE(`_batch_doubt`, '')) > 0;
-UPDATE `my-db`.`Marketing`.`people_sent_snapshot` SET `_batch_doubt` = COALESCE(`_batch_doubt`, '') || ',points,'
-WHERE
-  `custom_id` IN (
-    SELECT
-      custom_id
-    FROM `my-db`.`Marketing`.batch_sync_rejects
-    WHERE
-      (
-        segment = :segment AND resolved_at IS NULL
-      ) AND attribute = 'points'
-  )
-  AND NOT LOCATE(',points,', COALESCE(`_batch_doubt`, '')) > 0;
+MERGE INTO `my-db`.`Marketing`.`people_sent_snapshot` AS o
+USING (
+  SELECT DISTINCT
+    `_batch_doubt`,
+    `custom_id`
+  FROM `my-db`.`Marketing`.`people_sent_snapshot`
+  WHERE
+    `custom_id` IN (
+      SELECT
+        custom_id
+      FROM `my-db`.`Marketing`.batch_sync_rejects
+      WHERE
+        (
+          segment = :segment AND resolved_at IS NULL
+        )
+        AND attribute = 'batch__email_marketing'
+    )
+    AND NOT LOCATE(',batch__email_marketing,', COALESCE(`_batch_doubt`, '')) > 0
+) AS n
+ON `o`.`_batch_doubt` IS NOT DISTINCT FROM `n`.`_batch_doubt`
+AND `o`.`custom_id` IS NOT DISTINCT FROM `n`.`custom_id`
+WHEN MATCHED THEN UPDATE SET
+  `_batch_doubt` = COALESCE(o.`_batch_doubt`, '') || ',batch__email_marketing,';
+MERGE INTO `my-db`.`Marketing`.`people_sent_snapshot` AS o
+USING (
+  SELECT DISTINCT
+    `_batch_doubt`,
+    `custom_id`
+  FROM `my-db`.`Marketing`.`people_sent_snapshot`
+  WHERE
+    `custom_id` IN (
+      SELECT
+        custom_id
+      FROM `my-db`.`Marketing`.batch_sync_rejects
+      WHERE
+        (
+          segment = :segment AND resolved_at IS NULL
+        )
+        AND attribute = 'batch__sms_marketing'
+    )
+    AND NOT LOCATE(',batch__sms_marketing,', COALESCE(`_batch_doubt`, '')) > 0
+) AS n
+ON `o`.`_batch_doubt` IS NOT DISTINCT FROM `n`.`_batch_doubt`
+AND `o`.`custom_id` IS NOT DISTINCT FROM `n`.`custom_id`
+WHEN MATCHED THEN UPDATE SET
+  `_batch_doubt` = COALESCE(o.`_batch_doubt`, '') || ',batch__sms_marketing,';
+MERGE INTO `my-db`.`Marketing`.`people_sent_snapshot` AS o
+USING (
+  SELECT DISTINCT
+    `_batch_doubt`,
+    `custom_id`
+  FROM `my-db`.`Marketing`.`people_sent_snapshot`
+  WHERE
+    `custom_id` IN (
+      SELECT
+        custom_id
+      FROM `my-db`.`Marketing`.batch_sync_rejects
+      WHERE
+        (
+          segment = :segment AND resolved_at IS NULL
+        ) AND attribute = 'tags'
+    )
+    AND NOT LOCATE(',tags,', COALESCE(`_batch_doubt`, '')) > 0
+) AS n
+ON `o`.`_batch_doubt` IS NOT DISTINCT FROM `n`.`_batch_doubt`
+AND `o`.`custom_id` IS NOT DISTINCT FROM `n`.`custom_id`
+WHEN MATCHED THEN UPDATE SET
+  `_batch_doubt` = COALESCE(o.`_batch_doubt`, '') || ',tags,';
+MERGE INTO `my-db`.`Marketing`.`people_sent_snapshot` AS o
+USING (
+  SELECT DISTINCT
+    `_batch_doubt`,
+    `custom_id`
+  FROM `my-db`.`Marketing`.`people_sent_snapshot`
+  WHERE
+    `custom_id` IN (
+      SELECT
+        custom_id
+      FROM `my-db`.`Marketing`.batch_sync_rejects
+      WHERE
+        (
+          segment = :segment AND resolved_at IS NULL
+        ) AND attribute = 'points'
+    )
+    AND NOT LOCATE(',points,', COALESCE(`_batch_doubt`, '')) > 0
+) AS n
+ON `o`.`_batch_doubt` IS NOT DISTINCT FROM `n`.`_batch_doubt`
+AND `o`.`custom_id` IS NOT DISTINCT FROM `n`.`custom_id`
+WHEN MATCHED THEN UPDATE SET
+  `_batch_doubt` = COALESCE(o.`_batch_doubt`, '') || ',points,';
 UPDATE `my-db`.`Marketing`.batch_sync_rejects SET sent_hash = NULL
 WHERE
   (
     segment = :segment AND resolved_at IS NULL
   ) AND attribute IS NULL;
-DELETE FROM `my-db`.`Marketing`.`people_delta`
-WHERE
-  `_batch_change` <> 'invalid'
-  AND `custom_id` IN (
-    SELECT
-      `custom_id`
-    FROM `my-db`.`Marketing`.`people_sent_snapshot`
-    WHERE
-      `_batch_delta_id` IN (
-        SELECT
-          `_batch_delta_id`
-        FROM `my-db`.`Marketing`.`people_delta`
-      )
-  );
-UPDATE `my-db`.`Marketing`.`people_delta` SET `_batch_delta_id` = :delta_id
-WHERE
-  TRUE;
-UPDATE `my-db`.`Marketing`.`people_delta` SET `_batch_changed` = CASE
-  WHEN `_batch_changed` = ''
-  THEN 'batch__email_marketing'
-  ELSE `_batch_changed` || ',batch__email_marketing'
-END
-WHERE
-  `_batch_change` = 'update'
-  AND NOT LOCATE(',batch__email_marketing,', ',' || `_batch_changed` || ',') > 0
-  AND `custom_id` IN (
-    SELECT
-      `custom_id`
-    FROM `my-db`.`Marketing`.`people_sent_snapshot`
-    WHERE
-      LOCATE(',batch__email_marketing,', COALESCE(`_batch_doubt`, '')) > 0
-  );
-UPDATE `my-db`.`Marketing`.`people_delta` SET `_batch_changed` = CASE
-  WHEN `_batch_changed` = ''
-  THEN 'batch__sms_marketing'
-  ELSE `_batch_changed` || ',batch__sms_marketing'
-END
-WHERE
-  `_batch_change` = 'update'
-  AND NOT LOCATE(',batch__sms_marketing,', ',' || `_batch_changed` || ',') > 0
-  AND `custom_id` IN (
-    SELECT
-      `custom_id`
-    FROM `my-db`.`Marketing`.`people_sent_snapshot`
-    WHERE
-      LOCATE(',batch__sms_marketing,', COALESCE(`_batch_doubt`, '')) > 0
-  );
-UPDATE `my-db`.`Marketing`.`people_delta` SET `_batch_changed` = CASE WHEN `_batch_changed` = '' THEN 'tags' ELSE `_batch_changed` || ',tags' END
-WHERE
-  `_batch_change` = 'update'
-  AND NOT LOCATE(',tags,', ',' || `_batch_changed` || ',') > 0
-  AND `custom_id` IN (
-    SELECT
-      `custom_id`
-    FROM `my-db`.`Marketing`.`people_sent_snapshot`
-    WHERE
-      LOCATE(',tags,', COALESCE(`_batch_doubt`, '')) > 0
-  );
-UPDATE `my-db`.`Marketing`.`people_delta` SET `_batch_changed` = CASE WHEN `_batch_changed` = '' THEN 'points' ELSE `_batch_changed` || ',points' END
-WHERE
-  (
-    `_batch_change` = 'update'
-    AND NOT LOCATE(',points,', ',' || `_batch_changed` || ',') > 0
+MERGE INTO `my-db`.`Marketing`.`people_delta` AS o
+USING (
+  SELECT DISTINCT
+    `_batch_change`,
+    `custom_id`
+  FROM `my-db`.`Marketing`.`people_delta`
+  WHERE
+    `_batch_change` <> 'invalid'
     AND `custom_id` IN (
       SELECT
         `custom_id`
       FROM `my-db`.`Marketing`.`people_sent_snapshot`
       WHERE
-        LOCATE(',points,', COALESCE(`_batch_doubt`, '')) > 0
+        `_batch_delta_id` IN (
+          SELECT
+            `_batch_delta_id`
+          FROM `my-db`.`Marketing`.`people_delta`
+        )
     )
-  )
-  AND NOT `points` IS NULL;
+) AS n
+ON `o`.`_batch_change` IS NOT DISTINCT FROM `n`.`_batch_change`
+AND `o`.`custom_id` IS NOT DISTINCT FROM `n`.`custom_id`
+WHEN MATCHED THEN DELETE;
+UPDATE `my-db`.`Marketing`.`people_delta` SET `_batch_delta_id` = :delta_id
+WHERE
+  TRUE;
+MERGE INTO `my-db`.`Marketing`.`people_delta` AS o
+USING (
+  SELECT DISTINCT
+    `_batch_change`,
+    `_batch_changed`,
+    `custom_id`
+  FROM `my-db`.`Marketing`.`people_delta`
+  WHERE
+    `_batch_change` = 'update'
+    AND NOT LOCATE(',batch__email_marketing,', ',' || `_batch_changed` || ',') > 0
+    AND `custom_id` IN (
+      SELECT
+        `custom_id`
+      FROM `my-db`.`Marketing`.`people_sent_snapshot`
+      WHERE
+        LOCATE(',batch__email_marketing,', COALESCE(`_batch_doubt`, '')) > 0
+    )
+) AS n
+ON `o`.`_batch_change` IS NOT DISTINCT FROM `n`.`_batch_change`
+AND `o`.`_batch_changed` IS NOT DISTINCT FROM `n`.`_batch_changed`
+AND `o`.`custom_id` IS NOT DISTINCT FROM `n`.`custom_id`
+WHEN MATCHED THEN UPDATE SET
+  `_batch_changed` = CASE
+    WHEN o.`_batch_changed` = ''
+    THEN 'batch__email_marketing'
+    ELSE o.`_batch_changed` || ',batch__email_marketing'
+  END;
+MERGE INTO `my-db`.`Marketing`.`people_delta` AS o
+USING (
+  SELECT DISTINCT
+    `_batch_change`,
+    `_batch_changed`,
+    `custom_id`
+  FROM `my-db`.`Marketing`.`people_delta`
+  WHERE
+    `_batch_change` = 'update'
+    AND NOT LOCATE(',batch__sms_marketing,', ',' || `_batch_changed` || ',') > 0
+    AND `custom_id` IN (
+      SELECT
+        `custom_id`
+      FROM `my-db`.`Marketing`.`people_sent_snapshot`
+      WHERE
+        LOCATE(',batch__sms_marketing,', COALESCE(`_batch_doubt`, '')) > 0
+    )
+) AS n
+ON `o`.`_batch_change` IS NOT DISTINCT FROM `n`.`_batch_change`
+AND `o`.`_batch_changed` IS NOT DISTINCT FROM `n`.`_batch_changed`
+AND `o`.`custom_id` IS NOT DISTINCT FROM `n`.`custom_id`
+WHEN MATCHED THEN UPDATE SET
+  `_batch_changed` = CASE
+    WHEN o.`_batch_changed` = ''
+    THEN 'batch__sms_marketing'
+    ELSE o.`_batch_changed` || ',batch__sms_marketing'
+  END;
+MERGE INTO `my-db`.`Marketing`.`people_delta` AS o
+USING (
+  SELECT DISTINCT
+    `_batch_change`,
+    `_batch_changed`,
+    `custom_id`
+  FROM `my-db`.`Marketing`.`people_delta`
+  WHERE
+    `_batch_change` = 'update'
+    AND NOT LOCATE(',tags,', ',' || `_batch_changed` || ',') > 0
+    AND `custom_id` IN (
+      SELECT
+        `custom_id`
+      FROM `my-db`.`Marketing`.`people_sent_snapshot`
+      WHERE
+        LOCATE(',tags,', COALESCE(`_batch_doubt`, '')) > 0
+    )
+) AS n
+ON `o`.`_batch_change` IS NOT DISTINCT FROM `n`.`_batch_change`
+AND `o`.`_batch_changed` IS NOT DISTINCT FROM `n`.`_batch_changed`
+AND `o`.`custom_id` IS NOT DISTINCT FROM `n`.`custom_id`
+WHEN MATCHED THEN UPDATE SET
+  `_batch_changed` = CASE WHEN o.`_batch_changed` = '' THEN 'tags' ELSE o.`_batch_changed` || ',tags' END;
+MERGE INTO `my-db`.`Marketing`.`people_delta` AS o
+USING (
+  SELECT DISTINCT
+    `_batch_change`,
+    `_batch_changed`,
+    `custom_id`,
+    `points`
+  FROM `my-db`.`Marketing`.`people_delta`
+  WHERE
+    (
+      `_batch_change` = 'update'
+      AND NOT LOCATE(',points,', ',' || `_batch_changed` || ',') > 0
+      AND `custom_id` IN (
+        SELECT
+          `custom_id`
+        FROM `my-db`.`Marketing`.`people_sent_snapshot`
+        WHERE
+          LOCATE(',points,', COALESCE(`_batch_doubt`, '')) > 0
+      )
+    )
+    AND NOT `points` IS NULL
+) AS n
+ON `o`.`_batch_change` IS NOT DISTINCT FROM `n`.`_batch_change`
+AND `o`.`_batch_changed` IS NOT DISTINCT FROM `n`.`_batch_changed`
+AND `o`.`custom_id` IS NOT DISTINCT FROM `n`.`custom_id`
+AND `o`.`points` IS NOT DISTINCT FROM `n`.`points`
+WHEN MATCHED THEN UPDATE SET
+  `_batch_changed` = CASE
+    WHEN o.`_batch_changed` = ''
+    THEN 'points'
+    ELSE o.`_batch_changed` || ',points'
+  END;
 INSERT INTO `my-db`.`Marketing`.`people_delta` (
   `custom_id`,
   `_batch_change`,

@@ -1,0 +1,43 @@
+{#- Databricks, which is Spark (dbt looks there for what is not here) with catalogs. A table is one of Delta where nothing else is
+    said. -#}
+{% macro databricks__check_storage() %}
+    {% if config.get('file_format') %}{{ dbt_batch_sync.spark__check_storage() }}{% endif %}
+{% endmacro %}
+
+
+{#- With its catalog, which Spark has none of. -#}
+{% macro databricks__existing_table(database, schema, identifier) %}
+    {% set table = api.Relation.create(database=database, schema=schema, identifier=identifier, type='table') %}
+    {{ return(table if adapter.get_columns_in_relation(table) else none) }}
+{% endmacro %}
+
+{% macro databricks__columns_of(relation) %}
+    {{ return(adapter.get_columns_in_relation(
+        api.Relation.create(database=relation.database, schema=relation.schema, identifier=relation.identifier, type=relation.type)
+    )) }}
+{% endmacro %}
+
+
+{#- Its adapter leaves a name with a backtick unquoted. -#}
+{% macro databricks__column(name) %}{{ return('`' ~ (name | replace('`', '``')) ~ '`') }}{% endmacro %}
+
+
+{#- Under a collation, texts that differ in case may be equal: they are compared by their bytes, whatever the column's is. -#}
+{% macro databricks__value_of(column, kind) %}
+    {% if kind.type == 'string' and ' collate ' in column.dtype | lower %}
+        {{ return('cast(' ~ dbt_batch_sync.column(column.name) ~ ' collate utf8_binary as string)') }}
+    {% endif %}
+    {{ return(dbt_batch_sync.spark__value_of(column, kind)) }}
+{% endmacro %}
+
+
+{% macro databricks__add_column(relation, column) %}
+    {% if column.dtype | lower == 'timestamp_ntz' and config.get('table_format') != 'iceberg' %}
+        {% do run_query('alter table ' ~ relation ~ " set tblproperties ('delta.feature.timestampNtz' = 'supported')") %}
+    {% endif %}
+    {% do dbt_batch_sync.default__add_column(relation, column) %}
+{% endmacro %}
+
+
+{#- A commit is a range of keys, and reads the files that hold them. -#}
+{% macro databricks__snapshot_clusters() %}{{ return('custom_id') }}{% endmacro %}

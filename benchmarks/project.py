@@ -193,7 +193,7 @@ class Project:
         return dict(json.loads(output.read_text()))
 
     def plan(self, sql: str | None = None) -> list[str]:
-        """The operators of a statement's plan, each as far in as it is deep; of the last delta's without one."""
+        """The operators of a statement's plan, each as far in as it is deep; by default the last delta's."""
         output, given = self.directory / "plan.json", self.directory / "statement.sql"
         compiled = self.directory / "target/compiled/benchmark/models/batch_sync/people_delta.sql"
         given.write_text(sql or compiled.read_text())

@@ -148,6 +148,7 @@ class RedshiftDatabase(PostgresDatabase):
         super().__init__(server, "marts")
         self.proxy = proxy
         self.execute("set allow_system_table_mods = on; " + "; ".join(SETUP), {})
+        self.execute("grant select on pg_catalog.svv_external_columns to public", {})
 
     @property
     def credentials(self) -> dict[str, object]:

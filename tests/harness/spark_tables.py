@@ -53,11 +53,12 @@ class SparkTables:
         """In the session of all."""
         assert isinstance(quick.warehouse, SparkDatabase)
         settings = quick.warehouse.server.session().conf
+        before = settings.get("spark.sql.session.timeZone")
         settings.set("spark.sql.session.timeZone", zone)
         try:
             yield
         finally:
-            settings.unset("spark.sql.session.timeZone")
+            settings.set("spark.sql.session.timeZone", before)
 
     def test_its_own_types(self, quick: QuickProject) -> None:
         odd = {

@@ -77,6 +77,8 @@ class _Silent:
 
     def progressed(self, run: Run) -> None: ...
 
+    def troubled(self, segment: str, message: str) -> None: ...
+
 
 def push(
     dbt: DbtOptions,

@@ -1,9 +1,10 @@
-"""A progress bar on a terminal, and silence in a pipe."""
+"""A progress bar on a terminal; in a pipe only what holds a push up."""
 
 from __future__ import annotations
 
 from types import TracebackType
 
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from dbt_batch_sync.batch_api.limits import Endpoint
@@ -26,6 +27,7 @@ class Bar:
         console = err()
         self._progress = Progress(*columns, console=console, disable=quiet or not console.is_terminal)
         self._tasks: dict[str, TaskID] = {}
+        self._said: set[str] = set()
 
     def __enter__(self) -> Bar:
         self._progress.start()
@@ -44,4 +46,12 @@ class Bar:
 
     def progressed(self, run: Run) -> None:
         """More of it is settled."""
+        self._said.clear()
         self._progress.update(self._tasks[run.segment], completed=run.sent)
+
+    def troubled(self, segment: str, message: str) -> None:
+        """Says what is waited for, once until it goes on."""
+        line = f"{segment}: {message}. Trying again."
+        if line not in self._said:
+            self._said.add(line)
+            self._progress.console.print(f"[yellow]{escape(line)}[/]")

@@ -18,9 +18,10 @@ import pyarrow.compute as pc
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.attributes import may_split
-from dbt_batch_sync.batch_api.answers import Answer
+from dbt_batch_sync.batch_api.answers import Answer, Broken, Busy
 from dbt_batch_sync.batch_api.client import Client
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
+from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
@@ -58,6 +59,9 @@ class Observer(Protocol):
 
     def progressed(self, run: Run) -> None:
         """More rows are settled."""
+
+    def troubled(self, segment: str, message: str) -> None:
+        """A call failed for a reason that may pass; it is made again if that is worth it. From any thread."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,10 @@ class SegmentPush:
 
     def _send(self, body: bytes) -> Answer:
         self.lease.check_heard()
-        return self.channel.client.send(self.channel.endpoint, body)
+        answer = self.channel.client.send(self.channel.endpoint, body)
+        if isinstance(answer, Busy | Broken):
+            self.observer.troubled(self.work.name, describe(answer))
+        return answer
 
     @property
     def _checkpoint_seconds(self) -> float:

@@ -52,6 +52,8 @@ class Watch:
         if self._started is not None:
             self._started()
 
+    def troubled(self, segment: str, message: str) -> None: ...
+
     def progressed(self, run: Run) -> None:
         self._chunks += 1
         self._settled.get(self._chunks, lambda: None)()

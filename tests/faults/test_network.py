@@ -184,6 +184,8 @@ def test_batch_goes_down_and_comes_back(quick: QuickProject, patience: Patience)
 
         def started(self, work: object, endpoint: object) -> None: ...
 
+        def troubled(self, segment: str, message: str) -> None: ...
+
         def progressed(self, run: object) -> None:
             self.seen += 1
             if self.seen == 2:

@@ -31,6 +31,8 @@ class After:
 
     def started(self, work: Work, endpoint: Endpoint) -> None: ...
 
+    def troubled(self, segment: str, message: str) -> None: ...
+
     def progressed(self, run: Run) -> None:
         self._left -= 1
         if not self._left:

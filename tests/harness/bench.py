@@ -216,6 +216,8 @@ class Watcher:
 
     def started(self, work: object, endpoint: object) -> None: ...
 
+    def troubled(self, segment: str, message: str) -> None: ...
+
     def progressed(self, run: object) -> None:
         self._seen += 1
         if self._seen == self.at:

@@ -20,7 +20,7 @@ from harness.project import Project
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.cli.app import app
-from dbt_batch_sync.sandbox.server import Fault, FaultKind, SandboxServer
+from dbt_batch_sync.sandbox.server import Fault, FaultKind, SandboxServer, When
 from dbt_batch_sync.scaffold.demo import copy_example
 
 VERBS = [str(command.callback.__name__) for command in app.registered_commands if command.callback]
@@ -429,6 +429,16 @@ def test_a_plan_goes_with_what_was_planned_alone(project: Project, tmp_path: Pat
         assert (done.returncode, "--plan: " in done.stderr) == (2, True)
     nowhere = project.call("plan", "--out", str(tmp_path / "no" / "plan.json"))
     assert (nowhere.returncode, "--out: " in nowhere.stderr) == (2, True)
+
+
+def test_what_holds_a_push_up_is_said_once(project: Project) -> None:
+    ready(project, "a")
+    busy = Fault(FaultKind.STATUS, When(nth=(1, 2)), status=503, retry_after=0)
+    project.sandbox.faults.set([busy])
+    done = project.call("push", "--json")
+    assert (done.returncode, document(done)["segments"][0]["retries"]) == (0, 2)
+    assert done.stderr.count("people: Batch can't take calls now (HTTP 503") == 1
+    assert done.stderr.count("Trying again.") == 1
 
 
 def test_status(project: Project) -> None:

@@ -74,6 +74,8 @@ class Meanwhile:
 
     def started(self, work: Work, endpoint: object) -> None: ...
 
+    def troubled(self, segment: str, message: str) -> None: ...
+
     def progressed(self, run: Run) -> None:
         act, self._act = self._act, None
         if act is not None:

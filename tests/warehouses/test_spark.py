@@ -81,6 +81,8 @@ def test_dbt_run_replaces_a_delta_that_is_being_sent(quick: QuickProject) -> Non
 
         def started(self, work: Work, endpoint: object) -> None: ...
 
+        def troubled(self, segment: str, message: str) -> None: ...
+
         def progressed(self, run: Run) -> None:
             if not self.built:
                 self.built = True

@@ -70,7 +70,7 @@ def check_format(table_format: str, table: exp.Table) -> None:
     """Raises UnsupportedWarehouse for a table that can't be written to as a push does."""
     if table_format not in TABLE_FORMATS:
         raise UnsupportedWarehouse(
-            f"{table.sql(dialect='spark')} is a {table_format or 'foreign'} table, and a push needs MERGE, "
+            f"{'.'.join(part.name for part in table.parts)} is a {table_format or 'foreign'} table, and a push needs MERGE, "
             "UPDATE and DELETE: build the snapshot and the delta with file_format "
             f"{' or '.join(TABLE_FORMATS)}"
         )

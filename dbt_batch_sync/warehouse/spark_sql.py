@@ -69,10 +69,10 @@ def described(rows: Sequence[tuple[Value, ...]], table: exp.Table) -> tuple[tupl
 def check_format(table_format: str, table: exp.Table) -> None:
     """Raises UnsupportedWarehouse for a table that can't be written to as a push does."""
     if table_format not in TABLE_FORMATS:
+        name = ".".join(part.name for part in table.parts)
         raise UnsupportedWarehouse(
-            f"{'.'.join(part.name for part in table.parts)} is a {table_format or 'foreign'} table, and a push needs MERGE, "
-            "UPDATE and DELETE: build the snapshot and the delta with file_format "
-            f"{' or '.join(TABLE_FORMATS)}"
+            f"{name} is a {table_format or 'foreign'} table, and a push needs MERGE, UPDATE and DELETE: "
+            f"build the snapshot and the delta with file_format {' or '.join(TABLE_FORMATS)}"
         )
 
 

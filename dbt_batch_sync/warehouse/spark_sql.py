@@ -69,8 +69,9 @@ def described(rows: Sequence[tuple[Value, ...]], table: exp.Table) -> tuple[tupl
 def check_format(table_format: str, table: exp.Table) -> None:
     """Raises UnsupportedWarehouse for a table that can't be written to as a push does."""
     if table_format not in TABLE_FORMATS:
+        name = ".".join(part.name for part in table.parts)
         raise UnsupportedWarehouse(
-            f"{table.sql(dialect='spark')} is a {table_format or 'foreign'} table, and a push needs MERGE, "
+            f"{name} is a {table_format or 'foreign'} table, and a push needs MERGE, "
             f"UPDATE and DELETE, which tables with the file_format {' or '.join(TABLE_FORMATS)} have: give "
             "its model such a `+file_format` in dbt_project.yml, drop the table, and run `dbt run`"
         )

@@ -145,7 +145,11 @@ class Client:
                     return Accepted()
                 return parse(status, response.headers, text or b"", time.time())
         except _FAILURES as error:
-            return self._located(classify(error))
+            failure = classify(error)
+            for cause in _causes(error):
+                # It holds the body, through its frames, until somebody collects what holds each other.
+                cause.__traceback__ = None
+            return self._located(failure)
 
     def _located(self, failure: Fatal | Broken) -> Fatal | Broken:
         """With the host that could not be reached: most often it is a wrong one, or the sandbox is not up."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import gzip
 import json
 import logging
@@ -11,6 +12,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -329,6 +331,23 @@ def test_nobody_listens() -> None:
         port = taken.getsockname()[1]
     with Client(f"http://127.0.0.1:{port}", "2.11", rest_api_key=KEY, project_key=PROJECT) as client:
         assert client.send(Endpoint.UPDATE, BODY) == out_of_reach("ConnectionError", f"127.0.0.1:{port}")
+
+
+def test_a_failed_call_lets_go_of_its_body(start: Start) -> None:
+    """Its exceptions hold each other until they are collected, and a body has megabytes."""
+    body = bytes(1_000_000)
+    server = start(raw(b"HTTP/1.1 202 Acc", close=True))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nobody = taken.getsockname()[1]
+    held = sys.getrefcount(body)
+    gc.disable()
+    try:
+        for port in (server.port, nobody):
+            with Client(f"http://127.0.0.1:{port}", "2.11", rest_api_key=KEY, project_key=PROJECT) as client:
+                assert isinstance(client.send(Endpoint.UPDATE, body), Broken)
+        assert sys.getrefcount(body) == held
+    finally:
+        gc.enable()
 
 
 def test_a_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:

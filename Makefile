@@ -94,7 +94,6 @@ bench: $(INSTALLED)
 bench-small: $(INSTALLED)
 	$(BIN)/python -m benchmarks --small --installed $(ARGS)
 	$(BIN)/python -m benchmarks.scans --rows 2000
-	$(BIN)/python -m benchmarks.plans --rows 2000
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

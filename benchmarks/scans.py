@@ -1,4 +1,6 @@
-"""`python -m benchmarks.scans`: what a `dbt run` and a push read and write, by the engine's own account."""
+"""`python -m benchmarks.scans`: what a `dbt run` and a push read and write, by the engine's own account, and
+how it goes about it.
+"""
 
 from __future__ import annotations
 
@@ -14,27 +16,51 @@ from benchmarks.setting import Setting
 
 HEAD = "| engine | rows | statement | MB read | MB written | MB spilled |\n|---|---|---|---|---|---|"
 
+COMMIT = """
+delete from main.people_sent_snapshot where custom_id in (
+    select custom_id from main.people_delta where custom_id > 'C000010000' and custom_id <= 'C000010500'
+)
+"""
+"""What a commit does to find the rows that it replaces, in a range of keys."""
+
+INDEX = "create unique index by_key on main.people_sent_snapshot (custom_id)"
+
 
 def main() -> None:
-    """Prints a table. One of a hundred rows has changed since the first push."""
+    """Prints a table, then the plans of the largest size. One of a hundred rows has changed since the first
+    push.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scans", description=__doc__)
     parser.add_argument(
         "--rows", type=int, nargs="+", default=[100_000, 1_000_000], help="sizes of the segment"
     )
     sizes = parser.parse_args().rows
+    plans: dict[str, list[str]] = {}
     print(HEAD)
     with tempfile.TemporaryDirectory() as work:
         setting = Setting(Path(work), Path(work), installed=True)
         for rows in sizes:
-            _show("DuckDB", rows, "delta of 1 %", changed(setting.project(f"duckdb-{rows}"), rows).explain())
+            project = _changed(setting.project(f"duckdb-{rows}"), rows)
+            _show("DuckDB", rows, "delta of 1 %", project.explain())
+            plans |= {"DuckDB, delta": project.plan(), "DuckDB, commit": project.plan(COMMIT)}
         for rows in sizes:
             with PostgresServer(setting.ours_on_postgres, setting.work) as server:
-                project = changed(setting.postgres_project(f"postgres-{rows}", server), rows)
+                project = _changed(setting.postgres_project(f"postgres-{rows}", server), rows)
                 _show("PostgreSQL", rows, "delta of 1 %", project.explain())
                 _show("PostgreSQL", rows, "push of 1 %, commit and reading", _pushed(project, server))
+                plans |= _postgres_plans(project, server)
+    for what, lines in plans.items():
+        print("\n".join(["", what, *(f"  {line}" for line in lines)]))
 
 
-def changed(project: Project, rows: int) -> Project:
+def _postgres_plans(project: Project, server: PostgresServer) -> dict[str, list[str]]:
+    server.do("execute", "shop", "vacuum analyze")
+    found = {"PostgreSQL, delta": project.plan(), "PostgreSQL, commit": project.plan(COMMIT)}
+    server.do("execute", "shop", INDEX, "analyze")
+    return {**found, "PostgreSQL, commit, with an index on the key": project.plan(COMMIT)}
+
+
+def _changed(project: Project, rows: int) -> Project:
     """Pushed, changed, and built."""
     with Sink() as sink:
         project.create(rows)

@@ -7,13 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
 from dbt_batch_sync.attributes import STANDARD_PREFIX
 from dbt_batch_sync.errors import MappingError, Problem
 from dbt_batch_sync.project.catalog import Catalog, CatalogTable
 from dbt_batch_sync.project.compiled import CompiledSql
 from dbt_batch_sync.project.forms import listed
-from dbt_batch_sync.project.macros import Macros, Refused, Unsupported, columns_by_name
+from dbt_batch_sync.project.macros import Macros, Refused, Unsupported, typed_columns
 from dbt_batch_sync.project.manifest import Manifest, Model
 from dbt_batch_sync.project.mapping import MAX_LISTED, Attribute
 from dbt_batch_sync.project.segments import Segment
@@ -66,19 +67,17 @@ class Checks:
         table = self._catalog.tables.get(segment.model.unique_id)
         if table is None or not _is_relation_of(table, segment.model):
             return
-        columns = columns_by_name({column.name: column.dtype for column in table.columns})
+        columns = typed_columns({column.name: column.dtype for column in table.columns})
         mapping, where = segment.mapping, segment.mapping.where
         as_of = f" (as of catalog.json, {self._catalog.generated_at})"
         calls: list[tuple[str, object, tuple[object, ...]]] = []
-        column = columns.get(mapping.identifier.lower())
-        if column is not None:
+        for column in self._called(columns, mapping.identifier):
             call = ("identifier_attribute", mapping.segment, {"identifier": mapping.identifier}, columns)
             calls.append(("identifier", column, call))
         for place, attribute in enumerate(
             self._attributes(segment, [column.name for column in table.columns])
         ):
-            column = columns.get(attribute.column.lower())
-            if column is not None:
+            for column in self._called(columns, attribute.column):
                 given = (mapping.segment, columns, attribute.column, attribute.name, self._wanted(attribute))
                 calls.append((mapping.key_of(place), column, ("typed_attribute", *given, "clear")))
         for key, about, (macro, *arguments) in calls:
@@ -90,6 +89,11 @@ class Checks:
                 yield Problem(where.file, where.model, f"batch_sync.{key}", f"{refused}{as_of}")
             except Unsupported:
                 continue
+
+    def _called(self, columns: list[SimpleNamespace], name: str) -> list[SimpleNamespace]:
+        """The column that a mapping means by a name; none where that is not known."""
+        found = self._macros.call("columns_called", columns, name)
+        return found if len(found) == 1 else []
 
     def _attributes(self, segment: Segment, columns: Sequence[str]) -> tuple[Attribute, ...]:
         """The mapping's attributes, with those of `custom: all` where the columns tell them."""

@@ -78,9 +78,9 @@ class Macros:
         return next(self._macros[f"{each}__{name}"] for each in names if f"{each}__{name}" in self._macros)
 
 
-def columns_by_name(columns: Mapping[str, str]) -> dict[str, SimpleNamespace]:
+def typed_columns(columns: Mapping[str, str]) -> list[SimpleNamespace]:
     """Columns as the macros take them, of types by names."""
-    return {name.lower(): SimpleNamespace(name=name, dtype=dtype) for name, dtype in columns.items()}
+    return [SimpleNamespace(name=name, dtype=dtype) for name, dtype in columns.items()]
 
 
 def _called(macro: Callable[..., object]) -> Callable[..., object]:

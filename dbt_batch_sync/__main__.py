@@ -1,6 +1,6 @@
 """`python -m dbt_batch_sync`."""
 
-from dbt_batch_sync.cli import main
+from dbt_batch_sync.cli import program
 
 if __name__ == "__main__":
-    main()
+    program()

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from dbt_batch_sync.batch_api.webhook import post
 from dbt_batch_sync.project.outputs import Output
 from dbt_batch_sync.project.run_hooks import Hook, HookFormat
 from dbt_batch_sync.results import PushResult, SegmentPushed
@@ -52,7 +51,11 @@ def _call(hook: Hook, result: PushResult, output: str) -> str | None:
     if hook.format is HookFormat.SLACK:
         document = {"text": slack_text(result, output)}
     body = json.dumps(document).encode()
-    return _run(hook.command, body) if hook.command else post(hook.url, body, HOOK_SECONDS)
+    if hook.command:
+        return _run(hook.command, body)
+    from dbt_batch_sync.batch_api.webhook import post  # a push of nothing ends without it
+
+    return post(hook.url, body, HOOK_SECONDS)
 
 
 def _run(command: tuple[str, ...], body: bytes) -> str | None:

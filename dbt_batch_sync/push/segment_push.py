@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Event
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 from dbt_batch_sync import __version__
 from dbt_batch_sync.attributes import may_split
 from dbt_batch_sync.batch_api.answers import Answer, Broken, Busy
-from dbt_batch_sync.batch_api.client import Client
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.retry import RetryPolicy
@@ -38,6 +37,9 @@ from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.sql.pending import BLOCKED, NEVER_RESUBSCRIBE
 from dbt_batch_sync.telemetry import span
 from dbt_batch_sync.warehouse import Rows, Warehouse
+
+if TYPE_CHECKING:
+    from dbt_batch_sync.batch_api.client import Client
 
 STREAM_CELLS = 400_000
 """Cells of one record batch, of at most `STREAM_ROWS`: what is held is a few of these."""

@@ -8,11 +8,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Event
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from dbt_batch_sync.attributes import parse_types
-from dbt_batch_sync.batch_api.client import Client
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.delivery.chunks import chunk_rows
@@ -42,6 +42,9 @@ from dbt_batch_sync.sql.pending import last_pending
 from dbt_batch_sync.sql.relations import beside
 from dbt_batch_sync.telemetry import describe_current
 from dbt_batch_sync.warehouse import Statement, Warehouse
+
+if TYPE_CHECKING:
+    from dbt_batch_sync.batch_api.client import Client
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class Channels:
 
     def client(self, output: Output) -> Client:
         """The output's client."""
+        from dbt_batch_sync.batch_api.client import Client  # a push of nothing ends without it
+
         if output.name not in self._clients:
             self._clients[output.name] = Client(
                 output.api_url,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -58,6 +60,29 @@ def test_any_number_of_idle_segments_costs_as_many_statements(
     assert all(row["delta_id"] is None and row["mapping_hash"] for row in rows)
     assert project.query("select count(*) as n from batch_sync_runs")[0]["n"] == before + 4
     assert not project.sent.attributes
+
+
+def test_a_push_of_nothing_starts_without_what_it_does_not_need(project: Project) -> None:
+    synced(project)
+    watched = "requests", "dbt.adapters"
+    program = f"""
+import sys
+from dbt_batch_sync.cli import main
+try:
+    main()
+finally:
+    print(*(name for name in {watched!r} if name in sys.modules), file=sys.stderr)
+"""
+    options = "--project-dir", str(project.directory), "--profiles-dir", str(project.directory)
+    done = subprocess.run(
+        [sys.executable, "-c", program, "push", *options],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=project.environ,
+    )
+    assert done.stdout.count("nothing to send") == len(NAMES)
+    assert done.stderr == "\n"
 
 
 def test_a_segment_with_something_to_send_is_pushed_beside_idle_ones(project: Project) -> None:

@@ -149,7 +149,7 @@ def test_a_collector_that_is_gone_harms_no_push(project: Project) -> None:
     done = project.cli("push", "--json", env=env)
     assert done.returncode == 3
     assert json.loads(done.stdout)["segments"][0]["accepted"] == 2
-    assert "127.0.0.1" in done.stderr
+    assert "export" in done.stderr  # refused, or too late: as the exporter says it
 
 
 @pytest.mark.parametrize(

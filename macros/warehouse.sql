@@ -127,6 +127,11 @@
 {% macro default__double_type() %}{{ return('double') }}{% endmacro %}
 
 
+{#- The statement that creates a snapshot, with the columns of a query and no row. -#}
+{% macro create_snapshot_sql(relation, sql) %}{{ return(adapter.dispatch('create_snapshot_sql', 'dbt_batch_sync')(relation, sql)) }}{% endmacro %}
+{% macro default__create_snapshot_sql(relation, sql) %}{{ return(get_create_table_as_sql(False, relation, sql)) }}{% endmacro %}
+
+
 {#- Changes a snapshot column's type: to one that `widens` it and holds every value, or to another; what can't be converted
     becomes null. -#}
 {% macro change_column_type(relation, name, dtype, widens) %}{{ return(adapter.dispatch('change_column_type', 'dbt_batch_sync')(relation, name, dtype, widens)) }}{% endmacro %}

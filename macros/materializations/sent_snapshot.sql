@@ -9,7 +9,7 @@
 
     {% if existing is none %}
         {% call statement('main') %}
-            {{ get_create_table_as_sql(False, target_relation, sql) }}
+            {{ dbt_batch_sync.create_snapshot_sql(target_relation, sql) }}
         {% endcall %}
         {% do create_indexes(target_relation) %}
     {% elif existing.type is not none and existing.type != 'table' %}

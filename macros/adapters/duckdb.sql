@@ -57,10 +57,10 @@
 
 
 {#- Texts that differ in every row are most of what a commit costs when DuckDB chooses their compression: with zstd for three
-    columns, a million profiles cost a quarter less CPU, and no more room. Files of before DuckDB 1.2 don't have it. -#}
+    columns, a million profiles cost a quarter less CPU, and no more room. Files of a format before DuckDB 1.2 don't have it. -#}
 {% macro duckdb__create_snapshot_sql(relation, sql) %}
     {% set version = dbt_batch_sync.storage_version(relation.database) %}
-    {% if not execute or version < [1, 2] %}
+    {% if version < [1, 2] %}
         {{ return(dbt_batch_sync.default__create_snapshot_sql(relation, sql)) }}
     {% endif %}
     {% set columns = [] %}

@@ -64,7 +64,7 @@
         {{ return(dbt_batch_sync.default__create_snapshot_sql(relation, sql)) }}
     {% endif %}
     {% set columns = [] %}
-    {% for row in run_query('describe ' ~ sql) %}
+    {% for row in run_query('describe ' ~ sql).rows %}
         {% set compression = ' using compression zstd' if row[0] in ('custom_id', 'batch__email_address', 'batch__phone_number') else '' %}
         {% do columns.append(dbt_batch_sync.column(row[0]) ~ ' ' ~ row[1] ~ compression) %}
     {% endfor %}

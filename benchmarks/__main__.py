@@ -15,7 +15,7 @@ from benchmarks.measure import CommandFailed
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.setting import Absent, Setting
 
-SMALL = Setting(Path(), Path(), rows=2_000, rounds=1, growth=(500, 2_000), segments=3, paced=(20_000, 1_200))
+SMALL = Setting(Path(), Path(), rows=2_000, rounds=1, growth=(500, 2_000), syncs=3, paced=(20_000, 1_200))
 DOCS = ROOT / "docs"
 KEPT = ROOT / "benchmarks" / "results"
 
@@ -32,7 +32,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, help="people of the scenarios that have one size")
     parser.add_argument("--rounds", type=int, help="rounds of each side")
     parser.add_argument("--growth", type=int, nargs="+", help="sizes of the scenario growth")
-    parser.add_argument("--segments", type=int, help="segments of the scenario many-segments")
+    parser.add_argument("--syncs", type=int, help="syncs of the scenario many-syncs")
     parser.add_argument(
         "--installed",
         action="store_true",
@@ -70,7 +70,7 @@ def _setting(given: argparse.Namespace, work: Path) -> Setting:
         rows=given.rows or base.rows,
         rounds=given.rounds or base.rounds,
         growth=tuple(given.growth or base.growth),
-        segments=given.segments or base.segments,
+        syncs=given.syncs or base.syncs,
         installed=given.installed,
     )
 

@@ -18,7 +18,7 @@ from benchmarks.scenarios import (
     SCAN,
     VERSION,
     grown,
-    idle_segments,
+    idle_syncs,
     paced_at,
 )
 
@@ -100,7 +100,7 @@ GOALS = (
     Goal("push, nothing to do", "nothing-to-do", IDLE, "wall", 0.9),
     Goal("`--help`", "nothing-to-do", HELP, "wall", 0.25),
     Goal("`--version`", "nothing-to-do", VERSION, "wall", 0.25),
-    Goal("200 segments, none changed", "many-segments", idle_segments(200), "wall", 5),
+    Goal("200 syncs, none changed", "many-syncs", idle_syncs(200), "wall", 5),
     *_rate("mass-update", 0.05, 9_700),
     *_rate("mass-update", 0.5, 9_700),
     *_rate("update", 0.05, 291),
@@ -108,7 +108,7 @@ GOALS = (
 )
 """The rates are Batch's, less three percent."""
 
-_ANY_SIZE = {"growth", "many-segments", "paced"}
+_ANY_SIZE = {"growth", "many-syncs", "paced"}
 """Their sides say how much it was; the goals of the others are for a million people."""
 
 

@@ -1,4 +1,4 @@
-"""The dbt project that is measured: one segment of 15 attributes over `raw.people`."""
+"""The dbt project that is measured: one sync of 15 attributes over `raw.people`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ models:
         batch_sync:
           identifier: customer_id
           endpoint: ENDPOINT
-          shared: true # several segments of the same people
+          shared: true # several syncs of the same people
           standard:
             email_address: email
             email_marketing: email_optin
@@ -78,7 +78,7 @@ class Project:
         it from a project that was created before.
         """
         self.begin()
-        self._segment("people", endpoint)
+        self._sync("people", endpoint)
         self._people(rows)
         self._install_macros(like)
         if like is not None:
@@ -86,11 +86,11 @@ class Project:
         else:
             self._generate()
 
-    def create_many(self, segments: int, rows: int, *, like: Project | None = None) -> None:
-        """The same with many segments of the same people."""
+    def create_many(self, syncs: int, rows: int, *, like: Project | None = None) -> None:
+        """The same with many syncs of the same people."""
         self.begin()
-        for number in range(segments):
-            self._segment(f"people_{number:03}", "auto")
+        for number in range(syncs):
+            self._sync(f"people_{number:03}", "auto")
         self._people(rows)
         self._install_macros(like)
         self._generate()
@@ -106,7 +106,7 @@ class Project:
         write(self.directory / "dbt_project.yml", PROJECT)
         self.outputs("http://127.0.0.1:1")
 
-    def _segment(self, name: str, endpoint: str) -> None:
+    def _sync(self, name: str, endpoint: str) -> None:
         write(self.directory / "models" / f"{name}.sql", "select * from raw.people")
         mapping = MAPPING.replace("ENDPOINT", endpoint).replace("name: people\n", f"name: {name}\n")
         write(self.directory / "models" / f"{name}.yml", mapping)
@@ -177,7 +177,7 @@ class Project:
         return run(command, cwd=self.directory, log=self.directory / "last.log", environ=environ)
 
     def statement(self, what: str) -> Usage:
-        """Times a `scan` of every column of the segment and its snapshot, or the `delta` that the last
+        """Times a `scan` of every column of the sync and its snapshot, or the `delta` that the last
         `dbt run` compiled.
         """
         output = self.directory / "statement.json"

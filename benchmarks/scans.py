@@ -31,9 +31,7 @@ def main() -> None:
     push.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scans", description=__doc__)
-    parser.add_argument(
-        "--rows", type=int, nargs="+", default=[100_000, 1_000_000], help="sizes of the segment"
-    )
+    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000], help="sizes of the sync")
     sizes = parser.parse_args().rows
     plans: dict[str, list[str]] = {}
     print(HEAD)

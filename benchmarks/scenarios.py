@@ -148,23 +148,23 @@ def nothing_to_do(setting: Setting) -> Found:
     return Found(figures, _versions([(OURS, setting.ours)]))
 
 
-def many_segments(setting: Setting) -> Found:
-    """A push of many mapped segments, none of which has changed."""
+def many_syncs(setting: Setting) -> Found:
+    """A push of many mapped syncs, none of which has changed."""
     project, figures = setting.project("many"), Figures()
-    project.create_many(setting.segments, 100, like=_earlier(setting))
+    project.create_many(setting.syncs, 100, like=_earlier(setting))
     with Sink() as sink:
         project.dbt_run()
         project.outputs(sink.url)
         project.push()
         project.dbt_run()
     for _ in range(setting.rounds):
-        figures.add(idle_segments(setting.segments), project.push())
+        figures.add(idle_syncs(setting.syncs), project.push())
     return Found(figures, _versions([(OURS, setting.ours)]))
 
 
-def idle_segments(segments: int) -> str:
-    """The side of the scenario many-segments."""
-    return f"push of {segments} segments, nothing to do"
+def idle_syncs(syncs: int) -> str:
+    """The side of the scenario many-syncs."""
+    return f"push of {syncs} syncs, nothing to do"
 
 
 def paced(setting: Setting) -> Found:
@@ -193,7 +193,7 @@ SCENARIOS: dict[str, Callable[[Setting], Found]] = {
     "one-percent": one_percent,
     "postgres": postgres,
     "nothing-to-do": nothing_to_do,
-    "many-segments": many_segments,
+    "many-syncs": many_syncs,
     "paced": paced,
 }
 

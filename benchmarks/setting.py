@@ -28,7 +28,7 @@ class Setting:
     rows: int = 1_000_000
     rounds: int = 5
     growth: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
-    segments: int = 200
+    syncs: int = 200
     paced: tuple[int, int] = (300_000, 10_000)
     installed: bool = False
 

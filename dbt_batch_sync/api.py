@@ -17,25 +17,25 @@ from datetime import datetime, timezone
 from threading import Event
 
 from dbt_batch_sync import __version__
+from dbt_batch_sync.artifacts.build_results import read_build_results
+from dbt_batch_sync.artifacts.catalog import read_catalog
+from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
+from dbt_batch_sync.artifacts.selection import select_syncs
 from dbt_batch_sync.batch_api.limits import Endpoint
+from dbt_batch_sync.connections.outputs import Output, read_output
+from dbt_batch_sync.connections.profiles import DbtOptions, WarehouseTarget, read_project, read_target
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, MappingError
 from dbt_batch_sync.ledger.records import Run
-from dbt_batch_sync.project.build_results import read_build_results
-from dbt_batch_sync.project.catalog import read_catalog
-from dbt_batch_sync.project.lines import with_lines
-from dbt_batch_sync.project.manifest import Manifest, read_manifest
-from dbt_batch_sync.project.outputs import Output, read_output
-from dbt_batch_sync.project.profiles import DbtOptions, WarehouseTarget, read_project, read_target
-from dbt_batch_sync.project.segments import Segment, find_segments, read_segments
-from dbt_batch_sync.project.selection import select_segments
+from dbt_batch_sync.mapping.lines import with_lines
+from dbt_batch_sync.mapping.syncs import Sync, find_syncs, read_syncs
+from dbt_batch_sync.notifications import call_hooks
 from dbt_batch_sync.push.access import check_access
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.lookup import look_up
-from dbt_batch_sync.push.plan import count_attributes, plan_segment
+from dbt_batch_sync.push.plan import count_attributes, plan_sync
 from dbt_batch_sync.push.planned import read_plan
-from dbt_batch_sync.push.run_hooks import call_hooks
-from dbt_batch_sync.push.segment_push import Clock, Observer
 from dbt_batch_sync.push.session import Channels, PushOptions, Session
+from dbt_batch_sync.push.sync_push import Clock, Observer
 from dbt_batch_sync.push.work import Work, open_work
 from dbt_batch_sync.results import (
     LineageResult,
@@ -44,16 +44,16 @@ from dbt_batch_sync.results import (
     PushResult,
     RejectsResult,
     ReportResult,
-    SegmentPushed,
-    SegmentRejects,
-    SegmentReport,
-    SegmentStatus,
     StatusResult,
+    SyncPushed,
+    SyncRejects,
+    SyncReport,
+    SyncStatus,
     ValidateResult,
     parked,
 )
 from dbt_batch_sync.scaffold.installation import package_root
-from dbt_batch_sync.telemetry import record_push, record_segment, span
+from dbt_batch_sync.telemetry import record_push, record_sync, span
 from dbt_batch_sync.warehouse import Warehouse, open_warehouse
 
 
@@ -64,7 +64,7 @@ def system_clock() -> Clock:
 
 @dataclass(frozen=True)
 class Selection:
-    """`--select` and `--exclude`: model names, `tag:…`, `path:…`; nothing selects every segment."""
+    """`--select` and `--exclude`: model names, `tag:…`, `path:…`; nothing selects every sync."""
 
     select: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ class _Silent:
 
     def progressed(self, run: Run) -> None: ...
 
-    def troubled(self, segment: str, message: str) -> None: ...
+    def troubled(self, sync: str, message: str) -> None: ...
 
 
 def push(
@@ -89,10 +89,10 @@ def push(
     observer: Observer | None = None,
     clock: Clock | None = None,
 ) -> PushResult:
-    """Sends the deltas of the selected segments, one after another, and commits what Batch accepts.
+    """Sends the deltas of the selected syncs, one after another, and commits what Batch accepts.
 
-    A segment that fails does not keep the next one from being pushed; its error is in its result. The
-    outputs' hooks are called at the end. Raises ConfigurationError and WarehouseError when no segment could
+    A sync that fails does not keep the next one from being pushed; its error is in its result. The
+    outputs' hooks are called at the end. Raises ConfigurationError and WarehouseError when no sync could
     be started.
     """
     return _run(Session.push, dbt, selection, options, stop, observer, clock)
@@ -104,14 +104,14 @@ def adopt(
     *,
     clock: Clock | None = None,
 ) -> PushResult:
-    """Commits the deltas of the selected segments without sending them: for profiles that Batch already
+    """Commits the deltas of the selected syncs without sending them: for profiles that Batch already
     has.
     """
     return _run(Session.adopt, dbt, selection, PushOptions(), None, None, clock)
 
 
 def _run(
-    act: Callable[[Session, Segment, Output], SegmentPushed],
+    act: Callable[[Session, Sync, Output], SyncPushed],
     dbt: DbtOptions,
     selection: Selection,
     options: PushOptions,
@@ -120,21 +120,21 @@ def _run(
     clock: Clock | None,
 ) -> PushResult:
     clock, stop = clock or system_clock(), stop or Event()
-    segments = load_segments(dbt, selection)
-    outputs = {name: read_output(dbt, name) for name in {segment.mapping.output for segment in segments}}
+    syncs = load_syncs(dbt, selection)
+    outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
     target = read_target(dbt)
     started, run_id = clock.now(), str(uuid.uuid4())
 
     with span("push" if act is Session.push else "adopt", dry_run=options.dry_run) as describe:
 
-        def ended(pushed: Iterable[SegmentPushed]) -> PushResult:
+        def ended(pushed: Iterable[SyncPushed]) -> PushResult:
             result = PushResult(run_id, started, clock.now(), tuple(pushed))
             record_push(result, describe)
             if act is Session.push and not options.dry_run:
-                call_hooks(result, {each.name: outputs[each.mapping.output] for each in segments})
+                call_hooks(result, {each.name: outputs[each.mapping.output] for each in syncs})
             return result
 
-        pushed: list[SegmentPushed] = []
+        pushed: list[SyncPushed] = []
         misconfigured: list[ConfigurationError] = []
         try:
             with opened(target) as warehouse, Channels() as channels:
@@ -142,25 +142,25 @@ def _run(
                 session = Session(
                     warehouse, channels, options, run_id, target.target_name, clock, stop, shown
                 )
-                done: dict[str, SegmentPushed] = {}
+                done: dict[str, SyncPushed] = {}
                 if act is Session.push:
-                    done = _refused(dbt, options, segments, outputs, started)
-                    done |= session.push_idle([each for each in segments if each.name not in done], outputs)
-                for segment in segments:
-                    with span("segment", segment=segment.name) as describe_segment:
+                    done = _refused(dbt, options, syncs, outputs, started)
+                    done |= session.push_idle([each for each in syncs if each.name not in done], outputs)
+                for sync in syncs:
+                    with span("sync", sync=sync.name) as describe_sync:
                         try:
-                            found = done.get(segment.name)
-                            pushed.append(found or act(session, segment, outputs[segment.mapping.output]))
+                            found = done.get(sync.name)
+                            pushed.append(found or act(session, sync, outputs[sync.mapping.output]))
                         except ConfigurationError as error:
                             misconfigured.append(error)
-                            pushed.append(SegmentPushed(segment.name, "failed", error=str(error)))
-                        record_segment(pushed[-1], describe_segment, count=not options.dry_run)
-                    if stop.is_set() and segment.name not in done:
+                            pushed.append(SyncPushed(sync.name, "failed", error=str(error)))
+                        record_sync(pushed[-1], describe_sync, count=not options.dry_run)
+                    if stop.is_set() and sync.name not in done:
                         break
         except Exception as error:
             said = str(error) if isinstance(error, BatchSyncError) else type(error).__name__
-            rest = segments[len(pushed) :]
-            ended([*pushed, *(SegmentPushed(each.name, "failed", error=said) for each in rest)])
+            rest = syncs[len(pushed) :]
+            ended([*pushed, *(SyncPushed(each.name, "failed", error=said) for each in rest)])
             raise
         result = ended(pushed)
     if len(misconfigured) == len(pushed):
@@ -171,12 +171,12 @@ def _run(
 def _refused(
     dbt: DbtOptions,
     options: PushOptions,
-    segments: Sequence[Segment],
+    syncs: Sequence[Sync],
     outputs: Mapping[str | None, Output],
     now: datetime,
-) -> dict[str, SegmentPushed]:
-    """The segments that dbt has not just built and tested, where that is asked for."""
-    require = {each.name: outputs[each.mapping.output].require_tests for each in segments}
+) -> dict[str, SyncPushed]:
+    """The syncs that dbt has not just built and tested, where that is asked for."""
+    require = {each.name: outputs[each.mapping.output].require_tests for each in syncs}
     if options.require_tests:
         require = dict.fromkeys(require, True)
     if options.max_age is None and not any(require.values()):
@@ -184,30 +184,28 @@ def _refused(
     path = read_project(dbt).build_results
     results = read_build_results(path) if path.is_file() else None
     gate = Gate(results, load_manifest(dbt).tests, now, options.max_age)
-    refusals = {each.name: gate.refusal(each, require_tests=require[each.name]) for each in segments}
-    return {name: SegmentPushed(name, "failed", error=error) for name, error in refusals.items() if error}
+    refusals = {each.name: gate.refusal(each, require_tests=require[each.name]) for each in syncs}
+    return {name: SyncPushed(name, "failed", error=error) for name, error in refusals.items() if error}
 
 
 def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:
     """What a push would do now; writes and sends nothing."""
-    segments = load_segments(dbt, selection)
-    outputs = {name: read_output(dbt, name) for name in {segment.mapping.output for segment in segments}}
+    syncs = load_syncs(dbt, selection)
+    outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
     with opened(read_target(dbt)) as warehouse:
         return PlanResult(
-            tuple(
-                plan_segment(warehouse, open_work(warehouse, s), outputs[s.mapping.output]) for s in segments
-            )
+            tuple(plan_sync(warehouse, open_work(warehouse, s), outputs[s.mapping.output]) for s in syncs)
         )
 
 
 def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 10) -> StatusResult:
-    """The last runs of the selected segments, and how many of their profiles are parked."""
-    segments = load_segments(dbt, selection)
+    """The last runs of the selected syncs, and how many of their profiles are parked."""
+    syncs = load_syncs(dbt, selection)
     with opened(read_target(dbt)) as warehouse:
-        works = [open_work(warehouse, segment, check=False) for segment in segments]
+        works = [open_work(warehouse, sync, check=False) for sync in syncs]
         return StatusResult(
             tuple(
-                SegmentStatus(
+                SyncStatus(
                     work.name,
                     tuple(work.ledger.recent_runs(limit)),
                     sum(each.count for each in parked(work.ledger.rejects.standing())),
@@ -218,13 +216,13 @@ def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 
 
 
 def rejects(dbt: DbtOptions, selection: Selection = Selection()) -> RejectsResult:
-    """What stands refused in the selected segments, by attribute and reason."""
-    segments = load_segments(dbt, selection)
+    """What stands refused in the selected syncs, by attribute and reason."""
+    syncs = load_syncs(dbt, selection)
     with opened(read_target(dbt)) as warehouse:
-        works = [open_work(warehouse, segment, check=False) for segment in segments]
+        works = [open_work(warehouse, sync, check=False) for sync in syncs]
         return RejectsResult(
             tuple(
-                SegmentRejects(
+                SyncRejects(
                     work.name,
                     work.ledger.rejects.table.sql(warehouse.dialect),
                     tuple(work.ledger.rejects.standing()),
@@ -237,18 +235,18 @@ def rejects(dbt: DbtOptions, selection: Selection = Selection()) -> RejectsResul
 def report(
     dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 50, clock: Clock | None = None
 ) -> ReportResult:
-    """The last runs of the selected segments (`limit` of each), what their deltas would send now, and what
+    """The last runs of the selected syncs (`limit` of each), what their deltas would send now, and what
     stands refused.
     """
-    segments, target = load_segments(dbt, selection), read_target(dbt)
+    syncs, target = load_syncs(dbt, selection), read_target(dbt)
     with opened(target) as warehouse:
-        works = [open_work(warehouse, segment, check=False) for segment in segments]
+        works = [open_work(warehouse, sync, check=False) for sync in syncs]
         return ReportResult(
             (clock or system_clock()).now(),
             target.target_name,
             tuple(
-                SegmentReport(
-                    segment=work.name,
+                SyncReport(
+                    sync=work.name,
                     runs=tuple(work.ledger.recent_runs(limit)),
                     **asdict(work.counts),
                     attributes=count_attributes(warehouse, work)[1],
@@ -261,10 +259,10 @@ def report(
 
 
 def profile(dbt: DbtOptions, custom_id: str, selection: Selection = Selection()) -> ProfileResult:
-    """What the selected segments last sent of one profile, what differs now, and what was refused."""
-    segments = load_segments(dbt, selection)
+    """What the selected syncs last sent of one profile, what differs now, and what was refused."""
+    syncs = load_syncs(dbt, selection)
     with opened(read_target(dbt)) as warehouse:
-        works = [open_work(warehouse, segment, check=False) for segment in segments]
+        works = [open_work(warehouse, sync, check=False) for sync in syncs]
         return ProfileResult(custom_id, tuple(look_up(warehouse, work, custom_id) for work in works))
 
 
@@ -274,37 +272,37 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
 
     Raises MappingError with everything that is wrong at once, each with its line.
     """
-    from dbt_batch_sync.project.checks import Checks  # a push starts without it
+    from dbt_batch_sync.mapping.checks import Checks  # a push starts without it
 
     project, manifest = read_project(dbt), load_manifest(dbt)
     _check_version(manifest)
     try:
-        everything, problems = find_segments(manifest)
+        everything, problems = find_syncs(manifest)
         # What is selected among mappings that can't be read is not known.
-        segments = everything if problems else _selected(everything, selection)
+        syncs = everything if problems else _selected(everything, selection)
         checks = Checks(manifest, read_catalog(project.catalog), package_root() / "macros")
-        checks.check(everything, [segment.name for segment in segments], problems)
+        checks.check(everything, [sync.name for sync in syncs], problems)
     except MappingError as error:
         raise MappingError(with_lines(error.problems, project.directory)) from None
     if online:
-        outputs = {name: read_output(dbt, name) for name in {segment.mapping.output for segment in segments}}
+        outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
         with opened(read_target(dbt)) as warehouse, Channels() as channels:
-            for segment in segments:
-                check_access(warehouse, open_work(warehouse, segment))
+            for sync in syncs:
+                check_access(warehouse, open_work(warehouse, sync))
             for output in outputs.values():
                 channels.client(output).check()
-    return ValidateResult(tuple(segment.mapping.segment for segment in segments), online)
+    return ValidateResult(tuple(sync.mapping.sync for sync in syncs), online)
 
 
 def lineage(dbt: DbtOptions, selection: Selection = Selection()) -> LineageResult:
-    """Which source columns feed each attribute of the selected segments, by the models' compiled SQL."""
-    from dbt_batch_sync.project.compiled import CompiledSql  # a push starts without it
-    from dbt_batch_sync.trace import trace
+    """Which source columns feed each attribute of the selected syncs, by the models' compiled SQL."""
+    from dbt_batch_sync.artifacts.compiled import CompiledSql  # a push starts without it
+    from dbt_batch_sync.artifacts.lineage import trace
 
     manifest = load_manifest(dbt)
-    segments = _segments(manifest, selection)
+    syncs = _syncs(manifest, selection)
     compiled = CompiledSql(manifest, read_catalog(read_project(dbt).catalog))
-    traced = tuple(trace(segment, compiled) for segment in segments)
+    traced = tuple(trace(sync, compiled) for sync in syncs)
     return LineageResult(traced, compiled.not_compiled)
 
 
@@ -313,14 +311,14 @@ def load_manifest(dbt: DbtOptions) -> Manifest:
     return read_manifest(read_project(dbt).manifest)
 
 
-def load_segments(dbt: DbtOptions, selection: Selection) -> tuple[Segment, ...]:
-    """The selected segments, all of whose mappings are right."""
-    return _segments(load_manifest(dbt), selection)
+def load_syncs(dbt: DbtOptions, selection: Selection) -> tuple[Sync, ...]:
+    """The selected syncs, all of whose mappings are right."""
+    return _syncs(load_manifest(dbt), selection)
 
 
-def _segments(manifest: Manifest, selection: Selection) -> tuple[Segment, ...]:
+def _syncs(manifest: Manifest, selection: Selection) -> tuple[Sync, ...]:
     _check_version(manifest)
-    return _selected(read_segments(manifest), selection)
+    return _selected(read_syncs(manifest), selection)
 
 
 def _check_version(manifest: Manifest) -> None:
@@ -331,14 +329,14 @@ def _check_version(manifest: Manifest) -> None:
         )
 
 
-def _selected(segments: tuple[Segment, ...], selection: Selection) -> tuple[Segment, ...]:
-    if not segments:
+def _selected(syncs: tuple[Sync, ...], selection: Selection) -> tuple[Sync, ...]:
+    if not syncs:
         raise ConfigurationError(
             "no model of this project has `batch_sync` under `config: meta:`. `dbt-batch-sync init` prints "
             "what to add; "
             "run `dbt parse` after it"
         )
-    return select_segments(segments, selection.select, selection.exclude)
+    return select_syncs(syncs, selection.select, selection.exclude)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from dbt_batch_sync.ledger.records import RejectCount, Run
 
 if TYPE_CHECKING:
-    from dbt_batch_sync.project.compiled import Origin
+    from dbt_batch_sync.artifacts.compiled import Origin
 
 Status = Literal["succeeded", "partial", "interrupted", "failed"]
 
@@ -21,12 +21,12 @@ EXIT_CODES: dict[str, int] = {"succeeded": 0, "failed": 1, "partial": 3, "interr
 
 
 @dataclass(frozen=True)
-class SegmentPushed:
-    """How the push of one segment ended. Counts cover what was not committed before; `sent` counts
+class SyncPushed:
+    """How the push of one sync ended. Counts cover what was not committed before; `sent` counts
     profiles.
     """
 
-    segment: str
+    sync: str
     status: str
     delta_id: str | None = None
     endpoint: str | None = None
@@ -45,25 +45,25 @@ class SegmentPushed:
     error: str | None = None
 
     @staticmethod
-    def of(run: Run) -> SegmentPushed:
+    def of(run: Run) -> SyncPushed:
         """The same, of a row of the ledger."""
-        names = SegmentPushed.__dataclass_fields__
-        return SegmentPushed(**{name: getattr(run, name) for name in names})
+        names = SyncPushed.__dataclass_fields__
+        return SyncPushed(**{name: getattr(run, name) for name in names})
 
 
 @dataclass(frozen=True)
 class PushResult:
-    """A push of one or more segments. Times are UTC."""
+    """A push of one or more syncs. Times are UTC."""
 
     run_id: str
     started_at: datetime
     finished_at: datetime
-    segments: tuple[SegmentPushed, ...]
+    syncs: tuple[SyncPushed, ...]
 
     @property
     def status(self) -> Status:
-        """The worst of the segments': failed, interrupted, partial, succeeded."""
-        found = {segment.status for segment in self.segments}
+        """The worst of the syncs': failed, interrupted, partial, succeeded."""
+        found = {sync.status for sync in self.syncs}
         order: tuple[Status, ...] = ("failed", "interrupted", "partial")
         return next((status for status in order if status in found), "succeeded")
 
@@ -74,7 +74,7 @@ class PushResult:
             "status": self.status,
             "started_at": iso(self.started_at),
             "finished_at": iso(self.finished_at),
-            "segments": [asdict(segment) for segment in self.segments],
+            "syncs": [asdict(sync) for sync in self.syncs],
         }
 
 
@@ -105,13 +105,13 @@ class Flapping:
 
 
 @dataclass(frozen=True)
-class SegmentPlanned:
+class SyncPlanned:
     """What a push would do. `attributes` counts the rows that send each; `seconds` is the time at Batch's
     rates; `mapping` is its hash; `guards` is what would stop a push without `--force`; `flapping` are the
     attributes that seem to change with every build.
     """
 
-    segment: str
+    sync: str
     delta_id: str | None
     endpoint: str | None
     inserts: int
@@ -130,81 +130,81 @@ class SegmentPlanned:
 
 @dataclass(frozen=True)
 class PlanResult:
-    """The plans of the selected segments."""
+    """The plans of the selected syncs."""
 
-    segments: tuple[SegmentPlanned, ...]
+    syncs: tuple[SyncPlanned, ...]
 
     def to_json(self) -> dict[str, object]:
         """The document of `plan --json`."""
-        return {"segments": [asdict(segment) for segment in self.segments]}
+        return {"syncs": [asdict(sync) for sync in self.syncs]}
 
 
 @dataclass(frozen=True)
-class SegmentStatus:
-    """The last runs of a segment, the newest first, and how many of its profiles are parked."""
+class SyncStatus:
+    """The last runs of a sync, the newest first, and how many of its profiles are parked."""
 
-    segment: str
+    sync: str
     runs: tuple[Run, ...]
     parked: int = 0
 
 
 @dataclass(frozen=True)
 class StatusResult:
-    """The histories of the selected segments."""
+    """The histories of the selected syncs."""
 
-    segments: tuple[SegmentStatus, ...]
+    syncs: tuple[SyncStatus, ...]
 
     def to_json(self) -> dict[str, object]:
         """The document of `status --json`."""
         return {
-            "segments": [
+            "syncs": [
                 {
-                    "segment": each.segment,
+                    "sync": each.sync,
                     "parked": each.parked,
                     "runs": [_run_json(run) for run in each.runs],
                 }
-                for each in self.segments
+                for each in self.syncs
             ]
         }
 
 
 @dataclass(frozen=True)
-class SegmentRejects:
-    """What stands refused of a segment; `table` is where the rows are."""
+class SyncRejects:
+    """What stands refused of a sync; `table` is where the rows are."""
 
-    segment: str
+    sync: str
     table: str
     rejects: tuple[RejectCount, ...]
 
 
 @dataclass(frozen=True)
 class RejectsResult:
-    """The refusals of the selected segments."""
+    """The refusals of the selected syncs."""
 
-    segments: tuple[SegmentRejects, ...]
+    syncs: tuple[SyncRejects, ...]
 
     def to_json(self) -> dict[str, object]:
         """The document of `rejects --json`."""
         return {
-            "segments": [
+            "syncs": [
                 {
-                    "segment": each.segment,
+                    "sync": each.sync,
                     "table": each.table,
                     "rejects": [_timed(asdict(count)) for count in each.rejects],
                 }
-                for each in self.segments
+                for each in self.syncs
             ]
         }
 
 
 @dataclass(frozen=True)
-class SegmentReport:
-    """What a report shows of a segment: its last runs, the newest first; the rows that its delta has now, by
+class SyncReport:
+    """What a report shows of a sync: its last runs, the newest first; the rows that its delta has now, by
     change, and how many of them send each attribute; and what stands refused in `table`, the most frequent
     first.
     """
 
-    segment: str
+    sync: str
     runs: tuple[Run, ...]
     inserts: int
     updates: int
@@ -227,11 +227,11 @@ class SegmentReport:
 
 @dataclass(frozen=True)
 class ReportResult:
-    """The selected segments as they are at a time, in UTC."""
+    """The selected syncs as they are at a time, in UTC."""
 
     made_at: datetime
     target: str
-    segments: tuple[SegmentReport, ...]
+    syncs: tuple[SyncReport, ...]
 
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ class Refusal:
 
     attribute: str | None
     reason: str
-    refused_by: str
+    rejected_by: str
     first_seen_at: datetime
     last_seen_at: datetime
     attempts: int
@@ -266,13 +266,13 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class SegmentProfile:
-    """What a segment knows of one profile. `sent_at` is None when Batch never took anything of it;
+class SyncProfile:
+    """What a sync knows of one profile. `sent_at` is None when Batch never took anything of it;
     `attributes` are what Batch holds by the snapshot, masked, without nulls and without what
     stands refused.
     """
 
-    segment: str
+    sync: str
     sent_at: datetime | None
     run_id: str | None
     exited_at: datetime | None
@@ -284,26 +284,26 @@ class SegmentProfile:
 
 @dataclass(frozen=True)
 class ProfileResult:
-    """One profile in the selected segments."""
+    """One profile in the selected syncs."""
 
     custom_id: str
-    segments: tuple[SegmentProfile, ...]
+    syncs: tuple[SyncProfile, ...]
 
     def to_json(self) -> dict[str, object]:
         """The document of `profile --json`."""
-        return {"custom_id": self.custom_id, "segments": [_timed(asdict(each)) for each in self.segments]}
+        return {"custom_id": self.custom_id, "syncs": [_timed(asdict(each)) for each in self.syncs]}
 
 
 @dataclass(frozen=True)
 class ValidateResult:
-    """Every segment that is fine; what is wrong is raised as one MappingError."""
+    """Every sync that is fine; what is wrong is raised as one MappingError."""
 
-    segments: tuple[str, ...]
+    syncs: tuple[str, ...]
     checked_online: bool
 
     def to_json(self) -> dict[str, object]:
         """The document of `validate --json`."""
-        return {"valid": True, "segments": list(self.segments), "online": self.checked_online, "problems": []}
+        return {"valid": True, "syncs": list(self.syncs), "online": self.checked_online, "problems": []}
 
 
 def parked(rejects: Iterable[RejectCount]) -> tuple[RejectCount, ...]:
@@ -313,7 +313,7 @@ def parked(rejects: Iterable[RejectCount]) -> tuple[RejectCount, ...]:
 
 @dataclass(frozen=True)
 class AttributeLineage:
-    """The columns outside dbt's models that an attribute is made of. `column` is the segment's; None of a
+    """The columns outside dbt's models that an attribute is made of. `column` is the sync's; None of a
     membership. Without origins it is a constant, or a count of rows.
     """
 
@@ -323,26 +323,26 @@ class AttributeLineage:
 
 
 @dataclass(frozen=True)
-class SegmentLineage:
-    """The identifier (`custom_id`) and the attributes of a segment."""
+class SyncLineage:
+    """The identifier (`custom_id`) and the attributes of a sync."""
 
-    segment: str
+    sync: str
     attributes: tuple[AttributeLineage, ...]
 
 
 @dataclass(frozen=True)
 class LineageResult:
-    """The lineages of the selected segments; `not_compiled` names models on the way whose SQL is not
+    """The lineages of the selected syncs; `not_compiled` names models on the way whose SQL is not
     known.
     """
 
-    segments: tuple[SegmentLineage, ...]
+    syncs: tuple[SyncLineage, ...]
     not_compiled: tuple[str, ...]
 
     def to_json(self) -> dict[str, object]:
         """The document of `lineage --json`."""
         return {
-            "segments": [asdict(segment) for segment in self.segments],
+            "syncs": [asdict(sync) for sync in self.syncs],
             "not_compiled": list(self.not_compiled),
         }
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.results import PushResult, SegmentPushed
+from dbt_batch_sync.results import PushResult, SyncPushed
 
 NAME = "dbt_batch_sync"
 """Of the tracer and the meter, and what every attribute begins with."""
@@ -52,8 +52,8 @@ def span(name: str, **known: object) -> Iterator[Describe]:
         yield describe
 
 
-def record_segment(pushed: SegmentPushed, describe: Describe, *, count: bool) -> None:
-    """The counts of a segment's push: on its span and, with `count`, as counters: `dbt_batch_sync.sent`, …"""
+def record_sync(pushed: SyncPushed, describe: Describe, *, count: bool) -> None:
+    """The counts of a sync's push: on its span and, with `count`, as counters: `dbt_batch_sync.sent`, …"""
     describe(asdict(pushed))
     if not count or "opentelemetry" not in sys.modules:
         return
@@ -61,7 +61,7 @@ def record_segment(pushed: SegmentPushed, describe: Describe, *, count: bool) ->
 
     meter = metrics.get_meter(NAME, __version__)
     for each in _COUNTED:
-        meter.create_counter(f"{NAME}.{each}").add(getattr(pushed, each), {"segment": pushed.segment})
+        meter.create_counter(f"{NAME}.{each}").add(getattr(pushed, each), {"sync": pushed.sync})
 
 
 def describe_current(known: Mapping[str, str | int | float]) -> None:
@@ -75,7 +75,7 @@ def describe_current(known: Mapping[str, str | int | float]) -> None:
 
 def record_push(result: PushResult, describe: Describe) -> None:
     """The status of the whole push on its span, and how long it took: `dbt_batch_sync.duration`."""
-    error = next((each.error for each in result.segments if each.error), None)
+    error = next((each.error for each in result.syncs if each.error), None)
     describe({"run_id": result.run_id, "status": result.status, "error": error})
     if "opentelemetry" not in sys.modules:
         return

@@ -1,16 +1,16 @@
 {#- Every column that a delta carries, the identifier first: name, column, type in Batch, SQL type, expression, keep,
-    membership. None when the segment isn't built and this command doesn't build (`dbt compile` on an empty warehouse). -#}
-{% macro segment_attributes(segment, segment_relation, mapping) %}
-    {% set columns = dbt_batch_sync.columns_of(segment_relation) %}
+    membership. None when the sync isn't built and this command doesn't build (`dbt compile` on an empty warehouse). -#}
+{% macro sync_attributes(sync, sync_relation, mapping) %}
+    {% set columns = dbt_batch_sync.columns_of(sync_relation) %}
     {% if not columns and flags.WHICH not in ('run', 'build') %}
         {{ return(none) }}
     {% endif %}
-    {% set attributes = [dbt_batch_sync.identifier_attribute(segment, mapping, columns)] %}
+    {% set attributes = [dbt_batch_sync.identifier_attribute(sync, mapping, columns)] %}
     {% for key, column in mapping.standard.items() %}
-        {% do attributes.append(dbt_batch_sync.typed_attribute(segment, columns, column, 'batch__' ~ key, dbt_batch_sync.standard_type(key), mapping.on_null)) %}
+        {% do attributes.append(dbt_batch_sync.typed_attribute(sync, columns, column, 'batch__' ~ key, dbt_batch_sync.standard_type(key), mapping.on_null)) %}
     {% endfor %}
     {% for entry in dbt_batch_sync.custom_entries(mapping) %}
-        {% do attributes.append(dbt_batch_sync.typed_attribute(segment, columns, entry.column, entry.name, entry.type, entry.on_null)) %}
+        {% do attributes.append(dbt_batch_sync.typed_attribute(sync, columns, entry.column, entry.name, entry.type, entry.on_null)) %}
     {% endfor %}
     {% if mapping.custom is string %}
         {% set used = attributes | map(attribute='column') | list %}
@@ -18,7 +18,7 @@
             {% do used.extend(dbt_batch_sync.columns_called(columns, name) | map(attribute='name')) %}
         {% endfor %}
         {% for column in columns if column.name not in used %}
-            {% do attributes.append(dbt_batch_sync.typed_attribute(segment, columns, column.name, column.name | lower, '', mapping.on_null)) %}
+            {% do attributes.append(dbt_batch_sync.typed_attribute(sync, columns, column.name, column.name | lower, '', mapping.on_null)) %}
         {% endfor %}
     {% endif %}
     {% if mapping.membership %}
@@ -27,23 +27,23 @@
             'expression': 'true', 'keep': false, 'membership': true
         }) %}
     {% endif %}
-    {% do dbt_batch_sync.check_names(segment, attributes[1 + (mapping.standard | length):]) %}
+    {% do dbt_batch_sync.check_names(sync, attributes[1 + (mapping.standard | length):]) %}
     {{ return(attributes) }}
 {% endmacro %}
 
 
 {#- The names of the custom attributes become columns and parts of lists here, and what `custom: all` brings is known to the
     warehouse alone: so they are refused here too, as `dbt-batch-sync validate` does with those that are listed. -#}
-{% macro check_names(segment, attributes) %}
+{% macro check_names(sync, attributes) %}
     {% set seen = [] %}
     {% for attribute in attributes %}
         {% set name = attribute.name %}
         {% if name in seen %}
-            {{ dbt_batch_sync.mapping_error(segment, "two attributes are called `" ~ name ~ "`") }}
+            {{ dbt_batch_sync.mapping_error(sync, "two attributes are called `" ~ name ~ "`") }}
         {% elif not modules.re.fullmatch('[a-z0-9_]{1,30}', name) %}
-            {{ dbt_batch_sync.mapping_error(segment, "`" ~ name ~ "` is not a valid attribute name (1 to 30 of a-z, 0-9 and _). List the columns, with a `name` for `" ~ attribute.column ~ "`, or `exclude` it from `custom: all`") }}
+            {{ dbt_batch_sync.mapping_error(sync, "`" ~ name ~ "` is not a valid attribute name (1 to 30 of a-z, 0-9 and _). List the columns, with a `name` for `" ~ attribute.column ~ "`, or `exclude` it from `custom: all`") }}
         {% elif name == 'custom_id' or name.startswith('batch__') or name.startswith('_batch_') %}
-            {{ dbt_batch_sync.mapping_error(segment, "`" ~ name ~ "` is reserved. List the columns, with another `name` for `" ~ attribute.column ~ "`, or `exclude` it from `custom: all`") }}
+            {{ dbt_batch_sync.mapping_error(sync, "`" ~ name ~ "` is reserved. List the columns, with another `name` for `" ~ attribute.column ~ "`, or `exclude` it from `custom: all`") }}
         {% endif %}
         {% do seen.append(name) %}
     {% endfor %}
@@ -57,21 +57,21 @@
 {% endmacro %}
 
 
-{% macro identifier_attribute(segment, mapping, columns) %}
-    {% set column = dbt_batch_sync.mapped_column(segment, columns, mapping.identifier, 'identifier') %}
+{% macro identifier_attribute(sync, mapping, columns) %}
+    {% set column = dbt_batch_sync.mapped_column(sync, columns, mapping.identifier, 'identifier') %}
     {% set kind = dbt_batch_sync.column_kind(column) %}
     {% if kind is none or kind.type not in ('string', 'integer') %}
-        {{ dbt_batch_sync.mapping_error(segment, "`identifier` is the column `" ~ column.name ~ "` of type " ~ column.dtype ~ "; a custom_id comes from a text, integer or uuid column") }}
+        {{ dbt_batch_sync.mapping_error(sync, "`identifier` is the column `" ~ column.name ~ "` of type " ~ column.dtype ~ "; a custom_id comes from a text, integer or uuid column") }}
     {% endif %}
     {{ return({'name': 'custom_id', 'column': column.name, 'type': kind.type, 'column_type': column.dtype}) }}
 {% endmacro %}
 
 
-{% macro mapped_column(segment, columns, name, key) %}
+{% macro mapped_column(sync, columns, name, key) %}
     {% set found = dbt_batch_sync.columns_called(columns, name) %}
     {% set several = "could be `" ~ (found | map(attribute='name') | join('` or `')) ~ "`: write one of them as it is" %}
     {% if found | length != 1 %}
-        {{ dbt_batch_sync.mapping_error(segment, "`" ~ key ~ "` names the column `" ~ name ~ "`, which " ~ (several if found else "the model doesn't have. Its columns: " ~ (columns | map(attribute='name') | join(', ')))) }}
+        {{ dbt_batch_sync.mapping_error(sync, "`" ~ key ~ "` names the column `" ~ name ~ "`, which " ~ (several if found else "the model doesn't have. Its columns: " ~ (columns | map(attribute='name') | join(', ')))) }}
     {% endif %}
     {{ return(found[0]) }}
 {% endmacro %}
@@ -90,8 +90,8 @@
 
 {#- What a column becomes: the type in Batch (`wanted` if one is given), the type of its column in the snapshot and the
     delta, and the expression that takes it there. -#}
-{% macro typed_attribute(segment, columns, column_name, name, wanted, on_null) %}
-    {% set column = dbt_batch_sync.mapped_column(segment, columns, column_name, name) %}
+{% macro typed_attribute(sync, columns, column_name, name, wanted, on_null) %}
+    {% set column = dbt_batch_sync.mapped_column(sync, columns, column_name, name) %}
     {% set kind = dbt_batch_sync.column_kind(column) %}
     {% set accepted = {
         '': ['string', 'integer', 'float', 'boolean', 'date', 'string_array'],
@@ -106,7 +106,7 @@
         'boolean_or_words': ['boolean', 'string']
     }[wanted] %}
     {% if kind is none or kind.type not in accepted %}
-        {{ dbt_batch_sync.mapping_error(segment, "`" ~ name ~ "` is the column `" ~ column.name ~ "` of type " ~ column.dtype
+        {{ dbt_batch_sync.mapping_error(sync, "`" ~ name ~ "` is the column `" ~ column.name ~ "` of type " ~ column.dtype
             ~ (", which can't be sent as " ~ (wanted if wanted in ('integer', 'float', 'boolean', 'date', 'url', 'string_array', 'string') else 'a ' ~ name.replace('batch__', '$')) if wanted else ", which Batch has no type for; give it a `type`, cast it in the model")
             ~ ". Accepted: columns of " ~ (accepted | join(', '))) }}
     {% endif %}
@@ -133,6 +133,6 @@
 {% endmacro %}
 
 
-{% macro not_built_yet(segment_relation) %}
-    select 1 as {{ dbt_batch_sync.column(segment_relation.identifier ~ '_is_not_built_yet') }} limit 0
+{% macro not_built_yet(sync_relation) %}
+    select 1 as {{ dbt_batch_sync.column(sync_relation.identifier ~ '_is_not_built_yet') }} limit 0
 {% endmacro %}

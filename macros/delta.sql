@@ -1,25 +1,25 @@
-{#- The body of `<segment>_delta`: every row in which the segment differs from what Batch last accepted. -#}
-{% macro delta(segment) %}
-    {% set segment_relation = ref(segment) %}
-    {% set snapshot_relation = ref(segment ~ '_sent_snapshot') %}
+{#- The body of `<sync>_delta`: every row in which the sync differs from what Batch last accepted. -#}
+{% macro delta(sync) %}
+    {% set sync_relation = ref(sync) %}
+    {% set snapshot_relation = ref(sync ~ '_sent_snapshot') %}
     {{ config(
         materialized='table',
         indexes=dbt_batch_sync.delta_indexes(),
         cluster_by=dbt_batch_sync.delta_clusters(),
         dist=dbt_batch_sync.stored_by(),
         sort=dbt_batch_sync.stored_by(),
-        pre_hook="{{ dbt_batch_sync.absorb_doubt('" ~ segment ~ "') }}"
+        pre_hook="{{ dbt_batch_sync.absorb_doubt('" ~ sync ~ "') }}"
     ) }}
     {% if execute %}
         {% do dbt_batch_sync.check_storage() %}
-        {% set mapping = dbt_batch_sync.segment_mapping(segment) %}
-        {% set attributes = dbt_batch_sync.segment_attributes(segment, segment_relation, mapping) %}
+        {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
+        {% set attributes = dbt_batch_sync.sync_attributes(sync, sync_relation, mapping) %}
         {% if attributes is none %}
-            {{ dbt_batch_sync.not_built_yet(segment_relation) }}
+            {{ dbt_batch_sync.not_built_yet(sync_relation) }}
         {% else %}
             {% set known = dbt_batch_sync.snapshot_columns(snapshot_relation, attributes) %}
             {{ adapter.dispatch('delta_sql', 'dbt_batch_sync')(
-                segment_relation, snapshot_relation, mapping, attributes, known
+                sync_relation, snapshot_relation, mapping, attributes, known
             ) }}
         {% endif %}
     {% endif %}
@@ -27,19 +27,19 @@
 
 
 {#- One select for every warehouse; what differs between them is behind the small macros of `adapters/`. Duplicates are looked up
-    among the rows that differ, and taken from the segment once more where there are any: what is joined is only ever two tables. -#}
-{% macro default__delta_sql(segment_relation, snapshot_relation, mapping, attributes, known) %}
+    among the rows that differ, and taken from the sync once more where there are any: what is joined is only ever two tables. -#}
+{% macro default__delta_sql(sync_relation, snapshot_relation, mapping, attributes, known) %}
 {%- set id = dbt_batch_sync.column('custom_id') -%}
 {%- set doubted = dbt_batch_sync.column('_batch_doubt') -%}
 {%- set exited = dbt_batch_sync.column('_batch_exited_at') -%}
-with segment_rows as (
-    {{ dbt_batch_sync.segment_rows(segment_relation, attributes) }}
+with sync_rows as (
+    {{ dbt_batch_sync.sync_rows(sync_relation, attributes) }}
 ),
 
 duplicated as (
     select {{ dbt_batch_sync.identifier_expression(attributes[0]) }} as {{ id }}
-    from (select * from {{ segment_relation }}) as segment
-    where {{ dbt_batch_sync.segment_column(attributes[0].column) }} is not null
+    from (select * from {{ sync_relation }}) as sync
+    where {{ dbt_batch_sync.sync_column(attributes[0].column) }} is not null
     group by 1
     having count(*) > 1
 ),
@@ -61,7 +61,7 @@ differing as (
         {%- for attribute in attributes[1:] %},
         {{ dbt_batch_sync.held_value(mapping, attribute) }} as {{ dbt_batch_sync.column(attribute.name) }}
         {%- endfor %}
-    from segment_rows as c
+    from sync_rows as c
     full join known_rows as s on s.{{ id }} = c.{{ id }}
     where
         s._batch_known is null
@@ -113,21 +113,21 @@ select
     {%- for attribute in attributes[1:] %},
     c.{{ dbt_batch_sync.column(attribute.name) }}
     {%- endfor %}
-from ({{ dbt_batch_sync.segment_rows(segment_relation, attributes) }}) as c
+from ({{ dbt_batch_sync.sync_rows(sync_relation, attributes) }}) as c
 inner join duplicated on duplicated.{{ id }} = c.{{ id }}
 {{ dbt_batch_sync.delta_order() }}
 {% endmacro %}
 
 
-{#- A segment's rows in the delta's columns and types. -#}
-{% macro segment_rows(segment_relation, attributes) -%}
+{#- A sync's rows in the delta's columns and types. -#}
+{% macro sync_rows(sync_relation, attributes) -%}
     select
         {{ dbt_batch_sync.identifier_expression(attributes[0]) }} as {{ dbt_batch_sync.column('custom_id') }}
         {%- for attribute in attributes[1:] %},
         {{ attribute.expression }} as {{ dbt_batch_sync.column(attribute.name) }}
         {%- endfor %},
         1 as _batch_here
-    from (select * from {{ segment_relation }}) as segment
+    from (select * from {{ sync_relation }}) as sync
 {%- endmacro %}
 
 
@@ -139,7 +139,7 @@ inner join duplicated on duplicated.{{ id }} = c.{{ id }}
 {%- endmacro %}
 
 
-{#- Whether what Batch holds of a profile in the segment has to change. With `keep` a null is no change. -#}
+{#- Whether what Batch holds of a profile in the sync has to change. With `keep` a null is no change. -#}
 {% macro differs(attribute) -%}
     {%- set name = dbt_batch_sync.column(attribute.name) -%}
     ({{ dbt_batch_sync.is_distinct('c.' ~ name, 's.' ~ name, attribute.dtype) }}

@@ -1,14 +1,14 @@
 {#- What was sent, but not committed when a push died, may or may not be in Batch. Its names go to the snapshot's `_batch_doubt`
     (`,name,,name,`) before the delta that tells them is replaced, and every later delta contains them until they are committed.
     Attributes of another type are in doubt as well, where the delta is built without its snapshot. -#}
-{% macro absorb_doubt(segment) %}
+{% macro absorb_doubt(sync) %}
     {% if execute and dbt_batch_sync.existing_table(this.database, this.schema, this.identifier) is not none %}
-        {% set snapshot = ref(segment ~ '_sent_snapshot') %}
-        {% do dbt_batch_sync.mark_retyped(segment, snapshot) %}
-        {% set intent = dbt_batch_sync.open_intent(segment, snapshot, this) %}
+        {% set snapshot = ref(sync ~ '_sent_snapshot') %}
+        {% do dbt_batch_sync.mark_retyped(sync, snapshot) %}
+        {% set intent = dbt_batch_sync.open_intent(sync, snapshot, this) %}
         {% if intent %}
             {% set names = dbt_batch_sync.snapshot_columns(snapshot, [none]) %}
-            {{ adapter.dispatch('absorb_doubt_sql', 'dbt_batch_sync')(segment, snapshot, this, names, intent) }}
+            {{ adapter.dispatch('absorb_doubt_sql', 'dbt_batch_sync')(sync, snapshot, this, names, intent) }}
         {% endif %}
     {% endif %}
 {% endmacro %}
@@ -17,7 +17,7 @@
 {#- Which rows of this delta a push said it would send and did not commit, counted in the order of its keys: those `after` a number
     and `upto` another; none where all is committed. A push that is alive may say more until the delta is replaced: then it is all
     that is not committed. -#}
-{% macro open_intent(segment, snapshot, delta) %}
+{% macro open_intent(sync, snapshot, delta) %}
     {% set runs = dbt_batch_sync.ledger_relation(snapshot, 'batch_sync_runs') %}
     {% if runs is none or '_batch_delta_id' not in (dbt_batch_sync.columns_of(delta) | map(attribute='name') | map('lower') | list) %}
         {{ return(none) }}
@@ -40,7 +40,7 @@
             where leases.heartbeat_at > {{ dbt_batch_sync.utc_timestamp(heard) }}
         ) as living on living.run_id = runs.run_id
         {%- endif %}
-        where runs.segment = {{ dbt.string_literal(segment) }}
+        where runs.sync = {{ dbt.string_literal(sync) }}
             and runs.delta_id in (select {{ dbt_batch_sync.column('_batch_delta_id') }} from (select * from {{ delta }}) as delta)
     {% endset %}
     {% set row = run_query(query).rows[0] %}
@@ -52,7 +52,7 @@
 
 
 {#- `render()`: under `--empty` a reference is a limited select by itself, and this must write to the table. -#}
-{% macro default__absorb_doubt_sql(segment, snapshot, delta, names, intent) %}
+{% macro default__absorb_doubt_sql(sync, snapshot, delta, names, intent) %}
     {%- set id = dbt_batch_sync.column('custom_id') -%}
     {%- set doubt = dbt_batch_sync.column('_batch_doubt') -%}
     merge into {{ snapshot.render() }} as s
@@ -107,9 +107,9 @@
 
 
 {#- Puts in doubt what has the column of its former type, and another type in Batch. -#}
-{% macro mark_retyped(segment, snapshot) %}
-    {% set attributes = dbt_batch_sync.segment_attributes(segment, ref(segment), dbt_batch_sync.segment_mapping(segment)) %}
-    {% set sent_types = dbt_batch_sync.types_last_sent(segment, snapshot) if attributes is not none else {} %}
+{% macro mark_retyped(sync, snapshot) %}
+    {% set attributes = dbt_batch_sync.sync_attributes(sync, ref(sync), dbt_batch_sync.sync_mapping(sync)) %}
+    {% set sent_types = dbt_batch_sync.types_last_sent(sync, snapshot) if attributes is not none else {} %}
     {% for attribute in (attributes or [])[1:] if sent_types.get(attribute.name, attribute.type) != attribute.type %}
         {% do dbt_batch_sync.mark_doubt(snapshot.render(), [attribute.name]) %}
     {% endfor %}
@@ -117,14 +117,14 @@
 
 
 {#- The type that each attribute was last sent with, by name. The columns alone can't tell a string from a url. -#}
-{% macro types_last_sent(segment, snapshot) %}
+{% macro types_last_sent(sync, snapshot) %}
     {% set types = {} %}
     {% set runs = dbt_batch_sync.ledger_relation(snapshot, 'batch_sync_runs') %}
     {% if runs is not none %}
         {% set query %}
             select runs.attribute_types, max(runs.started_at) as last_sent
             from {{ runs }} as runs
-            where runs.segment = {{ dbt.string_literal(segment) }} and runs.intent_position > 0
+            where runs.sync = {{ dbt.string_literal(sync) }} and runs.intent_position > 0
             group by runs.attribute_types
             order by 2
         {% endset %}

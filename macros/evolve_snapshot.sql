@@ -1,9 +1,9 @@
 {#- Brings an existing snapshot to its mapping: adds columns, widens them, and takes in what a dead push left in doubt. -#}
 {% macro evolve_snapshot(snapshot, model) %}
-    {% set segment = model.name[:-('_sent_snapshot' | length)] %}
-    {% set mapping = dbt_batch_sync.segment_mapping(segment) %}
-    {% set attributes = dbt_batch_sync.segment_attributes(segment, ref(segment), mapping) %}
-    {% set sent_types = dbt_batch_sync.types_last_sent(segment, snapshot) %}
+    {% set sync = model.name[:-('_sent_snapshot' | length)] %}
+    {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
+    {% set attributes = dbt_batch_sync.sync_attributes(sync, ref(sync), mapping) %}
+    {% set sent_types = dbt_batch_sync.types_last_sent(sync, snapshot) %}
     {% set have = {} %}
     {% for column in dbt_batch_sync.columns_of(snapshot) %}
         {% do have.update({column.name | lower: column}) %}

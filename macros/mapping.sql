@@ -1,28 +1,28 @@
-{#- The `batch_sync` meta of a segment, with its defaults. Read from the graph when dbt executes, never when it parses:
+{#- The `batch_sync` meta of a sync, with its defaults. Read from the graph when dbt executes, never when it parses:
     partial parsing can't freeze it. `dbt-batch-sync validate` checks the whole of it; here only what SQL needs. -#}
-{% macro segment_mapping(segment) %}
+{% macro sync_mapping(sync) %}
     {% set found = [] %}
-    {% for node in graph.nodes.values() if node.resource_type == 'model' and node.name == segment %}
+    {% for node in graph.nodes.values() if node.resource_type == 'model' and node.name == sync %}
         {% if node.version is not defined or node.version is none or node.version == node.latest_version %}
             {% do found.append(node) %}
         {% endif %}
     {% endfor %}
     {% if found | length != 1 %}
-        {{ exceptions.raise_compiler_error("dbt_batch_sync: " ~ (found | length) ~ " models are named `" ~ segment ~ "`; a segment is exactly one model") }}
+        {{ exceptions.raise_compiler_error("dbt_batch_sync: " ~ (found | length) ~ " models are named `" ~ sync ~ "`; a sync is exactly one model") }}
     {% endif %}
     {% set node = found[0] %}
     {% if node.config.materialized == 'ephemeral' %}
-        {{ dbt_batch_sync.mapping_error(segment, "an ephemeral model can't be a segment: use view, table or incremental") }}
+        {{ dbt_batch_sync.mapping_error(sync, "an ephemeral model can't be a sync: use view, table or incremental") }}
     {% endif %}
     {% set meta = {} %}
     {% do meta.update(node.meta or {}) %}
     {% do meta.update(node.config.meta or {}) %}
     {% set raw = meta.get('batch_sync') %}
     {% if raw is not mapping %}
-        {{ dbt_batch_sync.mapping_error(segment, "the model has no `batch_sync` under `config: meta:`") }}
+        {{ dbt_batch_sync.mapping_error(sync, "the model has no `batch_sync` under `config: meta:`") }}
     {% endif %}
     {% if not raw.get('identifier') %}
-        {{ dbt_batch_sync.mapping_error(segment, "`identifier` is missing: name the column that becomes custom_id") }}
+        {{ dbt_batch_sync.mapping_error(sync, "`identifier` is missing: name the column that becomes custom_id") }}
     {% endif %}
     {{ return({
         'identifier': raw['identifier'],
@@ -36,8 +36,8 @@
 {% endmacro %}
 
 
-{% macro mapping_error(segment, message) %}
-    {{ exceptions.raise_compiler_error("batch_sync mapping of `" ~ segment ~ "`: " ~ message ~ ". `dbt-batch-sync validate` lists everything that is wrong.") }}
+{% macro mapping_error(sync, message) %}
+    {{ exceptions.raise_compiler_error("batch_sync mapping of `" ~ sync ~ "`: " ~ message ~ ". `dbt-batch-sync validate` lists everything that is wrong.") }}
 {% endmacro %}
 
 

@@ -1,6 +1,6 @@
-{#- The body of `<segment>_sent_snapshot`: no row, and the columns that Batch's state is kept in. -#}
-{% macro sent_snapshot(segment) %}
-    {% set segment_relation = ref(segment) %}
+{#- The body of `<sync>_sent_snapshot`: no row, and the columns that Batch's state is kept in. -#}
+{% macro sent_snapshot(sync) %}
+    {% set sync_relation = ref(sync) %}
     {{ config(
         materialized='sent_snapshot', full_refresh=false, transient=false, copy_grants=true,
         dist=dbt_batch_sync.stored_by(), sort=dbt_batch_sync.stored_by(),
@@ -8,10 +8,10 @@
     ) }}
     {% if execute %}
         {% do dbt_batch_sync.check_storage() %}
-        {% set mapping = dbt_batch_sync.segment_mapping(segment) %}
-        {% set attributes = dbt_batch_sync.segment_attributes(segment, segment_relation, mapping) %}
+        {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
+        {% set attributes = dbt_batch_sync.sync_attributes(sync, sync_relation, mapping) %}
         {% if attributes is none %}
-            {{ dbt_batch_sync.not_built_yet(segment_relation) }}
+            {{ dbt_batch_sync.not_built_yet(sync_relation) }}
         {% else %}
             select
             {%- for column in dbt_batch_sync.snapshot_schema(attributes) %}

@@ -25,9 +25,9 @@
 {% macro default__column(name) %}{{ return(adapter.quote(name | replace('"', '""'))) }}{% endmacro %}
 
 
-{#- A column of a segment as SQL, by the exact name that the warehouse reports. -#}
-{% macro segment_column(name) %}{{ return(adapter.dispatch('segment_column', 'dbt_batch_sync')(name)) }}{% endmacro %}
-{% macro default__segment_column(name) %}{{ return(dbt_batch_sync.column(name)) }}{% endmacro %}
+{#- A column of a sync as SQL, by the exact name that the warehouse reports. -#}
+{% macro sync_column(name) %}{{ return(adapter.dispatch('sync_column', 'dbt_batch_sync')(name)) }}{% endmacro %}
+{% macro default__sync_column(name) %}{{ return(dbt_batch_sync.column(name)) }}{% endmacro %}
 
 
 {#- A table or column of ours as the warehouse reports it. -#}
@@ -49,7 +49,7 @@
 {#- A column's value as text, for `type: string` on a column of another type. -#}
 {% macro text_of(column, kind) %}{{ return(adapter.dispatch('text_of', 'dbt_batch_sync')(column, kind)) }}{% endmacro %}
 {% macro default__text_of(column, kind) -%}
-    {{ return('cast(' ~ (dbt_batch_sync.segment_column(column.name) if kind.type == 'json' else dbt_batch_sync.value_of(column, kind)) ~ ' as ' ~ dbt_batch_sync.text_type() ~ ')') }}
+    {{ return('cast(' ~ (dbt_batch_sync.sync_column(column.name) if kind.type == 'json' else dbt_batch_sync.value_of(column, kind)) ~ ' as ' ~ dbt_batch_sync.text_type() ~ ')') }}
 {%- endmacro %}
 
 

@@ -76,7 +76,7 @@ def open_session(
 ) -> requests.Session:
     """A session for several threads at once: nothing in it changes any more but urllib3's pool, made for it.
 
-    One session instead of one per thread: senders come and go with every segment while the connections stay,
+    One session instead of one per thread: senders come and go with every sync while the connections stay,
     and closing it closes them all. `requests` promises nothing about threads; what it writes to a session is
     the cookie jar, and this one never takes a cookie.
 

@@ -67,14 +67,14 @@ def validate(
         problems: list[object] = [
             vars(problem) if hasattr(problem, "__dict__") else str(problem) for problem in failure.problems
         ]
-        show.print_json({"valid": False, "segments": [], "online": online, "problems": problems})
+        show.print_json({"valid": False, "syncs": [], "online": online, "problems": problems})
         raise typer.Exit(failure.exit_code) from None
     if as_json:
         show.print_json(result.to_json())
     else:
         checked = "; the warehouse and Batch answer" if online else ""
         show.out().print(
-            f"[green]Nothing is wrong[/] with the mappings of {', '.join(result.segments)}{checked}"
+            f"[green]Nothing is wrong[/] with the mappings of {', '.join(result.syncs)}{checked}"
         )
 
 
@@ -168,11 +168,11 @@ def status(
     select: Select = None,
     exclude: Exclude = None,
     limit: Annotated[
-        int, typer.Option("--limit", envvar="DBT_BATCH_SYNC_RUNS", min=1, help="Runs of each segment.")
+        int, typer.Option("--limit", envvar="DBT_BATCH_SYNC_RUNS", min=1, help="Runs of each sync.")
     ] = 10,
     as_json: Json = False,
 ) -> None:
-    """Show the last runs of each segment.
+    """Show the last runs of each sync.
 
     Example: [bold]dbt-batch-sync status --select crm_contacts --limit 3[/]
     """

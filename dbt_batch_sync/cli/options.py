@@ -12,20 +12,20 @@ from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
 
 if TYPE_CHECKING:
     from dbt_batch_sync import api
-    from dbt_batch_sync.project.profiles import DbtOptions
+    from dbt_batch_sync.connections.profiles import DbtOptions
 
 
-def complete_segment(context: typer.Context, incomplete: str) -> list[str]:
-    """The segments whose names begin so, for a shell; none where there is no manifest that can be read."""
+def complete_sync(context: typer.Context, incomplete: str) -> list[str]:
+    """The syncs whose names begin so, for a shell; none where there is no manifest that can be read."""
     from dbt_batch_sync import api
-    from dbt_batch_sync.project.profiles import DbtOptions, find_project
+    from dbt_batch_sync.connections.profiles import DbtOptions, find_project
 
     directory = context.params.get("project_dir") or os.environ.get("DBT_PROJECT_DIR") or find_project(Path())
     try:
-        segments = api.load_segments(DbtOptions(Path(directory), os.environ), api.Selection())
+        syncs = api.load_syncs(DbtOptions(Path(directory), os.environ), api.Selection())
     except BatchSyncError:
         return []
-    return [segment.name for segment in segments if segment.name.startswith(incomplete)]
+    return [sync.name for sync in syncs if sync.name.startswith(incomplete)]
 
 
 ProjectDir = Annotated[
@@ -80,8 +80,8 @@ Select = Annotated[
         "--select",
         "-s",
         envvar=["DBT_BATCH_SYNC_SELECT"],
-        help="Segments: model names, wildcards, tag:…, path:…. Default: all.",
-        autocompletion=complete_segment,
+        help="Syncs: model names, wildcards, tag:…, path:…. Default: all.",
+        autocompletion=complete_sync,
         rich_help_panel="dbt",
     ),
 ]
@@ -90,8 +90,8 @@ Exclude = Annotated[
     typer.Option(
         "--exclude",
         envvar=["DBT_BATCH_SYNC_EXCLUDE"],
-        help="Segments to leave out, in the same words.",
-        autocompletion=complete_segment,
+        help="Syncs to leave out, in the same words.",
+        autocompletion=complete_sync,
         rich_help_panel="dbt",
     ),
 ]
@@ -114,7 +114,7 @@ def dbt_options(
     variables: str | None,
 ) -> DbtOptions:
     """What the options say of the project."""
-    from dbt_batch_sync.project.profiles import DbtOptions, find_project
+    from dbt_batch_sync.connections.profiles import DbtOptions, find_project
 
     return DbtOptions(
         project_dir=project_dir or find_project(Path()),

@@ -14,7 +14,7 @@ from dbt_batch_sync.push.work import Work
 
 
 class Bar:
-    """One line a segment on standard error, while it goes."""
+    """One line a sync on standard error, while it goes."""
 
     def __init__(self, *, quiet: bool) -> None:
         columns = (
@@ -39,7 +39,7 @@ class Bar:
         self._progress.stop()
 
     def started(self, work: Work, endpoint: Endpoint) -> None:
-        """A segment is about to be sent."""
+        """A sync is about to be sent."""
         self._tasks[work.name] = self._progress.add_task(
             work.name, total=work.counts.sendable, endpoint=endpoint.value
         )
@@ -47,11 +47,11 @@ class Bar:
     def progressed(self, run: Run) -> None:
         """More of it is settled."""
         self._said.clear()
-        self._progress.update(self._tasks[run.segment], completed=run.sent)
+        self._progress.update(self._tasks[run.sync], completed=run.sent)
 
-    def troubled(self, segment: str, message: str) -> None:
+    def troubled(self, sync: str, message: str) -> None:
         """Says what is waited for, once until it goes on."""
-        line = f"{segment}: {message}. Trying again."
+        line = f"{sync}: {message}. Trying again."
         if line not in self._said:
             self._said.add(line)
             self._progress.console.print(f"[yellow]{escape(line)}[/]")

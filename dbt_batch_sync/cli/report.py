@@ -36,7 +36,7 @@ def report(
     limit: Annotated[
         int,
         typer.Option(
-            "--limit", envvar="DBT_BATCH_SYNC_REPORT_RUNS", min=1, max=200, help="Runs of each segment."
+            "--limit", envvar="DBT_BATCH_SYNC_REPORT_RUNS", min=1, max=200, help="Runs of each sync."
         ),
     ] = 50,
 ) -> None:
@@ -50,5 +50,5 @@ def report(
     dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
     result = api.report(dbt, selection_of(select, exclude), limit=limit)
     page.write(out, page.render(result))
-    runs = sum(len(segment.runs) for segment in result.segments)
-    show.out().print(f"wrote {escape(str(out))} (segments: {len(result.segments):,}, runs: {runs:,})")
+    runs = sum(len(sync.runs) for sync in result.syncs)
+    show.out().print(f"wrote {escape(str(out))} (syncs: {len(result.syncs):,}, runs: {runs:,})")

@@ -42,8 +42,8 @@ def init(
 
     Example: [bold]dbt-batch-sync init && dbt deps[/]
     """
-    from dbt_batch_sync.project.outputs import has_outputs
-    from dbt_batch_sync.project.profiles import DbtOptions, find_project, read_project
+    from dbt_batch_sync.connections.outputs import has_outputs
+    from dbt_batch_sync.connections.profiles import DbtOptions, find_project, read_project
     from dbt_batch_sync.scaffold import installation
 
     directory = project_dir or find_project(Path())
@@ -81,16 +81,16 @@ def generate(
         typer.Option(
             "--prune",
             envvar="DBT_BATCH_SYNC_PRUNE",
-            help="Remove the models of segments that no file maps any more.",
+            help="Remove the models of syncs that no file maps any more.",
         ),
     ] = False,
 ) -> None:
-    """Write the two models of each mapped segment, the sources and the exposures to models/batch_sync/.
+    """Write the two models of each mapped sync, the sources and the exposures to models/batch_sync/.
 
     Example: [bold]dbt parse && dbt-batch-sync generate --check[/]
     """
     from dbt_batch_sync import api
-    from dbt_batch_sync.project.profiles import DbtOptions, find_project, read_project
+    from dbt_batch_sync.connections.profiles import DbtOptions, find_project, read_project
     from dbt_batch_sync.scaffold import generation
 
     dbt = DbtOptions(
@@ -102,8 +102,8 @@ def generate(
     if prune:
         found += (generation.obsolete if check else generation.prune)(directory, project.model_paths)
     else:
-        segments = [segment.mapping.segment for segment in api.load_segments(dbt, api.Selection())]
-        found += (generation.changes if check else generation.generate)(segments, directory)
+        syncs = [sync.mapping.sync for sync in api.load_syncs(dbt, api.Selection())]
+        found += (generation.changes if check else generation.generate)(syncs, directory)
     console = show.out()
     words = (
         {"create": "would create", "update": "would update", "remove": "would remove"}

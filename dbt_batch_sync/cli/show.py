@@ -18,8 +18,8 @@ from rich.table import Table
 from dbt_batch_sync.errors import printable
 
 if TYPE_CHECKING:
+    from dbt_batch_sync.artifacts.compiled import Origin
     from dbt_batch_sync.errors import Problem
-    from dbt_batch_sync.project.compiled import Origin
     from dbt_batch_sync.results import (
         LineageResult,
         PlanResult,
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
         PushResult,
         Refusal,
         RejectsResult,
-        SegmentPlanned,
-        SegmentProfile,
-        SegmentPushed,
         StatusResult,
+        SyncPlanned,
+        SyncProfile,
+        SyncPushed,
     )
 
 _PLAIN: Any = {"box": None, "pad_edge": False, "padding": (0, 2), "header_style": "dim"}
@@ -81,54 +81,50 @@ def error(message: str) -> None:
 def pushed(result: PushResult, *, dry_run: bool) -> None:
     """The summary of a push."""
     console = out()
-    for segment in result.segments:
-        colour = _COLOURS.get(segment.status, "white")
-        console.print(
-            f"[bold]{escape(segment.segment)}[/]  [{colour}]{segment.status}[/]  {_story(segment, dry_run)}"
-        )
-        if segment.error:
-            console.print(f"  [red]{escape(segment.error)}[/]")
-        elif segment.status == "interrupted":
+    for sync in result.syncs:
+        colour = _COLOURS.get(sync.status, "white")
+        console.print(f"[bold]{escape(sync.sync)}[/]  [{colour}]{sync.status}[/]  {_story(sync, dry_run)}")
+        if sync.error:
+            console.print(f"  [red]{escape(sync.error)}[/]")
+        elif sync.status == "interrupted":
             console.print("  [yellow]the rest waits: the next push goes on behind what is committed[/]")
-        for line in _refusals(segment, dry_run):
+        for line in _refusals(sync, dry_run):
             console.print(f"  [yellow]{line}[/]")
 
 
-def _story(segment: SegmentPushed, dry_run: bool) -> str:
-    if segment.delta_id is None and segment.error is None:
+def _story(sync: SyncPushed, dry_run: bool) -> str:
+    if sync.delta_id is None and sync.error is None:
         return "nothing to send: the delta is empty"
     words = (
-        counted(segment.inserts, "new"),
-        counted(segment.updates, "changed"),
-        counted(segment.exits, "left"),
+        counted(sync.inserts, "new"),
+        counted(sync.updates, "changed"),
+        counted(sync.exits, "left"),
     )
     changes = " · ".join(words)
     if dry_run:
         return (
-            f"{changes}  →  would send {counted(segment.sent, 'profile')} in "
-            f"{counted(segment.requests, 'request')} to {segment.endpoint}; nothing was sent"
+            f"{changes}  →  would send {counted(sync.sent, 'profile')} in "
+            f"{counted(sync.requests, 'request')} to {sync.endpoint}; nothing was sent"
         )
-    if segment.inserts + segment.updates + segment.exits + segment.sent == 0:
-        return "nothing was sent" if segment.error else "nothing to send: everything is committed"
-    if segment.endpoint is None and segment.error is not None:
+    if sync.inserts + sync.updates + sync.exits + sync.sent == 0:
+        return "nothing was sent" if sync.error else "nothing to send: everything is committed"
+    if sync.endpoint is None and sync.error is not None:
         return f"{changes}  →  nothing was sent"
     return (
-        f"{changes}  →  {segment.accepted:,} of {counted(segment.sent, 'profile')} accepted in "
-        f"{counted(segment.requests, 'request')}"
-        f" ({segment.endpoint}), {segment.committed:,} committed, {segment.seconds:.1f} s"
+        f"{changes}  →  {sync.accepted:,} of {counted(sync.sent, 'profile')} accepted in "
+        f"{counted(sync.requests, 'request')}"
+        f" ({sync.endpoint}), {sync.committed:,} committed, {sync.seconds:.1f} s"
     )
 
 
-def _refusals(segment: SegmentPushed, dry_run: bool) -> list[str]:
+def _refusals(sync: SyncPushed, dry_run: bool) -> list[str]:
     lines = []
-    if segment.invalid:
-        lines.append(
-            f"{counted(segment.invalid, 'row')} can't be sent: see _batch_reason in {segment.segment}_delta"
-        )
-    if segment.rejected_rows:
-        lines.append(f"{counted(segment.rejected_rows, 'row')} refused: see dbt-batch-sync rejects")
-    if segment.rejected_attributes:
-        withheld = counted(segment.rejected_attributes, "attribute")
+    if sync.invalid:
+        lines.append(f"{counted(sync.invalid, 'row')} can't be sent: see _batch_reason in {sync.sync}_delta")
+    if sync.rejected_rows:
+        lines.append(f"{counted(sync.rejected_rows, 'row')} refused: see dbt-batch-sync rejects")
+    if sync.rejected_attributes:
+        withheld = counted(sync.rejected_attributes, "attribute")
         lines.append(
             f"{withheld} would be withheld; the rest of the rows would go"
             if dry_run
@@ -138,35 +134,35 @@ def _refusals(segment: SegmentPushed, dry_run: bool) -> list[str]:
 
 
 def planned(result: PlanResult) -> None:
-    """The plan of each segment: counts, then samples."""
-    for segment in result.segments:
-        _plan(out(), segment)
+    """The plan of each sync: counts, then samples."""
+    for sync in result.syncs:
+        _plan(out(), sync)
 
 
-def _plan(console: Console, segment: SegmentPlanned) -> None:
-    console.print(f"[bold]{escape(segment.segment)}[/]")
-    if segment.delta_id is None:
+def _plan(console: Console, sync: SyncPlanned) -> None:
+    console.print(f"[bold]{escape(sync.sync)}[/]")
+    if sync.delta_id is None:
         console.print("  nothing to send: the delta is empty\n")
         return
-    goes = f"{counted(segment.requests, 'request')} to {segment.endpoint}, about {seconds(segment.seconds)}"
+    goes = f"{counted(sync.requests, 'request')} to {sync.endpoint}, about {seconds(sync.seconds)}"
     console.print(
-        f"  {counted(segment.inserts, 'insert')} · {counted(segment.updates, 'update')} · "
-        f"{counted(segment.exits, 'exit')} · "
-        f"{segment.invalid:,} invalid  →  {goes if segment.requests else 'nothing to send'}"
+        f"  {counted(sync.inserts, 'insert')} · {counted(sync.updates, 'update')} · "
+        f"{counted(sync.exits, 'exit')} · "
+        f"{sync.invalid:,} invalid  →  {goes if sync.requests else 'nothing to send'}"
     )
-    for guard in segment.guards:
+    for guard in sync.guards:
         console.print(f"  [red]a guard would stop the push: {escape(guard)}[/]")
-    for flapping in segment.flapping:
+    for flapping in sync.flapping:
         console.print(f"  [yellow]{escape(str(flapping))}[/]")
-    for reason, count in segment.invalid_reasons.items():
+    for reason, count in sync.invalid_reasons.items():
         console.print(f"  [yellow]{count:,} × {escape(reason)}[/]")
-    if segment.attributes:
+    if sync.attributes:
         table = Table("attribute", "rows", box=None, pad_edge=False, padding=(0, 2), header_style="dim")
         table.columns[1].justify = "right"
-        for name, count in sorted(segment.attributes.items(), key=lambda item: -item[1]):
+        for name, count in sorted(sync.attributes.items(), key=lambda item: -item[1]):
             table.add_row(escape(name), f"{count:,}")
         console.print(table)
-    if segment.samples:
+    if sync.samples:
         table = Table(
             "profile",
             "change",
@@ -178,7 +174,7 @@ def _plan(console: Console, segment: SegmentPlanned) -> None:
             padding=(0, 2),
             header_style="dim",
         )
-        for each in segment.samples:
+        for each in sync.samples:
             table.add_row(
                 *(escape(cell) for cell in (each.profile, each.change, each.attribute, each.old, each.new))
             )
@@ -189,12 +185,12 @@ def _plan(console: Console, segment: SegmentPlanned) -> None:
 def traced(result: LineageResult) -> None:
     """Each attribute with the columns that it is made of."""
     console = out()
-    for segment in result.segments:
-        console.print(f"[bold]{escape(segment.segment)}[/]")
+    for sync in result.syncs:
+        console.print(f"[bold]{escape(sync.sync)}[/]")
         table = Table("attribute", "column", "comes from", **_PLAIN)
-        for each in segment.attributes:
+        for each in sync.attributes:
             origins = [_origin(origin) for origin in each.origins]
-            nothing = "no column: a constant, or a count" if each.column else "being in the segment"
+            nothing = "no column: a constant, or a count" if each.column else "being in the sync"
             table.add_row(escape(each.attribute), escape(each.column or ""), "\n".join(origins) or nothing)
         console.print(table)
         console.print()
@@ -207,13 +203,13 @@ def _origin(origin: Origin) -> str:
 
 
 def history(result: StatusResult) -> None:
-    """The last runs of each segment, how large their deltas were, and what is parked."""
+    """The last runs of each sync, how large their deltas were, and what is parked."""
     from dbt_batch_sync.results import iso
 
     console = out()
-    for segment in result.segments:
-        console.print(f"[bold]{escape(segment.segment)}[/]")
-        if not segment.runs:
+    for sync in result.syncs:
+        console.print(f"[bold]{escape(sync.sync)}[/]")
+        if not sync.runs:
             console.print("  never pushed. Run: dbt-batch-sync push\n")
             continue
         table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
@@ -229,7 +225,7 @@ def history(result: StatusResult) -> None:
             "seconds",
         ):
             table.add_column(name, justify="left" if name in ("started (UTC)", "status") else "right")
-        for run in segment.runs:
+        for run in sync.runs:
             refused = run.rejected_rows + run.rejected_attributes + run.parked
             counts = (run.inserts, run.updates, run.exits, run.invalid, run.accepted, refused)
             colour = _COLOURS.get(run.status, "white")
@@ -240,15 +236,15 @@ def history(result: StatusResult) -> None:
             ]
             table.add_row(*cells, f"{run.seconds:.1f}")
         console.print(table)
-        console.print(f"  {_trend([run.inserts + run.updates + run.exits for run in segment.runs[::-1]])}")
-        if segment.parked:
-            count = counted(segment.parked, "profile")
+        console.print(f"  {_trend([run.inserts + run.updates + run.exits for run in sync.runs[::-1]])}")
+        if sync.parked:
+            count = counted(sync.parked, "profile")
             console.print(
                 f"  [yellow]{count} parked[/]: Batch refused the whole row; it goes again when it changes, "
                 "or with push --retry-rejected"
             )
-        if segment.runs[0].error:
-            console.print(f"  last error: {escape(segment.runs[0].error)}")
+        if sync.runs[0].error:
+            console.print(f"  last error: {escape(sync.runs[0].error)}")
         console.print()
 
 
@@ -266,56 +262,56 @@ def refused(result: RejectsResult) -> None:
     from dbt_batch_sync.results import iso
 
     console = out()
-    for segment in result.segments:
-        console.print(f"[bold]{escape(segment.segment)}[/]")
-        if not segment.rejects:
+    for sync in result.syncs:
+        console.print(f"[bold]{escape(sync.sync)}[/]")
+        if not sync.rejects:
             console.print("  nothing stands refused\n")
             continue
         table = Table("count", "what", "reason", "refused by", "last seen (UTC)", "attempts", **_PLAIN)
         table.columns[0].justify = table.columns[5].justify = "right"
-        for each in segment.rejects:
+        for each in sync.rejects:
             what = each.attribute or "whole row"
-            cells = (what, each.reason, each.refused_by, str(iso(each.last_seen_at)))
+            cells = (what, each.reason, each.rejected_by, str(iso(each.last_seen_at)))
             table.add_row(f"{each.count:,}", *map(escape, cells), f"{each.attempts:,}")
         console.print(table)
         console.print(
-            f"  which profiles: select custom_id from {escape(segment.table)} where resolved_at is null\n"  # noqa: S608 - shown, not run
+            f"  which profiles: select custom_id from {escape(sync.table)} where resolved_at is null\n"  # noqa: S608 - shown, not run
         )
 
 
 def profile(result: ProfileResult) -> None:
-    """What each segment knows of a profile."""
+    """What each sync knows of a profile."""
     console = out()
     console.print(f"[bold]{escape(result.custom_id)}[/]")
-    for segment in result.segments:
-        console.print(f"\n[bold]{escape(segment.segment)}[/]  {_sent(segment)}")
-        if segment.attributes:
-            held = ", ".join(f"{name} {cell}" for name, cell in segment.attributes.items())
+    for sync in result.syncs:
+        console.print(f"\n[bold]{escape(sync.sync)}[/]  {_sent(sync)}")
+        if sync.attributes:
+            held = ", ".join(f"{name} {cell}" for name, cell in sync.attributes.items())
             console.print(f"  Batch holds: {escape(held)}")
-        if segment.in_doubt:
-            console.print(f"  [yellow]in doubt, goes again: {escape(', '.join(segment.in_doubt))}[/]")
-        console.print(f"  {_next(segment)}")
-        for each in segment.pending.attributes if segment.pending else ():
+        if sync.in_doubt:
+            console.print(f"  [yellow]in doubt, goes again: {escape(', '.join(sync.in_doubt))}[/]")
+        console.print(f"  {_next(sync)}")
+        for each in sync.pending.attributes if sync.pending else ():
             console.print(f"    {escape(f'{each.attribute}: {each.old} → {each.new}')}")
-        for refusal in segment.refusals:
+        for refusal in sync.refusals:
             console.print(f"  {_refusal(refusal)}")
 
 
-def _sent(segment: SegmentProfile) -> str:
+def _sent(sync: SyncProfile) -> str:
     from dbt_batch_sync.results import iso
 
-    if segment.sent_at is None:
+    if sync.sent_at is None:
         return "never accepted by Batch"
-    left = f", left the segment ({iso(segment.exited_at)})" if segment.exited_at is not None else ""
-    return f"last accepted {iso(segment.sent_at)} (run {escape(str(segment.run_id))}){left}"
+    left = f", left the sync ({iso(sync.exited_at)})" if sync.exited_at is not None else ""
+    return f"last accepted {iso(sync.sent_at)} (run {escape(str(sync.run_id))}){left}"
 
 
-def _next(segment: SegmentProfile) -> str:
-    if segment.pending is None:
+def _next(sync: SyncProfile) -> str:
+    if sync.pending is None:
         return "nothing waits for the next push"
-    if segment.pending.reason is not None:
-        return f"[yellow]can't be sent: {escape(segment.pending.reason)}[/]"
-    return f"waits for the next push: {escape(segment.pending.change)}"
+    if sync.pending.reason is not None:
+        return f"[yellow]can't be sent: {escape(sync.pending.reason)}[/]"
+    return f"waits for the next push: {escape(sync.pending.change)}"
 
 
 def _refusal(refusal: Refusal) -> str:
@@ -323,7 +319,7 @@ def _refusal(refusal: Refusal) -> str:
 
     what = escape(refusal.attribute or "whole row")
     ended = f", resolved {iso(refusal.resolved_at)}" if refusal.resolved_at is not None else ""
-    said = f"{what} refused by {escape(refusal.refused_by)}: {escape(refusal.reason)}"
+    said = f"{what} refused by {escape(refusal.rejected_by)}: {escape(refusal.reason)}"
     seen = f"{counted(refusal.attempts, 'time')}, last {iso(refusal.last_seen_at)}{ended}"
     return f"{said} ({seen})" if ended else f"[yellow]{said}[/] ({seen})"
 

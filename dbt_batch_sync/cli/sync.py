@@ -54,7 +54,7 @@ def push(
     limit: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(
-            "--limit", envvar="DBT_BATCH_SYNC_LIMIT", min=1, help="Send at most so many rows of each segment."
+            "--limit", envvar="DBT_BATCH_SYNC_LIMIT", min=1, help="Send at most so many rows of each sync."
         ),
     ] = None,
     full_refresh: Annotated[

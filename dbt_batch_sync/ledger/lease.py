@@ -1,4 +1,4 @@
-"""One push per segment: a row in the warehouse that is taken by a conditional update and read back.
+"""One push per sync: a row in the warehouse that is taken by a conditional update and read back.
 
 A holder says every `HEARTBEAT_SECONDS` that it lives. It is dead after three missed heartbeats, or at once
 when it ran on this host and its process is gone.
@@ -23,7 +23,7 @@ from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 
 LEASES = "batch_sync_leases"
 COLUMNS = {
-    "segment": "text",
+    "sync": "text",
     "run_id": "text",
     "host": "text",
     "process": "bigint",
@@ -37,7 +37,7 @@ _EXPIRY = timedelta(seconds=HEARTBEAT_SECONDS * MISSED_HEARTBEATS)
 
 @dataclass(frozen=True)
 class Holder:
-    """Who pushes a segment. `host` tells two containers of one name apart."""
+    """Who pushes a sync. `host` tells two containers of one name apart."""
 
     run_id: str
     host: str
@@ -63,14 +63,14 @@ def this_host() -> str:
 
 
 class Lease:
-    """The lease of one segment; `table` stands beside its snapshot."""
+    """The lease of one sync; `table` stands beside its snapshot."""
 
     def __init__(
-        self, warehouse: Warehouse, table: exp.Table, segment: str, run_id: str, now: Callable[[], datetime]
+        self, warehouse: Warehouse, table: exp.Table, sync: str, run_id: str, now: Callable[[], datetime]
     ) -> None:
         self._warehouse = warehouse
         self._table = table
-        self._segment = segment
+        self._sync = sync
         self._run_id = run_id
         self._now = now
         self._heard_at = now()
@@ -86,7 +86,7 @@ class Lease:
         holders = self._holders()
         if not holders:
             # Every column: some warehouses take no row with less.
-            free: dict[str, Value] = {**dict.fromkeys(COLUMNS), "segment": self._segment}
+            free: dict[str, Value] = {**dict.fromkeys(COLUMNS), "sync": self._sync}
             self._warehouse.execute([Statement(insert_row(self._table, COLUMNS), free)])
         gone = next((holder.run_id for holder in holders if holder is not None and holder.is_gone), None)
         self._heard_at = self._now()
@@ -96,27 +96,27 @@ class Lease:
         ]
         if others:
             self.release()
-            raise Stopped(_held(self._segment, others[0]))
+            raise Stopped(_held(self._sync, others[0]))
 
     def check(self) -> None:
         """Raises Stopped when the lease was lost: this process slept for longer than its heartbeats may be
         missed.
         """
         if not self._is_ours(self._holders()):
-            raise Stopped(_lost(self._segment, "another push has taken over"))
+            raise Stopped(_lost(self._sync, "another push has taken over"))
 
     def check_heard(self) -> None:
         """Raises Stopped when this push was not heard of for so long that another may have taken over, and
         sent newer values. Asks nobody: it is for every request, from any thread.
         """
         if self._now() - self._heard_at >= _EXPIRY:
-            raise Stopped(_lost(self._segment, "another push may have taken over"))
+            raise Stopped(_lost(self._sync, "another push may have taken over"))
 
     def release(self) -> None:
         """Gives it back, if it is still ours."""
-        columns: dict[str, exp.Expr] = {name: exp.null() for name in COLUMNS if name != "segment"}
+        columns: dict[str, exp.Expr] = {name: exp.null() for name in COLUMNS if name != "sync"}
         update = _update(self._table, columns).where(*self._ours())
-        self._warehouse.execute([Statement(update, {"segment": self._segment, "run_id": self._run_id})])
+        self._warehouse.execute([Statement(update, {"sync": self._sync, "run_id": self._run_id})])
 
     def start_heartbeat(self, twin: Callable[[], Warehouse]) -> None:
         """Says from a thread, over a connection of its own that `twin` opens, that this push lives."""
@@ -136,7 +136,7 @@ class Lease:
         )
         while not self._stop.wait(HEARTBEAT_SECONDS):
             now = self._now()
-            values: dict[str, Value] = {"segment": self._segment, "run_id": self._run_id, "now": now}
+            values: dict[str, Value] = {"sync": self._sync, "run_id": self._run_id, "now": now}
             try:
                 connection = connection or twin()
                 connection.execute([Statement(beat, values)])
@@ -149,20 +149,20 @@ class Lease:
             connection.close()
 
     def _ours(self) -> tuple[exp.Expr, exp.Expr]:
-        return equals(exp.column("segment"), value("segment")), equals(exp.column("run_id"), value("run_id"))
+        return equals(exp.column("sync"), value("sync")), equals(exp.column("run_id"), value("run_id"))
 
     def _is_ours(self, holders: list[Holder | None]) -> bool:
         taken = [holder for holder in holders if holder is not None]
         return bool(taken) and all(holder.run_id == self._run_id for holder in taken)
 
     def _holders(self, connection: Warehouse | None = None) -> list[Holder | None]:
-        names = [name for name in COLUMNS if name != "segment"]
+        names = [name for name in COLUMNS if name != "sync"]
         query = (
             exp.select(*(exp.column(name) for name in names))
             .from_(self._table.copy())
-            .where(equals(exp.column("segment"), value("segment")))
+            .where(equals(exp.column("sync"), value("sync")))
         )
-        rows = (connection or self._warehouse).fetch(Statement(query, {"segment": self._segment}))
+        rows = (connection or self._warehouse).fetch(Statement(query, {"sync": self._sync}))
         return [
             Holder(*cast("tuple[str, str, int, datetime, datetime]", row)) if row[0] else None for row in rows
         ]
@@ -171,7 +171,7 @@ class Lease:
         """Sets the row to us if it is free, expired, or held by the process that is gone."""
         now = self._now()
         values: dict[str, Value] = {
-            "segment": self._segment,
+            "sync": self._sync,
             "run_id": self._run_id,
             "host": this_host(),
             "process": os.getpid(),
@@ -194,7 +194,7 @@ class Lease:
             "heartbeat_at": moment.copy(),
         }
         update = _update(self._table, columns).where(
-            equals(exp.column("segment"), value("segment")), exp.or_(*free)
+            equals(exp.column("sync"), value("sync")), exp.or_(*free)
         )
         return Statement(update, values)
 
@@ -204,17 +204,17 @@ def _update(table: exp.Table, columns: dict[str, exp.Expr]) -> exp.Update:
     return exp.Update(this=table.copy(), expressions=assignments)
 
 
-def _lost(segment: str, why: str) -> str:
+def _lost(sync: str, why: str) -> str:
     return (
-        f"this push of `{segment}` had not been heard of for {_EXPIRY.total_seconds():.0f} s, and {why}; "
+        f"this push of `{sync}` had not been heard of for {_EXPIRY.total_seconds():.0f} s, and {why}; "
         "what it had committed is kept, and no more was sent. Run: dbt-batch-sync push"
     )
 
 
-def _held(segment: str, holder: Holder) -> str:
+def _held(sync: str, holder: Holder) -> str:
     host = holder.host.split("[", maxsplit=1)[0]
     return (
-        f"`{segment}` is being pushed already: by process {holder.process} on {host}, since "
+        f"`{sync}` is being pushed already: by process {holder.process} on {host}, since "
         f"{holder.taken_at:%Y-%m-%d %H:%M:%S} UTC (run {holder.run_id}). Wait for it, or end it; a dead "
         "one is taken over "
         f"{HEARTBEAT_SECONDS * MISSED_HEARTBEATS:.0f} s after its last heartbeat"

@@ -24,15 +24,15 @@ from dbt_batch_sync.warehouse import Load, Statement, Value, Warehouse
 
 
 class Ledger:
-    """The ledger of one segment: its tables stand beside its snapshot."""
+    """The ledger of one sync: its tables stand beside its snapshot."""
 
-    def __init__(self, warehouse: Warehouse, segment: str, snapshot: Relation, delta: Relation) -> None:
+    def __init__(self, warehouse: Warehouse, sync: str, snapshot: Relation, delta: Relation) -> None:
         self._warehouse = warehouse
-        self._segment = segment
+        self._sync = sync
         self._snapshot = snapshot
         self._delta = delta
         self.runs = beside(snapshot.table, RUNS)
-        self.rejects = Rejects(warehouse, segment, snapshot, delta)
+        self.rejects = Rejects(warehouse, sync, snapshot, delta)
 
     def prepare(self) -> None:
         """Creates the tables where they are missing, and the columns that a newer version has added."""
@@ -54,14 +54,14 @@ class Ledger:
             exp.select(position, key)
             .from_(self.runs.copy())
             .where(
-                equals(exp.column("segment"), value("segment")),
+                equals(exp.column("sync"), value("sync")),
                 equals(exp.column("delta_id"), value("delta_id")),
             )
             .where(exp.not_(is_null(position.copy())), exp.not_(is_null(key.copy())))
             .order_by(exp.Ordered(this=position.copy(), desc=True))
             .limit(1)
         )
-        rows = self._warehouse.fetch(Statement(query, {"segment": self._segment, "delta_id": delta_id}))
+        rows = self._warehouse.fetch(Statement(query, {"sync": self._sync, "delta_id": delta_id}))
         return Resume(cast("int", rows[0][0]), cast("str", rows[0][1])) if rows else Resume()
 
     def has_open_intent(self, delta_id: str) -> bool:
@@ -72,11 +72,11 @@ class Ledger:
             )
             .from_(self.runs.copy())
             .where(
-                equals(exp.column("segment"), value("segment")),
+                equals(exp.column("sync"), value("sync")),
                 equals(exp.column("delta_id"), value("delta_id")),
             )
         )
-        values: dict[str, Value] = {"segment": self._segment, "delta_id": delta_id}
+        values: dict[str, Value] = {"sync": self._sync, "delta_id": delta_id}
         intent, committed = self._warehouse.fetch(Statement(query, values))[0]
         return intent is not None and int(str(intent)) > int(str(committed or 0))
 
@@ -85,12 +85,12 @@ class Ledger:
         query = (
             exp.select(exp.column("project_hash"))
             .from_(self.runs.copy())
-            .where(equals(exp.column("segment"), value("segment")))
+            .where(equals(exp.column("sync"), value("sync")))
             .where(exp.GT(this=exp.column("intent_position"), expression=exp.Literal.number(0)))
             .order_by(exp.Ordered(this=exp.column("started_at"), desc=True))
             .limit(1)
         )
-        rows = self._warehouse.fetch(Statement(query, {"segment": self._segment}))
+        rows = self._warehouse.fetch(Statement(query, {"sync": self._sync}))
         return cast("str | None", rows[0][0]) if rows else None
 
     def last_types(self) -> tuple[str, str] | None:
@@ -100,16 +100,16 @@ class Ledger:
         query = (
             exp.select(exp.column("mapping_hash"), exp.column("attribute_types"))
             .from_(self.runs.copy())
-            .where(equals(exp.column("segment"), value("segment")))
+            .where(equals(exp.column("sync"), value("sync")))
             .where(exp.GT(this=exp.column("intent_position"), expression=exp.Literal.number(0)))
             .order_by(exp.Ordered(this=exp.column("started_at"), desc=True))
             .limit(1)
         )
-        rows = self._warehouse.fetch(Statement(query, {"segment": self._segment}))
+        rows = self._warehouse.fetch(Statement(query, {"sync": self._sync}))
         return (str(rows[0][0]), str(rows[0][1])) if rows else None
 
     def mark_dead(self, run_id: str) -> None:
-        """Ends what runs of this segment left open: who has the lease knows that they are dead."""
+        """Ends what runs of this sync left open: who has the lease knows that they are dead."""
         ended = {
             "status": exp.Literal.string("interrupted"),
             "finished_at": exp.column("heartbeat_at"),
@@ -119,11 +119,11 @@ class Ledger:
             this=self.runs.copy(),
             expressions=[equals(exp.column(name), cell) for name, cell in ended.items()],
         ).where(
-            equals(exp.column("segment"), value("segment")),
+            equals(exp.column("sync"), value("sync")),
             equals(exp.column("status"), exp.Literal.string("running")),
             exp.NEQ(this=exp.column("run_id"), expression=value("run_id")),
         )
-        self._warehouse.execute([Statement(update, {"segment": self._segment, "run_id": run_id})])
+        self._warehouse.execute([Statement(update, {"sync": self._sync, "run_id": run_id})])
 
     def start(self, run: Run) -> None:
         """Writes the run's row."""
@@ -165,7 +165,7 @@ class Ledger:
         """
         self.check_delta(run.delta_id)
         limits: dict[str, Value] = {
-            "segment": self._segment,
+            "sync": self._sync,
             "delta_id": run.delta_id,
             "upto": run.committed_key,
         }
@@ -196,7 +196,7 @@ class Ledger:
         self._warehouse.execute([*steps, self._update(run)])
 
     def recent_runs(self, limit: int) -> list[Run]:
-        """The segment's last runs, the newest first; none before the first push."""
+        """The sync's last runs, the newest first; none before the first push."""
         have = {column.name.lower() for column in self._warehouse.columns(self.runs)}
         names = [f.name for f in fields(Run) if f.name in have]
         if not names:
@@ -204,25 +204,23 @@ class Ledger:
         query = (
             exp.select(*(exp.column(name) for name in names))
             .from_(self.runs.copy())
-            .where(equals(exp.column("segment"), value("segment")))
+            .where(equals(exp.column("sync"), value("sync")))
             .order_by(exp.Ordered(this=exp.column("started_at"), desc=True))
             .limit(limit)
         )
-        rows = self._warehouse.fetch(Statement(query, {"segment": self._segment}))
+        rows = self._warehouse.fetch(Statement(query, {"sync": self._sync}))
         known = ({n: cell for n, cell in zip(names, row, strict=True) if cell is not None} for row in rows)
         return [Run(**cells) for cells in known]  # type: ignore[arg-type]
 
     def _update(self, run: Run) -> Statement:
-        names = [f.name for f in fields(Run) if f.name not in ("run_id", "segment", "started_at")]
+        names = [f.name for f in fields(Run) if f.name not in ("run_id", "sync", "started_at")]
         update = exp.Update(
             this=self.runs.copy(),
             expressions=[
                 equals(exp.column(name), _typed(name, RUN_COLUMNS[name], alias=False)) for name in names
             ],
-        ).where(
-            equals(exp.column("run_id"), value("run_id")), equals(exp.column("segment"), value("segment"))
-        )
-        return Statement(update, _values(run, [*names, "run_id", "segment"]))
+        ).where(equals(exp.column("run_id"), value("run_id")), equals(exp.column("sync"), value("sync")))
+        return Statement(update, _values(run, [*names, "run_id", "sync"]))
 
 
 def _add_column(table: exp.Table, name: str, kind: str) -> exp.Expr:

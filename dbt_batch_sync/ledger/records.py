@@ -22,7 +22,7 @@ nothing else to do; writing to the snapshot and the ledger.
 
 @dataclass(frozen=True)
 class Run:
-    """One push of one segment: a row of `batch_sync_runs`, whose columns are named like the fields.
+    """One push of one sync: a row of `batch_sync_runs`, whose columns are named like the fields.
 
     Times are UTC without a zone. The seconds of `PHASES` are the push's own, one after the other; there
     is a rest. `project_hash` tells Batch's projects apart and is no secret;
@@ -30,7 +30,7 @@ class Run:
     """
 
     run_id: str
-    segment: str
+    sync: str
     status: str
     started_at: datetime
     finished_at: datetime | None = None
@@ -74,7 +74,7 @@ class Reject:
     custom_id: str
     attribute: str | None
     reason: str
-    refused_by: str
+    rejected_by: str
     sent_hash: str | None = None
     attempts: int = 1
 
@@ -85,7 +85,7 @@ class RejectCount:
 
     attribute: str | None
     reason: str
-    refused_by: str
+    rejected_by: str
     count: int
     first_seen_at: datetime
     last_seen_at: datetime
@@ -107,11 +107,11 @@ RUN_COLUMNS = {f.name: _TYPES[str(f.type).split(" |", maxsplit=1)[0]] for f in f
 
 
 REJECT_COLUMNS = {
-    "segment": "text",
+    "sync": "text",
     "custom_id": "text",
     "attribute": "text",
     "reason": "text",
-    "refused_by": "text",
+    "rejected_by": "text",
     "first_seen_at": "timestamp",
     "last_seen_at": "timestamp",
     "attempts": "bigint",

@@ -17,11 +17,11 @@ from dbt_batch_sync.warehouse import Load, Statement, Value, Warehouse
 
 
 class Rejects:
-    """The rejects of one segment, in `batch_sync_rejects`."""
+    """The rejects of one sync, in `batch_sync_rejects`."""
 
-    def __init__(self, warehouse: Warehouse, segment: str, snapshot: Relation, delta: Relation) -> None:
+    def __init__(self, warehouse: Warehouse, sync: str, snapshot: Relation, delta: Relation) -> None:
         self._warehouse = warehouse
-        self._segment = segment
+        self._sync = sync
         self._delta = delta
         self.table = beside(snapshot.table, REJECTS)
 
@@ -29,7 +29,7 @@ class Rejects:
         """What stands refused, by attribute, reason and who refused it; the most frequent first."""
         if not self._warehouse.columns(self.table):
             return []
-        names = ("attribute", "reason", "refused_by")
+        names = ("attribute", "reason", "rejected_by")
         count = exp.Count(this=exp.Star())
         query = (
             exp.select(
@@ -40,32 +40,32 @@ class Rejects:
                 exp.Sum(this=exp.column("attempts")),
             )
             .from_(self.table.copy())
-            .where(equals(exp.column("segment"), value("segment")), is_null(exp.column("resolved_at")))
+            .where(equals(exp.column("sync"), value("sync")), is_null(exp.column("resolved_at")))
             .group_by(*(exp.column(name) for name in names))
             .order_by(
                 exp.Ordered(this=exp.column("refused"), desc=True), *(exp.column(name) for name in names)
             )
         )
-        rows = self._warehouse.fetch(Statement(query, {"segment": self._segment}))
+        rows = self._warehouse.fetch(Statement(query, {"sync": self._sync}))
         return [_reject_count(row) for row in rows]
 
     def any(self) -> bool:
-        """Whether anything of the segment stands refused."""
+        """Whether anything of the sync stands refused."""
         query = (
             exp.select(exp.Literal.number(1))
             .from_(self.table.copy())
-            .where(equals(exp.column("segment"), value("segment")), is_null(exp.column("resolved_at")))
+            .where(equals(exp.column("sync"), value("sync")), is_null(exp.column("resolved_at")))
             .limit(1)
         )
         return self.finds(query)
 
     def any_held_back(self) -> bool:
-        """Whether any row of the segment is parked, or a consent blocked."""
+        """Whether any row of the sync is parked, or a consent blocked."""
         blocked = equals(exp.column("reason"), exp.Literal.string(NEVER_RESUBSCRIBE))
         query = (
             exp.select(exp.Literal.number(1))
             .from_(self.table.copy())
-            .where(equals(exp.column("segment"), value("segment")), is_null(exp.column("resolved_at")))
+            .where(equals(exp.column("sync"), value("sync")), is_null(exp.column("resolved_at")))
             .where(exp.or_(is_null(exp.column("attribute")), blocked))
             .limit(1)
         )
@@ -80,17 +80,17 @@ class Rejects:
         return self.finds(query.where(open_rows(), parked).limit(1))
 
     def finds(self, query: exp.Select) -> bool:
-        """Whether a query, whose only parameter can be the segment, has any row."""
-        return bool(self._warehouse.fetch(Statement.of(query, {"segment": self._segment})))
+        """Whether a query, whose only parameter can be the sync, has any row."""
+        return bool(self._warehouse.fetch(Statement.of(query, {"sync": self._sync})))
 
     def tidy(self, now: datetime, before: datetime) -> None:
         """Resolves the rows that stand refused and that the delta does not have any more: Batch holds what
-        the segment says again. Removes what was resolved before a time.
+        the sync says again. Removes what was resolved before a time.
         """
         expired = exp.LT(this=exp.column("resolved_at"), expression=exp.cast(value("before"), "timestamp"))
         query = exp.select(count_of(expired), count_of(open_rows())).from_(self.table.copy())
-        own = equals(exp.column("segment"), value("segment"))
-        values: dict[str, Value] = {"segment": self._segment, "before": before, "now": now}
+        own = equals(exp.column("sync"), value("sync"))
+        values: dict[str, Value] = {"sync": self._sync, "before": before, "now": now}
         old, parked = self._warehouse.fetch(Statement.of(query.where(own), values))[0]
         if parked:
             queued = (
@@ -111,7 +111,7 @@ class Rejects:
         cleared.
         """
         staged = equals(exp.column("staged"), exp.true())
-        keys = ("segment", "custom_id", "attribute")
+        keys = ("sync", "custom_id", "attribute")
         same = exp.and_(
             *(equals(exp.column(k, "o"), exp.column(k, "n")) for k in keys[:2]),
             equals(_or_empty("attribute", "o"), _or_empty("attribute", "n")),
@@ -143,7 +143,7 @@ class Rejects:
         )
         clear = exp.Delete(this=self.table.copy()).where(staged)
         return [
-            Load(self.table, _reject_rows(rejects, self._segment, run_id, now)),
+            Load(self.table, _reject_rows(rejects, self._sync, run_id, now)),
             Statement(merge),
             Statement(clear),
         ]
@@ -185,37 +185,37 @@ class Rejects:
         )
 
     def _of_others(self, alias: str) -> tuple[exp.Expr, ...]:
-        """What stands refused in the segment, and not by this run."""
+        """What stands refused in the sync, and not by this run."""
         return (
-            equals(exp.column("segment", alias), value("segment")),
+            equals(exp.column("sync", alias), value("sync")),
             is_null(exp.column("resolved_at", alias)),
             exp.NEQ(this=exp.column("run_id", alias), expression=value("run_id")),
         )
 
     def _open(self) -> tuple[exp.Expr, exp.Expr]:
-        return equals(exp.column("segment"), value("segment")), is_null(exp.column("resolved_at"))
+        return equals(exp.column("sync"), value("sync")), is_null(exp.column("resolved_at"))
 
 
 def _reject_count(row: tuple[Value, ...]) -> RejectCount:
-    attribute, reason, refused_by, count, first, last, attempts = row
+    attribute, reason, rejected_by, count, first, last, attempts = row
     moments = cast("tuple[datetime, datetime]", (first, last))
     name = None if attribute is None else str(attribute)
-    return RejectCount(name, str(reason), str(refused_by), int(str(count)), *moments, int(str(attempts)))
+    return RejectCount(name, str(reason), str(rejected_by), int(str(count)), *moments, int(str(attempts)))
 
 
 def _or_empty(name: str, table: str) -> exp.Expr:
     return exp.Coalesce(this=exp.column(name, table), expressions=[exp.Literal.string("")])
 
 
-def _reject_rows(rejects: Sequence[Reject], segment: str, run_id: str, now: datetime) -> pa.Table:
+def _reject_rows(rejects: Sequence[Reject], sync: str, run_id: str, now: datetime) -> pa.Table:
     """The staged rows, one per thing."""
     single = {(r.custom_id, r.attribute): r for r in rejects}.values()
     columns: dict[str, list[Value]] = {
-        "segment": [segment] * len(single),
+        "sync": [sync] * len(single),
         "custom_id": [r.custom_id for r in single],
         "attribute": [r.attribute for r in single],
         "reason": [r.reason for r in single],
-        "refused_by": [r.refused_by for r in single],
+        "rejected_by": [r.rejected_by for r in single],
         "first_seen_at": [now] * len(single),
         "last_seen_at": [now] * len(single),
         "attempts": [r.attempts for r in single],

@@ -1,4 +1,4 @@
-"""The gate: whether dbt has built and tested a segment, by what it wrote down of its last command."""
+"""The gate: whether dbt has built and tested a sync, by what it wrote down of its last command."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dbt_batch_sync.project.build_results import BuildResults
-from dbt_batch_sync.project.manifest import DataTest
-from dbt_batch_sync.project.segments import Segment
+from dbt_batch_sync.artifacts.build_results import BuildResults
+from dbt_batch_sync.artifacts.manifest import DataTest
+from dbt_batch_sync.mapping.syncs import Sync
 
 BUILT = "success"
 PASSED = frozenset(("pass", "warn", "success"))
@@ -27,15 +27,15 @@ class Gate:
     now: datetime
     max_age: timedelta | None = None
 
-    def refusal(self, segment: Segment, *, require_tests: bool) -> str | None:
-        """Why this segment must not be pushed, with what to run; None when it may be."""
-        found = list(self._problems(segment, require_tests=require_tests))
+    def refusal(self, sync: Sync, *, require_tests: bool) -> str | None:
+        """Why this sync must not be pushed, with what to run; None when it may be."""
+        found = list(self._problems(sync, require_tests=require_tests))
         if not found:
             return None
-        names = " ".join(segment.names)
-        return f"`{segment.name}` was not pushed: {'; '.join(found)}. Run: dbt build --select {names}"
+        names = " ".join(sync.names)
+        return f"`{sync.name}` was not pushed: {'; '.join(found)}. Run: dbt build --select {names}"
 
-    def _problems(self, segment: Segment, *, require_tests: bool) -> Iterator[str]:
+    def _problems(self, sync: Sync, *, require_tests: bool) -> Iterator[str]:
         if self.results is None:
             yield "dbt has left no target/run_results.json"
             return
@@ -44,14 +44,14 @@ class Gate:
             yield f"the last dbt command ended {_spoken(age)} ago, and `--max-age` is {_spoken(self.max_age)}"
         if not require_tests:
             return
-        models = [model for model in (segment.model, segment.delta) if model is not None]
+        models = [model for model in (sync.model, sync.delta) if model is not None]
         for model in models:
             status = self.results.statuses.get(model.unique_id)
             if status is None:
                 yield f"the last dbt command did not build {model.name}"
             elif status != BUILT:
                 yield f"{model.name} was not built: {status}"
-        tested = {model.unique_id for model in (*models, segment.snapshot) if model is not None}
+        tested = {model.unique_id for model in (*models, sync.snapshot) if model is not None}
         failed = [
             f"{test.name} ({self.results.statuses[test.unique_id]})"
             for test in self.tests

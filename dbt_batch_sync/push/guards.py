@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.errors import Stopped
-from dbt_batch_sync.project.outputs import Output
 from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.sql.counts import known_counts
 from dbt_batch_sync.warehouse import Statement, Warehouse
@@ -14,7 +14,7 @@ from dbt_batch_sync.warehouse import Statement, Warehouse
 @dataclass(frozen=True)
 class Figures:
     """What guards look at. `known` profiles are in the snapshot and have not left; `rows` were in the
-    segment when its delta was built, which the other figures tell: reading the segment now could tell of
+    sync when its delta was built, which the other figures tell: reading the sync now could tell of
     another one."""
 
     known: int
@@ -26,7 +26,7 @@ class Figures:
 
     @property
     def rows(self) -> int:
-        """Rows of the segment as the delta saw it."""
+        """Rows of the sync as the delta saw it."""
         return max(0, self.known - self.exits + self.inserts + self.returning + self.invalid)
 
 
@@ -55,19 +55,18 @@ def read_figures(warehouse: Warehouse, work: Work) -> Figures:
 
 
 def tripped(figures: Figures, work: Work) -> list[str]:
-    """What the segment's guards have to say against this push; nothing when it may go."""
-    guards = work.segment.mapping.guards
+    """What the sync's guards have to say against this push; nothing when it may go."""
+    guards = work.sync.mapping.guards
     changes = figures.inserts + figures.updates + figures.exits
     found = []
     if changes and figures.rows < guards.min_rows:
         found.append(
-            f"the segment had {figures.rows:,} rows when its delta was built, and `min_rows` is "
+            f"the sync had {figures.rows:,} rows when its delta was built, and `min_rows` is "
             f"{guards.min_rows:,}"
         )
     if figures.exits and figures.exits >= figures.known and not figures.inserts + figures.returning:
         found.append(
-            f"all {figures.known:,} known profiles would leave: the segment was empty when its delta was "
-            "built"
+            f"all {figures.known:,} known profiles would leave: the sync was empty when its delta was built"
         )
     for name, limit, count in (
         ("max_change_ratio", guards.max_change_ratio, changes),
@@ -98,8 +97,8 @@ def check_guards(warehouse: Warehouse, work: Work) -> None:
 def _is_plainly_right(work: Work) -> bool:
     """Whether the delta alone shows that no guard can trip: counting the snapshot can cost more than a push.
 
-    Each insert and update is a row of the segment: with `min_rows` of them it had enough, and not all left.
+    Each insert and update is a row of the sync: with `min_rows` of them it had enough, and not all left.
     """
-    guards, counts = work.segment.mapping.guards, work.counts
+    guards, counts = work.sync.mapping.guards, work.counts
     limited = guards.max_change_ratio is not None or guards.max_exit_ratio is not None
     return not limited and counts.inserts + counts.updates >= max(1, guards.min_rows)

@@ -1,7 +1,7 @@
-"""Segments with nothing to do, which are most of those that a push of many finds.
+"""Syncs with nothing to do, which are most of those that a push of many finds.
 
 They are asked about and written down all at once, without a lease: nothing is sent for them, and nothing is
-committed. Whatever is not plain, an error included, is left to the push of each segment by itself.
+committed. Whatever is not plain, an error included, is left to the push of each sync by itself.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import cast
 from sqlglot import exp
 
 from dbt_batch_sync import __version__
+from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.errors import Stopped, WarehouseError
 from dbt_batch_sync.ledger.records import REJECTS, RUNS, Run, run_rows
-from dbt_batch_sync.project.outputs import Output
-from dbt_batch_sync.project.segments import Segment
+from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.guards import check_target
-from dbt_batch_sync.results import SegmentPushed
+from dbt_batch_sync.results import SyncPushed
 from dbt_batch_sync.sql.counts import any_rows, ledger_states, reject_states
 from dbt_batch_sync.sql.relations import beside, parse_table
 from dbt_batch_sync.warehouse import Load, Statement, Warehouse
@@ -32,28 +32,28 @@ TOGETHER = 50
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A segment, its output, its delta, and where its ledger is."""
+    """A sync, its output, its delta, and where its ledger is."""
 
-    segment: Segment
+    sync: Sync
     output: Output
     delta: exp.Table
     snapshot: exp.Table
 
     @property
     def name(self) -> str:
-        return self.segment.mapping.segment
+        return self.sync.mapping.sync
 
     def run(self, run_id: str, now: datetime) -> Run:
         return Run(
             run_id=run_id,
-            segment=self.name,
+            sync=self.name,
             status="succeeded",
             started_at=now,
             finished_at=now,
             heartbeat_at=now,
             output=self.output.name,
             project_hash=self.output.project_hash,
-            mapping_hash=self.segment.mapping.hash,
+            mapping_hash=self.sync.mapping.hash,
             tool_version=__version__,
             host=socket.gethostname(),
             process=os.getpid(),
@@ -62,14 +62,14 @@ class _Candidate:
 
 def push_idle(
     warehouse: Warehouse,
-    segments: Sequence[Segment],
+    syncs: Sequence[Sync],
     outputs: Mapping[str | None, Output],
     target_name: str,
     run_id: str,
     now: datetime,
-) -> dict[str, SegmentPushed]:
-    """Records a run for each segment whose delta is empty and whose ledger has nothing open; by name."""
-    candidates = list(_candidates(warehouse, segments, outputs, target_name))
+) -> dict[str, SyncPushed]:
+    """Records a run for each sync whose delta is empty and whose ledger has nothing open; by name."""
+    candidates = list(_candidates(warehouse, syncs, outputs, target_name))
     try:
         queued = _with_rows(warehouse, candidates)
         by_ledger: dict[str, list[_Candidate]] = {}
@@ -77,13 +77,13 @@ def push_idle(
             if each.name in queued:
                 continue
             by_ledger.setdefault(beside(each.snapshot, RUNS).sql(warehouse.dialect), []).append(each)
-        done: dict[str, SegmentPushed] = {}
+        done: dict[str, SyncPushed] = {}
         for together in by_ledger.values():
             idle = list(_settled(warehouse, together, now))
             runs = [each.run(run_id, now) for each in idle]
             if runs:
                 warehouse.execute([Load(beside(idle[0].snapshot, RUNS), run_rows(runs))])
-            done |= {run.segment: SegmentPushed.of(run) for run in runs}
+            done |= {run.sync: SyncPushed.of(run) for run in runs}
     except WarehouseError:
         return {}
     return done
@@ -91,20 +91,20 @@ def push_idle(
 
 def _candidates(
     warehouse: Warehouse,
-    segments: Iterable[Segment],
+    syncs: Iterable[Sync],
     outputs: Mapping[str | None, Output],
     target_name: str,
 ) -> Iterator[_Candidate]:
-    for segment in segments:
-        names = [model.relation_name if model else None for model in (segment.delta, segment.snapshot)]
-        output = outputs[segment.mapping.output]
+    for sync in syncs:
+        names = [model.relation_name if model else None for model in (sync.delta, sync.snapshot)]
+        output = outputs[sync.mapping.output]
         try:
             check_target(target_name, output)
         except Stopped:
             continue
         if names[0] is not None and names[1] is not None:
             delta, snapshot = (parse_table(str(name), warehouse.dialect) for name in names)
-            yield _Candidate(segment, output, delta, snapshot)
+            yield _Candidate(sync, output, delta, snapshot)
 
 
 def _with_rows(warehouse: Warehouse, candidates: Sequence[_Candidate]) -> set[str]:
@@ -123,19 +123,15 @@ def _settled(warehouse: Warehouse, candidates: Sequence[_Candidate], now: dateti
     snapshot = candidates[0].snapshot
     busy: set[str] = set()
     projects: dict[str, tuple[datetime, str]] = {}
-    for segment, project, running, sent_at in warehouse.fetch(
-        Statement(ledger_states(beside(snapshot, RUNS)))
-    ):
+    for sync, project, running, sent_at in warehouse.fetch(Statement(ledger_states(beside(snapshot, RUNS)))):
         if int(str(running)):
-            busy.add(str(segment))
+            busy.add(str(sync))
         if sent_at is not None:
             last = (cast("datetime", sent_at), str(project))
-            projects[str(segment)] = max(last, projects.get(str(segment), last))
+            projects[str(sync)] = max(last, projects.get(str(sync), last))
     rejects = warehouse.fetch(Statement(reject_states(beside(snapshot, REJECTS))))
-    parked = {str(segment) for segment, waiting, _ in rejects if int(str(waiting))}
-    resolved = {
-        str(segment): cast("datetime", oldest) for segment, _, oldest in rejects if oldest is not None
-    }
+    parked = {str(sync) for sync, waiting, _ in rejects if int(str(waiting))}
+    resolved = {str(sync): cast("datetime", oldest) for sync, _, oldest in rejects if oldest is not None}
     for each in candidates:
         kept_from = now - timedelta(days=each.output.retention_days)
         _, project = projects.get(each.name, (now, each.output.project_hash))

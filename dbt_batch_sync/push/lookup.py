@@ -9,13 +9,13 @@ from typing import cast
 from dbt_batch_sync.ledger.records import REJECT_COLUMNS
 from dbt_batch_sync.push.plan import mask
 from dbt_batch_sync.push.work import Work
-from dbt_batch_sync.results import Change, Pending, Refusal, SegmentProfile
+from dbt_batch_sync.results import Change, Pending, Refusal, SyncProfile
 from dbt_batch_sync.sql.lookup import rejects_of, row_of
 from dbt_batch_sync.sql.relations import Relation
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 
 
-def look_up(warehouse: Warehouse, work: Work, custom_id: str) -> SegmentProfile:
+def look_up(warehouse: Warehouse, work: Work, custom_id: str) -> SyncProfile:
     """Reads its row of the snapshot, of the delta, and what of it was refused."""
     held, queued = _row(warehouse, work.snapshot, custom_id), _row(warehouse, work.delta, custom_id)
     known = held is not None and held.get("_batch_sent_at") is not None
@@ -24,8 +24,8 @@ def look_up(warehouse: Warehouse, work: Work, custom_id: str) -> SegmentProfile:
     cells = {name: cell for name, cell in (held or {}).items() if _is_attribute(name) and cell is not None}
     attributes = {name: mask(cell) for name, cell in cells.items() if name not in standing}
     doubt = str((held or {}).get("_batch_doubt") or "")
-    return SegmentProfile(
-        segment=work.name,
+    return SyncProfile(
+        sync=work.name,
         sent_at=cast("datetime | None", held["_batch_sent_at"]) if held else None,
         run_id=_text(held, "_batch_run_id"),
         exited_at=cast("datetime | None", held["_batch_exited_at"]) if held else None,
@@ -70,7 +70,7 @@ def _pending(
 def _refusals(warehouse: Warehouse, work: Work, custom_id: str) -> list[Refusal]:
     if not work.has_ledger:
         return []
-    values: dict[str, Value] = {"segment": work.name, "custom_id": custom_id}
+    values: dict[str, Value] = {"sync": work.name, "custom_id": custom_id}
     query = rejects_of(work.ledger.rejects.table, list(REJECT_COLUMNS))
     found = []
     for cells in warehouse.fetch(Statement(query, values)):
@@ -79,7 +79,7 @@ def _refusals(warehouse: Warehouse, work: Work, custom_id: str) -> list[Refusal]
             Refusal(
                 attribute=_text(row, "attribute"),
                 reason=str(row["reason"]),
-                refused_by=str(row["refused_by"]),
+                rejected_by=str(row["rejected_by"]),
                 first_seen_at=cast("datetime", row["first_seen_at"]),
                 last_seen_at=cast("datetime", row["last_seen_at"]),
                 attempts=int(str(row["attempts"])),

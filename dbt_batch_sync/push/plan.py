@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import date
 
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
+from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.pacing import SHARE_OF_RATE, call_size
-from dbt_batch_sync.project.outputs import Output
 from dbt_batch_sync.push.guards import read_figures, tripped
 from dbt_batch_sync.push.work import Work
-from dbt_batch_sync.results import Flapping, Sample, SegmentPlanned
+from dbt_batch_sync.results import Flapping, Sample, SyncPlanned
 from dbt_batch_sync.sql.counts import again_counts, attribute_counts, reason_counts, samples, sent_by
 from dbt_batch_sync.warehouse import Statement, Warehouse
 
@@ -29,16 +29,16 @@ FLAPPING_SHARE = 1 / 3
 _RUNS_SEARCHED = 20
 
 
-def plan_segment(warehouse: Warehouse, work: Work, output: Output) -> SegmentPlanned:
+def plan_sync(warehouse: Warehouse, work: Work, output: Output) -> SyncPlanned:
     """Counts what is pending. Reads only."""
     name = work.name
     if work.delta_id is None:
-        return SegmentPlanned(name, None, None, 0, 0, 0, 0, {}, {}, 0, 0.0, (), work.segment.mapping.hash)
+        return SyncPlanned(name, None, None, 0, 0, 0, 0, {}, {}, 0, 0.0, (), work.sync.mapping.hash)
     profiles, attributes = count_attributes(warehouse, work)
     reasons = warehouse.fetch(Statement(reason_counts(work.delta)))
     endpoint = work.endpoint()
-    return SegmentPlanned(
-        segment=name,
+    return SyncPlanned(
+        sync=name,
         delta_id=work.delta_id,
         endpoint=endpoint.value,
         inserts=work.counts.inserts,
@@ -50,7 +50,7 @@ def plan_segment(warehouse: Warehouse, work: Work, output: Output) -> SegmentPla
         requests=math.ceil(profiles / call_size(LIMITS[endpoint], output.max_profiles_per_second)),
         seconds=seconds_at_rate(profiles, endpoint, output.max_profiles_per_second),
         samples=tuple(_samples(warehouse, work, [attribute.name for attribute in work.attributes])),
-        mapping=work.segment.mapping.hash,
+        mapping=work.sync.mapping.hash,
         guards=tuple(tripped(read_figures(warehouse, work), work)) if work.counts.sendable else (),
         flapping=_flapping(warehouse, work),
     )

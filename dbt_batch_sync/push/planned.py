@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from dbt_batch_sync.errors import ConfigurationError, Stopped, printable
-from dbt_batch_sync.project.forms import Spot, many, names_of, optional, read_by, read_form, text, whole
+from dbt_batch_sync.mapping.validation import Spot, many, names_of, optional, read_by, read_form, text, whole
 from dbt_batch_sync.push.work import Work
 
 MAX_PLAN_BYTES = 64 * 1024**2
@@ -20,7 +20,7 @@ class Planned:
     None of an empty delta.
     """
 
-    segment: str = field(default="", metadata=read_by(text("a segment's name"), required="the segment"))
+    sync: str = field(default="", metadata=read_by(text("a sync's name"), required="the sync"))
     mapping: str = field(default="", metadata=read_by(text("a hash"), required="the mapping's hash"))
     delta_id: str | None = field(default=None, metadata=read_by(optional(text("a delta's id"))))
     inserts: int = field(default=0, metadata=read_by(whole(0), required="a count"))
@@ -30,7 +30,7 @@ class Planned:
 
 
 def read_plan(path: Path) -> dict[str, Planned]:
-    """Reads what `plan --out` wrote, by segment.
+    """Reads what `plan --out` wrote, by sync.
 
     Raises:
         ConfigurationError: there is no such file, or it is not a plan; it names the key that is wrong.
@@ -43,14 +43,14 @@ def read_plan(path: Path) -> dict[str, Planned]:
         raise ConfigurationError(f"--plan: {path} can't be read: {error.strerror}; {advice}") from None
     except (ValueError, RecursionError):
         raise ConfigurationError(f"--plan: {path} is not JSON; {advice}") from None
-    if not isinstance(document, dict) or "segments" not in document:
+    if not isinstance(document, dict) or "syncs" not in document:
         raise ConfigurationError(f"--plan: {path} is not a plan; {advice}")
-    spot = Spot("segments")
-    planned = many(_read, "segments")(document["segments"], spot)
+    spot = Spot("syncs")
+    planned = many(_read, "syncs")(document["syncs"], spot)
     if spot.found:
         first = spot.found[0]
         raise ConfigurationError(printable(f"--plan: {path}: {first.key}: {first.message}; {advice}"))
-    return {each.segment: each for each in planned}
+    return {each.sync: each for each in planned}
 
 
 def _read(value: object, spot: Spot) -> Planned:
@@ -65,7 +65,7 @@ def check_planned(work: Work, plan: Mapping[str, Planned]) -> None:
     counts = work.counts
     found = Planned(
         work.name,
-        work.segment.mapping.hash,
+        work.sync.mapping.hash,
         work.delta_id,
         counts.inserts,
         counts.updates,
@@ -74,7 +74,7 @@ def check_planned(work: Work, plan: Mapping[str, Planned]) -> None:
     )
     planned = plan.get(work.name)
     if planned is None:
-        raise Stopped(f"the plan doesn't have the segment `{work.name}`; nothing was sent. {_AGAIN}")
+        raise Stopped(f"the plan doesn't have the sync `{work.name}`; nothing was sent. {_AGAIN}")
     differences = [
         f"{each.name} {getattr(planned, each.name)}, now {getattr(found, each.name)}"
         for each in fields(Planned)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from dbt_batch_sync.project.mapping import OnNull
+from dbt_batch_sync.mapping.mapping import OnNull
 from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.sql.commit import doubted_rows
 from dbt_batch_sync.sql.relations import Relation, equals, insert_into, is_null, value
@@ -45,9 +45,9 @@ def requeue_rejected(warehouse: Warehouse, work: Work, delta_id: str) -> None:
 
 def _requeue(warehouse: Warehouse, work: Work, delta_id: str, marks: Iterable[exp.Expr]) -> None:
     values: dict[str, Value] = {
-        "segment": work.name,
+        "sync": work.name,
         "delta_id": delta_id,
-        "mapping": work.segment.mapping.hash,
+        "mapping": work.sync.mapping.hash,
         "types": work.types,
     }
     if work.delta_id is not None and work.ledger.has_open_intent(work.delta_id):
@@ -74,7 +74,7 @@ def _names(work: Work) -> list[str]:
 
 def _kept(work: Work) -> set[str]:
     """The attributes of which a null is not sent: their doubt waits for a value."""
-    mapping = work.segment.mapping
+    mapping = work.sync.mapping
     if mapping.all_columns and mapping.on_null is OnNull.KEEP:
         return set(_names(work)) - {mapping.membership}
     return {attribute.name for attribute in mapping.attributes if attribute.on_null is OnNull.KEEP}
@@ -147,7 +147,7 @@ def _extend(work: Work) -> Iterable[exp.Expr]:
 
 
 def _add(work: Work) -> exp.Expr:
-    """An update for each profile in doubt that is in the segment and not in the delta: the values that the
+    """An update for each profile in doubt that is in the sync and not in the delta: the values that the
     snapshot has.
     """
     delta, snapshot = work.delta, work.snapshot
@@ -214,4 +214,4 @@ def _queued(delta: Relation) -> exp.Select:
 
 
 def _open() -> exp.Expr:
-    return exp.and_(equals(exp.column("segment"), value("segment")), is_null(exp.column("resolved_at")))
+    return exp.and_(equals(exp.column("sync"), value("sync")), is_null(exp.column("resolved_at")))

@@ -1,4 +1,4 @@
-"""One push of some segments: what their pushes share, and what stands between a delta and its sending."""
+"""One push of some syncs: what their pushes share, and what stands between a delta and its sending."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ import pyarrow as pa
 
 from dbt_batch_sync.attributes import parse_types
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
+from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.delivery.chunks import chunk_rows
 from dbt_batch_sync.delivery.pacing import Pacer, call_size, pacer_for
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped, WarehouseError
 from dbt_batch_sync.ledger.lease import LEASES, Lease
 from dbt_batch_sync.ledger.records import PHASES, Run
+from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.payload.render import Parked, Rendered, Withheld
-from dbt_batch_sync.project.outputs import Output
-from dbt_batch_sync.project.segments import Segment
 from dbt_batch_sync.push.guards import check_guards, check_target
 from dbt_batch_sync.push.idle import push_idle
 from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.push.planned import Planned, check_planned
 from dbt_batch_sync.push.requeue import requeue_all, requeue_rejected
-from dbt_batch_sync.push.segment_push import (
+from dbt_batch_sync.push.sync_push import (
     Channel,
     Clock,
     Observer,
-    SegmentPush,
+    SyncPush,
     new_run,
     pending,
 )
 from dbt_batch_sync.push.work import Work, open_work
-from dbt_batch_sync.results import SegmentPushed
+from dbt_batch_sync.results import SyncPushed
 from dbt_batch_sync.sql.pending import last_pending
 from dbt_batch_sync.sql.relations import beside
 from dbt_batch_sync.telemetry import describe_current
@@ -49,10 +49,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PushOptions:
-    """What a push may be told. `limit` counts rows of each segment's delta.
+    """What a push may be told. `limit` counts rows of each sync's delta.
 
     `force` leaves the guards out, `full_refresh` sends everything of everybody again, `retry_rejected` what
-    was refused and still stands. `require_tests` and `max_age` hold a segment against dbt's last command,
+    was refused and still stands. `require_tests` and `max_age` hold a sync against dbt's last command,
     `plan` against what was planned.
     """
 
@@ -68,7 +68,7 @@ class PushOptions:
 
 @dataclass
 class Channels:
-    """One client per output, and one pacer per output and endpoint, for all segments."""
+    """One client per output, and one pacer per output and endpoint, for all syncs."""
 
     _clients: dict[str, Client] = field(default_factory=dict)
     _pacers: dict[tuple[str, Endpoint], Pacer] = field(default_factory=dict)
@@ -105,7 +105,7 @@ class Channels:
 
 @dataclass(frozen=True)
 class Session:
-    """What the pushes of all segments have in common."""
+    """What the pushes of all syncs have in common."""
 
     warehouse: Warehouse
     channels: Channels
@@ -116,39 +116,35 @@ class Session:
     stop: Event
     observer: Observer
 
-    def push_idle(
-        self, segments: Sequence[Segment], outputs: Mapping[str | None, Output]
-    ) -> dict[str, SegmentPushed]:
-        """Pushes those segments that plainly have nothing to do; the others need `push`."""
+    def push_idle(self, syncs: Sequence[Sync], outputs: Mapping[str | None, Output]) -> dict[str, SyncPushed]:
+        """Pushes those syncs that plainly have nothing to do; the others need `push`."""
         options = self.options
         if options.dry_run or options.full_refresh or options.retry_rejected or options.plan is not None:
             return {}
         now = self.clock.now()
-        return push_idle(self.warehouse, segments, outputs, self.target_name, self.run_id, now)
+        return push_idle(self.warehouse, syncs, outputs, self.target_name, self.run_id, now)
 
-    def push(self, segment: Segment, output: Output) -> SegmentPushed:
-        """Pushes one segment; what goes wrong is in the answer. Raises ConfigurationError alone."""
-        return self._timed(segment, self._dry if self.options.dry_run else self._push, output)
+    def push(self, sync: Sync, output: Output) -> SyncPushed:
+        """Pushes one sync; what goes wrong is in the answer. Raises ConfigurationError alone."""
+        return self._timed(sync, self._dry if self.options.dry_run else self._push, output)
 
-    def adopt(self, segment: Segment, output: Output) -> SegmentPushed:
-        """Commits the segment's delta without sending it: for profiles that Batch already has."""
-        return self._timed(segment, self._adopt, output)
+    def adopt(self, sync: Sync, output: Output) -> SyncPushed:
+        """Commits the sync's delta without sending it: for profiles that Batch already has."""
+        return self._timed(sync, self._adopt, output)
 
-    def _timed(
-        self, segment: Segment, act: Callable[[Work, Output], SegmentPushed], output: Output
-    ) -> SegmentPushed:
+    def _timed(self, sync: Sync, act: Callable[[Work, Output], SyncPushed], output: Output) -> SyncPushed:
         began = self.clock.monotonic()
         try:
             check_target(self.target_name, output)
             # A push looks at the delta's mapping under its lease, and writes down that it stopped.
-            pushed = act(open_work(self.warehouse, segment, check=self.options.dry_run), output)
+            pushed = act(open_work(self.warehouse, sync, check=self.options.dry_run), output)
         except ConfigurationError:
             raise
         except BatchSyncError as error:
-            pushed = SegmentPushed(segment.mapping.segment, "failed", error=str(error))
+            pushed = SyncPushed(sync.mapping.sync, "failed", error=str(error))
         return replace(pushed, seconds=round(self.clock.monotonic() - began, 3))
 
-    def _push(self, work: Work, output: Output) -> SegmentPushed:
+    def _push(self, work: Work, output: Output) -> SyncPushed:
         work.ledger.prepare()
         with self._leased(work) as lease:
             try:
@@ -162,7 +158,7 @@ class Session:
             if endpoint is not None:
                 self.observer.started(work, endpoint)
                 channel = self.channels.channel(output, endpoint)
-                pushing = SegmentPush(
+                pushing = SyncPush(
                     self.warehouse,
                     work,
                     channel,
@@ -187,7 +183,7 @@ class Session:
             _check_project(work, output)
         if full or self.options.retry_rejected:
             work = self._requeued(work)
-        work = replace(open_work(self.warehouse, work.segment), has_ledger=True)
+        work = replace(open_work(self.warehouse, work.sync), has_ledger=True)
         if self.options.plan is not None:
             check_planned(work, self.options.plan)
         if not (self.options.force or full):
@@ -195,12 +191,12 @@ class Session:
         return work
 
     def _requeued(self, work: Work) -> Work:
-        work = open_work(self.warehouse, work.segment)
+        work = open_work(self.warehouse, work.sync)
         if work.delta_id is None:
             last = work.ledger.last_types()
             if last is None:
                 return work
-            if last[0] != work.segment.mapping.hash and not work.has_columns_of_mapping:
+            if last[0] != work.sync.mapping.hash and not work.has_columns_of_mapping:
                 raise Stopped(
                     f"the mapping of `{work.name}` has changed since it was last pushed; nothing was sent. "
                     f"Run: dbt run --select {work.name}+"
@@ -212,11 +208,11 @@ class Session:
         crash_point("requeued")
         return work
 
-    def _adopt(self, work: Work, output: Output) -> SegmentPushed:
+    def _adopt(self, work: Work, output: Output) -> SyncPushed:
         work.ledger.prepare()
         with self._leased(work):
             _check_project(work, output)
-            work = replace(open_work(self.warehouse, work.segment), has_ledger=True)
+            work = replace(open_work(self.warehouse, work.sync), has_ledger=True)
             run = self._start(work, output, None)
             rows = self.warehouse.fetch(
                 Statement(last_pending(work.delta, after=bool(work.after)), work.after)
@@ -242,7 +238,7 @@ class Session:
         crash_point("run_started")
         return run
 
-    def _end(self, work: Work, output: Output, run: Run) -> SegmentPushed:
+    def _end(self, work: Work, output: Output, run: Run) -> SyncPushed:
         run = replace(run, seconds=round((self.clock.now() - run.started_at).total_seconds(), 3))
         crash_point("before_end")
         try:
@@ -254,11 +250,11 @@ class Session:
             run = replace(run, status="failed", error=run.error or str(error))
         crash_point("ended")
         describe_current({f"{phase}_seconds": getattr(run, f"{phase}_seconds") for phase in PHASES})
-        return SegmentPushed.of(run)
+        return SyncPushed.of(run)
 
     @contextmanager
     def _leased(self, work: Work) -> Iterator[Lease]:
-        """The segment is ours alone in here."""
+        """The sync is ours alone in here."""
         table = beside(work.snapshot.table, LEASES)
         lease = Lease(self.warehouse, table, work.name, self.run_id, self.clock.now)
         lease.take()
@@ -271,12 +267,12 @@ class Session:
             with suppress(WarehouseError):  # a warehouse that is gone frees it by the missing heartbeats
                 lease.release()
 
-    def _dry(self, work: Work, output: Output) -> SegmentPushed:
+    def _dry(self, work: Work, output: Output) -> SyncPushed:
         """Renders everything and sends nothing: `sent` and `requests` are what would be."""
         counts = work.counts
         if self.options.plan is not None:
             check_planned(work, self.options.plan)
-        pushed = SegmentPushed(
+        pushed = SyncPushed(
             work.name,
             "partial" if counts.invalid else "succeeded",
             work.delta_id,

@@ -1,4 +1,4 @@
-"""What lies before a push of one segment: its relations, its delta's identity, and the rows that are not
+"""What lies before a push of one sync: its relations, its delta's identity, and the rows that are not
 committed yet.
 """
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
+from dbt_batch_sync.artifacts.manifest import Model
 from dbt_batch_sync.attributes import TypedAttribute, parse_types
 from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.errors import ConfigurationError, Stopped
 from dbt_batch_sync.ledger.ledger import Ledger
 from dbt_batch_sync.ledger.records import Resume
+from dbt_batch_sync.mapping.mapping import EndpointChoice
+from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.payload.render import DELTA_COLUMNS
-from dbt_batch_sync.project.manifest import Model
-from dbt_batch_sync.project.mapping import EndpointChoice
-from dbt_batch_sync.project.segments import Segment
 from dbt_batch_sync.sql.counts import delta_counts
 from dbt_batch_sync.sql.pending import Pending, delta_identity
 from dbt_batch_sync.sql.relations import Relation, parse_table
@@ -50,7 +50,7 @@ class Counts:
 class Work:
     """A delta that can be pushed; `delta_id` is None when it is empty."""
 
-    segment: Segment
+    sync: Sync
     delta: Relation
     snapshot: Relation
     ledger: Ledger
@@ -63,12 +63,12 @@ class Work:
 
     @property
     def name(self) -> str:
-        """The segment's name."""
-        return self.segment.mapping.segment
+        """The sync's name."""
+        return self.sync.mapping.sync
 
     def endpoint(self) -> Endpoint:
         """The endpoint that the mapping asks for; `auto` decides by the number of rows."""
-        choice = self.segment.mapping.endpoint
+        choice = self.sync.mapping.endpoint
         if choice is EndpointChoice.AUTO:
             return Endpoint.MASS_UPDATE if self.counts.sendable >= MASS_UPDATE_FROM else Endpoint.UPDATE
         return Endpoint(choice.value)
@@ -89,7 +89,7 @@ class Work:
         finds = self.ledger.rejects.finds
         if source.consents and not (finds(source.any_given()) and finds(source.any_blocked())):
             source = replace(source, consents=())
-        values: dict[str, Value] = {**self.after, **({"segment": self.name} if rejects is not None else {})}
+        values: dict[str, Value] = {**self.after, **({"sync": self.name} if rejects is not None else {})}
         return Statement(source.select(after=self.resume.key is not None, limit=limit), values)
 
     @property
@@ -97,7 +97,7 @@ class Work:
         """Whether the delta, which tells nothing else when it is empty, has the columns of this mapping: then
         `dbt run` has seen it. A mapping of `all` columns can't be told from the columns.
         """
-        mapping = self.segment.mapping
+        mapping = self.sync.mapping
         names = {column.name.lower() for column in self.delta.columns} - {"custom_id"}
         mapped = {attribute.name for attribute in mapping.attributes} | {mapping.membership or ""}
         return mapping.all_columns or {n for n in names if not n.startswith("_batch_")} == mapped - {""}
@@ -108,47 +108,47 @@ class Work:
 
     @property
     def _consents(self) -> tuple[str, ...]:
-        guarded = self.segment.mapping.guards.never_resubscribe
+        guarded = self.sync.mapping.guards.never_resubscribe
         return tuple(name for name in self._names if name in CONSENTS) if guarded else ()
 
 
-def open_work(warehouse: Warehouse, segment: Segment, *, check: bool = True) -> Work:
-    """Reads what there is to do; writes nothing. `check` holds the delta's mapping against the segment's.
+def open_work(warehouse: Warehouse, sync: Sync, *, check: bool = True) -> Work:
+    """Reads what there is to do; writes nothing. `check` holds the delta's mapping against the sync's.
 
     Raises ConfigurationError when models or relations are missing, Stopped when the delta was built with
     another mapping.
     """
     snapshot = _relation(
         warehouse,
-        segment,
-        segment.snapshot,
+        sync,
+        sync.snapshot,
         "_sent_snapshot",
         ("custom_id", "_batch_delta_id", "_batch_doubt"),
     )
     delta = _relation(
-        warehouse, segment, segment.delta, "_delta", (*DELTA_COLUMNS[:3], "_batch_delta_id", "_batch_types")
+        warehouse, sync, sync.delta, "_delta", (*DELTA_COLUMNS[:3], "_batch_delta_id", "_batch_types")
     )
-    ledger = Ledger(warehouse, segment.mapping.segment, snapshot, delta)
+    ledger = Ledger(warehouse, sync.mapping.sync, snapshot, delta)
     rows = warehouse.fetch(Statement(delta_identity(delta)))
     if not rows:
-        return Work(segment, delta, snapshot, ledger, ledger.exists(), None, "", (), Resume(), Counts())
+        return Work(sync, delta, snapshot, ledger, ledger.exists(), None, "", (), Resume(), Counts())
     delta_id, mapping_hash, types = (str(cell) for cell in rows[0])
-    if check and mapping_hash != segment.mapping.hash:
+    if check and mapping_hash != sync.mapping.hash:
         raise Stopped(
-            f"the mapping of `{segment.mapping.segment}` has changed since {delta.table.name} was built; "
+            f"the mapping of `{sync.mapping.sync}` has changed since {delta.table.name} was built; "
             "nothing was sent. "
-            f"Run: dbt run --select {_build(segment)}"
+            f"Run: dbt run --select {_build(sync)}"
         )
     attributes = parse_types(types)
-    _check_columns(warehouse, segment, delta, snapshot, [attribute.name for attribute in attributes])
+    _check_columns(warehouse, sync, delta, snapshot, [attribute.name for attribute in attributes])
     has_ledger = ledger.exists()
     resume = ledger.resume(delta_id) if has_ledger else Resume()
     counts = _counts(warehouse, delta, resume)
-    return Work(segment, delta, snapshot, ledger, has_ledger, delta_id, types, attributes, resume, counts)
+    return Work(sync, delta, snapshot, ledger, has_ledger, delta_id, types, attributes, resume, counts)
 
 
 def _check_columns(
-    warehouse: Warehouse, segment: Segment, delta: Relation, snapshot: Relation, names: list[str]
+    warehouse: Warehouse, sync: Sync, delta: Relation, snapshot: Relation, names: list[str]
 ) -> None:
     """What is sent must be committed: an attribute without a column in the snapshot would go again for
     ever.
@@ -159,7 +159,7 @@ def _check_columns(
             raise ConfigurationError(
                 f"{relation.table.sql(warehouse.dialect)} lacks the columns {', '.join(missing)}: somebody "
                 "altered it; nothing "
-                f"was sent. Run: dbt run --select {_build(segment)}"
+                f"was sent. Run: dbt run --select {_build(sync)}"
             )
 
 
@@ -173,19 +173,19 @@ def _counts(warehouse: Warehouse, delta: Relation, resume: Resume) -> Counts:
 
 
 def _relation(
-    warehouse: Warehouse, segment: Segment, model: Model | None, suffix: str, required: tuple[str, ...]
+    warehouse: Warehouse, sync: Sync, model: Model | None, suffix: str, required: tuple[str, ...]
 ) -> Relation:
-    name = segment.mapping.segment
+    name = sync.mapping.sync
     if model is None or model.relation_name is None:
         raise ConfigurationError(
-            f"the segment `{name}` has no model `{name}{suffix}`. Run: dbt-batch-sync generate, then dbt "
-            f"run --select {_build(segment)}"
+            f"the sync `{name}` has no model `{name}{suffix}`. Run: dbt-batch-sync generate, then dbt "
+            f"run --select {_build(sync)}"
         )
     relation = relation_of(warehouse, model.relation_name)
     if not relation.columns:
         raise ConfigurationError(
             f"{relation.table.sql(warehouse.dialect)} is not in the warehouse yet. Run: dbt run --select "
-            f"{_build(segment)}"
+            f"{_build(sync)}"
         )
     missing = [column for column in required if not relation.has(column)]
     if missing:
@@ -193,7 +193,7 @@ def _relation(
             f"{relation.table.sql(warehouse.dialect)} lacks the columns {', '.join(missing)}: somebody "
             "altered it, or another "
             "version of the macros built it. Run: dbt-batch-sync init, then dbt run --select "
-            f"{_build(segment)}"
+            f"{_build(sync)}"
         )
     return relation
 
@@ -204,6 +204,6 @@ def relation_of(warehouse: Warehouse, relation_name: str) -> Relation:
     return Relation(table, warehouse.columns(table))
 
 
-def _build(segment: Segment) -> str:
-    name = segment.mapping.segment
+def _build(sync: Sync) -> str:
+    name = sync.mapping.sync
     return f"{name} {name}_sent_snapshot {name}_delta"

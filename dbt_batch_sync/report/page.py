@@ -18,10 +18,10 @@ from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.ledger.records import PHASES, RejectCount, Run
 from dbt_batch_sync.pages import load_template, source_hash
 from dbt_batch_sync.report.charts import Chart, stacked
-from dbt_batch_sync.results import ReportResult, SegmentReport
+from dbt_batch_sync.results import ReportResult, SyncReport
 
 SHOWN_PUSHES = 30
-"""Columns of the table of all segments' runs."""
+"""Columns of the table of all syncs' runs."""
 SHOWN_ATTRIBUTES = 30
 SHOWN_REASONS = 10
 
@@ -44,17 +44,17 @@ CONTENT_SECURITY_POLICY = (
 
 @dataclass(frozen=True)
 class _Push:
-    """A column of the table of runs: when the push began, and its run of each segment."""
+    """A column of the table of runs: when the push began, and its run of each sync."""
 
     moment: datetime
     runs: tuple[Run | None, ...]
 
 
 @dataclass(frozen=True)
-class _Segment:
-    """What is shown of a segment. Charts begin with the oldest run, tables with the newest."""
+class _Sync:
+    """What is shown of a sync. Charts begin with the oldest run, tables with the newest."""
 
-    report: SegmentReport
+    report: SyncReport
     runs: tuple[Run, ...]
     delta: Chart
     seconds: Chart
@@ -82,42 +82,42 @@ class _Segment:
 
 def render(result: ReportResult) -> str:
     """The whole page as HTML."""
-    pushes = _pushes(result.segments)
+    pushes = _pushes(result.syncs)
     return _template().render(
         style=Markup(_STYLE),  # noqa: S704  # a file of this package, whose hash is in the policy
         policy=CONTENT_SECURITY_POLICY,
         version=__version__,
         result=result,
         pushes=pushes,
-        segments=[_segment(each) for each in result.segments],
-        totals=_totals(result.segments),
+        syncs=[_sync(each) for each in result.syncs],
+        totals=_totals(result.syncs),
         marks=MARKS,
         phases=[(phase, phase) for phase in (*PHASES, "other")],
     )
 
 
-def _totals(segments: Sequence[SegmentReport]) -> list[tuple[int, str]]:
-    """Figures of all segments, with what they count."""
+def _totals(syncs: Sequence[SyncReport]) -> list[tuple[int, str]]:
+    """Figures of all syncs, with what they count."""
     counted = (
-        (len(segments), "segment", "segments"),
-        (sum(len(each.runs) for each in segments), "run shown", "runs shown"),
+        (len(syncs), "sync", "syncs"),
+        (sum(len(each.runs) for each in syncs), "run shown", "runs shown"),
         (
-            sum(run.accepted for each in segments for run in each.runs),
+            sum(run.accepted for each in syncs for run in each.runs),
             "profile accepted in them",
             "profiles accepted in them",
         ),
         (
-            sum(each.pending for each in segments),
+            sum(each.pending for each in syncs),
             "profile waits for the next push",
             "profiles wait for the next push",
         ),
         (
-            sum(count.count for each in segments for count in each.rejects),
+            sum(count.count for each in syncs for count in each.rejects),
             "refusal stands",
             "refusals stand",
         ),
         (
-            sum(count.count for each in segments for count in each.parked),
+            sum(count.count for each in syncs for count in each.parked),
             "profile parked",
             "profiles parked",
         ),
@@ -158,22 +158,20 @@ def mark(run: Run) -> str:
     return "idle" if idle else run.status
 
 
-def _pushes(segments: Sequence[SegmentReport]) -> list[_Push]:
+def _pushes(syncs: Sequence[SyncReport]) -> list[_Push]:
     """The last pushes of all, the oldest first."""
     by_id: dict[str, dict[str, Run]] = {}
-    for segment in segments:
-        for run in segment.runs:
-            by_id.setdefault(run.run_id, {})[segment.segment] = run
+    for sync in syncs:
+        for run in sync.runs:
+            by_id.setdefault(run.run_id, {})[sync.sync] = run
     pushes = [
-        _Push(
-            min(run.started_at for run in runs.values()), tuple(runs.get(each.segment) for each in segments)
-        )
+        _Push(min(run.started_at for run in runs.values()), tuple(runs.get(each.sync) for each in syncs))
         for runs in by_id.values()
     ]
     return sorted(pushes, key=lambda push: push.moment)[-SHOWN_PUSHES:]
 
 
-def _segment(report: SegmentReport) -> _Segment:
+def _sync(report: SyncReport) -> _Sync:
     oldest_first = report.runs[::-1]
 
     def chart(stack: Callable[[Run], dict[str, float]], said: Callable[[Run], str]) -> Chart:
@@ -183,7 +181,7 @@ def _segment(report: SegmentReport) -> _Segment:
             [f"{_moment(run.started_at)}: {said(run)}" for run in oldest_first],
         )
 
-    return _Segment(
+    return _Sync(
         report=report,
         runs=report.runs,
         delta=chart(

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.results import EXIT_CODES, PushResult, SegmentPushed
+from dbt_batch_sync.results import EXIT_CODES, PushResult, SyncPushed
 from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.scaffold.installation import copy_package, package_root
 
@@ -98,11 +98,11 @@ def _push(directory: Path, environ: dict[str, str]) -> PushResult:
             f"`dbt-batch-sync push` failed:\n{done.stderr.strip() or done.stdout.strip()}"
         )
     document = json.loads(done.stdout)
-    segments = tuple(SegmentPushed(**segment) for segment in document["segments"])
+    syncs = tuple(SyncPushed(**sync) for sync in document["syncs"])
     started, finished = (
         datetime.fromisoformat(document[key].rstrip("Z")) for key in ("started_at", "finished_at")
     )
-    return PushResult(document["run_id"], started, finished, segments)
+    return PushResult(document["run_id"], started, finished, syncs)
 
 
 def _dbt(directory: Path, environ: dict[str, str], *arguments: str) -> None:

@@ -1,4 +1,4 @@
-"""`generate`: the two one-line models of each segment, and the sources and exposures, as files of the user's
+"""`generate`: the two one-line models of each sync, and the sources and exposures, as files of the user's
 project.
 """
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dbt_batch_sync.connections.documents import read_yaml
 from dbt_batch_sync.errors import BatchSyncError
 from dbt_batch_sync.ledger.records import REJECTS, RUNS
-from dbt_batch_sync.project.documents import read_yaml
 
 FOLDER = "batch_sync"
 MARK = "Written by `dbt-batch-sync generate`"
@@ -27,24 +27,24 @@ class Change:
     path: Path
 
 
-def generated_files(segments: Sequence[str], directory: Path) -> dict[Path, str]:
-    """What `models/batch_sync` should hold for these segments, by path."""
+def generated_files(syncs: Sequence[str], directory: Path) -> dict[Path, str]:
+    """What `models/batch_sync` should hold for these syncs, by path."""
     files = {}
-    for segment in sorted(segments):
+    for sync in sorted(syncs):
         for macro in ("sent_snapshot", "delta"):
-            call = f"{{{{ dbt_batch_sync.{macro}('{segment}') }}}}"
+            call = f"{{{{ dbt_batch_sync.{macro}('{sync}') }}}}"
             text = f"-- {MARK}. Yours to configure: it is written once.\n{call}\n"
-            files[directory / f"{segment}_{macro}.sql"] = text
-    files[directory / YAML_FILE] = _yaml(sorted(segments))
+            files[directory / f"{sync}_{macro}.sql"] = text
+    files[directory / YAML_FILE] = _yaml(sorted(syncs))
     return files
 
 
-def changes(segments: Sequence[str], directory: Path) -> list[Change]:
+def changes(syncs: Sequence[str], directory: Path) -> list[Change]:
     """What has to be written. A model that exists is the user's and stays as it is; the YAML is renewed if
     we wrote it.
     """
     found: list[Change] = []
-    for path, text in generated_files(segments, directory).items():
+    for path, text in generated_files(syncs, directory).items():
         if not path.exists():
             found.append(Change("create", path))
         elif path.name == YAML_FILE and path.read_text(encoding="utf-8") != text and _is_ours(path):
@@ -52,9 +52,9 @@ def changes(segments: Sequence[str], directory: Path) -> list[Change]:
     return found
 
 
-def generate(segments: Sequence[str], directory: Path) -> list[Change]:
+def generate(syncs: Sequence[str], directory: Path) -> list[Change]:
     """Writes what is missing or outdated, and says what it was."""
-    found, files = changes(segments, directory), generated_files(segments, directory)
+    found, files = changes(syncs, directory), generated_files(syncs, directory)
     for change in found:
         change.path.parent.mkdir(parents=True, exist_ok=True)
         change.path.write_text(files[change.path], encoding="utf-8")
@@ -62,7 +62,7 @@ def generate(segments: Sequence[str], directory: Path) -> list[Change]:
 
 
 def obsolete(directory: Path, model_paths: Sequence[Path]) -> list[Change]:
-    """The models that we wrote for segments which no file maps any more. Needs no manifest: with a segment's
+    """The models that we wrote for syncs which no file maps any more. Needs no manifest: with a sync's
     model gone, dbt can't make one."""
     mapped = set(mapped_models(model_paths))
     found = []
@@ -120,8 +120,8 @@ def _is_ours(path: Path) -> bool:
         return MARK in file.readline()
 
 
-def _yaml(segments: Sequence[str]) -> str:
-    """Sources for the ledger, so that tests can be put on it, and an exposure per segment."""
+def _yaml(syncs: Sequence[str]) -> str:
+    """Sources for the ledger, so that tests can be put on it, and an exposure per sync."""
     lines = [
         f"# {MARK}, and renewed by it.",
         "version: 2",
@@ -132,21 +132,21 @@ def _yaml(segments: Sequence[str]) -> str:
         "    schema: \"{{ var('batch_sync_schema', target.schema) }}\"",
         "    tables:",
         f"      - name: {RUNS}",
-        "        description: One row per push and segment.",
+        "        description: One row per push and sync.",
         f"      - name: {REJECTS}",
         "        description: One row per row or attribute that was refused; never its value.",
         "",
         "exposures:",
     ]
-    for segment in segments:
+    for sync in syncs:
         lines += [
-            f"  - name: batch_{segment}",
-            f"    label: Batch profiles of {segment}",
+            f"  - name: batch_{sync}",
+            f"    label: Batch profiles of {sync}",
             "    type: application",
             "    url: https://dashboard.batch.com",
             "    owner: {name: Batch}",
-            f"    description: The profiles that dbt-batch-sync keeps equal to {segment}.",
+            f"    description: The profiles that dbt-batch-sync keeps equal to {sync}.",
             "    depends_on:",
-            f"      - ref('{segment}_delta')",
+            f"      - ref('{sync}_delta')",
         ]
-    return "\n".join(lines if segments else lines[:-1]) + "\n"
+    return "\n".join(lines if syncs else lines[:-1]) + "\n"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dbt_batch_sync import __version__
+from dbt_batch_sync.connections.documents import read_yaml
+from dbt_batch_sync.connections.outputs import PROFILE_YAML
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.project.documents import read_yaml
-from dbt_batch_sync.project.outputs import PROFILE_YAML
 
 PACKAGE = "dbt_batch_sync"
 COPY = Path("packages") / PACKAGE

@@ -132,16 +132,16 @@ def any_rows(tables: Sequence[exp.Table]) -> exp.Query:
 
 
 def ledger_states(runs: exp.Table) -> exp.Select:
-    """By segment and Batch project: runs that have not ended, and when the last that sent something began."""
+    """By sync and Batch project: runs that have not ended, and when the last that sent something began."""
     running = equals(exp.column("status"), exp.Literal.string("running"))
     sent = exp.GT(this=exp.column("intent_position"), expression=exp.Literal.number(0))
-    keys = (exp.column("segment"), exp.column("project_hash"))
+    keys = (exp.column("sync"), exp.column("project_hash"))
     began = exp.Case().when(sent, exp.column("started_at"))
     return exp.select(*keys, count_of(running), exp.Max(this=began)).from_(runs.copy()).group_by(*keys)
 
 
 def reject_states(rejects: exp.Table) -> exp.Select:
-    """By segment: the rows that are parked, and when the oldest of the others was resolved."""
+    """By sync: the rows that are parked, and when the oldest of the others was resolved."""
     parked = exp.and_(is_null(exp.column("resolved_at")), is_null(exp.column("attribute")))
-    key, oldest = exp.column("segment"), exp.Min(this=exp.column("resolved_at"))
+    key, oldest = exp.column("sync"), exp.Min(this=exp.column("resolved_at"))
     return exp.select(key, count_of(parked), oldest).from_(rejects.copy()).group_by(key.copy())

@@ -17,7 +17,7 @@ def row_of(relation: Relation) -> exp.Select:
 
 def rejects_of(rejects: exp.Table, names: Sequence[str]) -> exp.Select:
     """Its rejects, those that stand first, then the last resolved."""
-    own = equals(exp.column("segment"), value("segment"))
+    own = equals(exp.column("sync"), value("sync"))
     query = exp.select(*(exp.column(name) for name in names)).from_(rejects.copy())
     stands = exp.Is(this=exp.column("resolved_at"), expression=exp.null())
     standing = exp.Case().when(stands, exp.Literal.number(0))

@@ -132,7 +132,7 @@ class Pending:
             exp.select(exp.column("custom_id"), *flags)
             .from_(self.rejects.copy())
             .where(
-                equals(exp.column("segment"), value("segment")),
+                equals(exp.column("sync"), value("sync")),
                 equals(exp.column("reason"), exp.Literal.string(NEVER_RESUBSCRIBE)),
                 is_null(exp.column("resolved_at")),
             )
@@ -143,7 +143,7 @@ class Pending:
         return query.join(withheld, on=same, join_type="left")
 
     def _stays_blocked(self, name: str) -> exp.Expr:
-        """Whether it was blocked before and still is: the snapshot tells the segment's value then, not
+        """Whether it was blocked before and still is: the snapshot tells the sync's value then, not
         Batch's.
         """
         return exp.not_(is_null(exp.column(name, "withheld")))
@@ -181,7 +181,7 @@ def pending_only(query: exp.Select, delta: Relation, after: bool, of: str | None
 def open_rows() -> exp.Expr:
     """Rejects of whole rows that still stand."""
     return exp.and_(
-        equals(exp.column("segment"), value("segment")),
+        equals(exp.column("sync"), value("sync")),
         is_null(exp.column("attribute")),
         is_null(exp.column("resolved_at")),
     )

@@ -29,9 +29,9 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.errors import Conflict, WarehouseError
-from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import connect_anew, first_line, load_adapter
 from dbt_batch_sync.warehouse.bigquery_script import Parameter, fields_of, json_rows, script, single
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value

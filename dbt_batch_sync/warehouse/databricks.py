@@ -15,9 +15,9 @@ from typing import Any, cast
 import pyarrow as pa
 from sqlglot import exp
 
+from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import load_adapter
 from dbt_batch_sync.warehouse.databricks_connection import Connection, errors, send
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value

@@ -16,9 +16,9 @@ import duckdb
 import pyarrow.compute as pc
 from sqlglot import exp
 
+from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import connect, first_line, load_adapter
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value
 

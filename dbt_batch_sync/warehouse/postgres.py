@@ -11,9 +11,9 @@ from typing import Any, cast
 from pyarrow import csv
 from sqlglot import exp
 
+from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.errors import Conflict, UnsupportedWarehouse
-from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import connect_anew, load_adapter
 from dbt_batch_sync.warehouse.copied import schema_of
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import cast
 
+from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import UnsupportedWarehouse
-from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.port import Warehouse
 
 _CLASSES = {

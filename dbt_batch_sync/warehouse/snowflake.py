@@ -12,9 +12,9 @@ import pyarrow as pa
 from snowflake.connector import errors
 from sqlglot import exp
 
+from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import connect_anew, load_adapter
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value
 from dbt_batch_sync.warehouse.snowflake_rows import arrow_schema, fitted

@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
+from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.errors import Conflict, UnsupportedWarehouse, WarehouseError
-from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse.adapter import first_line, load_adapter
 from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value
 from dbt_batch_sync.warehouse.spark_sql import TABLE_FORMATS, described, for_spark

@@ -31,7 +31,7 @@
 
 
 {% macro duckdb__value_of(column, kind) %}
-    {% set name = dbt_batch_sync.segment_column(column.name) %}
+    {% set name = dbt_batch_sync.sync_column(column.name) %}
     {% set type = column.dtype | upper %}
     {% if type in ('HUGEINT', 'UHUGEINT') %}
         {#- No least() and greatest(): they pass over a null, and would make a number of it. -#}

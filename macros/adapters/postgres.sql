@@ -72,7 +72,7 @@
 
 
 {% macro postgres__value_of(column, kind) %}
-    {% set name = dbt_batch_sync.segment_column(column.name) %}
+    {% set name = dbt_batch_sync.sync_column(column.name) %}
     {% if (column.dtype | lower).endswith('with time zone') %}{% set name = name ~ " at time zone 'UTC'" %}{% endif %}
     {% set value = 'cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')' %}
     {{ return(value ~ ' collate "C"' if kind.family in ('text', 'array') else value) }}

@@ -31,7 +31,7 @@
 
 
 {% macro redshift__value_of(column, kind) %}
-    {% set name = dbt_batch_sync.segment_column(column.name) %}
+    {% set name = dbt_batch_sync.sync_column(column.name) %}
     {% set type = column.data_type | lower %}
     {% if type.endswith('with time zone') or type == 'timestamptz' %}{% set name = name ~ " at time zone 'UTC'" %}{% endif %}
     {{ return('cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')') }}
@@ -41,9 +41,9 @@
 {#- A cast of a boolean to a text is refused, and one of `super` keeps texts alone. -#}
 {% macro redshift__text_of(column, kind) %}
     {% if kind.type == 'json' %}
-        {{ return('json_serialize(' ~ dbt_batch_sync.segment_column(column.name) ~ ')') }}
+        {{ return('json_serialize(' ~ dbt_batch_sync.sync_column(column.name) ~ ')') }}
     {% elif kind.type == 'boolean' %}
-        {% set value = dbt_batch_sync.segment_column(column.name) %}
+        {% set value = dbt_batch_sync.sync_column(column.name) %}
         {{ return(dbt_batch_sync.text('case when ' ~ value ~ " then 'true' when not " ~ value ~ " then 'false' end")) }}
     {% endif %}
     {{ return(dbt_batch_sync.default__text_of(column, kind)) }}
@@ -99,7 +99,7 @@
 
 
 {#- The source of its `merge` can't be a subquery. Doing either statement again changes nothing, so they need no transaction. -#}
-{% macro redshift__absorb_doubt_sql(segment, snapshot, delta, names, intent) %}
+{% macro redshift__absorb_doubt_sql(sync, snapshot, delta, names, intent) %}
     {%- set id = dbt_batch_sync.column('custom_id') -%}
     {%- set doubt = dbt_batch_sync.column('_batch_doubt') -%}
     {%- set target = snapshot.render() -%}

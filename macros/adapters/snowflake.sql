@@ -1,8 +1,8 @@
 {#- Snowflake. Names of ours are upper-case, as those without quotes are: `select custom_id from crm_contacts_delta` needs none.
-    A segment's columns are named as they are, whatever their case. -#}
-{% macro snowflake__column(name) %}{{ return(dbt_batch_sync.segment_column(name | upper)) }}{% endmacro %}
+    A sync's columns are named as they are, whatever their case. -#}
+{% macro snowflake__column(name) %}{{ return(dbt_batch_sync.sync_column(name | upper)) }}{% endmacro %}
 
-{% macro snowflake__segment_column(name) %}{{ return(dbt_batch_sync.default__column(name)) }}{% endmacro %}
+{% macro snowflake__sync_column(name) %}{{ return(dbt_batch_sync.default__column(name)) }}{% endmacro %}
 
 {% macro snowflake__reported_name(name) %}{{ return(name | upper) }}{% endmacro %}
 
@@ -53,7 +53,7 @@
 
 {#- Texts are compared by their characters, whatever collation a column has: two collations can't be compared at all. -#}
 {% macro snowflake__value_of(column, kind) %}
-    {% set name = dbt_batch_sync.segment_column(column.name) %}
+    {% set name = dbt_batch_sync.sync_column(column.name) %}
     {% set type = column.dtype | upper %}
     {% if kind.type in ('string_array', 'json') %}
         {#- `to_json` takes no structured type. -#}
@@ -104,7 +104,7 @@
 {% macro snowflake__change_column_type(relation, name, dtype, widens) %}
     {% set cells = [] %}
     {% for column in dbt_batch_sync.columns_of(relation) %}
-        {% set cell = dbt_batch_sync.segment_column(column.name) %}
+        {% set cell = dbt_batch_sync.sync_column(column.name) %}
         {% if column.name != dbt_batch_sync.reported_name(name) %}
             {% do cells.append(cell) %}
         {% else %}

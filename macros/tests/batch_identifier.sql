@@ -1,4 +1,4 @@
-{#- As the delta judges the segment's rows: a null is a problem here, and so is a value that two rows have. -#}
+{#- As the delta judges the sync's rows: a null is a problem here, and so is a value that two rows have. -#}
 {% test batch_identifier(model, column_name) %}
     {%- set custom_id = dbt_batch_sync.column('custom_id') %}
     select {{ custom_id }}, reason

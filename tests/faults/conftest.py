@@ -21,7 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", params=["duckdb"])
 def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """One segment on an engine in this process, for hundreds of sequences; each of them resets it."""
+    """One sync on an engine in this process, for hundreds of sequences; each of them resets it."""
     settings = SandboxSettings(rate_limits=False, keep_requests=KEPT, keep_bodies=KEPT)
     with SandboxServer(settings) as server:
         yield Bench(tmp_path_factory.mktemp(f"bench-{request.param}"), server)

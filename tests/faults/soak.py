@@ -3,7 +3,7 @@
     python tests/faults/soak.py --cycles 1000
 
 Every cycle changes some rows, builds the delta, sets faults drawn from the seed, and pushes over HTTP to the sandbox,
-with the warehouse opened and closed. Every fiftieth is a clean one, after which Batch must be what the segment says. The
+with the warehouse opened and closed. Every fiftieth is a clean one, after which Batch must be what the sync says. The
 sandbox runs in a process of its own, so that what is measured is the push and dbt. Ends with 1 when something was wrong,
 or when memory grew by more than `--grow` MiB after the first tenth of the cycles.
 """
@@ -189,7 +189,7 @@ def _cycle(
 
 
 def _check(sandbox: Sandbox, project: QuickProject, rows: Mapping[str, Mapping[str, object]]) -> None:
-    """Batch is what the segment says, and no operation broke a rule."""
+    """Batch is what the sync says, and no operation broke a rule."""
     stats = sandbox.ask("GET", "stats")
     assert not stats.get("violations"), stats["violations"]
     held = {name: each["points"] for name, each in _profiles(sandbox)}

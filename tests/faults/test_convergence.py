@@ -1,4 +1,4 @@
-"""Whatever happens, a clean `dbt run` and push bring Batch to the segment: random lives of a segment, as a model checker."""
+"""Whatever happens, a clean `dbt run` and push bring Batch to the sync: random lives of a sync, as a model checker."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ OPTINS = {"id": "varchar", "optin": "boolean", "sms": "varchar", "n": "bigint"}
 
 
 def people(project: QuickProject, points: Mapping[str, int]) -> None:
-    """The segment has these people; `dbt run`."""
+    """The sync has these people; `dbt run`."""
     project.set_rows(COLUMNS, [{"id": name, "points": given, "nick": name} for name, given in points.items()])
     project.build()
 
@@ -64,7 +64,7 @@ def test_only_from_other_targets(quick: QuickProject) -> None:
         assert "takes pushes only from the dbt targets prod, staging" in str(pushed.error)
         assert "this is target `dev`; nothing was sent" in str(pushed.error)
         assert not quick.sent.requests
-    (adopted,) = api.adopt(quick.options()).segments
+    (adopted,) = api.adopt(quick.options()).syncs
     assert adopted.status == "failed"
     assert state(quick) == before
     assert quick.call("push", "--force").returncode == 1
@@ -75,7 +75,7 @@ def test_fewer_rows_than_min_rows(quick: QuickProject) -> None:
     """The first push too; exactly as many pass."""
     guard(quick, min_rows=4)
     people(quick, {"a": 1, "b": 1, "c": 1})
-    stops(quick, "the segment had 3 rows", "`min_rows` is 4", FORCE)
+    stops(quick, "the sync had 3 rows", "`min_rows` is 4", FORCE)
     dry = quick.push_one(dry_run=True)
     assert (dry.status, dry.error) == ("failed", quick.push_one().error)
     done = quick.call("push")
@@ -85,19 +85,19 @@ def test_fewer_rows_than_min_rows(quick: QuickProject) -> None:
     people(quick, {"a": 1, "b": 1, "c": 1, "d": 1})
     assert quick.push_one().accepted == 4
     people(quick, {"a": 2, "b": 1, "c": 1})
-    stops(quick, "the segment had 3 rows", "`min_rows` is 4", FORCE)
+    stops(quick, "the sync had 3 rows", "`min_rows` is 4", FORCE)
     assert quick.push_one(force=True).accepted == 1
     # Nothing to do is no reason to stop.
     people(quick, {"a": 2, "b": 1, "c": 1})
     assert quick.push_one().status == "succeeded"
 
 
-def test_an_empty_segment_makes_nobody_leave(quick: QuickProject) -> None:
+def test_an_empty_sync_makes_nobody_leave(quick: QuickProject) -> None:
     rows = known(quick, 3)
     people(quick, {})
-    told = "all 3 known profiles would leave: the segment was empty when its delta was built"
+    told = "all 3 known profiles would leave: the sync was empty when its delta was built"
     stops(quick, told, FORCE)
-    assert "the segment had 0 rows" in str(quick.push_one().error)
+    assert "the sync had 0 rows" in str(quick.push_one().error)
     guard(quick, min_rows=0)
     stops(quick, told, FORCE)
     forced = quick.push_one(force=True)
@@ -175,7 +175,7 @@ def test_a_stopped_push_is_recorded(quick: QuickProject) -> None:
 def consents(
     project: QuickProject, rows: Mapping[str, tuple[object, object, int]], **mapping: object
 ) -> None:
-    """The segment has people with an e-mail and an SMS subscription, and a number; `dbt run`."""
+    """The sync has people with an e-mail and an SMS subscription, and a number; `dbt run`."""
     standard = {"email_marketing": "optin", "sms_marketing": "sms"}
     project.map({"identifier": "id", "standard": standard, "custom": ["n"], **mapping})
     listed = [{"id": name, "optin": each[0], "sms": each[1], "n": each[2]} for name, each in rows.items()]
@@ -220,7 +220,7 @@ def test_nobody_is_subscribed_again(quick: QuickProject) -> None:
         "given": {"n": 2, "$email_marketing": "unsubscribed", "$sms_marketing": "unsubscribed"},
     }
     assert quick.rejects() == BLOCKED
-    assert {row["refused_by"] for row in quick.query("from batch_sync_rejects")} == {"dbt-batch-sync"}
+    assert {row["rejected_by"] for row in quick.query("from batch_sync_rejects")} == {"dbt-batch-sync"}
 
     # It stays so, whatever else changes, and however it is asked for.
     consents(quick, {**BACK, "boolean": (True, "subscribed", 3), "word": (True, "subscribed", 3)})
@@ -298,7 +298,7 @@ def test_adopt_sends_nothing_and_commits_all(quick: QuickProject) -> None:
     known(quick, 3)
     people(quick, {"p00": 5, "p01": 0, "new": 1})
     quick.forget_requests()
-    (adopted,) = api.adopt(quick.options()).segments
+    (adopted,) = api.adopt(quick.options()).syncs
     assert (adopted.status, adopted.committed, adopted.sent, adopted.requests) == ("succeeded", 3, 0, 0)
     assert not quick.sent.requests
     snapshot = quick.snapshot()

@@ -20,7 +20,7 @@ PATIENCE = 60.0
 
 
 def begin(project: QuickProject, calls: int, **output: object) -> int:
-    """A segment of so many calls, built; returns its rows."""
+    """A sync of so many calls, built; returns its rows."""
     project.outputs(sandbox={"max_in_flight": 2, "checkpoint_seconds": 3600, **output})
     project.map({"identifier": "id", "custom": ["points"], "endpoint": "update"})
     project.set_rows(COLUMNS, [{"id": f"p{n:05d}", "points": n} for n in range(calls * CALL)])
@@ -70,10 +70,10 @@ def test_what_is_under_way_is_waited_for_and_kept(slow: QuickProject, number: in
         push.send_signal(number)
         out, err = push.communicate(timeout=PATIENCE)
     assert push.returncode == code
-    (segment,) = json.loads(out)["segments"]
+    (sync,) = json.loads(out)["syncs"]
     arrived = len(slow.sandbox.profiles)
     assert 2 * CALL <= arrived < rows
-    assert (segment["status"], segment["committed"], segment["error"]) == ("interrupted", arrived, None)
+    assert (sync["status"], sync["committed"], sync["error"]) == ("interrupted", arrived, None)
     assert "waiting for those under way" in err
     assert "Traceback" not in err
     (run,) = slow.query("from batch_sync_runs")
@@ -124,8 +124,8 @@ def test_a_second_signal_ends_it_at_once(quick: QuickProject) -> None:
     assert len(quick.sandbox.profiles) == rows
 
 
-def test_segments_that_were_not_begun_stay_as_they_are(quick: QuickProject) -> None:
-    """A signal between two segments: `stop` set before the first."""
+def test_syncs_that_were_not_begun_stay_as_they_are(quick: QuickProject) -> None:
+    """A signal between two syncs: `stop` set before the first."""
     from threading import Event
 
     begin(quick, 1)

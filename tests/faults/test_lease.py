@@ -1,4 +1,4 @@
-"""One push per segment: who holds the lease, when it is taken over, and what a push does that has lost it."""
+"""One push per sync: who holds the lease, when it is taken over, and what a push does that has lost it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from harness.quick import QuickProject
 
 from dbt_batch_sync import api
 from dbt_batch_sync.batch_api.limits import Endpoint
+from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.errors import Stopped, WarehouseError
 from dbt_batch_sync.ledger import lease as leases
 from dbt_batch_sync.ledger.lease import LEASES, Lease, this_host
 from dbt_batch_sync.ledger.ledger import Run
-from dbt_batch_sync.project.profiles import read_target
-from dbt_batch_sync.push.segment_push import Clock
+from dbt_batch_sync.push.sync_push import Clock
 from dbt_batch_sync.push.work import Work
-from dbt_batch_sync.results import SegmentPushed
+from dbt_batch_sync.results import SyncPushed
 from dbt_batch_sync.sql.relations import parse_table
 from dbt_batch_sync.warehouse import Warehouse
 from dbt_batch_sync.warehouse import duckdb as duckdb_warehouse
@@ -52,7 +52,7 @@ class Watch:
         if self._started is not None:
             self._started()
 
-    def troubled(self, segment: str, message: str) -> None: ...
+    def troubled(self, sync: str, message: str) -> None: ...
 
     def progressed(self, run: Run) -> None:
         self._chunks += 1
@@ -89,12 +89,12 @@ def holder(project: QuickProject) -> dict[str, object]:
     return row
 
 
-def push_at(project: QuickProject, now: datetime) -> SegmentPushed:
+def push_at(project: QuickProject, now: datetime) -> SyncPushed:
     """A push whose clock stands still."""
     project.forget_requests()
     clock = Clock(lambda: now, lambda: 0.0)
-    (segment,) = api.push(project.options(), clock=clock).segments
-    return segment
+    (sync,) = api.push(project.options(), clock=clock).syncs
+    return sync
 
 
 @contextlib.contextmanager
@@ -130,15 +130,15 @@ def test_a_second_push_fails_at_once_and_names_the_first(quick: QuickProject) ->
     assert (first.status, first.accepted) == ("succeeded", 2 * CALL)
     second, adopted = seen
     assert (second.returncode, adopted.returncode) == (1, 1)
-    (segment,) = json.loads(second.stdout)["segments"]
-    assert (segment["status"], segment["sent"], segment["committed"]) == ("failed", 0, 0)
+    (sync,) = json.loads(second.stdout)["syncs"]
+    assert (sync["status"], sync["sent"], sync["committed"]) == ("failed", 0, 0)
     since = rows[0]["taken_at"]
     assert isinstance(since, datetime)
     host = str(rows[0]["host"]).split("[")[0]
     told = (
         f"by process {os.getpid()} on {host}, since {since:%Y-%m-%d %H:%M:%S} UTC (run {rows[0]['run_id']})"
     )
-    assert told in segment["error"]
+    assert told in sync["error"]
     assert "is being pushed already" in " ".join(adopted.stdout.split())
     assert max(quick.sandbox.stats.custom_ids.values()) == 1
     (run,) = quick.query("from batch_sync_runs")
@@ -146,7 +146,7 @@ def test_a_second_push_fails_at_once_and_names_the_first(quick: QuickProject) ->
     assert rows[0]["run_id"] == run["run_id"]
 
     released = holder(quick)
-    assert {name for name, cell in released.items() if cell is not None} == {"segment"}
+    assert {name for name, cell in released.items() if cell is not None} == {"sync"}
     change(quick, 2 * CALL, 2)
     assert quick.push_one().accepted == 2 * CALL
 
@@ -230,7 +230,7 @@ def test_a_push_that_was_not_heard_of_sends_no_more(quick: QuickProject) -> None
 
     quick.forget_requests()
     clock = Clock(lambda: time[0], lambda: 0.0)
-    (slept,) = api.push(quick.options(), clock=clock, observer=Watch(settled={2: sleep})).segments
+    (slept,) = api.push(quick.options(), clock=clock, observer=Watch(settled={2: sleep})).syncs
     assert slept.status == "failed"
     assert "had not been heard of for 60 s, and another push may have taken over" in str(slept.error)
     assert len(quick.sent.requests) < 6
@@ -305,16 +305,16 @@ def test_what_a_dead_push_left_running_is_interrupted(quick: QuickProject) -> No
     quick.push_one()
     quick.execute("update batch_sync_runs set status = 'running', finished_at = null")
     quick.execute(
-        "insert into batch_sync_runs by name select * replace ('other' as segment) from batch_sync_runs"
+        "insert into batch_sync_runs by name select * replace ('other' as sync) from batch_sync_runs"
     )
     hold(quick, host=this_host(), process=ended(), heartbeat_at=NOW)
     assert quick.push_one().status == "succeeded"
-    first, second = quick.query("from batch_sync_runs where segment = 'people' order by started_at")
+    first, second = quick.query("from batch_sync_runs where sync = 'people' order by started_at")
     assert (first["status"], second["status"]) == ("interrupted", "succeeded")
     assert first["finished_at"] == first["heartbeat_at"]
     assert "killed" in first["error"]
-    (other,) = quick.query("from batch_sync_runs where segment = 'other'")
-    assert other["status"] == "running", "the lease is of one segment alone"
+    (other,) = quick.query("from batch_sync_runs where sync = 'other'")
+    assert other["status"] == "running", "the lease is of one sync alone"
 
 
 @contextlib.contextmanager
@@ -363,7 +363,7 @@ def test_a_delta_that_is_replaced_under_a_live_push_leaves_all_of_it_in_doubt(
     heard = datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(seconds=silent)
     hold(quick, host=ELSEWHERE, process=1, heartbeat_at=heard)
     quick.execute(
-        "insert into batch_sync_runs (run_id, segment, status, started_at, delta_id) "
+        "insert into batch_sync_runs (run_id, sync, status, started_at, delta_id) "
         "values ('theirs', 'people', 'running', $heard, $delta_id)",
         heard=heard,
         delta_id=row["delta_id"],

@@ -59,7 +59,7 @@ def patience() -> Iterator[Patience]:
 
 
 def begin(project: QuickProject, calls: int = 3, **output: object) -> int:
-    """A segment of so many calls, built, that is sent call by call and committed after each."""
+    """A sync of so many calls, built, that is sent call by call and committed after each."""
     settings = {"max_in_flight": 1, "checkpoint_seconds": 0, "max_attempts": 3, "timeout": 5, **output}
     project.outputs(sandbox=settings)
     project.map({"identifier": "id", "custom": ["points"], "endpoint": "update"})
@@ -134,14 +134,14 @@ def test_what_lasts_ends_the_push_and_keeps_the_prefix(
     quick.sandbox.faults.set([lasting])
     done = quick.call("push", "--json")
     assert done.returncode == 1
-    (segment,) = json.loads(done.stdout)["segments"]
-    assert (segment["status"], segment["committed"]) == ("failed", CALL)
+    (sync,) = json.loads(done.stdout)["syncs"]
+    assert (sync["status"], sync["committed"]) == ("failed", CALL)
     for each in words:
-        assert each in segment["error"]
+        assert each in sync["error"]
     assert str(SECRET_VALUE) not in done.stdout + done.stderr
     assert len(quick.snapshot()) == CALL
     (run,) = quick.query("from batch_sync_runs")
-    assert (run["status"], run["error"]) == ("failed", segment["error"])
+    assert (run["status"], run["error"]) == ("failed", sync["error"])
     quick.sandbox.faults.clear()
     assert quick.push_one().committed == rows - CALL
     everybody(quick, rows)
@@ -184,7 +184,7 @@ def test_batch_goes_down_and_comes_back(quick: QuickProject, patience: Patience)
 
         def started(self, work: object, endpoint: object) -> None: ...
 
-        def troubled(self, segment: str, message: str) -> None: ...
+        def troubled(self, sync: str, message: str) -> None: ...
 
         def progressed(self, run: object) -> None:
             self.seen += 1

@@ -20,7 +20,7 @@ ROW, VALUE = "refused on …", "not a valid value"
 
 
 def people(project: QuickProject, points: Iterable[int]) -> None:
-    """A segment of so many people, who have these points; `dbt run`."""
+    """A sync of so many people, who have these points; `dbt run`."""
     rows = [{"id": f"p{n:04d}", "points": each, "nick": f"nick {n}"} for n, each in enumerate(points)]
     project.set_rows(COLUMNS, rows)
     project.build()
@@ -77,7 +77,7 @@ def test_a_refused_row_waits_until_it_changes(quick: QuickProject) -> None:
     reject_calls(quick, 1, 2)
     assert quick.push_one().rejected_rows == 2
     first = standing(quick)
-    assert [(row["attribute"], row["attempts"], row["refused_by"]) for row in first] == [
+    assert [(row["attribute"], row["attempts"], row["rejected_by"]) for row in first] == [
         (None, 1, "batch")
     ] * 2
     assert all(row["sent_hash"] and row["first_seen_at"] == row["last_seen_at"] for row in first)
@@ -261,17 +261,17 @@ def test_rejects_are_listed_by_reason(quick: QuickProject) -> None:
     assert any(line.startswith(f"1 whole row {ROW} batch ") for line in lines), shown.stdout
     done = quick.call("rejects", "--json")
     assert done.returncode == 0
-    (segment,) = json.loads(done.stdout)["segments"]
-    assert segment["segment"] == "people"
-    found = {(each["attribute"], each["reason"], each["refused_by"]): each for each in segment["rejects"]}
+    (sync,) = json.loads(done.stdout)["syncs"]
+    assert sync["sync"] == "people"
+    found = {(each["attribute"], each["reason"], each["rejected_by"]): each for each in sync["rejects"]}
     assert {what: each["count"] for what, each in found.items()} == {
         ("nick", VALUE, "batch"): 2,
         (None, ROW, "batch"): 1,
         ("nick", "too_long", "dbt-batch-sync"): 1,
     }
-    assert segment["rejects"][0]["count"] == 2, "the most frequent first"
+    assert sync["rejects"][0]["count"] == 2, "the most frequent first"
     assert found[None, ROW, "batch"]["attempts"] == 1
-    assert quick.query(f"select custom_id from {segment['table']} where attribute is null") == [
+    assert quick.query(f"select custom_id from {sync['table']} where attribute is null") == [
         {"custom_id": "p0001"}
     ]
     assert api.rejects(quick.options()).to_json() == json.loads(done.stdout)
@@ -279,7 +279,7 @@ def test_rejects_are_listed_by_reason(quick: QuickProject) -> None:
     quick.sandbox.faults.set(())
     people(quick, [9] * 5)
     quick.push_one()
-    (left,) = json.loads(quick.call("rejects", "--json").stdout)["segments"]
+    (left,) = json.loads(quick.call("rejects", "--json").stdout)["syncs"]
     assert [each["count"] for each in left["rejects"]] == [2], "the refused nicks have not changed"
 
 
@@ -313,12 +313,12 @@ def test_when_most_rows_are_refused_the_push_stops(quick: QuickProject) -> None:
     reject_calls(quick, *bad)
     done = quick.call("push", "--json")
     assert done.returncode == 1
-    (segment,) = json.loads(done.stdout)["segments"]
-    assert segment["status"] == "failed"
-    told = segment["error"]
+    (sync,) = json.loads(done.stdout)["syncs"]
+    assert sync["status"] == "failed"
+    told = sync["error"]
     assert "the cause is the mapping or the project, not single rows" in told
     assert "rows were refused alone" in told
-    assert segment["committed"] == len(quick.snapshot()) == CALL, "the chunk before is kept"
+    assert sync["committed"] == len(quick.snapshot()) == CALL, "the chunk before is kept"
     assert not quick.rejects(), "nothing of the chunk counts as sent"
     # 25 refused ones, what finding them cost, 16 probes, and the two other chunks.
     assert len(quick.sent.requests) <= 2 * 25 + 16 + 16 + 2

@@ -15,7 +15,7 @@ from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.errors import ConfigurationError, WarehouseError
 from dbt_batch_sync.ledger.ledger import Run
 from dbt_batch_sync.push.work import Work
-from dbt_batch_sync.results import SegmentPushed
+from dbt_batch_sync.results import SyncPushed
 from dbt_batch_sync.warehouse import Load, Rows, Statement, Warehouse, open_warehouse
 
 CALL = 200
@@ -31,7 +31,7 @@ class After:
 
     def started(self, work: Work, endpoint: Endpoint) -> None: ...
 
-    def troubled(self, segment: str, message: str) -> None: ...
+    def troubled(self, sync: str, message: str) -> None: ...
 
     def progressed(self, run: Run) -> None:
         self._left -= 1
@@ -49,7 +49,7 @@ def build(project: QuickProject, truth: Truth, count: int, version: int = 0) -> 
     truth.build(SPEC, rows)
 
 
-def finish(project: QuickProject, truth: Truth) -> SegmentPushed:
+def finish(project: QuickProject, truth: Truth) -> SyncPushed:
     """A clean push: Batch is in order, and another one sends nothing."""
     pushed = project.push_one(force=True)
     assert pushed.status == "succeeded", pushed.error
@@ -203,7 +203,7 @@ class Lossy:
 
 def push_over(
     project: QuickProject, monkeypatch: pytest.MonkeyPatch, **until: int
-) -> tuple[SegmentPushed, Lossy]:
+) -> tuple[SyncPushed, Lossy]:
     """A push over a connection that is lost."""
     opened: list[Lossy] = []
 

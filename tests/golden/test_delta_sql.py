@@ -10,18 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.goldens import CUSTOM, MODELS, SEGMENTS, build, check, parse, recorded
+from harness.goldens import CUSTOM, MODELS, SYNCS, build, check, parse, recorded
 from harness.project import Project
 
 from dbt_batch_sync.attributes import AttributeType
-from dbt_batch_sync.project.mapping import OnExit
+from dbt_batch_sync.mapping.mapping import OnExit
 from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.warehouse import SUPPORTED_ADAPTERS
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """All segments, built once with dbt."""
+    """All syncs, built once with dbt."""
     with SandboxServer() as sandbox:
         project = Project(tmp_path_factory.mktemp("golden"), sandbox)
         build(project, {})
@@ -31,7 +31,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 def test_every_kind_of_attribute_is_in_it() -> None:
     types = {each.get("type") for each in CUSTOM if isinstance(each, dict)}
     assert {kind.value for kind in AttributeType} <= types
-    assert {mapping["on_exit"] for mapping in SEGMENTS.values()} == {policy.value for policy in OnExit}
+    assert {mapping["on_exit"] for mapping in SYNCS.values()} == {policy.value for policy in OnExit}
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -52,9 +52,9 @@ def test_what_is_recorded_parses(path: Path) -> None:
     parse(path.read_text(encoding="utf-8"), path.parent.name)
 
 
-@pytest.mark.parametrize("segment", SEGMENTS)
-def test_what_was_compiled_ran(built: Project, segment: str) -> None:
-    rows = built.delta(segment)
+@pytest.mark.parametrize("sync", SYNCS)
+def test_what_was_compiled_ran(built: Project, sync: str) -> None:
+    rows = built.delta(sync)
     assert [(row["custom_id"], row["_batch_change"]) for row in rows] == [("a", "insert"), ("b", "insert")]
     assert {row["_batch_mapping"] for row in rows}.isdisjoint({None})
-    assert built.snapshot(segment) == {}
+    assert built.snapshot(sync) == {}

@@ -18,14 +18,14 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from dbt_batch_sync.artifacts.manifest import Model
 from dbt_batch_sync.attributes import parse_types
 from dbt_batch_sync.ledger.lease import LEASES, Lease
 from dbt_batch_sync.ledger.ledger import Ledger
 from dbt_batch_sync.ledger.records import RUNS, Reject, Resume, Run
-from dbt_batch_sync.project.manifest import Model
-from dbt_batch_sync.project.mapping import Location
-from dbt_batch_sync.project.mapping_reader import parse_mapping
-from dbt_batch_sync.project.segments import Segment
+from dbt_batch_sync.mapping.mapping import Location
+from dbt_batch_sync.mapping.mapping_reader import parse_mapping
+from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.guards import read_figures
 from dbt_batch_sync.push.requeue import requeue_all, requeue_rejected
 from dbt_batch_sync.push.work import CONSENTS, Counts, Work
@@ -147,17 +147,17 @@ def ledger(warehouse: Recorder, *, removed: bool = False) -> Ledger:
 
 
 def run(**changes: object) -> Run:
-    given = {"run_id": "r1", "segment": "people", "status": "running", "started_at": NOW, "delta_id": "d1"}
+    given = {"run_id": "r1", "sync": "people", "status": "running", "started_at": NOW, "delta_id": "d1"}
     return Run(**{**given, **changes})  # type: ignore[arg-type]
 
 
 def work(warehouse: Recorder, *, open_intent: bool = False) -> Work:
     mapping = parse_mapping("people", MAPPING, Location("people.yml", "people"))
-    segment = Segment(mapping, cast(Model, None), None, None)
+    sync = Sync(mapping, cast(Model, None), None, None)
     snapshot = Relation(SNAPSHOT_TABLE, (*SNAPSHOT, REMOVED))
     kept = Ledger(warehouse, "people", snapshot, PEOPLE_DELTA)
     return Work(
-        segment,
+        sync,
         PEOPLE_DELTA,
         snapshot,
         kept,
@@ -194,7 +194,7 @@ def commits() -> Iterator[tuple[str, list[exp.Expr]]]:
 
 def ledgers() -> Iterator[tuple[str, list[exp.Expr]]]:
     def recorded(call: Callable[[Ledger], object], *answers: list[tuple[Value, ...]]) -> list[exp.Expr]:
-        warehouse = Recorder(*answers, tables=(Column("segment", "VARCHAR"),))
+        warehouse = Recorder(*answers, tables=(Column("sync", "VARCHAR"),))
         call(ledger(warehouse))
         return warehouse.trees
 
@@ -228,7 +228,7 @@ def leases(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[exp.Expr
     yield "lease_take_first", first.trees
     monkeypatch.setattr("dbt_batch_sync.ledger.lease.this_host", lambda: "h")
     monkeypatch.setattr("dbt_batch_sync.ledger.lease._exists", lambda process: False)
-    gone = Recorder([("r0", "h", 1, NOW, NOW)], ours, tables=(Column("segment", "VARCHAR"),))
+    gone = Recorder([("r0", "h", 1, NOW, NOW)], ours, tables=(Column("sync", "VARCHAR"),))
     lease(gone).take()
     yield "lease_take_from_gone", gone.trees
     held = Recorder(ours)

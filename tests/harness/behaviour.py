@@ -108,7 +108,7 @@ class Behaviour(Values):
     """Whether a text may have the character 0."""
 
     second_push: ClassVar[str] = "is being pushed already: by process"
-    """What a push says while another process pushes the segment."""
+    """What a push says while another process pushes the sync."""
 
     people_given: ClassVar[Mapping[str, str]] = {}
     """Columns of `people` whose type in Batch the mapping has to give, because theirs is another one."""
@@ -169,7 +169,7 @@ class Behaviour(Values):
         shop.dbt("run", "--full-refresh")
         assert (shop.changes(), len(shop.snapshot())) == ({}, 20)
         shop.dbt("run", "--empty")
-        assert shop.push_one().requests == 0, "a segment that was built empty makes everybody leave"
+        assert shop.push_one().requests == 0, "a sync that was built empty makes everybody leave"
         shop.map({**CONTACTS_MAPPING, "custom": ["points"], "on_exit": "clear"})
         shop.set_rows(CONTACTS, contacts(19))
         shop.sync()
@@ -313,8 +313,8 @@ class Behaviour(Values):
     def _check_report(self, project: Project) -> None:
         """After two runs, the first of which was refused a row and two attributes."""
         project.build()
-        (told,) = api.report(project.options()).segments
-        (standing,) = api.status(project.options()).segments
+        (told,) = api.report(project.options()).syncs
+        (standing,) = api.status(project.options()).syncs
         assert [run.status for run in told.runs] == ["partial", "partial"]
         assert (
             [(each.attribute, each.count) for each in told.parked] == [(None, standing.parked)] == [(None, 1)]

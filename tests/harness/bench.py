@@ -1,4 +1,4 @@
-"""One segment, from its rows to Batch, at milliseconds a step: what a model checker needs.
+"""One sync, from its rows to Batch, at milliseconds a step: what a model checker needs.
 
 Real parts: dbt's own compiler, contexts and materializations render and run the package's macros (only dbt's start, its
 parser and its scheduler are left out, so a `dbt run` costs 0.1 s instead of 2), `Session.push` pushes, and Batch is the
@@ -35,22 +35,22 @@ from harness.quick import QuickDbt
 from harness.repeated import answered_at_once, remembered
 from sqlglot import exp
 
+from dbt_batch_sync.artifacts.manifest import Model
 from dbt_batch_sync.batch_api.limits import Endpoint, Limits
+from dbt_batch_sync.connections.outputs import Output
+from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.delivery import sender as sender_module
 from dbt_batch_sync.delivery.pacing import pacer_for
 from dbt_batch_sync.delivery.timing import Timing
+from dbt_batch_sync.mapping.mapping import Location
+from dbt_batch_sync.mapping.mapping_reader import parse_mapping
+from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.payload.render import Rendered, render
-from dbt_batch_sync.project.manifest import Model
-from dbt_batch_sync.project.mapping import Location
-from dbt_batch_sync.project.mapping_reader import parse_mapping
-from dbt_batch_sync.project.outputs import Output
-from dbt_batch_sync.project.profiles import WarehouseTarget
-from dbt_batch_sync.project.segments import Segment
-from dbt_batch_sync.push import segment_push as push_module
 from dbt_batch_sync.push import session as session_module
-from dbt_batch_sync.push.segment_push import Clock
+from dbt_batch_sync.push import sync_push as push_module
 from dbt_batch_sync.push.session import Channels, PushOptions, Session
-from dbt_batch_sync.results import SegmentPushed
+from dbt_batch_sync.push.sync_push import Clock
+from dbt_batch_sync.results import SyncPushed
 from dbt_batch_sync.sandbox.server import Fault, SandboxServer
 from dbt_batch_sync.warehouse import Column, Load, Rows, Statement, Value, Warehouse
 from dbt_batch_sync.warehouse import duckdb as duckdb_module
@@ -108,7 +108,7 @@ class Time:
 class Outcome:
     """How a push ended: with a result, or killed. `sent` are the operations that arrived, by custom_id."""
 
-    pushed: SegmentPushed | None
+    pushed: SyncPushed | None
     requests: int
     sent: Counter[str]
 
@@ -216,7 +216,7 @@ class Watcher:
 
     def started(self, work: object, endpoint: object) -> None: ...
 
-    def troubled(self, segment: str, message: str) -> None: ...
+    def troubled(self, sync: str, message: str) -> None: ...
 
     def progressed(self, run: object) -> None:
         self._seen += 1
@@ -225,7 +225,7 @@ class Watcher:
 
 
 class Bench:
-    """One segment, `people`, on an engine that lives in this process; `sandbox` is this bench's alone."""
+    """One sync, `people`, on an engine that lives in this process; `sandbox` is this bench's alone."""
 
     def __init__(self, directory: Path, sandbox: SandboxServer) -> None:
         self.sandbox = sandbox
@@ -260,12 +260,12 @@ class Bench:
     # What the user does
 
     def map(self, mapping: Mapping[str, object]) -> None:
-        """The segment's meta; it counts for the next `build`, and for a push from now on."""
+        """The sync's meta; it counts for the next `build`, and for a push from now on."""
         self.mapping = mapping
         self._dbt.map(mapping)
 
     def set_rows(self, columns: Mapping[str, str], rows: Iterable[Row]) -> None:
-        """The segment's rows: `columns` are names and types of the engine."""
+        """The sync's rows: `columns` are names and types of the engine."""
         listed = list(rows)
         cells = pa.table({name: pa.array([row.get(name) for row in listed]) for name in columns})
         chosen = ", ".join(f'cast("{name}" as {kind}) as "{name}"' for name, kind in columns.items())
@@ -295,7 +295,7 @@ class Bench:
         before = self.sandbox.stats
         turns = Turns(knobs.seed)
         life = Life(crash, turns.some)
-        pushed: SegmentPushed | None = None
+        pushed: SyncPushed | None = None
         with self._installed(), _small(self.time, knobs, turns, life), Channels() as channels:
             warehouse = MortalWarehouse(self._new_warehouse(), life)
             session = Session(
@@ -317,7 +317,7 @@ class Bench:
                 max_profiles_per_second=float(knobs.window_rows),
             )
             with contextlib.suppress(Killed):
-                pushed = act(self._segment(), output)
+                pushed = act(self._sync(), output)
         self.sandbox.faults.clear()
         after = self.sandbox.stats
         return Outcome(pushed, after.requests - before.requests, after.custom_ids - before.custom_ids)
@@ -339,7 +339,7 @@ class Bench:
                 "select 1 from information_schema.tables where table_name = 'batch_sync_rejects'"
             ):
                 return {}
-            query = "select custom_id, attribute, refused_by, staged from batch_sync_rejects where resolved_at is null"
+            query = "select custom_id, attribute, rejected_by, staged from batch_sync_rejects where resolved_at is null"
             rows = self._query(query)
         assert not any(row[3] for row in rows), "a staged reject was left"
         return {(row[0], row[1]): row[2] for row in rows}
@@ -364,10 +364,10 @@ class Bench:
         credentials = {key: value for key, value in _ENGINE.items() if key not in ("type", "threads")}
         return duckdb_module.DuckDbWarehouse(WarehouseTarget("shop", "dev", "duckdb", credentials))
 
-    def _segment(self) -> Segment:
+    def _sync(self) -> Sync:
         location = Location("models/people.yml", PEOPLE)
         mapping = parse_mapping(PEOPLE, self.mapping, location)
-        return Segment(mapping, _model(PEOPLE), _model(PEOPLE + "_sent_snapshot"), _model(PEOPLE + "_delta"))
+        return Sync(mapping, _model(PEOPLE), _model(PEOPLE + "_sent_snapshot"), _model(PEOPLE + "_delta"))
 
 
 _ENGINE: dict[str, Any] = {"type": "duckdb", "path": ":memory:", "threads": 1, "settings": {"threads": 1}}

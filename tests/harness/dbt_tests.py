@@ -135,7 +135,7 @@ def tested(batch: SandboxServer, warehouse: Database, tmp_path_factory: pytest.T
         (models / f"{name}.yml").write_text(json.dumps({"models": [{"name": name, "columns": described}]}))
     project.map(
         {"identifier": "id", "membership": "is_in", "on_exit": "flag"},
-        "segment",
+        "sync",
         sql=f"select * from {warehouse.source('ids')}",
     )
     project.build()
@@ -185,7 +185,7 @@ class DbtTests:
     def test_the_identifiers_that_are_found_are_those_that_are_invalid(
         self, tested: Project, found: Found
     ) -> None:
-        rows = tested.delta("segment")
+        rows = tested.delta("sync")
         invalid = {
             (row["custom_id"], row["_batch_reason"]) for row in rows if row["_batch_change"] == "invalid"
         }

@@ -66,20 +66,20 @@ CUSTOM: list[object] = [
     {"column": "as_text", "type": "string"},
 ]
 MAPPING = {"identifier": "Client Id", "standard": STANDARD, "custom": CUSTOM}
-SEGMENTS: dict[str, dict[str, object]] = {
+SYNCS: dict[str, dict[str, object]] = {
     "ignored": {**MAPPING, "on_exit": "ignore"},
     "cleared": {**MAPPING, "on_exit": "clear", "on_null": "keep"},
     "flagged": {**MAPPING, "on_exit": "flag", "membership": "in_crm"},
 }
-MODELS = [f"{segment}_{model}" for segment in SEGMENTS for model in ("delta", "sent_snapshot")]
+MODELS = [f"{sync}_{model}" for sync in SYNCS for model in ("delta", "sent_snapshot")]
 
 
 def build(project: Project, types: Mapping[str, str]) -> None:
-    """All segments, built with dbt; `types` are those of columns that are others on this warehouse."""
+    """All syncs, built with dbt; `types` are those of columns that are others on this warehouse."""
     row = {"Client Id": "a", "email": "a@example.com", "points": 1, "tags": ["x"], "as_text": 7}
-    for segment, mapping in SEGMENTS.items():
-        project.map(mapping, segment)
-        project.set_rows({**COLUMNS, **types}, [row, {"Client Id": "b"}], segment)
+    for sync, mapping in SYNCS.items():
+        project.map(mapping, sync)
+        project.set_rows({**COLUMNS, **types}, [row, {"Client Id": "b"}], sync)
     project.build()
 
 

@@ -1,4 +1,4 @@
-"""A project with a past: two segments, pushes that ended in every way, refusals, a parked row, a delta that waits."""
+"""A project with a past: two syncs, pushes that ended in every way, refusals, a parked row, a delta that waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of a segment as a model checker plays it: everything that users, Batch, networks and power cuts do to it."""
+"""The life of a sync as a model checker plays it: everything that users, Batch, networks and power cuts do to it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ TYPINGS: Mapping[str, tuple[Typing, ...]] = {
     "email": (Typing("varchar", None, "$email_address"),),
     "optin": (Typing("boolean", None, "$email_marketing"),),
 }
-"""Columns of the segment, and how each can be mapped."""
+"""Columns of the sync, and how each can be mapped."""
 
 _COLUMNS = ("nick", "points", "born", "tags", "email", "optin")
 _A, _B = "https://a.example/1", "https://a.example/2"
@@ -199,7 +199,7 @@ options = st.fixed_dictionaries(
 
 
 class Life(RuleBasedStateMachine):
-    """Steps in any order; after a clean `dbt run` and push, Batch is what the segment says."""
+    """Steps in any order; after a clean `dbt run` and push, Batch is what the sync says."""
 
     bench: Bench  # of the class that a test makes of this one
 
@@ -314,7 +314,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(before=befores)
     def sync(self, before: Before) -> None:
-        """A clean `dbt run` and push: Batch is what the segment says, and the next push has nothing to do."""
+        """A clean `dbt run` and push: Batch is what the sync says, and the next push has nothing to do."""
         self._prepare(replace(before, build=False))
         held_before = self.bench.profiles()
         self._build()

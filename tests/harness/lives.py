@@ -1,4 +1,4 @@
-"""Many lives of a segment at once: a share of them in each of several processes, on as many cores as there are."""
+"""Many lives of a sync at once: a share of them in each of several processes, on as many cores as there are."""
 
 from __future__ import annotations
 

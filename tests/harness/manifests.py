@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dbt_batch_sync.project.manifest import Manifest, read_manifest
+from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
 
 
 def model(name: str, sql: str | None, **changes: object) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What the tests of the orchestrators push: a segment of a few people, and the examples of the docs."""
+"""What the tests of the orchestrators push: a sync of a few people, and the examples of the docs."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ PATIENCE = 60.0
 
 
 def prepare(
-    project: Project, *emails: str, segment: str = PEOPLE, build: bool = True, **mapping: object
+    project: Project, *emails: str, sync: str = PEOPLE, build: bool = True, **mapping: object
 ) -> None:
-    """A segment with a person for each e-mail address, and its delta."""
+    """A sync with a person for each e-mail address, and its delta."""
     whole: Mapping[str, object] = {"identifier": "id", "standard": {"email_address": "email"}, **mapping}
-    rows = [{"id": f"{segment}-{n:05}", "email": email} for n, email in enumerate(emails)]
-    project.map(whole, segment)
-    project.set_rows({"id": "varchar", "email": "varchar"}, rows, segment)
+    rows = [{"id": f"{sync}-{n:05}", "email": email} for n, email in enumerate(emails)]
+    project.map(whole, sync)
+    project.set_rows({"id": "varchar", "email": "varchar"}, rows, sync)
     if build:
         project.build()
 
@@ -52,7 +52,7 @@ def example(info: str, project: Project) -> str:
 
 
 def prepare_slow(project: Project) -> None:
-    """A segment of two calls: the first goes at once, the second is held back by the pace for minutes."""
+    """A sync of two calls: the first goes at once, the second is held back by the pace for minutes."""
     project.outputs(sandbox={"max_profiles_per_second": 1, "checkpoint_seconds": 3600})
     prepare(project, *[GOOD] * (2 * CALL), endpoint="update")
 

@@ -3,7 +3,7 @@
 Real parts only: dbt itself, run in this process; a DuckDB file, or another warehouse; `api.push` or the
 command line; the sandbox over HTTP.
 
-A segment is `select * from raw.<segment>`, a view, so that its rows can be changed without dbt. Between two
+A sync is `select * from raw.<sync>`, a view, so that its rows can be changed without dbt. Between two
 steps no connection to the file is open in this process: another process may open it at any time.
 """
 
@@ -29,16 +29,16 @@ from harness.databases import Database, DuckDbFile, Row
 from harness.wire import Sent
 
 from dbt_batch_sync import api
-from dbt_batch_sync.project.profiles import DbtOptions
-from dbt_batch_sync.push.segment_push import Observer
-from dbt_batch_sync.results import PushResult, SegmentPushed
+from dbt_batch_sync.connections.profiles import DbtOptions
+from dbt_batch_sync.push.sync_push import Observer
+from dbt_batch_sync.results import PushResult, SyncPushed
 from dbt_batch_sync.sandbox.server import RecordedRequest, SandboxServer, TypedValue
 
 ROOT = Path(__file__).parents[2]
 """The repository, which is the dbt package."""
 
 PEOPLE = "people"
-"""The segment of the tests that need only one."""
+"""The sync of the tests that need only one."""
 
 Attributes = dict[str, TypedValue]
 
@@ -109,27 +109,27 @@ class Project:
     def map(
         self,
         mapping: Mapping[str, object],
-        segment: str = PEOPLE,
+        sync: str = PEOPLE,
         *,
         sql: str | None = None,
         models: Sequence[str] = ("delta", "sent_snapshot"),
         **config: object,
     ) -> None:
-        """Writes a segment's model with its meta and `config`, and the models of its snapshot and delta."""
+        """Writes a sync's model with its meta and `config`, and the models of its snapshot and delta."""
         directory = self.directory / "models"
-        meta = {"models": [{"name": segment, "config": {**config, "meta": {"batch_sync": dict(mapping)}}}]}
-        _write(directory / f"{segment}.yml", yaml.safe_dump(meta, allow_unicode=True, sort_keys=False))
-        _write(directory / f"{segment}.sql", sql or f"select * from {self.warehouse.source(segment)}")
+        meta = {"models": [{"name": sync, "config": {**config, "meta": {"batch_sync": dict(mapping)}}}]}
+        _write(directory / f"{sync}.yml", yaml.safe_dump(meta, allow_unicode=True, sort_keys=False))
+        _write(directory / f"{sync}.sql", sql or f"select * from {self.warehouse.source(sync)}")
         for macro in models:
-            _write(directory / f"{segment}_{macro}.sql", f"{{{{ dbt_batch_sync.{macro}('{segment}') }}}}")
+            _write(directory / f"{sync}_{macro}.sql", f"{{{{ dbt_batch_sync.{macro}('{sync}') }}}}")
 
-    def set_rows(self, columns: Mapping[str, str], rows: Iterable[Row], segment: str = PEOPLE) -> None:
-        """Makes the segment's source hold these rows.
+    def set_rows(self, columns: Mapping[str, str], rows: Iterable[Row], sync: str = PEOPLE) -> None:
+        """Makes the sync's source hold these rows.
 
         `columns` are names and the warehouse's types. A missing cell is null; what Python has no type for is
         given as text.
         """
-        self.warehouse.create(segment, columns, list(rows))
+        self.warehouse.create(sync, columns, list(rows))
 
     # What the tools do
 
@@ -152,7 +152,7 @@ class Project:
         return built
 
     def build(self, *arguments: str) -> None:
-        """`dbt run`: every segment, snapshot and delta."""
+        """`dbt run`: every sync, snapshot and delta."""
         self.dbt("run", *arguments)
 
     def options(self, **changes: Any) -> DbtOptions:
@@ -181,12 +181,12 @@ class Project:
             observer=observer,
         )
 
-    def push_one(self, **options: Any) -> SegmentPushed:
-        """`push` of a project with one segment, and how that segment fared."""
-        (segment,) = self.push(**options).segments
-        return segment
+    def push_one(self, **options: Any) -> SyncPushed:
+        """`push` of a project with one sync, and how that sync fared."""
+        (sync,) = self.push(**options).syncs
+        return sync
 
-    def sync(self, **options: Any) -> SegmentPushed:
+    def sync(self, **options: Any) -> SyncPushed:
         """`dbt run`, then `push_one`."""
         self.build()
         return self.push_one(**options)
@@ -248,32 +248,32 @@ class Project:
     def _requests(self) -> Sequence[RecordedRequest]:
         return [each for each in self.sandbox.requests if each.number >= self._first_request]
 
-    def delta(self, segment: str = PEOPLE) -> list[dict[str, Any]]:
+    def delta(self, sync: str = PEOPLE) -> list[dict[str, Any]]:
         """The rows of a delta, in the order of their keys."""
-        return self.query(f'select * from "{segment}_delta" order by custom_id, _batch_reason')
+        return self.query(f'select * from "{sync}_delta" order by custom_id, _batch_reason')
 
-    def changes(self, segment: str = PEOPLE) -> dict[str | None, tuple[str, str]]:
+    def changes(self, sync: str = PEOPLE) -> dict[str | None, tuple[str, str]]:
         """A delta as change and changed names, by custom_id; instead of names, an invalid row's reason."""
-        rows = self.delta(segment)
+        rows = self.delta(sync)
         return {
             row["custom_id"]: (row["_batch_change"], row["_batch_reason"] or row["_batch_changed"])
             for row in rows
         }
 
-    def snapshot(self, segment: str = PEOPLE) -> dict[str, dict[str, Any]]:
+    def snapshot(self, sync: str = PEOPLE) -> dict[str, dict[str, Any]]:
         """The rows of a snapshot, by custom_id."""
-        rows = self.query(f'select * from "{segment}_sent_snapshot"')
+        rows = self.query(f'select * from "{sync}_sent_snapshot"')
         assert len({row["custom_id"] for row in rows}) == len(rows), (
             "a custom_id stands twice in the snapshot"
         )
         return {row["custom_id"]: row for row in rows}
 
-    def rejects(self, segment: str = PEOPLE) -> dict[tuple[str, str | None], str]:
+    def rejects(self, sync: str = PEOPLE) -> dict[tuple[str, str | None], str]:
         """The reasons of what stands refused, by custom_id and attribute; none before the first push."""
         if not self.has_table("batch_sync_rejects"):
             return {}
-        query = "from batch_sync_rejects where segment = $segment and resolved_at is null"
-        rows = self.query(query, segment=segment)
+        query = "from batch_sync_rejects where sync = $sync and resolved_at is null"
+        rows = self.query(query, sync=sync)
         assert not any(row["staged"] for row in rows), "a staged reject was left"
         return {(row["custom_id"], row["attribute"]): row["reason"] for row in rows}
 

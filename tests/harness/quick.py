@@ -1,6 +1,6 @@
 """dbt without its start: a project is parsed once, and its models are compiled and run in this process as often as one likes.
 
-What runs is dbt's own: its compiler, its contexts, its materializations and its adapter. A `dbt run` of a segment costs
+What runs is dbt's own: its compiler, its contexts, its materializations and its adapter. A `dbt run` of a sync costs
 a tenth of a second instead of two. Its parser, its command line and its scheduler are left out; tests of those use
 `Project.dbt`.
 """
@@ -110,24 +110,24 @@ class QuickDbt:
 
 
 class QuickProject(Project):
-    """A project of one segment, whose `build` is quick and whose file is closed between two steps."""
+    """A project of one sync, whose `build` is quick and whose file is closed between two steps."""
 
     def __init__(self, directory: Path, sandbox: SandboxServer, warehouse: Database | None = None) -> None:
         super().__init__(directory, sandbox, warehouse)
         super().map({"identifier": "id", "custom": ["a"]})
         self._quick = QuickDbt(directory, self.warehouse.adapter)
 
-    def map(self, mapping: Mapping[str, object], segment: str = PEOPLE, **config: Any) -> None:
+    def map(self, mapping: Mapping[str, object], sync: str = PEOPLE, **config: Any) -> None:
         """Writes the YAML, and what a parse would make of it."""
-        super().map(mapping, segment, **config)
+        super().map(mapping, sync, **config)
         self._quick.map(mapping)
         path = self.directory / "target" / "manifest.json"
         manifest = json.loads(path.read_text())
-        node = manifest["nodes"][f"model.shop.{segment}"]
+        node = manifest["nodes"][f"model.shop.{sync}"]
         node["meta"] = node["config"]["meta"] = {"batch_sync": mapping}
         path.write_text(json.dumps(manifest))
 
     def build(self, *models: str) -> None:
-        """`dbt run`: the segment, its snapshot and its delta, or some of them."""
+        """`dbt run`: the sync, its snapshot and its delta, or some of them."""
         with self._quick.installed(release=True):
             self._quick.run(models or (PEOPLE, f"{PEOPLE}_sent_snapshot", f"{PEOPLE}_delta"))

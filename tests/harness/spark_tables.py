@@ -20,8 +20,8 @@ from harness.quick import QuickProject
 from harness.spark import SparkDatabase
 from sqlglot import exp
 
+from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.project.profiles import read_target
 from dbt_batch_sync.sql.relations import create_table, insert_row
 from dbt_batch_sync.warehouse import Load, Statement, open_warehouse
 from dbt_batch_sync.warehouse.spark import SparkWarehouse
@@ -94,7 +94,7 @@ class SparkTables:
         quick.build()
         assert quick.changes() == {}, "what was committed differs from where it came from"
 
-    def test_other_tables_are_refused_by_the_macros(self, shop: Project) -> None:
+    def test_other_tables_are_rejected_by_the_macros(self, shop: Project) -> None:
         shop.map(CONTACTS_MAPPING)
         shop.set_rows(CONTACTS, contacts(1))
         shop.map(CONTACTS_MAPPING, file_format="parquet")
@@ -106,7 +106,7 @@ class SparkTables:
             assert f"`people_{model}` has the file_format parquet" in built.messages
             assert "Accepted: delta, iceberg" in built.messages
 
-    def test_other_tables_are_refused_by_a_push(self, quick: QuickProject, tmp_path: Path) -> None:
+    def test_other_tables_are_rejected_by_a_push(self, quick: QuickProject, tmp_path: Path) -> None:
         quick.map(CONTACTS_MAPPING)
         quick.set_rows(CONTACTS, contacts(1))
         quick.build()

@@ -104,7 +104,7 @@ def _entry(attribute: Attribute) -> object:
 
 @dataclass(frozen=True)
 class Rows:
-    """A segment's rows by what they are good for; a custom_id of several rows is `ambiguous`."""
+    """A sync's rows by what they are good for; a custom_id of several rows is `ambiguous`."""
 
     valid: Mapping[str, Row]
     ambiguous: frozenset[str]
@@ -157,7 +157,7 @@ class Truth:
                 self._may(name, spec.membership, TypedValue("boolean", False))
 
     def gone(self) -> dict[str, set[tuple[object, ...]]]:
-        """Who is not in the segment of the last `dbt run`, and the ways in which he may have left."""
+        """Who is not in the sync of the last `dbt run`, and the ways in which he may have left."""
         here = {*self.rows.valid, *self.rows.ambiguous}
         return {name: how for name, how in self.away.items() if name not in here}
 
@@ -180,7 +180,7 @@ class Truth:
         return wrong
 
     def wrong(self, held: Held, rejects: Rejects) -> list[str]:
-        """What of Batch differs from the segment of the last `dbt run`, but for what rejects name."""
+        """What of Batch differs from the sync of the last `dbt run`, but for what rejects name."""
         found = self.impossible(held)
         for name, row in self.rows.valid.items():
             if (name, None) not in rejects:
@@ -204,7 +204,7 @@ class Truth:
                 yield f"{name}: {attribute.name} is {have} and should be {value}"
         member = self.spec.membership
         if member and held.get(member) != TypedValue("boolean", True) and (name, member) not in rejects:
-            yield f"{name}: {member} is {held.get(member)} in the segment"
+            yield f"{name}: {member} is {held.get(member)} in the sync"
 
     def _wrong_exit(self, name: str, held: Mapping[str, TypedValue], rejects: Rejects) -> Iterator[str]:
         ((on_exit, membership, attributes),) = self.away[name]

@@ -38,7 +38,7 @@ def person(who: str, **changes: object) -> Row:
 
 
 def ready(project: Project, *names: str, build: bool = True) -> None:
-    """A segment of these people, and its delta."""
+    """A sync of these people, and its delta."""
     project.map(MAPPING)
     project.set_rows(COLUMNS, [person(name) for name in names])
     if build:
@@ -198,7 +198,7 @@ def in_a_shell(
     )
 
 
-def test_a_shell_completes_verbs_options_and_segments(project: Project) -> None:
+def test_a_shell_completes_verbs_options_and_syncs(project: Project) -> None:
     project.map(MAPPING)
     project.map(MAPPING, "pets")
     project.map(MAPPING, "other")
@@ -241,7 +241,7 @@ def test_options_as_environment_variables(project: Project, tmp_path: Path) -> N
         "DBT_BATCH_SYNC_DRY_RUN": "true",
     }
     done = project.cli("push", env=environ, cwd=tmp_path)
-    assert [each["segment"] for each in document(done)["segments"]] == ["other"]
+    assert [each["sync"] for each in document(done)["syncs"]] == ["other"]
     assert not project.sandbox.requests
 
 
@@ -261,10 +261,10 @@ def test_plan(project: Project) -> None:
     project.build()
     before = project.query("from batch_sync_runs")
     done = project.call("plan", "--json")
-    (planned,) = document(done)["segments"]
+    (planned,) = document(done)["syncs"]
     samples = planned.pop("samples")
     assert planned == {
-        "segment": "people",
+        "sync": "people",
         "delta_id": project.delta()[0]["_batch_delta_id"],
         "endpoint": "update",
         **{"inserts": 1, "updates": 2, "exits": 1, "invalid": 3},
@@ -302,7 +302,7 @@ def test_a_plan_counts_what_a_push_then_sends(project: Project) -> None:
     rows = [person(f"p{n}", name=None if n % 3 else "x", points=None if n % 2 else n) for n in range(450)]
     project.set_rows(COLUMNS, rows)
     project.build()
-    (planned,) = document(project.call("plan", "--json"))["segments"]
+    (planned,) = document(project.call("plan", "--json"))["syncs"]
     assert project.push_one().requests == planned["requests"] == 3
     sent: dict[str, int] = {}
     for _, attributes in project.sent.operations:
@@ -319,7 +319,7 @@ def test_a_plan_says_what_flaps(project: Project) -> None:
         project.map(mapping)
         project.set_rows(COLUMNS, rows)
         project.build()
-        (planned,) = document(project.call("plan", "--json"))["segments"]
+        (planned,) = document(project.call("plan", "--json"))["syncs"]
         shown = project.call("plan").stdout + project.call("plan", "--markdown").stdout
         project.push()
         return planned["flapping"], shown
@@ -398,7 +398,7 @@ def test_a_push_is_held_to_its_plan(project: Project, tmp_path: Path) -> None:
     project.set_rows(COLUMNS, [person("n")], "new")
     project.build()
     unknown = project.call("push", "--plan", plan)
-    assert "the plan doesn't have the segment `new`" in unknown.stdout
+    assert "the plan doesn't have the sync `new`" in unknown.stdout
     assert project.call("push", "--plan", plan, "--select", "people").returncode == 0
 
 
@@ -408,8 +408,8 @@ def test_a_push_is_held_to_its_plan(project: Project, tmp_path: Path) -> None:
         (None, "can't be read: No such file or directory"),
         ("{", "is not JSON"),
         ("[]", "is not a plan"),
-        ('{"segments": [{"segment": "people"}]}', "segments[0].mapping: is required"),
-        ('{"segments": [1]}', "segments[0]: must be a mapping"),
+        ('{"syncs": [{"sync": "people"}]}', "syncs[0].mapping: is required"),
+        ('{"syncs": [1]}', "syncs[0]: must be a mapping"),
     ],
 )
 def test_a_plan_that_is_none(project: Project, tmp_path: Path, content: str | None, words: str) -> None:
@@ -436,7 +436,7 @@ def test_what_holds_a_push_up_is_said_once(project: Project) -> None:
     busy = Fault(FaultKind.STATUS, When(nth=(1, 2)), status=503, retry_after=0)
     project.sandbox.faults.set([busy])
     done = project.call("push", "--json")
-    assert (done.returncode, document(done)["segments"][0]["retries"]) == (0, 2)
+    assert (done.returncode, document(done)["syncs"][0]["retries"]) == (0, 2)
     assert done.stderr.count("people: Batch can't take calls now (HTTP 503") == 1
     assert done.stderr.count("Trying again.") == 1
 
@@ -449,7 +449,7 @@ def test_status(project: Project) -> None:
         project.push(limit=1)
     project.sandbox.faults.set([Fault(FaultKind.STATUS, status=401)])
     project.push()
-    runs = document(project.call("status", "--json"))["segments"][0]["runs"]
+    runs = document(project.call("status", "--json"))["syncs"][0]["runs"]
     assert [run["status"] for run in runs] == ["failed", "succeeded", "succeeded"]
     assert [run["inserts"] for run in runs] == [1, 2, 3]
     assert not {"committed_key", "intent_position", "committed_position"} & runs[0].keys()
@@ -469,8 +469,8 @@ def test_status_of_what_is_parked(project: Project) -> None:
     project.push()
     project.sandbox.faults.set([])
     project.sync()
-    (segment,) = document(project.call("status", "--json"))["segments"]
-    assert (segment["parked"], segment["runs"][0]["parked"]) == (2, 2)
+    (sync,) = document(project.call("status", "--json"))["syncs"]
+    assert (sync["parked"], sync["runs"][0]["parked"]) == (2, 2)
     assert "2 profiles parked: Batch refused the whole row" in project.call("status").stdout
     project.push(retry_rejected=True)
     assert "parked" not in project.call("status").stdout
@@ -479,12 +479,12 @@ def test_status_of_what_is_parked(project: Project) -> None:
 def test_rejects(project: Project) -> None:
     ready(project, "a", "b")
     nothing = document(project.call("rejects", "--json"))
-    assert nothing["segments"][0]["rejects"] == []
+    assert nothing["syncs"][0]["rejects"] == []
     project.execute("update raw.people set email = 'no address', name = repeat('x', 301) where id = 'a'")
     project.sync()
-    (segment,) = document(project.call("rejects", "--json"))["segments"]
+    (sync,) = document(project.call("rejects", "--json"))["syncs"]
     found = {
-        (each["attribute"], each["reason"], each["count"], each["refused_by"]) for each in segment["rejects"]
+        (each["attribute"], each["reason"], each["count"], each["rejected_by"]) for each in sync["rejects"]
     }
     assert found == {
         ("batch__email_address", "invalid_email", 1, "dbt-batch-sync"),
@@ -499,7 +499,7 @@ def test_validate(project: Project) -> None:
     ready(project, "a")
     assert document(project.call("validate", "--json")) == {
         "valid": True,
-        "segments": ["people"],
+        "syncs": ["people"],
         "online": False,
         "problems": [],
     }
@@ -586,14 +586,14 @@ def test_validate_says_at_once_what_several_files_tell(project: Project) -> None
         assert part in said, said
 
 
-def test_validate_refuses_two_segments_that_write_the_same(project: Project) -> None:
+def test_validate_refuses_two_syncs_that_write_the_same(project: Project) -> None:
     ready(project, "a")
     project.map(MAPPING, "other")
     project.set_rows(COLUMNS, [person("o")], "other")
     project.build()
     refused = project.call("validate")
     assert refused.returncode == 2
-    assert "`$email_address`, `name`, `points`: written by the segment `other` too" in refused.stderr
+    assert "`$email_address`, `name`, `points`: written by the sync `other` too" in refused.stderr
     assert project.push().status == "succeeded", "an error of `validate` alone"
     project.map({**MAPPING, "shared": True}, "other")
     project.dbt("parse")
@@ -625,7 +625,7 @@ def test_no_mapping(project: Project) -> None:
     assert "`dbt-batch-sync init` prints what to add" in done.stderr
 
 
-def test_no_models_for_a_segment(project: Project) -> None:
+def test_no_models_for_a_sync(project: Project) -> None:
     project.map(MAPPING, models=())
     project.set_rows(COLUMNS, [])
     project.dbt("parse")
@@ -701,7 +701,7 @@ def test_a_selection_that_means_nothing(project: Project) -> None:
     ready(project, "a")
     done = project.call("push", "--select", "peple")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "matches no segment; there are: `people`" in done.stderr
+    assert "matches no sync; there are: `people`" in done.stderr
 
 
 # Secrets

@@ -11,8 +11,8 @@ from harness.compiled import CompiledDelta
 from harness.people import COLUMNS, MAPPING, people
 from harness.project import Project
 
-from dbt_batch_sync.project.manifest import read_manifest
-from dbt_batch_sync.project.segments import read_segments
+from dbt_batch_sync.artifacts.manifest import read_manifest
+from dbt_batch_sync.mapping.syncs import read_syncs
 
 SIMPLE = {"identifier": "id", "custom": ["name", "points"]}
 SIMPLE_COLUMNS = {"id": "varchar", "name": "varchar", "points": "bigint"}
@@ -173,8 +173,8 @@ def test_a_changed_mapping_shows_in_the_next_run(project: Project) -> None:
     project.build()
     assert project.changes() == {"a": ("update", "score")}
     (row,) = project.delta()
-    (segment,) = read_segments(read_manifest(project.directory / "target" / "manifest.json"))
-    assert row["_batch_mapping"] == segment.mapping.hash
+    (sync,) = read_syncs(read_manifest(project.directory / "target" / "manifest.json"))
+    assert row["_batch_mapping"] == sync.mapping.hash
     assert project.push_one().accepted == 1
     assert project.sent.attributes == {"a": {"score": 1}}
 
@@ -311,7 +311,7 @@ def test_attributes_of_any_name(project: Project) -> None:
                 "n",
             ]
         ),
-        *(["parked", "segment", "custom", "select", "date", "url", "id", "now", "upto"]),
+        *(["parked", "sync", "custom", "select", "date", "url", "id", "now", "upto"]),
     ]
     lists = [f"{word}_l" for word in words[:10]]
     columns = {**dict.fromkeys(words, "varchar"), **dict.fromkeys(lists, "varchar[]"), "item": "varchar[]"}
@@ -397,11 +397,11 @@ def test_a_compiled_delta_is_what_dbt_builds(project: Project) -> None:
 HASHES = """
 {% macro write_hashes(number) %}
     {% do run_query('create schema if not exists raw') %}
-    {% do run_query('create or replace table raw.hashes (segment varchar, hash varchar)') %}
+    {% do run_query('create or replace table raw.hashes (sync varchar, hash varchar)') %}
     {% for place in range(number) %}
-        {% set segment = 'm' ~ place %}
-        {% set hash = dbt_batch_sync.mapping_hash(dbt_batch_sync.segment_mapping(segment)) %}
-        {% do run_query("insert into raw.hashes values ('" ~ segment ~ "', '" ~ hash ~ "')") %}
+        {% set sync = 'm' ~ place %}
+        {% set hash = dbt_batch_sync.mapping_hash(dbt_batch_sync.sync_mapping(sync)) %}
+        {% do run_query("insert into raw.hashes values ('" ~ sync ~ "', '" ~ hash ~ "')") %}
     {% endfor %}
 {% endmacro %}
 """
@@ -483,9 +483,9 @@ def test_the_hash_is_the_same_in_jinja_and_in_python(project: Project) -> None:
     macro.write_text(HASHES)
     try:
         project.dbt("run-operation", "write_hashes", "--args", f"{{number: {number}}}")
-        segments = read_segments(read_manifest(project.directory / "target" / "manifest.json"))
+        syncs = read_syncs(read_manifest(project.directory / "target" / "manifest.json"))
     finally:
         macro.unlink()
-    rows = {row["segment"]: row["hash"] for row in project.query("from raw.hashes")}
-    assert rows == {segment.name: segment.mapping.hash for segment in segments}
+    rows = {row["sync"]: row["hash"] for row in project.query("from raw.hashes")}
+    assert rows == {sync.name: sync.mapping.hash for sync in syncs}
     assert len(set(rows.values())) == number

@@ -14,15 +14,15 @@ from harness.markdown import Document, anchors, codes, documents, links, read
 from harness.project import ROOT, Project
 from typer.core import TyperGroup, TyperOption
 
+from dbt_batch_sync.artifacts.compiled import Origin
 from dbt_batch_sync.attributes import STANDARD_ATTRIBUTES
 from dbt_batch_sync.cli.app import app
+from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.ledger.lease import COLUMNS as LEASE_COLUMNS
 from dbt_batch_sync.ledger.records import REJECT_COLUMNS, RUN_COLUMNS, RejectCount, Run
-from dbt_batch_sync.project import mapping_reader
-from dbt_batch_sync.project.compiled import Origin
-from dbt_batch_sync.project.forms import names_of
-from dbt_batch_sync.project.mapping import Guards
-from dbt_batch_sync.project.outputs import Output
+from dbt_batch_sync.mapping.mapping import Guards
+from dbt_batch_sync.mapping.validation import names_of
+from dbt_batch_sync.mapping import mapping_reader
 from dbt_batch_sync.results import (
     EXIT_CODES,
     AttributeLineage,
@@ -36,13 +36,13 @@ from dbt_batch_sync.results import (
     Refusal,
     RejectsResult,
     Sample,
-    SegmentLineage,
-    SegmentPlanned,
-    SegmentProfile,
-    SegmentPushed,
-    SegmentRejects,
-    SegmentStatus,
     StatusResult,
+    SyncLineage,
+    SyncPlanned,
+    SyncProfile,
+    SyncPushed,
+    SyncRejects,
+    SyncStatus,
     ValidateResult,
 )
 
@@ -121,7 +121,7 @@ def test_statuses_of_a_push() -> None:
     assert {codes(row[0])[0] for row in Document("", "| status | when |" + after).table()} == set(EXIT_CODES)
 
 
-SEGMENT = SegmentPlanned(
+SYNC = SyncPlanned(
     "s",
     "d",
     "update",
@@ -135,16 +135,16 @@ SEGMENT = SegmentPlanned(
 )
 DOCUMENTS: Mapping[str, dict[str, object]] = {
     "validate": ValidateResult(("s",), checked_online=False).to_json(),
-    "plan": PlanResult((SEGMENT,)).to_json(),
+    "plan": PlanResult((SYNC,)).to_json(),
     "lineage": LineageResult(
-        (SegmentLineage("s", (AttributeLineage("a", "c", (Origin("seed", "t", "c"),)),)),), ()
+        (SyncLineage("s", (AttributeLineage("a", "c", (Origin("seed", "t", "c"),)),)),), ()
     ).to_json(),
-    "push": PushResult("r", NOW, NOW, (SegmentPushed("s", "succeeded"),)).to_json(),
-    "status": StatusResult((SegmentStatus("s", (Run("r", "s", "partial", NOW),)),)).to_json(),
+    "push": PushResult("r", NOW, NOW, (SyncPushed("s", "succeeded"),)).to_json(),
+    "status": StatusResult((SyncStatus("s", (Run("r", "s", "partial", NOW),)),)).to_json(),
     "profile": ProfileResult(
         "c",
         (
-            SegmentProfile(
+            SyncProfile(
                 "s",
                 NOW,
                 "r",
@@ -157,7 +157,7 @@ DOCUMENTS: Mapping[str, dict[str, object]] = {
         ),
     ).to_json(),
     "rejects": RejectsResult(
-        (SegmentRejects("s", "t", (RejectCount("a", "r", "batch", 1, NOW, NOW, 1),)),)
+        (SyncRejects("s", "t", (RejectCount("a", "r", "batch", 1, NOW, NOW, 1),)),)
     ).to_json(),
 }
 

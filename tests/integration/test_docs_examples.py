@@ -17,11 +17,11 @@ import pytest
 import yaml
 from harness.markdown import Block, Document, documents, read
 
+from dbt_batch_sync.connections.outputs import PROFILE, read_output
+from dbt_batch_sync.connections.profiles import DbtOptions
 from dbt_batch_sync.errors import MappingError
-from dbt_batch_sync.project.mapping import Location
-from dbt_batch_sync.project.mapping_reader import parse_mapping
-from dbt_batch_sync.project.outputs import PROFILE, read_output
-from dbt_batch_sync.project.profiles import DbtOptions
+from dbt_batch_sync.mapping.mapping import Location
+from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.sandbox.faults import read_faults
 
 KEYS = {

@@ -44,7 +44,7 @@ def test_the_script_pushes(project: Project, script: Path) -> None:
     done = run(str(script), project)
     assert done.returncode == 0, done.stderr
     document = json.loads((project.directory / "push.json").read_text(encoding="utf-8"))
-    assert (document["status"], document["segments"][0]["accepted"]) == ("succeeded", 1)
+    assert (document["status"], document["syncs"][0]["accepted"]) == ("succeeded", 1)
     assert len(project.profiles()) == 1
 
 

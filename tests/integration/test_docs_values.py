@@ -95,7 +95,7 @@ def test_every_reason_is_in_a_table() -> None:
 
 
 def test_one_profile_day_by_day(project: Project) -> None:
-    """Three segments over the same rows, which differ in `on_exit`."""
+    """Three syncs over the same rows, which differ in `on_exit`."""
     policies = {"ignore": 2, "clear": 3, "flag": 4}
     for policy in policies:
         mapping = {

@@ -1,4 +1,4 @@
-"""Profiles that leave the segment, by policy, and those that come back."""
+"""Profiles that leave the sync, by policy, and those that come back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from harness.compiled import CompiledDelta
 from harness.databases import Row
 from harness.project import Project
 
-from dbt_batch_sync.results import SegmentPushed
+from dbt_batch_sync.results import SyncPushed
 from dbt_batch_sync.sandbox.server import TypedValue
 
 COLUMNS = {
@@ -71,7 +71,7 @@ def test_a_profile_leaves_once_and_comes_back(
     project.set_rows(COLUMNS, rows("a", "b", "c"))
     delta = CompiledDelta(project)
 
-    def sync() -> SegmentPushed:
+    def sync() -> SyncPushed:
         delta.run()
         return project.push_one()
 
@@ -165,7 +165,7 @@ def test_a_row_that_was_never_sent_does_not_leave(project: Project) -> None:
     assert project.sync().delta_id is None
 
 
-def test_a_segment_that_becomes_empty(project: Project) -> None:
+def test_a_sync_that_becomes_empty(project: Project) -> None:
     project.map({**MAPPING, "on_exit": "clear"})
     project.set_rows(COLUMNS, rows("a", "b", "c"))
     project.sync()

@@ -12,7 +12,7 @@ COLUMNS = {"id": "varchar", "points": "bigint"}
 
 @pytest.fixture
 def tested(project: Project) -> Project:
-    """A segment with a test of its own: no points below zero."""
+    """A sync with a test of its own: no points below zero."""
     project.map({"identifier": "id", "custom": ["points"]})
     project.set_rows(COLUMNS, [{"id": "a", "points": 1}])
     test = project.directory / "tests" / "no_debts.sql"

@@ -1,4 +1,4 @@
-"""Segments with nothing to do are settled all at once, and what is not plain is not taken for idle."""
+"""Syncs with nothing to do are settled all at once, and what is not plain is not taken for idle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = {"id": "varchar", "points": "bigint"}
 
 
 def synced(project: Project) -> None:
-    """Four segments of one person each, all in Batch, and empty deltas."""
+    """Four syncs of one person each, all in Batch, and empty deltas."""
     for name in NAMES:
         project.map({"identifier": "id", "custom": ["points"]}, name)
         project.set_rows(COLUMNS, [{"id": name, "points": 1}], name)
@@ -28,7 +28,7 @@ def synced(project: Project) -> None:
 
 
 def told(project: Project) -> dict[str, str]:
-    return {each.segment: each.error or each.status for each in project.push().segments}
+    return {each.sync: each.error or each.status for each in project.push().syncs}
 
 
 @pytest.fixture
@@ -46,16 +46,14 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def test_any_number_of_idle_segments_costs_as_many_statements(
-    project: Project, statements: list[str]
-) -> None:
+def test_any_number_of_idle_syncs_costs_as_many_statements(project: Project, statements: list[str]) -> None:
     synced(project)
     before = project.query("select count(*) as n from batch_sync_runs")[0]["n"]
     statements.clear()
     assert told(project) == dict.fromkeys(NAMES, "succeeded")
     assert statements == ["fetch", "fetch", "fetch", "execute"]
-    rows = project.query("from batch_sync_runs order by started_at desc, segment limit 4")
-    assert [row["segment"] for row in rows] == list(NAMES)
+    rows = project.query("from batch_sync_runs order by started_at desc, sync limit 4")
+    assert [row["sync"] for row in rows] == list(NAMES)
     assert all(row["finished_at"] == row["started_at"] and row["status"] == "succeeded" for row in rows)
     assert all(row["delta_id"] is None and row["mapping_hash"] for row in rows)
     assert project.query("select count(*) as n from batch_sync_runs")[0]["n"] == before + 4
@@ -85,7 +83,7 @@ finally:
     assert done.stderr == "\n"
 
 
-def test_a_segment_with_something_to_send_is_pushed_beside_idle_ones(project: Project) -> None:
+def test_a_sync_with_something_to_send_is_pushed_beside_idle_ones(project: Project) -> None:
     synced(project)
     project.set_rows(COLUMNS, [{"id": "gold", "points": 2}], "gold")
     project.build()
@@ -96,15 +94,15 @@ def test_a_segment_with_something_to_send_is_pushed_beside_idle_ones(project: Pr
 def test_a_dead_run_is_marked_and_a_live_one_is_left_alone(project: Project) -> None:
     synced(project)
     now = datetime.now(timezone.utc).replace(tzinfo=None)
-    for segment in ("blue", "red"):
+    for sync in ("blue", "red"):
         project.execute(
-            "insert into batch_sync_runs (run_id, segment, status, started_at) "
-            f"values ('{segment}-run', '{segment}', 'running', $now)",
+            "insert into batch_sync_runs (run_id, sync, status, started_at) "
+            f"values ('{sync}-run', '{sync}', 'running', $now)",
             now=now - timedelta(hours=1),
         )
     project.execute(
         f"update {LEASES} set run_id = 'red-run', host = 'elsewhere[1]', process = 1, taken_at = $now, "
-        "heartbeat_at = $now where segment = 'red'",
+        "heartbeat_at = $now where sync = 'red'",
         now=now,
     )
     said = told(project)
@@ -132,14 +130,14 @@ def test_a_parked_row_that_went_back_is_resolved(project: Project) -> None:
 
 def test_what_was_resolved_long_ago_is_forgotten(project: Project) -> None:
     synced(project)
-    for segment, days in (("blue", 100), ("red", 80)):
+    for sync, days in (("blue", 100), ("red", 80)):
         project.execute(
-            "insert into batch_sync_rejects (segment, custom_id, reason, resolved_at) "
-            f"values ('{segment}', 'x', 'y', $then)",
+            "insert into batch_sync_rejects (sync, custom_id, reason, resolved_at) "
+            f"values ('{sync}', 'x', 'y', $then)",
             then=datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(days=days),
         )
     assert told(project) == dict.fromkeys(NAMES, "succeeded")
-    assert [row["segment"] for row in project.query("from batch_sync_rejects")] == ["red"]
+    assert [row["sync"] for row in project.query("from batch_sync_rejects")] == ["red"]
 
 
 def test_another_batch_project_is_noticed_though_nothing_has_changed(project: Project) -> None:
@@ -154,7 +152,7 @@ def test_a_target_that_may_not_push_is_refused_though_nothing_has_changed(projec
     assert all("takes pushes only from the dbt targets prod" in said for said in told(project).values())
 
 
-def test_a_table_that_is_gone_is_said_of_its_segment(project: Project) -> None:
+def test_a_table_that_is_gone_is_said_of_its_sync(project: Project) -> None:
     synced(project)
     project.execute("drop table green_delta")
     said = told(project)

@@ -13,7 +13,7 @@ STAGED = """
 with source as (select * from {{ source('raw', 'people') }})
 select id, lower(email) as mail, first || ' ' || last as name, spent from source
 """
-SEGMENT = "select *, spent > 100 as is_good, 'shop' as origin from {{ ref('staged') }}"
+SYNC = "select *, spent > 100 as is_good, 'shop' as origin from {{ ref('staged') }}"
 MAPPING = {
     "identifier": "id",
     "standard": {"email_address": "mail"},
@@ -26,7 +26,7 @@ MAPPING = {
 @pytest.fixture
 def people(project: Project) -> Project:
     project.set_rows(COLUMNS, [{"id": "a"}])
-    project.map(MAPPING, sql=SEGMENT)
+    project.map(MAPPING, sql=SYNC)
     source = {"sources": [{"name": "raw", "schema": "raw", "tables": [{"name": "people"}]}]}
     (project.directory / "models" / "sources.yml").write_text(json.dumps(source))
     (project.directory / "models" / "staged.sql").write_text(STAGED)
@@ -43,10 +43,10 @@ def traced(project: Project) -> dict[str, Any]:
 def test_from_the_source_to_the_attribute(people: Project) -> None:
     people.dbt("compile")
     found = traced(people)
-    (segment,) = found["segments"]
+    (sync,) = found["syncs"]
     columns = {
         each["attribute"]: (each["column"], [(o["kind"], o["table"], o["column"]) for o in each["origins"]])
-        for each in segment["attributes"]
+        for each in sync["attributes"]
     }
 
     def source(*names: str) -> list[tuple[str, str, str]]:
@@ -64,7 +64,7 @@ def test_from_the_source_to_the_attribute(people: Project) -> None:
     lines = {line.split()[0]: line for line in people.call("lineage").stdout.splitlines() if line}
     assert lines["batch__email_address"].split()[1:] == ["mail", "raw.people.email", "(source)"]
     assert "a constant" in lines["origin"]
-    assert "being in the segment" in lines["is_person"]
+    assert "being in the sync" in lines["is_person"]
 
 
 def test_a_flowchart(people: Project) -> None:
@@ -86,7 +86,7 @@ def test_what_is_not_compiled_is_said(people: Project) -> None:
     people.dbt("compile", "--select", "people")
     found = traced(people)
     assert found["not_compiled"] == ["staged"]
-    (mail,) = [each for each in found["segments"][0]["attributes"] if each["column"] == "mail"]
+    (mail,) = [each for each in found["syncs"][0]["attributes"] if each["column"] == "mail"]
     reason = "staged has no compiled SQL: run `dbt compile`"
     assert mail["origins"] == [{"kind": "unknown", "table": "staged", "column": "mail", "reason": reason}]
     shown = people.call("lineage")
@@ -96,10 +96,10 @@ def test_what_is_not_compiled_is_said(people: Project) -> None:
 
 
 def test_all_columns_need_to_be_known(people: Project) -> None:
-    people.map({"identifier": "id", "custom": "all", "exclude": ["mail"]}, sql=SEGMENT)
+    people.map({"identifier": "id", "custom": "all", "exclude": ["mail"]}, sql=SYNC)
     people.dbt("parse")
-    names = [each["attribute"] for each in traced(people)["segments"][0]["attributes"]]
+    names = [each["attribute"] for each in traced(people)["syncs"][0]["attributes"]]
     assert names == ["custom_id", "all"]
     people.dbt("compile")
-    names = [each["attribute"] for each in traced(people)["segments"][0]["attributes"]]
+    names = [each["attribute"] for each in traced(people)["syncs"][0]["attributes"]]
     assert names == ["custom_id", "name", "spent", "is_good", "origin"]

@@ -1,4 +1,4 @@
-"""The main job: a segment becomes profiles, and only what changed goes again."""
+"""The main job: a sync becomes profiles, and only what changed goes again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.oracle import expected_profile, expected_refusals
 from harness.people import COLUMNS, KINDS, MAPPING, people
 from harness.project import Project
 
-from dbt_batch_sync.results import SegmentPushed
+from dbt_batch_sync.results import SyncPushed
 from dbt_batch_sync.sandbox.server import TypedValue
 
 SIMPLE = {"identifier": "id", "custom": ["name", "points"]}
@@ -22,7 +22,7 @@ def simple(*rows: tuple[object, ...]) -> list[dict[str, object]]:
     return [dict(zip(SIMPLE_COLUMNS, row, strict=True)) for row in rows]
 
 
-def figures(pushed: SegmentPushed) -> dict[str, object]:
+def figures(pushed: SyncPushed) -> dict[str, object]:
     """The counts that are not zero, and how it ended."""
     names = (
         "inserts",
@@ -164,9 +164,9 @@ def test_what_becomes_the_custom_id(project: Project) -> None:
         "token": ("uuid", "6f9619ff-8b86-d011-b42d-00cf4fc964ff"),
         "listed": ("enum('a', 'b')", "b"),
     }
-    for segment, (kind, value) in kinds.items():
-        project.map({"identifier": "ID", "custom": ["n"]}, segment)
-        project.set_rows({"id": kind, "n": "integer"}, [{"id": value, "n": 1}], segment)
+    for sync, (kind, value) in kinds.items():
+        project.map({"identifier": "ID", "custom": ["n"]}, sync)
+        project.set_rows({"id": kind, "n": "integer"}, [{"id": value, "n": 1}], sync)
     project.build()
     assert project.push().status == "succeeded"
     assert set(project.profiles()) == {value for _, value in kinds.values()}
@@ -334,7 +334,7 @@ def test_every_refused_value_is_withheld_with_its_reason_and_the_rest_of_its_row
     assert (pushed.status, pushed.accepted, pushed.rejected_attributes) == ("partial", len(rows), len(rows))
     assert set(map(str, project.sent.attributes.values())) == {"{'ok': 'fine'}"}
     assert figures(project.sync()) == {"status": "succeeded"}, "it waits for its value to change"
-    values = {row["refused_by"] for row in project.query("from batch_sync_rejects")}
+    values = {row["rejected_by"] for row in project.query("from batch_sync_rejects")}
     assert values == {"dbt-batch-sync"}
 
     project.execute("update raw.people set t = 'short', ok = 'better' where id = '000'")

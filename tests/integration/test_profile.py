@@ -41,9 +41,9 @@ def told(project: Project, custom_id: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["custom_id"] == custom_id
-    (segment,) = document["segments"]
-    assert segment.pop("segment") == PEOPLE
-    return dict(segment)
+    (sync,) = document["syncs"]
+    assert sync.pop("sync") == PEOPLE
+    return dict(sync)
 
 
 def test_a_profile_that_batch_has(shop: Project) -> None:
@@ -72,7 +72,7 @@ def test_what_differs_now_and_what_was_refused(shop: Project) -> None:
         ],
     }
     (refusal,) = found["refusals"]
-    assert (refusal["attribute"], refusal["refused_by"]) == ("batch__email_address", "dbt-batch-sync")
+    assert (refusal["attribute"], refusal["rejected_by"]) == ("batch__email_address", "dbt-batch-sync")
     assert refusal["resolved_at"] is None
     assert found["attributes"] == {}, "nobody accepted the address"
     text = shop.call("profile", "b").stdout
@@ -116,4 +116,4 @@ def test_values_are_masked(shop: Project) -> None:
 
 def test_from_python(shop: Project) -> None:
     result = api.profile(shop.options(), "a")
-    assert [segment.segment for segment in result.segments] == [PEOPLE]
+    assert [sync.sync for sync in result.syncs] == [PEOPLE]

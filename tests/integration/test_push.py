@@ -11,8 +11,8 @@ from harness.databases import DuckDbFile, Row
 from harness.project import Project
 from sqlglot import parse_one
 
-from dbt_batch_sync.project.profiles import WarehouseTarget
-from dbt_batch_sync.results import SegmentPushed
+from dbt_batch_sync.connections.profiles import WarehouseTarget
+from dbt_batch_sync.results import SyncPushed
 from dbt_batch_sync.sandbox.server import Fault, FaultKind, When
 from dbt_batch_sync.warehouse import Statement
 from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
@@ -32,10 +32,10 @@ def numbered(count: int) -> list[str]:
     return [f"{place:05}" for place in range(count)]
 
 
-def prepare(project: Project, count: int, segment: str = "people", **mapping: object) -> None:
-    """A segment of so many people."""
-    project.map({**MAPPING, **mapping}, segment)
-    project.set_rows(COLUMNS, rows(numbered(count)), segment)
+def prepare(project: Project, count: int, sync: str = "people", **mapping: object) -> None:
+    """A sync of so many people."""
+    project.map({**MAPPING, **mapping}, sync)
+    project.set_rows(COLUMNS, rows(numbered(count)), sync)
 
 
 # Endpoints and limits
@@ -74,11 +74,11 @@ def test_more_attributes_than_an_operation_may_have(project: Project) -> None:
         {"id": f"p{n}", **dict.fromkeys(names, n), **{name: [f"x{n}"] for name in arrays}} for n in range(7)
     ]
     few: Row = {"id": "few", **dict.fromkeys(names[:50], 1), **{name: ["x"] for name in arrays[:15]}}
-    for segment in ("wide", "listed"):
-        project.set_rows({"id": "varchar", **every}, [*people, few], segment)
+    for sync in ("wide", "listed"):
+        project.set_rows({"id": "varchar", **every}, [*people, few], sync)
     project.build()
     result = project.push()
-    assert [(each.segment, each.sent, each.accepted, each.committed) for each in result.segments] == [
+    assert [(each.sync, each.sent, each.accepted, each.committed) for each in result.syncs] == [
         ("listed", 8, 8, 8),
         ("wide", 8, 8, 8),
     ]
@@ -123,7 +123,7 @@ def test_a_body_has_at_most_8_mib(project: Project) -> None:
     assert sizes[1] > 7.9 * MIB, "and all but the last one are as full as they can be"
 
 
-def test_a_wide_segment_of_many_rows(project: Project) -> None:
+def test_a_wide_sync_of_many_rows(project: Project) -> None:
     """More attributes than an operation takes: in memory, rows are held in pieces of a few megabytes."""
     wide_rows(project, 12_000, 100, "x", 60)
     pushed = project.sync()
@@ -194,9 +194,9 @@ def test_a_dry_run_sends_and_writes_nothing(project: Project) -> None:
 
 
 def test_select_and_exclude(project: Project) -> None:
-    for segment, tags in (("one", ["crm"]), ("two", ["crm", "night"]), ("three", [])):
-        project.map(MAPPING, segment, tags=tags)
-        project.set_rows(COLUMNS, rows([segment]), segment)
+    for sync, tags in (("one", ["crm"]), ("two", ["crm", "night"]), ("three", [])):
+        project.map(MAPPING, sync, tags=tags)
+        project.set_rows(COLUMNS, rows([sync]), sync)
     project.build()
     choices: list[tuple[list[str], list[str], list[str]]] = [
         (["tag:crm"], ["two"], ["one"]),
@@ -208,13 +208,13 @@ def test_select_and_exclude(project: Project) -> None:
     ]
     for select, exclude, chosen in choices:
         dry = project.push(select=select, exclude=exclude, dry_run=True)
-        assert sorted(each.segment for each in dry.segments) == chosen, (select, exclude)
+        assert sorted(each.sync for each in dry.syncs) == chosen, (select, exclude)
     project.push(select=["tag:crm"], exclude=["two"])
     assert set(project.profiles()) == {"one"}
 
 
 @pytest.mark.forbidden("unknown_route")
-def test_a_segment_that_fails_does_not_stop_the_next(project: Project) -> None:
+def test_a_sync_that_fails_does_not_stop_the_next(project: Project) -> None:
     project.outputs(lost={"api_version": "9.9"})
     prepare(project, 1, "altered")
     prepare(project, 1, "lost", output="lost")
@@ -225,13 +225,13 @@ def test_a_segment_that_fails_does_not_stop_the_next(project: Project) -> None:
     project.dbt("parse")
     result = project.push()
     assert result.status == "failed"
-    assert {each.segment: each.status for each in result.segments} == {
+    assert {each.sync: each.status for each in result.syncs} == {
         "absent": "failed",
         "altered": "failed",
         "lost": "failed",
         "right": "succeeded",
     }
-    absent, altered, lost, right = (str(each.error) for each in result.segments)
+    absent, altered, lost, right = (str(each.error) for each in result.syncs)
     assert "is not in the warehouse yet" in absent
     assert "the mapping of `altered` has changed" in altered
     assert "404" in lost
@@ -324,7 +324,7 @@ def test_what_batch_refuses_is_written_down_and_not_repeated(project: Project) -
     assert project.rejects() == refused
     assert set(project.profiles()) == set(project.snapshot()) == {"00000", "00003", "00004", "00005"}
     assert set(project.profiles()["00003"]) == {"points"}
-    by = {(row["refused_by"], row["attempts"]) for row in project.query("from batch_sync_rejects")}
+    by = {(row["rejected_by"], row["attempts"]) for row in project.query("from batch_sync_rejects")}
     assert by == {("batch", 1)}
 
     project.sandbox.faults.set(())
@@ -373,7 +373,7 @@ def test_a_consent_that_was_withdrawn_does_not_come_back_by_itself(project: Proj
     assert {held["$email_marketing"].value for held in project.profiles().values()} == {"unsubscribed"}
 
 
-def shape(pushed: SegmentPushed) -> tuple[object, ...]:
+def shape(pushed: SyncPushed) -> tuple[object, ...]:
     """What a push with refusals came to."""
     refused = (pushed.rejected_rows, pushed.rejected_attributes)
     return (pushed.status, pushed.sent, pushed.accepted, *refused, pushed.committed)
@@ -389,13 +389,13 @@ def test_the_document_of_push_is_the_promised_one(project: Project) -> None:
     done = project.call("push", "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    assert list(document) == ["run_id", "status", "started_at", "finished_at", "segments"]
+    assert list(document) == ["run_id", "status", "started_at", "finished_at", "syncs"]
     assert document["status"] == "succeeded"
     for key in ("started_at", "finished_at"):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", document[key])
-    nobody, people = document["segments"]
+    nobody, people = document["syncs"]
     promised: dict[str, object] = {
-        "segment": "people",
+        "sync": "people",
         "status": "succeeded",
         "delta_id": project.snapshot()["00000"]["_batch_delta_id"],
         "endpoint": "update",
@@ -411,12 +411,12 @@ def test_the_document_of_push_is_the_promised_one(project: Project) -> None:
     assert {**nobody, "seconds": 0.0} == {
         **promised,
         **nothing,
-        **{"segment": "nobody", "delta_id": None, "endpoint": None, "seconds": 0.0},
+        **{"sync": "nobody", "delta_id": None, "endpoint": None, "seconds": 0.0},
     }
-    (run,) = project.query("from batch_sync_runs where segment = 'people'")
+    (run,) = project.query("from batch_sync_runs where sync = 'people'")
     assert run["run_id"] == document["run_id"]
-    assert {name: run[name] for name in promised if name not in ("segment", "seconds")} == {
-        name: value for name, value in promised.items() if name not in ("segment", "seconds")
+    assert {name: run[name] for name in promised if name not in ("sync", "seconds")} == {
+        name: value for name, value in promised.items() if name not in ("sync", "seconds")
     }
 
 

@@ -15,20 +15,20 @@ def test_the_page_of_a_project_with_a_past(project: Project, tmp_path: Path) -> 
     make_history(project)
     path = tmp_path / "page.html"
     done = project.call("report", "--out", str(path))
-    assert (done.returncode, done.stdout) == (0, f"wrote {path} (segments: 2, runs: 11)\n")
+    assert (done.returncode, done.stdout) == (0, f"wrote {path} (syncs: 2, runs: 11)\n")
     page = Page(path.read_text(encoding="utf-8"))
 
     figures = page.text.partition("Runs over time")[0]
-    for figure in ("2 segments", "11 runs shown", "3 profiles wait", "3 refusals stand", "1 profile parked"):
+    for figure in ("2 syncs", "11 runs shown", "3 profiles wait", "3 refusals stand", "1 profile parked"):
         assert figure in figures
-    head, people, vips = next(rows for rows in page.tables if rows[0][0] == "segment")
+    head, people, vips = next(rows for rows in page.tables if rows[0][0] == "sync")
     assert [people, vips] == [["people", "P", "P", "", "I", "F", "P"], ["vips", "✓", "·", "·", "·", "·", "·"]]
     assert len(head) == 7
 
     delta = [row[1:] for row in page.table("started", "status")]
     assert delta[-2:] == [["partial", "1", "7", "3", "0"], ["partial", "40", "0", "0", "0"]]
     assert [row[0] for row in delta] == ["partial", "failed", "interrupted", "partial", "partial"]
-    recorded = project.query("from batch_sync_runs where segment = 'people' order by started_at desc")
+    recorded = project.query("from batch_sync_runs where sync = 'people' order by started_at desc")
     shown = [(row[1], row[3]) for row in page.table("started", "accepted")]
     assert shown == [(str(run["accepted"]), str(run["requests"])) for run in recorded]
     names = ("seconds", *(f"{phase}_seconds" for phase in PHASES))
@@ -47,15 +47,15 @@ def test_the_page_of_a_project_with_a_past(project: Project, tmp_path: Path) -> 
     assert not [secret for secret in SECRETS if secret in path.read_text(encoding="utf-8")]
 
 
-def test_runs_and_segments_can_be_chosen(project: Project) -> None:
-    for segment in ("people", "vips"):
-        project.map({"identifier": "id", "custom": ["points"]}, segment)
-        project.set_rows({"id": "varchar", "points": "bigint"}, [{"id": "a", "points": 1}], segment)
+def test_runs_and_syncs_can_be_chosen(project: Project) -> None:
+    for sync in ("people", "vips"):
+        project.map({"identifier": "id", "custom": ["points"]}, sync)
+        project.set_rows({"id": "varchar", "points": "bigint"}, [{"id": "a", "points": 1}], sync)
     project.build()
     for _ in range(3):
         project.push()
     done = project.call("report", "--limit", "2", "--select", "people")
-    assert (done.returncode, done.stdout) == (0, "wrote report.html (segments: 1, runs: 2)\n")
+    assert (done.returncode, done.stdout) == (0, "wrote report.html (syncs: 1, runs: 2)\n")
     page = Page((project.directory / "report.html").read_text(encoding="utf-8"))
     assert len(page.table("started", "status")) == 2
     assert "vips" not in page.text
@@ -75,7 +75,7 @@ def test_runs_of_a_version_that_did_not_measure_phases(project: Project) -> None
     ((_, seconds, *spent, other),) = _times(project)
     assert ([*spent], other) == (["0.00"] * 4, seconds)
 
-    assert project.push().segments[0].error is None
+    assert project.push().syncs[0].error is None
     after, before = _times(project)
     assert (before[2:6], len(after)) == (["0.00"] * 4, 7)
 

@@ -102,17 +102,17 @@ def test_a_collector_gets_the_spans_and_the_counts(project: Project, collector: 
     ready(project)
     done = project.cli("push", "--json", env={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
     assert done.returncode == 3, done.stderr
-    (told,) = json.loads(done.stdout)["segments"]
+    (told,) = json.loads(done.stdout)["syncs"]
     spans = {span.name.removeprefix("dbt_batch_sync."): span for span in collector.spans()}
-    assert set(spans) == {"push", "segment", "commit"}
-    assert spans["commit"].parent_span_id == spans["segment"].span_id
-    assert spans["segment"].parent_span_id == spans["push"].span_id
+    assert set(spans) == {"push", "sync", "commit"}
+    assert spans["commit"].parent_span_id == spans["sync"].span_id
+    assert spans["sync"].parent_span_id == spans["push"].span_id
     assert values(spans["push"])["status"] == "partial"
-    segment = values(spans["segment"])
-    phases = [segment.pop(f"{phase}_seconds") for phase in ("reading", "rendering", "sending", "committing")]
-    assert 0 < sum(phases) <= segment["seconds"] + 0.01
-    assert segment == {key: cell for key, cell in told.items() if cell is not None}
-    assert values(spans["commit"]) == {"segment": "people", "rows": 2}
+    sync = values(spans["sync"])
+    phases = [sync.pop(f"{phase}_seconds") for phase in ("reading", "rendering", "sending", "committing")]
+    assert 0 < sum(phases) <= sync["seconds"] + 0.01
+    assert sync == {key: cell for key, cell in told.items() if cell is not None}
+    assert values(spans["commit"]) == {"sync": "people", "rows": 2}
     assert collector.services() == {"dbt-batch-sync"}
     expected = {"sent": 2, "accepted": 2, "invalid": 1, "requests": told["requests"], "duration": 1}
     counted = {name.removeprefix("dbt_batch_sync."): count for name, count in collector.counted().items()}
@@ -131,7 +131,7 @@ def test_a_failed_push_is_a_failed_span(project: Project, collector: Collector) 
     assert done.returncode == 1
     failed = {span.name: span.status for span in collector.spans()}
     assert {status.code for status in failed.values()} == {2}
-    assert "min_rows" in failed["dbt_batch_sync.segment"].message
+    assert "min_rows" in failed["dbt_batch_sync.sync"].message
     assert collector.services() == {"crm"}
 
 
@@ -148,7 +148,7 @@ def test_a_collector_that_is_gone_harms_no_push(project: Project) -> None:
     env = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
     done = project.cli("push", "--json", env=env)
     assert done.returncode == 3
-    assert json.loads(done.stdout)["segments"][0]["accepted"] == 2
+    assert json.loads(done.stdout)["syncs"][0]["accepted"] == 2
     assert "export" in done.stderr  # refused, or too late: as the exporter says it
 
 

@@ -35,7 +35,7 @@ from pathlib import Path
 from airflow.sdk import DAG
 
 from dbt_batch_sync.api import PushOptions
-from dbt_batch_sync.hooks.airflow import BatchSyncOperator
+from dbt_batch_sync.orchestrators.airflow import BatchSyncOperator
 
 with DAG("batch_sync", schedule=None) as dag:
     BatchSyncOperator(task_id="push", retry_delay=timedelta(0), {arguments})
@@ -101,7 +101,7 @@ def test_everything_is_accepted(project: Project, push: Callable[..., Ended]) ->
     assert ended.state == "success"
     assert ended.document is not None
     assert ended.document["status"] == "succeeded"
-    assert ended.document["segments"][0]["accepted"] == len(project.profiles()) == 2
+    assert ended.document["syncs"][0]["accepted"] == len(project.profiles()) == 2
     assert GOOD not in str(ended.document)
 
 
@@ -149,12 +149,12 @@ def test_a_wrong_configuration_is_not_tried_again(
     prepare(project, GOOD)
     ended = push(retries="2", select="'nobody'")
     assert (ended.state, ended.tries) == ("failed", 1)
-    assert "matches no segment" in capfd.readouterr().out
+    assert "matches no sync" in capfd.readouterr().out
 
 
 def test_templates_and_options(project: Project, push: Callable[..., Ended]) -> None:
-    prepare(project, GOOD, segment="people", build=False)
-    prepare(project, GOOD, GOOD, segment="others")
+    prepare(project, GOOD, sync="people", build=False)
+    prepare(project, GOOD, GOOD, sync="others")
     ended = push(
         select='[\'{{ task.task_id | replace("push", "others") }}\']', options="PushOptions(limit=1)"
     )

@@ -30,8 +30,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def assets(project: Project, **arguments: Any) -> Any:
-    """The assets of the project's segments."""
-    from dbt_batch_sync.hooks.dagster import batch_sync_assets
+    """The assets of the project's syncs."""
+    from dbt_batch_sync.orchestrators.dagster import batch_sync_assets
 
     return batch_sync_assets(project_dir=project.directory, **arguments)
 
@@ -91,7 +91,7 @@ def test_a_partial_push_materializes_with_a_warning(
 
 def test_a_partial_push_may_be_a_failure(project: Project) -> None:
     prepare(project, GOOD, WRONG, build=False)
-    prepare(project, GOOD, segment=OTHERS)
+    prepare(project, GOOD, sync=OTHERS)
     outcome = materialize(project, fail_on_partial=True)
     assert not outcome.success
     assert "people: partial" in failure(outcome)
@@ -109,9 +109,9 @@ def test_what_failed_is_tried_again(project: Project) -> None:
     assert len(project.profiles()) == 1
 
 
-def test_one_segment_fails_and_the_others_are_materialized(project: Project) -> None:
+def test_one_sync_fails_and_the_others_are_materialized(project: Project) -> None:
     prepare(project, GOOD, guards={"min_rows": 5}, build=False)
-    prepare(project, GOOD, segment=OTHERS)
+    prepare(project, GOOD, sync=OTHERS)
     outcome = materialize(project)
     assert "min_rows" in failure(outcome)
     assert list(counts(outcome)) == ["batch/others"]
@@ -129,7 +129,7 @@ def test_a_wrong_configuration_is_not_tried_again(project: Project) -> None:
 
 def test_a_run_pushes_what_it_materializes(project: Project) -> None:
     prepare(project, GOOD, build=False)
-    prepare(project, GOOD, segment=OTHERS)
+    prepare(project, GOOD, sync=OTHERS)
     outcome = materialize(project, selection=["batch/others"])
     assert list(counts(outcome)) == ["batch/others"]
     assert list(project.profiles()) == ["others-00000"]
@@ -137,7 +137,7 @@ def test_a_run_pushes_what_it_materializes(project: Project) -> None:
 
 def test_names_of_the_assets(project: Project) -> None:
     prepare(project, GOOD, build=False)
-    prepare(project, GOOD, segment=OTHERS)
+    prepare(project, GOOD, sync=OTHERS)
     definition = assets(
         project, select=PEOPLE, key_prefix=["crm", "profiles"], group_name="sync", name="sync"
     )
@@ -147,7 +147,7 @@ def test_names_of_the_assets(project: Project) -> None:
     assert definition.op.name == "sync"
 
 
-def test_a_segment_without_a_delta(project: Project) -> None:
+def test_a_sync_without_a_delta(project: Project) -> None:
     project.map({"identifier": "id", "custom": ["points"]}, models=())
     project.dbt("parse")
     with pytest.raises(ConfigurationError, match="has no model `people_delta`"):
@@ -194,7 +194,7 @@ def test_an_interrupted_run_commits_what_was_acknowledged(project: Project, tmp_
     script = tmp_path / "run.py"
     script.write_text(
         "from dagster import materialize\n"
-        "from dbt_batch_sync.hooks.dagster import batch_sync_assets\n"
+        "from dbt_batch_sync.orchestrators.dagster import batch_sync_assets\n"
         f"materialize([batch_sync_assets(project_dir={str(project.directory)!r})])\n",
         encoding="utf-8",
     )

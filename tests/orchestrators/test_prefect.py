@@ -52,11 +52,11 @@ def push(project: Project, *, retries: int = 0, **arguments: Any) -> tuple[Any, 
     from prefect import flow, get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
-    from dbt_batch_sync.hooks.prefect import push_segments
+    from dbt_batch_sync.orchestrators.prefect import push_syncs
 
     @flow
     def batch_sync() -> Any:
-        return push_segments.with_options(retries=retries)(project.directory, **arguments)
+        return push_syncs.with_options(retries=retries)(project.directory, **arguments)
 
     state = batch_sync(return_state=True)
     with get_client(sync_client=True) as client:
@@ -71,7 +71,7 @@ def test_everything_is_accepted(project: Project, caplog: pytest.LogCaptureFixtu
     state, _ = push(project)
     assert state.is_completed()
     assert state.result().to_json()["status"] == "succeeded"
-    assert state.result().segments[0].accepted == len(project.profiles()) == 2
+    assert state.result().syncs[0].accepted == len(project.profiles()) == 2
     assert "people: succeeded: 2 inserts, 0 updates, 0 exits; 2 of 2 profiles accepted" in caplog.text
 
 
@@ -115,7 +115,7 @@ def test_a_wrong_configuration_is_not_tried_again(project: Project) -> None:
     prepare(project, GOOD)
     state, runs = push(project, retries=2, select="nobody")
     assert runs == 1
-    with pytest.raises(ConfigurationError, match="matches no segment"):
+    with pytest.raises(ConfigurationError, match="matches no sync"):
         state.result()
 
 
@@ -142,8 +142,8 @@ def test_a_terminated_flow_commits_what_was_acknowledged(project: Project, tmp_p
     script = tmp_path / "run.py"
     script.write_text(
         "from prefect import flow\n"
-        "from dbt_batch_sync.hooks.prefect import push_segments\n"
-        f"flow(lambda: push_segments({str(project.directory)!r}), name='push')()\n",
+        "from dbt_batch_sync.orchestrators.prefect import push_syncs\n"
+        f"flow(lambda: push_syncs({str(project.directory)!r}), name='push')()\n",
         encoding="utf-8",
     )
     printed = interrupt(script, project, signal.SIGTERM)
@@ -155,10 +155,10 @@ def test_a_timeout_commits_what_was_acknowledged(project: Project, submitted: bo
     """Prefect raises it in the main thread, or in the one that a submitted task runs in."""
     from prefect import flow
 
-    from dbt_batch_sync.hooks.prefect import push_segments
+    from dbt_batch_sync.orchestrators.prefect import push_syncs
 
     prepare_slow(project)
-    push = push_segments.with_options(timeout_seconds=5)
+    push = push_syncs.with_options(timeout_seconds=5)
 
     @flow
     def batch_sync() -> Any:

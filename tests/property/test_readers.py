@@ -16,19 +16,19 @@ import yaml
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from dbt_batch_sync.artifacts.manifest import read_manifest
+from dbt_batch_sync.artifacts.selection import select_syncs
 from dbt_batch_sync.attributes import STANDARD_ATTRIBUTES, AttributeType
+from dbt_batch_sync.connections.addresses import is_loopback
+from dbt_batch_sync.connections.documents import read_yaml
+from dbt_batch_sync.connections.outputs import Output, read_output
+from dbt_batch_sync.connections.profiles import DbtOptions, read_target
+from dbt_batch_sync.connections.rendering import Renderer
 from dbt_batch_sync.errors import ConfigurationError, ManifestError, MappingError, ProfileError
-from dbt_batch_sync.project.addresses import is_loopback
-from dbt_batch_sync.project.attribute_names import name_refusal, propose_name
-from dbt_batch_sync.project.documents import read_yaml
-from dbt_batch_sync.project.manifest import read_manifest
-from dbt_batch_sync.project.mapping import Location, Mapping
-from dbt_batch_sync.project.mapping_reader import parse_mapping
-from dbt_batch_sync.project.outputs import Output, read_output
-from dbt_batch_sync.project.profiles import DbtOptions, read_target
-from dbt_batch_sync.project.rendering import Renderer
-from dbt_batch_sync.project.segments import read_segments
-from dbt_batch_sync.project.selection import select_segments
+from dbt_batch_sync.mapping.attribute_names import name_refusal, propose_name
+from dbt_batch_sync.mapping.mapping import Location, Mapping
+from dbt_batch_sync.mapping.mapping_reader import parse_mapping
+from dbt_batch_sync.mapping.syncs import read_syncs
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Exception)
@@ -240,8 +240,8 @@ PLACES = [(document, path) for document in RECORDED for path in paths_of(documen
 
 def read_whole(path: Path) -> None:
     with contextlib.suppress(ManifestError, MappingError):
-        for segment in read_segments(read_manifest(path)):
-            assert segment.mapping.hash
+        for sync in read_syncs(read_manifest(path)):
+            assert sync.mapping.hash
 
 
 @BOUNDED
@@ -267,7 +267,7 @@ def test_a_manifest_of_any_bytes(directory: Path, content: bytes) -> None:
     read_whole(file)
 
 
-SEGMENTS = read_segments(read_manifest(MANIFESTS[0]))
+SYNCS = read_syncs(read_manifest(MANIFESTS[0]))
 selectors = st.lists(
     st.text(alphabet="crmloyaty_*?[]+@,:. /-\\", max_size=12)
     | st.sampled_from(
@@ -279,12 +279,12 @@ selectors = st.lists(
 
 @BOUNDED
 @given(selectors, selectors)
-def test_a_selection_is_some_of_the_segments_or_an_error(select: list[str], exclude: list[str]) -> None:
+def test_a_selection_is_some_of_the_syncs_or_an_error(select: list[str], exclude: list[str]) -> None:
     with contextlib.suppress(ConfigurationError):
-        chosen = select_segments(SEGMENTS, select, exclude)
+        chosen = select_syncs(SYNCS, select, exclude)
         assert chosen
-        assert [each for each in SEGMENTS if each in chosen] == list(chosen)
-        assert select or exclude or chosen == SEGMENTS
+        assert [each for each in SYNCS if each in chosen] == list(chosen)
+        assert select or exclude or chosen == SYNCS
 
 
 # Profiles.

@@ -10,24 +10,24 @@ import pytest
 from harness.manifests import manifest, model
 from harness.project import ROOT
 
+from dbt_batch_sync.artifacts.catalog import read_catalog
 from dbt_batch_sync.errors import MappingError, Problem
-from dbt_batch_sync.project.catalog import read_catalog
-from dbt_batch_sync.project.checks import Checks
-from dbt_batch_sync.project.lines import with_lines
-from dbt_batch_sync.project.segments import read_segments
+from dbt_batch_sync.mapping.checks import Checks
+from dbt_batch_sync.mapping.lines import with_lines
+from dbt_batch_sync.mapping.syncs import read_syncs
 
 ATTRIBUTES = {"identifier": "id", "standard": {"email_address": "email"}, "custom": ["points"]}
 SQL = "select 1 as id, 2 as email, 3 as points"
 
 
-def segment(name: str, mapping: Mapping[str, object], sql: str | None = None) -> dict[str, object]:
+def sync(name: str, mapping: Mapping[str, object], sql: str | None = None) -> dict[str, object]:
     config = {"meta": {"batch_sync": dict(mapping)}}
     return model(name, sql, config=config, patch_path=f"shop://models/{name}.yml")
 
 
 def check(
     path: Path,
-    segments: Sequence[Mapping[str, object]],
+    syncs: Sequence[Mapping[str, object]],
     *,
     selected: Sequence[str] = (),
     types: Mapping[str, str] | None = None,
@@ -35,7 +35,7 @@ def check(
     schema: str = "main",
 ) -> list[tuple[str, str, str]]:
     """Model, key and message of each problem; `types` is the catalog's word on `people`."""
-    written = manifest(path, segments, adapter=adapter)
+    written = manifest(path, syncs, adapter=adapter)
     if types is not None:
         columns = {name: {"name": name, "type": dtype} for name, dtype in types.items()}
         metadata = {"database": "SHOP", "schema": schema, "name": "people"}
@@ -43,7 +43,7 @@ def check(
         text = json.dumps({"metadata": {"generated_at": "2026-04-01"}, "nodes": {"x": node}, "sources": {}})
         (path / "catalog.json").write_text(text)
     checks = Checks(written, read_catalog(path / "catalog.json"), ROOT / "macros")
-    found = read_segments(written)
+    found = read_syncs(written)
     try:
         checks.check(found, selected or [each.name for each in found])
     except MappingError as error:
@@ -53,19 +53,19 @@ def check(
 
 def test_what_fits_is_no_problem(tmp_path: Path) -> None:
     types = {"ID": "VARCHAR", "EMAIL": "VARCHAR", "points": "BIGINT", "blob": "BLOB"}
-    assert check(tmp_path, [segment("people", ATTRIBUTES, SQL)], types=types) == []
-    assert check(tmp_path, [segment("people", ATTRIBUTES)]) == []
+    assert check(tmp_path, [sync("people", ATTRIBUTES, SQL)], types=types) == []
+    assert check(tmp_path, [sync("people", ATTRIBUTES)]) == []
 
 
 def test_every_column_that_the_sql_lacks(tmp_path: Path) -> None:
     mapping = {"identifier": "key", "standard": {"region": "land"}, "custom": ["points", "emial"]}
-    found = check(tmp_path, [segment("people", mapping, SQL)])
+    found = check(tmp_path, [sync("people", mapping, SQL)])
     assert [key for _, key, _ in found] == ["identifier", "standard.region", "custom[1]"]
     assert found[2][2] == (
-        "the segment has no column `emial` (did you mean `email`?); its columns: `id`, `email`, `points`"
+        "the sync has no column `emial` (did you mean `email`?); its columns: `id`, `email`, `points`"
     )
     excluding = {"identifier": "id", "custom": "all", "exclude": ["email", "note"]}
-    ((_, key, _),) = check(tmp_path, [segment("people", excluding, SQL)])
+    ((_, key, _),) = check(tmp_path, [sync("people", excluding, SQL)])
     assert key == "exclude[1]"
 
 
@@ -103,36 +103,36 @@ def test_every_column_that_the_sql_lacks(tmp_path: Path) -> None:
 def test_a_type_that_the_mapping_cannot_take(
     tmp_path: Path, changes: dict[str, object], types: dict[str, str], key: str, message: str
 ) -> None:
-    found = check(tmp_path, [segment("people", {**ATTRIBUTES, **changes})], types=types)
+    found = check(tmp_path, [sync("people", {**ATTRIBUTES, **changes})], types=types)
     assert found == [("people", key, f"{message} (as of catalog.json, 2026-04-01)")]
 
 
 def test_another_relation_and_an_own_type_are_not_judged(tmp_path: Path) -> None:
-    people = [segment("people", ATTRIBUTES)]
+    people = [sync("people", ATTRIBUTES)]
     assert check(tmp_path, people, types={"id": "DOUBLE"}, schema="dev") == []
     assert check(tmp_path, people, types={"id": "customer_number"}, adapter="postgres") == []
     assert check(tmp_path, people, types={"id": "double precision"}, adapter="postgres") != []
     assert check(tmp_path, people, types={"id": "double precision"}, adapter="mainframe") == []
 
 
-def test_two_segments_of_one_output_write_the_same(tmp_path: Path) -> None:
+def test_two_syncs_of_one_output_write_the_same(tmp_path: Path) -> None:
     vip = {
         "identifier": "id",
         "standard": {"email_address": "mail"},
         "custom": [{"column": "score", "name": "points"}, "tier"],
     }
-    both = [segment("people", ATTRIBUTES), segment("vip", vip)]
+    both = [sync("people", ATTRIBUTES), sync("vip", vip)]
     ((name, key, message),) = check(tmp_path, both)
     assert (name, key) == ("vip", "batch_sync")
-    assert message.startswith("`$email_address`, `points`: written by the segment `people` too.")
+    assert message.startswith("`$email_address`, `points`: written by the sync `people` too.")
     assert "`shared: true`" in message
     assert [name for name, _, _ in check(tmp_path, both, selected=["people"])] == ["people"]
     for shared in ("people", "vip"):
         mappings = {"people": ATTRIBUTES, "vip": vip}
         mappings[shared] = {**mappings[shared], "shared": True}
-        assert check(tmp_path, [segment(each, mappings[each]) for each in mappings]) == []
-    assert check(tmp_path, [both[0], segment("vip", {**vip, "output": "other"})]) == []
-    third = [segment("third", {"identifier": "id", "custom": ["tier"]})]
+        assert check(tmp_path, [sync(each, mappings[each]) for each in mappings]) == []
+    assert check(tmp_path, [both[0], sync("vip", {**vip, "output": "other"})]) == []
+    third = [sync("third", {"identifier": "id", "custom": ["tier"]})]
     assert len(check(tmp_path, [*both, *third])) == 2
     assert check(tmp_path, [*both, *third], selected=["third"])[0][2].startswith("`tier`: written by")
 
@@ -140,9 +140,9 @@ def test_two_segments_of_one_output_write_the_same(tmp_path: Path) -> None:
 def test_memberships_and_all_columns_are_names_too(tmp_path: Path) -> None:
     flag = {"identifier": "id", "membership": "points", "on_exit": "flag"}
     everything = {"identifier": "id", "custom": "all"}
-    for other in (segment("zoo", flag), segment("zoo", everything, "select 1 as id, 2 as points")):
-        ((_, _, message),) = check(tmp_path, [segment("people", ATTRIBUTES), other])
-        assert message.startswith("`points`: written by the segment `people`")
+    for other in (sync("zoo", flag), sync("zoo", everything, "select 1 as id, 2 as points")):
+        ((_, _, message),) = check(tmp_path, [sync("people", ATTRIBUTES), other])
+        assert message.startswith("`points`: written by the sync `people`")
 
 
 YAML = """\

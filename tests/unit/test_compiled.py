@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from harness.manifests import manifest, model, source
 
-from dbt_batch_sync.project.catalog import Catalog, CatalogColumn, CatalogTable
-from dbt_batch_sync.project.compiled import CompiledSql, Origin
+from dbt_batch_sync.artifacts.catalog import Catalog, CatalogColumn, CatalogTable
+from dbt_batch_sync.artifacts.compiled import CompiledSql, Origin
 
 PEOPLE = '"shop"."raw"."people"'
 STAGED = '"shop"."main"."staged"'
@@ -29,13 +29,13 @@ def compiled(
     adapter: str = "duckdb",
     **changes: object,
 ) -> CompiledSql:
-    models = [model("segment", sql, **changes), model("staged", staged)]
+    models = [model("sync", sql, **changes), model("staged", staged)]
     written = manifest(path, models, [source("people")], adapter)
     return CompiledSql(written, known)
 
 
 def columns(path: Path, sql: str | None, **options: object) -> tuple[str, ...] | None:
-    return compiled(path, sql, **options).columns("model.shop.segment")  # type: ignore[arg-type]
+    return compiled(path, sql, **options).columns("model.shop.sync")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -86,11 +86,11 @@ def test_a_star_over_a_source_is_what_the_catalog_says(tmp_path: Path) -> None:
 
 
 def test_declared_columns_of_a_source_are_not_all_there_are(tmp_path: Path) -> None:
-    written = manifest(tmp_path, [model("segment", f"select * from {PEOPLE}")], [source("people", ["id"])])
-    assert CompiledSql(written, Catalog({})).columns("model.shop.segment") is None
+    written = manifest(tmp_path, [model("sync", f"select * from {PEOPLE}")], [source("people", ["id"])])
+    assert CompiledSql(written, Catalog({})).columns("model.shop.sync") is None
     known = compiled(tmp_path, f"select a, p.b from {PEOPLE} p", known=catalog("id"))
-    assert known.columns("model.shop.segment") == ("a", "b"), "nor are those of an old catalog"
-    assert known.origins("model.shop.segment", "b") == {person("b")}
+    assert known.columns("model.shop.sync") == ("a", "b"), "nor are those of an old catalog"
+    assert known.origins("model.shop.sync", "b") == {person("b")}
 
 
 def test_a_contract_is_the_columns(tmp_path: Path) -> None:
@@ -113,17 +113,17 @@ def test_every_dialect_reads_its_own_quotes(tmp_path: Path, adapter: str) -> Non
     quote = "`" if adapter in ("bigquery", "databricks", "spark") else '"'
     relations = {"relation_name": '"shop"."main"."staged"'.replace('"', quote)}
     models = [
-        model("segment", f"select * from {relations['relation_name']} as x"),
+        model("sync", f"select * from {relations['relation_name']} as x"),
         model("staged", 'select 1 as ID, 2 as "Mail"'.replace('"', quote), **relations),
     ]
     read = CompiledSql(manifest(tmp_path, models, adapter=adapter), Catalog({}))
-    assert read.columns("model.shop.segment") == ("id", "mail")
+    assert read.columns("model.shop.sync") == ("id", "mail")
 
 
 def test_an_unknown_dialect_says_nothing(tmp_path: Path) -> None:
     read = compiled(tmp_path, "select 1 as id", adapter="mainframe")
-    assert read.columns("model.shop.segment") is None
-    (origin,) = read.origins("model.shop.segment", "id")
+    assert read.columns("model.shop.sync") is None
+    (origin,) = read.origins("model.shop.sync", "id")
     assert origin.kind == "unknown"
 
 
@@ -147,12 +147,12 @@ def person(column: str) -> Origin:
     ],
 )
 def test_origins(tmp_path: Path, sql: str, column: str, expected: set[Origin]) -> None:
-    assert compiled(tmp_path, sql).origins("model.shop.segment", column) == expected
+    assert compiled(tmp_path, sql).origins("model.shop.sync", column) == expected
 
 
 def test_origins_go_through_a_star_of_a_source_alone(tmp_path: Path) -> None:
     read = compiled(tmp_path, f"select * from {STAGED}", staged=f"select * from {PEOPLE}")
-    assert read.origins("model.shop.segment", "name") == {person("name")}
+    assert read.origins("model.shop.sync", "name") == {person("name")}
 
 
 @pytest.mark.parametrize(
@@ -164,12 +164,12 @@ def test_origins_go_through_a_star_of_a_source_alone(tmp_path: Path) -> None:
         (f"select b from {STAGED}", "select 1 as id", "b", "the SQL of staged has no column `b`"),
         (f"select * from {PEOPLE} as t(a, b)", "select 1 as id", "a", "renames the columns of a table"),
         (f"select b as a from {PEOPLE} as t(a, b)", "select 1 as id", "a", "renames the columns of a table"),
-        ("not SQL (", "select 1 as id", "a", "the SQL of segment is not a query that can be read"),
+        ("not SQL (", "select 1 as id", "a", "the SQL of sync is not a query that can be read"),
     ],
 )
 def test_an_origin_that_nobody_can_tell_has_a_reason(
     tmp_path: Path, sql: str, staged: str | None, column: str, words: str
 ) -> None:
-    (origin,) = compiled(tmp_path, sql, staged=staged).origins("model.shop.segment", column)
+    (origin,) = compiled(tmp_path, sql, staged=staged).origins("model.shop.sync", column)
     assert origin.kind == "unknown"
     assert words in (origin.reason or "")

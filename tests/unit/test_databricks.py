@@ -12,7 +12,7 @@ from harness.project import ROOT
 from sqlglot import exp
 
 from dbt_batch_sync.errors import Conflict, WarehouseError
-from dbt_batch_sync.project.macros import Macros
+from dbt_batch_sync.mapping.macros import Macros
 from dbt_batch_sync.warehouse import Load
 from dbt_batch_sync.warehouse.databricks import _named, _statements
 from dbt_batch_sync.warehouse.databricks_connection import SessionLost, errors

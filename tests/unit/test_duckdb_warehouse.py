@@ -11,8 +11,8 @@ import duckdb
 import pytest
 from sqlglot import parse_one
 
+from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.project.profiles import WarehouseTarget
 from dbt_batch_sync.sql.pending import Pending
 from dbt_batch_sync.sql.relations import Relation, parse_table
 from dbt_batch_sync.warehouse import Statement
@@ -82,7 +82,7 @@ def test_rows_that_come_out_of_order_all_the_same_end_the_stream(path: Path) -> 
     warehouse.close()
 
 
-def test_a_wide_segment_is_written_within_the_memory_limit(path: Path) -> None:
+def test_a_wide_sync_is_written_within_the_memory_limit(path: Path) -> None:
     """Of every column that is written, each thread holds blocks that can't be spilled."""
     with duckdb.connect(str(path)) as connection:
         texts = ", ".join(f"md5((n * {column})::text) as c{column}" for column in range(1, 301))

@@ -1,4 +1,4 @@
-"""The gate holds a segment against what dbt wrote down of its last command."""
+"""The gate holds a sync against what dbt wrote down of its last command."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from pathlib import Path
 
 import pytest
 
+from dbt_batch_sync.artifacts.build_results import BuildResults, read_build_results
+from dbt_batch_sync.artifacts.manifest import DataTest, read_manifest
 from dbt_batch_sync.errors import ManifestError
-from dbt_batch_sync.project.build_results import BuildResults, read_build_results
-from dbt_batch_sync.project.manifest import DataTest, read_manifest
-from dbt_batch_sync.project.segments import Segment, read_segments
+from dbt_batch_sync.mapping.syncs import Sync, read_syncs
 from dbt_batch_sync.push.gate import Gate
 
 MANIFEST = Path(__file__).parents[1] / "fixtures" / "manifests" / "dbt-1.11.json"
 NOW = datetime(2026, 4, 1, 12, 0, 0)
-SEGMENT, DELTA = "model.shop.crm_contacts", "model.shop.crm_contacts_delta"
-BUILT = {SEGMENT: "success", DELTA: "success"}
+SYNC, DELTA = "model.shop.crm_contacts", "model.shop.crm_contacts_delta"
+BUILT = {SYNC: "success", DELTA: "success"}
 TESTS = (
-    DataTest("test.shop.unique", "unique_id", (SEGMENT,)),
+    DataTest("test.shop.unique", "unique_id", (SYNC,)),
     DataTest("test.shop.invalid", "nothing_invalid", (DELTA, "model.shop.else")),
     DataTest("test.shop.other", "other", ("model.shop.else",)),
 )
 
 
 @pytest.fixture(scope="module")
-def segment() -> Segment:
-    return read_segments(read_manifest(MANIFEST))[0]
+def sync() -> Sync:
+    return read_syncs(read_manifest(MANIFEST))[0]
 
 
 def refusal(
-    segment: Segment,
+    sync: Sync,
     statuses: dict[str, str] | None,
     *,
     hours: float = 1,
@@ -42,7 +42,7 @@ def refusal(
     results = None
     if statuses is not None:
         results = BuildResults(Path("run_results.json"), NOW - timedelta(hours=hours), statuses)
-    return Gate(results, TESTS, NOW, max_age).refusal(segment, require_tests=require_tests)
+    return Gate(results, TESTS, NOW, max_age).refusal(sync, require_tests=require_tests)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def refusal(
         {**BUILT, "model.shop.else": "error"},
     ],
 )
-def test_what_was_built_and_tested_passes(segment: Segment, statuses: dict[str, str]) -> None:
-    assert refusal(segment, statuses) is None
+def test_what_was_built_and_tested_passes(sync: Sync, statuses: dict[str, str]) -> None:
+    assert refusal(sync, statuses) is None
 
 
 @pytest.mark.parametrize(
@@ -63,26 +63,26 @@ def test_what_was_built_and_tested_passes(segment: Segment, statuses: dict[str, 
     [
         (None, "dbt has left no target/run_results.json"),
         ({}, "the last dbt command did not build crm_contacts"),
-        ({SEGMENT: "success"}, "the last dbt command did not build crm_contacts_delta"),
+        ({SYNC: "success"}, "the last dbt command did not build crm_contacts_delta"),
         ({**BUILT, DELTA: "skipped"}, "crm_contacts_delta was not built: skipped"),
-        ({**BUILT, SEGMENT: "error"}, "crm_contacts was not built: error"),
+        ({**BUILT, SYNC: "error"}, "crm_contacts was not built: error"),
         ({**BUILT, "test.shop.unique": "fail"}, "tests failed: unique_id (fail)"),
         ({**BUILT, "test.shop.invalid": "error"}, "tests failed: nothing_invalid (error)"),
         ({**BUILT, "test.shop.unique": "skipped"}, "tests failed: unique_id (skipped)"),
     ],
 )
-def test_what_was_not_is_refused(segment: Segment, statuses: dict[str, str] | None, why: str) -> None:
-    said = refusal(segment, statuses)
+def test_what_was_not_is_refused(sync: Sync, statuses: dict[str, str] | None, why: str) -> None:
+    said = refusal(sync, statuses)
     assert said is not None
     assert said.startswith("`crm_contacts` was not pushed: ")
     assert why in said
     assert said.endswith("Run: dbt build --select crm_contacts crm_contacts_delta crm_contacts_sent_snapshot")
 
 
-def test_many_failed_tests_are_counted(segment: Segment) -> None:
-    tests = [DataTest(f"test.shop.t{n}", f"t{n}", (SEGMENT,)) for n in range(8)]
+def test_many_failed_tests_are_counted(sync: Sync) -> None:
+    tests = [DataTest(f"test.shop.t{n}", f"t{n}", (SYNC,)) for n in range(8)]
     statuses = {**BUILT, **{test.unique_id: "fail" for test in tests}}
-    said = Gate(BuildResults(Path(), NOW, statuses), tests, NOW).refusal(segment, require_tests=True)
+    said = Gate(BuildResults(Path(), NOW, statuses), tests, NOW).refusal(sync, require_tests=True)
     assert said is not None
     assert "t4 (fail) and 3 more" in said
 
@@ -97,31 +97,31 @@ def test_many_failed_tests_are_counted(segment: Segment) -> None:
     ],
 )
 @pytest.mark.parametrize("require_tests", [True, False])
-def test_age(segment: Segment, hours: float, limit: timedelta, why: str | None, require_tests: bool) -> None:
-    said = refusal(segment, BUILT, hours=hours, max_age=limit, require_tests=require_tests)
+def test_age(sync: Sync, hours: float, limit: timedelta, why: str | None, require_tests: bool) -> None:
+    said = refusal(sync, BUILT, hours=hours, max_age=limit, require_tests=require_tests)
     assert (said is None) is (why is None)
     assert why is None or why in str(said)
 
 
-def test_a_failed_test_does_not_matter_to_who_asks_only_for_the_age(segment: Segment) -> None:
+def test_a_failed_test_does_not_matter_to_who_asks_only_for_the_age(sync: Sync) -> None:
     statuses = {"test.shop.unique": "fail"}
-    assert refusal(segment, statuses, max_age=timedelta(hours=2), require_tests=False) is None
+    assert refusal(sync, statuses, max_age=timedelta(hours=2), require_tests=False) is None
 
 
-def test_a_segment_without_its_models_has_less_to_check(segment: Segment) -> None:
-    assert refusal(replace(segment, delta=None, snapshot=None), {SEGMENT: "success"}) is None
+def test_a_sync_without_its_models_has_less_to_check(sync: Sync) -> None:
+    assert refusal(replace(sync, delta=None, snapshot=None), {SYNC: "success"}) is None
 
 
 def test_results_are_read(tmp_path: Path) -> None:
     path = tmp_path / "run_results.json"
     results = [
-        {"unique_id": SEGMENT, "status": "success"},
+        {"unique_id": SYNC, "status": "success"},
         {"unique_id": "test.x", "status": "Fail", "failures": 3},
     ]
     metadata = {"generated_at": "2026-04-01T10:00:00.123456Z"}
     path.write_text(json.dumps({"metadata": metadata, "results": results, "elapsed_time": 1.5}))
     read = read_build_results(path)
-    assert read.statuses == {SEGMENT: "success", "test.x": "fail"}
+    assert read.statuses == {SYNC: "success", "test.x": "fail"}
     assert read.generated_at == datetime(2026, 4, 1, 10, 0, 0, 123456)
     path.write_text(json.dumps({"metadata": {"generated_at": "2026-04-01T10:00:00+02:00"}}))
     assert read_build_results(path).generated_at == datetime(2026, 4, 1, 8)

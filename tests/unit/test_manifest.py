@@ -1,4 +1,4 @@
-"""Manifests of every supported dbt give the same segments; those that no dbt wrote give a clear error."""
+"""Manifests of every supported dbt give the same syncs; those that no dbt wrote give a clear error."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from dbt_batch_sync import __version__
+from dbt_batch_sync.artifacts.manifest import Column, DataTest, Manifest, read_manifest
 from dbt_batch_sync.errors import ManifestError, MappingError
-from dbt_batch_sync.project import manifest as manifest_module
-from dbt_batch_sync.project.manifest import Column, DataTest, Manifest, read_manifest
-from dbt_batch_sync.project.mapping import Location
-from dbt_batch_sync.project.segments import Segment, read_segments
+from dbt_batch_sync.mapping.mapping import Location
+from dbt_batch_sync.mapping.syncs import Sync, read_syncs
+from dbt_batch_sync.artifacts import manifest as manifest_module
 
 RECORDED = sorted((Path(__file__).parents[1] / "fixtures" / "manifests").glob("*.json"))
 VERSIONS = ["1.10.", "1.11.", "1.12.", "1.9.6", "2.0.0"]
@@ -44,8 +44,8 @@ def test_the_metadata_is_read(recorded: Manifest) -> None:
     assert (recorded.generated_at or "").startswith("20")
 
 
-def test_every_version_gives_the_same_segments(recorded: Manifest) -> None:
-    crm, loyalty = read_segments(recorded)
+def test_every_version_gives_the_same_syncs(recorded: Manifest) -> None:
+    crm, loyalty = read_syncs(recorded)
     assert (crm.name, loyalty.name) == ("crm_contacts", "loyalty_members")
     assert crm.mapping.hash == "f24b2d86c1ccb31ea4263c1b6d616430"
     assert loyalty.mapping.hash == "d6c96b5704bf88b7e0538204ac6e2b9a"
@@ -59,7 +59,7 @@ def test_every_version_gives_the_same_segments(recorded: Manifest) -> None:
 
 
 def test_a_model_is_read(recorded: Manifest) -> None:
-    model = read_segments(recorded)[0].model
+    model = read_syncs(recorded)[0].model
     assert model.unique_id == "model.shop.crm_contacts"
     assert (model.database, model.schema, model.alias) == ("shop", "analytics", "crm_contacts")
     assert model.relation_name == '"shop"."analytics"."crm_contacts"'
@@ -111,13 +111,13 @@ def write(directory: Path, *nodes: dict[str, object], **keys: object) -> Path:
     return path
 
 
-def segments(directory: Path, *nodes: dict[str, object], **keys: object) -> tuple[Segment, ...]:
-    return read_segments(read_manifest(write(directory, *nodes, **keys)))
+def syncs(directory: Path, *nodes: dict[str, object], **keys: object) -> tuple[Sync, ...]:
+    return read_syncs(read_manifest(write(directory, *nodes, **keys)))
 
 
 def problems(directory: Path, *nodes: dict[str, object], **keys: object) -> list[tuple[str, str, str, str]]:
     with pytest.raises(MappingError) as caught:
-        segments(directory, *nodes, **keys)
+        syncs(directory, *nodes, **keys)
     return [(each.file, each.model, each.key, each.message) for each in caught.value.problems]
 
 
@@ -140,8 +140,8 @@ def test_tests_are_read_with_what_they_depend_on(tmp_path: Path) -> None:
 
 
 def test_the_defaults_of_a_model(tmp_path: Path) -> None:
-    (segment,) = segments(tmp_path, model("crm", meta={"batch_sync": MAPPING}))
-    found = segment.model
+    (sync,) = syncs(tmp_path, model("crm", meta={"batch_sync": MAPPING}))
+    found = sync.model
     assert (found.database, found.schema, found.relation_name, found.alias) == (None, None, None, "crm")
     assert (found.file, found.materialized, found.tags, found.columns) == ("models/crm.sql", "view", (), ())
     assert (found.enabled, found.latest, found.depends_on) == (True, True, ())
@@ -149,49 +149,47 @@ def test_the_defaults_of_a_model(tmp_path: Path) -> None:
 
 def test_the_config_s_meta_wins_over_the_node_s(tmp_path: Path) -> None:
     old, new = {**MAPPING, "identifier": "old"}, {**MAPPING, "identifier": "new"}
-    (segment,) = segments(
-        tmp_path, model("crm", meta={"batch_sync": old}, config={"meta": {"batch_sync": new}})
-    )
-    assert segment.mapping.identifier == "new"
+    (sync,) = syncs(tmp_path, model("crm", meta={"batch_sync": old}, config={"meta": {"batch_sync": new}}))
+    assert sync.mapping.identifier == "new"
 
 
 @pytest.mark.parametrize(
     "keys", [{"meta": {"batch_sync": MAPPING}}, {"config": {"meta": {"batch_sync": MAPPING}}}]
 )
 def test_either_meta_opts_in(tmp_path: Path, keys: dict[str, object]) -> None:
-    assert [each.name for each in segments(tmp_path, model("crm", **keys))] == ["crm"]
+    assert [each.name for each in syncs(tmp_path, model("crm", **keys))] == ["crm"]
 
 
-def test_a_disabled_model_is_no_segment(tmp_path: Path) -> None:
+def test_a_disabled_model_is_no_sync(tmp_path: Path) -> None:
     config = {"enabled": False, "meta": {"batch_sync": "wrong"}}
-    assert segments(tmp_path, model("crm", config=config)) == ()
+    assert syncs(tmp_path, model("crm", config=config)) == ()
 
 
 def test_a_disabled_delta_is_none(tmp_path: Path) -> None:
     mapped = model("crm", meta={"batch_sync": MAPPING})
-    (segment,) = segments(tmp_path, mapped, model("crm_delta", config={"enabled": False}))
-    assert segment.delta is None
+    (sync,) = syncs(tmp_path, mapped, model("crm_delta", config={"enabled": False}))
+    assert sync.delta is None
 
 
-def test_of_a_model_with_versions_the_latest_is_the_segment(tmp_path: Path) -> None:
+def test_of_a_model_with_versions_the_latest_is_the_sync(tmp_path: Path) -> None:
     meta = {"batch_sync": MAPPING}
     old = model("crm", meta=meta, version=1, latest_version=2)
     new = model("crm", meta=meta, version=2, latest_version=2, unique_id="model.shop.crm.v2")
-    assert [each.model.unique_id for each in segments(tmp_path, old, new)] == ["model.shop.crm.v2"]
+    assert [each.model.unique_id for each in syncs(tmp_path, old, new)] == ["model.shop.crm.v2"]
 
 
 def test_tags_stand_once(tmp_path: Path) -> None:
     keys = {"tags": ["a", "b"], "config": {"tags": "c", "meta": {"batch_sync": MAPPING}}}
-    (segment,) = segments(tmp_path, model("crm", **keys), model("x", tags="a"))
-    assert segment.model.tags == ("a", "b", "c")
+    (sync,) = syncs(tmp_path, model("crm", **keys), model("x", tags="a"))
+    assert sync.model.tags == ("a", "b", "c")
 
 
-def test_segments_come_by_name(tmp_path: Path) -> None:
-    found = segments(tmp_path, *(model(name, meta={"batch_sync": MAPPING}) for name in ("b", "c", "a")))
+def test_syncs_come_by_name(tmp_path: Path) -> None:
+    found = syncs(tmp_path, *(model(name, meta={"batch_sync": MAPPING}) for name in ("b", "c", "a")))
     assert [each.name for each in found] == ["a", "b", "c"]
 
 
-def test_the_nearest_delta_belongs_to_the_segment(tmp_path: Path) -> None:
+def test_the_nearest_delta_belongs_to_the_sync(tmp_path: Path) -> None:
     def in_package(name: str, package: str, **keys: object) -> dict[str, object]:
         return model(name, package_name=package, unique_id=f"model.{package}.{name}", **keys)
 
@@ -202,9 +200,9 @@ def test_the_nearest_delta_belongs_to_the_segment(tmp_path: Path) -> None:
         ((anywhere, project), "shop"),
         ((anywhere,), "other"),
     ):
-        (segment,) = segments(tmp_path, mapped, *nodes)
-        assert segment.delta is not None
-        assert segment.delta.package == package
+        (sync,) = syncs(tmp_path, mapped, *nodes)
+        assert sync.delta is not None
+        assert sync.delta.package == package
 
 
 def test_the_problems_of_all_models_come_at_once(tmp_path: Path) -> None:
@@ -228,7 +226,7 @@ def test_a_null_mapping_is_an_error_and_not_nothing(tmp_path: Path) -> None:
     assert (key, "not null" in message) == ("batch_sync", True)
 
 
-def test_two_segments_of_one_name(tmp_path: Path) -> None:
+def test_two_syncs_of_one_name(tmp_path: Path) -> None:
     meta = {"batch_sync": MAPPING}
     other = model("crm", meta=meta, unique_id="model.lib.crm", package_name="lib")
     found = problems(tmp_path, model("crm", meta=meta), other)
@@ -237,16 +235,16 @@ def test_two_segments_of_one_name(tmp_path: Path) -> None:
 
 def test_a_model_of_that_name_that_does_not_opt_in_is_no_problem(tmp_path: Path) -> None:
     other = model("crm", unique_id="model.lib.crm", package_name="lib")
-    assert len(segments(tmp_path, model("crm", meta={"batch_sync": MAPPING}), other)) == 1
+    assert len(syncs(tmp_path, model("crm", meta={"batch_sync": MAPPING}), other)) == 1
 
 
 @pytest.mark.parametrize("suffix", ["_delta", "_sent_snapshot"])
-def test_a_segment_s_own_models_are_no_segments(tmp_path: Path, suffix: str) -> None:
+def test_a_sync_s_own_models_are_no_syncs(tmp_path: Path, suffix: str) -> None:
     meta = {"batch_sync": MAPPING}
     ((_, name, _, message),) = problems(tmp_path, model("crm", meta=meta), model(f"crm{suffix}", meta=meta))
     assert name == f"crm{suffix}"
-    assert "belongs to the segment crm" in message
-    assert len(segments(tmp_path, model(f"crm{suffix}", meta=meta))) == 1
+    assert "belongs to the sync crm" in message
+    assert len(syncs(tmp_path, model(f"crm{suffix}", meta=meta))) == 1
 
 
 @pytest.mark.parametrize(
@@ -283,18 +281,18 @@ def test_a_mapping_under_a_misspelt_name(tmp_path: Path, name: str) -> None:
     ((_, _, key, message),) = problems(tmp_path, model("a", meta={name: MAPPING}))
     assert (key, message) == (f"meta.{name}", "is not read: did you mean `batch_sync`?")
     others = {"batch_sync": MAPPING, "batch_sync_owner": "crm", "batch_syn": "off", "sync": MAPPING}
-    assert len(segments(tmp_path, model("a", meta=others))) == 1
+    assert len(syncs(tmp_path, model("a", meta=others))) == 1
 
 
-def test_a_source_can_t_be_a_segment(tmp_path: Path) -> None:
+def test_a_source_can_t_be_a_sync(tmp_path: Path) -> None:
     source = model("a", resource_type="source", config={"meta": {"batch_sync": MAPPING}})
     ((_, _, key, message),) = problems(tmp_path, sources={"source.shop.a": source})
-    assert (key, "a source can't be a segment" in message) == ("meta.batch_sync", True)
+    assert (key, "a source can't be a sync" in message) == ("meta.batch_sync", True)
 
 
 def test_a_mapping_that_dbt_2_copied_to_a_column_is_not_misplaced(tmp_path: Path) -> None:
     meta = {"batch_sync": MAPPING}
-    assert len(segments(tmp_path, model("a", meta=meta, columns={"c": {"name": "c", "meta": meta}}))) == 1
+    assert len(syncs(tmp_path, model("a", meta=meta, columns={"c": {"name": "c", "meta": meta}}))) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`--select` and `--exclude`: dbt's meaning where segments have one, elsewhere an error and no surprise."""
+"""`--select` and `--exclude`: dbt's meaning where syncs have one, elsewhere an error and no surprise."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from pathlib import Path
 
 import pytest
 
+from dbt_batch_sync.artifacts.manifest import read_manifest
+from dbt_batch_sync.artifacts.selection import select_syncs
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.project.manifest import read_manifest
-from dbt_batch_sync.project.segments import Segment, read_segments
-from dbt_batch_sync.project.selection import select_segments
+from dbt_batch_sync.mapping.syncs import Sync, read_syncs
 
 MANIFEST = Path(__file__).parents[1] / "fixtures" / "manifests" / "dbt-1.11.json"
 
 
-def segment(name: str, path: str, tags: tuple[str, ...], package: str = "shop") -> Segment:
-    crm = read_segments(read_manifest(MANIFEST))[0]
+def sync(name: str, path: str, tags: tuple[str, ...], package: str = "shop") -> Sync:
+    crm = read_syncs(read_manifest(MANIFEST))[0]
     fqn = (package, *path.removeprefix("models/").removesuffix(".sql").split("/"))
     return replace(crm, model=replace(crm.model, name=name, path=path, tags=tags, fqn=fqn, package=package))
 
 
-SEGMENTS = (
-    segment("crm_contacts", "models/crm/crm_contacts.sql", ("nightly", "crm")),
-    segment("crm_leads", "models/crm/leads/crm_leads.sql", ("weekly",)),
-    segment("loyalty", "models/loyalty/loyalty.sql", ("nightly",)),
-    segment("partners", "models/partners.sql", ("b2b",), package="partner_hub"),
+SYNCS = (
+    sync("crm_contacts", "models/crm/crm_contacts.sql", ("nightly", "crm")),
+    sync("crm_leads", "models/crm/leads/crm_leads.sql", ("weekly",)),
+    sync("loyalty", "models/loyalty/loyalty.sql", ("nightly",)),
+    sync("partners", "models/partners.sql", ("b2b",), package="partner_hub"),
 )
-ALL = [each.name for each in SEGMENTS]
+ALL = [each.name for each in SYNCS]
 
 
 def select(*values: str, exclude: tuple[str, ...] = ()) -> list[str]:
-    return [each.name for each in select_segments(SEGMENTS, values, exclude)]
+    return [each.name for each in select_syncs(SYNCS, values, exclude)]
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_exclude(values: tuple[str, ...], exclude: tuple[str, ...], names: list[
 @pytest.mark.parametrize(
     ("values", "exclude", "words"),
     [
-        (("crm_contcts",), (), ("`--select crm_contcts` matches no segment", "`crm_contacts`, `crm_leads`")),
-        (("loyalty", "nothing"), (), ("`--select nothing` matches no segment",)),
-        (("tag:nightly,tag:b2b",), (), ("`--select tag:nightly,tag:b2b` matches no segment",)),
-        (("CRM_CONTACTS",), (), ("matches no segment",)),
-        (("path:models/cr",), (), ("matches no segment",)),
-        (("path:/",), (), ("matches no segment",)),
-        (("path:crm",), (), ("matches no segment",)),
-        ((), ("nothing",), ("`--exclude nothing` matches no segment",)),
+        (("crm_contcts",), (), ("`--select crm_contcts` matches no sync", "`crm_contacts`, `crm_leads`")),
+        (("loyalty", "nothing"), (), ("`--select nothing` matches no sync",)),
+        (("tag:nightly,tag:b2b",), (), ("`--select tag:nightly,tag:b2b` matches no sync",)),
+        (("CRM_CONTACTS",), (), ("matches no sync",)),
+        (("path:models/cr",), (), ("matches no sync",)),
+        (("path:/",), (), ("matches no sync",)),
+        (("path:crm",), (), ("matches no sync",)),
+        ((), ("nothing",), ("`--exclude nothing` matches no sync",)),
         (("loyalty",), ("loyalty",), ("`--exclude` leaves none",)),
         (("",), (), ("`--select` is empty", "`tag:…`")),
         (("  ",), (), ("`--select` is empty",)),
@@ -123,11 +123,11 @@ def test_an_error(values: tuple[str, ...], exclude: tuple[str, ...], words: tupl
 
 
 def test_a_model_of_a_windows_machine_is_found_by_its_path() -> None:
-    windows = replace(SEGMENTS[2], model=replace(SEGMENTS[2].model, path="models\\loyalty\\loyalty.sql"))
-    assert select_segments((windows,), ("path:models/loyalty",)) == (windows,)
+    windows = replace(SYNCS[2], model=replace(SYNCS[2].model, path="models\\loyalty\\loyalty.sql"))
+    assert select_syncs((windows,), ("path:models/loyalty",)) == (windows,)
 
 
-def test_no_segments_and_no_selectors_is_nothing() -> None:
-    assert select_segments(()) == ()
+def test_no_syncs_and_no_selectors_is_nothing() -> None:
+    assert select_syncs(()) == ()
     with pytest.raises(ConfigurationError, match="there are: none"):
-        select_segments((), ("x",))
+        select_syncs((), ("x",))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dbt_batch_sync.errors import MappingError, Problem, printable
-from dbt_batch_sync.project.attribute_names import propose_name
-from dbt_batch_sync.project.forms import Spot, kind, number, shown, whole
+from dbt_batch_sync.mapping.attribute_names import propose_name
+from dbt_batch_sync.mapping.validation import Spot, kind, number, shown, whole
 
 
 @pytest.mark.parametrize(

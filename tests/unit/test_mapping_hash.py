@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from dbt_batch_sync.project.mapping import Location, Mapping
-from dbt_batch_sync.project.mapping_reader import parse_mapping
+from dbt_batch_sync.mapping.mapping import Location, Mapping
+from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 
 BASE: dict[str, object] = {
     "identifier": "customer_id",

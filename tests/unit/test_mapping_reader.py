@@ -8,7 +8,7 @@ import pytest
 
 from dbt_batch_sync.attributes import STANDARD_ATTRIBUTES, AttributeType
 from dbt_batch_sync.errors import ConfigurationError, MappingError
-from dbt_batch_sync.project.mapping import (
+from dbt_batch_sync.mapping.mapping import (
     Attribute,
     EndpointChoice,
     Guards,
@@ -17,7 +17,7 @@ from dbt_batch_sync.project.mapping import (
     OnExit,
     OnNull,
 )
-from dbt_batch_sync.project.mapping_reader import parse_mapping
+from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 
 WHERE = Location("models/crm.yml", "crm_contacts")
 SMALL = {"identifier": "id", "custom": ["points"]}
@@ -64,7 +64,7 @@ def test_every_key_is_read() -> None:
         }
     )
     assert mapping == Mapping(
-        segment="crm_contacts",
+        sync="crm_contacts",
         identifier="Customer_ID",
         attributes=(
             Attribute("Email", "batch__email_address", None, OnNull.CLEAR, standard=True),
@@ -391,7 +391,7 @@ def test_a_broken_rule_is_the_one_problem(raw: object, key: str, words: tuple[st
     ],
 )
 def test_what_looks_odd_and_is_right(raw: object) -> None:
-    assert parse(raw).segment == "crm_contacts"
+    assert parse(raw).sync == "crm_contacts"
 
 
 def test_every_problem_is_found_at_once() -> None:

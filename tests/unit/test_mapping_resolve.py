@@ -1,4 +1,4 @@
-"""A mapping fitted to the columns that a segment has."""
+"""A mapping fitted to the columns that a sync has."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 
 from dbt_batch_sync.attributes import AttributeType
 from dbt_batch_sync.errors import MappingError
-from dbt_batch_sync.project.mapping import Attribute, Location, OnNull
-from dbt_batch_sync.project.mapping_reader import parse_mapping
+from dbt_batch_sync.mapping.mapping import Attribute, Location, OnNull
+from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 
 
 def resolve(raw: object, columns: list[str]) -> tuple[Attribute, ...]:
@@ -25,7 +25,7 @@ def pairs(attributes: tuple[Attribute, ...]) -> list[tuple[str, str]]:
     return [(each.column, each.name) for each in attributes]
 
 
-def test_columns_come_back_as_the_segment_spells_them() -> None:
+def test_columns_come_back_as_the_sync_spells_them() -> None:
     raw = {
         "identifier": "id",
         "standard": {"region": "country"},
@@ -142,7 +142,7 @@ def test_every_problem_is_found_at_once() -> None:
     ]
 
 
-def test_a_wide_segment_is_not_listed_whole() -> None:
+def test_a_wide_sync_is_not_listed_whole() -> None:
     for more, end in (
         (99, "`c18` and 80 more"),
         (20, "`c18` and 1 more"),

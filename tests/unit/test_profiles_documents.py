@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dbt_batch_sync.connections.documents import MAX_YAML_BYTES, read_yaml
 from dbt_batch_sync.errors import ProfileError
-from dbt_batch_sync.project.documents import MAX_YAML_BYTES, read_yaml
 
 
 def write(directory: Path, content: str | bytes) -> Path:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dbt_batch_sync.connections.addresses import is_loopback
+from dbt_batch_sync.connections.outputs import PROFILE_YAML, Output, read_output
+from dbt_batch_sync.connections.profiles import DbtOptions
+from dbt_batch_sync.connections.recipients import Hook, HookFormat
 from dbt_batch_sync.errors import ConfigurationError, ProfileError
-from dbt_batch_sync.project.addresses import is_loopback
-from dbt_batch_sync.project.outputs import PROFILE_YAML, Output, read_output
-from dbt_batch_sync.project.profiles import DbtOptions
-from dbt_batch_sync.project.run_hooks import Hook, HookFormat
 
 SMALL: dict[str, object] = {"type": "batch", "rest_api_key": "r3st", "project_key": "project_abc"}
 

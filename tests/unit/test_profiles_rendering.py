@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from dbt_batch_sync.connections.rendering import Renderer
 from dbt_batch_sync.errors import ProfileError
-from dbt_batch_sync.project.rendering import Renderer
 
 ENVIRON = {
     "NAME": "warehouse",

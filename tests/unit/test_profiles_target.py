@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from dbt_batch_sync.errors import ProfileError
-from dbt_batch_sync.project.profiles import (
+from dbt_batch_sync.connections.profiles import (
     DbtOptions,
     find_profiles,
     find_project,
     read_project,
     read_target,
 )
+from dbt_batch_sync.errors import ProfileError
 
 PROJECT = "name: shop\nprofile: shop\n"
 PROFILES = """

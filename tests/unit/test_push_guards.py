@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dbt_batch_sync.artifacts.manifest import Model
 from dbt_batch_sync.attributes import parse_types
 from dbt_batch_sync.errors import Stopped
 from dbt_batch_sync.ledger.ledger import Ledger
 from dbt_batch_sync.ledger.records import Resume
-from dbt_batch_sync.project.manifest import Model
-from dbt_batch_sync.project.mapping import Location
-from dbt_batch_sync.project.mapping_reader import parse_mapping
-from dbt_batch_sync.project.segments import Segment
+from dbt_batch_sync.mapping.mapping import Location
+from dbt_batch_sync.mapping.mapping_reader import parse_mapping
+from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.guards import Figures, check_guards, tripped
 from dbt_batch_sync.push.work import Counts, Work
 from dbt_batch_sync.sql.relations import Relation, parse_table
@@ -43,10 +43,10 @@ def work(warehouse: Answering, counts: Counts, guards: dict[str, object]) -> Wor
     delta = Relation(parse_table('"main"."people_delta"', "duckdb"), columns)
     snapshot = Relation(parse_table('"main"."people_sent_snapshot"', "duckdb"), columns)
     port = cast(Warehouse, warehouse)
-    segment = Segment(mapping, cast(Model, None), None, None)
+    sync = Sync(mapping, cast(Model, None), None, None)
     ledger = Ledger(port, "people", snapshot, delta)
     types = "batch__email_marketing:string"
-    return Work(segment, delta, snapshot, ledger, False, "d1", types, parse_types(types), Resume(), counts)
+    return Work(sync, delta, snapshot, ledger, False, "d1", types, parse_types(types), Resume(), counts)
 
 
 some = st.integers(0, 3)
@@ -59,13 +59,13 @@ def test_what_is_not_asked_would_not_have_stopped_the_push(
     known = same + changed + left
     counts = Counts(new, changed + returning, left, invalid)
     warehouse = Answering((known, returning))
-    segment = work(warehouse, counts, {"min_rows": min_rows})
+    sync = work(warehouse, counts, {"min_rows": min_rows})
     figures = Figures(known, returning, new, changed + returning, left, invalid)
-    if counts.sendable and tripped(figures, segment):
+    if counts.sendable and tripped(figures, sync):
         with pytest.raises(Stopped):
-            check_guards(cast(Warehouse, warehouse), segment)
+            check_guards(cast(Warehouse, warehouse), sync)
     else:
-        check_guards(cast(Warehouse, warehouse), segment)
+        check_guards(cast(Warehouse, warehouse), sync)
 
 
 @pytest.mark.parametrize(

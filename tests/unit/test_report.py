@@ -17,19 +17,19 @@ from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.ledger.records import RejectCount, Run
 from dbt_batch_sync.report import page
 from dbt_batch_sync.report.charts import HEIGHT, TOP, WIDTH, axis_top, compact, stacked
-from dbt_batch_sync.results import ReportResult, SegmentReport
+from dbt_batch_sync.results import ReportResult, SyncReport
 
 NOW = datetime(2026, 4, 1, 6)
 HOSTILE = "<script>alert('\"1&')</script>"
 
 
 def report(
-    *segments: SegmentReport,
+    *syncs: SyncReport,
 ) -> Page:
-    return Page(page.render(ReportResult(NOW, "prod", segments)))
+    return Page(page.render(ReportResult(NOW, "prod", syncs)))
 
 
-def segment(name: str = "people", **changes: object) -> SegmentReport:
+def sync(name: str = "people", **changes: object) -> SyncReport:
     given = {
         "runs": (),
         **dict.fromkeys(("inserts", "updates", "exits", "invalid"), 0),
@@ -38,7 +38,7 @@ def segment(name: str = "people", **changes: object) -> SegmentReport:
         "table": "t",
         **changes,
     }
-    return SegmentReport(segment=name, **given)  # type: ignore[arg-type]
+    return SyncReport(sync=name, **given)  # type: ignore[arg-type]
 
 
 def runs(count: int, **changes: object) -> tuple[Run, ...]:
@@ -101,14 +101,14 @@ def test_many_runs_have_room() -> None:
 
 
 def test_nothing_was_ever_pushed() -> None:
-    text = report(segment()).text
+    text = report(sync()).text
     for said in ("Nothing was pushed yet", "Never pushed", "Nothing stands refused", "Nothing is parked"):
         assert said in text
 
 
 def test_names_are_only_text() -> None:
     reject = RejectCount(HOSTILE, HOSTILE, "batch", 1, NOW, NOW, 1)
-    hostile = segment(
+    hostile = sync(
         HOSTILE,
         runs=runs(2, error=HOSTILE),
         attributes={HOSTILE: 1},
@@ -121,7 +121,7 @@ def test_names_are_only_text() -> None:
 
 
 def test_nothing_comes_from_elsewhere_and_nothing_runs() -> None:
-    shown = report(segment(runs=runs(3)))
+    shown = report(sync(runs=runs(3)))
     names = {tag for tag, _ in shown.tags}
     assert not names & {"script", "link", "img", "iframe", "form", "object", "embed"}
     assert all(link.startswith("#") for link in shown.values("href", "src", "action", "srcset"))
@@ -139,22 +139,22 @@ def test_nothing_comes_from_elsewhere_and_nothing_runs() -> None:
 
 
 def test_every_colour_has_a_dark_one() -> None:
-    style = report(segment()).raw["style"]
+    style = report(sync()).raw["style"]
     light, _, dark = style.partition("@media (prefers-color-scheme: dark)")
     dark = dark.partition("\n}\n")[0]
     assert set(re.findall(r"(--[a-z-]+):", light)) == set(re.findall(r"(--[a-z-]+):", dark))
     assert set(re.findall(r"var\((--[a-z-]+)\)", style)) == set(re.findall(r"(--[a-z-]+):", dark))
 
 
-def test_pushes_of_several_segments_stand_under_each_other() -> None:
+def test_pushes_of_several_syncs_stand_under_each_other() -> None:
     shared = runs(page.SHOWN_PUSHES + 5)
     alone = Run("alone", "other", "failed", NOW + timedelta(days=2.5, weeks=10))
-    shown = report(segment(runs=shared), segment("other", runs=(alone, *shared[3:])))
-    head, people, other = next(rows for rows in shown.tables if rows[0][0] == "segment")
+    shown = report(sync(runs=shared), sync("other", runs=(alone, *shared[3:])))
+    head, people, other = next(rows for rows in shown.tables if rows[0][0] == "sync")
     assert len(head) == 1 + page.SHOWN_PUSHES
     assert people[-5:] == ["✓", "✓", "✓", "✓", ""]
     assert other[-5:] == ["✓", "", "", "", "F"]
-    assert shown.table("segment", "succeeded")[1][:6] == [
+    assert shown.table("sync", "succeeded")[1][:6] == [
         "other",
         str(page.SHOWN_PUSHES + 2),
         "0",
@@ -166,7 +166,7 @@ def test_pushes_of_several_segments_stand_under_each_other() -> None:
 
 def test_a_push_of_what_was_all_committed_had_nothing_to_send() -> None:
     idle = runs(1, updates=0, sent=0, accepted=0)
-    assert report(segment(runs=idle)).table("segment", "succeeded")[0][1:3] == ["0", "1"]
+    assert report(sync(runs=idle)).table("sync", "succeeded")[0][1:3] == ["0", "1"]
 
 
 def test_lists_are_bounded_and_say_so() -> None:
@@ -175,7 +175,7 @@ def test_lists_are_bounded_and_say_so() -> None:
         RejectCount(f"a{n}", "too_long", "dbt-batch-sync", 90 - n, NOW, NOW, 1)
         for n in range(page.SHOWN_REASONS + 1)
     )
-    shown = report(segment(attributes=attributes, rejects=rejects))
+    shown = report(sync(attributes=attributes, rejects=rejects))
     rows = shown.table("attribute", "profiles")
     assert [row[:2] for row in rows[:2]] == [["a31", "32"], ["a30", "31"]]
     assert len(rows) == page.SHOWN_ATTRIBUTES
@@ -183,7 +183,7 @@ def test_lists_are_bounded_and_say_so() -> None:
     assert "and 2 more attributes: see dbt-batch-sync plan" in shown.text
     assert "and 1 more reason: see dbt-batch-sync rejects" in shown.text
     rows_alone = tuple(replace(each, attribute=None, reason=str(n)) for n, each in enumerate(rejects))
-    shown = report(segment(rejects=rows_alone))
+    shown = report(sync(rejects=rows_alone))
     assert len(shown.table("reason", "profiles", "attempts")) == page.SHOWN_REASONS
     assert "and 1 more reason of parked rows" in shown.text
 

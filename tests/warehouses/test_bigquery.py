@@ -21,8 +21,8 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from sqlglot import exp, parse_one
 
+from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.project.profiles import read_target
 from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.warehouse import Load, Statement, open_warehouse
 

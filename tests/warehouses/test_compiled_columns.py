@@ -10,8 +10,8 @@ import pytest
 from harness.databases import PostgresDatabase, PostgresServer
 from harness.manifests import manifest, model, source
 
-from dbt_batch_sync.project.catalog import Catalog, CatalogColumn, CatalogTable
-from dbt_batch_sync.project.compiled import CompiledSql
+from dbt_batch_sync.artifacts.catalog import Catalog, CatalogColumn, CatalogTable
+from dbt_batch_sync.artifacts.compiled import CompiledSql
 
 Describe = Callable[[str], tuple[str, ...]]
 
@@ -246,8 +246,8 @@ def test_columns_are_those_of_the_warehouse_or_unknown(
     wrong, known = [], 0
     for query in filter(None, queries):
         sql = query.replace("people_", '"raw"."people"').replace("orders_", '"raw"."orders"')
-        written = manifest(tmp_path, [model("segment", sql)], nodes, adapter)
-        found = CompiledSql(written, Catalog(tables)).columns("model.shop.segment")
+        written = manifest(tmp_path, [model("sync", sql)], nodes, adapter)
+        found = CompiledSql(written, Catalog(tables)).columns("model.shop.sync")
         known += found is not None
         if found is not None and found != describe(sql):
             wrong.append((sql, found, describe(sql)))

@@ -20,8 +20,8 @@ from harness.spark_tables import SparkTables
 from sqlglot import exp
 from warehouses import test_spark
 
+from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.project.profiles import read_target
 from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.sql.relations import create_table
 from dbt_batch_sync.warehouse import Load, Statement, databricks_connection, open_warehouse

@@ -62,10 +62,10 @@ class Example:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def push(self, *arguments: str) -> dict[str, dict[str, Any]]:
-        """Pushes; what became of each segment. Nothing of dbt's is imported."""
+        """Pushes; what became of each sync. Nothing of dbt's is imported."""
         done = self._run(sys.executable, "-m", "dbt_batch_sync", "push", "--json", *arguments)
         assert done.returncode in (0, 3), done.stderr
-        return {segment["segment"]: segment for segment in json.loads(done.stdout)["segments"]}
+        return {sync["sync"]: sync for sync in json.loads(done.stdout)["syncs"]}
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -84,8 +84,8 @@ def example(tmp_path: Path) -> Iterator[Example]:
         yield Example(tmp_path, sandbox)
 
 
-def counts(segment: dict[str, Any]) -> tuple[int, int, int]:
-    return segment["inserts"], segment["updates"], segment["exits"]
+def counts(sync: dict[str, Any]) -> tuple[int, int, int]:
+    return sync["inserts"], sync["updates"], sync["exits"]
 
 
 def test_the_main_job(example: Example) -> None:
@@ -93,17 +93,17 @@ def test_the_main_job(example: Example) -> None:
     example.dbt("deps")
     example.dbt("build", "--vars", "{demo_day: 1}")
     first = example.push()
-    assert {name: counts(segment) for name, segment in first.items()} == {
+    assert {name: counts(sync) for name, sync in first.items()} == {
         "crm_contacts": (2496, 0, 0),
         "vip_customers": (68, 0, 0),
     }
     example.dbt("build", "--vars", "{demo_day: 2}")
     second = example.push("--require-tests")
-    assert {name: counts(segment) for name, segment in second.items()} == {
+    assert {name: counts(sync) for name, sync in second.items()} == {
         "crm_contacts": (15, 85, 6),
         "vip_customers": (3, 5, 3),
     }
-    assert {segment["status"] for segment in (*first.values(), *second.values())} == {"partial", "succeeded"}
+    assert {sync["status"] for sync in (*first.values(), *second.values())} == {"partial", "succeeded"}
     example.dbt("build", "--vars", "{demo_day: 2}")
     again = example.push("--require-tests")
-    assert {(counts(segment), segment["requests"]) for segment in again.values()} == {((0, 0, 0), 0)}
+    assert {(counts(sync), sync["requests"]) for sync in again.values()} == {((0, 0, 0), 0)}

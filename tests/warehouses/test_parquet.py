@@ -48,8 +48,8 @@ def warehouse() -> Iterator[ParquetDatabase]:
 
 
 @pytest.fixture
-def segment(shop: Project) -> Project:
-    """A project whose segment has rows, and of which nothing is built."""
+def sync(shop: Project) -> Project:
+    """A project whose sync has rows, and of which nothing is built."""
     shop.map(CONTACTS_MAPPING)
     shop.set_rows(CONTACTS, contacts(3))
     return shop
@@ -59,51 +59,51 @@ def tables(project: Project) -> set[str]:
     return {row["tableName"] for row in project.query("show tables in shop") if not row["isTemporary"]}
 
 
-def test_it_has_no_statements_that_change_rows(segment: Project) -> None:
+def test_it_has_no_statements_that_change_rows(sync: Project) -> None:
     """What the refusal says of these tables is true of them."""
     merge = "merge into raw.people as t using raw.people as s on t.id = s.id when matched then delete"
     for statement in (merge, "update raw.people set points = 1", "delete from raw.people where points = 1"):
         with pytest.raises(Exception, match=r"UNSUPPORTED_FEATURE\.TABLE_OPERATION"):
-            segment.execute(statement)
-    assert len(segment.query("select * from raw.people")) == 3
+            sync.execute(statement)
+    assert len(sync.query("select * from raw.people")) == 3
 
 
 @pytest.mark.parametrize(
     ("file_format", "said"),
     [(None, "of the server (often parquet)"), ("parquet", "parquet"), ("orc", "orc")],
 )
-def test_dbt_run_is_refused_and_leaves_nothing(segment: Project, file_format: str | None, said: str) -> None:
-    """The segment is built, which is the user's, and nothing of ours, neither with its snapshot nor without."""
+def test_dbt_run_is_refused_and_leaves_nothing(sync: Project, file_format: str | None, said: str) -> None:
+    """The sync is built, which is the user's, and nothing of ours, neither with its snapshot nor without."""
     if file_format:
         for model in MODELS:
-            path = segment.directory / "models" / f"{model}.sql"
+            path = sync.directory / "models" / f"{model}.sql"
             path.write_text(f"{{{{ config(file_format='{file_format}') }}}}" + path.read_text())
     for model, arguments in zip(MODELS, ([], ["--select", "people_delta"]), strict=True):
-        built = segment.dbt("run", *arguments, fails=True)
+        built = sync.dbt("run", *arguments, fails=True)
         assert f"`{model}` has the file_format {said}" in built.messages
         assert "whose tables may have no MERGE, UPDATE and DELETE" in built.messages
         assert "Accepted: delta, iceberg; set `+file_format` for it in dbt_project.yml" in built.messages
-        assert tables(segment) == {"people"}
+        assert tables(sync) == {"people"}
 
 
-def test_a_push_after_a_refused_run(segment: Project) -> None:
+def test_a_push_after_a_refused_run(sync: Project) -> None:
     """It says what is missing, and creates nothing."""
-    segment.dbt("run", fails=True)
-    refused = segment.call("push")
+    sync.dbt("run", fails=True)
+    refused = sync.call("push")
     assert refused.returncode == 2, refused.stdout
     assert "people_sent_snapshot is not in the warehouse yet. Run: dbt run --select " in told_by(refused)
-    assert tables(segment) == {"people"}
-    assert not segment.sandbox.requests
+    assert tables(sync) == {"people"}
+    assert not sync.sandbox.requests
 
 
-def test_a_push_refuses_tables_that_were_built_otherwise(segment: Project) -> None:
+def test_a_push_refuses_tables_that_were_built_otherwise(sync: Project) -> None:
     """By hand, or before the models were of this package: each verb that reads them."""
-    segment.dbt("parse")
-    segment.execute(SNAPSHOT)
-    segment.execute(DELTA)
-    before = tables(segment)
+    sync.dbt("parse")
+    sync.execute(SNAPSHOT)
+    sync.execute(DELTA)
+    before = tables(sync)
     for arguments in ("push", "push --dry-run", "push --full-refresh --yes", "adopt --yes", "plan"):
-        done = segment.call(*arguments.split())
+        done = sync.call(*arguments.split())
         assert done.returncode == 2, done.stdout
         told = told_by(done)
         assert (
@@ -111,8 +111,8 @@ def test_a_push_refuses_tables_that_were_built_otherwise(segment: Project) -> No
         )
         assert "file_format delta or iceberg" in told
         assert "drop the table, and run `dbt run`" in told
-    assert tables(segment) == before
-    assert not segment.sandbox.requests
+    assert tables(sync) == before
+    assert not sync.sandbox.requests
 
 
 def told_by(done: CompletedProcess[str]) -> str:

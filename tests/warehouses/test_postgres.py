@@ -20,9 +20,9 @@ from harness.quick import QuickProject
 from harness.rights import check_rights, documented
 from sqlglot import exp, parse_one
 
+from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.errors import WarehouseError
 from dbt_batch_sync.ledger.ledger import Run
-from dbt_batch_sync.project.profiles import read_target
 from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.sql.relations import create_table
@@ -74,7 +74,7 @@ class Meanwhile:
 
     def started(self, work: Work, endpoint: object) -> None: ...
 
-    def troubled(self, segment: str, message: str) -> None: ...
+    def troubled(self, sync: str, message: str) -> None: ...
 
     def progressed(self, run: Run) -> None:
         act, self._act = self._act, None
@@ -186,7 +186,7 @@ def test_columns_with_collations(quick: QuickProject) -> None:
 
 
 @pytest.mark.parametrize("relation", ["table", "materialized view"])
-def test_a_segment_that_is_no_view(shop: Project, relation: str) -> None:
+def test_a_sync_that_is_no_view(shop: Project, relation: str) -> None:
     config = relation.replace(" ", "_")
     shop.map(CONTACTS_MAPPING, materialized=config)
     shop.set_rows(CONTACTS, contacts(2))

@@ -21,8 +21,8 @@ from harness.redshift import RedshiftDatabase, RedshiftProxy
 from harness.rights import check_rights, documented
 from sqlglot import exp, parse_one
 
+from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.errors import Conflict, WarehouseError
-from dbt_batch_sync.project.profiles import read_target
 from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.sql.relations import create_table, insert_row, parse_table
 from dbt_batch_sync.warehouse import Load, Statement, Warehouse, open_warehouse, postgres_pages

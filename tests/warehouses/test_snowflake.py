@@ -23,8 +23,8 @@ from harness.quick import QuickProject
 from harness.snowflake import SnowflakeDatabase, SnowflakeEmulator
 from sqlglot import exp
 
+from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.project.profiles import read_target
 from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.sql.relations import create_table, insert_row, parse_table
 from dbt_batch_sync.warehouse import Load, Statement, Warehouse, open_warehouse

@@ -14,9 +14,9 @@ from harness.quick import QuickProject
 from harness.spark import SailServer, SparkDatabase
 from harness.spark_tables import SparkTables, opened
 
+from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.errors import UnsupportedWarehouse
 from dbt_batch_sync.ledger.ledger import Run
-from dbt_batch_sync.project.profiles import read_target
 from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.warehouse import open_warehouse
@@ -81,7 +81,7 @@ def test_dbt_run_replaces_a_delta_that_is_being_sent(quick: QuickProject) -> Non
 
         def started(self, work: Work, endpoint: object) -> None: ...
 
-        def troubled(self, segment: str, message: str) -> None: ...
+        def troubled(self, sync: str, message: str) -> None: ...
 
         def progressed(self, run: Run) -> None:
             if not self.built:

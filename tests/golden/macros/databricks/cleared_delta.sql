@@ -1,4 +1,4 @@
-with segment_rows as (
+with sync_rows as (
     select
         cast(`Client Id` as string) as `custom_id`,
         nullif(cast(`email` as string), '') as `batch__email_address`,
@@ -23,11 +23,11 @@ with segment_rows as (
         nullif(cast(`token` as string), '') as `token`,
         nullif(cast(cast(`as_text` as bigint) as string), '') as `as_text`,
         1 as _batch_here
-    from (select * from `sail`.`shop`.`cleared`) as segment
+    from (select * from `sail`.`shop`.`cleared`) as sync
 ),
 duplicated as (
     select cast(`Client Id` as string) as `custom_id`
-    from (select * from `sail`.`shop`.`cleared`) as segment
+    from (select * from `sail`.`shop`.`cleared`) as sync
     where `Client Id` is not null
     group by 1
     having count(*) > 1
@@ -561,7 +561,7 @@ differing as (
         case when c._batch_here = 1 then coalesce(c.`note`, s.`note`) end as `note`,
         case when c._batch_here = 1 then coalesce(c.`token`, s.`token`) end as `token`,
         case when c._batch_here = 1 then coalesce(c.`as_text`, s.`as_text`) end as `as_text`
-    from segment_rows as c
+    from sync_rows as c
     full join known_rows as s on s.`custom_id` = c.`custom_id`
     where
         s._batch_known is null
@@ -690,6 +690,6 @@ from (select
         nullif(cast(`token` as string), '') as `token`,
         nullif(cast(cast(`as_text` as bigint) as string), '') as `as_text`,
         1 as _batch_here
-    from (select * from `sail`.`shop`.`cleared`) as segment) as c
+    from (select * from `sail`.`shop`.`cleared`) as sync) as c
 inner join duplicated on duplicated.`custom_id` = c.`custom_id`
 order by 1

@@ -1,4 +1,4 @@
-with segment_rows as (
+with sync_rows as (
     select
         cast("Client Id" as VARCHAR) as "custom_id",
         cast("email" as VARCHAR) as "batch__email_address",
@@ -23,11 +23,11 @@ with segment_rows as (
         cast("token" as VARCHAR) as "token",
         cast(cast("as_text" as BIGINT) as VARCHAR) as "as_text",
         1 as _batch_here
-    from (select * from "shop"."main"."ignored") as segment
+    from (select * from "shop"."main"."ignored") as sync
 ),
 duplicated as (
     select cast("Client Id" as VARCHAR) as "custom_id"
-    from (select * from "shop"."main"."ignored") as segment
+    from (select * from "shop"."main"."ignored") as sync
     where "Client Id" is not null
     group by 1
     having count(*) > 1
@@ -435,7 +435,7 @@ differing as (
         case when c._batch_here = 1 then c."note" else s."note" end as "note",
         case when c._batch_here = 1 then c."token" else s."token" end as "token",
         case when c._batch_here = 1 then c."as_text" else s."as_text" end as "as_text"
-    from segment_rows as c
+    from sync_rows as c
     full join known_rows as s on s."custom_id" = c."custom_id"
     where
         s._batch_known is null
@@ -564,6 +564,6 @@ from (select
         cast("token" as VARCHAR) as "token",
         cast(cast("as_text" as BIGINT) as VARCHAR) as "as_text",
         1 as _batch_here
-    from (select * from "shop"."main"."ignored") as segment) as c
+    from (select * from "shop"."main"."ignored") as sync) as c
 inner join duplicated on duplicated."custom_id" = c."custom_id"
 order by 1

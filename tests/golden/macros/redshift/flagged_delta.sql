@@ -1,4 +1,4 @@
-with segment_rows as (
+with sync_rows as (
     select
         cast("Client Id" as varchar(65535)) as "custom_id",
         cast("email" as varchar(65535)) as "batch__email_address",
@@ -24,11 +24,11 @@ with segment_rows as (
         cast(cast("as_text" as bigint) as varchar(65535)) as "as_text",
         true as "in_crm",
         1 as _batch_here
-    from (select * from "marts"."shop"."flagged") as segment
+    from (select * from "marts"."shop"."flagged") as sync
 ),
 duplicated as (
     select cast("Client Id" as varchar(65535)) as "custom_id"
-    from (select * from "marts"."shop"."flagged") as segment
+    from (select * from "marts"."shop"."flagged") as sync
     where "Client Id" is not null
     group by 1
     having count(*) > 1
@@ -460,7 +460,7 @@ differing as (
         case when c._batch_here = 1 then c."token" else s."token" end as "token",
         case when c._batch_here = 1 then c."as_text" else s."as_text" end as "as_text",
         case when c._batch_here = 1 then c."in_crm" else false end as "in_crm"
-    from segment_rows as c
+    from sync_rows as c
     full join known_rows as s on s."custom_id" = c."custom_id"
     where
         s._batch_known is null
@@ -593,5 +593,5 @@ from (select
         cast(cast("as_text" as bigint) as varchar(65535)) as "as_text",
         true as "in_crm",
         1 as _batch_here
-    from (select * from "marts"."shop"."flagged") as segment) as c
+    from (select * from "marts"."shop"."flagged") as sync) as c
 inner join duplicated on duplicated."custom_id" = c."custom_id"

@@ -1,4 +1,4 @@
-with segment_rows as (
+with sync_rows as (
     select
         cast("Client Id" as VARCHAR) as "CUSTOM_ID",
         nullif(cast("email" as VARCHAR), '') as "BATCH__EMAIL_ADDRESS",
@@ -23,11 +23,11 @@ with segment_rows as (
         nullif(cast("token" as VARCHAR), '') as "TOKEN",
         nullif(cast(cast("as_text" as NUMBER(38,0)) as VARCHAR), '') as "AS_TEXT",
         1 as _batch_here
-    from (select * from SHOP.ANALYTICS.cleared) as segment
+    from (select * from SHOP.ANALYTICS.cleared) as sync
 ),
 duplicated as (
     select cast("Client Id" as VARCHAR) as "CUSTOM_ID"
-    from (select * from SHOP.ANALYTICS.cleared) as segment
+    from (select * from SHOP.ANALYTICS.cleared) as sync
     where "Client Id" is not null
     group by 1
     having count(*) > 1
@@ -561,7 +561,7 @@ differing as (
         case when c._batch_here = 1 then coalesce(c."NOTE", s."NOTE") end as "NOTE",
         case when c._batch_here = 1 then coalesce(c."TOKEN", s."TOKEN") end as "TOKEN",
         case when c._batch_here = 1 then coalesce(c."AS_TEXT", s."AS_TEXT") end as "AS_TEXT"
-    from segment_rows as c
+    from sync_rows as c
     full join known_rows as s on s."CUSTOM_ID" = c."CUSTOM_ID"
     where
         s._batch_known is null
@@ -690,6 +690,6 @@ from (select
         nullif(cast("token" as VARCHAR), '') as "TOKEN",
         nullif(cast(cast("as_text" as NUMBER(38,0)) as VARCHAR), '') as "AS_TEXT",
         1 as _batch_here
-    from (select * from SHOP.ANALYTICS.cleared) as segment) as c
+    from (select * from SHOP.ANALYTICS.cleared) as sync) as c
 inner join duplicated on duplicated."CUSTOM_ID" = c."CUSTOM_ID"
 order by 1

@@ -1,4 +1,4 @@
-with segment_rows as (
+with sync_rows as (
     select
         cast("Client Id" as VARCHAR) as "CUSTOM_ID",
         cast("email" as VARCHAR) as "BATCH__EMAIL_ADDRESS",
@@ -24,11 +24,11 @@ with segment_rows as (
         cast(cast("as_text" as NUMBER(38,0)) as VARCHAR) as "AS_TEXT",
         true as "IN_CRM",
         1 as _batch_here
-    from (select * from SHOP.ANALYTICS.flagged) as segment
+    from (select * from SHOP.ANALYTICS.flagged) as sync
 ),
 duplicated as (
     select cast("Client Id" as VARCHAR) as "CUSTOM_ID"
-    from (select * from SHOP.ANALYTICS.flagged) as segment
+    from (select * from SHOP.ANALYTICS.flagged) as sync
     where "Client Id" is not null
     group by 1
     having count(*) > 1
@@ -460,7 +460,7 @@ differing as (
         case when c._batch_here = 1 then c."TOKEN" else s."TOKEN" end as "TOKEN",
         case when c._batch_here = 1 then c."AS_TEXT" else s."AS_TEXT" end as "AS_TEXT",
         case when c._batch_here = 1 then c."IN_CRM" else false end as "IN_CRM"
-    from segment_rows as c
+    from sync_rows as c
     full join known_rows as s on s."CUSTOM_ID" = c."CUSTOM_ID"
     where
         s._batch_known is null
@@ -593,6 +593,6 @@ from (select
         cast(cast("as_text" as NUMBER(38,0)) as VARCHAR) as "AS_TEXT",
         true as "IN_CRM",
         1 as _batch_here
-    from (select * from SHOP.ANALYTICS.flagged) as segment) as c
+    from (select * from SHOP.ANALYTICS.flagged) as sync) as c
 inner join duplicated on duplicated."CUSTOM_ID" = c."CUSTOM_ID"
 order by 1

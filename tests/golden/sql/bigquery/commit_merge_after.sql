@@ -14,7 +14,7 @@ USING (
         AND d.`custom_id` <= @upto
         AND d.`custom_id` > @after
       )
-      AND r.segment = @segment
+      AND r.sync = @sync
       AND r.resolved_at IS NULL
       AND r.run_id <> @run_id
     )
@@ -25,7 +25,7 @@ USING (
 ) AS n
 ON o.custom_id = n.custom_id
 AND COALESCE(o.attribute, '') = COALESCE(n.attribute, '')
-AND o.segment = @segment
+AND o.sync = @sync
 AND o.resolved_at IS NULL
 AND o.run_id <> @run_id
 WHEN MATCHED THEN UPDATE SET
@@ -56,7 +56,7 @@ USING (
         custom_id
       FROM `my-db`.`Marketing`.batch_sync_rejects
       WHERE
-        segment = @segment AND attribute IS NULL AND resolved_at IS NULL
+        sync = @sync AND attribute IS NULL AND resolved_at IS NULL
     )
 ) AS d
 ON s.`custom_id` = d.`custom_id`

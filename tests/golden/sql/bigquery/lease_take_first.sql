@@ -1,5 +1,5 @@
 CREATE TABLE IF NOT EXISTS `my-db`.`Marketing`.batch_sync_leases (
-  segment STRING,
+  sync STRING,
   run_id STRING,
   host STRING,
   process INT64,
@@ -14,9 +14,9 @@ SELECT
   heartbeat_at
 FROM `my-db`.`Marketing`.batch_sync_leases
 WHERE
-  segment = @segment;
+  sync = @sync;
 INSERT INTO `my-db`.`Marketing`.batch_sync_leases (
-  segment,
+  sync,
   run_id,
   host,
   process,
@@ -24,7 +24,7 @@ INSERT INTO `my-db`.`Marketing`.batch_sync_leases (
   heartbeat_at
 )
 SELECT
-  CAST(@segment AS STRING) AS segment,
+  CAST(@sync AS STRING) AS sync,
   CAST(@run_id AS STRING) AS run_id,
   CAST(@host AS STRING) AS host,
   CAST(@process AS INT64) AS process,
@@ -32,7 +32,7 @@ SELECT
   CAST(@heartbeat_at AS DATETIME) AS heartbeat_at;
 UPDATE `my-db`.`Marketing`.batch_sync_leases SET run_id = @run_id, host = @host, process = CAST(@process AS INT64), taken_at = CAST(@now AS DATETIME), heartbeat_at = CAST(@now AS DATETIME)
 WHERE
-  segment = @segment
+  sync = @sync
   AND (
     run_id IS NULL OR heartbeat_at < CAST(@expired AS DATETIME)
   );
@@ -44,4 +44,4 @@ SELECT
   heartbeat_at
 FROM `my-db`.`Marketing`.batch_sync_leases
 WHERE
-  segment = @segment;
+  sync = @sync;

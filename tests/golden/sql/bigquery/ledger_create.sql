@@ -1,6 +1,6 @@
 CREATE TABLE IF NOT EXISTS `my-db`.`Marketing`.batch_sync_runs (
   run_id STRING,
-  segment STRING,
+  sync STRING,
   status STRING,
   started_at DATETIME,
   finished_at DATETIME,
@@ -37,11 +37,11 @@ CREATE TABLE IF NOT EXISTS `my-db`.`Marketing`.batch_sync_runs (
   error STRING
 );
 CREATE TABLE IF NOT EXISTS `my-db`.`Marketing`.batch_sync_rejects (
-  segment STRING,
+  sync STRING,
   custom_id STRING,
   attribute STRING,
   reason STRING,
-  refused_by STRING,
+  rejected_by STRING,
   first_seen_at DATETIME,
   last_seen_at DATETIME,
   attempts INT64,

@@ -1,6 +1,6 @@
 INSERT INTO `my-db`.`Marketing`.batch_sync_runs (
   run_id,
-  segment,
+  sync,
   status,
   started_at,
   finished_at,
@@ -38,7 +38,7 @@ INSERT INTO `my-db`.`Marketing`.batch_sync_runs (
 )
 SELECT
   CAST(@run_id AS STRING) AS run_id,
-  CAST(@segment AS STRING) AS segment,
+  CAST(@sync AS STRING) AS sync,
   CAST(@status AS STRING) AS status,
   CAST(@started_at AS DATETIME) AS started_at,
   CAST(@finished_at AS DATETIME) AS finished_at,

@@ -77,7 +77,7 @@ LEFT JOIN (
     sent_hash
   FROM `my-db`.`Marketing`.batch_sync_rejects
   WHERE
-    segment = @segment AND attribute IS NULL AND resolved_at IS NULL
+    sync = @sync AND attribute IS NULL AND resolved_at IS NULL
 ) AS parked
   ON parked.custom_id = d.`custom_id`
 LEFT JOIN `my-db`.`Marketing`.`people_sent_snapshot` AS s
@@ -89,7 +89,7 @@ LEFT JOIN (
     MAX(CASE WHEN attribute = 'batch__sms_marketing' THEN 1 END) AS batch__sms_marketing
   FROM `my-db`.`Marketing`.batch_sync_rejects
   WHERE
-    segment = @segment AND reason = 'never_resubscribe' AND resolved_at IS NULL
+    sync = @sync AND reason = 'never_resubscribe' AND resolved_at IS NULL
   GROUP BY
     custom_id
 ) AS withheld

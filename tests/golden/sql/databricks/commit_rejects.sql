@@ -12,12 +12,12 @@ USING (
   WHERE
     staged = TRUE
 ) AS n
-ON o.segment = n.segment
+ON o.sync = n.sync
 AND o.custom_id = n.custom_id
 AND COALESCE(o.attribute, '') = COALESCE(n.attribute, '')
 AND o.staged = FALSE
 WHEN MATCHED THEN UPDATE SET
-  refused_by = n.refused_by,
+  rejected_by = n.rejected_by,
   last_seen_at = n.last_seen_at,
   run_id = n.run_id,
   sent_hash = n.sent_hash,
@@ -25,11 +25,11 @@ WHEN MATCHED THEN UPDATE SET
   attempts = o.attempts + n.attempts,
   reason = CASE WHEN n.attempts = 0 THEN o.reason ELSE n.reason END
 WHEN NOT MATCHED THEN INSERT (
-  segment,
+  sync,
   custom_id,
   attribute,
   reason,
-  refused_by,
+  rejected_by,
   first_seen_at,
   last_seen_at,
   attempts,
@@ -38,11 +38,11 @@ WHEN NOT MATCHED THEN INSERT (
   resolved_at,
   staged
 ) VALUES (
-  n.segment,
+  n.sync,
   n.custom_id,
   n.attribute,
   n.reason,
-  n.refused_by,
+  n.rejected_by,
   n.first_seen_at,
   n.last_seen_at,
   n.attempts,
@@ -69,7 +69,7 @@ USING (
         AND d.`_batch_delta_id` = :delta_id
         AND d.`custom_id` <= :upto
       )
-      AND r.segment = :segment
+      AND r.sync = :sync
       AND r.resolved_at IS NULL
       AND r.run_id <> :run_id
     )
@@ -80,7 +80,7 @@ USING (
 ) AS n
 ON o.custom_id = n.custom_id
 AND COALESCE(o.attribute, '') = COALESCE(n.attribute, '')
-AND o.segment = :segment
+AND o.sync = :sync
 AND o.resolved_at IS NULL
 AND o.run_id <> :run_id
 WHEN MATCHED THEN UPDATE SET
@@ -106,7 +106,7 @@ USING (
           FROM `my-db`.`Marketing`.batch_sync_rejects
           WHERE
             (
-              segment = :segment AND attribute IS NULL AND resolved_at IS NULL
+              sync = :sync AND attribute IS NULL AND resolved_at IS NULL
             )
             AND run_id = :run_id
         )
@@ -155,7 +155,7 @@ USING (
               custom_id
             FROM `my-db`.`Marketing`.batch_sync_rejects
             WHERE
-              segment = :segment AND attribute IS NULL AND resolved_at IS NULL
+              sync = :sync AND attribute IS NULL AND resolved_at IS NULL
           )
       ) AS accepted
     )
@@ -197,8 +197,8 @@ WHERE
       custom_id
     FROM `my-db`.`Marketing`.batch_sync_rejects
     WHERE
-      segment = :segment AND attribute IS NULL AND resolved_at IS NULL
+      sync = :sync AND attribute IS NULL AND resolved_at IS NULL
   );
 UPDATE `my-db`.`Marketing`.batch_sync_runs SET status = CAST(:status AS STRING), finished_at = CAST(:finished_at AS TIMESTAMP), heartbeat_at = CAST(:heartbeat_at AS TIMESTAMP), delta_id = CAST(:delta_id AS STRING), endpoint = CAST(:endpoint AS STRING), output = CAST(:output AS STRING), project_hash = CAST(:project_hash AS STRING), mapping_hash = CAST(:mapping_hash AS STRING), attribute_types = CAST(:attribute_types AS STRING), tool_version = CAST(:tool_version AS STRING), host = CAST(:host AS STRING), process = CAST(:process AS BIGINT), inserts = CAST(:inserts AS BIGINT), updates = CAST(:updates AS BIGINT), exits = CAST(:exits AS BIGINT), invalid = CAST(:invalid AS BIGINT), sent = CAST(:sent AS BIGINT), accepted = CAST(:accepted AS BIGINT), rejected_rows = CAST(:rejected_rows AS BIGINT), rejected_attributes = CAST(:rejected_attributes AS BIGINT), parked = CAST(:parked AS BIGINT), requests = CAST(:requests AS BIGINT), retries = CAST(:retries AS BIGINT), committed = CAST(:committed AS BIGINT), seconds = CAST(:seconds AS DOUBLE), reading_seconds = CAST(:reading_seconds AS DOUBLE), rendering_seconds = CAST(:rendering_seconds AS DOUBLE), sending_seconds = CAST(:sending_seconds AS DOUBLE), committing_seconds = CAST(:committing_seconds AS DOUBLE), intent_position = CAST(:intent_position AS BIGINT), committed_position = CAST(:committed_position AS BIGINT), committed_key = CAST(:committed_key AS STRING), error = CAST(:error AS STRING)
 WHERE
-  run_id = :run_id AND segment = :segment;
+  run_id = :run_id AND sync = :sync;

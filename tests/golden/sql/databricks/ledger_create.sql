@@ -1,6 +1,6 @@
 CREATE TABLE IF NOT EXISTS `my-db`.`Marketing`.batch_sync_runs (
   run_id STRING,
-  segment STRING,
+  sync STRING,
   status STRING,
   started_at TIMESTAMP,
   finished_at TIMESTAMP,
@@ -38,11 +38,11 @@ CREATE TABLE IF NOT EXISTS `my-db`.`Marketing`.batch_sync_runs (
 )
 USING DELTA;
 CREATE TABLE IF NOT EXISTS `my-db`.`Marketing`.batch_sync_rejects (
-  segment STRING,
+  sync STRING,
   custom_id STRING,
   attribute STRING,
   reason STRING,
-  refused_by STRING,
+  rejected_by STRING,
   first_seen_at TIMESTAMP,
   last_seen_at TIMESTAMP,
   attempts BIGINT,

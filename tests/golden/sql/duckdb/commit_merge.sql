@@ -23,7 +23,7 @@ USING (
         custom_id
       FROM "my-db"."Marketing".batch_sync_rejects
       WHERE
-        segment = $segment AND attribute IS NULL AND resolved_at IS NULL
+        sync = $sync AND attribute IS NULL AND resolved_at IS NULL
     )
 ) AS d
 ON s."custom_id" = d."custom_id" AND s."custom_id" <= $upto

@@ -1,6 +1,6 @@
 UPDATE "my-db"."Marketing".batch_sync_leases SET heartbeat_at = CAST($now AS TIMESTAMP)
 WHERE
-  segment = $segment AND run_id = $run_id;
+  sync = $sync AND run_id = $run_id;
 SELECT
   run_id,
   host,
@@ -9,4 +9,4 @@ SELECT
   heartbeat_at
 FROM "my-db"."Marketing".batch_sync_leases
 WHERE
-  segment = $segment;
+  sync = $sync;

@@ -1,3 +1,3 @@
 UPDATE "my-db"."Marketing".batch_sync_leases SET run_id = NULL, host = NULL, process = NULL, taken_at = NULL, heartbeat_at = NULL
 WHERE
-  segment = $segment AND run_id = $run_id;
+  sync = $sync AND run_id = $run_id;

@@ -1,5 +1,5 @@
 CREATE TABLE IF NOT EXISTS "my-db"."Marketing".batch_sync_leases (
-  segment TEXT,
+  sync TEXT,
   run_id TEXT,
   host TEXT,
   process BIGINT,
@@ -14,9 +14,9 @@ SELECT
   heartbeat_at
 FROM "my-db"."Marketing".batch_sync_leases
 WHERE
-  segment = $segment;
+  sync = $sync;
 INSERT INTO "my-db"."Marketing".batch_sync_leases (
-  segment,
+  sync,
   run_id,
   host,
   process,
@@ -24,7 +24,7 @@ INSERT INTO "my-db"."Marketing".batch_sync_leases (
   heartbeat_at
 )
 SELECT
-  CAST($segment AS TEXT) AS segment,
+  CAST($sync AS TEXT) AS sync,
   CAST($run_id AS TEXT) AS run_id,
   CAST($host AS TEXT) AS host,
   CAST($process AS BIGINT) AS process,
@@ -32,7 +32,7 @@ SELECT
   CAST($heartbeat_at AS TIMESTAMP) AS heartbeat_at;
 UPDATE "my-db"."Marketing".batch_sync_leases SET run_id = $run_id, host = $host, process = CAST($process AS BIGINT), taken_at = CAST($now AS TIMESTAMP), heartbeat_at = CAST($now AS TIMESTAMP)
 WHERE
-  segment = $segment
+  sync = $sync
   AND (
     run_id IS NULL OR heartbeat_at < CAST($expired AS TIMESTAMP)
   );
@@ -44,4 +44,4 @@ SELECT
   heartbeat_at
 FROM "my-db"."Marketing".batch_sync_leases
 WHERE
-  segment = $segment;
+  sync = $sync;

@@ -11,7 +11,7 @@ ADD COLUMN last_seen_at TIMESTAMP;
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
 ADD COLUMN reason TEXT;
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
-ADD COLUMN refused_by TEXT;
+ADD COLUMN rejected_by TEXT;
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
 ADD COLUMN resolved_at TIMESTAMP;
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects

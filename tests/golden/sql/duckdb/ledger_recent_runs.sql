@@ -1,8 +1,8 @@
 SELECT
-  segment
+  sync
 FROM "my-db"."Marketing".batch_sync_runs
 WHERE
-  segment = $segment
+  sync = $sync
 ORDER BY
   started_at DESC
 LIMIT 10;

@@ -35,7 +35,7 @@ SELECT
   reason
 FROM "my-db"."Marketing".batch_sync_rejects
 WHERE
-  segment = $segment AND custom_id = $custom_id
+  sync = $sync AND custom_id = $custom_id
 ORDER BY
   CASE WHEN resolved_at IS NULL THEN 0 ELSE 1 END,
   last_seen_at DESC;

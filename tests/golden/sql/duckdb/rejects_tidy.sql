@@ -2,18 +2,18 @@ SELECT
   SUM(CASE WHEN resolved_at < CAST($before AS TIMESTAMP) THEN 1 ELSE 0 END),
   SUM(
     CASE
-      WHEN segment = $segment AND attribute IS NULL AND resolved_at IS NULL
+      WHEN sync = $sync AND attribute IS NULL AND resolved_at IS NULL
       THEN 1
       ELSE 0
     END
   )
 FROM "my-db"."Marketing".batch_sync_rejects
 WHERE
-  segment = $segment;
+  sync = $sync;
 UPDATE "my-db"."Marketing".batch_sync_rejects SET resolved_at = CAST($now AS TIMESTAMP)
 WHERE
   (
-    segment = $segment AND attribute IS NULL AND resolved_at IS NULL
+    sync = $sync AND attribute IS NULL AND resolved_at IS NULL
   )
   AND NOT EXISTS(
     SELECT
@@ -24,4 +24,4 @@ WHERE
   );
 DELETE FROM "my-db"."Marketing".batch_sync_rejects
 WHERE
-  segment = $segment AND resolved_at < CAST($before AS TIMESTAMP);
+  sync = $sync AND resolved_at < CAST($before AS TIMESTAMP);

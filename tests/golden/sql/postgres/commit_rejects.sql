@@ -12,12 +12,12 @@ USING (
   WHERE
     staged = TRUE
 ) AS n
-ON o.segment = n.segment
+ON o.sync = n.sync
 AND o.custom_id = n.custom_id
 AND COALESCE(o.attribute, '') = COALESCE(n.attribute, '')
 AND o.staged = FALSE
 WHEN MATCHED THEN UPDATE SET
-  refused_by = n.refused_by,
+  rejected_by = n.rejected_by,
   last_seen_at = n.last_seen_at,
   run_id = n.run_id,
   sent_hash = n.sent_hash,
@@ -25,11 +25,11 @@ WHEN MATCHED THEN UPDATE SET
   attempts = o.attempts + n.attempts,
   reason = CASE WHEN n.attempts = 0 THEN o.reason ELSE n.reason END
 WHEN NOT MATCHED THEN INSERT (
-  segment,
+  sync,
   custom_id,
   attribute,
   reason,
-  refused_by,
+  rejected_by,
   first_seen_at,
   last_seen_at,
   attempts,
@@ -38,11 +38,11 @@ WHEN NOT MATCHED THEN INSERT (
   resolved_at,
   staged
 ) VALUES (
-  n.segment,
+  n.sync,
   n.custom_id,
   n.attribute,
   n.reason,
-  n.refused_by,
+  n.rejected_by,
   n.first_seen_at,
   n.last_seen_at,
   n.attempts,
@@ -69,7 +69,7 @@ USING (
         AND d."_batch_delta_id" = %(delta_id)s
         AND d."custom_id" <= %(upto)s
       )
-      AND r.segment = %(segment)s
+      AND r.sync = %(sync)s
       AND r.resolved_at IS NULL
       AND r.run_id <> %(run_id)s
     )
@@ -80,7 +80,7 @@ USING (
 ) AS n
 ON o.custom_id = n.custom_id
 AND COALESCE(o.attribute, '') = COALESCE(n.attribute, '')
-AND o.segment = %(segment)s
+AND o.sync = %(sync)s
 AND o.resolved_at IS NULL
 AND o.run_id <> %(run_id)s
 WHEN MATCHED THEN UPDATE SET
@@ -106,7 +106,7 @@ USING (
           FROM "my-db"."Marketing".batch_sync_rejects
           WHERE
             (
-              segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+              sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
             )
             AND run_id = %(run_id)s
         )
@@ -151,7 +151,7 @@ WHERE
             custom_id
           FROM "my-db"."Marketing".batch_sync_rejects
           WHERE
-            segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+            sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
         )
     ) AS accepted
   );
@@ -190,8 +190,8 @@ WHERE
       custom_id
     FROM "my-db"."Marketing".batch_sync_rejects
     WHERE
-      segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+      sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
   );
 UPDATE "my-db"."Marketing".batch_sync_runs SET status = CAST(%(status)s AS TEXT), finished_at = CAST(%(finished_at)s AS TIMESTAMP), heartbeat_at = CAST(%(heartbeat_at)s AS TIMESTAMP), delta_id = CAST(%(delta_id)s AS TEXT), endpoint = CAST(%(endpoint)s AS TEXT), output = CAST(%(output)s AS TEXT), project_hash = CAST(%(project_hash)s AS TEXT), mapping_hash = CAST(%(mapping_hash)s AS TEXT), attribute_types = CAST(%(attribute_types)s AS TEXT), tool_version = CAST(%(tool_version)s AS TEXT), host = CAST(%(host)s AS TEXT), process = CAST(%(process)s AS BIGINT), inserts = CAST(%(inserts)s AS BIGINT), updates = CAST(%(updates)s AS BIGINT), exits = CAST(%(exits)s AS BIGINT), invalid = CAST(%(invalid)s AS BIGINT), sent = CAST(%(sent)s AS BIGINT), accepted = CAST(%(accepted)s AS BIGINT), rejected_rows = CAST(%(rejected_rows)s AS BIGINT), rejected_attributes = CAST(%(rejected_attributes)s AS BIGINT), parked = CAST(%(parked)s AS BIGINT), requests = CAST(%(requests)s AS BIGINT), retries = CAST(%(retries)s AS BIGINT), committed = CAST(%(committed)s AS BIGINT), seconds = CAST(%(seconds)s AS DOUBLE PRECISION), reading_seconds = CAST(%(reading_seconds)s AS DOUBLE PRECISION), rendering_seconds = CAST(%(rendering_seconds)s AS DOUBLE PRECISION), sending_seconds = CAST(%(sending_seconds)s AS DOUBLE PRECISION), committing_seconds = CAST(%(committing_seconds)s AS DOUBLE PRECISION), intent_position = CAST(%(intent_position)s AS BIGINT), committed_position = CAST(%(committed_position)s AS BIGINT), committed_key = CAST(%(committed_key)s AS TEXT), error = CAST(%(error)s AS TEXT)
 WHERE
-  run_id = %(run_id)s AND segment = %(segment)s;
+  run_id = %(run_id)s AND sync = %(sync)s;

@@ -14,7 +14,7 @@ USING (
         AND d."custom_id" <= %(upto)s
         AND d."custom_id" > %(after)s
       )
-      AND r.segment = %(segment)s
+      AND r.sync = %(sync)s
       AND r.resolved_at IS NULL
       AND r.run_id <> %(run_id)s
     )
@@ -25,7 +25,7 @@ USING (
 ) AS n
 ON o.custom_id = n.custom_id
 AND COALESCE(o.attribute, '') = COALESCE(n.attribute, '')
-AND o.segment = %(segment)s
+AND o.sync = %(sync)s
 AND o.resolved_at IS NULL
 AND o.run_id <> %(run_id)s
 WHEN MATCHED THEN UPDATE SET
@@ -60,7 +60,7 @@ WHERE
             custom_id
           FROM "my-db"."Marketing".batch_sync_rejects
           WHERE
-            segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+            sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
         )
     ) AS accepted
   );
@@ -100,5 +100,5 @@ WHERE
       custom_id
     FROM "my-db"."Marketing".batch_sync_rejects
     WHERE
-      segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+      sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
   );

@@ -1,6 +1,6 @@
 UPDATE "my-db"."Marketing".batch_sync_leases SET heartbeat_at = CAST(%(now)s AS TIMESTAMP)
 WHERE
-  segment = %(segment)s AND run_id = %(run_id)s;
+  sync = %(sync)s AND run_id = %(run_id)s;
 SELECT
   run_id,
   host,
@@ -9,4 +9,4 @@ SELECT
   heartbeat_at
 FROM "my-db"."Marketing".batch_sync_leases
 WHERE
-  segment = %(segment)s;
+  sync = %(sync)s;

@@ -6,10 +6,10 @@ SELECT
   heartbeat_at
 FROM "my-db"."Marketing".batch_sync_leases
 WHERE
-  segment = %(segment)s;
+  sync = %(sync)s;
 UPDATE "my-db"."Marketing".batch_sync_leases SET run_id = %(run_id)s, host = %(host)s, process = CAST(%(process)s AS BIGINT), taken_at = CAST(%(now)s AS TIMESTAMP), heartbeat_at = CAST(%(now)s AS TIMESTAMP)
 WHERE
-  segment = %(segment)s
+  sync = %(sync)s
   AND (
     run_id IS NULL
     OR heartbeat_at < CAST(%(expired)s AS TIMESTAMP)
@@ -23,4 +23,4 @@ SELECT
   heartbeat_at
 FROM "my-db"."Marketing".batch_sync_leases
 WHERE
-  segment = %(segment)s;
+  sync = %(sync)s;

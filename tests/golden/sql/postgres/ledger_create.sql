@@ -1,6 +1,6 @@
 CREATE TABLE IF NOT EXISTS "my-db"."Marketing".batch_sync_runs (
   run_id TEXT,
-  segment TEXT,
+  sync TEXT,
   status TEXT,
   started_at TIMESTAMP,
   finished_at TIMESTAMP,
@@ -37,11 +37,11 @@ CREATE TABLE IF NOT EXISTS "my-db"."Marketing".batch_sync_runs (
   error TEXT
 );
 CREATE TABLE IF NOT EXISTS "my-db"."Marketing".batch_sync_rejects (
-  segment TEXT,
+  sync TEXT,
   custom_id TEXT,
   attribute TEXT,
   reason TEXT,
-  refused_by TEXT,
+  rejected_by TEXT,
   first_seen_at TIMESTAMP,
   last_seen_at TIMESTAMP,
   attempts BIGINT,

@@ -4,7 +4,7 @@ SELECT
 FROM "my-db"."Marketing".batch_sync_runs
 WHERE
   (
-    segment = %(segment)s AND delta_id = %(delta_id)s
+    sync = %(sync)s AND delta_id = %(delta_id)s
   )
   AND NOT committed_position IS NULL
   AND NOT committed_key IS NULL

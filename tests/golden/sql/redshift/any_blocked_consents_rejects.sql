@@ -10,7 +10,7 @@ LEFT JOIN (
     MAX(CASE WHEN attribute = 'batch__sms_marketing' THEN 1 END) AS batch__sms_marketing
   FROM "my-db"."Marketing".batch_sync_rejects
   WHERE
-    segment = %(segment)s AND reason = 'never_resubscribe' AND resolved_at IS NULL
+    sync = %(sync)s AND reason = 'never_resubscribe' AND resolved_at IS NULL
   GROUP BY
     custom_id
 ) AS withheld

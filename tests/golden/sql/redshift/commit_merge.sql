@@ -23,7 +23,7 @@ FROM (
         custom_id
       FROM "my-db"."Marketing".batch_sync_rejects
       WHERE
-        segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+        sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
     )
 ) AS d
 WHERE
@@ -76,7 +76,7 @@ FROM (
         custom_id
       FROM "my-db"."Marketing".batch_sync_rejects
       WHERE
-        segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+        sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
     )
 ) AS d
 LEFT JOIN "my-db"."Marketing"."people_sent_snapshot" AS s

@@ -14,7 +14,7 @@ FROM (
         AND d."custom_id" <= %(upto)s
         AND d."custom_id" > %(after)s
       )
-      AND r.segment = %(segment)s
+      AND r.sync = %(sync)s
       AND r.resolved_at IS NULL
       AND r.run_id <> %(run_id)s
     )
@@ -26,7 +26,7 @@ FROM (
 WHERE
   batch_sync_rejects.custom_id = n.custom_id
   AND COALESCE(batch_sync_rejects.attribute, '') = COALESCE(n.attribute, '')
-  AND batch_sync_rejects.segment = %(segment)s
+  AND batch_sync_rejects.sync = %(sync)s
   AND batch_sync_rejects.resolved_at IS NULL
   AND batch_sync_rejects.run_id <> %(run_id)s;
 UPDATE "my-db"."Marketing"."people_sent_snapshot" SET "_batch_delta_id" = d."_batch_delta_id", "_batch_doubt" = d."_batch_doubt", "batch__email_marketing" = d."batch__email_marketing", "BATCH__SMS_MARKETING" = d."BATCH__SMS_MARKETING", "tags" = d."tags", "points" = d."points", "_batch_sent_at" = d."_batch_sent_at", "_batch_run_id" = d."_batch_run_id", "_batch_exited_at" = d."_batch_exited_at"
@@ -55,7 +55,7 @@ FROM (
         custom_id
       FROM "my-db"."Marketing".batch_sync_rejects
       WHERE
-        segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+        sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
     )
 ) AS d
 WHERE
@@ -110,7 +110,7 @@ FROM (
         custom_id
       FROM "my-db"."Marketing".batch_sync_rejects
       WHERE
-        segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+        sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
     )
 ) AS d
 LEFT JOIN "my-db"."Marketing"."people_sent_snapshot" AS s

@@ -4,7 +4,7 @@ SELECT
   "_batch_types"
 FROM "my-db"."Marketing"."people_delta"
 LIMIT 1;
-UPDATE "my-db"."Marketing".batch_sync_rejects SET refused_by = n.refused_by, last_seen_at = n.last_seen_at, run_id = n.run_id, sent_hash = n.sent_hash, resolved_at = n.resolved_at, attempts = batch_sync_rejects.attempts + n.attempts, reason = CASE WHEN n.attempts = 0 THEN batch_sync_rejects.reason ELSE n.reason END
+UPDATE "my-db"."Marketing".batch_sync_rejects SET rejected_by = n.rejected_by, last_seen_at = n.last_seen_at, run_id = n.run_id, sent_hash = n.sent_hash, resolved_at = n.resolved_at, attempts = batch_sync_rejects.attempts + n.attempts, reason = CASE WHEN n.attempts = 0 THEN batch_sync_rejects.reason ELSE n.reason END
 FROM (
   SELECT
     *
@@ -13,16 +13,16 @@ FROM (
     staged = TRUE
 ) AS n
 WHERE
-  batch_sync_rejects.segment = n.segment
+  batch_sync_rejects.sync = n.sync
   AND batch_sync_rejects.custom_id = n.custom_id
   AND COALESCE(batch_sync_rejects.attribute, '') = COALESCE(n.attribute, '')
   AND batch_sync_rejects.staged = FALSE;
 INSERT INTO "my-db"."Marketing".batch_sync_rejects (
-  segment,
+  sync,
   custom_id,
   attribute,
   reason,
-  refused_by,
+  rejected_by,
   first_seen_at,
   last_seen_at,
   attempts,
@@ -32,11 +32,11 @@ INSERT INTO "my-db"."Marketing".batch_sync_rejects (
   staged
 )
 SELECT
-  n.segment,
+  n.sync,
   n.custom_id,
   n.attribute,
   n.reason,
-  n.refused_by,
+  n.rejected_by,
   n.first_seen_at,
   n.last_seen_at,
   n.attempts,
@@ -52,7 +52,7 @@ FROM (
     staged = TRUE
 ) AS n
 LEFT JOIN "my-db"."Marketing".batch_sync_rejects AS o
-  ON o.segment = n.segment
+  ON o.sync = n.sync
   AND o.custom_id = n.custom_id
   AND COALESCE(o.attribute, '') = COALESCE(n.attribute, '')
   AND o.staged = FALSE
@@ -76,7 +76,7 @@ FROM (
         AND d."_batch_delta_id" = %(delta_id)s
         AND d."custom_id" <= %(upto)s
       )
-      AND r.segment = %(segment)s
+      AND r.sync = %(sync)s
       AND r.resolved_at IS NULL
       AND r.run_id <> %(run_id)s
     )
@@ -88,7 +88,7 @@ FROM (
 WHERE
   batch_sync_rejects.custom_id = n.custom_id
   AND COALESCE(batch_sync_rejects.attribute, '') = COALESCE(n.attribute, '')
-  AND batch_sync_rejects.segment = %(segment)s
+  AND batch_sync_rejects.sync = %(sync)s
   AND batch_sync_rejects.resolved_at IS NULL
   AND batch_sync_rejects.run_id <> %(run_id)s;
 UPDATE "my-db"."Marketing"."people_sent_snapshot" SET "_batch_doubt" = CASE
@@ -116,7 +116,7 @@ FROM (
           FROM "my-db"."Marketing".batch_sync_rejects
           WHERE
             (
-              segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+              sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
             )
             AND run_id = %(run_id)s
         )
@@ -153,7 +153,7 @@ FROM (
           FROM "my-db"."Marketing".batch_sync_rejects
           WHERE
             (
-              segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+              sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
             )
             AND run_id = %(run_id)s
         )
@@ -194,7 +194,7 @@ WHERE
             custom_id
           FROM "my-db"."Marketing".batch_sync_rejects
           WHERE
-            segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+            sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
         )
     ) AS accepted
   );
@@ -233,8 +233,8 @@ WHERE
       custom_id
     FROM "my-db"."Marketing".batch_sync_rejects
     WHERE
-      segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+      sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
   );
 UPDATE "my-db"."Marketing".batch_sync_runs SET status = CAST(%(status)s AS VARCHAR(65535)), finished_at = CAST(%(finished_at)s AS TIMESTAMP), heartbeat_at = CAST(%(heartbeat_at)s AS TIMESTAMP), delta_id = CAST(%(delta_id)s AS VARCHAR(65535)), endpoint = CAST(%(endpoint)s AS VARCHAR(65535)), output = CAST(%(output)s AS VARCHAR(65535)), project_hash = CAST(%(project_hash)s AS VARCHAR(65535)), mapping_hash = CAST(%(mapping_hash)s AS VARCHAR(65535)), attribute_types = CAST(%(attribute_types)s AS VARCHAR(65535)), tool_version = CAST(%(tool_version)s AS VARCHAR(65535)), host = CAST(%(host)s AS VARCHAR(65535)), process = CAST(%(process)s AS BIGINT), inserts = CAST(%(inserts)s AS BIGINT), updates = CAST(%(updates)s AS BIGINT), exits = CAST(%(exits)s AS BIGINT), invalid = CAST(%(invalid)s AS BIGINT), sent = CAST(%(sent)s AS BIGINT), accepted = CAST(%(accepted)s AS BIGINT), rejected_rows = CAST(%(rejected_rows)s AS BIGINT), rejected_attributes = CAST(%(rejected_attributes)s AS BIGINT), parked = CAST(%(parked)s AS BIGINT), requests = CAST(%(requests)s AS BIGINT), retries = CAST(%(retries)s AS BIGINT), committed = CAST(%(committed)s AS BIGINT), seconds = CAST(%(seconds)s AS DOUBLE PRECISION), reading_seconds = CAST(%(reading_seconds)s AS DOUBLE PRECISION), rendering_seconds = CAST(%(rendering_seconds)s AS DOUBLE PRECISION), sending_seconds = CAST(%(sending_seconds)s AS DOUBLE PRECISION), committing_seconds = CAST(%(committing_seconds)s AS DOUBLE PRECISION), intent_position = CAST(%(intent_position)s AS BIGINT), committed_position = CAST(%(committed_position)s AS BIGINT), committed_key = CAST(%(committed_key)s AS VARCHAR(65535)), error = CAST(%(error)s AS VARCHAR(65535))
 WHERE
-  run_id = %(run_id)s AND segment = %(segment)s;
+  run_id = %(run_id)s AND sync = %(sync)s;

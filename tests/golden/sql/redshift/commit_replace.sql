@@ -27,7 +27,7 @@ WHERE
             custom_id
           FROM "my-db"."Marketing".batch_sync_rejects
           WHERE
-            segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+            sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
         )
     ) AS accepted
   );
@@ -66,5 +66,5 @@ WHERE
       custom_id
     FROM "my-db"."Marketing".batch_sync_rejects
     WHERE
-      segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+      sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
   );

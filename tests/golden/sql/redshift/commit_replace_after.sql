@@ -14,7 +14,7 @@ FROM (
         AND d."custom_id" <= %(upto)s
         AND d."custom_id" > %(after)s
       )
-      AND r.segment = %(segment)s
+      AND r.sync = %(sync)s
       AND r.resolved_at IS NULL
       AND r.run_id <> %(run_id)s
     )
@@ -26,7 +26,7 @@ FROM (
 WHERE
   batch_sync_rejects.custom_id = n.custom_id
   AND COALESCE(batch_sync_rejects.attribute, '') = COALESCE(n.attribute, '')
-  AND batch_sync_rejects.segment = %(segment)s
+  AND batch_sync_rejects.sync = %(sync)s
   AND batch_sync_rejects.resolved_at IS NULL
   AND batch_sync_rejects.run_id <> %(run_id)s;
 DELETE FROM "my-db"."Marketing"."people_sent_snapshot"
@@ -59,7 +59,7 @@ WHERE
             custom_id
           FROM "my-db"."Marketing".batch_sync_rejects
           WHERE
-            segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+            sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
         )
     ) AS accepted
   );
@@ -99,5 +99,5 @@ WHERE
       custom_id
     FROM "my-db"."Marketing".batch_sync_rejects
     WHERE
-      segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+      sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
   );

@@ -1,5 +1,5 @@
 CREATE TABLE IF NOT EXISTS "my-db"."Marketing".batch_sync_leases (
-  segment VARCHAR(65535),
+  sync VARCHAR(65535),
   run_id VARCHAR(65535),
   host VARCHAR(65535),
   process BIGINT,
@@ -14,9 +14,9 @@ SELECT
   heartbeat_at
 FROM "my-db"."Marketing".batch_sync_leases
 WHERE
-  segment = %(segment)s;
+  sync = %(sync)s;
 INSERT INTO "my-db"."Marketing".batch_sync_leases (
-  segment,
+  sync,
   run_id,
   host,
   process,
@@ -24,7 +24,7 @@ INSERT INTO "my-db"."Marketing".batch_sync_leases (
   heartbeat_at
 )
 SELECT
-  CAST(%(segment)s AS VARCHAR(65535)) AS segment,
+  CAST(%(sync)s AS VARCHAR(65535)) AS sync,
   CAST(%(run_id)s AS VARCHAR(65535)) AS run_id,
   CAST(%(host)s AS VARCHAR(65535)) AS host,
   CAST(%(process)s AS BIGINT) AS process,
@@ -32,7 +32,7 @@ SELECT
   CAST(%(heartbeat_at)s AS TIMESTAMP) AS heartbeat_at;
 UPDATE "my-db"."Marketing".batch_sync_leases SET run_id = %(run_id)s, host = %(host)s, process = CAST(%(process)s AS BIGINT), taken_at = CAST(%(now)s AS TIMESTAMP), heartbeat_at = CAST(%(now)s AS TIMESTAMP)
 WHERE
-  segment = %(segment)s
+  sync = %(sync)s
   AND (
     run_id IS NULL OR heartbeat_at < CAST(%(expired)s AS TIMESTAMP)
   );
@@ -44,4 +44,4 @@ SELECT
   heartbeat_at
 FROM "my-db"."Marketing".batch_sync_leases
 WHERE
-  segment = %(segment)s;
+  sync = %(sync)s;

@@ -11,7 +11,7 @@ ADD COLUMN last_seen_at TIMESTAMP;
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
 ADD COLUMN reason VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
-ADD COLUMN refused_by VARCHAR(65535);
+ADD COLUMN rejected_by VARCHAR(65535);
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
 ADD COLUMN resolved_at TIMESTAMP;
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects

@@ -1,6 +1,6 @@
 CREATE TABLE IF NOT EXISTS "my-db"."Marketing".batch_sync_runs (
   run_id VARCHAR(65535),
-  segment VARCHAR(65535),
+  sync VARCHAR(65535),
   status VARCHAR(65535),
   started_at TIMESTAMP,
   finished_at TIMESTAMP,
@@ -37,11 +37,11 @@ CREATE TABLE IF NOT EXISTS "my-db"."Marketing".batch_sync_runs (
   error VARCHAR(65535)
 );
 CREATE TABLE IF NOT EXISTS "my-db"."Marketing".batch_sync_rejects (
-  segment VARCHAR(65535),
+  sync VARCHAR(65535),
   custom_id VARCHAR(65535),
   attribute VARCHAR(65535),
   reason VARCHAR(65535),
-  refused_by VARCHAR(65535),
+  rejected_by VARCHAR(65535),
   first_seen_at TIMESTAMP,
   last_seen_at TIMESTAMP,
   attempts BIGINT,

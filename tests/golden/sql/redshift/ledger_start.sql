@@ -1,6 +1,6 @@
 INSERT INTO "my-db"."Marketing".batch_sync_runs (
   run_id,
-  segment,
+  sync,
   status,
   started_at,
   finished_at,
@@ -38,7 +38,7 @@ INSERT INTO "my-db"."Marketing".batch_sync_runs (
 )
 SELECT
   CAST(%(run_id)s AS VARCHAR(65535)) AS run_id,
-  CAST(%(segment)s AS VARCHAR(65535)) AS segment,
+  CAST(%(sync)s AS VARCHAR(65535)) AS sync,
   CAST(%(status)s AS VARCHAR(65535)) AS status,
   CAST(%(started_at)s AS TIMESTAMP) AS started_at,
   CAST(%(finished_at)s AS TIMESTAMP) AS finished_at,

@@ -35,7 +35,7 @@ SELECT
   reason
 FROM "my-db"."Marketing".batch_sync_rejects
 WHERE
-  segment = %(segment)s AND custom_id = %(custom_id)s
+  sync = %(sync)s AND custom_id = %(custom_id)s
 ORDER BY
   CASE WHEN resolved_at IS NULL THEN 0 ELSE 1 END,
   last_seen_at DESC NULLS LAST;

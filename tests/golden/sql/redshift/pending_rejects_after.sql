@@ -14,7 +14,7 @@ LEFT JOIN (
     sent_hash
   FROM "my-db"."Marketing".batch_sync_rejects
   WHERE
-    segment = %(segment)s AND attribute IS NULL AND resolved_at IS NULL
+    sync = %(sync)s AND attribute IS NULL AND resolved_at IS NULL
 ) AS parked
   ON parked.custom_id = d."custom_id"
 WHERE

@@ -2,5 +2,5 @@ SELECT
   1
 FROM "my-db"."Marketing".batch_sync_rejects
 WHERE
-  segment = %(segment)s AND resolved_at IS NULL
+  sync = %(sync)s AND resolved_at IS NULL
 LIMIT 1;

@@ -1,20 +1,20 @@
 SELECT
   attribute,
   reason,
-  refused_by,
+  rejected_by,
   COUNT(*) AS refused,
   MIN(first_seen_at),
   MAX(last_seen_at),
   SUM(attempts)
 FROM "my-db"."Marketing".batch_sync_rejects
 WHERE
-  segment = %(segment)s AND resolved_at IS NULL
+  sync = %(sync)s AND resolved_at IS NULL
 GROUP BY
   attribute,
   reason,
-  refused_by
+  rejected_by
 ORDER BY
   refused DESC NULLS LAST,
   attribute,
   reason,
-  refused_by;
+  rejected_by;

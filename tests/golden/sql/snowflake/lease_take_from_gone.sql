@@ -6,10 +6,10 @@ SELECT
   heartbeat_at
 FROM "my-db"."Marketing".batch_sync_leases
 WHERE
-  segment = :segment;
+  sync = :sync;
 UPDATE "my-db"."Marketing".batch_sync_leases SET run_id = :run_id, host = :host, process = CAST(:process AS BIGINT), taken_at = CAST(:now AS TIMESTAMP), heartbeat_at = CAST(:now AS TIMESTAMP)
 WHERE
-  segment = :segment
+  sync = :sync
   AND (
     run_id IS NULL OR heartbeat_at < CAST(:expired AS TIMESTAMP) OR run_id = :gone
   );
@@ -21,4 +21,4 @@ SELECT
   heartbeat_at
 FROM "my-db"."Marketing".batch_sync_leases
 WHERE
-  segment = :segment;
+  sync = :sync;

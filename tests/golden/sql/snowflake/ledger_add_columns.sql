@@ -11,7 +11,7 @@ ADD last_seen_at TIMESTAMP;
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
 ADD reason VARCHAR;
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
-ADD refused_by VARCHAR;
+ADD rejected_by VARCHAR;
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects
 ADD resolved_at TIMESTAMP;
 ALTER TABLE "my-db"."Marketing".batch_sync_rejects

@@ -1,6 +1,6 @@
 CREATE TABLE IF NOT EXISTS "my-db"."Marketing".batch_sync_runs (
   run_id VARCHAR,
-  segment VARCHAR,
+  sync VARCHAR,
   status VARCHAR,
   started_at TIMESTAMP,
   finished_at TIMESTAMP,
@@ -37,11 +37,11 @@ CREATE TABLE IF NOT EXISTS "my-db"."Marketing".batch_sync_runs (
   error VARCHAR
 );
 CREATE TABLE IF NOT EXISTS "my-db"."Marketing".batch_sync_rejects (
-  segment VARCHAR,
+  sync VARCHAR,
   custom_id VARCHAR,
   attribute VARCHAR,
   reason VARCHAR,
-  refused_by VARCHAR,
+  rejected_by VARCHAR,
   first_seen_at TIMESTAMP,
   last_seen_at TIMESTAMP,
   attempts BIGINT,

@@ -3,7 +3,7 @@ SELECT
   attribute_types
 FROM "my-db"."Marketing".batch_sync_runs
 WHERE
-  segment = :segment AND intent_position > 0
+  sync = :sync AND intent_position > 0
 ORDER BY
   started_at DESC NULLS LAST
 LIMIT 1;

@@ -1,6 +1,6 @@
 INSERT INTO "my-db"."Marketing".batch_sync_runs (
   run_id,
-  segment,
+  sync,
   status,
   started_at,
   finished_at,
@@ -38,7 +38,7 @@ INSERT INTO "my-db"."Marketing".batch_sync_runs (
 )
 SELECT
   CAST(:run_id AS VARCHAR) AS run_id,
-  CAST(:segment AS VARCHAR) AS segment,
+  CAST(:sync AS VARCHAR) AS sync,
   CAST(:status AS VARCHAR) AS status,
   CAST(:started_at AS TIMESTAMP) AS started_at,
   CAST(:finished_at AS TIMESTAMP) AS finished_at,

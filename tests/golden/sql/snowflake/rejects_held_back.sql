@@ -3,7 +3,7 @@ SELECT
 FROM "my-db"."Marketing".batch_sync_rejects
 WHERE
   (
-    segment = :segment AND resolved_at IS NULL
+    sync = :sync AND resolved_at IS NULL
   )
   AND (
     attribute IS NULL OR reason = 'never_resubscribe'

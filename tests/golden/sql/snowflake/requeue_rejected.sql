@@ -6,7 +6,7 @@ WHERE
     FROM "my-db"."Marketing".batch_sync_rejects
     WHERE
       (
-        segment = :segment AND resolved_at IS NULL
+        sync = :sync AND resolved_at IS NULL
       )
       AND attribute = 'batch__email_marketing'
   )
@@ -19,7 +19,7 @@ WHERE
     FROM "my-db"."Marketing".batch_sync_rejects
     WHERE
       (
-        segment = :segment AND resolved_at IS NULL
+        sync = :sync AND resolved_at IS NULL
       )
       AND attribute = 'batch__sms_marketing'
   )
@@ -32,7 +32,7 @@ WHERE
     FROM "my-db"."Marketing".batch_sync_rejects
     WHERE
       (
-        segment = :segment AND resolved_at IS NULL
+        sync = :sync AND resolved_at IS NULL
       ) AND attribute = 'tags'
   )
   AND NOT CHARINDEX(',tags,', COALESCE("_batch_doubt", '')) > 0;
@@ -44,14 +44,14 @@ WHERE
     FROM "my-db"."Marketing".batch_sync_rejects
     WHERE
       (
-        segment = :segment AND resolved_at IS NULL
+        sync = :sync AND resolved_at IS NULL
       ) AND attribute = 'points'
   )
   AND NOT CHARINDEX(',points,', COALESCE("_batch_doubt", '')) > 0;
 UPDATE "my-db"."Marketing".batch_sync_rejects SET sent_hash = NULL
 WHERE
   (
-    segment = :segment AND resolved_at IS NULL
+    sync = :sync AND resolved_at IS NULL
   ) AND attribute IS NULL;
 DELETE FROM "my-db"."Marketing"."people_delta"
 WHERE

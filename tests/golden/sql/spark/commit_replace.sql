@@ -31,7 +31,7 @@ USING (
               custom_id
             FROM `my-db`.`Marketing`.batch_sync_rejects
             WHERE
-              segment = :segment AND attribute IS NULL AND resolved_at IS NULL
+              sync = :sync AND attribute IS NULL AND resolved_at IS NULL
           )
       ) AS accepted
     )
@@ -73,5 +73,5 @@ WHERE
       custom_id
     FROM `my-db`.`Marketing`.batch_sync_rejects
     WHERE
-      segment = :segment AND attribute IS NULL AND resolved_at IS NULL
+      sync = :sync AND attribute IS NULL AND resolved_at IS NULL
   );

@@ -11,7 +11,7 @@ ADD COLUMN last_seen_at TIMESTAMP;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_rejects
 ADD COLUMN reason STRING;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_rejects
-ADD COLUMN refused_by STRING;
+ADD COLUMN rejected_by STRING;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_rejects
 ADD COLUMN resolved_at TIMESTAMP;
 ALTER TABLE `my-db`.`Marketing`.batch_sync_rejects

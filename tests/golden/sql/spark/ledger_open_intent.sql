@@ -3,4 +3,4 @@ SELECT
   MAX(committed_position)
 FROM `my-db`.`Marketing`.batch_sync_runs
 WHERE
-  segment = :segment AND delta_id = :delta_id;
+  sync = :sync AND delta_id = :delta_id;

@@ -4,7 +4,7 @@ SELECT
 FROM `my-db`.`Marketing`.batch_sync_runs
 WHERE
   (
-    segment = :segment AND delta_id = :delta_id
+    sync = :sync AND delta_id = :delta_id
   )
   AND NOT committed_position IS NULL
   AND NOT committed_key IS NULL

@@ -2,25 +2,25 @@ SELECT
   SUM(CASE WHEN resolved_at < CAST(:before AS TIMESTAMP) THEN 1 ELSE 0 END),
   SUM(
     CASE
-      WHEN segment = :segment AND attribute IS NULL AND resolved_at IS NULL
+      WHEN sync = :sync AND attribute IS NULL AND resolved_at IS NULL
       THEN 1
       ELSE 0
     END
   )
 FROM `my-db`.`Marketing`.batch_sync_rejects
 WHERE
-  segment = :segment;
+  sync = :sync;
 MERGE INTO `my-db`.`Marketing`.batch_sync_rejects AS o
 USING (
   SELECT DISTINCT
     attribute,
     custom_id,
     resolved_at,
-    segment
+    sync
   FROM `my-db`.`Marketing`.batch_sync_rejects
   WHERE
     (
-      segment = :segment AND attribute IS NULL AND resolved_at IS NULL
+      sync = :sync AND attribute IS NULL AND resolved_at IS NULL
     )
     AND NOT EXISTS(
       SELECT
@@ -33,9 +33,9 @@ USING (
 ON o.attribute IS NOT DISTINCT FROM n.attribute
 AND o.custom_id IS NOT DISTINCT FROM n.custom_id
 AND o.resolved_at IS NOT DISTINCT FROM n.resolved_at
-AND o.segment IS NOT DISTINCT FROM n.segment
+AND o.sync IS NOT DISTINCT FROM n.sync
 WHEN MATCHED THEN UPDATE SET
   resolved_at = CAST(:now AS TIMESTAMP);
 DELETE FROM `my-db`.`Marketing`.batch_sync_rejects
 WHERE
-  segment = :segment AND resolved_at < CAST(:before AS TIMESTAMP);
+  sync = :sync AND resolved_at < CAST(:before AS TIMESTAMP);

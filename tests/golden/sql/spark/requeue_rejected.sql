@@ -11,7 +11,7 @@ USING (
       FROM `my-db`.`Marketing`.batch_sync_rejects
       WHERE
         (
-          segment = :segment AND resolved_at IS NULL
+          sync = :sync AND resolved_at IS NULL
         )
         AND attribute = 'batch__email_marketing'
     )
@@ -34,7 +34,7 @@ USING (
       FROM `my-db`.`Marketing`.batch_sync_rejects
       WHERE
         (
-          segment = :segment AND resolved_at IS NULL
+          sync = :sync AND resolved_at IS NULL
         )
         AND attribute = 'batch__sms_marketing'
     )
@@ -57,7 +57,7 @@ USING (
       FROM `my-db`.`Marketing`.batch_sync_rejects
       WHERE
         (
-          segment = :segment AND resolved_at IS NULL
+          sync = :sync AND resolved_at IS NULL
         ) AND attribute = 'tags'
     )
     AND NOT LOCATE(',tags,', COALESCE(`_batch_doubt`, '')) > 0
@@ -79,7 +79,7 @@ USING (
       FROM `my-db`.`Marketing`.batch_sync_rejects
       WHERE
         (
-          segment = :segment AND resolved_at IS NULL
+          sync = :sync AND resolved_at IS NULL
         ) AND attribute = 'points'
     )
     AND NOT LOCATE(',points,', COALESCE(`_batch_doubt`, '')) > 0
@@ -91,7 +91,7 @@ WHEN MATCHED THEN UPDATE SET
 UPDATE `my-db`.`Marketing`.batch_sync_rejects SET sent_hash = NULL
 WHERE
   (
-    segment = :segment AND resolved_at IS NULL
+    sync = :sync AND resolved_at IS NULL
   ) AND attribute IS NULL;
 MERGE INTO `my-db`.`Marketing`.`people_delta` AS o
 USING (

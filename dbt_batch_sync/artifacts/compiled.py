@@ -1,0 +1,334 @@
+"""What the compiled SQL of a project's models says of their columns, by sqlglot: which ones a model has, and
+where each comes from.
+
+Nothing is guessed: what can't be told from the SQL is None, or an origin of the kind `unknown` with the
+reason.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlglot import Dialect, exp, parse_one
+from sqlglot.errors import SqlglotError
+from sqlglot.lineage import Node, lineage
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import Scope, build_scope
+from sqlglot.schema import MappingSchema
+
+from dbt_batch_sync.artifacts.catalog import Catalog
+from dbt_batch_sync.artifacts.manifest import Manifest, Model, SourceTable
+
+# What sqlglot can't read is told in its place, as unknown; its own warnings would only stand between.
+logging.getLogger("sqlglot").addHandler(logging.NullHandler())
+
+_OTHER_NAMES = {"sqlserver": "tsql", "synapse": "tsql", "athena": "athena", "glue": "spark"}
+"""sqlglot's names of dialects, where they are not the adapter's."""
+
+_PLAIN = ("view", "table", "incremental", "ephemeral", "materialized_view", "dynamic_table")
+"""Materializations whose relation has the columns of its SQL."""
+
+_MANY_COLUMNS = (exp.Columns, exp.Pivot, exp.Unnest, exp.Explode, exp.Inline)
+"""What can make several columns of one expression: then nobody knows how many."""
+
+_UNNAMED = "_col_"
+"""How sqlglot calls an expression without a name; each warehouse calls it otherwise."""
+
+_NAMED_BY_COLUMN = ("postgres", "redshift")
+"""Dialects that call the cast of a column like the column."""
+
+_FAILURES = (SqlglotError, ValueError, TypeError, AttributeError, LookupError, RecursionError)
+"""What sqlglot raises for SQL that it can't follow."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A column that another one is made of. `kind`: `source`, `seed`, `snapshot`; `table` for one that dbt
+    doesn't know; `unknown` where the way ended, with the reason.
+    """
+
+    kind: str
+    table: str
+    column: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class _Query:
+    """A model's SQL, qualified, every name in lower case. `inputs` are the nodes behind the tables' names in
+    it.
+    """
+
+    tree: exp.Query
+    scope: Scope
+    schema: MappingSchema
+    inputs: Mapping[str, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.tree.named_selects)
+
+
+@dataclass(frozen=True)
+class _Unreadable:
+    """Why a model's SQL says nothing."""
+
+    reason: str
+
+
+class CompiledSql:
+    """The models of a manifest that dbt has compiled.
+
+    Columns of sources, seeds and dbt snapshots are those of the catalog. What their YAML declares need not be
+    all of them, and is not looked at; of a model, only a contract holds.
+    """
+
+    def __init__(self, manifest: Manifest, catalog: Catalog) -> None:
+        adapter = manifest.adapter_type or ""
+        self.dialect = _OTHER_NAMES.get(adapter, adapter)
+        self._known = bool(adapter) and Dialect.get(self.dialect) is not None
+        self._catalog = catalog
+        self._models = {each.unique_id: each for each in manifest.models}
+        self._sources = {each.unique_id: each for each in manifest.sources}
+        self._queries: dict[tuple[str, bool], _Query | _Unreadable] = {}
+        self._columns: dict[str, tuple[str, ...] | None] = {}
+        self._origins: dict[tuple[str, str], frozenset[Origin]] = {}
+
+    def columns(self, unique_id: str) -> tuple[str, ...] | None:
+        """The columns of a model, a source, a seed or a dbt snapshot, in lower case and in order; None when
+        they can't be told.
+        """
+        if unique_id not in self._columns:
+            self._columns[unique_id] = None  # of a model that depends on itself, which no dbt project has
+            model = self._models.get(unique_id)
+            found = self._model_columns(model) if model else self._source_columns(unique_id)
+            self._columns[unique_id] = found
+        return self._columns[unique_id]
+
+    def origins(self, unique_id: str, column: str) -> frozenset[Origin]:
+        """The columns outside the models that this one is made of; none for a constant or a count of rows."""
+        key = (unique_id, column.lower())
+        if key not in self._origins:
+            self._origins[key] = frozenset()
+            self._origins[key] = frozenset(self._find_origins(*key))
+        return self._origins[key]
+
+    @property
+    def not_compiled(self) -> tuple[str, ...]:
+        """The names of the models that were asked about and have no compiled SQL."""
+        asked = [self._models[unique_id] for unique_id in {unique_id for unique_id, _ in self._queries}]
+        return tuple(sorted(each.name for each in asked if _lacks_sql(each)))
+
+    def _source_columns(self, unique_id: str) -> tuple[str, ...] | None:
+        table = self._catalog.tables.get(unique_id)
+        return tuple(column.name.lower() for column in table.columns) if table is not None else None
+
+    def _model_columns(self, model: Model) -> tuple[str, ...] | None:
+        if model.contract:
+            return tuple(column.name.lower() for column in model.columns)
+        if model.materialized not in _PLAIN:
+            return None
+        query = self._query(model)
+        if isinstance(query, _Query) and "*" in query.names:
+            query = self._query(model, traced=True)
+        if not isinstance(query, _Query):
+            return None
+        tree = query.tree
+        unclear = (
+            tree.find(*_MANY_COLUMNS)
+            or any(each.args.get("by_name") for each in tree.find_all(exp.SetOperation))
+            or any(each.alias_column_names for each in tree.find_all(exp.Table))
+        )
+        names = query.names
+        # Of two columns with one name, a warehouse refuses or renames the second.
+        if unclear or len(set(names)) < len(names):
+            return None
+        if any(name == "*" or not name or name.startswith(_UNNAMED) for name in names):
+            return None
+        return names
+
+    def _query(self, model: Model, *, traced: bool = False) -> _Query | _Unreadable:
+        """A model's SQL. Only when it is to be traced, the columns of its inputs are looked up."""
+        key = (model.unique_id, traced)
+        if key not in self._queries:
+            self._queries[key] = self._read(model, traced)
+        return self._queries[key]
+
+    def _read(self, model: Model, traced: bool) -> _Query | _Unreadable:
+        if not self._known:
+            return _Unreadable("the SQL of this adapter is not one that can be read")
+        if model.language != "sql":
+            return _Unreadable(f"{model.name} is no SQL model")
+        if model.compiled_code is None:
+            return _Unreadable(f"{model.name} has no compiled SQL: run `dbt compile`")
+        try:
+            tree = parse_one(model.compiled_code, dialect=self.dialect)
+            _take_names_away(tree, self.dialect)
+            inputs = self._name_inputs(tree, model)
+            columns = {name: self.columns(node) for name, node in inputs.items()} if traced else {}
+            schema = MappingSchema(
+                {name: dict.fromkeys(found, "text") for name, found in columns.items() if found},
+                dialect=self.dialect,
+                normalize=False,
+            )
+            qualified = qualify(
+                tree,
+                dialect=self.dialect,
+                schema=schema,
+                allow_partial_qualification=True,
+                validate_qualify_columns=False,
+                identify=False,
+            )
+            scope = build_scope(qualified) if isinstance(tree, exp.Query) else None
+            for each in scope.traverse() if scope is not None else ():
+                _take_from_the_only_table(each)
+        except _FAILURES:
+            scope = None
+        if scope is None or not isinstance(scope.expression, exp.Query):
+            return _Unreadable(f"the SQL of {model.name} is not a query that can be read")
+        return _Query(scope.expression, scope, schema, inputs)
+
+    def _name_inputs(self, tree: exp.Expr, model: Model) -> dict[str, str]:
+        """Gives the tables that are nodes of dbt a name of one word, and every name one case; returns the
+        nodes.
+        """
+        for identifier in tree.find_all(exp.Identifier):
+            identifier.set("this", str(identifier.this).lower())
+            identifier.set("quoted", True)
+        relations = dict(self._relations(model))
+        inputs: dict[str, str] = {}
+        moved: set[tuple[str, str]] = set()
+        for table in list(tree.find_all(exp.Table)):
+            node = relations.get(_parts(table))
+            if node is None:
+                continue
+            name = f"_dbt_{list(relations.values()).index(node)}"
+            inputs[name] = node
+            moved.add((table.db, table.name))
+            if not table.alias:
+                table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
+            table.set("this", exp.to_identifier(name, quoted=True))
+            table.set("db", None)
+            table.set("catalog", None)
+        for column in tree.find_all(exp.Column):
+            if (column.db, column.table) in moved:
+                column.set("db", None)
+                column.set("catalog", None)
+        return inputs
+
+    def _relations(self, model: Model) -> Iterator[tuple[tuple[str, ...], str]]:
+        for unique_id in model.depends_on:
+            node: Model | SourceTable | None = self._models.get(unique_id) or self._sources.get(unique_id)
+            if node is not None and node.relation_name:
+                try:
+                    yield _parts(exp.to_table(node.relation_name, dialect=self.dialect)), unique_id
+                except _FAILURES:
+                    continue  # an external source whose relation is a function
+
+    def _find_origins(self, unique_id: str, column: str) -> Iterator[Origin]:
+        source = self._sources.get(unique_id)
+        if source is not None:
+            yield Origin(source.kind, source.name, column)
+            return
+        model = self._models.get(unique_id)
+        if model is None:
+            yield Origin("unknown", unique_id, column, f"{unique_id} is not in the manifest")
+            return
+        query = self._query(model, traced=True)
+        if isinstance(query, _Unreadable):
+            yield Origin("unknown", model.name, column, query.reason)
+            return
+        wanted = column if column in query.names else "*"
+        if wanted not in query.names:
+            yield Origin("unknown", model.name, column, f"the SQL of {model.name} has no column `{column}`")
+            return
+        try:
+            node = lineage(
+                exp.column(exp.to_identifier(wanted, quoted=True)) if wanted != "*" else "*",
+                query.tree,
+                query.schema,
+                dialect=self.dialect,
+                scope=query.scope,
+                trim_selects=False,
+                copy=False,
+            )
+        except _FAILURES:
+            yield Origin("unknown", model.name, column, f"the SQL of {model.name} can't be followed")
+            return
+        yield from self._leaves(node, model, query, column, set())
+
+    def _leaves(
+        self, node: Node, model: Model, query: _Query, wanted: str, seen: set[int]
+    ) -> Iterator[Origin]:
+        if id(node) in seen:
+            return
+        seen.add(id(node))
+        if isinstance(node.expression, exp.Star):
+            name = node.name.rpartition(".")[2].strip('"')
+            yield from self._behind_star(node, model, query, wanted if name == "*" else name)
+        elif isinstance(node.expression, exp.Table):
+            yield from self._behind(node.expression, exp.to_column(node.name).name, model, query)
+        elif isinstance(node.expression, exp.Placeholder):
+            column = exp.to_column(node.name).name
+            reason = f"{model.name} has several tables that `{column}` could be of"
+            yield Origin("unknown", model.name, column, reason)
+        for each in node.downstream if not isinstance(node.expression, exp.Star) else ():
+            yield from self._leaves(each, model, query, wanted, seen)
+
+    def _behind_star(self, node: Node, model: Model, query: _Query, column: str) -> Iterator[Origin]:
+        """A star over one table hands every column on; over several, nobody knows whose it is."""
+        tables = [each.expression for each in node.downstream]
+        if len(tables) == 1 and isinstance(tables[0], exp.Table) and not column.isdigit():
+            yield from self._behind(tables[0], column, model, query)
+            return
+        reason = (
+            f"{model.name} selects * from tables whose columns are not known: run `dbt docs generate`, or "
+            "name the columns"
+        )
+        yield Origin("unknown", model.name, _written(column), reason)
+
+    def _behind(self, table: exp.Table, column: str, model: Model, query: _Query) -> Iterator[Origin]:
+        if table.alias_column_names:
+            reason = f"{model.name} renames the columns of a table by their places"
+            yield Origin("unknown", model.name, column, reason)
+        elif table.name in query.inputs:
+            yield from self.origins(query.inputs[table.name], column)
+        else:
+            yield Origin("table", ".".join(_parts(table)), column)
+
+
+def _take_names_away(tree: exp.Expr, dialect: str) -> None:
+    """An expression without an alias has no name that could be relied on, though sqlglot gives it one; a
+    column in parentheses has, and its cast where the warehouse calls it so.
+    """
+    inside = (exp.Paren, exp.Cast) if dialect in _NAMED_BY_COLUMN else (exp.Paren,)
+    for select in tree.find_all(exp.Select):
+        for place, each in enumerate(select.expressions):
+            named = each
+            while isinstance(named, inside):
+                named = named.this
+            if not isinstance(named, exp.Alias | exp.Column | exp.Dot | exp.Star):
+                each.replace(exp.alias_(each.copy(), f"{_UNNAMED}{place}"))
+
+
+def _take_from_the_only_table(scope: Scope) -> None:
+    """A column without a table, of a query over one table whose columns are not known, is that table's."""
+    if len(scope.selected_sources) == 1:
+        (name,) = scope.selected_sources
+        for column in scope.unqualified_columns:
+            column.set("table", exp.to_identifier(name, quoted=True))
+
+
+def _lacks_sql(model: Model) -> bool:
+    return model.compiled_code is None and model.language == "sql"
+
+
+def _written(column: str) -> str:
+    """A column's name; a place in a union has none."""
+    return "" if column.isdigit() else column
+
+
+def _parts(table: exp.Table) -> tuple[str, ...]:
+    return tuple(part.lower() for part in (table.catalog, table.db, table.name) if part)

@@ -1,0 +1,106 @@
+"""Which syncs `--select` and `--exclude` mean, in the part of dbt's syntax that has a meaning here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+
+from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.mapping.validation import listed, shown
+
+ACCEPTED = (
+    "accepted: a sync's name, its delta's or its snapshot's, with wildcards (`crm_*`); `tag:…`, `path:…`, "
+    "`fqn:…`, `package:…`; a comma for `and`, a space or a second option for `or`"
+)
+_GRAPH = re.compile(r"@|[0-9]*\+|.*\+[0-9]*$")
+
+
+def select_syncs(
+    syncs: Sequence[Sync], select: Iterable[str] = (), exclude: Iterable[str] = ()
+) -> tuple[Sync, ...]:
+    """The selected syncs, in their order; all without `select`, and never those of `exclude`.
+
+    Raises:
+        ConfigurationError: a selector is not understood or matches nothing, or nothing is left.
+    """
+    select, exclude = tuple(select), tuple(exclude)
+    chosen = _matching(syncs, select, "--select") if select else {each.name for each in syncs}
+    dropped = _matching(syncs, exclude, "--exclude")
+    left = tuple(each for each in syncs if each.name in chosen - dropped)
+    if exclude and not left:
+        raise ConfigurationError("`--exclude` leaves none of the selected syncs")
+    return left
+
+
+def _matching(syncs: Sequence[Sync], values: Iterable[str], option: str) -> set[str]:
+    """The names of the syncs that any of the values means."""
+    found: set[str] = set()
+    for value in values:
+        if not value.split():
+            # An unset variable in a script: to take it for "all" would push more than anybody asked for.
+            raise ConfigurationError(f"`{option}` is empty; {ACCEPTED}")
+        for union in value.split():
+            tests = [_test(criterion, option) for criterion in union.split(",")]
+            names = {each.name for each in syncs if all(test(each) for test in tests)}
+            if not names:
+                known = listed(shown(each.name) for each in syncs) or "none"
+                raise ConfigurationError(f"`{option} {shown(union)}` matches no sync; there are: {known}")
+            found |= names
+    return found
+
+
+def _test(criterion: str, option: str) -> Callable[[Sync], bool]:
+    method, colon, value = criterion.partition(":")
+    if _GRAPH.match(criterion):
+        raise ConfigurationError(
+            f"`{option} {shown(criterion)}`: graph operators are not accepted; {ACCEPTED}"
+        )
+    if not colon:
+        method, value = "", criterion
+    if method not in _METHODS or not value:
+        raise ConfigurationError(f"`{option} {shown(criterion)}` is not understood; {ACCEPTED}")
+    matches = _METHODS[method]
+    return lambda sync: matches(sync, value)
+
+
+def _by_name(sync: Sync, value: str) -> bool:
+    """Without a method: a name, else a path if it looks like one, else an fqn, as in dbt."""
+    if any(fnmatchcase(name, value) for name in sync.names):
+        return True
+    return _by_path(sync, value) if "/" in value else _by_fqn(sync, value)
+
+
+def _by_fqn(sync: Sync, value: str) -> bool:
+    """The whole fully qualified name or the folders that begin it, with or without the package."""
+    pattern = value.split(".")
+    fqn = sync.model.fqn
+    return any(_begins(parts, pattern) for parts in (fqn, fqn[1:])) or fnmatchcase(sync.name, value)
+
+
+def _by_path(sync: Sync, value: str) -> bool:
+    """The model's file, or a folder that it is in; `*` stays within a folder, `**` does not."""
+    parts = sync.model.path.replace("\\", "/").split("/")
+    pattern = value.replace("\\", "/").removeprefix("./").removesuffix("/").split("/")
+    return _begins(parts, [] if pattern == ["."] else pattern)
+
+
+def _begins(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return True
+    if pattern[0] == "**":
+        return any(_begins(parts[start:], pattern[1:]) for start in range(len(parts) + 1))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _begins(parts[1:], pattern[1:])
+
+
+_METHODS: Mapping[str, Callable[[Sync, str], bool]] = MappingProxyType(
+    {
+        "": _by_name,
+        "tag": lambda sync, value: any(fnmatchcase(tag, value) for tag in sync.model.tags),
+        "path": _by_path,
+        "fqn": _by_fqn,
+        "package": lambda sync, value: fnmatchcase(sync.model.package, value),
+    }
+)

@@ -1,0 +1,161 @@
+"""Where a push goes: the outputs of the `dbt_batch_sync` profile, validated."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field, replace
+
+from dbt_batch_sync.connections.addresses import is_loopback
+from dbt_batch_sync.connections.profiles import DbtOptions, find_profiles, pick_output, read_profiles
+from dbt_batch_sync.connections.recipients import Hook, read_hooks
+from dbt_batch_sync.errors import ProfileError, printable
+from dbt_batch_sync.mapping.validation import (
+    Spot,
+    boolean,
+    kind,
+    many,
+    number,
+    optional,
+    read_by,
+    read_form,
+    shown,
+    text,
+    whole,
+)
+
+PROFILE = "dbt_batch_sync"
+OUTPUT_TYPE = "batch"
+API_URL = "https://api.batch.com"
+API_VERSION = "2.11"
+MAX_KEY = 1000
+
+PROFILE_YAML = """\
+dbt_batch_sync:
+  target: prod
+  outputs:
+    prod:
+      type: batch
+      rest_api_key: "{{ env_var('BATCH_REST_API_KEY') }}"
+      project_key: "{{ env_var('BATCH_PROJECT_KEY') }}"
+"""
+"""What a `profiles.yml` needs beside the dbt profile."""
+
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+    r"(?::(?P<port>[0-9]{1,5}))?(?:/[A-Za-z0-9][A-Za-z0-9._~-]*)*/?",
+    re.ASCII,
+)
+"""The only form of address that is accepted: everything that parsers read differently is outside of it."""
+
+
+def _read_type(value: object, spot: Spot) -> str:
+    if value != OUTPUT_TYPE:
+        spot.refuse(f"must be `{OUTPUT_TYPE}`")
+    return OUTPUT_TYPE
+
+
+def _read_url(value: object, spot: Spot) -> str:
+    """Reads an address: https, or http to this machine, so that a key never travels in the clear."""
+    url = _URL.fullmatch(value) if isinstance(value, str) else None
+    if url is None or not 0 <= int(url["port"] or 0) <= 65535:
+        wrong = "" if isinstance(value, str) else f", not {kind(value)}"
+        spot.refuse(f"must be an address like `{API_URL}`, without a user, a query or a fragment{wrong}")
+    elif url["scheme"] == "http" and not is_loopback(url["host"]):
+        spot.refuse("must begin with `https://`: plain `http` is accepted for loopback addresses only")
+    return url[0].rstrip("/") if url else ""
+
+
+def _read_version(value: object, spot: Spot) -> str:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", value):
+        return value
+    # Without quotes, YAML makes a number of it, and of 2.10 the same as of 2.1.
+    spot.refuse(f'must be a version in quotes, like `"{API_VERSION}"`, not {kind(value)}')
+    return API_VERSION
+
+
+def _read_key(value: object, spot: Spot) -> str:
+    """Reads a key: what can stand in a header."""
+    if isinstance(value, str) and len(value) <= MAX_KEY and re.fullmatch(r"[!-~]+", value):
+        return value
+    wrong = (
+        "empty" if value == "" else "a text with other characters" if isinstance(value, str) else kind(value)
+    )
+    spot.refuse(f"must be a text of visible ASCII characters (a number in quotes), not {wrong}")
+    return ""
+
+
+def _read_targets(value: object, spot: Spot) -> tuple[str, ...]:
+    targets = many(text("a dbt target's name"), "dbt targets, such as `[prod]`")(value, spot)
+    if value == []:
+        spot.refuse("must name at least one dbt target; leave it out to accept every one")
+    return targets
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output: one Batch project and how fast it may be written to. Its keys are in no `repr`.
+
+    `timeout` and `checkpoint_seconds` are seconds; `checkpoint_seconds: None` leaves it to the warehouse.
+    `max_profiles_per_second: None` leaves it to the endpoint's own rate, 0 is without pacing. A resolved
+    reject is kept for `retention_days`. `only_from` are the dbt targets that may push to it; None: every one.
+    `require_tests`: what dbt has not just built and tested is not pushed to it. The hooks are called when a
+    push to it has ended: `on_failure` of an interrupted one too.
+    """
+
+    name: str = ""
+    type: str = field(default=OUTPUT_TYPE, metadata=read_by(_read_type, required=f"`{OUTPUT_TYPE}`"))
+    rest_api_key: str = field(
+        default="", repr=False, metadata=read_by(_read_key, required="the REST API key of the company")
+    )
+    project_key: str = field(
+        default="", repr=False, metadata=read_by(_read_key, required="the key of the Batch project")
+    )
+    api_url: str = field(default=API_URL, metadata=read_by(_read_url))
+    api_version: str = field(default=API_VERSION, metadata=read_by(_read_version))
+    timeout: float = field(default=30.0, metadata=read_by(number(0, 3600, above=True)))
+    max_attempts: int = field(default=6, metadata=read_by(whole(1, 100)))
+    max_in_flight: int = field(default=4, metadata=read_by(whole(1, 64)))
+    checkpoint_seconds: float | None = field(default=None, metadata=read_by(optional(number(0, 86_400))))
+    max_profiles_per_second: float | None = field(
+        default=None, metadata=read_by(optional(number(0, 1_000_000)))
+    )
+    retention_days: int = field(default=90, metadata=read_by(whole(0, 36_500)))
+    only_from: tuple[str, ...] | None = field(default=None, metadata=read_by(optional(_read_targets)))
+    require_tests: bool = field(default=False, metadata=read_by(boolean))
+    on_success: tuple[Hook, ...] = field(default=(), metadata=read_by(read_hooks))
+    on_partial: tuple[Hook, ...] = field(default=(), metadata=read_by(read_hooks))
+    on_failure: tuple[Hook, ...] = field(default=(), metadata=read_by(read_hooks))
+
+    @property
+    def project_hash(self) -> str:
+        """Says whether two outputs write to the same Batch project without telling its key: 16 hex digits."""
+        return hashlib.sha256(self.project_key.encode()).hexdigest()[:16]
+
+
+def has_outputs(options: DbtOptions) -> bool:
+    """Whether there is a `profiles.yml` with outputs to Batch, right or wrong."""
+    try:
+        return PROFILE in read_profiles(find_profiles(options))
+    except ProfileError:
+        return False
+
+
+def read_output(options: DbtOptions, name: str | None = None) -> Output:
+    """Reads an output of the `dbt_batch_sync` profile by name; None: the one that its `target` names.
+
+    Raises:
+        ProfileError: with everything that is wrong in it, each with its key.
+    """
+    path = find_profiles(options)
+    profiles = read_profiles(path)
+    if PROFILE not in profiles:
+        raise ProfileError(f"{path}: has no profile `{PROFILE}`. Add it:\n\n{PROFILE_YAML}")
+    renderer = options.renderer
+    picked, raw = pick_output(profiles[PROFILE], name, renderer, f"{path}: {PROFILE}")
+    where = f"{path}: {PROFILE}.outputs.{shown(picked)}"
+    spot = Spot(where)
+    output = replace(read_form(Output, renderer.render(raw, where), spot), name=picked)
+    if spot.found:
+        raise ProfileError("\n".join(printable(f"{each.key}: {each.message}") for each in spot.found))
+    return output

@@ -1,0 +1,217 @@
+"""dbt's project and profile: `dbt_project.yml`, `profiles.yml`, and the target that they name.
+
+Found and rendered as dbt does, without importing it. No message and no `repr` shows a rendered value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from dbt_batch_sync.connections.documents import read_yaml
+from dbt_batch_sync.connections.rendering import Renderer
+from dbt_batch_sync.errors import ProfileError
+from dbt_batch_sync.mapping.validation import did_you_mean, kind, listed, shown
+
+PROFILES_FILE = "profiles.yml"
+PROJECT_FILE = "dbt_project.yml"
+DEFAULT_THREADS = 1
+
+
+@dataclass(frozen=True)
+class DbtOptions:
+    """What dbt's own flags and the environment say; a flag that was not given is None.
+
+    `environ` is the environment for `env_var` and for dbt's variables; `cwd` is where dbt looks first.
+    """
+
+    project_dir: Path
+    environ: Mapping[str, str] = field(repr=False)
+    profiles_dir: Path | None = None
+    profile: str | None = None
+    target: str | None = None
+    variables: Mapping[str, object] = field(default_factory=dict, repr=False)
+    cwd: Path = Path()
+
+    @property
+    def renderer(self) -> Renderer:
+        """Renders with this environment and these variables."""
+        return Renderer(self.environ, self.variables)
+
+    def setting(self, name: str) -> str | None:
+        """dbt's environment variable of this name, under its newer name (`DBT_ENGINE_…`) first."""
+        return self.environ.get(f"DBT_ENGINE_{name}") or self.environ.get(f"DBT_{name}") or None
+
+
+@dataclass(frozen=True)
+class Project:
+    """What `dbt_project.yml` says; paths are absolute or relative like the project's directory."""
+
+    directory: Path
+    name: str
+    profile: str | None
+    target_path: Path
+    model_paths: tuple[Path, ...]
+
+    @property
+    def manifest(self) -> Path:
+        """Where dbt writes the manifest."""
+        return self.target_path / "manifest.json"
+
+    @property
+    def catalog(self) -> Path:
+        """Where `dbt docs generate` writes what is in the warehouse."""
+        return self.target_path / "catalog.json"
+
+    @property
+    def build_results(self) -> Path:
+        """Where dbt writes how its last command ended."""
+        return self.target_path / "run_results.json"
+
+
+@dataclass(frozen=True)
+class WarehouseTarget:
+    """A target of the dbt profile: the adapter's type and its credentials, as the adapter takes them."""
+
+    profile_name: str
+    target_name: str
+    type: str
+    credentials: Mapping[str, object] = field(repr=False)
+    threads: int = DEFAULT_THREADS
+
+
+def find_project(directory: Path) -> Path:
+    """The nearest directory with a `dbt_project.yml`, from this one upwards; this one if there is none."""
+    directory = directory.absolute()
+    return next(
+        (each for each in (directory, *directory.parents) if (each / PROJECT_FILE).is_file()), directory
+    )
+
+
+def read_project(options: DbtOptions) -> Project:
+    """Reads `dbt_project.yml`.
+
+    Raises:
+        ProfileError: there is none, or what is needed of it is missing or wrong.
+    """
+    path = options.project_dir / PROJECT_FILE
+    if not path.is_file():
+        raise ProfileError(
+            f"there is no {PROJECT_FILE} in {options.project_dir}: give its directory with `--project-dir`"
+        )
+    raw = read_yaml(path)
+    if not isinstance(raw, dict):
+        raise ProfileError(f"{path}: must be a mapping of keys, not {kind(raw)}")
+    needed = {name: raw[name] for name in ("name", "profile", "target-path", "model-paths") if name in raw}
+    rendered = options.renderer.render(needed, str(path))
+    target = options.setting("TARGET_PATH") or _text(rendered, "target-path", path) or "target"
+    models = rendered.get("model-paths", ["models"])
+    if not isinstance(models, list) or not all(isinstance(each, str) and each for each in models):
+        raise ProfileError(f"{path}: model-paths: must be a list of directories")
+    name = _text(rendered, "name", path)
+    if not name:
+        raise ProfileError(f"{path}: name: is required: the project's name")
+    return Project(
+        directory=options.project_dir,
+        name=name,
+        profile=_text(rendered, "profile", path),
+        target_path=options.project_dir / target,
+        model_paths=tuple(options.project_dir / each for each in models),
+    )
+
+
+def find_profiles(options: DbtOptions) -> Path:
+    """The `profiles.yml`: in `--profiles-dir` or `DBT_PROFILES_DIR`, else here, in the project, in `~/.dbt`.
+
+    Raises:
+        ProfileError: there is none; it says where it was looked for.
+    """
+    given = options.profiles_dir or options.setting("PROFILES_DIR")
+    home = options.environ.get("HOME") or options.environ.get("USERPROFILE")
+    places = [options.cwd, options.project_dir, *([Path(home, ".dbt")] if home else [])]
+    candidates = [options.cwd / given] if given else places
+    for each in candidates:
+        if (each / PROFILES_FILE).is_file():
+            return each / PROFILES_FILE
+    looked = ", ".join(dict.fromkeys(str(each.absolute()) for each in candidates))
+    raise ProfileError(f"there is no {PROFILES_FILE} in {looked}: give its directory with `--profiles-dir`")
+
+
+def read_profiles(path: Path) -> Mapping[str, object]:
+    """The raw profiles of a file, by name, unrendered.
+
+    Raises:
+        ProfileError: the file can't be read, or holds no profiles.
+    """
+    raw = read_yaml(path)
+    if not isinstance(raw, dict):
+        raise ProfileError(f"{path}: must be a mapping of profiles, not {kind(raw)}")
+    return MappingProxyType({name: each for name, each in raw.items() if isinstance(name, str)})
+
+
+def pick_output(profile: object, target: str | None, renderer: Renderer, where: str) -> tuple[str, object]:
+    """The name of a profile's output and what it says, unrendered: only the picked one is ever rendered.
+
+    `target` is the one to pick; None: the profile's own, which is rendered, or `default`.
+
+    Raises:
+        ProfileError: there is no such output; it names those that there are.
+    """
+    outputs = profile.get("outputs") if isinstance(profile, dict) else None
+    if not isinstance(profile, dict) or not isinstance(outputs, dict) or not outputs:
+        raise ProfileError(f"{where}: must have `outputs`, a mapping of names to connections")
+    name = (
+        target if target is not None else renderer.render(profile.get("target", "default"), f"{where}.target")
+    )
+    if not isinstance(name, str) or name not in outputs:
+        known = [each for each in outputs if isinstance(each, str)]
+        accepted = f"accepted: {listed(map(shown, known))}"
+        if target is None:
+            # The profile's own target may come from the environment: it is not repeated.
+            raise ProfileError(f"{where}.target: names none of the outputs; {accepted}")
+        raise ProfileError(f"{where}: has no output `{shown(name)}`{did_you_mean(name, known)}; {accepted}")
+    return name, outputs[name]
+
+
+def read_target(options: DbtOptions) -> WarehouseTarget:
+    """Reads the target of the dbt profile: the project's or `--profile`, its own target or `--target`.
+
+    Raises:
+        ProfileError: a file, the profile, the target or an environment variable is missing, or one is wrong.
+    """
+    name = options.profile or read_project(options).profile
+    if name is None:
+        raise ProfileError(
+            f"{options.project_dir / PROJECT_FILE}: has no `profile`: add it, or give `--profile`"
+        )
+    path = find_profiles(options)
+    profiles = read_profiles(path)
+    if name not in profiles:
+        known = listed(map(shown, profiles))
+        raise ProfileError(
+            f"{path}: has no profile `{shown(name)}`{did_you_mean(name, profiles)}; there are: {known}"
+        )
+    renderer = options.renderer
+    target, raw = pick_output(profiles[name], options.target, renderer, f"{path}: {shown(name)}")
+    where = f"{path}: {shown(name)}.outputs.{shown(target)}"
+    if not isinstance(raw, dict) or not all(isinstance(key, str) for key in raw):
+        raise ProfileError(f"{where}: must be a mapping of keys, not {kind(raw)}")
+    credentials = renderer.render(raw, where)
+    adapter = credentials.pop("type", None)
+    # The type becomes part of a module's name: nothing but an identifier may.
+    if not isinstance(adapter, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", adapter):
+        raise ProfileError(f"{where}.type: is required: the adapter's name, such as `duckdb` or `postgres`")
+    threads = credentials.pop("threads", DEFAULT_THREADS)
+    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
+        raise ProfileError(f"{where}.threads: must be a whole number of at least 1, not {kind(threads)}")
+    return WarehouseTarget(name, target, adapter, MappingProxyType(credentials), threads)
+
+
+def _text(rendered: Mapping[str, object], name: str, path: Path) -> str | None:
+    value = rendered.get(name)
+    if value is not None and not (isinstance(value, str) and value):
+        raise ProfileError(f"{path}: {name}: must be a text, not {kind(value)}")
+    return value

@@ -1,0 +1,85 @@
+"""Whom an output's pushes tell how they ended: `on_success`, `on_partial`, `on_failure`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import PurePath
+
+from dbt_batch_sync.connections.addresses import is_loopback
+from dbt_batch_sync.mapping.validation import Spot, choice, kind, many, read_by, read_form, text
+
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+    r"(?::(?P<port>[0-9]{1,5}))?(?:[/?][A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?",
+    re.ASCII,
+)
+"""Wider than an `api_url`: a webhook's secret is in its path or its query."""
+
+_ACCEPTED = "an address, `{url: …, format: slack}`, or `{command: [program, argument]}`"
+
+
+class HookFormat(str, Enum):
+    """What is posted: the document of `push --json`, or a text for Slack's incoming webhooks."""
+
+    JSON = "json"
+    SLACK = "slack"
+
+
+def _read_url(value: object, spot: Spot) -> str:
+    url = _URL.fullmatch(value) if isinstance(value, str) else None
+    if url is None or not 0 <= int(url["port"] or 0) <= 65535:
+        wrong = "" if isinstance(value, str) else f", not {kind(value)}"
+        spot.refuse(f"must be an address like `https://hooks.example.com/…`, without a user{wrong}")
+    elif url["scheme"] == "http" and not is_loopback(url["host"]):
+        spot.refuse("must begin with `https://`: plain `http` is accepted for loopback addresses only")
+    return url[0] if url else ""
+
+
+def _read_command(value: object, spot: Spot) -> tuple[str, ...]:
+    words = many(text("a word of a command"), "a program and its arguments, such as `[notify, --urgent]`")
+    command = words(value, spot)
+    if not command and not spot.found:
+        spot.refuse("must name a program")
+    return command
+
+
+@dataclass(frozen=True)
+class Hook:
+    """An address that is posted to, or a command that is run without a shell. Secrets of either are in no
+    `repr`.
+    """
+
+    url: str = field(default="", repr=False, metadata=read_by(_read_url))
+    format: HookFormat = field(default=HookFormat.JSON, metadata=read_by(choice(HookFormat)))
+    command: tuple[str, ...] = field(default=(), repr=False, metadata=read_by(_read_command))
+
+    @property
+    def shown(self) -> str:
+        """What a message may tell of it: the host, or the program's name."""
+        if self.command:
+            return f"command `{PurePath(self.command[0]).name}`"
+        found = _URL.fullmatch(self.url)
+        return found["host"] if found else "a hook"
+
+
+def read_hooks(value: object, spot: Spot) -> tuple[Hook, ...]:
+    """Reads a hook, or a list of them; null is none."""
+    if isinstance(value, list):
+        return many(_read_hook, "hooks")(value, spot)
+    return () if value is None else (_read_hook(value, spot),)
+
+
+def _read_hook(value: object, spot: Spot) -> Hook:
+    if isinstance(value, str):
+        return Hook(url=_read_url(value, spot))
+    if not isinstance(value, dict):
+        spot.refuse(f"must be {_ACCEPTED}, not {kind(value)}")
+        return Hook()
+    hook = read_form(Hook, value, spot)
+    if ("url" in value) is ("command" in value):
+        spot.refuse(f"must have either `url` or `command`; accepted: {_ACCEPTED}")
+    elif "command" in value and "format" in value:
+        spot.at("format").refuse("goes with `url`: a command reads JSON")
+    return hook

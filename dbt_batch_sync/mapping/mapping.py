@@ -1,0 +1,250 @@
+"""What a sync's `batch_sync` meta says, validated: which column becomes which attribute, by which rules.
+
+`mapping_reader.parse_mapping` makes one of it; `Mapping.resolve` fits it to the columns that the sync has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from dbt_batch_sync.attributes import STANDARD_PREFIX, AttributeType
+from dbt_batch_sync.errors import MappingError, Problem
+from dbt_batch_sync.mapping.attribute_names import name_refusal, propose_name
+from dbt_batch_sync.mapping.validation import (
+    boolean,
+    did_you_mean,
+    listed,
+    number,
+    optional,
+    read_by,
+    shown,
+    whole,
+)
+
+HASH_VERSION = "v1"
+MAX_LISTED = 20
+"""Columns that a message lists."""
+
+
+class OnNull(str, Enum):
+    """What a null means: the attribute is deleted in Batch, or it is not sent."""
+
+    CLEAR = "clear"
+    KEEP = "keep"
+
+
+class OnExit(str, Enum):
+    """What happens to a profile that left the sync."""
+
+    IGNORE = "ignore"
+    CLEAR = "clear"
+    FLAG = "flag"
+
+
+class EndpointChoice(str, Enum):
+    """Which endpoint is used; `auto` decides by the size of the delta."""
+
+    AUTO = "auto"
+    UPDATE = "update"
+    MASS_UPDATE = "mass-update"
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a mapping stands: the file that declares the model, and the model."""
+
+    file: str
+    model: str
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A column and the attribute it becomes.
+
+    `name` is the relations' column (`batch__email_address`, `website`). `type` is the one the mapping gives;
+    None: the column's type decides, and for standard ones their rule. Of a membership, `column` is empty.
+    """
+
+    column: str
+    name: str
+    type: AttributeType | None
+    on_null: OnNull
+    standard: bool
+
+    @property
+    def wire_name(self) -> str:
+        """Its name in Batch, without a type's wrapper: `$email_address`, `website`."""
+        return "$" + self.name.removeprefix(STANDARD_PREFIX) if self.standard else self.name
+
+
+@dataclass(frozen=True)
+class Guards:
+    """When a push must stop before it sends: rows of the sync, and shares of the snapshot's rows."""
+
+    min_rows: int = field(default=1, metadata=read_by(whole(0)))
+    max_change_ratio: float | None = field(default=None, metadata=read_by(optional(number(0, 1, above=True))))
+    max_exit_ratio: float | None = field(default=None, metadata=read_by(optional(number(0, 1, above=True))))
+    never_resubscribe: bool = field(default=True, metadata=read_by(boolean))
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A sync's mapping. `attributes` are the standard ones, then the custom ones that are listed.
+
+    With `all_columns` the custom ones are known only with the sync's columns: see `resolve`.
+    """
+
+    sync: str
+    identifier: str
+    attributes: tuple[Attribute, ...]
+    all_columns: bool
+    exclude: tuple[str, ...]
+    on_null: OnNull
+    on_exit: OnExit
+    membership: str | None
+    endpoint: EndpointChoice
+    output: str | None
+    guards: Guards
+    where: Location = field(compare=False)
+    shared: bool = False
+
+    def key_of(self, place: int) -> str:
+        """Where the mapping names an attribute: of `attributes`, or behind them one that `custom: all`
+        brought.
+        """
+        if place >= len(self.attributes):
+            return "custom"
+        attribute = self.attributes[place]
+        if attribute.standard:
+            return f"standard.{attribute.wire_name.removeprefix('$')}"
+        return f"custom[{place - sum(each.standard for each in self.attributes)}]"
+
+    @property
+    def hash(self) -> str:
+        """Says whether two mappings send the same: md5 over what decides what is sent, in lower-case hex.
+
+        The macros compute the same. Each text goes in as its length in characters, a colon and itself, so
+        that no two sequences of texts give the same input. Guards, endpoint, output and shared are left
+        out.
+        """
+        text = "".join(f"{len(part)}:{part}" for part in self._hashed())
+        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+    def _hashed(self) -> Iterator[str]:
+        yield from (HASH_VERSION, self.identifier.lower(), self.on_null.value, self.on_exit.value)
+        yield self.membership or ""
+        for attribute in sorted(self.attributes, key=lambda each: each.name):
+            if attribute.standard:
+                yield from (
+                    "standard",
+                    attribute.name.removeprefix(STANDARD_PREFIX),
+                    attribute.column.lower(),
+                )
+        if self.all_columns:
+            yield "all"
+            for column in sorted(column.lower() for column in self.exclude):
+                yield from ("exclude", column)
+        for attribute in sorted(self.attributes, key=lambda each: each.name):
+            if not attribute.standard:
+                given = attribute.type.value if attribute.type else ""
+                yield from (
+                    "custom",
+                    attribute.column.lower(),
+                    attribute.name,
+                    given,
+                    attribute.on_null.value,
+                )
+
+    def resolve(self, columns: Sequence[str]) -> tuple[Attribute, ...]:
+        """The whole list of attributes for a sync with these columns: standard, custom, membership.
+
+        Columns match without regard to case and come back as the sync spells them. What `custom: all` adds
+        is in the sync's order, and named like the column in lower case.
+
+        Raises:
+            MappingError: a column is missing or ambiguous, or a column's name is not an attribute's.
+        """
+        return _Resolution(self, columns).attributes()
+
+
+class _Resolution:
+    """One fitting of a mapping to columns, with the problems found on the way."""
+
+    def __init__(self, mapping: Mapping, columns: Sequence[str]) -> None:
+        self.mapping = mapping
+        self.columns = tuple(columns)
+        self.problems: list[Problem] = []
+
+    def attributes(self) -> tuple[Attribute, ...]:
+        identifier = self.find(self.mapping.identifier, "identifier")
+        found = [
+            replace(each, column=self.find(each.column, self.mapping.key_of(place)))
+            for place, each in enumerate(self.mapping.attributes)
+        ]
+        if self.mapping.all_columns:
+            found += self.remaining({identifier, *(each.column for each in found)})
+        if self.mapping.membership is not None:
+            found.append(self.membership(self.mapping.membership, found))
+        if not found:
+            self.refuse("custom", "`all` leaves no column to send")
+        if self.problems:
+            raise MappingError(self.problems)
+        return tuple(found)
+
+    def membership(self, name: str, found: Iterable[Attribute]) -> Attribute:
+        """The membership; a problem if a column that `custom: all` brought has its name."""
+        for each in found:
+            if each.name == name:
+                self.refuse(
+                    "membership", f"the column `{shown(each.column)}` is called so: rename or `exclude` it"
+                )
+        return Attribute("", name, AttributeType.BOOLEAN, self.mapping.on_null, standard=False)
+
+    def remaining(self, used: set[str]) -> Iterator[Attribute]:
+        """The attributes of `custom: all`: every column that is neither used nor excluded."""
+        left_out = used | {
+            self.find(column, f"exclude[{place}]") for place, column in enumerate(self.mapping.exclude)
+        }
+        owners: dict[str, str] = {}
+        for column in self.columns:
+            if column in left_out:
+                continue
+            name = column.lower()
+            refusal = name_refusal(name)
+            if refusal:
+                entry = f"{{column: {shown(column)}, name: {propose_name(column)}}}"
+                wrong = f"the column `{shown(column)}` {refusal}"
+                self.refuse(
+                    "custom", f"{wrong}: `exclude` it, or list the columns, with `{entry}` among them"
+                )
+            elif name in owners:
+                both = listed((shown(owners[name]), shown(column)))
+                self.refuse("custom", f"the columns {both} would be one attribute: `exclude` all but one")
+            else:
+                owners[name] = column
+                yield Attribute(column, name, None, self.mapping.on_null, standard=False)
+
+    def find(self, column: str, key: str) -> str:
+        """The column as the sync spells it; itself, with a problem, if there is not exactly one."""
+        same = [each for each in self.columns if each.lower() == column.lower()]
+        if column in same:
+            return column
+        if len(same) == 1:
+            return same[0]
+        if same:
+            self.refuse(
+                key, f"`{shown(column)}` could be {listed(map(shown, same))}: write one of them as it is"
+            )
+            return column
+        rest = len(self.columns) - MAX_LISTED
+        known = listed(map(shown, self.columns[:MAX_LISTED])) + (f" and {rest} more" if rest > 0 else "")
+        hint = did_you_mean(column, self.columns)
+        self.refuse(key, f"the sync has no column `{shown(column)}`{hint}; its columns: {known}")
+        return column
+
+    def refuse(self, key: str, message: str) -> None:
+        where = self.mapping.where
+        self.problems.append(Problem(where.file, where.model, f"batch_sync.{key}", message))

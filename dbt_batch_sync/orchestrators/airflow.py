@@ -1,0 +1,104 @@
+"""An operator for Airflow 3 that pushes syncs.
+
+from dbt_batch_sync.orchestrators.airflow import BatchSyncOperator
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
+from dbt_batch_sync.orchestrators.run import PushTask
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from dbt_batch_sync.api import PushOptions
+
+
+class BatchSyncOperator(BaseOperator):
+    """Pushes the selected syncs, all without `select`, and returns the document of `push --json`.
+
+    `project_dir` to `variables` are dbt's flags, `env` is added to the environment for `env_var`, `options`
+    are those of `push`. A partial push succeeds with a warning in the log, unless `fail_on_partial`.
+
+    A killed task sends nothing more, and commits what Batch has acknowledged.
+
+    Raises:
+        AirflowFailException: the configuration is wrong, so that no retry would help.
+        AirflowException: a sync failed, something stopped it, or the warehouse could not be reached.
+    """
+
+    template_fields: Sequence[str] = (
+        "project_dir",
+        "profiles_dir",
+        "profile",
+        "target",
+        "variables",
+        "env",
+        "select",
+        "exclude",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"variables": "json", "env": "json"}
+    ui_color = "#d5e8f5"
+
+    def __init__(
+        self,
+        *,
+        project_dir: str | Path,
+        profiles_dir: str | Path | None = None,
+        profile: str | None = None,
+        target: str | None = None,
+        variables: Mapping[str, object] | None = None,
+        env: Mapping[str, str] | None = None,
+        select: str | Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
+        options: PushOptions | None = None,
+        fail_on_partial: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.project_dir = project_dir
+        self.profiles_dir = profiles_dir
+        self.profile = profile
+        self.target = target
+        self.variables = variables
+        self.env = env
+        self.select = select
+        self.exclude = exclude
+        self.options = options
+        self.fail_on_partial = fail_on_partial
+        self._stop: Event | None = None
+
+    def execute(self, context: Context) -> dict[str, object]:
+        """Pushes; the document has counts and messages, and no value of a row."""
+        self._stop = Event()
+        task = PushTask(
+            project_dir=self.project_dir,
+            profiles_dir=self.profiles_dir,
+            profile=self.profile,
+            target=self.target,
+            variables=self.variables,
+            env=self.env,
+            select=self.select,
+            exclude=self.exclude,
+            options=self.options,
+            fail_on_partial=self.fail_on_partial,
+        )
+        try:
+            return task.run(self.log, self._stop).to_json()
+        except ConfigurationError as error:
+            raise AirflowFailException(str(error)) from error
+        except BatchSyncError as error:
+            raise AirflowException(str(error)) from error
+
+    def on_kill(self) -> None:
+        """Stops the push as SIGTERM stops the command line's."""
+        if self._stop is not None:
+            self._stop.set()

@@ -1,0 +1,159 @@
+"""Assets for Dagster: the profiles of each sync in Batch, beside the assets of dagster-dbt.
+
+from dbt_batch_sync.orchestrators.dagster import batch_sync_assets
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dagster import (
+    AssetDep,
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    Failure,
+    MaterializeResult,
+    multi_asset,
+)
+
+from dbt_batch_sync.artifacts.json_objects import load_json
+from dbt_batch_sync.artifacts.manifest import MAX_MANIFEST_BYTES
+from dbt_batch_sync.connections.profiles import read_project
+from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
+from dbt_batch_sync.orchestrators.run import PushFailed, PushTask
+
+# Dagster looks at the annotations of a function that it runs: they can't be put off in this module.
+if TYPE_CHECKING:
+    from dbt_batch_sync.api import PushOptions
+    from dbt_batch_sync.results import SyncPushed
+
+
+class Translator(Protocol):
+    """What is used of a `DagsterDbtTranslator`."""
+
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> AssetSpec:
+        """The asset of a dbt model."""
+
+
+def batch_sync_assets(
+    *,
+    project_dir: str | Path,
+    profiles_dir: str | Path | None = None,
+    profile: str | None = None,
+    target: str | None = None,
+    variables: Mapping[str, object] | None = None,
+    env: Mapping[str, str] | None = None,
+    select: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+    options: "PushOptions | None" = None,
+    fail_on_partial: bool = False,
+    key_prefix: str | Sequence[str] = "batch",
+    group_name: str | None = "batch",
+    name: str = "batch_sync",
+    translator: Translator | None = None,
+    **arguments: Any,
+) -> AssetsDefinition:
+    """The assets of the selected syncs, all without `select`; each depends on its delta's dbt asset.
+
+    The manifest must be there (`dbt parse`): it names the syncs. Those that a run materializes go in one
+    push, which keeps Batch's rate for all of them together. `project_dir` to `variables` are dbt's flags,
+    `env` is added to the environment for `env_var`, `options` are those of `push`. A partial push succeeds
+    with a warning in the log, unless `fail_on_partial`.
+
+    A dbt model's key is the one that dagster-dbt gives it by default, or `translator`'s. `arguments` are what
+    else `dagster.multi_asset` takes, such as `retry_policy` and `pool`.
+
+    Raises:
+        ConfigurationError: there is no manifest, a mapping is wrong, or a sync has no delta.
+    """
+    task = PushTask(
+        project_dir=project_dir,
+        profiles_dir=profiles_dir,
+        profile=profile,
+        target=target,
+        variables=variables,
+        env=env,
+        select=select,
+        exclude=exclude,
+        options=options,
+        fail_on_partial=fail_on_partial,
+    )
+    deltas = _delta_keys(task, translator)
+    prefix = [key_prefix] if isinstance(key_prefix, str) else list(key_prefix)
+    keys = {sync: AssetKey([*prefix, sync]) for sync in deltas}
+    specs = [
+        AssetSpec(
+            keys[sync],
+            deps=[AssetDep(delta)],
+            group_name=group_name,
+            kinds={"batch"},
+            description=f"The profiles of the sync {sync} in Batch.",
+        )
+        for sync, delta in deltas.items()
+    ]
+
+    @multi_asset(specs=specs, name=name, can_subset=True, **arguments)
+    def push(context: AssetExecutionContext) -> Iterator[MaterializeResult]:
+        wanted = {sync: key for sync, key in keys.items() if key in context.selected_asset_keys}
+        yield from _push(task, wanted, context)
+
+    return push
+
+
+def _push(
+    task: PushTask, keys: Mapping[str, AssetKey], context: AssetExecutionContext
+) -> Iterator[MaterializeResult]:
+    """Pushes these syncs; what went well is materialized before a failure is raised."""
+    failure = None
+    try:
+        # By their deltas: a folder may have the name of a sync, and would be selected with it.
+        result = replace(task, select=[f"{each}_delta" for each in keys], exclude=()).run(context.log)
+    except PushFailed as error:
+        result, failure = error.result, Failure(str(error))
+    except BatchSyncError as error:
+        raise Failure(str(error), allow_retries=not isinstance(error, ConfigurationError)) from error
+    for sync in result.syncs:
+        if task.accepts(sync.status):
+            yield MaterializeResult(asset_key=keys[sync.sync], metadata=_metadata(sync))
+    if failure is not None:
+        raise failure
+
+
+def _metadata(sync: "SyncPushed") -> dict[str, object]:
+    """What a materialization shows: the sync's part of the document of `push --json`."""
+    return {name: value for name, value in asdict(sync).items() if value is not None}
+
+
+def _delta_keys(task: PushTask, translator: Translator | None) -> dict[str, AssetKey]:
+    """The keys of the selected syncs' deltas, by sync."""
+    from dbt_batch_sync.api import load_syncs
+
+    syncs = load_syncs(task.dbt, task.selection)
+    manifest: Mapping[str, Any] = load_json(read_project(task.dbt).manifest, MAX_MANIFEST_BYTES).items()
+    keys: dict[str, AssetKey] = {}
+    for sync in syncs:
+        if sync.delta is None:
+            raise ConfigurationError(
+                f"the sync `{sync.name}` has no model `{sync.name}_delta`. Run: dbt-batch-sync "
+                "generate, then dbt parse"
+            )
+        if translator is None:
+            keys[sync.name] = _default_key(manifest["nodes"][sync.delta.unique_id])
+        else:
+            keys[sync.name] = translator.get_asset_spec(manifest, sync.delta.unique_id, None).key
+    return keys
+
+
+def _default_key(model: Mapping[str, Any]) -> AssetKey:
+    """The key that dagster-dbt gives a model by default; `model` is its node in the manifest."""
+    config = model.get("config") or {}
+    meta = config.get("meta") or model.get("meta") or {}
+    if key := (meta.get("dagster") or {}).get("asset_key"):
+        return AssetKey(key)
+    if model.get("version"):
+        return AssetKey([model["alias"]])
+    schema = config.get("schema")
+    return AssetKey([model["name"]] if schema is None else [schema, model["name"]])

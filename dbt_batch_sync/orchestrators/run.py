@@ -1,0 +1,150 @@
+"""What the orchestrators' tasks share: one push, what it logs, and when it counts as a failure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Protocol
+
+from dbt_batch_sync.connections.profiles import DbtOptions
+from dbt_batch_sync.errors import BatchSyncError
+
+if TYPE_CHECKING:
+    from dbt_batch_sync.api import PushOptions, Selection
+    from dbt_batch_sync.results import PushResult, SyncPushed
+
+WAKE = 1.0
+"""Seconds after which a waiting task looks up: what another thread raises in it arrives only then."""
+
+# `api` takes half a second to import: a scheduler that only reads the definitions goes without it.
+
+
+class Log(Protocol):
+    """Where an orchestrator's task writes."""
+
+    def info(self, message: str, /) -> object:
+        """What went well."""
+
+    def warning(self, message: str, /) -> object:
+        """What somebody should look at."""
+
+
+class PushFailed(BatchSyncError):
+    """A push ended without what was asked for. `result` has the counts of every sync; what Batch
+    acknowledged is committed.
+    """
+
+    def __init__(self, result: PushResult) -> None:
+        self.result = result
+        super().__init__(result)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def __str__(self) -> str:
+        unlike = [each for each in self.result.syncs if each.status != "succeeded"]
+        return "; ".join(summary(each) for each in unlike) or "the push was stopped before its end"
+
+
+@dataclass(frozen=True)
+class PushTask:
+    """A push, as an orchestrator's user describes it.
+
+    `project_dir` to `variables` are dbt's flags, `env` is added to the environment for `env_var`, `select`
+    and `exclude` are one text or several, `options` are those of `push`.
+    """
+
+    project_dir: str | Path
+    profiles_dir: str | Path | None = None
+    profile: str | None = None
+    target: str | None = None
+    variables: Mapping[str, object] | None = field(default=None, repr=False)
+    env: Mapping[str, str] | None = field(default=None, repr=False)
+    select: str | Sequence[str] = ()
+    exclude: str | Sequence[str] = ()
+    options: PushOptions | None = None
+    fail_on_partial: bool = False
+
+    @property
+    def dbt(self) -> DbtOptions:
+        """The project, as `api` takes it."""
+        return DbtOptions(
+            project_dir=Path(self.project_dir),
+            environ={**os.environ, **(self.env or {})},
+            profiles_dir=None if self.profiles_dir is None else Path(self.profiles_dir),
+            profile=self.profile,
+            target=self.target,
+            variables=self.variables or {},
+        )
+
+    @property
+    def selection(self) -> Selection:
+        """The syncs, as `api` takes them."""
+        from dbt_batch_sync.api import Selection
+
+        return Selection(_several(self.select), _several(self.exclude))
+
+    def accepts(self, status: str) -> bool:
+        """Whether a push or a sync that ended like this is no failure."""
+        return status == "succeeded" or (status == "partial" and not self.fail_on_partial)
+
+    def run(self, log: Log, stop: Event | None = None) -> PushResult:
+        """Pushes, and writes a line per sync to the log.
+
+        An exception that a signal or a timeout raises here stops the push as SIGTERM does and is raised when
+        what was acknowledged is committed; a second one does not wait.
+
+        Raises:
+            ConfigurationError: the same push would fail again.
+            PushFailed: a sync failed, `stop` was set, or one is partial and that is to fail.
+            WarehouseError: no sync could be started.
+        """
+        stop = stop or Event()
+        outcome: Future[PushResult] = Future()
+        # In a thread of its own: what orchestrators raise in the main one would tear a commit apart.
+        Thread(target=self._push, args=(outcome, stop), name="batch-sync-push", daemon=True).start()
+        try:
+            while not wait([outcome], WAKE).done:
+                pass
+            result = outcome.result()
+        except BaseException:
+            stop.set()
+            outcome.exception()
+            raise
+        for sync in result.syncs:
+            (log.info if sync.status == "succeeded" else log.warning)(summary(sync))
+        if stop.is_set() or not self.accepts(result.status):
+            raise PushFailed(result)
+        return result
+
+    def _push(self, outcome: Future[PushResult], stop: Event) -> None:
+        from dbt_batch_sync import api
+
+        try:
+            options = self.options or api.PushOptions()
+            outcome.set_result(api.push(self.dbt, self.selection, options, stop=stop))
+        except BaseException as error:  # noqa: BLE001 - raised by whoever asks for the outcome
+            outcome.set_exception(error)
+
+
+def summary(sync: SyncPushed) -> str:
+    """One line for a log: what was sent and accepted, and what to do about the rest."""
+    line = (
+        f"{sync.sync}: {sync.status}: {sync.inserts} inserts, {sync.updates} updates, "
+        f"{sync.exits} exits; {sync.accepted} of {sync.sent} profiles accepted, "
+        f"{sync.requests} requests"
+    )
+    if sync.status == "partial":
+        line += (
+            f"; {sync.rejected_rows} rows and {sync.rejected_attributes} attributes refused, "
+            f"{sync.invalid} rows invalid: dbt-batch-sync rejects --select {sync.sync}"
+        )
+    return f"{line}: {sync.error}" if sync.error else line
+
+
+def _several(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)

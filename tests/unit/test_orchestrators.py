@@ -1,0 +1,41 @@
+"""An orchestrator is imported by its own module alone: dbt imports every installed module named `dbt_*`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import dbt_batch_sync
+
+PACKAGE = Path(dbt_batch_sync.__file__).parent
+ORCHESTRATORS = ("airflow", "dagster", "dagster_dbt", "prefect")
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def importers(*modules: str) -> set[str]:
+    """The files of the package that import one of these or what is in it."""
+    return {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if any(name == each or name.startswith(f"{each}.") for name in imported(path) for each in modules)
+    }
+
+
+def test_an_orchestrator_is_imported_by_its_own_module_alone() -> None:
+    hooks = {f"orchestrators/{name}.py" for name in ("airflow", "dagster", "prefect")}
+    assert importers(*ORCHESTRATORS) == hooks
+    assert importers("dbt_batch_sync.orchestrators") == hooks
+
+
+def test_hooks_do_not_know_the_command_line() -> None:
+    assert {each for each in importers("dbt_batch_sync.cli", "typer") if each.startswith("orchestrators/")} == set()
+    assert "cli/sync.py" in importers("typer")

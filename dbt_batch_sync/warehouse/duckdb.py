@@ -185,7 +185,7 @@ def _opener(target: WarehouseTarget) -> Callable[[], _Opened]:
     if _is_plain(target):
         open_file = partial(_open_file, str(target.credentials["path"]))
     else:
-        adapter = load_adapter(target.type, target.profile_name, target.target_name, target.credentials)
+        adapter = load_adapter(target)
         open_file = partial(_open_through, adapter)
 
     def opened() -> _Opened:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -58,20 +59,31 @@ def into(table: exp.Table, names: list[str], dialect: str) -> exp.Schema:
     )
 
 
-def inserts(
-    table: exp.Table, rows: pa.Table, dialect: str, *, most_rows: int, most_values: int, most_bytes: int
-) -> Iterator[Statement]:
-    """`insert into … values …`, each of no more rows, values and bytes of them than that."""
-    rows = without_nulls(rows)
-    names = rows.column_names
-    by_size = most_bytes * rows.num_rows // max(rows.nbytes, 1)
-    room = max(1, min(most_rows, most_values // max(len(names), 1), by_size))
-    for part in rows.combine_chunks().to_batches(max_chunksize=room):
+@dataclass(frozen=True)
+class Limits:
+    """The most rows, values and bytes of one insert."""
+
+    rows: int
+    values: int
+    bytes: int
+
+    def parts(self, rows: pa.Table) -> list[pa.RecordBatch]:
+        """The rows in parts that stay within the limits."""
+        by_size = int(self.bytes * rows.num_rows // max(rows.nbytes, 1))
+        most = max(1, min(self.rows, self.values // max(rows.num_columns, 1), by_size))
+        return list(rows.combine_chunks().to_batches(max_chunksize=most))
+
+
+def inserts(table: exp.Table, rows: pa.Table, dialect: str, limits: Limits) -> Iterator[Statement]:
+    """`insert into … values …`, as many as it takes."""
+    given = without_nulls(rows)
+    target = into(table, given.column_names, dialect)
+    for part in limits.parts(given):
         cells = [list(row.values()) for row in part.to_pylist()]
         values = {f"c{y}_{x}": cell for y, row in enumerate(cells) for x, cell in enumerate(row)}
         tuples = [
-            exp.Tuple(expressions=[exp.Placeholder(this=f"c{y}_{x}") for x in range(len(names))])
+            exp.Tuple(expressions=[exp.Placeholder(this=f"c{y}_{x}") for x in range(given.num_columns)])
             for y in range(len(cells))
         ]
-        tree = exp.Insert(this=into(table, names, dialect), expression=exp.Values(expressions=tuples))
+        tree = exp.Insert(this=target.copy(), expression=exp.Values(expressions=tuples))
         yield Statement(tree, values)

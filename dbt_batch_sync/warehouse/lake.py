@@ -42,7 +42,7 @@ class LakeDriver(Driver):
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
         """See port.Warehouse."""
         try:
-            answer = self.fetch(Statement(exp.Describe(this=table.copy(), kind="TABLE")))
+            answer = self.fetch(Statement(exp.Describe(this=table.copy(), kind="TABLE", style="EXTENDED")))
         except WarehouseError as error:
             if any(word in str(error) for word in _MISSING):
                 return ()
@@ -66,7 +66,7 @@ def inserts(table: exp.Table, columns: Sequence[Column], rows: pa.Table, dialect
     Every column of the table is named, in its own type: not each format fills in those that an insert lacks,
     and a time with or without a zone is the instant that the rows have.
     """
-    given = without_nulls(rows)
+    given = _as_json_has_it(without_nulls(rows))
     in_json = {name.lower(): _in_json(given.schema.field(name).type) for name in given.column_names}
     fields = [
         exp.ColumnDef(this=exp.to_identifier(name, quoted=True), kind=exp.DataType.build(kind))
@@ -93,10 +93,17 @@ def inserts(table: exp.Table, columns: Sequence[Column], rows: pa.Table, dialect
         yield Statement(tree, {"rows": text})
 
 
+def _as_json_has_it(rows: pa.Table) -> pa.Table:
+    """With doubles as texts: not every reader of JSON gives back the number that was written."""
+    doubles = [name for name in rows.column_names if pa.types.is_floating(rows.schema.field(name).type)]
+    for name in doubles:
+        rows = rows.set_column(rows.column_names.index(name), name, rows.column(name).cast(pa.string()))
+    return rows
+
+
 def _in_json(arrow_type: pa.DataType) -> str:
     """sqlglot's name of the type that a cell of the ledger's has in JSON."""
-    kinds = {pa.int64(): "bigint", pa.float64(): "double", pa.bool_(): "boolean"}
-    return kinds.get(arrow_type, "text")
+    return {pa.int64(): "bigint", pa.bool_(): "boolean"}.get(arrow_type, "text")
 
 
 def _utc_text(cell: object) -> str:

@@ -92,8 +92,9 @@ class SnowflakeWarehouse(Driver):
         with handle.cursor() as cursor:
             self._send(cursor, query)
             schema = arrow_schema(cursor.description)
-            found = cursor.fetch_arrow_all()
-        return schema.empty_table() if found is None else fitted(found, schema)
+            # Not `fetch_arrow_all`, which asks for pandas.
+            parts = [fitted(part, schema) for part in cursor.fetch_arrow_batches()]
+        return pa.concat_tables(parts) if parts else schema.empty_table()
 
     def _executed(self, handle: Any, statement: Statement) -> Any:
         with handle.cursor() as cursor:
@@ -144,7 +145,7 @@ def arrow_schema(description: list[Any]) -> pa.Schema:
 
 
 def fitted(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The result in the types of its columns: the driver gives it the narrowest that hold its rows."""
+    """A part of a result in its types: the driver gives each the narrowest that hold its rows."""
     # Not safe, because a timestamp may be in nanoseconds, and what is finer than the schema is cut off.
     cells = [cell.cast(kind.type, safe=False) for cell, kind in zip(rows.columns, schema, strict=True)]
     return pa.table(cells, schema=schema)

@@ -42,9 +42,9 @@ project takes.
 LOCK_WAIT_AGAIN_SECONDS = 300.0
 """How long it is tried again while a push is under way: a `dbt run` may have begun in between."""
 
-HOLD_SECONDS = 1.0
+HOLD_SECONDS = 0.25
 """How long the file stays open after a call. Opening it costs more than reading a page
-(docs/decisions/duckdb-file.md).
+(docs/decisions/duckdb-lets-go.md).
 """
 
 _log = logging.getLogger("dbt_batch_sync")
@@ -203,7 +203,7 @@ def _is_plain(target: WarehouseTarget) -> bool:
     """
     path, database = str(target.credentials.get("path") or ""), target.credentials.get("database")
     named = Path(path).is_file() and database in (None, Path(path).stem)
-    return named and target.credentials.keys() <= {"path", "database", "schema"}
+    return named and target.credentials.keys() <= {"path", "database", "schema", "retries"}
 
 
 def _open_file(path: str) -> _Opened:

@@ -127,7 +127,15 @@ class TestBigQuery(DriverContract):
             warehouse,
             [
                 BadRequest("x", errors=[{"reason": "invalidQuery", "message": queue}]),
-                Forbidden("x", errors=[{"reason": "rateLimitExceeded", "message": "Exceeded rate limits: too many table update operations for this table"}]),
+                Forbidden(
+                    "x",
+                    errors=[
+                        {
+                            "reason": "rateLimitExceeded",
+                            "message": "Exceeded rate limits: too many table update operations for this table",
+                        }
+                    ],
+                ),
             ],
         )
 

@@ -10,9 +10,10 @@ import pytest
 from drivers.contract import DriverContract, check_retries, no_waits, select, warehouse
 from harness.databases import PostgresServer
 from harness.redshift import RedshiftDatabase, RedshiftProxy
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
-from dbt_batch_sync.warehouse import Warehouse
+from dbt_batch_sync.errors import WarehouseError
+from dbt_batch_sync.warehouse import Statement, Warehouse
 
 pytestmark = pytest.mark.emulated
 
@@ -73,6 +74,11 @@ class TestRedshift(DriverContract):
             with no_waits():
                 act()
         assert len(self.rows_of(warehouse, boxes)) == 1
+
+    def test_the_stand_in_refuses_what_redshift_lacks(self, warehouse: Warehouse) -> None:
+        query = parse_one("select 1 is distinct from 2 as n", dialect="postgres")
+        with pytest.raises(WarehouseError, match="syntax error"):
+            warehouse.fetch(Statement(query))
 
     def test_what_passes_is_tried_again(self, warehouse: Warehouse) -> None:
         import redshift_connector

@@ -38,6 +38,7 @@ class TestSnowflake(DriverContract):
     """The contract, and what only this driver does."""
 
     schema = SCHEMA
+    told = "NO_SUCH_COLUMN"
     odd = {  # noqa: RUF012 - a table
         "cast(7.10 as number(18, 4))": ("decimal128(18, 4)", Decimal("7.1")),
         "cast(7 as number(38, 0))": ("decimal128(38, 0)", Decimal(7)),

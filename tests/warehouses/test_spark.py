@@ -12,7 +12,7 @@ from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
 from harness.spark import SailServer, SparkDatabase
-from harness.spark_tables import SparkTables, opened
+from harness.spark_tables import SparkTables
 
 from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.errors import UnsupportedWarehouse
@@ -21,7 +21,7 @@ from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.warehouse import open_warehouse
 
-__all__ = ["found", "opened", "tested"]
+__all__ = ["found", "tested"]
 
 pytestmark = pytest.mark.emulated
 

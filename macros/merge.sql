@@ -11,6 +11,8 @@
     {% if snapshot is not none %}
         {{ dbt_batch_sync.journal_row(snapshot, sync, 'building', {'delta_id': dbt.string_literal(invocation_id)}) }}
         {{- dbt_batch_sync.commit_at_once() }}
+    {% elif execute %}
+        {% do log("dbt_batch_sync: " ~ this.identifier ~ " is compared with the snapshot of another target (--defer), which is not written to. It can't be pushed.", info=true) %}
     {% endif %}
 {% endmacro %}
 
@@ -97,7 +99,6 @@
             {{ return(api.Relation.create(database=found.database, schema=found.schema, identifier=found.identifier, type='table')) }}
         {% endif %}
     {% endfor %}
-    {% do log("dbt_batch_sync: " ~ found.render() ~ " is another target's (--defer): it is read, and neither it nor its ledger is written to. This delta can't be pushed.", info=true) %}
     {{ return(none) }}
 {% endmacro %}
 

@@ -22,7 +22,7 @@ from dbt_batch_sync.artifacts.catalog import read_catalog
 from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
 from dbt_batch_sync.artifacts.selection import select_syncs
 from dbt_batch_sync.batch_api.limits import Endpoint
-from dbt_batch_sync.connections.outputs import Output, read_output
+from dbt_batch_sync.connections.outputs import Output, default_output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions, WarehouseTarget, read_project, read_target
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, MappingError
 from dbt_batch_sync.ledger.records import Run
@@ -52,7 +52,6 @@ from dbt_batch_sync.results import (
     ValidateResult,
     parked,
 )
-from dbt_batch_sync.scaffold.installation import package_root
 from dbt_batch_sync.telemetry import record_push, record_sync, span
 from dbt_batch_sync.warehouse import Warehouse, open_warehouse
 
@@ -280,7 +279,7 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
         everything, problems = find_syncs(manifest)
         # What is selected among mappings that can't be read is not known.
         syncs = everything if problems else _selected(everything, selection)
-        checks = Checks(manifest, read_catalog(project.catalog), package_root() / "macros")
+        checks = Checks(manifest, read_catalog(project.catalog), default_output(dbt))
         checks.check(everything, [sync.name for sync in syncs], problems)
     except MappingError as error:
         raise MappingError(with_lines(error.problems, project.directory)) from None

@@ -10,8 +10,6 @@ from pathlib import Path
 from dbt_batch_sync.artifacts.json_objects import load_json
 from dbt_batch_sync.errors import ManifestError
 
-MAX_RESULTS_BYTES = 256 * 1024**2
-
 
 @dataclass(frozen=True)
 class BuildResults:
@@ -28,7 +26,7 @@ def read_build_results(path: Path) -> BuildResults:
     Raises:
         ManifestError: it is not one; it names the key that is wrong.
     """
-    document = load_json(path, MAX_RESULTS_BYTES)
+    document = load_json(path)
     results = document.members("results")
     statuses = {each.required("unique_id"): each.required("status").lower() for each in results}
     return BuildResults(path, _instant(document.below("metadata").required("generated_at"), path), statuses)

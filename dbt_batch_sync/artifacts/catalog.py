@@ -1,4 +1,4 @@
-"""dbt's `catalog.json`, which `dbt docs generate` writes: the columns and types that relations had then."""
+"""dbt's `catalog.json`, which `dbt docs generate` writes: the columns that relations had then."""
 
 from __future__ import annotations
 
@@ -8,16 +8,6 @@ from pathlib import Path
 
 from dbt_batch_sync.artifacts.json_objects import JsonObject, load_json
 
-MAX_CATALOG_BYTES = 1024**3
-
-
-@dataclass(frozen=True)
-class CatalogColumn:
-    """A column as the warehouse reported it: `dtype` in the warehouse's words."""
-
-    name: str
-    dtype: str
-
 
 @dataclass(frozen=True)
 class CatalogTable:
@@ -26,15 +16,14 @@ class CatalogTable:
     database: str | None
     schema: str
     name: str
-    columns: tuple[CatalogColumn, ...]
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """What was there at `generated_at` (dbt's text), by the `unique_id` of the node or source."""
+    """The relations by the `unique_id` of the node or source."""
 
     tables: Mapping[str, CatalogTable]
-    generated_at: str | None = None
 
 
 def read_catalog(path: Path) -> Catalog:
@@ -45,17 +34,15 @@ def read_catalog(path: Path) -> Catalog:
     """
     if not path.is_file():
         return Catalog({})
-    document = load_json(path, MAX_CATALOG_BYTES)
+    document = load_json(path)
     entries = [*document.entries("nodes"), *document.entries("sources")]
     tables = {each.text("unique_id"): _table(each) for each in entries}
-    return Catalog(tables, document.below("metadata").optional("generated_at"))
+    return Catalog(tables)
 
 
 def _table(entry: JsonObject) -> CatalogTable:
     metadata = entry.below("metadata")
-    columns = tuple(
-        CatalogColumn(each.required("name"), each.text("type")) for each in entry.entries("columns")
-    )
+    columns = tuple(each.required("name") for each in entry.entries("columns"))
     return CatalogTable(
         metadata.optional("database"), metadata.text("schema"), metadata.text("name"), columns
     )

@@ -14,30 +14,21 @@ T = TypeVar("T")
 ADVICE = "run `dbt parse` again"
 
 
-def load_json(path: Path, max_bytes: int) -> JsonObject:
+def load_json(path: Path) -> JsonObject:
     """The file's object.
 
     Raises:
-        ManifestError: there is no such file, it is too large, or it is not a JSON object.
+        ManifestError: there is no such file, or it is not a JSON object.
     """
     try:
-        if not path.is_file():
-            raise ManifestError(
-                f"there is no {path}: run `dbt parse` first, or give the project's directory with "
-                "`--project-dir`"
-            )
-        with path.open("rb") as file:
-            content = file.read(max_bytes + 1)
+        return JsonObject(json.loads(path.read_bytes()), str(path))
+    except FileNotFoundError:
+        raise ManifestError(
+            f"there is no {path}: run `dbt parse` first, or give the project's directory with `--project-dir`"
+        ) from None
     except OSError as error:
         raise ManifestError(f"{path}: can't be read: {error.strerror}") from None
-    if len(content) > max_bytes:
-        raise ManifestError(f"{path}: is larger than {max_bytes} bytes")
-    try:
-        return JsonObject(json.loads(content), str(path))
-    except RecursionError:
-        raise ManifestError(f"{path}: is nested too deeply: {ADVICE}") from None
     except ValueError:
-        # Not JSON, not Unicode, or a number of thousands of digits.
         raise ManifestError(f"{path}: is not JSON: {ADVICE}") from None
 
 

@@ -12,7 +12,6 @@ from dbt_batch_sync.artifacts.manifest import Column, DataTest, Manifest, read_m
 from dbt_batch_sync.errors import ManifestError, MappingError
 from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.syncs import Sync, read_syncs
-from dbt_batch_sync.artifacts import manifest as manifest_module
 
 RECORDED = sorted((Path(__file__).parents[1] / "fixtures" / "manifests").glob("*.json"))
 VERSIONS = ["1.10.", "1.11.", "1.12.", "1.9.6", "2.0.0"]
@@ -38,17 +37,13 @@ def recorded(request: pytest.FixtureRequest) -> Manifest:
 
 def test_the_metadata_is_read(recorded: Manifest) -> None:
     assert (recorded.project_name, recorded.adapter_type) == ("shop", "duckdb")
-    assert f'"dbt_version": "{recorded.dbt_version}"' in recorded.path.read_text()
-    assert recorded.schema_version == "https://schemas.getdbt.com/dbt/manifest/v12.json"
-    assert len(recorded.invocation_id or "") == 36
-    assert (recorded.generated_at or "").startswith("20")
 
 
 def test_every_version_gives_the_same_syncs(recorded: Manifest) -> None:
     crm, loyalty = read_syncs(recorded)
     assert (crm.name, loyalty.name) == ("crm_contacts", "loyalty_members")
-    assert crm.mapping.hash == "f24b2d86c1ccb31ea4263c1b6d616430"
-    assert loyalty.mapping.hash == "d6c96b5704bf88b7e0538204ac6e2b9a"
+    assert crm.mapping.hash == "9ea048c4bff8816131a872d039760c86"
+    assert loyalty.mapping.hash == "0c9a46c33eb0db8bdfc2101529e540e2"
     assert (crm.mapping.output, crm.mapping.guards.min_rows) == ("prod", 10)
     assert crm.mapping.where == Location("models/crm/crm.yml", "crm_contacts")
     assert crm.snapshot is not None
@@ -124,7 +119,7 @@ def problems(directory: Path, *nodes: dict[str, object], **keys: object) -> list
 def test_the_smallest_manifest(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     path.write_text("{}")
-    assert read_manifest(path) == Manifest(path, *[None] * 6, (), (), (), None)  # type: ignore[arg-type]
+    assert read_manifest(path) == Manifest(path, *[None] * 2, (), (), (), None)  # type: ignore[arg-type]
 
 
 def test_tests_are_read_with_what_they_depend_on(tmp_path: Path) -> None:
@@ -328,11 +323,6 @@ def test_without_a_manifest_the_error_says_what_to_run(tmp_path: Path) -> None:
         read_manifest(tmp_path / "manifest.json")
 
 
-def test_a_directory_is_not_a_manifest(tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match="there is no"):
-        read_manifest(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -340,12 +330,10 @@ def test_a_directory_is_not_a_manifest(tmp_path: Path) -> None:
         (b"{", "is not JSON"),
         (b"\xff\xfe\x00", "is not JSON"),
         (b'{"a": ' + b"9" * 5000 + b"}", "is not JSON"),
-        (b"[" * 200_000, "nested too deeply"),
-        (b'{"a":' * 200_000, "nested too deeply"),
         (b"[]", "must be a mapping, not a list"),
         (b"null", "must be a mapping, not null"),
         (b'{"metadata": []}', "metadata: must be a mapping, not a list"),
-        (b'{"metadata": {"dbt_version": 2}}', "metadata: dbt_version: must be text, not a whole number"),
+        (b'{"metadata": {"adapter_type": 2}}', "metadata: adapter_type: must be text, not a whole number"),
         (b'{"nodes": []}', "nodes: must be a mapping, not a list"),
         (b'{"nodes": {"x": 1}}', "nodes.x: must be a mapping, not a whole number"),
         (b'{"nodes": {"x": {"resource_type": []}}}', "resource_type: must be text, not a list"),
@@ -396,15 +384,6 @@ def test_a_key_of_the_wrong_type_is_named(tmp_path: Path, keys: dict[str, object
         read_manifest(path)
     assert words in str(caught.value)
     assert "nodes.model.shop.crm" in str(caught.value)
-
-
-def test_a_manifest_is_bounded_in_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write(tmp_path)
-    monkeypatch.setattr(manifest_module, "MAX_MANIFEST_BYTES", path.stat().st_size)
-    read_manifest(path)
-    monkeypatch.setattr(manifest_module, "MAX_MANIFEST_BYTES", path.stat().st_size - 1)
-    with pytest.raises(ManifestError, match="is larger than"):
-        read_manifest(path)
 
 
 def test_a_deep_mapping_is_a_problem_and_not_a_crash(tmp_path: Path) -> None:

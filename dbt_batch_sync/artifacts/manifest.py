@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,7 +88,9 @@ class Manifest:
     """What one dbt invocation found. Its metadata is None where that dbt does not write it.
 
     `misplaced` tells of `batch_sync` where nothing reads it: on a column, on a seed, beside `meta`.
-    `macros_version` is that of this project's macros; None where the manifest doesn't have them.
+    `macros_version` is that of this project's macros; None where the manifest doesn't have them. `selectors`
+    are the definitions of `selectors.yml`, by name. `mapped` are the names of the models with a mapping,
+    right or wrong, disabled ones included.
     """
 
     path: Path
@@ -99,6 +101,8 @@ class Manifest:
     misplaced: tuple[Problem, ...]
     macros_version: str | None
     sources: tuple[SourceTable, ...] = ()
+    selectors: Mapping[str, object] = field(default_factory=dict)
+    mapped: frozenset[str] = frozenset()
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -124,7 +128,23 @@ def read_manifest(path: Path) -> Manifest:
         misplaced=misplaced,
         macros_version=_macros_version(document),
         sources=sources,
+        selectors={
+            name: each.get("definition")
+            for name, each in document.below("selectors").items().items()
+            if isinstance(each, dict)
+        },
+        mapped=frozenset(each.name for each in models if each.raw_mapping) | frozenset(_disabled(document)),
     )
+
+
+def _disabled(document: JsonObject) -> Iterator[str]:
+    """The disabled models with a mapping."""
+    disabled = document.below("disabled")
+    for unique_id in disabled.items():
+        for node in disabled.members(unique_id):
+            meta = {**node.below("meta").items(), **node.below("config").below("meta").items()}
+            if node.text("resource_type") == "model" and META_KEY in meta:
+                yield node.required("name")
 
 
 def _macros_version(document: JsonObject) -> str | None:

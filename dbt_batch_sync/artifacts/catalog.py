@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbt_batch_sync.artifacts.json_objects import JsonObject, load_json
+from dbt_batch_sync.artifacts.json_files import Node, below, load_json
 
 
 @dataclass(frozen=True)
@@ -27,22 +27,19 @@ class Catalog:
 
 
 def read_catalog(path: Path) -> Catalog:
-    """Reads a catalog; an empty one when there is no such file.
-
-    Raises:
-        ManifestError: it is not one; it names the key that is wrong.
-    """
+    """Reads a catalog; an empty one when there is no such file. Raises ManifestError: it is not one."""
     if not path.is_file():
         return Catalog({})
     document = load_json(path)
-    entries = [*document.entries("nodes"), *document.entries("sources")]
-    tables = {each.text("unique_id"): _table(each) for each in entries}
-    return Catalog(tables)
+    entries = [*below(document, "nodes").values(), *below(document, "sources").values()]
+    return Catalog({each["unique_id"]: _table(each) for each in entries if each.get("unique_id")})
 
 
-def _table(entry: JsonObject) -> CatalogTable:
-    metadata = entry.below("metadata")
-    columns = tuple(each.required("name") for each in entry.entries("columns"))
+def _table(entry: Node) -> CatalogTable:
+    metadata, columns = below(entry, "metadata"), below(entry, "columns")
     return CatalogTable(
-        metadata.optional("database"), metadata.text("schema"), metadata.text("name"), columns
+        metadata.get("database") or None,
+        metadata.get("schema") or "",
+        metadata.get("name") or "",
+        tuple(each["name"] for each in columns.values()),
     )

@@ -127,7 +127,7 @@ class CompiledSql:
 
     def _model_columns(self, model: Model) -> tuple[str, ...] | None:
         if model.contract:
-            return tuple(column.name.lower() for column in model.columns)
+            return tuple(map(str.lower, model.columns))
         if model.materialized not in _PLAIN:
             return None
         query = self._query(model)

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dbt_batch_sync.artifacts.json_objects import JsonObject, load_json
-from dbt_batch_sync.errors import Problem
+from dbt_batch_sync.artifacts.json_files import Node, below, load_json, meta_of
+from dbt_batch_sync.errors import ManifestError, Problem
 from dbt_batch_sync.mapping.misplaced import META_KEY, UNREAD, find_misplaced
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column that a model's YAML declares."""
-
-    name: str
-    data_type: str | None
-    description: str
 
 
 @dataclass(frozen=True)
@@ -54,7 +45,7 @@ class Model:
     compiled_code: str | None = field(repr=False)
     enabled: bool
     latest: bool
-    columns: tuple[Column, ...]
+    columns: tuple[str, ...]
     raw_mapping: RawMapping | None
     language: str = "sql"
     contract: bool = False
@@ -109,94 +100,79 @@ def read_manifest(path: Path) -> Manifest:
     """Reads a manifest.
 
     Raises:
-        ManifestError: there is none (run `dbt parse`), or it is not one; it names the key that is wrong.
+        ManifestError: there is none (run `dbt parse`), or it is not one.
     """
     document = load_json(path)
-    metadata = document.below("metadata")
-    nodes, outside = tuple(document.entries("nodes")), tuple(document.entries("sources"))
-    misplaced = tuple(find_misplaced((*nodes, *outside)))
-    sources = tuple(_source(each) for each in (*outside, *nodes) if each.text("resource_type") in UNREAD)
-    models = tuple(_model(node) for node in nodes if node.text("resource_type") == "model")
-    data_tests = (node for node in nodes if node.text("resource_type") == "test")
-    tests = tuple(_test(node) for node in (*data_tests, *document.entries("unit_tests")))
+    try:
+        return _manifest(path, document)
+    except (KeyError, AttributeError, TypeError) as error:
+        wrong = f"lacks {error}" if isinstance(error, KeyError) else "has a key of another type than dbt's"
+        raise ManifestError(f"{path}: is not a manifest of dbt: {wrong}. Run `dbt parse` again") from None
+
+
+def _manifest(path: Path, document: Node) -> Manifest:
+    nodes, outside = below(document, "nodes").values(), below(document, "sources").values()
+    models = tuple(_model(node) for node in nodes if node.get("resource_type") == "model")
+    data_tests = (node for node in nodes if node.get("resource_type") == "test")
+    disabled = (node for several in below(document, "disabled").values() for node in several)
+    hidden = (node["name"] for node in disabled if META_KEY in meta_of(node))
     return Manifest(
         path=path,
-        project_name=metadata.optional("project_name"),
-        adapter_type=metadata.optional("adapter_type"),
+        project_name=below(document, "metadata").get("project_name"),
+        adapter_type=below(document, "metadata").get("adapter_type"),
         models=models,
-        tests=tests,
-        misplaced=misplaced,
+        tests=tuple(
+            DataTest(node["unique_id"], node["name"], tuple(below(node, "depends_on").get("nodes") or ()))
+            for node in (*data_tests, *below(document, "unit_tests").values())
+        ),
+        misplaced=tuple(find_misplaced((*nodes, *outside))),
         macros_version=_macros_version(document),
-        sources=sources,
-        selectors={
-            name: each.get("definition")
-            for name, each in document.below("selectors").items().items()
-            if isinstance(each, dict)
-        },
-        mapped=frozenset(each.name for each in models if each.raw_mapping) | frozenset(_disabled(document)),
+        sources=tuple(_source(each) for each in (*outside, *nodes) if each.get("resource_type") in UNREAD),
+        selectors={name: each.get("definition") for name, each in below(document, "selectors").items()},
+        mapped=frozenset(each.name for each in models if each.raw_mapping) | frozenset(hidden),
     )
 
 
-def _disabled(document: JsonObject) -> Iterator[str]:
-    """The disabled models with a mapping."""
-    disabled = document.below("disabled")
-    for unique_id in disabled.items():
-        for node in disabled.members(unique_id):
-            meta = {**node.below("meta").items(), **node.below("config").below("meta").items()}
-            if node.text("resource_type") == "model" and META_KEY in meta:
-                yield node.required("name")
-
-
-def _macros_version(document: JsonObject) -> str | None:
+def _macros_version(document: Node) -> str | None:
     """The version that the project's copy of the macros says of itself, in its macro `version`."""
-    text = document.below("macros").below("macro.dbt_batch_sync.version").optional("macro_sql")
+    text = below(document, "macros", "macro.dbt_batch_sync.version").get("macro_sql")
     found = re.search(r"return\('([0-9][0-9A-Za-z.+-]{0,40})'\)", text or "")
     return found[1] if found else None
 
 
-def _model(node: JsonObject) -> Model:
-    config = node.below("config")
-    # dbt-core writes a model's meta in both places, older and newer ones each leave it out of one.
-    meta = {**node.below("meta").items(), **config.below("meta").items()}
-    name = node.required("name")
-    path = node.text("original_file_path")
+def _model(node: Node) -> Model:
+    config, meta = below(node, "config"), meta_of(node)
+    path = node.get("original_file_path") or ""
     return Model(
-        unique_id=node.required("unique_id"),
-        name=name,
-        database=node.optional("database"),
-        schema=node.optional("schema"),
-        alias=node.text("alias") or name,
-        relation_name=node.optional("relation_name"),
+        unique_id=node["unique_id"],
+        name=node["name"],
+        database=node.get("database") or None,
+        schema=node.get("schema") or None,
+        alias=node.get("alias") or node["name"],
+        relation_name=node.get("relation_name") or None,
         # `package://path`
-        file=node.text("patch_path").rpartition("://")[2] or path,
+        file=(node.get("patch_path") or "").rpartition("://")[2] or path,
         path=path,
-        tags=tuple(dict.fromkeys(node.texts("tags") + config.texts("tags"))),
-        materialized=config.text("materialized") or "view",
-        fqn=node.texts("fqn"),
-        package=node.text("package_name"),
-        depends_on=node.below("depends_on").texts("nodes"),
-        compiled_code=node.optional("compiled_code"),
-        enabled=config.flag("enabled", True),
-        latest=node.items().get("version") in (None, node.items().get("latest_version")),
-        columns=tuple(_columns(node)),
+        tags=tuple(dict.fromkeys([*_texts(node.get("tags")), *_texts(config.get("tags"))])),
+        materialized=config.get("materialized") or "view",
+        fqn=tuple(node.get("fqn") or ()),
+        package=node.get("package_name") or "",
+        depends_on=tuple(below(node, "depends_on").get("nodes") or ()),
+        compiled_code=node.get("compiled_code") or None,
+        enabled=config.get("enabled", True),
+        latest=node.get("version") in (None, node.get("latest_version")),
+        columns=tuple(each["name"] for each in below(node, "columns").values()),
         raw_mapping=RawMapping(meta[META_KEY]) if META_KEY in meta else None,
-        language=node.text("language") or "sql",
-        contract=config.below("contract").flag("enforced", False),
+        language=node.get("language") or "sql",
+        contract=bool(below(config, "contract").get("enforced")),
     )
 
 
-def _source(node: JsonObject) -> SourceTable:
-    kind, name = node.text("resource_type"), node.required("name")
-    full_name = f"{node.text('source_name')}.{name}" if kind == "source" else name
-    return SourceTable(node.required("unique_id"), kind, full_name, node.optional("relation_name"))
+def _texts(value: str | list[str] | None) -> list[str]:
+    return [value] if isinstance(value, str) else value or []
 
 
-def _test(node: JsonObject) -> DataTest:
-    return DataTest(
-        node.required("unique_id"), node.required("name"), node.below("depends_on").texts("nodes")
-    )
-
-
-def _columns(node: JsonObject) -> Iterator[Column]:
-    for column in node.entries("columns"):
-        yield Column(column.required("name"), column.optional("data_type"), column.text("description"))
+def _source(node: Node) -> SourceTable:
+    kind, name = node["resource_type"], node["name"]
+    full_name = f"{node.get('source_name')}.{name}" if kind == "source" else name
+    return SourceTable(node["unique_id"], kind, full_name, node.get("relation_name") or None)

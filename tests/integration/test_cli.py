@@ -845,7 +845,7 @@ def test_init_with_git_and_with_a_list_in_one_line(fresh: Project) -> None:
     packages = fresh.directory / "packages.yml"
     assert fresh.call("init", "--git", "https://git.example/dbt-batch-sync.git").returncode == 0
     assert packages.read_text() == (
-        f'packages:\n  - git: https://git.example/dbt-batch-sync.git\n    revision: v{__version__}\n'
+        f"packages:\n  - git: https://git.example/dbt-batch-sync.git\n    revision: v{__version__}\n"
     )
     assert not (fresh.directory / "packages").exists()
     packages.write_text("packages: []\n")

@@ -27,7 +27,10 @@ NAMES = {"push": True, "profile": True, "sandbox": False}
         ("push --select=a b", "push --select a b"),
         ("--select a push", "push --select a"),
         ("push --select", "push --select"),
-        ("push --threads 4 --defer --state s -q -x --log-level=debug --no-version-check --json", "push --json"),
+        (
+            "push --threads 4 --defer --state s -q -x --log-level=debug --no-version-check --json",
+            "push --json",
+        ),
         ("--debug --log-format json push --limit 3", "push --limit 3"),
         ("profile KEY --select a", "profile --select a KEY"),
         ("profile -- --target", "profile -- --target"),
@@ -69,7 +72,9 @@ def test_dbt_s_variables_and_their_order(name: str) -> None:
 
 def test_what_the_flags_say(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
-    given = flags("--select", "a b", "--select", "c", "--exclude", "d", "--vars", "{x: 1}", "--target-path", "t")
+    given = flags(
+        "--select", "a b", "--select", "c", "--exclude", "d", "--vars", "{x: 1}", "--target-path", "t"
+    )
     assert (given.selection.select, given.selection.exclude) == (("a", "b", "c"), ("d",))
     assert (given.options.variables, given.options.target_path) == ({"x": 1}, Path("t"))
 

@@ -19,7 +19,11 @@ ENTRY = "local: packages/dbt_batch_sync"
         ("packages.yml", "", f"packages:\n  - {ENTRY}\n"),
         ("packages.yml", "# ours\n", f"# ours\npackages:\n  - {ENTRY}\n"),
         ("packages.yml", "packages:\n- local: x\n", f"packages:\n- {ENTRY}\n- local: x\n"),
-        ("packages.yml", "packages: # a\n    - local: x\n", f"packages: # a\n    - {ENTRY}\n    - local: x\n"),
+        (
+            "packages.yml",
+            "packages: # a\n    - local: x\n",
+            f"packages: # a\n    - {ENTRY}\n    - local: x\n",
+        ),
         ("packages.yml", '"packages":\n  - local: x\n', f'"packages":\n  - {ENTRY}\n  - local: x\n'),
         ("packages.yml", "packages:\r\n  - local: x\r\n", f"packages:\r\n  - {ENTRY}\r\n  - local: x\r\n"),
         ("packages.yml", "\ufeffpackages:\n  - local: x\n", f"\ufeffpackages:\n  - {ENTRY}\n  - local: x\n"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.artifacts.manifest import Column, DataTest, Manifest, read_manifest
+from dbt_batch_sync.artifacts.manifest import DataTest, Manifest, read_manifest
 from dbt_batch_sync.errors import ManifestError, MappingError
 from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.syncs import Sync, read_syncs
@@ -63,7 +63,7 @@ def test_a_model_is_read(recorded: Manifest) -> None:
     assert (model.fqn, model.package) == (("shop", "crm", "crm_contacts"), "shop")
     assert model.depends_on == ("model.shop.stg_customers",)
     assert (model.enabled, model.latest, model.compiled_code) == (True, True, None)
-    assert model.columns == (Column("customer_id", "bigint", ""), Column("email", None, ""))
+    assert model.columns == ("customer_id", "email")
 
 
 def test_other_nodes_are_not_models(recorded: Manifest) -> None:
@@ -326,18 +326,12 @@ def test_without_a_manifest_the_error_says_what_to_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "is not JSON"),
-        (b"{", "is not JSON"),
-        (b"\xff\xfe\x00", "is not JSON"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "is not JSON"),
-        (b"[]", "must be a mapping, not a list"),
-        (b"null", "must be a mapping, not null"),
-        (b'{"metadata": []}', "metadata: must be a mapping, not a list"),
-        (b'{"metadata": {"adapter_type": 2}}', "metadata: adapter_type: must be text, not a whole number"),
-        (b'{"nodes": []}', "nodes: must be a mapping, not a list"),
-        (b'{"nodes": {"x": 1}}', "nodes.x: must be a mapping, not a whole number"),
-        (b'{"nodes": {"x": {"resource_type": []}}}', "resource_type: must be text, not a list"),
-        (b'{"sources": 1}', "sources: must be a mapping"),
+        (b"", "is not a JSON object"),
+        (b"{", "is not a JSON object"),
+        (b"\xff\xfe\x00", "is not a JSON object"),
+        (b"[]", "is not a JSON object"),
+        (b'{"nodes": [1]}', "is not a manifest of dbt"),
+        (b'{"nodes": {"x": {"resource_type": "model"}}}', "lacks 'unique_id'"),
     ],
 )
 def test_what_is_no_manifest(tmp_path: Path, content: bytes, words: str) -> None:
@@ -348,42 +342,6 @@ def test_what_is_no_manifest(tmp_path: Path, content: bytes, words: str) -> None
     assert words in str(caught.value)
     assert str(path) in str(caught.value)
     assert "dbt parse" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("keys", "words"),
-    [
-        ({"name": None}, "name: is missing"),
-        ({"name": 1}, "name: must be text"),
-        ({"unique_id": ""}, "unique_id: is missing"),
-        ({"config": []}, "config: must be a mapping"),
-        ({"config": {"meta": []}}, "meta: must be a mapping"),
-        ({"config": {"materialized": 1}}, "materialized: must be text"),
-        ({"config": {"enabled": "yes"}}, "enabled: must be a boolean"),
-        ({"config": {"tags": 1}}, "tags: must be a list"),
-        ({"meta": "x"}, "meta: must be a mapping"),
-        ({"tags": [1]}, "tags: must be a list of texts, not of a whole number"),
-        ({"tags": ["a", None]}, "tags: must be a list of texts, not of null"),
-        ({"fqn": {}}, "fqn: must be a list"),
-        ({"depends_on": []}, "depends_on: must be a mapping"),
-        ({"depends_on": {"nodes": "x y", "macros": 1}}, ""),
-        ({"columns": {"c": []}}, "columns.c: must be a mapping"),
-        ({"columns": {"c": {}}}, "name: is missing"),
-        ({"columns": {"c": {"name": "c", "data_type": 1}}}, "data_type: must be text"),
-        ({"compiled_code": 1}, "compiled_code: must be text"),
-        ({"database": 1}, "database: must be text"),
-    ],
-)
-def test_a_key_of_the_wrong_type_is_named(tmp_path: Path, keys: dict[str, object], words: str) -> None:
-    path = tmp_path / "manifest.json"
-    path.write_text(json.dumps({"nodes": {"model.shop.crm": {**model("crm"), **keys}}}))
-    if not words:
-        assert read_manifest(path).models[0].depends_on == ("x y",)
-        return
-    with pytest.raises(ManifestError) as caught:
-        read_manifest(path)
-    assert words in str(caught.value)
-    assert "nodes.model.shop.crm" in str(caught.value)
 
 
 def test_a_deep_mapping_is_a_problem_and_not_a_crash(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from uuid import uuid4
 
 import yaml
 from jinja2 import TemplateSyntaxError, Undefined
-from jinja2.nativetypes import NativeCodeGenerator, NativeTemplate
+from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.sandbox import SandboxedEnvironment
 
 from dbt_batch_sync.errors import ProfileError
@@ -66,10 +66,6 @@ class _Environment(SandboxedEnvironment):
     code_generator_class = NativeCodeGenerator
 
 
-class _Template(NativeTemplate):
-    environment_class = _Environment  # type: ignore[assignment]
-
-
 def _concat(values: Iterable[Any]) -> Any:
     """What a template gives, as dbt has it: one value as it is, several as text, a marked one evaluated."""
     rest = iter(values)
@@ -88,10 +84,6 @@ def _evaluated(marked: _Native) -> Any:
         wanted = "`True` or `False`" if bool in marked.types else "a number"
         raise _Failure(f"is not {wanted} after rendering")
     return value
-
-
-_Environment.concat = staticmethod(_concat)
-_Environment.template_class = _Template
 
 
 class _Failure(Exception):
@@ -168,7 +160,6 @@ class Renderer:
     def _evaluate(self, template: Any) -> Any:
         if not re.search(r"[{}\r\n]", template):
             return template
-        # `render` of a native template would take the texts of a context for literals.
         compiled = self._jinja.from_string(template, globals=self._context)
         return _concat(compiled.root_render_func(compiled.new_context()))
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import itertools
 import json
 import re
 from ast import literal_eval
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timezone
+from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain, islice
@@ -35,16 +35,13 @@ _SECRET_NAME = "DBT_ENV_SECRET"  # noqa: S105 - dbt's prefix for a variable's na
 _SECRET_PLACE = "$$$DBT_SECRET_START$$${}$$$DBT_SECRET_END$$$"  # noqa: S105
 _SECRET = re.compile(re.escape(_SECRET_PLACE).replace(r"\{\}", f"({_SECRET_NAME}.*?)"), re.DOTALL)
 _MODULES = {
-    "datetime": (datetime, ("date", "datetime", "time", "timedelta", "tzinfo")),
-    "re": (re, tuple(re.__all__)),
-    "itertools": (
-        itertools,
-        (
-            *("count", "cycle", "repeat", "accumulate", "chain", "compress", "islice", "starmap", "tee"),
-            *("zip_longest", "product", "permutations", "combinations", "combinations_with_replacement"),
-        ),
-    ),
+    "datetime": "date datetime time timedelta tzinfo",
+    "itertools": "count cycle repeat accumulate chain compress islice starmap tee zip_longest product "
+    "permutations combinations combinations_with_replacement",
+    "pytz": "",
+    "re": "",
 }
+"""What dbt gives of each module; all that is public where nothing is listed."""
 
 
 class _Native(str):
@@ -94,12 +91,9 @@ class _Modules(dict[str, dict[str, Any]]):
     """dbt's `modules`; each is imported when it is asked for."""
 
     def __missing__(self, name: str) -> dict[str, Any]:
-        if name == "pytz":
-            module: Any = import_module(name)
-            names = tuple(module.__all__)
-        else:
-            module, names = _MODULES[name]
-        return {each: getattr(module, each) for each in names}
+        listed = _MODULES[name].split()
+        module: Any = import_module(name)
+        return {each: getattr(module, each) for each in listed or module.__all__}
 
 
 class Renderer:
@@ -194,6 +188,7 @@ class Renderer:
         return default[0]
 
 
+@cache
 def _dbt_context() -> dict[str, Any]:
     """What dbt gives these files beside `env_var` and `var`."""
     try:

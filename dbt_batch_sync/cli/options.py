@@ -166,13 +166,27 @@ def with_dbt_flags(verb: Callable[..., None]) -> Callable[..., None]:
     @wraps(verb)
     def run(**given: Any) -> None:
         dbt = DbtFlags(**{name: given.pop(name) for name in flags})
-        if dbt.use_colors is False:
+        if not _uses_colors(dbt):
             os.environ["NO_COLOR"] = "1"  # what rich looks at
         verb(dbt=dbt, **given)
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     return run
+
+
+def _uses_colors(dbt: DbtFlags) -> bool:
+    """What `--use-colors` says, else `flags` of dbt_project.yml: the only one of them with a meaning."""
+    from dbt_batch_sync.connections.documents import read_yaml
+
+    if dbt.use_colors is not None:
+        return dbt.use_colors
+    try:
+        project = read_yaml(dbt.options.project_dir / "dbt_project.yml")
+    except BatchSyncError:
+        return True  # the verb says what is wrong
+    flags = project.get("flags") if isinstance(project, dict) else None
+    return not isinstance(flags, dict) or flags.get("use_colors") is not False
 
 
 def arrange(arguments: Sequence[str], verbs: Mapping[str, bool]) -> list[str]:

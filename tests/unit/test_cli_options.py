@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,26 @@ def test_what_the_flags_say(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert (given.selection.select, given.selection.exclude) == (("a", "b", "c"), ("d",))
     assert (given.options.variables, given.options.target_path) == ({"x": 1}, Path("t"))
+
+
+@pytest.mark.parametrize(
+    ("project", "given", "plain"),
+    [
+        ("name: shop", (), False),
+        ("flags: {use_colors: false}", (), True),
+        ("flags: {use_colors: false}", ("--use-colors",), False),
+        ("name: shop", ("--no-use-colors",), True),
+        ("flags: [", (), False),
+    ],
+)
+def test_colors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: str, given: tuple[str, ...], plain: bool
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dbt_project.yml").write_text(project)
+    flags(*given)
+    assert (os.environ["NO_COLOR"] == "1") is plain
 
 
 def test_every_verb_but_those_without_a_project_takes_them() -> None:

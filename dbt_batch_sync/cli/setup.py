@@ -40,7 +40,7 @@ def init(
 
     Example: [bold]dbt-batch-sync init && dbt deps[/]
     """
-    from dbt_batch_sync.connections.outputs import has_outputs
+    from dbt_batch_sync.connections.outputs import default_output
     from dbt_batch_sync.connections.profiles import read_project
     from dbt_batch_sync.scaffold import installation
 
@@ -53,7 +53,7 @@ def init(
     if installed.by_hand:
         console.print(f"\nAdd to the packages in [bold]{escape(installed.file)}[/]:\n")
         console.print(escape(installed.by_hand).rstrip("\n"))
-    if has_outputs(options):
+    if default_output(options) is not None:
         console.print("[green]✓[/] profiles.yml has `dbt_batch_sync` already")
     else:
         console.print("\nAdd to [bold]profiles.yml[/], beside your dbt profile:\n")

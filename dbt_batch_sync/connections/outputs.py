@@ -115,14 +115,6 @@ class Output:
         return hashlib.sha256(self.project_key.encode()).hexdigest()[:16]
 
 
-def has_outputs(options: DbtOptions) -> bool:
-    """Whether there is a `profiles.yml` with outputs to Batch, right or wrong."""
-    try:
-        return PROFILE in read_profiles(find_profiles(options))
-    except ProfileError:
-        return False
-
-
 def default_output(options: DbtOptions) -> str | None:
     """The name of the output that the profile's `target` names; None if there is none that can be told."""
     try:

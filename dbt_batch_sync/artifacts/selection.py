@@ -19,10 +19,7 @@ _GRAPH = re.compile(r"@|[0-9]*\+|.*\+[0-9]*$")
 
 
 def select_syncs(
-    syncs: Sequence[Sync],
-    select: Iterable[str] = (),
-    exclude: Iterable[str] = (),
-    selector: object = None,
+    syncs: Sequence[Sync], select: Iterable[str] = (), exclude: Iterable[str] = (), selector: object = None
 ) -> tuple[Sync, ...]:
     """The selected syncs, in their order; all without `select`, and never those of `exclude`. `selector` is
     the definition of one of `selectors.yml`, as the manifest has it, instead of `select`.

@@ -12,10 +12,7 @@ from typing import Annotated, Optional
 import typer
 
 from dbt_batch_sync.cli import documents, show
-from dbt_batch_sync.cli.options import (
-    DbtFlags,
-    Json,
-)
+from dbt_batch_sync.cli.options import DbtFlags, Json
 from dbt_batch_sync.errors import ConfigurationError, MappingError
 
 # What takes long to import is imported by the verb that needs it: `--help` answers at once.
@@ -24,11 +21,7 @@ from dbt_batch_sync.errors import ConfigurationError, MappingError
 def validate(
     dbt: DbtFlags,
     online: Annotated[
-        bool,
-        typer.Option(
-            "--online",
-            help="Ask the warehouse and Batch too; changes nothing there.",
-        ),
+        bool, typer.Option("--online", help="Ask the warehouse and Batch too; changes nothing there.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -65,10 +58,7 @@ def validate(
 
 def plan(
     dbt: DbtFlags,
-    markdown: Annotated[
-        bool,
-        typer.Option("--markdown", help="Print Markdown, for a comment."),
-    ] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a comment.")] = False,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--out", help="Write the document too, for `push --plan`."),
@@ -103,10 +93,7 @@ def _write(path: Path, text: str) -> None:
 
 def lineage(
     dbt: DbtFlags,
-    mermaid: Annotated[
-        bool,
-        typer.Option("--mermaid", help="Print a Mermaid flowchart."),
-    ] = False,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show which source columns feed each attribute, by the SQL that `dbt compile` made.
@@ -147,10 +134,7 @@ def status(
         show.history(result)
 
 
-def rejects(
-    dbt: DbtFlags,
-    as_json: Json = False,
-) -> None:
+def rejects(dbt: DbtFlags, as_json: Json = False) -> None:
     """Show what stands refused, by attribute and reason.
 
     Example: [bold]dbt-batch-sync rejects --select crm_contacts[/]

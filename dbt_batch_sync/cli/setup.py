@@ -23,17 +23,11 @@ def init(
     dbt: DbtFlags,
     git: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(
-            "--git",
-            help="Take the macros from this git repository instead of copying them.",
-        ),
+        typer.Option("--git", help="Take the macros from this git repository instead of copying them."),
     ] = None,
     revision: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(
-            "--revision",
-            help="Its tag or commit. Default: the tag of this version.",
-        ),
+        typer.Option("--revision", help="Its tag or commit. Default: the tag of this version."),
     ] = None,
 ) -> None:
     """Add the macros to packages.yml, and print what else to add. Overwrites nothing.
@@ -68,18 +62,10 @@ def init(
 def generate(
     dbt: DbtFlags,
     check: Annotated[
-        bool,
-        typer.Option(
-            "--check",
-            help="Write nothing; exit 1 if anything would be written.",
-        ),
+        bool, typer.Option("--check", help="Write nothing; exit 1 if anything would be written.")
     ] = False,
     prune: Annotated[
-        bool,
-        typer.Option(
-            "--prune",
-            help="Remove the models of syncs that are not mapped any more.",
-        ),
+        bool, typer.Option("--prune", help="Remove the models of syncs that are not mapped any more.")
     ] = False,
 ) -> None:
     """Write the two models of each mapped sync, the sources and the exposures to models/batch_sync/.
@@ -118,25 +104,15 @@ def generate(
 
 def sandbox(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[
-        int,
-        typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one."),
-    ] = 8700,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8700,
     store: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--store", help="File that keeps the profiles. Default: memory."),
     ] = None,
     rate_limits: Annotated[
-        bool,
-        typer.Option(
-            "--rate-limits/--no-rate-limits",
-            help="Enforce Batch's rates.",
-        ),
+        bool, typer.Option("--rate-limits/--no-rate-limits", help="Enforce Batch's rates.")
     ] = True,
-    latency: Annotated[
-        float,
-        typer.Option("--latency", min=0, help="Seconds before each answer."),
-    ] = 0.0,
+    latency: Annotated[float, typer.Option("--latency", min=0, help="Seconds before each answer.")] = 0.0,
 ) -> None:
     """Run a local Batch API, strict as documented, with a page that shows its profiles and requests.
 
@@ -157,10 +133,7 @@ def sandbox(
 def demo(
     directory: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(
-            "--dir",
-            help="Where to put the example project. Default: a new temporary directory.",
-        ),
+        typer.Option("--dir", help="Where to put the example project. Default: a new temporary directory."),
     ] = None,
 ) -> None:
     """Build the example project, push it to the sandbox, change it, and push again.

@@ -12,38 +12,16 @@ from typing import Annotated, Optional
 import typer
 
 from dbt_batch_sync.cli import documents, show
-from dbt_batch_sync.cli.options import (
-    Exclude,
-    Json,
-    Profile,
-    ProfilesDir,
-    ProjectDir,
-    Select,
-    Target,
-    Vars,
-    dbt_options,
-    selection_of,
-)
+from dbt_batch_sync.cli.options import DbtFlags, Json
 from dbt_batch_sync.errors import ConfigurationError, MappingError
 
 # What takes long to import is imported by the verb that needs it: `--help` answers at once.
 
 
 def validate(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
+    dbt: DbtFlags,
     online: Annotated[
-        bool,
-        typer.Option(
-            "--online",
-            envvar="DBT_BATCH_SYNC_ONLINE",
-            help="Ask the warehouse and Batch too; changes nothing there.",
-        ),
+        bool, typer.Option("--online", help="Ask the warehouse and Batch too; changes nothing there.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -53,14 +31,14 @@ def validate(
     """
     from dbt_batch_sync import api
 
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
     try:
-        result = api.validate(dbt, selection_of(select, exclude), online=online)
+        result = api.validate(dbt.options, dbt.selection, online=online)
     except MappingError as failure:
         if os.environ.get("GITHUB_ACTIONS") == "true":
+            project = dbt.options.project_dir
             workspace = Path(os.environ.get("GITHUB_WORKSPACE") or ".")
             sys.stderr.writelines(
-                f"{show.annotation(problem, dbt.project_dir, workspace)}\n" for problem in failure.problems
+                f"{show.annotation(problem, project, workspace)}\n" for problem in failure.problems
             )
         if not as_json:
             raise
@@ -79,20 +57,11 @@ def validate(
 
 
 def plan(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
-    markdown: Annotated[
-        bool,
-        typer.Option("--markdown", envvar="DBT_BATCH_SYNC_MARKDOWN", help="Print Markdown, for a comment."),
-    ] = False,
+    dbt: DbtFlags,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a comment.")] = False,
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--out", envvar="DBT_BATCH_SYNC_OUT", help="Write the document too, for `push --plan`."),
+        typer.Option("--out", help="Write the document too, for `push --plan`."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -104,9 +73,7 @@ def plan(
 
     if markdown and as_json:
         raise ConfigurationError("--markdown and --json: give one of the two")
-    result = api.plan(
-        dbt_options(project_dir, profiles_dir, profile, target, variables), selection_of(select, exclude)
-    )
+    result = api.plan(dbt.options, dbt.selection)
     if out is not None:
         _write(out, show.json_text(result.to_json()))
     if as_json:
@@ -125,17 +92,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def lineage(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
-    mermaid: Annotated[
-        bool,
-        typer.Option("--mermaid", envvar="DBT_BATCH_SYNC_MERMAID", help="Print a Mermaid flowchart."),
-    ] = False,
+    dbt: DbtFlags,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show which source columns feed each attribute, by the SQL that `dbt compile` made.
@@ -146,8 +104,7 @@ def lineage(
 
     if mermaid and as_json:
         raise ConfigurationError("--mermaid and --json: give one of the two")
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
-    result = api.lineage(dbt, selection_of(select, exclude))
+    result = api.lineage(dbt.options, dbt.selection)
     if as_json:
         show.print_json(result.to_json())
     elif mermaid:
@@ -160,16 +117,8 @@ def lineage(
 
 
 def status(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
-    limit: Annotated[
-        int, typer.Option("--limit", envvar="DBT_BATCH_SYNC_RUNS", min=1, help="Runs of each sync.")
-    ] = 10,
+    dbt: DbtFlags,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Runs of each sync.")] = 10,
     as_json: Json = False,
 ) -> None:
     """Show the last runs of each sync.
@@ -178,33 +127,21 @@ def status(
     """
     from dbt_batch_sync import api
 
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
-    result = api.status(dbt, selection_of(select, exclude), limit=limit)
+    result = api.status(dbt.options, dbt.selection, limit=limit)
     if as_json:
         show.print_json(result.to_json())
     else:
         show.history(result)
 
 
-def rejects(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
-    as_json: Json = False,
-) -> None:
+def rejects(dbt: DbtFlags, as_json: Json = False) -> None:
     """Show what stands refused, by attribute and reason.
 
     Example: [bold]dbt-batch-sync rejects --select crm_contacts[/]
     """
     from dbt_batch_sync import api
 
-    result = api.rejects(
-        dbt_options(project_dir, profiles_dir, profile, target, variables), selection_of(select, exclude)
-    )
+    result = api.rejects(dbt.options, dbt.selection)
     if as_json:
         show.print_json(result.to_json())
     else:
@@ -215,13 +152,7 @@ def profile(
     custom_id: Annotated[
         str, typer.Argument(metavar="CUSTOM_ID", help="The profile's identifier, as Batch has it.")
     ],
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    dbt_profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
+    dbt: DbtFlags,
     as_json: Json = False,
 ) -> None:
     """Say why one profile looks in Batch as it does: what was last sent, what differs, what was refused.
@@ -230,8 +161,7 @@ def profile(
     """
     from dbt_batch_sync import api
 
-    dbt = dbt_options(project_dir, profiles_dir, dbt_profile, target, variables)
-    result = api.profile(dbt, custom_id, selection_of(select, exclude))
+    result = api.profile(dbt.options, custom_id, dbt.selection)
     if as_json:
         show.print_json(result.to_json())
     else:

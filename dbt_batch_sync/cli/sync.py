@@ -16,19 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.options import (
-    Exclude,
-    Json,
-    Profile,
-    ProfilesDir,
-    ProjectDir,
-    Select,
-    Target,
-    Vars,
-    Yes,
-    dbt_options,
-    selection_of,
-)
+from dbt_batch_sync.cli.options import DbtFlags, Json, Yes
 from dbt_batch_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -38,66 +26,39 @@ if TYPE_CHECKING:
 
 
 def push(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
+    dbt: DbtFlags,
     dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", envvar="DBT_BATCH_SYNC_DRY_RUN", help="Send and commit nothing; say what would go."
-        ),
+        bool, typer.Option("--dry-run", help="Send and commit nothing; say what would go.")
     ] = False,
     limit: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option(
-            "--limit", envvar="DBT_BATCH_SYNC_LIMIT", min=1, help="Send at most so many rows of each sync."
-        ),
+        typer.Option("--limit", min=1, help="Send at most so many rows of each sync."),
     ] = None,
     full_refresh: Annotated[
         bool,
         typer.Option(
             "--full-refresh",
-            envvar="DBT_BATCH_SYNC_FULL_REFRESH",
             help="Send everything of everybody again; the snapshot is replaced as rows are accepted.",
         ),
     ] = False,
     retry_rejected: Annotated[
-        bool,
-        typer.Option(
-            "--retry-rejected",
-            envvar="DBT_BATCH_SYNC_RETRY_REJECTED",
-            help="Send what was refused and still stands, too.",
-        ),
+        bool, typer.Option("--retry-rejected", help="Send what was refused and still stands, too.")
     ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", envvar="DBT_BATCH_SYNC_FORCE", help="Leave the guards out, this once.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Leave the guards out, this once.")] = False,
     require_tests: Annotated[
         bool,
         typer.Option(
-            "--require-tests",
-            envvar="DBT_BATCH_SYNC_REQUIRE_TESTS",
-            help="Push only what dbt's last command built, and of which no test failed.",
+            "--require-tests", help="Push only what dbt's last command built, and of which no test failed."
         ),
     ] = False,
     max_age: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(
-            "--max-age",
-            envvar="DBT_BATCH_SYNC_MAX_AGE",
-            help="Push nothing if dbt's last command is longer ago: 90s, 30m, 2h, 1d.",
-        ),
+        typer.Option("--max-age", help="Push nothing if dbt's last command is longer ago: 90s, 30m, 2h, 1d."),
     ] = None,
     plan: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
-            "--plan",
-            envvar="DBT_BATCH_SYNC_PLAN",
-            help="Push only what this file, written by `plan --out`, says; refuse anything else.",
+            "--plan", help="Push only what this file, written by `plan --out`, says; refuse anything else."
         ),
     ] = None,
     yes: Yes = False,
@@ -111,7 +72,6 @@ def push(
     from dbt_batch_sync.cli.progress import Bar
     from dbt_batch_sync.telemetry import exporting
 
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
     if plan is not None and (full_refresh or retry_rejected):
         raise ConfigurationError("--plan: --full-refresh and --retry-rejected push more than was planned")
     if full_refresh and not dry_run:
@@ -127,7 +87,7 @@ def push(
         api.read_plan(plan) if plan is not None else None,
     )
     with exporting(), _stopping() as (stop, signals), Bar(quiet=as_json) as bar:
-        result = api.push(dbt, selection_of(select, exclude), options, stop=stop, observer=bar)
+        result = api.push(dbt.options, dbt.selection, options, stop=stop, observer=bar)
     _finish(result, as_json, dry_run=dry_run, signals=signals)
 
 
@@ -141,26 +101,15 @@ def _span(text: str | None) -> timedelta | None:
     return timedelta(**{unit: int(found[1])})
 
 
-def adopt(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
-    yes: Yes = False,
-    as_json: Json = False,
-) -> None:
+def adopt(dbt: DbtFlags, yes: Yes = False, as_json: Json = False) -> None:
     """Commit the deltas without sending them: for profiles that Batch already has.
 
     Example: [bold]dbt-batch-sync adopt --select crm_contacts --yes[/]
     """
     from dbt_batch_sync import api
 
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
     _confirm("Take the deltas as what Batch already has, and send nothing?", yes)
-    _finish(api.adopt(dbt, selection_of(select, exclude)), as_json)
+    _finish(api.adopt(dbt.options, dbt.selection), as_json)
 
 
 def _finish(result: PushResult, as_json: bool, *, dry_run: bool = False, signals: Sequence[int] = ()) -> None:

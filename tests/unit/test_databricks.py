@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from harness.macros import Macros
 from harness.project import ROOT
 
-from dbt_batch_sync.mapping.macros import Macros
+
 
 
 @pytest.mark.parametrize(

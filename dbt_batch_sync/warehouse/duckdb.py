@@ -6,29 +6,24 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import copy
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import duckdb
-import pyarrow.compute as pc
+import pyarrow as pa
 from sqlglot import exp
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
-from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.errors import WarehouseError
 from dbt_batch_sync.warehouse.adapter import connect, first_line, load_adapter
-from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value
+from dbt_batch_sync.warehouse.port import Column, Statement
 
 MEMORY_LIMIT_MB = 150
 """For DuckDB's cache of its file and what it works in, unless the profile sets `memory_limit`; beyond it,
 it spills to disk. With more, a push is not faster.
 """
-
-MB_A_COLUMN = 2.6
-"""What DuckDB must have for each column that is written, and can't spill: it fails with 2 (300 columns)."""
 
 THREADS = 2
 """Unless the profile sets `threads`. Each one holds blocks of every column: eight run out of what is enough
@@ -41,8 +36,6 @@ takes.
 """
 
 
-_KEEPS_ORDER = "select 1 where current_setting('preserve_insertion_order')"
-
 _Handle = TypeVar("_Handle")
 
 
@@ -50,7 +43,6 @@ class DuckDbWarehouse:
     """See port.Warehouse."""
 
     dialect = "duckdb"
-    transactions = True
     checkpoint_seconds = 5.0
 
     def __init__(self, target: WarehouseTarget) -> None:
@@ -60,10 +52,8 @@ class DuckDbWarehouse:
         given = _settings(target)
         if not {"threads", "worker_threads"} & given:
             self._connection.execute(f"set threads = {THREADS}")
-        self._limit = None if {"memory_limit", "max_memory"} & given else 0
-        self._make_room(0)
-        self._reader = self._connection.cursor()
-        self._owner = True
+        if not {"memory_limit", "max_memory"} & given:
+            self._connection.execute(f"set memory_limit = '{MEMORY_LIMIT_MB}MB'")
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
         # Not from `duckdb_columns()`, which lists those of every table.
@@ -74,96 +64,34 @@ class DuckDbWarehouse:
                 return ()
         return tuple(Column(name, kind) for name, kind, *_ in found)
 
-    def fetch(self, query: Statement) -> list[tuple[Value, ...]]:
+    def fetch(self, query: Statement) -> pa.Table:
         with _errors():
-            return self._connection.execute(_sql(query.tree), dict(query.parameters)).fetchall()
-
-    @contextmanager
-    def stream(self, query: Statement, batch_rows: int) -> Iterator[Rows]:
-        with _errors():
-            tree, batches = query.tree, _batches
-            if self._is_stored_in_order(query):
-                tree, batches = query.tree.copy(), _ascending_batches
-                tree.set("order", None)
-            relation = self._reader.sql(_sql(tree), params=dict(query.parameters))
-            reader = relation.to_arrow_reader(batch_rows)
-        try:
-            yield Rows(reader.schema, batches(reader))
-        finally:
-            reader.close()
-
-    def execute(self, steps: Sequence[Statement | Load]) -> None:
-        with _errors():
-            self._make_room(max((_width(step) for step in steps), default=0))
-            self._connection.begin()
+            cursor = self._connection.cursor()
             try:
-                for step in steps:
-                    self._run(step)
-                    crash_point("inside_commit")
-                self._connection.commit()
-            except BaseException:
-                self._connection.rollback()
-                raise
+                rows = cursor.sql(_sql(query.tree), params=dict(query.parameters)).to_arrow_table()
+            finally:
+                cursor.close()
+        fields = [
+            field.with_type(pa.timestamp("us")) if pa.types.is_timestamp(field.type) else field
+            for field in rows.schema
+        ]
+        return rows.cast(pa.schema(fields))
 
-    def twin(self) -> DuckDbWarehouse:
-        other = copy(self)
-        other._connection, other._reader, other._owner = self._connection.cursor(), self._reader, False
-        return other
+    def append(self, table: exp.Table, rows: pa.Table) -> None:
+        names = [exp.to_identifier(name, quoted=True) for name in rows.column_names]
+        select = exp.select(*(exp.column(name.copy()) for name in names)).from_("batch_sync_rows")
+        into = exp.Schema(this=table.copy(), expressions=names)
+        with _errors():
+            cursor = self._connection.cursor()
+            try:
+                cursor.register("batch_sync_rows", rows)
+                cursor.execute(_sql(exp.Insert(this=into, expression=select)))
+            finally:
+                cursor.close()
 
     def close(self) -> None:
-        if not self._owner:
-            self._connection.close()
-            return
-        self._reader.close()
         self._connection.close()
         self._close_file()
-
-    def _is_stored_in_order(self, query: Statement) -> bool:
-        """Whether a query of one table asks for the order that its rows are stored in, by its first column.
-
-        DuckDB keeps that order, and sorting wide rows is most of what reading them costs (0.7 CPU seconds
-        and 450 MB a million).
-        """
-        tree = query.tree
-        if not isinstance(tree, exp.Select) or tree.args.get("order") is None or tree.args.get("joins"):
-            return False
-        (key, *_) = tree.args["order"].expressions
-        if tree.expressions[0].unalias() != key or not self._connection.execute(_KEEPS_ORDER).fetchone():
-            return False
-        before = exp.Window(this=exp.Lag(this=key.copy()))
-        pairs = tree.copy().select(key.copy().as_("key"), before.as_("before"), append=False)
-        for part in ("order", "limit"):
-            pairs.set(part, None)
-        wrong = exp.LT(this=exp.column("key"), expression=exp.column("before"))
-        found = exp.select(exp.Literal.number(1)).from_(pairs.subquery("pairs")).where(wrong).limit(1)
-        return not self.fetch(Statement(found, query.parameters))
-
-    def _make_room(self, columns: int) -> None:
-        """Raises the memory limit to what writing so many columns takes, unless the profile has set it."""
-        wanted = max(MEMORY_LIMIT_MB, round(columns * MB_A_COLUMN))
-        if self._limit is not None and wanted > self._limit:
-            self._connection.execute(f"set memory_limit = '{wanted}MB'")
-            self._limit = wanted
-
-    def _run(self, step: Statement | Load) -> None:
-        if isinstance(step, Statement):
-            self._connection.execute(_sql(step.tree), dict(step.parameters))
-            return
-        self._connection.register("batch_sync_load", step.rows)
-        try:
-            rows = exp.select(*(exp.column(name, quoted=True) for name in step.rows.column_names))
-            target = [exp.to_identifier(name, quoted=True) for name in step.rows.column_names]
-            into = exp.Schema(this=step.table.copy(), expressions=target)
-            self._connection.execute(_sql(exp.Insert(this=into, expression=rows.from_("batch_sync_load"))))
-        finally:
-            self._connection.unregister("batch_sync_load")
-
-
-def _width(step: Statement | Load) -> int:
-    """How many columns the widest select of a statement has."""
-    if isinstance(step, Load):
-        return len(step.rows.column_names)
-    return max((len(select.expressions) for select in step.tree.find_all(exp.Select)), default=0)
 
 
 def _sql(tree: exp.Expr) -> str:
@@ -240,25 +168,6 @@ def _unlocked(open_file: Callable[[], _Handle]) -> _Handle:
                     "end the `dbt run`, the push or the shell that has it open, and try again"
                 ) from None
         time.sleep(0.25)
-
-
-def _ascending_batches(reader: Any) -> Iterator[Any]:
-    """The batches, held to the order of their first column, the key."""
-    last: str | None = None
-    for batch in _batches(reader):
-        keys = batch.column(0)
-        steps = pc.less(keys[1:], keys[:-1])
-        if pc.any(steps).as_py() or (last is not None and len(keys) and keys[0].as_py() < last):
-            raise WarehouseError(
-                "DuckDB did not give the rows in the order they are stored in: nothing more was sent"
-            )
-        last = keys[-1].as_py() if len(keys) else last
-        yield batch
-
-
-def _batches(reader: Any) -> Iterator[Any]:
-    with _errors():
-        yield from reader
 
 
 @contextmanager

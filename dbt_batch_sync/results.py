@@ -9,11 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from dbt_batch_sync.ledger.records import RejectCount, Rejection, Run
+from dbt_batch_sync.ledger.requests import Request, Scope
 
 if TYPE_CHECKING:
     from dbt_batch_sync.artifacts.compiled import Origin
-
-ResendScope = Literal["all", "rejected"]
 
 Status = Literal["succeeded", "partial", "interrupted", "failed"]
 
@@ -146,15 +145,6 @@ class PlanResult:
 
 
 @dataclass(frozen=True)
-class ResendRequest:
-    """A request that the next `dbt run` answers: to send `all`, or what was `rejected`, again."""
-
-    id: str
-    request: ResendScope
-    recorded_at: datetime
-
-
-@dataclass(frozen=True)
 class SyncStatus:
     """The last runs of a sync, the newest first, its parked rows, and the requests that no `dbt run` has
     answered.
@@ -163,7 +153,7 @@ class SyncStatus:
     sync: str
     runs: tuple[Run, ...]
     parked: int = 0
-    requests: tuple[ResendRequest, ...] = ()
+    requests: tuple[Request, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -179,8 +169,8 @@ class StatusResult:
                 {
                     "sync": each.sync,
                     "parked": each.parked,
-                    "requests": [_timed(asdict(request)) for request in each.requests],
-                    "runs": [_run_json(run) for run in each.runs],
+                    "requests": [_request_json(request) for request in each.requests],
+                    "runs": [_timed(asdict(run)) for run in each.runs],
                 }
                 for each in self.syncs
             ]
@@ -209,7 +199,7 @@ class RejectsResult:
                 {
                     "sync": each.sync,
                     "table": each.table,
-                    "rejects": [_timed(asdict(count)) for count in each.rejects],
+                    "rejects": [_reject_json(count) for count in each.rejects],
                 }
                 for each in self.syncs
             ]
@@ -260,7 +250,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Pending:
-    """What the delta says of a profile, when it is not settled. `reason`: why it can't be sent (`parked`: Batch
+    """What the delta says of a profile that is not settled. `reason`: why it can't be sent (`parked`: Batch
     rejected the row), or which consents are held back (`never_resubscribe:…`).
     """
 
@@ -271,9 +261,10 @@ class Pending:
 
 @dataclass(frozen=True)
 class SyncProfile:
-    """What a sync knows of one profile. `sent_at` is None when Batch never took anything of it;
-    `attributes` are what Batch holds as far as we know, masked, without nulls and without what is rejected. `rejects` has the last rejection of each attribute,
-    open or resolved.
+    """What a sync knows of one profile. `sent_at` is None when Batch never accepted anything of it.
+
+    `attributes` are what Batch holds as far as we know, masked, without nulls and without what is rejected;
+    `rejects` has the last rejection of each attribute, open or resolved.
     """
 
     sync: str
@@ -311,29 +302,18 @@ class ValidateResult:
 
 
 @dataclass(frozen=True)
-class SyncResend:
-    """A request in the journal: its id, and when the warehouse recorded it."""
-
-    sync: str
-    id: str
-    recorded_at: datetime
-
-
-@dataclass(frozen=True)
 class ResendResult:
-    """What was asked for: `all` again, or what was `rejected`. Nothing was sent; `next` are the commands that
-    do it.
-    """
+    """What was asked for, a request for each sync. Nothing was sent; `next` are the commands that do it."""
 
-    request: ResendScope
-    syncs: tuple[SyncResend, ...]
+    request: Scope
+    syncs: tuple[Request, ...]
     next: tuple[str, ...]
 
     def to_json(self) -> dict[str, object]:
         """The document of `resend --json`."""
         return {
             "request": self.request,
-            "syncs": [_timed(asdict(each)) for each in self.syncs],
+            "syncs": [{"sync": each.sync, **_request_json(each)} for each in self.syncs],
             "next": list(self.next),
         }
 
@@ -388,8 +368,11 @@ def _timed(cell: object) -> object:
     return [_timed(each) for each in cell] if isinstance(cell, (list, tuple)) else cell
 
 
-def _run_json(run: Run) -> dict[str, object]:
-    """A run without the key of a customer, and with its times as text."""
-    hidden = ("committed_key", "intent_position", "committed_position")
-    cells = {key: value for key, value in asdict(run).items() if key not in hidden}
-    return {key: iso(value) if isinstance(value, datetime) else value for key, value in cells.items()}
+def _request_json(request: Request) -> dict[str, object]:
+    return {"id": request.id, "request": request.request, "recorded_at": iso(request.recorded_at)}
+
+
+def _reject_json(count: RejectCount) -> dict[str, object]:
+    """Without the sync, which is around it."""
+    cells = {name: cell for name, cell in asdict(count).items() if name != "sync"}
+    return {name: _timed(cell) for name, cell in cells.items()}

@@ -59,7 +59,8 @@ def validate(
         if os.environ.get("GITHUB_ACTIONS") == "true":
             workspace = Path(os.environ.get("GITHUB_WORKSPACE") or ".")
             sys.stderr.writelines(
-                f"{documents.annotation(problem, dbt.project_dir, workspace)}\n" for problem in failure.problems
+                f"{documents.annotation(problem, dbt.project_dir, workspace)}\n"
+                for problem in failure.problems
             )
         if not as_json:
             raise
@@ -87,7 +88,9 @@ def plan(
     ] = False,
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--out", envvar="DBT_BATCH_SYNC_OUT", help="Also write the plan as JSON, for `push --plan`."),
+        typer.Option(
+            "--out", envvar="DBT_BATCH_SYNC_OUT", help="Also write the plan as JSON, for `push --plan`."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -207,9 +210,7 @@ def rejects(
 
 
 def profile(
-    custom_id: Annotated[
-        str, typer.Argument(metavar="CUSTOM_ID", help="The profile's custom_id in Batch.")
-    ],
+    custom_id: Annotated[str, typer.Argument(metavar="CUSTOM_ID", help="The profile's custom_id in Batch.")],
     project_dir: ProjectDir = None,
     profiles_dir: ProfilesDir = None,
     dbt_profile: Profile = None,

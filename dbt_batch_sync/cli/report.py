@@ -35,9 +35,7 @@ def report(
     ] = Path("report.html"),
     limit: Annotated[
         int,
-        typer.Option(
-            "--limit", envvar="DBT_BATCH_SYNC_REPORT_RUNS", min=1, max=200, help="Runs per sync."
-        ),
+        typer.Option("--limit", envvar="DBT_BATCH_SYNC_REPORT_RUNS", min=1, max=200, help="Runs per sync."),
     ] = 50,
 ) -> None:
     """Write one HTML page of runs, deltas and rejections. It contains no customer data.

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from dbt_batch_sync.ledger.records import Rejection
+from dbt_batch_sync.ledger.records import Rejection, typed
+from dbt_batch_sync.push.known import Known, relation_of
 from dbt_batch_sync.push.masking import mask
 from dbt_batch_sync.results import Change, Pending, SyncProfile
+from dbt_batch_sync.sql.lookup import EVENT_COLUMNS, events_of, row_of
+from dbt_batch_sync.sql.relations import Relation
+from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 
 Row = Mapping[str, object]
 
@@ -27,41 +31,71 @@ class Found:
     built_at: datetime | None
 
 
+def look_up(warehouse: Warehouse, known: Known, key: str) -> SyncProfile:
+    """Reads the key's rows of the snapshot and the delta, what pushes said of it, and its rejections."""
+    sync, built = known.sync.name, known.state.built
+    snapshot, delta = (
+        relation_of(warehouse, known.sync, "snapshot"),
+        relation_of(warehouse, known.sync, "delta"),
+    )
+    held = _row(warehouse, snapshot, {"key": key})
+    queued = _row(warehouse, delta, {"key": key, "delta_id": built.delta_id}) if built else None
+    events: tuple[Row, ...] = ()
+    if built and queued:
+        page = int(str(queued["_batch_page"]))
+        values: dict[str, Value] = {"sync": sync, "key": key, "delta_id": built.delta_id, "page": page}
+        query = Statement(events_of(known.journal.table), {**values, "page_before": page - 1})
+        events = tuple(typed(warehouse.fetch(query), EVENT_COLUMNS).to_pylist())
+    found = Found(
+        held, queued, events, tuple(known.rejects.of_key(sync, key)), built.built_at if built else None
+    )
+    return describe(sync, found)
+
+
+def _row(warehouse: Warehouse, relation: Relation, values: Mapping[str, Value]) -> Row | None:
+    rows = warehouse.fetch(Statement(row_of(relation, build="delta_id" in values), values)).to_pylist()
+    names = [column.name.lower() for column in relation.columns]
+    return dict(zip(names, rows[0].values(), strict=True)) if rows else None
+
+
 def describe(sync: str, found: Found) -> SyncProfile:
-    """What it means: the snapshot is as of the last `dbt run`, so what was pushed since then is laid over it."""
+    """What it means. The snapshot is as of the last `dbt run`: what was pushed since then is laid over it."""
     held, queued = found.held or {}, found.queued or {}
-    latest = _latest(found.rejections)
-    settled = min(_times(found.events, "checkpoint"), default=None)
-    rejected = {each.attribute for each in latest if found.built_at and each.rejected_at >= found.built_at}
-    accepted = settled is not None and None not in rejected
+    settled = _settled(queued, found.events)
+    accepted = settled is not None and not _is_rejected(found, None)
     cells = {name: cell for name, cell in held.items() if _is_attribute(name)}
-    if accepted:
-        cells |= {name: queued.get(name) for name in _names(queued) if name not in rejected}
-    unknown = {each.attribute for each in latest if each.resolved_at is None}
-    sent_at, run_id = _moment(held.get("_batch_sent_at")), held.get("_batch_run_id")
-    exited_at = _moment(held.get("_batch_exited_at"))
+    sent_at, run_id, exited_at = (held.get(f"_batch_{name}") for name in ("sent_at", "run_id", "exited_at"))
     if settled is not None and accepted:
+        cells |= {name: queued.get(name) for name in _names(queued) if not _is_rejected(found, name)}
         sent_at, run_id = settled
         exited_at = sent_at if queued["_batch_change"] == "exit" else None
-    known = {name: mask(cell) for name, cell in cells.items() if cell is not None and name not in unknown}
+    unknown = {each.attribute for each in found.rejections if each.resolved_at is None}
+    values = {name: mask(cell) for name, cell in cells.items() if cell is not None and name not in unknown}
     return SyncProfile(
         sync=sync,
-        sent_at=sent_at,
+        sent_at=_moment(sent_at),
         run_id=None if run_id is None else str(run_id),
-        exited_at=exited_at,
-        attributes=known if sent_at is not None else {},
-        in_doubt=() if settled is not None else tuple(_doubt(held, queued, found.events)),
+        exited_at=_moment(exited_at),
+        attributes=values if sent_at is not None else {},
+        in_doubt=tuple(_doubt(held, queued, found.events, settled)),
         pending=_pending(held, queued) if queued and settled is None else None,
-        rejects=latest,
+        rejects=found.rejections,
     )
 
 
-def _latest(rejections: Iterable[Rejection]) -> tuple[Rejection, ...]:
-    """The last of each attribute, the open ones first."""
-    by_name = {each.attribute: each for each in sorted(rejections, key=lambda each: each.rejected_at)}
-    return tuple(
-        sorted(by_name.values(), key=lambda each: (each.resolved_at is not None, each.attribute or ""))
+def _is_rejected(found: Found, attribute: str | None) -> bool:
+    """Whether a push of this delta had it rejected."""
+    since = found.built_at
+    return since is not None and any(
+        each.attribute == attribute and each.rejected_at >= since for each in found.rejections
     )
+
+
+def _settled(queued: Row, events: Iterable[Row]) -> tuple[datetime, str] | None:
+    """When the row was settled, and by which run. An invalid row is never sent."""
+    if queued.get("_batch_change") in (None, "invalid"):
+        return None
+    return min(_times(events, "checkpoint"), default=None)
 
 
 def _times(events: Iterable[Row], event: str) -> list[tuple[datetime, str]]:
@@ -70,22 +104,26 @@ def _times(events: Iterable[Row], event: str) -> list[tuple[datetime, str]]:
     ]
 
 
-def _doubt(held: Row, queued: Row, events: Iterable[Row]) -> Iterable[str]:
+def _doubt(
+    held: Row, queued: Row, events: Iterable[Row], settled: tuple[datetime, str] | None
+) -> Iterable[str]:
     """The attributes that a push may have sent without recording it."""
-    listed = [str(held.get("_batch_doubt") or "")]
-    listed += [str(each["names"] or "") for each in events if each["event"] == "doubt"]
-    if _times(events, "intent"):
-        listed.append(str(queued.get("_batch_changed") or ""))
+    listed = []
+    if settled is None:
+        listed.append(str(held.get("_batch_doubt") or ""))
+        if _times(events, "intent"):
+            listed.append(str(queued.get("_batch_changed") or ""))
+    for each in events:
+        at = cast("datetime", each["first_at"])
+        if each["event"] == "doubt" and (settled is None or at > settled[0]):
+            listed.append(str(each["names"] or ""))
     return dict.fromkeys(name for names in listed for name in names.split(",") if name)
 
 
-def _pending(held: Row, queued: Row) -> Pending | None:
-    names = _names(queued)
-    change, reason = str(queued["_batch_change"]), queued.get("_batch_reason")
-    if not names and not reason:
-        return None
-    changes = tuple(Change(name, mask(held.get(name)), mask(queued.get(name))) for name in names)
-    return Pending(change, None if reason is None else str(reason), changes)
+def _pending(held: Row, queued: Row) -> Pending:
+    reason = queued.get("_batch_reason")
+    changes = tuple(Change(name, mask(held.get(name)), mask(queued.get(name))) for name in _names(queued))
+    return Pending(str(queued["_batch_change"]), None if reason is None else str(reason), changes)
 
 
 def _names(queued: Row) -> list[str]:

@@ -72,8 +72,8 @@ def _sends(delta: Relation, name: str, of: str | None = None) -> exp.Expr:
 
 
 def again_counts(pending: Pending, snapshot: Relation, names: Sequence[str]) -> exp.Select:
-    """How many pending updates change each attribute (`again_<n>`) of profiles that the delta `:last` sent and
-    that had a value already.
+    """How many pending updates change each attribute (`again_<n>`) of profiles that the delta `:last` sent
+    and that had a value already.
     """
     counts = [
         exp.alias_(

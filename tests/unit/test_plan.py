@@ -113,12 +113,8 @@ def shop(tmp_path: Path) -> HandBuilt:
 
 
 def plan(shop: HandBuilt, **changes: Any) -> SyncPlanned:
-    warehouse = shop.warehouse()
-    try:
-        (known,) = shop.known(warehouse)
-        return plan_sync(warehouse, known, output(**changes))
-    finally:
-        warehouse.close()
+    (known,) = shop.known()
+    return plan_sync(shop.warehouse, known, output(**changes))
 
 
 ROWS = (
@@ -261,9 +257,7 @@ def test_the_endpoint_goes_by_the_number_of_rows() -> None:
 
 def test_a_push_is_held_to_its_plan(shop: HandBuilt) -> None:
     def check(planned: Planned) -> None:
-        warehouse = shop.warehouse()
-        (known,) = shop.known(warehouse)
-        warehouse.close()
+        (known,) = shop.known()
         check_planned(shop.sync(), known.state, {planned.sync: planned})
 
     mapping = shop.sync().mapping.hash

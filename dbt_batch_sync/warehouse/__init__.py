@@ -1,4 +1,4 @@
-"""The warehouse: the only importer of `dbt.*`. Statements in as sqlglot trees, rows out as Arrow tables."""
+"""The warehouse: the only importer of `dbt.*`. Selects in as sqlglot trees, rows in and out as Arrow tables."""
 
 from dbt_batch_sync.warehouse.port import Column, Statement, Value, Warehouse
 from dbt_batch_sync.warehouse.registry import SUPPORTED_ADAPTERS, open_warehouse

@@ -4,12 +4,15 @@ own.
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from threading import Lock, Timer
+from typing import Any, TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -19,8 +22,9 @@ from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import WarehouseError
 from dbt_batch_sync.warehouse.adapter import connect, first_line, load_adapter
 from dbt_batch_sync.warehouse.port import Column, Statement
+from dbt_batch_sync.warehouse.rows import in_utc, into, without_nulls
 
-MEMORY_LIMIT_MB = 150
+MEMORY_LIMIT = "150MB"
 """For DuckDB's cache of its file and what it works in, unless the profile sets `memory_limit`; beyond it,
 it spills to disk. With more, a push is not faster.
 """
@@ -31,87 +35,166 @@ for two, and a push waits for its rendering.
 """
 
 LOCK_WAIT_SECONDS = 10.0
-"""How long a file that another process has open is tried again: about what a `dbt run` of a small project
-takes.
+"""How long a file that another process has open is tried again at first: about what a `dbt run` of a small
+project takes.
 """
 
+LOCK_WAIT_AGAIN_SECONDS = 300.0
+"""How long it is tried again while a push is under way: a `dbt run` may have begun in between."""
 
-_Handle = TypeVar("_Handle")
+HOLD_SECONDS = 1.0
+"""How long the file stays open after a call. Opening it costs more than reading a page
+(docs/decisions/duckdb-file.md).
+"""
+
+_log = logging.getLogger("dbt_batch_sync")
 
 
 class DuckDbWarehouse:
-    """See port.Warehouse."""
+    """See port.Warehouse. The file is let go of whenever it was not used for `HOLD_SECONDS`."""
 
     dialect = "duckdb"
     checkpoint_seconds = 5.0
 
     def __init__(self, target: WarehouseTarget) -> None:
-        _refuse_missing_file(target)
-        opened = _open_file(target) if _is_plain(target) else _open_through_adapter(target)
-        self._connection, self._close_file = opened
-        given = _settings(target)
-        if not {"threads", "worker_threads"} & given:
-            self._connection.execute(f"set threads = {THREADS}")
-        if not {"memory_limit", "max_memory"} & given:
-            self._connection.execute(f"set memory_limit = '{MEMORY_LIMIT_MB}MB'")
+        _require_file(target)
+        self._file = _File(_opener(target), lets_go=_is_file(target))
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
         # Not from `duckdb_columns()`, which lists those of every table.
-        with _errors():
+        with self._file.cursor() as cursor:
             try:
-                found = self._connection.execute(f"describe {_sql(table)}").fetchall()
+                found = cursor.execute(f"describe {_sql(table)}").fetchall()
             except duckdb.CatalogException:
                 return ()
         return tuple(Column(name, kind) for name, kind, *_ in found)
 
     def fetch(self, query: Statement) -> pa.Table:
-        with _errors():
-            cursor = self._connection.cursor()
-            try:
-                rows = cursor.sql(_sql(query.tree), params=dict(query.parameters)).to_arrow_table()
-            finally:
-                cursor.close()
-        fields = [
-            field.with_type(pa.timestamp("us")) if pa.types.is_timestamp(field.type) else field
-            for field in rows.schema
-        ]
-        return rows.cast(pa.schema(fields))
+        with self._file.cursor() as cursor:
+            found = cursor.sql(_sql(query.tree), params=dict(query.parameters)).to_arrow_table()
+        return in_utc(found)
 
     def append(self, table: exp.Table, rows: pa.Table) -> None:
-        names = [exp.to_identifier(name, quoted=True) for name in rows.column_names]
-        select = exp.select(*(exp.column(name.copy()) for name in names)).from_("batch_sync_rows")
-        into = exp.Schema(this=table.copy(), expressions=names)
-        with _errors():
-            cursor = self._connection.cursor()
-            try:
-                cursor.register("batch_sync_rows", rows)
-                cursor.execute(_sql(exp.Insert(this=into, expression=select)))
-            finally:
-                cursor.close()
+        given = without_nulls(rows)
+        chosen = exp.select(*(exp.column(name, quoted=True) for name in given.column_names))
+        source = "batch_sync_rows"
+        insert = exp.Insert(
+            this=into(table, given.column_names, self.dialect), expression=chosen.from_(source)
+        )
+        with self._file.cursor() as cursor:
+            cursor.register(source, given)
+            cursor.execute(_sql(insert))
 
     def close(self) -> None:
-        self._connection.close()
-        self._close_file()
+        self._file.close()
+
+
+_Opened: TypeAlias = "tuple[duckdb.DuckDBPyConnection, Callable[[], None]]"
+"""A connection, and what closes the file."""
+
+
+class _File:
+    """What is opened when it is used, and closed a while afterwards where it `lets_go`."""
+
+    def __init__(self, open_file: Callable[[], _Opened], *, lets_go: bool) -> None:
+        self._open_file = open_file
+        self._lets_go = lets_go
+        self._lock = Lock()
+        self._users = 0
+        self._timer: Timer | None = None
+        self._opened: _Opened | None = _unlocked(open_file, LOCK_WAIT_SECONDS)
+        self._set_timer()
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection for one thread. Raises WarehouseError for what DuckDB raises within."""
+        with self._lock:
+            if self._opened is None:
+                self._opened = _unlocked(self._open_file, LOCK_WAIT_AGAIN_SECONDS)
+            self._users += 1
+            cursor = self._opened[0].cursor()
+        try:
+            with _errors():
+                yield cursor
+        finally:
+            cursor.close()
+            with self._lock:
+                self._users -= 1
+                self._set_timer()
+
+    def close(self) -> None:
+        """Closes the file; a further call opens it again."""
+        with self._lock:
+            self._let_go()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._lets_go:
+            self._timer = Timer(HOLD_SECONDS, self._close_unused)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _close_unused(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            connection, close_file = opened
+            connection.close()
+            close_file()
 
 
 def _sql(tree: exp.Expr) -> str:
     return tree.sql(dialect="duckdb")
 
 
-def _refuse_missing_file(target: WarehouseTarget) -> None:
-    """DuckDB creates what it opens, in its own version's format: never the user's file."""
+def _is_file(target: WarehouseTarget) -> bool:
     path = str(target.credentials.get("path") or "")
-    if re.match(r"^[a-z]+:", path) or path in ("", ":memory:") or Path(path).exists():
-        return
-    raise WarehouseError(
-        f"there is no DuckDB file {path} (relative to the current directory). Build it first: dbt run"
-    )
+    return not (re.match(r"^[a-z]+:", path) or path in ("", ":memory:"))
+
+
+def _require_file(target: WarehouseTarget) -> None:
+    """DuckDB creates what it opens, in its own version's format: never the user's file."""
+    path = target.credentials.get("path")
+    if _is_file(target) and not Path(str(path)).exists():
+        raise WarehouseError(
+            f"there is no DuckDB file {path} (relative to the current directory). Build it first: dbt run"
+        )
 
 
 def _settings(target: WarehouseTarget) -> set[str]:
     """The names of DuckDB's settings that the profile makes."""
     given = (target.credentials.get(key) for key in ("settings", "config_options"))
     return {str(name).lower() for settings in given if isinstance(settings, dict) for name in settings}
+
+
+def _opener(target: WarehouseTarget) -> Callable[[], _Opened]:
+    """What opens the file with our settings, where the profile has none of its own."""
+    given = _settings(target)
+    statements = []
+    if not {"threads", "worker_threads"} & given:
+        statements.append(f"set threads = {THREADS}")
+    if not {"memory_limit", "max_memory"} & given:
+        statements.append(f"set memory_limit = '{MEMORY_LIMIT}'")
+    if _is_plain(target):
+        open_file = partial(_open_file, str(target.credentials["path"]))
+    else:
+        adapter = load_adapter(target.type, target.profile_name, target.target_name, target.credentials)
+        open_file = partial(_open_through, adapter)
+
+    def opened() -> _Opened:
+        connection, close_file = open_file()
+        for statement in statements:
+            connection.execute(statement)
+        return connection, close_file
+
+    return opened
 
 
 def _is_plain(target: WarehouseTarget) -> bool:
@@ -123,24 +206,16 @@ def _is_plain(target: WarehouseTarget) -> bool:
     return named and target.credentials.keys() <= {"path", "database", "schema"}
 
 
-_Opened: TypeAlias = "tuple[duckdb.DuckDBPyConnection, Callable[[], None]]"
-"""A connection of our own, and what closes the file."""
-
-
-def _open_file(target: WarehouseTarget) -> _Opened:
-    def connect_file() -> duckdb.DuckDBPyConnection:
-        try:
-            return duckdb.connect(str(target.credentials["path"]))
-        except duckdb.Error as error:
-            raise WarehouseError(f"can't connect to the warehouse: {first_line(error)}") from None
-
-    connection = _unlocked(connect_file)
+def _open_file(path: str) -> _Opened:
+    try:
+        connection = duckdb.connect(path)
+    except duckdb.Error as error:
+        raise WarehouseError(f"can't connect to the warehouse: {first_line(error)}") from None
     return connection.cursor(), connection.close
 
 
-def _open_through_adapter(target: WarehouseTarget) -> _Opened:
-    adapter = load_adapter(target.type, target.profile_name, target.target_name, target.credentials)
-    handle = _unlocked(lambda: connect(adapter))
+def _open_through(adapter: Any) -> _Opened:
+    handle = connect(adapter)
 
     def close() -> None:
         adapter.cleanup_connections()
@@ -148,14 +223,14 @@ def _open_through_adapter(target: WarehouseTarget) -> _Opened:
         # outlives the push.
         adapter.connections.close_all_connections()
 
-    # dbt-duckdb's own cursor is one object for everybody: a statement on it would end a result that is
-    # being read.
+    # dbt-duckdb's own cursor is one object for everybody.
     return handle.cursor()._cursor.cursor(), close
 
 
-def _unlocked(open_file: Callable[[], _Handle]) -> _Handle:
-    """What opens, waiting a while for a file that another process has open."""
-    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+def _unlocked(open_file: Callable[[], _Opened], seconds: float) -> _Opened:
+    """What opens, waiting so long for a file that another process has open."""
+    deadline = time.monotonic() + seconds
+    told = False
     while True:
         try:
             return open_file()
@@ -164,9 +239,14 @@ def _unlocked(open_file: Callable[[], _Handle]) -> _Handle:
                 raise
             if time.monotonic() >= deadline:
                 raise WarehouseError(
-                    f"the DuckDB file is locked by another process, still after {LOCK_WAIT_SECONDS:.0f} s: "
+                    f"the DuckDB file is locked by another process, still after {seconds:.0f} s: "
                     "end the `dbt run`, the push or the shell that has it open, and try again"
                 ) from None
+        if not told:
+            told = True
+            _log.warning(
+                "The DuckDB file is locked by another process; waiting up to %.0f s for it.", seconds
+            )
         time.sleep(0.25)
 
 
@@ -176,8 +256,6 @@ def _errors() -> Iterator[None]:
         yield
     except (duckdb.DataError, duckdb.IntegrityError) as error:
         kind = first_line(error).partition(":")[0]  # what follows quotes the value
-        raise WarehouseError(
-            f"DuckDB: {kind}: a value does not fit its column. Did somebody alter the snapshot?"
-        ) from None
+        raise WarehouseError(f"DuckDB: {kind}: a value does not fit its column") from None
     except duckdb.Error as error:
         raise WarehouseError(f"DuckDB: {first_line(error)}") from error

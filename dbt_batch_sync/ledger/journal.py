@@ -25,12 +25,15 @@ from dbt_batch_sync.ledger.records import (
     Run,
     typed,
 )
-from dbt_batch_sync.ledger.state import LEASE_SECONDS, SyncState, state_of
+from dbt_batch_sync.ledger.state import SyncState, state_of
 from dbt_batch_sync.sql.relations import beside, columns_of, equals, is_in, literal
 from dbt_batch_sync.warehouse import Statement, Warehouse
 
 SYNCS_AT_ONCE = 200
 """Syncs of which one query reads the states."""
+
+ROWS_AT_ONCE = 5_000
+"""Rows of one append where there may be many."""
 
 _READ = tuple(name for name in JOURNAL_COLUMNS if not name.endswith("seconds") and name != "error")
 
@@ -104,6 +107,15 @@ class Journal:
                 rows = _reject_rows(sync, run_id, delta_id, listed, self.stamp())
                 self._warehouse.append(self.rejects_table, rows)
 
+    def append_doubt(self, sync: str, run_id: str, delta_id: str, keys: Sequence[str], names: str) -> None:
+        """Appends for each key that these attributes of it may have reached Batch at any time."""
+        for start in range(0, len(keys), ROWS_AT_ONCE):
+            at = self.stamp()
+            some = keys[start : start + ROWS_AT_ONCE]
+            self.append(
+                [Event(at, sync, "doubt", run_id, delta_id, key=key, names=names) for key in some]
+            )
+
     def recent_runs(self, syncs: Sequence[str], limit: int) -> list[Run]:
         """The last runs, at most `limit` of each sync, the newest first."""
         names = list(RUN_COLUMNS)
@@ -141,28 +153,6 @@ class Journal:
         """
         if self._ahead is None or now - self._ahead[0] < timedelta(seconds=asked - self._ahead[1]):
             self._ahead = (now, asked)
-
-
-class Heard:
-    """When a push was heard of last: another may take over when that is `LEASE_SECONDS` ago."""
-
-    def __init__(self, seconds: Callable[[], float] = awake) -> None:
-        self._seconds = seconds
-        self._at = seconds()
-
-    def since(self, seconds: float) -> None:
-        """It has appended something, and began to at that time."""
-        self._at = max(self._at, seconds)
-
-    @property
-    def silence(self) -> float:
-        """Seconds since then."""
-        return self._seconds() - self._at
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether another push may believe that this one is dead."""
-        return self.silence >= LEASE_SECONDS
 
 
 def _last_events(table: exp.Table, syncs: Sequence[str]) -> Statement:

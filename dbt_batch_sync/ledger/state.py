@@ -173,7 +173,7 @@ def _claims(ordered: Iterable[Event]) -> Iterable[Claim]:
         if each.event not in ("released", "ended"):
             own.append(each)
     for run_id, events in runs.items():
-        if events:
+        if events and events[0].event == "claimed":
             first, heard_at = events[0], events[-1].recorded_at
             yield Claim(run_id, first.host or "", first.process, first.recorded_at, heard_at)
 

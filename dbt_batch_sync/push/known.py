@@ -34,7 +34,7 @@ def read_known(warehouse: Warehouse, syncs: Sequence[Sync]) -> list[Known]:
     Raises:
         ConfigurationError: a sync has no snapshot model, or dbt has not created a ledger.
     """
-    tables = {sync.name: beside(_table(warehouse, sync, "snapshot"), JOURNAL) for sync in syncs}
+    tables = {sync.name: beside(table_of(warehouse, sync, "snapshot"), JOURNAL) for sync in syncs}
     known: dict[str, Known] = {}
     for table in dict.fromkeys(tables.values()):
         journal, rejects = Journal(warehouse, table), Rejects(warehouse, beside(table, REJECTS))
@@ -59,7 +59,7 @@ def relation_of(warehouse: Warehouse, sync: Sync, which: Literal["snapshot", "de
     Raises:
         ConfigurationError: there is no such model, or no such table.
     """
-    table = _table(warehouse, sync, which)
+    table = table_of(warehouse, sync, which)
     columns = warehouse.columns(table)
     if not columns:
         name = table.sql(warehouse.dialect)
@@ -73,7 +73,8 @@ def build_command(sync: Sync) -> str:
     return f"dbt run --select {name} {snapshot} {delta}"
 
 
-def _table(warehouse: Warehouse, sync: Sync, which: Literal["snapshot", "delta"]) -> exp.Table:
+def table_of(warehouse: Warehouse, sync: Sync, which: Literal["snapshot", "delta"]) -> exp.Table:
+    """Where a relation of the sync is. Raises ConfigurationError when there is no such model."""
     model = sync.snapshot if which == "snapshot" else sync.delta
     if model is None or model.relation_name is None:
         name = sync.names[2 if which == "snapshot" else 1]

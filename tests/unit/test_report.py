@@ -183,7 +183,7 @@ def test_lists_are_bounded_and_say_so() -> None:
     assert "and 1 more reason: see dbt-batch-sync rejects" in shown.text
 
 
-@pytest.mark.parametrize(("parked", "said"), [(1, "1 row that Batch rejected"), (2, "2 rows that Batch")])
+@pytest.mark.parametrize(("parked", "said"), [(1, "1 row rejected as a whole"), (2, "2 rows rejected")])
 def test_parked_rows(parked: int, said: str) -> None:
     shown = report(sync(parked=parked), sync("other", parked=1))
     assert said in shown.text

@@ -16,8 +16,9 @@ from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.errors import Stopped
 from dbt_batch_sync.mapping.mapping import EndpointChoice
 from dbt_batch_sync.push.masking import mask
-from dbt_batch_sync.push.plan import MASS_UPDATE_FROM, endpoint_for, plan_sync, seconds_at_rate
+from dbt_batch_sync.push.plan import plan_sync, seconds_at_rate
 from dbt_batch_sync.push.planned import Planned, check_planned
+from dbt_batch_sync.push.work import MASS_UPDATE_FROM, endpoint_for
 from dbt_batch_sync.results import Flapping, SyncPlanned
 
 DOT = "•"

@@ -226,22 +226,18 @@ def test_completion_is_installed(project: Project, tmp_path: Path, shell: str, f
     assert (tmp_path / file).read_text().strip() == shown.stdout.strip()
 
 
-def test_options_as_environment_variables(project: Project, tmp_path: Path) -> None:
+def test_dbt_s_flags_around_the_verb_and_its_variables(project: Project, tmp_path: Path) -> None:
+    """From elsewhere: a relative path of the profile starts at the project, as in dbt."""
     ready(project, "a")
     project.map(MAPPING, "other")
     project.set_rows(COLUMNS, [person("o")], "other")
     project.build()
-    environ = {
-        "DBT_BATCH_SYNC_PROJECT_DIR": str(project.directory),
-        "DBT_PROFILES_DIR": str(project.directory),
-    }
-    environ |= {
-        "DBT_BATCH_SYNC_SELECT": "other",
-        "DBT_BATCH_SYNC_JSON": "1",
-        "DBT_BATCH_SYNC_DRY_RUN": "true",
-    }
-    done = project.cli("push", env=environ, cwd=tmp_path)
-    assert [each["sync"] for each in document(done)["syncs"]] == ["other"]
+    profiles = project.directory / "profiles.yml"
+    profiles.write_text(profiles.read_text().replace(str(project.database), project.database.name))
+    environ = {"DBT_ENGINE_PROJECT_DIR": str(project.directory), "DBT_TARGET": "nowhere"}
+    words = ["--target", "prod", "--log-level", "debug", "push", "--dry-run", "--json", "--threads", "2"]
+    done = project.cli(*words, "--select", "other", "people", env=environ, cwd=tmp_path)
+    assert [each["sync"] for each in document(done)["syncs"]] == ["other", "people"], done.stderr
     assert not project.sandbox.requests
 
 
@@ -808,10 +804,10 @@ def test_init_deps_generate_run_push(fresh: Project) -> None:
     fresh.dbt("parse")
     check = fresh.call("generate", "--check")
     assert check.returncode == 1
-    assert check.stdout.count("would create") == 3
+    assert check.stdout.count("would create") == 4
     assert not (fresh.directory / "models" / "batch_sync").exists()
     written = fresh.call("generate")
-    assert (written.returncode, written.stdout.count("created")) == (0, 3)
+    assert (written.returncode, written.stdout.count("created")) == (0, 4)
     assert "not installed" not in written.stdout
     assert fresh.call("generate", "--check").returncode == 0
 
@@ -831,7 +827,7 @@ def test_the_example_has_all_that_generate_writes(
     fresh.dbt("deps")
     fresh.dbt("parse")
     check = fresh.call("generate", "--check", env={"DBT_PROFILES_DIR": "."})
-    assert (check.returncode, check.stdout) == (0, "everything is as it should be\n")
+    assert (check.returncode, check.stdout) == (0, "up to date\n")
     assert fresh.call("validate", env={"DBT_PROFILES_DIR": "."}).returncode == 0
 
 
@@ -847,16 +843,17 @@ def test_generate_and_prune_leave_what_is_the_users(fresh: Project) -> None:
     own.write_text("{{ config(tags=['mine']) }}\n" + own.read_text())
     kept = own.read_text()
     (models / "second_notes_delta.sql").write_text("select 1 as mine")
-    assert fresh.call("generate").stdout == "everything is as it should be\n"
+    assert fresh.call("generate").stdout == "up to date\n"
 
     for suffix in (".sql", ".yml"):
         (fresh.directory / "models" / f"second{suffix}").unlink()
     check = fresh.call("generate", "--prune", "--check")
-    assert (check.returncode, check.stdout.count("would remove")) == (1, 2)
+    assert (check.returncode, check.stdout.count("would remove")) == (1, 3)
     pruned = fresh.call("generate", "--prune")
-    assert (pruned.returncode, pruned.stdout.count("removed")) == (0, 2)
+    assert (pruned.returncode, pruned.stdout.count("removed")) == (0, 3)
     left = {path.name for path in models.iterdir()}
     assert left == {
+        "people.yml",
         "people_delta.sql",
         "people_sent_snapshot.sql",
         "second_notes_delta.sql",
@@ -872,11 +869,11 @@ def test_init_with_git_and_with_a_list_in_one_line(fresh: Project) -> None:
     packages = fresh.directory / "packages.yml"
     assert fresh.call("init", "--git", "https://git.example/dbt-batch-sync.git").returncode == 0
     assert packages.read_text() == (
-        f'packages:\n  - git: "https://git.example/dbt-batch-sync.git"\n    revision: v{__version__}\n'
+        f"packages:\n  - git: https://git.example/dbt-batch-sync.git\n    revision: v{__version__}\n"
     )
     assert not (fresh.directory / "packages").exists()
     packages.write_text("packages: []\n")
-    refused = fresh.call("init")
-    assert refused.returncode == 2
-    assert "- local: packages/dbt_batch_sync" in refused.stderr
+    told = fresh.call("init")
+    assert told.returncode == 0
+    assert "- local: packages/dbt_batch_sync" in told.stdout
     assert packages.read_text() == "packages: []\n"

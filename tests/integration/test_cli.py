@@ -447,7 +447,7 @@ def test_status(project: Project) -> None:
     assert all(re.fullmatch(r"[-0-9]+T[:0-9]+Z", run["started_at"]) for run in runs)
     text = project.call("status").stdout
     assert "delta sizes, oldest first  █▆▃  3 2 1\n" in text
-    assert "parked" not in text
+    assert "rows parked" not in text
     text = project.call("status", "--limit", "1", "--select", "people").stdout
     assert text.count("failed") == 1
     assert "succeeded" not in text

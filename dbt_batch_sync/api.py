@@ -22,7 +22,7 @@ from dbt_batch_sync.artifacts.build_results import read_build_results
 from dbt_batch_sync.artifacts.catalog import read_catalog
 from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
 from dbt_batch_sync.artifacts.selection import select_syncs
-from dbt_batch_sync.connections.outputs import Output, read_output
+from dbt_batch_sync.connections.outputs import Output, default_output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions, WarehouseTarget, read_project, read_target
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, MappingError
 from dbt_batch_sync.ledger.records import Run
@@ -52,7 +52,6 @@ from dbt_batch_sync.results import (
     SyncPushed,
     ValidateResult,
 )
-from dbt_batch_sync.scaffold.installation import package_root
 from dbt_batch_sync.telemetry import record_push, record_sync, span
 from dbt_batch_sync.warehouse import Warehouse, open_warehouse
 
@@ -64,10 +63,13 @@ def system_clock() -> Clock:
 
 @dataclass(frozen=True)
 class Selection:
-    """`--select` and `--exclude`: model names, `tag:…`, `path:…`; nothing selects every sync."""
+    """`--select` and `--exclude`: model names, `tag:…`, `path:…`; nothing selects every sync. `selector` is
+    the name of one of `selectors.yml`, instead of `select`.
+    """
 
     select: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    selector: str | None = None
 
 
 class _Silent:
@@ -285,8 +287,8 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
     try:
         everything, problems = find_syncs(manifest)
         # What is selected among mappings that can't be read is not known.
-        syncs = everything if problems else _selected(everything, selection)
-        checks = Checks(manifest, read_catalog(project.catalog), package_root() / "macros")
+        syncs = everything if problems else _selected(everything, selection, manifest)
+        checks = Checks(manifest, read_catalog(project.catalog), default_output(dbt))
         checks.check(everything, [sync.name for sync in syncs], problems)
     except MappingError as error:
         raise MappingError(with_lines(error.problems, project.directory)) from None
@@ -324,7 +326,7 @@ def load_syncs(dbt: DbtOptions, selection: Selection) -> tuple[Sync, ...]:
 
 def _syncs(manifest: Manifest, selection: Selection) -> tuple[Sync, ...]:
     _check_version(manifest)
-    return _selected(read_syncs(manifest), selection)
+    return _selected(read_syncs(manifest), selection, manifest)
 
 
 def _check_version(manifest: Manifest) -> None:
@@ -335,14 +337,18 @@ def _check_version(manifest: Manifest) -> None:
         )
 
 
-def _selected(syncs: tuple[Sync, ...], selection: Selection) -> tuple[Sync, ...]:
+def _selected(syncs: tuple[Sync, ...], selection: Selection, manifest: Manifest) -> tuple[Sync, ...]:
     if not syncs:
         raise ConfigurationError(
             "no model of this project has `batch_sync` under `config: meta:`. `dbt-batch-sync init` prints "
             "what to add; "
             "run `dbt parse` after it"
         )
-    return select_syncs(syncs, selection.select, selection.exclude)
+    if selection.selector is not None and selection.selector not in manifest.selectors:
+        known = ", ".join(f"`{name}`" for name in manifest.selectors) or "none"
+        raise ConfigurationError(f"`--selector`: there is no such selector; selectors.yml has: {known}")
+    selector = manifest.selectors.get(selection.selector) if selection.selector is not None else None
+    return select_syncs(syncs, selection.select, selection.exclude, selector)
 
 
 @contextmanager

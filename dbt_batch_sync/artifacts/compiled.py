@@ -123,11 +123,11 @@ class CompiledSql:
 
     def _source_columns(self, unique_id: str) -> tuple[str, ...] | None:
         table = self._catalog.tables.get(unique_id)
-        return tuple(column.name.lower() for column in table.columns) if table is not None else None
+        return tuple(map(str.lower, table.columns)) if table is not None else None
 
     def _model_columns(self, model: Model) -> tuple[str, ...] | None:
         if model.contract:
-            return tuple(column.name.lower() for column in model.columns)
+            return tuple(map(str.lower, model.columns))
         if model.materialized not in _PLAIN:
             return None
         query = self._query(model)

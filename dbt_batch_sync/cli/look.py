@@ -12,16 +12,8 @@ import typer
 
 from dbt_batch_sync.cli import documents, show
 from dbt_batch_sync.cli.options import (
-    Exclude,
+    DbtFlags,
     Json,
-    Profile,
-    ProfilesDir,
-    ProjectDir,
-    Select,
-    Target,
-    Vars,
-    dbt_options,
-    selection_of,
 )
 from dbt_batch_sync.errors import ConfigurationError, MappingError
 
@@ -29,18 +21,11 @@ from dbt_batch_sync.errors import ConfigurationError, MappingError
 
 
 def validate(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
+    dbt: DbtFlags,
     online: Annotated[
         bool,
         typer.Option(
             "--online",
-            envvar="DBT_BATCH_SYNC_ONLINE",
             help="Also check the warehouse and Batch. Changes nothing there.",
         ),
     ] = False,
@@ -52,15 +37,14 @@ def validate(
     """
     from dbt_batch_sync import api
 
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
     try:
-        result = api.validate(dbt, selection_of(select, exclude), online=online)
+        result = api.validate(dbt.options, dbt.selection, online=online)
     except MappingError as failure:
         if os.environ.get("GITHUB_ACTIONS") == "true":
+            project = dbt.options.project_dir
             workspace = Path(os.environ.get("GITHUB_WORKSPACE") or ".")
             sys.stderr.writelines(
-                f"{documents.annotation(problem, dbt.project_dir, workspace)}\n"
-                for problem in failure.problems
+                f"{documents.annotation(problem, project, workspace)}\n" for problem in failure.problems
             )
         if not as_json:
             raise
@@ -75,22 +59,14 @@ def validate(
 
 
 def plan(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
+    dbt: DbtFlags,
     markdown: Annotated[
         bool,
-        typer.Option("--markdown", envvar="DBT_BATCH_SYNC_MARKDOWN", help="Print Markdown for a comment."),
+        typer.Option("--markdown", help="Print Markdown for a comment."),
     ] = False,
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(
-            "--out", envvar="DBT_BATCH_SYNC_OUT", help="Also write the plan as JSON, for `push --plan`."
-        ),
+        typer.Option("--out", help="Also write the plan as JSON, for `push --plan`."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -102,9 +78,7 @@ def plan(
 
     if markdown and as_json:
         raise ConfigurationError("--markdown and --json exclude each other")
-    result = api.plan(
-        dbt_options(project_dir, profiles_dir, profile, target, variables), selection_of(select, exclude)
-    )
+    result = api.plan(dbt.options, dbt.selection)
     if out is not None:
         _write(out, show.json_text(result.to_json()))
     if as_json:
@@ -123,16 +97,10 @@ def _write(path: Path, text: str) -> None:
 
 
 def lineage(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
+    dbt: DbtFlags,
     mermaid: Annotated[
         bool,
-        typer.Option("--mermaid", envvar="DBT_BATCH_SYNC_MERMAID", help="Print a Mermaid flowchart."),
+        typer.Option("--mermaid", help="Print a Mermaid flowchart."),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -144,8 +112,7 @@ def lineage(
 
     if mermaid and as_json:
         raise ConfigurationError("--mermaid and --json exclude each other")
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
-    result = api.lineage(dbt, selection_of(select, exclude))
+    result = api.lineage(dbt.options, dbt.selection)
     if as_json:
         show.print_json(result.to_json())
     elif mermaid:
@@ -158,16 +125,8 @@ def lineage(
 
 
 def status(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
-    limit: Annotated[
-        int, typer.Option("--limit", envvar="DBT_BATCH_SYNC_RUNS", min=1, help="Runs per sync.")
-    ] = 10,
+    dbt: DbtFlags,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Runs per sync.")] = 10,
     as_json: Json = False,
 ) -> None:
     """Show the last runs of each sync, parked rows, and open resend requests.
@@ -176,8 +135,7 @@ def status(
     """
     from dbt_batch_sync import api
 
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
-    result = api.status(dbt, selection_of(select, exclude), limit=limit)
+    result = api.status(dbt.options, dbt.selection, limit=limit)
     if as_json:
         show.print_json(result.to_json())
     else:
@@ -185,13 +143,7 @@ def status(
 
 
 def rejects(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
+    dbt: DbtFlags,
     as_json: Json = False,
 ) -> None:
     """Show open rejections by attribute and reason.
@@ -200,9 +152,7 @@ def rejects(
     """
     from dbt_batch_sync import api
 
-    result = api.rejects(
-        dbt_options(project_dir, profiles_dir, profile, target, variables), selection_of(select, exclude)
-    )
+    result = api.rejects(dbt.options, dbt.selection)
     if as_json:
         show.print_json(result.to_json())
     else:
@@ -211,13 +161,7 @@ def rejects(
 
 def profile(
     custom_id: Annotated[str, typer.Argument(metavar="CUSTOM_ID", help="The profile's custom_id in Batch.")],
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    dbt_profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
+    dbt: DbtFlags,
     as_json: Json = False,
 ) -> None:
     """Explain one profile: what was last sent, what is queued, what was rejected.
@@ -226,8 +170,7 @@ def profile(
     """
     from dbt_batch_sync import api
 
-    dbt = dbt_options(project_dir, profiles_dir, dbt_profile, target, variables)
-    result = api.profile(dbt, custom_id, selection_of(select, exclude))
+    result = api.profile(dbt.options, custom_id, dbt.selection)
     if as_json:
         show.print_json(result.to_json())
     else:

@@ -7,29 +7,12 @@ from typing import Annotated
 import typer
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.options import (
-    Exclude,
-    Json,
-    Profile,
-    ProfilesDir,
-    ProjectDir,
-    Select,
-    Target,
-    Vars,
-    dbt_options,
-    selection_of,
-)
+from dbt_batch_sync.cli.options import DbtFlags, Json
 from dbt_batch_sync.errors import ConfigurationError
 
 
 def resend(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
+    dbt: DbtFlags,
     everything: Annotated[
         bool, typer.Option("--all", help="Every row of the model, with all its attributes.")
     ] = False,
@@ -46,8 +29,7 @@ def resend(
 
     if everything == rejected:
         raise ConfigurationError("resend: give either --all or --rejected")
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
-    result = api.resend(dbt, "all" if everything else "rejected", selection_of(select, exclude))
+    result = api.resend(dbt.options, "all" if everything else "rejected", dbt.selection)
     if as_json:
         show.print_json(result.to_json())
     else:

@@ -143,8 +143,8 @@ def _not_taken(sync: SyncPushed, dry_run: bool) -> list[str]:
 
 def _parked(count: int) -> str:
     return (
-        f"{counted(count, 'row')} parked: Batch rejected the whole row. It is sent again when it changes, or "
-        "after dbt-batch-sync resend --rejected"
+        f"{counted(count, 'row')} parked: rejected as a whole, sent again when changed or after "
+        "dbt-batch-sync resend --rejected"
     )
 
 
@@ -315,8 +315,6 @@ def profile(result: ProfileResult) -> None:
             console.print(f"  [yellow]in doubt, sent again after the next dbt run: {names}[/]")
         for line in _next(sync):
             console.print(f"  {line}")
-        for each in sync.pending.attributes if sync.pending else ():
-            console.print(f"    {escape(f'{each.attribute}: {each.old} → {each.new}')}")
         for rejection in sync.rejects:
             console.print(f"  {_rejection(rejection)}")
 
@@ -336,17 +334,16 @@ def _next(sync: SyncProfile) -> list[str]:
         return ["nothing to send"]
     if pending.reason == "parked":
         return [
-            "[yellow]parked: Batch rejected the row; sent again when it changes, or after "
+            "[yellow]parked: rejected as a whole, sent again when changed or after "
             "dbt-batch-sync resend --rejected[/]"
         ]
     if pending.change == "invalid":
         return [f"[yellow]invalid, not sent: {escape(str(pending.reason))}[/]"]
     lines = [f"queued for the next push: {escape(pending.change)}"]
+    lines += [escape(f"  {each.attribute}: {each.old} → {each.new}") for each in pending.attributes]
     if pending.reason is not None:
         names = ", ".join(pending.reason.partition(":")[2].split(","))
-        lines.append(
-            f"[yellow]not sent: {escape(names)}. Batch was told unsubscribed, and never_resubscribe is on[/]"
-        )
+        lines.append(f"[yellow]not sent: {escape(names)}, unsubscribed in Batch (never_resubscribe)[/]")
     return lines
 
 

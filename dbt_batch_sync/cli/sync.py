@@ -17,17 +17,9 @@ import typer
 
 from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.options import (
-    Exclude,
+    DbtFlags,
     Json,
-    Profile,
-    ProfilesDir,
-    ProjectDir,
-    Select,
-    Target,
-    Vars,
     Yes,
-    dbt_options,
-    selection_of,
 )
 from dbt_batch_sync.errors import ConfigurationError
 
@@ -38,35 +30,20 @@ if TYPE_CHECKING:
 
 
 def push(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
+    dbt: DbtFlags,
     dry_run: Annotated[
         bool,
-        typer.Option(
-            "--dry-run",
-            envvar="DBT_BATCH_SYNC_DRY_RUN",
-            help="Send and record nothing; say what would be sent.",
-        ),
+        typer.Option("--dry-run", help="Send and record nothing; say what would be sent."),
     ] = False,
     limit: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option(
-            "--limit", envvar="DBT_BATCH_SYNC_LIMIT", min=1, help="Send at most so many rows of each sync."
-        ),
+        typer.Option("--limit", min=1, help="Send at most so many rows of each sync."),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", envvar="DBT_BATCH_SYNC_FORCE", help="Skip the guards for this run.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Skip the guards for this run.")] = False,
     require_tests: Annotated[
         bool,
         typer.Option(
             "--require-tests",
-            envvar="DBT_BATCH_SYNC_REQUIRE_TESTS",
             help="Push only what dbt's last command built and tested, with no test failed.",
         ),
     ] = False,
@@ -74,7 +51,6 @@ def push(
         Optional[str],  # noqa: UP045
         typer.Option(
             "--max-age",
-            envvar="DBT_BATCH_SYNC_MAX_AGE",
             help="Push nothing if dbt's last command ended longer ago: 90s, 30m, 2h, 1d.",
         ),
     ] = None,
@@ -82,7 +58,6 @@ def push(
         Optional[Path],  # noqa: UP045
         typer.Option(
             "--plan",
-            envvar="DBT_BATCH_SYNC_PLAN",
             help="Push only the deltas of this file, written by `plan --out`.",
         ),
     ] = None,
@@ -96,7 +71,6 @@ def push(
     from dbt_batch_sync.cli.progress import Bar
     from dbt_batch_sync.telemetry import exporting
 
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
     options = api.PushOptions(
         dry_run,
         limit,
@@ -106,7 +80,7 @@ def push(
         api.read_plan(plan) if plan is not None else None,
     )
     with exporting(), _stopping() as (stop, signals), Bar(quiet=as_json) as bar:
-        result = api.push(dbt, selection_of(select, exclude), options, stop=stop, observer=bar)
+        result = api.push(dbt.options, dbt.selection, options, stop=stop, observer=bar)
     _finish(result, as_json, dry_run=dry_run, signals=signals)
 
 
@@ -121,13 +95,7 @@ def _span(text: str | None) -> timedelta | None:
 
 
 def adopt(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
+    dbt: DbtFlags,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -137,10 +105,9 @@ def adopt(
     """
     from dbt_batch_sync import api
 
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
     _confirm("Take the deltas as what Batch already has, and send nothing?", yes)
     with _stopping() as (stop, signals):
-        result = api.adopt(dbt, selection_of(select, exclude), stop=stop)
+        result = api.adopt(dbt.options, dbt.selection, stop=stop)
     _finish(result, as_json, signals=signals)
 
 

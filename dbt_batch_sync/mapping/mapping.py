@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -24,9 +23,14 @@ from dbt_batch_sync.mapping.validation import (
     whole,
 )
 
-HASH_VERSION = "v1"
 MAX_LISTED = 20
 """Columns that a message lists."""
+
+
+class Kind(str, Enum):
+    """What a sync writes in Batch."""
+
+    PROFILES = "profiles"
 
 
 class OnNull(str, Enum):
@@ -94,7 +98,8 @@ class Guards:
 class Mapping:
     """A sync's mapping. `attributes` are the standard ones, then the custom ones that are listed.
 
-    With `all_columns` the custom ones are known only with the sync's columns: see `resolve`.
+    With `all_columns` the custom ones are known only with the sync's columns: see `resolve`. `hash` says
+    whether two mappings send the same, and is the one that dbt writes down when it builds a delta.
     """
 
     sync: str
@@ -110,6 +115,8 @@ class Mapping:
     guards: Guards
     where: Location = field(compare=False)
     shared: bool = False
+    kind: Kind = Kind.PROFILES
+    hash: str = field(default="", compare=False)
 
     def key_of(self, place: int) -> str:
         """Where the mapping names an attribute: of `attributes`, or behind them one that `custom: all`
@@ -121,42 +128,6 @@ class Mapping:
         if attribute.standard:
             return f"standard.{attribute.wire_name.removeprefix('$')}"
         return f"custom[{place - sum(each.standard for each in self.attributes)}]"
-
-    @property
-    def hash(self) -> str:
-        """Says whether two mappings send the same: md5 over what decides what is sent, in lower-case hex.
-
-        The macros compute the same. Each text goes in as its length in characters, a colon and itself, so
-        that no two sequences of texts give the same input. Guards, endpoint, output and shared are left
-        out.
-        """
-        text = "".join(f"{len(part)}:{part}" for part in self._hashed())
-        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-    def _hashed(self) -> Iterator[str]:
-        yield from (HASH_VERSION, self.identifier.lower(), self.on_null.value, self.on_exit.value)
-        yield self.membership or ""
-        for attribute in sorted(self.attributes, key=lambda each: each.name):
-            if attribute.standard:
-                yield from (
-                    "standard",
-                    attribute.name.removeprefix(STANDARD_PREFIX),
-                    attribute.column.lower(),
-                )
-        if self.all_columns:
-            yield "all"
-            for column in sorted(column.lower() for column in self.exclude):
-                yield from ("exclude", column)
-        for attribute in sorted(self.attributes, key=lambda each: each.name):
-            if not attribute.standard:
-                given = attribute.type.value if attribute.type else ""
-                yield from (
-                    "custom",
-                    attribute.column.lower(),
-                    attribute.name,
-                    given,
-                    attribute.on_null.value,
-                )
 
     def resolve(self, columns: Sequence[str]) -> tuple[Attribute, ...]:
         """The whole list of attributes for a sync with these columns: standard, custom, membership.

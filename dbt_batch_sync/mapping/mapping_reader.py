@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from dbt_batch_sync.attributes import STANDARD_ATTRIBUTES, STANDARD_PREFIX, AttributeType
+from dbt_batch_sync.attributes import (
+    STANDARD_ATTRIBUTES,
+    STANDARD_PREFIX,
+    STANDARD_RULES,
+    AttributeType,
+    Vocabulary,
+)
 from dbt_batch_sync.errors import MappingError, Problem
 from dbt_batch_sync.mapping.attribute_names import name_refusal, propose_name
 from dbt_batch_sync.mapping.mapping import (
     Attribute,
     EndpointChoice,
     Guards,
+    Kind,
     Location,
     Mapping,
     OnExit,
@@ -34,6 +43,9 @@ from dbt_batch_sync.mapping.validation import (
 
 ALL = "all"
 """What `custom` says instead of a list, for every column."""
+
+NOT_HASHED = ("guards", "endpoint", "output", "shared")
+"""Keys that don't change what is sent."""
 
 column = text("a column's name")
 
@@ -98,10 +110,18 @@ def _read_name(value: object, spot: Spot) -> str:
     return name
 
 
+def _read_kind(value: object, spot: Spot) -> Kind:
+    if value != Kind.PROFILES.value:
+        given = f"`{shown(value)}`" if isinstance(value, str) else kind(value)
+        spot.refuse(f"must be `{Kind.PROFILES.value}`, the only kind so far, not {given}")
+    return Kind.PROFILES
+
+
 @dataclass(frozen=True)
 class _Form:
     """The keys of `batch_sync`."""
 
+    kind: Kind = field(default=Kind.PROFILES, metadata=read_by(_read_kind))
     identifier: str = field(
         default="",
         metadata=read_by(column, required="the column that becomes the `custom_id` of the profiles"),
@@ -109,7 +129,7 @@ class _Form:
     standard: tuple[tuple[str, str], ...] = field(default=(), metadata=read_by(_read_standard))
     custom: _Custom = field(default=_Custom(), metadata=read_by(_read_custom))
     exclude: tuple[str, ...] = field(default=(), metadata=read_by(many(column, "columns")))
-    on_null: OnNull = field(default=OnNull.CLEAR, metadata=read_by(choice(OnNull)))
+    on_null: OnNull | None = field(default=None, metadata=read_by(choice(OnNull)))
     on_exit: OnExit = field(default=OnExit.IGNORE, metadata=read_by(choice(OnExit)))
     membership: str | None = field(default=None, metadata=read_by(optional(_read_name)))
     endpoint: EndpointChoice = field(default=EndpointChoice.AUTO, metadata=read_by(choice(EndpointChoice)))
@@ -129,7 +149,9 @@ def parse_mapping(sync: str, raw: object, where: Location) -> Mapping:
     """
     spot = Spot("batch_sync")
     written = read_form(_Form, raw, spot)
-    if isinstance(raw, dict):
+    if spot.refused("kind"):  # its other keys are not those of profiles
+        spot.found[:] = [each for each in spot.found if each.key == "batch_sync.kind"]
+    elif isinstance(raw, dict):
         _check(written, spot)
     if spot.found:
         raise MappingError(Problem(where.file, where.model, each.key, each.message) for each in spot.found)
@@ -139,7 +161,7 @@ def parse_mapping(sync: str, raw: object, where: Location) -> Mapping:
         attributes=tuple(_attributes(written)),
         all_columns=written.custom.all_columns,
         exclude=written.exclude,
-        on_null=written.on_null,
+        on_null=written.on_null or OnNull.CLEAR,
         on_exit=written.on_exit,
         membership=written.membership,
         endpoint=written.endpoint,
@@ -147,14 +169,27 @@ def parse_mapping(sync: str, raw: object, where: Location) -> Mapping:
         guards=written.guards,
         where=where,
         shared=written.shared,
+        kind=written.kind,
+        hash=_hash(raw),
     )
+
+
+def _hash(raw: object) -> str:
+    """As the macros compute it of the meta in the manifest: `local_md5(tojson(meta, sort_keys=true))`."""
+    meta = (
+        {key: value for key, value in raw.items() if key not in NOT_HASHED} if isinstance(raw, dict) else {}
+    )
+    return hashlib.md5(json.dumps(meta, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
 
 
 def _attributes(written: _Form) -> Iterable[Attribute]:
     for name, source in written.standard:
-        yield Attribute(source, STANDARD_PREFIX + name, None, written.on_null, standard=True)
+        # A null never deletes an opt-out, unless the mapping says so.
+        consent = STANDARD_RULES[name].vocabulary is Vocabulary.SUBSCRIPTION
+        on_null = written.on_null or (OnNull.KEEP if consent else OnNull.CLEAR)
+        yield Attribute(source, STANDARD_PREFIX + name, None, on_null, standard=True)
     for _, entry in written.custom.listed:
-        on_null = entry.on_null or written.on_null
+        on_null = entry.on_null or written.on_null or OnNull.CLEAR
         yield Attribute(entry.column, _name(entry), entry.type, on_null, standard=False)
 
 

@@ -60,7 +60,7 @@ def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned
     if state.built is None or pending is None:
         return SyncPlanned(sync.name, None, parked=state.parked, mapping=sync.mapping.hash, stops=stopped)
     counts = count_changes(warehouse, pending, names)
-    endpoint = endpoint_for(sync.mapping.endpoint, counts.inserts + counts.updates + counts.exits)
+    endpoint = endpoint_for(sync.mapping.endpoint, counts.sending)
     limits, most = LIMITS[endpoint], output.max_profiles_per_second
     return SyncPlanned(
         sync=sync.name,

@@ -8,7 +8,6 @@ web page can't send that elsewhere unasked.
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from dbt_batch_sync.connections.addresses import is_loopback
 from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.sandbox.faults import Fault, read_faults
 from dbt_batch_sync.sandbox.page import CONTENT_SECURITY_POLICY, Question, render
@@ -46,17 +46,6 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         ("POST", "/_sandbox/reset", controls.reset),
     ]
     return [Route(path, controls.guarded(route), methods=[method]) for method, path, route in table]
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host or "")
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
 
 
 def _named_host(request: Request) -> str | None:
@@ -115,7 +104,7 @@ class _Controls:
     def guarded(self, handler: Handler) -> Handler:
         async def route(request: Request) -> Response:
             client = request.client.host if request.client else None
-            here = _is_loopback(client) and _is_loopback(_named_host(request))
+            here = is_loopback(client) and is_loopback(_named_host(request))
             if self._sandbox.settings.controls == "loopback" and not here:
                 return _failed(403, "only from this machine; the setting `controls` opens it")
             try:

@@ -1,4 +1,4 @@
-"""A DuckDB file with a sync's relations and ledger, written by hand: states that take dbt and pushes to reach.
+"""A DuckDB database in memory with a sync's relations and ledger, written by hand: states that take dbt and pushes to reach.
 
 `people` has three attributes. What dbt's macros write is written by `build`, and what pushes append by `add`;
 all tables are created with the columns that the runner reads.
@@ -6,7 +6,6 @@ all tables are created with the columns that the runner reads.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -14,16 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import yaml
+import pyarrow as pa
 from harness.manifests import manifest, model
+from sqlglot import exp
 
 from dbt_batch_sync.connections.outputs import Output
-from dbt_batch_sync.connections.profiles import WarehouseTarget
+from dbt_batch_sync.errors import WarehouseError
 from dbt_batch_sync.ledger.records import JOURNAL_COLUMNS, REJECT_COLUMNS, RUN_COLUMNS, Event
 from dbt_batch_sync.mapping.syncs import Sync, read_syncs
 from dbt_batch_sync.push.known import Known, read_known
-from dbt_batch_sync.warehouse import Warehouse
-from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
+from dbt_batch_sync.warehouse import Column, Statement, Warehouse
+from dbt_batch_sync.warehouse.rows import in_utc
 
 NOW = datetime(2026, 4, 1, 6)
 TYPES = "name:string,points:integer,batch__email_marketing:string"
@@ -57,52 +57,44 @@ _OF_RUNS = (
 
 
 class HandBuilt:
-    """The project in `directory`: manifest, profile and database, with empty tables."""
+    """The project in `directory`: its manifest, and a database with empty tables."""
 
     def __init__(
         self, directory: Path, mapping: Mapping[str, object] = MAPPING, syncs: Sequence[str] = ("people",)
     ) -> None:
-        self.directory = directory
-        self.path = directory / "shop.duckdb"
         self.at = NOW - timedelta(hours=1)
         models = [
             each
             for name in syncs
             for each in (
                 model(name, None, config={"meta": {"batch_sync": mapping}}),
-                model(f"{name}_delta", None),
-                model(f"{name}_sent_snapshot", None),
+                model(f"{name}_delta", None, relation_name=f'"main"."{name}_delta"'),
+                model(f"{name}_sent_snapshot", None, relation_name=f'"main"."{name}_sent_snapshot"'),
             )
         ]
-        for each in models:
-            each["relation_name"] = f'"main"."{each["name"]}"'
         self.syncs: tuple[Sync, ...] = read_syncs(manifest(directory / "target", models))
-        batch = {"type": "batch", "rest_api_key": "sandbox", "project_key": "project_sandbox"}
-        profiles = {
-            "shop": {"target": "dev", "outputs": {"dev": {"type": "duckdb", "path": str(self.path)}}},
-            "dbt_batch_sync": {"target": "sandbox", "outputs": {"sandbox": batch}},
-        }
-        (directory / "profiles.yml").write_text(yaml.safe_dump(profiles))
-        (directory / "dbt_project.yml").write_text(json.dumps({"name": "shop", "profile": "shop"}))
-        with duckdb.connect(str(self.path)) as connection:
-            for name in syncs:
-                connection.execute(_table(f"{name}_sent_snapshot", _SNAPSHOT))
-                connection.execute(_table(f"{name}_delta", _DELTA))
-            connection.execute(_table("batch_sync_journal", JOURNAL_COLUMNS))
-            connection.execute(_table("batch_sync_rejects", REJECT_COLUMNS))
-            connection.execute(_RUNS)
+        self.connection = duckdb.connect(config={"threads": 1})
+        self.warehouse: Warehouse = Memory(self.connection)
+        for name in syncs:
+            self.execute(_table(f"{name}_sent_snapshot", _SNAPSHOT))
+            self.execute(_table(f"{name}_delta", _DELTA))
+        self.execute(_table("batch_sync_journal", JOURNAL_COLUMNS))
+        self.execute(_table("batch_sync_rejects", REJECT_COLUMNS))
+        self.execute(_RUNS)
 
     def insert(self, table: str, *rows: Mapping[str, object]) -> None:
         """Appends rows; what they lack is null."""
-        with duckdb.connect(str(self.path)) as connection:
-            for row in rows:
-                names, marks = ", ".join(f'"{name}"' for name in row), ", ".join("?" * len(row))
-                connection.execute(f"insert into {table} ({names}) values ({marks})", list(row.values()))
+        for row in rows:
+            names, marks = ", ".join(f'"{name}"' for name in row), ", ".join("?" * len(row))
+            self.connection.execute(f"insert into {table} ({names}) values ({marks})", list(row.values()))
+
+    def execute(self, sql: str) -> None:
+        """Runs a statement."""
+        self.connection.execute(sql)
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query."""
-        with duckdb.connect(str(self.path)) as connection:
-            return connection.execute(sql).to_arrow_table().to_pylist()
+        return self.connection.sql(sql).to_arrow_table().to_pylist()
 
     def add(self, event: Any, sync: str = "people", **cells: Any) -> None:
         """Appends an event a second after the last one."""
@@ -119,9 +111,8 @@ class HandBuilt:
         **built: Any,
     ) -> None:
         """The delta has these rows, each a key, a change, changed names and cells, and the journal says so."""
-        with duckdb.connect(str(self.path)) as connection:
-            connection.execute(f"delete from {sync}_delta")
-        counts = {name: 0 for name in ("insert", "update", "exit", "invalid", "parked")}
+        self.execute(f"delete from {sync}_delta")
+        counts = dict.fromkeys(("insert", "update", "exit", "invalid", "parked"), 0)
         for place, (key, change, changed, cells) in enumerate(rows):
             counts["parked" if cells.get("_batch_reason") == "parked" else change] += 1
             own = {"custom_id": key, "_batch_change": change, "_batch_changed": changed}
@@ -158,14 +149,39 @@ class HandBuilt:
         """A sync, as the manifest has it."""
         return next(each for each in self.syncs if each.name == name)
 
-    def warehouse(self) -> Warehouse:
-        """The file, through the port."""
-        credentials = {"path": str(self.path), "schema": "main"}
-        return DuckDbWarehouse(WarehouseTarget("shop", "dev", "duckdb", credentials))
+    def known(self) -> list[Known]:
+        """All syncs."""
+        return read_known(self.warehouse, self.syncs)
 
-    def known(self, warehouse: Warehouse) -> list[Known]:
-        """All syncs, an hour after the first event."""
-        return read_known(warehouse, self.syncs)
+
+class Memory:
+    """See port.Warehouse."""
+
+    dialect = "duckdb"
+    checkpoint_seconds = 5.0
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+
+    def columns(self, table: exp.Table) -> tuple[Column, ...]:
+        try:
+            found = self.connection.execute(f"describe {table.sql('duckdb')}").fetchall()
+        except duckdb.CatalogException:
+            return ()
+        return tuple(Column(name, kind) for name, kind, *_ in found)
+
+    def fetch(self, query: Statement) -> pa.Table:
+        try:
+            found = self.connection.sql(query.tree.sql("duckdb"), params=dict(query.parameters) or None)
+            return in_utc(found.to_arrow_table())
+        except duckdb.Error as error:
+            raise WarehouseError(str(error)) from None
+
+    def append(self, table: exp.Table, rows: pa.Table) -> None:
+        self.connection.register("given", rows)
+        self.connection.execute(f"insert into {table.sql('duckdb')} by name select * from given")
+
+    def close(self) -> None: ...
 
 
 def output(**changes: Any) -> Output:

@@ -1,4 +1,4 @@
-"""A project with a past: two syncs, pushes that ended in every way, refusals, a parked row, a delta that waits."""
+"""A project with a past: two syncs, pushes that ended in every way, rejections, a parked row, a delta that is not pushed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAPPING: dict[str, object] = {
     "custom": ["nick", "points"],
 }
 SECRETS = ("C-00", "Nickname", "@example.com")
-"""Of every custom_id and value of the project: what no page of it may have."""
+"""Of every custom_id and value of the project: no page of it may have them."""
 
 
 def _person(number: int, **changes: object) -> Row:
@@ -40,7 +40,7 @@ def make_history(project: Project) -> None:
     project.execute("update raw.people set email = 'none at all' where points in (20, 21)")
     project.execute("delete from raw.people where points in (30, 31, 32)")
     project.build()
-    project.push()  # two addresses are withheld
+    project.push()  # two addresses are rejected
     project.push(select=["vips"])
 
     project.execute("update raw.people set points = points + 1000 where points between 10 and 19")

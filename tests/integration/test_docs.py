@@ -20,9 +20,9 @@ from dbt_batch_sync.cli.app import app
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.ledger.lease import COLUMNS as LEASE_COLUMNS
 from dbt_batch_sync.ledger.records import REJECT_COLUMNS, RUN_COLUMNS, RejectCount, Run
+from dbt_batch_sync.mapping import mapping_reader
 from dbt_batch_sync.mapping.mapping import Guards
 from dbt_batch_sync.mapping.validation import names_of
-from dbt_batch_sync.mapping import mapping_reader
 from dbt_batch_sync.results import (
     EXIT_CODES,
     AttributeLineage,

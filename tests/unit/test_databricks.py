@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 import sqlglot
+from harness.macros import Macros
 from harness.project import ROOT
 from sqlglot import exp
 
 from dbt_batch_sync.errors import Conflict, WarehouseError
-from dbt_batch_sync.mapping.macros import Macros
 from dbt_batch_sync.warehouse import Load
 from dbt_batch_sync.warehouse.databricks import _named, _statements
 from dbt_batch_sync.warehouse.databricks_connection import SessionLost, errors

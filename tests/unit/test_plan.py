@@ -16,8 +16,9 @@ from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.errors import Stopped
 from dbt_batch_sync.mapping.mapping import EndpointChoice
 from dbt_batch_sync.push.masking import mask
-from dbt_batch_sync.push.plan import MASS_UPDATE_FROM, endpoint_for, plan_sync, seconds_at_rate
+from dbt_batch_sync.push.plan import plan_sync, seconds_at_rate
 from dbt_batch_sync.push.planned import Planned, check_planned
+from dbt_batch_sync.push.work import MASS_UPDATE_FROM, endpoint_for
 from dbt_batch_sync.results import Flapping, SyncPlanned
 
 DOT = "•"
@@ -113,12 +114,8 @@ def shop(tmp_path: Path) -> HandBuilt:
 
 
 def plan(shop: HandBuilt, **changes: Any) -> SyncPlanned:
-    warehouse = shop.warehouse()
-    try:
-        (known,) = shop.known(warehouse)
-        return plan_sync(warehouse, known, output(**changes))
-    finally:
-        warehouse.close()
+    (known,) = shop.known()
+    return plan_sync(shop.warehouse, known, output(**changes))
 
 
 ROWS = (
@@ -261,9 +258,7 @@ def test_the_endpoint_goes_by_the_number_of_rows() -> None:
 
 def test_a_push_is_held_to_its_plan(shop: HandBuilt) -> None:
     def check(planned: Planned) -> None:
-        warehouse = shop.warehouse()
-        (known,) = shop.known(warehouse)
-        warehouse.close()
+        (known,) = shop.known()
         check_planned(shop.sync(), known.state, {planned.sync: planned})
 
     mapping = shop.sync().mapping.hash

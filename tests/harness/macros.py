@@ -1,6 +1,4 @@
-"""Evaluates the package's own macros without dbt and without a warehouse: which column types a mapping takes
-is written down once, in `macros/`.
-"""
+"""Evaluates the macros without dbt and without a warehouse, as dbt dispatches them for an adapter."""
 
 from __future__ import annotations
 
@@ -36,7 +34,7 @@ class Macros:
 
     def __init__(self, directory: Path, adapter_type: str) -> None:
         # Made of dbt's SQL, not of HTML: nothing is to be escaped.
-        environment = Environment(extensions=["jinja2.ext.do"], undefined=StrictUndefined, autoescape=False)  # noqa: S701
+        environment = Environment(extensions=["jinja2.ext.do"], undefined=StrictUndefined, autoescape=False)
         environment.globals |= {
             "return": _return,
             "dbt_batch_sync": self,

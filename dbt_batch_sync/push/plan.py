@@ -11,8 +11,9 @@ from dbt_batch_sync.attributes import parse_types
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.pacing import SHARE_OF_RATE, call_size
+from dbt_batch_sync.ledger.state import Built, Checkpoint, SyncState
 from dbt_batch_sync.push.guards import stops, tripped
-from dbt_batch_sync.push.known import Known, relation_of
+from dbt_batch_sync.push.known import Known, build_command, relation_of
 from dbt_batch_sync.push.masking import mask
 from dbt_batch_sync.push.work import endpoint_for
 from dbt_batch_sync.results import Flapping, Sample, SyncPlanned
@@ -38,10 +39,12 @@ _RUNS_SEARCHED = 20
 
 @dataclass(frozen=True)
 class Counts:
-    """Rows of a delta that are not settled. `sending` rows send something; `attributes` counts those that
-    send each, `resubscriptions` those whose consent `never_resubscribe` holds back.
+    """Rows of a delta that are not settled; `rows` are all of them, parked ones included. `sending` rows send
+    something; `attributes` counts those that send each, `resubscriptions` those whose consent
+    `never_resubscribe` holds back.
     """
 
+    rows: int = 0
     inserts: int = 0
     updates: int = 0
     exits: int = 0
@@ -60,6 +63,12 @@ def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned
     if state.built is None or pending is None:
         return SyncPlanned(sync.name, None, parked=state.parked, mapping=sync.mapping.hash, stops=stopped)
     counts = count_changes(warehouse, pending, names)
+    if _is_replaced(state, state.built, counts):
+        name = pending.delta.table.name
+        stopped += (
+            f"{name} is not the delta that dbt built last: it was replaced or altered. "
+            f"Run: {build_command(sync)}",
+        )
     endpoint = endpoint_for(sync.mapping.endpoint, counts.sending)
     limits, most = LIMITS[endpoint], output.max_profiles_per_second
     return SyncPlanned(
@@ -82,6 +91,13 @@ def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned
         guards=tuple(tripped(sync.mapping.guards, state.built)) if counts.sending else (),
         flapping=_flapping(warehouse, known, pending, names) if counts.updates else (),
     )
+
+
+def _is_replaced(state: SyncState, built: Built, counts: Counts) -> bool:
+    """Whether the table has other rows than dbt counted; of settled pages only invalid rows are counted."""
+    if state.checkpoint == Checkpoint():
+        return counts.rows != built.rows
+    return counts.rows < built.invalid + built.parked
 
 
 def pending_rows(warehouse: Warehouse, known: Known) -> Pending | None:
@@ -117,6 +133,7 @@ def count_changes(warehouse: Warehouse, pending: Pending, names: Sequence[str]) 
                 attributes[name] += int(row[f"sends_{place}"])
         changes[change] = changes.get(change, 0) + count
     return Counts(
+        rows=sum(int(row["row_count"]) for row in rows),
         inserts=changes.get("insert", 0),
         updates=changes.get("update", 0),
         exits=changes.get("exit", 0),

@@ -371,9 +371,7 @@ def test_a_push_is_held_to_its_plan(project: Project, tmp_path: Path) -> None:
     project.build()
     other = project.call("push", "--plan", plan)
     assert other.returncode == 1
-    assert re.search(
-        r"differs from its plan.*delta_id [-\w]+, now [-\w]+\. Make a new plan", other.stdout
-    )
+    assert re.search(r"differs from its plan.*delta_id [-\w]+, now [-\w]+\. Make a new plan", other.stdout)
     assert project.call("push", "--dry-run", "--plan", plan).returncode == 1
     assert not project.sandbox.requests
 

@@ -215,6 +215,18 @@ def test_a_delta_that_dbt_is_building_or_never_built(shop: HandBuilt) -> None:
     assert plan(shop).stops == ()
 
 
+def test_a_delta_that_was_replaced(shop: HandBuilt) -> None:
+    shop.build(*ROWS)
+    assert plan(shop).stops == ()
+    shop.execute("delete from people_delta where custom_id = 'a'")
+    (stop,) = plan(shop).stops
+    assert "people_delta is not the delta that dbt built last: it was replaced or altered. Run: dbt" in stop
+    shop.add("checkpoint", run_id="r1", delta_id="d1", page=0)
+    assert plan(shop).stops == (), "the row is settled"
+    shop.execute("update people_delta set _batch_delta_id = 'another'")
+    assert "replaced" in plan(shop).stops[0]
+
+
 @pytest.mark.parametrize(
     ("guards", "built", "said"),
     [

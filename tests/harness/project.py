@@ -269,13 +269,12 @@ class Project:
         return {row["custom_id"]: row for row in rows}
 
     def rejects(self, sync: str = PEOPLE) -> dict[tuple[str, str | None], str]:
-        """The reasons of what stands refused, by custom_id and attribute; none before the first push."""
+        """The reasons of the open rejections, by custom_id and attribute; none before the first `dbt run`."""
         if not self.has_table("batch_sync_rejects"):
             return {}
         query = "from batch_sync_rejects where sync = $sync and resolved_at is null"
         rows = self.query(query, sync=sync)
-        assert not any(row["staged"] for row in rows), "a staged reject was left"
-        return {(row["custom_id"], row["attribute"]): row["reason"] for row in rows}
+        return {(row["key"], row["attribute"]): row["reason"] for row in rows}
 
     def has_table(self, name: str) -> bool:
         """Whether there is such a table."""

@@ -76,7 +76,7 @@ def test_exit_codes_and_a_clean_standard_output(project: Project) -> None:
     partial = project.cli("push")
     assert (partial.returncode, partial.stderr) == (3, "")
     assert re.search(r"people +partial +0 new · 2 changed · 0 left", partial.stdout)
-    assert "1 row can't be sent: see _batch_reason in people_delta" in partial.stdout
+    assert "1 invalid row not sent: see _batch_reason in people_delta" in partial.stdout
     assert "\x1b" not in partial.stdout
 
 

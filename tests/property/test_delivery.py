@@ -83,7 +83,6 @@ def batches(case: Case) -> Iterator[pa.RecordBatch]:
             "custom_id": pa.array(["pad"] * case.offset + [f"k{n}" for n in numbers], case.text),
             "operation": pa.array(pad + [t[0] if t else None for t in texts], case.text),
             "extra": pa.array(pad + [t[1:] or None for t in texts], pa.list_(pa.string())),
-            "position": pa.array([0] * case.offset + [n * 10 for n in numbers], pa.int64()),
         }
         yield pa.RecordBatch.from_pydict(columns).slice(case.offset)
         at += len(numbers)
@@ -122,18 +121,13 @@ def test_chunks_hold_every_operation_once_within_the_limits(case: Case) -> None:
         oversized |= {int(key[1:]) for key in chunk.oversized}
         assert chunk.number == number
         covered += chunk.rows
-        check_mark(chunk, covered, [sent[row] == expected[row] for row in range(covered)])
+        assert all(sent[row] == expected[row] for row in range(covered))
+        assert covered <= chunk.reached and not any(sent[chunk.reached :])
         check_parts(chunk, operations)
     assert sent == expected
     assert covered == len(case.rows)
     assert oversized == {row for row, texts in enumerate(expected) if len(texts) < len(case.rows[row].texts)}
     assert sum(chunk.profiles for chunk in chunks) == sum(bool(texts) for texts in expected)
-
-
-def check_mark(chunk: Chunk, covered: int, complete: list[bool]) -> None:
-    assert all(complete)
-    expected = (f"k{covered - 1}", (covered - 1) * 10) if covered else (None, None)
-    assert (chunk.last_key, chunk.last_position) == expected
 
 
 def check_parts(chunk: Chunk, operations: list[Any]) -> None:
@@ -271,7 +265,6 @@ def test_what_is_yielded_is_a_settled_prefix(scripts: list[Script], in_flight: i
             "custom_id": pa.array(keys, pa.string()),
             "operation": pa.array([f"{int(key)}," for key in keys], pa.string()),
             "extra": pa.nulls(len(keys), pa.list_(pa.string())),
-            "position": pa.array(range(len(keys)), pa.int64()),
         }
     )
     ending: BaseException | None = None

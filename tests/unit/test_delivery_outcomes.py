@@ -12,7 +12,7 @@ from dbt_batch_sync.delivery.outcomes import Outcome, RejectedAttribute, Rejecte
 
 def chunk(*keys: str, big: str = "") -> Chunk:
     operations = [f'{{"id":"{key * 60 if key == big else key}"}},' for key in keys]
-    columns = {"custom_id": keys, "operation": operations, "position": range(1, len(keys) + 1)}
+    columns = {"custom_id": keys, "operation": operations}
     arrays = {name: pa.array(list(values)) for name, values in columns.items()}
     batch = pa.RecordBatch.from_pydict(arrays | {"extra": pa.nulls(len(keys), pa.list_(pa.string()))})
     return next(chunk_rows([batch], 100, 60))
@@ -62,7 +62,7 @@ def test_the_same_twice_counts_once_and_a_rejected_row_hides_its_attributes() ->
 def test_an_operation_over_the_limit_is_a_row_that_the_runner_rejected() -> None:
     outcome = settle(chunk("a", "b", "c", big="b"), Verdict(), Tally())
     assert outcome.accepted == 2
-    assert outcome.rejected_rows == (RejectedRow("b", "", "too_large", "runner"),)
+    assert outcome.rejected_rows == (RejectedRow("b", "", "too_large", "validation"),)
 
 
 def test_no_representation_has_an_identifier() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional, TypeAlias
 
 import typer
 
@@ -17,6 +17,12 @@ from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
 if TYPE_CHECKING:
     from dbt_batch_sync import api
     from dbt_batch_sync.connections.profiles import DbtOptions
+
+# typer reads annotations at run time, on Python 3.10 too.
+_Path: TypeAlias = Optional[Path]  # noqa: UP045
+_Text: TypeAlias = Optional[str]  # noqa: UP045
+_Texts: TypeAlias = Optional[list[str]]  # noqa: UP045
+_Switch: TypeAlias = Optional[bool]  # noqa: UP045
 
 _SWITCHES = """
 cache-selected-only debug defer fail-fast favor-state introspect log-cache-events macro-debugging
@@ -64,9 +70,8 @@ def _flag(*names: str, env: str | None = None, **more: Any) -> Any:
 class DbtFlags:
     """What dbt's flags say; None where one was not given."""
 
-    # typer reads the annotations at run time, on Python 3.10 too: hence Optional.
     project_dir: Annotated[
-        Optional[Path],  # noqa: UP045
+        _Path,
         _flag(
             "--project-dir",
             env="PROJECT_DIR",
@@ -74,7 +79,7 @@ class DbtFlags:
         ),
     ] = None
     profiles_dir: Annotated[
-        Optional[Path],  # noqa: UP045
+        _Path,
         _flag(
             "--profiles-dir",
             env="PROFILES_DIR",
@@ -82,25 +87,23 @@ class DbtFlags:
         ),
     ] = None
     profile: Annotated[
-        Optional[str],  # noqa: UP045
-        _flag("--profile", env="PROFILE", help="dbt profile. Default: the project's."),
+        _Text, _flag("--profile", env="PROFILE", help="dbt profile. Default: the project's.")
     ] = None
     target: Annotated[
-        Optional[str],  # noqa: UP045
+        _Text,
         _flag("--target", "-t", env="TARGET", help="Target of the dbt profile. Default: the profile's."),
     ] = None
     target_path: Annotated[
-        Optional[Path],  # noqa: UP045
+        _Path,
         _flag(
             "--target-path", env="TARGET_PATH", help="Directory of dbt's artifacts. Default: the project's."
         ),
     ] = None
     vars: Annotated[
-        Optional[str],  # noqa: UP045
-        _flag("--vars", help="YAML of variables for profiles.yml and dbt_project.yml."),
+        _Text, _flag("--vars", help="YAML of variables for profiles.yml and dbt_project.yml.")
     ] = None
     select: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        _Texts,
         _flag(
             "--select",
             "-s",
@@ -109,15 +112,14 @@ class DbtFlags:
         ),
     ] = None
     exclude: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        _Texts,
         _flag("--exclude", help="Models to exclude; same syntax as --select.", autocompletion=complete_sync),
     ] = None
     selector: Annotated[
-        Optional[str],  # noqa: UP045
-        _flag("--selector", help="Selector of selectors.yml to include; instead of --select."),
+        _Text, _flag("--selector", help="Selector of selectors.yml to include; instead of --select.")
     ] = None
     use_colors: Annotated[
-        Optional[bool],  # noqa: UP045
+        _Switch,
         _flag("--use-colors/--no-use-colors", env="USE_COLORS", help="Print in colors, on a terminal."),
     ] = None
 

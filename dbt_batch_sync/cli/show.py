@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _PLAIN: Any = {"box": None, "pad_edge": False, "padding": (0, 2), "header_style": "dim"}
 
-_LEAST_WIDTH = 110
+_LEAST_WIDTH = 140
 """Of a table. A narrower terminal breaks its lines, which is better than cells with their ends cut off."""
 
 _BARS = "·▁▂▃▄▅▆▇█"

@@ -112,7 +112,7 @@ def read_project(options: DbtOptions) -> Project:
     if not isinstance(raw, dict):
         raise ProfileError(f"{path}: must be a mapping of keys, not {kind(raw)}")
     renderer = options.renderer
-    if "target" in str(raw.get("target-path")) + str(raw.get("model-paths")):
+    if re.search(r"\{[{%].*\btarget\b", f"{raw.get('target-path')} {raw.get('model-paths')}"):
         profile = _text(renderer.render(raw.get("profile"), f"{path}: profile"), "profile", path)
         renderer = Renderer(options.environ, options.variables, _dbt_target(options, profile))
     needed = {name: raw[name] for name in ("name", "profile", "target-path", "model-paths") if name in raw}

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import itertools
 import json
 import re
 from ast import literal_eval
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timezone
+from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain, islice
@@ -25,7 +25,7 @@ from uuid import uuid4
 
 import yaml
 from jinja2 import TemplateSyntaxError, Undefined
-from jinja2.nativetypes import NativeCodeGenerator, NativeTemplate
+from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.sandbox import SandboxedEnvironment
 
 from dbt_batch_sync.errors import ProfileError
@@ -35,16 +35,13 @@ _SECRET_NAME = "DBT_ENV_SECRET"  # noqa: S105 - dbt's prefix for a variable's na
 _SECRET_PLACE = "$$$DBT_SECRET_START$$${}$$$DBT_SECRET_END$$$"  # noqa: S105
 _SECRET = re.compile(re.escape(_SECRET_PLACE).replace(r"\{\}", f"({_SECRET_NAME}.*?)"), re.DOTALL)
 _MODULES = {
-    "datetime": (datetime, ("date", "datetime", "time", "timedelta", "tzinfo")),
-    "re": (re, tuple(re.__all__)),
-    "itertools": (
-        itertools,
-        (
-            *("count", "cycle", "repeat", "accumulate", "chain", "compress", "islice", "starmap", "tee"),
-            *("zip_longest", "product", "permutations", "combinations", "combinations_with_replacement"),
-        ),
-    ),
+    "datetime": "date datetime time timedelta tzinfo",
+    "itertools": "count cycle repeat accumulate chain compress islice starmap tee zip_longest product "
+    "permutations combinations combinations_with_replacement",
+    "pytz": "",
+    "re": "",
 }
+"""What dbt gives of each module; all that is public where nothing is listed."""
 
 
 class _Native(str):
@@ -64,10 +61,6 @@ class _Number(_Native):
 
 class _Environment(SandboxedEnvironment):
     code_generator_class = NativeCodeGenerator
-
-
-class _Template(NativeTemplate):
-    environment_class = _Environment  # type: ignore[assignment]
 
 
 def _concat(values: Iterable[Any]) -> Any:
@@ -90,10 +83,6 @@ def _evaluated(marked: _Native) -> Any:
     return value
 
 
-_Environment.concat = staticmethod(_concat)
-_Environment.template_class = _Template
-
-
 class _Failure(Exception):
     """Why a template gives no value, in words that can be shown: never what it holds or gives."""
 
@@ -102,12 +91,9 @@ class _Modules(dict[str, dict[str, Any]]):
     """dbt's `modules`; each is imported when it is asked for."""
 
     def __missing__(self, name: str) -> dict[str, Any]:
-        if name == "pytz":
-            module: Any = import_module(name)
-            names = tuple(module.__all__)
-        else:
-            module, names = _MODULES[name]
-        return {each: getattr(module, each) for each in names}
+        listed = _MODULES[name].split()
+        module: Any = import_module(name)
+        return {each: getattr(module, each) for each in listed or module.__all__}
 
 
 class Renderer:
@@ -168,7 +154,6 @@ class Renderer:
     def _evaluate(self, template: Any) -> Any:
         if not re.search(r"[{}\r\n]", template):
             return template
-        # `render` of a native template would take the texts of a context for literals.
         compiled = self._jinja.from_string(template, globals=self._context)
         return _concat(compiled.root_render_func(compiled.new_context()))
 
@@ -203,6 +188,7 @@ class Renderer:
         return default[0]
 
 
+@cache
 def _dbt_context() -> dict[str, Any]:
     """What dbt gives these files beside `env_var` and `var`."""
     try:

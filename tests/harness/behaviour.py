@@ -49,7 +49,7 @@ class NoCore:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, NoCore())
 sys.argv = ["dbt-batch-sync", "push"]
-from dbt_batch_sync.cli import main
+from dbt_batch_sync.cli import program as main
 main()
 """
 """A push where all that is dbt-core's own can't be imported."""

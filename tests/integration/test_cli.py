@@ -204,7 +204,7 @@ def test_a_shell_completes_verbs_options_and_syncs(project: Project) -> None:
     project.map(MAPPING, "other")
     project.dbt("parse")
     assert complete(project, "st") == ["status"]
-    assert complete(project, "push", "--ret") == ["--retry-rejected"]
+    assert complete(project, "push", "--req") == ["--require-tests"]
     assert complete(project, "push", "--select", "pe") == ["people", "pets"]
     assert complete(project, "plan", "--exclude", "o") == ["other"]
     assert complete(project, "plan", "--project-dir", "/", "--select", "p") == []
@@ -522,7 +522,7 @@ def test_validate(project: Project) -> None:
         "problems": [],
     }
     online = project.call("validate", "--online")
-    assert (online.returncode, "the warehouse and Batch answer" in online.stdout) == (0, True)
+    assert (online.returncode, "the warehouse and Batch are reachable" in online.stdout) == (0, True)
     assert [request.path for request in project.sandbox.requests] == ["/2.11/exports/list"]
 
     project.map({"identifer": "id", "custom": ["name", {"column": "X Y"}], "on_exit": "flag"})
@@ -561,7 +561,7 @@ def test_validate_online_says_what_does_not_answer(project: Project) -> None:
     ready(project, "a", build=False)
     project.dbt("parse")
     missing = project.call("validate", "--online")
-    assert (missing.returncode, "Run: dbt run --select people" in missing.stderr) == (2, True), missing
+    assert (missing.returncode, "in the warehouse yet. Run: dbt run" in missing.stderr) == (2, True), missing
     project.build()
     project.outputs(sandbox={"rest_api_key": "wrong"})
     refused = project.call("validate", "--online")
@@ -570,10 +570,10 @@ def test_validate_online_says_what_does_not_answer(project: Project) -> None:
 
 
 def test_validate_reads_what_dbt_compiled_and_found(project: Project) -> None:
-    """Before `dbt compile` nothing is known; then the columns are; after `dbt docs generate` the types too."""
+    """Before `dbt compile` nothing is known; then the columns are, after `dbt docs generate` a source's too."""
     project.set_rows(COLUMNS, [person("a")])
     yaml = {"sources": [{"name": "raw", "schema": "raw", "tables": [{"name": "people"}]}]}
-    mapping = {**MAPPING, "custom": ["name", "emial", {"column": "points", "type": "url"}]}
+    mapping = {**MAPPING, "custom": ["name", "emial"]}
     project.map(mapping, sql="with a as (select * from {{ source('raw', 'people') }}) select * from a")
     (project.directory / "models" / "sources.yml").write_text(json.dumps(yaml))
     (project.directory / "target" / "catalog.json").unlink(missing_ok=True)
@@ -585,9 +585,8 @@ def test_validate_reads_what_dbt_compiled_and_found(project: Project) -> None:
     done = project.call("validate", "--json")
     found = {problem["key"]: problem for problem in document(done)["problems"]}
     (project.directory / "target" / "catalog.json").unlink()
-    assert found.keys() == {"batch_sync.custom[1]", "batch_sync.custom[2]"}, found
+    assert found.keys() == {"batch_sync.custom[1]"}, found
     assert "no column `emial` (did you mean `email`?)" in found["batch_sync.custom[1]"]["message"]
-    assert "of type BIGINT, which can't be sent as url" in found["batch_sync.custom[2]"]["message"]
     assert found["batch_sync.custom[1]"]["line"] == 11
     assert done.returncode == 2
 
@@ -659,7 +658,7 @@ def test_no_relations_yet(project: Project) -> None:
         done = project.call(verb)
         assert done.returncode in (1, 2), verb
         said = done.stderr + done.stdout
-        assert "is not in the warehouse yet. Run: dbt run --select people" in said, verb
+        assert "in the warehouse yet. Run: dbt run" in said, verb
 
 
 def test_no_database(project: Project) -> None:
@@ -857,7 +856,7 @@ def test_generate_and_prune_leave_what_is_the_users(fresh: Project) -> None:
         "second_notes_delta.sql",
         "_batch_sync.yml",
     }
-    assert "second" not in (models / "_batch_sync.yml").read_text()
+    assert "batch_second" not in (models / "_batch_sync.yml").read_text()
     assert own.read_text() == kept
     assert fresh.call("generate", "--prune", "--check").returncode == 0
     fresh.dbt("parse")

@@ -143,13 +143,13 @@ def run(document: Document, directory: Path) -> str:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     script = PRELUDE + "\n".join(block.text for block in document.blocks if block.info == RUNNABLE)
+    script = script.replace("sync sandbox", f"sync sandbox --port {port}").replace(PORT, port)
     done = subprocess.run(
-        ["bash", "-c", script.replace(PORT, port)],
+        ["bash", "-c", script],
         cwd=directory,
         env={
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "DBT_BATCH_SYNC_PORT": port,
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "NO_COLOR": "1",
         },

@@ -100,6 +100,8 @@ SAME: list[tuple[object, object]] = [
     ("{% raw %}{{ x }}{% endraw %}", "{{ x }}"),
     ({"a": ["{{ env_var('NAME') }}", {"{{ key }}": "b"}]}, {"a": ["warehouse", {"{{ key }}": "b"}]}),
     ("{% set a = env_var('NAME') %}{{ a }}", "warehouse"),
+    ("{% set a %}{{ env_var('NAME') }}0{% endset %}{{ a }}", "warehouse0"),
+    ("{% set a %}{{ env_var('PORT') }}{% endset %}{{ a | int + 1 }}", 5433),
     ("{% for a in ['x', 'y'] %}{{ a }}{% endfor %}", "xy"),
     ("{% for a in ['x', 'y'] %}{% if a == 'y' %}{% break %}{% endif %}{{ a }}{% endfor %}", "x"),
     ("{% set a = [] %}{% do a.append('x') %}{{ a[0] }}", "x"),

@@ -98,6 +98,9 @@ def test_the_target_path_of_the_environment(
 def test_a_target_path_that_names_the_target(options: DbtOptions) -> None:
     write_project(options, "name: shop\nprofile: shop\ntarget-path: 'out/{{ target.name }}'\n")
     assert read_project(options).target_path == options.project_dir / "out" / "dev"
+    (options.project_dir / "profiles.yml").unlink()
+    write_project(options, "name: shop\nprofile: shop\ntarget-path: target\n")
+    assert read_project(options).target_path == options.project_dir / "target", "without a profile"
     given = replace(options, target_path=Path("given"))
     assert read_project(given).target_path == options.project_dir / "given"
 

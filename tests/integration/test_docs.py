@@ -67,7 +67,7 @@ def options(verb: str, *, of_dbt: bool) -> Iterator[TyperOption]:
 
 def written(section: Document, *, variables: bool = False) -> set[tuple[frozenset[str], frozenset[str]]]:
     """The options of a section's first table, each with its environment variables."""
-    if "| option |" not in section.text:
+    if "| option |" not in section.text.lower():
         return set()
     return {
         (frozenset(codes(row[0])), frozenset(codes(row[1]) if variables else ())) for row in section.table()

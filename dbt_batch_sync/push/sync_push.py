@@ -292,7 +292,9 @@ class SyncPush:
         self.journal.append_doubt(self.work.name, self.run.run_id, self.work.built.delta_id, keys, names)
 
     def _ended(self) -> Event:
-        page = self.work.histogram.page_of(self._reached)
+        """With the last page that a sender had rows of; none behind the checkpoint if all of them are settled."""
+        settled = self._reached and self._reached == self._settled_rows(self._checkpoint)
+        page = self._checkpoint.page if settled else self.work.histogram.page_of(self._reached)
         return ended(self.journal, self.run, page=page, retention_days=self.work.output.retention_days)
 
     def _event(self, name: EventName, **cells: Any) -> Event:

@@ -1,7 +1,7 @@
 """What Batch answered, as a closed set of values; `parse` is a pure function of status, headers and body.
 
-Accepted   2xx whose body says so; may name rows and attributes that were refused
-Refused    400, 413, 422: the call as a whole; a smaller one may pass
+Accepted   2xx whose body says so; may name rows and attributes that were rejected
+Rejected    400, 413, 422: the call as a whole; a smaller one may pass
 Fatal      another 4xx, or a redirect: no other call will fare better
 Busy       408, 429 and every 5xx: later
 Broken     no answer, or one that can't be understood: the outcome is unknown, and writes can be repeated
@@ -41,7 +41,7 @@ class PartialError:
 
     Attributes:
         index: 0-based place of the operation in the body.
-        attribute: Wire name without its wrapper. None: the operation was refused, or what the answer says is
+        attribute: Wire name without its wrapper. None: the operation was rejected, or what the answer says is
             no attribute's name, which is taken for the same: nothing is then recorded as sent.
         category: A machine code, or `""`.
         reason: Redacted words, or `""`.
@@ -61,8 +61,8 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """Batch refused the whole call because of what is in it."""
+class Rejected:
+    """Batch rejected the whole call because of what is in it."""
 
     status: int
     code: str = ""
@@ -105,7 +105,7 @@ class Broken:
     detail: str = ""
 
 
-Answer = Accepted | Refused | Fatal | Busy | Broken
+Answer = Accepted | Rejected | Fatal | Busy | Broken
 
 
 def parse(status: int, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
@@ -125,7 +125,7 @@ def parse(status: int, headers: Mapping[str, str], body: bytes, now: float) -> A
         return Busy(status, pause, _error(body)[0])
     code, message = _error(body)
     if status in _REFUSING:
-        return Refused(status, code, message)
+        return Rejected(status, code, message)
     if 300 <= status < 500:
         return Fatal(status, code, message)
     return Broken(BrokenKind.ANSWER, f"status {status}")

@@ -74,12 +74,13 @@ class Client:
         """Closes the idle connections. Calls still under way end by their own time-outs."""
         self._session.close()
 
-    def send(self, endpoint: Endpoint, body: bytes | memoryview) -> Answer:
-        """Posts one JSON array of operations, and says what came back.
+    def send(self, endpoint: Endpoint, body: bytes | memoryview, seconds: float | None = None) -> Answer:
+        """Posts one JSON array of operations, and says what came back. What of the body is not on its way in
+        `seconds` is not sent any more.
 
         Never raises for what the network or Batch does.
         """
-        return self._call("POST", endpoint.path, body)
+        return self._call("POST", endpoint.path, body, seconds)
 
     def check(self) -> None:
         """Asks something that changes nothing, to see whether address and credentials work.
@@ -91,12 +92,15 @@ class Client:
         if not isinstance(answer, Accepted):
             raise DeliveryError(f"{describe(answer)}.")
 
-    def _call(self, method: str, path: str, body: bytes | memoryview | None) -> Answer:
+    def _call(
+        self, method: str, path: str, body: bytes | memoryview | None, seconds: float | None = None
+    ) -> Answer:
+        within = self._timeout if seconds is None else min(self._timeout, seconds)
         try:
             with self._session.request(
                 method,
                 self._base + path,
-                data=None if body is None else cast("Iterable[bytes]", Upload(body, self._timeout)),
+                data=None if body is None else cast("Iterable[bytes]", Upload(body, within)),
                 timeout=(min(self._timeout, CONNECT_SECONDS), self._timeout),
                 allow_redirects=False,
                 stream=True,

@@ -5,7 +5,7 @@ No value, no key: only statuses, codes and fixed words.
 
 from __future__ import annotations
 
-from dbt_batch_sync.batch_api.answers import Answer, Broken, BrokenKind, Busy, Fatal, Refused
+from dbt_batch_sync.batch_api.answers import Answer, Broken, BrokenKind, Busy, Fatal, Rejected
 
 _OUTPUT = "of the output in profiles.yml (`dbt_batch_sync`)"
 _BROKEN = {
@@ -22,8 +22,8 @@ def describe(answer: Answer) -> str:
     if isinstance(answer, Fatal):
         what = f"{_fatal(answer.status)}{_codes(answer.status, answer.code, answer.message)}"
         return f"Batch {what}. Check {_advice(answer.status)}"
-    if isinstance(answer, Refused):
-        return f"Batch refused the content of a call{_codes(answer.status, answer.code, answer.message)}"
+    if isinstance(answer, Rejected):
+        return f"Batch rejected the content of a call{_codes(answer.status, answer.code, answer.message)}"
     if isinstance(answer, Busy):
         asked = "" if answer.retry_after is None else f", and asked to wait {answer.retry_after:.0f} s"
         return f"Batch can't take calls now{_codes(answer.status, answer.code)}{asked}"
@@ -41,10 +41,10 @@ def _fatal(status: int | None) -> str:
     if status is None:
         return "did not prove who it is: its TLS certificate is not trusted"
     if status in (401, 403):
-        return "refused the credentials"
+        return "rejected the credentials"
     if status == 404:
         return "does not know the address"
-    return "redirected the call, which is not followed" if status < 400 else "refused the call"
+    return "redirected the call, which is not followed" if status < 400 else "rejected the call"
 
 
 def _advice(status: int | None) -> str:

@@ -1,18 +1,20 @@
-"""The verbs that look: validate, plan, lineage, status, rejects, profile. They send nothing and write
-nothing.
-"""
+"""The verbs that only read: validate, plan, lineage, status, rejects, profile."""
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from dbt_batch_sync.cli import documents, show
-from dbt_batch_sync.cli.options import DbtFlags, Json
+from dbt_batch_sync.cli.options import (
+    DbtFlags,
+    Json,
+)
 from dbt_batch_sync.errors import ConfigurationError, MappingError
 
 # What takes long to import is imported by the verb that needs it: `--help` answers at once.
@@ -21,11 +23,15 @@ from dbt_batch_sync.errors import ConfigurationError, MappingError
 def validate(
     dbt: DbtFlags,
     online: Annotated[
-        bool, typer.Option("--online", help="Ask the warehouse and Batch too; changes nothing there.")
+        bool,
+        typer.Option(
+            "--online",
+            help="Also check the warehouse and Batch. Changes nothing there.",
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say everything that is wrong with the mappings, at once.
+    """Report every mapping error.
 
     Example: [bold]dbt parse && dbt-batch-sync validate[/]
     """
@@ -38,41 +44,40 @@ def validate(
             project = dbt.options.project_dir
             workspace = Path(os.environ.get("GITHUB_WORKSPACE") or ".")
             sys.stderr.writelines(
-                f"{show.annotation(problem, project, workspace)}\n" for problem in failure.problems
+                f"{documents.annotation(problem, project, workspace)}\n" for problem in failure.problems
             )
         if not as_json:
             raise
-        problems: list[object] = [
-            vars(problem) if hasattr(problem, "__dict__") else str(problem) for problem in failure.problems
-        ]
+        problems = [asdict(problem) for problem in failure.problems]
         show.print_json({"valid": False, "syncs": [], "online": online, "problems": problems})
         raise typer.Exit(failure.exit_code) from None
     if as_json:
         show.print_json(result.to_json())
     else:
-        checked = "; the warehouse and Batch answer" if online else ""
-        show.out().print(
-            f"[green]Nothing is wrong[/] with the mappings of {', '.join(result.syncs)}{checked}"
-        )
+        checked = "; the warehouse and Batch are reachable" if online else ""
+        show.out().print(f"[green]Mappings are valid[/]: {', '.join(result.syncs)}{checked}")
 
 
 def plan(
     dbt: DbtFlags,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a comment.")] = False,
+    markdown: Annotated[
+        bool,
+        typer.Option("--markdown", help="Print Markdown for a comment."),
+    ] = False,
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--out", help="Write the document too, for `push --plan`."),
+        typer.Option("--out", help="Also write the plan as JSON, for `push --plan`."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what a push would do: counts by change and by attribute, requests, time, masked samples.
+    """Show what a push would do: counts by change and attribute, requests, time, guards, masked samples.
 
     Example: [bold]dbt-batch-sync plan --select tag:crm --json[/]
     """
     from dbt_batch_sync import api
 
     if markdown and as_json:
-        raise ConfigurationError("--markdown and --json: give one of the two")
+        raise ConfigurationError("--markdown and --json exclude each other")
     result = api.plan(dbt.options, dbt.selection)
     if out is not None:
         _write(out, show.json_text(result.to_json()))
@@ -93,17 +98,20 @@ def _write(path: Path, text: str) -> None:
 
 def lineage(
     dbt: DbtFlags,
-    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart.")] = False,
+    mermaid: Annotated[
+        bool,
+        typer.Option("--mermaid", help="Print a Mermaid flowchart."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show which source columns feed each attribute, by the SQL that `dbt compile` made.
+    """Show the source columns of each attribute, from the SQL that `dbt compile` wrote.
 
     Example: [bold]dbt compile && dbt-batch-sync lineage --select crm_contacts[/]
     """
     from dbt_batch_sync import api
 
     if mermaid and as_json:
-        raise ConfigurationError("--mermaid and --json: give one of the two")
+        raise ConfigurationError("--mermaid and --json exclude each other")
     result = api.lineage(dbt.options, dbt.selection)
     if as_json:
         show.print_json(result.to_json())
@@ -118,10 +126,10 @@ def lineage(
 
 def status(
     dbt: DbtFlags,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Runs of each sync.")] = 10,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Runs per sync.")] = 10,
     as_json: Json = False,
 ) -> None:
-    """Show the last runs of each sync.
+    """Show the last runs of each sync, parked rows, and open resend requests.
 
     Example: [bold]dbt-batch-sync status --select crm_contacts --limit 3[/]
     """
@@ -134,8 +142,11 @@ def status(
         show.history(result)
 
 
-def rejects(dbt: DbtFlags, as_json: Json = False) -> None:
-    """Show what stands refused, by attribute and reason.
+def rejects(
+    dbt: DbtFlags,
+    as_json: Json = False,
+) -> None:
+    """Show open rejections by attribute and reason.
 
     Example: [bold]dbt-batch-sync rejects --select crm_contacts[/]
     """
@@ -145,17 +156,15 @@ def rejects(dbt: DbtFlags, as_json: Json = False) -> None:
     if as_json:
         show.print_json(result.to_json())
     else:
-        show.refused(result)
+        show.rejected(result)
 
 
 def profile(
-    custom_id: Annotated[
-        str, typer.Argument(metavar="CUSTOM_ID", help="The profile's identifier, as Batch has it.")
-    ],
+    custom_id: Annotated[str, typer.Argument(metavar="CUSTOM_ID", help="The profile's custom_id in Batch.")],
     dbt: DbtFlags,
     as_json: Json = False,
 ) -> None:
-    """Say why one profile looks in Batch as it does: what was last sent, what differs, what was refused.
+    """Explain one profile: what was last sent, what is queued, what was rejected.
 
     Example: [bold]dbt-batch-sync profile C-1042 --select crm_contacts[/]
     """

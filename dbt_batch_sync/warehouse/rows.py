@@ -46,7 +46,9 @@ def named(rows: pa.Table, query: exp.Expr) -> pa.Table:
 
 
 def without_nulls(rows: pa.Table) -> pa.Table:
-    """The rows without the columns that have no value: what is not inserted is null."""
+    """The rows without the columns that have no value: what is not inserted is null. No rows keep all."""
+    if not rows.num_rows:
+        return rows
     return rows.select([name for name in rows.column_names if rows.column(name).null_count < rows.num_rows])
 
 

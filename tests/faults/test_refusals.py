@@ -244,7 +244,7 @@ def test_rejects_are_listed_by_reason(quick: QuickProject) -> None:
     begin(quick, 5)
     listed = quick.call("rejects")
     assert listed.returncode == 0
-    assert "nothing stands refused" in listed.stdout
+    assert "no open rejections" in listed.stdout
     quick.sandbox.faults.set(
         [
             Fault(FaultKind.REFUSE_ROWS, custom_ids=keys(1)),

@@ -30,6 +30,7 @@ from harness.wire import Sent
 
 from dbt_batch_sync import api
 from dbt_batch_sync.connections.profiles import DbtOptions
+from dbt_batch_sync.ledger.requests import Scope
 from dbt_batch_sync.push.sync_push import Observer
 from dbt_batch_sync.results import PushResult, SyncPushed
 from dbt_batch_sync.sandbox.server import RecordedRequest, SandboxServer, TypedValue
@@ -186,6 +187,11 @@ class Project:
         (sync,) = self.push(**options).syncs
         return sync
 
+    def resend(self, scope: Scope) -> None:
+        """`api.resend` of every sync, and the `dbt run` that answers it."""
+        api.resend(self.options(), scope)
+        self.build()
+
     def sync(self, **options: Any) -> SyncPushed:
         """`dbt run`, then `push_one`."""
         self.build()
@@ -261,7 +267,7 @@ class Project:
         }
 
     def snapshot(self, sync: str = PEOPLE) -> dict[str, dict[str, Any]]:
-        """The rows of a snapshot, by custom_id."""
+        """The rows of a snapshot, by custom_id: what was accepted before the last `dbt run`."""
         rows = self.query(f'select * from "{sync}_sent_snapshot"')
         assert len({row["custom_id"] for row in rows}) == len(rows), (
             "a custom_id stands twice in the snapshot"
@@ -269,13 +275,9 @@ class Project:
         return {row["custom_id"]: row for row in rows}
 
     def rejects(self, sync: str = PEOPLE) -> dict[tuple[str, str | None], str]:
-        """The reasons of what stands refused, by custom_id and attribute; none before the first push."""
-        if not self.has_table("batch_sync_rejects"):
-            return {}
-        query = "from batch_sync_rejects where sync = $sync and resolved_at is null"
-        rows = self.query(query, sync=sync)
-        assert not any(row["staged"] for row in rows), "a staged reject was left"
-        return {(row["custom_id"], row["attribute"]): row["reason"] for row in rows}
+        """The reasons of the open rejections, by key and attribute."""
+        query = "from batch_sync_rejects where sync = $sync and resolved_at is null order by rejected_at"
+        return {(row["key"], row["attribute"]): row["reason"] for row in self.query(query, sync=sync)}
 
     def has_table(self, name: str) -> bool:
         """Whether there is such a table."""

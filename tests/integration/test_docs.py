@@ -18,8 +18,8 @@ from dbt_batch_sync.artifacts.compiled import Origin
 from dbt_batch_sync.attributes import STANDARD_ATTRIBUTES
 from dbt_batch_sync.cli.app import app
 from dbt_batch_sync.connections.outputs import Output
-from dbt_batch_sync.ledger.lease import COLUMNS as LEASE_COLUMNS
-from dbt_batch_sync.ledger.records import REJECT_COLUMNS, RUN_COLUMNS, RejectCount, Run
+from dbt_batch_sync.ledger.records import REJECT_COLUMNS, RUN_COLUMNS, RejectCount, Rejection, Run
+from dbt_batch_sync.ledger.requests import Request
 from dbt_batch_sync.mapping import mapping_reader
 from dbt_batch_sync.mapping.mapping import Guards
 from dbt_batch_sync.mapping.validation import names_of
@@ -33,8 +33,8 @@ from dbt_batch_sync.results import (
     PlanResult,
     ProfileResult,
     PushResult,
-    Refusal,
     RejectsResult,
+    ResendResult,
     Sample,
     StatusResult,
     SyncLineage,
@@ -67,7 +67,7 @@ def options(verb: str, *, of_dbt: bool) -> Iterator[TyperOption]:
 
 def written(section: Document, *, variables: bool = False) -> set[tuple[frozenset[str], frozenset[str]]]:
     """The options of a section's first table, each with its environment variables."""
-    if "| option |" not in section.text:
+    if "| option |" not in section.text.lower():
         return set()
     return {
         (frozenset(codes(row[0])), frozenset(codes(row[1]) if variables else ())) for row in section.table()
@@ -131,14 +131,16 @@ SYNC = SyncPlanned(
     samples=(Sample("p", "c", "a", "o", "n"),),
     flapping=(Flapping("a", 10, 20),),
 )
+REQUEST = Request("s", "i", "all", NOW)
 DOCUMENTS: Mapping[str, dict[str, object]] = {
     "validate": ValidateResult(("s",), checked_online=False).to_json(),
     "plan": PlanResult((SYNC,)).to_json(),
     "lineage": LineageResult(
         (SyncLineage("s", (AttributeLineage("a", "c", (Origin("seed", "t", "c"),)),)),), ()
     ).to_json(),
-    "push": PushResult("r", NOW, NOW, (SyncPushed("s", "succeeded"),)).to_json(),
-    "status": StatusResult((SyncStatus("s", (Run("r", "s", "partial", NOW),)),)).to_json(),
+    "push": PushResult("r", NOW, NOW, (SyncPushed("s", "profiles", "succeeded"),)).to_json(),
+    "resend": ResendResult("all", (REQUEST,), ("dbt run",)).to_json(),
+    "status": StatusResult((SyncStatus("s", (Run("r", "s", "partial", NOW),), 0, (REQUEST,)),)).to_json(),
     "profile": ProfileResult(
         "c",
         (
@@ -150,12 +152,12 @@ DOCUMENTS: Mapping[str, dict[str, object]] = {
                 {"a": "b"},
                 (),
                 Pending("update", None, (Change("a", "b", "c"),)),
-                (Refusal("a", "r", "batch", NOW, NOW, 1, None),),
+                (Rejection("a", "r", "batch", "r", NOW, None),),
             ),
         ),
     ).to_json(),
     "rejects": RejectsResult(
-        (SyncRejects("s", "t", (RejectCount("a", "r", "batch", 1, NOW, NOW, 1),)),)
+        (SyncRejects("s", "t", (RejectCount("s", "a", "r", "batch", 1, NOW, NOW),)),)
     ).to_json(),
 }
 
@@ -213,7 +215,6 @@ def test_columns_of_the_relations(project: Project) -> None:
     for columns, title in (
         (RUN_COLUMNS, "`batch_sync_runs`"),
         (REJECT_COLUMNS, "`batch_sync_rejects`"),
-        (LEASE_COLUMNS, "`batch_sync_leases`"),
     ):
         assert set(first_column(MACROS.section(title))) == set(columns)
 

@@ -21,14 +21,14 @@ from dbt_batch_sync.batch_api.answers import (
     BrokenKind,
     Busy,
     Fatal,
-    Refused,
+    Rejected,
     check_indexes,
     parse,
 )
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
-from dbt_batch_sync.delivery.halving import FIRST_CHECK, MostlyRefused, find_refused
+from dbt_batch_sync.delivery.halving import FIRST_CHECK, MostlyRejected, find_rejected
 from dbt_batch_sync.delivery.outcomes import Settled
 from dbt_batch_sync.delivery.pacing import Pacer, pacer_for
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
@@ -83,7 +83,6 @@ def batches(case: Case) -> Iterator[pa.RecordBatch]:
             "custom_id": pa.array(["pad"] * case.offset + [f"k{n}" for n in numbers], case.text),
             "operation": pa.array(pad + [t[0] if t else None for t in texts], case.text),
             "extra": pa.array(pad + [t[1:] or None for t in texts], pa.list_(pa.string())),
-            "position": pa.array([0] * case.offset + [n * 10 for n in numbers], pa.int64()),
         }
         yield pa.RecordBatch.from_pydict(columns).slice(case.offset)
         at += len(numbers)
@@ -122,18 +121,13 @@ def test_chunks_hold_every_operation_once_within_the_limits(case: Case) -> None:
         oversized |= {int(key[1:]) for key in chunk.oversized}
         assert chunk.number == number
         covered += chunk.rows
-        check_mark(chunk, covered, [sent[row] == expected[row] for row in range(covered)])
+        assert all(sent[row] == expected[row] for row in range(covered))
+        assert covered <= chunk.reached and not any(sent[chunk.reached :])
         check_parts(chunk, operations)
     assert sent == expected
     assert covered == len(case.rows)
     assert oversized == {row for row, texts in enumerate(expected) if len(texts) < len(case.rows[row].texts)}
     assert sum(chunk.profiles for chunk in chunks) == sum(bool(texts) for texts in expected)
-
-
-def check_mark(chunk: Chunk, covered: int, complete: list[bool]) -> None:
-    assert all(complete)
-    expected = (f"k{covered - 1}", (covered - 1) * 10) if covered else (None, None)
-    assert (chunk.last_key, chunk.last_position) == expected
 
 
 def check_parts(chunk: Chunk, operations: list[Any]) -> None:
@@ -173,18 +167,18 @@ def test_halving_finds_exactly_the_bad_ones_within_its_bound(case: tuple[int, se
     count, bad = case
     calls: list[tuple[int, int]] = []
 
-    def call(start: int, stop: int) -> Accepted | Refused:
+    def call(start: int, stop: int) -> Accepted | Rejected:
         calls.append((start, stop))
-        return Refused(400) if any(start <= index < stop for index in bad) else Accepted()
+        return Rejected(400) if any(start <= index < stop for index in bad) else Accepted()
 
-    found = find_refused(count, call)
+    found = find_rejected(count, call)
     assert len(calls) <= max(1, len(bad)) * (2 * math.log2(count) + 1)
-    if isinstance(found, MostlyRefused):
-        assert found.refused == FIRST_CHECK * 2 ** int(math.log2(found.refused / FIRST_CHECK))
+    if isinstance(found, MostlyRejected):
+        assert found.rejected == FIRST_CHECK * 2 ** int(math.log2(found.rejected / FIRST_CHECK))
         assert len(bad) > FIRST_CHECK
         assert len(calls) < 2 * count
     else:
-        assert [index for index, _ in found.refused] == sorted(bad)
+        assert [index for index, _ in found.rejected] == sorted(bad)
 
 
 # --- pacing -------------------------------------------------------------------------------------------------
@@ -195,7 +189,7 @@ def test_halving_finds_exactly_the_bad_ones_within_its_bound(case: tuple[int, se
     st.lists(st.tuples(st.floats(0, 1), st.floats(0, 20) | st.just(0.0)), min_size=1, max_size=60),
 )
 @settings(max_examples=200, deadline=None)
-def test_a_strict_server_never_refuses(endpoint: Endpoint, calls: list[tuple[float, float]]) -> None:
+def test_a_strict_server_never_rejects(endpoint: Endpoint, calls: list[tuple[float, float]]) -> None:
     limits = LIMITS[endpoint]
     clock = [0.0]
 
@@ -261,7 +255,7 @@ def test_what_is_yielded_is_a_settled_prefix(scripts: list[Script], in_flight: i
             if hitch is not None:
                 return hitch
             if any(number % SIZE in script.bad for number in operations):
-                return Refused(400)
+                return Rejected(400)
             accepted.update(operations)
             return Accepted()
 
@@ -271,7 +265,6 @@ def test_what_is_yielded_is_a_settled_prefix(scripts: list[Script], in_flight: i
             "custom_id": pa.array(keys, pa.string()),
             "operation": pa.array([f"{int(key)}," for key in keys], pa.string()),
             "extra": pa.nulls(len(keys), pa.list_(pa.string())),
-            "position": pa.array(range(len(keys)), pa.int64()),
         }
     )
     ending: BaseException | None = None
@@ -285,7 +278,7 @@ def test_what_is_yielded_is_a_settled_prefix(scripts: list[Script], in_flight: i
             max_in_flight=in_flight,
             timing=FAST,
         ):
-            # Before it is given back, everything in it is accepted or refused.
+            # Before it is given back, everything in it is accepted or rejected.
             done.append(settled)
             check_outcome(settled, scripts[len(done) - 1], accepted)
     except (DeliveryError, Interrupted) as error:
@@ -312,10 +305,10 @@ class NoHold(Pacer):
 
 def check_outcome(settled: Settled, script: Script, accepted: set[int]) -> None:
     first = (settled.chunk.number - 1) * SIZE
-    refused = {int(row.custom_id) for row in settled.outcome.refused_rows}
-    assert refused == {first + index for index in script.bad}
-    assert set(range(first, first + SIZE)) - refused <= accepted
-    assert settled.outcome.accepted == SIZE - len(refused)
+    rejected = {int(row.custom_id) for row in settled.outcome.rejected_rows}
+    assert rejected == {first + index for index in script.bad}
+    assert set(range(first, first + SIZE)) - rejected <= accepted
+    assert settled.outcome.accepted == SIZE - len(rejected)
     assert settled.outcome.tally.retries == len(script.answers)
 
 

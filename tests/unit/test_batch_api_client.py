@@ -8,7 +8,7 @@ import pytest
 import requests
 import urllib3.exceptions
 
-from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Busy, Fatal, Refused
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Busy, Fatal, Rejected
 from dbt_batch_sync.batch_api.client import Client, classify
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.batch_api.messages import describe
@@ -90,7 +90,7 @@ def test_transport_errors_are_classified_without_their_text(error: BaseException
         (Fatal(302), ["HTTP 302", "redirect", "`api_url`"]),
         (Fatal(418), ["HTTP 418", "profiles.yml"]),
         (Fatal(None), ["TLS", "REQUESTS_CA_BUNDLE"]),
-        (Refused(400, "MALFORMED", "the body is …"), ["HTTP 400", "MALFORMED", "the body is …"]),
+        (Rejected(400, "MALFORMED", "the body is …"), ["HTTP 400", "MALFORMED", "the body is …"]),
         (Busy(503, 900.0), ["HTTP 503", "900 s"]),
         (Broken(BrokenKind.CONNECT, "ConnectTimeout"), ["network", "`api_url`", "ConnectTimeout"]),
         (Broken(BrokenKind.TIMEOUT), ["`timeout`"]),

@@ -150,6 +150,20 @@ def sandbox(
         float,
         typer.Option("--latency", envvar="DBT_BATCH_SYNC_LATENCY", min=0, help="Seconds before each answer."),
     ] = 0.0,
+    reject: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--reject", envvar="DBT_BATCH_SYNC_REJECT", help="A custom_id to reject. May be repeated."
+        ),
+    ] = None,
+    reject_attribute: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--reject-attribute",
+            envvar="DBT_BATCH_SYNC_REJECT_ATTRIBUTE",
+            help="An attribute to reject. May be repeated.",
+        ),
+    ] = None,
 ) -> None:
     """Run a local Batch API, strict as documented, with a page that shows its profiles and requests.
 
@@ -163,7 +177,13 @@ def sandbox(
             f"The sandbox listens on [bold]{server.url}[/] (its page is there too). Ctrl-C ends it."
         )
 
-    settings = SandboxSettings(store=store, rate_limits=rate_limits, latency=latency)
+    settings = SandboxSettings(
+        store=store,
+        rate_limits=rate_limits,
+        latency=latency,
+        reject_ids=frozenset(reject or ()),
+        reject_attributes=frozenset(reject_attribute or ()),
+    )
     serve(host, port, settings=settings, on_ready=ready)
 
 

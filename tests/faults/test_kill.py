@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 from harness.databases import Database, DuckDbFile, PostgresDatabase
+from harness.faulty_sandbox import FaultyServer
 from harness.quick import QuickProject
 from harness.truth import Attribute, Spec, Truth
 
 from dbt_batch_sync.crash import POINTS, VARIABLE
-from dbt_batch_sync.sandbox.server import SandboxServer
 
 COLUMNS = {"id": "varchar", "email": "varchar", "points": "bigint", "nick": "varchar"}
 SPEC = Spec(
@@ -49,7 +49,7 @@ SOONER_ON_DUCKDB = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def parsed(
-    request: pytest.FixtureRequest, batch: SandboxServer, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
 ) -> QuickProject:
     """The directory of `quick`, on the warehouse that a test asks for."""
     directory = tmp_path_factory.mktemp(f"kill-{request.param}")

@@ -17,6 +17,8 @@ from typing import Any, ClassVar
 
 import pytest
 from harness.databases import Database
+from harness.faults import Fault, FaultKind
+from harness.faulty_sandbox import FaultyServer
 from harness.oracle import expected_profile, expected_refusals
 from harness.people import COLUMNS, KINDS, MAPPING, people
 from harness.project import Project
@@ -27,7 +29,6 @@ from dbt_batch_sync import api
 from dbt_batch_sync.crash import VARIABLE
 from dbt_batch_sync.report.page import render
 from dbt_batch_sync.results import ReportResult
-from dbt_batch_sync.sandbox.server import Fault, FaultKind, SandboxServer
 
 CALL = 200
 """Operations of a call to `update`."""
@@ -66,7 +67,7 @@ def contacts(number: int, **changes: object) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def quick_workshop(
-    batch: SandboxServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory
+    batch: FaultyServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> QuickProject:
     """The directory of `quick`."""
     return QuickProject(tmp_path_factory.mktemp("quick"), batch, warehouse)
@@ -74,7 +75,7 @@ def quick_workshop(
 
 @pytest.fixture(scope="module")
 def shop_workshop(
-    batch: SandboxServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory
+    batch: FaultyServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """The directory of `shop`."""
     return Project(tmp_path_factory.mktemp("shop"), batch, warehouse)

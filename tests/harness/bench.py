@@ -30,6 +30,8 @@ from unittest import mock
 
 import pyarrow as pa
 import yaml
+from harness.faults import Fault
+from harness.faulty_sandbox import FaultyServer
 from harness.project import PEOPLE, Project, Row
 from harness.quick import QuickDbt
 from harness.repeated import answered_at_once, remembered
@@ -51,7 +53,6 @@ from dbt_batch_sync.push import sync_push as push_module
 from dbt_batch_sync.push.session import Channels, PushOptions, Session
 from dbt_batch_sync.push.sync_push import Clock
 from dbt_batch_sync.results import SyncPushed
-from dbt_batch_sync.sandbox.server import Fault, SandboxServer
 from dbt_batch_sync.warehouse import Column, Load, Rows, Statement, Value, Warehouse
 from dbt_batch_sync.warehouse import duckdb as duckdb_module
 
@@ -227,7 +228,7 @@ class Watcher:
 class Bench:
     """One sync, `people`, on an engine that lives in this process; `sandbox` is this bench's alone."""
 
-    def __init__(self, directory: Path, sandbox: SandboxServer) -> None:
+    def __init__(self, directory: Path, sandbox: FaultyServer) -> None:
         self.sandbox = sandbox
         self.time = Time()
         self.mapping: Mapping[str, object] = {}

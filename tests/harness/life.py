@@ -9,13 +9,14 @@ from decimal import Decimal
 from typing import Any
 
 from harness.bench import Bench, Crash, Knobs, Outcome
+from harness.faults import Fault, FaultKind, When
 from harness.truth import Attribute, Spec, Truth
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from dbt_batch_sync.crash import POINTS
 from dbt_batch_sync.sandbox.profile import Profile
-from dbt_batch_sync.sandbox.server import Fault, FaultKind, TypedValue, When
+from dbt_batch_sync.sandbox.server import TypedValue
 
 PEOPLE = tuple("abcdef")
 Row = dict[str, object]

@@ -26,13 +26,14 @@ from unittest import mock
 
 import yaml
 from harness.databases import Database, DuckDbFile, Row
+from harness.faulty_sandbox import FaultyServer
 from harness.wire import Sent
 
 from dbt_batch_sync import api
 from dbt_batch_sync.connections.profiles import DbtOptions
 from dbt_batch_sync.push.sync_push import Observer
 from dbt_batch_sync.results import PushResult, SyncPushed
-from dbt_batch_sync.sandbox.server import RecordedRequest, SandboxServer, TypedValue
+from dbt_batch_sync.sandbox.server import RecordedRequest, TypedValue
 
 ROOT = Path(__file__).parents[2]
 """The repository, which is the dbt package."""
@@ -63,7 +64,7 @@ class Built:
 class Project:
     """The project in `directory`, which may not exist yet. `sandbox` runs, and is this project's alone."""
 
-    def __init__(self, directory: Path, sandbox: SandboxServer, warehouse: Database | None = None) -> None:
+    def __init__(self, directory: Path, sandbox: FaultyServer, warehouse: Database | None = None) -> None:
         self.directory = directory
         self.sandbox = sandbox
         self.database = directory / "shop.duckdb"

@@ -17,9 +17,8 @@ from typing import Any
 from unittest import mock
 
 from harness.databases import Database
+from harness.faulty_sandbox import FaultyServer
 from harness.project import PEOPLE, Project
-
-from dbt_batch_sync.sandbox.server import SandboxServer
 
 
 class QuickDbt:
@@ -112,7 +111,7 @@ class QuickDbt:
 class QuickProject(Project):
     """A project of one sync, whose `build` is quick and whose file is closed between two steps."""
 
-    def __init__(self, directory: Path, sandbox: SandboxServer, warehouse: Database | None = None) -> None:
+    def __init__(self, directory: Path, sandbox: FaultyServer, warehouse: Database | None = None) -> None:
         super().__init__(directory, sandbox, warehouse)
         super().map({"identifier": "id", "custom": ["a"]})
         self._quick = QuickDbt(directory, self.warehouse.adapter)

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 import pytest
 from harness.databases import DuckDbFile, Row
+from harness.faults import Fault, FaultKind, When
 from harness.project import Project
 from sqlglot import parse_one
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.results import SyncPushed
-from dbt_batch_sync.sandbox.server import Fault, FaultKind, When
 from dbt_batch_sync.warehouse import Statement
 from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from harness.behaviour import CONTACTS_MAPPING, Behaviour, plain
 from harness.dbt_tests import DbtTests, found, tested
+from harness.faulty_sandbox import FaultyServer
 from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
@@ -23,7 +24,6 @@ from sqlglot import exp, parse_one
 
 from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.warehouse import Load, Statement, open_warehouse
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class TestFound(DbtTests):
 
 @pytest.fixture(scope="module")
 def compiled(
-    batch: SandboxServer, warehouse: BigQueryEmulator, tmp_path_factory: pytest.TempPathFactory
+    batch: FaultyServer, warehouse: BigQueryEmulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """The models whose SQL is recorded, built once with dbt."""
     warehouse.clear()

@@ -6,9 +6,8 @@ import json
 
 import pytest
 from harness.databases import PostgresDatabase
+from harness.faulty_sandbox import FaultyServer
 from harness.project import Project
-
-from dbt_batch_sync.sandbox.server import SandboxServer
 
 TYPES = {
     "duckdb": [
@@ -38,7 +37,7 @@ REFUSED = {"duckdb": ["blob", "interval", "integer[]", "time"], "postgres": ["do
 
 @pytest.fixture(scope="module", params=sorted(TYPES))
 def shop(
-    request: pytest.FixtureRequest, batch: SandboxServer, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """A project on each warehouse."""
     server = request.getfixturevalue("postgres") if request.param == "postgres" else None

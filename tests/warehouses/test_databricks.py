@@ -13,6 +13,7 @@ import pytest
 from harness.behaviour import CONTACTS, CONTACTS_MAPPING, Behaviour, contacts
 from harness.databricks import TOKEN, DatabricksDatabase, DatabricksServer
 from harness.dbt_tests import DbtTests, found, tested
+from harness.faulty_sandbox import FaultyServer
 from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
@@ -22,7 +23,6 @@ from warehouses import test_spark
 
 from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.sql.relations import create_table
 from dbt_batch_sync.warehouse import Load, Statement, databricks_connection, open_warehouse
 from dbt_batch_sync.warehouse.databricks import DatabricksWarehouse
@@ -64,7 +64,7 @@ class TestDatabricks(SparkTables, Behaviour):
 
 @pytest.fixture(scope="module")
 def compiled(
-    batch: SandboxServer, warehouse: DatabricksDatabase, tmp_path_factory: pytest.TempPathFactory
+    batch: FaultyServer, warehouse: DatabricksDatabase, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """The models whose SQL is recorded, built once with dbt."""
     warehouse.clear()

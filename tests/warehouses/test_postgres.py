@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from harness.behaviour import CALL, CONTACTS, CONTACTS_MAPPING, Behaviour, contacts, plain
 from harness.databases import PostgresDatabase, PostgresServer, quoted
+from harness.faulty_sandbox import FaultyServer
 from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
@@ -24,7 +25,6 @@ from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.errors import WarehouseError
 from dbt_batch_sync.ledger.ledger import Run
 from dbt_batch_sync.push.work import Work
-from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.sql.relations import create_table
 from dbt_batch_sync.warehouse import Load, Statement, Warehouse, open_warehouse, postgres_pages
 from dbt_batch_sync.warehouse.postgres import PostgresWarehouse
@@ -87,7 +87,7 @@ class Meanwhile:
 
 @pytest.fixture(scope="module")
 def compiled(
-    batch: SandboxServer, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+    batch: FaultyServer, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """The models whose SQL is recorded, built once with dbt."""
     project = Project(tmp_path_factory.mktemp("golden"), batch, PostgresDatabase(postgres, "marts"))
@@ -437,7 +437,7 @@ def test_the_least_rights(quick: QuickProject) -> None:
         quick.execute("drop role pusher")
 
 
-def test_the_least_rights_day_by_day(postgres: PostgresServer, batch: SandboxServer, tmp_path: Path) -> None:
+def test_the_least_rights_day_by_day(postgres: PostgresServer, batch: FaultyServer, tmp_path: Path) -> None:
     project = Project(tmp_path, batch, PostgresDatabase(postgres))
     project.clear()
     check_rights(project, documented("PostgreSQL"), granted_by_dbt=True)

@@ -14,6 +14,7 @@ import pytest
 from faults import test_guards
 from harness.behaviour import CONTACTS, CONTACTS_MAPPING, Behaviour, contacts, plain
 from harness.databases import PostgresServer
+from harness.faulty_sandbox import FaultyServer
 from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
@@ -23,7 +24,6 @@ from sqlglot import exp, parse_one
 
 from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.errors import Conflict, WarehouseError
-from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.sql.relations import create_table, insert_row, parse_table
 from dbt_batch_sync.warehouse import Load, Statement, Warehouse, open_warehouse, postgres_pages
 
@@ -353,7 +353,7 @@ def test_a_serializable_isolation_violation_is_a_conflict(warehouse: RedshiftDat
 
 @pytest.fixture(scope="module")
 def compiled(
-    batch: SandboxServer, warehouse: RedshiftDatabase, tmp_path_factory: pytest.TempPathFactory
+    batch: FaultyServer, warehouse: RedshiftDatabase, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """The models whose SQL is recorded, built once with dbt."""
     warehouse.clear()

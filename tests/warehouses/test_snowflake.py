@@ -17,6 +17,7 @@ import pytest
 from faults import test_guards
 from harness.behaviour import CONTACTS, Behaviour, contacts, plain
 from harness.dbt_tests import DbtTests, found, tested
+from harness.faulty_sandbox import FaultyServer
 from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
@@ -25,7 +26,6 @@ from sqlglot import exp
 
 from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.sql.relations import create_table, insert_row, parse_table
 from dbt_batch_sync.warehouse import Load, Statement, Warehouse, open_warehouse
 
@@ -291,7 +291,7 @@ def test_a_part_of_a_result_has_the_types_of_the_whole() -> None:
 
 @pytest.fixture(scope="module")
 def compiled(
-    batch: SandboxServer, warehouse: SnowflakeDatabase, tmp_path_factory: pytest.TempPathFactory
+    batch: FaultyServer, warehouse: SnowflakeDatabase, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """The models whose SQL is recorded, built once with dbt."""
     warehouse.clear()

@@ -5,8 +5,6 @@ No retry, no pacing, no redirect; bounded in time and size; the keys go nowhere 
 
 from __future__ import annotations
 
-import ipaddress
-import re
 import ssl
 import time
 from collections.abc import Iterable, Iterator
@@ -23,49 +21,23 @@ from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKin
 from dbt_batch_sync.batch_api.limits import CHECK_PATH, MAX_ANSWER_BYTES, Endpoint
 from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.transport import BearerAuth, Upload, open_session
-from dbt_batch_sync.errors import DeliveryError, ProfileError
+from dbt_batch_sync.connections.addresses import is_loopback
+from dbt_batch_sync.errors import DeliveryError
 
 CONNECT_SECONDS: Final = 10.0
 _READ_BYTES: Final = 64 * 1024
-_URL = re.compile(
-    r"(?P<base>https?://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?(?:/[a-z0-9._~-]+)*)/*",
-    re.IGNORECASE | re.ASCII,
-)
-_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}", re.ASCII)
-_KEY = re.compile(r"[!-~]{1,1024}", re.ASCII)
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 # ValueError: what http.client and urllib3 raise about an answer that is no HTTP, outside their own trees
-
-
-def check_api_url(api_url: str) -> str:
-    """The URL without its trailing slashes.
-
-    Raises:
-        ProfileError: when it is not `https`, or `http` to a loopback address, or has credentials, a query or
-            a fragment.
-    """
-    match = _URL.fullmatch(api_url)
-    if match is None:
-        raise ProfileError(
-            "`api_url` is not a plain URL: accepted is https://host[:port][/path], no credentials, no query"
-        )
-    parts = urlsplit(match["base"])
-    if parts.scheme.lower() == "http" and not _is_loopback(parts.hostname or ""):
-        raise ProfileError(
-            "`api_url` is http: accepted for loopback addresses only (127.0.0.1, ::1, localhost), else https"
-        )
-    return match["base"]
 
 
 class Client:
     """Calls of one output of the profile; `send` may be used by `max_in_flight` threads at once.
 
+    Trusts its arguments: `connections.outputs` has checked them.
+
     Args:
         timeout: Seconds for the peer to take a body, and again for its whole answer; to connect, at most
             `CONNECT_SECONDS` of it.
-
-    Raises:
-        ProfileError: when a setting can't be put into a request. The message never contains it.
     """
 
     def __init__(
@@ -78,22 +50,14 @@ class Client:
         timeout: float = 60.0,
         max_in_flight: int = 4,
     ) -> None:
-        base = check_api_url(api_url)
-        if not _VERSION.fullmatch(api_version):
-            raise ProfileError('`api_version` is not a version: accepted are numbers and dots, as in "2.11"')
-        for name, key in (("rest_api_key", rest_api_key), ("project_key", project_key)):
-            if not _KEY.fullmatch(key):
-                raise ProfileError(
-                    f"`{name}` is empty, or has characters that no key has: blanks, line breaks, non-ASCII"
-                )
-        self._base = f"{base}/{api_version}/"
+        self._base = f"{api_url.rstrip('/')}/{api_version}/"
         self._timeout = timeout
         self._session = open_session(
             BearerAuth(rest_api_key, project_key),
             user_agent=f"dbt-batch-sync/{__version__}",
             connections=max_in_flight,
             # The only plain http is loopback: through a proxy the key would leave the machine in the clear.
-            use_environment=base.lower().startswith("https:"),
+            use_environment=api_url.lower().startswith("https:"),
         )
 
     def __enter__(self) -> Client:
@@ -156,7 +120,7 @@ class Client:
         if not isinstance(failure, Broken) or failure.kind is not BrokenKind.CONNECT:
             return failure
         at = urlsplit(self._base)
-        hint = "; is `dbt-batch-sync sandbox` running?" if _is_loopback(at.hostname or "") else ""
+        hint = "; is `dbt-batch-sync sandbox` running?" if is_loopback(at.hostname or "") else ""
         return replace(failure, detail=f"{failure.detail} at {at.netloc}{hint}")
 
 
@@ -196,15 +160,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             seen.add(id(item))
             yield item
             pending += [*item.args, getattr(item, "reason", None), item.__cause__, item.__context__]
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _read(response: requests.Response) -> bytes | None:

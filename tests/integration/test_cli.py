@@ -506,7 +506,7 @@ def test_validate(project: Project) -> None:
     }
     online = project.call("validate", "--online")
     assert (online.returncode, "the warehouse and Batch answer" in online.stdout) == (0, True)
-    assert [request.path for request in project.sandbox.requests] == ["/2.11/exports/list"]
+    assert [request.path for request in project.sandbox.requests] == ["/2.11/audiences/list"]
 
     project.map({"identifer": "id", "custom": ["name", {"column": "X Y"}], "on_exit": "flag"})
     project.map({"identifier": "id", "standard": {"email": "email"}}, "second")

@@ -25,7 +25,7 @@ def program() -> None:
                     stream.flush()
         except (OSError, ValueError):  # full, or closed: Python says so
             return
-        if status:
+        if status and "opentelemetry" not in sys.modules:  # which flushes at the end of the process
             os._exit(status[0])
 
     atexit.register(end)  # the first to be registered is the last to be called

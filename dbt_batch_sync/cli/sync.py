@@ -109,7 +109,6 @@ def push(
     """
     from dbt_batch_sync import api
     from dbt_batch_sync.cli.progress import Bar
-    from dbt_batch_sync.telemetry import exporting
 
     dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
     if plan is not None and (full_refresh or retry_rejected):
@@ -126,7 +125,7 @@ def push(
         _span(max_age),
         api.read_plan(plan) if plan is not None else None,
     )
-    with exporting(), _stopping() as (stop, signals), Bar(quiet=as_json) as bar:
+    with _stopping() as (stop, signals), Bar(quiet=as_json) as bar:
         result = api.push(dbt, selection_of(select, exclude), options, stop=stop, observer=bar)
     _finish(result, as_json, dry_run=dry_run, signals=signals)
 

@@ -1,13 +1,16 @@
 {#- Every column that a delta carries, the identifier first: name, column, type in Batch, SQL type, expression, keep,
     membership. None when the sync isn't built and this command doesn't build (`dbt compile` on an empty warehouse). -#}
-{% macro sync_attributes(sync, sync_relation, mapping) %}
-    {% set columns = dbt_batch_sync.columns_of(sync_relation) %}
+{% macro sync_attributes(sync, model_relation, mapping) %}
+    {% set columns = dbt_batch_sync.columns_of(model_relation) %}
     {% if not columns and flags.WHICH not in ('run', 'build') %}
         {{ return(none) }}
     {% endif %}
     {% set attributes = [dbt_batch_sync.identifier_attribute(sync, mapping, columns)] %}
     {% for key, column in mapping.standard.items() %}
-        {% do attributes.append(dbt_batch_sync.typed_attribute(sync, columns, column, 'batch__' ~ key, dbt_batch_sync.standard_type(key), mapping.on_null)) %}
+        {% set name = 'batch__' ~ key %}
+        {% set consent = name in dbt_batch_sync.consents() %}
+        {% set attribute = dbt_batch_sync.typed_attribute(sync, columns, column, name, dbt_batch_sync.standard_type(key), mapping.consent_on_null if consent else mapping.on_null) %}
+        {% do attributes.append(dict(attribute, guarded=consent and mapping.never_resubscribe)) %}
     {% endfor %}
     {% for entry in dbt_batch_sync.custom_entries(mapping) %}
         {% do attributes.append(dbt_batch_sync.typed_attribute(sync, columns, entry.column, entry.name, entry.type, entry.on_null)) %}
@@ -24,7 +27,7 @@
     {% if mapping.membership %}
         {% do attributes.append({
             'name': mapping.membership, 'column': none, 'type': 'boolean', 'dtype': dbt_batch_sync.boolean_type(),
-            'expression': 'true', 'keep': false, 'membership': true
+            'expression': 'true', 'keep': false, 'membership': true, 'guarded': false
         }) %}
     {% endif %}
     {% do dbt_batch_sync.check_names(sync, attributes[1 + (mapping.standard | length):]) %}
@@ -120,19 +123,28 @@
         'dtype': dbt_batch_sync.text_type() if as_text else kind.dtype,
         'expression': dbt_batch_sync.empty_as_null(expression, 'string' if as_text else kind.type) if keep else expression,
         'keep': keep,
-        'membership': false
+        'membership': false,
+        'guarded': false
     }) }}
 {% endmacro %}
 
 
-{#- `name:type,…` of all attributes: how the runner knows the types that were derived here. -#}
-{% macro type_list(attributes) %}
+{#- The type of each attribute of a sync as it is mapped now, by name. -#}
+{% macro current_types(sync) %}
+    {% set types = {} %}
+    {% for attribute in dbt_batch_sync.sync_attributes(sync, ref(sync), dbt_batch_sync.sync_mapping(sync))[1:] %}{% do types.update({attribute.name: attribute.type}) %}{% endfor %}
+    {{ return(types) }}
+{% endmacro %}
+
+
+{#- `name:type,…`: how the runner, and the next `dbt run`, know the types that were derived here. -#}
+{% macro type_list(types) %}
     {% set parts = [] %}
-    {% for attribute in attributes %}{% do parts.append(attribute.name ~ ':' ~ attribute.type) %}{% endfor %}
+    {% for name, type in types.items() %}{% do parts.append(name ~ ':' ~ type) %}{% endfor %}
     {{ return(parts | join(',')) }}
 {% endmacro %}
 
 
-{% macro not_built_yet(sync_relation) %}
-    select 1 as {{ dbt_batch_sync.column(sync_relation.identifier ~ '_is_not_built_yet') }} limit 0
+{% macro not_built_yet(model_relation) %}
+    select 1 as {{ dbt_batch_sync.column(model_relation.identifier ~ '_is_not_built_yet') }} limit 0
 {% endmacro %}

@@ -1,194 +1,218 @@
-{#- The body of `<sync>_delta`: every row in which the sync differs from what Batch last accepted. -#}
+{#- The body of `<sync>_delta`: every row in which the model differs from what Batch last accepted. -#}
 {% macro delta(sync) %}
-    {% set sync_relation = ref(sync) %}
+    {% set model_relation = ref(sync) %}
     {% set snapshot_relation = ref(sync ~ '_sent_snapshot') %}
     {{ config(
         materialized='table',
-        indexes=dbt_batch_sync.delta_indexes(),
-        cluster_by=dbt_batch_sync.delta_clusters(),
-        dist=dbt_batch_sync.stored_by(),
-        sort=dbt_batch_sync.stored_by(),
-        pre_hook="{{ dbt_batch_sync.absorb_doubt('" ~ sync ~ "') }}"
+        pre_hook=[
+            {'sql': "{{ dbt_batch_sync.announce_build('" ~ sync ~ "') }}", 'transaction': not dbt_batch_sync.commit_at_once()},
+            "{{ dbt_batch_sync.merge_sent('" ~ sync ~ "') }}"
+        ],
+        post_hook="{{ dbt_batch_sync.record_build('" ~ sync ~ "') }}"
     ) }}
+    {% do dbt_batch_sync.set_defaults(dbt_batch_sync.delta_defaults()) %}
     {% if execute %}
         {% do dbt_batch_sync.check_storage() %}
         {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
-        {% set attributes = dbt_batch_sync.sync_attributes(sync, sync_relation, mapping) %}
+        {% set attributes = dbt_batch_sync.sync_attributes(sync, model_relation, mapping) %}
         {% if attributes is none %}
-            {{ dbt_batch_sync.not_built_yet(sync_relation) }}
+            {{ dbt_batch_sync.not_built_yet(model_relation) }}
         {% else %}
-            {% set known = dbt_batch_sync.snapshot_columns(snapshot_relation, attributes) %}
-            {{ adapter.dispatch('delta_sql', 'dbt_batch_sync')(
-                sync_relation, snapshot_relation, mapping, attributes, known
-            ) }}
+            {% do dbt_batch_sync.snapshot_columns(snapshot_relation, attributes) %}
+            {{ dbt_batch_sync.delta_sql(model_relation, snapshot_relation, mapping, attributes, dbt_batch_sync.open_parked(sync, snapshot_relation)) }}
         {% endif %}
     {% endif %}
 {% endmacro %}
 
 
-{#- One select for every warehouse; what differs between them is behind the small macros of `adapters/`. Duplicates are looked up
-    among the rows that differ, and taken from the sync once more where there are any: what is joined is only ever two tables. -#}
-{% macro default__delta_sql(sync_relation, snapshot_relation, mapping, attributes, known) %}
+{#- One select for every warehouse; what differs between them is behind the small macros of `adapters/`. A full join on the key, one
+    condition for each attribute, and what becomes of them. Duplicates are looked up among the rows that differ, and taken from the model
+    once more where there are any. -#}
+{% macro delta_sql(model_relation, snapshot_relation, mapping, attributes, parked) %}
 {%- set id = dbt_batch_sync.column('custom_id') -%}
-{%- set doubted = dbt_batch_sync.column('_batch_doubt') -%}
 {%- set exited = dbt_batch_sync.column('_batch_exited_at') -%}
-with sync_rows as (
-    {{ dbt_batch_sync.sync_rows(sync_relation, attributes) }}
+{%- set values = attributes[1:] -%}
+{%- set guarded = values | selectattr('guarded') | list -%}
+{%- set is_parked = 'parked.sent_hash = ' ~ dbt_batch_sync.row_hash('compared', values | sort(attribute='name')) if parked else '' -%}
+with model_rows as (
+    {{ dbt_batch_sync.model_rows(model_relation, attributes) }}
 ),
 
 duplicated as (
     select {{ dbt_batch_sync.identifier_expression(attributes[0]) }} as {{ id }}
-    from (select * from {{ sync_relation }}) as sync
-    where {{ dbt_batch_sync.sync_column(attributes[0].column) }} is not null
+    from (select * from {{ model_relation }}) as model
+    where {{ dbt_batch_sync.model_column(attributes[0].column) }} is not null
     group by 1
     having count(*) > 1
 ),
 
 known_rows as (
-    select sent.*, 1 as _batch_known
-    from (select * from {{ snapshot_relation }}) as sent
+    select sent.*, 1 as is_known
+    from {{ snapshot_relation.render() }} as sent
 ),
 
-differing as (
+compared as (
     select
         coalesce(c.{{ id }}, s.{{ id }}) as {{ id }},
-        c._batch_here,
-        s._batch_known,
+        c.is_here,
+        s.is_known,
         s.{{ exited }},
-        case when c._batch_here = 1 then {{ dbt_batch_sync.identifier_problem('c', attributes[0]) }} end as _batch_reason,
-        {{ dbt_batch_sync.changed_names(mapping, attributes[1:]) }} as _batch_changed,
-        {{ dbt_batch_sync.remaining_doubt(mapping, attributes[1:], known) }} as {{ doubted }}
-        {%- for attribute in attributes[1:] %},
+        case when c.is_here = 1 then {{ dbt_batch_sync.identifier_problem('c', attributes[0]) }} end as problem
+        {%- for attribute in values %},
+        {{ dbt_batch_sync.to_send(mapping, attribute) }} as send_{{ loop.index }}
+        {%- endfor %}
+        {%- for attribute in guarded %},
+        {{ dbt_batch_sync.newly_blocked(attribute) }} as blocked_{{ loop.index }}
+        {%- endfor %}
+        {%- for attribute in values %},
         {{ dbt_batch_sync.held_value(mapping, attribute) }} as {{ dbt_batch_sync.column(attribute.name) }}
         {%- endfor %}
-    from sync_rows as c
+    from model_rows as c
     full join known_rows as s on s.{{ id }} = c.{{ id }}
+),
+{%- if parked %}
+
+parked as (
+    {{ parked }}
+),
+{%- endif %}
+
+changes as (
+    select
+        compared.{{ id }},
+        case
+            when compared.problem is not null{% if parked %} or {{ is_parked }}{% endif %} then 'invalid'
+            when compared.is_here is null then 'exit'
+            when compared.is_known is null then 'insert'
+            else 'update'
+        end as change,
+        {{ dbt_batch_sync.changed_names(values) }} as changed,
+        {{ dbt_batch_sync.row_reason(guarded, is_parked) }} as reason
+        {%- for attribute in values %},
+        compared.{{ dbt_batch_sync.column(attribute.name) }}
+        {%- endfor %}
+    from compared
+    left join duplicated on duplicated.{{ id }} = compared.{{ id }}
+    {%- if parked %}
+    left join parked on parked.row_id = compared.{{ id }}
+    {%- endif %}
     where
-        s._batch_known is null
-        or (c._batch_here is null and (s.{{ exited }} is null or s.{{ doubted }} is not null))
-        or (
-            c._batch_here = 1
-            and (
-                s.{{ exited }} is not null
-                or s.{{ doubted }} is not null
-                {%- for attribute in attributes[1:] %}
-                or {{ dbt_batch_sync.differs(attribute) }}
-                {%- endfor %}
-            )
+        duplicated.{{ id }} is null
+        and (
+            compared.is_known is null
+            or (compared.is_here is null and compared.{{ exited }} is null)
+            or (compared.is_here = 1 and compared.{{ exited }} is not null)
+            {%- for attribute in values %}
+            or compared.send_{{ loop.index }}
+            {%- endfor %}
+            {%- for attribute in guarded %}
+            or compared.blocked_{{ loop.index }}
+            {%- endfor %}
         )
-    {{ dbt_batch_sync.evaluated_first() }}
+    union all
+    select
+        c.{{ id }},
+        'invalid' as change,
+        '' as changed,
+        'duplicate_identifier' as reason
+        {%- for attribute in values %},
+        c.{{ dbt_batch_sync.column(attribute.name) }}
+        {%- endfor %}
+    from ({{ dbt_batch_sync.model_rows(model_relation, attributes) }}) as c
+    inner join duplicated on duplicated.{{ id }} = c.{{ id }}
 )
 
 select
-    differing.{{ id }},
-    {{ dbt_batch_sync.text(
-        "case when _batch_reason is not null then 'invalid' when _batch_here is null then 'exit'"
-        " when _batch_known is null then 'insert' else 'update' end"
-    ) }} as {{ dbt_batch_sync.column('_batch_change') }},
-    {{ dbt_batch_sync.text("case when _batch_reason is null then _batch_changed else '' end") }} as {{ dbt_batch_sync.column('_batch_changed') }},
-    {{ dbt_batch_sync.text('_batch_reason') }} as {{ dbt_batch_sync.column('_batch_reason') }},
-    {{ dbt_batch_sync.delta_identity(mapping, attributes) }},
-    {{ doubted }}
-    {%- for attribute in attributes[1:] %},
+    {{ id }},
+    {{ dbt_batch_sync.text('change') }} as {{ dbt_batch_sync.column('_batch_change') }},
+    {{ dbt_batch_sync.text("case when change = 'invalid' then '' else changed end") }} as {{ dbt_batch_sync.column('_batch_changed') }},
+    {{ dbt_batch_sync.text('reason') }} as {{ dbt_batch_sync.column('_batch_reason') }},
+    {{ dbt_batch_sync.page_expression(id) }} as {{ dbt_batch_sync.column('_batch_page') }},
+    {{ dbt_batch_sync.text_literal(invocation_id) }} as {{ dbt_batch_sync.column('_batch_delta_id') }}
+    {%- for attribute in values %},
     {{ dbt_batch_sync.column(attribute.name) }}
     {%- endfor %}
-from differing
-left join duplicated on duplicated.{{ id }} = differing.{{ id }}
-where
-    duplicated.{{ id }} is null
-    and (
-        _batch_known is null
-        or _batch_changed <> ''
-        or (_batch_here is null and {{ exited }} is null)
-        or (_batch_here = 1 and {{ exited }} is not null)
-    )
-union all
-select
-    c.{{ id }},
-    {{ dbt_batch_sync.text("'invalid'") }} as {{ dbt_batch_sync.column('_batch_change') }},
-    {{ dbt_batch_sync.text("''") }} as {{ dbt_batch_sync.column('_batch_changed') }},
-    {{ dbt_batch_sync.text("'duplicate_identifier'") }} as {{ dbt_batch_sync.column('_batch_reason') }},
-    {{ dbt_batch_sync.delta_identity(mapping, attributes) }},
-    {{ dbt_batch_sync.text('null') }} as {{ doubted }}
-    {%- for attribute in attributes[1:] %},
-    c.{{ dbt_batch_sync.column(attribute.name) }}
-    {%- endfor %}
-from ({{ dbt_batch_sync.sync_rows(sync_relation, attributes) }}) as c
-inner join duplicated on duplicated.{{ id }} = c.{{ id }}
+from changes
 {{ dbt_batch_sync.delta_order() }}
 {% endmacro %}
 
 
-{#- A sync's rows in the delta's columns and types. -#}
-{% macro sync_rows(sync_relation, attributes) -%}
+{#- A model's rows in the delta's columns and types. -#}
+{% macro model_rows(model_relation, attributes) -%}
     select
         {{ dbt_batch_sync.identifier_expression(attributes[0]) }} as {{ dbt_batch_sync.column('custom_id') }}
         {%- for attribute in attributes[1:] %},
         {{ attribute.expression }} as {{ dbt_batch_sync.column(attribute.name) }}
         {%- endfor %},
-        1 as _batch_here
-    from (select * from {{ sync_relation }}) as sync
+        1 as is_here
+    from (select * from {{ model_relation }}) as model
 {%- endmacro %}
 
 
-{#- What is the same in every row of a delta: which one it is, and what it was built with. -#}
-{% macro delta_identity(mapping, attributes) -%}
-    {{ dbt_batch_sync.text_literal(invocation_id) }} as {{ dbt_batch_sync.column('_batch_delta_id') }},
-    {{ dbt_batch_sync.text_literal(dbt_batch_sync.mapping_hash(mapping)) }} as {{ dbt_batch_sync.column('_batch_mapping') }},
-    {{ dbt_batch_sync.text_literal(dbt_batch_sync.type_list(attributes[1:])) }} as {{ dbt_batch_sync.column('_batch_types') }}
-{%- endmacro %}
-
-
-{#- Whether what Batch holds of a profile in the sync has to change. With `keep` a null is no change. -#}
-{% macro differs(attribute) -%}
-    {%- set name = dbt_batch_sync.column(attribute.name) -%}
-    ({{ dbt_batch_sync.is_distinct('c.' ~ name, 's.' ~ name, attribute.dtype) }}
-    {%- if attribute.keep %} and c.{{ name }} is not null{% endif %})
-{%- endmacro %}
-
-
-{#- Whether an attribute has to be sent: it differs, or what Batch holds of it is in doubt. -#}
+{#- Whether an attribute has to be sent: what Batch holds of it differs, or is in doubt. With `keep` a null is no change. -#}
 {% macro to_send(mapping, attribute) -%}
     {%- set name = dbt_batch_sync.column(attribute.name) -%}
-    {%- set doubt = dbt_batch_sync.in_doubt('s.' ~ dbt_batch_sync.column('_batch_doubt'), attribute.name) -%}
-    case when c._batch_here = 1 then (
-        {{ dbt_batch_sync.differs(attribute) }}
-        or ({{ doubt }}{% if attribute.keep %} and c.{{ name }} is not null{% endif %})
-    ) else (
-    {%- if mapping.on_exit == 'clear' %} s.{{ name }} is not null or {{ doubt }}
-    {%- elif mapping.on_exit == 'flag' and attribute.membership %} {{ dbt_batch_sync.is_distinct('s.' ~ name, 'false', attribute.dtype) }} or {{ doubt }}
-    {%- else %} 1 = 0{% endif %} ) end
+    {%- set c, s, doubt = 'c.' ~ name, 's.' ~ name, 's.' ~ dbt_batch_sync.column('_batch_doubt') -%}
+    {%- set doubted = 'case when ' ~ doubt ~ ' is not null then ' ~ dbt_batch_sync.in_doubt(doubt, attribute.name) ~ ' else false end' -%}
+    case when c.is_here = 1 then
+        ({{ dbt_batch_sync.is_distinct(c, s, attribute.dtype) }} or {{ doubted }})
+        {%- if attribute.keep %} and {{ c }} is not null{% endif %}
+        {%- if attribute.guarded %} and not {{ dbt_batch_sync.is_blocked(attribute) }}{% endif %}
+    else {% if mapping.on_exit == 'clear' -%}
+        ({{ s }} is not null or {{ doubted }}){% if attribute.guarded %} and not {{ dbt_batch_sync.is_opted_out(attribute) }}{% endif %}
+    {%- elif mapping.on_exit == 'flag' and attribute.membership -%}
+        {{ dbt_batch_sync.is_distinct(s, 'false', attribute.dtype) }} or {{ doubted }}
+    {%- else -%}
+        false
+    {%- endif %} end
 {%- endmacro %}
 
 
-{% macro changed_names(mapping, attributes) -%}
+{#- The names of what is sent, with commas between. -#}
+{% macro changed_names(attributes) -%}
     {%- set parts = [] -%}
     {%- for attribute in attributes -%}
-        {%- do parts.append("case when " ~ dbt_batch_sync.to_send(mapping, attribute) ~ " then '," ~ attribute.name ~ "' else '' end") -%}
+        {%- do parts.append("case when compared.send_" ~ loop.index ~ " then '," ~ attribute.name ~ "' else '' end") -%}
     {%- endfor -%}
-    substr({{ parts | join('\n            || ') }}, 2)
+    {{ 'substr(' ~ parts | join('\n            || ') ~ ', 2)' if parts else "''" }}
 {%- endmacro %}
 
 
-{#- The names that stay in doubt when this row is committed: those that it does not send. -#}
-{% macro remaining_doubt(mapping, attributes, known) -%}
-    {%- set by_name = {} -%}
-    {%- for attribute in attributes %}{% do by_name.update({attribute.name: attribute}) %}{% endfor -%}
-    {%- set parts = [] -%}
-    {%- set doubt = 's.' ~ dbt_batch_sync.column('_batch_doubt') -%}
-    {%- for name in known -%}
-        {%- set still = dbt_batch_sync.in_doubt(doubt, name) -%}
-        {%- if name in by_name %}{% set still = still ~ ' and not (' ~ dbt_batch_sync.to_send(mapping, by_name[name]) ~ ')' %}{% endif -%}
-        {%- do parts.append("case when " ~ still ~ " then '," ~ name ~ ",' else '' end") -%}
+{#- Why a row is invalid; of another, which consents it does not send because of an opt-out. -#}
+{% macro row_reason(guarded, is_parked) -%}
+    {%- set blocked, parts = [], [] -%}
+    {%- for attribute in guarded -%}
+        {%- do blocked.append('compared.blocked_' ~ loop.index) -%}
+        {%- do parts.append('case when compared.blocked_' ~ loop.index ~ " then '," ~ attribute.name ~ "' else '' end") -%}
     {%- endfor -%}
-    case when {{ doubt }} is not null then nullif({{ parts | join('\n            || ') }}, '') end
+    case
+        when compared.problem is not null then compared.problem
+        {%- if is_parked %}
+        when {{ is_parked }} then 'parked'
+        {%- endif %}
+        {%- if parts %}
+        when {{ blocked | join(' or ') }} then 'never_resubscribe:' || substr({{ parts | join(' || ') }}, 2)
+        {%- endif %}
+    end
 {%- endmacro %}
 
 
-{#- What Batch will hold of an attribute once this row is accepted: what the commit writes to the snapshot. -#}
+{#- What Batch will hold of an attribute once this row is accepted: what is merged into the snapshot. -#}
 {% macro held_value(mapping, attribute) -%}
     {%- set name = dbt_batch_sync.column(attribute.name) -%}
-    case when c._batch_here = 1 then {% if attribute.keep %}coalesce(c.{{ name }}, s.{{ name }}){% else %}c.{{ name }}{% endif %}
+    case when c.is_here = 1 then {% if attribute.keep %}coalesce(c.{{ name }}, s.{{ name }}){% else %}c.{{ name }}{% endif %}
     {%- if mapping.on_exit == 'flag' and attribute.membership %} else false
     {%- elif mapping.on_exit != 'clear' %} else s.{{ name }}{% endif %} end
 {%- endmacro %}
+
+
+{#- The rows that Batch rejected and that wait for a change, as a query of `row_id` and `sent_hash`; nothing where there are none. -#}
+{% macro open_parked(sync, snapshot) %}
+    {% set rejects = dbt_batch_sync.beside(api.Relation.create(database=snapshot.database, schema=snapshot.schema, identifier=snapshot.identifier), 'batch_sync_rejects') %}
+    {% if flags.WHICH not in ('run', 'build', 'retry') and dbt_batch_sync.existing_table(rejects.database, rejects.schema, rejects.identifier) is none %}
+        {{ return('') }}
+    {% endif %}
+    {% set open = rejects.render() ~ ' where sync = ' ~ dbt.string_literal(sync) ~ ' and attribute is null and resolved_at is null' %}
+    {% if not run_query('select 1 from ' ~ open ~ ' limit 1').rows %}{{ return('') }}{% endif %}
+    {{ return('select key as row_id, max(sent_hash) as sent_hash from ' ~ open ~ ' group by key') }}
+{% endmacro %}

@@ -1,4 +1,4 @@
-{#- The `batch_sync` meta of a sync, with its defaults. Read from the graph when dbt executes, never when it parses:
+{#- The `batch_sync` meta of a sync, with its defaults, and a hash of what decides which values are sent (`Mapping.hash` in mapping.py is the same). Read from the graph when dbt executes, never when it parses:
     partial parsing can't freeze it. `dbt-batch-sync validate` checks the whole of it; here only what SQL needs. -#}
 {% macro sync_mapping(sync) %}
     {% set found = [] %}
@@ -24,12 +24,17 @@
     {% if not raw.get('identifier') %}
         {{ dbt_batch_sync.mapping_error(sync, "`identifier` is missing: name the column that becomes custom_id") }}
     {% endif %}
+    {% set sent = {} %}
+    {% for key, value in raw.items() if key not in ('guards', 'endpoint', 'output', 'shared') %}{% do sent.update({key: value}) %}{% endfor %}
     {{ return({
+        'hash': local_md5(tojson(sent, sort_keys=true)),
         'identifier': raw['identifier'],
         'standard': raw.get('standard') or {},
         'custom': raw.get('custom') or [],
         'exclude': raw.get('exclude') or [],
         'on_null': raw.get('on_null') or 'clear',
+        'consent_on_null': raw.get('on_null') or 'keep',
+        'never_resubscribe': (raw.get('guards') or {}).get('never_resubscribe', true),
         'on_exit': raw.get('on_exit') or 'ignore',
         'membership': raw.get('membership') or ''
     }) }}
@@ -56,29 +61,4 @@
         {% endfor %}
     {% endif %}
     {{ return(entries) }}
-{% endmacro %}
-
-
-{#- A hash of what decides which values are sent. `Mapping.hash` in mapping.py makes the same one: each text with its
-    length before it, so that no two mappings write the same sequence. -#}
-{% macro mapping_hash(mapping) %}
-    {% set parts = ['v1', mapping.identifier | lower, mapping.on_null, mapping.on_exit, mapping.membership] %}
-    {% for key in mapping.standard.keys() | sort %}
-        {% do parts.extend(['standard', key, mapping.standard[key] | lower]) %}
-    {% endfor %}
-    {% if mapping.custom is string %}
-        {% do parts.append('all') %}
-        {% for column in mapping.exclude | map('lower') | sort %}
-            {% do parts.extend(['exclude', column]) %}
-        {% endfor %}
-    {% else %}
-        {% for entry in dbt_batch_sync.custom_entries(mapping) | sort(attribute='name') %}
-            {% do parts.extend(['custom', entry.column | lower, entry.name, entry.type, entry.on_null]) %}
-        {% endfor %}
-    {% endif %}
-    {% set sequence = [] %}
-    {% for part in parts %}
-        {% do sequence.append((part | length) ~ ':' ~ part) %}
-    {% endfor %}
-    {{ return(local_md5(sequence | join(''))) }}
 {% endmacro %}

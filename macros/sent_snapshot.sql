@@ -1,21 +1,18 @@
 {#- The body of `<sync>_sent_snapshot`: no row, and the columns that Batch's state is kept in. -#}
 {% macro sent_snapshot(sync) %}
-    {% set sync_relation = ref(sync) %}
-    {{ config(
-        materialized='sent_snapshot', full_refresh=false, transient=false, copy_grants=true,
-        dist=dbt_batch_sync.stored_by(), sort=dbt_batch_sync.stored_by(),
-        liquid_clustered_by=dbt_batch_sync.snapshot_clusters()
-    ) }}
+    {% set model_relation = ref(sync) %}
+    {{ config(materialized='sent_snapshot', full_refresh=false) }}
+    {% do dbt_batch_sync.set_defaults(dbt_batch_sync.snapshot_defaults()) %}
     {% if execute %}
         {% do dbt_batch_sync.check_storage() %}
         {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
-        {% set attributes = dbt_batch_sync.sync_attributes(sync, sync_relation, mapping) %}
+        {% set attributes = dbt_batch_sync.sync_attributes(sync, model_relation, mapping) %}
         {% if attributes is none %}
-            {{ dbt_batch_sync.not_built_yet(sync_relation) }}
+            {{ dbt_batch_sync.not_built_yet(model_relation) }}
         {% else %}
             select
             {%- for column in dbt_batch_sync.snapshot_schema(attributes) %}
-                cast(null as {{ column.dtype }}) as {{ dbt_batch_sync.column(column.name) }}{{ ',' if not loop.last }}
+                {{ dbt_batch_sync.stored_null(column.name, column.dtype) }} as {{ dbt_batch_sync.column(column.name) }}{{ ',' if not loop.last }}
             {%- endfor %}
             limit 0
         {% endif %}
@@ -29,14 +26,47 @@
     {% set timestamp_type = dbt_batch_sync.timestamp_type() %}
     {% set columns = [{'name': 'custom_id', 'dtype': text_type}] %}
     {% for attribute in attributes[1:] %}
-        {% do columns.append({'name': attribute.name, 'dtype': attribute.dtype}) %}
+        {% do columns.append({'name': attribute.name, 'dtype': attribute.dtype, 'attribute': true}) %}
     {% endfor %}
     {% do columns.append({'name': '_batch_sent_at', 'dtype': timestamp_type}) %}
     {% do columns.append({'name': '_batch_run_id', 'dtype': text_type}) %}
     {% do columns.append({'name': '_batch_delta_id', 'dtype': text_type}) %}
     {% do columns.append({'name': '_batch_exited_at', 'dtype': timestamp_type}) %}
     {% do columns.append({'name': '_batch_doubt', 'dtype': text_type}) %}
+    {% do columns.append({'name': '_batch_opted_out', 'dtype': text_type}) %}
     {{ return(columns) }}
+{% endmacro %}
+
+
+{#- The snapshot's columns that are no attribute's and not the key. -#}
+{% macro own_columns() %}{{ return(['_batch_sent_at', '_batch_run_id', '_batch_delta_id', '_batch_exited_at', '_batch_doubt', '_batch_opted_out']) }}{% endmacro %}
+
+
+{#- A null in the type that a column of the snapshot has. -#}
+{% macro stored_null(name, dtype) %}{{ return(adapter.dispatch('stored_null', 'dbt_batch_sync')(name, dtype)) }}{% endmacro %}
+{% macro default__stored_null(name, dtype) %}{{ return('cast(null as ' ~ dtype ~ ')') }}{% endmacro %}
+
+
+{#- Sets configs of a model that its project does not set. A `config()` behind the macro in the model's file counts more. -#}
+{% macro set_defaults(defaults) %}
+    {% set missing = {} %}
+    {% for name, value in defaults.items() if not model.config.get(name) and model.config.get(name) is not false %}{% do missing.update({name: value}) %}{% endfor %}
+    {% if missing %}{{ config(missing) }}{% endif %}
+{% endmacro %}
+
+
+{#- How many profiles the snapshot has that have not left, and how many of the delta come back. -#}
+{% macro known_counts(snapshot, delta, counts) %}
+    {% set id, exited = dbt_batch_sync.column('custom_id'), dbt_batch_sync.column('_batch_exited_at') %}
+    {% set row = run_query('select count(*), count(' ~ exited ~ ') from ' ~ snapshot.render()).rows[0] %}
+    {% set returning = 0 %}
+    {% if row[1] and counts.get('update', 0) %}
+        {% set returning = run_query(
+            'select count(*) from ' ~ delta.render() ~ ' as d inner join ' ~ snapshot.render() ~ ' as s on s.' ~ id ~ ' = d.' ~ id
+            ~ ' where d.' ~ dbt_batch_sync.column('_batch_change') ~ " = 'update' and s." ~ exited ~ ' is not null'
+        ).rows[0][0] | int %}
+    {% endif %}
+    {{ return({'known': row[0] | int - row[1] | int, 'returning': returning}) }}
 {% endmacro %}
 
 
@@ -58,5 +88,5 @@
             ) }}
         {% endif %}
     {% endfor %}
-    {{ return(names | reject('in', ['custom_id', '_batch_sent_at', '_batch_run_id', '_batch_delta_id', '_batch_exited_at', '_batch_doubt']) | list) }}
+    {{ return(names | reject('equalto', 'custom_id') | reject('in', dbt_batch_sync.own_columns()) | list) }}
 {% endmacro %}

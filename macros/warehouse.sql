@@ -26,8 +26,8 @@
 
 
 {#- A column of a sync as SQL, by the exact name that the warehouse reports. -#}
-{% macro sync_column(name) %}{{ return(adapter.dispatch('sync_column', 'dbt_batch_sync')(name)) }}{% endmacro %}
-{% macro default__sync_column(name) %}{{ return(dbt_batch_sync.column(name)) }}{% endmacro %}
+{% macro model_column(name) %}{{ return(adapter.dispatch('model_column', 'dbt_batch_sync')(name)) }}{% endmacro %}
+{% macro default__model_column(name) %}{{ return(dbt_batch_sync.column(name)) }}{% endmacro %}
 
 
 {#- A table or column of ours as the warehouse reports it. -#}
@@ -49,7 +49,7 @@
 {#- A column's value as text, for `type: string` on a column of another type. -#}
 {% macro text_of(column, kind) %}{{ return(adapter.dispatch('text_of', 'dbt_batch_sync')(column, kind)) }}{% endmacro %}
 {% macro default__text_of(column, kind) -%}
-    {{ return('cast(' ~ (dbt_batch_sync.sync_column(column.name) if kind.type == 'json' else dbt_batch_sync.value_of(column, kind)) ~ ' as ' ~ dbt_batch_sync.text_type() ~ ')') }}
+    {{ return('cast(' ~ (dbt_batch_sync.model_column(column.name) if kind.type == 'json' else dbt_batch_sync.value_of(column, kind)) ~ ' as ' ~ dbt_batch_sync.text_type() ~ ')') }}
 {%- endmacro %}
 
 
@@ -132,43 +132,57 @@
 {% macro default__create_snapshot_sql(relation, sql) %}{{ return(get_create_table_as_sql(False, relation, sql)) }}{% endmacro %}
 
 
-{#- Changes a snapshot column's type: to one that `widens` it and holds every value, or to another; what can't be converted
-    becomes null. -#}
-{% macro change_column_type(relation, name, dtype, widens) %}{{ return(adapter.dispatch('change_column_type', 'dbt_batch_sync')(relation, name, dtype, widens)) }}{% endmacro %}
-{% macro default__change_column_type(relation, name, dtype, widens) %}{{ dbt_batch_sync.unsupported() }}{% endmacro %}
+{#- Keeps a table from expiring, where a schema's tables do. -#}
+{% macro keep_for_ever(relation) %}{{ return(adapter.dispatch('keep_for_ever', 'dbt_batch_sync')(relation)) }}{% endmacro %}
+{% macro default__keep_for_ever(relation) %}{% endmacro %}
 
 
-{#- Adds a column to a snapshot. -#}
-{% macro add_column(relation, column) %}{{ return(adapter.dispatch('add_column', 'dbt_batch_sync')(relation, column)) }}{% endmacro %}
-{% macro default__add_column(relation, column) %}{% do alter_relation_add_remove_columns(relation, [column], none) %}{% endmacro %}
+{#- Adds columns to a table, in one statement where the warehouse takes several at once. -#}
+{% macro add_columns(relation, columns) %}{{ return(adapter.dispatch('add_columns', 'dbt_batch_sync')(relation, columns)) }}{% endmacro %}
+{% macro default__add_columns(relation, columns) %}{% do alter_relation_add_remove_columns(relation, columns, none) %}{% endmacro %}
 
 
-{#- dbt's `indexes` of a delta, for warehouses that find a range of keys by one. -#}
-{% macro delta_indexes() %}{{ return(adapter.dispatch('delta_indexes', 'dbt_batch_sync')()) }}{% endmacro %}
-{% macro default__delta_indexes() %}{{ return([]) }}{% endmacro %}
+{#- Changes the types of a snapshot's columns: to ones that `widens` them, or to others, where what can't be converted becomes null. Here
+    in one statement that changes each column in place. -#}
+{% macro default__change_types(relation, changes) %}
+    {% set parts = [] %}
+    {% for change in changes %}
+        {% set name = dbt_batch_sync.column(change.name) %}
+        {% do parts.append('alter column ' ~ name ~ ' type ' ~ change.dtype ~ ' using ' ~ dbt_batch_sync.converted(name, change.have, change.dtype, change.widens)) %}
+    {% endfor %}
+    {% do run_query('alter table ' ~ relation ~ ' ' ~ parts | join(', ')) %}
+{% endmacro %}
+
+{#- For warehouses that change few types in place: the table is replaced by itself, in one statement. -#}
+{% macro replaced_table_sql(relation, changes) %}
+    {% set types = {} %}
+    {% for change in changes %}{% do types.update({change.name: change}) %}{% endfor %}
+    {% set cells = [] %}
+    {% for column in dbt_batch_sync.columns_of(relation) %}
+        {% set cell, change = dbt_batch_sync.column(column.name), types.get(column.name | lower) %}
+        {% do cells.append(dbt_batch_sync.converted(cell, change.have, change.dtype, change.widens) ~ ' as ' ~ cell if change else cell) %}
+    {% endfor %}
+    {{ return(get_create_table_as_sql(False, relation, 'select ' ~ cells | join(', ') ~ ' from ' ~ relation)) }}
+{% endmacro %}
 
 
-{#- dbt's `cluster_by` of a delta, for warehouses that find a range of keys by that. -#}
-{% macro delta_clusters() %}{{ return(adapter.dispatch('delta_clusters', 'dbt_batch_sync')()) }}{% endmacro %}
-{% macro default__delta_clusters() %}{{ return(none) }}{% endmacro %}
+{#- The configs of the two models that a warehouse wants, by name: how rows are placed so that a merge finds keys, and a push pages. -#}
+{% macro snapshot_defaults() %}{{ return(adapter.dispatch('snapshot_defaults', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__snapshot_defaults() %}{{ return({}) }}{% endmacro %}
+
+{% macro delta_defaults() %}{{ return(adapter.dispatch('delta_defaults', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__delta_defaults() %}{{ return({}) }}{% endmacro %}
 
 
-{#- dbt's `liquid_clustered_by` of a snapshot, for warehouses that find a range of keys by that. -#}
-{% macro snapshot_clusters() %}{{ return(adapter.dispatch('snapshot_clusters', 'dbt_batch_sync')()) }}{% endmacro %}
-{% macro default__snapshot_clusters() %}{{ return(none) }}{% endmacro %}
+{#- The page of a row: numbers in the order of the rows where that costs nothing, which is on one machine; else a hash of the key by a fixed
+    number of buckets. -#}
+{% macro page_expression(id) %}{{ return(adapter.dispatch('page_expression', 'dbt_batch_sync')(id)) }}{% endmacro %}
+{% macro default__page_expression(id) %}{{ dbt_batch_sync.unsupported() }}{% endmacro %}
+
+{% macro buckets() %}{{ return(16384) }}{% endmacro %}
 
 
-{#- dbt's `sort` and `dist` of a snapshot and its delta, for warehouses that place rows by them. -#}
-{% macro stored_by() %}{{ return(adapter.dispatch('stored_by', 'dbt_batch_sync')()) }}{% endmacro %}
-{% macro default__stored_by() %}{{ return(none) }}{% endmacro %}
-
-
-{#- What keeps a warehouse from evaluating an outer condition before the inner ones that leave few rows to it. -#}
-{% macro evaluated_first() %}{{ return(adapter.dispatch('evaluated_first', 'dbt_batch_sync')()) }}{% endmacro %}
-{% macro default__evaluated_first() %}{{ return('') }}{% endmacro %}
-
-
-{#- The order that a delta is stored in, for warehouses where a push then need not sort it, and a commit finds its range of keys. -#}
+{#- The order that a delta is stored in, where a range of pages is then read without the rest. -#}
 {% macro delta_order() %}{{ return(adapter.dispatch('delta_order', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__delta_order() %}{{ return('') }}{% endmacro %}
 

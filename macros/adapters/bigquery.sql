@@ -70,27 +70,52 @@
 {% endmacro %}
 
 
-{#- NUMERIC to BIGNUMERIC is nothing but a note. Anything else BigQuery refuses, or not in every case: so the table is written anew,
-    in one statement, because a push that is killed between those that add, fill, drop and rename a column would leave the snapshot
-    without it. What can be cast to another type can be by way of a text. -#}
-{% macro bigquery__change_column_type(relation, name, dtype, widens) %}
-    {% set column = dbt_batch_sync.column(name) %}
-    {% if widens and dtype == 'BIGNUMERIC' %}
-        {% do run_query('alter table ' ~ relation ~ ' alter column ' ~ column ~ ' set data type ' ~ dtype) %}
-    {% else %}
-        {% set value = 'safe_cast(cast(' ~ column ~ ' as STRING) as ' ~ dtype ~ ')' %}
-        {% do run_query(create_table_as(false, relation, 'select * replace (' ~ value ~ ' as ' ~ column ~ ') from ' ~ relation)) %}
-    {% endif %}
-{% endmacro %}
-
-
-{#- A push reads ranges of the keys, and each of its commits is one: they are then found without a look at the rest, which costs. -#}
-{% macro bigquery__delta_clusters() %}{{ return(['custom_id']) }}{% endmacro %}
-
-
 {% macro bigquery__tested_text(column_name) %}{{ return('collate(cast(' ~ column_name ~ " as STRING), '')") }}{% endmacro %}
 
 {#- A raw text, whose backslashes are those of the pattern. A `$` is the end of the text alone. -#}
 {% macro bigquery__full_match(expression, pattern) %}{{ return('regexp_contains(' ~ expression ~ ", r'^(?:" ~ pattern ~ ")$')") }}{% endmacro %}
 
 {% macro bigquery__blank_characters() %}{{ return('\\s\\pZ\\x00-\\x1f\\x7f-\\x9f\\x{feff}') }}{% endmacro %}
+
+
+{% macro bigquery__double_type() %}{{ return('FLOAT64') }}{% endmacro %}
+
+{% macro bigquery__utc_now() %}{{ return("current_datetime('UTC')") }}{% endmacro %}
+
+{% macro bigquery__seconds_ago(seconds) %}{{ return('datetime_sub(' ~ dbt_batch_sync.utc_now() ~ ', interval ' ~ seconds ~ ' second)') }}{% endmacro %}
+
+{% macro bigquery__page_expression(id) %}{{ return('abs(mod(farm_fingerprint(coalesce(' ~ id ~ ", '')), " ~ dbt_batch_sync.buckets() ~ '))') }}{% endmacro %}
+
+{#- A merge finds keys, and a push pages, without a look at the rest, which costs. -#}
+{% macro bigquery__snapshot_defaults() %}{{ return({'cluster_by': ['custom_id']}) }}{% endmacro %}
+{% macro bigquery__delta_defaults() %}{{ return({'cluster_by': ['_batch_page']}) }}{% endmacro %}
+
+{#- A dataset's default expiration would take the state away, and everybody would go again. -#}
+{% macro bigquery__keep_for_ever(relation) %}{% do run_query('alter table ' ~ relation ~ ' set options (expiration_timestamp = null)') %}{% endmacro %}
+
+{% macro bigquery__create_ledger_table_sql(table, columns) -%}
+    {{ dbt_batch_sync.default__create_ledger_table_sql(table, columns) }} options (expiration_timestamp = null)
+{%- endmacro %}
+
+{#- A literal knows escapes. -#}
+{% macro bigquery__key_literal(key) %}{{ return("'" ~ (key | replace('\\', '\\\\') | replace("'", "\\'") | replace('\n', '\\n') | replace('\r', '\\r')) ~ "'") }}{% endmacro %}
+
+{% macro bigquery__converted(expression, have, dtype, widens) %}{{ return('safe_cast(cast(' ~ expression ~ ' as STRING) as ' ~ dtype ~ ')') }}{% endmacro %}
+
+{#- NUMERIC to BIGNUMERIC is nothing but a note. Anything else BigQuery refuses, or not in every case: so the table is written anew, in one
+    statement. What can be cast to another type can be by way of a text. -#}
+{% macro bigquery__change_types(relation, changes) %}
+    {% set notes, others = [], [] %}
+    {% for change in changes %}
+        {% if change.widens and change.dtype == 'BIGNUMERIC' %}
+            {% do notes.append('alter column ' ~ dbt_batch_sync.column(change.name) ~ ' set data type ' ~ change.dtype) %}
+        {% else %}
+            {% do others.append(change) %}
+        {% endif %}
+    {% endfor %}
+    {% if notes %}{% do run_query('alter table ' ~ relation ~ ' ' ~ notes | join(', ')) %}{% endif %}
+    {% if others %}
+        {% do run_query(dbt_batch_sync.replaced_table_sql(relation, others)) %}
+        {% do dbt_batch_sync.keep_for_ever(relation) %}
+    {% endif %}
+{% endmacro %}

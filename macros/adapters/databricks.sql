@@ -31,13 +31,5 @@
 {% endmacro %}
 
 
-{% macro databricks__add_column(relation, column) %}
-    {% if column.dtype | lower == 'timestamp_ntz' and config.get('table_format') != 'iceberg' %}
-        {% do run_query('alter table ' ~ relation ~ " set tblproperties ('delta.feature.timestampNtz' = 'supported')") %}
-    {% endif %}
-    {% do dbt_batch_sync.default__add_column(relation, column) %}
-{% endmacro %}
-
-
-{#- A commit is a range of keys, and reads the files that hold them. -#}
-{% macro databricks__snapshot_clusters() %}{{ return('custom_id') }}{% endmacro %}
+{#- A merge reads the files that hold its keys. -#}
+{% macro databricks__snapshot_defaults() %}{{ return({'liquid_clustered_by': 'custom_id'}) }}{% endmacro %}

@@ -31,7 +31,7 @@
 
 
 {% macro duckdb__value_of(column, kind) %}
-    {% set name = dbt_batch_sync.sync_column(column.name) %}
+    {% set name = dbt_batch_sync.model_column(column.name) %}
     {% set type = column.dtype | upper %}
     {% if type in ('HUGEINT', 'UHUGEINT') %}
         {#- No least() and greatest(): they pass over a null, and would make a number of it. -#}
@@ -80,15 +80,22 @@
 {% endmacro %}
 
 
-{% macro duckdb__change_column_type(relation, name, dtype, widens) %}
-    {% do run_query('alter table ' ~ relation ~ ' alter column ' ~ dbt_batch_sync.column(name) ~ ' type ' ~ dtype
-        ~ ' using try_cast(' ~ dbt_batch_sync.column(name) ~ ' as ' ~ dtype ~ ')') %}
-{% endmacro %}
-
-
-{% macro duckdb__delta_order() %}{{ return('order by 1') }}{% endmacro %}
-
-
 {% macro duckdb__full_match(expression, pattern) %}{{ return("regexp_full_match(" ~ expression ~ ", '" ~ pattern ~ "')") }}{% endmacro %}
 
 {% macro duckdb__blank_characters() %}{{ return('\\s\\pZ\\x00-\\x1f\\x7f-\\x9f\\x{feff}') }}{% endmacro %}
+
+
+{% macro duckdb__utc_now() %}{{ return("cast(now() at time zone 'UTC' as timestamp)") }}{% endmacro %}
+
+{% macro duckdb__page_expression(id) %}{{ return('(row_number() over () - 1) // 1000') }}{% endmacro %}
+
+{% macro duckdb__converted(expression, have, dtype, widens) %}{{ return('try_cast(' ~ expression ~ ' as ' ~ dtype ~ ')') }}{% endmacro %}
+
+{#- An `alter` changes one column. -#}
+{% macro duckdb__change_types(relation, changes) %}
+    {% for change in changes %}{% do dbt_batch_sync.default__change_types(relation, [change]) %}{% endfor %}
+{% endmacro %}
+
+{% macro duckdb__merge_statements(snapshot, source, columns, names, retyped, built, progress, in_doubt) %}
+    {{ return(dbt_batch_sync.replacing_statements(snapshot, source, columns, names, retyped, built, progress, in_doubt)) }}
+{% endmacro %}

@@ -72,7 +72,7 @@
 
 
 {% macro postgres__value_of(column, kind) %}
-    {% set name = dbt_batch_sync.sync_column(column.name) %}
+    {% set name = dbt_batch_sync.model_column(column.name) %}
     {% if (column.dtype | lower).endswith('with time zone') %}{% set name = name ~ " at time zone 'UTC'" %}{% endif %}
     {% set value = 'cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')' %}
     {{ return(value ~ ' collate "C"' if kind.family in ('text', 'array') else value) }}
@@ -112,25 +112,6 @@
 {% endmacro %}
 
 
-{#- There is no `try_cast`: anything becomes a text, and otherwise only what is as wide keeps its values. -#}
-{% macro postgres__change_column_type(relation, name, dtype, widens) %}
-    {% set value = 'cast(' ~ dbt_batch_sync.column(name) ~ ' as ' ~ dtype ~ ')' if widens or dtype == 'text' else 'null' %}
-    {% do run_query('alter table ' ~ relation ~ ' alter column ' ~ dbt_batch_sync.column(name) ~ ' type ' ~ dtype ~ ' using ' ~ value) %}
-{% endmacro %}
-
-
-{#- A push reads the delta in pages by its key, and each of its commits is a range of keys. -#}
-{% macro postgres__delta_indexes() %}{{ return([{'columns': ['custom_id']}]) }}{% endmacro %}
-
-
-{#- It would put the names of the changed attributes together for every row, and then see which are none: ten times the time. -#}
-{% macro postgres__evaluated_first() %}{{ return('offset 0') }}{% endmacro %}
-
-
-{#- In the order of its index a page is read from one place. -#}
-{% macro postgres__delta_order() %}{{ return('order by 1') }}{% endmacro %}
-
-
 {% macro postgres__tested_text(column_name) %}{{ return('cast(' ~ column_name ~ ' as text) collate "C"') }}{% endmacro %}
 
 {% macro postgres__full_match(expression, pattern) %}{{ return("(" ~ expression ~ " ~ '^(?:" ~ pattern ~ ")$')") }}{% endmacro %}
@@ -139,3 +120,29 @@
 {% macro postgres__blank_characters() %}
     {{ return('\\u0001-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff') }}
 {% endmacro %}
+
+
+{#- Not `now()`, which is when the transaction began. -#}
+{% macro postgres__utc_now() %}{{ return("(clock_timestamp() at time zone 'UTC')") }}{% endmacro %}
+
+{% macro postgres__page_expression(id) %}{{ return('(row_number() over () - 1) / 1000') }}{% endmacro %}
+
+{#- Keys are compared by their bytes on both sides: then an index on the snapshot's key serves the merge. -#}
+{% macro postgres__stored_null(name, dtype) %}
+    {{ return('cast(null as ' ~ dtype ~ ')' ~ (' collate "C"' if name == 'custom_id' else '')) }}
+{% endmacro %}
+
+{% macro postgres__snapshot_defaults() %}{{ return({'indexes': [{'columns': ['custom_id']}]}) }}{% endmacro %}
+
+{#- Pages lie in their order: an index of a few blocks finds them. -#}
+{% macro postgres__delta_defaults() %}{{ return({'indexes': [{'columns': ['_batch_page'], 'type': 'brin'}]}) }}{% endmacro %}
+
+{#- What is announced must be seen before the model's transaction ends. -#}
+{% macro postgres__commit_at_once() %}{{ return('; commit') }}{% endmacro %}
+
+{% macro postgres__committed() %}{% do run_query('commit') %}{% endmacro %}
+
+{#- `if not exists` is no protection from another command that creates the same table at the same time. -#}
+{% macro postgres__lock_ledger() %}{% do run_query('select pg_advisory_xact_lock(5512347193)') %}{% endmacro %}
+
+{% macro postgres__ledger_text_type() %}{{ return('text collate "C"') }}{% endmacro %}

@@ -31,7 +31,7 @@
 
 
 {% macro redshift__value_of(column, kind) %}
-    {% set name = dbt_batch_sync.sync_column(column.name) %}
+    {% set name = dbt_batch_sync.model_column(column.name) %}
     {% set type = column.data_type | lower %}
     {% if type.endswith('with time zone') or type == 'timestamptz' %}{% set name = name ~ " at time zone 'UTC'" %}{% endif %}
     {{ return('cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')') }}
@@ -41,9 +41,9 @@
 {#- A cast of a boolean to a text is refused, and one of `super` keeps texts alone. -#}
 {% macro redshift__text_of(column, kind) %}
     {% if kind.type == 'json' %}
-        {{ return('json_serialize(' ~ dbt_batch_sync.sync_column(column.name) ~ ')') }}
+        {{ return('json_serialize(' ~ dbt_batch_sync.model_column(column.name) ~ ')') }}
     {% elif kind.type == 'boolean' %}
-        {% set value = dbt_batch_sync.sync_column(column.name) %}
+        {% set value = dbt_batch_sync.model_column(column.name) %}
         {{ return(dbt_batch_sync.text('case when ' ~ value ~ " then 'true' when not " ~ value ~ " then 'false' end")) }}
     {% endif %}
     {{ return(dbt_batch_sync.default__text_of(column, kind)) }}
@@ -83,50 +83,6 @@
 {% endmacro %}
 
 
-{#- Only a text can be lengthened in place: a new column takes the old one's name, in one transaction. Anything becomes a text, and
-    otherwise only what is as wide keeps its values. -#}
-{% macro redshift__change_column_type(relation, name, dtype, widens) %}
-    {% set old, new = dbt_batch_sync.column(name), dbt_batch_sync.column('_batch_retyped') %}
-    {% set table = 'alter table ' ~ relation %}
-    {% set have = (dbt_batch_sync.columns_of(relation) | selectattr('name', 'equalto', name) | first) %}
-    {% set kept = widens or dtype == dbt_batch_sync.text_type() %}
-    {% set value = dbt_batch_sync.text_of(have, dbt_batch_sync.column_kind(have) or {'dtype': dtype}) if kept and not widens else 'cast(' ~ old ~ ' as ' ~ dtype ~ ')' %}
-    {% set steps = [table ~ ' add column ' ~ new ~ ' ' ~ dtype] %}
-    {% if kept %}{% do steps.append('update ' ~ relation ~ ' set ' ~ new ~ ' = ' ~ value ~ ' where ' ~ old ~ ' is not null') %}{% endif %}
-    {% do steps.extend([table ~ ' drop column ' ~ old, table ~ ' rename column ' ~ new ~ ' to ' ~ old]) %}
-    {% do run_query('begin; ' ~ (steps | join('; ')) ~ '; commit') %}
-{% endmacro %}
-
-
-{#- The source of its `merge` can't be a subquery. Doing either statement again changes nothing, so they need no transaction. -#}
-{% macro redshift__absorb_doubt_sql(sync, snapshot, delta, names, intent) %}
-    {%- set id = dbt_batch_sync.column('custom_id') -%}
-    {%- set doubt = dbt_batch_sync.column('_batch_doubt') -%}
-    {%- set target = snapshot.render() -%}
-    {%- set table = dbt_batch_sync.column(snapshot.identifier) -%}
-    {%- set in_flight = dbt_batch_sync.in_flight_rows(snapshot, delta, intent) -%}
-    update {{ target }}
-    set {{ doubt }} = {{ dbt_batch_sync.joined_names('coalesce(' ~ table ~ '.' ~ doubt ~ ", '') || d.names", names) }}
-    from ({{ in_flight }}) as d
-    where {{ table }}.{{ id }} = d.{{ id }};
-    insert into {{ target }} ({{ id }}, {{ doubt }})
-    select d.{{ id }}, {{ dbt_batch_sync.joined_names('d.names', names) }}
-    from ({{ in_flight }}) as d
-    left join {{ target }} as s on s.{{ id }} = d.{{ id }}
-    where s.{{ id }} is null
-{% endmacro %}
-
-
-{#- There are no indexes: the snapshot and the delta are on the same node and in the same order by their key. -#}
-{% macro redshift__delta_indexes() %}{{ return([]) }}{% endmacro %}
-
-{% macro redshift__stored_by() %}{{ return('custom_id') }}{% endmacro %}
-
-{% macro redshift__delta_order() %}{{ return('') }}{% endmacro %}
-
-{% macro redshift__evaluated_first() %}{{ return('') }}{% endmacro %}
-
-
 {% macro redshift__tested_text(column_name) %}{{ return(dbt_batch_sync.default__tested_text(column_name)) }}{% endmacro %}
 
 {#- POSIX operators, without groups that capture nothing. -#}
@@ -134,3 +90,52 @@
 
 {#- A backslash is written twice there, and what its classes hold beyond ASCII is not documented: blanks by their class. -#}
 {% macro redshift__blank_characters() %}{{ return('[:space:]') }}{% endmacro %}
+
+
+{% macro redshift__utc_now() %}{{ return('cast(getdate() as timestamp)') }}{% endmacro %}
+
+{% macro redshift__seconds_ago(seconds) %}{{ return('dateadd(second, -' ~ seconds ~ ', ' ~ dbt_batch_sync.utc_now() ~ ')') }}{% endmacro %}
+
+{% macro redshift__page_expression(id) %}{{ return('mod(abs(cast(checksum(coalesce(' ~ id ~ ", '')) as bigint)), " ~ dbt_batch_sync.buckets() ~ ')') }}{% endmacro %}
+
+{#- A cast of a boolean to a text is refused. -#}
+{% macro redshift__hashed_text(expression, dtype) %}
+    {% set value = 'case when ' ~ expression ~ " then 'true' when not " ~ expression ~ " then 'false' end" if dtype == 'boolean' else expression %}
+    {{ return(dbt_batch_sync.text(value)) }}
+{% endmacro %}
+
+{#- A snapshot and its delta are on the same node by their key; a delta's pages are sorted. -#}
+{% macro redshift__snapshot_defaults() %}{{ return({'dist': 'custom_id', 'sort': 'custom_id'}) }}{% endmacro %}
+{% macro redshift__delta_defaults() %}{{ return({'dist': 'custom_id', 'sort': '_batch_page'}) }}{% endmacro %}
+
+{% macro redshift__stored_null(name, dtype) %}{{ return('cast(null as ' ~ dtype ~ ')') }}{% endmacro %}
+
+{% macro redshift__lock_ledger() %}{% endmacro %}
+
+{#- Whole identifiers, names and reasons fit; 65,535 bytes in each column would slow every query down. -#}
+{% macro redshift__ledger_text_type() %}{{ return('varchar(4096)') }}{% endmacro %}
+
+{#- Its MERGE takes no subquery. -#}
+{% macro redshift__merge_statements(snapshot, source, columns, names, retyped, built, progress, in_doubt) %}
+    {{ return(dbt_batch_sync.replacing_statements(snapshot, source, columns, names, retyped, built, progress, in_doubt)) }}
+{% endmacro %}
+{% macro redshift__doubt_statements(snapshot, source, names, unknown) %}{{ return(dbt_batch_sync.updating_doubt_statements(snapshot, source, names, unknown)) }}{% endmacro %}
+{% macro redshift__update_rejects_sql(rejects, open, query) %}{{ return(dbt_batch_sync.updating_rejects_sql(rejects, open, query)) }}{% endmacro %}
+
+
+{#- Only a text can be lengthened in place: new columns take the old ones' names, in the model's transaction. -#}
+{% macro redshift__change_types(relation, changes) %}
+    {% set table = 'alter table ' ~ relation %}
+    {% for change in changes %}
+        {% set old, new = dbt_batch_sync.column(change.name), dbt_batch_sync.column('_batch_retyped') %}
+        {% do run_query(table ~ ' add column ' ~ new ~ ' ' ~ change.dtype) %}
+        {% do run_query('update ' ~ relation ~ ' set ' ~ new ~ ' = ' ~ dbt_batch_sync.converted(old, change.have, change.dtype, change.widens) ~ ' where ' ~ old ~ ' is not null') %}
+        {% do run_query(table ~ ' drop column ' ~ old) %}
+        {% do run_query(table ~ ' rename column ' ~ new ~ ' to ' ~ old) %}
+    {% endfor %}
+{% endmacro %}
+
+{% macro redshift__converted(expression, have, dtype, widens) %}
+    {% if dtype == dbt_batch_sync.text_type() and have is not none and have.type == 'boolean' %}{{ return(dbt_batch_sync.hashed_text(expression, 'boolean')) }}{% endif %}
+    {{ return(dbt_batch_sync.default__converted(expression, have, dtype, widens)) }}
+{% endmacro %}

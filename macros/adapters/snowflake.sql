@@ -1,8 +1,8 @@
 {#- Snowflake. Names of ours are upper-case, as those without quotes are: `select custom_id from crm_contacts_delta` needs none.
     A sync's columns are named as they are, whatever their case. -#}
-{% macro snowflake__column(name) %}{{ return(dbt_batch_sync.sync_column(name | upper)) }}{% endmacro %}
+{% macro snowflake__column(name) %}{{ return(dbt_batch_sync.model_column(name | upper)) }}{% endmacro %}
 
-{% macro snowflake__sync_column(name) %}{{ return(dbt_batch_sync.default__column(name)) }}{% endmacro %}
+{% macro snowflake__model_column(name) %}{{ return(dbt_batch_sync.default__column(name)) }}{% endmacro %}
 
 {% macro snowflake__reported_name(name) %}{{ return(name | upper) }}{% endmacro %}
 
@@ -53,7 +53,7 @@
 
 {#- Texts are compared by their characters, whatever collation a column has: two collations can't be compared at all. -#}
 {% macro snowflake__value_of(column, kind) %}
-    {% set name = dbt_batch_sync.sync_column(column.name) %}
+    {% set name = dbt_batch_sync.model_column(column.name) %}
     {% set type = column.dtype | upper %}
     {% if kind.type in ('string_array', 'json') %}
         {#- `to_json` takes no structured type. -#}
@@ -99,26 +99,6 @@
 {% endmacro %}
 
 
-{#- Only a number's precision can be changed in place, and several `alter` are several transactions: the table is replaced, in
-    one statement, by what dbt would create. Anything becomes a text, and otherwise only what is as wide keeps its values. -#}
-{% macro snowflake__change_column_type(relation, name, dtype, widens) %}
-    {% set cells = [] %}
-    {% for column in dbt_batch_sync.columns_of(relation) %}
-        {% set cell = dbt_batch_sync.sync_column(column.name) %}
-        {% if column.name != dbt_batch_sync.reported_name(name) %}
-            {% do cells.append(cell) %}
-        {% else %}
-            {% do cells.append('cast(' ~ (cell if widens or dtype == 'VARCHAR' else 'null') ~ ' as ' ~ dtype ~ ') as ' ~ cell) %}
-        {% endif %}
-    {% endfor %}
-    {% do run_query(create_table_as(false, relation, 'select ' ~ (cells | join(', ')) ~ ' from ' ~ relation)) %}
-{% endmacro %}
-
-
-{#- Stored in the order of its keys, a commit reads only the partitions of its range. -#}
-{% macro snowflake__delta_order() %}{{ return('order by 1') }}{% endmacro %}
-
-
 {% macro snowflake__tested_text(column_name) %}{{ return('collate(cast(' ~ column_name ~ " as VARCHAR), '')") }}{% endmacro %}
 
 {#- What the pattern finds first is the text itself: whether `regexp_like` lets a last line break pass is not documented. -#}
@@ -131,3 +111,23 @@
 {% macro snowflake__blank_characters() %}
     {{ return('\u0001-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff') }}
 {% endmacro %}
+
+
+{% macro snowflake__utc_now() %}{{ return("cast(convert_timezone('UTC', current_timestamp()) as TIMESTAMP_NTZ(6))") }}{% endmacro %}
+
+{% macro snowflake__seconds_ago(seconds) %}{{ return('dateadd(second, -' ~ seconds ~ ', ' ~ dbt_batch_sync.utc_now() ~ ')') }}{% endmacro %}
+
+{% macro snowflake__double_type() %}{{ return('FLOAT') }}{% endmacro %}
+
+{% macro snowflake__page_expression(id) %}{{ return('mod(abs(hash(' ~ id ~ ')), ' ~ dbt_batch_sync.buckets() ~ ')') }}{% endmacro %}
+
+{#- Sorted by pages, a push reads only the partitions of its range. -#}
+{% macro snowflake__delta_order() %}{{ return('order by ' ~ dbt_batch_sync.column('_batch_page')) }}{% endmacro %}
+
+{#- The state is kept by Time Travel and Fail-safe unless the project says otherwise. -#}
+{% macro snowflake__snapshot_defaults() %}{{ return({'transient': false, 'copy_grants': true}) }}{% endmacro %}
+
+{#- Only a number's precision can be changed in place, and several `alter` are several transactions. -#}
+{% macro snowflake__change_types(relation, changes) %}{% do run_query(dbt_batch_sync.replaced_table_sql(relation, changes)) %}{% endmacro %}
+
+{% macro snowflake__key_literal(key) %}{{ return("'" ~ (key | replace('\\', '\\\\') | replace("'", "''")) ~ "'") }}{% endmacro %}

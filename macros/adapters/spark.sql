@@ -98,35 +98,45 @@
 {% endmacro %}
 
 
-{#- Delta changes few types in place, and Iceberg others: the table is replaced by itself, in one commit. Anything becomes a text,
-    and otherwise only what is as wide keeps its values. -#}
-{% macro spark__change_column_type(relation, name, dtype, widens) %}
-    {% set cells = [] %}
-    {% for column in dbt_batch_sync.columns_of(relation) %}
-        {% set cell = dbt_batch_sync.column(column.name) %}
-        {% if column.name | lower == name | lower %}
-            {% set cell = 'cast(' ~ (cell if widens or dtype == 'string' else 'null') ~ ' as ' ~ dtype ~ ') as ' ~ cell %}
-        {% endif %}
-        {% do cells.append(cell) %}
-    {% endfor %}
-    {% do run_query(get_create_table_as_sql(False, relation, 'select ' ~ cells | join(', ') ~ ' from ' ~ relation)) %}
-{% endmacro %}
-
-
-{#- Delta knows a time without a zone by a feature of the table, which a column that is added does not bring with it. -#}
-{% macro spark__add_column(relation, column) %}
-    {% if column.dtype | lower == 'timestamp_ntz' and config.get('file_format') == 'delta' %}
-        {% do run_query('alter table ' ~ relation ~ " set tblproperties ('delta.feature.timestampNtz' = 'supported')") %}
-    {% endif %}
-    {% do dbt_batch_sync.default__add_column(relation, column) %}
-{% endmacro %}
-
-
-{#- Files then hold ranges of keys: a commit reads those of its range alone. -#}
-{% macro spark__delta_order() %}{{ return('order by 1') }}{% endmacro %}
-
-
 {#- A raw literal is the same under every setting of the parser; and `$` would match before a last line break. -#}
 {% macro spark__full_match(expression, pattern) %}{{ return("(" ~ expression ~ " rlike r'\\A(?:" ~ pattern ~ ")\\z')") }}{% endmacro %}
 
 {% macro spark__blank_characters() %}{{ return('\\s\\p{Z}\\x00-\\x1f\\x7f-\\x9f\\x{feff}') }}{% endmacro %}
+
+
+{% macro spark__utc_now() %}{{ return('current_timestamp()') }}{% endmacro %}
+
+{% macro spark__seconds_ago(seconds) %}{{ return(dbt_batch_sync.utc_now() ~ ' - interval ' ~ seconds ~ ' seconds') }}{% endmacro %}
+
+{% macro spark__page_expression(id) %}{{ return('cast(abs(hash(coalesce(' ~ id ~ ", '')) % " ~ dbt_batch_sync.buckets() ~ ') as bigint)') }}{% endmacro %}
+
+{#- Files then hold ranges of pages. -#}
+{% macro spark__delta_order() %}{{ return('order by ' ~ dbt_batch_sync.column('_batch_page')) }}{% endmacro %}
+
+{% macro spark__hashed_text(expression, dtype) %}
+    {{ return('to_json(' ~ expression ~ ')' if (dtype or '').startswith('array') else dbt_batch_sync.default__hashed_text(expression, dtype)) }}
+{% endmacro %}
+
+{% macro spark__key_literal(key) %}{{ return("'" ~ (key | replace('\\', '\\\\') | replace("'", "\\'")) ~ "'") }}{% endmacro %}
+
+{#- A table of Delta or Iceberg, as the snapshot is. -#}
+{% macro spark__create_ledger_table_sql(table, columns) -%}
+    {{ dbt_batch_sync.default__create_ledger_table_sql(table, columns) }} using {{ dbt_batch_sync.ledger_format() }}
+{%- endmacro %}
+
+{#- Delta changes few types in place, and Iceberg others: the table is replaced by itself, in one commit. -#}
+{% macro spark__change_types(relation, changes) %}{% do run_query(dbt_batch_sync.replaced_table_sql(relation, changes)) %}{% endmacro %}
+
+{#- Delta knows a time without a zone by a feature of the table, which a column that is added does not bring with it. -#}
+{% macro spark__add_columns(relation, columns) %}
+    {% if columns | map(attribute='dtype') | map('lower') | select('equalto', 'timestamp_ntz') | list and dbt_batch_sync.ledger_format() == 'delta' %}
+        {% do run_query('alter table ' ~ relation ~ " set tblproperties ('delta.feature.timestampNtz' = 'supported')") %}
+    {% endif %}
+    {% do dbt_batch_sync.default__add_columns(relation, columns) %}
+{% endmacro %}
+
+{#- The format of the snapshots' tables. -#}
+{% macro ledger_format() %}
+    {% for node in graph.nodes.values() if node.config.materialized == 'sent_snapshot' %}{{ return(node.config.get('file_format') or 'delta') }}{% endfor %}
+    {{ return('delta') }}
+{% endmacro %}

@@ -1,17 +1,19 @@
-{#- A table that is created when missing and afterwards only grows columns: its rows are written by a push alone. Unlike dbt's
-    incremental it makes no temporary table, never refills, `--full-refresh` included, and keeps apart a wider column (widened,
-    nothing to send) from a column of another type (everyone who has a value is in doubt). -#}
+{#- A table that is created when missing and afterwards only grows columns. Unlike dbt's incremental it makes no temporary table, never refills,
+    `--full-refresh` included, and keeps apart a wider column (widened, nothing to send) from a column of another type (everyone who has a
+    value is in doubt). -#}
 {% materialization sent_snapshot, default %}
-    {% set existing = load_cached_relation(this) or dbt_batch_sync.existing_table(this.database, this.schema, this.identifier) %}
+    {% set existing = dbt_batch_sync.existing_table(this.database, this.schema, this.identifier) or load_cached_relation(this) %}
     {% set target_relation = this.incorporate(type='table') %}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
     {% if existing is none %}
+        {#- Never `or replace`: where the table is there after all, this must fail. -#}
         {% call statement('main') %}
-            {{ dbt_batch_sync.create_snapshot_sql(target_relation, sql) }}
+            {{ dbt_batch_sync.create_snapshot_sql(target_relation, sql) | replace('create or replace', 'create', 1) }}
         {% endcall %}
         {% do create_indexes(target_relation) %}
+        {% do dbt_batch_sync.keep_for_ever(target_relation) %}
     {% elif existing.type is not none and existing.type != 'table' %}
         {{ exceptions.raise_compiler_error(existing ~ " is a " ~ existing.type ~ ", and Batch's state is kept in a table. Rename or drop it.") }}
     {% else %}

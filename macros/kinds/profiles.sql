@@ -1,0 +1,47 @@
+{#- What is the profiles' own: consents, and that an opt-out is remembered. -#}
+
+{% macro consents() %}{{ return(['batch__email_marketing', 'batch__sms_marketing']) }}{% endmacro %}
+
+
+{#- Whether a consent's value says yes, or no; null says neither. A boolean that became one of Batch's words keeps its old values as texts. -#}
+{% macro consent_is(expression, dtype, given) %}
+    {% if dtype == dbt_batch_sync.boolean_type() %}{{ return(expression ~ ' = ' ~ ('true' if given else 'false')) }}{% endif %}
+    {{ return(expression ~ (" in ('subscribed', 'true')" if given else " in ('unsubscribed', 'false')")) }}
+{% endmacro %}
+
+
+{#- `_batch_opted_out` once a row of the delta `d` was sent over the snapshot's row `s`: the consents of which Batch was told `unsubscribed`, and
+    not `subscribed` afterwards. What only may have been sent takes none away. -#}
+{% macro opted_out(columns, settled) -%}
+    {%- set memory = 's.' ~ dbt_batch_sync.column('_batch_opted_out') -%}
+    {%- set listed = "',' || d." ~ dbt_batch_sync.column('_batch_changed') ~ " || ','" -%}
+    {%- set mapped, parts = {}, [] -%}
+    {%- for column in columns if column.name in dbt_batch_sync.consents() %}{% do mapped.update({column.name: column}) %}{% endfor -%}
+    {%- for name in dbt_batch_sync.consents() -%}
+        {%- set cases = [] -%}
+        {%- if name in mapped -%}
+            {%- set sent = dbt_batch_sync.in_doubt(listed, name) -%}
+            {%- do cases.append('when ' ~ sent ~ ' and ' ~ dbt_batch_sync.consent_is(mapped[name].value, mapped[name].dtype, false) ~ " then '," ~ name ~ ",'") -%}
+            {%- if settled %}{% do cases.append('when ' ~ sent ~ ' and ' ~ dbt_batch_sync.consent_is(mapped[name].value, mapped[name].dtype, true) ~ " then ''") %}{% endif -%}
+        {%- endif -%}
+        {%- do parts.append('case ' ~ cases | join(' ') ~ ' when ' ~ dbt_batch_sync.in_doubt(memory, name) ~ " then '," ~ name ~ ",' else '' end") -%}
+    {%- endfor -%}
+    {{ ('nullif(' ~ parts | join(' || ') ~ ", '')") if mapped else memory }}
+{%- endmacro %}
+
+
+{#- Whether Batch was told that a profile opted out of a consent; the snapshot remembers it through nulls, exits and returns. -#}
+{% macro is_opted_out(attribute) -%}
+    case when s.{{ dbt_batch_sync.column('_batch_opted_out') }} is not null then {{ dbt_batch_sync.in_doubt('s.' ~ dbt_batch_sync.column('_batch_opted_out'), attribute.name) }} else false end
+{%- endmacro %}
+
+{#- Whether the model's consent must not be sent. -#}
+{% macro is_blocked(attribute) -%}
+    (c.{{ dbt_batch_sync.column(attribute.name) }} is not null and {{ dbt_batch_sync.consent_is('c.' ~ dbt_batch_sync.column(attribute.name), attribute.dtype, true) }} and {{ dbt_batch_sync.is_opted_out(attribute) }})
+{%- endmacro %}
+
+{#- Whether that is news. -#}
+{% macro newly_blocked(attribute) -%}
+    {%- set name = dbt_batch_sync.column(attribute.name) -%}
+    (c.is_here = 1 and {{ dbt_batch_sync.is_distinct('c.' ~ name, 's.' ~ name, attribute.dtype) }} and {{ dbt_batch_sync.is_blocked(attribute) }})
+{%- endmacro %}

@@ -1,0 +1,192 @@
+{#- The ledger: two tables and a view beside the snapshots, created and pruned at the start of a `dbt run`, where one thread alone is at
+    work. dbt and pushes append to the journal; only dbt writes to the rejects. -#}
+
+{#- Name and kind of each column, in order. -#}
+{% macro journal_columns() %}
+    {{ return({
+        'recorded_at': 'timestamp', 'sync': 'text', 'event': 'text', 'run_id': 'text', 'delta_id': 'text', 'page': 'bigint', 'key': 'text',
+        'names': 'text', 'request': 'text', 'answered': 'text', 'merged_delta_id': 'text', 'target': 'text', 'mapping_hash': 'text', 'attribute_types': 'text',
+        'mode': 'text', 'version': 'text', 'model_rows': 'bigint', 'known_rows': 'bigint', 'inserts': 'bigint', 'updates': 'bigint',
+        'exits': 'bigint', 'invalid': 'bigint', 'parked': 'bigint', 'output': 'text', 'project_hash': 'text', 'endpoint': 'text',
+        'host': 'text', 'process': 'bigint', 'status': 'text', 'started_at': 'timestamp', 'sent': 'bigint', 'accepted': 'bigint',
+        'rejected_rows': 'bigint', 'rejected_attributes': 'bigint', 'requests': 'bigint', 'retries': 'bigint', 'settled': 'bigint',
+        'seconds': 'double', 'reading_seconds': 'double', 'rendering_seconds': 'double', 'sending_seconds': 'double',
+        'recording_seconds': 'double', 'retention_days': 'bigint', 'error': 'text'
+    }) }}
+{% endmacro %}
+
+{% macro rejects_columns() %}
+    {{ return({
+        'rejected_at': 'timestamp', 'sync': 'text', 'run_id': 'text', 'delta_id': 'text', 'key': 'text', 'attribute': 'text',
+        'reason': 'text', 'rejected_by': 'text', 'sent_hash': 'text', 'resolved_at': 'timestamp'
+    }) }}
+{% endmacro %}
+
+
+{#- `on-run-start` of this package: the ledger beside each snapshot that this command may write to. -#}
+{% macro prepare_ledger() %}
+    {% if execute and flags.WHICH in ('run', 'build', 'retry') %}
+        {% set done, wanted = [], dbt_batch_sync.snapshots_of_selected() %}
+        {% for node in graph.nodes.values() if node.unique_id in wanted %}
+            {% set snapshot = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias, type='table') %}
+            {% if snapshot.without_identifier() | string not in done %}
+                {% do done.append(snapshot.without_identifier() | string) %}
+                {% do dbt_batch_sync.create_ledger(snapshot) %}
+                {% do dbt_batch_sync.prune_ledger(snapshot) %}
+            {% endif %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}
+
+
+{#- The snapshots that are selected, and those that selected deltas are compared with. -#}
+{% macro snapshots_of_selected() %}
+    {% set found = [] %}
+    {% for node in graph.nodes.values() if node.unique_id in selected_resources and node.resource_type == 'model' %}
+        {% if node.config.materialized == 'sent_snapshot' %}{% do found.append(node.unique_id) %}{% endif %}
+        {% for parent in node.depends_on.nodes if parent.endswith('_sent_snapshot') %}{% do found.append(parent) %}{% endfor %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{% macro create_ledger(snapshot) %}
+    {% do dbt_batch_sync.lock_ledger() %}
+    {% set made = [] %}
+    {% for name, columns in [('batch_sync_journal', dbt_batch_sync.journal_columns()), ('batch_sync_rejects', dbt_batch_sync.rejects_columns())] %}
+        {% set table = dbt_batch_sync.beside(snapshot, name) %}
+        {% set have = dbt_batch_sync.columns_of(table) | map(attribute='name') | map('lower') | list if dbt_batch_sync.existing_table(table.database, table.schema, table.identifier) else [] %}
+        {% set missing = [] %}
+        {% for column, kind in columns.items() if column not in have %}
+            {% do missing.append(api.Column.create(dbt_batch_sync.reported_name(column), dbt_batch_sync.ledger_type(kind))) %}
+        {% endfor %}
+        {% if not have %}
+            {% do run_query(dbt_batch_sync.create_ledger_table_sql(table, missing)) %}
+            {% do adapter.cache_added(table) %}
+            {% do made.append(name) %}
+        {% elif missing %}
+            {% do dbt_batch_sync.add_columns(table, missing) %}
+            {% do made.append(name) %}
+        {% endif %}
+    {% endfor %}
+    {% if made %}
+        {% set view = dbt_batch_sync.beside(snapshot, 'batch_sync_runs') %}
+        {% do run_query('create or replace view ' ~ view.render() ~ ' as ' ~ dbt_batch_sync.runs_sql(dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render())) %}
+    {% endif %}
+    {% do dbt_batch_sync.committed() %}
+{% endmacro %}
+
+
+{#- A relation of the ledger beside a snapshot. -#}
+{% macro beside(snapshot, name) %}
+    {{ return(snapshot.incorporate(path={'identifier': dbt_batch_sync.reported_name(name)}, type='view' if name == 'batch_sync_runs' else 'table')) }}
+{% endmacro %}
+
+
+{% macro ledger_type(kind) %}
+    {{ return({'text': dbt_batch_sync.ledger_text_type(), 'timestamp': dbt_batch_sync.timestamp_type(), 'double': dbt_batch_sync.double_type(), 'bigint': 'bigint'}[kind]) }}
+{% endmacro %}
+
+{% macro ledger_text_type() %}{{ return(adapter.dispatch('ledger_text_type', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__ledger_text_type() %}{{ return(dbt_batch_sync.text_type()) }}{% endmacro %}
+
+
+{#- `if not exists`: two commands may begin at once. -#}
+{% macro create_ledger_table_sql(table, columns) %}{{ return(adapter.dispatch('create_ledger_table_sql', 'dbt_batch_sync')(table, columns)) }}{% endmacro %}
+{% macro default__create_ledger_table_sql(table, columns) -%}
+    create table if not exists {{ table.render() }} (
+    {%- for column in columns %}
+        {{ column.name }} {{ column.dtype }}{{ ',' if not loop.last }}
+    {%- endfor %}
+    )
+{%- endmacro %}
+
+
+{#- Lets one command at a time create the ledger, where `if not exists` is not enough for that. -#}
+{% macro lock_ledger() %}{{ return(adapter.dispatch('lock_ledger', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__lock_ledger() %}{% endmacro %}
+
+
+{#- Ends a transaction that a statement outside of a model has begun, where the adapter begins one. -#}
+{% macro committed() %}{{ return(adapter.dispatch('committed', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__committed() %}{% endmacro %}
+
+
+{#- One row per run and sync. A run without an end that was silent for a minute is dead. -#}
+{% macro runs_sql(journal) -%}
+    select
+        run_id,
+        sync,
+        case
+            when max(case when event = 'ended' then 1 else 0 end) = 1 then max(case when event = 'ended' then status end)
+            when max(recorded_at) > {{ dbt_batch_sync.seconds_ago(60) }} then 'running'
+            else 'failed'
+        end as status,
+        max(started_at) as started_at,
+        max(case when event = 'ended' then recorded_at end) as finished_at,
+        max(case when event in ('claimed', 'ended') then delta_id end) as delta_id,
+        {%- for name in ['endpoint', 'output', 'project_hash', 'mapping_hash', 'version', 'target', 'host', 'process', 'inserts', 'updates',
+            'exits', 'invalid', 'parked', 'sent', 'accepted', 'rejected_rows', 'rejected_attributes', 'requests', 'retries', 'settled',
+            'seconds', 'reading_seconds', 'rendering_seconds', 'sending_seconds', 'recording_seconds'] %}
+        max({{ name }}) as {{ name }},
+        {%- endfor %}
+        case
+            when max(case when event = 'ended' then 1 else 0 end) = 1 then max(error)
+            when max(recorded_at) <= {{ dbt_batch_sync.seconds_ago(60) }} then 'process ended unexpectedly (killed, or host lost)'
+        end as error
+    from {{ journal }}
+    where event in ('claimed', 'beat', 'intent', 'checkpoint', 'released', 'ended')
+    group by run_id, sync
+{%- endmacro %}
+
+
+{#- The time now in UTC, by the warehouse's clock, as a value of `timestamp_type`. -#}
+{% macro utc_now() %}{{ return(adapter.dispatch('utc_now', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__utc_now() %}{{ dbt_batch_sync.unsupported() }}{% endmacro %}
+
+{% macro seconds_ago(seconds) %}{{ return(adapter.dispatch('seconds_ago', 'dbt_batch_sync')(seconds)) }}{% endmacro %}
+{% macro default__seconds_ago(seconds) %}{{ return(dbt_batch_sync.utc_now() ~ " - interval '" ~ seconds ~ " seconds'") }}{% endmacro %}
+
+
+{#- The statement that appends a row to the journal: `values` are SQL expressions by column. -#}
+{% macro journal_row(snapshot, sync, event, values) -%}
+    {%- set columns = dbt_batch_sync.journal_columns() -%}
+    {%- set row = {'sync': dbt.string_literal(sync), 'event': dbt.string_literal(event)} -%}
+    {%- do row.update(values) -%}
+    insert into {{ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() }} (recorded_at, {{ row.keys() | join(', ') }})
+    select {{ dbt_batch_sync.utc_now() }}
+    {%- for name, expression in row.items() %}, cast({{ expression }} as {{ dbt_batch_sync.ledger_type(columns[name]) }}){% endfor %}
+{%- endmacro %}
+
+
+{#- Removes what is merged and older than the retention: rows of deltas before the last one, and resolved rejects. -#}
+{% macro prune_ledger(snapshot) %}
+    {% set journal = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() %}
+    {% set rejects = dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() %}
+    {% set query %}
+        select
+            sync,
+            max(case when event = 'built' then recorded_at end) as built_at,
+            max(case when event = 'intent' then recorded_at end) as intended_at,
+            min(recorded_at) as oldest,
+            max(case when event = 'ended' then retention_days end) as retention_days
+        from {{ journal }}
+        group by sync
+    {% endset %}
+    {% set now = modules.datetime.datetime.utcnow() %}
+    {% set old, days = [], [] %}
+    {% for row in run_query(query).rows %}
+        {% do days.append((90 if row[4] is none else row[4]) | int) %}
+        {% set last = [now - modules.datetime.timedelta(days=days[-1])] %}
+        {% for moment in [row[1], row[2]] if moment is not none %}{% do last.append(moment.replace(tzinfo=none)) %}{% endfor %}
+        {% if row[1] is not none and row[3].replace(tzinfo=none) < last | min - modules.datetime.timedelta(days=1) %}
+            {% do old.append('(sync = ' ~ dbt.string_literal(row[0]) ~ ' and recorded_at < ' ~ dbt_batch_sync.utc_timestamp((last | min).strftime('%Y-%m-%d %H:%M:%S')) ~ ')') %}
+        {% endif %}
+    {% endfor %}
+    {% if old %}{% do run_query('delete from ' ~ journal ~ ' where ' ~ old | join(' or ')) %}{% endif %}
+    {% set cutoff = dbt_batch_sync.utc_timestamp((now - modules.datetime.timedelta(days=(days or [90]) | max)).strftime('%Y-%m-%d %H:%M:%S')) %}
+    {% if run_query('select count(*) from ' ~ rejects ~ ' where resolved_at < ' ~ cutoff).rows[0][0] %}
+        {% do run_query('delete from ' ~ rejects ~ ' where resolved_at < ' ~ cutoff) %}
+    {% endif %}
+    {% do dbt_batch_sync.committed() %}
+{% endmacro %}

@@ -1,0 +1,95 @@
+{#- What dbt does with `batch_sync_rejects`: a rejected row is parked as long as it is the same, and a reject is resolved once a later delta
+    with it was accepted, or the model no longer differs. -#}
+
+
+{#- After a merge: hashes the rows that this delta's pushes had rejected, and resolves older rejects of what it sent. -#}
+{% macro resolve_accepted(sync, snapshot, delta, built, progress) %}
+    {% set rejects = dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() %}
+    {% set own_sync = 'sync = ' ~ dbt.string_literal(sync) ~ ' and resolved_at is null' %}
+    {% if run_query('select 1 from ' ~ rejects ~ ' where ' ~ own_sync ~ ' limit 1').rows %}
+        {% set id, changed = dbt_batch_sync.column('custom_id'), dbt_batch_sync.column('_batch_changed') %}
+        {% set attributes = dbt_batch_sync.hashed_columns(delta) %}
+        {% set own = 'r.delta_id = ' ~ dbt.string_literal(built.delta_id) %}
+        {#- A row that was rejected anew leaves its older rejects behind, and so does an attribute. -#}
+        {% set query %}
+            select distinct
+                r.key as row_id,
+                coalesce(r.attribute, '') as attribute,
+                r.delta_id,
+                case when {{ own }} then {{ dbt_batch_sync.row_hash('d', attributes) }} end as row_hash,
+                case when not {{ own }} then 1 else 0 end as is_over
+            from (select * from {{ rejects }} where {{ own_sync }}) as r
+            inner join {{ delta.render() }} as d on d.{{ id }} = r.key
+            where d.{{ dbt_batch_sync.column('_batch_change') }} <> 'invalid' and {{ dbt_batch_sync.is_settled(progress) }}
+                and (
+                    (r.attribute is null)
+                    or (not {{ own }} and {{ dbt_batch_sync.listed_in("',' || d." ~ changed ~ " || ','", "',' || r.attribute || ','") }})
+                )
+        {% endset %}
+        {% do run_query(dbt_batch_sync.update_rejects_sql(rejects, own_sync, query)) %}
+    {% endif %}
+{% endmacro %}
+
+
+{#- After a build: a parked or rejected row that the delta does not have differs no longer. -#}
+{% macro resolve_vanished(sync, snapshot, delta) %}
+    {% set rejects = dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() %}
+    {% set open = 'sync = ' ~ dbt.string_literal(sync) ~ ' and attribute is null and resolved_at is null' %}
+    {% if run_query('select 1 from ' ~ rejects ~ ' where ' ~ open ~ ' limit 1').rows %}
+        {% set query %}
+            select distinct r.key as row_id, '' as attribute, r.delta_id, cast(null as {{ dbt_batch_sync.text_type() }}) as row_hash, 1 as is_over
+            from (select * from {{ rejects }} where {{ open }}) as r
+            left join {{ delta.render() }} as d on d.{{ dbt_batch_sync.column('custom_id') }} = r.key
+            where d.{{ dbt_batch_sync.column('custom_id') }} is null
+        {% endset %}
+        {% do run_query(dbt_batch_sync.update_rejects_sql(rejects, open, query)) %}
+    {% endif %}
+{% endmacro %}
+
+
+{#- Sets `sent_hash` and `resolved_at` of open rejects by a query of `row_id`, `attribute`, `delta_id`, `row_hash` and `is_over`. -#}
+{% macro update_rejects_sql(rejects, open, query) %}{{ return(adapter.dispatch('update_rejects_sql', 'dbt_batch_sync')(rejects, open, query)) }}{% endmacro %}
+{% macro default__update_rejects_sql(rejects, open, query) -%}
+    merge into {{ rejects }} as o
+    using ({{ query }}) as n
+    on o.key = n.row_id and coalesce(o.attribute, '') = n.attribute and o.delta_id = n.delta_id and o.{{ open | replace(' and ', ' and o.') }}
+    when matched then update set
+        sent_hash = coalesce(n.row_hash, o.sent_hash),
+        resolved_at = case when n.is_over = 1 then {{ dbt_batch_sync.utc_now() }} end
+{%- endmacro %}
+
+{% macro updating_rejects_sql(rejects, open, query) -%}
+    update {{ rejects }}
+    set sent_hash = coalesce(n.row_hash, sent_hash), resolved_at = case when n.is_over = 1 then {{ dbt_batch_sync.utc_now() }} end
+    from ({{ query }}) as n
+    where key = n.row_id and coalesce({{ rejects }}.attribute, '') = n.attribute and {{ rejects }}.delta_id = n.delta_id and {{ open | replace('attribute is', rejects ~ '.attribute is') }}
+{%- endmacro %}
+
+
+{#- Whether a text with commas around has another one in it. -#}
+{% macro listed_in(listed, name) %}{{ return(dbt.position(name, listed) ~ ' > 0') }}{% endmacro %}
+
+
+{#- The attribute columns of a delta as they are hashed, by their names. -#}
+{% macro hashed_columns(delta) %}
+    {% set names = {} %}
+    {% for column in dbt_batch_sync.columns_of(delta) if not (column.name | lower).startswith('_batch_') and column.name | lower != 'custom_id' %}
+        {% do names.update({column.name | lower: column}) %}
+    {% endfor %}
+    {% set columns = [] %}
+    {% for name in names | sort %}{% do columns.append({'name': name, 'dtype': (dbt_batch_sync.column_kind(names[name]) or {}).get('dtype')}) %}{% endfor %}
+    {{ return(columns) }}
+{% endmacro %}
+
+{#- A hash of what a row of the delta would have Batch hold: a parked row that has it is still the same. -#}
+{% macro row_hash(row, columns) -%}
+    {%- set parts = [] -%}
+    {%- for column in columns -%}
+        {%- set text = dbt_batch_sync.hashed_text(row ~ '.' ~ dbt_batch_sync.column(column.name), column.dtype) -%}
+        {%- do parts.append("coalesce(" ~ dbt_batch_sync.text('length(' ~ text ~ ')') ~ " || ':' || " ~ text ~ ", '-')") -%}
+    {%- endfor -%}
+    {{ dbt.hash(parts | join(' || ')) if parts else "''" }}
+{%- endmacro %}
+
+{% macro hashed_text(expression, dtype) %}{{ return(adapter.dispatch('hashed_text', 'dbt_batch_sync')(expression, dtype)) }}{% endmacro %}
+{% macro default__hashed_text(expression, dtype) %}{{ return(dbt_batch_sync.text(expression)) }}{% endmacro %}

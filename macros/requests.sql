@@ -1,0 +1,118 @@
+{#- What the ledger asks the next delta for: `resend` rows, and what a push had in flight that lost its claim (`doubt` rows). Each puts names in
+    doubt, which the delta then sends. -#}
+
+
+{#- The requests that no merge has answered: `ids` of all, whether one is for everything, whether one is for what was rejected, and the
+    pushes that left `doubt` rows. -#}
+{% macro open_requests(sync, snapshot) %}
+    {% set journal = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() %}
+    {% set query %}
+        select run_id, event, max(request) as request
+        from {{ journal }}
+        where sync = {{ dbt.string_literal(sync) }} and event in ('resend', 'doubt')
+        group by run_id, event
+    {% endset %}
+    {% set rows = run_query(query).rows %}
+    {% set answered = [] %}
+    {% if rows %}
+        {% for row in run_query('select answered from ' ~ journal ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event = 'merged' and answered <> ''").rows %}
+            {% do answered.extend(row[0].split(',')) %}
+        {% endfor %}
+    {% endif %}
+    {% set ids, requests, overtaken = [], [], [] %}
+    {% for row in rows if row[0] not in answered %}
+        {% do ids.append(row[0]) %}
+        {% do (overtaken if row[1] == 'doubt' else requests).append(row[0] if row[1] == 'doubt' else row[2]) %}
+    {% endfor %}
+    {{ return({'ids': ids, 'all': 'all' in requests, 'rejected': 'rejected' in requests, 'overtaken': overtaken}) }}
+{% endmacro %}
+
+
+{#- Puts in doubt what the open requests ask for, and returns them. -#}
+{% macro answer_requests(sync, snapshot, names, types) %}
+    {% set requests = dbt_batch_sync.open_requests(sync, snapshot) %}
+    {% if requests.overtaken %}
+        {% set flags = [] %}
+        {% for name in names %}
+            {% do flags.append("max(case when " ~ dbt_batch_sync.in_doubt("',' || names || ','", name) ~ " then '," ~ name ~ ",' else '' end)") %}
+        {% endfor %}
+        {% set literals = [] %}
+        {% for id in requests.overtaken %}{% do literals.append(dbt.string_literal(id)) %}{% endfor %}
+        {% do dbt_batch_sync.put_in_doubt(snapshot, 'select key as row_id, ' ~ flags | join(' || ') ~ ' as names from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
+            ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event = 'doubt' and run_id in (" ~ literals | join(', ') ~ ') group by key', names, true) %}
+    {% endif %}
+    {% if requests.all %}
+        {% set doubt = dbt_batch_sync.column('_batch_doubt') %}
+        {% set everything = [] %}
+        {% for name in types if name in names %}{% do everything.append(',' ~ name ~ ',') %}{% endfor %}
+        {% do run_query(
+            'update ' ~ snapshot.render() ~ ' set ' ~ doubt ~ ' = ' ~ dbt_batch_sync.joined_names("coalesce(" ~ doubt ~ ", '') || '" ~ everything | join('') ~ "'", names)
+            ~ ' where ' ~ dbt_batch_sync.column('_batch_exited_at') ~ ' is null'
+        ) %}
+    {% endif %}
+    {% if requests.all or requests.rejected %}
+        {% do dbt_batch_sync.release_rejects(sync, snapshot, names) %}
+    {% endif %}
+    {{ return(requests) }}
+{% endmacro %}
+
+
+{#- Rejected rows are parked no longer, and rejected attributes are in doubt. -#}
+{% macro release_rejects(sync, snapshot, names) %}
+    {% set rejects = dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() %}
+    {% set open = 'sync = ' ~ dbt.string_literal(sync) ~ ' and resolved_at is null' %}
+    {% set flags = [] %}
+    {% for row in run_query('select distinct attribute from ' ~ rejects ~ ' where ' ~ open ~ ' and attribute is not null').rows if row[0] in names %}
+        {% do flags.append("max(case when attribute = '" ~ row[0] ~ "' then '," ~ row[0] ~ ",' else '' end)") %}
+    {% endfor %}
+    {% if flags %}
+        {% do dbt_batch_sync.put_in_doubt(snapshot, 'select key as row_id, ' ~ flags | join(' || ') ~ ' as names from ' ~ rejects
+            ~ ' where ' ~ open ~ ' and attribute is not null group by key', names, false) %}
+    {% endif %}
+    {% do run_query('update ' ~ rejects ~ ' set sent_hash = null where ' ~ open ~ ' and attribute is null and sent_hash is not null') %}
+{% endmacro %}
+
+
+{#- Adds the `names` of the rows of a query to the doubt of the snapshot's rows of that `row_id`; `unknown`: also of those that it lacks. -#}
+{% macro put_in_doubt(snapshot, source, names, unknown) %}
+    {% for statement in adapter.dispatch('doubt_statements', 'dbt_batch_sync')(snapshot, source, names, unknown) %}
+        {% do run_query(statement) %}
+    {% endfor %}
+{% endmacro %}
+
+{% macro default__doubt_statements(snapshot, source, names, unknown) %}
+    {% set id, doubt = dbt_batch_sync.column('custom_id'), dbt_batch_sync.column('_batch_doubt') %}
+    {% set merge -%}
+        merge into {{ snapshot.render() }} as s
+        using ({{ source }}) as d
+        on s.{{ id }} = d.row_id
+        when matched then update set {{ doubt }} = {{ dbt_batch_sync.joined_names("coalesce(s." ~ doubt ~ ", '') || d.names", names) }}
+        {%- if unknown %}
+        when not matched then insert ({{ id }}, {{ doubt }}) values (d.row_id, d.names)
+        {%- endif %}
+    {%- endset %}
+    {{ return([merge]) }}
+{% endmacro %}
+
+{#- For warehouses whose MERGE takes no subquery. -#}
+{% macro updating_doubt_statements(snapshot, source, names, unknown) %}
+    {% set id, doubt, target = dbt_batch_sync.column('custom_id'), dbt_batch_sync.column('_batch_doubt'), snapshot.render() %}
+    {% set update -%}
+        update {{ target }}
+        set {{ doubt }} = d.doubt
+        from (
+            select s.{{ id }} as row_id, {{ dbt_batch_sync.joined_names("coalesce(s." ~ doubt ~ ", '') || d.names", names) }} as doubt
+            from ({{ source }}) as d
+            inner join {{ target }} as s on s.{{ id }} = d.row_id
+        ) as d
+        where {{ target }}.{{ id }} = d.row_id
+    {%- endset %}
+    {% set insert -%}
+        insert into {{ target }} ({{ id }}, {{ doubt }})
+        select d.row_id, d.names
+        from ({{ source }}) as d
+        left join {{ target }} as s on s.{{ id }} = d.row_id
+        where s.{{ id }} is null
+    {%- endset %}
+    {{ return([update, insert] if unknown else [update]) }}
+{% endmacro %}

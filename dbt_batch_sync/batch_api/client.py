@@ -75,12 +75,12 @@ class Client:
         """Closes the idle connections. Calls still under way end by their own time-outs."""
         self._session.close()
 
-    def send(self, endpoint: Endpoint, body: bytes | memoryview) -> Answer:
-        """Posts one JSON array of operations, and says what came back.
+    def send(self, endpoint: Endpoint, body: bytes | memoryview, seconds: float = float("inf")) -> Answer:
+        """Posts one JSON array of operations, and says what came back within so many seconds.
 
         Never raises for what the network or Batch does.
         """
-        return self._call("POST", endpoint.path, body)
+        return self._call("POST", endpoint.path, body, seconds)
 
     def check(self) -> None:
         """Asks something that changes nothing, to see whether address and credentials work.
@@ -92,13 +92,20 @@ class Client:
         if not isinstance(answer, Accepted):
             raise DeliveryError(f"{describe(answer)}.")
 
-    def _call(self, method: str, path: str, body: bytes | memoryview | None) -> Answer:
+    def _call(
+        self, method: str, path: str, body: bytes | memoryview | None, seconds: float = float("inf")
+    ) -> Answer:
+        # A fifth of the whole to connect, and two for each way.
+        connect, each_way = (
+            min(CONNECT_SECONDS, self._timeout, seconds / 5),
+            min(self._timeout, seconds * 2 / 5),
+        )
         try:
             with self._session.request(
                 method,
                 self._base + path,
-                data=None if body is None else cast("Iterable[bytes]", Upload(body, self._timeout)),
-                timeout=(min(self._timeout, CONNECT_SECONDS), self._timeout),
+                data=None if body is None else cast("Iterable[bytes]", Upload(body, each_way)),
+                timeout=(connect, each_way),
                 allow_redirects=False,
                 stream=True,
             ) as response:

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from threading import Event
 
@@ -26,13 +26,16 @@ from dbt_batch_sync.connections.outputs import Output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions, WarehouseTarget, read_project, read_target
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, MappingError
 from dbt_batch_sync.ledger.records import Run
+from dbt_batch_sync.ledger.requests import Scope, append_requests
 from dbt_batch_sync.mapping.lines import with_lines
 from dbt_batch_sync.mapping.syncs import Sync, find_syncs, read_syncs
 from dbt_batch_sync.notifications import call_hooks
+from dbt_batch_sync.push import overview
 from dbt_batch_sync.push.access import check_access
 from dbt_batch_sync.push.gate import Gate
+from dbt_batch_sync.push.known import Known, by_ledger, read_known
 from dbt_batch_sync.push.lookup import look_up
-from dbt_batch_sync.push.plan import count_attributes, plan_sync
+from dbt_batch_sync.push.plan import plan_sync
 from dbt_batch_sync.push.planned import read_plan
 from dbt_batch_sync.push.session import Channels, PushOptions, Session
 from dbt_batch_sync.push.sync_push import Clock, Observer
@@ -44,13 +47,10 @@ from dbt_batch_sync.results import (
     PushResult,
     RejectsResult,
     ReportResult,
+    ResendResult,
     StatusResult,
     SyncPushed,
-    SyncRejects,
-    SyncReport,
-    SyncStatus,
     ValidateResult,
-    parked,
 )
 from dbt_batch_sync.scaffold.installation import package_root
 from dbt_batch_sync.telemetry import record_push, record_sync, span
@@ -193,77 +193,65 @@ def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:
     syncs = load_syncs(dbt, selection)
     outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
     with opened(read_target(dbt)) as warehouse:
+        known = read_known(warehouse, syncs)
         return PlanResult(
-            tuple(plan_sync(warehouse, open_work(warehouse, s), outputs[s.mapping.output]) for s in syncs)
+            tuple(plan_sync(warehouse, each, outputs[each.sync.mapping.output]) for each in known)
         )
 
 
 def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 10) -> StatusResult:
-    """The last runs of the selected syncs, and how many of their profiles are parked."""
-    syncs = load_syncs(dbt, selection)
-    with opened(read_target(dbt)) as warehouse:
-        works = [open_work(warehouse, sync, check=False) for sync in syncs]
-        return StatusResult(
-            tuple(
-                SyncStatus(
-                    work.name,
-                    tuple(work.ledger.recent_runs(limit)),
-                    sum(each.count for each in parked(work.ledger.rejects.standing())),
-                )
-                for work in works
-            )
-        )
+    """The last runs of the selected syncs, their parked rows, and the open requests to send again."""
+    with _reading(dbt, selection) as (warehouse, known):
+        return StatusResult(tuple(overview.statuses(warehouse, known, limit)))
 
 
 def rejects(dbt: DbtOptions, selection: Selection = Selection()) -> RejectsResult:
-    """What stands refused in the selected syncs, by attribute and reason."""
-    syncs = load_syncs(dbt, selection)
-    with opened(read_target(dbt)) as warehouse:
-        works = [open_work(warehouse, sync, check=False) for sync in syncs]
-        return RejectsResult(
-            tuple(
-                SyncRejects(
-                    work.name,
-                    work.ledger.rejects.table.sql(warehouse.dialect),
-                    tuple(work.ledger.rejects.standing()),
-                )
-                for work in works
-            )
-        )
+    """The open rejections of the selected syncs, by attribute and reason."""
+    with _reading(dbt, selection) as (warehouse, known):
+        return RejectsResult(tuple(overview.rejections(warehouse, known)))
 
 
 def report(
     dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 50, clock: Clock | None = None
 ) -> ReportResult:
-    """The last runs of the selected syncs (`limit` of each), what their deltas would send now, and what
-    stands refused.
+    """The last runs of the selected syncs (`limit` of each), what their deltas would send now, and the open
+    rejections.
     """
-    syncs, target = load_syncs(dbt, selection), read_target(dbt)
-    with opened(target) as warehouse:
-        works = [open_work(warehouse, sync, check=False) for sync in syncs]
-        return ReportResult(
-            (clock or system_clock()).now(),
-            target.target_name,
-            tuple(
-                SyncReport(
-                    sync=work.name,
-                    runs=tuple(work.ledger.recent_runs(limit)),
-                    **asdict(work.counts),
-                    attributes=count_attributes(warehouse, work)[1],
-                    rejects=tuple(work.ledger.rejects.standing()),
-                    table=work.ledger.rejects.table.sql(warehouse.dialect),
-                )
-                for work in works
-            ),
-        )
+    target = read_target(dbt)
+    with _reading(dbt, selection) as (warehouse, known):
+        syncs = tuple(overview.reports(warehouse, known, limit))
+        return ReportResult((clock or system_clock()).now(), target.target_name, syncs)
 
 
-def profile(dbt: DbtOptions, custom_id: str, selection: Selection = Selection()) -> ProfileResult:
-    """What the selected syncs last sent of one profile, what differs now, and what was refused."""
+def profile(dbt: DbtOptions, key: str, selection: Selection = Selection()) -> ProfileResult:
+    """What the selected syncs last sent of one profile, what is queued, and what was rejected."""
+    with _reading(dbt, selection) as (warehouse, known):
+        return ProfileResult(key, tuple(look_up(warehouse, each, key) for each in known))
+
+
+def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) -> ResendResult:
+    """Asks the next `dbt run` of the selected syncs to send every row again, or what is rejected."""
+    with _reading(dbt, selection) as (_, known):
+        requests = [
+            request
+            for journal, _, names in by_ledger(known)
+            for request in append_requests(journal, scope, names)
+        ]
+    build = " ".join(name for each in known for name in each.sync.names)
+    push_ = " ".join(each.sync.name for each in known)
+    commands = (
+        f"dbt run --select {build}",
+        *(f"dbt-batch-sync {verb} --select {push_}" for verb in ("plan", "push")),
+    )
+    return ResendResult(scope, tuple(requests), commands)
+
+
+@contextmanager
+def _reading(dbt: DbtOptions, selection: Selection) -> Iterator[tuple[Warehouse, list[Known]]]:
+    """The warehouse, and the selected syncs with what their ledgers say."""
     syncs = load_syncs(dbt, selection)
     with opened(read_target(dbt)) as warehouse:
-        works = [open_work(warehouse, sync, check=False) for sync in syncs]
-        return ProfileResult(custom_id, tuple(look_up(warehouse, work, custom_id) for work in works))
+        yield warehouse, read_known(warehouse, syncs)
 
 
 def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: bool = False) -> ValidateResult:
@@ -361,6 +349,7 @@ __all__ = [
     "read_plan",
     "rejects",
     "report",
+    "resend",
     "status",
     "validate",
 ]

@@ -1,7 +1,7 @@
 """What Batch answered, as a closed set of values; `parse` is a pure function of status, headers and body.
 
-Accepted   2xx whose body says so; may name rows and attributes that were refused
-Refused    400, 413, 422: the call as a whole; a smaller one may pass
+Accepted   2xx whose body says so; may name rows and attributes that were rejected
+Rejected   400, 413, 422: the call as a whole; a smaller one may pass
 Fatal      another 4xx, or a redirect: no other call will fare better
 Busy       408, 429 and every 5xx: later
 Broken     no answer, or one that can't be understood: the outcome is unknown, and writes can be repeated
@@ -22,7 +22,7 @@ from typing import Final
 
 from dbt_batch_sync.batch_api.reasons import attribute_name, machine_code
 
-_REFUSING: Final = frozenset({400, 413, 422})
+_REJECTING: Final = frozenset({400, 413, 422})
 _BUSY: Final = frozenset({408, 429})
 _SUCCESS: Final = "SUCCESS"
 _PARTIAL: Final = "SUCCESS_WITH_PARTIAL_ERRORS"
@@ -38,11 +38,11 @@ _BAD_DATE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class PartialError:
-    """One refusal inside an accepted call.
+    """One rejection inside an accepted call.
 
     Attributes:
         index: 0-based place of the operation in the body.
-        attribute: Wire name without its wrapper. None: the operation was refused, or what the answer says is
+        attribute: Wire name without its wrapper. None: the operation was rejected, or what the answer says is
             no attribute's name, which is taken for the same: nothing is then recorded as sent.
         category: A machine code, or `""`.
         reason: Batch's words as they came: they may quote a value. For `clean_reason`.
@@ -62,8 +62,8 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """Batch refused the whole call because of what is in it. `message` is as it came: for `clean_reason`."""
+class Rejected:
+    """Batch rejected the whole call because of what is in it. `message` is as it came: for `clean_reason`."""
 
     status: int
     code: str = ""
@@ -105,7 +105,7 @@ class Broken:
     detail: str = ""
 
 
-Answer = Accepted | Refused | Fatal | Busy | Broken
+Answer = Accepted | Rejected | Fatal | Busy | Broken
 
 
 def parse(status: int, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
@@ -125,8 +125,8 @@ def parse(status: int, headers: Mapping[str, str], body: bytes, now: float) -> A
     if status in _BUSY or 500 <= status < 600:
         pause = retry_after(_header(headers, "retry-after"), _header(headers, "date"), now)
         return Busy(status, pause, code)
-    if status in _REFUSING:
-        return Refused(status, code, _text(error.get("error_message")))
+    if status in _REJECTING:
+        return Rejected(status, code, _text(error.get("error_message")))
     if 300 <= status < 500:
         return Fatal(status, code)
     return Broken(BrokenKind.ANSWER, f"status {status}")
@@ -135,7 +135,7 @@ def parse(status: int, headers: Mapping[str, str], body: bytes, now: float) -> A
 def check_indexes(answer: Answer, operations: int) -> Answer:
     """The same answer, or `Broken` when a partial error names an operation that the call did not have.
 
-    Such an error can't be given to a row, and a refusal that is dropped would be forgotten for ever.
+    Such an error can't be given to a row, and a rejection that is dropped would be forgotten for ever.
     """
     if isinstance(answer, Accepted) and any(error.index >= operations for error in answer.errors):
         return Broken(BrokenKind.ANSWER, "bulk_index out of range")

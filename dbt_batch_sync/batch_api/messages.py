@@ -5,7 +5,7 @@ No value, no key: only statuses, codes and fixed words.
 
 from __future__ import annotations
 
-from dbt_batch_sync.batch_api.answers import Answer, Broken, BrokenKind, Busy, Fatal, Refused
+from dbt_batch_sync.batch_api.answers import Answer, Broken, BrokenKind, Busy, Fatal, Rejected
 
 _OUTPUT = "of the output in profiles.yml (`dbt_batch_sync`)"
 _BROKEN = {
@@ -22,7 +22,7 @@ def describe(answer: Answer) -> str:
     if isinstance(answer, Fatal):
         what = f"{_fatal(answer.status)}{_codes(answer.status, answer.code)}"
         return f"Batch {what}. Check {_advice(answer.status)}"
-    if isinstance(answer, Refused):
+    if isinstance(answer, Rejected):
         return f"Batch rejected the content of a call{_codes(answer.status, answer.code)}"
     if isinstance(answer, Busy):
         asked = "" if answer.retry_after is None else f", and asked to wait {answer.retry_after:.0f} s"

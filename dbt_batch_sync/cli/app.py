@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.cli import look, report, setup, show, sync
+from dbt_batch_sync.cli import look, report, resend, setup, show, sync
 from dbt_batch_sync.errors import BatchSyncError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ for verb in (
     look.lineage,
     sync.push,
     sync.adopt,
+    resend.resend,
     look.status,
     look.rejects,
     look.profile,

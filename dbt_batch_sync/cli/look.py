@@ -1,11 +1,10 @@
-"""The verbs that look: validate, plan, lineage, status, rejects, profile. They send nothing and write
-nothing.
-"""
+"""The verbs that only read: validate, plan, lineage, status, rejects, profile."""
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -42,12 +41,12 @@ def validate(
         typer.Option(
             "--online",
             envvar="DBT_BATCH_SYNC_ONLINE",
-            help="Ask the warehouse and Batch too; changes nothing there.",
+            help="Also check the warehouse and Batch. Changes nothing there.",
         ),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say everything that is wrong with the mappings, at once.
+    """Report every mapping error.
 
     Example: [bold]dbt parse && dbt-batch-sync validate[/]
     """
@@ -60,22 +59,19 @@ def validate(
         if os.environ.get("GITHUB_ACTIONS") == "true":
             workspace = Path(os.environ.get("GITHUB_WORKSPACE") or ".")
             sys.stderr.writelines(
-                f"{show.annotation(problem, dbt.project_dir, workspace)}\n" for problem in failure.problems
+                f"{documents.annotation(problem, dbt.project_dir, workspace)}\n"
+                for problem in failure.problems
             )
         if not as_json:
             raise
-        problems: list[object] = [
-            vars(problem) if hasattr(problem, "__dict__") else str(problem) for problem in failure.problems
-        ]
+        problems = [asdict(problem) for problem in failure.problems]
         show.print_json({"valid": False, "syncs": [], "online": online, "problems": problems})
         raise typer.Exit(failure.exit_code) from None
     if as_json:
         show.print_json(result.to_json())
     else:
-        checked = "; the warehouse and Batch answer" if online else ""
-        show.out().print(
-            f"[green]Nothing is wrong[/] with the mappings of {', '.join(result.syncs)}{checked}"
-        )
+        checked = "; the warehouse and Batch are reachable" if online else ""
+        show.out().print(f"[green]Mappings are valid[/]: {', '.join(result.syncs)}{checked}")
 
 
 def plan(
@@ -88,22 +84,24 @@ def plan(
     exclude: Exclude = None,
     markdown: Annotated[
         bool,
-        typer.Option("--markdown", envvar="DBT_BATCH_SYNC_MARKDOWN", help="Print Markdown, for a comment."),
+        typer.Option("--markdown", envvar="DBT_BATCH_SYNC_MARKDOWN", help="Print Markdown for a comment."),
     ] = False,
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--out", envvar="DBT_BATCH_SYNC_OUT", help="Write the document too, for `push --plan`."),
+        typer.Option(
+            "--out", envvar="DBT_BATCH_SYNC_OUT", help="Also write the plan as JSON, for `push --plan`."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what a push would do: counts by change and by attribute, requests, time, masked samples.
+    """Show what a push would do: counts by change and attribute, requests, time, guards, masked samples.
 
     Example: [bold]dbt-batch-sync plan --select tag:crm --json[/]
     """
     from dbt_batch_sync import api
 
     if markdown and as_json:
-        raise ConfigurationError("--markdown and --json: give one of the two")
+        raise ConfigurationError("--markdown and --json exclude each other")
     result = api.plan(
         dbt_options(project_dir, profiles_dir, profile, target, variables), selection_of(select, exclude)
     )
@@ -138,14 +136,14 @@ def lineage(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show which source columns feed each attribute, by the SQL that `dbt compile` made.
+    """Show the source columns of each attribute, from the SQL that `dbt compile` wrote.
 
     Example: [bold]dbt compile && dbt-batch-sync lineage --select crm_contacts[/]
     """
     from dbt_batch_sync import api
 
     if mermaid and as_json:
-        raise ConfigurationError("--mermaid and --json: give one of the two")
+        raise ConfigurationError("--mermaid and --json exclude each other")
     dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
     result = api.lineage(dbt, selection_of(select, exclude))
     if as_json:
@@ -168,11 +166,11 @@ def status(
     select: Select = None,
     exclude: Exclude = None,
     limit: Annotated[
-        int, typer.Option("--limit", envvar="DBT_BATCH_SYNC_RUNS", min=1, help="Runs of each sync.")
+        int, typer.Option("--limit", envvar="DBT_BATCH_SYNC_RUNS", min=1, help="Runs per sync.")
     ] = 10,
     as_json: Json = False,
 ) -> None:
-    """Show the last runs of each sync.
+    """Show the last runs of each sync, parked rows, and open resend requests.
 
     Example: [bold]dbt-batch-sync status --select crm_contacts --limit 3[/]
     """
@@ -196,7 +194,7 @@ def rejects(
     exclude: Exclude = None,
     as_json: Json = False,
 ) -> None:
-    """Show what stands refused, by attribute and reason.
+    """Show open rejections by attribute and reason.
 
     Example: [bold]dbt-batch-sync rejects --select crm_contacts[/]
     """
@@ -208,13 +206,11 @@ def rejects(
     if as_json:
         show.print_json(result.to_json())
     else:
-        show.refused(result)
+        show.rejected(result)
 
 
 def profile(
-    custom_id: Annotated[
-        str, typer.Argument(metavar="CUSTOM_ID", help="The profile's identifier, as Batch has it.")
-    ],
+    custom_id: Annotated[str, typer.Argument(metavar="CUSTOM_ID", help="The profile's custom_id in Batch.")],
     project_dir: ProjectDir = None,
     profiles_dir: ProfilesDir = None,
     dbt_profile: Profile = None,
@@ -224,7 +220,7 @@ def profile(
     exclude: Exclude = None,
     as_json: Json = False,
 ) -> None:
-    """Say why one profile looks in Batch as it does: what was last sent, what differs, what was refused.
+    """Explain one profile: what was last sent, what is queued, what was rejected.
 
     Example: [bold]dbt-batch-sync profile C-1042 --select crm_contacts[/]
     """

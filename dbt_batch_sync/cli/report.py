@@ -35,12 +35,10 @@ def report(
     ] = Path("report.html"),
     limit: Annotated[
         int,
-        typer.Option(
-            "--limit", envvar="DBT_BATCH_SYNC_REPORT_RUNS", min=1, max=200, help="Runs of each sync."
-        ),
+        typer.Option("--limit", envvar="DBT_BATCH_SYNC_REPORT_RUNS", min=1, max=200, help="Runs per sync."),
     ] = 50,
 ) -> None:
-    """Write one HTML page of runs, deltas and refusals: no value and no custom_id is on it.
+    """Write one HTML page of runs, deltas and rejections. It contains no customer data.
 
     Example: [bold]dbt-batch-sync report --out public/batch.html[/]
     """

@@ -5,9 +5,8 @@ The renderer's record batches have the columns
 custom_id   text
 operation   text: the operation's JSON and a comma, `{…},`; null when the row has nothing to send
 extra       list of texts, usually null: further operations of the same row, in the same form, none null
-position    int64: the row's place in the delta's key order, increasing, gaps allowed
 
-and arrive in key order. Text may be any of Arrow's string types. An operation's length is a difference of two
+and arrive in the order of the delta's pages. Text may be any of Arrow's string types. An operation's length is a difference of two
 Arrow offsets and a body is a join of slices of Arrow's own buffers, so that a chunk costs the same whether it
 has ten rows or ten thousand.
 """
@@ -22,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 
 from dbt_batch_sync.batch_api.limits import MAX_BODY_BYTES
-from dbt_batch_sync.delivery.strips import START, TEXT, Mark, Strip, carry, source_strip, text_bytes
+from dbt_batch_sync.delivery.strips import TEXT, Strip, carry, source_strip, text_bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +33,8 @@ class Chunk:
         rows: Delta rows that become settled with this chunk, rows with nothing to send included; 0 when all
             are still carried.
         profiles: Rows of which this chunk has the first operation. Summed up, the profiles that were sent.
-        last_key: `custom_id` up to which, in key order, the delta is settled; None while no row is.
-        last_position: `position` of that row.
+        reached: Delta rows of which this chunk or one before it has an operation, and all before them: what
+            may be in Batch once it is sent.
         oversized: `custom_id`s whose operation alone is over the limit of a body, and which are never sent.
         operations: JSON texts, each with its comma. No two of them have the same `custom_id`.
         custom_ids: Of the same length, in the same order.
@@ -44,8 +43,7 @@ class Chunk:
     number: int
     rows: int
     profiles: int
-    last_key: str | None = field(repr=False)
-    last_position: int | None
+    reached: int
     oversized: tuple[str, ...] = field(repr=False)
     operations: Any = field(repr=False)  # pa.ChunkedArray of large_string
     custom_ids: Any = field(repr=False)
@@ -73,10 +71,10 @@ def chunk_rows(
     """Chunks of at most `max_operations` and `max_bytes` of body; each operation is in exactly one.
 
     Rows stay in order, and a row's further operations go to the front of the chunks that follow, one a chunk.
-    Every row is covered by some chunk's `last_key` in the end; the last chunk may have no operations. Holds
-    one chunk and one record batch.
+    The chunks' `rows` sum up to all rows in the end; the last chunk may have no operations. Holds one chunk
+    and one record batch.
     """
-    read = settled = START
+    read = settled = 0
     filling = _Filling(max_operations, max_bytes)
     number = 0
 
@@ -84,7 +82,7 @@ def chunk_rows(
         nonlocal number, settled, filling
         number += 1
         chunk, following = filling.close(number, settled, read)
-        settled = Mark(settled.rows + chunk.rows, chunk.last_key, chunk.last_position)
+        settled += chunk.rows
         filling = following
         return chunk
 
@@ -98,7 +96,7 @@ def chunk_rows(
         read = strip.reached()
         if filling.is_full:
             yield close()
-    while settled.rows < read.rows:
+    while settled < read:
         yield close()
 
 
@@ -140,23 +138,21 @@ class _Filling:
                 return False
         return True
 
-    def close(self, number: int, settled: Mark, read: Mark) -> tuple[Chunk, _Filling]:
+    def close(self, number: int, settled: int, read: int) -> tuple[Chunk, _Filling]:
         """The chunk, and the next one with what this one leaves behind.
 
         Args:
-            settled: Up to where the chunks before this one settle the delta.
-            read: Up to where rows were taken into this chunk or an earlier one.
+            settled: Rows that the chunks before this one settle.
+            read: Rows that were taken into this chunk or an earlier one.
         """
         # Carried rows stay in row order: those taken just now precede those that are still waiting.
         again = [strip for part in self._parts if (strip := carry(*part)) is not None]
         left = [*again, *self._waiting]
-        mark = left[0].reached() if left else read
         chunk = Chunk(
             number=number,
-            rows=mark.rows - settled.rows,
+            rows=(left[0].reached() if left else read) - settled,
             profiles=sum(stop - start for strip, start, stop in self._parts if strip.is_source),
-            last_key=mark.key,
-            last_position=mark.position,
+            reached=read,
             oversized=tuple(self._oversized),
             operations=self._column("operation"),
             custom_ids=self._column("custom_id"),

@@ -55,7 +55,7 @@ class Encoding:
     Attributes:
         present: Whether there is something to send; false or null where the value counts as null. The rest is
             for present values.
-        problems: Conditions under which Batch would refuse one, each with its reason, in the order in which
+        problems: Conditions under which Batch would reject one, each with its reason, in the order in which
             they are looked at. One that is null is no problem.
         first: With the texts of `rest` behind it, the member `"name":value` of an operation.
         following: `first` with a comma before it.
@@ -226,7 +226,7 @@ def _array(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> En
 
 
 def _json_array(attribute: TypedAttribute, cell: exp.Expr) -> Encoding:
-    """What is no array is present, and refused; JSON's own null is a null."""
+    """What is no array is present, and rejected; JSON's own null is a null."""
     document = choose([(call("json_valid", cell), cell)], text("null"))
     listed = exp.EQ(this=call("json_type", document), expression=text("ARRAY"))
     array = exp.cast(choose([(listed, document)], text("[]")), "json", dialect="duckdb")

@@ -1,13 +1,11 @@
-"""The warehouse: the only importer of `dbt.*`. Statements in as sqlglot trees, rows out as Arrow batches."""
+"""The warehouse: the only importer of `dbt.*`. Selects in as sqlglot trees, rows in and out as Arrow tables."""
 
-from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value, Warehouse
+from dbt_batch_sync.warehouse.port import Column, Statement, Value, Warehouse
 from dbt_batch_sync.warehouse.registry import SUPPORTED_ADAPTERS, open_warehouse
 
 __all__ = [
     "SUPPORTED_ADAPTERS",
     "Column",
-    "Load",
-    "Rows",
     "Statement",
     "Value",
     "Warehouse",

@@ -28,7 +28,7 @@ from dbt_batch_sync.batch_api.answers import (
     BrokenKind,
     Busy,
     Fatal,
-    Refused,
+    Rejected,
     check_indexes,
     parse,
     retry_after,
@@ -222,7 +222,7 @@ def test_every_answer_is_one_of_the_closed_set(status: int, sent: dict[str, str]
     if status in (408, 429) or 500 <= status < 600:
         assert isinstance(answer, Busy)
     elif status in (400, 413, 422):
-        assert isinstance(answer, Refused)
+        assert isinstance(answer, Rejected)
     elif 300 <= status < 500:
         assert isinstance(answer, Fatal)
     elif 200 <= status < 300:

@@ -15,7 +15,7 @@ from dbt_batch_sync.batch_api.answers import (
     Busy,
     Fatal,
     PartialError,
-    Refused,
+    Rejected,
     check_indexes,
     parse,
     retry_after,
@@ -113,9 +113,9 @@ def test_a_compressed_answer_is_not_unpacked() -> None:
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (400, Refused(400, "MALFORMED_BODY", "the body is malformed")),
-        (413, Refused(413, "MALFORMED_BODY", "the body is malformed")),
-        (422, Refused(422, "MALFORMED_BODY", "the body is malformed")),
+        (400, Rejected(400, "MALFORMED_BODY", "the body is malformed")),
+        (413, Rejected(413, "MALFORMED_BODY", "the body is malformed")),
+        (422, Rejected(422, "MALFORMED_BODY", "the body is malformed")),
         (301, Fatal(301, "MALFORMED_BODY")),
         (401, Fatal(401, "MALFORMED_BODY")),
         (403, Fatal(403, "MALFORMED_BODY")),

@@ -8,7 +8,7 @@ import pytest
 import requests
 import urllib3.exceptions
 
-from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Busy, Fatal, Refused
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Busy, Fatal, Rejected
 from dbt_batch_sync.batch_api.client import Client, classify
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.batch_api.messages import describe
@@ -90,7 +90,7 @@ def test_transport_errors_are_classified_without_their_text(error: BaseException
         (Fatal(302), ["HTTP 302", "redirect", "`api_url`"]),
         (Fatal(418), ["HTTP 418", "profiles.yml"]),
         (Fatal(None), ["TLS", "REQUESTS_CA_BUNDLE"]),
-        (Refused(400, "MALFORMED"), ["HTTP 400", "MALFORMED"]),
+        (Rejected(400, "MALFORMED"), ["HTTP 400", "MALFORMED"]),
         (Busy(503, 900.0), ["HTTP 503", "900 s"]),
         (Broken(BrokenKind.CONNECT, "ConnectTimeout"), ["network", "`api_url`", "ConnectTimeout"]),
         (Broken(BrokenKind.TIMEOUT), ["`timeout`"]),
@@ -105,4 +105,4 @@ def test_a_message_says_what_and_what_to_check(answer: Answer, words: list[str])
 
 
 def test_a_message_never_quotes_an_answer() -> None:
-    assert "jane" not in describe(Refused(400, "MALFORMED", "jane is no e-mail address"))
+    assert "jane" not in describe(Rejected(400, "MALFORMED", "jane is no e-mail address"))

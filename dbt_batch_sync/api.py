@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from threading import Event
 
 from dbt_batch_sync import __version__
@@ -21,7 +22,6 @@ from dbt_batch_sync.artifacts.build_results import read_build_results
 from dbt_batch_sync.artifacts.catalog import read_catalog
 from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
 from dbt_batch_sync.artifacts.selection import select_syncs
-from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.connections.outputs import Output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions, WarehouseTarget, read_project, read_target
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, MappingError
@@ -37,9 +37,9 @@ from dbt_batch_sync.push.known import Known, by_ledger, read_known
 from dbt_batch_sync.push.lookup import look_up
 from dbt_batch_sync.push.plan import plan_sync
 from dbt_batch_sync.push.planned import read_plan
-from dbt_batch_sync.push.session import Channels, PushOptions, Session
+from dbt_batch_sync.push.session import Channels, PushOptions, Session, Target
 from dbt_batch_sync.push.sync_push import Clock, Observer
-from dbt_batch_sync.push.work import Work, open_work
+from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.results import (
     LineageResult,
     PlanResult,
@@ -73,7 +73,7 @@ class Selection:
 class _Silent:
     """An observer that shows nothing."""
 
-    def started(self, work: Work, endpoint: Endpoint) -> None: ...
+    def started(self, work: Work) -> None: ...
 
     def progressed(self, run: Run) -> None: ...
 
@@ -89,11 +89,11 @@ def push(
     observer: Observer | None = None,
     clock: Clock | None = None,
 ) -> PushResult:
-    """Sends the deltas of the selected syncs, one after another, and commits what Batch accepts.
+    """Sends the deltas of the selected syncs, one after another, and records what Batch accepts.
 
-    A sync that fails does not keep the next one from being pushed; its error is in its result. The
-    outputs' hooks are called at the end. Raises ConfigurationError and WarehouseError when no sync could
-    be started.
+    A sync that fails does not keep the next one from being pushed; its error is in its result. Once `stop` is
+    set, no other sync is begun. The outputs' hooks are called at the end. Raises ConfigurationError and
+    WarehouseError when no sync could be started.
     """
     return _run(Session.push, dbt, selection, options, stop, observer, clock)
 
@@ -102,16 +102,15 @@ def adopt(
     dbt: DbtOptions,
     selection: Selection = Selection(),
     *,
+    stop: Event | None = None,
     clock: Clock | None = None,
 ) -> PushResult:
-    """Commits the deltas of the selected syncs without sending them: for profiles that Batch already
-    has.
-    """
-    return _run(Session.adopt, dbt, selection, PushOptions(), None, None, clock)
+    """Settles the deltas of the selected syncs without sending them: for profiles that Batch already has."""
+    return _run(Session.adopt, dbt, selection, PushOptions(force=True), stop, None, clock)
 
 
 def _run(
-    act: Callable[[Session, Sync, Output], SyncPushed],
+    act: Callable[[Session, Target], SyncPushed],
     dbt: DbtOptions,
     selection: Selection,
     options: PushOptions,
@@ -124,6 +123,8 @@ def _run(
     outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
     target = read_target(dbt)
     started, run_id = clock.now(), str(uuid.uuid4())
+    pushed: list[SyncPushed] = []
+    wrong: list[ConfigurationError] = []
 
     with span("push" if act is Session.push else "adopt", dry_run=options.dry_run) as describe:
 
@@ -134,41 +135,58 @@ def _run(
                 call_hooks(result, {each.name: outputs[each.mapping.output] for each in syncs})
             return result
 
-        pushed: list[SyncPushed] = []
-        misconfigured: list[ConfigurationError] = []
         try:
+            done = _ungated(dbt, options, syncs, outputs, started) if act is Session.push else {}
             with opened(target) as warehouse, Channels() as channels:
-                shown = observer or _Silent()
-                session = Session(
-                    warehouse, channels, options, run_id, target.target_name, clock, stop, shown
-                )
-                done: dict[str, SyncPushed] = {}
-                if act is Session.push:
-                    done = _refused(dbt, options, syncs, outputs, started)
-                    done |= session.push_idle([each for each in syncs if each.name not in done], outputs)
-                for sync in syncs:
-                    with span("sync", sync=sync.name) as describe_sync:
+                session = Session(warehouse, channels, options, run_id, clock, stop, observer or _Silent())
+                for name, one in _pushes(session, act, syncs, outputs, done):
+                    with span("sync", sync=name) as describe_sync:
                         try:
-                            found = done.get(sync.name)
-                            pushed.append(found or act(session, sync, outputs[sync.mapping.output]))
+                            pushed.append(one())
                         except ConfigurationError as error:
-                            misconfigured.append(error)
-                            pushed.append(SyncPushed(sync.name, "failed", error=str(error)))
+                            wrong.append(error)
+                            pushed.append(_failed(syncs[len(pushed)], str(error)))
                         record_sync(pushed[-1], describe_sync, count=not options.dry_run)
-                    if stop.is_set() and sync.name not in done:
-                        break
         except Exception as error:
             said = str(error) if isinstance(error, BatchSyncError) else type(error).__name__
-            rest = syncs[len(pushed) :]
-            ended([*pushed, *(SyncPushed(each.name, "failed", error=said) for each in rest)])
+            ended([*pushed, *(_failed(each, said) for each in syncs[len(pushed) :])])
             raise
         result = ended(pushed)
-    if len(misconfigured) == len(pushed):
-        raise misconfigured[0]
+    if len(wrong) == len(pushed):
+        raise wrong[0]
     return result
 
 
-def _refused(
+def _pushes(
+    session: Session,
+    act: Callable[[Session, Target], SyncPushed],
+    syncs: Sequence[Sync],
+    outputs: Mapping[str | None, Output],
+    done: Mapping[str, SyncPushed],
+) -> Iterator[tuple[str, Callable[[], SyncPushed]]]:
+    """Of each sync its name, and what pushes it: those with nothing to send are done together before."""
+    targets, wrong = session.read([each for each in syncs if each.name not in done], outputs)
+    known = {**done, **session.push_idle(targets)}
+    by_name = {target.name: target for target in targets}
+
+    def one(sync: Sync) -> SyncPushed:
+        if sync.name in known:
+            return known[sync.name]
+        if session.stop.is_set():
+            return SyncPushed(sync.name, sync.kind, "skipped")
+        if sync.name in wrong:
+            raise wrong[sync.name]
+        return act(session, by_name[sync.name])
+
+    for sync in syncs:
+        yield sync.name, partial(one, sync)
+
+
+def _failed(sync: Sync, error: str) -> SyncPushed:
+    return SyncPushed(sync.name, sync.kind, "failed", error=error)
+
+
+def _ungated(
     dbt: DbtOptions,
     options: PushOptions,
     syncs: Sequence[Sync],
@@ -184,8 +202,8 @@ def _refused(
     path = read_project(dbt).build_results
     results = read_build_results(path) if path.is_file() else None
     gate = Gate(results, load_manifest(dbt).tests, now, options.max_age)
-    refusals = {each.name: gate.refusal(each, require_tests=require[each.name]) for each in syncs}
-    return {name: SyncPushed(name, "failed", error=error) for name, error in refusals.items() if error}
+    found = ((each, gate.refusal(each, require_tests=require[each.name])) for each in syncs)
+    return {sync.name: _failed(sync, error) for sync, error in found if error}
 
 
 def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:
@@ -275,8 +293,8 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
     if online:
         outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
         with opened(read_target(dbt)) as warehouse, Channels() as channels:
-            for sync in syncs:
-                check_access(warehouse, open_work(warehouse, sync))
+            for known in read_known(warehouse, syncs):
+                check_access(warehouse, known)
             for output in outputs.values():
                 channels.client(output).check()
     return ValidateResult(tuple(sync.mapping.sync for sync in syncs), online)

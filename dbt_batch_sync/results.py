@@ -22,11 +22,14 @@ EXIT_CODES: dict[str, int] = {"succeeded": 0, "failed": 1, "partial": 3, "interr
 
 @dataclass(frozen=True)
 class SyncPushed:
-    """How the push of one sync ended. Counts cover what was not committed before; `sent` counts
-    profiles.
+    """How the push of one sync ended: like a push as a whole, or `skipped` when it was not begun.
+
+    Counts of changes cover what was not settled before; `invalid` and `parked` are all that the delta has.
+    `sent` counts profiles, and `settled` the rows that no push sends again until they change.
     """
 
     sync: str
+    kind: str
     status: str
     delta_id: str | None = None
     endpoint: str | None = None
@@ -38,17 +41,18 @@ class SyncPushed:
     accepted: int = 0
     rejected_rows: int = 0
     rejected_attributes: int = 0
+    parked: int = 0
     requests: int = 0
     retries: int = 0
-    committed: int = 0
+    settled: int = 0
     seconds: float = 0.0
     error: str | None = None
 
     @staticmethod
-    def of(run: Run) -> SyncPushed:
-        """The same, of a row of the ledger."""
-        names = SyncPushed.__dataclass_fields__
-        return SyncPushed(**{name: getattr(run, name) for name in names})
+    def of(run: Run, kind: str) -> SyncPushed:
+        """The same, of a run."""
+        names = [name for name in SyncPushed.__dataclass_fields__ if name != "kind"]
+        return SyncPushed(kind=kind, **{name: getattr(run, name) for name in names})
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,13 @@ class PushResult:
 
     @property
     def status(self) -> Status:
-        """The worst of the syncs': failed, interrupted, partial, succeeded."""
+        """The worst of the syncs': failed, interrupted (or one was skipped), partial, succeeded."""
         found = {sync.status for sync in self.syncs}
-        order: tuple[Status, ...] = ("failed", "interrupted", "partial")
-        return next((status for status in order if status in found), "succeeded")
+        if "failed" in found:
+            return "failed"
+        if found & {"interrupted", "skipped"}:
+            return "interrupted"
+        return "partial" if "partial" in found else "succeeded"
 
     def to_json(self) -> dict[str, object]:
         """The document of `push --json`."""

@@ -75,8 +75,9 @@ class Client:
         """Closes the idle connections. Calls still under way end by their own time-outs."""
         self._session.close()
 
-    def send(self, endpoint: Endpoint, body: bytes | memoryview, seconds: float = float("inf")) -> Answer:
-        """Posts one JSON array of operations, and says what came back within so many seconds.
+    def send(self, endpoint: Endpoint, body: bytes | memoryview, seconds: float | None = None) -> Answer:
+        """Posts one JSON array of operations, and says what came back. What of the body is not on its way in
+        `seconds` is not sent any more.
 
         Never raises for what the network or Batch does.
         """
@@ -93,19 +94,15 @@ class Client:
             raise DeliveryError(f"{describe(answer)}.")
 
     def _call(
-        self, method: str, path: str, body: bytes | memoryview | None, seconds: float = float("inf")
+        self, method: str, path: str, body: bytes | memoryview | None, seconds: float | None = None
     ) -> Answer:
-        # A fifth of the whole to connect, and two for each way.
-        connect, each_way = (
-            min(CONNECT_SECONDS, self._timeout, seconds / 5),
-            min(self._timeout, seconds * 2 / 5),
-        )
+        within = self._timeout if seconds is None else min(self._timeout, seconds)
         try:
             with self._session.request(
                 method,
                 self._base + path,
-                data=None if body is None else cast("Iterable[bytes]", Upload(body, each_way)),
-                timeout=(connect, each_way),
+                data=None if body is None else cast("Iterable[bytes]", Upload(body, within)),
+                timeout=(min(self._timeout, CONNECT_SECONDS), self._timeout),
                 allow_redirects=False,
                 stream=True,
             ) as response:

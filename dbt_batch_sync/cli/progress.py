@@ -7,7 +7,6 @@ from types import TracebackType
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.cli.show import err
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.push.work import Work
@@ -38,10 +37,10 @@ class Bar:
     ) -> None:
         self._progress.stop()
 
-    def started(self, work: Work, endpoint: Endpoint) -> None:
+    def started(self, work: Work) -> None:
         """A sync is about to be sent."""
         self._tasks[work.name] = self._progress.add_task(
-            work.name, total=work.counts.sendable, endpoint=endpoint.value
+            work.name, total=work.rows, endpoint=work.endpoint.value
         )
 
     def progressed(self, run: Run) -> None:

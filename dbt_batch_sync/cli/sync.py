@@ -48,7 +48,9 @@ def push(
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", envvar="DBT_BATCH_SYNC_DRY_RUN", help="Send and commit nothing; say what would go."
+            "--dry-run",
+            envvar="DBT_BATCH_SYNC_DRY_RUN",
+            help="Send and record nothing; say what would be sent.",
         ),
     ] = False,
     limit: Annotated[
@@ -57,31 +59,15 @@ def push(
             "--limit", envvar="DBT_BATCH_SYNC_LIMIT", min=1, help="Send at most so many rows of each sync."
         ),
     ] = None,
-    full_refresh: Annotated[
-        bool,
-        typer.Option(
-            "--full-refresh",
-            envvar="DBT_BATCH_SYNC_FULL_REFRESH",
-            help="Send everything of everybody again; the snapshot is replaced as rows are accepted.",
-        ),
-    ] = False,
-    retry_rejected: Annotated[
-        bool,
-        typer.Option(
-            "--retry-rejected",
-            envvar="DBT_BATCH_SYNC_RETRY_REJECTED",
-            help="Send what was refused and still stands, too.",
-        ),
-    ] = False,
     force: Annotated[
-        bool, typer.Option("--force", envvar="DBT_BATCH_SYNC_FORCE", help="Leave the guards out, this once.")
+        bool, typer.Option("--force", envvar="DBT_BATCH_SYNC_FORCE", help="Skip the guards for this run.")
     ] = False,
     require_tests: Annotated[
         bool,
         typer.Option(
             "--require-tests",
             envvar="DBT_BATCH_SYNC_REQUIRE_TESTS",
-            help="Push only what dbt's last command built, and of which no test failed.",
+            help="Push only what dbt's last command built and tested, with no test failed.",
         ),
     ] = False,
     max_age: Annotated[
@@ -89,7 +75,7 @@ def push(
         typer.Option(
             "--max-age",
             envvar="DBT_BATCH_SYNC_MAX_AGE",
-            help="Push nothing if dbt's last command is longer ago: 90s, 30m, 2h, 1d.",
+            help="Push nothing if dbt's last command ended longer ago: 90s, 30m, 2h, 1d.",
         ),
     ] = None,
     plan: Annotated[
@@ -97,13 +83,12 @@ def push(
         typer.Option(
             "--plan",
             envvar="DBT_BATCH_SYNC_PLAN",
-            help="Push only what this file, written by `plan --out`, says; refuse anything else.",
+            help="Push only the deltas of this file, written by `plan --out`.",
         ),
     ] = None,
-    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Send the deltas to Batch, and commit what it accepts.
+    """Send the deltas to Batch, and record what it accepts.
 
     Example: [bold]dbt run --select +crm_contacts_delta && dbt-batch-sync push --select crm_contacts[/]
     """
@@ -111,16 +96,10 @@ def push(
     from dbt_batch_sync.cli.progress import Bar
 
     dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
-    if plan is not None and (full_refresh or retry_rejected):
-        raise ConfigurationError("--plan: --full-refresh and --retry-rejected push more than was planned")
-    if full_refresh and not dry_run:
-        _confirm("Send everything of every profile again?", yes)
     options = api.PushOptions(
         dry_run,
         limit,
         force,
-        full_refresh,
-        retry_rejected,
         require_tests,
         _span(max_age),
         api.read_plan(plan) if plan is not None else None,
@@ -151,7 +130,7 @@ def adopt(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Commit the deltas without sending them: for profiles that Batch already has.
+    """Settle the deltas without sending them: for profiles that Batch already has.
 
     Example: [bold]dbt-batch-sync adopt --select crm_contacts --yes[/]
     """
@@ -159,7 +138,9 @@ def adopt(
 
     dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
     _confirm("Take the deltas as what Batch already has, and send nothing?", yes)
-    _finish(api.adopt(dbt, selection_of(select, exclude)), as_json)
+    with _stopping() as (stop, signals):
+        result = api.adopt(dbt, selection_of(select, exclude), stop=stop)
+    _finish(result, as_json, signals=signals)
 
 
 def _finish(result: PushResult, as_json: bool, *, dry_run: bool = False, signals: Sequence[int] = ()) -> None:
@@ -195,7 +176,7 @@ def _stopping() -> Iterator[tuple[Event, list[int]]]:
         signals.append(number)
         stop.set()
         show.err().print(
-            "[yellow]Stopping: no new requests; waiting for those under way, then committing.[/]"
+            "[yellow]Stopping: no new requests; waiting for those under way, then recording them.[/]"
         )
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

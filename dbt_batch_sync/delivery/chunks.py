@@ -6,9 +6,9 @@ custom_id   text
 operation   text: the operation's JSON and a comma, `{…},`; null when the row has nothing to send
 extra       list of texts, usually null: further operations of the same row, in the same form, none null
 
-and arrive in the order of the delta's pages. Text may be any of Arrow's string types. An operation's length is a difference of two
-Arrow offsets and a body is a join of slices of Arrow's own buffers, so that a chunk costs the same whether it
-has ten rows or ten thousand.
+and arrive in the order of the delta's pages. Text may be any of Arrow's string types. An operation's length
+is a difference of two Arrow offsets and a body is a join of slices of Arrow's own buffers, so that a chunk
+costs the same whether it has ten rows or ten thousand.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ bound fails where n is no power of two.
 
 When most of a chunk is bad, its rows are not the problem: after `FIRST_CHECK` rejections, and whenever their
 number has doubled, up to `PROBES` operations spread over the rest are tried alone, and if more than half of
-them are rejected, the search ends. (A share of what has been tried so far would not do: rows are in key order,
-and bad ones can lie side by side among good ones.)
+them are rejected, the search ends. (A share of what has been tried so far would not do: bad rows can
+lie side by side among good ones.)
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ class Hold:
             self._heard_at = began
 
     def finish(self, events: Sequence[Event]) -> None:
-        """Appends the last events, the release among them, also when the claim has run out. No beat follows."""
+        """Appends the last events, the release among them, even if the claim has run out. No beat follows."""
         with self._lock:
             self._finished = True
             self._journal.append(events)
@@ -149,7 +149,8 @@ class Hold:
         if self.seconds_left <= 0:
             raise Stopped(
                 f"this push of `{self._sync}` had not been heard of for {LEASE_SECONDS:.0f} s, and another "
-                "may have taken over; what was settled is kept, and no more was sent. Run: dbt-batch-sync push"
+                "may have taken over; what was settled is kept, and nothing more was sent. "
+                "Run: dbt-batch-sync push"
             )
 
     @contextmanager
@@ -183,6 +184,6 @@ def _held(sync: str, holder: Claim) -> str:
     host = holder.host.split("[", maxsplit=1)[0]
     return (
         f"`{sync}` is being pushed already: by process {holder.process} on {host}, since "
-        f"{holder.claimed_at:%Y-%m-%d %H:%M:%S} UTC (run {holder.run_id}). Wait for it, or end it; a dead one "
-        f"is taken over {LEASE_SECONDS:.0f} s after its last sign of life"
+        f"{holder.claimed_at:%Y-%m-%d %H:%M:%S} UTC (run {holder.run_id}). Wait for it, or end it; "
+        f"a dead one is taken over {LEASE_SECONDS:.0f} s after its last sign of life"
     )

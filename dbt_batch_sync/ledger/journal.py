@@ -15,7 +15,6 @@ from sqlglot import exp
 from dbt_batch_sync.errors import ConfigurationError, WarehouseError
 from dbt_batch_sync.ledger.records import (
     ARROW_TYPES,
-    JOURNAL,
     JOURNAL_COLUMNS,
     REJECTS,
     RUN_COLUMNS,
@@ -100,7 +99,7 @@ class Journal:
                 self._warehouse.append(self.table, _event_rows(events))
 
     def append_rejects(self, sync: str, run_id: str, delta_id: str, rejects: Iterable[Reject]) -> None:
-        """Appends rejects. Before the checkpoint of their rows, so that none is lost; repeating it is harmless."""
+        """Appends rejects: before the checkpoint of their rows, so that none is lost. May be repeated."""
         listed = list(rejects)
         if listed:
             with self._lock:
@@ -112,9 +111,7 @@ class Journal:
         for start in range(0, len(keys), ROWS_AT_ONCE):
             at = self.stamp()
             some = keys[start : start + ROWS_AT_ONCE]
-            self.append(
-                [Event(at, sync, "doubt", run_id, delta_id, key=key, names=names) for key in some]
-            )
+            self.append([Event(at, sync, "doubt", run_id, delta_id, key=key, names=names) for key in some])
 
     def recent_runs(self, syncs: Sequence[str], limit: int) -> list[Run]:
         """The last runs, at most `limit` of each sync, the newest first."""
@@ -156,8 +153,8 @@ class Journal:
 
 
 def _last_events(table: exp.Table, syncs: Sequence[str]) -> Statement:
-    """Of each sync, run, event and delta the last event: since the last delta was built, of runs that have not
-    ended, and of the last intent and the last delta that sends everything again. With the warehouse's time,
+    """Of each sync, run, event and delta the last event: since the last delta was built, of runs that have
+    not ended, and of the last intent and the last delta that sends everything again. With the warehouse's time,
     also where there is no event.
     """
     event = exp.column("event")

@@ -1,4 +1,4 @@
-"""What the ledger's tables hold: events of the journal, rejects, and runs, which are a view over the journal."""
+"""What the ledger's tables hold: events, rejects, and runs, which are a view over the events."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from dbt_batch_sync.sql.relations import columns_of, equals, is_in, is_null, val
 from dbt_batch_sync.warehouse import Statement, Warehouse
 
 _COUNT_COLUMNS = {
-    **{name: "text" for name in ("sync", "attribute", "reason", "rejected_by")},
+    **dict.fromkeys(("sync", "attribute", "reason", "rejected_by"), "text"),
     "count": "bigint",
     "first_rejected_at": "timestamp",
     "last_rejected_at": "timestamp",
@@ -21,7 +21,7 @@ _COUNT_COLUMNS = {
 
 
 class Rejects:
-    """The rejects in one schema, `table`, of many syncs. Each push adds a row for whatever it had rejected."""
+    """The rejects in one schema, of many syncs. Each push adds a row for whatever it had rejected."""
 
     def __init__(self, warehouse: Warehouse, table: exp.Table) -> None:
         self.table = table
@@ -47,7 +47,7 @@ class Rejects:
         return sorted(counts, key=lambda each: (-each.count, each.sync, each.attribute or "", each.reason))
 
     def of_key(self, sync: str, key: str) -> list[Rejection]:
-        """What was ever rejected of one key: of each attribute the last time; open ones first, then the newest."""
+        """What was ever rejected of one key: of each attribute the last time. Open ones are first."""
         names = ("attribute", "reason", "rejected_by", "run_id", "rejected_at", "resolved_at")
         query = (
             exp.select(*columns_of(names))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ LEASE = timedelta(seconds=LEASE_SECONDS)
 @dataclass(frozen=True)
 class Built:
     """The delta that `dbt run` built last. `page` is its last one, None when it has no row; `model_rows` were
-    in the model, and `known_rows` in the snapshot, those that left not counted. `invalid` is without `parked`.
+    in the model, and `known_rows` in the snapshot, without those that left. `invalid` is without `parked`.
     """
 
     delta_id: str
@@ -52,7 +52,7 @@ class Built:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All rows up to and with `page` are settled, and in the page after it those whose key is at most `key`."""
+    """All rows up to and with `page` are settled, and of the page after it those up to `key`."""
 
     page: int = -1
     key: str | None = None
@@ -88,8 +88,8 @@ class SyncState:
         checkpoint: Of the delta that was built last.
         rejected_rows: Rows of that delta that pushes which have ended had rejected.
         claims: The pushes that have not released the sync and are alive.
-        project_hash: Of the Batch project that the last push wrote to; None before the first, and when a delta
-            was built since then that sends everything again.
+        project_hash: Of the Batch project that the last push wrote to; None before the first, and when a
+            delta was built since then that sends everything again.
     """
 
     sync: str
@@ -179,15 +179,22 @@ def _claims(ordered: Iterable[Event]) -> Iterable[Claim]:
 
 
 def _built(event: Event) -> Built:
-    counts: Mapping[str, int] = {
-        name: getattr(event, name) or 0
-        for name in ("model_rows", "known_rows", "inserts", "updates", "exits", "invalid", "parked")
-    }
-    texts: Mapping[str, str] = {
-        name: getattr(event, name) or "" for name in ("delta_id", "target", "mapping_hash", "attribute_types")
-    }
     return Built(
-        **texts, **counts, built_at=event.recorded_at, mode=event.mode, version=event.version, page=event.page
+        delta_id=event.delta_id or "",
+        built_at=event.recorded_at,
+        target=event.target or "",
+        mapping_hash=event.mapping_hash or "",
+        attribute_types=event.attribute_types or "",
+        mode=event.mode,
+        version=event.version,
+        model_rows=event.model_rows or 0,
+        known_rows=event.known_rows or 0,
+        inserts=event.inserts or 0,
+        updates=event.updates or 0,
+        exits=event.exits or 0,
+        invalid=event.invalid or 0,
+        parked=event.parked or 0,
+        page=event.page,
     )
 
 

@@ -31,6 +31,11 @@ class Sync:
         return self.model.name
 
     @property
+    def kind(self) -> str:
+        """What it keeps equal in Batch."""
+        return "profiles"
+
+    @property
     def names(self) -> tuple[str, str, str]:
         """The names of its three models: its own, the delta's and the snapshot's."""
         return (self.name, self.name + DELTA_SUFFIX, self.name + SNAPSHOT_SUFFIX)

@@ -158,7 +158,8 @@ def replaced(pending: Pending) -> Stopped:
     name = pending.delta.table.name
     return Stopped(
         f"{name} is not the delta that the ledger says was built last: it was rebuilt while it was being "
-        f"pushed, or altered. What was sent since the last checkpoint is sent again. Run: dbt run --select {name}"
+        "pushed, or altered. What was sent since the last checkpoint is sent again. "
+        f"Run: dbt run --select {name}"
     )
 
 

@@ -11,10 +11,10 @@ from dbt_batch_sync.attributes import parse_types
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.pacing import SHARE_OF_RATE, call_size
-from dbt_batch_sync.mapping.mapping import EndpointChoice
 from dbt_batch_sync.push.guards import stops, tripped
 from dbt_batch_sync.push.known import Known, relation_of
 from dbt_batch_sync.push.masking import mask
+from dbt_batch_sync.push.work import endpoint_for
 from dbt_batch_sync.results import Flapping, Sample, SyncPlanned
 from dbt_batch_sync.sql.counts import Pending, again_counts, change_counts, samples
 from dbt_batch_sync.warehouse import Statement, Warehouse
@@ -29,11 +29,6 @@ FLAPPING_FROM = 10
 
 FLAPPING_SHARE = 1 / 3
 """Of those profiles. A random choice between two values changes half of them with each build."""
-
-MASS_UPDATE_FROM = 10_001
-"""Rows of a delta from which `endpoint: auto` takes mass-update: up to 10,000 take 30 s or less at update's
-rate.
-"""
 
 PARKED = "parked"
 NEVER_RESUBSCRIBE = "never_resubscribe:"
@@ -87,13 +82,6 @@ def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned
         guards=tuple(tripped(sync.mapping.guards, state.built)) if counts.sending else (),
         flapping=_flapping(warehouse, known, pending, names) if counts.updates else (),
     )
-
-
-def endpoint_for(choice: EndpointChoice, rows: int) -> Endpoint:
-    """The endpoint that a mapping asks for; `auto` decides by the number of rows."""
-    if choice is EndpointChoice.AUTO:
-        return Endpoint.MASS_UPDATE if rows >= MASS_UPDATE_FROM else Endpoint.UPDATE
-    return Endpoint(choice.value)
 
 
 def pending_rows(warehouse: Warehouse, known: Known) -> Pending | None:

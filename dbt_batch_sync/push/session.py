@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from threading import Event as Signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dbt_batch_sync import __version__
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.chunks import chunk_rows
@@ -17,10 +17,10 @@ from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped, W
 from dbt_batch_sync.ledger.claims import Hold, identity
 from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import JOURNAL, PHASES, Event, Run
-from dbt_batch_sync.ledger.state import SyncState
+from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.guards import check_guards
-from dbt_batch_sync.push.known import table_of
+from dbt_batch_sync.push.known import build_command, table_of
 from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.push.planned import Planned, check_planned
 from dbt_batch_sync.push.source import Source
@@ -153,7 +153,7 @@ class Session:
                 continue
             run = self._new_run(target, target.state)
             try:
-                self._check(target, target.state)
+                self._checked(target, target.state)
                 run = replace(run, status=status_of(run))
             except Stopped as stopped:
                 run = replace(run, status="failed", error=str(stopped))
@@ -163,7 +163,11 @@ class Session:
         if not self.options.dry_run:
             for journal, listed in events.values():
                 journal.append(listed)
-        return {name: SyncPushed.of(run) for name, run in runs.items()}
+        return {
+            target.name: SyncPushed.of(runs[target.name], target.sync.kind)
+            for target in targets
+            if target.name in runs
+        }
 
     def push(self, target: Target) -> SyncPushed:
         """Pushes one sync; what goes wrong is in the answer. Raises ConfigurationError alone."""
@@ -182,11 +186,15 @@ class Session:
         except ConfigurationError:
             raise
         except BatchSyncError as error:
-            pushed = SyncPushed(target.name, "failed", error=str(error))
+            pushed = SyncPushed(target.name, target.sync.kind, "failed", error=str(error))
         return replace(pushed, seconds=round(self.clock.monotonic() - began, 3))
 
     def _claimed(self, target: Target, act: Callable[[Target, Hold, Work], Run]) -> SyncPushed:
         """Does it while the sync is ours alone, and appends how it ended."""
+        if target.state.built is None:
+            raise ConfigurationError(
+                f"dbt has not built the delta of `{target.name}` yet. Run: {build_command(target.sync)}"
+            )
         hold = Hold(target.journal, target.name, self.run_id, self.clock.claims)
         run = self._new_run(target, target.state)
         try:
@@ -198,25 +206,26 @@ class Session:
                 started_at=run.started_at,
             )
             run = replace(self._new_run(target, state), started_at=run.started_at)
-            self._check(target, state)
-            if state.built is None:
-                raise Stopped(f"the ledger no longer says that the delta of `{target.name}` is built")
-            work = open_work(self.warehouse, target.sync, target.output, state, state.built)
-            run = act(target, hold, work)
+            built = self._checked(target, state)
+            run = act(target, hold, open_work(self.warehouse, target.sync, target.output, state, built))
         except (Stopped, ConfigurationError, WarehouseError) as error:
             run = replace(run, status="failed", error=str(error))
-            days = target.output.retention_days
-            hold.finish([ended(target.journal, run, retention_days=days), hold.event("released")])
+            end = ended(target.journal, run, retention_days=target.output.retention_days)
+            with suppress(WarehouseError):
+                hold.finish([end, hold.event("released")])
             if isinstance(error, ConfigurationError):
                 raise
         describe_current({f"{phase}_seconds": getattr(run, f"{phase}_seconds") for phase in PHASES})
-        return SyncPushed.of(run)
+        return SyncPushed.of(run, target.sync.kind)
 
-    def _check(self, target: Target, state: SyncState) -> None:
-        """Raises Stopped when the delta that was built last must not be pushed."""
+    def _checked(self, target: Target, state: SyncState) -> Built:
+        """The delta that was built last. Raises Stopped when it must not be pushed."""
         check_guards(target.sync, state, target.output, force=self.options.force or state.is_settled)
         if self.options.plan is not None:
             check_planned(target.sync, state, self.options.plan)
+        if state.built is None:
+            raise Stopped(f"the delta of `{target.name}` is not built")
+        return state.built
 
     def _send(self, target: Target, hold: Hold, work: Work) -> Run:
         run = replace(self._counted(target, work), endpoint=work.endpoint.value)
@@ -246,10 +255,8 @@ class Session:
 
     def _dry(self, target: Target) -> SyncPushed:
         """Renders everything and sends nothing: `sent` and `requests` are what would be."""
-        self._check(target, target.state)
-        if target.state.built is None:
-            raise Stopped(f"the delta of `{target.name}` is not built")
-        work = open_work(self.warehouse, target.sync, target.output, target.state, target.state.built)
+        built = self._checked(target, target.state)
+        work = open_work(self.warehouse, target.sync, target.output, target.state, built)
         source = Source(self.warehouse, work, Phases(self.clock.monotonic), self.options.limit)
         sent, requests = 0, 0
         size = call_size(LIMITS[work.endpoint], target.output.max_profiles_per_second)
@@ -262,12 +269,17 @@ class Session:
             requests=requests,
             rejected_attributes=len(source.rejected),
         )
-        return SyncPushed.of(replace(run, status=status_of(run)))
+        return SyncPushed.of(replace(run, status=status_of(run)), target.sync.kind)
 
     def _counted(self, target: Target, work: Work) -> Run:
         """The run with the rows that are not settled yet."""
-        counts = {f"{change}s": work.histogram.counts.get(change, 0) for change in ("insert", "update", "exit")}
-        return replace(self._new_run(target, work.state), **counts)
+        run, counts = self._new_run(target, work.state), work.histogram.counts
+        return replace(
+            run,
+            inserts=counts.get("insert", 0),
+            updates=counts.get("update", 0),
+            exits=counts.get("exit", 0),
+        )
 
     def _new_run(self, target: Target, state: SyncState) -> Run:
         """The run as it starts; nothing is known to be left to send."""

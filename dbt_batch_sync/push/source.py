@@ -68,9 +68,9 @@ class Source:
                     self.last_key = last_key(rows)
                 if REASON in rows.column_names:
                     self.rejected += _blocked(rows, before)
-                    rows = rows.drop_columns([REASON])
                 before += rows.num_rows
-                yield from rows.drop_columns(["_batch_page"]).to_batches()
+                sent = [name for name in rows.column_names if name not in (REASON, "_batch_page")]
+                yield from rows.select(sent).to_batches()
 
 
 def _blocked(rows: pa.Table, before: int) -> Iterator[tuple[int, Reject]]:

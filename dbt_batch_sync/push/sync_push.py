@@ -90,7 +90,7 @@ class Channel:
 
 @dataclass
 class SyncPush:
-    """One push of one sync's delta, under its claim. `send` returns the run as it ended, and is called once."""
+    """One push of one sync's delta, under its claim. `send` is called once."""
 
     warehouse: Warehouse
     journal: Journal
@@ -116,7 +116,7 @@ class SyncPush:
         self._names = {attribute.plain_name: attribute.name for attribute in self.work.attributes}
 
     def send(self) -> Run:
-        """Sends what is not settled, and records what is; an error ends the run as failed, with its message."""
+        """Sends what is not settled, and records what is; returns the run as it ended."""
         error, interrupted = None, False
         with self.hold.beating():
             try:
@@ -224,8 +224,8 @@ class SyncPush:
         state = self.journal.state(self.work.name)
         if self._is_lost(state):
             raise Stopped(
-                f"`{self.work.name}` was taken over while it was being pushed, by dbt or by another push; what "
-                "was settled is kept, and no more was sent. Run: dbt run, then dbt-batch-sync push"
+                f"`{self.work.name}` was taken over while it was being pushed, by dbt or by another push; "
+                "what was settled is kept, and nothing more was sent. Run: dbt run, then dbt-batch-sync push"
             )
 
     def _is_lost(self, state: SyncState) -> bool:

@@ -21,7 +21,14 @@ MASS_UPDATE_FROM = 10_001
 rate.
 """
 
-DELTA_COLUMNS = ("custom_id", "_batch_change", "_batch_changed", "_batch_reason", "_batch_page", "_batch_delta_id")
+DELTA_COLUMNS = (
+    "custom_id",
+    "_batch_change",
+    "_batch_changed",
+    "_batch_reason",
+    "_batch_page",
+    "_batch_delta_id",
+)
 
 
 @dataclass(frozen=True)
@@ -48,11 +55,15 @@ class Work:
 
     @property
     def endpoint(self) -> Endpoint:
-        """The endpoint that the mapping asks for; `auto` decides by the number of rows."""
-        choice = self.sync.mapping.endpoint
-        if choice is EndpointChoice.AUTO:
-            return Endpoint.MASS_UPDATE if self.rows >= MASS_UPDATE_FROM else Endpoint.UPDATE
-        return Endpoint(choice.value)
+        """The endpoint that the rows go to."""
+        return endpoint_for(self.sync.mapping.endpoint, self.rows)
+
+
+def endpoint_for(choice: EndpointChoice, rows: int) -> Endpoint:
+    """The endpoint that a mapping asks for; `auto` decides by the number of rows."""
+    if choice is EndpointChoice.AUTO:
+        return Endpoint.MASS_UPDATE if rows >= MASS_UPDATE_FROM else Endpoint.UPDATE
+    return Endpoint(choice.value)
 
 
 def open_work(warehouse: Warehouse, sync: Sync, output: Output, state: SyncState, built: Built) -> Work:
@@ -68,8 +79,8 @@ def open_work(warehouse: Warehouse, sync: Sync, output: Output, state: SyncState
     missing = [name for name in names if not delta.has(name)]
     if missing:
         raise ConfigurationError(
-            f"{delta.table.sql(warehouse.dialect)} lacks the columns {', '.join(missing)}: it was altered, or "
-            f"built by other macros; nothing was sent. Run: {build_command(sync)}"
+            f"{delta.table.sql(warehouse.dialect)} lacks the columns {', '.join(missing)}: it was altered, "
+            f"or built by other macros; nothing was sent. Run: {build_command(sync)}"
         )
     at = state.checkpoint
     untouched = at.page < 0 and at.key is None

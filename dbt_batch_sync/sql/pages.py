@@ -29,8 +29,8 @@ def rows_of(
 ) -> tuple[exp.Select, list[str]]:
     """The rows to send of the pages from `:first` to `:last`, and the names of the columns.
 
-    `inserts`: there are no others, whose change needs not be told. An insert sends all that it has: its names,
-    longer than many a row, stay where they are. `limit`: so many rows, in the order of page and key.
+    `inserts`: there are no others, whose change needs not be told. An insert sends all that it has, so its
+    names, longer than many a row, are not read. `limit`: so many rows, in the order of page and key.
     """
     delta = pending.delta
     key, page = delta.column("custom_id"), delta.column("_batch_page")

@@ -1,0 +1,34 @@
+"""Whether a push could read and write what it has to, asked with statements that are about no row."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from sqlglot import exp
+
+from dbt_batch_sync.errors import WarehouseError
+from dbt_batch_sync.ledger.records import ARROW_TYPES, JOURNAL_COLUMNS, REJECT_COLUMNS
+from dbt_batch_sync.push.known import Known, relation_of
+from dbt_batch_sync.warehouse import Statement, Warehouse
+
+
+def check_access(warehouse: Warehouse, known: Known) -> None:
+    """Selects no row of the delta, and inserts no row into the ledger's tables. `known` was read from them.
+
+    Raises:
+        ConfigurationError: there is no delta.
+        WarehouseError: a push may not, with the table and what the warehouse says.
+    """
+    delta = relation_of(warehouse, known.sync, "delta")
+    nothing = exp.select(delta.column("custom_id")).from_(delta.table.copy()).where(exp.false())
+    try:
+        warehouse.fetch(Statement(nothing))
+    except WarehouseError as error:
+        name = delta.table.sql(warehouse.dialect)
+        raise WarehouseError(f"a push could not read {name}: it needs select: {error}") from None
+    for table, columns in ((known.journal.table, JOURNAL_COLUMNS), (known.rejects.table, REJECT_COLUMNS)):
+        rows = pa.table({name: pa.array([], ARROW_TYPES[kind]) for name, kind in columns.items()})
+        try:
+            warehouse.append(table, rows)
+        except WarehouseError as error:
+            name = table.sql(warehouse.dialect)
+            raise WarehouseError(f"a push could not write to {name}: it needs insert: {error}") from None

@@ -155,7 +155,7 @@
     {%- do row.update(values) -%}
     insert into {{ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() }} (recorded_at, {{ row.keys() | join(', ') }})
     select {{ dbt_batch_sync.utc_now() }}
-    {%- for name, expression in row.items() %}, cast({{ expression }} as {{ dbt_batch_sync.ledger_type(columns[name]) }}){% endfor %}
+    {%- for name, expression in row.items() %}, cast({{ expression }} as {{ dbt_batch_sync.text_type() if columns[name] == 'text' else dbt_batch_sync.ledger_type(columns[name]) }}){% endfor %}
 {%- endmacro %}
 
 

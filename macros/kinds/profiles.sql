@@ -5,7 +5,7 @@
 
 {#- Whether a consent's value says yes, or no; null says neither. A boolean that became one of Batch's words keeps its old values as texts. -#}
 {% macro consent_is(expression, dtype, given) %}
-    {% if dtype == dbt_batch_sync.boolean_type() %}{{ return(expression ~ ' = ' ~ ('true' if given else 'false')) }}{% endif %}
+    {% if dtype | lower == dbt_batch_sync.boolean_type() | lower %}{{ return(expression ~ ' = ' ~ ('true' if given else 'false')) }}{% endif %}
     {{ return(expression ~ (" in ('subscribed', 'true')" if given else " in ('unsubscribed', 'false')")) }}
 {% endmacro %}
 

@@ -11,7 +11,7 @@ from dbt_batch_sync.sql.relations import Relation, count_of, value
 
 
 def histogram(pending: Pending) -> exp.Select:
-    """By page and change: all rows, and those that send something."""
+    """By page and change: all rows, and those that are to be read."""
     delta = pending.delta
     page, change = delta.column("_batch_page"), delta.column("_batch_change")
     cells = {
@@ -27,7 +27,7 @@ def histogram(pending: Pending) -> exp.Select:
 def rows_of(
     pending: Pending, names: Sequence[str], *, inserts: bool, limit: int | None
 ) -> tuple[exp.Select, list[str]]:
-    """The rows to send of the pages from `:first` to `:last`, and the names of the columns.
+    """The rows to read of the pages from `:first` to `:last`, and the names of the columns.
 
     `inserts`: there are no others, whose change needs not be told. An insert sends all that it has, so its
     names, longer than many a row, are not read. `limit`: so many rows, in the order of page and key.
@@ -51,6 +51,8 @@ def rows_of(
 
 
 def _sends(delta: Relation) -> tuple[exp.Expr, exp.Expr]:
-    change, changed = delta.column("_batch_change"), delta.column("_batch_changed")
+    """Rows that send something, or of which the delta left out what is rejected."""
+    change, nothing = delta.column("_batch_change"), exp.Literal.string("")
     valid = exp.NEQ(this=change, expression=exp.Literal.string("invalid"))
-    return valid, exp.NEQ(this=changed, expression=exp.Literal.string(""))
+    some = (exp.NEQ(this=delta.column(f"_batch_{name}"), expression=nothing) for name in ("changed", "reason"))
+    return valid, exp.or_(*some)

@@ -305,19 +305,23 @@ class Bench:
         trouble: Trouble | None = None,
         knobs: Knobs = Knobs(),
         meanwhile: tuple[int, Callable[[], None]] = (0, lambda: None),
+        asleep: tuple[int, Callable[[], None]] = (0, lambda: None),
         adopt: bool = False,
         **options: Any,
     ) -> Outcome:
-        """One push, or adoption. `meanwhile`: what happens once so many chunks are settled."""
+        """One push, or adoption. `meanwhile`: what happens once so many chunks are settled; `asleep`: what happens while its
+        so many-th request is on its way to Batch.
+        """
         self.sandbox.faults.set(faults)
         before = self.sandbox.stats
         turns = Turns(knobs.seed)
         life = Life(turns.some)
         points = Points([trouble] if trouble else [], life.end)
+        requests = Points([Trouble("send", asleep[0])], lambda _: asleep[1]())
         watcher = Watcher(*meanwhile, knobs.checkpoint_every)
         pushed: SyncPushed | None = None
         with self._installed(), _small(self.time, knobs, turns), _Channels() as channels:
-            channels.points = points
+            channels.points = (points, requests)
             warehouse = MortalWarehouse(self._warehouse, points, life, self._tick)
             session = self._session(PushOptions(**options), warehouse, channels, watcher)
             output = replace(
@@ -420,10 +424,13 @@ _CLOCK = (
 class _Channels(Channels):
     """Channels whose clients pass the bench's points."""
 
-    points: Points = Points(())
+    points: Sequence[Points] = ()
 
     def client(self, output: Output) -> Any:
-        return SimpleNamespace(send=faulty_send(super().client(output).send, self.points))
+        send = super().client(output).send
+        for points in self.points:
+            send = faulty_send(send, points)
+        return SimpleNamespace(send=send)
 
 
 def _pushed(session: Session, sync: Sync, output: Output, *, adopt: bool) -> SyncPushed:

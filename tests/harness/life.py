@@ -314,6 +314,21 @@ class Life(RuleBasedStateMachine):
             assert first.pushed is not None
             assert first.pushed.status == "failed", "a push went on without its claim"
 
+    @rule(before=befores, knobs=knobs, at=st.integers(1, 3), meanwhile=befores)
+    def push_overtaken(self, before: Before, knobs: Knobs, at: int, meanwhile: Before) -> None:
+        """A push sleeps in a request for longer than its claim lasts. Meanwhile rows change, dbt and another push run;
+        then Batch gets the request after all.
+        """
+        self._prepare(before)
+        self.in_order = False
+
+        def others() -> None:
+            self.bench.let_leases_expire()
+            self._prepare(meanwhile)
+            self.bench.push(force=True)
+
+        self._push(knobs=knobs, asleep=(at, others), force=True)
+
     @rule(before=befores, knobs=knobs, at=st.integers(1, 2), meanwhile=befores)
     def rebuild_during_push(self, before: Before, knobs: Knobs, at: int, meanwhile: Before) -> None:
         """`dbt run` while a push is under way."""

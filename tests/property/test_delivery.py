@@ -21,14 +21,14 @@ from dbt_batch_sync.batch_api.answers import (
     BrokenKind,
     Busy,
     Fatal,
-    Refused,
+    Rejected,
     check_indexes,
     parse,
 )
 from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
-from dbt_batch_sync.delivery.halving import FIRST_CHECK, MostlyRefused, find_refused
+from dbt_batch_sync.delivery.halving import FIRST_CHECK, MostlyRejected, find_rejected
 from dbt_batch_sync.delivery.outcomes import Settled
 from dbt_batch_sync.delivery.pacing import Pacer, pacer_for
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
@@ -173,18 +173,18 @@ def test_halving_finds_exactly_the_bad_ones_within_its_bound(case: tuple[int, se
     count, bad = case
     calls: list[tuple[int, int]] = []
 
-    def call(start: int, stop: int) -> Accepted | Refused:
+    def call(start: int, stop: int) -> Accepted | Rejected:
         calls.append((start, stop))
-        return Refused(400) if any(start <= index < stop for index in bad) else Accepted()
+        return Rejected(400) if any(start <= index < stop for index in bad) else Accepted()
 
-    found = find_refused(count, call)
+    found = find_rejected(count, call)
     assert len(calls) <= max(1, len(bad)) * (2 * math.log2(count) + 1)
-    if isinstance(found, MostlyRefused):
-        assert found.refused == FIRST_CHECK * 2 ** int(math.log2(found.refused / FIRST_CHECK))
+    if isinstance(found, MostlyRejected):
+        assert found.rejected == FIRST_CHECK * 2 ** int(math.log2(found.rejected / FIRST_CHECK))
         assert len(bad) > FIRST_CHECK
         assert len(calls) < 2 * count
     else:
-        assert [index for index, _ in found.refused] == sorted(bad)
+        assert [index for index, _ in found.rejected] == sorted(bad)
 
 
 # --- pacing -------------------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def test_halving_finds_exactly_the_bad_ones_within_its_bound(case: tuple[int, se
     st.lists(st.tuples(st.floats(0, 1), st.floats(0, 20) | st.just(0.0)), min_size=1, max_size=60),
 )
 @settings(max_examples=200, deadline=None)
-def test_a_strict_server_never_refuses(endpoint: Endpoint, calls: list[tuple[float, float]]) -> None:
+def test_a_strict_server_never_rejects(endpoint: Endpoint, calls: list[tuple[float, float]]) -> None:
     limits = LIMITS[endpoint]
     clock = [0.0]
 
@@ -261,7 +261,7 @@ def test_what_is_yielded_is_a_settled_prefix(scripts: list[Script], in_flight: i
             if hitch is not None:
                 return hitch
             if any(number % SIZE in script.bad for number in operations):
-                return Refused(400)
+                return Rejected(400)
             accepted.update(operations)
             return Accepted()
 
@@ -285,7 +285,7 @@ def test_what_is_yielded_is_a_settled_prefix(scripts: list[Script], in_flight: i
             max_in_flight=in_flight,
             timing=FAST,
         ):
-            # Before it is given back, everything in it is accepted or refused.
+            # Before it is given back, everything in it is accepted or rejected.
             done.append(settled)
             check_outcome(settled, scripts[len(done) - 1], accepted)
     except (DeliveryError, Interrupted) as error:
@@ -312,10 +312,10 @@ class NoHold(Pacer):
 
 def check_outcome(settled: Settled, script: Script, accepted: set[int]) -> None:
     first = (settled.chunk.number - 1) * SIZE
-    refused = {int(row.custom_id) for row in settled.outcome.refused_rows}
-    assert refused == {first + index for index in script.bad}
-    assert set(range(first, first + SIZE)) - refused <= accepted
-    assert settled.outcome.accepted == SIZE - len(refused)
+    rejected = {int(row.custom_id) for row in settled.outcome.rejected_rows}
+    assert rejected == {first + index for index in script.bad}
+    assert set(range(first, first + SIZE)) - rejected <= accepted
+    assert settled.outcome.accepted == SIZE - len(rejected)
     assert settled.outcome.tally.retries == len(script.answers)
 
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import pyarrow as pa
 import pytest
-from harness.oracle import Expected, Refused, attribute_name, expected, relation_name
+from harness.oracle import Expected, Rejected, attribute_name, expected, relation_name
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -131,7 +131,7 @@ def sent(result: Rendered) -> list[dict[str, Any]]:
         document = strict(operation[:-1])
         assert document.keys() == {"identifiers", "attributes"}
         assert document["identifiers"] == {"custom_id": str(number)}
-        assert read_operation(json.loads(operation[:-1])).refused == []
+        assert read_operation(json.loads(operation[:-1])).rejected == []
         found.append(document["attributes"])
     return found
 
@@ -139,7 +139,7 @@ def sent(result: Rendered) -> list[dict[str, Any]]:
 def same(value: object, wanted: Expected, kind: str) -> bool:
     """Whether a JSON value is the oracle's, of its type too."""
     assert wanted is not None
-    assert not isinstance(wanted, Refused)
+    assert not isinstance(wanted, Rejected)
     if kind == "float":
         # Every double can be written exactly, and -0.0 is one.
         return isinstance(value, Decimal) and repr(float(value)) == repr(wanted.value)
@@ -169,11 +169,11 @@ def test_every_value_arrives_or_is_withheld(rows: list[dict[str, Any]]) -> None:
             wanted, name = expected(kind, row[column]), attribute_name(column, kind)
             key = f"{kind}({name})" if kind in ("date", "url") else name
             note = notes.pop((position, names[column]), None)
-            if kind == "url" and isinstance(wanted, Refused) and note is None:
-                # The oracle refuses whatever Python does not print, such as unassigned characters.
+            if kind == "url" and isinstance(wanted, Rejected) and note is None:
+                # The oracle rejects whatever Python does not print, such as unassigned characters.
                 assert not row[column].isprintable(), row[column]
                 assert operation.pop(key) == row[column]
-            elif isinstance(wanted, Refused):
+            elif isinstance(wanted, Rejected):
                 # Of two things that are wrong, either may be told.
                 assert note is not None, (kind, row[column])
                 assert key not in operation

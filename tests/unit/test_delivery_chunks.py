@@ -170,7 +170,7 @@ def test_the_mark_before_a_carried_row_may_lie_in_an_earlier_record_batch() -> N
     ]
 
 
-def test_a_null_among_further_operations_is_refused() -> None:
+def test_a_null_among_further_operations_is_rejected() -> None:
     data: list[Row] = [("a", op("a"), [op("a2"), None])]  # type: ignore[list-item]
     with pytest.raises(ValueError, match="extra"):
         list(chunk_rows([batch(data)], 3))

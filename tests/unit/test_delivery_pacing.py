@@ -31,7 +31,7 @@ class Clock:
 
 
 class Bucket:
-    """A server that refuses what exceeds its bucket."""
+    """A server that rejects what exceeds its bucket."""
 
     def __init__(self, rate: float, capacity: float) -> None:
         self.rate, self.capacity, self.tokens, self.at = rate, capacity, capacity, 0.0
@@ -49,7 +49,7 @@ class Bucket:
     ("endpoint", "capacity"), [(Endpoint.UPDATE, 1_000), (Endpoint.MASS_UPDATE, 10_000)], ids=str
 )
 @pytest.mark.parametrize("sizes", ["largest", "mixed", "single"])
-def test_a_strict_server_never_refuses(endpoint: Endpoint, capacity: int, sizes: str) -> None:
+def test_a_strict_server_never_rejects(endpoint: Endpoint, capacity: int, sizes: str) -> None:
     limits, clock = LIMITS[endpoint], Clock()
     most = limits.max_operations
     calls = {"largest": [most] * 300, "mixed": [most, 1, most // 2, 3, most - 1] * 60, "single": [1] * 3_000}[

@@ -30,7 +30,7 @@ from dbt_batch_sync.sandbox.operations import read_operation
 from dbt_batch_sync.vocabularies import words
 
 
-class Refused(NamedTuple):
+class Rejected(NamedTuple):
     """A value is withheld for a reason."""
 
     reason: str
@@ -93,7 +93,7 @@ def attributes_of(operation: str | None) -> dict[str, Any]:
         return {}
     assert operation.endswith("},")
     accepted = read_operation(json.loads(operation[:-1]))
-    assert accepted.refused == []
+    assert accepted.rejected == []
     return dict(strict(operation[:-1])["attributes"])
 
 
@@ -116,7 +116,7 @@ def outcomes(
         if position in reasons:
             assert reasons[position].attribute == one.name
             assert sent == {}
-            found.append(Refused(reasons[position].reason))
+            found.append(Rejected(reasons[position].reason))
         elif not sent:
             found.append(NOTHING)
         else:
@@ -127,8 +127,8 @@ def outcomes(
 
 
 TEXT = (pa.string(), pa.large_string(), pa.string_view())
-TOO_LONG, EMPTY_ITEM, TOO_MANY = Refused("too_long"), Refused("empty_item"), Refused("too_many_items")
-RANGE, NOT_FINITE = Refused("out_of_range"), Refused("not_finite")
+TOO_LONG, EMPTY_ITEM, TOO_MANY = Rejected("too_long"), Rejected("empty_item"), Rejected("too_many_items")
+RANGE, NOT_FINITE = Rejected("out_of_range"), Rejected("not_finite")
 
 ODD_TEXTS = (
     "a", " ", "  padded  ", "\t", "\n\r\n", "'", '"', "\\", '\\"', "\\u0041", "/", "</script>", "\x00",
@@ -156,7 +156,7 @@ STRINGS: list[tuple[object, object]] = [
 ]
 
 NOT_INT, NOT_NUM, NOT_BOOL, NOT_DATE = (
-    Refused(reason) for reason in ("not_an_integer", "not_a_number", "not_a_boolean", "not_a_date")
+    Rejected(reason) for reason in ("not_an_integer", "not_a_number", "not_a_boolean", "not_a_date")
 )
 MAX, MIN = 2**63 - 1, -(2**63)
 
@@ -312,7 +312,7 @@ URLS: list[tuple[object, object]] = [
     ("https://a/" + "x" * 2039, TOO_LONG),
     ("https://a/" + "é" * 2038, "https://a/" + "é" * 2038),
     *(
-        (url, Refused("invalid_url"))
+        (url, Rejected("invalid_url"))
         for url in (
             "a.com",
             "https:/a",
@@ -347,7 +347,7 @@ EMAILS: list[tuple[object, object]] = [
     ("a" * 117 + "@example.com", TOO_LONG),
     ("é" * 116 + "@example.com", "é" * 116 + "@example.com"),
     *(
-        (text, Refused("invalid_email"))
+        (text, Rejected("invalid_email"))
         for text in (
             "a",
             "@b.c",
@@ -374,7 +374,7 @@ PHONES: list[tuple[object, object]] = [
     ("+1", "+1"),
     ("+" + "1" * 15, "+" + "1" * 15),
     *(
-        (text, Refused("invalid_phone"))
+        (text, Rejected("invalid_phone"))
         for text in (
             "+",
             "+" + "1" * 16,
@@ -395,7 +395,7 @@ CONSENT_WORDS: list[tuple[object, object]] = [
     ("subscribed", "subscribed"),
     ("unsubscribed", "unsubscribed"),
     *(
-        (text, Refused("invalid_subscription"))
+        (text, Rejected("invalid_subscription"))
         for text in ("Subscribed", "true", "1", " subscribed", "opted_in")
     ),
 ]
@@ -404,7 +404,7 @@ CONSENTS: list[tuple[object, object]] = [(None, NOTHING), (True, "subscribed"), 
 
 def listed(vocabulary: Vocabulary, reason: str, *wrong: str) -> list[tuple[object, object]]:
     right: list[tuple[object, object]] = [(word, word) for word in words(vocabulary)]
-    return [(None, NOTHING), ("", NOTHING), *right, *((word, Refused(reason)) for word in wrong)]
+    return [(None, NOTHING), ("", NOTHING), *right, *((word, Rejected(reason)) for word in wrong)]
 
 
 ARRAYS: list[tuple[object, object]] = [
@@ -425,7 +425,7 @@ ARRAYS: list[tuple[object, object]] = [
     (list(ODD_TEXTS[:25]), list(ODD_TEXTS[:25])),
     (list(ODD_TEXTS[25:]), list(ODD_TEXTS[25:])),
 ]
-NO_ARRAY, NO_TEXT = Refused("not_an_array"), Refused("not_a_string")
+NO_ARRAY, NO_TEXT = Rejected("not_an_array"), Rejected("not_a_string")
 JSON_ARRAYS: list[tuple[object, object]] = [
     (None, NOTHING),
     ("", NOTHING),
@@ -451,7 +451,7 @@ TOPICS: list[tuple[object, object]] = [
     (["a"] * 26, TOO_MANY),
     ([None], EMPTY_ITEM),
     ([""], EMPTY_ITEM),
-    *(([text], Refused("invalid_topic")) for text in ("Sport", "a-b", "a b", "é", "a\n", " a", "a" * 301)),
+    *(([text], Rejected("invalid_topic")) for text in ("Sport", "a-b", "a b", "é", "a\n", " a", "a" * 301)),
 ]
 
 Table = list[tuple[object, object]]
@@ -607,7 +607,7 @@ def test_times_beyond_the_calendar(source: pa.DataType, numbers: list[int], expe
     base = batch_of(schema, [{"other": True}] * len(numbers))
     batch = base.set_column(base.schema.get_field_index("a"), pa.field("a", source), column)
     (result,) = render([batch], schema, attributes)
-    reasons = {note.position: Refused(note.reason) for note in result.withheld}
+    reasons = {note.position: Rejected(note.reason) for note in result.withheld}
     operations = result.rows.column("operation").to_pylist()
     found = [reasons.get(n) or attributes_of(op).get("date(a)") for n, op in enumerate(operations, 1)]
     assert found == expected

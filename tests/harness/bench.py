@@ -33,8 +33,8 @@ from unittest import mock
 import pyarrow as pa
 import yaml
 from harness.faults import Fault
-from harness.faulty_sandbox import FaultyServer
 from harness.faulty import FaultyWarehouse, Points, Trouble, faulty_send
+from harness.faulty_sandbox import FaultyServer
 from harness.project import PEOPLE, Project, Row
 from harness.quick import QuickDbt
 from harness.repeated import answered_at_once, remembered
@@ -47,13 +47,13 @@ from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.delivery import sender as sender_module
 from dbt_batch_sync.delivery.pacing import pacer_for
 from dbt_batch_sync.delivery.timing import Timing
-from dbt_batch_sync.mapping.mapping import Location
-from dbt_batch_sync.mapping.mapping_reader import parse_mapping
-from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.ledger.claims import Timing as ClaimTiming
 from dbt_batch_sync.ledger.records import JOURNAL
 from dbt_batch_sync.ledger.requests import Scope, append_requests
+from dbt_batch_sync.mapping.mapping import Location
+from dbt_batch_sync.mapping.mapping_reader import parse_mapping
+from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.payload.render import Rendered, render
 from dbt_batch_sync.push import pages as pages_module
 from dbt_batch_sync.push import session as session_module
@@ -294,7 +294,9 @@ class Bench:
     def resend(self, scope: Scope) -> None:
         """Asks the next `dbt run` to send everything again, or what was rejected."""
         with self._installed():
-            session = self._session(PushOptions(), MortalWarehouse(self._warehouse, Points(()), Life(int), self._tick))
+            session = self._session(
+                PushOptions(), MortalWarehouse(self._warehouse, Points(()), Life(int), self._tick)
+            )
             (target,), _ = session.read([self._sync()], {None: self.output})
             append_requests(target.journal, scope, [PEOPLE])
 

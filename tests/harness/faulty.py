@@ -81,7 +81,11 @@ class Points:
         """Around something that has all of these names."""
         with self._lock:
             self._passed.update(points)
-            due = [each for each in self._troubles if each.point in points and self._passed[each.point] == each.nth]
+            due = [
+                each
+                for each in self._troubles
+                if each.point in points and self._passed[each.point] == each.nth
+            ]
         for each in due:
             if each.when == "before":
                 self._act(each)

@@ -121,7 +121,7 @@ class HandBuilt:
         """The delta has these rows, each a key, a change, changed names and cells, and the journal says so."""
         with duckdb.connect(str(self.path)) as connection:
             connection.execute(f"delete from {sync}_delta")
-        counts = {name: 0 for name in ("insert", "update", "exit", "invalid", "parked")}
+        counts = dict.fromkeys(("insert", "update", "exit", "invalid", "parked"), 0)
         for place, (key, change, changed, cells) in enumerate(rows):
             counts["parked" if cells.get("_batch_reason") == "parked" else change] += 1
             own = {"custom_id": key, "_batch_change": change, "_batch_changed": changed}

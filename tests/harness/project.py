@@ -26,6 +26,7 @@ from unittest import mock
 
 import yaml
 from harness.databases import Database, DuckDbFile, Row
+from harness.faulty import VARIABLE, Trouble, to_text
 from harness.faulty_sandbox import FaultyServer
 from harness.wire import Sent
 
@@ -192,6 +193,21 @@ class Project:
         self.build()
         return self.push_one(**options)
 
+    def troubled(self, troubles: Sequence[Trouble], *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command line in a process of its own, in which things go wrong."""
+        self.forget_requests()
+        script = Path(__file__).parent / "cli_with_faults.py"
+        return subprocess.run(
+            [sys.executable, script, *arguments],
+            cwd=self.directory,
+            env={**self.environ, VARIABLE: to_text(troubles)},
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=120,
+        )
+
     def cli(
         self, *arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
@@ -270,13 +286,11 @@ class Project:
         return {row["custom_id"]: row for row in rows}
 
     def rejects(self, sync: str = PEOPLE) -> dict[tuple[str, str | None], str]:
-        """The reasons of what stands refused, by custom_id and attribute; none before the first push."""
+        """The reasons of open rejections, by key and attribute; none before the first push."""
         if not self.has_table("batch_sync_rejects"):
             return {}
-        query = "from batch_sync_rejects where sync = $sync and resolved_at is null"
-        rows = self.query(query, sync=sync)
-        assert not any(row["staged"] for row in rows), "a staged reject was left"
-        return {(row["custom_id"], row["attribute"]): row["reason"] for row in rows}
+        query = "select * from batch_sync_rejects where sync = $sync and resolved_at is null"
+        return {(row["key"], row["attribute"]): row["reason"] for row in self.query(query, sync=sync)}
 
     def has_table(self, name: str) -> bool:
         """Whether there is such a table."""

@@ -25,7 +25,7 @@ class QuickDbt:
     """dbt in this process: the project is parsed once, and its models are compiled and run as often as one likes."""
 
     def __init__(self, directory: Path, adapter: str = "duckdb", page_rows: int | None = None) -> None:
-        """`page_rows`: of a delta's pages, on DuckDB."""
+        """`page_rows`: of a delta's pages, on DuckDB and PostgreSQL."""
         self._type = adapter
         with self._quiet():
             from dbt.adapters.factory import FACTORY
@@ -40,9 +40,9 @@ class QuickDbt:
                 cli.invoke(context)
             self._manifest = context.obj["manifest"]
             if page_rows is not None:
-                macro = self._manifest.macros["macro.dbt_batch_sync.duckdb__page_expression"]
-                assert "// 1000" in macro.macro_sql
-                macro.macro_sql = macro.macro_sql.replace("// 1000", f"// {page_rows}")
+                macro = self._manifest.macros[f"macro.dbt_batch_sync.{adapter}__page_expression"]
+                assert "/ 1000" in macro.macro_sql
+                macro.macro_sql = macro.macro_sql.replace("/ 1000", f"/ {page_rows}")
             self._config = context.obj["runtime_config"]
             self._adapter = FACTORY.get_adapter_class_by_name(adapter)(self._config, get_mp_context())
             self._environment: Any = None
@@ -149,10 +149,16 @@ class QuickDbt:
 class QuickProject(Project):
     """A project of one sync, whose `build` is quick and whose file is closed between two steps."""
 
-    def __init__(self, directory: Path, sandbox: FaultyServer, warehouse: Database | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        sandbox: FaultyServer,
+        warehouse: Database | None = None,
+        page_rows: int | None = None,
+    ) -> None:
         super().__init__(directory, sandbox, warehouse)
         super().map({"identifier": "id", "custom": ["a"]})
-        self._quick = QuickDbt(directory, self.warehouse.adapter)
+        self._quick = QuickDbt(directory, self.warehouse.adapter, page_rows)
 
     def map(self, mapping: Mapping[str, object], sync: str = PEOPLE, **config: Any) -> None:
         """Writes the YAML, and what a parse would make of it."""

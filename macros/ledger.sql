@@ -5,7 +5,7 @@
 {% macro journal_columns() %}
     {{ return({
         'recorded_at': 'timestamp', 'sync': 'text', 'event': 'text', 'run_id': 'text', 'delta_id': 'text', 'page': 'bigint', 'key': 'text',
-        'names': 'text', 'request': 'text', 'answered': 'text', 'merged_delta_id': 'text', 'target': 'text', 'mapping_hash': 'text', 'attribute_types': 'text',
+        'names': 'text', 'request': 'text', 'answered': 'text', 'merged_delta_id': 'text', 'target': 'text', 'mapping_hash': 'text', 'attribute_types': 'text', 'former_types': 'text',
         'mode': 'text', 'version': 'text', 'model_rows': 'bigint', 'known_rows': 'bigint', 'inserts': 'bigint', 'updates': 'bigint',
         'exits': 'bigint', 'invalid': 'bigint', 'parked': 'bigint', 'output': 'text', 'project_hash': 'text', 'endpoint': 'text',
         'host': 'text', 'process': 'bigint', 'status': 'text', 'started_at': 'timestamp', 'sent': 'bigint', 'accepted': 'bigint',

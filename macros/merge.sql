@@ -11,6 +11,8 @@
     {% if snapshot is not none %}
         {{ dbt_batch_sync.journal_row(snapshot, sync, 'building', {'delta_id': dbt.string_literal(invocation_id)}) }}
         {{- dbt_batch_sync.commit_at_once() }}
+    {% elif execute %}
+        {% do log("dbt_batch_sync: " ~ this.identifier ~ " is compared with the snapshot of another target (--defer), which is not written to. It can't be pushed.", info=true) %}
     {% endif %}
 {% endmacro %}
 
@@ -30,13 +32,13 @@
         {% set types = dbt_batch_sync.current_types(sync) %}
         {% set retyped = [] %}
         {% for name, type in built.types.items() if types.get(name, type) != type and name in names %}{% do retyped.append(name) %}{% endfor %}
-        {% if built.delta_id is not none and found == built.delta_id and (progress.settled or progress.sent_page is not none) %}
-            {% do dbt_batch_sync.merge_delta(sync, snapshot, this, built, progress, names, retyped) %}
-        {% endif %}
+        {% set merged = built.delta_id is not none and found == built.delta_id and (progress.settled or progress.sent_page is not none) %}
+        {% if merged %}{% do dbt_batch_sync.merge_delta(sync, snapshot, this, built, progress, names, retyped) %}{% endif %}
         {% do dbt_batch_sync.mark_retyped(snapshot, names, retyped) %}
         {% set answered = dbt_batch_sync.answer_requests(sync, snapshot, names, types) %}
         {{ dbt_batch_sync.journal_row(snapshot, sync, 'merged', {
             'delta_id': dbt.string_literal(invocation_id),
+            'merged_delta_id': dbt.string_literal(built.delta_id) if merged and dbt_batch_sync.has_rows_of(snapshot, built.delta_id) else 'null',
             'answered': dbt.string_literal(answered.ids | join(',')),
             'request': "'all'" if answered.all else 'null'
         }) }}
@@ -66,12 +68,14 @@
             'select max(answered), max(request) from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
             ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event = 'merged' and delta_id = " ~ dbt.string_literal(invocation_id)
         ).rows[0] %}
-        {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
+        {% set mapping, types, former = dbt_batch_sync.sync_mapping(sync), dbt_batch_sync.current_types(sync), {} %}
+        {% for name, type in dbt_batch_sync.last_built(sync, snapshot).types.items() if name not in types %}{% do former.update({name: type}) %}{% endfor %}
         {{ dbt_batch_sync.journal_row(snapshot, sync, 'built', {
             'delta_id': dbt.string_literal(invocation_id),
             'target': dbt.string_literal(target.name),
             'mapping_hash': dbt.string_literal(mapping.hash),
-            'attribute_types': dbt.string_literal(dbt_batch_sync.type_list(dbt_batch_sync.current_types(sync))),
+            'attribute_types': dbt.string_literal(dbt_batch_sync.type_list(types)),
+            'former_types': dbt.string_literal(dbt_batch_sync.type_list(former)),
             'mode': dbt.string_literal(dbt_batch_sync.partial_mode()) if dbt_batch_sync.partial_mode() else 'null',
             'version': dbt.string_literal(dbt_batch_sync.version()),
             'model_rows': model_rows if model_rows > 0 else 0, 'known_rows': known.known,
@@ -95,7 +99,6 @@
             {{ return(api.Relation.create(database=found.database, schema=found.schema, identifier=found.identifier, type='table')) }}
         {% endif %}
     {% endfor %}
-    {% do log("dbt_batch_sync: " ~ found.render() ~ " is another target's (--defer): it is read, and neither it nor its ledger is written to. This delta can't be pushed.", info=true) %}
     {{ return(none) }}
 {% endmacro %}
 
@@ -107,14 +110,14 @@
 {% endmacro %}
 
 
-{#- What the last `built` row says: delta_id, types by name; a delta_id of none before the first build. -#}
+{#- What the last `built` row says: delta_id (none before the first build), and the type of each attribute that was ever mapped, by name. -#}
 {% macro last_built(sync, snapshot) %}
     {% set rows = run_query(
-        'select delta_id, attribute_types, updates, exits from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
+        'select delta_id, attribute_types, former_types from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
         ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event = 'built' order by recorded_at desc limit 1"
     ).rows %}
     {% set types = {} %}
-    {% for pair in ((rows[0][1] if rows else none) or '').split(',') if ':' in pair %}
+    {% for pair in ((rows[0][2] or '') ~ ',' ~ (rows[0][1] or '') if rows else '').split(',') if ':' in pair %}
         {% do types.update({pair.split(':')[0]: pair.split(':')[1]}) %}
     {% endfor %}
     {{ return({'delta_id': rows[0][0] if rows else none, 'types': types}) }}
@@ -195,7 +198,7 @@
             'select merged_delta_id from ' ~ journal ~ ' where sync = ' ~ dbt.string_literal(sync)
             ~ " and event = 'merged' and merged_delta_id is not null order by recorded_at desc limit 1"
         ).rows[0][0] %}
-        {% if not run_query('select 1 from ' ~ snapshot.render() ~ ' where ' ~ dbt_batch_sync.column('_batch_delta_id') ~ ' = ' ~ dbt.string_literal(last) ~ ' limit 1').rows %}
+        {% if not dbt_batch_sync.has_rows_of(snapshot, last) %}
             {% set lost = snapshot.render() ~ ' lacks the rows that were merged into it last (it was emptied, or restored from an older copy)' %}
         {% endif %}
     {% endif %}
@@ -205,6 +208,13 @@
             ~ ', then dbt run and dbt-batch-sync push'
         ) }}
     {% endif %}
+{% endmacro %}
+
+
+{#- Whether a snapshot has rows that were merged from a delta. -#}
+{% macro has_rows_of(snapshot, delta_id) %}
+    {% set query = 'select 1 from ' ~ snapshot.render() ~ ' where ' ~ dbt_batch_sync.column('_batch_delta_id') ~ ' = ' ~ dbt.string_literal(delta_id) ~ ' limit 1' %}
+    {{ return(run_query(query).rows | length > 0) }}
 {% endmacro %}
 
 

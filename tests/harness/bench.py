@@ -446,7 +446,7 @@ def _pushed(session: Session, sync: Sync, output: Output, *, adopt: bool) -> Syn
         done = session.push_idle(targets)
         return done.get(PEOPLE) or session.push(target)
     except ConfigurationError as error:
-        return SyncPushed(PEOPLE, "failed", error=str(error))
+        return SyncPushed(PEOPLE, "profiles", "failed", error=str(error))
 
 
 class _AtOnce:

@@ -6,7 +6,7 @@ Each of these is a known answer: it is given at once, and nothing else of dbt is
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 from unittest import mock
@@ -48,4 +48,8 @@ def remembered(generate: Callable[..., dict[str, Any]]) -> Callable[..., dict[st
 
 def _tester(build: Callable[..., Any]) -> Callable[..., Any]:
     known = cache(build)
-    return lambda columns, nulls=("null", ""): known(tuple(columns), tuple(nulls))
+
+    def answer(text_columns: Iterable[str], string_null_values: Iterable[str] = ("null", "")) -> Any:
+        return known(tuple(text_columns), tuple(string_null_values))
+
+    return answer

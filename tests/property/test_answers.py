@@ -202,11 +202,6 @@ def check(answer: Answer) -> None:
         assert answer.detail.isprintable()
     else:
         assert _CODE.fullmatch(answer.code)
-<<<<<<< HEAD
-=======
-    if isinstance(answer, (Rejected, Fatal)):
-        check_reason(answer.message)
->>>>>>> e209f41ad6878db974a6fa1bfa3d4fd8316b3dd9
     if isinstance(answer, Busy) and answer.retry_after is not None:
         assert math.isfinite(answer.retry_after)
         assert answer.retry_after >= 0

@@ -116,19 +116,11 @@ def test_a_compressed_answer_is_not_unpacked() -> None:
         (400, Rejected(400, "MALFORMED_BODY", "the body is malformed")),
         (413, Rejected(413, "MALFORMED_BODY", "the body is malformed")),
         (422, Rejected(422, "MALFORMED_BODY", "the body is malformed")),
-<<<<<<< HEAD
         (301, Fatal(301, "MALFORMED_BODY")),
         (401, Fatal(401, "MALFORMED_BODY")),
         (403, Fatal(403, "MALFORMED_BODY")),
         (404, Fatal(404, "MALFORMED_BODY")),
         (418, Fatal(418, "MALFORMED_BODY")),
-=======
-        (301, Fatal(301, "MALFORMED_BODY", "the body is malformed")),
-        (401, Fatal(401, "MALFORMED_BODY", "the body is malformed")),
-        (403, Fatal(403, "MALFORMED_BODY", "the body is malformed")),
-        (404, Fatal(404, "MALFORMED_BODY", "the body is malformed")),
-        (418, Fatal(418, "MALFORMED_BODY", "the body is malformed")),
->>>>>>> e209f41ad6878db974a6fa1bfa3d4fd8316b3dd9
         (408, Busy(408, None, "MALFORMED_BODY")),
         (429, Busy(429, None, "MALFORMED_BODY")),
         (500, Busy(500, None, "MALFORMED_BODY")),

@@ -62,7 +62,7 @@ def test_the_same_twice_counts_once_and_a_rejected_row_hides_its_attributes() ->
 def test_an_operation_over_the_limit_is_a_row_that_the_runner_rejected() -> None:
     outcome = settle(chunk("a", "b", "c", big="b"), Verdict(), Tally())
     assert outcome.accepted == 2
-    assert outcome.rejected_rows == (RejectedRow("b", "", "too_large", "runner"),)
+    assert outcome.rejected_rows == (RejectedRow("b", "", "too_large", "validation"),)
 
 
 def test_no_representation_has_an_identifier() -> None:

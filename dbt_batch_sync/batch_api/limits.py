@@ -23,8 +23,8 @@ MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 """This project's choice: some 1,600 bytes of partial errors for each of 10,000 profiles."""
 
-CHECK_PATH: Final = "exports/list"
-"""[U] no call for checking credentials is documented; listing exports changes nothing."""
+CHECK_PATH: Final = "audiences/list?limit=1"
+"""[D] read-only, and answers 401 for a wrong key or project."""
 
 
 class Endpoint(str, Enum):

@@ -113,6 +113,14 @@ def sandbox(
         bool, typer.Option("--rate-limits/--no-rate-limits", help="Enforce Batch's rates.")
     ] = True,
     latency: Annotated[float, typer.Option("--latency", min=0, help="Seconds before each answer.")] = 0.0,
+    reject: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--reject", help="A custom_id to reject. May be repeated."),
+    ] = None,
+    reject_attribute: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--reject-attribute", help="An attribute to reject. May be repeated."),
+    ] = None,
 ) -> None:
     """Run a local Batch API, strict as documented, with a page that shows its profiles and requests.
 
@@ -126,7 +134,13 @@ def sandbox(
             f"The sandbox listens on [bold]{server.url}[/] (its page is there too). Ctrl-C ends it."
         )
 
-    settings = SandboxSettings(store=store, rate_limits=rate_limits, latency=latency)
+    settings = SandboxSettings(
+        store=store,
+        rate_limits=rate_limits,
+        latency=latency,
+        reject_ids=frozenset(reject or ()),
+        reject_attributes=frozenset(reject_attribute or ()),
+    )
     serve(host, port, settings=settings, on_ready=ready)
 
 

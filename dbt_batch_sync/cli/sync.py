@@ -69,7 +69,6 @@ def push(
     """
     from dbt_batch_sync import api
     from dbt_batch_sync.cli.progress import Bar
-    from dbt_batch_sync.telemetry import exporting
 
     options = api.PushOptions(
         dry_run,
@@ -79,7 +78,7 @@ def push(
         _span(max_age),
         api.read_plan(plan) if plan is not None else None,
     )
-    with exporting(), _stopping() as (stop, signals), Bar(quiet=as_json) as bar:
+    with _stopping() as (stop, signals), Bar(quiet=as_json) as bar:
         result = api.push(dbt.options, dbt.selection, options, stop=stop, observer=bar)
     _finish(result, as_json, dry_run=dry_run, signals=signals)
 

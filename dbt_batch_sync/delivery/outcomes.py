@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from dbt_batch_sync.batch_api.reasons import clean_reason
 from dbt_batch_sync.delivery.chunks import Chunk
 from dbt_batch_sync.delivery.halving import Verdict
 
@@ -18,7 +19,7 @@ class RejectedRow:
 
     Attributes:
         category: Batch's code for it, or `""`.
-        reason: Redacted words, or `""`; never a value.
+        reason: Batch's words, or `""`; never a value.
         by: Who rejected it: Batch, or the runner before sending.
     """
 
@@ -87,18 +88,18 @@ def settle(chunk: Chunk, verdict: Verdict, tally: Tally) -> Outcome:
     """
     rows: dict[int, RejectedRow] = {}
     for index, rejected in verdict.rejected:
-        rows.setdefault(index, RejectedRow(chunk.custom_id(index), rejected.code, rejected.message, "batch"))
+        reason = _reason(chunk, index, rejected.message)
+        rows.setdefault(index, RejectedRow(chunk.custom_id(index), rejected.code, reason, "batch"))
     for error in verdict.errors:
         if error.attribute is None and error.index not in rows:
-            rows[error.index] = RejectedRow(
-                chunk.custom_id(error.index), error.category, error.reason, "batch"
-            )
+            reason = _reason(chunk, error.index, error.reason)
+            rows[error.index] = RejectedRow(chunk.custom_id(error.index), error.category, reason, "batch")
     attributes: dict[tuple[int, str], RejectedAttribute] = {}
     for error in verdict.errors:
         name = error.attribute
         if name is not None and error.index not in rows and (error.index, name) not in attributes:
-            custom_id = chunk.custom_id(error.index)
-            attributes[error.index, name] = RejectedAttribute(custom_id, name, error.category, error.reason)
+            custom_id, reason = chunk.custom_id(error.index), _reason(chunk, error.index, error.reason)
+            attributes[error.index, name] = RejectedAttribute(custom_id, name, error.category, reason)
     oversized = (RejectedRow(custom_id, "", TOO_LARGE, "validation") for custom_id in chunk.oversized)
     return Outcome(
         accepted=len(chunk) - len(rows),
@@ -106,3 +107,7 @@ def settle(chunk: Chunk, verdict: Verdict, tally: Tally) -> Outcome:
         rejected_attributes=tuple(attributes.values()),
         tally=tally,
     )
+
+
+def _reason(chunk: Chunk, index: int, text: str) -> str:
+    return clean_reason(text, str(chunk.operations[index].as_py()))

@@ -113,6 +113,8 @@ class SyncPush:
         self._settled = 0  # rows of which all before are settled too
         self._rejects: list[Reject] = []  # of settled rows, not appended yet
         self._in_flight: deque[pa.ChunkedArray] = deque()
+        # Settled since the last checkpoint, each with the rows up to it.
+        self._unrecorded: list[tuple[int, pa.ChunkedArray]] = []
         self._names = {attribute.plain_name: attribute.name for attribute in self.work.attributes}
 
     def send(self) -> Run:
@@ -178,8 +180,8 @@ class SyncPush:
 
     def _settle(self, settled: Settled) -> None:
         chunk, outcome = settled.chunk, settled.outcome
-        self._in_flight.popleft()
         self._settled += chunk.rows
+        self._unrecorded.append((self._settled, self._in_flight.popleft()))
         self._rejects += (
             Reject(row.custom_id, None, row.reason or row.category or "rejected", row.by)
             for row in outcome.rejected_rows
@@ -218,15 +220,20 @@ class SyncPush:
             if event is not None:
                 with span("checkpoint", sync=self.work.name, page=event.page):
                     self.hold.append([event])
+                recorded = self._settled_rows(self._checkpoint)
+                self._unrecorded = [each for each in self._unrecorded if each[0] > recorded]
 
     def _check_ours(self) -> None:
         """Raises Stopped when another push has claimed the sync, or dbt is at its delta."""
         state = self.journal.state(self.work.name)
         if self._is_lost(state):
-            raise Stopped(
-                f"`{self.work.name}` was taken over while it was being pushed, by dbt or by another push; "
-                "what was settled is kept, and nothing more was sent. Run: dbt run, then dbt-batch-sync push"
-            )
+            raise Stopped(self._lost())
+
+    def _lost(self) -> str:
+        return (
+            f"`{self.work.name}` was taken over while it was being pushed, by dbt or by another push; what "
+            "was settled is kept, and no more was sent. Run: dbt run, then dbt-batch-sync push"
+        )
 
     def _is_lost(self, state: SyncState) -> bool:
         same = state.built is not None and state.built.delta_id == self.work.built.delta_id
@@ -259,12 +266,15 @@ class SyncPush:
         try:
             with self._phases.spent_on("recording"):
                 held = self.hold.seconds_left > 0
-                lost = bool(self._in_flight) and self._is_lost(self.journal.state(self.work.name))
+                sent = bool(self._in_flight or (self._unrecorded and not held))
+                lost = sent and self._is_lost(self.journal.state(self.work.name))
                 event = None
                 if held and not lost:
                     self._append_rejects()
                     event = self._checkpoint_event()
-                elif lost:
+                else:
+                    error = error or self._lost()
+                if lost:
                     self._append_doubt()
                 self._conclude(error, interrupted=interrupted)
                 events = [*([event] if event else []), self._ended(), self._event("released")]
@@ -284,10 +294,11 @@ class SyncPush:
         )
 
     def _append_doubt(self) -> None:
-        """Another push or dbt was faster: calls that are in flight may reach Batch after those of a newer
-        push.
+        """Another push or dbt was faster: what was sent since the last checkpoint may have reached Batch
+        after what a newer push has sent, answered or not.
         """
-        keys = [key for chunk in self._in_flight for key in chunk.to_pylist()]
+        chunks = [*(chunk for _, chunk in self._unrecorded), *self._in_flight]
+        keys = list(dict.fromkeys(key for chunk in chunks for key in chunk.to_pylist()))
         names = ",".join(attribute.name for attribute in self.work.attributes)
         self.journal.append_doubt(self.work.name, self.run.run_id, self.work.built.delta_id, keys, names)
 

@@ -511,7 +511,7 @@ def test_check_asks_for_the_exports_and_writes_nothing(start: Start) -> None:
     server = start(answering("200 OK", b'{"exports": []}'))
     with connect(server) as client:
         client.check()
-    assert [request.line for request in server.requests] == ["GET /2.11/exports/list HTTP/1.1"]
+    assert [request.line for request in server.requests] == ["GET /2.11/audiences/list?limit=1 HTTP/1.1"]
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert "content-type" in server.requests[0].headers
 

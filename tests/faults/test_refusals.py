@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from harness.faults import Fault, FaultKind, When
 from harness.quick import QuickProject
 
 from dbt_batch_sync import api
-from dbt_batch_sync.sandbox.server import Fault, FaultKind, When
 
 COLUMNS = {"id": "varchar", "points": "bigint", "nick": "varchar"}
 CALL = 200

@@ -10,19 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.faulty_sandbox import FaultyServer
 from harness.goldens import CUSTOM, MODELS, SYNCS, build, check, parse, recorded
 from harness.project import Project
 
 from dbt_batch_sync.attributes import AttributeType
 from dbt_batch_sync.mapping.mapping import OnExit
-from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.warehouse import SUPPORTED_ADAPTERS
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """All syncs, built once with dbt."""
-    with SandboxServer() as sandbox:
+    with FaultyServer() as sandbox:
         project = Project(tmp_path_factory.mktemp("golden"), sandbox)
         build(project, {})
         yield project

@@ -16,18 +16,21 @@ from typing import cast
 import duckdb
 import pytest
 import sqlglot
+from dbt_batch_sync.ledger.lease import LEASES, Lease
+from dbt_batch_sync.ledger.ledger import Ledger
+from dbt_batch_sync.push.requeue import requeue_all, requeue_rejected
+from dbt_batch_sync.sql.pending import Pending, delta_identity, last_pending
+from dbt_batch_sync.warehouse.redshift_sql import for_redshift
+from dbt_batch_sync.warehouse.spark_sql import for_spark
 from sqlglot import exp
 
 from dbt_batch_sync.artifacts.manifest import Model
 from dbt_batch_sync.attributes import parse_types
-from dbt_batch_sync.ledger.lease import LEASES, Lease
-from dbt_batch_sync.ledger.ledger import Ledger
 from dbt_batch_sync.ledger.records import RUNS, Reject, Resume, Run
 from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.guards import read_figures
-from dbt_batch_sync.push.requeue import requeue_all, requeue_rejected
 from dbt_batch_sync.push.work import CONSENTS, Counts, Work
 from dbt_batch_sync.sql.counts import (
     again_counts,
@@ -42,12 +45,9 @@ from dbt_batch_sync.sql.counts import (
     sent_by,
 )
 from dbt_batch_sync.sql.lookup import rejects_of, row_of
-from dbt_batch_sync.sql.pending import Pending, delta_identity, last_pending
 from dbt_batch_sync.sql.relations import Relation, beside, parse_table
 from dbt_batch_sync.warehouse import Column, Load, Statement, Value
 from dbt_batch_sync.warehouse.port import Rows
-from dbt_batch_sync.warehouse.redshift_sql import for_redshift
-from dbt_batch_sync.warehouse.spark_sql import for_spark
 
 DIALECTS = ("duckdb", "postgres", "snowflake", "bigquery", "redshift", "databricks", "spark")
 GOLDEN = Path(__file__).parent / "sql"

@@ -17,6 +17,9 @@ from typing import Any, ClassVar
 
 import pytest
 from harness.databases import Database
+from harness.faults import Fault, FaultKind
+from harness.faulty import Trouble
+from harness.faulty_sandbox import FaultyServer
 from harness.oracle import expected_profile, expected_refusals
 from harness.people import COLUMNS, KINDS, MAPPING, people
 from harness.project import Project
@@ -24,10 +27,8 @@ from harness.quick import QuickProject
 from harness.values import Values, plain
 
 from dbt_batch_sync import api
-from dbt_batch_sync.crash import VARIABLE
 from dbt_batch_sync.report.page import render
 from dbt_batch_sync.results import ReportResult
-from dbt_batch_sync.sandbox.server import Fault, FaultKind, SandboxServer
 
 CALL = 200
 """Operations of a call to `update`."""
@@ -66,7 +67,7 @@ def contacts(number: int, **changes: object) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def quick_workshop(
-    batch: SandboxServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory
+    batch: FaultyServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> QuickProject:
     """The directory of `quick`."""
     return QuickProject(tmp_path_factory.mktemp("quick"), batch, warehouse)
@@ -74,7 +75,7 @@ def quick_workshop(
 
 @pytest.fixture(scope="module")
 def shop_workshop(
-    batch: SandboxServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory
+    batch: FaultyServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """The directory of `shop`."""
     return Project(tmp_path_factory.mktemp("shop"), batch, warehouse)
@@ -357,16 +358,22 @@ class Behaviour(Values):
     # Kills, and two at once
 
     @pytest.mark.parametrize(
-        "point", ["intent_recorded", "chunk_settled:3", "inside_commit:5", "after_commit:2"]
+        "death",
+        [
+            Trouble("append:intent", when="after"),
+            Trouble("send", 3, "after"),
+            Trouble("append:checkpoint"),
+            Trouble("append:ended", when="after"),
+        ],
+        ids=lambda death: f"{death.when} {death.point}",
     )
-    def test_a_killed_push_is_taken_up_again(self, quick: QuickProject, point: str) -> None:
+    def test_a_killed_push_is_taken_up_again(self, quick: QuickProject, death: Trouble) -> None:
         quick.outputs(sandbox={"checkpoint_seconds": 0, "max_in_flight": 2})
         quick.map({**CONTACTS_MAPPING, "endpoint": "update", "on_exit": "clear"})
         quick.set_rows(CONTACTS, contacts(4 * CALL))
         quick.build()
-        killed = quick.cli("push", env={VARIABLE: point})
+        killed = quick.troubled([death], "push")
         assert killed.returncode == -signal.SIGKILL, killed.stderr
-        committed = len(quick.snapshot())
         quick.set_rows(CONTACTS, contacts(4 * CALL, nick="changed")[: 3 * CALL])
         quick.build()
         assert quick.push_one(force=True).status == "succeeded"
@@ -375,7 +382,6 @@ class Behaviour(Values):
         assert not any(profiles[name] for name in profiles if name >= f"p{3 * CALL:04d}"), (
             "an exit was forgotten"
         )
-        assert committed < 4 * CALL
         quick.build()
         assert quick.changes() == {}
 

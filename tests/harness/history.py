@@ -5,11 +5,11 @@ from __future__ import annotations
 from threading import Event
 
 from harness.databases import Row
+from harness.faults import Fault, FaultKind
 from harness.project import Project
 
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.push.work import Work
-from dbt_batch_sync.sandbox.server import Fault, FaultKind
 
 COLUMNS = {"id": "varchar", "email": "varchar", "nick": "varchar", "points": "bigint"}
 MAPPING: dict[str, object] = {

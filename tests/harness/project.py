@@ -26,6 +26,8 @@ from unittest import mock
 
 import yaml
 from harness.databases import Database, DuckDbFile, Row
+from harness.faulty import VARIABLE, Trouble, to_text
+from harness.faulty_sandbox import FaultyServer
 from harness.wire import Sent
 
 from dbt_batch_sync import api
@@ -33,7 +35,7 @@ from dbt_batch_sync.connections.profiles import DbtOptions
 from dbt_batch_sync.ledger.requests import Scope
 from dbt_batch_sync.push.sync_push import Observer
 from dbt_batch_sync.results import PushResult, SyncPushed
-from dbt_batch_sync.sandbox.server import RecordedRequest, SandboxServer, TypedValue
+from dbt_batch_sync.sandbox.server import RecordedRequest, TypedValue
 
 ROOT = Path(__file__).parents[2]
 """The repository, which is the dbt package."""
@@ -64,7 +66,7 @@ class Built:
 class Project:
     """The project in `directory`, which may not exist yet. `sandbox` runs, and is this project's alone."""
 
-    def __init__(self, directory: Path, sandbox: SandboxServer, warehouse: Database | None = None) -> None:
+    def __init__(self, directory: Path, sandbox: FaultyServer, warehouse: Database | None = None) -> None:
         self.directory = directory
         self.sandbox = sandbox
         self.database = directory / "shop.duckdb"
@@ -197,6 +199,21 @@ class Project:
         self.build()
         return self.push_one(**options)
 
+    def troubled(self, troubles: Sequence[Trouble], *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command line in a process of its own, in which things go wrong."""
+        self.forget_requests()
+        script = Path(__file__).parent / "cli_with_faults.py"
+        return subprocess.run(
+            [sys.executable, script, *arguments],
+            cwd=self.directory,
+            env={**self.environ, VARIABLE: to_text(troubles)},
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=120,
+        )
+
     def cli(
         self, *arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
@@ -275,7 +292,9 @@ class Project:
         return {row["custom_id"]: row for row in rows}
 
     def rejects(self, sync: str = PEOPLE) -> dict[tuple[str, str | None], str]:
-        """The reasons of the open rejections, by key and attribute."""
+        """The reasons of open rejections, by key and attribute; none before the first push."""
+        if not self.has_table("batch_sync_rejects"):
+            return {}
         query = "from batch_sync_rejects where sync = $sync and resolved_at is null order by rejected_at"
         return {(row["key"], row["attribute"]): row["reason"] for row in self.query(query, sync=sync)}
 

@@ -31,6 +31,10 @@ _BAD_WORDS = (
 )
 
 
+CONSENTS = ("$email_marketing", "$sms_marketing")
+"""A null never deletes them, unless the mapping says so."""
+
+
 @dataclass(frozen=True)
 class Attribute:
     """One mapped attribute: `kind` is a type of Batch, or a standard attribute's `$name`."""

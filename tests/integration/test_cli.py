@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 import yaml
 from harness.databases import Row
+from harness.faults import Fault, FaultKind, When
+from harness.faulty_sandbox import FaultyServer
 from harness.project import Project
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.cli.app import app
-from dbt_batch_sync.sandbox.server import Fault, FaultKind, SandboxServer, When
 from dbt_batch_sync.scaffold.demo import copy_example
 
 VERBS = [str(command.callback.__name__) for command in app.registered_commands if command.callback]
@@ -523,7 +524,7 @@ def test_validate(project: Project) -> None:
     }
     online = project.call("validate", "--online")
     assert (online.returncode, "the warehouse and Batch are reachable" in online.stdout) == (0, True)
-    assert [request.path for request in project.sandbox.requests] == ["/2.11/exports/list"]
+    assert [request.path for request in project.sandbox.requests] == ["/2.11/audiences/list"]
 
     project.map({"identifer": "id", "custom": ["name", {"column": "X Y"}], "on_exit": "flag"})
     project.map({"identifier": "id", "standard": {"email": "email"}}, "second")
@@ -752,7 +753,7 @@ def test_keys_and_values_are_told_to_nobody(project: Project) -> None:
 
 
 @pytest.fixture
-def fresh(tmp_path: Path, batch: SandboxServer) -> Project:
+def fresh(tmp_path: Path, batch: FaultyServer) -> Project:
     """A project without the macros."""
     project = Project(tmp_path / "own", batch)
     batch.reset()

@@ -22,7 +22,7 @@ from dbt_batch_sync.connections.profiles import DbtOptions
 from dbt_batch_sync.errors import MappingError
 from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
-from dbt_batch_sync.sandbox.faults import read_faults
+from dbt_batch_sync.sandbox.controls import read_settings
 
 KEYS = {
     "BATCH_REST_API_KEY": "key",
@@ -107,9 +107,9 @@ def check_profile(text: str, directory: Path) -> None:
     assert {read_output(options, name).name for name in outputs} == set(outputs)
 
 
-@pytest.mark.parametrize("example", examples("json", '"when"'), ids=named)
-def test_faults_can_be_set(example: Example) -> None:
-    assert len(read_faults(json.loads(example.block.text))) > 1
+@pytest.mark.parametrize("example", examples("json", '"reject_ids"'), ids=named)
+def test_the_sandbox_takes_the_settings(example: Example) -> None:
+    assert read_settings(json.loads(example.block.text)).keys() >= {"latency", "reject_ids"}
 
 
 @pytest.mark.parametrize("example", examples("python"), ids=named)

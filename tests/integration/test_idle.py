@@ -7,10 +7,10 @@ import sys
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from dbt_batch_sync.ledger.lease import LEASES
+from harness.faults import Fault, FaultKind
 from harness.project import Project
 
-from dbt_batch_sync.ledger.lease import LEASES
-from dbt_batch_sync.sandbox.server import Fault, FaultKind
 from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
 
 NAMES = ("blue", "gold", "green", "red")

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 import pytest
 from harness.databases import DuckDbFile, Row
+from harness.faults import Fault, FaultKind, When
 from harness.project import Project
 from sqlglot import parse_one
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.results import SyncPushed
-from dbt_batch_sync.sandbox.server import Fault, FaultKind, When
 from dbt_batch_sync.warehouse import Statement
 from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
 
@@ -252,9 +252,7 @@ def test_another_project_of_batch_is_not_pushed_to(project: Project) -> None:
     project.outputs("other", other={"project_key": "project_other"})
     pushed = project.push_one()
     assert pushed.status == "failed"
-    assert "describes another Batch project than that of output `other`" in str(
-        pushed.error
-    )
+    assert "describes another Batch project than that of output `other`" in str(pushed.error)
     assert not project.sent.requests
     project.outputs("sandbox")
     assert project.push_one().accepted == 2

@@ -90,7 +90,7 @@ def test_transport_errors_are_classified_without_their_text(error: BaseException
         (Fatal(302), ["HTTP 302", "redirect", "`api_url`"]),
         (Fatal(418), ["HTTP 418", "profiles.yml"]),
         (Fatal(None), ["TLS", "REQUESTS_CA_BUNDLE"]),
-        (Rejected(400, "MALFORMED", "the body is …"), ["HTTP 400", "MALFORMED", "the body is …"]),
+        (Rejected(400, "MALFORMED"), ["HTTP 400", "MALFORMED"]),
         (Busy(503, 900.0), ["HTTP 503", "900 s"]),
         (Broken(BrokenKind.CONNECT, "ConnectTimeout"), ["network", "`api_url`", "ConnectTimeout"]),
         (Broken(BrokenKind.TIMEOUT), ["`timeout`"]),
@@ -102,3 +102,7 @@ def test_a_message_says_what_and_what_to_check(answer: Answer, words: list[str])
     text = describe(answer)
     assert [word for word in words if word not in text] == []
     assert not text.endswith(".")
+
+
+def test_a_message_never_quotes_an_answer() -> None:
+    assert "jane" not in describe(Rejected(400, "MALFORMED", "jane is no e-mail address"))

@@ -9,8 +9,6 @@ from harness.macros import Macros
 from harness.project import ROOT
 
 
-
-
 @pytest.mark.parametrize(
     ("dtype", "expected"),
     [

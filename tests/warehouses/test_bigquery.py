@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from harness.behaviour import CONTACTS_MAPPING, Behaviour, plain
 from harness.dbt_tests import DbtTests, found, tested
+from harness.faulty_sandbox import FaultyServer
 from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
-
-from dbt_batch_sync.sandbox.server import SandboxServer
 
 if TYPE_CHECKING:
     from harness.bigquery import BigQueryEmulator
@@ -62,7 +61,7 @@ class TestFound(DbtTests):
 
 @pytest.fixture(scope="module")
 def compiled(
-    batch: SandboxServer, warehouse: BigQueryEmulator, tmp_path_factory: pytest.TempPathFactory
+    batch: FaultyServer, warehouse: BigQueryEmulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """The models whose SQL is recorded, built once with dbt."""
     warehouse.clear()

@@ -10,13 +10,12 @@ import pytest
 from harness.behaviour import CONTACTS, CONTACTS_MAPPING, Behaviour, contacts
 from harness.databricks import TOKEN, DatabricksDatabase, DatabricksServer
 from harness.dbt_tests import DbtTests, found, tested
+from harness.faulty_sandbox import FaultyServer
 from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
 from harness.spark_tables import SparkTables
 from warehouses import test_spark
-
-from dbt_batch_sync.sandbox.server import SandboxServer
 
 __all__ = ["found", "tested"]
 
@@ -46,7 +45,7 @@ class TestDatabricks(SparkTables, Behaviour):
 
 @pytest.fixture(scope="module")
 def compiled(
-    batch: SandboxServer, warehouse: DatabricksDatabase, tmp_path_factory: pytest.TempPathFactory
+    batch: FaultyServer, warehouse: DatabricksDatabase, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """The models whose SQL is recorded, built once with dbt."""
     warehouse.clear()

@@ -7,16 +7,16 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from dbt_batch_sync.ledger.ledger import Run
 from harness.behaviour import CALL, CONTACTS, CONTACTS_MAPPING, Behaviour, contacts, plain
 from harness.databases import PostgresDatabase, PostgresServer, quoted
+from harness.faulty_sandbox import FaultyServer
 from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
 from harness.rights import check_rights, documented
 
-from dbt_batch_sync.ledger.ledger import Run
 from dbt_batch_sync.push.work import Work
-from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.warehouse import postgres_pages
 
 
@@ -69,7 +69,7 @@ class Meanwhile:
 
 @pytest.fixture(scope="module")
 def compiled(
-    batch: SandboxServer, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+    batch: FaultyServer, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """The models whose SQL is recorded, built once with dbt."""
     project = Project(tmp_path_factory.mktemp("golden"), batch, PostgresDatabase(postgres, "marts"))
@@ -263,7 +263,7 @@ def test_the_least_rights(quick: QuickProject) -> None:
         quick.execute("drop role pusher")
 
 
-def test_the_least_rights_day_by_day(postgres: PostgresServer, batch: SandboxServer, tmp_path: Path) -> None:
+def test_the_least_rights_day_by_day(postgres: PostgresServer, batch: FaultyServer, tmp_path: Path) -> None:
     project = Project(tmp_path, batch, PostgresDatabase(postgres))
     project.clear()
     check_rights(project, documented("PostgreSQL"), granted_by_dbt=True)

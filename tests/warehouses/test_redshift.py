@@ -11,13 +11,12 @@ import pytest
 from faults import test_guards
 from harness.behaviour import CONTACTS, CONTACTS_MAPPING, Behaviour, contacts, plain
 from harness.databases import PostgresServer
+from harness.faulty_sandbox import FaultyServer
 from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
 from harness.redshift import RedshiftDatabase, RedshiftProxy
 from harness.rights import check_rights, documented
-
-from dbt_batch_sync.sandbox.server import SandboxServer
 
 pytestmark = pytest.mark.emulated
 
@@ -192,7 +191,7 @@ def test_the_least_rights_day_by_day(shop: Project) -> None:
 
 @pytest.fixture(scope="module")
 def compiled(
-    batch: SandboxServer, warehouse: RedshiftDatabase, tmp_path_factory: pytest.TempPathFactory
+    batch: FaultyServer, warehouse: RedshiftDatabase, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """The models whose SQL is recorded, built once with dbt."""
     warehouse.clear()

@@ -10,12 +10,11 @@ import pytest
 from faults import test_guards
 from harness.behaviour import CONTACTS, Behaviour, contacts, plain
 from harness.dbt_tests import DbtTests, found, tested
+from harness.faulty_sandbox import FaultyServer
 from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
 from harness.snowflake import SnowflakeDatabase, SnowflakeEmulator
-
-from dbt_batch_sync.sandbox.server import SandboxServer
 
 __all__ = ["found", "tested"]
 
@@ -163,7 +162,7 @@ def test_nobody_is_subscribed_again(quick: QuickProject) -> None:
 
 @pytest.fixture(scope="module")
 def compiled(
-    batch: SandboxServer, warehouse: SnowflakeDatabase, tmp_path_factory: pytest.TempPathFactory
+    batch: FaultyServer, warehouse: SnowflakeDatabase, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """The models whose SQL is recorded, built once with dbt."""
     warehouse.clear()

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from dbt_batch_sync.sandbox.faults import ENDING, Fault, FaultKind
+from harness.faults import ENDING, Fault, FaultKind
+
 from dbt_batch_sync.sandbox.limits import Endpoint
 from dbt_batch_sync.sandbox.operations import Operation
 from dbt_batch_sync.sandbox.values import Refusal
@@ -40,18 +41,10 @@ class Decision:
                 continue
             if fault.kind is FaultKind.REFUSE_ROWS:
                 return Refusal(None, fault.category, fault.reason), []
-            attributes += _take_out(fault, operation)
+            attributes += (
+                Refusal(key, fault.category, fault.reason) for key in operation.take_out(fault.attributes)
+            )
         return None, attributes
-
-
-def _take_out(fault: Fault, operation: Operation) -> list[Refusal]:
-    refused = []
-    for key, name in zip(list(operation.keys), list(operation.writes), strict=True):
-        if name in fault.attributes or key in fault.attributes:
-            operation.keys.remove(key)
-            del operation.writes[name]
-            refused.append(Refusal(key, fault.category, fault.reason))
-    return refused
 
 
 class _Rule:
@@ -59,7 +52,7 @@ class _Rule:
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
-        self._random = random.Random(fault.when.seed)  # noqa: S311  # repeatable, not secret
+        self._random = random.Random(fault.when.seed)
         self._seen = 0
         self._struck = 0
         self._storm_ends_at: float | None = None

@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 from uuid import uuid4
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from google.api_core.exceptions import Conflict as Taken
 from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, RetryError
 from google.auth.exceptions import GoogleAuthError
@@ -29,7 +28,7 @@ from dbt_batch_sync.errors import Conflict, WarehouseError
 from dbt_batch_sync.warehouse.adapter import first_line
 from dbt_batch_sync.warehouse.driver import Driver
 from dbt_batch_sync.warehouse.port import Column, Statement
-from dbt_batch_sync.warehouse.rows import Limits, into, without_nulls
+from dbt_batch_sync.warehouse.rows import Limits, into, shortest, without_nulls
 
 PAGE_ROWS = 5_000
 """Rows of one answer over REST: the client makes objects of all its cells before it makes Arrow of them."""
@@ -207,14 +206,10 @@ def _typed(rows: pa.Table, schema: list[Any]) -> pa.Table:
 
 
 def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A number as text; 5.00 is the integer 5."""
     if not pa.types.is_decimal(column.type):
         return column.cast(pa.string())
-    texts = pa.array(
-        [None if cell is None else format(cell, "f") for cell in column.to_pylist()], pa.string()
-    )
-    shorter = pc.replace_substring_regex(texts, r"(\.[0-9]*[1-9])0+$", r"\1")
-    return pc.replace_substring_regex(shorter, r"\.0*$", "")
+    texts = [None if cell is None else format(cell, "f") for cell in column.to_pylist()]
+    return shortest(pa.chunked_array([pa.array(texts, pa.string())]))
 
 
 def _is_passing(message: str) -> bool:

@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 from pyarrow import csv
 from sqlglot import exp
 
+from dbt_batch_sync.warehouse.rows import shortest
+
 _BOOLEAN, _DATE, _TIMESTAMP, _INSTANT, _NUMERIC = 16, 1082, 1114, 1184, 1700
 _INTEGERS, _FLOATS, _ARRAYS = (20, 21, 23), (700, 701), (1009, 1015)
 """Type numbers of PostgreSQL's catalog, which never change."""
@@ -118,9 +120,7 @@ def _read(data: pa.Buffer, types: dict[str, pa.DataType]) -> pa.Table:
 def typed(cells: pa.ChunkedArray, column: CopiedColumn) -> pa.ChunkedArray:
     """A column's cells in its Arrow type, where they came as texts."""
     if column.is_long:
-        # 5.00 is the integer 5.
-        shorter = pc.replace_substring_regex(cells, r"(\.[0-9]*[1-9])0+$", r"\1")
-        return pc.replace_substring_regex(shorter, r"\.0*$", "")
+        return shortest(cells)
     if column.is_array:
         return _lists(cells.combine_chunks())
     if column.type_id in _UNITS_A_DAY and pa.types.is_string(cells.type):

@@ -98,7 +98,10 @@ class Driver:
         return found
 
     def _once(self, act: Callable[[Any], _T]) -> _T:
-        handle = self._free.pop() if self._free else self._connected()
+        try:
+            handle = self._free.pop()
+        except IndexError:
+            handle = self._connected()
         try:
             result = self._mapped(act, handle)
         except ConnectionLost:

@@ -38,6 +38,12 @@ def _microseconds(cells: pa.Array) -> pa.Array:
     return cells.view(pa.timestamp("us"))
 
 
+def shortest(numbers: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers as texts without the zeros at their end: 5.00 is the integer 5."""
+    shorter = pc.replace_substring_regex(numbers, r"(\.[0-9]*[1-9])0+$", r"\1")
+    return pc.replace_substring_regex(shorter, r"\.0*$", "")
+
+
 def named(rows: pa.Table, query: exp.Expr) -> pa.Table:
     """The result under the select's aliases, whose case some warehouses change."""
     if not isinstance(query, exp.Query) or query.is_star:

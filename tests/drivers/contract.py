@@ -7,7 +7,6 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal
 from typing import Any, ClassVar
 from unittest import mock
 
@@ -54,6 +53,8 @@ class DriverContract:
     schema: ClassVar[str] = "shop"
     told: ClassVar[str] = "no_such_column"
     """What the error says of a statement with a column that is not there."""
+    failing: ClassVar[exp.Expr] = exp.cast(exp.cast(exp.Placeholder(this="word"), "text"), "bigint")
+    """What fails with an error that quotes the value."""
     odd: ClassVar[Mapping[str, tuple[str, Any]]] = {}
     """Expressions in the engine's SQL: the type that Arrow has for the result, and the cell."""
 
@@ -168,9 +169,9 @@ class DriverContract:
         assert seen <= len(self.rows_of(warehouse, boxes)) == 5
 
     def test_errors_contain_no_value(self, warehouse: Warehouse) -> None:
-        number = exp.cast(exp.cast(exp.Placeholder(this="word"), "text"), "bigint")
+        query = exp.select(exp.alias_(self.failing.copy(), "n"))
         with pytest.raises(WarehouseError) as caught:
-            warehouse.fetch(Statement(exp.select(exp.alias_(number, "n")), {"word": "jane@example.com"}))
+            warehouse.fetch(Statement(query, {"word": "jane@example.com"}))
         assert "jane" not in str(caught.value)
         assert caught.value.__cause__ is None or "jane" not in str(caught.value)
 
@@ -203,6 +204,3 @@ def check_retries(warehouse: Warehouse, failures: list[Exception]) -> None:
             left += [failure] * driver.ATTEMPTS
             with pytest.raises(Conflict):
                 warehouse._run(act)
-
-
-DECIMAL = Decimal("1234567890123456789012345678.0000000001")

@@ -242,7 +242,8 @@ class SyncPush:
         if reached is None or reached == self._checkpoint:
             return None
         self._checkpoint = reached
-        self.run = replace(self.run, settled=self._settled_rows(reached), **self._phases.seconds)
+        rows = self.work.histogram.settled_rows(self._sent_up_to(reached), reached.page)
+        self.run = replace(self.run, settled=rows, **self._phases.seconds)
         return self._event("checkpoint", page=reached.page, key=reached.key)
 
     def _reached_checkpoint(self) -> Checkpoint | None:
@@ -251,7 +252,7 @@ class SyncPush:
         page = self.work.histogram.settled_page(self._settled)
         return None if page is None else Checkpoint(page)
 
-    def _settled_rows(self, at: Checkpoint) -> int:
+    def _sent_up_to(self, at: Checkpoint) -> int:
         return self._settled if at.key is not None else self.work.histogram.rows_up_to(at.page)
 
     def _end(self, error: str | None, *, interrupted: bool) -> Run:
@@ -293,7 +294,7 @@ class SyncPush:
 
     def _ended(self) -> Event:
         """With the last page that a sender had rows of; none behind the checkpoint if all of them are settled."""
-        settled = self._reached and self._reached == self._settled_rows(self._checkpoint)
+        settled = self._reached and self._reached == self._sent_up_to(self._checkpoint)
         page = self._checkpoint.page if settled else self.work.histogram.page_of(self._reached)
         return ended(self.journal, self.run, page=page, retention_days=self.work.output.retention_days)
 

@@ -54,5 +54,7 @@ def _sends(delta: Relation) -> tuple[exp.Expr, exp.Expr]:
     """Rows that send something, or of which the delta left out what is rejected."""
     change, nothing = delta.column("_batch_change"), exp.Literal.string("")
     valid = exp.NEQ(this=change, expression=exp.Literal.string("invalid"))
-    some = (exp.NEQ(this=delta.column(f"_batch_{name}"), expression=nothing) for name in ("changed", "reason"))
+    some = (
+        exp.NEQ(this=delta.column(f"_batch_{name}"), expression=nothing) for name in ("changed", "reason")
+    )
     return valid, exp.or_(*some)

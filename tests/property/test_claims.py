@@ -219,7 +219,10 @@ def test_a_sync_that_is_held_is_left_alone_and_its_holder_is_named() -> None:
     world.seconds += 15
     with pytest.raises(Stopped, match=r"being pushed already: .*run r1"):
         hold(world, Ledger(world), "r2").take()
-    assert [(event.run_id, event.event) for event in world.events[1:]] == [("r2", "claimed"), ("r2", "released")]
+    assert [(event.run_id, event.event) for event in world.events[1:]] == [
+        ("r2", "claimed"),
+        ("r2", "released"),
+    ]
     world.seconds += LEASE_SECONDS - 15
     hold(world, Ledger(world), "r3").take()
 

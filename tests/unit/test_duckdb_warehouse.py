@@ -9,11 +9,11 @@ from unittest import mock
 
 import duckdb
 import pytest
+from dbt_batch_sync.sql.pending import Pending
 from sqlglot import parse_one
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.sql.pending import Pending
 from dbt_batch_sync.sql.relations import Relation, parse_table
 from dbt_batch_sync.warehouse import Statement
 from dbt_batch_sync.warehouse import duckdb as module

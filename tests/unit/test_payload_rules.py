@@ -20,8 +20,8 @@ from dbt_batch_sync.attributes import (
 from dbt_batch_sync.payload.render import (
     CHANGE,
     CHANGED,
-    Rendered,
     RejectedValue,
+    Rendered,
     render,
     split,
 )

@@ -293,7 +293,7 @@ class SyncPush:
         self.journal.append_doubt(self.work.name, self.run.run_id, self.work.built.delta_id, keys, names)
 
     def _ended(self) -> Event:
-        """With the last page that a sender had rows of; none behind the checkpoint if all of them are settled."""
+        """With the last page that a sender had rows of: the checkpoint's if all of them are settled."""
         settled = self._reached and self._reached == self._sent_up_to(self._checkpoint)
         page = self._checkpoint.page if settled else self.work.histogram.page_of(self._reached)
         return ended(self.journal, self.run, page=page, retention_days=self.work.output.retention_days)

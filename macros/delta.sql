@@ -161,7 +161,7 @@ from changes
     else {% if mapping.on_exit == 'clear' -%}
         ({{ s }} is not null or {{ doubted }}){% if attribute.guarded %} and not {{ dbt_batch_sync.is_opted_out(attribute) }}{% endif %}
     {%- elif mapping.on_exit == 'flag' and attribute.membership -%}
-        {{ dbt_batch_sync.is_distinct(s, 'false', attribute.dtype) }} or {{ doubted }}
+        ({{ dbt_batch_sync.is_distinct(s, 'false', attribute.dtype) }} or {{ doubted }})
     {%- else -%}
         false
     {%- endif %} end

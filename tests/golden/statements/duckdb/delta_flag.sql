@@ -52,8 +52,8 @@ compared as (
         case when c.is_here = 1 then
         (c."in_crm" is distinct from s."in_crm" or case when s."_batch_doubt" is not null then
     position(',in_crm,' in coalesce(s."_batch_doubt", '')) > 0 else false end)
-    else s."in_crm" is distinct from false or case when s."_batch_doubt" is not null then
-    position(',in_crm,' in coalesce(s."_batch_doubt", '')) > 0 else false end end as send_4,
+    else (s."in_crm" is distinct from false or case when s."_batch_doubt" is not null then
+    position(',in_crm,' in coalesce(s."_batch_doubt", '')) > 0 else false end) end as send_4,
         (c.is_here = 1 and c."batch__email_marketing" is distinct from s."batch__email_marketing" and (c."batch__email_marketing" is not null and c."batch__email_marketing" = true and case when s."_batch_opted_out" is not null then
     position(',batch__email_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 else false end)) as blocked_1,
         case when c.is_here = 1 then coalesce(c."batch__email_marketing", s."batch__email_marketing") else s."batch__email_marketing" end as "batch__email_marketing",

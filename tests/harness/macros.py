@@ -23,8 +23,9 @@ import dbt.include.postgres
 import jinja2
 from dbt_common.clients.jinja import get_environment
 from dbt_common.exceptions.macros import MacroReturn
-from harness.project import ROOT
 
+
+ROOT = Path(__file__).parents[2]
 PACKAGE = "dbt_batch_sync"
 ID = "00000000-0000-4000-8000-000000000002"
 """The id of the delta that is being built."""
@@ -130,7 +131,7 @@ class Macros:
         self.statements: list[str] = []
         self.lookups: list[str] = []
         self._families = FAMILIES.get(dialect, (dialect,))
-        self._tables = {name: list(columns) for name, columns in (tables or {}).items()}
+        self.tables = {name: list(columns) for name, columns in (tables or {}).items()}
         self._answers = list(answers)
         self._configs = dict(configs or {})
         self._results: dict[str, Any] = {}
@@ -208,11 +209,11 @@ class Macros:
         found = re.search(pattern, statement)
         if not found:
             return None
-        columns = self._tables.get((found[1] or found[2]).lower(), [])
+        columns = self.tables.get((found[1] or found[2]).lower(), [])
         return [{"name": name, "type": dtype} for name, dtype in columns]
 
     def _columns_of(self, relation: Relation) -> list[Column]:
-        return [self._column(*column) for column in self._tables.get(relation.identifier.lower(), [])]
+        return [self._column(*column) for column in self.tables.get(relation.identifier.lower(), [])]
 
     def _column(self, name: str, dtype: str) -> Column:
         if self.dialect == "bigquery" and dtype.startswith("ARRAY<"):
@@ -220,7 +221,7 @@ class Macros:
         return Column(self.dialect, name, dtype)
 
     def _get_relation(self, database: str | None, schema: str, identifier: str) -> Relation | None:
-        found = identifier.lower() in self._tables
+        found = identifier.lower() in self.tables
         return Relation(self.dialect, database, schema, identifier, "table") if found else None
 
     def _config(self, *args: Any, **values: Any) -> str:

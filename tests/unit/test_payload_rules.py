@@ -747,12 +747,9 @@ def test_limits_of_an_operation() -> None:
         (16, 34): 2,
         (16, 84): 2,
         (16, 85): 3,
-        (30, 70): 2,
-        (31, 1): 3,
-        (31, 85): 3,
         (1, 1): 1,
     }
-    arrays = [TypedAttribute(f"t{n}", AttributeType.STRING_ARRAY) for n in range(31)]
+    arrays = [TypedAttribute(f"t{n}", AttributeType.STRING_ARRAY) for n in range(16)]
     others = [TypedAttribute(f"i{n}", AttributeType.INTEGER) for n in range(85)]
     row: dict[str, Any] = {each.name: ["x"] for each in arrays} | {each.name: 1 for each in others}
     names = [[each.name for each in (*arrays[:a], *others[:o])] for a, o in cases]
@@ -799,7 +796,7 @@ def test_split_makes_the_fewest_groups(arrays: int, others: int) -> None:
 # Batches
 
 
-@pytest.mark.parametrize("batch_rows", [1, 1_000, 20_000])
+@pytest.mark.parametrize("batch_rows", [1, 1_000])
 def test_rows_keep_their_order_over_odd_batches(batch_rows: int) -> None:
     kinds = [
         attribute("$language"),

@@ -47,8 +47,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)
 	$(BIN)/dbt-batch-sync demo $(ARGS)
 
+# A process for each core, and a file of tests in one of them: what a file shares is started once.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m 'not thorough and not emulated and not browser and not orchestrated' $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not thorough and not emulated and not browser and not orchestrated' $(ARGS)
 
 test-faults: $(INSTALLED)
 	$(BIN)/python -m pytest tests/faults -m thorough $(ARGS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 from harness.databases import PostgresDatabase, PostgresServer
@@ -25,9 +25,7 @@ class Indexed(PostgresDatabase):
 
 
 @pytest.fixture(scope="module")
-def shop(
-    batch: FaultyServer, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Project]:
+def shop(batch: FaultyServer, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Eight syncs of three people each, first built all at once by eight threads, and pushed."""
     project = Project(tmp_path_factory.mktemp("eight"), batch, Indexed(postgres))
     batch.reset()
@@ -35,7 +33,7 @@ def shop(
         project.map({"identifier": "id", "custom": ["points"]}, name)
         project.set_rows(COLUMNS, [{"id": f"{name}-{place}", "points": place} for place in range(3)], name)
     project.build("--threads", "8")
-    yield project
+    return project
 
 
 @pytest.fixture

@@ -216,7 +216,7 @@ def test_a_mapping_that_changed_after_the_delta_stops_the_push(
     assert done.returncode == 1
     said = done.stdout + done.stderr
     assert "the mapping of `people` has changed since its delta was built" in said
-    assert "Run: dbt run --select people people_sent_snapshot people_delta" in said
+    assert "Run: dbt run --select people people_delta people_sent_snapshot" in said
     assert not project.sandbox.requests
     assert not project.snapshot()
     (run,) = project.query("from batch_sync_runs")

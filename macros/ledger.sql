@@ -73,7 +73,8 @@
         {% set view = dbt_batch_sync.beside(snapshot, 'batch_sync_runs') %}
         {% do run_query('create or replace view ' ~ view.render() ~ ' as ' ~ dbt_batch_sync.runs_sql(dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render())) %}
     {% endif %}
-    {% do dbt_batch_sync.committed() %}
+    {#- dbt rolls a hook's transaction back that is open at its end. -#}
+    {% do adapter.commit() %}
 {% endmacro %}
 
 
@@ -105,11 +106,6 @@
 {#- Lets one command at a time create the ledger, where `if not exists` is not enough for that. -#}
 {% macro lock_ledger() %}{{ return(adapter.dispatch('lock_ledger', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__lock_ledger() %}{% endmacro %}
-
-
-{#- Ends a transaction that a statement outside of a model has begun, where the adapter begins one. -#}
-{% macro committed() %}{{ return(adapter.dispatch('committed', 'dbt_batch_sync')()) }}{% endmacro %}
-{% macro default__committed() %}{% endmacro %}
 
 
 {#- One row per run and sync. A run without an end that was silent for a minute is dead. -#}
@@ -188,5 +184,5 @@
     {% if run_query('select count(*) from ' ~ rejects ~ ' where resolved_at < ' ~ cutoff).rows[0][0] %}
         {% do run_query('delete from ' ~ rejects ~ ' where resolved_at < ' ~ cutoff) %}
     {% endif %}
-    {% do dbt_batch_sync.committed() %}
+    {% do adapter.commit() %}
 {% endmacro %}

@@ -63,7 +63,7 @@
             {% do pages.append(row[3] | int) %}
         {% endfor %}
         {% set known = dbt_batch_sync.known_counts(snapshot, this, counts) %}
-        {% set model_rows = known.known - counts.get('exit', 0) + counts.get('insert', 0) + known.returning + counts.get('invalid', 0) + counts.get('parked', 0) %}
+        {% set model_rows = known.known - counts.get('exit', 0) + known.leaving_again + counts.get('insert', 0) + known.returning + counts.get('invalid', 0) + counts.get('parked', 0) %}
         {% set merged = run_query(
             'select max(answered), max(request) from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
             ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event = 'merged' and delta_id = " ~ dbt.string_literal(invocation_id)
@@ -147,7 +147,11 @@
             max(case when {{ own }} and event = 'intent' then page end) as intent_page,
             max(case when {{ own }} and event = 'ended' then page end) as ended_page,
             max(case when event = 'ended' then 1 else 0 end) as has_ended,
-            max(case when event in ('ended', 'released') then 1 else 0 end) as is_over,
+            case
+                when max(case when event in ('ended', 'released') then recorded_at end) is null then 0
+                when max(case when event in ('ended', 'released') then recorded_at end) < max(case when event = 'claimed' then recorded_at end) then 0
+                else 1
+            end as is_over,
             case when max(recorded_at) > {{ dbt_batch_sync.seconds_ago(90) }} then 1 else 0 end as is_heard
         from {{ journal }}
         where sync = {{ dbt.string_literal(sync) }} and event in ('claimed', 'beat', 'intent', 'checkpoint', 'released', 'ended')

@@ -234,7 +234,7 @@
 {% macro default__key_literal(key) %}{{ return("'" ~ (key | replace("'", "''")) ~ "'") }}{% endmacro %}
 
 
-{#- The rows of a delta that are merged: `is_settled` is 1 for those that Batch holds, 0 for those in doubt. Rejected rows are left out, but
+{#- The rows of a delta that are merged: `_batch_settled` is 1 for those that Batch holds, 0 for those in doubt. Rejected rows are left out, but
     where a row may have gone in several requests: some of it may be there. -#}
 {% macro sent_rows(sync, snapshot, delta, built, progress, columns) -%}
     {%- set id = dbt_batch_sync.column('custom_id') -%}
@@ -242,7 +242,7 @@
     {%- set split = dbt_batch_sync.may_split(built.types) -%}
     select
         d.*,
-        case when {{ settled }} and r.row_id is null then 1 else 0 end as is_settled
+        case when {{ settled }} and r.row_id is null then 1 else 0 end as _batch_settled
     from (select * from {{ delta.render() }}) as d
     left join (
         select distinct {{ 'key' }} as row_id
@@ -375,19 +375,19 @@
         {%- if progress.settled %}
         {%- set values = dbt_batch_sync.settled_values(columns, names, retyped, built, progress) %}
         {%- set inserted = dbt_batch_sync.inserted_values(values) %}
-        when matched and d.is_settled = 1 then update set
+        when matched and d._batch_settled = 1 then update set
             {%- for name, value in values.items() if name != 'custom_id' %}
             {{ dbt_batch_sync.column(name) }} = {{ value }}{{ ',' if not loop.last }}
             {%- endfor %}
-        when not matched and d.is_settled = 1 then insert (
+        when not matched and d._batch_settled = 1 then insert (
             {%- for name in inserted %}{{ dbt_batch_sync.column(name) }}{{ ', ' if not loop.last }}{% endfor -%}
         ) values ({{ inserted.values() | join(', ') }})
         {%- endif %}
         {%- if in_doubt %}
-        when matched and d.is_settled = 0 then update set
+        when matched and d._batch_settled = 0 then update set
             {{ doubt }} = {{ dbt_batch_sync.doubt_added(names) }},
             {{ memory }} = {{ dbt_batch_sync.text(dbt_batch_sync.opted_out(columns, false)) }}
-        when not matched and d.is_settled = 0 then insert ({{ id }}, {{ doubt }}, {{ memory }})
+        when not matched and d._batch_settled = 0 then insert ({{ id }}, {{ doubt }}, {{ memory }})
             values (d.{{ id }}, {{ dbt_batch_sync.of_new_row(dbt_batch_sync.doubt_added(names)) }}, {{ dbt_batch_sync.text(dbt_batch_sync.of_new_row(dbt_batch_sync.opted_out(columns, false))) }})
         {%- endif %}
     {%- endset %}
@@ -433,17 +433,17 @@
                 {%- endfor %}
             from ({{ source }}) as d
             left join {{ target }} as s on s.{{ id }} = d.{{ id }}
-            where d.is_settled = 1 and (s.{{ delta_id }} is null or s.{{ delta_id }} <> {{ this_delta }})
+            where d._batch_settled = 1 and (s.{{ delta_id }} is null or s.{{ delta_id }} <> {{ this_delta }})
         {%- endset %}
         {% set delete -%}
             delete from {{ target }}
             where ({{ delta_id }} is null or {{ delta_id }} <> {{ this_delta }})
-                and {{ id }} in (select d.{{ id }} from ({{ source }}) as d where d.is_settled = 1)
+                and {{ id }} in (select d.{{ id }} from ({{ source }}) as d where d._batch_settled = 1)
         {%- endset %}
         {% do statements.extend([insert, delete]) %}
     {% endif %}
     {% if in_doubt %}
-        {% set rows = 'select * from (' ~ source ~ ') as sent where sent.is_settled = 0' %}
+        {% set rows = 'select * from (' ~ source ~ ') as sent where sent._batch_settled = 0' %}
         {% set update -%}
             update {{ target }}
             set {{ doubt }} = d.doubt, {{ memory }} = d.memory

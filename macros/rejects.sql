@@ -88,8 +88,11 @@
         {%- set text = dbt_batch_sync.hashed_text(row ~ '.' ~ dbt_batch_sync.column(column.name), column.dtype) -%}
         {%- do parts.append("coalesce(" ~ dbt_batch_sync.text('length(' ~ text ~ ')') ~ " || ':' || " ~ text ~ ", '-')") -%}
     {%- endfor -%}
-    {{ dbt.hash(parts | join(' || ')) if parts else "''" }}
+    {{ dbt_batch_sync.md5_of(parts | join(' || ')) if parts else "''" }}
 {%- endmacro %}
+
+{% macro md5_of(expression) %}{{ return(adapter.dispatch('md5_of', 'dbt_batch_sync')(expression)) }}{% endmacro %}
+{% macro default__md5_of(expression) %}{{ return(dbt.hash(expression)) }}{% endmacro %}
 
 {% macro hashed_text(expression, dtype) %}{{ return(adapter.dispatch('hashed_text', 'dbt_batch_sync')(expression, dtype)) }}{% endmacro %}
 {% macro default__hashed_text(expression, dtype) %}{{ return(dbt_batch_sync.text(expression)) }}{% endmacro %}

@@ -1,0 +1,2 @@
+-- as on DuckDB (11 lines)
+commit;

@@ -1,0 +1,2 @@
+-- as on DuckDB (102 lines)
+commit;

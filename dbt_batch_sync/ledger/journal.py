@@ -154,8 +154,8 @@ class Journal:
 
 def _last_events(table: exp.Table, syncs: Sequence[str]) -> Statement:
     """Of each sync, run, event and delta the last event: since the last delta was built, of runs that have
-    not ended, and of the last intent and the last delta that sends everything again. With the warehouse's time,
-    also where there is no event.
+    not ended, and of the last intent and the last delta that sends everything again. With the warehouse's
+    time, also where there is no event.
     """
     event = exp.column("event")
 

@@ -44,7 +44,7 @@ def tripped(guards: Guards, built: Built) -> Iterator[str]:
             f"the model had {built.model_rows:,} rows when its delta was built, and `min_rows` is "
             f"{guards.min_rows:,}"
         )
-    if built.exits and built.exits >= known and not built.inserts + built.updates:
+    if built.exits and not built.model_rows:
         yield f"all {known:,} known profiles would leave: the model was empty when its delta was built"
     for name, limit, count, does in (
         ("max_change_ratio", guards.max_change_ratio, built.changes, "change"),

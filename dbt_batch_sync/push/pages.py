@@ -42,11 +42,12 @@ class Range:
 @dataclass(frozen=True)
 class Histogram:
     """The pages that are not settled, in their order: `pages`, and the rows to send of each, and `inserts`,
-    whether there are no others in it. `counts` are all rows by change, those with nothing to send included.
+    whether there are no others in it. `valid` rows may have nothing to send. `counts` are all rows by change.
     """
 
     pages: tuple[int, ...]
     sending: tuple[int, ...]
+    valid: tuple[int, ...]
     inserts: tuple[bool, ...]
     counts: dict[str, int]
     _reached: tuple[int, ...] = field(init=False, repr=False)
@@ -68,6 +69,13 @@ class Histogram:
         """The rows to send up to and with a page."""
         place = bisect_right(self.pages, page)
         return self._reached[place - 1] if place else 0
+
+    def settled_rows(self, rows: int, page: int) -> int:
+        """The rows that are settled with a checkpoint at a page when the first `rows` are, where all of those
+        behind the page are before the checkpoint's key.
+        """
+        place = bisect_right(self.pages, page)
+        return sum(self.valid[:place]) + max(0, rows - self.rows_up_to(page))
 
     def page_of(self, row: int) -> int | None:
         """The page of a row to send, counted from 1; the last page that has any for a later one."""
@@ -108,15 +116,16 @@ def read_histogram(warehouse: Warehouse, pending: Pending, expected: int | None)
     listed = typed(rows, _COLUMNS).sort_by("page").to_pylist()
     if not listed or (expected is not None and sum(row["row_count"] for row in listed) != expected):
         raise replaced(pending)
-    pages: dict[int, tuple[int, bool]] = {}
+    pages: dict[int, tuple[int, int, bool]] = {}
     counts: dict[str, int] = {}
     for row in listed:
         change, sending = row["change"], row["sending"]
-        before, inserts = pages.get(row["page"], (0, True))
-        pages[row["page"]] = (before + sending, inserts and (change == "insert" or not sending))
+        so_far, rows_valid, inserts = pages.get(row["page"], (0, 0, True))
+        rows_valid += row["row_count"] if change != "invalid" else 0
+        pages[row["page"]] = (so_far + sending, rows_valid, inserts and (change == "insert" or not sending))
         counts[change] = counts.get(change, 0) + row["row_count"]
-    sent, inserts_only = zip(*pages.values(), strict=True)
-    return Histogram(tuple(pages), sent, inserts_only, counts)
+    sending, valid, inserts_only = zip(*pages.values(), strict=True)
+    return Histogram(tuple(pages), sending, valid, inserts_only, counts)
 
 
 def read_ranges(

@@ -246,7 +246,7 @@ class Session:
         return pushing.send()
 
     def _settle(self, target: Target, hold: Hold, work: Work) -> Run:
-        run = replace(self._counted(target, work), settled=work.rows)
+        run = replace(self._counted(target, work), settled=sum(work.histogram.valid))
         run = replace(run, status="partial" if run.invalid else "succeeded")
         checkpoint = hold.event("checkpoint", delta_id=work.built.delta_id, page=work.built.page)
         end = ended(target.journal, run, retention_days=target.output.retention_days)

@@ -249,7 +249,8 @@ class SyncPush:
         if reached is None or reached == self._checkpoint:
             return None
         self._checkpoint = reached
-        self.run = replace(self.run, settled=self._settled_rows(reached), **self._phases.seconds)
+        rows = self.work.histogram.settled_rows(self._sent_up_to(reached), reached.page)
+        self.run = replace(self.run, settled=rows, **self._phases.seconds)
         return self._event("checkpoint", page=reached.page, key=reached.key)
 
     def _reached_checkpoint(self) -> Checkpoint | None:
@@ -258,7 +259,7 @@ class SyncPush:
         page = self.work.histogram.settled_page(self._settled)
         return None if page is None else Checkpoint(page)
 
-    def _settled_rows(self, at: Checkpoint) -> int:
+    def _sent_up_to(self, at: Checkpoint) -> int:
         return self._settled if at.key is not None else self.work.histogram.rows_up_to(at.page)
 
     def _end(self, error: str | None, *, interrupted: bool) -> Run:
@@ -303,8 +304,8 @@ class SyncPush:
         self.journal.append_doubt(self.work.name, self.run.run_id, self.work.built.delta_id, keys, names)
 
     def _ended(self) -> Event:
-        """With the last page that a sender had rows of; none behind the checkpoint if all of them are settled."""
-        settled = self._reached and self._reached == self._settled_rows(self._checkpoint)
+        """With the last page that a sender had rows of: the checkpoint's if all of them are settled."""
+        settled = self._reached and self._reached == self._sent_up_to(self._checkpoint)
         page = self._checkpoint.page if settled else self.work.histogram.page_of(self._reached)
         return ended(self.journal, self.run, page=page, retention_days=self.work.output.retention_days)
 

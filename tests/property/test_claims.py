@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -138,8 +139,7 @@ def test_the_game_finds_a_broken_protocol(broken: str, monkeypatch: pytest.Monke
     else:
         monkeypatch.setitem(globals(), "contend", careless)
     with pytest.raises(AssertionError):
-        for seed in range(GAMES):
-            play(seed)
+        list(map(play, range(GAMES)))
 
 
 class Ledger:
@@ -273,4 +273,4 @@ def test_a_beat_is_appended_when_nothing_else_was_and_never_after_the_end(
     at = [(event.recorded_at - START).total_seconds() for event in world.events]
     assert names == ["claimed", "beat", "beat", "beat", "released"]
     assert at[1] == BEAT_SECONDS
-    assert all(later - before < LEASE_SECONDS for before, later in zip(at, at[1:], strict=False))
+    assert all(later - before < LEASE_SECONDS for before, later in pairwise(at))

@@ -122,7 +122,8 @@ def test_chunks_hold_every_operation_once_within_the_limits(case: Case) -> None:
         assert chunk.number == number
         covered += chunk.rows
         assert all(sent[row] == expected[row] for row in range(covered))
-        assert covered <= chunk.reached and not any(sent[chunk.reached :])
+        assert covered <= chunk.reached
+        assert not any(sent[chunk.reached :])
         check_parts(chunk, operations)
     assert sent == expected
     assert covered == len(case.rows)

@@ -220,7 +220,7 @@ class SyncPush:
             if event is not None:
                 with span("checkpoint", sync=self.work.name, page=event.page):
                     self.hold.append([event])
-                recorded = self._settled_rows(self._checkpoint)
+                recorded = self._sent_up_to(self._checkpoint)
                 self._unrecorded = [each for each in self._unrecorded if each[0] > recorded]
 
     def _check_ours(self) -> None:

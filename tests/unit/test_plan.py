@@ -236,7 +236,7 @@ def test_a_delta_that_was_replaced(shop: HandBuilt) -> None:
         ({"max_change_ratio": 0.04}, {}, None),
         ({"max_exit_ratio": 0.005}, {}, "1 profiles would leave, 1.0% of the 100 known ones, and"),
         ({"max_exit_ratio": 0.5}, {"known_rows": 0}, None),
-        ({"min_rows": 0}, {"known_rows": 1, "inserts": 0, "updates": 0}, "all 1 known profiles would leave"),
+        ({"min_rows": 0}, {"known_rows": 1, "model_rows": 0}, "all 1 known profiles would leave"),
     ],
 )
 def test_guards_go_by_what_dbt_counted(

@@ -39,9 +39,7 @@ class Bar:
 
     def started(self, work: Work) -> None:
         """A sync is about to be sent."""
-        self._tasks[work.name] = self._progress.add_task(
-            work.name, total=work.rows, endpoint=work.endpoint.value
-        )
+        self._tasks[work.name] = self._progress.add_task(work.name, total=work.rows, endpoint=work.route.name)
 
     def progressed(self, run: Run) -> None:
         """More of it is settled."""

@@ -14,7 +14,7 @@ from harness.faulty_sandbox import FaultyServer
 from harness.goldens import CUSTOM, MODELS, SYNCS, build, check, parse, recorded
 from harness.project import Project
 
-from dbt_batch_sync.attributes import AttributeType
+from dbt_batch_sync.kinds.attributes import AttributeType
 from dbt_batch_sync.mapping.mapping import OnExit
 from dbt_batch_sync.warehouse import SUPPORTED_ADAPTERS
 

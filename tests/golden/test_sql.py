@@ -25,7 +25,7 @@ from dbt_batch_sync.warehouse.spark_sql import for_spark
 from sqlglot import exp
 
 from dbt_batch_sync.artifacts.manifest import Model
-from dbt_batch_sync.attributes import parse_types
+from dbt_batch_sync.kinds.attributes import parse_types
 from dbt_batch_sync.ledger.records import RUNS, Reject, Resume, Run
 from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
@@ -89,8 +89,8 @@ REMOVED = Column("removed", "VARCHAR")
 
 DELTA_TABLE = parse_table('"my-db"."Marketing"."people_delta"', "duckdb")
 SNAPSHOT_TABLE = parse_table('"my-db"."Marketing"."people_sent_snapshot"', "duckdb")
-PEOPLE_DELTA = Relation(DELTA_TABLE, DELTA)
-PEOPLE = Relation(SNAPSHOT_TABLE, SNAPSHOT)
+PEOPLE_DELTA = Relation(DELTA_TABLE, DELTA, "custom_id")
+PEOPLE = Relation(SNAPSHOT_TABLE, SNAPSHOT, "custom_id")
 REJECTS = beside(SNAPSHOT_TABLE, "batch_sync_rejects")
 NAMES = tuple(name for name, _ in (pair.split(":") for pair in TYPES.split(",")))
 
@@ -142,7 +142,7 @@ class Recorder:
 
 
 def ledger(warehouse: Recorder, *, removed: bool = False) -> Ledger:
-    snapshot = Relation(SNAPSHOT_TABLE, (*SNAPSHOT, REMOVED)) if removed else PEOPLE
+    snapshot = Relation(SNAPSHOT_TABLE, (*SNAPSHOT, REMOVED), "custom_id") if removed else PEOPLE
     return Ledger(warehouse, "people", snapshot, PEOPLE_DELTA)
 
 
@@ -154,7 +154,7 @@ def run(**changes: object) -> Run:
 def work(warehouse: Recorder, *, open_intent: bool = False) -> Work:
     mapping = parse_mapping("people", MAPPING, Location("people.yml", "people"))
     sync = Sync(mapping, cast(Model, None), None, None)
-    snapshot = Relation(SNAPSHOT_TABLE, (*SNAPSHOT, REMOVED))
+    snapshot = Relation(SNAPSHOT_TABLE, (*SNAPSHOT, REMOVED), "custom_id")
     kept = Ledger(warehouse, "people", snapshot, PEOPLE_DELTA)
     return Work(
         sync,

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_batch_sync.artifacts.manifest import Model
-from dbt_batch_sync.attributes import parse_types
 from dbt_batch_sync.errors import Stopped
+from dbt_batch_sync.kinds.attributes import parse_types
 from dbt_batch_sync.ledger.records import Resume
 from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping

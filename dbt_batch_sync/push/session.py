@@ -275,10 +275,7 @@ class Session:
         """The run with the rows that are not settled yet."""
         run, counts = self._new_run(target, work.state), work.histogram.counts
         return replace(
-            run,
-            inserts=counts.get("insert", 0),
-            updates=counts.get("update", 0),
-            exits=counts.get("exit", 0),
+            run, inserts=counts.get("insert", 0), updates=counts.get("update", 0), exits=counts.get("exit", 0)
         )
 
     def _new_run(self, target: Target, state: SyncState) -> Run:

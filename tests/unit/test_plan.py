@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dbt_batch_sync.batch_api.limits import Endpoint
 from harness.hand_built import MAPPING, HandBuilt, output
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.errors import Stopped
 from dbt_batch_sync.mapping.mapping import EndpointChoice
 from dbt_batch_sync.push.masking import mask

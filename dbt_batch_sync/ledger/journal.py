@@ -25,8 +25,8 @@ from dbt_batch_sync.ledger.records import (
     typed,
 )
 from dbt_batch_sync.ledger.state import SyncState, state_of
-from dbt_batch_sync.sql.relations import beside, columns_of, equals, is_in, literal
 from dbt_batch_sync.warehouse import Statement, Warehouse
+from dbt_batch_sync.warehouse.relations import beside, columns_of, equals, is_in, literal
 
 SYNCS_AT_ONCE = 200
 """Syncs of which one query reads the states."""

@@ -9,8 +9,8 @@ from sqlglot import exp
 
 from dbt_batch_sync.errors import ConfigurationError, WarehouseError
 from dbt_batch_sync.ledger.records import REJECT_COLUMNS, RejectCount, Rejection, typed
-from dbt_batch_sync.sql.relations import columns_of, equals, is_in, is_null, value
 from dbt_batch_sync.warehouse import Statement, Warehouse
+from dbt_batch_sync.warehouse.relations import columns_of, equals, is_in, is_null, value
 
 _COUNT_COLUMNS = {
     **dict.fromkeys(("sync", "attribute", "reason", "rejected_by"), "text"),

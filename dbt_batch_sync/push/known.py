@@ -14,8 +14,8 @@ from dbt_batch_sync.ledger.records import JOURNAL, REJECTS
 from dbt_batch_sync.ledger.rejects import Rejects
 from dbt_batch_sync.ledger.state import SyncState
 from dbt_batch_sync.mapping.syncs import Sync
-from dbt_batch_sync.sql.relations import Relation, beside, parse_table
 from dbt_batch_sync.warehouse import Warehouse
+from dbt_batch_sync.warehouse.relations import Relation, beside, parse_table
 
 
 @dataclass(frozen=True)

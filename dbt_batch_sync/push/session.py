@@ -27,9 +27,9 @@ from dbt_batch_sync.push.source import Source
 from dbt_batch_sync.push.sync_push import Channel, Clock, Observer, SyncPush, ended, status_of
 from dbt_batch_sync.push.work import Work, open_work
 from dbt_batch_sync.results import SyncPushed
-from dbt_batch_sync.sql.relations import beside
 from dbt_batch_sync.telemetry import describe_current
 from dbt_batch_sync.warehouse import Warehouse
+from dbt_batch_sync.warehouse.relations import beside
 
 if TYPE_CHECKING:
     from dbt_batch_sync.batch_api.client import Client

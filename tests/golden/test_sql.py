@@ -30,9 +30,7 @@ from dbt_batch_sync.ledger.records import RUNS, Reject, Resume, Run
 from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.syncs import Sync
-from dbt_batch_sync.push.guards import read_figures
-from dbt_batch_sync.push.work import CONSENTS, Counts, Work
-from dbt_batch_sync.sql.counts import (
+from dbt_batch_sync.push.counts import (
     again_counts,
     any_rows,
     attribute_counts,
@@ -44,10 +42,12 @@ from dbt_batch_sync.sql.counts import (
     samples,
     sent_by,
 )
-from dbt_batch_sync.sql.lookup import rejects_of, row_of
-from dbt_batch_sync.sql.relations import Relation, beside, parse_table
+from dbt_batch_sync.push.guards import read_figures
+from dbt_batch_sync.push.lookup import rejects_of, row_of
+from dbt_batch_sync.push.work import CONSENTS, Counts, Work
 from dbt_batch_sync.warehouse import Column, Load, Statement, Value
 from dbt_batch_sync.warehouse.port import Rows
+from dbt_batch_sync.warehouse.relations import Relation, beside, parse_table
 
 DIALECTS = ("duckdb", "postgres", "snowflake", "bigquery", "redshift", "databricks", "spark")
 GOLDEN = Path(__file__).parent / "sql"

@@ -19,8 +19,8 @@ from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.guards import Figures, check_guards, tripped
 from dbt_batch_sync.push.work import Counts, Work
-from dbt_batch_sync.sql.relations import Relation, parse_table
 from dbt_batch_sync.warehouse import Column, Statement, Value, Warehouse
+from dbt_batch_sync.warehouse.relations import Relation, parse_table
 
 
 @dataclass

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from dbt_batch_sync.sql.relations import Relation, count_of, equals, is_null, value, with_commas
 from dbt_batch_sync.warehouse import Value
+from dbt_batch_sync.warehouse.relations import Relation, count_of, equals, is_null, value, with_commas
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Literal
 
@@ -123,7 +123,7 @@ class Event:
 class Reject:
     """An attribute of a row that was rejected, or the whole row (no attribute). Never a value."""
 
-    key: str
+    key: str = field(repr=False)
     attribute: str | None
     reason: str
     rejected_by: Literal["batch", "validation"]

@@ -211,6 +211,7 @@ class SyncPush:
             if event is not None:
                 with span("checkpoint", sync=self.work.name, page=event.page):
                     self.hold.append([event])
+                self._take(event)
                 recorded = self._sent_up_to(self._checkpoint)
                 self._unrecorded = [each for each in self._unrecorded if each[0] > recorded]
 
@@ -228,7 +229,7 @@ class SyncPush:
 
     def _is_lost(self, state: SyncState) -> bool:
         same = state.built is not None and state.built.delta_id == self.work.built.delta_id
-        return bool(state.others(self.run.run_id)) or state.is_building or not same
+        return self.hold.is_lost(state) or state.is_building or not same
 
     def _append_rejects(self) -> None:
         self.hold.append_rejects(self.work.built.delta_id, self._rejects)
@@ -239,10 +240,14 @@ class SyncPush:
         reached = self._reached_checkpoint()
         if reached is None or reached == self._checkpoint:
             return None
-        self._checkpoint = reached
-        rows = self.work.histogram.settled_rows(self._sent_up_to(reached), reached.page)
-        self.run = replace(self.run, settled=rows, **self._phases.seconds)
         return self._event("checkpoint", page=reached.page, key=reached.key)
+
+    def _take(self, checkpoint: Event) -> None:
+        """It is in the journal, or will be with the end of the run."""
+        reached = Checkpoint(-1 if checkpoint.page is None else checkpoint.page, checkpoint.key)
+        rows = self.work.histogram.settled_rows(self._sent_up_to(reached), reached.page)
+        self._checkpoint = reached
+        self.run = replace(self.run, settled=rows, **self._phases.seconds)
 
     def _reached_checkpoint(self) -> Checkpoint | None:
         if self._source.last_key is not None and self._settled == self._source.rows:
@@ -255,6 +260,7 @@ class SyncPush:
 
     def _end(self, error: str | None, *, interrupted: bool) -> Run:
         """Appends the end of the run: as the claim's holder, or else with what may have been in flight."""
+        recorded = self.run.settled
         try:
             with self._phases.spent_on("recording"):
                 held = self.hold.seconds_left > 0
@@ -264,6 +270,8 @@ class SyncPush:
                 if held and not lost:
                     self._append_rejects()
                     event = self._checkpoint_event()
+                    if event is not None:
+                        self._take(event)
                 else:
                     error = error or self._lost()
                 if lost:
@@ -273,7 +281,7 @@ class SyncPush:
                 self.hold.finish(events)
         except BatchSyncError as failure:
             # What Batch took is taken: the counts are worth more to the caller than this error alone.
-            self.run = replace(self.run, status="failed", error=error or str(failure))
+            self.run = replace(self.run, status="failed", error=error or str(failure), settled=recorded)
         return self.run
 
     def _conclude(self, error: str | None, *, interrupted: bool) -> None:

@@ -124,6 +124,9 @@
 {#- Sorted by pages, a push reads only the partitions of its range. -#}
 {% macro snowflake__delta_order() %}{{ return('order by ' ~ dbt_batch_sync.column('_batch_page')) }}{% endmacro %}
 
+{#- Grants are copied from the table that is replaced, and here none is. -#}
+{% macro snowflake__create_snapshot_sql(relation, sql) %}{{ return(dbt_batch_sync.default__create_snapshot_sql(relation, sql) | replace('copy grants', '', 1)) }}{% endmacro %}
+
 {#- The state is kept by Time Travel and Fail-safe unless the project says otherwise. -#}
 {% macro snowflake__snapshot_defaults() %}{{ return({'transient': false, 'copy_grants': true}) }}{% endmacro %}
 

@@ -1,117 +1,383 @@
-"""The models whose compiled SQL is recorded for each warehouse in `tests/golden/macros/<dialect>/*.sql`.
-
-`RENEW_GOLDEN=1` writes the files anew; look at their difference before it is committed.
-"""
+"""Every statement that dbt runs, by the occasion and in every dialect, rendered without a warehouse."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Mapping
-from pathlib import Path
+import datetime
+import functools
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
 
-import sqlglot
-from harness.project import ROOT, Project
-from sqlglot import exp
+from harness.dbt_macros import Answer, Macros
+from harness.project import Project
+from harness.reported import REPORTED
 
-GOLDEN = ROOT / "tests" / "golden" / "macros"
+DIALECTS = ("duckdb", "postgres", "snowflake", "bigquery", "redshift", "databricks", "spark")
+PEOPLE = "people"
+SNAPSHOT = "people_sent_snapshot"
+DELTA = "people_delta"
+OLD = "00000000-0000-4000-8000-000000000001"
+"""The id of the delta that was built before."""
 
-STANDARD = {
-    "email_address": "email",
-    "email_marketing": "optin",
-    "phone_number": "phone",
-    "sms_marketing": "sms",
-    "language": "lang",
-    "region": "country",
-    "timezone": "zone",
-    "topic_preferences": "topics",
+MAPPING: Mapping[str, Any] = {
+    "identifier": "Client Id",
+    "standard": {"email_marketing": "optin"},
+    "custom": [{"column": "nick", "on_null": "keep"}, {"column": "tags", "type": "string_array"}],
 }
-COLUMNS = {
-    "Client Id": "varchar",
-    "email": "varchar",
-    "optin": "boolean",
-    "phone": "varchar",
-    "sms": "varchar",
-    "lang": "varchar",
-    "country": "varchar",
-    "zone": "varchar",
-    "topics": "varchar[]",
-    "nick": "varchar",
-    "points": "integer",
-    "huge": "hugeint",
-    "price": "decimal(18,4)",
-    "ratio": "double",
-    "vip": "boolean",
-    "born": "date",
-    "seen_at": "timestamptz",
-    "site": "varchar",
-    "tags": "varchar[]",
-    "note": "json",
-    "token": "uuid",
-    "as_text": "integer",
+FLAGGED: Mapping[str, Any] = {**MAPPING, "on_exit": "flag", "membership": "in_crm"}
+WHOLE: Mapping[str, Any] = {"identifier": "Client Id", "custom": "all"}
+BEFORE = {"Client Id": "text", "points": "integer", "price": "decimal", "vip": "boolean", "level": "text"}
+AFTER = {"Client Id": "text", "points": "decimal", "price": "double", "vip": "text", "level": "integer"}
+ATTRIBUTE_TYPES = "batch__email_marketing:string,nick:string,tags:string_array"
+REPLIED = datetime.datetime(2024, 5, 5, 1, 2, 3)
+BUILT: Answer = (
+    "former_types from",
+    [{"delta_id": OLD, "attribute_types": ATTRIBUTE_TYPES, "former_types": ""}],
+)
+REJECT = [{"found": 1}]
+
+Scenario = Callable[[str], list[str]]
+
+
+def dbt(
+    dialect: str,
+    *answers: Answer,
+    mapping: Mapping[str, Any] = MAPPING,
+    columns: Mapping[str, str] | None = None,
+    tables: Mapping[str, list[tuple[str, str]]] | None = None,
+    configs: Mapping[str, Any] | None = None,
+) -> Macros:
+    """A command of dbt where the model, its snapshot and its delta exist and nothing was recorded."""
+    reported = REPORTED[dialect]
+    model = columns or {"Client Id": "text", "optin": "boolean", "nick": "text", "tags": "tags"}
+    nodes = [
+        _node(PEOPLE, "table", meta={"batch_sync": dict(mapping)}),
+        _node(SNAPSHOT, "sent_snapshot"),
+        _node(DELTA, "table"),
+    ]
+    if dialect == "spark":
+        nodes = [{**node, "database": None} for node in nodes]
+    there = {PEOPLE: [(name, reported[kind]) for name, kind in model.items()]}
+    first = Macros(dialect, nodes=nodes, tables=there)
+    attributes = first.sync_attributes(PEOPLE, first.relation(PEOPLE), first.sync_mapping(PEOPLE))
+    stored = [
+        (first.reported_name(each["name"]), str(each["dtype"])) for each in first.snapshot_schema(attributes)
+    ]
+    text, number = first.text_type(), "bigint"
+    own = ("change", "changed", "reason", "page", "delta_id")
+    built = [
+        stored[0],
+        *((first.reported_name(f"_batch_{name}"), number if name == "page" else text) for name in own),
+        *stored[1 : len(attributes)],
+    ]
+    given = {**there, SNAPSHOT: stored, DELTA: built, **(tables or {})}
+    return Macros(dialect, nodes=nodes, tables=given, answers=answers, configs=configs)
+
+
+def _node(name: str, materialized: str, **config: Any) -> dict[str, Any]:
+    return {
+        "unique_id": f"model.shop.{name}",
+        "resource_type": "model",
+        "name": name,
+        "alias": name,
+        "database": "shop",
+        "schema": "marts",
+        "meta": {},
+        "config": {"materialized": materialized, "file_format": "delta", **config},
+        "depends_on": {"nodes": []},
+    }
+
+
+def ledger(dialect: str) -> list[str]:
+    it = dbt(dialect)
+    it.create_ledger(it.relation(SNAPSHOT))
+    return it.statements
+
+
+def ledger_columns(dialect: str) -> list[str]:
+    """A ledger of an earlier version, which lacks two columns."""
+    it = dbt(dialect)
+    have = {
+        "batch_sync_journal": [
+            (name, "x") for name in it.journal_columns() if name not in ("host", "seconds")
+        ],
+        "batch_sync_rejects": [(name, "x") for name in it.rejects_columns()],
+    }
+    it = dbt(dialect, tables=have)
+    it.create_ledger(it.relation(SNAPSHOT))
+    return it.statements
+
+
+def prune(dialect: str) -> list[str]:
+    old = datetime.datetime(2023, 1, 1)
+    row = {"sync": PEOPLE, "built_at": REPLIED, "intended_at": None, "oldest": old, "retention_days": 30}
+    it = dbt(dialect, ("as built_at", [row]), ("resolved_at <", [{"found": 2}]))
+    it.prune_ledger(it.relation(SNAPSHOT))
+    return it.statements
+
+
+def snapshot(dialect: str) -> list[str]:
+    it = dbt(dialect)
+    configs = it.snapshot_defaults()
+    stored = it.tables[SNAPSHOT]
+    version: Answer = ("storage_version", [{"version": "v1.4.0"}])
+    described: Answer = ("describe", [{"name": name, "type": dtype} for name, dtype in stored])
+    it = dbt(dialect, version, described, configs={**configs, "file_format": "delta"}, tables={SNAPSHOT: []})
+    del it.tables[SNAPSHOT]
+    it.materialize(it.relation(SNAPSHOT), str(it.sent_snapshot(PEOPLE)).strip())
+    return it.statements
+
+
+def snapshot_columns(dialect: str) -> list[str]:
+    """Two attributes are new."""
+    stored = dbt(dialect).tables[SNAPSHOT]
+    it = dbt(dialect, tables={SNAPSHOT: [each for each in stored if each[0].lower() not in ("nick", "tags")]})
+    it.evolve_snapshot(it.relation(SNAPSHOT), {"name": SNAPSHOT})
+    return it.statements
+
+
+def snapshot_types(dialect: str) -> list[str]:
+    """An integer became a decimal, a decimal a double, a boolean a text, and a text an integer."""
+    stored = dbt(dialect, mapping=WHOLE, columns=BEFORE).tables[SNAPSHOT]
+    configs = dbt(dialect).snapshot_defaults()
+    it = dbt(dialect, mapping=WHOLE, columns=AFTER, tables={SNAPSHOT: stored}, configs=configs)
+    it.evolve_snapshot(it.relation(SNAPSHOT), {"name": SNAPSHOT})
+    return it.statements
+
+
+def announced(dialect: str) -> list[str]:
+    it = dbt(dialect)
+    it.run("announce_build", PEOPLE)
+    return it.statements
+
+
+def pushed(**changes: Any) -> list[dict[str, Any]]:
+    row = {
+        "run_id": "run-1", "settled_page": 4, "settled_at": REPLIED, "intent_page": 4, "ended_page": 4, "has_ended": 1,
+        "is_over": 1, "is_heard": 0,
+    }  # fmt: skip
+    return [{**row, **changes}]
+
+
+def history(
+    *, progress: list[dict[str, Any]], rejects: bool = False, requests: list[Any] | None = None
+) -> list[Answer]:
+    """What the ledger and the tables say when the delta is built anew."""
+    moments = {"built": REPLIED, "merged": None, "merged_rows": REPLIED}
+    requests = requests or []
+    return [
+        BUILT,
+        ("as settled_page", progress),
+        ("max(key) from", [{"key": None}]),
+        ("max(case when event = 'built' then recorded_at end), max(", [moments]),
+        ("select merged_delta_id", [{"merged_delta_id": OLD}]),
+        ("select 1 from", REJECT if rejects else []),
+        ("event in ('resend', 'doubt')", requests),
+    ]
+
+
+def merge(dialect: str) -> list[str]:
+    """A push that settled everything, with rejects of its own and of an earlier one."""
+    it = dbt(dialect)
+    delta, held = it.relation(DELTA), it.relation(SNAPSHOT)
+    own = [{"id": OLD}]
+    answers = [
+        (f"from {delta} limit 1", own),
+        (f"select 1 from {held} where", REJECT),
+        *history(progress=pushed(), rejects=True),
+    ]
+    it = dbt(dialect, *answers)
+    it.at(delta).run("merge_sent", PEOPLE)
+    return it.statements
+
+
+def merged(
+    dialect: str, progress: list[dict[str, Any]], key: str | None = None, retyped: tuple[str, ...] = ()
+) -> list[str]:
+    """The statements of a merge alone."""
+    it = dbt(dialect, ("as settled_page", progress), ("max(key) from", [{"key": key}]), BUILT)
+    delta, held = it.relation(DELTA), it.relation(SNAPSHOT)
+    built = it.last_built(PEOPLE, held)
+    found = it.progress(PEOPLE, held, built)
+    names = it.snapshot_columns(held, [None])
+    it.statements.clear()
+    it.merge_delta(PEOPLE, held, delta, built, found, names, list(retyped))
+    return [each for each in it.statements if not each.startswith("select 1 from")]
+
+
+def merge_in_doubt(dialect: str) -> list[str]:
+    """Two runs settled pages, and the second was killed."""
+    second = pushed(run_id="run-2", settled_page=7, intent_page=9, ended_page=None, has_ended=0, is_over=0)
+    return merged(dialect, [*pushed(), *second])
+
+
+def merge_limited(dialect: str) -> list[str]:
+    """After `push --limit`, in the middle of a page; the key has what SQL has to escape."""
+    return merged(dialect, pushed(), key="o'hara\\7")
+
+
+def merge_unsettled(dialect: str) -> list[str]:
+    """A push that is alive, or died before its first checkpoint."""
+    return merged(dialect, pushed(settled_page=None, settled_at=None, ended_page=None, has_ended=0))
+
+
+def merge_retyped(dialect: str) -> list[str]:
+    """An attribute has another type in Batch than when the delta was built."""
+    it = dbt(dialect)
+    statements = merged(dialect, pushed(), retyped=("nick",))
+    it.mark_retyped(it.relation(SNAPSHOT), it.snapshot_columns(it.relation(SNAPSHOT), [None]), ["nick"])
+    return [*statements, *it.statements]
+
+
+def requested(dialect: str, *requests: tuple[str, str, str | None]) -> list[str]:
+    rows = [{"run_id": run, "event": event, "request": request} for run, event, request in requests]
+    attributes: Answer = ("select distinct attribute", [{"attribute": "nick"}])
+    it = dbt(dialect, ("event in ('resend', 'doubt')", rows), attributes)
+    held = it.relation(SNAPSHOT)
+    names = it.snapshot_columns(held, [None])
+    it.answer_requests(PEOPLE, held, names, it.current_types(PEOPLE))
+    return it.statements
+
+
+def resend_all(dialect: str) -> list[str]:
+    return requested(dialect, ("request-1", "resend", "all"))
+
+
+def resend_rejected(dialect: str) -> list[str]:
+    return requested(dialect, ("request-1", "resend", "rejected"))
+
+
+def overtaken(dialect: str) -> list[str]:
+    """A push lost its claim while rows were in flight."""
+    return requested(dialect, ("run-1", "doubt", None))
+
+
+def built(dialect: str) -> list[str]:
+    change = "_BATCH_CHANGE" if dialect == "snowflake" else "_batch_change"
+    counts = [
+        {change: "insert", "is_parked": 0, "delta_rows": 3, "last_page": 1},
+        {change: "update", "is_parked": 0, "delta_rows": 5, "last_page": 2},
+        {change: "invalid", "is_parked": 1, "delta_rows": 1, "last_page": 0},
+    ]
+    it = dbt(
+        dialect,
+        ("as delta_rows", counts),
+        ("select count(*), count(", [{"rows": 90, "exited": 4}]),
+        ("select count(*) from", [{"returning": 2}]),
+        ("select max(answered)", [{"answered": "request-1", "request": "all"}]),
+        ("select 1 from", REJECT),
+        BUILT,
+    )
+    it.at(it.relation(DELTA)).run("record_build", PEOPLE)
+    return it.statements
+
+
+def compared(dialect: str, mapping: Mapping[str, Any], *, parked: bool) -> list[str]:
+    it = dbt(
+        dialect,
+        *([("select 1 from", REJECT)] if parked else []),
+        mapping=mapping,
+        configs={"file_format": "delta"},
+    )
+    text = str(it.delta(PEOPLE)).strip()
+    return [*it.statements, text] if parked else [text]
+
+
+def delta_ignore(dialect: str) -> list[str]:
+    """Where rows are parked."""
+    return compared(dialect, MAPPING, parked=True)
+
+
+def delta_clear(dialect: str) -> list[str]:
+    return compared(dialect, {**MAPPING, "on_exit": "clear"}, parked=False)
+
+
+def delta_flag(dialect: str) -> list[str]:
+    return compared(dialect, FLAGGED, parked=False)
+
+
+def every_column(dialect: str) -> Macros:
+    """A model with a column of every type, each sent as what it is, and some as text too."""
+    as_text = [
+        {"column": name, "name": f"{name}_text", "type": "string"}
+        for name in ("integer", "boolean", "date", "instant")
+    ]
+    typed = {"json": "string", "tags": "string_array"}
+    entries = [{"column": name, "type": typed.get(name)} for name in REPORTED[dialect]]
+    mapping = {"identifier": "text", "custom": [*entries, *as_text]}
+    return dbt(dialect, mapping=mapping, columns={name: name for name in REPORTED[dialect]})
+
+
+def columns(dialect: str) -> list[str]:
+    it = every_column(dialect)
+    relation = it.relation(PEOPLE)
+    it.columns_of(relation)
+    query = it.model_rows(relation, it.sync_attributes(PEOPLE, relation, it.sync_mapping(PEOPLE)))
+    return [*it.lookups[:1], str(query).strip()]
+
+
+def tests(dialect: str) -> list[str]:
+    """The tests for a project's columns."""
+    it = dbt(dialect)
+    names = ("email", "identifier", "language", "phone", "region", "string", "timezone")
+    return [str(it.macro(f"test_batch_{name}")(it.relation(PEOPLE), "nick")).strip() for name in names]
+
+
+def tables_of(dialect: str) -> dict[str, dict[str, str]]:
+    """Every table that the statements name, with the columns of all occasions and their types."""
+    found: dict[str, dict[str, str]] = {}
+    its = (dbt(dialect, mapping=FLAGGED), dbt(dialect, mapping=WHOLE, columns=BEFORE), every_column(dialect))
+    for it in its:
+        for name, listed in it.tables.items():
+            found.setdefault(name, {}).update(listed)
+    for name, kinds in (("journal", it.journal_columns()), ("rejects", it.rejects_columns())):
+        found[f"batch_sync_{name}"] = {column: it.ledger_type(kind) for column, kind in kinds.items()}
+    return found
+
+
+SCENARIOS: Mapping[str, Scenario] = {
+    scenario.__name__: scenario
+    for scenario in (
+        ledger, ledger_columns, prune, snapshot, snapshot_columns, snapshot_types, announced, merge, merge_in_doubt, merge_limited,
+        merge_unsettled, merge_retyped, resend_all, resend_rejected, overtaken, built, delta_ignore, delta_clear, delta_flag, columns,
+        tests,
+    )
+}  # fmt: skip
+
+
+@functools.cache
+def statements_of(dialect: str, occasion: str) -> tuple[str, ...]:
+    return tuple(SCENARIOS[occasion](dialect))
+
+
+# What dbt itself compiles on a warehouse, which has to be what is rendered here.
+
+SYNCS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "cleared": ("delta_clear", {**MAPPING, "on_exit": "clear"}),
+    "flagged": ("delta_flag", FLAGGED),
 }
-CUSTOM: list[object] = [
-    {"column": "nick", "type": "string", "on_null": "keep"},
-    {"column": "points", "type": "integer"},
-    "huge",
-    {"column": "price", "type": "float", "on_null": "keep"},
-    "ratio",
-    {"column": "vip", "type": "boolean"},
-    {"column": "born", "type": "date"},
-    {"column": "seen_at", "name": "last_seen", "on_null": "keep"},
-    {"column": "site", "type": "url"},
-    {"column": "tags", "type": "string_array", "on_null": "keep"},
-    {"column": "note", "type": "string"},
-    "token",
-    {"column": "as_text", "type": "string"},
-]
-MAPPING = {"identifier": "Client Id", "standard": STANDARD, "custom": CUSTOM}
-SYNCS: dict[str, dict[str, object]] = {
-    "ignored": {**MAPPING, "on_exit": "ignore"},
-    "cleared": {**MAPPING, "on_exit": "clear", "on_null": "keep"},
-    "flagged": {**MAPPING, "on_exit": "flag", "membership": "in_crm"},
-}
-MODELS = [f"{sync}_{model}" for sync in SYNCS for model in ("delta", "sent_snapshot")]
+MODELS = tuple(f"{sync}_delta" for sync in SYNCS)
+COLUMNS = {"Client Id": "varchar", "optin": "boolean", "nick": "varchar", "tags": "varchar[]"}
 
 
 def build(project: Project, types: Mapping[str, str]) -> None:
     """All syncs, built with dbt; `types` are those of columns that are others on this warehouse."""
-    row = {"Client Id": "a", "email": "a@example.com", "points": 1, "tags": ["x"], "as_text": 7}
-    for sync, mapping in SYNCS.items():
+    columns = {name: types.get(name, kind) for name, kind in COLUMNS.items()}
+    for sync, (_, mapping) in SYNCS.items():
         project.map(mapping, sync)
-        project.set_rows({**COLUMNS, **types}, [row, {"Client Id": "b"}], sync)
+        project.set_rows(columns, [{"Client Id": "a", "nick": "x"}, {"Client Id": "b"}], sync)
     project.build()
 
 
 def check(project: Project, model: str, dialect: str) -> None:
-    """A model's compiled SQL parses, and is what was recorded."""
-    text = normalised(project, model)
-    parse(text, dialect)
-    path = GOLDEN / dialect / f"{model}.sql"
-    if os.environ.get("RENEW_GOLDEN"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == text
+    """A delta that dbt compiled is what is rendered without a warehouse, but for names and blanks."""
+    sync = model.removesuffix("_delta")
+    path = project.directory / "target" / "compiled" / "shop" / "models" / f"{model}.sql"
+    rendered = statements_of(dialect, SYNCS[sync][0])[-1]
+    assert _without_names(path.read_text(encoding="utf-8"), sync) == _without_names(rendered, PEOPLE)
 
 
-def parse(text: str, dialect: str) -> None:
-    """Fails the test unless it is one query whose first column is the key."""
-    parsed = sqlglot.parse(text, dialect=dialect)
-    assert len(parsed) == 1
-    assert isinstance(parsed[0], exp.Query)
-    assert next(each.alias_or_name for each in parsed[0].selects).lower() == "custom_id"
-
-
-def normalised(project: Project, model: str) -> str:
-    """The compiled SQL without what differs from run to run, and without empty lines."""
-    target = project.directory / "target"
-    text = (target / "compiled" / "shop" / "models" / f"{model}.sql").read_text(encoding="utf-8")
-    invocation = json.loads((target / "manifest.json").read_text())["metadata"]["invocation_id"]
-    assert text.count(invocation) == (2 if model.endswith("_delta") else 0), "the id of each half of a delta"
-    text = text.replace(invocation, "<delta_id>").replace(str(project.directory), "<project>")
-    return "\n".join(line.rstrip() for line in text.strip().splitlines() if line.strip()) + "\n"
-
-
-def recorded() -> list[Path]:
-    """Every file, of all warehouses."""
-    return sorted(GOLDEN.glob("*/*.sql"))
+def _without_names(statement: str, sync: str) -> list[str]:
+    text = re.sub(rf"[\w.\"`-]*\b{sync}(_sent_snapshot)?\b[\"`]?", r"model\1", statement)
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "id", text)
+    return re.sub(r"\s*([()])\s*", r"\1", text).split()

@@ -77,7 +77,7 @@ def test_a_push_of_nothing_starts_without_what_it_does_not_need(project: Project
     watched = "requests", "dbt.adapters"
     program = f"""
 import sys
-from dbt_batch_sync.cli import program as main
+from dbt_batch_sync.cli import main
 try:
     main()
 finally:

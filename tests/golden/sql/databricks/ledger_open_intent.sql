@@ -1,6 +1,0 @@
-SELECT
-  MAX(intent_position),
-  MAX(committed_position)
-FROM `my-db`.`Marketing`.batch_sync_runs
-WHERE
-  sync = :sync AND delta_id = :delta_id;

@@ -1,8 +1,0 @@
-SELECT
-  sync
-FROM `my-db`.`Marketing`.batch_sync_runs
-WHERE
-  sync = :sync
-ORDER BY
-  started_at DESC
-LIMIT 10;

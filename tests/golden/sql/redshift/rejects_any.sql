@@ -1,6 +1,0 @@
-SELECT
-  1
-FROM "my-db"."Marketing".batch_sync_rejects
-WHERE
-  sync = %(sync)s AND resolved_at IS NULL
-LIMIT 1;

@@ -1,0 +1,2 @@
+-- without some lines of DuckDB
+-- as on DuckDB (43 lines)

@@ -1,0 +1,2 @@
+alter table `shop`.`marts`.`batch_sync_journal` add columns (`host` string, `seconds` double);
+-- as on DuckDB (43 lines)

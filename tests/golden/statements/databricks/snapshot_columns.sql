@@ -1,0 +1,1 @@
+alter table `shop`.`marts`.`people_sent_snapshot` add columns (`nick` string, `tags` array<string>);

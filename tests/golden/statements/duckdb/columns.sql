@@ -1,0 +1,20 @@
+select
+        cast("text" as VARCHAR) as "custom_id",
+        cast("text" as VARCHAR) as "text",
+        cast("boolean" as BOOLEAN) as "boolean",
+        cast("tags" as VARCHAR[]) as "tags",
+        cast("integer" as BIGINT) as "integer",
+        cast(case when "huge" > cast(99999999999999999999999999999999999999 as HUGEINT) then cast(99999999999999999999999999999999999999 as HUGEINT) when "huge" < -cast(99999999999999999999999999999999999999 as HUGEINT) then -cast(99999999999999999999999999999999999999 as HUGEINT) else "huge" end as DECIMAL(38,0)) as "huge",
+        cast("decimal" as DECIMAL(18,4)) as "decimal",
+        cast("double" as DOUBLE) as "double",
+        cast("date" as DATE) as "date",
+        cast("timestamp" as TIMESTAMP) as "timestamp",
+        cast("instant" at time zone 'UTC' as TIMESTAMP) as "instant",
+        cast("json" as VARCHAR) as "json",
+        cast("uuid" as VARCHAR) as "uuid",
+        cast(cast("integer" as BIGINT) as VARCHAR) as "integer_text",
+        cast(cast("boolean" as BOOLEAN) as VARCHAR) as "boolean_text",
+        cast(cast("date" as DATE) as VARCHAR) as "date_text",
+        cast(cast("instant" at time zone 'UTC' as TIMESTAMP) as VARCHAR) as "instant_text",
+        1 as _batch_here
+    from (select * from "shop"."marts"."people") as model;

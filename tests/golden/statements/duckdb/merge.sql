@@ -1,0 +1,105 @@
+select delta_id, attribute_types, former_types from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'built' order by recorded_at desc limit 1;
+select "_batch_delta_id" from "shop"."marts"."people_delta" limit 1;
+select
+            run_id,
+            max(case when delta_id = '00000000-0000-4000-8000-000000000001' and event = 'checkpoint' then page end) as settled_page,
+            max(case when delta_id = '00000000-0000-4000-8000-000000000001' and event = 'checkpoint' then recorded_at end) as settled_at,
+            max(case when delta_id = '00000000-0000-4000-8000-000000000001' and event = 'intent' then page end) as intent_page,
+            max(case when delta_id = '00000000-0000-4000-8000-000000000001' and event = 'ended' then page end) as ended_page,
+            max(case when event = 'ended' then 1 else 0 end) as has_ended,
+            case
+                when max(case when event in ('ended', 'released') then recorded_at end) is null then 0
+                when max(case when event in ('ended', 'released') then recorded_at end) < max(case when event = 'claimed' then recorded_at end) then 0
+                else 1
+            end as is_over,
+            case when max(recorded_at) > cast(now() at time zone 'UTC' as timestamp) - interval '90 seconds' then 1 else 0 end as is_heard
+        from "shop"."marts"."batch_sync_journal"
+        where sync = 'people' and event in ('claimed', 'beat', 'intent', 'checkpoint', 'released', 'ended')
+            and (delta_id = '00000000-0000-4000-8000-000000000001' or recorded_at > cast(now() at time zone 'UTC' as timestamp) - interval '90 seconds')
+        group by run_id
+        order by 2, 3;
+select max(key) from "shop"."marts"."batch_sync_journal" where sync = 'people' and delta_id = '00000000-0000-4000-8000-000000000001' and event = 'checkpoint' and page = 4;
+select max(case when event = 'built' then recorded_at end), max(case when event = 'merged' then recorded_at end), max(case when event = 'merged' and merged_delta_id is not null then recorded_at end) from "shop"."marts"."batch_sync_journal" where sync = 'people' and event in ('built', 'merged');
+select merged_delta_id from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'merged' and merged_delta_id is not null order by recorded_at desc limit 1;
+select 1 from "shop"."marts"."people_sent_snapshot" where "_batch_delta_id" = '00000000-0000-4000-8000-000000000001' limit 1;
+insert into "shop"."marts"."people_sent_snapshot" ("custom_id", "batch__email_marketing", "nick", "tags", "_batch_sent_at", "_batch_run_id", "_batch_delta_id", "_batch_exited_at", "_batch_doubt", "_batch_opted_out")
+            select
+                d."custom_id",
+                d."batch__email_marketing",
+                d."nick",
+                d."tags",
+                cast('2024-05-05 01:02:03' as timestamp),
+                cast('run-1' as VARCHAR),
+                cast('00000000-0000-4000-8000-000000000001' as VARCHAR),
+                case when d."_batch_change" = 'exit' then coalesce(s."_batch_exited_at", cast('2024-05-05 01:02:03' as timestamp)) end,
+                cast(nullif(case when s."_batch_doubt" is not null then case when
+    position(',batch__email_marketing,' in coalesce(s."_batch_doubt", '')) > 0 and not
+    position(',batch__email_marketing,' in coalesce(',' || d."_batch_changed" || ',', '')) > 0 then ',batch__email_marketing,' else '' end || case when
+    position(',nick,' in coalesce(s."_batch_doubt", '')) > 0 and not
+    position(',nick,' in coalesce(',' || d."_batch_changed" || ',', '')) > 0 then ',nick,' else '' end || case when
+    position(',tags,' in coalesce(s."_batch_doubt", '')) > 0 and not
+    position(',tags,' in coalesce(',' || d."_batch_changed" || ',', '')) > 0 then ',tags,' else '' end else '' end, '') as VARCHAR),
+                cast(nullif(case when
+    position(',batch__email_marketing,' in coalesce(',' || d."_batch_changed" || ',', '')) > 0 and d."batch__email_marketing" = false then ',batch__email_marketing,' when
+    position(',batch__email_marketing,' in coalesce(',' || d."_batch_changed" || ',', '')) > 0 and d."batch__email_marketing" = true then '' when
+    position(',batch__email_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 then ',batch__email_marketing,' else '' end || case  when
+    position(',batch__sms_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 then ',batch__sms_marketing,' else '' end, '') as VARCHAR)
+            from (select
+        d.*,
+        case when (d."_batch_page" <= 4) and r.row_id is null then 1 else 0 end as _batch_settled
+    from (select * from "shop"."marts"."people_delta") as d
+    left join (
+        select distinct key as row_id
+        from "shop"."marts"."batch_sync_rejects"
+        where sync = 'people' and delta_id = '00000000-0000-4000-8000-000000000001' and attribute is null
+    ) as r on r.row_id = d."custom_id"
+    where d."_batch_change" <> 'invalid'
+        and (
+            ((d."_batch_page" <= 4) and r.row_id is null)
+        )) as d
+            left join "shop"."marts"."people_sent_snapshot" as s on s."custom_id" = d."custom_id"
+            where d._batch_settled = 1 and (s."_batch_delta_id" is null or s."_batch_delta_id" <> cast('00000000-0000-4000-8000-000000000001' as VARCHAR));
+delete from "shop"."marts"."people_sent_snapshot"
+            where ("_batch_delta_id" is null or "_batch_delta_id" <> cast('00000000-0000-4000-8000-000000000001' as VARCHAR))
+                and "custom_id" in (select d."custom_id" from (select
+        d.*,
+        case when (d."_batch_page" <= 4) and r.row_id is null then 1 else 0 end as _batch_settled
+    from (select * from "shop"."marts"."people_delta") as d
+    left join (
+        select distinct key as row_id
+        from "shop"."marts"."batch_sync_rejects"
+        where sync = 'people' and delta_id = '00000000-0000-4000-8000-000000000001' and attribute is null
+    ) as r on r.row_id = d."custom_id"
+    where d."_batch_change" <> 'invalid'
+        and (
+            ((d."_batch_page" <= 4) and r.row_id is null)
+        )) as d where d._batch_settled = 1);
+select 1 from "shop"."marts"."batch_sync_rejects" where sync = 'people' and resolved_at is null limit 1;
+merge into "shop"."marts"."batch_sync_rejects" as o
+    using (
+            select distinct
+                r.key as row_id,
+                coalesce(r.attribute, '') as attribute,
+                r.delta_id,
+                case when r.delta_id = '00000000-0000-4000-8000-000000000001' then md5(cast(coalesce(cast(length(cast(d."batch__email_marketing" as VARCHAR)) as VARCHAR) || ':' || cast(d."batch__email_marketing" as VARCHAR), '-') || coalesce(cast(length(cast(d."nick" as VARCHAR)) as VARCHAR) || ':' || cast(d."nick" as VARCHAR), '-') || coalesce(cast(length(cast(d."tags" as VARCHAR)) as VARCHAR) || ':' || cast(d."tags" as VARCHAR), '-') as TEXT)) end as row_hash,
+                case when not r.delta_id = '00000000-0000-4000-8000-000000000001' then 1 else 0 end as is_over
+            from (select * from "shop"."marts"."batch_sync_rejects" where sync = 'people' and resolved_at is null) as r
+            inner join "shop"."marts"."people_delta" as d on d."custom_id" = r.key
+            where d."_batch_change" <> 'invalid' and (d."_batch_page" <= 4)
+                and (
+                    (r.attribute is null)
+                    or (not r.delta_id = '00000000-0000-4000-8000-000000000001' and
+    position(',' || r.attribute || ',' in ',' || d."_batch_changed" || ',') > 0)
+                )
+        ) as n
+    on o.key = n.row_id and coalesce(o.attribute, '') = n.attribute and o.delta_id = n.delta_id and o.sync = 'people' and o.resolved_at is null
+    when matched then update set
+        sent_hash = coalesce(n.row_hash, o.sent_hash),
+        resolved_at = case when n.is_over = 1 then cast(now() at time zone 'UTC' as timestamp) end;
+select run_id, event, max(request) as request
+        from "shop"."marts"."batch_sync_journal"
+        where sync = 'people' and event in ('resend', 'doubt')
+        group by run_id, event;
+select 1 from "shop"."marts"."people_sent_snapshot" where "_batch_delta_id" = '00000000-0000-4000-8000-000000000001' limit 1;
+insert into "shop"."marts"."batch_sync_journal" (recorded_at, sync, event, delta_id, merged_delta_id, answered, request)
+    select cast(now() at time zone 'UTC' as timestamp), cast('people' as VARCHAR), cast('merged' as VARCHAR), cast('00000000-0000-4000-8000-000000000002' as VARCHAR), cast('00000000-0000-4000-8000-000000000001' as VARCHAR), cast('' as VARCHAR), cast(null as VARCHAR);

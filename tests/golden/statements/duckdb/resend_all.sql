@@ -1,0 +1,18 @@
+select run_id, event, max(request) as request
+        from "shop"."marts"."batch_sync_journal"
+        where sync = 'people' and event in ('resend', 'doubt')
+        group by run_id, event;
+select answered from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'merged' and answered <> '';
+update "shop"."marts"."people_sent_snapshot" set "_batch_doubt" = case when
+    position(',batch__email_marketing,' in coalesce(coalesce("_batch_doubt", '') || ',batch__email_marketing,,nick,,tags,', '')) > 0 then ',batch__email_marketing,' else '' end || case when
+    position(',nick,' in coalesce(coalesce("_batch_doubt", '') || ',batch__email_marketing,,nick,,tags,', '')) > 0 then ',nick,' else '' end || case when
+    position(',tags,' in coalesce(coalesce("_batch_doubt", '') || ',batch__email_marketing,,nick,,tags,', '')) > 0 then ',tags,' else '' end where "_batch_exited_at" is null;
+select distinct attribute from "shop"."marts"."batch_sync_rejects" where sync = 'people' and resolved_at is null and attribute is not null;
+merge into "shop"."marts"."people_sent_snapshot" as s
+        using (select key as row_id, max(case when attribute = 'nick' then ',nick,' else '' end) as names from "shop"."marts"."batch_sync_rejects" where sync = 'people' and resolved_at is null and attribute is not null group by key) as d
+        on s."custom_id" = d.row_id
+        when matched then update set "_batch_doubt" = case when
+    position(',batch__email_marketing,' in coalesce(coalesce(s."_batch_doubt", '') || d.names, '')) > 0 then ',batch__email_marketing,' else '' end || case when
+    position(',nick,' in coalesce(coalesce(s."_batch_doubt", '') || d.names, '')) > 0 then ',nick,' else '' end || case when
+    position(',tags,' in coalesce(coalesce(s."_batch_doubt", '') || d.names, '')) > 0 then ',tags,' else '' end;
+update "shop"."marts"."batch_sync_rejects" set sent_hash = null where sync = 'people' and resolved_at is null and attribute is null and sent_hash is not null;

@@ -1,0 +1,11 @@
+create  table "shop"."marts"."people_sent_snapshot"
+    as
+  (
+    select
+-- as on DuckDB (10 lines)
+            limit 0
+  );
+create  index if not exists
+  "index_1"
+  on "shop"."marts"."people_sent_snapshot"
+  (custom_id);

@@ -1,0 +1,8 @@
+create table "shop"."marts"."people_sent_snapshot"
+    diststyle key distkey (custom_id)
+    compound sortkey(custom_id)
+    as (select
+-- as on DuckDB (3 lines)
+                cast(null as varchar(65535)) as "tags",
+-- as on DuckDB (6 lines)
+            limit 0);

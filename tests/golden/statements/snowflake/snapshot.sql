@@ -1,0 +1,6 @@
+create table shop.marts.people_sent_snapshot
+    as (select
+-- as on DuckDB (3 lines)
+                cast(null as VARCHAR) as "TAGS",
+-- as on DuckDB (6 lines)
+            limit 0);

@@ -8,6 +8,10 @@ from datetime import datetime
 from typing import Literal
 
 import pyarrow as pa
+from sqlglot import exp
+
+from dbt_batch_sync.errors import ConfigurationError, WarehouseError
+from dbt_batch_sync.warehouse import Statement, Warehouse
 
 JOURNAL = "batch_sync_journal"
 REJECTS = "batch_sync_rejects"
@@ -182,3 +186,14 @@ def typed(rows: pa.Table, columns: Mapping[str, str]) -> pa.Table:
     """A result with these names and types, in their order: warehouses have their own of both."""
     cells = [rows.column(place).cast(ARROW_TYPES[kind]) for place, kind in enumerate(columns.values())]
     return pa.table(cells, names=list(columns))
+
+
+def fetch_ledger(warehouse: Warehouse, table: exp.Table, query: Statement) -> pa.Table:
+    """What a query of a ledger's table finds. Raises ConfigurationError when there is no such table yet."""
+    try:
+        return warehouse.fetch(query)
+    except WarehouseError:
+        if warehouse.columns(table):
+            raise
+        name = table.sql(warehouse.dialect)
+        raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: dbt run") from None

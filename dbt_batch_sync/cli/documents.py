@@ -100,7 +100,6 @@ def flowchart(result: LineageResult) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A label, as Mermaid escapes it."""
     return '"' + text.replace("#", "#35;").replace('"', "#quot;") + '"'
 
 

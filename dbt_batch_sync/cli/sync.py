@@ -120,7 +120,6 @@ def resend(
 
 
 def _finish(result: PushResult, as_json: bool, *, dry_run: bool = False, signals: Sequence[int] = ()) -> None:
-    """Shows a push and ends with its exit code."""
     from dbt_batch_sync.results import EXIT_CODES
 
     show.answer(result, partial(show.pushed, dry_run=dry_run), as_json)

@@ -110,7 +110,6 @@ def _checked(positions: pa.Array, after: int) -> int:
 
 
 def _rendered(batch: pa.RecordBatch, fragment: Fragment) -> Rendered:
-    """Splits the rows over a limit, and reads the few notes."""
     operations, extra = batch.column(OPERATION), pa.nulls(batch.num_rows, pa.list_(pa.string()))
     if HEAD in batch.schema.names and batch.column(HEAD).null_count < batch.num_rows:
         operations, extra = _split_rows(batch, fragment)

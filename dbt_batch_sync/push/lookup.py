@@ -89,7 +89,6 @@ def describe(sync: str, found: Found) -> SyncProfile:
 
 
 def _is_rejected(found: Found, attribute: str | None) -> bool:
-    """Whether a push of this delta had it rejected."""
     since = found.built_at
     return since is not None and any(
         each.attribute == attribute and each.rejected_at >= since for each in found.rejections
@@ -112,7 +111,6 @@ def _times(events: Iterable[Row], event: str) -> list[tuple[datetime, str]]:
 def _doubt(
     held: Row, queued: Row, events: Iterable[Row], settled: tuple[datetime, str] | None
 ) -> Iterable[str]:
-    """The attributes that a push may have sent without recording it."""
     listed = []
     if settled is None:
         listed.append(str(held.get("_batch_doubt") or ""))

@@ -170,7 +170,6 @@ class Session:
         return replace(pushed, seconds=round(self.clock.monotonic() - began, 3))
 
     def _claimed(self, target: Target, act: Callable[[Target, Hold, Work], Run]) -> SyncPushed:
-        """Does it while the sync is ours alone, and appends how it ended."""
         if target.state.built is None:
             raise ConfigurationError(
                 f"dbt has not built the delta of `{target.name}` yet. Run: {build_command(target.sync)}"
@@ -252,7 +251,6 @@ class Session:
         return SyncPushed.of(replace(run, status=status_of(run)), target.sync.kind.name)
 
     def _counted(self, target: Target, work: Work) -> Run:
-        """The run with the rows that are not settled yet."""
         run, counts = self._new_run(target, work.state), work.histogram.counts
         return replace(
             run, inserts=counts.get("insert", 0), updates=counts.get("update", 0), exits=counts.get("exit", 0)

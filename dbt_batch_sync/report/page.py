@@ -84,7 +84,6 @@ def render(result: ReportResult) -> str:
 
 
 def _totals(syncs: Sequence[SyncReport]) -> list[tuple[int, str]]:
-    """Figures of all syncs, with what they count."""
     accepted = sum(run.accepted for each in syncs for run in each.runs)
     rejected = sum(count.count for each in syncs for count in each.rejects)
     counted = (
@@ -132,7 +131,6 @@ def mark(run: Run) -> str:
 
 
 def _pushes(syncs: Sequence[SyncReport]) -> list[_Push]:
-    """The last pushes of all, the oldest first."""
     by_id: dict[str, dict[str, Run]] = {}
     for sync in syncs:
         for run in sync.runs:

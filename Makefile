@@ -75,7 +75,7 @@ test-browser: $(INSTALLED)
 test-warehouses: $(WAREHOUSES:%=test-%)
 
 $(WAREHOUSES:%=test-%): test-%: .venvs/%/.installed
-	.venvs/$*/bin/python -m pytest -m emulated tests/warehouses/test_$*.py $(ARGS)
+	.venvs/$*/bin/python -m pytest -m emulated $(wildcard tests/drivers/test_$*.py) tests/warehouses/test_$*.py $(ARGS)
 
 test-dbt-versions: $(DBT_VERSIONS:%=test-%) test-dbt-2
 

@@ -23,6 +23,7 @@ EMPTY_RUN = "dbt run, three empty models"
 SCAN, DELTA, PUSH = "bare scan of both tables", "delta statement", "push of 1 %"
 IDLE, HELP, VERSION = "push, nothing to do", "--help", "--version"
 FIRST = "first push"
+BUILD, MERGE = "dbt run before a first push", "dbt run after a first push"
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ def _one_percent(project: Project, setting: Setting, sink: Sink, figures: Figure
     project.database.restore("first")
     project.outputs(sink.url)
     project.push()
+    project.dbt_run()  # merges what was pushed
     project.change()
     project.database.keep("changed")
     project.dbt_run()
@@ -131,6 +133,21 @@ def _one_percent(project: Project, setting: Setting, sink: Sink, figures: Figure
             project.database.restore("changed")
             figures.add(side, project.statement(what))
         figures.add(PUSH, push.push(OURS, project.environment))
+
+
+def cycle(setting: Setting) -> Found:
+    """All of a first push: the `dbt run` before it, the push, and the `dbt run` that merges it."""
+    project, figures = setting.project("cycle"), Figures()
+    project.create(setting.rows, like=_earlier(setting))
+    project.database.keep("raw")
+    with Sink() as sink:
+        project.outputs(sink.url)
+        for _ in range(setting.rounds):
+            project.database.restore("raw")
+            sink.reset()
+            for side, run in ((BUILD, project.dbt_run), (FIRST, project.push), (MERGE, project.dbt_run)):
+                figures.add(side, run())
+    return Found(figures, _versions([(OURS, setting.ours)]))
 
 
 def nothing_to_do(setting: Setting) -> Found:
@@ -189,6 +206,7 @@ def paced_at(endpoint: str, latency: float) -> str:
 
 SCENARIOS: dict[str, Callable[[Setting], Found]] = {
     "first-push": first_push,
+    "cycle": cycle,
     "growth": growth,
     "one-percent": one_percent,
     "postgres": postgres,

@@ -12,8 +12,9 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from threading import Event
 
 from dbt_batch_sync import __version__
@@ -21,22 +22,24 @@ from dbt_batch_sync.artifacts.build_results import read_build_results
 from dbt_batch_sync.artifacts.catalog import read_catalog
 from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
 from dbt_batch_sync.artifacts.selection import select_syncs
-from dbt_batch_sync.batch_api.limits import Endpoint
-from dbt_batch_sync.connections.outputs import Output, read_output
+from dbt_batch_sync.connections.outputs import Output, default_output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions, WarehouseTarget, read_project, read_target
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, MappingError
 from dbt_batch_sync.ledger.records import Run
+from dbt_batch_sync.ledger.requests import Scope, append_requests
 from dbt_batch_sync.mapping.lines import with_lines
 from dbt_batch_sync.mapping.syncs import Sync, find_syncs, read_syncs
 from dbt_batch_sync.notifications import call_hooks
+from dbt_batch_sync.push import overview
 from dbt_batch_sync.push.access import check_access
 from dbt_batch_sync.push.gate import Gate
+from dbt_batch_sync.push.known import Known, by_ledger, read_known
 from dbt_batch_sync.push.lookup import look_up
-from dbt_batch_sync.push.plan import count_attributes, plan_sync
+from dbt_batch_sync.push.plan import plan_sync
 from dbt_batch_sync.push.planned import read_plan
-from dbt_batch_sync.push.session import Channels, PushOptions, Session
+from dbt_batch_sync.push.session import Channels, PushOptions, Session, Target
 from dbt_batch_sync.push.sync_push import Clock, Observer
-from dbt_batch_sync.push.work import Work, open_work
+from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.results import (
     LineageResult,
     PlanResult,
@@ -44,15 +47,11 @@ from dbt_batch_sync.results import (
     PushResult,
     RejectsResult,
     ReportResult,
+    ResendResult,
     StatusResult,
     SyncPushed,
-    SyncRejects,
-    SyncReport,
-    SyncStatus,
     ValidateResult,
-    parked,
 )
-from dbt_batch_sync.scaffold.installation import package_root
 from dbt_batch_sync.telemetry import record_push, record_sync, span
 from dbt_batch_sync.warehouse import Warehouse, open_warehouse
 
@@ -64,16 +63,19 @@ def system_clock() -> Clock:
 
 @dataclass(frozen=True)
 class Selection:
-    """`--select` and `--exclude`: model names, `tag:…`, `path:…`; nothing selects every sync."""
+    """`--select` and `--exclude`: model names, `tag:…`, `path:…`; nothing selects every sync. `selector` is
+    the name of one of `selectors.yml`, instead of `select`.
+    """
 
     select: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    selector: str | None = None
 
 
 class _Silent:
     """An observer that shows nothing."""
 
-    def started(self, work: Work, endpoint: Endpoint) -> None: ...
+    def started(self, work: Work) -> None: ...
 
     def progressed(self, run: Run) -> None: ...
 
@@ -89,11 +91,11 @@ def push(
     observer: Observer | None = None,
     clock: Clock | None = None,
 ) -> PushResult:
-    """Sends the deltas of the selected syncs, one after another, and commits what Batch accepts.
+    """Sends the deltas of the selected syncs, one after another, and records what Batch accepts.
 
-    A sync that fails does not keep the next one from being pushed; its error is in its result. The
-    outputs' hooks are called at the end. Raises ConfigurationError and WarehouseError when no sync could
-    be started.
+    A sync that fails does not keep the next one from being pushed; its error is in its result. Once `stop` is
+    set, no other sync is begun. The outputs' hooks are called at the end. Raises ConfigurationError and
+    WarehouseError when no sync could be started.
     """
     return _run(Session.push, dbt, selection, options, stop, observer, clock)
 
@@ -102,16 +104,15 @@ def adopt(
     dbt: DbtOptions,
     selection: Selection = Selection(),
     *,
+    stop: Event | None = None,
     clock: Clock | None = None,
 ) -> PushResult:
-    """Commits the deltas of the selected syncs without sending them: for profiles that Batch already
-    has.
-    """
-    return _run(Session.adopt, dbt, selection, PushOptions(), None, None, clock)
+    """Settles the deltas of the selected syncs without sending them: for profiles that Batch already has."""
+    return _run(Session.adopt, dbt, selection, PushOptions(force=True), stop, None, clock)
 
 
 def _run(
-    act: Callable[[Session, Sync, Output], SyncPushed],
+    act: Callable[[Session, Target], SyncPushed],
     dbt: DbtOptions,
     selection: Selection,
     options: PushOptions,
@@ -124,6 +125,8 @@ def _run(
     outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
     target = read_target(dbt)
     started, run_id = clock.now(), str(uuid.uuid4())
+    pushed: list[SyncPushed] = []
+    wrong: list[ConfigurationError] = []
 
     with span("push" if act is Session.push else "adopt", dry_run=options.dry_run) as describe:
 
@@ -134,41 +137,58 @@ def _run(
                 call_hooks(result, {each.name: outputs[each.mapping.output] for each in syncs})
             return result
 
-        pushed: list[SyncPushed] = []
-        misconfigured: list[ConfigurationError] = []
         try:
+            done = _ungated(dbt, options, syncs, outputs, started) if act is Session.push else {}
             with opened(target) as warehouse, Channels() as channels:
-                shown = observer or _Silent()
-                session = Session(
-                    warehouse, channels, options, run_id, target.target_name, clock, stop, shown
-                )
-                done: dict[str, SyncPushed] = {}
-                if act is Session.push:
-                    done = _refused(dbt, options, syncs, outputs, started)
-                    done |= session.push_idle([each for each in syncs if each.name not in done], outputs)
-                for sync in syncs:
-                    with span("sync", sync=sync.name) as describe_sync:
+                session = Session(warehouse, channels, options, run_id, clock, stop, observer or _Silent())
+                for name, one in _pushes(session, act, syncs, outputs, done):
+                    with span("sync", sync=name) as describe_sync:
                         try:
-                            found = done.get(sync.name)
-                            pushed.append(found or act(session, sync, outputs[sync.mapping.output]))
+                            pushed.append(one())
                         except ConfigurationError as error:
-                            misconfigured.append(error)
-                            pushed.append(SyncPushed(sync.name, "failed", error=str(error)))
+                            wrong.append(error)
+                            pushed.append(_failed(syncs[len(pushed)], str(error)))
                         record_sync(pushed[-1], describe_sync, count=not options.dry_run)
-                    if stop.is_set() and sync.name not in done:
-                        break
         except Exception as error:
             said = str(error) if isinstance(error, BatchSyncError) else type(error).__name__
-            rest = syncs[len(pushed) :]
-            ended([*pushed, *(SyncPushed(each.name, "failed", error=said) for each in rest)])
+            ended([*pushed, *(_failed(each, said) for each in syncs[len(pushed) :])])
             raise
         result = ended(pushed)
-    if len(misconfigured) == len(pushed):
-        raise misconfigured[0]
+    if len(wrong) == len(pushed):
+        raise wrong[0]
     return result
 
 
-def _refused(
+def _pushes(
+    session: Session,
+    act: Callable[[Session, Target], SyncPushed],
+    syncs: Sequence[Sync],
+    outputs: Mapping[str | None, Output],
+    done: Mapping[str, SyncPushed],
+) -> Iterator[tuple[str, Callable[[], SyncPushed]]]:
+    """Of each sync its name, and what pushes it: those with nothing to send are done together before."""
+    targets, wrong = session.read([each for each in syncs if each.name not in done], outputs)
+    known = {**done, **session.push_idle(targets)}
+    by_name = {target.name: target for target in targets}
+
+    def one(sync: Sync) -> SyncPushed:
+        if sync.name in known:
+            return known[sync.name]
+        if session.stop.is_set():
+            return SyncPushed(sync.name, sync.kind.name, "skipped")
+        if sync.name in wrong:
+            raise wrong[sync.name]
+        return act(session, by_name[sync.name])
+
+    for sync in syncs:
+        yield sync.name, partial(one, sync)
+
+
+def _failed(sync: Sync, error: str) -> SyncPushed:
+    return SyncPushed(sync.name, sync.kind.name, "failed", error=error)
+
+
+def _ungated(
     dbt: DbtOptions,
     options: PushOptions,
     syncs: Sequence[Sync],
@@ -184,8 +204,8 @@ def _refused(
     path = read_project(dbt).build_results
     results = read_build_results(path) if path.is_file() else None
     gate = Gate(results, load_manifest(dbt).tests, now, options.max_age)
-    refusals = {each.name: gate.refusal(each, require_tests=require[each.name]) for each in syncs}
-    return {name: SyncPushed(name, "failed", error=error) for name, error in refusals.items() if error}
+    found = ((each, gate.refusal(each, require_tests=require[each.name])) for each in syncs)
+    return {sync.name: _failed(sync, error) for sync, error in found if error}
 
 
 def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:
@@ -193,77 +213,65 @@ def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:
     syncs = load_syncs(dbt, selection)
     outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
     with opened(read_target(dbt)) as warehouse:
+        known = read_known(warehouse, syncs)
         return PlanResult(
-            tuple(plan_sync(warehouse, open_work(warehouse, s), outputs[s.mapping.output]) for s in syncs)
+            tuple(plan_sync(warehouse, each, outputs[each.sync.mapping.output]) for each in known)
         )
 
 
 def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 10) -> StatusResult:
-    """The last runs of the selected syncs, and how many of their profiles are parked."""
-    syncs = load_syncs(dbt, selection)
-    with opened(read_target(dbt)) as warehouse:
-        works = [open_work(warehouse, sync, check=False) for sync in syncs]
-        return StatusResult(
-            tuple(
-                SyncStatus(
-                    work.name,
-                    tuple(work.ledger.recent_runs(limit)),
-                    sum(each.count for each in parked(work.ledger.rejects.standing())),
-                )
-                for work in works
-            )
-        )
+    """The last runs of the selected syncs, their parked rows, and the open requests to send again."""
+    with _reading(dbt, selection) as (warehouse, known):
+        return StatusResult(tuple(overview.statuses(warehouse, known, limit)))
 
 
 def rejects(dbt: DbtOptions, selection: Selection = Selection()) -> RejectsResult:
-    """What stands refused in the selected syncs, by attribute and reason."""
-    syncs = load_syncs(dbt, selection)
-    with opened(read_target(dbt)) as warehouse:
-        works = [open_work(warehouse, sync, check=False) for sync in syncs]
-        return RejectsResult(
-            tuple(
-                SyncRejects(
-                    work.name,
-                    work.ledger.rejects.table.sql(warehouse.dialect),
-                    tuple(work.ledger.rejects.standing()),
-                )
-                for work in works
-            )
-        )
+    """The open rejections of the selected syncs, by attribute and reason."""
+    with _reading(dbt, selection) as (warehouse, known):
+        return RejectsResult(tuple(overview.rejections(warehouse, known)))
 
 
 def report(
     dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 50, clock: Clock | None = None
 ) -> ReportResult:
-    """The last runs of the selected syncs (`limit` of each), what their deltas would send now, and what
-    stands refused.
+    """The last runs of the selected syncs (`limit` of each), what their deltas would send now, and the open
+    rejections.
     """
-    syncs, target = load_syncs(dbt, selection), read_target(dbt)
-    with opened(target) as warehouse:
-        works = [open_work(warehouse, sync, check=False) for sync in syncs]
-        return ReportResult(
-            (clock or system_clock()).now(),
-            target.target_name,
-            tuple(
-                SyncReport(
-                    sync=work.name,
-                    runs=tuple(work.ledger.recent_runs(limit)),
-                    **asdict(work.counts),
-                    attributes=count_attributes(warehouse, work)[1],
-                    rejects=tuple(work.ledger.rejects.standing()),
-                    table=work.ledger.rejects.table.sql(warehouse.dialect),
-                )
-                for work in works
-            ),
-        )
+    target = read_target(dbt)
+    with _reading(dbt, selection) as (warehouse, known):
+        syncs = tuple(overview.reports(warehouse, known, limit))
+        return ReportResult((clock or system_clock()).now(), target.target_name, syncs)
 
 
-def profile(dbt: DbtOptions, custom_id: str, selection: Selection = Selection()) -> ProfileResult:
-    """What the selected syncs last sent of one profile, what differs now, and what was refused."""
+def profile(dbt: DbtOptions, key: str, selection: Selection = Selection()) -> ProfileResult:
+    """What the selected syncs last sent of one profile, what is queued, and what was rejected."""
+    with _reading(dbt, selection) as (warehouse, known):
+        return ProfileResult(key, tuple(look_up(warehouse, each, key) for each in known))
+
+
+def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) -> ResendResult:
+    """Asks the next `dbt run` of the selected syncs to send every row again, or what is rejected."""
+    with _reading(dbt, selection) as (_, known):
+        requests = [
+            request
+            for journal, _, names in by_ledger(known)
+            for request in append_requests(journal, scope, names)
+        ]
+    build = " ".join(name for each in known for name in each.sync.names)
+    push_ = " ".join(each.sync.name for each in known)
+    commands = (
+        f"dbt run --select {build}",
+        *(f"dbt-batch-sync {verb} --select {push_}" for verb in ("plan", "push")),
+    )
+    return ResendResult(scope, tuple(requests), commands)
+
+
+@contextmanager
+def _reading(dbt: DbtOptions, selection: Selection) -> Iterator[tuple[Warehouse, list[Known]]]:
+    """The warehouse, and the selected syncs with what their ledgers say."""
     syncs = load_syncs(dbt, selection)
     with opened(read_target(dbt)) as warehouse:
-        works = [open_work(warehouse, sync, check=False) for sync in syncs]
-        return ProfileResult(custom_id, tuple(look_up(warehouse, work, custom_id) for work in works))
+        yield warehouse, read_known(warehouse, syncs)
 
 
 def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: bool = False) -> ValidateResult:
@@ -279,16 +287,16 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
     try:
         everything, problems = find_syncs(manifest)
         # What is selected among mappings that can't be read is not known.
-        syncs = everything if problems else _selected(everything, selection)
-        checks = Checks(manifest, read_catalog(project.catalog), package_root() / "macros")
+        syncs = everything if problems else _selected(everything, selection, manifest)
+        checks = Checks(manifest, read_catalog(project.catalog), default_output(dbt))
         checks.check(everything, [sync.name for sync in syncs], problems)
     except MappingError as error:
         raise MappingError(with_lines(error.problems, project.directory)) from None
     if online:
         outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
         with opened(read_target(dbt)) as warehouse, Channels() as channels:
-            for sync in syncs:
-                check_access(warehouse, open_work(warehouse, sync))
+            for known in read_known(warehouse, syncs):
+                check_access(warehouse, known)
             for output in outputs.values():
                 channels.client(output).check()
     return ValidateResult(tuple(sync.mapping.sync for sync in syncs), online)
@@ -318,7 +326,7 @@ def load_syncs(dbt: DbtOptions, selection: Selection) -> tuple[Sync, ...]:
 
 def _syncs(manifest: Manifest, selection: Selection) -> tuple[Sync, ...]:
     _check_version(manifest)
-    return _selected(read_syncs(manifest), selection)
+    return _selected(read_syncs(manifest), selection, manifest)
 
 
 def _check_version(manifest: Manifest) -> None:
@@ -329,14 +337,18 @@ def _check_version(manifest: Manifest) -> None:
         )
 
 
-def _selected(syncs: tuple[Sync, ...], selection: Selection) -> tuple[Sync, ...]:
+def _selected(syncs: tuple[Sync, ...], selection: Selection, manifest: Manifest) -> tuple[Sync, ...]:
     if not syncs:
         raise ConfigurationError(
             "no model of this project has `batch_sync` under `config: meta:`. `dbt-batch-sync init` prints "
             "what to add; "
             "run `dbt parse` after it"
         )
-    return select_syncs(syncs, selection.select, selection.exclude)
+    if selection.selector is not None and selection.selector not in manifest.selectors:
+        known = ", ".join(f"`{name}`" for name in manifest.selectors) or "none"
+        raise ConfigurationError(f"`--selector`: there is no such selector; selectors.yml has: {known}")
+    selector = manifest.selectors.get(selection.selector) if selection.selector is not None else None
+    return select_syncs(syncs, selection.select, selection.exclude, selector)
 
 
 @contextmanager
@@ -361,6 +373,7 @@ __all__ = [
     "read_plan",
     "rejects",
     "report",
+    "resend",
     "status",
     "validate",
 ]

@@ -1,6 +1,6 @@
 """Tells the hooks of the outputs how a push ended.
 
-Everything is committed by then. A hook that fails is a warning of the logger `dbt_batch_sync`, which Python
+Everything is recorded by then. A hook that fails is a warning of the logger `dbt_batch_sync`, which Python
 writes to standard error unless the caller has set logging up otherwise.
 """
 
@@ -92,12 +92,14 @@ def slack_text(result: PushResult, output: str) -> str:
 
 def _line(sync: SyncPushed) -> str:
     changes = f"{sync.inserts:,} new, {sync.updates:,} changed, {sync.exits:,} left"
-    refused = sync.rejected_rows + sync.rejected_attributes
+    rejected = sync.rejected_rows + sync.rejected_attributes
     parts = [f"{changes}; {sync.accepted:,} of {sync.sent:,} accepted"]
-    if refused:
-        parts.append(f"{refused:,} refused or withheld")
+    if rejected:
+        parts.append(f"{rejected:,} rejected")
     if sync.invalid:
-        parts.append(f"{sync.invalid:,} can't be sent")
+        parts.append(f"{sync.invalid:,} invalid")
+    if sync.parked:
+        parts.append(f"{sync.parked:,} parked")
     if sync.error:
         parts.append(sync.error)
     return f"• {sync.sync} {sync.status}: {'; '.join(parts)}"

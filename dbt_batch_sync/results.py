@@ -4,12 +4,12 @@ in them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from dbt_batch_sync.ledger.records import RejectCount, Run
+from dbt_batch_sync.ledger.records import RejectCount, Rejection, Run
+from dbt_batch_sync.ledger.requests import Request, Scope
 
 if TYPE_CHECKING:
     from dbt_batch_sync.artifacts.compiled import Origin
@@ -22,11 +22,14 @@ EXIT_CODES: dict[str, int] = {"succeeded": 0, "failed": 1, "partial": 3, "interr
 
 @dataclass(frozen=True)
 class SyncPushed:
-    """How the push of one sync ended. Counts cover what was not committed before; `sent` counts
-    profiles.
+    """How the push of one sync ended: like a push as a whole, or `skipped` when it was not begun.
+
+    Counts of changes cover what was not settled before; `invalid` and `parked` are all that the delta has.
+    `sent` counts profiles, and `settled` the rows that no push sends again until they change.
     """
 
     sync: str
+    kind: str
     status: str
     delta_id: str | None = None
     endpoint: str | None = None
@@ -38,17 +41,18 @@ class SyncPushed:
     accepted: int = 0
     rejected_rows: int = 0
     rejected_attributes: int = 0
+    parked: int = 0
     requests: int = 0
     retries: int = 0
-    committed: int = 0
+    settled: int = 0
     seconds: float = 0.0
     error: str | None = None
 
     @staticmethod
-    def of(run: Run) -> SyncPushed:
-        """The same, of a row of the ledger."""
-        names = SyncPushed.__dataclass_fields__
-        return SyncPushed(**{name: getattr(run, name) for name in names})
+    def of(run: Run, kind: str) -> SyncPushed:
+        """The same, of a run."""
+        names = [name for name in SyncPushed.__dataclass_fields__ if name != "kind"]
+        return SyncPushed(kind=kind, **{name: getattr(run, name) for name in names})
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,13 @@ class PushResult:
 
     @property
     def status(self) -> Status:
-        """The worst of the syncs': failed, interrupted, partial, succeeded."""
+        """The worst of the syncs': failed, interrupted (or one was skipped), partial, succeeded."""
         found = {sync.status for sync in self.syncs}
-        order: tuple[Status, ...] = ("failed", "interrupted", "partial")
-        return next((status for status in order if status in found), "succeeded")
+        if "failed" in found:
+            return "failed"
+        if found & {"interrupted", "skipped"}:
+            return "interrupted"
+        return "partial" if "partial" in found else "succeeded"
 
     def to_json(self) -> dict[str, object]:
         """The document of `push --json`."""
@@ -106,24 +113,29 @@ class Flapping:
 
 @dataclass(frozen=True)
 class SyncPlanned:
-    """What a push would do. `attributes` counts the rows that send each; `seconds` is the time at Batch's
-    rates; `mapping` is its hash; `guards` is what would stop a push without `--force`; `flapping` are the
-    attributes that seem to change with every build.
+    """What a push would do. Counts cover what is not settled; `attributes` counts the rows that send each,
+    `resubscriptions` the rows whose consent `never_resubscribe` holds back.
+
+    `seconds` is the time at Batch's rates; `mapping` is its hash; `stops` is what would stop a push, `guards`
+    what would stop one without `--force`; `flapping` are the attributes that seem to change with every build.
     """
 
     sync: str
     delta_id: str | None
-    endpoint: str | None
-    inserts: int
-    updates: int
-    exits: int
-    invalid: int
-    invalid_reasons: dict[str, int]
-    attributes: dict[str, int]
-    requests: int
-    seconds: float
-    samples: tuple[Sample, ...]
+    endpoint: str | None = None
+    inserts: int = 0
+    updates: int = 0
+    exits: int = 0
+    invalid: int = 0
+    parked: int = 0
+    invalid_reasons: dict[str, int] = field(default_factory=dict)
+    resubscriptions: int = 0
+    attributes: dict[str, int] = field(default_factory=dict)
+    requests: int = 0
+    seconds: float = 0.0
+    samples: tuple[Sample, ...] = ()
     mapping: str = ""
+    stops: tuple[str, ...] = ()
     guards: tuple[str, ...] = ()
     flapping: tuple[Flapping, ...] = ()
 
@@ -141,11 +153,14 @@ class PlanResult:
 
 @dataclass(frozen=True)
 class SyncStatus:
-    """The last runs of a sync, the newest first, and how many of its profiles are parked."""
+    """The last runs of a sync, the newest first, its parked rows, and the requests that no `dbt run` has
+    answered.
+    """
 
     sync: str
     runs: tuple[Run, ...]
     parked: int = 0
+    requests: tuple[Request, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,7 +176,8 @@ class StatusResult:
                 {
                     "sync": each.sync,
                     "parked": each.parked,
-                    "runs": [_run_json(run) for run in each.runs],
+                    "requests": [_request_json(request) for request in each.requests],
+                    "runs": [_timed(asdict(run)) for run in each.runs],
                 }
                 for each in self.syncs
             ]
@@ -170,7 +186,7 @@ class StatusResult:
 
 @dataclass(frozen=True)
 class SyncRejects:
-    """What stands refused of a sync; `table` is where the rows are."""
+    """The open rejections of a sync; `table` is where the rows are."""
 
     sync: str
     table: str
@@ -179,7 +195,7 @@ class SyncRejects:
 
 @dataclass(frozen=True)
 class RejectsResult:
-    """The refusals of the selected syncs."""
+    """The open rejections of the selected syncs."""
 
     syncs: tuple[SyncRejects, ...]
 
@@ -190,7 +206,7 @@ class RejectsResult:
                 {
                     "sync": each.sync,
                     "table": each.table,
-                    "rejects": [_timed(asdict(count)) for count in each.rejects],
+                    "rejects": [_reject_json(count) for count in each.rejects],
                 }
                 for each in self.syncs
             ]
@@ -199,9 +215,9 @@ class RejectsResult:
 
 @dataclass(frozen=True)
 class SyncReport:
-    """What a report shows of a sync: its last runs, the newest first; the rows that its delta has now, by
-    change, and how many of them send each attribute; and what stands refused in `table`, the most frequent
-    first.
+    """What a report shows of a sync: its last runs, the newest first; the rows of its delta that are not
+    settled, by change, and how many of them send each attribute; parked rows; and the open rejections in
+    `table`, the most frequent first.
     """
 
     sync: str
@@ -210,6 +226,7 @@ class SyncReport:
     updates: int
     exits: int
     invalid: int
+    parked: int
     attributes: dict[str, int]
     rejects: tuple[RejectCount, ...]
     table: str
@@ -218,11 +235,6 @@ class SyncReport:
     def pending(self) -> int:
         """Rows of the delta that wait for the next push; invalid ones don't."""
         return self.inserts + self.updates + self.exits
-
-    @property
-    def parked(self) -> tuple[RejectCount, ...]:
-        """The whole rows that Batch refused, and that wait for a change."""
-        return parked(self.rejects)
 
 
 @dataclass(frozen=True)
@@ -245,7 +257,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Pending:
-    """What the delta says of a profile, when it is not committed. `reason`: of an invalid row."""
+    """What the delta says of a profile that is not settled. `reason`: why it can't be sent (`parked`: Batch
+    rejected the row), or which consents are held back (`never_resubscribe:…`).
+    """
 
     change: str
     reason: str | None
@@ -253,23 +267,11 @@ class Pending:
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """An attribute, or the whole row, that was refused; `resolved_at` is None while it stands."""
-
-    attribute: str | None
-    reason: str
-    rejected_by: str
-    first_seen_at: datetime
-    last_seen_at: datetime
-    attempts: int
-    resolved_at: datetime | None
-
-
-@dataclass(frozen=True)
 class SyncProfile:
-    """What a sync knows of one profile. `sent_at` is None when Batch never took anything of it;
-    `attributes` are what Batch holds by the snapshot, masked, without nulls and without what
-    stands refused.
+    """What a sync knows of one profile. `sent_at` is None when Batch never accepted anything of it.
+
+    `attributes` are what Batch holds as far as we know, masked, without nulls and without what is rejected;
+    `rejects` has the last rejection of each attribute, open or resolved.
     """
 
     sync: str
@@ -279,7 +281,7 @@ class SyncProfile:
     attributes: dict[str, str]
     in_doubt: tuple[str, ...]
     pending: Pending | None
-    refusals: tuple[Refusal, ...]
+    rejects: tuple[Rejection, ...]
 
 
 @dataclass(frozen=True)
@@ -306,9 +308,21 @@ class ValidateResult:
         return {"valid": True, "syncs": list(self.syncs), "online": self.checked_online, "problems": []}
 
 
-def parked(rejects: Iterable[RejectCount]) -> tuple[RejectCount, ...]:
-    """Of what stands refused, the whole rows."""
-    return tuple(each for each in rejects if each.attribute is None)
+@dataclass(frozen=True)
+class ResendResult:
+    """What was asked for, a request for each sync. Nothing was sent; `next` are the commands that do it."""
+
+    request: Scope
+    syncs: tuple[Request, ...]
+    next: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """The document of `resend --json`."""
+        return {
+            "request": self.request,
+            "syncs": [{"sync": each.sync, **_request_json(each)} for each in self.syncs],
+            "next": list(self.next),
+        }
 
 
 @dataclass(frozen=True)
@@ -341,10 +355,7 @@ class LineageResult:
 
     def to_json(self) -> dict[str, object]:
         """The document of `lineage --json`."""
-        return {
-            "syncs": [asdict(sync) for sync in self.syncs],
-            "not_compiled": list(self.not_compiled),
-        }
+        return {"syncs": [asdict(sync) for sync in self.syncs], "not_compiled": list(self.not_compiled)}
 
 
 def iso(moment: datetime | None) -> str | None:
@@ -361,8 +372,11 @@ def _timed(cell: object) -> object:
     return [_timed(each) for each in cell] if isinstance(cell, (list, tuple)) else cell
 
 
-def _run_json(run: Run) -> dict[str, object]:
-    """A run without the key of a customer, and with its times as text."""
-    hidden = ("committed_key", "intent_position", "committed_position")
-    cells = {key: value for key, value in asdict(run).items() if key not in hidden}
-    return {key: iso(value) if isinstance(value, datetime) else value for key, value in cells.items()}
+def _request_json(request: Request) -> dict[str, object]:
+    return {"id": request.id, "request": request.request, "recorded_at": iso(request.recorded_at)}
+
+
+def _reject_json(count: RejectCount) -> dict[str, object]:
+    """Without the sync, which is around it."""
+    cells = {name: cell for name, cell in asdict(count).items() if name != "sync"}
+    return {name: _timed(cell) for name, cell in cells.items()}

@@ -1,13 +1,11 @@
 """Spans and metrics of a push for OpenTelemetry: names and counts, never a value of a row.
 
-They go to whatever the process has set up. Where nothing has loaded OpenTelemetry nothing is imported, and
-nothing is done. `exporting` sets it up for the command line, by the variables of OpenTelemetry's
-specification ("OpenTelemetry Protocol Exporter", "General SDK Configuration").
+They go to whatever the process has set up: `opentelemetry-instrument` does it for the command line. Where
+nothing has loaded OpenTelemetry nothing is imported, and nothing is done.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,11 +17,6 @@ from dbt_batch_sync.results import PushResult, SyncPushed
 NAME = "dbt_batch_sync"
 """Of the tracer and the meter, and what every attribute begins with."""
 
-_ENDPOINTS = (
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-)
 _COUNTED = ("sent", "accepted", "rejected_rows", "rejected_attributes", "invalid", "requests", "retries")
 
 
@@ -84,40 +77,3 @@ def record_push(result: PushResult, describe: Describe) -> None:
     seconds = (result.finished_at - result.started_at).total_seconds()
     duration = metrics.get_meter(NAME, __version__).create_histogram(f"{NAME}.duration", unit="s")
     duration.record(seconds, {"status": result.status})
-
-
-@contextmanager
-def exporting() -> Iterator[None]:
-    """Sends spans and metrics by OTLP over HTTP to where `OTEL_EXPORTER_OTLP_ENDPOINT` or one of its kind
-    says, if the extra `otel` is installed. A collector that can't be reached is an error in the log of
-    OpenTelemetry.
-    """
-    given = os.environ
-    if not any(map(given.get, _ENDPOINTS)) or given.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        yield
-        return
-    try:
-        from opentelemetry import metrics, trace
-        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.metrics import MeterProvider
-        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-        from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    except ImportError:
-        yield
-        return
-    resource = Resource.create({"service.name": given.get("OTEL_SERVICE_NAME") or "dbt-batch-sync"})
-    spans = TracerProvider(resource=resource, shutdown_on_exit=False)
-    spans.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    readings = MeterProvider(
-        [PeriodicExportingMetricReader(OTLPMetricExporter())], resource=resource, shutdown_on_exit=False
-    )
-    trace.set_tracer_provider(spans)
-    metrics.set_meter_provider(readings)
-    try:
-        yield
-    finally:
-        spans.shutdown()
-        readings.shutdown()

@@ -31,6 +31,7 @@
 {% macro delta_sql(model_relation, snapshot_relation, mapping, attributes, parked) %}
 {%- set id = dbt_batch_sync.column('custom_id') -%}
 {%- set exited = dbt_batch_sync.column('_batch_exited_at') -%}
+{%- set change, changed, reason = dbt_batch_sync.column('_batch_change'), dbt_batch_sync.column('_batch_changed'), dbt_batch_sync.column('_batch_reason') -%}
 {%- set values = attributes[1:] -%}
 {%- set guarded = values | selectattr('guarded') | list -%}
 {%- set is_parked = 'parked.sent_hash = ' ~ dbt_batch_sync.row_hash('compared', values | sort(attribute='name')) if parked else '' -%}
@@ -47,22 +48,22 @@ duplicated as (
 ),
 
 known_rows as (
-    select sent.*, 1 as is_known
+    select sent.*, 1 as _batch_known
     from {{ snapshot_relation.render() }} as sent
 ),
 
 compared as (
     select
         coalesce(c.{{ id }}, s.{{ id }}) as {{ id }},
-        c.is_here,
-        s.is_known,
+        c._batch_here,
+        s._batch_known,
         s.{{ exited }},
-        case when c.is_here = 1 then {{ dbt_batch_sync.identifier_problem('c', attributes[0]) }} end as problem
+        case when c._batch_here = 1 then {{ dbt_batch_sync.identifier_problem('c', attributes[0]) }} end as _batch_problem
         {%- for attribute in values %},
-        {{ dbt_batch_sync.to_send(mapping, attribute) }} as send_{{ loop.index }}
+        {{ dbt_batch_sync.to_send(mapping, attribute) }} as _batch_send_{{ loop.index }}
         {%- endfor %}
         {%- for attribute in guarded %},
-        {{ dbt_batch_sync.newly_blocked(attribute) }} as blocked_{{ loop.index }}
+        {{ dbt_batch_sync.newly_blocked(attribute) }} as _batch_blocked_{{ loop.index }}
         {%- endfor %}
         {%- for attribute in values %},
         {{ dbt_batch_sync.held_value(mapping, attribute) }} as {{ dbt_batch_sync.column(attribute.name) }}
@@ -81,13 +82,13 @@ changes as (
     select
         compared.{{ id }},
         case
-            when compared.problem is not null{% if parked %} or {{ is_parked }}{% endif %} then 'invalid'
-            when compared.is_here is null then 'exit'
-            when compared.is_known is null then 'insert'
+            when compared._batch_problem is not null{% if parked %} or {{ is_parked }}{% endif %} then 'invalid'
+            when compared._batch_here is null then 'exit'
+            when compared._batch_known is null then 'insert'
             else 'update'
-        end as change,
-        {{ dbt_batch_sync.changed_names(values) }} as changed,
-        {{ dbt_batch_sync.row_reason(guarded, is_parked) }} as reason
+        end as {{ change }},
+        {{ dbt_batch_sync.changed_names(values) }} as {{ changed }},
+        {{ dbt_batch_sync.row_reason(guarded, is_parked) }} as {{ reason }}
         {%- for attribute in values %},
         compared.{{ dbt_batch_sync.column(attribute.name) }}
         {%- endfor %}
@@ -99,22 +100,22 @@ changes as (
     where
         duplicated.{{ id }} is null
         and (
-            compared.is_known is null
-            or (compared.is_here is null and compared.{{ exited }} is null)
-            or (compared.is_here = 1 and compared.{{ exited }} is not null)
+            compared._batch_known is null
+            or (compared._batch_here is null and compared.{{ exited }} is null)
+            or (compared._batch_here = 1 and compared.{{ exited }} is not null)
             {%- for attribute in values %}
-            or compared.send_{{ loop.index }}
+            or compared._batch_send_{{ loop.index }}
             {%- endfor %}
             {%- for attribute in guarded %}
-            or compared.blocked_{{ loop.index }}
+            or compared._batch_blocked_{{ loop.index }}
             {%- endfor %}
         )
     union all
     select
         c.{{ id }},
-        'invalid' as change,
-        '' as changed,
-        'duplicate_identifier' as reason
+        'invalid' as {{ change }},
+        '' as {{ changed }},
+        'duplicate_identifier' as {{ reason }}
         {%- for attribute in values %},
         c.{{ dbt_batch_sync.column(attribute.name) }}
         {%- endfor %}
@@ -124,9 +125,9 @@ changes as (
 
 select
     {{ id }},
-    {{ dbt_batch_sync.text('change') }} as {{ dbt_batch_sync.column('_batch_change') }},
-    {{ dbt_batch_sync.text("case when change = 'invalid' then '' else changed end") }} as {{ dbt_batch_sync.column('_batch_changed') }},
-    {{ dbt_batch_sync.text('reason') }} as {{ dbt_batch_sync.column('_batch_reason') }},
+    {{ dbt_batch_sync.text(change) }} as {{ change }},
+    {{ dbt_batch_sync.text("case when " ~ change ~ " = 'invalid' then '' else " ~ changed ~ " end") }} as {{ changed }},
+    {{ dbt_batch_sync.text(reason) }} as {{ reason }},
     {{ dbt_batch_sync.page_expression(id) }} as {{ dbt_batch_sync.column('_batch_page') }},
     {{ dbt_batch_sync.text_literal(invocation_id) }} as {{ dbt_batch_sync.column('_batch_delta_id') }}
     {%- for attribute in values %},
@@ -144,7 +145,7 @@ from changes
         {%- for attribute in attributes[1:] %},
         {{ attribute.expression }} as {{ dbt_batch_sync.column(attribute.name) }}
         {%- endfor %},
-        1 as is_here
+        1 as _batch_here
     from (select * from {{ model_relation }}) as model
 {%- endmacro %}
 
@@ -154,7 +155,7 @@ from changes
     {%- set name = dbt_batch_sync.column(attribute.name) -%}
     {%- set c, s, doubt = 'c.' ~ name, 's.' ~ name, 's.' ~ dbt_batch_sync.column('_batch_doubt') -%}
     {%- set doubted = 'case when ' ~ doubt ~ ' is not null then ' ~ dbt_batch_sync.in_doubt(doubt, attribute.name) ~ ' else false end' -%}
-    case when c.is_here = 1 then
+    case when c._batch_here = 1 then
         ({{ dbt_batch_sync.is_distinct(c, s, attribute.dtype) }} or {{ doubted }})
         {%- if attribute.keep %} and {{ c }} is not null{% endif %}
         {%- if attribute.guarded %} and not {{ dbt_batch_sync.is_blocked(attribute) }}{% endif %}
@@ -172,7 +173,7 @@ from changes
 {% macro changed_names(attributes) -%}
     {%- set parts = [] -%}
     {%- for attribute in attributes -%}
-        {%- do parts.append("case when compared.send_" ~ loop.index ~ " then '," ~ attribute.name ~ "' else '' end") -%}
+        {%- do parts.append("case when compared._batch_send_" ~ loop.index ~ " then '," ~ attribute.name ~ "' else '' end") -%}
     {%- endfor -%}
     {{ 'substr(' ~ parts | join('\n            || ') ~ ', 2)' if parts else "''" }}
 {%- endmacro %}
@@ -182,11 +183,11 @@ from changes
 {% macro row_reason(guarded, is_parked) -%}
     {%- set blocked, parts = [], [] -%}
     {%- for attribute in guarded -%}
-        {%- do blocked.append('compared.blocked_' ~ loop.index) -%}
-        {%- do parts.append('case when compared.blocked_' ~ loop.index ~ " then '," ~ attribute.name ~ "' else '' end") -%}
+        {%- do blocked.append('compared._batch_blocked_' ~ loop.index) -%}
+        {%- do parts.append('case when compared._batch_blocked_' ~ loop.index ~ " then '," ~ attribute.name ~ "' else '' end") -%}
     {%- endfor -%}
     case
-        when compared.problem is not null then compared.problem
+        when compared._batch_problem is not null then compared._batch_problem
         {%- if is_parked %}
         when {{ is_parked }} then 'parked'
         {%- endif %}
@@ -200,7 +201,7 @@ from changes
 {#- What Batch will hold of an attribute once this row is accepted: what is merged into the snapshot. -#}
 {% macro held_value(mapping, attribute) -%}
     {%- set name = dbt_batch_sync.column(attribute.name) -%}
-    case when c.is_here = 1 then {% if attribute.keep %}coalesce(c.{{ name }}, s.{{ name }}){% else %}c.{{ name }}{% endif %}
+    case when c._batch_here = 1 then {% if attribute.keep %}coalesce(c.{{ name }}, s.{{ name }}){% else %}c.{{ name }}{% endif %}
     {%- if mapping.on_exit == 'flag' and attribute.membership %} else false
     {%- elif mapping.on_exit != 'clear' %} else s.{{ name }}{% endif %} end
 {%- endmacro %}

@@ -33,9 +33,19 @@
                 {% do done.append(snapshot.without_identifier() | string) %}
                 {% do dbt_batch_sync.create_ledger(snapshot) %}
                 {% do dbt_batch_sync.prune_ledger(snapshot) %}
+                {% do dbt_batch_sync.commit_hook() %}
             {% endif %}
         {% endfor %}
     {% endif %}
+{% endmacro %}
+
+
+{#- Commits what a hook of the start has done: dbt rolls its transaction back. dbt may know of none, though the driver has begun one: a
+    statement that begins one makes both agree. -#}
+{% macro commit_hook() %}{{ return(adapter.dispatch('commit_hook', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__commit_hook() %}
+    {% call statement('commit_hook') %}select 1{% endcall %}
+    {% do adapter.commit() %}
 {% endmacro %}
 
 
@@ -73,7 +83,6 @@
         {% set view = dbt_batch_sync.beside(snapshot, 'batch_sync_runs') %}
         {% do run_query('create or replace view ' ~ view.render() ~ ' as ' ~ dbt_batch_sync.runs_sql(dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render())) %}
     {% endif %}
-    {% do dbt_batch_sync.committed() %}
 {% endmacro %}
 
 
@@ -105,11 +114,6 @@
 {#- Lets one command at a time create the ledger, where `if not exists` is not enough for that. -#}
 {% macro lock_ledger() %}{{ return(adapter.dispatch('lock_ledger', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__lock_ledger() %}{% endmacro %}
-
-
-{#- Ends a transaction that a statement outside of a model has begun, where the adapter begins one. -#}
-{% macro committed() %}{{ return(adapter.dispatch('committed', 'dbt_batch_sync')()) }}{% endmacro %}
-{% macro default__committed() %}{% endmacro %}
 
 
 {#- One row per run and sync. A run without an end that was silent for a minute is dead. -#}
@@ -188,5 +192,4 @@
     {% if run_query('select count(*) from ' ~ rejects ~ ' where resolved_at < ' ~ cutoff).rows[0][0] %}
         {% do run_query('delete from ' ~ rejects ~ ' where resolved_at < ' ~ cutoff) %}
     {% endif %}
-    {% do dbt_batch_sync.committed() %}
 {% endmacro %}

@@ -55,18 +55,19 @@
 {% endmacro %}
 
 
-{#- How many profiles the snapshot has that have not left, and how many of the delta come back. -#}
+{#- How many profiles the snapshot has that have not left; how many of those that have left are in the delta, as coming back or as leaving
+    again (under another `on_exit`). -#}
 {% macro known_counts(snapshot, delta, counts) %}
-    {% set id, exited = dbt_batch_sync.column('custom_id'), dbt_batch_sync.column('_batch_exited_at') %}
-    {% set row = run_query('select count(*), count(' ~ exited ~ ') from ' ~ snapshot.render()).rows[0] %}
-    {% set returning = 0 %}
-    {% if row[1] and counts.get('update', 0) %}
-        {% set returning = run_query(
-            'select count(*) from ' ~ delta.render() ~ ' as d inner join ' ~ snapshot.render() ~ ' as s on s.' ~ id ~ ' = d.' ~ id
-            ~ ' where d.' ~ dbt_batch_sync.column('_batch_change') ~ " = 'update' and s." ~ exited ~ ' is not null'
-        ).rows[0][0] | int %}
+    {% set id, exited, change = dbt_batch_sync.column('custom_id'), dbt_batch_sync.column('_batch_exited_at'), dbt_batch_sync.column('_batch_change') %}
+    {% set row = run_query('select count(*) as known, count(' ~ exited ~ ') as gone from ' ~ snapshot.render()).rows[0] %}
+    {% set again = {} %}
+    {% if row[1] and (counts.get('update', 0) or counts.get('exit', 0)) %}
+        {% for found in run_query(
+            'select d.' ~ change ~ ', count(*) as changes from ' ~ delta.render() ~ ' as d inner join ' ~ snapshot.render() ~ ' as s on s.' ~ id ~ ' = d.' ~ id
+            ~ ' where s.' ~ exited ~ ' is not null group by d.' ~ change
+        ).rows %}{% do again.update({found[0]: found[1] | int}) %}{% endfor %}
     {% endif %}
-    {{ return({'known': row[0] | int - row[1] | int, 'returning': returning}) }}
+    {{ return({'known': row[0] | int - row[1] | int, 'returning': again.get('update', 0), 'leaving_again': again.get('exit', 0)}) }}
 {% endmacro %}
 
 

@@ -1,1 +1,1 @@
-"""What the user's project says: manifest, mappings, profiles and outputs, from files that nobody trusts."""
+"""dbt's files: manifest, catalog, run results, and what the compiled SQL in them says."""

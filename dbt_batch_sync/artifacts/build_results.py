@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from dbt_batch_sync.artifacts.json_objects import load_json
+from dbt_batch_sync.artifacts.json_files import load_json
 from dbt_batch_sync.errors import ManifestError
-
-MAX_RESULTS_BYTES = 256 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -23,21 +21,12 @@ class BuildResults:
 
 
 def read_build_results(path: Path) -> BuildResults:
-    """Reads the file.
-
-    Raises:
-        ManifestError: it is not one; it names the key that is wrong.
-    """
-    document = load_json(path, MAX_RESULTS_BYTES)
-    results = document.members("results")
-    statuses = {each.required("unique_id"): each.required("status").lower() for each in results}
-    return BuildResults(path, _instant(document.below("metadata").required("generated_at"), path), statuses)
-
-
-def _instant(value: str, path: Path) -> datetime:
+    """Reads the file. Raises ManifestError: it is not one."""
+    document = load_json(path)
     try:
-        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
-        wrong = f"{path}: metadata: generated_at: must be a time, such as 2026-04-01T06:00:00Z"
-        raise ManifestError(wrong) from None
-    return moment.astimezone(timezone.utc).replace(tzinfo=None) if moment.tzinfo else moment
+        statuses = {each["unique_id"]: each["status"].lower() for each in document.get("results") or ()}
+        moment = datetime.fromisoformat(document["metadata"]["generated_at"].replace("Z", "+00:00"))
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise ManifestError(f"{path}: is not what dbt writes: run `dbt build` again") from None
+    naive = moment.astimezone(timezone.utc).replace(tzinfo=None) if moment.tzinfo else moment
+    return BuildResults(path, naive, statuses)

@@ -1,4 +1,4 @@
-"""dbt's `catalog.json`, which `dbt docs generate` writes: the columns and types that relations had then."""
+"""dbt's `catalog.json`, which `dbt docs generate` writes: the columns that relations had then."""
 
 from __future__ import annotations
 
@@ -6,17 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbt_batch_sync.artifacts.json_objects import JsonObject, load_json
-
-MAX_CATALOG_BYTES = 1024**3
-
-
-@dataclass(frozen=True)
-class CatalogColumn:
-    """A column as the warehouse reported it: `dtype` in the warehouse's words."""
-
-    name: str
-    dtype: str
+from dbt_batch_sync.artifacts.json_files import Node, below, load_json
 
 
 @dataclass(frozen=True)
@@ -26,36 +16,30 @@ class CatalogTable:
     database: str | None
     schema: str
     name: str
-    columns: tuple[CatalogColumn, ...]
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """What was there at `generated_at` (dbt's text), by the `unique_id` of the node or source."""
+    """The relations by the `unique_id` of the node or source."""
 
     tables: Mapping[str, CatalogTable]
-    generated_at: str | None = None
 
 
 def read_catalog(path: Path) -> Catalog:
-    """Reads a catalog; an empty one when there is no such file.
-
-    Raises:
-        ManifestError: it is not one; it names the key that is wrong.
-    """
+    """Reads a catalog; an empty one when there is no such file. Raises ManifestError: it is not one."""
     if not path.is_file():
         return Catalog({})
-    document = load_json(path, MAX_CATALOG_BYTES)
-    entries = [*document.entries("nodes"), *document.entries("sources")]
-    tables = {each.text("unique_id"): _table(each) for each in entries}
-    return Catalog(tables, document.below("metadata").optional("generated_at"))
+    document = load_json(path)
+    entries = [*below(document, "nodes").values(), *below(document, "sources").values()]
+    return Catalog({each["unique_id"]: _table(each) for each in entries if each.get("unique_id")})
 
 
-def _table(entry: JsonObject) -> CatalogTable:
-    metadata = entry.below("metadata")
-    columns = tuple(
-        CatalogColumn(each.required("name"), each.text("type")) for each in entry.entries("columns")
-    )
+def _table(entry: Node) -> CatalogTable:
+    metadata, columns = below(entry, "metadata"), below(entry, "columns")
     return CatalogTable(
-        metadata.optional("database"), metadata.text("schema"), metadata.text("name"), columns
+        metadata.get("database") or None,
+        metadata.get("schema") or "",
+        metadata.get("name") or "",
+        tuple(each["name"] for each in columns.values()),
     )

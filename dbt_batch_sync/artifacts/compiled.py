@@ -71,13 +71,6 @@ class _Query:
         return tuple(self.tree.named_selects)
 
 
-@dataclass(frozen=True)
-class _Unreadable:
-    """Why a model's SQL says nothing."""
-
-    reason: str
-
-
 class CompiledSql:
     """The models of a manifest that dbt has compiled.
 
@@ -92,7 +85,7 @@ class CompiledSql:
         self._catalog = catalog
         self._models = {each.unique_id: each for each in manifest.models}
         self._sources = {each.unique_id: each for each in manifest.sources}
-        self._queries: dict[tuple[str, bool], _Query | _Unreadable] = {}
+        self._queries: dict[tuple[str, bool], _Query | str] = {}
         self._columns: dict[str, tuple[str, ...] | None] = {}
         self._origins: dict[tuple[str, str], frozenset[Origin]] = {}
 
@@ -119,15 +112,17 @@ class CompiledSql:
     def not_compiled(self) -> tuple[str, ...]:
         """The names of the models that were asked about and have no compiled SQL."""
         asked = [self._models[unique_id] for unique_id in {unique_id for unique_id, _ in self._queries}]
-        return tuple(sorted(each.name for each in asked if _lacks_sql(each)))
+        return tuple(
+            sorted(each.name for each in asked if each.compiled_code is None and each.language == "sql")
+        )
 
     def _source_columns(self, unique_id: str) -> tuple[str, ...] | None:
         table = self._catalog.tables.get(unique_id)
-        return tuple(column.name.lower() for column in table.columns) if table is not None else None
+        return tuple(map(str.lower, table.columns)) if table is not None else None
 
     def _model_columns(self, model: Model) -> tuple[str, ...] | None:
         if model.contract:
-            return tuple(column.name.lower() for column in model.columns)
+            return tuple(map(str.lower, model.columns))
         if model.materialized not in _PLAIN:
             return None
         query = self._query(model)
@@ -149,20 +144,20 @@ class CompiledSql:
             return None
         return names
 
-    def _query(self, model: Model, *, traced: bool = False) -> _Query | _Unreadable:
-        """A model's SQL. Only when it is to be traced, the columns of its inputs are looked up."""
+    def _query(self, model: Model, *, traced: bool = False) -> _Query | str:
+        """A model's SQL, or why it says nothing. Only when it is to be traced, its inputs' columns are looked
+        up.
+        """
         key = (model.unique_id, traced)
         if key not in self._queries:
             self._queries[key] = self._read(model, traced)
         return self._queries[key]
 
-    def _read(self, model: Model, traced: bool) -> _Query | _Unreadable:
-        if not self._known:
-            return _Unreadable("the SQL of this adapter is not one that can be read")
-        if model.language != "sql":
-            return _Unreadable(f"{model.name} is no SQL model")
+    def _read(self, model: Model, traced: bool) -> _Query | str:
+        if model.language != "sql" or not self._known:
+            return f"the SQL of {model.name} is not of a kind that can be read"
         if model.compiled_code is None:
-            return _Unreadable(f"{model.name} has no compiled SQL: run `dbt compile`")
+            return f"{model.name} has no compiled SQL: run `dbt compile`"
         try:
             tree = parse_one(model.compiled_code, dialect=self.dialect)
             _take_names_away(tree, self.dialect)
@@ -187,7 +182,7 @@ class CompiledSql:
         except _FAILURES:
             scope = None
         if scope is None or not isinstance(scope.expression, exp.Query):
-            return _Unreadable(f"the SQL of {model.name} is not a query that can be read")
+            return f"the SQL of {model.name} is not a query that can be read"
         return _Query(scope.expression, scope, schema, inputs)
 
     def _name_inputs(self, tree: exp.Expr, model: Model) -> dict[str, str]:
@@ -228,17 +223,18 @@ class CompiledSql:
                     continue  # an external source whose relation is a function
 
     def _find_origins(self, unique_id: str, column: str) -> Iterator[Origin]:
-        source = self._sources.get(unique_id)
+        source, model = self._sources.get(unique_id), self._models.get(unique_id)
         if source is not None:
             yield Origin(source.kind, source.name, column)
-            return
-        model = self._models.get(unique_id)
-        if model is None:
+        elif model is None:
             yield Origin("unknown", unique_id, column, f"{unique_id} is not in the manifest")
-            return
+        else:
+            yield from self._model_origins(model, column)
+
+    def _model_origins(self, model: Model, column: str) -> Iterator[Origin]:
         query = self._query(model, traced=True)
-        if isinstance(query, _Unreadable):
-            yield Origin("unknown", model.name, column, query.reason)
+        if isinstance(query, str):
+            yield Origin("unknown", model.name, column, query)
             return
         wanted = column if column in query.names else "*"
         if wanted not in query.names:
@@ -287,7 +283,8 @@ class CompiledSql:
             f"{model.name} selects * from tables whose columns are not known: run `dbt docs generate`, or "
             "name the columns"
         )
-        yield Origin("unknown", model.name, _written(column), reason)
+        # A place in a union has no name.
+        yield Origin("unknown", model.name, "" if column.isdigit() else column, reason)
 
     def _behind(self, table: exp.Table, column: str, model: Model, query: _Query) -> Iterator[Origin]:
         if table.alias_column_names:
@@ -319,15 +316,6 @@ def _take_from_the_only_table(scope: Scope) -> None:
         (name,) = scope.selected_sources
         for column in scope.unqualified_columns:
             column.set("table", exp.to_identifier(name, quoted=True))
-
-
-def _lacks_sql(model: Model) -> bool:
-    return model.compiled_code is None and model.language == "sql"
-
-
-def _written(column: str) -> str:
-    """A column's name; a place in a union has none."""
-    return "" if column.isdigit() else column
 
 
 def _parts(table: exp.Table) -> tuple[str, ...]:

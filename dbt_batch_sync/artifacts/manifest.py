@@ -1,30 +1,15 @@
-"""dbt's `manifest.json`, read as plain JSON: the same keys from dbt 1.9.6 to dbt 2, whatever else is in it.
-
-Whoever wrote the file is not trusted: it is bounded in size, and a key of the wrong type is an error.
-"""
+"""dbt's `manifest.json`, read as plain JSON: the same keys from dbt 1.9.6 to dbt 2."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dbt_batch_sync.artifacts.json_objects import ADVICE, JsonObject, load_json
+from dbt_batch_sync.artifacts.json_files import Node, below, load_json, meta_of
 from dbt_batch_sync.errors import ManifestError, Problem
 from dbt_batch_sync.mapping.misplaced import META_KEY, UNREAD, find_misplaced
-
-MAX_MANIFEST_BYTES = 1024**3
-"""Bytes of a manifest: some hundred megabytes are known from projects with ten thousands of models."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column that a model's YAML declares."""
-
-    name: str
-    data_type: str | None
-    description: str
 
 
 @dataclass(frozen=True)
@@ -60,7 +45,7 @@ class Model:
     compiled_code: str | None = field(repr=False)
     enabled: bool
     latest: bool
-    columns: tuple[Column, ...]
+    columns: tuple[str, ...]
     raw_mapping: RawMapping | None
     language: str = "sql"
     contract: bool = False
@@ -94,106 +79,100 @@ class Manifest:
     """What one dbt invocation found. Its metadata is None where that dbt does not write it.
 
     `misplaced` tells of `batch_sync` where nothing reads it: on a column, on a seed, beside `meta`.
-    `macros_version` is that of this project's macros; None where the manifest doesn't have them.
+    `macros_version` is that of this project's macros; None where the manifest doesn't have them. `selectors`
+    are the definitions of `selectors.yml`, by name. `mapped` are the names of the models with a mapping,
+    right or wrong, disabled ones included.
     """
 
     path: Path
     project_name: str | None
     adapter_type: str | None
-    dbt_version: str | None
-    schema_version: str | None
-    invocation_id: str | None
-    generated_at: str | None
     models: tuple[Model, ...]
     tests: tuple[DataTest, ...]
     misplaced: tuple[Problem, ...]
     macros_version: str | None
     sources: tuple[SourceTable, ...] = ()
+    selectors: Mapping[str, object] = field(default_factory=dict)
+    mapped: frozenset[str] = frozenset()
 
 
 def read_manifest(path: Path) -> Manifest:
     """Reads a manifest.
 
     Raises:
-        ManifestError: there is none (run `dbt parse`), or it is not one; it names the key that is wrong.
+        ManifestError: there is none (run `dbt parse`), or it is not one.
     """
-    document = load_json(path, MAX_MANIFEST_BYTES)
-    metadata = document.below("metadata")
+    document = load_json(path)
     try:
-        nodes, outside = tuple(document.entries("nodes")), tuple(document.entries("sources"))
-        misplaced = tuple(find_misplaced((*nodes, *outside)))
-        sources = tuple(_source(each) for each in (*outside, *nodes) if each.text("resource_type") in UNREAD)
-        models = tuple(_model(node) for node in nodes if node.text("resource_type") == "model")
-        data_tests = (node for node in nodes if node.text("resource_type") == "test")
-        tests = tuple(_test(node) for node in (*data_tests, *document.entries("unit_tests")))
-    except RecursionError:
-        raise ManifestError(f"{path}: is nested too deeply: {ADVICE}") from None
+        return _manifest(path, document)
+    except (KeyError, AttributeError, TypeError) as error:
+        wrong = f"lacks {error}" if isinstance(error, KeyError) else "has a key of another type than dbt's"
+        raise ManifestError(f"{path}: is not a manifest of dbt: {wrong}. Run `dbt parse` again") from None
+
+
+def _manifest(path: Path, document: Node) -> Manifest:
+    nodes, outside = below(document, "nodes").values(), below(document, "sources").values()
+    models = tuple(_model(node) for node in nodes if node.get("resource_type") == "model")
+    data_tests = (node for node in nodes if node.get("resource_type") == "test")
+    disabled = (node for several in below(document, "disabled").values() for node in several)
+    hidden = (node["name"] for node in disabled if META_KEY in meta_of(node))
     return Manifest(
         path=path,
-        project_name=metadata.optional("project_name"),
-        adapter_type=metadata.optional("adapter_type"),
-        dbt_version=metadata.optional("dbt_version"),
-        schema_version=metadata.optional("dbt_schema_version"),
-        invocation_id=metadata.optional("invocation_id"),
-        generated_at=metadata.optional("generated_at"),
+        project_name=below(document, "metadata").get("project_name"),
+        adapter_type=below(document, "metadata").get("adapter_type"),
         models=models,
-        tests=tests,
-        misplaced=misplaced,
+        tests=tuple(
+            DataTest(node["unique_id"], node["name"], tuple(below(node, "depends_on").get("nodes") or ()))
+            for node in (*data_tests, *below(document, "unit_tests").values())
+        ),
+        misplaced=tuple(find_misplaced((*nodes, *outside))),
         macros_version=_macros_version(document),
-        sources=sources,
+        sources=tuple(_source(each) for each in (*outside, *nodes) if each.get("resource_type") in UNREAD),
+        selectors={name: each.get("definition") for name, each in below(document, "selectors").items()},
+        mapped=frozenset(each.name for each in models if each.raw_mapping) | frozenset(hidden),
     )
 
 
-def _macros_version(document: JsonObject) -> str | None:
+def _macros_version(document: Node) -> str | None:
     """The version that the project's copy of the macros says of itself, in its macro `version`."""
-    text = document.below("macros").below("macro.dbt_batch_sync.version").optional("macro_sql")
+    text = below(document, "macros", "macro.dbt_batch_sync.version").get("macro_sql")
     found = re.search(r"return\('([0-9][0-9A-Za-z.+-]{0,40})'\)", text or "")
     return found[1] if found else None
 
 
-def _model(node: JsonObject) -> Model:
-    config = node.below("config")
-    # dbt-core writes a model's meta in both places, older and newer ones each leave it out of one.
-    meta = {**node.below("meta").items(), **config.below("meta").items()}
-    name = node.required("name")
-    path = node.text("original_file_path")
+def _model(node: Node) -> Model:
+    config, meta = below(node, "config"), meta_of(node)
+    path = node.get("original_file_path") or ""
     return Model(
-        unique_id=node.required("unique_id"),
-        name=name,
-        database=node.optional("database"),
-        schema=node.optional("schema"),
-        alias=node.text("alias") or name,
-        relation_name=node.optional("relation_name"),
+        unique_id=node["unique_id"],
+        name=node["name"],
+        database=node.get("database") or None,
+        schema=node.get("schema") or None,
+        alias=node.get("alias") or node["name"],
+        relation_name=node.get("relation_name") or None,
         # `package://path`
-        file=node.text("patch_path").rpartition("://")[2] or path,
+        file=(node.get("patch_path") or "").rpartition("://")[2] or path,
         path=path,
-        tags=tuple(dict.fromkeys(node.texts("tags") + config.texts("tags"))),
-        materialized=config.text("materialized") or "view",
-        fqn=node.texts("fqn"),
-        package=node.text("package_name"),
-        depends_on=node.below("depends_on").texts("nodes"),
-        compiled_code=node.optional("compiled_code"),
-        enabled=config.flag("enabled", True),
-        latest=node.items().get("version") in (None, node.items().get("latest_version")),
-        columns=tuple(_columns(node)),
+        tags=tuple(dict.fromkeys([*_texts(node.get("tags")), *_texts(config.get("tags"))])),
+        materialized=config.get("materialized") or "view",
+        fqn=tuple(node.get("fqn") or ()),
+        package=node.get("package_name") or "",
+        depends_on=tuple(below(node, "depends_on").get("nodes") or ()),
+        compiled_code=node.get("compiled_code") or None,
+        enabled=config.get("enabled", True),
+        latest=node.get("version") in (None, node.get("latest_version")),
+        columns=tuple(each["name"] for each in below(node, "columns").values()),
         raw_mapping=RawMapping(meta[META_KEY]) if META_KEY in meta else None,
-        language=node.text("language") or "sql",
-        contract=config.below("contract").flag("enforced", False),
+        language=node.get("language") or "sql",
+        contract=bool(below(config, "contract").get("enforced")),
     )
 
 
-def _source(node: JsonObject) -> SourceTable:
-    kind, name = node.text("resource_type"), node.required("name")
-    full_name = f"{node.text('source_name')}.{name}" if kind == "source" else name
-    return SourceTable(node.required("unique_id"), kind, full_name, node.optional("relation_name"))
+def _texts(value: str | list[str] | None) -> list[str]:
+    return [value] if isinstance(value, str) else value or []
 
 
-def _test(node: JsonObject) -> DataTest:
-    return DataTest(
-        node.required("unique_id"), node.required("name"), node.below("depends_on").texts("nodes")
-    )
-
-
-def _columns(node: JsonObject) -> Iterator[Column]:
-    for column in node.entries("columns"):
-        yield Column(column.required("name"), column.optional("data_type"), column.text("description"))
+def _source(node: Node) -> SourceTable:
+    kind, name = node["resource_type"], node["name"]
+    full_name = f"{node.get('source_name')}.{name}" if kind == "source" else name
+    return SourceTable(node["unique_id"], kind, full_name, node.get("relation_name") or None)

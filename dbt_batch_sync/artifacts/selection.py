@@ -19,15 +19,21 @@ _GRAPH = re.compile(r"@|[0-9]*\+|.*\+[0-9]*$")
 
 
 def select_syncs(
-    syncs: Sequence[Sync], select: Iterable[str] = (), exclude: Iterable[str] = ()
+    syncs: Sequence[Sync], select: Iterable[str] = (), exclude: Iterable[str] = (), selector: object = None
 ) -> tuple[Sync, ...]:
-    """The selected syncs, in their order; all without `select`, and never those of `exclude`.
+    """The selected syncs, in their order; all without `select`, and never those of `exclude`. `selector` is
+    the definition of one of `selectors.yml`, as the manifest has it, instead of `select`.
 
     Raises:
         ConfigurationError: a selector is not understood or matches nothing, or nothing is left.
     """
     select, exclude = tuple(select), tuple(exclude)
-    chosen = _matching(syncs, select, "--select") if select else {each.name for each in syncs}
+    if selector is not None:
+        chosen = _defined(syncs, selector)
+        if not chosen:
+            raise ConfigurationError("`--selector` matches no sync")
+    else:
+        chosen = _matching(syncs, select, "--select") if select else {each.name for each in syncs}
     dropped = _matching(syncs, exclude, "--exclude")
     left = tuple(each for each in syncs if each.name in chosen - dropped)
     if exclude and not left:
@@ -50,6 +56,24 @@ def _matching(syncs: Sequence[Sync], values: Iterable[str], option: str) -> set[
                 raise ConfigurationError(f"`{option} {shown(union)}` matches no sync; there are: {known}")
             found |= names
     return found
+
+
+def _defined(syncs: Sequence[Sync], definition: object) -> set[str]:
+    """The names of the syncs that a selector's definition means."""
+    if not isinstance(definition, dict):
+        raise ConfigurationError("`--selector`: its definition in the manifest is not understood")
+    if any(definition.get(key) for key in ("parents", "children", "childrens_parents")):
+        raise ConfigurationError(f"`--selector`: graph operators are not accepted; {ACCEPTED}")
+    kind = next((key for key in ("union", "intersection") if key in definition), None)
+    entries = definition[kind] if kind else [definition]
+    excluded = {
+        name for each in entries for below in each.get("exclude", ()) for name in _defined(syncs, below)
+    }
+    if kind is None:
+        test = _test(f"{definition.get('method')}:{definition.get('value')}", "--selector")
+        return {each.name for each in syncs if test(each)} - excluded
+    sets = [_defined(syncs, each) for each in entries if set(each) != {"exclude"}]
+    return (set.union(*sets) if kind == "union" else set.intersection(*sets)) - excluded
 
 
 def _test(criterion: str, option: str) -> Callable[[Sync], bool]:

@@ -1,32 +1,33 @@
 """What Batch answered, as a closed set of values; `parse` is a pure function of status, headers and body.
 
-Accepted   2xx whose body says so; may name rows and attributes that were refused
-Refused    400, 413, 422: the call as a whole; a smaller one may pass
+Accepted   2xx whose body says so; may name rows and attributes that were rejected
+Rejected   400, 413, 422: the call as a whole; a smaller one may pass
 Fatal      another 4xx, or a redirect: no other call will fare better
 Busy       408, 429 and every 5xx: later
 Broken     no answer, or one that can't be understood: the outcome is unknown, and writes can be repeated
 
-Of free text only `wording`'s words are kept: no answer carries a customer's value, or a key, any further.
+Free text is kept where `reasons.clean_reason` can compare it with what was sent, and is never shown as it is.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Final
 
-from dbt_batch_sync.batch_api.wording import attribute_name, redact, safe_code
+from dbt_batch_sync.batch_api.reasons import attribute_name, machine_code
 
-_REFUSING: Final = frozenset({400, 413, 422})
+_REJECTING: Final = frozenset({400, 413, 422})
 _BUSY: Final = frozenset({408, 429})
 _SUCCESS: Final = "SUCCESS"
 _PARTIAL: Final = "SUCCESS_WITH_PARTIAL_ERRORS"
 _FOR_EVER: Final = 1e9  # seconds
+_MAX_TEXT: Final = 1_000
 _BAD_DATE: Final = (
     ValueError,
     TypeError,
@@ -37,20 +38,20 @@ _BAD_DATE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class PartialError:
-    """One refusal inside an accepted call.
+    """One rejection inside an accepted call.
 
     Attributes:
         index: 0-based place of the operation in the body.
-        attribute: Wire name without its wrapper. None: the operation was refused, or what the answer says is
+        attribute: Wire name without its wrapper. None: the operation was rejected, or what the answer says is
             no attribute's name, which is taken for the same: nothing is then recorded as sent.
         category: A machine code, or `""`.
-        reason: Redacted words, or `""`.
+        reason: Batch's words as they came: they may quote a value. For `clean_reason`.
     """
 
     index: int
     attribute: str | None
     category: str
-    reason: str
+    reason: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,12 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """Batch refused the whole call because of what is in it."""
+class Rejected:
+    """Batch rejected the whole call because of what is in it. `message` is as it came: for `clean_reason`."""
 
     status: int
     code: str = ""
-    message: str = ""
+    message: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,6 @@ class Fatal:
 
     status: int | None
     code: str = ""
-    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +105,13 @@ class Broken:
     detail: str = ""
 
 
-Answer = Accepted | Refused | Fatal | Busy | Broken
+Answer = Accepted | Rejected | Fatal | Busy | Broken
+
+Read = Callable[[dict[str, object]], Accepted | Broken]
+"""What the JSON object of a 2xx answer says."""
 
 
-def parse(status: int, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
+def parse(status: int, headers: Mapping[str, str], body: bytes, now: float, read: Read) -> Answer:
     """The meaning of one HTTP answer.
 
     The status decides; the body only adds codes and partial errors. `batch_api.md` names 429, 500 and 503 as
@@ -119,22 +122,23 @@ def parse(status: int, headers: Mapping[str, str], body: bytes, now: float) -> A
         now: Seconds since the epoch, for a `Retry-After` that is a date while the answer has no `Date`.
     """
     if 200 <= status < 300:
-        return _parse_accepted(_header(headers, "content-encoding"), body)
+        return _parse_accepted(_header(headers, "content-encoding"), body, read)
+    error = _json_object(body) or {}
+    code = machine_code(error.get("error_code"))
     if status in _BUSY or 500 <= status < 600:
         pause = retry_after(_header(headers, "retry-after"), _header(headers, "date"), now)
-        return Busy(status, pause, _error(body)[0])
-    code, message = _error(body)
-    if status in _REFUSING:
-        return Refused(status, code, message)
+        return Busy(status, pause, code)
+    if status in _REJECTING:
+        return Rejected(status, code, _text(error.get("error_message")))
     if 300 <= status < 500:
-        return Fatal(status, code, message)
+        return Fatal(status, code)
     return Broken(BrokenKind.ANSWER, f"status {status}")
 
 
 def check_indexes(answer: Answer, operations: int) -> Answer:
     """The same answer, or `Broken` when a partial error names an operation that the call did not have.
 
-    Such an error can't be given to a row, and a refusal that is dropped would be forgotten for ever.
+    Such an error can't be given to a row, and a rejection that is dropped would be forgotten for ever.
     """
     if isinstance(answer, Accepted) and any(error.index >= operations for error in answer.errors):
         return Broken(BrokenKind.ANSWER, "bulk_index out of range")
@@ -179,26 +183,24 @@ def _json_object(body: bytes) -> dict[str, object] | None:
     return document if isinstance(document, dict) else None
 
 
-def _error(body: bytes) -> tuple[str, str]:
-    document = _json_object(body) or {}
-    return safe_code(document.get("error_code")), redact(document.get("error_message"))
+def _text(value: object) -> str:
+    return value[:_MAX_TEXT] if isinstance(value, str) else ""
 
 
-def _parse_accepted(encoding: str | None, body: bytes) -> Accepted | Broken:
+def _parse_accepted(encoding: str | None, body: bytes, read: Read) -> Accepted | Broken:
     if encoding is not None and encoding.strip().lower() not in ("", "identity"):
         return Broken(BrokenKind.ANSWER, "compressed")  # not asked for, and never unpacked
     document = _json_object(body)
-    if document is None:
-        return Broken(BrokenKind.ANSWER, "no JSON object")
+    return Broken(BrokenKind.ANSWER, "no JSON object") if document is None else read(document)
+
+
+def read_bulk(document: dict[str, object]) -> Accepted | Broken:
+    """Reads the answer to many operations: the rejected ones are listed by their places in the call."""
     code, errors = document.get("code"), document.get("errors")
     if code == _SUCCESS and not errors:
         return Accepted()
     if code not in (_SUCCESS, _PARTIAL):
         return Broken(BrokenKind.ANSWER, "unknown code")
-    return _parse_errors(errors)
-
-
-def _parse_errors(errors: object) -> Accepted | Broken:
     if not isinstance(errors, list) or not errors:
         return Broken(BrokenKind.ANSWER, "partial errors without a list of them")
     parsed = tuple(_parse_error(entry) for entry in errors)
@@ -217,6 +219,6 @@ def _parse_error(entry: object) -> PartialError | None:
     return PartialError(
         index=index,
         attribute=attribute_name(entry.get("attribute")),
-        category=safe_code(entry.get("category")),
-        reason=redact(entry.get("reason")),
+        category=machine_code(entry.get("category")),
+        reason=_text(entry.get("reason")),
     )

@@ -5,8 +5,6 @@ No retry, no pacing, no redirect; bounded in time and size; the keys go nowhere 
 
 from __future__ import annotations
 
-import ipaddress
-import re
 import ssl
 import time
 from collections.abc import Iterable, Iterator
@@ -19,53 +17,42 @@ import requests
 import urllib3.exceptions
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Fatal, parse
-from dbt_batch_sync.batch_api.limits import CHECK_PATH, MAX_ANSWER_BYTES, Endpoint
+from dbt_batch_sync.batch_api.answers import (
+    Accepted,
+    Answer,
+    Broken,
+    BrokenKind,
+    Fatal,
+    Read,
+    parse,
+    read_bulk,
+)
 from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.transport import BearerAuth, Upload, open_session
-from dbt_batch_sync.errors import DeliveryError, ProfileError
+from dbt_batch_sync.connections.addresses import is_loopback
+from dbt_batch_sync.errors import DeliveryError
+from dbt_batch_sync.kinds.kind import Route
 
 CONNECT_SECONDS: Final = 10.0
+
+MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+"""This project's choice: some 1,600 bytes of partial errors for each of 10,000 profiles."""
+
+CHECK_PATH: Final = "audiences/list?limit=1"
+"""[D] read-only, and answers 401 for a wrong key or project."""
+
 _READ_BYTES: Final = 64 * 1024
-_URL = re.compile(
-    r"(?P<base>https?://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?(?:/[a-z0-9._~-]+)*)/*",
-    re.IGNORECASE | re.ASCII,
-)
-_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}", re.ASCII)
-_KEY = re.compile(r"[!-~]{1,1024}", re.ASCII)
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 # ValueError: what http.client and urllib3 raise about an answer that is no HTTP, outside their own trees
 
 
-def check_api_url(api_url: str) -> str:
-    """The URL without its trailing slashes.
-
-    Raises:
-        ProfileError: when it is not `https`, or `http` to a loopback address, or has credentials, a query or
-            a fragment.
-    """
-    match = _URL.fullmatch(api_url)
-    if match is None:
-        raise ProfileError(
-            "`api_url` is not a plain URL: accepted is https://host[:port][/path], no credentials, no query"
-        )
-    parts = urlsplit(match["base"])
-    if parts.scheme.lower() == "http" and not _is_loopback(parts.hostname or ""):
-        raise ProfileError(
-            "`api_url` is http: accepted for loopback addresses only (127.0.0.1, ::1, localhost), else https"
-        )
-    return match["base"]
-
-
 class Client:
-    """Calls of one output of the profile; `send` may be used by `max_in_flight` threads at once.
+    """Calls of one output of the profile, as `connections.outputs` has checked it; `send` may be used by
+    `max_in_flight` threads at once.
 
     Args:
         timeout: Seconds for the peer to take a body, and again for its whole answer; to connect, at most
             `CONNECT_SECONDS` of it.
-
-    Raises:
-        ProfileError: when a setting can't be put into a request. The message never contains it.
     """
 
     def __init__(
@@ -78,22 +65,14 @@ class Client:
         timeout: float = 60.0,
         max_in_flight: int = 4,
     ) -> None:
-        base = check_api_url(api_url)
-        if not _VERSION.fullmatch(api_version):
-            raise ProfileError('`api_version` is not a version: accepted are numbers and dots, as in "2.11"')
-        for name, key in (("rest_api_key", rest_api_key), ("project_key", project_key)):
-            if not _KEY.fullmatch(key):
-                raise ProfileError(
-                    f"`{name}` is empty, or has characters that no key has: blanks, line breaks, non-ASCII"
-                )
-        self._base = f"{base}/{api_version}/"
+        self._base = f"{api_url}/{api_version}/"
         self._timeout = timeout
         self._session = open_session(
             BearerAuth(rest_api_key, project_key),
             user_agent=f"dbt-batch-sync/{__version__}",
             connections=max_in_flight,
             # The only plain http is loopback: through a proxy the key would leave the machine in the clear.
-            use_environment=base.lower().startswith("https:"),
+            use_environment=api_url.lower().startswith("https:"),
         )
 
     def __enter__(self) -> Client:
@@ -111,12 +90,13 @@ class Client:
         """Closes the idle connections. Calls still under way end by their own time-outs."""
         self._session.close()
 
-    def send(self, endpoint: Endpoint, body: bytes | memoryview) -> Answer:
-        """Posts one JSON array of operations, and says what came back.
+    def send(self, route: Route, body: bytes | memoryview, seconds: float | None = None) -> Answer:
+        """Posts one body, and says what came back. What of it is not on its way in `seconds` is not sent any
+        more.
 
         Never raises for what the network or Batch does.
         """
-        return self._call("POST", endpoint.path, body)
+        return self._call("POST", route.path, route.read, body, seconds)
 
     def check(self) -> None:
         """Asks something that changes nothing, to see whether address and credentials work.
@@ -128,12 +108,20 @@ class Client:
         if not isinstance(answer, Accepted):
             raise DeliveryError(f"{describe(answer)}.")
 
-    def _call(self, method: str, path: str, body: bytes | memoryview | None) -> Answer:
+    def _call(
+        self,
+        method: str,
+        path: str,
+        read: Read | None,
+        body: bytes | memoryview | None = None,
+        seconds: float | None = None,
+    ) -> Answer:
+        within = self._timeout if seconds is None else min(self._timeout, seconds)
         try:
             with self._session.request(
                 method,
                 self._base + path,
-                data=None if body is None else cast("Iterable[bytes]", Upload(body, self._timeout)),
+                data=None if body is None else cast("Iterable[bytes]", Upload(body, within)),
                 timeout=(min(self._timeout, CONNECT_SECONDS), self._timeout),
                 allow_redirects=False,
                 stream=True,
@@ -141,9 +129,9 @@ class Client:
                 status, text = response.status_code, _read(response)
                 if 200 <= status < 300 and text is None:
                     return Broken(BrokenKind.TOO_LARGE)
-                if 200 <= status < 300 and method == "GET":
+                if 200 <= status < 300 and read is None:
                     return Accepted()
-                return parse(status, response.headers, text or b"", time.time())
+                return parse(status, response.headers, text or b"", time.time(), read or read_bulk)
         except _FAILURES as error:
             failure = classify(error)
             for cause in _causes(error):
@@ -156,7 +144,7 @@ class Client:
         if not isinstance(failure, Broken) or failure.kind is not BrokenKind.CONNECT:
             return failure
         at = urlsplit(self._base)
-        hint = "; is `dbt-batch-sync sandbox` running?" if _is_loopback(at.hostname or "") else ""
+        hint = "; is `dbt-batch-sync sandbox` running?" if is_loopback(at.hostname) else ""
         return replace(failure, detail=f"{failure.detail} at {at.netloc}{hint}")
 
 
@@ -196,15 +184,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             seen.add(id(item))
             yield item
             pending += [*item.args, getattr(item, "reason", None), item.__cause__, item.__context__]
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _read(response: requests.Response) -> bytes | None:

@@ -5,25 +5,25 @@ No value, no key: only statuses, codes and fixed words.
 
 from __future__ import annotations
 
-from dbt_batch_sync.batch_api.answers import Answer, Broken, BrokenKind, Busy, Fatal, Refused
+from dbt_batch_sync.batch_api.answers import Answer, Broken, BrokenKind, Busy, Fatal, Rejected
 
 _OUTPUT = "of the output in profiles.yml (`dbt_batch_sync`)"
 _BROKEN = {
     BrokenKind.CONNECT: f"Batch could not be reached: check the network, the proxy, and `api_url` {_OUTPUT}",
-    BrokenKind.TIMEOUT: f"Batch did not take a call, or not answer it, within `timeout` {_OUTPUT}",
+    BrokenKind.TIMEOUT: f"Batch did not respond within `timeout` {_OUTPUT}",
     BrokenKind.CUT: "the connection to Batch broke before a complete answer",
-    BrokenKind.ANSWER: "the answer is none that Batch documents; is something in between answering?",
-    BrokenKind.TOO_LARGE: "the answer was larger than is read",
+    BrokenKind.ANSWER: "unexpected response; is a proxy answering instead of Batch?",
+    BrokenKind.TOO_LARGE: "the response was too large to read",
 }
 
 
 def describe(answer: Answer) -> str:
     """One or two sentences about an answer that is not `Accepted`, without a full stop."""
     if isinstance(answer, Fatal):
-        what = f"{_fatal(answer.status)}{_codes(answer.status, answer.code, answer.message)}"
+        what = f"{_fatal(answer.status)}{_codes(answer.status, answer.code)}"
         return f"Batch {what}. Check {_advice(answer.status)}"
-    if isinstance(answer, Refused):
-        return f"Batch refused the content of a call{_codes(answer.status, answer.code, answer.message)}"
+    if isinstance(answer, Rejected):
+        return f"Batch rejected the content of a call{_codes(answer.status, answer.code)}"
     if isinstance(answer, Busy):
         asked = "" if answer.retry_after is None else f", and asked to wait {answer.retry_after:.0f} s"
         return f"Batch can't take calls now{_codes(answer.status, answer.code)}{asked}"
@@ -39,17 +39,17 @@ def _codes(status: int | None, *words: str) -> str:
 
 def _fatal(status: int | None) -> str:
     if status is None:
-        return "did not prove who it is: its TLS certificate is not trusted"
+        return "could not be trusted: TLS certificate verification failed"
     if status in (401, 403):
-        return "refused the credentials"
+        return "rejected the credentials"
     if status == 404:
-        return "does not know the address"
-    return "redirected the call, which is not followed" if status < 400 else "refused the call"
+        return "answered that there is no such address"
+    return "answered with a redirect, which is not followed" if status < 400 else "rejected the call"
 
 
 def _advice(status: int | None) -> str:
     if status is None:
-        return f"`api_url` {_OUTPUT}; behind a proxy that reads TLS, name its CA file in REQUESTS_CA_BUNDLE"
+        return f"`api_url` {_OUTPUT}; behind a proxy that inspects TLS, set REQUESTS_CA_BUNDLE to its CA file"
     if status in (401, 403):
         return f"`rest_api_key` and `project_key` {_OUTPUT}"
     if status == 404:

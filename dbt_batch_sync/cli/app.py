@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.cli import look, report, setup, show, sync
+from dbt_batch_sync.cli import look, report, resend, setup, show, sync
+from dbt_batch_sync.cli.options import arrange, with_dbt_flags
 from dbt_batch_sync.errors import BatchSyncError
 
 app = typer.Typer(
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (
+VERBS = (
     setup.init,
     setup.generate,
     look.validate,
@@ -30,16 +31,18 @@ for verb in (
     look.lineage,
     sync.push,
     sync.adopt,
+    resend.resend,
     look.status,
     look.rejects,
     look.profile,
     report.report,
     setup.sandbox,
     setup.demo,
-):
+)
+for verb in VERBS:
     # What a verb is for comes first in its help, its example last.
     about, _, example = str(verb.__doc__).partition("Example: ")
-    app.command(help=cleandoc(about), epilog=f"Example: {example.strip()}")(verb)
+    app.command(help=cleandoc(about), epilog=f"Example: {example.strip()}")(with_dbt_flags(verb))
 
 
 def run() -> None:
@@ -48,7 +51,8 @@ def run() -> None:
         if getattr(sys, name) is None:  # closed by who started this: nobody is to read it
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - until the process ends
     try:
-        app()
+        verbs = {verb.__name__: "dbt" in verb.__annotations__ for verb in VERBS}
+        app(arrange(sys.argv[1:], verbs))
     except BatchSyncError as failure:
         show.error(str(failure))
         sys.exit(failure.exit_code)

@@ -1,49 +1,67 @@
-"""Results as text for other programs: Markdown for a comment, Mermaid."""
+"""Results as text for other programs: Markdown for a comment, Mermaid, annotations of GitHub Actions."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbt_batch_sync.cli.show import counted, seconds
 from dbt_batch_sync.errors import printable
 
 if TYPE_CHECKING:
+    from dbt_batch_sync.errors import Problem
     from dbt_batch_sync.results import LineageResult, PlanResult, SyncPlanned
 
 _MARKDOWN = str.maketrans({char: f"&#{ord(char)};" for char in "\\`*_[]<>|~#&"})
 
 
 def comment(result: PlanResult) -> str:
-    """A plan as GitHub Flavored Markdown: what a push would do, a section for each sync with something to
-    do.
+    """A plan as GitHub Flavored Markdown: a table of the syncs, and a section for each that has something to
+    send or that a push would stop at.
     """
-    head = ("sync", "new", "changed", "left", "invalid", "requests", "time")
+    head = ("sync", "inserts", "updates", "exits", "invalid", "parked", "requests", "time")
     rows = [
         (
             _code(each.sync),
-            *(f"{n:,}" for n in (each.inserts, each.updates, each.exits, each.invalid, each.requests)),
+            *(
+                f"{count:,}"
+                for count in (
+                    each.inserts,
+                    each.updates,
+                    each.exits,
+                    each.invalid,
+                    each.parked,
+                    each.requests,
+                )
+            ),
             seconds(each.seconds) if each.requests else "",
         )
         for each in result.syncs
     ]
     lines = ["### What `dbt-batch-sync push` would do", "", *_table(head, rows)]
     for sync in result.syncs:
-        if sync.delta_id is not None:
+        if sync.delta_id is not None or sync.stops:
             lines += _section(sync)
     return "\n".join(lines) + "\n"
 
 
 def _section(sync: SyncPlanned) -> Iterator[str]:
     yield from ("", f"#### {_code(sync.sync)}")
+    for stop in sync.stops:
+        yield from ("", "> [!WARNING]", f"> A push would stop: {_plain(stop)}")
     for guard in sync.guards:
         yield from ("", "> [!WARNING]", f"> A guard would stop the push: {_plain(guard)}")
     for flapping in sync.flapping:
         yield from ("", "> [!NOTE]", f"> {_plain(str(flapping))}")
     if sync.invalid_reasons:
-        yield from ("", "Rows that can't be sent:", "")
+        yield from ("", "Invalid rows, which are not sent:", "")
         reasons = sync.invalid_reasons.items()
         yield from _table(("reason", "rows"), ((_code(reason), f"{count:,}") for reason, count in reasons))
+    if sync.resubscriptions:
+        rows = counted(sync.resubscriptions, "resubscription")
+        yield from ("", f"{rows} not sent (`never_resubscribe`); the rest of each row is sent.")
     if sync.attributes:
         counts = sorted(sync.attributes.items(), key=lambda item: -item[1])
         yield ""
@@ -94,3 +112,18 @@ def flowchart(result: LineageResult) -> str:
 def _quoted(text: str) -> str:
     """A label, as Mermaid escapes it."""
     return '"' + text.replace("#", "#35;").replace('"', "#quot;") + '"'
+
+
+def annotation(problem: Problem, project_dir: Path, workspace: Path) -> str:
+    """A problem as a workflow command of GitHub Actions, which shows it beside its line. Files are named by
+    their path in the repository, which is checked out in `workspace`.
+    """
+    file = os.path.relpath((project_dir / problem.file).resolve(), workspace.resolve())
+    title = f"{problem.model}: {problem.key}"
+    line = "" if problem.line is None else f",line={problem.line}"
+    properties = f"file={_escaped(file, ':,')}{line},title={_escaped(title, ':,')}"
+    return f"::error {properties}::{_escaped(printable(problem.message))}"
+
+
+def _escaped(text: str, also: str = "") -> str:
+    return "".join(f"%{ord(char):02X}" if char in "%\r\n" + also else char for char in text)

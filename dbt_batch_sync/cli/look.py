@@ -1,112 +1,74 @@
-"""The verbs that look: validate, plan, lineage, status, rejects, profile. They send nothing and write
-nothing.
-"""
+"""The verbs that only read: validate, plan, lineage, status, rejects, profile."""
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from dbt_batch_sync.cli import documents, show
-from dbt_batch_sync.cli.options import (
-    Exclude,
-    Json,
-    Profile,
-    ProfilesDir,
-    ProjectDir,
-    Select,
-    Target,
-    Vars,
-    dbt_options,
-    selection_of,
-)
+from dbt_batch_sync.cli.options import DbtFlags, Json
 from dbt_batch_sync.errors import ConfigurationError, MappingError
 
 # What takes long to import is imported by the verb that needs it: `--help` answers at once.
 
 
 def validate(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
+    dbt: DbtFlags,
     online: Annotated[
-        bool,
-        typer.Option(
-            "--online",
-            envvar="DBT_BATCH_SYNC_ONLINE",
-            help="Ask the warehouse and Batch too; changes nothing there.",
-        ),
+        bool, typer.Option("--online", help="Also check the warehouse and Batch. Changes nothing there.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say everything that is wrong with the mappings, at once.
+    """Report every mapping error.
 
     Example: [bold]dbt parse && dbt-batch-sync validate[/]
     """
     from dbt_batch_sync import api
 
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
     try:
-        result = api.validate(dbt, selection_of(select, exclude), online=online)
+        result = api.validate(dbt.options, dbt.selection, online=online)
     except MappingError as failure:
         if os.environ.get("GITHUB_ACTIONS") == "true":
+            project = dbt.options.project_dir
             workspace = Path(os.environ.get("GITHUB_WORKSPACE") or ".")
             sys.stderr.writelines(
-                f"{show.annotation(problem, dbt.project_dir, workspace)}\n" for problem in failure.problems
+                f"{documents.annotation(problem, project, workspace)}\n" for problem in failure.problems
             )
         if not as_json:
             raise
-        problems: list[object] = [
-            vars(problem) if hasattr(problem, "__dict__") else str(problem) for problem in failure.problems
-        ]
+        problems = [asdict(problem) for problem in failure.problems]
         show.print_json({"valid": False, "syncs": [], "online": online, "problems": problems})
         raise typer.Exit(failure.exit_code) from None
     if as_json:
         show.print_json(result.to_json())
     else:
-        checked = "; the warehouse and Batch answer" if online else ""
-        show.out().print(
-            f"[green]Nothing is wrong[/] with the mappings of {', '.join(result.syncs)}{checked}"
-        )
+        checked = "; the warehouse and Batch are reachable" if online else ""
+        show.out().print(f"[green]Mappings are valid[/]: {', '.join(result.syncs)}{checked}")
 
 
 def plan(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
-    markdown: Annotated[
-        bool,
-        typer.Option("--markdown", envvar="DBT_BATCH_SYNC_MARKDOWN", help="Print Markdown, for a comment."),
-    ] = False,
+    dbt: DbtFlags,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a comment.")] = False,
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--out", envvar="DBT_BATCH_SYNC_OUT", help="Write the document too, for `push --plan`."),
+        typer.Option("--out", help="Also write the plan as JSON, for `push --plan`."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what a push would do: counts by change and by attribute, requests, time, masked samples.
+    """Show what a push would do: counts by change and attribute, requests, time, guards, masked samples.
 
     Example: [bold]dbt-batch-sync plan --select tag:crm --json[/]
     """
     from dbt_batch_sync import api
 
     if markdown and as_json:
-        raise ConfigurationError("--markdown and --json: give one of the two")
-    result = api.plan(
-        dbt_options(project_dir, profiles_dir, profile, target, variables), selection_of(select, exclude)
-    )
+        raise ConfigurationError("--markdown and --json exclude each other")
+    result = api.plan(dbt.options, dbt.selection)
     if out is not None:
         _write(out, show.json_text(result.to_json()))
     if as_json:
@@ -125,29 +87,19 @@ def _write(path: Path, text: str) -> None:
 
 
 def lineage(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
-    mermaid: Annotated[
-        bool,
-        typer.Option("--mermaid", envvar="DBT_BATCH_SYNC_MERMAID", help="Print a Mermaid flowchart."),
-    ] = False,
+    dbt: DbtFlags,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show which source columns feed each attribute, by the SQL that `dbt compile` made.
+    """Show the source columns of each attribute, from the SQL that `dbt compile` wrote.
 
     Example: [bold]dbt compile && dbt-batch-sync lineage --select crm_contacts[/]
     """
     from dbt_batch_sync import api
 
     if mermaid and as_json:
-        raise ConfigurationError("--mermaid and --json: give one of the two")
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
-    result = api.lineage(dbt, selection_of(select, exclude))
+        raise ConfigurationError("--mermaid and --json exclude each other")
+    result = api.lineage(dbt.options, dbt.selection)
     if as_json:
         show.print_json(result.to_json())
     elif mermaid:
@@ -160,78 +112,49 @@ def lineage(
 
 
 def status(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
-    limit: Annotated[
-        int, typer.Option("--limit", envvar="DBT_BATCH_SYNC_RUNS", min=1, help="Runs of each sync.")
-    ] = 10,
+    dbt: DbtFlags,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Runs per sync.")] = 10,
     as_json: Json = False,
 ) -> None:
-    """Show the last runs of each sync.
+    """Show the last runs of each sync, parked rows, and open resend requests.
 
     Example: [bold]dbt-batch-sync status --select crm_contacts --limit 3[/]
     """
     from dbt_batch_sync import api
 
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
-    result = api.status(dbt, selection_of(select, exclude), limit=limit)
+    result = api.status(dbt.options, dbt.selection, limit=limit)
     if as_json:
         show.print_json(result.to_json())
     else:
         show.history(result)
 
 
-def rejects(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
-    as_json: Json = False,
-) -> None:
-    """Show what stands refused, by attribute and reason.
+def rejects(dbt: DbtFlags, as_json: Json = False) -> None:
+    """Show open rejections by attribute and reason.
 
     Example: [bold]dbt-batch-sync rejects --select crm_contacts[/]
     """
     from dbt_batch_sync import api
 
-    result = api.rejects(
-        dbt_options(project_dir, profiles_dir, profile, target, variables), selection_of(select, exclude)
-    )
+    result = api.rejects(dbt.options, dbt.selection)
     if as_json:
         show.print_json(result.to_json())
     else:
-        show.refused(result)
+        show.rejected(result)
 
 
 def profile(
-    custom_id: Annotated[
-        str, typer.Argument(metavar="CUSTOM_ID", help="The profile's identifier, as Batch has it.")
-    ],
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    dbt_profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
+    custom_id: Annotated[str, typer.Argument(metavar="CUSTOM_ID", help="The profile's custom_id in Batch.")],
+    dbt: DbtFlags,
     as_json: Json = False,
 ) -> None:
-    """Say why one profile looks in Batch as it does: what was last sent, what differs, what was refused.
+    """Explain one profile: what was last sent, what is queued, what was rejected.
 
     Example: [bold]dbt-batch-sync profile C-1042 --select crm_contacts[/]
     """
     from dbt_batch_sync import api
 
-    dbt = dbt_options(project_dir, profiles_dir, dbt_profile, target, variables)
-    result = api.profile(dbt, custom_id, selection_of(select, exclude))
+    result = api.profile(dbt.options, custom_id, dbt.selection)
     if as_json:
         show.print_json(result.to_json())
     else:

@@ -1,10 +1,14 @@
-"""The options that verbs share: dbt's own flags with dbt's meaning, each also as an environment variable."""
+"""The options that verbs share: dbt's flags with dbt's meaning, for every verb, before or after it."""
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional, TypeAlias
 
 import typer
 
@@ -14,116 +18,227 @@ if TYPE_CHECKING:
     from dbt_batch_sync import api
     from dbt_batch_sync.connections.profiles import DbtOptions
 
+# typer reads annotations at run time, on Python 3.10 too.
+_Path: TypeAlias = Optional[Path]  # noqa: UP045
+_Text: TypeAlias = Optional[str]  # noqa: UP045
+_Texts: TypeAlias = Optional[list[str]]  # noqa: UP045
+_Switch: TypeAlias = Optional[bool]  # noqa: UP045
+
+_SWITCHES = """
+cache-selected-only debug defer fail-fast favor-state introspect log-cache-events macro-debugging
+partial-parse populate-cache print quiet send-anonymous-usage-stats show-all-deprecations single-threaded
+static-parser use-colors-file use-experimental-parser use-fast-test-edges version-check warn-error write-json
+"""
+_VALUES = """
+defer-state exclude-resource-type exclude-resource-types indirect-selection log-file-max-bytes log-format
+log-format-file log-level log-level-file log-path printer-width record-timing-info resource-type
+resource-types state threads warn-error-options
+"""
+IGNORED_SWITCHES = frozenset(
+    ("-d", "-q", "-x", *(f"--{no}{name}" for name in _SWITCHES.split() for no in ("", "no-")))
+)
+"""Flags of dbt that change nothing here."""
+
+IGNORED_VALUES = frozenset(("-r", *(f"--{name}" for name in _VALUES.split())))
+"""The same, of those with a value."""
+
+SEVERAL = dict.fromkeys(("-s", "--select", "-m", "--model", "--models"), "--select") | {
+    "--exclude": "--exclude"
+}
+"""Flags that take all words behind them, by the name that is read."""
+
 
 def complete_sync(context: typer.Context, incomplete: str) -> list[str]:
     """The syncs whose names begin so, for a shell; none where there is no manifest that can be read."""
     from dbt_batch_sync import api
-    from dbt_batch_sync.connections.profiles import DbtOptions, find_project
 
-    directory = context.params.get("project_dir") or os.environ.get("DBT_PROJECT_DIR") or find_project(Path())
     try:
-        syncs = api.load_syncs(DbtOptions(Path(directory), os.environ), api.Selection())
+        flags = DbtFlags(project_dir=context.params.get("project_dir"))
+        syncs = api.load_syncs(flags.options, api.Selection())
     except BatchSyncError:
         return []
     return [sync.name for sync in syncs if sync.name.startswith(incomplete)]
 
 
-ProjectDir = Annotated[
-    Optional[Path],  # noqa: UP045 - typer on Python 3.10 reads the annotation at run time
-    typer.Option(
-        "--project-dir",
-        envvar=["DBT_BATCH_SYNC_PROJECT_DIR", "DBT_PROJECT_DIR"],
-        help="Directory of dbt_project.yml. Default: the nearest one upwards.",
-        rich_help_panel="dbt",
-    ),
-]
-ProfilesDir = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option(
-        "--profiles-dir",
-        envvar=["DBT_BATCH_SYNC_PROFILES_DIR", "DBT_PROFILES_DIR"],
-        help="Directory of profiles.yml. Default: here, the project, ~/.dbt.",
-        rich_help_panel="dbt",
-    ),
-]
-Profile = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--profile",
-        envvar=["DBT_BATCH_SYNC_PROFILE", "DBT_PROFILE"],
-        help="dbt profile. Default: the project's.",
-        rich_help_panel="dbt",
-    ),
-]
-Target = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--target",
-        "-t",
-        envvar=["DBT_BATCH_SYNC_TARGET", "DBT_TARGET"],
-        help="Target of the dbt profile. Default: the profile's.",
-        rich_help_panel="dbt",
-    ),
-]
-Vars = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--vars",
-        envvar=["DBT_BATCH_SYNC_VARS"],
-        help="YAML of variables for profiles.yml and dbt_project.yml.",
-        rich_help_panel="dbt",
-    ),
-]
-Select = Annotated[
-    Optional[list[str]],  # noqa: UP045
-    typer.Option(
-        "--select",
-        "-s",
-        envvar=["DBT_BATCH_SYNC_SELECT"],
-        help="Syncs: model names, wildcards, tag:…, path:…. Default: all.",
-        autocompletion=complete_sync,
-        rich_help_panel="dbt",
-    ),
-]
-Exclude = Annotated[
-    Optional[list[str]],  # noqa: UP045
-    typer.Option(
-        "--exclude",
-        envvar=["DBT_BATCH_SYNC_EXCLUDE"],
-        help="Syncs to leave out, in the same words.",
-        autocompletion=complete_sync,
-        rich_help_panel="dbt",
-    ),
-]
-Json = Annotated[
-    bool,
-    typer.Option(
-        "--json", envvar=["DBT_BATCH_SYNC_JSON"], help="Print one JSON document to standard output."
-    ),
-]
-Yes = Annotated[
-    bool, typer.Option("--yes", "-y", envvar=["DBT_BATCH_SYNC_YES"], help="Do not ask before acting.")
-]
+def _flag(*names: str, env: str | None = None, **more: Any) -> Any:
+    """One of dbt's flags, with dbt's variables in the order in which dbt 1.11 looks at them."""
+    variables = None if env is None else [f"DBT_ENGINE_{env}", f"DBT_{env}"]
+    return typer.Option(*names, envvar=variables, rich_help_panel="dbt", **more)
 
 
-def dbt_options(
-    project_dir: Path | None,
-    profiles_dir: Path | None,
-    profile: str | None,
-    target: str | None,
-    variables: str | None,
-) -> DbtOptions:
-    """What the options say of the project."""
-    from dbt_batch_sync.connections.profiles import DbtOptions, find_project
+@dataclass(frozen=True)
+class DbtFlags:
+    """What dbt's flags say; None where one was not given."""
 
-    return DbtOptions(
-        project_dir=project_dir or find_project(Path()),
-        environ=os.environ,
-        profiles_dir=profiles_dir,
-        profile=profile,
-        target=target,
-        variables=_variables(variables),
-    )
+    project_dir: Annotated[
+        _Path,
+        _flag(
+            "--project-dir",
+            env="PROJECT_DIR",
+            help="Directory of dbt_project.yml. Default: the nearest one upwards.",
+        ),
+    ] = None
+    profiles_dir: Annotated[
+        _Path,
+        _flag(
+            "--profiles-dir",
+            env="PROFILES_DIR",
+            help="Directory of profiles.yml. Default: here, the project, ~/.dbt.",
+        ),
+    ] = None
+    profile: Annotated[
+        _Text, _flag("--profile", env="PROFILE", help="dbt profile. Default: the project's.")
+    ] = None
+    target: Annotated[
+        _Text,
+        _flag("--target", "-t", env="TARGET", help="Target of the dbt profile. Default: the profile's."),
+    ] = None
+    target_path: Annotated[
+        _Path,
+        _flag(
+            "--target-path", env="TARGET_PATH", help="Directory of dbt's artifacts. Default: the project's."
+        ),
+    ] = None
+    vars: Annotated[
+        _Text, _flag("--vars", help="YAML of variables for profiles.yml and dbt_project.yml.")
+    ] = None
+    select: Annotated[
+        _Texts,
+        _flag(
+            "--select",
+            "-s",
+            help="Models to include: names, wildcards, tag:…, path:…. Default: every sync.",
+            autocompletion=complete_sync,
+        ),
+    ] = None
+    exclude: Annotated[
+        _Texts,
+        _flag("--exclude", help="Models to exclude; same syntax as --select.", autocompletion=complete_sync),
+    ] = None
+    selector: Annotated[
+        _Text, _flag("--selector", help="Selector of selectors.yml to include; instead of --select.")
+    ] = None
+    use_colors: Annotated[
+        _Switch,
+        _flag("--use-colors/--no-use-colors", env="USE_COLORS", help="Print in colors, on a terminal."),
+    ] = None
+
+    @property
+    def options(self) -> DbtOptions:
+        """What the flags say of the project."""
+        from dbt_batch_sync.connections.profiles import DbtOptions, find_project
+
+        return DbtOptions(
+            project_dir=self.project_dir or find_project(Path()),
+            environ=os.environ,
+            profiles_dir=self.profiles_dir,
+            profile=self.profile,
+            target=self.target,
+            variables=_variables(self.vars),
+            target_path=self.target_path,
+        )
+
+    @property
+    def selection(self) -> api.Selection:
+        """What `--select`, `--exclude` and `--selector` say; a value may hold several words."""
+        from dbt_batch_sync import api
+
+        if self.selector is not None and self.select:
+            raise ConfigurationError("--selector and --select: give one of the two")
+        return api.Selection(_words(self.select), _words(self.exclude), self.selector)
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before acting.")]
+
+
+def with_dbt_flags(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb with dbt's flags among its options, which it gets as `dbt`; a verb without `dbt` as it is."""
+    own = inspect.signature(verb, eval_str=True).parameters
+    if "dbt" not in own:
+        return verb
+    flags = inspect.signature(DbtFlags, eval_str=True).parameters
+    parameters = [
+        each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for each in (*(own[name] for name in own if name != "dbt"), *flags.values())
+    ]
+
+    @wraps(verb)
+    def run(**given: Any) -> None:
+        dbt = DbtFlags(**{name: given.pop(name) for name in flags})
+        if not _uses_colors(dbt):
+            os.environ["NO_COLOR"] = "1"  # what rich looks at
+        verb(dbt=dbt, **given)
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run
+
+
+def _uses_colors(dbt: DbtFlags) -> bool:
+    """What `--use-colors` says, else `flags` of dbt_project.yml: the only one of them with a meaning."""
+    from dbt_batch_sync.connections.documents import read_yaml
+
+    if dbt.use_colors is not None:
+        return dbt.use_colors
+    try:
+        project = read_yaml(dbt.options.project_dir / "dbt_project.yml")
+    except BatchSyncError:
+        return True  # the verb says what is wrong
+    flags = project.get("flags") if isinstance(project, dict) else None
+    return not isinstance(flags, dict) or flags.get("use_colors") is not False
+
+
+def arrange(arguments: Sequence[str], verbs: Mapping[str, bool]) -> list[str]:
+    """A command line of dbt's form in typer's: dbt's flags behind the verb, each word of `--select a b` with
+    a `--select` of its own, and no flags that change nothing. `verbs`: whether a verb takes dbt's flags.
+    """
+    switches, values = _names(DbtFlags)
+    before: list[str] = []
+    moved: list[str] = []
+    after: list[str] = []
+    verb: str | None = None
+    rest = list(arguments)
+    while rest and rest[0] != "--":
+        word = rest.pop(0)
+        name, equals, value = word.partition("=")
+        if name in IGNORED_SWITCHES:
+            continue
+        if name in IGNORED_VALUES:
+            del rest[: not equals]
+        elif name in SEVERAL:
+            words = [value] if equals else _taken(rest, greedy=verb is not None)
+            found = [part for each in words for part in (SEVERAL[name], each)] or [SEVERAL[name]]
+            moved += found
+        elif name in values:
+            moved += [word] if equals else [word, *_taken(rest, greedy=False)]
+        elif name in switches:
+            moved.append(word)
+        elif verb is None and word in verbs:
+            verb = word
+        else:
+            (before if verb is None else after).append(word)
+    kept = moved if verb is not None and verbs[verb] else []
+    return [*before, *([] if verb is None else [verb]), *kept, *after, *rest]
+
+
+def _taken(rest: list[str], *, greedy: bool) -> list[str]:
+    """The values at the front, taken away: the next word, or all up to the next option."""
+    count = next((place for place, word in enumerate(rest) if word.startswith("-")), len(rest))
+    count = count if greedy else min(1, len(rest))
+    taken, rest[:count] = rest[:count], []
+    return taken
+
+
+def _names(flags: type[object]) -> tuple[Collection[str], Collection[str]]:
+    """The names of the flags without a value and of those with one."""
+    switches, values = set[str](), set[str]()
+    for each in inspect.signature(flags, eval_str=True).parameters.values():
+        info = each.annotation.__metadata__[0]
+        # In an annotation, typer takes the first name for the default, until it looks closer.
+        names = [part for name in (info.default, *info.param_decls) for part in name.split("/")]
+        (switches if each.name == "use_colors" else values).update(names)
+    return switches, values
 
 
 def _variables(text: str | None) -> dict[str, object]:
@@ -139,13 +254,6 @@ def _variables(text: str | None) -> dict[str, object]:
             "--vars is no YAML mapping: write it like --vars 'key: value' or --vars '{key: value}'"
         )
     return {str(key): value for key, value in values.items()}
-
-
-def selection_of(select: list[str] | None, exclude: list[str] | None) -> api.Selection:
-    """What `--select` and `--exclude` say; a value may hold several words."""
-    from dbt_batch_sync import api
-
-    return api.Selection(_words(select), _words(exclude))
 
 
 def _words(values: list[str] | None) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.options import ProfilesDir, ProjectDir
+from dbt_batch_sync.cli.options import DbtFlags
 
 _NO_MACROS = (
     "\n[yellow]These models call macros that the manifest doesn't have.[/] If they are not installed: "
@@ -20,40 +20,34 @@ _NO_MACROS = (
 
 
 def init(
-    project_dir: ProjectDir = None,
+    dbt: DbtFlags,
     git: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(
-            "--git",
-            envvar="DBT_BATCH_SYNC_GIT",
-            help="Take the macros from this git repository instead of copying them.",
-        ),
+        typer.Option("--git", help="Take the macros from this git repository instead of copying them."),
     ] = None,
     revision: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(
-            "--revision",
-            envvar="DBT_BATCH_SYNC_REVISION",
-            help="Its tag or commit. Default: the tag of this version.",
-        ),
+        typer.Option("--revision", help="Its tag or commit. Default: the tag of this version."),
     ] = None,
 ) -> None:
     """Add the macros to packages.yml, and print what else to add. Overwrites nothing.
 
     Example: [bold]dbt-batch-sync init && dbt deps[/]
     """
-    from dbt_batch_sync.connections.outputs import has_outputs
-    from dbt_batch_sync.connections.profiles import DbtOptions, find_project, read_project
+    from dbt_batch_sync.connections.outputs import default_output
+    from dbt_batch_sync.connections.profiles import read_project
     from dbt_batch_sync.scaffold import installation
 
-    directory = project_dir or find_project(Path())
-    dbt = DbtOptions(project_dir=directory, environ=os.environ)
-    read_project(dbt)
-    installed = installation.init(directory, git, revision)
+    options = dbt.options
+    read_project(options)
+    installed = installation.init(options.project_dir, git, revision)
     console = show.out()
     for line in installed.done:
         console.print(f"[green]✓[/] {escape(line)}")
-    if has_outputs(dbt):
+    if installed.by_hand:
+        console.print(f"\nAdd to the packages in [bold]{escape(installed.file)}[/]:\n")
+        console.print(escape(installed.by_hand).rstrip("\n"))
+    if default_output(options) is not None:
         console.print("[green]✓[/] profiles.yml has `dbt_batch_sync` already")
     else:
         console.print("\nAdd to [bold]profiles.yml[/], beside your dbt profile:\n")
@@ -66,23 +60,12 @@ def init(
 
 
 def generate(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
+    dbt: DbtFlags,
     check: Annotated[
-        bool,
-        typer.Option(
-            "--check",
-            envvar="DBT_BATCH_SYNC_CHECK",
-            help="Write nothing; exit 1 if anything would be written.",
-        ),
+        bool, typer.Option("--check", help="Write nothing; exit 1 if anything would be written.")
     ] = False,
     prune: Annotated[
-        bool,
-        typer.Option(
-            "--prune",
-            envvar="DBT_BATCH_SYNC_PRUNE",
-            help="Remove the models of syncs that no file maps any more.",
-        ),
+        bool, typer.Option("--prune", help="Remove the models of syncs that are not mapped any more.")
     ] = False,
 ) -> None:
     """Write the two models of each mapped sync, the sources and the exposures to models/batch_sync/.
@@ -90,20 +73,17 @@ def generate(
     Example: [bold]dbt parse && dbt-batch-sync generate --check[/]
     """
     from dbt_batch_sync import api
-    from dbt_batch_sync.connections.profiles import DbtOptions, find_project, read_project
+    from dbt_batch_sync.connections.profiles import read_project
     from dbt_batch_sync.scaffold import generation
 
-    dbt = DbtOptions(
-        project_dir=project_dir or find_project(Path()), environ=os.environ, profiles_dir=profiles_dir
-    )
-    project = read_project(dbt)
-    directory = project.model_paths[0] / generation.FOLDER
-    found: list[generation.Change] = []
+    options = dbt.options
+    project, manifest = read_project(options), api.load_manifest(options)
     if prune:
-        found += (generation.obsolete if check else generation.prune)(directory, project.model_paths)
+        found = generation.obsolete(manifest, project)
     else:
-        syncs = [sync.mapping.sync for sync in api.load_syncs(dbt, api.Selection())]
-        found += (generation.changes if check else generation.generate)(syncs, directory)
+        found = generation.missing(api.load_syncs(options, api.Selection()), manifest, project)
+    if not check:
+        generation.apply(found)
     console = show.out()
     words = (
         {"create": "would create", "update": "would update", "remove": "would remove"}
@@ -113,43 +93,34 @@ def generate(
     for change in found:
         console.print(f"{words[change.kind]} {escape(os.path.relpath(change.path))}")
     if not found:
-        console.print("everything is as it should be")
+        console.print("up to date")
     elif check:
         raise typer.Exit(1)
     else:
-        if not prune and api.load_manifest(dbt).macros_version is None:
+        if not prune and manifest.macros_version is None:
             console.print(_NO_MACROS)
         console.print("\nNext: [bold]dbt run[/], then [bold]dbt-batch-sync plan[/]")
 
 
 def sandbox(
-    host: Annotated[
-        str, typer.Option("--host", envvar="DBT_BATCH_SYNC_HOST", help="Address to listen on.")
-    ] = "127.0.0.1",
-    port: Annotated[
-        int,
-        typer.Option(
-            "--port", envvar="DBT_BATCH_SYNC_PORT", min=0, max=65535, help="Port; 0 takes a free one."
-        ),
-    ] = 8700,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8700,
     store: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(
-            "--store", envvar="DBT_BATCH_SYNC_STORE", help="File that keeps the profiles. Default: memory."
-        ),
+        typer.Option("--store", help="File that keeps the profiles. Default: memory."),
     ] = None,
     rate_limits: Annotated[
-        bool,
-        typer.Option(
-            "--rate-limits/--no-rate-limits",
-            envvar="DBT_BATCH_SYNC_RATE_LIMITS",
-            help="Enforce Batch's rates.",
-        ),
+        bool, typer.Option("--rate-limits/--no-rate-limits", help="Enforce Batch's rates.")
     ] = True,
-    latency: Annotated[
-        float,
-        typer.Option("--latency", envvar="DBT_BATCH_SYNC_LATENCY", min=0, help="Seconds before each answer."),
-    ] = 0.0,
+    latency: Annotated[float, typer.Option("--latency", min=0, help="Seconds before each answer.")] = 0.0,
+    reject: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--reject", help="A custom_id to reject. May be repeated."),
+    ] = None,
+    reject_attribute: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--reject-attribute", help="An attribute to reject. May be repeated."),
+    ] = None,
 ) -> None:
     """Run a local Batch API, strict as documented, with a page that shows its profiles and requests.
 
@@ -163,18 +134,20 @@ def sandbox(
             f"The sandbox listens on [bold]{server.url}[/] (its page is there too). Ctrl-C ends it."
         )
 
-    settings = SandboxSettings(store=store, rate_limits=rate_limits, latency=latency)
+    settings = SandboxSettings(
+        store=store,
+        rate_limits=rate_limits,
+        latency=latency,
+        reject_ids=frozenset(reject or ()),
+        reject_attributes=frozenset(reject_attribute or ()),
+    )
     serve(host, port, settings=settings, on_ready=ready)
 
 
 def demo(
     directory: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(
-            "--dir",
-            envvar="DBT_BATCH_SYNC_DIR",
-            help="Where to put the example project. Default: a new temporary directory.",
-        ),
+        typer.Option("--dir", help="Where to put the example project. Default: a new temporary directory."),
     ] = None,
 ) -> None:
     """Build the example project, push it to the sandbox, change it, and push again.

@@ -6,27 +6,24 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dbt_batch_sync.errors import printable
-
 if TYPE_CHECKING:
     from dbt_batch_sync.artifacts.compiled import Origin
-    from dbt_batch_sync.errors import Problem
+    from dbt_batch_sync.ledger.records import Rejection, Run
     from dbt_batch_sync.results import (
         LineageResult,
         PlanResult,
         ProfileResult,
         PushResult,
-        Refusal,
         RejectsResult,
+        ResendResult,
         StatusResult,
         SyncPlanned,
         SyncProfile,
@@ -35,13 +32,19 @@ if TYPE_CHECKING:
 
 _PLAIN: Any = {"box": None, "pad_edge": False, "padding": (0, 2), "header_style": "dim"}
 
-_LEAST_WIDTH = 110
+_LEAST_WIDTH = 140
 """Of a table. A narrower terminal breaks its lines, which is better than cells with their ends cut off."""
 
 _BARS = "·▁▂▃▄▅▆▇█"
 """Of a size of nothing, and of eighths."""
 
-_COLOURS = {"succeeded": "green", "partial": "yellow", "interrupted": "yellow", "failed": "red"}
+_COLOURS = {
+    "succeeded": "green",
+    "partial": "yellow",
+    "interrupted": "yellow",
+    "skipped": "yellow",
+    "failed": "red",
+}
 
 
 def out() -> Console:
@@ -87,19 +90,17 @@ def pushed(result: PushResult, *, dry_run: bool) -> None:
         if sync.error:
             console.print(f"  [red]{escape(sync.error)}[/]")
         elif sync.status == "interrupted":
-            console.print("  [yellow]the rest waits: the next push goes on behind what is committed[/]")
-        for line in _refusals(sync, dry_run):
+            console.print("  [yellow]the next push resumes after the last checkpoint[/]")
+        for line in _not_taken(sync, dry_run):
             console.print(f"  [yellow]{line}[/]")
 
 
 def _story(sync: SyncPushed, dry_run: bool) -> str:
+    if sync.status == "skipped":
+        return "not started"
     if sync.delta_id is None and sync.error is None:
         return "nothing to send: the delta is empty"
-    words = (
-        counted(sync.inserts, "new"),
-        counted(sync.updates, "changed"),
-        counted(sync.exits, "left"),
-    )
+    words = (counted(sync.inserts, "new"), counted(sync.updates, "changed"), counted(sync.exits, "left"))
     changes = " · ".join(words)
     if dry_run:
         return (
@@ -107,30 +108,40 @@ def _story(sync: SyncPushed, dry_run: bool) -> str:
             f"{counted(sync.requests, 'request')} to {sync.endpoint}; nothing was sent"
         )
     if sync.inserts + sync.updates + sync.exits + sync.sent == 0:
-        return "nothing was sent" if sync.error else "nothing to send: everything is committed"
+        return "nothing was sent" if sync.error else "nothing to send: up to date"
     if sync.endpoint is None and sync.error is not None:
         return f"{changes}  →  nothing was sent"
     return (
         f"{changes}  →  {sync.accepted:,} of {counted(sync.sent, 'profile')} accepted in "
         f"{counted(sync.requests, 'request')}"
-        f" ({sync.endpoint}), {sync.committed:,} committed, {sync.seconds:.1f} s"
+        f" ({sync.endpoint}), {sync.settled:,} settled, {sync.seconds:.1f} s"
     )
 
 
-def _refusals(sync: SyncPushed, dry_run: bool) -> list[str]:
+def _not_taken(sync: SyncPushed, dry_run: bool) -> list[str]:
     lines = []
     if sync.invalid:
-        lines.append(f"{counted(sync.invalid, 'row')} can't be sent: see _batch_reason in {sync.sync}_delta")
+        rows = counted(sync.invalid, "invalid row")
+        lines.append(f"{rows} not sent: see _batch_reason in {sync.sync}_delta")
     if sync.rejected_rows:
-        lines.append(f"{counted(sync.rejected_rows, 'row')} refused: see dbt-batch-sync rejects")
+        lines.append(f"{counted(sync.rejected_rows, 'row')} rejected: see dbt-batch-sync rejects")
     if sync.rejected_attributes:
-        withheld = counted(sync.rejected_attributes, "attribute")
+        attributes = counted(sync.rejected_attributes, "attribute")
         lines.append(
-            f"{withheld} would be withheld; the rest of the rows would go"
+            f"{attributes} would be rejected; the rest of each row would be sent"
             if dry_run
-            else f"{withheld} withheld or refused, the rest of the rows went: see dbt-batch-sync rejects"
+            else f"{attributes} rejected, the rest of each row was sent: see dbt-batch-sync rejects"
         )
+    if sync.parked:
+        lines.append(_parked(sync.parked))
     return lines
+
+
+def _parked(count: int) -> str:
+    return (
+        f"{counted(count, 'row')} parked: rejected as a whole, sent again when changed or after "
+        "dbt-batch-sync resend --rejected"
+    )
 
 
 def planned(result: PlanResult) -> None:
@@ -141,39 +152,34 @@ def planned(result: PlanResult) -> None:
 
 def _plan(console: Console, sync: SyncPlanned) -> None:
     console.print(f"[bold]{escape(sync.sync)}[/]")
+    for stop in sync.stops:
+        console.print(f"  [red]A push would stop: {escape(stop)}[/]")
     if sync.delta_id is None:
-        console.print("  nothing to send: the delta is empty\n")
+        console.print("" if sync.stops else "  nothing to send: the delta is empty\n")
         return
     goes = f"{counted(sync.requests, 'request')} to {sync.endpoint}, about {seconds(sync.seconds)}"
     console.print(
         f"  {counted(sync.inserts, 'insert')} · {counted(sync.updates, 'update')} · "
         f"{counted(sync.exits, 'exit')} · "
-        f"{sync.invalid:,} invalid  →  {goes if sync.requests else 'nothing to send'}"
+        f"{sync.invalid:,} invalid · {sync.parked:,} parked  →  "
+        f"{goes if sync.requests else 'nothing to send'}"
     )
     for guard in sync.guards:
-        console.print(f"  [red]a guard would stop the push: {escape(guard)}[/]")
+        console.print(f"  [red]A guard would stop the push: {escape(guard)}[/]")
     for flapping in sync.flapping:
         console.print(f"  [yellow]{escape(str(flapping))}[/]")
     for reason, count in sync.invalid_reasons.items():
         console.print(f"  [yellow]{count:,} × {escape(reason)}[/]")
+    if sync.resubscriptions:
+        console.print(f"  [yellow]{_resubscriptions(sync.resubscriptions)}[/]")
     if sync.attributes:
-        table = Table("attribute", "rows", box=None, pad_edge=False, padding=(0, 2), header_style="dim")
+        table = Table("attribute", "rows", **_PLAIN)
         table.columns[1].justify = "right"
         for name, count in sorted(sync.attributes.items(), key=lambda item: -item[1]):
             table.add_row(escape(name), f"{count:,}")
         console.print(table)
     if sync.samples:
-        table = Table(
-            "profile",
-            "change",
-            "attribute",
-            "old",
-            "new",
-            box=None,
-            pad_edge=False,
-            padding=(0, 2),
-            header_style="dim",
-        )
+        table = Table("profile", "change", "attribute", "old", "new", **_PLAIN)
         for each in sync.samples:
             table.add_row(
                 *(escape(cell) for cell in (each.profile, each.change, each.attribute, each.old, each.new))
@@ -182,15 +188,19 @@ def _plan(console: Console, sync: SyncPlanned) -> None:
     console.print()
 
 
+def _resubscriptions(count: int) -> str:
+    return f"{counted(count, 'resubscription')} not sent (never_resubscribe); the rest of each row is sent"
+
+
 def traced(result: LineageResult) -> None:
-    """Each attribute with the columns that it is made of."""
+    """Each attribute with its source columns."""
     console = out()
     for sync in result.syncs:
         console.print(f"[bold]{escape(sync.sync)}[/]")
         table = Table("attribute", "column", "comes from", **_PLAIN)
         for each in sync.attributes:
             origins = [_origin(origin) for origin in each.origins]
-            nothing = "no column: a constant, or a count" if each.column else "being in the sync"
+            nothing = "no column: a constant, or a count" if each.column else "membership in the sync"
             table.add_row(escape(each.attribute), escape(each.column or ""), "\n".join(origins) or nothing)
         console.print(table)
         console.print()
@@ -203,80 +213,88 @@ def _origin(origin: Origin) -> str:
 
 
 def history(result: StatusResult) -> None:
-    """The last runs of each sync, how large their deltas were, and what is parked."""
+    """The last runs of each sync, the sizes of their deltas, parked rows and open requests."""
     from dbt_batch_sync.results import iso
 
     console = out()
     for sync in result.syncs:
         console.print(f"[bold]{escape(sync.sync)}[/]")
-        if not sync.runs:
-            console.print("  never pushed. Run: dbt-batch-sync push\n")
-            continue
-        table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
-        for name in (
-            "started (UTC)",
-            "status",
-            "inserts",
-            "updates",
-            "exits",
-            "invalid",
-            "accepted",
-            "refused",
-            "seconds",
-        ):
-            table.add_column(name, justify="left" if name in ("started (UTC)", "status") else "right")
-        for run in sync.runs:
-            refused = run.rejected_rows + run.rejected_attributes + run.parked
-            counts = (run.inserts, run.updates, run.exits, run.invalid, run.accepted, refused)
-            colour = _COLOURS.get(run.status, "white")
-            cells = [
-                str(iso(run.started_at)),
-                f"[{colour}]{run.status}[/]",
-                *(f"{count:,}" for count in counts),
-            ]
-            table.add_row(*cells, f"{run.seconds:.1f}")
-        console.print(table)
-        console.print(f"  {_trend([run.inserts + run.updates + run.exits for run in sync.runs[::-1]])}")
+        if sync.runs:
+            console.print(_runs(sync.runs))
+            console.print(f"  {_trend([run.inserts + run.updates + run.exits for run in sync.runs[::-1]])}")
+        else:
+            console.print("  never pushed. Run: dbt-batch-sync push")
         if sync.parked:
-            count = counted(sync.parked, "profile")
-            console.print(
-                f"  [yellow]{count} parked[/]: Batch refused the whole row; it goes again when it changes, "
-                "or with push --retry-rejected"
-            )
-        if sync.runs[0].error:
+            console.print(f"  [yellow]{_parked(sync.parked)}[/]")
+        for each in sync.requests:
+            asked = f"resend --{each.request} requested {iso(each.recorded_at)}"
+            console.print(f"  [yellow]{asked}: the next dbt run adds the rows to the delta[/]")
+        if sync.runs and sync.runs[0].error:
             console.print(f"  last error: {escape(sync.runs[0].error)}")
         console.print()
 
 
+def _runs(runs: Sequence[Run]) -> Table:
+    from dbt_batch_sync.results import iso
+
+    table = Table(**_PLAIN)
+    texts = ("started (UTC)", "status")
+    counts = ("inserts", "updates", "exits", "invalid", "accepted", "rejected", "parked", "seconds")
+    for name in (*texts, *counts):
+        table.add_column(name, justify="left" if name in texts else "right")
+    for run in runs:
+        rejected = run.rejected_rows + run.rejected_attributes
+        figures = (run.inserts, run.updates, run.exits, run.invalid, run.accepted, rejected, run.parked)
+        status = f"[{_COLOURS.get(run.status, 'white')}]{run.status}[/]"
+        cells = (str(iso(run.started_at)), status, *(f"{count:,}" for count in figures))
+        table.add_row(*cells, f"{run.seconds:.1f}")
+    return table
+
+
 def _trend(sizes: list[int]) -> str:
-    """Sizes of deltas as a bar for each and in figures; what is far larger than the others has a full bar."""
+    """Sizes of deltas, the oldest first, each as a bar and a number; an outlier has a full bar."""
     from dbt_batch_sync.report.charts import axis_top
 
     top = axis_top(sizes)
     bars = "".join(_BARS[min(len(_BARS) - 1, math.ceil(size / top * (len(_BARS) - 1)))] for size in sizes)
-    return f"deltas, the oldest first  {bars}  {' '.join(f'{size:,}' for size in sizes)}"
+    return f"delta sizes, oldest first  {bars}  {' '.join(f'{size:,}' for size in sizes)}"
 
 
-def refused(result: RejectsResult) -> None:
-    """What stands refused, the most frequent first."""
+def rejected(result: RejectsResult) -> None:
+    """The open rejections, the most frequent first."""
     from dbt_batch_sync.results import iso
 
     console = out()
     for sync in result.syncs:
         console.print(f"[bold]{escape(sync.sync)}[/]")
         if not sync.rejects:
-            console.print("  nothing stands refused\n")
+            console.print("  no open rejections\n")
             continue
-        table = Table("count", "what", "reason", "refused by", "last seen (UTC)", "attempts", **_PLAIN)
-        table.columns[0].justify = table.columns[5].justify = "right"
+        names = ("profiles", "attribute", "reason", "rejected by", "since (UTC)", "last (UTC)")
+        table = Table(*names, **_PLAIN)
+        table.columns[0].justify = "right"
         for each in sync.rejects:
-            what = each.attribute or "whole row"
-            cells = (what, each.reason, each.rejected_by, str(iso(each.last_seen_at)))
-            table.add_row(f"{each.count:,}", *map(escape, cells), f"{each.attempts:,}")
+            times = (str(iso(each.first_rejected_at)), str(iso(each.last_rejected_at)))
+            cells = (each.attribute or "(whole row)", each.reason, each.rejected_by, *times)
+            table.add_row(f"{each.count:,}", *map(escape, cells))
         console.print(table)
-        console.print(
-            f"  which profiles: select custom_id from {escape(sync.table)} where resolved_at is null\n"  # noqa: S608 - shown, not run
-        )
+        console.print(f"  profiles: {escape(keys_query(sync.sync, sync.table))}\n")
+
+
+def keys_query(sync: str, table: str) -> str:
+    """A query, to be shown, of the profiles with an open rejection."""
+    return f"select distinct key from {table} where sync = '{sync}' and resolved_at is null"  # noqa: S608
+
+
+def resent(result: ResendResult) -> None:
+    """What was asked for, and the commands that send it."""
+    console = out()
+    rows = "every row" if result.request == "all" else "rejected rows and attributes"
+    for sync in result.syncs:
+        console.print(f"[bold]{escape(sync.sync)}[/]  requested: resend {rows}; nothing was sent yet")
+    console.print("Next:")
+    for command in result.next:
+        console.print(f"  {escape(command)}")
 
 
 def profile(result: ProfileResult) -> None:
@@ -289,12 +307,12 @@ def profile(result: ProfileResult) -> None:
             held = ", ".join(f"{name} {cell}" for name, cell in sync.attributes.items())
             console.print(f"  Batch holds: {escape(held)}")
         if sync.in_doubt:
-            console.print(f"  [yellow]in doubt, goes again: {escape(', '.join(sync.in_doubt))}[/]")
-        console.print(f"  {_next(sync)}")
-        for each in sync.pending.attributes if sync.pending else ():
-            console.print(f"    {escape(f'{each.attribute}: {each.old} → {each.new}')}")
-        for refusal in sync.refusals:
-            console.print(f"  {_refusal(refusal)}")
+            names = escape(", ".join(sync.in_doubt))
+            console.print(f"  [yellow]in doubt, sent again after the next dbt run: {names}[/]")
+        for line in _next(sync):
+            console.print(f"  {line}")
+        for rejection in sync.rejects:
+            console.print(f"  {_rejection(rejection)}")
 
 
 def _sent(sync: SyncProfile) -> str:
@@ -302,26 +320,37 @@ def _sent(sync: SyncProfile) -> str:
 
     if sync.sent_at is None:
         return "never accepted by Batch"
-    left = f", left the sync ({iso(sync.exited_at)})" if sync.exited_at is not None else ""
+    left = f", left the model {iso(sync.exited_at)}" if sync.exited_at is not None else ""
     return f"last accepted {iso(sync.sent_at)} (run {escape(str(sync.run_id))}){left}"
 
 
-def _next(sync: SyncProfile) -> str:
-    if sync.pending is None:
-        return "nothing waits for the next push"
-    if sync.pending.reason is not None:
-        return f"[yellow]can't be sent: {escape(sync.pending.reason)}[/]"
-    return f"waits for the next push: {escape(sync.pending.change)}"
+def _next(sync: SyncProfile) -> list[str]:
+    pending = sync.pending
+    if pending is None:
+        return ["nothing to send"]
+    if pending.reason == "parked":
+        return [
+            "[yellow]parked: rejected as a whole, sent again when changed or after "
+            "dbt-batch-sync resend --rejected[/]"
+        ]
+    if pending.change == "invalid":
+        return [f"[yellow]invalid, not sent: {escape(str(pending.reason))}[/]"]
+    lines = [f"queued for the next push: {escape(pending.change)}"]
+    lines += [escape(f"  {each.attribute}: {each.old} → {each.new}") for each in pending.attributes]
+    if pending.reason is not None:
+        names = ", ".join(pending.reason.partition(":")[2].split(","))
+        lines.append(f"[yellow]not sent: {escape(names)}, unsubscribed in Batch (never_resubscribe)[/]")
+    return lines
 
 
-def _refusal(refusal: Refusal) -> str:
+def _rejection(rejection: Rejection) -> str:
     from dbt_batch_sync.results import iso
 
-    what = escape(refusal.attribute or "whole row")
-    ended = f", resolved {iso(refusal.resolved_at)}" if refusal.resolved_at is not None else ""
-    said = f"{what} refused by {escape(refusal.rejected_by)}: {escape(refusal.reason)}"
-    seen = f"{counted(refusal.attempts, 'time')}, last {iso(refusal.last_seen_at)}{ended}"
-    return f"{said} ({seen})" if ended else f"[yellow]{said}[/] ({seen})"
+    what = escape(rejection.attribute or "whole row")
+    said = f"{what} rejected by {escape(rejection.rejected_by)}: {escape(rejection.reason)}"
+    if rejection.resolved_at is None:
+        return f"[yellow]{said}[/] ({iso(rejection.rejected_at)})"
+    return f"{said} ({iso(rejection.rejected_at)}, resolved {iso(rejection.resolved_at)})"
 
 
 def counted(count: int, word: str) -> str:
@@ -341,18 +370,3 @@ def seconds(seconds: float) -> str:
         if seconds < 7200
         else f"{seconds / 3600:.1f} h at Batch's rate"
     )
-
-
-def annotation(problem: Problem, project_dir: Path, workspace: Path) -> str:
-    """A problem as GitHub Actions shows it beside the line that it is about: a workflow command. It knows
-    files by their path in the repository, which is checked out in `workspace`.
-    """
-    file = os.path.relpath((project_dir / problem.file).resolve(), workspace.resolve())
-    title = f"{problem.model}: {problem.key}"
-    line = "" if problem.line is None else f",line={problem.line}"
-    properties = f"file={_escaped(file, ':,')}{line},title={_escaped(title, ':,')}"
-    return f"::error {properties}::{_escaped(printable(problem.message))}"
-
-
-def _escaped(text: str, also: str = "") -> str:
-    return "".join(f"%{ord(char):02X}" if char in "%\r\n" + also else char for char in text)

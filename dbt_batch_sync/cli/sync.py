@@ -16,19 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.options import (
-    Exclude,
-    Json,
-    Profile,
-    ProfilesDir,
-    ProjectDir,
-    Select,
-    Target,
-    Vars,
-    Yes,
-    dbt_options,
-    selection_of,
-)
+from dbt_batch_sync.cli.options import DbtFlags, Json, Yes
 from dbt_batch_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -38,96 +26,50 @@ if TYPE_CHECKING:
 
 
 def push(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
+    dbt: DbtFlags,
     dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", envvar="DBT_BATCH_SYNC_DRY_RUN", help="Send and commit nothing; say what would go."
-        ),
+        bool, typer.Option("--dry-run", help="Send and record nothing; say what would be sent.")
     ] = False,
     limit: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option(
-            "--limit", envvar="DBT_BATCH_SYNC_LIMIT", min=1, help="Send at most so many rows of each sync."
-        ),
+        typer.Option("--limit", min=1, help="Send at most so many rows of each sync."),
     ] = None,
-    full_refresh: Annotated[
-        bool,
-        typer.Option(
-            "--full-refresh",
-            envvar="DBT_BATCH_SYNC_FULL_REFRESH",
-            help="Send everything of everybody again; the snapshot is replaced as rows are accepted.",
-        ),
-    ] = False,
-    retry_rejected: Annotated[
-        bool,
-        typer.Option(
-            "--retry-rejected",
-            envvar="DBT_BATCH_SYNC_RETRY_REJECTED",
-            help="Send what was refused and still stands, too.",
-        ),
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", envvar="DBT_BATCH_SYNC_FORCE", help="Leave the guards out, this once.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Skip the guards for this run.")] = False,
     require_tests: Annotated[
         bool,
         typer.Option(
-            "--require-tests",
-            envvar="DBT_BATCH_SYNC_REQUIRE_TESTS",
-            help="Push only what dbt's last command built, and of which no test failed.",
+            "--require-tests", help="Push only what dbt's last command built and tested, with no test failed."
         ),
     ] = False,
     max_age: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
-            "--max-age",
-            envvar="DBT_BATCH_SYNC_MAX_AGE",
-            help="Push nothing if dbt's last command is longer ago: 90s, 30m, 2h, 1d.",
+            "--max-age", help="Push nothing if dbt's last command ended longer ago: 90s, 30m, 2h, 1d."
         ),
     ] = None,
     plan: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(
-            "--plan",
-            envvar="DBT_BATCH_SYNC_PLAN",
-            help="Push only what this file, written by `plan --out`, says; refuse anything else.",
-        ),
+        typer.Option("--plan", help="Push only the deltas of this file, written by `plan --out`."),
     ] = None,
-    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Send the deltas to Batch, and commit what it accepts.
+    """Send the deltas to Batch, and record what it accepts.
 
     Example: [bold]dbt run --select +crm_contacts_delta && dbt-batch-sync push --select crm_contacts[/]
     """
     from dbt_batch_sync import api
     from dbt_batch_sync.cli.progress import Bar
-    from dbt_batch_sync.telemetry import exporting
 
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
-    if plan is not None and (full_refresh or retry_rejected):
-        raise ConfigurationError("--plan: --full-refresh and --retry-rejected push more than was planned")
-    if full_refresh and not dry_run:
-        _confirm("Send everything of every profile again?", yes)
     options = api.PushOptions(
         dry_run,
         limit,
         force,
-        full_refresh,
-        retry_rejected,
         require_tests,
         _span(max_age),
         api.read_plan(plan) if plan is not None else None,
     )
-    with exporting(), _stopping() as (stop, signals), Bar(quiet=as_json) as bar:
-        result = api.push(dbt, selection_of(select, exclude), options, stop=stop, observer=bar)
+    with _stopping() as (stop, signals), Bar(quiet=as_json) as bar:
+        result = api.push(dbt.options, dbt.selection, options, stop=stop, observer=bar)
     _finish(result, as_json, dry_run=dry_run, signals=signals)
 
 
@@ -141,26 +83,17 @@ def _span(text: str | None) -> timedelta | None:
     return timedelta(**{unit: int(found[1])})
 
 
-def adopt(
-    project_dir: ProjectDir = None,
-    profiles_dir: ProfilesDir = None,
-    profile: Profile = None,
-    target: Target = None,
-    variables: Vars = None,
-    select: Select = None,
-    exclude: Exclude = None,
-    yes: Yes = False,
-    as_json: Json = False,
-) -> None:
-    """Commit the deltas without sending them: for profiles that Batch already has.
+def adopt(dbt: DbtFlags, yes: Yes = False, as_json: Json = False) -> None:
+    """Settle the deltas without sending them: for profiles that Batch already has.
 
     Example: [bold]dbt-batch-sync adopt --select crm_contacts --yes[/]
     """
     from dbt_batch_sync import api
 
-    dbt = dbt_options(project_dir, profiles_dir, profile, target, variables)
     _confirm("Take the deltas as what Batch already has, and send nothing?", yes)
-    _finish(api.adopt(dbt, selection_of(select, exclude)), as_json)
+    with _stopping() as (stop, signals):
+        result = api.adopt(dbt.options, dbt.selection, stop=stop)
+    _finish(result, as_json, signals=signals)
 
 
 def _finish(result: PushResult, as_json: bool, *, dry_run: bool = False, signals: Sequence[int] = ()) -> None:
@@ -196,7 +129,7 @@ def _stopping() -> Iterator[tuple[Event, list[int]]]:
         signals.append(number)
         stop.set()
         show.err().print(
-            "[yellow]Stopping: no new requests; waiting for those under way, then committing.[/]"
+            "[yellow]Stopping: no new requests; waiting for those under way, then recording them.[/]"
         )
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -1,1 +1,1 @@
-"""What the user's project says: manifest, mappings, profiles and outputs, from files that nobody trusts."""
+"""The connections of a project: `profiles.yml`, its dbt target, its outputs to Batch."""

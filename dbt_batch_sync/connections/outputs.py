@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field, replace
 
-from dbt_batch_sync.connections.addresses import is_loopback
+from dbt_batch_sync.connections.addresses import address
 from dbt_batch_sync.connections.profiles import DbtOptions, find_profiles, pick_output, read_profiles
 from dbt_batch_sync.connections.recipients import Hook, read_hooks
 from dbt_batch_sync.errors import ProfileError, printable
@@ -41,29 +41,11 @@ dbt_batch_sync:
 """
 """What a `profiles.yml` needs beside the dbt profile."""
 
-_URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
-    r"(?::(?P<port>[0-9]{1,5}))?(?:/[A-Za-z0-9][A-Za-z0-9._~-]*)*/?",
-    re.ASCII,
-)
-"""The only form of address that is accepted: everything that parsers read differently is outside of it."""
-
 
 def _read_type(value: object, spot: Spot) -> str:
     if value != OUTPUT_TYPE:
         spot.refuse(f"must be `{OUTPUT_TYPE}`")
     return OUTPUT_TYPE
-
-
-def _read_url(value: object, spot: Spot) -> str:
-    """Reads an address: https, or http to this machine, so that a key never travels in the clear."""
-    url = _URL.fullmatch(value) if isinstance(value, str) else None
-    if url is None or not 0 <= int(url["port"] or 0) <= 65535:
-        wrong = "" if isinstance(value, str) else f", not {kind(value)}"
-        spot.refuse(f"must be an address like `{API_URL}`, without a user, a query or a fragment{wrong}")
-    elif url["scheme"] == "http" and not is_loopback(url["host"]):
-        spot.refuse("must begin with `https://`: plain `http` is accepted for loopback addresses only")
-    return url[0].rstrip("/") if url else ""
 
 
 def _read_version(value: object, spot: Spot) -> str:
@@ -111,7 +93,7 @@ class Output:
     project_key: str = field(
         default="", repr=False, metadata=read_by(_read_key, required="the key of the Batch project")
     )
-    api_url: str = field(default=API_URL, metadata=read_by(_read_url))
+    api_url: str = field(default=API_URL, metadata=read_by(address(API_URL)))
     api_version: str = field(default=API_VERSION, metadata=read_by(_read_version))
     timeout: float = field(default=30.0, metadata=read_by(number(0, 3600, above=True)))
     max_attempts: int = field(default=6, metadata=read_by(whole(1, 100)))
@@ -133,12 +115,13 @@ class Output:
         return hashlib.sha256(self.project_key.encode()).hexdigest()[:16]
 
 
-def has_outputs(options: DbtOptions) -> bool:
-    """Whether there is a `profiles.yml` with outputs to Batch, right or wrong."""
+def default_output(options: DbtOptions) -> str | None:
+    """The name of the output that the profile's `target` names; None if there is none that can be told."""
     try:
-        return PROFILE in read_profiles(find_profiles(options))
+        path = find_profiles(options)
+        return pick_output(read_profiles(path).get(PROFILE), None, options.renderer, PROFILE)[0]
     except ProfileError:
-        return False
+        return None
 
 
 def read_output(options: DbtOptions, name: str | None = None) -> Output:

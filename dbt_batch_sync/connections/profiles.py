@@ -19,6 +19,8 @@ from dbt_batch_sync.mapping.validation import did_you_mean, kind, listed, shown
 PROFILES_FILE = "profiles.yml"
 PROJECT_FILE = "dbt_project.yml"
 DEFAULT_THREADS = 1
+FILES = ("keyfile", "private_key_path", "sslcert", "sslkey", "sslrootcert")
+"""Credentials of dbt's adapters that are paths, beside DuckDB's."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class DbtOptions:
     target: str | None = None
     variables: Mapping[str, object] = field(default_factory=dict, repr=False)
     cwd: Path = Path()
+    target_path: Path | None = None
 
     @property
     def renderer(self) -> Renderer:
@@ -42,8 +45,11 @@ class DbtOptions:
         return Renderer(self.environ, self.variables)
 
     def setting(self, name: str) -> str | None:
-        """dbt's environment variable of this name, under its newer name (`DBT_ENGINE_…`) first."""
-        return self.environ.get(f"DBT_ENGINE_{name}") or self.environ.get(f"DBT_{name}") or None
+        """What the flag of this name says, else dbt's environment variable: `DBT_ENGINE_…`, then `DBT_…`."""
+        given = getattr(self, name)
+        variables = (f"DBT_ENGINE_{name.upper()}", f"DBT_{name.upper()}")
+        found = given if given is not None else next(filter(None, map(self.environ.get, variables)), None)
+        return None if found is None else str(found)
 
 
 @dataclass(frozen=True)
@@ -105,22 +111,39 @@ def read_project(options: DbtOptions) -> Project:
     raw = read_yaml(path)
     if not isinstance(raw, dict):
         raise ProfileError(f"{path}: must be a mapping of keys, not {kind(raw)}")
+    renderer = options.renderer
+    if re.search(r"\{[{%].*\btarget\b", f"{raw.get('target-path')} {raw.get('model-paths')}"):
+        profile = _text(renderer.render(raw.get("profile"), f"{path}: profile"), "profile", path)
+        renderer = Renderer(options.environ, options.variables, _dbt_target(options, profile))
     needed = {name: raw[name] for name in ("name", "profile", "target-path", "model-paths") if name in raw}
-    rendered = options.renderer.render(needed, str(path))
-    target = options.setting("TARGET_PATH") or _text(rendered, "target-path", path) or "target"
+    rendered = renderer.render(needed, str(path))
     models = rendered.get("model-paths", ["models"])
     if not isinstance(models, list) or not all(isinstance(each, str) and each for each in models):
         raise ProfileError(f"{path}: model-paths: must be a list of directories")
-    name = _text(rendered, "name", path)
+    name = _text(rendered.get("name"), "name", path)
     if not name:
         raise ProfileError(f"{path}: name: is required: the project's name")
+    written = _text(rendered.get("target-path"), "target-path", path)
     return Project(
         directory=options.project_dir,
         name=name,
-        profile=_text(rendered, "profile", path),
-        target_path=options.project_dir / target,
+        profile=_text(rendered.get("profile"), "profile", path),
+        target_path=options.project_dir / (options.setting("target_path") or written or "target"),
         model_paths=tuple(options.project_dir / each for each in models),
     )
+
+
+def _dbt_target(options: DbtOptions, profile: str | None) -> Mapping[str, object]:
+    """What dbt calls `target` in `dbt_project.yml`."""
+    target = _read_target(options, profile)
+    names = {"name": target.target_name, "target_name": target.target_name}
+    return {
+        **target.credentials,
+        **names,
+        "profile_name": target.profile_name,
+        "type": target.type,
+        "threads": target.threads,
+    }
 
 
 def find_profiles(options: DbtOptions) -> Path:
@@ -129,7 +152,7 @@ def find_profiles(options: DbtOptions) -> Path:
     Raises:
         ProfileError: there is none; it says where it was looked for.
     """
-    given = options.profiles_dir or options.setting("PROFILES_DIR")
+    given = options.setting("profiles_dir")
     home = options.environ.get("HOME") or options.environ.get("USERPROFILE")
     places = [options.cwd, options.project_dir, *([Path(home, ".dbt")] if home else [])]
     candidates = [options.cwd / given] if given else places
@@ -182,7 +205,11 @@ def read_target(options: DbtOptions) -> WarehouseTarget:
     Raises:
         ProfileError: a file, the profile, the target or an environment variable is missing, or one is wrong.
     """
-    name = options.profile or read_project(options).profile
+    return _read_target(options, None if options.setting("profile") else read_project(options).profile)
+
+
+def _read_target(options: DbtOptions, project_profile: str | None) -> WarehouseTarget:
+    name = options.setting("profile") or project_profile
     if name is None:
         raise ProfileError(
             f"{options.project_dir / PROJECT_FILE}: has no `profile`: add it, or give `--profile`"
@@ -195,7 +222,7 @@ def read_target(options: DbtOptions) -> WarehouseTarget:
             f"{path}: has no profile `{shown(name)}`{did_you_mean(name, profiles)}; there are: {known}"
         )
     renderer = options.renderer
-    target, raw = pick_output(profiles[name], options.target, renderer, f"{path}: {shown(name)}")
+    target, raw = pick_output(profiles[name], options.setting("target"), renderer, f"{path}: {shown(name)}")
     where = f"{path}: {shown(name)}.outputs.{shown(target)}"
     if not isinstance(raw, dict) or not all(isinstance(key, str) for key in raw):
         raise ProfileError(f"{where}: must be a mapping of keys, not {kind(raw)}")
@@ -207,11 +234,26 @@ def read_target(options: DbtOptions) -> WarehouseTarget:
     threads = credentials.pop("threads", DEFAULT_THREADS)
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
         raise ProfileError(f"{where}.threads: must be a whole number of at least 1, not {kind(threads)}")
+    _resolve_files(credentials, adapter, options.project_dir)
     return WarehouseTarget(name, target, adapter, MappingProxyType(credentials), threads)
 
 
-def _text(rendered: Mapping[str, object], name: str, path: Path) -> str | None:
-    value = rendered.get(name)
+def _resolve_files(credentials: dict[str, object], adapter: str, project_dir: Path) -> None:
+    """Makes relative paths start at the project: dbt changes into it before it connects."""
+    attached = credentials.get("attach") if adapter == "duckdb" else None
+    databases = [credentials, *(attached if isinstance(attached, list) else ())]
+    for holder in databases if adapter == "duckdb" else ():
+        path = holder.get("path") if isinstance(holder, dict) else None
+        # `:memory:`, `md:…` and `s3://…` are no files.
+        if isinstance(path, str) and path and ":" not in path.removeprefix(Path(path).drive):
+            holder["path"] = str(project_dir / path)
+    for name in FILES:
+        value = credentials.get(name)
+        if isinstance(value, str) and value and not value.startswith("~"):
+            credentials[name] = str(project_dir / value)
+
+
+def _text(value: object, name: str, path: Path) -> str | None:
     if value is not None and not (isinstance(value, str) and value):
         raise ProfileError(f"{path}: {name}: must be a text, not {kind(value)}")
     return value

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import PurePath
+from urllib.parse import urlsplit
 
-from dbt_batch_sync.connections.addresses import is_loopback
+from dbt_batch_sync.connections.addresses import address
 from dbt_batch_sync.mapping.validation import Spot, choice, kind, many, read_by, read_form, text
-
-_URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
-    r"(?::(?P<port>[0-9]{1,5}))?(?:[/?][A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?",
-    re.ASCII,
-)
-"""Wider than an `api_url`: a webhook's secret is in its path or its query."""
 
 _ACCEPTED = "an address, `{url: …, format: slack}`, or `{command: [program, argument]}`"
 
@@ -27,14 +20,7 @@ class HookFormat(str, Enum):
     SLACK = "slack"
 
 
-def _read_url(value: object, spot: Spot) -> str:
-    url = _URL.fullmatch(value) if isinstance(value, str) else None
-    if url is None or not 0 <= int(url["port"] or 0) <= 65535:
-        wrong = "" if isinstance(value, str) else f", not {kind(value)}"
-        spot.refuse(f"must be an address like `https://hooks.example.com/…`, without a user{wrong}")
-    elif url["scheme"] == "http" and not is_loopback(url["host"]):
-        spot.refuse("must begin with `https://`: plain `http` is accepted for loopback addresses only")
-    return url[0] if url else ""
+_read_url = address("https://hooks.example.com/…", query=True)
 
 
 def _read_command(value: object, spot: Spot) -> tuple[str, ...]:
@@ -60,8 +46,7 @@ class Hook:
         """What a message may tell of it: the host, or the program's name."""
         if self.command:
             return f"command `{PurePath(self.command[0]).name}`"
-        found = _URL.fullmatch(self.url)
-        return found["host"] if found else "a hook"
+        return urlsplit(self.url).hostname or "a hook"
 
 
 def read_hooks(value: object, spot: Spot) -> tuple[Hook, ...]:

@@ -1,135 +1,228 @@
-"""Renders the values of `profiles.yml` like dbt-core's `ProfileRenderer`.
+"""Renders the values of `profiles.yml` and `dbt_project.yml` as dbt does, without importing it.
 
-Keys are not rendered; every text is, even one without a template; a date becomes text. Variables named
-`DBT_ENV_SECRET…` are put in after the rendering, so that no filter sees them. Different from dbt on purpose,
-beside what `templates.py` says:
-
-- A missing environment variable is an error in a `password` too, where dbt takes the template for the
-  password. A password that is no valid template is taken as it is, as in dbt.
-- The text of a `var` is not rendered again.
+Jinja's native mode in its sandbox, with the functions, modules and filters that dbt gives these files. A text
+stays a text unless its template ends with `as_number`, `as_bool` or `as_native`. Variables named
+`DBT_ENV_SECRET…` are put in after the rendering, so that no filter sees them. One difference: a missing
+environment variable is an error in a `password` too, where dbt takes the template for the password.
 """
 
 from __future__ import annotations
 
+import datetime
+import hashlib
 import json
 import re
-from collections.abc import Mapping
-from datetime import date
+from ast import literal_eval
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, timezone
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from itertools import chain, islice
+from threading import current_thread
 from typing import Any
+from uuid import uuid4
 
-from dbt_batch_sync.connections.templates import MAX_RENDERED, NotATemplate, TemplateRefused, Templates
+import yaml
+from jinja2 import TemplateSyntaxError, Undefined
+from jinja2.nativetypes import NativeCodeGenerator
+from jinja2.sandbox import SandboxedEnvironment
+
 from dbt_batch_sync.errors import ProfileError
 from dbt_batch_sync.mapping.validation import shown
-
-MAX_DEPTH = 50
-MAX_VALUES = 10_000
-"""Depth and number of the values of one rendering: with YAML's aliases, a small file can be a large tree."""
 
 _SECRET_NAME = "DBT_ENV_SECRET"  # noqa: S105 - dbt's prefix for a variable's name
 _SECRET_PLACE = "$$$DBT_SECRET_START$$${}$$$DBT_SECRET_END$$$"  # noqa: S105
 _SECRET = re.compile(re.escape(_SECRET_PLACE).replace(r"\{\}", f"({_SECRET_NAME}.*?)"), re.DOTALL)
+_MODULES = {
+    "datetime": "date datetime time timedelta tzinfo",
+    "itertools": "count cycle repeat accumulate chain compress islice starmap tee zip_longest product "
+    "permutations combinations combinations_with_replacement",
+    "pytz": "",
+    "re": "",
+}
+"""What dbt gives of each module; all that is public where nothing is listed."""
+
+
+class _Native(str):
+    """Marks a text that is evaluated as a literal of one of `types`; of any, if there are none."""
+
+    __slots__ = ()
+    types: tuple[type, ...] = ()
+
+
+class _Boolean(_Native):
+    types = (bool,)
+
+
+class _Number(_Native):
+    types = (int, float)
+
+
+class _Environment(SandboxedEnvironment):
+    code_generator_class = NativeCodeGenerator
+
+
+def _concat(values: Iterable[Any]) -> Any:
+    """What a template gives, as dbt has it: one value as it is, several as text, a marked one evaluated."""
+    rest = iter(values)
+    head = list(islice(rest, 2))
+    if len(head) != 1:
+        return "".join(str(value) for value in chain(head, rest))
+    return _evaluated(head[0]) if isinstance(head[0], _Native) else head[0]
+
+
+def _evaluated(marked: _Native) -> Any:
+    try:
+        value = literal_eval(str(marked))
+    except (ValueError, SyntaxError, MemoryError):
+        value = str(marked)
+    if marked.types and type(value) not in marked.types:
+        wanted = "`True` or `False`" if bool in marked.types else "a number"
+        raise _Failure(f"is not {wanted} after rendering")
+    return value
+
+
+class _Failure(Exception):
+    """Why a template gives no value, in words that can be shown: never what it holds or gives."""
+
+
+class _Modules(dict[str, dict[str, Any]]):
+    """dbt's `modules`; each is imported when it is asked for."""
+
+    def __missing__(self, name: str) -> dict[str, Any]:
+        listed = _MODULES[name].split()
+        module: Any = import_module(name)
+        return {each: getattr(module, each) for each in listed or module.__all__}
 
 
 class Renderer:
-    """Renders with an environment and the variables of `--vars`, both as they were passed in."""
+    """Renders with an environment and the variables of `--vars`; `target` is dbt's, for `dbt_project.yml`."""
 
-    def __init__(self, environ: Mapping[str, str], variables: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        variables: Mapping[str, object],
+        target: Mapping[str, object] | None = None,
+    ) -> None:
         self._environ = environ
         self._variables = variables
-        self._templates = Templates({"env_var": self._env_var, "var": self._var, "fromjson": _from_json})
+        self._jinja = _Environment(extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"])
+        self._jinja.filters |= {
+            "as_text": str,
+            "as_native": _Native,
+            "as_bool": _Boolean,
+            "as_number": _Number,
+            "is_list": lambda value: isinstance(value, list),
+        }
+        own = {"env_var": self._env_var, "var": self._var}
+        self._context = _dbt_context() | own | ({} if target is None else {"target": target})
 
-    def render(self, value: object, where: str) -> Any:
-        """The value with every template in it rendered, as plain data.
+    def render(self, value: object, where: str, *, password: bool = False) -> Any:
+        """The value with every template in it rendered, as plain data. Keys are not rendered.
 
         Raises:
             ProfileError: naming `where`, the key, and the function or the variable; never a value.
         """
-        return _Rendering(self, where).tree(value, ())
-
-    def text(self, template: str, *, is_password: bool) -> object:
-        """What one template gives; for a password that is no template, the text itself.
-
-        Raises:
-            TemplateRefused: with the reason.
-        """
-        try:
-            return self._templates.evaluate(template)
-        except NotATemplate:
-            if is_password:
-                return template
-            raise
-
-    def with_secrets(self, text: str) -> str:
-        """The text with the values of the secret variables in the places that `env_var` left for them."""
-        return _SECRET.sub(lambda found: self._environ.get(found[1], found[0]), text)
-
-    def _env_var(self, name: str, default: object = None) -> object:
-        value = self._environ.get(name, default)
-        if value is None:
-            raise TemplateRefused(f"needs the environment variable `{shown(name)}`, which is not set")
-        if name in self._environ and name.startswith(_SECRET_NAME):
-            return _SECRET_PLACE.format(name)
-        return value
-
-    def _var(self, name: str, *default: object) -> object:
-        if name in self._variables:
-            return self._variables[name]
-        if not default:
-            raise TemplateRefused(f"needs the variable `{shown(name)}`: give it with `--vars`")
-        return default[0]
-
-
-class _Rendering:
-    """One rendering of a tree of values, which counts them."""
-
-    def __init__(self, renderer: Renderer, where: str) -> None:
-        self.renderer = renderer
-        self.where = where
-        self.values = 0
-
-    def tree(self, value: object, path: tuple[str, ...]) -> Any:
-        """What YAML gave, rendered."""
-        self.count(path)
         if isinstance(value, dict):
-            return {key: self.tree(each, (*path, shown(key))) for key, each in value.items()}
+            return {
+                key: self.render(each, f"{where}.{shown(key)}", password=password or key == "password")
+                for key, each in value.items()
+            }
         if isinstance(value, list):
-            return [self.tree(each, (*path, str(index))) for index, each in enumerate(value)]
+            return [
+                self.render(each, f"{where}.{index}", password=password) for index, each in enumerate(value)
+            ]
         if isinstance(value, date):
             return value.isoformat()
         if value is None or isinstance(value, bool | int | float):
             return value
-        place = ".".join((self.where, *path))
         if not isinstance(value, str):
-            raise ProfileError(f"{place}: is neither text, number, boolean, list nor mapping")
+            raise ProfileError(f"{where}: is neither text, number, boolean, list nor mapping")
         try:
-            return self.plain(self.renderer.text(value, is_password="password" in path), path)
-        except TemplateRefused as refusal:
-            raise ProfileError(f"{place}: {refusal}") from None
+            return self._plain(self._evaluate(value))
+        except _Failure as failure:
+            raise ProfileError(f"{where}: {failure}") from None
+        except Exception as error:  # noqa: BLE001 - a template may raise anything
+            if password:  # a password that is no template, as in dbt
+                return value
+            wrong = "can't be rendered: a name is undefined, or a value has the wrong type"
+            if isinstance(error, TemplateSyntaxError):
+                wrong = f"is not a valid template (in its line {error.lineno})"
+            raise ProfileError(f"{where}: {wrong}") from None
 
-    def plain(self, value: object, path: tuple[str, ...]) -> Any:
+    def _evaluate(self, template: Any) -> Any:
+        if not re.search(r"[{}\r\n]", template):
+            return template
+        compiled = self._jinja.from_string(template, globals=self._context)
+        return _concat(compiled.root_render_func(compiled.new_context()))
+
+    def _plain(self, value: object) -> Any:
         """What a template gave, with its secrets, if it is plain data: no function, no undefined name."""
-        self.count(path)
         if isinstance(value, str):
-            if len(value) > MAX_RENDERED:
-                raise TemplateRefused("becomes too long")
-            return self.renderer.with_secrets(str(value))
+            return _SECRET.sub(lambda found: self._environ.get(found[1], found[0]), value)
         if value is None or isinstance(value, bool | int | float):
             return value
-        below = (*path, "")
         if isinstance(value, dict):
-            return {self.plain(key, below): self.plain(each, below) for key, each in value.items()}
+            return {self._plain(key): self._plain(each) for key, each in value.items()}
         if isinstance(value, list | tuple):
-            return type(value)(self.plain(each, below) for each in value)
-        raise TemplateRefused("gives no plain value: a name is undefined, or a function is not called")
+            return type(value)(self._plain(each) for each in value)
+        if isinstance(value, Undefined):
+            raise _Failure(f"gives no value: `{shown(value._undefined_name)}` is undefined")
+        raise _Failure("gives no plain value: is a function not called?")
 
-    def count(self, path: tuple[str, ...]) -> None:
-        self.values += 1
-        if self.values > MAX_VALUES or len(path) > MAX_DEPTH:
-            raise ProfileError(f"{self.where}: has too many values, is too deep, or refers to itself")
+    def _env_var(self, name: str, default: object = None) -> object:
+        value = self._environ.get(name, default)
+        if value is None:
+            raise _Failure(f"needs the environment variable `{shown(name)}`, which is not set")
+        secret = name in self._environ and name.startswith(_SECRET_NAME)
+        return _SECRET_PLACE.format(name) if secret else value
+
+    def _var(self, name: str, *default: object) -> object:
+        if name in self._variables:
+            value = self._variables[name]
+            template = isinstance(value, str) and re.search(r"\{[{%#]|[#}%]\}", value)
+            return str(self._evaluate(value)) if template else value
+        if not default:
+            raise _Failure(f"needs the variable `{shown(name)}`: give it with `--vars`")
+        return default[0]
 
 
-def _from_json(text: object, default: object = None) -> object:
+@cache
+def _dbt_context() -> dict[str, Any]:
+    """What dbt gives these files beside `env_var` and `var`."""
     try:
-        return json.loads(str(text))
-    except ValueError:
+        dbt_version = version("dbt-core")
+    except PackageNotFoundError:
+        dbt_version = ""
+    return {
+        "dbt_version": dbt_version,
+        "fromjson": lambda text, default=None: _or(default, json.loads, text),
+        "tojson": lambda value, default=None, sort_keys=False: _or(
+            default, lambda each: json.dumps(each, sort_keys=sort_keys), value
+        ),
+        "fromyaml": lambda text, default=None: _or(default, yaml.safe_load, text),
+        "toyaml": lambda value, default=None, sort_keys=False: _or(
+            default, lambda each: yaml.safe_dump(each, sort_keys=sort_keys), value
+        ),
+        "set": lambda value, default=None: _or(default, set, value),
+        "set_strict": set,
+        "zip": lambda *values, default=None: _or(default, lambda each: zip(*each, strict=False), values),
+        "zip_strict": lambda *values: zip(*values, strict=False),
+        "return": lambda value: value,
+        "log": lambda message, info=False: "",
+        "print": lambda message: "",
+        "local_md5": lambda text: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(),
+        "run_started_at": datetime.datetime.now(timezone.utc),
+        "invocation_id": str(uuid4()),
+        "thread_id": current_thread().name,
+        "modules": _Modules(),
+        "flags": {},
+    }
+
+
+def _or(default: object, convert: Callable[[Any], object], value: object) -> object:
+    try:
+        return convert(value)
+    except (ValueError, TypeError, AttributeError, yaml.YAMLError):
         return default

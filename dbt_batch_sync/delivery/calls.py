@@ -9,11 +9,11 @@ from typing import Protocol
 
 from tenacity import RetryCallState, Retrying, retry_if_result
 
-from dbt_batch_sync.batch_api.answers import Accepted, Answer, Refused, check_indexes
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Rejected, check_indexes
 from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.retry import Decision, GiveUp, Retry, RetryPolicy, decide
 from dbt_batch_sync.delivery.chunks import Chunk
-from dbt_batch_sync.delivery.halving import MostlyRefused, find_refused
+from dbt_batch_sync.delivery.halving import MostlyRejected, find_rejected
 from dbt_batch_sync.delivery.outcomes import Outcome, Tally, settle
 from dbt_batch_sync.delivery.pacing import Pacer
 from dbt_batch_sync.delivery.timing import Timing
@@ -61,19 +61,19 @@ class Line:
 
 
 def settle_chunk(chunk: Chunk, line: Line) -> Outcome:
-    """Sends a chunk, again and in parts as the answers ask for, until each operation is accepted or refused.
+    """Sends a chunk, again and in parts as the answers ask for, until each operation is accepted or rejected.
 
     Raises:
-        DeliveryError: when Batch refuses calls for good, can't be reached within the retries, or refuses most
+        DeliveryError: when Batch rejects calls for good, can't be reached within the retries, or rejects most
             rows.
         Halted: the chunk is not settled; some of its operations may have been applied.
     """
     calls = _Calls(chunk, line)
-    verdict = find_refused(len(chunk), calls)
-    if isinstance(verdict, MostlyRefused):
+    verdict = find_rejected(len(chunk), calls)
+    if isinstance(verdict, MostlyRejected):
         raise DeliveryError(
-            f"{describe(verdict.answer)}. In chunk {chunk.number}, {verdict.refused} rows were refused "
-            f"alone, and so were {verdict.probes_refused} of {verdict.probes} others that were tried: the "
+            f"{describe(verdict.answer)}. In chunk {chunk.number}, {verdict.rejected} rows were rejected "
+            f"alone, and so were {verdict.probes_rejected} of {verdict.probes} others that were tried: the "
             "cause is the mapping or the project, not single rows. Nothing of the chunk counts as sent; "
             "correct the cause and push again."
         )
@@ -100,7 +100,7 @@ class _Calls:
     def tally(self) -> Tally:
         return Tally(self._requests, self._retries, self._bytes, self._line.timing.now() - self._began)
 
-    def __call__(self, start: int, stop: int) -> Accepted | Refused:
+    def __call__(self, start: int, stop: int) -> Accepted | Rejected:
         body = self._chunk.body(start, stop)
         before, began = self._requests, self._line.timing.now()
 
@@ -110,7 +110,7 @@ class _Calls:
         tried: _Tried = Retrying(retry=retry_if_result(_is_retry), wait=_wait, sleep=self._line.sleep)(
             attempt
         )
-        if isinstance(tried.answer, Accepted | Refused):
+        if isinstance(tried.answer, Accepted | Rejected):
             return tried.answer
         calls, seconds = self._requests - before, self._line.timing.now() - began
         why = f", {tried.decision.why}" if isinstance(tried.decision, GiveUp) else ""

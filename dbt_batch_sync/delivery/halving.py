@@ -1,13 +1,13 @@
-"""Which operations a call was refused for: halves it until each of them stands alone.
+"""Which operations a call was rejected for: halves it until each of them stands alone.
 
-Bound: with k refused operations among n, at most k·(2·log2 n + 1) calls. The second half of a refused range
+Bound: with k rejected operations among n, at most k·(2·log2 n + 1) calls. The second half of a rejected range
 is not tried whole when its first half was accepted, because the cause can only be there; without that the
 bound fails where n is no power of two.
 
-When most of a chunk is bad, its rows are not the problem: after `FIRST_CHECK` refusals, and whenever their
+When most of a chunk is bad, its rows are not the problem: after `FIRST_CHECK` rejections, and whenever their
 number has doubled, up to `PROBES` operations spread over the rest are tried alone, and if more than half of
-them are refused, the search ends. (A share of what has been tried so far would not do: rows are in key order,
-and bad ones can lie side by side among good ones.)
+them are rejected, the search ends. (A share of what has been tried so far would not do: bad rows can
+lie side by side among good ones.)
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dbt_batch_sync.batch_api.answers import Accepted, PartialError, Refused
+from dbt_batch_sync.batch_api.answers import Accepted, PartialError, Rejected
 
 FIRST_CHECK: Final = 25
 PROBES: Final = 16
 _SMALL_REST: Final = 4 * PROBES  # fewer are tried to the end: that costs at most two calls each
 
-Call = Callable[[int, int], "Accepted | Refused"]
+Call = Callable[[int, int], "Accepted | Rejected"]
 
 
 @dataclass(frozen=True)
@@ -30,21 +30,21 @@ class Verdict:
     """What Batch said of a chunk's operations; indexes are places in the chunk."""
 
     errors: tuple[PartialError, ...] = ()
-    refused: tuple[tuple[int, Refused], ...] = ()
+    rejected: tuple[tuple[int, Rejected], ...] = ()
 
 
 @dataclass(frozen=True)
-class MostlyRefused:
-    """The search was ended: so many operations were refused alone, and so many of so many probes."""
+class MostlyRejected:
+    """The search was ended: so many operations were rejected alone, and so many of so many probes."""
 
-    refused: int
-    probes_refused: int
+    rejected: int
+    probes_rejected: int
     probes: int
-    answer: Refused
+    answer: Rejected
 
 
-def find_refused(operations: int, call: Call) -> Verdict | MostlyRefused:
-    """Calls with all operations; if that is refused, with ever fewer, until each has passed or failed alone.
+def find_rejected(operations: int, call: Call) -> Verdict | MostlyRejected:
+    """Calls with all operations; if that is rejected, with ever fewer, until each has passed or failed alone.
 
     Args:
         operations: How many there are; with none nothing is called.
@@ -56,11 +56,11 @@ def find_refused(operations: int, call: Call) -> Verdict | MostlyRefused:
             search.visit(0, operations, guilty=False)
     except _EnoughError as enough:
         return enough.found
-    return Verdict(tuple(search.errors), tuple(search.refused))
+    return Verdict(tuple(search.errors), tuple(search.rejected))
 
 
 class _EnoughError(Exception):
-    def __init__(self, found: MostlyRefused) -> None:
+    def __init__(self, found: MostlyRejected) -> None:
         super().__init__()
         self.found = found
 
@@ -71,10 +71,10 @@ class _Search:
         self._call = call
         self._next_check = FIRST_CHECK
         self.errors: list[PartialError] = []
-        self.refused: list[tuple[int, Refused]] = []
+        self.rejected: list[tuple[int, Rejected]] = []
 
     def visit(self, start: int, stop: int, guilty: bool) -> bool:
-        """Settles a range, left to right, and returns whether it was refused as a whole.
+        """Settles a range, left to right, and returns whether it was rejected as a whole.
 
         `guilty`: it is known to be.
         """
@@ -84,20 +84,20 @@ class _Search:
                 self.errors += (replace(error, index=error.index + start) for error in answer.errors)
                 return False
             if stop - start == 1:
-                self._refuse(start, answer)
+                self._reject(start, answer)
                 return True
         middle = (start + stop) // 2
         first = self.visit(start, middle, guilty=False)
         self.visit(middle, stop, guilty=not first)
         return True
 
-    def _refuse(self, index: int, answer: Refused) -> None:
-        self.refused.append((index, answer))
+    def _reject(self, index: int, answer: Rejected) -> None:
+        self.rejected.append((index, answer))
         rest = self._operations - index - 1
-        if len(self.refused) < self._next_check or rest <= _SMALL_REST:
+        if len(self.rejected) < self._next_check or rest <= _SMALL_REST:
             return
         self._next_check *= 2
         probes = [index + 1 + rest * number // PROBES for number in range(PROBES)]
-        bad = sum(isinstance(self._call(probe, probe + 1), Refused) for probe in probes)
+        bad = sum(isinstance(self._call(probe, probe + 1), Rejected) for probe in probes)
         if bad * 2 > PROBES:
-            raise _EnoughError(MostlyRefused(len(self.refused), bad, PROBES, answer))
+            raise _EnoughError(MostlyRejected(len(self.rejected), bad, PROBES, answer))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from dbt_batch_sync.batch_api.reasons import clean_reason
 from dbt_batch_sync.delivery.chunks import Chunk
 from dbt_batch_sync.delivery.halving import Verdict
 
@@ -13,29 +14,29 @@ TOO_LARGE: Final = "too_large"
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedRow:
+class RejectedRow:
     """A row that Batch does not have.
 
     Attributes:
         category: Batch's code for it, or `""`.
-        reason: Redacted words, or `""`; never a value.
-        by: Who refused it: Batch, or the runner before sending.
+        reason: Batch's words, or `""`; never a value.
+        by: Who rejected it: Batch, or the runner before sending.
     """
 
-    custom_id: str = field(repr=False)
+    key: str = field(repr=False)
     category: str
     reason: str
-    by: Literal["batch", "runner"]
+    by: Literal["batch", "validation"]
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedAttribute:
+class RejectedAttribute:
     """An attribute that Batch dropped, while it took the rest of the row.
 
     `attribute` is the wire name without a wrapper.
     """
 
-    custom_id: str = field(repr=False)
+    key: str = field(repr=False)
     attribute: str
     category: str
     reason: str
@@ -63,46 +64,50 @@ class Outcome:
     """A settled chunk: every operation is accepted, or listed here.
 
     Attributes:
-        accepted: Operations that Batch took, those with a refused attribute included.
+        accepted: Operations that Batch took, those with a rejected attribute included.
     """
 
     accepted: int
-    refused_rows: tuple[RefusedRow, ...]
-    refused_attributes: tuple[RefusedAttribute, ...]
+    rejected_rows: tuple[RejectedRow, ...]
+    rejected_attributes: tuple[RejectedAttribute, ...]
     tally: Tally
 
 
 @dataclass(frozen=True)
 class Settled:
-    """A chunk with all chunks before it settled: the delta may be committed up to `chunk.last_key`."""
+    """A chunk with all chunks before it settled: the delta is settled as far as their rows."""
 
     chunk: Chunk
     outcome: Outcome
 
 
 def settle(chunk: Chunk, verdict: Verdict, tally: Tally) -> Outcome:
-    """Gives refusals their rows.
+    """Gives rejections their rows.
 
-    The same thing refused twice counts once; a refused row hides its refused attributes.
+    The same thing rejected twice counts once; a rejected row hides its rejected attributes.
     """
-    rows: dict[int, RefusedRow] = {}
-    for index, refused in verdict.refused:
-        rows.setdefault(index, RefusedRow(chunk.custom_id(index), refused.code, refused.message, "batch"))
+    rows: dict[int, RejectedRow] = {}
+    for index, rejected in verdict.rejected:
+        reason = _reason(chunk, index, rejected.message)
+        rows.setdefault(index, RejectedRow(chunk.key(index), rejected.code, reason, "batch"))
     for error in verdict.errors:
         if error.attribute is None and error.index not in rows:
-            rows[error.index] = RefusedRow(
-                chunk.custom_id(error.index), error.category, error.reason, "batch"
-            )
-    attributes: dict[tuple[int, str], RefusedAttribute] = {}
+            reason = _reason(chunk, error.index, error.reason)
+            rows[error.index] = RejectedRow(chunk.key(error.index), error.category, reason, "batch")
+    attributes: dict[tuple[int, str], RejectedAttribute] = {}
     for error in verdict.errors:
         name = error.attribute
         if name is not None and error.index not in rows and (error.index, name) not in attributes:
-            custom_id = chunk.custom_id(error.index)
-            attributes[error.index, name] = RefusedAttribute(custom_id, name, error.category, error.reason)
-    oversized = (RefusedRow(custom_id, "", TOO_LARGE, "runner") for custom_id in chunk.oversized)
+            key, reason = chunk.key(error.index), _reason(chunk, error.index, error.reason)
+            attributes[error.index, name] = RejectedAttribute(key, name, error.category, reason)
+    oversized = (RejectedRow(key, "", TOO_LARGE, "validation") for key in chunk.oversized)
     return Outcome(
         accepted=len(chunk) - len(rows),
-        refused_rows=(*rows.values(), *oversized),
-        refused_attributes=tuple(attributes.values()),
+        rejected_rows=(*rows.values(), *oversized),
+        rejected_attributes=tuple(attributes.values()),
         tally=tally,
     )
+
+
+def _reason(chunk: Chunk, index: int, text: str) -> str:
+    return clean_reason(text, str(chunk.operations[index].as_py()))

@@ -4,7 +4,7 @@ How a delivery ends:
 
 all chunks are read and settled     the generator ends
 `stop` was set before that          `Interrupted`, after the prefix: no `for` loop can take it for the end
-Batch refuses, or is out of reach   `DeliveryError`, after the prefix
+Batch rejects, or is out of reach   `DeliveryError`, after the prefix
 reading the chunks fails            that exception, after the prefix
 the caller leaves (close, Ctrl-C)   at once; requests under way end by their time-outs, in their own threads
 """
@@ -55,7 +55,7 @@ def deliver(
         stop: Ends the delivery when set, by a signal handler for example.
 
     Raises:
-        DeliveryError: Batch refuses calls for good, can't be reached within the retries, or refuses most rows
+        DeliveryError: Batch rejects calls for good, can't be reached within the retries, or rejects most rows
             of a chunk.
         Interrupted: `stop` was set while there was something left to do.
     """

@@ -6,7 +6,6 @@ A record batch makes one, carried operations another.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
@@ -16,24 +15,12 @@ TEXT: Final = pa.large_string()
 """Everything is brought to it first (only offsets are copied): one layout of buffers, no limit of 2 GiB."""
 
 
-@dataclass(frozen=True)
-class Mark:
-    """A place between two rows of the delta: how many rows are before it, and the last of them."""
-
-    rows: int
-    key: str | None
-    position: int | None
-
-
-START: Final = Mark(0, None, None)
-
-
 class Strip:
     """Operations with their keys.
 
     Args:
-        entries: Columns `custom_id` and `operation`, and, if any row has further operations, `extra`,
-            `rows_before`, `key_before` and `position_before` (the mark before the row).
+        entries: Columns `key` and `operation`, and, if any row has further operations, `extra` and
+            `rows_before`, how many rows of the delta are before the row.
         is_source: Whether these are first operations, not carried ones.
     """
 
@@ -55,51 +42,46 @@ class Strip:
         most = min(self.taken + operations, len(self))
         return bisect_right(self._offsets, self._offsets[self.taken] + size, self.taken, most + 1) - 1
 
-    def custom_id(self, index: int) -> str:
-        return str(self.entries.column("custom_id")[index].as_py())
+    def key(self, index: int) -> str:
+        return str(self.entries.column("key")[index].as_py())
 
-    def reached(self) -> Mark:
-        """The mark before the row of the next operation, of which there must be one."""
-        columns = (self.entries.column(name) for name in ("rows_before", "key_before", "position_before"))
-        return Mark(*(column[self.taken].as_py() for column in columns))
+    def reached(self) -> int:
+        """How many rows are before the row of the next operation, of which there must be one."""
+        return int(self.entries.column("rows_before")[self.taken].as_py())
 
 
 class SourceStrip(Strip):
     """The first operations of a record batch; rows with nothing to send lie between them."""
 
-    def __init__(self, batch: pa.RecordBatch, before: Mark, entries: pa.RecordBatch, rows: Any) -> None:
+    def __init__(self, entries: pa.RecordBatch, before: int, rows: int, places: Any) -> None:
         super().__init__(entries, is_source=True)
-        self._batch = batch
         self._before = before
-        self._rows = rows  # of each entry, its row in the batch; None: the same
+        self._rows = rows
+        self._places = places  # of each entry, its row in the batch; None: the same
 
-    def reached(self) -> Mark:
-        """The mark before the row of the next operation, or after the batch's last row.
+    def reached(self) -> int:
+        """How many rows are before the row of the next operation; all of the batch's after the last one.
 
         So rows with nothing to send are passed as soon as what is before them is taken.
         """
         if self.taken == len(self):
-            return self._mark_at(self._batch.num_rows)
-        return self._mark_at(self.taken if self._rows is None else self._rows[self.taken].as_py())
-
-    def _mark_at(self, row: int) -> Mark:
-        if row == 0:
-            return self._before
-        key = self._batch.column("custom_id")[row - 1].as_py()
-        return Mark(self._before.rows + row, key, self._batch.column("position")[row - 1].as_py())
+            return self._before + self._rows
+        return self._before + (self.taken if self._places is None else self._places[self.taken].as_py())
 
 
-def source_strip(batch: pa.RecordBatch, before: Mark) -> SourceStrip:
-    """The strip of a non-empty record batch, `before` being the mark before its first row."""
-    columns = {"custom_id": _text(batch.column("custom_id")), "operation": _text(batch.column("operation"))}
+def source_strip(batch: pa.RecordBatch, before: int) -> SourceStrip:
+    """The strip of a non-empty record batch, with so many rows of the delta before it."""
+    rows = batch.num_rows
+    columns = {"key": _text(batch.column("key")), "operation": _text(batch.column("operation"))}
     extra = batch.column("extra")
     if extra.null_count < len(extra):
-        columns |= {"extra": _texts(extra)} | _marks_before(batch, columns["custom_id"], before)
+        counted = pa.array(range(before, before + rows), pa.int64())
+        columns |= {"extra": _texts(extra), "rows_before": counted}
     entries = pa.RecordBatch.from_pydict(columns)
     if not columns["operation"].null_count:
-        return SourceStrip(batch, before, entries, None)
+        return SourceStrip(entries, before, rows, None)
     sent = columns["operation"].is_valid()
-    return SourceStrip(batch, before, entries.filter(sent), pc.indices_nonzero(sent))
+    return SourceStrip(entries.filter(sent), before, rows, pc.indices_nonzero(sent))
 
 
 def carry(strip: Strip, start: int, stop: int) -> Strip | None:
@@ -141,16 +123,3 @@ def _texts(column: Any) -> Any:
     if pc.list_flatten(column).null_count:
         raise ValueError("an operation in `extra` is null")
     return column
-
-
-def _marks_before(batch: pa.RecordBatch, keys: Any, before: Mark) -> dict[str, Any]:
-    rows = batch.num_rows
-    positions = batch.column("position")
-    ordinals = pc.indices_nonzero(pa.repeat(pa.scalar(True), rows)).cast(pa.int64())
-    return {
-        "rows_before": pc.add(ordinals, before.rows),
-        "key_before": pa.concat_arrays([pa.array([before.key], TEXT), keys.slice(0, rows - 1)]),
-        "position_before": pa.concat_arrays(
-            [pa.array([before.position], positions.type), positions.slice(0, rows - 1)]
-        ),
-    }

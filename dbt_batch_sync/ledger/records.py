@@ -1,23 +1,28 @@
-"""What the ledger's tables hold: a run, a reject, and where a delta goes on."""
+"""What the ledger's tables hold: events, rejects, and runs, which are a view over the events."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Literal
 
 import pyarrow as pa
 
-RUNS = "batch_sync_runs"
+JOURNAL = "batch_sync_journal"
 REJECTS = "batch_sync_rejects"
+RUNS = "batch_sync_runs"
 
-Phase = Literal["reading", "rendering", "sending", "committing"]
+Phase = Literal["reading", "rendering", "sending", "recording"]
 
-PHASES: tuple[Phase, ...] = ("reading", "rendering", "sending", "committing")
-"""What a push spends its time on: reading the delta from the warehouse; rendering it; waiting for Batch with
-nothing else to do; writing to the snapshot and the ledger.
+PHASES: tuple[Phase, ...] = ("reading", "rendering", "sending", "recording")
+"""What a push spends its time on: waiting for the warehouse's rows; rendering them; waiting for Batch with
+nothing else to do; appending to the ledger.
 """
+
+EventName = Literal[
+    "building", "built", "claimed", "beat", "intent", "checkpoint", "released", "ended", "doubt", "resend"
+]
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,7 @@ class Run:
     """One push of one sync: a row of `batch_sync_runs`, whose columns are named like the fields.
 
     Times are UTC without a zone. The seconds of `PHASES` are the push's own, one after the other; there
-    is a rest. `project_hash` tells Batch's projects apart and is no secret;
-    `attribute_types` is the delta's `_batch_types`.
+    is a rest. `project_hash` tells Batch's projects apart and is no secret.
     """
 
     run_id: str
@@ -34,106 +38,147 @@ class Run:
     status: str
     started_at: datetime
     finished_at: datetime | None = None
-    heartbeat_at: datetime | None = None
     delta_id: str | None = None
     endpoint: str | None = None
     output: str | None = None
     project_hash: str | None = None
     mapping_hash: str | None = None
-    attribute_types: str | None = None
-    tool_version: str | None = None
+    version: str | None = None
+    target: str | None = None
     host: str | None = None
     process: int | None = None
     inserts: int = 0
     updates: int = 0
     exits: int = 0
     invalid: int = 0
+    parked: int = 0
     sent: int = 0
     accepted: int = 0
     rejected_rows: int = 0
     rejected_attributes: int = 0
-    parked: int = 0
     requests: int = 0
     retries: int = 0
-    committed: int = 0
+    settled: int = 0
     seconds: float = 0.0
     reading_seconds: float = 0.0
     rendering_seconds: float = 0.0
     sending_seconds: float = 0.0
-    committing_seconds: float = 0.0
-    intent_position: int | None = None
-    committed_position: int | None = None
-    committed_key: str | None = None
+    recording_seconds: float = 0.0
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a sync: a row of the journal, whose columns are named like the fields.
+
+    What does not apply to the event is None. `recorded_at` is the warehouse's time, in UTC without a zone.
+    """
+
+    recorded_at: datetime
+    sync: str
+    event: EventName
+    run_id: str | None = None
+    delta_id: str | None = None
+    page: int | None = None
+    key: str | None = None
+    names: str | None = None
+    request: str | None = None
+    answered: str | None = None
+    target: str | None = None
+    mapping_hash: str | None = None
+    attribute_types: str | None = None
+    mode: str | None = None
+    version: str | None = None
+    model_rows: int | None = None
+    known_rows: int | None = None
+    inserts: int | None = None
+    updates: int | None = None
+    exits: int | None = None
+    invalid: int | None = None
+    parked: int | None = None
+    output: str | None = None
+    project_hash: str | None = None
+    endpoint: str | None = None
+    host: str | None = None
+    process: int | None = None
+    status: str | None = None
+    started_at: datetime | None = None
+    sent: int | None = None
+    accepted: int | None = None
+    rejected_rows: int | None = None
+    rejected_attributes: int | None = None
+    requests: int | None = None
+    retries: int | None = None
+    settled: int | None = None
+    seconds: float | None = None
+    reading_seconds: float | None = None
+    rendering_seconds: float | None = None
+    sending_seconds: float | None = None
+    recording_seconds: float | None = None
+    retention_days: int | None = None
     error: str | None = None
 
 
 @dataclass(frozen=True)
 class Reject:
-    """A refused attribute, or row (no attribute); `sent_hash` of a row is what parks it. Never a value."""
+    """An attribute of a row that was rejected, or the whole row (no attribute). Never a value."""
 
-    custom_id: str
+    key: str
     attribute: str | None
     reason: str
-    rejected_by: str
-    sent_hash: str | None = None
-    attempts: int = 1
+    rejected_by: Literal["batch", "validation"]
 
 
 @dataclass(frozen=True)
 class RejectCount:
-    """How many rows (no attribute) or values of an attribute stand refused for one reason."""
+    """How many rows (no attribute) or values of an attribute are rejected for one reason and not resolved."""
 
+    sync: str
     attribute: str | None
     reason: str
     rejected_by: str
     count: int
-    first_seen_at: datetime
-    last_seen_at: datetime
-    attempts: int
+    first_rejected_at: datetime
+    last_rejected_at: datetime
 
 
 @dataclass(frozen=True)
-class Resume:
-    """Where the last commit of a delta ended."""
+class Rejection:
+    """One attribute, or the whole row, of a key that was rejected; `resolved_at` is None while it is open."""
 
-    position: int = 0
-    key: str | None = None
+    attribute: str | None
+    reason: str
+    rejected_by: str
+    run_id: str
+    rejected_at: datetime
+    resolved_at: datetime | None
 
 
-_TYPES = {"str": "text", "int": "bigint", "float": "double", "datetime": "timestamp"}
+_TYPES = {"str": "text", "EventName": "text", "int": "bigint", "float": "double", "datetime": "timestamp"}
 
-
+JOURNAL_COLUMNS = {f.name: _TYPES[str(f.type).split(" |", maxsplit=1)[0]] for f in fields(Event)}
 RUN_COLUMNS = {f.name: _TYPES[str(f.type).split(" |", maxsplit=1)[0]] for f in fields(Run)}
-
-
 REJECT_COLUMNS = {
+    "rejected_at": "timestamp",
     "sync": "text",
-    "custom_id": "text",
+    "run_id": "text",
+    "delta_id": "text",
+    "key": "text",
     "attribute": "text",
     "reason": "text",
     "rejected_by": "text",
-    "first_seen_at": "timestamp",
-    "last_seen_at": "timestamp",
-    "attempts": "bigint",
-    "run_id": "text",
     "sent_hash": "text",
     "resolved_at": "timestamp",
-    "staged": "boolean",
 }
 ARROW_TYPES = {
     "text": pa.string(),
     "bigint": pa.int64(),
     "double": pa.float64(),
     "timestamp": pa.timestamp("us"),
-    "boolean": pa.bool_(),
 }
 
 
-def run_rows(runs: Sequence[Run]) -> pa.Table:
-    """Runs as rows of their table."""
-    return pa.table(
-        {
-            name: pa.array([getattr(run, name) for run in runs], ARROW_TYPES[kind])
-            for name, kind in RUN_COLUMNS.items()
-        }
-    )
+def typed(rows: pa.Table, columns: Mapping[str, str]) -> pa.Table:
+    """A result with these names and types, in their order: warehouses have their own of both."""
+    cells = [rows.column(place).cast(ARROW_TYPES[kind]) for place, kind in enumerate(columns.values())]
+    return pa.table(cells, names=list(columns))

@@ -1,1 +1,1 @@
-"""What the user's project says: manifest, mappings, profiles and outputs, from files that nobody trusts."""
+"""The `batch_sync` meta of models, validated."""

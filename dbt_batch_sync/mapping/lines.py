@@ -13,7 +13,6 @@ from dbt_batch_sync.errors import Problem
 from dbt_batch_sync.mapping.misplaced import META_KEY
 
 _STEP = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
-MAX_FILE_BYTES = 16 * 1024**2
 
 
 def with_lines(problems: Iterable[Problem], project_dir: Path) -> tuple[Problem, ...]:
@@ -30,11 +29,11 @@ def with_lines(problems: Iterable[Problem], project_dir: Path) -> tuple[Problem,
 
 
 def _document(path: Path) -> yaml.Node | None:
-    if path.suffix not in (".yml", ".yaml") or not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
+    if path.suffix not in (".yml", ".yaml") or not path.is_file():
         return None
     try:
         root: yaml.Node | None = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
+    except (yaml.YAMLError, UnicodeDecodeError):
         return None
     return root
 

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from dbt_batch_sync.attributes import STANDARD_PREFIX, AttributeType
 from dbt_batch_sync.errors import MappingError, Problem
-from dbt_batch_sync.mapping.attribute_names import name_refusal, propose_name
+from dbt_batch_sync.kinds.attributes import STANDARD_PREFIX, AttributeType, name_refusal, propose_name
+from dbt_batch_sync.kinds.kind import Kind
 from dbt_batch_sync.mapping.validation import (
     boolean,
     did_you_mean,
@@ -24,7 +23,9 @@ from dbt_batch_sync.mapping.validation import (
     whole,
 )
 
-HASH_VERSION = "v1"
+ALL = "all"
+"""What `custom` says instead of a list, for every column."""
+
 MAX_LISTED = 20
 """Columns that a message lists."""
 
@@ -42,14 +43,6 @@ class OnExit(str, Enum):
     IGNORE = "ignore"
     CLEAR = "clear"
     FLAG = "flag"
-
-
-class EndpointChoice(str, Enum):
-    """Which endpoint is used; `auto` decides by the size of the delta."""
-
-    AUTO = "auto"
-    UPDATE = "update"
-    MASS_UPDATE = "mass-update"
 
 
 @dataclass(frozen=True)
@@ -94,10 +87,12 @@ class Guards:
 class Mapping:
     """A sync's mapping. `attributes` are the standard ones, then the custom ones that are listed.
 
-    With `all_columns` the custom ones are known only with the sync's columns: see `resolve`.
+    With `all_columns` the custom ones are known only with the sync's columns: see `resolve`. `hash` says
+    whether two mappings send the same, and is the one that dbt writes down when it builds a delta.
     """
 
     sync: str
+    kind: Kind
     identifier: str
     attributes: tuple[Attribute, ...]
     all_columns: bool
@@ -105,11 +100,12 @@ class Mapping:
     on_null: OnNull
     on_exit: OnExit
     membership: str | None
-    endpoint: EndpointChoice
+    endpoint: str
     output: str | None
     guards: Guards
     where: Location = field(compare=False)
     shared: bool = False
+    hash: str = field(default="", compare=False)
 
     def key_of(self, place: int) -> str:
         """Where the mapping names an attribute: of `attributes`, or behind them one that `custom: all`
@@ -121,42 +117,6 @@ class Mapping:
         if attribute.standard:
             return f"standard.{attribute.wire_name.removeprefix('$')}"
         return f"custom[{place - sum(each.standard for each in self.attributes)}]"
-
-    @property
-    def hash(self) -> str:
-        """Says whether two mappings send the same: md5 over what decides what is sent, in lower-case hex.
-
-        The macros compute the same. Each text goes in as its length in characters, a colon and itself, so
-        that no two sequences of texts give the same input. Guards, endpoint, output and shared are left
-        out.
-        """
-        text = "".join(f"{len(part)}:{part}" for part in self._hashed())
-        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-    def _hashed(self) -> Iterator[str]:
-        yield from (HASH_VERSION, self.identifier.lower(), self.on_null.value, self.on_exit.value)
-        yield self.membership or ""
-        for attribute in sorted(self.attributes, key=lambda each: each.name):
-            if attribute.standard:
-                yield from (
-                    "standard",
-                    attribute.name.removeprefix(STANDARD_PREFIX),
-                    attribute.column.lower(),
-                )
-        if self.all_columns:
-            yield "all"
-            for column in sorted(column.lower() for column in self.exclude):
-                yield from ("exclude", column)
-        for attribute in sorted(self.attributes, key=lambda each: each.name):
-            if not attribute.standard:
-                given = attribute.type.value if attribute.type else ""
-                yield from (
-                    "custom",
-                    attribute.column.lower(),
-                    attribute.name,
-                    given,
-                    attribute.on_null.value,
-                )
 
     def resolve(self, columns: Sequence[str]) -> tuple[Attribute, ...]:
         """The whole list of attributes for a sync with these columns: standard, custom, membership.

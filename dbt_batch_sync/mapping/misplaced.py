@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
-from dbt_batch_sync.artifacts.json_objects import JsonObject
+from dbt_batch_sync.artifacts.json_files import Node, below, meta_of
 from dbt_batch_sync.errors import Problem
 from dbt_batch_sync.mapping.validation import shown
 
@@ -15,30 +15,30 @@ UNREAD = ("seed", "snapshot", "source")
 """What has a meta of its own and can't be a sync."""
 
 
-def find_misplaced(nodes: Iterable[JsonObject]) -> Iterator[Problem]:
+def find_misplaced(nodes: Iterable[Node]) -> Iterator[Problem]:
     """The problems of the manifest's nodes and sources."""
     for node in nodes:
-        resource = node.text("resource_type")
+        resource = node.get("resource_type")
         if resource == "model":
             yield from _in_model(node)
-        elif resource in UNREAD and META_KEY in _meta(node):
+        elif resource in UNREAD and META_KEY in meta_of(node):
             yield _problem(node, f"meta.{META_KEY}", f"a {resource} can't be a sync: {RIGHT}")
 
 
-def _in_model(node: JsonObject) -> Iterator[Problem]:
-    if META_KEY in node.below("config").items():
+def _in_model(node: Node) -> Iterator[Problem]:
+    if META_KEY in below(node, "config"):
         yield _problem(node, f"config.{META_KEY}", f"is not read there: {RIGHT}")
-    meta = _meta(node)
+    meta = meta_of(node)
     for name, value in meta.items():
         if name != META_KEY and isinstance(value, dict) and META_KEY in value:
             yield _problem(node, f"meta.{shown(name)}.{META_KEY}", f"is not read there: {RIGHT}")
         elif name != META_KEY and _is_mapping(name, value):
             yield _problem(node, f"meta.{shown(name)}", f"is not read: did you mean `{META_KEY}`?")
-    for column in node.entries("columns"):
-        found = _meta(column)
+    for column in below(node, "columns").values():
+        found = meta_of(column)
         # dbt 2 copies a model's meta into every column that has none: what is the model's is in its place.
         if META_KEY in found and found[META_KEY] != meta.get(META_KEY):
-            place = f"columns.{shown(column.text('name'))}.meta.{META_KEY}"
+            place = f"columns.{shown(column.get('name'))}.meta.{META_KEY}"
             yield _problem(node, place, f"is not read on a column: {RIGHT}")
 
 
@@ -50,10 +50,6 @@ def _is_mapping(name: str, value: object) -> bool:
     )
 
 
-def _meta(node: JsonObject) -> dict[str, object]:
-    return {**node.below("meta").items(), **node.below("config").below("meta").items()}
-
-
-def _problem(node: JsonObject, key: str, message: str) -> Problem:
-    file = node.text("patch_path").rpartition("://")[2] or node.text("original_file_path")
-    return Problem(file, node.text("name"), key, message)
+def _problem(node: Node, key: str, message: str) -> Problem:
+    file = (node.get("patch_path") or "").rpartition("://")[2] or node.get("original_file_path") or ""
+    return Problem(file, node["name"], key, message)

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from enum import Enum
-from itertools import takewhile
 from typing import Any, TypeVar
 
 from dbt_batch_sync.errors import printable
@@ -25,9 +24,6 @@ E = TypeVar("E", bound=Enum)
 
 MAX_TEXT = 300
 """Characters of a name or a column: more than any warehouse has (BigQuery's columns: 300)."""
-
-MAX_FINDINGS = 1000
-"""Findings of one document: a person reads fewer, and a hostile file has no end."""
 
 MAX_SHOWN = 60
 """Characters of a foreign text that a message repeats."""
@@ -54,13 +50,7 @@ class Spot:
 
     def refuse(self, message: str) -> None:
         """Notes what is wrong here."""
-        if not self.full:
-            self.found.append(Finding(self.path, message))
-
-    @property
-    def full(self) -> bool:
-        """Whether there are so many findings that looking for more is of no use."""
-        return len(self.found) >= MAX_FINDINGS
+        self.found.append(Finding(self.path, message))
 
     def refused(self, key: str, *, below: bool = True) -> bool:
         """Whether something is wrong at this key, or (unless told otherwise) below it."""
@@ -101,8 +91,6 @@ def refuse_unknown(raw: dict[Any, object], accepted: Iterable[str], spot: Spot) 
     """Notes every key that is not accepted, with the nearest one that is."""
     accepted = tuple(accepted)
     for name in raw:
-        if spot.full:
-            break
         if name not in accepted:
             spot.at(shown(name)).refuse(
                 f"unknown key{did_you_mean(name, accepted)}; accepted keys: {listed(accepted)}"
@@ -252,8 +240,7 @@ def many(reader: Reader[T], what: str) -> Reader[tuple[T, ...]]:
         if not isinstance(value, list):
             spot.refuse(f"must be a list of {what}, not {kind(value)}")
             return ()
-        entries = enumerate(takewhile(lambda _: not spot.full, value))
-        return tuple(reader(entry, spot.at(index)) for index, entry in entries)
+        return tuple(reader(entry, spot.at(index)) for index, entry in enumerate(value))
 
     return read
 

@@ -28,7 +28,7 @@ class BatchSyncOperator(BaseOperator):
     `project_dir` to `variables` are dbt's flags, `env` is added to the environment for `env_var`, `options`
     are those of `push`. A partial push succeeds with a warning in the log, unless `fail_on_partial`.
 
-    A killed task sends nothing more, and commits what Batch has acknowledged.
+    A killed task sends nothing more, and records what Batch has acknowledged.
 
     Raises:
         AirflowFailException: the configuration is wrong, so that no retry would help.

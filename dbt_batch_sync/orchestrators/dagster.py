@@ -19,8 +19,7 @@ from dagster import (
     multi_asset,
 )
 
-from dbt_batch_sync.artifacts.json_objects import load_json
-from dbt_batch_sync.artifacts.manifest import MAX_MANIFEST_BYTES
+from dbt_batch_sync.artifacts.json_files import load_json
 from dbt_batch_sync.connections.profiles import read_project
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
 from dbt_batch_sync.orchestrators.run import PushFailed, PushTask
@@ -132,7 +131,7 @@ def _delta_keys(task: PushTask, translator: Translator | None) -> dict[str, Asse
     from dbt_batch_sync.api import load_syncs
 
     syncs = load_syncs(task.dbt, task.selection)
-    manifest: Mapping[str, Any] = load_json(read_project(task.dbt).manifest, MAX_MANIFEST_BYTES).items()
+    manifest: Mapping[str, Any] = load_json(read_project(task.dbt).manifest)
     keys: dict[str, AssetKey] = {}
     for sync in syncs:
         if sync.delta is None:

@@ -35,7 +35,7 @@ class Log(Protocol):
 
 class PushFailed(BatchSyncError):
     """A push ended without what was asked for. `result` has the counts of every sync; what Batch
-    acknowledged is committed.
+    acknowledged is settled.
     """
 
     def __init__(self, result: PushResult) -> None:
@@ -96,7 +96,7 @@ class PushTask:
         """Pushes, and writes a line per sync to the log.
 
         An exception that a signal or a timeout raises here stops the push as SIGTERM does and is raised when
-        what was acknowledged is committed; a second one does not wait.
+        what was acknowledged is settled; a second one does not wait.
 
         Raises:
             ConfigurationError: the same push would fail again.
@@ -105,7 +105,7 @@ class PushTask:
         """
         stop = stop or Event()
         outcome: Future[PushResult] = Future()
-        # In a thread of its own: what orchestrators raise in the main one would tear a commit apart.
+        # In a thread of its own: what orchestrators raise in the main one would tear an append apart.
         Thread(target=self._push, args=(outcome, stop), name="batch-sync-push", daemon=True).start()
         try:
             while not wait([outcome], WAKE).done:
@@ -133,6 +133,8 @@ class PushTask:
 
 def summary(sync: SyncPushed) -> str:
     """One line for a log: what was sent and accepted, and what to do about the rest."""
+    if sync.status == "skipped":
+        return f"{sync.sync}: skipped: the push was stopped before it"
     line = (
         f"{sync.sync}: {sync.status}: {sync.inserts} inserts, {sync.updates} updates, "
         f"{sync.exits} exits; {sync.accepted} of {sync.sent} profiles accepted, "
@@ -140,8 +142,8 @@ def summary(sync: SyncPushed) -> str:
     )
     if sync.status == "partial":
         line += (
-            f"; {sync.rejected_rows} rows and {sync.rejected_attributes} attributes refused, "
-            f"{sync.invalid} rows invalid: dbt-batch-sync rejects --select {sync.sync}"
+            f"; {sync.rejected_rows} rows and {sync.rejected_attributes} attributes rejected, "
+            f"{sync.invalid} rows invalid, {sync.parked} parked: dbt-batch-sync rejects --select {sync.sync}"
         )
     return f"{line}: {sync.error}" if sync.error else line
 

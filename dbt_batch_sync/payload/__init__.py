@@ -1,1 +1,1 @@
-"""Delta rows to JSON operations and refusals: whole record batches at once, in an in-process DuckDB."""
+"""Delta rows to JSON operations and rejected values, batch by batch, in an in-process DuckDB."""

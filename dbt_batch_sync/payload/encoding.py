@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 from sqlglot import exp
 
-from dbt_batch_sync.attributes import (
+from dbt_batch_sync.kinds.attributes import (
     CUSTOM_RULES,
     MAX_ITEMS,
     AttributeType,
@@ -19,6 +19,7 @@ from dbt_batch_sync.attributes import (
     TypedAttribute,
     Vocabulary,
 )
+from dbt_batch_sync.kinds.vocabularies import words
 from dbt_batch_sync.payload.expressions import (
     Case,
     any_item,
@@ -40,7 +41,6 @@ from dbt_batch_sync.payload.expressions import (
     number,
     text,
 )
-from dbt_batch_sync.vocabularies import words
 
 _INTEGER = r"[+-]?[0-9]+"
 _FLOAT = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
@@ -55,7 +55,7 @@ class Encoding:
     Attributes:
         present: Whether there is something to send; false or null where the value counts as null. The rest is
             for present values.
-        problems: Conditions under which Batch would refuse one, each with its reason, in the order in which
+        problems: Conditions under which Batch would reject one, each with its reason, in the order in which
             they are looked at. One that is null is no problem.
         first: With the texts of `rest` behind it, the member `"name":value` of an operation.
         following: `first` with a comma before it.
@@ -226,7 +226,7 @@ def _array(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> En
 
 
 def _json_array(attribute: TypedAttribute, cell: exp.Expr) -> Encoding:
-    """What is no array is present, and refused; JSON's own null is a null."""
+    """What is no array is present, and rejected; JSON's own null is a null."""
     document = choose([(call("json_valid", cell), cell)], text("null"))
     listed = exp.EQ(this=call("json_type", document), expression=text("ARRAY"))
     array = exp.cast(choose([(listed, document)], text("[]")), "json", dialect="duckdb")

@@ -120,6 +120,6 @@ def any_item(items: exp.Expr, condition: exp.Expr) -> exp.Expr:
 def of_item(condition: exp.Expr) -> exp.Expr:
     """A condition on `item()` as a lambda.
 
-    `colon` is for releases of sqlglot before 30.30: they would write an arrow, which DuckDB 2.0 refuses.
+    `colon` is for releases of sqlglot before 30.30: they would write an arrow, which DuckDB 2.0 rejects.
     """
     return exp.Lambda(this=condition.copy(), expressions=[exp.to_identifier(ITEM)], colon=True)

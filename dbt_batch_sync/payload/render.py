@@ -1,8 +1,7 @@
-"""The rendering of a delta: Arrow batches in, one JSON operation a row out, refusals beside it."""
+"""The rendering of a delta: pages in, one JSON operation a row out, rejected values beside it."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,18 +11,14 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbt_batch_sync.attributes import MAX_ARRAYS, MAX_ATTRIBUTES, TypedAttribute
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.payload.source import DELTA, PARKED, POSITION, DeltaSource, only_inserts, row_bytes
-from dbt_batch_sync.payload.statement import ARRAYS, ENDING, HEAD, OPERATION, OTHERS, WITHHELD, rendering
+from dbt_batch_sync.kinds.attributes import TypedAttribute
+from dbt_batch_sync.kinds.kind import KEY, Fragment
+from dbt_batch_sync.payload.source import DELTA, POSITION, DeltaSource, row_bytes
+from dbt_batch_sync.payload.statement import ARRAYS, HEAD, OPERATION, OTHERS, REJECTED, rendering
 
-DELTA_COLUMNS = ("custom_id", "_batch_change", "_batch_changed", "_batch_parked")
-"""What a row has to bring beside its attributes; all are text, and every name is in lower case.
-`_batch_parked` is the hash of the operation for which Batch refused the row, null for nearly all."""
-
-
-_DISORDER = "the rows were not rendered in the order of the delta's keys: nothing more was sent"
-
+CHANGE, CHANGED = "_batch_change", "_batch_changed"
+"""What a row that may be known has to bring beside its key and its attributes; both are text."""
 
 MAX_BATCH_ROWS = 8_192
 """Rows of a batch that comes out; fewer where the first rows are wide."""
@@ -33,93 +28,68 @@ BATCH_BYTES = 16_000_000
 
 
 @dataclass(frozen=True)
-class Withheld:
-    """An attribute that Batch would refuse: the rest of its row goes. Never the value."""
+class RejectedValue:
+    """An attribute that Batch would reject: the rest of its row goes. Never the value.
+
+    `position` is its row's among those that are rendered, from 1.
+    """
 
     position: int
-    custom_id: str
+    key: str
     attribute: str
     reason: str
 
 
 @dataclass(frozen=True)
-class Parked:
-    """A row that Batch refused as it is now: it is skipped, and not committed."""
-
-    position: int
-    custom_id: str
-    sent_hash: str
-
-
-@dataclass(frozen=True)
 class Rendered:
-    """Some rows of the delta in the order of its keys.
+    """Some rows of the delta in their order.
 
-    `rows` has the columns that `delivery` takes: `custom_id`, `operation` (a JSON object and a comma; null
-    where nothing is to be sent), `extra` (further operations of the row, in other requests) and `position`
-    (1-based in the delta).
+    `rows` has the columns that `delivery` takes: `key`, `operation` (a JSON object and a comma; null
+    where nothing is to be sent) and `extra` (further operations of the row, in other requests).
     """
 
     rows: pa.RecordBatch
-    withheld: tuple[Withheld, ...]
-    parked: tuple[Parked, ...]
-
-
-def sent_hash(operation: str | bytes) -> str:
-    """What a refused row is parked by: a hash of the operation as it was sent, its comma included."""
-    sent = operation.encode() if isinstance(operation, str) else operation
-    return hashlib.md5(sent, usedforsecurity=False).hexdigest()
+    rejected: tuple[RejectedValue, ...]
 
 
 def render(
     batches: Iterable[pa.RecordBatch],
-    schema: pa.Schema,
     attributes: Sequence[TypedAttribute],
+    fragment: Fragment,
     *,
-    after: int = 0,
     batch_rows: int = MAX_BATCH_ROWS,
     memory_limit: str = "200MB",
 ) -> Generator[Rendered, None, None]:
     """Renders delta rows as they come; holds a few batches, whatever their number.
 
-    `schema` is that of every batch: `DELTA_COLUMNS` and a column per attribute, named like it. `after` is the
-    number of the delta's rows before the first one. An error of `batches` is raised as it is.
+    A batch has `KEY`, a column per attribute, named like it, and `CHANGE` and `CHANGED`. Without the
+    last two its rows are all inserts, which takes a smaller statement. An error of `batches` is raised as it
+    is.
     """
     batches = iter(batches)
     first = next(batches, None)
     if first is None:
         return
     batch_rows = max(1, min(batch_rows, BATCH_BYTES // (2 * row_bytes(first))))
+    position = 0
     with _engine(memory_limit) as connection:
-        for inserts, part in _parts(chain([first], batches)):
-            source = DeltaSource(schema, attributes, after, inserts=inserts)
-            query = rendering(attributes, source.schema, inserts=inserts).sql(dialect="duckdb")
+        for schema, part in groupby(chain([first], batches), lambda batch: batch.schema):
+            source = DeltaSource(schema, attributes, position, inserts=CHANGE not in schema.names)
+            query = rendering(attributes, source.schema, fragment, inserts=source.inserts)
             connection.register(DELTA, source.reader(part))
-            yield from _run(connection, query, source, batch_rows)
-            after = source.position
-
-
-def _parts(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[bool, Iterator[pa.RecordBatch]]]:
-    """The leading batches that have inserts alone, which take a smaller statement, and all the others."""
-    leading = True
-
-    def leads(batch: pa.RecordBatch) -> bool:
-        nonlocal leading
-        leading = leading and only_inserts(batch)
-        return leading
-
-    return groupby(batches, leads)
+            for batch in _run(connection, query.sql(dialect="duckdb"), source, batch_rows):
+                yield _rendered(batch, fragment)
+            position = source.position
 
 
 def _run(
     connection: duckdb.DuckDBPyConnection, query: str, source: DeltaSource, batch_rows: int
-) -> Iterator[Rendered]:
+) -> Iterator[pa.RecordBatch]:
     position = source.position
     try:
         for batch in _stream(connection, query, batch_rows):
-            _check_order(batch.column(POSITION), position)
-            yield _rendered(batch)
-            position += batch.num_rows
+            position = _checked(batch.column(POSITION), position)
+            yield batch
     except Exception:  # DuckDB's while it plans, Arrow's while the result is read
         if source.failure is not None:
             raise source.failure from None
@@ -128,91 +98,64 @@ def _run(
         raise WarehouseError(_DISORDER)
 
 
-def _rendered(batch: pa.RecordBatch) -> Rendered:
-    """Numbers the rows, splits those over a limit, skips those that are parked, and reads the few notes."""
-    operations_, extra = batch.column(OPERATION), pa.nulls(batch.num_rows, pa.list_(pa.string()))
+_DISORDER = "the rows were not rendered in the order of the delta's pages: nothing more was sent"
+
+
+def _checked(positions: pa.Array, after: int) -> int:
+    """The position of the last row. What is settled is told by a number of rows: one out of place is lost."""
+    in_steps = pc.all(pc.equal(pc.pairwise_diff(positions), 1), min_count=0).as_py()
+    if len(positions) and (positions[0].as_py() != after + 1 or not in_steps):
+        raise WarehouseError(_DISORDER)
+    return after + len(positions)
+
+
+def _rendered(batch: pa.RecordBatch, fragment: Fragment) -> Rendered:
+    """Splits the rows over a limit, and reads the few notes."""
+    operations, extra = batch.column(OPERATION), pa.nulls(batch.num_rows, pa.list_(pa.string()))
     if ARRAYS in batch.schema.names:
-        operations_, extra = _split_rows(batch)
-    parked: tuple[Parked, ...] = ()
-    if batch.column(PARKED).null_count < batch.num_rows:
-        operations_, extra, parked = _skip_parked(batch, operations_, extra)
-    columns = [batch.column("custom_id"), operations_, extra, batch.column(POSITION)]
-    rows = pa.RecordBatch.from_arrays(columns, ["custom_id", "operation", "extra", "position"])
-    skipped = {row.position for row in parked}
-    withheld = tuple(note for note in _read_notes(batch) if note.position not in skipped)
-    return Rendered(rows, withheld, parked)
+        operations, extra = _split_rows(batch, fragment)
+    columns = [batch.column(KEY), operations, extra]
+    rows = pa.RecordBatch.from_arrays(columns, ["key", "operation", "extra"])
+    return Rendered(rows, tuple(_read_notes(batch)))
 
 
-def _read_notes(batch: pa.RecordBatch) -> Iterator[Withheld]:
-    notes = batch.column(WITHHELD)
+def _read_notes(batch: pa.RecordBatch) -> Iterator[RejectedValue]:
+    notes = batch.column(REJECTED)
     if notes.null_count == len(notes):
         return
     noted = notes.is_valid()
-    columns = (batch.column(POSITION), batch.column("custom_id"), notes)
-    for position, custom_id, listed in zip(
-        *(column.filter(noted).to_pylist() for column in columns), strict=True
-    ):
+    columns = (batch.column(POSITION), batch.column(KEY), notes)
+    for position, key, listed in zip(*(column.filter(noted).to_pylist() for column in columns), strict=True):
         for note in listed.split(","):
             attribute, reason = note.split(":", 1)
-            yield Withheld(position, custom_id, attribute, reason)
-
-
-def _skip_parked(
-    batch: pa.RecordBatch, operations_: pa.Array, extra: pa.Array
-) -> tuple[pa.Array, pa.Array, tuple[Parked, ...]]:
-    """Takes away the operations of the rows that Batch refused for one of them, as long as it is the same."""
-    skipped: dict[int, Parked] = {}
-    hashes = batch.column(PARKED)
-    for row in _valid_rows(hashes):
-        known = hashes[row].as_py()
-        own = [operations_[row].as_py(), *(extra[row].as_py() or ())]
-        if known in {sent_hash(operation) for operation in own if operation is not None}:
-            skipped[row] = Parked(
-                batch.column(POSITION)[row].as_py(), batch.column("custom_id")[row].as_py(), known
-            )
-    kept = pa.array([row not in skipped for row in range(batch.num_rows)])
-    nothing = (pa.scalar(None, operations_.type), pa.scalar(None, extra.type))
-    return (
-        pc.if_else(kept, operations_, nothing[0]),
-        pc.if_else(kept, extra, nothing[1]),
-        tuple(skipped.values()),
-    )
+            yield RejectedValue(position, key, attribute, reason)
 
 
 def _valid_rows(column: pa.Array) -> list[int]:
     return [row for row, valid in enumerate(column.is_valid().to_pylist()) if valid]
 
 
-def _split_rows(batch: pa.RecordBatch) -> tuple[pa.Array, pa.Array]:
+def _split_rows(batch: pa.RecordBatch, fragment: Fragment) -> tuple[pa.Array, pa.Array]:
     """Gives each row over a limit several operations; there are few of them, so each is taken by itself."""
-    operations_ = batch.column(OPERATION).to_pylist()
+    operations = batch.column(OPERATION).to_pylist()
     extra: list[list[str] | None] = [None] * batch.num_rows
     heads, arrays, others = (batch.column(name) for name in (HEAD, ARRAYS, OTHERS))
     for row in _valid_rows(heads):
-        groups = split(arrays[row].as_py(), others[row].as_py())
-        operations_[row], *extra[row] = [heads[row].as_py() + ",".join(group) + ENDING for group in groups]
-    return pa.array(operations_, pa.string()), pa.array(extra, pa.list_(pa.string()))
+        head, ending = heads[row].as_py(), f"{fragment.ending},"
+        groups = split(arrays[row].as_py(), others[row].as_py(), fragment)
+        operations[row], *extra[row] = [head + ",".join(group) + ending for group in groups]
+    return pa.array(operations, pa.string()), pa.array(extra, pa.list_(pa.string()))
 
 
-def split(arrays: Sequence[str], others: Sequence[str]) -> list[list[str]]:
-    """The fewest groups of at most 50 fragments, 15 of them arrays."""
+def split(arrays: Sequence[str], others: Sequence[str], fragment: Fragment) -> list[list[str]]:
+    """The fewest groups of members within the fragment's limits."""
     groups: list[list[str]] = []
     while arrays or others:
-        room = MAX_ATTRIBUTES - len(arrays[:MAX_ARRAYS])
-        groups.append([*arrays[:MAX_ARRAYS], *others[:room]])
-        arrays, others = arrays[MAX_ARRAYS:], others[room:]
+        first, arrays = arrays[: fragment.max_arrays], arrays[fragment.max_arrays :]
+        room = fragment.max_members - len(first)
+        groups.append([*first, *others[:room]])
+        others = others[room:]
     return groups
-
-
-def _check_order(positions: pa.Array, after: int) -> None:
-    """Holds the rendering to the order of its rows.
-
-    What is committed is a range of keys: a row out of place is a row lost.
-    """
-    steps = pc.pairwise_diff(positions)
-    in_steps = pc.all(pc.equal(steps, 1), min_count=0).as_py()
-    if len(positions) and (positions[0].as_py() != after + 1 or not in_steps):
-        raise WarehouseError(_DISORDER)
 
 
 @contextmanager

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbt_batch_sync.attributes import TypedAttribute
+from dbt_batch_sync.kinds.attributes import TypedAttribute
+from dbt_batch_sync.kinds.kind import KEY
 
 DELTA = "delta"
 """What the rows are called in the statement."""
 
 POSITION = "_batch_position"
-PARKED = "_batch_parked"
 
 SENT, CLEARED = "_batch_send_", "_batch_clear_"
 """Masks with a bit per attribute: those to send if they have a value, and those to send if they have none.
@@ -44,11 +44,11 @@ class DeltaSource:
     def __init__(
         self, schema: pa.Schema, attributes: Sequence[TypedAttribute], after: int, *, inserts: bool = False
     ) -> None:
-        self._inserts = inserts
+        self.inserts = inserts
         self.position = after
         self.failure: BaseException | None = None
         self._names = [attribute.name for attribute in attributes]
-        self._kept = ["custom_id", PARKED, *self._names]
+        self._kept = [KEY, *self._names]
         self._counting = pa.array([], pa.int64())
         fields = [schema.field(name) for name in self._kept]
         self.schema = pa.schema(
@@ -83,7 +83,7 @@ class DeltaSource:
         return numbers
 
     def _mask_names(self) -> list[str]:
-        groups = range(0, 0 if self._inserts else len(self._names), NAMES_PER_MASK)
+        groups = range(0, 0 if self.inserts else len(self._names), NAMES_PER_MASK)
         return [f"{mask}{number}" for number in range(len(groups)) for mask in (SENT, CLEARED)]
 
     def _masks(self, batch: pa.RecordBatch) -> Iterator[pa.Array]:
@@ -91,7 +91,7 @@ class DeltaSource:
 
         Few combinations of names occur in many rows.
         """
-        if self._inserts:
+        if self.inserts:
             return
         inserts = _is_insert(batch)
         changed = pc.if_else(inserts, None, _plain_text(batch.column("_batch_changed"))).dictionary_encode()
@@ -102,11 +102,6 @@ class DeltaSource:
             mask = pa.array(found, pa.int64()).take(changed.indices)
             yield pc.if_else(inserts, _ALL, mask)
             yield pc.if_else(inserts, 0, mask)
-
-
-def only_inserts(batch: pa.RecordBatch) -> bool:
-    """Whether every row of it is a new profile's, as all are in a first push."""
-    return bool(pc.all(_is_insert(batch), min_count=0).as_py())
 
 
 def row_bytes(batch: pa.RecordBatch) -> int:

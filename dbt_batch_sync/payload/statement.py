@@ -1,4 +1,4 @@
-"""The one statement that renders: a row of the delta in, its operation and its refusals out."""
+"""The one statement that renders: a row of the delta in, its operation and its rejections out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 from sqlglot import exp
 
-from dbt_batch_sync.attributes import MAX_ARRAYS, MAX_ATTRIBUTES, AttributeType, TypedAttribute, may_split
+from dbt_batch_sync.kinds.attributes import AttributeType, TypedAttribute
+from dbt_batch_sync.kinds.kind import KEY, Fragment
 from dbt_batch_sync.payload.encoding import Encoding, encode
 from dbt_batch_sync.payload.expressions import (
     any_of,
@@ -25,20 +26,17 @@ from dbt_batch_sync.payload.expressions import (
     of_item,
     text,
 )
-from dbt_batch_sync.payload.source import CLEARED, DELTA, NAMES_PER_MASK, PARKED, POSITION, SENT
+from dbt_batch_sync.payload.source import CLEARED, DELTA, NAMES_PER_MASK, POSITION, SENT
 
-OPERATION, HEAD, ARRAYS, OTHERS, WITHHELD = (
-    f"_batch_{name}" for name in ("operation", "head", "arrays", "others", "withheld")
+OPERATION, HEAD, ARRAYS, OTHERS, REJECTED = (
+    f"_batch_{name}" for name in ("operation", "head", "arrays", "others", "rejected_values")
 )
-"""The result's columns beside the identifier, POSITION and PARKED. No attribute's name begins with `_batch_`.
+"""The result's columns beside the identifier and POSITION. No attribute's name begins with `_batch_`.
 
 HEAD, ARRAYS and OTHERS are the pieces of an operation over a limit, where the mapping allows for one.
 """
 
 _FIRST = "_batch_first"
-
-ENDING = "}},"
-"""What ends an operation: it stands in an array."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class _Attribute:
         return differs(exp.Paren(this=bits), number(0))
 
     def column(self, state: str) -> exp.Expr:
-        """One of the computed columns: live, null, refused or sent."""
+        """One of the computed columns: live, null, rejected or sent."""
         return column(f"_batch_{state}_{self.number}")
 
     @property
@@ -113,14 +111,14 @@ class _Attribute:
 
     @property
     def note(self) -> exp.Expr:
-        """`name:reason` where it is refused, else null."""
+        """`name:reason` where it is rejected, else null."""
         *cases, (_, otherwise) = self.encoding.problems
         named = exp.DPipe(this=text(f"{self.typed.name}:"), expression=choose(cases, otherwise))
-        return choose([(self.column("refused"), named)])
+        return choose([(self.column("rejected"), named)])
 
 
 def rendering(
-    attributes: Sequence[TypedAttribute], schema: pa.Schema, *, inserts: bool = False
+    attributes: Sequence[TypedAttribute], schema: pa.Schema, fragment: Fragment, *, inserts: bool = False
 ) -> exp.Select:
     """The select from `DELTA`, whose schema is that of a `DeltaSource` with the same `inserts`.
 
@@ -132,10 +130,11 @@ def rendering(
     ]
     checked = [each for each in known if each.encoding.problems]
     live = exp.select("*", *_states(known)).from_(exp.to_identifier(DELTA))
-    refused = _above(live, (each.compute("refused", _refused(each)) for each in checked))
-    sent = _above(refused, (each.compute("sent", _sent(each)) for each in checked))
+    rejected = _above(live, (each.compute("rejected", _rejected(each)) for each in checked))
+    sent = _above(rejected, (each.compute("sent", _sent(each)) for each in checked))
     first = _above(sent, [exp.alias_(_first(known), _FIRST)])
-    return exp.select(*_result(known, checked)).from_(first.subquery("below", copy=False), copy=False)
+    below = first.subquery("below", copy=False)
+    return exp.select(*_result(known, checked, fragment)).from_(below, copy=False)
 
 
 def _above(query: exp.Select, columns: Iterable[exp.Expr]) -> exp.Select:
@@ -149,17 +148,17 @@ def _states(known: Iterable[_Attribute]) -> Iterator[exp.Expr]:
             yield each.compute("null", each.nulled)
 
 
-def _refused(each: _Attribute) -> exp.Expr:
+def _rejected(each: _Attribute) -> exp.Expr:
     """Looks at the values that would be sent, and at no other: a check costs more than all the rest."""
     none = exp.false()
-    refused = choose([(condition, exp.true()) for condition, _ in each.encoding.problems], none)
+    rejected = choose([(condition, exp.true()) for condition, _ in each.encoding.problems], none)
     if each.encoding.suspect is not None:
-        refused = choose([(each.encoding.suspect, refused)], none)
-    return choose([(each.column("live"), refused)], none)
+        rejected = choose([(each.encoding.suspect, rejected)], none)
+    return choose([(each.column("live"), rejected)], none)
 
 
 def _sent(each: _Attribute) -> exp.Expr:
-    return exp.and_(each.column("live"), exp.not_(each.column("refused")))
+    return exp.and_(each.column("live"), exp.not_(each.column("rejected")))
 
 
 def _first(known: Iterable[_Attribute]) -> exp.Expr:
@@ -167,30 +166,33 @@ def _first(known: Iterable[_Attribute]) -> exp.Expr:
     return choose((each.has_member, number(each.number)) for each in known)
 
 
-def _result(known: Sequence[_Attribute], checked: Sequence[_Attribute]) -> Iterator[exp.Expr]:
-    head = (text('{"identifiers":{"custom_id":'), as_json(column("custom_id")), text('},"attributes":{'))
+def _result(
+    known: Sequence[_Attribute], checked: Sequence[_Attribute], fragment: Fragment
+) -> Iterator[exp.Expr]:
+    head = (text(fragment.opening), as_json(column(KEY)), text(fragment.middle))
+    ending = text(f"{fragment.ending},")
     # `concat` leaves nulls out, and copies each text once: an operation is long, and copying it costs.
-    operation = call("concat", *head, *(piece for each in known for piece in each.pieces), text(ENDING))
+    operation = call("concat", *head, *(piece for each in known for piece in each.pieces), ending)
     present = is_present(column(_FIRST))
-    yield from (column(name) for name in ("custom_id", POSITION, PARKED))
+    yield from (column(name) for name in (KEY, POSITION))
     arrays = [each for each in known if each.typed.type is AttributeType.STRING_ARRAY]
-    if may_split([each.typed for each in known]):
-        limits = ((known, MAX_ATTRIBUTES), (arrays, MAX_ARRAYS))
+    if fragment.may_split([each.typed for each in known]):
+        limits = ((known, fragment.max_members), (arrays, fragment.max_arrays))
         over = any_of(exceeds(_count(some), number(limit)) for some, limit in limits if len(some) > limit)
         others = [each for each in known if each.typed.type is not AttributeType.STRING_ARRAY]
         present = exp.and_(present, exp.not_(over))
         for name, part in ((HEAD, call("concat", *head)), (ARRAYS, _list(arrays)), (OTHERS, _list(others))):
             yield exp.alias_(choose([(over, part)]), name)
     yield exp.alias_(choose([(present, operation)]), OPERATION)
-    yield exp.alias_(_withheld(checked), WITHHELD)
+    yield exp.alias_(_rejected_values(checked), REJECTED)
 
 
-def _withheld(checked: Sequence[_Attribute]) -> exp.Expr:
-    """`name:reason` of what is refused, separated by commas; put together for those rows alone."""
+def _rejected_values(checked: Sequence[_Attribute]) -> exp.Expr:
+    """`name:reason` of what is rejected, separated by commas; put together for those rows alone."""
     if not checked:
         return as_text(exp.null())
     notes = call("concat_ws", text(","), *(each.note for each in checked))
-    return choose([(any_of(each.column("refused") for each in checked), notes)])
+    return choose([(any_of(each.column("rejected") for each in checked), notes)])
 
 
 def _count(known: Iterable[_Attribute]) -> exp.Expr:

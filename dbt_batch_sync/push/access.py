@@ -1,49 +1,34 @@
-"""Whether a push could write what it has to write, asked with statements that are about no row."""
+"""Whether a push could read and write what it has to, asked with statements that are about no row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+import pyarrow as pa
 from sqlglot import exp
 
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.ledger.lease import LEASES
-from dbt_batch_sync.push.work import Work
-from dbt_batch_sync.sql.relations import Relation, beside, equals, insert_into
+from dbt_batch_sync.ledger.records import ARROW_TYPES, JOURNAL_COLUMNS, REJECT_COLUMNS
+from dbt_batch_sync.push.known import Known, relation_of
 from dbt_batch_sync.warehouse import Statement, Warehouse
 
 
-def check_access(warehouse: Warehouse, work: Work) -> None:
-    """Inserts, updates and deletes no row of the snapshot and of the ledger's tables that there are. Whether
-    missing tables may be created is not asked: nothing but creating one could tell.
+def check_access(warehouse: Warehouse, known: Known) -> None:
+    """Selects no row of the delta, and inserts no row into the ledger's tables. `known` was read from them.
 
     Raises:
-        WarehouseError: it may not, with the table and what the warehouse says.
+        ConfigurationError: there is no delta.
+        WarehouseError: a push may not, with the table and what the warehouse says.
     """
-    for relation in _written(warehouse, work):
+    delta = relation_of(warehouse, known.sync, "delta")
+    nothing = exp.select(delta.column(delta.key)).from_(delta.table.copy()).where(exp.false())
+    try:
+        warehouse.fetch(Statement(nothing))
+    except WarehouseError as error:
+        name = delta.table.sql(warehouse.dialect)
+        raise WarehouseError(f"a push could not read {name}: it needs select: {error}") from None
+    for table, columns in ((known.journal.table, JOURNAL_COLUMNS), (known.rejects.table, REJECT_COLUMNS)):
+        rows = pa.table({name: pa.array([], ARROW_TYPES[kind]) for name, kind in columns.items()})
         try:
-            warehouse.execute([Statement(tree) for tree in _about_no_row(relation)])
+            warehouse.append(table, rows)
         except WarehouseError as error:
-            name = relation.table.sql(warehouse.dialect)
-            raise WarehouseError(
-                f"a push could not write to {name}: it needs select, insert, update and delete: {error}"
-            ) from None
-
-
-def _written(warehouse: Warehouse, work: Work) -> Iterator[Relation]:
-    yield work.snapshot
-    for table in (work.ledger.runs, work.ledger.rejects.table, beside(work.snapshot.table, LEASES)):
-        columns = warehouse.columns(table)
-        if columns:
-            yield Relation(table, columns)
-
-
-def _about_no_row(relation: Relation) -> tuple[exp.Expr, ...]:
-    column = exp.to_identifier(relation.columns[0].name, quoted=True)
-    nothing = exp.select(exp.Column(this=column.copy())).from_(relation.table.copy()).where(exp.false())
-    same = equals(exp.Column(this=column.copy()), exp.Column(this=column.copy()))
-    return (
-        insert_into(relation.table, [column], nothing),
-        exp.Update(this=relation.table.copy(), expressions=[same], where=exp.Where(this=exp.false())),
-        exp.Delete(this=relation.table.copy()).where(exp.false()),
-    )
+            name = table.sql(warehouse.dialect)
+            raise WarehouseError(f"a push could not write to {name}: it needs insert: {error}") from None

@@ -2,103 +2,70 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.errors import Stopped
-from dbt_batch_sync.push.work import Work
-from dbt_batch_sync.sql.counts import known_counts
-from dbt_batch_sync.warehouse import Statement, Warehouse
+from dbt_batch_sync.ledger.state import Built, SyncState
+from dbt_batch_sync.mapping.mapping import Guards
+from dbt_batch_sync.mapping.syncs import Sync
 
 
-@dataclass(frozen=True)
-class Figures:
-    """What guards look at. `known` profiles are in the snapshot and have not left; `rows` were in the
-    sync when its delta was built, which the other figures tell: reading the sync now could tell of
-    another one."""
-
-    known: int
-    returning: int
-    inserts: int
-    updates: int
-    exits: int
-    invalid: int
-
-    @property
-    def rows(self) -> int:
-        """Rows of the sync as the delta saw it."""
-        return max(0, self.known - self.exits + self.inserts + self.returning + self.invalid)
-
-
-def check_target(target_name: str, output: Output) -> None:
-    """Raises Stopped when the output may not be pushed to from this dbt target. No `--force` changes that."""
-    if output.only_from is not None and target_name not in output.only_from:
-        raise Stopped(
-            f"output `{output.name}` takes pushes only from the dbt targets {', '.join(output.only_from)} "
-            "(`only_from`), "
-            f"and this is target `{target_name}`; nothing was sent"
+def stops(sync: Sync, state: SyncState, output: Output) -> Iterator[str]:
+    """What stops a push of the delta that was built last, with `--force` too."""
+    name, built = sync.name, state.built
+    run = f"Run: dbt run --select {' '.join(sync.names)}"
+    if built is None:
+        yield f"dbt has not built the delta of `{name}` yet. {run}"
+        return
+    if state.is_building:
+        yield f"dbt is building the delta of `{name}`, or a dbt run of it failed. {run}"
+    if built.mode is not None:
+        yield f"the delta of `{name}` was built with `--{built.mode}`, which is never pushed. {run}"
+    if built.mapping_hash != sync.mapping.hash:
+        yield f"the mapping of `{name}` has changed since its delta was built. {run}"
+    if output.only_from is not None and built.target not in output.only_from:
+        yield (
+            f"output `{output.name}` accepts only deltas of the dbt targets {', '.join(output.only_from)} "
+            f"(`only_from`), and dbt built this one with target `{built.target}`"
+        )
+    if state.project_hash not in (None, output.project_hash):
+        yield (
+            f"the snapshot of `{name}` describes another Batch project than that of output `{output.name}`. "
+            "Choose the output that it was pushed to, or send everything again: dbt-batch-sync resend --all"
         )
 
 
-def read_figures(warehouse: Warehouse, work: Work) -> Figures:
-    """Counts in the warehouse what the guards need."""
-    known, returning = warehouse.fetch(Statement(known_counts(work.delta, work.snapshot)))[0]
-    counts = work.counts
-    return Figures(
-        int(str(known or 0)),
-        int(str(returning or 0)),
-        counts.inserts,
-        counts.updates,
-        counts.exits,
-        counts.invalid,
-    )
-
-
-def tripped(figures: Figures, work: Work) -> list[str]:
-    """What the sync's guards have to say against this push; nothing when it may go."""
-    guards = work.sync.mapping.guards
-    changes = figures.inserts + figures.updates + figures.exits
-    found = []
-    if changes and figures.rows < guards.min_rows:
-        found.append(
-            f"the sync had {figures.rows:,} rows when its delta was built, and `min_rows` is "
+def tripped(guards: Guards, built: Built) -> Iterator[str]:
+    """The guards that stop a push without `--force`."""
+    known = built.known_rows
+    if built.changes and built.model_rows < guards.min_rows:
+        yield (
+            f"the model had {built.model_rows:,} rows when its delta was built, and `min_rows` is "
             f"{guards.min_rows:,}"
         )
-    if figures.exits and figures.exits >= figures.known and not figures.inserts + figures.returning:
-        found.append(
-            f"all {figures.known:,} known profiles would leave: the sync was empty when its delta was built"
-        )
-    for name, limit, count in (
-        ("max_change_ratio", guards.max_change_ratio, changes),
-        ("max_exit_ratio", guards.max_exit_ratio, figures.exits),
+    if built.exits and not built.model_rows:
+        yield f"all {known:,} known profiles would leave: the model was empty when its delta was built"
+    for name, limit, count, does in (
+        ("max_change_ratio", guards.max_change_ratio, built.changes, "change"),
+        ("max_exit_ratio", guards.max_exit_ratio, built.exits, "leave"),
     ):
-        if limit is not None and figures.known and count > limit * figures.known:
-            what = "profiles would leave" if name == "max_exit_ratio" else "profiles would change"
-            ratio = count / figures.known
-            found.append(
-                f"{count:,} {what}, {ratio:.1%} of the {figures.known:,} known ones, and `{name}` is "
-                f"{limit:.1%}"
+        if limit is not None and known and count > limit * known:
+            yield (
+                f"{count:,} profiles would {does}, {count / known:.1%} of the {known:,} known ones, and "
+                f"`{name}` is {limit:.1%}"
             )
-    return found
 
 
-def check_guards(warehouse: Warehouse, work: Work) -> None:
-    """Raises Stopped with everything that speaks against this push. `--force` leaves this out for one run."""
-    if not work.counts.sendable or _is_plainly_right(work):
-        return
-    found = tripped(read_figures(warehouse, work), work)
+def check_guards(sync: Sync, state: SyncState, output: Output, *, force: bool) -> None:
+    """Raises Stopped with everything that speaks against a push; `force` skips the guards."""
+    found = list(stops(sync, state, output))
+    if found:
+        raise Stopped(f"nothing was sent: {'; '.join(found)}")
+    if state.built is not None and not force:
+        found = list(tripped(sync.mapping.guards, state.built))
     if found:
         raise Stopped(
-            f"a guard of `{work.name}` stopped the push; nothing was sent: {'; '.join(found)}. "
-            "If that is right, push once with --force"
+            f"a guard of `{sync.name}` stopped the push; nothing was sent: {'; '.join(found)}. "
+            "If that is intended, push once with --force"
         )
-
-
-def _is_plainly_right(work: Work) -> bool:
-    """Whether the delta alone shows that no guard can trip: counting the snapshot can cost more than a push.
-
-    Each insert and update is a row of the sync: with `min_rows` of them it had enough, and not all left.
-    """
-    guards, counts = work.sync.mapping.guards, work.counts
-    limited = guards.max_change_ratio is not None or guards.max_exit_ratio is not None
-    return not limited and counts.inserts + counts.updates >= max(1, guards.min_rows)

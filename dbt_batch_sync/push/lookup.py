@@ -1,89 +1,136 @@
-"""What is known of one profile: why it looks in Batch as it does. Values are masked."""
+"""What is known of one profile: what Batch holds, what is queued, what was rejected. Values are masked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from dbt_batch_sync.ledger.records import REJECT_COLUMNS
-from dbt_batch_sync.push.plan import mask
-from dbt_batch_sync.push.work import Work
-from dbt_batch_sync.results import Change, Pending, Refusal, SyncProfile
-from dbt_batch_sync.sql.lookup import rejects_of, row_of
+from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.ledger.records import Rejection, typed
+from dbt_batch_sync.push.known import Known, relation_of
+from dbt_batch_sync.push.masking import mask
+from dbt_batch_sync.results import Change, Pending, SyncProfile
+from dbt_batch_sync.sql.lookup import EVENT_COLUMNS, events_of, row_of
 from dbt_batch_sync.sql.relations import Relation
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 
+Row = Mapping[str, object]
 
-def look_up(warehouse: Warehouse, work: Work, custom_id: str) -> SyncProfile:
-    """Reads its row of the snapshot, of the delta, and what of it was refused."""
-    held, queued = _row(warehouse, work.snapshot, custom_id), _row(warehouse, work.delta, custom_id)
-    known = held is not None and held.get("_batch_sent_at") is not None
-    refusals = tuple(_refusals(warehouse, work, custom_id))
-    standing = {each.attribute for each in refusals if each.resolved_at is None}
-    cells = {name: cell for name, cell in (held or {}).items() if _is_attribute(name) and cell is not None}
-    attributes = {name: mask(cell) for name, cell in cells.items() if name not in standing}
-    doubt = str((held or {}).get("_batch_doubt") or "")
+
+@dataclass(frozen=True)
+class Found:
+    """What the warehouse has of one key. `events` are of the pushes of the delta that was built at `built_at`
+    and concern the key; `queued` is its row of that delta.
+    """
+
+    held: Row | None
+    queued: Row | None
+    events: tuple[Row, ...]
+    rejections: tuple[Rejection, ...]
+    built_at: datetime | None
+
+
+def look_up(warehouse: Warehouse, known: Known, key: str) -> SyncProfile:
+    """Reads the key's rows of the snapshot and the delta, what pushes said of it, and its rejections."""
+    sync, built = known.sync.name, known.state.built
+    snapshot, delta = (
+        relation_of(warehouse, known.sync, "snapshot"),
+        relation_of(warehouse, known.sync, "delta"),
+    )
+    held = _row(warehouse, snapshot, {"key": key})
+    queued = _row(warehouse, delta, {"key": key, "delta_id": built.delta_id}) if built else None
+    events: tuple[Row, ...] = ()
+    if built and queued:
+        page = int(str(queued["_batch_page"]))
+        values: dict[str, Value] = {"sync": sync, "key": key, "delta_id": built.delta_id, "page": page}
+        query = Statement(events_of(known.journal.table), {**values, "page_before": page - 1})
+        events = tuple(typed(warehouse.fetch(query), EVENT_COLUMNS).to_pylist())
+    found = Found(
+        held, queued, events, tuple(known.rejects.of_key(sync, key)), built.built_at if built else None
+    )
+    return describe(sync, found)
+
+
+def _row(warehouse: Warehouse, relation: Relation, values: Mapping[str, Value]) -> Row | None:
+    rows = warehouse.fetch(Statement(row_of(relation, build="delta_id" in values), values)).to_pylist()
+    lower = (column.name.lower() for column in relation.columns)
+    names = (KEY if name == relation.key else name for name in lower)
+    return dict(zip(names, rows[0].values(), strict=True)) if rows else None
+
+
+def describe(sync: str, found: Found) -> SyncProfile:
+    """What it means. The snapshot is as of the last `dbt run`: what was pushed since then is laid over it."""
+    held, queued = found.held or {}, found.queued or {}
+    settled = _settled(queued, found.events)
+    accepted = settled is not None and not _is_rejected(found, None)
+    cells = {name: cell for name, cell in held.items() if not name.startswith("_batch_")}
+    sent_at, run_id, exited_at = (held.get(f"_batch_{name}") for name in ("sent_at", "run_id", "exited_at"))
+    if settled is not None and accepted:
+        cells |= {name: queued.get(name) for name in _names(queued) if not _is_rejected(found, name)}
+        sent_at, run_id = settled
+        exited_at = sent_at if queued["_batch_change"] == "exit" else None
+    unknown = {each.attribute for each in found.rejections if each.resolved_at is None}
+    values = {name: mask(cell) for name, cell in cells.items() if cell is not None and name not in unknown}
     return SyncProfile(
-        sync=work.name,
-        sent_at=cast("datetime | None", held["_batch_sent_at"]) if held else None,
-        run_id=_text(held, "_batch_run_id"),
-        exited_at=cast("datetime | None", held["_batch_exited_at"]) if held else None,
-        attributes=attributes if known else {},
-        in_doubt=tuple(dict.fromkeys(name for name in doubt.split(",") if name)),
-        pending=_pending(held, queued, sent=_is_committed(held, queued)),
-        refusals=refusals,
+        sync=sync,
+        sent_at=_moment(sent_at),
+        run_id=None if run_id is None else str(run_id),
+        exited_at=_moment(exited_at),
+        attributes=values if sent_at is not None else {},
+        in_doubt=tuple(_doubt(held, queued, found.events, settled)),
+        pending=_pending(held, queued) if queued and settled is None else None,
+        rejects=found.rejections,
     )
 
 
-def _row(warehouse: Warehouse, relation: Relation, custom_id: str) -> dict[str, Value] | None:
-    rows = warehouse.fetch(Statement(row_of(relation), {"custom_id": custom_id}))
-    names = [column.name.lower() for column in relation.columns]
-    return dict(zip(names, rows[0], strict=True)) if rows else None
+def _is_rejected(found: Found, attribute: str | None) -> bool:
+    """Whether a push of this delta had it rejected."""
+    since = found.built_at
+    return since is not None and any(
+        each.attribute == attribute and each.rejected_at >= since for each in found.rejections
+    )
 
 
-def _is_attribute(name: str) -> bool:
-    return name != "custom_id" and not name.startswith("_batch_")
-
-
-def _text(row: Mapping[str, Value] | None, name: str) -> str | None:
-    cell = (row or {}).get(name)
-    return None if cell is None else str(cell)
-
-
-def _is_committed(held: Mapping[str, Value] | None, queued: Mapping[str, Value] | None) -> bool:
-    """Whether the delta's row is in the snapshot: it stays in the delta until the next `dbt run`."""
-    of_delta = _text(queued, "_batch_delta_id")
-    return of_delta is not None and of_delta == _text(held, "_batch_delta_id")
-
-
-def _pending(
-    held: Mapping[str, Value] | None, queued: Mapping[str, Value] | None, *, sent: bool
-) -> Pending | None:
-    if queued is None or sent:
+def _settled(queued: Row, events: Iterable[Row]) -> tuple[datetime, str] | None:
+    """When the row was settled, and by which run. An invalid row is never sent."""
+    if queued.get("_batch_change") in (None, "invalid"):
         return None
-    names = [name for name in str(queued["_batch_changed"] or "").split(",") if name]
-    changes = (Change(name, mask((held or {}).get(name)), mask(queued.get(name))) for name in names)
-    return Pending(str(queued["_batch_change"]), _text(queued, "_batch_reason"), tuple(changes))
+    return min(_times(events, "checkpoint"), default=None)
 
 
-def _refusals(warehouse: Warehouse, work: Work, custom_id: str) -> list[Refusal]:
-    if not work.has_ledger:
-        return []
-    values: dict[str, Value] = {"sync": work.name, "custom_id": custom_id}
-    query = rejects_of(work.ledger.rejects.table, list(REJECT_COLUMNS))
-    found = []
-    for cells in warehouse.fetch(Statement(query, values)):
-        row = dict(zip(REJECT_COLUMNS, cells, strict=True))
-        found.append(
-            Refusal(
-                attribute=_text(row, "attribute"),
-                reason=str(row["reason"]),
-                rejected_by=str(row["rejected_by"]),
-                first_seen_at=cast("datetime", row["first_seen_at"]),
-                last_seen_at=cast("datetime", row["last_seen_at"]),
-                attempts=int(str(row["attempts"])),
-                resolved_at=cast("datetime | None", row["resolved_at"]),
-            )
-        )
-    return found
+def _times(events: Iterable[Row], event: str) -> list[tuple[datetime, str]]:
+    return [
+        (cast("datetime", each["first_at"]), str(each["run_id"])) for each in events if each["event"] == event
+    ]
+
+
+def _doubt(
+    held: Row, queued: Row, events: Iterable[Row], settled: tuple[datetime, str] | None
+) -> Iterable[str]:
+    """The attributes that a push may have sent without recording it."""
+    listed = []
+    if settled is None:
+        listed.append(str(held.get("_batch_doubt") or ""))
+        if _times(events, "intent"):
+            listed.append(str(queued.get("_batch_changed") or ""))
+    for each in events:
+        at = cast("datetime", each["first_at"])
+        if each["event"] == "doubt" and (settled is None or at > settled[0]):
+            listed.append(str(each["names"] or ""))
+    return dict.fromkeys(name for names in listed for name in names.split(",") if name)
+
+
+def _pending(held: Row, queued: Row) -> Pending:
+    reason = queued.get("_batch_reason")
+    changes = tuple(Change(name, mask(held.get(name)), mask(queued.get(name))) for name in _names(queued))
+    return Pending(str(queued["_batch_change"]), None if reason is None else str(reason), changes)
+
+
+def _names(queued: Row) -> list[str]:
+    return [name for name in str(queued.get("_batch_changed") or "").split(",") if name]
+
+
+def _moment(cell: object) -> datetime | None:
+    return cell if isinstance(cell, datetime) else None

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.pacing import SHARE_OF_RATE, call_size
-from dbt_batch_sync.push.guards import read_figures, tripped
-from dbt_batch_sync.push.work import Work
+from dbt_batch_sync.kinds.attributes import parse_types
+from dbt_batch_sync.kinds.kind import Route
+from dbt_batch_sync.ledger.state import Built, Checkpoint, SyncState
+from dbt_batch_sync.push.guards import stops, tripped
+from dbt_batch_sync.push.known import Known, build_command, relation_of
+from dbt_batch_sync.push.masking import mask
 from dbt_batch_sync.results import Flapping, Sample, SyncPlanned
-from dbt_batch_sync.sql.counts import again_counts, attribute_counts, reason_counts, samples, sent_by
+from dbt_batch_sync.sql.counts import Pending, again_counts, change_counts, samples
 from dbt_batch_sync.warehouse import Statement, Warehouse
 
 SAMPLES = 5
@@ -21,113 +25,160 @@ SAMPLES = 5
 SHOWN_PER_ROW = 3
 
 FLAPPING_FROM = 10
-"""Profiles of the last push below which a share of them says nothing."""
+"""Profiles of the last push below which a share of them means nothing."""
 
 FLAPPING_SHARE = 1 / 3
-"""Of those profiles. A value that is drawn anew at each build from two changes again for half of them."""
+"""Of those profiles. A random choice between two values changes half of them with each build."""
+
+PARKED = "parked"
 
 _RUNS_SEARCHED = 20
 
 
-def plan_sync(warehouse: Warehouse, work: Work, output: Output) -> SyncPlanned:
+@dataclass(frozen=True)
+class Counts:
+    """Rows of a delta that are not settled; `rows` are all of them, parked ones included. `sending` rows send
+    something; `attributes` counts those that send each, `resubscriptions` those whose consent
+    `never_resubscribe` holds back.
+    """
+
+    rows: int = 0
+    inserts: int = 0
+    updates: int = 0
+    exits: int = 0
+    invalid: int = 0
+    sending: int = 0
+    resubscriptions: int = 0
+    invalid_reasons: Mapping[str, int] = field(default_factory=dict)
+    attributes: Mapping[str, int] = field(default_factory=dict)
+
+
+def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned:
     """Counts what is pending. Reads only."""
-    name = work.name
-    if work.delta_id is None:
-        return SyncPlanned(name, None, None, 0, 0, 0, 0, {}, {}, 0, 0.0, (), work.sync.mapping.hash)
-    profiles, attributes = count_attributes(warehouse, work)
-    reasons = warehouse.fetch(Statement(reason_counts(work.delta)))
-    endpoint = work.endpoint()
+    sync, state = known.sync, known.state
+    stopped = tuple(stops(sync, state, output))
+    pending, names = pending_rows(warehouse, known), attribute_names(known)
+    if state.built is None or pending is None:
+        return SyncPlanned(sync.name, None, parked=state.parked, mapping=sync.mapping.hash, stops=stopped)
+    counts = count_changes(warehouse, known, pending)
+    if _is_replaced(state, state.built, counts):
+        name = pending.delta.table.name
+        stopped += (
+            f"{name} is not the delta that dbt built last: it was replaced or altered. "
+            f"Run: {build_command(sync)}",
+        )
+    route, most = sync.kind.route(sync.mapping.endpoint, counts.sending), output.max_profiles_per_second
     return SyncPlanned(
-        sync=name,
-        delta_id=work.delta_id,
-        endpoint=endpoint.value,
-        inserts=work.counts.inserts,
-        updates=work.counts.updates,
-        exits=work.counts.exits,
-        invalid=work.counts.invalid,
-        invalid_reasons={str(reason): int(str(count)) for reason, count in reasons},
-        attributes=attributes,
-        requests=math.ceil(profiles / call_size(LIMITS[endpoint], output.max_profiles_per_second)),
-        seconds=seconds_at_rate(profiles, endpoint, output.max_profiles_per_second),
-        samples=tuple(_samples(warehouse, work, [attribute.name for attribute in work.attributes])),
-        mapping=work.sync.mapping.hash,
-        guards=tuple(tripped(read_figures(warehouse, work), work)) if work.counts.sendable else (),
-        flapping=_flapping(warehouse, work),
+        sync=sync.name,
+        delta_id=state.built.delta_id,
+        endpoint=route.name,
+        inserts=counts.inserts,
+        updates=counts.updates,
+        exits=counts.exits,
+        invalid=counts.invalid,
+        parked=state.parked,
+        invalid_reasons=dict(counts.invalid_reasons),
+        resubscriptions=counts.resubscriptions,
+        attributes=dict(counts.attributes),
+        requests=math.ceil(counts.sending / call_size(route, most)),
+        seconds=seconds_at_rate(counts.sending, route, most),
+        samples=tuple(_samples(warehouse, known, pending, names)) if counts.sending else (),
+        mapping=sync.mapping.hash,
+        stops=stopped,
+        guards=tuple(tripped(sync.mapping.guards, state.built)) if counts.sending else (),
+        flapping=_flapping(warehouse, known, pending, names) if counts.updates else (),
     )
 
 
-def count_attributes(warehouse: Warehouse, work: Work) -> tuple[int, dict[str, int]]:
-    """How many pending rows have an operation, and how many send each attribute that any does."""
-    if work.delta_id is None:
-        return 0, {}
-    names = [attribute.name for attribute in work.attributes]
-    query = attribute_counts(work.delta, names, after=work.resume.key is not None)
-    profiles, *counted = (int(str(cell or 0)) for cell in warehouse.fetch(Statement(query, work.after))[0])
-    return profiles, {name: count for name, count in zip(names, counted, strict=True) if count}
+def _is_replaced(state: SyncState, built: Built, counts: Counts) -> bool:
+    """Whether the table has other rows than dbt counted; of settled pages only invalid rows are counted."""
+    if state.checkpoint == Checkpoint():
+        return counts.rows != built.rows
+    return counts.rows < built.invalid + built.parked
 
 
-def _flapping(warehouse: Warehouse, work: Work) -> tuple[Flapping, ...]:
-    """Attributes that change again for many of the profiles that the push before this one sent: of a column
-    with the time of the build, or of one that goes to and fro.
+def pending_rows(warehouse: Warehouse, known: Known) -> Pending | None:
+    """The rows of the last delta that are not settled; None when it has no row."""
+    built, checkpoint = known.state.built, known.state.checkpoint
+    if built is None or built.page is None:
+        return None
+    delta = relation_of(warehouse, known.sync, "delta")
+    return Pending(delta, built.delta_id, checkpoint.page, checkpoint.key)
+
+
+def attribute_names(known: Known) -> list[str]:
+    """The attributes of the last delta: its columns' names."""
+    built = known.state.built
+    return [attribute.name for attribute in parse_types(built.attribute_types)] if built else []
+
+
+def count_changes(warehouse: Warehouse, known: Known, pending: Pending) -> Counts:
+    """Counts the delta in one scan."""
+    names, held_back = attribute_names(known), f"{known.sync.kind.held_back}:"
+    rows = warehouse.fetch(Statement(change_counts(pending, names), pending.values)).to_pylist()
+    changes, reasons, attributes = dict[str, int](), dict[str, int](), dict.fromkeys(names, 0)
+    sending = resubscriptions = 0
+    for row in sorted(rows, key=lambda each: str(each["reason"])):
+        change, reason, count = str(row["change"]), str(row["reason"] or ""), int(row["row_count"])
+        if change == "invalid":
+            if reason == PARKED:
+                continue
+            reasons[reason] = reasons.get(reason, 0) + count
+        else:
+            sending += int(row["sending"])
+            resubscriptions += count if reason.startswith(held_back) else 0
+            for place, name in enumerate(names):
+                attributes[name] += int(row[f"sends_{place}"])
+        changes[change] = changes.get(change, 0) + count
+    return Counts(
+        rows=sum(int(row["row_count"]) for row in rows),
+        inserts=changes.get("insert", 0),
+        updates=changes.get("update", 0),
+        exits=changes.get("exit", 0),
+        invalid=changes.get("invalid", 0),
+        sending=sending,
+        resubscriptions=resubscriptions,
+        invalid_reasons=reasons,
+        attributes={name: count for name, count in attributes.items() if count},
+    )
+
+
+def _flapping(
+    warehouse: Warehouse, known: Known, pending: Pending, names: Sequence[str]
+) -> tuple[Flapping, ...]:
+    """Attributes that change again for many of the profiles that the last pushed delta sent: a column with
+    the time of the build, or one that goes back and forth.
     """
-    runs = work.ledger.recent_runs(_RUNS_SEARCHED) if work.has_ledger and work.counts.updates else []
-    pushed = (run.delta_id for run in runs if run.endpoint is not None and run.committed)
-    last = next((each for each in pushed if each != work.delta_id), None)
-    if last is None:
-        return ()
-    sent = int(str(warehouse.fetch(Statement(sent_by(work.snapshot), {"last": last}))[0][0]))
+    runs = known.journal.recent_runs([known.sync.name], _RUNS_SEARCHED)
+    pushed = [run for run in runs if run.endpoint and run.settled and run.delta_id != pending.delta_id]
+    last = pushed[0].delta_id if pushed else None
+    sent = sum(run.accepted for run in pushed if run.delta_id == last)
     if sent < FLAPPING_FROM:
         return ()
-    names = [attribute.name for attribute in work.attributes]
-    query = again_counts(work.delta, work.snapshot, names, after=work.resume.key is not None)
-    counts = (
-        int(str(cell or 0)) for cell in warehouse.fetch(Statement(query, {**work.after, "last": last}))[0]
-    )
-    found = (Flapping(name, count, sent) for name, count in zip(names, counts, strict=True))
+    query = again_counts(pending, relation_of(warehouse, known.sync, "snapshot"), names)
+    (row,) = warehouse.fetch(Statement(query, {**pending.values, "last": last})).to_pylist()
+    found = (Flapping(name, int(row[f"again_{n}"] or 0), sent) for n, name in enumerate(names))
     return tuple(each for each in found if each.again >= FLAPPING_SHARE * sent)
 
 
-def seconds_at_rate(profiles: int, endpoint: Endpoint, max_profiles_per_second: float | None) -> float:
-    """How long so many profiles take at the pace of a push; 0 without pacing. The answers' latency is not in
-    it.
-    """
-    limits = LIMITS[endpoint]
-    rate = limits.profiles_per_second * SHARE_OF_RATE
-    first_call = float(call_size(limits, max_profiles_per_second))
-    burst = max(float(limits.burst), first_call)
+def seconds_at_rate(profiles: int, route: Route, max_profiles_per_second: float | None) -> float:
+    """How long so many profiles take at the pace of a push, without latency; 0 without pacing."""
+    rate = route.rate * SHARE_OF_RATE
+    first_call = float(call_size(route, max_profiles_per_second))
+    burst = max(float(route.burst - route.max_rows), first_call)
     if max_profiles_per_second is not None:
         rate, burst = max_profiles_per_second, max(max_profiles_per_second, first_call)
     return round(max(0.0, profiles - burst) / rate, 1) if rate else 0.0
 
 
-def _samples(warehouse: Warehouse, work: Work, names: Sequence[str]) -> list[Sample]:
-    query = samples(work.delta, work.snapshot, names, after=work.resume.key is not None, limit=SAMPLES)
+def _samples(warehouse: Warehouse, known: Known, pending: Pending, names: Sequence[str]) -> list[Sample]:
+    query = samples(pending, relation_of(warehouse, known.sync, "snapshot"), names, SAMPLES)
+    rows: list[dict[str, Any]] = warehouse.fetch(Statement(query, pending.values)).to_pylist()
     found: list[Sample] = []
-    for custom_id, change, changed, *cells in warehouse.fetch(Statement(query, work.after)):
-        old, new = cells[: len(names)], cells[len(names) :]
-        listed = str(changed).split(",")
-        for name, before, after in [cell for cell in zip(names, old, new, strict=True) if cell[0] in listed][
-            :SHOWN_PER_ROW
-        ]:
-            found.append(Sample(mask(custom_id), str(change), name, mask(before), mask(after)))
+    for row in rows:
+        listed = str(row["changed"]).split(",")
+        sent = [(place, name) for place, name in enumerate(names) if name in listed]
+        for place, name in sent[:SHOWN_PER_ROW]:
+            old, new = mask(row[f"old_{place}"]), mask(row[f"new_{place}"])
+            found.append(Sample(mask(row["sample_key"]), str(row["change"]), name, old, new))
     return found
-
-
-def mask(value: object) -> str:
-    """A value that can be recognised by who knows it, and not be read by others: first letters, sizes, the
-    year.
-
-    Truth values and nulls tell nobody apart, and are shown.
-    """
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, date):
-        return f"{value.year}-••-••"
-    if isinstance(value, (list, tuple)):
-        return f"[{len(value)} items]"
-    text = str(value)
-    if len(text) < 3:
-        return "•" * len(text)
-    return text[0] + "•" * min(len(text) - 1, 8) + (f" ({len(text)})" if len(text) > 9 else "")

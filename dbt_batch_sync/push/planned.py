@@ -1,4 +1,4 @@
-"""A plan that was written down, and the push that is held to it."""
+"""A plan in a file, and the push that must match it."""
 
 from __future__ import annotations
 
@@ -8,25 +8,22 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from dbt_batch_sync.errors import ConfigurationError, Stopped, printable
-from dbt_batch_sync.mapping.validation import Spot, many, names_of, optional, read_by, read_form, text, whole
-from dbt_batch_sync.push.work import Work
+from dbt_batch_sync.ledger.state import SyncState
+from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.mapping.validation import Spot, many, names_of, optional, read_by, read_form, text
 
 MAX_PLAN_BYTES = 64 * 1024**2
 
 
 @dataclass(frozen=True)
 class Planned:
-    """What a push must find: a delta, its rows that are not committed, and the mapping's hash. `delta_id` is
-    None of an empty delta.
+    """What a push must find: a build of the delta, which never changes, and the mapping's hash. `delta_id` is
+    None for an empty delta.
     """
 
     sync: str = field(default="", metadata=read_by(text("a sync's name"), required="the sync"))
     mapping: str = field(default="", metadata=read_by(text("a hash"), required="the mapping's hash"))
     delta_id: str | None = field(default=None, metadata=read_by(optional(text("a delta's id"))))
-    inserts: int = field(default=0, metadata=read_by(whole(0), required="a count"))
-    updates: int = field(default=0, metadata=read_by(whole(0), required="a count"))
-    exits: int = field(default=0, metadata=read_by(whole(0), required="a count"))
-    invalid: int = field(default=0, metadata=read_by(whole(0), required="a count"))
 
 
 def read_plan(path: Path) -> dict[str, Planned]:
@@ -60,21 +57,16 @@ def _read(value: object, spot: Spot) -> Planned:
     return read_form(Planned, given, spot)
 
 
-def check_planned(work: Work, plan: Mapping[str, Planned]) -> None:
-    """Raises Stopped when the delta is not the one that was planned."""
-    counts = work.counts
-    found = Planned(
-        work.name,
-        work.sync.mapping.hash,
-        work.delta_id,
-        counts.inserts,
-        counts.updates,
-        counts.exits,
-        counts.invalid,
-    )
-    planned = plan.get(work.name)
+def check_planned(sync: Sync, state: SyncState, plan: Mapping[str, Planned]) -> None:
+    """Raises Stopped when a push would send another delta than the planned one.
+
+    An interrupted push of the plan may be repeated: what is settled is not sent again.
+    """
+    planned = plan.get(sync.name)
     if planned is None:
-        raise Stopped(f"the plan doesn't have the sync `{work.name}`; nothing was sent. {_AGAIN}")
+        raise Stopped(f"the plan does not contain the sync `{sync.name}`; nothing was sent. {_AGAIN}")
+    delta_id = state.built.delta_id if state.built and state.built.page is not None else None
+    found = Planned(sync.name, sync.mapping.hash, delta_id)
     differences = [
         f"{each.name} {getattr(planned, each.name)}, now {getattr(found, each.name)}"
         for each in fields(Planned)
@@ -82,9 +74,9 @@ def check_planned(work: Work, plan: Mapping[str, Planned]) -> None:
     ]
     if differences:
         raise Stopped(
-            f"`{work.name}` is not as it was planned; nothing was sent. Planned was "
-            f"{'; '.join(differences)}. {_AGAIN}"
+            f"`{sync.name}` differs from its plan; nothing was sent. Planned: {'; '.join(differences)}. "
+            f"{_AGAIN}"
         )
 
 
-_AGAIN = "Look at it again: dbt-batch-sync plan --out"
+_AGAIN = "Make a new plan: dbt-batch-sync plan --out"

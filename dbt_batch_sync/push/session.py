@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from threading import Event
+from threading import Event as Signal
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from dbt_batch_sync.attributes import parse_types
-from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.connections.outputs import Output
-from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.delivery.chunks import chunk_rows
 from dbt_batch_sync.delivery.pacing import Pacer, call_size, pacer_for
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped, WarehouseError
-from dbt_batch_sync.ledger.lease import LEASES, Lease
-from dbt_batch_sync.ledger.records import PHASES, Run
+from dbt_batch_sync.kinds.kind import Route
+from dbt_batch_sync.ledger.claims import Hold, identity
+from dbt_batch_sync.ledger.journal import Journal
+from dbt_batch_sync.ledger.records import JOURNAL, PHASES, Event, Run
+from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
-from dbt_batch_sync.payload.render import Parked, Rendered, Withheld
-from dbt_batch_sync.push.guards import check_guards, check_target
-from dbt_batch_sync.push.idle import push_idle
+from dbt_batch_sync.push.guards import check_guards
+from dbt_batch_sync.push.known import build_command, table_of
 from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.push.planned import Planned, check_planned
-from dbt_batch_sync.push.requeue import requeue_all, requeue_rejected
-from dbt_batch_sync.push.sync_push import (
-    Channel,
-    Clock,
-    Observer,
-    SyncPush,
-    new_run,
-    pending,
-)
+from dbt_batch_sync.push.source import Source
+from dbt_batch_sync.push.sync_push import Channel, Clock, Observer, SyncPush, ended, status_of
 from dbt_batch_sync.push.work import Work, open_work
 from dbt_batch_sync.results import SyncPushed
-from dbt_batch_sync.sql.pending import last_pending
 from dbt_batch_sync.sql.relations import beside
 from dbt_batch_sync.telemetry import describe_current
-from dbt_batch_sync.warehouse import Statement, Warehouse
+from dbt_batch_sync.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from dbt_batch_sync.batch_api.client import Client
@@ -51,16 +39,13 @@ if TYPE_CHECKING:
 class PushOptions:
     """What a push may be told. `limit` counts rows of each sync's delta.
 
-    `force` leaves the guards out, `full_refresh` sends everything of everybody again, `retry_rejected` what
-    was refused and still stands. `require_tests` and `max_age` hold a sync against dbt's last command,
-    `plan` against what was planned.
+    `force` skips the guards. `require_tests` and `max_age` hold a sync against dbt's last command, `plan`
+    against what was planned.
     """
 
     dry_run: bool = False
     limit: int | None = None
     force: bool = False
-    full_refresh: bool = False
-    retry_rejected: bool = False
     require_tests: bool = False
     max_age: timedelta | None = None
     plan: Mapping[str, Planned] | None = None
@@ -68,10 +53,10 @@ class PushOptions:
 
 @dataclass
 class Channels:
-    """One client per output, and one pacer per output and endpoint, for all syncs."""
+    """One client per output, and one pacer per output and route, for all syncs."""
 
     _clients: dict[str, Client] = field(default_factory=dict)
-    _pacers: dict[tuple[str, Endpoint], Pacer] = field(default_factory=dict)
+    _pacers: dict[tuple[str, str], Pacer] = field(default_factory=dict)
 
     def __enter__(self) -> Channels:
         return self
@@ -95,12 +80,27 @@ class Channels:
             )
         return self._clients[output.name]
 
-    def channel(self, output: Output, endpoint: Endpoint) -> Channel:
-        """The output's client with the pacer of an endpoint."""
-        key = (output.name, endpoint)
+    def channel(self, output: Output, route: Route) -> Channel:
+        """The output's client with the pacer of a route."""
+        key = (output.name, route.name)
         if key not in self._pacers:
-            self._pacers[key] = pacer_for(LIMITS[endpoint], output.max_profiles_per_second)
-        return Channel(output, self.client(output), endpoint, self._pacers[key])
+            self._pacers[key] = pacer_for(route, output.max_profiles_per_second)
+        return Channel(output, self.client(output), route, self._pacers[key])
+
+
+@dataclass(frozen=True)
+class Target:
+    """A sync with its output, the journal beside its snapshot, and its state before it is claimed."""
+
+    sync: Sync
+    output: Output
+    journal: Journal
+    state: SyncState
+
+    @property
+    def name(self) -> str:
+        """The sync's name."""
+        return self.sync.name
 
 
 @dataclass(frozen=True)
@@ -111,212 +111,187 @@ class Session:
     channels: Channels
     options: PushOptions
     run_id: str
-    target_name: str
     clock: Clock
-    stop: Event
+    stop: Signal
     observer: Observer
 
-    def push_idle(self, syncs: Sequence[Sync], outputs: Mapping[str | None, Output]) -> dict[str, SyncPushed]:
-        """Pushes those syncs that plainly have nothing to do; the others need `push`."""
-        options = self.options
-        if options.dry_run or options.full_refresh or options.retry_rejected or options.plan is not None:
-            return {}
-        now = self.clock.now()
-        return push_idle(self.warehouse, syncs, outputs, self.target_name, self.run_id, now)
+    def read(
+        self, syncs: Iterable[Sync], outputs: Mapping[str | None, Output]
+    ) -> tuple[list[Target], dict[str, ConfigurationError]]:
+        """The states of the syncs, by one query for each ledger, and what is wrong with the others."""
+        tables: dict[str, list[Sync]] = {}
+        journals: dict[str, Journal] = {}
+        wrong: dict[str, ConfigurationError] = {}
+        for sync in syncs:
+            try:
+                table = beside(table_of(self.warehouse, sync, "snapshot"), JOURNAL)
+            except ConfigurationError as error:
+                wrong[sync.name] = error
+                continue
+            name = table.sql(self.warehouse.dialect)
+            if name not in journals:
+                journals[name] = Journal(self.warehouse, table, self.clock.claims.seconds)
+            tables.setdefault(name, []).append(sync)
+        found: list[Target] = []
+        for name, own in tables.items():
+            try:
+                states = journals[name].states([sync.name for sync in own])
+            except ConfigurationError as error:
+                wrong |= {sync.name: error for sync in own}
+                continue
+            found += (
+                Target(sync, outputs[sync.mapping.output], journals[name], states[sync.name]) for sync in own
+            )
+        return found, wrong
 
-    def push(self, sync: Sync, output: Output) -> SyncPushed:
+    def push_idle(self, targets: Sequence[Target]) -> dict[str, SyncPushed]:
+        """Ends those syncs that have nothing to send, by one append for each ledger: nothing is claimed."""
+        runs: dict[str, Run] = {}
+        events: dict[int, tuple[Journal, list[Event]]] = {}
+        for target in targets:
+            if not target.state.is_settled or target.state.is_building:
+                continue
+            run = self._new_run(target, target.state)
+            try:
+                self._checked(target, target.state)
+                run = replace(run, status=status_of(run))
+            except Stopped as stopped:
+                run = replace(run, status="failed", error=str(stopped))
+            runs[target.name] = run
+            _, listed = events.setdefault(id(target.journal), (target.journal, []))
+            listed.append(ended(target.journal, run, retention_days=target.output.retention_days))
+        if not self.options.dry_run:
+            for journal, listed in events.values():
+                journal.append(listed)
+        return {
+            target.name: SyncPushed.of(runs[target.name], target.sync.kind.name)
+            for target in targets
+            if target.name in runs
+        }
+
+    def push(self, target: Target) -> SyncPushed:
         """Pushes one sync; what goes wrong is in the answer. Raises ConfigurationError alone."""
-        return self._timed(sync, self._dry if self.options.dry_run else self._push, output)
+        if self.options.dry_run:
+            return self._timed(target, self._dry)
+        return self._timed(target, lambda each: self._claimed(each, self._send))
 
-    def adopt(self, sync: Sync, output: Output) -> SyncPushed:
-        """Commits the sync's delta without sending it: for profiles that Batch already has."""
-        return self._timed(sync, self._adopt, output)
+    def adopt(self, target: Target) -> SyncPushed:
+        """Settles the sync's delta without sending it: for profiles that Batch already has."""
+        return self._timed(target, lambda each: self._claimed(each, self._settle))
 
-    def _timed(self, sync: Sync, act: Callable[[Work, Output], SyncPushed], output: Output) -> SyncPushed:
+    def _timed(self, target: Target, act: Callable[[Target], SyncPushed]) -> SyncPushed:
         began = self.clock.monotonic()
         try:
-            check_target(self.target_name, output)
-            # A push looks at the delta's mapping under its lease, and writes down that it stopped.
-            pushed = act(open_work(self.warehouse, sync, check=self.options.dry_run), output)
+            pushed = act(target)
         except ConfigurationError:
             raise
         except BatchSyncError as error:
-            pushed = SyncPushed(sync.mapping.sync, "failed", error=str(error))
+            pushed = SyncPushed(target.name, target.sync.kind.name, "failed", error=str(error))
         return replace(pushed, seconds=round(self.clock.monotonic() - began, 3))
 
-    def _push(self, work: Work, output: Output) -> SyncPushed:
-        work.ledger.prepare()
-        with self._leased(work) as lease:
-            try:
-                work = self._ready(work, output)
-            except Stopped as stopped:
-                run = self._start(work, output, None)
-                run = replace(run, status="failed", error=str(stopped), finished_at=self.clock.now())
-                return self._end(work, output, run)
-            endpoint = work.endpoint() if work.delta_id is not None else None
-            run = self._start(work, output, endpoint)
-            if endpoint is not None:
-                self.observer.started(work, endpoint)
-                channel = self.channels.channel(output, endpoint)
-                pushing = SyncPush(
-                    self.warehouse,
-                    work,
-                    channel,
-                    run,
-                    lease,
-                    self.clock,
-                    self.stop,
-                    self.observer,
-                    self.options.limit,
-                )
-                run = pushing.send()
-            else:
-                run = replace(run, status="succeeded", finished_at=self.clock.now())
-            return self._end(work, output, run)
-
-    def _ready(self, work: Work, output: Output) -> Work:
-        """The work as it is under the lease: with its ledger, requeued if that was asked for, and past its
-        guards.
-        """
-        full = self.options.full_refresh
-        if not full:
-            _check_project(work, output)
-        if full or self.options.retry_rejected:
-            work = self._requeued(work)
-        work = replace(open_work(self.warehouse, work.sync), has_ledger=True)
-        if self.options.plan is not None:
-            check_planned(work, self.options.plan)
-        if not (self.options.force or full):
-            check_guards(self.warehouse, work)
-        return work
-
-    def _requeued(self, work: Work) -> Work:
-        work = open_work(self.warehouse, work.sync)
-        if work.delta_id is None:
-            last = work.ledger.last_types()
-            if last is None:
-                return work
-            if last[0] != work.sync.mapping.hash and not work.has_columns_of_mapping:
-                raise Stopped(
-                    f"the mapping of `{work.name}` has changed since it was last pushed; nothing was sent. "
-                    f"Run: dbt run --select {work.name}+"
-                )
-            types = ",".join(pair for pair in last[1].split(",") if work.delta.has(pair.partition(":")[0]))
-            work = replace(work, types=types, attributes=parse_types(types))
-        requeue = requeue_all if self.options.full_refresh else requeue_rejected
-        requeue(self.warehouse, work, str(uuid.uuid4()))
-        crash_point("requeued")
-        return work
-
-    def _adopt(self, work: Work, output: Output) -> SyncPushed:
-        work.ledger.prepare()
-        with self._leased(work):
-            _check_project(work, output)
-            work = replace(open_work(self.warehouse, work.sync), has_ledger=True)
-            run = self._start(work, output, None)
-            rows = self.warehouse.fetch(
-                Statement(last_pending(work.delta, after=bool(work.after)), work.after)
+    def _claimed(self, target: Target, act: Callable[[Target, Hold, Work], Run]) -> SyncPushed:
+        """Does it while the sync is ours alone, and appends how it ended."""
+        if target.state.built is None:
+            raise ConfigurationError(
+                f"dbt has not built the delta of `{target.name}` yet. Run: {build_command(target.sync)}"
             )
-            count, key = int(str(rows[0][0])), rows[0][1]
-            if work.delta_id is not None and count:
-                position = work.resume.position + count
-                run = replace(
-                    run,
-                    committed=count,
-                    committed_key=str(key),
-                    committed_position=position,
-                    intent_position=position,
-                )
-                work.ledger.commit(run, work.resume, [], self.clock.now(), open_rejects=True)
-            status = "partial" if run.invalid else "succeeded"
-            return self._end(work, output, replace(run, status=status, finished_at=self.clock.now()))
+        hold = Hold(target.journal, target.name, self.run_id, self.clock.claims)
+        run = self._new_run(target, target.state)
+        try:
+            state = hold.take(
+                delta_id=run.delta_id,
+                output=run.output,
+                project_hash=run.project_hash,
+                mapping_hash=run.mapping_hash,
+                started_at=run.started_at,
+            )
+            run = replace(self._new_run(target, state), started_at=run.started_at)
+            built = self._checked(target, state)
+            run = act(target, hold, open_work(self.warehouse, target.sync, target.output, state, built))
+        except (Stopped, ConfigurationError, WarehouseError) as error:
+            run = replace(run, status="failed", error=str(error))
+            end = ended(target.journal, run, retention_days=target.output.retention_days)
+            with suppress(WarehouseError):
+                hold.finish([end, hold.event("released")])
+            if isinstance(error, ConfigurationError):
+                raise
+        describe_current({f"{phase}_seconds": getattr(run, f"{phase}_seconds") for phase in PHASES})
+        return SyncPushed.of(run, target.sync.kind.name)
 
-    def _start(self, work: Work, output: Output, endpoint: Endpoint | None) -> Run:
-        run = new_run(self.run_id, work, endpoint, output, self.clock.now())
-        work.ledger.mark_dead(self.run_id)
-        work.ledger.start(run)
-        crash_point("run_started")
+    def _checked(self, target: Target, state: SyncState) -> Built:
+        """The delta that was built last. Raises Stopped when it must not be pushed."""
+        check_guards(target.sync, state, target.output, force=self.options.force or state.is_settled)
+        if self.options.plan is not None:
+            check_planned(target.sync, state, self.options.plan)
+        if state.built is None:
+            raise Stopped(f"the delta of `{target.name}` is not built")
+        return state.built
+
+    def _send(self, target: Target, hold: Hold, work: Work) -> Run:
+        run = replace(self._counted(target, work), endpoint=work.route.name)
+        self.observer.started(work)
+        channel = self.channels.channel(target.output, work.route)
+        pushing = SyncPush(
+            self.warehouse,
+            target.journal,
+            hold,
+            work,
+            channel,
+            run,
+            self.clock,
+            self.stop,
+            self.observer,
+            self.options.limit,
+        )
+        return pushing.send()
+
+    def _settle(self, target: Target, hold: Hold, work: Work) -> Run:
+        run = replace(self._counted(target, work), settled=sum(work.histogram.valid))
+        run = replace(run, status="partial" if run.invalid else "succeeded")
+        checkpoint = hold.event("checkpoint", delta_id=work.built.delta_id, page=work.built.page)
+        end = ended(target.journal, run, retention_days=target.output.retention_days)
+        hold.finish([checkpoint, end, hold.event("released")])
         return run
 
-    def _end(self, work: Work, output: Output, run: Run) -> SyncPushed:
-        run = replace(run, seconds=round((self.clock.now() - run.started_at).total_seconds(), 3))
-        crash_point("before_end")
-        try:
-            work.ledger.record(run)
-            now = self.clock.now()
-            work.ledger.rejects.tidy(now, now - timedelta(days=output.retention_days))
-        except WarehouseError as error:
-            # What Batch took is taken: the counts are worth more to the caller than this error alone.
-            run = replace(run, status="failed", error=run.error or str(error))
-        crash_point("ended")
-        describe_current({f"{phase}_seconds": getattr(run, f"{phase}_seconds") for phase in PHASES})
-        return SyncPushed.of(run)
-
-    @contextmanager
-    def _leased(self, work: Work) -> Iterator[Lease]:
-        """The sync is ours alone in here."""
-        table = beside(work.snapshot.table, LEASES)
-        lease = Lease(self.warehouse, table, work.name, self.run_id, self.clock.now)
-        lease.take()
-        crash_point("lease_taken")
-        lease.start_heartbeat(self.warehouse.twin)
-        try:
-            yield lease
-        finally:
-            lease.stop_heartbeat()
-            with suppress(WarehouseError):  # a warehouse that is gone frees it by the missing heartbeats
-                lease.release()
-
-    def _dry(self, work: Work, output: Output) -> SyncPushed:
+    def _dry(self, target: Target) -> SyncPushed:
         """Renders everything and sends nothing: `sent` and `requests` are what would be."""
-        counts = work.counts
-        if self.options.plan is not None:
-            check_planned(work, self.options.plan)
-        pushed = SyncPushed(
-            work.name,
-            "partial" if counts.invalid else "succeeded",
-            work.delta_id,
-            inserts=counts.inserts,
-            updates=counts.updates,
-            exits=counts.exits,
-            invalid=counts.invalid,
-        )
-        if work.delta_id is None:
-            return pushed
-        if not self.options.force:
-            check_guards(self.warehouse, work)
-        endpoint, sent, requests = work.endpoint(), 0, 0
-        notes: list[Withheld | Parked] = []
-        phases = Phases(self.clock.monotonic)
-        with pending(self.warehouse, work, self.options.limit, notes, phases) as rendered:
-            size = call_size(LIMITS[endpoint], output.max_profiles_per_second)
-            for chunk in chunk_rows(_noted(rendered, notes), size):
-                sent, requests = sent + chunk.profiles, requests + bool(len(chunk))
-        return replace(
-            pushed,
-            status="partial" if counts.invalid or notes else "succeeded",
-            endpoint=endpoint.value,
+        built = self._checked(target, target.state)
+        work = open_work(self.warehouse, target.sync, target.output, target.state, built)
+        source = Source(self.warehouse, work, Phases(self.clock.monotonic), self.options.limit)
+        sent, requests = 0, 0
+        size = call_size(work.route, target.output.max_profiles_per_second)
+        for chunk in chunk_rows(source.rendered(), size, envelope=work.route.envelope):
+            sent, requests = sent + chunk.profiles, requests + bool(len(chunk))
+        run = replace(
+            self._counted(target, work),
+            endpoint=work.route.name,
             sent=sent,
             requests=requests,
-            rejected_attributes=sum(isinstance(note, Withheld) for note in notes),
+            rejected_attributes=len(source.rejected),
+        )
+        return SyncPushed.of(replace(run, status=status_of(run)), target.sync.kind.name)
+
+    def _counted(self, target: Target, work: Work) -> Run:
+        """The run with the rows that are not settled yet."""
+        run, counts = self._new_run(target, work.state), work.histogram.counts
+        return replace(
+            run, inserts=counts.get("insert", 0), updates=counts.get("update", 0), exits=counts.get("exit", 0)
         )
 
-
-def _noted(rendered: Iterator[Rendered], notes: list[Withheld | Parked]) -> Iterator[pa.RecordBatch]:
-    for part in rendered:
-        notes += [*part.withheld, *part.parked]
-        yield part.rows
-
-
-def _check_project(work: Work, output: Output) -> None:
-    """A snapshot describes one Batch project: pushing its delta to another would leave that one with
-    holes.
-    """
-    last = work.ledger.last_project()
-    if last is not None and last != output.project_hash:
-        raise Stopped(
-            f"{work.snapshot.table.name} describes another Batch project than output `{output.name}` "
-            "writes to; nothing was "
-            "sent. Choose the output that it was pushed to, or send everything again: dbt-batch-sync push "
-            "--full-refresh"
+    def _new_run(self, target: Target, state: SyncState) -> Run:
+        """The run as it starts; nothing is known to be left to send."""
+        built, output = state.built, target.output
+        return Run(
+            run_id=self.run_id,
+            sync=target.name,
+            status="running",
+            started_at=target.journal.stamp(),
+            delta_id=built.delta_id if built else None,
+            output=output.name,
+            project_hash=output.project_hash,
+            mapping_hash=target.sync.mapping.hash,
+            target=built.target if built else None,
+            invalid=built.invalid if built else 0,
+            parked=state.parked,
+            **identity(),
         )

@@ -1,209 +1,69 @@
-"""What lies before a push of one sync: its relations, its delta's identity, and the rows that are not
-committed yet.
-"""
+"""What is to be pushed of one sync: its delta's rows that are not settled, and how they are sent."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from sqlglot import exp
-
-from dbt_batch_sync.artifacts.manifest import Model
-from dbt_batch_sync.attributes import TypedAttribute, parse_types
-from dbt_batch_sync.batch_api.limits import Endpoint
-from dbt_batch_sync.errors import ConfigurationError, Stopped
-from dbt_batch_sync.ledger.ledger import Ledger
-from dbt_batch_sync.ledger.records import Resume
-from dbt_batch_sync.mapping.mapping import EndpointChoice
+from dbt_batch_sync.connections.outputs import Output
+from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.kinds.attributes import TypedAttribute, parse_types
+from dbt_batch_sync.kinds.kind import Route
+from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
-from dbt_batch_sync.payload.render import DELTA_COLUMNS
-from dbt_batch_sync.sql.counts import delta_counts
-from dbt_batch_sync.sql.pending import Pending, delta_identity
-from dbt_batch_sync.sql.relations import Relation, parse_table
-from dbt_batch_sync.warehouse import Statement, Value, Warehouse
+from dbt_batch_sync.push.known import build_command, relation_of
+from dbt_batch_sync.push.pages import Histogram, read_histogram
+from dbt_batch_sync.sql.counts import Pending
+from dbt_batch_sync.warehouse import Warehouse
 
-MASS_UPDATE_FROM = 10_001
-"""Rows of a delta from which `endpoint: auto` takes mass-update: up to 10,000 take 30 s or less at update's
-rate.
-"""
-
-CONSENTS = ("batch__email_marketing", "batch__sms_marketing")
-"""The subscriptions: `never_resubscribe` keeps them from going back to subscribed."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Rows of a delta that are not committed yet, by change."""
-
-    inserts: int = 0
-    updates: int = 0
-    exits: int = 0
-    invalid: int = 0
-
-    @property
-    def sendable(self) -> int:
-        """All but the invalid ones."""
-        return self.inserts + self.updates + self.exits
+DELTA_COLUMNS = tuple(f"_batch_{name}" for name in ("change", "changed", "reason", "page", "delta_id"))
 
 
 @dataclass(frozen=True)
 class Work:
-    """A delta that can be pushed; `delta_id` is None when it is empty."""
+    """A delta with rows that are not settled; `state` is the sync's when they were counted."""
 
     sync: Sync
-    delta: Relation
-    snapshot: Relation
-    ledger: Ledger
-    has_ledger: bool
-    delta_id: str | None
-    types: str
+    output: Output
+    state: SyncState
+    built: Built
+    pending: Pending
     attributes: tuple[TypedAttribute, ...]
-    resume: Resume
-    counts: Counts
+    histogram: Histogram
 
     @property
     def name(self) -> str:
         """The sync's name."""
-        return self.sync.mapping.sync
-
-    def endpoint(self) -> Endpoint:
-        """The endpoint that the mapping asks for; `auto` decides by the number of rows."""
-        choice = self.sync.mapping.endpoint
-        if choice is EndpointChoice.AUTO:
-            return Endpoint.MASS_UPDATE if self.counts.sendable >= MASS_UPDATE_FROM else Endpoint.UPDATE
-        return Endpoint(choice.value)
+        return self.sync.name
 
     @property
-    def after(self) -> dict[str, Value]:
-        """The values of a statement that reads behind the last commit."""
-        return {} if self.resume.key is None else {"after": self.resume.key}
-
-    def pending_rows(self, limit: int | None) -> Statement:
-        """The rows to send, in the order of their keys; joined with what is parked or blocked only where
-        something is.
-        """
-        rejects = (
-            self.ledger.rejects.table if self.has_ledger and self.ledger.rejects.any_held_back() else None
-        )
-        source = Pending(self.delta, self.snapshot, self._names, self._consents, rejects)
-        finds = self.ledger.rejects.finds
-        if source.consents and not (finds(source.any_given()) and finds(source.any_blocked())):
-            source = replace(source, consents=())
-        values: dict[str, Value] = {**self.after, **({"sync": self.name} if rejects is not None else {})}
-        return Statement(source.select(after=self.resume.key is not None, limit=limit), values)
+    def rows(self) -> int:
+        """Rows to send."""
+        return self.histogram.rows
 
     @property
-    def has_columns_of_mapping(self) -> bool:
-        """Whether the delta, which tells nothing else when it is empty, has the columns of this mapping: then
-        `dbt run` has seen it. A mapping of `all` columns can't be told from the columns.
-        """
-        mapping = self.sync.mapping
-        names = {column.name.lower() for column in self.delta.columns} - {"custom_id"}
-        mapped = {attribute.name for attribute in mapping.attributes} | {mapping.membership or ""}
-        return mapping.all_columns or {n for n in names if not n.startswith("_batch_")} == mapped - {""}
-
-    @property
-    def _names(self) -> tuple[str, ...]:
-        return tuple(attribute.name for attribute in self.attributes)
-
-    @property
-    def _consents(self) -> tuple[str, ...]:
-        guarded = self.sync.mapping.guards.never_resubscribe
-        return tuple(name for name in self._names if name in CONSENTS) if guarded else ()
+    def route(self) -> Route:
+        """Where the rows go to."""
+        return self.sync.kind.route(self.sync.mapping.endpoint, self.rows)
 
 
-def open_work(warehouse: Warehouse, sync: Sync, *, check: bool = True) -> Work:
-    """Reads what there is to do; writes nothing. `check` holds the delta's mapping against the sync's.
+def open_work(warehouse: Warehouse, sync: Sync, output: Output, state: SyncState, built: Built) -> Work:
+    """Counts what is not settled of the delta that was built last. Two queries.
 
-    Raises ConfigurationError when models or relations are missing, Stopped when the delta was built with
-    another mapping.
+    Raises:
+        ConfigurationError: the delta is not in the warehouse, or lacks columns.
+        Stopped: it is not the one that was built last.
     """
-    snapshot = _relation(
-        warehouse,
-        sync,
-        sync.snapshot,
-        "_sent_snapshot",
-        ("custom_id", "_batch_delta_id", "_batch_doubt"),
-    )
-    delta = _relation(
-        warehouse, sync, sync.delta, "_delta", (*DELTA_COLUMNS[:3], "_batch_delta_id", "_batch_types")
-    )
-    ledger = Ledger(warehouse, sync.mapping.sync, snapshot, delta)
-    rows = warehouse.fetch(Statement(delta_identity(delta)))
-    if not rows:
-        return Work(sync, delta, snapshot, ledger, ledger.exists(), None, "", (), Resume(), Counts())
-    delta_id, mapping_hash, types = (str(cell) for cell in rows[0])
-    if check and mapping_hash != sync.mapping.hash:
-        raise Stopped(
-            f"the mapping of `{sync.mapping.sync}` has changed since {delta.table.name} was built; "
-            "nothing was sent. "
-            f"Run: dbt run --select {_build(sync)}"
-        )
-    attributes = parse_types(types)
-    _check_columns(warehouse, sync, delta, snapshot, [attribute.name for attribute in attributes])
-    has_ledger = ledger.exists()
-    resume = ledger.resume(delta_id) if has_ledger else Resume()
-    counts = _counts(warehouse, delta, resume)
-    return Work(sync, delta, snapshot, ledger, has_ledger, delta_id, types, attributes, resume, counts)
-
-
-def _check_columns(
-    warehouse: Warehouse, sync: Sync, delta: Relation, snapshot: Relation, names: list[str]
-) -> None:
-    """What is sent must be committed: an attribute without a column in the snapshot would go again for
-    ever.
-    """
-    for relation in (delta, snapshot):
-        missing = [name for name in names if not relation.has(name)]
-        if missing:
-            raise ConfigurationError(
-                f"{relation.table.sql(warehouse.dialect)} lacks the columns {', '.join(missing)}: somebody "
-                "altered it; nothing "
-                f"was sent. Run: dbt run --select {_build(sync)}"
-            )
-
-
-def _counts(warehouse: Warehouse, delta: Relation, resume: Resume) -> Counts:
-    after: dict[str, Value] = {} if resume.key is None else {"after": resume.key}
-    rows = warehouse.fetch(Statement(delta_counts(delta, resume.key is not None), after))
-    found = {str(change): int(str(count)) for change, count in rows}
-    return Counts(
-        found.get("insert", 0), found.get("update", 0), found.get("exit", 0), found.get("invalid", 0)
-    )
-
-
-def _relation(
-    warehouse: Warehouse, sync: Sync, model: Model | None, suffix: str, required: tuple[str, ...]
-) -> Relation:
-    name = sync.mapping.sync
-    if model is None or model.relation_name is None:
-        raise ConfigurationError(
-            f"the sync `{name}` has no model `{name}{suffix}`. Run: dbt-batch-sync generate, then dbt "
-            f"run --select {_build(sync)}"
-        )
-    relation = relation_of(warehouse, model.relation_name)
-    if not relation.columns:
-        raise ConfigurationError(
-            f"{relation.table.sql(warehouse.dialect)} is not in the warehouse yet. Run: dbt run --select "
-            f"{_build(sync)}"
-        )
-    missing = [column for column in required if not relation.has(column)]
+    delta = relation_of(warehouse, sync, "delta")
+    attributes = parse_types(built.attribute_types)
+    names = (delta.key, *DELTA_COLUMNS, *(attribute.name for attribute in attributes))
+    missing = [name for name in names if not delta.has(name)]
     if missing:
         raise ConfigurationError(
-            f"{relation.table.sql(warehouse.dialect)} lacks the columns {', '.join(missing)}: somebody "
-            "altered it, or another "
-            "version of the macros built it. Run: dbt-batch-sync init, then dbt run --select "
-            f"{_build(sync)}"
+            f"{delta.table.sql(warehouse.dialect)} lacks the columns {', '.join(missing)}: it was altered, "
+            f"or built by other macros; nothing was sent. Run: {build_command(sync)}"
         )
-    return relation
-
-
-def relation_of(warehouse: Warehouse, relation_name: str) -> Relation:
-    """A relation with its columns; none when there is no such table."""
-    table: exp.Table = parse_table(relation_name, warehouse.dialect)
-    return Relation(table, warehouse.columns(table))
-
-
-def _build(sync: Sync) -> str:
-    name = sync.mapping.sync
-    return f"{name} {name}_sent_snapshot {name}_delta"
+    at = state.checkpoint
+    untouched = at.page < 0 and at.key is None
+    pending = Pending(delta, built.delta_id, None if untouched else at.page, at.key)
+    histogram = read_histogram(warehouse, pending, built.rows if untouched else None)
+    return Work(sync, output, state, built, pending, attributes, histogram)

@@ -1,1 +1,1 @@
-"""One static HTML page of runs, deltas and refusals: what needs no server, and can be sent to somebody."""
+"""One static HTML page of runs, deltas and rejections: needs no server."""

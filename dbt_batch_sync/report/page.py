@@ -1,4 +1,4 @@
-"""The page of `report`. It needs no network, runs no script, and has no value and no custom_id on it."""
+"""The page of `report`: no network, no script, no customer data."""
 
 from __future__ import annotations
 
@@ -25,14 +25,7 @@ SHOWN_PUSHES = 30
 SHOWN_ATTRIBUTES = 30
 SHOWN_REASONS = 10
 
-MARKS = {
-    "succeeded": "✓",
-    "idle": "·",
-    "partial": "P",
-    "interrupted": "I",
-    "failed": "F",
-    "running": "R",
-}
+MARKS = {"succeeded": "✓", "idle": "·", "partial": "P", "interrupted": "I", "failed": "F", "running": "R"}
 """What a run is in that table; `idle`: it succeeded with nothing to send."""
 
 _FOLDER = Path(__file__).parent
@@ -62,7 +55,6 @@ class _Sync:
     statuses: Counter[str]
     attributes: tuple[tuple[str, int], ...]
     reasons: tuple[RejectCount, ...]
-    parked: tuple[RejectCount, ...]
 
     @property
     def more_attributes(self) -> int:
@@ -71,13 +63,8 @@ class _Sync:
 
     @property
     def more_reasons(self) -> int:
-        """As above, of what stands refused."""
+        """As above, of open rejections."""
         return len(self.report.rejects) - len(self.reasons)
-
-    @property
-    def more_parked(self) -> int:
-        """As above, of what is parked."""
-        return len(self.report.parked) - len(self.parked)
 
 
 def render(result: ReportResult) -> str:
@@ -101,32 +88,16 @@ def _totals(syncs: Sequence[SyncReport]) -> list[tuple[int, str]]:
     counted = (
         (len(syncs), "sync", "syncs"),
         (sum(len(each.runs) for each in syncs), "run shown", "runs shown"),
-        (
-            sum(run.accepted for each in syncs for run in each.runs),
-            "profile accepted in them",
-            "profiles accepted in them",
-        ),
-        (
-            sum(each.pending for each in syncs),
-            "profile waits for the next push",
-            "profiles wait for the next push",
-        ),
-        (
-            sum(count.count for each in syncs for count in each.rejects),
-            "refusal stands",
-            "refusals stand",
-        ),
-        (
-            sum(count.count for each in syncs for count in each.parked),
-            "profile parked",
-            "profiles parked",
-        ),
+        (sum(run.accepted for each in syncs for run in each.runs), "profile accepted", "profiles accepted"),
+        (sum(each.pending for each in syncs), "profile queued", "profiles queued"),
+        (sum(count.count for each in syncs for count in each.rejects), "open rejection", "open rejections"),
+        (sum(each.parked for each in syncs), "row parked", "rows parked"),
     )
     return [(count, one if count == 1 else several) for count, one, several in counted]
 
 
 def write(path: Path, html: str) -> None:
-    """Writes the page whole or not at all: who opens it meanwhile sees the old one.
+    """Writes the page atomically: a reader sees the old page or the new one.
 
     Raises ConfigurationError when the file can't be written.
     """
@@ -154,7 +125,7 @@ def time_by_phase(run: Run) -> dict[str, float]:
 
 def mark(run: Run) -> str:
     """Which of `MARKS` a run has."""
-    idle = run.status == "succeeded" and not run.sent and not run.committed
+    idle = run.status == "succeeded" and not run.sent and not run.settled
     return "idle" if idle else run.status
 
 
@@ -193,7 +164,6 @@ def _sync(report: SyncReport) -> _Sync:
         statuses=Counter(mark(run) for run in report.runs),
         attributes=tuple(sorted(report.attributes.items(), key=lambda item: -item[1])[:SHOWN_ATTRIBUTES]),
         reasons=report.rejects[:SHOWN_REASONS],
-        parked=report.parked[:SHOWN_REASONS],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
@@ -11,7 +12,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dbt_batch_sync.sandbox.connection import response_for, wait
 from dbt_batch_sync.sandbox.controls import control_routes
 from dbt_batch_sync.sandbox.gate import RefusedCallError, check_caller, check_content, refuse
 from dbt_batch_sync.sandbox.limits import Endpoint
@@ -25,15 +25,22 @@ _READ_ANYWAY = 64 * 1024 * 1024
 Handler = Callable[[Request, Tally], Awaitable[Reply]]
 
 
-def build_app(sandbox: Sandbox, stopping: asyncio.Event) -> Starlette:
-    """The ASGI application, for `connection.TransportProtocol`. Waits end when `stopping` is set."""
-    routes = _ApiRoutes(sandbox, stopping)
+def respond(reply: Reply) -> Response:
+    """The response that puts a reply on the wire."""
+    return Response(reply.body, reply.status, dict(reply.headers))
+
+
+def build_app(
+    sandbox: Sandbox, stopping: asyncio.Event, respond: Callable[[Reply], Response] = respond
+) -> Starlette:
+    """The ASGI application. Waits end when `stopping` is set."""
+    routes = _ApiRoutes(sandbox, stopping, respond)
     app = Starlette(
         routes=[
             *control_routes(sandbox),
             Route("/{version}/profiles/update", routes.profiles("update"), methods=["POST"]),
             Route("/{version}/profiles/mass-update", routes.profiles("mass-update"), methods=["POST"]),
-            Route("/{version}/exports/list", routes.exports, methods=["GET"]),
+            Route("/{version}/audiences/list", routes.audiences, methods=["GET"]),
         ],
         exception_handlers={HTTPException: routes.unknown},
     )
@@ -42,8 +49,10 @@ def build_app(sandbox: Sandbox, stopping: asyncio.Event) -> Starlette:
 
 
 class _ApiRoutes:
-    def __init__(self, sandbox: Sandbox, stopping: asyncio.Event) -> None:
-        self._sandbox, self._stopping = sandbox, stopping
+    def __init__(
+        self, sandbox: Sandbox, stopping: asyncio.Event, respond: Callable[[Reply], Response]
+    ) -> None:
+        self._sandbox, self._stopping, self._respond = sandbox, stopping, respond
 
     def profiles(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request, tally: Tally) -> Reply:
@@ -54,12 +63,12 @@ class _ApiRoutes:
 
         return route
 
-    async def exports(self, request: Request) -> Response:
-        """Nothing is ever exported: a call that shows whether key and project are right."""
+    async def audiences(self, request: Request) -> Response:
+        """There are none: a call that shows whether key and project are right."""
 
         async def handle(request: Request, tally: Tally) -> Reply:
             check_caller(self._sandbox.settings, request.path_params["version"], request.headers, tally)
-            return Reply(200, b'{"exports":[]}')
+            return Reply(200, b'{"audiences":[],"count":0,"has_more":false}')
 
         return await self._recorded(request, handle)
 
@@ -81,10 +90,7 @@ class _ApiRoutes:
         tally.body = body
         # In threads, so that other requests are taken in meanwhile.
         admitted = await asyncio.to_thread(sandbox.admit, endpoint, body, tally)
-        await self._pause(admitted.decision.seconds(applied=False))
-        reply = await asyncio.to_thread(sandbox.settle, admitted)
-        await self._pause(admitted.decision.seconds(applied=True))
-        return reply
+        return await asyncio.to_thread(sandbox.settle, admitted)
 
     async def _body(self, request: Request, tally: Tally) -> bytes | None:
         """The body, or None if it is larger than allowed. Raises ClientDisconnect."""
@@ -99,9 +105,10 @@ class _ApiRoutes:
                 chunks.append(chunk)
         return b"".join(chunks) if tally.size <= self._sandbox.settings.max_body_bytes else None
 
-    async def _pause(self, seconds: float) -> None:
-        if seconds > 0:
-            await wait(self._stopping, seconds)
+    async def _pause(self) -> None:
+        if self._sandbox.settings.latency > 0:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), self._sandbox.settings.latency)
 
     async def _recorded(self, request: Request, handle: Handler) -> Response:
         sandbox = self._sandbox
@@ -112,9 +119,9 @@ class _ApiRoutes:
                 reply = await handle(request, tally)
             except RefusedCallError as refused:
                 reply = refused.reply
-            await self._pause(sandbox.settings.latency)
-            status, tally.answer = reply.recorded_status, reply.body
-            return response_for(reply, self._stopping)
+            await self._pause()
+            status, tally.answer = reply.status, reply.body
+            return self._respond(reply)
         except ClientDisconnect:
             status, tally.broken_upload = 0, True
             return Response()

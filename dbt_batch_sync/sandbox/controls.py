@@ -8,17 +8,16 @@ web page can't send that elsewhere unasked.
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.sandbox.faults import Fault, read_faults
+from dbt_batch_sync.connections.addresses import is_loopback
 from dbt_batch_sync.sandbox.page import CONTENT_SECURITY_POLICY, Question, render
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.record import RecordedRequest
@@ -41,22 +40,11 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         ("GET", "/_sandbox/requests", controls.requests),
         ("GET", "/_sandbox/requests/{number:int}", controls.request),
         ("GET", "/_sandbox/stats", controls.stats),
-        ("GET", "/_sandbox/faults", controls.faults),
-        ("POST", "/_sandbox/faults", controls.set_faults),
+        ("GET", "/_sandbox/settings", controls.settings),
+        ("POST", "/_sandbox/settings", controls.change),
         ("POST", "/_sandbox/reset", controls.reset),
     ]
     return [Route(path, controls.guarded(route), methods=[method]) for method, path, route in table]
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host or "")
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
 
 
 def _named_host(request: Request) -> str | None:
@@ -91,12 +79,10 @@ def _number(request: Request, name: str, default: int) -> int:
     return int(text)
 
 
-def _as_json(value: Profile | RecordedRequest | Fault) -> dict[str, object]:
+def _as_json(value: Profile | RecordedRequest) -> dict[str, object]:
     if isinstance(value, Profile):
         attributes = {name: typed._asdict() for name, typed in value.attributes.items()}
         return {**_shallow(value), "attributes": attributes}
-    if isinstance(value, Fault):
-        return {**_shallow(value), "when": _shallow(value.when)}
     return {**_shallow(value), "body": _text(value.body), "answer": _text(value.answer)}
 
 
@@ -108,6 +94,33 @@ def _shallow(value: object) -> dict[str, object]:
     return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}  # type: ignore[arg-type]
 
 
+_MAX_LATENCY = 3600.0
+
+
+def read_settings(document: object) -> dict[str, Any]:
+    """The settings that an object names. Raises BadControlError."""
+    if not isinstance(document, dict):
+        raise BadControlError("an object of settings")
+    read: dict[str, Any] = {}
+    for name, value in document.items():
+        if name == "rate_limits" and isinstance(value, bool):
+            read[name] = value
+        elif name == "latency" and type(value) in (int, float) and 0 <= value <= _MAX_LATENCY:
+            read[name] = float(value)
+        elif name in ("reject_ids", "reject_attributes") and _is_texts(value):
+            read[name] = frozenset(value)
+        else:
+            raise BadControlError(
+                "accepted: `rate_limits` true or false, `latency` 0 to 3600 seconds, `reject_ids` and "
+                "`reject_attributes` arrays of strings"
+            )
+    return read
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
 class _Controls:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -115,12 +128,12 @@ class _Controls:
     def guarded(self, handler: Handler) -> Handler:
         async def route(request: Request) -> Response:
             client = request.client.host if request.client else None
-            here = _is_loopback(client) and _is_loopback(_named_host(request))
+            here = is_loopback(client) and is_loopback(_named_host(request))
             if self._sandbox.settings.controls == "loopback" and not here:
                 return _failed(403, "only from this machine; the setting `controls` opens it")
             try:
                 return await handler(request)
-            except (BadControlError, ConfigurationError) as error:
+            except BadControlError as error:
                 return _failed(400, str(error))
 
         return route
@@ -174,17 +187,28 @@ class _Controls:
             del counts["custom_ids"]
         return JSONResponse({**counts, "profiles": len(self._sandbox.store.profiles)})
 
-    async def faults(self, _request: Request) -> Response:
-        return JSONResponse([_as_json(fault) for fault in self._sandbox.faults.faults])
+    async def settings(self, _request: Request) -> Response:
+        """What can be changed while the sandbox runs."""
+        settings = self._sandbox.settings
+        return JSONResponse(
+            {
+                "rate_limits": settings.rate_limits,
+                "latency": settings.latency,
+                "reject_ids": sorted(settings.reject_ids),
+                "reject_attributes": sorted(settings.reject_attributes),
+            }
+        )
 
-    async def set_faults(self, request: Request) -> Response:
-        """Replaces the faults by a list of them; an empty one ends them."""
-        self._sandbox.faults.set(read_faults(await _document(request)))
-        return await self.faults(request)
+    async def change(self, request: Request) -> Response:
+        """Changes those that an object names: `{"latency": 0.5, "reject_ids": ["C-1"]}`."""
+        self._sandbox.settings = dataclasses.replace(
+            self._sandbox.settings, **read_settings(await _document(request))
+        )
+        return await self.settings(request)
 
     async def reset(self, request: Request) -> Response:
         """Forgets everything, or all but what an object says is to stay: `{"profiles": false}`."""
-        parts = ("profiles", "stats", "faults")
+        parts = ("profiles", "stats")
         chosen = await _document(request) or {}
         if not isinstance(chosen, Mapping) or not all(
             key in parts and isinstance(value, bool) for key, value in chosen.items()

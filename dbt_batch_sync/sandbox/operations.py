@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NoReturn, cast
 
-from dbt_batch_sync.sandbox.events import MAX_EVENTS, check_event
 from dbt_batch_sync.sandbox.rules import read_key
 from dbt_batch_sync.sandbox.values import ArrayChange, BrokenRuleError, Refusal, TypedValue, Write
 
@@ -15,7 +15,7 @@ MAX_CUSTOM_ID = 511
 _RESERVED_IDS = frozenset(
     ("undefined", "null", "nil", "(null)", "[object object]", "true", "false", "nan", "infinity", "-infinity")
 )
-_KEYS = frozenset(("identifiers", "attributes", "events"))
+_KEYS = frozenset(("identifiers", "attributes"))
 
 
 @dataclass(slots=True)
@@ -26,19 +26,30 @@ class Operation:
     writes: dict[str, Write] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
-    events: int = 0
     arrays: int = 0
     # Whether every write is a value: then a profile takes them as they are.
     only_values: bool = True
 
+    def take_out(self, names: Collection[str]) -> list[str]:
+        """Removes the writes of these attributes, by plain name or as sent; returns their keys as sent."""
+        taken = [
+            (key, name)
+            for key, name in zip(self.keys, self.writes, strict=True)
+            if name in names or key in names
+        ]
+        for key, name in taken:
+            self.keys.remove(key)
+            del self.writes[name]
+        return [key for key, _ in taken]
+
 
 def read_operation(raw: object) -> Operation:
-    """Raises BrokenRuleError for the operation as a whole; a bad attribute or event is in `refused`."""
+    """Raises BrokenRuleError for the operation as a whole; a bad attribute is in `refused`."""
     if not isinstance(raw, dict):
         raise BrokenRuleError("INVALID_OPERATION", "an operation is an object")
     if raw.keys() - _KEYS:
         raise BrokenRuleError(
-            "INVALID_OPERATION", "an operation has identifiers, attributes and events, nothing else"
+            "INVALID_OPERATION", "an operation has identifiers and attributes; the sandbox takes no events"
         )
     operation = Operation(_identifier(raw.get("identifiers")))
     attributes = raw.get("attributes", {})
@@ -47,15 +58,7 @@ def read_operation(raw: object) -> Operation:
     if len(attributes) > MAX_ATTRIBUTES:
         raise BrokenRuleError("TOO_MANY_ATTRIBUTES", f"at most {MAX_ATTRIBUTES} attributes an operation")
     _read_attributes(attributes, operation)
-    _read_events(raw.get("events", []), operation)
     return operation
-
-
-def custom_id_of(raw: object) -> str | None:
-    """The custom_id of an operation that was not read yet, if it has one."""
-    identifiers = raw.get("identifiers") if isinstance(raw, dict) else None
-    custom_id = identifiers.get("custom_id") if isinstance(identifiers, dict) else None
-    return custom_id if isinstance(custom_id, str) else None
 
 
 def _identifier(identifiers: object) -> str | None:
@@ -125,16 +128,3 @@ def _count_array(name: str, operation: Operation) -> None:
     if operation.arrays == MAX_ARRAYS:
         raise BrokenRuleError("TOO_MANY_ARRAYS", f"at most {MAX_ARRAYS} arrays an operation")
     operation.arrays += 1
-
-
-def _read_events(events: object, operation: Operation) -> None:
-    if not isinstance(events, list):
-        raise BrokenRuleError("INVALID_OPERATION", "events are an array")
-    if len(events) > MAX_EVENTS:
-        raise BrokenRuleError("TOO_MANY_EVENTS", f"at most {MAX_EVENTS} events an operation")
-    for position, event in enumerate(events):
-        try:
-            check_event(event)
-            operation.events += 1
-        except BrokenRuleError as broken:
-            operation.refused.append(broken.refusal(f"events[{position}]"))

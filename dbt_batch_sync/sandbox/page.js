@@ -17,3 +17,22 @@ async function look() {
   }
 }
 setInterval(look, 2000);
+
+// Lists are separated by blanks. An id with a blank in it can be given to POST /_sandbox/settings.
+const settings = document.getElementById('settings');
+settings.addEventListener('submit', async event => {
+  event.preventDefault();
+  const {rate_limits, latency, reject_ids, reject_attributes} = settings.elements;
+  const words = field => field.value.split(/\s+/).filter(Boolean);
+  const answer = await fetch('/_sandbox/settings', {
+    method: 'POST',
+    headers: {'Content-Type': 'application/json'},
+    body: JSON.stringify({
+      rate_limits: rate_limits.checked,
+      latency: Number(latency.value),
+      reject_ids: words(reject_ids),
+      reject_attributes: words(reject_attributes),
+    }),
+  });
+  document.getElementById('applied').textContent = answer.ok ? 'applied' : (await answer.json()).error_message;
+});

@@ -98,7 +98,7 @@ def render(sandbox: Sandbox, question: Question) -> str:
         question=question,
         stats=stats,
         figures=_figures(stats, len(sandbox.store.profiles)),
-        faults=sandbox.faults.faults,
+        settings=sandbox.settings,
         profile=sandbox.store.profile(question.profile) if question.profile is not None else None,
         request=next((entry for entry in requests if entry.number == question.request), None),
         requests=requests[: -_SHOWN_REQUESTS - 1 : -1],

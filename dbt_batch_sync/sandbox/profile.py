@@ -13,13 +13,12 @@ from dbt_batch_sync.sandbox.values import ArrayChange, Refusal, TypedValue, Writ
 class Profile:
     """What Batch would hold. Attributes are keyed by name without wrapper (`birthdate`, `$email_address`).
 
-    `operations` and `events` count what was applied; the times are ISO 8601 in UTC.
+    `operations` counts what was applied; the times are ISO 8601 in UTC.
     """
 
     custom_id: str
     attributes: dict[str, TypedValue] = field(default_factory=dict)
     operations: int = 0
-    events: int = 0
     created_at: str = ""
     updated_at: str = ""
 
@@ -32,7 +31,6 @@ class Profile:
             for name, write in operation.writes.items():
                 refused += self._write(name, write)
         self.operations += 1
-        self.events += operation.events
         self.updated_at = now
         return refused
 

@@ -11,7 +11,7 @@ from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.values import TypedValue
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class ProfileFile:
@@ -74,16 +74,16 @@ class ProfileFile:
 
 def _document(profile: Profile) -> str:
     return json.dumps(
-        [profile.attributes, profile.operations, profile.events, profile.created_at, profile.updated_at],
+        [profile.attributes, profile.operations, profile.created_at, profile.updated_at],
         ensure_ascii=False,
         separators=(",", ":"),
     )
 
 
 def _from_document(custom_id: str, document: str) -> Profile:
-    attributes, operations, events, created_at, updated_at = json.loads(document)
+    attributes, operations, created_at, updated_at = json.loads(document)
     typed = {
         name: TypedValue(kind, tuple(value) if isinstance(value, list) else value)
         for name, (kind, value) in attributes.items()
     }
-    return Profile(custom_id, typed, operations, events, created_at, updated_at)
+    return Profile(custom_id, typed, operations, created_at, updated_at)

@@ -12,7 +12,10 @@ MAX_EXAMPLES = 50
 
 
 class Violation(str, Enum):
-    """What a client that follows the documentation never does. Faults and the rate limit are none."""
+    """What a client that follows the documentation never does.
+
+    Neither the rate limit nor a rejection on demand is one.
+    """
 
     UNAUTHORIZED = "unauthorized"
     WRONG_PROJECT = "wrong_project"
@@ -25,7 +28,7 @@ class Violation(str, Enum):
     REFUSED_OPERATION = "refused_operation"
     REFUSED_ATTRIBUTE = "refused_attribute"
     DUPLICATE_IDENTIFIER = "duplicate_identifier"  # the same custom_id twice in one call
-    EMPTY_OPERATION = "empty_operation"  # neither attributes nor events: a profile of the rate for nothing
+    EMPTY_OPERATION = "empty_operation"  # no attributes: a profile of the rate for nothing
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class RecordedRequest:
     """One request. `status` is 0 when the connection was closed without an answer.
 
     `size` is the body's, in bytes; `body` and `answer`, the body of the answer that was to go out, are kept
-    for the last few. `faults` names the faults that struck, `errors` counts the partial errors of the answer.
+    for the last few. `errors` counts the partial errors of the answer.
     """
 
     number: int
@@ -45,7 +48,6 @@ class RecordedRequest:
     size: int = 0
     operations: int = 0
     errors: int = 0
-    faults: tuple[str, ...] = ()
     body: bytes | None = None
     answer: bytes | None = None
 
@@ -54,10 +56,8 @@ class RecordedRequest:
 class Stats:
     """Counts since the start or the last reset.
 
-    - `operations`: in well-formed calls; `applied`: those that reached a profile; `events`: of applied
-      operations.
-    - `statuses`: answers by status, 0 for none. `throttled`: 429 of the rate limit. `faults`: strikes by
-      kind.
+    - `operations`: in well-formed calls; `applied`: those that reached a profile.
+    - `statuses`: answers by status, 0 for none. `throttled`: 429 of the rate limit.
     - `violations` by kind, with up to 50 `examples` (`kind: reason`, never a value).
     - `attributes`: applied writes by key as sent. `custom_ids`: applied operations by custom_id.
     - `broken_uploads`: connections that ended before the whole body had come.
@@ -66,14 +66,12 @@ class Stats:
     requests: int = 0
     operations: int = 0
     applied: int = 0
-    events: int = 0
     bytes: int = 0
     throttled: int = 0
     in_flight: int = 0
     max_in_flight: int = 0
     broken_uploads: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
-    faults: Counter[str] = field(default_factory=Counter)
     violations: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     attributes: Counter[str] = field(default_factory=Counter)
@@ -87,11 +85,9 @@ class Tally:
     size: int = 0
     operations: int = 0
     applied: int = 0
-    events: int = 0
     errors: int = 0
     throttled: bool = False
     broken_upload: bool = False
-    faults: tuple[str, ...] = ()
     violations: list[tuple[Violation, str]] = field(default_factory=list)
     attributes: list[str] = field(default_factory=list)
     custom_ids: list[str] = field(default_factory=list)
@@ -139,7 +135,6 @@ class Recorder:
                     size=tally.size,
                     operations=tally.operations,
                     errors=tally.errors,
-                    faults=tally.faults,
                     body=tally.body if self._keep_bodies else None,
                     answer=tally.answer if self._keep_bodies else None,
                 )
@@ -152,12 +147,10 @@ class Recorder:
         stats.requests += 1
         stats.operations += tally.operations
         stats.applied += tally.applied
-        stats.events += tally.events
         stats.bytes += tally.size
         stats.throttled += tally.throttled
         stats.broken_uploads += tally.broken_upload
         stats.statuses[status] += 1
-        stats.faults.update(tally.faults)
         stats.attributes.update(tally.attributes)
         stats.custom_ids.update(tally.custom_ids)
         stats.violations.update(violation.value for violation, _ in tally.violations)
@@ -179,7 +172,6 @@ class Recorder:
                 stats,
                 examples=list(stats.examples),
                 statuses=Counter(stats.statuses),
-                faults=Counter(stats.faults),
                 violations=Counter(stats.violations),
                 attributes=Counter(stats.attributes),
                 custom_ids=Counter(stats.custom_ids) if custom_ids else Counter(),

@@ -1,4 +1,4 @@
-"""What the sandbox answers, and how it is put on the wire."""
+"""What the sandbox answers."""
 
 from __future__ import annotations
 
@@ -8,36 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import format_datetime
-from enum import Enum
 
 from dbt_batch_sync.sandbox.values import Refusal
 
 
-class Delivery(Enum):
-    """How an answer leaves."""
-
-    WHOLE = "whole"
-    CLOSED = "closed"  # nothing is sent, the connection is closed
-    RESET = "reset"  # nothing is sent, the connection is reset
-    TRUNCATED = "truncated"
-    HUGE = "huge"
-    DRIPPED = "dripped"
-
-
 @dataclass(frozen=True)
 class Reply:
-    """`padding` (bytes) is for HUGE, `pause` (seconds between two bytes) for DRIPPED."""
+    """An answer. A status of 0: the connection is closed without one."""
 
     status: int
     body: bytes
     headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
-    delivery: Delivery = Delivery.WHOLE
-    padding: int = 0
-    pause: float = 0.0
-
-    @property
-    def recorded_status(self) -> int:
-        return 0 if self.delivery in (Delivery.CLOSED, Delivery.RESET) else self.status
 
 
 def success(refusals: Sequence[tuple[int, Refusal]]) -> Reply:

@@ -8,13 +8,11 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.sandbox.fault_plan import FaultPlan
-from dbt_batch_sync.sandbox.faults import Fault, FaultKind, When
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.record import RecordedRequest, Stats, Violation
 from dbt_batch_sync.sandbox.service import Sandbox
@@ -24,10 +22,9 @@ from dbt_batch_sync.sandbox.values import TypedValue
 
 if TYPE_CHECKING:
     import uvicorn
+    from starlette.types import ASGIApp
 
 __all__ = [
-    "Fault",
-    "FaultKind",
     "Profile",
     "RecordedRequest",
     "SandboxServer",
@@ -35,7 +32,6 @@ __all__ = [
     "Stats",
     "TypedValue",
     "Violation",
-    "When",
     "serve",
 ]
 
@@ -43,19 +39,18 @@ _BACKLOG = 128
 _LAST_WAIT = 10.0
 
 
-def _uvicorn_server(sandbox: Sandbox, stopping: asyncio.Event) -> uvicorn.Server:
+def _uvicorn_server(build: Callable[[asyncio.Event], ASGIApp], stopping: asyncio.Event) -> uvicorn.Server:
     try:
         import uvicorn  # an extra: only the sandbox needs it
 
-        from dbt_batch_sync.sandbox.app import build_app
-        from dbt_batch_sync.sandbox.connection import TransportProtocol
+        app = build(stopping)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"the sandbox needs the package {error.name}: run pip install 'dbt-batch-sync[sandbox]'"
         ) from error
     config = uvicorn.Config(
-        build_app(sandbox, stopping),
-        http=TransportProtocol,
+        app,
+        http="h11",
         ws="none",
         loop="asyncio",
         lifespan="off",
@@ -84,8 +79,8 @@ class SandboxServer:
     """Runs in a thread from `start` to `stop`; as a context manager, from entry to exit.
 
     Port 0 takes a free one, and keeps it: `start` after `stop` is the same Batch after an outage, with its
-    profiles. `clock` and `faults` are those of `Sandbox`. Raises ConfigurationError for a missing package, a
-    port in use, or a file that is not a store.
+    profiles. `clock` is that of `Sandbox`. Raises ConfigurationError for a missing package, a port in use, or
+    a file that is not a store.
     """
 
     def __init__(
@@ -94,13 +89,20 @@ class SandboxServer:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        faults: Sequence[Fault] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.host, self.port = host, port
-        self._sandbox = Sandbox(settings or SandboxSettings(), faults=faults, clock=clock)
+        self._sandbox = self._open(settings or SandboxSettings(), clock)
         self._thread: threading.Thread | None = None
         self._stop_soon: Callable[[], None] = lambda: None
+
+    def _open(self, settings: SandboxSettings, clock: Callable[[], float]) -> Sandbox:
+        return Sandbox(settings, clock=clock)
+
+    def _app(self, stopping: asyncio.Event) -> ASGIApp:
+        from dbt_batch_sync.sandbox.app import build_app
+
+        return build_app(self._sandbox, stopping)
 
     @property
     def url(self) -> str:
@@ -134,20 +136,16 @@ class SandboxServer:
         """The last requests, oldest first."""
         return self._sandbox.recorder.requests
 
-    @property
-    def faults(self) -> FaultPlan:
-        return self._sandbox.faults
-
-    def reset(self, *, profiles: bool = True, stats: bool = True, faults: bool = True) -> None:
-        """Forgets profiles, counts and requests, faults; the rates begin anew."""
-        self._sandbox.reset(profiles=profiles, stats=stats, faults=faults)
+    def reset(self, *, profiles: bool = True, stats: bool = True) -> None:
+        """Forgets profiles, counts and requests; the rates begin anew."""
+        self._sandbox.reset(profiles=profiles, stats=stats)
 
     def start(self) -> None:
         """Returns when connections are accepted. Does nothing when it is running."""
         if self._thread is not None:
             return
         stopping = asyncio.Event()
-        server = _uvicorn_server(self._sandbox, stopping)
+        server = _uvicorn_server(self._app, stopping)
         listening = _bound_socket(self.host, self.port)
         self.port = listening.getsockname()[1]
         ready = threading.Event()
@@ -203,7 +201,6 @@ def serve(
     port: int = 8700,
     *,
     settings: SandboxSettings | None = None,
-    faults: Sequence[Fault] = (),
     on_ready: Callable[[SandboxServer], None] = lambda server: None,
 ) -> None:
     """Runs the sandbox until SIGINT or SIGTERM, then returns. For the main thread.
@@ -218,7 +215,7 @@ def serve(
 
     before = {name: signal.signal(name, interrupt) for name in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with SandboxServer(settings, host=host, port=port, faults=faults) as server:
+        with SandboxServer(settings, host=host, port=port) as server:
             on_ready(server)
             # With a time-out, because a wait without one can't be interrupted everywhere.
             while not interrupted.wait(0.5):

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from dbt_batch_sync.sandbox.fault_plan import Decision, FaultPlan
-from dbt_batch_sync.sandbox.faults import Fault
-from dbt_batch_sync.sandbox.faulty_replies import faulty
 from dbt_batch_sync.sandbox.gate import RefusedCallError, refuse
 from dbt_batch_sync.sandbox.limits import ENDPOINTS, Endpoint, TokenBucket
-from dbt_batch_sync.sandbox.operations import Operation, custom_id_of, read_operation
+from dbt_batch_sync.sandbox.operations import Operation, read_operation
 from dbt_batch_sync.sandbox.record import Recorder, Tally, Violation
 from dbt_batch_sync.sandbox.replies import Reply, failure, retry_after_header, success
 from dbt_batch_sync.sandbox.rules import plain_name
@@ -25,13 +22,15 @@ from dbt_batch_sync.sandbox.wire import MalformedBodyError, parse_body
 
 @dataclass
 class Admitted:
-    """A call whose operations may be looked at, the faults that strike it, and what it adds to the counts."""
+    """A call whose operations may be looked at, and what it adds to the counts."""
 
     operations: list[object]
-    decision: Decision
     tally: Tally
     era: int  # of the store, when the call arrived
     refusals: list[tuple[int, Refusal]] = field(default_factory=list)
+
+
+_ON_DEMAND = ("REJECTED", "rejected on demand")
 
 
 def _utc_now() -> datetime:
@@ -41,7 +40,7 @@ def _utc_now() -> datetime:
 class Sandbox:
     """The state behind the routes. Its methods may be called from several threads.
 
-    `clock` (seconds, only differences count) drives rates, storms and durations; `now` is the time of day,
+    `clock` (seconds, only differences count) drives rates and durations; `now` is the time of day,
     with a zone. `settings` may be replaced at any time; the store and what is kept of requests stay as they
     began.
     """
@@ -50,7 +49,6 @@ class Sandbox:
         self,
         settings: SandboxSettings,
         *,
-        faults: Sequence[Fault] = (),
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
@@ -58,7 +56,6 @@ class Sandbox:
         self.clock, self.now = clock, now
         self.store = ProfileStore(settings.store, keep=settings.keep_profiles)
         self.recorder = Recorder(settings.keep_requests, settings.keep_bodies)
-        self.faults = FaultPlan(faults, clock)
         self._buckets = self._full_buckets()
 
     def _full_buckets(self) -> dict[Endpoint, TokenBucket]:
@@ -67,8 +64,8 @@ class Sandbox:
             for endpoint, limits in ENDPOINTS.items()
         }
 
-    def reset(self, *, profiles: bool = True, stats: bool = True, faults: bool = True) -> None:
-        """Forgets profiles, counts and requests, faults. The rates begin anew in any case.
+    def reset(self, *, profiles: bool = True, stats: bool = True) -> None:
+        """Forgets profiles, counts and requests. The rates begin anew in any case.
 
         A call that arrived before is still answered, but neither applied nor counted afterwards.
         """
@@ -77,26 +74,16 @@ class Sandbox:
             self.store.clear()
         if stats:
             self.recorder.clear()
-        if faults:
-            self.faults.clear()
 
     def admit(self, endpoint: Endpoint, body: bytes, tally: Tally) -> Admitted:
         """Everything that refuses a call before its operations are looked at. Raises RefusedCallError."""
         era = self.store.era
-        operations = self._parse(endpoint, body, tally)
-        ids = {custom_id for custom_id in map(custom_id_of, operations) if custom_id is not None}
-        decision = self.faults.decide(endpoint, lambda: ids)
-        tally.faults = decision.names
-        ending = decision.ending
-        if ending and not ending.applies_first:
-            raise RefusedCallError(faulty(ending, None, self.now()))
-        if decision.rejecting:
-            fault = decision.rejecting
-            raise refuse(fault.status or 400, fault.category, fault.reason)
-        self._pace(endpoint, len(operations), tally)
-        return Admitted(operations, decision, tally, era)
+        operations = self.parse(endpoint, body, tally)
+        self.pace(endpoint, len(operations), tally)
+        return Admitted(operations, tally, era)
 
-    def _parse(self, endpoint: Endpoint, body: bytes, tally: Tally) -> list[object]:
+    def parse(self, endpoint: Endpoint, body: bytes, tally: Tally) -> list[object]:
+        """The operations of a body. Raises RefusedCallError."""
         try:
             operations = parse_body(body)
         except MalformedBodyError as error:
@@ -112,7 +99,8 @@ class Sandbox:
         tally.operations = len(operations)
         return operations
 
-    def _pace(self, endpoint: Endpoint, profiles: int, tally: Tally) -> None:
+    def pace(self, endpoint: Endpoint, profiles: int, tally: Tally) -> None:
+        """Takes them from the endpoint's rate. Raises RefusedCallError: 429."""
         settings = self.settings
         wait = self._buckets[endpoint].take(profiles) if settings.rate_limits else 0.0
         if not wait:
@@ -126,14 +114,30 @@ class Sandbox:
     def settle(self, admitted: Admitted) -> Reply:
         """Checks and applies the operations. Raises RefusedCallError where one bad one refuses the call."""
         read = self._read(admitted)
+        read = self.reject(read, admitted)
         refusals = admitted.refusals
-        read = _refuse_on_demand(read, admitted.decision, refusals)
         refusals += self.store.apply(read, self.now().isoformat(), admitted.era)
         refusals.sort(key=lambda entry: entry[0])
         self._count(read, admitted)
-        reply = success(self._named(refusals))
-        ending = admitted.decision.ending
-        return faulty(ending, reply, self.now()) if ending else reply
+        return success(self._named(refusals))
+
+    def reject(self, read: list[tuple[int, Operation]], admitted: Admitted) -> list[tuple[int, Operation]]:
+        """Those that are left when `reject_ids` and `reject_attributes` have taken out theirs.
+
+        What they take out is added to the call's refusals.
+        """
+        settings = self.settings
+        if not (settings.reject_ids or settings.reject_attributes):
+            return read
+        left = []
+        for index, operation in read:
+            if operation.custom_id in settings.reject_ids:
+                admitted.refusals.append((index, Refusal(None, *_ON_DEMAND)))
+                continue
+            for key in operation.take_out(settings.reject_attributes):
+                admitted.refusals.append((index, Refusal(key, *_ON_DEMAND)))
+            left.append((index, operation))
+        return left
 
     def _read(self, admitted: Admitted) -> list[tuple[int, Operation]]:
         """The operations that are not refused as a whole, by bulk index."""
@@ -151,7 +155,7 @@ class Sandbox:
             for refusal in operation.refused:
                 tally.violate(Violation.REFUSED_ATTRIBUTE, f"{refusal.attribute}: {refusal.reason}")
                 admitted.refusals.append((index, refusal))
-            if not (operation.keys or operation.refused or operation.events):
+            if not (operation.keys or operation.refused):
                 tally.violate(Violation.EMPTY_OPERATION)
             read.append((index, operation))
         times = Counter(operation.custom_id for _, operation in read if operation.custom_id is not None)
@@ -163,7 +167,6 @@ class Sandbox:
         tally.applied = len(read)
         tally.errors = len(admitted.refusals)
         for _, operation in read:
-            tally.events += operation.events
             tally.attributes += operation.keys
             if self.settings.count_custom_ids and operation.custom_id is not None:
                 tally.custom_ids.append(operation.custom_id)
@@ -175,18 +178,3 @@ class Sandbox:
             (index, refusal._replace(attribute=refusal.attribute and plain_name(refusal.attribute)))
             for index, refusal in refusals
         ]
-
-
-def _refuse_on_demand(
-    read: list[tuple[int, Operation]], decision: Decision, refusals: list[tuple[int, Refusal]]
-) -> list[tuple[int, Operation]]:
-    """Those that are left, when the faults have taken out theirs and added them to `refusals`."""
-    if not decision.refusing:
-        return read
-    left = []
-    for index, operation in read:
-        whole, attributes = decision.refusals(operation)
-        refusals += [(index, refusal) for refusal in ([whole] if whole else attributes)]
-        if whole is None:
-            left.append((index, operation))
-    return left

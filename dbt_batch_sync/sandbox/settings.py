@@ -20,7 +20,9 @@ class SandboxSettings:
       the call.
     - `error_attribute`: how a partial error names a wrapped attribute: `date(birthdate)` as sent, or plain
       `birthdate`.
-    - `latency`: seconds before each answer of the profile routes.
+    - `latency`: seconds before each answer of the API's routes.
+    - `reject_ids`: profiles whose operations are rejected as a whole. `reject_attributes`: attributes, by
+      their plain names, that are rejected alone. Both are partial errors.
     - `store`: a file that keeps the profiles over restarts; None keeps them in memory.
     - `keep_profiles`: off where only the counts matter, so that millions of profiles need no memory.
     - `keep_requests`, `keep_bodies`: how many of the last requests are listed, and how many of them with
@@ -39,6 +41,8 @@ class SandboxSettings:
     bad_row: Literal["partial", "400"] = "partial"
     error_attribute: Literal["sent", "plain"] = "sent"
     latency: float = 0.0
+    reject_ids: frozenset[str] = frozenset()
+    reject_attributes: frozenset[str] = frozenset()
     store: Path | None = None
     keep_profiles: bool = True
     keep_requests: int = 200

@@ -1,118 +1,121 @@
-"""`generate`: the two one-line models of each sync, and the sources and exposures, as files of the user's
-project.
+"""`generate`: the two one-line models of each sync, the ledger's sources and the exposures, as files of the
+user's project. The manifest says what is there; files only, whether we wrote them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dbt_batch_sync.connections.documents import read_yaml
-from dbt_batch_sync.errors import BatchSyncError
-from dbt_batch_sync.ledger.records import REJECTS, RUNS
+from dbt_batch_sync.artifacts.manifest import Manifest, Model
+from dbt_batch_sync.connections.profiles import Project
+from dbt_batch_sync.mapping.syncs import DELTA_SUFFIX, SNAPSHOT_SUFFIX, Sync
 
 FOLDER = "batch_sync"
 MARK = "Written by `dbt-batch-sync generate`"
 YAML_FILE = "_batch_sync.yml"
-SUFFIXES = ("_sent_snapshot", "_delta")
+
+_MODELS = """\
+# {mark}. Yours to configure: it is written once.
+models:
+  - name: {sync}_sent_snapshot
+    description: What Batch holds of each profile of {sync}, as far as dbt-batch-sync knows. Never drop it.
+  - name: {sync}_delta
+    description: The rows of {sync} that differ from what Batch holds; `dbt-batch-sync push` sends them.
+"""
+_EXPOSURE = """\
+  - name: batch_{sync}
+    label: Batch profiles of {sync}
+    type: application
+    url: https://dashboard.batch.com
+    owner: {{name: Batch}}
+    description: The profiles that dbt-batch-sync keeps equal to {sync}.
+    depends_on:
+      - ref('{sync}_delta')
+"""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A file that differs from what it should be."""
+    """A file that differs from what it should be, and its text then; None of one that is to go."""
 
     kind: Literal["create", "update", "remove"]
     path: Path
+    text: str | None = None
 
 
-def generated_files(syncs: Sequence[str], directory: Path) -> dict[Path, str]:
-    """What `models/batch_sync` should hold for these syncs, by path."""
-    files = {}
-    for sync in sorted(syncs):
-        for macro in ("sent_snapshot", "delta"):
-            call = f"{{{{ dbt_batch_sync.{macro}('{sync}') }}}}"
-            text = f"-- {MARK}. Yours to configure: it is written once.\n{call}\n"
-            files[directory / f"{sync}_{macro}.sql"] = text
-    files[directory / YAML_FILE] = _yaml(sorted(syncs))
-    return files
-
-
-def changes(syncs: Sequence[str], directory: Path) -> list[Change]:
-    """What has to be written. A model that exists is the user's and stays as it is; the YAML is renewed if
-    we wrote it.
+def missing(syncs: Sequence[Sync], manifest: Manifest, project: Project) -> list[Change]:
+    """What has to be written for these syncs. A model that the manifest has, wherever it lies, is the user's
+    and stays as it is; the YAML is renewed if we wrote it.
     """
     found: list[Change] = []
-    for path, text in generated_files(syncs, directory).items():
-        if not path.exists():
-            found.append(Change("create", path))
-        elif path.name == YAML_FILE and path.read_text(encoding="utf-8") != text and _is_ours(path):
-            found.append(Change("update", path))
-    return found
+    for sync in syncs:
+        models = ((SNAPSHOT_SUFFIX, sync.snapshot), (DELTA_SUFFIX, sync.delta))
+        files = {
+            _folder(project) / f"{sync.name}{suffix}.sql": (
+                f"-- {MARK}. Yours to configure: it is written once.\n"
+                f"{{{{ dbt_batch_sync.{suffix.removeprefix('_')}('{sync.name}') }}}}\n"
+            )
+            for suffix, model in models
+            if model is None
+        }
+        if len(files) == len(models):
+            files[_folder(project) / f"{sync.name}.yml"] = _MODELS.format(mark=MARK, sync=sync.name)
+        found += [Change("create", path, text) for path, text in files.items() if not path.exists()]
+    return [*found, *_renewed([sync.name for sync in syncs], project)]
 
 
-def generate(syncs: Sequence[str], directory: Path) -> list[Change]:
-    """Writes what is missing or outdated, and says what it was."""
-    found, files = changes(syncs, directory), generated_files(syncs, directory)
-    for change in found:
-        change.path.parent.mkdir(parents=True, exist_ok=True)
-        change.path.write_text(files[change.path], encoding="utf-8")
-    return found
+def obsolete(manifest: Manifest, project: Project) -> list[Change]:
+    """The files that we wrote for syncs that are not mapped any more, and the YAML without them.
 
-
-def obsolete(directory: Path, model_paths: Sequence[Path]) -> list[Change]:
-    """The models that we wrote for syncs which no file maps any more. Needs no manifest: with a sync's
-    model gone, dbt can't make one."""
-    mapped = set(mapped_models(model_paths))
-    found = []
-    for path in sorted(directory.glob("*.sql")):
-        suffix = next((each for each in SUFFIXES if path.stem.endswith(each)), None)
-        if suffix and _is_ours(path) and path.stem.removesuffix(suffix) not in mapped:
-            found.append(Change("remove", path))
-    return found
-
-
-def prune(directory: Path, model_paths: Sequence[Path]) -> list[Change]:
-    """Removes the obsolete models, and renews the YAML without them."""
-    found = obsolete(directory, model_paths)
-    for change in found:
-        change.path.unlink()
-    if found:
-        left = {path.stem.removesuffix("_delta") for path in directory.glob("*_delta.sql") if _is_ours(path)}
-        found += [change for change in generate(sorted(left), directory) if change.path.name == YAML_FILE]
-    return found
-
-
-def mapped_models(model_paths: Sequence[Path]) -> Iterator[str]:
-    """The models with a mapping, as far as the files tell: in a YAML's meta, or by the word in the model's
-    own config.
+    Where a mapping comes from does not matter: the manifest has it. With the SQL of a sync's model gone, dbt
+    can't write a manifest: then the last one is what there is, and the file counts.
     """
-    models = [
-        path for root in model_paths for path in sorted(root.rglob("*")) if path.suffix in (".sql", ".py")
-    ]
-    present = {path.stem for path in models}
-    for path in models:
-        if "batch_sync" in path.read_text(encoding="utf-8", errors="replace") and not _is_ours(path):
-            yield path.stem
-    for root in model_paths:
-        for path in sorted([*root.rglob("*.yml"), *root.rglob("*.yaml")]):
-            yield from (name for name in _mapped_in(path) if name in present)
+    own = [each for each in manifest.models if each.package == manifest.project_name]
+    gone = {each.name for each in own if _is_gone(each, project)}
+    live = manifest.mapped - gone
+    paths = {project.directory / each.path for each in own} | set(_folder(project).glob("*.*"))
+    found = []
+    for path in sorted(path for path in paths if path.is_file() and path.name != YAML_FILE):
+        suffixes = (SNAPSHOT_SUFFIX, DELTA_SUFFIX) if path.suffix == ".sql" else ("",)
+        owner = next((path.stem.removesuffix(each) for each in suffixes if path.stem.endswith(each)), None)
+        if owner is not None and owner not in live and _is_ours(path):
+            found.append(Change("remove", path))
+    present = [each.name for each in manifest.models if each.raw_mapping and each.name in live]
+    return [*found, *(_renewed(present, project) if found else ())]
 
 
-def _mapped_in(path: Path) -> Iterator[str]:
-    try:
-        raw = read_yaml(path)
-    except BatchSyncError:
-        return
-    models = raw.get("models") if isinstance(raw, dict) else None
-    for model in models if isinstance(models, list) else ():
-        if not isinstance(model, dict) or not isinstance(model.get("name"), str):
-            continue
-        config = model.get("config")
-        metas = [model.get("meta"), config.get("meta") if isinstance(config, dict) else None]
-        if any(isinstance(meta, dict) and "batch_sync" in meta for meta in metas):
-            yield model["name"]
+def apply(found: Iterable[Change]) -> None:
+    """Writes and removes the files."""
+    for change in found:
+        if change.text is None:
+            change.path.unlink()
+        else:
+            change.path.parent.mkdir(parents=True, exist_ok=True)
+            change.path.write_text(change.text, encoding="utf-8")
+
+
+def _renewed(names: Iterable[str], project: Project) -> Iterator[Change]:
+    """The YAML for these syncs, if it is not as it should be and not the user's."""
+    path, text = _folder(project) / YAML_FILE, _yaml(sorted(set(names)))
+    if not path.exists():
+        yield Change("create", path, text)
+    elif _is_ours(path) and path.read_text(encoding="utf-8") != text:
+        yield Change("update", path, text)
+
+
+def _folder(project: Project) -> Path:
+    return project.model_paths[0] / FOLDER
+
+
+def _is_gone(model: Model, project: Project) -> bool:
+    """Whether the file of a model, which the manifest has, was removed (and not moved) since."""
+    if (project.directory / model.path).exists():
+        return False
+    name = Path(model.path).name
+    return not any(True for root in project.model_paths for _ in root.rglob(name))
 
 
 def _is_ours(path: Path) -> bool:
@@ -122,31 +125,6 @@ def _is_ours(path: Path) -> bool:
 
 def _yaml(syncs: Sequence[str]) -> str:
     """Sources for the ledger, so that tests can be put on it, and an exposure per sync."""
-    lines = [
-        f"# {MARK}, and renewed by it.",
-        "version: 2",
-        "",
-        "sources:",
-        "  - name: batch_sync",
-        "    description: What dbt-batch-sync writes down beside the snapshots.",
-        "    schema: \"{{ var('batch_sync_schema', target.schema) }}\"",
-        "    tables:",
-        f"      - name: {RUNS}",
-        "        description: One row per push and sync.",
-        f"      - name: {REJECTS}",
-        "        description: One row per row or attribute that was refused; never its value.",
-        "",
-        "exposures:",
-    ]
-    for sync in syncs:
-        lines += [
-            f"  - name: batch_{sync}",
-            f"    label: Batch profiles of {sync}",
-            "    type: application",
-            "    url: https://dashboard.batch.com",
-            "    owner: {name: Batch}",
-            f"    description: The profiles that dbt-batch-sync keeps equal to {sync}.",
-            "    depends_on:",
-            f"      - ref('{sync}_delta')",
-        ]
-    return "\n".join(lines if syncs else lines[:-1]) + "\n"
+    sources = Path(__file__).with_name("sources.yml").read_text(encoding="utf-8")
+    exposures = "".join(_EXPOSURE.format(sync=sync) for sync in syncs)
+    return f"# {MARK}, and renewed by it.\n{sources}" + (f"\nexposures:\n{exposures}" if syncs else "")

@@ -7,6 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from dbt_batch_sync import __version__
 from dbt_batch_sync.connections.documents import read_yaml
 from dbt_batch_sync.connections.outputs import PROFILE_YAML
@@ -32,9 +34,13 @@ models:
 
 @dataclass(frozen=True)
 class Installed:
-    """What was done, a sentence each, and what the user has to add."""
+    """What was done, a sentence each, and what the user has to add: `by_hand` to the packages in `file`, if
+    it is not one that lines can be put into.
+    """
 
     done: tuple[str, ...]
+    file: str
+    by_hand: str | None = None
     profile_yaml: str = PROFILE_YAML
     meta_yaml: str = META_YAML
 
@@ -64,25 +70,32 @@ def copy_package(project_dir: Path) -> Path:
 
 
 def init(project_dir: Path, git: str | None = None, revision: str | None = None) -> Installed:
-    """Adds the package to `packages.yml`: a copy of the installed macros, or a git revision.
+    """Adds the package to the project's packages: a copy of the installed macros, or a git revision.
 
-    Running it again renews the copy and adds nothing twice. Raises ConfigurationError when `packages.yml` is
-    not one that can be added to; it says which lines to add by hand.
+    They are listed in `dependencies.yml` if that has packages (dbt takes one of the two files), else in
+    `packages.yml`. Running it again renews the copy and adds nothing twice.
     """
     done: list[str] = []
     if git is None:
         copy_package(project_dir)
         done.append(f"copied the macros of version {__version__} to {COPY.as_posix()}/")
-        entry = [f"local: {COPY.as_posix()}"]
+        entry = {"local": COPY.as_posix()}
     else:
-        entry = [f'git: "{git}"', f"revision: {revision or 'v' + __version__}"]
-    path = project_dir / "packages.yml"
-    if _lists_package(path, entry[0]):
-        done.append("packages.yml already lists them: left as it is")
-    else:
-        path.write_text(_with_entry(path, entry), encoding="utf-8")
-        done.append(f"added `{entry[0]}` to packages.yml")
-    return Installed(tuple(done))
+        entry = {"git": git, "revision": revision or f"v{__version__}"}
+    path = project_dir / "dependencies.yml"
+    if _packages(path) is None:
+        path = project_dir / "packages.yml"
+    listed, key = _packages(path) or [], next(iter(entry))
+    if any(each.get(key) == entry[key] for each in listed):
+        done.append(f"{path.name} already lists them: left as it is")
+        return Installed(tuple(done), path.name)
+    lines = yaml.safe_dump([entry], sort_keys=False).splitlines()
+    text = _with_lines(path, lines)
+    if _listed(text) != [entry, *listed]:
+        return Installed(tuple(done), path.name, "".join(f"  {line}\n" for line in lines))
+    path.write_bytes(text.encode())
+    done.append(f"added `{entry[key]}` to {path.name}")
+    return Installed(tuple(done), path.name)
 
 
 def _is_copy(directory: Path) -> bool:
@@ -93,28 +106,30 @@ def _is_copy(directory: Path) -> bool:
     return isinstance(raw, dict) and raw.get("name") == PACKAGE
 
 
-def _lists_package(path: Path, entry: str) -> bool:
-    if not path.is_file():
-        return False
-    raw = read_yaml(path)
+def _packages(path: Path) -> list[dict[str, object]] | None:
+    """The packages that a file lists; None if there is no such file, or it lists none."""
+    return _listed(path.read_bytes().decode()) if path.is_file() else None
+
+
+def _listed(text: str) -> list[dict[str, object]] | None:
+    try:
+        raw = yaml.safe_load(text.removeprefix("\ufeff"))
+    except yaml.YAMLError:
+        return None
     packages = raw.get("packages") if isinstance(raw, dict) else None
-    key, _, value = entry.partition(": ")
-    wanted = value.strip('"')
-    return any(isinstance(each, dict) and each.get(key) == wanted for each in packages or ())
+    return packages if isinstance(packages, list) else None
 
 
-def _with_entry(path: Path, entry: list[str]) -> str:
-    """The file's text with one more entry, every other character as it was."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    at = next((n for n, line in enumerate(lines) if re.fullmatch(r"packages:\s*(#.*)?", line)), None)
-    if at is None:
-        if any(re.match(r"packages\s*:", line) for line in lines):
-            written = "\n".join(f"  {'- ' if not n else '  '}{part}" for n, part in enumerate(entry))
-            raise ConfigurationError(
-                f"{path} lists its packages in one line. Add this to them yourself:\n{written}"
-            )
-        lines, at = [*lines, "packages:"], len(lines)
-    following = next((line for line in lines[at + 1 :] if line.strip().startswith("-")), "  -")
-    indent = following[: len(following) - len(following.lstrip())]
-    added = [f"{indent}{'- ' if not n else '  '}{part}" for n, part in enumerate(entry)]
-    return "\n".join([*lines[: at + 1], *added, *lines[at + 1 :]]) + "\n"
+def _with_lines(path: Path, lines: list[str]) -> str:
+    """The file's text with one more entry where a list of lines has its first, all else as it was. The caller
+    looks whether YAML reads it so.
+    """
+    text = path.read_bytes().decode() if path.is_file() else ""
+    newline = "\r\n" if "\r\n" in text else "\n"
+    if "packages" not in text:
+        text = f"{text.rstrip()}{newline}packages:{newline}".lstrip()
+    head = re.search(r"""^\ufeff?(['"]?)packages\1\s*:[ \t]*(#.*)?\r?\n""", text, re.MULTILINE)
+    at = head.end() if head else len(text)
+    following = re.search(r"^([ \t]*)-", text[at:], re.MULTILINE)
+    indent = following[1] if following else "  "
+    return text[:at] + "".join(f"{indent}{line}{newline}" for line in lines) + text[at:]

@@ -1,147 +1,125 @@
-"""What a delta holds, in figures: for the plan and the guards."""
+"""What a delta holds, in figures and samples: for the plan and the report."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlglot import exp
 
-from dbt_batch_sync.sql.pending import pending_only
 from dbt_batch_sync.sql.relations import Relation, count_of, equals, is_null, value, with_commas
+from dbt_batch_sync.warehouse import Value
 
 
-def delta_counts(delta: Relation, after: bool) -> exp.Select:
-    """Rows by change, of what is not committed: those behind `:after`, and the invalid ones."""
-    query = exp.select(delta.column("_batch_change"), exp.Count(this=exp.Star())).from_(delta.table.copy())
-    if after:
-        invalid = equals(delta.column("_batch_change"), exp.Literal.string("invalid"))
-        query = query.where(
-            exp.or_(invalid, exp.GT(this=delta.column("custom_id"), expression=value("after")))
-        )
-    return query.group_by(delta.column("_batch_change"))
-
-
-def attribute_counts(delta: Relation, names: Sequence[str], *, after: bool) -> exp.Select:
-    """How many pending rows have an operation, and how many send each attribute, in the order of `names`."""
-    changed = delta.column("_batch_changed")
-    sums = [count_of(exp.NEQ(this=changed, expression=exp.Literal.string("")))]
-    sums += [count_of(_lists(delta, name)) for name in names]
-    return pending_only(exp.select(*sums).from_(delta.table.copy()), delta, after)
-
-
-def again_counts(delta: Relation, snapshot: Relation, names: Sequence[str], *, after: bool) -> exp.Select:
-    """How many pending updates change each attribute anew, of profiles that the delta `:last` sent: those
-    whose value is not the first.
+@dataclass(frozen=True)
+class Pending:
+    """The rows of one build of a delta that are not settled: all behind `page`, and of the page after it
+    those behind `key`.
     """
-    counts = [
-        count_of(exp.and_(_lists(delta, name, "d"), exp.not_(is_null(snapshot.column(name, "s")))))
-        for name in names
-    ]
-    query = (
-        exp.select(*counts)
-        .from_(delta.aliased("d"))
-        .join(
-            snapshot.aliased("s"),
-            on=equals(snapshot.column("custom_id", "s"), delta.column("custom_id", "d")),
-        )
-        .where(equals(delta.column("_batch_change", "d"), exp.Literal.string("update")))
-        .where(equals(snapshot.column("_batch_delta_id", "s"), value("last")))
-    )
-    return pending_only(query, delta, after, "d")
+
+    delta: Relation
+    delta_id: str
+    page: int | None = None
+    key: str | None = None
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """The values of a query with `conditions`."""
+        given: dict[str, Value] = {"delta_id": self.delta_id, "page": self.page, "key": self.key}
+        return {name: each for name, each in given.items() if each is not None}
+
+    def conditions(self, of: str | None = None) -> list[exp.Expr]:
+        """What a row of the delta meets when it is of this build and not settled."""
+        found = [equals(self.delta.column("_batch_delta_id", of), value("delta_id"))]
+        page, key = self.delta.column("_batch_page", of), self.delta.column(self.delta.key, of)
+        if self.page is not None:
+            found.append(exp.GT(this=page, expression=value("page")))
+        if self.key is not None:
+            begun = exp.Literal.number(0 if self.page is None else self.page + 1)
+            later = exp.GT(this=page.copy(), expression=begun)
+            found.append(exp.or_(later, exp.GT(this=key, expression=value("key"))))
+        return found
 
 
-def sent_by(snapshot: Relation) -> exp.Select:
-    """How many profiles the delta `:last` sent, and no later one."""
-    query = exp.select(exp.Count(this=exp.Star())).from_(snapshot.table.copy())
-    return query.where(equals(snapshot.column("_batch_delta_id"), value("last")))
+def change_counts(pending: Pending, names: Sequence[str]) -> exp.Select:
+    """By change and reason: `row_count`, `sending` (rows that send something), and `sends_<n>` for each
+    attribute in the order of `names`. Invalid rows are counted whether they are settled or not.
+    """
+    delta = pending.delta
+    change, reason = delta.column("_batch_change"), delta.column("_batch_reason")
+    sending = exp.NEQ(this=delta.column("_batch_changed"), expression=exp.Literal.string(""))
+    cells = {
+        "change": change,
+        "reason": reason,
+        "row_count": exp.Count(this=exp.Star()),
+        "sending": count_of(sending),
+        **{f"sends_{place}": count_of(_sends(delta, name)) for place, name in enumerate(names)},
+    }
+    of_build, *unsettled = pending.conditions()
+    query = exp.select(*(exp.alias_(cell, name) for name, cell in cells.items()))
+    query = query.from_(delta.table.copy()).where(of_build)
+    if unsettled:
+        invalid = equals(change.copy(), exp.Literal.string("invalid"))
+        query = query.where(exp.or_(invalid, exp.and_(*unsettled)))
+    return query.group_by(change.copy(), reason.copy())
 
 
-def _lists(delta: Relation, name: str, of: str | None = None) -> exp.Expr:
+def _sends(delta: Relation, name: str, of: str | None = None) -> exp.Expr:
     """Whether a row sends an attribute."""
     listed = with_commas(delta.column("_batch_changed", of))
     found = exp.StrPosition(this=listed, substr=exp.Literal.string(f",{name},"))
     return exp.GT(this=found, expression=exp.Literal.number(0))
 
 
-def reason_counts(delta: Relation) -> exp.Select:
-    """Invalid rows by their reason."""
-    reason = delta.column("_batch_reason")
-    invalid = equals(delta.column("_batch_change"), exp.Literal.string("invalid"))
-    counts = exp.select(reason, exp.Count(this=exp.Star())).from_(delta.table.copy()).where(invalid)
-    return counts.group_by(reason.copy()).order_by(reason.copy())
-
-
-def samples(
-    delta: Relation, snapshot: Relation, names: Sequence[str], *, after: bool, limit: int
-) -> exp.Select:
-    """Some pending rows that send something: id, change, changed names, then the old and the new value of
-    each attribute.
+def again_counts(pending: Pending, snapshot: Relation, names: Sequence[str]) -> exp.Select:
+    """How many pending updates change each attribute (`again_<n>`) of profiles that the delta `:last` sent
+    and that had a value already.
     """
-    held = [snapshot.column(name, "s") if snapshot.has(name) else exp.null() for name in names]
-    columns: list[exp.Expr] = [
-        delta.column(name, "d") for name in ("custom_id", "_batch_change", "_batch_changed")
-    ]
-    columns += [exp.alias_(cell, f"old_{n}") for n, cell in enumerate(held)]
-    columns += [exp.alias_(delta.column(name, "d"), f"new_{n}") for n, name in enumerate(names)]
-    query = (
-        exp.select(*columns)
-        .from_(delta.aliased("d"))
-        .join(
-            snapshot.aliased("s"),
-            on=equals(snapshot.column("custom_id", "s"), delta.column("custom_id", "d")),
-            join_type="left",
+    counts = [
+        exp.alias_(
+            count_of(exp.and_(_sends(pending.delta, name, "d"), exp.not_(is_null(_held(snapshot, name))))),
+            f"again_{place}",
         )
-        .where(exp.NEQ(this=delta.column("_batch_changed", "d"), expression=exp.Literal.string("")))
-    )
-    updates_first = exp.Case().when(
-        equals(delta.column("_batch_change", "d"), exp.Literal.string("update")), exp.Literal.number(0)
-    )
-    ordered = pending_only(query, delta, after, "d").order_by(
-        updates_first.else_(exp.Literal.number(1)), delta.column("custom_id", "d")
-    )
-    return ordered.limit(limit)
+        for place, name in enumerate(names)
+    ]
+    updates = equals(pending.delta.column("_batch_change", "d"), exp.Literal.string("update"))
+    last = equals(snapshot.column("_batch_delta_id", "s"), value("last"))
+    query = exp.select(*counts).from_(pending.delta.aliased("d"))
+    query = query.join(snapshot.aliased("s"), on=_same_key(pending.delta, snapshot))
+    return query.where(updates, last, *pending.conditions("d"))
 
 
-def known_counts(delta: Relation, snapshot: Relation) -> exp.Select:
-    """Profiles in the snapshot that have not left, and those that left and are in the delta as coming
-    back.
+def samples(pending: Pending, snapshot: Relation, names: Sequence[str], limit: int) -> exp.Select:
+    """Some pending rows that send something, updates first: `change`, `changed`, `sample_key`, and the value
+    before (`old_<n>`) and after (`new_<n>`) of each attribute.
     """
-    exited = snapshot.column("_batch_exited_at")
-    back = (
-        exp.select(exp.Count(this=exp.Star()))
-        .from_(delta.aliased("d"))
-        .join(
-            snapshot.aliased("s"),
-            on=equals(snapshot.column("custom_id", "s"), delta.column("custom_id", "d")),
-        )
-        .where(equals(delta.column("_batch_change", "d"), exp.Literal.string("update")))
-        .where(exp.not_(is_null(snapshot.column("_batch_exited_at", "s"))))
+    delta = pending.delta
+    change, key = delta.column("_batch_change"), delta.column(delta.key)
+    updates_first = exp.Case().when(equals(change, exp.Literal.string("update")), exp.Literal.number(0))
+    order = updates_first.else_(exp.Literal.number(1)), key
+    needed = (delta.key, "_batch_change", "_batch_changed", *names)
+    picked = exp.select(*(delta.column(name) for name in needed)).from_(delta.table.copy())
+    picked = picked.where(
+        exp.NEQ(this=change.copy(), expression=exp.Literal.string("invalid")),
+        exp.NEQ(this=delta.column("_batch_changed"), expression=exp.Literal.string("")),
+        *pending.conditions(),
     )
-    known = exp.select(exp.Count(this=exp.Star())).from_(snapshot.table.copy()).where(is_null(exited))
-    return exp.select(known.subquery(), back.subquery())
+    picked = picked.order_by(*(each.copy() for each in order)).limit(limit)
+    cells = {
+        "change": delta.column("_batch_change", "d"),
+        "changed": delta.column("_batch_changed", "d"),
+        "sample_key": delta.column(delta.key, "d"),
+        **{f"old_{place}": _held(snapshot, name) for place, name in enumerate(names)},
+        **{f"new_{place}": delta.column(name, "d") for place, name in enumerate(names)},
+    }
+    query = exp.select(*(exp.alias_(cell, name) for name, cell in cells.items())).from_(picked.subquery("d"))
+    return query.join(snapshot.aliased("s"), on=_same_key(delta, snapshot), join_type="left")
 
 
-def any_rows(tables: Sequence[exp.Table]) -> exp.Query:
-    """The places in the list of those tables that have a row."""
-    found: list[exp.Query] = [
-        exp.select(exp.alias_(exp.Literal.number(place), "place")).from_(table.copy()).limit(1).subquery()
-        for place, table in enumerate(tables)
-    ]
-    selects: list[exp.Query] = [exp.select("place").from_(query.as_("found")) for query in found]
-    return selects[0] if len(selects) == 1 else exp.union(*selects, distinct=False)
+def _held(snapshot: Relation, name: str) -> exp.Expr:
+    """The snapshot's value; null where it has no such column yet."""
+    return snapshot.column(name, "s") if snapshot.has(name) else exp.null()
 
 
-def ledger_states(runs: exp.Table) -> exp.Select:
-    """By sync and Batch project: runs that have not ended, and when the last that sent something began."""
-    running = equals(exp.column("status"), exp.Literal.string("running"))
-    sent = exp.GT(this=exp.column("intent_position"), expression=exp.Literal.number(0))
-    keys = (exp.column("sync"), exp.column("project_hash"))
-    began = exp.Case().when(sent, exp.column("started_at"))
-    return exp.select(*keys, count_of(running), exp.Max(this=began)).from_(runs.copy()).group_by(*keys)
-
-
-def reject_states(rejects: exp.Table) -> exp.Select:
-    """By sync: the rows that are parked, and when the oldest of the others was resolved."""
-    parked = exp.and_(is_null(exp.column("resolved_at")), is_null(exp.column("attribute")))
-    key, oldest = exp.column("sync"), exp.Min(this=exp.column("resolved_at"))
-    return exp.select(key, count_of(parked), oldest).from_(rejects.copy()).group_by(key.copy())
+def _same_key(delta: Relation, snapshot: Relation) -> exp.Expr:
+    return equals(snapshot.column(snapshot.key, "s"), delta.column(delta.key, "d"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -12,10 +12,11 @@ from dbt_batch_sync.warehouse import Column
 
 @dataclass(frozen=True)
 class Relation:
-    """A table of the user's project, and its columns' real names by their lower-case ones."""
+    """A table of a sync: its columns' real names by their lower-case ones, and which one has the key."""
 
     table: exp.Table
     columns: tuple[Column, ...]
+    key: str
 
     def has(self, name: str) -> bool:
         """Whether there is such a column, whatever its case."""
@@ -60,6 +61,21 @@ def is_null(operand: exp.Expr) -> exp.Expr:
     return exp.Is(this=operand, expression=exp.null())
 
 
+def is_in(operand: exp.Expr, texts: Iterable[str]) -> exp.Expr:
+    """`operand in ('a', 'b')`: names of syncs and events, which are no secret."""
+    return exp.In(this=operand, expressions=[exp.Literal.string(text) for text in texts])
+
+
+def literal(number: int) -> exp.Expr:
+    """A whole number."""
+    return exp.Literal.number(number) if number >= 0 else exp.Neg(this=exp.Literal.number(-number))
+
+
+def columns_of(names: Iterable[str]) -> list[exp.Expr]:
+    """Columns of the ledger by their names, which are lower case and unquoted."""
+    return [exp.column(name) for name in names]
+
+
 def with_commas(names: exp.Expr) -> exp.Expr:
     """Names as `,a,b,`, in which each can be looked up as `,a,`."""
     comma = exp.Literal.string(",")
@@ -70,23 +86,3 @@ def count_of(condition: exp.Expr) -> exp.Expr:
     """How many rows meet a condition."""
     one, zero = exp.Literal.number(1), exp.Literal.number(0)
     return exp.Sum(this=exp.Case().when(condition, one).else_(zero))
-
-
-def create_table(table: exp.Table, columns: Mapping[str, str]) -> exp.Expr:
-    """`create table if not exists`, with sqlglot's names of types."""
-    definitions = [
-        exp.ColumnDef(this=exp.to_identifier(name), kind=exp.DataType.build(kind))
-        for name, kind in columns.items()
-    ]
-    return exp.Create(this=exp.Schema(this=table.copy(), expressions=definitions), kind="TABLE", exists=True)
-
-
-def insert_into(table: exp.Table, columns: Iterable[exp.Identifier], rows: exp.Select) -> exp.Expr:
-    """`insert into table (columns) select …`."""
-    return exp.Insert(this=exp.Schema(this=table.copy(), expressions=list(columns)), expression=rows)
-
-
-def insert_row(table: exp.Table, columns: Mapping[str, str]) -> exp.Expr:
-    """One row, whose values are the placeholders of the columns' names."""
-    row = exp.select(*(exp.alias_(exp.cast(value(name), kind), name) for name, kind in columns.items()))
-    return insert_into(table, [exp.to_identifier(name) for name in columns], row)

@@ -1,15 +1,38 @@
-"""The warehouse: the only importer of `dbt.*`. Statements in as sqlglot trees, rows out as Arrow batches."""
+"""The warehouse, the only importer of `dbt.*`: selects in as sqlglot trees, rows in and out as Arrow."""
 
-from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value, Warehouse
-from dbt_batch_sync.warehouse.registry import SUPPORTED_ADAPTERS, open_warehouse
+from __future__ import annotations
 
-__all__ = [
-    "SUPPORTED_ADAPTERS",
-    "Column",
-    "Load",
-    "Rows",
-    "Statement",
-    "Value",
-    "Warehouse",
-    "open_warehouse",
-]
+from importlib import import_module
+from typing import cast
+
+from dbt_batch_sync.connections.profiles import WarehouseTarget
+from dbt_batch_sync.errors import UnsupportedWarehouse
+from dbt_batch_sync.warehouse.port import Column, Statement, Value, Warehouse
+
+__all__ = ["SUPPORTED_ADAPTERS", "Column", "Statement", "Value", "Warehouse", "open_warehouse"]
+
+_CLASSES = {
+    "duckdb": "DuckDbWarehouse",
+    "postgres": "PostgresWarehouse",
+    "redshift": "RedshiftWarehouse",
+    "snowflake": "SnowflakeWarehouse",
+    "bigquery": "BigQueryWarehouse",
+    "databricks": "DatabricksWarehouse",
+    "spark": "SparkWarehouse",
+}
+
+SUPPORTED_ADAPTERS: tuple[str, ...] = tuple(_CLASSES)
+
+
+def open_warehouse(target: WarehouseTarget) -> Warehouse:
+    """Connects to the warehouse of a dbt target; its module is imported when it is used.
+
+    Raises UnsupportedWarehouse for another adapter, ProfileError and WarehouseError from the connection.
+    """
+    if target.type not in _CLASSES:
+        raise UnsupportedWarehouse(
+            f"profile `{target.profile_name}`, target `{target.target_name}` has the type `{target.type}`; "
+            f"supported: {', '.join(SUPPORTED_ADAPTERS)}"
+        )
+    module = import_module(f"{__name__}.{target.type}")
+    return cast("Warehouse", getattr(module, _CLASSES[target.type])(target))

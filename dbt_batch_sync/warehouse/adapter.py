@@ -9,53 +9,22 @@ from __future__ import annotations
 import multiprocessing
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
+from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import ConfigurationError, ProfileError, UnsupportedWarehouse, WarehouseError
 
 _HEADING = "Database Error"
 """What dbt puts above a driver's message."""
 
 
-@dataclass
-class AdapterConfiguration:
-    """What an adapter reads of dbt-core's configuration object."""
-
-    credentials: Any
-    profile_name: str
-    target_name: str
-    threads: int
-    query_comment: Any
-    project_name: str = "dbt_batch_sync"
-    cli_vars: dict[str, object] = field(default_factory=dict)
-    target_path: str = "target"
-    log_cache_events: bool = False
-    project_root: str = "."
-    dependencies: object = None
-    vars: object = None
-    behavior_flags: object = None
-    sources: object = None
-    quoting: dict[str, bool] = field(default_factory=dict)
-    flags: dict[str, object] = field(default_factory=dict)
-    args: object = None
-    packages_install_path: str = "dbt_packages"
-
-    def to_target_dict(self) -> dict[str, object]:
-        """dbt's `target`, which some adapters ask for."""
-        target = dict(self.credentials.connection_info(with_aliases=True))
-        names = {"name": self.target_name, "target_name": self.target_name, "profile_name": self.profile_name}
-        return {**target, "type": self.credentials.type, "threads": self.threads, **names}
-
-
-def load_adapter(
-    type_name: str, profile_name: str, target_name: str, credentials: Mapping[str, object]
-) -> Any:
+def load_adapter(target: WarehouseTarget) -> Any:
     """The adapter of a target, not yet connected.
 
-    Raises UnsupportedWarehouse when its package is not installed, ProfileError when it refuses the
+    Raises UnsupportedWarehouse when its package is not installed, ProfileError when it rejects the
     credentials.
     """
     try:
@@ -63,24 +32,45 @@ def load_adapter(
             from dbt.adapters.contracts.connection import QueryComment
             from dbt.adapters.factory import FACTORY, load_plugin
 
-            kind = load_plugin(type_name)
-    except ImportError:
-        raise _not_installed(type_name) from None
+            kind = load_plugin(target.type)
     except Exception as error:
-        raise _not_installed(type_name) from error
+        raise UnsupportedWarehouse(
+            f"the dbt adapter `{target.type}` is not installed here: pip install "
+            f"'dbt-batch-sync[{target.type}]', or the dbt-{target.type} that your project uses"
+        ) from error
     try:
-        data = kind.translate_aliases(dict(credentials))
+        data = kind.translate_aliases(dict(target.credentials))
         kind.validate(data)
-        parsed = kind.from_dict(data)
+        credentials = kind.from_dict(data)
     except Exception as error:  # noqa: BLE001 - adapters raise what they like
         raise ProfileError(
-            f"profile `{profile_name}`, target `{target_name}`: the {type_name} adapter refuses it "
-            f"({type(error).__name__}). "
-            "`dbt debug` shows what is wrong."
+            f"profile `{target.profile_name}`, target `{target.target_name}`: the {target.type} adapter "
+            f"rejects it ({type(error).__name__}). `dbt debug` shows what is wrong."
         ) from None
-    configuration = AdapterConfiguration(parsed, profile_name, target_name, 1, QueryComment())
-    kind_of_adapter: Any = FACTORY.get_adapter_class_by_name(type_name)
-    return kind_of_adapter(configuration, multiprocessing.get_context("spawn"))
+    adapter: Any = FACTORY.get_adapter_class_by_name(target.type)
+    return adapter(_configuration(target, credentials, QueryComment()), multiprocessing.get_context("spawn"))
+
+
+def _configuration(target: WarehouseTarget, credentials: Any, query_comment: Any) -> SimpleNamespace:
+    """What an adapter reads of dbt-core's configuration object."""
+    names = {"target_name": target.target_name, "profile_name": target.profile_name, "threads": 1}
+    shown = {**names, "name": target.target_name, "type": target.type}
+    nothing = ("dependencies", "vars", "behavior_flags", "sources", "args")
+    return SimpleNamespace(
+        **names,
+        **dict.fromkeys(nothing),
+        credentials=credentials,
+        query_comment=query_comment,
+        project_name="dbt_batch_sync",
+        project_root=".",
+        target_path="target",
+        packages_install_path="dbt_packages",
+        log_cache_events=False,
+        cli_vars={},
+        quoting={},
+        flags={},
+        to_target_dict=lambda: {**dict(credentials.connection_info(with_aliases=True)), **shown},
+    )
 
 
 @contextmanager
@@ -99,44 +89,23 @@ def _quietly() -> Iterator[None]:
 
 
 def connect(adapter: Any) -> Any:
-    """The adapter's own connection handle, open. Raises WarehouseError."""
+    """The handle of a further connection, opened as the adapter opens its own. Raises WarehouseError."""
     try:
-        adapter.acquire_connection("dbt_batch_sync")
-        return adapter.connections.get_thread_connection().handle
+        with warnings.catch_warnings():
+            # Some adapters call what their own drivers have deprecated.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            adapter.acquire_connection("dbt_batch_sync")
+            handle = adapter.connections.get_thread_connection().handle
+            # dbt keeps one for each thread, which is told to forget it.
+            adapter.connections.clear_thread_connection()
     except ConfigurationError:
         raise
     except Exception as error:  # noqa: BLE001 - adapters raise what they like
         raise WarehouseError(f"can't connect to the warehouse: {first_line(error)}") from None
+    return handle
 
 
-def connect_anew(adapter: Any) -> Any:
-    """The handle of another connection, opened as the adapter opens its own. Raises WarehouseError."""
-    from dbt.adapters.contracts.connection import Connection, ConnectionState
-
-    credentials = adapter.config.credentials
-    connection = Connection(
-        type=credentials.type,
-        name="dbt_batch_sync",
-        state=ConnectionState.INIT,
-        credentials=credentials,
-        transaction_open=False,
-        handle=None,
-    )
-    try:
-        return adapter.connections.open(connection).handle
-    except Exception as error:  # noqa: BLE001 - adapters raise what they like
-        raise WarehouseError(f"can't connect to the warehouse: {first_line(error)}") from None
-
-
-def first_line(error: BaseException) -> str:
+def first_line(error: object) -> str:
     """A driver's message without the statement and the rows that some append."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip() not in ("", _HEADING)]
     return lines[0][:300] if lines else type(error).__name__
-
-
-def _not_installed(type_name: str) -> UnsupportedWarehouse:
-    return UnsupportedWarehouse(
-        f"the dbt adapter `{type_name}` is not installed here: pip install 'dbt-batch-sync[{type_name}]', "
-        f"or the dbt-{type_name} "
-        "that your project uses"
-    )

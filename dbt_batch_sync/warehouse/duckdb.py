@@ -4,31 +4,30 @@ own.
 
 from __future__ import annotations
 
+import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import copy
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from threading import Lock, Timer
+from typing import Any, TypeAlias
 
 import duckdb
-import pyarrow.compute as pc
+import pyarrow as pa
 from sqlglot import exp
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
-from dbt_batch_sync.crash import crash_point
 from dbt_batch_sync.errors import WarehouseError
 from dbt_batch_sync.warehouse.adapter import connect, first_line, load_adapter
-from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value
+from dbt_batch_sync.warehouse.port import Column, Statement
+from dbt_batch_sync.warehouse.rows import in_utc, into, without_nulls
 
-MEMORY_LIMIT_MB = 150
+MEMORY_LIMIT = "150MB"
 """For DuckDB's cache of its file and what it works in, unless the profile sets `memory_limit`; beyond it,
 it spills to disk. With more, a push is not faster.
 """
-
-MB_A_COLUMN = 2.6
-"""What DuckDB must have for each column that is written, and can't spill: it fails with 2 (300 columns)."""
 
 THREADS = 2
 """Unless the profile sets `threads`. Each one holds blocks of every column: eight run out of what is enough
@@ -36,148 +35,137 @@ for two, and a push waits for its rendering.
 """
 
 LOCK_WAIT_SECONDS = 10.0
-"""How long a file that another process has open is tried again: about what a `dbt run` of a small project
-takes.
+"""How long a file that another process has open is tried again at first: about what a `dbt run` of a small
+project takes.
 """
 
+LOCK_WAIT_AGAIN_SECONDS = 300.0
+"""How long it is tried again while a push is under way: a `dbt run` may have begun in between."""
 
-_KEEPS_ORDER = "select 1 where current_setting('preserve_insertion_order')"
+HOLD_SECONDS = 0.25
+"""How long the file stays open after a call. Opening it costs more than reading a page
+(docs/decisions/duckdb-lets-go.md).
+"""
 
-_Handle = TypeVar("_Handle")
+_log = logging.getLogger("dbt_batch_sync")
 
 
 class DuckDbWarehouse:
-    """See port.Warehouse."""
+    """See port.Warehouse. The file is let go of whenever it was not used for `HOLD_SECONDS`."""
 
     dialect = "duckdb"
-    transactions = True
     checkpoint_seconds = 5.0
 
     def __init__(self, target: WarehouseTarget) -> None:
-        _refuse_missing_file(target)
-        opened = _open_file(target) if _is_plain(target) else _open_through_adapter(target)
-        self._connection, self._close_file = opened
-        given = _settings(target)
-        if not {"threads", "worker_threads"} & given:
-            self._connection.execute(f"set threads = {THREADS}")
-        self._limit = None if {"memory_limit", "max_memory"} & given else 0
-        self._make_room(0)
-        self._reader = self._connection.cursor()
-        self._owner = True
+        _require_file(target)
+        self._file = _File(_opener(target), lets_go=_is_file(target))
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
         # Not from `duckdb_columns()`, which lists those of every table.
-        with _errors():
+        with self._file.cursor() as cursor:
             try:
-                found = self._connection.execute(f"describe {_sql(table)}").fetchall()
+                found = cursor.execute(f"describe {_sql(table)}").fetchall()
             except duckdb.CatalogException:
                 return ()
         return tuple(Column(name, kind) for name, kind, *_ in found)
 
-    def fetch(self, query: Statement) -> list[tuple[Value, ...]]:
-        with _errors():
-            return self._connection.execute(_sql(query.tree), dict(query.parameters)).fetchall()
+    def fetch(self, query: Statement) -> pa.Table:
+        with self._file.cursor() as cursor:
+            found = cursor.sql(_sql(query.tree), params=dict(query.parameters)).to_arrow_table()
+        return in_utc(found)
 
-    @contextmanager
-    def stream(self, query: Statement, batch_rows: int) -> Iterator[Rows]:
-        with _errors():
-            tree, batches = query.tree, _batches
-            if self._is_stored_in_order(query):
-                tree, batches = query.tree.copy(), _ascending_batches
-                tree.set("order", None)
-            relation = self._reader.sql(_sql(tree), params=dict(query.parameters))
-            reader = relation.to_arrow_reader(batch_rows)
-        try:
-            yield Rows(reader.schema, batches(reader))
-        finally:
-            reader.close()
-
-    def execute(self, steps: Sequence[Statement | Load]) -> None:
-        with _errors():
-            self._make_room(max((_width(step) for step in steps), default=0))
-            self._connection.begin()
-            try:
-                for step in steps:
-                    self._run(step)
-                    crash_point("inside_commit")
-                self._connection.commit()
-            except BaseException:
-                self._connection.rollback()
-                raise
-
-    def twin(self) -> DuckDbWarehouse:
-        other = copy(self)
-        other._connection, other._reader, other._owner = self._connection.cursor(), self._reader, False
-        return other
+    def append(self, table: exp.Table, rows: pa.Table) -> None:
+        given = without_nulls(rows)
+        chosen = exp.select(*(exp.column(name, quoted=True) for name in given.column_names))
+        source = "batch_sync_rows"
+        insert = exp.Insert(
+            this=into(table, given.column_names, self.dialect), expression=chosen.from_(source)
+        )
+        with self._file.cursor() as cursor:
+            cursor.register(source, given)
+            cursor.execute(_sql(insert))
 
     def close(self) -> None:
-        if not self._owner:
-            self._connection.close()
-            return
-        self._reader.close()
-        self._connection.close()
-        self._close_file()
+        self._file.close()
 
-    def _is_stored_in_order(self, query: Statement) -> bool:
-        """Whether a query of one table asks for the order that its rows are stored in, by its first column.
 
-        DuckDB keeps that order, and sorting wide rows is most of what reading them costs (0.7 CPU seconds
-        and 450 MB a million).
-        """
-        tree = query.tree
-        if not isinstance(tree, exp.Select) or tree.args.get("order") is None or tree.args.get("joins"):
-            return False
-        (key, *_) = tree.args["order"].expressions
-        if tree.expressions[0].unalias() != key or not self._connection.execute(_KEEPS_ORDER).fetchone():
-            return False
-        before = exp.Window(this=exp.Lag(this=key.copy()))
-        pairs = tree.copy().select(key.copy().as_("key"), before.as_("before"), append=False)
-        for part in ("order", "limit"):
-            pairs.set(part, None)
-        wrong = exp.LT(this=exp.column("key"), expression=exp.column("before"))
-        found = exp.select(exp.Literal.number(1)).from_(pairs.subquery("pairs")).where(wrong).limit(1)
-        return not self.fetch(Statement(found, query.parameters))
+_Opened: TypeAlias = "tuple[duckdb.DuckDBPyConnection, Callable[[], None]]"
+"""A connection, and what closes the file."""
 
-    def _make_room(self, columns: int) -> None:
-        """Raises the memory limit to what writing so many columns takes, unless the profile has set it."""
-        wanted = max(MEMORY_LIMIT_MB, round(columns * MB_A_COLUMN))
-        if self._limit is not None and wanted > self._limit:
-            self._connection.execute(f"set memory_limit = '{wanted}MB'")
-            self._limit = wanted
 
-    def _run(self, step: Statement | Load) -> None:
-        if isinstance(step, Statement):
-            self._connection.execute(_sql(step.tree), dict(step.parameters))
-            return
-        self._connection.register("batch_sync_load", step.rows)
+class _File:
+    """What is opened when it is used, and closed a while afterwards where it `lets_go`."""
+
+    def __init__(self, open_file: Callable[[], _Opened], *, lets_go: bool) -> None:
+        self._open_file = open_file
+        self._lets_go = lets_go
+        self._lock = Lock()
+        self._users = 0
+        self._timer: Timer | None = None
+        self._opened: _Opened | None = _unlocked(open_file, LOCK_WAIT_SECONDS)
+        self._set_timer()
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection for one thread. Raises WarehouseError for what DuckDB raises within."""
+        with self._lock:
+            if self._opened is None:
+                self._opened = _unlocked(self._open_file, LOCK_WAIT_AGAIN_SECONDS)
+            self._users += 1
+            cursor = self._opened[0].cursor()
         try:
-            rows = exp.select(*(exp.column(name, quoted=True) for name in step.rows.column_names))
-            target = [exp.to_identifier(name, quoted=True) for name in step.rows.column_names]
-            into = exp.Schema(this=step.table.copy(), expressions=target)
-            self._connection.execute(_sql(exp.Insert(this=into, expression=rows.from_("batch_sync_load"))))
+            with _errors():
+                yield cursor
         finally:
-            self._connection.unregister("batch_sync_load")
+            cursor.close()
+            with self._lock:
+                self._users -= 1
+                self._set_timer()
 
+    def close(self) -> None:
+        """Closes the file; a further call opens it again."""
+        with self._lock:
+            self._let_go()
 
-def _width(step: Statement | Load) -> int:
-    """How many columns the widest select of a statement has."""
-    if isinstance(step, Load):
-        return len(step.rows.column_names)
-    return max((len(select.expressions) for select in step.tree.find_all(exp.Select)), default=0)
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._lets_go:
+            self._timer = Timer(HOLD_SECONDS, self._close_unused)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _close_unused(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            connection, close_file = opened
+            connection.close()
+            close_file()
 
 
 def _sql(tree: exp.Expr) -> str:
     return tree.sql(dialect="duckdb")
 
 
-def _refuse_missing_file(target: WarehouseTarget) -> None:
-    """DuckDB creates what it opens, in its own version's format: never the user's file."""
+def _is_file(target: WarehouseTarget) -> bool:
     path = str(target.credentials.get("path") or "")
-    if re.match(r"^[a-z]+:", path) or path in ("", ":memory:") or Path(path).exists():
-        return
-    raise WarehouseError(
-        f"there is no DuckDB file {path} (relative to the current directory). Build it first: dbt run"
-    )
+    return not (re.match(r"^[a-z]+:", path) or path in ("", ":memory:"))
+
+
+def _require_file(target: WarehouseTarget) -> None:
+    """DuckDB creates what it opens, in its own version's format: never the user's file."""
+    path = target.credentials.get("path")
+    if _is_file(target) and not Path(str(path)).exists():
+        raise WarehouseError(
+            f"there is no DuckDB file {path} (relative to the current directory). Build it first: dbt run"
+        )
 
 
 def _settings(target: WarehouseTarget) -> set[str]:
@@ -186,33 +174,48 @@ def _settings(target: WarehouseTarget) -> set[str]:
     return {str(name).lower() for settings in given if isinstance(settings, dict) for name in settings}
 
 
+def _opener(target: WarehouseTarget) -> Callable[[], _Opened]:
+    """What opens the file with our settings, where the profile has none of its own."""
+    given = _settings(target)
+    statements = []
+    if not {"threads", "worker_threads"} & given:
+        statements.append(f"set threads = {THREADS}")
+    if not {"memory_limit", "max_memory"} & given:
+        statements.append(f"set memory_limit = '{MEMORY_LIMIT}'")
+    if _is_plain(target):
+        open_file = partial(_open_file, str(target.credentials["path"]))
+    else:
+        adapter = load_adapter(target)
+        open_file = partial(_open_through, adapter)
+
+    def opened() -> _Opened:
+        connection, close_file = open_file()
+        for statement in statements:
+            connection.execute(statement)
+        return connection, close_file
+
+    return opened
+
+
 def _is_plain(target: WarehouseTarget) -> bool:
     """Whether the profile names a local file and nothing else: then opening it is all that the adapter would
     do, and importing that would nearly double what a push without changes costs.
     """
     path, database = str(target.credentials.get("path") or ""), target.credentials.get("database")
     named = Path(path).is_file() and database in (None, Path(path).stem)
-    return named and target.credentials.keys() <= {"path", "database", "schema"}
+    return named and target.credentials.keys() <= {"path", "database", "schema", "retries"}
 
 
-_Opened: TypeAlias = "tuple[duckdb.DuckDBPyConnection, Callable[[], None]]"
-"""A connection of our own, and what closes the file."""
-
-
-def _open_file(target: WarehouseTarget) -> _Opened:
-    def connect_file() -> duckdb.DuckDBPyConnection:
-        try:
-            return duckdb.connect(str(target.credentials["path"]))
-        except duckdb.Error as error:
-            raise WarehouseError(f"can't connect to the warehouse: {first_line(error)}") from None
-
-    connection = _unlocked(connect_file)
+def _open_file(path: str) -> _Opened:
+    try:
+        connection = duckdb.connect(path)
+    except duckdb.Error as error:
+        raise WarehouseError(f"can't connect to the warehouse: {first_line(error)}") from None
     return connection.cursor(), connection.close
 
 
-def _open_through_adapter(target: WarehouseTarget) -> _Opened:
-    adapter = load_adapter(target.type, target.profile_name, target.target_name, target.credentials)
-    handle = _unlocked(lambda: connect(adapter))
+def _open_through(adapter: Any) -> _Opened:
+    handle = connect(adapter)
 
     def close() -> None:
         adapter.cleanup_connections()
@@ -220,14 +223,14 @@ def _open_through_adapter(target: WarehouseTarget) -> _Opened:
         # outlives the push.
         adapter.connections.close_all_connections()
 
-    # dbt-duckdb's own cursor is one object for everybody: a statement on it would end a result that is
-    # being read.
+    # dbt-duckdb's own cursor is one object for everybody.
     return handle.cursor()._cursor.cursor(), close
 
 
-def _unlocked(open_file: Callable[[], _Handle]) -> _Handle:
-    """What opens, waiting a while for a file that another process has open."""
-    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+def _unlocked(open_file: Callable[[], _Opened], seconds: float) -> _Opened:
+    """What opens, waiting so long for a file that another process has open."""
+    deadline = time.monotonic() + seconds
+    told = False
     while True:
         try:
             return open_file()
@@ -236,29 +239,15 @@ def _unlocked(open_file: Callable[[], _Handle]) -> _Handle:
                 raise
             if time.monotonic() >= deadline:
                 raise WarehouseError(
-                    f"the DuckDB file is locked by another process, still after {LOCK_WAIT_SECONDS:.0f} s: "
+                    f"the DuckDB file is locked by another process, still after {seconds:.0f} s: "
                     "end the `dbt run`, the push or the shell that has it open, and try again"
                 ) from None
-        time.sleep(0.25)
-
-
-def _ascending_batches(reader: Any) -> Iterator[Any]:
-    """The batches, held to the order of their first column, the key."""
-    last: str | None = None
-    for batch in _batches(reader):
-        keys = batch.column(0)
-        steps = pc.less(keys[1:], keys[:-1])
-        if pc.any(steps).as_py() or (last is not None and len(keys) and keys[0].as_py() < last):
-            raise WarehouseError(
-                "DuckDB did not give the rows in the order they are stored in: nothing more was sent"
+        if not told:
+            told = True
+            _log.warning(
+                "The DuckDB file is locked by another process; waiting up to %.0f s for it.", seconds
             )
-        last = keys[-1].as_py() if len(keys) else last
-        yield batch
-
-
-def _batches(reader: Any) -> Iterator[Any]:
-    with _errors():
-        yield from reader
+        time.sleep(0.25)
 
 
 @contextmanager
@@ -267,8 +256,6 @@ def _errors() -> Iterator[None]:
         yield
     except (duckdb.DataError, duckdb.IntegrityError) as error:
         kind = first_line(error).partition(":")[0]  # what follows quotes the value
-        raise WarehouseError(
-            f"DuckDB: {kind}: a value does not fit its column. Did somebody alter the snapshot?"
-        ) from None
+        raise WarehouseError(f"DuckDB: {kind}: a value does not fit its column") from None
     except duckdb.Error as error:
         raise WarehouseError(f"DuckDB: {first_line(error)}") from error

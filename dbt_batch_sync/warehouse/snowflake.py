@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+import re
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from typing import Any, cast
+from typing import Any
 
 import pyarrow as pa
 from snowflake.connector import errors
+from snowflake.connector.constants import FIELD_ID_TO_NAME
 from sqlglot import exp
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
-from dbt_batch_sync.crash import crash_point
-from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.warehouse.adapter import connect_anew, load_adapter
-from dbt_batch_sync.warehouse.port import Column, Load, Rows, Statement, Value
-from dbt_batch_sync.warehouse.snowflake_rows import arrow_schema, fitted
+from dbt_batch_sync.errors import Conflict, WarehouseError
+from dbt_batch_sync.warehouse.driver import Driver
+from dbt_batch_sync.warehouse.port import Column, Statement
+from dbt_batch_sync.warehouse.rows import Limits
 
 SESSION = """\
 alter session set
@@ -32,108 +30,101 @@ alter session set
 DOWNLOADS = 1
 """Parts of a result, whose size the server chooses, that the driver reads ahead: its own default is four."""
 
-LOAD_ROWS, LOAD_BYTES = 1_000, 300_000
-"""Rows of one `insert`, and bytes of their cells: a statement may be 1 MB long."""
+EXACT_DIGITS = 18
+"""Digits of a whole number that always fit into 64 bit."""
+
+_TYPES = {
+    "REAL": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+    "DATE": pa.date32(),
+    "TIMESTAMP_NTZ": pa.timestamp("us"),
+    "TIMESTAMP_LTZ": pa.timestamp("us", "UTC"),
+    "TIMESTAMP_TZ": pa.timestamp("us", "UTC"),
+}
 
 _NO_SUCH_TABLE = 2003
+_TOO_MANY_WAIT = 625
+_IN_THE_WAY = re.compile(r"number of waiters for this lock|lock timeout|lock_timeout|deadlock", re.IGNORECASE)
 _DATA_ERRORS = range(100_000, 101_000)
 _TELLING = ("22", "P0")
 """Errors whose messages repeat values: of data, by number or class of SQLSTATE, and raised by users' code."""
 
 
-class SnowflakeWarehouse:
-    """See port.Warehouse. A result is the server's own: one connection reads it and writes meanwhile.
+class SnowflakeWarehouse(Driver):
+    """See port.Warehouse.
 
-    The driver repeats what the network lost, and renews the session.
+    The driver repeats what the network lost, under the number of its request, and renews the session.
     """
 
     dialect = "snowflake"
-    transactions = True
-    checkpoint_seconds = 60.0
+    failures = (errors.Error,)
+    # A statement may be 1 MB long.
+    limits = Limits(rows=1_000, values=30_000, bytes=300_000)
 
     def __init__(self, target: WarehouseTarget) -> None:
-        adapter = load_adapter(target.type, target.profile_name, target.target_name, target.credentials)
-        self._adapter = adapter
-        self._open()
-
-    def _open(self) -> None:
-        self._handle = _opened(self._adapter)
         # In the main thread the driver takes an interruption for itself, and the push would not hear of it.
-        self._thread = ThreadPoolExecutor(1, "batch-snowflake")
+        self._threads = ThreadPoolExecutor(2, "batch-snowflake")
+        super().__init__(target)
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
+        """See port.Warehouse."""
         try:
-            with self._cursor() as cursor:
-                self._run(cursor, Statement(exp.Describe(this=table.copy(), kind="TABLE")))
-                return tuple(Column(str(name), str(kind)) for name, kind, *_ in cursor.fetchall())
+            found = self._execute(Statement(exp.Describe(this=table.copy(), kind="TABLE")))
         except _NoSuchTable:
             return ()
-
-    def fetch(self, query: Statement) -> list[tuple[Value, ...]]:
-        with self._cursor() as cursor:
-            self._run(cursor, query)
-            return cast("list[tuple[Value, ...]]", cursor.fetchall())
-
-    @contextmanager
-    def stream(self, query: Statement, batch_rows: int) -> Iterator[Rows]:
-        names = cast("exp.Query", query.tree).named_selects
-        cursor = self._handle.cursor()
-        try:
-            with _errors():
-                self._run(cursor, query)
-                # A name without quotes comes back in upper case.
-                schema = arrow_schema(names, cursor.description)
-            yield Rows(schema, _batches(cursor, schema, batch_rows))
-        finally:
-            cursor.close()
-
-    def execute(self, steps: Sequence[Statement | Load]) -> None:
-        statements = [statement for step in steps for statement in _statements(step)]
-        with self._cursor() as cursor:
-            if len(statements) == 1:
-                self._run(cursor, statements[0])
-                return
-            self._send(cursor, "begin")
-            try:
-                for statement in statements:
-                    self._run(cursor, statement)
-                    crash_point("inside_commit")
-                self._send(cursor, "commit")
-            except BaseException:
-                with suppress(errors.Error):
-                    self._send(cursor, "rollback")
-                raise
-
-    def twin(self) -> SnowflakeWarehouse:
-        other = object.__new__(SnowflakeWarehouse)
-        other._adapter = self._adapter
-        other._open()
-        return other
+        return tuple(Column(str(name), str(kind)) for name, kind, *_ in found)
 
     def close(self) -> None:
-        self._thread.shutdown()
-        with suppress(errors.Error):
-            self._handle.close()
+        """See port.Warehouse."""
+        super().close()
+        self._threads.shutdown()
 
-    def _run(self, cursor: Any, statement: Statement) -> None:
-        """Executes a statement; the driver puts its values in, quoted."""
+    def _connect(self) -> Any:
+        handle = super()._connect()
+        handle.client_prefetch_threads = DOWNLOADS
+        # Without it, a number with decimals is a double. That is the setter's real name.
+        handle.arrow_number_to_decimal_setter = True
+        with handle.cursor() as cursor:
+            cursor.execute(SESSION)
+        return handle
+
+    def _fetched(self, handle: Any, query: Statement) -> pa.Table:
+        with handle.cursor() as cursor:
+            self._send(cursor, query)
+            schema = arrow_schema(cursor.description)
+            # Not `fetch_arrow_all`, which asks for pandas.
+            parts = [fitted(part, schema) for part in cursor.fetch_arrow_batches()]
+        return pa.concat_tables(parts) if parts else schema.empty_table()
+
+    def _executed(self, handle: Any, statement: Statement) -> Any:
+        with handle.cursor() as cursor:
+            self._send(cursor, statement)
+            return cursor.fetchall()
+
+    def _send(self, cursor: Any, statement: Statement) -> None:
+        """Executes a statement; the driver puts the values in, quoted."""
         values = dict(statement.parameters)
-        self._send(cursor, text_of(statement.tree, bool(values)), values or None)
+        text = _text(statement.tree, has_values=bool(values))
+        self._threads.submit(cursor.execute, text, values or None).result()
 
-    def _send(self, cursor: Any, sql: str, values: Mapping[str, Value] | None = None) -> None:
-        self._thread.submit(cursor.execute, sql, values).result()
-
-    @contextmanager
-    def _cursor(self) -> Iterator[Any]:
-        with _errors(), self._handle.cursor() as cursor:
-            yield cursor
+    def _told(self, error: errors.Error, handle: Any) -> WarehouseError:
+        state, number = str(error.sqlstate or ""), error.errno or 0
+        where = f"(error {number}, SQLSTATE {state or 'unknown'}, query {error.sfqid or 'unknown'})"
+        lines = [line.strip() for line in str(error.raw_msg or "").splitlines() if line.strip()]
+        message = f"Snowflake: {' '.join(lines[:2])[:300] or type(error).__name__} {where}"
+        if state.startswith(_TELLING) or number in _DATA_ERRORS:
+            message = f"Snowflake: a value was not accepted {where}; the query's history has the rest"
+        if number == _NO_SUCH_TABLE:
+            return _NoSuchTable(message)
+        passing = number == _TOO_MANY_WAIT or _IN_THE_WAY.search(message)
+        return (Conflict if passing else WarehouseError)(message)
 
 
 class _NoSuchTable(WarehouseError):
     """There is none, or the role may not see it: Snowflake makes no difference."""
 
 
-def text_of(tree: exp.Expr, has_values: bool) -> str:
+def _text(tree: exp.Expr, *, has_values: bool) -> str:
     """The SQL with the driver's placeholders. Beside values a `%` is the driver's, and doubled where it means
     itself.
     """
@@ -148,56 +139,23 @@ def text_of(tree: exp.Expr, has_values: bool) -> str:
     return (tree.transform(written) if has_values else tree).sql(dialect="snowflake")
 
 
-def _opened(adapter: Any) -> Any:
-    with warnings.catch_warnings():
-        # dbt-snowflake sets a property of the driver that has another name by now.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        handle = connect_anew(adapter)
-    with _errors():
-        handle.client_prefetch_threads = DOWNLOADS
-        # Without it, a number with decimals is a double. That is the setter's real name.
-        handle.arrow_number_to_decimal_setter = True
-        with handle.cursor() as cursor:
-            cursor.execute(SESSION)
-    return handle
+def arrow_schema(description: list[Any]) -> pa.Schema:
+    """The schema of a result whose description a cursor has."""
+    return pa.schema([pa.field(column.name, _arrow_type(column)) for column in description])
 
 
-def _batches(cursor: Any, schema: pa.Schema, batch_rows: int) -> Iterator[pa.RecordBatch]:
-    with _errors():
-        for part in cursor.fetch_arrow_batches():
-            yield from fitted(part, schema).to_batches(max_chunksize=batch_rows)
+def fitted(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A part of a result in its types: the driver gives each the narrowest that hold its rows."""
+    # Not safe, because a timestamp may be in nanoseconds, and what is finer than the schema is cut off.
+    cells = [cell.cast(kind.type, safe=False) for cell, kind in zip(rows.columns, schema, strict=True)]
+    return pa.table(cells, schema=schema)
 
 
-def _statements(step: Statement | Load) -> Iterator[Statement]:
-    if isinstance(step, Statement):
-        yield step
-        return
-    names = [exp.to_identifier(name) for name in step.rows.column_names]
-    into = exp.Schema(this=step.table.copy(), expressions=names)
-    room = LOAD_BYTES * step.rows.num_rows // max(step.rows.nbytes, 1)
-    for part in step.rows.to_batches(max_chunksize=max(1, min(LOAD_ROWS, room))):
-        cells = [list(row.values()) for row in part.to_pylist()]
-        values = {f"c{y}_{x}": cell for y, row in enumerate(cells) for x, cell in enumerate(row)}
-        rows = [
-            exp.Tuple(expressions=[exp.Placeholder(this=f"c{y}_{x}") for x in range(len(row))])
-            for y, row in enumerate(cells)
-        ]
-        yield Statement(exp.Insert(this=into.copy(), expression=exp.Values(expressions=rows)), values)
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        yield
-    except errors.Error as error:
-        kind = _NoSuchTable if error.errno == _NO_SUCH_TABLE else WarehouseError
-        raise kind(_message(error)) from None
-
-
-def _message(error: errors.Error) -> str:
-    state, number = str(error.sqlstate or ""), error.errno or 0
-    where = f"(error {number}, SQLSTATE {state or 'unknown'}, query {error.sfqid or 'unknown'})"
-    if state.startswith(_TELLING) or number in _DATA_ERRORS:
-        return f"Snowflake: a value was not accepted {where}; the query's history has the rest"
-    lines = [line.strip() for line in str(error.raw_msg or "").splitlines() if line.strip()]
-    return f"Snowflake: {' '.join(lines[:2])[:300] or type(error).__name__} {where}"
+def _arrow_type(column: Any) -> pa.DataType:
+    name = FIELD_ID_TO_NAME[column.type_code]
+    if name == "FIXED":
+        if not column.scale and column.precision <= EXACT_DIGITS:
+            return pa.int64()
+        return pa.decimal128(column.precision, column.scale)
+    # What is semi-structured comes as its JSON text.
+    return _TYPES.get(name, pa.string())

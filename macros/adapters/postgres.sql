@@ -140,8 +140,6 @@
 {#- What is announced must be seen before the model's transaction ends. -#}
 {% macro postgres__commit_at_once() %}{{ return('; commit') }}{% endmacro %}
 
-{% macro postgres__committed() %}{% do run_query('commit') %}{% endmacro %}
-
 {#- `if not exists` is no protection from another command that creates the same table at the same time. -#}
 {% macro postgres__lock_ledger() %}{% do run_query('select pg_advisory_xact_lock(5512347193)') %}{% endmacro %}
 

@@ -43,5 +43,5 @@
 {#- Whether that is news. -#}
 {% macro newly_blocked(attribute) -%}
     {%- set name = dbt_batch_sync.column(attribute.name) -%}
-    (c.is_here = 1 and {{ dbt_batch_sync.is_distinct('c.' ~ name, 's.' ~ name, attribute.dtype) }} and {{ dbt_batch_sync.is_blocked(attribute) }})
+    (c._batch_here = 1 and {{ dbt_batch_sync.is_distinct('c.' ~ name, 's.' ~ name, attribute.dtype) }} and {{ dbt_batch_sync.is_blocked(attribute) }})
 {%- endmacro %}

@@ -7,7 +7,7 @@ import requests
 from harness.browser import Browser
 from harness.looks import CONTRAST, LEGIBLE, TOO_WIDE
 
-from dbt_batch_sync.sandbox.server import Fault, FaultKind, SandboxServer, SandboxSettings
+from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings
 
 pytestmark = pytest.mark.browser
 
@@ -43,12 +43,13 @@ def test_profiles_requests_and_answers_live(browser: Browser) -> None:
         assert browser.run("document.querySelectorAll('#requests tbody tr').length") == 2
         assert browser.run(scroll) == 50, "what has not changed is left alone"
 
-        server.faults.set([Fault(FaultKind.STATUS, status=503)])
+        browser.run("document.querySelector('[name=reject_attributes]').value = 'city'")
+        browser.run("document.querySelector('#settings button').click()")
+        assert browser.run(UNTIL % "document.querySelector('#applied').textContent == 'applied'")
         post(server, "new one", city="Rome")
-        assert browser.run(UNTIL % "document.querySelector('#requests').textContent.includes('503')")
-        assert "status" in browser.run("document.querySelector('#warnings').textContent")
+        assert browser.run(UNTIL % "document.querySelectorAll('#requests tbody tr').length == 3")
         browser.follow("#requests a")
-        assert "FAULT" in browser.run("document.querySelector('pre[aria-label=answer]').textContent")
+        assert "REJECTED" in browser.run("document.querySelector('pre[aria-label=answer]').textContent")
         assert browser.complaints == []
         assert all(each.startswith(server.url) for each in browser.asked)
     assert browser.run(UNTIL % "document.querySelector('#state').textContent.includes('does not answer')")

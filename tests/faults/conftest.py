@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from harness.bench import Bench
+from harness.faulty_sandbox import FaultyServer
 from harness.fixtures import KEPT, MARKER, batch, postgres, project, workshop
 from harness.quick import QuickProject
 
-from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings
+from dbt_batch_sync.sandbox.server import SandboxSettings
 
 __all__ = ["batch", "postgres", "project", "workshop"]
 
@@ -23,12 +24,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """One sync on an engine in this process, for hundreds of sequences; each of them resets it."""
     settings = SandboxSettings(rate_limits=False, keep_requests=KEPT, keep_bodies=KEPT)
-    with SandboxServer(settings) as server:
+    with FaultyServer(settings) as server:
         yield Bench(tmp_path_factory.mktemp(f"bench-{request.param}"), server)
 
 
 @pytest.fixture(scope="session")
-def parsed(batch: SandboxServer, tmp_path_factory: pytest.TempPathFactory) -> QuickProject:
+def parsed(batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory) -> QuickProject:
     """The directory of `quick`."""
     return QuickProject(tmp_path_factory.mktemp("quick"), batch)
 

@@ -79,7 +79,8 @@ class Sandbox:
         self.url = f"http://127.0.0.1:{port}"
         self.requests: tuple[()] = ()
         self.settings = SimpleNamespace(rest_api_key="sandbox", project_key="project_sandbox")
-        command = [sys.executable, "-m", "dbt_batch_sync", "sandbox", "--port", str(port), "--no-rate-limits"]
+        script = Path(__file__).parents[1] / "harness" / "faulty_sandbox.py"
+        command = [sys.executable, str(script), str(port)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(600):
             try:

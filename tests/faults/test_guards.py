@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from harness.faults import Fault, FaultKind
 from harness.quick import QuickProject
 
 from dbt_batch_sync import api
-from dbt_batch_sync.sandbox.server import Fault, FaultKind
 
 COLUMNS = {"id": "varchar", "points": "bigint", "nick": "varchar"}
 OPTINS = {"id": "varchar", "optin": "boolean", "sms": "varchar", "n": "bigint"}

@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 from harness.databases import Database, DuckDbFile, PostgresDatabase
+from harness.faulty import Trouble
+from harness.faulty_sandbox import FaultyServer
 from harness.quick import QuickProject
 from harness.truth import Attribute, Spec, Truth
-
-from dbt_batch_sync.crash import POINTS, VARIABLE
-from dbt_batch_sync.sandbox.server import SandboxServer
 
 COLUMNS = {"id": "varchar", "email": "varchar", "points": "bigint", "nick": "varchar"}
 SPEC = Spec(
@@ -31,14 +30,25 @@ SPEC = Spec(
 CALL, IN_FLIGHT = 200, 2
 """Operations of a call to `update`, and calls at once."""
 
-AT = {
-    # The third chunk of five: two are committed, others are under way.
-    "chunk_settled": "chunk_settled:3",
-    "before_commit": "before_commit:3",
-    "after_commit": "after_commit:3",
-    # In the second commit of a first push, and in the third one of a later push.
-    "inside_commit": "inside_commit:13",
-}
+PAGE = 100
+
+DEATHS = (
+    Trouble("append:claimed"),
+    Trouble("append:claimed", when="after"),
+    Trouble("append:intent"),
+    Trouble("append:intent", when="after"),
+    Trouble("send", 3),
+    Trouble("send", 3, "after"),
+    Trouble("append:checkpoint", 3),
+    Trouble("append:checkpoint", 3, "after"),
+    Trouble("append:ended"),
+    Trouble("append:ended", when="after"),
+)
+"""Every write of a push of three calls and more, in order."""
+
+
+def named(death: Trouble) -> str:
+    return f"{death.when} {death.point} {death.nth}"
 
 
 EVERYWHERE = pytest.mark.parametrize("parsed", ["duckdb", "postgres"], indirect=True)
@@ -49,11 +59,11 @@ SOONER_ON_DUCKDB = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def parsed(
-    request: pytest.FixtureRequest, batch: SandboxServer, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
 ) -> QuickProject:
     """The directory of `quick`, on the warehouse that a test asks for."""
     directory = tmp_path_factory.mktemp(f"kill-{request.param}")
-    return QuickProject(directory, batch, _database(request, directory))
+    return QuickProject(directory, batch, _database(request, directory), page_rows=PAGE)
 
 
 def _database(request: pytest.FixtureRequest, directory: Path) -> Database:
@@ -85,10 +95,10 @@ def build(
     truth.build(spec, rows)
 
 
-def kill(project: QuickProject, point: str, *arguments: str) -> None:
+def kill(project: QuickProject, death: Trouble) -> None:
     """A push in a process of its own, which dies there."""
-    ended = project.cli("push", "--force", *arguments, env={VARIABLE: AT.get(point, point)})
-    assert ended.returncode == -signal.SIGKILL, f"{point} is not passed: {ended.stderr}"
+    ended = project.troubled([death], "push", "--force")
+    assert ended.returncode == -signal.SIGKILL, f"{named(death)} is not passed: {ended.stderr}"
 
 
 def finish(project: QuickProject, truth: Truth) -> dict[str, int]:
@@ -103,61 +113,49 @@ def finish(project: QuickProject, truth: Truth) -> dict[str, int]:
     return dict(project.sandbox.stats.custom_ids)
 
 
-def runs(project: QuickProject) -> list[dict[str, Any]]:
-    return project.query("from batch_sync_runs order by started_at")
+def statuses(project: QuickProject) -> list[str]:
+    """Of all runs, in their order."""
+    rows = project.query("select status from batch_sync_runs order by started_at")
+    return [row["status"] for row in rows]
 
 
-def committed(project: QuickProject) -> int:
-    """How many rows of the delta the ledger says are committed."""
-    if not project.has_table("batch_sync_runs"):
-        return 0
-    return max([0, *(run["committed_position"] or 0 for run in runs(project))])
+def settled_page(project: QuickProject) -> int:
+    """The last page that the ledger says is settled; -1: none."""
+    query = "select max(page) as page from batch_sync_journal where event = 'checkpoint'"
+    (row,) = project.query(query)
+    return -1 if row["page"] is None else int(row["page"])
 
 
 @EVERYWHERE
-@pytest.mark.parametrize("point", [point for point in POINTS if point != "requeued"])
-def test_the_same_delta_goes_on_behind_the_last_commit(quick: QuickProject, point: str) -> None:
+@pytest.mark.parametrize("death", DEATHS, ids=named)
+def test_the_same_delta_is_resumed_after_the_last_checkpoint(quick: QuickProject, death: Trouble) -> None:
     truth, rows = begin(quick), people(5 * CALL)
     build(quick, truth, rows)
-    kill(quick, point)
-    before = committed(quick)
-    assert before == len(quick.snapshot()), "the ledger and the snapshot were not written together"
-    started = {run["run_id"] for run in runs(quick)}
-    if point == "chunk_settled":
-        assert before == 2 * CALL
+    kill(quick, death)
+    pages = {row["custom_id"]: row["_batch_page"] for row in quick.delta()}
+    before = settled_page(quick)
+    if death.point == "append:checkpoint":
+        assert before >= 2 * CALL // PAGE - 1
     counts = finish(quick, truth)
     assert counts.keys() == {row["id"] for row in rows}
-    again = sorted(name for name, count in counts.items() if count > 1)
-    assert all(name >= f"p{before:04d}" for name in again), "something that was committed went again"
+    again = [name for name, count in counts.items() if count > 1]
+    assert all(pages[name] > before for name in again), "something that was settled was sent again"
     assert max(counts.values()) <= 2
-    assert len(again) <= CALL * (IN_FLIGHT + 2), "more went again than was under way or not committed yet"
-    status = {run["run_id"]: run["status"] for run in runs(quick)}
-    assert all(status[each] == ("succeeded" if point == "ended" else "interrupted") for each in started)
-
-
-@pytest.mark.thorough
-@EVERYWHERE
-@pytest.mark.parametrize("nth", [1, 3, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15])
-def test_between_any_two_statements(quick: QuickProject, nth: int) -> None:
-    truth, rows = begin(quick), people(2 * CALL)
-    build(quick, truth, rows)
-    kill(quick, f"inside_commit:{nth}")
-    assert committed(quick) == len(quick.snapshot())
-    counts = finish(quick, truth)
-    assert max(counts.values()) <= 2
+    assert len(again) <= CALL * (IN_FLIGHT + 2), "more was sent again than was in flight or in no checkpoint"
+    assert statuses(quick)[0] == ("succeeded" if named(death) == "after append:ended 1" else "running")
 
 
 @SOONER_ON_DUCKDB
-@pytest.mark.parametrize("point", POINTS)
-def test_everything_changes_before_the_next_run(quick: QuickProject, point: str) -> None:
-    """What was sent and not committed goes back, changes or leaves, and the mapping is another one."""
+@pytest.mark.parametrize("death", DEATHS, ids=named)
+def test_everything_changes_before_the_next_run(quick: QuickProject, death: Trouble) -> None:
+    """What was sent and not settled goes back, changes or leaves, and the mapping is another one."""
     truth, old = begin(quick), people(3 * CALL)
     build(quick, truth, old)
     finish(quick, truth)
     truth.look(quick.profiles())
     new = [*people(2 * CALL, version=1), *({**row, "id": f"q{row['id']}"} for row in people(2 * CALL))]
     build(quick, truth, new)
-    kill(quick, point, *(["--full-refresh", "--yes"] if point == "requeued" else []))
+    kill(quick, death)
     third = len(new) // 3
     back = {str(row["id"]): row for row in old}
     mixed = [back.get(str(row["id"]), row) for row in new[:third]]
@@ -174,18 +172,14 @@ def test_killed_again_and_again(quick: QuickProject) -> None:
     build(quick, truth, people(3 * CALL))
     finish(quick, truth)
     truth.look(quick.profiles())
-    for version, point in enumerate(
-        ["chunk_settled:2", "before_commit:1", "intent_recorded", "inside_commit:9"], 1
-    ):
+    for version, death in enumerate((DEATHS[5], DEATHS[6], DEATHS[3], DEATHS[7]), 1):
         rows = people(3 * CALL - 100 * version, version)
         build(quick, truth, rows)
-        kill(quick, point)
-        kill(quick, point)
+        kill(quick, death)
+        kill(quick, death)
     build(quick, truth, people(3 * CALL))
     finish(quick, truth)
-    ended = [run["status"] for run in runs(quick)]
-    assert "running" not in ended
-    assert ended.count("interrupted") >= 8
+    assert statuses(quick).count("running") == 8  # for a minute more
 
 
 @pytest.mark.thorough

@@ -14,13 +14,15 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from harness.faults import Fault, FaultKind, When
+from harness.faulty_sandbox import FaultyServer
 from harness.quick import QuickProject
 
 from dbt_batch_sync.delivery import sender as sender_module
 from dbt_batch_sync.delivery.pacing import pacer_for
 from dbt_batch_sync.delivery.timing import Timing
 from dbt_batch_sync.push import session as session_module
-from dbt_batch_sync.sandbox.server import Fault, FaultKind, SandboxServer, SandboxSettings, When
+from dbt_batch_sync.sandbox.server import SandboxSettings
 
 COLUMNS = {"id": "varchar", "points": "bigint"}
 CALL = 200
@@ -97,7 +99,7 @@ def test_what_heals_is_waited_for(quick: QuickProject, patience: Patience, fault
     quick.sandbox.faults.set([fault])
     pushed = quick.push_one()
     assert (pushed.status, pushed.error, pushed.committed) == ("succeeded", None, rows)
-    assert pushed.retries == sum(quick.sandbox.stats.faults.values()) > 0
+    assert pushed.retries == sum(quick.sandbox.struck.values()) > 0
     assert patience.waited
     applied = quick.sandbox.stats.custom_ids
     # Only a call whose answer was lost is applied twice.
@@ -165,7 +167,7 @@ def test_retry_after_is_honoured_in_both_forms(
 
 def test_a_redirect_leads_nowhere(quick: QuickProject) -> None:
     rows = begin(quick)
-    with SandboxServer(SandboxSettings(rate_limits=False)) as elsewhere:
+    with FaultyServer(SandboxSettings(rate_limits=False)) as elsewhere:
         target = f"{elsewhere.url}/2.11/profiles/update"
         for status in (301, 302, 303, 307, 308):
             quick.sandbox.faults.set([Fault(FaultKind.REDIRECT, status=status, location=target)])

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from harness.faults import Fault, FaultKind, When
 from harness.quick import QuickProject
 
 from dbt_batch_sync import api
-from dbt_batch_sync.sandbox.server import Fault, FaultKind, When
 
 COLUMNS = {"id": "varchar", "points": "bigint", "nick": "varchar"}
 CALL = 200
@@ -244,7 +244,7 @@ def test_rejects_are_listed_by_reason(quick: QuickProject) -> None:
     begin(quick, 5)
     listed = quick.call("rejects")
     assert listed.returncode == 0
-    assert "nothing stands refused" in listed.stdout
+    assert "no open rejections" in listed.stdout
     quick.sandbox.faults.set(
         [
             Fault(FaultKind.REFUSE_ROWS, custom_ids=keys(1)),

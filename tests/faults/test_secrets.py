@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.faults import Fault, FaultKind
 from harness.quick import QuickProject
 
 from dbt_batch_sync import api
 from dbt_batch_sync.errors import BatchSyncError
-from dbt_batch_sync.sandbox.server import Fault, FaultKind
 
 REST, PROJECT = "restkeyQWXZ7781", "projectkeyQWXZ4412"
 EMAIL, NICK, ID = "ada.qwxz@example.org", "qwxzlovelace", "customerqwxz1"

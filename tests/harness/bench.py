@@ -4,11 +4,13 @@ Real parts: dbt's own compiler, contexts and materializations render and run the
 parser and its scheduler are left out, so a `dbt run` costs 0.1 s instead of 2), `Session.push` pushes, and Batch is the
 sandbox over HTTP. What stands in for something, and what it can't show:
 
-- A kill is an exception of the class `Killed` at a crash point, after which the warehouse refuses every statement: no
-  `finally` of the push can write, release or commit. What was queued to be sent may still arrive (by chance), as from a
-  process that died a moment later. It shows neither what a database file looks like after a kill, nor a torn request.
+- A kill is an exception of the class `Killed` before or after a call of the warehouse or of Batch, after which the
+  warehouse takes no more calls: no `finally` of the push can append anything. What was queued to be sent may still
+  arrive (by chance), as from a process that died a moment later. It shows neither what a database file looks like after
+  a kill, nor a torn request.
 - The senders take turns in one thread, in an order drawn from a seed, so that a sequence can be repeated.
-- Time passes only when somebody waits.
+- Time passes only when somebody waits, for the warehouse too: its `now()` is shadowed by ours.
+- A page has two rows.
 """
 
 from __future__ import annotations
@@ -19,56 +21,58 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import pyarrow as pa
 import yaml
+from harness.faults import Fault
+from harness.faulty import FaultyWarehouse, Points, Trouble, faulty_send
+from harness.faulty_sandbox import FaultyServer
 from harness.project import PEOPLE, Project, Row
 from harness.quick import QuickDbt
 from harness.repeated import answered_at_once, remembered
 from sqlglot import exp
 
 from dbt_batch_sync.artifacts.manifest import Model
-from dbt_batch_sync.batch_api.limits import Endpoint, Limits
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.delivery import sender as sender_module
 from dbt_batch_sync.delivery.pacing import pacer_for
 from dbt_batch_sync.delivery.timing import Timing
+from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.kinds.kind import Kind, Route
+from dbt_batch_sync.ledger.claims import Timing as ClaimTiming
+from dbt_batch_sync.ledger.records import JOURNAL
+from dbt_batch_sync.ledger.requests import Scope, append_requests
 from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.payload.render import Rendered, render
+from dbt_batch_sync.push import pages as pages_module
 from dbt_batch_sync.push import session as session_module
-from dbt_batch_sync.push import sync_push as push_module
+from dbt_batch_sync.push import source as source_module
 from dbt_batch_sync.push.session import Channels, PushOptions, Session
 from dbt_batch_sync.push.sync_push import Clock
 from dbt_batch_sync.results import SyncPushed
-from dbt_batch_sync.sandbox.server import Fault, SandboxServer
-from dbt_batch_sync.warehouse import Column, Load, Rows, Statement, Value, Warehouse
-from dbt_batch_sync.warehouse import duckdb as duckdb_module
+from dbt_batch_sync.warehouse import Column, Statement, Warehouse
+from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
 
-EXPIRY_SECONDS = 61.0
-"""After so long without a heartbeat a lease is anybody's."""
+EXPIRY_SECONDS = 91.0
+"""After so long without a sign of life a push counts as dead, for dbt too."""
+
+
+BEGIN = datetime(2024, 2, 29, 12)
 
 
 class Killed(BaseException):
     """The process died here. No `except Exception` catches it."""
-
-
-@dataclass(frozen=True)
-class Crash:
-    """Dies at the `nth` passing of a crash point, or never."""
-
-    point: str = ""
-    nth: int = 1
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,11 @@ class Time:
 
     def now(self) -> datetime:
         """Never the same twice: what happened later is later."""
-        self.seconds += 0.001
-        return datetime(2024, 2, 29, 12) + timedelta(seconds=self.seconds)
+        self.seconds += 0.01
+        return BEGIN + timedelta(seconds=self.seconds)
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
 
     def wait(self, event: Event, seconds: float) -> bool:
         self.seconds += seconds
@@ -118,56 +125,46 @@ class Outcome:
 
 
 class Life:
-    """Whether the process lives, and where it dies."""
+    """Whether the process lives."""
 
-    def __init__(self, crash: Crash, on_death: Callable[[], None]) -> None:
+    def __init__(self, on_death: Callable[[], None]) -> None:
         self.dead = False
-        self._crash = crash
-        self._passed = 0
         self._on_death = on_death
 
-    def crash_point(self, name: str) -> None:
-        if name != self._crash.point:
-            return
-        self._passed += 1
-        if self._passed == self._crash.nth:
-            self._on_death()
-            self.dead = True
-            raise Killed(name)
+    def end(self, trouble: Trouble) -> None:
+        """The process is killed here."""
+        self.check()
+        self._on_death()
+        self.dead = True
+        raise Killed(trouble)
 
     def check(self) -> None:
         if self.dead:
             raise Killed("dead already")
 
 
-class MortalWarehouse:
-    """A warehouse whose connection ends with the process."""
+class MortalWarehouse(FaultyWarehouse):
+    """A warehouse whose connection ends with the process, and whose clock is the bench's."""
 
-    def __init__(self, inner: Warehouse, life: Life) -> None:
-        self._inner = inner
+    def __init__(self, inner: Warehouse, points: Points, life: Life, tick: Callable[[], None]) -> None:
+        super().__init__(inner, points)
         self._life = life
-        self.dialect = inner.dialect
-        self.transactions = inner.transactions
+        self._tick = tick
         self.checkpoint_seconds = 1.0
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
         self._life.check()
-        return self._inner.columns(table)
+        return super().columns(table)
 
-    def fetch(self, query: Statement) -> list[tuple[Value, ...]]:
+    def fetch(self, query: Statement) -> pa.Table:
         self._life.check()
-        return self._inner.fetch(query)
+        self._tick()
+        return super().fetch(query)
 
-    def stream(self, query: Statement, batch_rows: int) -> AbstractContextManager[Rows]:
+    def append(self, table: exp.Table, rows: pa.Table) -> None:
         self._life.check()
-        return self._inner.stream(query, batch_rows)
-
-    def execute(self, steps: Sequence[Statement | Load]) -> None:
-        self._life.check()
-        self._inner.execute(steps)
-
-    def twin(self) -> MortalWarehouse:
-        return MortalWarehouse(self._inner.twin(), self._life)
+        self._tick()
+        super().append(table, rows)
 
     def close(self) -> None:
         self._life.check()
@@ -212,9 +209,14 @@ class Watcher:
 
     at: int = 0
     act: Callable[[], None] = lambda: None
+    checkpoint_every: int = 1
     _seen: int = 0
 
-    def started(self, work: object, endpoint: object) -> None: ...
+    def seconds(self) -> float:
+        """A watch that makes every so-many-th settled chunk a checkpoint."""
+        return self._seen / self.checkpoint_every
+
+    def started(self, work: object) -> None: ...
 
     def troubled(self, sync: str, message: str) -> None: ...
 
@@ -227,7 +229,7 @@ class Watcher:
 class Bench:
     """One sync, `people`, on an engine that lives in this process; `sandbox` is this bench's alone."""
 
-    def __init__(self, directory: Path, sandbox: SandboxServer) -> None:
+    def __init__(self, directory: Path, sandbox: FaultyServer) -> None:
         self.sandbox = sandbox
         self.time = Time()
         self.mapping: Mapping[str, object] = {}
@@ -243,18 +245,21 @@ class Bench:
         profiles = yaml.safe_load((directory / "profiles.yml").read_text())
         profiles["shop"]["outputs"]["dev"] = _ENGINE
         (directory / "profiles.yml").write_text(yaml.safe_dump(profiles))
-        self._dbt = QuickDbt(directory)
+        self._dbt = QuickDbt(directory, page_rows=PAGE_ROWS)
         adapter = self._dbt._adapter
         adapter.set_macro_context_generator(remembered(adapter._macro_context_generator))
         with self._installed():
-            self._warehouse = self._new_warehouse()
+            credentials = {key: value for key, value in _ENGINE.items() if key not in ("type", "threads")}
+            self._warehouse = DuckDbWarehouse(WarehouseTarget("shop", "dev", "duckdb", credentials))
+            for statement in _CLOCK:
+                self._query(statement)
 
     def reset(self) -> None:
         """No tables, no profiles, no faults."""
         with self._installed():
-            listed = self._query("select table_schema, table_name from information_schema.tables")
-            for schema, name in listed:
-                self._run(f'drop table "{schema}"."{name}"')
+            query = "select table_type, table_name from information_schema.tables where table_schema = 'main'"
+            for kind, name in self._query(query):
+                self._query(f'drop {"view" if kind == "VIEW" else "table"} "main"."{name}"')
         self.sandbox.reset()
 
     # What the user does
@@ -269,46 +274,57 @@ class Bench:
         listed = list(rows)
         cells = pa.table({name: pa.array([row.get(name) for row in listed]) for name in columns})
         chosen = ", ".join(f'cast("{name}" as {kind}) as "{name}"' for name, kind in columns.items())
-        with self._installed():
-            connection = self._warehouse._connection  # type: ignore[attr-defined]
+        with self._installed(), self._warehouse._file.cursor() as connection:
             connection.register("given", cells)
             connection.execute(f"create or replace table {PEOPLE} as select {chosen} from given")
             connection.unregister("given")
 
-    def build(self, *suffixes: str) -> None:
-        """`dbt run` of the snapshot and the delta, or of one of the two."""
-        with self._installed():
+    def build(self, *suffixes: str, dies_at: int | None = None) -> bool:
+        """`dbt run` of the snapshot and the delta, or of one of the two; whether it came to its end.
+
+        `dies_at`: it is killed at its so many-th statement.
+        """
+        self._tick()
+        with self._installed(), self._dbt.dying(dies_at, Killed), contextlib.suppress(Killed):
             self._dbt.run([PEOPLE + suffix for suffix in suffixes or ("_sent_snapshot", "_delta")])
+            return True
+        return False
+
+    def resend(self, scope: Scope) -> None:
+        """Asks the next `dbt run` to send everything again, or what was rejected."""
+        with self._installed():
+            session = self._session(
+                PushOptions(), MortalWarehouse(self._warehouse, Points(()), Life(int), self._tick)
+            )
+            (target,), _ = session.read([self._sync()], {None: self.output})
+            append_requests(target.journal, scope, [PEOPLE])
 
     def push(
         self,
         *,
         faults: Sequence[Fault] = (),
-        crash: Crash = Crash(),
+        trouble: Trouble | None = None,
         knobs: Knobs = Knobs(),
         meanwhile: tuple[int, Callable[[], None]] = (0, lambda: None),
+        asleep: tuple[int, Callable[[], None]] = (0, lambda: None),
         adopt: bool = False,
         **options: Any,
     ) -> Outcome:
-        """One push, or adoption. `meanwhile`: what happens once so many chunks are settled."""
+        """One push, or adoption. `meanwhile`: what happens once so many chunks are settled; `asleep`: what happens while its
+        so many-th request is on its way to Batch.
+        """
         self.sandbox.faults.set(faults)
         before = self.sandbox.stats
         turns = Turns(knobs.seed)
-        life = Life(crash, turns.some)
+        life = Life(turns.some)
+        points = Points([trouble] if trouble else [], life.end)
+        requests = Points([Trouble("send", asleep[0])], lambda _: asleep[1]())
+        watcher = Watcher(*meanwhile, knobs.checkpoint_every)
         pushed: SyncPushed | None = None
-        with self._installed(), _small(self.time, knobs, turns, life), Channels() as channels:
-            warehouse = MortalWarehouse(self._new_warehouse(), life)
-            session = Session(
-                warehouse,
-                channels,
-                PushOptions(**options),
-                str(uuid.uuid4()),
-                "dev",
-                Clock(self.time.now, _Watch(knobs.checkpoint_every)),
-                Event(),
-                Watcher(*meanwhile),
-            )
-            act = session.adopt if adopt else session.push
+        with self._installed(), _small(self.time, knobs, turns), _Channels() as channels:
+            channels.points = (points, requests)
+            warehouse = MortalWarehouse(self._warehouse, points, life, self._tick)
+            session = self._session(PushOptions(**options), warehouse, channels, watcher)
             output = replace(
                 self.output,
                 max_attempts=knobs.max_attempts,
@@ -317,10 +333,23 @@ class Bench:
                 max_profiles_per_second=float(knobs.window_rows),
             )
             with contextlib.suppress(Killed):
-                pushed = act(self._sync(), output)
+                pushed = _pushed(session, self._sync(), output, adopt=adopt)
         self.sandbox.faults.clear()
         after = self.sandbox.stats
         return Outcome(pushed, after.requests - before.requests, after.custom_ids - before.custom_ids)
+
+    def _session(
+        self,
+        options: PushOptions,
+        warehouse: Warehouse,
+        channels: Channels | None = None,
+        watcher: Watcher | None = None,
+    ) -> Session:
+        watcher = watcher or Watcher()
+        claims = ClaimTiming(lambda: self.time.seconds, self.time.sleep, lambda: 0.5)
+        clock = Clock(self.time.now, watcher.seconds, claims)
+        run_id = str(uuid.uuid4())
+        return Session(warehouse, channels or Channels(), options, run_id, clock, Event(), watcher)
 
     def let_leases_expire(self) -> None:
         """A while passes in which nobody says that he lives."""
@@ -333,36 +362,42 @@ class Bench:
         return {name: dict(profile.attributes) for name, profile in self.sandbox.profiles.items()}
 
     def rejects(self) -> dict[tuple[str, str | None], str]:
-        """Who refused what, and still does: by custom_id and the relations' name of the attribute."""
+        """What is rejected: by custom_id and the relations' name of the attribute."""
         with self._installed():
             if not self._query(
                 "select 1 from information_schema.tables where table_name = 'batch_sync_rejects'"
             ):
                 return {}
-            query = "select custom_id, attribute, rejected_by, staged from batch_sync_rejects where resolved_at is null"
-            rows = self._query(query)
-        assert not any(row[3] for row in rows), "a staged reject was left"
-        return {(row[0], row[1]): row[2] for row in rows}
+            query = "select key, attribute, rejected_by from batch_sync_rejects where resolved_at is null"
+            return {(row[0], row[1]): row[2] for row in self._query(query)}
 
-    def table(self, suffix: str) -> list[tuple[Any, ...]]:
+    def table(self, suffix: str) -> list[dict[str, Any]]:
         """All rows of the snapshot, the delta or the ledger, to look at."""
-        with self._installed():
-            return self._query(f"select * from {suffix if suffix.startswith('batch') else PEOPLE + suffix}")
+        name = suffix if suffix.startswith("batch") else PEOPLE + suffix
+        with self._installed(), self._warehouse._file.cursor() as connection:
+            found = connection.execute(f"select * from {name}")
+            names = [column[0] for column in found.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    def journal(self) -> list[dict[str, Any]]:
+        """What happened, to look at."""
+        rows = sorted(self.table(JOURNAL), key=lambda row: row["recorded_at"])
+        return [{name: cell for name, cell in row.items() if cell is not None} for row in rows]
 
     @contextlib.contextmanager
     def _installed(self) -> Iterator[None]:
         with self._dbt.installed(), answered_at_once():
             yield
 
+    def _tick(self) -> None:
+        """The warehouse's clock is the bench's."""
+        self.time.now()
+        with self._installed():
+            self._query(f"update bench.clock set seconds = {self.time.seconds!r}")
+
     def _query(self, sql: str) -> list[tuple[Any, ...]]:
-        return self._warehouse._connection.execute(sql).fetchall()  # type: ignore[attr-defined, no-any-return]
-
-    def _run(self, sql: str) -> None:
-        self._warehouse._connection.execute(sql)  # type: ignore[attr-defined]
-
-    def _new_warehouse(self) -> Warehouse:
-        credentials = {key: value for key, value in _ENGINE.items() if key not in ("type", "threads")}
-        return duckdb_module.DuckDbWarehouse(WarehouseTarget("shop", "dev", "duckdb", credentials))
+        with self._warehouse._file.cursor() as connection:
+            return connection.execute(sql).fetchall()
 
     def _sync(self) -> Sync:
         location = Location("models/people.yml", PEOPLE)
@@ -370,33 +405,85 @@ class Bench:
         return Sync(mapping, _model(PEOPLE), _model(PEOPLE + "_sent_snapshot"), _model(PEOPLE + "_delta"))
 
 
+PAGE_ROWS = 2
 _ENGINE: dict[str, Any] = {"type": "duckdb", "path": ":memory:", "threads": 1, "settings": {"threads": 1}}
+_NOW = """
+(select timestamptz '2024-02-29 12:00:00+00' + to_microseconds(cast(round(seconds * 1000000) as bigint) + nextval('bench.calls'))
+from bench.clock)
+"""
+_CLOCK = (
+    "create schema bench",
+    "create table bench.clock as select 0.0::double as seconds",
+    "create sequence bench.calls",
+    f"create macro now() as {_NOW}",
+    f"create macro get_current_timestamp() as {_NOW}",
+)
+"""No two answers are the same."""
 
 
 @dataclass
-class _Watch:
-    """Seconds that make every so-many-th settled chunk a checkpoint: a push looks at it when a chunk is settled."""
+class _Channels(Channels):
+    """Channels whose clients pass the bench's points."""
 
-    every: int
-    _asked: int = field(default=0)
+    points: Sequence[Points] = ()
 
-    def __call__(self) -> float:
-        self._asked += 1
-        return self._asked / self.every
+    def client(self, output: Output) -> Any:
+        send = super().client(output).send
+        for points in self.points:
+            send = faulty_send(send, points)
+        return SimpleNamespace(send=send)
+
+
+def _pushed(session: Session, sync: Sync, output: Output, *, adopt: bool) -> SyncPushed:
+    try:
+        targets, wrong = session.read([sync], {None: output})
+        for error in wrong.values():
+            raise error
+        (target,) = targets
+        if adopt:
+            return session.adopt(target)
+        done = session.push_idle(targets)
+        return done.get(PEOPLE) or session.push(target)
+    except ConfigurationError as error:
+        return SyncPushed(PEOPLE, "profiles", "failed", error=str(error))
+
+
+class _AtOnce:
+    """Stands in for the pool that reads ahead."""
+
+    def __init__(self, workers: int, thread_name_prefix: str = "") -> None: ...
+
+    def __enter__(self) -> _AtOnce:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(work(*arguments))
+        except Exception as error:  # noqa: BLE001 - raised by whoever asks for the result
+            future.set_exception(error)
+        return future
 
 
 @contextlib.contextmanager
-def _small(time: Time, knobs: Knobs, turns: Turns, life: Life) -> Iterator[None]:
-    """Small chunks, slices and windows; nobody sleeps; nobody is out of turn."""
-    limits = {endpoint: Limits(knobs.chunk_rows, knobs.window_rows, 0) for endpoint in Endpoint}
+def _small(time: Time, knobs: Knobs, turns: Turns) -> Iterator[None]:
+    """Small chunks, slices, ranges and windows; nobody sleeps; nobody is out of turn."""
+    route = Kind.route
+
+    def small(kind: Kind, endpoint: str, rows: int) -> Route:
+        return replace(
+            route(kind, endpoint, rows), max_rows=knobs.chunk_rows, rate=knobs.window_rows, burst=0
+        )
+
     timing = Timing(lambda: time.seconds, time.wait, lambda: 0.0)
     with contextlib.ExitStack() as stack:
         put = partial(_put, stack)
-        for module in (push_module, session_module):
-            put(module, "LIMITS", limits)
-        for module in (push_module, session_module, duckdb_module):
-            put(module, "crash_point", life.crash_point)
-        put(push_module, "render", partial(_render_slices, knobs.slice_rows))
+        put(Kind, "route", small)
+        put(source_module, "render", partial(_render_slices, knobs.slice_rows))
+        put(pages_module, "RANGE_ROWS", knobs.slice_rows)
+        put(pages_module, "ThreadPoolExecutor", _AtOnce)
         put(session_module, "pacer_for", partial(pacer_for, now=lambda: time.seconds))
         put(sender_module, "ThreadPoolExecutor", turns.pool)
         put(sender_module, "wait", turns.wait)
@@ -410,13 +497,13 @@ def _put(stack: contextlib.ExitStack, module: object, name: str, value: object) 
 
 def _render_slices(rows: int, *arguments: Any, **options: Any) -> Iterator[Rendered]:
     """The same rendering in smaller pieces."""
+    before = 0
     for part in render(*arguments, **options):
         for start in range(0, part.rows.num_rows, rows):
             piece = part.rows.slice(start, rows)
-            positions = set(piece.column("position").to_pylist())
-            withheld = tuple(note for note in part.withheld if note.position in positions)
-            parked = tuple(note for note in part.parked if note.position in positions)
-            yield Rendered(piece, withheld, parked)
+            last = before + piece.num_rows
+            yield Rendered(piece, tuple(note for note in part.rejected if before < note.position <= last))
+            before = last
 
 
 def _model(name: str) -> Model:

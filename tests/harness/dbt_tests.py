@@ -11,10 +11,9 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pytest
 from harness.databases import Database
+from harness.faulty_sandbox import FaultyServer
 from harness.project import Project
 from harness.rendering import delta, rows_of, typed
-
-from dbt_batch_sync.sandbox.server import SandboxServer
 
 SPACES = [
     chr(code) for code in (0xA0, 0x1680, 0x2000, 0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF)
@@ -117,7 +116,7 @@ Found = Mapping[str, set[tuple[str | None, str]]]
 
 
 @pytest.fixture(scope="module")
-def tested(batch: SandboxServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def tested(batch: FaultyServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose models hold the values, as `dbt run` leaves it."""
     warehouse.clear()
     project = Project(tmp_path_factory.mktemp("tests"), batch, warehouse)

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 from harness.databases import PostgresServer
+from harness.faulty_sandbox import FaultyServer
 from harness.project import Project
 
-from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings
+from dbt_batch_sync.sandbox.server import SandboxSettings
 
 KEPT = 2000
 """Requests whose bodies can be looked at."""
@@ -21,10 +22,10 @@ MARKER = "forbidden(*violations): requests that Batch's documentation forbids, a
 
 
 @pytest.fixture(scope="session")
-def batch() -> Iterator[SandboxServer]:
+def batch() -> Iterator[FaultyServer]:
     """A sandbox without pacing."""
     settings = SandboxSettings(rate_limits=False, keep_requests=KEPT, keep_bodies=KEPT)
-    with SandboxServer(settings) as server:
+    with FaultyServer(settings) as server:
         yield server
 
 
@@ -37,7 +38,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def workshop(batch: SandboxServer, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def workshop(batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The project's directory; a test asks for `project`."""
     return Project(tmp_path_factory.mktemp("workshop"), batch)
 

@@ -1,13 +1,15 @@
-"""A project with a past: two syncs, pushes that ended in every way, refusals, a parked row, a delta that waits."""
+"""A project with a past: two syncs, pushes that ended in every way, rejections, a parked row, a delta that is not pushed."""
 
 from __future__ import annotations
 
 from threading import Event
 
 from harness.databases import Row
+from harness.faults import Fault, FaultKind
 from harness.project import Project
 
-from dbt_batch_sync.sandbox.server import Fault, FaultKind
+from dbt_batch_sync.ledger.records import Run
+from dbt_batch_sync.push.work import Work
 
 COLUMNS = {"id": "varchar", "email": "varchar", "nick": "varchar", "points": "bigint"}
 MAPPING: dict[str, object] = {
@@ -16,12 +18,26 @@ MAPPING: dict[str, object] = {
     "custom": ["nick", "points"],
 }
 SECRETS = ("C-00", "Nickname", "@example.com")
-"""Of every custom_id and value of the project: what no page of it may have."""
+"""Of every custom_id and value of the project: no page of it may have them."""
 
 
 def _person(number: int, **changes: object) -> Row:
     known = {"email": f"someone{number}@example.com", "nick": f"Nickname {number}", "points": number}
     return {"id": f"C-{number:04}", **known, **changes}
+
+
+class _Stopping:
+    """An observer that stops the push of a sync when it starts."""
+
+    def __init__(self, stop: Event) -> None:
+        self._stop = stop
+
+    def started(self, work: Work) -> None:
+        self._stop.set()
+
+    def progressed(self, run: Run) -> None: ...
+
+    def troubled(self, sync: str, message: str) -> None: ...
 
 
 def make_history(project: Project) -> None:
@@ -40,14 +56,13 @@ def make_history(project: Project) -> None:
     project.execute("update raw.people set email = 'none at all' where points in (20, 21)")
     project.execute("delete from raw.people where points in (30, 31, 32)")
     project.build()
-    project.push()  # two addresses are withheld
+    project.push()  # two addresses are rejected
     project.push(select=["vips"])
 
     project.execute("update raw.people set points = points + 1000 where points between 10 and 19")
     project.build()
     stop = Event()
-    stop.set()
-    project.push(stop=stop)
+    project.push(stop=stop, observer=_Stopping(stop))
     project.sandbox.faults.set([Fault(FaultKind.STATUS, status=500)])
     project.push()
     project.sandbox.faults.set([])

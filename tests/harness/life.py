@@ -8,14 +8,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from harness.bench import Bench, Crash, Knobs, Outcome
-from harness.truth import Attribute, Spec, Truth
+from harness.bench import Bench, Knobs, Outcome
+from harness.faults import Fault, FaultKind, When
+from harness.faulty import EVENTS, Trouble
+from harness.truth import CONSENTS, Attribute, Spec, Truth
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from dbt_batch_sync.crash import POINTS
 from dbt_batch_sync.sandbox.profile import Profile
-from dbt_batch_sync.sandbox.server import Fault, FaultKind, TypedValue, When
+from dbt_batch_sync.sandbox.server import TypedValue
 
 PEOPLE = tuple("abcdef")
 Row = dict[str, object]
@@ -90,7 +91,7 @@ def attributes(draw: st.DrawFn, column: str) -> tuple[Attribute, Typing] | None:
         return None
     typing = draw(st.sampled_from(TYPINGS[column]))
     name = column if typing.kind.startswith("$") else draw(st.sampled_from([column, f"{column}_2"]))
-    keep = not typing.kind.startswith("$") and draw(st.booleans())
+    keep = typing.kind in CONSENTS or (not typing.kind.startswith("$") and draw(st.booleans()))
     return Attribute(column, name, typing.kind, typing.type, keep), typing
 
 
@@ -136,20 +137,24 @@ befores = st.one_of(
     st.just(Before(build=False)),
 )
 
-_PASSED = {
-    "intent_recorded": 2,
-    "chunk_settled": 3,
-    "before_commit": 2,
-    "inside_commit": 18,
-    "after_commit": 2,
-}
-crashes = st.one_of(
-    st.sampled_from(POINTS).flatmap(
-        lambda point: st.builds(Crash, st.just(point), st.integers(1, _PASSED.get(point, 1)))
-    ),
-    st.builds(Crash, st.sampled_from(["chunk_settled", "before_commit", "after_commit"]), st.integers(1, 2)),
+_PASSED = {"append:intent": 3, "append:checkpoint": 4, "append:rejects": 2, "send": 4, "fetch": 5}
+deaths = st.sampled_from([*(f"append:{event}" for event in EVENTS), "send", "fetch"]).flatmap(
+    lambda point: st.builds(
+        Trouble, st.just(point), st.integers(1, _PASSED.get(point, 1)), st.sampled_from(["before", "after"])
+    )
 )
 """Where a push dies; `_PASSED` says how often a push of a few rows passes by."""
+
+lost_connections = st.sampled_from(["append", "fetch", "columns"]).flatmap(
+    lambda point: st.builds(
+        Trouble,
+        st.just(point),
+        st.integers(1, 7),
+        st.sampled_from(["before", "after"]),
+        act=st.just("fail"),
+    )
+)
+"""Where the warehouse is out of reach for a moment; `after`: what was appended is there all the same."""
 
 knobs = st.builds(
     Knobs,
@@ -190,8 +195,6 @@ options = st.fixed_dictionaries(
     {},
     optional={
         "limit": st.integers(1, 4),
-        "retry_rejected": st.just(True),
-        "full_refresh": st.just(True),
         "dry_run": st.just(True),
         "force": st.just(True),
     },
@@ -231,18 +234,32 @@ class Life(RuleBasedStateMachine):
 
     @rule(before=befores)
     def build_snapshot(self, before: Before) -> None:
-        """A `dbt run` that dies between the snapshot and the delta."""
+        """A `dbt run` of the snapshot alone."""
         self._prepare(replace(before, build=False))
         self._set_rows()
         self.bench.build("_sent_snapshot")
+        self.in_order = False
+
+    @rule(before=befores, statement=st.integers(1, 60))
+    def build_and_die(self, before: Before, statement: int) -> None:
+        """`kill -9` somewhere in a `dbt run`. A push then sends nothing."""
+        self._prepare(replace(before, build=False))
+        self._set_rows()
+        if self.bench.build(dies_at=statement):
+            self.truth.build(self.spec, self._rows())
+            self.builds += 1
+        self.in_order = False
+
+    @rule(scope=st.sampled_from(["all", "rejected"]))
+    def resend(self, scope: Any) -> None:
+        """Somebody asks for everything again, or for what was rejected."""
+        self.bench.resend(scope)
         self.in_order = False
 
     @rule(before=befores, options=options, knobs=knobs)
     def push(self, before: Before, options: dict[str, Any], knobs: Knobs) -> None:
         """A push that nothing disturbs, of a part or of everything."""
         self._prepare(before)
-        if options.keys() & {"retry_rejected", "full_refresh"}:
-            self.in_order = False
         outcome = self._push(knobs=knobs, **options)
         if options.get("dry_run"):
             assert not outcome.requests, "a dry run sent something"
@@ -256,15 +273,25 @@ class Life(RuleBasedStateMachine):
         self.in_order = False
         self._push(knobs=knobs, faults=faults, **options)
 
-    @rule(before=befores, options=options, knobs=knobs, crash=crashes, faults=st.lists(faults, max_size=1))
+    @rule(before=befores, options=options, knobs=knobs, death=deaths, faults=st.lists(faults, max_size=1))
     def push_and_die(
-        self, before: Before, options: dict[str, Any], knobs: Knobs, crash: Crash, faults: list[Fault]
+        self, before: Before, options: dict[str, Any], knobs: Knobs, death: Trouble, faults: list[Fault]
     ) -> None:
         """`kill -9` somewhere in a push."""
         self._prepare(before)
         self.in_order = False
-        outcome = self._push(knobs=knobs, crash=crash, faults=faults, **{"force": True, **options})
+        outcome = self._push(knobs=knobs, trouble=death, faults=faults, **{"force": True, **options})
         self.held_by_dead = outcome.killed
+
+    @rule(before=befores, options=options, knobs=knobs, trouble=lost_connections)
+    def push_and_lose_the_warehouse(
+        self, before: Before, options: dict[str, Any], knobs: Knobs, trouble: Trouble
+    ) -> None:
+        """The connection to the warehouse is lost somewhere in a push; it may not be able to release its claim."""
+        self._prepare(before)
+        self.in_order = False
+        self._push(knobs=knobs, trouble=trouble, **{"force": True, **options})
+        self.held_by_dead = True
 
     @rule(before=befores, knobs=knobs, at=st.integers(1, 2), late=st.booleans())
     def push_twice_at_once(self, before: Before, knobs: Knobs, at: int, late: bool) -> None:
@@ -285,7 +312,22 @@ class Life(RuleBasedStateMachine):
             assert not second[0].requests, "two pushes at once"
         if second and late:
             assert first.pushed is not None
-            assert first.pushed.status == "failed", "a push went on without its lease"
+            assert first.pushed.status == "failed", "a push went on without its claim"
+
+    @rule(before=befores, knobs=knobs, at=st.integers(1, 3), meanwhile=befores)
+    def push_overtaken(self, before: Before, knobs: Knobs, at: int, meanwhile: Before) -> None:
+        """A push sleeps in a request for longer than its claim lasts. Meanwhile rows change, dbt and another push run;
+        then Batch gets the request after all.
+        """
+        self._prepare(before)
+        self.in_order = False
+
+        def others() -> None:
+            self.bench.let_leases_expire()
+            self._prepare(meanwhile)
+            self.bench.push(force=True)
+
+        self._push(knobs=knobs, asleep=(at, others), force=True)
 
     @rule(before=befores, knobs=knobs, at=st.integers(1, 2), meanwhile=befores)
     def rebuild_during_push(self, before: Before, knobs: Knobs, at: int, meanwhile: Before) -> None:

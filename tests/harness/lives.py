@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.bench import Bench
+from harness.faulty_sandbox import FaultyServer
 from harness.life import Life
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings
+from dbt_batch_sync.sandbox.server import SandboxSettings
 
 QUIET = (
     HealthCheck.too_slow,
@@ -90,6 +91,6 @@ def play_at_once(seeds: Sequence[int], sequences: int, steps: int, tell: Callabl
 def _share(chance: int, sequences: int, steps: int) -> Lived:
     with (
         tempfile.TemporaryDirectory() as directory,
-        SandboxServer(SandboxSettings(rate_limits=False)) as server,
+        FaultyServer(SandboxSettings(rate_limits=False)) as server,
     ):
         return play(Bench(Path(directory) / "bench", server), sequences, steps, chance, shorten=False)

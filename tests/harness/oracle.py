@@ -19,13 +19,13 @@ import pycountry
 from dbt_batch_sync.sandbox.server import TypedValue
 
 
-class Refused(NamedTuple):
+class Rejected(NamedTuple):
     """A value that must be withheld, and the reason that must be given."""
 
     reason: str
 
 
-Expected = TypedValue | Refused | None
+Expected = TypedValue | Rejected | None
 """None: there is nothing to hold."""
 
 
@@ -45,7 +45,7 @@ def expected_profile(kinds: Mapping[str, str], row: Mapping[str, object]) -> dic
 def expected_refusals(kinds: Mapping[str, str], row: Mapping[str, object]) -> dict[str, str]:
     """The reasons of what must be withheld of a row, by the name of the relations' column."""
     found = {relation_name(column, kind): expected(kind, row.get(column)) for column, kind in kinds.items()}
-    return {name: value.reason for name, value in found.items() if isinstance(value, Refused)}
+    return {name: value.reason for name, value in found.items() if isinstance(value, Rejected)}
 
 
 def attribute_name(column: str, kind: str) -> str:
@@ -60,18 +60,18 @@ def relation_name(column: str, kind: str) -> str:
 
 def _string(value: object) -> Expected:
     text = str(value)
-    return TypedValue("string", text) if len(text) <= 300 else Refused("too_long")
+    return TypedValue("string", text) if len(text) <= 300 else Rejected("too_long")
 
 
 def _integer(value: object) -> Expected:
     assert isinstance(value, (int, str, Decimal))
     number = int(value)
-    return TypedValue("integer", number) if -(2**63) <= number < 2**63 else Refused("out_of_range")
+    return TypedValue("integer", number) if -(2**63) <= number < 2**63 else Rejected("out_of_range")
 
 
 def _float(value: object) -> Expected:
     assert isinstance(value, (int, float, Decimal))
-    return TypedValue("float", float(value)) if math.isfinite(value) else Refused("not_finite")
+    return TypedValue("float", float(value)) if math.isfinite(value) else Rejected("not_finite")
 
 
 def _boolean(value: object) -> Expected:
@@ -91,35 +91,35 @@ def _date(value: object) -> Expected:
 def _url(value: object) -> Expected:
     text = str(value)
     if len(text) > 2048:
-        return Refused("too_long")
+        return Rejected("too_long")
     scheme, separator, rest = text.partition("://")
     host = rest.replace("?", "/").replace("#", "/").split("/")[0].rsplit("@", 1)[-1].split(":")[0]
     right = scheme[:1].isalpha() and scheme.isascii() and separator and host
     clean = not any(character.isspace() or not character.isprintable() for character in text)
-    return TypedValue("url", text) if right and clean else Refused("invalid_url")
+    return TypedValue("url", text) if right and clean else Rejected("invalid_url")
 
 
 def _array(value: object) -> Expected:
     assert isinstance(value, list)
     if len(value) > 25:
-        return Refused("too_many_items")
+        return Rejected("too_many_items")
     if not all(value):
-        return Refused("empty_item")
+        return Rejected("empty_item")
     if any(len(item) > 300 for item in value):
-        return Refused("too_long")
+        return Rejected("too_long")
     return TypedValue("string_array", tuple(value))
 
 
 def _email(value: object) -> Expected:
     text = str(value)
     if len(text) > 128:
-        return Refused("too_long")
+        return Rejected("too_long")
     name, _, domain = text.partition("@")
     host, dot, end = domain.rpartition(".")
     plain = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
     right = name and host and dot and end and set(host) <= plain | {".", "-"} and set(end) <= plain
     right = right and not any(character.isspace() for character in name)
-    return TypedValue("string", text) if right else Refused("invalid_email")
+    return TypedValue("string", text) if right else Rejected("invalid_email")
 
 
 def _consent(value: object) -> Expected:
@@ -131,23 +131,23 @@ def _consent(value: object) -> Expected:
 def _phone(value: object) -> Expected:
     digits = str(value)[1:]
     right = str(value).startswith("+") and digits.isascii() and digits.isdigit() and len(digits) <= 15
-    return TypedValue("string", str(value)) if right else Refused("invalid_phone")
+    return TypedValue("string", str(value)) if right else Rejected("invalid_phone")
 
 
 def _topics(value: object) -> Expected:
     assert isinstance(value, list)
     if len(value) > 25:
-        return Refused("too_many_items")
+        return Rejected("too_many_items")
     if not all(value):
-        return Refused("empty_item")
+        return Rejected("empty_item")
     right = all(
         len(item) <= 300 and set(item) <= set("abcdefghijklmnopqrstuvwxyz0123456789_") for item in value
     )
-    return TypedValue("string_array", tuple(value)) if right else Refused("invalid_topic")
+    return TypedValue("string_array", tuple(value)) if right else Rejected("invalid_topic")
 
 
 def _listed(accepted: set[str] | frozenset[str], value: object, reason: str) -> Expected:
-    return TypedValue("string", str(value)) if value in accepted else Refused(reason)
+    return TypedValue("string", str(value)) if value in accepted else Rejected(reason)
 
 
 @cache

@@ -8,10 +8,9 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from harness.faults import Fault, FaultKind, When
 from harness.markdown import read
 from harness.project import PEOPLE, Project
-
-from dbt_batch_sync.sandbox.server import Fault, FaultKind, When
 
 DOCS = "docs/orchestrators.md"
 DIRECTORY = "/opt/shop"

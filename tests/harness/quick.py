@@ -17,15 +17,15 @@ from typing import Any
 from unittest import mock
 
 from harness.databases import Database
+from harness.faulty_sandbox import FaultyServer
 from harness.project import PEOPLE, Project
-
-from dbt_batch_sync.sandbox.server import SandboxServer
 
 
 class QuickDbt:
     """dbt in this process: the project is parsed once, and its models are compiled and run as often as one likes."""
 
-    def __init__(self, directory: Path, adapter: str = "duckdb") -> None:
+    def __init__(self, directory: Path, adapter: str = "duckdb", page_rows: int | None = None) -> None:
+        """`page_rows`: of a delta's pages, on DuckDB and PostgreSQL."""
         self._type = adapter
         with self._quiet():
             from dbt.adapters.factory import FACTORY
@@ -39,9 +39,14 @@ class QuickDbt:
             with context:
                 cli.invoke(context)
             self._manifest = context.obj["manifest"]
+            if page_rows is not None:
+                macro = self._manifest.macros[f"macro.dbt_batch_sync.{adapter}__page_expression"]
+                assert "/ 1000" in macro.macro_sql
+                macro.macro_sql = macro.macro_sql.replace("/ 1000", f"/ {page_rows}")
             self._config = context.obj["runtime_config"]
             self._adapter = FACTORY.get_adapter_class_by_name(adapter)(self._config, get_mp_context())
             self._environment: Any = None
+            self._flags = _as_of_run()
         with self.installed():
             from dbt.context.providers import generate_runtime_macro_context
 
@@ -54,10 +59,15 @@ class QuickDbt:
 
         `release` closes the database afterwards.
         """
+        import dbt.flags
         from dbt.adapters.factory import FACTORY
 
+        ours = contextlib.ExitStack()
+        ours.enter_context(mock.patch.dict(FACTORY.adapters, {self._type: self._adapter}))
+        ours.enter_context(mock.patch.object(dbt.flags, "GLOBAL_FLAGS", self._flags))
+        ours.enter_context(self._quiet())
         if self._type != "duckdb":
-            with mock.patch.dict(FACTORY.adapters, {self._type: self._adapter}), self._quiet():
+            with ours:
                 yield
             if release:
                 self._adapter.cleanup_connections()
@@ -65,12 +75,13 @@ class QuickDbt:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
         if self._environment is not None and DuckDBConnectionManager._ENV is self._environment:
-            yield
+            with ours:
+                yield
             return
         before = DuckDBConnectionManager._ENV
         DuckDBConnectionManager._ENV = self._environment
         try:
-            with mock.patch.dict(FACTORY.adapters, {self._type: self._adapter}), self._quiet():
+            with ours:
                 yield
         finally:
             self._environment = DuckDBConnectionManager._ENV
@@ -93,13 +104,39 @@ class QuickDbt:
         node.meta = node.config.meta = {"batch_sync": copy.deepcopy(dict(mapping))}
         self._manifest.build_flat_graph()
 
+    @contextlib.contextmanager
+    def dying(self, statement: int | None, death: type[BaseException]) -> Iterator[None]:
+        """In here a run dies before its so many-th statement."""
+        if statement is None:
+            yield
+            return
+        kind, asked = type(self._adapter.connections), 0
+        execute = kind.add_query
+
+        def counted(*arguments: Any, **named: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            if asked >= statement:
+                raise death
+            return execute(*arguments, **named)
+
+        with mock.patch.object(kind, "add_query", counted):
+            yield
+
     def run(self, models: Sequence[str]) -> None:
-        """Compiles and runs models in this order. Raises what dbt raises."""
+        """Compiles and runs models in this order, after the hooks of the start. Raises what dbt raises."""
+        from dbt.compilation import Compiler
+        from dbt.selected_resources import set_selected_resources
         from dbt.task.run import ModelRunner
         from dbt_common.invocation import reset_invocation_id
 
         reset_invocation_id()
         self._adapter.cache.clear()
+        set_selected_resources({f"model.shop.{name}" for name in models})
+        for hook in [each for each in self._manifest.nodes.values() if "on-run-start" in each.tags]:
+            with self._adapter.connection_named("master"):
+                self._adapter.set_relations_cache(list(self._manifest.nodes.values()))
+                Compiler(self._config).compile_node(copy.deepcopy(hook), self._manifest, {})
         for number, name in enumerate(models):
             node = copy.deepcopy(self._manifest.nodes[f"model.shop.{name}"])
             with self._adapter.connection_named(node.unique_id, node):
@@ -112,10 +149,16 @@ class QuickDbt:
 class QuickProject(Project):
     """A project of one sync, whose `build` is quick and whose file is closed between two steps."""
 
-    def __init__(self, directory: Path, sandbox: SandboxServer, warehouse: Database | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        sandbox: FaultyServer,
+        warehouse: Database | None = None,
+        page_rows: int | None = None,
+    ) -> None:
         super().__init__(directory, sandbox, warehouse)
         super().map({"identifier": "id", "custom": ["a"]})
-        self._quick = QuickDbt(directory, self.warehouse.adapter)
+        self._quick = QuickDbt(directory, self.warehouse.adapter, page_rows)
 
     def map(self, mapping: Mapping[str, object], sync: str = PEOPLE, **config: Any) -> None:
         """Writes the YAML, and what a parse would make of it."""
@@ -131,3 +174,12 @@ class QuickProject(Project):
         """`dbt run`: the sync, its snapshot and its delta, or some of them."""
         with self._quick.installed(release=True):
             self._quick.run(models or (PEOPLE, f"{PEOPLE}_sent_snapshot", f"{PEOPLE}_delta"))
+
+
+def _as_of_run() -> Any:
+    """dbt's flags, as of a `dbt run`."""
+    from dbt.flags import get_flags
+
+    flags = copy.copy(get_flags())
+    object.__setattr__(flags, "WHICH", "run")
+    return flags

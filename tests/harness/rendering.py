@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from dbt_batch_sync.attributes import AttributeType, TypedAttribute
-from dbt_batch_sync.payload.render import DELTA_COLUMNS, Rendered, render
+from dbt_batch_sync.kinds.attributes import AttributeType, TypedAttribute
+from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.kinds.profiles import PROFILES
+from dbt_batch_sync.payload.render import CHANGE, CHANGED, Rendered, render
 
 ENDING = "}},"
 
@@ -23,8 +25,7 @@ class Row:
 
     custom_id: str
     operations: tuple[str, ...]
-    withheld: Mapping[str, str] = field(default_factory=dict)
-    parked: str | None = None
+    rejected: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def members(self) -> list[Member]:
@@ -35,7 +36,7 @@ class Row:
         """What became of a custom attribute, as if its name were `x`: `"x":value`, a reason, or nothing."""
         keys = {name: "x", f"date({name})": "date(x)", f"url({name})": "url(x)"}
         sent = [f'"{keys[key]}":{value}' for key, value in self.members if key in keys]
-        found = [*sent, *(reason for each, reason in self.withheld.items() if each == name)]
+        found = [*sent, *(reason for each, reason in self.rejected.items() if each == name)]
         assert len(found) < 2
         return found[0] if found else None
 
@@ -51,46 +52,40 @@ def delta(
     ids: Sequence[str] | None = None,
     change: str | Sequence[str] = "insert",
     changed: str | Sequence[str] = "",
-    parked: Sequence[str | None] | None = None,
 ) -> pa.RecordBatch:
-    """A record batch of a delta; one word stands for every row."""
+    """A record batch of a delta; one word stands for every row. Of inserts alone it has no changes."""
     count = len(next(iter(columns.values()))) if columns else len(ids or ())
     own: dict[str, Sequence[str | None]] = {
-        "custom_id": [f"p{number}" for number in range(count)] if ids is None else ids,
-        "_batch_change": [change] * count if isinstance(change, str) else change,
-        "_batch_changed": [changed] * count if isinstance(changed, str) else changed,
-        "_batch_parked": [None] * count if parked is None else parked,
+        KEY: [f"p{number}" for number in range(count)] if ids is None else ids
     }
-    assert tuple(own) == DELTA_COLUMNS
+    if change != "insert":
+        own[CHANGE] = [change] * count if isinstance(change, str) else change
+        own[CHANGED] = [changed] * count if isinstance(changed, str) else changed
     texts = {name: pa.array(values, pa.string()) for name, values in own.items()}
     return pa.RecordBatch.from_pydict({**texts, **columns})
 
 
 def rows_of(
-    batches: pa.RecordBatch | Sequence[pa.RecordBatch],
-    attributes: Sequence[TypedAttribute],
-    *,
-    after: int = 0,
+    batches: pa.RecordBatch | Sequence[pa.RecordBatch], attributes: Sequence[TypedAttribute]
 ) -> list[Row]:
-    """Every row of a delta, rendered; their positions are held against their number."""
+    """Every row of a delta, rendered."""
     many = [batches] if isinstance(batches, pa.RecordBatch) else list(batches)
-    rows = [row for part in render(many, many[0].schema, attributes, after=after) for row in _rows(part)]
-    found = [row for _, row in rows]
-    assert [position for position, _ in rows] == list(range(after + 1, after + 1 + len(rows)))
+    found: list[Row] = []
+    for part in render(many, attributes, PROFILES.fragment):
+        found += _rows(part, len(found))
     return found
 
 
-def _rows(part: Rendered) -> Iterator[tuple[int, Row]]:
-    for row in part.rows.to_pylist():
-        position = row["position"]
-        notes = [note for note in part.withheld if note.position == position]
-        skipped = [note for note in part.parked if note.position == position]
-        assert {note.custom_id for note in (*notes, *skipped)} <= {row["custom_id"]}
+def _rows(part: Rendered, before: int) -> Iterator[Row]:
+    assert all(before < note.position <= before + part.rows.num_rows for note in part.rejected)
+    for position, row in enumerate(part.rows.to_pylist(), before + 1):
+        notes = [note for note in part.rejected if note.position == position]
+        assert {note.key for note in notes} <= {row["key"]}
         own = [row["operation"], *(row["extra"] or ())]
         operations = tuple(each for each in own if each is not None)
-        withheld = {note.attribute: note.reason for note in notes}
-        assert len(withheld) == len(notes)
-        yield position, Row(row["custom_id"], operations, withheld, skipped[0].sent_hash if skipped else None)
+        rejected = {note.attribute: note.reason for note in notes}
+        assert len(rejected) == len(notes)
+        yield Row(row["key"], operations, rejected)
 
 
 def members(operation: str) -> list[Member]:

@@ -6,7 +6,8 @@ Each of these is a known answer: it is given at once, and nothing else of dbt is
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any
 from unittest import mock
 
@@ -15,6 +16,7 @@ from unittest import mock
 def answered_at_once() -> Iterator[None]:
     """Until the end: no secret is in the environment, a flag says nothing of who declared it, events go nowhere."""
     from dbt_common.behavior_flags import BehaviorFlagRendered
+    from dbt_common.clients import agate_helper
     from dbt_common.events.event_manager import EventManager
     from dbt_common.exceptions import base
 
@@ -25,6 +27,8 @@ def answered_at_once() -> Iterator[None]:
         # Every adapter walks the stack with its sources for it.
         mock.patch.object(BehaviorFlagRendered, "_default_source", staticmethod(lambda: "tests")),
         mock.patch.object(EventManager, "fire_event", return_value=None),
+        # What types a result may have is the same for every result, and takes as long as the query.
+        mock.patch.object(agate_helper, "build_type_tester", _tester(agate_helper.build_type_tester)),
     ):
         yield
 
@@ -40,3 +44,12 @@ def remembered(generate: Callable[..., dict[str, Any]]) -> Callable[..., dict[st
         return known[key]
 
     return context
+
+
+def _tester(build: Callable[..., Any]) -> Callable[..., Any]:
+    known = cache(build)
+
+    def answer(text_columns: Iterable[str], string_null_values: Iterable[str] = ("null", "")) -> Any:
+        return known(tuple(text_columns), tuple(string_null_values))
+
+    return answer

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.oracle import Refused, expected
+from harness.oracle import Rejected, expected
 
 from dbt_batch_sync.sandbox.server import TypedValue
 
@@ -29,6 +29,10 @@ _BAD_WORDS = (
     "infinity",
     "-infinity",
 )
+
+
+CONSENTS = ("$email_marketing", "$sms_marketing")
+"""A null never deletes them, unless the mapping says so."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class Spec:
             found["membership"] = self.membership
         return {**found, "guards": {"min_rows": 0, "never_resubscribe": not self.resubscribe}}
 
-    def wanted(self, row: Row) -> Iterator[tuple[Attribute, TypedValue | Refused | None]]:
+    def wanted(self, row: Row) -> Iterator[tuple[Attribute, TypedValue | Rejected | None]]:
         """What should become of each attribute of a row."""
         for each in self.attributes:
             yield each, expected(each.kind, row.get(each.column))
@@ -141,7 +145,7 @@ class Truth:
         self.spec, self.rows = spec, Rows.of(rows)
         for name, row in self.rows.valid.items():
             for attribute, value in spec.wanted(row):
-                if isinstance(value, Refused):
+                if isinstance(value, Rejected):
                     continue
                 self.unsendable.discard((name, attribute.relation))
                 if value is not None or not attribute.keep:
@@ -197,7 +201,7 @@ class Truth:
             if (name, attribute.relation) in rejects:
                 continue
             have = held.get(attribute.wire)
-            if isinstance(value, Refused):
+            if isinstance(value, Rejected):
                 if (name, attribute.relation) not in self.unsendable:
                     yield f"{name}: {attribute.name} is {value.reason}, and no reject says so"
             elif have != value and not (value is None and attribute.keep):
@@ -232,7 +236,7 @@ class Truth:
         found: dict[str, dict[str, TypedValue | None]] = defaultdict(dict)
         for name, row in self.rows.valid.items():
             for attribute, value in self.spec.wanted(row):
-                if isinstance(value, Refused):
+                if isinstance(value, Rejected):
                     self.unsendable.add((name, attribute.relation))
                 elif value is not None or not attribute.keep:
                     found[name][attribute.wire] = value

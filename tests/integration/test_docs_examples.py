@@ -22,7 +22,7 @@ from dbt_batch_sync.connections.profiles import DbtOptions
 from dbt_batch_sync.errors import MappingError
 from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
-from dbt_batch_sync.sandbox.faults import read_faults
+from dbt_batch_sync.sandbox.controls import read_settings
 
 KEYS = {
     "BATCH_REST_API_KEY": "key",
@@ -107,9 +107,9 @@ def check_profile(text: str, directory: Path) -> None:
     assert {read_output(options, name).name for name in outputs} == set(outputs)
 
 
-@pytest.mark.parametrize("example", examples("json", '"when"'), ids=named)
-def test_faults_can_be_set(example: Example) -> None:
-    assert len(read_faults(json.loads(example.block.text))) > 1
+@pytest.mark.parametrize("example", examples("json", '"reject_ids"'), ids=named)
+def test_the_sandbox_takes_the_settings(example: Example) -> None:
+    assert read_settings(json.loads(example.block.text)).keys() >= {"latency", "reject_ids"}
 
 
 @pytest.mark.parametrize("example", examples("python"), ids=named)
@@ -135,7 +135,7 @@ def test_commands_run_as_they_are_written(document: Document, tmp_path: Path) ->
     }
     assert accepted == expected[document.name]
     # The guard at the end of the tutorial.
-    assert output.count("left  →  nothing was sent") == (document.name == "docs/tutorial.md")
+    assert ("push once with --force" in output) == (document.name == "docs/tutorial.md")
 
 
 def run(document: Document, directory: Path) -> str:
@@ -143,13 +143,13 @@ def run(document: Document, directory: Path) -> str:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     script = PRELUDE + "\n".join(block.text for block in document.blocks if block.info == RUNNABLE)
+    script = script.replace("sync sandbox", f"sync sandbox --port {port}").replace(PORT, port)
     done = subprocess.run(
-        ["bash", "-c", script.replace(PORT, port)],
+        ["bash", "-c", script],
         cwd=directory,
         env={
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "DBT_BATCH_SYNC_PORT": port,
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "NO_COLOR": "1",
         },

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from harness.compiled import CompiledDelta
 from harness.databases import Row
 from harness.project import Project
 
-from dbt_batch_sync.results import SyncPushed
 from dbt_batch_sync.sandbox.server import TypedValue
 
 COLUMNS = {
@@ -69,25 +67,21 @@ def test_a_profile_leaves_once_and_comes_back(
 ) -> None:
     project.map({**MAPPING, **policy})
     project.set_rows(COLUMNS, rows("a", "b", "c"))
-    delta = CompiledDelta(project)
-
-    def sync() -> SyncPushed:
-        delta.run()
-        return project.push_one()
-
+    sync = project.sync
     sync()
     assert project.sent.attributes == {name: {**WIRE, **member} for name in "abc"}
     before = project.profiles()["b"]
 
     project.set_rows(COLUMNS, rows("a", "c"))
-    delta.run()
+    project.build()
     (row,) = project.delta()
     named = ",".join(name.replace("$", "batch__") for name in leaving)
     assert (row["custom_id"], row["_batch_change"], row["_batch_changed"]) == ("b", "exit", named)
     left = project.push_one()
-    assert (left.status, left.exits, left.committed) == ("succeeded", 1, 1)
+    assert (left.status, left.exits, left.settled) == ("succeeded", 1, 1)
     assert left.sent == (1 if leaving else 0)
     assert project.sent.attributes == ({"b": leaving} if leaving else {})
+    project.build()
     held = project.snapshot()["b"]
     assert held["_batch_exited_at"] is not None
     assert {name: held[name] for name in row if name in held and not name.startswith("_batch")} == {
@@ -102,15 +96,16 @@ def test_a_profile_leaves_once_and_comes_back(
             **{name: TypedValue("boolean", False) for name in leaving},
         }
         assert held["name"] == "x"
-    assert sync().delta_id is None, "it leaves once"
+    assert sync().exits == 0, "it leaves once"
 
     project.set_rows(COLUMNS, rows("a", "b", "c"))
     back = sync()
-    assert (back.status, back.updates, back.committed) == ("succeeded", 1, 1)
+    assert (back.status, back.updates, back.settled) == ("succeeded", 1, 1)
     assert project.sent.attributes == ({"b": returning} if returning else {})
     assert project.profiles()["b"] == before
+    project.build()
     assert project.snapshot()["b"]["_batch_exited_at"] is None
-    assert sync().delta_id is None
+    assert sync().sent == 0
 
     project.set_rows(COLUMNS, rows("a", "c"))
     assert sync().exits == 1, "and leaves again"
@@ -129,6 +124,7 @@ def test_what_was_kept_is_kept_over_an_exit(project: Project) -> None:
     project.set_rows(COLUMNS, [*rows("a"), *rows("b", nick=None, name=None)])
     project.sync()
     assert project.sent.attributes == {"b": {"name": None}}
+    project.build()
     assert project.snapshot()["b"]["nick"] == "y"
 
 
@@ -138,9 +134,9 @@ def test_profiles_without_values_leave_without_a_request(project: Project) -> No
     project.sync()
     project.set_rows(COLUMNS, rows("a"))
     left = project.sync()
-    assert (left.exits, left.sent, left.committed, left.status) == (1, 0, 1, "succeeded")
+    assert (left.exits, left.sent, left.settled, left.status) == (1, 0, 1, "succeeded")
     assert not project.sent.requests
-    assert project.sync().delta_id is None
+    assert project.sync().exits == 0
 
 
 def test_a_policy_counts_for_those_who_leave_under_it(project: Project) -> None:
@@ -162,7 +158,7 @@ def test_a_row_that_was_never_sent_does_not_leave(project: Project) -> None:
     project.build()
     project.push(limit=1)
     project.set_rows(COLUMNS, rows("a"))
-    assert project.sync().delta_id is None
+    assert project.sync().exits == 0
 
 
 def test_a_sync_that_becomes_empty(project: Project) -> None:
@@ -176,9 +172,9 @@ def test_a_sync_that_becomes_empty(project: Project) -> None:
     assert "all 3 known profiles would leave" in str(stopped.error)
     assert not project.sent.requests
     left = project.push_one(force=True)
-    assert (left.status, left.exits, left.committed) == ("succeeded", 3, 3)
+    assert (left.status, left.exits, left.settled) == ("succeeded", 3, 3)
     assert project.sent.attributes == dict.fromkeys(("a", "b", "c"), NULLS)
-    assert project.sync().delta_id is None
+    assert project.sync().exits == 0
     project.set_rows(COLUMNS, rows("a"))
     assert project.sync().updates == 1
     assert project.sent.attributes == {"a": WIRE}

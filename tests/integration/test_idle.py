@@ -1,4 +1,4 @@
-"""Syncs with nothing to do are settled all at once, and what is not plain is not taken for idle."""
+"""Syncs with nothing to send are ended all at once, and a push of a few rows costs a few round trips."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from harness.databases import Row
+from harness.faults import Fault, FaultKind
 from harness.project import Project
 
-from dbt_batch_sync.ledger.lease import LEASES
-from dbt_batch_sync.sandbox.server import Fault, FaultKind
 from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
 
 NAMES = ("blue", "gold", "green", "red")
@@ -32,10 +32,10 @@ def told(project: Project) -> dict[str, str]:
 
 
 @pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is asked of the warehouse and done to it, a word each."""
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The calls of the warehouse, a word each."""
     seen: list[str] = []
-    for name in ("fetch", "execute", "columns"):
+    for name in ("fetch", "append", "columns"):
         whole = getattr(DuckDbWarehouse, name)
 
         def noted(*given: object, name: str = name, whole: object = whole) -> object:
@@ -46,18 +46,30 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def test_any_number_of_idle_syncs_costs_as_many_statements(project: Project, statements: list[str]) -> None:
+def test_any_number_of_idle_syncs_costs_two_round_trips(project: Project, trips: list[str]) -> None:
     synced(project)
-    before = project.query("select count(*) as n from batch_sync_runs")[0]["n"]
-    statements.clear()
+    before = project.query("select count(*) as n from batch_sync_journal")[0]["n"]
+    trips.clear()
     assert told(project) == dict.fromkeys(NAMES, "succeeded")
-    assert statements == ["fetch", "fetch", "fetch", "execute"]
-    rows = project.query("from batch_sync_runs order by started_at desc, sync limit 4")
-    assert [row["sync"] for row in rows] == list(NAMES)
-    assert all(row["finished_at"] == row["started_at"] and row["status"] == "succeeded" for row in rows)
-    assert all(row["delta_id"] is None and row["mapping_hash"] for row in rows)
-    assert project.query("select count(*) as n from batch_sync_runs")[0]["n"] == before + 4
+    assert trips == ["fetch", "append"]
+    rows = project.query("from batch_sync_journal order by recorded_at desc limit 4")
+    assert sorted(row["sync"] for row in rows) == list(NAMES)
+    assert all((row["event"], row["status"]) == ("ended", "succeeded") for row in rows)
+    assert all(row["delta_id"] and row["mapping_hash"] for row in rows)
+    assert project.query("select count(*) as n from batch_sync_journal")[0]["n"] == before + 4
     assert not project.sent.attributes
+
+
+def test_a_push_of_a_few_rows_costs_at_most_ten_round_trips(project: Project, trips: list[str]) -> None:
+    synced(project)
+    people: list[Row] = [{"id": str(place), "points": place} for place in range(3)]
+    project.set_rows(COLUMNS, people, "gold")
+    project.sandbox.faults.set([Fault(FaultKind.REFUSE_ROWS, custom_ids=("2",))])
+    project.build("--select", "gold+", "gold_sent_snapshot")
+    trips.clear()
+    pushed = {each.sync: each for each in project.push().syncs}
+    assert (pushed["gold"].accepted, pushed["gold"].rejected_rows) == (2, 1)
+    assert len(trips) - 1 <= 10, "the idle syncs are one append more"
 
 
 def test_a_push_of_nothing_starts_without_what_it_does_not_need(project: Project) -> None:
@@ -91,53 +103,21 @@ def test_a_sync_with_something_to_send_is_pushed_beside_idle_ones(project: Proje
     assert project.sent.attributes == {"gold": {"points": 2}}
 
 
-def test_a_dead_run_is_marked_and_a_live_one_is_left_alone(project: Project) -> None:
+def test_a_live_push_holds_only_a_sync_that_has_something_to_send(project: Project) -> None:
     synced(project)
-    now = datetime.now(timezone.utc).replace(tzinfo=None)
-    for sync in ("blue", "red"):
-        project.execute(
-            "insert into batch_sync_runs (run_id, sync, status, started_at) "
-            f"values ('{sync}-run', '{sync}', 'running', $now)",
-            now=now - timedelta(hours=1),
-        )
-    project.execute(
-        f"update {LEASES} set run_id = 'red-run', host = 'elsewhere[1]', process = 1, taken_at = $now, "
-        "heartbeat_at = $now where sync = 'red'",
-        now=now,
-    )
-    said = told(project)
-    assert (said["blue"], said["gold"], said["green"]) == ("succeeded",) * 3
-    assert "is being pushed already" in said["red"]
-    runs = {row["run_id"]: row["status"] for row in project.query("from batch_sync_runs")}
-    assert (runs["blue-run"], runs["red-run"]) == ("interrupted", "running")
-
-
-def test_a_parked_row_that_went_back_is_resolved(project: Project) -> None:
-    synced(project)
-    project.sandbox.faults.set([Fault(FaultKind.REFUSE_ROWS)])
+    project.set_rows(COLUMNS, [{"id": "red", "points": 2}], "red")
     project.set_rows(COLUMNS, [{"id": "gold", "points": 2}], "gold")
     project.build()
-    assert told(project)["gold"] == "partial"
-    (row,) = project.query("from batch_sync_rejects")
-    assert row["resolved_at"] is None
-    project.sandbox.faults.set(())
-    project.set_rows(COLUMNS, [{"id": "gold", "points": 1}], "gold")
-    project.build()
-    assert told(project) == dict.fromkeys(NAMES, "succeeded")
-    (row,) = project.query("from batch_sync_rejects")
-    assert row["resolved_at"] is not None
-
-
-def test_what_was_resolved_long_ago_is_forgotten(project: Project) -> None:
-    synced(project)
-    for sync, days in (("blue", 100), ("red", 80)):
+    for sync, ago in (("blue", 1), ("red", 1), ("gold", 61)):
         project.execute(
-            "insert into batch_sync_rejects (sync, custom_id, reason, resolved_at) "
-            f"values ('{sync}', 'x', 'y', $then)",
-            then=datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(days=days),
+            "insert into batch_sync_journal (recorded_at, sync, event, run_id, host, process) "
+            f"values ($then, '{sync}', 'claimed', '{sync}-run', 'elsewhere[1]', 1)",
+            then=datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(seconds=ago),
         )
-    assert told(project) == dict.fromkeys(NAMES, "succeeded")
-    assert [row["sync"] for row in project.query("from batch_sync_rejects")] == ["red"]
+    said = told(project)
+    assert "is being pushed already: by process 1 on elsewhere, since" in said.pop("red")
+    assert said == dict.fromkeys(("blue", "gold", "green"), "succeeded")
+    assert project.sent.attributes == {"gold": {"points": 2}}
 
 
 def test_another_batch_project_is_noticed_though_nothing_has_changed(project: Project) -> None:
@@ -146,15 +126,27 @@ def test_another_batch_project_is_noticed_though_nothing_has_changed(project: Pr
     assert all("describes another Batch project" in said for said in told(project).values())
 
 
-def test_a_target_that_may_not_push_is_refused_though_nothing_has_changed(project: Project) -> None:
+def test_a_target_that_may_not_push_is_noticed_though_nothing_has_changed(project: Project) -> None:
     synced(project)
     project.outputs(sandbox={"only_from": ["prod"]})
-    assert all("takes pushes only from the dbt targets prod" in said for said in told(project).values())
+    assert all("accepts only deltas of the dbt targets prod" in said for said in told(project).values())
 
 
 def test_a_table_that_is_gone_is_said_of_its_sync(project: Project) -> None:
     synced(project)
+    project.set_rows(COLUMNS, [{"id": "green", "points": 2}], "green")
+    project.build()
     project.execute("drop table green_delta")
     said = told(project)
-    assert "is not in the warehouse yet" in said.pop("green")
+    assert "in the warehouse yet" in said.pop("green")
     assert said == dict.fromkeys(("blue", "gold", "red"), "succeeded")
+
+
+def test_a_delta_of_something_else_is_not_pushed(project: Project) -> None:
+    synced(project)
+    project.set_rows(COLUMNS, [{"id": "green", "points": 2}, {"id": "new", "points": 3}], "green")
+    project.build()
+    project.execute("update green_delta set _batch_delta_id = 'another' where custom_id = 'new'")
+    said = told(project)
+    assert "is not the delta that the ledger says was built last" in said["green"]
+    assert not project.sent.requests

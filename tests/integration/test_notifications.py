@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 from harness.databases import Row
+from harness.faults import Fault, FaultKind
 from harness.project import Project
 
 from dbt_batch_sync import notifications as run_hooks
-from dbt_batch_sync.sandbox.server import Fault, FaultKind
 
 SECRET = "T0KEN-qwxz"
 COLUMNS = {"id": "varchar", "name": "varchar", "points": "bigint"}

@@ -1,4 +1,4 @@
-"""`profile`: why one customer looks in Batch as it does."""
+"""`profile`: what is known of one customer, before and after dbt has merged what was pushed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from harness.faults import Fault, FaultKind
 from harness.project import PEOPLE, Project
 
 from dbt_batch_sync import api
@@ -46,20 +47,24 @@ def told(project: Project, custom_id: str) -> dict[str, Any]:
     return dict(sync)
 
 
-def test_a_profile_that_batch_has(shop: Project) -> None:
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_profile_that_batch_has(shop: Project, merged: bool) -> None:
+    if merged:
+        shop.build()
     found = told(shop, "a")
     assert found.pop("sent_at").endswith("Z")
-    assert found.pop("run_id") == shop.snapshot()["a"]["_batch_run_id"]
+    (run,) = shop.query("from batch_sync_runs")
+    assert found.pop("run_id") == run["run_id"]
     assert found == {
         "exited_at": None,
         "attributes": {"batch__email_address": "a•••••••• (14)", "name": "M•••••••• (21)", "points": "••"},
         "in_doubt": [],
         "pending": None,
-        "refusals": [],
+        "rejects": [],
     }
 
 
-def test_what_differs_now_and_what_was_refused(shop: Project) -> None:
+def test_what_is_queued_and_what_was_rejected(shop: Project) -> None:
     shop.set_rows(COLUMNS, [{"id": "b", "name": "Bo Li", "email": "nowhere", "points": 7}])
     shop.build()
     found = told(shop, "b")
@@ -71,13 +76,13 @@ def test_what_differs_now_and_what_was_refused(shop: Project) -> None:
             {"attribute": "points", "old": "null", "new": "•"},
         ],
     }
-    (refusal,) = found["refusals"]
-    assert (refusal["attribute"], refusal["rejected_by"]) == ("batch__email_address", "dbt-batch-sync")
-    assert refusal["resolved_at"] is None
+    (rejection,) = found["rejects"]
+    assert (rejection["attribute"], rejection["rejected_by"]) == ("batch__email_address", "validation")
+    assert rejection["resolved_at"] is None
     assert found["attributes"] == {}, "nobody accepted the address"
     text = shop.call("profile", "b").stdout
-    assert "waits for the next push: update" in text
-    assert "batch__email_address refused by dbt-batch-sync" in text
+    assert "queued for the next push: update" in text
+    assert "batch__email_address rejected by validation: invalid_email" in text
     assert "name: null → B••••" in text
     left = told(shop, "a")
     assert left["pending"]["change"] == "exit"
@@ -88,7 +93,7 @@ def test_what_differs_now_and_what_was_refused(shop: Project) -> None:
 
 def test_a_profile_that_nobody_knows(shop: Project) -> None:
     found = told(shop, "nobody")
-    assert (found["sent_at"], found["attributes"], found["pending"], found["refusals"]) == (
+    assert (found["sent_at"], found["attributes"], found["pending"], found["rejects"]) == (
         None,
         {},
         None,
@@ -103,6 +108,19 @@ def test_before_the_first_push(project: Project) -> None:
     project.build()
     found = told(project, "a")
     assert (found["sent_at"], found["pending"]["change"]) == (None, "insert")
+
+
+def test_a_row_that_batch_rejects(shop: Project) -> None:
+    shop.sandbox.faults.set([Fault(FaultKind.REFUSE_ROWS, custom_ids=("a",))])
+    shop.set_rows(COLUMNS, [{"id": "a", "name": "Greta", "email": "a@shop.example", "points": 10}])
+    shop.sync()
+    shop.sandbox.faults.set([])
+    found = told(shop, "a")
+    assert found["attributes"]["name"] == "M•••••••• (21)", "as it was before"
+    assert [(each["attribute"], each["rejected_by"]) for each in found["rejects"]] == [(None, "batch")]
+    shop.build()
+    assert told(shop, "a")["pending"] == {"change": "invalid", "reason": "parked", "attributes": []}
+    assert "parked: rejected as a whole" in shop.call("profile", "a").stdout
 
 
 def test_values_are_masked(shop: Project) -> None:

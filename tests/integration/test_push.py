@@ -1,4 +1,4 @@
-"""A push between the delta and Batch: endpoints, limits, choices of the user, faults, refusals."""
+"""A push between the delta and Batch: endpoints, limits, choices of the user, faults, rejections."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 import pytest
 from harness.databases import DuckDbFile, Row
+from harness.faults import Fault, FaultKind, When
 from harness.project import Project
 from sqlglot import parse_one
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.results import SyncPushed
-from dbt_batch_sync.sandbox.server import Fault, FaultKind, When
 from dbt_batch_sync.warehouse import Statement
 from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
 
@@ -78,7 +78,7 @@ def test_more_attributes_than_an_operation_may_have(project: Project) -> None:
         project.set_rows({"id": "varchar", **every}, [*people, few], sync)
     project.build()
     result = project.push()
-    assert [(each.sync, each.sent, each.accepted, each.committed) for each in result.syncs] == [
+    assert [(each.sync, each.sent, each.accepted, each.settled) for each in result.syncs] == [
         ("listed", 8, 8, 8),
         ("wide", 8, 8, 8),
     ]
@@ -127,7 +127,7 @@ def test_a_wide_sync_of_many_rows(project: Project) -> None:
     """More attributes than an operation takes: in memory, rows are held in pieces of a few megabytes."""
     wide_rows(project, 12_000, 100, "x", 60)
     pushed = project.sync()
-    assert (pushed.accepted, pushed.committed) == (12_000, 12_000)
+    assert (pushed.accepted, pushed.settled) == (12_000, 12_000)
 
 
 def test_the_widest_rows_that_batch_takes(project: Project) -> None:
@@ -144,11 +144,11 @@ def test_a_limit_goes_on_where_the_last_one_ended(project: Project) -> None:
     seen: list[list[str]] = []
     for left in (7, 4, 1, 0):
         pushed = project.push_one(limit=3)
-        assert (pushed.status, pushed.inserts, pushed.committed) == ("succeeded", left, min(3, left))
+        assert (pushed.status, pushed.inserts, pushed.settled) == ("succeeded", left, min(3, left))
         seen.append([custom_id for custom_id, _ in project.sent.operations])
-        assert len(project.snapshot()) == 7 - left + pushed.committed
     assert seen == [numbered(7)[:3], numbered(7)[3:6], numbered(7)[6:], []]
-    assert project.sync().delta_id is None
+    assert project.sync().inserts == 0
+    assert len(project.snapshot()) == 7
 
 
 def test_a_delta_that_is_rebuilt_after_a_limit_has_the_rest(project: Project) -> None:
@@ -182,14 +182,14 @@ def test_a_dry_run_sends_and_writes_nothing(project: Project) -> None:
     assert not project.sandbox.requests
     shown = (dry.status, dry.inserts, dry.invalid, dry.sent, dry.requests, dry.rejected_attributes)
     assert shown == ("partial", 250, 1, 250, 2, 1)
-    assert (dry.accepted, dry.committed, dry.endpoint) == (0, 0, "update")
+    assert (dry.accepted, dry.settled, dry.endpoint) == (0, 0, "update")
 
     real = project.push_one(limit=10)
-    assert real.committed == 10
-    state = (project.snapshot(), project.query("from batch_sync_runs"), project.rejects())
+    assert real.settled == 10
+    state = (project.query("from batch_sync_journal"), project.rejects())
     dry = project.push_one(dry_run=True, limit=20)
     assert (dry.inserts, dry.sent, dry.requests) == (240, 20, 1)
-    assert (project.snapshot(), project.query("from batch_sync_runs"), project.rejects()) == state
+    assert (project.query("from batch_sync_journal"), project.rejects()) == state
     assert not project.sent.requests
 
 
@@ -232,7 +232,7 @@ def test_a_sync_that_fails_does_not_stop_the_next(project: Project) -> None:
         "right": "succeeded",
     }
     absent, altered, lost, right = (str(each.error) for each in result.syncs)
-    assert "is not in the warehouse yet" in absent
+    assert "dbt has not built the delta of `absent` yet" in absent
     assert "the mapping of `altered` has changed" in altered
     assert "404" in lost
     assert right == "None"
@@ -243,7 +243,7 @@ def test_a_sync_that_fails_does_not_stop_the_next(project: Project) -> None:
 # What Batch answers
 
 
-def test_another_project_of_batch_is_refused(project: Project) -> None:
+def test_another_project_of_batch_is_not_pushed_to(project: Project) -> None:
     prepare(project, 2)
     project.outputs(other={"project_key": "project_other"})
     project.sync()
@@ -252,9 +252,7 @@ def test_another_project_of_batch_is_refused(project: Project) -> None:
     project.outputs("other", other={"project_key": "project_other"})
     pushed = project.push_one()
     assert pushed.status == "failed"
-    assert "describes another Batch project than output `other` writes to; nothing was sent" in str(
-        pushed.error
-    )
+    assert "describes another Batch project than that of output `other`" in str(pushed.error)
     assert not project.sent.requests
     project.outputs("sandbox")
     assert project.push_one().accepted == 2
@@ -265,12 +263,11 @@ def test_401_stops_at_once(project: Project) -> None:
     prepare(project, 2000)
     project.outputs(sandbox={"rest_api_key": "wrong-key-1234", "max_in_flight": 2})
     pushed = project.sync()
-    assert (pushed.status, pushed.accepted, pushed.committed, pushed.retries) == ("failed", 0, 0, 0)
+    assert (pushed.status, pushed.accepted, pushed.settled, pushed.retries) == ("failed", 0, 0, 0)
     assert "401" in str(pushed.error)
     assert "rest_api_key" in str(pushed.error)
     assert "wrong-key" not in str(pushed.error)
     assert 1 <= len(project.sent.requests) <= 2
-    assert not project.snapshot()
 
     project.outputs()
     assert project.push_one().accepted == 2000
@@ -303,10 +300,11 @@ def test_what_is_worth_another_call_is_called_again(project: Project) -> None:
     pushed = project.push_one()
     assert (pushed.status, pushed.accepted, pushed.requests, pushed.retries) == ("succeeded", 800, 8, 4)
     assert project.sandbox.stats.statuses == {429: 1, 500: 1, 503: 1, 0: 1, 202: 4}
+    project.build()
     assert len(project.profiles()) == len(project.snapshot()) == 800
 
 
-def test_what_batch_refuses_is_written_down_and_not_repeated(project: Project) -> None:
+def test_what_batch_rejects_is_written_down_and_not_repeated(project: Project) -> None:
     prepare(project, 6)
     project.build()
     faults = (
@@ -315,33 +313,37 @@ def test_what_batch_refuses_is_written_down_and_not_repeated(project: Project) -
     )
     project.sandbox.faults.set(faults)
     pushed = project.push_one()
-    assert shape(pushed) == ("partial", 6, 4, 2, 1, 4)
-    refused = {
+    assert shape(pushed) == ("partial", 6, 4, 2, 1, 6)
+    rejected = {
         ("00001", None): "not permitted",
         ("00002", None): "not permitted",
         ("00003", "name"): "wrong type",
     }
-    assert project.rejects() == refused
-    assert set(project.profiles()) == set(project.snapshot()) == {"00000", "00003", "00004", "00005"}
+    assert project.rejects() == rejected
+    assert set(project.profiles()) == {"00000", "00003", "00004", "00005"}
     assert set(project.profiles()["00003"]) == {"points"}
-    by = {(row["rejected_by"], row["attempts"]) for row in project.query("from batch_sync_rejects")}
-    assert by == {("batch", 1)}
+    assert {row["rejected_by"] for row in project.query("from batch_sync_rejects")} == {"batch"}
+    again = project.push_one()
+    assert (again.status, again.sent, again.parked) == ("partial", 0, 2)
 
     project.sandbox.faults.set(())
     parked = project.sync()
-    assert (parked.status, parked.sent, parked.rejected_rows) == ("partial", 0, 0)
+    assert set(project.snapshot()) == {"00000", "00003", "00004", "00005"}
+    assert (parked.status, parked.sent, parked.rejected_rows, parked.parked) == ("partial", 0, 0, 2)
     assert not project.sent.requests
-    assert set(project.rejects()) == set(refused)
+    assert set(project.rejects()) == set(rejected)
 
     project.execute("update raw.people set points = 2 where id in ('00001', '00003')")
     changed = project.sync()
     assert project.sent.attributes == {"00001": {"name": "00001!", "points": 2}, "00003": {"points": 2}}
     assert (changed.status, changed.accepted) == ("partial", 2)
+    project.build()
     assert set(project.rejects()) == {("00002", None), ("00003", "name")}
     assert set(project.snapshot()) == {"00000", "00001", "00003", "00004", "00005"}
 
     project.execute("update raw.people set name = 'new' where id in ('00002', '00003')")
     assert project.sync().status == "succeeded"
+    project.build()
     assert not project.rejects()
 
 
@@ -369,14 +371,15 @@ def test_a_consent_that_was_withdrawn_does_not_come_back_by_itself(project: Proj
     project.set_rows({**columns, "optin": "varchar"}, words)
     project.sync()
     assert project.sent.attributes == {"a": {"n": 3}, "b": {"n": 3}}
-    project.push(full_refresh=True)
+    project.resend("all")
+    project.push()
     assert {held["$email_marketing"].value for held in project.profiles().values()} == {"unsubscribed"}
 
 
 def shape(pushed: SyncPushed) -> tuple[object, ...]:
-    """What a push with refusals came to."""
-    refused = (pushed.rejected_rows, pushed.rejected_attributes)
-    return (pushed.status, pushed.sent, pushed.accepted, *refused, pushed.committed)
+    """What a push with rejections came to."""
+    rejected = (pushed.rejected_rows, pushed.rejected_attributes)
+    return (pushed.status, pushed.sent, pushed.accepted, *rejected, pushed.settled)
 
 
 # What is told
@@ -396,27 +399,29 @@ def test_the_document_of_push_is_the_promised_one(project: Project) -> None:
     nobody, people = document["syncs"]
     promised: dict[str, object] = {
         "sync": "people",
+        "kind": "profiles",
         "status": "succeeded",
-        "delta_id": project.snapshot()["00000"]["_batch_delta_id"],
+        "delta_id": project.delta()[0]["_batch_delta_id"],
         "endpoint": "update",
         **{"inserts": 3, "updates": 0, "exits": 0, "invalid": 0, "sent": 3, "accepted": 3},
-        **{"rejected_rows": 0, "rejected_attributes": 0, "requests": 1, "retries": 0, "committed": 3},
+        **{"rejected_rows": 0, "rejected_attributes": 0, "parked": 0},
+        **{"requests": 1, "retries": 0, "settled": 3},
         "seconds": people["seconds"],
         "error": None,
     }
     assert list(people.items()) == list(promised.items())
     assert isinstance(people["seconds"], float)
-    nothing = dict.fromkeys(list(promised)[4:15], 0)
+    nothing = dict.fromkeys(list(promised)[5:17], 0)
     assert list(nobody) == list(promised)
     assert {**nobody, "seconds": 0.0} == {
         **promised,
         **nothing,
-        **{"sync": "nobody", "delta_id": None, "endpoint": None, "seconds": 0.0},
+        **{"sync": "nobody", "delta_id": nobody["delta_id"], "endpoint": None, "seconds": 0.0},
     }
     (run,) = project.query("from batch_sync_runs where sync = 'people'")
     assert run["run_id"] == document["run_id"]
-    assert {name: run[name] for name in promised if name not in ("sync", "seconds")} == {
-        name: value for name, value in promised.items() if name not in ("sync", "seconds")
+    assert {name: run[name] for name in promised if name not in ("sync", "kind", "seconds")} == {
+        name: value for name, value in promised.items() if name not in ("sync", "kind", "seconds")
     }
 
 
@@ -432,13 +437,13 @@ def test_a_profile_with_settings_goes_through_the_adapter(
     def noted(warehouse: DuckDbWarehouse, target: WarehouseTarget) -> None:
         whole(warehouse, target)
         opened.append(warehouse)
-        (limit,) = warehouse.fetch(Statement(parse_one("select current_setting('memory_limit')")))[0]
+        query = Statement(parse_one("select current_setting('memory_limit') as memory"))
+        (limit,) = warehouse.fetch(query).column(0).to_pylist()
         assert str(limit).startswith("286"), "mebibytes: the profile's own, not the runner's"
 
     monkeypatch.setattr(DuckDbWarehouse, "__init__", noted)
     project.outputs()
     prepare(project, 300)
-    assert project.sync().committed == 300
+    assert project.sync().settled == 300
     assert project.push_one().requests == 0
     assert len(opened) == 2
-    assert len(project.snapshot()) == 300

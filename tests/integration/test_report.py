@@ -19,14 +19,14 @@ def test_the_page_of_a_project_with_a_past(project: Project, tmp_path: Path) -> 
     page = Page(path.read_text(encoding="utf-8"))
 
     figures = page.text.partition("Runs over time")[0]
-    for figure in ("2 syncs", "11 runs shown", "3 profiles wait", "3 refusals stand", "1 profile parked"):
+    for figure in ("2 syncs", "11 runs shown", "2 profiles queued", "3 open rejections", "1 row parked"):
         assert figure in figures
     head, people, vips = next(rows for rows in page.tables if rows[0][0] == "sync")
     assert [people, vips] == [["people", "P", "P", "", "I", "F", "P"], ["vips", "✓", "·", "·", "·", "·", "·"]]
     assert len(head) == 7
 
     delta = [row[1:] for row in page.table("started", "status")]
-    assert delta[-2:] == [["partial", "1", "7", "3", "0"], ["partial", "40", "0", "0", "0"]]
+    assert delta[-2:] == [["partial", "0", "7", "3", "0"], ["partial", "40", "0", "0", "0"]]
     assert [row[0] for row in delta] == ["partial", "failed", "interrupted", "partial", "partial"]
     recorded = project.query("from batch_sync_runs where sync = 'people' order by started_at desc")
     shown = [(row[1], row[3]) for row in page.table("started", "accepted")]
@@ -35,14 +35,13 @@ def test_the_page_of_a_project_with_a_past(project: Project, tmp_path: Path) -> 
     times = [row[1:-1] for row in page.table("started", "seconds")]
     assert times == [[f"{run[name]:,.2f}" for name in names] for run in recorded]
 
-    assert "1 insert, 2 updates, 0 exits; 1 row can't be sent" in page.text
+    assert "0 inserts, 2 updates, 0 exits; 1 invalid row" in page.text
     waiting = {row[0]: row[1] for row in page.table("attribute")}
-    assert waiting == {"nick": "3", "points": "1", "batch__email_address": "1"}
-    refused = [row[:4] for row in page.table("what")]
-    assert refused[0] == ["batch__email_address", "invalid_email", "dbt-batch-sync", "2"]
-    assert (refused[1][0], refused[1][2:]) == ("whole row", ["batch", "1"])
-    ((_, parked, *_),) = page.table("reason", "profiles", "attempts")
-    assert parked == "1"
+    assert waiting == {"nick": "2"}
+    rejected = [row[:4] for row in page.table("attribute", "reason")]
+    assert rejected[0] == ["batch__email_address", "invalid_email", "validation", "2"]
+    assert (rejected[1][0], rejected[1][2:]) == ("(whole row)", ["batch", "1"])
+    assert "1 row rejected as a whole" in page.text
 
     assert not [secret for secret in SECRETS if secret in path.read_text(encoding="utf-8")]
 
@@ -63,23 +62,3 @@ def test_runs_and_syncs_can_be_chosen(project: Project) -> None:
     done = project.call("report", "--out", "nowhere/report.html")
     assert (done.returncode, done.stdout) == (2, "")
     assert "--out: nowhere/report.html can't be written: No such file or directory" in done.stderr
-
-
-def test_runs_of_a_version_that_did_not_measure_phases(project: Project) -> None:
-    project.map({"identifier": "id", "custom": ["points"]})
-    project.set_rows({"id": "varchar", "points": "bigint"}, [{"id": "a", "points": 1}])
-    project.sync()
-    for phase in PHASES:
-        project.execute(f"alter table batch_sync_runs drop column {phase}_seconds")
-    assert project.call("report").returncode == 0
-    ((_, seconds, *spent, other),) = _times(project)
-    assert ([*spent], other) == (["0.00"] * 4, seconds)
-
-    assert project.push().syncs[0].error is None
-    after, before = _times(project)
-    assert (before[2:6], len(after)) == (["0.00"] * 4, 7)
-
-
-def _times(project: Project) -> list[list[str]]:
-    assert project.call("report").returncode == 0
-    return Page((project.directory / "report.html").read_text(encoding="utf-8")).table("started", "seconds")

@@ -18,16 +18,11 @@ from typing import Any
 
 import pytest
 import requests
+from harness.faults import Fault, FaultKind, When
+from harness.faulty_sandbox import FaultyServer
 
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.sandbox.server import (
-    Fault,
-    FaultKind,
-    SandboxServer,
-    SandboxSettings,
-    TypedValue,
-    When,
-)
+from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings, TypedValue
 
 ROOT = Path(__file__).parents[2]
 HEADERS = {"Authorization": "Bearer sandbox", "X-Batch-Project": "project_sandbox"}
@@ -47,8 +42,14 @@ def shared() -> Iterator[SandboxServer]:
 @pytest.fixture
 def server(shared: SandboxServer) -> Iterator[SandboxServer]:
     yield shared
-    shared.change(latency=0.0, rate_limits=False, bad_row="partial", max_body_bytes=8 * 1024 * 1024)
+    shared.change(latency=0.0, reject_attributes=frozenset(), max_body_bytes=8 * 1024 * 1024)
     shared.reset()
+
+
+@pytest.fixture
+def faulty() -> Iterator[FaultyServer]:
+    with FaultyServer(SandboxSettings(rate_limits=False)) as server:
+        yield server
 
 
 @pytest.fixture
@@ -119,10 +120,10 @@ def test_a_profile_arrives(server: SandboxServer, http: requests.Session) -> Non
     ("method", "path", "headers", "status"),
     [
         ("POST", "/2.11/profiles/mass-update", {}, 202),
-        ("GET", "/2.11/exports/list", {"Content-Type": None}, 200),
-        ("GET", "/2.11/exports/list", {"Authorization": "Bearer other"}, 401),
-        ("GET", "/2.11/exports/list", {"X-Batch-Project": None}, 400),
-        ("GET", "/9.9/exports/list", {}, 404),
+        ("GET", "/2.11/audiences/list", {"Content-Type": None}, 200),
+        ("GET", "/2.11/audiences/list", {"Authorization": "Bearer other"}, 401),
+        ("GET", "/2.11/audiences/list", {"X-Batch-Project": None}, 400),
+        ("GET", "/9.9/audiences/list", {}, 404),
         ("POST", UPDATE, {"Authorization": None}, 401),
         ("POST", UPDATE, {"X-Batch-Project": "other"}, 401),
         ("POST", UPDATE, {"Content-Type": "text/plain"}, 400),
@@ -132,7 +133,7 @@ def test_a_profile_arrives(server: SandboxServer, http: requests.Session) -> Non
         ("POST", "/2.11/profiles/update/", {}, 404),
         ("GET", UPDATE, {}, 404),
         ("PUT", UPDATE, {}, 404),
-        ("POST", "/2.11/exports/list", {}, 404),
+        ("POST", "/2.11/audiences/list", {}, 404),
         ("POST", "/", {}, 404),
     ],
 )
@@ -189,44 +190,44 @@ def test_starting_and_stopping_at_once() -> None:
 
 @pytest.mark.parametrize(("kind", "applied"), [(FaultKind.CUT_BEFORE, False), (FaultKind.CUT_AFTER, True)])
 @pytest.mark.parametrize("reset", [False, True])
-def test_cut_connections(server: SandboxServer, kind: FaultKind, applied: bool, reset: bool) -> None:
-    server.faults.set([Fault(kind, When(times=1), reset=reset)])
-    with raw_call(server, [op("a")]) as connection:
+def test_cut_connections(faulty: FaultyServer, kind: FaultKind, applied: bool, reset: bool) -> None:
+    faulty.faults.set([Fault(kind, When(times=1), reset=reset)])
+    with raw_call(faulty, [op("a")]) as connection:
         if reset:
             with pytest.raises(ConnectionResetError):
                 read_all(connection)
         else:
             assert read_all(connection) == b""
-    assert ("a" in server.profiles) is applied
-    assert server.stats.statuses == {0: 1}
-    with raw_call(server, [op("b")]) as connection:
+    assert ("a" in faulty.profiles) is applied
+    assert faulty.stats.statuses == {0: 1}
+    with raw_call(faulty, [op("b")]) as connection:
         assert connection.recv(12) == b"HTTP/1.1 202"
 
 
-def test_a_truncated_answer(server: SandboxServer) -> None:
-    server.faults.set([Fault(FaultKind.TRUNCATE)])
-    with raw_call(server, [op("a")]) as connection:
+def test_a_truncated_answer(faulty: FaultyServer) -> None:
+    faulty.faults.set([Fault(FaultKind.TRUNCATE)])
+    with raw_call(faulty, [op("a")]) as connection:
         head, _, body = read_all(connection).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 202")
     assert b"content-length: 18" in head
     assert body == b'{"code":"'
-    assert "a" in server.profiles
+    assert "a" in faulty.profiles
 
 
-def test_a_huge_answer_is_json_and_may_be_left_early(server: SandboxServer, http: requests.Session) -> None:
-    server.faults.set(
+def test_a_huge_answer_is_json_and_may_be_left_early(faulty: FaultyServer, http: requests.Session) -> None:
+    faulty.faults.set(
         [Fault(FaultKind.HUGE, When(times=1), size=1_000_000), Fault(FaultKind.HUGE, size=16 * 1024**3)]
     )
-    answer = http.post(server.url + UPDATE, json=[op("a")])
+    answer = http.post(faulty.url + UPDATE, json=[op("a")])
     assert (answer.status_code, len(answer.content), answer.json()) == (202, 1_000_018, {"code": "SUCCESS"})
-    with raw_call(server, [op("b")]) as connection:
+    with raw_call(faulty, [op("b")]) as connection:
         assert connection.recv(12) == b"HTTP/1.1 202"
-    server.faults.clear()
-    assert http.post(server.url + UPDATE, json=[op("c")]).status_code == 202
+    faulty.faults.clear()
+    assert http.post(faulty.url + UPDATE, json=[op("c")]).status_code == 202
 
 
-def test_other_answers_on_demand(server: SandboxServer, http: requests.Session) -> None:
-    server.faults.set(
+def test_other_answers_on_demand(faulty: FaultyServer, http: requests.Session) -> None:
+    faulty.faults.set(
         [
             Fault(FaultKind.GARBAGE, When(nth=(1,))),
             Fault(FaultKind.REDIRECT, When(nth=(2,)), location="http://127.0.0.1:9/x"),
@@ -234,15 +235,15 @@ def test_other_answers_on_demand(server: SandboxServer, http: requests.Session) 
             Fault(FaultKind.DRIP, When(nth=(4,))),
         ]
     )
-    answers = [http.post(server.url + UPDATE, json=[op(str(n))], allow_redirects=False) for n in range(1, 6)]
+    answers = [http.post(faulty.url + UPDATE, json=[op(str(n))], allow_redirects=False) for n in range(1, 6)]
     assert [answer.status_code for answer in answers] == [202, 307, 503, 202, 202]
     with pytest.raises(requests.exceptions.JSONDecodeError):
         answers[0].json()
     assert answers[1].headers["Location"] == "http://127.0.0.1:9/x"
     assert answers[2].headers["Retry-After"] == "7"
     assert answers[3].json() == {"code": "SUCCESS"}
-    assert list(server.profiles) == ["1", "4", "5"]
-    assert server.stats.faults == {"garbage": 1, "redirect": 1, "status": 1, "drip": 1}
+    assert list(faulty.profiles) == ["1", "4", "5"]
+    assert faulty.struck == {"garbage": 1, "redirect": 1, "status": 1, "drip": 1}
 
 
 def test_requests_in_flight_are_counted() -> None:
@@ -286,9 +287,10 @@ def test_controls(server: SandboxServer, http: requests.Session) -> None:
         assert answer.status_code == 200, path
         return answer.json()
 
-    faults = [{"kind": "refuse_attribute", "attributes": ["b"], "when": {"nth": 2}}]
-    assert http.post(server.url + "/_sandbox/faults", json=faults).status_code == 200
-    assert get("/_sandbox/faults")[0]["when"]["nth"] == [2]
+    settings = {"reject_attributes": ["b"], "latency": 0.001}
+    assert http.post(server.url + "/_sandbox/settings", json=settings).status_code == 200
+    changed = {"rate_limits": False, "latency": 0.001, "reject_ids": [], "reject_attributes": ["b"]}
+    assert get("/_sandbox/settings") == changed
     http.post(server.url + UPDATE, json=[op("é/1?x", a=["x"]), op("2")])
     http.post(server.url + UPDATE, json=[op("3", b=1)])
     assert get("/_sandbox/profiles/%C3%A9%2F1%3Fx")["attributes"] == {
@@ -307,10 +309,7 @@ def test_controls(server: SandboxServer, http: requests.Session) -> None:
     assert "custom_ids" not in stats
     assert get("/_sandbox/stats?custom_ids=1")["custom_ids"]["2"] == 1
     seen = get("/_sandbox/requests?bodies=1")["requests"]
-    assert [(entry["operations"], entry["errors"], entry["faults"]) for entry in seen] == [
-        (1, 1, ["refuse_attribute"]),
-        (2, 0, []),
-    ]
+    assert [(entry["operations"], entry["errors"]) for entry in seen] == [(1, 1), (2, 0)]
     assert json.loads(seen[0]["body"])[0]["attributes"] == {"b": 1}
     assert json.loads(seen[0]["answer"])["code"] == "SUCCESS_WITH_PARTIAL_ERRORS"
     assert json.loads(seen[1]["answer"]) == {"code": "SUCCESS"}
@@ -320,8 +319,8 @@ def test_controls(server: SandboxServer, http: requests.Session) -> None:
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert "é/1?x" in page.text
     reset = http.post(server.url + "/_sandbox/reset", json={"profiles": False})
-    assert reset.json() == {"reset": ["stats", "faults"]}
-    assert (len(server.profiles), server.stats.requests, server.faults.faults) == (3, 0, ())
+    assert reset.json() == {"reset": ["stats"]}
+    assert (len(server.profiles), server.stats.requests) == (3, 0)
     http.post(server.url + "/_sandbox/reset", json={})
     assert not server.profiles
 
@@ -339,9 +338,13 @@ def test_the_key_is_never_kept(server: SandboxServer, http: requests.Session) ->
         ("/_sandbox/reset", {"Content-Type": "text/plain"}, "{}", 400),
         ("/_sandbox/reset", {"Content-Type": "application/json"}, '{"all": true}', 400),
         ("/_sandbox/reset", {"Content-Type": "application/json"}, '{"stats": 1}', 400),
-        ("/_sandbox/faults", {"Content-Type": "application/json"}, "[", 400),
-        ("/_sandbox/faults", {"Content-Type": "application/json"}, '[{"kind": "x"}]', 400),
-        ("/_sandbox/faults", {"Content-Type": "application/json"}, "[" * 2_000_000, 400),
+        ("/_sandbox/settings", {"Content-Type": "application/json"}, "[", 400),
+        ("/_sandbox/settings", {"Content-Type": "application/json"}, "[]", 400),
+        ("/_sandbox/settings", {"Content-Type": "application/json"}, '{"latency": -1}', 400),
+        ("/_sandbox/settings", {"Content-Type": "application/json"}, '{"latency": true}', 400),
+        ("/_sandbox/settings", {"Content-Type": "application/json"}, '{"reject_ids": [1]}', 400),
+        ("/_sandbox/settings", {"Content-Type": "application/json"}, '{"rest_api_key": "x"}', 400),
+        ("/_sandbox/settings", {"Content-Type": "application/json"}, "[" * 2_000_000, 400),
         ("/_sandbox/reset", {"Content-Type": "application/json", "Host": "evil.example"}, "{}", 403),
         ("/_sandbox/profiles", {"Host": "evil.example:80"}, None, 403),
         ("/", {"Host": "["}, None, 403),
@@ -397,7 +400,7 @@ def test_a_missing_package_says_how_to_get_it(missing: str, monkeypatch: pytest.
             raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
         return original(name, *rest, **named)
 
-    for module in ("app", "connection", "controls"):
+    for module in ("app", "controls"):
         monkeypatch.delitem(sys.modules, f"dbt_batch_sync.sandbox.{module}", raising=False)
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ConfigurationError, match=r"pip install 'dbt-batch-sync\[sandbox\]'"), SandboxServer():

@@ -86,7 +86,7 @@ def test_a_partial_push_materializes_with_a_warning(
     assert counts(outcome)["batch/people"]["rejected_attributes"] == 1
     (line,) = [each for each in capfd.readouterr().err.splitlines() if "people: partial" in each]
     assert "WARNING" in line
-    assert "0 rows and 1 attributes refused" in line
+    assert "0 rows and 1 attributes rejected" in line
 
 
 def test_a_partial_push_may_be_a_failure(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""Whatever is in a column: the JSON that arrives is JSON, and equals the value by the rules, or is withheld.
+"""Whatever is in a column: the JSON that arrives is JSON, and equals the value by the rules, or is rejected.
 
 The expected value comes from `harness.oracle`, which shares nothing with the rendering; the sandbox's rules,
 an independent reading of Batch's documentation, accept every operation.
@@ -14,12 +14,14 @@ from typing import Any, NoReturn
 
 import pyarrow as pa
 import pytest
-from harness.oracle import Expected, Refused, attribute_name, expected, relation_name
+from harness.oracle import Expected, Rejected, attribute_name, expected, relation_name
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from dbt_batch_sync.attributes import STANDARD_RULES, AttributeType, TypedAttribute
-from dbt_batch_sync.payload.render import DELTA_COLUMNS, Rendered, render
+from dbt_batch_sync.kinds.attributes import STANDARD_RULES, AttributeType, TypedAttribute
+from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.kinds.profiles import PROFILES
+from dbt_batch_sync.payload.render import Rendered, render
 from dbt_batch_sync.sandbox.operations import read_operation
 
 EXAMPLES = settings(
@@ -100,14 +102,11 @@ def rendered(
     attributes: Sequence[TypedAttribute], sources: Sequence[pa.DataType], rows: Sequence[dict[str, Any]]
 ) -> Rendered:
     """Every row is an insert."""
-    fields = [(name, pa.string()) for name in DELTA_COLUMNS]
-    schema = pa.schema(
-        [*fields, *((each.name, source) for each, source in zip(attributes, sources, strict=True))]
-    )
-    own = {"_batch_change": "insert", "_batch_changed": "", "_batch_parked": None}
-    whole = [{"custom_id": str(number), **own, **row} for number, row in enumerate(rows, 1)]
+    columns = ((each.name, source) for each, source in zip(attributes, sources, strict=True))
+    schema = pa.schema([(KEY, pa.string()), *columns])
+    whole = [{KEY: str(number), **row} for number, row in enumerate(rows, 1)]
     arrays = [pa.array([row.get(field.name) for row in whole], field.type) for field in schema]
-    (result,) = render([pa.RecordBatch.from_arrays(arrays, schema=schema)], schema, attributes)
+    (result,) = render([pa.RecordBatch.from_arrays(arrays, schema=schema)], attributes, PROFILES.fragment)
     return result
 
 
@@ -139,7 +138,7 @@ def sent(result: Rendered) -> list[dict[str, Any]]:
 def same(value: object, wanted: Expected, kind: str) -> bool:
     """Whether a JSON value is the oracle's, of its type too."""
     assert wanted is not None
-    assert not isinstance(wanted, Refused)
+    assert not isinstance(wanted, Rejected)
     if kind == "float":
         # Every double can be written exactly, and -0.0 is one.
         return isinstance(value, Decimal) and repr(float(value)) == repr(wanted.value)
@@ -157,23 +156,23 @@ ROWS = st.lists(
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @EXAMPLES
 @given(ROWS)
-def test_every_value_arrives_or_is_withheld(rows: list[dict[str, Any]]) -> None:
+def test_every_value_arrives_or_is_rejected(rows: list[dict[str, Any]]) -> None:
     attributes = [typed(column, kind) for column, (kind, _, _) in COLUMNS.items()]
     names = dict(zip(COLUMNS, (each.name for each in attributes), strict=True))
     cells = [{names[column]: value for column, value in row.items()} for row in rows]
     result = rendered(attributes, [source for _, source, _ in COLUMNS.values()], cells)
-    notes = {(note.position, note.attribute): note.reason for note in result.withheld}
-    assert len(notes) == len(result.withheld)
+    notes = {(note.position, note.attribute): note.reason for note in result.rejected}
+    assert len(notes) == len(result.rejected)
     for position, (row, operation) in enumerate(zip(rows, sent(result), strict=True), 1):
         for column, (kind, _, _) in COLUMNS.items():
             wanted, name = expected(kind, row[column]), attribute_name(column, kind)
             key = f"{kind}({name})" if kind in ("date", "url") else name
             note = notes.pop((position, names[column]), None)
-            if kind == "url" and isinstance(wanted, Refused) and note is None:
-                # The oracle refuses whatever Python does not print, such as unassigned characters.
+            if kind == "url" and isinstance(wanted, Rejected) and note is None:
+                # The oracle rejects whatever Python does not print, such as unassigned characters.
                 assert not row[column].isprintable(), row[column]
                 assert operation.pop(key) == row[column]
-            elif isinstance(wanted, Refused):
+            elif isinstance(wanted, Rejected):
                 # Of two things that are wrong, either may be told.
                 assert note is not None, (kind, row[column])
                 assert key not in operation
@@ -208,12 +207,12 @@ def test_every_value_arrives_or_is_withheld(rows: list[dict[str, Any]]) -> None:
         max_size=15,
     )
 )
-def test_any_text_as_any_type_is_sent_by_the_rules_or_withheld(texts: list[str]) -> None:
+def test_any_text_as_any_type_is_sent_by_the_rules_or_rejected(texts: list[str]) -> None:
     kinds = [kind.value for kind in AttributeType]
     attributes = [TypedAttribute(f"as_{kind}", AttributeType(kind)) for kind in kinds]
     rows = [{each.name: text for each in attributes} for text in texts]
     result = rendered(attributes, [pa.string()] * len(kinds), rows)
-    noted = {(note.position, note.attribute) for note in result.withheld}
+    noted = {(note.position, note.attribute) for note in result.rejected}
     for position, (text, operation) in enumerate(zip(texts, sent(result), strict=True), 1):
         for each in attributes:
             value = operation.pop(each.wire_name, None)
@@ -236,12 +235,12 @@ def test_any_text_as_any_type_is_sent_by_the_rules_or_withheld(texts: list[str])
 
 @EXAMPLES
 @given(st.lists(st.floats(), min_size=1, max_size=20))
-def test_any_double_as_an_integer_is_one_or_withheld(numbers: list[float]) -> None:
+def test_any_double_as_an_integer_is_one_or_rejected(numbers: list[float]) -> None:
     cases = [*numbers, 2.0**63, -(2.0**63), 2.0**63 - 1024]
     result = rendered(
         [TypedAttribute("a", AttributeType.INTEGER)], [pa.float64()], [{"a": each} for each in cases]
     )
-    noted = {note.position for note in result.withheld}
+    noted = {note.position for note in result.rejected}
     for position, (number, operation) in enumerate(zip(cases, sent(result), strict=True), 1):
         whole = number.is_integer() and -(2**63) <= number < 2**63
         assert operation == ({"a": int(number)} if whole else {})

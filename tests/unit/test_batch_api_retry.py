@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Busy, Fatal, Refused
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Busy, Fatal, Rejected
 from dbt_batch_sync.batch_api.retry import GiveUp, Retry, RetryPolicy, Stands, decide
 
 POLICY = RetryPolicy(max_attempts=4, base_seconds=1.0, max_seconds=3.0, max_retry_after=100.0)
 CUT = Broken(BrokenKind.CUT)
 
 
-@pytest.mark.parametrize("answer", [Accepted(), Refused(400), Fatal(401), Fatal(None)], ids=repr)
+@pytest.mark.parametrize("answer", [Accepted(), Rejected(400), Fatal(401), Fatal(None)], ids=repr)
 def test_other_answers_stand(answer: Answer) -> None:
     assert decide(answer, 1, POLICY, 0.5) == Stands()
     assert decide(answer, 9, POLICY, 0.5) == Stands()
@@ -55,3 +55,10 @@ def test_patience_ends(answer: Answer, attempt: int, word: str) -> None:
 
 def test_a_huge_attempt_number_does_not_overflow() -> None:
     assert decide(CUT, 10**6, RetryPolicy(max_attempts=10**9), 0.0) == Retry(60.0, everyone=False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "again"), [(CUT, False), (Broken(BrokenKind.CONNECT), True), (Busy(503), True)]
+)
+def test_what_may_have_been_taken_is_not_repeated_if_it_must_not_be(answer: Answer, again: bool) -> None:
+    assert isinstance(decide(answer, 1, RetryPolicy(repeatable=False), 0.0), Retry) is again

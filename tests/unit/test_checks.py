@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from harness.manifests import manifest, model
-from harness.project import ROOT
 
-from dbt_batch_sync.artifacts.catalog import read_catalog
+from dbt_batch_sync.artifacts.catalog import Catalog, CatalogTable
 from dbt_batch_sync.errors import MappingError, Problem
 from dbt_batch_sync.mapping.checks import Checks
 from dbt_batch_sync.mapping.lines import with_lines
@@ -30,19 +28,15 @@ def check(
     syncs: Sequence[Mapping[str, object]],
     *,
     selected: Sequence[str] = (),
-    types: Mapping[str, str] | None = None,
-    adapter: str = "duckdb",
+    default_output: str | None = None,
+    columns: Sequence[str] = (),
     schema: str = "main",
 ) -> list[tuple[str, str, str]]:
-    """Model, key and message of each problem; `types` is the catalog's word on `people`."""
-    written = manifest(path, syncs, adapter=adapter)
-    if types is not None:
-        columns = {name: {"name": name, "type": dtype} for name, dtype in types.items()}
-        metadata = {"database": "SHOP", "schema": schema, "name": "people"}
-        node = {"unique_id": "model.shop.people", "metadata": metadata, "columns": columns}
-        text = json.dumps({"metadata": {"generated_at": "2026-04-01"}, "nodes": {"x": node}, "sources": {}})
-        (path / "catalog.json").write_text(text)
-    checks = Checks(written, read_catalog(path / "catalog.json"), ROOT / "macros")
+    """Model, key and message of each problem; `columns` are those that the catalog has of `people`."""
+    written = manifest(path, syncs)
+    table = CatalogTable("SHOP", schema, "people", tuple(columns))
+    catalog = Catalog({"model.shop.people": table} if columns else {})
+    checks = Checks(written, catalog, default_output)
     found = read_syncs(written)
     try:
         checks.check(found, selected or [each.name for each in found])
@@ -52,8 +46,7 @@ def check(
 
 
 def test_what_fits_is_no_problem(tmp_path: Path) -> None:
-    types = {"ID": "VARCHAR", "EMAIL": "VARCHAR", "points": "BIGINT", "blob": "BLOB"}
-    assert check(tmp_path, [sync("people", ATTRIBUTES, SQL)], types=types) == []
+    assert check(tmp_path, [sync("people", ATTRIBUTES, SQL)]) == []
     assert check(tmp_path, [sync("people", ATTRIBUTES)]) == []
 
 
@@ -67,52 +60,6 @@ def test_every_column_that_the_sql_lacks(tmp_path: Path) -> None:
     excluding = {"identifier": "id", "custom": "all", "exclude": ["email", "note"]}
     ((_, key, _),) = check(tmp_path, [sync("people", excluding, SQL)])
     assert key == "exclude[1]"
-
-
-@pytest.mark.parametrize(
-    ("changes", "types", "key", "message"),
-    [
-        (
-            {"custom": [{"column": "points", "type": "url"}]},
-            {"points": "INTEGER"},
-            "custom[0]",
-            "`points` is the column `points` of type INTEGER, which can't be sent as url. Accepted: columns of string",
-        ),
-        (
-            {"standard": {"email_address": "EMAIL"}},
-            {"email": "DATE"},
-            "standard.email_address",
-            "`batch__email_address` is the column `email` of type DATE, which can't be sent as a $email_address. "
-            "Accepted: columns of string",
-        ),
-        (
-            {},
-            {"id": "DOUBLE"},
-            "identifier",
-            "`identifier` is the column `id` of type DOUBLE; a custom_id comes from a text, integer or uuid column",
-        ),
-        (
-            {"custom": "all", "standard": {}},
-            {"id": "BIGINT", "raw": "BLOB"},
-            "custom",
-            "`raw` is the column `raw` of type BLOB, which Batch has no type for; give it a `type`, cast it in the "
-            "model. Accepted: columns of string, integer, float, boolean, date, string_array",
-        ),
-    ],
-)
-def test_a_type_that_the_mapping_cannot_take(
-    tmp_path: Path, changes: dict[str, object], types: dict[str, str], key: str, message: str
-) -> None:
-    found = check(tmp_path, [sync("people", {**ATTRIBUTES, **changes})], types=types)
-    assert found == [("people", key, f"{message} (as of catalog.json, 2026-04-01)")]
-
-
-def test_another_relation_and_an_own_type_are_not_judged(tmp_path: Path) -> None:
-    people = [sync("people", ATTRIBUTES)]
-    assert check(tmp_path, people, types={"id": "DOUBLE"}, schema="dev") == []
-    assert check(tmp_path, people, types={"id": "customer_number"}, adapter="postgres") == []
-    assert check(tmp_path, people, types={"id": "double precision"}, adapter="postgres") != []
-    assert check(tmp_path, people, types={"id": "double precision"}, adapter="mainframe") == []
 
 
 def test_two_syncs_of_one_output_write_the_same(tmp_path: Path) -> None:
@@ -131,7 +78,11 @@ def test_two_syncs_of_one_output_write_the_same(tmp_path: Path) -> None:
         mappings = {"people": ATTRIBUTES, "vip": vip}
         mappings[shared] = {**mappings[shared], "shared": True}
         assert check(tmp_path, [sync(each, mappings[each]) for each in mappings]) == []
-    assert check(tmp_path, [both[0], sync("vip", {**vip, "output": "other"})]) == []
+    other = [both[0], sync("vip", {**vip, "output": "other"})]
+    assert check(tmp_path, other) == []
+    assert check(tmp_path, other, default_output="prod") == []
+    # One names the output, the other takes the profile's.
+    assert [name for name, _, _ in check(tmp_path, other, default_output="other")] == ["vip"]
     third = [sync("third", {"identifier": "id", "custom": ["tier"]})]
     assert len(check(tmp_path, [*both, *third])) == 2
     assert check(tmp_path, [*both, *third], selected=["third"])[0][2].startswith("`tier`: written by")
@@ -143,6 +94,11 @@ def test_memberships_and_all_columns_are_names_too(tmp_path: Path) -> None:
     for other in (sync("zoo", flag), sync("zoo", everything, "select 1 as id, 2 as points")):
         ((_, _, message),) = check(tmp_path, [sync("people", ATTRIBUTES), other])
         assert message.startswith("`points`: written by the sync `people`")
+    # Without compiled SQL, the catalog tells the columns: of the relation that the model has now.
+    vip = sync("vip", {"identifier": "id", "custom": ["tier"]})
+    syncs = [sync("people", everything), vip]
+    assert len(check(tmp_path, syncs, columns=("ID", "TIER"))) == 1
+    assert check(tmp_path, syncs, columns=("ID", "TIER"), schema="dev") == []
 
 
 YAML = """\

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from harness.manifests import manifest, model, source
 
-from dbt_batch_sync.artifacts.catalog import Catalog, CatalogColumn, CatalogTable
+from dbt_batch_sync.artifacts.catalog import Catalog, CatalogTable
 from dbt_batch_sync.artifacts.compiled import CompiledSql, Origin
 
 PEOPLE = '"shop"."raw"."people"'
@@ -15,9 +15,7 @@ STAGED = '"shop"."main"."staged"'
 
 
 def catalog(*columns: str, of: str = "source.shop.raw.people") -> Catalog:
-    return Catalog(
-        {of: CatalogTable("shop", "raw", "people", tuple(CatalogColumn(c, "VARCHAR") for c in columns))}
-    )
+    return Catalog({of: CatalogTable("shop", "raw", "people", tuple(columns))})
 
 
 def compiled(

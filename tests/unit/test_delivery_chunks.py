@@ -10,22 +10,21 @@ import pytest
 
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
 
-Row = tuple[str, str | None, list[str] | None]  # custom_id, operation, further operations
+Row = tuple[str, str | None, list[str] | None]  # key, operation, further operations
 
 
 def op(text: str) -> str:
     return json.dumps({"id": text}, ensure_ascii=False) + ","
 
 
-def batch(rows: list[Row], first: int = 1, text: pa.DataType | None = None) -> pa.RecordBatch:
+def batch(rows: list[Row], text: pa.DataType | None = None) -> pa.RecordBatch:
     text = text or pa.string()
     keys, operations, extra = zip(*rows, strict=True) if rows else ((), (), ())
     return pa.RecordBatch.from_pydict(
         {
-            "custom_id": pa.array(keys, text),
+            "key": pa.array(keys, text),
             "operation": pa.array(operations, text),
             "extra": pa.array(extra, pa.list_(pa.string())),
-            "position": pa.array(range(first, first + len(rows)), pa.int64()),
         }
     )
 
@@ -39,39 +38,39 @@ def ids(chunk: Chunk) -> list[str]:
     return [entry["id"] for entry in json.loads(chunk.body())]
 
 
-def seen(chunks: list[Chunk]) -> list[tuple[str, int, str | None]]:
-    return [("".join(ids(chunk)), chunk.rows, chunk.last_key) for chunk in chunks]
+def seen(chunks: list[Chunk]) -> list[tuple[str, int]]:
+    return [("".join(ids(chunk)), chunk.rows) for chunk in chunks]
 
 
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
         ("", []),
-        ("a", [("a", 1, "a")]),
-        ("abc", [("abc", 3, "c")]),
-        ("abcd", [("abc", 3, "c"), ("d", 1, "d")]),
-        ("abcdef", [("abc", 3, "c"), ("def", 3, "f")]),
-        ("ABC", [("", 3, "C")]),
-        ("aBcD", [("ac", 4, "D")]),
-        ("AbcdEFg", [("bcd", 6, "F"), ("g", 1, "g")]),
-        ("abcDEF", [("abc", 6, "F")]),
-        ("AbCdEfGhI", [("bdf", 7, "G"), ("h", 2, "I")]),
+        ("a", [("a", 1)]),
+        ("abc", [("abc", 3)]),
+        ("abcd", [("abc", 3), ("d", 1)]),
+        ("abcdef", [("abc", 3), ("def", 3)]),
+        ("ABC", [("", 3)]),
+        ("aBcD", [("ac", 4)]),
+        ("AbcdEFg", [("bcd", 6), ("g", 1)]),
+        ("abcDEF", [("abc", 6)]),
+        ("AbCdEfGhI", [("bdf", 7), ("h", 2)]),
     ],
 )
-def test_rows_are_cut_by_their_number(keys: str, expected: list[tuple[str, int, str | None]]) -> None:
+def test_rows_are_cut_by_their_number(keys: str, expected: list[tuple[str, int]]) -> None:
     assert seen(list(chunk_rows([batch(rows(keys))], 3))) == expected
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 7, 100])
 @pytest.mark.parametrize("keys", ["abcdefgh", "AbCdEfGhI", "ABCDEF", "abcDEFghiJ"])
 def test_record_batches_of_any_size_give_the_same_operations(keys: str, size: int) -> None:
-    parts = [batch(rows(keys[at : at + size]), at + 1) for at in range(0, len(keys), size)]
+    parts = [batch(rows(keys[at : at + size])) for at in range(0, len(keys), size)]
     chunks = list(chunk_rows([batch([]), *parts, batch([])], 3))
     whole = list(chunk_rows([batch(rows(keys))], 3))
     # A full chunk is not held back for rows with nothing to send: only how many it covers may differ.
     assert "".join("".join(ids(chunk)) for chunk in chunks) == "".join("".join(ids(chunk)) for chunk in whole)
     assert sum(chunk.rows for chunk in chunks) == len(keys)
-    assert (chunks[-1].last_key, chunks[-1].last_position) == (keys[-1], len(keys))
+    assert chunks[-1].reached == len(keys)
     assert [chunk.number for chunk in chunks] == list(range(1, len(chunks) + 1))
 
 
@@ -81,7 +80,7 @@ def test_a_full_chunk_does_not_wait_for_the_next_record_batch() -> None:
     def source() -> Any:
         for number in range(3):
             read.append(number)
-            yield batch(rows("abc"), number * 3 + 1)
+            yield batch(rows("abc"))
 
     chunks = chunk_rows(source(), 3)
     next(chunks)
@@ -91,12 +90,11 @@ def test_a_full_chunk_does_not_wait_for_the_next_record_batch() -> None:
 @pytest.mark.parametrize("text", [pa.string(), pa.large_string(), pa.string_view()], ids=str)
 def test_every_kind_of_text_and_slices_of_it(text: pa.DataType) -> None:
     content = "aBç𝄞e\u2028fGh"
-    sliced = batch(rows("xx" + content + "yy"), 1, text).slice(2, len(content))
+    sliced = batch(rows("xx" + content + "yy"), text).slice(2, len(content))
     chunks = list(chunk_rows([sliced], 4))
     assert "".join("".join(ids(chunk)) for chunk in chunks) == "aç𝄞e\u2028fh"
-    assert [chunk.custom_id(0) for chunk in chunks] == ["a", "\u2028"]
-    assert [chunk.last_key for chunk in chunks] == ["e", "h"]
-    assert chunks[-1].last_position == 2 + len(content)
+    assert [chunk.key(0) for chunk in chunks] == ["a", "\u2028"]
+    assert [chunk.rows for chunk in chunks] == [5, 4]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +113,6 @@ def test_an_operation_over_the_limit_is_listed_and_never_sent() -> None:
     chunks = list(chunk_rows([batch(data)], 2, 50))
     assert [("".join(ids(chunk)), chunk.oversized) for chunk in chunks] == [("ac", ("b",)), ("", ("d",))]
     assert sum(chunk.rows for chunk in chunks) == 4
-    assert chunks[-1].last_key == "d"
 
 
 def test_only_operations_over_the_limit() -> None:
@@ -125,7 +122,7 @@ def test_only_operations_over_the_limit() -> None:
     ]
 
 
-def test_further_operations_go_to_the_next_chunks_and_hold_back_the_key() -> None:
+def test_further_operations_go_to_the_next_chunks_and_hold_back_their_rows() -> None:
     data: list[Row] = [
         ("a", op("a"), None),
         ("b", op("b"), [op("b2"), op("b3")]),
@@ -136,19 +133,16 @@ def test_further_operations_go_to_the_next_chunks_and_hold_back_the_key() -> Non
     ]
     chunks = list(chunk_rows([batch(data)], 3))
     assert [ids(chunk) for chunk in chunks] == [["a", "b", "c"], ["b2", "c2", "d"], ["b3", "e", "f"]]
-    assert [(chunk.rows, chunk.last_key, chunk.profiles) for chunk in chunks] == [
-        (1, "a", 3),
-        (0, "a", 1),
-        (5, "f", 2),
+    assert [(chunk.rows, chunk.reached, chunk.profiles) for chunk in chunks] == [
+        (1, 3, 3),
+        (0, 4, 1),
+        (5, 6, 2),
     ]
 
 
 def test_a_first_row_with_further_operations_settles_nothing_yet() -> None:
     chunks = list(chunk_rows([batch([("a", op("a"), [op("a2")])])], 3))
-    assert [(ids(chunk), chunk.rows, chunk.last_key, chunk.last_position) for chunk in chunks] == [
-        (["a"], 0, None, None),
-        (["a2"], 1, "a", 1),
-    ]
+    assert [(ids(chunk), chunk.rows, chunk.reached) for chunk in chunks] == [(["a"], 0, 1), (["a2"], 1, 1)]
 
 
 def test_more_further_operations_than_a_chunk_holds() -> None:
@@ -156,28 +150,28 @@ def test_more_further_operations_than_a_chunk_holds() -> None:
     data: list[Row] = [(key, op(key), [big]) for key in "abcd"]
     chunks = list(chunk_rows([batch(data)], 4, 100))
     assert [len(chunk) for chunk in chunks] == [4, 2, 2]
-    assert [chunk.custom_ids.to_pylist() for chunk in chunks] == [list("abcd"), list("ab"), list("cd")]
-    assert [(chunk.rows, chunk.last_key) for chunk in chunks] == [(0, None), (2, "b"), (2, "d")]
+    assert [chunk.keys.to_pylist() for chunk in chunks] == [list("abcd"), list("ab"), list("cd")]
+    assert [(chunk.rows, chunk.reached) for chunk in chunks] == [(0, 4), (2, 4), (2, 4)]
 
 
-def test_the_mark_before_a_carried_row_may_lie_in_an_earlier_record_batch() -> None:
-    first = batch([("a", op("a"), None), ("b", None, None)], 1)
-    second = batch([("c", op("c"), [op("c2")]), ("d", op("d"), None)], 11)
+def test_rows_before_a_carried_one_may_be_in_an_earlier_record_batch() -> None:
+    first = batch([("a", op("a"), None), ("b", None, None)])
+    second = batch([("c", op("c"), [op("c2")]), ("d", op("d"), None)])
     chunks = list(chunk_rows([first, second], 3))
-    assert [(ids(chunk), chunk.rows, chunk.last_key, chunk.last_position) for chunk in chunks] == [
-        (["a", "c", "d"], 2, "b", 2),
-        (["c2"], 2, "d", 12),
+    assert [(ids(chunk), chunk.rows, chunk.reached) for chunk in chunks] == [
+        (["a", "c", "d"], 2, 4),
+        (["c2"], 2, 4),
     ]
 
 
-def test_a_null_among_further_operations_is_refused() -> None:
+def test_a_null_among_further_operations_is_rejected() -> None:
     data: list[Row] = [("a", op("a"), [op("a2"), None])]  # type: ignore[list-item]
     with pytest.raises(ValueError, match="extra"):
         list(chunk_rows([batch(data)], 3))
 
 
 def test_a_body_of_a_part() -> None:
-    chunk = next(chunk_rows([batch(rows("aBc")), batch(rows("de"), 4)], 10))
+    chunk = next(chunk_rows([batch(rows("aBc")), batch(rows("de"))], 10))
     assert json.loads(chunk.body(1, 3)) == [{"id": "c"}, {"id": "d"}]
     assert json.loads(chunk.body(3, 4)) == [{"id": "e"}]
     assert chunk.body(2, 2) == b"[]"

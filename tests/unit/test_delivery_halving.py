@@ -1,4 +1,4 @@
-"""Finding the operations that a call was refused for."""
+"""Finding the operations that a call was rejected for."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from dbt_batch_sync.batch_api.answers import Accepted, PartialError, Refused
-from dbt_batch_sync.delivery.halving import FIRST_CHECK, PROBES, MostlyRefused, Verdict, find_refused
+from dbt_batch_sync.batch_api.answers import Accepted, PartialError, Rejected
+from dbt_batch_sync.delivery.halving import FIRST_CHECK, PROBES, MostlyRejected, Verdict, find_rejected
 
-REFUSED = Refused(400, "MALFORMED")
+REFUSED = Rejected(400, "MALFORMED")
 
 
 class Batch:
@@ -18,7 +18,7 @@ class Batch:
     def __init__(self, bad: set[int], partial: frozenset[int] = frozenset()) -> None:
         self.bad, self.partial, self.calls = bad, partial, list[tuple[int, int]]()
 
-    def __call__(self, start: int, stop: int) -> Accepted | Refused:
+    def __call__(self, start: int, stop: int) -> Accepted | Rejected:
         self.calls.append((start, stop))
         if any(start <= index < stop for index in self.bad):
             return REFUSED
@@ -32,13 +32,13 @@ class Batch:
 
 def test_nothing_to_send_is_no_call() -> None:
     batch = Batch(set())
-    assert find_refused(0, batch) == Verdict()
+    assert find_rejected(0, batch) == Verdict()
     assert batch.calls == []
 
 
 def test_an_accepted_call_is_one_call() -> None:
     batch = Batch(set(), frozenset({0, 7}))
-    assert find_refused(8, batch) == Verdict(
+    assert find_rejected(8, batch) == Verdict(
         (PartialError(0, "points", "", ""), PartialError(7, "points", "", ""))
     )
     assert batch.calls == [(0, 8)]
@@ -46,7 +46,7 @@ def test_an_accepted_call_is_one_call() -> None:
 
 def test_halves_are_told_apart() -> None:
     batch = Batch({5}, frozenset({0, 4, 7}))
-    verdict = find_refused(8, batch)
+    verdict = find_rejected(8, batch)
     assert verdict == Verdict(
         tuple(PartialError(index, "points", "", "") for index in (0, 4, 7)), ((5, REFUSED),)
     )
@@ -57,41 +57,41 @@ def test_halves_are_told_apart() -> None:
 def test_one_bad_operation_anywhere_costs_at_most_what_is_promised(count: int) -> None:
     for index in range(count):
         batch = Batch({index})
-        assert find_refused(count, batch) == Verdict((), ((index, REFUSED),))
+        assert find_rejected(count, batch) == Verdict((), ((index, REFUSED),))
         assert len(batch.calls) <= 2 * math.log2(count) + 1
         assert (index, index + 1) in batch.calls  # it stood alone
 
 
-def test_a_call_refused_for_its_size_has_no_bad_operation() -> None:
-    def call(start: int, stop: int) -> Accepted | Refused:
-        return Refused(413) if stop - start > 3 else Accepted()
+def test_a_call_rejected_for_its_size_has_no_bad_operation() -> None:
+    def call(start: int, stop: int) -> Accepted | Rejected:
+        return Rejected(413) if stop - start > 3 else Accepted()
 
-    assert find_refused(10, call) == Verdict()
+    assert find_rejected(10, call) == Verdict()
 
 
 def test_bad_operations_side_by_side_among_good_ones_are_all_found() -> None:
     batch = Batch(set(range(300)))
-    verdict = find_refused(10_000, batch)
+    verdict = find_rejected(10_000, batch)
     assert isinstance(verdict, Verdict)
-    assert [index for index, _ in verdict.refused] == list(range(300))
+    assert [index for index, _ in verdict.rejected] == list(range(300))
     assert len(batch.calls) < 800
 
 
 def test_when_all_are_bad_the_search_ends_soon() -> None:
     batch = Batch(set(range(10_000)))
-    assert find_refused(10_000, batch) == MostlyRefused(FIRST_CHECK, PROBES, PROBES, REFUSED)
+    assert find_rejected(10_000, batch) == MostlyRejected(FIRST_CHECK, PROBES, PROBES, REFUSED)
     assert len(batch.calls) < 100
 
 
 def test_when_all_the_rest_is_bad_the_search_ends_too() -> None:
     batch = Batch(set(range(5_000, 10_000)))
-    assert isinstance(find_refused(10_000, batch), MostlyRefused)
+    assert isinstance(find_rejected(10_000, batch), MostlyRejected)
     assert len(batch.calls) < 100
 
 
 def test_a_small_chunk_is_searched_to_its_end() -> None:
     batch = Batch(set(range(64)))
-    verdict = find_refused(64, batch)
+    verdict = find_rejected(64, batch)
     assert isinstance(verdict, Verdict)
-    assert len(verdict.refused) == 64
+    assert len(verdict.rejected) == 64
     assert len(batch.calls) < 2 * 64

@@ -1,18 +1,18 @@
-"""What refusals become."""
+"""What rejections become."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-from dbt_batch_sync.batch_api.answers import PartialError, Refused
+from dbt_batch_sync.batch_api.answers import PartialError, Rejected
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
 from dbt_batch_sync.delivery.halving import Verdict
-from dbt_batch_sync.delivery.outcomes import Outcome, RefusedAttribute, RefusedRow, Tally, settle
+from dbt_batch_sync.delivery.outcomes import Outcome, RejectedAttribute, RejectedRow, Tally, settle
 
 
 def chunk(*keys: str, big: str = "") -> Chunk:
     operations = [f'{{"id":"{key * 60 if key == big else key}"}},' for key in keys]
-    columns = {"custom_id": keys, "operation": operations, "position": range(1, len(keys) + 1)}
+    columns = {"key": keys, "operation": operations}
     arrays = {name: pa.array(list(values)) for name, values in columns.items()}
     batch = pa.RecordBatch.from_pydict(arrays | {"extra": pa.nulls(len(keys), pa.list_(pa.string()))})
     return next(chunk_rows([batch], 100, 60))
@@ -22,30 +22,30 @@ def test_all_is_accepted() -> None:
     assert settle(chunk("a", "b"), Verdict(), Tally(1)) == Outcome(2, (), (), Tally(1))
 
 
-def test_refusals_find_their_rows() -> None:
+def test_rejections_find_their_rows() -> None:
     verdict = Verdict(
         errors=(
             PartialError(0, "points", "INVALID_ATTRIBUTE", "too long"),
             PartialError(2, None, "INVALID_IDENTIFIER", "reserved"),
             PartialError(1, "$region", "", ""),
         ),
-        refused=((3, Refused(400, "MALFORMED", "malformed")),),
+        rejected=((3, Rejected(400, "MALFORMED", "malformed")),),
     )
     assert settle(chunk("a", "b", "c", "d"), verdict, Tally()) == Outcome(
         2,
         (
-            RefusedRow("d", "MALFORMED", "malformed", "batch"),
-            RefusedRow("c", "INVALID_IDENTIFIER", "reserved", "batch"),
+            RejectedRow("d", "MALFORMED", "malformed", "batch"),
+            RejectedRow("c", "INVALID_IDENTIFIER", "reserved", "batch"),
         ),
         (
-            RefusedAttribute("a", "points", "INVALID_ATTRIBUTE", "too long"),
-            RefusedAttribute("b", "$region", "", ""),
+            RejectedAttribute("a", "points", "INVALID_ATTRIBUTE", "too long"),
+            RejectedAttribute("b", "$region", "", ""),
         ),
         Tally(),
     )
 
 
-def test_the_same_twice_counts_once_and_a_refused_row_hides_its_attributes() -> None:
+def test_the_same_twice_counts_once_and_a_rejected_row_hides_its_attributes() -> None:
     errors = (
         PartialError(0, "points", "A", ""),
         PartialError(0, "points", "B", ""),
@@ -55,14 +55,14 @@ def test_the_same_twice_counts_once_and_a_refused_row_hides_its_attributes() -> 
     )
     outcome = settle(chunk("a", "b"), Verdict(errors), Tally())
     assert outcome.accepted == 1
-    assert outcome.refused_rows == (RefusedRow("b", "C", "", "batch"),)
-    assert outcome.refused_attributes == (RefusedAttribute("a", "points", "A", ""),)
+    assert outcome.rejected_rows == (RejectedRow("b", "C", "", "batch"),)
+    assert outcome.rejected_attributes == (RejectedAttribute("a", "points", "A", ""),)
 
 
-def test_an_operation_over_the_limit_is_a_row_that_the_runner_refused() -> None:
+def test_an_operation_over_the_limit_is_a_row_that_the_runner_rejected() -> None:
     outcome = settle(chunk("a", "b", "c", big="b"), Verdict(), Tally())
     assert outcome.accepted == 2
-    assert outcome.refused_rows == (RefusedRow("b", "", "too_large", "runner"),)
+    assert outcome.rejected_rows == (RejectedRow("b", "", "too_large", "validation"),)
 
 
 def test_no_representation_has_an_identifier() -> None:

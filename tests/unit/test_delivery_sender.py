@@ -19,11 +19,11 @@ from dbt_batch_sync.batch_api.answers import (
     Busy,
     Fatal,
     PartialError,
-    Refused,
+    Rejected,
 )
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
-from dbt_batch_sync.delivery.outcomes import RefusedAttribute, RefusedRow, Settled
+from dbt_batch_sync.delivery.outcomes import RejectedAttribute, RejectedRow, Settled
 from dbt_batch_sync.delivery.pacing import Pacer
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
 from dbt_batch_sync.delivery.timing import SYSTEM_TIMING, Timing
@@ -52,10 +52,9 @@ def chunks_of(count: int, size: int = 1) -> list[Chunk]:
     """Chunks whose operations are numbered through."""
     keys = [f"{number:06d}" for number in range(count * size)]
     columns = {
-        "custom_id": pa.array(keys),
+        "key": pa.array(keys),
         "operation": pa.array([f"{int(key)}," for key in keys]),
         "extra": pa.nulls(len(keys), pa.list_(pa.string())),
-        "position": pa.array(range(len(keys)), pa.int64()),
     }
     return list(chunk_rows([pa.RecordBatch.from_pydict(columns)], size))
 
@@ -126,7 +125,6 @@ def test_everything_arrives_once_and_is_settled_in_order() -> None:
     assert delivery.run(chunks_of(20, 3)) == list(range(1, 21))
     assert sorted(number for operations in delivery.sent for number in operations) == list(range(60))
     assert {settled.outcome.accepted for settled in delivery.settled} == {3}
-    assert delivery.settled[-1].chunk.last_key == "000059"
     tally = delivery.settled[0].outcome.tally
     assert (tally.requests, tally.retries, tally.bytes) == (1, 0, len("[0,1,2]"))
 
@@ -136,10 +134,9 @@ def test_no_chunks_and_a_chunk_without_operations_need_no_call() -> None:
     assert delivery.run([]) == []
     nothing = pa.RecordBatch.from_pydict(
         {
-            "custom_id": ["a"],
+            "key": ["a"],
             "operation": pa.nulls(1, pa.string()),
             "extra": pa.nulls(1, pa.list_(pa.string())),
-            "position": [1],
         }
     )
     assert delivery.run(list(chunk_rows([nothing], 5))) == [1]
@@ -210,7 +207,7 @@ def test_who_is_held_waits() -> None:
 
 def test_every_call_is_paced_by_its_profiles_parts_and_repeats_included() -> None:
     clock = Clock()
-    answers: Iterator[Answer] = iter([Refused(400), Busy(503), OK, Refused(400), OK])
+    answers: Iterator[Answer] = iter([Rejected(400), Busy(503), OK, Rejected(400), OK])
     delivery = Delivery(lambda _: next(answers), clock.timing, Pacer(1, 0, clock.now))
     delivery.run(chunks_of(1, 4))
     assert delivery.sent == [[0, 1, 2, 3], [0, 1], [0, 1], [2], [3]]
@@ -218,10 +215,10 @@ def test_every_call_is_paced_by_its_profiles_parts_and_repeats_included() -> Non
     assert clock.now() == pytest.approx(4 + 2 + 2 + 1)
 
 
-def test_refusals_are_given_to_their_rows() -> None:
+def test_rejections_are_given_to_their_rows() -> None:
     def answer(operations: list[int]) -> Answer:
         if 5 in operations:
-            return Refused(400, "MALFORMED")
+            return Rejected(400, "MALFORMED")
         if 1 in operations:
             return Accepted((PartialError(operations.index(1), "points", "INVALID", ""),))
         return OK
@@ -230,8 +227,8 @@ def test_refusals_are_given_to_their_rows() -> None:
     delivery.run(chunks_of(1, 8))
     outcome = delivery.settled[0].outcome
     assert outcome.accepted == 7
-    assert outcome.refused_rows == (RefusedRow("000005", "MALFORMED", "", "batch"),)
-    assert outcome.refused_attributes == (RefusedAttribute("000001", "points", "INVALID", ""),)
+    assert outcome.rejected_rows == (RejectedRow("000005", "MALFORMED", "", "batch"),)
+    assert outcome.rejected_attributes == (RejectedAttribute("000001", "points", "INVALID", ""),)
     assert outcome.tally.retries == 0
 
 
@@ -274,10 +271,10 @@ def test_what_is_under_way_when_another_chunk_fails_is_still_settled() -> None:
     )  # those that were answered before the failure was known may have had a successor
 
 
-def test_most_rows_refused_is_a_failure() -> None:
-    delivery = Delivery(lambda _: Refused(400, "MALFORMED"))
+def test_most_rows_rejected_is_a_failure() -> None:
+    delivery = Delivery(lambda _: Rejected(400, "MALFORMED"))
     with pytest.raises(
-        DeliveryError, match=r"MALFORMED.*25 rows were refused alone.*16 of 16 others"
+        DeliveryError, match=r"MALFORMED.*25 rows were rejected alone.*16 of 16 others"
     ) as caught:
         delivery.run(chunks_of(1, 1_000))
     assert "push again" in str(caught.value)

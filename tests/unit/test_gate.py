@@ -128,19 +128,19 @@ def test_results_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "why"),
+    "document",
     [
-        ({}, "generated_at: is missing"),
-        ({"metadata": {"generated_at": "yesterday"}}, "generated_at: must be a time"),
-        ({"metadata": {"generated_at": 3}}, "generated_at: must be text"),
-        ({"results": {}}, "results: must be a list"),
-        ({"results": [3]}, "results[0]: must be"),
-        ({"results": [{"unique_id": "x"}]}, "results[0]: status: is missing"),
+        {},
+        {"metadata": {"generated_at": "yesterday"}},
+        {"metadata": {"generated_at": 3}},
+        {"results": {}},
+        {"results": [3]},
+        {"results": [{"unique_id": "x"}]},
     ],
 )
-def test_what_is_no_results_is_refused(tmp_path: Path, document: object, why: str) -> None:
+def test_what_is_no_results_is_refused(tmp_path: Path, document: object) -> None:
     path = tmp_path / "run_results.json"
     path.write_text(json.dumps(document))
     with pytest.raises(ManifestError) as refused:
         read_build_results(path)
-    assert why in str(refused.value)
+    assert "run `dbt build` again" in str(refused.value)

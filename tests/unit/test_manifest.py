@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.artifacts.manifest import Column, DataTest, Manifest, read_manifest
+from dbt_batch_sync.artifacts.manifest import DataTest, Manifest, read_manifest
 from dbt_batch_sync.errors import ManifestError, MappingError
 from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.syncs import Sync, read_syncs
-from dbt_batch_sync.artifacts import manifest as manifest_module
 
 RECORDED = sorted((Path(__file__).parents[1] / "fixtures" / "manifests").glob("*.json"))
 VERSIONS = ["1.10.", "1.11.", "1.12.", "1.9.6", "2.0.0"]
@@ -38,17 +37,13 @@ def recorded(request: pytest.FixtureRequest) -> Manifest:
 
 def test_the_metadata_is_read(recorded: Manifest) -> None:
     assert (recorded.project_name, recorded.adapter_type) == ("shop", "duckdb")
-    assert f'"dbt_version": "{recorded.dbt_version}"' in recorded.path.read_text()
-    assert recorded.schema_version == "https://schemas.getdbt.com/dbt/manifest/v12.json"
-    assert len(recorded.invocation_id or "") == 36
-    assert (recorded.generated_at or "").startswith("20")
 
 
 def test_every_version_gives_the_same_syncs(recorded: Manifest) -> None:
     crm, loyalty = read_syncs(recorded)
     assert (crm.name, loyalty.name) == ("crm_contacts", "loyalty_members")
-    assert crm.mapping.hash == "f24b2d86c1ccb31ea4263c1b6d616430"
-    assert loyalty.mapping.hash == "d6c96b5704bf88b7e0538204ac6e2b9a"
+    assert crm.mapping.hash == "9ea048c4bff8816131a872d039760c86"
+    assert loyalty.mapping.hash == "0c9a46c33eb0db8bdfc2101529e540e2"
     assert (crm.mapping.output, crm.mapping.guards.min_rows) == ("prod", 10)
     assert crm.mapping.where == Location("models/crm/crm.yml", "crm_contacts")
     assert crm.snapshot is not None
@@ -68,7 +63,7 @@ def test_a_model_is_read(recorded: Manifest) -> None:
     assert (model.fqn, model.package) == (("shop", "crm", "crm_contacts"), "shop")
     assert model.depends_on == ("model.shop.stg_customers",)
     assert (model.enabled, model.latest, model.compiled_code) == (True, True, None)
-    assert model.columns == (Column("customer_id", "bigint", ""), Column("email", None, ""))
+    assert model.columns == ("customer_id", "email")
 
 
 def test_other_nodes_are_not_models(recorded: Manifest) -> None:
@@ -124,7 +119,7 @@ def problems(directory: Path, *nodes: dict[str, object], **keys: object) -> list
 def test_the_smallest_manifest(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     path.write_text("{}")
-    assert read_manifest(path) == Manifest(path, *[None] * 6, (), (), (), None)  # type: ignore[arg-type]
+    assert read_manifest(path) == Manifest(path, *[None] * 2, (), (), (), None)  # type: ignore[arg-type]
 
 
 def test_tests_are_read_with_what_they_depend_on(tmp_path: Path) -> None:
@@ -328,28 +323,15 @@ def test_without_a_manifest_the_error_says_what_to_run(tmp_path: Path) -> None:
         read_manifest(tmp_path / "manifest.json")
 
 
-def test_a_directory_is_not_a_manifest(tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match="there is no"):
-        read_manifest(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "is not JSON"),
-        (b"{", "is not JSON"),
-        (b"\xff\xfe\x00", "is not JSON"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "is not JSON"),
-        (b"[" * 200_000, "nested too deeply"),
-        (b'{"a":' * 200_000, "nested too deeply"),
-        (b"[]", "must be a mapping, not a list"),
-        (b"null", "must be a mapping, not null"),
-        (b'{"metadata": []}', "metadata: must be a mapping, not a list"),
-        (b'{"metadata": {"dbt_version": 2}}', "metadata: dbt_version: must be text, not a whole number"),
-        (b'{"nodes": []}', "nodes: must be a mapping, not a list"),
-        (b'{"nodes": {"x": 1}}', "nodes.x: must be a mapping, not a whole number"),
-        (b'{"nodes": {"x": {"resource_type": []}}}', "resource_type: must be text, not a list"),
-        (b'{"sources": 1}', "sources: must be a mapping"),
+        (b"", "is not a JSON object"),
+        (b"{", "is not a JSON object"),
+        (b"\xff\xfe\x00", "is not a JSON object"),
+        (b"[]", "is not a JSON object"),
+        (b'{"nodes": [1]}', "is not a manifest of dbt"),
+        (b'{"nodes": {"x": {"resource_type": "model"}}}', "lacks 'unique_id'"),
     ],
 )
 def test_what_is_no_manifest(tmp_path: Path, content: bytes, words: str) -> None:
@@ -360,51 +342,6 @@ def test_what_is_no_manifest(tmp_path: Path, content: bytes, words: str) -> None
     assert words in str(caught.value)
     assert str(path) in str(caught.value)
     assert "dbt parse" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("keys", "words"),
-    [
-        ({"name": None}, "name: is missing"),
-        ({"name": 1}, "name: must be text"),
-        ({"unique_id": ""}, "unique_id: is missing"),
-        ({"config": []}, "config: must be a mapping"),
-        ({"config": {"meta": []}}, "meta: must be a mapping"),
-        ({"config": {"materialized": 1}}, "materialized: must be text"),
-        ({"config": {"enabled": "yes"}}, "enabled: must be a boolean"),
-        ({"config": {"tags": 1}}, "tags: must be a list"),
-        ({"meta": "x"}, "meta: must be a mapping"),
-        ({"tags": [1]}, "tags: must be a list of texts, not of a whole number"),
-        ({"tags": ["a", None]}, "tags: must be a list of texts, not of null"),
-        ({"fqn": {}}, "fqn: must be a list"),
-        ({"depends_on": []}, "depends_on: must be a mapping"),
-        ({"depends_on": {"nodes": "x y", "macros": 1}}, ""),
-        ({"columns": {"c": []}}, "columns.c: must be a mapping"),
-        ({"columns": {"c": {}}}, "name: is missing"),
-        ({"columns": {"c": {"name": "c", "data_type": 1}}}, "data_type: must be text"),
-        ({"compiled_code": 1}, "compiled_code: must be text"),
-        ({"database": 1}, "database: must be text"),
-    ],
-)
-def test_a_key_of_the_wrong_type_is_named(tmp_path: Path, keys: dict[str, object], words: str) -> None:
-    path = tmp_path / "manifest.json"
-    path.write_text(json.dumps({"nodes": {"model.shop.crm": {**model("crm"), **keys}}}))
-    if not words:
-        assert read_manifest(path).models[0].depends_on == ("x y",)
-        return
-    with pytest.raises(ManifestError) as caught:
-        read_manifest(path)
-    assert words in str(caught.value)
-    assert "nodes.model.shop.crm" in str(caught.value)
-
-
-def test_a_manifest_is_bounded_in_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write(tmp_path)
-    monkeypatch.setattr(manifest_module, "MAX_MANIFEST_BYTES", path.stat().st_size)
-    read_manifest(path)
-    monkeypatch.setattr(manifest_module, "MAX_MANIFEST_BYTES", path.stat().st_size - 1)
-    with pytest.raises(ManifestError, match="is larger than"):
-        read_manifest(path)
 
 
 def test_a_deep_mapping_is_a_problem_and_not_a_crash(tmp_path: Path) -> None:

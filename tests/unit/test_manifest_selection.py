@@ -131,3 +131,37 @@ def test_no_syncs_and_no_selectors_is_nothing() -> None:
     assert select_syncs(()) == ()
     with pytest.raises(ConfigurationError, match="there are: none"):
         select_syncs((), ("x",))
+
+
+def tagged(tag: str, **more: object) -> dict[str, object]:
+    return {"method": "tag", "value": tag, **more}
+
+
+@pytest.mark.parametrize(
+    ("definition", "names"),
+    [
+        (tagged("nightly"), ["crm_contacts", "loyalty"]),
+        (tagged("nightly", exclude=[tagged("crm")]), ["loyalty"]),
+        ({"union": [tagged("weekly"), tagged("b2b")]}, ["crm_leads", "partners"]),
+        ({"union": [tagged("nightly"), {"exclude": [tagged("crm")]}]}, ["loyalty"]),
+        ({"intersection": [tagged("nightly"), {"method": "path", "value": "models/crm"}]}, ["crm_contacts"]),
+        ({"union": [{"intersection": [tagged("nightly"), tagged("crm")]}, tagged("b2b")]}, ["crm_contacts", "partners"]),
+        ({"method": "fqn", "value": "loyalty"}, ["loyalty"]),
+    ],
+)  # fmt: skip
+def test_a_selector_of_selectors_yml(definition: object, names: list[str]) -> None:
+    assert [each.name for each in select_syncs(SYNCS, selector=definition)] == names
+
+
+@pytest.mark.parametrize(
+    ("definition", "words"),
+    [
+        (tagged("nobody"), "matches no sync"),
+        (tagged("nightly", children=True), "graph operators"),
+        ({"method": "state", "value": "modified"}, "not understood"),
+        ("nightly", "not understood"),
+    ],
+)
+def test_a_selector_that_has_no_meaning_here(definition: object, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        select_syncs(SYNCS, selector=definition)

@@ -37,5 +37,7 @@ def test_an_orchestrator_is_imported_by_its_own_module_alone() -> None:
 
 
 def test_hooks_do_not_know_the_command_line() -> None:
-    assert {each for each in importers("dbt_batch_sync.cli", "typer") if each.startswith("orchestrators/")} == set()
+    assert {
+        each for each in importers("dbt_batch_sync.cli", "typer") if each.startswith("orchestrators/")
+    } == set()
     assert "cli/sync.py" in importers("typer")

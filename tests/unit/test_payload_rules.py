@@ -11,27 +11,28 @@ from typing import Any, NamedTuple, NoReturn
 import pyarrow as pa
 import pytest
 
-from dbt_batch_sync.attributes import (
+from dbt_batch_sync.kinds.attributes import (
     STANDARD_RULES,
     AttributeType,
     TypedAttribute,
     Vocabulary,
 )
+from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.kinds.profiles import PROFILES
+from dbt_batch_sync.kinds.vocabularies import words
 from dbt_batch_sync.payload.render import (
-    DELTA_COLUMNS,
-    Parked,
+    CHANGE,
+    CHANGED,
+    RejectedValue,
     Rendered,
-    Withheld,
     render,
-    sent_hash,
     split,
 )
 from dbt_batch_sync.sandbox.operations import read_operation
-from dbt_batch_sync.vocabularies import words
 
 
-class Refused(NamedTuple):
-    """A value is withheld for a reason."""
+class Rejected(NamedTuple):
+    """A value is rejected for a reason."""
 
     reason: str
 
@@ -54,13 +55,13 @@ def attribute(kind: str, name: str = "a") -> TypedAttribute:
 
 
 def schema_of(columns: dict[str, pa.DataType]) -> pa.Schema:
-    return pa.schema([*((name, pa.string()) for name in DELTA_COLUMNS), *columns.items()])
+    return pa.schema([*((name, pa.string()) for name in (KEY, CHANGE, CHANGED)), *columns.items()])
 
 
 def batch_of(schema: pa.Schema, rows: Sequence[dict[str, Any]]) -> pa.RecordBatch:
     """Rows are inserts, and their ids their numbers, unless they say otherwise."""
-    own = {"_batch_change": "insert", "_batch_changed": "", "_batch_parked": None}
-    whole = [{"custom_id": f"{number:05}", **own, **row} for number, row in enumerate(rows)]
+    own = {"_batch_change": "insert", "_batch_changed": ""}
+    whole = [{KEY: f"{number:05}", **own, **row} for number, row in enumerate(rows)]
     arrays = [pa.array([row.get(field.name) for row in whole], field.type) for field in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
@@ -69,7 +70,7 @@ def rendered(
     rows: Sequence[dict[str, Any]], columns: dict[str, pa.DataType], attributes: Sequence[TypedAttribute]
 ) -> Rendered:
     schema = schema_of(columns)
-    (result,) = render([batch_of(schema, rows)], schema, attributes)
+    (result,) = render([batch_of(schema, rows)], attributes, PROFILES.fragment)
     assert result.rows.num_rows == len(rows)
     return result
 
@@ -107,8 +108,8 @@ def outcomes(
         for value in values
     ]
     result = rendered(rows, {one.name: source, "other": pa.bool_()}, [one, other])
-    reasons = {note.position: note for note in result.withheld}
-    assert len(reasons) == len(result.withheld)
+    reasons = {note.position: note for note in result.rejected}
+    assert len(reasons) == len(result.rejected)
     found: list[object] = []
     for position, operation in enumerate(result.rows.column("operation").to_pylist(), 1):
         sent = attributes_of(operation)
@@ -116,7 +117,7 @@ def outcomes(
         if position in reasons:
             assert reasons[position].attribute == one.name
             assert sent == {}
-            found.append(Refused(reasons[position].reason))
+            found.append(Rejected(reasons[position].reason))
         elif not sent:
             found.append(NOTHING)
         else:
@@ -127,8 +128,8 @@ def outcomes(
 
 
 TEXT = (pa.string(), pa.large_string(), pa.string_view())
-TOO_LONG, EMPTY_ITEM, TOO_MANY = Refused("too_long"), Refused("empty_item"), Refused("too_many_items")
-RANGE, NOT_FINITE = Refused("out_of_range"), Refused("not_finite")
+TOO_LONG, EMPTY_ITEM, TOO_MANY = Rejected("too_long"), Rejected("empty_item"), Rejected("too_many_items")
+RANGE, NOT_FINITE = Rejected("out_of_range"), Rejected("not_finite")
 
 ODD_TEXTS = (
     "a", " ", "  padded  ", "\t", "\n\r\n", "'", '"', "\\", '\\"', "\\u0041", "/", "</script>", "\x00",
@@ -156,7 +157,7 @@ STRINGS: list[tuple[object, object]] = [
 ]
 
 NOT_INT, NOT_NUM, NOT_BOOL, NOT_DATE = (
-    Refused(reason) for reason in ("not_an_integer", "not_a_number", "not_a_boolean", "not_a_date")
+    Rejected(reason) for reason in ("not_an_integer", "not_a_number", "not_a_boolean", "not_a_date")
 )
 MAX, MIN = 2**63 - 1, -(2**63)
 
@@ -312,7 +313,7 @@ URLS: list[tuple[object, object]] = [
     ("https://a/" + "x" * 2039, TOO_LONG),
     ("https://a/" + "é" * 2038, "https://a/" + "é" * 2038),
     *(
-        (url, Refused("invalid_url"))
+        (url, Rejected("invalid_url"))
         for url in (
             "a.com",
             "https:/a",
@@ -347,7 +348,7 @@ EMAILS: list[tuple[object, object]] = [
     ("a" * 117 + "@example.com", TOO_LONG),
     ("é" * 116 + "@example.com", "é" * 116 + "@example.com"),
     *(
-        (text, Refused("invalid_email"))
+        (text, Rejected("invalid_email"))
         for text in (
             "a",
             "@b.c",
@@ -374,7 +375,7 @@ PHONES: list[tuple[object, object]] = [
     ("+1", "+1"),
     ("+" + "1" * 15, "+" + "1" * 15),
     *(
-        (text, Refused("invalid_phone"))
+        (text, Rejected("invalid_phone"))
         for text in (
             "+",
             "+" + "1" * 16,
@@ -395,7 +396,7 @@ CONSENT_WORDS: list[tuple[object, object]] = [
     ("subscribed", "subscribed"),
     ("unsubscribed", "unsubscribed"),
     *(
-        (text, Refused("invalid_subscription"))
+        (text, Rejected("invalid_subscription"))
         for text in ("Subscribed", "true", "1", " subscribed", "opted_in")
     ),
 ]
@@ -404,7 +405,7 @@ CONSENTS: list[tuple[object, object]] = [(None, NOTHING), (True, "subscribed"), 
 
 def listed(vocabulary: Vocabulary, reason: str, *wrong: str) -> list[tuple[object, object]]:
     right: list[tuple[object, object]] = [(word, word) for word in words(vocabulary)]
-    return [(None, NOTHING), ("", NOTHING), *right, *((word, Refused(reason)) for word in wrong)]
+    return [(None, NOTHING), ("", NOTHING), *right, *((word, Rejected(reason)) for word in wrong)]
 
 
 ARRAYS: list[tuple[object, object]] = [
@@ -425,7 +426,7 @@ ARRAYS: list[tuple[object, object]] = [
     (list(ODD_TEXTS[:25]), list(ODD_TEXTS[:25])),
     (list(ODD_TEXTS[25:]), list(ODD_TEXTS[25:])),
 ]
-NO_ARRAY, NO_TEXT = Refused("not_an_array"), Refused("not_a_string")
+NO_ARRAY, NO_TEXT = Rejected("not_an_array"), Rejected("not_a_string")
 JSON_ARRAYS: list[tuple[object, object]] = [
     (None, NOTHING),
     ("", NOTHING),
@@ -451,7 +452,7 @@ TOPICS: list[tuple[object, object]] = [
     (["a"] * 26, TOO_MANY),
     ([None], EMPTY_ITEM),
     ([""], EMPTY_ITEM),
-    *(([text], Refused("invalid_topic")) for text in ("Sport", "a-b", "a b", "é", "a\n", " a", "a" * 301)),
+    *(([text], Rejected("invalid_topic")) for text in ("Sport", "a-b", "a b", "é", "a\n", " a", "a" * 301)),
 ]
 
 Table = list[tuple[object, object]]
@@ -606,8 +607,8 @@ def test_times_beyond_the_calendar(source: pa.DataType, numbers: list[int], expe
     schema = schema_of({"a": source, "other": pa.bool_()})
     base = batch_of(schema, [{"other": True}] * len(numbers))
     batch = base.set_column(base.schema.get_field_index("a"), pa.field("a", source), column)
-    (result,) = render([batch], schema, attributes)
-    reasons = {note.position: Refused(note.reason) for note in result.withheld}
+    (result,) = render([batch], attributes, PROFILES.fragment)
+    reasons = {note.position: Rejected(note.reason) for note in result.rejected}
     operations = result.rows.column("operation").to_pylist()
     found = [reasons.get(n) or attributes_of(op).get("date(a)") for n, op in enumerate(operations, 1)]
     assert found == expected
@@ -676,7 +677,7 @@ def test_inserts_updates_and_exits() -> None:
         ({**full, "_batch_change": "exit", "_batch_changed": "integer"}, {"integer": 1}),
     ]
     result = rendered([row for row, _ in rows], columns, attributes)
-    assert (result.withheld, result.parked) == ((), ())
+    assert result.rejected == ()
     operations = result.rows.column("operation").to_pylist()
     assert [attributes_of(operation) for operation in operations] == [expected for _, expected in rows]
     # Nothing to send is no operation, but still a row.
@@ -696,7 +697,7 @@ def test_a_name_is_not_found_inside_another() -> None:
     ]
 
 
-def test_a_withheld_value_is_noted_only_where_it_would_go() -> None:
+def test_a_rejected_value_is_noted_only_where_it_would_go() -> None:
     kinds = [attribute("string", "a"), attribute("url", "b"), attribute("string", "c")]
     columns = {each.name: pa.string() for each in kinds}
     bad = {"a": "x" * 301, "b": "no", "c": "fine"}
@@ -707,12 +708,12 @@ def test_a_withheld_value_is_noted_only_where_it_would_go() -> None:
         {**bad, "_batch_change": "update", "_batch_changed": "a,b"},
     ]
     result = rendered(rows, columns, kinds)
-    assert result.withheld == (
-        Withheld(1, "00000", "a", "too_long"),
-        Withheld(1, "00000", "b", "invalid_url"),
-        Withheld(2, "00001", "b", "invalid_url"),
-        Withheld(4, "00003", "a", "too_long"),
-        Withheld(4, "00003", "b", "invalid_url"),
+    assert result.rejected == (
+        RejectedValue(1, "00000", "a", "too_long"),
+        RejectedValue(1, "00000", "b", "invalid_url"),
+        RejectedValue(2, "00001", "b", "invalid_url"),
+        RejectedValue(4, "00003", "a", "too_long"),
+        RejectedValue(4, "00003", "b", "invalid_url"),
     )
     sent = [attributes_of(operation) for operation in result.rows.column("operation").to_pylist()]
     assert sent == [{"c": "fine"}, {"c": "fine"}, {"c": "fine"}, {}]
@@ -723,7 +724,7 @@ def test_identifiers_arrive_as_they_are(count: int) -> None:
     """With 51 attributes the identifier is written by Python, with one by DuckDB."""
     kinds = [TypedAttribute(f"a{n}", AttributeType.INTEGER) for n in range(count)]
     ids = [text for text in ODD_TEXTS if text.strip()] + ["x" * 511, "😀" * 511, 'O\'Brien "x"']
-    rows = [{"custom_id": custom_id, **{each.name: 1 for each in kinds}} for custom_id in ids]
+    rows = [{KEY: custom_id, **{each.name: 1 for each in kinds}} for custom_id in ids]
     result = rendered(rows, {each.name: pa.int64() for each in kinds}, kinds)
     operations, extra = (result.rows.column(name).to_pylist() for name in ("operation", "extra"))
     for custom_id, first, others in zip(ids, operations, extra, strict=True):
@@ -792,63 +793,16 @@ def test_only_the_rows_over_a_limit_are_split() -> None:
 )
 def test_split_makes_the_fewest_groups(arrays: int, others: int) -> None:
     given = [f"t{n}" for n in range(arrays)], [f"i{n}" for n in range(others)]
-    groups = split(*given)
+    groups = split(*given, PROFILES.fragment)
     assert sorted(name for group in groups for name in group) == sorted([*given[0], *given[1]])
     assert len(groups) == max(-(-(arrays + others) // 50), -(-arrays // 15))
-
-
-# Parked rows
-
-
-def test_a_parked_row_is_skipped_as_long_as_it_is_the_same() -> None:
-    kinds = [attribute("string", "a"), attribute("url", "b")]
-    columns = {"a": pa.string(), "b": pa.string()}
-    row = {"a": "x", "b": "wrong"}
-    first = rendered([{"custom_id": "p", **row}], columns, kinds)
-    (operation,) = first.rows.column("operation").to_pylist()
-    known = sent_hash(operation)
-    assert known == sent_hash(operation.encode())
-    rows = [
-        {"custom_id": "o", **row},
-        {"custom_id": "p", **row, "_batch_parked": known},
-        {"custom_id": "q", **row, "_batch_parked": known},
-        {"custom_id": "r", "_batch_parked": known},
-    ]
-    result = rendered(rows, columns, kinds)
-    assert result.parked == (Parked(2, "p", known),)
-    sent = result.rows.column("operation").to_pylist()
-    assert [each is None for each in sent] == [False, True, False, True]
-    # What is withheld of a parked row was told when it was parked.
-    assert [(note.position, note.attribute) for note in result.withheld] == [(1, "b"), (3, "b")]
-    assert result.rows.column("custom_id").to_pylist() == ["o", "p", "q", "r"]
-    changed = rendered([{"custom_id": "p", "a": "y", "_batch_parked": known}], columns, kinds)
-    assert changed.parked == ()
-    assert changed.rows.column("operation").null_count == 0
-
-
-def test_a_row_of_several_operations_is_parked_by_any_of_them() -> None:
-    kinds = [TypedAttribute(f"i{n}", AttributeType.INTEGER) for n in range(51)]
-    columns = {each.name: pa.int64() for each in kinds}
-    row = {"custom_id": "p", **{each.name: 1 for each in kinds}}
-    first = rendered([row], columns, kinds).rows
-    hashes = [
-        sent_hash(text) for text in (first.column("operation")[0].as_py(), *first.column("extra")[0].as_py())
-    ]
-    assert len(set(hashes)) == 2
-    result = rendered(
-        [*({**row, "_batch_parked": known} for known in (*hashes, "other")), row], columns, kinds
-    )
-    assert result.parked == (Parked(1, "p", hashes[0]), Parked(2, "p", hashes[1]))
-    assert [cell.is_valid for cell in result.rows.column("operation")] == [False, False, True, True]
-    assert [cell.is_valid for cell in result.rows.column("extra")] == [False, False, True, True]
 
 
 # Batches
 
 
-@pytest.mark.parametrize("after", [0, 7])
 @pytest.mark.parametrize("batch_rows", [1, 1_000, 20_000])
-def test_rows_keep_their_order_over_odd_batches(after: int, batch_rows: int) -> None:
+def test_rows_keep_their_order_over_odd_batches(batch_rows: int) -> None:
     kinds = [
         attribute("$language"),
         attribute("$region"),
@@ -866,7 +820,7 @@ def test_rows_keep_their_order_over_odd_batches(after: int, batch_rows: int) -> 
     count = sum(sizes) if batch_rows > 1 else 300
     rows = [
         {
-            "custom_id": f"{n:06}",
+            KEY: f"{n:06}",
             "batch__language": languages[n % len(languages)] if n % 7 else "xx",
             "batch__region": regions[n % len(regions)],
             "batch__timezone": zones[n % len(zones)],
@@ -882,28 +836,29 @@ def test_rows_keep_their_order_over_odd_batches(after: int, batch_rows: int) -> 
             yield batch_of(schema, rows[start : start + size])
             start += size
 
-    position = after
-    withheld: list[int] = []
-    for result in render(batches(), schema, kinds, after=after, batch_rows=batch_rows):
+    position = 0
+    rejected: list[int] = []
+    for result in render(batches(), kinds, PROFILES.fragment, batch_rows=batch_rows):
         read = result.rows
-        assert read.column("position").to_pylist() == list(range(position + 1, position + 1 + read.num_rows))
-        texts = zip(*(read.column(name).to_pylist() for name in ("custom_id", "operation")), strict=True)
-        for place, (custom_id, operation) in enumerate(texts, position - after):
+        texts = zip(*(read.column(name).to_pylist() for name in ("key", "operation")), strict=True)
+        for place, (custom_id, operation) in enumerate(texts, position):
             assert custom_id == f"{place:06}"
             sent = json.loads(operation[:-1])["attributes"]
             assert sent["n"] == place
             assert sent["$timezone"] == zones[place % len(zones)]
             assert ("$language" in sent) is bool(place % 7)
-        withheld += [note.position for note in result.withheld]
+        rejected += [note.position for note in result.rejected]
         position += read.num_rows
-    assert position - after == count
-    assert withheld == [n + 1 + after for n in range(count) if n % 7 == 0]
+    assert position == count
+    assert rejected == [n + 1 for n in range(count) if n % 7 == 0]
 
 
 def test_no_rows() -> None:
     schema = schema_of({"a": pa.string()})
     for batches in ([], [batch_of(schema, [])]):
-        assert sum(each.rows.num_rows for each in render(batches, schema, [attribute("string")])) == 0
+        assert (
+            sum(each.rows.num_rows for each in render(batches, [attribute("string")], PROFILES.fragment)) == 0
+        )
 
 
 class Broken(Exception):
@@ -917,11 +872,11 @@ def test_an_error_of_the_source_is_raised_as_it_is(error: BaseException, good: i
 
     def batches() -> Iterable[pa.RecordBatch]:
         for start in range(good):
-            yield batch_of(schema, [{"custom_id": str(start), "a": "x"}])
+            yield batch_of(schema, [{KEY: str(start), "a": "x"}])
         raise error
 
     with pytest.raises(type(error)) as raised:
-        list(render(batches(), schema, [attribute("string")]))
+        list(render(batches(), [attribute("string")], PROFILES.fragment))
     assert raised.value is error
 
 
@@ -934,9 +889,9 @@ def test_the_source_is_read_as_the_result_is() -> None:
         nonlocal read
         for start in range(400):
             read += 1
-            yield batch_of(schema, [{"custom_id": f"{start:03}{n:04}", "a": "x"} for n in range(500)])
+            yield batch_of(schema, [{KEY: f"{start:03}{n:04}", "a": "x"} for n in range(500)])
 
-    rendering = render(batches(), schema, [attribute("string")], batch_rows=2_000)
+    rendering = render(batches(), [attribute("string")], PROFILES.fragment, batch_rows=2_000)
     next(rendering)
     assert read < 100
     assert 2_000 <= sum(each.rows.num_rows for each in rendering) < 200_000

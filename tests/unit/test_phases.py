@@ -27,7 +27,7 @@ class Hands:
 
 
 def seconds(phases: Phases) -> tuple[float, ...]:
-    """Reading, rendering, sending, committing."""
+    """Reading, rendering, sending, recording."""
     return tuple(phases.seconds.values())
 
 
@@ -53,7 +53,7 @@ def test_a_phase_within_another_stops_it() -> None:
     with phases.spent_on("sending"):
         for _ in phases.pulled("rendering", rendered()):
             hands.time += 20
-            with phases.spent_on("committing"):
+            with phases.spent_on("recording"):
                 hands.time += 300
     assert seconds(phases) == (7, 0.5, 40, 600)
 

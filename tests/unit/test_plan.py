@@ -1,16 +1,25 @@
-"""What a plan shows of a value, and how long it says a push will take."""
+"""What a plan counts in the warehouse, what it shows of a value, and how long it says a push takes."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, timezone
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
+from dbt_batch_sync.batch_api.limits import Endpoint
+from harness.hand_built import MAPPING, HandBuilt, output
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_batch_sync.batch_api.limits import Endpoint
-from dbt_batch_sync.push.plan import mask, seconds_at_rate
+from dbt_batch_sync.errors import Stopped
+from dbt_batch_sync.mapping.mapping import EndpointChoice
+from dbt_batch_sync.push.masking import mask
+from dbt_batch_sync.push.plan import plan_sync, seconds_at_rate
+from dbt_batch_sync.push.planned import Planned, check_planned
+from dbt_batch_sync.push.work import MASS_UPDATE_FROM, endpoint_for
+from dbt_batch_sync.results import Flapping, SyncPlanned
 
 DOT = "•"
 
@@ -79,11 +88,11 @@ def test_a_date_shows_its_year(value: date) -> None:
 @pytest.mark.parametrize(
     ("profiles", "endpoint", "given_rate", "seconds"),
     [
-        # 300 a second behind a burst of 1,000, at 99 %.
+        # 300 a second behind a burst of 1,000 less one call, at 99 %.
         (0, Endpoint.UPDATE, None, 0.0),
-        (1_000, Endpoint.UPDATE, None, 0.0),
-        (1_297, Endpoint.UPDATE, None, 1.0),
-        (10_000, Endpoint.UPDATE, None, 30.3),
+        (800, Endpoint.UPDATE, None, 0.0),
+        (1_097, Endpoint.UPDATE, None, 1.0),
+        (10_000, Endpoint.UPDATE, None, 31.0),
         # 10,000 a second: the first call goes at once.
         (10_000, Endpoint.MASS_UPDATE, None, 0.5),
         (19_900, Endpoint.MASS_UPDATE, None, 1.5),
@@ -97,3 +106,185 @@ def test_a_date_shows_its_year(value: date) -> None:
 )
 def test_seconds_at_rate(profiles: int, endpoint: Endpoint, given_rate: float | None, seconds: float) -> None:
     assert seconds_at_rate(profiles, endpoint, given_rate) == seconds
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> HandBuilt:
+    return HandBuilt(tmp_path)
+
+
+def plan(shop: HandBuilt, **changes: Any) -> SyncPlanned:
+    (known,) = shop.known()
+    return plan_sync(shop.warehouse, known, output(**changes))
+
+
+ROWS = (
+    ("a", "insert", "name,points", {"name": "Anna", "points": 12}),
+    ("b", "update", "name", {"name": "Bertram"}),
+    ("c", "update", "", {"_batch_reason": "never_resubscribe:batch__email_marketing"}),
+    ("d", "exit", "name,points", {}),
+    ("e", "invalid", "", {"_batch_reason": "parked"}),
+    ("f", "invalid", "", {"_batch_reason": "duplicate_identifier"}),
+    (None, "invalid", "", {"_batch_reason": "null_identifier"}),
+    (None, "invalid", "", {"_batch_reason": "null_identifier"}),
+)
+
+
+def test_counts_of_what_is_pending(shop: HandBuilt) -> None:
+    shop.insert("people_sent_snapshot", {"custom_id": "b", "name": "Bert", "points": 7})
+    shop.build(*ROWS)
+    shop.insert("people_delta", {"custom_id": "z", "_batch_change": "insert", "_batch_delta_id": "another"})
+    found = plan(shop)
+    assert (found.inserts, found.updates, found.exits, found.invalid, found.parked) == (1, 2, 1, 3, 1)
+    assert found.invalid_reasons == {"duplicate_identifier": 1, "null_identifier": 2}
+    assert (found.attributes, found.resubscriptions) == ({"name": 3, "points": 2}, 1)
+    assert (found.delta_id, found.endpoint, found.requests) == ("d1", "update", 1)
+    assert (found.stops, found.guards, found.flapping) == ((), (), ())
+    shown = [(each.profile, each.change, each.attribute, each.old, each.new) for each in found.samples]
+    assert shown[0] == (DOT, "update", "name", f"B{DOT * 3}", f"B{DOT * 6}")
+    assert sorted(shown[1:]) == [
+        (DOT, "exit", "name", "null", "null"),
+        (DOT, "exit", "points", "null", "null"),
+        (DOT, "insert", "name", "null", f"A{DOT * 3}"),
+        (DOT, "insert", "points", "null", DOT * 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("page", "key", "left"),
+    [
+        (0, None, (0, 1, 1)),
+        (0, "b", (0, 1, 1)),
+        (-1, "a", (0, 2, 1)),
+        (-1, "b", (0, 1, 1)),
+        (0, "c", (0, 0, 1)),
+        (1, None, (0, 0, 0)),
+        (3, None, (0, 0, 0)),
+    ],
+)
+def test_what_is_settled_is_not_counted(
+    shop: HandBuilt, page: int, key: str | None, left: tuple[int, int, int]
+) -> None:
+    shop.build(*ROWS)
+    shop.add("checkpoint", run_id="r0", delta_id="d0", page=99)
+    shop.add("checkpoint", run_id="r1", delta_id="d1", page=page, key=key)
+    shop.ended(rejected_rows=2)
+    found = plan(shop)
+    assert (found.inserts, found.updates, found.exits) == left
+    assert (found.invalid, found.parked) == (3, 1 + 2), "they wait for another build"
+    assert found.requests == (0 if left == (0, 0, 0) else 1)
+
+
+def test_an_empty_delta(shop: HandBuilt) -> None:
+    shop.build()
+    assert plan(shop) == SyncPlanned("people", None, mapping=shop.sync().mapping.hash)
+
+
+@pytest.mark.parametrize(
+    ("built", "outputs", "said"),
+    [
+        ({"mode": "empty"}, {}, "built with `--empty`, which is never pushed. Run: dbt run --select people "),
+        ({"mode": "sample"}, {}, "built with `--sample`"),
+        ({"mapping_hash": "old"}, {}, "the mapping of `people` has changed since its delta was built. Run: "),
+        (
+            {},
+            {"only_from": ("prod",)},
+            "only deltas of the dbt targets prod (`only_from`), and dbt built this",
+        ),
+        ({}, {"project_key": "another"}, "another Batch project than that of output `sandbox`"),
+    ],
+)
+def test_what_would_stop_a_push(
+    shop: HandBuilt, built: dict[str, Any], outputs: dict[str, Any], said: str
+) -> None:
+    shop.add("intent", run_id="r0", delta_id="d0", page=0, project_hash=output().project_hash)
+    shop.build(*ROWS, **built)
+    (stop,) = plan(shop, **outputs).stops
+    assert said in stop
+    assert plan(shop, **outputs).updates == 2, "it is counted all the same"
+
+
+def test_a_delta_that_dbt_is_building_or_never_built(shop: HandBuilt) -> None:
+    (stop,) = plan(shop).stops
+    assert "dbt has not built the delta of `people` yet. Run: dbt run --select people " in stop
+    shop.build(*ROWS)
+    shop.add("building", delta_id="d2")
+    (stop,) = plan(shop).stops
+    assert "dbt is building the delta of `people`, or a dbt run of it failed" in stop
+    shop.build(*ROWS, delta_id="d2")
+    assert plan(shop).stops == ()
+
+
+def test_a_delta_that_was_replaced(shop: HandBuilt) -> None:
+    shop.build(*ROWS)
+    assert plan(shop).stops == ()
+    shop.execute("delete from people_delta where custom_id = 'a'")
+    (stop,) = plan(shop).stops
+    assert "people_delta is not the delta that dbt built last: it was replaced or altered. Run: dbt" in stop
+    shop.add("checkpoint", run_id="r1", delta_id="d1", page=0)
+    assert plan(shop).stops == (), "the row is settled"
+    shop.execute("update people_delta set _batch_delta_id = 'another'")
+    assert "replaced" in plan(shop).stops[0]
+
+
+@pytest.mark.parametrize(
+    ("guards", "built", "said"),
+    [
+        ({}, {"model_rows": 0}, "the model had 0 rows when its delta was built, and `min_rows` is 1"),
+        ({"min_rows": 101}, {}, "the model had 100 rows"),
+        ({"max_change_ratio": 0.03}, {}, "4 profiles would change, 4.0% of the 100 known ones, and"),
+        ({"max_change_ratio": 0.04}, {}, None),
+        ({"max_exit_ratio": 0.005}, {}, "1 profiles would leave, 1.0% of the 100 known ones, and"),
+        ({"max_exit_ratio": 0.5}, {"known_rows": 0}, None),
+        ({"min_rows": 0}, {"model_rows": 0, "known_rows": 1}, "all 1 known profiles would leave"),
+    ],
+)
+def test_guards_go_by_what_dbt_counted(
+    tmp_path: Path, guards: dict[str, Any], built: dict[str, Any], said: str | None
+) -> None:
+    shop = HandBuilt(tmp_path, {**MAPPING, "guards": guards})
+    shop.build(*ROWS, **built)
+    found = plan(shop).guards
+    assert found == () if said is None else said in found[0]
+
+
+def test_what_flaps(shop: HandBuilt) -> None:
+    names = [f"p{number:02}" for number in range(12)]
+    held = ({"custom_id": name, "points": 1, "_batch_delta_id": "d1"} for name in names)
+    shop.insert("people_sent_snapshot", *held)
+    shop.ended("r0", "d0", accepted=500, settled=500)
+    shop.ended("r1", "d1", accepted=5, settled=5, status="interrupted")
+    shop.ended("r2", "d1", accepted=7, settled=7)
+    changes = [(name, "update", "name,points" if name < "p04" else "name", {}) for name in names]
+    shop.build(*changes, delta_id="d2")
+    assert plan(shop).flapping == (Flapping("points", 4, 12),), "`name` had no value before"
+    shop.add("checkpoint", run_id="r3", delta_id="d2", page=0)
+    assert plan(shop).flapping == (), "2 of 12"
+
+
+def test_the_endpoint_goes_by_the_number_of_rows() -> None:
+    found = [endpoint_for(EndpointChoice.AUTO, rows) for rows in (MASS_UPDATE_FROM - 1, MASS_UPDATE_FROM)]
+    assert found == [Endpoint.UPDATE, Endpoint.MASS_UPDATE]
+    assert endpoint_for(EndpointChoice.MASS_UPDATE, 1) is Endpoint.MASS_UPDATE
+
+
+def test_a_push_is_held_to_its_plan(shop: HandBuilt) -> None:
+    def check(planned: Planned) -> None:
+        (known,) = shop.known()
+        check_planned(shop.sync(), known.state, {planned.sync: planned})
+
+    mapping = shop.sync().mapping.hash
+    shop.build(*ROWS)
+    check(Planned("people", mapping, "d1"))
+    shop.add("checkpoint", run_id="r1", delta_id="d1", page=0)
+    check(Planned("people", mapping, "d1"))
+    with pytest.raises(Stopped, match=r"Planned: delta_id d0, now d1\. Make a new plan"):
+        check(Planned("people", mapping, "d0"))
+    with pytest.raises(Stopped, match="Planned: mapping old, now"):
+        check(Planned("people", "old", "d1"))
+    with pytest.raises(Stopped, match="does not contain the sync `people`"):
+        check(Planned("vips", mapping, "d1"))
+    shop.build(delta_id="d2")
+    check(Planned("people", mapping, None))
+    with pytest.raises(Stopped, match="delta_id d1, now None"):
+        check(Planned("people", mapping, "d1"))

@@ -1,8 +1,7 @@
-"""Templates of profiles.yml: what dbt renders is rendered the same, and what could harm is refused."""
+"""Templates of profiles.yml: what dbt renders is rendered the same."""
 
 from __future__ import annotations
 
-import time
 from datetime import date, datetime
 from typing import Any
 
@@ -25,7 +24,13 @@ ENVIRON = {
     "DBT_ENV_SECRET_TOKEN": "t0k{{en",
     "DBT_ENV_SECRET_B": "b",
 }
-VARIABLES = {"schema": "analytics", "n": 3, "nothing": None, "flags": {"a": "b"}}
+VARIABLES = {
+    "schema": "analytics",
+    "n": 3,
+    "nothing": None,
+    "flags": {"a": "b"},
+    "template": "{{ env_var('NAME') }}",
+}
 
 # Templates that dbt renders too; a test below holds this table against dbt itself.
 SAME: list[tuple[object, object]] = [
@@ -94,6 +99,43 @@ SAME: list[tuple[object, object]] = [
     ("{# a comment #}a", "a"),
     ("{% raw %}{{ x }}{% endraw %}", "{{ x }}"),
     ({"a": ["{{ env_var('NAME') }}", {"{{ key }}": "b"}]}, {"a": ["warehouse", {"{{ key }}": "b"}]}),
+    ("{% set a = env_var('NAME') %}{{ a }}", "warehouse"),
+    ("{% set a %}{{ env_var('NAME') }}0{% endset %}{{ a }}", "warehouse0"),
+    ("{% set a %}{{ env_var('PORT') }}{% endset %}{{ a | int + 1 }}", 5433),
+    ("{% for a in ['x', 'y'] %}{{ a }}{% endfor %}", "xy"),
+    ("{% for a in ['x', 'y'] %}{% if a == 'y' %}{% break %}{% endif %}{{ a }}{% endfor %}", "x"),
+    ("{% set a = [] %}{% do a.append('x') %}{{ a[0] }}", "x"),
+    ("{{ var('n') * 2 }}", 6),
+    ("{{ var('n') ** 2 }}", 9),
+    ("{{ var('n') % 2 }}", 1),
+    ("{{ '%s_%s' % (env_var('NAME'), 1) }}", "warehouse_1"),
+    ("{{ '{}_x'.format(env_var('NAME')) }}", "warehouse_x"),
+    ("{{ [env_var('NAME'), 'x'] | join('.') }}", "warehouse.x"),
+    ("{{ env_var('NAME') | capitalize }}", "Warehouse"),
+    ("{{ env_var('NAME').title() }}", "Warehouse"),
+    ("{{ env_var('NAME') | title | indent(2) }}", "Warehouse"),
+    ("{{ {'a': 1} | tojson }}", '{"a": 1}'),
+    ("{{ tojson({'b': 1, 'a': var('n')}, sort_keys=true) }}", '{"a": 3, "b": 1}'),
+    ("{{ fromyaml('a: [1]')['a'][0] }}", 1),
+    ("{{ fromyaml('a: [', 'x') }}", "x"),
+    ("{{ toyaml({'a': var('n')}) }}", "a: 3\n"),
+    ("{{ set([1, 1]) | length }}", 1),
+    ("{{ set(1, 'x') }}", "x"),
+    ("{{ zip([1, 2], ['a', 'b']) | list | last | last }}", "b"),
+    ("{{ log('x') }}{{ env_var('NAME') }}", "warehouse"),
+    ("{{ local_md5('x') }}", "9dd4e461268c8034f5c8564e155c67a6"),
+    ("{{ modules.datetime.date(2026, 1, 2).isoformat() }}", "2026-01-02"),
+    ("{{ modules.datetime.timedelta(days=1).days }}", 1),
+    ("{{ modules.re.sub('w.*e$', 'x', env_var('NAME')) }}", "x"),
+    ("{{ modules.re.match('(w).*', env_var('NAME'), modules.re.IGNORECASE).group(1) }}", "w"),
+    ("{{ modules.pytz.timezone('Europe/Paris').zone }}", "Europe/Paris"),
+    ("{{ modules.itertools.chain(['a'], ['b']) | join('-') }}", "a-b"),
+    ("{{ range(3) | list | length }}", 3),
+    ("{{ var('template') }}", "warehouse"),
+    ("{{ var('n') is number }}", True),
+    ("{{ [var('n')] | is_list }}", True),
+    ("a{{ nothing_of_that_name }}", "a"),
+    ("{% if flags.FULL_REFRESH %}a{% else %}b{% endif %}", "b"),
     ({"password": "p{{w"}, {"password": "p{{w"}),
     ({"password": "p{% w"}, {"password": "p{% w"}),
     ({"password": {"deep": "p{{w"}}, {"password": {"deep": "p{{w"}}),
@@ -143,7 +185,6 @@ def test_no_filter_sees_a_secret() -> None:
         ("{{ env_var() }}", ("can't be rendered",)),
         ("{{ var('missing') }}", ("variable `missing`", "--vars")),
         ("{{ nothing_of_that_name }}", ("undefined",)),
-        ("a{{ nothing_of_that_name }}", ("undefined",)),
         ("{{ [nothing_of_that_name] }}", ("undefined",)),
         ("{{ env_var }}", ("not called",)),
         ("{{ env_var('NAME') | as_number }}", ("not a number",)),
@@ -152,12 +193,13 @@ def test_no_filter_sees_a_secret() -> None:
         ("{{ env_var('PORT') | as_bool }}", ("`True` or `False`",)),
         ("{{ 1 / 0 }}", ("can't be rendered",)),
         ("{{ 1 + 'a' }}", ("can't be rendered",)),
-        ("{{ 'a'[5:].x }}", ("getattr",)),
         ("{{ unclosed", ("not a valid template (in its line 1)",)),
         ("a\n{% if %}", ("in its line 2",)),
-        ("{{ env_vra('NAME') }}", ("function `env_vra` (did you mean `env_var`?)", "`fromjson`")),
-        ("{{ env_var('NAME') | uper }}", ("filter `uper` (did you mean `upper`?)", "`as_number`")),
-        ("{{ env_var('NAME').title() }}", ("method `title`", "`split`")),
+        ("{{ env_vra('NAME') }}", ("can't be rendered",)),
+        ("{{ env_var('NAME') | uper }}", ("not a valid template",)),
+        ("{{ modules.datetime.date(2026, 1, 2) }}", ("no plain value",)),
+        ("{{ modules.os }}", ("`os` is undefined",)),
+        ("{{ ''.__class__.__mro__ }}", ("can't be rendered",)),
         (b"bytes", ("neither text",)),
         ({1}, ("neither text",)),
     ],
@@ -166,84 +208,6 @@ def test_an_error(value: object, words: tuple[str, ...]) -> None:
     with pytest.raises(ProfileError) as caught:
         render(value)
     assert all(word in str(caught.value) for word in words), str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "template",
-    [
-        # code
-        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
-        "{{ ''['__class__'] }}",
-        "{{ env_var.__globals__ }}",
-        "{{ env_var['__globals__'] }}",
-        "{{ (env_var | attr('__globals__')) }}",
-        "{{ self.__init__ }}",
-        "{{ lipsum.__globals__ }}",
-        "{{ cycler('a').next() }}",
-        "{{ namespace(a=1) }}",
-        "{{ ('a' if 1 else 'b')() }}",
-        "{{ 'a'['format']('b') }}",
-        "{% import 'x' as y %}",
-        "{% include 'x' %}",
-        "{% extends 'x' %}",
-        # endless, or larger than memory
-        "{{ 9 ** 9 ** 9 ** 9 }}",
-        "{{ 'a' * 10000000000 }}",
-        "{{ [1] * 10000000000 }}",
-        "{{ '%1000000000d' % 1 }}",
-        "{{ '{:>1000000000}'.format(1) }}",
-        "{{ 'a'.center(1000000000) }}",
-        "{{ 'a'.ljust(1000000000) }}",
-        "{{ 'a' | center(1000000000) }}",
-        "{{ 'a' | indent(1000000000) }}",
-        "{{ range(1000000000) | list }}",
-        "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}",
-        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
-        "{% set a = 'aaaaaaaaaa' %}" + "{% set a = a ~ a %}" * 40,
-        "{{ 'aaaaaaaaaa'" + " | replace('a', 'aaaaaaaaaa')" * 12 + " }}",
-        "{{ 'aaaaaaaaaa'" + ".replace('a', 'aaaaaaaaaa')" * 12 + " }}",
-        "{{ 'aaaaaaaaaa'" + ".replace('', 'aaaaaaaaaa')" * 12 + " }}",
-        "{{ 1 | round(1000000000, 'ceil') }}",
-        "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
-        "{{ " + "-" * 20000 + "1 }}",
-        "{{ " + "not " * 10000 + "1 }}",
-        "{{ " + "9" * 5000 + " }}",
-        "{% if 1 %}" * 200 + "{% endif %}" * 200,
-        "{{ fromjson('" + "[" * 30000 + "') }}",
-        "x" * 100_000,
-    ],
-    ids=lambda template: template[:40],
-)
-def test_a_hostile_template_is_refused_at_once(template: str) -> None:
-    started = time.process_time()
-    with pytest.raises(ProfileError):
-        render(template)
-    assert time.process_time() - started < 2
-
-
-@pytest.mark.parametrize("text", ["(" * 30_000, "[" * 30_000, "-" * 30_000 + "1", "9" * 30_000, "\\d"])
-def test_what_as_native_can_t_evaluate_is_text(text: str) -> None:
-    assert Renderer({"X": text}, {}).render("{{ env_var('X') | as_native }}", "") == text
-
-
-def test_a_tree_that_refers_to_itself_is_refused() -> None:
-    loop: list[object] = []
-    loop.append(loop)
-    with pytest.raises(ProfileError, match="refers to itself"):
-        render(loop)
-
-
-def test_a_tree_of_aliases_is_refused() -> None:
-    tree: object = "x"
-    for _ in range(30):
-        tree = [tree, tree]
-    with pytest.raises(ProfileError, match="too many values"):
-        render(tree)
-
-
-def test_a_literal_of_many_values_is_refused() -> None:
-    with pytest.raises(ProfileError, match="too many values"):
-        render("{{ '[" + "0," * 20_000 + "]' | as_native }}")
 
 
 def test_an_error_shows_no_value() -> None:

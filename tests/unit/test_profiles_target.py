@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -92,6 +93,16 @@ def test_the_target_path_of_the_environment(
     options: DbtOptions, environ: Mapping[str, str], expected: str
 ) -> None:
     assert read_project(with_environ(options, **environ)).target_path == options.project_dir / expected
+
+
+def test_a_target_path_that_names_the_target(options: DbtOptions) -> None:
+    write_project(options, "name: shop\nprofile: shop\ntarget-path: 'out/{{ target.name }}'\n")
+    assert read_project(options).target_path == options.project_dir / "out" / "dev"
+    (options.project_dir / "profiles.yml").unlink()
+    write_project(options, "name: shop\nprofile: shop\ntarget-path: target\n")
+    assert read_project(options).target_path == options.project_dir / "target", "without a profile"
+    given = replace(options, target_path=Path("given"))
+    assert read_project(given).target_path == options.project_dir / "given"
 
 
 def test_only_what_is_needed_of_the_project_is_rendered(options: DbtOptions) -> None:
@@ -200,7 +211,53 @@ def test_the_profile_s_own_target(options: DbtOptions) -> None:
         "duckdb",
         4,
     )
-    assert dict(target.credentials) == {"path": "shop.duckdb", "extensions": ["httpfs", "parquet"]}
+    path = str(options.project_dir / "shop.duckdb")
+    assert dict(target.credentials) == {"path": path, "extensions": ["httpfs", "parquet"]}
+
+
+@pytest.mark.parametrize(
+    ("written", "resolved"),
+    [
+        ({"type": "duckdb", "path": "a/b.duckdb"}, {"path": "<project>/a/b.duckdb"}),
+        ({"type": "duckdb", "path": "/data/b.duckdb"}, {"path": "/data/b.duckdb"}),
+        ({"type": "duckdb", "path": ":memory:"}, {"path": ":memory:"}),
+        ({"type": "duckdb", "path": "md:shop"}, {"path": "md:shop"}),
+        (
+            {"type": "duckdb", "attach": [{"path": "b.duckdb", "alias": "b"}, {"path": "s3://b/c"}]},
+            {"attach": [{"path": "<project>/b.duckdb", "alias": "b"}, {"path": "s3://b/c"}]},
+        ),
+        ({"type": "bigquery", "keyfile": "key.json"}, {"keyfile": "<project>/key.json"}),
+        ({"type": "bigquery", "keyfile": "~/key.json"}, {"keyfile": "~/key.json"}),
+        ({"type": "snowflake", "private_key_path": "k.p8"}, {"private_key_path": "<project>/k.p8"}),
+        ({"type": "postgres", "path": "b"}, {"path": "b"}),
+    ],
+)
+def test_a_relative_path_starts_at_the_project(
+    options: DbtOptions, written: Mapping[str, object], resolved: Mapping[str, object]
+) -> None:
+    write_profiles(options, json.dumps({"shop": {"outputs": {"default": written}}}))
+    found = json.dumps(dict(read_target(options).credentials))
+    assert json.loads(found.replace(str(options.project_dir), "<project>")) == resolved
+
+
+@pytest.mark.parametrize(
+    ("environ", "given", "expected"),
+    [
+        ({"DBT_TARGET": "prod"}, None, "prod"),
+        ({"DBT_ENGINE_TARGET": "prod", "DBT_TARGET": "nowhere"}, None, "prod"),
+        ({"DBT_ENGINE_TARGET": "nowhere"}, "prod", "prod"),
+        ({"DBT_ENGINE_TARGET": ""}, None, "dev"),
+        ({"DBT_ENGINE_PROFILE": "other"}, None, "default"),
+    ],
+)
+def test_dbt_s_variables_are_those_of_its_flags(
+    options: DbtOptions, environ: Mapping[str, str], given: str | None, expected: str
+) -> None:
+    output = {"type": "duckdb"}
+    shop = {"target": "dev", "outputs": {"dev": output, "prod": output}}
+    write_profiles(options, json.dumps({"shop": shop, "other": {"outputs": {"default": output}}}))
+    target = read_target(replace(with_environ(options, **environ), target=given))
+    assert target.target_name == expected
 
 
 def test_another_target(options: DbtOptions) -> None:
@@ -266,7 +323,6 @@ def test_the_profile_of_the_flag(options: DbtOptions) -> None:
         ("shop: {outputs: {dev: {type: duckdb, threads: true}}}", "dev", ("dev.threads", "not a boolean")),
         ("shop: {outputs: {dev: {type: duckdb, threads: '4'}}}", "dev", ("dev.threads", "not text")),
         ("shop: {outputs: {dev: {type: duckdb, path: !!binary aGk=}}}", "dev", ("dev.path: is neither",)),
-        ("shop: {outputs: {dev: &a {type: duckdb, path: *a}}}", "dev", ("refers to itself",)),
     ],
 )
 def test_a_wrong_profile(

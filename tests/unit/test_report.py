@@ -6,7 +6,6 @@ import base64
 import hashlib
 import os
 import re
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def report(
 def sync(name: str = "people", **changes: object) -> SyncReport:
     given = {
         "runs": (),
-        **dict.fromkeys(("inserts", "updates", "exits", "invalid"), 0),
+        **dict.fromkeys(("inserts", "updates", "exits", "invalid", "parked"), 0),
         "attributes": {},
         "rejects": (),
         "table": "t",
@@ -102,12 +101,12 @@ def test_many_runs_have_room() -> None:
 
 def test_nothing_was_ever_pushed() -> None:
     text = report(sync()).text
-    for said in ("Nothing was pushed yet", "Never pushed", "Nothing stands refused", "Nothing is parked"):
+    for said in ("No runs yet", "Never pushed", "No open rejections", "No parked rows"):
         assert said in text
 
 
 def test_names_are_only_text() -> None:
-    reject = RejectCount(HOSTILE, HOSTILE, "batch", 1, NOW, NOW, 1)
+    reject = RejectCount(HOSTILE, HOSTILE, HOSTILE, "batch", 1, NOW, NOW)
     hostile = sync(
         HOSTILE,
         runs=runs(2, error=HOSTILE),
@@ -164,7 +163,7 @@ def test_pushes_of_several_syncs_stand_under_each_other() -> None:
     ]
 
 
-def test_a_push_of_what_was_all_committed_had_nothing_to_send() -> None:
+def test_a_push_of_what_was_all_settled_had_nothing_to_send() -> None:
     idle = runs(1, updates=0, sent=0, accepted=0)
     assert report(sync(runs=idle)).table("sync", "succeeded")[0][1:3] == ["0", "1"]
 
@@ -172,20 +171,24 @@ def test_a_push_of_what_was_all_committed_had_nothing_to_send() -> None:
 def test_lists_are_bounded_and_say_so() -> None:
     attributes = {f"a{n}": n + 1 for n in range(page.SHOWN_ATTRIBUTES + 2)}
     rejects = tuple(
-        RejectCount(f"a{n}", "too_long", "dbt-batch-sync", 90 - n, NOW, NOW, 1)
+        RejectCount("people", f"a{n}", "too_long", "validation", 90 - n, NOW, NOW)
         for n in range(page.SHOWN_REASONS + 1)
     )
     shown = report(sync(attributes=attributes, rejects=rejects))
     rows = shown.table("attribute", "profiles")
     assert [row[:2] for row in rows[:2]] == [["a31", "32"], ["a30", "31"]]
     assert len(rows) == page.SHOWN_ATTRIBUTES
-    assert len(shown.table("what", "reason")) == page.SHOWN_REASONS
+    assert len(shown.table("attribute", "reason")) == page.SHOWN_REASONS
     assert "and 2 more attributes: see dbt-batch-sync plan" in shown.text
     assert "and 1 more reason: see dbt-batch-sync rejects" in shown.text
-    rows_alone = tuple(replace(each, attribute=None, reason=str(n)) for n, each in enumerate(rejects))
-    shown = report(sync(rejects=rows_alone))
-    assert len(shown.table("reason", "profiles", "attempts")) == page.SHOWN_REASONS
-    assert "and 1 more reason of parked rows" in shown.text
+
+
+@pytest.mark.parametrize(("parked", "said"), [(1, "1 row rejected as a whole"), (2, "2 rows rejected")])
+def test_parked_rows(parked: int, said: str) -> None:
+    shown = report(sync(parked=parked), sync("other", parked=1))
+    assert said in shown.text
+    assert f"{parked + 1} rows parked" in shown.text
+    assert "after dbt-batch-sync resend --rejected" in shown.text
 
 
 def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

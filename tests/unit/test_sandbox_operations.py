@@ -1,15 +1,12 @@
-"""One operation: identifiers, limits, what is refused alone and what refuses it whole; events."""
+"""One operation: identifiers, limits, what is refused alone and what refuses it whole."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_batch_sync.sandbox.operations import Operation, custom_id_of, read_operation
+from dbt_batch_sync.sandbox.operations import Operation, read_operation
 from dbt_batch_sync.sandbox.values import ArrayChange, BrokenRuleError, TypedValue
 
 WHO = {"custom_id": "jane"}
@@ -17,17 +14,6 @@ WHO = {"custom_id": "jane"}
 
 def attributes(values: dict[str, object]) -> Operation:
     return read_operation({"identifiers": WHO, "attributes": values})
-
-
-def events(*values: object) -> Operation:
-    return read_operation({"identifiers": WHO, "events": list(values)})
-
-
-def nested(depth: int) -> dict[str, object]:
-    inner: dict[str, object] = {"leaf": 1}
-    for _ in range(depth):
-        inner = {"inner": inner}
-    return inner
 
 
 @pytest.mark.parametrize(
@@ -104,8 +90,7 @@ def test_custom_id_refused(custom_id: object) -> None:
         ({"identifiers": WHO, "attributes": []}, "INVALID_OPERATION"),
         ({"identifiers": WHO, "attributes": {f"a{n}": 1 for n in range(51)}}, "TOO_MANY_ATTRIBUTES"),
         ({"identifiers": WHO, "attributes": {f"a{n}": None for n in range(51)}}, "TOO_MANY_ATTRIBUTES"),
-        ({"identifiers": WHO, "events": {}}, "INVALID_OPERATION"),
-        ({"identifiers": WHO, "events": [{"name": "a"}] * 16}, "TOO_MANY_EVENTS"),
+        ({"identifiers": WHO, "events": [{"name": "added_to_cart"}]}, "INVALID_OPERATION"),
     ],
 )
 def test_refused_whole(operation: object, category: str) -> None:
@@ -161,62 +146,6 @@ def test_array_changes_are_kept_as_changes() -> None:
     assert attributes({"a": {"$remove": ["x"]}}).writes == {"a": ArrayChange((), ("x",))}
 
 
-@pytest.mark.parametrize(
-    "event",
-    [
-        {"name": "added_to_cart"},
-        {"name": "a" * 30, "time": "2024-01-01T00:00:00Z"},
-        {"name": "a", "time": "2024-01-01t00:00:00.123+02:00"},
-        {"name": "a", "attributes": {}},
-        {"name": "a", "attributes": {"x": 1, "date(d)": "2024-01-01T00:00:00Z", "url(u)": "https://e.com"}},
-        {"name": "a", "attributes": {"x": ["a"], "y": {"z": 1}, "list": [{"a": 1}, {"b": "x"}]}},
-        {"name": "a", "attributes": nested(2)},
-        {"name": "a", "attributes": {f"k{n}": n for n in range(20)}},
-        {"name": "a", "attributes": {"$label": "x" * 200, "$tags": ["t" * 64] * 10}},
-    ],
-)
-def test_event_accepted(event: dict[str, Any]) -> None:
-    operation = events(event)
-    assert (operation.events, operation.refused) == (1, [])
-
-
-@pytest.mark.parametrize(
-    "event",
-    [
-        None,
-        "a",
-        {},
-        {"name": ""},
-        {"name": "A"},
-        {"name": "a" * 31},
-        {"name": 1},
-        {"name": "a", "other": 1},
-        {"name": "a", "time": "2024-01-01"},
-        {"name": "a", "time": "2024-02-30T00:00:00Z"},
-        {"name": "a", "time": "2024-01-01T00:00:00"},
-        {"name": "a", "time": None},
-        {"name": "a", "attributes": None},
-        {"name": "a", "attributes": {"A": 1}},
-        {"name": "a", "attributes": {"x": None}},
-        {"name": "a", "attributes": {"x": ""}},
-        {"name": "a", "attributes": {"x": []}},
-        {"name": "a", "attributes": {"x": [{"a": 1}, "b"]}},
-        {"name": "a", "attributes": {"x": [{"a": 1}] * 26}},
-        {"name": "a", "attributes": nested(3)},
-        {"name": "a", "attributes": {f"k{n}": n for n in range(21)}},
-        {"name": "a", "attributes": {"$other": 1}},
-        {"name": "a", "attributes": {"$label": "x" * 201}},
-        {"name": "a", "attributes": {"$tags": ["t"] * 11}},
-        {"name": "a", "attributes": {"$tags": ["t" * 65]}},
-        {"name": "a", "attributes": {f"k{n}": ["é" * 300] * 10 for n in range(5)}},
-    ],
-)
-def test_event_refused_alone(event: object) -> None:
-    operation = events({"name": "good"}, event)
-    assert operation.events == 1
-    assert [refusal.attribute for refusal in operation.refused] == ["events[1]"]
-
-
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
@@ -224,16 +153,15 @@ json_values = st.recursive(
 )
 
 
-@pytest.mark.parametrize("build", [read_operation, custom_id_of])
 @given(
     operation=json_values
     | st.fixed_dictionaries(
         {"identifiers": json_values | st.just(WHO)},
-        optional={"attributes": json_values, "events": json_values},
+        optional={"attributes": json_values},
     )
 )
-def test_no_json_breaks_the_reader(build: Callable[[object], object], operation: object) -> None:
+def test_no_json_breaks_the_reader(operation: object) -> None:
     try:
-        build(operation)
+        read_operation(operation)
     except BrokenRuleError:
         return

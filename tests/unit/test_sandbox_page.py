@@ -9,7 +9,6 @@ import json
 import pytest
 from harness.parsed_html import Page
 
-from dbt_batch_sync.sandbox.faults import Fault, FaultKind
 from dbt_batch_sync.sandbox.page import CONTENT_SECURITY_POLICY, PAGE_SIZE, Question, render
 from dbt_batch_sync.sandbox.record import Tally
 from dbt_batch_sync.sandbox.service import Sandbox
@@ -101,14 +100,16 @@ def test_a_profile_with_its_types_and_a_request_with_its_body_and_answer(sandbox
 
 def test_what_was_cut_off_had_no_answer(sandbox: Sandbox) -> None:
     sandbox.recorder.finish(
-        Tally(answer=b"", faults=("cut_before",)), at="now", method="POST", path="/", status=0, seconds=0.1
+        Tally(answer=b"", size=3), at="now", method="POST", path="/", status=0, seconds=0.1
     )
     text = Page(render(sandbox, Question(request=2))).text
-    assert "none: the connection was closed, after 0.100 s; faults: cut_before" in text
+    assert "none: the connection was closed, after 0.100 s" in text
 
 
-def test_broken_rules_and_faults_are_shown(sandbox: Sandbox) -> None:
-    sandbox.faults.set([Fault(FaultKind.CUT_AFTER)])
-    text = Page(render(sandbox, Question())).text
-    assert "refused_attribute" in text
-    assert "cut_after" in text
+def test_broken_rules_and_settings_are_shown(sandbox: Sandbox) -> None:
+    sandbox.settings = SandboxSettings(latency=0.5, reject_ids=frozenset({HOSTILE}))
+    page = Page(render(sandbox, Question()))
+    assert "refused_attribute" in page.text
+    fields = {each["name"]: each for tag, each in page.tags if tag == "input" and "name" in each}
+    assert "checked" in fields["rate_limits"]
+    assert (fields["latency"]["value"], fields["reject_ids"]["value"]) == ("0.5", HOSTILE)

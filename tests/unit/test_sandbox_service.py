@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 import pytest
+from harness.faults import Fault, FaultKind, When
+from harness.faulty_sandbox import FaultySandbox
 
-from dbt_batch_sync.sandbox.faults import Fault, FaultKind, When
 from dbt_batch_sync.sandbox.gate import RefusedCallError, check_caller, check_content
 from dbt_batch_sync.sandbox.limits import Endpoint
 from dbt_batch_sync.sandbox.record import Recorder, Tally, Violation
@@ -38,7 +40,8 @@ class Caller:
 
     def __init__(self, *faults: Fault, **settings: Any) -> None:
         self.clock = Clock()
-        self.sandbox = Sandbox(SandboxSettings(**settings), faults=faults, clock=self.clock, now=lambda: NOON)
+        made: Any = partial(FaultySandbox, faults=faults) if faults else Sandbox
+        self.sandbox: Sandbox = made(SandboxSettings(**settings), clock=self.clock, now=lambda: NOON)
         self.tally = Tally()
 
     def reply(self, operations: object, endpoint: Endpoint = "update") -> Reply:
@@ -151,16 +154,20 @@ def test_the_same_profile_twice_is_applied_in_order_and_recorded() -> None:
 def test_an_operation_that_says_nothing_is_recorded() -> None:
     caller = Caller()
     empty = {"identifiers": {"custom_id": "a"}}
-    assert caller.call([empty, {**empty, "attributes": {}, "events": []}])[0] == 202
+    assert caller.call([empty, {**empty, "attributes": {}}])[0] == 202
     assert caller.violations.count(Violation.EMPTY_OPERATION) == 2
 
 
-def test_events_are_counted() -> None:
-    caller = Caller()
-    operation = {"identifiers": {"custom_id": "a"}, "events": [{"name": "seen"}, {"name": "Bad"}]}
-    _, answer = caller.call([operation])
-    assert [error["attribute"] for error in answer["errors"]] == ["events[1]"]
-    assert (caller.tally.events, caller.sandbox.store.profiles["a"].events) == (1, 1)
+def test_rejections_on_demand_are_no_violations() -> None:
+    caller = Caller(reject_ids=frozenset({"b"}), reject_attributes=frozenset({"day", "n"}))
+    _, answer = caller.call([op("a", x=1, n=2), op("b"), op("c", **{"date(day)": "2024-01-01T00:00:00Z"})])
+    assert [(error["bulk_index"], error.get("attribute")) for error in answer["errors"]] == [
+        (0, "n"),
+        (1, None),
+        (2, "date(day)"),
+    ]
+    assert caller.held == {"a": {"x": 1}, "c": {}}
+    assert caller.violations == []
 
 
 @pytest.mark.parametrize(
@@ -212,9 +219,9 @@ def test_bad_calls_take_nothing_from_the_rate() -> None:
         (Fault(FaultKind.REJECT_CALL, custom_ids=("a",)), 400, False),
         (Fault(FaultKind.REJECT_CALL, custom_ids=("z",)), 202, True),
         (Fault(FaultKind.GARBAGE), 202, True),
-        (Fault(FaultKind.CUT_BEFORE), 202, False),
-        (Fault(FaultKind.CUT_AFTER, reset=True), 202, True),
-        (Fault(FaultKind.SLOW, seconds=1), 202, True),
+        (Fault(FaultKind.CUT_BEFORE), 0, False),
+        (Fault(FaultKind.CUT_AFTER, reset=True), 0, True),
+        (Fault(FaultKind.SLOW, seconds=0.001), 202, True),
     ],
 )
 def test_faults_before_and_after_applying(fault: Fault, status: int, applied: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dbt_batch_sync.sandbox.wire import MalformedBodyError, parse_body
@@ -60,16 +60,22 @@ def test_refused(body: bytes, reason: str) -> None:
         parse_body(body)
 
 
+_scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+)
+
+
+@settings(max_examples=50)
 @given(
     st.lists(
         st.recursive(
-            st.none()
-            | st.booleans()
-            | st.integers()
-            | st.floats(allow_nan=False, allow_infinity=False)
-            | st.text(),
-            lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-        )
+            _scalars,
+            lambda inner: (
+                st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+            ),
+            max_leaves=8,
+        ),
+        max_size=4,
     )
 )
 def test_standard_json_comes_out_as_it_went_in(document: list[object]) -> None:

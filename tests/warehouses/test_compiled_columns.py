@@ -10,7 +10,7 @@ import pytest
 from harness.databases import PostgresDatabase, PostgresServer
 from harness.manifests import manifest, model, source
 
-from dbt_batch_sync.artifacts.catalog import Catalog, CatalogColumn, CatalogTable
+from dbt_batch_sync.artifacts.catalog import Catalog, CatalogTable
 from dbt_batch_sync.artifacts.compiled import CompiledSql
 
 Describe = Callable[[str], tuple[str, ...]]
@@ -238,7 +238,7 @@ def test_columns_are_those_of_the_warehouse_or_unknown(
     queries = (BOTH + own).strip().splitlines()
     tables = {
         f"source.shop.raw.{name}": CatalogTable(
-            "shop", "raw", name, tuple(CatalogColumn(column.strip('"'), "") for column in columns)
+            "shop", "raw", name, tuple(column.strip('"') for column in columns)
         )
         for name, columns in TABLES.items()
     }

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.faulty_sandbox import FaultyServer
 
-from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.scaffold.demo import PORT_VARIABLE, copy_example
 
 pytestmark = pytest.mark.emulated
@@ -37,7 +37,7 @@ linux_amd64 = "{library}"
 class Example:
     """The example project with the programs of this environment."""
 
-    def __init__(self, directory: Path, sandbox: SandboxServer) -> None:
+    def __init__(self, directory: Path, sandbox: FaultyServer) -> None:
         import _duckdb
         import duckdb
 
@@ -80,7 +80,7 @@ class Example:
 
 @pytest.fixture
 def example(tmp_path: Path) -> Iterator[Example]:
-    with SandboxServer() as sandbox:
+    with FaultyServer() as sandbox:
         yield Example(tmp_path, sandbox)
 
 

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
-from harness.behaviour import CALL, CONTACTS, CONTACTS_MAPPING, Behaviour, contacts, plain
+from harness.behaviour import CONTACTS, CONTACTS_MAPPING, Behaviour, contacts, plain
 from harness.databases import PostgresDatabase, PostgresServer, quoted
-from harness.goldens import MODELS, build, check
+from harness.faulty_sandbox import FaultyServer
 from harness.project import Project
 from harness.quick import QuickProject
 from harness.rights import check_rights, documented
-from sqlglot import exp, parse_one
-
-from dbt_batch_sync.connections.profiles import read_target
-from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.ledger.ledger import Run
-from dbt_batch_sync.push.work import Work
-from dbt_batch_sync.sandbox.server import SandboxServer
-from dbt_batch_sync.sql.relations import create_table
-from dbt_batch_sync.warehouse import Load, Statement, Warehouse, open_warehouse, postgres_pages
-from dbt_batch_sync.warehouse.postgres import PostgresWarehouse
 
 
 @pytest.fixture(scope="module")
@@ -56,49 +40,6 @@ class TestPostgres(Behaviour):
     def in_zone(self, quick: QuickProject, zone: str) -> AbstractContextManager[None]:
         assert isinstance(quick.warehouse, PostgresDatabase)
         return quick.warehouse.in_zone(zone)
-
-
-@pytest.fixture
-def opened(quick: QuickProject) -> Iterator[PostgresWarehouse]:
-    """The product's own connection to the project's database."""
-    with contextlib.closing(open_warehouse(read_target(quick.options()))) as warehouse:
-        assert isinstance(warehouse, PostgresWarehouse)
-        yield warehouse
-
-
-class Meanwhile:
-    """An observer that does something as soon as the first chunk is settled."""
-
-    def __init__(self, act: Callable[[], None]) -> None:
-        self._act: Callable[[], None] | None = act
-
-    def started(self, work: Work, endpoint: object) -> None: ...
-
-    def troubled(self, sync: str, message: str) -> None: ...
-
-    def progressed(self, run: Run) -> None:
-        act, self._act = self._act, None
-        if act is not None:
-            act()
-
-
-# The macros
-
-
-@pytest.fixture(scope="module")
-def compiled(
-    batch: SandboxServer, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
-) -> Project:
-    """The models whose SQL is recorded, built once with dbt."""
-    project = Project(tmp_path_factory.mktemp("golden"), batch, PostgresDatabase(postgres, "marts"))
-    arrays = dict.fromkeys(("topics", "tags"), "varchar[]")
-    build(project, {**arrays, "huge": "numeric(39,0)", "ratio": "double precision", "note": "jsonb"})
-    return project
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_compiled_models(compiled: Project, model: str) -> None:
-    check(compiled, model, "postgres")
 
 
 # Types
@@ -207,8 +148,8 @@ def test_a_schema_of_any_name(postgres: PostgresServer, shop: Project) -> None:
     project.set_rows(CONTACTS, contacts(3))
     assert project.sync(select=["people"]).status == "succeeded"
     project.sandbox.faults.set([])
-    assert project.push_one(retry_rejected=True).requests == 0
-    assert project.push_one(full_refresh=True).accepted == 3
+    project.resend("all")
+    assert project.push_one().accepted == 3
     assert len(project.snapshot()) == 3
 
 
@@ -230,184 +171,6 @@ def test_columns_that_differ_in_case_only(shop: Project) -> None:
     shop.map({"identifier": "id", "custom": "all", "exclude": ["Nick"]})
     shop.sync()
     assert shop.sent.attributes == {"x": {"nick": "second"}}
-
-
-# A delta that is replaced while it is sent
-
-
-def test_dbt_run_replaces_a_delta_that_is_being_sent(
-    quick: QuickProject, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It does not wait for the push, and the push notices."""
-    monkeypatch.setattr(postgres_pages, "FIRST_PAGE_ROWS", CALL)
-    monkeypatch.setattr(postgres_pages, "MAX_PAGE_ROWS", CALL)
-    quick.outputs(sandbox={"max_in_flight": 1})
-    quick.map({**CONTACTS_MAPPING, "endpoint": "update"})
-    quick.set_rows(CONTACTS, contacts(12 * CALL))
-    quick.build()
-    pushed = quick.push_one(observer=Meanwhile(quick.build))
-    assert pushed.status == "failed"
-    assert "replaced" in str(pushed.error) or "rebuilt" in str(pushed.error)
-    assert quick.push_one().status == "succeeded"
-    assert len(quick.profiles()) == len(quick.snapshot()) == 12 * CALL
-    quick.build()
-    assert quick.changes() == {}
-
-
-# Connections
-
-
-def end_others(quick: QuickProject) -> None:
-    """Ends every other connection to the database, as a restart of the server does."""
-    quick.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity "
-        "where datname = current_database() and pid <> pg_backend_pid()"
-    )
-
-
-def test_connections_that_end_between_statements_are_opened_again(
-    quick: QuickProject, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(postgres_pages, "FIRST_PAGE_ROWS", CALL)
-    monkeypatch.setattr(postgres_pages, "MAX_PAGE_ROWS", CALL)
-    quick.outputs(sandbox={"max_in_flight": 1, "checkpoint_seconds": 0})
-    quick.map({**CONTACTS_MAPPING, "endpoint": "update"})
-    quick.set_rows(CONTACTS, contacts(8 * CALL))
-    quick.build()
-    pushed = quick.push_one(observer=Meanwhile(lambda: end_others(quick)))
-    assert (pushed.status, pushed.accepted, pushed.error) == ("succeeded", 8 * CALL, None)
-
-
-def test_a_connection_that_ends_within_a_transaction_is_an_error(
-    quick: QuickProject, opened: PostgresWarehouse
-) -> None:
-    quick.execute("create table t (n bigint)")
-    insert = Statement(parse_one("insert into shop.t values (1)", dialect="postgres"))
-    die = Statement(parse_one("select pg_terminate_backend(pg_backend_pid())", dialect="postgres"))
-    with pytest.raises(WarehouseError, match="connection"):
-        opened.execute([insert, die])
-    assert quick.query("from t") == []
-    opened.execute([insert])
-    assert quick.query("from t") == [{"n": 1}]
-
-
-def test_a_deadlock_is_tried_again(quick: QuickProject, opened: PostgresWarehouse) -> None:
-    quick.execute("create table t as select n, 0 as v from generate_series(1, 2) as n")
-    database = quick.warehouse
-    assert isinstance(database, PostgresDatabase)
-    with contextlib.closing(database.server.connect(database.name)) as other, other.cursor() as cursor:
-        cursor.execute("begin")
-        cursor.execute("update shop.t set v = v + 10 where n = 2")
-        steps = [
-            Statement(parse_one(f"update shop.t set v = v + 1 where n = {n}", dialect="postgres"))
-            for n in (1, 2)
-        ]
-        ours = threading.Thread(target=opened.execute, args=(steps,))
-        ours.start()
-        waits = (
-            "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-        )
-        while not quick.query(waits):
-            pass
-        cursor.execute("set deadlock_timeout = '1h'")
-        cursor.execute("update shop.t set v = v + 10 where n = 1")
-        cursor.execute("commit")
-        ours.join(30)
-    assert {row["v"] for row in quick.query("from t")} == {11}
-
-
-def test_two_processes_create_a_table_at_once(opened: PostgresWarehouse, quick: QuickProject) -> None:
-    failures: list[BaseException] = []
-    start = threading.Barrier(4)
-
-    def create() -> None:
-        try:
-            with contextlib.closing(opened.twin()) as twin:
-                start.wait()
-                for n in range(20):
-                    twin.execute([Statement(create_table(exp.to_table(f"shop.made_{n}"), {"a": "text"}))])
-        except Exception as failure:  # noqa: BLE001 - told below
-            failures.append(failure)
-
-    threads = [threading.Thread(target=create) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
-    assert quick.has_table("made_19")
-
-
-# Statements
-
-
-def test_errors_tell_no_values(quick: QuickProject, opened: PostgresWarehouse) -> None:
-    quick.execute("create table t (n bigint, constraint own unique (n))")
-    read = Statement(parse_one("select cast(%(v)s as bigint)", dialect="postgres"), {"v": "jane@example.com"})
-    with pytest.raises(WarehouseError) as wrong:
-        opened.fetch(read)
-    assert str(wrong.value).startswith("PostgreSQL: invalid_text_representation (SQLSTATE 22P02)")
-    twice = pa.table({"n": pa.array([4242, 4242])})
-    with pytest.raises(WarehouseError) as wrong:
-        opened.execute([Load(exp.to_table("shop.t"), twice)])
-    assert "unique constraint" in str(wrong.value)
-    assert "4242" not in str(wrong.value)
-    with pytest.raises(WarehouseError, match='relation "nowhere" does not exist'):
-        opened.fetch(Statement(exp.select("*").from_("nowhere")))
-
-
-def test_loading_keeps_empty_texts_and_nulls_apart(quick: QuickProject, opened: PostgresWarehouse) -> None:
-    quick.execute('create table t ("a b" text, n bigint, b boolean, t timestamp)')
-    rows = {
-        "a b": ["", None, 'q"\n\\.', ",;\t", "\\N"],
-        "n": [1, None, 2**62, 0, -1],
-        "b": [True, None, False, True, False],
-        "t": [datetime(2024, 2, 29, 1, 2, 3, 4), None, datetime(1, 1, 1), datetime(1970, 1, 1), None],
-    }
-    opened.execute([Load(exp.to_table("shop.t"), pa.table(rows))])
-    found = quick.query("from t")
-    assert {name: [row[name] for row in found] for name in rows} == rows
-
-
-def test_columns_are_those_of_the_catalog(quick: QuickProject, opened: PostgresWarehouse) -> None:
-    quick.execute('create table "T 1" (a text, "B c" numeric(12,2), gone int, d text[], e timestamptz(3))')
-    quick.execute('alter table "T 1" drop column gone')
-    quick.execute('create materialized view v as select a from "T 1"')
-    types = {
-        each.name: each.data_type for each in opened.columns(exp.to_table('shop."T 1"', dialect="postgres"))
-    }
-    assert types == {"a": "text", "B c": "numeric(12,2)", "d": "text[]", "e": "timestamp(3) with time zone"}
-    assert [each.name for each in opened.columns(exp.to_table("shop.v"))] == ["a"]
-    assert opened.columns(exp.to_table("shop.nothing")) == ()
-
-
-@pytest.mark.parametrize("limit", [None, 0, 1, 7, 20, 100])
-def test_pages(
-    quick: QuickProject, opened: PostgresWarehouse, monkeypatch: pytest.MonkeyPatch, limit: int | None
-) -> None:
-    """Whatever their size is: every row once, in order."""
-    monkeypatch.setattr(postgres_pages, "FIRST_PAGE_ROWS", 3)
-    monkeypatch.setattr(postgres_pages, "MAX_PAGE_ROWS", 5)
-    cells = "lpad(n::text, 3, '0') as k, repeat('x', n) as \"100%\""
-    quick.execute(f"create table t as select {cells} from generate_series(1, 20) as n")
-    query = parse_one(
-        """select d.k as k, d."100%" as v from shop.t as d where d.k <> %(no)s order by d.k""",
-        dialect="postgres",
-    )
-    assert isinstance(query, exp.Select)
-    tree = query if limit is None else query.limit(limit)
-    with opened.stream(Statement(tree, {"no": "%"}), 2) as rows:
-        found = [row for batch in rows.batches for row in batch.to_pylist()]
-        assert rows.schema.names == ["k", "v"]
-    assert found == [{"k": f"{n:03d}", "v": "x" * n} for n in range(1, 21)][:limit]
-    with opened.stream(Statement(query, {"no": ""}), 2) as rows:
-        next(rows.batches)
-    assert opened.fetch(Statement(parse_one("select 1"))) == [(1,)], "what is left unread is in nobody's way"
-    with opened.stream(Statement(query, {"no": ""}), 2) as rows:
-        next(rows.batches)
-        quick.execute("alter table t rename to old; create table t as select * from old")
-        with pytest.raises(WarehouseError, match="t was replaced while it was being read"):
-            list(rows.batches)
 
 
 # Rights, and what has to be installed
@@ -437,7 +200,7 @@ def test_the_least_rights(quick: QuickProject) -> None:
         quick.execute("drop role pusher")
 
 
-def test_the_least_rights_day_by_day(postgres: PostgresServer, batch: SandboxServer, tmp_path: Path) -> None:
+def test_the_least_rights_day_by_day(postgres: PostgresServer, batch: FaultyServer, tmp_path: Path) -> None:
     project = Project(tmp_path, batch, PostgresDatabase(postgres))
     project.clear()
     check_rights(project, documented("PostgreSQL"), granted_by_dbt=True)
@@ -482,9 +245,3 @@ def test_a_server_that_is_not_there(quick: QuickProject) -> None:
     told = " ".join(refused.stderr.split())
     assert "can't connect to the warehouse" in told
     assert "Traceback" not in told
-
-
-def test_warehouses_are_the_port(opened: Warehouse) -> None:
-    """What the rest of the program asks for; mypy compares the types."""
-    assert (opened.dialect, opened.transactions, opened.checkpoint_seconds) == ("postgres", True, 5.0)
-    assert Decimal(1) == opened.fetch(Statement(parse_one("select 1.0")))[0][0]

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-import signal
 from collections.abc import Iterator
-from datetime import datetime
 from decimal import Decimal
-from types import SimpleNamespace
-from unittest import mock
 
-import pyarrow as pa
 import pytest
 from faults import test_guards
 from harness.behaviour import CONTACTS, Behaviour, contacts, plain
 from harness.dbt_tests import DbtTests, found, tested
+from harness.faulty_sandbox import FaultyServer
 from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
 from harness.snowflake import SnowflakeDatabase, SnowflakeEmulator
-from sqlglot import exp
-
-from dbt_batch_sync.connections.profiles import read_target
-from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.sandbox.server import SandboxServer
-from dbt_batch_sync.sql.relations import create_table, insert_row, parse_table
-from dbt_batch_sync.warehouse import Load, Statement, Warehouse, open_warehouse
 
 __all__ = ["found", "tested"]
 
@@ -39,9 +26,6 @@ pytestmark = [
 
 WIDEST = 10**38 - 1
 """The largest number of 38 digits."""
-
-LOAD_ROWS = 1_000
-"""Rows that one `insert` has at most."""
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +58,6 @@ class TestSnowflake(Behaviour):
         """A number has 38 digits at most."""
         huge = row["huge"]
         return row if huge is None else {**row, "huge": str(max(-WIDEST, min(WIDEST, int(str(huge)))))}
-
-
-@pytest.fixture
-def opened(quick: QuickProject) -> Iterator[Warehouse]:
-    """The product's own connection to the project's database."""
-    with contextlib.closing(open_warehouse(read_target(quick.options()))) as warehouse:
-        yield warehouse
 
 
 # Names
@@ -180,118 +157,12 @@ def test_nobody_is_subscribed_again(quick: QuickProject) -> None:
     test_guards.test_nobody_is_subscribed_again(quick)
 
 
-# The connection
-
-BOXES = parse_table("boxes", "snowflake")
-
-
-def boxes(opened: Warehouse, columns: dict[str, str]) -> None:
-    """A table of the product's own."""
-    opened.execute([Statement(create_table(BOXES, columns))])
-
-
-def test_a_load_of_any_text_in_several_statements(opened: Warehouse) -> None:
-    boxes(opened, {"place": "bigint", "word": "text", "seen_at": "timestamp", "good": "boolean"})
-    words = ["'", "\\", "\\'", '"', "%s", "%(word)s", "a\nb\r\tc", "$$", ":x ?", "é😀\u2028", "", None]
-    rows = pa.table(
-        {
-            "place": pa.array(range(2 * LOAD_ROWS + 1), pa.int64()),
-            "word": [words[n % len(words)] for n in range(2 * LOAD_ROWS + 1)],
-            "seen_at": pa.array(
-                [datetime(2024, 2, 29, 1, 2, 3, 456789)] * (2 * LOAD_ROWS + 1), pa.timestamp("us")
-            ),
-            "good": pa.array([None, True, False] * (2 * LOAD_ROWS // 3) + [None, True, False], pa.bool_())[
-                : 2 * LOAD_ROWS + 1
-            ],
-        }
-    )
-    opened.execute([Load(BOXES, rows)])
-    query = exp.select("place", "word", "seen_at", "good").from_(BOXES.copy()).order_by("place")
-    assert opened.fetch(Statement(query)) == [tuple(row.values()) for row in rows.to_pylist()]
-
-
-def test_a_stream_while_the_same_connection_writes(opened: Warehouse) -> None:
-    boxes(opened, {"place": "bigint", "word": "text"})
-    places = pa.array(range(1_000), pa.int64())
-    opened.execute([Load(BOXES, pa.table({"place": places, "word": places.cast(pa.string())}))])
-    query = exp.select("place", exp.alias_(exp.column("word"), "Word")).from_(BOXES.copy()).order_by("place")
-    with opened.stream(Statement(query), 300) as rows:
-        first = next(rows.batches)
-        opened.execute([Statement(exp.Delete(this=BOXES.copy()))])
-        batches = [first, *rows.batches]
-    assert rows.schema.names == ["place", "Word"]
-    assert [batch.num_rows for batch in batches] == [300, 300, 300, 100]
-    assert pa.Table.from_batches(batches).column("Word").to_pylist() == [str(n) for n in range(1_000)]
-    with opened.stream(Statement(query), 300) as rows:
-        assert list(rows.batches) == []
-        assert rows.schema.names == ["place", "Word"]
-
-
-def test_all_steps_or_none(opened: Warehouse) -> None:
-    boxes(opened, {"place": "bigint"})
-    insert = Statement(insert_row(BOXES, {"place": "bigint"}), {"place": 1})
-    wrong = Statement(exp.Delete(this=BOXES.copy()).where("no_such_column = 1"))
-    with pytest.raises(WarehouseError, match="Snowflake: "):
-        opened.execute([insert, insert, wrong])
-    count = Statement(exp.select(exp.Count(this=exp.Star())).from_(BOXES.copy()))
-    assert opened.fetch(count) == [(0,)]
-    opened.execute([insert, insert])
-    assert opened.fetch(count) == [(2,)]
-
-
-def test_errors_tell_no_values(opened: Warehouse) -> None:
-    number = exp.cast(exp.Placeholder(this="word"), "bigint")
-    with pytest.raises(WarehouseError) as caught:
-        opened.fetch(Statement(exp.select(number), {"word": "jane@example.com"}))
-    assert "jane" not in str(caught.value)
-    assert "a value was not accepted (error 100035, SQLSTATE 22007" in str(caught.value)
-
-
-def test_an_interruption_is_left_to_the_push(opened: Warehouse) -> None:
-    from fakesnow.cursor import FakeSnowflakeCursor
-
-    heard: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
-    try:
-        with mock.patch.object(FakeSnowflakeCursor, "check_db_and_schema") as executing:
-            executing.side_effect = lambda *_: os.kill(os.getpid(), signal.SIGINT)
-            assert opened.fetch(Statement(exp.select("1"))) == [(1,)]
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert heard == [signal.SIGINT]
-
-
-def test_a_part_of_a_result_has_the_types_of_the_whole() -> None:
-    """The driver gives each part the narrowest integers that hold it, and times in nanoseconds where it can."""
-    from snowflake.connector.constants import FIELD_NAME_TO_ID
-
-    from dbt_batch_sync.warehouse.snowflake_rows import arrow_schema, fitted
-
-    columns = {
-        "short": ("FIXED", 9, 0, pa.array([1, None], pa.int8()), pa.int64()),
-        "whole": ("FIXED", 38, 0, pa.array([1, None], pa.int16()), pa.decimal128(38, 0)),
-        "price": ("FIXED", 18, 2, pa.array([Decimal("1.50"), None]), pa.decimal128(18, 2)),
-        "ratio": ("REAL", None, None, pa.array([1.5, None]), pa.float64()),
-        "at": ("TIMESTAMP_NTZ", 0, 6, pa.array([1_500, None], pa.timestamp("ns")), pa.timestamp("us")),
-        "json": ("VARIANT", None, None, pa.array(["{}", None]), pa.string()),
-    }
-    described = [
-        SimpleNamespace(type_code=FIELD_NAME_TO_ID[name], precision=digits, scale=scale)
-        for name, digits, scale, *_ in columns.values()
-    ]
-    schema = arrow_schema(list(columns), described)
-    assert schema.types == [kind for *_, kind in columns.values()]
-    part = fitted(pa.table({name: cells for name, (*_, cells, _) in columns.items()}), schema)
-    assert [cells[0].as_py() for cells in part.columns][:3] == [1, Decimal(1), Decimal("1.50")]
-    assert part.column("at").to_pylist() == [datetime(1970, 1, 1, 0, 0, 0, 1), None]
-
-
 # The macros
 
 
 @pytest.fixture(scope="module")
 def compiled(
-    batch: SandboxServer, warehouse: SnowflakeDatabase, tmp_path_factory: pytest.TempPathFactory
+    batch: FaultyServer, warehouse: SnowflakeDatabase, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """The models whose SQL is recorded, built once with dbt."""
     warehouse.clear()

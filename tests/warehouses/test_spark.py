@@ -6,22 +6,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from dbt_batch_sync.ledger.ledger import Run
 from harness.behaviour import CALL, CONTACTS, CONTACTS_MAPPING, Behaviour, contacts
 from harness.dbt_tests import DbtTests, found, tested
+from harness.faulty_sandbox import FaultyServer
 from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
 from harness.spark import SailServer, SparkDatabase
-from harness.spark_tables import SparkTables, opened
+from harness.spark_tables import SparkTables
 
 from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.errors import UnsupportedWarehouse
-from dbt_batch_sync.ledger.ledger import Run
 from dbt_batch_sync.push.work import Work
-from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.warehouse import open_warehouse
 
-__all__ = ["found", "opened", "tested"]
+__all__ = ["found", "tested"]
 
 pytestmark = pytest.mark.emulated
 
@@ -49,7 +49,7 @@ class TestSpark(SparkTables, Behaviour):
 
 @pytest.fixture(scope="module")
 def compiled(
-    batch: SandboxServer, warehouse: SparkDatabase, tmp_path_factory: pytest.TempPathFactory
+    batch: FaultyServer, warehouse: SparkDatabase, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """The models whose SQL is recorded, built once with dbt."""
     warehouse.clear()

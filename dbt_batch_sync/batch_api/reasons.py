@@ -1,0 +1,79 @@
+"""What of an answer's free text may be kept: codes, attribute names, and reasons that quote no value.
+
+`category`, `reason` and `error_message` are free text to us ([U] in `batch_api.md`), and nothing says that
+Batch does not quote a rejected value in them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Final
+
+MAX_REASON: Final = 200
+"""Characters of a reason that are kept."""
+
+_QUOTED: Final = 6
+"""A reason may quote the beginning of a long value; so many letters and digits of it are enough to tell."""
+
+_SHORT: Final = 4
+"""Shorter values count as quoted only where they stand alone: "fr" is in "from"."""
+
+_CODE = re.compile(r"[A-Z][A-Z_]{0,63}")
+_ATTRIBUTE = re.compile(r"(?:date|url)\((?P<wrapped>[a-z0-9_]{1,30})\)|(?P<plain>\$?[a-z0-9_]{1,30})")
+_EMAIL = re.compile(r"\S@\S")
+_WORDS = re.compile(r"\w+")
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+
+
+def machine_code(text: object) -> str:
+    """A code of capitals and underscores, at most 64, as it is; `""` for anything else."""
+    return text if isinstance(text, str) and _CODE.fullmatch(text) else ""
+
+
+def attribute_name(text: object) -> str | None:
+    """The attribute that a partial error names, without its `date()` or `url()`; None when it is no name."""
+    match = _ATTRIBUTE.fullmatch(text) if isinstance(text, str) else None
+    return match["wrapped"] or match["plain"] if match else None
+
+
+def clean_reason(reason: str, operation: str) -> str:
+    """A reason on one line, cut to `MAX_REASON` characters; `""` when it may quote a value of the operation.
+
+    A value counts as quoted whatever its case, punctuation and escapes, and when only its beginning is there;
+    true, false and null never do. `""` as well for what looks like an e-mail address, and for an operation
+    that can't be read.
+
+    Args:
+        operation: The JSON that was sent for the row; a comma may follow.
+    """
+    # Cut first, and then from the end: a value that the cut goes through is found by its beginning.
+    text = " ".join("".join(c if c.isprintable() else " " for c in reason[:MAX_REASON]).split())
+    if not text or _EMAIL.search(text):
+        return ""
+    try:
+        values = set(_scalars(json.loads(operation.rstrip().removesuffix(","))))
+    except (ValueError, RecursionError):
+        return ""
+    folded = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text).casefold()
+    squeezed, words = _squeeze(folded), set(_WORDS.findall(folded))
+    plain = (_squeeze(value.casefold()) for value in values)
+    quoted = (value[:_QUOTED] in squeezed if len(value) >= _SHORT else value in words for value in plain)
+    return "" if any(quoted) else text
+
+
+def _squeeze(text: str) -> str:
+    return "".join(character for character in text if character.isalnum())
+
+
+def _scalars(document: object) -> Iterator[str]:
+    """Every value in a JSON document as text, in whatever it is nested."""
+    if isinstance(document, dict):
+        for inner in document.values():
+            yield from _scalars(inner)
+    elif isinstance(document, list):
+        for inner in document:
+            yield from _scalars(inner)
+    elif document is not None and not isinstance(document, bool):
+        yield str(document)

@@ -1,0 +1,193 @@
+"""The one table of Batch's attribute rules: what a name and a value must be, and what a wrong one is called.
+
+Sources are marked as in docs/batch-api.md: D documented by Batch, C inferred from its SDKs, Q reported, U
+unknown.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+
+MAX_NAME = 30
+ATTRIBUTE_NAME = rf"[a-z0-9_]{{1,{MAX_NAME}}}"
+"""Custom attribute names [D]; the `date()` and `url()` wrappers are outside the 30 characters [C]."""
+
+MAX_ATTRIBUTES = 50
+"""Attributes of one operation [Q]."""
+
+MAX_ARRAYS = 15
+"""Array attributes of one operation [C]."""
+
+MAX_ITEMS = 25
+"""Items of one array [D]."""
+
+STANDARD_PREFIX = "batch__"
+"""What the relations put before a standard attribute's name, as Batch's own warehouse sync does."""
+
+OWN_PREFIX = "_batch_"
+"""What begins the names of the relations' own columns."""
+
+CUSTOM_ID = "custom_id"
+"""The relations' column of a profile's identifier."""
+
+
+class AttributeType(str, Enum):
+    """The types that Batch distinguishes; a type is part of an attribute's identity there [C]."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    FLOAT = "float"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    URL = "url"
+    STRING_ARRAY = "string_array"
+
+
+class Vocabulary(str, Enum):
+    """Closed lists that a text may have to be on; `vocabularies.py` has their words."""
+
+    SUBSCRIPTION = "subscription"
+    LANGUAGE = "language"
+    REGION = "region"
+    TIMEZONE = "timezone"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What Batch takes for one kind of attribute.
+
+    Lengths count characters (code points). `pattern` is RE2 syntax and must match the whole value, or the
+    whole item of an array. `reason` names a value that breaks `pattern` or `vocabulary`; the other checks
+    have reasons of their own.
+    """
+
+    type: AttributeType
+    reason: str
+    max_length: int | None = None
+    pattern: str | None = None
+    vocabulary: Vocabulary | None = None
+
+
+_NO_SPACE = r"\s\pZ\x00-\x1f\x7f-\x9f\x{feff}"
+
+CUSTOM_RULES: Mapping[AttributeType, Rule] = MappingProxyType(
+    {
+        # 1–300 characters, never empty [D]: an empty one counts as null, so no minimum stands here.
+        AttributeType.STRING: Rule(AttributeType.STRING, "not_a_string", max_length=300),
+        # Signed 64 bit [D].
+        AttributeType.INTEGER: Rule(AttributeType.INTEGER, "not_an_integer"),
+        # Finite [D].
+        AttributeType.FLOAT: Rule(AttributeType.FLOAT, "not_a_number"),
+        AttributeType.BOOLEAN: Rule(AttributeType.BOOLEAN, "not_a_boolean"),
+        # RFC 3339 in UTC [D]; date-only and sub-second are [U]: always whole seconds and Z.
+        AttributeType.DATE: Rule(AttributeType.DATE, "not_a_date"),
+        # Scheme and host, at most 2,048 characters [D].
+        AttributeType.URL: Rule(
+            AttributeType.URL,
+            "invalid_url",
+            max_length=2048,
+            pattern=rf"[A-Za-z][A-Za-z0-9+.\-]*://(?:[^@/?#{_NO_SPACE}]*@)?"
+            rf"(?:\[[0-9A-Fa-f:.]+\]|[^@/?#:\[\]{_NO_SPACE}]+)(?::[0-9]{{1,5}})?(?:[/?#][^{_NO_SPACE}]*)?",
+        ),
+        # 1–25 items, each a valid string [D].
+        AttributeType.STRING_ARRAY: Rule(AttributeType.STRING_ARRAY, "not_an_array", max_length=300),
+    }
+)
+
+_SUBSCRIPTION = Rule(AttributeType.STRING, "invalid_subscription", vocabulary=Vocabulary.SUBSCRIPTION)
+
+STANDARD_RULES: Mapping[str, Rule] = MappingProxyType(
+    {
+        # Web SDK: at most 128 characters, this pattern [C].
+        "email_address": Rule(
+            AttributeType.STRING,
+            "invalid_email",
+            max_length=128,
+            pattern=rf"[^@{_NO_SPACE}]+@[A-Za-z0-9.\-]+\.[A-Za-z0-9]+",
+        ),
+        "email_marketing": _SUBSCRIPTION,
+        # E.164 [D], this pattern [C].
+        "phone_number": Rule(AttributeType.STRING, "invalid_phone", pattern=r"\+[0-9]{1,15}"),
+        "sms_marketing": _SUBSCRIPTION,
+        # ISO 639-1, lower case [D].
+        "language": Rule(AttributeType.STRING, "invalid_language", vocabulary=Vocabulary.LANGUAGE),
+        # ISO 3166-1 alpha-2, upper case [D].
+        "region": Rule(AttributeType.STRING, "invalid_region", vocabulary=Vocabulary.REGION),
+        # IANA name [D].
+        "timezone": Rule(AttributeType.STRING, "invalid_timezone", vocabulary=Vocabulary.TIMEZONE),
+        # 1–25 topics [Q].
+        "topic_preferences": Rule(AttributeType.STRING_ARRAY, "invalid_topic", pattern=r"[a-z0-9_]{1,300}"),
+    }
+)
+
+STANDARD_ATTRIBUTES: tuple[str, ...] = tuple(STANDARD_RULES)
+
+
+@dataclass(frozen=True)
+class TypedAttribute:
+    """An attribute as a delta carries it: the relation's column `name`, and the type it has in Batch."""
+
+    name: str
+    type: AttributeType
+
+    @property
+    def standard(self) -> bool:
+        """Whether it is one of Batch's own attributes."""
+        return self.name.startswith(STANDARD_PREFIX)
+
+    @property
+    def rule(self) -> Rule:
+        """The row of the table that its values must meet."""
+        return (
+            STANDARD_RULES[self.name.removeprefix(STANDARD_PREFIX)]
+            if self.standard
+            else CUSTOM_RULES[self.type]
+        )
+
+    @property
+    def plain_name(self) -> str:
+        """Its name in Batch without a wrapper: what a null is sent under [U], and what an answer may name."""
+        return "$" + self.name.removeprefix(STANDARD_PREFIX) if self.standard else self.name
+
+    @property
+    def wire_name(self) -> str:
+        """The key of a value in an operation: dates and urls are wrapped [D]."""
+        wrapped = not self.standard and self.type in (AttributeType.DATE, AttributeType.URL)
+        return f"{self.type.value}({self.name})" if wrapped else self.plain_name
+
+
+def parse_types(types: str) -> tuple[TypedAttribute, ...]:
+    """Reads a delta's `_batch_types`: `name:type,name:type,…`, in the order of its columns."""
+    pairs = (pair.split(":", 1) for pair in types.split(",") if pair)
+    return tuple(TypedAttribute(name, AttributeType(kind)) for name, kind in pairs)
+
+
+def name_refusal(name: str) -> str | None:
+    """Says why a custom attribute can't have this name; None if it can.
+
+    The form is Batch's rule [D]; what is reserved would collide with a column of the snapshot and the delta.
+    """
+    if not re.fullmatch(ATTRIBUTE_NAME, name):
+        return f"is not a valid attribute name (1 to {MAX_NAME} of a-z, 0-9 and _)"
+    if name.startswith(STANDARD_PREFIX):
+        return f"begins with `{STANDARD_PREFIX}`, which is reserved for the standard attributes"
+    if name.startswith(OWN_PREFIX):
+        return f"begins with `{OWN_PREFIX}`, which is reserved for the snapshot's and the delta's own columns"
+    if name == CUSTOM_ID:
+        return "is reserved for the identifier's column"
+    return None
+
+
+def propose_name(column: str) -> str:
+    """A valid attribute name that looks like the column's: without accents, in snake case, shortened."""
+    plain = unicodedata.normalize("NFKD", column).encode("ascii", "ignore").decode()
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower()
+    # Underscores are joined too, so that no reserved prefix is left.
+    slug = re.sub(r"[^a-z0-9]+", "_", words).strip("_")
+    slug = slug[:MAX_NAME].rstrip("_")
+    return "source_id" if slug == CUSTOM_ID else slug or "attribute"

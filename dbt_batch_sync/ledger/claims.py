@@ -1,0 +1,199 @@
+"""One push per sync: a claim is appended and read back, and stands only where no other live one is seen.
+
+Of two pushes that append at once, at least one sees the other and retreats; both may, never neither. A claim
+is alive for `LEASE_SECONDS` from the last event of its push, and each event renews it: but only one that was
+appended before the claim ran out, for after that another push may have read the journal without it. So
+whoever was paused or cut off for too long stops, and whatever it appended late changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from threading import Event as Signal
+from threading import RLock, Thread
+from typing import Any, Literal
+
+from dbt_batch_sync import __version__
+from dbt_batch_sync.errors import BatchSyncError, Stopped
+from dbt_batch_sync.ledger.journal import ROWS_AT_ONCE, Journal, awake
+from dbt_batch_sync.ledger.records import Event, EventName, Reject
+from dbt_batch_sync.ledger.state import LEASE_SECONDS, Claim, SyncState, this_host
+
+BEAT_SECONDS = 20.0
+"""A push that has appended nothing else for so long appends that it lives."""
+
+TRIES = 5
+"""How often a sync is claimed again that another push claimed at the same moment."""
+
+SAME_MOMENT = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What a claim knows of the world: `seconds` count on while the machine sleeps, and `chance` is from 0 up
+    to, but not including, 1.
+    """
+
+    seconds: Callable[[], float] = awake
+    sleep: Callable[[float], None] = time.sleep
+    chance: Callable[[], float] = random.random
+
+
+Step = Literal["claimed", "read", "released"] | float
+"""What a contender does next: append one of two events, read the state, or wait so many seconds."""
+
+
+def contend(sync: str, run_id: str, chance: Callable[[], float]) -> Generator[Step, Any, SyncState]:
+    """The steps of claiming a sync; to "read" the state is sent. Returns the state in which it is ours alone.
+
+    Raises:
+        Stopped: another push has it; it names it, and the claim is released.
+    """
+    for tries in range(TRIES):
+        yield "claimed"
+        state: SyncState = yield "read"
+        others = state.others(run_id)
+        if not others:
+            return state
+        yield "released"
+        if any(state.now - other.claimed_at > SAME_MOMENT for other in others):
+            break
+        yield (chance() + 0.1) * 2**tries / 4
+    raise Stopped(_held(sync, others[0]))
+
+
+class Hold:
+    """The claim of this push on one sync. For several threads.
+
+    `append` and `check` raise Stopped once the claim has run out, for good.
+    """
+
+    def __init__(self, journal: Journal, sync: str, run_id: str, timing: Timing = Timing()) -> None:
+        self._journal = journal
+        self._sync = sync
+        self._run_id = run_id
+        self._timing = timing
+        self._lock = RLock()
+        self._heard_at = timing.seconds()
+        self._finished = False
+
+    @property
+    def seconds_left(self) -> float:
+        """How long no other push may take over."""
+        return self._heard_at + LEASE_SECONDS - self._timing.seconds()
+
+    def take(self, **cells: Any) -> SyncState:
+        """Claims the sync, and returns its state; `cells` are what the `claimed` event has of the push.
+
+        Raises:
+            Stopped: another push has it.
+        """
+        steps = contend(self._sync, self._run_id, self._timing.chance)
+        answer: SyncState | None = None
+        while True:
+            try:
+                step = steps.send(answer)
+            except StopIteration as ended:
+                self.check()
+                state: SyncState = ended.value
+                return state
+            answer = None
+            if step == "claimed":
+                self._heard_at = self._timing.seconds()
+                self.append([self.event("claimed", **identity(), **cells)])
+            elif step == "released":
+                self.append([self.event("released")])
+            elif step == "read":
+                answer = self._journal.state(self._sync)
+            else:
+                self._timing.sleep(float(step))
+
+    def event(self, name: EventName, **cells: Any) -> Event:
+        """An event of this push, now."""
+        return Event(self._journal.stamp(), self._sync, name, run_id=self._run_id, **cells)
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Appends events, which renew the claim if they were in the journal before it ran out.
+
+        Raises:
+            Stopped: the claim has run out.
+        """
+        with self._lock:
+            self.check()
+            began = self._timing.seconds()
+            # What others read is when it was appended, not how long it waited for a beat to be.
+            self._journal.append([replace(each, recorded_at=self._journal.stamp()) for each in events])
+            self.check()
+            self._heard_at = began
+
+    def finish(self, events: Sequence[Event]) -> None:
+        """Appends the last events, the release among them, even if the claim has run out. No beat follows."""
+        with self._lock:
+            self._finished = True
+            self._journal.append(events)
+
+    def append_rejects(self, delta_id: str, rejects: Sequence[Reject]) -> None:
+        """Appends rejects, some thousands at a time so that a beat may go in between."""
+        for start in range(0, len(rejects), ROWS_AT_ONCE):
+            self.check()
+            some = rejects[start : start + ROWS_AT_ONCE]
+            self._journal.append_rejects(self._sync, self._run_id, delta_id, some)
+
+    def is_lost(self, state: SyncState) -> bool:
+        """Whether another push has taken over. As long as this one is heard, a claim that was appended just
+        now is of one that will see this one, and retreat.
+        """
+        return any(
+            self.seconds_left <= 0 or state.now - other.claimed_at > SAME_MOMENT
+            for other in state.others(self._run_id)
+        )
+
+    def check(self) -> None:
+        """Raises Stopped when another push may have taken over, and sent newer values. Asks nobody."""
+        if self.seconds_left <= 0:
+            raise Stopped(
+                f"this push of `{self._sync}` had not been heard of for {LEASE_SECONDS:.0f} s, and another "
+                "may have taken over; what was settled is kept, and nothing more was sent. "
+                "Run: dbt-batch-sync push"
+            )
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """In here a thread appends a beat whenever nothing else was appended for `BEAT_SECONDS`."""
+        ended = Signal()
+        thread = Thread(target=self._beat, args=(ended,), name="batch-beat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _beat(self, ended: Signal) -> None:
+        while not ended.wait(max(1.0, self.seconds_left - LEASE_SECONDS + BEAT_SECONDS)):
+            with self._lock:
+                if self._finished or self.seconds_left > LEASE_SECONDS - BEAT_SECONDS:
+                    continue
+                # A beat may be missed; after too many of them no request is sent any more.
+                with suppress(BatchSyncError):
+                    self.append([self.event("beat")])
+
+
+def identity() -> dict[str, Any]:
+    """Who pushes: the host, the process and its version."""
+    return {"host": this_host(), "process": os.getpid(), "version": __version__}
+
+
+def _held(sync: str, holder: Claim) -> str:
+    host = holder.host.split("[", maxsplit=1)[0]
+    return (
+        f"`{sync}` is being pushed already: by process {holder.process} on {host}, since "
+        f"{holder.claimed_at:%Y-%m-%d %H:%M:%S} UTC (run {holder.run_id}). Wait for it, or end it; "
+        f"a dead one is taken over {LEASE_SECONDS:.0f} s after its last sign of life"
+    )

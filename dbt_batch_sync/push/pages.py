@@ -1,0 +1,186 @@
+"""The pages of a delta: how many rows of each are to be sent, and reading them, a range ahead."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dbt_batch_sync.errors import Stopped
+from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.ledger.records import typed
+from dbt_batch_sync.ledger.state import Checkpoint
+from dbt_batch_sync.sql.counts import Pending
+from dbt_batch_sync.sql.pages import histogram, rows_of
+from dbt_batch_sync.warehouse import Statement, Value, Warehouse
+
+RANGE_ROWS = 20_000
+RANGE_CELLS = 400_000
+"""What a range of pages has at most, but for a single page: what is held is a few of them."""
+
+_COLUMNS = {"page": "bigint", "change": "text", "row_count": "bigint", "sending": "bigint"}
+
+
+@dataclass(frozen=True)
+class Range:
+    """Pages from `first` to `last`, with so many rows to send. `inserts`: all of these are.
+
+    `limit`: only so many are read, in the order of page and key.
+    """
+
+    first: int
+    last: int
+    rows: int
+    inserts: bool
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """The pages that are not settled, in their order: `pages`, and the rows to send of each, and `inserts`,
+    whether there are no others in it. `valid` rows may have nothing to send. `counts` are all rows by change.
+    """
+
+    pages: tuple[int, ...]
+    sending: tuple[int, ...]
+    valid: tuple[int, ...]
+    inserts: tuple[bool, ...]
+    counts: dict[str, int]
+    _reached: tuple[int, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_reached", tuple(accumulate(self.sending)))
+
+    @property
+    def rows(self) -> int:
+        """All rows to send."""
+        return self._reached[-1] if self._reached else 0
+
+    def settled_page(self, rows: int) -> int | None:
+        """The last page that has nothing left to send once the first `rows` rows are settled."""
+        place = bisect_right(self._reached, rows)
+        return self.pages[place - 1] if place else None
+
+    def rows_up_to(self, page: int) -> int:
+        """The rows to send up to and with a page."""
+        place = bisect_right(self.pages, page)
+        return self._reached[place - 1] if place else 0
+
+    def settled_rows(self, rows: int, page: int) -> int:
+        """The rows that are settled with a checkpoint at a page when the first `rows` are, where all of those
+        behind the page are before the checkpoint's key.
+        """
+        place = bisect_right(self.pages, page)
+        return sum(self.valid[:place]) + max(0, rows - self.rows_up_to(page))
+
+    def page_of(self, row: int) -> int | None:
+        """The page of a row to send, counted from 1; the last page that has any for a later one."""
+        if not self.rows or row < 1:
+            return None
+        return self.pages[bisect_left(self._reached, min(row, self.rows))]
+
+    def ranges(self, columns: int, limit: int | None = None) -> Iterator[Range]:
+        """What to read, in order: neighbouring pages up to `RANGE_ROWS` rows; with `limit`, so many rows."""
+        most = max(1, min(RANGE_ROWS, RANGE_CELLS // max(1, columns)))
+        left = self.rows if limit is None else min(limit, self.rows)
+        place = 0
+        while left > 0 and place < len(self.pages):
+            start, rows = place, self.sending[place]
+            place += 1
+            while place < len(self.pages) and rows + self.sending[place] <= most:
+                rows += self.sending[place]
+                place += 1
+            if not rows:
+                continue
+            # Once there was another row, all ranges are read alike: each kind has its own statements.
+            inserts = all(self.inserts[:place])
+            cut = left if rows > left else None
+            yield Range(self.pages[start], self.pages[place - 1], min(rows, left), inserts, cut)
+            left -= rows
+
+
+def read_histogram(warehouse: Warehouse, pending: Pending, expected: int | None) -> Histogram:
+    """Counts what is not settled, page by page.
+
+    Args:
+        expected: Rows that the delta must have, if nothing of it is settled.
+
+    Raises:
+        Stopped: the delta in the warehouse is another one.
+    """
+    rows = warehouse.fetch(Statement(histogram(pending), pending.values))
+    listed = typed(rows, _COLUMNS).sort_by("page").to_pylist()
+    if not listed or (expected is not None and sum(row["row_count"] for row in listed) != expected):
+        raise replaced(pending)
+    pages: dict[int, tuple[int, int, bool]] = {}
+    counts: dict[str, int] = {}
+    for row in listed:
+        change, sending = row["change"], row["sending"]
+        so_far, rows_valid, inserts = pages.get(row["page"], (0, 0, True))
+        rows_valid += row["row_count"] if change != "invalid" else 0
+        pages[row["page"]] = (so_far + sending, rows_valid, inserts and (change == "insert" or not sending))
+        counts[change] = counts.get(change, 0) + row["row_count"]
+    sending, valid, inserts_only = zip(*pages.values(), strict=True)
+    return Histogram(tuple(pages), sending, valid, inserts_only, counts)
+
+
+def read_ranges(
+    warehouse: Warehouse, pending: Pending, names: Sequence[str], ranges: Iterable[Range]
+) -> Generator[tuple[Range, pa.Table], None, None]:
+    """The rows of each range, in the order of their pages; the next range is read meanwhile, in a thread.
+
+    Columns are `KEY`, `_batch_page`, and the attributes' in lower case; those of rows that may be known
+    have `_batch_change`, `_batch_changed` and `_batch_reason` too.
+
+    Raises:
+        Stopped: the delta was replaced.
+    """
+    source = iter(ranges)
+    with ThreadPoolExecutor(1, thread_name_prefix="batch-reader") as pool:
+
+        def ahead() -> tuple[Range, Future[pa.Table]] | None:
+            following = next(source, None)
+            if following is None:
+                return None
+            return following, pool.submit(_read_range, warehouse, pending, names, following)
+
+        reading = ahead()
+        while reading is not None:
+            current, rows = reading[0], reading[1].result()
+            reading = ahead()
+            yield current, rows
+            del rows
+
+
+def last_key(rows: pa.Table) -> Checkpoint:
+    """The checkpoint behind rows that were read in the order of page and key."""
+    page = int(str(rows.column("_batch_page")[-1].as_py()))
+    return Checkpoint(page - 1, str(rows.column(KEY)[-1].as_py()))
+
+
+def replaced(pending: Pending) -> Stopped:
+    """What a push says that finds another delta than the one that was built."""
+    name = pending.delta.table.name
+    return Stopped(
+        f"{name} is not the delta that the ledger says was built last: it was rebuilt while it was being "
+        "pushed, or altered. What was sent since the last checkpoint is sent again. "
+        f"Run: dbt run --select {name}"
+    )
+
+
+def _read_range(warehouse: Warehouse, pending: Pending, names: Sequence[str], range_: Range) -> pa.Table:
+    query, columns = rows_of(pending, names, inserts=range_.inserts, limit=range_.limit)
+    values: dict[str, Value] = {**pending.values, "first": range_.first, "last": range_.last}
+    rows = warehouse.fetch(Statement.of(query, values)).rename_columns(columns)
+    if rows.num_rows != range_.rows:
+        raise replaced(pending)
+    pages = rows.column("_batch_page")
+    # DuckDB and others keep the order in which rows are stored.
+    if range_.first != range_.last and not pc.all(pc.less_equal(pages[:-1], pages[1:])).as_py():
+        rows = rows.sort_by("_batch_page")
+    return rows

@@ -1,0 +1,86 @@
+"""The rows that a push sends: read a range of pages ahead, rendered, with what of them is rejected before."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.ledger.records import Reject
+from dbt_batch_sync.ledger.state import Checkpoint
+from dbt_batch_sync.payload.render import Rendered, render
+from dbt_batch_sync.push.pages import last_key, read_ranges
+from dbt_batch_sync.push.phases import Phases
+from dbt_batch_sync.push.work import Work
+from dbt_batch_sync.warehouse import Warehouse
+
+REASON = "_batch_reason"
+
+
+@dataclass
+class Source:
+    """The rows to send of one delta, at most `limit`. `rendered` is called once.
+
+    Attributes:
+        rejected: What validation rejects, each with the number of its row, counted from 1.
+        last_key: Once the rows that `limit` allows are read: up to where they are.
+    """
+
+    warehouse: Warehouse
+    work: Work
+    phases: Phases
+    limit: int | None = None
+    rejected: list[tuple[int, Reject]] = field(default_factory=list)
+    last_key: Checkpoint | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return self.work.rows if self.limit is None else min(self.limit, self.work.rows)
+
+    def rendered(self) -> Generator[pa.RecordBatch, None, None]:
+        """The rows as `delivery` takes them."""
+        with closing(self._batches()) as batches, closing(self._render(batches)) as rendered:
+            for part in rendered:
+                self.rejected += (
+                    (note.position, Reject(note.key, note.attribute, note.reason, "validation"))
+                    for note in part.rejected
+                )
+                yield part.rows
+
+    def _render(self, batches: Iterator[pa.RecordBatch]) -> Generator[Rendered, None, None]:
+        return render(batches, self.work.attributes, self.work.sync.kind.fragment)
+
+    def settled(self, rows: int) -> list[Reject]:
+        """What is rejected of the first rows, and was not given back before."""
+        due = [reject for row, reject in self.rejected if row <= rows]
+        self.rejected[:] = [(row, reject) for row, reject in self.rejected if row > rows]
+        return due
+
+    def _batches(self) -> Generator[pa.RecordBatch, None, None]:
+        names = [attribute.name for attribute in self.work.attributes]
+        ranges = self.work.histogram.ranges(len(names) + 1, self.limit)
+        before = 0
+        with closing(read_ranges(self.warehouse, self.work.pending, names, ranges)) as reading:
+            for range_, rows in self.phases.pulled("reading", reading):
+                if range_.limit is not None:
+                    self.last_key = last_key(rows)
+                if REASON in rows.column_names:
+                    self.rejected += _held_back(rows, before, self.work.sync.kind.held_back)
+                before += rows.num_rows
+                sent = [name for name in rows.column_names if name not in (REASON, "_batch_page")]
+                yield from rows.select(sent).to_batches()
+
+
+def _held_back(rows: pa.Table, before: int, reason: str) -> Iterator[tuple[int, Reject]]:
+    """The attributes that the delta left out, each with the number of its row."""
+    reasons = rows.column(REASON).cast(pa.string())
+    found = pc.starts_with(reasons, f"{reason}:")
+    for place in pc.indices_nonzero(found).to_pylist():
+        key = str(rows.column(KEY)[place].as_py())
+        for name in str(reasons[place].as_py()).partition(":")[2].split(","):
+            yield before + place + 1, Reject(key, name, reason, "validation")

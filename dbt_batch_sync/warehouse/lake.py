@@ -1,0 +1,110 @@
+"""Tables of Delta and Iceberg, on Spark and Databricks: each statement is one commit of one table.
+
+Of two that are in each other's way the later one fails, having done nothing; it is tried again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import cast
+
+import pyarrow as pa
+from sqlglot import exp
+
+from dbt_batch_sync.errors import WarehouseError
+from dbt_batch_sync.warehouse.driver import Driver
+from dbt_batch_sync.warehouse.port import Column, Statement
+from dbt_batch_sync.warehouse.rows import without_nulls
+
+INSERT_ROWS = 5_000
+"""Rows of one `insert`, which is one commit."""
+
+_MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND", "NoSuchTableException", "NoSuchNamespaceException")
+
+_CONFLICT = re.compile(
+    r"DELTA_CONCURRENT|DELTA_METADATA_CHANGED|Concurrent\w*Exception|MetadataChangedException"
+    r"|CommitFailedException|Found conflicting files|ConflictException"
+)
+"""What Delta and Iceberg call a commit that came too late."""
+
+
+def is_conflict(message: str) -> bool:
+    """Whether an error says that another writer came first."""
+    return _CONFLICT.search(message) is not None
+
+
+class LakeDriver(Driver):
+    """What Spark and Databricks share."""
+
+    def columns(self, table: exp.Table) -> tuple[Column, ...]:
+        """See port.Warehouse."""
+        try:
+            answer = self.fetch(Statement(exp.Describe(this=table.copy(), kind="TABLE", style="EXTENDED")))
+        except WarehouseError as error:
+            if any(word in str(error) for word in _MISSING):
+                return ()
+            raise
+        names, kinds = (answer.column(place).to_pylist() for place in range(2))
+        # Partitions and the rest stand behind an empty row or a heading.
+        end = next((n for n, name in enumerate(names) if not name or name.startswith("#")), len(names))
+        return tuple(
+            Column(str(name), str(kind)) for name, kind in zip(names[:end], kinds[:end], strict=True)
+        )
+
+    def append(self, table: exp.Table, rows: pa.Table) -> None:
+        """See port.Warehouse."""
+        for insert in inserts(table, self.columns(table), rows, self.dialect):
+            self._execute(insert)
+
+
+def inserts(table: exp.Table, columns: Sequence[Column], rows: pa.Table, dialect: str) -> Iterator[Statement]:
+    """Inserts of rows that come as one parameter, in JSON, however many they are.
+
+    Every column of the table is named, in its own type: not each format fills in those that an insert lacks,
+    and a time with or without a zone is the instant that the rows have.
+    """
+    given = _as_json_has_it(without_nulls(rows))
+    in_json = {name.lower(): _in_json(given.schema.field(name).type) for name in given.column_names}
+    fields = [
+        exp.ColumnDef(this=exp.to_identifier(name, quoted=True), kind=exp.DataType.build(kind))
+        for name, kind in in_json.items()
+    ]
+    struct = exp.DataType(this=exp.DataType.Type.STRUCT, expressions=fields, nested=True)
+    array = exp.DataType(this=exp.DataType.Type.ARRAY, expressions=[struct], nested=True)
+    parsed = exp.func("from_json", exp.Placeholder(this="rows"), exp.Literal.string(array.sql(dialect)))
+    source = exp.select(exp.func("inline", parsed)).subquery("given")
+    cells = [
+        exp.cast(
+            exp.column(column.name.lower(), quoted=True) if column.name.lower() in in_json else exp.null(),
+            column.data_type,
+            dialect=dialect,
+        )
+        for column in columns
+    ]
+    into = exp.Schema(
+        this=table.copy(), expressions=[exp.to_identifier(column.name, quoted=True) for column in columns]
+    )
+    tree = exp.Insert(this=into, expression=exp.select(*cells).from_(source))
+    for part in given.rename_columns(list(in_json)).combine_chunks().to_batches(max_chunksize=INSERT_ROWS):
+        text = json.dumps(part.to_pylist(), ensure_ascii=False, default=_utc_text)
+        yield Statement(tree, {"rows": text})
+
+
+def _as_json_has_it(rows: pa.Table) -> pa.Table:
+    """With doubles as texts: not every reader of JSON gives back the number that was written."""
+    doubles = [name for name in rows.column_names if pa.types.is_floating(rows.schema.field(name).type)]
+    for name in doubles:
+        rows = rows.set_column(rows.column_names.index(name), name, rows.column(name).cast(pa.string()))
+    return rows
+
+
+def _in_json(arrow_type: pa.DataType) -> str:
+    """sqlglot's name of the type that a cell of the ledger's has in JSON."""
+    return {pa.int64(): "bigint", pa.bool_(): "boolean"}.get(arrow_type, "text")
+
+
+def _utc_text(cell: object) -> str:
+    return f"{cast('datetime', cell).replace(tzinfo=None).isoformat(' ')}Z"

@@ -1,0 +1,27 @@
+"""The real command line, with troubles: `TROUBLES='[{"point": "append:checkpoint"}]' python cli_with_faults.py push`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from harness.faulty import VARIABLE, FaultyWarehouse, Points, faulty_send, from_text
+
+from dbt_batch_sync import api, cli
+from dbt_batch_sync.batch_api.client import Client
+from dbt_batch_sync.connections.profiles import WarehouseTarget
+from dbt_batch_sync.warehouse import Warehouse, open_warehouse
+
+if __name__ == "__main__":
+    points = Points(from_text(os.environ.get(VARIABLE, "[]")))
+
+    def opened(target: WarehouseTarget) -> Warehouse:
+        return FaultyWarehouse(open_warehouse(target), points)
+
+    api.open_warehouse = opened
+    Client.send = faulty_send(Client.send, points)  # type: ignore[method-assign]
+    sys.argv[0] = "dbt-batch-sync"
+    cli.program()

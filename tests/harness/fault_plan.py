@@ -1,0 +1,137 @@
+"""Decides, call by call, which of the faults that were set strike."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from harness.faults import ENDING, Fault, FaultKind
+
+from dbt_batch_sync.sandbox.limits import Endpoint
+from dbt_batch_sync.sandbox.operations import Operation
+from dbt_batch_sync.sandbox.values import Refusal
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What happens to one call. `ending` is the fault that ends it; the others may come on top."""
+
+    ending: Fault | None = None
+    waits: tuple[Fault, ...] = ()
+    rejecting: Fault | None = None
+    refusing: tuple[Fault, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The kinds of all faults that struck."""
+        struck = (self.ending, *self.waits, self.rejecting, *self.refusing)
+        return tuple(fault.kind.value for fault in struck if fault is not None)
+
+    def seconds(self, *, applied: bool) -> float:
+        """How long to wait before (False) or after (True) applying."""
+        return sum(fault.seconds for fault in self.waits if fault.applies_first is applied)
+
+    def refusals(self, operation: Operation) -> tuple[Refusal | None, list[Refusal]]:
+        """The refusal of the operation, if any, and those of attributes, whose writes are taken out."""
+        attributes: list[Refusal] = []
+        for fault in self.refusing:
+            if fault.custom_ids and operation.custom_id not in fault.custom_ids:
+                continue
+            if fault.kind is FaultKind.REFUSE_ROWS:
+                return Refusal(None, fault.category, fault.reason), []
+            attributes += (
+                Refusal(key, fault.category, fault.reason) for key in operation.take_out(fault.attributes)
+            )
+        return None, attributes
+
+
+class _Rule:
+    """One fault with what it has seen so far."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        self._random = random.Random(fault.when.seed)
+        self._seen = 0
+        self._struck = 0
+        self._storm_ends_at: float | None = None
+        self._storm_calls = 0
+
+    def strikes(self, endpoint: Endpoint, custom_ids: Callable[[], Collection[str]], now: float) -> bool:
+        when = self.fault.when
+        if when.endpoint not in (None, endpoint):
+            return False
+        self._seen += 1
+        if self._in_storm(now):
+            return True
+        drawn = when.probability is None or self._random.random() < when.probability
+        met = (
+            drawn
+            and (not when.nth or self._seen in when.nth)
+            and (when.every is None or self._seen % when.every == 0)
+            and (self._times is None or self._struck < self._times)
+            and (not when.custom_ids or not set(when.custom_ids).isdisjoint(custom_ids()))
+        )
+        if met:
+            self._struck += 1
+            self._begin_storm(now)
+        return met
+
+    @property
+    def _times(self) -> int | None:
+        # A storm with no condition at all would never end.
+        storm = self.fault.kind is FaultKind.STORM
+        return 1 if storm and self.fault.when.times is None else self.fault.when.times
+
+    def _in_storm(self, now: float) -> bool:
+        if self._storm_calls:
+            self._storm_calls -= 1
+            return True
+        return self._storm_ends_at is not None and now < self._storm_ends_at
+
+    def _begin_storm(self, now: float) -> None:
+        if self.fault.kind is FaultKind.STORM:
+            self._storm_calls = max(0, self.fault.requests - 1)
+            self._storm_ends_at = now + self.fault.seconds if self.fault.seconds else None
+
+
+class FaultPlan:
+    """The faults in force. Setting them begins their counts and their chance anew."""
+
+    def __init__(self, faults: Sequence[Fault], clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._rules = [_Rule(fault) for fault in faults]
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        return tuple(rule.fault for rule in self._rules)
+
+    def set(self, faults: Sequence[Fault]) -> None:
+        """Replaces what is in force."""
+        with self._lock:
+            self._rules = [_Rule(fault) for fault in faults]
+
+    def clear(self) -> None:
+        self.set(())
+
+    def decide(self, endpoint: Endpoint, custom_ids: Callable[[], Collection[str]]) -> Decision:
+        """Asks every fault. Of several that would end the call, a storm wins, then the one set first."""
+        with self._lock:
+            now = self._clock()
+            struck = [rule.fault for rule in self._rules if rule.strikes(endpoint, custom_ids, now)]
+        storms = [fault for fault in struck if fault.kind is FaultKind.STORM]
+        endings = [fault for fault in struck if fault.kind in ENDING]
+        rejecting = [fault for fault in struck if fault.kind is FaultKind.REJECT_CALL]
+        if rejecting:
+            present = set(custom_ids())
+            rejecting = [fault for fault in rejecting if not present.isdisjoint(fault.custom_ids)]
+        return Decision(
+            ending=next(iter(storms + endings), None),
+            waits=tuple(fault for fault in struck if fault.kind is FaultKind.SLOW),
+            rejecting=rejecting[0] if rejecting else None,
+            refusing=tuple(
+                fault for fault in struck if fault.kind in (FaultKind.REFUSE_ROWS, FaultKind.REFUSE_ATTRIBUTE)
+            ),
+        )

@@ -1,0 +1,158 @@
+"""The sandbox with faults: the shipped server, in which calls go wrong as a test says.
+
+`python tests/harness/faulty_sandbox.py PORT` runs it in a process of its own, without rate limits; there
+`POST /_sandbox/faults` sets faults, as a list of objects of the fields of `Fault`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from harness.fault_plan import Decision, FaultPlan
+from harness.faults import Fault, FaultKind, When
+from harness.faulty_replies import faulty, respond, with_transport
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
+
+from dbt_batch_sync.sandbox.app import build_app
+from dbt_batch_sync.sandbox.gate import RefusedCallError, refuse
+from dbt_batch_sync.sandbox.limits import Endpoint
+from dbt_batch_sync.sandbox.operations import Operation
+from dbt_batch_sync.sandbox.record import Tally
+from dbt_batch_sync.sandbox.replies import Reply
+from dbt_batch_sync.sandbox.server import SandboxServer
+from dbt_batch_sync.sandbox.service import Admitted, Sandbox
+from dbt_batch_sync.sandbox.settings import SandboxSettings
+
+
+@dataclass
+class FaultyCall(Admitted):
+    """A call with the faults that strike it."""
+
+    decision: Decision = field(default_factory=Decision)
+
+
+class FaultySandbox(Sandbox):
+    """What Batch does with a call when something goes wrong."""
+
+    def __init__(self, settings: SandboxSettings, *, faults: Sequence[Fault] = (), **options: Any) -> None:
+        super().__init__(settings, **options)
+        self.faults = FaultPlan(faults, self.clock)
+        self.struck: Counter[str] = Counter()
+        """How often each kind struck, since the last reset."""
+        self.stopping = threading.Event()
+
+    def reset(self, *, profiles: bool = True, stats: bool = True) -> None:
+        super().reset(profiles=profiles, stats=stats)
+        self.faults.clear()
+        self.struck.clear()
+
+    def admit(self, endpoint: Endpoint, body: bytes, tally: Tally) -> FaultyCall:
+        era = self.store.era
+        operations = self.parse(endpoint, body, tally)
+        ids = {custom_id for custom_id in map(custom_id_of, operations) if custom_id is not None}
+        decision = self.faults.decide(endpoint, lambda: ids)
+        self.struck.update(decision.names)
+        if decision.ending and not decision.ending.applies_first:
+            raise RefusedCallError(faulty(decision.ending, None, self.now()))
+        if decision.rejecting:
+            fault = decision.rejecting
+            raise refuse(fault.status or 400, fault.category, fault.reason)
+        self.pace(endpoint, len(operations), tally)
+        self._wait(decision.seconds(applied=False))
+        return FaultyCall(operations, tally, era, decision=decision)
+
+    def settle(self, admitted: Admitted) -> Reply:
+        assert isinstance(admitted, FaultyCall)
+        reply = super().settle(admitted)
+        self._wait(admitted.decision.seconds(applied=True))
+        ending = admitted.decision.ending
+        return faulty(ending, reply, self.now()) if ending else reply
+
+    def reject(self, read: list[tuple[int, Operation]], admitted: Admitted) -> list[tuple[int, Operation]]:
+        assert isinstance(admitted, FaultyCall)
+        left = []
+        for index, operation in super().reject(read, admitted):
+            whole, attributes = admitted.decision.refusals(operation)
+            admitted.refusals += [(index, refusal) for refusal in ([whole] if whole else attributes)]
+            if whole is None:
+                left.append((index, operation))
+        return left
+
+    def _wait(self, seconds: float) -> None:
+        # In one of the threads in which calls are looked at: the server goes on.
+        if seconds > 0:
+            self.stopping.wait(seconds)
+
+
+def custom_id_of(raw: object) -> str | None:
+    """The custom_id of an operation that was not read yet, if it has one."""
+    identifiers = raw.get("identifiers") if isinstance(raw, dict) else None
+    custom_id = identifiers.get("custom_id") if isinstance(identifiers, dict) else None
+    return custom_id if isinstance(custom_id, str) else None
+
+
+class FaultyServer(SandboxServer):
+    """The sandbox's server, with faults."""
+
+    _sandbox: FaultySandbox
+
+    def _open(self, settings: SandboxSettings, clock: Callable[[], float]) -> FaultySandbox:
+        return FaultySandbox(settings, clock=clock)
+
+    def _app(self, stopping: asyncio.Event) -> ASGIApp:
+        app = build_app(self._sandbox, stopping, partial(respond, stopping=stopping))
+        app.router.add_route("/_sandbox/faults", self._set_faults, methods=["POST"])
+        app.router.routes.insert(0, app.router.routes.pop())
+        return with_transport(app)
+
+    async def _set_faults(self, request: Request) -> Response:
+        self.faults.set([read_fault(each) for each in await request.json()])
+        return JSONResponse(None)
+
+    @property
+    def faults(self) -> FaultPlan:
+        """What goes wrong from the next call on."""
+        return self._sandbox.faults
+
+    @property
+    def struck(self) -> Counter[str]:
+        """How often each kind of fault struck."""
+        return Counter(self._sandbox.struck)
+
+    def start(self) -> None:
+        self._sandbox.stopping.clear()
+        super().start()
+
+    def stop(self) -> None:
+        self._sandbox.stopping.set()
+        super().stop()
+
+
+def read_fault(document: Mapping[str, Any]) -> Fault:
+    """A fault from JSON."""
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in document.items()}
+    when = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in fields.pop("when", {}).items()
+    }
+    return Fault(**{**fields, "kind": FaultKind(fields["kind"]), "when": When(**when)})
+
+
+if __name__ == "__main__":
+    with FaultyServer(SandboxSettings(rate_limits=False), port=int(sys.argv[1])):
+        while True:
+            time.sleep(3600)

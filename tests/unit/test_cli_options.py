@@ -1,0 +1,106 @@
+"""dbt's flags: before and after the verb, with dbt's variables, for every verb."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from dbt_batch_sync.cli.app import VERBS, app
+from dbt_batch_sync.cli.options import DbtFlags, arrange, with_dbt_flags
+
+NAMES = {"push": True, "profile": True, "sandbox": False}
+
+
+@pytest.mark.parametrize(
+    ("given", "arranged"),
+    [
+        ("push", "push"),
+        ("--target prod push", "push --target prod"),
+        ("--target=prod push", "push --target=prod"),
+        ("-t push push", "push -t push"),
+        ("--project-dir p --no-use-colors push --json", "push --project-dir p --no-use-colors --json"),
+        ("push --select a b --json", "push --select a --select b --json"),
+        ("push -s a b -m c --exclude d e", "push --select a --select b --select c --exclude d --exclude e"),
+        ("push --select=a b", "push --select a b"),
+        ("--select a push", "push --select a"),
+        ("push --select", "push --select"),
+        (
+            "push --threads 4 --defer --state s -q -x --log-level=debug --no-version-check --json",
+            "push --json",
+        ),
+        ("--debug --log-format json push --limit 3", "push --limit 3"),
+        ("profile KEY --select a", "profile --select a KEY"),
+        ("profile -- --target", "profile -- --target"),
+        ("--target prod sandbox --vars {} --port 1", "sandbox --port 1"),
+        ("--version", "--version"),
+        ("--target prod --help", "--help"),
+        ("pull --target x", "pull"),
+        ("push --full-refresh", "push --full-refresh"),
+        ("", ""),
+    ],
+)
+def test_a_command_line_of_dbt_s_form(given: str, arranged: str) -> None:
+    assert " ".join(arrange(given.split(), NAMES)) == arranged.strip()
+
+
+def flags(*arguments: str, **environ: str) -> DbtFlags:
+    seen: list[DbtFlags] = []
+
+    def verb(dbt: DbtFlags, force: bool = False) -> None:
+        seen.append(dbt)
+
+    program = typer.Typer()
+    program.command()(with_dbt_flags(verb))
+    done = CliRunner().invoke(program, arguments, env=environ)
+    assert done.exit_code == 0, done.output
+    return seen[0]
+
+
+@pytest.mark.parametrize("name", ["project_dir", "profiles_dir", "profile", "target", "target_path"])
+def test_dbt_s_variables_and_their_order(name: str) -> None:
+    flag, variable = f"--{name.replace('_', '-')}", name.upper()
+    kind = Path if name.endswith(("dir", "path")) else str
+    assert getattr(flags(), name) is None
+    assert getattr(flags(**{f"DBT_{variable}": "old"}), name) == kind("old")
+    both = {f"DBT_{variable}": "old", f"DBT_ENGINE_{variable}": "new"}
+    assert getattr(flags(**both), name) == kind("new")
+    assert getattr(flags(flag, "given", **both), name) == kind("given")
+
+
+def test_what_the_flags_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    given = flags(
+        "--select", "a b", "--select", "c", "--exclude", "d", "--vars", "{x: 1}", "--target-path", "t"
+    )
+    assert (given.selection.select, given.selection.exclude) == (("a", "b", "c"), ("d",))
+    assert (given.options.variables, given.options.target_path) == ({"x": 1}, Path("t"))
+
+
+@pytest.mark.parametrize(
+    ("project", "given", "plain"),
+    [
+        ("name: shop", (), False),
+        ("flags: {use_colors: false}", (), True),
+        ("flags: {use_colors: false}", ("--use-colors",), False),
+        ("name: shop", ("--no-use-colors",), True),
+        ("flags: [", (), False),
+    ],
+)
+def test_colors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: str, given: tuple[str, ...], plain: bool
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dbt_project.yml").write_text(project)
+    flags(*given)
+    assert (os.environ["NO_COLOR"] == "1") is plain
+
+
+def test_every_verb_but_those_without_a_project_takes_them() -> None:
+    without = {verb.__name__ for verb in VERBS if "dbt" not in verb.__annotations__}
+    assert without == {"sandbox", "demo"}
+    assert CliRunner().invoke(app, ["push", "--help"]).exit_code == 0

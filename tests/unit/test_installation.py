@@ -1,0 +1,80 @@
+"""`init`: where the macros are listed, and that nothing else in the file changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dbt_batch_sync.scaffold.installation import init
+
+ENTRY = "local: packages/dbt_batch_sync"
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [
+        ("packages.yml", None, f"packages:\n  - {ENTRY}\n"),
+        ("packages.yml", "", f"packages:\n  - {ENTRY}\n"),
+        ("packages.yml", "# ours\n", f"# ours\npackages:\n  - {ENTRY}\n"),
+        ("packages.yml", "packages:\n- local: x\n", f"packages:\n- {ENTRY}\n- local: x\n"),
+        (
+            "packages.yml",
+            "packages: # a\n    - local: x\n",
+            f"packages: # a\n    - {ENTRY}\n    - local: x\n",
+        ),
+        ("packages.yml", '"packages":\n  - local: x\n', f'"packages":\n  - {ENTRY}\n  - local: x\n'),
+        ("packages.yml", "packages:\r\n  - local: x\r\n", f"packages:\r\n  - {ENTRY}\r\n  - local: x\r\n"),
+        ("packages.yml", "\ufeffpackages:\n  - local: x\n", f"\ufeffpackages:\n  - {ENTRY}\n  - local: x\n"),
+        ("packages.yml", "packages:\n  # none yet\n", f"packages:\n  - {ENTRY}\n  # none yet\n"),
+        ("dependencies.yml", "packages:\n  - local: x\n", f"packages:\n  - {ENTRY}\n  - local: x\n"),
+        (
+            "dependencies.yml",
+            "projects:\n  - name: other\npackages:\n  - local: x\n",
+            f"projects:\n  - name: other\npackages:\n  - {ENTRY}\n  - local: x\n",
+        ),
+    ],
+)
+def test_an_entry_is_added_and_all_else_stays(
+    tmp_path: Path, file: str, before: str | None, after: str
+) -> None:
+    path = tmp_path / file
+    if before is not None:
+        path.write_bytes(before.encode())
+    assert init(tmp_path).by_hand is None
+    assert path.read_bytes().decode() == after
+    assert "left as it is" in init(tmp_path).done[-1]
+    assert path.read_bytes().decode() == after
+    assert sorted(each.name for each in tmp_path.glob("*.yml")) == [file]
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("packages.yml", "packages: []\n"),
+        ("packages.yml", "packages: [{local: x}]\n"),
+        ("packages.yml", "{packages: [{local: x}]}\n"),
+        ("packages.yml", "packages: {{ x }}\n"),
+        ("dependencies.yml", "packages: [{local: x}]\n"),
+    ],
+)
+def test_what_lines_do_not_fit_into_is_left(tmp_path: Path, file: str, text: str) -> None:
+    (tmp_path / file).write_text(text)
+    installed = init(tmp_path)
+    assert (installed.file, installed.by_hand) == (file, f"  - {ENTRY}\n")
+    assert (tmp_path / file).read_text() == text
+    assert not (tmp_path / "packages.yml").exists() or file == "packages.yml"
+
+
+def test_dependencies_without_packages_stay_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "dependencies.yml").write_text("projects:\n  - name: other\n")
+    assert init(tmp_path).file == "packages.yml"
+    assert (tmp_path / "dependencies.yml").read_text() == "projects:\n  - name: other\n"
+
+
+def test_a_git_revision(tmp_path: Path) -> None:
+    init(tmp_path, "https://git.example/x.git", "v9")
+    entry = {"git": "https://git.example/x.git", "revision": "v9"}
+    assert yaml.safe_load((tmp_path / "packages.yml").read_text()) == {"packages": [entry]}
+    assert not (tmp_path / "packages").exists()

@@ -1,0 +1,149 @@
+"""What the journal says of a sync: pure, from events to a state."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dbt_batch_sync.ledger.records import Event
+from dbt_batch_sync.ledger.state import Checkpoint, SyncState, state_of, this_host
+
+START = datetime(2026, 4, 1, 6)
+
+
+class Journal:
+    """Events, one a second unless `after` says otherwise."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.at = START
+
+    def add(self, event: Any, *, after: float = 1, **cells: Any) -> Journal:
+        self.at += timedelta(seconds=after)
+        self.events.append(Event(self.at, "people", event, **cells))
+        return self
+
+    def built(self, delta_id: str = "d1", **cells: Any) -> Journal:
+        told = {"inserts": 5, "page": 4, **cells}
+        return self.add("building", delta_id=delta_id).add("built", delta_id=delta_id, **told)
+
+    def run(self, event: Any, run_id: str = "r1", delta_id: str = "d1", **cells: Any) -> Journal:
+        return self.add(event, run_id=run_id, delta_id=delta_id, **cells)
+
+    def state(self, after: float = 1) -> SyncState:
+        return state_of("people", reversed(self.events), self.at + timedelta(seconds=after))
+
+
+def test_nothing_is_known_before_the_first_build() -> None:
+    assert Journal().state() == SyncState("people", START + timedelta(seconds=1))
+    assert not Journal().state().is_settled
+
+
+def test_a_build_that_has_not_ended_is_seen_until_one_has() -> None:
+    journal = Journal().built()
+    assert not journal.state().is_building
+    journal.add("building", delta_id="d2")
+    assert journal.state().is_building
+    journal.add("built", delta_id="d2")
+    assert not journal.state().is_building
+    # A build that died does not matter any more once another has ended.
+    journal.built("d3")
+    assert not journal.state().is_building
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([], Checkpoint()),
+        ([("r1", 0, None), ("r1", 2, None)], Checkpoint(2)),
+        ([("r1", -1, "k")], Checkpoint(-1, "k")),
+        ([("r1", 1, "b"), ("r2", 1, "a")], Checkpoint(1, "a")),
+        ([("r1", 1, "b"), ("r2", 2, None)], Checkpoint(2)),
+        ([("r1", 3, None), ("r2", 2, None)], Checkpoint(3)),
+    ],
+)
+def test_the_checkpoint_is_the_farthest_of_the_delta(
+    steps: list[tuple[str, int, str | None]], expected: Checkpoint
+) -> None:
+    journal = Journal().built("d0").run("checkpoint", "r0", "d0", page=9).built()
+    for run_id, page, key in steps:
+        journal.run("checkpoint", run_id, page=page, key=key)
+    state = journal.state()
+    assert state.checkpoint == expected
+    assert state.built is not None
+    assert state.built.delta_id == "d1"
+
+
+@pytest.mark.parametrize(
+    ("built", "page", "settled"),
+    [
+        ({}, None, False),
+        ({}, 3, False),
+        ({}, 4, True),
+        ({"inserts": 0, "page": None}, None, True),
+        ({"inserts": 0, "invalid": 3}, None, True),
+    ],
+)
+def test_a_delta_is_settled_when_nothing_is_left_to_send(
+    built: dict[str, Any], page: int | None, settled: bool
+) -> None:
+    journal = Journal().built(**built)
+    if page is not None:
+        journal.run("checkpoint", page=page)
+    assert journal.state().is_settled is settled
+
+
+def test_parked_rows_are_the_deltas_and_those_that_its_pushes_had_rejected() -> None:
+    journal = Journal().built("d0").run("ended", "r0", "d0", rejected_rows=7).built(parked=2)
+    assert journal.state().parked == 2
+    journal.run("ended", "r1", rejected_rows=3).run("ended", "r2", rejected_rows=1)
+    assert journal.state().parked == 6
+
+
+def test_the_project_is_that_of_the_last_intent_until_everything_is_sent_again() -> None:
+    journal = Journal().built()
+    assert journal.state().project_hash is None
+    journal.run("intent", project_hash="a").built("d2").run("claimed", project_hash="b")
+    assert journal.state().project_hash == "a"
+    journal.built("d3", request="all")
+    assert journal.state().project_hash is None
+    journal.run("intent", project_hash="b")
+    assert journal.state().project_hash == "b"
+
+
+@pytest.mark.parametrize(
+    ("events", "silence", "live"),
+    [
+        (["claimed"], 1, True),
+        (["claimed"], 59, True),
+        (["claimed"], 60, False),
+        (["claimed", "beat"], 59, True),
+        (["claimed", "intent", "checkpoint"], 59, True),
+        (["claimed", "released"], 1, False),
+        (["claimed", "ended", "released"], 1, False),
+        (["claimed", "released", "claimed"], 1, True),
+        # What a push that had lost the sync appended late is no sign of life, and neither is doubt.
+        (["claimed", "released", "beat"], 1, False),
+        (["doubt"], 1, False),
+        (["resend"], 1, False),
+    ],
+)
+def test_a_claim_is_live_until_it_is_released_or_silent(
+    events: list[str], silence: float, live: bool
+) -> None:
+    journal = Journal().built()
+    for event in events:
+        journal.run(event, host="elsewhere", process=1)
+    state = journal.state(silence)
+    assert [claim.run_id for claim in state.claims] == ["r1"] * live
+    assert state.others("r1") == ()
+
+
+def test_a_process_of_this_host_that_is_gone_is_dead_at_once() -> None:
+    journal = Journal().built()
+    journal.run("claimed", "gone", host=this_host(), process=2**22 + 1)
+    journal.run("claimed", "here", host=this_host(), process=os.getpid())
+    assert [claim.run_id for claim in journal.state().claims] == ["here"]

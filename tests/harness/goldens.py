@@ -31,8 +31,8 @@ AFTER = {"Client Id": "text", "points": "decimal", "price": "double", "vip": "te
 ATTRIBUTE_TYPES = "batch__email_marketing:string,nick:string,tags:string_array"
 REPLIED = datetime.datetime(2024, 5, 5, 1, 2, 3)
 BUILT: Answer = (
-    "former_types from",
-    [{"delta_id": OLD, "attribute_types": ATTRIBUTE_TYPES, "former_types": ""}],
+    "attribute_types, former_types",
+    [{"delta_id": OLD, "attribute_types": ATTRIBUTE_TYPES, "former_types": "", "page": 9}],
 )
 REJECT = [{"found": 1}]
 
@@ -153,26 +153,21 @@ def announced(dialect: str) -> list[str]:
 
 def pushed(**changes: Any) -> list[dict[str, Any]]:
     row = {
-        "run_id": "run-1", "settled_page": 4, "settled_at": REPLIED, "intent_page": 4, "ended_page": 4, "has_ended": 1,
+        "run_id": "run-1", "settled_page": 4, "settled_at": REPLIED, "intent_page": 4, "ended_page": 4, "settled_key": None, "has_ended": 1,
         "is_over": 1, "is_heard": 0,
     }  # fmt: skip
     return [{**row, **changes}]
 
 
-def history(
-    *, progress: list[dict[str, Any]], rejects: bool = False, requests: list[Any] | None = None
-) -> list[Answer]:
+def history(*, progress: list[dict[str, Any]], rejects: bool = False) -> list[Answer]:
     """What the ledger and the tables say when the delta is built anew."""
     moments = {"built": REPLIED, "merged": None, "merged_rows": REPLIED}
-    requests = requests or []
     return [
         BUILT,
         ("as settled_page", progress),
-        ("max(key) from", [{"key": None}]),
         ("max(case when event = 'built' then recorded_at end), max(", [moments]),
         ("select merged_delta_id", [{"merged_delta_id": OLD}]),
         ("select 1 from", REJECT if rejects else []),
-        ("event in ('resend', 'doubt')", requests),
     ]
 
 
@@ -191,11 +186,9 @@ def merge(dialect: str) -> list[str]:
     return it.statements
 
 
-def merged(
-    dialect: str, progress: list[dict[str, Any]], key: str | None = None, retyped: tuple[str, ...] = ()
-) -> list[str]:
+def merged(dialect: str, progress: list[dict[str, Any]], retyped: tuple[str, ...] = ()) -> list[str]:
     """The statements of a merge alone."""
-    it = dbt(dialect, ("as settled_page", progress), ("max(key) from", [{"key": key}]), BUILT)
+    it = dbt(dialect, ("as settled_page", progress), BUILT)
     delta, held = it.relation(DELTA), it.relation(SNAPSHOT)
     built = it.last_built(PEOPLE, held)
     found = it.progress(PEOPLE, held, built)
@@ -213,7 +206,7 @@ def merge_in_doubt(dialect: str) -> list[str]:
 
 def merge_limited(dialect: str) -> list[str]:
     """After `push --limit`, in the middle of a page; the key has what SQL has to escape."""
-    return merged(dialect, pushed(), key="o'hara\\7")
+    return merged(dialect, pushed(settled_key="o'hara\\7"))
 
 
 def merge_unsettled(dialect: str) -> list[str]:
@@ -229,10 +222,10 @@ def merge_retyped(dialect: str) -> list[str]:
     return [*statements, *it.statements]
 
 
-def requested(dialect: str, *requests: tuple[str, str, str | None]) -> list[str]:
-    rows = [{"run_id": run, "event": event, "request": request} for run, event, request in requests]
+def requested(dialect: str, request: str | None, *, doubt: bool = False) -> list[str]:
+    rows = [{"run_id": "request-1", "request": request, "has_doubt": int(doubt), "goes_on": 0}]
     attributes: Answer = ("select distinct attribute", [{"attribute": "nick"}])
-    it = dbt(dialect, ("event in ('resend', 'doubt')", rows), attributes)
+    it = dbt(dialect, ("as has_doubt", rows), attributes)
     held = it.relation(SNAPSHOT)
     names = it.snapshot_columns(held, [None])
     it.answer_requests(PEOPLE, held, names, it.current_types(PEOPLE))
@@ -240,16 +233,16 @@ def requested(dialect: str, *requests: tuple[str, str, str | None]) -> list[str]
 
 
 def resend_all(dialect: str) -> list[str]:
-    return requested(dialect, ("request-1", "resend", "all"))
+    return requested(dialect, "all")
 
 
 def resend_rejected(dialect: str) -> list[str]:
-    return requested(dialect, ("request-1", "resend", "rejected"))
+    return requested(dialect, "rejected")
 
 
 def overtaken(dialect: str) -> list[str]:
     """A push lost its claim while rows were in flight."""
-    return requested(dialect, ("run-1", "doubt", None))
+    return requested(dialect, None, doubt=True)
 
 
 def built(dialect: str) -> list[str]:
@@ -262,9 +255,10 @@ def built(dialect: str) -> list[str]:
     it = dbt(
         dialect,
         ("as delta_rows", counts),
-        ("select count(*), count(", [{"rows": 90, "exited": 4}]),
-        ("select count(*) from", [{"returning": 2}]),
-        ("select max(answered)", [{"answered": "request-1", "request": "all"}]),
+        ("as gone", [{"known": 90, "gone": 4}]),
+        ("as changes", [{change: "update", "changes": 2}]),
+        ("select count(*) from", [{"overlapping": 0}]),
+        ("select answered, request", [{"answered": "request-1", "request": "all"}]),
         ("select 1 from", REJECT),
         BUILT,
     )

@@ -15,9 +15,9 @@ from harness.project import ROOT, Project
 from typer.core import TyperGroup, TyperOption
 
 from dbt_batch_sync.artifacts.compiled import Origin
-from dbt_batch_sync.attributes import STANDARD_ATTRIBUTES
 from dbt_batch_sync.cli.app import app
 from dbt_batch_sync.connections.outputs import Output
+from dbt_batch_sync.kinds.attributes import STANDARD_ATTRIBUTES
 from dbt_batch_sync.ledger.records import EventName, RejectCount, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request
 from dbt_batch_sync.mapping import mapping_reader

@@ -10,7 +10,7 @@ import duckdb
 from harness.markdown import codes, read
 from harness.project import Project
 
-from dbt_batch_sync.attributes import CUSTOM_RULES, STANDARD_RULES, AttributeType
+from dbt_batch_sync.kinds.attributes import CUSTOM_RULES, STANDARD_RULES, AttributeType
 
 MAPPING = read("docs/mapping.md")
 LONG = "…"

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dbt_batch_sync.batch_api.limits import Endpoint
 from harness.hand_built import MAPPING, HandBuilt, output
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.errors import Stopped
 from dbt_batch_sync.mapping.mapping import EndpointChoice
 from dbt_batch_sync.push.masking import mask
@@ -236,7 +236,7 @@ def test_a_delta_that_was_replaced(shop: HandBuilt) -> None:
         ({"max_change_ratio": 0.04}, {}, None),
         ({"max_exit_ratio": 0.005}, {}, "1 profiles would leave, 1.0% of the 100 known ones, and"),
         ({"max_exit_ratio": 0.5}, {"known_rows": 0}, None),
-        ({"min_rows": 0}, {"known_rows": 1, "inserts": 0, "updates": 0}, "all 1 known profiles would leave"),
+        ({"min_rows": 0}, {"model_rows": 0, "known_rows": 1}, "all 1 known profiles would leave"),
     ],
 )
 def test_guards_go_by_what_dbt_counted(

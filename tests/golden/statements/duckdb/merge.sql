@@ -7,7 +7,11 @@ select
             max(case when delta_id = '00000000-0000-4000-8000-000000000001' and event = 'intent' then page end) as intent_page,
             max(case when delta_id = '00000000-0000-4000-8000-000000000001' and event = 'ended' then page end) as ended_page,
             max(case when event = 'ended' then 1 else 0 end) as has_ended,
-            max(case when event in ('ended', 'released') then 1 else 0 end) as is_over,
+            case
+                when max(case when event in ('ended', 'released') then recorded_at end) is null then 0
+                when max(case when event in ('ended', 'released') then recorded_at end) < max(case when event = 'claimed' then recorded_at end) then 0
+                else 1
+            end as is_over,
             case when max(recorded_at) > cast(now() at time zone 'UTC' as timestamp) - interval '90 seconds' then 1 else 0 end as is_heard
         from "shop"."marts"."batch_sync_journal"
         where sync = 'people' and event in ('claimed', 'beat', 'intent', 'checkpoint', 'released', 'ended')
@@ -42,7 +46,7 @@ insert into "shop"."marts"."people_sent_snapshot" ("custom_id", "batch__email_ma
     position(',batch__sms_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 then ',batch__sms_marketing,' else '' end, '') as VARCHAR)
             from (select
         d.*,
-        case when (d."_batch_page" <= 4) and r.row_id is null then 1 else 0 end as is_settled
+        case when (d."_batch_page" <= 4) and r.row_id is null then 1 else 0 end as _batch_settled
     from (select * from "shop"."marts"."people_delta") as d
     left join (
         select distinct key as row_id
@@ -54,12 +58,12 @@ insert into "shop"."marts"."people_sent_snapshot" ("custom_id", "batch__email_ma
             ((d."_batch_page" <= 4) and r.row_id is null)
         )) as d
             left join "shop"."marts"."people_sent_snapshot" as s on s."custom_id" = d."custom_id"
-            where d.is_settled = 1 and (s."_batch_delta_id" is null or s."_batch_delta_id" <> cast('00000000-0000-4000-8000-000000000001' as VARCHAR));
+            where d._batch_settled = 1 and (s."_batch_delta_id" is null or s."_batch_delta_id" <> cast('00000000-0000-4000-8000-000000000001' as VARCHAR));
 delete from "shop"."marts"."people_sent_snapshot"
             where ("_batch_delta_id" is null or "_batch_delta_id" <> cast('00000000-0000-4000-8000-000000000001' as VARCHAR))
                 and "custom_id" in (select d."custom_id" from (select
         d.*,
-        case when (d."_batch_page" <= 4) and r.row_id is null then 1 else 0 end as is_settled
+        case when (d."_batch_page" <= 4) and r.row_id is null then 1 else 0 end as _batch_settled
     from (select * from "shop"."marts"."people_delta") as d
     left join (
         select distinct key as row_id
@@ -69,7 +73,7 @@ delete from "shop"."marts"."people_sent_snapshot"
     where d."_batch_change" <> 'invalid'
         and (
             ((d."_batch_page" <= 4) and r.row_id is null)
-        )) as d where d.is_settled = 1);
+        )) as d where d._batch_settled = 1);
 select 1 from "shop"."marts"."batch_sync_rejects" where sync = 'people' and resolved_at is null limit 1;
 merge into "shop"."marts"."batch_sync_rejects" as o
     using (

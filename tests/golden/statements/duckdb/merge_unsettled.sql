@@ -10,7 +10,7 @@ update "shop"."marts"."people_sent_snapshot"
     position(',batch__sms_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 then ',batch__sms_marketing,' else '' end, '') as VARCHAR) as memory
                 from (select * from (select
         d.*,
-        case when (d."_batch_page" <= -1) and r.row_id is null then 1 else 0 end as is_settled
+        case when (d."_batch_page" <= -1) and r.row_id is null then 1 else 0 end as _batch_settled
     from (select * from "shop"."marts"."people_delta") as d
     left join (
         select distinct key as row_id
@@ -21,7 +21,7 @@ update "shop"."marts"."people_sent_snapshot"
         and (
             ((d."_batch_page" <= -1) and r.row_id is null)
             or (d."_batch_page" <= 4 and not (d."_batch_page" <= -1) and d."_batch_changed" <> '')
-        )) as sent where sent.is_settled = 0) as d
+        )) as sent where sent._batch_settled = 0) as d
                 inner join "shop"."marts"."people_sent_snapshot" as s on s."custom_id" = d."custom_id"
             ) as d
             where "shop"."marts"."people_sent_snapshot"."custom_id" = d."custom_id";
@@ -35,7 +35,7 @@ insert into "shop"."marts"."people_sent_snapshot" ("custom_id", "_batch_doubt", 
     position(',batch__sms_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 then ',batch__sms_marketing,' else '' end, '') as VARCHAR)
             from (select * from (select
         d.*,
-        case when (d."_batch_page" <= -1) and r.row_id is null then 1 else 0 end as is_settled
+        case when (d."_batch_page" <= -1) and r.row_id is null then 1 else 0 end as _batch_settled
     from (select * from "shop"."marts"."people_delta") as d
     left join (
         select distinct key as row_id
@@ -46,6 +46,6 @@ insert into "shop"."marts"."people_sent_snapshot" ("custom_id", "_batch_doubt", 
         and (
             ((d."_batch_page" <= -1) and r.row_id is null)
             or (d."_batch_page" <= 4 and not (d."_batch_page" <= -1) and d."_batch_changed" <> '')
-        )) as sent where sent.is_settled = 0) as d
+        )) as sent where sent._batch_settled = 0) as d
             left join "shop"."marts"."people_sent_snapshot" as s on s."custom_id" = d."custom_id"
             where s."custom_id" is null;

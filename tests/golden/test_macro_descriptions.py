@@ -11,7 +11,9 @@ from dbt.parser.schemas import is_valid_type
 from harness.goldens import DIALECTS
 from harness.macros import ROOT
 
-DESCRIBED: list[dict[str, Any]] = yaml.safe_load((ROOT / "macros" / "_macros.yml").read_text("utf-8"))["macros"]
+DESCRIBED: list[dict[str, Any]] = yaml.safe_load((ROOT / "macros" / "_macros.yml").read_text("utf-8"))[
+    "macros"
+]
 
 
 def written() -> dict[str, list[str]]:

@@ -127,7 +127,9 @@ def ledger_columns(dialect: str) -> list[str]:
     """A ledger of an earlier version, which lacks two columns."""
     it = dbt(dialect)
     have = {
-        "batch_sync_journal": [(name, "x") for name in it.journal_columns() if name not in ("host", "seconds")],
+        "batch_sync_journal": [
+            (name, "x") for name in it.journal_columns() if name not in ("host", "seconds")
+        ],
         "batch_sync_rejects": [(name, "x") for name in it.rejects_columns()],
     }
     it = dbt(dialect, tables=have)
@@ -191,7 +193,9 @@ def pushed(**changes: Any) -> list[dict[str, Any]]:
     return [{**row, **changes}]
 
 
-def history(*, progress: list[dict[str, Any]], rejects: bool = False, requests: list[Any] | None = None) -> list[Answer]:
+def history(
+    *, progress: list[dict[str, Any]], rejects: bool = False, requests: list[Any] | None = None
+) -> list[Answer]:
     """What the ledger and the tables say when the delta is built anew."""
     moments = {"built": REPLIED, "merged": None, "merged_rows": REPLIED}
     requests = requests or []
@@ -221,7 +225,9 @@ def merge(dialect: str) -> list[str]:
     return it.statements
 
 
-def merged(dialect: str, progress: list[dict[str, Any]], key: str | None = None, retyped: tuple[str, ...] = ()) -> list[str]:
+def merged(
+    dialect: str, progress: list[dict[str, Any]], key: str | None = None, retyped: tuple[str, ...] = ()
+) -> list[str]:
     """The statements of a merge alone."""
     it = dbt(dialect, ("as settled_page", progress), ("max(key) from", [{"key": key}]), BUILT)
     delta, held = it.relation(DELTA), it.relation(SNAPSHOT)
@@ -302,7 +308,12 @@ def built(dialect: str) -> list[str]:
 
 def delta(dialect: str, on_exit: str, *, parked: bool) -> list[str]:
     mapping = {**MAPPING, "on_exit": on_exit, **({"membership": "in_crm"} if on_exit == "flag" else {})}
-    it = dbt(dialect, *([("select 1 from", REJECT)] if parked else []), mapping=mapping, configs={"file_format": "delta"})
+    it = dbt(
+        dialect,
+        *([("select 1 from", REJECT)] if parked else []),
+        mapping=mapping,
+        configs={"file_format": "delta"},
+    )
     text = str(it.delta(PEOPLE)).strip()
     return [*it.statements, text] if parked else [text]
 
@@ -322,11 +333,19 @@ def delta_flag(dialect: str) -> list[str]:
 def columns(dialect: str) -> list[str]:
     """Columns of every type, under their own type and as text."""
     kinds = {name: name for name in REPORTED[dialect]}
-    as_text = [{"column": name, "name": f"{name}_text", "type": "string"} for name in ("integer", "boolean", "date", "instant")]
+    as_text = [
+        {"column": name, "name": f"{name}_text", "type": "string"}
+        for name in ("integer", "boolean", "date", "instant")
+    ]
     mapping = {
         "identifier": "text",
         "custom": [
-            *({"column": name, "type": "string" if name == "json" else "string_array"} if name in ("json", "tags") else name for name in kinds),
+            *(
+                {"column": name, "type": "string" if name == "json" else "string_array"}
+                if name in ("json", "tags")
+                else name
+                for name in kinds
+            ),
             *as_text,
         ],
     }

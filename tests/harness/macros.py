@@ -24,7 +24,6 @@ import jinja2
 from dbt_common.clients.jinja import get_environment
 from dbt_common.exceptions.macros import MacroReturn
 
-
 ROOT = Path(__file__).parents[2]
 PACKAGE = "dbt_batch_sync"
 ID = "00000000-0000-4000-8000-000000000002"
@@ -34,7 +33,10 @@ FAMILIES = {"databricks": ("databricks", "spark"), "redshift": ("redshift", "pos
 BACKTICKS = ("bigquery", "databricks", "spark")
 TEXTS = {"bigquery": "string", "databricks": "string", "spark": "string"}
 """What an adapter calls a text; the others say TEXT."""
-ADDED = {"duckdb": {"VARCHAR": "character varying(256)"}, "snowflake": {"VARCHAR": "character varying(16777216)"}}
+ADDED = {
+    "duckdb": {"VARCHAR": "character varying(256)"},
+    "snowflake": {"VARCHAR": "character varying(16777216)"},
+}
 """How an adapter writes a type when it adds a column, where that is another."""
 
 Row = Mapping[str, object]
@@ -154,7 +156,11 @@ class Macros:
             self._execute(text)
 
     def relation(self, identifier: str, type: str | None = "table") -> Relation:
-        shown = identifier.upper() if self.dialect == "snowflake" and identifier.startswith("batch_") else identifier
+        shown = (
+            identifier.upper()
+            if self.dialect == "snowflake" and identifier.startswith("batch_")
+            else identifier
+        )
         database = None if self.dialect == "spark" else "shop"
         return Relation(self.dialect, database, "marts", shown, type)
 
@@ -231,7 +237,9 @@ class Macros:
     def _make_context(self, nodes: Mapping[str, Any]) -> dict[str, Any]:
         config = _Callable(self._config)
         config.get = lambda name, default=None, **how: self._configs.get(name, default)
-        column = SimpleNamespace(create=self._column, translate_type=lambda kind: TEXTS.get(self.dialect, "TEXT"))
+        column = SimpleNamespace(
+            create=self._column, translate_type=lambda kind: TEXTS.get(self.dialect, "TEXT")
+        )
         relation = SimpleNamespace(create=self._create)
         named: dict[str, Any] = {name: self._lazy(name, "dbt") for name in self._macros("dbt")}
         return {
@@ -244,7 +252,9 @@ class Macros:
                 quote=lambda name: quoted(self.dialect, name),
                 execute=self._execute,
                 get_relation=self._get_relation,
-                parse_index=lambda index: SimpleNamespace(**{"type": None, "unique": False, **index}, render=lambda relation: "index_1"),
+                parse_index=lambda index: SimpleNamespace(
+                    **{"type": None, "unique": False, **index}, render=lambda relation: "index_1"
+                ),
                 get_columns_in_relation=self._columns_of,
                 cache_added=lambda relation: "",
                 commit=lambda: "",
@@ -279,7 +289,9 @@ class Macros:
     def _lazy(self, name: str, package: str) -> Callable[..., Any]:
         return lambda *args, **kwargs: self._named(name, package)(*args, **kwargs)
 
-    def _create(self, database: str | None = None, schema: str = "", identifier: str = "", type: str | None = None) -> Relation:
+    def _create(
+        self, database: str | None = None, schema: str = "", identifier: str = "", type: str | None = None
+    ) -> Relation:
         return Relation(self.dialect, database, schema, identifier, type)
 
     def _store(self, name: str, response: str, agate_table: Any) -> str:
@@ -353,7 +365,9 @@ def _read(files: Iterable[Path]) -> Mapping[str, Path]:
     """The file of every macro, by name; a later file counts more."""
     found = {}
     for file in files:
-        for kind, name in re.findall(r"{%-?\s*(macro|test|materialization)\s+(\w+)", file.read_text(encoding="utf-8")):
+        for kind, name in re.findall(
+            r"{%-?\s*(macro|test|materialization)\s+(\w+)", file.read_text(encoding="utf-8")
+        ):
             prefix = "" if kind == "macro" else f"{kind}_"
             found[f"{prefix}{name}" + ("_default" if kind == "materialization" else "")] = file
     return found

@@ -355,10 +355,7 @@ class LineageResult:
 
     def to_json(self) -> dict[str, object]:
         """The document of `lineage --json`."""
-        return {
-            "syncs": [asdict(sync) for sync in self.syncs],
-            "not_compiled": list(self.not_compiled),
-        }
+        return {"syncs": [asdict(sync) for sync in self.syncs], "not_compiled": list(self.not_compiled)}
 
 
 def iso(moment: datetime | None) -> str | None:

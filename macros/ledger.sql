@@ -33,9 +33,19 @@
                 {% do done.append(snapshot.without_identifier() | string) %}
                 {% do dbt_batch_sync.create_ledger(snapshot) %}
                 {% do dbt_batch_sync.prune_ledger(snapshot) %}
+                {% do dbt_batch_sync.commit_hook() %}
             {% endif %}
         {% endfor %}
     {% endif %}
+{% endmacro %}
+
+
+{#- Commits what a hook of the start has done: dbt rolls its transaction back. dbt may know of none, though the driver has begun one: a
+    statement that begins one makes both agree. -#}
+{% macro commit_hook() %}{{ return(adapter.dispatch('commit_hook', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__commit_hook() %}
+    {% call statement('commit_hook') %}select 1{% endcall %}
+    {% do adapter.commit() %}
 {% endmacro %}
 
 
@@ -73,8 +83,6 @@
         {% set view = dbt_batch_sync.beside(snapshot, 'batch_sync_runs') %}
         {% do run_query('create or replace view ' ~ view.render() ~ ' as ' ~ dbt_batch_sync.runs_sql(dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render())) %}
     {% endif %}
-    {#- dbt rolls a hook's transaction back that is open at its end. -#}
-    {% do adapter.commit() %}
 {% endmacro %}
 
 
@@ -184,5 +192,4 @@
     {% if run_query('select count(*) from ' ~ rejects ~ ' where resolved_at < ' ~ cutoff).rows[0][0] %}
         {% do run_query('delete from ' ~ rejects ~ ' where resolved_at < ' ~ cutoff) %}
     {% endif %}
-    {% do adapter.commit() %}
 {% endmacro %}

@@ -11,10 +11,7 @@ from typing import Annotated, Optional
 import typer
 
 from dbt_batch_sync.cli import documents, show
-from dbt_batch_sync.cli.options import (
-    DbtFlags,
-    Json,
-)
+from dbt_batch_sync.cli.options import DbtFlags, Json
 from dbt_batch_sync.errors import ConfigurationError, MappingError
 
 # What takes long to import is imported by the verb that needs it: `--help` answers at once.
@@ -23,11 +20,7 @@ from dbt_batch_sync.errors import ConfigurationError, MappingError
 def validate(
     dbt: DbtFlags,
     online: Annotated[
-        bool,
-        typer.Option(
-            "--online",
-            help="Also check the warehouse and Batch. Changes nothing there.",
-        ),
+        bool, typer.Option("--online", help="Also check the warehouse and Batch. Changes nothing there.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -60,10 +53,7 @@ def validate(
 
 def plan(
     dbt: DbtFlags,
-    markdown: Annotated[
-        bool,
-        typer.Option("--markdown", help="Print Markdown for a comment."),
-    ] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a comment.")] = False,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--out", help="Also write the plan as JSON, for `push --plan`."),
@@ -98,10 +88,7 @@ def _write(path: Path, text: str) -> None:
 
 def lineage(
     dbt: DbtFlags,
-    mermaid: Annotated[
-        bool,
-        typer.Option("--mermaid", help="Print a Mermaid flowchart."),
-    ] = False,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show the source columns of each attribute, from the SQL that `dbt compile` wrote.
@@ -142,10 +129,7 @@ def status(
         show.history(result)
 
 
-def rejects(
-    dbt: DbtFlags,
-    as_json: Json = False,
-) -> None:
+def rejects(dbt: DbtFlags, as_json: Json = False) -> None:
     """Show open rejections by attribute and reason.
 
     Example: [bold]dbt-batch-sync rejects --select crm_contacts[/]

@@ -9,18 +9,13 @@ import typer
 from rich.markup import escape
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.options import (
-    DbtFlags,
-)
+from dbt_batch_sync.cli.options import DbtFlags
 
 
 def report(
     dbt: DbtFlags,
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")] = Path("report.html"),
-    limit: Annotated[
-        int,
-        typer.Option("--limit", min=1, max=200, help="Runs per sync."),
-    ] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=200, help="Runs per sync.")] = 50,
 ) -> None:
     """Write one HTML page of runs, deltas and rejections. It contains no customer data.
 

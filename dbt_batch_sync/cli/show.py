@@ -100,11 +100,7 @@ def _story(sync: SyncPushed, dry_run: bool) -> str:
         return "not started"
     if sync.delta_id is None and sync.error is None:
         return "nothing to send: the delta is empty"
-    words = (
-        counted(sync.inserts, "new"),
-        counted(sync.updates, "changed"),
-        counted(sync.exits, "left"),
-    )
+    words = (counted(sync.inserts, "new"), counted(sync.updates, "changed"), counted(sync.exits, "left"))
     changes = " · ".join(words)
     if dry_run:
         return (

@@ -16,11 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.options import (
-    DbtFlags,
-    Json,
-    Yes,
-)
+from dbt_batch_sync.cli.options import DbtFlags, Json, Yes
 from dbt_batch_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -32,8 +28,7 @@ if TYPE_CHECKING:
 def push(
     dbt: DbtFlags,
     dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Send and record nothing; say what would be sent."),
+        bool, typer.Option("--dry-run", help="Send and record nothing; say what would be sent.")
     ] = False,
     limit: Annotated[
         Optional[int],  # noqa: UP045
@@ -43,23 +38,18 @@ def push(
     require_tests: Annotated[
         bool,
         typer.Option(
-            "--require-tests",
-            help="Push only what dbt's last command built and tested, with no test failed.",
+            "--require-tests", help="Push only what dbt's last command built and tested, with no test failed."
         ),
     ] = False,
     max_age: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
-            "--max-age",
-            help="Push nothing if dbt's last command ended longer ago: 90s, 30m, 2h, 1d.",
+            "--max-age", help="Push nothing if dbt's last command ended longer ago: 90s, 30m, 2h, 1d."
         ),
     ] = None,
     plan: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(
-            "--plan",
-            help="Push only the deltas of this file, written by `plan --out`.",
-        ),
+        typer.Option("--plan", help="Push only the deltas of this file, written by `plan --out`."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -93,11 +83,7 @@ def _span(text: str | None) -> timedelta | None:
     return timedelta(**{unit: int(found[1])})
 
 
-def adopt(
-    dbt: DbtFlags,
-    yes: Yes = False,
-    as_json: Json = False,
-) -> None:
+def adopt(dbt: DbtFlags, yes: Yes = False, as_json: Json = False) -> None:
     """Settle the deltas without sending them: for profiles that Batch already has.
 
     Example: [bold]dbt-batch-sync adopt --select crm_contacts --yes[/]

@@ -23,7 +23,7 @@ class RejectedRow:
         by: Who rejected it: Batch, or the runner before sending.
     """
 
-    custom_id: str = field(repr=False)
+    key: str = field(repr=False)
     category: str
     reason: str
     by: Literal["batch", "validation"]
@@ -36,7 +36,7 @@ class RejectedAttribute:
     `attribute` is the wire name without a wrapper.
     """
 
-    custom_id: str = field(repr=False)
+    key: str = field(repr=False)
     attribute: str
     category: str
     reason: str
@@ -89,18 +89,18 @@ def settle(chunk: Chunk, verdict: Verdict, tally: Tally) -> Outcome:
     rows: dict[int, RejectedRow] = {}
     for index, rejected in verdict.rejected:
         reason = _reason(chunk, index, rejected.message)
-        rows.setdefault(index, RejectedRow(chunk.custom_id(index), rejected.code, reason, "batch"))
+        rows.setdefault(index, RejectedRow(chunk.key(index), rejected.code, reason, "batch"))
     for error in verdict.errors:
         if error.attribute is None and error.index not in rows:
             reason = _reason(chunk, error.index, error.reason)
-            rows[error.index] = RejectedRow(chunk.custom_id(error.index), error.category, reason, "batch")
+            rows[error.index] = RejectedRow(chunk.key(error.index), error.category, reason, "batch")
     attributes: dict[tuple[int, str], RejectedAttribute] = {}
     for error in verdict.errors:
         name = error.attribute
         if name is not None and error.index not in rows and (error.index, name) not in attributes:
-            custom_id, reason = chunk.custom_id(error.index), _reason(chunk, error.index, error.reason)
-            attributes[error.index, name] = RejectedAttribute(custom_id, name, error.category, reason)
-    oversized = (RejectedRow(custom_id, "", TOO_LARGE, "validation") for custom_id in chunk.oversized)
+            key, reason = chunk.key(error.index), _reason(chunk, error.index, error.reason)
+            attributes[error.index, name] = RejectedAttribute(key, name, error.category, reason)
+    oversized = (RejectedRow(key, "", TOO_LARGE, "validation") for key in chunk.oversized)
     return Outcome(
         accepted=len(chunk) - len(rows),
         rejected_rows=(*rows.values(), *oversized),

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbt_batch_sync.attributes import TypedAttribute
+from dbt_batch_sync.kinds.attributes import TypedAttribute
+from dbt_batch_sync.kinds.kind import KEY
 
 DELTA = "delta"
 """What the rows are called in the statement."""
@@ -47,7 +48,7 @@ class DeltaSource:
         self.position = after
         self.failure: BaseException | None = None
         self._names = [attribute.name for attribute in attributes]
-        self._kept = ["custom_id", *self._names]
+        self._kept = [KEY, *self._names]
         self._counting = pa.array([], pa.int64())
         fields = [schema.field(name) for name in self._kept]
         self.schema = pa.schema(

@@ -64,7 +64,7 @@ def relation_of(warehouse: Warehouse, sync: Sync, which: Literal["snapshot", "de
     if not columns:
         name = table.sql(warehouse.dialect)
         raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: {build_command(sync)}")
-    return Relation(table, columns)
+    return Relation(table, columns, sync.kind.key)
 
 
 def build_command(sync: Sync) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
+from dbt_batch_sync.kinds.kind import KEY
 from dbt_batch_sync.ledger.records import Rejection, typed
 from dbt_batch_sync.push.known import Known, relation_of
 from dbt_batch_sync.push.masking import mask
@@ -54,7 +55,8 @@ def look_up(warehouse: Warehouse, known: Known, key: str) -> SyncProfile:
 
 def _row(warehouse: Warehouse, relation: Relation, values: Mapping[str, Value]) -> Row | None:
     rows = warehouse.fetch(Statement(row_of(relation, build="delta_id" in values), values)).to_pylist()
-    names = [column.name.lower() for column in relation.columns]
+    lower = (column.name.lower() for column in relation.columns)
+    names = (KEY if name == relation.key else name for name in lower)
     return dict(zip(names, rows[0].values(), strict=True)) if rows else None
 
 
@@ -63,7 +65,7 @@ def describe(sync: str, found: Found) -> SyncProfile:
     held, queued = found.held or {}, found.queued or {}
     settled = _settled(queued, found.events)
     accepted = settled is not None and not _is_rejected(found, None)
-    cells = {name: cell for name, cell in held.items() if _is_attribute(name)}
+    cells = {name: cell for name, cell in held.items() if not name.startswith("_batch_")}
     sent_at, run_id, exited_at = (held.get(f"_batch_{name}") for name in ("sent_at", "run_id", "exited_at"))
     if settled is not None and accepted:
         cells |= {name: queued.get(name) for name in _names(queued) if not _is_rejected(found, name)}
@@ -128,10 +130,6 @@ def _pending(held: Row, queued: Row) -> Pending:
 
 def _names(queued: Row) -> list[str]:
     return [name for name in str(queued.get("_batch_changed") or "").split(",") if name]
-
-
-def _is_attribute(name: str) -> bool:
-    return name != "custom_id" and not name.startswith("_batch_")
 
 
 def _moment(cell: object) -> datetime | None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbt_batch_sync.errors import Stopped
+from dbt_batch_sync.kinds.kind import KEY
 from dbt_batch_sync.ledger.records import typed
 from dbt_batch_sync.ledger.state import Checkpoint
 from dbt_batch_sync.sql.counts import Pending
@@ -133,7 +134,7 @@ def read_ranges(
 ) -> Generator[tuple[Range, pa.Table], None, None]:
     """The rows of each range, in the order of their pages; the next range is read meanwhile, in a thread.
 
-    Columns are `custom_id`, `_batch_page`, and the attributes' in lower case; those of rows that may be known
+    Columns are `KEY`, `_batch_page`, and the attributes' in lower case; those of rows that may be known
     have `_batch_change`, `_batch_changed` and `_batch_reason` too.
 
     Raises:
@@ -159,7 +160,7 @@ def read_ranges(
 def last_key(rows: pa.Table) -> Checkpoint:
     """The checkpoint behind rows that were read in the order of page and key."""
     page = int(str(rows.column("_batch_page")[-1].as_py()))
-    return Checkpoint(page - 1, str(rows.column("custom_id")[-1].as_py()))
+    return Checkpoint(page - 1, str(rows.column(KEY)[-1].as_py()))
 
 
 def replaced(pending: Pending) -> Stopped:

@@ -9,11 +9,11 @@ from datetime import timedelta
 from threading import Event as Signal
 from typing import TYPE_CHECKING
 
-from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.chunks import chunk_rows
 from dbt_batch_sync.delivery.pacing import Pacer, call_size, pacer_for
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped, WarehouseError
+from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.claims import Hold, identity
 from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import JOURNAL, PHASES, Event, Run
@@ -53,10 +53,10 @@ class PushOptions:
 
 @dataclass
 class Channels:
-    """One client per output, and one pacer per output and endpoint, for all syncs."""
+    """One client per output, and one pacer per output and route, for all syncs."""
 
     _clients: dict[str, Client] = field(default_factory=dict)
-    _pacers: dict[tuple[str, Endpoint], Pacer] = field(default_factory=dict)
+    _pacers: dict[tuple[str, str], Pacer] = field(default_factory=dict)
 
     def __enter__(self) -> Channels:
         return self
@@ -80,12 +80,12 @@ class Channels:
             )
         return self._clients[output.name]
 
-    def channel(self, output: Output, endpoint: Endpoint) -> Channel:
-        """The output's client with the pacer of an endpoint."""
-        key = (output.name, endpoint)
+    def channel(self, output: Output, route: Route) -> Channel:
+        """The output's client with the pacer of a route."""
+        key = (output.name, route.name)
         if key not in self._pacers:
-            self._pacers[key] = pacer_for(LIMITS[endpoint], output.max_profiles_per_second)
-        return Channel(output, self.client(output), endpoint, self._pacers[key])
+            self._pacers[key] = pacer_for(route, output.max_profiles_per_second)
+        return Channel(output, self.client(output), route, self._pacers[key])
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class Session:
             for journal, listed in events.values():
                 journal.append(listed)
         return {
-            target.name: SyncPushed.of(runs[target.name], target.sync.kind)
+            target.name: SyncPushed.of(runs[target.name], target.sync.kind.name)
             for target in targets
             if target.name in runs
         }
@@ -186,7 +186,7 @@ class Session:
         except ConfigurationError:
             raise
         except BatchSyncError as error:
-            pushed = SyncPushed(target.name, target.sync.kind, "failed", error=str(error))
+            pushed = SyncPushed(target.name, target.sync.kind.name, "failed", error=str(error))
         return replace(pushed, seconds=round(self.clock.monotonic() - began, 3))
 
     def _claimed(self, target: Target, act: Callable[[Target, Hold, Work], Run]) -> SyncPushed:
@@ -216,7 +216,7 @@ class Session:
             if isinstance(error, ConfigurationError):
                 raise
         describe_current({f"{phase}_seconds": getattr(run, f"{phase}_seconds") for phase in PHASES})
-        return SyncPushed.of(run, target.sync.kind)
+        return SyncPushed.of(run, target.sync.kind.name)
 
     def _checked(self, target: Target, state: SyncState) -> Built:
         """The delta that was built last. Raises Stopped when it must not be pushed."""
@@ -228,9 +228,9 @@ class Session:
         return state.built
 
     def _send(self, target: Target, hold: Hold, work: Work) -> Run:
-        run = replace(self._counted(target, work), endpoint=work.endpoint.value)
+        run = replace(self._counted(target, work), endpoint=work.route.name)
         self.observer.started(work)
-        channel = self.channels.channel(target.output, work.endpoint)
+        channel = self.channels.channel(target.output, work.route)
         pushing = SyncPush(
             self.warehouse,
             target.journal,
@@ -259,26 +259,23 @@ class Session:
         work = open_work(self.warehouse, target.sync, target.output, target.state, built)
         source = Source(self.warehouse, work, Phases(self.clock.monotonic), self.options.limit)
         sent, requests = 0, 0
-        size = call_size(LIMITS[work.endpoint], target.output.max_profiles_per_second)
-        for chunk in chunk_rows(source.rendered(), size):
+        size = call_size(work.route, target.output.max_profiles_per_second)
+        for chunk in chunk_rows(source.rendered(), size, envelope=work.route.envelope):
             sent, requests = sent + chunk.profiles, requests + bool(len(chunk))
         run = replace(
             self._counted(target, work),
-            endpoint=work.endpoint.value,
+            endpoint=work.route.name,
             sent=sent,
             requests=requests,
             rejected_attributes=len(source.rejected),
         )
-        return SyncPushed.of(replace(run, status=status_of(run)), target.sync.kind)
+        return SyncPushed.of(replace(run, status=status_of(run)), target.sync.kind.name)
 
     def _counted(self, target: Target, work: Work) -> Run:
         """The run with the rows that are not settled yet."""
         run, counts = self._new_run(target, work.state), work.histogram.counts
         return replace(
-            run,
-            inserts=counts.get("insert", 0),
-            updates=counts.get("update", 0),
-            exits=counts.get("exit", 0),
+            run, inserts=counts.get("insert", 0), updates=counts.get("update", 0), exits=counts.get("exit", 0)
         )
 
     def _new_run(self, target: Target, state: SyncState) -> Run:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 
 from dbt_batch_sync.batch_api.answers import Answer, Broken, Busy
-from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.connections.outputs import Output
@@ -26,6 +25,7 @@ from dbt_batch_sync.delivery.outcomes import Settled
 from dbt_batch_sync.delivery.pacing import Pacer, call_size
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
 from dbt_batch_sync.errors import BatchSyncError, Stopped
+from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.claims import Hold, Timing
 from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import Event, EventName, Reject, Run
@@ -73,19 +73,19 @@ class Channel:
 
     output: Output
     client: Client
-    endpoint: Endpoint
+    route: Route
     pacer: Pacer
 
     @property
     def call_size(self) -> int:
         """Profiles of one call at most."""
-        return call_size(LIMITS[self.endpoint], self.output.max_profiles_per_second)
+        return call_size(self.route, self.output.max_profiles_per_second)
 
     @property
     def rate(self) -> int:
         """Rows a second that an intent reaches ahead at most; 0: nothing is paced."""
         rate = self.output.max_profiles_per_second
-        return int(LIMITS[self.endpoint].profiles_per_second if rate is None else rate)
+        return int(self.route.rate if rate is None else rate)
 
 
 @dataclass
@@ -134,14 +134,15 @@ class SyncPush:
 
     def _deliver(self) -> None:
         with closing(self._source.rendered()) as rendered:
-            chunks = chunk_rows(rendered, self.channel.call_size)
+            output, repeatable = self.channel.output, self.work.sync.kind.repeatable
+            chunks = chunk_rows(rendered, self.channel.call_size, envelope=self.channel.route.envelope)
             settled_chunks = deliver(
                 self._intended(self._phases.pulled("rendering", chunks)),
                 self._send,
                 pacer=self.channel.pacer,
-                policy=RetryPolicy(max_attempts=self.channel.output.max_attempts),
+                policy=RetryPolicy(output.max_attempts, repeatable=repeatable),
                 stop=self.stop,
-                max_in_flight=self.channel.output.max_in_flight,
+                max_in_flight=output.max_in_flight,
             )
             with closing(settled_chunks):  # an error in here must not leave senders at work behind it
                 for settled in self._phases.pulled("sending", settled_chunks):
@@ -157,7 +158,7 @@ class SyncPush:
     def _send(self, body: bytes) -> Answer:
         """In a sender's thread. What can't be sent while the claim holds is not sent at all."""
         self.hold.check()
-        answer = self.channel.client.send(self.channel.endpoint, body, self.hold.seconds_left)
+        answer = self.channel.client.send(self.channel.route, body, self.hold.seconds_left)
         if isinstance(answer, Busy | Broken):
             self.observer.troubled(self.work.name, describe(answer))
         return answer
@@ -175,7 +176,7 @@ class SyncPush:
                 with self._phases.spent_on("recording"):
                     self.hold.append([self._event("intent", page=self._intent, **cells)])
             self._reached = chunk.reached
-            self._in_flight.append(chunk.custom_ids)
+            self._in_flight.append(chunk.keys)
             yield chunk
 
     def _settle(self, settled: Settled) -> None:
@@ -183,12 +184,12 @@ class SyncPush:
         self._settled += chunk.rows
         self._unrecorded.append((self._settled, self._in_flight.popleft()))
         self._rejects += (
-            Reject(row.custom_id, None, row.reason or row.category or "rejected", row.by)
+            Reject(row.key, None, row.reason or row.category or "rejected", row.by)
             for row in outcome.rejected_rows
         )
         self._rejects += (
             Reject(
-                item.custom_id,
+                item.key,
                 self._names.get(item.attribute, item.attribute),
                 item.reason or item.category or "rejected",
                 "batch",
@@ -197,8 +198,8 @@ class SyncPush:
         )
         own = self._source.settled(self._settled)
         self._rejects += own
-        rejected = len({row.custom_id for row in outcome.rejected_rows})
-        sent = {row.custom_id for row in outcome.rejected_rows if row.by == "batch"}
+        rejected = len({row.key for row in outcome.rejected_rows})
+        sent = {row.key for row in outcome.rejected_rows if row.by == "batch"}
         self.run = replace(
             self.run,
             sent=self.run.sent + chunk.profiles,

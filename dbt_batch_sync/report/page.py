@@ -25,14 +25,7 @@ SHOWN_PUSHES = 30
 SHOWN_ATTRIBUTES = 30
 SHOWN_REASONS = 10
 
-MARKS = {
-    "succeeded": "✓",
-    "idle": "·",
-    "partial": "P",
-    "interrupted": "I",
-    "failed": "F",
-    "running": "R",
-}
+MARKS = {"succeeded": "✓", "idle": "·", "partial": "P", "interrupted": "I", "failed": "F", "running": "R"}
 """What a run is in that table; `idle`: it succeeded with nothing to send."""
 
 _FOLDER = Path(__file__).parent
@@ -95,26 +88,10 @@ def _totals(syncs: Sequence[SyncReport]) -> list[tuple[int, str]]:
     counted = (
         (len(syncs), "sync", "syncs"),
         (sum(len(each.runs) for each in syncs), "run shown", "runs shown"),
-        (
-            sum(run.accepted for each in syncs for run in each.runs),
-            "profile accepted",
-            "profiles accepted",
-        ),
-        (
-            sum(each.pending for each in syncs),
-            "profile queued",
-            "profiles queued",
-        ),
-        (
-            sum(count.count for each in syncs for count in each.rejects),
-            "open rejection",
-            "open rejections",
-        ),
-        (
-            sum(each.parked for each in syncs),
-            "row parked",
-            "rows parked",
-        ),
+        (sum(run.accepted for each in syncs for run in each.runs), "profile accepted", "profiles accepted"),
+        (sum(each.pending for each in syncs), "profile queued", "profiles queued"),
+        (sum(count.count for each in syncs for count in each.rejects), "open rejection", "open rejections"),
+        (sum(each.parked for each in syncs), "row parked", "rows parked"),
     )
     return [(count, one if count == 1 else several) for count, one, several in counted]
 

@@ -15,7 +15,7 @@ def row_of(relation: Relation, *, build: bool) -> exp.Select:
     """
     columns = (relation.column(column.name.lower()) for column in relation.columns)
     query = exp.select(*columns).from_(relation.table.copy())
-    query = query.where(equals(relation.column("custom_id"), value("key")))
+    query = query.where(equals(relation.column(relation.key), value("key")))
     if build:
         query = query.where(equals(relation.column("_batch_delta_id"), value("delta_id")))
     return query.limit(1)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from dbt_batch_sync.kinds.kind import KEY
 from dbt_batch_sync.sql.counts import Pending
 from dbt_batch_sync.sql.relations import Relation, count_of, value
 
@@ -33,8 +34,8 @@ def rows_of(
     names, longer than many a row, are not read. `limit`: so many rows, in the order of page and key.
     """
     delta = pending.delta
-    key, page = delta.column("custom_id"), delta.column("_batch_page")
-    cells: dict[str, exp.Expr] = {"custom_id": key, "_batch_page": page}
+    key, page = delta.column(delta.key), delta.column("_batch_page")
+    cells: dict[str, exp.Expr] = {KEY: key, "_batch_page": page}
     if not inserts:
         change, changed = delta.column("_batch_change"), delta.column("_batch_changed")
         known = exp.NEQ(this=change, expression=exp.Literal.string("insert"))

@@ -12,10 +12,11 @@ from dbt_batch_sync.warehouse import Column
 
 @dataclass(frozen=True)
 class Relation:
-    """A table of the user's project, and its columns' real names by their lower-case ones."""
+    """A table of a sync: its columns' real names by their lower-case ones, and which one has the key."""
 
     table: exp.Table
     columns: tuple[Column, ...]
+    key: str
 
     def has(self, name: str) -> bool:
         """Whether there is such a column, whatever its case."""

@@ -119,3 +119,6 @@
         {% do dbt_batch_sync.keep_for_ever(relation) %}
     {% endif %}
 {% endmacro %}
+
+{#- Its statements are committed one by one. -#}
+{% macro bigquery__commit_hook() %}{% endmacro %}

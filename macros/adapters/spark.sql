@@ -140,3 +140,6 @@
     {% for node in graph.nodes.values() if node.config.materialized == 'sent_snapshot' %}{{ return(node.config.get('file_format') or 'delta') }}{% endfor %}
     {{ return('delta') }}
 {% endmacro %}
+
+{#- Its statements are committed one by one. -#}
+{% macro spark__commit_hook() %}{% endmacro %}

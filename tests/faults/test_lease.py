@@ -19,9 +19,9 @@ from harness.project import PEOPLE
 from harness.quick import QuickProject
 
 from dbt_batch_sync import api
-from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.errors import Stopped, WarehouseError
+from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger import lease as leases
 from dbt_batch_sync.push.sync_push import Clock
 from dbt_batch_sync.push.work import Work
@@ -48,7 +48,7 @@ class Watch:
         self._settled = settled or {}
         self._chunks = 0
 
-    def started(self, work: Work, endpoint: Endpoint) -> None:
+    def started(self, work: Work, endpoint: Route) -> None:
         if self._started is not None:
             self._started()
 

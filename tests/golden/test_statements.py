@@ -66,7 +66,11 @@ def written(occasion: str, dialect: str) -> str:
     own = [normalised(line, dialect) for line in lines]
     found = []
     for kind, _, _, begin, end in difflib.SequenceMatcher(None, first, own, autojunk=False).get_opcodes():
-        found += [f"{SAME} ({end - begin} lines)"] if kind == "equal" else lines[begin:end] or ["-- without some lines of DuckDB"]
+        found += (
+            [f"{SAME} ({end - begin} lines)"]
+            if kind == "equal"
+            else lines[begin:end] or ["-- without some lines of DuckDB"]
+        )
     return "" if first == own else "\n".join(found) + "\n"
 
 

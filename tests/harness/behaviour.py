@@ -6,10 +6,10 @@ class attributes. Rows and oracle are those of the tests of the main job.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -27,11 +27,17 @@ from harness.quick import QuickProject
 from harness.values import Values, plain
 
 from dbt_batch_sync import api
+from dbt_batch_sync.connections.profiles import read_target
+from dbt_batch_sync.push.known import read_known
 from dbt_batch_sync.report.page import render
 from dbt_batch_sync.results import ReportResult
+from dbt_batch_sync.warehouse import open_warehouse
 
 CALL = 200
 """Operations of a call to `update`."""
+
+PAGE = 50
+"""Rows of a page where pages are counted; elsewhere they are what a hash makes of them."""
 
 CONTACTS = {"id": "text", "email": "text", "points": "bigint", "nick": "text"}
 CONTACTS_MAPPING: Mapping[str, object] = {
@@ -70,7 +76,8 @@ def quick_workshop(
     batch: FaultyServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> QuickProject:
     """The directory of `quick`."""
-    return QuickProject(tmp_path_factory.mktemp("quick"), batch, warehouse)
+    pages = PAGE if warehouse.adapter in ("duckdb", "postgres") else None
+    return QuickProject(tmp_path_factory.mktemp("quick"), batch, warehouse, pages)
 
 
 @pytest.fixture(scope="module")
@@ -108,34 +115,27 @@ class Behaviour(Values):
     accepts_nul: ClassVar[bool] = True
     """Whether a text may have the character 0."""
 
-    second_push: ClassVar[str] = "is being pushed already: by process"
-    """What a push says while another process pushes the sync."""
-
     people_given: ClassVar[Mapping[str, str]] = {}
     """Columns of `people` whose type in Batch the mapping has to give, because theirs is another one."""
 
     # The main job
 
-    def test_every_type_arrives_and_only_changes_go_again(self, shop: Project) -> None:
+    def test_every_type_arrives_and_only_changes_go_again(self, quick: QuickProject) -> None:
         rows = [
             self.fitting({**row, "nick": self._text(row["nick"]), "tags": self._texts(row["tags"])})
-            for row in people(400)
+            for row in people(150)
         ]
         types = {name: self.people_types.get(name, kind) for name, kind in COLUMNS.items()}
         given = {name: {"column": name, "type": kind} for name, kind in self.people_given.items()}
         custom = [given.get(str(each), each) for each in MAPPING["custom"]]  # type: ignore[attr-defined]
-        shop.map({**MAPPING, "custom": custom})
-        shop.set_rows(types, rows)
-        pushed = shop.sync()
-        assert (pushed.status, pushed.inserts, pushed.error) == ("partial", 400, None)
-        self._check(shop, rows)
-        again = shop.push_one()
-        assert (again.requests, again.inserts) == (0, 0)
-        assert shop.sync().requests == 0, "the same rows, compared with what was committed, differ"
-        shop.set_rows(types, [{**row, "vip": not row["vip"]} for row in rows])
-        shop.sync()
-        assert shop.sent.names == {"vip"}
-        assert len(shop.sent.attributes) == 400
+        quick.map({**MAPPING, "custom": custom})
+        quick.set_rows(types, rows)
+        pushed = quick.sync()
+        assert (pushed.status, pushed.inserts, pushed.error) == ("partial", 150, None)
+        self._check(quick, rows)
+        quick.set_rows(types, [{**row, "vip": not row["vip"]} for row in rows])
+        assert quick.sync().updates == 150
+        assert quick.sent.names == {"vip"}, "what was merged differs from where it came from"
 
     def fitting(self, row: dict[str, object]) -> dict[str, object]:
         """One of `people` as this warehouse can hold it."""
@@ -159,22 +159,17 @@ class Behaviour(Values):
         return None if values is None else [self._text(each) for each in values]
 
     def test_dbt_run_as_users_call_it(self, shop: Project) -> None:
-        """Twice the same delta; `--full-refresh` keeps the snapshot; `--empty` sends nothing."""
+        """`--full-refresh` keeps the snapshot; what `--empty` builds is never pushed."""
         shop.map(CONTACTS_MAPPING)
         shop.set_rows(CONTACTS, contacts(20))
         shop.build()
-        first = shop.changes()
-        shop.build()
-        assert shop.changes() == first
         assert shop.push_one().accepted == 20
         shop.dbt("run", "--full-refresh")
         assert (shop.changes(), len(shop.snapshot())) == ({}, 20)
         shop.dbt("run", "--empty")
-        assert shop.push_one().requests == 0, "a sync that was built empty makes everybody leave"
-        shop.map({**CONTACTS_MAPPING, "custom": ["points"], "on_exit": "clear"})
-        shop.set_rows(CONTACTS, contacts(19))
-        shop.sync()
-        assert list(shop.sent.operations) == [("p0019", {"$email_address": None, "points": None})]
+        refused = shop.push_one()
+        assert (refused.status, refused.requests) == ("failed", 0)
+        assert "--empty" in str(refused.error)
 
     # Changes
 
@@ -215,6 +210,8 @@ class Behaviour(Values):
             "p0001": {"points": 7},
             "p0002": {"$email_address": None, "points": None, "nick": None},
         }
+        quick.build()
+        assert quick.changes() == {}
         assert quick.snapshot()["p0000"]["nick"] == "Nick 0", "the snapshot does not keep what Batch has"
 
     def test_invalid_rows(self, quick: QuickProject) -> None:
@@ -227,19 +224,48 @@ class Behaviour(Values):
             "a\nb": "line_break_identifier",
             "NaN": "reserved_identifier",
         }
-        quick.map(CONTACTS_MAPPING)
+        quick.map({**CONTACTS_MAPPING, "on_exit": "clear"})
         quick.set_rows(CONTACTS, [{"id": "twice", "points": 1}, {"id": "fine", "points": 2}])
         quick.sync()
         bad = [{"id": name, "points": 3} for name in (*reasons, "twice")]
-        for _ in range(2):
-            quick.set_rows(CONTACTS, [{"id": "fine", "points": 2}, *bad])
-            quick.build()
-            assert quick.changes() == {name: ("invalid", reason) for name, reason in reasons.items()}
-            pushed = quick.push_one()
-            assert (pushed.status, pushed.invalid, pushed.requests) == ("partial", len(bad), 0)
+        quick.set_rows(CONTACTS, [{"id": "fine", "points": 2}, *bad])
+        quick.build()
+        assert quick.changes() == {name: ("invalid", reason) for name, reason in reasons.items()}
+        pushed = quick.push_one()
+        assert (pushed.status, pushed.invalid, pushed.requests) == ("partial", len(bad), 0)
         quick.set_rows(CONTACTS, [{"id": "fine", "points": 2}, {"id": "twice", "points": 1}])
         quick.build()
         assert quick.changes() == {}, "a profile whose rows were invalid has not left"
+
+    def test_nobody_is_subscribed_again(self, quick: QuickProject) -> None:
+        """Whatever the column's type, a return and a resend: only the mapping allows it."""
+        mapping = {
+            "identifier": "id",
+            "standard": {"email_marketing": "optin", "sms_marketing": "sms"},
+            "custom": ["n"],
+            "on_exit": "clear",
+        }
+        columns = {"id": "text", "optin": "boolean", "sms": "text", "n": "bigint"}
+        quick.map(mapping)
+        quick.set_rows(columns, [{"id": "a", "optin": False, "sms": "unsubscribed", "n": 1}])
+        quick.sync()
+        quick.set_rows(columns, [])
+        quick.build()
+        assert quick.changes() == {"a": ("exit", "n")}, "an opt-out is cleared"
+        quick.push_one(force=True)
+        quick.set_rows(columns, [{"id": "a", "optin": True, "sms": "subscribed", "n": 2}])
+        blocked = "never_resubscribe:batch__email_marketing,batch__sms_marketing"
+        quick.build()
+        assert quick.changes() == {"a": ("update", blocked)}
+        assert quick.push_one().rejected_attributes == 2
+        assert quick.sent.attributes == {"a": {"n": 2}}
+        quick.resend("all")
+        quick.push_one()
+        assert quick.sent.attributes == {"a": {"n": 2}}
+        quick.map({**mapping, "guards": {"never_resubscribe": False}})
+        assert quick.sync().status == "succeeded"
+        sent = {"$email_marketing": "subscribed", "$sms_marketing": "subscribed"}
+        assert quick.sent.attributes == {"a": sent}
 
     # Evolution
 
@@ -285,9 +311,10 @@ class Behaviour(Values):
         quick.build()
         assert quick.changes() == {}
 
-    # Refusals
+    # Rejections
 
-    def test_refused_rows_and_attributes(self, quick: QuickProject) -> None:
+    def test_rejected_rows_and_attributes(self, quick: QuickProject) -> None:
+        """A row is parked until it changes or is asked for, an attribute does not come back by itself."""
         quick.map(CONTACTS_MAPPING)
         rows = contacts(4)
         rows[3]["nick"] = "x" * 301
@@ -301,30 +328,93 @@ class Behaviour(Values):
         pushed = quick.sync()
         assert (pushed.status, pushed.rejected_rows, pushed.rejected_attributes) == ("partial", 1, 2)
         assert quick.rejects().keys() == {("p0001", None), ("p0002", "points"), ("p0003", "nick")}
-        assert quick.snapshot().keys() == {"p0000", "p0002", "p0003"}
         quick.sandbox.faults.set([])
-        assert quick.sync().requests == 0, "what was refused goes again by itself"
+        again = quick.sync()
+        assert (again.status, again.requests, again.parked) == ("partial", 0, 1)
+        assert quick.changes() == {"p0001": ("invalid", "parked")}
+        assert quick.snapshot().keys() == {"p0000", "p0002", "p0003"}
         self._check_report(quick)
-        quick.push_one(retry_rejected=True)
-        assert quick.sent.attributes.keys() == {"p0001", "p0002"}
-        assert quick.rejects().keys() == {("p0003", "nick")}
+        rows[1]["points"] = 99
+        quick.set_rows(CONTACTS, rows)
+        assert quick.sync().inserts == 1
+        assert quick.sent.attributes.keys() == {"p0001"}
+        quick.resend("rejected")
+        quick.push_one()
+        assert quick.sent.attributes == {"p0002": {"points": 2}}
         quick.build()
         assert quick.changes() == {}
+        assert quick.rejects().keys() == {("p0003", "nick")}
 
     def _check_report(self, project: Project) -> None:
-        """After two runs, the first of which was refused a row and two attributes."""
-        project.build()
+        """After two runs, the first of which had a row and two attributes rejected."""
         (told,) = api.report(project.options()).syncs
         (standing,) = api.status(project.options()).syncs
         assert [run.status for run in told.runs] == ["partial", "partial"]
-        assert (
-            [(each.attribute, each.count) for each in told.parked] == [(None, standing.parked)] == [(None, 1)]
-        )
-        assert told.pending == told.inserts == 1
-        assert set(told.attributes.values()) == {1}
+        assert standing.parked == 1
         page = render(ReportResult(datetime(2026, 4, 1), "dev", (told,)))
         assert "p000" not in page
         assert "@example.com" not in page
+
+    def test_resend_all(self, quick: QuickProject) -> None:
+        quick.map(CONTACTS_MAPPING)
+        quick.set_rows(CONTACTS, contacts(3))
+        quick.sync()
+        quick.resend("all")
+        assert (quick.push_one().updates, len(quick.sent.attributes)) == (3, 3)
+        assert quick.sent.attributes["p0000"] == {
+            "$email_address": "p0@example.com",
+            "points": 0,
+            "nick": "Nick 0",
+        }
+        quick.build()
+        assert quick.changes() == {}
+
+    # Pushes that don't get to their end
+
+    def test_a_limit_and_a_killed_push(self, quick: QuickProject) -> None:
+        """Both leave off within the delta, which is built anew: what is settled is merged, and what may have been
+        sent is sent again, even with its former value.
+        """
+        quick.outputs(sandbox={"checkpoint_seconds": 0, "max_in_flight": 1})
+        quick.map({**CONTACTS_MAPPING, "endpoint": "update", "on_exit": "clear"})
+        rows = contacts(4 * CALL)
+        quick.set_rows(CONTACTS, rows)
+        quick.build()
+        assert quick.push_one(limit=CALL + 7).accepted == CALL + 7
+        quick.set_rows(CONTACTS, contacts(4 * CALL, nick="changed"))
+        quick.build()
+        assert len(quick.snapshot()) == CALL + 7, "a limit is not where it was"
+        killed = quick.troubled([Trouble("append:checkpoint", 2)], "push")
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        quick.set_rows(CONTACTS, rows[: 3 * CALL])
+        quick.build()
+        assert len(quick.snapshot()) == 4 * CALL
+        assert quick.push_one(force=True).status == "succeeded"
+        profiles = quick.profiles()
+        assert {name: plain(profiles[name]).get("nick") for name in profiles} == {
+            row["id"]: row["nick"] if n < 3 * CALL else None for n, row in enumerate(rows)
+        }
+        quick.build()
+        assert quick.changes() == {}
+
+    def test_doubt_of_a_push_that_was_overtaken(self, quick: QuickProject) -> None:
+        """What it had in flight is sent again, of profiles that are known and of others."""
+        quick.map(CONTACTS_MAPPING)
+        quick.set_rows(CONTACTS, contacts(2))
+        quick.sync()
+        syncs = api.load_syncs(quick.options(), api.Selection())
+        with contextlib.closing(open_warehouse(read_target(quick.options()))) as warehouse:
+            (known,) = read_known(warehouse, syncs)
+            known.journal.append_doubt("people", "gone", "gone", ["p0000", "p0002"], "points,nick")
+        quick.set_rows(CONTACTS, contacts(3))
+        quick.build()
+        assert quick.changes() == {
+            "p0000": ("update", "points,nick"),
+            "p0002": ("update", "batch__email_address,points,nick"),
+        }
+        assert quick.push_one().accepted == 2
+        quick.build()
+        assert quick.changes() == {}
 
     def test_a_push_needs_no_dbt_core(self, quick: QuickProject) -> None:
         quick.map(CONTACTS_MAPPING)
@@ -339,77 +429,4 @@ class Behaviour(Values):
             check=False,
         )
         assert ended.returncode == 0, ended.stderr
-        assert len(quick.profiles()) == len(quick.snapshot()) == 3
-
-    def test_full_refresh_sends_everything_again(self, quick: QuickProject) -> None:
-        quick.map(CONTACTS_MAPPING)
-        quick.set_rows(CONTACTS, contacts(3))
-        quick.sync()
-        pushed = quick.push_one(full_refresh=True)
-        assert (pushed.updates, pushed.accepted) == (3, 3)
-        assert quick.sent.attributes["p0000"] == {
-            "$email_address": "p0@example.com",
-            "points": 0,
-            "nick": "Nick 0",
-        }
-        quick.build()
-        assert quick.changes() == {}
-
-    # Kills, and two at once
-
-    @pytest.mark.parametrize(
-        "death",
-        [
-            Trouble("append:intent", when="after"),
-            Trouble("send", 3, "after"),
-            Trouble("append:checkpoint"),
-            Trouble("append:ended", when="after"),
-        ],
-        ids=lambda death: f"{death.when} {death.point}",
-    )
-    def test_a_killed_push_is_taken_up_again(self, quick: QuickProject, death: Trouble) -> None:
-        quick.outputs(sandbox={"checkpoint_seconds": 0, "max_in_flight": 2})
-        quick.map({**CONTACTS_MAPPING, "endpoint": "update", "on_exit": "clear"})
-        quick.set_rows(CONTACTS, contacts(4 * CALL))
-        quick.build()
-        killed = quick.troubled([death], "push")
-        assert killed.returncode == -signal.SIGKILL, killed.stderr
-        quick.set_rows(CONTACTS, contacts(4 * CALL, nick="changed")[: 3 * CALL])
-        quick.build()
-        assert quick.push_one(force=True).status == "succeeded"
-        profiles = quick.profiles()
-        assert {plain(profiles[f"p{n:04d}"]).get("nick") for n in range(3 * CALL)} == {"changed"}
-        assert not any(profiles[name] for name in profiles if name >= f"p{3 * CALL:04d}"), (
-            "an exit was forgotten"
-        )
-        quick.build()
-        assert quick.changes() == {}
-
-    @pytest.fixture
-    def impatient(self) -> None:
-        """Makes a push not wait for what another one holds."""
-
-    @pytest.mark.usefixtures("impatient")
-    def test_two_pushes_at_once(self, quick: QuickProject) -> None:
-        """In two processes: one of its own, and this one."""
-        quick.map({**CONTACTS_MAPPING, "endpoint": "update"})
-        quick.set_rows(CONTACTS, contacts(2))
-        quick.build()
-        quick.sandbox.change(latency=3_600.0)
-        command = [sys.executable, "-m", "dbt_batch_sync", "push"]
-        first = subprocess.Popen(
-            command, cwd=quick.directory, env=quick.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        try:
-            deadline = time.monotonic() + 60
-            while not quick.sandbox.profiles and time.monotonic() < deadline:
-                time.sleep(0.05)
-            second = quick.call("push")
-            assert second.returncode == 1, second.stderr
-            told = " ".join((second.stdout + second.stderr).split())
-            assert self.second_push in told, told
-        finally:
-            first.kill()
-            first.communicate()
-            quick.sandbox.change(latency=0.0)
-        assert quick.push_one().status == "succeeded", "a dead holder keeps the next push out"
+        assert len(quick.profiles()) == 3

@@ -24,4 +24,4 @@ if __name__ == "__main__":
     api.open_warehouse = opened
     Client.send = faulty_send(Client.send, points)  # type: ignore[method-assign]
     sys.argv[0] = "dbt-batch-sync"
-    cli.main()
+    cli.program()

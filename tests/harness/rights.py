@@ -15,7 +15,7 @@ RUNNER, PUSHER = "dbt", "batch_pusher"
 
 
 def documented(warehouse: str) -> tuple[str, ...]:
-    """The statements of a warehouse's section that give the pusher its rights, and dbt those on the ledger."""
+    """The statements of a warehouse's section that give the pusher its rights."""
     text = (ROOT / "docs" / "warehouses.md").read_text(encoding="utf-8")
     section = text.split(f"\n## {warehouse}\n")[1].split("\n## ")[0]
     rights = section[section.index("**Rights.**") :]
@@ -24,7 +24,7 @@ def documented(warehouse: str) -> tuple[str, ...]:
 
 
 def check_rights(project: Project, statements: Sequence[str], *, granted_by_dbt: bool) -> None:
-    """Two days: everything is built, granted and pushed, and so is what changed, the ledger being dbt's to read.
+    """Two days: everything is built, granted and pushed, and so is what changed.
 
     `granted_by_dbt`: with dbt's `grants` on the two models, for want of rights on tables to come.
     """
@@ -75,6 +75,6 @@ def _as(project: Project, role: str) -> Project:
 def _grant(path: Path) -> None:
     """What the docs have for models that `dbt run` replaces."""
     settings = yaml.safe_load(path.read_text())
-    grants = {"+grants": {right: [PUSHER] for right in ("select", "insert", "update", "delete")}}
+    grants = {"+grants": {"select": [PUSHER]}}
     settings["models"]["shop"].update({f"people_{model}": grants for model in ("delta", "sent_snapshot")})
     path.write_text(yaml.safe_dump(settings, sort_keys=False))

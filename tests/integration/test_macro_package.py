@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from harness.macros import ROOT
+from harness.dbt_macros import ROOT
 
 PROJECT = {
     "name": "shop",
@@ -33,7 +33,11 @@ def test_dbt_parses_it_without_a_warning(tmp_path: Path) -> None:
     """With `validate_macro_args` dbt holds every description against its macro."""
     models = tmp_path / "models"
     models.mkdir()
-    for name, content in (("dbt_project.yml", PROJECT), ("profiles.yml", PROFILES), ("models/models.yml", MODELS)):
+    for name, content in (
+        ("dbt_project.yml", PROJECT),
+        ("profiles.yml", PROFILES),
+        ("models/models.yml", MODELS),
+    ):
         (tmp_path / name).write_text(yaml.safe_dump(content))
     for name, select in SELECTS.items():
         (models / f"{name}.sql").write_text(select)
@@ -45,4 +49,6 @@ def test_dbt_parses_it_without_a_warning(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stdout
     manifest = json.loads((tmp_path / "target" / "manifest.json").read_text())
     macro = manifest["macros"]["macro.dbt_batch_sync.delta"]
-    assert macro["arguments"] == [{"name": "sync", "type": "string", "description": "Name of the mapped model."}]
+    assert macro["arguments"] == [
+        {"name": "sync", "type": "string", "description": "Name of the mapped model."}
+    ]

@@ -12,7 +12,7 @@ from dbt_batch_sync.delivery.outcomes import Outcome, RejectedAttribute, Rejecte
 
 def chunk(*keys: str, big: str = "") -> Chunk:
     operations = [f'{{"id":"{key * 60 if key == big else key}"}},' for key in keys]
-    columns = {"custom_id": keys, "operation": operations}
+    columns = {"key": keys, "operation": operations}
     arrays = {name: pa.array(list(values)) for name, values in columns.items()}
     batch = pa.RecordBatch.from_pydict(arrays | {"extra": pa.nulls(len(keys), pa.list_(pa.string()))})
     return next(chunk_rows([batch], 100, 60))

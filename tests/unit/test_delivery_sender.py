@@ -52,7 +52,7 @@ def chunks_of(count: int, size: int = 1) -> list[Chunk]:
     """Chunks whose operations are numbered through."""
     keys = [f"{number:06d}" for number in range(count * size)]
     columns = {
-        "custom_id": pa.array(keys),
+        "key": pa.array(keys),
         "operation": pa.array([f"{int(key)}," for key in keys]),
         "extra": pa.nulls(len(keys), pa.list_(pa.string())),
     }
@@ -134,7 +134,7 @@ def test_no_chunks_and_a_chunk_without_operations_need_no_call() -> None:
     assert delivery.run([]) == []
     nothing = pa.RecordBatch.from_pydict(
         {
-            "custom_id": ["a"],
+            "key": ["a"],
             "operation": pa.nulls(1, pa.string()),
             "extra": pa.nulls(1, pa.list_(pa.string())),
         }

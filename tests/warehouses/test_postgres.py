@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from dbt_batch_sync.ledger.ledger import Run
-from harness.behaviour import CALL, CONTACTS, CONTACTS_MAPPING, Behaviour, contacts, plain
+from harness.behaviour import CONTACTS, CONTACTS_MAPPING, Behaviour, contacts, plain
 from harness.databases import PostgresDatabase, PostgresServer, quoted
 from harness.faulty_sandbox import FaultyServer
-from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
 from harness.rights import check_rights, documented
-
-from dbt_batch_sync.push.work import Work
-from dbt_batch_sync.warehouse import postgres_pages
 
 
 @pytest.fixture(scope="module")
@@ -46,41 +40,6 @@ class TestPostgres(Behaviour):
     def in_zone(self, quick: QuickProject, zone: str) -> AbstractContextManager[None]:
         assert isinstance(quick.warehouse, PostgresDatabase)
         return quick.warehouse.in_zone(zone)
-
-
-class Meanwhile:
-    """An observer that does something as soon as the first chunk is settled."""
-
-    def __init__(self, act: Callable[[], None]) -> None:
-        self._act: Callable[[], None] | None = act
-
-    def started(self, work: Work, endpoint: object) -> None: ...
-
-    def troubled(self, sync: str, message: str) -> None: ...
-
-    def progressed(self, run: Run) -> None:
-        act, self._act = self._act, None
-        if act is not None:
-            act()
-
-
-# The macros
-
-
-@pytest.fixture(scope="module")
-def compiled(
-    batch: FaultyServer, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
-) -> Project:
-    """The models whose SQL is recorded, built once with dbt."""
-    project = Project(tmp_path_factory.mktemp("golden"), batch, PostgresDatabase(postgres, "marts"))
-    arrays = dict.fromkeys(("topics", "tags"), "varchar[]")
-    build(project, {**arrays, "huge": "numeric(39,0)", "ratio": "double precision", "note": "jsonb"})
-    return project
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_compiled_models(compiled: Project, model: str) -> None:
-    check(compiled, model, "postgres")
 
 
 # Types
@@ -189,8 +148,8 @@ def test_a_schema_of_any_name(postgres: PostgresServer, shop: Project) -> None:
     project.set_rows(CONTACTS, contacts(3))
     assert project.sync(select=["people"]).status == "succeeded"
     project.sandbox.faults.set([])
-    assert project.push_one(retry_rejected=True).requests == 0
-    assert project.push_one(full_refresh=True).accepted == 3
+    project.resend("all")
+    assert project.push_one().accepted == 3
     assert len(project.snapshot()) == 3
 
 
@@ -212,28 +171,6 @@ def test_columns_that_differ_in_case_only(shop: Project) -> None:
     shop.map({"identifier": "id", "custom": "all", "exclude": ["Nick"]})
     shop.sync()
     assert shop.sent.attributes == {"x": {"nick": "second"}}
-
-
-# A delta that is replaced while it is sent
-
-
-def test_dbt_run_replaces_a_delta_that_is_being_sent(
-    quick: QuickProject, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It does not wait for the push, and the push notices."""
-    monkeypatch.setattr(postgres_pages, "FIRST_PAGE_ROWS", CALL)
-    monkeypatch.setattr(postgres_pages, "MAX_PAGE_ROWS", CALL)
-    quick.outputs(sandbox={"max_in_flight": 1})
-    quick.map({**CONTACTS_MAPPING, "endpoint": "update"})
-    quick.set_rows(CONTACTS, contacts(12 * CALL))
-    quick.build()
-    pushed = quick.push_one(observer=Meanwhile(quick.build))
-    assert pushed.status == "failed"
-    assert "replaced" in str(pushed.error) or "rebuilt" in str(pushed.error)
-    assert quick.push_one().status == "succeeded"
-    assert len(quick.profiles()) == len(quick.snapshot()) == 12 * CALL
-    quick.build()
-    assert quick.changes() == {}
 
 
 # Rights, and what has to be installed

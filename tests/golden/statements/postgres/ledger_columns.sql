@@ -3,4 +3,3 @@ alter table "shop"."marts"."batch_sync_journal"
                add column "host" text collate "C",
                add column "seconds" double precision;
 -- as on DuckDB (43 lines)
-commit;

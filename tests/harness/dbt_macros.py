@@ -24,7 +24,6 @@ import jinja2
 from dbt_common.clients.jinja import get_environment
 from dbt_common.exceptions.macros import MacroReturn
 
-
 ROOT = Path(__file__).parents[2]
 PACKAGE = "dbt_batch_sync"
 ID = "00000000-0000-4000-8000-000000000002"
@@ -34,7 +33,10 @@ FAMILIES = {"databricks": ("databricks", "spark"), "redshift": ("redshift", "pos
 BACKTICKS = ("bigquery", "databricks", "spark")
 TEXTS = {"bigquery": "string", "databricks": "string", "spark": "string"}
 """What an adapter calls a text; the others say TEXT."""
-ADDED = {"duckdb": {"VARCHAR": "character varying(256)"}, "snowflake": {"VARCHAR": "character varying(16777216)"}}
+ADDED = {
+    "duckdb": {"VARCHAR": "character varying(256)"},
+    "snowflake": {"VARCHAR": "character varying(16777216)"},
+}
 """How an adapter writes a type when it adds a column, where that is another."""
 
 Row = Mapping[str, object]
@@ -154,20 +156,25 @@ class Macros:
             self._execute(text)
 
     def relation(self, identifier: str, type: str | None = "table") -> Relation:
-        shown = identifier.upper() if self.dialect == "snowflake" and identifier.startswith("batch_") else identifier
+        shown = (
+            identifier.upper()
+            if self.dialect == "snowflake" and identifier.startswith("batch_")
+            else identifier
+        )
         database = None if self.dialect == "spark" else "shop"
         return Relation(self.dialect, database, "marts", shown, type)
 
     def materialize(self, relation: Relation, sql: str) -> None:
-        self._knowing(this=relation, sql=sql, pre_hooks=[], post_hooks=[])
+        self.knowing(this=relation, sql=sql, pre_hooks=[], post_hooks=[])
         self._named("materialization_sent_snapshot_default", PACKAGE)()
 
     def at(self, relation: Relation) -> Macros:
         """The same command, in a hook of this model."""
-        self._knowing(this=relation)
+        self.knowing(this=relation)
         return self
 
-    def _knowing(self, **more: object) -> None:
+    def knowing(self, **more: object) -> None:
+        """Sets variables of dbt's context."""
         self._context = {**self._context, **more}
         self._modules.clear()
 
@@ -193,7 +200,7 @@ class Macros:
                 return self._named(f"{prefix}__{name}", package)
         raise LookupError(f"no {name} for {self.dialect}")
 
-    def _execute(self, sql: str, **how: object) -> tuple[str, Any]:
+    def _execute(self, sql: str, **how: object) -> tuple[str, Result]:
         statement = sql.strip().removesuffix(";").rstrip()
         rows = self._described(statement)
         if rows is not None:
@@ -201,7 +208,7 @@ class Macros:
         else:
             self.statements.append(statement)
             rows = next((rows for part, rows in self._answers if part in statement), [])
-        return "", SimpleNamespace(rows=[Answered.of(row) for row in rows])
+        return "", Result([Answered.of(row) for row in rows])
 
     def _described(self, statement: str) -> Sequence[Row] | None:
         """What a query for a table's columns answers."""
@@ -231,9 +238,11 @@ class Macros:
     def _make_context(self, nodes: Mapping[str, Any]) -> dict[str, Any]:
         config = _Callable(self._config)
         config.get = lambda name, default=None, **how: self._configs.get(name, default)
-        column = SimpleNamespace(create=self._column, translate_type=lambda kind: TEXTS.get(self.dialect, "TEXT"))
+        column = SimpleNamespace(
+            create=self._column, translate_type=lambda kind: TEXTS.get(self.dialect, "TEXT")
+        )
         relation = SimpleNamespace(create=self._create)
-        named: dict[str, Any] = {name: self._lazy(name, "dbt") for name in self._macros("dbt")}
+        named: dict[str, Any] = {name: self._named(name, "dbt") for name in self._macros("dbt")}
         return {
             **named,
             "dbt": _Namespace(self, "dbt"),
@@ -244,7 +253,9 @@ class Macros:
                 quote=lambda name: quoted(self.dialect, name),
                 execute=self._execute,
                 get_relation=self._get_relation,
-                parse_index=lambda index: SimpleNamespace(**{"type": None, "unique": False, **index}, render=lambda relation: "index_1"),
+                parse_index=lambda index: SimpleNamespace(
+                    **{"type": None, "unique": False, **index}, render=lambda relation: "index_1"
+                ),
                 get_columns_in_relation=self._columns_of,
                 cache_added=lambda relation: "",
                 commit=lambda: "",
@@ -258,7 +269,7 @@ class Macros:
             "selected_resources": list(nodes),
             "invocation_id": ID,
             "invocation_args_dict": {},
-            "target": SimpleNamespace(name="prod"),
+            "target": {"name": "prod"},
             "ref": self.relation,
             "modules": SimpleNamespace(datetime=_Clock, re=re),
             "local_md5": lambda text: hashlib.md5(text.encode()).hexdigest(),
@@ -276,10 +287,9 @@ class Macros:
             "persist_docs": lambda *args, **how: "",
         }
 
-    def _lazy(self, name: str, package: str) -> Callable[..., Any]:
-        return lambda *args, **kwargs: self._named(name, package)(*args, **kwargs)
-
-    def _create(self, database: str | None = None, schema: str = "", identifier: str = "", type: str | None = None) -> Relation:
+    def _create(
+        self, database: str | None = None, schema: str = "", identifier: str = "", type: str | None = None
+    ) -> Relation:
         return Relation(self.dialect, database, schema, identifier, type)
 
     def _store(self, name: str, response: str, agate_table: Any) -> str:
@@ -326,6 +336,13 @@ class _Clock:
             return NOW
 
 
+@dataclass(frozen=True)
+class Result:
+    """The rows of a query, as dbt hands them to a macro."""
+
+    rows: Sequence[Answered]
+
+
 def _fail(message: str) -> None:
     raise AssertionError(message)
 
@@ -353,7 +370,9 @@ def _read(files: Iterable[Path]) -> Mapping[str, Path]:
     """The file of every macro, by name; a later file counts more."""
     found = {}
     for file in files:
-        for kind, name in re.findall(r"{%-?\s*(macro|test|materialization)\s+(\w+)", file.read_text(encoding="utf-8")):
+        for kind, name in re.findall(
+            r"{%-?\s*(macro|test|materialization)\s+(\w+)", file.read_text(encoding="utf-8")
+        ):
             prefix = "" if kind == "macro" else f"{kind}_"
             found[f"{prefix}{name}" + ("_default" if kind == "materialization" else "")] = file
     return found

@@ -1,2 +1,0 @@
--- as on DuckDB (11 lines)
-commit;

@@ -1,2 +1,0 @@
--- as on DuckDB (102 lines)
-commit;

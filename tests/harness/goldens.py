@@ -262,9 +262,9 @@ def built(dialect: str) -> list[str]:
     it = dbt(
         dialect,
         ("as delta_rows", counts),
-        ("select count(*), count(", [{"rows": 90, "exited": 4}]),
+        ("count(*) as known", [{"known": 90, "gone": 4}]),
         ("event = 'built' and recorded_at >", [{"overlapping": 0}]),
-        ("select count(*) from", [{"returning": 2}]),
+        ("count(*) as changes", [{"change": "update", "changes": 2}]),
         ("select answered, request", [{"answered": "request-1", "request": "all"}]),
         ("select 1 from", REJECT),
         BUILT,

@@ -13,7 +13,8 @@ select
                 when max(case when event in ('ended', 'released') then recorded_at end) < max(case when event = 'claimed' then recorded_at end) then 0
                 else 1
             end as is_over,
-            case when max(recorded_at) > cast(now() at time zone 'UTC' as timestamp) - interval '90 seconds' then 1 else 0 end as is_heard
+            case when max(recorded_at) > cast(now() at time zone 'UTC' as timestamp) - interval '90 seconds' then 1 else 0 end as is_heard,
+            max(case when delta_id = '00000000-0000-4000-8000-000000000001' and event = 'checkpoint' then key end) as settled_key
         from "shop"."marts"."batch_sync_journal"
         where sync = 'people' and event in ('claimed', 'beat', 'intent', 'checkpoint', 'released', 'ended')
             and (delta_id = '00000000-0000-4000-8000-000000000001' or recorded_at > cast(now() at time zone 'UTC' as timestamp) - interval '90 seconds')

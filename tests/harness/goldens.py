@@ -31,8 +31,8 @@ AFTER = {"Client Id": "text", "points": "decimal", "price": "double", "vip": "te
 ATTRIBUTE_TYPES = "batch__email_marketing:string,nick:string,tags:string_array"
 REPLIED = datetime.datetime(2024, 5, 5, 1, 2, 3)
 BUILT: Answer = (
-    "attribute_types, former_types",
-    [{"delta_id": OLD, "attribute_types": ATTRIBUTE_TYPES, "former_types": "", "page": 9}],
+    "former_types, page from",
+    [{"delta_id": OLD, "attribute_types": ATTRIBUTE_TYPES, "former_types": "", "page": 4}],
 )
 REJECT = [{"found": 1}]
 
@@ -153,21 +153,25 @@ def announced(dialect: str) -> list[str]:
 
 def pushed(**changes: Any) -> list[dict[str, Any]]:
     row = {
-        "run_id": "run-1", "settled_page": 4, "settled_at": REPLIED, "intent_page": 4, "ended_page": 4, "settled_key": None, "has_ended": 1,
-        "is_over": 1, "is_heard": 0,
+        "run_id": "run-1", "settled_page": 4, "settled_at": REPLIED, "intent_page": 4, "ended_page": 4, "has_ended": 1,
+        "is_over": 1, "is_heard": 0, "settled_key": None,
     }  # fmt: skip
     return [{**row, **changes}]
 
 
-def history(*, progress: list[dict[str, Any]], rejects: bool = False) -> list[Answer]:
+def history(
+    *, progress: list[dict[str, Any]], rejects: bool = False, requests: list[Any] | None = None
+) -> list[Answer]:
     """What the ledger and the tables say when the delta is built anew."""
     moments = {"built": REPLIED, "merged": None, "merged_rows": REPLIED}
+    requests = requests or []
     return [
         BUILT,
         ("as settled_page", progress),
         ("max(case when event = 'built' then recorded_at end), max(", [moments]),
         ("select merged_delta_id", [{"merged_delta_id": OLD}]),
         ("select 1 from", REJECT if rejects else []),
+        ("event in ('resend', 'doubt', 'ended')", requests),
     ]
 
 
@@ -222,10 +226,13 @@ def merge_retyped(dialect: str) -> list[str]:
     return [*statements, *it.statements]
 
 
-def requested(dialect: str, request: str | None, *, doubt: bool = False) -> list[str]:
-    rows = [{"run_id": "request-1", "request": request, "has_doubt": int(doubt), "goes_on": 0}]
+def requested(dialect: str, *requests: tuple[str, str, str | None]) -> list[str]:
+    rows = [
+        {"run_id": run, "request": request, "has_doubt": int(event == "doubt"), "goes_on": 0}
+        for run, event, request in requests
+    ]
     attributes: Answer = ("select distinct attribute", [{"attribute": "nick"}])
-    it = dbt(dialect, ("as has_doubt", rows), attributes)
+    it = dbt(dialect, ("event in ('resend', 'doubt', 'ended')", rows), attributes)
     held = it.relation(SNAPSHOT)
     names = it.snapshot_columns(held, [None])
     it.answer_requests(PEOPLE, held, names, it.current_types(PEOPLE))
@@ -233,16 +240,16 @@ def requested(dialect: str, request: str | None, *, doubt: bool = False) -> list
 
 
 def resend_all(dialect: str) -> list[str]:
-    return requested(dialect, "all")
+    return requested(dialect, ("request-1", "resend", "all"))
 
 
 def resend_rejected(dialect: str) -> list[str]:
-    return requested(dialect, "rejected")
+    return requested(dialect, ("request-1", "resend", "rejected"))
 
 
 def overtaken(dialect: str) -> list[str]:
     """A push lost its claim while rows were in flight."""
-    return requested(dialect, None, doubt=True)
+    return requested(dialect, ("run-1", "doubt", None))
 
 
 def built(dialect: str) -> list[str]:
@@ -255,9 +262,9 @@ def built(dialect: str) -> list[str]:
     it = dbt(
         dialect,
         ("as delta_rows", counts),
-        ("as gone", [{"known": 90, "gone": 4}]),
-        ("as changes", [{change: "update", "changes": 2}]),
-        ("select count(*) from", [{"overlapping": 0}]),
+        ("count(*) as known", [{"known": 90, "gone": 4}]),
+        ("event = 'built' and recorded_at >", [{"overlapping": 0}]),
+        ("count(*) as changes", [{"change": "update", "changes": 2}]),
         ("select answered, request", [{"answered": "request-1", "request": "all"}]),
         ("select 1 from", REJECT),
         BUILT,

@@ -6,7 +6,6 @@ select
             max(case when delta_id = '00000000-0000-4000-8000-000000000001' and event = 'checkpoint' then recorded_at end) as settled_at,
             max(case when delta_id = '00000000-0000-4000-8000-000000000001' and event = 'intent' then page end) as intent_page,
             max(case when delta_id = '00000000-0000-4000-8000-000000000001' and event = 'ended' then page end) as ended_page,
-            max(case when delta_id = '00000000-0000-4000-8000-000000000001' and event = 'checkpoint' then key end) as settled_key,
             max(case when event = 'ended' then 1 else 0 end) as has_ended,
             case
                 when max(case when event in ('ended', 'released') then recorded_at end) is null then 0

@@ -12,7 +12,7 @@ merge into "shop"."marts"."people_sent_snapshot" as s
         using (select key as row_id, max(case when
     position(',batch__email_marketing,' in coalesce(',' || names || ',', '')) > 0 then ',batch__email_marketing,' else '' end) || max(case when
     position(',nick,' in coalesce(',' || names || ',', '')) > 0 then ',nick,' else '' end) || max(case when
-    position(',tags,' in coalesce(',' || names || ',', '')) > 0 then ',tags,' else '' end) as names from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'doubt' and run_id in ('request-1') group by key) as d
+    position(',tags,' in coalesce(',' || names || ',', '')) > 0 then ',tags,' else '' end) as names from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'doubt' and run_id in ('run-1') group by key) as d
         on s."custom_id" = d.row_id
         when matched then update set "_batch_doubt" = case when
     position(',batch__email_marketing,' in coalesce(coalesce(s."_batch_doubt", '') || d.names, '')) > 0 then ',batch__email_marketing,' else '' end || case when

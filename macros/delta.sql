@@ -6,7 +6,7 @@
         materialized='table',
         pre_hook=[
             {'sql': "{{ dbt_batch_sync.announce_build('" ~ sync ~ "') }}", 'transaction': not dbt_batch_sync.commit_at_once()},
-            "{{ dbt_batch_sync.merge_sent('" ~ sync ~ "') }}"
+            {'sql': "{{ dbt_batch_sync.merge_sent('" ~ sync ~ "') }}", 'transaction': true}
         ],
         post_hook="{{ dbt_batch_sync.record_build('" ~ sync ~ "') }}"
     ) }}

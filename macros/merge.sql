@@ -98,7 +98,7 @@
     {% endif %}
     {% set answered, requests = [], [] %}
     {% for row in run_query(
-        'select answered, request from ' ~ of_sync ~ " and event = 'merged' and (delta_id = " ~ dbt.string_literal(invocation_id)
+        'select answered, request as scope from ' ~ of_sync ~ " and event = 'merged' and (delta_id = " ~ dbt.string_literal(invocation_id)
         ~ ' or recorded_at > (select max(recorded_at) from ' ~ of_sync ~ " and event = 'built'))"
     ).rows %}
         {% if row[0] %}{% do answered.append(row[0]) %}{% endif %}
@@ -167,14 +167,14 @@
             max(case when {{ own }} and event = 'checkpoint' then recorded_at end) as settled_at,
             max(case when {{ own }} and event = 'intent' then page end) as intent_page,
             max(case when {{ own }} and event = 'ended' then page end) as ended_page,
-            max(case when {{ own }} and event = 'checkpoint' then key end) as settled_key,
             max(case when event = 'ended' then 1 else 0 end) as has_ended,
             case
                 when max(case when event in ('ended', 'released') then recorded_at end) is null then 0
                 when max(case when event in ('ended', 'released') then recorded_at end) < max(case when event = 'claimed' then recorded_at end) then 0
                 else 1
             end as is_over,
-            case when max(recorded_at) > {{ dbt_batch_sync.seconds_ago(90) }} then 1 else 0 end as is_heard
+            case when max(recorded_at) > {{ dbt_batch_sync.seconds_ago(90) }} then 1 else 0 end as is_heard,
+            max(case when {{ own }} and event = 'checkpoint' then key end) as settled_key
         from {{ journal }}
         where sync = {{ dbt.string_literal(sync) }} and event in ('claimed', 'beat', 'intent', 'checkpoint', 'released', 'ended')
             and ({{ own }} or recorded_at > {{ dbt_batch_sync.seconds_ago(90) }})
@@ -186,11 +186,11 @@
     {% for row in run_query(query).rows %}
         {% if row[1] is not none %}
             {% do settled.append(row[1] | int) %}
-            {% do runs.append({'run_id': row[0], 'page': row[1] | int, 'at': row[2], 'key': row[5]}) %}
+            {% do runs.append({'run_id': row[0], 'page': row[1] | int, 'at': row[2], 'key': row[8]}) %}
         {% endif %}
-        {% set upto = row[4] if row[6] | int else row[3] %}
+        {% set upto = row[4] if row[5] | int else row[3] %}
         {% if upto is not none %}{% do sent.append(upto | int) %}{% endif %}
-        {% if not row[7] | int and row[8] | int %}{% do alive.append(row[0]) %}{% endif %}
+        {% if not row[6] | int and row[7] | int %}{% do alive.append(row[0]) %}{% endif %}
     {% endfor %}
     {% set page = settled | max if settled else -1 %}
     {% set keys = [none] %}

@@ -26,9 +26,9 @@ from dbt_batch_sync.ledger import lease as leases
 from dbt_batch_sync.push.sync_push import Clock
 from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.results import SyncPushed
-from dbt_batch_sync.sql.relations import parse_table
 from dbt_batch_sync.warehouse import Warehouse
 from dbt_batch_sync.warehouse import duckdb as duckdb_warehouse
+from dbt_batch_sync.warehouse.relations import parse_table
 
 CALL = 200
 NOW = datetime(2026, 5, 4, 12, 0, 0)

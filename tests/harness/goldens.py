@@ -31,8 +31,8 @@ AFTER = {"Client Id": "text", "points": "decimal", "price": "double", "vip": "te
 ATTRIBUTE_TYPES = "batch__email_marketing:string,nick:string,tags:string_array"
 REPLIED = datetime.datetime(2024, 5, 5, 1, 2, 3)
 BUILT: Answer = (
-    "former_types from",
-    [{"delta_id": OLD, "attribute_types": ATTRIBUTE_TYPES, "former_types": ""}],
+    "former_types, page from",
+    [{"delta_id": OLD, "attribute_types": ATTRIBUTE_TYPES, "former_types": "", "page": 4}],
 )
 REJECT = [{"found": 1}]
 
@@ -154,7 +154,7 @@ def announced(dialect: str) -> list[str]:
 def pushed(**changes: Any) -> list[dict[str, Any]]:
     row = {
         "run_id": "run-1", "settled_page": 4, "settled_at": REPLIED, "intent_page": 4, "ended_page": 4, "has_ended": 1,
-        "is_over": 1, "is_heard": 0,
+        "is_over": 1, "is_heard": 0, "settled_key": None,
     }  # fmt: skip
     return [{**row, **changes}]
 
@@ -168,11 +168,10 @@ def history(
     return [
         BUILT,
         ("as settled_page", progress),
-        ("max(key) from", [{"key": None}]),
         ("max(case when event = 'built' then recorded_at end), max(", [moments]),
         ("select merged_delta_id", [{"merged_delta_id": OLD}]),
         ("select 1 from", REJECT if rejects else []),
-        ("event in ('resend', 'doubt')", requests),
+        ("event in ('resend', 'doubt', 'ended')", requests),
     ]
 
 
@@ -191,11 +190,9 @@ def merge(dialect: str) -> list[str]:
     return it.statements
 
 
-def merged(
-    dialect: str, progress: list[dict[str, Any]], key: str | None = None, retyped: tuple[str, ...] = ()
-) -> list[str]:
+def merged(dialect: str, progress: list[dict[str, Any]], retyped: tuple[str, ...] = ()) -> list[str]:
     """The statements of a merge alone."""
-    it = dbt(dialect, ("as settled_page", progress), ("max(key) from", [{"key": key}]), BUILT)
+    it = dbt(dialect, ("as settled_page", progress), BUILT)
     delta, held = it.relation(DELTA), it.relation(SNAPSHOT)
     built = it.last_built(PEOPLE, held)
     found = it.progress(PEOPLE, held, built)
@@ -213,7 +210,7 @@ def merge_in_doubt(dialect: str) -> list[str]:
 
 def merge_limited(dialect: str) -> list[str]:
     """After `push --limit`, in the middle of a page; the key has what SQL has to escape."""
-    return merged(dialect, pushed(), key="o'hara\\7")
+    return merged(dialect, pushed(settled_key="o'hara\\7"))
 
 
 def merge_unsettled(dialect: str) -> list[str]:
@@ -230,9 +227,12 @@ def merge_retyped(dialect: str) -> list[str]:
 
 
 def requested(dialect: str, *requests: tuple[str, str, str | None]) -> list[str]:
-    rows = [{"run_id": run, "event": event, "request": request} for run, event, request in requests]
+    rows = [
+        {"run_id": run, "request": request, "has_doubt": int(event == "doubt"), "goes_on": 0}
+        for run, event, request in requests
+    ]
     attributes: Answer = ("select distinct attribute", [{"attribute": "nick"}])
-    it = dbt(dialect, ("event in ('resend', 'doubt')", rows), attributes)
+    it = dbt(dialect, ("event in ('resend', 'doubt', 'ended')", rows), attributes)
     held = it.relation(SNAPSHOT)
     names = it.snapshot_columns(held, [None])
     it.answer_requests(PEOPLE, held, names, it.current_types(PEOPLE))
@@ -262,9 +262,10 @@ def built(dialect: str) -> list[str]:
     it = dbt(
         dialect,
         ("as delta_rows", counts),
-        ("select count(*), count(", [{"rows": 90, "exited": 4}]),
-        ("select count(*) from", [{"returning": 2}]),
-        ("select max(answered)", [{"answered": "request-1", "request": "all"}]),
+        ("count(*) as known", [{"known": 90, "gone": 4}]),
+        ("event = 'built' and recorded_at >", [{"overlapping": 0}]),
+        ("count(*) as changes", [{"change": "update", "changes": 2}]),
+        ("select answered, request", [{"answered": "request-1", "request": "all"}]),
         ("select 1 from", REJECT),
         BUILT,
     )

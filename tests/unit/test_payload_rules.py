@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import pyarrow as pa
 import pytest
+from harness.rendering import arrived
 
 from dbt_batch_sync.kinds.attributes import (
     STANDARD_RULES,
@@ -63,7 +64,7 @@ def batch_of(schema: pa.Schema, rows: Sequence[dict[str, Any]]) -> pa.RecordBatc
     own = {"_batch_change": "insert", "_batch_changed": ""}
     whole = [{KEY: f"{number:05}", **own, **row} for number, row in enumerate(rows)]
     arrays = [pa.array([row.get(field.name) for row in whole], field.type) for field in schema]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    return arrived(pa.RecordBatch.from_arrays(arrays, schema=schema))
 
 
 def rendered(

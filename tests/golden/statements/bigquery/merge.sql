@@ -1,7 +1,7 @@
 -- as on DuckDB (24 lines)
 merge into `shop`.`marts`.`people_sent_snapshot` as s
         using (select
--- as on DuckDB (12 lines)
+-- as on DuckDB (13 lines)
         on s.`custom_id` = d.`custom_id`
         when matched and d._batch_settled = 1 then update set
             `batch__email_marketing` = d.`batch__email_marketing`,
@@ -15,10 +15,10 @@ merge into `shop`.`marts`.`people_sent_snapshot` as s
             `_batch_opted_out` = cast(nullif(case when strpos(coalesce(',' || d.`_batch_changed` || ',', ''), ',batch__email_marketing,') > 0 and d.`batch__email_marketing` = false then ',batch__email_marketing,' when strpos(coalesce(',' || d.`_batch_changed` || ',', ''), ',batch__email_marketing,') > 0 and d.`batch__email_marketing` = true then '' when strpos(coalesce(s.`_batch_opted_out`, ''), ',batch__email_marketing,') > 0 then ',batch__email_marketing,' else '' end || case  when strpos(coalesce(s.`_batch_opted_out`, ''), ',batch__sms_marketing,') > 0 then ',batch__sms_marketing,' else '' end, '') as STRING)
         when not matched and d._batch_settled = 1 then insert (`custom_id`, `batch__email_marketing`, `nick`, `tags`, `_batch_sent_at`, `_batch_run_id`, `_batch_delta_id`, `_batch_exited_at`, `_batch_doubt`, `_batch_opted_out`) values (d.`custom_id`, d.`batch__email_marketing`, d.`nick`, d.`tags`, cast('''2024-05-05 01:02:03''' as DATETIME), cast('''run-1''' as STRING), cast('''00000000-0000-4000-8000-000000000001''' as STRING), case when d.`_batch_change` = 'exit' then coalesce(null, cast('''2024-05-05 01:02:03''' as DATETIME)) end, cast(nullif(case when null is not null then case when strpos(coalesce(null, ''), ',batch__email_marketing,') > 0 and not strpos(coalesce(',' || d.`_batch_changed` || ',', ''), ',batch__email_marketing,') > 0 then ',batch__email_marketing,' else '' end || case when strpos(coalesce(null, ''), ',nick,') > 0 and not strpos(coalesce(',' || d.`_batch_changed` || ',', ''), ',nick,') > 0 then ',nick,' else '' end || case when strpos(coalesce(null, ''), ',tags,') > 0 and not strpos(coalesce(',' || d.`_batch_changed` || ',', ''), ',tags,') > 0 then ',tags,' else '' end else '' end, '') as STRING), cast(nullif(case when strpos(coalesce(',' || d.`_batch_changed` || ',', ''), ',batch__email_marketing,') > 0 and d.`batch__email_marketing` = false then ',batch__email_marketing,' when strpos(coalesce(',' || d.`_batch_changed` || ',', ''), ',batch__email_marketing,') > 0 and d.`batch__email_marketing` = true then '' when strpos(coalesce(null, ''), ',batch__email_marketing,') > 0 then ',batch__email_marketing,' else '' end || case  when strpos(coalesce(null, ''), ',batch__sms_marketing,') > 0 then ',batch__sms_marketing,' else '' end, '') as STRING));
 -- as on DuckDB (7 lines)
-                case when r.delta_id = '''00000000-0000-4000-8000-000000000001''' then to_hex(md5(cast(coalesce(cast(length(cast(d.`batch__email_marketing` as STRING)) as STRING) || ':' || cast(d.`batch__email_marketing` as STRING), '-') || coalesce(cast(length(cast(d.`nick` as STRING)) as STRING) || ':' || cast(d.`nick` as STRING), '-') || coalesce(cast(length(cast(d.`tags` as STRING)) as STRING) || ':' || cast(d.`tags` as STRING), '-') as string))) end as row_hash,
--- as on DuckDB (6 lines)
+                case when (r.delta_id = '''00000000-0000-4000-8000-000000000001''' and d.`_batch_page` <= r.reached) then to_hex(md5(cast(coalesce(cast(length(cast(d.`batch__email_marketing` as STRING)) as STRING) || ':' || cast(d.`batch__email_marketing` as STRING), '-') || coalesce(cast(length(cast(d.`nick` as STRING)) as STRING) || ':' || cast(d.`nick` as STRING), '-') || coalesce(cast(length(cast(d.`tags` as STRING)) as STRING) || ':' || cast(d.`tags` as STRING), '-') as string))) end as row_hash,
+-- as on DuckDB (12 lines)
                     or (not r.delta_id = '''00000000-0000-4000-8000-000000000001''' and strpos(',' || d.`_batch_changed` || ',', ',' || r.attribute || ',') > 0)
 -- as on DuckDB (2 lines)
     on o.key = n.row_id and coalesce(o.attribute, '') = n.attribute and o.delta_id = n.delta_id and o.sync = '''people''' and o.resolved_at is null
--- as on DuckDB (9 lines)
+-- as on DuckDB (14 lines)
     select current_datetime('UTC'), cast('''people''' as STRING), cast('''merged''' as STRING), cast('''00000000-0000-4000-8000-000000000002''' as STRING), cast('''00000000-0000-4000-8000-000000000001''' as STRING), cast('''''' as STRING), cast(null as STRING);

@@ -1,6 +1,6 @@
 merge into `shop`.`marts`.`people_sent_snapshot` as s
         using (select
--- as on DuckDB (12 lines)
+-- as on DuckDB (13 lines)
         )) as d
         on s.`custom_id` = d.`custom_id`
         when matched and d._batch_settled = 0 then update set

@@ -4,10 +4,11 @@ merge into `shop`.`marts`.`people_sent_snapshot` as s
         case when (d.`_batch_page` <= 4) and r.row_id is null then 1 else 0 end as _batch_settled
     from (select * from `shop`.`marts`.`people_delta`) as d
     left join (
-        select distinct key as row_id
+        select key as row_id, max(case run_id when cast('run-1' as string) then 4 else -1 end) as reached
         from `shop`.`marts`.`batch_sync_rejects`
         where sync = 'people' and delta_id = '00000000-0000-4000-8000-000000000001' and attribute is null
-    ) as r on r.row_id = d.`custom_id`
+        group by key
+    ) as r on r.row_id = d.`custom_id` and d.`_batch_page` <= r.reached
     where d.`_batch_change` <> 'invalid'
         and (
             ((d.`_batch_page` <= 4) and r.row_id is null)

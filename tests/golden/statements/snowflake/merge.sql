@@ -1,7 +1,7 @@
 -- as on DuckDB (24 lines)
 merge into shop.marts.people_sent_snapshot as s
         using (select
--- as on DuckDB (12 lines)
+-- as on DuckDB (13 lines)
         on s."CUSTOM_ID" = d."CUSTOM_ID"
         when matched and d._batch_settled = 1 then update set
             "BATCH__EMAIL_MARKETING" = d."BATCH__EMAIL_MARKETING",
@@ -34,4 +34,4 @@ merge into shop.marts.people_sent_snapshot as s
     position(',batch__email_marketing,' in coalesce(',' || d."_BATCH_CHANGED" || ',', '')) > 0 and d."BATCH__EMAIL_MARKETING" = true then '' when
     position(',batch__email_marketing,' in coalesce(null, '')) > 0 then ',batch__email_marketing,' else '' end || case  when
     position(',batch__sms_marketing,' in coalesce(null, '')) > 0 then ',batch__sms_marketing,' else '' end, '') as VARCHAR));
--- as on DuckDB (29 lines)
+-- as on DuckDB (40 lines)

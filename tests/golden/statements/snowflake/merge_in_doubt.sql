@@ -1,6 +1,6 @@
 merge into shop.marts.people_sent_snapshot as s
         using (select
--- as on DuckDB (13 lines)
+-- as on DuckDB (14 lines)
         on s."CUSTOM_ID" = d."CUSTOM_ID"
         when matched and d._batch_settled = 1 then update set
             "BATCH__EMAIL_MARKETING" = d."BATCH__EMAIL_MARKETING",

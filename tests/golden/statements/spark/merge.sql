@@ -1,7 +1,7 @@
 -- as on DuckDB (24 lines)
 merge into marts.people_sent_snapshot as s
         using (select
--- as on DuckDB (12 lines)
+-- as on DuckDB (13 lines)
         on s.`custom_id` = d.`custom_id`
         when matched and d._batch_settled = 1 then update set
             `batch__email_marketing` = d.`batch__email_marketing`,
@@ -35,5 +35,5 @@ merge into marts.people_sent_snapshot as s
     position(',batch__email_marketing,' in coalesce(null, '')) > 0 then ',batch__email_marketing,' else '' end || case  when
     position(',batch__sms_marketing,' in coalesce(null, '')) > 0 then ',batch__sms_marketing,' else '' end, '') as string));
 -- as on DuckDB (7 lines)
-                case when r.delta_id = '00000000-0000-4000-8000-000000000001' then md5(cast(coalesce(cast(length(cast(d.`batch__email_marketing` as string)) as string) || ':' || cast(d.`batch__email_marketing` as string), '-') || coalesce(cast(length(cast(d.`nick` as string)) as string) || ':' || cast(d.`nick` as string), '-') || coalesce(cast(length(to_json(d.`tags`)) as string) || ':' || to_json(d.`tags`), '-') as string)) end as row_hash,
--- as on DuckDB (21 lines)
+                case when (r.delta_id = '00000000-0000-4000-8000-000000000001' and d.`_batch_page` <= r.reached) then md5(cast(coalesce(cast(length(cast(d.`batch__email_marketing` as string)) as string) || ':' || cast(d.`batch__email_marketing` as string), '-') || coalesce(cast(length(cast(d.`nick` as string)) as string) || ':' || cast(d.`nick` as string), '-') || coalesce(cast(length(to_json(d.`tags`)) as string) || ':' || to_json(d.`tags`), '-') as string)) end as row_hash,
+-- as on DuckDB (32 lines)

@@ -1,6 +1,6 @@
 merge into marts.people_sent_snapshot as s
         using (select
--- as on DuckDB (13 lines)
+-- as on DuckDB (14 lines)
         on s.`custom_id` = d.`custom_id`
         when matched and d._batch_settled = 1 then update set
             `batch__email_marketing` = d.`batch__email_marketing`,

@@ -364,6 +364,12 @@ class Bench:
         with self._installed(), self._warehouse._file.cursor() as connection:
             connection.execute(f"insert into {JOURNAL} ({names}) values ({marks})", list(given.values()))
 
+    def execute(self, *statements: str) -> None:
+        """What somebody does to the warehouse by hand."""
+        with self._installed():
+            for statement in statements:
+                self._query(statement)
+
     # What there is afterwards
 
     def profiles(self) -> dict[str, dict[str, Any]]:

@@ -163,7 +163,7 @@ def history(
     *, progress: list[dict[str, Any]], rejects: bool = False, requests: list[Any] | None = None
 ) -> list[Answer]:
     """What the ledger and the tables say when the delta is built anew."""
-    moments = {"built": REPLIED, "merged": None, "merged_rows": REPLIED}
+    moments = {"built": REPLIED, "merged": None, "merged_rows": REPLIED, "all": None}
     requests = requests or []
     return [
         BUILT,

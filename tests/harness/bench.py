@@ -355,6 +355,21 @@ class Bench:
         """A while passes in which nobody says that he lives."""
         self.time.seconds += EXPIRY_SECONDS
 
+    def add(self, event: str, **cells: object) -> None:
+        """Appends an event of somebody else to the journal."""
+        self.time.now()
+        moment = BEGIN + timedelta(seconds=self.time.seconds)
+        given = {"recorded_at": moment, "sync": PEOPLE, "event": event, **cells}
+        names, marks = ", ".join(given), ", ".join("?" * len(given))
+        with self._installed(), self._warehouse._file.cursor() as connection:
+            connection.execute(f"insert into {JOURNAL} ({names}) values ({marks})", list(given.values()))
+
+    def execute(self, *statements: str) -> None:
+        """What somebody does to the warehouse by hand."""
+        with self._installed():
+            for statement in statements:
+                self._query(statement)
+
     # What there is afterwards
 
     def profiles(self) -> dict[str, dict[str, Any]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlglot import exp
-
-from dbt_batch_sync.ledger.journal import _last_events
 from dbt_batch_sync.sql.counts import Pending, again_counts, change_counts, samples
 from dbt_batch_sync.sql.lookup import events_of, row_of
 from dbt_batch_sync.sql.pages import histogram, rows_of
 from dbt_batch_sync.sql.relations import Relation, beside, parse_table
+from sqlglot import exp
+
+from dbt_batch_sync.ledger.journal import _last_events
 from dbt_batch_sync.warehouse import Column
 
 NAMES = ("nick", "tags")

@@ -107,7 +107,9 @@ def rendered(
     schema = pa.schema([(KEY, pa.string()), *columns])
     whole = [{KEY: str(number), **row} for number, row in enumerate(rows, 1)]
     arrays = [pa.array([row.get(field.name) for row in whole], field.type) for field in schema]
-    (result,) = render([arrived(pa.RecordBatch.from_arrays(arrays, schema=schema))], attributes, PROFILES.fragment)
+    (result,) = render(
+        [arrived(pa.RecordBatch.from_arrays(arrays, schema=schema))], attributes, PROFILES.fragment
+    )
     return result
 
 

@@ -33,7 +33,7 @@ from unittest import mock
 import pyarrow as pa
 import yaml
 from harness.faults import Fault
-from harness.faulty import FaultyWarehouse, Points, Trouble, faulty_send
+from harness.faulty import FaultyWarehouse, Points, Trouble, do, faulty_send
 from harness.faulty_sandbox import FaultyServer
 from harness.project import PEOPLE, Project, Row
 from harness.quick import QuickDbt
@@ -132,8 +132,10 @@ class Life:
         self._on_death = on_death
 
     def end(self, trouble: Trouble) -> None:
-        """The process is killed here."""
+        """The process is killed here, or loses its connection."""
         self.check()
+        if trouble.act == "fail":
+            do(trouble)
         self._on_death()
         self.dead = True
         raise Killed(trouble)

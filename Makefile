@@ -8,6 +8,8 @@
 PYTHON ?= python3
 ARGS ?=
 
+POSTGRES_BIN ?= /usr/lib/postgresql/15/bin
+
 VENV := .venv
 BIN := $(VENV)/bin
 WAREHOUSES := snowflake bigquery redshift databricks spark iceberg parquet
@@ -22,13 +24,14 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-grammars test-browser test-warehouses test-dbt-versions test-orchestrators docs-check site bench bench-small lint wheel clean
+.PHONY: help demo test test-faults test-grammars test-browser test-warehouses test-postgres-15 test-dbt-versions test-orchestrators docs-check site bench bench-small lint wheel clean
 
 help:
 	@sed -n 's/^#    //p' Makefile
 	@echo " make test-faults             kills, cut connections, and random sequences of them (LIVES=300): the long ones, that test leaves out"
 	@echo " make test-grammars           every statement of dbt's by the grammars of sqlfluff, and BigQuery's by Google's analyzer"
 	@echo " make test-warehouses         the suite on Snowflake, BigQuery, Redshift, Databricks and Spark, or what stands in for them; test-snowflake and so on"
+	@echo " make test-postgres-15        that of PostgreSQL on version 15, whose programs are in POSTGRES_BIN"
 	@echo " make test-dbt-versions       the suite on DuckDB with each dbt-core, and the example with dbt 2; test-dbt-1.9 and so on"
 	@echo " make test-browser            the pages, in a headless Chromium: CHROMIUM=path, or the one on the PATH"
 	@echo " make test-orchestrators      the wrappers of Airflow, Dagster and Prefect in real runs; test-airflow and so on"
@@ -48,8 +51,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)
 	$(BIN)/dbt-batch-sync demo $(ARGS)
 
+# A process for each core, and a file of tests in one of them: what a file shares is started once.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m 'not thorough and not grammars and not emulated and not browser and not orchestrated' $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not thorough and not grammars and not emulated and not browser and not orchestrated' $(ARGS)
 
 test-faults: $(INSTALLED)
 	$(BIN)/python -m pytest tests/faults -m thorough $(ARGS)
@@ -76,6 +80,10 @@ test-warehouses: $(WAREHOUSES:%=test-%)
 
 $(WAREHOUSES:%=test-%): test-%: .venvs/%/.installed
 	.venvs/$*/bin/python -m pytest -m emulated $(wildcard tests/drivers/test_$*.py) tests/warehouses/test_$*.py $(ARGS)
+
+# test has it on the newest version.
+test-postgres-15: $(INSTALLED)
+	POSTGRES_BIN=$(POSTGRES_BIN) $(BIN)/python -m pytest tests/drivers/test_postgres.py tests/warehouses/test_postgres.py $(ARGS)
 
 test-dbt-versions: $(DBT_VERSIONS:%=test-%) test-dbt-2
 

@@ -377,6 +377,5 @@ def _request_json(request: Request) -> dict[str, object]:
 
 
 def _reject_json(count: RejectCount) -> dict[str, object]:
-    """Without the sync, which is around it."""
     cells = {name: cell for name, cell in asdict(count).items() if name != "sync"}
     return {name: _timed(cell) for name, cell in cells.items()}

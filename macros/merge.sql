@@ -203,7 +203,7 @@
 
 
 {#- A delta that pushes worked on and that is gone before it was merged took with it what Batch was told; a snapshot without the rows that
-    were merged last is another one. Both would be a silent loss; a `resend --all`, open or answered since then, means it. -#}
+    were merged last is another one. Both would be a silent loss; a `resend --all` means it, until what it sends is merged. -#}
 {% macro check_delta(sync, snapshot, built, found, progress) %}
     {% set journal = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() %}
     {% set row = run_query(
@@ -216,7 +216,7 @@
     {% set pushed = progress.settled or progress.sent_page is not none %}
     {% if pushed and built.has_rows and found != built.delta_id and not (row[1] is not none and row[1] > row[0]) %}
         {% set lost = this.render() ~ (' is gone' if found is none else ' is not the delta that was pushed') ~ ', and what Batch accepted of it is not in ' ~ snapshot.identifier ~ ' yet' %}
-    {% elif row[2] is not none and not (row[3] is not none and row[3] > row[2]) %}
+    {% elif row[2] is not none and (row[3] is none or row[3] < row[2]) %}
         {% set last = run_query(
             'select merged_delta_id from ' ~ journal ~ ' where sync = ' ~ dbt.string_literal(sync)
             ~ " and event = 'merged' and merged_delta_id is not null order by recorded_at desc limit 1"

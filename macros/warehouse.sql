@@ -187,6 +187,12 @@
 {% macro default__delta_order() %}{{ return('') }}{% endmacro %}
 
 
-{#- Refuses the model that is being built, where a warehouse has kinds of tables that a push can't write to. -#}
-{% macro check_storage() %}{{ return(adapter.dispatch('check_storage', 'dbt_batch_sync')()) }}{% endmacro %}
-{% macro default__check_storage() %}{% endmacro %}
+{#- Refuses the model that is being built, where a warehouse has kinds of tables whose rows can't be changed. -#}
+{% macro check_storage() %}
+    {% set problem = dbt_batch_sync.storage_problem(model) %}
+    {% if problem %}{{ exceptions.raise_compiler_error('dbt_batch_sync: ' ~ problem) }}{% endif %}
+{% endmacro %}
+
+{#- What is wrong with the kind of table that a model is to be; nothing where there is only one kind. -#}
+{% macro storage_problem(node) %}{{ return(adapter.dispatch('storage_problem', 'dbt_batch_sync')(node)) }}{% endmacro %}
+{% macro default__storage_problem(node) %}{{ return('') }}{% endmacro %}

@@ -1,4 +1,4 @@
-"""The verbs that only read: validate, plan, lineage, status, rejects, profile."""
+"""The verbs that only read: validate, plan, lineage, status, rejects, profile, report."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
+from rich.markup import escape
 
 from dbt_batch_sync.cli import documents, show
 from dbt_batch_sync.cli.options import DbtFlags, Json
@@ -123,10 +124,7 @@ def status(
     from dbt_batch_sync import api
 
     result = api.status(dbt.options, dbt.selection, limit=limit)
-    if as_json:
-        show.print_json(result.to_json())
-    else:
-        show.history(result)
+    show.answer(result, show.history, as_json)
 
 
 def rejects(dbt: DbtFlags, as_json: Json = False) -> None:
@@ -137,10 +135,7 @@ def rejects(dbt: DbtFlags, as_json: Json = False) -> None:
     from dbt_batch_sync import api
 
     result = api.rejects(dbt.options, dbt.selection)
-    if as_json:
-        show.print_json(result.to_json())
-    else:
-        show.rejected(result)
+    show.answer(result, show.rejected, as_json)
 
 
 def profile(
@@ -155,7 +150,22 @@ def profile(
     from dbt_batch_sync import api
 
     result = api.profile(dbt.options, custom_id, dbt.selection)
-    if as_json:
-        show.print_json(result.to_json())
-    else:
-        show.profile(result)
+    show.answer(result, show.profile, as_json)
+
+
+def report(
+    dbt: DbtFlags,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")] = Path("report.html"),
+    limit: Annotated[int, typer.Option("--limit", min=1, max=200, help="Runs per sync.")] = 50,
+) -> None:
+    """Write one HTML page of runs, deltas and rejections. It contains no customer data.
+
+    Example: [bold]dbt-batch-sync report --out public/batch.html[/]
+    """
+    from dbt_batch_sync import api
+    from dbt_batch_sync.report import page
+
+    result = api.report(dbt.options, dbt.selection, limit=limit)
+    page.write(out, page.render(result))
+    runs = sum(len(sync.runs) for sync in result.syncs)
+    show.out().print(f"wrote {escape(str(out))} (syncs: {len(result.syncs):,}, runs: {runs:,})")

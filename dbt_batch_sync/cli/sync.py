@@ -1,4 +1,4 @@
-"""The verbs that move data: push, adopt."""
+"""The verbs that move data, or ask for it: push, adopt, resend."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -96,14 +97,32 @@ def adopt(dbt: DbtFlags, yes: Yes = False, as_json: Json = False) -> None:
     _finish(result, as_json, signals=signals)
 
 
+def resend(
+    dbt: DbtFlags,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every row of the model, with all its attributes.")
+    ] = False,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Rows and attributes with an open rejection.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Request that the next `dbt run` adds rows to the delta again. Sends nothing.
+
+    Example: [bold]dbt-batch-sync resend --rejected --select crm_contacts[/]
+    """
+    from dbt_batch_sync import api
+
+    if everything == rejected:
+        raise ConfigurationError("resend: give either --all or --rejected")
+    result = api.resend(dbt.options, "all" if everything else "rejected", dbt.selection)
+    show.answer(result, show.resent, as_json)
+
+
 def _finish(result: PushResult, as_json: bool, *, dry_run: bool = False, signals: Sequence[int] = ()) -> None:
-    """Shows a push and ends with its exit code."""
     from dbt_batch_sync.results import EXIT_CODES
 
-    if as_json:
-        show.print_json(result.to_json())
-    else:
-        show.pushed(result, dry_run=dry_run)
+    show.answer(result, partial(show.pushed, dry_run=dry_run), as_json)
     interrupted = result.status == "interrupted" and signals
     raise typer.Exit(128 + signals[0] if interrupted else EXIT_CODES[result.status])
 

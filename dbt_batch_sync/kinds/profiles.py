@@ -96,7 +96,6 @@ def _read_standard(value: object, spot: Spot) -> tuple[tuple[str, str], ...]:
 
 
 def _read_custom(value: object, spot: Spot) -> _Custom:
-    """Reads `custom`: the word `all`, or a list of columns and of entries with options."""
     if value == ALL:
         return _Custom(all_columns=True)
     if isinstance(value, str):
@@ -118,7 +117,6 @@ def _read_entry(value: object, spot: Spot) -> tuple[Spot, _Entry]:
 
 
 def _read_name(value: object, spot: Spot) -> str:
-    """Reads the name of an attribute that has no column."""
     name = text("an attribute's name")(value, spot)
     refusal = name_refusal(name) if name else None
     if refusal:
@@ -221,7 +219,6 @@ def _check_names(written: _Form, spot: Spot) -> None:
 
 
 def _check_exclude(written: _Form, spot: Spot) -> None:
-    """Columns are only excluded from all of them, and once."""
     if written.exclude and not written.custom.all_columns and not spot.refused("custom", below=False):
         spot.at("exclude").refuse(f"is only accepted with `custom: {ALL}`")
     seen: set[str] = set()

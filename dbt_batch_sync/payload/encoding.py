@@ -73,7 +73,7 @@ class Encoding:
 def encode(attribute: TypedAttribute, source: pa.DataType) -> Encoding:
     """The expressions for an attribute whose column, named like it, arrives with the Arrow type `source`.
 
-    Timestamps are in microseconds, without a zone, and UTC (`source.py`).
+    Timestamps are in microseconds, without a zone, and UTC, as a warehouse gives them.
     """
     if pa.types.is_dictionary(source):
         source = source.value_type

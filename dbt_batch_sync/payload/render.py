@@ -110,9 +110,8 @@ def _checked(positions: pa.Array, after: int) -> int:
 
 
 def _rendered(batch: pa.RecordBatch, fragment: Fragment) -> Rendered:
-    """Splits the rows over a limit, and reads the few notes."""
     operations, extra = batch.column(OPERATION), pa.nulls(batch.num_rows, pa.list_(pa.string()))
-    if ARRAYS in batch.schema.names:
+    if HEAD in batch.schema.names and batch.column(HEAD).null_count < batch.num_rows:
         operations, extra = _split_rows(batch, fragment)
     columns = [batch.column(KEY), operations, extra]
     rows = pa.RecordBatch.from_arrays(columns, ["key", "operation", "extra"])
@@ -131,16 +130,12 @@ def _read_notes(batch: pa.RecordBatch) -> Iterator[RejectedValue]:
             yield RejectedValue(position, key, attribute, reason)
 
 
-def _valid_rows(column: pa.Array) -> list[int]:
-    return [row for row, valid in enumerate(column.is_valid().to_pylist()) if valid]
-
-
 def _split_rows(batch: pa.RecordBatch, fragment: Fragment) -> tuple[pa.Array, pa.Array]:
     """Gives each row over a limit several operations; there are few of them, so each is taken by itself."""
     operations = batch.column(OPERATION).to_pylist()
     extra: list[list[str] | None] = [None] * batch.num_rows
     heads, arrays, others = (batch.column(name) for name in (HEAD, ARRAYS, OTHERS))
-    for row in _valid_rows(heads):
+    for row in pc.indices_nonzero(heads.is_valid()).to_pylist():
         head, ending = heads[row].as_py(), f"{fragment.ending},"
         groups = split(arrays[row].as_py(), others[row].as_py(), fragment)
         operations[row], *extra[row] = [head + ",".join(group) + ending for group in groups]

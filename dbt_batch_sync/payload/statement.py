@@ -64,7 +64,6 @@ class _Attribute:
         return choose([(self._named(CLEARED), absent)], exp.false())
 
     def _named(self, mask: str) -> exp.Expr:
-        """Whether the mask has this attribute's bit."""
         which, bit = divmod(self.number, NAMES_PER_MASK)
         bits = exp.BitwiseAnd(this=column(f"{mask}{which}"), expression=number(1 << bit))
         return differs(exp.Paren(this=bits), number(0))
@@ -106,7 +105,6 @@ class _Attribute:
         return f'"{self.typed.plain_name}":null'
 
     def _either(self, value: exp.Expr, missing: exp.Expr) -> exp.Expr:
-        """The first where its value is sent, the second where a null is."""
         return choose([(self.sent, value), *([] if self.inserts else [(self.column("null"), missing)])])
 
     @property

@@ -12,11 +12,11 @@ from dbt_batch_sync.delivery.pacing import SHARE_OF_RATE, call_size
 from dbt_batch_sync.kinds.attributes import parse_types
 from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.state import Built, Checkpoint, SyncState
+from dbt_batch_sync.push.counts import Pending, again_counts, change_counts, samples
 from dbt_batch_sync.push.guards import stops, tripped
 from dbt_batch_sync.push.known import Known, build_command, relation_of
 from dbt_batch_sync.push.masking import mask
 from dbt_batch_sync.results import Flapping, Sample, SyncPlanned
-from dbt_batch_sync.sql.counts import Pending, again_counts, change_counts, samples
 from dbt_batch_sync.warehouse import Statement, Warehouse
 
 SAMPLES = 5

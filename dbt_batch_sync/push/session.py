@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -16,18 +16,17 @@ from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped, W
 from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.claims import Hold, identity
 from dbt_batch_sync.ledger.journal import Journal
-from dbt_batch_sync.ledger.records import JOURNAL, PHASES, Event, Run
+from dbt_batch_sync.ledger.records import PHASES, Event, Run
 from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.guards import check_guards
-from dbt_batch_sync.push.known import build_command, table_of
+from dbt_batch_sync.push.known import build_command, read_each
 from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.push.planned import Planned, check_planned
 from dbt_batch_sync.push.source import Source
 from dbt_batch_sync.push.sync_push import Channel, Clock, Observer, SyncPush, ended, status_of
 from dbt_batch_sync.push.work import Work, open_work
 from dbt_batch_sync.results import SyncPushed
-from dbt_batch_sync.sql.relations import beside
 from dbt_batch_sync.telemetry import describe_current
 from dbt_batch_sync.warehouse import Warehouse
 
@@ -116,33 +115,14 @@ class Session:
     observer: Observer
 
     def read(
-        self, syncs: Iterable[Sync], outputs: Mapping[str | None, Output]
+        self, syncs: Sequence[Sync], outputs: Mapping[str | None, Output]
     ) -> tuple[list[Target], dict[str, ConfigurationError]]:
-        """The states of the syncs, by one query for each ledger, and what is wrong with the others."""
-        tables: dict[str, list[Sync]] = {}
-        journals: dict[str, Journal] = {}
-        wrong: dict[str, ConfigurationError] = {}
-        for sync in syncs:
-            try:
-                table = beside(table_of(self.warehouse, sync, "snapshot"), JOURNAL)
-            except ConfigurationError as error:
-                wrong[sync.name] = error
-                continue
-            name = table.sql(self.warehouse.dialect)
-            if name not in journals:
-                journals[name] = Journal(self.warehouse, table, self.clock.claims.seconds)
-            tables.setdefault(name, []).append(sync)
-        found: list[Target] = []
-        for name, own in tables.items():
-            try:
-                states = journals[name].states([sync.name for sync in own])
-            except ConfigurationError as error:
-                wrong |= {sync.name: error for sync in own}
-                continue
-            found += (
-                Target(sync, outputs[sync.mapping.output], journals[name], states[sync.name]) for sync in own
-            )
-        return found, wrong
+        """The states of the syncs, and what is wrong with the others."""
+        found, wrong = read_each(self.warehouse, syncs, self.clock.claims.seconds)
+        targets = (
+            Target(each.sync, outputs[each.sync.mapping.output], each.journal, each.state) for each in found
+        )
+        return list(targets), wrong
 
     def push_idle(self, targets: Sequence[Target]) -> dict[str, SyncPushed]:
         """Ends those syncs that have nothing to send, by one append for each ledger: nothing is claimed."""
@@ -190,7 +170,6 @@ class Session:
         return replace(pushed, seconds=round(self.clock.monotonic() - began, 3))
 
     def _claimed(self, target: Target, act: Callable[[Target, Hold, Work], Run]) -> SyncPushed:
-        """Does it while the sync is ours alone, and appends how it ended."""
         if target.state.built is None:
             raise ConfigurationError(
                 f"dbt has not built the delta of `{target.name}` yet. Run: {build_command(target.sync)}"
@@ -272,7 +251,6 @@ class Session:
         return SyncPushed.of(replace(run, status=status_of(run)), target.sync.kind.name)
 
     def _counted(self, target: Target, work: Work) -> Run:
-        """The run with the rows that are not settled yet."""
         run, counts = self._new_run(target, work.state), work.histogram.counts
         return replace(
             run, inserts=counts.get("insert", 0), updates=counts.get("update", 0), exits=counts.get("exit", 0)

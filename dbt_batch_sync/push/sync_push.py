@@ -115,7 +115,7 @@ class SyncPush:
         self._in_flight: deque[pa.ChunkedArray] = deque()
         # Settled since the last checkpoint, each with the rows up to it.
         self._unrecorded: list[tuple[int, pa.ChunkedArray]] = []
-        self._names = {attribute.plain_name: attribute.name for attribute in self.work.attributes}
+        self._names: dict[str | None, str] = {each.plain_name: each.name for each in self.work.attributes}
 
     def send(self) -> Run:
         """Sends what is not settled, and records what is; returns the run as it ended."""
@@ -183,31 +183,21 @@ class SyncPush:
         chunk, outcome = settled.chunk, settled.outcome
         self._settled += chunk.rows
         self._unrecorded.append((self._settled, self._in_flight.popleft()))
-        self._rejects += (
-            Reject(row.key, None, row.reason or row.category or "rejected", row.by)
-            for row in outcome.rejected_rows
-        )
-        self._rejects += (
-            Reject(
-                item.key,
-                self._names.get(item.attribute, item.attribute),
-                item.reason or item.category or "rejected",
-                "batch",
-            )
-            for item in outcome.rejected_attributes
-        )
         own = self._source.settled(self._settled)
-        self._rejects += own
-        rejected = len({row.key for row in outcome.rejected_rows})
-        sent = {row.key for row in outcome.rejected_rows if row.by == "batch"}
+        of_rows = [each for each in outcome.rejects if each.attribute is None]
+        of_attributes = [each for each in outcome.rejects if each.attribute is not None]
+        names = self._names
+        named = (replace(each, attribute=names.get(each.attribute, each.attribute)) for each in of_attributes)
+        self._rejects += (*of_rows, *named, *own)
+        sent = {each.key for each in of_rows if each.rejected_by == "batch"}
         self.run = replace(
             self.run,
             sent=self.run.sent + chunk.profiles,
             accepted=self.run.accepted + chunk.profiles - len(sent),
-            rejected_rows=self.run.rejected_rows + rejected,
-            rejected_attributes=self.run.rejected_attributes + len(outcome.rejected_attributes) + len(own),
-            requests=self.run.requests + outcome.tally.requests,
-            retries=self.run.retries + outcome.tally.retries,
+            rejected_rows=self.run.rejected_rows + len({each.key for each in of_rows}),
+            rejected_attributes=self.run.rejected_attributes + len(of_attributes) + len(own),
+            requests=self.run.requests + outcome.requests,
+            retries=self.run.retries + outcome.retries,
         )
         self.observer.progressed(self.run)
 

@@ -10,9 +10,9 @@ from dbt_batch_sync.kinds.attributes import TypedAttribute, parse_types
 from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.push.counts import Pending
 from dbt_batch_sync.push.known import build_command, relation_of
 from dbt_batch_sync.push.pages import Histogram, read_histogram
-from dbt_batch_sync.sql.counts import Pending
 from dbt_batch_sync.warehouse import Warehouse
 
 DELTA_COLUMNS = tuple(f"_batch_{name}" for name in ("change", "changed", "reason", "page", "delta_id"))

@@ -1,7 +1,7 @@
 {#- Databricks, which is Spark (dbt looks there for what is not here) with catalogs. A table is one of Delta where nothing else is
     said. -#}
-{% macro databricks__check_storage() %}
-    {% if config.get('file_format') %}{{ dbt_batch_sync.spark__check_storage() }}{% endif %}
+{% macro databricks__storage_problem(node) %}
+    {{ return(dbt_batch_sync.spark__storage_problem(node) if node.config.get('file_format') else '') }}
 {% endmacro %}
 
 

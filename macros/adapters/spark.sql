@@ -1,12 +1,11 @@
 {#- Spark 3.4 and later, which has `timestamp_ntz`, on tables with MERGE, UPDATE and DELETE: those of Delta and Iceberg. -#}
-{% macro spark__check_storage() %}
-    {% set file_format = config.get('file_format') %}
-    {% if file_format not in ('delta', 'iceberg') %}
-        {{ exceptions.raise_compiler_error(
-            "dbt_batch_sync: `" ~ model.name ~ "` has the file_format " ~ (file_format or 'of the server (often parquet)')
-            ~ ", whose tables may have no MERGE, UPDATE and DELETE. Accepted: delta, iceberg; set `+file_format` for it in dbt_project.yml"
-        ) }}
-    {% endif %}
+{% macro spark__storage_problem(node) %}
+    {% set file_format = node.config.get('file_format') %}
+    {% if file_format in ('delta', 'iceberg') %}{{ return('') }}{% endif %}
+    {{ return(
+        "`" ~ node.name ~ "` has the file_format " ~ (file_format or 'of the server (often parquet)')
+        ~ ", whose tables may have no MERGE, UPDATE and DELETE. Accepted: delta, iceberg; set `+file_format` for it in dbt_project.yml"
+    ) }}
 {% endmacro %}
 
 

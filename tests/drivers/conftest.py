@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.util import find_spec
 
-import pytest
-from harness.databases import PostgresServer
+from harness.fixtures import postgres
+
+__all__ = ["postgres"]
 
 
 def _is_installed(package: str) -> bool:
@@ -14,14 +14,6 @@ def _is_installed(package: str) -> bool:
         return find_spec(package) is not None
     except ModuleNotFoundError:
         return False
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server."""
-    server = PostgresServer()
-    yield server
-    server.stop()
 
 
 collect_ignore = [

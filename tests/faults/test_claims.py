@@ -16,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from dbt_batch_sync.sql.relations import parse_table
 from harness.bench import Bench, Knobs
 from harness.databases import PostgresDatabase, PostgresServer
 from harness.quick import QuickProject
@@ -27,7 +28,6 @@ from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import JOURNAL_COLUMNS, Event, Run
 from dbt_batch_sync.ledger.state import state_of, this_host
 from dbt_batch_sync.push.work import Work
-from dbt_batch_sync.sql.relations import parse_table
 from dbt_batch_sync.warehouse import duckdb as duckdb_warehouse
 from dbt_batch_sync.warehouse import open_warehouse
 

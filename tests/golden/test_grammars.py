@@ -35,6 +35,8 @@ GAPS = {
     "duckdb": [(" using compression zstd", "")],
 }
 
+PLACEHOLDER = re.compile(r"(?<![\w:'])[:$@][a-z_]+\b|%\([a-z_]+\)s")
+
 KINDS = {
     "STRING": TypeKind.TYPE_STRING,
     "BIGINT": TypeKind.TYPE_INT64,
@@ -73,7 +75,7 @@ def unparsable(statement: str, dialect: str) -> list[str]:
 def test_sqlfluff_parses_every_statement(dialect: str) -> None:
     used = set()
     for occasion, statement in distinct(dialect):
-        text = statement
+        text = PLACEHOLDER.sub("1", statement)
         for gap in GAPS.get(dialect, []):
             text, times = re.subn(*gap, text)
             used |= {gap} if times else set()
@@ -116,7 +118,7 @@ def analyzer() -> Analyzer:
         catalog.add_table(table.build())
     functions = ZetaSQLBuiltinFunctionOptions(language_options=language)
     built = catalog.with_builtin_functions(functions).build()
-    return Analyzer(AnalyzerOptions(language_options=language), built)
+    return Analyzer(AnalyzerOptions(language_options=language, allow_undeclared_parameters=True), built)
 
 
 def test_googles_analyzer_knows_names_and_types_of_every_statement(analyzer: Analyzer) -> None:
@@ -147,7 +149,7 @@ def test_no_name_without_quotes_is_a_reserved_word(dialect: str) -> None:
             for name in tree.find_all(exp.Identifier):
                 if not name.quoted:
                     found[name.name.lower()] = occasion
-    assert "is_here" in found
+    assert "recorded_at" in found
     assert "batch_sync_journal" in found or dialect not in ("snowflake", "spark")
     assert {name: occasion for name, occasion in found.items() if name in reserved(dialect)} == {}
 

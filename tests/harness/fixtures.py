@@ -6,7 +6,9 @@ them empty.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from harness.databases import PostgresServer
@@ -31,8 +33,9 @@ def batch() -> Iterator[FaultyServer]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server."""
-    server = PostgresServer()
+    """A PostgreSQL server: that of the installation whose programs are in POSTGRES_BIN, if it is set."""
+    installed = os.environ.get("POSTGRES_BIN")
+    server = PostgresServer(Path(installed) if installed else None)
     yield server
     server.stop()
 

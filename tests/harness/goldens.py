@@ -11,6 +11,7 @@ from typing import Any
 from harness.dbt_macros import Answer, Macros
 from harness.project import Project
 from harness.reported import REPORTED
+from harness.selects import selects_of
 
 DIALECTS = ("duckdb", "postgres", "snowflake", "bigquery", "redshift", "databricks", "spark")
 PEOPLE = "people"
@@ -163,7 +164,7 @@ def history(
     *, progress: list[dict[str, Any]], rejects: bool = False, requests: list[Any] | None = None
 ) -> list[Answer]:
     """What the ledger and the tables say when the delta is built anew."""
-    moments = {"built": REPLIED, "merged": None, "merged_rows": REPLIED, "all": None}
+    moments = {"built": REPLIED, "merged": None, "merged_rows": REPLIED, "sent_again": None}
     requests = requests or []
     return [
         BUILT,
@@ -324,6 +325,13 @@ def tests(dialect: str) -> list[str]:
     return [str(it.macro(f"test_batch_{name}")(it.relation(PEOPLE), "nick")).strip() for name in names]
 
 
+def pushed_selects(dialect: str) -> list[str]:
+    """What a push, a plan and the history read."""
+    it = dbt(dialect)
+    tables = {name: it.relation(name).render() for name in (DELTA, SNAPSHOT)}
+    return selects_of(dialect, tables, {name: dict(it.tables[name]) for name in tables})
+
+
 def tables_of(dialect: str) -> dict[str, dict[str, str]]:
     """Every table that the statements name, with the columns of all occasions and their types."""
     found: dict[str, dict[str, str]] = {}
@@ -341,7 +349,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     for scenario in (
         ledger, ledger_columns, prune, snapshot, snapshot_columns, snapshot_types, announced, merge, merge_in_doubt, merge_limited,
         merge_unsettled, merge_retyped, resend_all, resend_rejected, overtaken, built, delta_ignore, delta_clear, delta_flag, columns,
-        tests,
+        tests, pushed_selects,
     )
 }  # fmt: skip
 

@@ -44,14 +44,14 @@ class QuickDbt:
                 assert "/ 1000" in macro.macro_sql
                 macro.macro_sql = macro.macro_sql.replace("/ 1000", f"/ {page_rows}")
             self._config = context.obj["runtime_config"]
-            self._adapter = FACTORY.get_adapter_class_by_name(adapter)(self._config, get_mp_context())
+            self.adapter = FACTORY.get_adapter_class_by_name(adapter)(self._config, get_mp_context())
             self._environment: Any = None
             self._flags = _as_of_run()
         with self.installed():
             from dbt.context.providers import generate_runtime_macro_context
 
-            self._adapter.set_macro_resolver(self._manifest)
-            self._adapter.set_macro_context_generator(generate_runtime_macro_context)
+            self.adapter.set_macro_resolver(self._manifest)
+            self.adapter.set_macro_context_generator(generate_runtime_macro_context)
 
     @contextlib.contextmanager
     def installed(self, *, release: bool = False) -> Iterator[None]:
@@ -63,14 +63,14 @@ class QuickDbt:
         from dbt.adapters.factory import FACTORY
 
         ours = contextlib.ExitStack()
-        ours.enter_context(mock.patch.dict(FACTORY.adapters, {self._type: self._adapter}))
+        ours.enter_context(mock.patch.dict(FACTORY.adapters, {self._type: self.adapter}))
         ours.enter_context(mock.patch.object(dbt.flags, "GLOBAL_FLAGS", self._flags))
         ours.enter_context(self._quiet())
         if self._type != "duckdb":
             with ours:
                 yield
             if release:
-                self._adapter.cleanup_connections()
+                self.adapter.cleanup_connections()
             return
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
@@ -87,7 +87,7 @@ class QuickDbt:
             self._environment = DuckDBConnectionManager._ENV
             DuckDBConnectionManager._ENV = before
             if release:
-                self._adapter.cleanup_connections()
+                self.adapter.cleanup_connections()
             if release and self._environment is not None:
                 self._environment.close()
                 self._environment = None
@@ -110,7 +110,7 @@ class QuickDbt:
         if statement is None:
             yield
             return
-        kind, asked = type(self._adapter.connections), 0
+        kind, asked = type(self.adapter.connections), 0
         execute = kind.add_query
 
         def counted(*arguments: Any, **named: Any) -> Any:
@@ -131,18 +131,18 @@ class QuickDbt:
         from dbt_common.invocation import reset_invocation_id
 
         reset_invocation_id()
-        self._adapter.cache.clear()
+        self.adapter.cache.clear()
         set_selected_resources({f"model.shop.{name}" for name in models})
         for hook in [each for each in self._manifest.nodes.values() if "on-run-start" in each.tags]:
-            with self._adapter.connection_named("master"):
-                self._adapter.set_relations_cache(list(self._manifest.nodes.values()))
+            with self.adapter.connection_named("master"):
+                self.adapter.set_relations_cache(list(self._manifest.nodes.values()))
                 Compiler(self._config).compile_node(copy.deepcopy(hook), self._manifest, {})
         for number, name in enumerate(models):
             node = copy.deepcopy(self._manifest.nodes[f"model.shop.{name}"])
-            with self._adapter.connection_named(node.unique_id, node):
+            with self.adapter.connection_named(node.unique_id, node):
                 if not number:
-                    self._adapter.set_relations_cache(list(self._manifest.nodes.values()))
-                runner = ModelRunner(self._config, self._adapter, node, 1, 1)
+                    self.adapter.set_relations_cache(list(self._manifest.nodes.values()))
+                runner = ModelRunner(self._config, self.adapter, node, 1, 1)
                 runner.execute(runner.compile(self._manifest), self._manifest)
 
 
@@ -169,6 +169,21 @@ class QuickProject(Project):
         node = manifest["nodes"][f"model.shop.{sync}"]
         node["meta"] = node["config"]["meta"] = {"batch_sync": mapping}
         path.write_text(json.dumps(manifest))
+
+    @contextlib.contextmanager
+    def explained(self, words: str, plans: list[Any]) -> Iterator[None]:
+        """On PostgreSQL, adds the plan of each statement with these words, as it is when its turn comes."""
+        kind = type(self._quick.adapter.connections)
+        execute = kind.add_query
+
+        def explaining(connections: Any, sql: str, *arguments: Any, **named: Any) -> Any:
+            if words in sql:
+                _, cursor = execute(connections, f"explain (format json) {sql}", *arguments, **named)
+                plans.append(cursor.fetchone()[0][0]["Plan"])
+            return execute(connections, sql, *arguments, **named)
+
+        with mock.patch.object(kind, "add_query", explaining):
+            yield
 
     def build(self, *models: str) -> None:
         """`dbt run`: the sync, its snapshot and its delta, or some of them."""

@@ -37,6 +37,9 @@ REFUSED = re.compile(
 
 SETUP = (
     "create function pg_catalog.getdate() returns timestamp language sql stable as $$select now()::timestamp$$",
+    "create function pg_catalog.checksum(text) returns int language sql immutable as $$select hashtext($1)$$",
+    "create function pg_catalog.seconds_later(int, timestamp) returns timestamp language sql immutable as "
+    "$$select $2 + make_interval(secs => $1)$$",
     "create function pg_catalog.pg_get_late_binding_view_cols() returns setof record language sql as "
     "$$select ''::name, ''::name, ''::name, ''::varchar, 0 where false$$",
     "create view pg_catalog.svv_external_columns as select ''::text as schemaname, ''::text as tablename, "
@@ -129,7 +132,8 @@ class RedshiftProxy:
             found = REFUSED.search(query)
             if found:
                 return f"Redshift has no {found[0]!r}"
-        return ONLY_REDSHIFT.sub("", query).replace("json_serialize(", '"json_serialize"(')
+        query = ONLY_REDSHIFT.sub("", query).replace("json_serialize(", '"json_serialize"(')
+        return query.replace("dateadd(second, ", "seconds_later(")
 
 
 async def _to_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

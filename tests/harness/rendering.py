@@ -12,6 +12,7 @@ from dbt_batch_sync.kinds.attributes import AttributeType, TypedAttribute
 from dbt_batch_sync.kinds.kind import KEY
 from dbt_batch_sync.kinds.profiles import PROFILES
 from dbt_batch_sync.payload.render import CHANGE, CHANGED, Rendered, render
+from dbt_batch_sync.warehouse.rows import in_utc
 
 ENDING = "}},"
 
@@ -65,11 +66,18 @@ def delta(
     return pa.RecordBatch.from_pydict({**texts, **columns})
 
 
+def arrived(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows as a warehouse would give them."""
+    rows = in_utc(pa.Table.from_batches([batch]))
+    return pa.RecordBatch.from_arrays([each.combine_chunks() for each in rows.columns], schema=rows.schema)
+
+
 def rows_of(
     batches: pa.RecordBatch | Sequence[pa.RecordBatch], attributes: Sequence[TypedAttribute]
 ) -> list[Row]:
     """Every row of a delta, rendered."""
-    many = [batches] if isinstance(batches, pa.RecordBatch) else list(batches)
+    given = [batches] if isinstance(batches, pa.RecordBatch) else list(batches)
+    many = [arrived(each) for each in given]
     found: list[Row] = []
     for part in render(many, attributes, PROFILES.fragment):
         found += _rows(part, len(found))

@@ -7,14 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from decimal import Decimal
-from pathlib import Path
-from typing import ClassVar
 
 from harness.behaviour import CONTACTS, CONTACTS_MAPPING, contacts, plain
 from harness.project import Project
 from harness.quick import QuickProject
 from harness.spark import SparkDatabase
-from sqlglot import exp
 
 
 def table_format(project: Project) -> object:
@@ -24,9 +21,6 @@ def table_format(project: Project) -> object:
 
 class SparkTables:
     """What Spark does alike on tables of Delta and Iceberg, and refuses on others."""
-
-    failing: ClassVar[exp.Expr] = exp.cast(exp.Placeholder(this="email"), "bigint")
-    """An expression that no e-mail address has a value of."""
 
     @contextmanager
     def in_zone(self, quick: QuickProject, zone: str) -> Iterator[None]:
@@ -85,15 +79,3 @@ class SparkTables:
             built = shop.dbt("run", "--select", "people", f"people_{model}", fails=True)
             assert f"`people_{model}` has the file_format parquet" in built.messages
             assert "Accepted: delta, iceberg" in built.messages
-
-    def test_other_tables_are_rejected_by_a_push(self, quick: QuickProject, tmp_path: Path) -> None:
-        quick.map(CONTACTS_MAPPING)
-        quick.set_rows(CONTACTS, contacts(1))
-        quick.build()
-        quick.execute("drop table shop.people_delta")
-        kept = f"location '{tmp_path}' as select * from shop.people_sent_snapshot"
-        quick.execute(f"create table shop.people_delta using parquet {kept}")
-        refused = quick.call("push")
-        assert refused.returncode == 2, refused.stderr
-        assert "people_delta is a parquet table" in " ".join(refused.stderr.split())
-        assert "file_format delta or iceberg" in " ".join(refused.stderr.split())

@@ -17,10 +17,10 @@ from typer.core import TyperGroup, TyperOption
 from dbt_batch_sync.artifacts.compiled import Origin
 from dbt_batch_sync.cli.app import app
 from dbt_batch_sync.connections.outputs import Output
+from dbt_batch_sync.kinds import profiles
 from dbt_batch_sync.kinds.attributes import STANDARD_ATTRIBUTES
 from dbt_batch_sync.ledger.records import EventName, RejectCount, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request
-from dbt_batch_sync.mapping import mapping_reader
 from dbt_batch_sync.mapping.mapping import Guards
 from dbt_batch_sync.mapping.validation import names_of
 from dbt_batch_sync.results import (
@@ -190,8 +190,8 @@ def shape(value: object) -> object:
 def test_keys_of_a_mapping() -> None:
     tables = MAPPING.section("Keys")
     _, entry, rest = tables.text.partition("An entry of `custom`")
-    assert first_column(tables) == names_of(mapping_reader._Form)
-    assert first_column(Document("", entry + rest)) == names_of(mapping_reader._Entry)
+    assert first_column(tables) == names_of(profiles._Form)
+    assert first_column(Document("", entry + rest)) == names_of(profiles._Entry)
     assert first_column(MAPPING.section("Guards")) == names_of(Guards)
     assert first_column(MAPPING.section("Standard attributes")) == STANDARD_ATTRIBUTES
 

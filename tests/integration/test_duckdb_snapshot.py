@@ -28,7 +28,8 @@ def test_texts_that_differ_in_every_row_are_compressed_by_zstd_where_the_file_ma
         connection.execute(f"attach '{project.database}' as shop (storage_version '{version}')")
     project.map(MAPPING)
     project.set_rows(COLUMNS, ROWS)
-    assert project.sync().committed == len(ROWS)
+    assert project.sync().settled == len(ROWS)
+    project.build()
     stored = project.query(
         "select column_name, compression from pragma_storage_info('people_sent_snapshot')"
         " where sync_type = 'VARCHAR'"

@@ -308,11 +308,11 @@ class NoHold(Pacer):
 
 def check_outcome(settled: Settled, script: Script, accepted: set[int]) -> None:
     first = (settled.chunk.number - 1) * SIZE
-    rejected = {int(row.key) for row in settled.outcome.rejected_rows}
+    rejected = {int(row.key) for row in settled.outcome.rejects}
     assert rejected == {first + index for index in script.bad}
     assert set(range(first, first + SIZE)) - rejected <= accepted
     assert settled.outcome.accepted == SIZE - len(rejected)
-    assert settled.outcome.tally.retries == len(script.answers)
+    assert settled.outcome.retries == len(script.answers)
 
 
 # --- answers ------------------------------------------------------------------------------------------------

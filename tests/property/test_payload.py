@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import pyarrow as pa
 import pytest
 from harness.oracle import Expected, Rejected, attribute_name, expected, relation_name
+from harness.rendering import arrived
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -106,7 +107,9 @@ def rendered(
     schema = pa.schema([(KEY, pa.string()), *columns])
     whole = [{KEY: str(number), **row} for number, row in enumerate(rows, 1)]
     arrays = [pa.array([row.get(field.name) for row in whole], field.type) for field in schema]
-    (result,) = render([pa.RecordBatch.from_arrays(arrays, schema=schema)], attributes, PROFILES.fragment)
+    (result,) = render(
+        [arrived(pa.RecordBatch.from_arrays(arrays, schema=schema))], attributes, PROFILES.fragment
+    )
     return result
 
 

@@ -1,4 +1,4 @@
-"""Which part of the package may import which: the borders of docs/architecture.md."""
+"""Which part of the package may import which: the borders of CONTRIBUTING.md."""
 
 from __future__ import annotations
 

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 from harness.behaviour import CONTACTS_MAPPING, Behaviour, plain
 from harness.dbt_tests import DbtTests, found, tested
-from harness.faulty_sandbox import FaultyServer
-from harness.goldens import MODELS, build, check
-from harness.project import Project
 from harness.quick import QuickProject
 
 if TYPE_CHECKING:
@@ -57,22 +54,6 @@ class TestBigQuery(Behaviour):
 
 class TestFound(DbtTests):
     """The dbt tests. Their patterns are RE2's on DuckDB as well, which the emulator runs them on."""
-
-
-@pytest.fixture(scope="module")
-def compiled(
-    batch: FaultyServer, warehouse: BigQueryEmulator, tmp_path_factory: pytest.TempPathFactory
-) -> Project:
-    """The models whose SQL is recorded, built once with dbt."""
-    warehouse.clear()
-    project = Project(tmp_path_factory.mktemp("golden"), batch, warehouse)
-    build(project, {"huge": "NUMERIC", "note": "JSON"})
-    return project
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_compiled_models(compiled: Project, model: str) -> None:
-    check(compiled, model, "bigquery")
 
 
 # Types

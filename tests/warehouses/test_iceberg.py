@@ -9,7 +9,6 @@ from harness.behaviour import Behaviour
 from harness.dbt_tests import DbtTests, found, tested
 from harness.iceberg import IcebergDatabase, IcebergSpark
 from harness.spark_tables import SparkTables
-from sqlglot import exp
 
 __all__ = ["found", "tested"]
 
@@ -36,8 +35,6 @@ class TestIceberg(SparkTables, Behaviour):
         "fine_at": "timestamptz",
         "level": "varchar(4)",
     }
-    # Before Spark 4 a cast makes it a null.
-    failing = exp.func("raise_error", exp.Placeholder(this="email"))
 
 
 class TestFound(DbtTests):

@@ -19,24 +19,6 @@ pytestmark = [
 
 MODELS = ("people_sent_snapshot", "people_delta")
 
-SNAPSHOT = """
-    create table shop.people_sent_snapshot using parquet as
-    select
-        cast(id as string) as custom_id, email as batch__email_address, points, nick,
-        cast(null as timestamp_ntz) as _batch_sent_at, '' as _batch_run_id, '' as _batch_delta_id,
-        cast(null as timestamp_ntz) as _batch_exited_at, cast(null as string) as _batch_doubt
-    from raw.people
-"""
-DELTA = """
-    create table shop.people_delta using parquet as
-    select
-        cast(id as string) as custom_id, 'insert' as _batch_change, 'points' as _batch_changed,
-        cast(null as string) as _batch_reason, 'd' as _batch_delta_id, 'm' as _batch_mapping,
-        '' as _batch_types, cast(null as string) as _batch_doubt,
-        email as batch__email_address, points, nick
-    from raw.people
-"""
-
 
 @pytest.fixture(scope="module")
 def warehouse() -> Iterator[ParquetDatabase]:
@@ -93,25 +75,6 @@ def test_a_push_after_a_refused_run(sync: Project) -> None:
     assert refused.returncode == 2, refused.stdout
     assert "people_sent_snapshot is not in the warehouse yet. Run: dbt run --select " in told_by(refused)
     assert tables(sync) == {"people"}
-    assert not sync.sandbox.requests
-
-
-def test_a_push_refuses_tables_that_were_built_otherwise(sync: Project) -> None:
-    """By hand, or before the models were of this package: each verb that reads them."""
-    sync.dbt("parse")
-    sync.execute(SNAPSHOT)
-    sync.execute(DELTA)
-    before = tables(sync)
-    for arguments in ("push", "push --dry-run", "push --full-refresh --yes", "adopt --yes", "plan"):
-        done = sync.call(*arguments.split())
-        assert done.returncode == 2, done.stdout
-        told = told_by(done)
-        assert (
-            "shop.people_sent_snapshot is a parquet table, and a push needs MERGE, UPDATE and DELETE" in told
-        )
-        assert "file_format delta or iceberg" in told
-        assert "drop the table, and run `dbt run`" in told
-    assert tables(sync) == before
     assert not sync.sandbox.requests
 
 

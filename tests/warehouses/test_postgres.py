@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness.behaviour import CONTACTS, CONTACTS_MAPPING, Behaviour, contacts, plain
-from harness.databases import PostgresDatabase, PostgresServer, quoted
+from harness.databases import PostgresDatabase, PostgresServer
 from harness.faulty_sandbox import FaultyServer
 from harness.project import Project
 from harness.quick import QuickProject
 from harness.rights import check_rights, documented
+
+from dbt_batch_sync import api
 
 
 @pytest.fixture(scope="module")
@@ -173,37 +178,54 @@ def test_columns_that_differ_in_case_only(shop: Project) -> None:
     assert shop.sent.attributes == {"x": {"nick": "second"}}
 
 
+# The plan of a merge
+
+
+def test_a_merge_does_not_scan_the_snapshot_for_each_row(quick: QuickProject) -> None:
+    """A thousand changes of two hundred thousand profiles: by an index or a hash, whatever is rejected."""
+    quick.map(CONTACTS_MAPPING)
+    quick.set_rows(CONTACTS, [])
+    quick.execute(
+        "insert into raw.people select 'p' || n, n || '@example.com', n, 'Nick' from generate_series(1, 200000) as n"
+    )
+    quick.build()
+    api.adopt(quick.options())
+    quick.build()
+    quick.execute("update raw.people set points = -1 where points <= 1000")
+    quick.build()
+    assert len(quick.changes()) == 1000
+    api.adopt(quick.options())
+    quick.execute(
+        "insert into batch_sync_rejects (rejected_at, sync, delta_id, key) "
+        "select now(), 'people', _batch_delta_id, custom_id from people_delta limit 300"
+    )
+    plans = []
+    with quick.explained("merge into", plans):
+        quick.build()
+    assert plans, "nothing was merged"
+    for plan in plans:
+        for node in nodes(plan):
+            if node["Node Type"] == "Nested Loop":
+                inner = [each for each in nodes(node["Plans"][1]) if each["Node Type"] == "Seq Scan"]
+                assert not inner, json.dumps(plan, indent=1)
+    named = {each["Relation Name"] for plan in plans for each in nodes(plan) if "Relation Name" in each}
+    assert "people_sent_snapshot" in named
+
+
+def nodes(plan: Any) -> Iterator[Any]:
+    """All of a plan."""
+    yield plan
+    for each in plan.get("Plans", ()):
+        yield from nodes(each)
+
+
 # Rights, and what has to be installed
 
 
-def test_the_least_rights(quick: QuickProject) -> None:
-    """As docs/warehouses.md has them, for every way to push, and as a role that one takes on."""
-    quick.map(CONTACTS_MAPPING)
-    quick.set_rows(CONTACTS, contacts(3))
-    quick.build()
-    quick.execute("drop role if exists pusher")
-    for statement in documented("PostgreSQL")[:3]:
-        quick.execute(statement.replace("analytics", quoted("shop")).replace("batch_pusher", "pusher"))
-    path = quick.directory / "profiles.yml"
-    before = path.read_text()
-    path.write_text(before.replace("user: postgres", "user: pusher"))
-    try:
-        assert quick.push_one().status == "succeeded"
-        assert quick.push_one(full_refresh=True).accepted == 3
-        assert quick.call("plan").returncode == 0
-        assert quick.call("validate", "--online").returncode == 0
-        path.write_text(before.replace("user: postgres", "user: postgres\n      role: pusher"))
-        assert quick.push_one().status == "succeeded"
-    finally:
-        path.write_text(before)
-        quick.execute("drop owned by pusher")
-        quick.execute("drop role pusher")
-
-
-def test_the_least_rights_day_by_day(postgres: PostgresServer, batch: FaultyServer, tmp_path: Path) -> None:
+def test_the_least_rights(postgres: PostgresServer, batch: FaultyServer, tmp_path: Path) -> None:
     project = Project(tmp_path, batch, PostgresDatabase(postgres))
     project.clear()
-    check_rights(project, documented("PostgreSQL"), granted_by_dbt=True)
+    check_rights(project, documented("PostgreSQL"))
 
 
 def test_a_missing_right_is_named(quick: QuickProject) -> None:
@@ -218,17 +240,15 @@ def test_a_missing_right_is_named(quick: QuickProject) -> None:
     before = path.read_text()
     path.write_text(before.replace("user: postgres", "user: reader"))
     try:
-        pushed = quick.push_one()
-        checked = quick.call("validate", "--online")
+        pushed = quick.call("push")
     finally:
         path.write_text(before)
         quick.execute("drop owned by reader")
         quick.execute("drop role reader")
-    assert checked.returncode == 1
-    assert "a push could not write to" in checked.stderr
-    assert "people_sent_snapshot" in checked.stderr
-    assert "permission denied for table people_sent_snapshot" in checked.stderr
-    assert "permission denied for schema shop" in str(pushed.error)
+    assert pushed.returncode == 1
+    assert "permission denied for table batch_sync_journal" in " ".join(
+        (pushed.stdout + pushed.stderr).split()
+    )
     assert not quick.sandbox.requests
 
 

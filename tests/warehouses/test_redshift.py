@@ -8,11 +8,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from faults import test_guards
 from harness.behaviour import CONTACTS, CONTACTS_MAPPING, Behaviour, contacts, plain
 from harness.databases import PostgresServer
-from harness.faulty_sandbox import FaultyServer
-from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
 from harness.redshift import RedshiftDatabase, RedshiftProxy
@@ -141,14 +138,6 @@ def test_a_time_column_has_no_type_in_batch(quick: QuickProject) -> None:
         quick.build()
 
 
-# Consents
-
-
-def test_nobody_is_subscribed_again(quick: QuickProject) -> None:
-    """The statements that look for them are the longest of all."""
-    test_guards.test_nobody_is_subscribed_again(quick)
-
-
 # dbt's tests
 
 
@@ -183,24 +172,4 @@ def test_the_tests_of_values(shop: Project) -> None:
 
 def test_the_least_rights_day_by_day(shop: Project) -> None:
     """Each statement of the docs is one of PostgreSQL's as well."""
-    check_rights(shop, documented("Redshift"), granted_by_dbt=False)
-
-
-# The macros
-
-
-@pytest.fixture(scope="module")
-def compiled(
-    batch: FaultyServer, warehouse: RedshiftDatabase, tmp_path_factory: pytest.TempPathFactory
-) -> Project:
-    """The models whose SQL is recorded, built once with dbt."""
-    warehouse.clear()
-    project = Project(tmp_path_factory.mktemp("golden"), batch, warehouse)
-    types = {"topics": "super", "huge": "numeric(38,0)", "ratio": "double precision", "token": "varchar(36)"}
-    build(project, {**types, "tags": "super", "note": "super"})
-    return project
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_compiled_models(compiled: Project, model: str) -> None:
-    check(compiled, model, "redshift")
+    check_rights(shop, documented("Redshift"))

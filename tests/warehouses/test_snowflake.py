@@ -7,11 +7,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from faults import test_guards
 from harness.behaviour import CONTACTS, Behaviour, contacts, plain
 from harness.dbt_tests import DbtTests, found, tested
-from harness.faulty_sandbox import FaultyServer
-from harness.goldens import MODELS, build, check
 from harness.project import Project
 from harness.quick import QuickProject
 from harness.snowflake import SnowflakeDatabase, SnowflakeEmulator
@@ -147,34 +144,6 @@ def test_a_time_column_has_no_type_in_batch(quick: QuickProject) -> None:
     quick.set_rows({"id": "text", "at": "time"}, [{"id": "x"}])
     with pytest.raises(Exception, match="which Batch has no type for"):
         quick.build()
-
-
-# Consents
-
-
-def test_nobody_is_subscribed_again(quick: QuickProject) -> None:
-    """The statements that look for them are the longest of all."""
-    test_guards.test_nobody_is_subscribed_again(quick)
-
-
-# The macros
-
-
-@pytest.fixture(scope="module")
-def compiled(
-    batch: FaultyServer, warehouse: SnowflakeDatabase, tmp_path_factory: pytest.TempPathFactory
-) -> Project:
-    """The models whose SQL is recorded, built once with dbt."""
-    warehouse.clear()
-    project = Project(tmp_path_factory.mktemp("golden"), batch, warehouse)
-    types = {"topics": "array", "huge": "number(38,0)", "price": "number(18,4)", "seen_at": "timestamp_tz"}
-    build(project, {**types, "tags": "array", "note": "variant", "token": "varchar(36)"})
-    return project
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_compiled_models(compiled: Project, model: str) -> None:
-    check(compiled, model, "snowflake")
 
 
 class TestFound(DbtTests):

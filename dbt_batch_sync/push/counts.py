@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from dbt_batch_sync.sql.relations import Relation, count_of, equals, is_null, value, with_commas
 from dbt_batch_sync.warehouse import Value
+from dbt_batch_sync.warehouse.relations import Relation, count_of, equals, is_null, value, with_commas
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,6 @@ def change_counts(pending: Pending, names: Sequence[str]) -> exp.Select:
 
 
 def _sends(delta: Relation, name: str, of: str | None = None) -> exp.Expr:
-    """Whether a row sends an attribute."""
     listed = with_commas(delta.column("_batch_changed", of))
     found = exp.StrPosition(this=listed, substr=exp.Literal.string(f",{name},"))
     return exp.GT(this=found, expression=exp.Literal.number(0))
@@ -117,7 +116,6 @@ def samples(pending: Pending, snapshot: Relation, names: Sequence[str], limit: i
 
 
 def _held(snapshot: Relation, name: str) -> exp.Expr:
-    """The snapshot's value; null where it has no such column yet."""
     return snapshot.column(name, "s") if snapshot.has(name) else exp.null()
 
 

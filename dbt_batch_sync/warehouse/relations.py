@@ -1,4 +1,8 @@
-"""Tables and their columns, and the smallest parts of every statement."""
+"""Tables and their columns, and the smallest parts of every statement.
+
+A value is always a named placeholder; an identifier of the user's is always quoted, with the name that the
+warehouse reports. The ledger's own names are lower case, and left to the warehouse's rules.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from dbt_batch_sync.warehouse import Column
+from dbt_batch_sync.warehouse.port import Column
 
 
 @dataclass(frozen=True)

@@ -248,7 +248,7 @@ class Bench:
         profiles["shop"]["outputs"]["dev"] = _ENGINE
         (directory / "profiles.yml").write_text(yaml.safe_dump(profiles))
         self._dbt = QuickDbt(directory, page_rows=PAGE_ROWS)
-        adapter = self._dbt._adapter
+        adapter = self._dbt.adapter
         adapter.set_macro_context_generator(remembered(adapter._macro_context_generator))
         with self._installed():
             credentials = {key: value for key, value in _ENGINE.items() if key not in ("type", "threads")}

@@ -128,6 +128,7 @@ def test_a_snapshot_of_an_older_day_is_mended_by_a_resend(bench: Bench) -> None:
     finish(bench, 1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("settled", [True, False])
 def test_dbt_dies_at_each_statement(bench: Bench, settled: bool) -> None:
     """The merge's statements among them: nothing is lost, whichever was the last."""

@@ -33,7 +33,7 @@ from unittest import mock
 import pyarrow as pa
 import yaml
 from harness.faults import Fault
-from harness.faulty import FaultyWarehouse, Points, Trouble, faulty_send
+from harness.faulty import FaultyWarehouse, Points, Trouble, do, faulty_send
 from harness.faulty_sandbox import FaultyServer
 from harness.project import PEOPLE, Project, Row
 from harness.quick import QuickDbt
@@ -132,8 +132,10 @@ class Life:
         self._on_death = on_death
 
     def end(self, trouble: Trouble) -> None:
-        """The process is killed here."""
+        """The process is killed here, or loses its connection."""
         self.check()
+        if trouble.act == "fail":
+            do(trouble)
         self._on_death()
         self.dead = True
         raise Killed(trouble)
@@ -246,7 +248,7 @@ class Bench:
         profiles["shop"]["outputs"]["dev"] = _ENGINE
         (directory / "profiles.yml").write_text(yaml.safe_dump(profiles))
         self._dbt = QuickDbt(directory, page_rows=PAGE_ROWS)
-        adapter = self._dbt._adapter
+        adapter = self._dbt.adapter
         adapter.set_macro_context_generator(remembered(adapter._macro_context_generator))
         with self._installed():
             credentials = {key: value for key, value in _ENGINE.items() if key not in ("type", "threads")}

@@ -24,11 +24,12 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-browser test-warehouses test-postgres-15 test-dbt-versions test-orchestrators docs-check site bench bench-small lint wheel clean
+.PHONY: help demo test test-faults test-grammars test-browser test-warehouses test-postgres-15 test-dbt-versions test-orchestrators docs-check site bench bench-small lint wheel clean
 
 help:
 	@sed -n 's/^#    //p' Makefile
 	@echo " make test-faults             kills, cut connections, and random sequences of them (LIVES=300): the long ones, that test leaves out"
+	@echo " make test-grammars           every statement of dbt's by the grammars of sqlfluff, and BigQuery's by Google's analyzer"
 	@echo " make test-warehouses         the suite on Snowflake, BigQuery, Redshift, Databricks and Spark, or what stands in for them; test-snowflake and so on"
 	@echo " make test-postgres-15        that of PostgreSQL on version 15, whose programs are in POSTGRES_BIN"
 	@echo " make test-dbt-versions       the suite on DuckDB with each dbt-core, and the example with dbt 2; test-dbt-1.9 and so on"
@@ -50,11 +51,15 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)
 	$(BIN)/dbt-batch-sync demo $(ARGS)
 
+# A process for each core, and a file of tests in one of them: what a file shares is started once.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m 'not thorough and not emulated and not browser and not orchestrated' $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not thorough and not grammars and not emulated and not browser and not orchestrated' $(ARGS)
 
 test-faults: $(INSTALLED)
 	$(BIN)/python -m pytest tests/faults -m thorough $(ARGS)
+
+test-grammars: $(INSTALLED)
+	$(BIN)/python -m pytest tests/golden -m grammars $(ARGS)
 
 test-browser: $(INSTALLED)
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)

@@ -175,7 +175,7 @@ def _pushes(
         if sync.name in known:
             return known[sync.name]
         if session.stop.is_set():
-            return SyncPushed(sync.name, sync.kind, "skipped")
+            return SyncPushed(sync.name, sync.kind.name, "skipped")
         if sync.name in wrong:
             raise wrong[sync.name]
         return act(session, by_name[sync.name])
@@ -185,7 +185,7 @@ def _pushes(
 
 
 def _failed(sync: Sync, error: str) -> SyncPushed:
-    return SyncPushed(sync.name, sync.kind, "failed", error=error)
+    return SyncPushed(sync.name, sync.kind.name, "failed", error=error)
 
 
 def _ungated(

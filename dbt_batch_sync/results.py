@@ -355,10 +355,7 @@ class LineageResult:
 
     def to_json(self) -> dict[str, object]:
         """The document of `lineage --json`."""
-        return {
-            "syncs": [asdict(sync) for sync in self.syncs],
-            "not_compiled": list(self.not_compiled),
-        }
+        return {"syncs": [asdict(sync) for sync in self.syncs], "not_compiled": list(self.not_compiled)}
 
 
 def iso(moment: datetime | None) -> str | None:
@@ -380,6 +377,5 @@ def _request_json(request: Request) -> dict[str, object]:
 
 
 def _reject_json(count: RejectCount) -> dict[str, object]:
-    """Without the sync, which is around it."""
     cells = {name: cell for name, cell in asdict(count).items() if name != "sync"}
     return {name: _timed(cell) for name, cell in cells.items()}

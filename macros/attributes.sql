@@ -10,7 +10,7 @@
         {% set name = 'batch__' ~ key %}
         {% set consent = name in dbt_batch_sync.consents() %}
         {% set attribute = dbt_batch_sync.typed_attribute(sync, columns, column, name, dbt_batch_sync.standard_type(key), mapping.consent_on_null if consent else mapping.on_null) %}
-        {% do attributes.append(dict(attribute, guarded=consent and mapping.never_resubscribe)) %}
+        {% do attributes.append(dict(attribute, guarded=consent and mapping.never_resubscribe, resubscribed=consent and not mapping.never_resubscribe)) %}
     {% endfor %}
     {% for entry in dbt_batch_sync.custom_entries(mapping) %}
         {% do attributes.append(dbt_batch_sync.typed_attribute(sync, columns, entry.column, entry.name, entry.type, entry.on_null)) %}

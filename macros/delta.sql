@@ -150,13 +150,14 @@ from changes
 {%- endmacro %}
 
 
-{#- Whether an attribute has to be sent: what Batch holds of it differs, or is in doubt. With `keep` a null is no change. -#}
+{#- Whether an attribute has to be sent: what Batch holds of it differs, or is in doubt; or it is a consent that was blocked and that the mapping
+    allows now. With `keep` a null is no change. -#}
 {% macro to_send(mapping, attribute) -%}
     {%- set name = dbt_batch_sync.column(attribute.name) -%}
     {%- set c, s, doubt = 'c.' ~ name, 's.' ~ name, 's.' ~ dbt_batch_sync.column('_batch_doubt') -%}
     {%- set doubted = 'case when ' ~ doubt ~ ' is not null then ' ~ dbt_batch_sync.in_doubt(doubt, attribute.name) ~ ' else false end' -%}
     case when c._batch_here = 1 then
-        ({{ dbt_batch_sync.is_distinct(c, s, attribute.dtype) }} or {{ doubted }})
+        ({{ dbt_batch_sync.is_distinct(c, s, attribute.dtype) }} or {{ doubted }}{% if attribute.resubscribed %} or {{ dbt_batch_sync.is_blocked(attribute) }}{% endif %})
         {%- if attribute.keep %} and {{ c }} is not null{% endif %}
         {%- if attribute.guarded %} and not {{ dbt_batch_sync.is_blocked(attribute) }}{% endif %}
     else {% if mapping.on_exit == 'clear' -%}

@@ -64,10 +64,7 @@
         {% endfor %}
         {% set known = dbt_batch_sync.known_counts(snapshot, this, counts) %}
         {% set model_rows = known.known - counts.get('exit', 0) + known.leaving_again + counts.get('insert', 0) + known.returning + counts.get('invalid', 0) + counts.get('parked', 0) %}
-        {% set merged = run_query(
-            'select max(answered), max(request) from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
-            ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event = 'merged' and delta_id = " ~ dbt.string_literal(invocation_id)
-        ).rows[0] %}
+        {% set merged = dbt_batch_sync.merged_since(sync, snapshot) %}
         {% set mapping, types, former = dbt_batch_sync.sync_mapping(sync), dbt_batch_sync.current_types(sync), {} %}
         {% for name, type in dbt_batch_sync.last_built(sync, snapshot).types.items() if name not in types %}{% do former.update({name: type}) %}{% endfor %}
         {{ dbt_batch_sync.journal_row(snapshot, sync, 'built', {
@@ -82,9 +79,32 @@
             'inserts': counts.get('insert', 0), 'updates': counts.get('update', 0), 'exits': counts.get('exit', 0),
             'invalid': counts.get('invalid', 0), 'parked': counts.get('parked', 0),
             'page': pages | max if pages else 'null',
-            'answered': dbt.string_literal(merged[0] or ''), 'request': dbt.string_literal(merged[1]) if merged[1] else 'null'
+            'answered': dbt.string_literal(merged.answered | join(',')), 'request': "'all'" if merged.all else 'null'
         }) }}
     {% endif %}
+{% endmacro %}
+
+
+{#- What was answered since the last build: by this command, and by one that died before it had built. A build that another command
+    recorded meanwhile is an error: what was pushed of it would not be merged. -#}
+{% macro merged_since(sync, snapshot) %}
+    {% set of_sync = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() ~ ' where sync = ' ~ dbt.string_literal(sync) %}
+    {% set own = ' and delta_id = ' ~ dbt.string_literal(invocation_id) %}
+    {% set overlapping = run_query(
+        'select count(*) from ' ~ of_sync ~ " and event = 'built' and recorded_at > (select max(recorded_at) from " ~ of_sync ~ " and event = 'building'" ~ own ~ ')'
+    ).rows[0][0] | int %}
+    {% if overlapping %}
+        {{ exceptions.raise_compiler_error('dbt_batch_sync: another dbt command has built ' ~ this.render() ~ ' at the same time. Run dbt again, one command at a time') }}
+    {% endif %}
+    {% set answered, requests = [], [] %}
+    {% for row in run_query(
+        'select answered, request as scope from ' ~ of_sync ~ " and event = 'merged' and (delta_id = " ~ dbt.string_literal(invocation_id)
+        ~ ' or recorded_at > (select max(recorded_at) from ' ~ of_sync ~ " and event = 'built'))"
+    ).rows %}
+        {% if row[0] %}{% do answered.append(row[0]) %}{% endif %}
+        {% if row[1] %}{% do requests.append(row[1]) %}{% endif %}
+    {% endfor %}
+    {{ return({'answered': answered, 'all': 'all' in requests}) }}
 {% endmacro %}
 
 
@@ -110,17 +130,18 @@
 {% endmacro %}
 
 
-{#- What the last `built` row says: delta_id (none before the first build), and the type of each attribute that was ever mapped, by name. -#}
+{#- What the last `built` row says: delta_id (none before the first build), whether that delta has rows, and the type of each attribute that was
+    ever mapped, by name. -#}
 {% macro last_built(sync, snapshot) %}
     {% set rows = run_query(
-        'select delta_id, attribute_types, former_types from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
+        'select delta_id, attribute_types, former_types, page from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
         ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event = 'built' order by recorded_at desc limit 1"
     ).rows %}
     {% set types = {} %}
     {% for pair in ((rows[0][2] or '') ~ ',' ~ (rows[0][1] or '') if rows else '').split(',') if ':' in pair %}
         {% do types.update({pair.split(':')[0]: pair.split(':')[1]}) %}
     {% endfor %}
-    {{ return({'delta_id': rows[0][0] if rows else none, 'types': types}) }}
+    {{ return({'delta_id': rows[0][0] if rows else none, 'types': types, 'has_rows': rows and rows[0][3] is not none}) }}
 {% endmacro %}
 
 
@@ -152,52 +173,50 @@
                 when max(case when event in ('ended', 'released') then recorded_at end) < max(case when event = 'claimed' then recorded_at end) then 0
                 else 1
             end as is_over,
-            case when max(recorded_at) > {{ dbt_batch_sync.seconds_ago(90) }} then 1 else 0 end as is_heard
+            case when max(recorded_at) > {{ dbt_batch_sync.seconds_ago(90) }} then 1 else 0 end as is_heard,
+            max(case when {{ own }} and event = 'checkpoint' then key end) as settled_key
         from {{ journal }}
         where sync = {{ dbt.string_literal(sync) }} and event in ('claimed', 'beat', 'intent', 'checkpoint', 'released', 'ended')
             and ({{ own }} or recorded_at > {{ dbt_batch_sync.seconds_ago(90) }})
         group by run_id
         order by 2, 3
     {% endset %}
+    {#- Only the last checkpoint of a run, of a push with a limit, has a key. -#}
     {% set settled, sent, runs, alive = [], [], [], [] %}
     {% for row in run_query(query).rows %}
         {% if row[1] is not none %}
             {% do settled.append(row[1] | int) %}
-            {% do runs.append({'run_id': row[0], 'page': row[1] | int, 'at': row[2]}) %}
+            {% do runs.append({'run_id': row[0], 'page': row[1] | int, 'at': row[2], 'key': row[8]}) %}
         {% endif %}
         {% set upto = row[4] if row[5] | int else row[3] %}
         {% if upto is not none %}{% do sent.append(upto | int) %}{% endif %}
         {% if not row[6] | int and row[7] | int %}{% do alive.append(row[0]) %}{% endif %}
     {% endfor %}
     {% set page = settled | max if settled else -1 %}
-    {% set key = none %}
-    {% if settled %}
-        {% set key = run_query(
-            'select max(' ~ 'key' ~ ') from ' ~ journal ~ ' where sync = ' ~ dbt.string_literal(sync) ~ ' and ' ~ own
-            ~ " and event = 'checkpoint' and page = " ~ page
-        ).rows[0][0] %}
-    {% endif %}
+    {% set keys = [none] %}
+    {% for run in runs if run.page == page and run.key is not none %}{% do keys.append(run.key) %}{% endfor %}
     {{ return({
-        'settled': settled | length > 0, 'page': page, 'key': key, 'runs': runs, 'alive': alive,
+        'settled': settled | length > 0, 'page': page, 'key': keys[-1], 'runs': runs, 'alive': alive,
         'sent_page': 9000000000000000000 if alive else (sent | max if sent and sent | max > page else none)
     }) }}
 {% endmacro %}
 
 
 {#- A delta that pushes worked on and that is gone before it was merged took with it what Batch was told; a snapshot without the rows that
-    were merged last is another one. Both would be a silent loss; a `resend --all` means it. -#}
+    were merged last is another one. Both would be a silent loss; a `resend --all` means it, until what it sends is merged. -#}
 {% macro check_delta(sync, snapshot, built, found, progress) %}
     {% set journal = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() %}
     {% set row = run_query(
         "select max(case when event = 'built' then recorded_at end), max(case when event = 'merged' then recorded_at end),"
-        " max(case when event = 'merged' and merged_delta_id is not null then recorded_at end) from " ~ journal
+        " max(case when event = 'merged' and merged_delta_id is not null then recorded_at end),"
+        " max(case when event = 'merged' and request = 'all' then recorded_at end) from " ~ journal
         ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event in ('built', 'merged')"
     ).rows[0] %}
     {% set lost = none %}
     {% set pushed = progress.settled or progress.sent_page is not none %}
-    {% if pushed and found != built.delta_id and not (row[1] is not none and row[1] > row[0]) %}
+    {% if pushed and built.has_rows and found != built.delta_id and not (row[1] is not none and row[1] > row[0]) %}
         {% set lost = this.render() ~ (' is gone' if found is none else ' is not the delta that was pushed') ~ ', and what Batch accepted of it is not in ' ~ snapshot.identifier ~ ' yet' %}
-    {% elif row[2] is not none %}
+    {% elif row[2] is not none and (row[3] is none or row[3] < row[2]) %}
         {% set last = run_query(
             'select merged_delta_id from ' ~ journal ~ ' where sync = ' ~ dbt.string_literal(sync)
             ~ " and event = 'merged' and merged_delta_id is not null order by recorded_at desc limit 1"
@@ -234,6 +253,16 @@
 {% macro default__key_literal(key) %}{{ return("'" ~ (key | replace("'", "''")) ~ "'") }}{% endmacro %}
 
 
+{#- The last page of which the run of a reject has settled rows; -1 if it was killed or overtaken before. A later run then sent these rows
+    again, and its answer counts. With a limit a run sends no more of a page than it settles. -#}
+{% macro reached_by_run(progress) -%}
+    {%- if progress.runs -%}
+    max(case run_id
+        {%- for run in progress.runs %} when {{ dbt_batch_sync.text_literal(run.run_id) }} then {{ run.page + (1 if run.key is not none else 0) }}{% endfor %} else -1 end)
+    {%- else -%} -1 {%- endif -%}
+{%- endmacro %}
+
+
 {#- The rows of a delta that are merged: `_batch_settled` is 1 for those that Batch holds, 0 for those in doubt. Rejected rows are left out, but
     where a row may have gone in several requests: some of it may be there. -#}
 {% macro sent_rows(sync, snapshot, delta, built, progress, columns) -%}
@@ -245,10 +274,11 @@
         case when {{ settled }} and r.row_id is null then 1 else 0 end as _batch_settled
     from (select * from {{ delta.render() }}) as d
     left join (
-        select distinct {{ 'key' }} as row_id
+        select key as row_id, {{ dbt_batch_sync.reached_by_run(progress) }} as reached
         from {{ dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() }}
         where sync = {{ dbt.string_literal(sync) }} and delta_id = {{ dbt.string_literal(built.delta_id) }} and attribute is null
-    ) as r on r.row_id = d.{{ id }}
+        group by key
+    ) as r on r.row_id = d.{{ id }} and d.{{ dbt_batch_sync.column('_batch_page') }} <= r.reached
     where d.{{ dbt_batch_sync.column('_batch_change') }} <> 'invalid'
         and (
             ({{ settled }} and {{ "(r.row_id is null or d." ~ dbt_batch_sync.column('_batch_changed') ~ " <> '')" if split else 'r.row_id is null' }})

@@ -10,19 +10,26 @@
         {% set id, changed = dbt_batch_sync.column('custom_id'), dbt_batch_sync.column('_batch_changed') %}
         {% set attributes = dbt_batch_sync.hashed_columns(delta) %}
         {% set own = 'r.delta_id = ' ~ dbt.string_literal(built.delta_id) %}
-        {#- A row that was rejected anew leaves its older rejects behind, and so does an attribute. -#}
+        {% set stands = '(' ~ own ~ ' and d.' ~ dbt_batch_sync.column('_batch_page') ~ ' <= r.reached)' %}
+        {#- A row that was rejected anew leaves its older rejects behind, and so does an attribute; and those of a run that did not settle it. -#}
         {% set query %}
-            select distinct
-                r.key as row_id,
+            select
+                r.row_id,
                 coalesce(r.attribute, '') as attribute,
                 r.delta_id,
-                case when {{ own }} then {{ dbt_batch_sync.row_hash('d', attributes) }} end as row_hash,
-                case when not {{ own }} then 1 else 0 end as is_over
-            from (select * from {{ rejects }} where {{ own_sync }}) as r
-            inner join {{ delta.render() }} as d on d.{{ id }} = r.key
+                case when {{ stands }} then {{ dbt_batch_sync.row_hash('d', attributes) }} end as row_hash,
+                case when {{ stands }} then 0 else 1 end as is_over
+            from (
+                select key as row_id, attribute, delta_id, {{ dbt_batch_sync.reached_by_run(progress) }} as reached
+                from {{ rejects }}
+                where {{ own_sync }}
+                group by key, attribute, delta_id
+            ) as r
+            inner join {{ delta.render() }} as d on d.{{ id }} = r.row_id
             where d.{{ dbt_batch_sync.column('_batch_change') }} <> 'invalid' and {{ dbt_batch_sync.is_settled(progress) }}
                 and (
-                    (r.attribute is null)
+                    r.attribute is null
+                    or ({{ own }} and not {{ stands }})
                     or (not {{ own }} and {{ dbt_batch_sync.listed_in("',' || d." ~ changed ~ " || ','", "',' || r.attribute || ','") }})
                 )
         {% endset %}

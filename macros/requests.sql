@@ -3,14 +3,19 @@
 
 
 {#- The requests that no merge has answered: `ids` of all, whether one is for everything, whether one is for what was rejected, and the
-    pushes that left `doubt` rows. -#}
+    pushes that left `doubt` rows. Those of a push that may still be appending them wait for the next merge. -#}
 {% macro open_requests(sync, snapshot) %}
     {% set journal = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() %}
     {% set query %}
-        select run_id, event, max(request) as request
+        select
+            run_id,
+            max(request) as request,
+            max(case when event = 'doubt' then 1 else 0 end) as has_doubt,
+            case when max(case when event = 'ended' then 1 else 0 end) = 0 and max(recorded_at) > {{ dbt_batch_sync.seconds_ago(90) }} then 1 else 0 end as goes_on
         from {{ journal }}
-        where sync = {{ dbt.string_literal(sync) }} and event in ('resend', 'doubt')
-        group by run_id, event
+        where sync = {{ dbt.string_literal(sync) }} and event in ('resend', 'doubt', 'ended')
+        group by run_id
+        having max(case when event = 'ended' then 0 else 1 end) = 1
     {% endset %}
     {% set rows = run_query(query).rows %}
     {% set answered = [] %}
@@ -20,9 +25,9 @@
         {% endfor %}
     {% endif %}
     {% set ids, requests, overtaken = [], [], [] %}
-    {% for row in rows if row[0] not in answered %}
+    {% for row in rows if row[0] not in answered and not (row[2] | int and row[3] | int) %}
         {% do ids.append(row[0]) %}
-        {% do (overtaken if row[1] == 'doubt' else requests).append(row[0] if row[1] == 'doubt' else row[2]) %}
+        {% do (overtaken if row[2] | int else requests).append(row[0] if row[2] | int else row[1]) %}
     {% endfor %}
     {{ return({'ids': ids, 'all': 'all' in requests, 'rejected': 'rejected' in requests, 'overtaken': overtaken}) }}
 {% endmacro %}

@@ -6,9 +6,7 @@ from contextlib import suppress
 
 from dbt_batch_sync.artifacts.compiled import CompiledSql, Origin
 from dbt_batch_sync.errors import MappingError
-from dbt_batch_sync.mapping.attribute_names import CUSTOM_ID
-from dbt_batch_sync.mapping.mapping import Attribute
-from dbt_batch_sync.mapping.mapping_reader import ALL
+from dbt_batch_sync.mapping.mapping import ALL, Attribute
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.results import AttributeLineage, SyncLineage
 
@@ -22,7 +20,7 @@ def trace(sync: Sync, compiled: CompiledSql) -> SyncLineage:
     if columns is not None:
         with suppress(MappingError):  # `validate` says what is wrong, the origins which column
             attributes, resolved = mapping.resolve(columns), True
-    named = [(CUSTOM_ID, mapping.identifier), *((each.name, each.column) for each in attributes)]
+    named = [(sync.kind.key, mapping.identifier), *((each.name, each.column) for each in attributes)]
     found = [
         AttributeLineage(name, column or None, _sorted(compiled.origins(node, column)) if column else ())
         for name, column in named

@@ -42,7 +42,6 @@ def select_syncs(
 
 
 def _matching(syncs: Sequence[Sync], values: Iterable[str], option: str) -> set[str]:
-    """The names of the syncs that any of the values means."""
     found: set[str] = set()
     for value in values:
         if not value.split():
@@ -59,7 +58,6 @@ def _matching(syncs: Sequence[Sync], values: Iterable[str], option: str) -> set[
 
 
 def _defined(syncs: Sequence[Sync], definition: object) -> set[str]:
-    """The names of the syncs that a selector's definition means."""
     if not isinstance(definition, dict):
         raise ConfigurationError("`--selector`: its definition in the manifest is not understood")
     if any(definition.get(key) for key in ("parents", "children", "childrens_parents")):

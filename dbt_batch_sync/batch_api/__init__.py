@@ -1,6 +1,6 @@
 """The Batch REST API: one call, one answer. The only part that imports `requests`.
 
-`limits` what a call may hold and how fast · `answers` what came back, parsed · `reasons` what of an answer's
+`answers` what came back, parsed · `reasons` what of an answer's
 text is safe to keep · `retry` whether to call again · `messages` what to tell the user · `client` the call
 itself.
 """

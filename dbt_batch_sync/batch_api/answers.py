@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -107,8 +107,11 @@ class Broken:
 
 Answer = Accepted | Rejected | Fatal | Busy | Broken
 
+Read = Callable[[dict[str, object]], Accepted | Broken]
+"""What the JSON object of a 2xx answer says."""
 
-def parse(status: int, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
+
+def parse(status: int, headers: Mapping[str, str], body: bytes, now: float, read: Read) -> Answer:
     """The meaning of one HTTP answer.
 
     The status decides; the body only adds codes and partial errors. `batch_api.md` names 429, 500 and 503 as
@@ -119,7 +122,7 @@ def parse(status: int, headers: Mapping[str, str], body: bytes, now: float) -> A
         now: Seconds since the epoch, for a `Retry-After` that is a date while the answer has no `Date`.
     """
     if 200 <= status < 300:
-        return _parse_accepted(_header(headers, "content-encoding"), body)
+        return _parse_accepted(_header(headers, "content-encoding"), body, read)
     error = _json_object(body) or {}
     code = machine_code(error.get("error_code"))
     if status in _BUSY or 500 <= status < 600:
@@ -184,21 +187,20 @@ def _text(value: object) -> str:
     return value[:_MAX_TEXT] if isinstance(value, str) else ""
 
 
-def _parse_accepted(encoding: str | None, body: bytes) -> Accepted | Broken:
+def _parse_accepted(encoding: str | None, body: bytes, read: Read) -> Accepted | Broken:
     if encoding is not None and encoding.strip().lower() not in ("", "identity"):
         return Broken(BrokenKind.ANSWER, "compressed")  # not asked for, and never unpacked
     document = _json_object(body)
-    if document is None:
-        return Broken(BrokenKind.ANSWER, "no JSON object")
+    return Broken(BrokenKind.ANSWER, "no JSON object") if document is None else read(document)
+
+
+def read_bulk(document: dict[str, object]) -> Accepted | Broken:
+    """Reads the answer to many operations: the rejected ones are listed by their places in the call."""
     code, errors = document.get("code"), document.get("errors")
     if code == _SUCCESS and not errors:
         return Accepted()
     if code not in (_SUCCESS, _PARTIAL):
         return Broken(BrokenKind.ANSWER, "unknown code")
-    return _parse_errors(errors)
-
-
-def _parse_errors(errors: object) -> Accepted | Broken:
     if not isinstance(errors, list) or not errors:
         return Broken(BrokenKind.ANSWER, "partial errors without a list of them")
     parsed = tuple(_parse_error(entry) for entry in errors)

@@ -17,14 +17,30 @@ import requests
 import urllib3.exceptions
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Fatal, parse
-from dbt_batch_sync.batch_api.limits import CHECK_PATH, MAX_ANSWER_BYTES, Endpoint
+from dbt_batch_sync.batch_api.answers import (
+    Accepted,
+    Answer,
+    Broken,
+    BrokenKind,
+    Fatal,
+    Read,
+    parse,
+    read_bulk,
+)
 from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.transport import BearerAuth, Upload, open_session
 from dbt_batch_sync.connections.addresses import is_loopback
 from dbt_batch_sync.errors import DeliveryError
+from dbt_batch_sync.kinds.kind import Route
 
 CONNECT_SECONDS: Final = 10.0
+
+MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+"""This project's choice: some 1,600 bytes of partial errors for each of 10,000 profiles."""
+
+CHECK_PATH: Final = "audiences/list?limit=1"
+"""[D] read-only, and answers 401 for a wrong key or project."""
+
 _READ_BYTES: Final = 64 * 1024
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 # ValueError: what http.client and urllib3 raise about an answer that is no HTTP, outside their own trees
@@ -74,13 +90,13 @@ class Client:
         """Closes the idle connections. Calls still under way end by their own time-outs."""
         self._session.close()
 
-    def send(self, endpoint: Endpoint, body: bytes | memoryview, seconds: float | None = None) -> Answer:
-        """Posts one JSON array of operations, and says what came back. What of the body is not on its way in
-        `seconds` is not sent any more.
+    def send(self, route: Route, body: bytes | memoryview, seconds: float | None = None) -> Answer:
+        """Posts one body, and says what came back. What of it is not on its way in `seconds` is not sent any
+        more.
 
         Never raises for what the network or Batch does.
         """
-        return self._call("POST", endpoint.path, body, seconds)
+        return self._call("POST", route.path, route.read, body, seconds)
 
     def check(self) -> None:
         """Asks something that changes nothing, to see whether address and credentials work.
@@ -93,7 +109,12 @@ class Client:
             raise DeliveryError(f"{describe(answer)}.")
 
     def _call(
-        self, method: str, path: str, body: bytes | memoryview | None, seconds: float | None = None
+        self,
+        method: str,
+        path: str,
+        read: Read | None,
+        body: bytes | memoryview | None = None,
+        seconds: float | None = None,
     ) -> Answer:
         within = self._timeout if seconds is None else min(self._timeout, seconds)
         try:
@@ -108,9 +129,9 @@ class Client:
                 status, text = response.status_code, _read(response)
                 if 200 <= status < 300 and text is None:
                     return Broken(BrokenKind.TOO_LARGE)
-                if 200 <= status < 300 and method == "GET":
+                if 200 <= status < 300 and read is None:
                     return Accepted()
-                return parse(status, response.headers, text or b"", time.time())
+                return parse(status, response.headers, text or b"", time.time(), read or read_bulk)
         except _FAILURES as error:
             failure = classify(error)
             for cause in _causes(error):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dbt_batch_sync.batch_api.answers import Answer, Broken, Busy
+from dbt_batch_sync.batch_api.answers import Answer, Broken, BrokenKind, Busy
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,7 @@ class RetryPolicy:
         max_attempts: Calls in all, the first included; at least 1.
         base_seconds: Wait after the first call; doubled after each further one.
         max_seconds: The longest wait of our own.
+        repeatable: Whether a call may be made again when nobody knows whether Batch took it.
         max_retry_after: The longest `Retry-After` that is waited for, in seconds; a longer one ends the push.
     """
 
@@ -22,6 +23,7 @@ class RetryPolicy:
     base_seconds: float = 1.0
     max_seconds: float = 60.0
     max_retry_after: float = 300.0
+    repeatable: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,15 @@ Decision = Retry | GiveUp | Stands
 def decide(answer: Answer, attempt: int, policy: RetryPolicy, chance: float) -> Decision:
     """What follows the `attempt`-th call (from 1).
 
-    `Busy` and `Broken` are worth another call, because writes are upserts. The server's hint beats our own
+    `Busy` and `Broken` are worth another call, where it may be repeated. The server's hint beats our own
     backoff, which is `base · 2^(attempt-1)` up to its maximum, of which `chance` (0 ≤ chance < 1) takes away
     up to a half. A hint is never shortened, but stretched by up to a second, so that several processes do not
     come back together.
     """
     if not isinstance(answer, Busy | Broken):
         return Stands()
+    if isinstance(answer, Broken) and answer.kind is not BrokenKind.CONNECT and not policy.repeatable:
+        return GiveUp("Batch may have taken the call, which must not be made twice")
     hint = answer.retry_after if isinstance(answer, Busy) else None
     if hint is not None and hint > policy.max_retry_after:
         return GiveUp(f"longer than the {policy.max_retry_after:.0f} s that a push waits")

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.cli import look, report, resend, setup, show, sync
+from dbt_batch_sync.cli import look, setup, show, sync
 from dbt_batch_sync.cli.options import arrange, with_dbt_flags
 from dbt_batch_sync.errors import BatchSyncError
 
@@ -31,11 +31,11 @@ VERBS = (
     look.lineage,
     sync.push,
     sync.adopt,
-    resend.resend,
+    sync.resend,
     look.status,
     look.rejects,
     look.profile,
-    report.report,
+    look.report,
     setup.sandbox,
     setup.demo,
 )

@@ -25,17 +25,7 @@ def comment(result: PlanResult) -> str:
     rows = [
         (
             _code(each.sync),
-            *(
-                f"{count:,}"
-                for count in (
-                    each.inserts,
-                    each.updates,
-                    each.exits,
-                    each.invalid,
-                    each.parked,
-                    each.requests,
-                )
-            ),
+            *(f"{getattr(each, name):,}" for name in head[1:-1]),
             seconds(each.seconds) if each.requests else "",
         )
         for each in result.syncs
@@ -110,7 +100,6 @@ def flowchart(result: LineageResult) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A label, as Mermaid escapes it."""
     return '"' + text.replace("#", "#35;").replace('"', "#quot;") + '"'
 
 

@@ -1,4 +1,4 @@
-"""The verbs that only read: validate, plan, lineage, status, rejects, profile."""
+"""The verbs that only read: validate, plan, lineage, status, rejects, profile, report."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
+from rich.markup import escape
 
 from dbt_batch_sync.cli import documents, show
-from dbt_batch_sync.cli.options import (
-    DbtFlags,
-    Json,
-)
+from dbt_batch_sync.cli.options import DbtFlags, Json
 from dbt_batch_sync.errors import ConfigurationError, MappingError
 
 # What takes long to import is imported by the verb that needs it: `--help` answers at once.
@@ -23,11 +21,7 @@ from dbt_batch_sync.errors import ConfigurationError, MappingError
 def validate(
     dbt: DbtFlags,
     online: Annotated[
-        bool,
-        typer.Option(
-            "--online",
-            help="Also check the warehouse and Batch. Changes nothing there.",
-        ),
+        bool, typer.Option("--online", help="Also check the warehouse and Batch. Changes nothing there.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -60,10 +54,7 @@ def validate(
 
 def plan(
     dbt: DbtFlags,
-    markdown: Annotated[
-        bool,
-        typer.Option("--markdown", help="Print Markdown for a comment."),
-    ] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a comment.")] = False,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--out", help="Also write the plan as JSON, for `push --plan`."),
@@ -98,10 +89,7 @@ def _write(path: Path, text: str) -> None:
 
 def lineage(
     dbt: DbtFlags,
-    mermaid: Annotated[
-        bool,
-        typer.Option("--mermaid", help="Print a Mermaid flowchart."),
-    ] = False,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show the source columns of each attribute, from the SQL that `dbt compile` wrote.
@@ -136,16 +124,10 @@ def status(
     from dbt_batch_sync import api
 
     result = api.status(dbt.options, dbt.selection, limit=limit)
-    if as_json:
-        show.print_json(result.to_json())
-    else:
-        show.history(result)
+    show.answer(result, show.history, as_json)
 
 
-def rejects(
-    dbt: DbtFlags,
-    as_json: Json = False,
-) -> None:
+def rejects(dbt: DbtFlags, as_json: Json = False) -> None:
     """Show open rejections by attribute and reason.
 
     Example: [bold]dbt-batch-sync rejects --select crm_contacts[/]
@@ -153,10 +135,7 @@ def rejects(
     from dbt_batch_sync import api
 
     result = api.rejects(dbt.options, dbt.selection)
-    if as_json:
-        show.print_json(result.to_json())
-    else:
-        show.rejected(result)
+    show.answer(result, show.rejected, as_json)
 
 
 def profile(
@@ -171,7 +150,22 @@ def profile(
     from dbt_batch_sync import api
 
     result = api.profile(dbt.options, custom_id, dbt.selection)
-    if as_json:
-        show.print_json(result.to_json())
-    else:
-        show.profile(result)
+    show.answer(result, show.profile, as_json)
+
+
+def report(
+    dbt: DbtFlags,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")] = Path("report.html"),
+    limit: Annotated[int, typer.Option("--limit", min=1, max=200, help="Runs per sync.")] = 50,
+) -> None:
+    """Write one HTML page of runs, deltas and rejections. It contains no customer data.
+
+    Example: [bold]dbt-batch-sync report --out public/batch.html[/]
+    """
+    from dbt_batch_sync import api
+    from dbt_batch_sync.report import page
+
+    result = api.report(dbt.options, dbt.selection, limit=limit)
+    page.write(out, page.render(result))
+    runs = sum(len(sync.runs) for sync in result.syncs)
+    show.out().print(f"wrote {escape(str(out))} (syncs: {len(result.syncs):,}, runs: {runs:,})")

@@ -242,7 +242,6 @@ def _names(flags: type[object]) -> tuple[Collection[str], Collection[str]]:
 
 
 def _variables(text: str | None) -> dict[str, object]:
-    """`--vars`, as dbt reads it."""
     import yaml
 
     try:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from dbt_batch_sync.cli.show import err
-from dbt_batch_sync.ledger.records import Run
-from dbt_batch_sync.push.work import Work
+
+if TYPE_CHECKING:
+    from dbt_batch_sync.ledger.records import Run
+    from dbt_batch_sync.push.work import Work
 
 
 class Bar:
@@ -39,9 +42,7 @@ class Bar:
 
     def started(self, work: Work) -> None:
         """A sync is about to be sent."""
-        self._tasks[work.name] = self._progress.add_task(
-            work.name, total=work.rows, endpoint=work.endpoint.value
-        )
+        self._tasks[work.name] = self._progress.add_task(work.name, total=work.rows, endpoint=work.route.name)
 
     def progressed(self, run: Run) -> None:
         """More of it is settled."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -47,6 +47,13 @@ _COLOURS = {
 }
 
 
+class Result(Protocol):
+    """What a verb answers."""
+
+    def to_json(self) -> dict[str, object]:
+        """The document of `--json`."""
+
+
 def out() -> Console:
     """Standard output; rich leaves colours out where it is no terminal, or NO_COLOR is set."""
     console = Console(highlight=False, soft_wrap=True)
@@ -69,6 +76,17 @@ def print_json(document: dict[str, object]) -> None:
     """One document on standard output."""
     sys.stdout.write(json_text(document))
     sys.stdout.flush()
+
+
+_Result = TypeVar("_Result", bound="Result")
+
+
+def answer(result: _Result, show: Callable[[_Result], None], as_json: bool) -> None:
+    """A result as one document, or as `show` does."""
+    if as_json:
+        print_json(result.to_json())
+    else:
+        show(result)
 
 
 def json_text(document: dict[str, object]) -> str:
@@ -100,11 +118,7 @@ def _story(sync: SyncPushed, dry_run: bool) -> str:
         return "not started"
     if sync.delta_id is None and sync.error is None:
         return "nothing to send: the delta is empty"
-    words = (
-        counted(sync.inserts, "new"),
-        counted(sync.updates, "changed"),
-        counted(sync.exits, "left"),
-    )
+    words = (counted(sync.inserts, "new"), counted(sync.updates, "changed"), counted(sync.exits, "left"))
     changes = " · ".join(words)
     if dry_run:
         return (

@@ -1,4 +1,4 @@
-"""The verbs that move data: push, adopt."""
+"""The verbs that move data, or ask for it: push, adopt, resend."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -16,11 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.options import (
-    DbtFlags,
-    Json,
-    Yes,
-)
+from dbt_batch_sync.cli.options import DbtFlags, Json, Yes
 from dbt_batch_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -32,8 +29,7 @@ if TYPE_CHECKING:
 def push(
     dbt: DbtFlags,
     dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Send and record nothing; say what would be sent."),
+        bool, typer.Option("--dry-run", help="Send and record nothing; say what would be sent.")
     ] = False,
     limit: Annotated[
         Optional[int],  # noqa: UP045
@@ -43,23 +39,18 @@ def push(
     require_tests: Annotated[
         bool,
         typer.Option(
-            "--require-tests",
-            help="Push only what dbt's last command built and tested, with no test failed.",
+            "--require-tests", help="Push only what dbt's last command built and tested, with no test failed."
         ),
     ] = False,
     max_age: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
-            "--max-age",
-            help="Push nothing if dbt's last command ended longer ago: 90s, 30m, 2h, 1d.",
+            "--max-age", help="Push nothing if dbt's last command ended longer ago: 90s, 30m, 2h, 1d."
         ),
     ] = None,
     plan: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(
-            "--plan",
-            help="Push only the deltas of this file, written by `plan --out`.",
-        ),
+        typer.Option("--plan", help="Push only the deltas of this file, written by `plan --out`."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -93,11 +84,7 @@ def _span(text: str | None) -> timedelta | None:
     return timedelta(**{unit: int(found[1])})
 
 
-def adopt(
-    dbt: DbtFlags,
-    yes: Yes = False,
-    as_json: Json = False,
-) -> None:
+def adopt(dbt: DbtFlags, yes: Yes = False, as_json: Json = False) -> None:
     """Settle the deltas without sending them: for profiles that Batch already has.
 
     Example: [bold]dbt-batch-sync adopt --select crm_contacts --yes[/]
@@ -110,14 +97,32 @@ def adopt(
     _finish(result, as_json, signals=signals)
 
 
+def resend(
+    dbt: DbtFlags,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every row of the model, with all its attributes.")
+    ] = False,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Rows and attributes with an open rejection.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Request that the next `dbt run` adds rows to the delta again. Sends nothing.
+
+    Example: [bold]dbt-batch-sync resend --rejected --select crm_contacts[/]
+    """
+    from dbt_batch_sync import api
+
+    if everything == rejected:
+        raise ConfigurationError("resend: give either --all or --rejected")
+    result = api.resend(dbt.options, "all" if everything else "rejected", dbt.selection)
+    show.answer(result, show.resent, as_json)
+
+
 def _finish(result: PushResult, as_json: bool, *, dry_run: bool = False, signals: Sequence[int] = ()) -> None:
-    """Shows a push and ends with its exit code."""
     from dbt_batch_sync.results import EXIT_CODES
 
-    if as_json:
-        show.print_json(result.to_json())
-    else:
-        show.pushed(result, dry_run=dry_run)
+    show.answer(result, partial(show.pushed, dry_run=dry_run), as_json)
     interrupted = result.status == "interrupted" and signals
     raise typer.Exit(128 + signals[0] if interrupted else EXIT_CODES[result.status])
 

@@ -57,7 +57,6 @@ def _read_version(value: object, spot: Spot) -> str:
 
 
 def _read_key(value: object, spot: Spot) -> str:
-    """Reads a key: what can stand in a header."""
     if isinstance(value, str) and len(value) <= MAX_KEY and re.fullmatch(r"[!-~]+", value):
         return value
     wrong = (

@@ -134,7 +134,6 @@ def read_project(options: DbtOptions) -> Project:
 
 
 def _dbt_target(options: DbtOptions, profile: str | None) -> Mapping[str, object]:
-    """What dbt calls `target` in `dbt_project.yml`."""
     target = _read_target(options, profile)
     names = {"name": target.target_name, "target_name": target.target_name}
     return {

@@ -14,7 +14,7 @@ from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.retry import Decision, GiveUp, Retry, RetryPolicy, decide
 from dbt_batch_sync.delivery.chunks import Chunk
 from dbt_batch_sync.delivery.halving import MostlyRejected, find_rejected
-from dbt_batch_sync.delivery.outcomes import Outcome, Tally, settle
+from dbt_batch_sync.delivery.outcomes import Outcome, settle
 from dbt_batch_sync.delivery.pacing import Pacer
 from dbt_batch_sync.delivery.timing import Timing
 from dbt_batch_sync.errors import DeliveryError
@@ -77,7 +77,7 @@ def settle_chunk(chunk: Chunk, line: Line) -> Outcome:
             "cause is the mapping or the project, not single rows. Nothing of the chunk counts as sent; "
             "correct the cause and push again."
         )
-    return settle(chunk, verdict, calls.tally())
+    return settle(chunk, verdict, calls.requests, calls.retries)
 
 
 @dataclass(frozen=True)
@@ -92,27 +92,22 @@ class _Calls:
     def __init__(self, chunk: Chunk, line: Line) -> None:
         self._chunk = chunk
         self._line = line
-        self._began = line.timing.now()
-        self._requests = 0
-        self._retries = 0
-        self._bytes = 0
-
-    def tally(self) -> Tally:
-        return Tally(self._requests, self._retries, self._bytes, self._line.timing.now() - self._began)
+        self.requests = 0
+        self.retries = 0
 
     def __call__(self, start: int, stop: int) -> Accepted | Rejected:
         body = self._chunk.body(start, stop)
-        before, began = self._requests, self._line.timing.now()
+        before, began = self.requests, self._line.timing.now()
 
         def attempt() -> _Tried:
-            return self._attempt(body, stop - start, self._requests - before + 1)
+            return self._attempt(body, stop - start, self.requests - before + 1)
 
         tried: _Tried = Retrying(retry=retry_if_result(_is_retry), wait=_wait, sleep=self._line.sleep)(
             attempt
         )
         if isinstance(tried.answer, Accepted | Rejected):
             return tried.answer
-        calls, seconds = self._requests - before, self._line.timing.now() - began
+        calls, seconds = self.requests - before, self._line.timing.now() - began
         why = f", {tried.decision.why}" if isinstance(tried.decision, GiveUp) else ""
         raise DeliveryError(
             f"{describe(tried.answer)}{why}. {calls} call{'s' * (calls > 1)} tried in {seconds:.0f} s."
@@ -122,9 +117,8 @@ class _Calls:
         line = self._line
         if line.halted() or not line.pacer.acquire(operations, line.pause) or line.halted():
             raise Halted
-        self._requests += 1
-        self._retries += number > 1
-        self._bytes += len(body)
+        self.requests += 1
+        self.retries += number > 1
         answer = check_indexes(line.send(body), operations)
         decision = decide(answer, number, line.policy, line.timing.chance())
         if isinstance(decision, Retry) and decision.everyone:

@@ -2,7 +2,7 @@
 
 The renderer's record batches have the columns
 
-custom_id   text
+key   text
 operation   text: the operation's JSON and a comma, `{…},`; null when the row has nothing to send
 extra       list of texts, usually null: further operations of the same row, in the same form, none null
 
@@ -20,8 +20,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from dbt_batch_sync.batch_api.limits import MAX_BODY_BYTES
 from dbt_batch_sync.delivery.strips import TEXT, Strip, carry, source_strip, text_bytes
+from dbt_batch_sync.kinds.kind import ARRAY
+
+MAX_BODY_BYTES = 8 * 1024 * 1024
+"""[U] Batch names no limit; this project's choice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +38,9 @@ class Chunk:
         profiles: Rows of which this chunk has the first operation. Summed up, the profiles that were sent.
         reached: Delta rows of which this chunk or one before it has an operation, and all before them: what
             may be in Batch once it is sent.
-        oversized: `custom_id`s whose operation alone is over the limit of a body, and which are never sent.
-        operations: JSON texts, each with its comma. No two of them have the same `custom_id`.
-        custom_ids: Of the same length, in the same order.
+        oversized: `key`s whose operation alone is over the limit of a body, and which are never sent.
+        operations: JSON texts, each with its comma. No two of them have the same `key`.
+        keys: Of the same length, in the same order.
     """
 
     number: int
@@ -46,27 +49,31 @@ class Chunk:
     reached: int
     oversized: tuple[str, ...] = field(repr=False)
     operations: Any = field(repr=False)  # pa.ChunkedArray of large_string
-    custom_ids: Any = field(repr=False)
+    keys: Any = field(repr=False)
+    envelope: tuple[bytes, bytes] = field(default=ARRAY, repr=False)
 
     def __len__(self) -> int:
         return len(self.operations)
 
     def body(self, start: int = 0, stop: int | None = None) -> bytes:
-        """The JSON array of the operations from `start` up to, but not including, `stop`, in one copy."""
+        """The body with the operations from `start` up to, but not including, `stop`, in one copy."""
         stop = len(self) if stop is None else stop
         pieces = self.operations.slice(start, stop - start).chunks
         texts = [text_bytes(piece) for piece in pieces if len(piece)]
         if texts:
             texts[-1] = texts[-1][:-1]  # the comma after the last one
-        return b"".join((b"[", *texts, b"]"))
+        return b"".join((self.envelope[0], *texts, self.envelope[1]))
 
-    def custom_id(self, index: int) -> str:
+    def key(self, index: int) -> str:
         """The identifier of the operation at a 0-based place in the body."""
-        return str(self.custom_ids[index].as_py())
+        return str(self.keys[index].as_py())
 
 
 def chunk_rows(
-    batches: Iterable[pa.RecordBatch], max_operations: int, max_bytes: int = MAX_BODY_BYTES
+    batches: Iterable[pa.RecordBatch],
+    max_operations: int,
+    max_bytes: int = MAX_BODY_BYTES,
+    envelope: tuple[bytes, bytes] = ARRAY,
 ) -> Iterator[Chunk]:
     """Chunks of at most `max_operations` and `max_bytes` of body; each operation is in exactly one.
 
@@ -75,7 +82,7 @@ def chunk_rows(
     and one record batch.
     """
     read = settled = 0
-    filling = _Filling(max_operations, max_bytes)
+    filling = _Filling(max_operations, max_bytes, envelope)
     number = 0
 
     def close() -> Chunk:
@@ -103,13 +110,20 @@ def chunk_rows(
 class _Filling:
     """The chunk that is being filled, first with what is carried: no row is taken before all of that is."""
 
-    def __init__(self, max_operations: int, max_bytes: int, carried: Iterable[Strip] = ()) -> None:
+    def __init__(
+        self,
+        max_operations: int,
+        max_bytes: int,
+        envelope: tuple[bytes, bytes],
+        carried: Iterable[Strip] = (),
+    ) -> None:
         self._max_operations = max_operations
         self._max_bytes = max_bytes
+        self._envelope = envelope
         self._parts: list[tuple[Strip, int, int]] = []
         self._oversized: list[str] = []
         self._count = 0
-        self._size = 1  # the two brackets, less the last comma
+        self._size = self._least = len(b"".join(envelope)) - 1  # less the last comma
         self._waiting: deque[Strip] = deque(carried)
         while self._waiting and self._fill(self._waiting[0]):
             self._waiting.popleft()
@@ -131,8 +145,8 @@ class _Filling:
                 self._count += stop - start
                 self._size += strip.size(start, stop)
                 strip.taken = stop
-            elif not self.is_full and strip.size(start, start + 1) + 1 > self._max_bytes:
-                self._oversized.append(strip.custom_id(start))
+            elif not self.is_full and strip.size(start, start + 1) + self._least > self._max_bytes:
+                self._oversized.append(strip.key(start))
                 strip.taken = start + 1
             else:
                 return False
@@ -155,9 +169,10 @@ class _Filling:
             reached=read,
             oversized=tuple(self._oversized),
             operations=self._column("operation"),
-            custom_ids=self._column("custom_id"),
+            keys=self._column("key"),
+            envelope=self._envelope,
         )
-        return chunk, _Filling(self._max_operations, self._max_bytes, left)
+        return chunk, _Filling(self._max_operations, self._max_bytes, self._envelope, left)
 
     def _column(self, name: str) -> Any:
         pieces = [strip.entries.column(name).slice(start, stop - start) for strip, start, stop in self._parts]

@@ -2,75 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from dataclasses import dataclass
+from typing import Final
 
 from dbt_batch_sync.batch_api.reasons import clean_reason
 from dbt_batch_sync.delivery.chunks import Chunk
 from dbt_batch_sync.delivery.halving import Verdict
+from dbt_batch_sync.ledger.records import Reject
 
 TOO_LARGE: Final = "too_large"
 """Reason of a row whose operation alone is over the limit of a body."""
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedRow:
-    """A row that Batch does not have.
-
-    Attributes:
-        category: Batch's code for it, or `""`.
-        reason: Batch's words, or `""`; never a value.
-        by: Who rejected it: Batch, or the runner before sending.
-    """
-
-    custom_id: str = field(repr=False)
-    category: str
-    reason: str
-    by: Literal["batch", "validation"]
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedAttribute:
-    """An attribute that Batch dropped, while it took the rest of the row.
-
-    `attribute` is the wire name without a wrapper.
-    """
-
-    custom_id: str = field(repr=False)
-    attribute: str
-    category: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What settling cost.
-
-    Attributes:
-        requests: Calls made, retries included.
-        retries: Calls that repeated the one before with the same body.
-        bytes: Of all bodies, retries included.
-        seconds: From when a sender took the chunk to its last answer, waiting included.
-    """
-
-    requests: int = 0
-    retries: int = 0
-    bytes: int = 0
-    seconds: float = 0.0
-
-
 @dataclass(frozen=True)
 class Outcome:
-    """A settled chunk: every operation is accepted, or listed here.
+    """A settled chunk: every operation is accepted, or listed in `rejects` as a whole.
 
     Attributes:
         accepted: Operations that Batch took, those with a rejected attribute included.
+        rejects: Rows first. An attribute has its wire name without a wrapper; a reason is Batch's words or
+            its code, never a value.
+        requests: Calls made; `retries` of them repeated the one before with the same body.
     """
 
     accepted: int
-    rejected_rows: tuple[RejectedRow, ...]
-    rejected_attributes: tuple[RejectedAttribute, ...]
-    tally: Tally
+    rejects: tuple[Reject, ...]
+    requests: int = 0
+    retries: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,33 +39,28 @@ class Settled:
     outcome: Outcome
 
 
-def settle(chunk: Chunk, verdict: Verdict, tally: Tally) -> Outcome:
+def settle(chunk: Chunk, verdict: Verdict, requests: int = 0, retries: int = 0) -> Outcome:
     """Gives rejections their rows.
 
     The same thing rejected twice counts once; a rejected row hides its rejected attributes.
     """
-    rows: dict[int, RejectedRow] = {}
-    for index, rejected in verdict.rejected:
-        reason = _reason(chunk, index, rejected.message)
-        rows.setdefault(index, RejectedRow(chunk.custom_id(index), rejected.code, reason, "batch"))
-    for error in verdict.errors:
-        if error.attribute is None and error.index not in rows:
-            reason = _reason(chunk, error.index, error.reason)
-            rows[error.index] = RejectedRow(chunk.custom_id(error.index), error.category, reason, "batch")
-    attributes: dict[tuple[int, str], RejectedAttribute] = {}
-    for error in verdict.errors:
-        name = error.attribute
-        if name is not None and error.index not in rows and (error.index, name) not in attributes:
-            custom_id, reason = chunk.custom_id(error.index), _reason(chunk, error.index, error.reason)
-            attributes[error.index, name] = RejectedAttribute(custom_id, name, error.category, reason)
-    oversized = (RejectedRow(custom_id, "", TOO_LARGE, "validation") for custom_id in chunk.oversized)
-    return Outcome(
-        accepted=len(chunk) - len(rows),
-        rejected_rows=(*rows.values(), *oversized),
-        rejected_attributes=tuple(attributes.values()),
-        tally=tally,
-    )
+    found = [(index, each.message, each.code) for index, each in verdict.rejected]
+    of_rows = (each for each in verdict.errors if each.attribute is None)
+    found += ((each.index, each.reason, each.category) for each in of_rows)
+    rows: dict[int, Reject] = {}
+    for index, said, code in found:
+        if index not in rows:
+            rows[index] = _reject(chunk, index, None, said, code)
+    attributes: dict[tuple[int, str], Reject] = {}
+    for each in verdict.errors:
+        place, name = each.index, each.attribute
+        if name is not None and place not in rows and (place, name) not in attributes:
+            attributes[place, name] = _reject(chunk, place, name, each.reason, each.category)
+    oversized = (Reject(key, None, TOO_LARGE, "validation") for key in chunk.oversized)
+    rejects = (*rows.values(), *oversized, *attributes.values())
+    return Outcome(len(chunk) - len(rows), rejects, requests, retries)
 
 
-def _reason(chunk: Chunk, index: int, text: str) -> str:
-    return clean_reason(text, str(chunk.operations[index].as_py()))
+def _reject(chunk: Chunk, index: int, attribute: str | None, said: str, code: str) -> Reject:
+    reason = clean_reason(said, str(chunk.operations[index].as_py()))
+    return Reject(chunk.key(index), attribute, reason or code or "rejected", "batch")

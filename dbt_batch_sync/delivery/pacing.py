@@ -10,7 +10,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Final
 
-from dbt_batch_sync.batch_api.limits import Limits
+from dbt_batch_sync.kinds.kind import Route
 
 SHARE_OF_RATE: Final = 0.99
 """At exactly the documented rate a strict server still answers 429 now and then, at 99 % none (measured)."""
@@ -81,18 +81,18 @@ class Pacer:
             return 0
 
 
-def call_size(limits: Limits, max_profiles_per_second: float | None = None) -> int:
+def call_size(route: Route, max_profiles_per_second: float | None = None) -> int:
     """Profiles of one call: all that a call may have, or half of it where a rate without a burst is kept.
 
     A call that is a whole second of the rate must find the server's bucket full: one that arrives 10 ms late
     makes the next one early, and a 429 costs a second.
     """
-    whole = limits.burst or max_profiles_per_second == 0
-    return limits.max_operations if whole else max(1, limits.max_operations // 2)
+    whole = route.burst or max_profiles_per_second == 0
+    return route.max_rows if whole else max(1, route.max_rows // 2)
 
 
 def pacer_for(
-    limits: Limits, max_profiles_per_second: float | None = None, now: Callable[[], float] = time.monotonic
+    route: Route, max_profiles_per_second: float | None = None, now: Callable[[], float] = time.monotonic
 ) -> Pacer:
     """The pacer of one output and endpoint.
 
@@ -101,6 +101,6 @@ def pacer_for(
     is set, the burst is one second of it; 0 is no pacing.
     """
     if max_profiles_per_second is None:
-        burst = max(0, limits.burst - limits.max_operations)
-        return Pacer(limits.profiles_per_second * SHARE_OF_RATE, burst, now)
+        burst = max(0, route.burst - route.max_rows)
+        return Pacer(route.rate * SHARE_OF_RATE, burst, now)
     return Pacer(max_profiles_per_second, max_profiles_per_second, now)

@@ -19,7 +19,7 @@ class Strip:
     """Operations with their keys.
 
     Args:
-        entries: Columns `custom_id` and `operation`, and, if any row has further operations, `extra` and
+        entries: Columns `key` and `operation`, and, if any row has further operations, `extra` and
             `rows_before`, how many rows of the delta are before the row.
         is_source: Whether these are first operations, not carried ones.
     """
@@ -42,8 +42,8 @@ class Strip:
         most = min(self.taken + operations, len(self))
         return bisect_right(self._offsets, self._offsets[self.taken] + size, self.taken, most + 1) - 1
 
-    def custom_id(self, index: int) -> str:
-        return str(self.entries.column("custom_id")[index].as_py())
+    def key(self, index: int) -> str:
+        return str(self.entries.column("key")[index].as_py())
 
     def reached(self) -> int:
         """How many rows are before the row of the next operation, of which there must be one."""
@@ -72,7 +72,7 @@ class SourceStrip(Strip):
 def source_strip(batch: pa.RecordBatch, before: int) -> SourceStrip:
     """The strip of a non-empty record batch, with so many rows of the delta before it."""
     rows = batch.num_rows
-    columns = {"custom_id": _text(batch.column("custom_id")), "operation": _text(batch.column("operation"))}
+    columns = {"key": _text(batch.column("key")), "operation": _text(batch.column("operation"))}
     extra = batch.column("extra")
     if extra.null_count < len(extra):
         counted = pa.array(range(before, before + rows), pa.int64())

@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from threading import Event as Signal
 from threading import RLock, Thread
@@ -127,7 +127,8 @@ class Hold:
         with self._lock:
             self.check()
             began = self._timing.seconds()
-            self._journal.append(events)
+            # What others read is when it was appended, not how long it waited for a beat to be.
+            self._journal.append([replace(each, recorded_at=self._journal.stamp()) for each in events])
             self.check()
             self._heard_at = began
 
@@ -143,6 +144,15 @@ class Hold:
             self.check()
             some = rejects[start : start + ROWS_AT_ONCE]
             self._journal.append_rejects(self._sync, self._run_id, delta_id, some)
+
+    def is_lost(self, state: SyncState) -> bool:
+        """Whether another push has taken over. As long as this one is heard, a claim that was appended just
+        now is of one that will see this one, and retreat.
+        """
+        return any(
+            self.seconds_left <= 0 or state.now - other.claimed_at > SAME_MOMENT
+            for other in state.others(self._run_id)
+        )
 
     def check(self) -> None:
         """Raises Stopped when another push may have taken over, and sent newer values. Asks nobody."""

@@ -12,7 +12,6 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from dbt_batch_sync.errors import ConfigurationError, WarehouseError
 from dbt_batch_sync.ledger.records import (
     ARROW_TYPES,
     JOURNAL_COLUMNS,
@@ -22,11 +21,12 @@ from dbt_batch_sync.ledger.records import (
     Event,
     Reject,
     Run,
+    fetch_ledger,
     typed,
 )
 from dbt_batch_sync.ledger.state import SyncState, state_of
-from dbt_batch_sync.sql.relations import beside, columns_of, equals, is_in, literal
 from dbt_batch_sync.warehouse import Statement, Warehouse
+from dbt_batch_sync.warehouse.relations import beside, columns_of, equals, is_in, literal
 
 SYNCS_AT_ONCE = 200
 """Syncs of which one query reads the states."""
@@ -71,7 +71,7 @@ class Journal:
             some = syncs[start : start + SYNCS_AT_ONCE]
             with self._lock:
                 asked = self._seconds()
-                rows = self._fetch(_last_events(self.table, some))
+                rows = fetch_ledger(self._warehouse, self.table, _last_events(self.table, some))
                 now, events = _read_events(rows)
                 self._learn(now, asked)
             for sync in some:
@@ -132,17 +132,8 @@ class Journal:
             .where(exp.LTE(this=exp.column("nth"), expression=literal(limit)))
             .order_by(exp.Ordered(this=exp.column("started_at"), desc=True))
         )
-        rows = typed(self._fetch(Statement(query)), RUN_COLUMNS).to_pylist()
+        rows = typed(fetch_ledger(self._warehouse, self.table, Statement(query)), RUN_COLUMNS).to_pylist()
         return [Run(**{name: cell for name, cell in row.items() if cell is not None}) for row in rows]
-
-    def _fetch(self, query: Statement) -> pa.Table:
-        try:
-            return self._warehouse.fetch(query)
-        except WarehouseError:
-            if self._warehouse.columns(self.table):
-                raise
-            name = self.table.sql(self._warehouse.dialect)
-            raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: dbt run") from None
 
     def _learn(self, now: datetime, asked: float) -> None:
         """Takes the warehouse's time as that of the question, not of the answer: that is never behind. Of all

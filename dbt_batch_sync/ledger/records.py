@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Literal
 
 import pyarrow as pa
+from sqlglot import exp
+
+from dbt_batch_sync.errors import ConfigurationError, WarehouseError
+from dbt_batch_sync.warehouse import Statement, Warehouse
 
 JOURNAL = "batch_sync_journal"
 REJECTS = "batch_sync_rejects"
@@ -123,7 +127,7 @@ class Event:
 class Reject:
     """An attribute of a row that was rejected, or the whole row (no attribute). Never a value."""
 
-    key: str
+    key: str = field(repr=False)
     attribute: str | None
     reason: str
     rejected_by: Literal["batch", "validation"]
@@ -182,3 +186,14 @@ def typed(rows: pa.Table, columns: Mapping[str, str]) -> pa.Table:
     """A result with these names and types, in their order: warehouses have their own of both."""
     cells = [rows.column(place).cast(ARROW_TYPES[kind]) for place, kind in enumerate(columns.values())]
     return pa.table(cells, names=list(columns))
+
+
+def fetch_ledger(warehouse: Warehouse, table: exp.Table, query: Statement) -> pa.Table:
+    """What a query of a ledger's table finds. Raises ConfigurationError when there is no such table yet."""
+    try:
+        return warehouse.fetch(query)
+    except WarehouseError:
+        if warehouse.columns(table):
+            raise
+        name = table.sql(warehouse.dialect)
+        raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: dbt run") from None

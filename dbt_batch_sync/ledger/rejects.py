@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pyarrow as pa
 from sqlglot import exp
 
-from dbt_batch_sync.errors import ConfigurationError, WarehouseError
-from dbt_batch_sync.ledger.records import REJECT_COLUMNS, RejectCount, Rejection, typed
-from dbt_batch_sync.sql.relations import columns_of, equals, is_in, is_null, value
+from dbt_batch_sync.ledger.records import REJECT_COLUMNS, RejectCount, Rejection, fetch_ledger, typed
 from dbt_batch_sync.warehouse import Statement, Warehouse
+from dbt_batch_sync.warehouse.relations import columns_of, equals, is_in, is_null, value
 
 _COUNT_COLUMNS = {
     **dict.fromkeys(("sync", "attribute", "reason", "rejected_by"), "text"),
@@ -42,7 +40,7 @@ class Rejects:
             .where(is_in(exp.column("sync"), syncs), is_null(exp.column("resolved_at")))
             .group_by(*columns_of(names))
         )
-        rows = self._fetch(Statement(query))
+        rows = fetch_ledger(self._warehouse, self.table, Statement(query))
         counts = [RejectCount(*row.values()) for row in typed(rows, _COUNT_COLUMNS).to_pylist()]
         return sorted(counts, key=lambda each: (-each.count, each.sync, each.attribute or "", each.reason))
 
@@ -54,18 +52,9 @@ class Rejects:
             .from_(self.table.copy())
             .where(equals(exp.column("sync"), value("sync")), equals(exp.column("key"), value("key")))
         )
-        rows = self._fetch(Statement(query, {"sync": sync, "key": key}))
+        rows = fetch_ledger(self._warehouse, self.table, Statement(query, {"sync": sync, "key": key}))
         columns = {name: REJECT_COLUMNS[name] for name in names}
         found = [Rejection(*row.values()) for row in typed(rows, columns).to_pylist()]
         last = {each.attribute: each for each in sorted(found, key=lambda each: each.rejected_at)}
         newest = sorted(last.values(), key=lambda each: each.rejected_at, reverse=True)
         return sorted(newest, key=lambda each: each.resolved_at is not None)
-
-    def _fetch(self, query: Statement) -> pa.Table:
-        try:
-            return self._warehouse.fetch(query)
-        except WarehouseError:
-            if self._warehouse.columns(self.table):
-                raise
-            name = self.table.sql(self._warehouse.dialect)
-            raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: dbt run") from None

@@ -12,8 +12,8 @@ from sqlglot import exp
 
 from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import Event, typed
-from dbt_batch_sync.sql.relations import columns_of, equals, is_in, is_null
 from dbt_batch_sync.warehouse import Statement, Warehouse
+from dbt_batch_sync.warehouse.relations import columns_of, equals, is_in, is_null
 
 Scope = Literal["all", "rejected"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -199,14 +200,15 @@ def _built(event: Event) -> Built:
 
 
 def this_host() -> str:
-    """The host's name and, on Linux, its process namespace: process numbers mean something only within
-    both.
+    """The host's name and, on Linux, its process namespace and boot: process numbers mean something only
+    within all of them, and two hosts may have the same name.
     """
     try:
         namespace = os.readlink("/proc/self/ns/pid").removeprefix("pid:")
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
-        namespace = ""
-    return socket.gethostname() + namespace
+        namespace, boot = f"[{uuid.getnode():x}]", ""
+    return socket.gethostname() + namespace + boot
 
 
 def _exists(process: int) -> bool:

@@ -43,7 +43,6 @@ class Checks:
             raise MappingError(found)
 
     def _columns(self, sync: Sync) -> Iterator[Problem]:
-        """Columns that the mapping names and the model's SQL doesn't produce."""
         columns = self._compiled.columns(sync.model.unique_id)
         if columns is None:
             return

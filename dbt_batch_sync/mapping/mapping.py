@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from dbt_batch_sync.attributes import STANDARD_PREFIX, AttributeType
 from dbt_batch_sync.errors import MappingError, Problem
-from dbt_batch_sync.mapping.attribute_names import name_refusal, propose_name
+from dbt_batch_sync.kinds.attributes import STANDARD_PREFIX, AttributeType, name_refusal, propose_name
+from dbt_batch_sync.kinds.kind import Kind
 from dbt_batch_sync.mapping.validation import (
     boolean,
     did_you_mean,
@@ -23,14 +23,11 @@ from dbt_batch_sync.mapping.validation import (
     whole,
 )
 
+ALL = "all"
+"""What `custom` says instead of a list, for every column."""
+
 MAX_LISTED = 20
 """Columns that a message lists."""
-
-
-class Kind(str, Enum):
-    """What a sync writes in Batch."""
-
-    PROFILES = "profiles"
 
 
 class OnNull(str, Enum):
@@ -46,14 +43,6 @@ class OnExit(str, Enum):
     IGNORE = "ignore"
     CLEAR = "clear"
     FLAG = "flag"
-
-
-class EndpointChoice(str, Enum):
-    """Which endpoint is used; `auto` decides by the size of the delta."""
-
-    AUTO = "auto"
-    UPDATE = "update"
-    MASS_UPDATE = "mass-update"
 
 
 @dataclass(frozen=True)
@@ -103,6 +92,7 @@ class Mapping:
     """
 
     sync: str
+    kind: Kind
     identifier: str
     attributes: tuple[Attribute, ...]
     all_columns: bool
@@ -110,12 +100,11 @@ class Mapping:
     on_null: OnNull
     on_exit: OnExit
     membership: str | None
-    endpoint: EndpointChoice
+    endpoint: str
     output: str | None
     guards: Guards
     where: Location = field(compare=False)
     shared: bool = False
-    kind: Kind = Kind.PROFILES
     hash: str = field(default="", compare=False)
 
     def key_of(self, place: int) -> str:

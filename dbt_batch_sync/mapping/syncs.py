@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dbt_batch_sync.artifacts.manifest import Manifest, Model
 from dbt_batch_sync.errors import MappingError, Problem
+from dbt_batch_sync.kinds.kind import Kind
 from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping import Mapping as SyncMapping
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
@@ -31,9 +32,9 @@ class Sync:
         return self.model.name
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """What it keeps equal in Batch."""
-        return "profiles"
+        return self.mapping.kind
 
     @property
     def names(self) -> tuple[str, str, str]:

@@ -127,7 +127,6 @@ def _metadata(sync: "SyncPushed") -> dict[str, object]:
 
 
 def _delta_keys(task: PushTask, translator: Translator | None) -> dict[str, AssetKey]:
-    """The keys of the selected syncs' deltas, by sync."""
     from dbt_batch_sync.api import load_syncs
 
     syncs = load_syncs(task.dbt, task.selection)

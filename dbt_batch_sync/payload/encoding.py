@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 from sqlglot import exp
 
-from dbt_batch_sync.attributes import (
+from dbt_batch_sync.kinds.attributes import (
     CUSTOM_RULES,
     MAX_ITEMS,
     AttributeType,
@@ -19,6 +19,7 @@ from dbt_batch_sync.attributes import (
     TypedAttribute,
     Vocabulary,
 )
+from dbt_batch_sync.kinds.vocabularies import words
 from dbt_batch_sync.payload.expressions import (
     Case,
     any_item,
@@ -40,7 +41,6 @@ from dbt_batch_sync.payload.expressions import (
     number,
     text,
 )
-from dbt_batch_sync.vocabularies import words
 
 _INTEGER = r"[+-]?[0-9]+"
 _FLOAT = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
@@ -73,7 +73,7 @@ class Encoding:
 def encode(attribute: TypedAttribute, source: pa.DataType) -> Encoding:
     """The expressions for an attribute whose column, named like it, arrives with the Arrow type `source`.
 
-    Timestamps are in microseconds, without a zone, and UTC (`source.py`).
+    Timestamps are in microseconds, without a zone, and UTC, as a warehouse gives them.
     """
     if pa.types.is_dictionary(source):
         source = source.value_type

@@ -11,13 +11,14 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbt_batch_sync.attributes import MAX_ARRAYS, MAX_ATTRIBUTES, TypedAttribute
 from dbt_batch_sync.errors import WarehouseError
+from dbt_batch_sync.kinds.attributes import TypedAttribute
+from dbt_batch_sync.kinds.kind import KEY, Fragment
 from dbt_batch_sync.payload.source import DELTA, POSITION, DeltaSource, row_bytes
-from dbt_batch_sync.payload.statement import ARRAYS, ENDING, HEAD, OPERATION, OTHERS, REJECTED, rendering
+from dbt_batch_sync.payload.statement import ARRAYS, HEAD, OPERATION, OTHERS, REJECTED, rendering
 
 CHANGE, CHANGED = "_batch_change", "_batch_changed"
-"""What a row that may be known has to bring beside `custom_id` and its attributes; both are text."""
+"""What a row that may be known has to bring beside its key and its attributes; both are text."""
 
 MAX_BATCH_ROWS = 8_192
 """Rows of a batch that comes out; fewer where the first rows are wide."""
@@ -34,7 +35,7 @@ class RejectedValue:
     """
 
     position: int
-    custom_id: str
+    key: str
     attribute: str
     reason: str
 
@@ -43,7 +44,7 @@ class RejectedValue:
 class Rendered:
     """Some rows of the delta in their order.
 
-    `rows` has the columns that `delivery` takes: `custom_id`, `operation` (a JSON object and a comma; null
+    `rows` has the columns that `delivery` takes: `key`, `operation` (a JSON object and a comma; null
     where nothing is to be sent) and `extra` (further operations of the row, in other requests).
     """
 
@@ -54,13 +55,14 @@ class Rendered:
 def render(
     batches: Iterable[pa.RecordBatch],
     attributes: Sequence[TypedAttribute],
+    fragment: Fragment,
     *,
     batch_rows: int = MAX_BATCH_ROWS,
     memory_limit: str = "200MB",
 ) -> Generator[Rendered, None, None]:
     """Renders delta rows as they come; holds a few batches, whatever their number.
 
-    A batch has `custom_id`, a column per attribute, named like it, and `CHANGE` and `CHANGED`. Without the
+    A batch has `KEY`, a column per attribute, named like it, and `CHANGE` and `CHANGED`. Without the
     last two its rows are all inserts, which takes a smaller statement. An error of `batches` is raised as it
     is.
     """
@@ -73,20 +75,21 @@ def render(
     with _engine(memory_limit) as connection:
         for schema, part in groupby(chain([first], batches), lambda batch: batch.schema):
             source = DeltaSource(schema, attributes, position, inserts=CHANGE not in schema.names)
-            query = rendering(attributes, source.schema, inserts=source.inserts).sql(dialect="duckdb")
+            query = rendering(attributes, source.schema, fragment, inserts=source.inserts)
             connection.register(DELTA, source.reader(part))
-            yield from _run(connection, query, source, batch_rows)
+            for batch in _run(connection, query.sql(dialect="duckdb"), source, batch_rows):
+                yield _rendered(batch, fragment)
             position = source.position
 
 
 def _run(
     connection: duckdb.DuckDBPyConnection, query: str, source: DeltaSource, batch_rows: int
-) -> Iterator[Rendered]:
+) -> Iterator[pa.RecordBatch]:
     position = source.position
     try:
         for batch in _stream(connection, query, batch_rows):
             position = _checked(batch.column(POSITION), position)
-            yield _rendered(batch)
+            yield batch
     except Exception:  # DuckDB's while it plans, Arrow's while the result is read
         if source.failure is not None:
             raise source.failure from None
@@ -106,13 +109,12 @@ def _checked(positions: pa.Array, after: int) -> int:
     return after + len(positions)
 
 
-def _rendered(batch: pa.RecordBatch) -> Rendered:
-    """Splits the rows over a limit, and reads the few notes."""
+def _rendered(batch: pa.RecordBatch, fragment: Fragment) -> Rendered:
     operations, extra = batch.column(OPERATION), pa.nulls(batch.num_rows, pa.list_(pa.string()))
-    if ARRAYS in batch.schema.names:
-        operations, extra = _split_rows(batch)
-    columns = [batch.column("custom_id"), operations, extra]
-    rows = pa.RecordBatch.from_arrays(columns, ["custom_id", "operation", "extra"])
+    if HEAD in batch.schema.names and batch.column(HEAD).null_count < batch.num_rows:
+        operations, extra = _split_rows(batch, fragment)
+    columns = [batch.column(KEY), operations, extra]
+    rows = pa.RecordBatch.from_arrays(columns, ["key", "operation", "extra"])
     return Rendered(rows, tuple(_read_notes(batch)))
 
 
@@ -121,37 +123,33 @@ def _read_notes(batch: pa.RecordBatch) -> Iterator[RejectedValue]:
     if notes.null_count == len(notes):
         return
     noted = notes.is_valid()
-    columns = (batch.column(POSITION), batch.column("custom_id"), notes)
-    for position, custom_id, listed in zip(
-        *(column.filter(noted).to_pylist() for column in columns), strict=True
-    ):
+    columns = (batch.column(POSITION), batch.column(KEY), notes)
+    for position, key, listed in zip(*(column.filter(noted).to_pylist() for column in columns), strict=True):
         for note in listed.split(","):
             attribute, reason = note.split(":", 1)
-            yield RejectedValue(position, custom_id, attribute, reason)
+            yield RejectedValue(position, key, attribute, reason)
 
 
-def _valid_rows(column: pa.Array) -> list[int]:
-    return [row for row, valid in enumerate(column.is_valid().to_pylist()) if valid]
-
-
-def _split_rows(batch: pa.RecordBatch) -> tuple[pa.Array, pa.Array]:
+def _split_rows(batch: pa.RecordBatch, fragment: Fragment) -> tuple[pa.Array, pa.Array]:
     """Gives each row over a limit several operations; there are few of them, so each is taken by itself."""
     operations = batch.column(OPERATION).to_pylist()
     extra: list[list[str] | None] = [None] * batch.num_rows
     heads, arrays, others = (batch.column(name) for name in (HEAD, ARRAYS, OTHERS))
-    for row in _valid_rows(heads):
-        groups = split(arrays[row].as_py(), others[row].as_py())
-        operations[row], *extra[row] = [heads[row].as_py() + ",".join(group) + ENDING for group in groups]
+    for row in pc.indices_nonzero(heads.is_valid()).to_pylist():
+        head, ending = heads[row].as_py(), f"{fragment.ending},"
+        groups = split(arrays[row].as_py(), others[row].as_py(), fragment)
+        operations[row], *extra[row] = [head + ",".join(group) + ending for group in groups]
     return pa.array(operations, pa.string()), pa.array(extra, pa.list_(pa.string()))
 
 
-def split(arrays: Sequence[str], others: Sequence[str]) -> list[list[str]]:
-    """The fewest groups of at most 50 fragments, 15 of them arrays."""
+def split(arrays: Sequence[str], others: Sequence[str], fragment: Fragment) -> list[list[str]]:
+    """The fewest groups of members within the fragment's limits."""
     groups: list[list[str]] = []
     while arrays or others:
-        room = MAX_ATTRIBUTES - len(arrays[:MAX_ARRAYS])
-        groups.append([*arrays[:MAX_ARRAYS], *others[:room]])
-        arrays, others = arrays[MAX_ARRAYS:], others[room:]
+        first, arrays = arrays[: fragment.max_arrays], arrays[fragment.max_arrays :]
+        room = fragment.max_members - len(first)
+        groups.append([*first, *others[:room]])
+        others = others[room:]
     return groups
 
 

@@ -1,4 +1,4 @@
-"""The rows of a delta as the statement takes them: numbered, the changed attributes as bits, times in UTC."""
+"""The rows of a delta as the statement takes them: numbered, the changed attributes as bits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbt_batch_sync.attributes import TypedAttribute
+from dbt_batch_sync.kinds.attributes import TypedAttribute
+from dbt_batch_sync.kinds.kind import KEY
 
 DELTA = "delta"
 """What the rows are called in the statement."""
@@ -28,10 +29,6 @@ they have.
 
 _ALL = -1
 
-_PER_SECOND = {"s": 1_000_000, "ms": 1_000}
-_MOST = {"s": 9_000_000_000_000, "ms": 9_000_000_000_000_000}
-"""Ticks that still fit into microseconds: far outside of the years that are sent."""
-
 
 class DeltaSource:
     """Hands record batches to DuckDB.
@@ -47,13 +44,11 @@ class DeltaSource:
         self.position = after
         self.failure: BaseException | None = None
         self._names = [attribute.name for attribute in attributes]
-        self._kept = ["custom_id", *self._names]
+        self._kept = [KEY, *self._names]
         self._counting = pa.array([], pa.int64())
         fields = [schema.field(name) for name in self._kept]
-        self.schema = pa.schema(
-            [pa.field(each.name, _normal_type(each.type)) for each in fields]
-            + [pa.field(name, pa.int64()) for name in (POSITION, *self._mask_names())]
-        )
+        numbers = [pa.field(name, pa.int64()) for name in (POSITION, *self._mask_names())]
+        self.schema = pa.schema([*fields, *numbers])
 
     def reader(self, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
         """The rows, read once."""
@@ -69,7 +64,7 @@ class DeltaSource:
             raise
 
     def _prepared(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        columns = [_normal(batch.column(name)) for name in self._kept]
+        columns = [batch.column(name) for name in self._kept]
         numbers = self._numbers(batch.num_rows)
         masks = self._masks(batch)
         return pa.RecordBatch.from_arrays([*columns, numbers, *masks], schema=self.schema)
@@ -119,30 +114,3 @@ def _is_insert(batch: pa.RecordBatch) -> pa.Array:
 
 def _plain_text(column: pa.Array) -> pa.Array:
     return column if pa.types.is_string(column.type) else column.cast(pa.string())
-
-
-def _normal_type(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_timestamp(kind):
-        return pa.timestamp("us")
-    return pa.string() if pa.types.is_null(kind) else kind
-
-
-def _normal(column: pa.Array) -> pa.Array:
-    """Instants as UTC without a zone, which Arrow keeps them in, and as microseconds.
-
-    DuckDB can't format every year of another unit, nor read all of them.
-    """
-    kind = column.type
-    if pa.types.is_null(kind):
-        return column.cast(pa.string())
-    if not pa.types.is_timestamp(kind):
-        return column
-    if kind.unit == "ns":
-        return pc.floor_temporal(column.view(pa.timestamp("ns")), unit="microsecond").cast(pa.timestamp("us"))
-    if kind.unit in _PER_SECOND:
-        most = _MOST[kind.unit]
-        ticks = pc.max_element_wise(
-            pc.min_element_wise(column.view(pa.int64()), most, skip_nulls=False), -most, skip_nulls=False
-        )
-        return pc.multiply(ticks, _PER_SECOND[kind.unit]).view(pa.timestamp("us"))
-    return column.view(pa.timestamp("us"))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 from sqlglot import exp
 
-from dbt_batch_sync.attributes import MAX_ARRAYS, MAX_ATTRIBUTES, AttributeType, TypedAttribute, may_split
+from dbt_batch_sync.kinds.attributes import AttributeType, TypedAttribute
+from dbt_batch_sync.kinds.kind import KEY, Fragment
 from dbt_batch_sync.payload.encoding import Encoding, encode
 from dbt_batch_sync.payload.expressions import (
     any_of,
@@ -37,9 +38,6 @@ HEAD, ARRAYS and OTHERS are the pieces of an operation over a limit, where the m
 
 _FIRST = "_batch_first"
 
-ENDING = "}},"
-"""What ends an operation: it stands in an array."""
-
 
 @dataclass(frozen=True)
 class _Attribute:
@@ -66,7 +64,6 @@ class _Attribute:
         return choose([(self._named(CLEARED), absent)], exp.false())
 
     def _named(self, mask: str) -> exp.Expr:
-        """Whether the mask has this attribute's bit."""
         which, bit = divmod(self.number, NAMES_PER_MASK)
         bits = exp.BitwiseAnd(this=column(f"{mask}{which}"), expression=number(1 << bit))
         return differs(exp.Paren(this=bits), number(0))
@@ -108,7 +105,6 @@ class _Attribute:
         return f'"{self.typed.plain_name}":null'
 
     def _either(self, value: exp.Expr, missing: exp.Expr) -> exp.Expr:
-        """The first where its value is sent, the second where a null is."""
         return choose([(self.sent, value), *([] if self.inserts else [(self.column("null"), missing)])])
 
     @property
@@ -120,7 +116,7 @@ class _Attribute:
 
 
 def rendering(
-    attributes: Sequence[TypedAttribute], schema: pa.Schema, *, inserts: bool = False
+    attributes: Sequence[TypedAttribute], schema: pa.Schema, fragment: Fragment, *, inserts: bool = False
 ) -> exp.Select:
     """The select from `DELTA`, whose schema is that of a `DeltaSource` with the same `inserts`.
 
@@ -135,7 +131,8 @@ def rendering(
     rejected = _above(live, (each.compute("rejected", _rejected(each)) for each in checked))
     sent = _above(rejected, (each.compute("sent", _sent(each)) for each in checked))
     first = _above(sent, [exp.alias_(_first(known), _FIRST)])
-    return exp.select(*_result(known, checked)).from_(first.subquery("below", copy=False), copy=False)
+    below = first.subquery("below", copy=False)
+    return exp.select(*_result(known, checked, fragment)).from_(below, copy=False)
 
 
 def _above(query: exp.Select, columns: Iterable[exp.Expr]) -> exp.Select:
@@ -167,15 +164,18 @@ def _first(known: Iterable[_Attribute]) -> exp.Expr:
     return choose((each.has_member, number(each.number)) for each in known)
 
 
-def _result(known: Sequence[_Attribute], checked: Sequence[_Attribute]) -> Iterator[exp.Expr]:
-    head = (text('{"identifiers":{"custom_id":'), as_json(column("custom_id")), text('},"attributes":{'))
+def _result(
+    known: Sequence[_Attribute], checked: Sequence[_Attribute], fragment: Fragment
+) -> Iterator[exp.Expr]:
+    head = (text(fragment.opening), as_json(column(KEY)), text(fragment.middle))
+    ending = text(f"{fragment.ending},")
     # `concat` leaves nulls out, and copies each text once: an operation is long, and copying it costs.
-    operation = call("concat", *head, *(piece for each in known for piece in each.pieces), text(ENDING))
+    operation = call("concat", *head, *(piece for each in known for piece in each.pieces), ending)
     present = is_present(column(_FIRST))
-    yield from (column(name) for name in ("custom_id", POSITION))
+    yield from (column(name) for name in (KEY, POSITION))
     arrays = [each for each in known if each.typed.type is AttributeType.STRING_ARRAY]
-    if may_split([each.typed for each in known]):
-        limits = ((known, MAX_ATTRIBUTES), (arrays, MAX_ARRAYS))
+    if fragment.may_split([each.typed for each in known]):
+        limits = ((known, fragment.max_members), (arrays, fragment.max_arrays))
         over = any_of(exceeds(_count(some), number(limit)) for some, limit in limits if len(some) > limit)
         others = [each for each in known if each.typed.type is not AttributeType.STRING_ARRAY]
         present = exp.and_(present, exp.not_(over))

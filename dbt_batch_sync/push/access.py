@@ -19,7 +19,7 @@ def check_access(warehouse: Warehouse, known: Known) -> None:
         WarehouseError: a push may not, with the table and what the warehouse says.
     """
     delta = relation_of(warehouse, known.sync, "delta")
-    nothing = exp.select(delta.column("custom_id")).from_(delta.table.copy()).where(exp.false())
+    nothing = exp.select(delta.column(delta.key)).from_(delta.table.copy()).where(exp.false())
     try:
         warehouse.fetch(Statement(nothing))
     except WarehouseError as error:

@@ -52,15 +52,17 @@ class Gate:
             elif status != BUILT:
                 yield f"{model.name} was not built: {status}"
         tested = {model.unique_id for model in (*models, sync.snapshot) if model is not None}
-        failed = [
-            f"{test.name} ({self.results.statuses[test.unique_id]})"
+        statuses = [
+            (test.name, self.results.statuses.get(test.unique_id))
             for test in self.tests
             if tested.intersection(test.depends_on)
-            and self.results.statuses.get(test.unique_id, "pass") not in PASSED
         ]
-        if failed:
-            more = f" and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
-            yield f"tests failed: {', '.join(failed[:_SHOWN])}{more}"
+        missing = [name for name, status in statuses if status is None]
+        failed = [f"{name} ({status})" for name, status in statuses if status and status not in PASSED]
+        for said, names in (("tests did not run", missing), ("tests failed", failed)):
+            if names:
+                more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+                yield f"{said}: {', '.join(names[:_SHOWN])}{more}"
 
 
 def _spoken(span: timedelta) -> str:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sqlglot import exp
 
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.ledger.journal import Journal
+from dbt_batch_sync.ledger.journal import Journal, awake
 from dbt_batch_sync.ledger.records import JOURNAL, REJECTS
 from dbt_batch_sync.ledger.rejects import Rejects
 from dbt_batch_sync.ledger.state import SyncState
 from dbt_batch_sync.mapping.syncs import Sync
-from dbt_batch_sync.sql.relations import Relation, beside, parse_table
 from dbt_batch_sync.warehouse import Warehouse
+from dbt_batch_sync.warehouse.relations import Relation, beside, parse_table
 
 
 @dataclass(frozen=True)
@@ -29,19 +29,40 @@ class Known:
 
 
 def read_known(warehouse: Warehouse, syncs: Sequence[Sync]) -> list[Known]:
-    """The states of the syncs, in their order; one query for each schema that has a ledger.
+    """The states of the syncs, in their order.
 
     Raises:
         ConfigurationError: a sync has no snapshot model, or dbt has not created a ledger.
     """
-    tables = {sync.name: beside(table_of(warehouse, sync, "snapshot"), JOURNAL) for sync in syncs}
+    found, wrong = read_each(warehouse, syncs)
+    for error in wrong.values():
+        raise error
+    return found
+
+
+def read_each(
+    warehouse: Warehouse, syncs: Sequence[Sync], seconds: Callable[[], float] = awake
+) -> tuple[list[Known], dict[str, ConfigurationError]]:
+    """The states of the syncs, in their order and by one query for each ledger, and what is wrong with the
+    others. `seconds` is the journals' clock.
+    """
+    wrong: dict[str, ConfigurationError] = {}
+    own: dict[exp.Table, list[Sync]] = {}
+    for sync in syncs:
+        try:
+            own.setdefault(beside(table_of(warehouse, sync, "snapshot"), JOURNAL), []).append(sync)
+        except ConfigurationError as error:
+            wrong[sync.name] = error
     known: dict[str, Known] = {}
-    for table in dict.fromkeys(tables.values()):
-        journal, rejects = Journal(warehouse, table), Rejects(warehouse, beside(table, REJECTS))
-        own = [sync for sync in syncs if tables[sync.name] == table]
-        states = journal.states([sync.name for sync in own])
-        known |= {sync.name: Known(sync, journal, rejects, states[sync.name]) for sync in own}
-    return [known[sync.name] for sync in syncs]
+    for table, some in own.items():
+        journal, rejects = Journal(warehouse, table, seconds), Rejects(warehouse, beside(table, REJECTS))
+        try:
+            states = journal.states([sync.name for sync in some])
+        except ConfigurationError as error:
+            wrong |= {sync.name: error for sync in some}
+        else:
+            known |= {sync.name: Known(sync, journal, rejects, states[sync.name]) for sync in some}
+    return [known[sync.name] for sync in syncs if sync.name in known], wrong
 
 
 def by_ledger(known: Iterable[Known]) -> list[tuple[Journal, Rejects, list[str]]]:
@@ -64,7 +85,7 @@ def relation_of(warehouse: Warehouse, sync: Sync, which: Literal["snapshot", "de
     if not columns:
         name = table.sql(warehouse.dialect)
         raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: {build_command(sync)}")
-    return Relation(table, columns)
+    return Relation(table, columns, sync.kind.key)
 
 
 def build_command(sync: Sync) -> str:

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
+from sqlglot import exp
+
+from dbt_batch_sync.kinds.kind import KEY
 from dbt_batch_sync.ledger.records import Rejection, typed
 from dbt_batch_sync.push.known import Known, relation_of
 from dbt_batch_sync.push.masking import mask
 from dbt_batch_sync.results import Change, Pending, SyncProfile
-from dbt_batch_sync.sql.lookup import EVENT_COLUMNS, events_of, row_of
-from dbt_batch_sync.sql.relations import Relation
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
+from dbt_batch_sync.warehouse.relations import Relation, columns_of, equals, value
 
 Row = Mapping[str, object]
+
+EVENT_COLUMNS = {"event": "text", "run_id": "text", "names": "text", "first_at": "timestamp"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ def look_up(warehouse: Warehouse, known: Known, key: str) -> SyncProfile:
 
 def _row(warehouse: Warehouse, relation: Relation, values: Mapping[str, Value]) -> Row | None:
     rows = warehouse.fetch(Statement(row_of(relation, build="delta_id" in values), values)).to_pylist()
-    names = [column.name.lower() for column in relation.columns]
+    lower = (column.name.lower() for column in relation.columns)
+    names = (KEY if name == relation.key else name for name in lower)
     return dict(zip(names, rows[0].values(), strict=True)) if rows else None
 
 
@@ -63,7 +68,7 @@ def describe(sync: str, found: Found) -> SyncProfile:
     held, queued = found.held or {}, found.queued or {}
     settled = _settled(queued, found.events)
     accepted = settled is not None and not _is_rejected(found, None)
-    cells = {name: cell for name, cell in held.items() if _is_attribute(name)}
+    cells = {name: cell for name, cell in held.items() if not name.startswith("_batch_")}
     sent_at, run_id, exited_at = (held.get(f"_batch_{name}") for name in ("sent_at", "run_id", "exited_at"))
     if settled is not None and accepted:
         cells |= {name: queued.get(name) for name in _names(queued) if not _is_rejected(found, name)}
@@ -84,7 +89,6 @@ def describe(sync: str, found: Found) -> SyncProfile:
 
 
 def _is_rejected(found: Found, attribute: str | None) -> bool:
-    """Whether a push of this delta had it rejected."""
     since = found.built_at
     return since is not None and any(
         each.attribute == attribute and each.rejected_at >= since for each in found.rejections
@@ -107,7 +111,6 @@ def _times(events: Iterable[Row], event: str) -> list[tuple[datetime, str]]:
 def _doubt(
     held: Row, queued: Row, events: Iterable[Row], settled: tuple[datetime, str] | None
 ) -> Iterable[str]:
-    """The attributes that a push may have sent without recording it."""
     listed = []
     if settled is None:
         listed.append(str(held.get("_batch_doubt") or ""))
@@ -130,9 +133,42 @@ def _names(queued: Row) -> list[str]:
     return [name for name in str(queued.get("_batch_changed") or "").split(",") if name]
 
 
-def _is_attribute(name: str) -> bool:
-    return name != "custom_id" and not name.startswith("_batch_")
-
-
 def _moment(cell: object) -> datetime | None:
     return cell if isinstance(cell, datetime) else None
+
+
+def row_of(relation: Relation, *, build: bool) -> exp.Select:
+    """Its row, all columns in their order; of the build `:delta_id` alone if asked. A key of several invalid
+    rows has more than one.
+    """
+    columns = (relation.column(column.name.lower()) for column in relation.columns)
+    query = exp.select(*columns).from_(relation.table.copy())
+    query = query.where(equals(relation.column(relation.key), value("key")))
+    if build:
+        query = query.where(equals(relation.column("_batch_delta_id"), value("delta_id")))
+    return query.limit(1)
+
+
+def events_of(journal: exp.Table) -> exp.Select:
+    """What pushes of the build `:delta_id` said of its page `:page` and of the key: `EVENT_COLUMNS`.
+
+    A row of the page after the checkpoint's, `:page_before`, is settled when its key is not behind the
+    checkpoint's.
+    """
+    page, key = exp.column("page"), exp.column("key")
+    reached = exp.GTE(this=page, expression=value("page"))
+    by_key = exp.and_(equals(page.copy(), value("page_before")), exp.GTE(this=key, expression=value("key")))
+    own = exp.or_(
+        exp.and_(_is_event("checkpoint"), exp.or_(reached, by_key)),
+        exp.and_(_is_event("intent"), reached.copy()),
+        exp.and_(_is_event("doubt"), equals(key.copy(), value("key"))),
+    )
+    grouped = ("event", "run_id", "names")
+    first = exp.alias_(exp.Min(this=exp.column("recorded_at")), "first_at")
+    query = exp.select(*columns_of(grouped), first).from_(journal.copy())
+    same = (equals(exp.column(name), value(name)) for name in ("sync", "delta_id"))
+    return query.where(*same, own).group_by(*columns_of(grouped))
+
+
+def _is_event(name: str) -> exp.Expr:
+    return equals(exp.column("event"), exp.Literal.string(name))

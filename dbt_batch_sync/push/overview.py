@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from dbt_batch_sync.ledger.records import RejectCount, Run
 from dbt_batch_sync.ledger.requests import open_requests
 from dbt_batch_sync.push.known import Known, by_ledger
-from dbt_batch_sync.push.plan import Counts, attribute_names, count_changes, pending_rows
+from dbt_batch_sync.push.plan import Counts, count_changes, pending_rows
 from dbt_batch_sync.results import SyncRejects, SyncReport, SyncStatus
 from dbt_batch_sync.warehouse import Warehouse
 
@@ -45,7 +45,7 @@ def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterato
     runs, counts = _runs(known, limit), _counts(known)
     for each in known:
         pending = pending_rows(warehouse, each)
-        changes = count_changes(warehouse, pending, attribute_names(each)) if pending else Counts()
+        changes = count_changes(warehouse, each, pending) if pending else Counts()
         yield SyncReport(
             sync=each.sync.name,
             runs=_of(each.sync.name, runs),

@@ -10,13 +10,15 @@ from itertools import accumulate
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from sqlglot import exp
 
 from dbt_batch_sync.errors import Stopped
+from dbt_batch_sync.kinds.kind import KEY
 from dbt_batch_sync.ledger.records import typed
 from dbt_batch_sync.ledger.state import Checkpoint
-from dbt_batch_sync.sql.counts import Pending
-from dbt_batch_sync.sql.pages import histogram, rows_of
+from dbt_batch_sync.push.counts import Pending
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
+from dbt_batch_sync.warehouse.relations import Relation, count_of, value
 
 RANGE_ROWS = 20_000
 RANGE_CELLS = 400_000
@@ -112,7 +114,7 @@ def read_histogram(warehouse: Warehouse, pending: Pending, expected: int | None)
     Raises:
         Stopped: the delta in the warehouse is another one.
     """
-    rows = warehouse.fetch(Statement(histogram(pending), pending.values))
+    rows = warehouse.fetch(Statement(histogram_of(pending), pending.values))
     listed = typed(rows, _COLUMNS).sort_by("page").to_pylist()
     if not listed or (expected is not None and sum(row["row_count"] for row in listed) != expected):
         raise replaced(pending)
@@ -133,7 +135,7 @@ def read_ranges(
 ) -> Generator[tuple[Range, pa.Table], None, None]:
     """The rows of each range, in the order of their pages; the next range is read meanwhile, in a thread.
 
-    Columns are `custom_id`, `_batch_page`, and the attributes' in lower case; those of rows that may be known
+    Columns are `KEY`, `_batch_page`, and the attributes' in lower case; those of rows that may be known
     have `_batch_change`, `_batch_changed` and `_batch_reason` too.
 
     Raises:
@@ -159,7 +161,7 @@ def read_ranges(
 def last_key(rows: pa.Table) -> Checkpoint:
     """The checkpoint behind rows that were read in the order of page and key."""
     page = int(str(rows.column("_batch_page")[-1].as_py()))
-    return Checkpoint(page - 1, str(rows.column("custom_id")[-1].as_py()))
+    return Checkpoint(page - 1, str(rows.column(KEY)[-1].as_py()))
 
 
 def replaced(pending: Pending) -> Stopped:
@@ -183,3 +185,53 @@ def _read_range(warehouse: Warehouse, pending: Pending, names: Sequence[str], ra
     if range_.first != range_.last and not pc.all(pc.less_equal(pages[:-1], pages[1:])).as_py():
         rows = rows.sort_by("_batch_page")
     return rows
+
+
+def histogram_of(pending: Pending) -> exp.Select:
+    """By page and change: all rows, and those that are to be read."""
+    delta = pending.delta
+    page, change = delta.column("_batch_page"), delta.column("_batch_change")
+    cells = {
+        "page": page,
+        "change": change,
+        "row_count": exp.Count(this=exp.Star()),
+        "sending": count_of(exp.and_(*_sends(delta))),
+    }
+    query = exp.select(*(exp.alias_(cell, name) for name, cell in cells.items()))
+    return query.from_(delta.table.copy()).where(*pending.conditions()).group_by(page.copy(), change.copy())
+
+
+def rows_of(
+    pending: Pending, names: Sequence[str], *, inserts: bool, limit: int | None
+) -> tuple[exp.Select, list[str]]:
+    """The rows to read of the pages from `:first` to `:last`, and the names of the columns.
+
+    `inserts`: there are no others, whose change needs not be told. An insert sends all that it has, so its
+    names, longer than many a row, are not read. `limit`: so many rows, in the order of page and key.
+    """
+    delta = pending.delta
+    key, page = delta.column(delta.key), delta.column("_batch_page")
+    cells: dict[str, exp.Expr] = {KEY: key, "_batch_page": page}
+    if not inserts:
+        change, changed = delta.column("_batch_change"), delta.column("_batch_changed")
+        known = exp.NEQ(this=change, expression=exp.Literal.string("insert"))
+        cells["_batch_change"] = change
+        cells["_batch_changed"] = exp.Case().when(known, changed)
+        cells["_batch_reason"] = delta.column("_batch_reason")
+    cells |= {name: delta.column(name) for name in names}
+    query = exp.select(*(exp.alias_(cell.copy(), name, quoted=True) for name, cell in cells.items()))
+    between = exp.Between(this=page.copy(), low=value("first"), high=value("last"))
+    query = query.from_(delta.table.copy()).where(between, *pending.conditions(), *_sends(delta))
+    if limit is not None:
+        query = query.order_by(page.copy(), key.copy()).limit(limit)
+    return query, list(cells)
+
+
+def _sends(delta: Relation) -> tuple[exp.Expr, exp.Expr]:
+    """Rows that send something, or of which the delta left out what is rejected."""
+    change, nothing = delta.column("_batch_change"), exp.Literal.string("")
+    valid = exp.NEQ(this=change, expression=exp.Literal.string("invalid"))
+    some = (
+        exp.NEQ(this=delta.column(f"_batch_{name}"), expression=nothing) for name in ("changed", "reason")
+    )
+    return valid, exp.or_(*some)

@@ -7,17 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dbt_batch_sync.attributes import parse_types
-from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.pacing import SHARE_OF_RATE, call_size
+from dbt_batch_sync.kinds.attributes import parse_types
+from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.state import Built, Checkpoint, SyncState
+from dbt_batch_sync.push.counts import Pending, again_counts, change_counts, samples
 from dbt_batch_sync.push.guards import stops, tripped
 from dbt_batch_sync.push.known import Known, build_command, relation_of
 from dbt_batch_sync.push.masking import mask
-from dbt_batch_sync.push.work import endpoint_for
 from dbt_batch_sync.results import Flapping, Sample, SyncPlanned
-from dbt_batch_sync.sql.counts import Pending, again_counts, change_counts, samples
 from dbt_batch_sync.warehouse import Statement, Warehouse
 
 SAMPLES = 5
@@ -32,7 +31,6 @@ FLAPPING_SHARE = 1 / 3
 """Of those profiles. A random choice between two values changes half of them with each build."""
 
 PARKED = "parked"
-NEVER_RESUBSCRIBE = "never_resubscribe:"
 
 _RUNS_SEARCHED = 20
 
@@ -62,19 +60,18 @@ def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned
     pending, names = pending_rows(warehouse, known), attribute_names(known)
     if state.built is None or pending is None:
         return SyncPlanned(sync.name, None, parked=state.parked, mapping=sync.mapping.hash, stops=stopped)
-    counts = count_changes(warehouse, pending, names)
+    counts = count_changes(warehouse, known, pending)
     if _is_replaced(state, state.built, counts):
         name = pending.delta.table.name
         stopped += (
             f"{name} is not the delta that dbt built last: it was replaced or altered. "
             f"Run: {build_command(sync)}",
         )
-    endpoint = endpoint_for(sync.mapping.endpoint, counts.sending)
-    limits, most = LIMITS[endpoint], output.max_profiles_per_second
+    route, most = sync.kind.route(sync.mapping.endpoint, counts.sending), output.max_profiles_per_second
     return SyncPlanned(
         sync=sync.name,
         delta_id=state.built.delta_id,
-        endpoint=endpoint.value,
+        endpoint=route.name,
         inserts=counts.inserts,
         updates=counts.updates,
         exits=counts.exits,
@@ -83,8 +80,8 @@ def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned
         invalid_reasons=dict(counts.invalid_reasons),
         resubscriptions=counts.resubscriptions,
         attributes=dict(counts.attributes),
-        requests=math.ceil(counts.sending / call_size(limits, most)),
-        seconds=seconds_at_rate(counts.sending, endpoint, most),
+        requests=math.ceil(counts.sending / call_size(route, most)),
+        seconds=seconds_at_rate(counts.sending, route, most),
         samples=tuple(_samples(warehouse, known, pending, names)) if counts.sending else (),
         mapping=sync.mapping.hash,
         stops=stopped,
@@ -115,8 +112,9 @@ def attribute_names(known: Known) -> list[str]:
     return [attribute.name for attribute in parse_types(built.attribute_types)] if built else []
 
 
-def count_changes(warehouse: Warehouse, pending: Pending, names: Sequence[str]) -> Counts:
+def count_changes(warehouse: Warehouse, known: Known, pending: Pending) -> Counts:
     """Counts the delta in one scan."""
+    names, held_back = attribute_names(known), f"{known.sync.kind.held_back}:"
     rows = warehouse.fetch(Statement(change_counts(pending, names), pending.values)).to_pylist()
     changes, reasons, attributes = dict[str, int](), dict[str, int](), dict.fromkeys(names, 0)
     sending = resubscriptions = 0
@@ -128,7 +126,7 @@ def count_changes(warehouse: Warehouse, pending: Pending, names: Sequence[str]) 
             reasons[reason] = reasons.get(reason, 0) + count
         else:
             sending += int(row["sending"])
-            resubscriptions += count if reason.startswith(NEVER_RESUBSCRIBE) else 0
+            resubscriptions += count if reason.startswith(held_back) else 0
             for place, name in enumerate(names):
                 attributes[name] += int(row[f"sends_{place}"])
         changes[change] = changes.get(change, 0) + count
@@ -163,12 +161,11 @@ def _flapping(
     return tuple(each for each in found if each.again >= FLAPPING_SHARE * sent)
 
 
-def seconds_at_rate(profiles: int, endpoint: Endpoint, max_profiles_per_second: float | None) -> float:
+def seconds_at_rate(profiles: int, route: Route, max_profiles_per_second: float | None) -> float:
     """How long so many profiles take at the pace of a push, without latency; 0 without pacing."""
-    limits = LIMITS[endpoint]
-    rate = limits.profiles_per_second * SHARE_OF_RATE
-    first_call = float(call_size(limits, max_profiles_per_second))
-    burst = max(float(limits.burst - limits.max_operations), first_call)
+    rate = route.rate * SHARE_OF_RATE
+    first_call = float(call_size(route, max_profiles_per_second))
+    burst = max(float(route.burst - route.max_rows), first_call)
     if max_profiles_per_second is not None:
         rate, burst = max_profiles_per_second, max(max_profiles_per_second, first_call)
     return round(max(0.0, profiles - burst) / rate, 1) if rate else 0.0

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Event as Signal
 from typing import TYPE_CHECKING
 
-from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.chunks import chunk_rows
 from dbt_batch_sync.delivery.pacing import Pacer, call_size, pacer_for
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped, WarehouseError
+from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.claims import Hold, identity
 from dbt_batch_sync.ledger.journal import Journal
-from dbt_batch_sync.ledger.records import JOURNAL, PHASES, Event, Run
+from dbt_batch_sync.ledger.records import PHASES, Event, Run
 from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.guards import check_guards
-from dbt_batch_sync.push.known import build_command, table_of
+from dbt_batch_sync.push.known import build_command, read_each
 from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.push.planned import Planned, check_planned
 from dbt_batch_sync.push.source import Source
 from dbt_batch_sync.push.sync_push import Channel, Clock, Observer, SyncPush, ended, status_of
 from dbt_batch_sync.push.work import Work, open_work
 from dbt_batch_sync.results import SyncPushed
-from dbt_batch_sync.sql.relations import beside
 from dbt_batch_sync.telemetry import describe_current
 from dbt_batch_sync.warehouse import Warehouse
 
@@ -53,10 +52,10 @@ class PushOptions:
 
 @dataclass
 class Channels:
-    """One client per output, and one pacer per output and endpoint, for all syncs."""
+    """One client per output, and one pacer per output and route, for all syncs."""
 
     _clients: dict[str, Client] = field(default_factory=dict)
-    _pacers: dict[tuple[str, Endpoint], Pacer] = field(default_factory=dict)
+    _pacers: dict[tuple[str, str], Pacer] = field(default_factory=dict)
 
     def __enter__(self) -> Channels:
         return self
@@ -80,12 +79,12 @@ class Channels:
             )
         return self._clients[output.name]
 
-    def channel(self, output: Output, endpoint: Endpoint) -> Channel:
-        """The output's client with the pacer of an endpoint."""
-        key = (output.name, endpoint)
+    def channel(self, output: Output, route: Route) -> Channel:
+        """The output's client with the pacer of a route."""
+        key = (output.name, route.name)
         if key not in self._pacers:
-            self._pacers[key] = pacer_for(LIMITS[endpoint], output.max_profiles_per_second)
-        return Channel(output, self.client(output), endpoint, self._pacers[key])
+            self._pacers[key] = pacer_for(route, output.max_profiles_per_second)
+        return Channel(output, self.client(output), route, self._pacers[key])
 
 
 @dataclass(frozen=True)
@@ -116,33 +115,14 @@ class Session:
     observer: Observer
 
     def read(
-        self, syncs: Iterable[Sync], outputs: Mapping[str | None, Output]
+        self, syncs: Sequence[Sync], outputs: Mapping[str | None, Output]
     ) -> tuple[list[Target], dict[str, ConfigurationError]]:
-        """The states of the syncs, by one query for each ledger, and what is wrong with the others."""
-        tables: dict[str, list[Sync]] = {}
-        journals: dict[str, Journal] = {}
-        wrong: dict[str, ConfigurationError] = {}
-        for sync in syncs:
-            try:
-                table = beside(table_of(self.warehouse, sync, "snapshot"), JOURNAL)
-            except ConfigurationError as error:
-                wrong[sync.name] = error
-                continue
-            name = table.sql(self.warehouse.dialect)
-            if name not in journals:
-                journals[name] = Journal(self.warehouse, table, self.clock.claims.seconds)
-            tables.setdefault(name, []).append(sync)
-        found: list[Target] = []
-        for name, own in tables.items():
-            try:
-                states = journals[name].states([sync.name for sync in own])
-            except ConfigurationError as error:
-                wrong |= {sync.name: error for sync in own}
-                continue
-            found += (
-                Target(sync, outputs[sync.mapping.output], journals[name], states[sync.name]) for sync in own
-            )
-        return found, wrong
+        """The states of the syncs, and what is wrong with the others."""
+        found, wrong = read_each(self.warehouse, syncs, self.clock.claims.seconds)
+        targets = (
+            Target(each.sync, outputs[each.sync.mapping.output], each.journal, each.state) for each in found
+        )
+        return list(targets), wrong
 
     def push_idle(self, targets: Sequence[Target]) -> dict[str, SyncPushed]:
         """Ends those syncs that have nothing to send, by one append for each ledger: nothing is claimed."""
@@ -164,7 +144,7 @@ class Session:
             for journal, listed in events.values():
                 journal.append(listed)
         return {
-            target.name: SyncPushed.of(runs[target.name], target.sync.kind)
+            target.name: SyncPushed.of(runs[target.name], target.sync.kind.name)
             for target in targets
             if target.name in runs
         }
@@ -186,11 +166,10 @@ class Session:
         except ConfigurationError:
             raise
         except BatchSyncError as error:
-            pushed = SyncPushed(target.name, target.sync.kind, "failed", error=str(error))
+            pushed = SyncPushed(target.name, target.sync.kind.name, "failed", error=str(error))
         return replace(pushed, seconds=round(self.clock.monotonic() - began, 3))
 
     def _claimed(self, target: Target, act: Callable[[Target, Hold, Work], Run]) -> SyncPushed:
-        """Does it while the sync is ours alone, and appends how it ended."""
         if target.state.built is None:
             raise ConfigurationError(
                 f"dbt has not built the delta of `{target.name}` yet. Run: {build_command(target.sync)}"
@@ -216,7 +195,7 @@ class Session:
             if isinstance(error, ConfigurationError):
                 raise
         describe_current({f"{phase}_seconds": getattr(run, f"{phase}_seconds") for phase in PHASES})
-        return SyncPushed.of(run, target.sync.kind)
+        return SyncPushed.of(run, target.sync.kind.name)
 
     def _checked(self, target: Target, state: SyncState) -> Built:
         """The delta that was built last. Raises Stopped when it must not be pushed."""
@@ -228,9 +207,9 @@ class Session:
         return state.built
 
     def _send(self, target: Target, hold: Hold, work: Work) -> Run:
-        run = replace(self._counted(target, work), endpoint=work.endpoint.value)
+        run = replace(self._counted(target, work), endpoint=work.route.name)
         self.observer.started(work)
-        channel = self.channels.channel(target.output, work.endpoint)
+        channel = self.channels.channel(target.output, work.route)
         pushing = SyncPush(
             self.warehouse,
             target.journal,
@@ -259,26 +238,22 @@ class Session:
         work = open_work(self.warehouse, target.sync, target.output, target.state, built)
         source = Source(self.warehouse, work, Phases(self.clock.monotonic), self.options.limit)
         sent, requests = 0, 0
-        size = call_size(LIMITS[work.endpoint], target.output.max_profiles_per_second)
-        for chunk in chunk_rows(source.rendered(), size):
+        size = call_size(work.route, target.output.max_profiles_per_second)
+        for chunk in chunk_rows(source.rendered(), size, envelope=work.route.envelope):
             sent, requests = sent + chunk.profiles, requests + bool(len(chunk))
         run = replace(
             self._counted(target, work),
-            endpoint=work.endpoint.value,
+            endpoint=work.route.name,
             sent=sent,
             requests=requests,
             rejected_attributes=len(source.rejected),
         )
-        return SyncPushed.of(replace(run, status=status_of(run)), target.sync.kind)
+        return SyncPushed.of(replace(run, status=status_of(run)), target.sync.kind.name)
 
     def _counted(self, target: Target, work: Work) -> Run:
-        """The run with the rows that are not settled yet."""
         run, counts = self._new_run(target, work.state), work.histogram.counts
         return replace(
-            run,
-            inserts=counts.get("insert", 0),
-            updates=counts.get("update", 0),
-            exits=counts.get("exit", 0),
+            run, inserts=counts.get("insert", 0), updates=counts.get("update", 0), exits=counts.get("exit", 0)
         )
 
     def _new_run(self, target: Target, state: SyncState) -> Run:

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dbt_batch_sync.kinds.kind import KEY
 from dbt_batch_sync.ledger.records import Reject
 from dbt_batch_sync.ledger.state import Checkpoint
-from dbt_batch_sync.payload.render import render
+from dbt_batch_sync.payload.render import Rendered, render
 from dbt_batch_sync.push.pages import last_key, read_ranges
 from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.warehouse import Warehouse
 
-NEVER_RESUBSCRIBE = "never_resubscribe"
 REASON = "_batch_reason"
 
 
@@ -44,13 +44,16 @@ class Source:
 
     def rendered(self) -> Generator[pa.RecordBatch, None, None]:
         """The rows as `delivery` takes them."""
-        with closing(self._batches()) as batches, closing(render(batches, self.work.attributes)) as rendered:
+        with closing(self._batches()) as batches, closing(self._render(batches)) as rendered:
             for part in rendered:
                 self.rejected += (
-                    (note.position, Reject(note.custom_id, note.attribute, note.reason, "validation"))
+                    (note.position, Reject(note.key, note.attribute, note.reason, "validation"))
                     for note in part.rejected
                 )
                 yield part.rows
+
+    def _render(self, batches: Iterator[pa.RecordBatch]) -> Generator[Rendered, None, None]:
+        return render(batches, self.work.attributes, self.work.sync.kind.fragment)
 
     def settled(self, rows: int) -> list[Reject]:
         """What is rejected of the first rows, and was not given back before."""
@@ -67,17 +70,17 @@ class Source:
                 if range_.limit is not None:
                     self.last_key = last_key(rows)
                 if REASON in rows.column_names:
-                    self.rejected += _blocked(rows, before)
+                    self.rejected += _held_back(rows, before, self.work.sync.kind.held_back)
                 before += rows.num_rows
                 sent = [name for name in rows.column_names if name not in (REASON, "_batch_page")]
                 yield from rows.select(sent).to_batches()
 
 
-def _blocked(rows: pa.Table, before: int) -> Iterator[tuple[int, Reject]]:
-    """The consents that the delta left out, each with the number of its row."""
+def _held_back(rows: pa.Table, before: int, reason: str) -> Iterator[tuple[int, Reject]]:
+    """The attributes that the delta left out, each with the number of its row."""
     reasons = rows.column(REASON).cast(pa.string())
-    found = pc.starts_with(reasons, f"{NEVER_RESUBSCRIBE}:")
+    found = pc.starts_with(reasons, f"{reason}:")
     for place in pc.indices_nonzero(found).to_pylist():
-        key = str(rows.column("custom_id")[place].as_py())
+        key = str(rows.column(KEY)[place].as_py())
         for name in str(reasons[place].as_py()).partition(":")[2].split(","):
-            yield before + place + 1, Reject(key, name, NEVER_RESUBSCRIBE, "validation")
+            yield before + place + 1, Reject(key, name, reason, "validation")

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 
 from dbt_batch_sync.batch_api.answers import Answer, Broken, Busy
-from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.connections.outputs import Output
@@ -26,6 +25,7 @@ from dbt_batch_sync.delivery.outcomes import Settled
 from dbt_batch_sync.delivery.pacing import Pacer, call_size
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
 from dbt_batch_sync.errors import BatchSyncError, Stopped
+from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.claims import Hold, Timing
 from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import Event, EventName, Reject, Run
@@ -73,19 +73,19 @@ class Channel:
 
     output: Output
     client: Client
-    endpoint: Endpoint
+    route: Route
     pacer: Pacer
 
     @property
     def call_size(self) -> int:
         """Profiles of one call at most."""
-        return call_size(LIMITS[self.endpoint], self.output.max_profiles_per_second)
+        return call_size(self.route, self.output.max_profiles_per_second)
 
     @property
     def rate(self) -> int:
         """Rows a second that an intent reaches ahead at most; 0: nothing is paced."""
         rate = self.output.max_profiles_per_second
-        return int(LIMITS[self.endpoint].profiles_per_second if rate is None else rate)
+        return int(self.route.rate if rate is None else rate)
 
 
 @dataclass
@@ -115,7 +115,7 @@ class SyncPush:
         self._in_flight: deque[pa.ChunkedArray] = deque()
         # Settled since the last checkpoint, each with the rows up to it.
         self._unrecorded: list[tuple[int, pa.ChunkedArray]] = []
-        self._names = {attribute.plain_name: attribute.name for attribute in self.work.attributes}
+        self._names: dict[str | None, str] = {each.plain_name: each.name for each in self.work.attributes}
 
     def send(self) -> Run:
         """Sends what is not settled, and records what is; returns the run as it ended."""
@@ -134,14 +134,15 @@ class SyncPush:
 
     def _deliver(self) -> None:
         with closing(self._source.rendered()) as rendered:
-            chunks = chunk_rows(rendered, self.channel.call_size)
+            output, repeatable = self.channel.output, self.work.sync.kind.repeatable
+            chunks = chunk_rows(rendered, self.channel.call_size, envelope=self.channel.route.envelope)
             settled_chunks = deliver(
                 self._intended(self._phases.pulled("rendering", chunks)),
                 self._send,
                 pacer=self.channel.pacer,
-                policy=RetryPolicy(max_attempts=self.channel.output.max_attempts),
+                policy=RetryPolicy(output.max_attempts, repeatable=repeatable),
                 stop=self.stop,
-                max_in_flight=self.channel.output.max_in_flight,
+                max_in_flight=output.max_in_flight,
             )
             with closing(settled_chunks):  # an error in here must not leave senders at work behind it
                 for settled in self._phases.pulled("sending", settled_chunks):
@@ -157,7 +158,7 @@ class SyncPush:
     def _send(self, body: bytes) -> Answer:
         """In a sender's thread. What can't be sent while the claim holds is not sent at all."""
         self.hold.check()
-        answer = self.channel.client.send(self.channel.endpoint, body, self.hold.seconds_left)
+        answer = self.channel.client.send(self.channel.route, body, self.hold.seconds_left)
         if isinstance(answer, Busy | Broken):
             self.observer.troubled(self.work.name, describe(answer))
         return answer
@@ -175,38 +176,28 @@ class SyncPush:
                 with self._phases.spent_on("recording"):
                     self.hold.append([self._event("intent", page=self._intent, **cells)])
             self._reached = chunk.reached
-            self._in_flight.append(chunk.custom_ids)
+            self._in_flight.append(chunk.keys)
             yield chunk
 
     def _settle(self, settled: Settled) -> None:
         chunk, outcome = settled.chunk, settled.outcome
         self._settled += chunk.rows
         self._unrecorded.append((self._settled, self._in_flight.popleft()))
-        self._rejects += (
-            Reject(row.custom_id, None, row.reason or row.category or "rejected", row.by)
-            for row in outcome.rejected_rows
-        )
-        self._rejects += (
-            Reject(
-                item.custom_id,
-                self._names.get(item.attribute, item.attribute),
-                item.reason or item.category or "rejected",
-                "batch",
-            )
-            for item in outcome.rejected_attributes
-        )
         own = self._source.settled(self._settled)
-        self._rejects += own
-        rejected = len({row.custom_id for row in outcome.rejected_rows})
-        sent = {row.custom_id for row in outcome.rejected_rows if row.by == "batch"}
+        of_rows = [each for each in outcome.rejects if each.attribute is None]
+        of_attributes = [each for each in outcome.rejects if each.attribute is not None]
+        names = self._names
+        named = (replace(each, attribute=names.get(each.attribute, each.attribute)) for each in of_attributes)
+        self._rejects += (*of_rows, *named, *own)
+        sent = {each.key for each in of_rows if each.rejected_by == "batch"}
         self.run = replace(
             self.run,
             sent=self.run.sent + chunk.profiles,
             accepted=self.run.accepted + chunk.profiles - len(sent),
-            rejected_rows=self.run.rejected_rows + rejected,
-            rejected_attributes=self.run.rejected_attributes + len(outcome.rejected_attributes) + len(own),
-            requests=self.run.requests + outcome.tally.requests,
-            retries=self.run.retries + outcome.tally.retries,
+            rejected_rows=self.run.rejected_rows + len({each.key for each in of_rows}),
+            rejected_attributes=self.run.rejected_attributes + len(of_attributes) + len(own),
+            requests=self.run.requests + outcome.requests,
+            retries=self.run.retries + outcome.retries,
         )
         self.observer.progressed(self.run)
 
@@ -220,6 +211,7 @@ class SyncPush:
             if event is not None:
                 with span("checkpoint", sync=self.work.name, page=event.page):
                     self.hold.append([event])
+                self._take(event)
                 recorded = self._sent_up_to(self._checkpoint)
                 self._unrecorded = [each for each in self._unrecorded if each[0] > recorded]
 
@@ -237,7 +229,7 @@ class SyncPush:
 
     def _is_lost(self, state: SyncState) -> bool:
         same = state.built is not None and state.built.delta_id == self.work.built.delta_id
-        return bool(state.others(self.run.run_id)) or state.is_building or not same
+        return self.hold.is_lost(state) or state.is_building or not same
 
     def _append_rejects(self) -> None:
         self.hold.append_rejects(self.work.built.delta_id, self._rejects)
@@ -248,10 +240,14 @@ class SyncPush:
         reached = self._reached_checkpoint()
         if reached is None or reached == self._checkpoint:
             return None
-        self._checkpoint = reached
-        rows = self.work.histogram.settled_rows(self._sent_up_to(reached), reached.page)
-        self.run = replace(self.run, settled=rows, **self._phases.seconds)
         return self._event("checkpoint", page=reached.page, key=reached.key)
+
+    def _take(self, checkpoint: Event) -> None:
+        """It is in the journal, or will be with the end of the run."""
+        reached = Checkpoint(-1 if checkpoint.page is None else checkpoint.page, checkpoint.key)
+        rows = self.work.histogram.settled_rows(self._sent_up_to(reached), reached.page)
+        self._checkpoint = reached
+        self.run = replace(self.run, settled=rows, **self._phases.seconds)
 
     def _reached_checkpoint(self) -> Checkpoint | None:
         if self._source.last_key is not None and self._settled == self._source.rows:
@@ -264,6 +260,7 @@ class SyncPush:
 
     def _end(self, error: str | None, *, interrupted: bool) -> Run:
         """Appends the end of the run: as the claim's holder, or else with what may have been in flight."""
+        recorded = self.run.settled
         try:
             with self._phases.spent_on("recording"):
                 held = self.hold.seconds_left > 0
@@ -273,6 +270,8 @@ class SyncPush:
                 if held and not lost:
                     self._append_rejects()
                     event = self._checkpoint_event()
+                    if event is not None:
+                        self._take(event)
                 else:
                     error = error or self._lost()
                 if lost:
@@ -282,7 +281,7 @@ class SyncPush:
                 self.hold.finish(events)
         except BatchSyncError as failure:
             # What Batch took is taken: the counts are worth more to the caller than this error alone.
-            self.run = replace(self.run, status="failed", error=error or str(failure))
+            self.run = replace(self.run, status="failed", error=error or str(failure), settled=recorded)
         return self.run
 
     def _conclude(self, error: str | None, *, interrupted: bool) -> None:

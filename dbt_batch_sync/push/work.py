@@ -4,31 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dbt_batch_sync.attributes import TypedAttribute, parse_types
-from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.kinds.attributes import TypedAttribute, parse_types
+from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.state import Built, SyncState
-from dbt_batch_sync.mapping.mapping import EndpointChoice
 from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.push.counts import Pending
 from dbt_batch_sync.push.known import build_command, relation_of
 from dbt_batch_sync.push.pages import Histogram, read_histogram
-from dbt_batch_sync.sql.counts import Pending
 from dbt_batch_sync.warehouse import Warehouse
 
-MASS_UPDATE_FROM = 10_001
-"""Rows of a delta from which `endpoint: auto` takes mass-update: up to 10,000 take 30 s or less at update's
-rate.
-"""
-
-DELTA_COLUMNS = (
-    "custom_id",
-    "_batch_change",
-    "_batch_changed",
-    "_batch_reason",
-    "_batch_page",
-    "_batch_delta_id",
-)
+DELTA_COLUMNS = tuple(f"_batch_{name}" for name in ("change", "changed", "reason", "page", "delta_id"))
 
 
 @dataclass(frozen=True)
@@ -54,16 +41,9 @@ class Work:
         return self.histogram.rows
 
     @property
-    def endpoint(self) -> Endpoint:
-        """The endpoint that the rows go to."""
-        return endpoint_for(self.sync.mapping.endpoint, self.rows)
-
-
-def endpoint_for(choice: EndpointChoice, rows: int) -> Endpoint:
-    """The endpoint that a mapping asks for; `auto` decides by the number of rows."""
-    if choice is EndpointChoice.AUTO:
-        return Endpoint.MASS_UPDATE if rows >= MASS_UPDATE_FROM else Endpoint.UPDATE
-    return Endpoint(choice.value)
+    def route(self) -> Route:
+        """Where the rows go to."""
+        return self.sync.kind.route(self.sync.mapping.endpoint, self.rows)
 
 
 def open_work(warehouse: Warehouse, sync: Sync, output: Output, state: SyncState, built: Built) -> Work:
@@ -75,7 +55,7 @@ def open_work(warehouse: Warehouse, sync: Sync, output: Output, state: SyncState
     """
     delta = relation_of(warehouse, sync, "delta")
     attributes = parse_types(built.attribute_types)
-    names = (*DELTA_COLUMNS, *(attribute.name for attribute in attributes))
+    names = (delta.key, *DELTA_COLUMNS, *(attribute.name for attribute in attributes))
     missing = [name for name in names if not delta.has(name)]
     if missing:
         raise ConfigurationError(

@@ -25,14 +25,7 @@ SHOWN_PUSHES = 30
 SHOWN_ATTRIBUTES = 30
 SHOWN_REASONS = 10
 
-MARKS = {
-    "succeeded": "✓",
-    "idle": "·",
-    "partial": "P",
-    "interrupted": "I",
-    "failed": "F",
-    "running": "R",
-}
+MARKS = {"succeeded": "✓", "idle": "·", "partial": "P", "interrupted": "I", "failed": "F", "running": "R"}
 """What a run is in that table; `idle`: it succeeded with nothing to send."""
 
 _FOLDER = Path(__file__).parent
@@ -91,30 +84,15 @@ def render(result: ReportResult) -> str:
 
 
 def _totals(syncs: Sequence[SyncReport]) -> list[tuple[int, str]]:
-    """Figures of all syncs, with what they count."""
+    accepted = sum(run.accepted for each in syncs for run in each.runs)
+    rejected = sum(count.count for each in syncs for count in each.rejects)
     counted = (
         (len(syncs), "sync", "syncs"),
         (sum(len(each.runs) for each in syncs), "run shown", "runs shown"),
-        (
-            sum(run.accepted for each in syncs for run in each.runs),
-            "profile accepted",
-            "profiles accepted",
-        ),
-        (
-            sum(each.pending for each in syncs),
-            "profile queued",
-            "profiles queued",
-        ),
-        (
-            sum(count.count for each in syncs for count in each.rejects),
-            "open rejection",
-            "open rejections",
-        ),
-        (
-            sum(each.parked for each in syncs),
-            "row parked",
-            "rows parked",
-        ),
+        (accepted, "profile accepted", "profiles accepted"),
+        (sum(each.pending for each in syncs), "profile queued", "profiles queued"),
+        (rejected, "open rejection", "open rejections"),
+        (sum(each.parked for each in syncs), "row parked", "rows parked"),
     )
     return [(count, one if count == 1 else several) for count, one, several in counted]
 
@@ -153,7 +131,6 @@ def mark(run: Run) -> str:
 
 
 def _pushes(syncs: Sequence[SyncReport]) -> list[_Push]:
-    """The last pushes of all, the oldest first."""
     by_id: dict[str, dict[str, Run]] = {}
     for sync in syncs:
         for run in sync.runs:

@@ -91,7 +91,6 @@ def _example(sandbox: SandboxServer, known: set[int]) -> str:
 
 
 def _push(directory: Path, environ: dict[str, str]) -> PushResult:
-    """Pushes as a user would, and reads the answer."""
     done = _run(directory, environ, "-m", "dbt_batch_sync", "push", "--profiles-dir", ".", "--json")
     if done.returncode not in (EXIT_CODES["succeeded"], EXIT_CODES["partial"]):
         raise ConfigurationError(

@@ -169,7 +169,6 @@ def _require_file(target: WarehouseTarget) -> None:
 
 
 def _settings(target: WarehouseTarget) -> set[str]:
-    """The names of DuckDB's settings that the profile makes."""
     given = (target.credentials.get(key) for key in ("settings", "config_options"))
     return {str(name).lower() for settings in given if isinstance(settings, dict) for name in settings}
 

@@ -17,8 +17,12 @@ _MOST = {"s": 9_000_000_000_000, "ms": 9_000_000_000_000_000}
 
 
 def in_utc(rows: pa.Table) -> pa.Table:
-    """The rows with their times in UTC, in microseconds and without a zone, which Arrow keeps apart."""
+    """The rows with their times in UTC, in microseconds and without a zone, which Arrow keeps apart. A column
+    of no type is one of texts.
+    """
     for place, field in enumerate(rows.schema):
+        if pa.types.is_null(field.type):
+            rows = rows.set_column(place, field.name, rows.column(place).cast(pa.string()))
         if pa.types.is_timestamp(field.type) and field.type != pa.timestamp("us"):
             cells = rows.column(place).combine_chunks()
             rows = rows.set_column(place, field.name, _microseconds(cells))

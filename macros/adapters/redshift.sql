@@ -104,6 +104,9 @@
     {{ return(dbt_batch_sync.text(value)) }}
 {% endmacro %}
 
+{#- A backslash begins an escape in its literals. -#}
+{% macro redshift__key_literal(key) %}{{ return("'" ~ (key | replace('\\', '\\\\') | replace("'", "''")) ~ "'") }}{% endmacro %}
+
 {#- dbt's own casts to `text`, which cuts off at 256 bytes there: a change behind them would leave a row parked. -#}
 {% macro redshift__md5_of(expression) %}{{ return('md5(' ~ expression ~ ')') }}{% endmacro %}
 

@@ -1,4 +1,4 @@
-{#- The closed lists of `dbt_batch_sync/vocabularies.py`: ISO 639-1, ISO 3166-1 alpha-2 and the IANA time zones. Written by
+{#- The closed lists of `dbt_batch_sync/kinds/vocabularies.py`: ISO 639-1, ISO 3166-1 alpha-2 and the IANA time zones. Written by
     `RENEW_GOLDEN=1 pytest tests/golden`. -#}
 {% macro language_words() %}{{ return('
 aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en eo es et

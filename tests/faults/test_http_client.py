@@ -29,13 +29,13 @@ import requests
 import dbt_batch_sync.batch_api.client as client_module
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Busy, Fatal, Refused
 from dbt_batch_sync.batch_api.client import Client
-from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.delivery.chunks import chunk_rows
 from dbt_batch_sync.delivery.pacing import Pacer
 from dbt_batch_sync.delivery.sender import deliver
 from dbt_batch_sync.delivery.timing import Timing
 from dbt_batch_sync.errors import DeliveryError
+from dbt_batch_sync.kinds.profiles import MASS_UPDATE, UPDATE
 
 KEY = "sk-0123456789abcdef"
 PROJECT = "project_fedcba"
@@ -129,7 +129,7 @@ def connect(server: Server, timeout: float = 5.0, scheme: str = "http", host: st
 
 def ask(server: Server, timeout: float = 5.0, body: bytes = BODY) -> Answer:
     with connect(server, timeout) as client:
-        return client.send(Endpoint.UPDATE, body)
+        return client.send(UPDATE, body)
 
 
 def answering(status: str, body: bytes = b'{"code": "SUCCESS"}', *headers: str) -> Reply:
@@ -159,8 +159,8 @@ def dripping(first: bytes, drop: bytes) -> Reply:
 def test_a_call_is_exactly_what_is_documented(start: Start) -> None:
     server = start(answering("202 Accepted"))
     with connect(server) as client:
-        assert client.send(Endpoint.UPDATE, BODY) == Accepted()
-        assert client.send(Endpoint.MASS_UPDATE, memoryview(BODY)) == Accepted()
+        assert client.send(UPDATE, BODY) == Accepted()
+        assert client.send(MASS_UPDATE, memoryview(BODY)) == Accepted()
     first, second = server.requests
     assert first.line == "POST /2.11/profiles/update HTTP/1.1"
     assert second.line == "POST /2.11/profiles/mass-update HTTP/1.1"
@@ -188,7 +188,7 @@ def test_a_body_of_many_megabytes_arrives_whole(start: Start) -> None:
 def test_threads_share_the_connections(start: Start) -> None:
     server = start(answering("202 Accepted"))
     with connect(server) as client, ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: client.send(Endpoint.UPDATE, BODY), range(100)))
+        answers = list(pool.map(lambda _: client.send(UPDATE, BODY), range(100)))
     assert answers == [Accepted()] * 100
     assert server.connections <= 4
     assert {request.body for request in server.requests} == {BODY}
@@ -221,7 +221,7 @@ def test_a_proxy_of_the_environment_sees_no_key(start: Start, monkeypatch: pytes
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "")
     with Client("https://api.batch.com", "2.11", rest_api_key=KEY, project_key=PROJECT) as client:
-        answer = client.send(Endpoint.UPDATE, BODY)
+        answer = client.send(UPDATE, BODY)
     assert answer == Broken(BrokenKind.CONNECT, "ProxyError at api.batch.com")
     assert proxy.requests[0].line == "CONNECT api.batch.com:443 HTTP/1.0"
     assert KEY not in repr(proxy.requests)
@@ -241,8 +241,8 @@ def test_a_redirect_is_not_followed_and_not_read(start: Start, status: str) -> N
 def test_cookies_are_not_kept(start: Start) -> None:
     server = start(answering("202 Accepted", b'{"code": "SUCCESS"}', "Set-Cookie: a=b; Path=/"))
     with connect(server) as client:
-        client.send(Endpoint.UPDATE, BODY)
-        client.send(Endpoint.UPDATE, BODY)
+        client.send(UPDATE, BODY)
+        client.send(UPDATE, BODY)
     assert all("cookie" not in request.headers for request in server.requests)
 
 
@@ -316,10 +316,10 @@ def test_a_reset_is_broken_and_the_next_call_opens_a_new_connection(start: Start
 
     server = start(reply)
     with connect(server) as client:
-        answer = client.send(Endpoint.UPDATE, BODY)
+        answer = client.send(UPDATE, BODY)
         assert isinstance(answer, Broken)
         assert answer.kind is BrokenKind.CUT
-        assert client.send(Endpoint.UPDATE, BODY) == Accepted()
+        assert client.send(UPDATE, BODY) == Accepted()
 
 
 def out_of_reach(what: str, place: str) -> Broken:
@@ -330,7 +330,7 @@ def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with Client(f"http://127.0.0.1:{port}", "2.11", rest_api_key=KEY, project_key=PROJECT) as client:
-        assert client.send(Endpoint.UPDATE, BODY) == out_of_reach("ConnectionError", f"127.0.0.1:{port}")
+        assert client.send(UPDATE, BODY) == out_of_reach("ConnectionError", f"127.0.0.1:{port}")
 
 
 def test_a_failed_call_lets_go_of_its_body(start: Start) -> None:
@@ -344,7 +344,7 @@ def test_a_failed_call_lets_go_of_its_body(start: Start) -> None:
     try:
         for port in (server.port, nobody):
             with Client(f"http://127.0.0.1:{port}", "2.11", rest_api_key=KEY, project_key=PROJECT) as client:
-                assert isinstance(client.send(Endpoint.UPDATE, body), Broken)
+                assert isinstance(client.send(UPDATE, body), Broken)
         assert sys.getrefcount(body) == held
     finally:
         gc.enable()
@@ -356,7 +356,7 @@ def test_a_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     with Client("http://localhost:1", "2.11", rest_api_key=KEY, project_key=PROJECT) as client:
-        assert client.send(Endpoint.UPDATE, BODY) == out_of_reach("ConnectionError", "localhost:1")
+        assert client.send(UPDATE, BODY) == out_of_reach("ConnectionError", "localhost:1")
 
 
 @pytest.mark.parametrize(
@@ -410,8 +410,8 @@ def test_little_time_left_for_one_answer_does_not_shorten_the_next_call(start: S
 
     server = start(reply, read_bodies=False)
     with connect(server, timeout=1.0) as client:
-        assert client.send(Endpoint.UPDATE, BODY) == Accepted()
-        assert client.send(Endpoint.UPDATE, bytes(16 * 1024 * 1024)) == Accepted()
+        assert client.send(UPDATE, BODY) == Accepted()
+        assert client.send(UPDATE, bytes(16 * 1024 * 1024)) == Accepted()
     assert server.connections == 1
 
 
@@ -493,7 +493,7 @@ def test_a_delivery_over_a_line_that_keeps_breaking_arrives_whole_and_in_order(s
         settled = list(
             deliver(
                 chunks,
-                partial(client.send, Endpoint.UPDATE),
+                partial(client.send, UPDATE),
                 pacer=Pacer(0, 0),
                 policy=RetryPolicy(max_attempts=50),
                 stop=threading.Event(),
@@ -502,7 +502,7 @@ def test_a_delivery_over_a_line_that_keeps_breaking_arrives_whole_and_in_order(s
         )
     assert [part.chunk.last_key for part in settled] == [f"{number:04d}" for number in range(19, 1_000, 20)]
     assert sum(part.outcome.accepted for part in settled) == 1_000
-    assert sum(part.outcome.tally.requests for part in settled) == len(server.requests) > 50
+    assert sum(part.outcome.requests for part in settled) == len(server.requests) > 50
     arrived = {number for request in server.requests for number in json.loads(request.body)}
     assert arrived == set(range(1_000))
 
@@ -574,7 +574,7 @@ def test_certificates_are_verified(
     context.load_cert_chain(*certificate)
     server = start(answering("202 Accepted"), context=context)
     with connect(server, scheme="https", host=host) as client:
-        assert client.send(Endpoint.UPDATE, BODY) == expected
+        assert client.send(UPDATE, BODY) == expected
     assert len(server.requests) == (expected == Accepted())
 
 
@@ -588,7 +588,7 @@ def test_a_dripping_server_is_left_under_tls_too(
     context.load_cert_chain(*certificate)
     server = start(dripping(b"HTTP/1.1 202 Accepted\r\nContent-Length: 19\r\n\r\n", b" "), context=context)
     with connect(server, timeout=0.2, scheme="https", host="localhost") as client:
-        answer = client.send(Endpoint.UPDATE, BODY)
+        answer = client.send(UPDATE, BODY)
     assert isinstance(answer, Broken)
     assert answer.kind is BrokenKind.TIMEOUT
 
@@ -599,4 +599,4 @@ def test_a_server_without_tls_is_out_of_reach(start: Start, monkeypatch: pytest.
     server = start(raw(b"HTTP/1.1 400 Bad Request\r\n\r\n", close=True))
     with connect(server, scheme="https") as client:
         place = f"127.0.0.1:{server.port}"
-        assert client.send(Endpoint.UPDATE, BODY) == out_of_reach("SSLError", place)
+        assert client.send(UPDATE, BODY) == out_of_reach("SSLError", place)

@@ -12,8 +12,8 @@ from harness.quick import QuickProject
 from harness.truth import Attribute, Spec, Truth
 
 from dbt_batch_sync import api
-from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.errors import ConfigurationError, WarehouseError
+from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.results import SyncPushed
 from dbt_batch_sync.warehouse import Load, Rows, Statement, Warehouse, open_warehouse
@@ -29,7 +29,7 @@ class After:
     def __init__(self, chunks: int, act: Callable[[], None]) -> None:
         self._left, self._act = chunks, act
 
-    def started(self, work: Work, endpoint: Endpoint) -> None: ...
+    def started(self, work: Work, endpoint: Route) -> None: ...
 
     def troubled(self, sync: str, message: str) -> None: ...
 

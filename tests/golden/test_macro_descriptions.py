@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 from dbt.parser.schemas import is_valid_type
+from harness.dbt_macros import ROOT
 from harness.goldens import DIALECTS
-from harness.macros import ROOT
 
 DESCRIBED: list[dict[str, Any]] = yaml.safe_load((ROOT / "macros" / "_macros.yml").read_text("utf-8"))[
     "macros"

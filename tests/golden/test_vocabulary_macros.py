@@ -7,12 +7,12 @@ import textwrap
 
 from harness.project import ROOT
 
-from dbt_batch_sync.attributes import Vocabulary
-from dbt_batch_sync.vocabularies import words
+from dbt_batch_sync.kinds.attributes import Vocabulary
+from dbt_batch_sync.kinds.vocabularies import words
 
 PATH = ROOT / "macros" / "tests" / "vocabularies.sql"
 NOTE = """\
-{#- The closed lists of `dbt_batch_sync/vocabularies.py`: ISO 639-1, ISO 3166-1 alpha-2 and the IANA time zones. Written by
+{#- The closed lists of `dbt_batch_sync/kinds/vocabularies.py`: ISO 639-1, ISO 3166-1 alpha-2 and the IANA time zones. Written by
     `RENEW_GOLDEN=1 pytest tests/golden`. -#}
 """
 

@@ -41,13 +41,13 @@ from harness.repeated import answered_at_once, remembered
 from sqlglot import exp
 
 from dbt_batch_sync.artifacts.manifest import Model
-from dbt_batch_sync.batch_api.limits import Endpoint, Limits
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.delivery import sender as sender_module
 from dbt_batch_sync.delivery.pacing import pacer_for
 from dbt_batch_sync.delivery.timing import Timing
 from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.kinds.kind import Kind, Route
 from dbt_batch_sync.ledger.claims import Timing as ClaimTiming
 from dbt_batch_sync.ledger.records import JOURNAL
 from dbt_batch_sync.ledger.requests import Scope, append_requests
@@ -58,7 +58,6 @@ from dbt_batch_sync.payload.render import Rendered, render
 from dbt_batch_sync.push import pages as pages_module
 from dbt_batch_sync.push import session as session_module
 from dbt_batch_sync.push import source as source_module
-from dbt_batch_sync.push import sync_push as push_module
 from dbt_batch_sync.push.session import Channels, PushOptions, Session
 from dbt_batch_sync.push.sync_push import Clock
 from dbt_batch_sync.results import SyncPushed
@@ -356,6 +355,21 @@ class Bench:
         """A while passes in which nobody says that he lives."""
         self.time.seconds += EXPIRY_SECONDS
 
+    def add(self, event: str, **cells: object) -> None:
+        """Appends an event of somebody else to the journal."""
+        self.time.now()
+        moment = BEGIN + timedelta(seconds=self.time.seconds)
+        given = {"recorded_at": moment, "sync": PEOPLE, "event": event, **cells}
+        names, marks = ", ".join(given), ", ".join("?" * len(given))
+        with self._installed(), self._warehouse._file.cursor() as connection:
+            connection.execute(f"insert into {JOURNAL} ({names}) values ({marks})", list(given.values()))
+
+    def execute(self, *statements: str) -> None:
+        """What somebody does to the warehouse by hand."""
+        with self._installed():
+            for statement in statements:
+                self._query(statement)
+
     # What there is afterwards
 
     def profiles(self) -> dict[str, dict[str, Any]]:
@@ -471,12 +485,17 @@ class _AtOnce:
 @contextlib.contextmanager
 def _small(time: Time, knobs: Knobs, turns: Turns) -> Iterator[None]:
     """Small chunks, slices, ranges and windows; nobody sleeps; nobody is out of turn."""
-    limits = {endpoint: Limits(knobs.chunk_rows, knobs.window_rows, 0) for endpoint in Endpoint}
+    route = Kind.route
+
+    def small(kind: Kind, endpoint: str, rows: int) -> Route:
+        return replace(
+            route(kind, endpoint, rows), max_rows=knobs.chunk_rows, rate=knobs.window_rows, burst=0
+        )
+
     timing = Timing(lambda: time.seconds, time.wait, lambda: 0.0)
     with contextlib.ExitStack() as stack:
         put = partial(_put, stack)
-        for module in (push_module, session_module):
-            put(module, "LIMITS", limits)
+        put(Kind, "route", small)
         put(source_module, "render", partial(_render_slices, knobs.slice_rows))
         put(pages_module, "RANGE_ROWS", knobs.slice_rows)
         put(pages_module, "ThreadPoolExecutor", _AtOnce)

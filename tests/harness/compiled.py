@@ -1,53 +1,69 @@
-"""`dbt run` of one delta in milliseconds: dbt compiles it once, DuckDB runs it as often as a test likes.
+"""`dbt run` of one delta in milliseconds: dbt builds it once, then its macros run on DuckDB without dbt.
 
-For tests that build hundreds of deltas of one mapping. What a delta is depends on its mapping, the columns of
-the sync and of the snapshot, and the rows; only the rows may change between two runs of one
-`CompiledDelta`. A new mapping or another column needs a new one. What a dead push left in doubt is taken in
-by dbt itself: then `run` is a `dbt run`.
+For tests that build hundreds of deltas of one mapping. Only rows may change between two runs of one `CompiledDelta`: a new
+mapping or another column needs `dbt run`, and a new one.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
+from harness.dbt_macros import Answered, Column, Macros, Relation, Result
 from harness.project import PEOPLE, Project
 
 
 class CompiledDelta:
     """Builds the sync, its snapshot and its delta with dbt; `run` builds the delta anew.
 
-    After `run` everything is as after `dbt run`: a table, with an id of its own.
+    After `run` everything is as after `dbt run`: the old delta is merged, the new one has an id of its own, and the journal
+    has its rows.
     """
 
     def __init__(self, project: Project, sync: str = PEOPLE) -> None:
         project.build("--select", sync, f"{sync}_sent_snapshot", f"{sync}_delta")
-        target = project.directory / "target"
-        compiled = (target / "compiled" / "shop" / "models" / f"{sync}_delta.sql").read_text(encoding="utf-8")
-        self._invocation = str(
-            json.loads((target / "manifest.json").read_text())["metadata"]["invocation_id"]
-        )
-        assert self._invocation in compiled, "the delta's id is dbt's invocation id"
-        self._compiled = compiled
+        manifest = json.loads((project.directory / "target" / "manifest.json").read_text(encoding="utf-8"))
+        self._nodes = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
         self._project = project
         self._sync = sync
 
     def run(self) -> None:
-        """Replaces the delta by what differs now."""
-        if self._left_open():
-            self._project.build("--select", f"{self._sync}_delta")
-            return
-        rebuilt = self._compiled.replace(self._invocation, str(uuid.uuid4()))
-        self._project.execute(f'create or replace table "{self._sync}_delta" as {rebuilt}')
+        """Merges what pushes did, and replaces the delta by what differs now."""
+        macros = _Live(self._project, self._nodes)
+        delta = macros.relation(f"{self._sync}_delta")
+        macros.knowing(this=delta, invocation_id=str(uuid.uuid4()), target={"name": "dev"})
+        macros.run("announce_build", self._sync)
+        macros.run("merge_sent", self._sync)
+        self._project.execute(f"create or replace table {delta} as {macros.delta(self._sync)}")
+        macros.run("record_build", self._sync)
 
-    def _left_open(self) -> bool:
-        """Whether a push of this delta may have sent more than it committed; sooner yes than no."""
-        if not self._project.has_table("batch_sync_runs"):
-            return False
-        query = f"""
-            select count(*) as found from batch_sync_runs
-            where sync = $sync
-                and (status = 'running' or coalesce(intent_position, 0) > coalesce(committed_position, 0))
-                and delta_id in (select _batch_delta_id from "{self._sync}_delta")
+
+class _Live(Macros):
+    """Macros that run on a project's DuckDB."""
+
+    def __init__(self, project: Project, nodes: list[Mapping[str, Any]]) -> None:
+        self._project = project
+        self._places = {node["name"]: node for node in nodes}
+        super().__init__("duckdb", nodes=nodes)
+
+    def relation(self, identifier: str, type: str | None = "table") -> Relation:
+        node = self._places[identifier]
+        return Relation("duckdb", node["database"], node["schema"], node["alias"], type)
+
+    def _execute(self, sql: str, **how: object) -> tuple[str, Result]:
+        rows = self._project.query(sql)
+        return "", Result([Answered.of(row) for row in rows])
+
+    def _columns_of(self, relation: Relation) -> list[Column]:
+        query = """
+            select column_name, data_type from duckdb_columns()
+            where database_name = $database and schema_name = $schema and table_name = $name order by column_index
         """
-        return bool(self._project.query(query, sync=self._sync)[0]["found"])
+        place = {"database": relation.database, "schema": relation.schema, "name": relation.identifier}
+        return [self._column(*row.values()) for row in self._project.query(query, **place)]
+
+    def _get_relation(self, database: str | None, schema: str, identifier: str) -> Relation | None:
+        found = Relation("duckdb", database, schema, identifier, "table")
+        return found if self._columns_of(found) else None

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import datetime
 import functools
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.macros import Answer, Macros
+from harness.dbt_macros import Answer, Macros
+from harness.project import Project
+from harness.reported import REPORTED
+from harness.selects import selects_of
 
 DIALECTS = ("duckdb", "postgres", "snowflake", "bigquery", "redshift", "databricks", "spark")
 PEOPLE = "people"
@@ -16,52 +20,20 @@ DELTA = "people_delta"
 OLD = "00000000-0000-4000-8000-000000000001"
 """The id of the delta that was built before."""
 
-# What the columns of a model are, as an adapter reports them. `tags` is what a list of texts is there.
-REPORTED: Mapping[str, Mapping[str, str]] = {
-    "duckdb": {
-        "text": "VARCHAR", "boolean": "BOOLEAN", "tags": "VARCHAR[]", "integer": "INTEGER", "huge": "HUGEINT", "decimal": "DECIMAL(18,4)",
-        "double": "DOUBLE", "date": "DATE", "timestamp": "TIMESTAMP", "instant": "TIMESTAMP WITH TIME ZONE", "json": "JSON", "uuid": "UUID",
-    },
-    "postgres": {
-        "text": "text", "boolean": "boolean", "tags": "text[]", "integer": "integer", "huge": "numeric", "decimal": "numeric(18,4)",
-        "double": "double precision", "date": "date", "timestamp": "timestamp without time zone",
-        "instant": "timestamp with time zone", "json": "jsonb", "uuid": "uuid",
-    },
-    "snowflake": {
-        "text": "VARCHAR(16777216)", "boolean": "BOOLEAN", "tags": "ARRAY", "integer": "NUMBER(38,0)", "decimal": "NUMBER(18,4)",
-        "double": "FLOAT", "date": "DATE", "timestamp": "TIMESTAMP_NTZ(9)", "instant": "TIMESTAMP_TZ(9)", "json": "VARIANT",
-        "collated": "VARCHAR(10) COLLATE 'en-ci'", "typed_tags": "ARRAY(VARCHAR(16777216))",
-    },
-    "bigquery": {
-        "text": "STRING", "boolean": "BOOL", "tags": "ARRAY<STRING>", "integer": "INT64", "huge": "BIGNUMERIC", "decimal": "NUMERIC",
-        "double": "FLOAT64", "date": "DATE", "timestamp": "DATETIME", "instant": "TIMESTAMP", "json": "JSON",
-    },
-    "redshift": {
-        "text": "character varying(256)", "boolean": "boolean", "tags": "super", "integer": "integer", "decimal": "numeric(18,4)",
-        "double": "double precision", "date": "date", "timestamp": "timestamp without time zone",
-        "instant": "timestamp with time zone",
-    },
-    "databricks": {
-        "text": "string", "boolean": "boolean", "tags": "array<string>", "integer": "int", "decimal": "decimal(18,4)", "double": "double",
-        "date": "date", "timestamp": "timestamp_ntz", "instant": "timestamp", "json": "map<string,string>",
-        "collated": "string collate UTF8_LCASE",
-    },
-    "spark": {
-        "text": "string", "boolean": "boolean", "tags": "array<string>", "integer": "int", "decimal": "decimal(18,4)", "double": "double",
-        "date": "date", "timestamp": "timestamp_ntz", "instant": "timestamp", "json": "map<string,string>",
-    },
-}  # fmt: skip
-
 MAPPING: Mapping[str, Any] = {
     "identifier": "Client Id",
     "standard": {"email_marketing": "optin"},
     "custom": [{"column": "nick", "on_null": "keep"}, {"column": "tags", "type": "string_array"}],
 }
+FLAGGED: Mapping[str, Any] = {**MAPPING, "on_exit": "flag", "membership": "in_crm"}
+WHOLE: Mapping[str, Any] = {"identifier": "Client Id", "custom": "all"}
+BEFORE = {"Client Id": "text", "points": "integer", "price": "decimal", "vip": "boolean", "level": "text"}
+AFTER = {"Client Id": "text", "points": "decimal", "price": "double", "vip": "text", "level": "integer"}
 ATTRIBUTE_TYPES = "batch__email_marketing:string,nick:string,tags:string_array"
 REPLIED = datetime.datetime(2024, 5, 5, 1, 2, 3)
 BUILT: Answer = (
-    "former_types from",
-    [{"delta_id": OLD, "attribute_types": ATTRIBUTE_TYPES, "former_types": ""}],
+    "former_types, page from",
+    [{"delta_id": OLD, "attribute_types": ATTRIBUTE_TYPES, "former_types": "", "page": 4}],
 )
 REJECT = [{"found": 1}]
 
@@ -148,18 +120,18 @@ def prune(dialect: str) -> list[str]:
 def snapshot(dialect: str) -> list[str]:
     it = dbt(dialect)
     configs = it.snapshot_defaults()
-    stored = it._tables[SNAPSHOT]
+    stored = it.tables[SNAPSHOT]
     version: Answer = ("storage_version", [{"version": "v1.4.0"}])
     described: Answer = ("describe", [{"name": name, "type": dtype} for name, dtype in stored])
     it = dbt(dialect, version, described, configs={**configs, "file_format": "delta"}, tables={SNAPSHOT: []})
-    del it._tables[SNAPSHOT]
+    del it.tables[SNAPSHOT]
     it.materialize(it.relation(SNAPSHOT), str(it.sent_snapshot(PEOPLE)).strip())
     return it.statements
 
 
 def snapshot_columns(dialect: str) -> list[str]:
     """Two attributes are new."""
-    stored = dbt(dialect)._tables[SNAPSHOT]
+    stored = dbt(dialect).tables[SNAPSHOT]
     it = dbt(dialect, tables={SNAPSHOT: [each for each in stored if each[0].lower() not in ("nick", "tags")]})
     it.evolve_snapshot(it.relation(SNAPSHOT), {"name": SNAPSHOT})
     return it.statements
@@ -167,14 +139,9 @@ def snapshot_columns(dialect: str) -> list[str]:
 
 def snapshot_types(dialect: str) -> list[str]:
     """An integer became a decimal, a decimal a double, a boolean a text, and a text an integer."""
-    columns = {
-        "Client Id": "text", "points": "decimal", "price": "double", "vip": "text", "level": "integer",
-    }  # fmt: skip
-    before = {**columns, "points": "integer", "price": "decimal", "vip": "boolean", "level": "text"}
-    mapping = {"identifier": "Client Id", "custom": "all"}
-    stored = dbt(dialect, mapping=mapping, columns=before)._tables[SNAPSHOT]
+    stored = dbt(dialect, mapping=WHOLE, columns=BEFORE).tables[SNAPSHOT]
     configs = dbt(dialect).snapshot_defaults()
-    it = dbt(dialect, mapping=mapping, columns=columns, tables={SNAPSHOT: stored}, configs=configs)
+    it = dbt(dialect, mapping=WHOLE, columns=AFTER, tables={SNAPSHOT: stored}, configs=configs)
     it.evolve_snapshot(it.relation(SNAPSHOT), {"name": SNAPSHOT})
     return it.statements
 
@@ -188,7 +155,7 @@ def announced(dialect: str) -> list[str]:
 def pushed(**changes: Any) -> list[dict[str, Any]]:
     row = {
         "run_id": "run-1", "settled_page": 4, "settled_at": REPLIED, "intent_page": 4, "ended_page": 4, "has_ended": 1,
-        "is_over": 1, "is_heard": 0,
+        "is_over": 1, "is_heard": 0, "settled_key": None,
     }  # fmt: skip
     return [{**row, **changes}]
 
@@ -197,16 +164,15 @@ def history(
     *, progress: list[dict[str, Any]], rejects: bool = False, requests: list[Any] | None = None
 ) -> list[Answer]:
     """What the ledger and the tables say when the delta is built anew."""
-    moments = {"built": REPLIED, "merged": None, "merged_rows": REPLIED}
+    moments = {"built": REPLIED, "merged": None, "merged_rows": REPLIED, "sent_again": None}
     requests = requests or []
     return [
         BUILT,
         ("as settled_page", progress),
-        ("max(key) from", [{"key": None}]),
         ("max(case when event = 'built' then recorded_at end), max(", [moments]),
         ("select merged_delta_id", [{"merged_delta_id": OLD}]),
         ("select 1 from", REJECT if rejects else []),
-        ("event in ('resend', 'doubt')", requests),
+        ("event in ('resend', 'doubt', 'ended')", requests),
     ]
 
 
@@ -225,11 +191,9 @@ def merge(dialect: str) -> list[str]:
     return it.statements
 
 
-def merged(
-    dialect: str, progress: list[dict[str, Any]], key: str | None = None, retyped: tuple[str, ...] = ()
-) -> list[str]:
+def merged(dialect: str, progress: list[dict[str, Any]], retyped: tuple[str, ...] = ()) -> list[str]:
     """The statements of a merge alone."""
-    it = dbt(dialect, ("as settled_page", progress), ("max(key) from", [{"key": key}]), BUILT)
+    it = dbt(dialect, ("as settled_page", progress), BUILT)
     delta, held = it.relation(DELTA), it.relation(SNAPSHOT)
     built = it.last_built(PEOPLE, held)
     found = it.progress(PEOPLE, held, built)
@@ -247,7 +211,7 @@ def merge_in_doubt(dialect: str) -> list[str]:
 
 def merge_limited(dialect: str) -> list[str]:
     """After `push --limit`, in the middle of a page; the key has what SQL has to escape."""
-    return merged(dialect, pushed(), key="o'hara\\7")
+    return merged(dialect, pushed(settled_key="o'hara\\7"))
 
 
 def merge_unsettled(dialect: str) -> list[str]:
@@ -264,9 +228,12 @@ def merge_retyped(dialect: str) -> list[str]:
 
 
 def requested(dialect: str, *requests: tuple[str, str, str | None]) -> list[str]:
-    rows = [{"run_id": run, "event": event, "request": request} for run, event, request in requests]
+    rows = [
+        {"run_id": run, "request": request, "has_doubt": int(event == "doubt"), "goes_on": 0}
+        for run, event, request in requests
+    ]
     attributes: Answer = ("select distinct attribute", [{"attribute": "nick"}])
-    it = dbt(dialect, ("event in ('resend', 'doubt')", rows), attributes)
+    it = dbt(dialect, ("event in ('resend', 'doubt', 'ended')", rows), attributes)
     held = it.relation(SNAPSHOT)
     names = it.snapshot_columns(held, [None])
     it.answer_requests(PEOPLE, held, names, it.current_types(PEOPLE))
@@ -296,9 +263,10 @@ def built(dialect: str) -> list[str]:
     it = dbt(
         dialect,
         ("as delta_rows", counts),
-        ("select count(*), count(", [{"rows": 90, "exited": 4}]),
-        ("select count(*) from", [{"returning": 2}]),
-        ("select max(answered)", [{"answered": "request-1", "request": "all"}]),
+        ("count(*) as known", [{"known": 90, "gone": 4}]),
+        ("event = 'built' and recorded_at >", [{"overlapping": 0}]),
+        ("count(*) as changes", [{"change": "update", "changes": 2}]),
+        ("select answered, request", [{"answered": "request-1", "request": "all"}]),
         ("select 1 from", REJECT),
         BUILT,
     )
@@ -306,8 +274,7 @@ def built(dialect: str) -> list[str]:
     return it.statements
 
 
-def delta(dialect: str, on_exit: str, *, parked: bool) -> list[str]:
-    mapping = {**MAPPING, "on_exit": on_exit, **({"membership": "in_crm"} if on_exit == "flag" else {})}
+def compared(dialect: str, mapping: Mapping[str, Any], *, parked: bool) -> list[str]:
     it = dbt(
         dialect,
         *([("select 1 from", REJECT)] if parked else []),
@@ -319,37 +286,32 @@ def delta(dialect: str, on_exit: str, *, parked: bool) -> list[str]:
 
 
 def delta_ignore(dialect: str) -> list[str]:
-    return delta(dialect, "ignore", parked=True)
+    """Where rows are parked."""
+    return compared(dialect, MAPPING, parked=True)
 
 
 def delta_clear(dialect: str) -> list[str]:
-    return delta(dialect, "clear", parked=False)
+    return compared(dialect, {**MAPPING, "on_exit": "clear"}, parked=False)
 
 
 def delta_flag(dialect: str) -> list[str]:
-    return delta(dialect, "flag", parked=False)
+    return compared(dialect, FLAGGED, parked=False)
 
 
-def columns(dialect: str) -> list[str]:
-    """Columns of every type, under their own type and as text."""
-    kinds = {name: name for name in REPORTED[dialect]}
+def every_column(dialect: str) -> Macros:
+    """A model with a column of every type, each sent as what it is, and some as text too."""
     as_text = [
         {"column": name, "name": f"{name}_text", "type": "string"}
         for name in ("integer", "boolean", "date", "instant")
     ]
-    mapping = {
-        "identifier": "text",
-        "custom": [
-            *(
-                {"column": name, "type": "string" if name == "json" else "string_array"}
-                if name in ("json", "tags")
-                else name
-                for name in kinds
-            ),
-            *as_text,
-        ],
-    }
-    it = dbt(dialect, mapping=mapping, columns=kinds)
+    typed = {"json": "string", "tags": "string_array"}
+    entries = [{"column": name, "type": typed.get(name)} for name in REPORTED[dialect]]
+    mapping = {"identifier": "text", "custom": [*entries, *as_text]}
+    return dbt(dialect, mapping=mapping, columns={name: name for name in REPORTED[dialect]})
+
+
+def columns(dialect: str) -> list[str]:
+    it = every_column(dialect)
     relation = it.relation(PEOPLE)
     it.columns_of(relation)
     query = it.model_rows(relation, it.sync_attributes(PEOPLE, relation, it.sync_mapping(PEOPLE)))
@@ -363,12 +325,31 @@ def tests(dialect: str) -> list[str]:
     return [str(it.macro(f"test_batch_{name}")(it.relation(PEOPLE), "nick")).strip() for name in names]
 
 
+def pushed_selects(dialect: str) -> list[str]:
+    """What a push, a plan and the history read."""
+    it = dbt(dialect)
+    tables = {name: it.relation(name).render() for name in (DELTA, SNAPSHOT)}
+    return selects_of(dialect, tables, {name: dict(it.tables[name]) for name in tables})
+
+
+def tables_of(dialect: str) -> dict[str, dict[str, str]]:
+    """Every table that the statements name, with the columns of all occasions and their types."""
+    found: dict[str, dict[str, str]] = {}
+    its = (dbt(dialect, mapping=FLAGGED), dbt(dialect, mapping=WHOLE, columns=BEFORE), every_column(dialect))
+    for it in its:
+        for name, listed in it.tables.items():
+            found.setdefault(name, {}).update(listed)
+    for name, kinds in (("journal", it.journal_columns()), ("rejects", it.rejects_columns())):
+        found[f"batch_sync_{name}"] = {column: it.ledger_type(kind) for column, kind in kinds.items()}
+    return found
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     scenario.__name__: scenario
     for scenario in (
         ledger, ledger_columns, prune, snapshot, snapshot_columns, snapshot_types, announced, merge, merge_in_doubt, merge_limited,
         merge_unsettled, merge_retyped, resend_all, resend_rejected, overtaken, built, delta_ignore, delta_clear, delta_flag, columns,
-        tests,
+        tests, pushed_selects,
     )
 }  # fmt: skip
 
@@ -376,3 +357,36 @@ SCENARIOS: Mapping[str, Scenario] = {
 @functools.cache
 def statements_of(dialect: str, occasion: str) -> tuple[str, ...]:
     return tuple(SCENARIOS[occasion](dialect))
+
+
+# What dbt itself compiles on a warehouse, which has to be what is rendered here.
+
+SYNCS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "cleared": ("delta_clear", {**MAPPING, "on_exit": "clear"}),
+    "flagged": ("delta_flag", FLAGGED),
+}
+MODELS = tuple(f"{sync}_delta" for sync in SYNCS)
+COLUMNS = {"Client Id": "varchar", "optin": "boolean", "nick": "varchar", "tags": "varchar[]"}
+
+
+def build(project: Project, types: Mapping[str, str]) -> None:
+    """All syncs, built with dbt; `types` are those of columns that are others on this warehouse."""
+    columns = {name: types.get(name, kind) for name, kind in COLUMNS.items()}
+    for sync, (_, mapping) in SYNCS.items():
+        project.map(mapping, sync)
+        project.set_rows(columns, [{"Client Id": "a", "nick": "x"}, {"Client Id": "b"}], sync)
+    project.build()
+
+
+def check(project: Project, model: str, dialect: str) -> None:
+    """A delta that dbt compiled is what is rendered without a warehouse, but for names and blanks."""
+    sync = model.removesuffix("_delta")
+    path = project.directory / "target" / "compiled" / "shop" / "models" / f"{model}.sql"
+    rendered = statements_of(dialect, SYNCS[sync][0])[-1]
+    assert _without_names(path.read_text(encoding="utf-8"), sync) == _without_names(rendered, PEOPLE)
+
+
+def _without_names(statement: str, sync: str) -> list[str]:
+    text = re.sub(rf"[\w.\"`-]*\b{sync}(_sent_snapshot)?\b[\"`]?", r"model\1", statement)
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "id", text)
+    return re.sub(r"\s*([()])\s*", r"\1", text).split()

@@ -73,6 +73,8 @@ class Project:
         self.warehouse = warehouse or DuckDbFile(self.database)
         self.environ = {**os.environ, "DO_NOT_TRACK": "1", "NO_COLOR": "1", "COLUMNS": "200"}
         self._first_request = 0
+        self._parsed: Any = None
+        self._as_parsed: dict[Path, str] = {}
         models = {"+materialized": "view", **self.warehouse.model_config}
         _write(directory / "dbt_project.yml", _PROJECT % json.dumps(models))
         _write(directory / "packages.yml", yaml.safe_dump({"packages": [{"local": str(ROOT)}]}))
@@ -138,15 +140,20 @@ class Project:
 
     def dbt(self, *arguments: str, fails: bool = False) -> Built:
         """Runs dbt in this process. Fails the test when it does not end as expected."""
+        return self._invoke(None, *arguments, fails=fails)
+
+    def _invoke(self, manifest: Any, *arguments: str, fails: bool = False) -> Built:
         with _foreign_warnings():
             from dbt.cli.main import dbtRunner
 
             flags = ("--project-dir", str(self.directory), "--profiles-dir", str(self.directory))
             quiet = ("--quiet", "--no-use-colors", "--log-level-file", "none")
             with contextlib.redirect_stdout(io.StringIO()) as output:
-                outcome = dbtRunner().invoke([*arguments, *quiet, *flags])
+                outcome = dbtRunner(manifest=manifest).invoke([*arguments, *quiet, *flags])
             if self.warehouse.adapter == "duckdb":
                 _release()
+        if arguments[0] == "parse":
+            self._parsed = outcome.result
         results = getattr(outcome.result, "results", None) or ()
         failed = [str(each.message) for each in results if str(each.status) in ("error", "fail")]
         messages = "\n".join([*failed, *([str(outcome.exception)] if outcome.exception else [])])
@@ -155,8 +162,20 @@ class Project:
         return built
 
     def build(self, *arguments: str) -> None:
-        """`dbt run`: every sync, snapshot and delta."""
-        self.dbt("run", *arguments)
+        """`dbt run`: every sync, snapshot and delta.
+
+        Parses only what was written since the last one, and writes no `run_results.json`: a third of the time.
+        """
+        written = self._written()
+        if written != self._as_parsed:
+            self.dbt("parse")
+            self._as_parsed = written
+        self._invoke(self._parsed, "run", "--no-write-json", *arguments)
+
+    def _written(self) -> dict[Path, str]:
+        """The files of the project, and what is in them."""
+        found = [*self.directory.glob("*.yml"), *(self.directory / "models").glob("*")]
+        return {path: path.read_text(encoding="utf-8") for path in found}
 
     def options(self, **changes: Any) -> DbtOptions:
         """What `api` is called with."""
@@ -309,6 +328,11 @@ class Project:
     def execute(self, sql: str, **values: object) -> None:
         """Runs a statement."""
         self.warehouse.execute(sql, values)
+
+
+def unchanged(pushed: SyncPushed) -> bool:
+    """Whether a push found nothing to send, and sent nothing."""
+    return not (pushed.inserts or pushed.updates or pushed.exits or pushed.requests)
 
 
 def _write(path: Path, text: str) -> None:

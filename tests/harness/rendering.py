@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from dbt_batch_sync.attributes import AttributeType, TypedAttribute
+from dbt_batch_sync.kinds.attributes import AttributeType, TypedAttribute
+from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.kinds.profiles import PROFILES
 from dbt_batch_sync.payload.render import CHANGE, CHANGED, Rendered, render
+from dbt_batch_sync.warehouse.rows import in_utc
 
 ENDING = "}},"
 
@@ -54,7 +57,7 @@ def delta(
     """A record batch of a delta; one word stands for every row. Of inserts alone it has no changes."""
     count = len(next(iter(columns.values()))) if columns else len(ids or ())
     own: dict[str, Sequence[str | None]] = {
-        "custom_id": [f"p{number}" for number in range(count)] if ids is None else ids
+        KEY: [f"p{number}" for number in range(count)] if ids is None else ids
     }
     if change != "insert":
         own[CHANGE] = [change] * count if isinstance(change, str) else change
@@ -63,13 +66,20 @@ def delta(
     return pa.RecordBatch.from_pydict({**texts, **columns})
 
 
+def arrived(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows as a warehouse would give them."""
+    rows = in_utc(pa.Table.from_batches([batch]))
+    return pa.RecordBatch.from_arrays([each.combine_chunks() for each in rows.columns], schema=rows.schema)
+
+
 def rows_of(
     batches: pa.RecordBatch | Sequence[pa.RecordBatch], attributes: Sequence[TypedAttribute]
 ) -> list[Row]:
     """Every row of a delta, rendered."""
-    many = [batches] if isinstance(batches, pa.RecordBatch) else list(batches)
+    given = [batches] if isinstance(batches, pa.RecordBatch) else list(batches)
+    many = [arrived(each) for each in given]
     found: list[Row] = []
-    for part in render(many, attributes):
+    for part in render(many, attributes, PROFILES.fragment):
         found += _rows(part, len(found))
     return found
 
@@ -78,12 +88,12 @@ def _rows(part: Rendered, before: int) -> Iterator[Row]:
     assert all(before < note.position <= before + part.rows.num_rows for note in part.rejected)
     for position, row in enumerate(part.rows.to_pylist(), before + 1):
         notes = [note for note in part.rejected if note.position == position]
-        assert {note.custom_id for note in notes} <= {row["custom_id"]}
+        assert {note.key for note in notes} <= {row["key"]}
         own = [row["operation"], *(row["extra"] or ())]
         operations = tuple(each for each in own if each is not None)
         rejected = {note.attribute: note.reason for note in notes}
         assert len(rejected) == len(notes)
-        yield Row(row["custom_id"], operations, rejected)
+        yield Row(row["key"], operations, rejected)
 
 
 def members(operation: str) -> list[Member]:

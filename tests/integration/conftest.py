@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-import pytest
-from harness.fixtures import MARKER, batch, project, workshop
+from collections.abc import Iterator
 
-__all__ = ["batch", "project", "workshop"]
+import pytest
+from harness.faulty_sandbox import FaultyServer
+from harness.fixtures import MARKER, batch, postgres, project, workshop
+from harness.quick import QuickProject
+
+__all__ = ["batch", "postgres", "project", "workshop"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Registers the marker; `--strict-markers` refuses others."""
     config.addinivalue_line("markers", MARKER)
+
+
+@pytest.fixture(scope="session")
+def parsed(batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory) -> QuickProject:
+    """The directory of `quick`."""
+    return QuickProject(tmp_path_factory.mktemp("quick"), batch, page_rows=1)
+
+
+@pytest.fixture
+def quick(parsed: QuickProject) -> Iterator[QuickProject]:
+    """An empty project of one sync whose `dbt run` is quick, with a page for each row of a delta."""
+    parsed.clear()
+    yield parsed
+    assert not parsed.sandbox.stats.violations, parsed.sandbox.stats.examples

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import random
+import shutil
 from typing import Any
 
 import pytest
+import yaml
 from harness.compiled import CompiledDelta
 from harness.people import COLUMNS, MAPPING, people
-from harness.project import Project
+from harness.project import Project, unchanged
 
 from dbt_batch_sync.artifacts.manifest import read_manifest
 from dbt_batch_sync.mapping.syncs import read_syncs
@@ -41,13 +42,11 @@ def test_the_relations_have_the_promised_columns(project: Project) -> None:
     project.set_rows(COLUMNS, people(3))
     project.build()
     delta, snapshot = columns_of(project, "people_delta"), columns_of(project, "people_sent_snapshot")
-    own = {"custom_id", "_batch_delta_id", "_batch_doubt"}
-    attributes = (
-        set(delta)
-        - own
-        - {"_batch_change", "_batch_changed", "_batch_reason", "_batch_mapping", "_batch_types"}
-    )
-    assert set(snapshot) == attributes | own | {"_batch_sent_at", "_batch_run_id", "_batch_exited_at"}
+    own = {"custom_id", "_batch_delta_id"}
+    attributes = set(delta) - own - {f"_batch_{name}" for name in ("change", "changed", "reason", "page")}
+    assert set(snapshot) == attributes | own | {
+        f"_batch_{name}" for name in ("sent_at", "run_id", "exited_at", "doubt", "opted_out")
+    }
     standard = (
         "email_address",
         "email_marketing",
@@ -60,8 +59,8 @@ def test_the_relations_have_the_promised_columns(project: Project) -> None:
     assert {f"batch__{name}" for name in (*standard, "topic_preferences")} < attributes
     assert len(attributes) == len(COLUMNS) - 1 + len(["in_crm"])
     assert {name: delta[name] for name in attributes} == {name: snapshot[name] for name in attributes}
-    row = project.delta()[0]
-    types = dict(pair.split(":") for pair in row["_batch_types"].split(","))
+    (built,) = project.query("from batch_sync_journal where event = 'built'")
+    types = dict(pair.split(":") for pair in built["attribute_types"].split(","))
     assert set(types) == attributes
     expected = {
         "in_crm": "boolean",
@@ -77,8 +76,8 @@ def test_the_relations_have_the_promised_columns(project: Project) -> None:
         "batch__region": "string",
     }
     assert expected.items() <= types.items()
-    run = json.loads((project.directory / "target" / "run_results.json").read_text())
-    assert row["_batch_delta_id"] == run["metadata"]["invocation_id"]
+    assert {row["_batch_delta_id"] for row in project.delta()} == {built["delta_id"]}
+    assert (built["page"], built["inserts"], built["model_rows"], built["known_rows"]) == (0, 3, 3, 0)
 
 
 COMPARED: tuple[tuple[str, object, object, bool], ...] = (
@@ -158,8 +157,8 @@ def test_what_was_built_is_what_is_sent(project: Project) -> None:
     simple(project, ("a", "new", 2), ("c", "new", 2))
     assert project.push_one().accepted == 2
     assert project.sent.attributes == {"a": {"name": "old", "points": 1}, "b": {"name": "old", "points": 1}}
-    assert set(project.snapshot()) == {"a", "b"}
     project.build()
+    assert set(project.snapshot()) == {"a", "b"}
     project.push()
     assert project.sent.attributes == {"a": {"name": "new", "points": 2}, "c": {"name": "new", "points": 2}}
 
@@ -172,9 +171,9 @@ def test_a_changed_mapping_shows_in_the_next_run(project: Project) -> None:
     project.map({**SIMPLE, "custom": ["name", {"column": "points", "name": "score"}]})
     project.build()
     assert project.changes() == {"a": ("update", "score")}
-    (row,) = project.delta()
+    built = project.query("from batch_sync_journal where event = 'built' order by recorded_at")[-1]
     (sync,) = read_syncs(read_manifest(project.directory / "target" / "manifest.json"))
-    assert row["_batch_mapping"] == sync.mapping.hash
+    assert built["mapping_hash"] == sync.mapping.hash
     assert project.push_one().accepted == 1
     assert project.sent.attributes == {"a": {"score": 1}}
 
@@ -216,13 +215,13 @@ def test_a_mapping_that_changed_after_the_delta_stops_the_push(
     done = project.call("push")
     assert done.returncode == 1
     said = done.stdout + done.stderr
-    assert "the mapping of `people` has changed since people_delta was built; nothing was sent" in said
-    assert "Run: dbt run --select people people_sent_snapshot people_delta" in said
+    assert "the mapping of `people` has changed since its delta was built" in said
+    assert "Run: dbt run --select people people_delta people_sent_snapshot" in said
     assert not project.sandbox.requests
     assert not project.snapshot()
     (run,) = project.query("from batch_sync_runs")
-    assert (run["status"], run["committed"]) == ("failed", 0)
-    assert "has changed since people_delta was built" in run["error"]
+    assert run["status"] == "failed"
+    assert "has changed since its delta was built" in run["error"]
     assert project.sync().accepted == 1, "what it said to run helps"
 
 
@@ -237,20 +236,50 @@ def test_what_decides_nothing_about_values_does_not_stop_a_push(project: Project
     project.build()
     project.map({**SIMPLE, "custom": ["name"]})
     project.dbt("parse")
-    assert project.push_one().status == "succeeded", "an empty delta needs no check"
+    assert "the mapping of `people` has changed" in str(project.push_one().error), "of an empty delta too"
 
 
-def test_dbt_run_empty(project: Project) -> None:
+@pytest.mark.parametrize("mode", [("--empty",), ("--sample", "1 day")], ids=lambda mode: mode[0])
+def test_a_delta_of_no_or_some_rows_is_never_pushed(project: Project, mode: tuple[str, ...]) -> None:
     project.map({**MAPPING, "on_exit": "clear"})
     project.set_rows(COLUMNS, people(20))
-    project.build("--empty")
-    assert project.push_one().delta_id is None
-    assert project.sync().committed == 20
+
+    def built_in_part() -> None:
+        project.build(*mode)
+        pushed = project.push_one(force=True)
+        assert pushed.status == "failed"
+        assert f"built with `{mode[0]}`, which is never pushed" in str(pushed.error)
+        assert not project.sent.requests
+
+    built_in_part()
+    assert project.sync().settled == 20
+    project.build()
     kept = project.snapshot()
-    project.build("--empty")
-    assert project.push_one(force=True).delta_id is None
+    assert len(kept) == 20
+    built_in_part()
+    assert unchanged(project.sync())
     assert project.snapshot() == kept
-    assert project.sync().delta_id is None
+
+
+def test_a_deferred_delta_writes_nothing_to_the_other_target(project: Project) -> None:
+    project.map(SIMPLE)
+    simple(project, ("a", "x", 1))
+    project.sync()
+    shutil.copytree(project.directory / "target", project.directory / "state")
+    profiles = yaml.safe_load((project.directory / "profiles.yml").read_text())
+    profiles["shop"]["outputs"]["mine"] = {**profiles["shop"]["outputs"]["dev"], "schema": "mine"}
+    (project.directory / "profiles.yml").write_text(yaml.safe_dump(profiles))
+    simple(project, ("a", "x", 2))
+    before = project.query("from main.batch_sync_journal")
+    given = ("--defer", "--state", str(project.directory / "state"), "--target", "mine")
+    project.dbt("run", "--select", "people_delta", *given)
+    assert project.query("from main.batch_sync_journal") == before
+    assert not project.query("from main.people_sent_snapshot")
+    (row,) = project.query("from mine.people_delta")
+    assert row["_batch_change"] == "insert"
+    shutil.rmtree(project.directory / "state")
+    project.build()
+    assert project.changes() == {"a": ("update", "points")}, "the push of before is merged by its own target"
 
 
 def test_all_columns_but_the_excluded(project: Project) -> None:
@@ -340,7 +369,7 @@ def test_columns_of_any_name(project: Project) -> None:
     assert project.sent.attributes == {
         "value of or'der": {name: f"value of {column}" for column, name in odd.items()}
     }
-    assert project.sync().delta_id is None
+    assert unchanged(project.sync())
 
 
 def test_relations_with_a_schema_and_an_alias_of_their_own(project: Project) -> None:
@@ -375,9 +404,9 @@ def test_a_compiled_delta_is_what_dbt_builds(project: Project) -> None:
     project.build()
     assert without_ids(project.delta()) == without_ids(built)
     quick.run()
-    assert project.push_one().committed == len(built) == 60
+    assert project.push_one().settled == len(built) == 60
     quick.run()
-    assert project.push_one().delta_id is None
+    assert unchanged(project.push_one())
 
     project.sandbox.stop()
     project.set_rows(COLUMNS, rows)
@@ -387,9 +416,9 @@ def test_a_compiled_delta_is_what_dbt_builds(project: Project) -> None:
     quick.run()
     assert any(row["_batch_doubt"] for row in project.snapshot().values()), "dbt took in what is in doubt"
     project.sandbox.start()
-    assert project.push_one().committed == len(project.delta())
+    assert project.push_one().settled == len(project.delta())
     quick.run()
-    assert project.push_one().delta_id is None
+    assert unchanged(project.push_one())
 
 
 # The hash of a mapping, in Jinja and in Python

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from datetime import datetime
+from typing import get_args
 
 import pytest
 import typer.main
@@ -15,12 +15,12 @@ from harness.project import ROOT, Project
 from typer.core import TyperGroup, TyperOption
 
 from dbt_batch_sync.artifacts.compiled import Origin
-from dbt_batch_sync.attributes import STANDARD_ATTRIBUTES
 from dbt_batch_sync.cli.app import app
 from dbt_batch_sync.connections.outputs import Output
-from dbt_batch_sync.ledger.records import REJECT_COLUMNS, RUN_COLUMNS, RejectCount, Rejection, Run
+from dbt_batch_sync.kinds import profiles
+from dbt_batch_sync.kinds.attributes import STANDARD_ATTRIBUTES
+from dbt_batch_sync.ledger.records import EventName, RejectCount, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request
-from dbt_batch_sync.mapping import mapping_reader
 from dbt_batch_sync.mapping.mapping import Guards
 from dbt_batch_sync.mapping.validation import names_of
 from dbt_batch_sync.results import (
@@ -115,8 +115,9 @@ def test_exit_codes() -> None:
 
 def test_statuses_of_a_push() -> None:
     section = COMMANDS.section("`push`")
-    _, _, after = section.text.partition("| status | when |")
-    assert {codes(row[0])[0] for row in Document("", "| status | when |" + after).table()} == set(EXIT_CODES)
+    head = "| Status | Meaning |"
+    _, _, after = section.text.partition(head)
+    assert {codes(row[0])[0] for row in Document("", head + after).table()} == set(EXIT_CODES)
 
 
 SYNC = SyncPlanned(
@@ -189,8 +190,8 @@ def shape(value: object) -> object:
 def test_keys_of_a_mapping() -> None:
     tables = MAPPING.section("Keys")
     _, entry, rest = tables.text.partition("An entry of `custom`")
-    assert first_column(tables) == names_of(mapping_reader._Form)
-    assert first_column(Document("", entry + rest)) == names_of(mapping_reader._Entry)
+    assert first_column(tables) == names_of(profiles._Form)
+    assert first_column(Document("", entry + rest)) == names_of(profiles._Entry)
     assert first_column(MAPPING.section("Guards")) == names_of(Guards)
     assert first_column(MAPPING.section("Standard attributes")) == STANDARD_ATTRIBUTES
 
@@ -212,15 +213,17 @@ def test_columns_of_the_relations(project: Project) -> None:
         found = [row["column_name"] for row in project.query(f"describe {relation}")]
         own = [name for name in found if name not in ("batch__email_address", "points")]
         assert list(first_column(MACROS.section(title))) == own
-    for columns, title in (
-        (RUN_COLUMNS, "`batch_sync_runs`"),
-        (REJECT_COLUMNS, "`batch_sync_rejects`"),
-    ):
-        assert set(first_column(MACROS.section(title))) == set(columns)
+    head = "| Column |"
+    for relation in ("batch_sync_journal", "batch_sync_rejects", "batch_sync_runs"):
+        found = [row["column_name"] for row in project.query(f"describe {relation}")]
+        _, _, after = MACROS.section(f"`{relation}`").text.partition(head)
+        listed = [name for row in Document("", head + after).table() for name in codes(row[0])]
+        assert sorted(listed) == sorted(found)
 
 
-def test_a_run_is_documented_with_its_fields() -> None:
-    assert {field.name for field in fields(Run)} == set(first_column(MACROS.section("`batch_sync_runs`")))
+def test_events_of_the_journal() -> None:
+    section = MACROS.section("`batch_sync_journal`")
+    assert {name for row in section.table() for name in codes(row[0])} == {*get_args(EventName), "merged"}
 
 
 def test_public_macros_exist_and_each_file_of_them_is_named() -> None:

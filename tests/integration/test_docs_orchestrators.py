@@ -48,11 +48,11 @@ def test_the_script_pushes(project: Project, script: Path) -> None:
     assert len(project.profiles()) == 1
 
 
-def test_the_script_shows_what_was_refused(project: Project, script: Path) -> None:
+def test_the_script_shows_what_was_rejected(project: Project, script: Path) -> None:
     prepare(project, GOOD, WRONG, build=False)
     done = run(str(script), project)
     assert done.returncode == 0, done.stderr
-    assert "some rows or attributes were refused" in done.stderr
+    assert "some rows or attributes were rejected" in done.stderr
     assert "email_address" in done.stderr
 
 

@@ -10,7 +10,7 @@ import duckdb
 from harness.markdown import codes, read
 from harness.project import Project
 
-from dbt_batch_sync.attributes import CUSTOM_RULES, STANDARD_RULES, AttributeType
+from dbt_batch_sync.kinds.attributes import CUSTOM_RULES, STANDARD_RULES, AttributeType
 
 MAPPING = read("docs/mapping.md")
 LONG = "…"
@@ -81,7 +81,7 @@ def test_custom_attributes(project: Project) -> None:
 
 
 def test_every_reason_is_in_a_table() -> None:
-    """A value that is withheld has one of these reasons; each is shown with a value that has it."""
+    """A value that validation rejects has one of these reasons; each is shown with a value that has it."""
     shown = {
         codes(row[-1])[0]
         for mark in ("standard", "custom", "identifiers")
@@ -115,7 +115,7 @@ def test_one_profile_day_by_day(project: Project) -> None:
 
 
 def test_types_of_columns(project: Project) -> None:
-    """What a column becomes by itself, which `type` it may be given, and that every other one is refused."""
+    """What a column becomes by itself, which `type` it may be given, and that every other one is an error."""
     accepted: dict[str, tuple[str, str | None, str]] = {}
     refused: list[str] = []
     for row in MAPPING.table("types"):
@@ -138,7 +138,10 @@ def test_types_of_columns(project: Project) -> None:
     sql = f"select 1 as id, {columns}"
     project.map({"identifier": "id", "custom": custom}, "accepted", sql=sql, materialized="table")
     built = project.dbt("run", fails=True)
-    types = dict(pair.split(":") for pair in project.delta("accepted")[0]["_batch_types"].split(","))
+    (row,) = project.query(
+        "select attribute_types from batch_sync_journal where sync = 'accepted' and event = 'built'"
+    )
+    types = dict(pair.split(":") for pair in str(row["attribute_types"]).split(","))
     assert types == {name: given or alone for name, (_, given, alone) in accepted.items()}
     assert {
         name for name in refused if f"batch_sync mapping of `refused_{name}`" not in built.messages

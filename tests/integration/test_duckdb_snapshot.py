@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 from harness.databases import Row
-from harness.project import Project
+from harness.project import Project, unchanged
 
 COLUMNS = {"id": "varchar", "email": "varchar", "city": "varchar", "points": "decimal(18, 2)"}
 MAPPING: dict[str, object] = {
@@ -28,13 +28,14 @@ def test_texts_that_differ_in_every_row_are_compressed_by_zstd_where_the_file_ma
         connection.execute(f"attach '{project.database}' as shop (storage_version '{version}')")
     project.map(MAPPING)
     project.set_rows(COLUMNS, ROWS)
-    assert project.sync().committed == len(ROWS)
+    assert project.sync().settled == len(ROWS)
+    project.build()
     stored = project.query(
         "select column_name, compression from pragma_storage_info('people_sent_snapshot')"
         " where sync_type = 'VARCHAR'"
     )
     assert {row["column_name"] for row in stored if row["compression"] == "ZSTD"} == compressed
-    assert project.sync().delta_id is None
+    assert unchanged(project.sync())
 
 
 def test_columns_are_the_mapping_s_in_its_order(project: Project) -> None:

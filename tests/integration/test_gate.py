@@ -42,6 +42,14 @@ def test_only_what_was_built_and_tested_is_pushed(tested: Project) -> None:
     assert tested.push_one(require_tests=True).accepted == 1
 
 
+def test_tests_that_did_not_run_have_not_passed(tested: Project) -> None:
+    tested.dbt("run")
+    held = tested.push_one(require_tests=True)
+    assert held.status == "failed"
+    assert "no_debts" in str(held.error)
+    assert not tested.sent.requests
+
+
 def test_a_setting_of_the_output_asks_for_it_always(tested: Project) -> None:
     tested.outputs(sandbox={"require_tests": True})
     tested.dbt("parse")

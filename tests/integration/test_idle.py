@@ -8,9 +8,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from harness.databases import Row
+from harness.faults import Fault, FaultKind
 from harness.project import Project
 
-from dbt_batch_sync.sandbox.server import Fault, FaultKind
 from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
 
 NAMES = ("blue", "gold", "green", "red")

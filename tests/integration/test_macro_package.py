@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from harness.macros import ROOT
+from harness.dbt_macros import ROOT
 
 PROJECT = {
     "name": "shop",

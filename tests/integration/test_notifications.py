@@ -159,7 +159,7 @@ def test_failing_hooks_are_warnings(project: Project, listener: Listener) -> Non
     ready(project, "anna", on_success=hooks)
     listener.status = 302
     done = project.cli("push", "--json")
-    assert (done.returncode, json.loads(done.stdout)["syncs"][0]["committed"]) == (0, 1)
+    assert (done.returncode, json.loads(done.stdout)["syncs"][0]["settled"]) == (0, 1)
     assert [path for path, _ in listener.got] == [f"/{SECRET}?sig={SECRET}"], "a redirect is not followed"
     said = "Warning: on_success of output `sandbox`, "
     program = Path(sys.executable).name
@@ -170,7 +170,7 @@ def test_failing_hooks_are_warnings(project: Project, listener: Listener) -> Non
         f"{said}127.0.0.1: it answered 302",
     ]
     assert SECRET not in done.stderr
-    assert set(project.snapshot()) == {"anna"}
+    assert set(project.profiles()) == {"anna"}
 
 
 def test_hanging_hooks_are_left(
@@ -188,7 +188,7 @@ def test_hanging_hooks_are_left(
     ready(project, "anna", on_success=[listener.url, {"command": ["sh", "-c", script]}])
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        assert project.push_one().committed == 1
+        assert project.push_one().settled == 1
         assert os.read(reader, 100) == b"started\n"
         assert select.select([reader], [], [], 20)[0], "a writer is left"
         assert os.read(reader, 100) == b""

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from harness.faults import Fault, FaultKind
 from harness.project import PEOPLE, Project
 
 from dbt_batch_sync import api
-from dbt_batch_sync.sandbox.server import Fault, FaultKind
 
 COLUMNS = {"id": "varchar", "name": "varchar", "email": "varchar", "points": "bigint"}
 SECRET = "Margarethe Zimmermann"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from threading import Event
 
 import pytest
 from harness.databases import DuckDbFile, Row
@@ -13,7 +14,9 @@ from harness.project import Project
 from sqlglot import parse_one
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
-from dbt_batch_sync.results import SyncPushed
+from dbt_batch_sync.ledger.records import Run
+from dbt_batch_sync.push.sync_push import Observer
+from dbt_batch_sync.results import EXIT_CODES, SyncPushed
 from dbt_batch_sync.warehouse import Statement
 from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
 
@@ -238,6 +241,27 @@ def test_a_sync_that_fails_does_not_stop_the_next(project: Project) -> None:
     assert right == "None"
     assert len(project.profiles()) == 2
     assert project.call("push", "--json").returncode == 1
+
+
+def test_a_stop_between_two_syncs(project: Project) -> None:
+    stop = Event()
+
+    class Stopping(Observer):
+        """Stops when the first sync has sent all it has."""
+
+        def progressed(self, run: Run) -> None:
+            stop.set()
+
+    for name in ("one", "two", "zero"):
+        project.map(MAPPING, name)
+        project.set_rows(COLUMNS, rows([name]), name)
+    project.build()
+    result = project.push(stop=stop, observer=Stopping())
+    assert (result.status, EXIT_CODES[result.status]) == ("interrupted", 130)
+    assert sorted(each.status for each in result.syncs) == ["skipped", "skipped", "succeeded"]
+    assert len(project.profiles()) == 1
+    assert project.push().status == "succeeded"
+    assert len(project.profiles()) == 3
 
 
 # What Batch answers

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from harness.databases import PostgresDatabase, PostgresServer
+from harness.databases import PostgresDatabase
 from harness.project import Project
 from harness.statements import is_of_a_push, recorded
 
@@ -18,14 +16,6 @@ COLUMNS = {"id": "varchar", "email": "varchar", "nick": "varchar"}
 def people(first: int, last: int, nick: str) -> list[dict[str, object]]:
     """A range of people."""
     return [{"id": f"p{n}", "email": f"p{n}@example.com", "nick": nick} for n in range(first, last)]
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server."""
-    server = PostgresServer()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(params=["duckdb", "postgres"])

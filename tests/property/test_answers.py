@@ -31,12 +31,13 @@ from dbt_batch_sync.batch_api.answers import (
     Rejected,
     check_indexes,
     parse,
+    read_bulk,
     retry_after,
 )
 from dbt_batch_sync.batch_api.client import Client
-from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.reasons import MAX_REASON, attribute_name, clean_reason, machine_code
+from dbt_batch_sync.kinds.profiles import UPDATE
 
 NOW = 1_760_000_000.0
 OFTEN = settings(max_examples=300, deadline=None)
@@ -217,7 +218,7 @@ def check(answer: Answer) -> None:
 @example(202, {}, b"[" * 200_000)
 @example(429, {"Retry-After": "Thu, 1 Jan 99999999999999 00:00:00 GMT"}, b"")
 def test_every_answer_is_one_of_the_closed_set(status: int, sent: dict[str, str], body: bytes) -> None:
-    answer = parse(status, sent, body, NOW)
+    answer = parse(status, sent, body, NOW, read_bulk)
     check(answer)
     if status in (408, 429) or 500 <= status < 600:
         assert isinstance(answer, Busy)
@@ -234,7 +235,7 @@ def test_every_answer_is_one_of_the_closed_set(status: int, sent: dict[str, str]
 @pytest.mark.parametrize("status", [202, 400, 401, 429, 503])
 @pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
 def test_known_tricks(body: bytes, status: int) -> None:
-    check(parse(status, {}, body, NOW))
+    check(parse(status, {}, body, NOW, read_bulk))
 
 
 @OFTEN
@@ -243,7 +244,7 @@ def test_no_partial_error_is_dropped_or_given_to_another_row(
     given: list[Any], code: str, operations: int
 ) -> None:
     """Each has its operation, or the whole answer counts for nothing."""
-    answer = parse(202, {}, encoded({"code": code, "errors": given}), NOW)
+    answer = parse(202, {}, encoded({"code": code, "errors": given}), NOW, read_bulk)
     check(answer)
     indexes = [entry.get("bulk_index") if isinstance(entry, dict) else None for entry in given]
     usable = code != "success" and all(type(each) is int and each >= 0 for each in indexes)
@@ -260,7 +261,7 @@ def test_no_partial_error_is_dropped_or_given_to_another_row(
 @given(bodies)
 def test_a_success_is_never_made_up(body: bytes) -> None:
     """Only an object with a known code is one."""
-    answer = parse(202, {}, body, NOW)
+    answer = parse(202, {}, body, NOW, read_bulk)
     if isinstance(answer, Accepted):
         document = json.loads(body)
         assert document["code"] in ("SUCCESS", "SUCCESS_WITH_PARTIAL_ERRORS")
@@ -320,7 +321,7 @@ def test_a_large_answer_is_read_in_bounded_time(kind: str) -> None:
     body = LARGE[kind]()
     for status in (202, 400):
         began = time.process_time()
-        answer = parse(status, {}, body, NOW)
+        answer = parse(status, {}, body, NOW, read_bulk)
         assert time.process_time() - began < 5.0
         check(Accepted(answer.errors[:100]) if isinstance(answer, Accepted) else answer)
 
@@ -414,13 +415,13 @@ def answering(said: bytes) -> Iterator[Client]:
 @example(b"HTTP/1.1 202 x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}")
 def test_whatever_a_peer_says_is_an_answer(said: bytes) -> None:
     with answering(said[:150_000]) as client:
-        check(client.send(Endpoint.UPDATE, b"[]"))
+        check(client.send(UPDATE, b"[]"))
 
 
 def test_a_right_answer_arrives_that_way() -> None:
     said = b'HTTP/1.1 202 Accepted\r\nContent-Length: 18\r\n\r\n{"code":"SUCCESS"}'
     with answering(said) as client:
-        assert client.send(Endpoint.UPDATE, b"[]") == Accepted()
+        assert client.send(UPDATE, b"[]") == Accepted()
 
 
 @settings(max_examples=100, deadline=None)

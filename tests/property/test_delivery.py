@@ -24,8 +24,8 @@ from dbt_batch_sync.batch_api.answers import (
     Rejected,
     check_indexes,
     parse,
+    read_bulk,
 )
-from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
 from dbt_batch_sync.delivery.halving import FIRST_CHECK, MostlyRejected, find_rejected
@@ -34,6 +34,8 @@ from dbt_batch_sync.delivery.pacing import Pacer, pacer_for
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
 from dbt_batch_sync.delivery.timing import Timing
 from dbt_batch_sync.errors import DeliveryError
+from dbt_batch_sync.kinds.kind import Route
+from dbt_batch_sync.kinds.profiles import MASS_UPDATE, UPDATE
 
 # --- chunks -------------------------------------------------------------------------------------------------
 
@@ -80,7 +82,7 @@ def batches(case: Case) -> Iterator[pa.RecordBatch]:
         texts = [[operation(n, i, t) + "," for i, t in enumerate(case.rows[n].texts)] for n in numbers]
         pad: list[Any] = [None] * case.offset
         columns = {
-            "custom_id": pa.array(["pad"] * case.offset + [f"k{n}" for n in numbers], case.text),
+            "key": pa.array(["pad"] * case.offset + [f"k{n}" for n in numbers], case.text),
             "operation": pa.array(pad + [t[0] if t else None for t in texts], case.text),
             "extra": pa.array(pad + [t[1:] or None for t in texts], pa.list_(pa.string())),
         }
@@ -112,7 +114,7 @@ def test_chunks_hold_every_operation_once_within_the_limits(case: Case) -> None:
         operations = json.loads(body)
         assert len(body) <= case.max_bytes
         assert len(operations) == len(chunk) <= case.max_operations
-        keys = [chunk.custom_id(index) for index in range(len(chunk))]
+        keys = [chunk.key(index) for index in range(len(chunk))]
         assert len(set(keys)) == len(keys)
         assert keys == [f"k{row}" for row, _, _ in operations]
         for row, index, text in operations:
@@ -186,12 +188,12 @@ def test_halving_finds_exactly_the_bad_ones_within_its_bound(case: tuple[int, se
 
 
 @given(
-    st.sampled_from(Endpoint),
+    st.sampled_from((UPDATE, MASS_UPDATE)),
     st.lists(st.tuples(st.floats(0, 1), st.floats(0, 20) | st.just(0.0)), min_size=1, max_size=60),
 )
 @settings(max_examples=200, deadline=None)
-def test_a_strict_server_never_rejects(endpoint: Endpoint, calls: list[tuple[float, float]]) -> None:
-    limits = LIMITS[endpoint]
+def test_a_strict_server_never_rejects(endpoint: Route, calls: list[tuple[float, float]]) -> None:
+    limits = endpoint
     clock = [0.0]
 
     def wait(seconds: float) -> bool:
@@ -199,13 +201,13 @@ def test_a_strict_server_never_rejects(endpoint: Endpoint, calls: list[tuple[flo
         return False
 
     pacer = pacer_for(limits, now=lambda: clock[0])
-    capacity = float(limits.burst or limits.max_operations)
+    capacity = float(limits.burst or limits.max_rows)
     tokens, at = capacity, 0.0
     for share, pause in calls:
         clock[0] += pause
-        profiles = max(1, round(share * limits.max_operations))
+        profiles = max(1, round(share * limits.max_rows))
         assert pacer.acquire(profiles, wait)
-        tokens = min(capacity, tokens + (clock[0] - at) * limits.profiles_per_second) - profiles
+        tokens = min(capacity, tokens + (clock[0] - at) * limits.rate) - profiles
         at = clock[0]
         assert tokens >= -1e-6
 
@@ -263,7 +265,7 @@ def test_what_is_yielded_is_a_settled_prefix(scripts: list[Script], in_flight: i
     keys = [f"{number:04d}" for number in range(len(scripts) * SIZE)]
     batch = pa.RecordBatch.from_pydict(
         {
-            "custom_id": pa.array(keys, pa.string()),
+            "key": pa.array(keys, pa.string()),
             "operation": pa.array([f"{int(key)}," for key in keys], pa.string()),
             "extra": pa.nulls(len(keys), pa.list_(pa.string())),
         }
@@ -306,11 +308,11 @@ class NoHold(Pacer):
 
 def check_outcome(settled: Settled, script: Script, accepted: set[int]) -> None:
     first = (settled.chunk.number - 1) * SIZE
-    rejected = {int(row.custom_id) for row in settled.outcome.rejected_rows}
+    rejected = {int(row.key) for row in settled.outcome.rejects}
     assert rejected == {first + index for index in script.bad}
     assert set(range(first, first + SIZE)) - rejected <= accepted
     assert settled.outcome.accepted == SIZE - len(rejected)
-    assert settled.outcome.tally.retries == len(script.answers)
+    assert settled.outcome.retries == len(script.answers)
 
 
 # --- answers ------------------------------------------------------------------------------------------------
@@ -354,7 +356,7 @@ DOCUMENTS = JSON | st.fixed_dictionaries(
 def test_no_answer_breaks_the_parser_or_carries_a_value(
     status: int, headers: dict[str, str], body: bytes
 ) -> None:
-    answer = check_indexes(parse(status, headers, body, 0.0), 10)
+    answer = check_indexes(parse(status, headers, body, 0.0, read_bulk), 10)
     assert SECRET not in repr(answer)
     if isinstance(answer, Accepted):
         assert all(0 <= error.index < 10 for error in answer.errors)

@@ -15,10 +15,13 @@ from typing import Any, NoReturn
 import pyarrow as pa
 import pytest
 from harness.oracle import Expected, Rejected, attribute_name, expected, relation_name
+from harness.rendering import arrived
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from dbt_batch_sync.attributes import STANDARD_RULES, AttributeType, TypedAttribute
+from dbt_batch_sync.kinds.attributes import STANDARD_RULES, AttributeType, TypedAttribute
+from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.kinds.profiles import PROFILES
 from dbt_batch_sync.payload.render import Rendered, render
 from dbt_batch_sync.sandbox.operations import read_operation
 
@@ -101,10 +104,12 @@ def rendered(
 ) -> Rendered:
     """Every row is an insert."""
     columns = ((each.name, source) for each, source in zip(attributes, sources, strict=True))
-    schema = pa.schema([("custom_id", pa.string()), *columns])
-    whole = [{"custom_id": str(number), **row} for number, row in enumerate(rows, 1)]
+    schema = pa.schema([(KEY, pa.string()), *columns])
+    whole = [{KEY: str(number), **row} for number, row in enumerate(rows, 1)]
     arrays = [pa.array([row.get(field.name) for row in whole], field.type) for field in schema]
-    (result,) = render([pa.RecordBatch.from_arrays(arrays, schema=schema)], attributes)
+    (result,) = render(
+        [arrived(pa.RecordBatch.from_arrays(arrays, schema=schema))], attributes, PROFILES.fragment
+    )
     return result
 
 

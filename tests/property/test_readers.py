@@ -18,14 +18,13 @@ from hypothesis import strategies as st
 
 from dbt_batch_sync.artifacts.manifest import read_manifest
 from dbt_batch_sync.artifacts.selection import select_syncs
-from dbt_batch_sync.attributes import STANDARD_ATTRIBUTES, AttributeType
 from dbt_batch_sync.connections.addresses import is_loopback
 from dbt_batch_sync.connections.documents import read_yaml
 from dbt_batch_sync.connections.outputs import Output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions, read_target
 from dbt_batch_sync.connections.rendering import Renderer
 from dbt_batch_sync.errors import ConfigurationError, MappingError, ProfileError
-from dbt_batch_sync.mapping.attribute_names import name_refusal, propose_name
+from dbt_batch_sync.kinds.attributes import STANDARD_ATTRIBUTES, AttributeType, name_refusal, propose_name
 from dbt_batch_sync.mapping.mapping import Location, Mapping
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.syncs import read_syncs

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dbt_batch_sync.attributes import (
+from dbt_batch_sync.kinds.attributes import (
     ATTRIBUTE_NAME,
     CUSTOM_RULES,
     MAX_ARRAYS,

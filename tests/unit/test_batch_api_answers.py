@@ -18,6 +18,7 @@ from dbt_batch_sync.batch_api.answers import (
     Rejected,
     check_indexes,
     parse,
+    read_bulk,
     retry_after,
 )
 
@@ -26,7 +27,7 @@ NOW = 1_760_000_000.0
 
 def answer(status: int, document: Any, headers: dict[str, str] | None = None) -> Answer:
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return parse(status, headers or {}, body, NOW)
+    return parse(status, headers or {}, body, NOW, read_bulk)
 
 
 def partial(*errors: Any) -> Any:

@@ -10,9 +10,9 @@ import urllib3.exceptions
 
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Busy, Fatal, Rejected
 from dbt_batch_sync.batch_api.client import Client, classify
-from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.transport import BearerAuth, Upload
+from dbt_batch_sync.kinds.profiles import PROFILES
 
 KEY = "sk-0123456789abcdef"
 
@@ -26,9 +26,7 @@ def test_no_representation_has_a_key() -> None:
 
 
 def test_limits_are_the_documented_ones() -> None:
-    assert [
-        (e.path, LIMITS[e].max_operations, LIMITS[e].profiles_per_second, LIMITS[e].burst) for e in Endpoint
-    ] == [
+    assert [(e.path, e.max_rows, e.rate, e.burst) for e in PROFILES.routes] == [
         ("profiles/update", 200, 300, 1_000),
         ("profiles/mass-update", 10_000, 10_000, 0),
     ]

@@ -55,3 +55,10 @@ def test_patience_ends(answer: Answer, attempt: int, word: str) -> None:
 
 def test_a_huge_attempt_number_does_not_overflow() -> None:
     assert decide(CUT, 10**6, RetryPolicy(max_attempts=10**9), 0.0) == Retry(60.0, everyone=False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "again"), [(CUT, False), (Broken(BrokenKind.CONNECT), True), (Busy(503), True)]
+)
+def test_what_may_have_been_taken_is_not_repeated_if_it_must_not_be(answer: Answer, again: bool) -> None:
+    assert isinstance(decide(answer, 1, RetryPolicy(repeatable=False), 0.0), Retry) is again

@@ -10,7 +10,7 @@ import pytest
 
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
 
-Row = tuple[str, str | None, list[str] | None]  # custom_id, operation, further operations
+Row = tuple[str, str | None, list[str] | None]  # key, operation, further operations
 
 
 def op(text: str) -> str:
@@ -22,7 +22,7 @@ def batch(rows: list[Row], text: pa.DataType | None = None) -> pa.RecordBatch:
     keys, operations, extra = zip(*rows, strict=True) if rows else ((), (), ())
     return pa.RecordBatch.from_pydict(
         {
-            "custom_id": pa.array(keys, text),
+            "key": pa.array(keys, text),
             "operation": pa.array(operations, text),
             "extra": pa.array(extra, pa.list_(pa.string())),
         }
@@ -93,7 +93,7 @@ def test_every_kind_of_text_and_slices_of_it(text: pa.DataType) -> None:
     sliced = batch(rows("xx" + content + "yy"), text).slice(2, len(content))
     chunks = list(chunk_rows([sliced], 4))
     assert "".join("".join(ids(chunk)) for chunk in chunks) == "aç𝄞e\u2028fh"
-    assert [chunk.custom_id(0) for chunk in chunks] == ["a", "\u2028"]
+    assert [chunk.key(0) for chunk in chunks] == ["a", "\u2028"]
     assert [chunk.rows for chunk in chunks] == [5, 4]
 
 
@@ -150,7 +150,7 @@ def test_more_further_operations_than_a_chunk_holds() -> None:
     data: list[Row] = [(key, op(key), [big]) for key in "abcd"]
     chunks = list(chunk_rows([batch(data)], 4, 100))
     assert [len(chunk) for chunk in chunks] == [4, 2, 2]
-    assert [chunk.custom_ids.to_pylist() for chunk in chunks] == [list("abcd"), list("ab"), list("cd")]
+    assert [chunk.keys.to_pylist() for chunk in chunks] == [list("abcd"), list("ab"), list("cd")]
     assert [(chunk.rows, chunk.reached) for chunk in chunks] == [(0, 4), (2, 4), (2, 4)]
 
 

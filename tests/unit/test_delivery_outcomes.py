@@ -7,19 +7,20 @@ import pyarrow as pa
 from dbt_batch_sync.batch_api.answers import PartialError, Rejected
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
 from dbt_batch_sync.delivery.halving import Verdict
-from dbt_batch_sync.delivery.outcomes import Outcome, RejectedAttribute, RejectedRow, Tally, settle
+from dbt_batch_sync.delivery.outcomes import Outcome, settle
+from dbt_batch_sync.ledger.records import Reject
 
 
 def chunk(*keys: str, big: str = "") -> Chunk:
     operations = [f'{{"id":"{key * 60 if key == big else key}"}},' for key in keys]
-    columns = {"custom_id": keys, "operation": operations}
+    columns = {"key": keys, "operation": operations}
     arrays = {name: pa.array(list(values)) for name, values in columns.items()}
     batch = pa.RecordBatch.from_pydict(arrays | {"extra": pa.nulls(len(keys), pa.list_(pa.string()))})
     return next(chunk_rows([batch], 100, 60))
 
 
 def test_all_is_accepted() -> None:
-    assert settle(chunk("a", "b"), Verdict(), Tally(1)) == Outcome(2, (), (), Tally(1))
+    assert settle(chunk("a", "b"), Verdict(), 1) == Outcome(2, (), 1)
 
 
 def test_rejections_find_their_rows() -> None:
@@ -31,17 +32,14 @@ def test_rejections_find_their_rows() -> None:
         ),
         rejected=((3, Rejected(400, "MALFORMED", "malformed")),),
     )
-    assert settle(chunk("a", "b", "c", "d"), verdict, Tally()) == Outcome(
+    assert settle(chunk("a", "b", "c", "d"), verdict) == Outcome(
         2,
         (
-            RejectedRow("d", "MALFORMED", "malformed", "batch"),
-            RejectedRow("c", "INVALID_IDENTIFIER", "reserved", "batch"),
+            Reject("d", None, "malformed", "batch"),
+            Reject("c", None, "reserved", "batch"),
+            Reject("a", "points", "too long", "batch"),
+            Reject("b", "$region", "rejected", "batch"),
         ),
-        (
-            RejectedAttribute("a", "points", "INVALID_ATTRIBUTE", "too long"),
-            RejectedAttribute("b", "$region", "", ""),
-        ),
-        Tally(),
     )
 
 
@@ -53,18 +51,17 @@ def test_the_same_twice_counts_once_and_a_rejected_row_hides_its_attributes() ->
         PartialError(1, None, "C", ""),
         PartialError(1, None, "D", ""),
     )
-    outcome = settle(chunk("a", "b"), Verdict(errors), Tally())
+    outcome = settle(chunk("a", "b"), Verdict(errors))
     assert outcome.accepted == 1
-    assert outcome.rejected_rows == (RejectedRow("b", "C", "", "batch"),)
-    assert outcome.rejected_attributes == (RejectedAttribute("a", "points", "A", ""),)
+    assert outcome.rejects == (Reject("b", None, "C", "batch"), Reject("a", "points", "A", "batch"))
 
 
 def test_an_operation_over_the_limit_is_a_row_that_the_runner_rejected() -> None:
-    outcome = settle(chunk("a", "b", "c", big="b"), Verdict(), Tally())
+    outcome = settle(chunk("a", "b", "c", big="b"), Verdict())
     assert outcome.accepted == 2
-    assert outcome.rejected_rows == (RejectedRow("b", "", "too_large", "validation"),)
+    assert outcome.rejects == (Reject("b", None, "too_large", "validation"),)
 
 
 def test_no_representation_has_an_identifier() -> None:
     verdict = Verdict((PartialError(0, "points", "A", ""), PartialError(1, None, "C", "")))
-    assert "zzz" not in repr(settle(chunk("zzz1", "zzz2"), verdict, Tally()))
+    assert "zzz" not in repr(settle(chunk("zzz1", "zzz2"), verdict))

@@ -6,10 +6,11 @@ import threading
 
 import pytest
 
-from dbt_batch_sync.batch_api.limits import LIMITS, Endpoint
 from dbt_batch_sync.delivery.pacing import Pacer, call_size, pacer_for
+from dbt_batch_sync.kinds.kind import Route
+from dbt_batch_sync.kinds.profiles import MASS_UPDATE, UPDATE
 
-UPDATE, MASS = LIMITS[Endpoint.UPDATE], LIMITS[Endpoint.MASS_UPDATE]
+MASS = MASS_UPDATE
 
 
 class Clock:
@@ -46,32 +47,32 @@ class Bucket:
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "capacity"), [(Endpoint.UPDATE, 1_000), (Endpoint.MASS_UPDATE, 10_000)], ids=str
+    ("endpoint", "capacity"), [(UPDATE, 1_000), (MASS_UPDATE, 10_000)], ids=["update", "mass-update"]
 )
 @pytest.mark.parametrize("sizes", ["largest", "mixed", "single"])
-def test_a_strict_server_never_rejects(endpoint: Endpoint, capacity: int, sizes: str) -> None:
-    limits, clock = LIMITS[endpoint], Clock()
-    most = limits.max_operations
+def test_a_strict_server_never_rejects(endpoint: Route, capacity: int, sizes: str) -> None:
+    limits, clock = endpoint, Clock()
+    most = limits.max_rows
     calls = {"largest": [most] * 300, "mixed": [most, 1, most // 2, 3, most - 1] * 60, "single": [1] * 3_000}[
         sizes
     ]
-    pacer, server = pacer_for(limits, now=clock.now), Bucket(limits.profiles_per_second, capacity)
+    pacer, server = pacer_for(limits, now=clock.now), Bucket(limits.rate, capacity)
     for profiles in calls:
         assert pacer.acquire(profiles, clock.wait)
         assert server.takes(profiles, clock.elapsed)
     # And it is not slow: 99 % of the rate, less the burst.
-    needed = (sum(calls) - calls[-1]) / (0.99 * limits.profiles_per_second)
+    needed = (sum(calls) - calls[-1]) / (0.99 * limits.rate)
     assert clock.elapsed <= needed + 1e-3
 
 
-@pytest.mark.parametrize("endpoint", Endpoint, ids=str)
+@pytest.mark.parametrize("endpoint", [UPDATE, MASS_UPDATE], ids=lambda each: each.name)
 @pytest.mark.parametrize("late", [0.05, 0.3])
-def test_calls_may_arrive_late(endpoint: Endpoint, late: float) -> None:
+def test_calls_may_arrive_late(endpoint: Route, late: float) -> None:
     """Every other call is that much later at the server than the next one."""
-    limits, clock = LIMITS[endpoint], Clock()
+    limits, clock = endpoint, Clock()
     pacer, server = (
         pacer_for(limits, now=clock.now),
-        Bucket(limits.profiles_per_second, limits.burst or 10_000),
+        Bucket(limits.rate, limits.burst or 10_000),
     )
     arrivals = []
     for number in range(100):
@@ -83,15 +84,15 @@ def test_calls_may_arrive_late(endpoint: Endpoint, late: float) -> None:
 @pytest.mark.parametrize(
     ("endpoint", "rate", "size"),
     [
-        (Endpoint.UPDATE, None, 200),
-        (Endpoint.UPDATE, 0, 200),
-        (Endpoint.MASS_UPDATE, None, 5_000),
-        (Endpoint.MASS_UPDATE, 100, 5_000),
-        (Endpoint.MASS_UPDATE, 0, 10_000),
+        (UPDATE, None, 200),
+        (UPDATE, 0, 200),
+        (MASS_UPDATE, None, 5_000),
+        (MASS_UPDATE, 100, 5_000),
+        (MASS_UPDATE, 0, 10_000),
     ],
 )
-def test_the_size_of_a_call(endpoint: Endpoint, rate: float | None, size: int) -> None:
-    assert call_size(LIMITS[endpoint], rate) == size
+def test_the_size_of_a_call(endpoint: Route, rate: float | None, size: int) -> None:
+    assert call_size(endpoint, rate) == size
 
 
 def test_no_burst_means_that_calls_are_spread_evenly() -> None:

@@ -23,11 +23,12 @@ from dbt_batch_sync.batch_api.answers import (
 )
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
-from dbt_batch_sync.delivery.outcomes import RejectedAttribute, RejectedRow, Settled
+from dbt_batch_sync.delivery.outcomes import Settled
 from dbt_batch_sync.delivery.pacing import Pacer
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
 from dbt_batch_sync.delivery.timing import SYSTEM_TIMING, Timing
 from dbt_batch_sync.errors import DeliveryError
+from dbt_batch_sync.ledger.records import Reject
 
 PATIENCE = 5.0  # seconds that a test waits for another thread before it fails
 OK = Accepted()
@@ -52,7 +53,7 @@ def chunks_of(count: int, size: int = 1) -> list[Chunk]:
     """Chunks whose operations are numbered through."""
     keys = [f"{number:06d}" for number in range(count * size)]
     columns = {
-        "custom_id": pa.array(keys),
+        "key": pa.array(keys),
         "operation": pa.array([f"{int(key)}," for key in keys]),
         "extra": pa.nulls(len(keys), pa.list_(pa.string())),
     }
@@ -125,8 +126,8 @@ def test_everything_arrives_once_and_is_settled_in_order() -> None:
     assert delivery.run(chunks_of(20, 3)) == list(range(1, 21))
     assert sorted(number for operations in delivery.sent for number in operations) == list(range(60))
     assert {settled.outcome.accepted for settled in delivery.settled} == {3}
-    tally = delivery.settled[0].outcome.tally
-    assert (tally.requests, tally.retries, tally.bytes) == (1, 0, len("[0,1,2]"))
+    outcome = delivery.settled[0].outcome
+    assert (outcome.requests, outcome.retries) == (1, 0)
 
 
 def test_no_chunks_and_a_chunk_without_operations_need_no_call() -> None:
@@ -134,7 +135,7 @@ def test_no_chunks_and_a_chunk_without_operations_need_no_call() -> None:
     assert delivery.run([]) == []
     nothing = pa.RecordBatch.from_pydict(
         {
-            "custom_id": ["a"],
+            "key": ["a"],
             "operation": pa.nulls(1, pa.string()),
             "extra": pa.nulls(1, pa.list_(pa.string())),
         }
@@ -180,8 +181,8 @@ def test_busy_and_broken_calls_are_repeated_as_they_are() -> None:
     delivery = Delivery(lambda _: next(answers), clock.timing)
     delivery.run(chunks_of(1, 2))
     assert delivery.sent == [[0, 1]] * 4
-    tally = delivery.settled[0].outcome.tally
-    assert (tally.requests, tally.retries, tally.bytes, tally.seconds) == (4, 3, 4 * len("[0,1]"), 10.0)
+    outcome = delivery.settled[0].outcome
+    assert (outcome.requests, outcome.retries) == (4, 3)
     assert clock.waits == [1.0, 2.0, 7.0]
 
 
@@ -227,9 +228,11 @@ def test_rejections_are_given_to_their_rows() -> None:
     delivery.run(chunks_of(1, 8))
     outcome = delivery.settled[0].outcome
     assert outcome.accepted == 7
-    assert outcome.rejected_rows == (RejectedRow("000005", "MALFORMED", "", "batch"),)
-    assert outcome.rejected_attributes == (RejectedAttribute("000001", "points", "INVALID", ""),)
-    assert outcome.tally.retries == 0
+    assert outcome.rejects == (
+        Reject("000005", None, "MALFORMED", "batch"),
+        Reject("000001", "points", "INVALID", "batch"),
+    )
+    assert outcome.retries == 0
 
 
 @pytest.mark.parametrize(

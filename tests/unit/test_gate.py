@@ -19,6 +19,7 @@ MANIFEST = Path(__file__).parents[1] / "fixtures" / "manifests" / "dbt-1.11.json
 NOW = datetime(2026, 4, 1, 12, 0, 0)
 SYNC, DELTA = "model.shop.crm_contacts", "model.shop.crm_contacts_delta"
 BUILT = {SYNC: "success", DELTA: "success"}
+TESTED = {**BUILT, "test.shop.unique": "pass", "test.shop.invalid": "pass"}
 TESTS = (
     DataTest("test.shop.unique", "unique_id", (SYNC,)),
     DataTest("test.shop.invalid", "nothing_invalid", (DELTA, "model.shop.else")),
@@ -48,10 +49,10 @@ def refusal(
 @pytest.mark.parametrize(
     "statuses",
     [
-        BUILT,
-        {**BUILT, "test.shop.unique": "pass", "test.shop.invalid": "warn"},
-        {**BUILT, "test.shop.other": "fail"},
-        {**BUILT, "model.shop.else": "error"},
+        TESTED,
+        {**TESTED, "test.shop.invalid": "warn"},
+        {**TESTED, "test.shop.other": "fail"},
+        {**TESTED, "model.shop.else": "error"},
     ],
 )
 def test_what_was_built_and_tested_passes(sync: Sync, statuses: dict[str, str]) -> None:
@@ -66,7 +67,8 @@ def test_what_was_built_and_tested_passes(sync: Sync, statuses: dict[str, str]) 
         ({SYNC: "success"}, "the last dbt command did not build crm_contacts_delta"),
         ({**BUILT, DELTA: "skipped"}, "crm_contacts_delta was not built: skipped"),
         ({**BUILT, SYNC: "error"}, "crm_contacts was not built: error"),
-        ({**BUILT, "test.shop.unique": "fail"}, "tests failed: unique_id (fail)"),
+        (BUILT, "tests did not run: unique_id, nothing_invalid"),
+        ({**TESTED, "test.shop.unique": "fail"}, "tests failed: unique_id (fail)"),
         ({**BUILT, "test.shop.invalid": "error"}, "tests failed: nothing_invalid (error)"),
         ({**BUILT, "test.shop.unique": "skipped"}, "tests failed: unique_id (skipped)"),
     ],
@@ -98,7 +100,7 @@ def test_many_failed_tests_are_counted(sync: Sync) -> None:
 )
 @pytest.mark.parametrize("require_tests", [True, False])
 def test_age(sync: Sync, hours: float, limit: timedelta, why: str | None, require_tests: bool) -> None:
-    said = refusal(sync, BUILT, hours=hours, max_age=limit, require_tests=require_tests)
+    said = refusal(sync, TESTED, hours=hours, max_age=limit, require_tests=require_tests)
     assert (said is None) is (why is None)
     assert why is None or why in str(said)
 
@@ -109,7 +111,10 @@ def test_a_failed_test_does_not_matter_to_who_asks_only_for_the_age(sync: Sync) 
 
 
 def test_a_sync_without_its_models_has_less_to_check(sync: Sync) -> None:
-    assert refusal(replace(sync, delta=None, snapshot=None), {SYNC: "success"}) is None
+    assert (
+        refusal(replace(sync, delta=None, snapshot=None), {SYNC: "success", "test.shop.unique": "pass"})
+        is None
+    )
 
 
 def test_results_are_read(tmp_path: Path) -> None:

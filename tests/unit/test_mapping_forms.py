@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dbt_batch_sync.errors import MappingError, Problem, printable
-from dbt_batch_sync.mapping.attribute_names import propose_name
+from dbt_batch_sync.kinds.attributes import propose_name
 from dbt_batch_sync.mapping.validation import Spot, kind, number, shown, whole
 
 

@@ -6,13 +6,12 @@ import copy
 
 import pytest
 
-from dbt_batch_sync.attributes import STANDARD_ATTRIBUTES, AttributeType
 from dbt_batch_sync.errors import ConfigurationError, MappingError
+from dbt_batch_sync.kinds.attributes import STANDARD_ATTRIBUTES, AttributeType
+from dbt_batch_sync.kinds.profiles import PROFILES, EndpointChoice
 from dbt_batch_sync.mapping.mapping import (
     Attribute,
-    EndpointChoice,
     Guards,
-    Kind,
     Location,
     Mapping,
     OnExit,
@@ -65,6 +64,7 @@ def test_every_key_is_read() -> None:
         }
     )
     assert mapping == Mapping(
+        kind=PROFILES,
         sync="crm_contacts",
         identifier="Customer_ID",
         attributes=(
@@ -148,9 +148,9 @@ def test_a_given_on_null_is_the_consents_too(given: str) -> None:
 
 
 def test_another_kind_is_the_one_problem() -> None:
-    assert parse(changed(kind="profiles")).kind is Kind.PROFILES
+    assert parse(changed(kind="profiles")).kind is PROFILES
     assert problems({"kind": "audience", "audience": "vips", "attributes": []}) == {
-        "batch_sync.kind": "must be `profiles`, the only kind so far, not `audience`"
+        "batch_sync.kind": "must be one of `profiles`, not `audience`"
     }
 
 

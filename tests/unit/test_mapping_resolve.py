@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dbt_batch_sync.attributes import AttributeType
 from dbt_batch_sync.errors import MappingError
+from dbt_batch_sync.kinds.attributes import AttributeType
 from dbt_batch_sync.mapping.mapping import Attribute, Location, OnNull
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 

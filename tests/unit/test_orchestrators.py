@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import dbt_batch_sync
@@ -12,13 +12,12 @@ PACKAGE = Path(dbt_batch_sync.__file__).parent
 ORCHESTRATORS = ("airflow", "dagster", "dagster_dbt", "prefect")
 
 
-def imported(path: Path) -> Iterator[str]:
+@cache
+def imported(path: Path) -> tuple[str, ...]:
     """The modules that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return (*plain, *(node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module))
 
 
 def importers(*modules: str) -> set[str]:

@@ -12,13 +12,12 @@ from harness.hand_built import MAPPING, HandBuilt, output
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_batch_sync.batch_api.limits import Endpoint
 from dbt_batch_sync.errors import Stopped
-from dbt_batch_sync.mapping.mapping import EndpointChoice
+from dbt_batch_sync.kinds.kind import Route
+from dbt_batch_sync.kinds.profiles import MASS_UPDATE, PROFILES, UPDATE
 from dbt_batch_sync.push.masking import mask
 from dbt_batch_sync.push.plan import plan_sync, seconds_at_rate
 from dbt_batch_sync.push.planned import Planned, check_planned
-from dbt_batch_sync.push.work import MASS_UPDATE_FROM, endpoint_for
 from dbt_batch_sync.results import Flapping, SyncPlanned
 
 DOT = "•"
@@ -89,22 +88,22 @@ def test_a_date_shows_its_year(value: date) -> None:
     ("profiles", "endpoint", "given_rate", "seconds"),
     [
         # 300 a second behind a burst of 1,000 less one call, at 99 %.
-        (0, Endpoint.UPDATE, None, 0.0),
-        (800, Endpoint.UPDATE, None, 0.0),
-        (1_097, Endpoint.UPDATE, None, 1.0),
-        (10_000, Endpoint.UPDATE, None, 31.0),
+        (0, UPDATE, None, 0.0),
+        (800, UPDATE, None, 0.0),
+        (1_097, UPDATE, None, 1.0),
+        (10_000, UPDATE, None, 31.0),
         # 10,000 a second: the first call goes at once.
-        (10_000, Endpoint.MASS_UPDATE, None, 0.5),
-        (19_900, Endpoint.MASS_UPDATE, None, 1.5),
-        (1_000_000, Endpoint.MASS_UPDATE, None, 100.5),
+        (10_000, MASS_UPDATE, None, 0.5),
+        (19_900, MASS_UPDATE, None, 1.5),
+        (1_000_000, MASS_UPDATE, None, 100.5),
         # A rate of one's own, with a call or a second of it at once.
-        (1_200, Endpoint.UPDATE, 100.0, 10.0),
-        (1_200, Endpoint.UPDATE, 500.0, 1.4),
-        (1_000_000, Endpoint.UPDATE, 0.0, 0.0),
-        (10_001, Endpoint.MASS_UPDATE, 0.5, 10_002.0),
+        (1_200, UPDATE, 100.0, 10.0),
+        (1_200, UPDATE, 500.0, 1.4),
+        (1_000_000, UPDATE, 0.0, 0.0),
+        (10_001, MASS_UPDATE, 0.5, 10_002.0),
     ],
 )
-def test_seconds_at_rate(profiles: int, endpoint: Endpoint, given_rate: float | None, seconds: float) -> None:
+def test_seconds_at_rate(profiles: int, endpoint: Route, given_rate: float | None, seconds: float) -> None:
     assert seconds_at_rate(profiles, endpoint, given_rate) == seconds
 
 
@@ -236,7 +235,7 @@ def test_a_delta_that_was_replaced(shop: HandBuilt) -> None:
         ({"max_change_ratio": 0.04}, {}, None),
         ({"max_exit_ratio": 0.005}, {}, "1 profiles would leave, 1.0% of the 100 known ones, and"),
         ({"max_exit_ratio": 0.5}, {"known_rows": 0}, None),
-        ({"min_rows": 0}, {"known_rows": 1, "inserts": 0, "updates": 0}, "all 1 known profiles would leave"),
+        ({"min_rows": 0}, {"known_rows": 1, "model_rows": 0}, "all 1 known profiles would leave"),
     ],
 )
 def test_guards_go_by_what_dbt_counted(
@@ -263,9 +262,8 @@ def test_what_flaps(shop: HandBuilt) -> None:
 
 
 def test_the_endpoint_goes_by_the_number_of_rows() -> None:
-    found = [endpoint_for(EndpointChoice.AUTO, rows) for rows in (MASS_UPDATE_FROM - 1, MASS_UPDATE_FROM)]
-    assert found == [Endpoint.UPDATE, Endpoint.MASS_UPDATE]
-    assert endpoint_for(EndpointChoice.MASS_UPDATE, 1) is Endpoint.MASS_UPDATE
+    assert [PROFILES.route("auto", rows) for rows in (0, 10_000, 10_001)] == [UPDATE, UPDATE, MASS_UPDATE]
+    assert PROFILES.route("mass-update", 1) is MASS_UPDATE
 
 
 def test_a_push_is_held_to_its_plan(shop: HandBuilt) -> None:

@@ -9,9 +9,9 @@ import pycountry
 import pytest
 import tzdata
 
-from dbt_batch_sync.attributes import Vocabulary
+from dbt_batch_sync.kinds.attributes import Vocabulary
+from dbt_batch_sync.kinds.vocabularies import words
 from dbt_batch_sync.sandbox.codes import LANGUAGES, REGIONS, is_timezone
-from dbt_batch_sync.vocabularies import words
 
 WITHDRAWN = "sh"
 """Serbo-Croatian: pycountry still lists its two letters, ISO 639-1 withdrew them in 2000."""

@@ -1,10 +1,10 @@
 merge into `shop`.`marts`.`people_sent_snapshot` as s
         using (select
--- as on DuckDB (12 lines)
+-- as on DuckDB (13 lines)
         )) as d
         on s.`custom_id` = d.`custom_id`
-        when matched and d.is_settled = 0 then update set
+        when matched and d._batch_settled = 0 then update set
             `_batch_doubt` = case when strpos(coalesce(coalesce(s.`_batch_doubt`, '') || ',' || replace(d.`_batch_changed`, ',', ',,') || ',', ''), ',batch__email_marketing,') > 0 then ',batch__email_marketing,' else '' end || case when strpos(coalesce(coalesce(s.`_batch_doubt`, '') || ',' || replace(d.`_batch_changed`, ',', ',,') || ',', ''), ',nick,') > 0 then ',nick,' else '' end || case when strpos(coalesce(coalesce(s.`_batch_doubt`, '') || ',' || replace(d.`_batch_changed`, ',', ',,') || ',', ''), ',tags,') > 0 then ',tags,' else '' end,
             `_batch_opted_out` = cast(nullif(case when strpos(coalesce(',' || d.`_batch_changed` || ',', ''), ',batch__email_marketing,') > 0 and d.`batch__email_marketing` = false then ',batch__email_marketing,' when strpos(coalesce(s.`_batch_opted_out`, ''), ',batch__email_marketing,') > 0 then ',batch__email_marketing,' else '' end || case  when strpos(coalesce(s.`_batch_opted_out`, ''), ',batch__sms_marketing,') > 0 then ',batch__sms_marketing,' else '' end, '') as STRING)
-        when not matched and d.is_settled = 0 then insert (`custom_id`, `_batch_doubt`, `_batch_opted_out`)
+        when not matched and d._batch_settled = 0 then insert (`custom_id`, `_batch_doubt`, `_batch_opted_out`)
             values (d.`custom_id`, case when strpos(coalesce(coalesce(null, '') || ',' || replace(d.`_batch_changed`, ',', ',,') || ',', ''), ',batch__email_marketing,') > 0 then ',batch__email_marketing,' else '' end || case when strpos(coalesce(coalesce(null, '') || ',' || replace(d.`_batch_changed`, ',', ',,') || ',', ''), ',nick,') > 0 then ',nick,' else '' end || case when strpos(coalesce(coalesce(null, '') || ',' || replace(d.`_batch_changed`, ',', ',,') || ',', ''), ',tags,') > 0 then ',tags,' else '' end, cast(nullif(case when strpos(coalesce(',' || d.`_batch_changed` || ',', ''), ',batch__email_marketing,') > 0 and d.`batch__email_marketing` = false then ',batch__email_marketing,' when strpos(coalesce(null, ''), ',batch__email_marketing,') > 0 then ',batch__email_marketing,' else '' end || case  when strpos(coalesce(null, ''), ',batch__sms_marketing,') > 0 then ',batch__sms_marketing,' else '' end, '') as STRING));

@@ -1,4 +1,4 @@
--- as on DuckDB (6 lines)
+-- as on DuckDB (11 lines)
         using (select key as row_id, max(case when strpos(coalesce(',' || names || ',', ''), ',batch__email_marketing,') > 0 then ',batch__email_marketing,' else '' end) || max(case when strpos(coalesce(',' || names || ',', ''), ',nick,') > 0 then ',nick,' else '' end) || max(case when strpos(coalesce(',' || names || ',', ''), ',tags,') > 0 then ',tags,' else '' end) as names from `shop`.`marts`.`batch_sync_journal` where sync = '''people''' and event = 'doubt' and run_id in ('''run-1''') group by key) as d
 -- as on DuckDB (1 lines)
         when matched then update set `_batch_doubt` = case when strpos(coalesce(coalesce(s.`_batch_doubt`, '') || d.names, ''), ',batch__email_marketing,') > 0 then ',batch__email_marketing,' else '' end || case when strpos(coalesce(coalesce(s.`_batch_doubt`, '') || d.names, ''), ',nick,') > 0 then ',nick,' else '' end || case when strpos(coalesce(coalesce(s.`_batch_doubt`, '') || d.names, ''), ',tags,') > 0 then ',tags,' else '' end

@@ -1,8 +1,8 @@
 merge into `shop`.`marts`.`people_sent_snapshot` as s
         using (select
--- as on DuckDB (13 lines)
+-- as on DuckDB (14 lines)
         on s.`custom_id` = d.`custom_id`
-        when matched and d.is_settled = 1 then update set
+        when matched and d._batch_settled = 1 then update set
             `batch__email_marketing` = d.`batch__email_marketing`,
             `nick` = d.`nick`,
             `tags` = d.`tags`,
@@ -22,7 +22,7 @@ merge into `shop`.`marts`.`people_sent_snapshot` as s
     position(',batch__email_marketing,' in coalesce(',' || d.`_batch_changed` || ',', '')) > 0 and d.`batch__email_marketing` = true then '' when
     position(',batch__email_marketing,' in coalesce(s.`_batch_opted_out`, '')) > 0 then ',batch__email_marketing,' else '' end || case  when
     position(',batch__sms_marketing,' in coalesce(s.`_batch_opted_out`, '')) > 0 then ',batch__sms_marketing,' else '' end, '') as string)
-        when not matched and d.is_settled = 1 then insert (`custom_id`, `batch__email_marketing`, `nick`, `tags`, `_batch_sent_at`, `_batch_run_id`, `_batch_delta_id`, `_batch_exited_at`, `_batch_doubt`, `_batch_opted_out`) values (d.`custom_id`, d.`batch__email_marketing`, d.`nick`, d.`tags`, case when d.`_batch_page` <= 4 then cast('2024-05-05 01:02:03Z' as timestamp) else cast('2024-05-05 01:02:03Z' as timestamp) end, case when d.`_batch_page` <= 4 then cast('run-1' as string) else cast('run-2' as string) end, cast('00000000-0000-4000-8000-000000000001' as string), case when d.`_batch_change` = 'exit' then coalesce(null, case when d.`_batch_page` <= 4 then cast('2024-05-05 01:02:03Z' as timestamp) else cast('2024-05-05 01:02:03Z' as timestamp) end) end, cast(nullif(case when null is not null then case when
+        when not matched and d._batch_settled = 1 then insert (`custom_id`, `batch__email_marketing`, `nick`, `tags`, `_batch_sent_at`, `_batch_run_id`, `_batch_delta_id`, `_batch_exited_at`, `_batch_doubt`, `_batch_opted_out`) values (d.`custom_id`, d.`batch__email_marketing`, d.`nick`, d.`tags`, case when d.`_batch_page` <= 4 then cast('2024-05-05 01:02:03Z' as timestamp) else cast('2024-05-05 01:02:03Z' as timestamp) end, case when d.`_batch_page` <= 4 then cast('run-1' as string) else cast('run-2' as string) end, cast('00000000-0000-4000-8000-000000000001' as string), case when d.`_batch_change` = 'exit' then coalesce(null, case when d.`_batch_page` <= 4 then cast('2024-05-05 01:02:03Z' as timestamp) else cast('2024-05-05 01:02:03Z' as timestamp) end) end, cast(nullif(case when null is not null then case when
     position(',batch__email_marketing,' in coalesce(null, '')) > 0 and not
     position(',batch__email_marketing,' in coalesce(',' || d.`_batch_changed` || ',', '')) > 0 then ',batch__email_marketing,' else '' end || case when
     position(',nick,' in coalesce(null, '')) > 0 and not
@@ -33,13 +33,13 @@ merge into `shop`.`marts`.`people_sent_snapshot` as s
     position(',batch__email_marketing,' in coalesce(',' || d.`_batch_changed` || ',', '')) > 0 and d.`batch__email_marketing` = true then '' when
     position(',batch__email_marketing,' in coalesce(null, '')) > 0 then ',batch__email_marketing,' else '' end || case  when
     position(',batch__sms_marketing,' in coalesce(null, '')) > 0 then ',batch__sms_marketing,' else '' end, '') as string))
-        when matched and d.is_settled = 0 then update set
+        when matched and d._batch_settled = 0 then update set
             `_batch_doubt` = case when
 -- as on DuckDB (2 lines)
     position(',tags,' in coalesce(coalesce(s.`_batch_doubt`, '') || ',' || replace(d.`_batch_changed`, ',', ',,') || ',', '')) > 0 then ',tags,' else '' end,
             `_batch_opted_out` = cast(nullif(case when
 -- as on DuckDB (3 lines)
-        when not matched and d.is_settled = 0 then insert (`custom_id`, `_batch_doubt`, `_batch_opted_out`)
+        when not matched and d._batch_settled = 0 then insert (`custom_id`, `_batch_doubt`, `_batch_opted_out`)
             values (d.`custom_id`, case when
     position(',batch__email_marketing,' in coalesce(coalesce(null, '') || ',' || replace(d.`_batch_changed`, ',', ',,') || ',', '')) > 0 then ',batch__email_marketing,' else '' end || case when
     position(',nick,' in coalesce(coalesce(null, '') || ',' || replace(d.`_batch_changed`, ',', ',,') || ',', '')) > 0 then ',nick,' else '' end || case when

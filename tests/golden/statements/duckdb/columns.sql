@@ -16,5 +16,5 @@ select
         cast(cast("boolean" as BOOLEAN) as VARCHAR) as "boolean_text",
         cast(cast("date" as DATE) as VARCHAR) as "date_text",
         cast(cast("instant" at time zone 'UTC' as TIMESTAMP) as VARCHAR) as "instant_text",
-        1 as is_here
+        1 as _batch_here
     from (select * from "shop"."marts"."people") as model;

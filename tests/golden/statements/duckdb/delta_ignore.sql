@@ -5,7 +5,7 @@ with model_rows as (
         cast("optin" as BOOLEAN) as "batch__email_marketing",
         nullif(cast("nick" as VARCHAR), '') as "nick",
         cast("tags" as VARCHAR[]) as "tags",
-        1 as is_here
+        1 as _batch_here
     from (select * from "shop"."marts"."people") as model
 ),
 duplicated as (
@@ -16,16 +16,16 @@ duplicated as (
     having count(*) > 1
 ),
 known_rows as (
-    select sent.*, 1 as is_known
+    select sent.*, 1 as _batch_known
     from "shop"."marts"."people_sent_snapshot" as sent
 ),
 compared as (
     select
         coalesce(c."custom_id", s."custom_id") as "custom_id",
-        c.is_here,
-        s.is_known,
+        c._batch_here,
+        s._batch_known,
         s."_batch_exited_at",
-        case when c.is_here = 1 then case
+        case when c._batch_here = 1 then case
         when c."custom_id" is null then 'null_identifier'
         when trim(translate(c."custom_id", chr(9) || chr(10) || chr(11) || chr(12) || chr(13), '     ')) = '' then 'empty_identifier'
         when length(c."custom_id") > 511 then 'long_identifier'
@@ -35,25 +35,25 @@ compared as (
         when lower(trim(c."custom_id")) in (
             'undefined', 'null', 'nil', '(null)', '[object object]', 'true', 'false', 'nan', 'infinity', '-infinity'
         ) then 'reserved_identifier'
-    end end as problem,
-        case when c.is_here = 1 then
+    end end as _batch_problem,
+        case when c._batch_here = 1 then
         (c."batch__email_marketing" is distinct from s."batch__email_marketing" or case when s."_batch_doubt" is not null then
     position(',batch__email_marketing,' in coalesce(s."_batch_doubt", '')) > 0 else false end) and c."batch__email_marketing" is not null and not (c."batch__email_marketing" is not null and c."batch__email_marketing" = true and case when s."_batch_opted_out" is not null then
     position(',batch__email_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 else false end)
-    else false end as send_1,
-        case when c.is_here = 1 then
+    else false end as _batch_send_1,
+        case when c._batch_here = 1 then
         (c."nick" is distinct from s."nick" or case when s."_batch_doubt" is not null then
     position(',nick,' in coalesce(s."_batch_doubt", '')) > 0 else false end) and c."nick" is not null
-    else false end as send_2,
-        case when c.is_here = 1 then
+    else false end as _batch_send_2,
+        case when c._batch_here = 1 then
         (c."tags" is distinct from s."tags" or case when s."_batch_doubt" is not null then
     position(',tags,' in coalesce(s."_batch_doubt", '')) > 0 else false end)
-    else false end as send_3,
-        (c.is_here = 1 and c."batch__email_marketing" is distinct from s."batch__email_marketing" and (c."batch__email_marketing" is not null and c."batch__email_marketing" = true and case when s."_batch_opted_out" is not null then
-    position(',batch__email_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 else false end)) as blocked_1,
-        case when c.is_here = 1 then coalesce(c."batch__email_marketing", s."batch__email_marketing") else s."batch__email_marketing" end as "batch__email_marketing",
-        case when c.is_here = 1 then coalesce(c."nick", s."nick") else s."nick" end as "nick",
-        case when c.is_here = 1 then c."tags" else s."tags" end as "tags"
+    else false end as _batch_send_3,
+        (c._batch_here = 1 and c."batch__email_marketing" is distinct from s."batch__email_marketing" and (c."batch__email_marketing" is not null and c."batch__email_marketing" = true and case when s."_batch_opted_out" is not null then
+    position(',batch__email_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 else false end)) as _batch_blocked_1,
+        case when c._batch_here = 1 then coalesce(c."batch__email_marketing", s."batch__email_marketing") else s."batch__email_marketing" end as "batch__email_marketing",
+        case when c._batch_here = 1 then coalesce(c."nick", s."nick") else s."nick" end as "nick",
+        case when c._batch_here = 1 then c."tags" else s."tags" end as "tags"
     from model_rows as c
     full join known_rows as s on s."custom_id" = c."custom_id"
 ),
@@ -64,19 +64,19 @@ changes as (
     select
         compared."custom_id",
         case
-            when compared.problem is not null or parked.sent_hash = md5(cast(coalesce(cast(length(cast(compared."batch__email_marketing" as VARCHAR)) as VARCHAR) || ':' || cast(compared."batch__email_marketing" as VARCHAR), '-') || coalesce(cast(length(cast(compared."nick" as VARCHAR)) as VARCHAR) || ':' || cast(compared."nick" as VARCHAR), '-') || coalesce(cast(length(cast(compared."tags" as VARCHAR)) as VARCHAR) || ':' || cast(compared."tags" as VARCHAR), '-') as TEXT)) then 'invalid'
-            when compared.is_here is null then 'exit'
-            when compared.is_known is null then 'insert'
+            when compared._batch_problem is not null or parked.sent_hash = md5(cast(coalesce(cast(length(cast(compared."batch__email_marketing" as VARCHAR)) as VARCHAR) || ':' || cast(compared."batch__email_marketing" as VARCHAR), '-') || coalesce(cast(length(cast(compared."nick" as VARCHAR)) as VARCHAR) || ':' || cast(compared."nick" as VARCHAR), '-') || coalesce(cast(length(cast(compared."tags" as VARCHAR)) as VARCHAR) || ':' || cast(compared."tags" as VARCHAR), '-') as TEXT)) then 'invalid'
+            when compared._batch_here is null then 'exit'
+            when compared._batch_known is null then 'insert'
             else 'update'
-        end as change,
-        substr(case when compared.send_1 then ',batch__email_marketing' else '' end
-            || case when compared.send_2 then ',nick' else '' end
-            || case when compared.send_3 then ',tags' else '' end, 2) as changed,
+        end as "_batch_change",
+        substr(case when compared._batch_send_1 then ',batch__email_marketing' else '' end
+            || case when compared._batch_send_2 then ',nick' else '' end
+            || case when compared._batch_send_3 then ',tags' else '' end, 2) as "_batch_changed",
         case
-        when compared.problem is not null then compared.problem
+        when compared._batch_problem is not null then compared._batch_problem
         when parked.sent_hash = md5(cast(coalesce(cast(length(cast(compared."batch__email_marketing" as VARCHAR)) as VARCHAR) || ':' || cast(compared."batch__email_marketing" as VARCHAR), '-') || coalesce(cast(length(cast(compared."nick" as VARCHAR)) as VARCHAR) || ':' || cast(compared."nick" as VARCHAR), '-') || coalesce(cast(length(cast(compared."tags" as VARCHAR)) as VARCHAR) || ':' || cast(compared."tags" as VARCHAR), '-') as TEXT)) then 'parked'
-        when compared.blocked_1 then 'never_resubscribe:' || substr(case when compared.blocked_1 then ',batch__email_marketing' else '' end, 2)
-    end as reason,
+        when compared._batch_blocked_1 then 'never_resubscribe:' || substr(case when compared._batch_blocked_1 then ',batch__email_marketing' else '' end, 2)
+    end as "_batch_reason",
         compared."batch__email_marketing",
         compared."nick",
         compared."tags"
@@ -86,20 +86,20 @@ changes as (
     where
         duplicated."custom_id" is null
         and (
-            compared.is_known is null
-            or (compared.is_here is null and compared."_batch_exited_at" is null)
-            or (compared.is_here = 1 and compared."_batch_exited_at" is not null)
-            or compared.send_1
-            or compared.send_2
-            or compared.send_3
-            or compared.blocked_1
+            compared._batch_known is null
+            or (compared._batch_here is null and compared."_batch_exited_at" is null)
+            or (compared._batch_here = 1 and compared."_batch_exited_at" is not null)
+            or compared._batch_send_1
+            or compared._batch_send_2
+            or compared._batch_send_3
+            or compared._batch_blocked_1
         )
     union all
     select
         c."custom_id",
-        'invalid' as change,
-        '' as changed,
-        'duplicate_identifier' as reason,
+        'invalid' as "_batch_change",
+        '' as "_batch_changed",
+        'duplicate_identifier' as "_batch_reason",
         c."batch__email_marketing",
         c."nick",
         c."tags"
@@ -108,15 +108,15 @@ changes as (
         cast("optin" as BOOLEAN) as "batch__email_marketing",
         nullif(cast("nick" as VARCHAR), '') as "nick",
         cast("tags" as VARCHAR[]) as "tags",
-        1 as is_here
+        1 as _batch_here
     from (select * from "shop"."marts"."people") as model) as c
     inner join duplicated on duplicated."custom_id" = c."custom_id"
 )
 select
     "custom_id",
-    cast(change as VARCHAR) as "_batch_change",
-    cast(case when change = 'invalid' then '' else changed end as VARCHAR) as "_batch_changed",
-    cast(reason as VARCHAR) as "_batch_reason",
+    cast("_batch_change" as VARCHAR) as "_batch_change",
+    cast(case when "_batch_change" = 'invalid' then '' else "_batch_changed" end as VARCHAR) as "_batch_changed",
+    cast("_batch_reason" as VARCHAR) as "_batch_reason",
     (row_number() over () - 1) // 1000 as "_batch_page",
     cast('00000000-0000-4000-8000-000000000002' as VARCHAR) as "_batch_delta_id",
     "batch__email_marketing",

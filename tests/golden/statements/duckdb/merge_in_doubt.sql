@@ -22,36 +22,38 @@ insert into "shop"."marts"."people_sent_snapshot" ("custom_id", "batch__email_ma
     position(',batch__sms_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 then ',batch__sms_marketing,' else '' end, '') as VARCHAR)
             from (select
         d.*,
-        case when (d."_batch_page" <= 7) and r.row_id is null then 1 else 0 end as is_settled
+        case when (d."_batch_page" <= 7) and r.row_id is null then 1 else 0 end as _batch_settled
     from (select * from "shop"."marts"."people_delta") as d
     left join (
-        select distinct key as row_id
+        select key as row_id, max(case run_id when cast('run-1' as VARCHAR) then 4 when cast('run-2' as VARCHAR) then 7 else -1 end) as reached
         from "shop"."marts"."batch_sync_rejects"
         where sync = 'people' and delta_id = '00000000-0000-4000-8000-000000000001' and attribute is null
-    ) as r on r.row_id = d."custom_id"
+        group by key
+    ) as r on r.row_id = d."custom_id" and d."_batch_page" <= r.reached
     where d."_batch_change" <> 'invalid'
         and (
             ((d."_batch_page" <= 7) and r.row_id is null)
             or (d."_batch_page" <= 9 and not (d."_batch_page" <= 7) and d."_batch_changed" <> '')
         )) as d
             left join "shop"."marts"."people_sent_snapshot" as s on s."custom_id" = d."custom_id"
-            where d.is_settled = 1 and (s."_batch_delta_id" is null or s."_batch_delta_id" <> cast('00000000-0000-4000-8000-000000000001' as VARCHAR));
+            where d._batch_settled = 1 and (s."_batch_delta_id" is null or s."_batch_delta_id" <> cast('00000000-0000-4000-8000-000000000001' as VARCHAR));
 delete from "shop"."marts"."people_sent_snapshot"
             where ("_batch_delta_id" is null or "_batch_delta_id" <> cast('00000000-0000-4000-8000-000000000001' as VARCHAR))
                 and "custom_id" in (select d."custom_id" from (select
         d.*,
-        case when (d."_batch_page" <= 7) and r.row_id is null then 1 else 0 end as is_settled
+        case when (d."_batch_page" <= 7) and r.row_id is null then 1 else 0 end as _batch_settled
     from (select * from "shop"."marts"."people_delta") as d
     left join (
-        select distinct key as row_id
+        select key as row_id, max(case run_id when cast('run-1' as VARCHAR) then 4 when cast('run-2' as VARCHAR) then 7 else -1 end) as reached
         from "shop"."marts"."batch_sync_rejects"
         where sync = 'people' and delta_id = '00000000-0000-4000-8000-000000000001' and attribute is null
-    ) as r on r.row_id = d."custom_id"
+        group by key
+    ) as r on r.row_id = d."custom_id" and d."_batch_page" <= r.reached
     where d."_batch_change" <> 'invalid'
         and (
             ((d."_batch_page" <= 7) and r.row_id is null)
             or (d."_batch_page" <= 9 and not (d."_batch_page" <= 7) and d."_batch_changed" <> '')
-        )) as d where d.is_settled = 1);
+        )) as d where d._batch_settled = 1);
 update "shop"."marts"."people_sent_snapshot"
             set "_batch_doubt" = d.doubt, "_batch_opted_out" = d.memory
             from (
@@ -64,18 +66,19 @@ update "shop"."marts"."people_sent_snapshot"
     position(',batch__sms_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 then ',batch__sms_marketing,' else '' end, '') as VARCHAR) as memory
                 from (select * from (select
         d.*,
-        case when (d."_batch_page" <= 7) and r.row_id is null then 1 else 0 end as is_settled
+        case when (d."_batch_page" <= 7) and r.row_id is null then 1 else 0 end as _batch_settled
     from (select * from "shop"."marts"."people_delta") as d
     left join (
-        select distinct key as row_id
+        select key as row_id, max(case run_id when cast('run-1' as VARCHAR) then 4 when cast('run-2' as VARCHAR) then 7 else -1 end) as reached
         from "shop"."marts"."batch_sync_rejects"
         where sync = 'people' and delta_id = '00000000-0000-4000-8000-000000000001' and attribute is null
-    ) as r on r.row_id = d."custom_id"
+        group by key
+    ) as r on r.row_id = d."custom_id" and d."_batch_page" <= r.reached
     where d."_batch_change" <> 'invalid'
         and (
             ((d."_batch_page" <= 7) and r.row_id is null)
             or (d."_batch_page" <= 9 and not (d."_batch_page" <= 7) and d."_batch_changed" <> '')
-        )) as sent where sent.is_settled = 0) as d
+        )) as sent where sent._batch_settled = 0) as d
                 inner join "shop"."marts"."people_sent_snapshot" as s on s."custom_id" = d."custom_id"
             ) as d
             where "shop"."marts"."people_sent_snapshot"."custom_id" = d."custom_id";
@@ -89,17 +92,18 @@ insert into "shop"."marts"."people_sent_snapshot" ("custom_id", "_batch_doubt", 
     position(',batch__sms_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 then ',batch__sms_marketing,' else '' end, '') as VARCHAR)
             from (select * from (select
         d.*,
-        case when (d."_batch_page" <= 7) and r.row_id is null then 1 else 0 end as is_settled
+        case when (d."_batch_page" <= 7) and r.row_id is null then 1 else 0 end as _batch_settled
     from (select * from "shop"."marts"."people_delta") as d
     left join (
-        select distinct key as row_id
+        select key as row_id, max(case run_id when cast('run-1' as VARCHAR) then 4 when cast('run-2' as VARCHAR) then 7 else -1 end) as reached
         from "shop"."marts"."batch_sync_rejects"
         where sync = 'people' and delta_id = '00000000-0000-4000-8000-000000000001' and attribute is null
-    ) as r on r.row_id = d."custom_id"
+        group by key
+    ) as r on r.row_id = d."custom_id" and d."_batch_page" <= r.reached
     where d."_batch_change" <> 'invalid'
         and (
             ((d."_batch_page" <= 7) and r.row_id is null)
             or (d."_batch_page" <= 9 and not (d."_batch_page" <= 7) and d."_batch_changed" <> '')
-        )) as sent where sent.is_settled = 0) as d
+        )) as sent where sent._batch_settled = 0) as d
             left join "shop"."marts"."people_sent_snapshot" as s on s."custom_id" = d."custom_id"
             where s."custom_id" is null;

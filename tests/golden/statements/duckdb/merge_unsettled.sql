@@ -10,18 +10,19 @@ update "shop"."marts"."people_sent_snapshot"
     position(',batch__sms_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 then ',batch__sms_marketing,' else '' end, '') as VARCHAR) as memory
                 from (select * from (select
         d.*,
-        case when (d."_batch_page" <= -1) and r.row_id is null then 1 else 0 end as is_settled
+        case when (d."_batch_page" <= -1) and r.row_id is null then 1 else 0 end as _batch_settled
     from (select * from "shop"."marts"."people_delta") as d
     left join (
-        select distinct key as row_id
+        select key as row_id, -1 as reached
         from "shop"."marts"."batch_sync_rejects"
         where sync = 'people' and delta_id = '00000000-0000-4000-8000-000000000001' and attribute is null
-    ) as r on r.row_id = d."custom_id"
+        group by key
+    ) as r on r.row_id = d."custom_id" and d."_batch_page" <= r.reached
     where d."_batch_change" <> 'invalid'
         and (
             ((d."_batch_page" <= -1) and r.row_id is null)
             or (d."_batch_page" <= 4 and not (d."_batch_page" <= -1) and d."_batch_changed" <> '')
-        )) as sent where sent.is_settled = 0) as d
+        )) as sent where sent._batch_settled = 0) as d
                 inner join "shop"."marts"."people_sent_snapshot" as s on s."custom_id" = d."custom_id"
             ) as d
             where "shop"."marts"."people_sent_snapshot"."custom_id" = d."custom_id";
@@ -35,17 +36,18 @@ insert into "shop"."marts"."people_sent_snapshot" ("custom_id", "_batch_doubt", 
     position(',batch__sms_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 then ',batch__sms_marketing,' else '' end, '') as VARCHAR)
             from (select * from (select
         d.*,
-        case when (d."_batch_page" <= -1) and r.row_id is null then 1 else 0 end as is_settled
+        case when (d."_batch_page" <= -1) and r.row_id is null then 1 else 0 end as _batch_settled
     from (select * from "shop"."marts"."people_delta") as d
     left join (
-        select distinct key as row_id
+        select key as row_id, -1 as reached
         from "shop"."marts"."batch_sync_rejects"
         where sync = 'people' and delta_id = '00000000-0000-4000-8000-000000000001' and attribute is null
-    ) as r on r.row_id = d."custom_id"
+        group by key
+    ) as r on r.row_id = d."custom_id" and d."_batch_page" <= r.reached
     where d."_batch_change" <> 'invalid'
         and (
             ((d."_batch_page" <= -1) and r.row_id is null)
             or (d."_batch_page" <= 4 and not (d."_batch_page" <= -1) and d."_batch_changed" <> '')
-        )) as sent where sent.is_settled = 0) as d
+        )) as sent where sent._batch_settled = 0) as d
             left join "shop"."marts"."people_sent_snapshot" as s on s."custom_id" = d."custom_id"
             where s."custom_id" is null;

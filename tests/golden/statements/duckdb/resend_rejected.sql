@@ -1,7 +1,12 @@
-select run_id, event, max(request) as request
+select
+            run_id,
+            max(request) as request,
+            max(case when event = 'doubt' then 1 else 0 end) as has_doubt,
+            case when max(case when event = 'ended' then 1 else 0 end) = 0 and max(recorded_at) > cast(now() at time zone 'UTC' as timestamp) - interval '90 seconds' then 1 else 0 end as goes_on
         from "shop"."marts"."batch_sync_journal"
-        where sync = 'people' and event in ('resend', 'doubt')
-        group by run_id, event;
+        where sync = 'people' and event in ('resend', 'doubt', 'ended')
+        group by run_id
+        having max(case when event = 'ended' then 0 else 1 end) = 1;
 select answered from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'merged' and answered <> '';
 select distinct attribute from "shop"."marts"."batch_sync_rejects" where sync = 'people' and resolved_at is null and attribute is not null;
 merge into "shop"."marts"."people_sent_snapshot" as s

@@ -1,8 +1,8 @@
 merge into "shop"."marts"."people_sent_snapshot" as s
         using (select
--- as on DuckDB (12 lines)
+-- as on DuckDB (13 lines)
         on s."custom_id" = d."custom_id"
-        when matched and d.is_settled = 1 then update set
+        when matched and d._batch_settled = 1 then update set
             "batch__email_marketing" = d."batch__email_marketing",
             "nick" = d."nick",
             "tags" = d."tags",
@@ -22,7 +22,7 @@ merge into "shop"."marts"."people_sent_snapshot" as s
     position(',batch__email_marketing,' in coalesce(',' || d."_batch_changed" || ',', '')) > 0 and d."batch__email_marketing" = true then '' when
     position(',batch__email_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 then ',batch__email_marketing,' else '' end || case  when
     position(',batch__sms_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 then ',batch__sms_marketing,' else '' end, '') as text)
-        when not matched and d.is_settled = 1 then insert ("custom_id", "batch__email_marketing", "nick", "tags", "_batch_sent_at", "_batch_run_id", "_batch_delta_id", "_batch_exited_at", "_batch_doubt", "_batch_opted_out") values (d."custom_id", d."batch__email_marketing", d."nick", d."tags", cast('2024-05-05 01:02:03' as timestamp), cast('run-1' as text), cast('00000000-0000-4000-8000-000000000001' as text), case when d."_batch_change" = 'exit' then coalesce(null, cast('2024-05-05 01:02:03' as timestamp)) end, cast(nullif(case when null is not null then case when
+        when not matched and d._batch_settled = 1 then insert ("custom_id", "batch__email_marketing", "nick", "tags", "_batch_sent_at", "_batch_run_id", "_batch_delta_id", "_batch_exited_at", "_batch_doubt", "_batch_opted_out") values (d."custom_id", d."batch__email_marketing", d."nick", d."tags", cast('2024-05-05 01:02:03' as timestamp), cast('run-1' as text), cast('00000000-0000-4000-8000-000000000001' as text), case when d."_batch_change" = 'exit' then coalesce(null, cast('2024-05-05 01:02:03' as timestamp)) end, cast(nullif(case when null is not null then case when
     position(',batch__email_marketing,' in coalesce(null, '')) > 0 and not
     position(',batch__email_marketing,' in coalesce(',' || d."_batch_changed" || ',', '')) > 0 then ',batch__email_marketing,' else '' end || case when
     position(',nick,' in coalesce(null, '')) > 0 and not

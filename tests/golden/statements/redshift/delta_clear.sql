@@ -8,7 +8,7 @@
 -- as on DuckDB (4 lines)
         (case when c."tags" = s."tags" and length(c."tags") = length(s."tags") or (c."tags" is null and s."tags" is null) then 0 else 1 end = 1 or case when s."_batch_doubt" is not null then
 -- as on DuckDB (3 lines)
-        (c.is_here = 1 and case when c."batch__email_marketing" = s."batch__email_marketing" or (c."batch__email_marketing" is null and s."batch__email_marketing" is null) then 0 else 1 end = 1 and (c."batch__email_marketing" is not null and c."batch__email_marketing" = true and case when s."_batch_opted_out" is not null then
+        (c._batch_here = 1 and case when c."batch__email_marketing" = s."batch__email_marketing" or (c."batch__email_marketing" is null and s."batch__email_marketing" is null) then 0 else 1 end = 1 and (c."batch__email_marketing" is not null and c."batch__email_marketing" = true and case when s."_batch_opted_out" is not null then
 -- as on DuckDB (51 lines)
         case when length(cast("nick" as varchar(65535))) > 0 then cast("nick" as varchar(65535)) end as "nick",
         json_serialize("tags") as "tags",

@@ -12,7 +12,7 @@
 -- as on DuckDB (1 lines)
     else (case when s."in_crm" = false or (s."in_crm" is null and false is null) then 0 else 1 end = 1 or case when s."_batch_doubt" is not null then
 -- as on DuckDB (1 lines)
-        (c.is_here = 1 and case when c."batch__email_marketing" = s."batch__email_marketing" or (c."batch__email_marketing" is null and s."batch__email_marketing" is null) then 0 else 1 end = 1 and (c."batch__email_marketing" is not null and c."batch__email_marketing" = true and case when s."_batch_opted_out" is not null then
+        (c._batch_here = 1 and case when c."batch__email_marketing" = s."batch__email_marketing" or (c."batch__email_marketing" is null and s."batch__email_marketing" is null) then 0 else 1 end = 1 and (c."batch__email_marketing" is not null and c."batch__email_marketing" = true and case when s."_batch_opted_out" is not null then
 -- as on DuckDB (56 lines)
         case when length(cast("nick" as varchar(65535))) > 0 then cast("nick" as varchar(65535)) end as "nick",
         json_serialize("tags") as "tags",

@@ -1,8 +1,8 @@
 merge into shop.marts.people_sent_snapshot as s
         using (select
--- as on DuckDB (13 lines)
+-- as on DuckDB (14 lines)
         on s."CUSTOM_ID" = d."CUSTOM_ID"
-        when matched and d.is_settled = 1 then update set
+        when matched and d._batch_settled = 1 then update set
             "BATCH__EMAIL_MARKETING" = d."BATCH__EMAIL_MARKETING",
             "NICK" = d."NICK",
             "TAGS" = d."TAGS",
@@ -22,7 +22,7 @@ merge into shop.marts.people_sent_snapshot as s
     position(',batch__email_marketing,' in coalesce(',' || d."_BATCH_CHANGED" || ',', '')) > 0 and d."BATCH__EMAIL_MARKETING" = true then '' when
     position(',batch__email_marketing,' in coalesce(s."_BATCH_OPTED_OUT", '')) > 0 then ',batch__email_marketing,' else '' end || case  when
     position(',batch__sms_marketing,' in coalesce(s."_BATCH_OPTED_OUT", '')) > 0 then ',batch__sms_marketing,' else '' end, '') as VARCHAR)
-        when not matched and d.is_settled = 1 then insert ("CUSTOM_ID", "BATCH__EMAIL_MARKETING", "NICK", "TAGS", "_BATCH_SENT_AT", "_BATCH_RUN_ID", "_BATCH_DELTA_ID", "_BATCH_EXITED_AT", "_BATCH_DOUBT", "_BATCH_OPTED_OUT") values (d."CUSTOM_ID", d."BATCH__EMAIL_MARKETING", d."NICK", d."TAGS", case when d."_BATCH_PAGE" <= 4 then cast('2024-05-05 01:02:03' as TIMESTAMP_NTZ(6)) else cast('2024-05-05 01:02:03' as TIMESTAMP_NTZ(6)) end, case when d."_BATCH_PAGE" <= 4 then cast('run-1' as VARCHAR) else cast('run-2' as VARCHAR) end, cast('00000000-0000-4000-8000-000000000001' as VARCHAR), case when d."_BATCH_CHANGE" = 'exit' then coalesce(null, case when d."_BATCH_PAGE" <= 4 then cast('2024-05-05 01:02:03' as TIMESTAMP_NTZ(6)) else cast('2024-05-05 01:02:03' as TIMESTAMP_NTZ(6)) end) end, cast(nullif(case when null is not null then case when
+        when not matched and d._batch_settled = 1 then insert ("CUSTOM_ID", "BATCH__EMAIL_MARKETING", "NICK", "TAGS", "_BATCH_SENT_AT", "_BATCH_RUN_ID", "_BATCH_DELTA_ID", "_BATCH_EXITED_AT", "_BATCH_DOUBT", "_BATCH_OPTED_OUT") values (d."CUSTOM_ID", d."BATCH__EMAIL_MARKETING", d."NICK", d."TAGS", case when d."_BATCH_PAGE" <= 4 then cast('2024-05-05 01:02:03' as TIMESTAMP_NTZ(6)) else cast('2024-05-05 01:02:03' as TIMESTAMP_NTZ(6)) end, case when d."_BATCH_PAGE" <= 4 then cast('run-1' as VARCHAR) else cast('run-2' as VARCHAR) end, cast('00000000-0000-4000-8000-000000000001' as VARCHAR), case when d."_BATCH_CHANGE" = 'exit' then coalesce(null, case when d."_BATCH_PAGE" <= 4 then cast('2024-05-05 01:02:03' as TIMESTAMP_NTZ(6)) else cast('2024-05-05 01:02:03' as TIMESTAMP_NTZ(6)) end) end, cast(nullif(case when null is not null then case when
     position(',batch__email_marketing,' in coalesce(null, '')) > 0 and not
     position(',batch__email_marketing,' in coalesce(',' || d."_BATCH_CHANGED" || ',', '')) > 0 then ',batch__email_marketing,' else '' end || case when
     position(',nick,' in coalesce(null, '')) > 0 and not
@@ -33,13 +33,13 @@ merge into shop.marts.people_sent_snapshot as s
     position(',batch__email_marketing,' in coalesce(',' || d."_BATCH_CHANGED" || ',', '')) > 0 and d."BATCH__EMAIL_MARKETING" = true then '' when
     position(',batch__email_marketing,' in coalesce(null, '')) > 0 then ',batch__email_marketing,' else '' end || case  when
     position(',batch__sms_marketing,' in coalesce(null, '')) > 0 then ',batch__sms_marketing,' else '' end, '') as VARCHAR))
-        when matched and d.is_settled = 0 then update set
+        when matched and d._batch_settled = 0 then update set
             "_BATCH_DOUBT" = case when
 -- as on DuckDB (2 lines)
     position(',tags,' in coalesce(coalesce(s."_BATCH_DOUBT", '') || ',' || replace(d."_BATCH_CHANGED", ',', ',,') || ',', '')) > 0 then ',tags,' else '' end,
             "_BATCH_OPTED_OUT" = cast(nullif(case when
 -- as on DuckDB (3 lines)
-        when not matched and d.is_settled = 0 then insert ("CUSTOM_ID", "_BATCH_DOUBT", "_BATCH_OPTED_OUT")
+        when not matched and d._batch_settled = 0 then insert ("CUSTOM_ID", "_BATCH_DOUBT", "_BATCH_OPTED_OUT")
             values (d."CUSTOM_ID", case when
     position(',batch__email_marketing,' in coalesce(coalesce(null, '') || ',' || replace(d."_BATCH_CHANGED", ',', ',,') || ',', '')) > 0 then ',batch__email_marketing,' else '' end || case when
     position(',nick,' in coalesce(coalesce(null, '') || ',' || replace(d."_BATCH_CHANGED", ',', ',,') || ',', '')) > 0 then ',nick,' else '' end || case when

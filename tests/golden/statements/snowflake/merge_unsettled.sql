@@ -1,15 +1,15 @@
 merge into shop.marts.people_sent_snapshot as s
         using (select
--- as on DuckDB (12 lines)
+-- as on DuckDB (13 lines)
         )) as d
         on s."CUSTOM_ID" = d."CUSTOM_ID"
-        when matched and d.is_settled = 0 then update set
+        when matched and d._batch_settled = 0 then update set
             "_BATCH_DOUBT" = case when
 -- as on DuckDB (2 lines)
     position(',tags,' in coalesce(coalesce(s."_BATCH_DOUBT", '') || ',' || replace(d."_BATCH_CHANGED", ',', ',,') || ',', '')) > 0 then ',tags,' else '' end,
             "_BATCH_OPTED_OUT" = cast(nullif(case when
 -- as on DuckDB (3 lines)
-        when not matched and d.is_settled = 0 then insert ("CUSTOM_ID", "_BATCH_DOUBT", "_BATCH_OPTED_OUT")
+        when not matched and d._batch_settled = 0 then insert ("CUSTOM_ID", "_BATCH_DOUBT", "_BATCH_OPTED_OUT")
             values (d."CUSTOM_ID", case when
     position(',batch__email_marketing,' in coalesce(coalesce(null, '') || ',' || replace(d."_BATCH_CHANGED", ',', ',,') || ',', '')) > 0 then ',batch__email_marketing,' else '' end || case when
     position(',nick,' in coalesce(coalesce(null, '') || ',' || replace(d."_BATCH_CHANGED", ',', ',,') || ',', '')) > 0 then ',nick,' else '' end || case when

@@ -1,9 +1,9 @@
--- as on DuckDB (20 lines)
+-- as on DuckDB (24 lines)
 merge into marts.people_sent_snapshot as s
         using (select
--- as on DuckDB (12 lines)
+-- as on DuckDB (13 lines)
         on s.`custom_id` = d.`custom_id`
-        when matched and d.is_settled = 1 then update set
+        when matched and d._batch_settled = 1 then update set
             `batch__email_marketing` = d.`batch__email_marketing`,
             `nick` = d.`nick`,
             `tags` = d.`tags`,
@@ -23,7 +23,7 @@ merge into marts.people_sent_snapshot as s
     position(',batch__email_marketing,' in coalesce(',' || d.`_batch_changed` || ',', '')) > 0 and d.`batch__email_marketing` = true then '' when
     position(',batch__email_marketing,' in coalesce(s.`_batch_opted_out`, '')) > 0 then ',batch__email_marketing,' else '' end || case  when
     position(',batch__sms_marketing,' in coalesce(s.`_batch_opted_out`, '')) > 0 then ',batch__sms_marketing,' else '' end, '') as string)
-        when not matched and d.is_settled = 1 then insert (`custom_id`, `batch__email_marketing`, `nick`, `tags`, `_batch_sent_at`, `_batch_run_id`, `_batch_delta_id`, `_batch_exited_at`, `_batch_doubt`, `_batch_opted_out`) values (d.`custom_id`, d.`batch__email_marketing`, d.`nick`, d.`tags`, cast('2024-05-05 01:02:03Z' as timestamp), cast('run-1' as string), cast('00000000-0000-4000-8000-000000000001' as string), case when d.`_batch_change` = 'exit' then coalesce(null, cast('2024-05-05 01:02:03Z' as timestamp)) end, cast(nullif(case when null is not null then case when
+        when not matched and d._batch_settled = 1 then insert (`custom_id`, `batch__email_marketing`, `nick`, `tags`, `_batch_sent_at`, `_batch_run_id`, `_batch_delta_id`, `_batch_exited_at`, `_batch_doubt`, `_batch_opted_out`) values (d.`custom_id`, d.`batch__email_marketing`, d.`nick`, d.`tags`, cast('2024-05-05 01:02:03Z' as timestamp), cast('run-1' as string), cast('00000000-0000-4000-8000-000000000001' as string), case when d.`_batch_change` = 'exit' then coalesce(null, cast('2024-05-05 01:02:03Z' as timestamp)) end, cast(nullif(case when null is not null then case when
     position(',batch__email_marketing,' in coalesce(null, '')) > 0 and not
     position(',batch__email_marketing,' in coalesce(',' || d.`_batch_changed` || ',', '')) > 0 then ',batch__email_marketing,' else '' end || case when
     position(',nick,' in coalesce(null, '')) > 0 and not
@@ -35,5 +35,5 @@ merge into marts.people_sent_snapshot as s
     position(',batch__email_marketing,' in coalesce(null, '')) > 0 then ',batch__email_marketing,' else '' end || case  when
     position(',batch__sms_marketing,' in coalesce(null, '')) > 0 then ',batch__sms_marketing,' else '' end, '') as string));
 -- as on DuckDB (7 lines)
-                case when r.delta_id = '00000000-0000-4000-8000-000000000001' then md5(cast(coalesce(cast(length(cast(d.`batch__email_marketing` as string)) as string) || ':' || cast(d.`batch__email_marketing` as string), '-') || coalesce(cast(length(cast(d.`nick` as string)) as string) || ':' || cast(d.`nick` as string), '-') || coalesce(cast(length(to_json(d.`tags`)) as string) || ':' || to_json(d.`tags`), '-') as string)) end as row_hash,
--- as on DuckDB (21 lines)
+                case when (r.delta_id = '00000000-0000-4000-8000-000000000001' and d.`_batch_page` <= r.reached) then md5(cast(coalesce(cast(length(cast(d.`batch__email_marketing` as string)) as string) || ':' || cast(d.`batch__email_marketing` as string), '-') || coalesce(cast(length(cast(d.`nick` as string)) as string) || ':' || cast(d.`nick` as string), '-') || coalesce(cast(length(to_json(d.`tags`)) as string) || ':' || to_json(d.`tags`), '-') as string)) end as row_hash,
+-- as on DuckDB (32 lines)

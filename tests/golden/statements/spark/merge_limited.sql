@@ -1,12 +1,12 @@
 merge into marts.people_sent_snapshot as s
         using (select
 -- as on DuckDB (1 lines)
-        case when (d.`_batch_page` <= 4 or (d.`_batch_page` = 5 and d.`custom_id` <= 'o\'hara\\7')) and r.row_id is null then 1 else 0 end as is_settled
--- as on DuckDB (8 lines)
+        case when (d.`_batch_page` <= 4 or (d.`_batch_page` = 5 and d.`custom_id` <= 'o\'hara\\7')) and r.row_id is null then 1 else 0 end as _batch_settled
+-- as on DuckDB (9 lines)
             ((d.`_batch_page` <= 4 or (d.`_batch_page` = 5 and d.`custom_id` <= 'o\'hara\\7')) and r.row_id is null)
 -- as on DuckDB (1 lines)
         on s.`custom_id` = d.`custom_id`
-        when matched and d.is_settled = 1 then update set
+        when matched and d._batch_settled = 1 then update set
             `batch__email_marketing` = d.`batch__email_marketing`,
             `nick` = d.`nick`,
             `tags` = d.`tags`,
@@ -26,7 +26,7 @@ merge into marts.people_sent_snapshot as s
     position(',batch__email_marketing,' in coalesce(',' || d.`_batch_changed` || ',', '')) > 0 and d.`batch__email_marketing` = true then '' when
     position(',batch__email_marketing,' in coalesce(s.`_batch_opted_out`, '')) > 0 then ',batch__email_marketing,' else '' end || case  when
     position(',batch__sms_marketing,' in coalesce(s.`_batch_opted_out`, '')) > 0 then ',batch__sms_marketing,' else '' end, '') as string)
-        when not matched and d.is_settled = 1 then insert (`custom_id`, `batch__email_marketing`, `nick`, `tags`, `_batch_sent_at`, `_batch_run_id`, `_batch_delta_id`, `_batch_exited_at`, `_batch_doubt`, `_batch_opted_out`) values (d.`custom_id`, d.`batch__email_marketing`, d.`nick`, d.`tags`, cast('2024-05-05 01:02:03Z' as timestamp), cast('run-1' as string), cast('00000000-0000-4000-8000-000000000001' as string), case when d.`_batch_change` = 'exit' then coalesce(null, cast('2024-05-05 01:02:03Z' as timestamp)) end, cast(nullif(case when null is not null then case when
+        when not matched and d._batch_settled = 1 then insert (`custom_id`, `batch__email_marketing`, `nick`, `tags`, `_batch_sent_at`, `_batch_run_id`, `_batch_delta_id`, `_batch_exited_at`, `_batch_doubt`, `_batch_opted_out`) values (d.`custom_id`, d.`batch__email_marketing`, d.`nick`, d.`tags`, cast('2024-05-05 01:02:03Z' as timestamp), cast('run-1' as string), cast('00000000-0000-4000-8000-000000000001' as string), case when d.`_batch_change` = 'exit' then coalesce(null, cast('2024-05-05 01:02:03Z' as timestamp)) end, cast(nullif(case when null is not null then case when
     position(',batch__email_marketing,' in coalesce(null, '')) > 0 and not
     position(',batch__email_marketing,' in coalesce(',' || d.`_batch_changed` || ',', '')) > 0 then ',batch__email_marketing,' else '' end || case when
     position(',nick,' in coalesce(null, '')) > 0 and not

@@ -1,19 +1,20 @@
 merge into marts.people_sent_snapshot as s
         using (select
         d.*,
-        case when (d.`_batch_page` <= 4) and r.row_id is null then 1 else 0 end as is_settled
+        case when (d.`_batch_page` <= 4) and r.row_id is null then 1 else 0 end as _batch_settled
     from (select * from marts.people_delta) as d
     left join (
-        select distinct key as row_id
+        select key as row_id, max(case run_id when cast('run-1' as string) then 4 else -1 end) as reached
         from marts.batch_sync_rejects
         where sync = 'people' and delta_id = '00000000-0000-4000-8000-000000000001' and attribute is null
-    ) as r on r.row_id = d.`custom_id`
+        group by key
+    ) as r on r.row_id = d.`custom_id` and d.`_batch_page` <= r.reached
     where d.`_batch_change` <> 'invalid'
         and (
             ((d.`_batch_page` <= 4) and r.row_id is null)
         )) as d
         on s.`custom_id` = d.`custom_id`
-        when matched and d.is_settled = 1 then update set
+        when matched and d._batch_settled = 1 then update set
             `batch__email_marketing` = d.`batch__email_marketing`,
             `nick` = d.`nick`,
             `tags` = d.`tags`,
@@ -25,7 +26,7 @@ merge into marts.people_sent_snapshot as s
 -- as on DuckDB (27 lines)
             `_batch_opted_out` = cast(nullif(case when
 -- as on DuckDB (4 lines)
-        when not matched and d.is_settled = 1 then insert (`custom_id`, `batch__email_marketing`, `nick`, `tags`, `_batch_sent_at`, `_batch_run_id`, `_batch_delta_id`, `_batch_exited_at`, `_batch_doubt`, `_batch_opted_out`) values (d.`custom_id`, d.`batch__email_marketing`, d.`nick`, d.`tags`, cast('2024-05-05 01:02:03Z' as timestamp), cast('run-1' as string), cast('00000000-0000-4000-8000-000000000001' as string), case when d.`_batch_change` = 'exit' then coalesce(null, cast('2024-05-05 01:02:03Z' as timestamp)) end, cast(nullif(case when
+        when not matched and d._batch_settled = 1 then insert (`custom_id`, `batch__email_marketing`, `nick`, `tags`, `_batch_sent_at`, `_batch_run_id`, `_batch_delta_id`, `_batch_exited_at`, `_batch_doubt`, `_batch_opted_out`) values (d.`custom_id`, d.`batch__email_marketing`, d.`nick`, d.`tags`, cast('2024-05-05 01:02:03Z' as timestamp), cast('run-1' as string), cast('00000000-0000-4000-8000-000000000001' as string), case when d.`_batch_change` = 'exit' then coalesce(null, cast('2024-05-05 01:02:03Z' as timestamp)) end, cast(nullif(case when
     position(
         ',batch__email_marketing,' in coalesce((case when null is not null then case when
     position(',batch__email_marketing,' in coalesce(null, '')) > 0 and not

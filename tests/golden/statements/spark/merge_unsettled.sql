@@ -1,15 +1,15 @@
 merge into marts.people_sent_snapshot as s
         using (select
--- as on DuckDB (12 lines)
+-- as on DuckDB (13 lines)
         )) as d
         on s.`custom_id` = d.`custom_id`
-        when matched and d.is_settled = 0 then update set
+        when matched and d._batch_settled = 0 then update set
             `_batch_doubt` = case when
 -- as on DuckDB (2 lines)
     position(',tags,' in coalesce(coalesce(s.`_batch_doubt`, '') || ',' || replace(d.`_batch_changed`, ',', ',,') || ',', '')) > 0 then ',tags,' else '' end,
             `_batch_opted_out` = cast(nullif(case when
 -- as on DuckDB (3 lines)
-        when not matched and d.is_settled = 0 then insert (`custom_id`, `_batch_doubt`, `_batch_opted_out`)
+        when not matched and d._batch_settled = 0 then insert (`custom_id`, `_batch_doubt`, `_batch_opted_out`)
             values (d.`custom_id`, case when
     position(',batch__email_marketing,' in coalesce(coalesce(null, '') || ',' || replace(d.`_batch_changed`, ',', ',,') || ',', '')) > 0 then ',batch__email_marketing,' else '' end || case when
     position(',nick,' in coalesce(coalesce(null, '') || ',' || replace(d.`_batch_changed`, ',', ',,') || ',', '')) > 0 then ',nick,' else '' end || case when

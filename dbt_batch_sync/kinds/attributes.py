@@ -1,4 +1,4 @@
-"""The one table of Batch's attribute rules: what a value must be, and what a refused one is called.
+"""The one table of Batch's attribute rules: what a name and a value must be, and what a wrong one is called.
 
 Sources are marked as in docs/batch-api.md: D documented by Batch, C inferred from its SDKs, Q reported, U
 unknown.
@@ -6,12 +6,15 @@ unknown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
-ATTRIBUTE_NAME = r"[a-z0-9_]{1,30}"
+MAX_NAME = 30
+ATTRIBUTE_NAME = rf"[a-z0-9_]{{1,{MAX_NAME}}}"
 """Custom attribute names [D]; the `date()` and `url()` wrappers are outside the 30 characters [C]."""
 
 MAX_ATTRIBUTES = 50
@@ -25,6 +28,12 @@ MAX_ITEMS = 25
 
 STANDARD_PREFIX = "batch__"
 """What the relations put before a standard attribute's name, as Batch's own warehouse sync does."""
+
+OWN_PREFIX = "_batch_"
+"""What begins the names of the relations' own columns."""
+
+CUSTOM_ID = "custom_id"
+"""The relations' column of a profile's identifier."""
 
 
 class AttributeType(str, Enum):
@@ -158,7 +167,27 @@ def parse_types(types: str) -> tuple[TypedAttribute, ...]:
     return tuple(TypedAttribute(name, AttributeType(kind)) for name, kind in pairs)
 
 
-def may_split(attributes: Sequence[TypedAttribute]) -> bool:
-    """Whether a row of these can be over a limit of one operation, and needs several."""
-    arrays = sum(attribute.type is AttributeType.STRING_ARRAY for attribute in attributes)
-    return len(attributes) > MAX_ATTRIBUTES or arrays > MAX_ARRAYS
+def name_refusal(name: str) -> str | None:
+    """Says why a custom attribute can't have this name; None if it can.
+
+    The form is Batch's rule [D]; what is reserved would collide with a column of the snapshot and the delta.
+    """
+    if not re.fullmatch(ATTRIBUTE_NAME, name):
+        return f"is not a valid attribute name (1 to {MAX_NAME} of a-z, 0-9 and _)"
+    if name.startswith(STANDARD_PREFIX):
+        return f"begins with `{STANDARD_PREFIX}`, which is reserved for the standard attributes"
+    if name.startswith(OWN_PREFIX):
+        return f"begins with `{OWN_PREFIX}`, which is reserved for the snapshot's and the delta's own columns"
+    if name == CUSTOM_ID:
+        return "is reserved for the identifier's column"
+    return None
+
+
+def propose_name(column: str) -> str:
+    """A valid attribute name that looks like the column's: without accents, in snake case, shortened."""
+    plain = unicodedata.normalize("NFKD", column).encode("ascii", "ignore").decode()
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower()
+    # Underscores are joined too, so that no reserved prefix is left.
+    slug = re.sub(r"[^a-z0-9]+", "_", words).strip("_")
+    slug = slug[:MAX_NAME].rstrip("_")
+    return "source_id" if slug == CUSTOM_ID else slug or "attribute"

@@ -165,15 +165,16 @@ class Macros:
         return Relation(self.dialect, database, "marts", shown, type)
 
     def materialize(self, relation: Relation, sql: str) -> None:
-        self._knowing(this=relation, sql=sql, pre_hooks=[], post_hooks=[])
+        self.knowing(this=relation, sql=sql, pre_hooks=[], post_hooks=[])
         self._named("materialization_sent_snapshot_default", PACKAGE)()
 
     def at(self, relation: Relation) -> Macros:
         """The same command, in a hook of this model."""
-        self._knowing(this=relation)
+        self.knowing(this=relation)
         return self
 
-    def _knowing(self, **more: object) -> None:
+    def knowing(self, **more: object) -> None:
+        """Sets variables of dbt's context."""
         self._context = {**self._context, **more}
         self._modules.clear()
 
@@ -199,7 +200,7 @@ class Macros:
                 return self._named(f"{prefix}__{name}", package)
         raise LookupError(f"no {name} for {self.dialect}")
 
-    def _execute(self, sql: str, **how: object) -> tuple[str, Any]:
+    def _execute(self, sql: str, **how: object) -> tuple[str, Result]:
         statement = sql.strip().removesuffix(";").rstrip()
         rows = self._described(statement)
         if rows is not None:
@@ -207,7 +208,7 @@ class Macros:
         else:
             self.statements.append(statement)
             rows = next((rows for part, rows in self._answers if part in statement), [])
-        return "", SimpleNamespace(rows=[Answered.of(row) for row in rows])
+        return "", Result([Answered.of(row) for row in rows])
 
     def _described(self, statement: str) -> Sequence[Row] | None:
         """What a query for a table's columns answers."""
@@ -241,7 +242,7 @@ class Macros:
             create=self._column, translate_type=lambda kind: TEXTS.get(self.dialect, "TEXT")
         )
         relation = SimpleNamespace(create=self._create)
-        named: dict[str, Any] = {name: self._lazy(name, "dbt") for name in self._macros("dbt")}
+        named: dict[str, Any] = {name: self._named(name, "dbt") for name in self._macros("dbt")}
         return {
             **named,
             "dbt": _Namespace(self, "dbt"),
@@ -268,7 +269,7 @@ class Macros:
             "selected_resources": list(nodes),
             "invocation_id": ID,
             "invocation_args_dict": {},
-            "target": SimpleNamespace(name="prod"),
+            "target": {"name": "prod"},
             "ref": self.relation,
             "modules": SimpleNamespace(datetime=_Clock, re=re),
             "local_md5": lambda text: hashlib.md5(text.encode()).hexdigest(),
@@ -285,9 +286,6 @@ class Macros:
             "apply_grants": lambda *args, **how: "",
             "persist_docs": lambda *args, **how: "",
         }
-
-    def _lazy(self, name: str, package: str) -> Callable[..., Any]:
-        return lambda *args, **kwargs: self._named(name, package)(*args, **kwargs)
 
     def _create(
         self, database: str | None = None, schema: str = "", identifier: str = "", type: str | None = None
@@ -336,6 +334,13 @@ class _Clock:
         @classmethod
         def utcnow(cls) -> datetime.datetime:
             return NOW
+
+
+@dataclass(frozen=True)
+class Result:
+    """The rows of a query, as dbt hands them to a macro."""
+
+    rows: Sequence[Answered]
 
 
 def _fail(message: str) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from dbt_batch_sync.sql.relations import Relation, count_of, equals, is_null, value, with_commas
 from dbt_batch_sync.warehouse import Value
+from dbt_batch_sync.warehouse.relations import Relation, count_of, equals, is_null, value, with_commas
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Pending:
     def conditions(self, of: str | None = None) -> list[exp.Expr]:
         """What a row of the delta meets when it is of this build and not settled."""
         found = [equals(self.delta.column("_batch_delta_id", of), value("delta_id"))]
-        page, key = self.delta.column("_batch_page", of), self.delta.column("custom_id", of)
+        page, key = self.delta.column("_batch_page", of), self.delta.column(self.delta.key, of)
         if self.page is not None:
             found.append(exp.GT(this=page, expression=value("page")))
         if self.key is not None:
@@ -65,7 +65,6 @@ def change_counts(pending: Pending, names: Sequence[str]) -> exp.Select:
 
 
 def _sends(delta: Relation, name: str, of: str | None = None) -> exp.Expr:
-    """Whether a row sends an attribute."""
     listed = with_commas(delta.column("_batch_changed", of))
     found = exp.StrPosition(this=listed, substr=exp.Literal.string(f",{name},"))
     return exp.GT(this=found, expression=exp.Literal.number(0))
@@ -94,10 +93,10 @@ def samples(pending: Pending, snapshot: Relation, names: Sequence[str], limit: i
     before (`old_<n>`) and after (`new_<n>`) of each attribute.
     """
     delta = pending.delta
-    change, key = delta.column("_batch_change"), delta.column("custom_id")
+    change, key = delta.column("_batch_change"), delta.column(delta.key)
     updates_first = exp.Case().when(equals(change, exp.Literal.string("update")), exp.Literal.number(0))
     order = updates_first.else_(exp.Literal.number(1)), key
-    needed = ("custom_id", "_batch_change", "_batch_changed", *names)
+    needed = (delta.key, "_batch_change", "_batch_changed", *names)
     picked = exp.select(*(delta.column(name) for name in needed)).from_(delta.table.copy())
     picked = picked.where(
         exp.NEQ(this=change.copy(), expression=exp.Literal.string("invalid")),
@@ -108,7 +107,7 @@ def samples(pending: Pending, snapshot: Relation, names: Sequence[str], limit: i
     cells = {
         "change": delta.column("_batch_change", "d"),
         "changed": delta.column("_batch_changed", "d"),
-        "sample_key": delta.column("custom_id", "d"),
+        "sample_key": delta.column(delta.key, "d"),
         **{f"old_{place}": _held(snapshot, name) for place, name in enumerate(names)},
         **{f"new_{place}": delta.column(name, "d") for place, name in enumerate(names)},
     }
@@ -117,9 +116,8 @@ def samples(pending: Pending, snapshot: Relation, names: Sequence[str], limit: i
 
 
 def _held(snapshot: Relation, name: str) -> exp.Expr:
-    """The snapshot's value; null where it has no such column yet."""
     return snapshot.column(name, "s") if snapshot.has(name) else exp.null()
 
 
 def _same_key(delta: Relation, snapshot: Relation) -> exp.Expr:
-    return equals(snapshot.column("custom_id", "s"), delta.column("custom_id", "d"))
+    return equals(snapshot.column(snapshot.key, "s"), delta.column(delta.key, "d"))

@@ -1,4 +1,8 @@
-"""Tables and their columns, and the smallest parts of every statement."""
+"""Tables and their columns, and the smallest parts of every statement.
+
+A value is always a named placeholder; an identifier of the user's is always quoted, with the name that the
+warehouse reports. The ledger's own names are lower case, and left to the warehouse's rules.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,16 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from dbt_batch_sync.warehouse import Column
+from dbt_batch_sync.warehouse.port import Column
 
 
 @dataclass(frozen=True)
 class Relation:
-    """A table of the user's project, and its columns' real names by their lower-case ones."""
+    """A table of a sync: its columns' real names by their lower-case ones, and which one has the key."""
 
     table: exp.Table
     columns: tuple[Column, ...]
+    key: str
 
     def has(self, name: str) -> bool:
         """Whether there is such a column, whatever its case."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 
-from dbt_batch_sync.attributes import Vocabulary
+from dbt_batch_sync.kinds.attributes import Vocabulary
 
 _SUBSCRIPTION = ("subscribed", "unsubscribed")
 

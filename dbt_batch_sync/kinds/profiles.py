@@ -1,0 +1,260 @@
+"""Profiles: attributes of people, compared one by one, sent to `profiles/update` or `profiles/mass-update`.
+
+Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import cast
+
+from dbt_batch_sync.batch_api.answers import read_bulk
+from dbt_batch_sync.kinds.attributes import (
+    CUSTOM_ID,
+    MAX_ARRAYS,
+    MAX_ATTRIBUTES,
+    STANDARD_ATTRIBUTES,
+    STANDARD_PREFIX,
+    STANDARD_RULES,
+    AttributeType,
+    Vocabulary,
+    name_refusal,
+    propose_name,
+)
+from dbt_batch_sync.kinds.kind import AUTO, Fragment, Kind, Route
+from dbt_batch_sync.mapping.mapping import ALL, Attribute, Guards, Location, Mapping, OnExit, OnNull
+from dbt_batch_sync.mapping.validation import (
+    Spot,
+    boolean,
+    choice,
+    form,
+    kind,
+    many,
+    optional,
+    read_by,
+    read_form,
+    refuse_unknown,
+    shown,
+    text,
+)
+
+NAME = "profiles"
+
+UPDATE = Route("update", "profiles/update", max_rows=200, rate=300, burst=1_000, read=read_bulk)
+
+MASS_UPDATE = Route(
+    "mass-update",
+    "profiles/mass-update",
+    max_rows=10_000,
+    rate=10_000,
+    burst=0,
+    read=read_bulk,
+    from_rows=10_001,  # up to 10,000 take 30 s or less at the rate of `update`
+)
+
+
+class EndpointChoice(str, Enum):
+    """Which endpoint is used; `auto` decides by the size of the delta."""
+
+    AUTO = AUTO
+    UPDATE = UPDATE.name
+    MASS_UPDATE = MASS_UPDATE.name
+
+
+column = text("a column's name")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """An entry of `custom` with options."""
+
+    column: str = field(default="", metadata=read_by(column, required="the column to send"))
+    name: str | None = field(default=None, metadata=read_by(optional(text("an attribute's name"))))
+    type: AttributeType | None = field(default=None, metadata=read_by(optional(choice(AttributeType))))
+    on_null: OnNull | None = field(default=None, metadata=read_by(optional(choice(OnNull))))
+
+
+@dataclass(frozen=True)
+class _Custom:
+    """`custom`: the listed entries, each with its place; or all columns."""
+
+    listed: tuple[tuple[Spot, _Entry], ...] = ()
+    all_columns: bool = False
+
+
+def _read_standard(value: object, spot: Spot) -> tuple[tuple[str, str], ...]:
+    """Reads `standard`: pairs of Batch's name and the column. Null (nothing below the key) is none."""
+    if value is None:
+        return ()
+    if not isinstance(value, dict):
+        spot.refuse(f"must be a mapping of Batch's names to columns, not {kind(value)}")
+        return ()
+    refuse_unknown(value, STANDARD_ATTRIBUTES, spot)
+    return tuple((name, column(value[name], spot.at(name))) for name in STANDARD_ATTRIBUTES if name in value)
+
+
+def _read_custom(value: object, spot: Spot) -> _Custom:
+    if value == ALL:
+        return _Custom(all_columns=True)
+    if isinstance(value, str):
+        spot.refuse(
+            f"must be a list of columns, or the word `{ALL}`; one column is written `[{shown(value)}]`"
+        )
+        return _Custom()
+    return _Custom(many(_read_entry, f"columns (or the word `{ALL}`)")(value, spot))
+
+
+def _read_entry(value: object, spot: Spot) -> tuple[Spot, _Entry]:
+    """Reads a column's name or an entry with options; what is refused in it is empty."""
+    if isinstance(value, dict):
+        return spot, read_form(_Entry, value, spot)
+    if isinstance(value, str):
+        return spot, _Entry(column(value, spot))
+    spot.refuse(f"must be a column's name or `{{column: …, name: …}}`, not {kind(value)}")
+    return spot, _Entry()
+
+
+def _read_name(value: object, spot: Spot) -> str:
+    name = text("an attribute's name")(value, spot)
+    refusal = name_refusal(name) if name else None
+    if refusal:
+        spot.refuse(f"`{shown(name)}` {refusal}; for example `{propose_name(name)}`")
+    return name
+
+
+@dataclass(frozen=True)
+class _Form:
+    """The keys of `batch_sync`."""
+
+    kind: str = field(default=NAME, metadata=read_by(text("a kind")))
+    identifier: str = field(
+        default="",
+        metadata=read_by(column, required="the column that becomes the `custom_id` of the profiles"),
+    )
+    standard: tuple[tuple[str, str], ...] = field(default=(), metadata=read_by(_read_standard))
+    custom: _Custom = field(default=_Custom(), metadata=read_by(_read_custom))
+    exclude: tuple[str, ...] = field(default=(), metadata=read_by(many(column, "columns")))
+    on_null: OnNull | None = field(default=None, metadata=read_by(choice(OnNull)))
+    on_exit: OnExit = field(default=OnExit.IGNORE, metadata=read_by(choice(OnExit)))
+    membership: str | None = field(default=None, metadata=read_by(optional(_read_name)))
+    endpoint: EndpointChoice = field(default=EndpointChoice.AUTO, metadata=read_by(choice(EndpointChoice)))
+    output: str | None = field(
+        default=None,
+        metadata=read_by(optional(text("the name of an output of the `dbt_batch_sync` profile"))),
+    )
+    guards: Guards = field(default=Guards(), metadata=read_by(form(Guards)))
+    shared: bool = field(default=False, metadata=read_by(boolean))
+
+
+def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
+    written = cast("_Form", form)
+    _check(written, spot)
+    return Mapping(
+        sync=sync,
+        kind=PROFILES,
+        identifier=written.identifier,
+        attributes=tuple(_attributes(written)),
+        all_columns=written.custom.all_columns,
+        exclude=written.exclude,
+        on_null=written.on_null or OnNull.CLEAR,
+        on_exit=written.on_exit,
+        membership=written.membership,
+        endpoint=written.endpoint.value,
+        output=written.output,
+        guards=written.guards,
+        where=where,
+        shared=written.shared,
+    )
+
+
+def _attributes(written: _Form) -> Iterable[Attribute]:
+    for name, source in written.standard:
+        # A null never deletes an opt-out, unless the mapping says so.
+        consent = STANDARD_RULES[name].vocabulary is Vocabulary.SUBSCRIPTION
+        on_null = written.on_null or (OnNull.KEEP if consent else OnNull.CLEAR)
+        yield Attribute(source, STANDARD_PREFIX + name, None, on_null, standard=True)
+    for _, entry in written.custom.listed:
+        on_null = entry.on_null or written.on_null or OnNull.CLEAR
+        yield Attribute(entry.column, _name(entry), entry.type, on_null, standard=False)
+
+
+def _name(entry: _Entry) -> str:
+    """The attribute's name: the given one, or the column's in lower case. Empty if that was refused."""
+    return entry.column.lower() if entry.name is None else entry.name
+
+
+def _check(written: _Form, spot: Spot) -> None:
+    """Notes what is wrong between keys; a key that was refused by itself is not looked at again."""
+    _check_names(written, spot)
+    _check_exclude(written, spot)
+    _check_exit(written, spot)
+    sends = written.standard or written.custom.listed or written.custom.all_columns or written.membership
+    if not sends and not any(map(spot.refused, ("standard", "custom", "membership"))):
+        spot.refuse("maps no attribute: give at least one of `standard`, `custom` and `membership`")
+
+
+def _check_names(written: _Form, spot: Spot) -> None:
+    """Names are valid, and each stands for one attribute."""
+    owners: dict[str, str] = {}
+    for place, entry in written.custom.listed:
+        name = _name(entry)
+        refusal = name_refusal(name) if name else None
+        if refusal and entry.name:
+            place.at("name").refuse(f"`{shown(name)}` {refusal}; for example `{propose_name(name)}`")
+        elif refusal:
+            proposal = f"{{column: {shown(entry.column)}, name: {propose_name(entry.column)}}}"
+            wrong = f"the column `{shown(entry.column)}` {refusal}"
+            place.refuse(f"{wrong}: give it a `name`, for example `{proposal}`")
+        elif name in owners and owners[name].lower() == entry.column.lower():
+            place.refuse(f"the column `{shown(entry.column)}` is already listed as `{name}`")
+        elif name in owners:
+            place.refuse(f"the name `{name}` is already that of the column `{shown(owners[name])}`")
+        elif name:
+            owners[name] = entry.column
+    if written.membership in owners:
+        taken = shown(owners[written.membership])
+        spot.at("membership").refuse(f"`{written.membership}` is already the name of the column `{taken}`")
+
+
+def _check_exclude(written: _Form, spot: Spot) -> None:
+    if written.exclude and not written.custom.all_columns and not spot.refused("custom", below=False):
+        spot.at("exclude").refuse(f"is only accepted with `custom: {ALL}`")
+    seen: set[str] = set()
+    for index, name in enumerate(written.exclude):
+        if name and name.lower() in seen:
+            spot.at("exclude").at(index).refuse(f"the column `{shown(name)}` is already excluded")
+        seen.add(name.lower())
+
+
+def _check_exit(written: _Form, spot: Spot) -> None:
+    """A flag needs an attribute to set, and an attribute needs somebody who unsets it."""
+    if spot.refused("on_exit") or spot.refused("membership"):
+        return
+    if written.on_exit is OnExit.FLAG and written.membership is None:
+        spot.at("membership").refuse(
+            "is required with `on_exit: flag`: the name of the boolean attribute to set"
+        )
+    if written.on_exit is OnExit.IGNORE and written.membership is not None:
+        spot.at("membership").refuse(
+            "needs `on_exit: flag` or `on_exit: clear`: with `ignore` it would stay true after a profile left"
+        )
+
+
+PROFILES = Kind(
+    name=NAME,
+    key=CUSTOM_ID,
+    form=_Form,
+    mapping=_mapping,
+    fragment=Fragment(
+        opening='{"identifiers":{"custom_id":',
+        middle='},"attributes":{',
+        ending="}}",
+        max_members=MAX_ATTRIBUTES,
+        max_arrays=MAX_ARRAYS,
+    ),
+    routes=(UPDATE, MASS_UPDATE),
+    repeatable=True,  # a write is an upsert
+    held_back="never_resubscribe",
+)

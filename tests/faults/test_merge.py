@@ -1,0 +1,148 @@
+"""What `dbt run` makes of a push that was killed, contradicted or is still appending: the cases that lives seldom meet."""
+
+from __future__ import annotations
+
+import pytest
+from harness.bench import Bench, Killed, Knobs
+from harness.faults import Fault, FaultKind
+from harness.faulty import Trouble
+
+COLUMNS = {"id": "varchar", "points": "bigint"}
+KNOBS = Knobs(chunk_rows=1, in_flight=1, checkpoint_every=1)
+
+
+def begin(bench: Bench) -> None:
+    bench.reset()
+    bench.map({"identifier": "id", "custom": ["points"], "guards": {"min_rows": 0}})
+
+
+def build(bench: Bench, points: int | None, names: str = "abcd") -> None:
+    bench.set_rows(COLUMNS, [{"id": name, "points": points} for name in names])
+    assert bench.build()
+
+
+def finish(bench: Bench, points: int | None) -> None:
+    """A clean push, after which Batch has this and nothing is left."""
+    pushed = bench.push(force=True).pushed
+    assert pushed is not None
+    assert pushed.status == "succeeded", pushed.error
+    held = {name: {each.value for each in have.values()} for name, have in bench.profiles().items()}
+    assert held == dict.fromkeys("abcd", set() if points is None else {points})
+    assert bench.build()
+    assert bench.push().requests == 0
+
+
+def test_what_a_killed_push_had_rejected_and_a_later_one_sent_is_in_batch(bench: Bench) -> None:
+    """Rejects are appended before the checkpoint: the rows are sent again, and the later answer counts."""
+    begin(bench)
+    build(bench, 1)
+    bench.push()
+    build(bench, 2)
+    refuse = [Fault(FaultKind.REFUSE_ROWS, custom_ids=("a",))]
+    assert bench.push(faults=refuse, knobs=KNOBS, trouble=Trouble("append:rejects", when="after")).killed
+    bench.let_leases_expire()
+    again = bench.push().pushed
+    assert again is not None
+    assert again.status in ("succeeded", "partial")
+    assert {held["points"].value for held in bench.profiles().values()} == {2}
+    build(bench, 1)
+    assert bench.rejects() == {}
+    finish(bench, 1)
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_doubt_is_taken_once_all_of_it_is_there(bench: Bench, ended: bool) -> None:
+    """A push that was overtaken appends thousands of rows, some at a time; dbt may run in between."""
+    begin(bench)
+    build(bench, 1)
+    bench.push()
+    bench.add("doubt", run_id="overtaken", key="a", names="points")
+    assert bench.build()
+    bench.add("doubt", run_id="overtaken", key="b", names="points")
+    if ended:
+        bench.add("ended", run_id="overtaken", status="failed")
+    else:
+        bench.let_leases_expire()
+    assert bench.build()
+    assert bench.push().sent.keys() == {"a", "b"}
+    assert bench.build()
+    assert bench.push().requests == 0
+
+
+def test_a_live_claim_on_an_empty_delta_is_no_loss(bench: Bench) -> None:
+    begin(bench)
+    build(bench, 1)
+    bench.push()
+    assert bench.build()
+    bench.add("claimed", run_id="theirs", host="elsewhere[1]", process=1)
+    assert bench.build()
+    bench.let_leases_expire()
+    build(bench, 2)
+    finish(bench, 2)
+
+
+def test_a_lost_checkpoint_is_said_to_be_lost(bench: Bench) -> None:
+    """What could not be recorded at once is recorded with the end of the push."""
+    begin(bench)
+    build(bench, 1)
+    failed = bench.push(knobs=KNOBS, trouble=Trouble("append:checkpoint", act="fail")).pushed
+    assert failed is not None
+    assert failed.status == "failed"
+    last = max((row.get("page", -1) for row in bench.journal() if row["event"] == "checkpoint"), default=-1)
+    assert failed.settled == 2 * (last + 1) > 0
+    finish(bench, 1)
+
+
+@pytest.mark.parametrize("dropped", [True, False])
+def test_a_pushed_delta_that_is_gone_is_mended_by_a_resend(bench: Bench, dropped: bool) -> None:
+    begin(bench)
+    build(bench, 1)
+    bench.push()
+    build(bench, 2)
+    bench.push()
+    bench.execute(
+        "drop table people_delta" if dropped else "update people_delta set _batch_delta_id = 'older'"
+    )
+    with pytest.raises(Exception, match=r"resend --all --select people"):
+        build(bench, 1)
+    bench.resend("all")
+    build(bench, 1)
+    finish(bench, 1)
+
+
+def test_a_snapshot_of_an_older_day_is_mended_by_a_resend(bench: Bench) -> None:
+    begin(bench)
+    build(bench, 1)
+    bench.push()
+    build(bench, 2)
+    bench.execute("create table copy as from people_sent_snapshot")
+    bench.push()
+    build(bench, 3)
+    bench.push()
+    assert bench.build()
+    bench.execute("delete from people_sent_snapshot", "insert into people_sent_snapshot from copy")
+    with pytest.raises(Exception, match=r"restored from an older copy"):
+        build(bench, 1)
+    bench.resend("all")
+    build(bench, 1)
+    finish(bench, 1)
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_dbt_dies_at_each_statement(bench: Bench, settled: bool) -> None:
+    """The merge's statements among them: nothing is lost, whichever was the last."""
+    for statement in range(1, 80):
+        begin(bench)
+        build(bench, 1)
+        bench.push()
+        build(bench, 2)
+        trouble = None if settled else Trouble("append:checkpoint")
+        bench.push(knobs=KNOBS, trouble=trouble)
+        bench.let_leases_expire()
+        bench.set_rows(COLUMNS, [{"id": name, "points": 1} for name in "abcd"])
+        survived = bench.build(dies_at=statement)
+        build(bench, 1)
+        finish(bench, 1)
+        if survived:
+            return
+    pytest.fail(f"{Killed} at every statement")

@@ -1,0 +1,324 @@
+SELECT
+  clock.now_at,
+  events.recorded_at,
+  events.sync,
+  events.event,
+  events.run_id,
+  events.delta_id,
+  events.page,
+  events.key,
+  events.names,
+  events.request,
+  events.answered,
+  events.target,
+  events.mapping_hash,
+  events.attribute_types,
+  events.mode,
+  events.version,
+  events.model_rows,
+  events.known_rows,
+  events.inserts,
+  events.updates,
+  events.exits,
+  events.invalid,
+  events.parked,
+  events.output,
+  events.project_hash,
+  events.endpoint,
+  events.host,
+  events.process,
+  events.status,
+  events.started_at,
+  events.sent,
+  events.accepted,
+  events.rejected_rows,
+  events.rejected_attributes,
+  events.requests,
+  events.retries,
+  events.settled,
+  events.retention_days
+FROM (
+  SELECT
+    CURRENT_TIMESTAMP AS now_at
+) AS clock
+LEFT JOIN (
+  SELECT
+    recorded_at,
+    sync,
+    event,
+    run_id,
+    delta_id,
+    page,
+    key,
+    names,
+    request,
+    answered,
+    target,
+    mapping_hash,
+    attribute_types,
+    mode,
+    version,
+    model_rows,
+    known_rows,
+    inserts,
+    updates,
+    exits,
+    invalid,
+    parked,
+    output,
+    project_hash,
+    endpoint,
+    host,
+    process,
+    status,
+    started_at,
+    sent,
+    accepted,
+    rejected_rows,
+    rejected_attributes,
+    requests,
+    retries,
+    settled,
+    retention_days
+  FROM (
+    SELECT
+      recorded_at,
+      sync,
+      event,
+      run_id,
+      delta_id,
+      page,
+      key,
+      names,
+      request,
+      answered,
+      target,
+      mapping_hash,
+      attribute_types,
+      mode,
+      version,
+      model_rows,
+      known_rows,
+      inserts,
+      updates,
+      exits,
+      invalid,
+      parked,
+      output,
+      project_hash,
+      endpoint,
+      host,
+      process,
+      status,
+      started_at,
+      sent,
+      accepted,
+      rejected_rows,
+      rejected_attributes,
+      requests,
+      retries,
+      settled,
+      retention_days,
+      ROW_NUMBER() OVER (PARTITION BY sync, event, run_id, delta_id ORDER BY recorded_at DESC) AS nth,
+      MAX(CASE WHEN event IN ('built') THEN recorded_at END) OVER (PARTITION BY sync) AS built_at,
+      MAX(CASE WHEN event IN ('intent') THEN recorded_at END) OVER (PARTITION BY sync) AS intent_at,
+      MAX(CASE WHEN event IN ('built') AND request = 'all' THEN recorded_at END) OVER (PARTITION BY sync) AS all_at,
+      MAX(CASE WHEN event IN ('claimed') THEN recorded_at END) OVER (PARTITION BY sync, run_id) AS claimed_at,
+      MAX(CASE WHEN event IN ('released', 'ended') THEN recorded_at END) OVER (PARTITION BY sync, run_id) AS ended_at
+    FROM "shop"."marts".batch_sync_journal
+    WHERE
+      sync IN ('people', 'others') AND NOT event IN ('doubt', 'resend')
+  ) AS known
+  WHERE
+    nth = 1
+    AND (
+      recorded_at >= built_at
+      OR recorded_at = intent_at
+      OR recorded_at = all_at
+      OR (
+        NOT claimed_at IS NULL AND (
+          ended_at IS NULL OR claimed_at > ended_at
+        )
+      )
+    )
+) AS events
+  ON TRUE;
+SELECT
+  "_batch_page" AS page,
+  "_batch_change" AS change,
+  COUNT(*) AS row_count,
+  SUM(
+    CASE
+      WHEN "_batch_change" <> 'invalid'
+      AND (
+        "_batch_changed" <> '' OR "_batch_reason" <> ''
+      )
+      THEN 1
+      ELSE 0
+    END
+  ) AS sending
+FROM "shop"."marts"."people_delta"
+WHERE
+  "_batch_delta_id" = $delta_id
+GROUP BY
+  "_batch_page",
+  "_batch_change";
+SELECT
+  "custom_id" AS "_batch_key",
+  "_batch_page" AS "_batch_page",
+  "nick" AS "nick",
+  "tags" AS "tags"
+FROM "shop"."marts"."people_delta"
+WHERE
+  "_batch_page" BETWEEN $first AND $last
+  AND "_batch_delta_id" = $delta_id
+  AND "_batch_change" <> 'invalid'
+  AND (
+    "_batch_changed" <> '' OR "_batch_reason" <> ''
+  );
+SELECT
+  "custom_id" AS "_batch_key",
+  "_batch_page" AS "_batch_page",
+  "_batch_change" AS "_batch_change",
+  CASE WHEN "_batch_change" <> 'insert' THEN "_batch_changed" END AS "_batch_changed",
+  "_batch_reason" AS "_batch_reason",
+  "nick" AS "nick",
+  "tags" AS "tags"
+FROM "shop"."marts"."people_delta"
+WHERE
+  "_batch_page" BETWEEN $first AND $last
+  AND "_batch_delta_id" = $delta_id
+  AND "_batch_page" > $page
+  AND (
+    "_batch_page" > 5 OR "custom_id" > $key
+  )
+  AND "_batch_change" <> 'invalid'
+  AND (
+    "_batch_changed" <> '' OR "_batch_reason" <> ''
+  )
+ORDER BY
+  "_batch_page",
+  "custom_id"
+LIMIT 10;
+SELECT
+  "_batch_change" AS change,
+  "_batch_reason" AS reason,
+  COUNT(*) AS row_count,
+  SUM(CASE WHEN "_batch_changed" <> '' THEN 1 ELSE 0 END) AS sending,
+  SUM(CASE WHEN STRPOS(',' || "_batch_changed" || ',', ',nick,') > 0 THEN 1 ELSE 0 END) AS sends_0,
+  SUM(CASE WHEN STRPOS(',' || "_batch_changed" || ',', ',tags,') > 0 THEN 1 ELSE 0 END) AS sends_1
+FROM "shop"."marts"."people_delta"
+WHERE
+  "_batch_delta_id" = $delta_id
+  AND (
+    "_batch_change" = 'invalid'
+    OR (
+      "_batch_page" > $page AND (
+        "_batch_page" > 5 OR "custom_id" > $key
+      )
+    )
+  )
+GROUP BY
+  "_batch_change",
+  "_batch_reason";
+SELECT
+  SUM(
+    CASE
+      WHEN STRPOS(',' || d."_batch_changed" || ',', ',nick,') > 0 AND NOT s."nick" IS NULL
+      THEN 1
+      ELSE 0
+    END
+  ) AS again_0,
+  SUM(
+    CASE
+      WHEN STRPOS(',' || d."_batch_changed" || ',', ',tags,') > 0 AND NOT s."tags" IS NULL
+      THEN 1
+      ELSE 0
+    END
+  ) AS again_1
+FROM "shop"."marts"."people_delta" AS d
+JOIN "shop"."marts"."people_sent_snapshot" AS s
+  ON s."custom_id" = d."custom_id"
+WHERE
+  d."_batch_change" = 'update'
+  AND s."_batch_delta_id" = $last
+  AND d."_batch_delta_id" = $delta_id
+  AND d."_batch_page" > $page
+  AND (
+    d."_batch_page" > 5 OR d."custom_id" > $key
+  );
+SELECT
+  d."_batch_change" AS change,
+  d."_batch_changed" AS changed,
+  d."custom_id" AS sample_key,
+  s."nick" AS old_0,
+  s."tags" AS old_1,
+  d."nick" AS new_0,
+  d."tags" AS new_1
+FROM (
+  SELECT
+    "custom_id",
+    "_batch_change",
+    "_batch_changed",
+    "nick",
+    "tags"
+  FROM "shop"."marts"."people_delta"
+  WHERE
+    "_batch_change" <> 'invalid'
+    AND "_batch_changed" <> ''
+    AND "_batch_delta_id" = $delta_id
+    AND "_batch_page" > $page
+    AND (
+      "_batch_page" > 5 OR "custom_id" > $key
+    )
+  ORDER BY
+    CASE WHEN "_batch_change" = 'update' THEN 0 ELSE 1 END,
+    "custom_id"
+  LIMIT 5
+) AS d
+LEFT JOIN "shop"."marts"."people_sent_snapshot" AS s
+  ON s."custom_id" = d."custom_id";
+SELECT
+  "custom_id",
+  "batch__email_marketing",
+  "nick",
+  "tags",
+  "_batch_sent_at",
+  "_batch_run_id",
+  "_batch_delta_id",
+  "_batch_exited_at",
+  "_batch_doubt",
+  "_batch_opted_out"
+FROM "shop"."marts"."people_sent_snapshot"
+WHERE
+  "custom_id" = $key
+LIMIT 1;
+SELECT
+  event,
+  run_id,
+  names,
+  MIN(recorded_at) AS first_at
+FROM "shop"."marts".batch_sync_journal
+WHERE
+  sync = $sync
+  AND delta_id = $delta_id
+  AND (
+    (
+      event = 'checkpoint'
+      AND (
+        page >= $page OR (
+          page = $page_before AND key >= $key
+        )
+      )
+    )
+    OR (
+      event = 'intent' AND page >= $page
+    )
+    OR (
+      event = 'doubt' AND key = $key
+    )
+  )
+GROUP BY
+  event,
+  run_id,
+  names;

@@ -1,0 +1,57 @@
+-- as on DuckDB (41 lines)
+    CURRENT_TIMESTAMP() AS now_at
+-- as on DuckDB (79 lines)
+      ROW_NUMBER() OVER (PARTITION BY sync, event, run_id, delta_id ORDER BY recorded_at DESC NULLS LAST) AS nth,
+-- as on DuckDB (39 lines)
+  "_BATCH_DELTA_ID" = :delta_id
+-- as on DuckDB (10 lines)
+  "_BATCH_PAGE" BETWEEN :first AND :last
+  AND "_BATCH_DELTA_ID" = :delta_id
+-- as on DuckDB (14 lines)
+  "_BATCH_PAGE" BETWEEN :first AND :last
+  AND "_BATCH_DELTA_ID" = :delta_id
+  AND "_BATCH_PAGE" > :page
+-- as on DuckDB (1 lines)
+    "_BATCH_PAGE" > 5 OR "CUSTOM_ID" > :key
+-- as on DuckDB (14 lines)
+  SUM(
+    CASE WHEN CHARINDEX(',nick,', ',' || "_BATCH_CHANGED" || ',') > 0 THEN 1 ELSE 0 END
+  ) AS sends_0,
+  SUM(
+    CASE WHEN CHARINDEX(',tags,', ',' || "_BATCH_CHANGED" || ',') > 0 THEN 1 ELSE 0 END
+  ) AS sends_1
+-- as on DuckDB (2 lines)
+  "_BATCH_DELTA_ID" = :delta_id
+-- as on DuckDB (3 lines)
+      "_BATCH_PAGE" > :page AND (
+        "_BATCH_PAGE" > 5 OR "CUSTOM_ID" > :key
+-- as on DuckDB (9 lines)
+      WHEN CHARINDEX(',nick,', ',' || d."_BATCH_CHANGED" || ',') > 0
+      AND NOT s."NICK" IS NULL
+-- as on DuckDB (6 lines)
+      WHEN CHARINDEX(',tags,', ',' || d."_BATCH_CHANGED" || ',') > 0
+      AND NOT s."TAGS" IS NULL
+-- as on DuckDB (9 lines)
+  AND s."_BATCH_DELTA_ID" = :last
+  AND d."_BATCH_DELTA_ID" = :delta_id
+  AND d."_BATCH_PAGE" > :page
+-- as on DuckDB (1 lines)
+    d."_BATCH_PAGE" > 5 OR d."CUSTOM_ID" > :key
+-- as on DuckDB (20 lines)
+    AND "_BATCH_DELTA_ID" = :delta_id
+    AND "_BATCH_PAGE" > :page
+-- as on DuckDB (1 lines)
+      "_BATCH_PAGE" > 5 OR "CUSTOM_ID" > :key
+-- as on DuckDB (21 lines)
+  "CUSTOM_ID" = :key
+-- as on DuckDB (8 lines)
+  sync = :sync
+  AND delta_id = :delta_id
+-- as on DuckDB (4 lines)
+        page >= :page OR (
+          page = :page_before AND key >= :key
+-- as on DuckDB (4 lines)
+      event = 'intent' AND page >= :page
+-- as on DuckDB (2 lines)
+      event = 'doubt' AND key = :key
+-- as on DuckDB (6 lines)

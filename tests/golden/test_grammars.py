@@ -1,0 +1,161 @@
+"""Every statement that dbt runs is SQL by grammars that are not sqlglot's: sqlfluff's, and for BigQuery Google's own analyzer."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+
+import pytest
+import sqlglot
+from harness.goldens import DIALECTS, SCENARIOS, statements_of, tables_of
+from sqlfluff.core import FluffConfig, Linter
+from sqlfluff.core.dialects import dialect_selector
+from sqlglot import exp
+from zetasql.api import Analyzer, CatalogBuilder, TableBuilder
+from zetasql.core.exceptions import ServerError
+from zetasql.types import (
+    AnalyzerOptions,
+    ArrayType,
+    LanguageOptions,
+    Type,
+    TypeKind,
+    ZetaSQLBuiltinFunctionOptions,
+)
+
+pytestmark = pytest.mark.grammars
+
+GRAMMARS = {**{dialect: dialect for dialect in DIALECTS}, "spark": "sparksql"}
+
+# What a grammar of sqlfluff lacks and the warehouse documents: expressions in `position(a in b)`, and a column's compression.
+_SEARCHED = (r"position\((\s*(?:'[^']*'|chr\(\d+\)|',' \|\| r\.attribute \|\| ',')) in", r"position(\1,")
+GAPS = {
+    "snowflake": [_SEARCHED],
+    "spark": [_SEARCHED],
+    "duckdb": [(" using compression zstd", "")],
+}
+
+PLACEHOLDER = re.compile(r"(?<![\w:'])[:$@][a-z_]+\b|%\([a-z_]+\)s")
+
+KINDS = {
+    "STRING": TypeKind.TYPE_STRING,
+    "BIGINT": TypeKind.TYPE_INT64,
+    "INT64": TypeKind.TYPE_INT64,
+    "NUMERIC": TypeKind.TYPE_NUMERIC,
+    "BIGNUMERIC": TypeKind.TYPE_BIGNUMERIC,
+    "FLOAT64": TypeKind.TYPE_DOUBLE,
+    "BOOL": TypeKind.TYPE_BOOL,
+    "DATE": TypeKind.TYPE_DATE,
+    "DATETIME": TypeKind.TYPE_DATETIME,
+    "TIMESTAMP": TypeKind.TYPE_TIMESTAMP,
+    "JSON": TypeKind.TYPE_JSON,
+}
+
+
+def distinct(dialect: str) -> Iterator[tuple[str, str]]:
+    """Every statement once, with the first occasion that it is run on."""
+    seen = set()
+    for occasion in SCENARIOS:
+        for statement in statements_of(dialect, occasion):
+            if statement not in seen:
+                seen.add(statement)
+                yield occasion, statement
+
+
+@functools.cache
+def linter(dialect: str) -> Linter:
+    return Linter(config=FluffConfig(overrides={"dialect": GRAMMARS[dialect]}))
+
+
+def unparsable(statement: str, dialect: str) -> list[str]:
+    return [str(violation.desc()) for violation in linter(dialect).parse_string(statement).violations]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_sqlfluff_parses_every_statement(dialect: str) -> None:
+    used = set()
+    for occasion, statement in distinct(dialect):
+        text = PLACEHOLDER.sub("1", statement)
+        for gap in GAPS.get(dialect, []):
+            text, times = re.subn(*gap, text)
+            used |= {gap} if times else set()
+        assert unparsable(text, dialect) == [], (occasion, statement)
+    assert used == set(GAPS.get(dialect, [])), "a gap that no statement needs"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "statement"),
+    [
+        ("redshift", "select 1 from (select 1 as x) as delta"),
+        ("spark", "update t set a = d.a from d where t.x = d.x"),
+        ("databricks", "update t set a = d.a from d where t.x = d.x"),
+        ("postgres", "select * from t where"),
+    ],
+)
+def test_sqlfluff_knows_what_is_none(dialect: str, statement: str) -> None:
+    assert unparsable(statement, dialect)
+
+
+def analyzed(statement: str) -> str:
+    """A statement as the analyzer takes it, which has no COLLATE, no alias of INT64 and tables without a dataset."""
+    text = statement.replace("`shop`.`marts`.", "")
+    text = re.sub(r"\bcollate\(((?:[^()]|\([^()]*\))*), ''\)", r"(\1)", text)
+    return re.sub(r"\bbigint\b", "INT64", text)
+
+
+@pytest.fixture(scope="module")
+def analyzer() -> Analyzer:
+    language = LanguageOptions.maximum_features()
+    catalog = CatalogBuilder("shop")
+    texts = Type(
+        type_kind=TypeKind.TYPE_ARRAY,
+        array_type=ArrayType(element_type=Type(type_kind=TypeKind.TYPE_STRING)),
+    )
+    for name, columns in tables_of("bigquery").items():
+        table = TableBuilder(name)
+        for column, kind in columns.items():
+            table.add_column(column, texts if kind == "ARRAY<STRING>" else KINDS[kind.upper()])
+        catalog.add_table(table.build())
+    functions = ZetaSQLBuiltinFunctionOptions(language_options=language)
+    built = catalog.with_builtin_functions(functions).build()
+    return Analyzer(AnalyzerOptions(language_options=language, allow_undeclared_parameters=True), built)
+
+
+def test_googles_analyzer_knows_names_and_types_of_every_statement(analyzer: Analyzer) -> None:
+    for occasion, statement in distinct("bigquery"):
+        try:
+            analyzer.analyze_statement(analyzed(statement))
+        except ServerError as error:
+            pytest.fail(f"{occasion}: {error}\n{statement}")
+    with pytest.raises(ServerError, match="Unrecognized name"):
+        analyzer.analyze_statement("select unknown from people")
+    with pytest.raises(ServerError, match="No matching signature"):
+        analyzer.analyze_statement("select nick = 1 from people")
+
+
+def reserved(dialect: str) -> set[str]:
+    """The words that are no names without quotes, by both."""
+    ours = dialect_selector(GRAMMARS[dialect]).sets("reserved_keywords")
+    theirs = sqlglot.Dialect.get_or_raise(dialect).generator_class.RESERVED_KEYWORDS
+    return {word.lower() for word in {*ours, *theirs}}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_no_name_without_quotes_is_a_reserved_word(dialect: str) -> None:
+    found = {}
+    for occasion, statement in distinct(dialect):
+        for tree in sqlglot.parse(statement.replace(" using compression zstd", ""), dialect=dialect):
+            assert tree is not None
+            for name in tree.find_all(exp.Identifier):
+                if not name.quoted:
+                    found[name.name.lower()] = occasion
+    assert "recorded_at" in found
+    assert "batch_sync_journal" in found or dialect not in ("snowflake", "spark")
+    assert {name: occasion for name, occasion in found.items() if name in reserved(dialect)} == {}
+
+
+def test_bigquery_gets_a_where_with_every_update_and_delete() -> None:
+    trees = [sqlglot.parse_one(statement, dialect="bigquery") for _, statement in distinct("bigquery")]
+    changes = [tree for tree in trees if isinstance(tree, (exp.Update, exp.Delete))]
+    assert len(changes) > 3
+    assert all(tree.args.get("where") for tree in changes)

@@ -1,0 +1,43 @@
+"""What the runner reads, as each dialect's SQL: placeholders are `:named`, whatever the driver makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dbt_batch_sync.sql.counts import Pending, again_counts, change_counts, samples
+from dbt_batch_sync.sql.lookup import events_of, row_of
+from dbt_batch_sync.sql.pages import histogram, rows_of
+from dbt_batch_sync.sql.relations import Relation, beside, parse_table
+from sqlglot import exp
+
+from dbt_batch_sync.ledger.journal import _last_events
+from dbt_batch_sync.warehouse import Column
+
+NAMES = ("nick", "tags")
+
+
+def selects_of(
+    dialect: str, tables: Mapping[str, str], columns: Mapping[str, Mapping[str, str]]
+) -> list[str]:
+    """Every kind of select; `tables` are the delta and the snapshot as they are written there."""
+    delta, snapshot = (
+        Relation(
+            parse_table(tables[name], dialect),
+            tuple(Column(column, kind) for column, kind in columns[name].items()),
+            "custom_id",
+        )
+        for name in ("people_delta", "people_sent_snapshot")
+    )
+    pending = Pending(delta, "d1", 4, "k")
+    trees: list[exp.Expr] = [
+        _last_events(beside(snapshot.table, "batch_sync_journal"), ["people", "others"]).tree,
+        histogram(Pending(delta, "d1")),
+        rows_of(Pending(delta, "d1"), NAMES, inserts=True, limit=None)[0],
+        rows_of(pending, NAMES, inserts=False, limit=10)[0],
+        change_counts(pending, NAMES),
+        again_counts(pending, snapshot, NAMES),
+        samples(pending, snapshot, NAMES, 5),
+        row_of(snapshot, build=False),
+        events_of(beside(snapshot.table, "batch_sync_journal")),
+    ]
+    return [tree.sql(dialect=dialect, pretty=True) for tree in trees]

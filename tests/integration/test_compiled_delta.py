@@ -1,0 +1,55 @@
+"""What tests build without dbt is what dbt builds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.compiled import CompiledDelta
+from harness.project import Project
+
+TOLD = "sync, delta_id is null, page, mapping_hash, attribute_types, target, model_rows, known_rows, inserts, updates, exits"
+
+
+def seen(project: Project) -> list[list[dict[str, Any]]]:
+    """The tables but for ids and times of what was done, and the last `built` row."""
+    return [
+        project.query(
+            "select custom_id, points, _batch_doubt, _batch_run_id from people_sent_snapshot order by all"
+        ),
+        project.query(
+            "select custom_id, points, _batch_change, _batch_changed from people_delta order by all"
+        ),
+        project.query(
+            f"select {TOLD} from batch_sync_journal where event = 'built' order by recorded_at desc limit 1"
+        ),
+    ]
+
+
+def push(project: Project) -> None:
+    """What a push appends that settled everything, and rejected a row."""
+    (row,) = project.query("select max(_batch_delta_id) as id from people_delta")
+    for event in ("intent", "checkpoint", "ended"):
+        project.execute(
+            "insert into batch_sync_journal (recorded_at, sync, event, run_id, delta_id, page)"
+            " values (now() at time zone 'UTC', 'people', $event, 'r1', $id, 0)",
+            event=event,
+            id=row["id"],
+        )
+    project.execute(
+        "insert into batch_sync_rejects (rejected_at, sync, run_id, delta_id, key) values (now(), 'people', 'r1', $id, 'b')",
+        id=row["id"],
+    )
+
+
+def test_both_merge_and_build_alike(project: Project) -> None:
+    columns = {"id": "varchar", "points": "bigint"}
+    project.map({"identifier": "id", "custom": ["points"]})
+    project.set_rows(columns, [{"id": "a", "points": 1}, {"id": "b", "points": 2}])
+    quick = CompiledDelta(project)
+    push(project)
+    project.set_rows(columns, [{"id": "a", "points": 3}, {"id": "b", "points": 2}, {"id": "c", "points": 4}])
+    quick.run()
+    first = seen(project)
+    assert [row["custom_id"] for row in first[0]] == ["a"]
+    project.build()
+    assert seen(project) == first

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dbt_batch_sync.sql.counts import Pending, again_counts, change_counts, samples
-from dbt_batch_sync.sql.lookup import events_of, row_of
-from dbt_batch_sync.sql.pages import histogram, rows_of
-from dbt_batch_sync.sql.relations import Relation, beside, parse_table
 from sqlglot import exp
 
 from dbt_batch_sync.ledger.journal import _last_events
+from dbt_batch_sync.push.counts import Pending, again_counts, change_counts, samples
+from dbt_batch_sync.push.lookup import events_of, row_of
+from dbt_batch_sync.push.pages import histogram_of, rows_of
 from dbt_batch_sync.warehouse import Column
+from dbt_batch_sync.warehouse.relations import Relation, beside, parse_table
 
 NAMES = ("nick", "tags")
 
@@ -31,7 +31,7 @@ def selects_of(
     pending = Pending(delta, "d1", 4, "k")
     trees: list[exp.Expr] = [
         _last_events(beside(snapshot.table, "batch_sync_journal"), ["people", "others"]).tree,
-        histogram(Pending(delta, "d1")),
+        histogram_of(Pending(delta, "d1")),
         rows_of(Pending(delta, "d1"), NAMES, inserts=True, limit=None)[0],
         rows_of(pending, NAMES, inserts=False, limit=10)[0],
         change_counts(pending, NAMES),

@@ -158,10 +158,19 @@
     {%- set columns = dbt_batch_sync.journal_columns() -%}
     {%- set row = {'sync': dbt.string_literal(sync), 'event': dbt.string_literal(event)} -%}
     {%- do row.update(values) -%}
+    {%- set all = dbt_batch_sync.inserts_name_all_columns() -%}
+    {%- if all -%}
+        {%- for name in columns if name not in row and name != 'recorded_at' %}{% do row.update({name: 'null'}) %}{% endfor -%}
+    {%- endif -%}
     insert into {{ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() }} (recorded_at, {{ row.keys() | join(', ') }})
     select {{ dbt_batch_sync.utc_now() }}
-    {%- for name, expression in row.items() %}, cast({{ expression }} as {{ dbt_batch_sync.text_type() if columns[name] == 'text' else dbt_batch_sync.ledger_type(columns[name]) }}){% endfor %}
+    {%- for name, expression in row.items() %}, cast({{ expression }} as {{ dbt_batch_sync.text_type() if columns[name] == 'text' else dbt_batch_sync.ledger_type(columns[name]) }}){{ ' as ' ~ name if all }}{% endfor %}
 {%- endmacro %}
+
+
+{#- Whether an insert must name every column: not each format of a table fills in those that it lacks. -#}
+{% macro inserts_name_all_columns() %}{{ return(adapter.dispatch('inserts_name_all_columns', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__inserts_name_all_columns() %}{{ return(false) }}{% endmacro %}
 
 
 {#- Removes what is merged and older than the retention: rows of deltas before the last one, and resolved rejects. -#}

@@ -297,6 +297,7 @@
 
 {#- Merges a delta into its snapshot, then brings the rejects to what it says. -#}
 {% macro merge_delta(sync, snapshot, delta, built, progress, names, retyped) %}
+    {% do dbt_batch_sync.refresh_statistics(dbt_batch_sync.beside(snapshot, 'batch_sync_rejects')) %}
     {% set columns = dbt_batch_sync.merged_columns(snapshot, delta, names) %}
     {% set source = dbt_batch_sync.sent_rows(sync, snapshot, delta, built, progress, columns) %}
     {% set in_doubt = progress.sent_page is not none or dbt_batch_sync.may_split(built.types) %}
@@ -305,6 +306,11 @@
     {% endfor %}
     {% if progress.settled %}{% do dbt_batch_sync.resolve_accepted(sync, snapshot, delta, built, progress) %}{% endif %}
 {% endmacro %}
+
+
+{#- Has the planner know how many rows a table has by now, where it would go by what it knew before a push. -#}
+{% macro refresh_statistics(table) %}{{ return(adapter.dispatch('refresh_statistics', 'dbt_batch_sync')(table)) }}{% endmacro %}
+{% macro default__refresh_statistics(table) %}{% endmacro %}
 
 
 {#- The attribute columns that a delta and its snapshot have: name, and its value in the snapshot's type. -#}

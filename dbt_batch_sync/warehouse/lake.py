@@ -77,10 +77,16 @@ def inserts(table: exp.Table, columns: Sequence[Column], rows: pa.Table, dialect
     parsed = exp.func("from_json", exp.Placeholder(this="rows"), exp.Literal.string(array.sql(dialect)))
     source = exp.select(exp.func("inline", parsed)).subquery("given")
     cells = [
-        exp.cast(
-            exp.column(column.name.lower(), quoted=True) if column.name.lower() in in_json else exp.null(),
-            column.data_type,
-            dialect=dialect,
+        exp.alias_(
+            exp.cast(
+                exp.column(column.name.lower(), quoted=True)
+                if column.name.lower() in in_json
+                else exp.null(),
+                column.data_type,
+                dialect=dialect,
+            ),
+            column.name,
+            quoted=True,
         )
         for column in columns
     ]

@@ -80,9 +80,9 @@
 
 {% macro bigquery__double_type() %}{{ return('FLOAT64') }}{% endmacro %}
 
-{% macro bigquery__utc_now() %}{{ return("current_datetime('UTC')") }}{% endmacro %}
+{% macro bigquery__utc_now() %}{{ return("datetime(current_timestamp(), 'UTC')") }}{% endmacro %}
 
-{% macro bigquery__seconds_ago(seconds) %}{{ return('datetime_sub(' ~ dbt_batch_sync.utc_now() ~ ', interval ' ~ seconds ~ ' second)') }}{% endmacro %}
+{% macro bigquery__seconds_ago(seconds) %}{{ return(dbt_batch_sync.utc_now() ~ ' - interval ' ~ seconds ~ ' second') }}{% endmacro %}
 
 {% macro bigquery__page_expression(id) %}{{ return('abs(mod(farm_fingerprint(coalesce(' ~ id ~ ", '')), " ~ dbt_batch_sync.buckets() ~ '))') }}{% endmacro %}
 

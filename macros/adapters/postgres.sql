@@ -144,3 +144,6 @@
 {% macro postgres__lock_ledger() %}{% do run_query('select pg_advisory_xact_lock(5512347193)') %}{% endmacro %}
 
 {% macro postgres__ledger_text_type() %}{{ return('text collate "C"') }}{% endmacro %}
+
+{#- Taken for a row or two, thousands of rejects that a push has just appended would be joined row by row. -#}
+{% macro postgres__refresh_statistics(table) %}{% do run_query('analyze ' ~ table.render()) %}{% endmacro %}

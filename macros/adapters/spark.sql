@@ -142,3 +142,5 @@
 
 {#- Its statements are committed one by one. -#}
 {% macro spark__commit_hook() %}{% endmacro %}
+
+{% macro spark__inserts_name_all_columns() %}{{ return(true) }}{% endmacro %}

@@ -16,7 +16,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from dbt_batch_sync.sql.relations import parse_table
 from harness.bench import Bench, Knobs
 from harness.databases import PostgresDatabase, PostgresServer
 from harness.quick import QuickProject
@@ -30,6 +29,7 @@ from dbt_batch_sync.ledger.state import state_of, this_host
 from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.warehouse import duckdb as duckdb_warehouse
 from dbt_batch_sync.warehouse import open_warehouse
+from dbt_batch_sync.warehouse.relations import parse_table
 
 CALL = 200
 ELSEWHERE = "elsewhere[4026531836]"

@@ -44,6 +44,21 @@ def bind_parameters_of_scripts() -> None:
     interpreter.bind_parameters = lambda sql, _: bind(sql, _parameters.get())
 
 
+def add_several_columns() -> None:
+    """`alter table` takes several `add column`."""
+    run = executor._run_query_body
+
+    async def run_each(**call: Any) -> Any:
+        head, *added = re.split(r",?\s*\badd column\b", call["bq_sql"], flags=re.IGNORECASE)
+        if len(added) < 2 or "alter table" not in head.lower():
+            return await run(**call)
+        for column in added:
+            done = await run(**{**call, "bq_sql": f"{head} add column {column}"})
+        return done
+
+    executor._run_query_body = run_each
+
+
 def tell_parameters_from_quotes() -> None:
     """`$a, $b` are two parameters. DuckDB's dialect of sqlglot takes what is between the two for a text."""
     for module in (executor, interpreter):
@@ -163,6 +178,7 @@ if __name__ == "__main__":
     gc.set_threshold(200_000)  # It makes trees without an end, and looks through them all for garbage.
     duckdb_extensions.import_extension("spatial")
     bind_parameters_of_scripts()
+    add_several_columns()
     tell_parameters_from_quotes()
     keep_the_case_of_names()
     keep_nine_decimals()

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path[0] = str(Path(__file__).parents[1])  # Names of modules in this directory are those of drivers.
 
 from harness.faulty import VARIABLE, FaultyWarehouse, Points, faulty_send, from_text
 

@@ -40,8 +40,8 @@ def test_rows_are_appended_as_one_parameter(dialect: str) -> None:
     (statement,) = inserts(exp.to_table("shop.boxes"), columns, rows, dialect)
     assert statement.tree.sql(dialect=dialect) == (
         "INSERT INTO shop.boxes (`word`, `Many`, `part`, `good`, `seen_at`, `other`) "
-        "SELECT CAST(`word` AS STRING), CAST(`many` AS BIGINT), CAST(`part` AS DOUBLE), "
-        "CAST(`good` AS BOOLEAN), CAST(`seen_at` AS TIMESTAMP_NTZ), CAST(NULL AS STRING) "
+        "SELECT CAST(`word` AS STRING) AS `word`, CAST(`many` AS BIGINT) AS `Many`, CAST(`part` AS DOUBLE) AS `part`, "
+        "CAST(`good` AS BOOLEAN) AS `good`, CAST(`seen_at` AS TIMESTAMP_NTZ) AS `seen_at`, CAST(NULL AS STRING) AS `other` "
         "FROM (SELECT INLINE(FROM_JSON(:rows, "
         "'ARRAY<STRUCT<`word`: STRING, `seen_at`: STRING, `many`: BIGINT, `part`: STRING, `good`: BOOLEAN>>'"
         "))) AS given"

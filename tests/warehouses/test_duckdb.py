@@ -6,8 +6,6 @@ import pytest
 from harness.behaviour import Behaviour
 from harness.databases import DuckDbFile
 
-from dbt_batch_sync.warehouse import duckdb
-
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> DuckDbFile:
@@ -16,10 +14,4 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> DuckDbFile:
 
 
 class TestDuckDb(Behaviour):
-    """A file is one process's at a time."""
-
-    second_push = "the DuckDB file is locked by another process"
-
-    @pytest.fixture
-    def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(duckdb, "LOCK_WAIT_SECONDS", 0.0)
+    """The suite."""

@@ -46,7 +46,7 @@ from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.delivery import sender as sender_module
 from dbt_batch_sync.delivery.pacing import pacer_for
 from dbt_batch_sync.delivery.timing import Timing
-from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.errors import ConfigurationError, WarehouseError
 from dbt_batch_sync.kinds.kind import Kind, Route
 from dbt_batch_sync.ledger.claims import Timing as ClaimTiming
 from dbt_batch_sync.ledger.records import JOURNAL
@@ -125,16 +125,18 @@ class Outcome:
 
 
 class Life:
-    """Whether the process lives."""
+    """Whether the process lives, and its connection."""
 
     def __init__(self, on_death: Callable[[], None]) -> None:
         self.dead = False
+        self.lost = False
         self._on_death = on_death
 
     def end(self, trouble: Trouble) -> None:
         """The process is killed here, or loses its connection."""
         self.check()
-        if trouble.act == "fail":
+        self.lost = trouble.act == "lose"
+        if trouble.act in ("fail", "lose"):
             do(trouble)
         self._on_death()
         self.dead = True
@@ -143,6 +145,8 @@ class Life:
     def check(self) -> None:
         if self.dead:
             raise Killed("dead already")
+        if self.lost:
+            raise WarehouseError("the connection was lost")
 
 
 class MortalWarehouse(FaultyWarehouse):

@@ -35,14 +35,14 @@ EVENTS = ("claimed", "intent", "rejects", "checkpoint", "ended")
 class Trouble:
     """What goes wrong at the `nth` passing of a point.
 
-    - `kill`: this process, at once. `fail`: a lost connection. `delay`: so many `seconds`. `pause`: the process stops,
+    - `kill`: this process, at once. `fail`: a lost connection; `lose`: for good, on the bench. `delay`: so many `seconds`. `pause`: the process stops,
       until it is sent SIGCONT.
     """
 
     point: str
     nth: int = 1
     when: Literal["before", "after"] = "before"
-    act: Literal["kill", "fail", "delay", "pause"] = "kill"
+    act: Literal["kill", "fail", "lose", "delay", "pause"] = "kill"
     seconds: float = 0.0
 
 
@@ -59,7 +59,7 @@ def do(trouble: Trouble) -> None:
     """Does it to this process. Raises WarehouseError."""
     if trouble.act == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    elif trouble.act == "fail":
+    elif trouble.act in ("fail", "lose"):
         raise WarehouseError("the connection was lost")
     elif trouble.act == "pause":
         os.kill(os.getpid(), signal.SIGSTOP)

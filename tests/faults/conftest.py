@@ -30,8 +30,8 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def parsed(batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory) -> QuickProject:
-    """The directory of `quick`."""
-    return QuickProject(tmp_path_factory.mktemp("quick"), batch)
+    """The directory of `quick`: a call of 200 rows settles two pages."""
+    return QuickProject(tmp_path_factory.mktemp("quick"), batch, page_rows=100)
 
 
 @pytest.fixture

@@ -1,16 +1,17 @@
-"""What stops a push before it sends anything, and what asks first: guards, `adopt` and `--full-refresh`."""
+"""What stops a push before it sends anything: guards, and consents that were withdrawn. What asks first: `adopt`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import pytest
 from harness.faults import Fault, FaultKind
 from harness.quick import QuickProject
 
 from dbt_batch_sync import api
+from dbt_batch_sync.ledger.requests import Scope
 
 COLUMNS = {"id": "varchar", "points": "bigint", "nick": "varchar"}
+SCOPES: tuple[Scope, ...] = ("rejected", "all")
 OPTINS = {"id": "varchar", "optin": "boolean", "sms": "varchar", "n": "bigint"}
 
 
@@ -35,15 +36,16 @@ def known(project: QuickProject, count: int) -> dict[str, int]:
 
 def state(project: QuickProject) -> tuple[object, ...]:
     """What a push that is stopped leaves as it is."""
-    return (project.snapshot(), project.profiles(), project.rejects(), project.delta())
+    settled = project.query("from batch_sync_journal where event in ('intent', 'checkpoint')")
+    return (settled, project.profiles(), project.rejects(), project.delta())
 
 
 def stops(project: QuickProject, *words: str) -> None:
-    """A push is stopped with these words: nothing is sent and nothing committed, on the command line too."""
+    """A push is stopped with these words: nothing is sent, and nothing counts as settled."""
     before = state(project)
     pushed = project.push_one()
     assert pushed.status == "failed", "the guard let it pass"
-    assert (pushed.sent, pushed.committed, pushed.requests) == (0, 0, 0)
+    assert (pushed.sent, pushed.settled, pushed.requests) == (0, 0, 0)
     for each in words:
         assert each in str(pushed.error)
     assert not project.sent.requests
@@ -58,24 +60,25 @@ def test_only_from_other_targets(quick: QuickProject) -> None:
     people(quick, {"p00": 1, "p01": 1})
     quick.outputs(sandbox={"only_from": ["prod", "staging"]})
     before = state(quick)
-    for options in ({}, {"force": True}, {"full_refresh": True}, {"retry_rejected": True}, {"dry_run": True}):
+    for options in ({}, {"force": True}, {"dry_run": True}, {"limit": 1}, {"target": "prod"}):
         pushed = quick.push_one(**options)
         assert pushed.status == "failed", options
-        assert "takes pushes only from the dbt targets prod, staging" in str(pushed.error)
-        assert "this is target `dev`; nothing was sent" in str(pushed.error)
+        assert "accepts only deltas of the dbt targets prod, staging" in str(pushed.error)
+        assert "dbt built this one with target `dev`" in str(pushed.error)
         assert not quick.sent.requests
     (adopted,) = api.adopt(quick.options()).syncs
     assert adopted.status == "failed"
     assert state(quick) == before
     assert quick.call("push", "--force").returncode == 1
-    assert quick.push_one(target="prod").accepted == 2
+    quick.outputs(sandbox={"only_from": ["dev"]})
+    assert quick.push_one().accepted == 2
 
 
 def test_fewer_rows_than_min_rows(quick: QuickProject) -> None:
     """The first push too; exactly as many pass."""
     guard(quick, min_rows=4)
     people(quick, {"a": 1, "b": 1, "c": 1})
-    stops(quick, "the sync had 3 rows", "`min_rows` is 4", FORCE)
+    stops(quick, "the model had 3 rows", "`min_rows` is 4", FORCE)
     dry = quick.push_one(dry_run=True)
     assert (dry.status, dry.error) == ("failed", quick.push_one().error)
     done = quick.call("push")
@@ -85,27 +88,10 @@ def test_fewer_rows_than_min_rows(quick: QuickProject) -> None:
     people(quick, {"a": 1, "b": 1, "c": 1, "d": 1})
     assert quick.push_one().accepted == 4
     people(quick, {"a": 2, "b": 1, "c": 1})
-    stops(quick, "the sync had 3 rows", "`min_rows` is 4", FORCE)
+    stops(quick, "the model had 3 rows", "`min_rows` is 4", FORCE)
     assert quick.push_one(force=True).accepted == 1
     # Nothing to do is no reason to stop.
     people(quick, {"a": 2, "b": 1, "c": 1})
-    assert quick.push_one().status == "succeeded"
-
-
-def test_an_empty_sync_makes_nobody_leave(quick: QuickProject) -> None:
-    rows = known(quick, 3)
-    people(quick, {})
-    told = "all 3 known profiles would leave: the sync was empty when its delta was built"
-    stops(quick, told, FORCE)
-    assert "the sync had 0 rows" in str(quick.push_one().error)
-    guard(quick, min_rows=0)
-    stops(quick, told, FORCE)
-    forced = quick.push_one(force=True)
-    assert (forced.status, forced.exits, forced.committed) == ("succeeded", 3, 3)
-    # Everybody has left: there is nobody who could.
-    people(quick, {})
-    assert quick.push_one().status == "succeeded"
-    people(quick, rows)
     assert quick.push_one().status == "succeeded"
 
 
@@ -115,12 +101,12 @@ def test_max_change_ratio(quick: QuickProject) -> None:
     guard(quick, max_change_ratio=0.5)
     changed = {**rows, "p00": 1, "p01": 1, "p02": 1, "new1": 1}
     people(quick, changed)
-    assert quick.push_one().committed == 4, "exactly the limit passes"
+    assert quick.push_one().settled == 4, "exactly the limit passes"
     changed.pop("p03")
     people(quick, {**changed, "p00": 2, "p01": 2, "new2": 1, "new3": 1})
     stops(quick, "5 profiles would change, 55.6% of the 9 known ones, and `max_change_ratio` is 50.0%", FORCE)
     forced = quick.push_one(force=True)
-    assert (forced.status, forced.committed) == ("succeeded", 5)
+    assert (forced.status, forced.settled) == ("succeeded", 5)
 
 
 def test_max_exit_ratio(quick: QuickProject) -> None:
@@ -133,6 +119,7 @@ def test_max_exit_ratio(quick: QuickProject) -> None:
     people(quick, left)
     stops(quick, "2 profiles would leave, 33.3% of the 6 known ones, and `max_exit_ratio` is 25.0%", FORCE)
     assert quick.push_one(force=True).exits == 2
+    quick.build()
     assert {name for name, row in quick.snapshot().items() if row["_batch_exited_at"] is None} == set(left)
 
 
@@ -155,18 +142,12 @@ def test_ratios_let_a_first_push_pass(quick: QuickProject) -> None:
     assert quick.push_one().accepted == 5
 
 
-def test_full_refresh_is_not_a_change_of_everybody(quick: QuickProject) -> None:
-    known(quick, 5)
-    guard(quick, max_change_ratio=0.01)
-    assert quick.push_one(full_refresh=True).accepted == 5
-
-
 def test_a_stopped_push_is_recorded(quick: QuickProject) -> None:
     guard(quick, min_rows=2)
     people(quick, {"a": 1})
     error = quick.push_one().error
     (run,) = quick.query("from batch_sync_runs")
-    assert (run["status"], run["error"], run["committed"]) == ("failed", error, 0)
+    assert (run["status"], run["error"], run["settled"]) == ("failed", error, 0)
 
 
 # never_resubscribe
@@ -220,17 +201,18 @@ def test_nobody_is_subscribed_again(quick: QuickProject) -> None:
         "given": {"n": 2, "$email_marketing": "unsubscribed", "$sms_marketing": "unsubscribed"},
     }
     assert quick.rejects() == BLOCKED
-    assert {row["rejected_by"] for row in quick.query("from batch_sync_rejects")} == {"dbt-batch-sync"}
+    assert {row["rejected_by"] for row in quick.query("from batch_sync_rejects")} == {"validation"}
 
     # It stays so, whatever else changes, and however it is asked for.
     consents(quick, {**BACK, "boolean": (True, "subscribed", 3), "word": (True, "subscribed", 3)})
     quick.push_one()
     assert quick.sent.attributes == {"boolean": {"n": 3}, "word": {"n": 3}}
-    for options in ({"retry_rejected": True}, {"full_refresh": True}, {"force": True}):
-        quick.push_one(**options)
+    for scope in SCOPES:
+        quick.resend(scope)
+        quick.push_one(force=True)
         sent = quick.sent.attributes
-        assert "$email_marketing" not in sent.get("boolean", {}), options
-        assert "$sms_marketing" not in sent.get("word", {}), options
+        assert "$email_marketing" not in sent.get("boolean", {}), scope
+        assert "$sms_marketing" not in sent.get("word", {}), scope
     held = quick.profiles()
     assert held["boolean"]["$email_marketing"].value == "unsubscribed"
     assert held["word"]["$sms_marketing"].value == "unsubscribed"
@@ -243,6 +225,7 @@ def test_a_blocked_consent_that_is_withdrawn_again_is_settled(quick: QuickProjec
     quick.push_one()
     consents(quick, {**BACK, "boolean": (False, "subscribed", 2), "word": (True, "unsubscribed", 2)})
     assert quick.push_one().status == "succeeded"
+    quick.build()
     assert not quick.rejects()
     consents(quick, BACK)
     quick.push_one()
@@ -258,7 +241,7 @@ def test_a_consent_is_blocked_beside_a_parked_row(quick: QuickProject) -> None:
     consents(quick, BACK)
     pushed = quick.push_one()
     assert (pushed.status, pushed.error) == ("partial", None)
-    assert quick.rejects() == {**BLOCKED, ("given", None): "refused on …"}
+    assert quick.rejects() == {**BLOCKED, ("given", None): "refused on demand"}
 
 
 def test_a_mapping_may_allow_to_subscribe_again(quick: QuickProject) -> None:
@@ -270,6 +253,7 @@ def test_a_mapping_may_allow_to_subscribe_again(quick: QuickProject) -> None:
     quick.push_one()
     consents(quick, BACK, **allowed)
     assert quick.push_one().status == "succeeded"
+    quick.build()
     assert not quick.rejects()
     held = quick.profiles()
     assert {
@@ -280,64 +264,33 @@ def test_a_mapping_may_allow_to_subscribe_again(quick: QuickProject) -> None:
 # What asks
 
 
-@pytest.mark.parametrize("arguments", [("adopt",), ("push", "--full-refresh")])
-def test_without_a_terminal_yes_must_be_said(quick: QuickProject, arguments: tuple[str, ...]) -> None:
+def test_without_a_terminal_yes_must_be_said(quick: QuickProject) -> None:
     known(quick, 2)
     people(quick, {"p00": 1, "p01": 0})
     before = state(quick)
-    asked = quick.call(*arguments)
+    asked = quick.call("adopt")
     assert asked.returncode == 2
     assert "say --yes" in " ".join(asked.stderr.split())
     assert not quick.sent.requests
     assert state(quick) == before
-    assert quick.call(*arguments, "--yes").returncode == 0
+    assert quick.call("adopt", "--yes").returncode == 0
+    quick.build()
     assert quick.snapshot()["p00"]["points"] == 1
 
 
-def test_adopt_sends_nothing_and_commits_all(quick: QuickProject) -> None:
+def test_adopt_sends_nothing_and_settles_all(quick: QuickProject) -> None:
     known(quick, 3)
     people(quick, {"p00": 5, "p01": 0, "new": 1})
     quick.forget_requests()
     (adopted,) = api.adopt(quick.options()).syncs
-    assert (adopted.status, adopted.committed, adopted.sent, adopted.requests) == ("succeeded", 3, 0, 0)
+    assert (adopted.status, adopted.settled, adopted.sent, adopted.requests) == ("succeeded", 3, 0, 0)
     assert not quick.sent.requests
+    quick.build()
     snapshot = quick.snapshot()
     assert {name: row["points"] for name, row in snapshot.items()} == {"p00": 5, "p01": 0, "p02": 0, "new": 1}
     assert [name for name, row in snapshot.items() if row["_batch_exited_at"]] == ["p02"]
-    quick.build()
     assert not quick.delta()
     assert quick.push_one().requests == 0
     people(quick, {"p00": 5, "p01": 7, "new": 1})
     assert quick.push_one().accepted == 1
     assert quick.sent.attributes == {"p01": {"points": 7}}
-
-
-def test_full_refresh_replaces_the_snapshot_as_rows_are_accepted(quick: QuickProject) -> None:
-    rows = known(quick, 7)
-    gone = rows.popitem()[0]
-    people(quick, rows)
-    quick.push_one(force=True)
-    people(quick, {**rows, "p05": 9})
-    before = quick.snapshot()
-
-    part = quick.push_one(full_refresh=True, limit=3)
-    assert (part.status, part.accepted, part.committed) == ("succeeded", 3, 3)
-    seen = quick.sent.attributes
-    assert seen == {name: {"points": 0, "nick": name} for name in ("p00", "p01", "p02")}
-    after = quick.snapshot()
-    assert after.keys() == before.keys(), "what is not accepted yet stays in the snapshot"
-    changed = {name for name in after if after[name]["_batch_run_id"] != before[name]["_batch_run_id"]}
-    assert changed == {"p00", "p01", "p02"}
-    assert after["p05"]["points"] == 0
-
-    # Whatever comes between, the rest still goes.
-    people(quick, {**rows, "p05": 9})
-    rest = quick.push_one(force=True)
-    assert rest.status == "succeeded"
-    assert quick.sent.attributes == {
-        name: {"points": 9 if name == "p05" else 0, "nick": name} for name in ("p03", "p04", "p05")
-    }
-    assert gone not in {name for name, _ in quick.sent.operations}
-    quick.build()
-    assert not quick.delta()
-    assert quick.push_one().requests == 0

@@ -8,12 +8,12 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).parents[1])  # Names of modules in this directory are those of drivers.
 
-from harness.faulty import VARIABLE, FaultyWarehouse, Points, faulty_send, from_text
+from harness.faulty import VARIABLE, FaultyWarehouse, Points, faulty_send, from_text  # noqa: E402
 
-from dbt_batch_sync import api, cli
-from dbt_batch_sync.batch_api.client import Client
-from dbt_batch_sync.connections.profiles import WarehouseTarget
-from dbt_batch_sync.warehouse import Warehouse, open_warehouse
+from dbt_batch_sync import api, cli  # noqa: E402
+from dbt_batch_sync.batch_api.client import Client  # noqa: E402
+from dbt_batch_sync.connections.profiles import WarehouseTarget  # noqa: E402
+from dbt_batch_sync.warehouse import Warehouse, open_warehouse  # noqa: E402
 
 if __name__ == "__main__":
     points = Points(from_text(os.environ.get(VARIABLE, "[]")))

@@ -36,7 +36,8 @@ REFUSED = re.compile(
 """What Redshift's documentation says it lacks, of what statements for PostgreSQL have; a `text` is short there."""
 
 SETUP = (
-    "create function pg_catalog.getdate() returns timestamp language sql stable as $$select now()::timestamp$$",
+    "create function pg_catalog.getdate() returns timestamp language sql stable as "
+    "$$select clock_timestamp() at time zone 'UTC'$$",
     "create function pg_catalog.checksum(text) returns int language sql immutable as $$select hashtext($1)$$",
     "create function pg_catalog.seconds_later(int, timestamp) returns timestamp language sql immutable as "
     "$$select $2 + make_interval(secs => $1)$$",

@@ -63,7 +63,7 @@ class TestRedshift(Behaviour):
 
 # Where rows are
 
-PLACED = "diststyle key distkey (custom_id)\n    compound sortkey(\n        custom_id)"
+PLACED = "diststylekeydistkey(custom_id)compoundsortkey("
 
 
 def test_the_snapshot_and_the_delta_are_placed_by_their_key(
@@ -73,11 +73,13 @@ def test_the_snapshot_and_the_delta_are_placed_by_their_key(
     quick.map(CONTACTS_MAPPING)
     quick.set_rows(CONTACTS, contacts(1))
     quick.build()
-    created = [each for each in warehouse.proxy.statements if "create  table" in each]
-    placed = [each for each in created if "".join(PLACED.split()) in "".join(each.split())]
+    created = ["".join(each.split()) for each in warehouse.proxy.statements if "create  table" in each]
+    placed = [each for each in created if PLACED in each]
     assert len(placed) == 2
     assert "people_sent_snapshot" in placed[0]
+    assert f"{PLACED}custom_id)" in placed[0]
     assert "people_delta" in placed[1]
+    assert f"{PLACED}_batch_page)" in placed[1]
 
 
 # Types

@@ -1,4 +1,5 @@
 -- as on DuckDB (24 lines)
+analyze "shop"."marts"."batch_sync_rejects";
 merge into "shop"."marts"."people_sent_snapshot" as s
         using (select
 -- as on DuckDB (13 lines)

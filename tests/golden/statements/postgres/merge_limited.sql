@@ -1,3 +1,4 @@
+analyze "shop"."marts"."batch_sync_rejects";
 merge into "shop"."marts"."people_sent_snapshot" as s
         using (select
 -- as on DuckDB (13 lines)

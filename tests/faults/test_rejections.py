@@ -1,11 +1,10 @@
-"""What Batch refuses is found, written down and held back, and holds up nobody else."""
+"""What Batch rejects is found, written down and held back, and never holds up other rows."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +15,8 @@ from dbt_batch_sync import api
 
 COLUMNS = {"id": "varchar", "points": "bigint", "nick": "varchar"}
 CALL = 200
-ROW, VALUE = "refused on …", "not a valid value"
+PAGE = 1000
+ROW, VALUE = "refused on demand", "not a valid value"
 
 
 def people(project: QuickProject, points: Iterable[int]) -> None:
@@ -46,8 +46,9 @@ def counts(project: QuickProject) -> dict[str, int]:
     return dict(project.sandbox.stats.custom_ids)
 
 
-def standing(project: QuickProject) -> list[dict[str, Any]]:
-    return project.query("from batch_sync_rejects order by custom_id, attribute")
+def recorded(project: QuickProject) -> list[dict[str, Any]]:
+    """Every rejection, resolved ones too."""
+    return project.query("from batch_sync_rejects order by key, attribute, rejected_at")
 
 
 @pytest.mark.parametrize("bad", [(0, 199), (3, 4, 5, 390)])
@@ -56,84 +57,87 @@ def test_a_400_is_halved_until_the_bad_rows_stand_alone(quick: QuickProject, bad
     reject_calls(quick, *bad)
     pushed = quick.push_one()
     assert (pushed.status, pushed.error) == ("partial", None)
-    refused = (pushed.sent, pushed.accepted, pushed.rejected_rows, pushed.committed)
-    assert refused == (2 * CALL, 2 * CALL - len(bad), len(bad), 2 * CALL - len(bad))
+    told = (pushed.sent, pushed.accepted, pushed.rejected_rows, pushed.settled)
+    assert told == (2 * CALL, 2 * CALL - len(bad), len(bad), 2 * CALL)
     assert quick.rejects().keys() == {(key, None) for key in keys(*bad)}
     good = {f"p{n:04d}" for n in range(2 * CALL)} - set(keys(*bad))
-    assert set(quick.snapshot()) == good
     assert counts(quick) == dict.fromkeys(good, 1), "a neighbour was repeated"
     assert pushed.requests == len(quick.sent.requests)
-    clean = 2 - len({number // CALL for number in bad})
+    clean = sum(len(call) == CALL for call in quick.sent.calls)
     assert pushed.requests - clean <= len(bad) * (2 * math.log2(CALL) + 1)
 
     # Neither this delta nor the next one sends any of it again.
     for pushed in (quick.push_one(), quick.sync()):
-        assert (pushed.requests, pushed.committed) == (0, 0)
+        assert (pushed.requests, pushed.settled, pushed.parked) == (0, 0, len(bad))
     assert counts(quick) == dict.fromkeys(good, 1)
+    assert set(quick.snapshot()) == good
 
 
-def test_a_refused_row_waits_until_it_changes(quick: QuickProject) -> None:
+def test_a_rejected_row_waits_until_it_changes(quick: QuickProject) -> None:
     begin(quick, 4)
     reject_calls(quick, 1, 2)
     assert quick.push_one().rejected_rows == 2
-    first = standing(quick)
-    assert [(row["attribute"], row["attempts"], row["rejected_by"]) for row in first] == [
-        (None, 1, "batch")
-    ] * 2
-    assert all(row["sent_hash"] and row["first_seen_at"] == row["last_seen_at"] for row in first)
+    assert [(row["key"], row["attribute"], row["rejected_by"]) for row in recorded(quick)] == [
+        (key, None, "batch") for key in keys(1, 2)
+    ]
 
     # Neighbours change, and a row leaves what is parked as it is; Batch would take it by now.
     quick.sandbox.faults.set(())
     people(quick, [1, 0, 0, 1])
+    first = recorded(quick)
+    assert all(row["sent_hash"] and row["resolved_at"] is None for row in first)
     parked = quick.push_one()
-    assert (parked.status, parked.accepted, parked.rejected_rows) == ("partial", 2, 0)
+    assert (parked.status, parked.accepted, parked.rejected_rows, parked.parked) == ("partial", 2, 0, 2)
     assert set(quick.sent.attributes) == set(keys(0, 3))
-    assert [row["attempts"] for row in standing(quick)] == [1, 1]
-    assert [row["sent_hash"] for row in standing(quick)] == [row["sent_hash"] for row in first]
-    assert [row["reason"] for row in standing(quick)] == [row["reason"] for row in first]
+    assert recorded(quick) == first
 
-    # One changes and is refused again, another changes and is taken.
+    # One changes and is rejected again, another changes and is taken.
     reject_calls(quick, 1)
     people(quick, [1, 5, 5, 1])
     again = quick.push_one()
-    assert (again.status, again.accepted, again.rejected_rows) == ("partial", 1, 1)
-    one, two = standing(quick)
-    assert (one["attempts"], one["resolved_at"], two["attempts"]) == (2, None, 1)
-    assert one["first_seen_at"] == first[0]["first_seen_at"] < one["last_seen_at"]
-    assert one["sent_hash"] != first[0]["sent_hash"]
-    assert two["resolved_at"] > two["last_seen_at"]
-    assert set(quick.snapshot()) == set(keys(0, 2, 3))
-    assert quick.sync().requests == 0
-
-    # What is refused anew after it was accepted stands again.
+    assert (again.status, again.accepted, again.rejected_rows, again.parked) == ("partial", 1, 1, 0)
     quick.sandbox.faults.set(())
+    quick.build()
+    old, new, two = recorded(quick)
+    assert (old["key"], new["key"]) == keys(1, 1)
+    assert old["resolved_at"] is not None is not two["resolved_at"]
+    assert new["resolved_at"] is None
+    assert new["sent_hash"] not in (None, first[0]["sent_hash"])
+    assert set(quick.snapshot()) == set(keys(0, 2, 3))
+    assert quick.push_one().requests == 0
+
     people(quick, [1, 6, 6, 1])
     assert quick.push_one().status == "succeeded"
-    assert all(row["resolved_at"] for row in standing(quick))
+    quick.build()
+    assert all(row["resolved_at"] for row in recorded(quick))
     assert {name: held["points"].value for name, held in quick.profiles().items()} == dict(
         zip(keys(0, 1, 2, 3), [1, 6, 6, 1], strict=True)
     )
 
 
 @pytest.mark.parametrize("then", ["goes back", "leaves"])
-def test_a_refused_row_that_is_no_change_any_more_stands_no_longer(quick: QuickProject, then: str) -> None:
+def test_the_rejection_of_a_row_that_differs_no_longer_is_resolved(quick: QuickProject, then: str) -> None:
     begin(quick, 4)
     quick.push_one()
     reject_calls(quick, 1)
     people(quick, [0, 7, 0, 0])
     assert quick.push_one().rejected_rows == 1
     assert quick.push_one().status == "partial"
-    assert [row["resolved_at"] for row in standing(quick)] == [None]
+    quick.build()
+    assert [row["resolved_at"] for row in recorded(quick)] == [None]
     quick.sandbox.faults.set(())
     people(quick, [0, 0, 0, 0] if then == "goes back" else [0])
     pushed = quick.push_one(force=True)
     assert (pushed.status, pushed.rejected_rows) == ("succeeded", 0)
-    (row,) = standing(quick)
-    assert row["resolved_at"] >= row["last_seen_at"]
+    quick.build()
+    (row,) = recorded(quick)
+    assert row["resolved_at"] >= row["rejected_at"]
 
 
 @pytest.mark.parametrize("then", ["goes back", "leaves"])
-def test_of_a_refused_row_in_two_operations_the_first_may_be_in_batch(quick: QuickProject, then: str) -> None:
+def test_of_a_rejected_row_in_two_operations_the_first_may_be_in_batch(
+    quick: QuickProject, then: str
+) -> None:
     names = [f"a{place:02}" for place in range(60)]
     columns = {"id": "varchar", **dict.fromkeys(names, "bigint")}
 
@@ -159,7 +163,7 @@ def test_of_a_refused_row_in_two_operations_the_first_may_be_in_batch(quick: Qui
     assert quick.push_one(force=True).accepted == 1
     assert {held.value for held in quick.profiles()["b"].values()} == ({1} if known else set())
     assert quick.sync().requests == 0
-    assert all(row["resolved_at"] for row in standing(quick))
+    assert all(row["resolved_at"] for row in recorded(quick))
 
 
 def test_partial_errors_belong_to_the_row_of_their_bulk_index(quick: QuickProject) -> None:
@@ -175,16 +179,17 @@ def test_partial_errors_belong_to_the_row_of_their_bulk_index(quick: QuickProjec
     pushed = quick.push_one()
     assert (pushed.status, pushed.requests) == ("partial", 3)
     assert (pushed.accepted, pushed.rejected_rows, pushed.rejected_attributes) == (3 * CALL - 3, 3, 3)
-    refused = {(key, None) for key in keys(*rows)} | {(key, "nick") for key in keys(*cells)}
-    assert quick.rejects().keys() == refused
-    assert {row["sent_hash"] is None for row in standing(quick) if row["attribute"]} == {True}
+    rejected = {(key, None) for key in keys(*rows)} | {(key, "nick") for key in keys(*cells)}
+    assert quick.rejects().keys() == rejected
     held = quick.profiles()
     assert not held.keys() & set(keys(*rows))
     assert {name for name, attributes in held.items() if "nick" not in attributes} == set(keys(*cells))
+    quick.build()
     assert quick.snapshot().keys() == held.keys()
+    assert {row["sent_hash"] is None for row in recorded(quick) if row["attribute"]} == {True}
 
 
-def test_a_refused_attribute_waits_for_its_own_value(quick: QuickProject) -> None:
+def test_a_rejected_attribute_waits_for_its_own_value(quick: QuickProject) -> None:
     begin(quick, 2)
     fault = Fault(FaultKind.REFUSE_ATTRIBUTE, custom_ids=keys(0), attributes=("points",), reason=VALUE)
     quick.sandbox.faults.set([fault])
@@ -194,17 +199,19 @@ def test_a_refused_attribute_waits_for_its_own_value(quick: QuickProject) -> Non
     quick.execute("update raw.people set nick = 'other'")
     assert quick.sync().accepted == 2
     assert quick.sent.names == {"nick"}
-    assert quick.rejects() == {("p0000", "points"): "not a valid value"}
+    quick.build()
+    assert quick.rejects() == {("p0000", "points"): VALUE}
     people(quick, [4, 0])
     quick.push_one()
     assert quick.sent.attributes["p0000"] == {"points": 4, "nick": "nick 0"}
+    quick.build()
     assert not quick.rejects()
-    (row,) = standing(quick)
-    assert row["resolved_at"] > row["last_seen_at"] == row["first_seen_at"]
+    (row,) = recorded(quick)
+    assert row["resolved_at"] > row["rejected_at"]
 
 
 @pytest.mark.parametrize("rebuilt", [True, False])
-def test_retry_rejected_releases_rows_and_attributes(quick: QuickProject, rebuilt: bool) -> None:
+def test_a_resend_releases_rejected_rows_and_attributes(quick: QuickProject, rebuilt: bool) -> None:
     begin(quick, 5)
     quick.sandbox.faults.set(
         [
@@ -213,30 +220,29 @@ def test_retry_rejected_releases_rows_and_attributes(quick: QuickProject, rebuil
         ]
     )
     quick.push_one()
-    before = standing(quick)
     quick.sandbox.faults.set([Fault(FaultKind.REFUSE_ROWS, custom_ids=keys(2))])
     if rebuilt:
         quick.build()
-    retried = quick.push_one(retry_rejected=True)
+    quick.resend("rejected")
+    retried = quick.push_one()
     assert (retried.status, retried.accepted, retried.rejected_rows) == ("partial", 2, 1)
     assert quick.sent.attributes == {
         "p0001": {"points": 0, "nick": "nick 1"},
         "p0002": {"points": 0, "nick": "nick 2"},
         "p0003": {"nick": "nick 3"},
     }
+    quick.build()
     assert quick.rejects() == {("p0002", None): ROW}
-    one, two, three = standing(quick)
-    assert one["resolved_at"] is not None is not three["resolved_at"]
-    assert (two["attempts"], two["first_seen_at"]) == (2, before[1]["first_seen_at"])
-    assert two["sent_hash"], "it is parked again"
-    assert quick.sync().requests == 0
+    assert quick.push_one().requests == 0, "it is parked again"
     assert set(quick.snapshot()) == set(keys(0, 1, 3, 4))
 
     quick.sandbox.faults.set(())
-    assert quick.push_one(retry_rejected=True).status == "succeeded"
+    quick.resend("rejected")
+    assert quick.push_one().status == "succeeded"
     assert set(quick.sent.attributes) == {"p0002"}
+    quick.resend("rejected")
     assert not quick.rejects()
-    last = quick.push_one(retry_rejected=True)
+    last = quick.push_one()
     assert (last.status, last.requests) == ("succeeded", 0)
 
 
@@ -257,8 +263,8 @@ def test_rejects_are_listed_by_reason(quick: QuickProject) -> None:
     shown = quick.call("rejects")
     assert shown.returncode == 0
     lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
-    assert any(line.startswith("2 nick not a valid value batch ") for line in lines), shown.stdout
-    assert any(line.startswith(f"1 whole row {ROW} batch ") for line in lines), shown.stdout
+    assert any(line.startswith(f"2 nick {VALUE} batch ") for line in lines), shown.stdout
+    assert any(line.startswith(f"1 (whole row) {ROW} batch ") for line in lines), shown.stdout
     done = quick.call("rejects", "--json")
     assert done.returncode == 0
     (sync,) = json.loads(done.stdout)["syncs"]
@@ -267,20 +273,18 @@ def test_rejects_are_listed_by_reason(quick: QuickProject) -> None:
     assert {what: each["count"] for what, each in found.items()} == {
         ("nick", VALUE, "batch"): 2,
         (None, ROW, "batch"): 1,
-        ("nick", "too_long", "dbt-batch-sync"): 1,
+        ("nick", "too_long", "validation"): 1,
     }
     assert sync["rejects"][0]["count"] == 2, "the most frequent first"
-    assert found[None, ROW, "batch"]["attempts"] == 1
-    assert quick.query(f"select custom_id from {sync['table']} where attribute is null") == [
-        {"custom_id": "p0001"}
-    ]
+    assert quick.query(f"select key from {sync['table']} where attribute is null") == [{"key": "p0001"}]
     assert api.rejects(quick.options()).to_json() == json.loads(done.stdout)
 
     quick.sandbox.faults.set(())
     people(quick, [9] * 5)
     quick.push_one()
+    quick.build()
     (left,) = json.loads(quick.call("rejects", "--json").stdout)["syncs"]
-    assert [each["count"] for each in left["rejects"]] == [2], "the refused nicks have not changed"
+    assert [each["count"] for each in left["rejects"]] == [2], "the rejected nicks have not changed"
 
 
 def test_retention_is_of_what_is_resolved(quick: QuickProject) -> None:
@@ -290,39 +294,39 @@ def test_retention_is_of_what_is_resolved(quick: QuickProject) -> None:
     quick.sandbox.faults.set(())
     people(quick, [1, 1, 0, 0])
     quick.push_one()
-    assert len(standing(quick)) == 3
-    now = datetime.fromisoformat(
-        quick.query("select max(last_seen_at)::varchar as t from batch_sync_rejects")[0]["t"]
-    )
+    quick.build()
+    assert [row["resolved_at"] is None for row in recorded(quick)] == [False, False, True]
     for key, days in (("p0000", 8), ("p0001", 6)):
         quick.execute(
-            "update batch_sync_rejects set resolved_at = $moment where custom_id = $key",
-            moment=now - timedelta(days=days),
+            "update batch_sync_rejects set resolved_at = resolved_at - to_days($days) where key = $key",
+            days=days,
             key=key,
         )
-    quick.execute("update batch_sync_rejects set first_seen_at = '2000-01-01', last_seen_at = '2000-01-01'")
-    quick.push_one()
-    assert [row["custom_id"] for row in standing(quick)] == ["p0001", "p0002"], (
-        "what stands is never forgotten"
-    )
+    quick.execute("update batch_sync_rejects set rejected_at = '2000-01-01'")
+    quick.build()
+    assert [row["key"] for row in recorded(quick)] == ["p0001", "p0002"], "an open one is never forgotten"
 
 
-def test_when_most_rows_are_refused_the_push_stops(quick: QuickProject) -> None:
-    begin(quick, 3 * CALL)
-    bad = range(CALL, 2 * CALL)
-    reject_calls(quick, *bad)
+def test_when_most_rows_are_rejected_the_push_stops(quick: QuickProject) -> None:
+    """Batch takes the chunks of the first page, and then nothing."""
+    begin(quick, PAGE + 2 * CALL, max_in_flight=1)
+    everybody = keys(*range(PAGE + 2 * CALL))
+    chunks = PAGE // CALL
+    later = When(nth=tuple(range(chunks + 1, chunks + 200)))
+    quick.sandbox.faults.set([Fault(FaultKind.REJECT_CALL, later, custom_ids=everybody)])
     done = quick.call("push", "--json")
     assert done.returncode == 1
     (sync,) = json.loads(done.stdout)["syncs"]
-    assert sync["status"] == "failed"
-    told = sync["error"]
-    assert "the cause is the mapping or the project, not single rows" in told
-    assert "rows were refused alone" in told
-    assert sync["committed"] == len(quick.snapshot()) == CALL, "the chunk before is kept"
+    assert (sync["status"], sync["settled"], sync["rejected_rows"]) == ("failed", PAGE, 0)
+    assert "the cause is the mapping or the project, not single rows" in sync["error"]
+    assert "rows were rejected alone" in sync["error"]
     assert not quick.rejects(), "nothing of the chunk counts as sent"
-    # 25 refused ones, what finding them cost, 16 probes, and the two other chunks.
-    assert len(quick.sent.requests) <= 2 * 25 + 16 + 16 + 2
+    # 25 rejected ones, what finding them cost, 16 probes, and the chunks before.
+    assert len(quick.sent.requests) <= 2 * 25 + 16 + 16 + chunks
 
     quick.sandbox.faults.set(())
-    assert quick.push_one().committed == 2 * CALL
-    assert all(counts(quick)[f"p{n:04d}"] == 1 for n in (*range(CALL), *bad))
+    quick.build()
+    certain = [row for row in quick.snapshot().values() if row["_batch_doubt"] is None]
+    assert len(certain) == PAGE, "the page before is kept"
+    assert quick.push_one().settled == 2 * CALL
+    assert counts(quick) == dict.fromkeys(everybody, 1)

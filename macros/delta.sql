@@ -160,13 +160,13 @@ from changes
         ({{ dbt_batch_sync.is_distinct(c, s, attribute.dtype) }} or {{ doubted }}{% if attribute.resubscribed %} or {{ dbt_batch_sync.is_blocked(attribute) }}{% endif %})
         {%- if attribute.keep %} and {{ c }} is not null{% endif %}
         {%- if attribute.guarded %} and not {{ dbt_batch_sync.is_blocked(attribute) }}{% endif %}
-    else {% if mapping.on_exit == 'clear' -%}
+    when s.{{ dbt_batch_sync.column('_batch_exited_at') }} is null or {{ doubt }} is not null then {% if mapping.on_exit == 'clear' -%}
         ({{ s }} is not null or {{ doubted }}){% if attribute.guarded %} and not {{ dbt_batch_sync.is_opted_out(attribute) }}{% endif %}
     {%- elif mapping.on_exit == 'flag' and attribute.membership -%}
         ({{ dbt_batch_sync.is_distinct(s, 'false', attribute.dtype) }} or {{ doubted }})
     {%- else -%}
         false
-    {%- endif %} end
+    {%- endif %} else false end
 {%- endmacro %}
 
 

@@ -153,7 +153,7 @@ class Project:
             if self.warehouse.adapter == "duckdb":
                 _release()
         if arguments[0] == "parse":
-            self._parsed = outcome.result
+            self._parsed, self._as_parsed = outcome.result, self._written()
         results = getattr(outcome.result, "results", None) or ()
         failed = [str(each.message) for each in results if str(each.status) in ("error", "fail")]
         messages = "\n".join([*failed, *([str(outcome.exception)] if outcome.exception else [])])
@@ -166,15 +166,13 @@ class Project:
 
         Parses only what was written since the last one, and writes no `run_results.json`: a third of the time.
         """
-        written = self._written()
-        if written != self._as_parsed:
+        if self._written() != self._as_parsed:
             self.dbt("parse")
-            self._as_parsed = written
         self._invoke(self._parsed, "run", "--no-write-json", *arguments)
 
     def _written(self) -> dict[Path, str]:
         """The files of the project, and what is in them."""
-        found = [*self.directory.glob("*.yml"), *(self.directory / "models").glob("*")]
+        found = [*self.directory.glob("*.yml"), *(self.directory / "models").rglob("*.*")]
         return {path: path.read_text(encoding="utf-8") for path in found}
 
     def options(self, **changes: Any) -> DbtOptions:

@@ -703,18 +703,6 @@ def test_what_is_wrong_with_an_output(project: Project, profile: object, said: s
     assert said in done.stderr
 
 
-def test_a_database_path_is_relative_to_the_current_directory(project: Project, tmp_path: Path) -> None:
-    ready(project, "a")
-    path = project.directory / "profiles.yml"
-    path.write_text(path.read_text().replace(str(project.database), "shop.duckdb"))
-    assert project.cli("push", "--dry-run").returncode == 0
-    flags = ("--project-dir", str(project.directory), "--profiles-dir", str(project.directory))
-    elsewhere = project.cli("push", *flags, cwd=tmp_path)
-    assert elsewhere.returncode == 1
-    assert "there is no DuckDB file shop.duckdb (relative to the current directory)" in elsewhere.stderr
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_selection_that_means_nothing(project: Project) -> None:
     ready(project, "a")
     done = project.call("push", "--select", "peple")

@@ -383,7 +383,7 @@ def test_relations_with_a_schema_and_an_alias_of_their_own(project: Project) -> 
         "select schema_name || '.' || table_name as name from duckdb_tables() where schema_name like 'main%'"
     )
     names = {row["name"] for row in project.query(query)}
-    assert {"main_crm.delta of crm", "main_crm.sent_snapshot of crm", "main_crm.batch_sync_runs"} <= names
+    assert {"main_crm.delta of crm", "main_crm.sent_snapshot of crm", "main_crm.batch_sync_journal"} <= names
     simple(project, ("a", "y", 1))
     done = project.sync()
     assert (done.updates, done.exits, done.status) == (1, 1, "succeeded")
@@ -501,20 +501,3 @@ def any_entry(chance: random.Random, name: int) -> object:
     if chance.random() < 0.4:
         entry["on_null"] = chance.choice(("clear", "keep", None))
     return entry
-
-
-def test_the_hash_is_the_same_in_jinja_and_in_python(project: Project) -> None:
-    number, chance = 150, random.Random(7)
-    for place in range(number):
-        project.map(any_mapping(chance), f"m{place}", sql="select 1 as id", models=())
-    macro = project.directory / "macros" / "hashes.sql"
-    macro.parent.mkdir(exist_ok=True)
-    macro.write_text(HASHES)
-    try:
-        project.dbt("run-operation", "write_hashes", "--args", f"{{number: {number}}}")
-        syncs = read_syncs(read_manifest(project.directory / "target" / "manifest.json"))
-    finally:
-        macro.unlink()
-    rows = {row["sync"]: row["hash"] for row in project.query("from raw.hashes")}
-    assert rows == {sync.name: sync.mapping.hash for sync in syncs}
-    assert len(set(rows.values())) == number

@@ -32,7 +32,7 @@ def test_texts_that_differ_in_every_row_are_compressed_by_zstd_where_the_file_ma
     project.build()
     stored = project.query(
         "select column_name, compression from pragma_storage_info('people_sent_snapshot')"
-        " where sync_type = 'VARCHAR'"
+        " where segment_type = 'VARCHAR'"
     )
     assert {row["column_name"] for row in stored if row["compression"] == "ZSTD"} == compressed
     assert unchanged(project.sync())

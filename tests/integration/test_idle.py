@@ -77,9 +77,9 @@ def test_a_push_of_nothing_starts_without_what_it_does_not_need(project: Project
     watched = "requests", "dbt.adapters"
     program = f"""
 import sys
-from dbt_batch_sync.cli import main
+from dbt_batch_sync.cli import program
 try:
-    main()
+    program()
 finally:
     print(*(name for name in {watched!r} if name in sys.modules), file=sys.stderr)
 """

@@ -12,13 +12,13 @@
         when lower(trim(c.`custom_id`, ' ')) in (
 -- as on DuckDB (4 lines)
         (c.`batch__email_marketing` is distinct from s.`batch__email_marketing` or case when s.`_batch_doubt` is not null then strpos(coalesce(s.`_batch_doubt`, ''), ',batch__email_marketing,') > 0 else false end) and c.`batch__email_marketing` is not null and not (c.`batch__email_marketing` is not null and c.`batch__email_marketing` = true and case when s.`_batch_opted_out` is not null then strpos(coalesce(s.`_batch_opted_out`, ''), ',batch__email_marketing,') > 0 else false end)
-    else (s.`batch__email_marketing` is not null or case when s.`_batch_doubt` is not null then strpos(coalesce(s.`_batch_doubt`, ''), ',batch__email_marketing,') > 0 else false end) and not case when s.`_batch_opted_out` is not null then strpos(coalesce(s.`_batch_opted_out`, ''), ',batch__email_marketing,') > 0 else false end end as _batch_send_1,
+    when s.`_batch_exited_at` is null or s.`_batch_doubt` is not null then (s.`batch__email_marketing` is not null or case when s.`_batch_doubt` is not null then strpos(coalesce(s.`_batch_doubt`, ''), ',batch__email_marketing,') > 0 else false end) and not case when s.`_batch_opted_out` is not null then strpos(coalesce(s.`_batch_opted_out`, ''), ',batch__email_marketing,') > 0 else false end else false end as _batch_send_1,
 -- as on DuckDB (1 lines)
         (c.`nick` is distinct from s.`nick` or case when s.`_batch_doubt` is not null then strpos(coalesce(s.`_batch_doubt`, ''), ',nick,') > 0 else false end) and c.`nick` is not null
-    else (s.`nick` is not null or case when s.`_batch_doubt` is not null then strpos(coalesce(s.`_batch_doubt`, ''), ',nick,') > 0 else false end) end as _batch_send_2,
+    when s.`_batch_exited_at` is null or s.`_batch_doubt` is not null then (s.`nick` is not null or case when s.`_batch_doubt` is not null then strpos(coalesce(s.`_batch_doubt`, ''), ',nick,') > 0 else false end) else false end as _batch_send_2,
 -- as on DuckDB (1 lines)
         (c.`tags` is distinct from s.`tags` or case when s.`_batch_doubt` is not null then strpos(coalesce(s.`_batch_doubt`, ''), ',tags,') > 0 else false end)
-    else (s.`tags` is not null or case when s.`_batch_doubt` is not null then strpos(coalesce(s.`_batch_doubt`, ''), ',tags,') > 0 else false end) end as _batch_send_3,
+    when s.`_batch_exited_at` is null or s.`_batch_doubt` is not null then (s.`tags` is not null or case when s.`_batch_doubt` is not null then strpos(coalesce(s.`_batch_doubt`, ''), ',tags,') > 0 else false end) else false end as _batch_send_3,
         (c._batch_here = 1 and c.`batch__email_marketing` is distinct from s.`batch__email_marketing` and (c.`batch__email_marketing` is not null and c.`batch__email_marketing` = true and case when s.`_batch_opted_out` is not null then strpos(coalesce(s.`_batch_opted_out`, ''), ',batch__email_marketing,') > 0 else false end)) as _batch_blocked_1,
 -- as on DuckDB (48 lines)
         collate(cast(`Client Id` as STRING), '') as `custom_id`,

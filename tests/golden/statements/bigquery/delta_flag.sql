@@ -18,7 +18,7 @@
         (c.`tags` is distinct from s.`tags` or case when s.`_batch_doubt` is not null then strpos(coalesce(s.`_batch_doubt`, ''), ',tags,') > 0 else false end)
 -- as on DuckDB (2 lines)
         (c.`in_crm` is distinct from s.`in_crm` or case when s.`_batch_doubt` is not null then strpos(coalesce(s.`_batch_doubt`, ''), ',in_crm,') > 0 else false end)
-    else (s.`in_crm` is distinct from false or case when s.`_batch_doubt` is not null then strpos(coalesce(s.`_batch_doubt`, ''), ',in_crm,') > 0 else false end) end as _batch_send_4,
+    when s.`_batch_exited_at` is null or s.`_batch_doubt` is not null then (s.`in_crm` is distinct from false or case when s.`_batch_doubt` is not null then strpos(coalesce(s.`_batch_doubt`, ''), ',in_crm,') > 0 else false end) else false end as _batch_send_4,
         (c._batch_here = 1 and c.`batch__email_marketing` is distinct from s.`batch__email_marketing` and (c.`batch__email_marketing` is not null and c.`batch__email_marketing` = true and case when s.`_batch_opted_out` is not null then strpos(coalesce(s.`_batch_opted_out`, ''), ',batch__email_marketing,') > 0 else false end)) as _batch_blocked_1,
 -- as on DuckDB (53 lines)
         collate(cast(`Client Id` as STRING), '') as `custom_id`,

@@ -40,15 +40,15 @@ compared as (
         (c."batch__email_marketing" is distinct from s."batch__email_marketing" or case when s."_batch_doubt" is not null then
     position(',batch__email_marketing,' in coalesce(s."_batch_doubt", '')) > 0 else false end) and c."batch__email_marketing" is not null and not (c."batch__email_marketing" is not null and c."batch__email_marketing" = true and case when s."_batch_opted_out" is not null then
     position(',batch__email_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 else false end)
-    else false end as _batch_send_1,
+    when s."_batch_exited_at" is null or s."_batch_doubt" is not null then false else false end as _batch_send_1,
         case when c._batch_here = 1 then
         (c."nick" is distinct from s."nick" or case when s."_batch_doubt" is not null then
     position(',nick,' in coalesce(s."_batch_doubt", '')) > 0 else false end) and c."nick" is not null
-    else false end as _batch_send_2,
+    when s."_batch_exited_at" is null or s."_batch_doubt" is not null then false else false end as _batch_send_2,
         case when c._batch_here = 1 then
         (c."tags" is distinct from s."tags" or case when s."_batch_doubt" is not null then
     position(',tags,' in coalesce(s."_batch_doubt", '')) > 0 else false end)
-    else false end as _batch_send_3,
+    when s."_batch_exited_at" is null or s."_batch_doubt" is not null then false else false end as _batch_send_3,
         (c._batch_here = 1 and c."batch__email_marketing" is distinct from s."batch__email_marketing" and (c."batch__email_marketing" is not null and c."batch__email_marketing" = true and case when s."_batch_opted_out" is not null then
     position(',batch__email_marketing,' in coalesce(s."_batch_opted_out", '')) > 0 else false end)) as _batch_blocked_1,
         case when c._batch_here = 1 then coalesce(c."batch__email_marketing", s."batch__email_marketing") else s."batch__email_marketing" end as "batch__email_marketing",

@@ -10,7 +10,7 @@
 -- as on DuckDB (3 lines)
         (case when c."in_crm" = s."in_crm" or (c."in_crm" is null and s."in_crm" is null) then 0 else 1 end = 1 or case when s."_batch_doubt" is not null then
 -- as on DuckDB (1 lines)
-    else (case when s."in_crm" = false or (s."in_crm" is null and false is null) then 0 else 1 end = 1 or case when s."_batch_doubt" is not null then
+    when s."_batch_exited_at" is null or s."_batch_doubt" is not null then (case when s."in_crm" = false or (s."in_crm" is null and false is null) then 0 else 1 end = 1 or case when s."_batch_doubt" is not null then
 -- as on DuckDB (1 lines)
         (c._batch_here = 1 and case when c."batch__email_marketing" = s."batch__email_marketing" or (c."batch__email_marketing" is null and s."batch__email_marketing" is null) then 0 else 1 end = 1 and (c."batch__email_marketing" is not null and c."batch__email_marketing" = true and case when s."_batch_opted_out" is not null then
 -- as on DuckDB (56 lines)

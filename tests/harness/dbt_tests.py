@@ -176,7 +176,7 @@ class DbtTests:
         values = list(dict.fromkeys(VALUES[name]))
         rows = rows_of(delta({column: pa.array(values, pa.string())}), typed(**{column: "string"}))
         withheld = {
-            (value, row.withheld[column]) for value, row in zip(values, rows, strict=True) if row.withheld
+            (value, row.rejected[column]) for value, row in zip(values, rows, strict=True) if row.rejected
         }
         assert found[TESTS[name]] == withheld
         assert 0 < len(withheld) < len(values)

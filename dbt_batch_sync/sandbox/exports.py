@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from typing import NoReturn
 
 from dbt_batch_sync.sandbox.gate import RefusedCallError, refuse
-from dbt_batch_sync.sandbox.limits import TokenBucket
+from dbt_batch_sync.sandbox.limits import Rate, TokenBucket
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.record import Tally, Violation
 from dbt_batch_sync.sandbox.replies import Reply, failure, retry_after_header
@@ -117,7 +117,7 @@ class Exports:
             return
         with self._lock:
             if self._bucket is None or self._bucket[0] != hourly:
-                self._bucket = (hourly, TokenBucket(hourly / 3600, 1, self._sandbox.clock))
+                self._bucket = (hourly, TokenBucket(Rate(hourly / 3600, 1.0), self._sandbox.clock))
             wait = self._bucket[1].take(1)
         if wait:
             tally.throttled = True

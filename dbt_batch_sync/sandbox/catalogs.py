@@ -86,10 +86,12 @@ def _bool(key: str, value: object) -> Value:
 
 
 def _array(key: str, value: object) -> Value:
-    right = isinstance(value, list) and 1 <= len(value) <= MAX_ARRAY
-    right = right and all(isinstance(each, str) and 1 <= len(each) <= MAX_ARRAY_STRING for each in value)  # type: ignore[union-attr]
+    items = value if isinstance(value, list) and len(value) <= MAX_ARRAY else []
+    right = bool(items) and all(
+        isinstance(item, str) and 1 <= len(item) <= MAX_ARRAY_STRING for item in items
+    )
     _expected(right, key, f"1 to {MAX_ARRAY} strings of 1 to {MAX_ARRAY_STRING} characters")
-    return tuple(value)  # type: ignore[arg-type]
+    return tuple(items)
 
 
 _READERS: dict[str, Callable[[str, object], Value]] = {

@@ -80,7 +80,7 @@ class ProfileStore:
         return refused
 
     def remove(self, custom_id: str) -> bool:
-        """Forgets one profile; whether there was one."""
+        """Whether there was such a profile."""
         with self._lock:
             if self._file:
                 self._file.remove(custom_id)

@@ -1,0 +1,128 @@
+{#- The hooks of a delta, which run before and after dbt builds it: announce the build, merge what pushes did with the old delta, and tell
+    pushes what there is now. -#}
+
+
+{#- The first hook of a delta, outside of the model's transaction: a push that claims the sync after it sees that dbt is at work, and one
+    that claimed it before is seen by `merge_sent`. -#}
+{% macro announce_build(sync) %}
+    {% set snapshot = dbt_batch_sync.own_snapshot(sync) %}
+    {% if snapshot is not none %}
+        {{ dbt_batch_sync.journal_row(snapshot, sync, 'building', {'delta_id': dbt.string_literal(invocation_id)}) }}
+        {{- dbt_batch_sync.commit_at_once() }}
+    {% elif execute %}
+        {% do log("dbt_batch_sync: " ~ this.identifier ~ " is compared with the snapshot of another target (--defer), which is not written to. It can't be pushed.", info=true) %}
+    {% endif %}
+{% endmacro %}
+
+{% macro commit_at_once() %}{{ return(adapter.dispatch('commit_at_once', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__commit_at_once() %}{% endmacro %}
+
+
+{#- The second hook: merges the old delta into the snapshot, and puts in doubt what is asked for again. -#}
+{% macro merge_sent(sync) %}
+    {% set snapshot = dbt_batch_sync.own_snapshot(sync) if execute else none %}
+    {% if snapshot is not none %}
+        {% set built = dbt_batch_sync.last_built(sync, snapshot) %}
+        {% set found = dbt_batch_sync.found_delta(this) %}
+        {% set progress = dbt_batch_sync.progress(sync, snapshot, built) %}
+        {% do dbt_batch_sync.check_delta(sync, snapshot, built, found, progress) %}
+        {% set names = dbt_batch_sync.snapshot_columns(snapshot, [none]) %}
+        {% set types = dbt_batch_sync.current_types(sync) %}
+        {% set retyped = [] %}
+        {% for name, type in built.types.items() if types.get(name, type) != type and name in names %}{% do retyped.append(name) %}{% endfor %}
+        {% set merged = built.delta_id is not none and found == built.delta_id and (progress.settled or progress.sent_page is not none) %}
+        {% if merged %}{% do dbt_batch_sync.merge_delta(sync, snapshot, this, built, progress, names, retyped) %}{% endif %}
+        {% do dbt_batch_sync.mark_retyped(snapshot, names, retyped) %}
+        {% set answered = dbt_batch_sync.answer_requests(sync, snapshot, names, types) %}
+        {{ dbt_batch_sync.journal_row(snapshot, sync, 'merged', {
+            'delta_id': dbt.string_literal(invocation_id),
+            'merged_delta_id': dbt.string_literal(built.delta_id) if merged and dbt_batch_sync.has_rows_of(snapshot, built.delta_id) else 'null',
+            'answered': dbt.string_literal(answered.ids | join(',')),
+            'request': "'all'" if answered.all else 'null'
+        }) }}
+    {% endif %}
+{% endmacro %}
+
+
+{#- The last hook: tells pushes what there is. -#}
+{% macro record_build(sync) %}
+    {% set snapshot = dbt_batch_sync.own_snapshot(sync) if execute else none %}
+    {% if snapshot is not none %}
+        {% do dbt_batch_sync.resolve_vanished(sync, snapshot, this) %}
+        {% set query %}
+            select {{ dbt_batch_sync.column('_batch_change') }}, case when {{ dbt_batch_sync.column('_batch_reason') }} = 'parked' then 1 else 0 end as is_parked,
+                count(*) as delta_rows, max({{ dbt_batch_sync.column('_batch_page') }}) as last_page
+            from {{ this.render() }}
+            group by 1, 2
+        {% endset %}
+        {% set counts, pages = {}, [] %}
+        {% for row in run_query(query).rows %}
+            {% do counts.update({'parked' if row[1] | int else row[0]: row[2] | int}) %}
+            {% do pages.append(row[3] | int) %}
+        {% endfor %}
+        {% set known = dbt_batch_sync.known_counts(snapshot, this, counts) %}
+        {% set model_rows = known.known - counts.get('exit', 0) + known.leaving_again + counts.get('insert', 0) + known.returning + counts.get('invalid', 0) + counts.get('parked', 0) %}
+        {% set merged = dbt_batch_sync.merged_since(sync, snapshot) %}
+        {% set mapping, types, former = dbt_batch_sync.sync_mapping(sync), dbt_batch_sync.current_types(sync), {} %}
+        {% for name, type in dbt_batch_sync.last_built(sync, snapshot).types.items() if name not in types %}{% do former.update({name: type}) %}{% endfor %}
+        {{ dbt_batch_sync.journal_row(snapshot, sync, 'built', {
+            'delta_id': dbt.string_literal(invocation_id),
+            'target': dbt.string_literal(target.name),
+            'mapping_hash': dbt.string_literal(mapping.hash),
+            'attribute_types': dbt.string_literal(dbt_batch_sync.type_list(types)),
+            'former_types': dbt.string_literal(dbt_batch_sync.type_list(former)),
+            'mode': dbt.string_literal(dbt_batch_sync.partial_mode()) if dbt_batch_sync.partial_mode() else 'null',
+            'version': dbt.string_literal(dbt_batch_sync.version()),
+            'model_rows': model_rows if model_rows > 0 else 0, 'known_rows': known.known,
+            'inserts': counts.get('insert', 0), 'updates': counts.get('update', 0), 'exits': counts.get('exit', 0),
+            'invalid': counts.get('invalid', 0), 'parked': counts.get('parked', 0),
+            'page': pages | max if pages else 'null',
+            'answered': dbt.string_literal(merged.answered | join(',')), 'request': "'all'" if merged.all else 'null'
+        }) }}
+    {% endif %}
+{% endmacro %}
+
+
+{#- What was answered since the last build: by this command, and by one that died before it had built. A build that another command
+    recorded meanwhile is an error: what was pushed of it would not be merged. -#}
+{% macro merged_since(sync, snapshot) %}
+    {% set of_sync = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() ~ ' where sync = ' ~ dbt.string_literal(sync) %}
+    {% set own = ' and delta_id = ' ~ dbt.string_literal(invocation_id) %}
+    {% set overlapping = run_query(
+        'select count(*) from ' ~ of_sync ~ " and event = 'built' and recorded_at > (select max(recorded_at) from " ~ of_sync ~ " and event = 'building'" ~ own ~ ')'
+    ).rows[0][0] | int %}
+    {% if overlapping %}
+        {{ exceptions.raise_compiler_error('dbt_batch_sync: another dbt command has built ' ~ this.render() ~ ' at the same time. Run dbt again, one command at a time') }}
+    {% endif %}
+    {% set answered, requests = [], [] %}
+    {% for row in run_query(
+        'select answered, request as scope from ' ~ of_sync ~ " and event = 'merged' and (delta_id = " ~ dbt.string_literal(invocation_id)
+        ~ ' or recorded_at > (select max(recorded_at) from ' ~ of_sync ~ " and event = 'built'))"
+    ).rows %}
+        {% if row[0] %}{% do answered.append(row[0]) %}{% endif %}
+        {% if row[1] %}{% do requests.append(row[1]) %}{% endif %}
+    {% endfor %}
+    {{ return({'answered': answered, 'all': 'all' in requests}) }}
+{% endmacro %}
+
+
+{#- The snapshot of a sync if it is this target's own. Under `--defer` a reference may be another target's, which must not be written to. -#}
+{% macro own_snapshot(sync) %}
+    {% if not execute %}{{ return(none) }}{% endif %}
+    {% set found = ref(sync ~ '_sent_snapshot') %}
+    {% for node in graph.nodes.values() if node.resource_type == 'model' and node.name == sync ~ '_sent_snapshot' %}
+        {% set same = found.identifier | lower == node.alias | lower and found.schema | lower == node.schema | lower
+            and (found.database or '') | lower == (node.database or '') | lower %}
+        {% if same or (found.database is none and found.identifier | lower == node.alias | lower and found.schema | lower == node.schema | lower) %}
+            {{ return(api.Relation.create(database=found.database, schema=found.schema, identifier=found.identifier, type='table')) }}
+        {% endif %}
+    {% endfor %}
+    {{ return(none) }}
+{% endmacro %}
+
+
+{#- `empty` or `sample` where dbt leaves rows out of the model; else nothing. -#}
+{% macro partial_mode() %}
+    {% if invocation_args_dict.get('empty') %}{{ return('empty') }}{% endif %}
+    {{ return('sample' if invocation_args_dict.get('sample') else '') }}
+{% endmacro %}

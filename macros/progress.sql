@@ -1,0 +1,134 @@
+{#- What the ledger and the tables say of the last delta: whether it is still there, and how far pushes are with it. -#}
+
+
+{#- What the last `built` row says: delta_id (none before the first build), whether that delta has rows, and the type of each attribute that was
+    ever mapped, by name. -#}
+{% macro last_built(sync, snapshot) %}
+    {% set rows = run_query(
+        'select delta_id, attribute_types, former_types, page from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
+        ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event = 'built' order by recorded_at desc limit 1"
+    ).rows %}
+    {% set types = {} %}
+    {% for pair in ((rows[0][2] or '') ~ ',' ~ (rows[0][1] or '') if rows else '').split(',') if ':' in pair %}
+        {% do types.update({pair.split(':')[0]: pair.split(':')[1]}) %}
+    {% endfor %}
+    {{ return({'delta_id': rows[0][0] if rows else none, 'types': types, 'has_rows': rows and rows[0][3] is not none}) }}
+{% endmacro %}
+
+
+{#- The id of the delta that stands there: none without such a table, '' where it has no row or is no delta of ours. -#}
+{% macro found_delta(delta) %}
+    {% set existing = dbt_batch_sync.existing_table(delta.database, delta.schema, delta.identifier) %}
+    {% if existing is none %}{{ return(none) }}{% endif %}
+    {% if '_batch_delta_id' not in (dbt_batch_sync.columns_of(delta) | map(attribute='name') | map('lower') | list) %}{{ return('') }}{% endif %}
+    {% set rows = run_query('select ' ~ dbt_batch_sync.column('_batch_delta_id') ~ ' from ' ~ delta.render() ~ ' limit 1').rows %}
+    {{ return(rows[0][0] if rows else '') }}
+{% endmacro %}
+
+
+{#- How far pushes are with a delta. `settled`: whether any page is, up to `page` and, in the page behind it, up to `key`; `sent_page`: up to
+    which page something may have been sent; `runs`: which of them settled which pages, in their order. -#}
+{% macro progress(sync, snapshot, built) %}
+    {% set journal = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() %}
+    {% set own = 'delta_id = ' ~ dbt.string_literal(built.delta_id or '') %}
+    {% set query %}
+        select
+            run_id,
+            max(case when {{ own }} and event = 'checkpoint' then page end) as settled_page,
+            max(case when {{ own }} and event = 'checkpoint' then recorded_at end) as settled_at,
+            max(case when {{ own }} and event = 'intent' then page end) as intent_page,
+            max(case when {{ own }} and event = 'ended' then page end) as ended_page,
+            max(case when event = 'ended' then 1 else 0 end) as has_ended,
+            case
+                when max(case when event in ('ended', 'released') then recorded_at end) is null then 0
+                when max(case when event in ('ended', 'released') then recorded_at end) < max(case when event = 'claimed' then recorded_at end) then 0
+                else 1
+            end as is_over,
+            case when max(recorded_at) > {{ dbt_batch_sync.seconds_ago(90) }} then 1 else 0 end as is_heard,
+            max(case when {{ own }} and event = 'checkpoint' then key end) as settled_key
+        from {{ journal }}
+        where sync = {{ dbt.string_literal(sync) }} and event in ('claimed', 'beat', 'intent', 'checkpoint', 'released', 'ended')
+            and ({{ own }} or recorded_at > {{ dbt_batch_sync.seconds_ago(90) }})
+        group by run_id
+        order by 2, 3
+    {% endset %}
+    {#- Only the last checkpoint of a run, of a push with a limit, has a key. -#}
+    {% set settled, sent, runs, alive = [], [], [], [] %}
+    {% for row in run_query(query).rows %}
+        {% if row[1] is not none %}
+            {% do settled.append(row[1] | int) %}
+            {% do runs.append({'run_id': row[0], 'page': row[1] | int, 'at': row[2], 'key': row[8]}) %}
+        {% endif %}
+        {% set upto = row[4] if row[5] | int else row[3] %}
+        {% if upto is not none %}{% do sent.append(upto | int) %}{% endif %}
+        {% if not row[6] | int and row[7] | int %}{% do alive.append(row[0]) %}{% endif %}
+    {% endfor %}
+    {% set page = settled | max if settled else -1 %}
+    {% set keys = [none] %}
+    {% for run in runs if run.page == page and run.key is not none %}{% do keys.append(run.key) %}{% endfor %}
+    {{ return({
+        'settled': settled | length > 0, 'page': page, 'key': keys[-1], 'runs': runs, 'alive': alive,
+        'sent_page': 9000000000000000000 if alive else (sent | max if sent and sent | max > page else none)
+    }) }}
+{% endmacro %}
+
+
+{#- A delta that pushes worked on and that is gone before it was merged took with it what Batch was told; a snapshot without the rows that
+    were merged last is another one. Both would be a silent loss; a `resend --all` means it, until what it sends is merged. -#}
+{% macro check_delta(sync, snapshot, built, found, progress) %}
+    {% set journal = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() %}
+    {% set row = run_query(
+        "select max(case when event = 'built' then recorded_at end), max(case when event = 'merged' then recorded_at end),"
+        " max(case when event = 'merged' and merged_delta_id is not null then recorded_at end),"
+        " max(case when event = 'merged' and request = 'all' then recorded_at end) from " ~ journal
+        ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event in ('built', 'merged')"
+    ).rows[0] %}
+    {% set lost = none %}
+    {% set pushed = progress.settled or progress.sent_page is not none %}
+    {% if pushed and built.has_rows and found != built.delta_id and not (row[1] is not none and row[1] > row[0]) %}
+        {% set lost = this.render() ~ (' is gone' if found is none else ' is not the delta that was pushed') ~ ', and what Batch accepted of it is not in ' ~ snapshot.identifier ~ ' yet' %}
+    {% elif row[2] is not none and (row[3] is none or row[3] < row[2]) %}
+        {% set last = run_query(
+            'select merged_delta_id from ' ~ journal ~ ' where sync = ' ~ dbt.string_literal(sync)
+            ~ " and event = 'merged' and merged_delta_id is not null order by recorded_at desc limit 1"
+        ).rows[0][0] %}
+        {% if not dbt_batch_sync.has_rows_of(snapshot, last) %}
+            {% set lost = snapshot.render() ~ ' lacks the rows that were merged into it last (it was emptied, or restored from an older copy)' %}
+        {% endif %}
+    {% endif %}
+    {% if lost and not dbt_batch_sync.open_requests(sync, snapshot).all %}
+        {{ exceptions.raise_compiler_error(
+            'dbt_batch_sync: ' ~ lost ~ '. Restore the table; or send everything again: dbt-batch-sync resend --all --select ' ~ sync
+            ~ ', then dbt run and dbt-batch-sync push'
+        ) }}
+    {% endif %}
+{% endmacro %}
+
+
+{#- Whether a snapshot has rows that were merged from a delta. -#}
+{% macro has_rows_of(snapshot, delta_id) %}
+    {% set query = 'select 1 from ' ~ snapshot.render() ~ ' where ' ~ dbt_batch_sync.column('_batch_delta_id') ~ ' = ' ~ dbt.string_literal(delta_id) ~ ' limit 1' %}
+    {{ return(run_query(query).rows | length > 0) }}
+{% endmacro %}
+
+
+{#- The conditions for a row of a delta, as `d`: that it is settled, and that it may have been sent without being settled. -#}
+{% macro is_settled(progress, alias='d') -%}
+    {%- set page = alias ~ '.' ~ dbt_batch_sync.column('_batch_page') -%}
+    ({{ page }} <= {{ progress.page }}
+    {%- if progress.key is not none %} or ({{ page }} = {{ progress.page + 1 }} and {{ alias }}.{{ dbt_batch_sync.column('custom_id') }} <= {{ dbt_batch_sync.key_literal(progress.key) }}){% endif %})
+{%- endmacro %}
+
+{#- An identifier as SQL: whoever names the customers may use every character. -#}
+{% macro key_literal(key) %}{{ return(adapter.dispatch('key_literal', 'dbt_batch_sync')(key)) }}{% endmacro %}
+{% macro default__key_literal(key) %}{{ return("'" ~ (key | replace("'", "''")) ~ "'") }}{% endmacro %}
+
+
+{#- The last page of which the run of a reject has settled rows; -1 if it was killed or overtaken before. A later run then sent these rows
+    again, and its answer counts. With a limit a run sends no more of a page than it settles. -#}
+{% macro reached_by_run(progress) -%}
+    {%- if progress.runs -%}
+    max(case run_id
+        {%- for run in progress.runs %} when {{ dbt_batch_sync.text_literal(run.run_id) }} then {{ run.page + (1 if run.key is not none else 0) }}{% endfor %} else -1 end)
+    {%- else -%} -1 {%- endif -%}
+{%- endmacro %}

@@ -24,6 +24,11 @@ class SandboxSettings:
     - `on_existing`, `on_missing`: what creating an audience or a catalog that exists does, and writing to
       one that doesn't: an error of that status, or nothing behind the answer of a success.
     - `second_write`: whether adding a member or an item again replaces its attributes or merges them.
+    - `max_items`: of a catalog.
+    - `app_keys`: of the project's apps, for deletions.
+    - `deletion_delay`: seconds until a person is erased. `deletion_token`: the name of the token in the
+      answer. `blacklist_days`: how long Batch takes no data of them afterwards. `deletion_days`: how long
+      the request can be asked for. `erase_members`: whether they are taken out of audiences too.
     - `share_rate`: whether exports count for the rate of audiences.
     - `time_ahead`: seconds that the sandbox's time of day is ahead, to see what time brings.
     - `latency`: seconds before each answer of the API's routes.
@@ -50,6 +55,13 @@ class SandboxSettings:
     on_existing: Literal["409", "400", "accept"] = "409"
     on_missing: Literal["404", "400", "accept"] = "404"
     second_write: Literal["replace", "merge"] = "replace"
+    max_items: int = 2_000_000
+    app_keys: frozenset[str] = frozenset({"sandbox_app"})
+    deletion_delay: float = 0.0
+    deletion_token: str = "token"  # noqa: S105  # a name
+    blacklist_days: float = 31.0
+    deletion_days: float = 30.0
+    erase_members: bool = True
     share_rate: bool = False
     time_ahead: float = 0.0
     latency: float = 0.0

@@ -208,14 +208,17 @@ def _ungated(
     return {sync.name: _failed(sync, error) for sync, error in found if error}
 
 
-def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:
-    """What a push would do now; writes and sends nothing."""
+def plan(dbt: DbtOptions, selection: Selection = Selection(), *, show_values: bool = False) -> PlanResult:
+    """What a push would do now; writes and sends nothing. Samples are masked unless `show_values`."""
     syncs = load_syncs(dbt, selection)
     outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
     with opened(read_target(dbt)) as warehouse:
         known = read_known(warehouse, syncs)
         return PlanResult(
-            tuple(plan_sync(warehouse, each, outputs[each.sync.mapping.output]) for each in known)
+            tuple(
+                plan_sync(warehouse, each, outputs[each.sync.mapping.output], show_values=show_values)
+                for each in known
+            )
         )
 
 
@@ -225,10 +228,10 @@ def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 
         return StatusResult(tuple(overview.statuses(warehouse, known, limit)))
 
 
-def rejects(dbt: DbtOptions, selection: Selection = Selection()) -> RejectsResult:
-    """The open rejections of the selected syncs, by attribute and reason."""
+def rejects(dbt: DbtOptions, selection: Selection = Selection(), *, profiles: int = 0) -> RejectsResult:
+    """The open rejections of the selected syncs, by attribute and reason; of `profiles` profiles each."""
     with _reading(dbt, selection) as (warehouse, known):
-        return RejectsResult(tuple(overview.rejections(warehouse, known)))
+        return RejectsResult(tuple(overview.rejections(warehouse, known, profiles)))
 
 
 def report(
@@ -243,10 +246,13 @@ def report(
         return ReportResult((clock or system_clock()).now(), target.target_name, syncs)
 
 
-def profile(dbt: DbtOptions, key: str, selection: Selection = Selection()) -> ProfileResult:
+def profile(
+    dbt: DbtOptions, key: str, selection: Selection = Selection(), *, show_values: bool = False
+) -> ProfileResult:
     """What the selected syncs last sent of one profile, what is queued, and what was rejected."""
     with _reading(dbt, selection) as (warehouse, known):
-        return ProfileResult(key, tuple(look_up(warehouse, each, key) for each in known))
+        found = (look_up(warehouse, each, key, show_values=show_values) for each in known)
+        return ProfileResult(key, tuple(found))
 
 
 def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) -> ResendResult:

@@ -32,12 +32,22 @@ def statuses(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterat
         yield SyncStatus(name, _of(name, runs), each.state.parked, _of(name, requests))
 
 
-def rejections(warehouse: Warehouse, known: Sequence[Known]) -> Iterator[SyncRejects]:
-    """The open rejections of each sync, the most frequent first."""
+def rejections(warehouse: Warehouse, known: Sequence[Known], profiles: int = 0) -> Iterator[SyncRejects]:
+    """The open rejections of each sync, the most frequent first, its invalid rows by reason, and the first
+    `profiles` rejected.
+    """
     counts = _counts(known)
     for each in known:
         name = each.sync.name
-        yield SyncRejects(name, each.rejects.table.sql(warehouse.dialect), _of(name, counts))
+        pending = pending_rows(warehouse, each)
+        changes = count_changes(warehouse, each, pending) if pending else Counts()
+        yield SyncRejects(
+            name,
+            each.rejects.table.sql(warehouse.dialect),
+            _of(name, counts),
+            dict(changes.invalid_reasons),
+            tuple(each.rejects.open_keys(name, profiles)) if profiles else (),
+        )
 
 
 def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterator[SyncReport]:

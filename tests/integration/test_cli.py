@@ -75,9 +75,9 @@ def test_exit_codes_and_a_clean_standard_output(project: Project) -> None:
     project.execute("insert into raw.people values (null, null, null, 1)")
     project.build()
     partial = project.cli("push")
-    assert (partial.returncode, partial.stderr) == (3, "")
-    assert re.search(r"people +partial +0 new · 2 changed · 0 left", partial.stdout)
-    assert "1 invalid row not sent: see _batch_reason in people_delta" in partial.stdout
+    assert (partial.returncode, partial.stderr) == (3, "people: sending 2 rows to update\n")
+    assert re.search(r"people +partial +0 +2 +0 +2 +1 ", partial.stdout)
+    assert "1 row invalid. Reasons: dbt-batch-sync rejects" in partial.stdout
     assert "\x1b" not in partial.stdout
 
 
@@ -138,7 +138,7 @@ def test_a_narrow_terminal_cuts_nothing_off(project: Project) -> None:
     with subprocess.Popen(command, cwd=project.directory, env=environ, stdout=terminal, stdin=terminal):
         os.close(terminal)
         shown = _read(reader)
-    assert "started (UTC)" in shown
+    assert "Started (UTC)" in shown
     assert "succeeded" in shown
     assert "…" not in shown
 
@@ -284,15 +284,15 @@ def test_plan(project: Project) -> None:
     assert all(each.keys() == {"profile", "change", "attribute", "old", "new"} for each in samples)
     text = project.call("plan")
     assert text.returncode == 0
-    assert "1 insert · 2 updates · 1 exit · 3 invalid · 0 parked  →  1 request to update" in text.stdout
-    assert "2 × duplicate_identifier" in text.stdout
+    assert "1 insert · 2 updates · 1 exit  →  1 request to update" in text.stdout
+    assert "3 rows invalid (2 duplicate_identifier" in text.stdout
     for printed in (done.stdout, text.stdout):
         assert not re.search(r"anna|bert|dora|changed@|example\.com|Name of", printed), "samples are masked"
     assert project.query("from batch_sync_journal") == before
     assert not project.sent.requests
     project.push()
     left = project.call("plan").stdout
-    assert "0 inserts · 0 updates · 0 exits · 3 invalid · 0 parked  →  nothing to send\n" in left
+    assert "0 inserts · 0 updates · 0 exits  →  nothing to send\n" in left
 
 
 def test_a_plan_counts_what_a_push_then_sends(project: Project) -> None:

@@ -88,10 +88,10 @@ class Channels:
         """The output's client with the pacer of a route."""
         return Channel(output, self.client(output), route, self._pacer(output, route))
 
-    def talk(self, output: Output, kind: Kind, stop: Signal) -> Talk:
+    def talk(self, output: Output, kind: Kind, stop: Signal | None = None) -> Talk:
         """Calls about what a kind's rows are in, at the pace of its route."""
         pacer, policy = self._pacer(output, kind.routes[0]), RetryPolicy(output.max_attempts)
-        return Talk(self.client(output).ask, pacer, policy, stop)
+        return Talk(self.client(output).ask, pacer, policy, stop or Signal())
 
     def _pacer(self, output: Output, route: Route) -> Pacer:
         key = (output.name, route.name)

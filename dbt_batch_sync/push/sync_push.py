@@ -307,7 +307,7 @@ class SyncPush:
         """
         chunks = [*(chunk for _, chunk in self._unrecorded), *self._in_flight]
         keys = list(dict.fromkeys(key for chunk in chunks for key in chunk.to_pylist()))
-        names = ",".join(attribute.name for attribute in self.work.attributes)
+        names = ",".join(each.partition(":")[0] for each in self.work.built.attribute_types.split(","))
         self.journal.append_doubt(self.work.name, self.run.run_id, self.work.built.delta_id, keys, names)
 
     def _ended(self) -> Event:

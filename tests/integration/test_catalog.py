@@ -73,7 +73,14 @@ def test_a_changed_type_stops(shop: Project) -> None:
 
 
 def test_ids_that_no_item_can_have(shop: Project) -> None:
-    bad = ({"sku": None}, {"sku": " "}, {"sku": "x" * 512}, {"sku": "a\nb"}, {"sku": "twice"}, {"sku": "twice"})
+    bad = (
+        {"sku": None},
+        {"sku": " "},
+        {"sku": "x" * 512},
+        {"sku": "a\nb"},
+        {"sku": "twice"},
+        {"sku": "twice"},
+    )
     shop.set_rows(COLUMNS, [BREAD, *bad])
     pushed = shop.sync()
     assert (pushed.status, pushed.invalid) == ("partial", 6)
@@ -86,4 +93,8 @@ def test_values_that_batch_would_reject_are_held_back(shop: Project) -> None:
     pushed = shop.sync()
     assert pushed.rejected_attributes == 3
     found = shop.rejects()
-    assert found == {("true", "tags"): "too_many_items", ("cake", "title"): "too_long", ("cake", "tags"): "too_long"}
+    assert found == {
+        ("true", "tags"): "too_many_items",
+        ("cake", "title"): "too_long",
+        ("cake", "tags"): "too_long",
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event
 from typing import Protocol
 from urllib.parse import urlencode
@@ -33,7 +33,7 @@ class Talk:
     pacer: Pacer
     policy: RetryPolicy
     stop: Event
-    timing: Timing = SYSTEM_TIMING
+    timing: Timing = field(default_factory=lambda: SYSTEM_TIMING)
 
     def get(self, path: str, query: Mapping[str, str]) -> Mapping[str, object] | None:
         """The answer's document; None where Batch knows no such thing.

@@ -37,6 +37,12 @@ def parse_mapping(sync: str, raw: object, where: Location) -> Mapping:
     return replace(mapping, hash=_hash(raw))
 
 
+def kind_of(raw: object) -> Kind:
+    """The kind of a mapping; profiles where that can't be told."""
+    name = raw.get("kind") if isinstance(raw, dict) else None
+    return KINDS.get(name, PROFILES) if isinstance(name, str) else PROFILES
+
+
 def _read_kind(raw: object, spot: Spot) -> Kind | None:
     name = raw.get("kind", PROFILES.name) if isinstance(raw, dict) else PROFILES.name
     if isinstance(name, str) and name in KINDS:

@@ -363,10 +363,11 @@ class AttributeLineage:
 
 @dataclass(frozen=True)
 class SyncLineage:
-    """The identifier (`custom_id`) and the attributes of a sync."""
+    """The key and the attributes of a sync."""
 
     sync: str
     attributes: tuple[AttributeLineage, ...]
+    kind: str = "profiles"
 
 
 @dataclass(frozen=True)

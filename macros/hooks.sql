@@ -25,7 +25,8 @@
         {% set built = dbt_batch_sync.last_built(sync, snapshot) %}
         {% set found = dbt_batch_sync.found_delta(this) %}
         {% set progress = dbt_batch_sync.progress(sync, snapshot, built) %}
-        {% do dbt_batch_sync.check_delta(sync, snapshot, built, found, progress) %}
+        {% set before = dbt_batch_sync.last_merged(sync, snapshot) %}
+        {% set lost = dbt_batch_sync.check_delta(sync, snapshot, built, found, progress, before) %}
         {% set names = dbt_batch_sync.snapshot_columns(snapshot, [none]) %}
         {% set types = dbt_batch_sync.current_types(sync) %}
         {% set retyped = [] %}
@@ -33,10 +34,12 @@
         {% set merged = built.delta_id is not none and found == built.delta_id and (progress.settled or progress.sent_page is not none) %}
         {% if merged %}{% do dbt_batch_sync.merge_delta(sync, snapshot, this, built, progress, names, retyped) %}{% endif %}
         {% do dbt_batch_sync.mark_retyped(snapshot, names, retyped) %}
-        {% set answered = dbt_batch_sync.answer_requests(sync, snapshot, names, types) %}
+        {% set answered = dbt_batch_sync.answer_requests(sync, snapshot, names, types, lost) %}
+        {#- What a later `dbt run` must find in the snapshot. -#}
+        {% set witness = built.delta_id if merged else (none if answered.all else before.delta_id) %}
         {{ dbt_batch_sync.journal_row(snapshot, sync, 'merged', {
             'delta_id': dbt.string_literal(invocation_id),
-            'merged_delta_id': dbt.string_literal(built.delta_id) if merged and dbt_batch_sync.has_rows_of(snapshot, built.delta_id) else 'null',
+            'merged_delta_id': dbt.string_literal(witness) if dbt_batch_sync.has_rows_of(snapshot, [witness]) else 'null',
             'answered': dbt.string_literal(answered.ids | join(',')),
             'request': "'all'" if answered.all else 'null'
         }) }}

@@ -24,7 +24,8 @@ class Route:
 
     `read` gets the parsed JSON, or the parameters of a GET, and raises BrokenRuleError. `settle` raises
     RefusedCallError.
-    `cost` is what the call takes of which rate. `since` is the minor version that introduced the route.
+    `cost` is what the call takes of which rate. `since` is the minor version that introduced the
+    route; `of_app` is one of the older API, below the key of an app.
     """
 
     method: Literal["GET", "POST"]
@@ -33,6 +34,7 @@ class Route:
     settle: Callable[[Call], Reply]
     cost: Callable[[Any], Mapping[str, float]] = _free
     since: int = 0
+    of_app: bool = False
 
     @property
     def name(self) -> str:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.sandbox.audiences import Audience
+from dbt_batch_sync.sandbox.catalogs import Catalog
+from dbt_batch_sync.sandbox.deletions import Deletion
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.record import RecordedRequest, Stats, Violation
 from dbt_batch_sync.sandbox.service import Sandbox
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Audience",
+    "Catalog",
+    "Deletion",
     "Profile",
     "RecordedRequest",
     "SandboxServer",
@@ -126,6 +130,7 @@ class SandboxServer:
     @property
     def profiles(self) -> Mapping[str, Profile]:
         """By custom_id, oldest first; live."""
+        self._sandbox.advance()
         return self._sandbox.store.profiles
 
     @property
@@ -133,6 +138,18 @@ class SandboxServer:
         """By name; live, as far as writes are applied."""
         self._sandbox.advance()
         return self._sandbox.audiences.audiences
+
+    @property
+    def catalogs(self) -> Mapping[str, Catalog]:
+        """By name; live, as far as writes are applied."""
+        self._sandbox.advance()
+        return self._sandbox.catalogs.catalogs
+
+    @property
+    def deletions(self) -> tuple[Deletion, ...]:
+        """The requests for deletion, oldest first."""
+        self._sandbox.advance()
+        return tuple(self._sandbox.deletions.requests.values())
 
     @property
     def stats(self) -> Stats:

@@ -9,6 +9,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from dbt_batch_sync.sandbox.audiences import Audiences
+from dbt_batch_sync.sandbox.catalogs import Catalogs
+from dbt_batch_sync.sandbox.deletions import Deletions
 from dbt_batch_sync.sandbox.gate import RefusedCallError, refuse
 from dbt_batch_sync.sandbox.limits import Meter
 from dbt_batch_sync.sandbox.profiles import Operations, Profiles, Refusals, reject_on_demand
@@ -58,7 +60,10 @@ class Sandbox:
         self._meter = Meter(self.clock)
         self._profiles = Profiles(self.world, self.store, self.reject, self.discards)
         self.audiences = Audiences(self.world, self.discards)
-        routes = [*self._profiles.routes(), *self.audiences.routes()]
+        self.catalogs = Catalogs(self.world)
+        self.deletions = Deletions(self.world, self._erase)
+        families = (self._profiles, self.audiences, self.catalogs, self.deletions)
+        routes = [route for family in families for route in family.routes()]
         self.routes: Mapping[str, Route] = {route.name: route for route in routes}
 
     @property
@@ -69,14 +74,20 @@ class Sandbox:
     def settings(self, settings: SandboxSettings) -> None:
         self.world.settings = settings
 
-    def discards(self, _custom_id: str) -> bool:
+    def discards(self, custom_id: str) -> bool:
         """Whether Batch takes no data of this person."""
-        return False
+        return self.deletions.discards(custom_id)
+
+    def _erase(self, custom_id: str) -> bool:
+        if self.settings.erase_members:
+            self.audiences.forget(custom_id)
+        return self.store.remove(custom_id)
 
     def advance(self) -> None:
         """Applies what is due."""
         with self._lock:
-            self.audiences.advance()
+            for family in (self.audiences, self.catalogs, self.deletions):
+                family.advance()
 
     def reset(self, *, profiles: bool = True, stats: bool = True) -> None:
         """Forgets all data, and counts and requests. The rates begin anew in any case.
@@ -123,7 +134,8 @@ class Sandbox:
         raise RefusedCallError(failure(429, "TOO_MANY_REQUESTS", "too much in too little time", header))
 
     def settle(self, call: Call) -> Reply:
-        """Applies a call. Raises RefusedCallError."""
+        """Applies what is due, and a call. Raises RefusedCallError."""
+        self.advance()
         if call.route.name in ("update", "mass-update"):  # the store has its own lock
             return call.route.settle(call)
         with self._lock:

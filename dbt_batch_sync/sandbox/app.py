@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from dbt_batch_sync.sandbox.controls import control_routes
@@ -18,6 +18,7 @@ from dbt_batch_sync.sandbox.gate import (
     check_app_caller,
     check_caller,
     check_content,
+    check_link,
     refuse,
     shown_path,
 )
@@ -34,6 +35,8 @@ Handler = Callable[[Request, Tally], Awaitable[Reply]]
 
 def respond(reply: Reply) -> Response:
     """The response that puts a reply on the wire."""
+    if reply.path is not None:
+        return FileResponse(reply.path, reply.status, dict(reply.headers))
     return Response(reply.body, reply.status, dict(reply.headers))
 
 
@@ -57,7 +60,7 @@ def build_app(
 
 
 def _prefix(route: ApiRoute) -> str:
-    return "/1.0/{app_key}/" if route.of_app else "/{version}/"
+    return {"version": "/{version}/", "app": "/1.0/{app_key}/", "link": "/"}[route.base]
 
 
 class _ApiRoutes:
@@ -87,10 +90,13 @@ class _ApiRoutes:
         route = sandbox.routes[name]
         parts = dict(request.path_params)
         version, app_key = parts.pop("version", ""), parts.pop("app_key", "")
+        tally.address = f"{request.base_url}{version}/"
         source: bytes | Mapping[str, str] | None = {**request.query_params, **parts}
         if route.method == "POST":
             source = await self._body(request, tally)
-        if route.of_app:
+        if route.base == "link":
+            check_link(request.headers, tally)
+        elif route.base == "app":
             check_app_caller(sandbox.settings, app_key, request.headers, tally)
         else:
             check_caller(sandbox.settings, version, request.headers, tally, route.since)

@@ -24,8 +24,8 @@ class Route:
 
     `read` gets the parsed JSON, or the parameters of a GET, and raises BrokenRuleError. `settle` raises
     RefusedCallError.
-    `cost` is what the call takes of which rate. `since` is the minor version that introduced the
-    route; `of_app` is one of the older API, below the key of an app.
+    `cost` is what the call takes of which rate. `since` is the minor version that introduced the route.
+    `base` is what the path stands below: a version, in the older API the key of an app, or nothing for links.
     """
 
     method: Literal["GET", "POST"]
@@ -34,7 +34,7 @@ class Route:
     settle: Callable[[Call], Reply]
     cost: Callable[[Any], Mapping[str, float]] = _free
     since: int = 0
-    of_app: bool = False
+    base: Literal["version", "app", "link"] = "version"
 
     @property
     def name(self) -> str:

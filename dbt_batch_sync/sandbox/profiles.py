@@ -9,7 +9,7 @@ from functools import partial
 
 from dbt_batch_sync.sandbox.events import EventLog, StoredEvent, UntimelyEventError
 from dbt_batch_sync.sandbox.gate import refuse
-from dbt_batch_sync.sandbox.limits import MAX_OPERATIONS
+from dbt_batch_sync.sandbox.limits import MAX_OPERATIONS, RATES, Rate
 from dbt_batch_sync.sandbox.operations import Operation, read_operation
 from dbt_batch_sync.sandbox.record import Violation
 from dbt_batch_sync.sandbox.replies import Reply, success
@@ -38,8 +38,8 @@ class Profiles:
         return [self._route(endpoint) for endpoint in MAX_OPERATIONS]
 
     def _route(self, endpoint: str) -> Route:
-        def cost(operations: list[object]) -> Mapping[str, float]:
-            return {endpoint: len(operations)}
+        def cost(operations: list[object]) -> Mapping[Rate, float]:
+            return {RATES[endpoint]: len(operations)}
 
         read = partial(_read_body, MAX_OPERATIONS[endpoint])
         return Route("POST", f"profiles/{endpoint}", read, self.settle, cost)

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from dbt_batch_sync.sandbox.gate import RefusedCallError, refuse
+from dbt_batch_sync.sandbox.limits import Rate
 from dbt_batch_sync.sandbox.record import Tally
 from dbt_batch_sync.sandbox.replies import Reply
 from dbt_batch_sync.sandbox.settings import SandboxSettings
 from dbt_batch_sync.sandbox.values import BrokenRuleError
 
 
-def _free(_read: Any) -> Mapping[str, float]:
+def _free(_read: Any) -> Mapping[Rate, float]:
     return {}
 
 
@@ -32,7 +33,7 @@ class Route:
     path: str
     read: Callable[[Any], Any]
     settle: Callable[[Call], Reply]
-    cost: Callable[[Any], Mapping[str, float]] = _free
+    cost: Callable[[Any], Mapping[Rate, float]] = _free
     since: int = 0
     base: Literal["version", "app", "link"] = "version"
 
@@ -66,6 +67,10 @@ class World:
     def now(self) -> datetime:
         """The time of day, as far ahead as the settings say."""
         return self.utc() + timedelta(seconds=self.settings.time_ahead)
+
+    def seconds(self) -> float:
+        """`clock`, as far ahead as `now`."""
+        return self.clock() + self.settings.time_ahead
 
     def moment(self) -> str:
         """`now` as Batch writes it."""

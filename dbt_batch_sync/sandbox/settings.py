@@ -31,9 +31,11 @@ class SandboxSettings:
       the request can be asked for. `erase_members`: whether they are taken out of audiences too.
     - `event_errors`: how the partial error of an event names it: not at all, by its name, or by its place,
       `events[0]`. `event_skew`: how many seconds an event's time may be beyond its borders.
-    - `export_delay`: seconds until an export is ready; `export_fails`: it ends in an error. `export_rows`:
-      the most a file has. `export_dates`, `export_urls`, `export_arrays`, `export_nulls`: the forms of
-      values. `link_seconds`: how long a file's link is good.
+    - `export_seconds`: how long an export takes; `export_result`: how it ends; `export_file_profiles`:
+      the most a file has; `export_link_seconds`: how long a link to one is good; `exports_per_hour`: of those
+      without a segment, None is no limit.
+    - `export_dates`, `export_names`, `export_arrays`, `export_scalars`, `export_nulls`: the form of values in
+      an export, of which nothing is documented.
     - `share_rate`: whether exports count for the rate of audiences.
     - `time_ahead`: seconds that the sandbox's time of day is ahead, to see what time brings.
     - `latency`: seconds before each answer of the API's routes.
@@ -71,14 +73,16 @@ class SandboxSettings:
     erase_members: bool = True
     event_errors: Literal["none", "name", "place"] = "none"
     event_skew: float = 0.0
-    export_delay: float = 0.0
-    export_fails: bool = False
-    export_rows: int = 1_000_000
-    export_dates: Literal["wrapped", "plain", "milliseconds", "unix"] = "wrapped"
-    export_urls: Literal["wrapped", "plain"] = "wrapped"
-    export_arrays: Literal["array", "text"] = "array"
-    export_nulls: bool = False
-    link_seconds: float = 1_200.0
+    export_seconds: float = 0.0
+    export_result: Literal["SUCCESS", "ERROR"] = "SUCCESS"
+    export_file_profiles: int = 200_000
+    export_link_seconds: float = 1200.0
+    exports_per_hour: float | None = None
+    export_dates: Literal["sent", "fraction", "offset", "plain", "day", "seconds", "milliseconds"] = "sent"
+    export_names: Literal["plain", "wrapped"] = "plain"
+    export_arrays: Literal["list", "unordered", "text"] = "list"
+    export_scalars: Literal["typed", "text"] = "typed"
+    export_nulls: Literal["absent", "null"] = "absent"
     share_rate: bool = False
     time_ahead: float = 0.0
     latency: float = 0.0

@@ -63,55 +63,43 @@ def test_one_object_a_line() -> None:
     caller = with_profiles("a", "é")
     read = rows(caller, export(caller))
     assert [row["identifiers"] for row in read] == [{"custom_id": "a"}, {"custom_id": "é"}]
-    assert read[0]["attributes"] == {name: value for name, value in VALUES.items() if name != "other"}
-
-
-@pytest.mark.parametrize(
-    ("settings", "key", "value"),
-    [
-        ({"export_dates": "plain"}, "d", "2024-01-01T00:00:00Z"),
-        ({"export_dates": "milliseconds"}, "d", "2024-01-01T00:00:00.000Z"),
-        ({"export_dates": "unix"}, "d", 1704067200),
-        ({"export_urls": "plain"}, "u", "https://e.com/é"),
-        ({"export_arrays": "text"}, "l", '["x", "y"]'),
-        ({"export_nulls": True}, "gone", None),
-    ],
-)
-def test_other_forms(settings: dict[str, Any], key: str, value: object) -> None:
-    caller = with_profiles("a", **settings)
-    (row,) = rows(caller, export(caller, attributes=["d", "u", "l", "gone"]))
-    assert row["attributes"][key] == value
-    assert len(row["attributes"]) == (4 if "export_nulls" in settings else 3)
+    assert read[0]["attributes"] == {
+        "d": VALUES["date(d)"],
+        "u": VALUES["url(u)"],
+        "$language": "fr",
+        "n": 1,
+        "l": ["x", "y"],
+    }
 
 
 def test_states_one_after_the_other() -> None:
-    caller = with_profiles("a", export_delay=8.0)
+    caller = with_profiles("a", export_seconds=9.0)
     name, states = export(caller), []
-    for _ in range(5):
+    for _ in range(4):
         _, answer = caller.get("exports/view", id=name)
         states.append((answer["status"], len(answer["files"])))
-        caller.moment.seconds += 2.0
-    assert states == [("CREATED", 0), ("PENDING", 0), ("RUNNING", 0), ("RUNNING", 0), ("SUCCESS", 1)]
+        caller.moment.seconds += 3.0
+    assert states == [("CREATED", 0), ("PENDING", 0), ("RUNNING", 0), ("SUCCESS", 1)]
     assert caller.get("exports/view", id="export_x")[0] == 404
 
 
 def test_an_export_that_fails() -> None:
-    caller = with_profiles("a", export_fails=True)
+    caller = with_profiles("a", export_result="ERROR")
     _, answer = caller.get("exports/view", id=export(caller))
     assert (answer["status"], answer["files"]) == ("ERROR", [])
 
 
 @pytest.mark.parametrize(("most", "number"), [(1, 3), (2, 2), (3, 1)])
 def test_several_files(most: int, number: int) -> None:
-    caller = with_profiles("a", "b", "c", export_rows=most)
+    caller = with_profiles("a", "b", "c", export_file_profiles=most)
     name = export(caller)
     assert len(files(caller, name)) == number
     assert [row["identifiers"]["custom_id"] for row in rows(caller, name)] == ["a", "b", "c"]
 
 
-def test_nobody_is_no_file() -> None:
+def test_nobody_is_an_empty_file() -> None:
     caller = Caller()
-    assert files(caller, export(caller)) == []
+    assert [path.read_bytes() for path in files(caller, export(caller))] == [b""]
 
 
 def test_links_expire_and_can_be_asked_for_again() -> None:
@@ -160,11 +148,21 @@ def test_the_rate_with_a_segment_and_the_one_that_may_be_shared() -> None:
     caller.moment.seconds = 720.0
     assert [caller.post("export", segment)[0] for _ in range(2)] == [202, 429]
     caller.sandbox.close()
+    caller = Caller(exports_per_hour=5.0)
+    assert [caller.post("export", BODY)[0] for _ in range(2)] == [202, 429]
+    assert caller.post("export", segment)[0] == 202
+    caller.sandbox.close()
     for share, status in ((False, 200), (True, 429)):
         caller = Caller(share_rate=share)
         caller.post("export", BODY)
         assert caller.get("audiences/list")[0] == status
         caller.sandbox.close()
+
+
+def test_many_profiles_are_written_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbt_batch_sync.sandbox.exports._AT_ONCE", 1)
+    caller = with_profiles("a", "b", export_file_profiles=1)
+    assert [row["identifiers"]["custom_id"] for row in rows(caller, export(caller))] == ["a", "b"]
 
 
 @pytest.mark.parametrize(

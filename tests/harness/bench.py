@@ -317,10 +317,11 @@ class Bench:
         meanwhile: tuple[int, Callable[[], None]] = (0, lambda: None),
         asleep: tuple[int, Callable[[], None]] = (0, lambda: None),
         adopt: bool = False,
+        clock_off: timedelta = timedelta(0),
         **options: Any,
     ) -> Outcome:
         """One push, or adoption. `meanwhile`: what happens once so many chunks are settled; `asleep`: what happens while its
-        so many-th request is on its way to Batch.
+        so many-th request is on its way to Batch; `clock_off`: how wrong its host's clock is.
         """
         self.sandbox.faults.set(faults)
         before = self.sandbox.stats
@@ -333,7 +334,7 @@ class Bench:
         with self._installed(), _small(self.time, knobs, turns), _Channels() as channels:
             channels.points = (points, requests)
             warehouse = MortalWarehouse(self._warehouse, points, life, self._tick)
-            session = self._session(PushOptions(**options), warehouse, channels, watcher)
+            session = self._session(PushOptions(**options), warehouse, channels, watcher, clock_off)
             output = replace(
                 self.output,
                 max_attempts=knobs.max_attempts,
@@ -353,10 +354,12 @@ class Bench:
         warehouse: Warehouse,
         channels: Channels | None = None,
         watcher: Watcher | None = None,
+        clock_off: timedelta = timedelta(0),
     ) -> Session:
         watcher = watcher or Watcher()
-        claims = ClaimTiming(lambda: self.time.seconds, self.time.sleep, lambda: 0.5)
-        clock = Clock(self.time.now, watcher.seconds, claims)
+        began = clock_off.total_seconds()
+        claims = ClaimTiming(lambda: began + self.time.seconds, self.time.sleep, lambda: 0.5)
+        clock = Clock(lambda: self.time.now() + clock_off, watcher.seconds, claims)
         run_id = str(uuid.uuid4())
         return Session(warehouse, channels or Channels(), options, run_id, clock, Event(), watcher)
 

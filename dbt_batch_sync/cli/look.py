@@ -50,6 +50,8 @@ def validate(
     else:
         checked = "; the warehouse and Batch are reachable" if online else ""
         show.out().print(f"[green]Mappings are valid[/]: {', '.join(result.syncs)}{checked}")
+        for step in result.steps:
+            show.out().print(f"  the next push would {escape(step)}")
 
 
 def plan(
@@ -146,22 +148,24 @@ def rejects(
 
 
 def profile(
-    custom_id: Annotated[str, typer.Argument(metavar="CUSTOM_ID", help="The profile's custom_id in Batch.")],
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", help="The custom_id of a profile or member, or the id of an item.")
+    ],
     dbt: DbtFlags,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> None:
-    """Explain one profile: what was last sent, what is queued, what was rejected.
+    """Explain one profile, member or item: what was last sent, what is queued, what was rejected.
 
     Example: [bold]dbt-batch-sync profile C-1042 --select crm_contacts[/]
     """
     from dbt_batch_sync import api
 
-    result = api.profile(dbt.options, custom_id, dbt.selection, show_values=show_values)
+    result = api.profile(dbt.options, key, dbt.selection, show_values=show_values)
     if as_json or result.is_known:
         show.answer(result, explain.profile, as_json)
     if not result.is_known:
-        show.err().print(f"No selected sync knows {escape(custom_id)}: neither sent, queued nor rejected")
+        show.err().print(f"No selected sync knows {escape(key)}: neither sent, queued nor rejected")
         raise typer.Exit(1)
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         SyncPlanned,
         SyncPushed,
         SyncRejects,
+        SyncStatus,
     )
 
 
@@ -131,6 +132,13 @@ def _dry(syncs: Sequence[SyncPushed]) -> Grid:
     return Grid(head, rows)
 
 
+def _noun(sync: SyncPlanned | SyncStatus | SyncRejects) -> str:
+    """What a row of the sync is about, for a head: Profile, Member, Item."""
+    from dbt_batch_sync.results import noun
+
+    return noun(sync.kind).capitalize()
+
+
 def _changes(counts: SyncPushed | Run) -> tuple[int, int, int]:
     return counts.inserts, counts.updates, counts.exits
 
@@ -186,6 +194,8 @@ def _plan(console: Console, sync: SyncPlanned) -> None:
     )
     goes = f"{counted(sync.requests, 'request')} to {sync.endpoint}, {seconds(sync.seconds)}"
     say(console, f"{changes}  →  {goes if sync.requests else 'nothing to send'}")
+    for step in sync.steps:
+        say(console, f"before that, a push would {plain(step)}")
     for guard in sync.guards:
         say(console, f"[red]A guard would stop the push:[/] {plain(guard)}")
     reasons = ", ".join(f"{count:,} {plain(reason)}" for reason, count in sync.invalid_reasons.items())
@@ -209,10 +219,10 @@ def _plan(console: Console, sync: SyncPlanned) -> None:
         console.print()
     if sync.samples:
         cells = [
-            tuple(map(plain, (each.profile, each.change, each.attribute, each.old, each.new)))
+            tuple(map(plain, (each.key, each.change, each.attribute, each.old, each.new)))
             for each in sync.samples
         ]
-        draw(console, Grid(("Profile", "Change", "Attribute", "From", "To"), cells), drop=("Change",))
+        draw(console, Grid((_noun(sync), "Change", "Attribute", "From", "To"), cells), drop=("Change",))
         console.print()
 
 
@@ -247,6 +257,12 @@ def history(result: StatusResult) -> None:
             say(console, f"[dim]Rows per push, oldest first[/]  {_trend(sync.runs, console.width - 32)}")
         else:
             say(console, "never pushed. Run: dbt-batch-sync push")
+        if sync.in_batch is not None:
+            say(
+                console, f"{counted(sync.in_batch, _noun(sync).lower())} in Batch, {sync.expected:,} expected"
+            )
+        if sync.note:
+            say(console, f"[yellow]{plain(sync.note)}[/]")
         if sync.parked:
             say(
                 console,
@@ -299,14 +315,14 @@ def rejected(result: RejectsResult) -> None:
                 (plain(each.key), plain(each.attribute or "whole row"), plain(each.reason))
                 for each in sync.profiles
             ]
-            draw(console, Grid(("Profile", "Attribute", "Reason"), rows))
+            draw(console, Grid((_noun(sync), "Attribute", "Reason"), rows))
         elif sync.rejects:
-            say(console, "[dim]Profiles: dbt-batch-sync rejects --profiles 20[/]")
+            say(console, f"[dim]{_noun(sync)}s: dbt-batch-sync rejects --profiles 20[/]")
         console.print()
 
 
 def _rejects(sync: SyncRejects) -> Grid:
-    head = ("Profiles", "Attribute", "Reason", "Rejected by", "Since (UTC)", "Last (UTC)")
+    head = (f"{_noun(sync)}s", "Attribute", "Reason", "Rejected by", "Since (UTC)", "Last (UTC)")
     rows = [
         (
             each.count,
@@ -324,7 +340,7 @@ def _rejects(sync: SyncRejects) -> Grid:
 
 
 def keys_query(sync: str, table: str) -> str:
-    """A query, to be shown, of the profiles with an open rejection."""
+    """A query, to be shown, of the keys with an open rejection."""
     return f"select distinct key from {table} where sync = '{sync}' and resolved_at is null"  # noqa: S608
 
 

@@ -62,7 +62,13 @@ def plan_sync(
     pending, names = pending_rows(warehouse, known), attribute_names(known)
     if state.built is None or pending is None:
         return SyncPlanned(
-            sync.name, None, output.name, parked=state.parked, mapping=sync.mapping.hash, stops=stopped
+            sync.name,
+            None,
+            output.name,
+            parked=state.parked,
+            mapping=sync.mapping.hash,
+            stops=stopped,
+            kind=sync.kind.name,
         )
     counts = count_changes(warehouse, known, pending)
     if _is_replaced(state, state.built, counts):
@@ -74,6 +80,7 @@ def plan_sync(
     route, most = sync.kind.route(sync.mapping.endpoint, counts.sending), output.max_profiles_per_second
     return SyncPlanned(
         sync=sync.name,
+        kind=sync.kind.name,
         delta_id=state.built.delta_id,
         output=output.name,
         endpoint=route.name,

@@ -164,6 +164,7 @@ DOCUMENTS: Mapping[str, dict[str, object]] = {
                 "s",
                 "t",
                 (RejectCount("s", "a", "r", "batch", 1, NOW, NOW),),
+                "profiles",
                 {"r": 1},
                 (RejectedKey("k", "a", "r"),),
             ),

@@ -72,7 +72,7 @@ def test_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
         "1 insert · 2 updates · 1 exit → 1 request to update, about a second",
         "A guard would stop the push: too many",
         "not sent: 3 rows invalid (3 null_identifier) · 4 rows parked · 1 resubscription (never_resubscribe)",
-        "`points` flaps: it changes again for 6 of the 12 profiles of the last push. Does its column change "
+        "`points` flaps: it changes again for 6 of the 12 rows of the last push. Does its column change "
         "with every build?",
         "Attribute Rows",
         "name 3",
@@ -187,9 +187,9 @@ def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
         RejectCount("people", None, "TOO_LARGE", "batch", 1, NOW, NOW),
     )
     syncs = (
-        SyncRejects("people", "s.rejects", counts, {"null_identifier": 2}),
+        SyncRejects("people", "s.rejects", counts, "profiles", {"null_identifier": 2}),
         SyncRejects("vips", "t", ()),
-        SyncRejects("few", "t", counts[:1], {}, (RejectedKey("c-1", None, "BAD"),)),
+        SyncRejects("few", "t", counts[:1], "profiles", {}, (RejectedKey("c-1", None, "BAD"),)),
     )
     show.rejected(RejectsResult(syncs))
     at = "2026-04-01 06:00"

@@ -138,8 +138,8 @@ def test_a_narrow_terminal_cuts_nothing_off(project: Project) -> None:
     with subprocess.Popen(command, cwd=project.directory, env=environ, stdout=terminal, stdin=terminal):
         os.close(terminal)
         shown = _read(reader)
-    assert "Started (UTC)" in shown
     assert "succeeded" in shown
+    assert "Inserts" in shown, "a record for each run"
     assert "…" not in shown
 
 
@@ -262,7 +262,9 @@ def test_plan(project: Project) -> None:
     samples = planned.pop("samples")
     assert planned == {
         "sync": "people",
+        "kind": "profiles",
         "delta_id": project.delta()[0]["_batch_delta_id"],
+        "output": "sandbox",
         "endpoint": "update",
         **{"inserts": 1, "updates": 2, "exits": 1, "invalid": 3, "parked": 0},
         "invalid_reasons": {"duplicate_identifier": 2, "null_identifier": 1},
@@ -274,6 +276,7 @@ def test_plan(project: Project) -> None:
         "stops": [],
         "guards": [],
         "flapping": [],
+        "steps": [],
     }
     assert planned["attributes"] == {"batch__email_address": 2, "name": 2}
     assert {(each["change"], each["attribute"]) for each in samples} >= {
@@ -281,7 +284,7 @@ def test_plan(project: Project) -> None:
         ("update", "name"),
         ("insert", "batch__email_address"),
     }
-    assert all(each.keys() == {"profile", "change", "attribute", "old", "new"} for each in samples)
+    assert all(each.keys() == {"key", "change", "attribute", "old", "new"} for each in samples)
     text = project.call("plan")
     assert text.returncode == 0
     assert "1 insert · 2 updates · 1 exit  →  1 request to update" in text.stdout
@@ -343,7 +346,7 @@ def test_a_plan_as_a_comment(project: Project) -> None:
     done = project.call("plan", "--markdown")
     lines = done.stdout.splitlines()
     assert lines[:2] == ["### What `dbt-batch-sync push` would do", ""]
-    assert "| `people` | 0 | 2 | 0 | 1 | 0 | 1 | a second at Batch's rate |" in lines
+    assert "| `people` | 0 | 2 | 0 | 1 | 0 | 1 | about a second |" in lines
     assert "| `null_identifier` | 1 |" in lines
     assert "| `name` | 2 |" in lines
     (guard,) = [line for line in lines if "A guard would stop the push" in line]
@@ -445,12 +448,12 @@ def test_status(project: Project) -> None:
     assert [run["inserts"] for run in runs] == [1, 2, 3]
     assert all(re.fullmatch(r"[-0-9]+T[:0-9]+Z", run["started_at"]) for run in runs)
     text = project.call("status").stdout
-    assert "delta sizes, oldest first  █▆▃  3 2 1\n" in text
+    assert "Rows per push, oldest first  █▆▃  3 2 1\n" in text
     assert "rows parked" not in text
     text = project.call("status", "--limit", "1", "--select", "people").stdout
     assert text.count("failed") == 1
     assert "succeeded" not in text
-    assert f"last error: {runs[0]['error']}" in text
+    assert f"Last error: {runs[0]['error']}" in text
 
 
 def test_status_of_what_is_parked(project: Project) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from types import TracebackType
 from typing import Final, cast
@@ -42,7 +42,7 @@ CHECK_PATH: Final = "audiences/list?limit=1"
 """[D] read-only, and answers 401 for a wrong key or project."""
 
 _READ_BYTES: Final = 64 * 1024
-_FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
+FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 # ValueError: what http.client and urllib3 raise about an answer that is no HTTP, outside their own trees
 
 
@@ -98,6 +98,23 @@ class Client:
         """
         return self._call("POST", route.path, route.read, body, seconds)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it calls this machine: a sandbox."""
+        return is_loopback(urlsplit(self._base).hostname)
+
+    def ask(
+        self,
+        path: str,
+        read: Read | None = None,
+        body: bytes | None = None,
+        redirected: Callable[[str], None] | None = None,
+    ) -> Answer:
+        """A call that is not about rows: a GET, or a POST of a body. `redirected` is given where the answer
+        leads to, and makes it an accepted one.
+        """
+        return self._call("GET" if body is None else "POST", path, read, body, redirected=redirected)
+
     def check(self) -> None:
         """Asks something that changes nothing, to see whether address and credentials work.
 
@@ -115,6 +132,7 @@ class Client:
         read: Read | None,
         body: bytes | memoryview | None = None,
         seconds: float | None = None,
+        redirected: Callable[[str], None] | None = None,
     ) -> Answer:
         within = self._timeout if seconds is None else min(self._timeout, seconds)
         try:
@@ -127,12 +145,15 @@ class Client:
                 stream=True,
             ) as response:
                 status, text = response.status_code, _read(response)
+                if redirected is not None and status == 307 and "location" in response.headers:
+                    redirected(response.headers["location"])
+                    return Accepted()
                 if 200 <= status < 300 and text is None:
                     return Broken(BrokenKind.TOO_LARGE)
                 if 200 <= status < 300 and read is None:
                     return Accepted()
                 return parse(status, response.headers, text or b"", time.time(), read or read_bulk)
-        except _FAILURES as error:
+        except FAILURES as error:
             failure = classify(error)
             for cause in _causes(error):
                 # It holds the body, through its frames, until somebody collects what holds each other.

@@ -5,9 +5,10 @@ No retry, no pacing, no redirect; bounded in time and size; the keys go nowhere 
 
 from __future__ import annotations
 
+import json
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Final, cast
@@ -104,16 +105,22 @@ class Client:
         return is_loopback(urlsplit(self._base).hostname)
 
     def ask(
-        self,
-        path: str,
-        read: Read | None = None,
-        body: bytes | None = None,
-        redirected: Callable[[str], None] | None = None,
-    ) -> Answer:
-        """A call that is not about rows: a GET, or a POST of a body. `redirected` is given where the answer
-        leads to, and makes it an accepted one.
-        """
-        return self._call("GET" if body is None else "POST", path, read, body, redirected=redirected)
+        self, method: str, path: str, document: Mapping[str, object] | None = None
+    ) -> tuple[Answer, Mapping[str, object]]:
+        """A call that is not about rows, and the JSON object of a 2xx answer."""
+        found: dict[str, object] = {}
+
+        def read(answer: dict[str, object]) -> Accepted:
+            found.update(answer)
+            return Accepted()
+
+        body = None if document is None else json.dumps(document).encode()
+        return self._call(method, path, read, body), found
+
+    def locate(self, path: str) -> tuple[Answer, str]:
+        """A call whose answer leads elsewhere, and where to; it is not followed."""
+        found: list[str] = []
+        return self._call("GET", path, None, located=found), found[0] if found else ""
 
     def check(self) -> None:
         """Asks something that changes nothing, to see whether address and credentials work.
@@ -132,7 +139,7 @@ class Client:
         read: Read | None,
         body: bytes | memoryview | None = None,
         seconds: float | None = None,
-        redirected: Callable[[str], None] | None = None,
+        located: list[str] | None = None,
     ) -> Answer:
         within = self._timeout if seconds is None else min(self._timeout, seconds)
         try:
@@ -145,8 +152,8 @@ class Client:
                 stream=True,
             ) as response:
                 status, text = response.status_code, _read(response)
-                if redirected is not None and status == 307 and "location" in response.headers:
-                    redirected(response.headers["location"])
+                if located is not None and status == 307 and "location" in response.headers:
+                    located.append(response.headers["location"])
                     return Accepted()
                 if 200 <= status < 300 and text is None:
                     return Broken(BrokenKind.TOO_LARGE)

@@ -5,12 +5,11 @@ A file's link leads elsewhere: it is followed once, by hand and without credenti
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final, Literal, TypeVar, get_args
 from urllib.parse import parse_qs, quote, urlsplit
 
 import requests
@@ -38,6 +37,7 @@ MAX_RETRY_AFTER: Final = 3_600.0
 LINK_ATTEMPTS: Final = 4
 """How often a file is asked for again whose link has expired, or that was cut."""
 
+_T = TypeVar("_T")
 _PIECE = 1024 * 1024
 _STATES: dict[object, State] = {state: state for state in get_args(State)}
 
@@ -72,33 +72,19 @@ class Exports:
     def start(self, attributes: Sequence[str]) -> str:
         """Asks for an export of these attributes, by their plain names, of every profile; returns its id."""
         body = {"export_type": "ATTRIBUTES", "attributes": list(attributes), "identifiers": ["custom_id"]}
-        found: list[str] = []
-
-        def read(document: dict[str, object]) -> Accepted | Broken:
-            given = document.get("id")
-            if not isinstance(given, str) or not given:
-                return Broken(BrokenKind.ANSWER, "no id")
-            found.append(given)
-            return Accepted()
-
-        text = json.dumps(body).encode()
-        self._settled(lambda: self._client.ask("profiles/export", read, text), repeatable=False)
-        return found[-1]
+        answer = self._settled(lambda: self._client.ask("POST", "profiles/export", body), repeatable=False)
+        export_id = answer.get("id")
+        if not isinstance(export_id, str) or not export_id:
+            raise DeliveryError(describe(Broken(BrokenKind.ANSWER, "no id of an export")))
+        return export_id
 
     def view(self, export_id: str) -> View:
         """How far it is."""
-        found: list[View] = []
-
-        def read(document: dict[str, object]) -> Accepted | Broken:
-            view = _read_view(document)
-            if view is None:
-                return Broken(BrokenKind.ANSWER, "no state of an export")
-            found.append(view)
-            return Accepted()
-
         path = f"exports/view?id={quote(export_id, safe='')}"
-        self._settled(lambda: self._client.ask(path, read))
-        return found[-1]
+        view = _read_view(self._settled(lambda: self._client.ask("GET", path)))
+        if view is None:
+            raise DeliveryError(describe(Broken(BrokenKind.ANSWER, "no state of an export")))
+        return view
 
     def download(self, url: str, path: Path) -> None:
         """Writes a file of the export to `path`. A link that has expired, or was cut, is asked for again."""
@@ -121,10 +107,8 @@ class Exports:
         ids = parse_qs(at.query).get("id", [])
         if not at.path.endswith("/exports/download") or len(ids) != 1:
             return self._checked(url)
-        found: list[str] = []
         path = f"exports/download?id={quote(ids[0], safe='')}"
-        self._settled(lambda: self._client.ask(path, redirected=found.append))
-        return self._checked(found[-1])
+        return self._checked(self._settled(lambda: self._client.locate(path)))
 
     def _checked(self, link: str) -> str:
         """Raises for what is no https address; http is for a Batch on this machine."""
@@ -153,7 +137,7 @@ class Exports:
         except FAILURES as error:
             return classify(error)
 
-    def _settled(self, call: Callable[[], Answer], *, repeatable: bool = True) -> None:
+    def _settled(self, call: Callable[[], tuple[Answer, _T]], *, repeatable: bool = True) -> _T:
         """Makes a call until it is answered. Raises DeliveryError when it can't be, or is rejected."""
         policy = RetryPolicy(
             max_attempts=self._patience.max_attempts, max_retry_after=MAX_RETRY_AFTER, repeatable=repeatable
@@ -161,9 +145,9 @@ class Exports:
         attempt = 0
         while True:
             attempt += 1
-            answer = call()
+            answer, found = call()
             if isinstance(answer, Accepted):
-                return
+                return found
             decision = decide(answer, attempt, policy, self._patience.chance())
             if not isinstance(decision, Retry):
                 why = f", {decision.why}" if isinstance(decision, GiveUp) else ""
@@ -177,7 +161,7 @@ def _without_credentials(request: requests.PreparedRequest) -> requests.Prepared
     return request
 
 
-def _read_view(document: dict[str, object]) -> View | None:
+def _read_view(document: Mapping[str, object]) -> View | None:
     told, files = document.get("status"), document.get("files") or []
     state = _STATES.get(told) if isinstance(told, str) else None
     if state is None or not isinstance(files, list) or len(files) > MAX_FILES:

@@ -288,7 +288,8 @@ def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) ->
         f"dbt run --select {build}",
         *(f"dbt-batch-sync {verb} --select {push_}" for verb in ("plan", "push")),
     )
-    return ResendResult(scope, tuple(requests), commands)
+    notes = (f"{each.sync.name}: {each.sync.kind.on_resend}" for each in known if each.sync.kind.on_resend)
+    return ResendResult(scope, tuple(requests), commands, tuple(notes) if scope == "all" else ())
 
 
 @contextmanager

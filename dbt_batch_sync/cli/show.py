@@ -350,6 +350,8 @@ def resent(result: ResendResult) -> None:
     rows = "every row" if result.request == "all" else "rejected rows and attributes"
     for sync in result.syncs:
         console.print(f"[bold]{plain(sync.sync)}[/]: the next dbt run adds {rows} to the delta")
+    for note in result.notes:
+        say(console, f"[yellow]{plain(note)}[/]")
     console.print("Next:")
     for command in result.next:
         say(console, f"[bold]{plain(command)}[/]")

@@ -132,7 +132,7 @@
 {#- The type of each attribute of a sync as it is mapped now, by name. -#}
 {% macro current_types(sync) %}
     {% set types = {} %}
-    {% for attribute in dbt_batch_sync.sync_attributes(sync, ref(sync), dbt_batch_sync.sync_mapping(sync))[1:] %}{% do types.update({attribute.name: attribute.type}) %}{% endfor %}
+    {% for attribute in dbt_batch_sync.sync_attributes(sync, dbt_batch_sync.sync_relation(sync), dbt_batch_sync.sync_mapping(sync))[1:] %}{% do types.update({attribute.name: attribute.type}) %}{% endfor %}
     {{ return(types) }}
 {% endmacro %}
 

@@ -73,15 +73,15 @@ def generate(
     Example: [bold]dbt parse && dbt-batch-sync generate --check[/]
     """
     from dbt_batch_sync import api
-    from dbt_batch_sync.connections.profiles import read_project
+    from dbt_batch_sync.connections.profiles import read_project, target_schema
     from dbt_batch_sync.scaffold import generation
 
     options = dbt.options
-    project, manifest = read_project(options), api.load_manifest(options)
+    project, manifest, schema = read_project(options), api.load_manifest(options), target_schema(options)
     if prune:
-        found = generation.obsolete(manifest, project)
+        found = generation.obsolete(manifest, project, schema)
     else:
-        found = generation.missing(api.load_syncs(options, api.Selection()), manifest, project)
+        found = generation.missing(api.load_syncs(options, api.Selection()), manifest, project, schema)
     if not check:
         generation.apply(found)
     console = show.out()

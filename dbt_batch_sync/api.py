@@ -138,10 +138,20 @@ def _run(
             return result
 
         try:
-            done = _ungated(dbt, options, syncs, outputs, started) if act is Session.push else {}
+            gate = _gate(dbt, options, outputs.values()) if act is Session.push else None
             with opened(target) as warehouse, Channels() as channels:
-                session = Session(warehouse, channels, options, run_id, clock, stop, observer or _Silent())
-                for name, one in _pushes(session, act, syncs, outputs, done):
+                session = Session(
+                    warehouse,
+                    channels,
+                    options,
+                    run_id,
+                    clock,
+                    stop,
+                    observer or _Silent(),
+                    gate,
+                    target.target_name,
+                )
+                for name, one in _pushes(session, act, syncs, outputs):
                     with span("sync", sync=name) as describe_sync:
                         try:
                             pushed.append(one())
@@ -164,11 +174,10 @@ def _pushes(
     act: Callable[[Session, Target], SyncPushed],
     syncs: Sequence[Sync],
     outputs: Mapping[str | None, Output],
-    done: Mapping[str, SyncPushed],
 ) -> Iterator[tuple[str, Callable[[], SyncPushed]]]:
     """Of each sync its name, and what pushes it: those with nothing to send are done together before."""
-    targets, wrong = session.read([each for each in syncs if each.name not in done], outputs)
-    known = {**done, **session.push_idle(targets)}
+    targets, wrong = session.read(syncs, outputs)
+    known = session.push_idle(targets)
     by_name = {target.name: target for target in targets}
 
     def one(sync: Sync) -> SyncPushed:
@@ -188,34 +197,26 @@ def _failed(sync: Sync, error: str) -> SyncPushed:
     return SyncPushed(sync.name, sync.kind.name, "failed", error=error)
 
 
-def _ungated(
-    dbt: DbtOptions,
-    options: PushOptions,
-    syncs: Sequence[Sync],
-    outputs: Mapping[str | None, Output],
-    now: datetime,
-) -> dict[str, SyncPushed]:
-    """The syncs that dbt has not just built and tested, where that is asked for."""
-    require = {each.name: outputs[each.mapping.output].require_tests for each in syncs}
-    if options.require_tests:
-        require = dict.fromkeys(require, True)
-    if options.max_age is None and not any(require.values()):
-        return {}
+def _gate(dbt: DbtOptions, options: PushOptions, outputs: Iterable[Output]) -> Gate:
+    if not options.require_tests and not any(each.require_tests for each in outputs):
+        return Gate(max_age=options.max_age)
     path = read_project(dbt).build_results
     results = read_build_results(path) if path.is_file() else None
-    gate = Gate(results, load_manifest(dbt).tests, now, options.max_age)
-    found = ((each, gate.refusal(each, require_tests=require[each.name])) for each in syncs)
-    return {sync.name: _failed(sync, error) for sync, error in found if error}
+    return Gate(results, load_manifest(dbt).tests, options.max_age)
 
 
 def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:
     """What a push would do now; writes and sends nothing."""
     syncs = load_syncs(dbt, selection)
     outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
-    with opened(read_target(dbt)) as warehouse:
+    target = read_target(dbt)
+    with opened(target) as warehouse:
         known = read_known(warehouse, syncs)
         return PlanResult(
-            tuple(plan_sync(warehouse, each, outputs[each.sync.mapping.output]) for each in known)
+            tuple(
+                plan_sync(warehouse, each, outputs[each.sync.mapping.output], target.target_name)
+                for each in known
+            )
         )
 
 

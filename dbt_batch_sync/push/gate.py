@@ -1,13 +1,14 @@
-"""The gate: whether dbt has built and tested a sync, by what it wrote down of its last command."""
+"""The gate: whether dbt has built a sync lately, and tested it in the command that built it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from dbt_batch_sync.artifacts.build_results import BuildResults
 from dbt_batch_sync.artifacts.manifest import DataTest
+from dbt_batch_sync.ledger.state import SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 
 BUILT = "success"
@@ -17,32 +18,37 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Gate:
-    """What the last dbt command says; `results` is None where it left nothing.
+    """What is known of dbt's commands: the `results` of the last one are None where it left none.
 
-    `max_age`: how long ago it may have ended; None: any time. `tests` are those of the project.
+    `max_age`: how long ago the delta may have been built, by the warehouse's clock; None: any time. `tests`
+    are those of the project.
     """
 
-    results: BuildResults | None
-    tests: Sequence[DataTest]
-    now: datetime
+    results: BuildResults | None = None
+    tests: Sequence[DataTest] = ()
     max_age: timedelta | None = None
 
-    def refusal(self, sync: Sync, *, require_tests: bool) -> str | None:
+    def refusal(self, sync: Sync, state: SyncState, *, require_tests: bool) -> str | None:
         """Why this sync must not be pushed, with what to run; None when it may be."""
-        found = list(self._problems(sync, require_tests=require_tests))
+        found = [*self._age(state), *(self._problems(sync, state) if require_tests else ())]
         if not found:
             return None
         names = " ".join(sync.names)
         return f"`{sync.name}` was not pushed: {'; '.join(found)}. Run: dbt build --select {names}"
 
-    def _problems(self, sync: Sync, *, require_tests: bool) -> Iterator[str]:
+    def _age(self, state: SyncState) -> Iterator[str]:
+        age = state.now - state.built.built_at if state.built else timedelta(0)
+        if self.max_age is not None and age > self.max_age:
+            yield f"its delta was built {_spoken(age)} ago, and `--max-age` is {_spoken(self.max_age)}"
+
+    def _problems(self, sync: Sync, state: SyncState) -> Iterator[str]:
         if self.results is None:
             yield "dbt has left no target/run_results.json"
             return
-        age = self.now - self.results.generated_at
-        if self.max_age is not None and age > self.max_age:
-            yield f"the last dbt command ended {_spoken(age)} ago, and `--max-age` is {_spoken(self.max_age)}"
-        if not require_tests:
+        if state.built is None or state.built.delta_id != self.results.invocation_id:
+            # Whatever it says of the models, it is not about the tables that would be pushed: it compiled
+            # them, or built those of another target.
+            yield f"the last dbt command (`dbt {self.results.command}`) did not build this delta"
             return
         models = [model for model in (sync.model, sync.delta) if model is not None]
         for model in models:

@@ -96,7 +96,8 @@ def _renewed(
 ) -> Iterator[Change]:
     """The YAML for these syncs, if it is not as it should be and not the user's."""
     path = _folder(project) / YAML_FILE
-    by_name = {each.name: each for each in live}
+    there = {each.name for each in (*manifest.models, *manifest.disabled)}
+    by_name = {each.name: each for each in live if each.enabled or each.name + DELTA_SUFFIX in there}
     elsewhere = any(
         each.name.startswith(f"{SOURCE}.") and (project.directory / each.path).name != YAML_FILE
         for each in manifest.sources

@@ -36,7 +36,11 @@ def test_only_what_was_built_and_tested_is_pushed(tested: Project) -> None:
     assert "people  failed  nothing was sent\n" in done.stdout
 
     tested.dbt("run", "--select", PEOPLE)
-    assert "did not build people_delta" in str(tested.push_one(require_tests=True).error)
+    assert "(`dbt run`) did not build this delta" in str(tested.push_one(require_tests=True).error)
+    tested.dbt("compile")
+    assert "(`dbt compile`) did not build this delta" in str(tested.push_one(require_tests=True).error)
+    tested.dbt("build", "--target", "prod", "--exclude", "people_delta", fails=True)
+    assert "(`dbt build`) did not build this delta" in str(tested.push_one(require_tests=True).error)
     tested.set_rows(COLUMNS, [{"id": "a", "points": 2}])
     tested.dbt("build")
     assert tested.push_one(require_tests=True).accepted == 1

@@ -189,6 +189,8 @@ def test_models_follow_the_state_and_the_group_of_the_sync_s_model(tmp_path: Pat
     node = shop.nodes.pop("model.shop.people")
     shop.disabled["model.shop.people"] = [{**node, "config": {**config, "enabled": False}}]
     assert shop.missing() == [], "under another target nothing changes"
+    shop.disabled["model.shop.cats"] = [{**node, "name": "cats", "config": {**config, "enabled": False}}]
+    assert shop.missing() == [], "its models are written under a target that enables it"
 
 
 def test_a_version_is_pinned(tmp_path: Path) -> None:

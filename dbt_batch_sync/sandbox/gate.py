@@ -25,9 +25,14 @@ def refuse(status: int, code: str, message: str) -> RefusedCallError:
     return RefusedCallError(failure(status, code, message))
 
 
-def check_caller(settings: SandboxSettings, version: str, headers: Mapping[str, str], tally: Tally) -> None:
-    """Version, key, project. `headers` has lower case names. Raises RefusedCallError: 404, 401 or 400."""
-    if version not in settings.versions:
+def check_caller(
+    settings: SandboxSettings, version: str, headers: Mapping[str, str], tally: Tally, since: int = 0
+) -> None:
+    """Version (2.`since` or newer), key, project. `headers` has lower case names.
+
+    Raises RefusedCallError: 404, 401 or 400.
+    """
+    if version not in settings.versions or int(version.partition(".")[2]) < since:
         tally.violate(Violation.UNKNOWN_ROUTE, "version")
         raise refuse(404, "ROUTE_NOT_FOUND", "no such version of the API")
     expected = f"Bearer {settings.rest_api_key}"

@@ -13,6 +13,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.sandbox.audiences import Audience
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.record import RecordedRequest, Stats, Violation
 from dbt_batch_sync.sandbox.service import Sandbox
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 __all__ = [
+    "Audience",
     "Profile",
     "RecordedRequest",
     "SandboxServer",
@@ -125,6 +127,12 @@ class SandboxServer:
     def profiles(self) -> Mapping[str, Profile]:
         """By custom_id, oldest first; live."""
         return self._sandbox.store.profiles
+
+    @property
+    def audiences(self) -> Mapping[str, Audience]:
+        """By name; live, as far as writes are applied."""
+        self._sandbox.advance()
+        return self._sandbox.audiences.audiences
 
     @property
     def stats(self) -> Stats:

@@ -27,8 +27,8 @@ class Model:
     `compiled_code` before dbt compiled it, `raw_mapping` if the model does not opt in. Of a model that has
     versions, which share a name, one is `latest`: the one that a `ref` without a version means. With
     `contract`, dbt enforces the declared columns, so there are no others. `private_to` is the group whose
-    models alone may refer to a private one. `enabled_when` is the template that decides whether it is enabled;
-    empty if that stands in its SQL, None if nothing decides.
+    models alone may refer to a private one. `enabled_when` is the template that decides whether it is
+    enabled; empty if that stands in its SQL, None if nothing decides.
     """
 
     unique_id: str

@@ -144,8 +144,8 @@ def _own_problems(
             continue
         if sync.unique_id not in model.depends_on:
             wrong = (
-                f"is not the {macro} of the sync {sync.name}, whose name it has: rename it, or give it the body "
-                f"{{{{ dbt_batch_sync.{macro}('{sync.name}') }}}}"
+                f"is not the {macro} of the sync {sync.name}, whose name it has: rename it, or give it the "
+                f"body {{{{ dbt_batch_sync.{macro}('{sync.name}') }}}}"
             )
             yield Problem(model.file, model.name, "name", wrong)
         longest = LONGEST_NAME.get(adapter or "")

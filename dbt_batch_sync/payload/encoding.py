@@ -104,15 +104,20 @@ def is_text(source: pa.DataType) -> bool:
 def _text(attribute: TypedAttribute, cell: exp.Expr) -> Encoding:
     """Strings, urls and the standard texts. An empty one counts as null."""
     rule = attribute.rule
-    problems = _too_long(rule, cell)
+    problems = too_long = _too_long(rule, cell)
+    suspect = None
     if rule.pattern is not None:
         problems += ((exp.not_(matches(cell, rule.pattern)), text(rule.reason)),)
+    if rule.plausible is not None:  # one match for a good value, and all for the others
+        impossible = exp.not_(matches(cell, rule.plausible))
+        problems += ((impossible, text(rule.impossible)),)
+        suspect = any_of([impossible, *(condition for condition, _ in too_long)])
     if rule.vocabulary is not None:
         problems += ((exp.not_(is_one_of(cell, words(rule.vocabulary))), text(rule.reason)),)
         # Words need no escapes: quotes are enough.
         name = _names(attribute, '"')
         return Encoding(differs(cell, text("")), problems, *name, (cell, text('"')))
-    return Encoding(differs(cell, text("")), problems, *_member(attribute, as_json(cell)))
+    return Encoding(differs(cell, text("")), problems, *_member(attribute, as_json(cell)), suspect=suspect)
 
 
 def _too_long(rule: Rule, cell: exp.Expr) -> tuple[Case, ...]:

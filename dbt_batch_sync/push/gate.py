@@ -30,7 +30,7 @@ class Gate:
 
     def refusal(self, sync: Sync, state: SyncState, *, require_tests: bool) -> str | None:
         """Why this sync must not be pushed, with what to run; None when it may be."""
-        found = [*self._age(state), *(self._problems(sync, state) if require_tests else ())]
+        found = [*self._age(state), *(self._untested(sync, state) if require_tests else ())]
         if not found:
             return None
         names = " ".join(sync.names)
@@ -41,25 +41,27 @@ class Gate:
         if self.max_age is not None and age > self.max_age:
             yield f"its delta was built {_spoken(age)} ago, and `--max-age` is {_spoken(self.max_age)}"
 
-    def _problems(self, sync: Sync, state: SyncState) -> Iterator[str]:
+    def _untested(self, sync: Sync, state: SyncState) -> list[str]:
         if self.results is None:
-            yield "dbt has left no target/run_results.json"
-            return
-        if state.built is None or state.built.delta_id != self.results.invocation_id:
-            # Whatever it says of the models, it is not about the tables that would be pushed: it compiled
+            return ["dbt has left no target/run_results.json"]
+        found = list(self._problems(sync, self.results))
+        if not found and (state.built is None or state.built.delta_id != self.results.invocation_id):
+            # What it says of the models is about other tables than those that would be pushed: it compiled
             # them, or built those of another target.
-            yield f"the last dbt command (`dbt {self.results.command}`) did not build this delta"
-            return
+            return [f"the last dbt command (`dbt {self.results.command}`) did not build this delta"]
+        return found
+
+    def _problems(self, sync: Sync, results: BuildResults) -> Iterator[str]:
         models = [model for model in (sync.model, sync.delta) if model is not None]
         for model in models:
-            status = self.results.statuses.get(model.unique_id)
+            status = results.statuses.get(model.unique_id)
             if status is None:
                 yield f"the last dbt command did not build {model.name}"
             elif status != BUILT:
                 yield f"{model.name} was not built: {status}"
         tested = {model.unique_id for model in (*models, sync.snapshot) if model is not None}
         statuses = [
-            (test.name, self.results.statuses.get(test.unique_id))
+            (test.name, results.statuses.get(test.unique_id))
             for test in self.tests
             if tested.intersection(test.depends_on)
         ]

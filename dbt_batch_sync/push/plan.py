@@ -53,9 +53,7 @@ class Counts:
     attributes: Mapping[str, int] = field(default_factory=dict)
 
 
-def plan_sync(
-    warehouse: Warehouse, known: Known, output: Output, target: str | None = None
-) -> SyncPlanned:
+def plan_sync(warehouse: Warehouse, known: Known, output: Output, target: str | None = None) -> SyncPlanned:
     """Counts what is pending. Reads only."""
     sync, state = known.sync, known.state
     stopped = tuple(stops(sync, state, output, target))

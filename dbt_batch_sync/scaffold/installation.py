@@ -134,7 +134,7 @@ def _is_ours(listed: object, entry: Mapping[str, str], project_dir: Path) -> boo
 
 
 def _with_entry(path: Path, entry: Mapping[str, str], ours: object) -> str | None:
-    """The file's text with one more entry, first or in the place of `ours`, and all else as it was; None where
+    """The file's text with one more entry, first or in the place of `ours`, and all else as it was; None if
     it can't be changed so, such as for a list that a template gives.
     """
     text = path.read_bytes().decode() if path.is_file() else ""

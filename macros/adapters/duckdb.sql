@@ -84,6 +84,15 @@
 
 {% macro duckdb__blank_characters() %}{{ return('\\s\\pZ\\x00-\\x1f\\x7f-\\x9f\\x{feff}') }}{% endmacro %}
 
+{% macro duckdb__control_characters() %}{{ return('\\x00-\\x1f\\x7f-\\x9f\\x{2028}\\x{2029}') }}{% endmacro %}
+
+{% macro duckdb__invisible_characters() %}{{ return('\\x{ad}\\x{180e}\\x{200b}-\\x{200f}\\x{202a}-\\x{202e}\\x{2060}-\\x{206f}') }}{% endmacro %}
+
+
+{% macro duckdb__folded_text(expression) %}
+    {{ return("regexp_replace(lower(nfc_normalize(" ~ expression ~ ")), '[" ~ dbt_batch_sync.blank_characters() ~ dbt_batch_sync.invisible_characters() ~ "]', '', 'g')") }}
+{% endmacro %}
+
 
 {% macro duckdb__utc_now() %}{{ return("cast(now() at time zone 'UTC' as timestamp)") }}{% endmacro %}
 

@@ -121,6 +121,15 @@
     {{ return('\\u0001-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff') }}
 {% endmacro %}
 
+{% macro postgres__control_characters() %}{{ return('\\u0001-\\u001f\\u007f-\\u009f\\u2028\\u2029') }}{% endmacro %}
+
+{% macro postgres__invisible_characters() %}{{ return('\\u00ad\\u180e\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f') }}{% endmacro %}
+
+
+{% macro postgres__folded_text(expression) %}
+    {{ return("regexp_replace(lower(normalize(" ~ expression ~ ", nfc) collate \"default\"), '[" ~ dbt_batch_sync.blank_characters() ~ dbt_batch_sync.invisible_characters() ~ "]', '', 'g')") }}
+{% endmacro %}
+
 
 {#- Not `now()`, which is when the transaction began. -#}
 {% macro postgres__utc_now() %}{{ return("(clock_timestamp() at time zone 'UTC')") }}{% endmacro %}

@@ -102,6 +102,10 @@
 
 {% macro spark__blank_characters() %}{{ return('\\s\\p{Z}\\x00-\\x1f\\x7f-\\x9f\\x{feff}') }}{% endmacro %}
 
+{% macro spark__control_characters() %}{{ return('\\x00-\\x1f\\x7f-\\x9f\\x{2028}\\x{2029}') }}{% endmacro %}
+
+{% macro spark__invisible_characters() %}{{ return('\\x{ad}\\x{180e}\\x{200b}-\\x{200f}\\x{202a}-\\x{202e}\\x{2060}-\\x{206f}') }}{% endmacro %}
+
 
 {% macro spark__utc_now() %}{{ return('current_timestamp()') }}{% endmacro %}
 

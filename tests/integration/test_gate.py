@@ -36,14 +36,25 @@ def test_only_what_was_built_and_tested_is_pushed(tested: Project) -> None:
     assert "people  failed  nothing was sent\n" in done.stdout
 
     tested.dbt("run", "--select", PEOPLE)
-    assert "(`dbt run`) did not build this delta" in str(tested.push_one(require_tests=True).error)
-    tested.dbt("compile")
-    assert "(`dbt compile`) did not build this delta" in str(tested.push_one(require_tests=True).error)
-    tested.dbt("build", "--target", "prod", "--exclude", "people_delta", fails=True)
-    assert "(`dbt build`) did not build this delta" in str(tested.push_one(require_tests=True).error)
+    assert "did not build people_delta" in str(tested.push_one(require_tests=True).error)
     tested.set_rows(COLUMNS, [{"id": "a", "points": 2}])
     tested.dbt("build")
+    tested.dbt("compile")
+    assert "(`dbt compile`) did not build this delta" in str(tested.push_one(require_tests=True).error)
+    assert not tested.sent.attributes
+    tested.dbt("build")
     assert tested.push_one(require_tests=True).accepted == 1
+
+
+def test_a_delta_of_another_target_is_not_pushed(tested: Project) -> None:
+    """dbt has written the manifest for it, which says where its relations are."""
+    tested.dbt("build", "--target", "prod")
+    held = tested.push_one()
+    assert "dbt built the delta of `people` with target `prod`, and this is a push of target `dev`" in str(
+        held.error
+    )
+    assert not tested.sent.requests
+    assert tested.push_one(target="prod").accepted == 1
 
 
 def test_tests_that_did_not_run_have_not_passed(tested: Project) -> None:

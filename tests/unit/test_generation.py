@@ -159,7 +159,10 @@ def test_a_live_mapping_from_anywhere_keeps_its_models(shop: Shop) -> None:
     ("disabled", "gone"),
     [
         ({"unrendered_config": {"enabled": WHEN}}, []),
-        ({"unrendered_config": {"enabled": False}, "raw_code": "{{ config(enabled=target.name == 'x') }}"}, []),
+        (
+            {"unrendered_config": {"enabled": False}, "raw_code": "{{ config(enabled=target.name == 'x') }}"},
+            [],
+        ),
         ({"unrendered_config": {"enabled": False}, "raw_code": "{{ config(enabled=false) }}"}, PETS),
         ({"unrendered_config": {"enabled": False}}, PETS),
         ({}, PETS),

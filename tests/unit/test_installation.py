@@ -89,7 +89,8 @@ def test_a_git_revision(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "listed", ["local: packages/dbt_batch_sync", "git: https://git.example/Org/dbt-batch-sync.git\n    revision: v0"]
+    "listed",
+    ["local: packages/dbt_batch_sync", "git: https://git.example/Org/dbt-batch-sync.git\n    revision: v0"],
 )
 def test_the_package_is_never_listed_twice(tmp_path: Path, listed: str) -> None:
     init(tmp_path)

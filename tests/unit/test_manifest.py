@@ -190,7 +190,9 @@ def test_the_nearest_delta_belongs_to_the_sync(tmp_path: Path) -> None:
 
     mapped = in_package("crm", "lib", meta={"batch_sync": MAPPING})
     refers = {"depends_on": {"nodes": [mapped["unique_id"]]}}
-    anywhere, project, own = ({**in_package("crm_delta", each), **refers} for each in ("other", "shop", "lib"))
+    anywhere, project, own = (
+        {**in_package("crm_delta", each), **refers} for each in ("other", "shop", "lib")
+    )
     for nodes, package in (
         ((anywhere, project, own), "lib"),
         ((anywhere, project), "shop"),
@@ -279,9 +281,7 @@ def test_a_name_that_the_warehouse_does_not_have(
 
 def version(number: int, latest: int, meta: bool) -> dict[str, object]:
     own: dict[str, object] = {"meta": {"batch_sync": MAPPING}} if meta else {}
-    return model(
-        "crm", unique_id=f"model.shop.crm.v{number}", version=number, latest_version=latest, **own
-    )
+    return model("crm", unique_id=f"model.shop.crm.v{number}", version=number, latest_version=latest, **own)
 
 
 def test_a_delta_pins_a_version(tmp_path: Path) -> None:

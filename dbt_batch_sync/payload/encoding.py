@@ -48,6 +48,10 @@ _DATE = r"[0-9]{4}-.*"
 """DuckDB alone would also read `12.7` as the integer 13, `1_000` as a number, and `epoch` as a date."""
 
 
+_NESTED = exp.DPipe(this=call("chr", number(0)), expression=text("[]"))
+"""What PostgreSQL's driver makes of an array in an array: no text there has a NUL."""
+
+
 @dataclass(frozen=True)
 class Encoding:
     """What there is to know about the values of one attribute.
@@ -255,6 +259,7 @@ def _array_problems(rule: Rule, items: exp.Expr) -> tuple[Case, ...]:
     empty = any_of([is_null(item()), exp.EQ(this=item(), expression=text(""))])
     problems: list[Case] = [
         (exceeds(call("len", items), number(MAX_ITEMS)), text("too_many_items")),
+        (exp.EQ(this=item(), expression=_NESTED.copy()), text("not_a_string")),
         (empty, text("empty_item")),
         *_too_long(rule, item()),
     ]

@@ -4,7 +4,7 @@
     {% set type = column.dtype | upper %}
     {% if type.endswith(']') %}
         {% set item = type.split('[')[0] %}
-        {{ return({'type': 'string_array', 'family': 'array', 'dtype': 'VARCHAR[]'} if type.count('[') == 1 and (item == 'VARCHAR' or item == 'UUID' or item.startswith('ENUM')) else none) }}
+        {{ return({'type': 'string_array', 'family': 'array', 'dtype': 'VARCHAR[]'} if type.count('[') == 1 and (item in ('VARCHAR', 'UUID', '"NULL"') or item.startswith('ENUM')) else none) }}
     {% elif type == 'VARCHAR' or type == 'UUID' or type.startswith('ENUM') %}
         {{ return({'type': 'string', 'family': 'text', 'dtype': 'VARCHAR'}) }}
     {% elif type in ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'UTINYINT', 'USMALLINT', 'UINTEGER') %}
@@ -25,6 +25,8 @@
         {{ return({'type': 'date', 'family': 'timestamp', 'dtype': 'TIMESTAMP'}) }}
     {% elif type == 'JSON' %}
         {{ return({'type': 'json', 'family': 'json', 'dtype': 'VARCHAR'}) }}
+    {% elif type == '"NULL"' %}
+        {{ return({'type': 'null', 'family': 'text', 'dtype': 'VARCHAR'}) }}
     {% endif %}
     {{ return(none) }}
 {% endmacro %}
@@ -40,6 +42,9 @@
         {% set name = 'case when ' ~ name ~ ' > ' ~ limit ~ ' then ' ~ limit ~ below ~ ' else ' ~ name ~ ' end' %}
     {% elif type == 'TIMESTAMP WITH TIME ZONE' %}
         {% set name = name ~ " at time zone 'UTC'" %}
+    {% elif type == 'FLOAT' %}
+        {#- 0.1 and not 0.10000000149011612: by the shortest text that is the value in its own width. -#}
+        {% set name = 'cast(' ~ name ~ ' as VARCHAR)' %}
     {% endif %}
     {{ return('cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')') }}
 {% endmacro %}

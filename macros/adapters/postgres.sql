@@ -74,6 +74,8 @@
 {% macro postgres__value_of(column, kind) %}
     {% set name = dbt_batch_sync.model_column(column.name) %}
     {% if (column.dtype | lower).endswith('with time zone') %}{% set name = name ~ " at time zone 'UTC'" %}{% endif %}
+    {#- 0.1 and not 0.10000000149011612: by the shortest text that is the value in its own width. -#}
+    {% if column.dtype | lower == 'real' %}{% set name = 'cast(' ~ name ~ ' as text)' %}{% endif %}
     {% set value = 'cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')' %}
     {{ return(value ~ ' collate "C"' if kind.family in ('text', 'array') else value) }}
 {% endmacro %}

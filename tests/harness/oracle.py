@@ -14,9 +14,8 @@ from functools import cache
 from typing import NamedTuple
 from zoneinfo import available_timezones
 
-import pycountry
-
 import phonenumbers
+import pycountry
 
 from dbt_batch_sync.sandbox.server import TypedValue
 

@@ -67,8 +67,8 @@ def test_tests_that_did_not_run_have_not_passed(tested: Project) -> None:
 
 def test_a_setting_of_the_output_asks_for_it_always(tested: Project) -> None:
     tested.outputs(sandbox={"require_tests": True})
-    tested.dbt("parse")
-    (tested.directory / "target" / "run_results.json").unlink(missing_ok=True)
+    tested.dbt("run")
+    (tested.directory / "target" / "run_results.json").unlink()
     assert "dbt has left no target/run_results.json" in str(tested.push_one().error)
     tested.dbt("build")
     assert tested.push_one().accepted == 1

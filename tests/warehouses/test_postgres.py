@@ -77,7 +77,7 @@ REFUSED = {
     "nan": "not_finite",
     "endless": "not_a_number",
     "exact": "not_a_number",
-    "nested": "empty_item",
+    "nested": "not_a_string",
 }
 UNSENDABLE = {
     "day": ("date", "infinity"),

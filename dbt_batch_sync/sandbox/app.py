@@ -9,13 +9,22 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from dbt_batch_sync.sandbox.controls import control_routes
-from dbt_batch_sync.sandbox.gate import RefusedCallError, check_caller, check_content, refuse
+from dbt_batch_sync.sandbox.gate import (
+    RefusedCallError,
+    check_app_caller,
+    check_caller,
+    check_content,
+    check_link,
+    refuse,
+    shown_path,
+)
 from dbt_batch_sync.sandbox.record import Tally, Violation
 from dbt_batch_sync.sandbox.replies import Reply
+from dbt_batch_sync.sandbox.routes import Route as ApiRoute
 from dbt_batch_sync.sandbox.service import Sandbox
 
 # A body too large is still read so far, so that its sender gets to see the answer.
@@ -26,6 +35,8 @@ Handler = Callable[[Request, Tally], Awaitable[Reply]]
 
 def respond(reply: Reply) -> Response:
     """The response that puts a reply on the wire."""
+    if reply.path is not None:
+        return FileResponse(reply.path, reply.status, dict(reply.headers))
     return Response(reply.body, reply.status, dict(reply.headers))
 
 
@@ -38,7 +49,7 @@ def build_app(
         routes=[
             *control_routes(sandbox),
             *(
-                Route("/{version}/" + route.path, routes.versioned(name), methods=[route.method])
+                Route(_prefix(route) + route.path, routes.handler(name), methods=[route.method])
                 for name, route in sandbox.routes.items()
             ),
         ],
@@ -48,13 +59,17 @@ def build_app(
     return app
 
 
+def _prefix(route: ApiRoute) -> str:
+    return {"version": "/{version}/", "app": "/1.0/{app_key}/", "link": "/"}[route.base]
+
+
 class _ApiRoutes:
     def __init__(
         self, sandbox: Sandbox, stopping: asyncio.Event, respond: Callable[[Reply], Response]
     ) -> None:
         self._sandbox, self._stopping, self._respond = sandbox, stopping, respond
 
-    def versioned(self, name: str) -> Callable[[Request], Awaitable[Response]]:
+    def handler(self, name: str) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request, tally: Tally) -> Reply:
             return await self._call(name, request, tally)
 
@@ -73,10 +88,18 @@ class _ApiRoutes:
     async def _call(self, name: str, request: Request, tally: Tally) -> Reply:
         sandbox = self._sandbox
         route = sandbox.routes[name]
-        source: bytes | Mapping[str, str] | None = request.query_params
+        parts = dict(request.path_params)
+        version, app_key = parts.pop("version", ""), parts.pop("app_key", "")
+        tally.address = f"{request.base_url}{version}/"
+        source: bytes | Mapping[str, str] | None = {**request.query_params, **parts}
         if route.method == "POST":
             source = await self._body(request, tally)
-        check_caller(sandbox.settings, request.path_params["version"], request.headers, tally, route.since)
+        if route.base == "link":
+            check_link(request.headers, tally)
+        elif route.base == "app":
+            check_app_caller(sandbox.settings, app_key, request.headers, tally)
+        else:
+            check_caller(sandbox.settings, version, request.headers, tally, route.since)
         if route.method == "POST":
             check_content(request.headers, tally)
         if source is None:
@@ -126,7 +149,7 @@ class _ApiRoutes:
                 tally,
                 at=at,
                 method=request.method,
-                path=request.url.path,
+                path=shown_path(request.url.path),
                 status=status,
                 seconds=sandbox.clock() - began,
             )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -18,11 +17,14 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from dbt_batch_sync.connections.addresses import is_loopback
+from dbt_batch_sync.sandbox.knobs import BadSettingError, changeable, read_settings
+from dbt_batch_sync.sandbox.operations import read_operation
 from dbt_batch_sync.sandbox.page import CONTENT_SECURITY_POLICY, Question, render
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.record import RecordedRequest
 from dbt_batch_sync.sandbox.replies import failure
 from dbt_batch_sync.sandbox.service import Sandbox
+from dbt_batch_sync.sandbox.values import BrokenRuleError
 
 _MAX_CONTROL_BODY = 1024 * 1024
 
@@ -37,6 +39,8 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         ("GET", "/favicon.ico", controls.nothing),
         ("GET", "/_sandbox/profiles", controls.profiles),
         ("GET", "/_sandbox/profiles/{custom_id:path}", controls.profile),
+        ("POST", "/_sandbox/profiles/{custom_id:path}", controls.edit),
+        ("DELETE", "/_sandbox/profiles/{custom_id:path}", controls.remove),
         ("GET", "/_sandbox/requests", controls.requests),
         ("GET", "/_sandbox/requests/{number:int}", controls.request),
         ("GET", "/_sandbox/stats", controls.stats),
@@ -94,33 +98,6 @@ def _shallow(value: object) -> dict[str, object]:
     return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}  # type: ignore[arg-type]
 
 
-_MAX_LATENCY = 3600.0
-
-
-def read_settings(document: object) -> dict[str, Any]:
-    """The settings that an object names. Raises BadControlError."""
-    if not isinstance(document, dict):
-        raise BadControlError("an object of settings")
-    read: dict[str, Any] = {}
-    for name, value in document.items():
-        if name == "rate_limits" and isinstance(value, bool):
-            read[name] = value
-        elif name == "latency" and type(value) in (int, float) and 0 <= value <= _MAX_LATENCY:
-            read[name] = float(value)
-        elif name in ("reject_ids", "reject_attributes") and _is_texts(value):
-            read[name] = frozenset(value)
-        else:
-            raise BadControlError(
-                "accepted: `rate_limits` true or false, `latency` 0 to 3600 seconds, `reject_ids` and "
-                "`reject_attributes` arrays of strings"
-            )
-    return read
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
 class _Controls:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -164,6 +141,26 @@ class _Controls:
             return _failed(404, "no such profile")
         return JSONResponse(_as_json(profile))
 
+    async def edit(self, request: Request) -> Response:
+        """Writes attributes as the API takes them, `{"points": 3, "date(joined)": null}`: an edit by hand."""
+        document = {
+            "identifiers": {"custom_id": request.path_params["custom_id"]},
+            "attributes": await _document(request),
+        }
+        try:
+            operation = read_operation(document)
+        except BrokenRuleError as broken:
+            raise BadControlError(broken.reason) from None
+        if operation.refused:
+            raise BadControlError(f"{operation.refused[0].attribute}: {operation.refused[0].reason}")
+        self._sandbox.store.apply([(0, operation)], self._sandbox.now().isoformat())
+        return await self.profile(request)
+
+    async def remove(self, request: Request) -> Response:
+        if not self._sandbox.store.remove(request.path_params["custom_id"]):
+            return _failed(404, "no such profile")
+        return Response(status_code=204)
+
     async def requests(self, request: Request) -> Response:
         """Newest first; `?bodies=1` with the bodies and answers that are kept, as text."""
         entries = [_as_json(entry) for entry in reversed(self._sandbox.recorder.requests)]
@@ -189,21 +186,15 @@ class _Controls:
 
     async def settings(self, _request: Request) -> Response:
         """What can be changed while the sandbox runs."""
-        settings = self._sandbox.settings
-        return JSONResponse(
-            {
-                "rate_limits": settings.rate_limits,
-                "latency": settings.latency,
-                "reject_ids": sorted(settings.reject_ids),
-                "reject_attributes": sorted(settings.reject_attributes),
-            }
-        )
+        return JSONResponse(changeable(self._sandbox.settings))
 
     async def change(self, request: Request) -> Response:
         """Changes those that an object names: `{"latency": 0.5, "reject_ids": ["C-1"]}`."""
-        self._sandbox.settings = dataclasses.replace(
-            self._sandbox.settings, **read_settings(await _document(request))
-        )
+        try:
+            changes = read_settings(await _document(request))
+        except BadSettingError as error:
+            raise BadControlError(str(error)) from None
+        self._sandbox.settings = dataclasses.replace(self._sandbox.settings, **changes)
         return await self.settings(request)
 
     async def reset(self, request: Request) -> Response:

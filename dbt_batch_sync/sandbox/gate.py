@@ -48,6 +48,30 @@ def check_caller(
         raise refuse(401, "PROJECT_INVALID", "no such project for this REST API key")
 
 
+def check_app_caller(
+    settings: SandboxSettings, app_key: str, headers: Mapping[str, str], tally: Tally
+) -> None:
+    """The key of the older API's header, then that of the app in the path. Raises RefusedCallError: 401."""
+    if not hmac.compare_digest(headers.get("x-authorization", "").encode(), settings.rest_api_key.encode()):
+        tally.violate(Violation.UNAUTHORIZED)
+        raise refuse(401, "AUTHENTICATION_INVALID", "the REST API key is missing or wrong")
+    if app_key not in settings.app_keys:
+        tally.violate(Violation.WRONG_PROJECT, "app key")
+        raise refuse(401, "APP_INVALID", "no such app for this REST API key")
+
+
+def check_link(headers: Mapping[str, str], tally: Tally) -> None:
+    """A file's link needs no key, and lies on another host at Batch. Raises RefusedCallError: 400."""
+    if "authorization" in headers or "x-authorization" in headers:
+        tally.violate(Violation.KEY_ON_A_LINK)
+        raise refuse(400, "KEY_ON_A_LINK", "a file's link is asked for without a key")
+
+
+def shown_path(path: str) -> str:
+    """A path without the app key that the older API has in it."""
+    return re.sub(r"^/1\.0/[^/]*", "/1.0/<app key>", path)
+
+
 def check_content(headers: Mapping[str, str], tally: Tally) -> None:
     """JSON, not encoded. Raises RefusedCallError: 400."""
     if not _JSON.fullmatch(headers.get("content-type", "").strip()):

@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING
 
 from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.sandbox.audiences import Audience
+from dbt_batch_sync.sandbox.catalogs import Catalog
+from dbt_batch_sync.sandbox.deletions import Deletion
+from dbt_batch_sync.sandbox.events import EventLog
+from dbt_batch_sync.sandbox.exports import Export
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.record import RecordedRequest, Stats, Violation
 from dbt_batch_sync.sandbox.service import Sandbox
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Audience",
+    "Catalog",
+    "Deletion",
     "Profile",
     "RecordedRequest",
     "SandboxServer",
@@ -126,6 +132,7 @@ class SandboxServer:
     @property
     def profiles(self) -> Mapping[str, Profile]:
         """By custom_id, oldest first; live."""
+        self._sandbox.advance()
         return self._sandbox.store.profiles
 
     @property
@@ -133,6 +140,28 @@ class SandboxServer:
         """By name; live, as far as writes are applied."""
         self._sandbox.advance()
         return self._sandbox.audiences.audiences
+
+    @property
+    def catalogs(self) -> Mapping[str, Catalog]:
+        """By name; live, as far as writes are applied."""
+        self._sandbox.advance()
+        return self._sandbox.catalogs.catalogs
+
+    @property
+    def deletions(self) -> tuple[Deletion, ...]:
+        """The requests for deletion, oldest first."""
+        self._sandbox.advance()
+        return tuple(self._sandbox.deletions.requests.values())
+
+    @property
+    def events(self) -> EventLog:
+        """The last events, and how often each was seen."""
+        return self._sandbox.events
+
+    @property
+    def exports(self) -> Mapping[str, Export]:
+        """By id, oldest first; live."""
+        return self._sandbox.exports.exports
 
     @property
     def stats(self) -> Stats:
@@ -188,7 +217,7 @@ class SandboxServer:
     def close(self) -> None:
         """`stop`, and gives the store's file free. Profiles and counts stay readable."""
         self.stop()
-        self._sandbox.store.close()
+        self._sandbox.close()
 
     def __enter__(self) -> SandboxServer:
         try:

@@ -14,6 +14,7 @@ import yaml
 
 from dbt_batch_sync.artifacts.manifest import Manifest, Model
 from dbt_batch_sync.connections.profiles import Project
+from dbt_batch_sync.kinds.attributes import CUSTOM_ID
 from dbt_batch_sync.mapping.syncs import DELTA_SUFFIX, SNAPSHOT_SUFFIX, Sync
 
 FOLDER = "batch_sync"
@@ -40,11 +41,10 @@ def missing(
     found: list[Change] = []
     for sync in syncs:
         models = ((SNAPSHOT_SUFFIX, sync.snapshot), (DELTA_SUFFIX, sync.delta))
-        version = f", version='{sync.model.version}'" if sync.model.version is not None else ""
         files = {
             _folder(project) / f"{sync.name}{suffix}.sql": (
                 f"-- {MARK}. Yours to configure: it is written once.\n"
-                f"{{{{ dbt_batch_sync.{suffix.removeprefix('_')}('{sync.name}'{version}) }}}}\n"
+                f"{{{{ dbt_batch_sync.{suffix.removeprefix('_')}({_arguments(sync)}) }}}}\n"
             )
             for suffix, model in models
             if model is None
@@ -196,6 +196,13 @@ class _Indented(yaml.SafeDumper):
 
     def ignore_aliases(self, data: object) -> bool:
         return True
+
+
+def _arguments(sync: Sync) -> str:
+    """What its macros are called with; dbt has to know both before it knows the mapping."""
+    key = "" if sync.kind.key == CUSTOM_ID else f", key='{sync.kind.key}'"
+    version = "" if sync.model.version is None else f", version='{sync.model.version}'"
+    return f"'{sync.name}'{key}{version}"
 
 
 def _folder(project: Project) -> Path:

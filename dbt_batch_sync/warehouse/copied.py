@@ -155,7 +155,7 @@ def _items(text: str) -> list[str | None]:
 
 
 def _days(cells: pa.ChunkedArray, column: CopiedColumn) -> pa.ChunkedArray:
-    """Dates or timestamps; for one that Arrow can't read, one that is refused for the same reason."""
+    """Dates or timestamps; for one that Arrow can't read, one that is rejected for the same reason."""
     units = pa.int32() if column.type_id == _DATE else pa.int64()
     largest = 2 ** (units.bit_width - 1) - 1  # DuckDB's infinity
     readable = pc.and_(pc.match_substring_regex(cells, _DAY), pc.invert(pc.match_substring(cells, " BC")))

@@ -12,7 +12,7 @@ from harness.faults import ENDING, Fault, FaultKind
 from dbt_batch_sync.sandbox.operations import Operation
 from dbt_batch_sync.sandbox.values import Refusal
 
-READS = ("/list", "/view", "/download")
+READS = ("/list", "/view", "/download", "{token}")
 
 
 @dataclass(frozen=True)

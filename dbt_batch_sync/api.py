@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
+from pathlib import Path
 from threading import Event
 
 from dbt_batch_sync import __version__
@@ -28,12 +29,13 @@ from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, MappingErr
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.ledger.requests import Scope, append_requests
 from dbt_batch_sync.mapping.lines import with_lines
+from dbt_batch_sync.mapping.staleness import find_stale
 from dbt_batch_sync.mapping.syncs import Sync, find_syncs, read_syncs
 from dbt_batch_sync.notifications import call_hooks
 from dbt_batch_sync.push import overview
 from dbt_batch_sync.push.access import check_access
 from dbt_batch_sync.push.gate import Gate
-from dbt_batch_sync.push.known import Known, by_ledger, read_known
+from dbt_batch_sync.push.known import Known, by_ledger, read_each, read_known
 from dbt_batch_sync.push.lookup import look_up
 from dbt_batch_sync.push.plan import plan_sync
 from dbt_batch_sync.push.planned import read_plan
@@ -49,6 +51,7 @@ from dbt_batch_sync.results import (
     ReportResult,
     ResendResult,
     StatusResult,
+    SyncPlanned,
     SyncPushed,
     ValidateResult,
 )
@@ -211,13 +214,19 @@ def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:
     outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
     target = read_target(dbt)
     with opened(target) as warehouse:
-        known = read_known(warehouse, syncs)
-        return PlanResult(
-            tuple(
-                plan_sync(warehouse, each, outputs[each.sync.mapping.output], target.target_name)
-                for each in known
-            )
-        )
+        found, wrong = read_each(warehouse, syncs)
+        plans: dict[str, SyncPlanned] = {}
+        for known in found:
+            output = outputs[known.sync.mapping.output]
+            try:
+                plans[known.sync.name] = plan_sync(warehouse, known, output, target.target_name)
+            except ConfigurationError as error:
+                wrong[known.sync.name] = error
+    if wrong and not plans:
+        raise next(iter(wrong.values()))
+    for name, problem in wrong.items():
+        plans[name] = SyncPlanned(name, None, stops=(str(problem),))
+    return PlanResult(tuple(plans[sync.name] for sync in syncs))
 
 
 def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 10) -> StatusResult:
@@ -290,6 +299,7 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
         # What is selected among mappings that can't be read is not known.
         syncs = everything if problems else _selected(everything, selection, manifest)
         checks = Checks(manifest, read_catalog(project.catalog), default_output(dbt))
+        problems += tuple(find_stale(syncs, manifest, project.directory))
         checks.check(everything, [sync.name for sync in syncs], problems)
     except MappingError as error:
         raise MappingError(with_lines(error.problems, project.directory)) from None
@@ -300,7 +310,7 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
                 check_access(warehouse, known)
             for output in outputs.values():
                 channels.client(output).check()
-    return ValidateResult(tuple(sync.mapping.sync for sync in syncs), online)
+    return ValidateResult(tuple(sync.mapping.sync for sync in syncs), online, checks.unchecked(syncs))
 
 
 def lineage(dbt: DbtOptions, selection: Selection = Selection()) -> LineageResult:
@@ -309,7 +319,7 @@ def lineage(dbt: DbtOptions, selection: Selection = Selection()) -> LineageResul
     from dbt_batch_sync.artifacts.lineage import trace
 
     manifest = load_manifest(dbt)
-    syncs = _syncs(manifest, selection)
+    syncs = _syncs(manifest, selection, read_project(dbt).directory)
     compiled = CompiledSql(manifest, read_catalog(read_project(dbt).catalog))
     traced = tuple(trace(sync, compiled) for sync in syncs)
     return LineageResult(traced, compiled.not_compiled)
@@ -322,12 +332,16 @@ def load_manifest(dbt: DbtOptions) -> Manifest:
 
 def load_syncs(dbt: DbtOptions, selection: Selection) -> tuple[Sync, ...]:
     """The selected syncs, all of whose mappings are right."""
-    return _syncs(load_manifest(dbt), selection)
+    return _syncs(load_manifest(dbt), selection, read_project(dbt).directory)
 
 
-def _syncs(manifest: Manifest, selection: Selection) -> tuple[Sync, ...]:
+def _syncs(manifest: Manifest, selection: Selection, directory: Path) -> tuple[Sync, ...]:
     _check_version(manifest)
-    return _selected(read_syncs(manifest), selection, manifest)
+    syncs = _selected(read_syncs(manifest), selection, manifest)
+    stale = tuple(find_stale(syncs, manifest, directory))
+    if stale:
+        raise MappingError(with_lines(stale, directory))
+    return syncs
 
 
 def _check_version(manifest: Manifest) -> None:

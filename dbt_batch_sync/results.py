@@ -296,14 +296,23 @@ class ProfileResult:
 
 @dataclass(frozen=True)
 class ValidateResult:
-    """Every sync that is fine; what is wrong is raised as one MappingError."""
+    """Every sync that is fine; what is wrong is raised as one MappingError. The columns of `unchecked` ones
+    are not known: dbt has not compiled their models, or the SQL does not tell.
+    """
 
     syncs: tuple[str, ...]
     checked_online: bool
+    unchecked: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """The document of `validate --json`."""
-        return {"valid": True, "syncs": list(self.syncs), "online": self.checked_online, "problems": []}
+        return {
+            "valid": True,
+            "syncs": list(self.syncs),
+            "unchecked": list(self.unchecked),
+            "online": self.checked_online,
+            "problems": [],
+        }
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Optional
@@ -174,4 +176,7 @@ def demo(
 
     target = directory or Path(tempfile.mkdtemp(prefix="dbt-batch-sync-demo-"))
     run_demo(target.absolute(), tell, show_round)
-    console.print(f"Look around: cd {escape(str(target))} && dbt-batch-sync status --profiles-dir .")
+    # What was started by its path need not be on the PATH.
+    program = "dbt-batch-sync" if shutil.which("dbt-batch-sync") else os.path.abspath(sys.argv[0])
+    look = f"cd {target} && {program} status --profiles-dir ."
+    console.print(f"Look around: {escape(look)}", soft_wrap=True)

@@ -55,6 +55,8 @@ def validate(
                 f"[yellow]Columns not checked[/]: {', '.join(result.unchecked)}. "
                 "Run: dbt compile (and dbt docs generate for a `select *`), then validate again"
             )
+        for step in result.steps:
+            show.out().print(f"  the next push would {escape(step)}")
 
 
 def plan(
@@ -144,17 +146,19 @@ def rejects(dbt: DbtFlags, as_json: Json = False) -> None:
 
 
 def profile(
-    custom_id: Annotated[str, typer.Argument(metavar="CUSTOM_ID", help="The profile's custom_id in Batch.")],
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", help="The custom_id of a profile or member, or the id of an item.")
+    ],
     dbt: DbtFlags,
     as_json: Json = False,
 ) -> None:
-    """Explain one profile: what was last sent, what is queued, what was rejected.
+    """Explain one profile, member or item: what was last sent, what is queued, what was rejected.
 
     Example: [bold]dbt-batch-sync profile C-1042 --select crm_contacts[/]
     """
     from dbt_batch_sync import api
 
-    result = api.profile(dbt.options, custom_id, dbt.selection)
+    result = api.profile(dbt.options, key, dbt.selection)
     show.answer(result, show.profile, as_json)
 
 

@@ -15,6 +15,7 @@ import yaml
 from dbt_batch_sync.artifacts.manifest import Manifest, Model
 from dbt_batch_sync.connections.profiles import Project
 from dbt_batch_sync.kinds.attributes import CUSTOM_ID
+from dbt_batch_sync.mapping.mapping_reader import kind_of
 from dbt_batch_sync.mapping.syncs import DELTA_SUFFIX, SNAPSHOT_SUFFIX, Sync
 
 FOLDER = "batch_sync"
@@ -133,7 +134,7 @@ def _described(sync: Sync) -> str:
     """The descriptions and tests of a sync's two models, and the configs without which dbt could not use them
     where it can use the sync's model.
     """
-    model, own = sync.model, {}
+    model, noun, own = sync.model, sync.kind.noun, {}
     if model.private_to is not None:
         own["group"] = model.private_to
     own |= _enabled(model)
@@ -141,7 +142,7 @@ def _described(sync: Sync) -> str:
     models = (
         (
             sync.name + SNAPSHOT_SUFFIX,
-            f"What Batch holds of each row of {sync.name}, as far as dbt-batch-sync knows. Never drop it.",
+            f"What Batch holds of each {noun} of {sync.name}, as far as dbt-batch-sync knows. Never drop it.",
             ["not_null", "unique"],
         ),
         (
@@ -155,9 +156,7 @@ def _described(sync: Sync) -> str:
             "name": name,
             "description": description,
             **({"config": own} if own else {}),
-            "columns": [
-                {"name": sync.kind.key, "description": "What identifies a row in Batch.", "data_tests": tests}
-            ],
+            "columns": [{"name": sync.kind.key, "description": f"The {noun} in Batch.", "data_tests": tests}],
         }
         for name, description, tests in models
     ]
@@ -172,13 +171,14 @@ def _exposure(model: Model) -> Mapping[str, object]:
     # dbt takes letters, digits, underscores and hyphens in the name of an exposure.
     name = re.sub(r"[^\w-]", lambda found: f"_{ord(found[0]):x}_", model.name)
     config = _enabled(model)
+    noun = kind_of(model.raw_mapping.value if model.raw_mapping else None).noun
     return {
         "name": f"batch_{name}",
-        "label": f"Batch: {model.name}",
+        "label": f"Batch {noun}s of {model.name}",
         "type": "application",
         "url": "https://dashboard.batch.com",
         "owner": {"name": "Batch"},
-        "description": f"What dbt-batch-sync keeps equal to {model.name} in Batch.",
+        "description": f"The {noun}s that dbt-batch-sync keeps equal to {model.name}.",
         **({"config": config} if config else {}),
         "depends_on": [f"ref('{model.name}{DELTA_SUFFIX}')"],
     }

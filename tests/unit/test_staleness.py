@@ -20,9 +20,7 @@ MAPPING = {"identifier": "id", "custom": ["a"]}
 def parsed(directory: Path) -> Manifest:
     node = model("people", None, patch_path="shop://models/s.yml", config={"meta": {"batch_sync": MAPPING}})
     path = directory / "manifest.json"
-    path.write_text(
-        json.dumps({"metadata": {"project_name": "shop"}, "nodes": {"model.shop.people": node}})
-    )
+    path.write_text(json.dumps({"metadata": {"project_name": "shop"}, "nodes": {"model.shop.people": node}}))
     return read_manifest(path)
 
 

@@ -218,7 +218,7 @@ IN_SQL: dict[str, tuple[Callable[[Bench], list[str]], str, str, str]] = {
     "an opt-out is remembered": (
         subscribed_again,
         "is_opted_out",
-        r"(?s)case when .* end",
+        r"(?s)case when .* else false end",
         "false",
     ),
 }

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 import requests
+from harness.faults import Fault, FaultKind, When
+from harness.faulty_sandbox import FaultyServer
 
 from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings
 
@@ -116,3 +118,44 @@ def test_deletions_that_are_refused(
     assert set(answer.json()) == {"error_code", "error_message"}
     assert not server.deletions
     assert server.stats.violations.total() == 1
+
+
+def test_faults_strike_every_route() -> None:
+    settings = SandboxSettings(rate_limits=False)
+    with FaultyServer(settings) as server, requests.Session() as http:
+        http.headers.update(KEYS)
+        server.faults.set(
+            [
+                Fault(FaultKind.CUT_AFTER, When(endpoint="audiences/update", nth=(1,))),
+                Fault(FaultKind.STATUS, When(endpoint="audiences/view", nth=(1,)), status=503),
+                Fault(FaultKind.REJECT_CALL, When(endpoint="catalogs/items/edit"), custom_ids=("sku",)),
+                Fault(FaultKind.TRUNCATE, When(endpoint="_files/{token}")),
+            ]
+        )
+        url = f"{server.url}/2.11"
+        assert http.post(f"{url}/audiences/create", json={"name": "vips", "type": "custom_ids"}).ok
+        update = {"name": "vips", "ids": [{"action": "add", "id": "a"}]}
+        with pytest.raises(requests.ConnectionError):
+            http.post(f"{url}/audiences/update", json=update)
+        assert list(server.audiences["vips"].members) == ["a"]
+        views = [http.get(f"{url}/audiences/view", params={"name": "vips"}).status_code for _ in range(2)]
+        assert views == [503, 200]
+
+        http.post(f"{url}/catalogs/create", json={"name": "c", "fields": [{"name": "a", "type": "bool"}]})
+        items = [{"id": name, "action": "add", "attributes": {"a": True}} for name in ("other", "sku")]
+        edits = [{"name": "c", "items": part} for part in (items, items[:1])]
+        assert [http.post(f"{url}/catalogs/items/edit", json=edit).status_code for edit in edits] == [
+            400,
+            202,
+        ]
+
+        operation = {"identifiers": {"custom_id": "a"}, "attributes": {"x": 1}}
+        http.post(f"{url}/profiles/update", json=[operation])
+        body = {"export_type": "ATTRIBUTES", "attributes": ["x"], "identifiers": ["custom_id"]}
+        name = http.post(f"{url}/profiles/export", json=body).json()["id"]
+        file = http.get(f"{url}/exports/view", params={"id": name}).json()["files"][0]["url"]
+        link = http.get(file, allow_redirects=False).headers["Location"]
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            requests.get(link, timeout=30)
+        assert server.struck == {"cut_after": 1, "status": 1, "reject_call_if_contains": 1, "truncate": 1}
+        assert not server.stats.violations

@@ -338,7 +338,7 @@ def profile(result: ProfileResult) -> None:
             console.print(f"  Batch holds: {escape(held)}")
         if sync.in_doubt:
             names = escape(", ".join(sync.in_doubt))
-            console.print(f"  [yellow]in doubt, sent again after the next dbt run: {names}[/]")
+            console.print(f"  [yellow]in doubt, sent again by the next delta with a value: {names}[/]")
         for line in _next(sync):
             console.print(f"  {line}")
         for rejection in sync.rejects:

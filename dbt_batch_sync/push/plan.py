@@ -53,10 +53,10 @@ class Counts:
     attributes: Mapping[str, int] = field(default_factory=dict)
 
 
-def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned:
+def plan_sync(warehouse: Warehouse, known: Known, output: Output, target: str | None = None) -> SyncPlanned:
     """Counts what is pending. Reads only."""
     sync, state = known.sync, known.state
-    stopped = tuple(stops(sync, state, output))
+    stopped = tuple(stops(sync, state, output, target))
     pending, names = pending_rows(warehouse, known), attribute_names(known)
     if state.built is None or pending is None:
         return SyncPlanned(

@@ -153,7 +153,7 @@ def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
             },
             [
                 "never accepted by Batch",
-                "in doubt, sent again after the next dbt run: points, name",
+                "in doubt, sent again by the next delta with a value: points, name",
                 "queued for the next push: insert",
                 "name: null → B•",
             ],

@@ -410,12 +410,14 @@ class ProfileResult:
 
 @dataclass(frozen=True)
 class ValidateResult:
-    """Every sync that is fine; what is wrong is raised as one MappingError. `steps` are what the next push
+    """Every sync that is fine; what is wrong is raised as one MappingError. The columns of `unchecked` ones
+    are not known: dbt has not compiled their models, or the SQL does not tell. `steps` are what the next push
     creates or changes in Batch before it sends rows.
     """
 
     syncs: tuple[str, ...]
     checked_online: bool
+    unchecked: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
@@ -423,6 +425,7 @@ class ValidateResult:
         return {
             "valid": True,
             "syncs": list(self.syncs),
+            "unchecked": list(self.unchecked),
             "online": self.checked_online,
             "steps": list(self.steps),
             "problems": [],

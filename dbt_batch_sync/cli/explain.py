@@ -52,7 +52,7 @@ def _state(sync: SyncProfile) -> list[str]:
             lines.append(f"[yellow]not sent:[/] {plain(names)}, unsubscribed in Batch (never_resubscribe)")
     if sync.in_doubt:
         names = plain(", ".join(sync.in_doubt))
-        lines.append(f"[yellow]in doubt, sent again after the next dbt run:[/] {names}")
+        lines.append(f"[yellow]in doubt, sent again by the next delta with a value:[/] {names}")
     for each in sync.rejects:
         if each.attribute is None:
             done = "" if each.resolved_at is None else f", resolved {at(each.resolved_at)}"

@@ -50,6 +50,11 @@ def validate(
     else:
         checked = "; the warehouse and Batch are reachable" if online else ""
         show.out().print(f"[green]Mappings are valid[/]: {', '.join(result.syncs)}{checked}")
+        if result.unchecked:
+            show.out().print(
+                f"[yellow]Columns not checked[/]: {', '.join(result.unchecked)}. "
+                "Run: dbt compile (and dbt docs generate for a `select *`), then validate again"
+            )
         for step in result.steps:
             show.out().print(f"  the next push would {escape(step)}")
 

@@ -54,11 +54,16 @@ class Counts:
 
 
 def plan_sync(
-    warehouse: Warehouse, known: Known, output: Output, *, show_values: bool = False
+    warehouse: Warehouse,
+    known: Known,
+    output: Output,
+    target: str | None = None,
+    *,
+    show_values: bool = False,
 ) -> SyncPlanned:
     """Counts what is pending; samples are masked unless `show_values`. Reads only."""
     sync, state = known.sync, known.state
-    stopped = tuple(stops(sync, state, output))
+    stopped = tuple(stops(sync, state, output, target))
     pending, names = pending_rows(warehouse, known), attribute_names(known)
     if state.built is None or pending is None:
         return SyncPlanned(

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import typer.main
@@ -17,7 +17,7 @@ from typer.core import TyperGroup, TyperOption
 from dbt_batch_sync.artifacts.compiled import Origin
 from dbt_batch_sync.cli.app import app
 from dbt_batch_sync.connections.outputs import Output
-from dbt_batch_sync.kinds import profiles
+from dbt_batch_sync.kinds import audience, catalog, profiles
 from dbt_batch_sync.kinds.attributes import STANDARD_ATTRIBUTES
 from dbt_batch_sync.ledger.records import EventName, RejectCount, RejectedKey, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request
@@ -205,8 +205,14 @@ def test_keys_of_a_mapping() -> None:
     _, entry, rest = tables.text.partition("An entry of `custom`")
     assert first_column(tables) == names_of(profiles._Form)
     assert first_column(Document("", entry + rest)) == names_of(profiles._Entry)
-    assert first_column(MAPPING.section("Guards")) == names_of(Guards)
+    assert {*first_column(MAPPING.section("Guards")), "max_rows"} == set(names_of(Guards))
     assert first_column(MAPPING.section("Standard attributes")) == STANDARD_ATTRIBUTES
+
+
+@pytest.mark.parametrize("kind", [audience, catalog], ids=lambda kind: str(kind.NAME))
+def test_keys_of_another_kind(kind: Any) -> None:
+    page = read(f"docs/kinds/{kind.NAME}.md")
+    assert ("kind", *first_column(page)) == names_of(kind._Form)
 
 
 def test_keys_of_an_output() -> None:

@@ -233,7 +233,7 @@ def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
             [
                 "never accepted by Batch",
                 "queued for the next push: insert",
-                "in doubt, sent again after the next dbt run: points, name",
+                "in doubt, sent again by the next delta with a value: points, name",
                 "Attribute In Batch Next push",
                 "name A• B•",
             ],

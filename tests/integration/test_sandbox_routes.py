@@ -155,6 +155,8 @@ def test_what_it_holds_as_json(server: SandboxServer) -> None:
         assert http.get(f"{url}/events?by=order_id").json() == {"total": 2, "seen": {"7": 2}}
         (deletion,) = http.get(f"{url}/deletions").json()["deletions"]
         assert (deletion["custom_id"], deletion["status"]) == ("a", "done")
+        assert "erased" in http.post(f"{url}/profiles/a", json={"x": 1}).json()["error_message"]
+    assert not server.profiles
 
 
 def test_faults_strike_every_route() -> None:

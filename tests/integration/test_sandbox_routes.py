@@ -68,6 +68,7 @@ def test_a_deletion_and_its_app_key_is_nowhere(server: SandboxServer) -> None:
         assert http.get(f"{url}/{token}", headers=APP_KEYS).json() == {"status": "done"}
         assert http.post(f"{server.url}/1.0/APP-1/other", json=PERSON, headers=APP_KEYS).status_code == 404
         assert server.requests[1].path == "/1.0/<app key>/gdpr/request"
+        assert http.post(f"{server.url}/2.11/APP-1/gdpr", json=PERSON, headers=APP_KEYS).status_code == 404
         shown = [
             http.get(server.url + path).text
             for path in ("/", "/_sandbox/requests?bodies=1", "/_sandbox/stats")
@@ -118,6 +119,44 @@ def test_deletions_that_are_refused(
     assert set(answer.json()) == {"error_code", "error_message"}
     assert not server.deletions
     assert server.stats.violations.total() == 1
+
+
+def test_what_it_holds_as_json(server: SandboxServer) -> None:
+    calls = [
+        ("audiences/create", {"name": "vips", "type": "custom_ids"}),
+        ("audiences/update", {"name": "vips", "ids": [{"action": "add", "id": "a", "attributes": {"n": 1}}]}),
+        ("catalogs/create", {"name": "c", "fields": [{"name": "t", "type": "string"}]}),
+        (
+            "catalogs/items/edit",
+            {"name": "c", "items": [{"id": "s", "action": "add", "attributes": {"t": "x"}}]},
+        ),
+        (
+            "profiles/update",
+            [
+                {
+                    "identifiers": {"custom_id": "a"},
+                    "events": [{"name": "order", "attributes": {"order_id": 7}}] * 2,
+                }
+            ],
+        ),
+    ]
+    with requests.Session() as http:
+        http.headers.update(KEYS)
+        for path, body in calls:
+            http.post(f"{server.url}/2.11/{path}", json=body).raise_for_status()
+        http.post(f"{server.url}/1.0/APP-1/gdpr/request", json=PERSON, headers=APP_KEYS).raise_for_status()
+        url = f"{server.url}/_sandbox"
+        audience = http.get(f"{url}/audiences/vips").json()
+        assert (audience["nb_ids"], audience["members"]) == (0, {}), "its member was erased"
+        assert http.get(f"{url}/catalogs/c").json()["items"] == {"s": {"t": "x"}}
+        assert [http.get(f"{url}/{path}/x").status_code for path in ("audiences", "catalogs")] == [404, 404]
+        events = http.get(f"{url}/events").json()
+        assert (events["total"], events["repeated"], events["events"][0]["event"]["name"]) == (2, 1, "order")
+        assert http.get(f"{url}/events?by=order_id").json() == {"total": 2, "seen": {"7": 2}}
+        (deletion,) = http.get(f"{url}/deletions").json()["deletions"]
+        assert (deletion["custom_id"], deletion["status"]) == ("a", "done")
+        assert "erased" in http.post(f"{url}/profiles/a", json={"x": 1}).json()["error_message"]
+    assert not server.profiles
 
 
 def test_faults_strike_every_route() -> None:

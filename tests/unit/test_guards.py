@@ -7,7 +7,9 @@ from datetime import datetime
 import pytest
 
 from dbt_batch_sync.ledger.state import Built
-from dbt_batch_sync.mapping.mapping import Guards
+from dbt_batch_sync.mapping.mapping import Location
+from dbt_batch_sync.mapping.mapping_reader import parse_mapping
+from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.guards import tripped
 
 
@@ -21,19 +23,19 @@ def built(model_rows: int, known_rows: int, inserts: int = 0, updates: int = 0, 
 @pytest.mark.parametrize(
     ("guards", "delta", "words"),
     [
-        (Guards(min_rows=4), built(3, 5, exits=2), ["`min_rows` is 4"]),
-        (Guards(min_rows=4), built(4, 5, exits=1), []),
-        (Guards(min_rows=4), built(3, 3), []),
-        (Guards(min_rows=0), built(0, 5, exits=5), ["all 5 known profiles would leave"]),
-        (Guards(), built(1, 5, updates=1, exits=5), []),
-        (Guards(max_exit_ratio=0.5), built(1, 4, updates=1, exits=3), ["3 profiles would leave, 75.0%"]),
-        (Guards(max_exit_ratio=0.5), built(2, 4, exits=2), []),
+        ({"min_rows": 4}, built(3, 5, exits=2), ["`min_rows` is 4"]),
+        ({"min_rows": 4}, built(4, 5, exits=1), []),
+        ({"min_rows": 4}, built(3, 3), []),
+        ({"min_rows": 0}, built(0, 5, exits=5), ["all 5 known profiles would leave"]),
+        ({}, built(1, 5, updates=1, exits=5), []),
+        ({"max_exit_ratio": 0.5}, built(1, 4, updates=1, exits=3), ["3 profiles would leave, 75.0%"]),
+        ({"max_exit_ratio": 0.5}, built(2, 4, exits=2), []),
         (
-            Guards(max_change_ratio=0.5),
+            {"max_change_ratio": 0.5},
             built(4, 4, inserts=1, updates=1, exits=1),
             ["3 profiles would change"],
         ),
-        (Guards(max_change_ratio=0.5), built(4, 0, inserts=4), []),
+        ({"max_change_ratio": 0.5}, built(4, 0, inserts=4), []),
     ],
     ids=[
         "few rows left, exits alone",
@@ -47,7 +49,9 @@ def built(model_rows: int, known_rows: int, inserts: int = 0, updates: int = 0, 
         "of nobody, there is no share",
     ],
 )
-def test_guards(guards: Guards, delta: Built, words: list[str]) -> None:
-    found = list(tripped(guards, delta))
+def test_guards(guards: dict[str, float], delta: Built, words: list[str]) -> None:
+    meta = {"identifier": "id", "custom": ["a"], "guards": guards}
+    sync = Sync(parse_mapping("people", meta, Location("", "people")), None, None, None)  # type: ignore[arg-type]
+    found = list(tripped(sync, delta))
     assert len(found) == len(words)
     assert all(word in said for word, said in zip(words, found, strict=True))

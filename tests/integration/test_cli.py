@@ -262,6 +262,8 @@ def test_plan(project: Project) -> None:
     samples = planned.pop("samples")
     assert planned == {
         "sync": "people",
+        "kind": "profiles",
+        "steps": [],
         "delta_id": project.delta()[0]["_batch_delta_id"],
         "endpoint": "update",
         **{"inserts": 1, "updates": 2, "exits": 1, "invalid": 3, "parked": 0},
@@ -281,7 +283,7 @@ def test_plan(project: Project) -> None:
         ("update", "name"),
         ("insert", "batch__email_address"),
     }
-    assert all(each.keys() == {"profile", "change", "attribute", "old", "new"} for each in samples)
+    assert all(each.keys() == {"key", "change", "attribute", "old", "new"} for each in samples)
     text = project.call("plan")
     assert text.returncode == 0
     assert "1 insert · 2 updates · 1 exit · 3 invalid · 0 parked  →  1 request to update" in text.stdout
@@ -519,7 +521,9 @@ def test_validate(project: Project) -> None:
     assert document(project.call("validate", "--json")) == {
         "valid": True,
         "syncs": ["people"],
+        "unchecked": [],
         "online": False,
+        "steps": [],
         "problems": [],
     }
     online = project.call("validate", "--online")

@@ -116,7 +116,7 @@ KNOBS: Mapping[str, Knob] = {
             reject_events="Events to reject, by name",
             bad_row="An invalid operation: a partial error, or a 400 for the call",
             error_attribute="How a partial error names date(birthdate): as sent, or plain",
-            event_errors="How a partial error names an event: not at all, by name, or by position as in events[0]",
+            event_errors="How a partial error names an event: not at all, by name, or as events[0]",
             event_skew="Seconds of tolerance for events that are too old or in the future",
         ),
         *_group(

@@ -267,8 +267,8 @@ def _next_commands(syncs: Sequence[Sync]) -> tuple[str, ...]:
     )
 
 
-def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:
-    """What a push would do now; writes and sends nothing."""
+def plan(dbt: DbtOptions, selection: Selection = Selection(), *, show_values: bool = False) -> PlanResult:
+    """What a push would do now; writes and sends nothing. Samples are masked unless `show_values`."""
     syncs = load_syncs(dbt, selection)
     outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
     target = read_target(dbt)
@@ -278,7 +278,7 @@ def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:
         for known in found:
             output = outputs[known.sync.mapping.output]
             try:
-                planned = plan_sync(warehouse, known, output, target.target_name)
+                planned = plan_sync(warehouse, known, output, target.target_name, show_values=show_values)
                 plans[known.sync.name] = _compared(planned, known, outputs, channels)
             except ConfigurationError as error:
                 wrong[known.sync.name] = error
@@ -314,10 +314,10 @@ def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 
         return StatusResult(tuple(replace(each, **size) for each, size in zip(statuses, sizes, strict=True)))
 
 
-def rejects(dbt: DbtOptions, selection: Selection = Selection()) -> RejectsResult:
-    """The open rejections of the selected syncs, by attribute and reason."""
+def rejects(dbt: DbtOptions, selection: Selection = Selection(), *, profiles: int = 0) -> RejectsResult:
+    """The open rejections of the selected syncs, by attribute and reason; of `profiles` profiles each."""
     with _reading(dbt, selection) as (warehouse, known):
-        return RejectsResult(tuple(overview.rejections(warehouse, known)))
+        return RejectsResult(tuple(overview.rejections(warehouse, known, profiles)))
 
 
 def report(
@@ -332,10 +332,13 @@ def report(
         return ReportResult((clock or system_clock()).now(), target.target_name, syncs)
 
 
-def profile(dbt: DbtOptions, key: str, selection: Selection = Selection()) -> ProfileResult:
+def profile(
+    dbt: DbtOptions, key: str, selection: Selection = Selection(), *, show_values: bool = False
+) -> ProfileResult:
     """What the selected syncs last sent of one profile, what is queued, and what was rejected."""
     with _reading(dbt, selection) as (warehouse, known):
-        return ProfileResult(key, tuple(look_up(warehouse, each, key) for each in known))
+        found = (look_up(warehouse, each, key, show_values=show_values) for each in known)
+        return ProfileResult(key, tuple(found))
 
 
 def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) -> ResendResult:

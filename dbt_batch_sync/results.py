@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from dbt_batch_sync.ledger.records import RejectCount, Rejection, Run
+from dbt_batch_sync.ledger.records import RejectCount, RejectedKey, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request, Scope
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ class SyncPlanned:
 
     sync: str
     delta_id: str | None
+    output: str = ""
     endpoint: str | None = None
     inserts: int = 0
     updates: int = 0
@@ -282,12 +283,16 @@ class StatusResult:
 
 @dataclass(frozen=True)
 class SyncRejects:
-    """The open rejections of a sync; `table` is where the rows are."""
+    """The open rejections of a sync; `table` is where the rows are. `invalid` counts rows of the delta that
+    can't be sent, by reason; `profiles` are the first open rejections, where they were asked for.
+    """
 
     sync: str
     table: str
     rejects: tuple[RejectCount, ...]
     kind: str = "profiles"
+    invalid: dict[str, int] = field(default_factory=dict)
+    profiles: tuple[RejectedKey, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -305,6 +310,8 @@ class RejectsResult:
                     "kind": each.kind,
                     "table": each.table,
                     "rejects": [_reject_json(count) for count in each.rejects],
+                    "invalid": each.invalid,
+                    "profiles": [asdict(profile) for profile in each.profiles],
                 }
                 for each in self.syncs
             ]
@@ -390,6 +397,11 @@ class ProfileResult:
 
     key: str
     syncs: tuple[SyncProfile, ...]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether any sync knows the profile."""
+        return any(each.sent_at or each.pending or each.rejects for each in self.syncs)
 
     def to_json(self) -> dict[str, object]:
         """The document of `profile --json`."""

@@ -70,6 +70,14 @@ def generate(
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove the models of syncs that are not mapped any more.")
     ] = False,
+    from_cloud_sync: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--from-cloud-sync",
+            metavar="MODEL",
+            help="Print a mapping of a model that Batch's Cloud Sync reads, from its column prefixes.",
+        ),
+    ] = None,
 ) -> None:
     """Write the two models of each mapped sync, the sources and the exposures to models/batch_sync/.
 
@@ -81,6 +89,11 @@ def generate(
 
     options = dbt.options
     project, manifest, schema = read_project(options), api.load_manifest(options), target_schema(options)
+    if from_cloud_sync is not None:
+        from dbt_batch_sync.scaffold.cloud_sync import mapping_of
+
+        typer.echo(mapping_of(project, manifest, from_cloud_sync), nl=False)
+        return
     if prune:
         found = generation.obsolete(manifest, project, schema)
     else:

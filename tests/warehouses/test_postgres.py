@@ -229,7 +229,7 @@ def nodes(plan: Any) -> Iterator[Any]:
 def test_the_least_rights(postgres: PostgresServer, batch: FaultyServer, tmp_path: Path) -> None:
     project = Project(tmp_path, batch, PostgresDatabase(postgres))
     project.clear()
-    check_rights(project, documented("PostgreSQL"))
+    check_rights(project, documented("postgres"))
 
 
 def test_a_missing_right_is_named(quick: QuickProject) -> None:

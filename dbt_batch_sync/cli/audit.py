@@ -167,6 +167,10 @@ def _verdict(sync: SyncAudited, tolerance: float) -> str:
         return f"[red]{escape(sync.error)}[/]"
     if sync.skipped is not None:
         return f"[dim]not audited: {escape(sync.skipped)}[/]"
+    if sync.in_batch is not None:
+        colour = "red" if sync.share > tolerance else "green"
+        found = f"{sync.in_batch:,} in Batch, {sync.compared:,} expected"
+        return f"[{colour}]{'drift' if sync.drifted else 'no drift'}[/]  {found}"
     if not sync.drifted:
         return f"[green]no drift[/]  {counted(sync.compared, 'profile')} compared"
     colour = "red" if sync.share > tolerance else "yellow"

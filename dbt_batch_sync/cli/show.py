@@ -16,6 +16,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from dbt_batch_sync.artifacts.compiled import Origin
+    from dbt_batch_sync.ledger.audits import Audited
     from dbt_batch_sync.ledger.records import Rejection, Run
     from dbt_batch_sync.results import (
         LineageResult,
@@ -252,14 +253,28 @@ def history(result: StatusResult) -> None:
             console.print(f"  {counted(sync.in_batch, noun(sync.kind))} in Batch, {sync.expected:,} expected")
         if sync.note:
             console.print(f"  [yellow]{escape(sync.note)}[/]")
+        if sync.audit is not None:
+            console.print(f"  {_last_audit(sync.audit)}")
         if sync.parked:
             console.print(f"  [yellow]{_parked(sync.parked)}[/]")
         for each in sync.requests:
-            asked = f"resend --{each.request} requested {iso(each.recorded_at)}"
+            verb = {"drift": "audit --repair", "adopted": "adopt --from-export"}.get(
+                each.request, f"resend --{each.request}"
+            )
+            asked = f"{verb} requested {iso(each.recorded_at)}"
             console.print(f"  [yellow]{asked}: the next dbt run adds the rows to the delta[/]")
         if sync.runs and sync.runs[0].error:
             console.print(f"  last error: {escape(sync.runs[0].error)}")
         console.print()
+
+
+def _last_audit(audit: Audited) -> str:
+    from dbt_batch_sync.results import iso
+
+    if not audit.drifted:
+        return f"last audit {iso(audit.ended)}: no drift in {counted(audit.compared, 'profile')}"
+    found = f"{audit.drifted:,} of {counted(audit.compared, 'profile')} differ in Batch"
+    return f"[yellow]last audit {iso(audit.ended)}: {found}[/]"
 
 
 def _runs(runs: Sequence[Run]) -> Table:

@@ -341,7 +341,9 @@ def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) ->
             for journal, _, names in by_ledger(known)
             for request in append_requests(journal, scope, names)
         ]
-    return ResendResult(scope, tuple(requests), _next_commands([each.sync for each in known]))
+    notes = (f"{each.sync.name}: {each.sync.kind.on_resend}" for each in known if each.sync.kind.on_resend)
+    commands = _next_commands([each.sync for each in known])
+    return ResendResult(scope, tuple(requests), commands, tuple(notes) if scope == "all" else ())
 
 
 @contextmanager

@@ -425,11 +425,14 @@ class ValidateResult:
 
 @dataclass(frozen=True)
 class ResendResult:
-    """What was asked for, a request for each sync. Nothing was sent; `next` are the commands that do it."""
+    """What was asked for, a request for each sync. Nothing was sent; `next` are the commands that do it, and
+    `notes` say what it does not do.
+    """
 
     request: Scope
     syncs: tuple[Request, ...]
     next: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """The document of `resend --json`."""
@@ -437,6 +440,7 @@ class ResendResult:
             "request": self.request,
             "syncs": [{"sync": each.sync, **_request_json(each)} for each in self.syncs],
             "next": list(self.next),
+            "notes": list(self.notes),
         }
 
 

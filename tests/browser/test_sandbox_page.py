@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
 import requests
 from harness.browser import Browser
 from harness.looks import CONTRAST, LEGIBLE, TOO_WIDE
+from harness.project import ROOT
 
 from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings, TypedValue
 
@@ -142,6 +144,32 @@ def fill(server: SandboxServer) -> None:
     body = {"request_type": "remove", "id": {"type": "custom_id", "value": "nobody"}}
     url = f"{server.url}/1.0/sandbox_app/gdpr/request"
     requests.post(url, json=body, headers={"X-Authorization": "sandbox"}, timeout=30).raise_for_status()
+
+
+def test_the_picture_in_the_docs(browser: Browser) -> None:
+    """`RENEW_PICTURES=1` writes it anew."""
+    picture = ROOT / "docs/img/sandbox.png"
+    with SandboxServer(SandboxSettings(rate_limits=False)) as server:
+        values = {
+            "$email_address": "ada@example.com",
+            "$email_marketing": "subscribed",
+            "city": "Paris",
+            "loyalty_points": 120,
+            "date(last_order)": "2026-11-02T00:00:00Z",
+            "favourites": ["baguette", "croissant"],
+        }
+        post(server, "C-000001", **values)
+        for start in range(2, 802, 200):
+            post(server, *(f"C-{number:06}" for number in range(start, start + 200)), city="Lyon")
+        post(server, "C-000001", loyalty_points=145, city=None)
+        url = f"{server.url}/_sandbox/profiles/C-000001"
+        requests.post(url, json={"loyalty_points": 1}, timeout=30).raise_for_status()
+        browser.show(f"{server.url}/?profile=C-000001", width=1280, height=860)
+        assert "By hand" in browser.run("document.querySelector('#history').textContent")
+        taken = browser.picture()
+    if os.environ.get("RENEW_PICTURES"):
+        picture.write_bytes(taken)
+    assert picture.stat().st_size < 400_000
 
 
 QUERIES = (

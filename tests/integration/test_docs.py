@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import typer.main
@@ -17,7 +17,7 @@ from typer.core import TyperGroup, TyperOption
 from dbt_batch_sync.artifacts.compiled import Origin
 from dbt_batch_sync.cli.app import app
 from dbt_batch_sync.connections.outputs import Output
-from dbt_batch_sync.kinds import profiles
+from dbt_batch_sync.kinds import audience, catalog, profiles
 from dbt_batch_sync.kinds.attributes import STANDARD_ATTRIBUTES
 from dbt_batch_sync.ledger.audits import Audited
 from dbt_batch_sync.ledger.records import EventName, RejectCount, Rejection, Run
@@ -50,10 +50,13 @@ from dbt_batch_sync.results import (
     SyncStatus,
     ValidateResult,
 )
+from dbt_batch_sync.sandbox.knobs import KNOBS, changeable
+from dbt_batch_sync.sandbox.settings import SandboxSettings
 
 COMMANDS = read("docs/commands.md")
 MAPPING = read("docs/mapping.md")
 MACROS = read("docs/macros.md")
+SANDBOX = read("docs/sandbox.md")
 GUARANTEES = read("docs/delivery-guarantees.md")
 GROUP = typer.main.get_command(app)
 assert isinstance(GROUP, TyperGroup)
@@ -214,12 +217,35 @@ def test_keys_of_a_mapping() -> None:
     _, entry, rest = tables.text.partition("An entry of `custom`")
     assert first_column(tables) == names_of(profiles._Form)
     assert first_column(Document("", entry + rest)) == names_of(profiles._Entry)
-    assert first_column(MAPPING.section("Guards")) == names_of(Guards)
+    assert {*first_column(MAPPING.section("Guards")), "max_rows"} == set(names_of(Guards))
     assert first_column(MAPPING.section("Standard attributes")) == STANDARD_ATTRIBUTES
+
+
+@pytest.mark.parametrize("kind", [audience, catalog], ids=lambda kind: str(kind.NAME))
+def test_keys_of_another_kind(kind: Any) -> None:
+    page = read(f"docs/kinds/{kind.NAME}.md")
+    assert ("kind", *first_column(page)) == names_of(kind._Form)
 
 
 def test_keys_of_an_output() -> None:
     assert set(first_column(COMMANDS.section("`profiles.yml`"))) == set(names_of(Output))
+
+
+def test_settings_of_the_sandbox() -> None:
+    defaults = changeable(SandboxSettings())
+    for group in {knob.group for knob in KNOBS.values()}:
+        knobs = [knob for knob in KNOBS.values() if knob.group == group]
+        rows = SANDBOX.section(group).table()
+        assert [(codes(row[0])[0], row[3]) for row in rows] == [(knob.name, knob.help) for knob in knobs]
+        shown = [row[1] for row in rows]
+        texts = {
+            knob.name: str(defaults[knob.name] or "none") for knob in knobs if knob.kind in ("texts", "text")
+        }
+        values = [texts.get(knob.name) or defaults[knob.name] for knob in knobs]
+        assert shown == [
+            value if isinstance(value, str) else json.dumps(value).removesuffix(".0") for value in values
+        ]
+        assert [row[2] for row in rows] == [knob.accepted.removeprefix("one of ") for knob in knobs]
 
 
 def first_column(section: Document) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.kinds import audience, catalog, profiles
 from dbt_batch_sync.kinds.attributes import STANDARD_ATTRIBUTES
 from dbt_batch_sync.ledger.audits import Audited
-from dbt_batch_sync.ledger.records import EventName, RejectCount, Rejection, Run
+from dbt_batch_sync.ledger.records import EventName, RejectCount, RejectedKey, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request
 from dbt_batch_sync.mapping.mapping import Guards
 from dbt_batch_sync.mapping.validation import names_of
@@ -131,6 +131,7 @@ def test_statuses_of_a_push() -> None:
 SYNC = SyncPlanned(
     "s",
     "d",
+    "o",
     "update",
     **{"inserts": 1, "updates": 0, "exits": 0, "invalid": 1},
     invalid_reasons={"r": 1},
@@ -183,7 +184,16 @@ DOCUMENTS: Mapping[str, dict[str, object]] = {
         ),
     ).to_json(),
     "rejects": RejectsResult(
-        (SyncRejects("s", "t", (RejectCount("s", "a", "r", "batch", 1, NOW, NOW),)),)
+        (
+            SyncRejects(
+                "s",
+                "t",
+                (RejectCount("s", "a", "r", "batch", 1, NOW, NOW),),
+                "profiles",
+                {"r": 1},
+                (RejectedKey("k", "a", "r"),),
+            ),
+        )
     ).to_json(),
 }
 
@@ -205,7 +215,7 @@ def test_every_verb_with_a_document_shows_it() -> None:
 def shape(value: object) -> object:
     """A document's keys, in any order; maps whose keys are data, and all else, are one dot."""
     if isinstance(value, dict):
-        free = ("attributes", "invalid_reasons", "expected")
+        free = ("attributes", "invalid", "invalid_reasons", "expected")
         return {
             key: "." if key in free and isinstance(each, dict) else shape(each) for key, each in value.items()
         }

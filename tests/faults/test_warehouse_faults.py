@@ -90,9 +90,10 @@ def test_a_table_of_the_ledger_that_somebody_drops(bench: Bench, table: str) -> 
 def test_a_delta_that_is_altered_replaced_or_dropped(
     bench: Bench, statement: str, remedy: str | None
 ) -> None:
-    """By hand, behind dbt's back, when the first of three calls is settled."""
+    """By hand, behind dbt's back, when the first of three ranges of pages is read."""
     begin(bench)
-    pushed = disturbed(bench, statement)
+    pushed = bench.push(knobs=KNOBS, reading=(5, lambda: bench.execute(statement))).pushed
+    assert pushed is not None
     assert pushed.status == ("failed" if remedy else "succeeded"), pushed.error
     assert remedy is None or "dbt run" in str(pushed.error), pushed.error
     assert pushed.sent < len(NAMES) or remedy is None
@@ -160,3 +161,14 @@ def test_the_connection_is_lost_at_any_call(bench: Bench, point: str, act: str) 
     else:
         pytest.fail("no push got through")
     assert len(kept) > (2 if point == "append" else 0), "nothing that was settled before was kept"
+
+
+def test_the_connection_is_lost_when_there_is_nothing_to_send(bench: Bench) -> None:
+    """The sync has failed, and not the whole push."""
+    begin(bench)
+    bench.push()
+    build(bench, 2)
+    pushed = bench.push(trouble=Trouble("append", act="fail")).pushed
+    assert pushed is not None
+    assert (pushed.status, pushed.error) == ("failed", "the connection was lost")
+    finish(bench, 2)

@@ -8,11 +8,12 @@ Nothing is printed here, nothing is asked, and no signal is handled: set `stop` 
 
 from __future__ import annotations
 
+import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 from threading import Event
@@ -22,9 +23,10 @@ from dbt_batch_sync.artifacts.build_results import read_build_results
 from dbt_batch_sync.artifacts.catalog import read_catalog
 from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
 from dbt_batch_sync.artifacts.selection import select_syncs
+from dbt_batch_sync.audit import AuditObserver, AuditOptions, Wait
 from dbt_batch_sync.connections.outputs import Output, default_output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions, WarehouseTarget, read_project, read_target
-from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, MappingError
+from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, DeliveryError, MappingError, Stopped
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.ledger.requests import Scope, append_requests
 from dbt_batch_sync.mapping.lines import with_lines
@@ -32,15 +34,17 @@ from dbt_batch_sync.mapping.syncs import Sync, find_syncs, read_syncs
 from dbt_batch_sync.notifications import call_hooks
 from dbt_batch_sync.push import overview
 from dbt_batch_sync.push.access import check_access
+from dbt_batch_sync.push.containers import compare
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.known import Known, by_ledger, read_known
 from dbt_batch_sync.push.lookup import look_up
 from dbt_batch_sync.push.plan import plan_sync
-from dbt_batch_sync.push.planned import read_plan
+from dbt_batch_sync.push.planned import Planned, read_plan
 from dbt_batch_sync.push.session import Channels, PushOptions, Session, Target
 from dbt_batch_sync.push.sync_push import Clock, Observer
 from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.results import (
+    AuditResult,
     LineageResult,
     PlanResult,
     ProfileResult,
@@ -49,6 +53,7 @@ from dbt_batch_sync.results import (
     ReportResult,
     ResendResult,
     StatusResult,
+    SyncPlanned,
     SyncPushed,
     ValidateResult,
 )
@@ -81,6 +86,12 @@ class _Silent:
 
     def troubled(self, sync: str, message: str) -> None: ...
 
+    def exporting(self, export_id: str) -> None: ...
+
+    def state(self, line: str) -> None: ...
+
+    def told(self, message: str) -> None: ...
+
 
 def push(
     dbt: DbtOptions,
@@ -104,11 +115,18 @@ def adopt(
     dbt: DbtOptions,
     selection: Selection = Selection(),
     *,
+    audited: AuditResult | None = None,
     stop: Event | None = None,
     clock: Clock | None = None,
 ) -> PushResult:
-    """Settles the deltas of the selected syncs without sending them: for profiles that Batch already has."""
-    return _run(Session.adopt, dbt, selection, PushOptions(force=True), stop, None, clock)
+    """Settles the deltas of the selected syncs without sending them: for profiles that Batch already has.
+
+    `audited`: what `audit` found with `AuditOptions(adopts=True)`; other deltas are left alone.
+    """
+    found = None
+    if audited is not None:
+        found = {each.sync: Planned(each.sync, each.mapping, each.delta_id) for each in audited.syncs}
+    return _run(Session.adopt, dbt, selection, PushOptions(force=True, plan=found), stop, None, clock)
 
 
 def _run(
@@ -208,21 +226,86 @@ def _ungated(
     return {sync.name: _failed(sync, error) for sync, error in found if error}
 
 
+def audit(
+    dbt: DbtOptions,
+    selection: Selection = Selection(),
+    options: AuditOptions = AuditOptions(),  # noqa: B008 - frozen
+    *,
+    observer: AuditObserver | None = None,
+    wait: Wait | None = None,
+) -> AuditResult:
+    """Has Batch export the profiles of the selected syncs, and compares them with what was sent.
+
+    Takes as long as the export: minutes, or more. What differs is appended to the ledger, without values.
+    """
+    from dbt_batch_sync.audit.run import Audit  # a push starts without it
+    from dbt_batch_sync.batch_api.exports import Exports, Patience
+
+    syncs = load_syncs(dbt, selection)
+    outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
+    watching, waits = observer or _Silent(), wait or Wait(time.sleep, time.monotonic)
+    with opened(read_target(dbt)) as warehouse, Channels() as channels:
+
+        def exports_of(output: Output) -> Exports:
+            patience = Patience(waits.seconds, random.random, watching.told, output.max_attempts)
+            return Exports(channels.client(output), patience)
+
+        run = Audit(warehouse, exports_of, options, waits, watching)
+        audited = tuple(run.run(read_known(warehouse, syncs), outputs))
+    repaired = [each for each in syncs if any(one.sync == each.name and one.repairs for one in audited)]
+    return AuditResult(options.tolerance, audited, _next_commands(repaired) if repaired else ())
+
+
+def _next_commands(syncs: Sequence[Sync]) -> tuple[str, ...]:
+    """What sends what was asked for in the ledger."""
+    build, push_ = (
+        " ".join(name for each in syncs for name in each.names),
+        " ".join(each.name for each in syncs),
+    )
+    return (
+        f"dbt run --select {build}",
+        *(f"dbt-batch-sync {verb} --select {push_}" for verb in ("plan", "push")),
+    )
+
+
 def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:
     """What a push would do now; writes and sends nothing."""
     syncs = load_syncs(dbt, selection)
     outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
-    with opened(read_target(dbt)) as warehouse:
-        known = read_known(warehouse, syncs)
+    with opened(read_target(dbt)) as warehouse, Channels() as channels:
         return PlanResult(
-            tuple(plan_sync(warehouse, each, outputs[each.sync.mapping.output]) for each in known)
+            tuple(
+                _compared(
+                    plan_sync(warehouse, each, outputs[each.sync.mapping.output]), each, outputs, channels
+                )
+                for each in read_known(warehouse, syncs)
+            )
         )
+
+
+def _compared(
+    planned: SyncPlanned, known: Known, outputs: Mapping[str | None, Output], channels: Channels
+) -> SyncPlanned:
+    """The plan with what has to be done about the audience or the catalog first."""
+    if known.sync.kind.container is None or planned.delta_id is None:
+        return planned
+    talk = channels.talk(outputs[known.sync.mapping.output], known.sync.kind)
+    try:
+        difference = compare(talk, known.sync, known.state)
+    except DeliveryError as error:
+        return replace(planned, stops=(*planned.stops, str(error)))
+    steps = tuple(step.does for step in difference.steps)
+    return replace(planned, steps=steps, stops=(*planned.stops, *difference.stops))
 
 
 def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 10) -> StatusResult:
     """The last runs of the selected syncs, their parked rows, and the open requests to send again."""
-    with _reading(dbt, selection) as (warehouse, known):
-        return StatusResult(tuple(overview.statuses(warehouse, known, limit)))
+    with _reading(dbt, selection) as (warehouse, known), Channels() as channels:
+        statuses = overview.statuses(warehouse, known, limit)
+        sizes = overview.sizes(
+            warehouse, known, lambda sync: channels.talk(read_output(dbt, sync.mapping.output), sync.kind)
+        )
+        return StatusResult(tuple(replace(each, **size) for each, size in zip(statuses, sizes, strict=True)))
 
 
 def rejects(dbt: DbtOptions, selection: Selection = Selection()) -> RejectsResult:
@@ -257,13 +340,9 @@ def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) ->
             for journal, _, names in by_ledger(known)
             for request in append_requests(journal, scope, names)
         ]
-    build = " ".join(name for each in known for name in each.sync.names)
-    push_ = " ".join(each.sync.name for each in known)
-    commands = (
-        f"dbt run --select {build}",
-        *(f"dbt-batch-sync {verb} --select {push_}" for verb in ("plan", "push")),
-    )
-    return ResendResult(scope, tuple(requests), commands)
+    notes = (f"{each.sync.name}: {each.sync.kind.on_resend}" for each in known if each.sync.kind.on_resend)
+    commands = _next_commands([each.sync for each in known])
+    return ResendResult(scope, tuple(requests), commands, tuple(notes) if scope == "all" else ())
 
 
 @contextmanager
@@ -292,14 +371,26 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
         checks.check(everything, [sync.name for sync in syncs], problems)
     except MappingError as error:
         raise MappingError(with_lines(error.problems, project.directory)) from None
+    steps: list[str] = []
     if online:
         outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
         with opened(read_target(dbt)) as warehouse, Channels() as channels:
             for known in read_known(warehouse, syncs):
                 check_access(warehouse, known)
+                steps += _steps(known, outputs, channels)
             for output in outputs.values():
                 channels.client(output).check()
-    return ValidateResult(tuple(sync.mapping.sync for sync in syncs), online)
+    return ValidateResult(tuple(sync.mapping.sync for sync in syncs), online, tuple(steps))
+
+
+def _steps(known: Known, outputs: Mapping[str | None, Output], channels: Channels) -> list[str]:
+    """What the next push does about the audience or the catalog. Raises Stopped when it can't."""
+    difference = compare(
+        channels.talk(outputs[known.sync.mapping.output], known.sync.kind), known.sync, known.state
+    )
+    if difference.stops:
+        raise Stopped("; ".join(difference.stops))
+    return [f"{step.does} (`{known.sync.name}`)" for step in difference.steps]
 
 
 def lineage(dbt: DbtOptions, selection: Selection = Selection()) -> LineageResult:
@@ -362,10 +453,12 @@ def opened(target: WarehouseTarget) -> Iterator[Warehouse]:
 
 
 __all__ = [
+    "AuditOptions",
     "DbtOptions",
     "PushOptions",
     "Selection",
     "adopt",
+    "audit",
     "lineage",
     "plan",
     "profile",

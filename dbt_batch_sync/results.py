@@ -85,9 +85,9 @@ class PushResult:
 
 @dataclass(frozen=True)
 class Sample:
-    """One changed attribute of one profile, masked."""
+    """One changed attribute of one row, masked."""
 
-    profile: str
+    key: str
     change: str
     attribute: str
     old: str
@@ -104,7 +104,7 @@ class Flapping:
 
     def __str__(self) -> str:
         return (
-            f"`{self.attribute}` flaps: it changes again for {self.again:,} of the {self.sent:,} profiles "
+            f"`{self.attribute}` flaps: it changes again for {self.again:,} of the {self.sent:,} rows "
             "of the last push. Does its column change with every build?"
         )
 
@@ -115,7 +115,8 @@ class SyncPlanned:
     `resubscriptions` the rows whose consent `never_resubscribe` holds back.
 
     `seconds` is the time at Batch's rates; `mapping` is its hash; `stops` is what would stop a push, `guards`
-    what would stop one without `--force`; `flapping` are the attributes that seem to change with every build.
+    what would stop one without `--force`; `steps` are what a push would do before it sends rows; `flapping`
+    are the attributes that seem to change with every build.
     """
 
     sync: str
@@ -136,6 +137,8 @@ class SyncPlanned:
     stops: tuple[str, ...] = ()
     guards: tuple[str, ...] = ()
     flapping: tuple[Flapping, ...] = ()
+    kind: str = "profiles"
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,15 +153,106 @@ class PlanResult:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """How many profiles differ in one way: by a `missing_value`, an `other_value` or an `unexpected_value` of
+    an attribute, or, without one, by a `missing_profile`.
+    """
+
+    attribute: str | None
+    difference: str
+    count: int
+
+
+@dataclass(frozen=True)
+class DriftSample:
+    """One difference, masked."""
+
+    profile: str
+    attribute: str | None
+    difference: str
+    ours: str
+    batch: str
+
+
+@dataclass(frozen=True)
+class SyncAudited:
+    """What an audit of a sync found.
+
+    Attributes:
+        skipped: Why nothing of it can be compared.
+        compared: Rows that Batch should hold.
+        drifted: Those in which it differs, though it should not.
+        unknown_profiles: Profiles in Batch that the sync does not have, with a value of a mapped attribute.
+            They are no drift.
+        expected: Differences that are no drift, by reason.
+        repairs: What differs is in the next delta.
+    """
+
+    sync: str
+    kind: str
+    audit_id: str | None = None
+    export: str | None = None
+    delta_id: str | None = None
+    mapping: str = ""
+    began_at: datetime | None = None
+    compared: int = 0
+    drifted: int = 0
+    unknown_profiles: int = 0
+    differences: tuple[Difference, ...] = ()
+    expected: dict[str, int] = field(default_factory=dict)
+    samples: tuple[DriftSample, ...] = ()
+    repairs: bool = False
+    skipped: str | None = None
+    error: str | None = None
+
+    @property
+    def share(self) -> float:
+        """Of the rows that were compared."""
+        return self.drifted / self.compared if self.compared else 0.0
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """An audit of one or more syncs; `next` are the commands that send again what differs."""
+
+    tolerance: float
+    syncs: tuple[SyncAudited, ...]
+    next: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> Literal["succeeded", "drift", "failed"]:
+        """`drift`: more differs than the tolerance allows."""
+        if any(sync.error is not None for sync in self.syncs):
+            return "failed"
+        return "drift" if any(sync.share > self.tolerance for sync in self.syncs) else "succeeded"
+
+    def to_json(self) -> dict[str, object]:
+        """The document of `audit --json`."""
+        return {
+            "status": self.status,
+            "tolerance": self.tolerance,
+            "syncs": [{**_object(asdict(sync)), "share": sync.share} for sync in self.syncs],
+            "next": list(self.next),
+        }
+
+
+@dataclass(frozen=True)
 class SyncStatus:
     """The last runs of a sync, the newest first, its parked rows, and the requests that no `dbt run` has
     answered.
+
+    Of an audience or a catalog, `expected` is how many members or items Batch should have, `in_batch` how
+    many it says it has, and `note` why that is not known, or differs.
     """
 
     sync: str
     runs: tuple[Run, ...]
     parked: int = 0
     requests: tuple[Request, ...] = ()
+    kind: str = "profiles"
+    expected: int | None = None
+    in_batch: int | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -173,6 +267,10 @@ class StatusResult:
             "syncs": [
                 {
                     "sync": each.sync,
+                    "kind": each.kind,
+                    "expected": each.expected,
+                    "in_batch": each.in_batch,
+                    "note": each.note,
                     "parked": each.parked,
                     "requests": [_request_json(request) for request in each.requests],
                     "runs": [_timed(asdict(run)) for run in each.runs],
@@ -189,6 +287,7 @@ class SyncRejects:
     sync: str
     table: str
     rejects: tuple[RejectCount, ...]
+    kind: str = "profiles"
 
 
 @dataclass(frozen=True)
@@ -203,6 +302,7 @@ class RejectsResult:
             "syncs": [
                 {
                     "sync": each.sync,
+                    "kind": each.kind,
                     "table": each.table,
                     "rejects": [_reject_json(count) for count in each.rejects],
                 }
@@ -228,6 +328,7 @@ class SyncReport:
     attributes: dict[str, int]
     rejects: tuple[RejectCount, ...]
     table: str
+    kind: str = "profiles"
 
     @property
     def pending(self) -> int:
@@ -280,39 +381,52 @@ class SyncProfile:
     in_doubt: tuple[str, ...]
     pending: Pending | None
     rejects: tuple[Rejection, ...]
+    kind: str = "profiles"
 
 
 @dataclass(frozen=True)
 class ProfileResult:
-    """One profile in the selected syncs."""
+    """One key in the selected syncs: of a profile, a member or an item."""
 
-    custom_id: str
+    key: str
     syncs: tuple[SyncProfile, ...]
 
     def to_json(self) -> dict[str, object]:
         """The document of `profile --json`."""
-        return {"custom_id": self.custom_id, "syncs": [_timed(asdict(each)) for each in self.syncs]}
+        return {"key": self.key, "syncs": [_timed(asdict(each)) for each in self.syncs]}
 
 
 @dataclass(frozen=True)
 class ValidateResult:
-    """Every sync that is fine; what is wrong is raised as one MappingError."""
+    """Every sync that is fine; what is wrong is raised as one MappingError. `steps` are what the next push
+    creates or changes in Batch before it sends rows.
+    """
 
     syncs: tuple[str, ...]
     checked_online: bool
+    steps: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """The document of `validate --json`."""
-        return {"valid": True, "syncs": list(self.syncs), "online": self.checked_online, "problems": []}
+        return {
+            "valid": True,
+            "syncs": list(self.syncs),
+            "online": self.checked_online,
+            "steps": list(self.steps),
+            "problems": [],
+        }
 
 
 @dataclass(frozen=True)
 class ResendResult:
-    """What was asked for, a request for each sync. Nothing was sent; `next` are the commands that do it."""
+    """What was asked for, a request for each sync. Nothing was sent; `next` are the commands that do it, and
+    `notes` say what it does not do.
+    """
 
     request: Scope
     syncs: tuple[Request, ...]
     next: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """The document of `resend --json`."""
@@ -320,6 +434,7 @@ class ResendResult:
             "request": self.request,
             "syncs": [{"sync": each.sync, **_request_json(each)} for each in self.syncs],
             "next": list(self.next),
+            "notes": list(self.notes),
         }
 
 
@@ -336,10 +451,11 @@ class AttributeLineage:
 
 @dataclass(frozen=True)
 class SyncLineage:
-    """The identifier (`custom_id`) and the attributes of a sync."""
+    """The key and the attributes of a sync."""
 
     sync: str
     attributes: tuple[AttributeLineage, ...]
+    kind: str = "profiles"
 
 
 @dataclass(frozen=True)
@@ -356,9 +472,20 @@ class LineageResult:
         return {"syncs": [asdict(sync) for sync in self.syncs], "not_compiled": list(self.not_compiled)}
 
 
+def noun(kind: str) -> str:
+    """What a row of a kind is about, such as `profile`."""
+    from dbt_batch_sync.mapping.mapping_reader import KINDS
+
+    return KINDS[kind].noun
+
+
 def iso(moment: datetime | None) -> str | None:
     """RFC 3339 in UTC, whole seconds."""
     return None if moment is None else moment.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def _object(cells: dict[str, object]) -> dict[str, object]:
+    return {name: _timed(cell) for name, cell in cells.items()}
 
 
 def _timed(cell: object) -> object:

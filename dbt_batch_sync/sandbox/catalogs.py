@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from dbt_batch_sync.sandbox.gate import refuse
-from dbt_batch_sync.sandbox.indexing import Indexing
+from dbt_batch_sync.sandbox.indexing import Indexing, State
 from dbt_batch_sync.sandbox.limits import RATES, Rate
 from dbt_batch_sync.sandbox.record import Violation
 from dbt_batch_sync.sandbox.replies import Reply, reply_json
@@ -182,6 +182,10 @@ class Catalogs:
     def advance(self) -> None:
         """Applies what is due."""
         self._indexing.advance()
+
+    def state(self, name: str) -> State:
+        """Whether all writes to it are applied."""
+        return self._indexing.state(name, None)
 
     @staticmethod
     def _read_create(document: object) -> tuple[str, dict[str, str]]:

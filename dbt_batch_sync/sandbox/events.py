@@ -162,6 +162,12 @@ class EventLog:
         return self._total
 
     @property
+    def repeated(self) -> int:
+        """How many events came more than once, all alike."""
+        with self._lock:
+            return sum(times > 1 for times in self._seen.values())
+
+    @property
     def last(self) -> tuple[StoredEvent, ...]:
         """Oldest first."""
         with self._lock:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 
@@ -94,6 +95,13 @@ class Sandbox:
         with self._lock:
             for family in (self.audiences, self.catalogs, self.deletions):
                 family.advance()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What is due is applied; then no call changes audiences, catalogs, deletions and exports."""
+        with self._lock:
+            self.advance()
+            yield
 
     def close(self) -> None:
         """Gives the store's file free, and removes those of exports."""

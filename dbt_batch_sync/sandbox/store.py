@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,7 +13,11 @@ from dbt_batch_sync.sandbox.history import Change, Entry, History
 from dbt_batch_sync.sandbox.operations import Operation
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.profile_file import ProfileFile
+from dbt_batch_sync.sandbox.search import Search
 from dbt_batch_sync.sandbox.values import Refusal, TypedValue
+
+# Profiles that are looked at without letting a call in between.
+_CHUNK = 5_000
 
 
 class ProfileStore:
@@ -43,11 +48,20 @@ class ProfileStore:
             found = self._profiles.get(custom_id)
             return _copy(found) if found else None
 
-    def page(self, limit: int, offset: int = 0, containing: str = "") -> tuple[list[Profile], int]:
-        """Copies of `limit` profiles whose custom_id contains a text, and how many there are in all."""
-        with self._lock:
-            found = [profile for profile in self._profiles.values() if containing in profile.custom_id]
-            return [_copy(profile) for profile in found[offset : offset + limit]], len(found)
+    def page(self, limit: int, offset: int = 0, sought: Search | None = None) -> tuple[list[Profile], int]:
+        """Copies of `limit` of the profiles that are sought, oldest first, and how many there are in all."""
+        if sought is None or not sought.terms:
+            with self._lock:
+                found = islice(self._profiles.values(), offset, offset + limit)
+                return [_copy(profile) for profile in found], len(self._profiles)
+        matching = [
+            custom_id
+            for chunk in self.chunks(_CHUNK)
+            for custom_id, attributes in chunk
+            if sought.matches(custom_id, attributes)
+        ]
+        copies = map(self.profile, matching[offset : offset + limit])
+        return [copy for copy in copies if copy is not None], len(matching)
 
     @property
     def era(self) -> int:

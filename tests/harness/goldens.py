@@ -263,6 +263,14 @@ def resend_rejected(dialect: str) -> list[str]:
     return requested(dialect, ("request-1", "resend", "rejected"))
 
 
+def repair(dialect: str) -> list[str]:
+    return requested(dialect, ("audit-1", "resend", "drift"))
+
+
+def adopted(dialect: str) -> list[str]:
+    return requested(dialect, ("audit-1", "resend", "adopted"))
+
+
 def overtaken(dialect: str) -> list[str]:
     """A push lost its claim while rows were in flight."""
     return requested(dialect, ("run-1", "doubt", None))
@@ -363,7 +371,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     scenario.__name__: scenario
     for scenario in (
         ledger, ledger_columns, prune, snapshot, snapshot_columns, snapshot_types, announced, merge, merge_in_doubt, merge_limited,
-        merge_unsettled, merge_retyped, resend_all, resend_rejected, overtaken, built, delta_ignore, delta_clear, delta_flag, columns,
+        merge_unsettled, merge_retyped, resend_all, resend_rejected, repair, adopted, overtaken, built, delta_ignore, delta_clear, delta_flag, columns,
         tests, pushed_selects,
     )
 }  # fmt: skip

@@ -32,7 +32,7 @@
                     or ({{ own }} and not {{ stands }})
                     or (not {{ own }} and {{ dbt_batch_sync.listed_in("',' || d." ~ changed ~ " || ','", "',' || r.attribute || ','") }})
                     {%- if built.whole %}
-                    or d.{{ dbt_batch_sync.column('_batch_change') }} = 'exit'
+                    or (not {{ own }} and d.{{ dbt_batch_sync.column('_batch_change') }} = 'exit')
                     {%- endif %}
                 )
         {% endset %}

@@ -34,6 +34,7 @@
         {% if merged %}{% do dbt_batch_sync.merge_delta(sync, snapshot, this, built, progress, names, retyped) %}{% endif %}
         {% do dbt_batch_sync.mark_retyped(snapshot, names, retyped) %}
         {% set answered = dbt_batch_sync.answer_requests(sync, snapshot, names, types) %}
+        {% do dbt_batch_sync.forget_erased(sync, dbt_batch_sync.sync_mapping(sync), snapshot, built) %}
         {{ dbt_batch_sync.journal_row(snapshot, sync, 'merged', {
             'delta_id': dbt.string_literal(invocation_id),
             'merged_delta_id': dbt.string_literal(built.delta_id) if merged and dbt_batch_sync.has_rows_of(snapshot, built.delta_id) else 'null',

@@ -28,6 +28,8 @@
     {% for key, value in raw.items() if key not in ('guards', 'endpoint', 'output', 'shared') %}{% do sent.update({key: value}) %}{% endfor %}
     {{ return({
         'hash': local_md5(tojson(sent, sort_keys=true)),
+        'kind': raw.get('kind') or 'profiles',
+        'key': 'custom_id',
         'identifier': raw['identifier'],
         'standard': raw.get('standard') or {},
         'custom': raw.get('custom') or [],

@@ -80,7 +80,7 @@
     {% set row = run_query(
         "select max(case when event = 'built' then recorded_at end), max(case when event = 'merged' then recorded_at end),"
         " max(case when event = 'merged' and merged_delta_id is not null then recorded_at end),"
-        " max(case when event = 'merged' and request = 'all' then recorded_at end) from " ~ journal
+        " max(case when event = 'merged' and request in ('all', 'erased') then recorded_at end) from " ~ journal
         ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event in ('built', 'merged')"
     ).rows[0] %}
     {% set lost = none %}

@@ -1,0 +1,95 @@
+{#- What is the deletions' own, and the interlock: Batch discards what it is sent of an erased person for a month, so that every other sync of
+    the same Batch project forgets who was asked to be erased, holds them back meanwhile, and then takes them for new. Pushes append an
+    `asked` row to the journal before each request; everything else is derived from those rows. -#}
+
+{#- How long a person is held back: Batch says one month. -#}
+{% macro held_back_seconds() %}{{ return(31 * 24 * 3600) }}{% endmacro %}
+
+
+{#- A query of `row_id` and `asked_at`: the people whose erasure was asked for in the Batch project of a sync. Nothing where there are none, and
+    for syncs of no people. -#}
+{% macro asked_people(sync, mapping, snapshot) %}
+    {% if mapping.kind in ('catalog', 'deletions') %}{{ return('') }}{% endif %}
+    {% set project = [] %}
+    {% set queries = [] %}
+    {% for journal in dbt_batch_sync.erasure_journals(snapshot) %}
+        {% if run_query('select 1 from ' ~ journal ~ " where event = 'asked' limit 1").rows %}
+            {% if not project %}{% do project.append(dbt_batch_sync.pushed_project(sync, snapshot)) %}{% endif %}
+            {% do queries.append('select key as row_id, recorded_at from ' ~ journal ~ " where event = 'asked'"
+                ~ (' and project_hash = ' ~ dbt.string_literal(project[0]) if project[0] else '')) %}
+        {% endif %}
+    {% endfor %}
+    {{ return('select row_id, max(recorded_at) as asked_at from (' ~ queries | join(' union all ') ~ ') as requests group by row_id' if queries else '') }}
+{% endmacro %}
+
+
+{#- The journals that may have `asked` rows: the one beside the snapshot, and those of the deletions of other schemas. -#}
+{% macro erasure_journals(snapshot) %}
+    {% set own = dbt_batch_sync.beside(api.Relation.create(database=snapshot.database, schema=snapshot.schema, identifier=snapshot.identifier), 'batch_sync_journal') %}
+    {% set is_run = flags.WHICH in ('run', 'build', 'retry') %}
+    {% set found = [own.render()] if is_run or dbt_batch_sync.existing_table(own.database, own.schema, own.identifier) is not none else [] %}
+    {% set names = [] %}
+    {% for node in graph.nodes.values() if node.resource_type == 'model' %}
+        {% set meta = node.config.get('meta') or node.get('meta') or {} %}
+        {% if meta.get('batch_sync') is mapping and meta.batch_sync.get('kind') == 'deletions' %}{% do names.append(node.name ~ '_sent_snapshot') %}{% endif %}
+    {% endfor %}
+    {% for node in graph.nodes.values() if node.resource_type == 'model' and node.name in names %}
+        {% set other = dbt_batch_sync.beside(api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias), 'batch_sync_journal') %}
+        {% if other.render() not in found and dbt_batch_sync.existing_table(other.database, other.schema, other.identifier) is not none %}{% do found.append(other.render()) %}{% endif %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{#- The hash of the Batch project that a sync was pushed to last; nothing before the first push, and once everything goes again, which may be
+    to another project. -#}
+{% macro pushed_project(sync, snapshot) %}
+    {% set rows = run_query(
+        'select event, project_hash, max(recorded_at) as last_at from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() ~ ' where sync = ' ~ dbt.string_literal(sync)
+        ~ " and (event = 'intent' or (event = 'merged' and request = 'all')) group by event, project_hash order by last_at desc limit 1"
+    ).rows %}
+    {{ return((rows[0][1] or '').split('/')[0] if rows and rows[0][0] == 'intent' else '') }}
+{% endmacro %}
+
+
+{#- A query of `row_id`: the people who are held back now; nothing where there are none. -#}
+{% macro erased_people(sync, mapping, snapshot) %}
+    {% set asked = dbt_batch_sync.asked_people(sync, mapping, snapshot) %}
+    {{ return('select row_id from (' ~ asked ~ ') as asked where asked_at > ' ~ dbt_batch_sync.seconds_ago(dbt_batch_sync.held_back_seconds()) if asked else '') }}
+{% endmacro %}
+
+
+{#- Takes erased people out of a snapshot and its rejects: all that was sent of them before Batch takes their data again is not there. What the
+    delta that was just merged sent was computed when that was built. -#}
+{% macro forget_erased(sync, mapping, snapshot, built) %}
+    {% set asked = dbt_batch_sync.asked_people(sync, mapping, snapshot) %}
+    {% if asked %}
+        {% set key, sent_at, delta_id = dbt_batch_sync.column(mapping.key), dbt_batch_sync.column('_batch_sent_at'), dbt_batch_sync.column('_batch_delta_id') %}
+        {% set of_sync = 'sync = ' ~ dbt.string_literal(sync) %}
+        {% set journal, rejects = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render(), dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() %}
+        {% set known_at = 's.' ~ sent_at %}
+        {% if built.delta_id is not none %}
+            {% set known_at = 'case when s.' ~ delta_id ~ ' = ' ~ dbt.string_literal(built.delta_id) ~ ' then (select max(recorded_at) from ' ~ journal
+                ~ ' where ' ~ of_sync ~ " and event = 'built' and delta_id = " ~ dbt.string_literal(built.delta_id) ~ ') else ' ~ known_at ~ ' end' %}
+        {% endif %}
+        {% set until = dbt_batch_sync.seconds_after('a.asked_at', dbt_batch_sync.held_back_seconds()) %}
+        {% set held = 'select s.' ~ key ~ ' as row_id from ' ~ snapshot.render() ~ ' as s inner join (' ~ asked ~ ') as a on a.row_id = s.' ~ key
+            ~ ' where coalesce(' ~ known_at ~ ', ' ~ dbt_batch_sync.utc_now() ~ ') < ' ~ until %}
+        {% set rejected = 'select r.key as row_id from ' ~ rejects ~ ' as r inner join (' ~ asked ~ ') as a on a.row_id = r.key where r.' ~ of_sync ~ ' and r.rejected_at < ' ~ until %}
+        {% if run_query(held ~ ' limit 1').rows %}
+            {#- Before the rows go: a snapshot without the rows that were merged last is otherwise taken for another one. -#}
+            {% do run_query(dbt_batch_sync.journal_row(snapshot, sync, 'merged', {'delta_id': dbt.string_literal(invocation_id), 'request': "'erased'"})) %}
+            {% do run_query(dbt_batch_sync.delete_rows_sql(snapshot.render(), key, held, '')) %}
+        {% endif %}
+        {% if run_query(rejected ~ ' limit 1').rows %}
+            {% do run_query(dbt_batch_sync.delete_rows_sql(rejects, 'key', rejected, of_sync)) %}
+        {% endif %}
+    {% endif %}
+{% endmacro %}
+
+
+{#- Deletes the rows of a table whose key is a `row_id` of a query, and for which a condition holds, if there is one. -#}
+{% macro delete_rows_sql(table, key, query, condition) %}{{ return(adapter.dispatch('delete_rows_sql', 'dbt_batch_sync')(table, key, query, condition)) }}{% endmacro %}
+{% macro default__delete_rows_sql(table, key, query, condition) %}
+    {{ return('delete from ' ~ table ~ ' where ' ~ (condition ~ ' and ' if condition else '') ~ key ~ ' in (select row_id from (' ~ query ~ ') as gone)') }}
+{% endmacro %}

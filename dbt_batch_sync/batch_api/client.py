@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
+from requests.auth import AuthBase
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.batch_api.answers import (
@@ -28,7 +29,7 @@ from dbt_batch_sync.batch_api.answers import (
     read_bulk,
 )
 from dbt_batch_sync.batch_api.messages import describe
-from dbt_batch_sync.batch_api.transport import BearerAuth, Upload, open_session
+from dbt_batch_sync.batch_api.transport import SECRET, AppAuth, BearerAuth, Upload, open_session
 from dbt_batch_sync.connections.addresses import is_loopback
 from dbt_batch_sync.errors import DeliveryError
 from dbt_batch_sync.kinds.kind import Route
@@ -40,6 +41,9 @@ MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 
 CHECK_PATH: Final = "audiences/list?limit=1"
 """[D] read-only, and answers 401 for a wrong key or project."""
+
+APP_VERSION: Final = "1.0"
+"""Of the older API, whose paths have an app's key in them [D]."""
 
 _READ_BYTES: Final = 64 * 1024
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
@@ -66,6 +70,8 @@ class Client:
         max_in_flight: int = 4,
     ) -> None:
         self._base = f"{api_url}/{api_version}/"
+        self._app_base = f"{api_url}/{APP_VERSION}/{SECRET}/"
+        self._rest_api_key = rest_api_key
         self._timeout = timeout
         self._session = open_session(
             BearerAuth(rest_api_key, project_key),
@@ -96,7 +102,20 @@ class Client:
 
         Never raises for what the network or Batch does.
         """
-        return self._call("POST", route.path, route.read, body, seconds)
+        return self._call("POST", self._base + route.path, route.read, body, seconds)
+
+    def ask_app(
+        self,
+        app_key: str,
+        path: str,
+        read: Read,
+        body: bytes | memoryview | None = None,
+        seconds: float | None = None,
+    ) -> Answer:
+        """Posts a body to the older API of an app, or gets what is there."""
+        auth = AppAuth(self._rest_api_key, app_key)
+        method = "GET" if body is None else "POST"
+        return self._call(method, self._app_base + path, read, body, seconds, auth)
 
     def check(self) -> None:
         """Asks something that changes nothing, to see whether address and credentials work.
@@ -104,23 +123,25 @@ class Client:
         Raises:
             DeliveryError: with what to check.
         """
-        answer = self._call("GET", CHECK_PATH, None)
+        answer = self._call("GET", self._base + CHECK_PATH, None)
         if not isinstance(answer, Accepted):
             raise DeliveryError(f"{describe(answer)}.")
 
     def _call(
         self,
         method: str,
-        path: str,
+        url: str,
         read: Read | None,
         body: bytes | memoryview | None = None,
         seconds: float | None = None,
+        auth: AuthBase | None = None,
     ) -> Answer:
         within = self._timeout if seconds is None else min(self._timeout, seconds)
         try:
             with self._session.request(
                 method,
-                self._base + path,
+                url,
+                auth=auth,
                 data=None if body is None else cast("Iterable[bytes]", Upload(body, within)),
                 timeout=(min(self._timeout, CONNECT_SECONDS), self._timeout),
                 allow_redirects=False,

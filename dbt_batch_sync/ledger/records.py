@@ -25,7 +25,19 @@ nothing else to do; appending to the ledger.
 """
 
 EventName = Literal[
-    "building", "built", "claimed", "beat", "intent", "checkpoint", "released", "ended", "doubt", "resend"
+    "building",
+    "built",
+    "claimed",
+    "beat",
+    "intent",
+    "checkpoint",
+    "released",
+    "ended",
+    "doubt",
+    "resend",
+    "asked",
+    "pending",
+    "done",
 ]
 
 

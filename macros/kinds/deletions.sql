@@ -1,6 +1,63 @@
-{#- What is the deletions' own, and the interlock: Batch discards what it is sent of an erased person for a month, so that every other sync of
-    the same Batch project forgets who was asked to be erased, holds them back meanwhile, and then takes them for new. Pushes append an
-    `asked` row to the journal before each request; everything else is derived from those rows. -#}
+{#- What is the deletions' own. They are a delta of one attribute, `requested_at`, that is never sent: each (id, requested_at) is asked for once, and
+    again only for a later time. Without such a column the time of the build takes its place, so that nobody is asked for twice. -#}
+
+{% macro deletions__read_mapping(sync, raw) %}
+    {% if raw.get('confirm') != 'erase' %}
+        {{ dbt_batch_sync.mapping_error(sync, "`confirm` must be the word `erase`: people are deleted from Batch for good") }}
+    {% endif %}
+    {{ return({'key': 'custom_id', 'requested_at': raw.get('requested_at') or '', 'on_exit': 'ignore', 'on_null': 'clear', 'membership': ''}) }}
+{% endmacro %}
+
+
+{% macro deletions__attributes(sync, mapping, columns) %}
+    {% set moment = dbt_batch_sync.column_kind(api.Column.create('requested_at', dbt_batch_sync.timestamp_type())).dtype %}
+    {% set own = {'name': 'requested_at', 'type': 'date', 'dtype': moment, 'keep': false, 'membership': false, 'guarded': false} %}
+    {% set used = [dbt_batch_sync.mapped_column(sync, columns, mapping.identifier, 'identifier').name] %}
+    {% if mapping.requested_at %}
+        {% set column = dbt_batch_sync.mapped_column(sync, columns, mapping.requested_at, 'requested_at') %}
+        {% set kind = dbt_batch_sync.column_kind(column) %}
+        {% if kind is none or kind.type != 'date' %}
+            {{ dbt_batch_sync.mapping_error(sync, "`requested_at` is the column `" ~ column.name ~ "` of type " ~ column.dtype ~ "; it must be a date or a timestamp") }}
+        {% endif %}
+        {% do used.append(column.name) %}
+        {% do own.update({'column': column.name, 'expression': 'cast(' ~ dbt_batch_sync.value_of(column, kind) ~ ' as ' ~ moment ~ ')'}) %}
+    {% else %}
+        {% set now = modules.datetime.datetime.utcnow().strftime('%Y-%m-%d %H:%M:%S') %}
+        {% do own.update({'column': none, 'expression': 'cast(' ~ dbt.string_literal(now) ~ ' as ' ~ moment ~ ')'}) %}
+    {% endif %}
+    {% set others = columns | map(attribute='name') | reject('in', used) | list %}
+    {% if others %}
+        {{ dbt_batch_sync.mapping_error(sync, "the model has columns that are not mapped (" ~ (others | join(', ')) ~ "). A model of deletions has the mapped columns only (" ~ (used | join(', ')) ~ "), so that no other model is taken for one: select them by name") }}
+    {% endif %}
+    {{ return([own]) }}
+{% endmacro %}
+
+
+{% macro deletions__row_problem(row, mapping, attributes) %}
+    {% set problem = dbt_batch_sync.identifier_problem(row, attributes[0]) %}
+    {{ return('coalesce(' ~ problem ~ ', case when ' ~ row ~ '.' ~ dbt_batch_sync.column('requested_at') ~ " is null then 'null_requested_at' end)") }}
+{% endmacro %}
+
+
+{#- Whether a row of the model, `c`, is a request that Batch was never asked for, as far as the snapshot's row `s` tells. -#}
+{% macro is_new_request(mapping) %}
+    {% set at = dbt_batch_sync.column('requested_at') %}
+    {{ return('s.' ~ at ~ ' is null' ~ (' or c.' ~ at ~ ' > s.' ~ at if mapping.requested_at else '')) }}
+{% endmacro %}
+
+{% macro deletions__to_send(mapping, attribute) %}
+    {{ return('case when c._batch_here = 1 then (' ~ dbt_batch_sync.is_new_request(mapping) ~ ' or ' ~ dbt_batch_sync.in_doubt('s.' ~ dbt_batch_sync.column('_batch_doubt'), attribute.name) ~ ') else false end') }}
+{% endmacro %}
+
+{% macro deletions__held_value(mapping, attribute) %}
+    {% set at = dbt_batch_sync.column('requested_at') %}
+    {{ return('case when ' ~ dbt_batch_sync.is_new_request(mapping) ~ ' then c.' ~ at ~ ' else s.' ~ at ~ ' end') }}
+{% endmacro %}
+
+
+{#- The interlock: Batch discards what it is sent of an erased person for a month, so that every other sync of the same Batch project forgets who
+    was asked to be erased, holds them back meanwhile, and then takes them for new. Pushes append an `asked` row to the journal before each
+    request; everything else is derived from those rows, whatever dbt builds first. -#}
 
 {#- How long a person is held back: Batch says one month. -#}
 {% macro held_back_seconds() %}{{ return(31 * 24 * 3600) }}{% endmacro %}
@@ -41,9 +98,10 @@
 {% endmacro %}
 
 
-{#- The hash of the Batch project that a sync was pushed to last; nothing before the first push, and once everything goes again, which may be
-    to another project. -#}
+{#- The hash of the Batch project that a sync was pushed to last; nothing before the first push, and once everything goes again or is to, which
+    may be to another project. -#}
 {% macro pushed_project(sync, snapshot) %}
+    {% if dbt_batch_sync.open_requests(sync, snapshot).all %}{{ return('') }}{% endif %}
     {% set rows = run_query(
         'select event, project_hash, max(recorded_at) as last_at from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() ~ ' where sync = ' ~ dbt.string_literal(sync)
         ~ " and (event = 'intent' or (event = 'merged' and request = 'all')) group by event, project_hash order by last_at desc limit 1"

@@ -19,14 +19,14 @@
     {% endfor %}
     {% if added %}{% do dbt_batch_sync.add_columns(snapshot, added) %}{% endif %}
     {#- Marked before the values change: what can't be converted becomes null, and Batch holds it all the same. -#}
-    {% do dbt_batch_sync.mark_retyped(snapshot, dbt_batch_sync.attribute_names(have.values()), retyped) %}
+    {% do dbt_batch_sync.mark_retyped(snapshot, dbt_batch_sync.attribute_names(have.values(), attributes[0].name), retyped) %}
     {% if changes %}{% do adapter.dispatch('change_types', 'dbt_batch_sync')(snapshot, changes) %}{% endif %}
 {% endmacro %}
 
 
 {#- The names of attribute columns among columns of a snapshot, in lower case. -#}
-{% macro attribute_names(columns) %}
+{% macro attribute_names(columns, key) %}
     {% set names = [] %}
-    {% for column in columns if column.name | lower != 'custom_id' and not (column.name | lower).startswith('_batch_') %}{% do names.append(column.name | lower) %}{% endfor %}
+    {% for column in columns if column.name | lower != key and not (column.name | lower).startswith('_batch_') %}{% do names.append(column.name | lower) %}{% endfor %}
     {{ return(names) }}
 {% endmacro %}

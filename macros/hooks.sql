@@ -26,15 +26,17 @@
         {% set found = dbt_batch_sync.found_delta(this) %}
         {% set progress = dbt_batch_sync.progress(sync, snapshot, built) %}
         {% do dbt_batch_sync.check_delta(sync, snapshot, built, found, progress) %}
-        {% set names = dbt_batch_sync.snapshot_columns(snapshot, [none]) %}
+        {% set names = dbt_batch_sync.snapshot_columns(snapshot, built.key, []) %}
         {% set types = dbt_batch_sync.current_types(sync) %}
         {% set retyped = [] %}
         {% for name, type in built.types.items() if types.get(name, type) != type and name in names %}{% do retyped.append(name) %}{% endfor %}
         {% set merged = built.delta_id is not none and found == built.delta_id and (progress.settled or progress.sent_page is not none) %}
         {% if merged %}{% do dbt_batch_sync.merge_delta(sync, snapshot, this, built, progress, names, retyped) %}{% endif %}
         {% do dbt_batch_sync.mark_retyped(snapshot, names, retyped) %}
-        {% set answered = dbt_batch_sync.answer_requests(sync, snapshot, names, types) %}
-        {% do dbt_batch_sync.forget_erased(sync, dbt_batch_sync.sync_mapping(sync), snapshot, built) %}
+        {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
+        {% do dbt_batch_sync.kind_macro(mapping.kind, 'after_merge')(sync, mapping, snapshot) %}
+        {% set answered = dbt_batch_sync.answer_requests(sync, snapshot, built.key, names, types) %}
+        {% do dbt_batch_sync.forget_erased(sync, mapping, snapshot, built) %}
         {{ dbt_batch_sync.journal_row(snapshot, sync, 'merged', {
             'delta_id': dbt.string_literal(invocation_id),
             'merged_delta_id': dbt.string_literal(built.delta_id) if merged and dbt_batch_sync.has_rows_of(snapshot, built.delta_id) else 'null',
@@ -49,7 +51,8 @@
 {% macro record_build(sync) %}
     {% set snapshot = dbt_batch_sync.own_snapshot(sync) if execute else none %}
     {% if snapshot is not none %}
-        {% do dbt_batch_sync.resolve_vanished(sync, snapshot, this) %}
+        {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
+        {% do dbt_batch_sync.resolve_vanished(sync, snapshot, this, mapping.key) %}
         {% set query %}
             select {{ dbt_batch_sync.column('_batch_change') }}, case when {{ dbt_batch_sync.column('_batch_reason') }} = 'parked' then 1 else 0 end as is_parked,
                 count(*) as delta_rows, max({{ dbt_batch_sync.column('_batch_page') }}) as last_page
@@ -61,10 +64,10 @@
             {% do counts.update({'parked' if row[1] | int else row[0]: row[2] | int}) %}
             {% do pages.append(row[3] | int) %}
         {% endfor %}
-        {% set known = dbt_batch_sync.known_counts(snapshot, this, counts) %}
+        {% set known = dbt_batch_sync.known_counts(snapshot, this, counts, mapping.key) %}
         {% set model_rows = known.known - counts.get('exit', 0) + known.leaving_again + counts.get('insert', 0) + known.returning + counts.get('invalid', 0) + counts.get('parked', 0) %}
         {% set merged = dbt_batch_sync.merged_since(sync, snapshot) %}
-        {% set mapping, types, former = dbt_batch_sync.sync_mapping(sync), dbt_batch_sync.current_types(sync), {} %}
+        {% set types, former = dbt_batch_sync.current_types(sync), {} %}
         {% for name, type in dbt_batch_sync.last_built(sync, snapshot).types.items() if name not in types %}{% do former.update({name: type}) %}{% endfor %}
         {{ dbt_batch_sync.journal_row(snapshot, sync, 'built', {
             'delta_id': dbt.string_literal(invocation_id),

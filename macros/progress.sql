@@ -2,7 +2,7 @@
 
 
 {#- What the last `built` row says: delta_id (none before the first build), whether that delta has rows, and the type of each attribute that was
-    ever mapped, by name. -#}
+    ever mapped, by name; and the column of the sync's key. -#}
 {% macro last_built(sync, snapshot) %}
     {% set rows = run_query(
         'select delta_id, attribute_types, former_types, page from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
@@ -12,7 +12,7 @@
     {% for pair in ((rows[0][2] or '') ~ ',' ~ (rows[0][1] or '') if rows else '').split(',') if ':' in pair %}
         {% do types.update({pair.split(':')[0]: pair.split(':')[1]}) %}
     {% endfor %}
-    {{ return({'delta_id': rows[0][0] if rows else none, 'types': types, 'has_rows': rows and rows[0][3] is not none}) }}
+    {{ return({'key': dbt_batch_sync.sync_mapping(sync).key, 'delta_id': rows[0][0] if rows else none, 'types': types, 'has_rows': rows and rows[0][3] is not none}) }}
 {% endmacro %}
 
 
@@ -67,7 +67,7 @@
     {% set keys = [none] %}
     {% for run in runs if run.page == page and run.key is not none %}{% do keys.append(run.key) %}{% endfor %}
     {{ return({
-        'settled': settled | length > 0, 'page': page, 'key': keys[-1], 'runs': runs, 'alive': alive,
+        'settled': settled | length > 0, 'page': page, 'key': keys[-1], 'key_column': built.key, 'runs': runs, 'alive': alive,
         'sent_page': 9000000000000000000 if alive else (sent | max if sent and sent | max > page else none)
     }) }}
 {% endmacro %}
@@ -116,7 +116,7 @@
 {% macro is_settled(progress, alias='d') -%}
     {%- set page = alias ~ '.' ~ dbt_batch_sync.column('_batch_page') -%}
     ({{ page }} <= {{ progress.page }}
-    {%- if progress.key is not none %} or ({{ page }} = {{ progress.page + 1 }} and {{ alias }}.{{ dbt_batch_sync.column('custom_id') }} <= {{ dbt_batch_sync.key_literal(progress.key) }}){% endif %})
+    {%- if progress.key is not none %} or ({{ page }} = {{ progress.page + 1 }} and {{ alias }}.{{ dbt_batch_sync.column(progress.key_column) }} <= {{ dbt_batch_sync.key_literal(progress.key) }}){% endif %})
 {%- endmacro %}
 
 {#- An identifier as SQL: whoever names the customers may use every character. -#}

@@ -1,4 +1,4 @@
-{#- What differs between warehouses, each behind one name. An adapter without an implementation is refused, never guessed. -#}
+{#- What differs between warehouses, each behind one name. An adapter without an implementation is a compile error, never a guess. -#}
 
 {% macro unsupported() %}
     {{ exceptions.raise_compiler_error("dbt_batch_sync does not support the adapter `" ~ adapter.type() ~ "`. Supported: duckdb, postgres, redshift, snowflake, bigquery, databricks, spark") }}
@@ -167,11 +167,11 @@
 
 
 {#- The configs of the two models that a warehouse wants, by name: how rows are placed so that a merge finds keys, and a push pages. -#}
-{% macro snapshot_defaults() %}{{ return(adapter.dispatch('snapshot_defaults', 'dbt_batch_sync')()) }}{% endmacro %}
-{% macro default__snapshot_defaults() %}{{ return({}) }}{% endmacro %}
+{% macro snapshot_defaults(key) %}{{ return(adapter.dispatch('snapshot_defaults', 'dbt_batch_sync')(key)) }}{% endmacro %}
+{% macro default__snapshot_defaults(key) %}{{ return({}) }}{% endmacro %}
 
-{% macro delta_defaults() %}{{ return(adapter.dispatch('delta_defaults', 'dbt_batch_sync')()) }}{% endmacro %}
-{% macro default__delta_defaults() %}{{ return({}) }}{% endmacro %}
+{% macro delta_defaults(key) %}{{ return(adapter.dispatch('delta_defaults', 'dbt_batch_sync')(key)) }}{% endmacro %}
+{% macro default__delta_defaults(key) %}{{ return({}) }}{% endmacro %}
 
 
 {#- The page of a row: numbers in the order of the rows where that costs nothing, which is on one machine; else a hash of the key by a fixed
@@ -187,7 +187,7 @@
 {% macro default__delta_order() %}{{ return('') }}{% endmacro %}
 
 
-{#- Refuses the model that is being built, where a warehouse has kinds of tables whose rows can't be changed. -#}
+{#- Rejects the model that is being built, where a warehouse has kinds of tables whose rows can't be changed. -#}
 {% macro check_storage() %}
     {% set problem = dbt_batch_sync.storage_problem(model) %}
     {% if problem %}{{ exceptions.raise_compiler_error('dbt_batch_sync: ' ~ problem) }}{% endif %}

@@ -121,7 +121,7 @@ class _Delivery:
             raise self._trouble
         if self._window or not self._exhausted:
             raise Interrupted(
-                "stopped on request; what was settled before is kept, and the next push goes on behind it."
+                "stopped on request; what was settled before is kept, and the next push resumes after it."
             )
 
     def abandon(self) -> None:

@@ -70,7 +70,7 @@ class SourceStrip(Strip):
 
 
 def source_strip(batch: pa.RecordBatch, before: int) -> SourceStrip:
-    """The strip of a non-empty record batch, with so many rows of the delta before it."""
+    """The strip of a non-empty record batch, with the number of rows of the delta before it."""
     rows = batch.num_rows
     columns = {"key": _text(batch.column("key")), "operation": _text(batch.column("operation"))}
     extra = batch.column("extra")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
@@ -29,11 +29,17 @@ MAX_ITEMS = 25
 STANDARD_PREFIX = "batch__"
 """What the relations put before a standard attribute's name, as Batch's own warehouse sync does."""
 
+PRESENT = f"{STANDARD_PREFIX}present"
+"""The relations' column that says whether Batch has a row at all, of kinds that add and remove rows."""
+
 OWN_PREFIX = "_batch_"
 """What begins the names of the relations' own columns."""
 
 CUSTOM_ID = "custom_id"
-"""The relations' column of a profile's identifier."""
+"""The relations' key where rows are about people."""
+
+KEYS = (CUSTOM_ID, "item_id", "event_id")
+"""The keys of all kinds, which no attribute may be called."""
 
 
 class AttributeType(str, Enum):
@@ -99,6 +105,17 @@ CUSTOM_RULES: Mapping[AttributeType, Rule] = MappingProxyType(
     }
 )
 
+
+@dataclass(frozen=True)
+class Rules:
+    """What a kind takes as attributes: its types with their rules, and how many items an array may have."""
+
+    types: Mapping[AttributeType, Rule] = field(default_factory=lambda: CUSTOM_RULES)
+    max_items: int = MAX_ITEMS
+
+
+PROFILE_RULES = Rules()
+
 _SUBSCRIPTION = Rule(AttributeType.STRING, "invalid_subscription", vocabulary=Vocabulary.SUBSCRIPTION)
 
 STANDARD_RULES: Mapping[str, Rule] = MappingProxyType(
@@ -134,6 +151,7 @@ class TypedAttribute:
 
     name: str
     type: AttributeType
+    rules: Rules = field(default=PROFILE_RULES, compare=False, repr=False)
 
     @property
     def standard(self) -> bool:
@@ -146,7 +164,7 @@ class TypedAttribute:
         return (
             STANDARD_RULES[self.name.removeprefix(STANDARD_PREFIX)]
             if self.standard
-            else CUSTOM_RULES[self.type]
+            else self.rules.types[self.type]
         )
 
     @property
@@ -161,10 +179,13 @@ class TypedAttribute:
         return f"{self.type.value}({self.name})" if wrapped else self.plain_name
 
 
-def parse_types(types: str) -> tuple[TypedAttribute, ...]:
-    """Reads a delta's `_batch_types`: `name:type,name:type,…`, in the order of its columns."""
+def parse_types(types: str, rules: Rules = PROFILE_RULES) -> tuple[TypedAttribute, ...]:
+    """Reads the journal's `attribute_types`: `name:type,name:type,…`, in the order of the delta's columns.
+
+    What tells whether a row is in Batch at all is no attribute and left out.
+    """
     pairs = (pair.split(":", 1) for pair in types.split(",") if pair)
-    return tuple(TypedAttribute(name, AttributeType(kind)) for name, kind in pairs)
+    return tuple(TypedAttribute(name, AttributeType(kind), rules) for name, kind in pairs if name != PRESENT)
 
 
 def name_refusal(name: str) -> str | None:
@@ -178,7 +199,7 @@ def name_refusal(name: str) -> str | None:
         return f"begins with `{STANDARD_PREFIX}`, which is reserved for the standard attributes"
     if name.startswith(OWN_PREFIX):
         return f"begins with `{OWN_PREFIX}`, which is reserved for the snapshot's and the delta's own columns"
-    if name == CUSTOM_ID:
+    if name in KEYS:
         return "is reserved for the identifier's column"
     return None
 
@@ -190,4 +211,4 @@ def propose_name(column: str) -> str:
     # Underscores are joined too, so that no reserved prefix is left.
     slug = re.sub(r"[^a-z0-9]+", "_", words).strip("_")
     slug = slug[:MAX_NAME].rstrip("_")
-    return "source_id" if slug == CUSTOM_ID else slug or "attribute"
+    return "source_id" if slug in KEYS else slug or "attribute"

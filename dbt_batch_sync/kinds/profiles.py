@@ -24,12 +24,20 @@ from dbt_batch_sync.kinds.attributes import (
     propose_name,
 )
 from dbt_batch_sync.kinds.kind import AUTO, Fragment, Kind, Route
-from dbt_batch_sync.mapping.mapping import ALL, Attribute, Guards, Location, Mapping, OnExit, OnNull
+from dbt_batch_sync.mapping.mapping import (
+    ALL,
+    Attribute,
+    Guards,
+    Location,
+    Mapping,
+    OnExit,
+    OnNull,
+    read_guards,
+)
 from dbt_batch_sync.mapping.validation import (
     Spot,
     boolean,
     choice,
-    form,
     kind,
     many,
     optional,
@@ -107,7 +115,7 @@ def _read_custom(value: object, spot: Spot) -> _Custom:
 
 
 def _read_entry(value: object, spot: Spot) -> tuple[Spot, _Entry]:
-    """Reads a column's name or an entry with options; what is refused in it is empty."""
+    """Reads a column's name or an entry with options; what is rejected in it is empty."""
     if isinstance(value, dict):
         return spot, read_form(_Entry, value, spot)
     if isinstance(value, str):
@@ -144,7 +152,12 @@ class _Form:
         default=None,
         metadata=read_by(optional(text("the name of an output of the `dbt_batch_sync` profile"))),
     )
-    guards: Guards = field(default=Guards(), metadata=read_by(form(Guards)))
+    guards: Guards = field(
+        default=Guards(),
+        metadata=read_by(
+            read_guards(Guards(), "min_rows", "max_change_ratio", "max_exit_ratio", "never_resubscribe")
+        ),
+    )
     shared: bool = field(default=False, metadata=read_by(boolean))
 
 
@@ -174,19 +187,21 @@ def _attributes(written: _Form) -> Iterable[Attribute]:
         # A null never deletes an opt-out, unless the mapping says so.
         consent = STANDARD_RULES[name].vocabulary is Vocabulary.SUBSCRIPTION
         on_null = written.on_null or (OnNull.KEEP if consent else OnNull.CLEAR)
-        yield Attribute(source, STANDARD_PREFIX + name, None, on_null, standard=True)
-    for _, entry in written.custom.listed:
+        key = f"standard.{name}"
+        yield Attribute(source, STANDARD_PREFIX + name, None, on_null, standard=True, key=key)
+    for place, (_, entry) in enumerate(written.custom.listed):
         on_null = entry.on_null or written.on_null or OnNull.CLEAR
-        yield Attribute(entry.column, _name(entry), entry.type, on_null, standard=False)
+        key = f"custom[{place}]"
+        yield Attribute(entry.column, _name(entry), entry.type, on_null, standard=False, key=key)
 
 
 def _name(entry: _Entry) -> str:
-    """The attribute's name: the given one, or the column's in lower case. Empty if that was refused."""
+    """The attribute's name: the given one, or the column's in lower case. Empty if that was rejected."""
     return entry.column.lower() if entry.name is None else entry.name
 
 
 def _check(written: _Form, spot: Spot) -> None:
-    """Notes what is wrong between keys; a key that was refused by itself is not looked at again."""
+    """Notes what is wrong between keys; a key that was rejected by itself is not looked at again."""
     _check_names(written, spot)
     _check_exclude(written, spot)
     _check_exit(written, spot)
@@ -244,6 +259,7 @@ def _check_exit(written: _Form, spot: Spot) -> None:
 
 PROFILES = Kind(
     name=NAME,
+    noun="profile",
     key=CUSTOM_ID,
     form=_Form,
     mapping=_mapping,

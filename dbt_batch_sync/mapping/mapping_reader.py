@@ -14,7 +14,7 @@ from dbt_batch_sync.mapping.validation import Spot, did_you_mean, kind, listed, 
 
 KINDS = {each.name: each for each in (PROFILES,)}
 
-NOT_HASHED = ("guards", "endpoint", "output", "shared")
+NOT_HASHED = ("guards", "endpoint", "output", "shared", "display_name")
 """Keys that don't change what is sent."""
 
 

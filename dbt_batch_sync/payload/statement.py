@@ -26,7 +26,7 @@ from dbt_batch_sync.payload.expressions import (
     of_item,
     text,
 )
-from dbt_batch_sync.payload.source import CLEARED, DELTA, NAMES_PER_MASK, POSITION, SENT
+from dbt_batch_sync.payload.source import CLEARED, DELTA, NAMES_PER_MASK, POSITION, REMOVED, SENT
 
 OPERATION, HEAD, ARRAYS, OTHERS, REJECTED = (
     f"_batch_{name}" for name in ("operation", "head", "arrays", "others", "rejected_values")
@@ -43,18 +43,21 @@ _FIRST = "_batch_first"
 class _Attribute:
     """An attribute with its encoding, and the columns that the statement computes for it, layer by layer.
 
-    `inserts`: it is for rows that send each value and no null.
+    `inserts`: it is for rows that send each value and no null; `removed`: but for exits, which send none.
     """
 
     number: int
     typed: TypedAttribute
     encoding: Encoding
     inserts: bool
+    removed: exp.Expr | None = None
 
     @property
     def live(self) -> exp.Expr:
         """Whether there is a value that is to be sent."""
         present = self.encoding.present
+        if self.removed is not None:
+            return exp.and_(exp.not_(self.removed.copy()), present)
         return present if self.inserts else exp.and_(self._named(SENT), present)
 
     @property
@@ -122,9 +125,12 @@ def rendering(
 
     Each layer computes what the next one reads several times: DuckDB would compute it as often.
     """
+    removed = exp.EQ(this=column(REMOVED), expression=number(1)) if fragment.whole and not inserts else None
     known = [
-        _Attribute(number, typed, encode(typed, schema.field(typed.name).type), inserts)
-        for number, typed in enumerate(attributes)
+        _Attribute(
+            place, typed, encode(typed, schema.field(typed.name).type), inserts or fragment.whole, removed
+        )
+        for place, typed in enumerate(attributes)
     ]
     checked = [each for each in known if each.encoding.problems]
     live = exp.select("*", *_states(known)).from_(exp.to_identifier(DELTA))
@@ -132,7 +138,7 @@ def rendering(
     sent = _above(rejected, (each.compute("sent", _sent(each)) for each in checked))
     first = _above(sent, [exp.alias_(_first(known), _FIRST)])
     below = first.subquery("below", copy=False)
-    return exp.select(*_result(known, checked, fragment)).from_(below, copy=False)
+    return exp.select(*_result(known, checked, fragment, removed)).from_(below, copy=False)
 
 
 def _above(query: exp.Select, columns: Iterable[exp.Expr]) -> exp.Select:
@@ -165,7 +171,10 @@ def _first(known: Iterable[_Attribute]) -> exp.Expr:
 
 
 def _result(
-    known: Sequence[_Attribute], checked: Sequence[_Attribute], fragment: Fragment
+    known: Sequence[_Attribute],
+    checked: Sequence[_Attribute],
+    fragment: Fragment,
+    removed: exp.Expr | None,
 ) -> Iterator[exp.Expr]:
     head = (text(fragment.opening), as_json(column(KEY)), text(fragment.middle))
     ending = text(f"{fragment.ending},")
@@ -181,7 +190,14 @@ def _result(
         present = exp.and_(present, exp.not_(over))
         for name, part in ((HEAD, call("concat", *head)), (ARRAYS, _list(arrays)), (OTHERS, _list(others))):
             yield exp.alias_(choose([(over, part)]), name)
-    yield exp.alias_(choose([(present, operation)]), OPERATION)
+    cases = [(present, operation)]
+    if removed is not None and fragment.removal is not None:
+        before, behind = fragment.removal
+        cases.insert(0, (removed, call("concat", text(before), as_json(column(KEY)), text(f"{behind},"))))
+    bare = None
+    if fragment.bare is not None:
+        bare = call("concat", *head[:2], text(f"{fragment.bare},"))
+    yield exp.alias_(choose(cases, bare), OPERATION)
     yield exp.alias_(_rejected_values(checked), REJECTED)
 
 

@@ -85,7 +85,7 @@ def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned
         samples=tuple(_samples(warehouse, known, pending, names)) if counts.sending else (),
         mapping=sync.mapping.hash,
         stops=stopped,
-        guards=tuple(tripped(sync.mapping.guards, state.built)) if counts.sending else (),
+        guards=tuple(tripped(sync, state.built)) if counts.sending else (),
         flapping=_flapping(warehouse, known, pending, names) if counts.updates else (),
     )
 
@@ -164,11 +164,15 @@ def _flapping(
 def seconds_at_rate(profiles: int, route: Route, max_profiles_per_second: float | None) -> float:
     """How long so many profiles take at the pace of a push, without latency; 0 without pacing."""
     rate = route.rate * SHARE_OF_RATE
-    first_call = float(call_size(route, max_profiles_per_second))
+    size = call_size(route, max_profiles_per_second)
+    first_call = float(size)
     burst = max(float(route.burst - route.max_rows), first_call)
     if max_profiles_per_second is not None:
         rate, burst = max_profiles_per_second, max(max_profiles_per_second, first_call)
-    return round(max(0.0, profiles - burst) / rate, 1) if rate else 0.0
+    by_rows = max(0.0, profiles - burst) / rate if rate else 0.0
+    calls = 0 if max_profiles_per_second == 0 else route.calls * SHARE_OF_RATE
+    by_calls = (math.ceil(profiles / size) - 1) / calls if calls else 0.0
+    return round(max(by_rows, by_calls), 1)
 
 
 def _samples(warehouse: Warehouse, known: Known, pending: Pending, names: Sequence[str]) -> list[Sample]:

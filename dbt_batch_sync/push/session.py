@@ -239,7 +239,7 @@ class Session:
         source = Source(self.warehouse, work, Phases(self.clock.monotonic), self.options.limit)
         sent, requests = 0, 0
         size = call_size(work.route, target.output.max_profiles_per_second)
-        for chunk in chunk_rows(source.rendered(), size, envelope=work.route.envelope):
+        for chunk in chunk_rows(source.rendered(), size, envelope=work.envelope):
             sent, requests = sent + chunk.profiles, requests + bool(len(chunk))
         run = replace(
             self._counted(target, work),
@@ -266,7 +266,7 @@ class Session:
             started_at=target.journal.stamp(),
             delta_id=built.delta_id if built else None,
             output=output.name,
-            project_hash=output.project_hash,
+            project_hash=target.sync.mapping.project_hash(output.project_hash),
             mapping_hash=target.sync.mapping.hash,
             target=built.target if built else None,
             invalid=built.invalid if built else 0,

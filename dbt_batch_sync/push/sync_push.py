@@ -78,14 +78,19 @@ class Channel:
 
     @property
     def call_size(self) -> int:
-        """Profiles of one call at most."""
+        """Rows of one call at most."""
         return call_size(self.route, self.output.max_profiles_per_second)
+
+    @property
+    def max_in_flight(self) -> int:
+        """Calls at once."""
+        return min(self.output.max_in_flight, self.route.max_in_flight or self.output.max_in_flight)
 
     @property
     def rate(self) -> int:
         """Rows a second that an intent reaches ahead at most; 0: nothing is paced."""
         rate = self.output.max_profiles_per_second
-        return int(self.route.rate if rate is None else rate)
+        return int((self.route.rate or self.route.calls * self.route.max_rows) if rate is None else rate)
 
 
 @dataclass
@@ -135,14 +140,14 @@ class SyncPush:
     def _deliver(self) -> None:
         with closing(self._source.rendered()) as rendered:
             output, repeatable = self.channel.output, self.work.sync.kind.repeatable
-            chunks = chunk_rows(rendered, self.channel.call_size, envelope=self.channel.route.envelope)
+            chunks = chunk_rows(rendered, self.channel.call_size, envelope=self.work.envelope)
             settled_chunks = deliver(
                 self._intended(self._phases.pulled("rendering", chunks)),
                 self._send,
                 pacer=self.channel.pacer,
                 policy=RetryPolicy(output.max_attempts, repeatable=repeatable),
                 stop=self.stop,
-                max_in_flight=output.max_in_flight,
+                max_in_flight=self.channel.max_in_flight,
             )
             with closing(settled_chunks):  # an error in here must not leave senders at work behind it
                 for settled in self._phases.pulled("sending", settled_chunks):
@@ -172,7 +177,7 @@ class SyncPush:
             if page is not None and (self._intent is None or page > self._intent):
                 self._intent = histogram.page_of(min(chunk.reached + window, self._source.rows))
                 output = self.work.output
-                cells = {"output": output.name, "project_hash": output.project_hash}
+                cells = {"output": output.name, "project_hash": self.run.project_hash}
                 with self._phases.spent_on("recording"):
                     self.hold.append([self._event("intent", page=self._intent, **cells)])
             self._reached = chunk.reached

@@ -41,6 +41,11 @@ class Work:
         return self.histogram.rows
 
     @property
+    def envelope(self) -> tuple[bytes, bytes]:
+        """What stands before and behind the rows of a call."""
+        return self.sync.kind.envelope(self.sync.mapping)
+
+    @property
     def route(self) -> Route:
         """Where the rows go to."""
         return self.sync.kind.route(self.sync.mapping.endpoint, self.rows)
@@ -54,7 +59,7 @@ def open_work(warehouse: Warehouse, sync: Sync, output: Output, state: SyncState
         Stopped: it is not the one that was built last.
     """
     delta = relation_of(warehouse, sync, "delta")
-    attributes = parse_types(built.attribute_types)
+    attributes = parse_types(built.attribute_types, sync.kind.rules)
     names = (delta.key, *DELTA_COLUMNS, *(attribute.name for attribute in attributes))
     missing = [name for name in names if not delta.has(name)]
     if missing:

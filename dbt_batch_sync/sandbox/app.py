@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Literal
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from dbt_batch_sync.sandbox.controls import control_routes
-from dbt_batch_sync.sandbox.gate import RefusedCallError, check_caller, check_content, refuse
-from dbt_batch_sync.sandbox.limits import Endpoint
+from dbt_batch_sync.sandbox.exports import Exports
+from dbt_batch_sync.sandbox.gate import (
+    RefusedCallError,
+    check_app_caller,
+    check_caller,
+    check_content,
+    refuse,
+    shown_path,
+)
 from dbt_batch_sync.sandbox.record import Tally, Violation
 from dbt_batch_sync.sandbox.replies import Reply
+from dbt_batch_sync.sandbox.routes import Route as ApiRoute
 from dbt_batch_sync.sandbox.service import Sandbox
 
 # A body too large is still read so far, so that its sender gets to see the answer.
@@ -38,9 +47,14 @@ def build_app(
     app = Starlette(
         routes=[
             *control_routes(sandbox),
-            Route("/{version}/profiles/update", routes.profiles("update"), methods=["POST"]),
-            Route("/{version}/profiles/mass-update", routes.profiles("mass-update"), methods=["POST"]),
-            Route("/{version}/audiences/list", routes.audiences, methods=["GET"]),
+            *(
+                Route(_prefix(route) + route.path, routes.handler(name), methods=[route.method])
+                for name, route in sandbox.routes.items()
+            ),
+            Route("/{version}/profiles/export", routes.export, methods=["POST"]),
+            Route("/{version}/exports/view", routes.exports("view"), methods=["GET"]),
+            Route("/{version}/exports/download", routes.exports("download"), methods=["GET"]),
+            Route("/_files/{token}", routes.file, methods=["GET"]),
         ],
         exception_handlers={HTTPException: routes.unknown},
     )
@@ -48,29 +62,67 @@ def build_app(
     return app
 
 
+def _prefix(route: ApiRoute) -> str:
+    return "/1.0/{app_key}/" if route.of_app else "/{version}/"
+
+
 class _ApiRoutes:
     def __init__(
         self, sandbox: Sandbox, stopping: asyncio.Event, respond: Callable[[Reply], Response]
     ) -> None:
         self._sandbox, self._stopping, self._respond = sandbox, stopping, respond
+        self._exports = Exports(sandbox)
 
-    def profiles(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    def handler(self, name: str) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request, tally: Tally) -> Reply:
-            return await self._profiles(endpoint, request, tally)
+            return await self._call(name, request, tally)
 
         async def route(request: Request) -> Response:
             return await self._recorded(request, handle)
 
         return route
 
-    async def audiences(self, request: Request) -> Response:
-        """There are none: a call that shows whether key and project are right."""
-
+    async def export(self, request: Request) -> Response:
         async def handle(request: Request, tally: Tally) -> Reply:
+            body = await self._body(request, tally)
             check_caller(self._sandbox.settings, request.path_params["version"], request.headers, tally)
-            return Reply(200, b'{"audiences":[],"count":0,"has_more":false}')
+            check_content(request.headers, tally)
+            tally.body = body
+            return await asyncio.to_thread(self._exports.create, body or b"", tally)
 
         return await self._recorded(request, handle)
+
+    def exports(self, what: Literal["view", "download"]) -> Callable[[Request], Awaitable[Response]]:
+        async def handle(request: Request, tally: Tally) -> Reply:
+            version = request.path_params["version"]
+            check_caller(self._sandbox.settings, version, request.headers, tally)
+            root = str(request.base_url).rstrip("/")
+            wanted = request.query_params.get("id", "")
+            if what == "view":
+                return self._exports.view(wanted, f"{root}/{version}")
+            return self._exports.download(wanted, root)
+
+        async def route(request: Request) -> Response:
+            return await self._recorded(request, handle)
+
+        return route
+
+    async def file(self, request: Request) -> Response:
+        """A file behind a link, as a store of files has it: whoever knows the link needs no key."""
+        lines: Iterator[bytes] | None = None
+
+        async def handle(request: Request, tally: Tally) -> Reply:
+            nonlocal lines
+            if "authorization" in request.headers or "x-batch-project" in request.headers:
+                tally.violate(Violation.WRONG_PROJECT, "a key was sent to a link")
+            found = self._exports.file(request.path_params["token"])
+            if isinstance(found, Reply):
+                return found
+            lines = found
+            return Reply(200, b"")
+
+        answer = await self._recorded(request, handle)
+        return answer if lines is None else StreamingResponse(lines, media_type="application/x-ndjson")
 
     async def unknown(self, request: Request, _error: Exception | None = None) -> Response:
         async def handle(_request: Request, tally: Tally) -> Reply:
@@ -79,17 +131,27 @@ class _ApiRoutes:
 
         return await self._recorded(request, handle)
 
-    async def _profiles(self, endpoint: Endpoint, request: Request, tally: Tally) -> Reply:
+    async def _call(self, name: str, request: Request, tally: Tally) -> Reply:
         sandbox = self._sandbox
-        body = await self._body(request, tally)
-        check_caller(sandbox.settings, request.path_params["version"], request.headers, tally)
-        check_content(request.headers, tally)
-        if body is None:
+        route = sandbox.routes[name]
+        parts = dict(request.path_params)
+        version, app_key = parts.pop("version", ""), parts.pop("app_key", "")
+        source: bytes | Mapping[str, str] | None = {**request.query_params, **parts}
+        if route.method == "POST":
+            source = await self._body(request, tally)
+        if route.of_app:
+            check_app_caller(sandbox.settings, app_key, request.headers, tally)
+        else:
+            check_caller(sandbox.settings, version, request.headers, tally, route.since)
+        if route.method == "POST":
+            check_content(request.headers, tally)
+        if source is None:
             tally.violate(Violation.TOO_LARGE, f"{tally.size} bytes")
             raise refuse(400, "BODY_TOO_LARGE", f"at most {sandbox.settings.max_body_bytes} bytes a body")
-        tally.body = body
+        if isinstance(source, bytes):
+            tally.body = source
         # In threads, so that other requests are taken in meanwhile.
-        admitted = await asyncio.to_thread(sandbox.admit, endpoint, body, tally)
+        admitted = await asyncio.to_thread(sandbox.admit, name, source, tally)
         return await asyncio.to_thread(sandbox.settle, admitted)
 
     async def _body(self, request: Request, tally: Tally) -> bytes | None:
@@ -130,7 +192,7 @@ class _ApiRoutes:
                 tally,
                 at=at,
                 method=request.method,
-                path=request.url.path,
+                path=shown_path(request.url.path),
                 status=status,
                 seconds=sandbox.clock() - began,
             )

@@ -20,6 +20,17 @@ class SandboxSettings:
       the call.
     - `error_attribute`: how a partial error names a wrapped attribute: `date(birthdate)` as sent, or plain
       `birthdate`.
+    - `indexing_delay`: seconds until a write to an audience or a catalog is applied.
+    - `on_existing`, `on_missing`: what creating an audience or a catalog that exists does, and writing to
+      one that doesn't: an error of that status, or nothing behind the answer of a success.
+    - `second_write`: whether adding a member or an item again replaces its attributes or merges them.
+    - `max_items`: of a catalog.
+    - `app_keys`: of the project's apps, for deletions.
+    - `deletion_delay`: seconds until a person is erased. `deletion_token`: the name of the token in the
+      answer. `blacklist_days`: how long Batch takes no data of them afterwards. `deletion_days`: how long
+      the request can be asked for. `erase_members`: whether they are taken out of audiences too.
+    - `share_rate`: whether exports count for the rate of audiences.
+    - `time_ahead`: seconds that the sandbox's time of day is ahead, to see what time brings.
     - `latency`: seconds before each answer of the API's routes.
     - `reject_ids`: profiles whose operations are rejected as a whole. `reject_attributes`: attributes, by
       their plain names, that are rejected alone. Both are partial errors.
@@ -28,6 +39,11 @@ class SandboxSettings:
     - `keep_requests`, `keep_bodies`: how many of the last requests are listed, and how many of them with
       their body and the answer.
     - `count_custom_ids`: counts applied operations by custom_id.
+    - `export_seconds`: how long an export takes; `export_result`: how it ends; `export_file_profiles`:
+      profiles of a file; `export_link_seconds`: how long a link to one is good; `exports_per_hour`: None is
+      no limit.
+    - `export_dates`, `export_names`, `export_arrays`, `export_scalars`, `export_nulls`: the form of values in
+      an export, of which nothing is documented.
     - `controls`: who may use the page and `/_sandbox`: clients on this machine, or everybody who reaches the
       port.
     """
@@ -40,6 +56,19 @@ class SandboxSettings:
     retry_after: Literal["none", "seconds", "date"] = "seconds"
     bad_row: Literal["partial", "400"] = "partial"
     error_attribute: Literal["sent", "plain"] = "sent"
+    indexing_delay: float = 0.0
+    on_existing: Literal["409", "400", "accept"] = "409"
+    on_missing: Literal["404", "400", "accept"] = "404"
+    second_write: Literal["replace", "merge"] = "replace"
+    max_items: int = 2_000_000
+    app_keys: frozenset[str] = frozenset({"sandbox_app"})
+    deletion_delay: float = 0.0
+    deletion_token: str = "token"  # noqa: S105  # a name
+    blacklist_days: float = 31.0
+    deletion_days: float = 30.0
+    erase_members: bool = True
+    share_rate: bool = False
+    time_ahead: float = 0.0
     latency: float = 0.0
     reject_ids: frozenset[str] = frozenset()
     reject_attributes: frozenset[str] = frozenset()
@@ -48,4 +77,14 @@ class SandboxSettings:
     keep_requests: int = 200
     keep_bodies: int = 20
     count_custom_ids: bool = True
+    export_seconds: float = 0.0
+    export_result: Literal["SUCCESS", "ERROR"] = "SUCCESS"
+    export_file_profiles: int = 200_000
+    export_link_seconds: float = 1200.0
+    exports_per_hour: float | None = None
+    export_dates: Literal["sent", "fraction", "offset", "plain", "day", "seconds", "milliseconds"] = "sent"
+    export_names: Literal["plain", "wrapped"] = "plain"
+    export_arrays: Literal["list", "unordered", "text"] = "list"
+    export_scalars: Literal["typed", "text"] = "typed"
+    export_nulls: Literal["absent", "null"] = "absent"
     controls: Literal["loopback", "anywhere"] = "loopback"

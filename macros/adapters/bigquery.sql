@@ -88,8 +88,8 @@
 {% macro bigquery__page_expression(id) %}{{ return('abs(mod(farm_fingerprint(coalesce(' ~ id ~ ", '')), " ~ dbt_batch_sync.buckets() ~ '))') }}{% endmacro %}
 
 {#- A merge finds keys, and a push pages, without a look at the rest, which costs. -#}
-{% macro bigquery__snapshot_defaults() %}{{ return({'cluster_by': ['custom_id']}) }}{% endmacro %}
-{% macro bigquery__delta_defaults() %}{{ return({'cluster_by': ['_batch_page']}) }}{% endmacro %}
+{% macro bigquery__snapshot_defaults(key) %}{{ return({'cluster_by': [key]}) }}{% endmacro %}
+{% macro bigquery__delta_defaults(key) %}{{ return({'cluster_by': ['_batch_page']}) }}{% endmacro %}
 
 {#- A dataset's default expiration would take the state away, and everybody would go again. -#}
 {% macro bigquery__keep_for_ever(relation) %}{% do run_query('alter table ' ~ relation ~ ' set options (expiration_timestamp = null)') %}{% endmacro %}
@@ -103,7 +103,7 @@
 
 {% macro bigquery__converted(expression, have, dtype, widens) %}{{ return('safe_cast(cast(' ~ expression ~ ' as STRING) as ' ~ dtype ~ ')') }}{% endmacro %}
 
-{#- NUMERIC to BIGNUMERIC is nothing but a note. Anything else BigQuery refuses, or not in every case: so the table is written anew, in one
+{#- NUMERIC to BIGNUMERIC is nothing but a note. Anything else BigQuery rejects, or not in every case: so the table is written anew, in one
     statement. What can be cast to another type can be by way of a text. -#}
 {% macro bigquery__change_types(relation, changes) %}
     {% set notes, others = [], [] %}

@@ -1,5 +1,5 @@
 {#- DuckDB: sums of integers are HUGEINT, so wide integers are kept as decimals; a number beyond 38 digits is no integer
-    that Batch takes, so it may be cut to the largest one that is refused just as well. -#}
+    that Batch takes, so it may be cut to the largest one that is rejected just as well. -#}
 {% macro duckdb__column_kind(column) %}
     {% set type = column.dtype | upper %}
     {% if type.endswith(']') %}
@@ -65,7 +65,7 @@
     {% endif %}
     {% set columns = [] %}
     {% for row in run_query('describe ' ~ sql).rows %}
-        {% set compression = ' using compression zstd' if row[0] in ('custom_id', 'batch__email_address', 'batch__phone_number') else '' %}
+        {% set compression = ' using compression zstd' if loop.first or row[0] in ('batch__email_address', 'batch__phone_number') else '' %}
         {% do columns.append(dbt_batch_sync.column(row[0]) ~ ' ' ~ row[1] ~ compression) %}
     {% endfor %}
     {{ return('create table ' ~ relation ~ ' (' ~ columns | join(', ') ~ ')') }}

@@ -70,7 +70,7 @@
     {% set project = [] %}
     {% set queries = [] %}
     {% for journal in dbt_batch_sync.erasure_journals(snapshot) %}
-        {% if run_query('select 1 from ' ~ journal ~ " where event = 'asked' limit 1").rows %}
+        {% if run_query('select key from ' ~ journal ~ " where event = 'asked' limit 1").rows %}
             {% if not project %}{% do project.append(dbt_batch_sync.pushed_project(sync, snapshot)) %}{% endif %}
             {% do queries.append('select key as row_id, recorded_at from ' ~ journal ~ " where event = 'asked'"
                 ~ (' and project_hash = ' ~ dbt.string_literal(project[0]) if project[0] else '')) %}

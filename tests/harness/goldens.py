@@ -300,6 +300,22 @@ def delta_flag(dialect: str) -> list[str]:
     return compared(dialect, FLAGGED, parked=False)
 
 
+def erased(dialect: str) -> list[str]:
+    """People whose erasure was asked for: forgotten, and held back in the next delta."""
+    answers: list[Answer] = [
+        ("event = 'asked' limit 1", [{"key": "a"}]),
+        ("as last_at", [{"event": "intent", "project_hash": "0123456789abcdef/", "last_at": REPLIED}]),
+        ("row_id from", [{"row_id": "a"}]),
+        BUILT,
+    ]
+    it = dbt(dialect, *answers, configs={"file_format": "delta"})
+    held = it.relation(SNAPSHOT)
+    built = it.last_built(PEOPLE, held)
+    it.statements.clear()
+    it.forget_erased(PEOPLE, it.sync_mapping(PEOPLE), held, built)
+    return [*it.statements, str(it.delta(PEOPLE)).strip()]
+
+
 def every_column(dialect: str) -> Macros:
     """A model with a column of every type, each sent as what it is, and some as text too."""
     as_text = [
@@ -350,7 +366,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     scenario.__name__: scenario
     for scenario in (
         ledger, ledger_columns, prune, snapshot, snapshot_columns, snapshot_types, announced, merge, merge_in_doubt, merge_limited,
-        merge_unsettled, merge_retyped, resend_all, resend_rejected, overtaken, built, delta_ignore, delta_clear, delta_flag, columns,
+        merge_unsettled, merge_retyped, resend_all, resend_rejected, overtaken, built, delta_ignore, delta_clear, delta_flag, erased, columns,
         tests, pushed_selects,
     )
 }  # fmt: skip

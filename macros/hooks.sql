@@ -25,7 +25,8 @@
         {% set built = dbt_batch_sync.last_built(sync, snapshot) %}
         {% set found = dbt_batch_sync.found_delta(this) %}
         {% set progress = dbt_batch_sync.progress(sync, snapshot, built) %}
-        {% do dbt_batch_sync.check_delta(sync, snapshot, built, found, progress) %}
+        {% set before = dbt_batch_sync.last_merged(sync, snapshot) %}
+        {% set lost = dbt_batch_sync.check_delta(sync, snapshot, built, found, progress, before) %}
         {% set names = dbt_batch_sync.snapshot_columns(snapshot, built.key, []) %}
         {% set types = dbt_batch_sync.current_types(sync) %}
         {% set retyped = [] %}
@@ -35,11 +36,13 @@
         {% do dbt_batch_sync.mark_retyped(snapshot, names, retyped) %}
         {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
         {% do dbt_batch_sync.kind_macro(mapping.kind, 'after_merge')(sync, mapping, snapshot) %}
-        {% set answered = dbt_batch_sync.answer_requests(sync, snapshot, built.key, names, types) %}
+        {% set answered = dbt_batch_sync.answer_requests(sync, snapshot, built.key, names, types, lost) %}
         {% do dbt_batch_sync.forget_erased(sync, mapping, snapshot, built) %}
+        {#- What a later `dbt run` must find in the snapshot. -#}
+        {% set witness = built.delta_id if merged else (none if answered.all else before.delta_id) %}
         {{ dbt_batch_sync.journal_row(snapshot, sync, 'merged', {
             'delta_id': dbt.string_literal(invocation_id),
-            'merged_delta_id': dbt.string_literal(built.delta_id) if merged and dbt_batch_sync.has_rows_of(snapshot, built.delta_id) else 'null',
+            'merged_delta_id': dbt.string_literal(witness) if dbt_batch_sync.has_rows_of(snapshot, [witness]) else 'null',
             'answered': dbt.string_literal(answered.ids | join(',')),
             'request': "'all'" if answered.all else 'null'
         }) }}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
-from dbt_batch_sync.batch_api.answers import Answer, Broken, Busy
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, Busy
 from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.connections.outputs import Output
@@ -109,6 +109,7 @@ class SyncPush:
     limit: int | None = None
 
     def __post_init__(self) -> None:
+        self.tokens: deque[str] = deque(maxlen=self.channel.max_in_flight)  # of the last calls
         self._phases = Phases(self.clock.monotonic)
         self._source = Source(self.warehouse, self.work, self._phases, self.limit)
         self._checkpoint = self.work.state.checkpoint
@@ -164,6 +165,8 @@ class SyncPush:
         """In a sender's thread. What can't be sent while the claim holds is not sent at all."""
         self.hold.check()
         answer = self.channel.client.send(self.channel.route, body, self.hold.seconds_left)
+        if isinstance(answer, Accepted) and answer.token:
+            self.tokens.append(answer.token)
         if isinstance(answer, Busy | Broken):
             self.observer.troubled(self.work.name, describe(answer))
         return answer
@@ -304,7 +307,7 @@ class SyncPush:
         """
         chunks = [*(chunk for _, chunk in self._unrecorded), *self._in_flight]
         keys = list(dict.fromkeys(key for chunk in chunks for key in chunk.to_pylist()))
-        names = ",".join(attribute.name for attribute in self.work.attributes)
+        names = ",".join(each.partition(":")[0] for each in self.work.built.attribute_types.split(","))
         self.journal.append_doubt(self.work.name, self.run.run_id, self.work.built.delta_id, keys, names)
 
     def _ended(self) -> Event:

@@ -136,7 +136,7 @@
         {% set rejected = 'select r.key as row_id from ' ~ rejects ~ ' as r inner join (' ~ asked ~ ') as a on a.row_id = r.key where r.' ~ of_sync ~ ' and r.rejected_at < ' ~ until %}
         {% if run_query(held ~ ' limit 1').rows %}
             {#- Before the rows go: a snapshot without the rows that were merged last is otherwise taken for another one. -#}
-            {% do run_query(dbt_batch_sync.journal_row(snapshot, sync, 'merged', {'delta_id': dbt.string_literal(invocation_id), 'request': "'erased'"})) %}
+            {% do run_query(dbt_batch_sync.journal_row(snapshot, sync, 'merged', {'delta_id': dbt.string_literal(invocation_id)})) %}
             {% do run_query(dbt_batch_sync.delete_rows_sql(snapshot.render(), key, held, '')) %}
         {% endif %}
         {% if run_query(rejected ~ ' limit 1').rows %}

@@ -32,8 +32,16 @@ AFTER = {"Client Id": "text", "points": "decimal", "price": "double", "vip": "te
 ATTRIBUTE_TYPES = "batch__email_marketing:string,nick:string,tags:string_array"
 REPLIED = datetime.datetime(2024, 5, 5, 1, 2, 3)
 BUILT: Answer = (
-    "former_types, page from",
-    [{"delta_id": OLD, "attribute_types": ATTRIBUTE_TYPES, "former_types": "", "page": 4}],
+    "former_types, page, recorded_at from",
+    [
+        {
+            "delta_id": OLD,
+            "attribute_types": ATTRIBUTE_TYPES,
+            "former_types": "",
+            "page": 4,
+            "recorded_at": REPLIED,
+        }
+    ],
 )
 REJECT = [{"found": 1}]
 
@@ -111,7 +119,14 @@ def ledger_columns(dialect: str) -> list[str]:
 
 def prune(dialect: str) -> list[str]:
     old = datetime.datetime(2023, 1, 1)
-    row = {"sync": PEOPLE, "built_at": REPLIED, "intended_at": None, "oldest": old, "retention_days": 30}
+    row = {
+        "sync": PEOPLE,
+        "built_at": REPLIED,
+        "intended_at": None,
+        "merged_at": REPLIED,
+        "oldest": old,
+        "retention_days": 30,
+    }
     it = dbt(dialect, ("as built_at", [row]), ("resolved_at <", [{"found": 2}]))
     it.prune_ledger(it.relation(SNAPSHOT))
     return it.statements
@@ -164,13 +179,11 @@ def history(
     *, progress: list[dict[str, Any]], rejects: bool = False, requests: list[Any] | None = None
 ) -> list[Answer]:
     """What the ledger and the tables say when the delta is built anew."""
-    moments = {"built": REPLIED, "merged": None, "merged_rows": REPLIED, "sent_again": None}
     requests = requests or []
     return [
         BUILT,
         ("as settled_page", progress),
-        ("max(case when event = 'built' then recorded_at end), max(", [moments]),
-        ("select merged_delta_id", [{"merged_delta_id": OLD}]),
+        ("select recorded_at, merged_delta_id", [{"recorded_at": REPLIED, "merged_delta_id": OLD}]),
         ("select 1 from", REJECT if rejects else []),
         ("event in ('resend', 'doubt', 'ended')", requests),
     ]

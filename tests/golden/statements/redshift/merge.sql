@@ -1,4 +1,4 @@
--- as on DuckDB (79 lines)
+-- as on DuckDB (78 lines)
 update "shop"."marts"."batch_sync_rejects"
     set sent_hash = coalesce(n.row_hash, sent_hash), resolved_at = case when n.is_over = 1 then cast(getdate() as timestamp) end
     from (

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -24,6 +24,8 @@ from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
 from dbt_batch_sync.artifacts.selection import select_syncs
 from dbt_batch_sync.connections.outputs import Output, default_output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions, WarehouseTarget, read_project, read_target
+from dbt_batch_sync.delivery.sender import Interrupted
+from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, DeliveryError, MappingError, Stopped
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.ledger.requests import Scope, append_requests
@@ -33,6 +35,7 @@ from dbt_batch_sync.notifications import call_hooks
 from dbt_batch_sync.push import overview
 from dbt_batch_sync.push.access import check_access
 from dbt_batch_sync.push.containers import compare
+from dbt_batch_sync.push.erasing import app_of, follow
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.known import Known, by_ledger, read_known
 from dbt_batch_sync.push.lookup import look_up
@@ -240,14 +243,36 @@ def _compared(
     return replace(planned, steps=steps, stops=(*planned.stops, *difference.stops))
 
 
-def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 10) -> StatusResult:
-    """The last runs of the selected syncs, their parked rows, and the open requests to send again."""
+def status(
+    dbt: DbtOptions,
+    selection: Selection = Selection(),
+    *,
+    limit: int = 10,
+    wait: bool = False,
+    stop: Event | None = None,
+) -> StatusResult:
+    """The last runs of the selected syncs, their parked rows, and the open requests to send again.
+
+    `wait`: asks Batch for the open requests for erasure, until it has done all of them or `stop` is set, and
+    records what it says.
+    """
     with _reading(dbt, selection) as (warehouse, known), Channels() as channels:
+        if wait:
+            with suppress(Interrupted):
+                follow(warehouse, known, partial(_talks, dbt, channels, stop or Event()))
         statuses = overview.statuses(warehouse, known, limit)
         sizes = overview.sizes(
             warehouse, known, lambda sync: channels.talk(read_output(dbt, sync.mapping.output), sync.kind)
         )
         return StatusResult(tuple(replace(each, **size) for each, size in zip(statuses, sizes, strict=True)))
+
+
+def _talks(dbt: DbtOptions, channels: Channels, stop: Event, sync: Sync) -> dict[str, Talk]:
+    """Conversations with the apps of a sync's output, by what tells them apart."""
+    output = read_output(dbt, sync.mapping.output)
+    talk = channels.talk(output, sync.kind, stop)
+    ask = channels.client(output).ask
+    return {app_of(key): replace(talk, ask=partial(ask, app_key=key)) for key in output.app_keys}
 
 
 def rejects(dbt: DbtOptions, selection: Selection = Selection()) -> RejectsResult:
@@ -277,6 +302,13 @@ def profile(dbt: DbtOptions, key: str, selection: Selection = Selection()) -> Pr
 def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) -> ResendResult:
     """Asks the next `dbt run` of the selected syncs to send every row again, or what is rejected."""
     with _reading(dbt, selection) as (_, known):
+        erasing = [each.sync.name for each in known if each.sync.kind.erases is not None]
+        if erasing:
+            raise ConfigurationError(
+                f"resend: {', '.join(f'`{name}`' for name in erasing)} erases people, which is never "
+                "done again for the same request. What Batch rejected is tried again by every push. "
+                f"Leave it out: --exclude {' '.join(erasing)}"
+            )
         requests = [
             request
             for journal, _, names in by_ledger(known)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from dbt_batch_sync.ledger.erasures import Erasure, ErasureCounts
 from dbt_batch_sync.ledger.records import RejectCount, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request, Scope
 
@@ -169,6 +170,7 @@ class SyncStatus:
     expected: int | None = None
     in_batch: int | None = None
     note: str | None = None
+    erasures: ErasureCounts = field(default_factory=ErasureCounts)
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,7 @@ class StatusResult:
                     "in_batch": each.in_batch,
                     "note": each.note,
                     "parked": each.parked,
+                    "erasures": asdict(each.erasures),
                     "requests": [_request_json(request) for request in each.requests],
                     "runs": [_timed(asdict(run)) for run in each.runs],
                 }
@@ -298,6 +301,7 @@ class SyncProfile:
     pending: Pending | None
     rejects: tuple[Rejection, ...]
     kind: str = "profiles"
+    erasures: tuple[Erasure, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from dbt_batch_sync.batch_api.answers import (
     read_bulk,
 )
 from dbt_batch_sync.batch_api.messages import describe
-from dbt_batch_sync.batch_api.transport import SECRET, AppAuth, BearerAuth, Upload, open_session
+from dbt_batch_sync.batch_api.transport import IN_PATH, AppAuth, BearerAuth, Upload, open_session
 from dbt_batch_sync.connections.addresses import is_loopback
 from dbt_batch_sync.errors import DeliveryError
 from dbt_batch_sync.kinds.kind import Route
@@ -71,7 +71,7 @@ class Client:
         max_in_flight: int = 4,
     ) -> None:
         self._base = f"{api_url}/{api_version}/"
-        self._app_base = f"{api_url}/{APP_VERSION}/{SECRET}/"
+        self._app_base = f"{api_url}/{APP_VERSION}/{IN_PATH}/"
         self._rest_api_key = rest_api_key
         self._timeout = timeout
         self._session = open_session(
@@ -106,22 +106,23 @@ class Client:
         return self._call("POST", self._base + route.path, route.read, body, seconds)
 
     def ask_app(
-        self,
-        app_key: str,
-        path: str,
-        read: Read,
-        body: bytes | memoryview | None = None,
-        seconds: float | None = None,
+        self, app_key: str, path: str, read: Read, body: bytes | memoryview, seconds: float | None = None
     ) -> Answer:
-        """Posts a body to the older API of an app, or gets what is there."""
+        """Posts a body to the older API of an app, like `send`."""
         auth = AppAuth(self._rest_api_key, app_key)
-        method = "GET" if body is None else "POST"
-        return self._call(method, self._app_base + path, read, body, seconds, auth)
+        return self._call("POST", self._app_base + path, read, body, seconds, auth)
 
     def ask(
-        self, method: str, path: str, document: Mapping[str, object] | None = None
+        self,
+        method: str,
+        path: str,
+        document: Mapping[str, object] | None = None,
+        *,
+        app_key: str | None = None,
     ) -> tuple[Answer, Mapping[str, object]]:
-        """A call that is not about rows, and the JSON object of a 2xx answer."""
+        """A call that is not about rows, and the JSON object of a 2xx answer. With an app's key, to its older
+        API.
+        """
         found: dict[str, object] = {}
 
         def read(answer: dict[str, object]) -> Accepted:
@@ -129,7 +130,10 @@ class Client:
             return Accepted()
 
         body = None if document is None else json.dumps(document).encode()
-        return self._call(method, path, read, body), found
+        if app_key is not None:
+            auth = AppAuth(self._rest_api_key, app_key)
+            return self._call(method, self._app_base + path, read, body, None, auth), found
+        return self._call(method, self._base + path, read, body), found
 
     def check(self) -> None:
         """Asks something that changes nothing, to see whether address and credentials work.

@@ -64,14 +64,16 @@ class BearerAuth(AuthBase):
         return request
 
 
-SECRET: Final = "APP_KEY"
-"""Stands in a path for what no log, error or trace of a URL may tell: the connection puts the secret there."""
+IN_PATH: Final = "APP_KEY"
+"""Stands in a path for an app's key, which no log, error or trace of a URL may tell: the connection puts it
+there.
+"""
 
-_SECRET_HEADER: Final = "X-Secret-Of-Path"
+_HEADER: Final = "X-App-Key-Of-Path"
 
 
 class AppAuth(AuthBase):
-    """The credentials of the older API, whose paths have an app's key in the place of `SECRET`."""
+    """The credentials of the older API, whose paths have an app's key in the place of `IN_PATH`."""
 
     def __init__(self, rest_api_key: str, app_key: str) -> None:
         self._rest_api_key = rest_api_key
@@ -82,7 +84,7 @@ class AppAuth(AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["X-Authorization"] = self._rest_api_key
-        request.headers[_SECRET_HEADER] = self._app_key
+        request.headers[_HEADER] = self._app_key
         return request
 
 
@@ -166,11 +168,11 @@ class _SecretPaths(HTTPConnection):
         self, method: str, url: str, body: Any = None, headers: Any = None, **how: Any
     ) -> None:
         own = dict(headers or {})
-        self._secret = own.pop(_SECRET_HEADER, "")
+        self._secret = own.pop(_HEADER, "")
         super().request(method, url, body, own, **how)
 
     def putrequest(self, method: str, url: str, *flags: Any, **how: Any) -> None:
-        super().putrequest(method, url.replace(SECRET, self._secret) if self._secret else url, *flags, **how)
+        super().putrequest(method, url.replace(IN_PATH, self._secret) if self._secret else url, *flags, **how)
 
 
 class _Connection(_SecretPaths):

@@ -16,6 +16,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from dbt_batch_sync.artifacts.compiled import Origin
+    from dbt_batch_sync.ledger.erasures import Erasure, ErasureCounts
     from dbt_batch_sync.ledger.records import Rejection, Run
     from dbt_batch_sync.results import (
         LineageResult,
@@ -254,12 +255,20 @@ def history(result: StatusResult) -> None:
             console.print(f"  [yellow]{escape(sync.note)}[/]")
         if sync.parked:
             console.print(f"  [yellow]{_parked(sync.parked)}[/]")
+        if sync.erasures.people:
+            console.print(f"  {_erasures(sync.erasures)}")
         for each in sync.requests:
             asked = f"resend --{each.request} requested {iso(each.recorded_at)}"
             console.print(f"  [yellow]{asked}: the next dbt run adds the rows to the delta[/]")
         if sync.runs and sync.runs[0].error:
             console.print(f"  last error: {escape(sync.runs[0].error)}")
         console.print()
+
+
+def _erasures(counts: ErasureCounts) -> str:
+    asked = "1 person" if counts.people == 1 else f"{counts.people:,} people"
+    waiting = f"[yellow]{counts.pending:,} pending[/]: see dbt-batch-sync status --wait"
+    return f"erasure of {asked}: {counts.done:,} done" + (f", {waiting}" if counts.pending else "")
 
 
 def _runs(runs: Sequence[Run]) -> Table:
@@ -341,6 +350,16 @@ def profile(result: ProfileResult) -> None:
             console.print(f"  {line}")
         for rejection in sync.rejects:
             console.print(f"  {_rejection(rejection)}")
+        for erasure in sync.erasures:
+            console.print(f"  {escape(_erasure(erasure))}")
+
+
+def _erasure(erasure: Erasure) -> str:
+    from dbt_batch_sync.results import iso
+
+    said = f" ({erasure.error})" if erasure.error else ""
+    ended = f"{erasure.status} {iso(erasure.done_at)}{said}" if erasure.done_at else "pending"
+    return f"erasure requested {iso(erasure.asked_at)} from app {erasure.app}: {ended}"
 
 
 def _sent(sync: SyncProfile) -> str:

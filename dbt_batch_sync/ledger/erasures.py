@@ -1,6 +1,7 @@
 """What the journal knows of people who are to be erased: requests to Batch, and what became of them.
 
-`asked` is appended before a request, `pending` with the token that Batch gave for it, `done` once Batch says so.
+`asked` is appended before a request, `pending` with the token that Batch gave for it, `done` once Batch says
+so.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ _COUNTS = {"sync": "text", "event": "text", "found": "bigint"}
 class Erasure:
     """A request for one person and one app, which `app` tells from others without being its key.
 
-    `token` is what Batch is asked by. `status` is `pending`, `done`, or `unknown` when Batch does not know the
-    token any more; `error` is Batch's word about a request that is done.
+    `token` is what Batch is asked by. `status` is `pending`, `done`, or `unknown` when Batch does not know
+    the token any more; `error` is Batch's word about a request that is done.
     """
 
     sync: str
@@ -54,8 +55,8 @@ class ErasureCounts:
 
 
 def open_erasures(warehouse: Warehouse, journal: Journal, syncs: Sequence[str]) -> list[Erasure]:
-    """The requests that Batch was not yet heard to have done, the oldest first. Those without a token can't be
-    asked for.
+    """The requests that Batch was not yet heard to have done, the oldest first. Those without a token can't
+    be asked for.
     """
     done = exp.select("request").from_(journal.table.copy()).where(_is_event("done"), _with_token())
     answered = exp.In(this=exp.column("request"), query=done.subquery())

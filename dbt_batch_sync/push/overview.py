@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import ConfigurationError, DeliveryError
+from dbt_batch_sync.ledger.erasures import ErasureCounts, erasure_counts
 from dbt_batch_sync.ledger.records import RejectCount, Run
 from dbt_batch_sync.ledger.requests import open_requests
 from dbt_batch_sync.mapping.syncs import Sync
@@ -31,9 +32,18 @@ def statuses(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterat
     requests = [
         each for journal, _, names in by_ledger(known) for each in open_requests(warehouse, journal, names)
     ]
+    erasures = _erasures(warehouse, known)
     for each in known:
-        name = each.sync.name
-        yield SyncStatus(name, _of(name, runs), each.state.parked, _of(name, requests), each.sync.kind.name)
+        name, kind = each.sync.name, each.sync.kind.name
+        counts = erasures.get(name, ErasureCounts())
+        yield SyncStatus(name, _of(name, runs), each.state.parked, _of(name, requests), kind, erasures=counts)
+
+
+def _erasures(warehouse: Warehouse, known: Sequence[Known]) -> dict[str, ErasureCounts]:
+    own = [each for each in known if each.sync.kind.erases is not None]
+    ledgers = ((journal, names) for journal, _, names in by_ledger(own))
+    found = (erasure_counts(warehouse, journal, names) for journal, names in ledgers)
+    return {name: counts for each in found for name, counts in each.items()}
 
 
 def sizes(

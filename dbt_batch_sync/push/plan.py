@@ -74,6 +74,7 @@ def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned
             f"{name} is not the delta that dbt built last: it was replaced or altered. "
             f"Run: {build_command(sync)}",
         )
+    apps = max(1, len(output.app_keys)) if sync.kind.erases is not None else 1
     route, most = sync.kind.route(sync.mapping.endpoint, counts.sending), output.max_profiles_per_second
     return SyncPlanned(
         sync=sync.name,
@@ -88,7 +89,7 @@ def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned
         invalid_reasons=dict(counts.invalid_reasons),
         resubscriptions=counts.resubscriptions,
         attributes=dict(counts.attributes),
-        requests=math.ceil(counts.sending / call_size(route, most)),
+        requests=math.ceil(counts.sending / call_size(route, most)) * apps,
         seconds=seconds_at_rate(counts.sending, route, most),
         samples=tuple(_samples(warehouse, known, pending, names)) if counts.sending else (),
         mapping=sync.mapping.hash,

@@ -216,6 +216,10 @@ class Session:
     def _checked(self, target: Target, state: SyncState) -> Built:
         """The delta that was built last. Raises Stopped when it must not be pushed."""
         check_guards(target.sync, state, target.output, force=self.options.force or state.is_settled)
+        if self.options.limit is not None and target.sync.kind.erases is not None:
+            raise Stopped(
+                f"nothing was sent: `{target.name}` erases people and is pushed as a whole: leave out --limit"
+            )
         if self.options.plan is not None:
             check_planned(target.sync, state, self.options.plan)
         if state.built is None:

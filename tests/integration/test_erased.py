@@ -247,7 +247,9 @@ def test_the_ledger_may_be_in_another_schema(project: Project) -> None:
     shop.set_rows({"id": "varchar"}, [], "erasures")
     shop.build()
     ask(shop, "b")
-    shop.execute("insert into main_legal.batch_sync_journal select * from batch_sync_journal where event = 'asked'")
+    shop.execute(
+        "insert into main_legal.batch_sync_journal select * from batch_sync_journal where event = 'asked'"
+    )
     shop.execute("delete from batch_sync_journal where event = 'asked'")
     shop.build()
     assert shop.changes() == {"b": ERASED}

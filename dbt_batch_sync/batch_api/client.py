@@ -47,7 +47,7 @@ APP_VERSION: Final = "1.0"
 """Of the older API, whose paths have an app's key in them [D]."""
 
 _READ_BYTES: Final = 64 * 1024
-_FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
+FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 # ValueError: what http.client and urllib3 raise about an answer that is no HTTP, outside their own trees
 
 
@@ -112,6 +112,11 @@ class Client:
         auth = AppAuth(self._rest_api_key, app_key)
         return self._call("POST", self._app_base + path, read, body, seconds, auth)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it calls this machine: a sandbox."""
+        return is_loopback(urlsplit(self._base).hostname)
+
     def ask(
         self,
         method: str,
@@ -135,6 +140,11 @@ class Client:
             return self._call(method, self._app_base + path, read, body, None, auth), found
         return self._call(method, self._base + path, read, body), found
 
+    def locate(self, path: str) -> tuple[Answer, str]:
+        """A call whose answer leads elsewhere, and where to; it is not followed."""
+        found: list[str] = []
+        return self._call("GET", self._base + path, None, located=found), found[0] if found else ""
+
     def check(self) -> None:
         """Asks something that changes nothing, to see whether address and credentials work.
 
@@ -153,6 +163,7 @@ class Client:
         body: bytes | memoryview | None = None,
         seconds: float | None = None,
         auth: AuthBase | None = None,
+        located: list[str] | None = None,
     ) -> Answer:
         within = self._timeout if seconds is None else min(self._timeout, seconds)
         try:
@@ -166,12 +177,15 @@ class Client:
                 stream=True,
             ) as response:
                 status, text = response.status_code, _read(response)
+                if located is not None and status == 307 and "location" in response.headers:
+                    located.append(response.headers["location"])
+                    return Accepted()
                 if 200 <= status < 300 and text is None:
                     return Broken(BrokenKind.TOO_LARGE)
                 if 200 <= status < 300 and read is None:
                     return Accepted()
                 return parse(status, response.headers, text or b"", time.time(), read or read_bulk)
-        except _FAILURES as error:
+        except FAILURES as error:
             failure = classify(error)
             for cause in _causes(error):
                 # It holds the body, through its frames, until somebody collects what holds each other.

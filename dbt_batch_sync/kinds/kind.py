@@ -163,6 +163,8 @@ class Kind:
             person is recorded before the request; `--limit` and `resend` are refused, and columns that are
             not mapped.
         container: What its rows are in, and what is created before and waited for after a push.
+        max_targets: How many different targets an output may have.
+        on_resend: What `resend --all` does not do, as a sentence.
     """
 
     name: str
@@ -180,6 +182,8 @@ class Kind:
     tripped: Callable[[SyncMapping, Built], Iterator[str]] = nothing_against
     erases: Callable[[SyncMapping, Built, Output], Iterator[str]] | None = None
     container: Container | None = None
+    max_targets: int | None = None
+    on_resend: str = ""
 
     def route(self, endpoint: str, rows: int) -> Route:
         """The route that a mapping asks for; `auto` decides by the number of rows."""

@@ -15,6 +15,7 @@ from dbt_batch_sync.warehouse import Statement, Warehouse
 
 JOURNAL = "batch_sync_journal"
 REJECTS = "batch_sync_rejects"
+DRIFT = "batch_sync_drift"
 RUNS = "batch_sync_runs"
 
 Phase = Literal["reading", "rendering", "sending", "recording"]
@@ -35,6 +36,8 @@ EventName = Literal[
     "ended",
     "doubt",
     "resend",
+    "export",
+    "audited",
     "asked",
     "pending",
     "done",
@@ -133,6 +136,9 @@ class Event:
     recording_seconds: float | None = None
     retention_days: int | None = None
     error: str | None = None
+    compared: int | None = None
+    drifted: int | None = None
+    unknown_profiles: int | None = None
 
 
 @dataclass(frozen=True)
@@ -185,6 +191,14 @@ REJECT_COLUMNS = {
     "rejected_by": "text",
     "sent_hash": "text",
     "resolved_at": "timestamp",
+}
+DRIFT_COLUMNS = {
+    "audited_at": "timestamp",
+    "sync": "text",
+    "audit_id": "text",
+    "key": "text",
+    "attribute": "text",
+    "difference": "text",
 }
 ARROW_TYPES = {
     "text": pa.string(),

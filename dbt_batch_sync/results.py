@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from dbt_batch_sync.ledger.erasures import Erasure, ErasureCounts
-from dbt_batch_sync.ledger.records import RejectCount, Rejection, Run
+from dbt_batch_sync.ledger.records import RejectCount, RejectedKey, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request, Scope
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ class SyncPlanned:
 
     sync: str
     delta_id: str | None
+    output: str = ""
     endpoint: str | None = None
     inserts: int = 0
     updates: int = 0
@@ -285,12 +286,16 @@ class StatusResult:
 
 @dataclass(frozen=True)
 class SyncRejects:
-    """The open rejections of a sync; `table` is where the rows are."""
+    """The open rejections of a sync; `table` is where the rows are. `invalid` counts rows of the delta that
+    can't be sent, by reason; `profiles` are the first open rejections, where they were asked for.
+    """
 
     sync: str
     table: str
     rejects: tuple[RejectCount, ...]
     kind: str = "profiles"
+    invalid: dict[str, int] = field(default_factory=dict)
+    profiles: tuple[RejectedKey, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -308,6 +313,8 @@ class RejectsResult:
                     "kind": each.kind,
                     "table": each.table,
                     "rejects": [_reject_json(count) for count in each.rejects],
+                    "invalid": each.invalid,
+                    "profiles": [asdict(profile) for profile in each.profiles],
                 }
                 for each in self.syncs
             ]
@@ -395,6 +402,11 @@ class ProfileResult:
     key: str
     syncs: tuple[SyncProfile, ...]
 
+    @property
+    def is_known(self) -> bool:
+        """Whether any sync knows the profile."""
+        return any(each.sent_at or each.pending or each.rejects for each in self.syncs)
+
     def to_json(self) -> dict[str, object]:
         """The document of `profile --json`."""
         return {"key": self.key, "syncs": [_timed(asdict(each)) for each in self.syncs]}
@@ -402,12 +414,14 @@ class ProfileResult:
 
 @dataclass(frozen=True)
 class ValidateResult:
-    """Every sync that is fine; what is wrong is raised as one MappingError. `steps` are what the next push
+    """Every sync that is fine; what is wrong is raised as one MappingError. The columns of `unchecked` ones
+    are not known: dbt has not compiled their models, or the SQL does not tell. `steps` are what the next push
     creates or changes in Batch before it sends rows.
     """
 
     syncs: tuple[str, ...]
     checked_online: bool
+    unchecked: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
@@ -415,6 +429,7 @@ class ValidateResult:
         return {
             "valid": True,
             "syncs": list(self.syncs),
+            "unchecked": list(self.unchecked),
             "online": self.checked_online,
             "steps": list(self.steps),
             "problems": [],

@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from dbt_batch_sync.cli import show
+from dbt_batch_sync.cli.layout import counted
 from dbt_batch_sync.cli.options import DbtFlags, Json
-from dbt_batch_sync.cli.show import counted
 
 if TYPE_CHECKING:
     from rich.status import Status

@@ -86,13 +86,22 @@ def _expected(warehouse: Warehouse, known: Known) -> int:
     return int(warehouse.fetch(query).column("present")[0].as_py() or 0)
 
 
-def rejections(warehouse: Warehouse, known: Sequence[Known]) -> Iterator[SyncRejects]:
-    """The open rejections of each sync, the most frequent first."""
+def rejections(warehouse: Warehouse, known: Sequence[Known], profiles: int = 0) -> Iterator[SyncRejects]:
+    """The open rejections of each sync, the most frequent first, its invalid rows by reason, and the first
+    `profiles` rejected.
+    """
     counts = _counts(known)
     for each in known:
         name = each.sync.name
+        pending = pending_rows(warehouse, each)
+        changes = count_changes(warehouse, each, pending) if pending else Counts()
         yield SyncRejects(
-            name, each.rejects.table.sql(warehouse.dialect), _of(name, counts), each.sync.kind.name
+            name,
+            each.rejects.table.sql(warehouse.dialect),
+            _of(name, counts),
+            each.sync.kind.name,
+            dict(changes.invalid_reasons),
+            tuple(each.rejects.open_keys(name, profiles)) if profiles else (),
         )
 
 

@@ -12,7 +12,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -27,8 +27,6 @@ from dbt_batch_sync.artifacts.selection import select_syncs
 from dbt_batch_sync.audit import AuditObserver, AuditOptions, Wait
 from dbt_batch_sync.connections.outputs import Output, default_output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions, WarehouseTarget, read_project, read_target
-from dbt_batch_sync.delivery.sender import Interrupted
-from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, DeliveryError, MappingError, Stopped
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.ledger.requests import Scope, append_requests
@@ -39,7 +37,7 @@ from dbt_batch_sync.notifications import call_hooks
 from dbt_batch_sync.push import overview
 from dbt_batch_sync.push.access import check_access
 from dbt_batch_sync.push.containers import compare
-from dbt_batch_sync.push.erasing import app_of, follow
+from dbt_batch_sync.push.erasing import follow
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.known import Known, by_ledger, read_each, read_known
 from dbt_batch_sync.push.lookup import look_up
@@ -322,21 +320,17 @@ def status(
     """
     with _reading(dbt, selection) as (warehouse, known), Channels() as channels:
         if wait:
-            with suppress(Interrupted):
-                follow(warehouse, known, partial(_talks, dbt, channels, stop or Event()))
+            signal = stop or Event()
+            follow(
+                warehouse,
+                known,
+                lambda sync: channels.apps(read_output(dbt, sync.mapping.output), sync.kind, signal),
+            )
         statuses = overview.statuses(warehouse, known, limit)
         sizes = overview.sizes(
             warehouse, known, lambda sync: channels.talk(read_output(dbt, sync.mapping.output), sync.kind)
         )
         return StatusResult(tuple(replace(each, **size) for each, size in zip(statuses, sizes, strict=True)))
-
-
-def _talks(dbt: DbtOptions, channels: Channels, stop: Event, sync: Sync) -> dict[str, Talk]:
-    """Conversations with the apps of a sync's output, by what tells them apart."""
-    output = read_output(dbt, sync.mapping.output)
-    talk = channels.talk(output, sync.kind, stop)
-    ask = channels.client(output).ask
-    return {app_of(key): replace(talk, ask=partial(ask, app_key=key)) for key in output.app_keys}
 
 
 def rejects(dbt: DbtOptions, selection: Selection = Selection(), *, profiles: int = 0) -> RejectsResult:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Event as Signal
@@ -17,6 +18,7 @@ from urllib.parse import quote
 from dbt_batch_sync.batch_api.answers import Accepted, Answer
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.pacing import Pacer
+from dbt_batch_sync.delivery.sender import Interrupted
 from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.kinds.deletions import LOOK_AGAIN_SECONDS, NOT_FOUND, REQUEST, TOKEN_DAYS
 from dbt_batch_sync.kinds.kind import Route
@@ -105,12 +107,16 @@ def look_at(talk: Talk, erasure: Erasure, *, may_be_forgotten: bool) -> Erasure 
 
 
 def follow(warehouse: Warehouse, known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]) -> None:
-    """Looks at the open requests of the syncs, again and again, and records those that are over.
-
-    Raises:
-        DeliveryError: Batch can't be reached, or rejects a call.
-        Interrupted: the talks were stopped.
+    """Looks at the open requests of the syncs until all of them are over, or the talks are stopped, and records
+    those that are. Raises DeliveryError when Batch can't be reached, or rejects a call.
     """
+    with suppress(Interrupted):
+        _follow(warehouse, known, talks)
+
+
+def _follow(
+    warehouse: Warehouse, known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]
+) -> None:
     own = [each for each in known if each.sync.kind.erases is not None]
     apps = {each.sync.name: talks(each.sync) for each in own}
     while True:

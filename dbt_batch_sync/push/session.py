@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from threading import Event as Signal
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.containers import prepare, wait
 from dbt_batch_sync.push.gate import Gate
+from dbt_batch_sync.push.erasing import app_of
 from dbt_batch_sync.push.guards import check_guards
 from dbt_batch_sync.push.known import build_command, read_each
 from dbt_batch_sync.push.phases import Phases
@@ -93,6 +95,11 @@ class Channels:
         """Calls about what a kind's rows are in, at the pace of its route."""
         pacer, policy = self._pacer(output, kind.routes[0]), RetryPolicy(output.max_attempts)
         return Talk(self.client(output).ask, pacer, policy, stop or Signal())
+
+    def apps(self, output: Output, kind: Kind, stop: Signal) -> dict[str, Talk]:
+        """Calls to the older API of each app of an output, by what tells the apps apart."""
+        talk, ask = self.talk(output, kind, stop), self.client(output).ask
+        return {app_of(key): replace(talk, ask=partial(ask, app_key=key)) for key in output.app_keys}
 
     def _pacer(self, output: Output, route: Route) -> Pacer:
         key = (output.name, route.name)

@@ -250,7 +250,8 @@ def audit(
             patience = Patience(waits.seconds, random.random, watching.told, output.max_attempts)
             return Exports(channels.client(output), patience)
 
-        run = Audit(warehouse, exports_of, options, waits, watching)
+        talk = lambda sync: channels.talk(outputs[sync.mapping.output], sync.kind)  # noqa: E731
+        run = Audit(warehouse, exports_of, talk, options, waits, watching)
         audited = tuple(run.run(read_known(warehouse, syncs), outputs))
     repaired = [each for each in syncs if any(one.sync == each.name and one.repairs for one in audited)]
     return AuditResult(options.tolerance, audited, _next_commands(repaired) if repaired else ())

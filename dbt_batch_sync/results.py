@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from dbt_batch_sync.ledger.audits import Audited
 from dbt_batch_sync.ledger.erasures import Erasure, ErasureCounts
 from dbt_batch_sync.ledger.records import RejectCount, RejectedKey, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request, Scope
@@ -183,7 +184,8 @@ class SyncAudited:
     Attributes:
         skipped: Why nothing of it can be compared.
         compared: Rows that Batch should hold.
-        drifted: Those in which it differs, though it should not.
+        drifted: Those in which it differs, though it should not. Of an audience or a catalog nothing but the
+            size (`in_batch`) can be read: how many there are too many or too few.
         unknown_profiles: Profiles in Batch that the sync does not have, with a value of a mapped attribute.
             They are no drift.
         expected: Differences that are no drift, by reason.
@@ -200,6 +202,7 @@ class SyncAudited:
     compared: int = 0
     drifted: int = 0
     unknown_profiles: int = 0
+    in_batch: int | None = None
     differences: tuple[Difference, ...] = ()
     expected: dict[str, int] = field(default_factory=dict)
     samples: tuple[DriftSample, ...] = ()
@@ -255,6 +258,7 @@ class SyncStatus:
     expected: int | None = None
     in_batch: int | None = None
     note: str | None = None
+    audit: Audited | None = None
     erasures: ErasureCounts = field(default_factory=ErasureCounts)
 
 
@@ -278,6 +282,7 @@ class StatusResult:
                     "erasures": asdict(each.erasures),
                     "requests": [_request_json(request) for request in each.requests],
                     "runs": [_timed(asdict(run)) for run in each.runs],
+                    "audit": None if each.audit is None else _timed(asdict(each.audit)),
                 }
                 for each in self.syncs
             ]
@@ -339,6 +344,7 @@ class SyncReport:
     rejects: tuple[RejectCount, ...]
     table: str
     kind: str = "profiles"
+    audit: Audited | None = None
 
     @property
     def pending(self) -> int:

@@ -13,6 +13,7 @@ from dbt_batch_sync.cli.layout import Grid, at, bars, counted, draw, duration, l
 
 if TYPE_CHECKING:
     from dbt_batch_sync.artifacts.compiled import Origin
+    from dbt_batch_sync.ledger.audits import Audited
     from dbt_batch_sync.ledger.erasures import ErasureCounts
     from dbt_batch_sync.ledger.records import Run
     from dbt_batch_sync.results import (
@@ -264,6 +265,8 @@ def history(result: StatusResult) -> None:
             )
         if sync.note:
             say(console, f"[yellow]{plain(sync.note)}[/]")
+        if sync.audit is not None:
+            say(console, _last_audit(sync.audit))
         if sync.parked:
             say(
                 console,
@@ -275,7 +278,7 @@ def history(result: StatusResult) -> None:
         for each in sync.requests:
             say(
                 console,
-                f"[yellow]resend --{each.request} requested {at(each.recorded_at)}:[/] the next dbt run "
+                f"[yellow]{asked_by(each.request)} requested {at(each.recorded_at)}:[/] the next dbt run "
                 "adds the rows to the delta",
             )
         if sync.runs and sync.runs[0].error:
@@ -287,6 +290,19 @@ def _erasures(counts: ErasureCounts) -> str:
     asked = "1 person" if counts.people == 1 else f"{counts.people:,} people"
     waiting = f"[yellow]{counts.pending:,} pending[/]: see dbt-batch-sync status --wait"
     return f"erasure of {asked}: {counts.done:,} done" + (f", {waiting}" if counts.pending else "")
+
+
+def asked_by(request: str) -> str:
+    """The command that a request is of."""
+    audits = {"drift": "audit --repair", "adopted": "adopt --from-export"}
+    return audits.get(request, f"resend --{request}")
+
+
+def _last_audit(audit: Audited) -> str:
+    compared = counted(audit.compared, "profile")
+    if not audit.drifted:
+        return f"Last audit {at(audit.ended)}: no drift in {compared}"
+    return f"[yellow]Last audit {at(audit.ended)}:[/] {audit.drifted:,} of {compared} differ in Batch"
 
 
 def _runs(runs: Sequence[Run]) -> Grid:

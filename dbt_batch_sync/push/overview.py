@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import ConfigurationError, DeliveryError
+from dbt_batch_sync.ledger.audits import Audited, Audits
 from dbt_batch_sync.ledger.erasures import ErasureCounts, erasure_counts
 from dbt_batch_sync.ledger.records import RejectCount, Run
 from dbt_batch_sync.ledger.requests import open_requests
@@ -32,11 +33,18 @@ def statuses(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterat
     requests = [
         each for journal, _, names in by_ledger(known) for each in open_requests(warehouse, journal, names)
     ]
-    erasures = _erasures(warehouse, known)
+    audits, erasures = _audits(warehouse, known), _erasures(warehouse, known)
     for each in known:
-        name, kind = each.sync.name, each.sync.kind.name
-        counts = erasures.get(name, ErasureCounts())
-        yield SyncStatus(name, _of(name, runs), each.state.parked, _of(name, requests), kind, erasures=counts)
+        name = each.sync.name
+        yield SyncStatus(
+            name,
+            _of(name, runs),
+            each.state.parked,
+            _of(name, requests),
+            each.sync.kind.name,
+            audit=audits.get(name),
+            erasures=erasures.get(name, ErasureCounts()),
+        )
 
 
 def _erasures(warehouse: Warehouse, known: Sequence[Known]) -> dict[str, ErasureCounts]:
@@ -107,7 +115,7 @@ def rejections(warehouse: Warehouse, known: Sequence[Known], profiles: int = 0) 
 
 def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterator[SyncReport]:
     """What a report shows of each sync."""
-    runs, counts = _runs(known, limit), _counts(known)
+    runs, counts, audits = _runs(known, limit), _counts(known), _audits(warehouse, known)
     for each in known:
         pending = pending_rows(warehouse, each)
         changes = count_changes(warehouse, each, pending) if pending else Counts()
@@ -123,7 +131,15 @@ def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterato
             rejects=_of(each.sync.name, counts),
             table=each.rejects.table.sql(warehouse.dialect),
             kind=each.sync.kind.name,
+            audit=audits.get(each.sync.name),
         )
+
+
+def _audits(warehouse: Warehouse, known: Iterable[Known]) -> dict[str, Audited]:
+    found: dict[str, Audited] = {}
+    for journal, _, names in by_ledger(known):
+        found |= Audits(warehouse, journal).last(names)
+    return found
 
 
 def _runs(known: Iterable[Known], limit: int) -> list[Run]:

@@ -24,8 +24,8 @@ from dbt_batch_sync.ledger.records import PHASES, Event, Run
 from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.containers import prepare, wait
-from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.erasing import app_of
+from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.guards import check_guards
 from dbt_batch_sync.push.known import build_command, read_each
 from dbt_batch_sync.push.phases import Phases

@@ -522,7 +522,9 @@ def test_validate(project: Project) -> None:
     assert document(project.call("validate", "--json")) == {
         "valid": True,
         "syncs": ["people"],
+        "unchecked": [],
         "online": False,
+        "steps": [],
         "problems": [],
     }
     online = project.call("validate", "--online")

@@ -107,8 +107,8 @@ def look_at(talk: Talk, erasure: Erasure, *, may_be_forgotten: bool) -> Erasure 
 
 
 def follow(warehouse: Warehouse, known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]) -> None:
-    """Looks at the open requests of the syncs until all of them are over, or the talks are stopped, and records
-    those that are. Raises DeliveryError when Batch can't be reached, or rejects a call.
+    """Looks at the open requests of the syncs until all are over, or the talks are stopped, and records how
+    they ended. Raises DeliveryError when Batch can't be reached, or rejects a call.
     """
     with suppress(Interrupted):
         _follow(warehouse, known, talks)

@@ -46,6 +46,7 @@ def test_status(shop: HandBuilt) -> None:
         "erasures",
         "requests",
         "runs",
+        "audit",
     ]
     assert shown["requests"][1] == {"id": "q2", "request": "rejected", "recorded_at": "2026-04-01T05:00:18Z"}
 

@@ -1,7 +1,7 @@
 {#- Brings an existing snapshot to its mapping: adds columns, and gives them the types that hold the model's values. -#}
 {% macro evolve_snapshot(snapshot, model) %}
     {% set sync = model.name[:-('_sent_snapshot' | length)] %}
-    {% set attributes = dbt_batch_sync.sync_attributes(sync, ref(sync), dbt_batch_sync.sync_mapping(sync)) %}
+    {% set attributes = dbt_batch_sync.sync_attributes(sync, dbt_batch_sync.sync_relation(sync), dbt_batch_sync.sync_mapping(sync)) %}
     {% set have = {} %}
     {% for column in dbt_batch_sync.columns_of(snapshot) %}{% do have.update({column.name | lower: column}) %}{% endfor %}
     {% set added, retyped, changes = [], [], [] %}

@@ -37,6 +37,7 @@
         {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
         {% do dbt_batch_sync.kind_macro(mapping.kind, 'after_merge')(sync, mapping, snapshot) %}
         {% set answered = dbt_batch_sync.answer_requests(sync, snapshot, built.key, names, types, lost) %}
+        {% do dbt_batch_sync.forget_erased(sync, mapping, snapshot, built) %}
         {#- What a later `dbt run` must find in the snapshot. -#}
         {% set witness = built.delta_id if merged else (none if answered.all else before.delta_id) %}
         {{ dbt_batch_sync.journal_row(snapshot, sync, 'merged', {

@@ -38,6 +38,9 @@ EventName = Literal[
     "resend",
     "export",
     "audited",
+    "asked",
+    "pending",
+    "done",
 ]
 
 
@@ -159,6 +162,15 @@ class RejectCount:
     count: int
     first_rejected_at: datetime
     last_rejected_at: datetime
+
+
+@dataclass(frozen=True)
+class RejectedKey:
+    """An open rejection of one key; without `attribute` of the whole row."""
+
+    key: str
+    attribute: str | None
+    reason: str
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from typing import Any, Protocol, TypeVar
 
 from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import ConfigurationError, DeliveryError
+from dbt_batch_sync.ledger.audits import Audited, Audits
+from dbt_batch_sync.ledger.erasures import ErasureCounts, erasure_counts
 from dbt_batch_sync.ledger.records import RejectCount, Run
 from dbt_batch_sync.ledger.requests import open_requests
 from dbt_batch_sync.mapping.syncs import Sync
@@ -31,9 +33,25 @@ def statuses(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterat
     requests = [
         each for journal, _, names in by_ledger(known) for each in open_requests(warehouse, journal, names)
     ]
+    audits, erasures = _audits(warehouse, known), _erasures(warehouse, known)
     for each in known:
         name = each.sync.name
-        yield SyncStatus(name, _of(name, runs), each.state.parked, _of(name, requests), each.sync.kind.name)
+        yield SyncStatus(
+            name,
+            _of(name, runs),
+            each.state.parked,
+            _of(name, requests),
+            each.sync.kind.name,
+            audit=audits.get(name),
+            erasures=erasures.get(name, ErasureCounts()),
+        )
+
+
+def _erasures(warehouse: Warehouse, known: Sequence[Known]) -> dict[str, ErasureCounts]:
+    own = [each for each in known if each.sync.kind.erases is not None]
+    ledgers = ((journal, names) for journal, _, names in by_ledger(own))
+    found = (erasure_counts(warehouse, journal, names) for journal, names in ledgers)
+    return {name: counts for each in found for name, counts in each.items()}
 
 
 def sizes(
@@ -76,19 +94,28 @@ def _expected(warehouse: Warehouse, known: Known) -> int:
     return int(warehouse.fetch(query).column("present")[0].as_py() or 0)
 
 
-def rejections(warehouse: Warehouse, known: Sequence[Known]) -> Iterator[SyncRejects]:
-    """The open rejections of each sync, the most frequent first."""
+def rejections(warehouse: Warehouse, known: Sequence[Known], profiles: int = 0) -> Iterator[SyncRejects]:
+    """The open rejections of each sync, the most frequent first, its invalid rows by reason, and the first
+    `profiles` rejected.
+    """
     counts = _counts(known)
     for each in known:
         name = each.sync.name
+        pending = pending_rows(warehouse, each)
+        changes = count_changes(warehouse, each, pending) if pending else Counts()
         yield SyncRejects(
-            name, each.rejects.table.sql(warehouse.dialect), _of(name, counts), each.sync.kind.name
+            name,
+            each.rejects.table.sql(warehouse.dialect),
+            _of(name, counts),
+            each.sync.kind.name,
+            dict(changes.invalid_reasons),
+            tuple(each.rejects.open_keys(name, profiles)) if profiles else (),
         )
 
 
 def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterator[SyncReport]:
     """What a report shows of each sync."""
-    runs, counts = _runs(known, limit), _counts(known)
+    runs, counts, audits = _runs(known, limit), _counts(known), _audits(warehouse, known)
     for each in known:
         pending = pending_rows(warehouse, each)
         changes = count_changes(warehouse, each, pending) if pending else Counts()
@@ -104,7 +131,15 @@ def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterato
             rejects=_of(each.sync.name, counts),
             table=each.rejects.table.sql(warehouse.dialect),
             kind=each.sync.kind.name,
+            audit=audits.get(each.sync.name),
         )
+
+
+def _audits(warehouse: Warehouse, known: Iterable[Known]) -> dict[str, Audited]:
+    found: dict[str, Audited] = {}
+    for journal, _, names in by_ledger(known):
+        found |= Audits(warehouse, journal).last(names)
+    return found
 
 
 def _runs(known: Iterable[Known], limit: int) -> list[Run]:

@@ -18,7 +18,7 @@ from jinja2 import Template
 from markupsafe import Markup
 
 from dbt_batch_sync.pages import load_template, source_hash
-from dbt_batch_sync.sandbox.catalogs import MAX_CATALOGS, size
+from dbt_batch_sync.sandbox.catalogs import MAX_CATALOGS
 from dbt_batch_sync.sandbox.knobs import KNOBS, changeable
 from dbt_batch_sync.sandbox.search import Search, parse
 from dbt_batch_sync.sandbox.service import Sandbox
@@ -144,13 +144,11 @@ def _audiences(sandbox: Sandbox, question: Question, sought: Search) -> dict[str
 def _catalogs(sandbox: Sandbox, question: Question, sought: Search) -> dict[str, object]:
     catalogs = sandbox.catalogs.catalogs
     states = {name: sandbox.catalogs.state(name) for name in catalogs}
-    sizes = {name: size(catalog) for name, catalog in catalogs.items()}
     chosen = catalogs.get(question.name or "")
     page = _page_of(chosen.items, question, sought) if chosen else {}
     return {
         "catalogs": list(catalogs.values()),
         "states": states,
-        "sizes": sizes,
         "most": MAX_CATALOGS,
         "catalog": chosen,
         **page,

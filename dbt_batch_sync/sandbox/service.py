@@ -57,7 +57,7 @@ class Sandbox:
         self.store = ProfileStore(
             settings.store, keep=settings.keep_profiles, keep_history=settings.keep_history
         )
-        self.events = EventLog(settings.keep_events, counting=settings.count_events)
+        self.events = EventLog(settings.keep_events, settings.count_events)
         self.exports = Exports(self.world, self.store)
         self.recorder = Recorder(settings.keep_requests, settings.keep_bodies)
         self._lock = threading.RLock()

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
-from dbt_batch_sync.sandbox.history import Change, Entry, History
+from dbt_batch_sync.sandbox.history import Entry, History
 from dbt_batch_sync.sandbox.operations import Operation
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.profile_file import ProfileFile
@@ -89,24 +89,15 @@ class ProfileStore:
                     profile = self._profiles[operation.custom_id] = Profile(
                         operation.custom_id, created_at=now
                     )
-                before = dict(profile.attributes) if self.history.keeps else {}
+                before = _written(operation, profile) if self.history.keeps else {}
                 refused += [(index, refusal) for refusal in profile.apply(operation, now)]
                 if self.history.keeps:
-                    self._remember(profile, before, operation, Entry(number, now, ()))
+                    after = _written(operation, profile)
+                    self.history.add(profile.custom_id, Entry(number, now, before, after))
                 changed[operation.custom_id] = profile
             if self._file:
                 self._file.write(changed.values())
         return refused
-
-    def _remember(
-        self, profile: Profile, before: Mapping[str, TypedValue], operation: Operation, entry: Entry
-    ) -> None:
-        changes = tuple(
-            Change(name, before.get(name), profile.attributes.get(name))
-            for name in operation.writes
-            if before.get(name) != profile.attributes.get(name)
-        )
-        self.history.add(profile.custom_id, entry._replace(changes=changes))
 
     def chunks(self, size: int) -> Iterator[list[tuple[str, dict[str, TypedValue]]]]:
         """Every profile's attributes, so many at a time, each chunk as it is when its turn comes."""
@@ -145,3 +136,9 @@ def _copy(profile: Profile) -> Profile:
     copied = copy.copy(profile)
     copied.attributes = dict(profile.attributes)
     return copied
+
+
+def _written(operation: Operation, profile: Profile) -> dict[str, TypedValue]:
+    """What a profile holds of the attributes that an operation names."""
+    held = profile.attributes
+    return {name: held[name] for name in operation.writes if name in held} if held else {}

@@ -91,10 +91,15 @@
 {#- A backslash is written twice there, and what its classes hold beyond ASCII is not documented: blanks by their class. -#}
 {% macro redshift__blank_characters() %}{{ return('[:space:]') }}{% endmacro %}
 
+{% macro redshift__control_characters() %}{{ return('[:cntrl:]') }}{% endmacro %}
+
+{% macro redshift__invisible_characters() %}{{ return('') }}{% endmacro %}
+
 
 {% macro redshift__utc_now() %}{{ return('cast(getdate() as timestamp)') }}{% endmacro %}
 
 {% macro redshift__seconds_ago(seconds) %}{{ return('dateadd(second, -' ~ seconds ~ ', ' ~ dbt_batch_sync.utc_now() ~ ')') }}{% endmacro %}
+{% macro redshift__seconds_after(moment, seconds) %}{{ return('dateadd(second, ' ~ seconds ~ ', ' ~ moment ~ ')') }}{% endmacro %}
 
 {% macro redshift__page_expression(id) %}{{ return('mod(abs(cast(checksum(coalesce(' ~ id ~ ", '')) as bigint)), " ~ dbt_batch_sync.buckets() ~ ')') }}{% endmacro %}
 

@@ -23,7 +23,7 @@
     {% set snapshot = dbt_batch_sync.own_snapshot(sync) if execute else none %}
     {% if snapshot is not none %}
         {% set built = dbt_batch_sync.last_built(sync, snapshot) %}
-        {% set found = dbt_batch_sync.found_delta(this) %}
+        {% set found = dbt_batch_sync.found_delta(this, built) %}
         {% set progress = dbt_batch_sync.progress(sync, snapshot, built) %}
         {% set before = dbt_batch_sync.last_merged(sync, snapshot) %}
         {% set lost = dbt_batch_sync.check_delta(sync, snapshot, built, found, progress, before) %}

@@ -37,6 +37,7 @@ from dbt_batch_sync.notifications import call_hooks
 from dbt_batch_sync.push import overview
 from dbt_batch_sync.push.access import check_access
 from dbt_batch_sync.push.containers import compare
+from dbt_batch_sync.push.erasing import follow
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.known import Known, by_ledger, read_each, read_known
 from dbt_batch_sync.push.lookup import look_up
@@ -305,9 +306,27 @@ def _compared(
     return replace(planned, steps=steps, stops=(*planned.stops, *difference.stops))
 
 
-def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 10) -> StatusResult:
-    """The last runs of the selected syncs, their parked rows, and the open requests to send again."""
+def status(
+    dbt: DbtOptions,
+    selection: Selection = Selection(),
+    *,
+    limit: int = 10,
+    wait: bool = False,
+    stop: Event | None = None,
+) -> StatusResult:
+    """The last runs of the selected syncs, their parked rows, and the open requests to send again.
+
+    `wait`: asks Batch for the open requests for erasure, until it has done all of them or `stop` is set, and
+    records what it says.
+    """
     with _reading(dbt, selection) as (warehouse, known), Channels() as channels:
+        if wait:
+            signal = stop or Event()
+            follow(
+                warehouse,
+                known,
+                lambda sync: channels.apps(read_output(dbt, sync.mapping.output), sync.kind, signal),
+            )
         statuses = overview.statuses(warehouse, known, limit)
         sizes = overview.sizes(
             warehouse, known, lambda sync: channels.talk(read_output(dbt, sync.mapping.output), sync.kind)
@@ -330,7 +349,9 @@ def report(
     target = read_target(dbt)
     with _reading(dbt, selection) as (warehouse, known):
         syncs = tuple(overview.reports(warehouse, known, limit))
-        return ReportResult((clock or system_clock()).now(), target.target_name, syncs)
+        return ReportResult(
+            (clock or system_clock()).now(), target.target_name, syncs, read_project(dbt).name
+        )
 
 
 def profile(
@@ -345,6 +366,13 @@ def profile(
 def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) -> ResendResult:
     """Asks the next `dbt run` of the selected syncs to send every row again, or what is rejected."""
     with _reading(dbt, selection) as (_, known):
+        erasing = [each.sync.name for each in known if each.sync.kind.erases is not None]
+        if erasing:
+            raise ConfigurationError(
+                f"resend: {', '.join(f'`{name}`' for name in erasing)} erases people, which is never "
+                "done again for the same request. What Batch rejected is tried again by every push. "
+                f"Leave it out: --exclude {' '.join(erasing)}"
+            )
         requests = [
             request
             for journal, _, names in by_ledger(known)

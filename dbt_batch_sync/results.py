@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from dbt_batch_sync.ledger.audits import Audited
+from dbt_batch_sync.ledger.erasures import Erasure, ErasureCounts
 from dbt_batch_sync.ledger.records import RejectCount, RejectedKey, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request, Scope
 
@@ -258,6 +259,7 @@ class SyncStatus:
     in_batch: int | None = None
     note: str | None = None
     audit: Audited | None = None
+    erasures: ErasureCounts = field(default_factory=ErasureCounts)
 
 
 @dataclass(frozen=True)
@@ -277,6 +279,7 @@ class StatusResult:
                     "in_batch": each.in_batch,
                     "note": each.note,
                     "parked": each.parked,
+                    "erasures": asdict(each.erasures),
                     "requests": [_request_json(request) for request in each.requests],
                     "runs": [_timed(asdict(run)) for run in each.runs],
                     "audit": None if each.audit is None else _timed(asdict(each.audit)),
@@ -356,6 +359,7 @@ class ReportResult:
     made_at: datetime
     target: str
     syncs: tuple[SyncReport, ...]
+    project: str = "dbt-batch-sync"
 
 
 @dataclass(frozen=True)
@@ -395,6 +399,7 @@ class SyncProfile:
     pending: Pending | None
     rejects: tuple[Rejection, ...]
     kind: str = "profiles"
+    erasures: tuple[Erasure, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@
             {{ dbt_batch_sync.not_built_yet(model_relation) }}
         {% else %}
             {% do dbt_batch_sync.snapshot_columns(snapshot_relation, mapping.key, attributes[1:]) %}
-            {{ dbt_batch_sync.delta_sql(model_relation, snapshot_relation, mapping, attributes, dbt_batch_sync.open_parked(sync, snapshot_relation)) }}
+            {{ dbt_batch_sync.delta_sql(model_relation, snapshot_relation, mapping, attributes, dbt_batch_sync.open_parked(sync, snapshot_relation) if mapping.kind != 'deletions' else '', dbt_batch_sync.erased_people(sync, mapping, snapshot_relation)) }}
         {% endif %}
     {% endif %}
 {% endmacro %}
@@ -31,7 +31,7 @@
 {#- One select for every warehouse; what differs between them is behind the small macros of `adapters/`. A full join on the key, one
     condition for each attribute, and what becomes of them. Duplicates are looked up among the rows that differ, and taken from the model
     once more where there are any. -#}
-{% macro delta_sql(model_relation, snapshot_relation, mapping, attributes, parked) %}
+{% macro delta_sql(model_relation, snapshot_relation, mapping, attributes, parked, erased='') %}
 {%- set id = dbt_batch_sync.column(mapping.key) -%}
 {%- set exited = dbt_batch_sync.column('_batch_exited_at') -%}
 {%- set change, changed, reason = dbt_batch_sync.column('_batch_change'), dbt_batch_sync.column('_batch_changed'), dbt_batch_sync.column('_batch_reason') -%}
@@ -80,6 +80,12 @@ parked as (
     {{ parked }}
 ),
 {%- endif %}
+{%- if erased %}
+
+erased as (
+    {{ erased }}
+),
+{%- endif %}
 
 changes as (
     select
@@ -100,8 +106,14 @@ changes as (
     {%- if parked %}
     left join parked on parked.row_id = compared.{{ id }}
     {%- endif %}
+    {%- if erased %}
+    left join erased on erased.row_id = compared.{{ id }}
+    {%- endif %}
     where
         duplicated.{{ id }} is null
+        {%- if erased %}
+        and erased.row_id is null
+        {%- endif %}
         and (
             compared._batch_known is null
             or (compared._batch_here is null and compared.{{ exited }} is null)
@@ -124,6 +136,21 @@ changes as (
         {%- endfor %}
     from ({{ dbt_batch_sync.model_rows(model_relation, attributes) }}) as c
     inner join duplicated on duplicated.{{ id }} = c.{{ id }}
+    {%- if erased %}
+    left join erased on erased.row_id = c.{{ id }}
+    where erased.row_id is null
+    union all
+    select
+        c.{{ id }},
+        'invalid' as {{ change }},
+        '' as {{ changed }},
+        'erased' as {{ reason }}
+        {%- for attribute in values %},
+        {{ dbt_batch_sync.stored_null(attribute.dtype, false) }} as {{ dbt_batch_sync.column(attribute.name) }}
+        {%- endfor %}
+    from (select distinct {{ id }} from model_rows) as c
+    inner join erased on erased.row_id = c.{{ id }}
+    {%- endif %}
 )
 
 select

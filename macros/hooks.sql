@@ -23,7 +23,7 @@
     {% set snapshot = dbt_batch_sync.own_snapshot(sync) if execute else none %}
     {% if snapshot is not none %}
         {% set built = dbt_batch_sync.last_built(sync, snapshot) %}
-        {% set found = dbt_batch_sync.found_delta(this) %}
+        {% set found = dbt_batch_sync.found_delta(this, built) %}
         {% set progress = dbt_batch_sync.progress(sync, snapshot, built) %}
         {% set before = dbt_batch_sync.last_merged(sync, snapshot) %}
         {% set lost = dbt_batch_sync.check_delta(sync, snapshot, built, found, progress, before) %}
@@ -37,6 +37,7 @@
         {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
         {% do dbt_batch_sync.kind_macro(mapping.kind, 'after_merge')(sync, mapping, snapshot) %}
         {% set answered = dbt_batch_sync.answer_requests(sync, snapshot, built.key, names, types, lost) %}
+        {% do dbt_batch_sync.forget_erased(sync, mapping, snapshot, built) %}
         {#- What a later `dbt run` must find in the snapshot. -#}
         {% set witness = built.delta_id if merged else (none if answered.all else before.delta_id) %}
         {{ dbt_batch_sync.journal_row(snapshot, sync, 'merged', {

@@ -158,6 +158,9 @@
 {% macro seconds_ago(seconds) %}{{ return(adapter.dispatch('seconds_ago', 'dbt_batch_sync')(seconds)) }}{% endmacro %}
 {% macro default__seconds_ago(seconds) %}{{ return(dbt_batch_sync.utc_now() ~ " - interval '" ~ seconds ~ " seconds'") }}{% endmacro %}
 
+{% macro seconds_after(moment, seconds) %}{{ return(adapter.dispatch('seconds_after', 'dbt_batch_sync')(moment, seconds)) }}{% endmacro %}
+{% macro default__seconds_after(moment, seconds) %}{{ return(moment ~ " + interval '" ~ seconds ~ " seconds'") }}{% endmacro %}
+
 
 {#- The statement that appends a row to the journal: `values` are SQL expressions by column. -#}
 {% macro journal_row(snapshot, sync, event, values) -%}
@@ -179,7 +182,8 @@
 {% macro default__inserts_name_all_columns() %}{{ return(false) }}{% endmacro %}
 
 
-{#- Removes what is merged and older than the retention: rows of deltas before the last one, and resolved rejects. -#}
+{#- Removes what is merged and older than the retention: rows of deltas before the last one, and resolved rejects. What is known of erasures
+    stays: it is their proof. -#}
 {% macro prune_ledger(snapshot) %}
     {% set journal = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() %}
     {% set rejects = dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() %}
@@ -207,7 +211,7 @@
         {% endif %}
     {% endfor %}
     {% if old %}
-        {% do run_query('delete from ' ~ journal ~ ' where ' ~ old | join(' or ')) %}
+        {% do run_query('delete from ' ~ journal ~ " where event not in ('asked', 'pending', 'done') and (" ~ old | join(' or ') ~ ')') %}
         {% do run_query('delete from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_drift').render() ~ ' where ' ~ old | join(' or ') | replace('recorded_at', 'audited_at')) %}
     {% endif %}
     {% set cutoff = dbt_batch_sync.utc_timestamp((now - modules.datetime.timedelta(days=(days or [90]) | max)).strftime('%Y-%m-%d %H:%M:%S')) %}

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
+from requests.auth import AuthBase
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.batch_api.answers import (
@@ -29,7 +30,7 @@ from dbt_batch_sync.batch_api.answers import (
     read_bulk,
 )
 from dbt_batch_sync.batch_api.messages import describe
-from dbt_batch_sync.batch_api.transport import BearerAuth, Upload, open_session
+from dbt_batch_sync.batch_api.transport import IN_PATH, AppAuth, BearerAuth, Upload, open_session
 from dbt_batch_sync.connections.addresses import is_loopback
 from dbt_batch_sync.errors import DeliveryError
 from dbt_batch_sync.kinds.kind import Route
@@ -41,6 +42,9 @@ MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 
 CHECK_PATH: Final = "audiences/list?limit=1"
 """[D] read-only, and answers 401 for a wrong key or project."""
+
+APP_VERSION: Final = "1.0"
+"""Of the older API, whose paths have an app's key in them [D]."""
 
 _READ_BYTES: Final = 64 * 1024
 FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
@@ -67,6 +71,8 @@ class Client:
         max_in_flight: int = 4,
     ) -> None:
         self._base = f"{api_url}/{api_version}/"
+        self._app_base = f"{api_url}/{APP_VERSION}/{IN_PATH}/"
+        self._rest_api_key = rest_api_key
         self._timeout = timeout
         self._session = open_session(
             BearerAuth(rest_api_key, project_key),
@@ -97,7 +103,14 @@ class Client:
 
         Never raises for what the network or Batch does.
         """
-        return self._call("POST", route.path, route.read, body, seconds)
+        return self._call("POST", self._base + route.path, route.read, body, seconds)
+
+    def ask_app(
+        self, app_key: str, path: str, read: Read, body: bytes | memoryview, seconds: float | None = None
+    ) -> Answer:
+        """Posts a body to the older API of an app, like `send`."""
+        auth = AppAuth(self._rest_api_key, app_key)
+        return self._call("POST", self._app_base + path, read, body, seconds, auth)
 
     @property
     def is_local(self) -> bool:
@@ -105,9 +118,16 @@ class Client:
         return is_loopback(urlsplit(self._base).hostname)
 
     def ask(
-        self, method: str, path: str, document: Mapping[str, object] | None = None
+        self,
+        method: str,
+        path: str,
+        document: Mapping[str, object] | None = None,
+        *,
+        app_key: str | None = None,
     ) -> tuple[Answer, Mapping[str, object]]:
-        """A call that is not about rows, and the JSON object of a 2xx answer."""
+        """A call that is not about rows, and the JSON object of a 2xx answer. With an app's key, to its older
+        API.
+        """
         found: dict[str, object] = {}
 
         def read(answer: dict[str, object]) -> Accepted:
@@ -115,12 +135,15 @@ class Client:
             return Accepted()
 
         body = None if document is None else json.dumps(document).encode()
-        return self._call(method, path, read, body), found
+        if app_key is not None:
+            auth = AppAuth(self._rest_api_key, app_key)
+            return self._call(method, self._app_base + path, read, body, None, auth), found
+        return self._call(method, self._base + path, read, body), found
 
     def locate(self, path: str) -> tuple[Answer, str]:
         """A call whose answer leads elsewhere, and where to; it is not followed."""
         found: list[str] = []
-        return self._call("GET", path, None, located=found), found[0] if found else ""
+        return self._call("GET", self._base + path, None, located=found), found[0] if found else ""
 
     def check(self) -> None:
         """Asks something that changes nothing, to see whether address and credentials work.
@@ -128,24 +151,26 @@ class Client:
         Raises:
             DeliveryError: with what to check.
         """
-        answer = self._call("GET", CHECK_PATH, None)
+        answer = self._call("GET", self._base + CHECK_PATH, None)
         if not isinstance(answer, Accepted):
             raise DeliveryError(f"{describe(answer)}.")
 
     def _call(
         self,
         method: str,
-        path: str,
+        url: str,
         read: Read | None,
         body: bytes | memoryview | None = None,
         seconds: float | None = None,
+        auth: AuthBase | None = None,
         located: list[str] | None = None,
     ) -> Answer:
         within = self._timeout if seconds is None else min(self._timeout, seconds)
         try:
             with self._session.request(
                 method,
-                self._base + path,
+                url,
+                auth=auth,
                 data=None if body is None else cast("Iterable[bytes]", Upload(body, within)),
                 timeout=(min(self._timeout, CONNECT_SECONDS), self._timeout),
                 allow_redirects=False,

@@ -64,6 +64,30 @@ class BearerAuth(AuthBase):
         return request
 
 
+IN_PATH: Final = "APP_KEY"
+"""Stands in a path for an app's key, which no log, error or trace of a URL may tell: the connection puts it
+there.
+"""
+
+_HEADER: Final = "X-App-Key-Of-Path"
+
+
+class AppAuth(AuthBase):
+    """The credentials of the older API, whose paths have an app's key in the place of `IN_PATH`."""
+
+    def __init__(self, rest_api_key: str, app_key: str) -> None:
+        self._rest_api_key = rest_api_key
+        self._app_key = app_key
+
+    def __repr__(self) -> str:
+        return "AppAuth(…)"
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["X-Authorization"] = self._rest_api_key
+        request.headers[_HEADER] = self._app_key
+        return request
+
+
 class DirectSession(requests.Session):
     """A session to which no answer is a redirect: `requests` reads those whole, followed or not."""
 
@@ -135,11 +159,25 @@ class _TimedResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock))
 
 
-class _Connection(HTTPConnection):
+class _SecretPaths(HTTPConnection):
+    """Puts a secret into the path of the request line, and nowhere else."""
+
+    _secret = ""
+
+    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **how: Any) -> None:
+        own = dict(headers or {})
+        self._secret = own.pop(_HEADER, "")
+        super().request(method, url, body, own, **how)
+
+    def putrequest(self, method: str, url: str, *flags: Any, **how: Any) -> None:
+        super().putrequest(method, url.replace(IN_PATH, self._secret) if self._secret else url, *flags, **how)
+
+
+class _Connection(_SecretPaths):
     response_class = _TimedResponse
 
 
-class _SecureConnection(HTTPSConnection):
+class _SecureConnection(_SecretPaths, HTTPSConnection):
     response_class = _TimedResponse
 
 

@@ -8,6 +8,7 @@ from dbt_batch_sync.cli.layout import Grid, at, draw, plain, say
 from dbt_batch_sync.cli.show import out
 
 if TYPE_CHECKING:
+    from dbt_batch_sync.ledger.erasures import Erasure
     from dbt_batch_sync.results import ProfileResult, SyncProfile
 
 
@@ -60,7 +61,13 @@ def _state(sync: SyncProfile) -> list[str]:
                 f"[yellow]row rejected by {plain(each.rejected_by)}:[/] {plain(each.reason)} "
                 f"({at(each.rejected_at)}{done})"
             )
-    return lines
+    return [*lines, *map(_erasure, sync.erasures)]
+
+
+def _erasure(erasure: Erasure) -> str:
+    said = f" ({plain(erasure.error)})" if erasure.error else ""
+    ended = f"{erasure.status} {at(erasure.done_at)} UTC{said}" if erasure.done_at else "[yellow]pending[/]"
+    return f"erasure requested {at(erasure.asked_at)} UTC, app {plain(erasure.app)}: {ended}"
 
 
 def _attributes(sync: SyncProfile) -> list[tuple[str, str, str, str]]:

@@ -123,15 +123,19 @@ def lineage(
 def status(
     dbt: DbtFlags,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Runs per sync.")] = 10,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Ask Batch for open requests for erasure until all of them are done."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the last runs of each sync, parked rows, and open resend requests.
+    """Show the last runs of each sync, parked rows, open resend requests, and requests for erasure.
 
     Example: [bold]dbt-batch-sync status --select crm_contacts --limit 3[/]
     """
     from dbt_batch_sync import api
 
-    result = api.status(dbt.options, dbt.selection, limit=limit)
+    result = api.status(dbt.options, dbt.selection, limit=limit, wait=wait)
     show.answer(result, show.history, as_json)
 
 

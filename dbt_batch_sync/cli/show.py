@@ -14,6 +14,7 @@ from dbt_batch_sync.cli.layout import Grid, at, bars, counted, draw, duration, l
 if TYPE_CHECKING:
     from dbt_batch_sync.artifacts.compiled import Origin
     from dbt_batch_sync.ledger.audits import Audited
+    from dbt_batch_sync.ledger.erasures import ErasureCounts
     from dbt_batch_sync.ledger.records import Run
     from dbt_batch_sync.results import (
         LineageResult,
@@ -272,6 +273,8 @@ def history(result: StatusResult) -> None:
                 f"[yellow]{counted(sync.parked, 'row')} parked:[/] rejected as a whole; sent again when "
                 "changed, or after dbt-batch-sync resend --rejected",
             )
+        if sync.erasures.people:
+            say(console, _erasures(sync.erasures))
         for each in sync.requests:
             say(
                 console,
@@ -281,6 +284,12 @@ def history(result: StatusResult) -> None:
         if sync.runs and sync.runs[0].error:
             say(console, f"[red]Last error:[/] {plain(sync.runs[0].error)}")
         console.print()
+
+
+def _erasures(counts: ErasureCounts) -> str:
+    asked = "1 person" if counts.people == 1 else f"{counts.people:,} people"
+    waiting = f"[yellow]{counts.pending:,} pending[/]: see dbt-batch-sync status --wait"
+    return f"erasure of {asked}: {counts.done:,} done" + (f", {waiting}" if counts.pending else "")
 
 
 def asked_by(request: str) -> str:

@@ -66,6 +66,21 @@ def _read_key(value: object, spot: Spot) -> str:
     return ""
 
 
+def _read_app_key(value: object, spot: Spot) -> str:
+    # It becomes a part of a path.
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,200}", value):
+        return value
+    spot.refuse("must be an app's API key: 1 to 200 of A-Z, a-z, 0-9, - and _")
+    return ""
+
+
+def _read_app_keys(value: object, spot: Spot) -> tuple[str, ...]:
+    keys = many(_read_app_key, "API keys of the project's apps")(value, spot)
+    if len(set(keys)) < len(keys):
+        spot.refuse("names a key twice")
+    return keys
+
+
 def _read_targets(value: object, spot: Spot) -> tuple[str, ...]:
     targets = many(text("a dbt target's name"), "dbt targets, such as `[prod]`")(value, spot)
     if value == []:
@@ -80,6 +95,7 @@ class Output:
     `timeout` and `checkpoint_seconds` are seconds; `checkpoint_seconds: None` leaves it to the warehouse.
     `max_profiles_per_second: None` leaves it to the endpoint's own rate, 0 is without pacing. A resolved
     reject is kept for `retention_days`. `only_from` are the dbt targets that may push to it; None: every one.
+    `app_keys` are those of the project's apps, whose API erases people.
     `require_tests`: what dbt has not just built and tested is not pushed to it. The hooks are called when a
     push to it has ended: `on_failure` of an interrupted one too.
     """
@@ -92,6 +108,7 @@ class Output:
     project_key: str = field(
         default="", repr=False, metadata=read_by(_read_key, required="the key of the Batch project")
     )
+    app_keys: tuple[str, ...] = field(default=(), repr=False, metadata=read_by(_read_app_keys))
     api_url: str = field(default=API_URL, metadata=read_by(address(API_URL)))
     api_version: str = field(default=API_VERSION, metadata=read_by(_read_version))
     timeout: float = field(default=30.0, metadata=read_by(number(0, 3600, above=True)))

@@ -117,6 +117,7 @@ class Rules:
 
     types: Mapping[AttributeType, Rule] = field(default_factory=lambda: CUSTOM_RULES)
     max_items: int = MAX_ITEMS
+    hidden: tuple[str, ...] = ()  # columns of the delta that are never sent
 
 
 PROFILE_RULES = Rules()
@@ -198,7 +199,11 @@ def parse_types(types: str, rules: Rules = PROFILE_RULES) -> tuple[TypedAttribut
     What tells whether a row is in Batch at all is no attribute and left out.
     """
     pairs = (pair.split(":", 1) for pair in types.split(",") if pair)
-    return tuple(TypedAttribute(name, AttributeType(kind), rules) for name, kind in pairs if name != PRESENT)
+    return tuple(
+        TypedAttribute(name, AttributeType(kind), rules)
+        for name, kind in pairs
+        if name not in (PRESENT, *rules.hidden)
+    )
 
 
 def name_refusal(name: str) -> str | None:

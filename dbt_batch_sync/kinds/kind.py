@@ -13,6 +13,7 @@ from dbt_batch_sync.batch_api.answers import Read
 from dbt_batch_sync.kinds.attributes import PROFILE_RULES, AttributeType, Rules, TypedAttribute
 
 if TYPE_CHECKING:
+    from dbt_batch_sync.connections.outputs import Output
     from dbt_batch_sync.ledger.state import Built
     from dbt_batch_sync.mapping.mapping import Location
     from dbt_batch_sync.mapping.mapping import Mapping as SyncMapping
@@ -158,6 +159,9 @@ class Kind:
             their names; recorded as rejects of these attributes.
         stops: Guards of its own, each as a sentence; `--force` does not skip them.
         tripped: Those that `--force` skips.
+        erases: Of a kind whose rows are people to erase: its guards, which `--force` does not skip. Each
+            person is recorded before the request; `--limit` and `resend` are refused, and columns that are
+            not mapped.
         container: What its rows are in, and what is created before and waited for after a push.
         max_targets: How many different targets an output may have.
         on_resend: What `resend --all` does not do, as a sentence.
@@ -176,6 +180,7 @@ class Kind:
     held_back: str = ""
     stops: Callable[[SyncMapping, Built], Iterator[str]] = nothing_against
     tripped: Callable[[SyncMapping, Built], Iterator[str]] = nothing_against
+    erases: Callable[[SyncMapping, Built, Output], Iterator[str]] | None = None
     container: Container | None = None
     max_targets: int | None = None
     on_resend: str = ""

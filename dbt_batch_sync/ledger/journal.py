@@ -34,6 +34,9 @@ SYNCS_AT_ONCE = 200
 ROWS_AT_ONCE = 5_000
 """Rows of one append where there may be many."""
 
+_ASIDE = ("doubt", "resend", "export", "audited", "asked", "pending", "done")
+"""Events that don't tell how far a push is."""
+
 _READ = tuple(name for name in JOURNAL_COLUMNS if not name.endswith("seconds") and name != "error")
 
 
@@ -175,7 +178,7 @@ def _last_events(table: exp.Table, syncs: Sequence[str]) -> Statement:
             exp.alias_(last(is_event("released", "ended"), "run_id"), "ended_at"),
         )
         .from_(table.copy())
-        .where(is_in(exp.column("sync"), syncs), exp.not_(is_event("doubt", "resend", "export", "audited")))
+        .where(is_in(exp.column("sync"), syncs), exp.not_(is_event(*_ASIDE)))
     )
     at, none = exp.column("recorded_at"), exp.null()
     claimed, ended = exp.column("claimed_at"), exp.column("ended_at")

@@ -38,6 +38,9 @@ EventName = Literal[
     "resend",
     "export",
     "audited",
+    "asked",
+    "pending",
+    "done",
 ]
 
 

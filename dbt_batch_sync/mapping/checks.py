@@ -73,11 +73,14 @@ class Checks:
             at, against = (other, one) if other.name in selected else (one, other)
             where, target = at.mapping.where, at.mapping.target
             if target and target == against.mapping.target:
+                key, why = at.kind.name, f"Each would remove the other's {at.kind.noun}s"
+                if at.kind.erases is not None:
+                    key, why = "kind", "Who is in both would be erased twice, perhaps after coming back"
                 wrong = (
-                    f"{_spoken(target)} is that of the sync `{against.name}` too. Each would remove "
-                    f"the other's {at.kind.noun}s: make one model of both"
+                    f"{_spoken(target)} is that of the sync `{against.name}` too. {why}: "
+                    "make one model of both"
                 )
-                yield Problem(where.file, where.model, f"batch_sync.{at.kind.name}", wrong)
+                yield Problem(where.file, where.model, f"batch_sync.{key}", wrong)
             both = [name for name in names[one.name] if name in names[other.name]]
             if target or not both or one.mapping.shared or other.mapping.shared:
                 continue
@@ -115,7 +118,7 @@ class Checks:
 def _spoken(target: str) -> str:
     """`audience spring_vips` as a message says it."""
     what, _, name = target.partition(" ")
-    return f"the {what} `{name}`" if name else f"the {what}"
+    return f"the {what} `{name}`" if name else f"the output of the {what}"
 
 
 def _is_relation_of(table: CatalogTable, model: Model) -> bool:

@@ -167,11 +167,23 @@ class _Resolution:
             found += self.remaining({identifier, *(each.column for each in found)})
         if self.mapping.membership is not None:
             found.append(self.membership(self.mapping.membership, found))
+        if self.mapping.kind.erases is not None:
+            self.refuse_others({identifier, *(each.column for each in found)})
         if not found and self.mapping.all_columns:
             self.refuse("custom", "`all` leaves no column to send")
         if self.problems:
             raise MappingError(self.problems)
         return tuple(found)
+
+    def refuse_others(self, used: set[str]) -> None:
+        """A model of people to erase has no other column, so that no other model is taken for one."""
+        others = [each for each in self.columns if each not in used]
+        if others:
+            self.refuse(
+                "identifier",
+                f"the model has columns that are not mapped: {listed(map(shown, others[:MAX_LISTED]))}. "
+                f"Select {listed(map(shown, sorted(used)))} by name, and no others",
+            )
 
     def membership(self, name: str, found: Iterable[Attribute]) -> Attribute:
         """The membership; a problem if a column that `custom: all` brought has its name."""

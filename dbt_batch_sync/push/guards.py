@@ -42,10 +42,14 @@ def stops(sync: Sync, state: SyncState, output: Output, target: str | None = Non
             "dbt-batch-sync resend --all"
         )
     yield from sync.kind.stops(sync.mapping, built)
+    if sync.kind.erases is not None:
+        yield from sync.kind.erases(sync.mapping, built, output)
 
 
 def tripped(sync: Sync, built: Built) -> Iterator[str]:
     """The guards that stop a push without `--force`."""
+    if sync.kind.erases is not None:  # no request today is nothing unusual
+        return
     guards, known, things = sync.mapping.guards, built.known_rows, f"{sync.kind.noun}s"
     if built.changes and built.model_rows < guards.min_rows:
         yield (

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from dbt_batch_sync.kinds.attributes import PRESENT
 from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.ledger.erasures import erasures_of
 from dbt_batch_sync.ledger.records import Rejection, typed
 from dbt_batch_sync.push.known import Known, relation_of
 from dbt_batch_sync.push.masking import mask
@@ -54,7 +55,11 @@ def look_up(warehouse: Warehouse, known: Known, key: str, *, show_values: bool =
     found = Found(
         held, queued, events, tuple(known.rejects.of_key(sync, key)), built.built_at if built else None
     )
-    return replace(describe(sync, found, show_values=show_values), kind=known.sync.kind.name)
+    erasures = (
+        tuple(erasures_of(warehouse, known.journal, sync, key)) if known.sync.kind.erases is not None else ()
+    )
+    described = describe(sync, found, show_values=show_values)
+    return replace(described, kind=known.sync.kind.name, erasures=erasures)
 
 
 def _row(warehouse: Warehouse, relation: Relation, values: Mapping[str, Value]) -> Row | None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import ConfigurationError, DeliveryError
 from dbt_batch_sync.ledger.audits import Audited, Audits
+from dbt_batch_sync.ledger.erasures import ErasureCounts, erasure_counts
 from dbt_batch_sync.ledger.records import RejectCount, Run
 from dbt_batch_sync.ledger.requests import open_requests
 from dbt_batch_sync.mapping.syncs import Sync
@@ -32,7 +33,7 @@ def statuses(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterat
     requests = [
         each for journal, _, names in by_ledger(known) for each in open_requests(warehouse, journal, names)
     ]
-    audits = _audits(warehouse, known)
+    audits, erasures = _audits(warehouse, known), _erasures(warehouse, known)
     for each in known:
         name = each.sync.name
         yield SyncStatus(
@@ -42,7 +43,15 @@ def statuses(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterat
             _of(name, requests),
             each.sync.kind.name,
             audit=audits.get(name),
+            erasures=erasures.get(name, ErasureCounts()),
         )
+
+
+def _erasures(warehouse: Warehouse, known: Sequence[Known]) -> dict[str, ErasureCounts]:
+    own = [each for each in known if each.sync.kind.erases is not None]
+    ledgers = ((journal, names) for journal, _, names in by_ledger(own))
+    found = (erasure_counts(warehouse, journal, names) for journal, names in ledgers)
+    return {name: counts for each in found for name, counts in each.items()}
 
 
 def sizes(

@@ -82,6 +82,7 @@ def plan_sync(
             f"{name} is not the delta that dbt built last: it was replaced or altered. "
             f"Run: {build_command(sync)}",
         )
+    apps = max(1, len(output.app_keys)) if sync.kind.erases is not None else 1
     route, most = sync.kind.route(sync.mapping.endpoint, counts.sending), output.max_profiles_per_second
     return SyncPlanned(
         sync=sync.name,
@@ -97,7 +98,7 @@ def plan_sync(
         invalid_reasons=dict(counts.invalid_reasons),
         resubscriptions=counts.resubscriptions,
         attributes=dict(counts.attributes),
-        requests=math.ceil(counts.sending / call_size(route, most)),
+        requests=math.ceil(counts.sending / call_size(route, most)) * apps,
         seconds=seconds_at_rate(counts.sending, route, most),
         samples=tuple(_samples(warehouse, known, pending, names, show_values)) if counts.sending else (),
         mapping=sync.mapping.hash,

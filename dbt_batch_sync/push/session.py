@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from threading import Event as Signal
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from dbt_batch_sync.ledger.records import PHASES, Event, Run
 from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.containers import prepare, wait
+from dbt_batch_sync.push.erasing import app_of
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.guards import check_guards
 from dbt_batch_sync.push.known import build_command, read_each
@@ -94,6 +96,11 @@ class Channels:
         pacer, policy = self._pacer(output, kind.routes[0]), RetryPolicy(output.max_attempts)
         return Talk(self.client(output).ask, pacer, policy, stop or Signal())
 
+    def apps(self, output: Output, kind: Kind, stop: Signal) -> dict[str, Talk]:
+        """Calls to the older API of each app of an output, by what tells the apps apart."""
+        talk, ask = self.talk(output, kind, stop), self.client(output).ask
+        return {app_of(key): replace(talk, ask=partial(ask, app_key=key)) for key in output.app_keys}
+
     def _pacer(self, output: Output, route: Route) -> Pacer:
         key = (output.name, route.name)
         if key not in self._pacers:
@@ -158,7 +165,11 @@ class Session:
             listed.append(ended(target.journal, run, retention_days=target.output.retention_days))
         if not self.options.dry_run:
             for journal, listed in events.values():
-                journal.append(listed)
+                try:
+                    journal.append(listed)
+                except WarehouseError as error:
+                    for name in (each.sync for each in listed):
+                        runs[name] = replace(runs[name], status="failed", error=str(error))
         return {
             target.name: SyncPushed.of(runs[target.name], target.sync.kind.name)
             for target in targets
@@ -224,6 +235,10 @@ class Session:
         refusal = self.gate and self.gate.refusal(target.sync, state, require_tests=require_tests)
         if refusal:
             raise Stopped(refusal)
+        if self.options.limit is not None and target.sync.kind.erases is not None:
+            raise Stopped(
+                f"nothing was sent: `{target.name}` erases people and is pushed as a whole: leave out --limit"
+            )
         if self.options.plan is not None:
             check_planned(target.sync, state, self.options.plan)
         if state.built is None:

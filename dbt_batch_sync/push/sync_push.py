@@ -30,6 +30,7 @@ from dbt_batch_sync.ledger.claims import Hold, Timing
 from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import Event, EventName, Reject, Run
 from dbt_batch_sync.ledger.state import Checkpoint, SyncState
+from dbt_batch_sync.push.erasing import Erasing
 from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.push.source import Source
 from dbt_batch_sync.push.work import Work
@@ -110,6 +111,7 @@ class SyncPush:
 
     def __post_init__(self) -> None:
         self.tokens: deque[str] = deque(maxlen=self.channel.max_in_flight)  # of the last calls
+        self._erasing = self._new_erasing() if self.work.sync.kind.erases is not None else None
         self._phases = Phases(self.clock.monotonic)
         self._source = Source(self.warehouse, self.work, self._phases, self.limit)
         self._checkpoint = self.work.state.checkpoint
@@ -122,6 +124,11 @@ class SyncPush:
         # Settled since the last checkpoint, each with the rows up to it.
         self._unrecorded: list[tuple[int, pa.ChunkedArray]] = []
         self._names: dict[str | None, str] = {each.plain_name: each.name for each in self.work.attributes}
+
+    def _new_erasing(self) -> Erasing:
+        channel = self.channel
+        delta_id = self.work.built.delta_id
+        return Erasing(channel.output, channel.client, channel.route, channel.pacer, self.hold, delta_id)
 
     def send(self) -> Run:
         """Sends what is not settled, and records what is; returns the run as it ended."""
@@ -164,7 +171,10 @@ class SyncPush:
     def _send(self, body: bytes) -> Answer:
         """In a sender's thread. What can't be sent while the claim holds is not sent at all."""
         self.hold.check()
-        answer = self.channel.client.send(self.channel.route, body, self.hold.seconds_left)
+        if self._erasing is not None:
+            answer = self._erasing.ask(body)
+        else:
+            answer = self.channel.client.send(self.channel.route, body, self.hold.seconds_left)
         if isinstance(answer, Accepted) and answer.token:
             self.tokens.append(answer.token)
         if isinstance(answer, Busy | Broken):
@@ -183,6 +193,8 @@ class SyncPush:
                 cells = {"output": output.name, "project_hash": self.run.project_hash}
                 with self._phases.spent_on("recording"):
                     self.hold.append([self._event("intent", page=self._intent, **cells)])
+            if self._erasing is not None:
+                self._erasing.announce([str(key) for key in chunk.keys.to_pylist()])
             self._reached = chunk.reached
             self._in_flight.append(chunk.keys)
             yield chunk
@@ -240,6 +252,8 @@ class SyncPush:
         return self.hold.is_lost(state) or state.is_building or not same
 
     def _append_rejects(self) -> None:
+        if self._erasing is not None:
+            self._erasing.record()
         self.hold.append_rejects(self.work.built.delta_id, self._rejects)
         self._rejects = []
 
@@ -297,6 +311,7 @@ class SyncPush:
             self.run,
             status=status_of(self.run, error, interrupted=interrupted),
             error=error,
+            requests=self.run.requests + (self._erasing.requests if self._erasing is not None else 0),
             seconds=round(self.clock.monotonic() - self._began, 3),
             **self._phases.seconds,
         )

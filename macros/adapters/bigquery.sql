@@ -92,6 +92,7 @@
 {% macro bigquery__utc_now() %}{{ return("datetime(current_timestamp(), 'UTC')") }}{% endmacro %}
 
 {% macro bigquery__seconds_ago(seconds) %}{{ return(dbt_batch_sync.utc_now() ~ ' - interval ' ~ seconds ~ ' second') }}{% endmacro %}
+{% macro bigquery__seconds_after(moment, seconds) %}{{ return(moment ~ ' + interval ' ~ seconds ~ ' second') }}{% endmacro %}
 
 {% macro bigquery__page_expression(id) %}{{ return('abs(mod(farm_fingerprint(coalesce(' ~ id ~ ", '')), " ~ dbt_batch_sync.buckets() ~ '))') }}{% endmacro %}
 

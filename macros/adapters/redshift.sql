@@ -99,6 +99,7 @@
 {% macro redshift__utc_now() %}{{ return('cast(getdate() as timestamp)') }}{% endmacro %}
 
 {% macro redshift__seconds_ago(seconds) %}{{ return('dateadd(second, -' ~ seconds ~ ', ' ~ dbt_batch_sync.utc_now() ~ ')') }}{% endmacro %}
+{% macro redshift__seconds_after(moment, seconds) %}{{ return('dateadd(second, ' ~ seconds ~ ', ' ~ moment ~ ')') }}{% endmacro %}
 
 {% macro redshift__page_expression(id) %}{{ return('mod(abs(cast(checksum(coalesce(' ~ id ~ ", '')) as bigint)), " ~ dbt_batch_sync.buckets() ~ ')') }}{% endmacro %}
 

@@ -120,6 +120,7 @@
 {% macro snowflake__utc_now() %}{{ return("cast(convert_timezone('UTC', current_timestamp()) as TIMESTAMP_NTZ(6))") }}{% endmacro %}
 
 {% macro snowflake__seconds_ago(seconds) %}{{ return('dateadd(second, -' ~ seconds ~ ', ' ~ dbt_batch_sync.utc_now() ~ ')') }}{% endmacro %}
+{% macro snowflake__seconds_after(moment, seconds) %}{{ return('dateadd(second, ' ~ seconds ~ ', ' ~ moment ~ ')') }}{% endmacro %}
 
 {% macro snowflake__double_type() %}{{ return('FLOAT') }}{% endmacro %}
 

@@ -116,6 +116,7 @@
 {% macro spark__utc_now() %}{{ return('current_timestamp()') }}{% endmacro %}
 
 {% macro spark__seconds_ago(seconds) %}{{ return(dbt_batch_sync.utc_now() ~ ' - interval ' ~ seconds ~ ' seconds') }}{% endmacro %}
+{% macro spark__seconds_after(moment, seconds) %}{{ return(moment ~ ' + interval ' ~ seconds ~ ' seconds') }}{% endmacro %}
 
 {% macro spark__page_expression(id) %}{{ return('cast(abs(hash(coalesce(' ~ id ~ ", '')) % " ~ dbt_batch_sync.buckets() ~ ') as bigint)') }}{% endmacro %}
 
@@ -148,6 +149,11 @@
 {% macro ledger_format() %}
     {% for node in graph.nodes.values() if node.config.materialized == 'sent_snapshot' %}{{ return(node.config.get('file_format') or 'delta') }}{% endfor %}
     {{ return('delta') }}
+{% endmacro %}
+
+{#- Delta's DELETE takes no subquery. -#}
+{% macro spark__delete_rows_sql(table, key, query, condition) %}
+    {{ return('merge into ' ~ table ~ ' as t using (' ~ query ~ ') as gone on t.' ~ key ~ ' = gone.row_id' ~ (' and t.' ~ condition if condition else '') ~ ' when matched then delete') }}
 {% endmacro %}
 
 {#- Its statements are committed one by one. -#}

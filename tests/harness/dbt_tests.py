@@ -120,6 +120,10 @@ IDENTIFIERS = [
     *("x" * 511, "x" * 512, "é" * 511, "é" * 512, "\U0001f600" * 511, "\U0001f600" * 512),
 ]
 
+ALIKE = ["a", "A", " a", "a\t", "b", "B-1", "c-1"]
+ALIKE_WHERE_TOLD = ["é", "e\u0301", "z", "z\u200b"]
+"""By normal form and invisible characters, which not every warehouse can tell."""
+TELL = ("duckdb", "postgres", "bigquery")
 
 Found = Mapping[str, set[tuple[str | None, str]]]
 """What each test found: values and reasons."""
@@ -135,9 +139,14 @@ def tested(batch: FaultyServer, warehouse: Database, tmp_path_factory: pytest.Te
     rows = [{"id": str(n), **{name: padded[name][n] for name in VALUES}} for n in range(count)]
     project.set_rows({"id": "varchar", **dict.fromkeys(VALUES, "varchar")}, rows, "people")
     project.set_rows({"id": "varchar"}, [{"id": value} for value in [*IDENTIFIERS, None]], "ids")
+    project.set_rows({"id": "varchar"}, [{"id": value} for value in (*ALIKE, *ALIKE_WHERE_TOLD)], "alike")
     models = project.directory / "models"
     models.mkdir()
-    columns = {"people": {**TESTS}, "ids": {"id": "batch_identifier"}}
+    columns = {
+        "people": {**TESTS},
+        "ids": {"id": "batch_identifier"},
+        "alike": {"id": "batch_similar_identifiers"},
+    }
     for name, tests in columns.items():
         (models / f"{name}.sql").write_text(f"select * from {warehouse.source(name)}")
         described = [_described(warehouse, column, test) for column, test in tests.items()]
@@ -174,6 +183,8 @@ def found(tested: Project) -> Found:
         stored[test] = {
             (row["custom_id"] if test == "batch_identifier" else row["value"], row["reason"]) for row in rows
         }
+    rows = tested.query(f'select * from "{schema}"."found_by_batch_similar_identifiers"')
+    stored["batch_similar_identifiers"] = {(row["custom_id"], "alike") for row in rows}
     return stored
 
 
@@ -203,9 +214,13 @@ class DbtTests:
         assert len(reasons) == 7
         assert len({row["custom_id"] for row in rows}) > len(invalid) / 2
 
+    def test_identifiers_that_look_alike_are_warned_of(self, tested: Project, found: Found) -> None:
+        expected = {*ALIKE[:4], *(ALIKE_WHERE_TOLD if tested.warehouse.adapter in TELL else ())}
+        assert {value for value, _ in found["batch_similar_identifiers"]} == expected
+
     def test_good_values_pass(self, tested: Project, found: Found) -> None:
         """With the values that were found taken out, the same tests pass."""
-        bad = {value for test in found.values() for value, _ in test}
+        bad = {value for name, test in found.items() if "similar" not in name for value, _ in test}
         good = {name: [value for value in values if value not in bad] for name, values in VALUES.items()}
         count = max(map(len, good.values()))
         rows = [

@@ -38,14 +38,14 @@ AFTER = {"Client Id": "text", "points": "decimal", "price": "double", "vip": "te
 ATTRIBUTE_TYPES = "batch__email_marketing:string,nick:string,tags:string_array"
 REPLIED = datetime.datetime(2024, 5, 5, 1, 2, 3)
 BUILT: Answer = (
-    "former_types, page, recorded_at from",
+    "former_types, recorded_at, inserts + ",
     [
         {
             "delta_id": OLD,
             "attribute_types": ATTRIBUTE_TYPES,
             "former_types": "",
-            "page": 4,
             "recorded_at": REPLIED,
+            "built_rows": 9,
         }
     ],
 )
@@ -199,9 +199,9 @@ def merge(dialect: str) -> list[str]:
     """A push that settled everything, with rejects of its own and of an earlier one."""
     it = dbt(dialect)
     delta, held = it.relation(DELTA), it.relation(SNAPSHOT)
-    own = [{"id": OLD}]
+    own = [{"delta_rows": 9, "delta_id": OLD}]
     answers = [
-        (f"from {delta} limit 1", own),
+        ("count(*) as delta_rows, max(", own),
         (f"select 1 from {held} where", REJECT),
         *history(progress=pushed(), rejects=True),
     ]
@@ -343,6 +343,22 @@ def merge_catalog(dialect: str) -> list[str]:
     return it.statements
 
 
+def erased(dialect: str) -> list[str]:
+    """People whose erasure was asked for: forgotten, and held back in the next delta."""
+    answers: list[Answer] = [
+        ("event = 'asked' limit 1", [{"key": "a"}]),
+        ("as last_at", [{"event": "intent", "project_hash": "0123456789abcdef/", "last_at": REPLIED}]),
+        ("row_id from", [{"row_id": "a"}]),
+        BUILT,
+    ]
+    it = dbt(dialect, *answers, configs={"file_format": "delta"})
+    held = it.relation(SNAPSHOT)
+    built = it.last_built(PEOPLE, held)
+    it.statements.clear()
+    it.forget_erased(PEOPLE, it.sync_mapping(PEOPLE), held, built)
+    return [*it.statements, str(it.delta(PEOPLE)).strip()]
+
+
 def every_column(dialect: str) -> Macros:
     """A model with a column of every type, each sent as what it is, and some as text too."""
     as_text = [
@@ -399,7 +415,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     for scenario in (
         ledger, ledger_columns, prune, snapshot, snapshot_columns, snapshot_types, announced, merge, merge_in_doubt, merge_limited,
         merge_unsettled, merge_retyped, resend_all, resend_rejected, repair, adopted, overtaken, built, delta_ignore, delta_clear, delta_flag,
-        delta_catalog, merge_catalog, columns,
+        delta_catalog, merge_catalog, erased, columns,
         tests, pushed_selects,
     )
 }  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from itertools import pairwise
 from typing import ClassVar
 
@@ -22,6 +23,7 @@ from dbt_batch_sync.batch_api.answers import (
     Rejected,
 )
 from dbt_batch_sync.batch_api.retry import RetryPolicy
+from dbt_batch_sync.delivery import sender
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
 from dbt_batch_sync.delivery.outcomes import Settled
 from dbt_batch_sync.delivery.pacing import Pacer
@@ -272,6 +274,32 @@ def test_what_is_under_way_when_another_chunk_fails_is_still_settled() -> None:
     assert (
         len(delivery.sent) <= 4 + 3
     )  # those that were answered before the failure was known may have had a successor
+
+
+def test_a_call_behind_the_prefix_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could overwrite what the next push sends. Nothing lets it go on but the wait for all that is under way."""
+    failed, released, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def answer(operations: list[int]) -> Answer:
+        if operations == [0]:
+            until(lambda: len(delivery.sent) == 2)
+            failed.set()
+            return Fatal(401)
+        assert failed.wait(PATIENCE)
+        released.wait(PATIENCE)
+        ended.set()
+        return OK
+
+    def waiting(futures: Sequence[Future[object]], timeout: float | None = None) -> object:
+        if len(futures) > 1:
+            released.set()
+        return wait(futures, timeout)
+
+    monkeypatch.setattr(sender, "wait", waiting)
+    delivery = Delivery(answer)
+    with pytest.raises(DeliveryError):
+        delivery.run(chunks_of(2))
+    assert ended.is_set()
 
 
 def test_most_rows_rejected_is_a_failure() -> None:

@@ -1,5 +1,5 @@
-select delta_id, attribute_types, former_types, page, recorded_at from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'built' order by recorded_at desc limit 1;
-select "_batch_delta_id" from "shop"."marts"."people_delta" limit 1;
+select delta_id, attribute_types, former_types, recorded_at, inserts + updates + exits + invalid + parked as built_rows from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'built' order by recorded_at desc limit 1;
+select count(*) as delta_rows, max("_batch_delta_id") as delta_id from "shop"."marts"."people_delta";
 select
             run_id,
             max(case when delta_id = '00000000-0000-4000-8000-000000000001' and event = 'checkpoint' then page end) as settled_page,
@@ -112,6 +112,7 @@ select
         where sync = 'people' and event in ('resend', 'doubt', 'ended')
         group by run_id
         having max(case when event = 'ended' then 0 else 1 end) = 1;
+select key from "shop"."marts"."batch_sync_journal" where event = 'asked' limit 1;
 select 1 from "shop"."marts"."people_sent_snapshot" where "_batch_delta_id" in ('00000000-0000-4000-8000-000000000001') limit 1;
 insert into "shop"."marts"."batch_sync_journal" (recorded_at, sync, event, delta_id, merged_delta_id, answered, request)
     select cast(now() at time zone 'UTC' as timestamp), cast('people' as VARCHAR), cast('merged' as VARCHAR), cast('00000000-0000-4000-8000-000000000002' as VARCHAR), cast('00000000-0000-4000-8000-000000000001' as VARCHAR), cast('' as VARCHAR), cast(null as VARCHAR);

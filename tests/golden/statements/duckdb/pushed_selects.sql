@@ -137,7 +137,7 @@ LEFT JOIN (
     FROM "shop"."marts".batch_sync_journal
     WHERE
       sync IN ('people', 'others')
-      AND NOT event IN ('doubt', 'resend', 'export', 'audited')
+      AND NOT event IN ('doubt', 'resend', 'export', 'audited', 'asked', 'pending', 'done')
   ) AS known
   WHERE
     nth = 1

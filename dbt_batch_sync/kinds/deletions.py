@@ -1,0 +1,145 @@
+"""Deletions: people whom Batch is asked to erase, by its older API: a request for each person and app.
+
+Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, cast
+
+from dbt_batch_sync.batch_api.answers import Accepted
+from dbt_batch_sync.kinds.attributes import CUSTOM_ID, AttributeType, Rules
+from dbt_batch_sync.kinds.kind import Fragment, Kind, Route
+from dbt_batch_sync.mapping.mapping import Attribute, Guards, Location, Mapping, OnNull, read_guards
+from dbt_batch_sync.mapping.validation import Spot, optional, read_by, text
+
+if TYPE_CHECKING:
+    from dbt_batch_sync.connections.outputs import Output
+    from dbt_batch_sync.ledger.state import Built
+
+NAME = "deletions"
+CONFIRM = "erase"
+REQUESTED_AT = "requested_at"
+"""The relations' column, which is never sent."""
+
+MAX_ROWS = 100
+
+CALLS_PER_SECOND: Final = 1
+"""[U] Batch names no rate for this route; this project's choice."""
+
+TOKEN_NAMES: Final = ("token", "request_token", "id")
+"""[U] What the token of a request may be called in the answer to it."""
+
+TOKEN_DAYS: Final = 20
+"""Batch answers for a token for 20 to 30 days."""
+
+NOT_FOUND: Final = "user not found"
+"""What Batch says beside `done` of somebody it did not have."""
+
+LOOK_AGAIN_SECONDS: Final = 30.0
+"""[U] Batch says nothing of how long an erasure takes."""
+
+
+def read_request(document: dict[str, object]) -> Accepted:
+    """Reads the answer to a request. It is accepted without a token too, and then can't be asked for."""
+    found = (document.get(name) for name in TOKEN_NAMES)
+    tokens = (each for each in found if isinstance(each, str) and re.fullmatch(r"[!-~]{1,500}", each))
+    return Accepted(token=next(tokens, ""))
+
+
+REQUEST = Route(
+    "gdpr/request", "gdpr/request", max_rows=1, read=read_request, calls=CALLS_PER_SECOND, max_in_flight=1
+)
+
+column = text("a column's name")
+
+
+def _read_confirm(value: object, spot: Spot) -> str:
+    if value != CONFIRM:
+        spot.refuse(f"must be the word `{CONFIRM}`: people are deleted from Batch for good")
+    return CONFIRM
+
+
+@dataclass(frozen=True)
+class _Form:
+    """The keys of `batch_sync`."""
+
+    kind: str = field(default=NAME, metadata=read_by(text("a kind")))
+    identifier: str = field(
+        default="", metadata=read_by(column, required="the column with the `custom_id` of the people")
+    )
+    requested_at: str | None = field(default=None, metadata=read_by(optional(column)))
+    confirm: str = field(
+        default="",
+        metadata=read_by(
+            _read_confirm, required=f"the word `{CONFIRM}`: people are deleted from Batch for good"
+        ),
+    )
+    output: str | None = field(
+        default=None,
+        metadata=read_by(optional(text("the name of an output of the `dbt_batch_sync` profile"))),
+    )
+    guards: Guards = field(
+        default=Guards(min_rows=0, max_rows=MAX_ROWS),
+        metadata=read_by(read_guards(Guards(min_rows=0, max_rows=MAX_ROWS), "max_rows")),
+    )
+
+
+def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
+    written = cast("_Form", form)
+    at = written.requested_at
+    attribute = Attribute(
+        at or "", REQUESTED_AT, AttributeType.DATE, OnNull.CLEAR, standard=False, key=REQUESTED_AT
+    )
+    return Mapping(
+        sync=sync,
+        kind=DELETIONS,
+        identifier=written.identifier,
+        attributes=(attribute,) if at else (),
+        output=written.output,
+        guards=written.guards,
+        where=where,
+        target=NAME,
+        settings=written,
+    )
+
+
+def stops(mapping: Mapping, built: Built, output: Output) -> Iterator[str]:
+    """What stops a push of deletions, with `--force` too."""
+    name, rows, most = mapping.sync, built.inserts + built.updates, mapping.guards.max_rows or MAX_ROWS
+    if rows > most:
+        yield (
+            f"{rows:,} people would be erased, and `max_rows` is {most:,}. --force does not skip it: "
+            f"if they are right, raise `max_rows` in the mapping of `{name}`"
+        )
+    for key, given in (("only_from", output.only_from), ("app_keys", output.app_keys)):
+        if not given:
+            yield (
+                f"`{name}` erases people, which needs `{key}` in output `{output.name}` of profiles.yml: "
+                + ("the dbt targets that may do so" if key == "only_from" else "the API keys of its apps")
+            )
+
+
+DELETIONS = Kind(
+    name=NAME,
+    noun="deletion",
+    key=CUSTOM_ID,
+    form=_Form,
+    mapping=_mapping,
+    fragment=Fragment(
+        opening='{"request_type":"remove","id":{"type":"custom_id","value":',
+        middle="",
+        ending="}}",
+        max_members=1,
+        max_arrays=1,
+        bare="}}",
+    ),
+    routes=(REQUEST,),
+    repeatable=True,  # who is erased already is "not found"
+    rules=Rules(hidden=(REQUESTED_AT,)),
+    envelope=lambda mapping: (b"", b""),
+    erases=stops,
+)

@@ -1,0 +1,138 @@
+"""Requests for erasure: one for each person and app, recorded before it is made and once Batch took it, and
+looked at until Batch has done it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from threading import Event as Signal
+from threading import Lock
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from dbt_batch_sync.batch_api.answers import Accepted, Answer
+from dbt_batch_sync.connections.outputs import Output
+from dbt_batch_sync.delivery.pacing import Pacer
+from dbt_batch_sync.delivery.sender import Interrupted
+from dbt_batch_sync.delivery.talking import Talk
+from dbt_batch_sync.kinds.deletions import LOOK_AGAIN_SECONDS, NOT_FOUND, REQUEST, TOKEN_DAYS
+from dbt_batch_sync.kinds.kind import Route
+from dbt_batch_sync.ledger.claims import Hold
+from dbt_batch_sync.ledger.erasures import Erasure, append_done, open_erasures
+from dbt_batch_sync.ledger.records import Event, EventName
+from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.push.known import Known, by_ledger
+from dbt_batch_sync.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from dbt_batch_sync.batch_api.client import Client
+
+
+def app_of(app_key: str) -> str:
+    """Tells apps apart without their keys: 16 hex digits."""
+    return hashlib.sha256(app_key.encode()).hexdigest()[:16]
+
+
+@dataclass
+class Erasing:
+    """The requests of one push. `ask` is called by senders' threads, the rest by the push's own."""
+
+    output: Output
+    client: Client
+    route: Route
+    pacer: Pacer
+    hold: Hold
+    delta_id: str
+    requests: int = 0  # beyond the first of each row
+    _taken: list[tuple[str, str, str]] = field(default_factory=list, repr=False)
+    _lock: Lock = field(default_factory=Lock)
+
+    def announce(self, keys: Sequence[str]) -> None:
+        """Appends who is asked for next: whatever happens then, dbt keeps them out of the other syncs."""
+        self.hold.append([self._event("asked", key) for key in keys])
+
+    def ask(self, body: bytes) -> Answer:
+        """Asks each app for the person in a body. The first answer that is not an acceptance counts."""
+        key, taken = str(json.loads(body)["id"]["value"]), []
+        for place, app_key in enumerate(self.output.app_keys):
+            if place:
+                self.pacer.acquire(1, Signal().wait)
+                self.requests += 1
+            self.hold.check()
+            answer = self.client.ask_app(
+                app_key, self.route.path, self.route.read, body, self.hold.seconds_left
+            )
+            if not isinstance(answer, Accepted):
+                return answer
+            taken.append((key, app_of(app_key), answer.token))
+        with self._lock:
+            self._taken += taken
+        return Accepted()
+
+    def record(self) -> None:
+        """Appends the tokens of what Batch took since the last time: before the checkpoint of their rows."""
+        with self._lock:
+            taken, self._taken = self._taken, []
+        self.hold.append(
+            [self._event("pending", key, endpoint=app, request=token or None) for key, app, token in taken]
+        )
+
+    def _event(self, name: EventName, key: str, **cells: str | None) -> Event:
+        output = self.output
+        return self.hold.event(
+            name,
+            delta_id=self.delta_id,
+            key=key,
+            output=output.name,
+            project_hash=output.project_hash,
+            **cells,
+        )
+
+
+def look_at(talk: Talk, erasure: Erasure, *, may_be_forgotten: bool) -> Erasure | None:
+    """Asks Batch for a request: how it ended, or None as long as it has not."""
+    found = talk.get(f"{REQUEST.path}/{quote(erasure.token or '', safe='')}", {})
+    if found is None:
+        return replace(erasure, status="unknown") if may_be_forgotten else None
+    if found.get("status") != "done":
+        return None
+    said = found.get("error")
+    # Only the words that Batch documents: any other may quote the person.
+    error = NOT_FOUND if said == NOT_FOUND else "other" if said else None
+    return replace(erasure, status="done", error=error)
+
+
+def follow(warehouse: Warehouse, known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]) -> None:
+    """Looks at the open requests of the syncs until all are over, or the talks are stopped, and records how
+    they ended. Raises DeliveryError when Batch can't be reached, or rejects a call.
+    """
+    with suppress(Interrupted):
+        _follow(warehouse, known, talks)
+
+
+def _follow(
+    warehouse: Warehouse, known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]
+) -> None:
+    own = [each for each in known if each.sync.kind.erases is not None]
+    apps = {each.sync.name: talks(each.sync) for each in own}
+    while True:
+        waiting: list[Talk] = []
+        for journal, _, names in by_ledger(own):
+            forgotten = journal.stamp() - timedelta(days=TOKEN_DAYS)
+            for erasure in open_erasures(warehouse, journal, names):
+                talk = apps[erasure.sync].get(erasure.app)
+                if talk is None:  # the output has not this app any more
+                    continue
+                over = look_at(talk, erasure, may_be_forgotten=erasure.asked_at < forgotten)
+                if over is None:
+                    waiting.append(talk)
+                else:
+                    append_done(journal, [over])
+        if not waiting:
+            return
+        waiting[0].pause(LOOK_AGAIN_SECONDS)

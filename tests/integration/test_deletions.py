@@ -1,0 +1,271 @@
+"""Deletions: what Batch is asked, by which guards, and that it stays equal to the other syncs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from harness.databases import PostgresDatabase, PostgresServer
+from harness.faulty_sandbox import FaultyServer
+from harness.project import Project
+from harness.quick import QuickProject
+
+ERASE: dict[str, object] = {
+    "kind": "deletions",
+    "identifier": "id",
+    "requested_at": "requested_at",
+    "confirm": "erase",
+}
+COLUMNS = {"id": "varchar", "requested_at": "timestamp"}
+OUTPUT: dict[str, object] = {"only_from": ["dev"], "app_keys": ["sandbox_app"]}
+FIRST, LATER = "2026-03-01 10:00:00", "2026-05-01 10:00:00"
+
+
+@pytest.fixture(scope="module", params=["duckdb", "postgres"])
+def shared(
+    request: pytest.FixtureRequest, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
+) -> QuickProject:
+    server: PostgresServer | None = None if request.param == "duckdb" else request.getfixturevalue("postgres")
+    warehouse = PostgresDatabase(server) if server else None
+    return QuickProject(tmp_path_factory.mktemp("deletions"), batch, warehouse)
+
+
+@pytest.fixture
+def shop(shared: QuickProject, request: pytest.FixtureRequest) -> Iterator[QuickProject]:
+    """A sync of deletions without a request."""
+    shared.clear()
+    shared.outputs(sandbox=OUTPUT)
+    shared.map(ERASE)
+    ask(shared)
+    yield shared
+    marker = request.node.get_closest_marker("forbidden")
+    stats = shared.sandbox.stats
+    assert set(stats.violations) == set(marker.args if marker else ()), stats.examples
+
+
+def ask(project: Project, **people: str | None) -> None:
+    """The model: people, and when each asked to be erased."""
+    rows = [{"id": name, "requested_at": at} for name, at in people.items()]
+    project.set_rows(COLUMNS, rows)
+
+
+def asked(project: Project) -> list[str]:
+    """Who was asked for, of all requests."""
+    return [each.custom_id for each in project.sandbox.deletions]
+
+
+def test_each_request_is_asked_for_once(shop: QuickProject) -> None:
+    ask(shop, a=FIRST, b=FIRST)
+    pushed = shop.sync()
+    assert (pushed.status, pushed.accepted, pushed.requests) == ("succeeded", 2, 2), pushed.error
+    assert sorted(asked(shop)) == ["a", "b"]
+    for _ in range(2):
+        assert shop.sync().sent == 0
+    ask(shop, b=FIRST)
+    assert shop.sync().sent == 0
+    ask(shop, a=FIRST, b=FIRST)
+    assert shop.sync().sent == 0, "who left the model and is in it again was asked for"
+    ask(shop, a=LATER, b="2026-01-01 00:00:00")
+    assert shop.sync().sent == 1, "a later request is another one, an earlier one is not"
+    assert sorted(asked(shop)) == ["a", "a", "b"]
+    ask(shop, a=FIRST)
+    assert shop.sync().sent == 0
+
+
+def test_without_a_column_of_requests_nobody_is_asked_for_twice(shop: QuickProject) -> None:
+    shop.map({key: value for key, value in ERASE.items() if key != "requested_at"})
+    shop.set_rows({"id": "varchar"}, [{"id": "a"}])
+    assert shop.sync().accepted == 1
+    shop.set_rows({"id": "varchar"}, [])
+    shop.sync()
+    shop.set_rows({"id": "varchar"}, [{"id": "a"}, {"id": "b"}])
+    assert shop.sync().accepted == 1
+    shop.map(ERASE)
+    ask(shop, a=FIRST, b=FIRST)
+    assert shop.sync().sent == 0, "what was requested before we asked is done"
+    ask(shop, a="2999-01-01 00:00:00", b=FIRST)
+    assert shop.sync().accepted == 1
+    assert asked(shop) == ["a", "b", "a"]
+
+
+def test_a_request_without_a_time_or_a_usable_id_is_invalid(shop: QuickProject) -> None:
+    ask(shop, a=None, b=FIRST, null=FIRST)
+    pushed = shop.sync()
+    assert (pushed.status, pushed.accepted, pushed.invalid) == ("partial", 1, 2)
+    assert shop.changes()["a"] == ("invalid", "null_requested_at")
+    assert shop.changes()["null"] == ("invalid", "reserved_identifier")
+
+
+def test_what_batch_rejects_is_tried_again_by_every_push(shop: QuickProject) -> None:
+    ask(shop, a=FIRST, b=FIRST)
+    shop.sandbox.change(reject_ids=frozenset({"a"}))
+    for _ in range(2):
+        pushed = shop.sync()
+        assert (pushed.status, pushed.rejected_rows, pushed.parked) == ("partial", 1, 0)
+    shop.sandbox.change(reject_ids=frozenset())
+    assert shop.sync().accepted == 1
+    assert sorted(asked(shop)) == ["a", "b"]
+    shop.build()
+    assert not shop.rejects()
+
+
+@pytest.mark.forbidden("wrong_project")
+def test_every_app_is_asked(shop: QuickProject) -> None:
+    """A person is done when all of them took it."""
+    shop.sandbox.change(app_keys=frozenset({"one", "two"}))
+    shop.outputs(sandbox={**OUTPUT, "app_keys": ["one", "two"]})
+    try:
+        ask(shop, a=FIRST, b=FIRST)
+        pushed = shop.sync()
+        assert (pushed.accepted, pushed.requests) == (2, 4), pushed.error
+        assert asked(shop) == ["a", "a", "b", "b"]
+        rows = shop.query(
+            "select event, endpoint from batch_sync_journal where key = 'a' and event = 'pending'"
+        )
+        assert len({row["endpoint"] for row in rows}) == 2
+        shop.sandbox.change(app_keys=frozenset({"one"}))
+        ask(shop, c=FIRST)
+        pushed = shop.sync()
+        assert (pushed.status, pushed.accepted) == ("failed", 0)
+        shop.sandbox.change(app_keys=frozenset({"one", "two"}))
+        assert shop.sync().accepted == 1
+    finally:
+        shop.sandbox.change(app_keys=frozenset({"sandbox_app"}))
+
+
+MANY: dict[str, str | None] = {f"p{number}": FIRST for number in range(101)}
+
+
+def refused(shop: QuickProject, *words: str, **options: object) -> None:
+    pushed = shop.push_one(**options)
+    assert (pushed.status, pushed.requests) == ("failed", 0)
+    assert [word for word in words if word not in str(pushed.error)] == []
+    assert not asked(shop)
+
+
+def test_max_rows_can_not_be_forced(shop: QuickProject) -> None:
+    ask(shop, **MANY)
+    shop.build()
+    refused(shop, "101 people", "`max_rows` is 100")
+    refused(shop, "101 people", "`max_rows` is 100", force=True)
+    refused(shop, "101 people", force=True, limit=50)
+    assert shop.call("push", "--force", "--limit", "1").returncode == 1
+    assert not asked(shop)
+    shop.map({**ERASE, "guards": {"max_rows": 101}})
+    assert shop.push_one().accepted == 101
+
+
+def test_a_limit_is_refused(shop: QuickProject) -> None:
+    ask(shop, a=FIRST, b=FIRST)
+    shop.build()
+    refused(shop, "--limit", limit=1)
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ({"app_keys": ["sandbox_app"]}, ["`only_from`"]),
+        ({"only_from": ["dev"]}, ["`app_keys`"]),
+        ({}, ["`only_from`", "`app_keys`"]),
+        ({**OUTPUT, "only_from": ["prod"]}, ["prod", "target `dev`"]),
+    ],
+)
+def test_the_output_must_name_targets_and_apps(
+    shop: QuickProject, output: dict[str, object], words: list[str]
+) -> None:
+    shop.outputs(sandbox=output)
+    ask(shop, a=FIRST)
+    shop.build()
+    refused(shop, *words, force=True)
+    assert [word for word in words if word not in shop.call("plan").stdout] == []
+
+
+def test_a_model_with_another_column_is_not_built(shop: QuickProject) -> None:
+    """The model is a `select *`, so that only the warehouse knows its columns."""
+    shop.set_rows({**COLUMNS, "email": "varchar"}, [{"id": "a", "requested_at": FIRST, "email": "x"}])
+    with pytest.raises(Exception, match=r"columns that are not mapped \(email\)"):
+        shop.build()
+    with pytest.raises(Exception, match="built"):
+        shop.push_one(force=True)
+    assert not asked(shop)
+
+
+def test_a_resend_is_refused(shop: QuickProject) -> None:
+    ask(shop, a=FIRST)
+    shop.sync()
+    for scope in ("--all", "--rejected"):
+        done = shop.call("resend", scope)
+        assert done.returncode == 2
+        assert "erases people" in done.stderr
+    shop.build()
+    assert shop.push_one().sent == 0
+
+
+def test_wait_asks_until_batch_has_done_it(shop: QuickProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbt_batch_sync.push.erasing.LOOK_AGAIN_SECONDS", 0.05)
+    shop.sandbox.change(deletion_delay=0.5)
+    try:
+        ask(shop, a=FIRST)
+        shop.sync()
+        before = shop.call("status")
+        assert "erasure of 1 person: 0 done, 1 pending" in before.stdout
+        after = shop.call("status", "--wait")
+        assert "erasure of 1 person: 1 done" in after.stdout, after.stderr
+        assert "pending" not in after.stdout
+        told = shop.call("profile", "a").stdout
+        assert "erasure requested" in told
+        assert "(user not found)" in told
+    finally:
+        shop.sandbox.change(deletion_delay=0.0)
+
+
+@pytest.mark.parametrize("name", ["token", "request_token", "id"])
+def test_the_token_may_have_any_of_these_names(shop: QuickProject, name: str) -> None:
+    shop.sandbox.change(deletion_token=name)
+    try:
+        ask(shop, a=FIRST)
+        shop.sync()
+        assert "1 done" in shop.call("status", "--wait").stdout
+    finally:
+        shop.sandbox.change(deletion_token="token")
+
+
+@pytest.mark.forbidden("wrong_project")
+def test_the_keys_of_the_apps_are_told_nowhere(shop: QuickProject, caplog: pytest.LogCaptureFixture) -> None:
+    """Not with every log at its finest, and not when the request fails."""
+    key = "appkeyQWXZ9931"
+    caplog.set_level(0)
+    shop.sandbox.change(app_keys=frozenset({key}))
+    shop.outputs(sandbox={**OUTPUT, "app_keys": [key], "max_attempts": 1})
+    try:
+        ask(shop, a=FIRST)
+        told = []
+        shop.build()
+        for verb in (
+            ("plan",),
+            ("push", "--json"),
+            ("status", "--wait"),
+            ("profile", "a"),
+            ("status", "--json"),
+        ):
+            done = shop.call(*verb)
+            told.append(done.stdout + done.stderr)
+        assert asked(shop) == ["a"]
+        shop.call("report", "--out", "report.html")
+        told.append((shop.directory / "report.html").read_text())
+        shop.sandbox.change(app_keys=frozenset({"another"}))
+        ask(shop, b=FIRST)
+        shop.build()
+        failed = shop.call("push")
+        assert failed.returncode == 1
+        told.append(failed.stdout + failed.stderr)
+        for table in ("batch_sync_journal", "batch_sync_runs", "batch_sync_rejects"):
+            told.append(repr(shop.query(f"from {table}")))
+        told.append(caplog.text)
+        assert "gdpr/request" in caplog.text, "the log was looked at"
+        import requests
+
+        told.append(requests.get(shop.sandbox.url, timeout=10).text)
+        assert [text for text in told if key in text] == []
+    finally:
+        shop.sandbox.change(app_keys=frozenset({"sandbox_app"}))

@@ -1,0 +1,267 @@
+"""People whose erasure was asked for, in the other syncs: forgotten, held back for 31 days, then new.
+
+What a push of deletions appends is written by hand here, so that time can pass and orders can be tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from harness.databases import PostgresDatabase, PostgresServer
+from harness.faulty_sandbox import FaultyServer
+from harness.project import PEOPLE, Project
+from harness.quick import QuickProject
+
+MAPPING = {"identifier": "id", "custom": ["name", "tags"]}
+COLUMNS = {"id": "varchar", "name": "varchar", "tags": "varchar[]"}
+NEW = ("insert", "name,tags")
+ERASED = ("invalid", "erased")
+
+
+@pytest.fixture(scope="module", params=["duckdb", "postgres"])
+def shared(
+    request: pytest.FixtureRequest, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
+) -> QuickProject:
+    server: PostgresServer | None = None if request.param == "duckdb" else request.getfixturevalue("postgres")
+    warehouse = PostgresDatabase(server) if server else None
+    return QuickProject(tmp_path_factory.mktemp("erased"), batch, warehouse)
+
+
+@pytest.fixture
+def shop(shared: QuickProject) -> Iterator[QuickProject]:
+    """Three people whom Batch has, and whom the snapshot has."""
+    shared.clear()
+    begin(shared)
+    yield shared
+    assert not shared.sandbox.stats.violations, shared.sandbox.stats.examples
+
+
+def begin(project: Project) -> None:
+    project.map(MAPPING)
+    project.set_rows(COLUMNS, people("a", "b", "c"))
+    project.sync()
+    project.build()
+
+
+def people(*names: str, **cells: object) -> list[dict[str, object]]:
+    return [{"id": name, "name": f"name of {name}", "tags": ["x"], **cells} for name in names]
+
+
+def ask(project: Project, *names: str, project_hash: str | None = None) -> None:
+    """What a push of deletions appends before each request; by default in the project of the last push."""
+    last = project.query("select max(project_hash) as project from batch_sync_journal where event = 'intent'")
+    now = (
+        "cast(now() at time zone 'UTC' as timestamp)"
+        if project.warehouse.adapter == "duckdb"
+        else "(clock_timestamp() at time zone 'UTC')"
+    )
+    for name in names:
+        project.execute(
+            "insert into batch_sync_journal (recorded_at, sync, event, key, project_hash) "
+            f"select {now}, 'erasures', 'asked', $name, $hash",
+            name=name,
+            hash=project_hash or last[0]["project"],
+        )
+
+
+def pass_days(project: Project, days: int) -> None:
+    """All that is recorded was so long ago."""
+    for table, column in (
+        ("batch_sync_journal", "recorded_at"),
+        ("batch_sync_rejects", "rejected_at"),
+        ("batch_sync_rejects", "resolved_at"),
+        (f"{PEOPLE}_sent_snapshot", "_batch_sent_at"),
+    ):
+        project.execute(f"update {table} set {column} = {column} - interval '{days} days'")
+
+
+def test_they_are_forgotten_held_back_and_then_new(shop: QuickProject) -> None:
+    before = shop.snapshot()
+    ask(shop, "b", "nobody")
+    shop.build()
+    assert {name: row["name"] for name, row in shop.snapshot().items()} == {
+        name: before[name]["name"] for name in "ac"
+    }
+    (row,) = shop.delta()
+    assert (row["custom_id"], row["_batch_change"], row["_batch_reason"]) == ("b", *ERASED)
+    assert (row["name"], row["tags"], row["_batch_changed"]) == (None, None, "")
+    pushed = shop.push_one()
+    assert (pushed.status, pushed.invalid, pushed.sent) == ("partial", 1, 0)
+    pass_days(shop, 30)
+    shop.build()
+    assert shop.changes() == {"b": ERASED}
+    pass_days(shop, 2)
+    shop.build()
+    assert shop.changes() == {"b": NEW}
+    assert shop.push_one().status == "succeeded"
+    shop.build()
+    assert (set(shop.snapshot()), shop.changes()) == ({"a", "b", "c"}, {})
+    shop.build()
+    assert set(shop.snapshot()) == {"a", "b", "c"}, "what was sent since stays"
+
+
+def test_who_is_not_in_the_model_is_no_row(shop: QuickProject) -> None:
+    ask(shop, "b")
+    shop.set_rows(COLUMNS, people("a", "c"))
+    shop.build()
+    assert (set(shop.snapshot()), shop.changes()) == ({"a", "c"}, {})
+    assert shop.push_one().status == "succeeded"
+
+
+def test_everybody_may_be_erased(shop: QuickProject) -> None:
+    """A snapshot without the rows that were merged last is an older copy, but for this."""
+    ask(shop, "a", "b", "c")
+    shop.build()
+    shop.build()
+    assert (shop.snapshot(), set(shop.changes().values())) == ({}, {ERASED})
+    shop.set_rows(COLUMNS, people("d"))
+    assert shop.sync().accepted == 1
+    shop.build()
+    assert set(shop.snapshot()) == {"d"}
+    ask(shop, "d")
+    shop.build()
+    shop.build()
+    assert shop.snapshot() == {}
+
+
+def test_an_emptied_snapshot_is_still_an_error(shop: QuickProject) -> None:
+    ask(shop, "a")
+    shop.build()
+    shop.set_rows(COLUMNS, people("b", "c", name="new"))
+    shop.sync()
+    shop.build()
+    shop.execute(f"delete from {PEOPLE}_sent_snapshot")
+    with pytest.raises(Exception, match="lacks the rows that were merged into it last"):
+        shop.build()
+
+
+def test_a_delta_that_was_built_before_is_pushed_after(shop: QuickProject) -> None:
+    """Batch discards what it has of them: the merge must not believe it."""
+    shop.set_rows(COLUMNS, people("a", "b", "c", "d", name="new"))
+    shop.build()
+    ask(shop, "b", "d")
+    assert shop.push_one().accepted == 4
+    shop.build()
+    assert set(shop.snapshot()) == {"a", "c"}
+    assert shop.changes() == {"b": ERASED, "d": ERASED}
+
+
+@pytest.mark.parametrize("pause", [0, 40])
+def test_a_delta_that_waits_for_longer_than_they_are_held_back(shop: QuickProject, pause: int) -> None:
+    """It was computed against what Batch has lost since: everything goes again."""
+    shop.set_rows(COLUMNS, [*people("a", "c"), *people("b", name="new")])
+    shop.build()
+    ask(shop, "b")
+    pass_days(shop, 40)
+    shop.push_one()
+    assert shop.sent.attributes == {"b": {"name": "new"}}
+    pass_days(shop, pause)
+    shop.build()
+    assert set(shop.snapshot()) == {"a", "c"}
+    assert shop.changes() == {"b": NEW}
+
+
+def test_a_row_that_is_twice_in_the_model_is_erased_once(shop: QuickProject) -> None:
+    ask(shop, "b")
+    shop.set_rows(COLUMNS, [*people("a", "b", "c"), *people("b", "c", name="other")])
+    shop.build()
+    found = [(row["custom_id"], row["_batch_reason"]) for row in shop.delta()]
+    assert found == [("b", "erased"), ("c", "duplicate_identifier"), ("c", "duplicate_identifier")]
+
+
+def test_rejections_are_forgotten(shop: QuickProject) -> None:
+    shop.set_rows(COLUMNS, people("a", "b", "c", name="x" * 301))
+    shop.sync()
+    assert set(shop.rejects()) == {(name, "name") for name in "abc"}
+    ask(shop, "b")
+    shop.build()
+    assert {row["key"] for row in shop.query("select key from batch_sync_rejects")} == {"a", "c"}
+
+
+def test_doubt_is_forgotten(shop: QuickProject) -> None:
+    """Somebody whom a push may have sent before it died."""
+    shop.set_rows(COLUMNS, people("d"))
+    shop.build()
+    shop.execute(
+        "insert into batch_sync_journal (recorded_at, sync, event, run_id, delta_id, page) select recorded_at, sync, "
+        "'intent', 'dead', delta_id, page from batch_sync_journal where event = 'built' "
+        "order by recorded_at desc limit 1"
+    )
+    ask(shop, "d")
+    shop.build()
+    assert "d" not in shop.snapshot()
+    assert shop.changes()["d"] == ERASED
+
+
+def test_a_resend_does_not_send_them(shop: QuickProject) -> None:
+    ask(shop, "b")
+    shop.resend("all")
+    assert shop.changes() == {"a": ("update", "name,tags"), "b": ERASED, "c": ("update", "name,tags")}
+
+
+def test_who_comes_back_and_is_erased_again(shop: QuickProject) -> None:
+    ask(shop, "b")
+    shop.build()
+    pass_days(shop, 32)
+    shop.sync()
+    shop.build()
+    assert "b" in shop.snapshot()
+    ask(shop, "b")
+    shop.build()
+    assert "b" not in shop.snapshot()
+    assert shop.changes() == {"b": ERASED}
+
+
+def test_another_batch_project_is_left_alone(shop: QuickProject) -> None:
+    ask(shop, "b", project_hash="another")
+    shop.build()
+    assert (set(shop.snapshot()), shop.changes()) == ({"a", "b", "c"}, {})
+
+
+@pytest.mark.parametrize("project_hash", [None, "another"])
+def test_a_sync_whose_project_is_not_known_holds_back(project: Project, project_hash: str | None) -> None:
+    """Before its first push, and once everything goes again, perhaps elsewhere."""
+    shop = project
+    begin(shop)
+    ask(shop, "b", project_hash=project_hash)
+    shop.map(MAPPING, "others")
+    shop.set_rows(COLUMNS, people("a", "b"), "others")
+    shop.build()
+    assert shop.changes("others") == {"a": NEW, "b": ERASED}
+    shop.push(select=["others"])
+    shop.build()
+    assert shop.changes("others") == {"b": ERASED if project_hash is None else NEW}
+    shop.resend("all")
+    assert shop.changes("others") == {"a": ("update", "name,tags"), "b": ERASED}
+
+
+def test_the_ledger_may_be_in_another_schema(project: Project) -> None:
+    """That of the deletions, which the project puts there."""
+    shop = project
+    begin(shop)
+    shop.map({"identifier": "id", "confirm": "erase", "kind": "deletions"}, "erasures", schema="legal")
+    for name in ("delta", "sent_snapshot"):
+        path = shop.directory / "models" / f"erasures_{name}.sql"
+        path.write_text("{{ config(schema='legal') }}\n" + path.read_text())
+    shop.set_rows({"id": "varchar"}, [], "erasures")
+    shop.build()
+    ask(shop, "b")
+    shop.execute(
+        "insert into main_legal.batch_sync_journal select * from batch_sync_journal where event = 'asked'"
+    )
+    shop.execute("delete from batch_sync_journal where event = 'asked'")
+    shop.build()
+    assert shop.changes() == {"b": ERASED}
+    assert set(shop.snapshot()) == {"a", "c"}
+
+
+def test_pruning_keeps_what_is_known_of_erasures(shop: QuickProject) -> None:
+    ask(shop, "b")
+    shop.build()
+    pass_days(shop, 200)
+    shop.sync()
+    pass_days(shop, 200)
+    shop.build()
+    old = "select distinct event from batch_sync_journal where recorded_at < now() - interval '300 days'"
+    assert {row["event"] for row in shop.query(old)} == {"asked"}

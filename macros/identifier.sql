@@ -6,7 +6,7 @@
 
 
 {#- Why a row can't be sent, or null. Batch takes 1 to 511 characters, no line break, no blank, and none of the words that
-    broken clients send; control characters are ours to refuse. Only rows that differ get here, so that known profiles cost nothing. -#}
+    broken clients send; control characters are ours to reject. Only rows that differ get here, so that known profiles cost nothing. -#}
 {% macro identifier_problem(row, identifier) -%}
     {%- set id = row ~ '.' ~ dbt_batch_sync.column(identifier.name) -%}
     case

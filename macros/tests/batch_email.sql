@@ -1,4 +1,4 @@
-{#- What Batch refuses, and what no mail server takes: words with single dots between them, without quotes, and a domain of valid labels. -#}
+{#- What Batch rejects, and what no mail server takes: words with single dots between them, without quotes, and a domain of valid labels. -#}
 {% test batch_email(model, column_name) %}
     {%- set blank = dbt_batch_sync.blank_characters() %}
     {%- set word = '[^@"(),.:;<>' ~ blank ~ dbt_batch_sync.invisible_characters() ~ ']+' %}

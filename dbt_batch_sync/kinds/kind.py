@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 KEY = "_batch_key"
 """What the column of the key is called in rows that were read, of whatever kind. No attribute is."""
 
+APART, CONTINUES = 1, 2
+"""Of rendered rows: a call must begin with this one; and its key is also that of the row before it."""
+
 AUTO = "auto"
 """The endpoint of a mapping that leaves the route to the number of rows."""
 

@@ -41,6 +41,7 @@ from dbt_batch_sync.payload.expressions import (
     number,
     text,
 )
+from dbt_batch_sync.payload.objects import REFUSED
 
 _INTEGER = r"[+-]?[0-9]+"
 _FLOAT = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
@@ -81,6 +82,8 @@ def encode(attribute: TypedAttribute, source: pa.DataType) -> Encoding:
     kind = attribute.type
     if pa.types.is_boolean(source) and attribute.rule.vocabulary is Vocabulary.SUBSCRIPTION:
         return _either(attribute, cell, '"subscribed"', '"unsubscribed"')
+    if kind is AttributeType.OBJECT:
+        return _object(attribute, cell)
     if kind is AttributeType.STRING_ARRAY:
         return _array(attribute, cell, source)
     if kind in (AttributeType.STRING, AttributeType.URL):
@@ -207,6 +210,13 @@ def _date(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> Enc
         return Encoding(present, problems, *_names(attribute, '"'), (as_text(cell), text('T00:00:00Z"')))
     first, following = (call("strftime", moment, form) for form in _names(attribute, '"%Y-%m-%dT%H:%M:%SZ"'))
     return Encoding(present, problems, first, following)
+
+
+def _object(attribute: TypedAttribute, cell: exp.Expr) -> Encoding:
+    """JSON as `objects.checked_objects` has left it."""
+    refused = call("starts_with", cell, text(REFUSED))
+    problems = ((refused, call("substr", cell, number(len(REFUSED) + 1))),)
+    return Encoding(is_present(cell), problems, *_member(attribute, cell))
 
 
 def _array(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> Encoding:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbt_batch_sync.kinds.attributes import TypedAttribute
 from dbt_batch_sync.kinds.kind import KEY
 
 DELTA = "delta"
@@ -38,12 +37,12 @@ class DeltaSource:
     """
 
     def __init__(
-        self, schema: pa.Schema, attributes: Sequence[TypedAttribute], after: int, *, inserts: bool = False
+        self, schema: pa.Schema, names: Sequence[str], after: int, *, inserts: bool = False
     ) -> None:
         self.inserts = inserts
         self.position = after
         self.failure: BaseException | None = None
-        self._names = [attribute.name for attribute in attributes]
+        self._names = list(names)
         self._kept = [KEY, *self._names]
         self._counting = pa.array([], pa.int64())
         fields = [schema.field(name) for name in self._kept]

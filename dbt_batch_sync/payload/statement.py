@@ -122,6 +122,14 @@ def rendering(
 
     Each layer computes what the next one reads several times: DuckDB would compute it as often.
     """
+    known, below = computed(attributes, schema, inserts=inserts)
+    return exp.select(*_result(known, fragment)).from_(below, copy=False)
+
+
+def computed(
+    attributes: Sequence[TypedAttribute], schema: pa.Schema, *, inserts: bool
+) -> tuple[list[_Attribute], exp.Subquery]:
+    """The attributes, and what is computed for them: the rows for the result's `from`."""
     known = [
         _Attribute(number, typed, encode(typed, schema.field(typed.name).type), inserts)
         for number, typed in enumerate(attributes)
@@ -131,8 +139,12 @@ def rendering(
     rejected = _above(live, (each.compute("rejected", _rejected(each)) for each in checked))
     sent = _above(rejected, (each.compute("sent", _sent(each)) for each in checked))
     first = _above(sent, [exp.alias_(_first(known), _FIRST)])
-    below = first.subquery("below", copy=False)
-    return exp.select(*_result(known, checked, fragment)).from_(below, copy=False)
+    return known, first.subquery("below", copy=False)
+
+
+def members(known: Iterable[_Attribute]) -> Iterator[exp.Expr]:
+    """The texts of the members, one after the other, with commas between them; nulls of those that are none."""
+    return (piece for each in known for piece in each.pieces)
 
 
 def _above(query: exp.Select, columns: Iterable[exp.Expr]) -> exp.Select:
@@ -164,13 +176,11 @@ def _first(known: Iterable[_Attribute]) -> exp.Expr:
     return choose((each.has_member, number(each.number)) for each in known)
 
 
-def _result(
-    known: Sequence[_Attribute], checked: Sequence[_Attribute], fragment: Fragment
-) -> Iterator[exp.Expr]:
+def _result(known: Sequence[_Attribute], fragment: Fragment) -> Iterator[exp.Expr]:
     head = (text(fragment.opening), as_json(column(KEY)), text(fragment.middle))
     ending = text(f"{fragment.ending},")
     # `concat` leaves nulls out, and copies each text once: an operation is long, and copying it costs.
-    operation = call("concat", *head, *(piece for each in known for piece in each.pieces), ending)
+    operation = call("concat", *head, *members(known), ending)
     present = is_present(column(_FIRST))
     yield from (column(name) for name in (KEY, POSITION))
     arrays = [each for each in known if each.typed.type is AttributeType.STRING_ARRAY]
@@ -182,11 +192,12 @@ def _result(
         for name, part in ((HEAD, call("concat", *head)), (ARRAYS, _list(arrays)), (OTHERS, _list(others))):
             yield exp.alias_(choose([(over, part)]), name)
     yield exp.alias_(choose([(present, operation)]), OPERATION)
-    yield exp.alias_(_rejected_values(checked), REJECTED)
+    yield exp.alias_(rejected_values(known), REJECTED)
 
 
-def _rejected_values(checked: Sequence[_Attribute]) -> exp.Expr:
+def rejected_values(known: Iterable[_Attribute]) -> exp.Expr:
     """`name:reason` of what is rejected, separated by commas; put together for those rows alone."""
+    checked = [each for each in known if each.encoding.problems]
     if not checked:
         return as_text(exp.null())
     notes = call("concat_ws", text(","), *(each.note for each in checked))

@@ -240,7 +240,7 @@ class Session:
         sent, requests = 0, 0
         size = call_size(work.route, target.output.max_profiles_per_second)
         for chunk in chunk_rows(source.rendered(), size, envelope=work.route.envelope):
-            sent, requests = sent + chunk.profiles, requests + bool(len(chunk))
+            sent, requests = sent + chunk.sent, requests + bool(len(chunk))
         run = replace(
             self._counted(target, work),
             endpoint=work.route.name,

@@ -192,8 +192,8 @@ class SyncPush:
         sent = {each.key for each in of_rows if each.rejected_by == "batch"}
         self.run = replace(
             self.run,
-            sent=self.run.sent + chunk.profiles,
-            accepted=self.run.accepted + chunk.profiles - len(sent),
+            sent=self.run.sent + chunk.sent,
+            accepted=self.run.accepted + chunk.sent - len(sent),
             rejected_rows=self.run.rejected_rows + len({each.key for each in of_rows}),
             rejected_attributes=self.run.rejected_attributes + len(of_attributes) + len(own),
             requests=self.run.requests + outcome.requests,

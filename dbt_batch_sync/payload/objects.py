@@ -120,7 +120,7 @@ def _array(value: list[Any], level: int) -> list[Any] | None:
     if any(isinstance(each, list) for each in value):
         raise _Refused("nested_array")
     texts = [isinstance(each, str) for each in value if each is not None]
-    if any(texts) != all(texts):
+    if any(texts) and not all(texts):
         raise _Refused("mixed_array")
     if texts and not texts[0] and not all(isinstance(each, dict) for each in value if each is not None):
         raise _Refused("not_an_object")

@@ -11,13 +11,14 @@
         {{ dbt_batch_sync.mapping_error(sync, "`" ~ key ~ "` is missing") }}
     {% endfor %}
     {{ return({
-        'identifier': raw['identifier'],
-        'event_id': raw['event_id'],
+        'key': 'event_id',
+        'identifier': raw['event_id'],
+        'profile': raw['identifier'],
         'name': raw['name'],
         'time': raw['time'],
         'label': raw.get('label'),
         'tags': raw.get('tags'),
-        'custom': raw.get('attributes') or [],
+        'attributes': raw.get('attributes') or [],
         'on_null': 'clear',
         'on_exit': 'ignore',
         'membership': '',
@@ -29,8 +30,8 @@
 
 {#- The columns of the delta behind the key: the profile, what Batch knows of every event, and the event's own attributes. -#}
 {% macro events__attributes(sync, mapping, columns) %}
-    {% set profile = dbt_batch_sync.identifier_attribute(sync, mapping, columns) %}
-    {% set attributes = [dict(profile, name='custom_id', type='string', dtype=dbt_batch_sync.text_type(), expression=dbt_batch_sync.identifier_expression(profile), identifier=profile)] %}
+    {% set profile = dbt_batch_sync.identifier_attribute(sync, dict(mapping, key='custom_id', identifier=mapping.profile), columns) %}
+    {% set attributes = [dict(profile, type='string', dtype=dbt_batch_sync.text_type(), expression=dbt_batch_sync.identifier_expression(profile), identifier=profile)] %}
     {% if mapping.name is string %}
         {% do attributes.append(dbt_batch_sync.typed_attribute(sync, columns, mapping.name, 'batch__name', 'string', 'clear')) %}
     {% else %}
@@ -43,7 +44,7 @@
     {% if mapping.label %}{% do attributes.append(dbt_batch_sync.typed_attribute(sync, columns, mapping.label, 'batch__label', 'string', 'clear')) %}{% endif %}
     {% if mapping.tags %}{% do attributes.append(dbt_batch_sync.typed_attribute(sync, columns, mapping.tags, 'batch__tags', 'string_array', 'clear')) %}{% endif %}
     {% set own = [] %}
-    {% for entry in dbt_batch_sync.custom_entries(mapping) %}
+    {% for entry in dbt_batch_sync.listed_entries(mapping.attributes, 'clear') %}
         {% set json = (dbt_batch_sync.column_kind(dbt_batch_sync.mapped_column(sync, columns, entry.column, entry.name)) or {}).get('type') == 'json' %}
         {% do own.append(dbt_batch_sync.typed_attribute(sync, columns, entry.column, entry.name, entry.type or ('object' if json else ''), 'clear')) %}
     {% endfor %}
@@ -53,7 +54,7 @@
 
 
 {#- The ids that were sent, or are not to be sent any more (`_batch_reason`), each with its profile, name and time. -#}
-{% macro events__snapshot_schema(mapping, attributes) %}
+{% macro events__snapshot_schema(attributes) %}
     {% set text_type, timestamp_type = dbt_batch_sync.text_type(), dbt_batch_sync.timestamp_type() %}
     {{ return([
         {'name': 'event_id', 'dtype': text_type},
@@ -74,7 +75,7 @@
 {% macro events__delta_sql(sync, model_relation, snapshot_relation, mapping, attributes) %}
 {%- set columns = dbt_batch_sync.columns_of(model_relation) -%}
 {%- set time = dbt_batch_sync.mapped_column(sync, columns, mapping.time, 'time') -%}
-{%- set event_id = dbt_batch_sync.event_id_expression(sync, mapping, columns) -%}
+{%- set event_id = dbt_batch_sync.identifier_expression(attributes[0]) -%}
 {%- if (dbt_batch_sync.column_kind(time) or {}).get('family') != 'timestamp' -%}
     {{ dbt_batch_sync.mapping_error(sync, "`time` is the column `" ~ time.name ~ "` of type " ~ time.dtype ~ "; accepted: a timestamp. Cast it in the model") }}
 {%- endif -%}
@@ -83,12 +84,12 @@
 {%- set since = dbt_batch_sync.events_remembered_since(sync, snapshot_relation, mapping, now) -%}
 {%- set id, profile, name, at = dbt_batch_sync.column('event_id'), dbt_batch_sync.column('custom_id'), dbt_batch_sync.column('batch__name'), dbt_batch_sync.column('batch__time') -%}
 {%- set doubt, change, reason = dbt_batch_sync.column('_batch_doubt'), dbt_batch_sync.column('_batch_change'), dbt_batch_sync.column('_batch_reason') -%}
-{%- set own = attributes[3:] -%}
+{%- set values, own = attributes[1:], attributes[4:] -%}
 {%- set resends = mapping.on_doubt == 'resend' -%}
 with recent_rows as (
     select
         {{ event_id }} as {{ id }}
-        {%- for attribute in attributes %},
+        {%- for attribute in values %},
         {{ attribute.expression }} as {{ dbt_batch_sync.column(attribute.name) }}
         {%- endfor %}
     from (select * from {{ model_relation }}) as model
@@ -100,7 +101,7 @@ with recent_rows as (
 late_rows as (
     select
         {{ event_id }} as {{ id }}
-        {%- for attribute in attributes[:3] %},
+        {%- for attribute in values[:3] %},
         {{ attribute.expression }} as {{ dbt_batch_sync.column(attribute.name) }}
         {%- endfor %}
     from (select * from {{ model_relation }}) as model
@@ -141,10 +142,10 @@ changes as (
             when copies > 1 and first_profile <> last_profile then 'event_id_of_two_profiles'
             when copies > 1 then 'duplicate_event_id'
             when known_profile <> {{ profile }} then 'event_id_of_two_profiles'
-            else {{ dbt_batch_sync.identifier_problem('unsent', attributes[0].identifier) }}
+            else {{ dbt_batch_sync.identifier_problem('unsent', values[0].identifier) }}
         end as problem,
         case when known_doubt is not null then 1 else 0 end as may_be_sent
-        {%- for attribute in attributes %},
+        {%- for attribute in values %},
         {{ dbt_batch_sync.column(attribute.name) }}
         {%- endfor %}
     from unsent
@@ -157,7 +158,7 @@ changes as (
         min(late_rows.{{ name }}) as {{ name }},
         min(late_rows.{{ at }}) as {{ at }}
         {%- for attribute in own %},
-        {{ dbt_batch_sync.stored_null(attribute.name, attribute.dtype) }} as {{ dbt_batch_sync.column(attribute.name) }}
+        {{ dbt_batch_sync.stored_null(attribute.dtype, false) }} as {{ dbt_batch_sync.column(attribute.name) }}
         {%- endfor %}
     from late_rows
     left join remembered on remembered.known_id = late_rows.{{ id }}
@@ -172,7 +173,7 @@ changes as (
         known_name as {{ name }},
         known_time as {{ at }}
         {%- for attribute in own %},
-        {{ dbt_batch_sync.stored_null(attribute.name, attribute.dtype) }} as {{ dbt_batch_sync.column(attribute.name) }}
+        {{ dbt_batch_sync.stored_null(attribute.dtype, false) }} as {{ dbt_batch_sync.column(attribute.name) }}
         {%- endfor %}
     from remembered
     where known_doubt is not null
@@ -186,21 +187,11 @@ select
     {{ dbt_batch_sync.text("case when problem is null and may_be_sent = 1 then 'unsure' else problem end") }} as {{ reason }},
     {{ dbt_batch_sync.event_page(profile, 'case when problem is null then 0 else 1 end, ' ~ profile ~ ', ' ~ at ~ ', ' ~ id) }} as {{ dbt_batch_sync.column('_batch_page') }},
     {{ dbt_batch_sync.text_literal(invocation_id) }} as {{ dbt_batch_sync.column('_batch_delta_id') }}
-    {%- for attribute in attributes %},
+    {%- for attribute in values %},
     {{ dbt_batch_sync.column(attribute.name) }}
     {%- endfor %}
 from changes
 {{ dbt_batch_sync.delta_order() }}
-{% endmacro %}
-
-
-{% macro event_id_expression(sync, mapping, columns) %}
-    {% set column = dbt_batch_sync.mapped_column(sync, columns, mapping.event_id, 'event_id') %}
-    {% set kind = dbt_batch_sync.column_kind(column) %}
-    {% if kind is none or kind.type not in ('string', 'integer') %}
-        {{ dbt_batch_sync.mapping_error(sync, "`event_id` is the column `" ~ column.name ~ "` of type " ~ column.dtype ~ "; accepted: a text, integer or uuid column") }}
-    {% endif %}
-    {{ return(dbt_batch_sync.identifier_expression({'column': column.name, 'type': kind.type, 'column_type': column.dtype})) }}
 {% endmacro %}
 
 
@@ -277,7 +268,7 @@ from changes
             {% do run_query('delete from ' ~ snapshot.render() ~ ' where ' ~ id ~ ' in (select d.' ~ id ~ ' from (' ~ source ~ ') as d)') %}
         {% endif %}
         {% set columns = [] %}
-        {% for each in dbt_batch_sync.events__snapshot_schema(mapping, []) %}{% do columns.append(dbt_batch_sync.column(each.name)) %}{% endfor %}
+        {% for each in dbt_batch_sync.events__snapshot_schema([]) %}{% do columns.append(dbt_batch_sync.column(each.name)) %}{% endfor %}
         {% do run_query('insert into ' ~ snapshot.render() ~ ' (' ~ columns | join(', ') ~ ') ' ~ source) %}
     {% endif %}
     {% do dbt_batch_sync.forget_events(sync, mapping, snapshot) %}
@@ -303,7 +294,7 @@ from changes
         d.{{ dbt_batch_sync.column('custom_id') }},
         d.{{ dbt_batch_sync.column('batch__name') }},
         d.{{ dbt_batch_sync.column('batch__time') }},
-        case when {{ settled }} then {{ dbt_batch_sync.utc_timestamp(run.at.strftime('%Y-%m-%d %H:%M:%S')) if run else dbt_batch_sync.stored_null('', dbt_batch_sync.timestamp_type()) }} end as sent_at,
+        case when {{ settled }} then {{ dbt_batch_sync.utc_timestamp(run.at.strftime('%Y-%m-%d %H:%M:%S')) if run else dbt_batch_sync.stored_null(dbt_batch_sync.timestamp_type(), false) }} end as sent_at,
         case when {{ settled }} then {{ dbt_batch_sync.text_literal(run.run_id) if run else dbt_batch_sync.text('null') }} end as run_id,
         {{ dbt_batch_sync.text_literal(built.delta_id) }} as delta_id,
         {{ dbt_batch_sync.text("case when d." ~ change ~ " = 'insert' and not (" ~ settled ~ ") then 'event' end") }} as doubt,

@@ -5,37 +5,11 @@
     {% if not columns and flags.WHICH not in ('run', 'build') %}
         {{ return(none) }}
     {% endif %}
-    {% set attributes = [dbt_batch_sync.identifier_attribute(sync, mapping, columns)] %}
-    {% for key, column in mapping.standard.items() %}
-        {% set name = 'batch__' ~ key %}
-        {% set consent = name in dbt_batch_sync.consents() %}
-        {% set attribute = dbt_batch_sync.typed_attribute(sync, columns, column, name, dbt_batch_sync.standard_type(key), mapping.consent_on_null if consent else mapping.on_null) %}
-        {% do attributes.append(dict(attribute, guarded=consent and mapping.never_resubscribe, resubscribed=consent and not mapping.never_resubscribe)) %}
-    {% endfor %}
-    {% for entry in dbt_batch_sync.custom_entries(mapping) %}
-        {% do attributes.append(dbt_batch_sync.typed_attribute(sync, columns, entry.column, entry.name, entry.type, entry.on_null)) %}
-    {% endfor %}
-    {% if mapping.custom is string %}
-        {% set used = attributes | map(attribute='column') | list %}
-        {% for name in mapping.exclude %}
-            {% do used.extend(dbt_batch_sync.columns_called(columns, name) | map(attribute='name')) %}
-        {% endfor %}
-        {% for column in columns if column.name not in used %}
-            {% do attributes.append(dbt_batch_sync.typed_attribute(sync, columns, column.name, column.name | lower, '', mapping.on_null)) %}
-        {% endfor %}
-    {% endif %}
-    {% if mapping.membership %}
-        {% do attributes.append({
-            'name': mapping.membership, 'column': none, 'type': 'boolean', 'dtype': dbt_batch_sync.boolean_type(),
-            'expression': 'true', 'keep': false, 'membership': true, 'guarded': false
-        }) %}
-    {% endif %}
-    {% do dbt_batch_sync.check_names(sync, attributes[1 + (mapping.standard | length):]) %}
-    {{ return(attributes) }}
+    {{ return([dbt_batch_sync.identifier_attribute(sync, mapping, columns)] + dbt_batch_sync.kind_macro(mapping.kind, 'attributes')(sync, mapping, columns)) }}
 {% endmacro %}
 
 
-{#- The names of the custom attributes become columns and parts of lists here, and what `custom: all` brings is known to the
+{#- The names of custom attributes become columns and parts of lists here, and what `custom: all` brings is known to the
     warehouse alone: so they are refused here too, as `dbt-batch-sync validate` does with those that are listed. -#}
 {% macro check_names(sync, attributes) %}
     {% set seen = [] %}
@@ -45,7 +19,7 @@
             {{ dbt_batch_sync.mapping_error(sync, "two attributes are called `" ~ name ~ "`") }}
         {% elif not modules.re.fullmatch('[a-z0-9_]{1,30}', name) %}
             {{ dbt_batch_sync.mapping_error(sync, "`" ~ name ~ "` is not a valid attribute name (1 to 30 of a-z, 0-9 and _). List the columns, with a `name` for `" ~ attribute.column ~ "`, or `exclude` it from `custom: all`") }}
-        {% elif name == 'custom_id' or name.startswith('batch__') or name.startswith('_batch_') %}
+        {% elif name in ('custom_id', 'item_id', 'event_id') or name.startswith('batch__') or name.startswith('_batch_') %}
             {{ dbt_batch_sync.mapping_error(sync, "`" ~ name ~ "` is reserved. List the columns, with another `name` for `" ~ attribute.column ~ "`, or `exclude` it from `custom: all`") }}
         {% endif %}
         {% do seen.append(name) %}
@@ -53,20 +27,13 @@
 {% endmacro %}
 
 
-{#- Standard attributes are texts, but for the topics; whether Batch takes the value is checked when it is rendered. -#}
-{% macro standard_type(key) %}
-    {% if key == 'topic_preferences' %}{{ return('string_array') }}{% endif %}
-    {{ return('boolean_or_words' if key.endswith('_marketing') else 'standard_string') }}
-{% endmacro %}
-
-
 {% macro identifier_attribute(sync, mapping, columns) %}
     {% set column = dbt_batch_sync.mapped_column(sync, columns, mapping.identifier, 'identifier') %}
     {% set kind = dbt_batch_sync.column_kind(column) %}
     {% if kind is none or kind.type not in ('string', 'integer') %}
-        {{ dbt_batch_sync.mapping_error(sync, "`identifier` is the column `" ~ column.name ~ "` of type " ~ column.dtype ~ "; a custom_id comes from a text, integer or uuid column") }}
+        {{ dbt_batch_sync.mapping_error(sync, "`identifier` is the column `" ~ column.name ~ "` of type " ~ column.dtype ~ "; the key comes from a text, integer or uuid column") }}
     {% endif %}
-    {{ return({'name': 'custom_id', 'column': column.name, 'type': kind.type, 'column_type': column.dtype}) }}
+    {{ return({'name': mapping.key, 'column': column.name, 'type': kind.type, 'column_type': column.dtype}) }}
 {% endmacro %}
 
 
@@ -91,6 +58,9 @@
 {% endmacro %}
 
 
+{% macro attribute_types() %}{{ return(['string', 'integer', 'float', 'boolean', 'date', 'url', 'string_array', 'object']) }}{% endmacro %}
+
+
 {#- What a column becomes: the type in Batch (`wanted` if one is given), the type of its column in the snapshot and the
     delta, and the expression that takes it there. -#}
 {% macro typed_attribute(sync, columns, column_name, name, wanted, on_null) %}
@@ -104,13 +74,14 @@
         'boolean': ['boolean', 'string'],
         'date': ['date', 'string'],
         'url': ['string'],
+        'object': ['json', 'string'],
         'string_array': ['string_array', 'string', 'json'],
         'standard_string': ['string'],
         'boolean_or_words': ['boolean', 'string']
     }[wanted] %}
     {% if kind is none or kind.type not in accepted %}
         {{ dbt_batch_sync.mapping_error(sync, "`" ~ name ~ "` is the column `" ~ column.name ~ "` of type " ~ column.dtype
-            ~ (", which can't be sent as " ~ (wanted if wanted in ('integer', 'float', 'boolean', 'date', 'url', 'string_array', 'string') else 'a ' ~ name.replace('batch__', '$')) if wanted else ", which Batch has no type for; give it a `type`, cast it in the model")
+            ~ (", which can't be sent as " ~ (wanted if wanted in dbt_batch_sync.attribute_types() else 'a ' ~ name.replace('batch__', '$')) if wanted else ", which Batch has no type for; give it a `type`, cast it in the model")
             ~ ". Accepted: columns of " ~ (accepted | join(', '))) }}
     {% endif %}
     {% set as_text = kind.type == 'json' or (wanted == 'string' and kind.type != 'string') %}
@@ -119,7 +90,7 @@
     {{ return({
         'name': name,
         'column': column.name,
-        'type': (wanted if wanted in ('string', 'integer', 'float', 'boolean', 'date', 'url', 'string_array') else ('string' if wanted else kind.type)),
+        'type': (wanted if wanted in dbt_batch_sync.attribute_types() else ('string' if wanted else kind.type)),
         'dtype': dbt_batch_sync.text_type() if as_text else kind.dtype,
         'expression': dbt_batch_sync.empty_as_null(expression, 'string' if as_text else kind.type) if keep else expression,
         'keep': keep,

@@ -1,5 +1,5 @@
 {#- The body of `<sync>_delta`: every row in which the model differs from what Batch last accepted. -#}
-{% macro delta(sync) %}
+{% macro delta(sync, key='custom_id') %}
     {% set model_relation = ref(sync) %}
     {% set snapshot_relation = ref(sync ~ '_sent_snapshot') %}
     {{ config(
@@ -10,18 +10,24 @@
         ],
         post_hook="{{ dbt_batch_sync.record_build('" ~ sync ~ "') }}"
     ) }}
-    {% do dbt_batch_sync.set_defaults(dbt_batch_sync.delta_defaults()) %}
+    {% do dbt_batch_sync.set_defaults(dbt_batch_sync.delta_defaults(key)) %}
     {% if execute %}
         {% do dbt_batch_sync.check_storage() %}
         {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
+        {% do dbt_batch_sync.check_key(sync, mapping, key) %}
         {% set attributes = dbt_batch_sync.sync_attributes(sync, model_relation, mapping) %}
         {% if attributes is none %}
             {{ dbt_batch_sync.not_built_yet(model_relation) }}
         {% else %}
-            {% do dbt_batch_sync.snapshot_columns(snapshot_relation, attributes) %}
-            {{ dbt_batch_sync.delta_sql(model_relation, snapshot_relation, mapping, attributes, dbt_batch_sync.open_parked(sync, snapshot_relation)) }}
+            {{ dbt_batch_sync.kind_macro(mapping.kind, 'delta_sql')(sync, model_relation, snapshot_relation, mapping, attributes) }}
         {% endif %}
     {% endif %}
+{% endmacro %}
+
+
+{% macro any_kind__delta_sql(sync, model_relation, snapshot_relation, mapping, attributes) %}
+    {% do dbt_batch_sync.snapshot_columns(snapshot_relation, mapping.key, attributes[1:]) %}
+    {{ dbt_batch_sync.delta_sql(model_relation, snapshot_relation, mapping, attributes, dbt_batch_sync.open_parked(sync, snapshot_relation)) }}
 {% endmacro %}
 
 
@@ -29,7 +35,7 @@
     condition for each attribute, and what becomes of them. Duplicates are looked up among the rows that differ, and taken from the model
     once more where there are any. -#}
 {% macro delta_sql(model_relation, snapshot_relation, mapping, attributes, parked) %}
-{%- set id = dbt_batch_sync.column('custom_id') -%}
+{%- set id = dbt_batch_sync.column(mapping.key) -%}
 {%- set exited = dbt_batch_sync.column('_batch_exited_at') -%}
 {%- set change, changed, reason = dbt_batch_sync.column('_batch_change'), dbt_batch_sync.column('_batch_changed'), dbt_batch_sync.column('_batch_reason') -%}
 {%- set values = attributes[1:] -%}
@@ -58,15 +64,15 @@ compared as (
         c._batch_here,
         s._batch_known,
         s.{{ exited }},
-        case when c._batch_here = 1 then {{ dbt_batch_sync.identifier_problem('c', attributes[0]) }} end as _batch_problem
+        case when c._batch_here = 1 then {{ dbt_batch_sync.kind_macro(mapping.kind, 'row_problem')('c', mapping, attributes) }} end as _batch_problem
         {%- for attribute in values %},
-        {{ dbt_batch_sync.to_send(mapping, attribute) }} as _batch_send_{{ loop.index }}
+        {{ dbt_batch_sync.kind_macro(mapping.kind, 'to_send')(mapping, attribute) }} as _batch_send_{{ loop.index }}
         {%- endfor %}
         {%- for attribute in guarded %},
         {{ dbt_batch_sync.newly_blocked(attribute) }} as _batch_blocked_{{ loop.index }}
         {%- endfor %}
         {%- for attribute in values %},
-        {{ dbt_batch_sync.held_value(mapping, attribute) }} as {{ dbt_batch_sync.column(attribute.name) }}
+        {{ dbt_batch_sync.kind_macro(mapping.kind, 'held_value')(mapping, attribute) }} as {{ dbt_batch_sync.column(attribute.name) }}
         {%- endfor %}
     from model_rows as c
     full join known_rows as s on s.{{ id }} = c.{{ id }}
@@ -141,32 +147,12 @@ from changes
 {#- A model's rows in the delta's columns and types. -#}
 {% macro model_rows(model_relation, attributes) -%}
     select
-        {{ dbt_batch_sync.identifier_expression(attributes[0]) }} as {{ dbt_batch_sync.column('custom_id') }}
+        {{ dbt_batch_sync.identifier_expression(attributes[0]) }} as {{ dbt_batch_sync.column(attributes[0].name) }}
         {%- for attribute in attributes[1:] %},
         {{ attribute.expression }} as {{ dbt_batch_sync.column(attribute.name) }}
         {%- endfor %},
         1 as _batch_here
     from (select * from {{ model_relation }}) as model
-{%- endmacro %}
-
-
-{#- Whether an attribute has to be sent: what Batch holds of it differs, or is in doubt; or it is a consent that was blocked and that the mapping
-    allows now. With `keep` a null is no change. -#}
-{% macro to_send(mapping, attribute) -%}
-    {%- set name = dbt_batch_sync.column(attribute.name) -%}
-    {%- set c, s, doubt = 'c.' ~ name, 's.' ~ name, 's.' ~ dbt_batch_sync.column('_batch_doubt') -%}
-    {%- set doubted = 'case when ' ~ doubt ~ ' is not null then ' ~ dbt_batch_sync.in_doubt(doubt, attribute.name) ~ ' else false end' -%}
-    case when c._batch_here = 1 then
-        ({{ dbt_batch_sync.is_distinct(c, s, attribute.dtype) }} or {{ doubted }}{% if attribute.resubscribed %} or {{ dbt_batch_sync.is_blocked(attribute) }}{% endif %})
-        {%- if attribute.keep %} and {{ c }} is not null{% endif %}
-        {%- if attribute.guarded %} and not {{ dbt_batch_sync.is_blocked(attribute) }}{% endif %}
-    when s.{{ dbt_batch_sync.column('_batch_exited_at') }} is null or {{ doubt }} is not null then {% if mapping.on_exit == 'clear' -%}
-        ({{ s }} is not null or {{ doubted }}){% if attribute.guarded %} and not {{ dbt_batch_sync.is_opted_out(attribute) }}{% endif %}
-    {%- elif mapping.on_exit == 'flag' and attribute.membership -%}
-        ({{ dbt_batch_sync.is_distinct(s, 'false', attribute.dtype) }} or {{ doubted }})
-    {%- else -%}
-        false
-    {%- endif %} else false end
 {%- endmacro %}
 
 
@@ -196,15 +182,6 @@ from changes
         when {{ blocked | join(' or ') }} then 'never_resubscribe:' || substr({{ parts | join(' || ') }}, 2)
         {%- endif %}
     end
-{%- endmacro %}
-
-
-{#- What Batch will hold of an attribute once this row is accepted: what is merged into the snapshot. -#}
-{% macro held_value(mapping, attribute) -%}
-    {%- set name = dbt_batch_sync.column(attribute.name) -%}
-    case when c._batch_here = 1 then {% if attribute.keep %}coalesce(c.{{ name }}, s.{{ name }}){% else %}c.{{ name }}{% endif %}
-    {%- if mapping.on_exit == 'flag' and attribute.membership %} else false
-    {%- elif mapping.on_exit != 'clear' %} else s.{{ name }}{% endif %} end
 {%- endmacro %}
 
 

@@ -1,11 +1,12 @@
 {#- Brings an existing snapshot to its mapping: adds columns, and gives them the types that hold the model's values. -#}
 {% macro evolve_snapshot(snapshot, model) %}
     {% set sync = model.name[:-('_sent_snapshot' | length)] %}
-    {% set attributes = dbt_batch_sync.sync_attributes(sync, ref(sync), dbt_batch_sync.sync_mapping(sync)) %}
+    {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
+    {% set attributes = dbt_batch_sync.sync_attributes(sync, ref(sync), mapping) %}
     {% set have = {} %}
     {% for column in dbt_batch_sync.columns_of(snapshot) %}{% do have.update({column.name | lower: column}) %}{% endfor %}
     {% set added, retyped, changes = [], [], [] %}
-    {% for wanted in dbt_batch_sync.snapshot_schema(attributes) %}
+    {% for wanted in dbt_batch_sync.kind_macro(mapping.kind, 'snapshot_schema')(attributes) %}
         {% set kind = dbt_batch_sync.column_kind(have[wanted.name]) if wanted.name in have else none %}
         {% set want = dbt_batch_sync.column_kind(api.Column.create(wanted.name, wanted.dtype)) %}
         {% if wanted.name not in have %}
@@ -19,14 +20,14 @@
     {% endfor %}
     {% if added %}{% do dbt_batch_sync.add_columns(snapshot, added) %}{% endif %}
     {#- Marked before the values change: what can't be converted becomes null, and Batch holds it all the same. -#}
-    {% do dbt_batch_sync.mark_retyped(snapshot, dbt_batch_sync.attribute_names(have.values()), retyped) %}
+    {% do dbt_batch_sync.mark_retyped(snapshot, dbt_batch_sync.attribute_names(have.values(), attributes[0].name), retyped) %}
     {% if changes %}{% do adapter.dispatch('change_types', 'dbt_batch_sync')(snapshot, changes) %}{% endif %}
 {% endmacro %}
 
 
 {#- The names of attribute columns among columns of a snapshot, in lower case. -#}
-{% macro attribute_names(columns) %}
+{% macro attribute_names(columns, key) %}
     {% set names = [] %}
-    {% for column in columns if column.name | lower != 'custom_id' and not (column.name | lower).startswith('_batch_') %}{% do names.append(column.name | lower) %}{% endfor %}
+    {% for column in columns if column.name | lower != key and not (column.name | lower).startswith('_batch_') %}{% do names.append(column.name | lower) %}{% endfor %}
     {{ return(names) }}
 {% endmacro %}

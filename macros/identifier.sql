@@ -1,4 +1,4 @@
-{#- The custom_id of a row as text. -#}
+{#- The key of a row as text. -#}
 {% macro identifier_expression(identifier) %}{{ return(adapter.dispatch('identifier_expression', 'dbt_batch_sync')(identifier)) }}{% endmacro %}
 {% macro default__identifier_expression(identifier) -%}
     cast({{ dbt_batch_sync.model_column(identifier.column) }} as {{ dbt_batch_sync.text_type() }})
@@ -8,7 +8,7 @@
 {#- Why a row can't be sent, or null. Batch takes 1 to 511 characters, no line break, no blank, and none of the words that
     broken clients send. Only rows that differ get here, so that known profiles cost nothing. -#}
 {% macro identifier_problem(row, identifier) -%}
-    {%- set id = row ~ '.' ~ dbt_batch_sync.column('custom_id') -%}
+    {%- set id = row ~ '.' ~ dbt_batch_sync.column(identifier.name) -%}
     case
         when {{ id }} is null then 'null_identifier'
         {%- if identifier.type == 'string' %}

@@ -21,23 +21,17 @@
     {% if raw is not mapping %}
         {{ dbt_batch_sync.mapping_error(sync, "the model has no `batch_sync` under `config: meta:`") }}
     {% endif %}
+    {% set kind = raw.get('kind') or 'profiles' %}
+    {% set found = dbt_batch_sync.kind_macro(kind, 'read_mapping') if kind in dbt_batch_sync.kinds() else none %}
+    {% if found is none %}
+        {{ dbt_batch_sync.mapping_error(sync, "`kind` must be one of " ~ (dbt_batch_sync.kinds() | join(', '))) }}
+    {% endif %}
     {% if not raw.get('identifier') %}
-        {{ dbt_batch_sync.mapping_error(sync, "`identifier` is missing: name the column that becomes custom_id") }}
+        {{ dbt_batch_sync.mapping_error(sync, "`identifier` is missing: name the column that identifies a row in Batch") }}
     {% endif %}
     {% set sent = {} %}
-    {% for key, value in raw.items() if key not in ('guards', 'endpoint', 'output', 'shared') %}{% do sent.update({key: value}) %}{% endfor %}
-    {{ return({
-        'hash': local_md5(tojson(sent, sort_keys=true)),
-        'identifier': raw['identifier'],
-        'standard': raw.get('standard') or {},
-        'custom': raw.get('custom') or [],
-        'exclude': raw.get('exclude') or [],
-        'on_null': raw.get('on_null') or 'clear',
-        'consent_on_null': raw.get('on_null') or 'keep',
-        'never_resubscribe': (raw.get('guards') or {}).get('never_resubscribe', true),
-        'on_exit': raw.get('on_exit') or 'ignore',
-        'membership': raw.get('membership') or ''
-    }) }}
+    {% for key, value in raw.items() if key not in ('guards', 'endpoint', 'output', 'shared', 'display_name') %}{% do sent.update({key: value}) %}{% endfor %}
+    {{ return(dict({'kind': kind, 'hash': local_md5(tojson(sent, sort_keys=true)), 'identifier': raw['identifier']}, **found(sync, raw))) }}
 {% endmacro %}
 
 
@@ -46,19 +40,17 @@
 {% endmacro %}
 
 
-{#- The custom entries of a mapping in one form: column, name, type, on_null. -#}
-{% macro custom_entries(mapping) %}
+{#- The entries of a list of columns in one form: column, name, type, on_null. -#}
+{% macro listed_entries(listed, on_null) %}
     {% set entries = [] %}
-    {% if mapping.custom is not string %}
-        {% for item in mapping.custom %}
-            {% set entry = {'column': item} if item is string else item %}
-            {% do entries.append({
-                'column': entry.column,
-                'name': entry.name or (entry.column | lower),
-                'type': entry.type or '',
-                'on_null': entry.on_null or mapping.on_null
-            }) %}
-        {% endfor %}
-    {% endif %}
+    {% for item in listed %}
+        {% set entry = {'column': item} if item is string else item %}
+        {% do entries.append({
+            'column': entry.column,
+            'name': entry.name or (entry.column | lower),
+            'type': entry.type or '',
+            'on_null': entry.on_null or on_null
+        }) %}
+    {% endfor %}
     {{ return(entries) }}
 {% endmacro %}

@@ -7,7 +7,7 @@
 {#- The rows of a delta that are merged: `_batch_settled` is 1 for those that Batch holds, 0 for those in doubt. Rejected rows are left out, but
     where a row may have gone in several requests: some of it may be there. -#}
 {% macro sent_rows(sync, snapshot, delta, built, progress, columns) -%}
-    {%- set id = dbt_batch_sync.column('custom_id') -%}
+    {%- set id = dbt_batch_sync.column(built.key) -%}
     {%- set settled = dbt_batch_sync.is_settled(progress) -%}
     {%- set split = dbt_batch_sync.may_split(built.types) -%}
     select
@@ -114,7 +114,7 @@
 
 {#- What the snapshot's row becomes when a row of the delta is settled, by column: SQL about `d` and `s`. -#}
 {% macro settled_values(columns, names, retyped, built, progress) %}
-    {% set values = {'custom_id': 'd.' ~ dbt_batch_sync.column('custom_id')} %}
+    {% set values = {built.key: 'd.' ~ dbt_batch_sync.column(built.key)} %}
     {% for column in columns %}{% do values.update({column.name: column.value}) %}{% endfor %}
     {% set change, page = 'd.' ~ dbt_batch_sync.column('_batch_change'), 'd.' ~ dbt_batch_sync.column('_batch_page') %}
     {% set at, by = [], [] %}
@@ -144,7 +144,7 @@
 
 {#- One MERGE, which is atomic by itself. -#}
 {% macro default__merge_statements(snapshot, source, columns, names, retyped, built, progress, in_doubt) %}
-    {% set id, doubt, memory = dbt_batch_sync.column('custom_id'), dbt_batch_sync.column('_batch_doubt'), dbt_batch_sync.column('_batch_opted_out') %}
+    {% set id, doubt, memory = dbt_batch_sync.column(built.key), dbt_batch_sync.column('_batch_doubt'), dbt_batch_sync.column('_batch_opted_out') %}
     {% set merge -%}
         merge into {{ snapshot.render() }} as s
         using ({{ source }}) as d
@@ -153,7 +153,7 @@
         {%- set values = dbt_batch_sync.settled_values(columns, names, retyped, built, progress) %}
         {%- set inserted = dbt_batch_sync.inserted_values(values) %}
         when matched and d._batch_settled = 1 then update set
-            {%- for name, value in values.items() if name != 'custom_id' %}
+            {%- for name, value in values.items() if name != built.key %}
             {{ dbt_batch_sync.column(name) }} = {{ value }}{{ ',' if not loop.last }}
             {%- endfor %}
         when not matched and d._batch_settled = 1 then insert (
@@ -189,7 +189,7 @@
 {#- For warehouses where a MERGE costs ten times as much, or takes no subquery: the new rows, then the old ones away, in the model's
     transaction. -#}
 {% macro replacing_statements(snapshot, source, columns, names, retyped, built, progress, in_doubt) %}
-    {% set id, doubt, memory = dbt_batch_sync.column('custom_id'), dbt_batch_sync.column('_batch_doubt'), dbt_batch_sync.column('_batch_opted_out') %}
+    {% set id, doubt, memory = dbt_batch_sync.column(built.key), dbt_batch_sync.column('_batch_doubt'), dbt_batch_sync.column('_batch_opted_out') %}
     {% set delta_id = dbt_batch_sync.column('_batch_delta_id') %}
     {% set target, this_delta = snapshot.render(), dbt_batch_sync.text_literal(built.delta_id) %}
     {% set statements = [] %}

@@ -2,7 +2,7 @@
 
 
 {#- What the last `built` row says: delta_id (none before the first build), whether that delta has rows, and the type of each attribute that was
-    ever mapped, by name. -#}
+    ever mapped, by name; and the column of the sync's key. -#}
 {% macro last_built(sync, snapshot) %}
     {% set rows = run_query(
         'select delta_id, attribute_types, former_types, page from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
@@ -12,7 +12,7 @@
     {% for pair in ((rows[0][2] or '') ~ ',' ~ (rows[0][1] or '') if rows else '').split(',') if ':' in pair %}
         {% do types.update({pair.split(':')[0]: pair.split(':')[1]}) %}
     {% endfor %}
-    {{ return({'delta_id': rows[0][0] if rows else none, 'types': types, 'has_rows': rows and rows[0][3] is not none}) }}
+    {{ return({'key': dbt_batch_sync.sync_mapping(sync).key, 'delta_id': rows[0][0] if rows else none, 'types': types, 'has_rows': rows and rows[0][3] is not none}) }}
 {% endmacro %}
 
 
@@ -67,7 +67,7 @@
     {% set keys = [none] %}
     {% for run in runs if run.page == page and run.key is not none %}{% do keys.append(run.key) %}{% endfor %}
     {{ return({
-        'settled': settled | length > 0, 'page': page, 'key': keys[-1], 'runs': runs, 'alive': alive,
+        'settled': settled | length > 0, 'page': page, 'key': keys[-1], 'key_column': built.key, 'runs': runs, 'alive': alive,
         'sent_page': 9000000000000000000 if alive else (sent | max if sent and sent | max > page else none)
     }) }}
 {% endmacro %}
@@ -75,19 +75,20 @@
 
 {#- A delta that pushes worked on and that is gone before it was merged took with it what Batch was told; a snapshot without the rows that
     were merged last is another one. Both would be a silent loss; a `resend --all` means it, until what it sends is merged. -#}
-{% macro check_delta(sync, snapshot, built, found, progress) %}
+{% macro lost_rows(sync, snapshot, delta, built, found, progress, of_last_day=false) %}
     {% set journal = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() %}
     {% set row = run_query(
         "select max(case when event = 'built' then recorded_at end), max(case when event = 'merged' then recorded_at end),"
         " max(case when event = 'merged' and merged_delta_id is not null then recorded_at end),"
-        " max(case when event = 'merged' and request = 'all' then recorded_at end) from " ~ journal
+        " max(case when event = 'merged' and request = 'all' then recorded_at end),"
+        " max(case when event = 'merged' and merged_delta_id is not null and recorded_at > " ~ dbt_batch_sync.seconds_ago(86400) ~ " then 1 else 0 end) from " ~ journal
         ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event in ('built', 'merged')"
     ).rows[0] %}
     {% set lost = none %}
     {% set pushed = progress.settled or progress.sent_page is not none %}
     {% if pushed and built.has_rows and found != built.delta_id and not (row[1] is not none and row[1] > row[0]) %}
-        {% set lost = this.render() ~ (' is gone' if found is none else ' is not the delta that was pushed') ~ ', and what Batch accepted of it is not in ' ~ snapshot.identifier ~ ' yet' %}
-    {% elif row[2] is not none and (row[3] is none or row[3] < row[2]) %}
+        {% set lost = delta.render() ~ (' is gone' if found is none else ' is not the delta that was pushed') ~ ', and what Batch accepted of it is not in ' ~ snapshot.identifier ~ ' yet' %}
+    {% elif row[2] is not none and (row[3] is none or row[3] < row[2]) and (row[4] | int or not of_last_day) %}
         {% set last = run_query(
             'select merged_delta_id from ' ~ journal ~ ' where sync = ' ~ dbt.string_literal(sync)
             ~ " and event = 'merged' and merged_delta_id is not null order by recorded_at desc limit 1"
@@ -96,12 +97,7 @@
             {% set lost = snapshot.render() ~ ' lacks the rows that were merged into it last (it was emptied, or restored from an older copy)' %}
         {% endif %}
     {% endif %}
-    {% if lost and not dbt_batch_sync.open_requests(sync, snapshot).all %}
-        {{ exceptions.raise_compiler_error(
-            'dbt_batch_sync: ' ~ lost ~ '. Restore the table; or send everything again: dbt-batch-sync resend --all --select ' ~ sync
-            ~ ', then dbt run and dbt-batch-sync push'
-        ) }}
-    {% endif %}
+    {{ return(lost) }}
 {% endmacro %}
 
 
@@ -116,7 +112,7 @@
 {% macro is_settled(progress, alias='d') -%}
     {%- set page = alias ~ '.' ~ dbt_batch_sync.column('_batch_page') -%}
     ({{ page }} <= {{ progress.page }}
-    {%- if progress.key is not none %} or ({{ page }} = {{ progress.page + 1 }} and {{ alias }}.{{ dbt_batch_sync.column('custom_id') }} <= {{ dbt_batch_sync.key_literal(progress.key) }}){% endif %})
+    {%- if progress.key is not none %} or ({{ page }} = {{ progress.page + 1 }} and {{ alias }}.{{ dbt_batch_sync.column(progress.key_column) }} <= {{ dbt_batch_sync.key_literal(progress.key) }}){% endif %})
 {%- endmacro %}
 
 {#- An identifier as SQL: whoever names the customers may use every character. -#}

@@ -7,8 +7,8 @@
     {% set rejects = dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() %}
     {% set own_sync = 'sync = ' ~ dbt.string_literal(sync) ~ ' and resolved_at is null' %}
     {% if run_query('select 1 from ' ~ rejects ~ ' where ' ~ own_sync ~ ' limit 1').rows %}
-        {% set id, changed = dbt_batch_sync.column('custom_id'), dbt_batch_sync.column('_batch_changed') %}
-        {% set attributes = dbt_batch_sync.hashed_columns(delta) %}
+        {% set id, changed = dbt_batch_sync.column(built.key), dbt_batch_sync.column('_batch_changed') %}
+        {% set attributes = dbt_batch_sync.hashed_columns(delta, built.key) %}
         {% set own = 'r.delta_id = ' ~ dbt.string_literal(built.delta_id) %}
         {% set stands = '(' ~ own ~ ' and d.' ~ dbt_batch_sync.column('_batch_page') ~ ' <= r.reached)' %}
         {#- A row that was rejected anew leaves its older rejects behind, and so does an attribute; and those of a run that did not settle it. -#}
@@ -39,15 +39,15 @@
 
 
 {#- After a build: a parked or rejected row that the delta does not have differs no longer. -#}
-{% macro resolve_vanished(sync, snapshot, delta) %}
+{% macro any_kind__resolve(sync, snapshot, delta, key) %}
     {% set rejects = dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() %}
     {% set open = 'sync = ' ~ dbt.string_literal(sync) ~ ' and attribute is null and resolved_at is null' %}
     {% if run_query('select 1 from ' ~ rejects ~ ' where ' ~ open ~ ' limit 1').rows %}
         {% set query %}
             select distinct r.key as row_id, '' as attribute, r.delta_id, cast(null as {{ dbt_batch_sync.text_type() }}) as row_hash, 1 as is_over
             from (select * from {{ rejects }} where {{ open }}) as r
-            left join {{ delta.render() }} as d on d.{{ dbt_batch_sync.column('custom_id') }} = r.key
-            where d.{{ dbt_batch_sync.column('custom_id') }} is null
+            left join {{ delta.render() }} as d on d.{{ dbt_batch_sync.column(key) }} = r.key
+            where d.{{ dbt_batch_sync.column(key) }} is null
         {% endset %}
         {% do run_query(dbt_batch_sync.update_rejects_sql(rejects, open, query)) %}
     {% endif %}
@@ -78,9 +78,9 @@
 
 
 {#- The attribute columns of a delta as they are hashed, by their names. -#}
-{% macro hashed_columns(delta) %}
+{% macro hashed_columns(delta, key) %}
     {% set names = {} %}
-    {% for column in dbt_batch_sync.columns_of(delta) if not (column.name | lower).startswith('_batch_') and column.name | lower != 'custom_id' %}
+    {% for column in dbt_batch_sync.columns_of(delta) if not (column.name | lower).startswith('_batch_') and column.name | lower != key %}
         {% do names.update({column.name | lower: column}) %}
     {% endfor %}
     {% set columns = [] %}

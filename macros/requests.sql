@@ -34,7 +34,7 @@
 
 
 {#- Puts in doubt what the open requests ask for, and returns them. -#}
-{% macro answer_requests(sync, snapshot, names, types) %}
+{% macro answer_requests(sync, snapshot, key, names, types) %}
     {% set requests = dbt_batch_sync.open_requests(sync, snapshot) %}
     {% if requests.overtaken %}
         {% set flags = [] %}
@@ -43,7 +43,7 @@
         {% endfor %}
         {% set literals = [] %}
         {% for id in requests.overtaken %}{% do literals.append(dbt.string_literal(id)) %}{% endfor %}
-        {% do dbt_batch_sync.put_in_doubt(snapshot, 'select key as row_id, ' ~ flags | join(' || ') ~ ' as names from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
+        {% do dbt_batch_sync.put_in_doubt(snapshot, key, 'select key as row_id, ' ~ flags | join(' || ') ~ ' as names from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
             ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event = 'doubt' and run_id in (" ~ literals | join(', ') ~ ') group by key', names, true) %}
     {% endif %}
     {% if requests.all %}
@@ -56,14 +56,14 @@
         ) %}
     {% endif %}
     {% if requests.all or requests.rejected %}
-        {% do dbt_batch_sync.release_rejects(sync, snapshot, names) %}
+        {% do dbt_batch_sync.release_rejects(sync, snapshot, key, names) %}
     {% endif %}
     {{ return(requests) }}
 {% endmacro %}
 
 
 {#- Rejected rows are parked no longer, and rejected attributes are in doubt. -#}
-{% macro release_rejects(sync, snapshot, names) %}
+{% macro release_rejects(sync, snapshot, key, names) %}
     {% set rejects = dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() %}
     {% set open = 'sync = ' ~ dbt.string_literal(sync) ~ ' and resolved_at is null' %}
     {% set flags = [] %}
@@ -71,7 +71,7 @@
         {% do flags.append("max(case when attribute = '" ~ row[0] ~ "' then '," ~ row[0] ~ ",' else '' end)") %}
     {% endfor %}
     {% if flags %}
-        {% do dbt_batch_sync.put_in_doubt(snapshot, 'select key as row_id, ' ~ flags | join(' || ') ~ ' as names from ' ~ rejects
+        {% do dbt_batch_sync.put_in_doubt(snapshot, key, 'select key as row_id, ' ~ flags | join(' || ') ~ ' as names from ' ~ rejects
             ~ ' where ' ~ open ~ ' and attribute is not null group by key', names, false) %}
     {% endif %}
     {% do run_query('update ' ~ rejects ~ ' set sent_hash = null where ' ~ open ~ ' and attribute is null and sent_hash is not null') %}
@@ -79,14 +79,14 @@
 
 
 {#- Adds the `names` of the rows of a query to the doubt of the snapshot's rows of that `row_id`; `unknown`: also of those that it lacks. -#}
-{% macro put_in_doubt(snapshot, source, names, unknown) %}
-    {% for statement in adapter.dispatch('doubt_statements', 'dbt_batch_sync')(snapshot, source, names, unknown) %}
+{% macro put_in_doubt(snapshot, key, source, names, unknown) %}
+    {% for statement in adapter.dispatch('doubt_statements', 'dbt_batch_sync')(snapshot, key, source, names, unknown) %}
         {% do run_query(statement) %}
     {% endfor %}
 {% endmacro %}
 
-{% macro default__doubt_statements(snapshot, source, names, unknown) %}
-    {% set id, doubt = dbt_batch_sync.column('custom_id'), dbt_batch_sync.column('_batch_doubt') %}
+{% macro default__doubt_statements(snapshot, key, source, names, unknown) %}
+    {% set id, doubt = dbt_batch_sync.column(key), dbt_batch_sync.column('_batch_doubt') %}
     {% set merge -%}
         merge into {{ snapshot.render() }} as s
         using ({{ source }}) as d
@@ -100,8 +100,8 @@
 {% endmacro %}
 
 {#- For warehouses whose MERGE takes no subquery. -#}
-{% macro updating_doubt_statements(snapshot, source, names, unknown) %}
-    {% set id, doubt, target = dbt_batch_sync.column('custom_id'), dbt_batch_sync.column('_batch_doubt'), snapshot.render() %}
+{% macro updating_doubt_statements(snapshot, key, source, names, unknown) %}
+    {% set id, doubt, target = dbt_batch_sync.column(key), dbt_batch_sync.column('_batch_doubt'), snapshot.render() %}
     {% set update -%}
         update {{ target }}
         set {{ doubt }} = d.doubt

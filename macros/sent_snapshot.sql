@@ -1,18 +1,19 @@
 {#- The body of `<sync>_sent_snapshot`: no row, and the columns that Batch's state is kept in. -#}
-{% macro sent_snapshot(sync) %}
+{% macro sent_snapshot(sync, key='custom_id') %}
     {% set model_relation = ref(sync) %}
     {{ config(materialized='sent_snapshot', full_refresh=false) }}
-    {% do dbt_batch_sync.set_defaults(dbt_batch_sync.snapshot_defaults()) %}
+    {% do dbt_batch_sync.set_defaults(dbt_batch_sync.snapshot_defaults(key)) %}
     {% if execute %}
         {% do dbt_batch_sync.check_storage() %}
         {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
+        {% do dbt_batch_sync.check_key(sync, mapping, key) %}
         {% set attributes = dbt_batch_sync.sync_attributes(sync, model_relation, mapping) %}
         {% if attributes is none %}
             {{ dbt_batch_sync.not_built_yet(model_relation) }}
         {% else %}
             select
-            {%- for column in dbt_batch_sync.snapshot_schema(attributes) %}
-                {{ dbt_batch_sync.stored_null(column.name, column.dtype) }} as {{ dbt_batch_sync.column(column.name) }}{{ ',' if not loop.last }}
+            {%- for column in dbt_batch_sync.kind_macro(mapping.kind, 'snapshot_schema')(attributes) %}
+                {{ dbt_batch_sync.stored_null(column.dtype, loop.first) }} as {{ dbt_batch_sync.column(column.name) }}{{ ',' if not loop.last }}
             {%- endfor %}
             limit 0
         {% endif %}
@@ -21,10 +22,10 @@
 
 
 {#- Name and type of each column of a snapshot, in the order in which it is created. -#}
-{% macro snapshot_schema(attributes) %}
+{% macro any_kind__snapshot_schema(attributes) %}
     {% set text_type = dbt_batch_sync.text_type() %}
     {% set timestamp_type = dbt_batch_sync.timestamp_type() %}
-    {% set columns = [{'name': 'custom_id', 'dtype': text_type}] %}
+    {% set columns = [{'name': attributes[0].name, 'dtype': text_type}] %}
     {% for attribute in attributes[1:] %}
         {% do columns.append({'name': attribute.name, 'dtype': attribute.dtype, 'attribute': true}) %}
     {% endfor %}
@@ -43,8 +44,8 @@
 
 
 {#- A null in the type that a column of the snapshot has. -#}
-{% macro stored_null(name, dtype) %}{{ return(adapter.dispatch('stored_null', 'dbt_batch_sync')(name, dtype)) }}{% endmacro %}
-{% macro default__stored_null(name, dtype) %}{{ return('cast(null as ' ~ dtype ~ ')') }}{% endmacro %}
+{% macro stored_null(dtype, is_key) %}{{ return(adapter.dispatch('stored_null', 'dbt_batch_sync')(dtype, is_key)) }}{% endmacro %}
+{% macro default__stored_null(dtype, is_key) %}{{ return('cast(null as ' ~ dtype ~ ')') }}{% endmacro %}
 
 
 {#- Sets configs of a model that its project does not set. A `config()` behind the macro in the model's file counts more. -#}
@@ -57,8 +58,8 @@
 
 {#- How many profiles the snapshot has that have not left; how many of those that have left are in the delta, as coming back or as leaving
     again (under another `on_exit`). -#}
-{% macro known_counts(snapshot, delta, counts) %}
-    {% set id, exited, change = dbt_batch_sync.column('custom_id'), dbt_batch_sync.column('_batch_exited_at'), dbt_batch_sync.column('_batch_change') %}
+{% macro any_kind__known_counts(snapshot, delta, counts, key) %}
+    {% set id, exited, change = dbt_batch_sync.column(key), dbt_batch_sync.column('_batch_exited_at'), dbt_batch_sync.column('_batch_change') %}
     {% set row = run_query('select count(*) as known, count(' ~ exited ~ ') as gone from ' ~ snapshot.render()).rows[0] %}
     {% set again = {} %}
     {% if row[1] and (counts.get('update', 0) or counts.get('exit', 0)) %}
@@ -72,14 +73,14 @@
 
 
 {#- The attribute columns that a snapshot has now, mapped or not; each mapped one must be there, for values of its type. -#}
-{% macro snapshot_columns(snapshot_relation, attributes) %}
+{% macro snapshot_columns(snapshot_relation, key, attributes) %}
     {% set names = [] %}
     {% set types = {} %}
     {% for column in dbt_batch_sync.columns_of(snapshot_relation) %}
         {% do names.append(column.name | lower) %}
         {% do types.update({column.name | lower: (dbt_batch_sync.column_kind(column) or {}).get('type')}) %}
     {% endfor %}
-    {% for attribute in attributes[1:] %}
+    {% for attribute in attributes %}
         {% set wanted = dbt_batch_sync.column_kind(api.Column.create(attribute.name, attribute.dtype)).type %}
         {% if attribute.name not in names or types[attribute.name] != wanted %}
             {{ exceptions.raise_compiler_error(
@@ -89,5 +90,5 @@
             ) }}
         {% endif %}
     {% endfor %}
-    {{ return(names | reject('equalto', 'custom_id') | reject('in', dbt_batch_sync.own_columns()) | list) }}
+    {{ return(names | reject('equalto', key) | reject('in', dbt_batch_sync.own_columns()) | list) }}
 {% endmacro %}

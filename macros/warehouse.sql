@@ -167,11 +167,11 @@
 
 
 {#- The configs of the two models that a warehouse wants, by name: how rows are placed so that a merge finds keys, and a push pages. -#}
-{% macro snapshot_defaults() %}{{ return(adapter.dispatch('snapshot_defaults', 'dbt_batch_sync')()) }}{% endmacro %}
-{% macro default__snapshot_defaults() %}{{ return({}) }}{% endmacro %}
+{% macro snapshot_defaults(key) %}{{ return(adapter.dispatch('snapshot_defaults', 'dbt_batch_sync')(key)) }}{% endmacro %}
+{% macro default__snapshot_defaults(key) %}{{ return({}) }}{% endmacro %}
 
-{% macro delta_defaults() %}{{ return(adapter.dispatch('delta_defaults', 'dbt_batch_sync')()) }}{% endmacro %}
-{% macro default__delta_defaults() %}{{ return({}) }}{% endmacro %}
+{% macro delta_defaults(key) %}{{ return(adapter.dispatch('delta_defaults', 'dbt_batch_sync')(key)) }}{% endmacro %}
+{% macro default__delta_defaults(key) %}{{ return({}) }}{% endmacro %}
 
 
 {#- The page of a row: numbers in the order of the rows where that costs nothing, which is on one machine; else a hash of the key by a fixed

@@ -7,8 +7,8 @@ operation   text: the operation's JSON and a comma, `{…},`; null when the row 
 extra       list of texts, usually null: further operations of the same row, in the same form, none null
 rows        optional: how many rows of the delta the row stands for, one after the other; else each is one
 members     with `rows`: for the operation and each further one, the keys of the delta's rows in it
-apart       with `rows`, of a batch's first row: `APART` where a call must begin with it, `CONTINUES` where its
-            key is also that of the row before it
+apart       with `rows`, of a batch's first row: `APART` where a call must begin with it, `CONTINUES` where
+            its key is also that of the row before it
 
 and arrive in the order of the delta's pages. Text may be any of Arrow's string types. An operation's length
 is a difference of two Arrow offsets and a body is a join of slices of Arrow's own buffers, so that a chunk

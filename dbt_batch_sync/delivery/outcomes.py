@@ -42,9 +42,7 @@ class Settled:
     outcome: Outcome
 
 
-def settle(
-    chunk: Chunk, verdict: Verdict, requests: int = 0, retries: int = 0, unsure: int = 0
-) -> Outcome:
+def settle(chunk: Chunk, verdict: Verdict, requests: int = 0, retries: int = 0, unsure: int = 0) -> Outcome:
     """Gives rejections their rows.
 
     The same thing rejected twice counts once; a rejected row hides its rejected attributes.

@@ -1,4 +1,4 @@
-"""How fast profiles may go: a bucket of tokens, one a profile, for all senders of an output and endpoint.
+"""How fast calls may go: a bucket of tokens, one a row, and one of calls, for all senders of an endpoint.
 
 Why this is not a library: `docs/decisions/pacing.md`.
 """
@@ -18,30 +18,46 @@ SHARE_OF_RATE: Final = 0.99
 _INSTANT: Final = 1e-6  # seconds; below it a wait is a rounding error, and a clock may not move at all
 
 
+class _Bucket:
+    """Tokens that come at a rate; full at the start, and in debt after more was taken than it holds."""
+
+    def __init__(self, rate: float, size: float) -> None:
+        self.rate, self.size, self.tokens = rate, size, size
+
+    def fill(self, seconds: float) -> None:
+        self.tokens = min(self.size, self.tokens + seconds * self.rate)
+
+    def short(self, tokens: float) -> float:
+        """Seconds until so many may be taken; not above 0 when they may."""
+        return (min(tokens, self.size) - self.tokens) / self.rate if self.rate else 0.0
+
+
 class Pacer:
-    """Grants calls: no more than `rate` profiles a second, plus a burst at the start and after a pause.
+    """Grants calls: no more than `rate` rows a second, plus a burst at the start and after a pause, and no
+    more than `calls` a second.
 
     A call larger than the bucket is granted as soon as the bucket is full and leaves a debt, which the next
     call waits for: so a call of 10,000 goes at once where there is no burst at all, and the one after it
     10,000/rate seconds later.
 
     Args:
-        rate: Profiles per second; 0: no pacing, only `hold` counts.
-        burst: Profiles that the bucket holds; it is full at the start.
+        rate: Rows per second; 0: no pacing by rows.
+        burst: Rows that the bucket holds; it is full at the start.
         now: Seconds on a monotonic clock.
+        calls: Calls per second; 0: no pacing by calls.
     """
 
-    def __init__(self, rate: float, burst: float, now: Callable[[], float] = time.monotonic) -> None:
-        self._rate = rate
-        self._burst = burst
+    def __init__(
+        self, rate: float, burst: float, now: Callable[[], float] = time.monotonic, calls: float = 0
+    ) -> None:
+        self._rows, self._calls = _Bucket(rate, burst), _Bucket(calls, 0)
         self._now = now
         self._lock = Lock()
-        self._tokens = burst
         self._counted_at = now()
         self._not_before = self._counted_at
 
-    def acquire(self, profiles: int, wait: Callable[[float], bool]) -> bool:
-        """Waits until a call of so many profiles may go. Not first come, first served.
+    def acquire(self, rows: int, wait: Callable[[float], bool]) -> bool:
+        """Waits until a call of so many rows may go. Not first come, first served.
 
         Args:
             wait: Sleeps at most so many seconds and returns True when the sender should stop; then nothing is
@@ -50,7 +66,7 @@ class Pacer:
         Returns:
             Whether the call may go.
         """
-        while (seconds := self._take(profiles)) > 0:
+        while (seconds := self._take(rows)) > 0:
             if wait(seconds):
                 return False
         return True
@@ -63,31 +79,30 @@ class Pacer:
         with self._lock:
             self._not_before = max(self._not_before, self._now() + seconds)
 
-    def _take(self, profiles: int) -> float:
+    def _take(self, rows: int) -> float:
         """Takes the tokens and returns 0, or takes nothing and returns the seconds until it is worth asking
         again.
         """
         with self._lock:
             now = self._now()
-            held = self._not_before - now
-            if not self._rate:
-                return held if held > _INSTANT else 0
-            self._tokens = min(self._burst, self._tokens + (now - self._counted_at) * self._rate)
+            for bucket in (self._rows, self._calls):
+                bucket.fill(now - self._counted_at)
             self._counted_at = now
-            short = (min(profiles, self._burst) - self._tokens) / self._rate
-            if max(held, short) > _INSTANT:
-                return max(held, short)
-            self._tokens -= profiles
+            seconds = max(self._not_before - now, self._rows.short(rows), self._calls.short(1))
+            if seconds > _INSTANT:
+                return seconds
+            self._rows.tokens -= rows
+            self._calls.tokens -= 1
             return 0
 
 
 def call_size(route: Route, max_profiles_per_second: float | None = None) -> int:
-    """Profiles of one call: all that a call may have, or half of it where a rate without a burst is kept.
+    """Rows of one call: all that a call may have, or half of it where a rate without a burst is kept.
 
     A call that is a whole second of the rate must find the server's bucket full: one that arrives 10 ms late
     makes the next one early, and a 429 costs a second.
     """
-    whole = route.burst or max_profiles_per_second == 0
+    whole = route.burst or route.max_rows < route.rate or not route.rate or max_profiles_per_second == 0
     return route.max_rows if whole else max(1, route.max_rows // 2)
 
 
@@ -96,11 +111,12 @@ def pacer_for(
 ) -> Pacer:
     """The pacer of one output and endpoint.
 
-    By default `SHARE_OF_RATE` of the endpoint's own rate, and its burst less one call: a first call that is
+    By default `SHARE_OF_RATE` of the endpoint's own rates, and its burst less one call: a first call that is
     slow to arrive (it opens the connection) otherwise makes the next ones early. If `max_profiles_per_second`
     is set, the burst is one second of it; 0 is no pacing.
     """
+    calls = 0 if max_profiles_per_second == 0 else route.calls * SHARE_OF_RATE
     if max_profiles_per_second is None:
         burst = max(0, route.burst - route.max_rows)
-        return Pacer(route.rate * SHARE_OF_RATE, burst, now)
-    return Pacer(max_profiles_per_second, max_profiles_per_second, now)
+        return Pacer(route.rate * SHARE_OF_RATE, burst, now, calls)
+    return Pacer(max_profiles_per_second, max_profiles_per_second, now, calls)

@@ -49,9 +49,10 @@ def deliver(
     """Sends chunks, up to `max_in_flight` at once; yields each as soon as it and all before it are settled.
 
     Runs in the caller's thread: chunks are read in it, and only when there is a place; at most
-    `max_in_flight` of them and those that are read `ahead` are held. A chunk that `follows` waits until all before it are settled. On any trouble no request starts any more, those
-    under way may end (`drain_seconds` in all), what they settle of the prefix is yielded, and then the
-    trouble is raised. The first one counts.
+    `max_in_flight` of them and those that are read `ahead` are held. A chunk that
+    `follows` waits until all before it are settled. On any trouble no request starts any more, those under
+    way may end (`drain_seconds` in all), what they settle of the prefix is yielded, and then the trouble is
+    raised. The first one counts.
 
     Args:
         begun: Told of a chunk before its first request, in a sender's thread.

@@ -16,6 +16,7 @@ TEXT: Final = pa.large_string()
 
 TEXTS: Final = pa.large_list(TEXT)
 
+
 class Strip:
     """Operations with their keys.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
@@ -29,15 +29,24 @@ MAX_ITEMS = 25
 STANDARD_PREFIX = "batch__"
 """What the relations put before a standard attribute's name, as Batch's own warehouse sync does."""
 
+PRESENT = f"{STANDARD_PREFIX}present"
+"""The relations' column that says whether Batch has a row at all, of kinds that add and remove rows."""
+
 OWN_PREFIX = "_batch_"
 """What begins the names of the relations' own columns."""
 
 CUSTOM_ID = "custom_id"
-"""The relations' column of a profile's identifier."""
+"""The relations' key where rows are about people."""
+
+KEYS = (CUSTOM_ID, "item_id", "event_id")
+"""The keys of all kinds, which no attribute may be called."""
 
 
 class AttributeType(str, Enum):
-    """The types that Batch distinguishes; a type is part of an attribute's identity there [C]."""
+    """The types that Batch distinguishes; a type is part of an attribute's identity there [C].
+
+    `OBJECT` is an event's alone: an object, or an array of objects, from JSON.
+    """
 
     STRING = "string"
     INTEGER = "integer"
@@ -46,6 +55,7 @@ class AttributeType(str, Enum):
     DATE = "date"
     URL = "url"
     STRING_ARRAY = "string_array"
+    OBJECT = "object"
 
 
 class Vocabulary(str, Enum):
@@ -62,13 +72,14 @@ class Rule:
     """What Batch takes for one kind of attribute.
 
     Lengths count characters (code points). `pattern` is RE2 syntax and must match the whole value, or the
-    whole item of an array. `reason` names a value that breaks `pattern` or `vocabulary`; the other checks
-    have reasons of their own.
+    whole item of an array. `max_items`: of an array, if not as many as the kind allows. `reason` names a
+    value that breaks `pattern` or `vocabulary`; the other checks have reasons of their own.
     """
 
     type: AttributeType
     reason: str
     max_length: int | None = None
+    max_items: int | None = None
     pattern: str | None = None
     vocabulary: Vocabulary | None = None
 
@@ -99,6 +110,7 @@ CUSTOM_RULES: Mapping[AttributeType, Rule] = MappingProxyType(
     }
 )
 
+
 _SUBSCRIPTION = Rule(AttributeType.STRING, "invalid_subscription", vocabulary=Vocabulary.SUBSCRIPTION)
 
 STANDARD_RULES: Mapping[str, Rule] = MappingProxyType(
@@ -125,6 +137,20 @@ STANDARD_RULES: Mapping[str, Rule] = MappingProxyType(
     }
 )
 
+
+@dataclass(frozen=True)
+class Rules:
+    """What a kind takes as attributes: its types and standard attributes with their rules, and how many items
+    an array may have.
+    """
+
+    types: Mapping[AttributeType, Rule] = field(default_factory=lambda: CUSTOM_RULES)
+    standard: Mapping[str, Rule] = field(default_factory=lambda: STANDARD_RULES)
+    max_items: int = MAX_ITEMS
+
+
+PROFILE_RULES = Rules()
+
 STANDARD_ATTRIBUTES: tuple[str, ...] = tuple(STANDARD_RULES)
 
 
@@ -134,6 +160,7 @@ class TypedAttribute:
 
     name: str
     type: AttributeType
+    rules: Rules = field(default=PROFILE_RULES, compare=False, repr=False)
 
     @property
     def standard(self) -> bool:
@@ -144,9 +171,9 @@ class TypedAttribute:
     def rule(self) -> Rule:
         """The row of the table that its values must meet."""
         return (
-            STANDARD_RULES[self.name.removeprefix(STANDARD_PREFIX)]
+            self.rules.standard[self.name.removeprefix(STANDARD_PREFIX)]
             if self.standard
-            else CUSTOM_RULES[self.type]
+            else self.rules.types[self.type]
         )
 
     @property
@@ -161,10 +188,13 @@ class TypedAttribute:
         return f"{self.type.value}({self.name})" if wrapped else self.plain_name
 
 
-def parse_types(types: str) -> tuple[TypedAttribute, ...]:
-    """Reads a delta's `_batch_types`: `name:type,name:type,…`, in the order of its columns."""
+def parse_types(types: str, rules: Rules = PROFILE_RULES) -> tuple[TypedAttribute, ...]:
+    """Reads the journal's `attribute_types`: `name:type,name:type,…`, in the order of the delta's columns.
+
+    What tells whether a row is in Batch at all is no attribute and left out.
+    """
     pairs = (pair.split(":", 1) for pair in types.split(",") if pair)
-    return tuple(TypedAttribute(name, AttributeType(kind)) for name, kind in pairs)
+    return tuple(TypedAttribute(name, AttributeType(kind), rules) for name, kind in pairs if name != PRESENT)
 
 
 def name_refusal(name: str) -> str | None:
@@ -178,7 +208,7 @@ def name_refusal(name: str) -> str | None:
         return f"begins with `{STANDARD_PREFIX}`, which is reserved for the standard attributes"
     if name.startswith(OWN_PREFIX):
         return f"begins with `{OWN_PREFIX}`, which is reserved for the snapshot's and the delta's own columns"
-    if name == CUSTOM_ID:
+    if name in KEYS:
         return "is reserved for the identifier's column"
     return None
 
@@ -190,4 +220,4 @@ def propose_name(column: str) -> str:
     # Underscores are joined too, so that no reserved prefix is left.
     slug = re.sub(r"[^a-z0-9]+", "_", words).strip("_")
     slug = slug[:MAX_NAME].rstrip("_")
-    return "source_id" if slug == CUSTOM_ID else slug or "attribute"
+    return "source_id" if slug in KEYS else slug or "attribute"

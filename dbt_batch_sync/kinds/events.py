@@ -179,7 +179,8 @@ def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
         guards=written.guards,
         where=where,
         shared=True,  # an event overwrites nothing
-        repeatable=written.on_doubt is OnDoubt.RESEND,
+        at_most_once=written.on_doubt is OnDoubt.SKIP,
+        undated=written.too_old is TooOld.NOW,
         settings=written,
     )
 
@@ -221,9 +222,9 @@ def _tripped(mapping: Mapping, built: Built) -> Iterator[str]:
     events, most = built.inserts, mapping.guards.max_rows
     if built.request == FIRST and events:
         yield (
-            f"{events:,} events of the last 24 hours would be sent, because nothing is known of what was sent "
-            f"before: this is the first push of `{mapping.sync}`, or its memory was lost. Events start messages "
-            f"to people. To send only what happens from now on, run: dbt-batch-sync adopt --select {mapping.sync}"
+            f"{events:,} events of the last 24 hours would be sent. This is the first push of "
+            f"`{mapping.sync}`, or the record of what it sent is lost; events can start messages to people. "
+            f"To start from now, run: dbt-batch-sync adopt --select {mapping.sync}"
         )
     if most is not None and events > most:
         yield f"{events:,} events would be sent, and `max_rows` is {most:,}"

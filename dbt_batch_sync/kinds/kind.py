@@ -5,15 +5,17 @@ A kind is a frozen value in a module of its own; `mapping.mapping_reader` lists 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dbt_batch_sync.batch_api.answers import Read
-from dbt_batch_sync.kinds.attributes import AttributeType, TypedAttribute
+from dbt_batch_sync.kinds.attributes import PROFILE_RULES, AttributeType, Rules, TypedAttribute
 
 if TYPE_CHECKING:
-    from dbt_batch_sync.mapping.mapping import Location, Mapping
+    from dbt_batch_sync.ledger.state import Built
+    from dbt_batch_sync.mapping.mapping import Location
+    from dbt_batch_sync.mapping.mapping import Mapping as SyncMapping
     from dbt_batch_sync.mapping.validation import Spot
 
 KEY = "_batch_key"
@@ -34,6 +36,11 @@ class Fragment:
     """How a row becomes a JSON object: `opening`, its key as JSON, `middle`, its members, `ending`.
 
     A row with more members than `max_members`, or more arrays among them than `max_arrays`, becomes several.
+
+    Attributes:
+        bare: What is behind the key of a row without members. With it, a row that sends anything is sent
+            whole: all its values and no nulls.
+        removal: What stands around the key of an exit, where that is another object.
     """
 
     opening: str
@@ -41,6 +48,13 @@ class Fragment:
     ending: str
     max_members: int
     max_arrays: int
+    bare: str | None = None
+    removal: tuple[str, str] | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether rows are sent whole."""
+        return self.bare is not None
 
     def may_split(self, attributes: Sequence[TypedAttribute]) -> bool:
         """Whether a row of these can be over a limit of one fragment."""
@@ -54,21 +68,80 @@ class Route:
 
     Attributes:
         max_rows: Of one call; one more rejects the whole call.
-        rate: Rows a second.
-        burst: Rows that may go at once before the rate counts; 0 is "no burst".
-        from_rows: Rows of a delta from which `endpoint: auto` takes this route.
-        envelope: What stands before and behind the fragments of a body, which commas separate.
         read: What the JSON object of a 2xx answer says.
+        rate: Rows a second; 0 where only calls are counted.
+        calls: Calls a second; 0 where only rows are counted.
+        burst: Rows that may go at once before the rate counts; 0 is "no burst".
+        max_in_flight: Calls at once; None: as many as the output allows.
+        from_rows: Rows of a delta from which `endpoint: auto` takes this route.
     """
 
     name: str
     path: str
     max_rows: int
-    rate: int
-    burst: int
     read: Read
+    rate: int = 0
+    calls: int = 0
+    burst: int = 0
+    max_in_flight: int | None = None
     from_rows: int = 0
-    envelope: tuple[bytes, bytes] = ARRAY
+
+
+class Talk(Protocol):
+    """Calls that are not about rows, at the pace of those that are, and repeated like them.
+
+    They raise DeliveryError when Batch can't be reached or rejects the credentials.
+    """
+
+    def get(self, path: str, query: Mapping[str, str]) -> Mapping[str, object] | None:
+        """The answer's document; None where Batch knows no such thing."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A call to make before rows are sent, and what it does in a few words."""
+
+    path: str
+    document: Mapping[str, object]
+    does: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What has to be done before rows can be sent, and what a person has to do something about."""
+
+    steps: tuple[Step, ...] = ()
+    stops: tuple[str, ...] = ()
+
+
+class Container(Protocol):
+    """The audience or the catalog that a sync's rows are in."""
+
+    def compare(
+        self,
+        talk: Talk,
+        mapping: SyncMapping,
+        attributes: Sequence[TypedAttribute],
+        *,
+        begun: bool,
+    ) -> Difference:
+        """Holds Batch against the mapping. `begun`: by the snapshot, Batch has rows in it."""
+
+    def is_applied(self, talk: Talk, mapping: SyncMapping, token: str) -> bool:
+        """Whether Batch has applied the call with this token. Raises Stopped when it never will."""
+
+    def size(self, talk: Talk, mapping: SyncMapping) -> int | None:
+        """How many rows Batch has in it; None where there is none."""
+
+
+def array_envelope(mapping: SyncMapping) -> tuple[bytes, bytes]:
+    """A body that is a JSON array."""
+    return ARRAY
+
+
+def nothing_against(mapping: SyncMapping, built: Built) -> Iterator[str]:
+    """No guard."""
+    yield from ()
 
 
 @dataclass(frozen=True)
@@ -77,22 +150,37 @@ class Kind:
 
     Attributes:
         name: `kind` in the mapping.
+        noun: What a row is about, for messages; plural with an s.
         key: The relations' column of what identifies a row in Batch.
         form: The keys of its mapping (see `mapping.validation.read_form`), `kind` among them.
         mapping: The mapping that a form says; what is wrong between its keys is noted at the spot.
-        repeatable: Whether a call may be made again when nobody knows whether Batch took it.
+        repeatable: Whether a call that is made twice does what it does once.
+        per_operation: Of kinds whose rows are put together by profile, how many rows of one an operation may
+            have; 0: each row is one.
+        rules: What its attributes may be.
+        envelope: What stands before and behind the fragments of a body, which commas separate.
         held_back: `_batch_reason` of rows with attributes that the delta does not send, before a colon and
             their names; recorded as rejects of these attributes.
+        stops: Guards of its own, each as a sentence; `--force` does not skip them.
+        tripped: Those that `--force` skips.
+        container: What its rows are in, and what is created before and waited for after a push.
     """
 
     name: str
+    noun: str
     key: str
     form: type[object]
-    mapping: Callable[[object, Spot, str, Location], Mapping]
+    mapping: Callable[[object, Spot, str, Location], SyncMapping]
     fragment: Fragment
     routes: tuple[Route, ...]
     repeatable: bool
-    held_back: str
+    rules: Rules = PROFILE_RULES
+    envelope: Callable[[SyncMapping], tuple[bytes, bytes]] = array_envelope
+    held_back: str = ""
+    stops: Callable[[SyncMapping, Built], Iterator[str]] = nothing_against
+    tripped: Callable[[SyncMapping, Built], Iterator[str]] = nothing_against
+    container: Container | None = None
+    per_operation: int = 0
 
     def route(self, endpoint: str, rows: int) -> Route:
         """The route that a mapping asks for; `auto` decides by the number of rows."""

@@ -13,6 +13,7 @@ from typing import cast
 from dbt_batch_sync.batch_api.answers import read_bulk
 from dbt_batch_sync.kinds.attributes import (
     CUSTOM_ID,
+    CUSTOM_RULES,
     MAX_ARRAYS,
     MAX_ATTRIBUTES,
     STANDARD_ATTRIBUTES,
@@ -24,12 +25,20 @@ from dbt_batch_sync.kinds.attributes import (
     propose_name,
 )
 from dbt_batch_sync.kinds.kind import AUTO, Fragment, Kind, Route
-from dbt_batch_sync.mapping.mapping import ALL, Attribute, Guards, Location, Mapping, OnExit, OnNull
+from dbt_batch_sync.mapping.mapping import (
+    ALL,
+    Attribute,
+    Guards,
+    Location,
+    Mapping,
+    OnExit,
+    OnNull,
+    read_guards,
+)
 from dbt_batch_sync.mapping.validation import (
     Spot,
     boolean,
     choice,
-    form,
     kind,
     many,
     optional,
@@ -72,7 +81,7 @@ class _Entry:
 
     column: str = field(default="", metadata=read_by(column, required="the column to send"))
     name: str | None = field(default=None, metadata=read_by(optional(text("an attribute's name"))))
-    type: AttributeType | None = field(default=None, metadata=read_by(optional(choice(AttributeType))))
+    type: AttributeType | None = field(default=None, metadata=read_by(optional(choice(CUSTOM_RULES))))
     on_null: OnNull | None = field(default=None, metadata=read_by(optional(choice(OnNull))))
 
 
@@ -144,7 +153,12 @@ class _Form:
         default=None,
         metadata=read_by(optional(text("the name of an output of the `dbt_batch_sync` profile"))),
     )
-    guards: Guards = field(default=Guards(), metadata=read_by(form(Guards)))
+    guards: Guards = field(
+        default=Guards(),
+        metadata=read_by(
+            read_guards(Guards(), "min_rows", "max_change_ratio", "max_exit_ratio", "never_resubscribe")
+        ),
+    )
     shared: bool = field(default=False, metadata=read_by(boolean))
 
 
@@ -174,10 +188,12 @@ def _attributes(written: _Form) -> Iterable[Attribute]:
         # A null never deletes an opt-out, unless the mapping says so.
         consent = STANDARD_RULES[name].vocabulary is Vocabulary.SUBSCRIPTION
         on_null = written.on_null or (OnNull.KEEP if consent else OnNull.CLEAR)
-        yield Attribute(source, STANDARD_PREFIX + name, None, on_null, standard=True)
-    for _, entry in written.custom.listed:
+        key = f"standard.{name}"
+        yield Attribute(source, STANDARD_PREFIX + name, None, on_null, standard=True, key=key)
+    for place, (_, entry) in enumerate(written.custom.listed):
         on_null = entry.on_null or written.on_null or OnNull.CLEAR
-        yield Attribute(entry.column, _name(entry), entry.type, on_null, standard=False)
+        key = f"custom[{place}]"
+        yield Attribute(entry.column, _name(entry), entry.type, on_null, standard=False, key=key)
 
 
 def _name(entry: _Entry) -> str:
@@ -244,6 +260,7 @@ def _check_exit(written: _Form, spot: Spot) -> None:
 
 PROFILES = Kind(
     name=NAME,
+    noun="profile",
     key=CUSTOM_ID,
     form=_Form,
     mapping=_mapping,

@@ -11,14 +11,18 @@ from enum import Enum
 
 from dbt_batch_sync.errors import MappingError, Problem
 from dbt_batch_sync.kinds.attributes import STANDARD_PREFIX, AttributeType, name_refusal, propose_name
-from dbt_batch_sync.kinds.kind import Kind
+from dbt_batch_sync.kinds.kind import AUTO, Kind
 from dbt_batch_sync.mapping.validation import (
+    Reader,
+    Spot,
     boolean,
     did_you_mean,
     listed,
     number,
     optional,
     read_by,
+    read_form,
+    refuse_unknown,
     shown,
     whole,
 )
@@ -59,6 +63,7 @@ class Attribute:
 
     `name` is the relations' column (`batch__email_address`, `website`). `type` is the one the mapping gives;
     None: the column's type decides, and for standard ones their rule. Of a membership, `column` is empty.
+    `key` is where the mapping names it.
     """
 
     column: str
@@ -66,6 +71,7 @@ class Attribute:
     type: AttributeType | None
     on_null: OnNull
     standard: bool
+    key: str = field(default="custom", compare=False)
 
     @property
     def wire_name(self) -> str:
@@ -73,19 +79,41 @@ class Attribute:
         return "$" + self.name.removeprefix(STANDARD_PREFIX) if self.standard else self.name
 
 
+_RATIO = read_by(optional(number(0, 1, above=True)))
+
+
 @dataclass(frozen=True)
 class Guards:
     """When a push must stop before it sends: rows of the sync, and shares of the snapshot's rows."""
 
     min_rows: int = field(default=1, metadata=read_by(whole(0)))
-    max_change_ratio: float | None = field(default=None, metadata=read_by(optional(number(0, 1, above=True))))
-    max_exit_ratio: float | None = field(default=None, metadata=read_by(optional(number(0, 1, above=True))))
+    max_change_ratio: float | None = field(default=None, metadata=_RATIO)
+    max_exit_ratio: float | None = field(default=None, metadata=_RATIO)
     never_resubscribe: bool = field(default=True, metadata=read_by(boolean))
+    max_rows: int | None = field(default=None, metadata=read_by(whole(1)))
+
+
+def read_guards(default: Guards, *accepted: str) -> Reader[Guards]:
+    """Reads those guards which a kind has."""
+
+    def read(value: object, spot: Spot) -> Guards:
+        if isinstance(value, dict):
+            refuse_unknown(value, accepted, spot)
+        given = {key: value[key] for key in accepted if key in value} if isinstance(value, dict) else value
+        found = read_form(Guards, {} if given is None else given, spot)
+        names = given if isinstance(given, dict) else ()
+        return replace(default, **{name: getattr(found, name) for name in names})
+
+    return read
 
 
 @dataclass(frozen=True)
 class Mapping:
     """A sync's mapping. `attributes` are the standard ones, then the custom ones that are listed.
+
+    `target` names what is written to, where that is not the project's profiles: two syncs of one output must
+    not have the same. `settings` is what the kind alone reads. `at_most_once`: what may have been sent is not
+    sent again; `undated`: an event that has become too old goes without its time.
 
     With `all_columns` the custom ones are known only with the sync's columns: see `resolve`. `hash` says
     whether two mappings send the same, and is the one that dbt writes down when it builds a delta.
@@ -95,28 +123,25 @@ class Mapping:
     kind: Kind
     identifier: str
     attributes: tuple[Attribute, ...]
-    all_columns: bool
-    exclude: tuple[str, ...]
-    on_null: OnNull
-    on_exit: OnExit
-    membership: str | None
-    endpoint: str
     output: str | None
     guards: Guards
     where: Location = field(compare=False)
+    all_columns: bool = False
+    exclude: tuple[str, ...] = ()
+    on_null: OnNull = OnNull.CLEAR
+    on_exit: OnExit = OnExit.IGNORE
+    membership: str | None = None
+    endpoint: str = AUTO
     shared: bool = False
+    target: str = ""
+    settings: object = None
+    at_most_once: bool = False
+    undated: bool = False
     hash: str = field(default="", compare=False)
 
-    def key_of(self, place: int) -> str:
-        """Where the mapping names an attribute: of `attributes`, or behind them one that `custom: all`
-        brought.
-        """
-        if place >= len(self.attributes):
-            return "custom"
-        attribute = self.attributes[place]
-        if attribute.standard:
-            return f"standard.{attribute.wire_name.removeprefix('$')}"
-        return f"custom[{place - sum(each.standard for each in self.attributes)}]"
+    def project_hash(self, of_output: str) -> str:
+        """What the journal keeps of where rows went to: the Batch project, and the target in it."""
+        return f"{of_output}/{self.target}" if self.target else of_output
 
     def resolve(self, columns: Sequence[str]) -> tuple[Attribute, ...]:
         """The whole list of attributes for a sync with these columns: standard, custom, membership.
@@ -140,15 +165,12 @@ class _Resolution:
 
     def attributes(self) -> tuple[Attribute, ...]:
         identifier = self.find(self.mapping.identifier, "identifier")
-        found = [
-            replace(each, column=self.find(each.column, self.mapping.key_of(place)))
-            for place, each in enumerate(self.mapping.attributes)
-        ]
+        found = [replace(each, column=self.find(each.column, each.key)) for each in self.mapping.attributes]
         if self.mapping.all_columns:
             found += self.remaining({identifier, *(each.column for each in found)})
         if self.mapping.membership is not None:
             found.append(self.membership(self.mapping.membership, found))
-        if not found:
+        if not found and self.mapping.all_columns:
             self.refuse("custom", "`all` leaves no column to send")
         if self.problems:
             raise MappingError(self.problems)

@@ -7,14 +7,15 @@ import json
 from dataclasses import replace
 
 from dbt_batch_sync.errors import MappingError, Problem
+from dbt_batch_sync.kinds.events import EVENTS
 from dbt_batch_sync.kinds.kind import Kind
 from dbt_batch_sync.kinds.profiles import PROFILES
 from dbt_batch_sync.mapping.mapping import Location, Mapping
 from dbt_batch_sync.mapping.validation import Spot, did_you_mean, kind, listed, read_form, shown
 
-KINDS = {each.name: each for each in (PROFILES,)}
+KINDS = {each.name: each for each in (PROFILES, EVENTS)}
 
-NOT_HASHED = ("guards", "endpoint", "output", "shared")
+NOT_HASHED = ("guards", "endpoint", "output", "shared", "display_name")
 """Keys that don't change what is sent."""
 
 

@@ -13,7 +13,6 @@ from sqlglot import exp
 
 from dbt_batch_sync.kinds.attributes import (
     CUSTOM_RULES,
-    MAX_ITEMS,
     AttributeType,
     Rule,
     TypedAttribute,
@@ -226,7 +225,7 @@ def _array(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> En
     if not (pa.types.is_list(source) and is_text(source.value_type)):
         cell = attempt(cell, "varchar[]")
     count = call("len", cell)
-    too_many, *odd_items = _array_problems(attribute.rule, cell)
+    too_many, *odd_items = _array_problems(attribute, cell)
     return Encoding(
         exceeds(count, number(0)),
         (too_many, *((any_item(cell, condition), reason) for condition, reason in odd_items)),
@@ -243,7 +242,7 @@ def _json_array(attribute: TypedAttribute, cell: exp.Expr) -> Encoding:
     parts = attempt(array, "json[]")
     items = attempt(array, "varchar[]")
     odd = exp.not_(call("json_type", item()).isin("VARCHAR", "NULL"))
-    too_many, *odd_items = _array_problems(attribute.rule, items)
+    too_many, *odd_items = _array_problems(attribute, items)
     problems = (
         (exp.not_(listed), text(CUSTOM_RULES[AttributeType.STRING_ARRAY].reason)),
         (any_item(parts, odd), text("not_a_string")),
@@ -255,11 +254,13 @@ def _json_array(attribute: TypedAttribute, cell: exp.Expr) -> Encoding:
     return Encoding(exp.not_(nothing), problems, *_member(attribute, as_json(items)))
 
 
-def _array_problems(rule: Rule, items: exp.Expr) -> tuple[Case, ...]:
+def _array_problems(attribute: TypedAttribute, items: exp.Expr) -> tuple[Case, ...]:
     """A problem of the whole array, then those of one of its items."""
+    rule = attribute.rule
+    max_items = rule.max_items or attribute.rules.max_items
     empty = any_of([is_null(item()), exp.EQ(this=item(), expression=text(""))])
     problems: list[Case] = [
-        (exceeds(call("len", items), number(MAX_ITEMS)), text("too_many_items")),
+        (exceeds(call("len", items), number(max_items)), text("too_many_items")),
         (empty, text("empty_item")),
         *_too_long(rule, item()),
     ]

@@ -57,7 +57,7 @@ class Grouping:
         most: Events of one operation.
         now: The time, in UTC without a zone.
         undated: What is too old goes without its time; else it is rejected.
-        window: A call must begin at a page, after at least so many rows; None: calls end wherever they are full.
+        window: Calls begin at pages, after at least so many rows; None: they end wherever they are full.
     """
 
     most: int
@@ -89,7 +89,9 @@ def render_events(
     prepared = (_prepared(batch, objects, grouping.now) for batch in chain([first], batches))
     with engine(memory_limit) as connection:
         before = next(prepared)
-        source = DeltaSource(before.schema, [name for name in before.schema.names if name != KEY], 0, inserts=True)
+        source = DeltaSource(
+            before.schema, [name for name in before.schema.names if name != KEY], 0, inserts=True
+        )
         query = event_statement(own, source.schema, fragment, undated=grouping.undated)
         connection.register(DELTA, source.reader(chain([before], prepared)))
         rows = run(connection, query.sql(dialect="duckdb"), source, batch_rows)
@@ -170,14 +172,24 @@ def _rendered(
     rejected = [
         RejectedValue(position, key, None, reason)
         for position, key, reason in zip(
-            *(each.filter(pc.invert(sent)).to_pylist() for each in (batch.column(POSITION), batch.column(KEY), refused)),
+            *(
+                each.filter(pc.invert(sent)).to_pylist()
+                for each in (batch.column(POSITION), batch.column(KEY), refused)
+            ),
             strict=True,
         )
     ]
     rejected += read_notes(batch.filter(sent))
     places = pc.indices_nonzero(sent).cast(pa.int64())
     if not len(places):
-        nothing = {"key": [None], "operation": [None], "extra": [None], "members": [None], "rows": [batch.num_rows], "apart": [0]}
+        nothing = {
+            "key": [None],
+            "operation": [None],
+            "extra": [None],
+            "members": [None],
+            "rows": [batch.num_rows],
+            "apart": [0],
+        }
         return Rendered(pa.RecordBatch.from_pydict(nothing, _SCHEMA), tuple(rejected)), last
     profiles = batch.column(CUSTOM_ID).filter(sent)
     continues = profiles[0].as_py() == last
@@ -217,7 +229,11 @@ def _grouped(
     leads = pc.indices_nonzero(begins.filter(opens)).cast(pa.int64())
     ends = pa.concat_arrays([leads, pa.array([len(starts)], pa.int64())])
     several = len(leads) < len(starts)
-    extra = pc.list_slice(pa.LargeListArray.from_arrays(ends, joined), 1) if several else pa.nulls(len(leads), _TEXTS)
+    extra = (
+        pc.list_slice(pa.LargeListArray.from_arrays(ends, joined), 1)
+        if several
+        else pa.nulls(len(leads), _TEXTS)
+    )
     reached = places.take(firsts)
     before = pa.concat_arrays([pa.array([0], pa.int64()), reached[1:], pa.array([rows], pa.int64())])
     return pa.RecordBatch.from_arrays(
@@ -235,7 +251,9 @@ def _grouped(
 
 def _offsets_at(texts: pa.Array, places: pa.Array) -> pa.Array:
     """Where the texts at these places begin in the buffer of all of them."""
-    offsets = pa.Array.from_buffers(pa.int64(), len(texts) + 1, [None, texts.buffers()[1]], offset=texts.offset)
+    offsets = pa.Array.from_buffers(
+        pa.int64(), len(texts) + 1, [None, texts.buffers()[1]], offset=texts.offset
+    )
     return offsets.take(places)
 
 

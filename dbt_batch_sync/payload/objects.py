@@ -28,8 +28,11 @@ REFUSED = "!"
 _NAME = re.compile(rf"(?:(date|url)\()?{ATTRIBUTE_NAME}(?(1)\))")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _URL_RULE = CUSTOM_RULES[AttributeType.URL]
-_URL = re.compile(str(_URL_RULE.pattern).replace(r"\pZ", r"\u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000")
-                  .replace(r"\x{feff}", "\ufeff"))
+_URL = re.compile(
+    str(_URL_RULE.pattern)
+    .replace(r"\pZ", r"\u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000")
+    .replace(r"\x{feff}", "\ufeff")
+)
 _MAX_STRING = CUSTOM_RULES[AttributeType.STRING].max_length or 0
 
 
@@ -106,9 +109,9 @@ def _wrapped(value: Any, kind: str) -> str | None:
         if len(value) > (_URL_RULE.max_length or 0):
             raise _Refused("too_long")
         return value
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise _Refused("not_a_date")
     try:
-        if not isinstance(value, str) or not _DATE.fullmatch(value):
-            raise ValueError
         datetime.fromisoformat(value[:-1])
     except ValueError:
         raise _Refused("not_a_date") from None

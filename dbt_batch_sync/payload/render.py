@@ -75,8 +75,9 @@ def render(
     position = 0
     with engine(memory_limit) as connection:
         for schema, part in groupby(chain([first], batches), lambda batch: batch.schema):
-            source = DeltaSource(schema, [each.name for each in attributes], position, inserts=CHANGE not in schema.names)
-            query = rendering(attributes, source.schema, fragment, inserts=source.inserts)
+            names, inserts = [each.name for each in attributes], CHANGE not in schema.names
+            source = DeltaSource(schema, names, position, inserts=inserts, whole=fragment.whole)
+            query = rendering(attributes, source.schema, fragment, inserts=inserts)
             connection.register(DELTA, source.reader(part))
             for batch in run(connection, query.sql(dialect="duckdb"), source, batch_rows):
                 yield _rendered(batch, fragment)

@@ -21,6 +21,9 @@ There are as many of each as it takes, numbered from 0."""
 NAMES_PER_MASK = 62
 """Bits of a mask that are used: a sign would be in the way."""
 
+REMOVED = "_batch_removed"
+"""1 of an exit, where rows are sent whole."""
+
 AT_ONCE_BYTES = 4_000_000
 """Rows are handed over in such pieces: DuckDB computes on up to 2,048 rows, and holds about ten times what
 they have.
@@ -32,14 +35,22 @@ _ALL = -1
 class DeltaSource:
     """Hands record batches to DuckDB.
 
-    `inserts`: the batches have no other rows, so no mask is needed. `position` is that of the last row so
+    `inserts`: the batches have no other rows, so no mask is needed. `whole`: rows are sent whole, so only
+    exits are told apart. `position` is that of the last row so
     far. `failure` is what the batches raised: DuckDB makes an error of its own of it.
     """
 
     def __init__(
-        self, schema: pa.Schema, names: Sequence[str], after: int, *, inserts: bool = False
+        self,
+        schema: pa.Schema,
+        names: Sequence[str],
+        after: int,
+        *,
+        inserts: bool = False,
+        whole: bool = False,
     ) -> None:
         self.inserts = inserts
+        self._whole = whole
         self.position = after
         self.failure: BaseException | None = None
         self._names = list(names)
@@ -76,6 +87,8 @@ class DeltaSource:
         return numbers
 
     def _mask_names(self) -> list[str]:
+        if self._whole:
+            return [] if self.inserts else [REMOVED]
         groups = range(0, 0 if self.inserts else len(self._names), NAMES_PER_MASK)
         return [f"{mask}{number}" for number in range(len(groups)) for mask in (SENT, CLEARED)]
 
@@ -86,7 +99,10 @@ class DeltaSource:
         """
         if self.inserts:
             return
-        inserts = _is_insert(batch)
+        if self._whole:
+            yield pc.cast(_is_change(batch, "exit"), pa.int64())
+            return
+        inserts = _is_change(batch, "insert")
         changed = pc.if_else(inserts, None, _plain_text(batch.column("_batch_changed"))).dictionary_encode()
         listed = [(names or "").split(",") for names in changed.dictionary.to_pylist()]
         for start in range(0, len(self._names), NAMES_PER_MASK):
@@ -107,8 +123,8 @@ def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     return (batch.slice(start, step) for start in range(0, batch.num_rows, step))
 
 
-def _is_insert(batch: pa.RecordBatch) -> pa.Array:
-    return pc.equal(_plain_text(batch.column("_batch_change")), "insert")
+def _is_change(batch: pa.RecordBatch, change: str) -> pa.Array:
+    return pc.equal(_plain_text(batch.column("_batch_change")), change)
 
 
 def _plain_text(column: pa.Array) -> pa.Array:

@@ -26,7 +26,7 @@ from dbt_batch_sync.payload.expressions import (
     of_item,
     text,
 )
-from dbt_batch_sync.payload.source import CLEARED, DELTA, NAMES_PER_MASK, POSITION, SENT
+from dbt_batch_sync.payload.source import CLEARED, DELTA, NAMES_PER_MASK, POSITION, REMOVED, SENT
 
 OPERATION, HEAD, ARRAYS, OTHERS, REJECTED = (
     f"_batch_{name}" for name in ("operation", "head", "arrays", "others", "rejected_values")
@@ -43,18 +43,21 @@ _FIRST = "_batch_first"
 class _Attribute:
     """An attribute with its encoding, and the columns that the statement computes for it, layer by layer.
 
-    `inserts`: it is for rows that send each value and no null.
+    `inserts`: it is for rows that send each value and no null; `removed`: but for exits, which send none.
     """
 
     number: int
     typed: TypedAttribute
     encoding: Encoding
     inserts: bool
+    removed: exp.Expr | None = None
 
     @property
     def live(self) -> exp.Expr:
         """Whether there is a value that is to be sent."""
         present = self.encoding.present
+        if self.removed is not None:
+            return exp.and_(exp.not_(self.removed.copy()), present)
         return present if self.inserts else exp.and_(self._named(SENT), present)
 
     @property
@@ -122,17 +125,18 @@ def rendering(
 
     Each layer computes what the next one reads several times: DuckDB would compute it as often.
     """
-    known, below = computed(attributes, schema, inserts=inserts)
-    return exp.select(*_result(known, fragment)).from_(below, copy=False)
+    removed = exp.EQ(this=column(REMOVED), expression=number(1)) if fragment.whole and not inserts else None
+    known, below = computed(attributes, schema, inserts=inserts or fragment.whole, removed=removed)
+    return exp.select(*_result(known, fragment, removed)).from_(below, copy=False)
 
 
 def computed(
-    attributes: Sequence[TypedAttribute], schema: pa.Schema, *, inserts: bool
+    attributes: Sequence[TypedAttribute], schema: pa.Schema, *, inserts: bool, removed: exp.Expr | None = None
 ) -> tuple[list[_Attribute], exp.Subquery]:
     """The attributes, and what is computed for them: the rows for the result's `from`."""
     known = [
-        _Attribute(number, typed, encode(typed, schema.field(typed.name).type), inserts)
-        for number, typed in enumerate(attributes)
+        _Attribute(place, typed, encode(typed, schema.field(typed.name).type), inserts, removed)
+        for place, typed in enumerate(attributes)
     ]
     checked = [each for each in known if each.encoding.problems]
     live = exp.select("*", *_states(known)).from_(exp.to_identifier(DELTA))
@@ -143,7 +147,7 @@ def computed(
 
 
 def members(known: Iterable[_Attribute]) -> Iterator[exp.Expr]:
-    """The texts of the members, one after the other, with commas between them; nulls of those that are none."""
+    """The texts of the members with commas between them; nulls of those that are none."""
     return (piece for each in known for piece in each.pieces)
 
 
@@ -176,7 +180,7 @@ def _first(known: Iterable[_Attribute]) -> exp.Expr:
     return choose((each.has_member, number(each.number)) for each in known)
 
 
-def _result(known: Sequence[_Attribute], fragment: Fragment) -> Iterator[exp.Expr]:
+def _result(known: Sequence[_Attribute], fragment: Fragment, removed: exp.Expr | None) -> Iterator[exp.Expr]:
     head = (text(fragment.opening), as_json(column(KEY)), text(fragment.middle))
     ending = text(f"{fragment.ending},")
     # `concat` leaves nulls out, and copies each text once: an operation is long, and copying it costs.
@@ -191,7 +195,14 @@ def _result(known: Sequence[_Attribute], fragment: Fragment) -> Iterator[exp.Exp
         present = exp.and_(present, exp.not_(over))
         for name, part in ((HEAD, call("concat", *head)), (ARRAYS, _list(arrays)), (OTHERS, _list(others))):
             yield exp.alias_(choose([(over, part)]), name)
-    yield exp.alias_(choose([(present, operation)]), OPERATION)
+    cases = [(present, operation)]
+    if removed is not None and fragment.removal is not None:
+        before, behind = fragment.removal
+        cases.insert(0, (removed, call("concat", text(before), as_json(column(KEY)), text(f"{behind},"))))
+    bare = None
+    if fragment.bare is not None:
+        bare = call("concat", *head[:2], text(f"{fragment.bare},"))
+    yield exp.alias_(choose(cases, bare), OPERATION)
     yield exp.alias_(rejected_values(known), REJECTED)
 
 

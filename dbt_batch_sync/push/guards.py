@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.errors import Stopped
 from dbt_batch_sync.ledger.state import Built, SyncState
-from dbt_batch_sync.mapping.mapping import Guards
 from dbt_batch_sync.mapping.syncs import Sync
 
 
@@ -29,32 +28,36 @@ def stops(sync: Sync, state: SyncState, output: Output) -> Iterator[str]:
             f"output `{output.name}` accepts only deltas of the dbt targets {', '.join(output.only_from)} "
             f"(`only_from`), and dbt built this one with target `{built.target}`"
         )
-    if state.project_hash not in (None, output.project_hash):
+    if state.project_hash not in (None, sync.mapping.project_hash(output.project_hash)):
+        other = f" or another {sync.mapping.target.split()[0]}" if sync.mapping.target else ""
         yield (
-            f"the snapshot of `{name}` describes another Batch project than that of output `{output.name}`. "
-            "Choose the output that it was pushed to, or send everything again: dbt-batch-sync resend --all"
+            f"the snapshot of `{name}` describes another Batch project{other} than that of output "
+            f"`{output.name}`. Choose the output that it was pushed to, or send everything again: "
+            "dbt-batch-sync resend --all"
         )
+    yield from sync.kind.stops(sync.mapping, built)
 
 
-def tripped(guards: Guards, built: Built) -> Iterator[str]:
+def tripped(sync: Sync, built: Built) -> Iterator[str]:
     """The guards that stop a push without `--force`."""
-    known = built.known_rows
+    guards, known, things = sync.mapping.guards, built.known_rows, f"{sync.kind.noun}s"
     if built.changes and built.model_rows < guards.min_rows:
         yield (
             f"the model had {built.model_rows:,} rows when its delta was built, and `min_rows` is "
             f"{guards.min_rows:,}"
         )
     if built.exits and not built.model_rows:
-        yield f"all {known:,} known profiles would leave: the model was empty when its delta was built"
+        yield f"all {known:,} known {things} would leave: the model was empty when its delta was built"
     for name, limit, count, does in (
         ("max_change_ratio", guards.max_change_ratio, built.changes, "change"),
         ("max_exit_ratio", guards.max_exit_ratio, built.exits, "leave"),
     ):
         if limit is not None and known and count > limit * known:
             yield (
-                f"{count:,} profiles would {does}, {count / known:.1%} of the {known:,} known ones, and "
+                f"{count:,} {things} would {does}, {count / known:.1%} of the {known:,} known ones, and "
                 f"`{name}` is {limit:.1%}"
             )
+    yield from sync.kind.tripped(sync.mapping, built)
 
 
 def check_guards(sync: Sync, state: SyncState, output: Output, *, force: bool) -> None:
@@ -63,7 +66,7 @@ def check_guards(sync: Sync, state: SyncState, output: Output, *, force: bool) -
     if found:
         raise Stopped(f"nothing was sent: {'; '.join(found)}")
     if state.built is not None and not force:
-        found = list(tripped(sync.mapping.guards, state.built))
+        found = list(tripped(sync, state.built))
     if found:
         raise Stopped(
             f"a guard of `{sync.name}` stopped the push; nothing was sent: {'; '.join(found)}. "

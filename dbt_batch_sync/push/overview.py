@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from dbt_batch_sync.ledger.records import RejectCount, Run
 from dbt_batch_sync.ledger.requests import open_requests
-from dbt_batch_sync.push.known import Known, by_ledger
+from dbt_batch_sync.push.known import Known, by_ledger, parked_rows
 from dbt_batch_sync.push.plan import Counts, count_changes, pending_rows
 from dbt_batch_sync.results import SyncRejects, SyncReport, SyncStatus
 from dbt_batch_sync.warehouse import Warehouse
@@ -29,7 +29,7 @@ def statuses(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterat
     ]
     for each in known:
         name = each.sync.name
-        yield SyncStatus(name, _of(name, runs), each.state.parked, _of(name, requests))
+        yield SyncStatus(name, _of(name, runs), parked_rows(each.sync, each.state), _of(name, requests))
 
 
 def rejections(warehouse: Warehouse, known: Sequence[Known]) -> Iterator[SyncRejects]:
@@ -53,7 +53,7 @@ def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterato
             updates=changes.updates,
             exits=changes.exits,
             invalid=changes.invalid,
-            parked=each.state.parked,
+            parked=parked_rows(each.sync, each.state),
             attributes=dict(changes.attributes),
             rejects=_of(each.sync.name, counts),
             table=each.rejects.table.sql(warehouse.dialect),

@@ -14,7 +14,7 @@ from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.state import Built, Checkpoint, SyncState
 from dbt_batch_sync.push.counts import Pending, again_counts, change_counts, samples
 from dbt_batch_sync.push.guards import stops, tripped
-from dbt_batch_sync.push.known import Known, build_command, relation_of
+from dbt_batch_sync.push.known import Known, build_command, parked_rows, relation_of
 from dbt_batch_sync.push.masking import mask
 from dbt_batch_sync.results import Flapping, Sample, SyncPlanned
 from dbt_batch_sync.warehouse import Statement, Warehouse
@@ -59,7 +59,9 @@ def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned
     stopped = tuple(stops(sync, state, output))
     pending, names = pending_rows(warehouse, known), attribute_names(known)
     if state.built is None or pending is None:
-        return SyncPlanned(sync.name, None, parked=state.parked, mapping=sync.mapping.hash, stops=stopped)
+        return SyncPlanned(
+            sync.name, None, parked=parked_rows(sync, state), mapping=sync.mapping.hash, stops=stopped
+        )
     counts = count_changes(warehouse, known, pending)
     if _is_replaced(state, state.built, counts):
         name = pending.delta.table.name
@@ -76,7 +78,7 @@ def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned
         updates=counts.updates,
         exits=counts.exits,
         invalid=counts.invalid,
-        parked=state.parked,
+        parked=parked_rows(sync, state),
         invalid_reasons=dict(counts.invalid_reasons),
         resubscriptions=counts.resubscriptions,
         attributes=dict(counts.attributes),
@@ -85,7 +87,7 @@ def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned
         samples=tuple(_samples(warehouse, known, pending, names)) if counts.sending else (),
         mapping=sync.mapping.hash,
         stops=stopped,
-        guards=tuple(tripped(sync.mapping.guards, state.built)) if counts.sending else (),
+        guards=tuple(tripped(sync, state.built)) if counts.sending else (),
         flapping=_flapping(warehouse, known, pending, names) if counts.updates else (),
     )
 
@@ -164,11 +166,15 @@ def _flapping(
 def seconds_at_rate(profiles: int, route: Route, max_profiles_per_second: float | None) -> float:
     """How long so many profiles take at the pace of a push, without latency; 0 without pacing."""
     rate = route.rate * SHARE_OF_RATE
-    first_call = float(call_size(route, max_profiles_per_second))
+    size = call_size(route, max_profiles_per_second)
+    first_call = float(size)
     burst = max(float(route.burst - route.max_rows), first_call)
     if max_profiles_per_second is not None:
         rate, burst = max_profiles_per_second, max(max_profiles_per_second, first_call)
-    return round(max(0.0, profiles - burst) / rate, 1) if rate else 0.0
+    by_rows = max(0.0, profiles - burst) / rate if rate else 0.0
+    calls = 0 if max_profiles_per_second == 0 else route.calls * SHARE_OF_RATE
+    by_calls = (math.ceil(profiles / size) - 1) / calls if calls else 0.0
+    return round(max(by_rows, by_calls), 1)
 
 
 def _samples(warehouse: Warehouse, known: Known, pending: Pending, names: Sequence[str]) -> list[Sample]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,10 +13,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dbt_batch_sync.sandbox.controls import control_routes
-from dbt_batch_sync.sandbox.gate import RefusedCallError, check_caller, check_content, refuse
-from dbt_batch_sync.sandbox.limits import Endpoint
+from dbt_batch_sync.sandbox.gate import (
+    RefusedCallError,
+    check_app_caller,
+    check_caller,
+    check_content,
+    refuse,
+    shown_path,
+)
 from dbt_batch_sync.sandbox.record import Tally, Violation
 from dbt_batch_sync.sandbox.replies import Reply
+from dbt_batch_sync.sandbox.routes import Route as ApiRoute
 from dbt_batch_sync.sandbox.service import Sandbox
 
 # A body too large is still read so far, so that its sender gets to see the answer.
@@ -38,14 +45,19 @@ def build_app(
     app = Starlette(
         routes=[
             *control_routes(sandbox),
-            Route("/{version}/profiles/update", routes.profiles("update"), methods=["POST"]),
-            Route("/{version}/profiles/mass-update", routes.profiles("mass-update"), methods=["POST"]),
-            Route("/{version}/audiences/list", routes.audiences, methods=["GET"]),
+            *(
+                Route(_prefix(route) + route.path, routes.handler(name), methods=[route.method])
+                for name, route in sandbox.routes.items()
+            ),
         ],
         exception_handlers={HTTPException: routes.unknown},
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _prefix(route: ApiRoute) -> str:
+    return "/1.0/{app_key}/" if route.of_app else "/{version}/"
 
 
 class _ApiRoutes:
@@ -54,23 +66,14 @@ class _ApiRoutes:
     ) -> None:
         self._sandbox, self._stopping, self._respond = sandbox, stopping, respond
 
-    def profiles(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    def handler(self, name: str) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request, tally: Tally) -> Reply:
-            return await self._profiles(endpoint, request, tally)
+            return await self._call(name, request, tally)
 
         async def route(request: Request) -> Response:
             return await self._recorded(request, handle)
 
         return route
-
-    async def audiences(self, request: Request) -> Response:
-        """There are none: a call that shows whether key and project are right."""
-
-        async def handle(request: Request, tally: Tally) -> Reply:
-            check_caller(self._sandbox.settings, request.path_params["version"], request.headers, tally)
-            return Reply(200, b'{"audiences":[],"count":0,"has_more":false}')
-
-        return await self._recorded(request, handle)
 
     async def unknown(self, request: Request, _error: Exception | None = None) -> Response:
         async def handle(_request: Request, tally: Tally) -> Reply:
@@ -79,17 +82,27 @@ class _ApiRoutes:
 
         return await self._recorded(request, handle)
 
-    async def _profiles(self, endpoint: Endpoint, request: Request, tally: Tally) -> Reply:
+    async def _call(self, name: str, request: Request, tally: Tally) -> Reply:
         sandbox = self._sandbox
-        body = await self._body(request, tally)
-        check_caller(sandbox.settings, request.path_params["version"], request.headers, tally)
-        check_content(request.headers, tally)
-        if body is None:
+        route = sandbox.routes[name]
+        parts = dict(request.path_params)
+        version, app_key = parts.pop("version", ""), parts.pop("app_key", "")
+        source: bytes | Mapping[str, str] | None = {**request.query_params, **parts}
+        if route.method == "POST":
+            source = await self._body(request, tally)
+        if route.of_app:
+            check_app_caller(sandbox.settings, app_key, request.headers, tally)
+        else:
+            check_caller(sandbox.settings, version, request.headers, tally, route.since)
+        if route.method == "POST":
+            check_content(request.headers, tally)
+        if source is None:
             tally.violate(Violation.TOO_LARGE, f"{tally.size} bytes")
             raise refuse(400, "BODY_TOO_LARGE", f"at most {sandbox.settings.max_body_bytes} bytes a body")
-        tally.body = body
+        if isinstance(source, bytes):
+            tally.body = source
         # In threads, so that other requests are taken in meanwhile.
-        admitted = await asyncio.to_thread(sandbox.admit, endpoint, body, tally)
+        admitted = await asyncio.to_thread(sandbox.admit, name, source, tally)
         return await asyncio.to_thread(sandbox.settle, admitted)
 
     async def _body(self, request: Request, tally: Tally) -> bytes | None:
@@ -130,7 +143,7 @@ class _ApiRoutes:
                 tally,
                 at=at,
                 method=request.method,
-                path=request.url.path,
+                path=shown_path(request.url.path),
                 status=status,
                 seconds=sandbox.clock() - began,
             )

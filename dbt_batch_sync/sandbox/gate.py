@@ -25,9 +25,14 @@ def refuse(status: int, code: str, message: str) -> RefusedCallError:
     return RefusedCallError(failure(status, code, message))
 
 
-def check_caller(settings: SandboxSettings, version: str, headers: Mapping[str, str], tally: Tally) -> None:
-    """Version, key, project. `headers` has lower case names. Raises RefusedCallError: 404, 401 or 400."""
-    if version not in settings.versions:
+def check_caller(
+    settings: SandboxSettings, version: str, headers: Mapping[str, str], tally: Tally, since: int = 0
+) -> None:
+    """Version (2.`since` or newer), key, project. `headers` has lower case names.
+
+    Raises RefusedCallError: 404, 401 or 400.
+    """
+    if version not in settings.versions or int(version.partition(".")[2]) < since:
         tally.violate(Violation.UNKNOWN_ROUTE, "version")
         raise refuse(404, "ROUTE_NOT_FOUND", "no such version of the API")
     expected = f"Bearer {settings.rest_api_key}"
@@ -41,6 +46,23 @@ def check_caller(settings: SandboxSettings, version: str, headers: Mapping[str, 
     if project != settings.project_key:
         tally.violate(Violation.WRONG_PROJECT)
         raise refuse(401, "PROJECT_INVALID", "no such project for this REST API key")
+
+
+def check_app_caller(
+    settings: SandboxSettings, app_key: str, headers: Mapping[str, str], tally: Tally
+) -> None:
+    """The key of the older API's header, then that of the app in the path. Raises RefusedCallError: 401."""
+    if not hmac.compare_digest(headers.get("x-authorization", "").encode(), settings.rest_api_key.encode()):
+        tally.violate(Violation.UNAUTHORIZED)
+        raise refuse(401, "AUTHENTICATION_INVALID", "the REST API key is missing or wrong")
+    if app_key not in settings.app_keys:
+        tally.violate(Violation.WRONG_PROJECT, "app key")
+        raise refuse(401, "APP_INVALID", "no such app for this REST API key")
+
+
+def shown_path(path: str) -> str:
+    """A path without the app key that the older API has in it."""
+    return re.sub(r"^/1\.0/[^/]*", "/1.0/<app key>", path)
 
 
 def check_content(headers: Mapping[str, str], tally: Tally) -> None:

@@ -1,45 +1,66 @@
-"""How much a call may carry, and how fast profiles may come."""
+"""How much a call may carry, and how fast calls may come."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-Endpoint = Literal["update", "mass-update"]
+MAX_OPERATIONS = {"update": 200, "mass-update": 10_000}
 
 
 @dataclass(frozen=True)
-class EndpointLimits:
-    """`burst` is the most profiles at once after a pause; where none is documented, one second's worth."""
+class Rate:
+    """`burst` is the most at once after a pause; where none is documented, one second's worth."""
 
-    max_operations: int
-    profiles_per_second: float
+    per_second: float
     burst: float
 
 
-ENDPOINTS: dict[Endpoint, EndpointLimits] = {
-    "update": EndpointLimits(200, 300.0, 1_000.0),
-    "mass-update": EndpointLimits(10_000, 10_000.0, 10_000.0),
+RATES: dict[str, Rate] = {
+    "update": Rate(300.0, 1_000.0),  # profiles
+    "mass-update": Rate(10_000.0, 10_000.0),  # profiles
+    "audiences": Rate(1.0, 1.0),  # calls
+    "catalogs": Rate(5.0, 5.0),  # calls
+    "items": Rate(1_000.0, 1_000.0),
+    "exports": Rate(5 / 3_600, 10.0),  # calls with a segment filter
 }
 
 
 class TokenBucket:
-    """Strict: not a profile above the rate and the burst, by the clock that was passed in (seconds)."""
+    """Strict: not a token above the rate and the burst, by the clock that was passed in (seconds)."""
 
-    def __init__(self, rate: float, burst: float, clock: Callable[[], float]) -> None:
-        self._rate, self._burst, self._clock = rate, burst, clock
-        self._tokens, self._filled_at = burst, clock()
-        self._lock = threading.Lock()
+    def __init__(self, rate: Rate, clock: Callable[[], float]) -> None:
+        self._rate, self._clock = rate, clock
+        self._tokens, self._filled_at = rate.burst, clock()
 
-    def take(self, profiles: int) -> float:
+    def wait(self, tokens: float) -> float:
+        """The seconds until they would be there; 0 when they are."""
+        now = self._clock()
+        self._tokens = min(self._rate.burst, self._tokens + (now - self._filled_at) * self._rate.per_second)
+        self._filled_at = now
+        return max(0.0, (tokens - self._tokens) / self._rate.per_second)
+
+    def take(self, tokens: float) -> float:
         """Takes them and returns 0, or takes nothing and returns the seconds until they would be there."""
+        wait = self.wait(tokens)
+        if not wait:
+            self._tokens -= tokens
+        return wait
+
+
+class Meter:
+    """All rates of a project. Safe to use from several threads."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._lock = threading.Lock()
+        self._buckets = {name: TokenBucket(rate, clock) for name, rate in RATES.items()}
+
+    def take(self, costs: Mapping[str, float]) -> float:
+        """Takes all of a call's costs and returns 0, or takes none and returns the seconds to wait."""
         with self._lock:
-            now = self._clock()
-            self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate)
-            self._filled_at = now
-            if self._tokens >= profiles:
-                self._tokens -= profiles
-                return 0.0
-            return (profiles - self._tokens) / self._rate
+            wait = max((self._buckets[name].wait(cost) for name, cost in costs.items()), default=0.0)
+            if not wait:
+                for name, cost in costs.items():
+                    self._buckets[name].take(cost)
+            return wait

@@ -67,7 +67,7 @@ def _identifier(identifiers: object) -> str | None:
             "INVALID_IDENTIFIER", "identifiers have exactly one of custom_id and installation"
         )
     if "custom_id" in identifiers:
-        _check_custom_id(identifiers["custom_id"])
+        check_custom_id(identifiers["custom_id"])
         return cast(str, identifiers["custom_id"])
     installation = identifiers.get("installation")
     if not isinstance(installation, str) or not installation.strip():
@@ -77,7 +77,8 @@ def _identifier(identifiers: object) -> str | None:
     return None
 
 
-def _check_custom_id(custom_id: object) -> None:
+def check_custom_id(custom_id: object) -> None:
+    """Raises BrokenRuleError."""
     if not isinstance(custom_id, str):
         raise BrokenRuleError("INVALID_IDENTIFIER", "custom_id is a string")
     if not custom_id.strip():

@@ -65,6 +65,9 @@ class ProfileFile:
         )
         self._connection.execute("commit")
 
+    def remove(self, custom_id: str) -> None:
+        self._connection.execute("delete from profiles where custom_id = ?", (custom_id,))
+
     def clear(self) -> None:
         self._connection.execute("delete from profiles")
 

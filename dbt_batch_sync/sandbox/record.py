@@ -25,6 +25,7 @@ class Violation(str, Enum):
     MALFORMED = "malformed_body"
     EMPTY_CALL = "empty_call"
     TOO_MANY_OPERATIONS = "too_many_operations"
+    REFUSED_CALL = "refused_call"  # a rule of a body that is taken or refused as a whole
     REFUSED_OPERATION = "refused_operation"
     REFUSED_ATTRIBUTE = "refused_attribute"
     DUPLICATE_IDENTIFIER = "duplicate_identifier"  # the same custom_id twice in one call

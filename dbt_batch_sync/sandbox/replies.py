@@ -21,6 +21,10 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
 
 
+def reply_json(status: int, document: object) -> Reply:
+    return Reply(status, json.dumps(document, ensure_ascii=False).encode())
+
+
 def success(refusals: Sequence[tuple[int, Refusal]]) -> Reply:
     """202, with the partial errors if there are any."""
     if not refusals:

@@ -78,7 +78,8 @@ def _boolean(value: object) -> TypedValue:
     return TypedValue("boolean", bool(value))
 
 
-def _date(value: object) -> TypedValue:
+def read_date(value: object) -> TypedValue:
+    """Raises BrokenRuleError."""
     text = _text(value)
     matched = _DATE.fullmatch(text)
     if matched is None:
@@ -90,7 +91,8 @@ def _date(value: object) -> TypedValue:
     return TypedValue("date", text)
 
 
-def _url(value: object) -> TypedValue:
+def read_url(value: object) -> TypedValue:
+    """Raises BrokenRuleError."""
     text = _text(value)
     if len(text) > MAX_URL:
         raise _wrong_value(f"at most {MAX_URL} characters")
@@ -195,7 +197,7 @@ def read_key(key: str) -> Key:
         raise BrokenRuleError("INVALID_NAME", "a name is 1 to 30 of a-z, 0-9 and _")
     if wrapped is None:
         return Key(name, _plain, nullable=True)
-    return Key(name, _date if wrapped[1] == "date" else _url, nullable=False)
+    return Key(name, read_date if wrapped[1] == "date" else read_url, nullable=False)
 
 
 def plain_name(key: str) -> str:

@@ -13,6 +13,9 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.sandbox.audiences import Audience
+from dbt_batch_sync.sandbox.catalogs import Catalog
+from dbt_batch_sync.sandbox.deletions import Deletion
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.record import RecordedRequest, Stats, Violation
 from dbt_batch_sync.sandbox.service import Sandbox
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 __all__ = [
+    "Audience",
+    "Catalog",
+    "Deletion",
     "Profile",
     "RecordedRequest",
     "SandboxServer",
@@ -124,7 +130,26 @@ class SandboxServer:
     @property
     def profiles(self) -> Mapping[str, Profile]:
         """By custom_id, oldest first; live."""
+        self._sandbox.advance()
         return self._sandbox.store.profiles
+
+    @property
+    def audiences(self) -> Mapping[str, Audience]:
+        """By name; live, as far as writes are applied."""
+        self._sandbox.advance()
+        return self._sandbox.audiences.audiences
+
+    @property
+    def catalogs(self) -> Mapping[str, Catalog]:
+        """By name; live, as far as writes are applied."""
+        self._sandbox.advance()
+        return self._sandbox.catalogs.catalogs
+
+    @property
+    def deletions(self) -> tuple[Deletion, ...]:
+        """The requests for deletion, oldest first."""
+        self._sandbox.advance()
+        return tuple(self._sandbox.deletions.requests.values())
 
     @property
     def stats(self) -> Stats:

@@ -1,36 +1,33 @@
-"""What Batch does with the body of a call of the profile routes, without the HTTP around it."""
+"""What Batch does with a call, without the HTTP around it."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from typing import Any
 
+from dbt_batch_sync.sandbox.audiences import Audiences
+from dbt_batch_sync.sandbox.catalogs import Catalogs
+from dbt_batch_sync.sandbox.deletions import Deletions
 from dbt_batch_sync.sandbox.gate import RefusedCallError, refuse
-from dbt_batch_sync.sandbox.limits import ENDPOINTS, Endpoint, TokenBucket
-from dbt_batch_sync.sandbox.operations import Operation, read_operation
+from dbt_batch_sync.sandbox.limits import Meter
+from dbt_batch_sync.sandbox.profiles import Operations, Profiles, Refusals, reject_on_demand
 from dbt_batch_sync.sandbox.record import Recorder, Tally, Violation
-from dbt_batch_sync.sandbox.replies import Reply, failure, retry_after_header, success
-from dbt_batch_sync.sandbox.rules import plain_name
+from dbt_batch_sync.sandbox.replies import Reply, failure, retry_after_header
+from dbt_batch_sync.sandbox.routes import Call, Route, World
 from dbt_batch_sync.sandbox.settings import SandboxSettings
 from dbt_batch_sync.sandbox.store import ProfileStore
-from dbt_batch_sync.sandbox.values import BrokenRuleError, Refusal
+from dbt_batch_sync.sandbox.values import BrokenRuleError
 from dbt_batch_sync.sandbox.wire import MalformedBodyError, parse_body
 
-
-@dataclass
-class Admitted:
-    """A call whose operations may be looked at, and what it adds to the counts."""
-
-    operations: list[object]
-    tally: Tally
-    era: int  # of the store, when the call arrived
-    refusals: list[tuple[int, Refusal]] = field(default_factory=list)
-
-
-_ON_DEMAND = ("REJECTED", "rejected on demand")
+# What tests ask for by name; anything else that a body breaks is a refused call.
+_VIOLATIONS = {
+    "MALFORMED_BODY": Violation.MALFORMED,
+    "EMPTY_BODY": Violation.EMPTY_CALL,
+    "TOO_MANY_OPERATIONS": Violation.TOO_MANY_OPERATIONS,
+}
 
 
 def _utc_now() -> datetime:
@@ -52,129 +49,98 @@ class Sandbox:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
-        self.settings = settings
-        self.clock, self.now = clock, now
+        self.world = World(settings, clock, now)
+        self.clock, self.now = clock, self.world.now
         self.store = ProfileStore(settings.store, keep=settings.keep_profiles)
         self.recorder = Recorder(settings.keep_requests, settings.keep_bodies)
-        self._buckets = self._full_buckets()
+        self._lock = threading.RLock()
+        self._begin()
 
-    def _full_buckets(self) -> dict[Endpoint, TokenBucket]:
-        return {
-            endpoint: TokenBucket(limits.profiles_per_second, limits.burst, self.clock)
-            for endpoint, limits in ENDPOINTS.items()
-        }
+    def _begin(self) -> None:
+        self._meter = Meter(self.clock)
+        self._profiles = Profiles(self.world, self.store, self.reject, self.discards)
+        self.audiences = Audiences(self.world, self.discards)
+        self.catalogs = Catalogs(self.world)
+        self.deletions = Deletions(self.world, self._erase)
+        families = (self._profiles, self.audiences, self.catalogs, self.deletions)
+        routes = [route for family in families for route in family.routes()]
+        self.routes: Mapping[str, Route] = {route.name: route for route in routes}
+
+    @property
+    def settings(self) -> SandboxSettings:
+        return self.world.settings
+
+    @settings.setter
+    def settings(self, settings: SandboxSettings) -> None:
+        self.world.settings = settings
+
+    def discards(self, custom_id: str) -> bool:
+        """Whether Batch takes no data of this person."""
+        return self.deletions.discards(custom_id)
+
+    def _erase(self, custom_id: str) -> bool:
+        if self.settings.erase_members:
+            self.audiences.forget(custom_id)
+        return self.store.remove(custom_id)
+
+    def advance(self) -> None:
+        """Applies what is due."""
+        with self._lock:
+            for family in (self.audiences, self.catalogs, self.deletions):
+                family.advance()
 
     def reset(self, *, profiles: bool = True, stats: bool = True) -> None:
-        """Forgets profiles, counts and requests. The rates begin anew in any case.
+        """Forgets all data, and counts and requests. The rates begin anew in any case.
 
         A call that arrived before is still answered, but neither applied nor counted afterwards.
         """
-        self._buckets = self._full_buckets()
-        if profiles:
-            self.store.clear()
-        if stats:
-            self.recorder.clear()
+        with self._lock:
+            if profiles:
+                self.store.clear()
+                self._begin()
+            self._meter = Meter(self.clock)
+            if stats:
+                self.recorder.clear()
 
-    def admit(self, endpoint: Endpoint, body: bytes, tally: Tally) -> Admitted:
-        """Everything that refuses a call before its operations are looked at. Raises RefusedCallError."""
+    def admit(self, name: str, source: bytes | Mapping[str, str], tally: Tally) -> Call:
+        """Everything that refuses a call before it is settled. Raises RefusedCallError."""
         era = self.store.era
-        operations = self.parse(endpoint, body, tally)
-        self.pace(endpoint, len(operations), tally)
-        return Admitted(operations, tally, era)
+        route = self.routes[name]
+        read = self.read(route, source, tally)
+        self.pace(route, read, tally)
+        return Call(route, read, tally, era)
 
-    def parse(self, endpoint: Endpoint, body: bytes, tally: Tally) -> list[object]:
-        """The operations of a body. Raises RefusedCallError."""
+    def read(self, route: Route, source: bytes | Mapping[str, str], tally: Tally) -> Any:
+        """A body, or the parameters of a GET, checked. Raises RefusedCallError."""
         try:
-            operations = parse_body(body)
+            return route.read(parse_body(source) if isinstance(source, bytes) else source)
         except MalformedBodyError as error:
             tally.violate(Violation.MALFORMED, str(error))
             raise refuse(400, "MALFORMED_BODY", str(error)) from None
-        if not operations:
-            tally.violate(Violation.EMPTY_CALL)
-            raise refuse(400, "EMPTY_BODY", "the array has no operation")
-        most = ENDPOINTS[endpoint].max_operations
-        if len(operations) > most:
-            tally.violate(Violation.TOO_MANY_OPERATIONS, f"{len(operations)} > {most}")
-            raise refuse(400, "TOO_MANY_OPERATIONS", f"at most {most} operations a call")
-        tally.operations = len(operations)
-        return operations
+        except BrokenRuleError as broken:
+            tally.violate(_VIOLATIONS.get(broken.category, Violation.REFUSED_CALL), broken.reason)
+            raise refuse(400, broken.category, broken.reason) from None
 
-    def pace(self, endpoint: Endpoint, profiles: int, tally: Tally) -> None:
-        """Takes them from the endpoint's rate. Raises RefusedCallError: 429."""
+    def pace(self, route: Route, read: Any, tally: Tally) -> None:
+        """Takes a call's costs from the rates. Raises RefusedCallError: 429."""
         settings = self.settings
-        wait = self._buckets[endpoint].take(profiles) if settings.rate_limits else 0.0
+        wait = self._meter.take(route.cost(read)) if settings.rate_limits else 0.0
         if not wait:
             return
         tally.throttled = True
         header = None
         if settings.retry_after != "none":
             header = retry_after_header(wait, self.now(), as_date=settings.retry_after == "date")
-        raise RefusedCallError(failure(429, "TOO_MANY_REQUESTS", "too many profiles a second", header))
+        raise RefusedCallError(failure(429, "TOO_MANY_REQUESTS", "too much in too little time", header))
 
-    def settle(self, admitted: Admitted) -> Reply:
-        """Checks and applies the operations. Raises RefusedCallError where one bad one refuses the call."""
-        read = self._read(admitted)
-        read = self.reject(read, admitted)
-        refusals = admitted.refusals
-        refusals += self.store.apply(read, self.now().isoformat(), admitted.era)
-        refusals.sort(key=lambda entry: entry[0])
-        self._count(read, admitted)
-        return success(self._named(refusals))
+    def settle(self, call: Call) -> Reply:
+        """Applies what is due, and a call. Raises RefusedCallError."""
+        self.advance()
+        if call.route.name in ("update", "mass-update"):  # the store has its own lock
+            return call.route.settle(call)
+        with self._lock:
+            return call.route.settle(call)
 
-    def reject(self, read: list[tuple[int, Operation]], admitted: Admitted) -> list[tuple[int, Operation]]:
-        """Those that are left when `reject_ids` and `reject_attributes` have taken out theirs.
-
-        What they take out is added to the call's refusals.
-        """
-        settings = self.settings
-        if not (settings.reject_ids or settings.reject_attributes):
-            return read
-        left = []
-        for index, operation in read:
-            if operation.custom_id in settings.reject_ids:
-                admitted.refusals.append((index, Refusal(None, *_ON_DEMAND)))
-                continue
-            for key in operation.take_out(settings.reject_attributes):
-                admitted.refusals.append((index, Refusal(key, *_ON_DEMAND)))
-            left.append((index, operation))
-        return left
-
-    def _read(self, admitted: Admitted) -> list[tuple[int, Operation]]:
-        """The operations that are not refused as a whole, by bulk index."""
-        read: list[tuple[int, Operation]] = []
-        tally = admitted.tally
-        for index, raw in enumerate(admitted.operations):
-            try:
-                operation = read_operation(raw)
-            except BrokenRuleError as broken:
-                tally.violate(Violation.REFUSED_OPERATION, broken.reason)
-                if self.settings.bad_row == "400":
-                    raise refuse(400, broken.category, f"operation {index}: {broken.reason}") from None
-                admitted.refusals.append((index, broken.refusal()))
-                continue
-            for refusal in operation.refused:
-                tally.violate(Violation.REFUSED_ATTRIBUTE, f"{refusal.attribute}: {refusal.reason}")
-                admitted.refusals.append((index, refusal))
-            if not (operation.keys or operation.refused):
-                tally.violate(Violation.EMPTY_OPERATION)
-            read.append((index, operation))
-        times = Counter(operation.custom_id for _, operation in read if operation.custom_id is not None)
-        tally.violations += [(Violation.DUPLICATE_IDENTIFIER, "")] * (times.total() - len(times))
-        return read
-
-    def _count(self, read: list[tuple[int, Operation]], admitted: Admitted) -> None:
-        tally = admitted.tally
-        tally.applied = len(read)
-        tally.errors = len(admitted.refusals)
-        for _, operation in read:
-            tally.attributes += operation.keys
-            if self.settings.count_custom_ids and operation.custom_id is not None:
-                tally.custom_ids.append(operation.custom_id)
-
-    def _named(self, refusals: list[tuple[int, Refusal]]) -> list[tuple[int, Refusal]]:
-        if self.settings.error_attribute == "sent":
-            return refusals
-        return [
-            (index, refusal._replace(attribute=refusal.attribute and plain_name(refusal.attribute)))
-            for index, refusal in refusals
-        ]
+    def reject(self, read: Operations, refusals: Refusals, _call: Call) -> Operations:
+        """Takes out what the settings reject, adds it to the refusals, and returns what is left."""
+        return reject_on_demand(self.world, read, refusals)

@@ -20,6 +20,17 @@ class SandboxSettings:
       the call.
     - `error_attribute`: how a partial error names a wrapped attribute: `date(birthdate)` as sent, or plain
       `birthdate`.
+    - `indexing_delay`: seconds until a write to an audience or a catalog is applied.
+    - `on_existing`, `on_missing`: what creating an audience or a catalog that exists does, and writing to
+      one that doesn't: an error of that status, or nothing behind the answer of a success.
+    - `second_write`: whether adding a member or an item again replaces its attributes or merges them.
+    - `max_items`: of a catalog.
+    - `app_keys`: of the project's apps, for deletions.
+    - `deletion_delay`: seconds until a person is erased. `deletion_token`: the name of the token in the
+      answer. `blacklist_days`: how long Batch takes no data of them afterwards. `deletion_days`: how long
+      the request can be asked for. `erase_members`: whether they are taken out of audiences too.
+    - `share_rate`: whether exports count for the rate of audiences.
+    - `time_ahead`: seconds that the sandbox's time of day is ahead, to see what time brings.
     - `latency`: seconds before each answer of the API's routes.
     - `reject_ids`: profiles whose operations are rejected as a whole. `reject_attributes`: attributes, by
       their plain names, that are rejected alone. Both are partial errors.
@@ -40,6 +51,19 @@ class SandboxSettings:
     retry_after: Literal["none", "seconds", "date"] = "seconds"
     bad_row: Literal["partial", "400"] = "partial"
     error_attribute: Literal["sent", "plain"] = "sent"
+    indexing_delay: float = 0.0
+    on_existing: Literal["409", "400", "accept"] = "409"
+    on_missing: Literal["404", "400", "accept"] = "404"
+    second_write: Literal["replace", "merge"] = "replace"
+    max_items: int = 2_000_000
+    app_keys: frozenset[str] = frozenset({"sandbox_app"})
+    deletion_delay: float = 0.0
+    deletion_token: str = "token"  # noqa: S105  # a name
+    blacklist_days: float = 31.0
+    deletion_days: float = 30.0
+    erase_members: bool = True
+    share_rate: bool = False
+    time_ahead: float = 0.0
     latency: float = 0.0
     reject_ids: frozenset[str] = frozenset()
     reject_attributes: frozenset[str] = frozenset()

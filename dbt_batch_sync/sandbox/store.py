@@ -79,6 +79,13 @@ class ProfileStore:
                 self._file.write(changed.values())
         return refused
 
+    def remove(self, custom_id: str) -> bool:
+        """Whether there was such a profile."""
+        with self._lock:
+            if self._file:
+                self._file.remove(custom_id)
+            return self._profiles.pop(custom_id, None) is not None
+
     def clear(self) -> None:
         with self._lock:
             self._era += 1

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 
 class MalformedBodyError(Exception):
-    """The body is not a JSON array. The message never quotes it."""
+    """The body is not JSON. The message never quotes it."""
 
 
 def _no_constant(_name: str) -> NoReturn:
@@ -21,8 +21,8 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return read
 
 
-def parse_body(body: bytes) -> list[object]:
-    """The array in a body.
+def parse_body(body: bytes) -> object:
+    """The document in a body.
 
     Refused beside what is no JSON: NaN and Infinity, an object with the same key twice, a byte order mark,
     other encodings than UTF-8, and half a surrogate pair, which no UTF-8 can hold. A number too large for a
@@ -42,6 +42,4 @@ def parse_body(body: bytes) -> list[object]:
         raise MalformedBodyError(f"not valid JSON at character {error.pos}") from None
     except ValueError:  # an integer with more digits than Python converts
         raise MalformedBodyError("a number is too long") from None
-    if not isinstance(parsed, list):
-        raise MalformedBodyError("the body must be an array of operations")
     return parsed

@@ -11,6 +11,7 @@ from typing import Literal
 
 from dbt_batch_sync.artifacts.manifest import Manifest, Model
 from dbt_batch_sync.connections.profiles import Project
+from dbt_batch_sync.kinds.attributes import CUSTOM_ID
 from dbt_batch_sync.mapping.syncs import DELTA_SUFFIX, SNAPSHOT_SUFFIX, Sync
 
 FOLDER = "batch_sync"
@@ -56,7 +57,7 @@ def missing(syncs: Sequence[Sync], manifest: Manifest, project: Project) -> list
         files = {
             _folder(project) / f"{sync.name}{suffix}.sql": (
                 f"-- {MARK}. Yours to configure: it is written once.\n"
-                f"{{{{ dbt_batch_sync.{suffix.removeprefix('_')}('{sync.name}') }}}}\n"
+                f"{{{{ dbt_batch_sync.{suffix.removeprefix('_')}({_arguments(sync)}) }}}}\n"
             )
             for suffix, model in models
             if model is None
@@ -104,6 +105,11 @@ def _renewed(names: Iterable[str], project: Project) -> Iterator[Change]:
         yield Change("create", path, text)
     elif _is_ours(path) and path.read_text(encoding="utf-8") != text:
         yield Change("update", path, text)
+
+
+def _arguments(sync: Sync) -> str:
+    """What its macros are called with; dbt has to know the key before it knows the mapping."""
+    return f"'{sync.name}'" + ("" if sync.kind.key == CUSTOM_ID else f", key='{sync.kind.key}'")
 
 
 def _folder(project: Project) -> Path:

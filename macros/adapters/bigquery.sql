@@ -87,8 +87,8 @@
 {% macro bigquery__page_expression(id) %}{{ return('abs(mod(farm_fingerprint(coalesce(' ~ id ~ ", '')), " ~ dbt_batch_sync.buckets() ~ '))') }}{% endmacro %}
 
 {#- A merge finds keys, and a push pages, without a look at the rest, which costs. -#}
-{% macro bigquery__snapshot_defaults() %}{{ return({'cluster_by': ['custom_id']}) }}{% endmacro %}
-{% macro bigquery__delta_defaults() %}{{ return({'cluster_by': ['_batch_page']}) }}{% endmacro %}
+{% macro bigquery__snapshot_defaults(key) %}{{ return({'cluster_by': [key]}) }}{% endmacro %}
+{% macro bigquery__delta_defaults(key) %}{{ return({'cluster_by': ['_batch_page']}) }}{% endmacro %}
 
 {#- A dataset's default expiration would take the state away, and everybody would go again. -#}
 {% macro bigquery__keep_for_ever(relation) %}{% do run_query('alter table ' ~ relation ~ ' set options (expiration_timestamp = null)') %}{% endmacro %}

@@ -32,4 +32,4 @@
 
 
 {#- A merge reads the files that hold its keys. -#}
-{% macro databricks__snapshot_defaults() %}{{ return({'liquid_clustered_by': 'custom_id'}) }}{% endmacro %}
+{% macro databricks__snapshot_defaults(key) %}{{ return({'liquid_clustered_by': key}) }}{% endmacro %}

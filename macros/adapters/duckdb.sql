@@ -65,7 +65,7 @@
     {% endif %}
     {% set columns = [] %}
     {% for row in run_query('describe ' ~ sql).rows %}
-        {% set compression = ' using compression zstd' if row[0] in ('custom_id', 'batch__email_address', 'batch__phone_number') else '' %}
+        {% set compression = ' using compression zstd' if loop.first or row[0] in ('batch__email_address', 'batch__phone_number') else '' %}
         {% do columns.append(dbt_batch_sync.column(row[0]) ~ ' ' ~ row[1] ~ compression) %}
     {% endfor %}
     {{ return('create table ' ~ relation ~ ' (' ~ columns | join(', ') ~ ')') }}

@@ -128,14 +128,14 @@
 {% macro postgres__page_expression(id) %}{{ return('(row_number() over () - 1) / 1000') }}{% endmacro %}
 
 {#- Keys are compared by their bytes on both sides: then an index on the snapshot's key serves the merge. -#}
-{% macro postgres__stored_null(name, dtype) %}
-    {{ return('cast(null as ' ~ dtype ~ ')' ~ (' collate "C"' if name == 'custom_id' else '')) }}
+{% macro postgres__stored_null(dtype, is_key) %}
+    {{ return('cast(null as ' ~ dtype ~ ')' ~ (' collate "C"' if is_key else '')) }}
 {% endmacro %}
 
-{% macro postgres__snapshot_defaults() %}{{ return({'indexes': [{'columns': ['custom_id']}]}) }}{% endmacro %}
+{% macro postgres__snapshot_defaults(key) %}{{ return({'indexes': [{'columns': [key]}]}) }}{% endmacro %}
 
 {#- Pages lie in their order: an index of a few blocks finds them. -#}
-{% macro postgres__delta_defaults() %}{{ return({'indexes': [{'columns': ['_batch_page'], 'type': 'brin'}]}) }}{% endmacro %}
+{% macro postgres__delta_defaults(key) %}{{ return({'indexes': [{'columns': ['_batch_page'], 'type': 'brin'}]}) }}{% endmacro %}
 
 {#- What is announced must be seen before the model's transaction ends. -#}
 {% macro postgres__commit_at_once() %}{{ return('; commit') }}{% endmacro %}

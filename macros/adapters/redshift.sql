@@ -111,10 +111,10 @@
 {% macro redshift__md5_of(expression) %}{{ return('md5(' ~ expression ~ ')') }}{% endmacro %}
 
 {#- A snapshot and its delta are on the same node by their key; a delta's pages are sorted. -#}
-{% macro redshift__snapshot_defaults() %}{{ return({'dist': 'custom_id', 'sort': 'custom_id'}) }}{% endmacro %}
-{% macro redshift__delta_defaults() %}{{ return({'dist': 'custom_id', 'sort': '_batch_page'}) }}{% endmacro %}
+{% macro redshift__snapshot_defaults(key) %}{{ return({'dist': key, 'sort': key}) }}{% endmacro %}
+{% macro redshift__delta_defaults(key) %}{{ return({'dist': key, 'sort': '_batch_page'}) }}{% endmacro %}
 
-{% macro redshift__stored_null(name, dtype) %}{{ return('cast(null as ' ~ dtype ~ ')') }}{% endmacro %}
+{% macro redshift__stored_null(dtype, is_key) %}{{ return('cast(null as ' ~ dtype ~ ')') }}{% endmacro %}
 
 {% macro redshift__lock_ledger() %}{% endmacro %}
 
@@ -125,7 +125,7 @@
 {% macro redshift__merge_statements(snapshot, source, columns, names, retyped, built, progress, in_doubt) %}
     {{ return(dbt_batch_sync.replacing_statements(snapshot, source, columns, names, retyped, built, progress, in_doubt)) }}
 {% endmacro %}
-{% macro redshift__doubt_statements(snapshot, source, names, unknown) %}{{ return(dbt_batch_sync.updating_doubt_statements(snapshot, source, names, unknown)) }}{% endmacro %}
+{% macro redshift__doubt_statements(snapshot, key, source, names, unknown) %}{{ return(dbt_batch_sync.updating_doubt_statements(snapshot, key, source, names, unknown)) }}{% endmacro %}
 {% macro redshift__update_rejects_sql(rejects, open, query) %}{{ return(dbt_batch_sync.updating_rejects_sql(rejects, open, query)) }}{% endmacro %}
 
 

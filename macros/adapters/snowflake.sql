@@ -128,7 +128,7 @@
 {% macro snowflake__create_snapshot_sql(relation, sql) %}{{ return(dbt_batch_sync.default__create_snapshot_sql(relation, sql) | replace('copy grants', '', 1)) }}{% endmacro %}
 
 {#- The state is kept by Time Travel and Fail-safe unless the project says otherwise. -#}
-{% macro snowflake__snapshot_defaults() %}{{ return({'transient': false, 'copy_grants': true}) }}{% endmacro %}
+{% macro snowflake__snapshot_defaults(key) %}{{ return({'transient': false, 'copy_grants': true}) }}{% endmacro %}
 
 {#- Only a number's precision can be changed in place, and several `alter` are several transactions. -#}
 {% macro snowflake__change_types(relation, changes) %}{% do run_query(dbt_batch_sync.replaced_table_sql(relation, changes)) %}{% endmacro %}

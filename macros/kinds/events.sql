@@ -243,7 +243,7 @@ from changes
 
 
 {#- An error while a push of the delta is alive: what it sends next would be neither remembered nor in doubt. -#}
-{% macro refuse_live_push(sync, snapshot) %}
+{% macro events__before_build(sync, snapshot) %}
     {% if dbt_batch_sync.progress(sync, snapshot, dbt_batch_sync.last_built(sync, snapshot)).alive %}
         {{ exceptions.raise_compiler_error(
             'dbt_batch_sync: a push of `' ~ sync ~ '` is running, and a delta of events is not rebuilt during a push. Wait for it to end; '
@@ -256,7 +256,8 @@ from changes
 {#- Remembers what pushes did with the old delta, and forgets what is too old to matter. A settled event is remembered for good, rejected or not.
     One that only may have been sent is in doubt. What the delta had as `too_old` or `unsure` is remembered once a push has counted it. -#}
 {% macro events__merge(sync, mapping, snapshot, delta, built, found, progress) %}
-    {% do dbt_batch_sync.refuse_live_push(sync, snapshot) %}
+    {% do dbt_batch_sync.events__before_build(sync, snapshot) %}
+    {% set lost = dbt_batch_sync.lost_rows(sync, snapshot, delta, built, found, progress, of_last_day=true) %}
     {% set counted = dbt_batch_sync.is_counted(sync, snapshot, built) %}
     {% set merged = built.delta_id is not none and found == built.delta_id and (progress.settled or progress.sent_page is not none or counted) %}
     {% if merged %}
@@ -271,8 +272,7 @@ from changes
         {% for each in dbt_batch_sync.events__snapshot_schema([]) %}{% do columns.append(dbt_batch_sync.column(each.name)) %}{% endfor %}
         {% do run_query('insert into ' ~ snapshot.render() ~ ' (' ~ columns | join(', ') ~ ') ' ~ source) %}
     {% endif %}
-    {% do dbt_batch_sync.forget_events(sync, mapping, snapshot) %}
-    {{ return(merged) }}
+    {{ return({'merged': merged, 'answered': [], 'request': 'first' if lost else none}) }}
 {% endmacro %}
 
 
@@ -314,7 +314,7 @@ from changes
 
 
 {#- Forgets ids that no delta looks for any more, once a day; their rejections are over. -#}
-{% macro forget_events(sync, mapping, snapshot) %}
+{% macro events__after_merge(sync, mapping, snapshot) %}
     {% set at, day = dbt_batch_sync.column('batch__time'), modules.datetime.timedelta(days=1) %}
     {% set now = dbt_batch_sync.warehouse_now() %}
     {% set oldest = run_query('select min(' ~ at ~ ') as oldest from ' ~ snapshot.render()).rows[0][0] %}
@@ -329,14 +329,22 @@ from changes
 
 {#- Whether a push must stop and ask first, because events would go that were there before: nothing was ever pushed, or the memory of what was is
     lost. It stays so until a push or `adopt` has settled something. -#}
-{% macro is_first_push(sync, snapshot, lost) %}
-    {% if lost %}{{ return(true) }}{% endif %}
+{% macro events__requested(sync, snapshot, requests) %}
+    {% if 'first' in requests %}{{ return('first') }}{% endif %}
     {% set of_sync = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() ~ ' where sync = ' ~ dbt.string_literal(sync) %}
     {% set last = run_query('select request as scope, recorded_at from ' ~ of_sync ~ " and event = 'built' order by recorded_at desc limit 1").rows %}
-    {% if not last %}{{ return(true) }}{% endif %}
-    {% if last[0][0] != 'first' %}{{ return(false) }}{% endif %}
-    {{ return(run_query(
+    {% if not last %}{{ return('first') }}{% endif %}
+    {% if last[0][0] != 'first' %}{{ return(none) }}{% endif %}
+    {{ return(none if run_query(
         'select 1 from ' ~ of_sync ~ " and event = 'ended' and (status in ('succeeded', 'partial') or settled > 0) and recorded_at > "
         ~ dbt_batch_sync.utc_timestamp(last[0][1].strftime('%Y-%m-%d %H:%M:%S')) ~ ' limit 1'
-    ).rows | length == 0) }}
+    ).rows else 'first') }}
 {% endmacro %}
+
+
+{% macro events__known_counts(snapshot, delta, counts, key) %}
+    {{ return({'known': run_query('select count(*) as known from ' ~ snapshot.render()).rows[0][0] | int, 'returning': 0, 'leaving_again': 0}) }}
+{% endmacro %}
+
+{#- A rejected event is not in any later delta, and stays rejected. -#}
+{% macro events__resolve(sync, snapshot, delta, key) %}{% endmacro %}

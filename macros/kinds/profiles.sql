@@ -1,4 +1,57 @@
-{#- What is the profiles' own: consents, and that an opt-out is remembered. -#}
+{#- What is the profiles' own: standard attributes, consents, and that an opt-out is remembered. -#}
+
+{% macro profiles__read_mapping(sync, raw) %}
+    {{ return({
+        'key': 'custom_id',
+        'standard': raw.get('standard') or {},
+        'custom': raw.get('custom') or [],
+        'exclude': raw.get('exclude') or [],
+        'on_null': raw.get('on_null') or 'clear',
+        'consent_on_null': raw.get('on_null') or 'keep',
+        'never_resubscribe': (raw.get('guards') or {}).get('never_resubscribe', true),
+        'on_exit': raw.get('on_exit') or 'ignore',
+        'membership': raw.get('membership') or ''
+    }) }}
+{% endmacro %}
+
+
+{% macro profiles__attributes(sync, mapping, columns) %}
+    {% set attributes = [] %}
+    {% for key, column in mapping.standard.items() %}
+        {% set name = 'batch__' ~ key %}
+        {% set consent = name in dbt_batch_sync.consents() %}
+        {% set attribute = dbt_batch_sync.typed_attribute(sync, columns, column, name, dbt_batch_sync.standard_type(key), mapping.consent_on_null if consent else mapping.on_null) %}
+        {% do attributes.append(dict(attribute, guarded=consent and mapping.never_resubscribe, resubscribed=consent and not mapping.never_resubscribe)) %}
+    {% endfor %}
+    {% for entry in dbt_batch_sync.listed_entries([] if mapping.custom is string else mapping.custom, mapping.on_null) %}
+        {% do attributes.append(dbt_batch_sync.typed_attribute(sync, columns, entry.column, entry.name, entry.type, entry.on_null)) %}
+    {% endfor %}
+    {% if mapping.custom is string %}
+        {% set used = [dbt_batch_sync.mapped_column(sync, columns, mapping.identifier, 'identifier').name] + (attributes | map(attribute='column') | list) %}
+        {% for name in mapping.exclude %}
+            {% do used.extend(dbt_batch_sync.columns_called(columns, name) | map(attribute='name')) %}
+        {% endfor %}
+        {% for column in columns if column.name not in used %}
+            {% do attributes.append(dbt_batch_sync.typed_attribute(sync, columns, column.name, column.name | lower, '', mapping.on_null)) %}
+        {% endfor %}
+    {% endif %}
+    {% if mapping.membership %}
+        {% do attributes.append({
+            'name': mapping.membership, 'column': none, 'type': 'boolean', 'dtype': dbt_batch_sync.boolean_type(),
+            'expression': 'true', 'keep': false, 'membership': true, 'guarded': false
+        }) %}
+    {% endif %}
+    {% do dbt_batch_sync.check_names(sync, attributes[mapping.standard | length:]) %}
+    {{ return(attributes) }}
+{% endmacro %}
+
+
+{#- Standard attributes are texts, but for the topics; whether Batch takes the value is checked when it is rendered. -#}
+{% macro standard_type(key) %}
+    {% if key == 'topic_preferences' %}{{ return('string_array') }}{% endif %}
+    {{ return('boolean_or_words' if key.endswith('_marketing') else 'standard_string') }}
+{% endmacro %}
+
 
 {% macro consents() %}{{ return(['batch__email_marketing', 'batch__sms_marketing']) }}{% endmacro %}
 

@@ -7,7 +7,7 @@
             {{ custom_id }},
             case
                 when {{ custom_id }} is not null and count(*) over (partition by {{ custom_id }}) > 1 then 'duplicate_identifier'
-                else {{ dbt_batch_sync.identifier_problem('identifiers', {'type': 'string'}) }}
+                else {{ dbt_batch_sync.identifier_problem('identifiers', {'name': 'custom_id', 'type': 'string'}) }}
             end as reason
         from (select {{ dbt_batch_sync.tested_text(column_name) }} as {{ custom_id }} from {{ model }}) as identifiers
     ) as checked

@@ -302,7 +302,7 @@ class _Namespace:
         self._macros, self._package = macros, package
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name.startswith("__") or name in ("contextfunction", "evalcontextfunction"):
+        if name not in self._macros._macros(self._package):
             raise AttributeError(name)
         return self._macros._named(name, self._package)
 

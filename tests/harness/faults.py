@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from dbt_batch_sync.sandbox.limits import Endpoint
-
 
 class FaultKind(str, Enum):
     """All but the last five end the call; `applied` says whether its operations were applied before."""
@@ -49,8 +47,8 @@ _APPLIED_FIRST = frozenset(
 class When:
     """Which calls: those that meet every condition given; with none given, all.
 
-    Calls are well-formed calls with the right key, counted from 1 since the faults were set (those of
-    `endpoint`, if given).
+    Calls are well-formed calls with the right key, counted from 1 since the faults were set: those of
+    `endpoint` (`update`, `audiences/update`, …), or all that write.
     - `nth`: these calls. `every`: each so many-th. `probability`: by chance, drawn from `seed` call by call.
     - `custom_ids`: calls that contain one of them. `times`: no more often than that.
     """
@@ -60,7 +58,7 @@ class When:
     probability: float | None = None
     seed: int = 0
     custom_ids: tuple[str, ...] = ()
-    endpoint: Endpoint | None = None
+    endpoint: str | None = None
     times: int | None = None
 
 

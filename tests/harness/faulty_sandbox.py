@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import threading
 import time
@@ -29,17 +30,17 @@ from starlette.types import ASGIApp
 
 from dbt_batch_sync.sandbox.app import build_app
 from dbt_batch_sync.sandbox.gate import RefusedCallError, refuse
-from dbt_batch_sync.sandbox.limits import Endpoint
-from dbt_batch_sync.sandbox.operations import Operation
+from dbt_batch_sync.sandbox.profiles import Operations, Refusals
 from dbt_batch_sync.sandbox.record import Tally
 from dbt_batch_sync.sandbox.replies import Reply
+from dbt_batch_sync.sandbox.routes import Call
 from dbt_batch_sync.sandbox.server import SandboxServer
-from dbt_batch_sync.sandbox.service import Admitted, Sandbox
+from dbt_batch_sync.sandbox.service import Sandbox
 from dbt_batch_sync.sandbox.settings import SandboxSettings
 
 
 @dataclass
-class FaultyCall(Admitted):
+class FaultyCall(Call):
     """A call with the faults that strike it."""
 
     decision: Decision = field(default_factory=Decision)
@@ -60,34 +61,34 @@ class FaultySandbox(Sandbox):
         self.faults.clear()
         self.struck.clear()
 
-    def admit(self, endpoint: Endpoint, body: bytes, tally: Tally) -> FaultyCall:
+    def admit(self, name: str, source: bytes | Mapping[str, str], tally: Tally) -> FaultyCall:
         era = self.store.era
-        operations = self.parse(endpoint, body, tally)
-        ids = {custom_id for custom_id in map(custom_id_of, operations) if custom_id is not None}
-        decision = self.faults.decide(endpoint, lambda: ids)
+        route = self.routes[name]
+        read = self.read(route, source, tally)
+        decision = self.faults.decide(name, lambda: ids_in(source))
         self.struck.update(decision.names)
         if decision.ending and not decision.ending.applies_first:
             raise RefusedCallError(faulty(decision.ending, None, self.now()))
         if decision.rejecting:
             fault = decision.rejecting
             raise refuse(fault.status or 400, fault.category, fault.reason)
-        self.pace(endpoint, len(operations), tally)
+        self.pace(route, read, tally)
         self._wait(decision.seconds(applied=False))
-        return FaultyCall(operations, tally, era, decision=decision)
+        return FaultyCall(route, read, tally, era, decision=decision)
 
-    def settle(self, admitted: Admitted) -> Reply:
-        assert isinstance(admitted, FaultyCall)
-        reply = super().settle(admitted)
-        self._wait(admitted.decision.seconds(applied=True))
-        ending = admitted.decision.ending
+    def settle(self, call: Call) -> Reply:
+        assert isinstance(call, FaultyCall)
+        reply = super().settle(call)
+        self._wait(call.decision.seconds(applied=True))
+        ending = call.decision.ending
         return faulty(ending, reply, self.now()) if ending else reply
 
-    def reject(self, read: list[tuple[int, Operation]], admitted: Admitted) -> list[tuple[int, Operation]]:
-        assert isinstance(admitted, FaultyCall)
+    def reject(self, read: Operations, refusals: Refusals, call: Call) -> Operations:
+        assert isinstance(call, FaultyCall)
         left = []
-        for index, operation in super().reject(read, admitted):
-            whole, attributes = admitted.decision.refusals(operation)
-            admitted.refusals += [(index, refusal) for refusal in ([whole] if whole else attributes)]
+        for index, operation in super().reject(read, refusals, call):
+            whole, attributes = call.decision.refusals(operation)
+            refusals += [(index, refusal) for refusal in ([whole] if whole else attributes)]
             if whole is None:
                 left.append((index, operation))
         return left
@@ -98,11 +99,16 @@ class FaultySandbox(Sandbox):
             self.stopping.wait(seconds)
 
 
-def custom_id_of(raw: object) -> str | None:
-    """The custom_id of an operation that was not read yet, if it has one."""
-    identifiers = raw.get("identifiers") if isinstance(raw, dict) else None
-    custom_id = identifiers.get("custom_id") if isinstance(identifiers, dict) else None
-    return custom_id if isinstance(custom_id, str) else None
+def ids_in(source: bytes | Mapping[str, str]) -> set[str]:
+    """The custom ids or item ids of a call that was not read yet."""
+    document: Any = json.loads(source) if isinstance(source, bytes) else None
+    if isinstance(document, list):
+        operations = [each.get("identifiers") for each in document if isinstance(each, dict)]
+        found = [each.get("custom_id") for each in operations if isinstance(each, dict)]
+    else:
+        entries = (document or {}).get("ids") or (document or {}).get("items") or []
+        found = [each.get("id") for each in entries]
+    return {each for each in found if isinstance(each, str)}
 
 
 class FaultyServer(SandboxServer):

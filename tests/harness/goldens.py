@@ -119,7 +119,7 @@ def prune(dialect: str) -> list[str]:
 
 def snapshot(dialect: str) -> list[str]:
     it = dbt(dialect)
-    configs = it.snapshot_defaults()
+    configs = it.snapshot_defaults("custom_id")
     stored = it.tables[SNAPSHOT]
     version: Answer = ("storage_version", [{"version": "v1.4.0"}])
     described: Answer = ("describe", [{"name": name, "type": dtype} for name, dtype in stored])
@@ -140,7 +140,7 @@ def snapshot_columns(dialect: str) -> list[str]:
 def snapshot_types(dialect: str) -> list[str]:
     """An integer became a decimal, a decimal a double, a boolean a text, and a text an integer."""
     stored = dbt(dialect, mapping=WHOLE, columns=BEFORE).tables[SNAPSHOT]
-    configs = dbt(dialect).snapshot_defaults()
+    configs = dbt(dialect).snapshot_defaults("custom_id")
     it = dbt(dialect, mapping=WHOLE, columns=AFTER, tables={SNAPSHOT: stored}, configs=configs)
     it.evolve_snapshot(it.relation(SNAPSHOT), {"name": SNAPSHOT})
     return it.statements
@@ -197,7 +197,7 @@ def merged(dialect: str, progress: list[dict[str, Any]], retyped: tuple[str, ...
     delta, held = it.relation(DELTA), it.relation(SNAPSHOT)
     built = it.last_built(PEOPLE, held)
     found = it.progress(PEOPLE, held, built)
-    names = it.snapshot_columns(held, [None])
+    names = it.snapshot_columns(held, "custom_id", [])
     it.statements.clear()
     it.merge_delta(PEOPLE, held, delta, built, found, names, list(retyped))
     return [each for each in it.statements if not each.startswith("select 1 from")]
@@ -223,7 +223,9 @@ def merge_retyped(dialect: str) -> list[str]:
     """An attribute has another type in Batch than when the delta was built."""
     it = dbt(dialect)
     statements = merged(dialect, pushed(), retyped=("nick",))
-    it.mark_retyped(it.relation(SNAPSHOT), it.snapshot_columns(it.relation(SNAPSHOT), [None]), ["nick"])
+    it.mark_retyped(
+        it.relation(SNAPSHOT), it.snapshot_columns(it.relation(SNAPSHOT), "custom_id", []), ["nick"]
+    )
     return [*statements, *it.statements]
 
 
@@ -235,8 +237,8 @@ def requested(dialect: str, *requests: tuple[str, str, str | None]) -> list[str]
     attributes: Answer = ("select distinct attribute", [{"attribute": "nick"}])
     it = dbt(dialect, ("event in ('resend', 'doubt', 'ended')", rows), attributes)
     held = it.relation(SNAPSHOT)
-    names = it.snapshot_columns(held, [None])
-    it.answer_requests(PEOPLE, held, names, it.current_types(PEOPLE))
+    names = it.snapshot_columns(held, "custom_id", [])
+    it.answer_requests(PEOPLE, held, "custom_id", names, it.current_types(PEOPLE))
     return it.statements
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_batch_sync.sandbox.limits import ENDPOINTS, TokenBucket
+from dbt_batch_sync.sandbox.limits import RATES, Meter, TokenBucket
 
 
 @dataclass
@@ -25,8 +25,7 @@ def clock() -> Clock:
 
 
 def bucket(endpoint: str, clock: Clock) -> TokenBucket:
-    limits = ENDPOINTS[endpoint]  # type: ignore[index]
-    return TokenBucket(limits.profiles_per_second, limits.burst, clock)
+    return TokenBucket(RATES[endpoint], clock)
 
 
 def test_update_has_a_burst_of_a_thousand_then_300_a_second(clock: Clock) -> None:
@@ -78,3 +77,19 @@ def test_the_wait_that_is_named_is_enough_and_not_too_long(profiles: int) -> Non
     assert tokens.take(profiles) > 0
     clock.now += 0.002
     assert tokens.take(profiles) == 0.0
+
+
+def test_a_call_takes_all_of_its_costs_or_none(clock: Clock) -> None:
+    meter = Meter(clock)
+    assert [meter.take({"catalogs": 1, "items": 300}) for _ in range(3)] == [0.0] * 3
+    assert meter.take({"catalogs": 1, "items": 200}) == pytest.approx(0.1)
+    assert [meter.take({"catalogs": 1, "items": 50}) for _ in range(2)] == [0.0] * 2
+    assert meter.take({"catalogs": 1}) == pytest.approx(0.2)
+    assert meter.take({}) == 0.0
+
+
+def test_one_call_of_audiences_a_second(clock: Clock) -> None:
+    meter = Meter(clock)
+    assert [meter.take({"audiences": 1}) for _ in range(2)] == [0.0, pytest.approx(1.0)]
+    clock.now += 60
+    assert [meter.take({"audiences": 1}) for _ in range(2)] == [0.0, pytest.approx(1.0)]

@@ -13,7 +13,6 @@ from harness.faults import Fault, FaultKind, When
 from harness.faulty_sandbox import FaultySandbox
 
 from dbt_batch_sync.sandbox.gate import RefusedCallError, check_caller, check_content
-from dbt_batch_sync.sandbox.limits import Endpoint
 from dbt_batch_sync.sandbox.record import Recorder, Tally, Violation
 from dbt_batch_sync.sandbox.replies import Reply, retry_after_header
 from dbt_batch_sync.sandbox.service import Sandbox
@@ -44,7 +43,7 @@ class Caller:
         self.sandbox: Sandbox = made(SandboxSettings(**settings), clock=self.clock, now=lambda: NOON)
         self.tally = Tally()
 
-    def reply(self, operations: object, endpoint: Endpoint = "update") -> Reply:
+    def reply(self, operations: object, endpoint: str = "update") -> Reply:
         self.tally = Tally()
         try:
             return self.sandbox.settle(
@@ -53,7 +52,7 @@ class Caller:
         except RefusedCallError as refused:
             return refused.reply
 
-    def call(self, operations: object, endpoint: Endpoint = "update") -> tuple[int, Any]:
+    def call(self, operations: object, endpoint: str = "update") -> tuple[int, Any]:
         reply = self.reply(operations, endpoint)
         return reply.status, json.loads(reply.body)
 
@@ -79,7 +78,7 @@ def test_a_good_call() -> None:
 
 
 @pytest.mark.parametrize(("endpoint", "most"), [("update", 200), ("mass-update", 10_000)])
-def test_the_limit_of_operations(endpoint: Endpoint, most: int) -> None:
+def test_the_limit_of_operations(endpoint: str, most: int) -> None:
     caller = Caller(rate_limits=False)
     operations = [op(f"c{n}") for n in range(most + 1)]
     assert caller.call(operations, endpoint)[0] == 400

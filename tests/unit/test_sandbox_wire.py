@@ -15,6 +15,7 @@ from dbt_batch_sync.sandbox.wire import MalformedBodyError, parse_body
     ("body", "parsed"),
     [
         (b"[]", []),
+        (b'{"a": null}', {"a": None}),
         (b' \n[1, "a", null, true, 1.0] ', [1, "a", None, True, 1.0]),
         (b'[{"a": {"b": []}}]', [{"a": {"b": []}}]),
         ('["é😀"]'.encode(), ["é😀"]),
@@ -31,9 +32,6 @@ def test_accepted(body: bytes, parsed: object) -> None:
     ("body", "reason"),
     [
         (b"", "not valid JSON"),
-        (b"null", "must be an array"),
-        (b"{}", "must be an array"),
-        (b'"[]"', "must be an array"),
         (b"[1,]", "not valid JSON"),
         (b"[1] [2]", "not valid JSON"),
         (b"[01]", "not valid JSON"),
@@ -85,6 +83,6 @@ def test_standard_json_comes_out_as_it_went_in(document: list[object]) -> None:
 @given(st.binary())
 def test_no_body_breaks_the_parser(body: bytes) -> None:
     try:
-        assert isinstance(parse_body(body), list)
+        parse_body(body)
     except MalformedBodyError:
         return

@@ -1,0 +1,262 @@
+"""The routes of audiences: lists of custom ids with attributes for personalisation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from dbt_batch_sync.sandbox.gate import refuse
+from dbt_batch_sync.sandbox.indexing import Indexing
+from dbt_batch_sync.sandbox.operations import check_custom_id
+from dbt_batch_sync.sandbox.record import Violation
+from dbt_batch_sync.sandbox.replies import Reply, reply_json
+from dbt_batch_sync.sandbox.routes import (
+    Call,
+    Route,
+    World,
+    entries,
+    exists,
+    members,
+    missing,
+    not_found,
+    read_number,
+)
+from dbt_batch_sync.sandbox.rules import read_key
+from dbt_batch_sync.sandbox.values import BrokenRuleError, TypedValue
+
+MAX_IDS = 10_000
+MAX_ATTRIBUTES = 15
+MAX_LISTED = 100
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_TYPES = frozenset(("string", "integer", "float", "date", "url", "string_array"))
+
+
+@dataclass
+class Audience:
+    """`members` are the attributes by custom id, the attributes by name without wrapper."""
+
+    name: str
+    display_name: str | None
+    created: str
+    updated: str
+    members: dict[str, dict[str, TypedValue]] = field(default_factory=dict)
+
+    def described(self) -> dict[str, object]:
+        """As `list` and `view` show it."""
+        return {
+            "name": self.name,
+            "display_name": self.display_name,
+            "type": "CUSTOM_ID",
+            "nb_ids": len(self.members),
+            "created": self.created,
+            "updated": self.updated,
+        }
+
+
+class Change(NamedTuple):
+    """What happens to one id. Attributes come with `add` only."""
+
+    action: Literal["add", "remove"]
+    custom_id: str
+    attributes: dict[str, TypedValue]
+
+
+def read_name(value: object) -> str:
+    """Raises BrokenRuleError."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise BrokenRuleError("INVALID_NAME", "an audience's name is 1 to 255 of A-Z, a-z, 0-9, _ and -")
+    return value
+
+
+def _read_attributes(raw: object) -> dict[str, TypedValue]:
+    if not isinstance(raw, dict) or len(raw) > MAX_ATTRIBUTES:
+        raise BrokenRuleError("INVALID_ATTRIBUTES", f"attributes: an object of at most {MAX_ATTRIBUTES}")
+    attributes: dict[str, TypedValue] = {}
+    for key, value in raw.items():
+        name, read, _ = read_key(key)
+        if name.startswith("$"):
+            raise BrokenRuleError("INVALID_NAME", "an audience has no standard attributes")
+        if key.startswith("date(") and type(value) is int:
+            typed = TypedValue("date", value)  # Unix time
+        elif value is None:
+            raise BrokenRuleError("INVALID_VALUE", f"{key}: null is no value of an audience's attribute")
+        else:
+            typed = read(value)  # type: ignore[assignment]  # a change of an array is refused below
+        if not isinstance(typed, TypedValue) or typed.type not in _TYPES:
+            raise BrokenRuleError("INVALID_TYPE", f"{key}: must be a string, number, date, url or array")
+        if name in attributes:
+            raise BrokenRuleError("DUPLICATE_ATTRIBUTE", f"{name}: twice for one id")
+        attributes[name] = typed
+    return attributes
+
+
+def _read_change(raw: object) -> Change:
+    action = members(raw, {"action", "id"}, {"attributes"})["action"]
+    if action not in ("add", "remove"):
+        raise BrokenRuleError("INVALID_ACTION", "action: add or remove")
+    if action == "remove" and "attributes" in raw:  # type: ignore[operator]  # an object, as `members` saw
+        raise BrokenRuleError("INVALID_ATTRIBUTES", "attributes come with the action add only")
+    return _read_added(raw)._replace(action=action)
+
+
+def _read_added(raw: object) -> Change:
+    check_custom_id(raw["id"])  # type: ignore[index]
+    return Change("add", raw["id"], _read_attributes(raw.get("attributes", {})))  # type: ignore[index,attr-defined]
+
+
+def _read_ids(value: object, *, with_action: bool) -> list[Change]:
+    changes = []
+    for index, raw in enumerate(entries(value, "ids", MAX_IDS)):
+        try:
+            if with_action:
+                changes.append(_read_change(raw))
+            else:
+                changes.append(_read_added(members(raw, {"id"}, {"attributes"})))
+        except BrokenRuleError as broken:
+            raise BrokenRuleError(broken.category, f"id {index}: {broken.reason}") from None
+    return changes
+
+
+class Audiences:
+    """The project's audiences. Its owner sees to it that calls come one at a time.
+
+    `discards` says of whom Batch takes no data.
+    """
+
+    def __init__(self, world: World, discards: Callable[[str], bool]) -> None:
+        self._world = world
+        self.discards = discards
+        self._indexing = Indexing(world)
+        self.audiences: dict[str, Audience] = {}
+
+    def routes(self) -> list[Route]:
+        """All count for the rate of one call a second."""
+
+        def cost(_read: object) -> Mapping[str, float]:
+            return {"audiences": 1}
+
+        def post(action: str, read: Any, settle: Any) -> Route:
+            return Route("POST", f"audiences/{action}", read, settle, cost)
+
+        return [
+            post("create", self._read_create, self._create),
+            post("update", self._read_update, self._update),
+            post("replace", self._read_replace, self._replace),
+            post("remove", self._read_remove, self._remove),
+            Route("GET", "audiences/list", self._read_list, self._list, cost),
+            Route("GET", "audiences/view", self._read_view, self._view, cost),
+        ]
+
+    def advance(self) -> None:
+        """Applies what is due."""
+        self._indexing.advance()
+
+    def forget(self, custom_id: str) -> None:
+        """Takes an erased person out of every audience."""
+        for audience in self.audiences.values():
+            audience.members.pop(custom_id, None)
+
+    @staticmethod
+    def _read_create(document: object) -> Audience:
+        body = members(document, {"name", "type"}, {"display_name"})
+        if body["type"] != "custom_ids":
+            raise BrokenRuleError("INVALID_TYPE", "type: custom_ids")
+        display_name = body.get("display_name")
+        if "display_name" in body and not (isinstance(display_name, str) and display_name.strip()):
+            raise BrokenRuleError("INVALID_NAME", "display_name: text")
+        return Audience(read_name(body["name"]), display_name, "", "")
+
+    def _create(self, call: Call) -> Reply:
+        new: Audience = call.read
+        if new.name in self.audiences:
+            exists(self._world.settings, "audience")
+        else:
+            new.created = new.updated = self._world.moment()
+            self.audiences[new.name] = new
+        return self._indexing.accept(new.name, lambda: None)
+
+    @staticmethod
+    def _read_update(document: object) -> tuple[str, list[Change]]:
+        body = members(document, {"name", "ids"})
+        return read_name(body["name"]), _read_ids(body["ids"], with_action=True)
+
+    @staticmethod
+    def _read_replace(document: object) -> tuple[str, list[Change]]:
+        body = members(document, {"name", "ids"})
+        return read_name(body["name"]), _read_ids(body["ids"], with_action=False)
+
+    def _update(self, call: Call) -> Reply:
+        return self._write(call, replace=False)
+
+    def _replace(self, call: Call) -> Reply:
+        return self._write(call, replace=True)
+
+    def _write(self, call: Call, *, replace: bool) -> Reply:
+        name, changes = call.read
+        tally = call.tally
+        tally.operations = len(changes)
+        if any(change.custom_id in self._world.settings.reject_ids for change in changes):
+            raise refuse(400, "REJECTED", "an id is rejected on demand")
+        if len({change.custom_id for change in changes}) < len(changes):
+            tally.violate(Violation.DUPLICATE_IDENTIFIER)
+        if name not in self.audiences:
+            missing(self._world.settings, "audience")
+            return self._indexing.accept(name, lambda: None)
+        tally.applied = len(changes)
+        if replace:
+            self._indexing.replace(name)
+        return self._indexing.accept(name, lambda: self._apply(name, changes, replace=replace))
+
+    def _apply(self, name: str, changes: list[Change], *, replace: bool) -> None:
+        audience = self.audiences.get(name)
+        if audience is None:  # removed meanwhile
+            return
+        if replace:
+            audience.members.clear()
+        merge = self._world.settings.second_write == "merge"
+        for action, custom_id, attributes in changes:
+            if action == "remove":
+                audience.members.pop(custom_id, None)
+            elif not self.discards(custom_id):
+                held = audience.members.get(custom_id, {}) if merge else {}
+                audience.members[custom_id] = {**held, **attributes}
+        audience.updated = self._world.moment()
+
+    @staticmethod
+    def _read_remove(document: object) -> str:
+        return read_name(members(document, {"name"})["name"])
+
+    def _remove(self, call: Call) -> Reply:
+        if self.audiences.pop(call.read, None) is None:
+            missing(self._world.settings, "audience")
+        return self._indexing.accept(call.read, lambda: None)
+
+    @staticmethod
+    def _read_list(parameters: Mapping[str, str]) -> tuple[int, int]:
+        asked = members(dict(parameters), set(), {"from", "limit"})
+        return read_number(asked, "from", 0, 0), read_number(asked, "limit", MAX_LISTED, 1, MAX_LISTED)
+
+    def _list(self, call: Call) -> Reply:
+        start, limit = call.read
+        self.advance()
+        names = list(self.audiences)
+        shown = [self.audiences[name].described() for name in names[start : start + limit]]
+        more = start + limit < len(names)
+        answer = {"audiences": shown, "count": len(shown), "has_more": more}
+        return reply_json(200, {**answer, "next_from": str(start + limit)} if more else answer)
+
+    @staticmethod
+    def _read_view(parameters: Mapping[str, str]) -> tuple[str, str | None]:
+        asked = members(dict(parameters), {"name"}, {"indexing_token"})
+        return read_name(asked["name"]), asked.get("indexing_token")
+
+    def _view(self, call: Call) -> Reply:
+        name, token = call.read
+        audience = self.audiences.get(name)
+        if audience is None:
+            raise not_found("audience")
+        state = self._indexing.state(name, token)
+        return reply_json(200, {**audience.described(), "indexing_state": state})

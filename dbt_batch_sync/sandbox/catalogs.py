@@ -1,0 +1,305 @@
+"""The routes of catalogs: items with typed fields."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from dbt_batch_sync.sandbox.gate import refuse
+from dbt_batch_sync.sandbox.indexing import Indexing
+from dbt_batch_sync.sandbox.record import Violation
+from dbt_batch_sync.sandbox.replies import Reply, reply_json
+from dbt_batch_sync.sandbox.routes import Call, Route, World, entries, exists, members, missing, not_found
+from dbt_batch_sync.sandbox.rules import MAX_INTEGER, MIN_INTEGER, read_date, read_url
+from dbt_batch_sync.sandbox.values import BrokenRuleError, Scalar
+
+MAX_CATALOGS = 5
+MAX_FIELDS = 25
+MAX_ITEMS = 2_000_000
+MAX_EDITS = 200
+MAX_STRING = 10_000
+MAX_ARRAY = 15
+MAX_ARRAY_STRING = 64
+MAX_ID = 511  # not documented: as of profiles
+
+_NAME = re.compile(r"[a-z0-9_]{1,30}")
+_WRAPPED = ("date", "url")
+
+Value = Scalar | tuple[str, ...]
+Item = dict[str, Value]
+
+
+@dataclass
+class Catalog:
+    """`fields` are types by name; `items` are values by id, by the fields' names without wrapper."""
+
+    name: str
+    fields: dict[str, str]
+    created: str
+    updated: str
+    items: dict[str, Item] = field(default_factory=dict)
+
+
+class Edit(NamedTuple):
+    """What happens to one item. Attributes come with `add` only; their keys are as sent."""
+
+    action: Literal["add", "remove"]
+    item: str
+    attributes: dict[str, object]
+
+
+def read_name(value: object) -> str:
+    """Raises BrokenRuleError."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise BrokenRuleError("INVALID_NAME", "a name is 1 to 30 of a-z, 0-9 and _")
+    return value
+
+
+def _expected(passed: bool, key: str, expected: str) -> None:
+    if not passed:
+        raise BrokenRuleError("INVALID_VALUE", f"{key}: must be {expected}")
+
+
+def _string(key: str, value: object) -> Value:
+    _expected(isinstance(value, str) and 1 <= len(value) <= MAX_STRING, key, f"1 to {MAX_STRING} characters")
+    return value  # type: ignore[return-value]
+
+
+def _integer(key: str, value: object) -> Value:
+    in_range = type(value) is int and MIN_INTEGER <= value <= MAX_INTEGER
+    _expected(in_range, key, "a signed 64 bit integer")
+    return value  # type: ignore[return-value]
+
+
+def _float(key: str, value: object) -> Value:
+    _expected(type(value) in (int, float) and math.isfinite(value), key, "a finite number")  # type: ignore[arg-type]
+    return value  # type: ignore[return-value]
+
+
+def _bool(key: str, value: object) -> Value:
+    _expected(isinstance(value, bool), key, "true or false")
+    return value  # type: ignore[return-value]
+
+
+def _array(key: str, value: object) -> Value:
+    items = value if isinstance(value, list) and len(value) <= MAX_ARRAY else []
+    right = bool(items) and all(
+        isinstance(item, str) and 1 <= len(item) <= MAX_ARRAY_STRING for item in items
+    )
+    _expected(right, key, f"1 to {MAX_ARRAY} strings of 1 to {MAX_ARRAY_STRING} characters")
+    return tuple(items)
+
+
+_READERS: dict[str, Callable[[str, object], Value]] = {
+    "array": _array,
+    "bool": _bool,
+    "date": lambda _key, value: read_date(value).value,
+    "float": _float,
+    "integer": _integer,
+    "string": _string,
+    "url": lambda _key, value: read_url(value).value,
+}
+
+
+def read_item(fields: Mapping[str, str], attributes: Mapping[str, object]) -> Item:
+    """The values by name of an item's attributes, `date()` and `url()` around those of these types.
+
+    Raises BrokenRuleError.
+    """
+    keys = {f"{kind}({name})" if kind in _WRAPPED else name: name for name, kind in fields.items()}
+    if unknown := attributes.keys() - keys.keys():
+        raise BrokenRuleError(
+            "UNKNOWN_FIELD", f"{min(unknown)}: no field of the catalog, or not in this form"
+        )
+    return {keys[key]: _READERS[fields[keys[key]]](key, value) for key, value in attributes.items()}
+
+
+def _read_fields(value: object) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for raw in entries(value, "fields", MAX_FIELDS):
+        name, kind = read_name(members(raw, {"name", "type"})["name"]), raw["type"]
+        if not isinstance(kind, str) or kind not in _READERS:
+            raise BrokenRuleError("INVALID_TYPE", f"{name}: a type is one of {', '.join(_READERS)}")
+        if name in fields:
+            raise BrokenRuleError("DUPLICATE_FIELD", f"{name}: twice")
+        fields[name] = kind
+    return fields
+
+
+def _read_field_change(raw: object) -> tuple[str, str | None]:
+    """A field to add with its type, or to remove with None."""
+    change = members(raw, {"action", "name"}, {"type"})
+    if change["action"] == "add":
+        ((name, kind),) = _read_fields([{"name": change["name"], "type": change.get("type")}]).items()
+        return name, kind
+    if change["action"] != "remove" or "type" in change:
+        raise BrokenRuleError("INVALID_ACTION", "action: add with a type, or remove without one")
+    return read_name(change["name"]), None
+
+
+def _read_edit(raw: object) -> Edit:
+    edit = members(raw, {"action", "id"}, {"attributes"})
+    item, attributes = edit["id"], edit.get("attributes", {})
+    if not isinstance(item, str) or not item.strip() or len(item) > MAX_ID:
+        raise BrokenRuleError("INVALID_ID", f"an item's id is 1 to {MAX_ID} characters")
+    if edit["action"] not in ("add", "remove"):
+        raise BrokenRuleError("INVALID_ACTION", "action: add or remove")
+    if not isinstance(attributes, dict) or (edit["action"] == "remove" and "attributes" in edit):
+        raise BrokenRuleError("INVALID_ATTRIBUTES", "attributes: an object, with the action add only")
+    return Edit(edit["action"], item, attributes)
+
+
+class Catalogs:
+    """The project's catalogs. Its owner sees to it that calls come one at a time."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._indexing = Indexing(world)
+        self.catalogs: dict[str, Catalog] = {}
+
+    def routes(self) -> list[Route]:
+        def cost(_read: object) -> Mapping[str, float]:
+            return {"catalogs": 1}
+
+        def cost_of_items(read: tuple[str, list[Edit]]) -> Mapping[str, float]:
+            return {"catalogs": 1, "items": len(read[1])}
+
+        def route(method: Any, action: str, read: Any, settle: Any, cost: Any = cost) -> Route:
+            return Route(method, f"catalogs/{action}", read, settle, cost, since=6)
+
+        return [
+            route("POST", "create", self._read_create, self._create),
+            route("POST", "update", self._read_update, self._update),
+            route("POST", "items/edit", self._read_edits, self._edit, cost_of_items),
+            route("GET", "view", self._read_view, self._view),
+        ]
+
+    def advance(self) -> None:
+        """Applies what is due."""
+        self._indexing.advance()
+
+    @staticmethod
+    def _read_create(document: object) -> tuple[str, dict[str, str]]:
+        body = members(document, {"name", "fields"})
+        return read_name(body["name"]), _read_fields(body["fields"])
+
+    def _create(self, call: Call) -> Reply:
+        name, fields = call.read
+        if name in self.catalogs:
+            exists(self._world.settings, "catalog")
+        elif len(self.catalogs) == MAX_CATALOGS:
+            raise _broken(call, "TOO_MANY_CATALOGS", f"at most {MAX_CATALOGS} catalogs a project")
+        else:
+            now = self._world.moment()
+            self.catalogs[name] = Catalog(name, fields, now, now)
+        return reply_json(201, {})
+
+    @staticmethod
+    def _read_update(document: object) -> tuple[str, list[tuple[str, str | None]]]:
+        body = members(document, {"name", "fields"})
+        changes = [_read_field_change(raw) for raw in entries(body["fields"], "fields", 2 * MAX_FIELDS)]
+        return read_name(body["name"]), changes
+
+    def _update(self, call: Call) -> Reply:
+        name, changes = call.read
+        catalog = self.catalogs.get(name)
+        if catalog is None:
+            missing(self._world.settings, "catalog")
+            return reply_json(202, {})
+        fields = dict(catalog.fields)
+        for changed, kind in changes:
+            if kind is None:
+                if fields.pop(changed, None) is None:
+                    raise _broken(call, "UNKNOWN_FIELD", f"{changed}: no field of the catalog")
+            elif changed in fields:
+                raise _broken(
+                    call, "FIELD_ALREADY_EXISTS", f"{changed}: exists; a field's type can't be altered"
+                )
+            else:
+                fields[changed] = kind
+        if not 1 <= len(fields) <= MAX_FIELDS:
+            raise _broken(call, "INVALID_FIELDS", f"a catalog has 1 to {MAX_FIELDS} fields")
+        for gone in catalog.fields.keys() - fields.keys():
+            for item in catalog.items.values():
+                item.pop(gone, None)
+        catalog.fields, catalog.updated = fields, self._world.moment()
+        return reply_json(202, {})
+
+    @staticmethod
+    def _read_edits(document: object) -> tuple[str, list[Edit]]:
+        body = members(document, {"name", "items"})
+        return read_name(body["name"]), [
+            _read_edit(raw) for raw in entries(body["items"], "items", MAX_EDITS)
+        ]
+
+    def _edit(self, call: Call) -> Reply:
+        name, edits = call.read
+        call.tally.operations = len(edits)
+        catalog = self.catalogs.get(name)
+        if any(edit.item in self._world.settings.reject_ids for edit in edits):
+            raise refuse(400, "REJECTED", "an item is rejected on demand")
+        if len({edit.item for edit in edits}) < len(edits):
+            call.tally.violate(Violation.DUPLICATE_IDENTIFIER)
+        if catalog is None:
+            missing(self._world.settings, "catalog")
+            return self._indexing.accept(name, lambda: None)
+        items: list[tuple[str, Item | None]] = []
+        for index, (action, item, attributes) in enumerate(edits):
+            try:
+                items.append((item, read_item(catalog.fields, attributes) if action == "add" else None))
+            except BrokenRuleError as broken:
+                raise _broken(call, broken.category, f"item {index}: {broken.reason}") from None
+        new = {item for item, values in items if values is not None and item not in catalog.items}
+        if len(catalog.items) + len(new) > self._world.settings.max_items:
+            raise _broken(
+                call, "TOO_MANY_ITEMS", f"at most {self._world.settings.max_items:,} items a catalog"
+            )
+        call.tally.applied = len(edits)
+        return self._indexing.accept(name, lambda: self._apply(catalog, items))
+
+    def _apply(self, catalog: Catalog, items: list[tuple[str, Item | None]]) -> None:
+        merge = self._world.settings.second_write == "merge"
+        for item, values in items:
+            if values is None:
+                catalog.items.pop(item, None)
+            else:
+                catalog.items[item] = {**catalog.items.get(item, {}), **values} if merge else values
+        catalog.updated = self._world.moment()
+
+    @staticmethod
+    def _read_view(parameters: Mapping[str, str]) -> tuple[str, str | None]:
+        asked = members(dict(parameters), {"name"}, {"indexing_token"})
+        return read_name(asked["name"]), asked.get("indexing_token")
+
+    def _view(self, call: Call) -> Reply:
+        name, token = call.read
+        catalog = self.catalogs.get(name)
+        if catalog is None:
+            raise not_found("catalog")
+        state = self._indexing.state(name, token)
+        return reply_json(
+            200,
+            {
+                "name": name,
+                "fields": [{"name": each, "type": kind} for each, kind in catalog.fields.items()],
+                "items": len(catalog.items),
+                "size": size(catalog),
+                "created": catalog.created,
+                "updated": catalog.updated,
+                "indexing_state": state,
+            },
+        )
+
+
+def size(catalog: Catalog) -> int:
+    """Bytes; what Batch counts is not documented."""
+    return sum(len(json.dumps(item)) for item in catalog.items.values())
+
+
+def _broken(call: Call, code: str, reason: str) -> Exception:
+    call.tally.violate(Violation.REFUSED_CALL, reason)
+    return refuse(400, code, reason)

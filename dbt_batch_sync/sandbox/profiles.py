@@ -1,0 +1,124 @@
+"""The routes that write profiles."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from dbt_batch_sync.sandbox.gate import refuse
+from dbt_batch_sync.sandbox.limits import MAX_OPERATIONS
+from dbt_batch_sync.sandbox.operations import Operation, read_operation
+from dbt_batch_sync.sandbox.record import Violation
+from dbt_batch_sync.sandbox.replies import Reply, success
+from dbt_batch_sync.sandbox.routes import Call, Route, World
+from dbt_batch_sync.sandbox.rules import plain_name
+from dbt_batch_sync.sandbox.store import ProfileStore
+from dbt_batch_sync.sandbox.values import BrokenRuleError, Refusal
+
+Operations = list[tuple[int, Operation]]
+Refusals = list[tuple[int, Refusal]]
+
+_ON_DEMAND = ("REJECTED", "rejected on demand")
+
+
+@dataclass
+class Profiles:
+    """`reject` takes out what is rejected on demand; `discards` says of whom Batch takes no data."""
+
+    world: World
+    store: ProfileStore
+    reject: Callable[[Operations, Refusals, Call], Operations]
+    discards: Callable[[str], bool]
+
+    def routes(self) -> list[Route]:
+        return [self._route(endpoint) for endpoint in MAX_OPERATIONS]
+
+    def _route(self, endpoint: str) -> Route:
+        def cost(operations: list[object]) -> Mapping[str, float]:
+            return {endpoint: len(operations)}
+
+        read = partial(_read_body, MAX_OPERATIONS[endpoint])
+        return Route("POST", f"profiles/{endpoint}", read, self.settle, cost)
+
+    def settle(self, call: Call) -> Reply:
+        """Checks and applies the operations. Raises RefusedCallError where one bad one refuses the call."""
+        call.tally.operations = len(call.read)
+        refusals: Refusals = []
+        read = self._read(call, refusals)
+        read = self.reject(read, refusals, call)
+        read = [entry for entry in read if not self.discards(entry[1].custom_id or "")]
+        refusals += self.store.apply(read, self.world.now().isoformat(), call.era)
+        refusals.sort(key=lambda entry: entry[0])
+        self._count(read, refusals, call)
+        return success(self._named(refusals))
+
+    def _read(self, call: Call, refusals: Refusals) -> Operations:
+        """The operations that are not refused as a whole, by bulk index."""
+        read: Operations = []
+        tally = call.tally
+        for index, raw in enumerate(call.read):
+            try:
+                operation = read_operation(raw)
+            except BrokenRuleError as broken:
+                tally.violate(Violation.REFUSED_OPERATION, broken.reason)
+                if self.world.settings.bad_row == "400":
+                    raise refuse(400, broken.category, f"operation {index}: {broken.reason}") from None
+                refusals.append((index, broken.refusal()))
+                continue
+            for refusal in operation.refused:
+                tally.violate(Violation.REFUSED_ATTRIBUTE, f"{refusal.attribute}: {refusal.reason}")
+                refusals.append((index, refusal))
+            if not (operation.keys or operation.refused):
+                tally.violate(Violation.EMPTY_OPERATION)
+            read.append((index, operation))
+        times = Counter(operation.custom_id for _, operation in read if operation.custom_id is not None)
+        tally.violations += [(Violation.DUPLICATE_IDENTIFIER, "")] * (times.total() - len(times))
+        return read
+
+    def _count(self, read: Operations, refusals: Refusals, call: Call) -> None:
+        tally = call.tally
+        tally.applied = len(read)
+        tally.errors = len(refusals)
+        for _, operation in read:
+            tally.attributes += operation.keys
+            if self.world.settings.count_custom_ids and operation.custom_id is not None:
+                tally.custom_ids.append(operation.custom_id)
+
+    def _named(self, refusals: Refusals) -> Refusals:
+        if self.world.settings.error_attribute == "sent":
+            return refusals
+        return [
+            (index, refusal._replace(attribute=refusal.attribute and plain_name(refusal.attribute)))
+            for index, refusal in refusals
+        ]
+
+
+def _read_body(most: int, document: object) -> list[object]:
+    if not isinstance(document, list):
+        raise BrokenRuleError("MALFORMED_BODY", "the body must be an array of operations")
+    if not document:
+        raise BrokenRuleError("EMPTY_BODY", "the array has no operation")
+    if len(document) > most:
+        raise BrokenRuleError("TOO_MANY_OPERATIONS", f"at most {most} operations a call")
+    return document
+
+
+def reject_on_demand(world: World, read: Operations, refusals: Refusals) -> Operations:
+    """Those that are left when `reject_ids` and `reject_attributes` have taken out theirs.
+
+    What they take out is added to the refusals.
+    """
+    settings = world.settings
+    if not (settings.reject_ids or settings.reject_attributes):
+        return read
+    left = []
+    for index, operation in read:
+        if operation.custom_id in settings.reject_ids:
+            refusals.append((index, Refusal(None, *_ON_DEMAND)))
+            continue
+        for key in operation.take_out(settings.reject_attributes):
+            refusals.append((index, Refusal(key, *_ON_DEMAND)))
+        left.append((index, operation))
+    return left

@@ -181,8 +181,8 @@ class SyncPush:
         return answer
 
     def _intended(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        """Appends what is about to be sent before it is, some way ahead so that it is not for every chunk; for
-        every chunk where what may have been sent is not sent again.
+        """Appends what is about to be sent before it is, some way ahead so that it is not for every chunk;
+        for every chunk where what may have been sent is not sent again.
         """
         histogram = self.work.histogram
         window = int(self.channel.rate * self._checkpoint_seconds) or UNPACED_WINDOW

@@ -17,21 +17,22 @@ DBT_VERSIONS := dbt-1.9 dbt-1.10 dbt-1.12
 ORCHESTRATORS := airflow dagster prefect
 INSTALLED := $(VENV)/.installed
 PIP := -m pip install --quiet --disable-pip-version-check
-UV := $(BIN)/uv pip install --quiet --compile-bytecode
+UV := $(shell command -v uv)
+UV_INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode
 
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 # The tests start hundreds of processes: what Python compiles of this package is kept for the next one.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-grammars test-browser test-warehouses test-postgres-15 test-dbt-versions test-orchestrators docs-check site bench bench-small lint wheel clean
+.PHONY: help demo test test-faults test-grammars test-browser test-warehouses test-postgres test-dbt-versions test-orchestrators docs-check site bench bench-small lint coverage wheel clean
 
 help:
 	@sed -n 's/^#    //p' Makefile
 	@echo " make test-faults             kills, cut connections, and random sequences of them (LIVES=300): the long ones, that test leaves out"
 	@echo " make test-grammars           every statement of dbt's by the grammars of sqlfluff, and BigQuery's by Google's analyzer"
 	@echo " make test-warehouses         the suite on Snowflake, BigQuery, Redshift, Databricks and Spark, or what stands in for them; test-snowflake and so on"
-	@echo " make test-postgres-15        that of PostgreSQL on version 15, whose programs are in POSTGRES_BIN"
+	@echo " make test-postgres           that of PostgreSQL on the version in POSTGRES_BIN"
 	@echo " make test-dbt-versions       the suite on DuckDB with each dbt-core, and the example with dbt 2; test-dbt-1.9 and so on"
 	@echo " make test-browser            the pages, in a headless Chromium: CHROMIUM=path, or the one on the PATH"
 	@echo " make test-orchestrators      the wrappers of Airflow, Dagster and Prefect in real runs; test-airflow and so on"
@@ -39,13 +40,21 @@ help:
 	@echo " make site                    the docs as a site, in site/index.html"
 	@echo " make bench                   every benchmark, and its figures into docs/performance.md"
 	@echo " make bench-small             the same on little data: only that it works"
-	@echo " make lint                    ruff and mypy"
+	@echo " make lint                    ruff, mypy, spelling and terms"
+	@echo " make coverage                the tests that run in .venv, and what they cover"
 	@echo " make wheel                   builds the wheel and tries it in an empty environment"
 	@echo " make clean                   removes what was made, .venv too"
 
+# With uv on the PATH, seconds instead of minutes.
 $(INSTALLED): pyproject.toml constraints.txt
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python $(PIP) -c constraints.txt -e '.[duckdb,otel,sandbox,dev]'
+	@echo "Creating $(VENV) with dbt, DuckDB and the tools of development. $(if $(UV),This takes some seconds.,This takes a minute or three; with uv on the PATH it takes seconds.)"
+ifneq ($(UV),)
+	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)
+	@$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e '.[duckdb,otel,sandbox,dev]'
+else
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python $(PIP) -c constraints.txt -e '.[duckdb,otel,sandbox,dev]'
+endif
 	@touch $@
 
 demo: $(INSTALLED)
@@ -68,12 +77,12 @@ test-browser: $(INSTALLED)
 # them in a tenth of pip's time.
 .venvs/%/.installed: tests/warehouses/requirements/%.txt pyproject.toml | $(INSTALLED)
 	$(PYTHON) -m venv --clear --without-pip .venvs/$*
-	$(UV) --python .venvs/$*/bin/python -r $< -e .
+	$(UV_INSTALL) --python .venvs/$*/bin/python -r $< -e .
 	@touch $@
 
 .venvs/%/.installed: tests/orchestrators/requirements/%.txt pyproject.toml | $(INSTALLED)
 	$(PYTHON) -m venv --clear --without-pip .venvs/$*
-	$(UV) --python .venvs/$*/bin/python -r $< -e '.[sandbox]'
+	$(UV_INSTALL) --python .venvs/$*/bin/python -r $< -e '.[sandbox]'
 	@touch $@
 
 test-warehouses: $(WAREHOUSES:%=test-%)
@@ -81,8 +90,8 @@ test-warehouses: $(WAREHOUSES:%=test-%)
 $(WAREHOUSES:%=test-%): test-%: .venvs/%/.installed
 	.venvs/$*/bin/python -m pytest -m emulated $(wildcard tests/drivers/test_$*.py) tests/warehouses/test_$*.py $(ARGS)
 
-# test has it on the newest version.
-test-postgres-15: $(INSTALLED)
+# On the version of POSTGRES_BIN; `make test` has the newest one.
+test-postgres: $(INSTALLED)
 	POSTGRES_BIN=$(POSTGRES_BIN) $(BIN)/python -m pytest tests/drivers/test_postgres.py tests/warehouses/test_postgres.py $(ARGS)
 
 test-dbt-versions: $(DBT_VERSIONS:%=test-%) test-dbt-2
@@ -115,6 +124,14 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell .
+	$(BIN)/codespell -D - -D .ci/terms.txt $(shell git ls-files '*.md' '*.sql' '*.yml' | grep -v '^tests/')
+
+coverage: $(INSTALLED)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest tests/unit tests/property tests/integration -m 'not thorough' $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered
 
 wheel: $(INSTALLED)
 	rm -rf dist

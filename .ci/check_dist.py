@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 CARRIED = ("macros", "models_example", "dbt_project.yml")
 """What a wheel has in `dbt_batch_sync/package/`: what dbt needs."""
-BESIDE = ("CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml", ".gitignore")
+BESIDE = (".ci/metadata.py", "CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml", ".gitignore")
 """What a source distribution has beside that and the package."""
 
 

@@ -6,9 +6,9 @@ BatchSyncError                  exit 1: the run failed, or something stopped it
 │   ├── MappingError            one or more mappings are wrong; carries every problem
 │   ├── ProfileError            profiles.yml, dbt_project.yml, an output
 │   └── UnsupportedWarehouse    the adapter can't keep the promises, or is not installed
-├── WarehouseError              the warehouse refused, went away, or is locked
+├── WarehouseError              the warehouse rejected a statement, went away, or is locked
 │   └── Conflict                something passing was in the way: tried again within the warehouse
-├── DeliveryError               Batch refused the call, or can't be reached
+├── DeliveryError               Batch rejected the call, or can't be reached
 └── Stopped                     a guard, a gate, another push, or a delta that is not the mapping's
 
 A message says what, where, and what is accepted or which command to run next; never a value, a key or an
@@ -77,7 +77,7 @@ class UnsupportedWarehouse(ConfigurationError):
 
 
 class WarehouseError(BatchSyncError):
-    """The warehouse refused a statement, went away, or is locked by another process."""
+    """The warehouse rejected a statement, went away, or is locked by another process."""
 
 
 class Conflict(WarehouseError):
@@ -87,7 +87,7 @@ class Conflict(WarehouseError):
 
 
 class DeliveryError(BatchSyncError):
-    """Batch refused a call as a whole, or could not be reached within the retry budget."""
+    """Batch rejected a call as a whole, or could not be reached within the retry budget."""
 
 
 class Stopped(BatchSyncError):

@@ -1,6 +1,4 @@
-"""What the verbs answer: values that a person is shown and that `--json` prints, with no value of a customer
-in them.
-"""
+"""What the verbs answer: what a person is shown and `--json` prints. No customer data."""
 
 from __future__ import annotations
 

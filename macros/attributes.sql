@@ -10,7 +10,7 @@
 
 
 {#- The names of custom attributes become columns and parts of lists here, and what `custom: all` brings is known to the
-    warehouse alone: so they are refused here too, as `dbt-batch-sync validate` does with those that are listed. -#}
+    warehouse alone: so they are rejected here too, as `dbt-batch-sync validate` does with those that are listed. -#}
 {% macro check_names(sync, attributes) %}
     {% set seen = [] %}
     {% for attribute in attributes %}

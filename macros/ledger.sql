@@ -27,7 +27,7 @@
 {% macro prepare_ledger() %}
     {% if execute and flags.WHICH in ('run', 'build', 'retry') %}
         {% set done, wanted = [], dbt_batch_sync.snapshots_of_selected() %}
-        {#- A model that is refused says so itself, and the others are built. -#}
+        {#- A model that is rejected says so itself, and the others are built. -#}
         {% for node in graph.nodes.values() if node.unique_id in wanted and not dbt_batch_sync.storage_problem(node) %}
             {% set snapshot = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias, type='table') %}
             {% if snapshot.without_identifier() | string not in done %}

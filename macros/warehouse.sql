@@ -1,4 +1,4 @@
-{#- What differs between warehouses, each behind one name. An adapter without an implementation is refused, never guessed. -#}
+{#- What differs between warehouses, each behind one name. An adapter without an implementation is a compile error, never a guess. -#}
 
 {% macro unsupported() %}
     {{ exceptions.raise_compiler_error("dbt_batch_sync does not support the adapter `" ~ adapter.type() ~ "`. Supported: duckdb, postgres, redshift, snowflake, bigquery, databricks, spark") }}
@@ -187,7 +187,7 @@
 {% macro default__delta_order() %}{{ return('') }}{% endmacro %}
 
 
-{#- Refuses the model that is being built, where a warehouse has kinds of tables whose rows can't be changed. -#}
+{#- Rejects the model that is being built, where a warehouse has kinds of tables whose rows can't be changed. -#}
 {% macro check_storage() %}
     {% set problem = dbt_batch_sync.storage_problem(model) %}
     {% if problem %}{{ exceptions.raise_compiler_error('dbt_batch_sync: ' ~ problem) }}{% endif %}

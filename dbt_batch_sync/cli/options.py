@@ -250,7 +250,7 @@ def _variables(text: str | None) -> dict[str, object]:
         values = None
     if not isinstance(values, dict):
         raise ConfigurationError(
-            "--vars is no YAML mapping: write it like --vars 'key: value' or --vars '{key: value}'"
+            "--vars must be a YAML mapping, such as --vars 'key: value' or --vars '{key: value}'"
         )
     return {str(key): value for key, value in values.items()}
 

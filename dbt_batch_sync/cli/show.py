@@ -55,7 +55,7 @@ class Result(Protocol):
 
 
 def out() -> Console:
-    """Standard output; rich leaves colours out where it is no terminal, or NO_COLOR is set."""
+    """Standard output; rich leaves colors out where it is no terminal, or NO_COLOR is set."""
     console = Console(highlight=False, soft_wrap=True)
     # A pipe has no width: a table in it is as wide as its cells.
     width = max(console.width, _LEAST_WIDTH) if console.is_terminal else 10_000

@@ -33,7 +33,7 @@ def push(
     ] = False,
     limit: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option("--limit", min=1, help="Send at most so many rows of each sync."),
+        typer.Option("--limit", min=1, help="Send at most this many rows of each sync."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Skip the guards for this run.")] = False,
     require_tests: Annotated[

@@ -27,7 +27,7 @@ def is_loopback(host: str | None) -> bool:
 def address(example: str, *, query: bool = False) -> Reader[str]:
     """Reads an address: https, or http to this machine, so that a secret never travels in the clear.
 
-    A path is kept; `query` accepts a query too, where webhooks have their secret. A refused one is "".
+    A path is kept; `query` accepts a query too, where webhooks have their secret. A rejected one is "".
     """
     without = "a user or a fragment" if query else "a user, a query or a fragment"
 

@@ -115,7 +115,7 @@ class Output:
 
 
 def default_output(options: DbtOptions) -> str | None:
-    """The name of the output that the profile's `target` names; None if there is none that can be told."""
+    """The name of the output that the profile's `target` names; None if it can't be told."""
     try:
         path = find_profiles(options)
         return pick_output(read_profiles(path).get(PROFILE), None, options.renderer, PROFILE)[0]

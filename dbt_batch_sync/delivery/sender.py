@@ -122,7 +122,7 @@ class _Delivery:
             raise self._trouble
         if self._window or self._next is not None or not self._exhausted:
             raise Interrupted(
-                "stopped on request; what was settled before is kept, and the next push goes on behind it."
+                "stopped on request; what was settled before is kept, and the next push resumes after it."
             )
 
     def abandon(self) -> None:

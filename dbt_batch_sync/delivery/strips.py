@@ -82,7 +82,7 @@ class SourceStrip(Strip):
 
 
 def source_strip(batch: pa.RecordBatch, before: int) -> SourceStrip:
-    """The strip of a non-empty record batch, with so many rows of the delta before it."""
+    """The strip of a non-empty record batch, with the number of rows of the delta before it."""
     places, rows, apart = None, batch.num_rows, 0
     columns = {"key": _text(batch.column("key")), "operation": _text(batch.column("operation"))}
     if "rows" in batch.schema.names:

@@ -116,7 +116,7 @@ def _read_custom(value: object, spot: Spot) -> _Custom:
 
 
 def _read_entry(value: object, spot: Spot) -> tuple[Spot, _Entry]:
-    """Reads a column's name or an entry with options; what is refused in it is empty."""
+    """Reads a column's name or an entry with options; what is rejected in it is empty."""
     if isinstance(value, dict):
         return spot, read_form(_Entry, value, spot)
     if isinstance(value, str):
@@ -197,12 +197,12 @@ def _attributes(written: _Form) -> Iterable[Attribute]:
 
 
 def _name(entry: _Entry) -> str:
-    """The attribute's name: the given one, or the column's in lower case. Empty if that was refused."""
+    """The attribute's name: the given one, or the column's in lower case. Empty if that was rejected."""
     return entry.column.lower() if entry.name is None else entry.name
 
 
 def _check(written: _Form, spot: Spot) -> None:
-    """Notes what is wrong between keys; a key that was refused by itself is not looked at again."""
+    """Notes what is wrong between keys; a key that was rejected by itself is not looked at again."""
     _check_names(written, spot)
     _check_exclude(written, spot)
     _check_exit(written, spot)

@@ -17,7 +17,7 @@ _STEP = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 
 def with_lines(problems: Iterable[Problem], project_dir: Path) -> tuple[Problem, ...]:
     """The problems with the line of their key, or of the nearest one above it. A problem whose file is not
-    in the project, is no YAML or doesn't have the model stays without.
+    in the project, isn't YAML, or doesn't have the model stays without.
     """
     documents: dict[str, yaml.Node | None] = {}
     found = []

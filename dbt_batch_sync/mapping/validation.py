@@ -68,7 +68,7 @@ def read_by(reader: Reader[object], *, required: str | None = None) -> dict[str,
 
 
 def read_form(form: type[F], raw: object, spot: Spot) -> F:
-    """Reads a mapping of keys; what is missing or refused has the field's default."""
+    """Reads a mapping of keys; what is missing or rejected has the field's default."""
     if not isinstance(raw, dict):
         spot.refuse(f"must be a mapping of keys, not {kind(raw)}; accepted keys: {listed(names_of(form))}")
         return form()

@@ -29,9 +29,9 @@ _COLUMNS = {"page": "bigint", "change": "text", "row_count": "bigint", "sending"
 
 @dataclass(frozen=True)
 class Range:
-    """Pages from `first` to `last`, with so many rows to send. `inserts`: all of these are.
+    """Pages from `first` to `last`, with `rows` rows to send. `inserts`: all of these are.
 
-    `limit`: only so many are read, in the order of page and key.
+    `limit`: at most this many are read, in the order of page and key.
     """
 
     first: int
@@ -93,7 +93,7 @@ class Histogram:
         return self.pages[bisect_left(self._reached, min(row, self.rows))]
 
     def ranges(self, columns: int, limit: int | None = None) -> Iterator[Range]:
-        """What to read, in order: neighbouring pages up to `RANGE_ROWS` rows; with `limit`, so many rows."""
+        """What to read, in order: neighboring pages up to `RANGE_ROWS` or `limit` rows."""
         most = max(1, min(RANGE_ROWS, RANGE_CELLS // max(1, columns)))
         left = self.rows if limit is None else min(limit, self.rows)
         place = 0
@@ -223,7 +223,7 @@ def rows_of(
     """The rows to read of the pages from `:first` to `:last`, and the names of the columns.
 
     `inserts`: there are no others, whose change needs not be told. An insert sends all that it has, so its
-    names, longer than many a row, are not read. `limit`: so many rows, in the order of page and key.
+    names, longer than many a row, are not read. `limit`: at most this many, in the order of page and key.
     """
     delta = pending.delta
     key, page = delta.column(delta.key), delta.column("_batch_page")

@@ -18,11 +18,13 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from dbt_batch_sync.connections.addresses import is_loopback
+from dbt_batch_sync.sandbox.operations import read_operation
 from dbt_batch_sync.sandbox.page import CONTENT_SECURITY_POLICY, Question, render
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.record import RecordedRequest
 from dbt_batch_sync.sandbox.replies import failure
 from dbt_batch_sync.sandbox.service import Sandbox
+from dbt_batch_sync.sandbox.values import BrokenRuleError
 
 _MAX_CONTROL_BODY = 1024 * 1024
 
@@ -37,6 +39,8 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         ("GET", "/favicon.ico", controls.nothing),
         ("GET", "/_sandbox/profiles", controls.profiles),
         ("GET", "/_sandbox/profiles/{custom_id:path}", controls.profile),
+        ("POST", "/_sandbox/profiles/{custom_id:path}", controls.edit),
+        ("DELETE", "/_sandbox/profiles/{custom_id:path}", controls.remove),
         ("GET", "/_sandbox/requests", controls.requests),
         ("GET", "/_sandbox/requests/{number:int}", controls.request),
         ("GET", "/_sandbox/stats", controls.stats),
@@ -163,6 +167,26 @@ class _Controls:
         if profile is None:
             return _failed(404, "no such profile")
         return JSONResponse(_as_json(profile))
+
+    async def edit(self, request: Request) -> Response:
+        """Writes attributes as the API takes them, `{"points": 3, "date(joined)": null}`: an edit by hand."""
+        document = {
+            "identifiers": {"custom_id": request.path_params["custom_id"]},
+            "attributes": await _document(request),
+        }
+        try:
+            operation = read_operation(document)
+        except BrokenRuleError as broken:
+            raise BadControlError(broken.reason) from None
+        if operation.refused:
+            raise BadControlError(f"{operation.refused[0].attribute}: {operation.refused[0].reason}")
+        self._sandbox.store.apply([(0, operation)], self._sandbox.now().isoformat())
+        return await self.profile(request)
+
+    async def remove(self, request: Request) -> Response:
+        if not self._sandbox.store.remove(request.path_params["custom_id"]):
+            return _failed(404, "no such profile")
+        return Response(status_code=204)
 
     async def requests(self, request: Request) -> Response:
         """Newest first; `?bodies=1` with the bodies and answers that are kept, as text."""

@@ -39,6 +39,11 @@ class SandboxSettings:
     - `keep_requests`, `keep_bodies`: how many of the last requests are listed, and how many of them with
       their body and the answer.
     - `count_custom_ids`: counts applied operations by custom_id.
+    - `export_seconds`: how long an export takes; `export_result`: how it ends; `export_file_profiles`:
+      profiles of a file; `export_link_seconds`: how long a link to one is good; `exports_per_hour`: None is
+      no limit.
+    - `export_dates`, `export_names`, `export_arrays`, `export_scalars`, `export_nulls`: the form of values in
+      an export, of which nothing is documented.
     - `controls`: who may use the page and `/_sandbox`: clients on this machine, or everybody who reaches the
       port.
     """
@@ -72,4 +77,14 @@ class SandboxSettings:
     keep_requests: int = 200
     keep_bodies: int = 20
     count_custom_ids: bool = True
+    export_seconds: float = 0.0
+    export_result: Literal["SUCCESS", "ERROR"] = "SUCCESS"
+    export_file_profiles: int = 200_000
+    export_link_seconds: float = 1200.0
+    exports_per_hour: float | None = None
+    export_dates: Literal["sent", "fraction", "offset", "plain", "day", "seconds", "milliseconds"] = "sent"
+    export_names: Literal["plain", "wrapped"] = "plain"
+    export_arrays: Literal["list", "unordered", "text"] = "list"
+    export_scalars: Literal["typed", "text"] = "typed"
+    export_nulls: Literal["absent", "null"] = "absent"
     controls: Literal["loopback", "anywhere"] = "loopback"

@@ -147,12 +147,12 @@ def _lists(cells: pa.Array) -> pa.Array:
 
 
 def _items(text: str) -> list[str | None]:
-    """The items; null for one that is no text but an array of its own: it is refused like an empty one."""
+    """The items; null for one that is no text but an array of its own: it is rejected like an empty one."""
     return [item if isinstance(item, str) else None for item in json.loads(text)]
 
 
 def _days(cells: pa.ChunkedArray, column: CopiedColumn) -> pa.ChunkedArray:
-    """Dates or timestamps; for one that Arrow can't read, one that is refused for the same reason."""
+    """Dates or timestamps; for one that Arrow can't read, one that is rejected for the same reason."""
     units = pa.int32() if column.type_id == _DATE else pa.int64()
     largest = 2 ** (units.bit_width - 1) - 1  # DuckDB's infinity
     readable = pc.and_(pc.match_substring_regex(cells, _DAY), pc.invert(pc.match_substring(cells, " BC")))

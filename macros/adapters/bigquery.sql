@@ -102,7 +102,7 @@
 
 {% macro bigquery__converted(expression, have, dtype, widens) %}{{ return('safe_cast(cast(' ~ expression ~ ' as STRING) as ' ~ dtype ~ ')') }}{% endmacro %}
 
-{#- NUMERIC to BIGNUMERIC is nothing but a note. Anything else BigQuery refuses, or not in every case: so the table is written anew, in one
+{#- NUMERIC to BIGNUMERIC is nothing but a note. Anything else BigQuery rejects, or not in every case: so the table is written anew, in one
     statement. What can be cast to another type can be by way of a text. -#}
 {% macro bigquery__change_types(relation, changes) %}
     {% set notes, others = [], [] %}

@@ -1,5 +1,5 @@
 {#- DuckDB: sums of integers are HUGEINT, so wide integers are kept as decimals; a number beyond 38 digits is no integer
-    that Batch takes, so it may be cut to the largest one that is refused just as well. -#}
+    that Batch takes, so it may be cut to the largest one that is rejected just as well. -#}
 {% macro duckdb__column_kind(column) %}
     {% set type = column.dtype | upper %}
     {% if type.endswith(']') %}

@@ -38,7 +38,7 @@
 {% endmacro %}
 
 
-{#- A cast of a boolean to a text is refused, and one of `super` keeps texts alone. -#}
+{#- A cast of a boolean to a text is rejected, and one of `super` keeps texts alone. -#}
 {% macro redshift__text_of(column, kind) %}
     {% if kind.type == 'json' %}
         {{ return('json_serialize(' ~ dbt_batch_sync.model_column(column.name) ~ ')') }}
@@ -98,7 +98,7 @@
 
 {% macro redshift__page_expression(id) %}{{ return('mod(abs(cast(checksum(coalesce(' ~ id ~ ", '')) as bigint)), " ~ dbt_batch_sync.buckets() ~ ')') }}{% endmacro %}
 
-{#- A cast of a boolean to a text is refused. -#}
+{#- A cast of a boolean to a text is rejected. -#}
 {% macro redshift__hashed_text(expression, dtype) %}
     {% set value = 'case when ' ~ expression ~ " then 'true' when not " ~ expression ~ " then 'false' end" if dtype == 'boolean' else expression %}
     {{ return(dbt_batch_sync.text(value)) }}

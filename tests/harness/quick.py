@@ -155,9 +155,11 @@ class QuickProject(Project):
         sandbox: FaultyServer,
         warehouse: Database | None = None,
         page_rows: int | None = None,
+        mapping: Mapping[str, object] | None = None,
     ) -> None:
+        """`mapping` is of the kind that all mappings of the project are."""
         super().__init__(directory, sandbox, warehouse)
-        super().map({"identifier": "id", "custom": ["a"]})
+        super().map(mapping or {"identifier": "id", "custom": ["a"]})
         self._quick = QuickDbt(directory, self.warehouse.adapter, page_rows)
 
     def map(self, mapping: Mapping[str, object], sync: str = PEOPLE, **config: Any) -> None:

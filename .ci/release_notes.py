@@ -1,0 +1,51 @@
+"""The part of CHANGELOG.md that a tag releases. Fails unless the tag, the package, the macros and the
+changelog have one version.
+
+Run as `python .ci/release_notes.py v0.1.0`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+VERSIONS = {
+    "dbt_batch_sync/__init__.py": r'^__version__ = "(.+)"$',
+    "dbt_project.yml": r"^version: (.+)$",
+    "macros/version.sql": r"return\('(.+)'\)",
+}
+"""Where the version stands."""
+
+
+def versions() -> dict[str, str]:
+    """The version in each file that has it; '' where it can't be found."""
+    found = {}
+    for name, pattern in VERSIONS.items():
+        match = re.search(pattern, (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+        found[name] = match[1] if match else ""
+    return found
+
+
+def notes(version: str) -> str:
+    """The section of a version, without its heading; '' if there is none."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    found = re.search(rf"^## \[?{re.escape(version)}\]?.*\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    return found[1].strip() if found else ""
+
+
+def main(tag: str) -> int:
+    version, found = tag.removeprefix("v"), versions()
+    wrong = [
+        f"{name} has version {each}, the tag is {tag}" for name, each in found.items() if each != version
+    ]
+    if not notes(version):
+        wrong.append(f"CHANGELOG.md has no section {version}")
+    sys.stderr.writelines(f"{line}\n" for line in wrong)
+    sys.stdout.write("" if wrong else notes(version) + "\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,56 @@
+"""The texts of the code use the project's terms, those of `.ci/terms.txt`; `make lint` holds the docs to them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+from harness.project import ROOT
+
+TERMS = dict(
+    line.split("->") for line in (ROOT / ".ci/terms.txt").read_text(encoding="utf-8").splitlines() if line
+)
+NOT_SAID = re.compile(
+    r"goes on behind|holds up nothing|stands? refused|refusals stand|is none that|with no value of|"
+    r"says? so many|so many rows|leave the guards out|everything is as it should|ended without a word|"
+    r"who it is|in the same words|at once an error|is no (YAML|JSON|number|text)\b",
+    re.IGNORECASE,
+)
+"""Turns that no native speaker would use; each was in the project once."""
+
+
+def texts(source: str, *, docstrings: bool) -> Iterator[tuple[int, str]]:
+    """The string constants with more than one word, and their lines."""
+    tree = ast.parse(source)
+    statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or (id(node) in statements and not docstrings):
+            continue
+        if isinstance(node.value, str) and " " in node.value:
+            yield node.lineno, node.value
+
+
+@pytest.mark.parametrize("part", sorted(path.name for path in (ROOT / "dbt_batch_sync").iterdir()))
+def test_the_texts_of_the_code(part: str) -> None:
+    place = ROOT / "dbt_batch_sync" / part
+    paths = [place] if place.suffix == ".py" else sorted(place.rglob("*.py"))
+    found = []
+    for path in paths:
+        for line, text in texts(path.read_text(encoding="utf-8"), docstrings=part == "cli"):
+            wrong = {word: TERMS[word] for word in re.findall(r"[a-z]+", text.lower()) if word in TERMS}
+            said = NOT_SAID.search(text)
+            if wrong or said:
+                found.append(f"{path.relative_to(ROOT)}:{line}: {wrong or said}")
+    assert found == []
+
+
+def test_the_docs() -> None:
+    paths = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("macros/**/*.yml")]
+    found = [
+        f"{path.relative_to(ROOT)}: {said[0]}"
+        for path in paths
+        if (said := NOT_SAID.search(path.read_text(encoding="utf-8")))
+    ]
+    assert found == []

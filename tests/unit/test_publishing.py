@@ -1,0 +1,81 @@
+"""What a release and CI are made of agrees with the repository: versions, links, targets, adapters, manifests."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+from harness.markdown import read
+from harness.project import ROOT
+
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def loaded(name: str) -> ModuleType:
+    """A program of `.ci`, as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / ".ci" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_all_have_one_version() -> None:
+    assert len(set(loaded("release_notes").versions().values())) == 1
+
+
+@pytest.mark.parametrize(
+    ("repository", "line", "expected"),
+    [
+        (
+            "",
+            "[a](docs/a.md#b) ![p](p.svg) [c](https://x.example/) [d](#d)",
+            "a  [c](https://x.example/) [d](#d)",
+        ),
+        ("https://g.example/r", "[a](docs/a.md#b)", "[a](https://g.example/r/blob/v1/docs/a.md#b)"),
+        ("https://g.example/r", "![p](docs/p.svg)", "![p](https://g.example/r/raw/v1/docs/p.svg)"),
+    ],
+)
+def test_the_readme_of_the_index_has_no_relative_link(repository: str, line: str, expected: str) -> None:
+    assert loaded("metadata").readme(line, repository, "v1") == expected
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_runs_targets_that_there_are(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    targets = {
+        target
+        for job in workflow["jobs"].values()
+        for target in job.get("strategy", {}).get("matrix", {}).get("target", [])
+    }
+    targets |= set(re.findall(r"run: make ([a-z][\w-]*)", path.read_text()))
+    phony = re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
+    assert phony is not None
+    names = re.findall(r"^(?:WAREHOUSES|ORCHESTRATORS|DBT_VERSIONS) := (.*)$", MAKEFILE, re.MULTILINE)
+    known = {*phony[1].split(), "test-dbt-2", *(f"test-{each}" for line in names for each in line.split())}
+    assert targets - known == set()
+
+
+def test_the_image_is_built_with_every_adapter() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    adapters = workflow["jobs"]["image"]["strategy"]["matrix"]["adapter"]
+    (row,) = (row for row in read("docs/deploy.md").table() if row[0] == "`ADAPTER`")
+    assert re.findall(r"`(\w+)`", row[2]) == adapters
+    extras = re.findall(r"^(\w+) = \[\"dbt-core", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert set(adapters) == set(extras) - {"spark"}  # a session of Spark needs Java
+
+
+def test_the_manifests_of_the_docs() -> None:
+    blocks = {
+        block.info: yaml.safe_load(block.text)
+        for block in read("docs/deploy.md").blocks
+        if "yaml" in block.info
+    }
+    assert blocks["yaml kubernetes"]["spec"]["concurrencyPolicy"] == "Forbid"
+    assert blocks["yaml cloud-run"]["kind"] == "Job"

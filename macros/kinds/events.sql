@@ -38,7 +38,7 @@
         {% do attributes.append({
             'name': 'batch__name', 'column': none, 'type': 'string', 'dtype': dbt_batch_sync.text_type(),
             'expression': dbt_batch_sync.text_literal(mapping.name.value), 'keep': false, 'membership': false, 'guarded': false
-        }) }}
+        }) %}
     {% endif %}
     {% do attributes.append(dbt_batch_sync.typed_attribute(sync, columns, mapping.time, 'batch__time', 'date', 'clear')) %}
     {% if mapping.label %}{% do attributes.append(dbt_batch_sync.typed_attribute(sync, columns, mapping.label, 'batch__label', 'string', 'clear')) %}{% endif %}

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Literal
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from dbt_batch_sync.sandbox.controls import control_routes
-from dbt_batch_sync.sandbox.exports import Exports
 from dbt_batch_sync.sandbox.gate import (
     RefusedCallError,
     check_app_caller,
     check_caller,
     check_content,
+    check_link,
     refuse,
     shown_path,
 )
@@ -36,6 +35,8 @@ Handler = Callable[[Request, Tally], Awaitable[Reply]]
 
 def respond(reply: Reply) -> Response:
     """The response that puts a reply on the wire."""
+    if reply.path is not None:
+        return FileResponse(reply.path, reply.status, dict(reply.headers))
     return Response(reply.body, reply.status, dict(reply.headers))
 
 
@@ -51,10 +52,6 @@ def build_app(
                 Route(_prefix(route) + route.path, routes.handler(name), methods=[route.method])
                 for name, route in sandbox.routes.items()
             ),
-            Route("/{version}/profiles/export", routes.export, methods=["POST"]),
-            Route("/{version}/exports/view", routes.exports("view"), methods=["GET"]),
-            Route("/{version}/exports/download", routes.exports("download"), methods=["GET"]),
-            Route("/_files/{token}", routes.file, methods=["GET"]),
         ],
         exception_handlers={HTTPException: routes.unknown},
     )
@@ -63,7 +60,7 @@ def build_app(
 
 
 def _prefix(route: ApiRoute) -> str:
-    return "/1.0/{app_key}/" if route.of_app else "/{version}/"
+    return {"version": "/{version}/", "app": "/1.0/{app_key}/", "link": "/"}[route.base]
 
 
 class _ApiRoutes:
@@ -71,7 +68,6 @@ class _ApiRoutes:
         self, sandbox: Sandbox, stopping: asyncio.Event, respond: Callable[[Reply], Response]
     ) -> None:
         self._sandbox, self._stopping, self._respond = sandbox, stopping, respond
-        self._exports = Exports(sandbox)
 
     def handler(self, name: str) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request, tally: Tally) -> Reply:
@@ -81,48 +77,6 @@ class _ApiRoutes:
             return await self._recorded(request, handle)
 
         return route
-
-    async def export(self, request: Request) -> Response:
-        async def handle(request: Request, tally: Tally) -> Reply:
-            body = await self._body(request, tally)
-            check_caller(self._sandbox.settings, request.path_params["version"], request.headers, tally)
-            check_content(request.headers, tally)
-            tally.body = body
-            return await asyncio.to_thread(self._exports.create, body or b"", tally)
-
-        return await self._recorded(request, handle)
-
-    def exports(self, what: Literal["view", "download"]) -> Callable[[Request], Awaitable[Response]]:
-        async def handle(request: Request, tally: Tally) -> Reply:
-            version = request.path_params["version"]
-            check_caller(self._sandbox.settings, version, request.headers, tally)
-            root = str(request.base_url).rstrip("/")
-            wanted = request.query_params.get("id", "")
-            if what == "view":
-                return self._exports.view(wanted, f"{root}/{version}")
-            return self._exports.download(wanted, root)
-
-        async def route(request: Request) -> Response:
-            return await self._recorded(request, handle)
-
-        return route
-
-    async def file(self, request: Request) -> Response:
-        """A file behind a link, as a store of files has it: whoever knows the link needs no key."""
-        lines: Iterator[bytes] | None = None
-
-        async def handle(request: Request, tally: Tally) -> Reply:
-            nonlocal lines
-            if "authorization" in request.headers or "x-batch-project" in request.headers:
-                tally.violate(Violation.WRONG_PROJECT, "a key was sent to a link")
-            found = self._exports.file(request.path_params["token"])
-            if isinstance(found, Reply):
-                return found
-            lines = found
-            return Reply(200, b"")
-
-        answer = await self._recorded(request, handle)
-        return answer if lines is None else StreamingResponse(lines, media_type="application/x-ndjson")
 
     async def unknown(self, request: Request, _error: Exception | None = None) -> Response:
         async def handle(_request: Request, tally: Tally) -> Reply:
@@ -136,10 +90,13 @@ class _ApiRoutes:
         route = sandbox.routes[name]
         parts = dict(request.path_params)
         version, app_key = parts.pop("version", ""), parts.pop("app_key", "")
+        tally.address = f"{request.base_url}{version}/"
         source: bytes | Mapping[str, str] | None = {**request.query_params, **parts}
         if route.method == "POST":
             source = await self._body(request, tally)
-        if route.of_app:
+        if route.base == "link":
+            check_link(request.headers, tally)
+        elif route.base == "app":
             check_app_caller(sandbox.settings, app_key, request.headers, tally)
         else:
             check_caller(sandbox.settings, version, request.headers, tally, route.since)

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from dbt_batch_sync.sandbox.gate import refuse
 from dbt_batch_sync.sandbox.indexing import Indexing
+from dbt_batch_sync.sandbox.limits import RATES, Rate
 from dbt_batch_sync.sandbox.operations import check_custom_id
 from dbt_batch_sync.sandbox.record import Violation
 from dbt_batch_sync.sandbox.replies import Reply, reply_json
@@ -135,8 +136,8 @@ class Audiences:
     def routes(self) -> list[Route]:
         """All count for the rate of one call a second."""
 
-        def cost(_read: object) -> Mapping[str, float]:
-            return {"audiences": 1}
+        def cost(_read: object) -> Mapping[Rate, float]:
+            return {RATES["audiences"]: 1}
 
         def post(action: str, read: Any, settle: Any) -> Route:
             return Route("POST", f"audiences/{action}", read, settle, cost)

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from dbt_batch_sync.sandbox.gate import refuse
 from dbt_batch_sync.sandbox.indexing import Indexing
+from dbt_batch_sync.sandbox.limits import RATES, Rate
 from dbt_batch_sync.sandbox.record import Violation
 from dbt_batch_sync.sandbox.replies import Reply, reply_json
 from dbt_batch_sync.sandbox.routes import Call, Route, World, entries, exists, members, missing, not_found
@@ -162,11 +163,11 @@ class Catalogs:
         self.catalogs: dict[str, Catalog] = {}
 
     def routes(self) -> list[Route]:
-        def cost(_read: object) -> Mapping[str, float]:
-            return {"catalogs": 1}
+        def cost(_read: object) -> Mapping[Rate, float]:
+            return {RATES["catalogs"]: 1}
 
-        def cost_of_items(read: tuple[str, list[Edit]]) -> Mapping[str, float]:
-            return {"catalogs": 1, "items": len(read[1])}
+        def cost_of_items(read: tuple[str, list[Edit]]) -> Mapping[Rate, float]:
+            return {RATES["catalogs"]: 1, RATES["items"]: len(read[1])}
 
         def route(method: Any, action: str, read: Any, settle: Any, cost: Any = cost) -> Route:
             return Route(method, f"catalogs/{action}", read, settle, cost, since=6)

@@ -45,8 +45,8 @@ class Deletions:
     def routes(self) -> list[Route]:
         """Below `/1.0/<app key>`."""
         return [
-            Route("POST", "gdpr/request", self._read_request, self._request, of_app=True),
-            Route("GET", "gdpr/request/{token}", itemgetter("token"), self._view, of_app=True),
+            Route("POST", "gdpr/request", self._read_request, self._request, base="app"),
+            Route("GET", "gdpr/request/{token}", itemgetter("token"), self._view, base="app"),
         ]
 
     def discards(self, custom_id: str) -> bool:

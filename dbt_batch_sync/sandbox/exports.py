@@ -1,203 +1,218 @@
-"""Exports of profiles: asked for, waited for, and downloaded as files of one JSON object a line.
-
-How values look in the files is not documented: each unknown form has a setting.
-"""
+"""The routes of exports: files of profiles, written in the background, behind links that expire."""
 
 from __future__ import annotations
 
+import calendar
 import json
+import shutil
+import tempfile
 import threading
+import time
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import NoReturn
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from operator import itemgetter
+from pathlib import Path
+from typing import BinaryIO, Literal
 
-from dbt_batch_sync.sandbox.gate import RefusedCallError, refuse
-from dbt_batch_sync.sandbox.limits import Rate, TokenBucket
-from dbt_batch_sync.sandbox.profile import Profile
-from dbt_batch_sync.sandbox.record import Tally, Violation
-from dbt_batch_sync.sandbox.replies import Reply, failure, retry_after_header
-from dbt_batch_sync.sandbox.rules import read_key
-from dbt_batch_sync.sandbox.service import Sandbox
+from dbt_batch_sync.sandbox.gate import refuse
+from dbt_batch_sync.sandbox.limits import RATES, Rate
+from dbt_batch_sync.sandbox.replies import Reply, reply_json
+from dbt_batch_sync.sandbox.routes import Call, Route, World, entries, members
+from dbt_batch_sync.sandbox.rules import plain_name, read_key
 from dbt_batch_sync.sandbox.settings import SandboxSettings
-from dbt_batch_sync.sandbox.values import BrokenRuleError, Scalar, TypedValue
+from dbt_batch_sync.sandbox.store import ProfileStore
+from dbt_batch_sync.sandbox.values import BrokenRuleError, TypedValue
 
-_KEYS = frozenset(("export_type", "attributes", "identifiers", "filter"))
-_STATES = ("CREATED", "PENDING", "RUNNING")
+MAX_FILE = 100_000_000  # bytes
+_MAX_ATTRIBUTES = 1_000
+_CHUNK = 5_000
+_KEPT = 20
+
+# So many are written before the answer, exactly as they are then; more in the background.
+_AT_ONCE = 20_000
+
+Status = Literal["CREATED", "PENDING", "RUNNING", "SUCCESS", "ERROR"]
+_STATES: tuple[Status, ...] = ("CREATED", "PENDING", "RUNNING")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Export:
-    """What was asked for, and the profiles as they were then."""
+    """`files` are complete when `written` is set."""
 
     id: str
     attributes: tuple[str, ...]
-    profiles: tuple[Profile, ...]
-    created: float
-    files: tuple[tuple[str, int, int], ...]
-    """Id, and from which profile up to which one."""
+    asked_at: float
+    seconds: float
+    folder: Path
+    files: dict[str, Path] = field(default_factory=dict)
+    written: threading.Event = field(default_factory=threading.Event)
+
+    def status(self, now: float, result: Status) -> Status:
+        """One state after the other, a third of the time each."""
+        passed = now - self.asked_at
+        if passed < self.seconds:
+            return _STATES[int(3 * passed / self.seconds)]
+        return result if self.written.is_set() else "RUNNING"
 
 
 class Exports:
-    """The exports of one sandbox. For several threads."""
+    """Its owner sees to it that calls come one at a time. The files are gone after `clear`."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-        self._lock = threading.Lock()
-        self._exports: dict[str, Export] = {}
-        self._links: dict[str, tuple[Export, int, int, float]] = {}
-        self._bucket: tuple[float | None, TokenBucket] | None = None
+    def __init__(self, world: World, store: ProfileStore) -> None:
+        self._world, self._store = world, store
+        self.exports: dict[str, Export] = {}
+        self._links: dict[str, tuple[Path, float]] = {}
 
-    def create(self, body: bytes, tally: Tally) -> Reply:
-        """202 with the export's id. Raises RefusedCallError."""
-        attributes = _read_request(body, tally)
-        self._pace(tally)
-        profiles = tuple(self._sandbox.store.snapshot().values())
-        step = self._sandbox.settings.export_file_profiles
-        files = tuple(
-            (f"file_{uuid.uuid4().hex}", start, min(start + step, len(profiles)))
-            for start in range(0, max(1, len(profiles)), step)
+    def routes(self) -> list[Route]:
+        return [
+            Route("POST", "profiles/export", _read_export, self._export, self._cost),
+            Route("GET", "exports/view", _read_id, self._view),
+            Route("GET", "exports/download", _read_id, self._download),
+            Route("GET", "_files/{token}", itemgetter("token"), self._file, base="link"),
+        ]
+
+    def clear(self) -> None:
+        """Removes every file."""
+        for export in self.exports.values():
+            shutil.rmtree(export.folder, ignore_errors=True)
+        self.exports.clear()
+        self._links.clear()
+
+    def _cost(self, read: tuple[tuple[str, ...], bool]) -> Mapping[Rate, float]:
+        settings, with_segment = self._world.settings, read[1]
+        costs: dict[Rate, float] = {RATES["audiences"]: 1} if settings.share_rate else {}
+        if with_segment:
+            costs[RATES["exports"]] = 1
+        elif settings.exports_per_hour is not None:
+            costs[Rate("exports", settings.exports_per_hour / 3_600, 1.0)] = 1
+        return costs
+
+    def _export(self, call: Call) -> Reply:
+        settings = self._world.settings
+        export = Export(
+            "export_" + uuid.uuid4().hex,
+            call.read[0],
+            self._world.seconds(),
+            settings.export_seconds,
+            Path(tempfile.mkdtemp(prefix="batch-sandbox-")),
         )
-        export = Export(f"export_{uuid.uuid4().hex}", attributes, profiles, self._sandbox.clock(), files)
-        with self._lock:
-            self._exports[export.id] = export
-        return Reply(202, json.dumps({"id": export.id}).encode())
+        self.exports[export.id] = export
+        if len(self.exports) > _KEPT:
+            oldest = self.exports.pop(next(iter(self.exports)))
+            shutil.rmtree(oldest.folder, ignore_errors=True)
+        write = partial(_write, export, self._store, settings)
+        if len(self._store.profiles) <= _AT_ONCE:
+            write()
+        else:
+            threading.Thread(target=write, daemon=True).start()
+        return reply_json(202, {"id": export.id})
 
-    def view(self, export_id: str, base: str) -> Reply:
-        """Its state, and once it has succeeded its files. Raises RefusedCallError: 404."""
-        with self._lock:
-            export = self._exports.get(export_id)
+    def _view(self, call: Call) -> Reply:
+        export = self.exports.get(call.read)
         if export is None:
-            raise refuse(404, "EXPORT_NOT_FOUND", "no such export")
-        state = self._state(export)
-        urls = [f"{base}/exports/download?id={name}" for name, _, _ in export.files]
-        files = [{"url": url} for url in urls] if state == "SUCCESS" else []
-        return Reply(200, json.dumps({"id": export.id, "status": state, "files": files}).encode())
+            raise refuse(404, "EXPORT_NOT_FOUND", "there is no such export")
+        status = export.status(self._world.seconds(), self._world.settings.export_result)
+        links = [f"{call.tally.address}exports/download?id={name}" for name in export.files]
+        files = [{"url": link} for link in links] if status == "SUCCESS" else []
+        return reply_json(200, {"id": export.id, "status": status, "files": files})
 
-    def download(self, file_id: str, base: str) -> Reply:
-        """307 to a link that needs no key and expires. Raises RefusedCallError: 404."""
-        with self._lock:
-            found = next(
-                (
-                    (export, start, end)
-                    for export in self._exports.values()
-                    for name, start, end in export.files
-                    if name == file_id and self._state(export) == "SUCCESS"
-                ),
-                None,
-            )
-            if found is None:
-                raise refuse(404, "FILE_NOT_FOUND", "no such file")
-            token = uuid.uuid4().hex
-            until = self._sandbox.clock() + self._sandbox.settings.export_link_seconds
-            self._links[token] = (*found, until)
-        return Reply(307, b"", (("location", f"{base}/_files/{token}"),))
+    def _download(self, call: Call) -> Reply:
+        found = [export.files[call.read] for export in self.exports.values() if call.read in export.files]
+        if not found:
+            raise refuse(404, "FILE_NOT_FOUND", "there is no such file")
+        now = self._world.seconds()
+        self._links = {token: link for token, link in self._links.items() if now < link[1]}
+        token = uuid.uuid4().hex
+        self._links[token] = (found[0], now + self._world.settings.export_link_seconds)
+        root = call.tally.address.rsplit("/", 2)[0]
+        return Reply(307, b"", (("location", f"{root}/_files/{token}"),))
 
-    def file(self, token: str) -> Reply | Iterator[bytes]:
-        """The lines of a file behind a link."""
-        with self._lock:
-            found = self._links.get(token)
-        if found is None or self._sandbox.clock() >= found[3]:
-            return failure(403, "EXPIRED", "the link has expired")
-        export, start, end, _ = found
-        return _lines(export, start, end, self._sandbox.settings)
-
-    def _state(self, export: Export) -> str:
-        settings = self._sandbox.settings
-        waited, takes = self._sandbox.clock() - export.created, settings.export_seconds
-        if waited < takes:
-            return _STATES[int(waited / takes * len(_STATES))]
-        return settings.export_result
-
-    def _pace(self, tally: Tally) -> None:
-        settings = self._sandbox.settings
-        hourly = settings.exports_per_hour
-        if hourly is None or not settings.rate_limits:
-            return
-        with self._lock:
-            if self._bucket is None or self._bucket[0] != hourly:
-                self._bucket = (hourly, TokenBucket(Rate(hourly / 3600, 1.0), self._sandbox.clock))
-            wait = self._bucket[1].take(1)
-        if wait:
-            tally.throttled = True
-            header = retry_after_header(wait, self._sandbox.now(), as_date=False)
-            raise RefusedCallError(failure(429, "TOO_MANY_REQUESTS", "too many exports an hour", header))
+    def _file(self, call: Call) -> Reply:
+        path, until = self._links.get(call.read, (None, 0.0))
+        if path is None or self._world.seconds() >= until or not path.exists():
+            raise refuse(403, "LINK_EXPIRED", "the link has expired, or never was")
+        return Reply(200, b"", (("content-type", "application/octet-stream"),), path)
 
 
-def _read_request(body: bytes, tally: Tally) -> tuple[str, ...]:
-    """The attributes that are asked for."""
+def _read_export(document: object) -> tuple[tuple[str, ...], bool]:
+    body = members(document, {"export_type", "attributes", "identifiers"}, {"filter"})
+    if body["export_type"] != "ATTRIBUTES":
+        raise BrokenRuleError("INVALID_EXPORT_TYPE", "the sandbox exports the type ATTRIBUTES only")
+    if body["identifiers"] != ["custom_id"]:
+        raise BrokenRuleError("INVALID_IDENTIFIERS", 'the sandbox exports ["custom_id"] only')
+    attributes = entries(body["attributes"], "attributes", _MAX_ATTRIBUTES)
+    for name in attributes:
+        if not isinstance(name, str) or plain_name(name) != name or read_key(name).name != name:
+            raise BrokenRuleError("INVALID_NAME", "attributes are plain names")
+    if "filter" in body:
+        segment = members(body["filter"], {"segment"})["segment"]
+        if not isinstance(segment, str) or not segment:
+            raise BrokenRuleError("INVALID_FILTER", "filter: the name of a segment")
+    return tuple(attributes), "filter" in body
 
-    def wrong(message: str) -> NoReturn:
-        tally.violate(Violation.MALFORMED, message)
-        raise refuse(400, "INVALID_EXPORT", message)
 
+def _read_id(parameters: Mapping[str, str]) -> str:
+    return str(members(dict(parameters), {"id"})["id"])
+
+
+def _write(export: Export, store: ProfileStore, settings: SandboxSettings) -> None:
+    """All profiles as they are when their turn comes: one JSON object a line, and one file at least."""
     try:
-        asked = json.loads(body)
-    except (ValueError, RecursionError):
-        wrong("not valid JSON")
-    if not isinstance(asked, dict) or asked.keys() - _KEYS:
-        wrong(f"an object of {', '.join(sorted(_KEYS))}")
-    if asked.get("export_type") != "ATTRIBUTES":
-        wrong("the sandbox exports ATTRIBUTES")
-    if asked.get("identifiers") != ["custom_id"]:
-        wrong('identifiers are ["custom_id"]')
-    names = asked.get("attributes")
-    if not isinstance(names, list) or not names:
-        wrong("attributes are a list of names")
-    if not all(isinstance(name, str) and _is_plain_name(name) for name in names):
-        wrong("attributes are plain names")
-    return tuple(names)
+        file, lines = _next_file(export), 0
+        for profiles in store.chunks(_CHUNK):
+            for custom_id, attributes in profiles:
+                if lines >= settings.export_file_profiles or file.tell() >= MAX_FILE:
+                    file.close()
+                    file, lines = _next_file(export), 0
+                file.write(_line(custom_id, attributes, export.attributes, settings))
+                lines += 1
+        file.close()
+    except FileNotFoundError:  # forgotten meanwhile, and its folder removed
+        return
+    finally:
+        export.written.set()
 
 
-def _is_plain_name(name: str) -> bool:
-    try:
-        return read_key(name).nullable
-    except BrokenRuleError:
-        return False
+def _next_file(export: Export) -> BinaryIO:
+    name = "file_" + uuid.uuid4().hex
+    path = export.folder / name
+    file = path.open("wb")
+    export.files[name] = path
+    return file
 
 
-def _lines(export: Export, start: int, end: int, settings: SandboxSettings) -> Iterator[bytes]:
-    lines: list[str] = []
-    for profile in export.profiles[start:end]:
-        attributes = dict(_shown(export.attributes, profile.attributes, settings))
-        line = {"identifiers": {"custom_id": profile.custom_id}, "attributes": attributes}
-        lines.append(json.dumps(line, ensure_ascii=False) + "\n")
-        if len(lines) == 1000:
-            yield "".join(lines).encode()
-            lines.clear()
-    yield "".join(lines).encode()
-
-
-def _shown(
-    names: tuple[str, ...], held: Mapping[str, TypedValue], settings: SandboxSettings
-) -> Iterator[tuple[str, object]]:
-    for name in names:
+def _line(
+    custom_id: str, held: Mapping[str, TypedValue], wanted: tuple[str, ...], settings: SandboxSettings
+) -> bytes:
+    attributes: dict[str, object] = {}
+    for name in wanted:
         typed = held.get(name)
-        if typed is None:
-            if settings.export_nulls == "null":
-                yield name, None
-            continue
-        wrapped = settings.export_names == "wrapped" and typed.type in ("date", "url")
-        yield f"{typed.type}({name})" if wrapped else name, _value(typed, settings)
+        if typed is not None:
+            wrapped = settings.export_names == "wrapped" and typed.type in ("date", "url")
+            attributes[f"{typed.type}({name})" if wrapped else name] = _exported(typed, settings)
+        elif settings.export_nulls == "null":
+            attributes[name] = None
+    row = {"identifiers": {"custom_id": custom_id}, "attributes": attributes}
+    return json.dumps(row, ensure_ascii=False).encode() + b"\n"
 
 
-def _value(typed: TypedValue, settings: SandboxSettings) -> object:
+def _exported(typed: TypedValue, settings: SandboxSettings) -> object:
     value = typed.value
     if isinstance(value, tuple):
         listed = list(reversed(value)) if settings.export_arrays == "unordered" else list(value)
         return json.dumps(listed, ensure_ascii=False) if settings.export_arrays == "text" else listed
     if typed.type == "date":
-        return _date(str(value), settings.export_dates)
+        return _exported_date(str(value), settings.export_dates)
     if settings.export_scalars == "text":
         return str(value).lower() if isinstance(value, bool) else str(value)
     return value
 
 
-def _date(value: str, form: str) -> Scalar:
-    moment = datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-    seconds = round((moment - datetime(1970, 1, 1, tzinfo=timezone.utc)).total_seconds())
-    forms: dict[str, Scalar] = {
+def _exported_date(value: str, form: str) -> object:
+    seconds = calendar.timegm(time.strptime(value, "%Y-%m-%dT%H:%M:%SZ"))
+    forms: dict[str, object] = {
         "milliseconds": seconds * 1000,
         "seconds": seconds,
         "fraction": value.replace("Z", ".000Z"),

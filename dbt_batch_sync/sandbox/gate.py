@@ -60,6 +60,13 @@ def check_app_caller(
         raise refuse(401, "APP_INVALID", "no such app for this REST API key")
 
 
+def check_link(headers: Mapping[str, str], tally: Tally) -> None:
+    """A file's link needs no key, and lies on another host at Batch. Raises RefusedCallError: 400."""
+    if "authorization" in headers or "x-authorization" in headers:
+        tally.violate(Violation.KEY_ON_A_LINK)
+        raise refuse(400, "KEY_ON_A_LINK", "a file's link is asked for without a key")
+
+
 def shown_path(path: str) -> str:
     """A path without the app key that the older API has in it."""
     return re.sub(r"^/1\.0/[^/]*", "/1.0/<app key>", path)

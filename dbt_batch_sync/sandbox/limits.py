@@ -13,17 +13,18 @@ MAX_OPERATIONS = {"update": 200, "mass-update": 10_000}
 class Rate:
     """`burst` is the most at once after a pause; where none is documented, one second's worth."""
 
+    of: str
     per_second: float
     burst: float
 
 
 RATES: dict[str, Rate] = {
-    "update": Rate(300.0, 1_000.0),  # profiles
-    "mass-update": Rate(10_000.0, 10_000.0),  # profiles
-    "audiences": Rate(1.0, 1.0),  # calls
-    "catalogs": Rate(5.0, 5.0),  # calls
-    "items": Rate(1_000.0, 1_000.0),
-    "exports": Rate(5 / 3_600, 10.0),  # calls with a segment filter
+    "update": Rate("profiles", 300.0, 1_000.0),
+    "mass-update": Rate("profiles, in bulk", 10_000.0, 10_000.0),
+    "audiences": Rate("calls of audiences", 1.0, 1.0),
+    "catalogs": Rate("calls of catalogs", 5.0, 5.0),
+    "items": Rate("items", 1_000.0, 1_000.0),
+    "exports": Rate("exports of a segment", 5 / 3_600, 10.0),
 }
 
 
@@ -54,13 +55,16 @@ class Meter:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._lock = threading.Lock()
-        self._buckets = {name: TokenBucket(rate, clock) for name, rate in RATES.items()}
+        self._clock = clock
+        self._buckets: dict[Rate, TokenBucket] = {}
 
-    def take(self, costs: Mapping[str, float]) -> float:
+    def take(self, costs: Mapping[Rate, float]) -> float:
         """Takes all of a call's costs and returns 0, or takes none and returns the seconds to wait."""
         with self._lock:
-            wait = max((self._buckets[name].wait(cost) for name, cost in costs.items()), default=0.0)
+            for rate in costs.keys() - self._buckets.keys():
+                self._buckets[rate] = TokenBucket(rate, self._clock)
+            wait = max((self._buckets[rate].wait(cost) for rate, cost in costs.items()), default=0.0)
             if not wait:
-                for name, cost in costs.items():
-                    self._buckets[name].take(cost)
+                for rate, cost in costs.items():
+                    self._buckets[rate].take(cost)
             return wait

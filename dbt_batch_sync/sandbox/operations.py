@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import NoReturn, cast
+from datetime import datetime, timezone
+from typing import NamedTuple, NoReturn, cast
 
+from dbt_batch_sync.sandbox.events import MAX_EVENTS, Event, read_event
 from dbt_batch_sync.sandbox.rules import read_key
 from dbt_batch_sync.sandbox.values import ArrayChange, BrokenRuleError, Refusal, TypedValue, Write
 
@@ -15,7 +17,15 @@ MAX_CUSTOM_ID = 511
 _RESERVED_IDS = frozenset(
     ("undefined", "null", "nil", "(null)", "[object object]", "true", "false", "nan", "infinity", "-infinity")
 )
-_KEYS = frozenset(("identifiers", "attributes"))
+_KEYS = frozenset(("identifiers", "attributes", "events"))
+
+
+class RefusedEvent(NamedTuple):
+    """An event that is dropped alone: its place, its name if it has one, and why."""
+
+    place: int
+    name: str
+    broken: BrokenRuleError
 
 
 @dataclass(slots=True)
@@ -26,6 +36,8 @@ class Operation:
     writes: dict[str, Write] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    refused_events: list[RefusedEvent] = field(default_factory=list)
     arrays: int = 0
     # Whether every write is a value: then a profile takes them as they are.
     only_values: bool = True
@@ -43,14 +55,16 @@ class Operation:
         return [key for key, _ in taken]
 
 
-def read_operation(raw: object) -> Operation:
-    """Raises BrokenRuleError for the operation as a whole; a bad attribute is in `refused`."""
+def read_operation(raw: object, now: datetime | None = None, skew: float = 0.0) -> Operation:
+    """Raises BrokenRuleError for the operation as a whole.
+
+    A bad attribute is in `refused`, a bad event in `refused_events`. The times of events are held against
+    `now`, the time of day unless it is given, and may be `skew` seconds beyond their borders.
+    """
     if not isinstance(raw, dict):
         raise BrokenRuleError("INVALID_OPERATION", "an operation is an object")
     if raw.keys() - _KEYS:
-        raise BrokenRuleError(
-            "INVALID_OPERATION", "an operation has identifiers and attributes; the sandbox takes no events"
-        )
+        raise BrokenRuleError("INVALID_OPERATION", "an operation has identifiers, attributes and events")
     operation = Operation(_identifier(raw.get("identifiers")))
     attributes = raw.get("attributes", {})
     if not isinstance(attributes, dict):
@@ -58,7 +72,22 @@ def read_operation(raw: object) -> Operation:
     if len(attributes) > MAX_ATTRIBUTES:
         raise BrokenRuleError("TOO_MANY_ATTRIBUTES", f"at most {MAX_ATTRIBUTES} attributes an operation")
     _read_attributes(attributes, operation)
+    if "events" in raw:
+        _read_events(raw["events"], operation, now or datetime.now(timezone.utc), skew)
     return operation
+
+
+def _read_events(events: object, operation: Operation, now: datetime, skew: float) -> None:
+    if not isinstance(events, list) or len(events) > MAX_EVENTS:
+        raise BrokenRuleError("TOO_MANY_EVENTS", f"events are an array of at most {MAX_EVENTS}")
+    for place, raw in enumerate(events):
+        try:
+            operation.events.append(read_event(raw, now, skew))
+        except BrokenRuleError as broken:
+            name = raw.get("name") if isinstance(raw, dict) else None
+            operation.refused_events.append(
+                RefusedEvent(place, name if isinstance(name, str) else "", broken)
+            )
 
 
 def _identifier(identifiers: object) -> str | None:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from dbt_batch_sync.sandbox.events import EventLog, StoredEvent, UntimelyEventError
 from dbt_batch_sync.sandbox.gate import refuse
-from dbt_batch_sync.sandbox.limits import MAX_OPERATIONS
+from dbt_batch_sync.sandbox.limits import MAX_OPERATIONS, RATES, Rate
 from dbt_batch_sync.sandbox.operations import Operation, read_operation
 from dbt_batch_sync.sandbox.record import Violation
 from dbt_batch_sync.sandbox.replies import Reply, success
@@ -31,13 +32,14 @@ class Profiles:
     store: ProfileStore
     reject: Callable[[Operations, Refusals, Call], Operations]
     discards: Callable[[str], bool]
+    events: EventLog
 
     def routes(self) -> list[Route]:
         return [self._route(endpoint) for endpoint in MAX_OPERATIONS]
 
     def _route(self, endpoint: str) -> Route:
-        def cost(operations: list[object]) -> Mapping[str, float]:
-            return {endpoint: len(operations)}
+        def cost(operations: list[object]) -> Mapping[Rate, float]:
+            return {RATES[endpoint]: len(operations)}
 
         read = partial(_read_body, MAX_OPERATIONS[endpoint])
         return Route("POST", f"profiles/{endpoint}", read, self.settle, cost)
@@ -49,7 +51,11 @@ class Profiles:
         read = self._read(call, refusals)
         read = self.reject(read, refusals, call)
         read = [entry for entry in read if not self.discards(entry[1].custom_id or "")]
-        refusals += self.store.apply(read, self.world.now().isoformat(), call.era)
+        self._reject_events(read, refusals)
+        now = self.world.now().isoformat()
+        refusals += self.store.apply(read, now, call.era, call.tally.number)
+        if call.era == self.store.era:
+            self._remember_events(read, now, call.tally.number)
         refusals.sort(key=lambda entry: entry[0])
         self._count(read, refusals, call)
         return success(self._named(refusals))
@@ -57,10 +63,10 @@ class Profiles:
     def _read(self, call: Call, refusals: Refusals) -> Operations:
         """The operations that are not refused as a whole, by bulk index."""
         read: Operations = []
-        tally = call.tally
+        tally, now = call.tally, self.world.now()
         for index, raw in enumerate(call.read):
             try:
-                operation = read_operation(raw)
+                operation = read_operation(raw, now, self.world.settings.event_skew)
             except BrokenRuleError as broken:
                 tally.violate(Violation.REFUSED_OPERATION, broken.reason)
                 if self.world.settings.bad_row == "400":
@@ -70,18 +76,43 @@ class Profiles:
             for refusal in operation.refused:
                 tally.violate(Violation.REFUSED_ATTRIBUTE, f"{refusal.attribute}: {refusal.reason}")
                 refusals.append((index, refusal))
-            if not (operation.keys or operation.refused):
+            for event in operation.refused_events:
+                untimely = isinstance(event.broken, UntimelyEventError)
+                violation = Violation.UNTIMELY_EVENT if untimely else Violation.REFUSED_EVENT
+                tally.violate(violation, event.broken.reason)
+                refusals.append((index, event.broken.refusal(self._event_name(event.place, event.name))))
+            if not (raw.get("attributes") or raw.get("events")):
                 tally.violate(Violation.EMPTY_OPERATION)
             read.append((index, operation))
         times = Counter(operation.custom_id for _, operation in read if operation.custom_id is not None)
         tally.violations += [(Violation.DUPLICATE_IDENTIFIER, "")] * (times.total() - len(times))
         return read
 
+    def _event_name(self, place: int, name: str) -> str | None:
+        form = self.world.settings.event_errors
+        return {"none": None, "name": name or None, "place": f"events[{place}]"}[form]
+
+    def _reject_events(self, read: Operations, refusals: Refusals) -> None:
+        rejected = self.world.settings.reject_events
+        for index, operation in read if rejected else ():
+            for place, event in enumerate(operation.events):
+                if event.name in rejected:
+                    refusals.append((index, Refusal(self._event_name(place, event.name), *_ON_DEMAND)))
+            operation.events = [event for event in operation.events if event.name not in rejected]
+
+    def _remember_events(self, read: Operations, now: str, number: int) -> None:
+        for _, operation in read:
+            if operation.custom_id is None:
+                continue
+            for event in operation.events:
+                self.events.add(StoredEvent(number, now, operation.custom_id, event))
+
     def _count(self, read: Operations, refusals: Refusals, call: Call) -> None:
         tally = call.tally
         tally.applied = len(read)
         tally.errors = len(refusals)
         for _, operation in read:
+            tally.events += len(operation.events)
             tally.attributes += operation.keys
             if self.world.settings.count_custom_ids and operation.custom_id is not None:
                 tally.custom_ids.append(operation.custom_id)

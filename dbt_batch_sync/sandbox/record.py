@@ -28,8 +28,11 @@ class Violation(str, Enum):
     REFUSED_CALL = "refused_call"  # a rule of a body that is taken or refused as a whole
     REFUSED_OPERATION = "refused_operation"
     REFUSED_ATTRIBUTE = "refused_attribute"
-    DUPLICATE_IDENTIFIER = "duplicate_identifier"  # the same custom_id twice in one call
-    EMPTY_OPERATION = "empty_operation"  # no attributes: a profile of the rate for nothing
+    REFUSED_EVENT = "refused_event"
+    UNTIMELY_EVENT = "untimely_event"  # too old, or in the future
+    DUPLICATE_IDENTIFIER = "duplicate_identifier"  # the same custom_id, or item, twice in one call
+    EMPTY_OPERATION = "empty_operation"  # no attributes and events: a profile of the rate for nothing
+    KEY_ON_A_LINK = "key_on_a_link"  # the key sent to where files lie, which is not Batch's API
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,15 @@ class Stats:
     - `operations`: in well-formed calls; `applied`: those that reached a profile.
     - `statuses`: answers by status, 0 for none. `throttled`: 429 of the rate limit.
     - `violations` by kind, with up to 50 `examples` (`kind: reason`, never a value).
-    - `attributes`: applied writes by key as sent. `custom_ids`: applied operations by custom_id.
+    - `events`: applied ones. `attributes`: applied writes by key as sent. `custom_ids`: applied operations
+      by custom_id.
     - `broken_uploads`: connections that ended before the whole body had come.
     """
 
     requests: int = 0
     operations: int = 0
     applied: int = 0
+    events: int = 0
     bytes: int = 0
     throttled: int = 0
     in_flight: int = 0
@@ -81,11 +86,14 @@ class Stats:
 
 @dataclass
 class Tally:
-    """What one call adds to the counts."""
+    """What one call adds to the counts. `address` is the URL up to the version, as the client wrote it."""
 
+    number: int = 0
+    address: str = ""
     size: int = 0
     operations: int = 0
     applied: int = 0
+    events: int = 0
     errors: int = 0
     throttled: bool = False
     broken_upload: bool = False
@@ -116,7 +124,8 @@ class Recorder:
         with self._lock:
             self._stats.in_flight += 1
             self._stats.max_in_flight = max(self._stats.max_in_flight, self._stats.in_flight)
-            return Tally(era=self._era)
+            self._number += 1
+            return Tally(number=self._number, era=self._era)
 
     def finish(self, tally: Tally, *, at: str, method: str, path: str, status: int, seconds: float) -> None:
         """It was answered, or (status 0) cut off. What was cleared since it arrived stays forgotten."""
@@ -124,10 +133,9 @@ class Recorder:
             if tally.era != self._era:
                 return
             self._count(tally, status)
-            self._number += 1
             self._requests.append(
                 RecordedRequest(
-                    number=self._number,
+                    number=tally.number,
                     at=at,
                     method=method,
                     path=path,
@@ -148,6 +156,7 @@ class Recorder:
         stats.requests += 1
         stats.operations += tally.operations
         stats.applied += tally.applied
+        stats.events += tally.events
         stats.bytes += tally.size
         stats.throttled += tally.throttled
         stats.broken_uploads += tally.broken_upload

@@ -8,17 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import format_datetime
+from pathlib import Path
 
 from dbt_batch_sync.sandbox.values import Refusal
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer. A status of 0: the connection is closed without one."""
+    """An answer, whose body is the file at `path` if there is one.
+
+    A status of 0: the connection is closed without one.
+    """
 
     status: int
     body: bytes
     headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
+    path: Path | None = None
 
 
 def reply_json(status: int, document: object) -> Reply:

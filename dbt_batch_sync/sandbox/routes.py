@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from dbt_batch_sync.sandbox.gate import RefusedCallError, refuse
+from dbt_batch_sync.sandbox.limits import Rate
 from dbt_batch_sync.sandbox.record import Tally
 from dbt_batch_sync.sandbox.replies import Reply
 from dbt_batch_sync.sandbox.settings import SandboxSettings
 from dbt_batch_sync.sandbox.values import BrokenRuleError
 
 
-def _free(_read: Any) -> Mapping[str, float]:
+def _free(_read: Any) -> Mapping[Rate, float]:
     return {}
 
 
@@ -24,17 +25,17 @@ class Route:
 
     `read` gets the parsed JSON, or the parameters of a GET, and raises BrokenRuleError. `settle` raises
     RefusedCallError.
-    `cost` is what the call takes of which rate. `since` is the minor version that introduced the
-    route; `of_app` is one of the older API, below the key of an app.
+    `cost` is what the call takes of which rate. `since` is the minor version that introduced the route.
+    `base` is what the path stands below: a version, in the older API the key of an app, or nothing for links.
     """
 
     method: Literal["GET", "POST"]
     path: str
     read: Callable[[Any], Any]
     settle: Callable[[Call], Reply]
-    cost: Callable[[Any], Mapping[str, float]] = _free
+    cost: Callable[[Any], Mapping[Rate, float]] = _free
     since: int = 0
-    of_app: bool = False
+    base: Literal["version", "app", "link"] = "version"
 
     @property
     def name(self) -> str:
@@ -66,6 +67,10 @@ class World:
     def now(self) -> datetime:
         """The time of day, as far ahead as the settings say."""
         return self.utc() + timedelta(seconds=self.settings.time_ahead)
+
+    def seconds(self) -> float:
+        """`clock`, as far ahead as `now`."""
+        return self.clock() + self.settings.time_ahead
 
     def moment(self) -> str:
         """`now` as Batch writes it."""

@@ -16,6 +16,8 @@ from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.sandbox.audiences import Audience
 from dbt_batch_sync.sandbox.catalogs import Catalog
 from dbt_batch_sync.sandbox.deletions import Deletion
+from dbt_batch_sync.sandbox.events import EventLog
+from dbt_batch_sync.sandbox.exports import Export
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.record import RecordedRequest, Stats, Violation
 from dbt_batch_sync.sandbox.service import Sandbox
@@ -152,6 +154,16 @@ class SandboxServer:
         return tuple(self._sandbox.deletions.requests.values())
 
     @property
+    def events(self) -> EventLog:
+        """The last events, and how often each was seen."""
+        return self._sandbox.events
+
+    @property
+    def exports(self) -> Mapping[str, Export]:
+        """By id, oldest first; live."""
+        return self._sandbox.exports.exports
+
+    @property
     def stats(self) -> Stats:
         """A copy of the counts."""
         return self._sandbox.recorder.stats()
@@ -205,7 +217,7 @@ class SandboxServer:
     def close(self) -> None:
         """`stop`, and gives the store's file free. Profiles and counts stay readable."""
         self.stop()
-        self._sandbox.store.close()
+        self._sandbox.close()
 
     def __enter__(self) -> SandboxServer:
         try:

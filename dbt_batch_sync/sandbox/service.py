@@ -11,6 +11,8 @@ from typing import Any
 from dbt_batch_sync.sandbox.audiences import Audiences
 from dbt_batch_sync.sandbox.catalogs import Catalogs
 from dbt_batch_sync.sandbox.deletions import Deletions
+from dbt_batch_sync.sandbox.events import EventLog
+from dbt_batch_sync.sandbox.exports import Exports
 from dbt_batch_sync.sandbox.gate import RefusedCallError, refuse
 from dbt_batch_sync.sandbox.limits import Meter
 from dbt_batch_sync.sandbox.profiles import Operations, Profiles, Refusals, reject_on_demand
@@ -51,18 +53,22 @@ class Sandbox:
     ) -> None:
         self.world = World(settings, clock, now)
         self.clock, self.now = clock, self.world.now
-        self.store = ProfileStore(settings.store, keep=settings.keep_profiles)
+        self.store = ProfileStore(
+            settings.store, keep=settings.keep_profiles, keep_history=settings.keep_history
+        )
+        self.events = EventLog(settings.keep_events, counting=settings.count_events)
+        self.exports = Exports(self.world, self.store)
         self.recorder = Recorder(settings.keep_requests, settings.keep_bodies)
         self._lock = threading.RLock()
         self._begin()
 
     def _begin(self) -> None:
         self._meter = Meter(self.clock)
-        self._profiles = Profiles(self.world, self.store, self.reject, self.discards)
+        self._profiles = Profiles(self.world, self.store, self.reject, self.discards, self.events)
         self.audiences = Audiences(self.world, self.discards)
         self.catalogs = Catalogs(self.world)
         self.deletions = Deletions(self.world, self._erase)
-        families = (self._profiles, self.audiences, self.catalogs, self.deletions)
+        families = (self._profiles, self.audiences, self.catalogs, self.deletions, self.exports)
         routes = [route for family in families for route in family.routes()]
         self.routes: Mapping[str, Route] = {route.name: route for route in routes}
 
@@ -89,6 +95,11 @@ class Sandbox:
             for family in (self.audiences, self.catalogs, self.deletions):
                 family.advance()
 
+    def close(self) -> None:
+        """Gives the store's file free, and removes those of exports."""
+        self.exports.clear()
+        self.store.close()
+
     def reset(self, *, profiles: bool = True, stats: bool = True) -> None:
         """Forgets all data, and counts and requests. The rates begin anew in any case.
 
@@ -97,6 +108,8 @@ class Sandbox:
         with self._lock:
             if profiles:
                 self.store.clear()
+                self.events.clear()
+                self.exports.clear()
                 self._begin()
             self._meter = Meter(self.clock)
             if stats:

@@ -29,21 +29,25 @@ class SandboxSettings:
     - `deletion_delay`: seconds until a person is erased. `deletion_token`: the name of the token in the
       answer. `blacklist_days`: how long Batch takes no data of them afterwards. `deletion_days`: how long
       the request can be asked for. `erase_members`: whether they are taken out of audiences too.
+    - `event_errors`: how the partial error of an event names it: not at all, by its name, or by its place,
+      `events[0]`. `event_skew`: how many seconds an event's time may be beyond its borders.
+    - `export_seconds`: how long an export takes; `export_result`: how it ends; `export_file_profiles`:
+      the most a file has; `export_link_seconds`: how long a link to one is good; `exports_per_hour`: of those
+      without a segment, None is no limit.
+    - `export_dates`, `export_names`, `export_arrays`, `export_scalars`, `export_nulls`: the form of values in
+      an export, of which nothing is documented.
     - `share_rate`: whether exports count for the rate of audiences.
     - `time_ahead`: seconds that the sandbox's time of day is ahead, to see what time brings.
     - `latency`: seconds before each answer of the API's routes.
     - `reject_ids`: profiles whose operations are rejected as a whole. `reject_attributes`: attributes, by
-      their plain names, that are rejected alone. Both are partial errors.
+      their plain names, and `reject_events`: events, by their names, that are rejected alone. These are
+      partial errors; an id in a call that has none refuses the call.
     - `store`: a file that keeps the profiles over restarts; None keeps them in memory.
     - `keep_profiles`: off where only the counts matter, so that millions of profiles need no memory.
     - `keep_requests`, `keep_bodies`: how many of the last requests are listed, and how many of them with
       their body and the answer.
-    - `count_custom_ids`: counts applied operations by custom_id.
-    - `export_seconds`: how long an export takes; `export_result`: how it ends; `export_file_profiles`:
-      profiles of a file; `export_link_seconds`: how long a link to one is good; `exports_per_hour`: None is
-      no limit.
-    - `export_dates`, `export_names`, `export_arrays`, `export_scalars`, `export_nulls`: the form of values in
-      an export, of which nothing is documented.
+    - `keep_history`: how many of the last changes of profiles; `keep_events`: how many of the last events.
+    - `count_custom_ids`: counts applied operations by custom_id. `count_events`: counts equal events.
     - `controls`: who may use the page and `/_sandbox`: clients on this machine, or everybody who reaches the
       port.
     """
@@ -67,16 +71,8 @@ class SandboxSettings:
     blacklist_days: float = 31.0
     deletion_days: float = 30.0
     erase_members: bool = True
-    share_rate: bool = False
-    time_ahead: float = 0.0
-    latency: float = 0.0
-    reject_ids: frozenset[str] = frozenset()
-    reject_attributes: frozenset[str] = frozenset()
-    store: Path | None = None
-    keep_profiles: bool = True
-    keep_requests: int = 200
-    keep_bodies: int = 20
-    count_custom_ids: bool = True
+    event_errors: Literal["none", "name", "place"] = "none"
+    event_skew: float = 0.0
     export_seconds: float = 0.0
     export_result: Literal["SUCCESS", "ERROR"] = "SUCCESS"
     export_file_profiles: int = 200_000
@@ -87,4 +83,18 @@ class SandboxSettings:
     export_arrays: Literal["list", "unordered", "text"] = "list"
     export_scalars: Literal["typed", "text"] = "typed"
     export_nulls: Literal["absent", "null"] = "absent"
+    share_rate: bool = False
+    time_ahead: float = 0.0
+    latency: float = 0.0
+    reject_ids: frozenset[str] = frozenset()
+    reject_attributes: frozenset[str] = frozenset()
+    reject_events: frozenset[str] = frozenset()
+    store: Path | None = None
+    keep_profiles: bool = True
+    keep_requests: int = 200
+    keep_bodies: int = 20
+    keep_history: int = 20_000
+    keep_events: int = 10_000
+    count_custom_ids: bool = True
+    count_events: bool = True
     controls: Literal["loopback", "anywhere"] = "loopback"

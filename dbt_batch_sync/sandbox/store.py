@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from dbt_batch_sync.sandbox.history import Change, Entry, History
 from dbt_batch_sync.sandbox.operations import Operation
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.profile_file import ProfileFile
-from dbt_batch_sync.sandbox.values import Refusal
+from dbt_batch_sync.sandbox.values import Refusal, TypedValue
 
 
 class ProfileStore:
     """Calls are applied one at a time, each whole. With `keep` off, operations are checked and forgotten."""
 
-    def __init__(self, path: Path | None = None, *, keep: bool = True) -> None:
+    def __init__(self, path: Path | None = None, *, keep: bool = True, keep_history: int = 0) -> None:
         """Raises ConfigurationError for a file that is not a store, or is in use."""
         self._lock = threading.Lock()
         self._keep = keep
         self._era = 0
+        self.history = History(keep_history)
         self._file = ProfileFile(path) if path is not None else None
         self._profiles = {profile.custom_id: profile for profile in self._file.read()} if self._file else {}
 
@@ -53,12 +55,12 @@ class ProfileStore:
         return self._era
 
     def apply(
-        self, operations: Sequence[tuple[int, Operation]], now: str, era: int | None = None
+        self, operations: Sequence[tuple[int, Operation]], now: str, era: int | None = None, number: int = 0
     ) -> list[tuple[int, Refusal]]:
         """Applies a call's operations in order; returns what the profiles' own state refuses, by bulk index.
 
-        Operations for an installation have no profile here. A call of an earlier `era` comes too late, and
-        changes nothing.
+        `number` is the request's, for the history. Operations for an installation have no profile here. A
+        call of an earlier `era` comes too late, and changes nothing.
         """
         refused: list[tuple[int, Refusal]] = []
         changed: dict[str, Profile] = {}
@@ -73,11 +75,34 @@ class ProfileStore:
                     profile = self._profiles[operation.custom_id] = Profile(
                         operation.custom_id, created_at=now
                     )
+                before = dict(profile.attributes) if self.history.keeps else {}
                 refused += [(index, refusal) for refusal in profile.apply(operation, now)]
+                if self.history.keeps:
+                    self._remember(profile, before, operation, Entry(number, now, ()))
                 changed[operation.custom_id] = profile
             if self._file:
                 self._file.write(changed.values())
         return refused
+
+    def _remember(
+        self, profile: Profile, before: Mapping[str, TypedValue], operation: Operation, entry: Entry
+    ) -> None:
+        changes = tuple(
+            Change(name, before.get(name), profile.attributes.get(name))
+            for name in operation.writes
+            if before.get(name) != profile.attributes.get(name)
+        )
+        self.history.add(profile.custom_id, entry._replace(changes=changes))
+
+    def chunks(self, size: int) -> Iterator[list[tuple[str, dict[str, TypedValue]]]]:
+        """Every profile's attributes, so many at a time, each chunk as it is when its turn comes."""
+        with self._lock:
+            custom_ids = list(self._profiles)
+        for start in range(0, len(custom_ids), size):
+            with self._lock:
+                found = [self._profiles.get(custom_id) for custom_id in custom_ids[start : start + size]]
+                chunk = [(each.custom_id, dict(each.attributes)) for each in found if each is not None]
+            yield chunk
 
     def remove(self, custom_id: str) -> bool:
         """Whether there was such a profile."""
@@ -90,6 +115,7 @@ class ProfileStore:
         with self._lock:
             self._era += 1
             self._profiles.clear()
+            self.history.clear()
             if self._file:
                 self._file.clear()
 

@@ -16,6 +16,7 @@ from harness.faults import Fault, FaultKind
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dbt_batch_sync.sandbox.app import respond as as_sent
 from dbt_batch_sync.sandbox.replies import Reply, failure, retry_after_header, success
 
 _TRANSPORT = "tests.transport"
@@ -47,8 +48,15 @@ def faulty(fault: Fault, reply: Reply | None, now: datetime) -> Reply:
     if answer is not None:
         return answer(fault, now)
     whole = reply or success([])
+    if whole.path is not None:
+        whole = Reply(whole.status, whole.path.read_bytes(), whole.headers)
     return FaultyReply(
-        whole.status, whole.body, whole.headers, _DELIVERIES[fault.kind], fault.size, fault.seconds
+        whole.status,
+        whole.body,
+        whole.headers,
+        delivery=_DELIVERIES[fault.kind],
+        padding=fault.size,
+        pause=fault.seconds,
     )
 
 
@@ -102,7 +110,7 @@ def with_transport(app: ASGIApp) -> ASGIApp:
 def respond(reply: Reply, stopping: asyncio.Event) -> Response:
     """The response that puts a reply on the wire the way it is to be delivered."""
     if not isinstance(reply, FaultyReply):
-        return Response(reply.body, reply.status, dict(reply.headers))
+        return as_sent(reply)
     if reply.delivery in (Delivery.CLOSED, Delivery.RESET):
         return _CutResponse(reset=reply.delivery is Delivery.RESET)
     if reply.delivery is Delivery.TRUNCATED:

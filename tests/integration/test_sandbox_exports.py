@@ -86,8 +86,8 @@ def test_an_export_takes_its_time_and_may_fail(server: SandboxServer, now: list[
 def test_a_link_expires_and_takes_no_key(server: SandboxServer, now: list[float]) -> None:
     file = view(server, export(server).json()["id"])["files"][0]
     location = link(file["url"])
-    assert requests.get(location, headers=HEADERS, timeout=5).ok
-    assert server.stats.violations.total() == 1
+    assert requests.get(location, headers=HEADERS, timeout=5).status_code == 400
+    assert server.stats.violations == {"key_on_a_link": 1}
     now[0] += 1200
     assert requests.get(location, timeout=5).status_code == 403
     assert requests.get(link(file["url"]), timeout=5).ok

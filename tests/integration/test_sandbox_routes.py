@@ -75,6 +75,28 @@ def test_a_deletion_and_its_app_key_is_nowhere(server: SandboxServer) -> None:
     assert not [page for page in shown if "APP-1" in page]
 
 
+def test_an_export_and_its_link_that_takes_no_key(server: SandboxServer) -> None:
+    operation = {"identifiers": {"custom_id": "a"}, "attributes": {"date(d)": "2024-01-01T00:00:00Z"}}
+    body = {"export_type": "ATTRIBUTES", "attributes": ["d"], "identifiers": ["custom_id"]}
+    with requests.Session() as http:
+        http.headers.update(KEYS)
+        http.post(f"{server.url}/2.11/profiles/update", json=[operation])
+        name = http.post(f"{server.url}/2.11/profiles/export", json=body).json()["id"]
+        assert server.exports[name].written.wait(10)
+        seen = http.get(f"{server.url}/2.11/exports/view", params={"id": name}).json()
+        url = seen["files"][0]["url"]
+        assert (seen["status"], url.partition("?")[0]) == ("SUCCESS", f"{server.url}/2.11/exports/download")
+        moved = http.get(url, allow_redirects=False)
+        assert (moved.status_code, moved.content) == (307, b"")
+        link = moved.headers["Location"]
+        assert http.get(link).status_code == 400
+    assert server.stats.violations == {"key_on_a_link": 1}
+    assert requests.get(link, timeout=30).json()["attributes"] == {"d": "2024-01-01T00:00:00Z"}
+    folder = server.exports[name].folder
+    server.close()
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [

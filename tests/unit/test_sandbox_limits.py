@@ -81,15 +81,15 @@ def test_the_wait_that_is_named_is_enough_and_not_too_long(profiles: int) -> Non
 
 def test_a_call_takes_all_of_its_costs_or_none(clock: Clock) -> None:
     meter = Meter(clock)
-    assert [meter.take({"catalogs": 1, "items": 300}) for _ in range(3)] == [0.0] * 3
-    assert meter.take({"catalogs": 1, "items": 200}) == pytest.approx(0.1)
-    assert [meter.take({"catalogs": 1, "items": 50}) for _ in range(2)] == [0.0] * 2
-    assert meter.take({"catalogs": 1}) == pytest.approx(0.2)
+    assert [meter.take({RATES["catalogs"]: 1, RATES["items"]: 300}) for _ in range(3)] == [0.0] * 3
+    assert meter.take({RATES["catalogs"]: 1, RATES["items"]: 200}) == pytest.approx(0.1)
+    assert [meter.take({RATES["catalogs"]: 1, RATES["items"]: 50}) for _ in range(2)] == [0.0] * 2
+    assert meter.take({RATES["catalogs"]: 1}) == pytest.approx(0.2)
     assert meter.take({}) == 0.0
 
 
 def test_one_call_of_audiences_a_second(clock: Clock) -> None:
     meter = Meter(clock)
-    assert [meter.take({"audiences": 1}) for _ in range(2)] == [0.0, pytest.approx(1.0)]
+    assert [meter.take({RATES["audiences"]: 1}) for _ in range(2)] == [0.0, pytest.approx(1.0)]
     clock.now += 60
-    assert [meter.take({"audiences": 1}) for _ in range(2)] == [0.0, pytest.approx(1.0)]
+    assert [meter.take({RATES["audiences"]: 1}) for _ in range(2)] == [0.0, pytest.approx(1.0)]

@@ -90,7 +90,8 @@ def test_custom_id_refused(custom_id: object) -> None:
         ({"identifiers": WHO, "attributes": []}, "INVALID_OPERATION"),
         ({"identifiers": WHO, "attributes": {f"a{n}": 1 for n in range(51)}}, "TOO_MANY_ATTRIBUTES"),
         ({"identifiers": WHO, "attributes": {f"a{n}": None for n in range(51)}}, "TOO_MANY_ATTRIBUTES"),
-        ({"identifiers": WHO, "events": [{"name": "added_to_cart"}]}, "INVALID_OPERATION"),
+        ({"identifiers": WHO, "events": {"name": "added_to_cart"}}, "TOO_MANY_EVENTS"),
+        ({"identifiers": WHO, "events": [{"name": "added_to_cart"}] * 16}, "TOO_MANY_EVENTS"),
     ],
 )
 def test_refused_whole(operation: object, category: str) -> None:

@@ -10,7 +10,6 @@ import pytest
 from harness.parsed_html import Page
 
 from dbt_batch_sync.sandbox.page import CONTENT_SECURITY_POLICY, PAGE_SIZE, Question, render
-from dbt_batch_sync.sandbox.record import Tally
 from dbt_batch_sync.sandbox.service import Sandbox
 from dbt_batch_sync.sandbox.settings import SandboxSettings
 
@@ -20,8 +19,8 @@ HOSTILE = "<script>alert('\"1&')</script>"
 def sandbox_with(*operations: object) -> Sandbox:
     sandbox = Sandbox(SandboxSettings(rate_limits=False))
     body = json.dumps(operations).encode()
-    tally = Tally(body=body)
-    sandbox.recorder.begin()
+    tally = sandbox.recorder.begin()
+    tally.body = body
     tally.answer = sandbox.settle(sandbox.admit("mass-update", body, tally)).body
     sandbox.recorder.finish(tally, at="now", method="POST", path=f"/{HOSTILE}", status=202, seconds=0.1)
     return sandbox
@@ -99,9 +98,9 @@ def test_a_profile_with_its_types_and_a_request_with_its_body_and_answer(sandbox
 
 
 def test_what_was_cut_off_had_no_answer(sandbox: Sandbox) -> None:
-    sandbox.recorder.finish(
-        Tally(answer=b"", size=3), at="now", method="POST", path="/", status=0, seconds=0.1
-    )
+    tally = sandbox.recorder.begin()
+    tally.answer, tally.size = b"", 3
+    sandbox.recorder.finish(tally, at="now", method="POST", path="/", status=0, seconds=0.1)
     text = Page(render(sandbox, Question(request=2))).text
     assert "none: the connection was closed, after 0.100 s" in text
 

@@ -335,8 +335,8 @@ def test_content_that_is_refused(changes: dict[str, str | None]) -> None:
 def test_the_recorder_keeps_the_last_requests_and_fewer_bodies() -> None:
     recorder = Recorder(keep_requests=4, keep_bodies=2)
     for number in range(6):
-        recorder.begin()
-        tally = Tally(size=1, body=bytes([number]), answer=bytes([number, 0]))
+        tally = recorder.begin()
+        tally.size, tally.body, tally.answer = 1, bytes([number]), bytes([number, 0])
         recorder.finish(tally, at="", method="POST", path="/", status=202, seconds=0.0)
     assert [(entry.number, entry.body, entry.answer) for entry in recorder.requests] == [
         (3, None, None),

@@ -1,2 +1,2 @@
 -- without some lines of DuckDB
--- as on DuckDB (43 lines)
+-- as on DuckDB (44 lines)

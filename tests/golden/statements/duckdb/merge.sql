@@ -19,7 +19,7 @@ select
             and (delta_id = '00000000-0000-4000-8000-000000000001' or recorded_at > cast(now() at time zone 'UTC' as timestamp) - interval '90 seconds')
         group by run_id
         order by 2, 3;
-select max(case when event = 'built' then recorded_at end), max(case when event = 'merged' then recorded_at end), max(case when event = 'merged' and merged_delta_id is not null then recorded_at end), max(case when event = 'merged' and request = 'all' then recorded_at end) from "shop"."marts"."batch_sync_journal" where sync = 'people' and event in ('built', 'merged');
+select max(case when event = 'built' then recorded_at end), max(case when event = 'merged' then recorded_at end), max(case when event = 'merged' and merged_delta_id is not null then recorded_at end), max(case when event = 'merged' and request = 'all' then recorded_at end), max(case when event = 'merged' and merged_delta_id is not null and recorded_at > cast(now() at time zone 'UTC' as timestamp) - interval '86400 seconds' then 1 else 0 end) from "shop"."marts"."batch_sync_journal" where sync = 'people' and event in ('built', 'merged');
 select merged_delta_id from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'merged' and merged_delta_id is not null order by recorded_at desc limit 1;
 select 1 from "shop"."marts"."people_sent_snapshot" where "_batch_delta_id" = '00000000-0000-4000-8000-000000000001' limit 1;
 insert into "shop"."marts"."people_sent_snapshot" ("custom_id", "batch__email_marketing", "nick", "tags", "_batch_sent_at", "_batch_run_id", "_batch_delta_id", "_batch_exited_at", "_batch_doubt", "_batch_opted_out")

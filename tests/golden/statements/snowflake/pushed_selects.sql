@@ -1,6 +1,6 @@
--- as on DuckDB (41 lines)
+-- as on DuckDB (42 lines)
     CURRENT_TIMESTAMP() AS now_at
--- as on DuckDB (79 lines)
+-- as on DuckDB (81 lines)
       ROW_NUMBER() OVER (PARTITION BY sync, event, run_id, delta_id ORDER BY recorded_at DESC NULLS LAST) AS nth,
 -- as on DuckDB (39 lines)
   "_BATCH_DELTA_ID" = :delta_id

@@ -1,5 +1,5 @@
--- as on DuckDB (46 lines)
+-- as on DuckDB (47 lines)
     ) using delta;
 -- as on DuckDB (11 lines)
     ) using delta;
--- as on DuckDB (43 lines)
+-- as on DuckDB (44 lines)

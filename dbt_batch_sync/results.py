@@ -23,7 +23,8 @@ class SyncPushed:
     """How the push of one sync ended: like a push as a whole, or `skipped` when it was not begun.
 
     Counts of changes cover what was not settled before; `invalid` and `parked` are all that the delta has.
-    `sent` counts profiles, and `settled` the rows that no push sends again until they change.
+    `sent` counts profiles, and `settled` the rows that no push sends again until they change. Nobody knows
+    of `unsure` events whether Batch took them twice (`on_doubt: resend`) or at all (`skip`).
     """
 
     sync: str
@@ -40,6 +41,7 @@ class SyncPushed:
     rejected_rows: int = 0
     rejected_attributes: int = 0
     parked: int = 0
+    unsure: int = 0
     requests: int = 0
     retries: int = 0
     settled: int = 0

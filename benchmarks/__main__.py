@@ -15,7 +15,16 @@ from benchmarks.measure import CommandFailed
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.setting import Absent, Setting
 
-SMALL = Setting(Path(), Path(), rows=2_000, rounds=1, growth=(500, 2_000), syncs=3, paced=(20_000, 1_200))
+SMALL = Setting(
+    Path(),
+    Path(),
+    rows=2_000,
+    rounds=1,
+    growth=(500, 2_000),
+    syncs=3,
+    paced=(20_000, 1_200),
+    paced_kinds=(30_000, 1_000),
+)
 DOCS = ROOT / "docs"
 KEPT = ROOT / "benchmarks" / "results"
 

@@ -53,6 +53,30 @@ models:
             - {column: website, name: website, type: url}
 """
 
+KINDS = {
+    "audience": """\
+          kind: audience
+          identifier: customer_id
+          audience: people
+          attributes:
+            - full_name
+            - city
+            - order_count
+            - {column: last_order_at, name: last_order, type: date}
+""",
+    "catalog": """\
+          kind: catalog
+          identifier: customer_id
+          catalog: people
+          fields:
+            - full_name
+            - city
+            - order_count
+            - {column: website, name: website, type: url}
+""",
+}
+"""The keys of the sync of another kind."""
+
 PACKAGES = ("packages", "dbt_packages", "packages.yml", "package-lock.yml")
 GENERATED = "models/batch_sync"
 
@@ -85,6 +109,16 @@ class Project:
             self._copy(like, GENERATED)
         else:
             self._generate()
+
+    def create_kind(self, kind: str, rows: int) -> None:
+        """The same with a sync of another kind."""
+        self.begin()
+        head, _, _ = MAPPING.partition("          identifier:")
+        write(self.directory / "models" / "people.sql", "select * from raw.people")
+        write(self.directory / "models" / "people.yml", head + KINDS[kind])
+        self._people(rows)
+        self._install_macros(None)
+        self._generate()
 
     def create_many(self, syncs: int, rows: int, *, like: Project | None = None) -> None:
         """The same with many syncs of the same people."""

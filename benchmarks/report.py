@@ -15,7 +15,7 @@ HEADS = {
     "wall": ("wall s", ".2f"),
     "cpu": ("CPU s", ".2f"),
     "peak": ("peak MB", ",.0f"),
-    "rate": ("profiles/s", ",.0f"),
+    "rate": ("rows/s", ",.0f"),
     "throttled": ("answers of 429", ",.0f"),
 }
 

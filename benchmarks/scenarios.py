@@ -188,15 +188,25 @@ def paced(setting: Setting) -> Found:
     """Batch's own rates held against a strict sandbox that takes its time to answer; one round."""
     figures = Figures()
     for endpoint, rows in zip(("mass-update", "update"), setting.paced, strict=True):
-        project = _before_first_push(setting, rows, endpoint)
-        for latency in (0.05, 0.5):
-            project.database.restore("first")
-            result = project.directory / "strict.json"
-            with _strict_sandbox(project.environment, result, latency) as url:
-                project.outputs(url, paced=True)
-                usage = project.push()
-            figures.add(paced_at(endpoint, latency), usage, **json.loads(result.read_text()))
+        _paced(_before_first_push(setting, rows, endpoint), endpoint, figures)
+    for kind, rows in zip(("audience", "catalog"), setting.paced_kinds, strict=True):
+        project = setting.project(f"kind-{kind}")
+        project.create_kind(kind, rows)
+        project.dbt_run()
+        project.database.keep("first")
+        _paced(project, kind, figures)
     return Found(figures, _versions([(OURS, setting.ours)]))
+
+
+def _paced(project: Project, side: str, figures: Figures) -> None:
+    """From the state `first` on, with each latency."""
+    for latency in (0.05, 0.5):
+        project.database.restore("first")
+        result = project.directory / "strict.json"
+        with _strict_sandbox(project.environment, result, latency) as url:
+            project.outputs(url, paced=True)
+            usage = project.push()
+        figures.add(paced_at(side, latency), usage, **json.loads(result.read_text()))
 
 
 def paced_at(endpoint: str, latency: float) -> str:

@@ -19,8 +19,9 @@ class Absent(Exception):
 
 @dataclass(frozen=True)
 class Setting:
-    """`paced` are the profiles for mass-update and for update. `installed`: nothing is installed, and who is
-    not there does not take part.
+    """`paced` are the profiles for mass-update and for update, `paced_kinds` the members and the items.
+
+    `installed`: nothing is installed, and who is not there does not take part.
     """
 
     work: Path
@@ -30,6 +31,7 @@ class Setting:
     growth: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
     syncs: int = 200
     paced: tuple[int, int] = (300_000, 10_000)
+    paced_kinds: tuple[int, int] = (1_000_000, 100_000)
     installed: bool = False
 
     def environment(self, name: str, packages: tuple[str, ...]) -> Environment | None:

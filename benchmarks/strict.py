@@ -42,7 +42,7 @@ def main(result: str, latency: str) -> None:
 
 
 def held_rate(calls: list[RecordedRequest]) -> float | None:
-    """Profiles a second once update's burst of 1,000 is used up; None: too few calls to tell."""
+    """Rows a second once update's burst of 1,000 is used up; None: too few calls to tell."""
     sent = list(accumulate(each.operations for each in calls))
     after = [call for call, before in zip(calls[1:], sent, strict=False) if before >= 1000]
     if len(after) < 2:

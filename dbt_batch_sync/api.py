@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 from threading import Event
@@ -24,7 +24,7 @@ from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
 from dbt_batch_sync.artifacts.selection import select_syncs
 from dbt_batch_sync.connections.outputs import Output, default_output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions, WarehouseTarget, read_project, read_target
-from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, MappingError
+from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, DeliveryError, MappingError, Stopped
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.ledger.requests import Scope, append_requests
 from dbt_batch_sync.mapping.lines import with_lines
@@ -32,6 +32,7 @@ from dbt_batch_sync.mapping.syncs import Sync, find_syncs, read_syncs
 from dbt_batch_sync.notifications import call_hooks
 from dbt_batch_sync.push import overview
 from dbt_batch_sync.push.access import check_access
+from dbt_batch_sync.push.containers import compare
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.known import Known, by_ledger, read_known
 from dbt_batch_sync.push.lookup import look_up
@@ -49,6 +50,7 @@ from dbt_batch_sync.results import (
     ReportResult,
     ResendResult,
     StatusResult,
+    SyncPlanned,
     SyncPushed,
     ValidateResult,
 )
@@ -212,17 +214,40 @@ def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:
     """What a push would do now; writes and sends nothing."""
     syncs = load_syncs(dbt, selection)
     outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
-    with opened(read_target(dbt)) as warehouse:
-        known = read_known(warehouse, syncs)
+    with opened(read_target(dbt)) as warehouse, Channels() as channels:
         return PlanResult(
-            tuple(plan_sync(warehouse, each, outputs[each.sync.mapping.output]) for each in known)
+            tuple(
+                _compared(
+                    plan_sync(warehouse, each, outputs[each.sync.mapping.output]), each, outputs, channels
+                )
+                for each in read_known(warehouse, syncs)
+            )
         )
+
+
+def _compared(
+    planned: SyncPlanned, known: Known, outputs: Mapping[str | None, Output], channels: Channels
+) -> SyncPlanned:
+    """The plan with what has to be done about the audience or the catalog first."""
+    if known.sync.kind.container is None or planned.delta_id is None:
+        return planned
+    talk = channels.talk(outputs[known.sync.mapping.output], known.sync.kind)
+    try:
+        difference = compare(talk, known.sync, known.state)
+    except DeliveryError as error:
+        return replace(planned, stops=(*planned.stops, str(error)))
+    steps = tuple(step.does for step in difference.steps)
+    return replace(planned, steps=steps, stops=(*planned.stops, *difference.stops))
 
 
 def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 10) -> StatusResult:
     """The last runs of the selected syncs, their parked rows, and the open requests to send again."""
-    with _reading(dbt, selection) as (warehouse, known):
-        return StatusResult(tuple(overview.statuses(warehouse, known, limit)))
+    with _reading(dbt, selection) as (warehouse, known), Channels() as channels:
+        statuses = overview.statuses(warehouse, known, limit)
+        sizes = overview.sizes(
+            warehouse, known, lambda sync: channels.talk(read_output(dbt, sync.mapping.output), sync.kind)
+        )
+        return StatusResult(tuple(replace(each, **size) for each, size in zip(statuses, sizes, strict=True)))
 
 
 def rejects(dbt: DbtOptions, selection: Selection = Selection()) -> RejectsResult:
@@ -292,14 +317,26 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
         checks.check(everything, [sync.name for sync in syncs], problems)
     except MappingError as error:
         raise MappingError(with_lines(error.problems, project.directory)) from None
+    steps: list[str] = []
     if online:
         outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
         with opened(read_target(dbt)) as warehouse, Channels() as channels:
             for known in read_known(warehouse, syncs):
                 check_access(warehouse, known)
+                steps += _steps(known, outputs, channels)
             for output in outputs.values():
                 channels.client(output).check()
-    return ValidateResult(tuple(sync.mapping.sync for sync in syncs), online)
+    return ValidateResult(tuple(sync.mapping.sync for sync in syncs), online, tuple(steps))
+
+
+def _steps(known: Known, outputs: Mapping[str | None, Output], channels: Channels) -> list[str]:
+    """What the next push does about the audience or the catalog. Raises Stopped when it can't."""
+    difference = compare(
+        channels.talk(outputs[known.sync.mapping.output], known.sync.kind), known.sync, known.state
+    )
+    if difference.stops:
+        raise Stopped("; ".join(difference.stops))
+    return [f"{step.does} (`{known.sync.name}`)" for step in difference.steps]
 
 
 def lineage(dbt: DbtOptions, selection: Selection = Selection()) -> LineageResult:

@@ -87,9 +87,9 @@ class PushResult:
 
 @dataclass(frozen=True)
 class Sample:
-    """One changed attribute of one profile, masked."""
+    """One changed attribute of one row, masked."""
 
-    profile: str
+    key: str
     change: str
     attribute: str
     old: str
@@ -106,7 +106,7 @@ class Flapping:
 
     def __str__(self) -> str:
         return (
-            f"`{self.attribute}` flaps: it changes again for {self.again:,} of the {self.sent:,} profiles "
+            f"`{self.attribute}` flaps: it changes again for {self.again:,} of the {self.sent:,} rows "
             "of the last push. Does its column change with every build?"
         )
 
@@ -117,7 +117,8 @@ class SyncPlanned:
     `resubscriptions` the rows whose consent `never_resubscribe` holds back.
 
     `seconds` is the time at Batch's rates; `mapping` is its hash; `stops` is what would stop a push, `guards`
-    what would stop one without `--force`; `flapping` are the attributes that seem to change with every build.
+    what would stop one without `--force`; `steps` are what a push would do before it sends rows; `flapping`
+    are the attributes that seem to change with every build.
     """
 
     sync: str
@@ -138,6 +139,8 @@ class SyncPlanned:
     stops: tuple[str, ...] = ()
     guards: tuple[str, ...] = ()
     flapping: tuple[Flapping, ...] = ()
+    kind: str = "profiles"
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,12 +158,19 @@ class PlanResult:
 class SyncStatus:
     """The last runs of a sync, the newest first, its parked rows, and the requests that no `dbt run` has
     answered.
+
+    Of an audience or a catalog, `expected` is how many members or items Batch should have, `in_batch` how
+    many it says it has, and `note` why that is not known, or differs.
     """
 
     sync: str
     runs: tuple[Run, ...]
     parked: int = 0
     requests: tuple[Request, ...] = ()
+    kind: str = "profiles"
+    expected: int | None = None
+    in_batch: int | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +185,10 @@ class StatusResult:
             "syncs": [
                 {
                     "sync": each.sync,
+                    "kind": each.kind,
+                    "expected": each.expected,
+                    "in_batch": each.in_batch,
+                    "note": each.note,
                     "parked": each.parked,
                     "requests": [_request_json(request) for request in each.requests],
                     "runs": [_timed(asdict(run)) for run in each.runs],
@@ -191,6 +205,7 @@ class SyncRejects:
     sync: str
     table: str
     rejects: tuple[RejectCount, ...]
+    kind: str = "profiles"
 
 
 @dataclass(frozen=True)
@@ -205,6 +220,7 @@ class RejectsResult:
             "syncs": [
                 {
                     "sync": each.sync,
+                    "kind": each.kind,
                     "table": each.table,
                     "rejects": [_reject_json(count) for count in each.rejects],
                 }
@@ -230,6 +246,7 @@ class SyncReport:
     attributes: dict[str, int]
     rejects: tuple[RejectCount, ...]
     table: str
+    kind: str = "profiles"
 
     @property
     def pending(self) -> int:
@@ -282,30 +299,40 @@ class SyncProfile:
     in_doubt: tuple[str, ...]
     pending: Pending | None
     rejects: tuple[Rejection, ...]
+    kind: str = "profiles"
 
 
 @dataclass(frozen=True)
 class ProfileResult:
-    """One profile in the selected syncs."""
+    """One key in the selected syncs: of a profile, a member or an item."""
 
-    custom_id: str
+    key: str
     syncs: tuple[SyncProfile, ...]
 
     def to_json(self) -> dict[str, object]:
         """The document of `profile --json`."""
-        return {"custom_id": self.custom_id, "syncs": [_timed(asdict(each)) for each in self.syncs]}
+        return {"key": self.key, "syncs": [_timed(asdict(each)) for each in self.syncs]}
 
 
 @dataclass(frozen=True)
 class ValidateResult:
-    """Every sync that is fine; what is wrong is raised as one MappingError."""
+    """Every sync that is fine; what is wrong is raised as one MappingError. `steps` are what the next push
+    creates or changes in Batch before it sends rows.
+    """
 
     syncs: tuple[str, ...]
     checked_online: bool
+    steps: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """The document of `validate --json`."""
-        return {"valid": True, "syncs": list(self.syncs), "online": self.checked_online, "problems": []}
+        return {
+            "valid": True,
+            "syncs": list(self.syncs),
+            "online": self.checked_online,
+            "steps": list(self.steps),
+            "problems": [],
+        }
 
 
 @dataclass(frozen=True)
@@ -338,10 +365,11 @@ class AttributeLineage:
 
 @dataclass(frozen=True)
 class SyncLineage:
-    """The identifier (`custom_id`) and the attributes of a sync."""
+    """The key and the attributes of a sync."""
 
     sync: str
     attributes: tuple[AttributeLineage, ...]
+    kind: str = "profiles"
 
 
 @dataclass(frozen=True)
@@ -356,6 +384,13 @@ class LineageResult:
     def to_json(self) -> dict[str, object]:
         """The document of `lineage --json`."""
         return {"syncs": [asdict(sync) for sync in self.syncs], "not_compiled": list(self.not_compiled)}
+
+
+def noun(kind: str) -> str:
+    """What a row of a kind is about, such as `profile`."""
+    from dbt_batch_sync.mapping.mapping_reader import KINDS
+
+    return KINDS[kind].noun
 
 
 def iso(moment: datetime | None) -> str | None:

@@ -31,23 +31,18 @@
         {% do dbt_batch_sync.kind_macro(mapping.kind, 'after_merge')(sync, mapping, snapshot) %}
         {{ dbt_batch_sync.journal_row(snapshot, sync, 'merged', {
             'delta_id': dbt.string_literal(invocation_id),
-            'merged_delta_id': dbt.string_literal(built.delta_id) if done.merged and dbt_batch_sync.has_rows_of(snapshot, built.delta_id) else 'null',
+            'merged_delta_id': dbt.string_literal(done.witness) if dbt_batch_sync.has_rows_of(snapshot, [done.witness]) else 'null',
             'answered': dbt.string_literal(done.answered | join(',')),
             'request': dbt.string_literal(done.request) if done.request else 'null'
         }) }}
     {% endif %}
 {% endmacro %}
 
-{#- What a kind does with the old delta: whether it was `merged`, the ids of the requests that are `answered`, and what the new delta has beside
-    changes (`request`). -#}
+{#- What a kind does with the old delta. Returns the delta that a later `dbt run` must find rows of in the snapshot (`witness`), the ids of the
+    requests that are `answered`, and what the new delta has beside changes (`request`). -#}
 {% macro any_kind__merge(sync, mapping, snapshot, delta, built, found, progress) %}
-    {% set lost = dbt_batch_sync.lost_rows(sync, snapshot, delta, built, found, progress) %}
-    {% if lost and not dbt_batch_sync.open_requests(sync, snapshot).all %}
-        {{ exceptions.raise_compiler_error(
-            'dbt_batch_sync: ' ~ lost ~ '. Restore the table; or send everything again: dbt-batch-sync resend --all --select ' ~ sync
-            ~ ', then dbt run and dbt-batch-sync push'
-        ) }}
-    {% endif %}
+    {% set before = dbt_batch_sync.last_merged(sync, snapshot) %}
+    {% set lost = dbt_batch_sync.check_delta(sync, snapshot, delta, built, found, progress, before) %}
     {% set names = dbt_batch_sync.snapshot_columns(snapshot, built.key, []) %}
     {% set types = dbt_batch_sync.current_types(sync) %}
     {% set retyped = [] %}
@@ -55,8 +50,9 @@
     {% set merged = built.delta_id is not none and found == built.delta_id and (progress.settled or progress.sent_page is not none) %}
     {% if merged %}{% do dbt_batch_sync.merge_delta(sync, snapshot, delta, built, progress, names, retyped) %}{% endif %}
     {% do dbt_batch_sync.mark_retyped(snapshot, names, retyped) %}
-    {% set requests = dbt_batch_sync.answer_requests(sync, snapshot, built.key, names, types) %}
-    {{ return({'merged': merged, 'answered': requests.ids, 'request': 'all' if requests.all else none}) }}
+    {% set requests = dbt_batch_sync.answer_requests(sync, snapshot, built.key, names, types, lost) %}
+    {% set witness = built.delta_id if merged else (none if requests.all else before.delta_id) %}
+    {{ return({'witness': witness, 'answered': requests.ids, 'request': 'all' if requests.all else none}) }}
 {% endmacro %}
 
 {% macro any_kind__before_build(sync, snapshot) %}{% endmacro %}

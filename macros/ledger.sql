@@ -182,6 +182,7 @@
             sync,
             max(case when event = 'built' then recorded_at end) as built_at,
             max(case when event = 'intent' then recorded_at end) as intended_at,
+            max(case when event = 'merged' then recorded_at end) as merged_at,
             min(recorded_at) as oldest,
             max(case when event = 'ended' then retention_days end) as retention_days
         from {{ journal }}
@@ -190,10 +191,12 @@
     {% set now = modules.datetime.datetime.utcnow() %}
     {% set old, days = [], [] %}
     {% for row in run_query(query).rows %}
-        {% do days.append((90 if row[4] is none else row[4]) | int) %}
+        {% do days.append((90 if row[5] is none else row[5]) | int) %}
         {% set last = [now - modules.datetime.timedelta(days=days[-1])] %}
         {% for moment in [row[1], row[2]] if moment is not none %}{% do last.append(moment.replace(tzinfo=none)) %}{% endfor %}
-        {% if row[1] is not none and row[3].replace(tzinfo=none) < last | min - modules.datetime.timedelta(days=1) %}
+        {#- A merge answers all requests and doubts but those of its last minutes. -#}
+        {% if row[3] is not none %}{% do last.append(row[3].replace(tzinfo=none) - modules.datetime.timedelta(days=1)) %}{% endif %}
+        {% if row[1] is not none and row[4].replace(tzinfo=none) < last | min - modules.datetime.timedelta(days=1) %}
             {% do old.append('(sync = ' ~ dbt.string_literal(row[0]) ~ ' and recorded_at < ' ~ dbt_batch_sync.utc_timestamp((last | min).strftime('%Y-%m-%d %H:%M:%S')) ~ ')') %}
         {% endif %}
     {% endfor %}

@@ -1,18 +1,18 @@
 {#- What the ledger and the tables say of the last delta: whether it is still there, and how far pushes are with it. -#}
 
 
-{#- What the last `built` row says: delta_id (none before the first build), whether that delta has rows, and the type of each attribute that was
-    ever mapped, by name; and the column of the sync's key. -#}
+{#- What the last `built` row says: when, delta_id (none before the first build), whether that delta has rows, and the type of each attribute that
+    was ever mapped, by name; and the column of the sync's key. -#}
 {% macro last_built(sync, snapshot) %}
     {% set rows = run_query(
-        'select delta_id, attribute_types, former_types, page from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
+        'select delta_id, attribute_types, former_types, page, recorded_at from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
         ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event = 'built' order by recorded_at desc limit 1"
     ).rows %}
     {% set types = {} %}
     {% for pair in ((rows[0][2] or '') ~ ',' ~ (rows[0][1] or '') if rows else '').split(',') if ':' in pair %}
         {% do types.update({pair.split(':')[0]: pair.split(':')[1]}) %}
     {% endfor %}
-    {{ return({'key': dbt_batch_sync.sync_mapping(sync).key, 'delta_id': rows[0][0] if rows else none, 'types': types, 'has_rows': rows and rows[0][3] is not none}) }}
+    {{ return({'key': dbt_batch_sync.sync_mapping(sync).key, 'at': rows[0][4] if rows else none, 'delta_id': rows[0][0] if rows else none, 'types': types, 'has_rows': rows and rows[0][3] is not none}) }}
 {% endmacro %}
 
 
@@ -74,36 +74,47 @@
 
 
 {#- A delta that pushes worked on and that is gone before it was merged took with it what Batch was told; a snapshot without the rows that
-    were merged last is another one. Both would be a silent loss; a `resend --all` means it, until what it sends is merged. -#}
-{% macro lost_rows(sync, snapshot, delta, built, found, progress, of_last_day=false) %}
-    {% set journal = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() %}
-    {% set row = run_query(
-        "select max(case when event = 'built' then recorded_at end), max(case when event = 'merged' then recorded_at end),"
-        " max(case when event = 'merged' and merged_delta_id is not null then recorded_at end),"
-        " max(case when event = 'merged' and request = 'all' then recorded_at end),"
-        " max(case when event = 'merged' and merged_delta_id is not null and recorded_at > " ~ dbt_batch_sync.seconds_ago(86400) ~ " then 1 else 0 end) from " ~ journal
-        ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event in ('built', 'merged')"
-    ).rows[0] %}
-    {% set lost = none %}
-    {% set pushed = progress.settled or progress.sent_page is not none %}
-    {% if pushed and built.has_rows and found != built.delta_id and not (row[1] is not none and row[1] > row[0]) %}
-        {% set lost = delta.render() ~ (' is gone' if found is none else ' is not the delta that was pushed') ~ ', and what Batch accepted of it is not in ' ~ snapshot.identifier ~ ' yet' %}
-    {% elif row[2] is not none and (row[3] is none or row[3] < row[2]) and (row[4] | int or not of_last_day) %}
-        {% set last = run_query(
-            'select merged_delta_id from ' ~ journal ~ ' where sync = ' ~ dbt.string_literal(sync)
-            ~ " and event = 'merged' and merged_delta_id is not null order by recorded_at desc limit 1"
-        ).rows[0][0] %}
-        {% if not dbt_batch_sync.has_rows_of(snapshot, last) %}
-            {% set lost = snapshot.render() ~ ' lacks the rows that were merged into it last (it was emptied, or restored from an older copy)' %}
-        {% endif %}
+    were merged last is another one: either would be a silent loss. Says which, or nothing. -#}
+{% macro lost_rows(snapshot, delta, built, found, progress, merged) %}
+    {% set is_merged = merged.at is not none and merged.at > built.at %}
+    {% if (progress.settled or progress.sent_page is not none) and built.has_rows and found != built.delta_id and not is_merged %}
+        {{ return(delta.render() ~ (' is gone' if found is none else ' is not the delta that was pushed') ~ ', and what Batch accepted of it is not in ' ~ snapshot.identifier ~ ' yet') }}
+    {#- Of a merge that ended before it was recorded there are rows of the newer delta. -#}
+    {% elif merged.delta_id and not dbt_batch_sync.has_rows_of(snapshot, [merged.delta_id, built.delta_id]) %}
+        {{ return(snapshot.render() ~ ' lacks the rows that were merged into it last (it was emptied, restored from an older copy, or they were deleted)') }}
     {% endif %}
-    {{ return(lost) }}
+    {{ return(none) }}
+{% endmacro %}
+
+{#- An error when there is one, unless a `resend --all` means it. Returns whether there is one. -#}
+{% macro check_delta(sync, snapshot, delta, built, found, progress, merged) %}
+    {% set lost = dbt_batch_sync.lost_rows(snapshot, delta, built, found, progress, merged) %}
+    {% if lost and not dbt_batch_sync.open_requests(sync, snapshot).all %}
+        {{ exceptions.raise_compiler_error(
+            'dbt_batch_sync: ' ~ lost ~ '. Restore the table; or send everything again: dbt-batch-sync resend --all --select ' ~ sync
+            ~ ', then dbt run and dbt-batch-sync push'
+        ) }}
+    {% endif %}
+    {{ return(lost is not none) }}
 {% endmacro %}
 
 
-{#- Whether a snapshot has rows that were merged from a delta. -#}
-{% macro has_rows_of(snapshot, delta_id) %}
-    {% set query = 'select 1 from ' ~ snapshot.render() ~ ' where ' ~ dbt_batch_sync.column('_batch_delta_id') ~ ' = ' ~ dbt.string_literal(delta_id) ~ ' limit 1' %}
+{#- What the last merge recorded: when, and the delta whose rows the snapshot must have since (none where it has none). -#}
+{% macro last_merged(sync, snapshot) %}
+    {% set rows = run_query(
+        'select recorded_at, merged_delta_id from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
+        ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event = 'merged' order by recorded_at desc limit 1"
+    ).rows %}
+    {{ return({'at': rows[0][0] if rows else none, 'delta_id': rows[0][1] if rows else none}) }}
+{% endmacro %}
+
+
+{#- Whether a snapshot has rows that were merged from one of these deltas. -#}
+{% macro has_rows_of(snapshot, delta_ids) %}
+    {% set literals = [] %}
+    {% for id in delta_ids if id %}{% do literals.append(dbt.string_literal(id)) %}{% endfor %}
+    {% if not literals %}{{ return(false) }}{% endif %}
+    {% set query = 'select 1 from ' ~ snapshot.render() ~ ' where ' ~ dbt_batch_sync.column('_batch_delta_id') ~ ' in (' ~ literals | join(', ') ~ ') limit 1' %}
     {{ return(run_query(query).rows | length > 0) }}
 {% endmacro %}
 

@@ -33,8 +33,9 @@
 {% endmacro %}
 
 
-{#- Puts in doubt what the open requests ask for, and returns them. -#}
-{% macro answer_requests(sync, snapshot, key, names, types) %}
+{#- Puts in doubt what the open requests ask for, and returns them. `lost`: a delta or the snapshot's rows were, so that who has left may have been
+    sent since, and leaves again. -#}
+{% macro answer_requests(sync, snapshot, key, names, types, lost) %}
     {% set requests = dbt_batch_sync.open_requests(sync, snapshot) %}
     {% if requests.overtaken %}
         {% set flags = [] %}
@@ -52,7 +53,7 @@
         {% for name in types if name in names %}{% do everything.append(',' ~ name ~ ',') %}{% endfor %}
         {% do run_query(
             'update ' ~ snapshot.render() ~ ' set ' ~ doubt ~ ' = ' ~ dbt_batch_sync.joined_names("coalesce(" ~ doubt ~ ", '') || '" ~ everything | join('') ~ "'", names)
-            ~ ' where ' ~ dbt_batch_sync.column('_batch_exited_at') ~ ' is null'
+            ~ ('' if lost else ' where ' ~ dbt_batch_sync.column('_batch_exited_at') ~ ' is null')
         ) %}
     {% endif %}
     {% if requests.all or requests.rejected %}

@@ -30,7 +30,7 @@ def trace(sync: Sync, compiled: CompiledSql) -> SyncLineage:
     if mapping.all_columns and not resolved:
         reason = f"which columns {sync.name} has is not known: run `dbt compile` and `dbt docs generate`"
         found.append(AttributeLineage(ALL, None, (Origin("unknown", sync.name, "", reason),)))
-    return SyncLineage(sync.name, tuple(found))
+    return SyncLineage(sync.name, tuple(found), sync.kind.name)
 
 
 def _sorted(origins: frozenset[Origin]) -> tuple[Origin, ...]:

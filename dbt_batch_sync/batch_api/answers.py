@@ -56,9 +56,12 @@ class PartialError:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Batch took the call; everything is queued except what `errors` names."""
+    """Batch took the call; everything is queued except what `errors` names. With `token`, Batch says later
+    whether it is applied.
+    """
 
     errors: tuple[PartialError, ...] = ()
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,14 @@ def read_bulk(document: dict[str, object]) -> Accepted | Broken:
     if len(known) < len(parsed):
         return Broken(BrokenKind.ANSWER, "partial error without a bulk_index")
     return Accepted(known)
+
+
+def read_token(document: dict[str, object]) -> Accepted | Broken:
+    """Reads the answer to a change that is applied later."""
+    token = document.get("indexing_token")
+    if not isinstance(token, str) or not re.fullmatch(r"[!-~]{1,200}", token):
+        return Broken(BrokenKind.ANSWER, "no indexing_token")
+    return Accepted(token=token)
 
 
 def _parse_error(entry: object) -> PartialError | None:

@@ -5,9 +5,10 @@ No retry, no pacing, no redirect; bounded in time and size; the keys go nowhere 
 
 from __future__ import annotations
 
+import json
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Final, cast
@@ -97,6 +98,19 @@ class Client:
         Never raises for what the network or Batch does.
         """
         return self._call("POST", route.path, route.read, body, seconds)
+
+    def ask(
+        self, method: str, path: str, document: Mapping[str, object] | None = None
+    ) -> tuple[Answer, Mapping[str, object]]:
+        """A call that is not about rows, and the JSON object of a 2xx answer."""
+        found: dict[str, object] = {}
+
+        def read(answer: dict[str, object]) -> Accepted:
+            found.update(answer)
+            return Accepted()
+
+        body = None if document is None else json.dumps(document).encode()
+        return self._call(method, path, read, body), found
 
     def check(self) -> None:
         """Asks something that changes nothing, to see whether address and credentials work.

@@ -59,7 +59,7 @@ def _section(sync: SyncPlanned) -> Iterator[str]:
     if sync.samples:
         changes = counted(len(sync.samples), "change")
         yield from ("", f"<details><summary>{changes} as examples, masked</summary>", "")
-        cells = ((each.profile, each.change, each.attribute, each.old, each.new) for each in sync.samples)
+        cells = ((each.key, each.change, each.attribute, each.old, each.new) for each in sync.samples)
         head = ("profile", "change", "attribute", "old", "new")
         yield from _table(head, (tuple(_plain(cell) for cell in row) for row in cells))
         yield from ("", "</details>")

@@ -50,6 +50,8 @@ def validate(
     else:
         checked = "; the warehouse and Batch are reachable" if online else ""
         show.out().print(f"[green]Mappings are valid[/]: {', '.join(result.syncs)}{checked}")
+        for step in result.steps:
+            show.out().print(f"  the next push would {escape(step)}")
 
 
 def plan(
@@ -139,17 +141,19 @@ def rejects(dbt: DbtFlags, as_json: Json = False) -> None:
 
 
 def profile(
-    custom_id: Annotated[str, typer.Argument(metavar="CUSTOM_ID", help="The profile's custom_id in Batch.")],
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", help="The custom_id of a profile or member, or the id of an item.")
+    ],
     dbt: DbtFlags,
     as_json: Json = False,
 ) -> None:
-    """Explain one profile: what was last sent, what is queued, what was rejected.
+    """Explain one profile, member or item: what was last sent, what is queued, what was rejected.
 
     Example: [bold]dbt-batch-sync profile C-1042 --select crm_contacts[/]
     """
     from dbt_batch_sync import api
 
-    result = api.profile(dbt.options, custom_id, dbt.selection)
+    result = api.profile(dbt.options, key, dbt.selection)
     show.answer(result, show.profile, as_json)
 
 

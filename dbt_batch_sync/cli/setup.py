@@ -168,9 +168,11 @@ def demo(
         console.print(
             f"  over the wire: {wire.operations:,} operations in {wire.requests} requests, {wire.bytes:,} "
             "bytes; "
-            f"the sandbox now has {done.profiles:,} profiles"
+            f"the sandbox now has {', '.join(f'{count:,} {what}' for what, count in done.held.items())}"
         )
-        console.print(f"  for example:   {escape(wire.example)}\n", soft_wrap=True)
+        for endpoint, example in wire.examples.items():
+            console.print(f"  to {escape(endpoint)}: {escape(example)}", soft_wrap=True)
+        console.print()
 
     target = directory or Path(tempfile.mkdtemp(prefix="dbt-batch-sync-demo-"))
     run_demo(target.absolute(), tell, show_round)

@@ -114,6 +114,8 @@ def pushed(result: PushResult, *, dry_run: bool) -> None:
 
 
 def _story(sync: SyncPushed, dry_run: bool) -> str:
+    from dbt_batch_sync.results import noun
+
     if sync.status == "skipped":
         return "not started"
     if sync.delta_id is None and sync.error is None:
@@ -122,7 +124,7 @@ def _story(sync: SyncPushed, dry_run: bool) -> str:
     changes = " · ".join(words)
     if dry_run:
         return (
-            f"{changes}  →  would send {counted(sync.sent, 'profile')} in "
+            f"{changes}  →  would send {counted(sync.sent, noun(sync.kind))} in "
             f"{counted(sync.requests, 'request')} to {sync.endpoint}; nothing was sent"
         )
     if sync.inserts + sync.updates + sync.exits + sync.sent == 0:
@@ -130,7 +132,7 @@ def _story(sync: SyncPushed, dry_run: bool) -> str:
     if sync.endpoint is None and sync.error is not None:
         return f"{changes}  →  nothing was sent"
     return (
-        f"{changes}  →  {sync.accepted:,} of {counted(sync.sent, 'profile')} accepted in "
+        f"{changes}  →  {sync.accepted:,} of {counted(sync.sent, noun(sync.kind))} accepted in "
         f"{counted(sync.requests, 'request')}"
         f" ({sync.endpoint}), {sync.settled:,} settled, {sync.seconds:.1f} s"
     )
@@ -169,6 +171,8 @@ def planned(result: PlanResult) -> None:
 
 
 def _plan(console: Console, sync: SyncPlanned) -> None:
+    from dbt_batch_sync.results import noun
+
     console.print(f"[bold]{escape(sync.sync)}[/]")
     for stop in sync.stops:
         console.print(f"  [red]A push would stop: {escape(stop)}[/]")
@@ -182,6 +186,8 @@ def _plan(console: Console, sync: SyncPlanned) -> None:
         f"{sync.invalid:,} invalid · {sync.parked:,} parked  →  "
         f"{goes if sync.requests else 'nothing to send'}"
     )
+    for step in sync.steps:
+        console.print(f"  before that, a push would {escape(step)}")
     for guard in sync.guards:
         console.print(f"  [red]A guard would stop the push: {escape(guard)}[/]")
     for flapping in sync.flapping:
@@ -197,10 +203,10 @@ def _plan(console: Console, sync: SyncPlanned) -> None:
             table.add_row(escape(name), f"{count:,}")
         console.print(table)
     if sync.samples:
-        table = Table("profile", "change", "attribute", "old", "new", **_PLAIN)
+        table = Table(noun(sync.kind), "change", "attribute", "old", "new", **_PLAIN)
         for each in sync.samples:
             table.add_row(
-                *(escape(cell) for cell in (each.profile, each.change, each.attribute, each.old, each.new))
+                *(escape(cell) for cell in (each.key, each.change, each.attribute, each.old, each.new))
             )
         console.print(table)
     console.print()
@@ -232,7 +238,7 @@ def _origin(origin: Origin) -> str:
 
 def history(result: StatusResult) -> None:
     """The last runs of each sync, the sizes of their deltas, parked rows and open requests."""
-    from dbt_batch_sync.results import iso
+    from dbt_batch_sync.results import iso, noun
 
     console = out()
     for sync in result.syncs:
@@ -242,6 +248,10 @@ def history(result: StatusResult) -> None:
             console.print(f"  {_trend([run.inserts + run.updates + run.exits for run in sync.runs[::-1]])}")
         else:
             console.print("  never pushed. Run: dbt-batch-sync push")
+        if sync.in_batch is not None:
+            console.print(f"  {counted(sync.in_batch, noun(sync.kind))} in Batch, {sync.expected:,} expected")
+        if sync.note:
+            console.print(f"  [yellow]{escape(sync.note)}[/]")
         if sync.parked:
             console.print(f"  [yellow]{_parked(sync.parked)}[/]")
         for each in sync.requests:
@@ -280,7 +290,7 @@ def _trend(sizes: list[int]) -> str:
 
 def rejected(result: RejectsResult) -> None:
     """The open rejections, the most frequent first."""
-    from dbt_batch_sync.results import iso
+    from dbt_batch_sync.results import iso, noun
 
     console = out()
     for sync in result.syncs:
@@ -288,7 +298,7 @@ def rejected(result: RejectsResult) -> None:
         if not sync.rejects:
             console.print("  no open rejections\n")
             continue
-        names = ("profiles", "attribute", "reason", "rejected by", "since (UTC)", "last (UTC)")
+        names = (f"{noun(sync.kind)}s", "attribute", "reason", "rejected by", "since (UTC)", "last (UTC)")
         table = Table(*names, **_PLAIN)
         table.columns[0].justify = "right"
         for each in sync.rejects:
@@ -296,11 +306,11 @@ def rejected(result: RejectsResult) -> None:
             cells = (each.attribute or "(whole row)", each.reason, each.rejected_by, *times)
             table.add_row(f"{each.count:,}", *map(escape, cells))
         console.print(table)
-        console.print(f"  profiles: {escape(keys_query(sync.sync, sync.table))}\n")
+        console.print(f"  {noun(sync.kind)}s: {escape(keys_query(sync.sync, sync.table))}\n")
 
 
 def keys_query(sync: str, table: str) -> str:
-    """A query, to be shown, of the profiles with an open rejection."""
+    """A query, to be shown, of the keys with an open rejection."""
     return f"select distinct key from {table} where sync = '{sync}' and resolved_at is null"  # noqa: S608
 
 
@@ -316,9 +326,9 @@ def resent(result: ResendResult) -> None:
 
 
 def profile(result: ProfileResult) -> None:
-    """What each sync knows of a profile."""
+    """What each sync knows of a key."""
     console = out()
-    console.print(f"[bold]{escape(result.custom_id)}[/]")
+    console.print(f"[bold]{escape(result.key)}[/]")
     for sync in result.syncs:
         console.print(f"\n[bold]{escape(sync.sync)}[/]  {_sent(sync)}")
         if sync.attributes:

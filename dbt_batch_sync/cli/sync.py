@@ -52,6 +52,12 @@ def push(
         Optional[Path],  # noqa: UP045
         typer.Option("--plan", help="Push only the deltas of this file, written by `plan --out`."),
     ] = None,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait", help="Wait until Batch has applied the members of audiences and the items of catalogs."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Send the deltas to Batch, and record what it accepts.
@@ -68,6 +74,7 @@ def push(
         require_tests,
         _span(max_age),
         api.read_plan(plan) if plan is not None else None,
+        wait,
     )
     with _stopping() as (stop, signals), Bar(quiet=as_json) as bar:
         result = api.push(dbt.options, dbt.selection, options, stop=stop, observer=bar)

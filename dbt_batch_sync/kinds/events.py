@@ -18,19 +18,15 @@ from dbt_batch_sync.kinds.attributes import (
     AttributeType,
     Rule,
     Rules,
-    name_refusal,
     propose_name,
 )
 from dbt_batch_sync.kinds.kind import Fragment, Kind
+from dbt_batch_sync.kinds.listing import Entry, Listed, attributes_of, check_types, column, entries
 from dbt_batch_sync.kinds.profiles import MASS_UPDATE, UPDATE
-from dbt_batch_sync.mapping.mapping import Attribute, Guards, Location, Mapping, OnNull
+from dbt_batch_sync.mapping.mapping import Attribute, Guards, Location, Mapping, OnNull, read_guards
 from dbt_batch_sync.mapping.validation import (
-    Reader,
     Spot,
     choice,
-    form,
-    kind,
-    many,
     optional,
     read_by,
     read_form,
@@ -50,7 +46,7 @@ MAX_EVENTS = 15
 """Events of one profile in a call."""
 
 MAX_ATTRIBUTES = 20
-"""Attributes of an event, `$label` and `$tags` apart [C]."""
+"""Attributes of an event, `$label` and `$tags` among them [C]."""
 
 FIRST = "first"
 """What a built delta requests whose push must be asked for: there is no memory of what was sent before."""
@@ -89,15 +85,10 @@ class Endpoint(str, Enum):
     MASS_UPDATE = MASS_UPDATE.name
 
 
-column = text("a column's name")
-
-
 @dataclass(frozen=True)
-class _Entry:
-    """An entry of `attributes` with options."""
+class _Entry(Entry):
+    """An entry of `attributes`."""
 
-    column: str = field(default="", metadata=read_by(column, required="the column to send"))
-    name: str | None = field(default=None, metadata=read_by(optional(text("an attribute's name"))))
     type: AttributeType | None = field(default=None, metadata=read_by(optional(choice(AttributeType))))
 
 
@@ -108,18 +99,7 @@ class _Fixed:
     value: str = field(default="", metadata=read_by(text("an event's name"), required="the events' name"))
 
 
-@dataclass(frozen=True)
-class _Guards(Guards):
-    max_rows: int | None = field(default=100_000, metadata=read_by(whole(1)))
-
-
-def _read_entry(value: object, spot: Spot) -> tuple[Spot, _Entry]:
-    if isinstance(value, dict):
-        return spot, read_form(_Entry, value, spot)
-    if isinstance(value, str):
-        return spot, _Entry(column(value, spot))
-    spot.refuse(f"must be a column's name or `{{column: …, name: …}}`, not {kind(value)}")
-    return spot, _Entry()
+_GUARDS = Guards(max_rows=100_000)
 
 
 def _read_name(value: object, spot: Spot) -> str | _Fixed:
@@ -130,9 +110,6 @@ def _read_name(value: object, spot: Spot) -> str | _Fixed:
         wrong = f"`{shown(fixed.value)}` is not a valid event name (1 to 30 of a-z, 0-9 and _)"
         spot.at("value").refuse(f"{wrong}; for example `{propose_name(fixed.value)}`")
     return fixed
-
-
-_entries: Reader[tuple[tuple[Spot, _Entry], ...]] = many(_read_entry, "columns")
 
 
 @dataclass(frozen=True)
@@ -154,7 +131,7 @@ class Settings:
     time: str = field(default="", metadata=read_by(column, required="the column of the events' times"))
     label: str | None = field(default=None, metadata=read_by(optional(column)))
     tags: str | None = field(default=None, metadata=read_by(optional(column)))
-    attributes: tuple[tuple[Spot, _Entry], ...] = field(default=(), metadata=read_by(_entries))
+    attributes: Listed[Entry] = field(default=(), metadata=read_by(entries(_Entry)))
     on_doubt: OnDoubt = field(default=OnDoubt.RESEND, metadata=read_by(choice(OnDoubt)))
     too_old: TooOld = field(default=TooOld.REJECT, metadata=read_by(choice(TooOld)))
     memory_days: int = field(default=7, metadata=read_by(whole(2, 90)))
@@ -163,12 +140,14 @@ class Settings:
         default=None,
         metadata=read_by(optional(text("the name of an output of the `dbt_batch_sync` profile"))),
     )
-    guards: Guards = field(default=_Guards(), metadata=read_by(form(_Guards)))
+    guards: Guards = field(default=_GUARDS, metadata=read_by(read_guards(_GUARDS, "max_rows")))
 
 
 def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
     written = cast("Settings", form)
-    _check(written, spot)
+    special = sum(each is not None for each in (written.label, written.tags))
+    most = MAX_ATTRIBUTES - special
+    check_types(written.attributes, tuple(AttributeType), spot.at("attributes"), most)
     return Mapping(
         sync=sync,
         kind=EVENTS,
@@ -191,30 +170,7 @@ def _attributes(written: Settings) -> Iterable[Attribute]:
         if isinstance(source, str) and source:
             name = EVENT_ID if key == "event_id" else STANDARD_PREFIX + key
             yield Attribute(source, name, None, OnNull.CLEAR, standard=key != "event_id", key=key)
-    for place, (_, entry) in enumerate(written.attributes):
-        key = f"attributes[{place}]"
-        yield Attribute(entry.column, _name(entry), entry.type, OnNull.CLEAR, standard=False, key=key)
-
-
-def _name(entry: _Entry) -> str:
-    return entry.column.lower() if entry.name is None else entry.name
-
-
-def _check(written: Settings, spot: Spot) -> None:
-    """Attributes have valid names, each for one column, and there are not too many."""
-    owners: dict[str, str] = {}
-    for place, entry in written.attributes:
-        name = _name(entry)
-        refusal = name_refusal(name) if name else None
-        if refusal:
-            proposal = f"{{column: {shown(entry.column)}, name: {propose_name(name)}}}"
-            place.refuse(f"`{shown(name)}` {refusal}; for example `{proposal}`")
-        elif name in owners:
-            place.refuse(f"the name `{name}` is already that of the column `{shown(owners[name])}`")
-        elif name:
-            owners[name] = entry.column
-    if len(owners) > MAX_ATTRIBUTES:
-        spot.at("attributes").refuse(f"an event has at most {MAX_ATTRIBUTES} attributes, not {len(owners)}")
+    yield from attributes_of(written.attributes, "attributes")
 
 
 def _tripped(mapping: Mapping, built: Built) -> Iterator[str]:
@@ -240,8 +196,8 @@ EVENTS = Kind(
         opening='{"identifiers":{"custom_id":',
         middle='},"events":[',
         ending="]}",
-        max_members=MAX_ATTRIBUTES + 2,
-        max_arrays=MAX_ATTRIBUTES + 2,
+        max_members=MAX_ATTRIBUTES,
+        max_arrays=MAX_ATTRIBUTES,
     ),
     routes=(UPDATE, MASS_UPDATE),
     repeatable=False,

@@ -13,18 +13,17 @@ from typing import cast
 from dbt_batch_sync.batch_api.answers import read_bulk
 from dbt_batch_sync.kinds.attributes import (
     CUSTOM_ID,
-    CUSTOM_RULES,
     MAX_ARRAYS,
     MAX_ATTRIBUTES,
     STANDARD_ATTRIBUTES,
     STANDARD_PREFIX,
     STANDARD_RULES,
-    AttributeType,
     Vocabulary,
     name_refusal,
     propose_name,
 )
 from dbt_batch_sync.kinds.kind import AUTO, Fragment, Kind, Route
+from dbt_batch_sync.kinds.listing import Entry, check_names, column, entries, name_of
 from dbt_batch_sync.mapping.mapping import (
     ALL,
     Attribute,
@@ -43,7 +42,6 @@ from dbt_batch_sync.mapping.validation import (
     many,
     optional,
     read_by,
-    read_form,
     refuse_unknown,
     shown,
     text,
@@ -72,16 +70,8 @@ class EndpointChoice(str, Enum):
     MASS_UPDATE = MASS_UPDATE.name
 
 
-column = text("a column's name")
-
-
 @dataclass(frozen=True)
-class _Entry:
-    """An entry of `custom` with options."""
-
-    column: str = field(default="", metadata=read_by(column, required="the column to send"))
-    name: str | None = field(default=None, metadata=read_by(optional(text("an attribute's name"))))
-    type: AttributeType | None = field(default=None, metadata=read_by(optional(choice(CUSTOM_RULES))))
+class _Entry(Entry):
     on_null: OnNull | None = field(default=None, metadata=read_by(optional(choice(OnNull))))
 
 
@@ -112,17 +102,7 @@ def _read_custom(value: object, spot: Spot) -> _Custom:
             f"must be a list of columns, or the word `{ALL}`; one column is written `[{shown(value)}]`"
         )
         return _Custom()
-    return _Custom(many(_read_entry, f"columns (or the word `{ALL}`)")(value, spot))
-
-
-def _read_entry(value: object, spot: Spot) -> tuple[Spot, _Entry]:
-    """Reads a column's name or an entry with options; what is rejected in it is empty."""
-    if isinstance(value, dict):
-        return spot, read_form(_Entry, value, spot)
-    if isinstance(value, str):
-        return spot, _Entry(column(value, spot))
-    spot.refuse(f"must be a column's name or `{{column: …, name: …}}`, not {kind(value)}")
-    return spot, _Entry()
+    return _Custom(entries(_Entry, f"columns (or the word `{ALL}`)")(value, spot))
 
 
 def _read_name(value: object, spot: Spot) -> str:
@@ -193,12 +173,7 @@ def _attributes(written: _Form) -> Iterable[Attribute]:
     for place, (_, entry) in enumerate(written.custom.listed):
         on_null = entry.on_null or written.on_null or OnNull.CLEAR
         key = f"custom[{place}]"
-        yield Attribute(entry.column, _name(entry), entry.type, on_null, standard=False, key=key)
-
-
-def _name(entry: _Entry) -> str:
-    """The attribute's name: the given one, or the column's in lower case. Empty if that was rejected."""
-    return entry.column.lower() if entry.name is None else entry.name
+        yield Attribute(entry.column, name_of(entry), entry.type, on_null, standard=False, key=key)
 
 
 def _check(written: _Form, spot: Spot) -> None:
@@ -212,23 +187,7 @@ def _check(written: _Form, spot: Spot) -> None:
 
 
 def _check_names(written: _Form, spot: Spot) -> None:
-    """Names are valid, and each stands for one attribute."""
-    owners: dict[str, str] = {}
-    for place, entry in written.custom.listed:
-        name = _name(entry)
-        refusal = name_refusal(name) if name else None
-        if refusal and entry.name:
-            place.at("name").refuse(f"`{shown(name)}` {refusal}; for example `{propose_name(name)}`")
-        elif refusal:
-            proposal = f"{{column: {shown(entry.column)}, name: {propose_name(entry.column)}}}"
-            wrong = f"the column `{shown(entry.column)}` {refusal}"
-            place.refuse(f"{wrong}: give it a `name`, for example `{proposal}`")
-        elif name in owners and owners[name].lower() == entry.column.lower():
-            place.refuse(f"the column `{shown(entry.column)}` is already listed as `{name}`")
-        elif name in owners:
-            place.refuse(f"the name `{name}` is already that of the column `{shown(owners[name])}`")
-        elif name:
-            owners[name] = entry.column
+    owners = check_names(written.custom.listed)
     if written.membership in owners:
         taken = shown(owners[written.membership])
         spot.at("membership").refuse(f"`{written.membership}` is already the name of the column `{taken}`")

@@ -59,23 +59,29 @@ class Checks:
             return sync.mapping.attributes
 
     def _shared(self, syncs: Sequence[Sync], selected: set[str]) -> Iterator[Problem]:
-        """Syncs of one output that write the same attributes, though neither says that this is meant."""
+        """Syncs of one kind and output that write to the same, though neither says that this is meant."""
         names = {each.name: self._names(each) for each in syncs}
         for one, other in combinations(syncs, 2):
-            both = [name for name in names[one.name] if name in names[other.name]]
             outputs = {each.mapping.output or self._default_output for each in (one, other)}
-            if not both or one.mapping.shared or other.mapping.shared or len(outputs) > 1:
-                continue
-            if not selected & {one.name, other.name}:
+            if one.kind is not other.kind or len(outputs) > 1 or not selected & {one.name, other.name}:
                 continue
             at, against = (other, one) if other.name in selected else (one, other)
+            where, target = at.mapping.where, at.mapping.target
+            if target and target == against.mapping.target:
+                wrong = (
+                    f"{_spoken(target)} is that of the sync `{against.name}` too. Each would remove "
+                    f"the other's {at.kind.noun}s: make one model of both"
+                )
+                yield Problem(where.file, where.model, f"batch_sync.{at.kind.name}", wrong)
+            both = [name for name in names[one.name] if name in names[other.name]]
+            if target or not both or one.mapping.shared or other.mapping.shared:
+                continue
             more = f" and {len(both) - MAX_LISTED} more" if len(both) > MAX_LISTED else ""
             wrong = (
                 f"{listed(both[:MAX_LISTED])}{more}: written by the sync `{against.name}` too. Where both "
                 "have a profile, they would overwrite each other in turns. If they have none in common, or "
                 "that is meant, say `shared: true` in one of the two mappings"
             )
-            where = at.mapping.where
             yield Problem(where.file, where.model, "batch_sync", wrong)
 
     def _names(self, sync: Sync) -> list[str]:
@@ -87,6 +93,12 @@ class Checks:
         found = [attribute.wire_name for attribute in self._attributes(sync, columns or ())]
         membership = sync.mapping.membership
         return list(dict.fromkeys([*found, *([membership] if membership else [])]))
+
+
+def _spoken(target: str) -> str:
+    """`audience spring_vips` as a message says it."""
+    what, _, name = target.partition(" ")
+    return f"the {what} `{name}`" if name else f"the {what}"
 
 
 def _is_relation_of(table: CatalogTable, model: Model) -> bool:

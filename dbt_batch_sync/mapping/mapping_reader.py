@@ -7,13 +7,15 @@ import json
 from dataclasses import replace
 
 from dbt_batch_sync.errors import MappingError, Problem
+from dbt_batch_sync.kinds.audience import AUDIENCE
+from dbt_batch_sync.kinds.catalog import CATALOG
 from dbt_batch_sync.kinds.events import EVENTS
 from dbt_batch_sync.kinds.kind import Kind
 from dbt_batch_sync.kinds.profiles import PROFILES
 from dbt_batch_sync.mapping.mapping import Location, Mapping
 from dbt_batch_sync.mapping.validation import Spot, did_you_mean, kind, listed, read_form, shown
 
-KINDS = {each.name: each for each in (PROFILES, EVENTS)}
+KINDS = {each.name: each for each in (PROFILES, AUDIENCE, CATALOG, EVENTS)}
 
 NOT_HASHED = ("guards", "endpoint", "output", "shared", "display_name")
 """Keys that don't change what is sent."""
@@ -34,6 +36,12 @@ def parse_mapping(sync: str, raw: object, where: Location) -> Mapping:
     if mapping is None or spot.found:
         raise MappingError(Problem(where.file, where.model, each.key, each.message) for each in spot.found)
     return replace(mapping, hash=_hash(raw))
+
+
+def kind_of(raw: object) -> Kind:
+    """The kind of a mapping; profiles where that can't be told."""
+    name = raw.get("kind") if isinstance(raw, dict) else None
+    return KINDS.get(name, PROFILES) if isinstance(name, str) else PROFILES
 
 
 def _read_kind(raw: object, spot: Spot) -> Kind | None:

@@ -133,11 +133,13 @@ class PushTask:
 
 def summary(sync: SyncPushed) -> str:
     """One line for a log: what was sent and accepted, and what to do about the rest."""
+    from dbt_batch_sync.results import noun  # Airflow parses DAGs without it
+
     if sync.status == "skipped":
         return f"{sync.sync}: skipped: the push was stopped before it"
     line = (
         f"{sync.sync}: {sync.status}: {sync.inserts} inserts, {sync.updates} updates, "
-        f"{sync.exits} exits; {sync.accepted} of {sync.sent} profiles accepted, "
+        f"{sync.exits} exits; {sync.accepted} of {sync.sent} {noun(sync.kind)}s accepted, "
         f"{sync.requests} requests"
     )
     if sync.status == "partial":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from dbt_batch_sync.kinds.attributes import PRESENT
 from dbt_batch_sync.warehouse import Value
 from dbt_batch_sync.warehouse.relations import Relation, count_of, equals, is_null, value, with_commas
 
@@ -113,6 +114,26 @@ def samples(pending: Pending, snapshot: Relation, names: Sequence[str], limit: i
     }
     query = exp.select(*(exp.alias_(cell, name) for name, cell in cells.items())).from_(picked.subquery("d"))
     return query.join(snapshot.aliased("s"), on=_same_key(delta, snapshot), join_type="left")
+
+
+def present_rows(delta: Relation, snapshot: Relation, *, within_page: bool) -> exp.Select:
+    """How many rows Batch has (`present`): by the snapshot, and over it by the delta `:delta_id` up to
+    `:page`; `within_page`: and of the page after it up to `:key`.
+    """
+    page, key = delta.column("_batch_page"), delta.column(delta.key)
+    reached: exp.Expr = exp.LTE(this=page, expression=value("page"))
+    if within_page:
+        of_key = exp.LTE(this=key, expression=value("key"))
+        reached = exp.or_(reached, exp.and_(equals(page.copy(), value("page_after")), of_key))
+    nothing = exp.Literal.string("")
+    sent = exp.NEQ(this=delta.column("_batch_changed"), expression=nothing)
+    own = equals(delta.column("_batch_delta_id"), value("delta_id"))
+    settled = (
+        exp.select(key.copy(), delta.column(PRESENT)).from_(delta.table.copy()).where(own, sent, reached)
+    )
+    held = exp.Coalesce(this=delta.column(PRESENT, "d"), expressions=[snapshot.column(PRESENT, "s")])
+    query = exp.select(exp.alias_(count_of(held), "present")).from_(snapshot.aliased("s"))
+    return query.join(settled.subquery("d"), on=_same_key(delta, snapshot), join_type="full")
 
 
 def _held(snapshot: Relation, name: str) -> exp.Expr:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 
 from sqlglot import exp
 
+from dbt_batch_sync.kinds.attributes import PRESENT
 from dbt_batch_sync.kinds.kind import KEY
 from dbt_batch_sync.ledger.records import Rejection, typed
 from dbt_batch_sync.push.known import Known, relation_of
@@ -53,7 +54,7 @@ def look_up(warehouse: Warehouse, known: Known, key: str) -> SyncProfile:
     found = Found(
         held, queued, events, tuple(known.rejects.of_key(sync, key)), built.built_at if built else None
     )
-    return describe(sync, found)
+    return replace(describe(sync, found), kind=known.sync.kind.name)
 
 
 def _row(warehouse: Warehouse, relation: Relation, values: Mapping[str, Value]) -> Row | None:
@@ -74,6 +75,8 @@ def describe(sync: str, found: Found) -> SyncProfile:
         cells |= {name: queued.get(name) for name in _names(queued) if not _is_rejected(found, name)}
         sent_at, run_id = settled
         exited_at = sent_at if queued["_batch_change"] == "exit" else None
+    if cells.pop(PRESENT, True) is False:
+        cells = {}
     unknown = {each.attribute for each in found.rejections if each.resolved_at is None}
     values = {name: mask(cell) for name, cell in cells.items() if cell is not None and name not in unknown}
     return SyncProfile(
@@ -120,12 +123,16 @@ def _doubt(
         at = cast("datetime", each["first_at"])
         if each["event"] == "doubt" and (settled is None or at > settled[0]):
             listed.append(str(each["names"] or ""))
-    return dict.fromkeys(name for names in listed for name in names.split(",") if name)
+    return dict.fromkeys(name for names in listed for name in names.split(",") if name and name != PRESENT)
 
 
 def _pending(held: Row, queued: Row) -> Pending:
     reason = queued.get("_batch_reason")
-    changes = tuple(Change(name, mask(held.get(name)), mask(queued.get(name))) for name in _names(queued))
+    changes = tuple(
+        Change(name, mask(held.get(name)), mask(queued.get(name)))
+        for name in _names(queued)
+        if name != PRESENT
+    )
     return Pending(str(queued["_batch_change"]), None if reason is None else str(reason), changes)
 
 

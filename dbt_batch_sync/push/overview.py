@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
+from dbt_batch_sync.delivery.talking import Talk
+from dbt_batch_sync.errors import ConfigurationError, DeliveryError
 from dbt_batch_sync.ledger.records import RejectCount, Run
 from dbt_batch_sync.ledger.requests import open_requests
-from dbt_batch_sync.push.known import Known, by_ledger, parked_rows
+from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.push.counts import present_rows
+from dbt_batch_sync.push.known import Known, by_ledger, parked_rows, relation_of
 from dbt_batch_sync.push.plan import Counts, count_changes, pending_rows
 from dbt_batch_sync.results import SyncRejects, SyncReport, SyncStatus
-from dbt_batch_sync.warehouse import Warehouse
+from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 
 
 class _OfSync(Protocol):
@@ -29,7 +33,48 @@ def statuses(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterat
     ]
     for each in known:
         name = each.sync.name
-        yield SyncStatus(name, _of(name, runs), parked_rows(each.sync, each.state), _of(name, requests))
+        parked = parked_rows(each.sync, each.state)
+        yield SyncStatus(name, _of(name, runs), parked, _of(name, requests), each.sync.kind.name)
+
+
+def sizes(
+    warehouse: Warehouse, known: Sequence[Known], talk: Callable[[Sync], Talk]
+) -> Iterator[dict[str, Any]]:
+    """Of each sync: how many members or items Batch should have (`expected`) and says it has (`in_batch`)."""
+    for each in known:
+        container = each.sync.kind.container
+        if container is None or each.state.built is None:
+            yield {}
+            continue
+        expected = _expected(warehouse, each)
+        try:
+            size = container.size(talk(each.sync), each.sync.mapping)
+        except (DeliveryError, ConfigurationError) as error:
+            yield {"expected": expected, "note": f"Batch was not asked how many there are: {error}"}
+            continue
+        note = f"the {each.sync.mapping.target} is not in Batch" if size is None else None
+        if size is not None and size != expected:
+            note = (
+                f"Batch has {size:,} {each.sync.kind.noun}s and should have {expected:,}: it may still apply "
+                "what was pushed, or somebody else writes to it"
+            )
+        yield {"expected": expected, "in_batch": size, "note": note}
+
+
+def _expected(warehouse: Warehouse, known: Known) -> int:
+    """The rows that Batch has by the snapshot, and by what was settled of the delta since."""
+    built, at = known.state.built, known.state.checkpoint
+    if built is None:
+        return 0
+    delta, snapshot = (
+        relation_of(warehouse, known.sync, "delta"),
+        relation_of(warehouse, known.sync, "snapshot"),
+    )
+    values: dict[str, Value] = {"delta_id": built.delta_id, "page": at.page}
+    if at.key is not None:
+        values |= {"page_after": at.page + 1, "key": at.key}
+    query = Statement(present_rows(delta, snapshot, within_page=at.key is not None), values)
+    return int(warehouse.fetch(query).column("present")[0].as_py() or 0)
 
 
 def rejections(warehouse: Warehouse, known: Sequence[Known]) -> Iterator[SyncRejects]:
@@ -37,7 +82,9 @@ def rejections(warehouse: Warehouse, known: Sequence[Known]) -> Iterator[SyncRej
     counts = _counts(known)
     for each in known:
         name = each.sync.name
-        yield SyncRejects(name, each.rejects.table.sql(warehouse.dialect), _of(name, counts))
+        yield SyncRejects(
+            name, each.rejects.table.sql(warehouse.dialect), _of(name, counts), each.sync.kind.name
+        )
 
 
 def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterator[SyncReport]:
@@ -57,6 +104,7 @@ def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterato
             attributes=dict(changes.attributes),
             rejects=_of(each.sync.name, counts),
             table=each.rejects.table.sql(warehouse.dialect),
+            kind=each.sync.kind.name,
         )
 
 

@@ -60,7 +60,12 @@ def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned
     pending, names = pending_rows(warehouse, known), attribute_names(known)
     if state.built is None or pending is None:
         return SyncPlanned(
-            sync.name, None, parked=parked_rows(sync, state), mapping=sync.mapping.hash, stops=stopped
+            sync.name,
+            None,
+            parked=parked_rows(sync, state),
+            mapping=sync.mapping.hash,
+            stops=stopped,
+            kind=sync.kind.name,
         )
     counts = count_changes(warehouse, known, pending)
     if _is_replaced(state, state.built, counts):
@@ -72,6 +77,7 @@ def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned
     route, most = sync.kind.route(sync.mapping.endpoint, counts.sending), output.max_profiles_per_second
     return SyncPlanned(
         sync=sync.name,
+        kind=sync.kind.name,
         delta_id=state.built.delta_id,
         endpoint=route.name,
         inserts=counts.inserts,

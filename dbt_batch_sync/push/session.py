@@ -9,16 +9,20 @@ from datetime import timedelta
 from threading import Event as Signal
 from typing import TYPE_CHECKING
 
+from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.chunks import chunk_rows
 from dbt_batch_sync.delivery.pacing import Pacer, call_size, pacer_for
+from dbt_batch_sync.delivery.sender import Interrupted
+from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped, WarehouseError
-from dbt_batch_sync.kinds.kind import Route
+from dbt_batch_sync.kinds.kind import Kind, Route
 from dbt_batch_sync.ledger.claims import Hold, identity
 from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import PHASES, Event, Run
 from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.push.containers import prepare, wait
 from dbt_batch_sync.push.guards import check_guards
 from dbt_batch_sync.push.known import build_command, parked_rows, read_each
 from dbt_batch_sync.push.phases import Phases
@@ -39,7 +43,7 @@ class PushOptions:
     """What a push may be told. `limit` counts rows of each sync's delta.
 
     `force` skips the guards. `require_tests` and `max_age` hold a sync against dbt's last command, `plan`
-    against what was planned.
+    against what was planned. `wait`: until Batch has applied what it took, where it says so.
     """
 
     dry_run: bool = False
@@ -48,6 +52,7 @@ class PushOptions:
     require_tests: bool = False
     max_age: timedelta | None = None
     plan: Mapping[str, Planned] | None = None
+    wait: bool = False
 
 
 @dataclass
@@ -81,10 +86,18 @@ class Channels:
 
     def channel(self, output: Output, route: Route) -> Channel:
         """The output's client with the pacer of a route."""
+        return Channel(output, self.client(output), route, self._pacer(output, route))
+
+    def talk(self, output: Output, kind: Kind, stop: Signal | None = None) -> Talk:
+        """Calls about what a kind's rows are in, at the pace of its route."""
+        pacer, policy = self._pacer(output, kind.routes[0]), RetryPolicy(output.max_attempts)
+        return Talk(self.client(output).ask, pacer, policy, stop or Signal())
+
+    def _pacer(self, output: Output, route: Route) -> Pacer:
         key = (output.name, route.name)
         if key not in self._pacers:
             self._pacers[key] = pacer_for(route, output.max_profiles_per_second)
-        return Channel(output, self.client(output), route, self._pacers[key])
+        return self._pacers[key]
 
 
 @dataclass(frozen=True)
@@ -187,8 +200,11 @@ class Session:
             run = replace(self._new_run(target, state), started_at=run.started_at)
             built = self._checked(target, state)
             run = act(target, hold, open_work(self.warehouse, target.sync, target.output, state, built))
-        except (Stopped, ConfigurationError, WarehouseError) as error:
-            run = replace(run, status="failed", error=str(error))
+        except BatchSyncError as error:
+            stopped = isinstance(error, Interrupted)
+            run = replace(
+                run, status="interrupted" if stopped else "failed", error=None if stopped else str(error)
+            )
             end = ended(target.journal, run, retention_days=target.output.retention_days)
             with suppress(WarehouseError):
                 hold.finish([end, hold.event("released")])
@@ -209,6 +225,9 @@ class Session:
     def _send(self, target: Target, hold: Hold, work: Work) -> Run:
         run = replace(self._counted(target, work), endpoint=work.route.name)
         self.observer.started(work)
+        talk = self.channels.talk(target.output, target.sync.kind, self.stop)
+        with hold.beating():
+            prepare(talk, target.sync, work.state)
         channel = self.channels.channel(target.output, work.route)
         pushing = SyncPush(
             self.warehouse,
@@ -222,7 +241,15 @@ class Session:
             self.observer,
             self.options.limit,
         )
-        return pushing.send()
+        run = pushing.send()
+        if self.options.wait and run.status in ("succeeded", "partial"):
+            try:
+                wait(talk, target.sync, pushing.tokens)
+            except Interrupted:
+                return replace(run, status="interrupted")
+            except BatchSyncError as error:
+                return replace(run, status="failed", error=str(error))
+        return run
 
     def _settle(self, target: Target, hold: Hold, work: Work) -> Run:
         run = replace(self._counted(target, work), settled=sum(work.histogram.valid))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
-from dbt_batch_sync.batch_api.answers import Answer, Broken, Busy
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, Busy
 from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.connections.outputs import Output
@@ -110,6 +110,7 @@ class SyncPush:
     limit: int | None = None
 
     def __post_init__(self) -> None:
+        self.tokens: deque[str] = deque(maxlen=self.channel.max_in_flight)  # of the last calls
         self._phases = Phases(self.clock.monotonic)
         self._source = Source(
             self.warehouse, self.work, self._phases, self.clock.now, self.channel.call_size, self.limit
@@ -176,6 +177,8 @@ class SyncPush:
         """In a sender's thread. What can't be sent while the claim holds is not sent at all."""
         self.hold.check()
         answer = self.channel.client.send(self.channel.route, body, self.hold.seconds_left)
+        if isinstance(answer, Accepted) and answer.token:
+            self.tokens.append(answer.token)
         if isinstance(answer, Busy | Broken):
             self.observer.troubled(self.work.name, describe(answer))
         return answer
@@ -328,7 +331,7 @@ class SyncPush:
             return
         chunks = [*(chunk for _, chunk in self._unrecorded), *self._in_flight]
         keys = list(dict.fromkeys(key for chunk in chunks for key in chunk.to_pylist()))
-        names = ",".join(attribute.name for attribute in self.work.attributes)
+        names = ",".join(each.partition(":")[0] for each in self.work.built.attribute_types.split(","))
         self.journal.append_doubt(self.work.name, self.run.run_id, self.work.built.delta_id, keys, names)
 
     def _ended(self) -> Event:

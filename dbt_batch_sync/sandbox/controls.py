@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -18,6 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from dbt_batch_sync.connections.addresses import is_loopback
+from dbt_batch_sync.sandbox.knobs import BadSettingError, changeable, read_settings
 from dbt_batch_sync.sandbox.operations import read_operation
 from dbt_batch_sync.sandbox.page import CONTENT_SECURITY_POLICY, Question, render
 from dbt_batch_sync.sandbox.profile import Profile
@@ -96,33 +96,6 @@ def _text(body: bytes | None) -> str | None:
 
 def _shallow(value: object) -> dict[str, object]:
     return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}  # type: ignore[arg-type]
-
-
-_MAX_LATENCY = 3600.0
-
-
-def read_settings(document: object) -> dict[str, Any]:
-    """The settings that an object names. Raises BadControlError."""
-    if not isinstance(document, dict):
-        raise BadControlError("an object of settings")
-    read: dict[str, Any] = {}
-    for name, value in document.items():
-        if name == "rate_limits" and isinstance(value, bool):
-            read[name] = value
-        elif name == "latency" and type(value) in (int, float) and 0 <= value <= _MAX_LATENCY:
-            read[name] = float(value)
-        elif name in ("reject_ids", "reject_attributes") and _is_texts(value):
-            read[name] = frozenset(value)
-        else:
-            raise BadControlError(
-                "accepted: `rate_limits` true or false, `latency` 0 to 3600 seconds, `reject_ids` and "
-                "`reject_attributes` arrays of strings"
-            )
-    return read
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 class _Controls:
@@ -213,21 +186,15 @@ class _Controls:
 
     async def settings(self, _request: Request) -> Response:
         """What can be changed while the sandbox runs."""
-        settings = self._sandbox.settings
-        return JSONResponse(
-            {
-                "rate_limits": settings.rate_limits,
-                "latency": settings.latency,
-                "reject_ids": sorted(settings.reject_ids),
-                "reject_attributes": sorted(settings.reject_attributes),
-            }
-        )
+        return JSONResponse(changeable(self._sandbox.settings))
 
     async def change(self, request: Request) -> Response:
         """Changes those that an object names: `{"latency": 0.5, "reject_ids": ["C-1"]}`."""
-        self._sandbox.settings = dataclasses.replace(
-            self._sandbox.settings, **read_settings(await _document(request))
-        )
+        try:
+            changes = read_settings(await _document(request))
+        except BadSettingError as error:
+            raise BadControlError(str(error)) from None
+        self._sandbox.settings = dataclasses.replace(self._sandbox.settings, **changes)
         return await self.settings(request)
 
     async def reset(self, request: Request) -> Response:

@@ -149,7 +149,7 @@ def _read_export(document: object) -> tuple[tuple[str, ...], bool]:
     if "filter" in body:
         segment = members(body["filter"], {"segment"})["segment"]
         if not isinstance(segment, str) or not segment:
-            raise BrokenRuleError("INVALID_FILTER", "filter: the name of a segment")
+            raise BrokenRuleError("INVALID_FILTER", "filter: must name what it filters by")
     return tuple(attributes), "filter" in body
 
 

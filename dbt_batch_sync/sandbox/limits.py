@@ -24,7 +24,7 @@ RATES: dict[str, Rate] = {
     "audiences": Rate("calls of audiences", 1.0, 1.0),
     "catalogs": Rate("calls of catalogs", 5.0, 5.0),
     "items": Rate("items", 1_000.0, 1_000.0),
-    "exports": Rate("exports of a segment", 5 / 3_600, 10.0),
+    "exports": Rate("filtered exports", 5 / 3_600, 10.0),
 }
 
 

@@ -12,36 +12,10 @@ KNOWN_VERSIONS = frozenset(f"2.{minor}" for minor in range(14))
 
 @dataclass(frozen=True)
 class SandboxSettings:
-    """The defaults are the strict server that the documentation describes.
+    """The defaults are the strict server that the documentation describes; `knobs` says what those that can
+    be changed at any time mean. Rejections are partial errors; in a call that has none they refuse the call.
 
-    - `rate_limits`: off for benchmarks and for tests that are not about pacing.
-    - `retry_after`: the form of the header on a 429 of the rate limit.
-    - `bad_row`: what one operation that is wrong as a whole does: a partial error of its own, or a 400 for
-      the call.
-    - `error_attribute`: how a partial error names a wrapped attribute: `date(birthdate)` as sent, or plain
-      `birthdate`.
-    - `indexing_delay`: seconds until a write to an audience or a catalog is applied.
-    - `on_existing`, `on_missing`: what creating an audience or a catalog that exists does, and writing to
-      one that doesn't: an error of that status, or nothing behind the answer of a success.
-    - `second_write`: whether adding a member or an item again replaces its attributes or merges them.
-    - `max_items`: of a catalog.
     - `app_keys`: of the project's apps, for deletions.
-    - `deletion_delay`: seconds until a person is erased. `deletion_token`: the name of the token in the
-      answer. `blacklist_days`: how long Batch takes no data of them afterwards. `deletion_days`: how long
-      the request can be asked for. `erase_members`: whether they are taken out of audiences too.
-    - `event_errors`: how the partial error of an event names it: not at all, by its name, or by its place,
-      `events[0]`. `event_skew`: how many seconds an event's time may be beyond its borders.
-    - `export_seconds`: how long an export takes; `export_result`: how it ends; `export_file_profiles`:
-      the most a file has; `export_link_seconds`: how long a link to one is good; `exports_per_hour`: of those
-      without a segment, None is no limit.
-    - `export_dates`, `export_names`, `export_arrays`, `export_scalars`, `export_nulls`: the form of values in
-      an export, of which nothing is documented.
-    - `share_rate`: whether exports count for the rate of audiences.
-    - `time_ahead`: seconds that the sandbox's time of day is ahead, to see what time brings.
-    - `latency`: seconds before each answer of the API's routes.
-    - `reject_ids`: profiles whose operations are rejected as a whole. `reject_attributes`: attributes, by
-      their plain names, and `reject_events`: events, by their names, that are rejected alone. These are
-      partial errors; an id in a call that has none refuses the call.
     - `store`: a file that keeps the profiles over restarts; None keeps them in memory.
     - `keep_profiles`: off where only the counts matter, so that millions of profiles need no memory.
     - `keep_requests`, `keep_bodies`: how many of the last requests are listed, and how many of them with

@@ -25,22 +25,22 @@ PORT_VARIABLE = "BATCH_SANDBOX_URL"
 
 @dataclass(frozen=True)
 class Wire:
-    """What one round sent: requests, operations, bytes, and the first operation of the last request."""
+    """What one round sent: requests, operations, bytes, and a row of each endpoint as it was sent."""
 
     requests: int
     operations: int
     bytes: int
-    example: str
+    examples: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Round:
-    """One `dbt build` and one push."""
+    """One `dbt build` and one push; `held` is what the sandbox has then, by what it is."""
 
     title: str
     result: PushResult
     wire: Wire
-    profiles: int
+    held: dict[str, int]
 
 
 def copy_example(directory: Path) -> None:
@@ -79,15 +79,28 @@ def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[Round
                 after.requests - before.requests,
                 after.operations - before.operations,
                 after.bytes - before.bytes,
-                _example(sandbox, known),
+                _examples(sandbox, known),
             )
-            show(Round(title, result, wire, len(sandbox.profiles)))
+            held = {
+                "profiles": len(sandbox.profiles),
+                **{f"members of {name}": len(each.members) for name, each in sandbox.audiences.items()},
+                **{f"items of {name}": len(each.items) for name, each in sandbox.catalogs.items()},
+            }
+            show(Round(title, result, wire, held))
 
 
-def _example(sandbox: SandboxServer, known: set[int]) -> str:
-    """An operation as it was sent, from the first request after the known ones whose body is kept."""
-    bodies = [request.body for request in sandbox.requests if request.body and request.number not in known]
-    return json.dumps(json.loads(bodies[0])[0], ensure_ascii=False) if bodies else ""
+def _examples(sandbox: SandboxServer, known: set[int]) -> dict[str, str]:
+    """The first row of the first request to each endpoint after the known ones whose body is kept."""
+    found: dict[str, str] = {}
+    for request in sandbox.requests:
+        endpoint = request.path.split("/", 2)[-1]
+        if request.number in known or not request.operations or not request.body or endpoint in found:
+            continue
+        document = json.loads(request.body)
+        rows = document if isinstance(document, list) else document.get("ids") or document.get("items")
+        if rows:
+            found[endpoint] = json.dumps(rows[0], ensure_ascii=False)
+    return found
 
 
 def _push(directory: Path, environ: dict[str, str]) -> PushResult:

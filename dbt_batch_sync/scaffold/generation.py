@@ -4,7 +4,7 @@ user's project. The manifest says what is there; files only, whether we wrote th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,6 +12,7 @@ from typing import Literal
 from dbt_batch_sync.artifacts.manifest import Manifest, Model
 from dbt_batch_sync.connections.profiles import Project
 from dbt_batch_sync.kinds.attributes import CUSTOM_ID
+from dbt_batch_sync.mapping.mapping_reader import kind_of
 from dbt_batch_sync.mapping.syncs import DELTA_SUFFIX, SNAPSHOT_SUFFIX, Sync
 
 FOLDER = "batch_sync"
@@ -22,17 +23,17 @@ _MODELS = """\
 # {mark}. Yours to configure: it is written once.
 models:
   - name: {sync}_sent_snapshot
-    description: What Batch holds of each profile of {sync}, as far as dbt-batch-sync knows. Never drop it.
+    description: What Batch holds of each {noun} of {sync}, as far as dbt-batch-sync knows. Never drop it.
   - name: {sync}_delta
     description: The rows of {sync} that differ from what Batch holds; `dbt-batch-sync push` sends them.
 """
 _EXPOSURE = """\
   - name: batch_{sync}
-    label: Batch profiles of {sync}
+    label: Batch {noun}s of {sync}
     type: application
     url: https://dashboard.batch.com
     owner: {{name: Batch}}
-    description: The profiles that dbt-batch-sync keeps equal to {sync}.
+    description: The {noun}s that dbt-batch-sync keeps equal to {sync}.
     depends_on:
       - ref('{sync}_delta')
 """
@@ -63,9 +64,11 @@ def missing(syncs: Sequence[Sync], manifest: Manifest, project: Project) -> list
             if model is None
         }
         if len(files) == len(models):
-            files[_folder(project) / f"{sync.name}.yml"] = _MODELS.format(mark=MARK, sync=sync.name)
+            files[_folder(project) / f"{sync.name}.yml"] = _MODELS.format(
+                mark=MARK, sync=sync.name, noun=sync.kind.noun
+            )
         found += [Change("create", path, text) for path, text in files.items() if not path.exists()]
-    return [*found, *_renewed([sync.name for sync in syncs], project)]
+    return [*found, *_renewed({sync.name: sync.kind.noun for sync in syncs}, project)]
 
 
 def obsolete(manifest: Manifest, project: Project) -> list[Change]:
@@ -84,7 +87,11 @@ def obsolete(manifest: Manifest, project: Project) -> list[Change]:
         owner = next((path.stem.removesuffix(each) for each in suffixes if path.stem.endswith(each)), None)
         if owner is not None and owner not in live and _is_ours(path):
             found.append(Change("remove", path))
-    present = [each.name for each in manifest.models if each.raw_mapping and each.name in live]
+    present = {
+        each.name: kind_of(each.raw_mapping.value).noun
+        for each in manifest.models
+        if each.raw_mapping and each.name in live
+    }
     return [*found, *(_renewed(present, project) if found else ())]
 
 
@@ -98,9 +105,9 @@ def apply(found: Iterable[Change]) -> None:
             change.path.write_text(change.text, encoding="utf-8")
 
 
-def _renewed(names: Iterable[str], project: Project) -> Iterator[Change]:
+def _renewed(nouns: Mapping[str, str], project: Project) -> Iterator[Change]:
     """The YAML for these syncs, if it is not as it should be and not the user's."""
-    path, text = _folder(project) / YAML_FILE, _yaml(sorted(set(names)))
+    path, text = _folder(project) / YAML_FILE, _yaml(nouns)
     if not path.exists():
         yield Change("create", path, text)
     elif _is_ours(path) and path.read_text(encoding="utf-8") != text:
@@ -129,8 +136,8 @@ def _is_ours(path: Path) -> bool:
         return MARK in file.readline()
 
 
-def _yaml(syncs: Sequence[str]) -> str:
+def _yaml(nouns: Mapping[str, str]) -> str:
     """Sources for the ledger, so that tests can be put on it, and an exposure per sync."""
     sources = Path(__file__).with_name("sources.yml").read_text(encoding="utf-8")
-    exposures = "".join(_EXPOSURE.format(sync=sync) for sync in syncs)
-    return f"# {MARK}, and renewed by it.\n{sources}" + (f"\nexposures:\n{exposures}" if syncs else "")
+    exposures = "".join(_EXPOSURE.format(sync=sync, noun=noun) for sync, noun in sorted(nouns.items()))
+    return f"# {MARK}, and renewed by it.\n{sources}" + (f"\nexposures:\n{exposures}" if nouns else "")

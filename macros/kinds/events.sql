@@ -257,7 +257,8 @@ from changes
     One that only may have been sent is in doubt. What the delta had as `too_old` or `unsure` is remembered once a push has counted it. -#}
 {% macro events__merge(sync, mapping, snapshot, delta, built, found, progress) %}
     {% do dbt_batch_sync.events__before_build(sync, snapshot) %}
-    {% set lost = dbt_batch_sync.lost_rows(sync, snapshot, delta, built, found, progress, of_last_day=true) %}
+    {% set before = dbt_batch_sync.last_merged(sync, snapshot) %}
+    {% set lost = dbt_batch_sync.lost_rows(snapshot, delta, built, found, progress, before) %}
     {% set counted = dbt_batch_sync.is_counted(sync, snapshot, built) %}
     {% set merged = built.delta_id is not none and found == built.delta_id and (progress.settled or progress.sent_page is not none or counted) %}
     {% if merged %}
@@ -272,7 +273,7 @@ from changes
         {% for each in dbt_batch_sync.events__snapshot_schema([]) %}{% do columns.append(dbt_batch_sync.column(each.name)) %}{% endfor %}
         {% do run_query('insert into ' ~ snapshot.render() ~ ' (' ~ columns | join(', ') ~ ') ' ~ source) %}
     {% endif %}
-    {{ return({'merged': merged, 'answered': [], 'request': 'first' if lost else none}) }}
+    {{ return({'witness': built.delta_id if merged else before.delta_id, 'answered': [], 'request': 'first' if lost else none}) }}
 {% endmacro %}
 
 

@@ -1,6 +1,6 @@
 {#- What differs between kinds: `<kind>__<name>` in the kind's own file, or `any_kind__<name>` here. -#}
 
-{% macro kinds() %}{{ return(['profiles', 'events']) }}{% endmacro %}
+{% macro kinds() %}{{ return(['profiles', 'audience', 'catalog', 'events']) }}{% endmacro %}
 
 {% macro kind_macro(kind, name) %}
     {% set own = dbt_batch_sync[kind ~ '__' ~ name] %}
@@ -13,6 +13,20 @@
     {% if key != mapping.key %}
         {{ exceptions.raise_compiler_error("dbt_batch_sync: the key of a sync of kind `" ~ mapping.kind ~ "` is `" ~ mapping.key ~ "`. Change " ~ model.original_file_path ~ " to call the macro with ('" ~ sync ~ "'" ~ (", key='" ~ mapping.key ~ "'" if mapping.key != 'custom_id' else '') ~ ")") }}
     {% endif %}
+{% endmacro %}
+
+
+{#- The attributes of a kind whose rows are sent whole and removed: those that its mapping lists, and whether Batch has the row at all. -#}
+{% macro listed_attributes(sync, mapping, columns) %}
+    {% set attributes = [] %}
+    {% for entry in dbt_batch_sync.listed_entries(mapping.listed, 'clear') %}
+        {% do attributes.append(dbt_batch_sync.typed_attribute(sync, columns, entry.column, entry.name, entry.type, entry.on_null)) %}
+    {% endfor %}
+    {% do dbt_batch_sync.check_names(sync, attributes) %}
+    {{ return(attributes + [{
+        'name': 'batch__present', 'column': none, 'type': 'boolean', 'dtype': dbt_batch_sync.boolean_type(),
+        'expression': 'true', 'keep': false, 'membership': true, 'guarded': false
+    }]) }}
 {% endmacro %}
 
 

@@ -203,9 +203,49 @@ def test_a_push_whose_sync_was_taken_over_stops_at_the_next_checkpoint(bench: Be
     assert len(bench.profiles()) == 4
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_host_whose_clock_is_an_hour_off(bench: Bench, hours: int) -> None:
+    """Who holds a sync, and what was first, is decided by the warehouse's clock."""
+    people(bench, 1)
+    off = timedelta(hours=hours)
+    seen: list[str] = []
+
+    def push_too() -> None:
+        pushed = bench.push(force=True).pushed
+        assert pushed is not None
+        seen.append(str(pushed.error))
+
+    first = bench.push(meanwhile=(1, push_too), knobs=Knobs(chunk_rows=1), clock_off=off).pushed
+    assert first is not None
+    assert (first.status, first.accepted) == ("succeeded", 4)
+    assert "is being pushed already" in seen[0]
+    moments = [row["recorded_at"] for row in bench.journal()]
+    assert max(moments) - min(moments) < timedelta(minutes=1)
+
+    people_again(bench, 2)
+
+    def overtake() -> None:
+        bench.let_leases_expire()
+        people_again(bench, 3)
+        assert bench.push(force=True).pushed.status == "succeeded"  # type: ignore[union-attr]
+
+    overtaken = bench.push(asleep=(2, overtake), knobs=Knobs(chunk_rows=1, in_flight=1), clock_off=off).pushed
+    assert overtaken is not None
+    assert overtaken.status == "failed"
+    assert bench.build()
+    assert bench.push(clock_off=off).pushed.status == "succeeded"  # type: ignore[union-attr]
+    assert {value.value for have in bench.profiles().values() for value in have.values()} == {3}
+    assert bench.build()
+    assert bench.push().requests == 0
+
+
 def people(bench: Bench, points: int) -> None:
     bench.reset()
     bench.map({"identifier": "id", "custom": ["points"], "guards": {"min_rows": 0}})
+    people_again(bench, points)
+
+
+def people_again(bench: Bench, points: int) -> None:
     bench.set_rows({"id": "varchar", "points": "bigint"}, [{"id": name, "points": points} for name in "abcd"])
     assert bench.build()
 

@@ -83,7 +83,15 @@ class History:
         assert len(lost) + len(again) <= self.unsure, (lost, again, self.unsure)
 
 
-POINTS = ("append:claimed", "append:intent", "append:rejects", "append:checkpoint", "append:ended", "fetch", "send")
+POINTS = (
+    "append:claimed",
+    "append:intent",
+    "append:rejects",
+    "append:checkpoint",
+    "append:ended",
+    "fetch",
+    "send",
+)
 EVERY_WRITE = [
     Trouble(point, nth, when)
     for point, times in (("append:claimed", 1), ("append:intent", 2), ("send", 3), ("append:checkpoint", 2), ("append:ended", 1))

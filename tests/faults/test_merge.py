@@ -50,14 +50,18 @@ def test_what_a_killed_push_had_rejected_and_a_later_one_sent_is_in_batch(bench:
     finish(bench, 1)
 
 
+@pytest.mark.parametrize("days", [0, 3])
 @pytest.mark.parametrize("ended", [True, False])
-def test_doubt_is_taken_once_all_of_it_is_there(bench: Bench, ended: bool) -> None:
-    """A push that was overtaken appends thousands of rows, some at a time; dbt may run in between."""
+def test_doubt_is_taken_once_all_of_it_is_there(bench: Bench, ended: bool, days: int) -> None:
+    """A push that was overtaken appends thousands of rows, some at a time; dbt may run in between, and prune the ledger."""
     begin(bench)
     build(bench, 1)
     bench.push()
+    bench.time.seconds += days * 86_400
     bench.add("doubt", run_id="overtaken", key="a", names="points")
-    assert bench.build()
+    bench.time.seconds += 5
+    build(bench, 2)
+    bench.push()
     bench.add("doubt", run_id="overtaken", key="b", names="points")
     if ended:
         bench.add("ended", run_id="overtaken", status="failed")
@@ -110,7 +114,39 @@ def test_a_pushed_delta_that_is_gone_is_mended_by_a_resend(bench: Bench, dropped
     finish(bench, 1)
 
 
-def test_a_snapshot_of_an_older_day_is_mended_by_a_resend(bench: Bench) -> None:
+def test_who_came_back_in_a_lost_delta_and_left_is_cleared_by_a_resend(bench: Bench) -> None:
+    bench.reset()
+    bench.map({"identifier": "id", "custom": ["points"], "on_exit": "clear", "guards": {"min_rows": 0}})
+    for names in ("abcd", "abc", "abcd"):
+        build(bench, 1, names)
+        bench.push()
+    bench.execute("drop table people_delta")
+    with pytest.raises(Exception, match=r"resend --all --select people"):
+        build(bench, 1, "abc")
+    bench.resend("all")
+    build(bench, 1, "abc")
+    assert bench.push().sent.keys() == set("abcd")
+    assert bench.profiles()["d"].keys() == set()
+    for _ in range(2):
+        assert bench.build()
+        assert bench.push().requests == 0
+
+
+def test_a_merge_that_is_not_recorded_is_done_again(bench: Bench) -> None:
+    """Without transactions the snapshot may have the delta's rows, and the ledger not know it."""
+    begin(bench)
+    for points in (1, 2):
+        build(bench, points)
+        bench.push()
+    bench.execute(
+        "update people_sent_snapshot set points = 2, _batch_delta_id = (select max(_batch_delta_id) from people_delta)"
+    )
+    build(bench, 3)
+    finish(bench, 3)
+
+
+@pytest.mark.parametrize("idle", [0, 2])
+def test_a_snapshot_of_an_older_day_is_mended_by_a_resend(bench: Bench, idle: int) -> None:
     begin(bench)
     build(bench, 1)
     bench.push()
@@ -119,7 +155,8 @@ def test_a_snapshot_of_an_older_day_is_mended_by_a_resend(bench: Bench) -> None:
     bench.push()
     build(bench, 3)
     bench.push()
-    assert bench.build()
+    for _ in range(1 + idle):
+        assert bench.build()
     bench.execute("delete from people_sent_snapshot", "insert into people_sent_snapshot from copy")
     with pytest.raises(Exception, match=r"restored from an older copy"):
         build(bench, 1)

@@ -75,6 +75,36 @@ def test_a_table_of_the_ledger_that_somebody_drops(bench: Bench, table: str) -> 
     finish(bench, 3)
 
 
+@pytest.mark.parametrize(
+    ("statement", "remedy"),
+    [
+        ("alter table people_delta drop column points", "dbt run"),
+        ("alter table people_delta alter points type varchar", "dbt run"),
+        ("alter table people_delta add column more varchar", None),
+        ("delete from people_delta where _batch_page > 0", "dbt run"),
+        ("update people_delta set _batch_delta_id = 'another'", "resend"),
+        ("create or replace table people_delta as select 1 as id", "resend"),
+        ("drop table people_delta", "resend"),
+    ],
+)
+def test_a_delta_that_is_altered_replaced_or_dropped(
+    bench: Bench, statement: str, remedy: str | None
+) -> None:
+    """By hand, behind dbt's back, when the first of three calls is settled."""
+    begin(bench)
+    pushed = disturbed(bench, statement)
+    assert pushed.status == ("failed" if remedy else "succeeded"), pushed.error
+    assert remedy is None or "dbt run" in str(pushed.error), pushed.error
+    assert pushed.sent < len(NAMES) or remedy is None
+    bench.let_leases_expire()
+    if remedy == "resend":
+        with pytest.raises(Exception, match="resend --all"):
+            build(bench, 1)
+        bench.resend("all")
+    build(bench, 1)
+    finish(bench, 1)
+
+
 # Before a push
 
 

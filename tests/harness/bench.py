@@ -44,6 +44,7 @@ from dbt_batch_sync.artifacts.manifest import Model
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.delivery import sender as sender_module
+from dbt_batch_sync.delivery import talking as talking_module
 from dbt_batch_sync.delivery.pacing import pacer_for
 from dbt_batch_sync.delivery.timing import Timing
 from dbt_batch_sync.errors import ConfigurationError, WarehouseError
@@ -235,7 +236,9 @@ class Watcher:
 
 
 class Bench:
-    """One sync, `people`, on an engine that lives in this process; `sandbox` is this bench's alone."""
+    """One sync, `people`, on an engine that lives in this process; `sandbox` is this bench's alone. `kind` is what the models
+    are written for.
+    """
 
     def __init__(
         self, directory: Path, sandbox: FaultyServer, mapping: Mapping[str, object] | None = None
@@ -319,10 +322,11 @@ class Bench:
         meanwhile: tuple[int, Callable[[], None]] = (0, lambda: None),
         asleep: tuple[int, Callable[[], None]] = (0, lambda: None),
         adopt: bool = False,
+        clock_off: timedelta = timedelta(0),
         **options: Any,
     ) -> Outcome:
         """One push, or adoption. `meanwhile`: what happens once so many chunks are settled; `asleep`: what happens while its
-        so many-th request is on its way to Batch.
+        so many-th request is on its way to Batch; `clock_off`: how wrong its host's clock is.
         """
         self.sandbox.faults.set(faults)
         before = self.sandbox.stats
@@ -335,7 +339,7 @@ class Bench:
         with self._installed(), _small(self.time, knobs, turns), _Channels() as channels:
             channels.points = (points, requests)
             warehouse = MortalWarehouse(self._warehouse, points, life, self._tick)
-            session = self._session(PushOptions(**options), warehouse, channels, watcher)
+            session = self._session(PushOptions(**options), warehouse, channels, watcher, clock_off)
             output = replace(
                 self.output,
                 max_attempts=knobs.max_attempts,
@@ -355,10 +359,12 @@ class Bench:
         warehouse: Warehouse,
         channels: Channels | None = None,
         watcher: Watcher | None = None,
+        clock_off: timedelta = timedelta(0),
     ) -> Session:
         watcher = watcher or Watcher()
-        claims = ClaimTiming(lambda: self.time.seconds, self.time.sleep, lambda: 0.5)
-        clock = Clock(self.time.now, watcher.seconds, claims)
+        began = clock_off.total_seconds()
+        claims = ClaimTiming(lambda: began + self.time.seconds, self.time.sleep, lambda: 0.5)
+        clock = Clock(lambda: self.time.now() + clock_off, watcher.seconds, claims)
         run_id = str(uuid.uuid4())
         return Session(warehouse, channels or Channels(), options, run_id, clock, Event(), watcher)
 
@@ -454,10 +460,11 @@ class _Channels(Channels):
     points: Sequence[Points] = ()
 
     def client(self, output: Output) -> Any:
-        send = super().client(output).send
+        client = super().client(output)
+        send = client.send
         for points in self.points:
             send = faulty_send(send, points)
-        return SimpleNamespace(send=send)
+        return SimpleNamespace(send=send, ask=client.ask)
 
 
 def _pushed(session: Session, sync: Sync, output: Output, *, adopt: bool) -> SyncPushed:
@@ -512,6 +519,7 @@ def _small(time: Time, knobs: Knobs, turns: Turns) -> Iterator[None]:
         put(pages_module, "RANGE_ROWS", knobs.slice_rows)
         put(pages_module, "ThreadPoolExecutor", _AtOnce)
         put(session_module, "pacer_for", partial(pacer_for, now=lambda: time.seconds))
+        put(talking_module, "SYSTEM_TIMING", timing)
         put(sender_module, "ThreadPoolExecutor", turns.pool)
         put(sender_module, "wait", turns.wait)
         stack.enter_context(mock.patch.dict(sender_module.deliver.__kwdefaults__, {"timing": timing}))

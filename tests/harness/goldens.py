@@ -45,8 +45,16 @@ AFTER = {"Client Id": "text", "points": "decimal", "price": "double", "vip": "te
 ATTRIBUTE_TYPES = "batch__email_marketing:string,nick:string,tags:string_array"
 REPLIED = datetime.datetime(2024, 5, 5, 1, 2, 3)
 BUILT: Answer = (
-    "former_types, page from",
-    [{"delta_id": OLD, "attribute_types": ATTRIBUTE_TYPES, "former_types": "", "page": 4}],
+    "former_types, page, recorded_at from",
+    [
+        {
+            "delta_id": OLD,
+            "attribute_types": ATTRIBUTE_TYPES,
+            "former_types": "",
+            "page": 4,
+            "recorded_at": REPLIED,
+        }
+    ],
 )
 REJECT = [{"found": 1}]
 
@@ -124,7 +132,14 @@ def ledger_columns(dialect: str) -> list[str]:
 
 def prune(dialect: str) -> list[str]:
     old = datetime.datetime(2023, 1, 1)
-    row = {"sync": PEOPLE, "built_at": REPLIED, "intended_at": None, "oldest": old, "retention_days": 30}
+    row = {
+        "sync": PEOPLE,
+        "built_at": REPLIED,
+        "intended_at": None,
+        "merged_at": REPLIED,
+        "oldest": old,
+        "retention_days": 30,
+    }
     it = dbt(dialect, ("as built_at", [row]), ("resolved_at <", [{"found": 2}]))
     it.prune_ledger(it.relation(SNAPSHOT))
     return it.statements
@@ -177,13 +192,11 @@ def history(
     *, progress: list[dict[str, Any]], rejects: bool = False, requests: list[Any] | None = None
 ) -> list[Answer]:
     """What the ledger and the tables say when the delta is built anew."""
-    moments = {"built": REPLIED, "merged": None, "merged_rows": REPLIED, "sent_again": None, "last_day": 0}
     requests = requests or []
     return [
         BUILT,
         ("as settled_page", progress),
-        ("max(case when event = 'built' then recorded_at end), max(", [moments]),
-        ("select merged_delta_id", [{"merged_delta_id": OLD}]),
+        ("select recorded_at, merged_delta_id", [{"recorded_at": REPLIED, "merged_delta_id": OLD}]),
         ("select 1 from", REJECT if rejects else []),
         ("event in ('resend', 'doubt', 'ended')", requests),
     ]
@@ -343,15 +356,11 @@ def events_merge(dialect: str) -> list[str]:
     """A push that was killed behind its checkpoint, after one that ended; and ids that are old enough to be forgotten."""
     second = pushed(run_id="run-2", settled_page=7, intent_page=9, ended_page=None, has_ended=0, is_over=0)
     delta = events(dialect).relation(DELTA)
-    built = {"built_at": REPLIED, "merged_at": None, "rows_at": None, "all_at": None, "of_last_day": 0}
     it = events(
         dialect,
         (f"from {delta} limit 1", [{"id": OLD}]),
-        ("max(case when event = 'built' then recorded_at end), max(", [built]),
         ("as oldest", [{"oldest": datetime.datetime(2024, 1, 1)}]),
-        ("select 1 from", REJECT),
-        ("as settled_page", [*pushed(), *second]),
-        BUILT,
+        *history(progress=[*pushed(), *second], rejects=True),
     )
     it.at(delta).run("merge_sent", PEOPLE)
     return it.statements

@@ -43,8 +43,6 @@ ROOT = Path(__file__).parents[2]
 PEOPLE = "people"
 """The sync of the tests that need only one."""
 
-_KEYS = {"catalog": ", key='item_id'", "events": ", key='event_id'"}
-
 Attributes = dict[str, TypedValue]
 
 _PROJECT = """\
@@ -127,8 +125,8 @@ class Project:
         meta = {"models": [{"name": sync, "config": {**config, "meta": {"batch_sync": dict(mapping)}}}]}
         _write(directory / f"{sync}.yml", yaml.safe_dump(meta, allow_unicode=True, sort_keys=False))
         _write(directory / f"{sync}.sql", sql or f"select * from {self.warehouse.source(sync)}")
+        key = {"catalog": ", key='item_id'", "events": ", key='event_id'"}.get(str(mapping.get("kind")), "")
         for macro in models:
-            key = _KEYS.get(str(mapping.get("kind")), "")
             _write(directory / f"{sync}_{macro}.sql", f"{{{{ dbt_batch_sync.{macro}('{sync}'{key}) }}}}")
 
     def set_rows(self, columns: Mapping[str, str], rows: Iterable[Row], sync: str = PEOPLE) -> None:

@@ -147,6 +147,10 @@ class QuickDbt:
                 runner.execute(runner.compile(self._manifest), self._manifest)
 
 
+class Died(BaseException):
+    """dbt died here. No `except Exception` catches it."""
+
+
 class QuickProject(Project):
     """A project of one sync, whose `build` is quick and whose file is closed between two steps."""
 
@@ -191,7 +195,21 @@ class QuickProject(Project):
     def build(self, *models: str) -> None:
         """`dbt run`: the sync, its snapshot and its delta, or some of them."""
         with self._quick.installed(release=True):
-            self._quick.run(models or (PEOPLE, f"{PEOPLE}_sent_snapshot", f"{PEOPLE}_delta"))
+            self._quick.run(models or _ALL)
+
+    def build_until(self, statement: int) -> bool:
+        """A `dbt run` that loses its connection before its so many-th statement; whether it came to its end all the same."""
+        with (
+            self._quick.installed(release=True),
+            self._quick.dying(statement, Died),
+            contextlib.suppress(Died),
+        ):
+            self._quick.run(_ALL)
+            return True
+        return False
+
+
+_ALL = (PEOPLE, f"{PEOPLE}_sent_snapshot", f"{PEOPLE}_delta")
 
 
 def _as_of_run() -> Any:

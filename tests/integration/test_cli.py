@@ -330,7 +330,7 @@ def test_a_plan_says_what_flaps(project: Project) -> None:
     day(MAPPING, [person(name, points=3) for name in names])
     found, shown = day(MAPPING, [person(name, points=4 if name < "p06" else 3) for name in names])
     assert found == [{"attribute": "points", "again": 6, "sent": 12}]
-    assert "`points` flaps: it changes again for 6 of the 12 profiles of the last push." in shown
+    assert "`points` flaps: it changes again for 6 of the 12 rows of the last push." in shown
     assert "> &#96;points&#96; flaps" in shown
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from harness.compiled import CompiledDelta
 from harness.people import COLUMNS, MAPPING, people
-from harness.project import Project, unchanged
+from harness.project import ROOT, Project, unchanged
 
 from dbt_batch_sync.artifacts.manifest import read_manifest
 from dbt_batch_sync.mapping.syncs import read_syncs
@@ -388,6 +388,11 @@ def test_relations_with_a_schema_and_an_alias_of_their_own(project: Project) -> 
     done = project.sync()
     assert (done.updates, done.exits, done.status) == (1, 1, "succeeded")
     assert project.sent.attributes == {"a": {"name": "y"}}
+    shutil.copy(ROOT / "dbt_batch_sync" / "scaffold" / "sources.yml", project.directory / "models")
+    runs = "select status from {{ source('batch_sync', 'batch_sync_runs') }}"
+    (project.directory / "models" / "runs.sql").write_text(runs)
+    project.dbt("run", "--select", "runs", "--vars", "{batch_sync_schema: main_crm}")
+    assert project.query("select status from main.runs") == [{"status": "succeeded"}] * 2
 
 
 def test_a_compiled_delta_is_what_dbt_builds(project: Project) -> None:
@@ -429,7 +434,7 @@ HASHES = """
     {% do run_query('create or replace table raw.hashes (sync varchar, hash varchar)') %}
     {% for place in range(number) %}
         {% set sync = 'm' ~ place %}
-        {% set hash = dbt_batch_sync.mapping_hash(dbt_batch_sync.sync_mapping(sync)) %}
+        {% set hash = dbt_batch_sync.sync_mapping(sync).hash %}
         {% do run_query("insert into raw.hashes values ('" ~ sync ~ "', '" ~ hash ~ "')") %}
     {% endfor %}
 {% endmacro %}
@@ -501,3 +506,21 @@ def any_entry(chance: random.Random, name: int) -> object:
     if chance.random() < 0.4:
         entry["on_null"] = chance.choice(("clear", "keep", None))
     return entry
+
+
+def test_the_hash_is_the_same_in_jinja_and_in_python(project: Project) -> None:
+    """Through all of dbt: YAML, its graph and Jinja on one side, the manifest and the reader on the other."""
+    number, chance = 100, random.Random(7)
+    for place in range(number):
+        project.map(any_mapping(chance), f"m{place}", sql="select 1 as id", models=())
+    macro = project.directory / "macros" / "hashes.sql"
+    macro.parent.mkdir(exist_ok=True)
+    macro.write_text(HASHES)
+    try:
+        project.dbt("run-operation", "write_hashes", "--args", f"{{number: {number}}}")
+        syncs = read_syncs(read_manifest(project.directory / "target" / "manifest.json"))
+    finally:
+        macro.unlink()
+    rows = {row["sync"]: row["hash"] for row in project.query("from raw.hashes")}
+    assert rows == {sync.name: sync.mapping.hash for sync in syncs}
+    assert len(set(rows.values())) == number

@@ -22,7 +22,7 @@ from dbt_batch_sync.connections.profiles import DbtOptions
 from dbt_batch_sync.errors import MappingError
 from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
-from dbt_batch_sync.sandbox.controls import read_settings
+from dbt_batch_sync.sandbox.knobs import read_settings
 
 KEYS = {
     "BATCH_REST_API_KEY": "key",

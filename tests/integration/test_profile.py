@@ -41,7 +41,7 @@ def told(project: Project, custom_id: str) -> dict[str, Any]:
     done = project.call("profile", custom_id, "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    assert document["custom_id"] == custom_id
+    assert document["key"] == custom_id
     (sync,) = document["syncs"]
     assert sync.pop("sync") == PEOPLE
     return dict(sync)

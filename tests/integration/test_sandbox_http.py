@@ -290,7 +290,7 @@ def test_controls(server: SandboxServer, http: requests.Session) -> None:
     settings = {"reject_attributes": ["b"], "latency": 0.001}
     assert http.post(server.url + "/_sandbox/settings", json=settings).status_code == 200
     changed = {"rate_limits": False, "latency": 0.001, "reject_ids": [], "reject_attributes": ["b"]}
-    assert get("/_sandbox/settings") == changed
+    assert changed.items() <= get("/_sandbox/settings").items()
     http.post(server.url + UPDATE, json=[op("é/1?x", a=["x"]), op("2")])
     http.post(server.url + UPDATE, json=[op("3", b=1)])
     assert get("/_sandbox/profiles/%C3%A9%2F1%3Fx")["attributes"] == {

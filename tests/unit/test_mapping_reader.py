@@ -149,9 +149,10 @@ def test_a_given_on_null_is_the_consents_too(given: str) -> None:
 
 def test_another_kind_is_the_one_problem() -> None:
     assert parse(changed(kind="profiles")).kind is PROFILES
-    assert problems({"kind": "audience", "audience": "vips", "attributes": []}) == {
-        "batch_sync.kind": "must be one of `profiles`, not `audience`"
-    }
+    found = problems({"kind": "audiance", "audience": "vips", "attributes": []})
+    assert list(found) == ["batch_sync.kind"]
+    assert found["batch_sync.kind"].startswith("must be one of `profiles`, `audience`, ")
+    assert found["batch_sync.kind"].endswith("not `audiance` (did you mean `audience`?)")
 
 
 @pytest.mark.parametrize("kind", list(AttributeType))

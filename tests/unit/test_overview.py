@@ -36,7 +36,7 @@ def test_status(shop: HandBuilt) -> None:
     assert [(run.status, run.error) for run in vips.runs] == [("failed", "gone")]
     assert (vips.parked, vips.requests) == (0, ())
     shown = StatusResult((people,)).to_json()["syncs"][0]  # type: ignore[index]
-    assert list(shown) == ["sync", "parked", "requests", "runs"]
+    assert list(shown) == ["sync", "kind", "expected", "in_batch", "note", "parked", "requests", "runs"]
     assert shown["requests"][1] == {"id": "q2", "request": "rejected", "recorded_at": "2026-04-01T05:00:18Z"}
 
 
@@ -55,6 +55,7 @@ def test_rejects(shop: HandBuilt) -> None:
     (shown,) = RejectsResult((vips,)).to_json()["syncs"]  # type: ignore[misc]
     assert shown == {
         "sync": "vips",
+        "kind": "profiles",
         "table": '"main".batch_sync_rejects',
         "rejects": [
             {

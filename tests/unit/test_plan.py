@@ -139,7 +139,7 @@ def test_counts_of_what_is_pending(shop: HandBuilt) -> None:
     assert (found.attributes, found.resubscriptions) == ({"name": 3, "points": 2}, 1)
     assert (found.delta_id, found.endpoint, found.requests) == ("d1", "update", 1)
     assert (found.stops, found.guards, found.flapping) == ((), (), ())
-    shown = [(each.profile, each.change, each.attribute, each.old, each.new) for each in found.samples]
+    shown = [(each.key, each.change, each.attribute, each.old, each.new) for each in found.samples]
     assert shown[0] == (DOT, "update", "name", f"B{DOT * 3}", f"B{DOT * 6}")
     assert sorted(shown[1:]) == [
         (DOT, "exit", "name", "null", "null"),

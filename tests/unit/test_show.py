@@ -66,7 +66,7 @@ def test_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
         "1 insert · 2 updates · 1 exit · 3 invalid · 4 parked → 1 request to update, about a second at Batch's "
         "rate",
         "A guard would stop the push: too many",
-        "`points` flaps: it changes again for 6 of the 12 profiles of the last push. Does its column change "
+        "`points` flaps: it changes again for 6 of the 12 rows of the last push. Does its column change "
         "with every build?",
         "3 × null_identifier",
         "1 resubscription not sent (never_resubscribe); the rest of each row is sent",

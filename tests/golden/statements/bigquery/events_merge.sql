@@ -1,4 +1,2 @@
--- as on DuckDB (41 lines)
-select max(case when event = 'built' then recorded_at end), max(case when event = 'merged' then recorded_at end), max(case when event = 'merged' and merged_delta_id is not null then recorded_at end), max(case when event = 'merged' and request = 'all' then recorded_at end), max(case when event = 'merged' and merged_delta_id is not null and recorded_at > datetime(current_timestamp(), 'UTC') - interval 86400 second then 1 else 0 end) from `shop`.`marts`.`batch_sync_journal` where sync = '''people''' and event in ('built', 'merged');
--- as on DuckDB (42 lines)
+-- as on DuckDB (85 lines)
     select datetime(current_timestamp(), 'UTC'), cast('''people''' as STRING), cast('''merged''' as STRING), cast('''00000000-0000-4000-8000-000000000002''' as STRING), cast('''00000000-0000-4000-8000-000000000001''' as STRING), cast('''''' as STRING), cast(null as STRING);

@@ -1,6 +1,4 @@
--- as on DuckDB (21 lines)
-select max(case when event = 'built' then recorded_at end), max(case when event = 'merged' then recorded_at end), max(case when event = 'merged' and merged_delta_id is not null then recorded_at end), max(case when event = 'merged' and request = 'all' then recorded_at end), max(case when event = 'merged' and merged_delta_id is not null and recorded_at > datetime(current_timestamp(), 'UTC') - interval 86400 second then 1 else 0 end) from `shop`.`marts`.`batch_sync_journal` where sync = '''people''' and event in ('built', 'merged');
--- as on DuckDB (2 lines)
+-- as on DuckDB (23 lines)
 merge into `shop`.`marts`.`people_sent_snapshot` as s
         using (select
 -- as on DuckDB (13 lines)

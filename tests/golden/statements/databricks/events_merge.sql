@@ -1,6 +1,4 @@
--- as on DuckDB (41 lines)
-select max(case when event = 'built' then recorded_at end), max(case when event = 'merged' then recorded_at end), max(case when event = 'merged' and merged_delta_id is not null then recorded_at end), max(case when event = 'merged' and request = 'all' then recorded_at end), max(case when event = 'merged' and merged_delta_id is not null and recorded_at > current_timestamp() - interval 86400 seconds then 1 else 0 end) from `shop`.`marts`.`batch_sync_journal` where sync = 'people' and event in ('built', 'merged');
--- as on DuckDB (7 lines)
+-- as on DuckDB (50 lines)
         case when d.`_batch_change` = 'insert' and (d.`_batch_page` <= 7) then cast('2024-05-05 01:02:03Z' as timestamp) end as sent_at,
 -- as on DuckDB (16 lines)
         case when d.`_batch_change` = 'insert' and (d.`_batch_page` <= 7) then cast('2024-05-05 01:02:03Z' as timestamp) end as sent_at,

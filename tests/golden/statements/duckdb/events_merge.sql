@@ -1,4 +1,4 @@
-select delta_id, attribute_types, former_types, page from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'built' order by recorded_at desc limit 1;
+select delta_id, attribute_types, former_types, page, recorded_at from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'built' order by recorded_at desc limit 1;
 select "_batch_delta_id" from "shop"."marts"."people_delta" limit 1;
 select
             run_id,
@@ -19,7 +19,7 @@ select
             and (delta_id = '00000000-0000-4000-8000-000000000001' or recorded_at > cast(now() at time zone 'UTC' as timestamp) - interval '90 seconds')
         group by run_id
         order by 2, 3;
-select delta_id, attribute_types, former_types, page from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'built' order by recorded_at desc limit 1;
+select delta_id, attribute_types, former_types, page, recorded_at from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'built' order by recorded_at desc limit 1;
 select
             run_id,
             max(case when delta_id = '00000000-0000-4000-8000-000000000001' and event = 'checkpoint' then page end) as settled_page,
@@ -39,7 +39,8 @@ select
             and (delta_id = '00000000-0000-4000-8000-000000000001' or recorded_at > cast(now() at time zone 'UTC' as timestamp) - interval '90 seconds')
         group by run_id
         order by 2, 3;
-select max(case when event = 'built' then recorded_at end), max(case when event = 'merged' then recorded_at end), max(case when event = 'merged' and merged_delta_id is not null then recorded_at end), max(case when event = 'merged' and request = 'all' then recorded_at end), max(case when event = 'merged' and merged_delta_id is not null and recorded_at > cast(now() at time zone 'UTC' as timestamp) - interval '86400 seconds' then 1 else 0 end) from "shop"."marts"."batch_sync_journal" where sync = 'people' and event in ('built', 'merged');
+select recorded_at, merged_delta_id from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'merged' order by recorded_at desc limit 1;
+select 1 from "shop"."marts"."people_sent_snapshot" where "_batch_delta_id" in ('00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000001') limit 1;
 select 1 from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'ended' and delta_id = '00000000-0000-4000-8000-000000000001' limit 1;
 select 1 from "shop"."marts"."people_sent_snapshot" where "_batch_doubt" is not null or "_batch_delta_id" = cast('00000000-0000-4000-8000-000000000001' as VARCHAR) limit 1;
 delete from "shop"."marts"."people_sent_snapshot" where "event_id" in (select d."event_id" from (select
@@ -80,6 +81,6 @@ select cast(now() at time zone 'UTC' as timestamp) as now_at;
 select min("batch__time") as oldest from "shop"."marts"."people_sent_snapshot";
 delete from "shop"."marts"."people_sent_snapshot" where "batch__time" < cast('2024-04-29 06:08:09' as timestamp);
 update "shop"."marts"."batch_sync_rejects" set resolved_at = cast(now() at time zone 'UTC' as timestamp) where sync = 'people' and resolved_at is null and rejected_at < cast('2024-04-29 06:08:09' as timestamp);
-select 1 from "shop"."marts"."people_sent_snapshot" where "_batch_delta_id" = '00000000-0000-4000-8000-000000000001' limit 1;
+select 1 from "shop"."marts"."people_sent_snapshot" where "_batch_delta_id" in ('00000000-0000-4000-8000-000000000001') limit 1;
 insert into "shop"."marts"."batch_sync_journal" (recorded_at, sync, event, delta_id, merged_delta_id, answered, request)
     select cast(now() at time zone 'UTC' as timestamp), cast('people' as VARCHAR), cast('merged' as VARCHAR), cast('00000000-0000-4000-8000-000000000002' as VARCHAR), cast('00000000-0000-4000-8000-000000000001' as VARCHAR), cast('' as VARCHAR), cast(null as VARCHAR);

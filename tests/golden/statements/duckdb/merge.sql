@@ -1,4 +1,4 @@
-select delta_id, attribute_types, former_types, page from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'built' order by recorded_at desc limit 1;
+select delta_id, attribute_types, former_types, page, recorded_at from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'built' order by recorded_at desc limit 1;
 select "_batch_delta_id" from "shop"."marts"."people_delta" limit 1;
 select
             run_id,
@@ -19,9 +19,8 @@ select
             and (delta_id = '00000000-0000-4000-8000-000000000001' or recorded_at > cast(now() at time zone 'UTC' as timestamp) - interval '90 seconds')
         group by run_id
         order by 2, 3;
-select max(case when event = 'built' then recorded_at end), max(case when event = 'merged' then recorded_at end), max(case when event = 'merged' and merged_delta_id is not null then recorded_at end), max(case when event = 'merged' and request = 'all' then recorded_at end), max(case when event = 'merged' and merged_delta_id is not null and recorded_at > cast(now() at time zone 'UTC' as timestamp) - interval '86400 seconds' then 1 else 0 end) from "shop"."marts"."batch_sync_journal" where sync = 'people' and event in ('built', 'merged');
-select merged_delta_id from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'merged' and merged_delta_id is not null order by recorded_at desc limit 1;
-select 1 from "shop"."marts"."people_sent_snapshot" where "_batch_delta_id" = '00000000-0000-4000-8000-000000000001' limit 1;
+select recorded_at, merged_delta_id from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'merged' order by recorded_at desc limit 1;
+select 1 from "shop"."marts"."people_sent_snapshot" where "_batch_delta_id" in ('00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000001') limit 1;
 insert into "shop"."marts"."people_sent_snapshot" ("custom_id", "batch__email_marketing", "nick", "tags", "_batch_sent_at", "_batch_run_id", "_batch_delta_id", "_batch_exited_at", "_batch_doubt", "_batch_opted_out")
             select
                 d."custom_id",
@@ -113,6 +112,6 @@ select
         where sync = 'people' and event in ('resend', 'doubt', 'ended')
         group by run_id
         having max(case when event = 'ended' then 0 else 1 end) = 1;
-select 1 from "shop"."marts"."people_sent_snapshot" where "_batch_delta_id" = '00000000-0000-4000-8000-000000000001' limit 1;
+select 1 from "shop"."marts"."people_sent_snapshot" where "_batch_delta_id" in ('00000000-0000-4000-8000-000000000001') limit 1;
 insert into "shop"."marts"."batch_sync_journal" (recorded_at, sync, event, delta_id, merged_delta_id, answered, request)
     select cast(now() at time zone 'UTC' as timestamp), cast('people' as VARCHAR), cast('merged' as VARCHAR), cast('00000000-0000-4000-8000-000000000002' as VARCHAR), cast('00000000-0000-4000-8000-000000000001' as VARCHAR), cast('' as VARCHAR), cast(null as VARCHAR);

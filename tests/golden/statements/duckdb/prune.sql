@@ -2,6 +2,7 @@ select
             sync,
             max(case when event = 'built' then recorded_at end) as built_at,
             max(case when event = 'intent' then recorded_at end) as intended_at,
+            max(case when event = 'merged' then recorded_at end) as merged_at,
             min(recorded_at) as oldest,
             max(case when event = 'ended' then retention_days end) as retention_days
         from "shop"."marts"."batch_sync_journal"

@@ -1,4 +1,4 @@
--- as on DuckDB (24 lines)
+-- as on DuckDB (23 lines)
 analyze "shop"."marts"."batch_sync_rejects";
 merge into "shop"."marts"."people_sent_snapshot" as s
         using (select

@@ -1,0 +1,80 @@
+"""Calls that are not about rows: at the pace of those that are, and made again like them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Protocol
+from urllib.parse import urlencode
+
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Fatal, Rejected
+from dbt_batch_sync.batch_api.messages import describe
+from dbt_batch_sync.batch_api.retry import GiveUp, Retry, RetryPolicy, decide
+from dbt_batch_sync.delivery.pacing import Pacer
+from dbt_batch_sync.delivery.sender import Interrupted
+from dbt_batch_sync.delivery.timing import SYSTEM_TIMING, Timing
+from dbt_batch_sync.errors import DeliveryError
+
+
+class Ask(Protocol):
+    """One call, one answer, and its document: `Client.ask`."""
+
+    def __call__(
+        self, method: str, path: str, document: Mapping[str, object] | None = None, /
+    ) -> tuple[Answer, Mapping[str, object]]: ...
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A conversation with Batch that `stop` ends."""
+
+    ask: Ask
+    pacer: Pacer
+    policy: RetryPolicy
+    stop: Event
+    timing: Timing = field(default_factory=lambda: SYSTEM_TIMING)
+
+    def get(self, path: str, query: Mapping[str, str]) -> Mapping[str, object] | None:
+        """The answer's document; None where Batch knows no such thing.
+
+        Raises:
+            DeliveryError: Batch can't be reached, or rejects the call.
+            Interrupted: `stop` was set.
+        """
+        answer, document = self._call("GET", f"{path}?{urlencode(query)}")
+        if isinstance(answer, Fatal) and answer.status == 404:
+            return None
+        if not isinstance(answer, Accepted):
+            raise DeliveryError(f"{describe(answer)}.")
+        return document
+
+    def post(self, path: str, document: Mapping[str, object]) -> Rejected | Fatal | None:
+        """Makes a change; what Batch says against it, if it does. Raises like `get`."""
+        answer, _ = self._call("POST", path, document)
+        if isinstance(answer, Rejected | Fatal):
+            return answer
+        if not isinstance(answer, Accepted):
+            raise DeliveryError(f"{describe(answer)}.")
+        return None
+
+    def pause(self, seconds: float) -> None:
+        """Waits. Raises Interrupted."""
+        if self.timing.wait(self.stop, seconds):
+            raise Interrupted("stopped on request")
+
+    def _call(
+        self, method: str, path: str, document: Mapping[str, object] | None = None
+    ) -> tuple[Answer, Mapping[str, object]]:
+        attempt = 0
+        while True:
+            attempt += 1
+            if not self.pacer.acquire(0, lambda seconds: self.timing.wait(self.stop, seconds)):
+                raise Interrupted("stopped on request")
+            answer, found = self.ask(method, path, document)
+            decision = decide(answer, attempt, self.policy, self.timing.chance())
+            if isinstance(decision, GiveUp):
+                raise DeliveryError(f"{describe(answer)}, {decision.why}.")
+            if not isinstance(decision, Retry):
+                return answer, found
+            self.pause(decision.after)

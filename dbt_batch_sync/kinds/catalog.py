@@ -1,0 +1,232 @@
+"""Catalogs: items with typed fields, sent whole.
+
+Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as AnyMapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import cast
+
+from dbt_batch_sync.batch_api.answers import read_token
+from dbt_batch_sync.errors import Stopped
+from dbt_batch_sync.kinds.attributes import (
+    ATTRIBUTE_NAME,
+    CUSTOM_RULES,
+    MAX_NAME,
+    AttributeType,
+    Rules,
+    TypedAttribute,
+)
+from dbt_batch_sync.kinds.kind import Difference, Fragment, Kind, Route, Step, Talk
+from dbt_batch_sync.kinds.listing import Entry, Listed, attributes_of, check_types, column, entries
+from dbt_batch_sync.ledger.state import Built
+from dbt_batch_sync.mapping.mapping import Guards, Location, Mapping, OnExit, read_guards
+from dbt_batch_sync.mapping.validation import Spot, choice, optional, read_by, shown, text
+
+NAME = "catalog"
+ITEM_ID = "item_id"
+MAX_FIELDS = 25
+MAX_ITEMS = 2_000_000
+MAX_CATALOGS = 5
+
+TYPES: dict[AttributeType, str] = {
+    AttributeType.STRING: "string",
+    AttributeType.INTEGER: "integer",
+    AttributeType.FLOAT: "float",
+    AttributeType.BOOLEAN: "bool",
+    AttributeType.DATE: "date",
+    AttributeType.URL: "url",
+    AttributeType.STRING_ARRAY: "array",
+}
+"""What Batch calls the types of fields."""
+
+RULES = Rules(
+    {
+        **CUSTOM_RULES,
+        AttributeType.STRING: replace(CUSTOM_RULES[AttributeType.STRING], max_length=10_000),
+        AttributeType.STRING_ARRAY: replace(CUSTOM_RULES[AttributeType.STRING_ARRAY], max_length=64),
+    },
+    max_items=15,
+)
+
+EDIT = Route("catalogs/items/edit", "catalogs/items/edit", max_rows=200, read=read_token, rate=1_000, calls=5)
+
+_GUARDS = Guards(max_exit_ratio=0.2)
+
+
+class ItemExit(str, Enum):
+    """What happens to an item that left the model."""
+
+    REMOVE = "remove"
+    IGNORE = "ignore"
+
+
+def _read_name(value: object, spot: Spot) -> str:
+    name = text("the catalog's name")(value, spot)
+    if name and not re.fullmatch(ATTRIBUTE_NAME, name):  # [U]: as attributes
+        spot.refuse(f"`{shown(name)}` is not a catalog's name (1 to {MAX_NAME} of a-z, 0-9 and _)")
+    return name
+
+
+@dataclass(frozen=True)
+class _Form:
+    """The keys of `batch_sync`."""
+
+    kind: str = field(default=NAME, metadata=read_by(text("a kind")))
+    identifier: str = field(
+        default="", metadata=read_by(column, required="the column with the ids of the items")
+    )
+    catalog: str = field(
+        default="", metadata=read_by(_read_name, required="the name of the catalog in Batch")
+    )
+    fields: Listed[Entry] = field(
+        default=(), metadata=read_by(entries(Entry), required="the columns that become fields of the items")
+    )
+    on_exit: ItemExit = field(default=ItemExit.REMOVE, metadata=read_by(choice(ItemExit)))
+    output: str | None = field(
+        default=None,
+        metadata=read_by(optional(text("the name of an output of the `dbt_batch_sync` profile"))),
+    )
+    guards: Guards = field(
+        default=_GUARDS,
+        metadata=read_by(read_guards(_GUARDS, "min_rows", "max_change_ratio", "max_exit_ratio")),
+    )
+
+
+def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
+    written = cast("_Form", form)
+    check_types(written.fields, tuple(TYPES), spot.at("fields"), MAX_FIELDS)
+    if not written.fields and not spot.refused("fields"):
+        spot.at("fields").refuse(f"must list 1 to {MAX_FIELDS} columns")
+    removes = written.on_exit is ItemExit.REMOVE
+    return Mapping(
+        sync=sync,
+        kind=CATALOG,
+        identifier=written.identifier,
+        attributes=attributes_of(written.fields, "fields"),
+        output=written.output,
+        # Without removals nothing leaves Batch.
+        guards=written.guards if removes else replace(written.guards, max_exit_ratio=None),
+        where=where,
+        on_exit=OnExit.FLAG if removes else OnExit.IGNORE,
+        target=f"catalog {written.catalog}",
+        settings=written,
+    )
+
+
+def _envelope(mapping: Mapping) -> tuple[bytes, bytes]:
+    name = json.dumps(cast("_Form", mapping.settings).catalog)
+    return f'{{"name":{name},"items":['.encode(), b"]}"
+
+
+def _stops(mapping: Mapping, built: Built) -> Iterator[str]:
+    if built.model_rows > MAX_ITEMS:
+        yield f"the model had {built.model_rows:,} rows, and a catalog has at most {MAX_ITEMS:,} items"
+
+
+class _Catalog:
+    """The catalog of a mapping in Batch. Fields that the mapping does not have stay as they are."""
+
+    def compare(
+        self, talk: Talk, mapping: Mapping, attributes: Sequence[TypedAttribute], *, begun: bool
+    ) -> Difference:
+        name = cast("_Form", mapping.settings).catalog
+        wanted = {each.name: TYPES[each.type] for each in attributes}
+        found = talk.get("catalogs/view", {"name": name})
+        if found is None and begun:
+            return Difference(
+                stops=(
+                    f"the catalog `{name}` is not in Batch any more. To create it again with all items, run: "
+                    f"dbt-batch-sync resend --all --select {mapping.sync}, then dbt run and push",
+                )
+            )
+        if found is None:
+            listed = [{"name": each, "type": type_} for each, type_ in wanted.items()]
+            said = ", ".join(f"{each} {type_}" for each, type_ in wanted.items())
+            does = (
+                f"create the catalog `{name}` with the fields {said} (a project has {MAX_CATALOGS} catalogs)"
+            )
+            return Difference((Step("catalogs/create", {"name": name, "fields": listed}, does),))
+        return _of_fields(name, wanted, _fields(found))
+
+    def is_applied(self, talk: Talk, mapping: Mapping, token: str) -> bool:
+        name = cast("_Form", mapping.settings).catalog
+        found = talk.get("catalogs/view", {"name": name, "indexing_token": token})
+        if found is None:
+            raise Stopped(f"the catalog `{name}` was removed after its items were sent")
+        return found.get("indexing_state") == "APPLIED"
+
+    def size(self, talk: Talk, mapping: Mapping) -> int | None:
+        found = talk.get("catalogs/view", {"name": cast("_Form", mapping.settings).catalog})
+        count = found.get("items") if found else None
+        return count if isinstance(count, int) else None
+
+
+def _fields(found: AnyMapping[str, object]) -> dict[str, str]:
+    """The types of a catalog's fields by their names."""
+    listed = found.get("fields")
+    return {
+        str(each["name"]): str(each["type"])
+        for each in (listed if isinstance(listed, list) else ())
+        if isinstance(each, dict) and {"name", "type"} <= each.keys()
+    }
+
+
+def _of_fields(name: str, wanted: dict[str, str], have: dict[str, str]) -> Difference:
+    """The fields to add; a changed type, or more fields than a catalog has, is for a person."""
+    changed = [each for each in wanted if each in have and have[each] != wanted[each]]
+    added = {each: type_ for each, type_ in wanted.items() if each not in have}
+    if changed:
+        said = ", ".join(
+            f"`{each}` is {have[each]} in Batch and {wanted[each]} in the model" for each in changed
+        )
+        return Difference(
+            stops=(
+                f"Batch can't change the type of a field of the catalog `{name}`: {said}. Map the column "
+                "under another `name`, cast it in the model, or remove the field in Batch",
+            )
+        )
+    if len(have) + len(added) > MAX_FIELDS:
+        return Difference(
+            stops=(
+                f"the catalog `{name}` would have {len(have) + len(added)} fields, and Batch takes at most "
+                f"{MAX_FIELDS}: remove fields that the mapping does not have in Batch",
+            )
+        )
+    if not added:
+        return Difference()
+    changes = [{"action": "add", "name": each, "type": type_} for each, type_ in added.items()]
+    said = ", ".join(f"{each} {type_}" for each, type_ in added.items())
+    does = f"add to the catalog `{name}` the fields {said}"
+    return Difference((Step("catalogs/update", {"name": name, "fields": changes}, does),))
+
+
+CATALOG = Kind(
+    name=NAME,
+    noun="item",
+    key=ITEM_ID,
+    form=_Form,
+    mapping=_mapping,
+    # Whether an edit merges or replaces is [U]: always the whole item.
+    fragment=Fragment(
+        opening='{"action":"add","id":',
+        middle=',"attributes":{',
+        ending="}}",
+        max_members=MAX_FIELDS,
+        max_arrays=MAX_FIELDS,
+        bare=',"attributes":{}}',
+        removal=('{"action":"remove","id":', "}"),
+    ),
+    routes=(EDIT,),
+    repeatable=True,  # an item is written whole
+    rules=RULES,
+    envelope=_envelope,
+    stops=_stops,
+    container=_Catalog(),
+)

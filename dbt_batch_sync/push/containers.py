@@ -1,0 +1,75 @@
+"""What is done about the audience or the catalog of a sync before a push, and after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dbt_batch_sync.batch_api.answers import Fatal
+from dbt_batch_sync.batch_api.messages import describe
+from dbt_batch_sync.delivery.talking import Talk
+from dbt_batch_sync.errors import DeliveryError, Stopped
+from dbt_batch_sync.kinds.attributes import parse_types
+from dbt_batch_sync.kinds.kind import Difference
+from dbt_batch_sync.ledger.state import SyncState
+from dbt_batch_sync.mapping.syncs import Sync
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
+_LONGEST_WAIT = 3_600.0
+
+
+def compare(talk: Talk, sync: Sync, state: SyncState) -> Difference:
+    """Holds Batch against the mapping, with the types of the delta that was built last."""
+    container = sync.kind.container
+    if container is None or state.built is None:
+        return Difference()
+    attributes = parse_types(state.built.attribute_types, sync.kind.rules)
+    return container.compare(talk, sync.mapping, attributes, begun=state.project_hash is not None)
+
+
+def prepare(talk: Talk, sync: Sync, state: SyncState) -> None:
+    """Creates what rows are written to, or brings it up to the mapping.
+
+    Nothing documents how Batch answers a step that was made before, by a call whose answer was lost or by
+    somebody else: what it refuses is compared once more.
+
+    Raises:
+        Stopped: a person has to do something first.
+        DeliveryError: Batch refuses a step, or can't be reached.
+    """
+    refused = None
+    for _ in range(2):
+        difference = compare(talk, sync, state)
+        if difference.stops:
+            raise Stopped(f"nothing was sent: {'; '.join(difference.stops)}")
+        refused = None
+        for step in difference.steps:
+            refused = talk.post(step.path, step.document)
+            if refused is not None:
+                if isinstance(refused, Fatal) and refused.status in (401, 403):
+                    raise DeliveryError(f"{describe(refused)}.")
+                break
+        if refused is None:
+            return
+    if refused is not None:
+        raise DeliveryError(f"Batch refused to {step.does}: {describe(refused)}.")
+
+
+def wait(talk: Talk, sync: Sync, tokens: Iterable[str]) -> None:
+    """Asks until Batch has applied the calls with these tokens.
+
+    Raises:
+        Stopped: it never will, or did not within an hour.
+    """
+    container = sync.kind.container
+    if container is None:
+        return
+    waited, pause = 0.0, _FIRST_PAUSE
+    for token in tokens:
+        while not container.is_applied(talk, sync.mapping, token):
+            if waited >= _LONGEST_WAIT:
+                raise Stopped(
+                    f"Batch accepted the {sync.kind.noun}s and has not applied them within an hour. "
+                    f"Look at it later: dbt-batch-sync status --select {sync.name}"
+                )
+            talk.pause(pause)
+            waited, pause = waited + pause, min(pause * 1.5, _LONGEST_PAUSE)

@@ -1,0 +1,155 @@
+"""The settings that can be changed while the sandbox runs, in words, and how JSON sets them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from dbt_batch_sync.sandbox.settings import SandboxSettings
+
+_MOST = 10**9
+
+
+class BadSettingError(ValueError):
+    """The message says what is accepted."""
+
+
+@dataclass(frozen=True)
+class Knob:
+    """`choices` are those of a closed list, else empty."""
+
+    name: str
+    group: str
+    help: str
+
+    @property
+    def kind(self) -> Literal["switch", "number", "whole number", "choice", "texts", "text"]:
+        hint = _hints()[self.name]
+        if get_origin(hint) is Literal:
+            return "choice"
+        if get_origin(hint) is frozenset:
+            return "texts"
+        kinds: dict[Any, Literal["switch", "whole number", "text"]] = {
+            bool: "switch",
+            int: "whole number",
+            str: "text",
+        }
+        return kinds.get(hint, "number")
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        return get_args(_hints()[self.name]) if self.kind == "choice" else ()
+
+    @property
+    def accepted(self) -> str:
+        """What an error says is accepted."""
+        return {
+            "choice": f"one of {', '.join(self.choices)}",
+            "switch": "true or false",
+            "number": "a number, 0 or more",
+            "whole number": "a whole number, 1 or more",
+            "texts": "an array of strings",
+            "text": "text",
+        }[self.kind] + (", or null" if self.nullable else "")
+
+    @property
+    def nullable(self) -> bool:
+        return type(None) in get_args(_hints()[self.name])
+
+    def read(self, value: object) -> Any:
+        """The setting's value. Raises BadSettingError."""
+        kind = self.kind
+        if value is None and self.nullable:
+            return None
+        if kind == "switch" and isinstance(value, bool):
+            return value
+        if kind == "number" and type(value) in (int, float) and math.isfinite(value) and 0 <= value <= _MOST:  # type: ignore[arg-type,operator]
+            return float(value)  # type: ignore[arg-type]
+        if kind == "whole number" and type(value) is int and 1 <= value <= _MOST:
+            return value
+        if kind == "texts" and isinstance(value, list) and all(isinstance(each, str) for each in value):
+            return frozenset(value)
+        if value in self.choices or (kind == "text" and isinstance(value, str) and value):
+            return value
+        raise BadSettingError(f"`{self.name}`: {self.accepted}")
+
+
+@cache
+def _hints() -> dict[str, Any]:
+    return get_type_hints(SandboxSettings)
+
+
+def _group(group: str, **helps: str) -> list[Knob]:
+    return [Knob(name, group, text) for name, text in helps.items()]
+
+
+KNOBS: Mapping[str, Knob] = {
+    knob.name: knob
+    for knob in [
+        *_group(
+            "Calls",
+            rate_limits="Answer 429 above Batch's rates",
+            retry_after="Form of the Retry-After header of a 429",
+            latency="Seconds before each answer",
+            time_ahead="Seconds that the sandbox's clock is ahead, to see what time brings",
+            share_rate="Exports count towards the rate of audiences",
+        ),
+        *_group(
+            "Rejections",
+            reject_ids="Profiles, members or items to reject",
+            reject_attributes="Attributes to reject, by plain name",
+            reject_events="Events to reject, by name",
+            bad_row="A broken operation: a partial error, or a 400 for the call",
+            error_attribute="How a partial error names date(birthdate): as sent, or plain",
+            event_errors="How a partial error names an event: not, by name, or by place: events[0]",
+            event_skew="Seconds that an event may be too old or in the future",
+        ),
+        *_group(
+            "Audiences and catalogs",
+            indexing_delay="Seconds until a write is applied",
+            on_existing="Creating what exists: an error of this status, or accepted",
+            on_missing="Writing to what does not exist: an error of this status, or accepted",
+            second_write="Adding a member or an item again: replaces its attributes, or merges them",
+            max_items="Items of a catalog",
+        ),
+        *_group(
+            "Deletions",
+            deletion_delay="Seconds until a person is erased",
+            deletion_token="Name of the token in the answer",  # noqa: S106  # a name
+            deletion_days="Days for which a request can be looked up",
+            blacklist_days="Days for which data of an erased person is accepted and discarded",
+            erase_members="Take an erased person out of audiences, too",
+        ),
+        *_group(
+            "Exports",
+            export_seconds="Seconds until an export is ready",
+            export_result="How an export ends",
+            export_file_profiles="Profiles of a file",
+            export_link_seconds="Seconds for which a link to a file is good",
+            exports_per_hour="Exports an hour; empty: no limit",
+            export_dates="Form of a date",
+            export_names="Names of dates and URLs: plain, or wrapped as in date(birthdate)",
+            export_arrays="Form of an array",
+            export_scalars="Numbers and booleans as themselves, or as text",
+            export_nulls="Attributes without a value: left out, or null",
+        ),
+    ]
+}
+
+
+def read_settings(document: object) -> dict[str, Any]:
+    """The settings that an object names. Raises BadSettingError."""
+    if not isinstance(document, dict):
+        raise BadSettingError("an object of settings")
+    if unknown := document.keys() - KNOBS.keys():
+        raise BadSettingError(f"`{min(unknown)}` can't be set; these can: {', '.join(KNOBS)}")
+    return {name: KNOBS[name].read(value) for name, value in document.items()}
+
+
+def changeable(settings: SandboxSettings) -> dict[str, Any]:
+    """What they are set to, as JSON sets it."""
+    values = {name: getattr(settings, name) for name in KNOBS}
+    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in values.items()}

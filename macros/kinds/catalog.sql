@@ -1,0 +1,27 @@
+{#- Catalogs: the items of the model, with all their fields; who left is removed, or stays with `on_exit: ignore`. -#}
+
+{% macro catalog__read_mapping(sync, raw) %}
+    {{ return({
+        'key': 'item_id',
+        'on_exit': 'flag' if (raw.get('on_exit') or 'remove') == 'remove' else 'ignore',
+        'listed': raw.get('fields') or []
+    }) }}
+{% endmacro %}
+
+
+{% macro catalog__attributes(sync, mapping, columns) %}{{ return(dbt_batch_sync.listed_attributes(sync, mapping, columns)) }}{% endmacro %}
+
+
+{#- Nothing documents what an item's id may be: 1 to 511 characters without line breaks is this project's choice. Unlike a `custom_id`, it may be
+    a word that broken clients send: a product may be called `true`. -#}
+{% macro catalog__row_problem(row, mapping, attributes) -%}
+    {%- set id = row ~ '.' ~ dbt_batch_sync.column(mapping.key) -%}
+    case
+        when {{ id }} is null then 'null_identifier'
+        {%- if attributes[0].type == 'string' %}
+        when {{ dbt_batch_sync.trimmed(dbt_batch_sync.spaces_for_blanks(id)) }} = '' then 'empty_identifier'
+        when length({{ id }}) > 511 then 'long_identifier'
+        when {{ dbt_batch_sync.has_line_break(id) }} then 'line_break_identifier'
+        {%- endif %}
+    end
+{%- endmacro %}

@@ -1,0 +1,1 @@
+{{ dbt_batch_sync.delta('shop_products', key='item_id') }}

@@ -1,0 +1,1 @@
+{{ dbt_batch_sync.delta('tasting_guests') }}

@@ -1,0 +1,1 @@
+{{ dbt_batch_sync.sent_snapshot('tasting_guests') }}

@@ -1,0 +1,170 @@
+"""`dbt run` beside a live push, and a merge that fails, where several connections are at work at once: on PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from unittest import mock
+
+import pytest
+from harness.databases import PostgresDatabase, PostgresServer
+from harness.faulty import VARIABLE, FaultyWarehouse, Points, Trouble, faulty_send, to_text
+from harness.faulty_sandbox import FaultyServer
+from harness.project import ROOT
+from harness.quick import QuickProject
+
+from dbt_batch_sync import api
+from dbt_batch_sync.batch_api.client import Client
+from dbt_batch_sync.connections.profiles import WarehouseTarget
+from dbt_batch_sync.results import SyncPushed
+from dbt_batch_sync.warehouse import Warehouse, open_warehouse
+
+COLUMNS = {"id": "varchar", "points": "bigint"}
+CALL, PEOPLE = 200, 500
+
+
+@pytest.fixture(scope="module")
+def parsed(
+    postgres: PostgresServer, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
+) -> QuickProject:
+    """The directory of `quick`."""
+    directory = tmp_path_factory.mktemp("beside")
+    return QuickProject(directory, batch, PostgresDatabase(postgres), page_rows=100)
+
+
+def set_points(project: QuickProject, points: int) -> None:
+    rows = [{"id": f"p{n:03d}", "points": points} for n in range(PEOPLE)]
+    project.set_rows(COLUMNS, rows)
+
+
+def build(project: QuickProject, points: int) -> None:
+    set_points(project, points)
+    project.build()
+
+
+def begin(project: QuickProject) -> None:
+    """Everybody is in Batch with 1, and about to be sent with 2."""
+    project.clear()
+    project.outputs(sandbox={"checkpoint_seconds": 0, "max_in_flight": 2})
+    project.map({"identifier": "id", "custom": ["points"], "guards": {"min_rows": 0}, "endpoint": "update"})
+    build(project, 1)
+    assert project.push_one().status == "succeeded"
+    build(project, 2)
+
+
+def finish(project: QuickProject, points: int) -> None:
+    """A clean `dbt run` and push: Batch has this, and nothing is left to do."""
+    build(project, points)
+    pushed = project.push_one(force=True)
+    assert pushed.status == "succeeded", pushed.error
+    assert {value.value for have in project.profiles().values() for value in have.values()} == {points}
+    assert len(project.profiles()) == PEOPLE
+    project.build()
+    assert project.push_one().requests == 0
+
+
+def disturbed(project: QuickProject, trouble: Trouble, act: Callable[[], object]) -> tuple[SyncPushed, bool]:
+    """A push in this process, with something that happens at a call of it; and whether it came to that."""
+    reached: list[Trouble] = []
+
+    def happen(due: Trouble) -> None:
+        reached.append(due)
+        act()
+
+    points = Points([trouble], happen)
+
+    def opened(target: WarehouseTarget) -> Warehouse:
+        return FaultyWarehouse(open_warehouse(target), points)
+
+    with (
+        mock.patch.object(api, "open_warehouse", opened),
+        mock.patch.object(Client, "send", faulty_send(Client.send, points)),
+    ):
+        return project.push_one(force=True), bool(reached)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("point", ["columns", "fetch", "append", "send"])
+def test_dbt_runs_beside_a_push_at_every_step(quick: QuickProject, point: str, when: str) -> None:
+    """The value goes back meanwhile, which only a delta that is built in doubt can tell."""
+    for nth in range(1, 60):
+        begin(quick)
+        trouble = Trouble(point, nth, when)  # type: ignore[arg-type]
+        pushed, reached = disturbed(quick, trouble, lambda: build(quick, 1))
+        if not reached:
+            assert nth > 1
+            assert pushed.status == "succeeded"
+            return
+        finish(quick, 1)
+    pytest.fail("no push came to its end")
+
+
+@pytest.mark.parametrize("point", ["append:claimed", "append:intent", "append:checkpoint", "append:ended"])
+def test_dbt_runs_beside_a_push(quick: QuickProject, point: str) -> None:
+    begin(quick)
+    _, reached = disturbed(quick, Trouble(point), lambda: build(quick, 1))
+    assert reached
+    finish(quick, 1)
+
+
+@contextlib.contextmanager
+def asleep(project: QuickProject, trouble: Trouble) -> Iterator[subprocess.Popen[bytes]]:
+    """A push in a process of its own, once the process has stopped there; continued and awaited at the end."""
+    push = subprocess.Popen(
+        [sys.executable, ROOT / "tests" / "harness" / "cli_with_faults.py", "push", "--force"],
+        cwd=project.directory,
+        env={**project.environ, VARIABLE: to_text([trouble])},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _, status = os.waitpid(push.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status), "it ended before it came there"
+        yield push
+        push.send_signal(signal.SIGCONT)
+        assert push.wait(120) == 1, "a push that was overtaken did not fail"
+    finally:
+        push.kill()
+        push.wait()
+
+
+@pytest.mark.parametrize(
+    ("point", "seconds"),
+    [("send", 0), pytest.param("send", 92, marks=pytest.mark.thorough), ("append:checkpoint", 0)],
+)
+def test_a_push_that_sleeps_and_is_overtaken(quick: QuickProject, point: str, seconds: int) -> None:
+    """SIGSTOP: what it has in flight reaches Batch after newer values. `seconds` 0: its clock stops with it."""
+    begin(quick)
+    with asleep(quick, Trouble(point, 2, act="pause")):
+        time.sleep(seconds)
+        if not seconds:
+            quick.execute("update batch_sync_journal set recorded_at = recorded_at - interval '92 seconds'")
+        build(quick, 3)
+        assert quick.push_one(force=True).status == "succeeded"
+    finish(quick, 3)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_merge_fails_at_each_statement(quick: QuickProject, settled: bool) -> None:
+    """The connection of `dbt run` is lost there, the statements of the merge among them."""
+    for statement in range(1, 80):
+        begin(quick)
+        if settled:
+            assert quick.push_one(force=True).status == "succeeded"
+        else:
+            killed = quick.troubled([Trouble("append:checkpoint", 2)], "push", "--force")
+            assert killed.returncode == -signal.SIGKILL
+            quick.execute("update batch_sync_journal set recorded_at = recorded_at - interval '92 seconds'")
+        set_points(quick, 1)
+        survived = quick.build_until(statement)
+        finish(quick, 1)
+        if survived:
+            return
+    pytest.fail("dbt died at every statement")

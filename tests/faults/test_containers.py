@@ -1,0 +1,132 @@
+"""Audiences and catalogs equal their models after any sequence of changes, kills and pushes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from harness.bench import Bench, Knobs
+from harness.faults import Fault, FaultKind
+from harness.faulty import EVENTS, Trouble
+from harness.faulty_sandbox import FaultyServer
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dbt_batch_sync.sandbox.settings import SandboxSettings
+
+COLUMNS = {"id": "varchar", "name": "varchar", "points": "bigint"}
+MAPPINGS: dict[str, dict[str, object]] = {
+    "audience": {
+        "kind": "audience",
+        "identifier": "id",
+        "audience": "vips",
+        "attributes": ["name", "points"],
+        "guards": {"min_rows": 0, "max_exit_ratio": None},
+    },
+    "catalog": {
+        "kind": "catalog",
+        "identifier": "id",
+        "catalog": "products",
+        "fields": ["name", "points"],
+        "guards": {"min_rows": 0, "max_exit_ratio": None},
+    },
+}
+Cells = tuple[str | None, int | None]
+CELLS: tuple[Cells, ...] = ((None, None), ("A", None), ("A", 1), ("B", 1))
+
+
+@dataclass(frozen=True)
+class Step:
+    """Rows change, dbt runs (or dies at a statement), a push begins (and dies, or calls go wrong), everything is asked again."""
+
+    rows: dict[str, Cells | None]
+    dies_at: int | None
+    trouble: Trouble | None
+    fault: Fault | None
+    knobs: Knobs
+    resend: bool
+    expire: bool
+
+
+troubles = st.builds(
+    Trouble,
+    point=st.sampled_from(["send", "fetch", *(f"append:{event}" for event in EVENTS)]),
+    nth=st.integers(1, 3),
+    when=st.sampled_from(["before", "after"]),
+    act=st.sampled_from(["kill", "kill", "lose"]),
+)
+faults = st.builds(
+    Fault,
+    kind=st.sampled_from([FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER, FaultKind.GARBAGE]),
+)
+steps = st.builds(
+    Step,
+    rows=st.fixed_dictionaries(dict.fromkeys("abcde", st.none() | st.sampled_from(CELLS))),
+    dies_at=st.none() | st.integers(1, 25),
+    trouble=st.none() | troubles,
+    fault=st.none() | faults,
+    knobs=st.builds(Knobs, in_flight=st.integers(1, 2), seed=st.integers(0, 9)),
+    resend=st.sampled_from([False, False, False, True]),
+    expire=st.booleans(),
+)
+
+
+@pytest.fixture(scope="module", params=sorted(MAPPINGS))
+def held(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with FaultyServer(SandboxSettings(rate_limits=False)) as server:
+        bench = Bench(tmp_path_factory.mktemp(request.param), server, kind=request.param)
+        bench.map(MAPPINGS[request.param])
+        yield bench
+
+
+def in_batch(bench: Bench) -> dict[str, dict[str, object]]:
+    if bench.mapping["kind"] == "catalog":
+        return {key: dict(item) for key, item in bench.sandbox.catalogs["products"].items.items()}
+    members = bench.sandbox.audiences["vips"].members
+    return {key: {name: each.value for name, each in cells.items()} for key, cells in members.items()}
+
+
+def in_model(rows: dict[str, Cells | None]) -> dict[str, dict[str, object]]:
+    named = {key: dict(zip(("name", "points"), cells, strict=True)) for key, cells in rows.items() if cells}
+    return {
+        key: {name: each for name, each in cells.items() if each is not None} for key, cells in named.items()
+    }
+
+
+def set_rows(bench: Bench, rows: dict[str, Cells | None]) -> None:
+    given_rows = [{"id": key, "name": cells[0], "points": cells[1]} for key, cells in rows.items() if cells]
+    bench.set_rows(COLUMNS, given_rows)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(sequence=st.lists(steps, min_size=1, max_size=5))
+def test_batch_equals_the_model_in_the_end(held: Bench, sequence: list[Step]) -> None:
+    held.reset()
+    set_rows(held, dict.fromkeys("abc", CELLS[2]))
+    assert held.build()
+    for step in sequence:
+        set_rows(held, step.rows)
+        held.build(dies_at=step.dies_at)
+        held.push(
+            faults=[step.fault] if step.fault else [], trouble=step.trouble, knobs=step.knobs, force=True
+        )
+        if step.expire:
+            held.let_leases_expire()
+        if step.resend:
+            held.resend("all")
+    held.let_leases_expire()
+    assert held.build()
+    pushed = held.push(force=True).pushed
+    assert pushed is not None
+    assert pushed.status == "succeeded", pushed.error
+    expected = in_model(sequence[-1].rows)
+    assert (in_batch(held) if pushed.requests or expected else {}) == expected
+    assert held.build()
+    again = held.push(force=True).pushed
+    assert again is not None
+    assert (again.inserts, again.updates, again.exits) == (0, 0, 0)

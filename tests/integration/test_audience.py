@@ -1,0 +1,112 @@
+"""Audiences: who is in the model is a member, with the attributes that the model says."""
+
+from __future__ import annotations
+
+import pytest
+from harness.databases import Row
+from harness.project import Project
+
+COLUMNS = {"id": "varchar", "first": "varchar", "coupon_at": "date", "points": "integer"}
+MAPPING: dict[str, object] = {
+    "kind": "audience",
+    "identifier": "id",
+    "audience": "spring_vips",
+    "display_name": "Spring VIPs",
+    "attributes": ["first", {"column": "coupon_at", "name": "coupon_date", "type": "date"}, "points"],
+    "guards": {"max_exit_ratio": None},
+}
+ANN: Row = {"id": "ann", "first": "Ann", "coupon_at": "2026-05-01", "points": 3}
+BOB: Row = {"id": "bob", "first": "Bob"}
+CY: Row = {"id": "cy"}
+
+
+@pytest.fixture
+def vips(project: Project) -> Project:
+    project.map(MAPPING)
+    project.set_rows(COLUMNS, [ANN, BOB, CY])
+    return project
+
+
+def members(project: Project) -> dict[str, dict[str, object]]:
+    audience = project.sandbox.audiences["spring_vips"]
+    return {
+        key: {name: typed.value for name, typed in attributes.items()}
+        for key, attributes in audience.members.items()
+    }
+
+
+def test_members_come_change_and_go(vips: Project) -> None:
+    pushed = vips.sync()
+    assert (pushed.status, pushed.kind, pushed.endpoint, pushed.requests) == (
+        "succeeded",
+        "audience",
+        "audiences/update",
+        1,
+    )
+    ann = {"first": "Ann", "coupon_date": "2026-05-01T00:00:00Z", "points": 3}
+    assert members(vips) == {"ann": ann, "bob": {"first": "Bob"}, "cy": {}}
+    assert vips.sandbox.audiences["spring_vips"].display_name == "Spring VIPs"
+
+    vips.set_rows(COLUMNS, [{**ANN, "points": 4, "first": None}, CY])
+    pushed = vips.sync()
+    assert (pushed.inserts, pushed.updates, pushed.exits) == (0, 1, 1)
+    assert members(vips) == {"ann": {"coupon_date": "2026-05-01T00:00:00Z", "points": 4}, "cy": {}}
+
+    vips.set_rows(COLUMNS, [ANN, BOB, CY])
+    pushed = vips.sync()
+    assert members(vips) == {"ann": ann, "bob": {"first": "Bob"}, "cy": {}}
+    assert not vips.sync().requests
+    assert not vips.sandbox.stats.violations
+
+
+def test_everybody_who_left_is_forgotten_by_the_snapshot_too(vips: Project) -> None:
+    vips.sync()
+    vips.set_rows(COLUMNS, [ANN])
+    vips.sync()
+    vips.build()
+    found = {key: row["batch__present"] for key, row in vips.snapshot().items()}
+    assert found == {"ann": True, "bob": False, "cy": False}
+
+
+def test_an_audience_that_is_gone_stops_until_everything_is_sent_again(vips: Project) -> None:
+    vips.sync()
+    vips.sandbox.reset()
+    vips.set_rows(COLUMNS, [ANN, BOB, {"id": "dee"}])
+    pushed = vips.sync()
+    assert pushed.status == "failed"
+    assert "is not in Batch any more" in str(pushed.error)
+    assert not vips.sandbox.audiences
+    vips.resend("all")
+    assert vips.push_one().status == "succeeded"
+    assert set(members(vips)) == {"ann", "bob", "dee"}
+
+
+def test_another_audience_gets_all_members_after_a_resend(vips: Project) -> None:
+    vips.sync()
+    vips.map({**MAPPING, "audience": "summer_vips"})
+    vips.set_rows(COLUMNS, [ANN])
+    pushed = vips.sync()
+    assert pushed.status == "failed"
+    assert "another audience" in str(pushed.error)
+    vips.resend("all")
+    assert vips.push_one().status == "succeeded"
+    assert set(vips.sandbox.audiences["summer_vips"].members) == {"ann"}
+
+
+def test_wait_until_it_is_applied(vips: Project) -> None:
+    vips.sandbox.change(indexing_delay=1.5)
+    try:
+        vips.build()
+        pushed = vips.push_one(wait=True)
+    finally:
+        vips.sandbox.change(indexing_delay=0.0)
+    assert pushed.status == "succeeded"
+    assert set(members(vips)) == {"ann", "bob", "cy"}
+
+
+def test_values_that_batch_would_reject_are_held_back(vips: Project) -> None:
+    vips.set_rows({**COLUMNS, "first": "varchar"}, [{**ANN, "first": "x" * 301}])
+    pushed = vips.sync()
+    assert (pushed.status, pushed.rejected_attributes) == ("partial", 1)
+    assert members(vips)["ann"] == {"coupon_date": "2026-05-01T00:00:00Z", "points": 3}
+    assert vips.rejects() == {("ann", "first"): "too_long"}

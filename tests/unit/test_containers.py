@@ -1,0 +1,132 @@
+"""What is done about an audience or a catalog before a push and after it, against answers of all kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from threading import Event
+
+import pytest
+
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Busy, Fatal, Rejected
+from dbt_batch_sync.batch_api.retry import RetryPolicy
+from dbt_batch_sync.delivery.pacing import Pacer
+from dbt_batch_sync.delivery.sender import Interrupted
+from dbt_batch_sync.delivery.talking import Talk
+from dbt_batch_sync.delivery.timing import Timing
+from dbt_batch_sync.errors import DeliveryError, Stopped
+from dbt_batch_sync.kinds.attributes import parse_types
+from dbt_batch_sync.kinds.catalog import CATALOG
+from dbt_batch_sync.kinds.kind import Difference
+from dbt_batch_sync.mapping.mapping import Location
+from dbt_batch_sync.mapping.mapping import Mapping as SyncMapping
+from dbt_batch_sync.mapping.mapping_reader import parse_mapping
+
+Document = Mapping[str, object]
+
+
+class Batch:
+    """Answers calls in their order, and remembers them; time passes when somebody waits."""
+
+    def __init__(self, *answers: Answer | Document) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[str, str, Document | None]] = []
+        self.seconds = 0.0
+
+    def ask(self, method: str, path: str, document: Document | None = None) -> tuple[Answer, Document]:
+        self.asked.append((method, path, document))
+        answer = self.answers.pop(0)
+        return (Accepted(), answer) if isinstance(answer, Mapping) else (answer, {})
+
+    def wait(self, event: Event, seconds: float) -> bool:
+        self.seconds += seconds
+        return event.is_set()
+
+    def talk(self, stop: Event | None = None) -> Talk:
+        timing = Timing(lambda: self.seconds, self.wait, lambda: 0.0)
+        pacer = Pacer(0, 0, lambda: self.seconds, calls=1)
+        return Talk(self.ask, pacer, RetryPolicy(max_attempts=3), stop or Event(), timing)
+
+
+def mapping(**raw: object) -> SyncMapping:
+    return parse_mapping("s", raw, Location("f.yml", "s"))
+
+
+VIPS = mapping(kind="audience", identifier="id", audience="vips", display_name="VIPs")
+SHOP = mapping(kind="catalog", identifier="sku", catalog="shop", fields=["title", "price"])
+
+
+def compare(
+    known: SyncMapping, *answers: Answer | Document, types: str = "", begun: bool = False
+) -> Difference:
+    container = known.kind.container
+    assert container is not None
+    attributes = parse_types(types, known.kind.rules)
+    return container.compare(Batch(*answers).talk(), known, attributes, begun=begun)
+
+
+def test_calls_are_paced_and_made_again() -> None:
+    batch = Batch(Busy(429, 5.0), Broken(BrokenKind.CUT), {"nb_ids": 3})
+    assert batch.talk().get("audiences/view", {"name": "a b"}) == {"nb_ids": 3}
+    assert [path for _, path, _ in batch.asked] == ["audiences/view?name=a+b"] * 3
+    assert batch.seconds >= 6
+
+
+def test_calls_that_end() -> None:
+    assert Batch(Fatal(404)).talk().get("x", {}) is None
+    with pytest.raises(DeliveryError, match="rejected the credentials"):
+        Batch(Fatal(401)).talk().get("x", {})
+    with pytest.raises(DeliveryError, match="retries are used up"):
+        Batch(*[Busy(503)] * 3).talk().post("x", {})
+    assert Batch(Rejected(409)).talk().post("x", {}) == Rejected(409)
+    stop = Event()
+    stop.set()
+    with pytest.raises(Interrupted):
+        Batch(Busy(503)).talk(stop).get("x", {})
+
+
+def test_an_audience() -> None:
+    assert compare(VIPS, {"nb_ids": 0}) == Difference()
+    (step,) = compare(VIPS, Fatal(404)).steps
+    assert step.path == "audiences/create"
+    assert step.document == {"name": "vips", "display_name": "VIPs", "type": "custom_ids"}
+    (stop,) = compare(VIPS, Fatal(404), begun=True).stops
+    assert "resend --all --select s" in stop
+
+
+TYPES = "title:string,price:float,batch__present:boolean"
+
+
+def test_a_catalog() -> None:
+    created = compare(SHOP, Fatal(404), types=TYPES).steps[0]
+    assert created.document == {
+        "name": "shop",
+        "fields": [{"name": "title", "type": "string"}, {"name": "price", "type": "float"}],
+    }
+    same = [{"name": "title", "type": "string"}, {"name": "price", "type": "float"}]
+    assert compare(SHOP, {"fields": [*same, {"name": "old", "type": "bool"}]}, types=TYPES) == Difference()
+    added = compare(SHOP, {"fields": same[:1]}, types=TYPES).steps[0]
+    assert added.path == "catalogs/update"
+    assert added.document["fields"] == [{"action": "add", "name": "price", "type": "float"}]
+    (stop,) = compare(
+        SHOP, {"fields": [same[0], {"name": "price", "type": "integer"}]}, types=TYPES, begun=True
+    ).stops
+    assert "`price` is integer in Batch and float in the model" in stop
+    full = [{"name": f"f{n}", "type": "string"} for n in range(24)]
+    assert "would have 26 fields" in compare(SHOP, {"fields": full}, types=TYPES).stops[0]
+    assert compare(SHOP, Fatal(404), types=TYPES, begun=True).stops
+
+
+def test_whether_it_is_applied() -> None:
+    container = VIPS.kind.container
+    assert container is not None
+    states = [{"indexing_state": state} for state in ("IN_PROGRESS", "APPLIED")]
+    assert [container.is_applied(Batch(state).talk(), VIPS, "t") for state in states] == [False, True]
+    with pytest.raises(Stopped, match="replaced by somebody else"):
+        container.is_applied(Batch({"indexing_state": "REPLACED"}).talk(), VIPS, "t")
+    with pytest.raises(Stopped, match="was removed"):
+        container.is_applied(Batch(Fatal(404)).talk(), VIPS, "t")
+    assert container.size(Batch({"nb_ids": 7}).talk(), VIPS) == 7
+    shelf = CATALOG.container
+    assert shelf is not None
+    assert shelf.size(Batch({"items": 9}).talk(), SHOP) == 9
+    assert shelf.size(Batch(Fatal(404)).talk(), SHOP) is None

@@ -1,0 +1,98 @@
+"""The mappings of audiences and catalogs."""
+
+from __future__ import annotations
+
+import pytest
+
+from dbt_batch_sync.errors import MappingError
+from dbt_batch_sync.kinds.audience import AUDIENCE
+from dbt_batch_sync.kinds.catalog import CATALOG, EDIT
+from dbt_batch_sync.mapping.mapping import Location, Mapping, OnExit
+from dbt_batch_sync.mapping.mapping_reader import parse_mapping
+
+VIPS: dict[str, object] = {
+    "kind": "audience",
+    "identifier": "id",
+    "audience": "vips",
+    "attributes": ["First"],
+}
+SHOP: dict[str, object] = {"kind": "catalog", "identifier": "sku", "catalog": "products", "fields": ["title"]}
+
+
+def parse(raw: object) -> Mapping:
+    return parse_mapping("s", raw, Location("f.yml", "s"))
+
+
+def problems(raw: object) -> dict[str, str]:
+    with pytest.raises(MappingError) as caught:
+        parse(raw)
+    return {each.key.removeprefix("batch_sync."): each.message for each in caught.value.problems}
+
+
+def test_an_audience() -> None:
+    mapping = parse(VIPS)
+    assert (mapping.kind, mapping.target, mapping.on_exit) == (AUDIENCE, "audience vips", OnExit.FLAG)
+    assert [(each.column, each.name, each.key) for each in mapping.attributes] == [
+        ("First", "first", "attributes[0]")
+    ]
+    assert (mapping.guards.min_rows, mapping.guards.max_exit_ratio) == (1, 0.5)
+    assert parse({**VIPS, "guards": {"max_exit_ratio": None}}).guards.max_exit_ratio is None
+    assert AUDIENCE.envelope(mapping) == (b'{"name":"vips","ids":[', b"]}")
+    assert mapping.project_hash("p") == "p/audience vips"
+    assert parse({"kind": "audience", "identifier": "id", "audience": "vips"}).attributes == ()
+
+
+def test_a_catalog() -> None:
+    mapping = parse(SHOP)
+    assert (mapping.kind, mapping.target, mapping.on_exit) == (CATALOG, "catalog products", OnExit.FLAG)
+    assert mapping.guards.max_exit_ratio == 0.2
+    ignoring = parse({**SHOP, "on_exit": "ignore", "guards": {"max_exit_ratio": 0.1}})
+    assert (ignoring.on_exit, ignoring.guards.max_exit_ratio) == (OnExit.IGNORE, None)
+    assert CATALOG.envelope(mapping) == (b'{"name":"products","items":[', b"]}")
+    assert CATALOG.route(mapping.endpoint, 10**6) is EDIT
+
+
+def test_what_the_dashboard_shows_changes_no_delta() -> None:
+    assert parse({**VIPS, "display_name": "VIPs"}).hash == parse(VIPS).hash
+    assert parse({**VIPS, "audience": "others"}).hash != parse(VIPS).hash
+
+
+@pytest.mark.parametrize(
+    ("raw", "key", "said"),
+    [
+        ({**VIPS, "audience": "a b"}, "audience", "is not an audience's name"),
+        ({**VIPS, "audience": "x" * 256}, "audience", "is not an audience's name"),
+        (
+            {**VIPS, "standard": {}},
+            "standard",
+            "unknown key; accepted keys: `kind`, `identifier`, `audience`",
+        ),
+        ({**VIPS, "guards": {"never_resubscribe": True}}, "guards.never_resubscribe", "unknown key"),
+        ({**VIPS, "attributes": [f"a{n}" for n in range(16)]}, "attributes", "lists 16 columns"),
+        ({**VIPS, "attributes": ["a", "A"]}, "attributes[1]", "already listed as `a`"),
+        ({**VIPS, "attributes": ["custom_id"]}, "attributes[0]", "reserved"),
+        (
+            {**VIPS, "attributes": [{"column": "a", "on_null": "keep"}]},
+            "attributes[0].on_null",
+            "unknown key",
+        ),
+        (
+            {**VIPS, "attributes": [{"column": "a", "type": "boolean"}]},
+            "attributes[0].type",
+            "must be one of `string`, `integer`, `float`, `date`, `url`, `string_array`, not `boolean`",
+        ),
+        ({**SHOP, "catalog": "Products"}, "catalog", "is not a catalog's name"),
+        ({**SHOP, "fields": []}, "fields", "must list 1 to 25 columns"),
+        ({**SHOP, "fields": [f"f{n}" for n in range(26)]}, "fields", "at most 25"),
+        ({**SHOP, "on_exit": "clear"}, "on_exit", "must be one of `remove`, `ignore`, not `clear`"),
+    ],
+)
+def test_what_is_wrong(raw: dict[str, object], key: str, said: str) -> None:
+    found = problems(raw)
+    assert list(found) == [key]
+    assert said in found[key]
+
+
+def test_what_is_missing() -> None:
+    assert set(problems({"kind": "audience"})) == {"identifier", "audience"}
+    assert set(problems({"kind": "catalog"})) == {"identifier", "catalog", "fields"}

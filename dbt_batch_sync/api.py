@@ -277,6 +277,7 @@ def profile(dbt: DbtOptions, key: str, selection: Selection = Selection()) -> Pr
 def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) -> ResendResult:
     """Asks the next `dbt run` of the selected syncs to send every row again, or what is rejected."""
     with _reading(dbt, selection) as (_, known):
+        _refuse_resend(known)
         requests = [
             request
             for journal, _, names in by_ledger(known)
@@ -289,6 +290,15 @@ def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) ->
         *(f"dbt-batch-sync {verb} --select {push_}" for verb in ("plan", "push")),
     )
     return ResendResult(scope, tuple(requests), commands)
+
+
+def _refuse_resend(known: Iterable[Known]) -> None:
+    names = [each.sync.name for each in known if not each.sync.kind.repeatable]
+    if names:
+        raise ConfigurationError(
+            f"`{', '.join(names)}`: events are never resent, because each could start a second message to a "
+            f"person. Exclude them: --exclude {' '.join(names)}"
+        )
 
 
 @contextmanager

@@ -284,11 +284,22 @@ class Pending:
 
 
 @dataclass(frozen=True)
+class Occurrence:
+    """An event of a person, and its `state`: `sent`, `queued`, `unsure` or why it is invalid."""
+
+    name: str | None
+    time: datetime | None
+    state: str
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True)
 class SyncProfile:
     """What a sync knows of one profile. `sent_at` is None when Batch never accepted anything of it.
 
     `attributes` are what Batch holds as far as we know, masked, without nulls and without what is rejected;
-    `rejects` has the last rejection of each attribute, open or resolved.
+    `rejects` has the last rejection of each attribute, open or resolved. Of a sync of events there are only
+    the last `events` of the person, the newest first.
     """
 
     sync: str
@@ -300,6 +311,7 @@ class SyncProfile:
     pending: Pending | None
     rejects: tuple[Rejection, ...]
     kind: str = "profiles"
+    events: tuple[Occurrence, ...] = ()
 
 
 @dataclass(frozen=True)

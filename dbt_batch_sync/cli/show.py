@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dbt_batch_sync.ledger.records import Rejection, Run
     from dbt_batch_sync.results import (
         LineageResult,
+        Occurrence,
         PlanResult,
         ProfileResult,
         PushResult,
@@ -154,7 +155,16 @@ def _not_taken(sync: SyncPushed, dry_run: bool) -> list[str]:
         )
     if sync.parked:
         lines.append(_parked(sync.parked))
+    if sync.unsure:
+        lines.append(_unsure(sync.unsure))
     return lines
+
+
+def _unsure(count: int) -> str:
+    return (
+        f"{counted(count, 'event')} unsure: a call had no usable answer. Sent again with on_doubt: resend "
+        "(possibly twice), dropped with skip (possibly never sent)"
+    )
 
 
 def _parked(count: int) -> str:
@@ -197,7 +207,7 @@ def _plan(console: Console, sync: SyncPlanned) -> None:
     if sync.resubscriptions:
         console.print(f"  [yellow]{_resubscriptions(sync.resubscriptions)}[/]")
     if sync.attributes:
-        table = Table("attribute", "rows", **_PLAIN)
+        table = Table("event" if sync.kind == "events" else "attribute", "rows", **_PLAIN)
         table.columns[1].justify = "right"
         for name, count in sorted(sync.attributes.items(), key=lambda item: -item[1]):
             table.add_row(escape(name), f"{count:,}")
@@ -254,6 +264,9 @@ def history(result: StatusResult) -> None:
             console.print(f"  [yellow]{escape(sync.note)}[/]")
         if sync.parked:
             console.print(f"  [yellow]{_parked(sync.parked)}[/]")
+        unsure = sum(run.unsure for run in sync.runs)
+        if unsure:
+            console.print(f"  [yellow]{_unsure(unsure)}[/]")
         for each in sync.requests:
             asked = f"resend --{each.request} requested {iso(each.recorded_at)}"
             console.print(f"  [yellow]{asked}: the next dbt run adds the rows to the delta[/]")
@@ -331,6 +344,9 @@ def profile(result: ProfileResult) -> None:
     console.print(f"[bold]{escape(result.key)}[/]")
     for sync in result.syncs:
         console.print(f"\n[bold]{escape(sync.sync)}[/]  {_sent(sync)}")
+        if sync.kind == "events":
+            console.print(_events(sync.events) if sync.events else "  no events")
+            continue
         if sync.attributes:
             held = ", ".join(f"{name} {cell}" for name, cell in sync.attributes.items())
             console.print(f"  Batch holds: {escape(held)}")
@@ -341,6 +357,15 @@ def profile(result: ProfileResult) -> None:
             console.print(f"  {line}")
         for rejection in sync.rejects:
             console.print(f"  {_rejection(rejection)}")
+
+
+def _events(events: Sequence[Occurrence]) -> Table:
+    from dbt_batch_sync.results import iso
+
+    table = Table("time (UTC)", "event", "state", **_PLAIN)
+    for each in events:
+        table.add_row(str(iso(each.time)), escape(each.name or ""), escape(each.state))
+    return table
 
 
 def _sent(sync: SyncProfile) -> str:

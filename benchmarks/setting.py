@@ -19,7 +19,7 @@ class Absent(Exception):
 
 @dataclass(frozen=True)
 class Setting:
-    """`histories` are the events of the scenario minutes; `paced` the profiles for mass-update and for update,
+    """`histories` are the events of the scenario minutes; `paced` profiles for mass-update and for update,
     `paced_kinds` the members and the items.
 
     `installed`: nothing is installed, and who is not there does not take part.

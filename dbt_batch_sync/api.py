@@ -8,6 +8,7 @@ Nothing is printed here, nothing is asked, and no signal is handled: set `stop` 
 
 from __future__ import annotations
 
+import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from dbt_batch_sync.artifacts.build_results import read_build_results
 from dbt_batch_sync.artifacts.catalog import read_catalog
 from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
 from dbt_batch_sync.artifacts.selection import select_syncs
+from dbt_batch_sync.audit import AuditObserver, AuditOptions, Wait
 from dbt_batch_sync.connections.outputs import Output, default_output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions, WarehouseTarget, read_project, read_target
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, DeliveryError, MappingError, Stopped
@@ -37,11 +39,12 @@ from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.known import Known, by_ledger, read_known
 from dbt_batch_sync.push.lookup import look_up
 from dbt_batch_sync.push.plan import plan_sync
-from dbt_batch_sync.push.planned import read_plan
+from dbt_batch_sync.push.planned import Planned, read_plan
 from dbt_batch_sync.push.session import Channels, PushOptions, Session, Target
 from dbt_batch_sync.push.sync_push import Clock, Observer
 from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.results import (
+    AuditResult,
     LineageResult,
     PlanResult,
     ProfileResult,
@@ -83,6 +86,12 @@ class _Silent:
 
     def troubled(self, sync: str, message: str) -> None: ...
 
+    def exporting(self, export_id: str) -> None: ...
+
+    def state(self, line: str) -> None: ...
+
+    def told(self, message: str) -> None: ...
+
 
 def push(
     dbt: DbtOptions,
@@ -106,11 +115,18 @@ def adopt(
     dbt: DbtOptions,
     selection: Selection = Selection(),
     *,
+    audited: AuditResult | None = None,
     stop: Event | None = None,
     clock: Clock | None = None,
 ) -> PushResult:
-    """Settles the deltas of the selected syncs without sending them: for profiles that Batch already has."""
-    return _run(Session.adopt, dbt, selection, PushOptions(force=True), stop, None, clock)
+    """Settles the deltas of the selected syncs without sending them: for profiles that Batch already has.
+
+    `audited`: what `audit` found with `AuditOptions(adopts=True)`; other deltas are left alone.
+    """
+    found = None
+    if audited is not None:
+        found = {each.sync: Planned(each.sync, each.mapping, each.delta_id) for each in audited.syncs}
+    return _run(Session.adopt, dbt, selection, PushOptions(force=True, plan=found), stop, None, clock)
 
 
 def _run(
@@ -210,6 +226,48 @@ def _ungated(
     return {sync.name: _failed(sync, error) for sync, error in found if error}
 
 
+def audit(
+    dbt: DbtOptions,
+    selection: Selection = Selection(),
+    options: AuditOptions = AuditOptions(),  # noqa: B008 - frozen
+    *,
+    observer: AuditObserver | None = None,
+    wait: Wait | None = None,
+) -> AuditResult:
+    """Has Batch export the profiles of the selected syncs, and compares them with what was sent.
+
+    Takes as long as the export: minutes, or more. What differs is appended to the ledger, without values.
+    """
+    from dbt_batch_sync.audit.run import Audit  # a push starts without it
+    from dbt_batch_sync.batch_api.exports import Exports, Patience
+
+    syncs = load_syncs(dbt, selection)
+    outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
+    watching, waits = observer or _Silent(), wait or Wait(time.sleep, time.monotonic)
+    with opened(read_target(dbt)) as warehouse, Channels() as channels:
+
+        def exports_of(output: Output) -> Exports:
+            patience = Patience(waits.seconds, random.random, watching.told, output.max_attempts)
+            return Exports(channels.client(output), patience)
+
+        run = Audit(warehouse, exports_of, options, waits, watching)
+        audited = tuple(run.run(read_known(warehouse, syncs), outputs))
+    repaired = [each for each in syncs if any(one.sync == each.name and one.repairs for one in audited)]
+    return AuditResult(options.tolerance, audited, _next_commands(repaired) if repaired else ())
+
+
+def _next_commands(syncs: Sequence[Sync]) -> tuple[str, ...]:
+    """What sends what was asked for in the ledger."""
+    build, push_ = (
+        " ".join(name for each in syncs for name in each.names),
+        " ".join(each.name for each in syncs),
+    )
+    return (
+        f"dbt run --select {build}",
+        *(f"dbt-batch-sync {verb} --select {push_}" for verb in ("plan", "push")),
+    )
+
+
 def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:
     """What a push would do now; writes and sends nothing."""
     syncs = load_syncs(dbt, selection)
@@ -283,13 +341,9 @@ def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) ->
             for journal, _, names in by_ledger(known)
             for request in append_requests(journal, scope, names)
         ]
-    build = " ".join(name for each in known for name in each.sync.names)
-    push_ = " ".join(each.sync.name for each in known)
-    commands = (
-        f"dbt run --select {build}",
-        *(f"dbt-batch-sync {verb} --select {push_}" for verb in ("plan", "push")),
-    )
-    return ResendResult(scope, tuple(requests), commands)
+    notes = (f"{each.sync.name}: {each.sync.kind.on_resend}" for each in known if each.sync.kind.on_resend)
+    commands = _next_commands([each.sync for each in known])
+    return ResendResult(scope, tuple(requests), commands, tuple(notes) if scope == "all" else ())
 
 
 def _refuse_resend(known: Iterable[Known]) -> None:
@@ -409,10 +463,12 @@ def opened(target: WarehouseTarget) -> Iterator[Warehouse]:
 
 
 __all__ = [
+    "AuditOptions",
     "DbtOptions",
     "PushOptions",
     "Selection",
     "adopt",
+    "audit",
     "lineage",
     "plan",
     "profile",

@@ -155,6 +155,90 @@ class PlanResult:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """How many profiles differ in one way: by a `missing_value`, an `other_value` or an `unexpected_value` of
+    an attribute, or, without one, by a `missing_profile`.
+    """
+
+    attribute: str | None
+    difference: str
+    count: int
+
+
+@dataclass(frozen=True)
+class DriftSample:
+    """One difference, masked."""
+
+    profile: str
+    attribute: str | None
+    difference: str
+    ours: str
+    batch: str
+
+
+@dataclass(frozen=True)
+class SyncAudited:
+    """What an audit of a sync found.
+
+    Attributes:
+        skipped: Why nothing of it can be compared.
+        compared: Rows that Batch should hold.
+        drifted: Those in which it differs, though it should not.
+        unknown_profiles: Profiles in Batch that the sync does not have, with a value of a mapped attribute.
+            They are no drift.
+        expected: Differences that are no drift, by reason.
+        repairs: What differs is in the next delta.
+    """
+
+    sync: str
+    kind: str
+    audit_id: str | None = None
+    export: str | None = None
+    delta_id: str | None = None
+    mapping: str = ""
+    began_at: datetime | None = None
+    compared: int = 0
+    drifted: int = 0
+    unknown_profiles: int = 0
+    differences: tuple[Difference, ...] = ()
+    expected: dict[str, int] = field(default_factory=dict)
+    samples: tuple[DriftSample, ...] = ()
+    repairs: bool = False
+    skipped: str | None = None
+    error: str | None = None
+
+    @property
+    def share(self) -> float:
+        """Of the rows that were compared."""
+        return self.drifted / self.compared if self.compared else 0.0
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """An audit of one or more syncs; `next` are the commands that send again what differs."""
+
+    tolerance: float
+    syncs: tuple[SyncAudited, ...]
+    next: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> Literal["succeeded", "drift", "failed"]:
+        """`drift`: more differs than the tolerance allows."""
+        if any(sync.error is not None for sync in self.syncs):
+            return "failed"
+        return "drift" if any(sync.share > self.tolerance for sync in self.syncs) else "succeeded"
+
+    def to_json(self) -> dict[str, object]:
+        """The document of `audit --json`."""
+        return {
+            "status": self.status,
+            "tolerance": self.tolerance,
+            "syncs": [{**_object(asdict(sync)), "share": sync.share} for sync in self.syncs],
+            "next": list(self.next),
+        }
+
+
+@dataclass(frozen=True)
 class SyncStatus:
     """The last runs of a sync, the newest first, its parked rows, and the requests that no `dbt run` has
     answered.
@@ -349,11 +433,14 @@ class ValidateResult:
 
 @dataclass(frozen=True)
 class ResendResult:
-    """What was asked for, a request for each sync. Nothing was sent; `next` are the commands that do it."""
+    """What was asked for, a request for each sync. Nothing was sent; `next` are the commands that do it, and
+    `notes` say what it does not do.
+    """
 
     request: Scope
     syncs: tuple[Request, ...]
     next: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """The document of `resend --json`."""
@@ -361,6 +448,7 @@ class ResendResult:
             "request": self.request,
             "syncs": [{"sync": each.sync, **_request_json(each)} for each in self.syncs],
             "next": list(self.next),
+            "notes": list(self.notes),
         }
 
 
@@ -408,6 +496,10 @@ def noun(kind: str) -> str:
 def iso(moment: datetime | None) -> str | None:
     """RFC 3339 in UTC, whole seconds."""
     return None if moment is None else moment.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def _object(cells: dict[str, object]) -> dict[str, object]:
+    return {name: _timed(cell) for name, cell in cells.items()}
 
 
 def _timed(cell: object) -> object:

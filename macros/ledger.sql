@@ -1,4 +1,4 @@
-{#- The ledger: two tables and a view beside the snapshots, created and pruned at the start of a `dbt run`, where one thread alone is at
+{#- The ledger: three tables and a view beside the snapshots, created and pruned at the start of a `dbt run`, where one thread alone is at
     work. dbt and pushes append to the journal; only dbt writes to the rejects. -#}
 
 {#- Name and kind of each column, in order. -#}
@@ -11,7 +11,8 @@
         'host': 'text', 'process': 'bigint', 'status': 'text', 'started_at': 'timestamp', 'sent': 'bigint', 'accepted': 'bigint',
         'rejected_rows': 'bigint', 'rejected_attributes': 'bigint', 'requests': 'bigint', 'retries': 'bigint', 'settled': 'bigint',
         'seconds': 'double', 'reading_seconds': 'double', 'rendering_seconds': 'double', 'sending_seconds': 'double',
-        'recording_seconds': 'double', 'retention_days': 'bigint', 'error': 'text'
+        'recording_seconds': 'double', 'retention_days': 'bigint', 'error': 'text',
+        'compared': 'bigint', 'drifted': 'bigint', 'unknown_profiles': 'bigint'
     }) }}
 {% endmacro %}
 
@@ -20,6 +21,11 @@
         'rejected_at': 'timestamp', 'sync': 'text', 'run_id': 'text', 'delta_id': 'text', 'key': 'text', 'attribute': 'text',
         'reason': 'text', 'rejected_by': 'text', 'sent_hash': 'text', 'resolved_at': 'timestamp'
     }) }}
+{% endmacro %}
+
+
+{% macro drift_columns() %}
+    {{ return({'audited_at': 'timestamp', 'sync': 'text', 'audit_id': 'text', 'key': 'text', 'attribute': 'text', 'difference': 'text'}) }}
 {% endmacro %}
 
 
@@ -64,7 +70,7 @@
 {% macro create_ledger(snapshot) %}
     {% do dbt_batch_sync.lock_ledger() %}
     {% set made = [] %}
-    {% for name, columns in [('batch_sync_journal', dbt_batch_sync.journal_columns()), ('batch_sync_rejects', dbt_batch_sync.rejects_columns())] %}
+    {% for name, columns in [('batch_sync_journal', dbt_batch_sync.journal_columns()), ('batch_sync_rejects', dbt_batch_sync.rejects_columns()), ('batch_sync_drift', dbt_batch_sync.drift_columns())] %}
         {% set table = dbt_batch_sync.beside(snapshot, name) %}
         {% set have = dbt_batch_sync.columns_of(table) | map(attribute='name') | map('lower') | list if dbt_batch_sync.existing_table(table.database, table.schema, table.identifier) else [] %}
         {% set missing = [] %}
@@ -200,7 +206,10 @@
             {% do old.append('(sync = ' ~ dbt.string_literal(row[0]) ~ ' and recorded_at < ' ~ dbt_batch_sync.utc_timestamp((last | min).strftime('%Y-%m-%d %H:%M:%S')) ~ ')') %}
         {% endif %}
     {% endfor %}
-    {% if old %}{% do run_query('delete from ' ~ journal ~ ' where ' ~ old | join(' or ')) %}{% endif %}
+    {% if old %}
+        {% do run_query('delete from ' ~ journal ~ ' where ' ~ old | join(' or ')) %}
+        {% do run_query('delete from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_drift').render() ~ ' where ' ~ old | join(' or ') | replace('recorded_at', 'audited_at')) %}
+    {% endif %}
     {% set cutoff = dbt_batch_sync.utc_timestamp((now - modules.datetime.timedelta(days=(days or [90]) | max)).strftime('%Y-%m-%d %H:%M:%S')) %}
     {% if run_query('select count(*) from ' ~ rejects ~ ' where resolved_at < ' ~ cutoff).rows[0][0] %}
         {% do run_query('delete from ' ~ rejects ~ ' where resolved_at < ' ~ cutoff) %}

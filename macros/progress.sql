@@ -2,8 +2,9 @@
 
 
 {#- What the last `built` row says: when, delta_id (none before the first build), whether that delta has rows, and the type of each attribute that
-    was ever mapped, by name; and the column of the sync's key. -#}
+    was ever mapped, by name; the column of the sync's key, and whether its rows are sent whole. -#}
 {% macro last_built(sync, snapshot) %}
+    {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
     {% set rows = run_query(
         'select delta_id, attribute_types, former_types, page, recorded_at from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
         ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event = 'built' order by recorded_at desc limit 1"
@@ -12,7 +13,7 @@
     {% for pair in ((rows[0][2] or '') ~ ',' ~ (rows[0][1] or '') if rows else '').split(',') if ':' in pair %}
         {% do types.update({pair.split(':')[0]: pair.split(':')[1]}) %}
     {% endfor %}
-    {{ return({'key': dbt_batch_sync.sync_mapping(sync).key, 'at': rows[0][4] if rows else none, 'delta_id': rows[0][0] if rows else none, 'types': types, 'has_rows': rows and rows[0][3] is not none}) }}
+    {{ return({'key': mapping.key, 'whole': mapping.listed is defined, 'at': rows[0][4] if rows else none, 'delta_id': rows[0][0] if rows else none, 'types': types, 'has_rows': rows and rows[0][3] is not none}) }}
 {% endmacro %}
 
 

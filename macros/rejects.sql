@@ -31,6 +31,9 @@
                     r.attribute is null
                     or ({{ own }} and not {{ stands }})
                     or (not {{ own }} and {{ dbt_batch_sync.listed_in("',' || d." ~ changed ~ " || ','", "',' || r.attribute || ','") }})
+                    {%- if built.whole %}
+                    or (not {{ own }} and d.{{ dbt_batch_sync.column('_batch_change') }} = 'exit')
+                    {%- endif %}
                 )
         {% endset %}
         {% do run_query(dbt_batch_sync.update_rejects_sql(rejects, own_sync, query)) %}

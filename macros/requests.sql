@@ -24,12 +24,13 @@
             {% do answered.extend(row[0].split(',')) %}
         {% endfor %}
     {% endif %}
-    {% set ids, requests, overtaken = [], [], [] %}
+    {% set ids, requests, overtaken, audits = [], [], [], [] %}
     {% for row in rows if row[0] not in answered and not (row[2] | int and row[3] | int) %}
         {% do ids.append(row[0]) %}
         {% do (overtaken if row[2] | int else requests).append(row[0] if row[2] | int else row[1]) %}
+        {% if row[1] in ('drift', 'adopted') %}{% do audits.append({'id': row[0], 'adopted': row[1] == 'adopted'}) %}{% endif %}
     {% endfor %}
-    {{ return({'ids': ids, 'all': 'all' in requests, 'rejected': 'rejected' in requests, 'overtaken': overtaken}) }}
+    {{ return({'ids': ids, 'all': 'all' in requests, 'rejected': 'rejected' in requests, 'overtaken': overtaken, 'audits': audits}) }}
 {% endmacro %}
 
 
@@ -56,6 +57,7 @@
             ~ ('' if lost else ' where ' ~ dbt_batch_sync.column('_batch_exited_at') ~ ' is null')
         ) %}
     {% endif %}
+    {% for audit in requests.audits %}{% do dbt_batch_sync.doubt_drift(sync, snapshot, key, names, types, audit) %}{% endfor %}
     {% if requests.all or requests.rejected %}
         {% do dbt_batch_sync.release_rejects(sync, snapshot, key, names) %}
     {% endif %}
@@ -76,6 +78,36 @@
             ~ ' where ' ~ open ~ ' and attribute is not null group by key', names, false) %}
     {% endif %}
     {% do run_query('update ' ~ rejects ~ ' set sent_hash = null where ' ~ open ~ ' and attribute is null and sent_hash is not null') %}
+{% endmacro %}
+
+
+{#- What an audit found to differ is in doubt; of a profile that Batch lacks, each attribute with a value. A repair sends no consent that would
+    subscribe somebody, and an adoption clears nothing. -#}
+{% macro doubt_drift(sync, snapshot, key, names, types, audit) %}
+    {% set flags = [] %}
+    {% for column in dbt_batch_sync.columns_of(snapshot) if column.name | lower in names and column.name | lower in types %}
+        {% set name, value = column.name | lower, 's.' ~ dbt_batch_sync.column(column.name | lower) %}
+        {% set subscribes = name in dbt_batch_sync.consents() and not audit.adopted %}
+        {% do flags.append(
+            "max(case when (r.attribute = '" ~ name ~ "' or (r.attribute is null and " ~ value ~ ' is not null))'
+            ~ (' and (' ~ value ~ ' is null or not ' ~ dbt_batch_sync.consent_is(value, column.dtype, true) ~ ')' if subscribes else '')
+            ~ " then '," ~ name ~ ",' else '' end)"
+        ) %}
+    {% endfor %}
+    {% if flags %}
+        {% set differing -%}
+            select r.key as row_id, {{ flags | join(' || ') }} as names
+            from (
+                select key, attribute
+                from {{ dbt_batch_sync.beside(snapshot, 'batch_sync_drift').render() }}
+                where sync = {{ dbt.string_literal(sync) }} and audit_id = {{ dbt.string_literal(audit.id) }} and difference <> 'unknown_profile'
+                {%- if audit.adopted %} and difference <> 'unexpected_value'{% endif %}
+            ) as r
+            inner join {{ snapshot.render() }} as s on s.{{ dbt_batch_sync.column(key) }} = r.key
+            group by r.key
+        {%- endset %}
+        {% do dbt_batch_sync.put_in_doubt(snapshot, key, 'select * from (' ~ differing ~ ") as differing where names <> ''", names, false) %}
+    {% endif %}
 {% endmacro %}
 
 

@@ -43,7 +43,7 @@ CHECK_PATH: Final = "audiences/list?limit=1"
 """[D] read-only, and answers 401 for a wrong key or project."""
 
 _READ_BYTES: Final = 64 * 1024
-_FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
+FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 # ValueError: what http.client and urllib3 raise about an answer that is no HTTP, outside their own trees
 
 
@@ -99,6 +99,11 @@ class Client:
         """
         return self._call("POST", route.path, route.read, body, seconds)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it calls this machine: a sandbox."""
+        return is_loopback(urlsplit(self._base).hostname)
+
     def ask(
         self, method: str, path: str, document: Mapping[str, object] | None = None
     ) -> tuple[Answer, Mapping[str, object]]:
@@ -111,6 +116,11 @@ class Client:
 
         body = None if document is None else json.dumps(document).encode()
         return self._call(method, path, read, body), found
+
+    def locate(self, path: str) -> tuple[Answer, str]:
+        """A call whose answer leads elsewhere, and where to; it is not followed."""
+        found: list[str] = []
+        return self._call("GET", path, None, located=found), found[0] if found else ""
 
     def check(self) -> None:
         """Asks something that changes nothing, to see whether address and credentials work.
@@ -129,6 +139,7 @@ class Client:
         read: Read | None,
         body: bytes | memoryview | None = None,
         seconds: float | None = None,
+        located: list[str] | None = None,
     ) -> Answer:
         within = self._timeout if seconds is None else min(self._timeout, seconds)
         upload = None if body is None else Upload(body, within)
@@ -142,12 +153,15 @@ class Client:
                 stream=True,
             ) as response:
                 status, text = response.status_code, _read(response)
+                if located is not None and status == 307 and "location" in response.headers:
+                    located.append(response.headers["location"])
+                    return Accepted()
                 if 200 <= status < 300 and text is None:
                     return Broken(BrokenKind.TOO_LARGE)
                 if 200 <= status < 300 and read is None:
                     return Accepted()
                 return parse(status, response.headers, text or b"", time.time(), read or read_bulk)
-        except _FAILURES as error:
+        except FAILURES as error:
             failure = classify(error)
             if isinstance(failure, Broken) and upload is not None and upload.begun:
                 # TLS may fail at any time, not only while a connection is opened.

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.cli import look, setup, show, sync
+from dbt_batch_sync.cli import audit, look, setup, show, sync
 from dbt_batch_sync.cli.options import arrange, with_dbt_flags
 from dbt_batch_sync.errors import BatchSyncError
 
@@ -32,6 +32,7 @@ VERBS = (
     sync.push,
     sync.adopt,
     sync.resend,
+    audit.audit,
     look.status,
     look.rejects,
     look.profile,

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.options import DbtFlags
+from dbt_batch_sync.errors import ConfigurationError
 
 _NO_MACROS = (
     "\n[yellow]These models call macros that the manifest doesn't have.[/] If they are not installed: "
@@ -107,40 +108,32 @@ def sandbox(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8700,
     store: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--store", help="File that keeps the profiles. Default: memory."),
+        typer.Option("--store", help="File that keeps profiles. Default: memory."),
     ] = None,
-    rate_limits: Annotated[
-        bool, typer.Option("--rate-limits/--no-rate-limits", help="Enforce Batch's rates.")
-    ] = True,
-    latency: Annotated[float, typer.Option("--latency", min=0, help="Seconds before each answer.")] = 0.0,
-    reject: Annotated[
+    assignments: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option("--reject", help="A custom_id to reject. May be repeated."),
-    ] = None,
-    reject_attribute: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option("--reject-attribute", help="An attribute to reject. May be repeated."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting, such as latency=0.5. May be repeated. The page lists all.",
+        ),
     ] = None,
 ) -> None:
-    """Run a local Batch API, strict as documented, with a page that shows its profiles and requests.
+    """Run a local Batch API, strict as documented, with a page that shows what it holds.
 
-    Example: [bold]dbt-batch-sync sandbox --port 8700[/]
+    Example: [bold]dbt-batch-sync sandbox --set rate_limits=false[/]
     """
+    from dbt_batch_sync.sandbox.knobs import BadSettingError, parse_settings
     from dbt_batch_sync.sandbox.server import SandboxServer, serve
     from dbt_batch_sync.sandbox.settings import SandboxSettings
 
     def ready(server: SandboxServer) -> None:
-        show.err().print(
-            f"The sandbox listens on [bold]{server.url}[/] (its page is there too). Ctrl-C ends it."
-        )
+        show.err().print(f"Sandbox and its page: [bold]{server.url}[/] (Ctrl-C stops it)")
 
-    settings = SandboxSettings(
-        store=store,
-        rate_limits=rate_limits,
-        latency=latency,
-        reject_ids=frozenset(reject or ()),
-        reject_attributes=frozenset(reject_attribute or ()),
-    )
+    try:
+        settings = SandboxSettings(store=store, **parse_settings(assignments or ()))
+    except BadSettingError as error:
+        raise ConfigurationError(f"--set {error}") from None
     serve(host, port, settings=settings, on_ready=ready)
 
 

@@ -333,6 +333,8 @@ def resent(result: ResendResult) -> None:
     rows = "every row" if result.request == "all" else "rejected rows and attributes"
     for sync in result.syncs:
         console.print(f"[bold]{escape(sync.sync)}[/]  requested: resend {rows}; nothing was sent yet")
+    for note in result.notes:
+        console.print(f"  [yellow]{escape(note)}[/]")
     console.print("Next:")
     for command in result.next:
         console.print(f"  {escape(command)}")

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from dbt_batch_sync.cli import show
+from dbt_batch_sync.cli.audit import Watch, interruptible
+from dbt_batch_sync.cli.audit import audited as show_audit
 from dbt_batch_sync.cli.options import DbtFlags, Json, Yes
 from dbt_batch_sync.errors import ConfigurationError
 
@@ -91,16 +93,43 @@ def _span(text: str | None) -> timedelta | None:
     return timedelta(**{unit: int(found[1])})
 
 
-def adopt(dbt: DbtFlags, yes: Yes = False, as_json: Json = False) -> None:
+def adopt(
+    dbt: DbtFlags,
+    from_export: Annotated[
+        bool,
+        typer.Option(
+            "--from-export",
+            help="First compare the deltas with an export from Batch; the next push sends what differs.",
+        ),
+    ] = False,
+    export: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--export", metavar="ID", help="With --from-export: resume an export."),
+    ] = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
     """Settle the deltas without sending them: for profiles that Batch already has.
 
     Example: [bold]dbt-batch-sync adopt --select crm_contacts --yes[/]
     """
     from dbt_batch_sync import api
 
+    if export is not None and not from_export:
+        raise ConfigurationError("--export: give it with --from-export")
     _confirm("Take the deltas as what Batch already has, and send nothing?", yes)
+    audited = None
+    if from_export:
+        with Watch(quiet=as_json) as watch, interruptible(watch, "adopt --from-export"):
+            options = api.AuditOptions(export=export, adopts=True)
+            audited = api.audit(dbt.options, dbt.selection, options, observer=watch)
+        if audited.status == "failed":
+            show.answer(audited, show_audit, as_json)
+            raise typer.Exit(1)
+        if not as_json:
+            show_audit(audited)
     with _stopping() as (stop, signals):
-        result = api.adopt(dbt.options, dbt.selection, stop=stop)
+        result = api.adopt(dbt.options, dbt.selection, audited=audited, stop=stop)
     _finish(result, as_json, signals=signals)
 
 

@@ -151,4 +151,5 @@ AUDIENCE = Kind(
     rules=Rules({each: CUSTOM_RULES[each] for each in TYPES}),
     envelope=_envelope,
     container=_Audience(),
+    on_resend="all members are added again; ids that somebody else added to the audience stay in it",
 )

@@ -126,8 +126,10 @@ def _envelope(mapping: Mapping) -> tuple[bytes, bytes]:
 
 
 def _stops(mapping: Mapping, built: Built) -> Iterator[str]:
-    if built.model_rows > MAX_ITEMS:
-        yield f"the model had {built.model_rows:,} rows, and a catalog has at most {MAX_ITEMS:,} items"
+    stay = mapping.on_exit is OnExit.IGNORE
+    rows = built.known_rows + built.inserts if stay else built.model_rows
+    if rows > MAX_ITEMS:
+        yield f"the catalog would have {rows:,} items, and Batch takes at most {MAX_ITEMS:,}"
 
 
 class _Catalog:
@@ -229,4 +231,6 @@ CATALOG = Kind(
     envelope=_envelope,
     stops=_stops,
     container=_Catalog(),
+    max_targets=MAX_CATALOGS,
+    on_resend="all items are sent again; items that somebody else added to the catalog stay in it",
 )

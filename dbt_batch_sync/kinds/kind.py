@@ -164,6 +164,8 @@ class Kind:
         stops: Guards of its own, each as a sentence; `--force` does not skip them.
         tripped: Those that `--force` skips.
         container: What its rows are in, and what is created before and waited for after a push.
+        max_targets: How many different targets an output may have.
+        on_resend: What `resend --all` does not do, as a sentence.
     """
 
     name: str
@@ -181,6 +183,8 @@ class Kind:
     tripped: Callable[[SyncMapping, Built], Iterator[str]] = nothing_against
     container: Container | None = None
     per_operation: int = 0
+    max_targets: int | None = None
+    on_resend: str = ""
 
     def route(self, endpoint: str, rows: int) -> Route:
         """The route that a mapping asks for; `auto` decides by the number of rows."""

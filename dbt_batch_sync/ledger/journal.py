@@ -175,7 +175,7 @@ def _last_events(table: exp.Table, syncs: Sequence[str]) -> Statement:
             exp.alias_(last(is_event("released", "ended"), "run_id"), "ended_at"),
         )
         .from_(table.copy())
-        .where(is_in(exp.column("sync"), syncs), exp.not_(is_event("doubt", "resend")))
+        .where(is_in(exp.column("sync"), syncs), exp.not_(is_event("doubt", "resend", "export", "audited")))
     )
     at, none = exp.column("recorded_at"), exp.null()
     claimed, ended = exp.column("claimed_at"), exp.column("ended_at")

@@ -15,6 +15,7 @@ from dbt_batch_sync.warehouse import Statement, Warehouse
 
 JOURNAL = "batch_sync_journal"
 REJECTS = "batch_sync_rejects"
+DRIFT = "batch_sync_drift"
 RUNS = "batch_sync_runs"
 
 Phase = Literal["reading", "rendering", "sending", "recording"]
@@ -25,7 +26,18 @@ nothing else to do; appending to the ledger.
 """
 
 EventName = Literal[
-    "building", "built", "claimed", "beat", "intent", "checkpoint", "released", "ended", "doubt", "resend"
+    "building",
+    "built",
+    "claimed",
+    "beat",
+    "intent",
+    "checkpoint",
+    "released",
+    "ended",
+    "doubt",
+    "resend",
+    "export",
+    "audited",
 ]
 
 
@@ -123,6 +135,9 @@ class Event:
     recording_seconds: float | None = None
     retention_days: int | None = None
     error: str | None = None
+    compared: int | None = None
+    drifted: int | None = None
+    unknown_profiles: int | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +190,14 @@ REJECT_COLUMNS = {
     "rejected_by": "text",
     "sent_hash": "text",
     "resolved_at": "timestamp",
+}
+DRIFT_COLUMNS = {
+    "audited_at": "timestamp",
+    "sync": "text",
+    "audit_id": "text",
+    "key": "text",
+    "attribute": "text",
+    "difference": "text",
 }
 ARROW_TYPES = {
     "text": pa.string(),

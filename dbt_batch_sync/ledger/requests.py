@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from sqlglot import exp
 
@@ -15,7 +15,7 @@ from dbt_batch_sync.ledger.records import Event, typed
 from dbt_batch_sync.warehouse import Statement, Warehouse
 from dbt_batch_sync.warehouse.relations import columns_of, equals, is_in, is_null
 
-Scope = Literal["all", "rejected"]
+Scope = Literal["all", "rejected", "drift", "adopted"]
 
 _COLUMNS = {
     "sync": "text",
@@ -28,7 +28,9 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class Request:
-    """A request of a sync, for `all` rows or those with an open rejection."""
+    """A request of a sync, for `all` rows, those with an open rejection, or what an audit (`drift`) or an
+    adoption found to differ: the id is then the audit's.
+    """
 
     sync: str
     id: str
@@ -59,6 +61,6 @@ def open_requests(warehouse: Warehouse, journal: Journal, syncs: Sequence[str]) 
     found = {
         row["run_id"]: Request(row["sync"], row["run_id"], row["request"], row["recorded_at"])
         for row in rows
-        if row["request"] in ("all", "rejected") and row["run_id"] and row["run_id"] not in answered
+        if row["request"] in get_args(Scope) and row["run_id"] and row["run_id"] not in answered
     }
     return sorted(found.values(), key=lambda each: each.recorded_at)

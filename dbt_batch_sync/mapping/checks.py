@@ -39,6 +39,7 @@ class Checks:
             if sync.name in names:
                 found += self._columns(sync)
         found += self._shared(syncs, names)
+        found += self._too_many(syncs, names)
         if found:
             raise MappingError(found)
 
@@ -83,6 +84,18 @@ class Checks:
                 "that is meant, say `shared: true` in one of the two mappings"
             )
             yield Problem(where.file, where.model, "batch_sync", wrong)
+
+    def _too_many(self, syncs: Sequence[Sync], selected: set[str]) -> Iterator[Problem]:
+        """Syncs with more targets of their kind than an output may have."""
+        seen: dict[tuple[str, str | None], set[str]] = {}
+        for sync in syncs:
+            targets = seen.setdefault((sync.kind.name, sync.mapping.output or self._default_output), set())
+            targets.add(sync.mapping.target)
+            most = sync.kind.max_targets
+            if most is not None and len(targets) > most and sync.name in selected:
+                where = sync.mapping.where
+                wrong = f"Batch takes at most {most} {sync.kind.name}s a project; this output has more"
+                yield Problem(where.file, where.model, f"batch_sync.{sync.kind.name}", wrong)
 
     def _names(self, sync: Sync) -> list[str]:
         """The names in Batch that a sync writes, as far as they can be told offline."""

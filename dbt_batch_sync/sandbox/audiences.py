@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from dbt_batch_sync.sandbox.gate import refuse
-from dbt_batch_sync.sandbox.indexing import Indexing
+from dbt_batch_sync.sandbox.indexing import Indexing, State
 from dbt_batch_sync.sandbox.limits import RATES, Rate
 from dbt_batch_sync.sandbox.operations import check_custom_id
 from dbt_batch_sync.sandbox.record import Violation
@@ -154,6 +154,10 @@ class Audiences:
     def advance(self) -> None:
         """Applies what is due."""
         self._indexing.advance()
+
+    def state(self, name: str) -> State:
+        """Whether all writes to it are applied."""
+        return self._indexing.state(name, None)
 
     def forget(self, custom_id: str) -> None:
         """Takes an erased person out of every audience."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from dbt_batch_sync.sandbox.gate import refuse
-from dbt_batch_sync.sandbox.indexing import Indexing
+from dbt_batch_sync.sandbox.indexing import Indexing, State
 from dbt_batch_sync.sandbox.limits import RATES, Rate
 from dbt_batch_sync.sandbox.record import Violation
 from dbt_batch_sync.sandbox.replies import Reply, reply_json
@@ -43,6 +43,15 @@ class Catalog:
     created: str
     updated: str
     items: dict[str, Item] = field(default_factory=dict)
+    size: int = 0
+
+    def put(self, item: str, values: Item | None) -> None:
+        """Replaces an item; None removes it. `size` is in bytes: what Batch counts is not documented."""
+        self.size += _size(values) - _size(self.items.get(item))
+        if values is not None:
+            self.items[item] = values
+        else:
+            self.items.pop(item, None)
 
 
 class Edit(NamedTuple):
@@ -183,6 +192,10 @@ class Catalogs:
         """Applies what is due."""
         self._indexing.advance()
 
+    def state(self, name: str) -> State:
+        """Whether all writes to it are applied."""
+        return self._indexing.state(name, None)
+
     @staticmethod
     def _read_create(document: object) -> tuple[str, dict[str, str]]:
         body = members(document, {"name", "fields"})
@@ -225,8 +238,8 @@ class Catalogs:
         if not 1 <= len(fields) <= MAX_FIELDS:
             raise _broken(call, "INVALID_FIELDS", f"a catalog has 1 to {MAX_FIELDS} fields")
         for gone in catalog.fields.keys() - fields.keys():
-            for item in catalog.items.values():
-                item.pop(gone, None)
+            for item, values in list(catalog.items.items()):
+                catalog.put(item, {name: value for name, value in values.items() if name != gone})
         catalog.fields, catalog.updated = fields, self._world.moment()
         return reply_json(202, {})
 
@@ -265,10 +278,8 @@ class Catalogs:
     def _apply(self, catalog: Catalog, items: list[tuple[str, Item | None]]) -> None:
         merge = self._world.settings.second_write == "merge"
         for item, values in items:
-            if values is None:
-                catalog.items.pop(item, None)
-            else:
-                catalog.items[item] = {**catalog.items.get(item, {}), **values} if merge else values
+            held = catalog.items.get(item, {}) if merge else {}
+            catalog.put(item, {**held, **values} if values is not None else None)
         catalog.updated = self._world.moment()
 
     @staticmethod
@@ -288,7 +299,7 @@ class Catalogs:
                 "name": name,
                 "fields": [{"name": each, "type": kind} for each, kind in catalog.fields.items()],
                 "items": len(catalog.items),
-                "size": size(catalog),
+                "size": catalog.size,
                 "created": catalog.created,
                 "updated": catalog.updated,
                 "indexing_state": state,
@@ -296,9 +307,8 @@ class Catalogs:
         )
 
 
-def size(catalog: Catalog) -> int:
-    """Bytes; what Batch counts is not documented."""
-    return sum(len(json.dumps(item)) for item in catalog.items.values())
+def _size(values: Item | None) -> int:
+    return len(json.dumps(values)) if values is not None else 0
 
 
 def _broken(call: Call, code: str, reason: str) -> Exception:

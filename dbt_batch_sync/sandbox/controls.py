@@ -7,6 +7,7 @@ web page can't send that elsewhere unasked.
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,6 +24,7 @@ from dbt_batch_sync.sandbox.page import CONTENT_SECURITY_POLICY, Question, rende
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.record import RecordedRequest
 from dbt_batch_sync.sandbox.replies import failure
+from dbt_batch_sync.sandbox.search import parse
 from dbt_batch_sync.sandbox.service import Sandbox
 from dbt_batch_sync.sandbox.values import BrokenRuleError
 
@@ -116,22 +118,28 @@ class _Controls:
         return route
 
     async def page(self, request: Request) -> Response:
+        asked = request.query_params
         question = Question(
-            search=request.query_params.get("q", ""),
+            view=asked.get("view", "profiles"),
+            search=asked.get("q", ""),
             offset=_number(request, "offset", 0),
-            profile=request.query_params.get("profile"),
+            profile=asked.get("profile"),
+            name=asked.get("name"),
             request=_number(request, "request", 0),
         )
         headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": "no-store"}
-        return HTMLResponse(render(self._sandbox, question), headers=headers)
+        html = await asyncio.to_thread(render, self._sandbox, question)
+        return HTMLResponse(html, headers=headers)
 
     async def nothing(self, _request: Request) -> Response:
         return Response(status_code=204)
 
     async def profiles(self, request: Request) -> Response:
-        """`?limit=100&offset=0&q=`: whose custom_id contains q, oldest first, and their `total`."""
+        """`?limit=100&offset=0&q=`: those that q finds, as on the page, oldest first, and their `total`."""
         found, total = self._sandbox.store.page(
-            _number(request, "limit", 100), _number(request, "offset", 0), request.query_params.get("q", "")
+            _number(request, "limit", 100),
+            _number(request, "offset", 0),
+            parse(request.query_params.get("q", "")),
         )
         return JSONResponse({"total": total, "profiles": [_as_json(profile) for profile in found]})
 

@@ -16,6 +16,8 @@ from dbt_batch_sync.sandbox.replies import Reply, reply_json
 from dbt_batch_sync.sandbox.routes import Call, Route, World, members
 from dbt_batch_sync.sandbox.values import BrokenRuleError
 
+_KEPT = 100_000
+
 
 @dataclass
 class Deletion:
@@ -82,6 +84,8 @@ class Deletions:
         request = Deletion(uuid.uuid4().hex, call.read, now, due)
         self.requests[request.token] = request
         self._pending.append(request)
+        if len(self.requests) > _KEPT:
+            self.requests.pop(next(iter(self.requests)))
         self._blacklisted[call.read] = now + timedelta(days=settings.blacklist_days)
         self.advance()
         return reply_json(202, {settings.deletion_token: request.token})

@@ -139,11 +139,15 @@ class StoredEvent(NamedTuple):
 
 
 class EventLog:
-    """The last events, and with `counting` how often each was seen. Safe to use from several threads."""
+    """The last events, and how often each was seen, of `count` different ones at most.
 
-    def __init__(self, keep: int, *, counting: bool) -> None:
+    Safe to use from several threads.
+    """
+
+    def __init__(self, keep: int, count: int) -> None:
         self._lock = threading.Lock()
-        self._counting = counting
+        self._count = count
+        self._complete = True
         self._last: deque[StoredEvent] = deque(maxlen=keep)
         self._seen: Counter[str] = Counter()
         self._total = 0
@@ -153,13 +157,23 @@ class EventLog:
         with self._lock:
             self._total += 1
             self._last.append(stored)
-            if self._counting:
-                key = json.dumps([custom_id, event.name, event.time, event.attributes], sort_keys=True)
+            if not self._count:
+                return
+            key = json.dumps([custom_id, event.name, event.time, event.attributes], sort_keys=True)
+            if key in self._seen or len(self._seen) < self._count:
                 self._seen[key] += 1
+            else:
+                self._complete = False
 
     @property
     def total(self) -> int:
         return self._total
+
+    @property
+    def repeated(self) -> int:
+        """How many events came more than once, all alike."""
+        with self._lock:
+            return sum(times > 1 for times in self._seen.values())
 
     @property
     def last(self) -> tuple[StoredEvent, ...]:
@@ -173,7 +187,12 @@ class EventLog:
 
     @property
     def seen(self) -> Counter[tuple[str, str, str | None, str]]:
-        """How often by custom_id, name, time as it was sent, and attributes as JSON with sorted keys."""
+        """How often by custom_id, name, time as it was sent, and attributes as JSON with sorted keys.
+
+        Raises RuntimeError when there were more than are counted.
+        """
+        if not self._complete:
+            raise RuntimeError("more different events than `count_events` of the settings")
         with self._lock:
             copied = Counter(self._seen)
         counts: Counter[tuple[str, str, str | None, str]] = Counter()
@@ -193,4 +212,5 @@ class EventLog:
         with self._lock:
             self._last.clear()
             self._seen.clear()
+            self._complete = True
             self._total = 0

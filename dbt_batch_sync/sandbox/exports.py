@@ -73,6 +73,9 @@ class Exports:
             Route("GET", "_files/{token}", itemgetter("token"), self._file, base="link"),
         ]
 
+    def status(self, export: Export) -> Status:
+        return export.status(self._world.seconds(), self._world.settings.export_result)
+
     def clear(self) -> None:
         """Removes every file."""
         for export in self.exports.values():
@@ -113,7 +116,7 @@ class Exports:
         export = self.exports.get(call.read)
         if export is None:
             raise refuse(404, "EXPORT_NOT_FOUND", "there is no such export")
-        status = export.status(self._world.seconds(), self._world.settings.export_result)
+        status = self.status(export)
         links = [f"{call.tally.address}exports/download?id={name}" for name in export.files]
         files = [{"url": link} for link in links] if status == "SUCCESS" else []
         return reply_json(200, {"id": export.id, "status": status, "files": files})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from dbt_batch_sync.sandbox.values import TypedValue
@@ -18,14 +19,22 @@ class Change(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What one request did to a profile. `request` is its number; 0 is a change by hand.
+    """What one request wrote to a profile. `request` is its number; 0 is a change by hand.
 
-    An operation that changed nothing has no changes.
+    `before` and `after` hold the attributes that it named, as far as there was or is a value.
     """
 
     request: int
     at: str
-    changes: tuple[Change, ...]
+    before: Mapping[str, TypedValue]
+    after: Mapping[str, TypedValue]
+
+    @property
+    def changes(self) -> list[Change]:
+        """Nothing for what was written again."""
+        names = {**self.after, **self.before}
+        pairs = [Change(name, self.before.get(name), self.after.get(name)) for name in names]
+        return [change for change in pairs if change.old != change.new]
 
 
 class History:

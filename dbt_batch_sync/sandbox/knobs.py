@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -76,6 +77,17 @@ class Knob:
             return value
         raise BadSettingError(f"`{self.name}`: {self.accepted}")
 
+    def parse(self, text: str) -> Any:
+        """The setting's value from a command line, commas between several. Raises BadSettingError."""
+        if self.kind in ("choice", "text"):
+            return self.read(text)
+        if self.kind == "texts":
+            return self.read([each for each in text.split(",") if each])
+        try:
+            return self.read(json.loads(text))
+        except ValueError:
+            raise BadSettingError(f"`{self.name}`: {self.accepted}") from None
+
 
 @cache
 def _hints() -> dict[str, Any]:
@@ -147,6 +159,17 @@ def read_settings(document: object) -> dict[str, Any]:
     if unknown := document.keys() - KNOBS.keys():
         raise BadSettingError(f"`{min(unknown)}` can't be set; these can: {', '.join(KNOBS)}")
     return {name: KNOBS[name].read(value) for name, value in document.items()}
+
+
+def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:
+    """The settings of a command line: `latency=0.5`, `reject_ids=C-1,C-2`. Raises BadSettingError."""
+    read: dict[str, Any] = {}
+    for assignment in assignments:
+        name, _, text = assignment.partition("=")
+        if name not in KNOBS:
+            raise BadSettingError(f"`{name}` can't be set; these can: {', '.join(KNOBS)}")
+        read[name] = KNOBS[name].parse(text)
+    return read
 
 
 def changeable(settings: SandboxSettings) -> dict[str, Any]:

@@ -1,24 +1,35 @@
-"""The page of profiles and requests. Nothing on it comes from elsewhere; every value is escaped."""
+"""The page of what the sandbox holds. Nothing on it comes from elsewhere; every value is escaped."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
+from itertools import groupby, islice
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Template
 from markupsafe import Markup
 
 from dbt_batch_sync.pages import load_template, source_hash
-from dbt_batch_sync.sandbox.record import Stats
+from dbt_batch_sync.sandbox.catalogs import MAX_CATALOGS
+from dbt_batch_sync.sandbox.knobs import KNOBS, changeable
+from dbt_batch_sync.sandbox.search import Search, parse
 from dbt_batch_sync.sandbox.service import Sandbox
+from dbt_batch_sync.sandbox.values import TypedValue
 
 PAGE_SIZE = 50
-_SHOWN_REQUESTS = 30
+_SHOWN_REQUESTS = 100
+_BESIDE = 12
 _SHOWN_BODY = 64 * 1024
 
-_FOLDER = Path(__file__).parent
+_FOLDER = Path(__file__).parent / "templates"
 _STYLE = (_FOLDER / "page.css").read_text(encoding="utf-8")
 _SCRIPT = (_FOLDER / "page.js").read_text(encoding="utf-8")
 
@@ -32,47 +43,43 @@ CONTENT_SECURITY_POLICY = (
 
 @dataclass(frozen=True)
 class Question:
-    """What the page is asked to show beside the overview: a profile, a request (0: none)."""
+    """What the page is asked to show: a view, and in it a profile, an audience or a catalog by `name`, or a
+    request (0: none). A view that does not exist is that of profiles.
+    """
 
+    view: str = "profiles"
     search: str = ""
     offset: int = 0
     profile: str | None = None
+    name: str | None = None
     request: int = 0
 
 
-@dataclass(frozen=True)
-class _Figure:
-    name: str
-    value: int
-    bad: bool = False
-
-
 def _shown(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    plain = value.value if isinstance(value, TypedValue) else value
+    if isinstance(plain, tuple):
+        return ", ".join(map(str, plain))
+    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
 
 
 def _moment(iso: str) -> str:
-    return iso[:19].replace("T", " ")
+    return iso[:19].replace("T", " ").removesuffix("Z")
 
 
-@cache
-def _template() -> Template:
-    return load_template(
-        _FOLDER, "page.html.jinja", {"shown": _shown, "moment": _moment, "readable": _readable}
-    )
+def _short(path: str) -> str:
+    """A path without what all of its kind begin with."""
+    return re.sub(r"^/[0-9.]+/(<app key>/)?", "", path)
 
 
-def _figures(stats: Stats, profiles: int) -> list[_Figure]:
-    violations = stats.violations.total()
-    return [
-        _Figure("profiles", profiles),
-        _Figure("requests", stats.requests),
-        _Figure("operations applied", stats.applied),
-        _Figure("attributes written", stats.attributes.total()),
-        _Figure("throttled", stats.throttled),
-        _Figure("in flight at most", stats.max_in_flight),
-        _Figure("rules broken", violations, bad=violations > 0),
-    ]
+def _bytes(number: int) -> str:
+    for unit, least in (("MB", 1_000_000), ("kB", 1_000)):
+        if number >= least:
+            return f"{number / least:.1f} {unit}"
+    return f"{number} B"
+
+
+def _counted(number: int, one: str, many: str | None = None) -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _readable(body: bytes | None) -> str:
@@ -88,21 +95,143 @@ def _readable(body: bytes | None) -> str:
         return text or "empty"
 
 
+@cache
+def _template() -> Template:
+    filters: Mapping[str, Callable[..., object]] = {
+        "shown": _shown,
+        "short": _short,
+        "moment": _moment,
+        "readable": _readable,
+        "bytes": _bytes,
+        "counted": _counted,
+    }
+    return load_template(_FOLDER, "page.html.jinja", filters)
+
+
+def _profiles(sandbox: Sandbox, question: Question, sought: Search) -> dict[str, object]:
+    if question.profile is None:
+        found, total = sandbox.store.page(PAGE_SIZE, question.offset, sought)
+        return {"rows": found, "total": total}
+    audiences = list(sandbox.audiences.audiences.values())
+    return {
+        "profile": sandbox.store.profile(question.profile),
+        "history": sandbox.store.history.of(question.profile)[:PAGE_SIZE],
+        "events": sandbox.events.of(question.profile)[:PAGE_SIZE],
+        "member_of": [each.name for each in audiences if question.profile in each.members],
+        "paths": {entry.number: entry.path for entry in sandbox.recorder.requests},
+        "erased": sandbox.discards(question.profile),
+    }
+
+
+def _page_of(rows: Mapping[str, Mapping[str, Any]], question: Question, sought: Search) -> dict[str, object]:
+    """Of members or items."""
+    if sought.terms:
+        rows = {key: values for key, values in list(rows.items()) if sought.matches(key, values)}
+    return {
+        "rows": list(islice(rows.items(), question.offset, question.offset + PAGE_SIZE)),
+        "total": len(rows),
+    }
+
+
+def _audiences(sandbox: Sandbox, question: Question, sought: Search) -> dict[str, object]:
+    audiences = sandbox.audiences.audiences
+    states = {name: sandbox.audiences.state(name) for name in audiences}
+    chosen = audiences.get(question.name or "")
+    page = _page_of(chosen.members, question, sought) if chosen else {}
+    return {"audiences": list(audiences.values()), "states": states, "audience": chosen, **page}
+
+
+def _catalogs(sandbox: Sandbox, question: Question, sought: Search) -> dict[str, object]:
+    catalogs = sandbox.catalogs.catalogs
+    states = {name: sandbox.catalogs.state(name) for name in catalogs}
+    chosen = catalogs.get(question.name or "")
+    page = _page_of(chosen.items, question, sought) if chosen else {}
+    return {
+        "catalogs": list(catalogs.values()),
+        "states": states,
+        "most": MAX_CATALOGS,
+        "catalog": chosen,
+        **page,
+    }
+
+
+def _events(sandbox: Sandbox, question: Question, sought: Search) -> dict[str, object]:
+    last = [
+        stored
+        for stored in reversed(sandbox.events.last)
+        if sought.matches(f"{stored.custom_id}\n{stored.event.name}", stored.event.attributes)
+    ]
+    names = Counter(stored.event.name for stored in last).most_common(10)
+    shown = last[question.offset : question.offset + PAGE_SIZE]
+    return {"rows": shown, "total": len(last), "names": names, "repeated": sandbox.events.repeated}
+
+
+def _deletions(sandbox: Sandbox, question: Question, sought: Search) -> dict[str, object]:
+    found = [each for each in sandbox.deletions.requests.values() if sought.matches(each.custom_id, {})]
+    found.reverse()
+    month = timedelta(days=sandbox.settings.blacklist_days)
+    shown = found[question.offset : question.offset + PAGE_SIZE]
+    return {"rows": shown, "total": len(found), "month": month}
+
+
+def _exports(sandbox: Sandbox, _question: Question, _sought: Search) -> dict[str, object]:
+    exports = list(reversed(sandbox.exports.exports.values()))
+    return {"exports": exports, "states": {each.id: sandbox.exports.status(each) for each in exports}}
+
+
+def _requests(_sandbox: Sandbox, _question: Question, _sought: Search) -> dict[str, object]:
+    return {}
+
+
+def _settings(sandbox: Sandbox, _question: Question, _sought: Search) -> dict[str, object]:
+    groups = [(name, list(knobs)) for name, knobs in groupby(KNOBS.values(), lambda knob: knob.group)]
+    return {"groups": groups, "values": changeable(sandbox.settings)}
+
+
+_VIEWS: dict[str, Callable[[Sandbox, Question, Search], dict[str, object]]] = {
+    "profiles": _profiles,
+    "audiences": _audiences,
+    "catalogs": _catalogs,
+    "events": _events,
+    "deletions": _deletions,
+    "exports": _exports,
+    "requests": _requests,
+    "settings": _settings,
+}
+
+
+def _counts(sandbox: Sandbox, requests: int) -> dict[str, int | None]:
+    return {
+        "profiles": len(sandbox.store.profiles),
+        "audiences": len(sandbox.audiences.audiences),
+        "catalogs": len(sandbox.catalogs.catalogs),
+        "events": sandbox.events.total,
+        "deletions": len(sandbox.deletions.requests),
+        "exports": len(sandbox.exports.exports),
+        "requests": requests,
+        "settings": None,
+    }
+
+
 def render(sandbox: Sandbox, question: Question) -> str:
     """The whole page as HTML."""
-    stats, requests = sandbox.recorder.stats(custom_ids=False), sandbox.recorder.requests
-    found, total = sandbox.store.page(PAGE_SIZE, question.offset, question.search)
+    view = question.view if question.view in _VIEWS else "profiles"
+    stats, requests = sandbox.recorder.stats(custom_ids=False), sandbox.recorder.requests[::-1]
+    sandbox.advance()
+    # A search through many profiles must not keep calls waiting.
+    with nullcontext() if view == "profiles" else sandbox.reading():
+        found = _VIEWS[view](sandbox, question, parse(question.search))
+    counts = _counts(sandbox, stats.requests)
     return _template().render(
         style=Markup(_STYLE),  # noqa: S704  # files of this package, whose hashes are in the policy
         script=Markup(_SCRIPT),  # noqa: S704
+        view=view,
+        views=_VIEWS,
+        counts=counts,
         question=question,
         stats=stats,
-        figures=_figures(stats, len(sandbox.store.profiles)),
-        settings=sandbox.settings,
-        profile=sandbox.store.profile(question.profile) if question.profile is not None else None,
-        request=next((entry for entry in requests if entry.number == question.request), None),
-        requests=requests[: -_SHOWN_REQUESTS - 1 : -1],
-        profiles=found,
-        total=total,
+        requests=requests[: _SHOWN_REQUESTS if view == "requests" else _BESIDE],
+        chosen=next((entry for entry in requests if entry.number == question.request), None),
         page_size=PAGE_SIZE,
+        **found,
     )

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
@@ -116,6 +117,10 @@ class SandboxServer:
     def url(self) -> str:
         """For `api_url`: scheme, host and the real port."""
         return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+
+    def now(self) -> datetime:
+        """The sandbox's time of day, with a zone."""
+        return self._sandbox.now()
 
     @property
     def settings(self) -> SandboxSettings:

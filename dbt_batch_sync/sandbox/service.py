@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 
@@ -56,7 +57,7 @@ class Sandbox:
         self.store = ProfileStore(
             settings.store, keep=settings.keep_profiles, keep_history=settings.keep_history
         )
-        self.events = EventLog(settings.keep_events, counting=settings.count_events)
+        self.events = EventLog(settings.keep_events, settings.count_events)
         self.exports = Exports(self.world, self.store)
         self.recorder = Recorder(settings.keep_requests, settings.keep_bodies)
         self._lock = threading.RLock()
@@ -94,6 +95,13 @@ class Sandbox:
         with self._lock:
             for family in (self.audiences, self.catalogs, self.deletions):
                 family.advance()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What is due is applied; then no call changes audiences, catalogs, deletions and exports."""
+        with self._lock:
+            self.advance()
+            yield
 
     def close(self) -> None:
         """Gives the store's file free, and removes those of exports."""

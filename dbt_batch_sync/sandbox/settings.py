@@ -21,7 +21,8 @@ class SandboxSettings:
     - `keep_requests`, `keep_bodies`: how many of the last requests are listed, and how many of them with
       their body and the answer.
     - `keep_history`: how many of the last changes of profiles; `keep_events`: how many of the last events.
-    - `count_custom_ids`: counts applied operations by custom_id. `count_events`: counts equal events.
+    - `count_custom_ids`: counts applied operations by custom_id. `count_events`: of how many different
+      events it is counted how often each came.
     - `controls`: who may use the page and `/_sandbox`: clients on this machine, or everybody who reaches the
       port.
     """
@@ -70,5 +71,5 @@ class SandboxSettings:
     keep_history: int = 20_000
     keep_events: int = 10_000
     count_custom_ids: bool = True
-    count_events: bool = True
+    count_events: int = 200_000
     controls: Literal["loopback", "anywhere"] = "loopback"

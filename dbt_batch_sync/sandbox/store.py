@@ -5,14 +5,19 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
-from dbt_batch_sync.sandbox.history import Change, Entry, History
+from dbt_batch_sync.sandbox.history import Entry, History
 from dbt_batch_sync.sandbox.operations import Operation
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.profile_file import ProfileFile
+from dbt_batch_sync.sandbox.search import Search
 from dbt_batch_sync.sandbox.values import Refusal, TypedValue
+
+# Profiles that are looked at without letting a call in between.
+_CHUNK = 5_000
 
 
 class ProfileStore:
@@ -43,11 +48,20 @@ class ProfileStore:
             found = self._profiles.get(custom_id)
             return _copy(found) if found else None
 
-    def page(self, limit: int, offset: int = 0, containing: str = "") -> tuple[list[Profile], int]:
-        """Copies of `limit` profiles whose custom_id contains a text, and how many there are in all."""
-        with self._lock:
-            found = [profile for profile in self._profiles.values() if containing in profile.custom_id]
-            return [_copy(profile) for profile in found[offset : offset + limit]], len(found)
+    def page(self, limit: int, offset: int = 0, sought: Search | None = None) -> tuple[list[Profile], int]:
+        """Copies of `limit` of the profiles that are sought, oldest first, and how many there are in all."""
+        if sought is None or not sought.terms:
+            with self._lock:
+                found = islice(self._profiles.values(), offset, offset + limit)
+                return [_copy(profile) for profile in found], len(self._profiles)
+        matching = [
+            custom_id
+            for chunk in self.chunks(_CHUNK)
+            for custom_id, attributes in chunk
+            if sought.matches(custom_id, attributes)
+        ]
+        copies = map(self.profile, matching[offset : offset + limit])
+        return [copy for copy in copies if copy is not None], len(matching)
 
     @property
     def era(self) -> int:
@@ -75,24 +89,15 @@ class ProfileStore:
                     profile = self._profiles[operation.custom_id] = Profile(
                         operation.custom_id, created_at=now
                     )
-                before = dict(profile.attributes) if self.history.keeps else {}
+                before = _written(operation, profile) if self.history.keeps else {}
                 refused += [(index, refusal) for refusal in profile.apply(operation, now)]
                 if self.history.keeps:
-                    self._remember(profile, before, operation, Entry(number, now, ()))
+                    after = _written(operation, profile)
+                    self.history.add(profile.custom_id, Entry(number, now, before, after))
                 changed[operation.custom_id] = profile
             if self._file:
                 self._file.write(changed.values())
         return refused
-
-    def _remember(
-        self, profile: Profile, before: Mapping[str, TypedValue], operation: Operation, entry: Entry
-    ) -> None:
-        changes = tuple(
-            Change(name, before.get(name), profile.attributes.get(name))
-            for name in operation.writes
-            if before.get(name) != profile.attributes.get(name)
-        )
-        self.history.add(profile.custom_id, entry._replace(changes=changes))
 
     def chunks(self, size: int) -> Iterator[list[tuple[str, dict[str, TypedValue]]]]:
         """Every profile's attributes, so many at a time, each chunk as it is when its turn comes."""
@@ -131,3 +136,9 @@ def _copy(profile: Profile) -> Profile:
     copied = copy.copy(profile)
     copied.attributes = dict(profile.attributes)
     return copied
+
+
+def _written(operation: Operation, profile: Profile) -> dict[str, TypedValue]:
+    """What a profile holds of the attributes that an operation names."""
+    held = profile.attributes
+    return {name: held[name] for name in operation.writes if name in held} if held else {}

@@ -12,13 +12,15 @@
 {% macro catalog__attributes(sync, mapping, columns) %}{{ return(dbt_batch_sync.listed_attributes(sync, mapping, columns)) }}{% endmacro %}
 
 
+{% macro catalog__row_problem(row, mapping, attributes) %}{{ return(dbt_batch_sync.item_id_problem(row, attributes[0])) }}{% endmacro %}
+
 {#- Nothing documents what an item's id may be: 1 to 511 characters without line breaks is this project's choice. Unlike a `custom_id`, it may be
     a word that broken clients send: a product may be called `true`. -#}
-{% macro catalog__row_problem(row, mapping, attributes) -%}
-    {%- set id = row ~ '.' ~ dbt_batch_sync.column(mapping.key) -%}
+{% macro item_id_problem(row, identifier) -%}
+    {%- set id = row ~ '.' ~ dbt_batch_sync.column(identifier.name) -%}
     case
         when {{ id }} is null then 'null_identifier'
-        {%- if attributes[0].type == 'string' %}
+        {%- if identifier.type == 'string' %}
         when {{ dbt_batch_sync.trimmed(dbt_batch_sync.spaces_for_blanks(id)) }} = '' then 'empty_identifier'
         when length({{ id }}) > 511 then 'long_identifier'
         when {{ dbt_batch_sync.has_line_break(id) }} then 'line_break_identifier'

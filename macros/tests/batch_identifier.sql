@@ -1,15 +1,26 @@
 {#- As the delta judges the sync's rows: a null is a problem here, and so is a value that two rows have. -#}
 {% test batch_identifier(model, column_name) %}
-    {%- set custom_id = dbt_batch_sync.column('custom_id') %}
-    select {{ custom_id }}, reason
+    {{- dbt_batch_sync.refused_keys(model, column_name, 'custom_id', dbt_batch_sync.identifier_problem('identifiers', {'name': 'custom_id', 'type': 'string'})) }}
+{% endtest %}
+
+{#- The same of a catalog's items. -#}
+{% test batch_item_id(model, column_name) %}
+    {{- dbt_batch_sync.refused_keys(model, column_name, 'item_id', dbt_batch_sync.item_id_problem('identifiers', {'name': 'item_id', 'type': 'string'})) }}
+{% endtest %}
+
+
+{#- The body of these tests: keys that a push would not send, each with its reason. -#}
+{% macro refused_keys(model, column_name, key, problem) %}
+    {%- set id = dbt_batch_sync.column(key) %}
+    select {{ id }}, reason
     from (
         select
-            {{ custom_id }},
+            {{ id }},
             case
-                when {{ custom_id }} is not null and count(*) over (partition by {{ custom_id }}) > 1 then 'duplicate_identifier'
-                else {{ dbt_batch_sync.identifier_problem('identifiers', {'name': 'custom_id', 'type': 'string'}) }}
+                when {{ id }} is not null and count(*) over (partition by {{ id }}) > 1 then 'duplicate_identifier'
+                else {{ problem }}
             end as reason
-        from (select {{ dbt_batch_sync.tested_text(column_name) }} as {{ custom_id }} from {{ model }}) as identifiers
+        from (select {{ dbt_batch_sync.tested_text(column_name) }} as {{ id }} from {{ model }}) as identifiers
     ) as checked
     where reason is not null
-{% endtest %}
+{% endmacro %}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -100,7 +101,7 @@ def set_rows(bench: Bench, rows: dict[str, Cells | None]) -> None:
 
 
 @settings(
-    max_examples=60,
+    max_examples=int(os.environ.get("LIVES", "15")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

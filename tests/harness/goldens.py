@@ -39,6 +39,12 @@ OCCURRED = {
     "items": "text",
 }
 FLAGGED: Mapping[str, Any] = {**MAPPING, "on_exit": "flag", "membership": "in_crm"}
+CATALOG: Mapping[str, Any] = {
+    "kind": "catalog",
+    "identifier": "Client Id",
+    "catalog": "products",
+    "fields": ["nick", {"column": "tags", "type": "string_array"}],
+}
 WHOLE: Mapping[str, Any] = {"identifier": "Client Id", "custom": "all"}
 BEFORE = {"Client Id": "text", "points": "integer", "price": "decimal", "vip": "boolean", "level": "text"}
 AFTER = {"Client Id": "text", "points": "decimal", "price": "double", "vip": "text", "level": "integer"}
@@ -276,6 +282,14 @@ def resend_rejected(dialect: str) -> list[str]:
     return requested(dialect, ("request-1", "resend", "rejected"))
 
 
+def repair(dialect: str) -> list[str]:
+    return requested(dialect, ("audit-1", "resend", "drift"))
+
+
+def adopted(dialect: str) -> list[str]:
+    return requested(dialect, ("audit-1", "resend", "adopted"))
+
+
 def overtaken(dialect: str) -> list[str]:
     """A push lost its claim while rows were in flight."""
     return requested(dialect, ("run-1", "doubt", None))
@@ -302,14 +316,14 @@ def built(dialect: str) -> list[str]:
     return it.statements
 
 
-def compared(dialect: str, mapping: Mapping[str, Any], *, parked: bool) -> list[str]:
+def compared(dialect: str, mapping: Mapping[str, Any], *, parked: bool, key: str = "custom_id") -> list[str]:
     it = dbt(
         dialect,
         *([("select 1 from", REJECT)] if parked else []),
         mapping=mapping,
         configs={"file_format": "delta"},
     )
-    text = str(it.delta(PEOPLE)).strip()
+    text = str(it.delta(PEOPLE, key)).strip()
     return [*it.statements, text] if parked else [text]
 
 
@@ -366,6 +380,22 @@ def events_merge(dialect: str) -> list[str]:
     return it.statements
 
 
+def delta_catalog(dialect: str) -> list[str]:
+    return compared(dialect, CATALOG, parked=False, key="item_id")
+
+
+def merge_catalog(dialect: str) -> list[str]:
+    """Items that were sent, removed and rejected."""
+    it = dbt(dialect, ("as settled_page", pushed()), ("select 1 from", REJECT), BUILT, mapping=CATALOG)
+    delta, held = it.relation(DELTA), it.relation(SNAPSHOT)
+    built = {**it.last_built(PEOPLE, held), "types": {"nick": "string", "batch__present": "boolean"}}
+    found = it.progress(PEOPLE, held, built)
+    names = it.snapshot_columns(held, "item_id", [])
+    it.statements.clear()
+    it.merge_delta(PEOPLE, held, delta, built, found, names, [])
+    return it.statements
+
+
 def every_column(dialect: str) -> Macros:
     """A model with a column of every type, each sent as what it is, and some as text too."""
     as_text = [
@@ -403,7 +433,12 @@ def pushed_selects(dialect: str) -> list[str]:
 def tables_of(dialect: str) -> dict[str, dict[str, str]]:
     """Every table that the statements name, with the columns of all occasions and their types."""
     found: dict[str, dict[str, str]] = {}
-    its = (dbt(dialect, mapping=FLAGGED), dbt(dialect, mapping=WHOLE, columns=BEFORE), every_column(dialect))
+    its = (
+        dbt(dialect, mapping=FLAGGED),
+        dbt(dialect, mapping=CATALOG),
+        dbt(dialect, mapping=WHOLE, columns=BEFORE),
+        every_column(dialect),
+    )
     for it in its:
         for name, listed in it.tables.items():
             found.setdefault(name, {}).update(listed)
@@ -416,7 +451,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     scenario.__name__: scenario
     for scenario in (
         ledger, ledger_columns, prune, snapshot, snapshot_columns, snapshot_types, announced, merge, merge_in_doubt, merge_limited,
-        merge_unsettled, merge_retyped, resend_all, resend_rejected, overtaken, built, delta_ignore, delta_clear, delta_flag, columns,
+        merge_unsettled, merge_retyped, resend_all, resend_rejected, repair, adopted, overtaken, built, delta_ignore, delta_clear, delta_flag,
+        delta_catalog, merge_catalog, columns,
         tests, pushed_selects, events_resend, events_skip, events_merge,
     )
 }  # fmt: skip

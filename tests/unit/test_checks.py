@@ -155,3 +155,19 @@ def test_a_file_that_is_something_else_has_no_lines(tmp_path: Path, text: str) -
         Problem(name, "people", "batch_sync.custom[0]", "wrong") for name in ("people.yml", "no.yml", "x.sql")
     ]
     assert [each.line for each in with_lines(problems, tmp_path)] == [None, None, None]
+
+
+def test_syncs_of_one_audience_or_too_many_catalogs(tmp_path: Path) -> None:
+    vips = {"kind": "audience", "identifier": "id", "audience": "vips"}
+    (found,) = check(tmp_path, [sync("people", vips), sync("others", vips)])
+    assert found[1] == "audience"
+    assert "the audience `vips` is that of the sync `others` too" in found[2]
+    assert check(tmp_path, [sync("people", vips), sync("others", {**vips, "audience": "more"})]) == []
+    assert check(tmp_path, [sync("people", vips), sync("others", {**vips, "output": "x"})]) == []
+    assert check(tmp_path, [sync("people", vips), sync("others", ATTRIBUTES)]) == []
+    shelves = [
+        sync(f"shelf_{n}", {"kind": "catalog", "identifier": "id", "catalog": f"c{n}", "fields": ["points"]})
+        for n in range(6)
+    ]
+    assert check(tmp_path, shelves[:5]) == []
+    assert [(each[0], each[1]) for each in check(tmp_path, shelves)] == [("shelf_5", "catalog")]

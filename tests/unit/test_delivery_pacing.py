@@ -7,6 +7,8 @@ import threading
 import pytest
 
 from dbt_batch_sync.delivery.pacing import Pacer, call_size, pacer_for
+from dbt_batch_sync.kinds.audience import AUDIENCE
+from dbt_batch_sync.kinds.catalog import CATALOG
 from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.kinds.profiles import MASS_UPDATE, UPDATE
 
@@ -202,3 +204,23 @@ def test_threads_never_take_more_than_there_is() -> None:
     for thread in threads:
         thread.join()
     assert time[0] >= (4 * 100 * 10 - 10) / 1_000 - 1e-3
+
+
+@pytest.mark.parametrize(
+    ("route", "rows", "seconds"),
+    [(AUDIENCE.routes[0], 10_000, 100), (CATALOG.routes[0], 200, 20), (CATALOG.routes[0], 1, 20)],
+)
+def test_calls_are_counted_beside_rows(route: Route, rows: int, seconds: float) -> None:
+    assert call_size(route) == route.max_rows
+    clock = Clock()
+    pacer = pacer_for(route, now=clock.now)
+    for _ in range(100):
+        assert pacer.acquire(rows, clock.wait)
+    assert clock.elapsed == pytest.approx(seconds, rel=0.001)
+
+
+def test_no_pacing_is_none_of_calls_either() -> None:
+    clock = Clock()
+    pacer = pacer_for(AUDIENCE.routes[0], 0, clock.now)
+    assert all(pacer.acquire(10_000, clock.wait) for _ in range(5))
+    assert clock.elapsed == 0

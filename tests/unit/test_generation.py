@@ -82,6 +82,7 @@ def test_what_is_written(shop: Shop) -> None:
     assert [each["name"] for each in source["tables"]] == [
         "batch_sync_journal",
         "batch_sync_rejects",
+        "batch_sync_drift",
         "batch_sync_runs",
     ]
     for table in source["tables"]:

@@ -221,9 +221,13 @@ def test_updates_that_are_refused_as_a_whole(ids: list[object]) -> None:
     caller = with_vips()
     assert caller.post("audiences/update", {"name": "vips", "ids": ids})[0] == 400
     assert caller.violations == [Violation.REFUSED_CALL]
-    good = add(
-        "good", s="x" * 300, n=2**63 - 1, f=1.5, l=["x"], **{"date(d)": 1704067200, "url(u)": "https://e.com"}
-    )
+    assert members(caller) == {}
+
+
+def test_ten_thousand_ids_with_every_type() -> None:
+    caller = with_vips()
+    typed: dict[str, object] = {"s": "x" * 300, "n": 2**63 - 1, "f": 1.5, "l": ["x"]}
+    good = add("good", **typed, **{"date(d)": 1704067200, "url(u)": "https://e.com"})
     assert update(caller, good, *(add(f"c{number}") for number in range(9_999)))[0] == 202
     assert len(members(caller)) == 10_000
 

@@ -89,7 +89,10 @@ def test_view_and_the_delay_of_indexing() -> None:
     caller.moment.seconds = 5.0
     status, after = caller.get("catalogs/view", name="products", indexing_token=token)
     assert (status, after["items"], after["indexing_state"]) == (200, 1, "APPLIED")
-    assert after["size"] > 0
+    assert after["size"] == len('{"title": "x"}')
+    edit(caller, add("a", title="xy"), add("b", stock=1), {"id": "b", "action": "remove"})
+    caller.moment.seconds = 10.0
+    assert caller.get("catalogs/view", name="products")[1]["size"] == len('{"title": "xy"}')
     assert caller.get("catalogs/view", name="other")[0] == 404
     assert caller.get("catalogs/view", name="products", indexing_token="x")[0] == 400
 

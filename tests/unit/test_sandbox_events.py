@@ -54,8 +54,20 @@ def test_each_event_is_counted_by_its_id() -> None:
     assert (caller.sandbox.events.seen, names(caller)) == ({}, [])
 
 
+def test_what_is_counted_is_complete_or_an_error() -> None:
+    caller = Caller(count_events=2)
+    send(caller, event("a"), event("b"), event("a"))
+    assert sorted(caller.sandbox.events.seen.values()) == [1, 2]
+    send(caller, event("c"))
+    with pytest.raises(RuntimeError, match="count_events"):
+        _ = caller.sandbox.events.seen
+    assert caller.sandbox.events.repeated == 1
+    caller.sandbox.reset()
+    assert caller.sandbox.events.seen == {}
+
+
 def test_memory_is_bounded_and_counting_can_be_off() -> None:
-    caller = Caller(keep_events=2, count_events=False)
+    caller = Caller(keep_events=2, count_events=0)
     send(caller, *(event(f"e{number}") for number in range(5)))
     assert (names(caller), caller.sandbox.events.seen) == (["e3", "e4"], {})
     assert caller.sandbox.events.total == 5

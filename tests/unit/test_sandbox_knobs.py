@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from dbt_batch_sync.sandbox.knobs import KNOBS, changeable, read_settings
+from dbt_batch_sync.sandbox.knobs import KNOBS, changeable, parse_settings, read_settings
 from dbt_batch_sync.sandbox.settings import SandboxSettings
 
 FIXED = {
@@ -79,3 +79,33 @@ def test_accepted(name: str, value: object, read: object) -> None:
 def test_refused(document: object, accepted: str) -> None:
     with pytest.raises(ValueError, match=accepted):
         read_settings(document)
+
+
+def test_settings_of_a_command_line() -> None:
+    given = ["latency=0.5", "reject_ids=a,b", "reject_events=", "on_existing=accept", "rate_limits=false"]
+    assert parse_settings([*given, "exports_per_hour=null", "deletion_token=id"]) == {
+        "latency": 0.5,
+        "reject_ids": frozenset({"a", "b"}),
+        "reject_events": frozenset(),
+        "on_existing": "accept",
+        "rate_limits": False,
+        "exports_per_hour": None,
+        "deletion_token": "id",
+    }
+
+
+@pytest.mark.parametrize(
+    ("assignment", "accepted"),
+    [
+        ("latency", "`latency`: a number"),
+        ("latency=x", "`latency`: a number"),
+        ("latency=NaN", "`latency`: a number"),
+        ("rate_limits=no", "`rate_limits`: true or false"),
+        ("on_existing=500", "one of 409"),
+        ("rest_api_key=x", "`rest_api_key` can't be set"),
+        ("=x", "`` can't be set"),
+    ],
+)
+def test_a_command_line_that_is_refused(assignment: str, accepted: str) -> None:
+    with pytest.raises(ValueError, match=accepted):
+        parse_settings([assignment])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.sandbox.operations import read_operation
+from dbt_batch_sync.sandbox.search import parse
 from dbt_batch_sync.sandbox.store import ProfileStore
 from dbt_batch_sync.sandbox.values import ArrayChange, Refusal, TypedValue
 
@@ -93,7 +94,7 @@ def test_times_of_creation_and_of_the_last_write(store: ProfileStore) -> None:
 def test_pages_and_copies(store: ProfileStore) -> None:
     for custom_id in ("b1", "a", "b2", "b3"):
         write(store, {"n": 1}, custom_id)
-    found, total = store.page(1, 1, "b")
+    found, total = store.page(1, 1, parse("b"))
     assert ([profile.custom_id for profile in found], total) == (["b2"], 3)
     found[0].attributes.clear()
     store.snapshot()["b2"].attributes.clear()

@@ -221,4 +221,5 @@ def test_a_request_to_send_again(capsys: pytest.CaptureFixture[str]) -> None:
             {"sync": "people", "id": "q", "request": "rejected", "recorded_at": "2026-04-01T06:00:00Z"}
         ],
         "next": ["dbt run --select people"],
+        "notes": [],
     }

@@ -44,7 +44,10 @@ create table if not exists "shop"."marts"."batch_sync_journal" (
         sending_seconds double,
         recording_seconds double,
         retention_days bigint,
-        error VARCHAR
+        error VARCHAR,
+        compared bigint,
+        drifted bigint,
+        unknown_profiles bigint
     );
 create table if not exists "shop"."marts"."batch_sync_rejects" (
         rejected_at timestamp,
@@ -57,6 +60,14 @@ create table if not exists "shop"."marts"."batch_sync_rejects" (
         rejected_by VARCHAR,
         sent_hash VARCHAR,
         resolved_at timestamp
+    );
+create table if not exists "shop"."marts"."batch_sync_drift" (
+        audited_at timestamp,
+        sync VARCHAR,
+        audit_id VARCHAR,
+        key VARCHAR,
+        attribute VARCHAR,
+        difference VARCHAR
     );
 create or replace view "shop"."marts"."batch_sync_runs" as select
         run_id,

@@ -37,7 +37,10 @@ SELECT
   events.requests,
   events.retries,
   events.settled,
-  events.retention_days
+  events.retention_days,
+  events.compared,
+  events.drifted,
+  events.unknown_profiles
 FROM (
   SELECT
     CURRENT_TIMESTAMP AS now_at
@@ -81,7 +84,10 @@ LEFT JOIN (
     requests,
     retries,
     settled,
-    retention_days
+    retention_days,
+    compared,
+    drifted,
+    unknown_profiles
   FROM (
     SELECT
       recorded_at,
@@ -122,6 +128,9 @@ LEFT JOIN (
       retries,
       settled,
       retention_days,
+      compared,
+      drifted,
+      unknown_profiles,
       ROW_NUMBER() OVER (PARTITION BY sync, event, run_id, delta_id ORDER BY recorded_at DESC) AS nth,
       MAX(CASE WHEN event IN ('built') THEN recorded_at END) OVER (PARTITION BY sync) AS built_at,
       MAX(CASE WHEN event IN ('intent') THEN recorded_at END) OVER (PARTITION BY sync) AS intent_at,
@@ -130,7 +139,8 @@ LEFT JOIN (
       MAX(CASE WHEN event IN ('released', 'ended') THEN recorded_at END) OVER (PARTITION BY sync, run_id) AS ended_at
     FROM "shop"."marts".batch_sync_journal
     WHERE
-      sync IN ('people', 'others') AND NOT event IN ('doubt', 'resend')
+      sync IN ('people', 'others')
+      AND NOT event IN ('doubt', 'resend', 'export', 'audited')
   ) AS known
   WHERE
     nth = 1

@@ -1,6 +1,6 @@
--- as on DuckDB (124 lines)
+-- as on DuckDB (133 lines)
       ROW_NUMBER() OVER (PARTITION BY sync, event, run_id, delta_id ORDER BY recorded_at DESC NULLS LAST) AS nth,
--- as on DuckDB (39 lines)
+-- as on DuckDB (40 lines)
   "_batch_delta_id" = %(delta_id)s
 -- as on DuckDB (10 lines)
   "_batch_page" BETWEEN %(first)s AND %(last)s

@@ -1,0 +1,58 @@
+"""An export of Batch's: begun or taken up again, waited for, and its files loaded one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dbt_batch_sync.audit import AuditObserver, Wait
+from dbt_batch_sync.audit.comparison import Comparison
+from dbt_batch_sync.batch_api.exports import Exports, View
+from dbt_batch_sync.errors import DeliveryError
+
+WAITS = (1.0, 2.0, 3.0, 5.0, 10.0, 15.0)
+"""Seconds between two looks at an export; the last again and again."""
+
+
+def begin(exports: Exports, names: Sequence[str], observer: AuditObserver) -> str:
+    """Asks for an export of these attributes; returns its id."""
+    observer.state("asking Batch for an export")
+    export_id = exports.start(sorted(names))
+    observer.exporting(export_id)
+    return export_id
+
+
+def load(
+    exports: Exports, export_id: str, into: Comparison, directory: Path, wait: Wait, observer: AuditObserver
+) -> int:
+    """Waits for an export and loads its files; returns the profiles without a custom_id.
+
+    Raises:
+        DeliveryError: it failed, or can't be read.
+    """
+    view = _finished(exports, export_id, wait, observer)
+    without = 0
+    for number, url in enumerate(view.files, 1):
+        observer.state(f"{export_id}: file {number} of {len(view.files)}")
+        path = directory / "downloaded.jsonl"
+        exports.download(url, path)
+        without += into.add_exported(path)
+        path.unlink()
+    if without and not into.exported:
+        raise DeliveryError(
+            "no profile of the export has a custom_id under `identifiers`: the format has changed"
+        )
+    return without
+
+
+def _finished(exports: Exports, export_id: str, wait: Wait, observer: AuditObserver) -> View:
+    began, looks = wait.now(), 0
+    while True:
+        view = exports.view(export_id)
+        if view.state == "SUCCESS":
+            return view
+        if view.state == "ERROR":
+            raise DeliveryError(f"Batch could not make the export {export_id} (ERROR). Run the audit again")
+        observer.state(f"{export_id}: {view.state.lower()}, {wait.now() - began:.0f} s")
+        wait.seconds(WAITS[min(looks, len(WAITS) - 1)])
+        looks += 1

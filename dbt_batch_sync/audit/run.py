@@ -1,0 +1,234 @@
+"""An audit of some syncs: one export for each output, held against what each sync believes."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from dbt_batch_sync.audit import AuditObserver, AuditOptions, Wait
+from dbt_batch_sync.audit.believed import Moment, Reader, kept
+from dbt_batch_sync.audit.comparison import Believed, Comparison, Found
+from dbt_batch_sync.audit.exporting import begin, load
+from dbt_batch_sync.batch_api.exports import Exports
+from dbt_batch_sync.connections.outputs import Output
+from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped
+from dbt_batch_sync.kinds.attributes import AttributeType, TypedAttribute, parse_types
+from dbt_batch_sync.ledger.audits import DRIFT_ROWS, Asked, Audited, Audits, Begun
+from dbt_batch_sync.push.guards import stops
+from dbt_batch_sync.push.known import Known
+from dbt_batch_sync.push.masking import mask
+from dbt_batch_sync.results import Difference, DriftSample, SyncAudited
+from dbt_batch_sync.warehouse import Warehouse
+
+PROFILES = "profiles"
+"""The kind whose values can be read back."""
+
+SAMPLES = 10
+
+MAX_UNKNOWN = 10_000
+"""Profiles that are not in the sync and are written down: a Batch project may have millions of them."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the audits of all syncs have in common."""
+
+    warehouse: Warehouse
+    exports_of: Callable[[Output], Exports]
+    options: AuditOptions
+    wait: Wait
+    observer: AuditObserver
+
+    def run(self, known: Sequence[Known], outputs: dict[str | None, Output]) -> Iterator[SyncAudited]:
+        """Audits the syncs, grouped by their outputs. What goes wrong with one is in its result.
+
+        Raises:
+            ConfigurationError: none of them began the export that is asked for.
+        """
+        known = [each for each in known if self.options.export is None or self._begun(each)]
+        if not known:
+            raise ConfigurationError(
+                f"--export: none of the selected syncs began the export `{self.options.export}`. The message "
+                "of the audit that began it has the whole command"
+            )
+        groups: dict[str, list[Known]] = {}
+        for each in known:
+            if each.sync.kind.name != PROFILES:
+                yield SyncAudited(each.sync.name, each.sync.kind.name, skipped=_unreadable(each))
+                continue
+            output = outputs[each.sync.mapping.output]
+            wrong = list(stops(each.sync, each.state, output))
+            if wrong:
+                yield _failed(each, f"nothing was compared: {'; '.join(wrong)}")
+            else:
+                groups.setdefault(output.name, []).append(each)
+        by_name = {output.name: output for output in outputs.values()}
+        for name, group in groups.items():
+            try:
+                yield from self._of_output(group, by_name[name])
+            except BatchSyncError as error:
+                yield from (_failed(each, str(error)) for each in group)
+
+    def _of_output(self, group: Sequence[Known], output: Output) -> Iterator[SyncAudited]:
+        exports = self.exports_of(output)
+        names = {attribute.plain_name for each in group for attribute in _attributes(each)}
+        if not names:
+            raise Stopped("there is nothing to compare: the syncs have no attribute")
+        begun = self._begin(group, exports, sorted(names))
+        with _directory() as directory:
+            comparison = Comparison(directory, sorted(names))
+            try:
+                export_id = begun[0].export_id
+                load(exports, export_id, comparison, directory, self.wait, self.observer)
+                for each, one in zip(group, begun, strict=True):
+                    self.observer.state(f"comparing {each.sync.name}")
+                    try:
+                        yield self._of_sync(each, one, comparison)
+                    except BatchSyncError as error:
+                        yield replace(_failed(each, str(error)), audit_id=one.audit_id, export=export_id)
+            finally:
+                comparison.close()
+
+    def _begin(self, group: Sequence[Known], exports: Exports, names: Sequence[str]) -> list[Begun]:
+        """The export of each sync, all the same; began by an earlier audit if one is asked for."""
+        if self.options.export is not None:
+            begun = [each for each in map(self._begun, group) if each is not None]
+            missing = [name for name in names if any(name not in one.names for one in begun)]
+            if missing:
+                raise Stopped(
+                    f"the export has no {', '.join(missing)}: the mapping has changed since it was begun. "
+                    "Run the audit without --export"
+                )
+            self.observer.exporting(self.options.export)
+            return begun
+        # Before it is asked for: what is sent from now on may be in it or not.
+        moments = [each.journal.stamp() for each in group]
+        export_id = begin(exports, names, self.observer)
+        begun = [
+            Begun(each.sync.name, str(uuid.uuid4()), export_id, moment, tuple(names))
+            for each, moment in zip(group, moments, strict=True)
+        ]
+        for each, one in zip(group, begun, strict=True):
+            Audits(self.warehouse, each.journal).begin([one])
+        return begun
+
+    def _begun(self, known: Known) -> Begun | None:
+        found = Audits(self.warehouse, known.journal).of_export(self.options.export or "")
+        return next((each for each in found if each.sync == known.sync.name), None)
+
+    def _of_sync(self, known: Known, begun: Begun, comparison: Comparison) -> SyncAudited:
+        attributes = _attributes(known)
+        state = known.journal.state(known.sync.name)
+        if (
+            state.built is None
+            or known.state.built is None
+            or state.built.mapping_hash != known.sync.mapping.hash
+        ):
+            raise Stopped("dbt has built another delta meanwhile. Run the audit again")
+        known = replace(known, state=state)
+        moment = Moment(begun.began, self.options.adopts)
+        with comparison.of_sync(attributes) as believed:
+            Reader(self.warehouse, known, attributes, moment).read(believed)
+            believed.compare(kept(known, attributes), known.sync.mapping.membership)
+            return self._recorded(known, begun, believed, attributes)
+
+    def _recorded(
+        self, known: Known, begun: Begun, believed: Believed, attributes: Sequence[TypedAttribute]
+    ) -> SyncAudited:
+        audits, drifted = Audits(self.warehouse, known.journal), believed.drifted()
+        result = _counted(known, begun, believed, attributes, drifted)
+        for rows in believed.drift(DRIFT_ROWS, MAX_UNKNOWN):
+            audits.append_drift(known.sync.name, begun.audit_id, rows)
+        request: Asked | None = "adopted" if self.options.adopts else "drift" if self.options.repair else None
+        ended = Audited(
+            known.sync.name,
+            begun.audit_id,
+            begun.began,
+            begun.began,
+            result.compared,
+            drifted,
+            result.unknown_profiles,
+        )
+        audits.end(ended, request if drifted else None)
+        return replace(result, repairs=bool(request and drifted))
+
+
+def _attributes(known: Known) -> tuple[TypedAttribute, ...]:
+    built = known.state.built
+    return parse_types(built.attribute_types, known.sync.kind.rules) if built else ()
+
+
+def _counted(
+    known: Known, begun: Begun, believed: Believed, attributes: Sequence[TypedAttribute], drifted: int
+) -> SyncAudited:
+    differences, expected, unknown = list[Difference](), Counter[str](), 0
+    for attribute, difference, reason, count in believed.counts():
+        if reason is not None:
+            expected[reason] += count
+        elif difference == "unknown_profile":
+            unknown += count
+        else:
+            differences.append(Difference(attribute, difference, count))
+    types = {each.name: each.type for each in attributes}
+    built = known.state.built
+    return SyncAudited(
+        known.sync.name,
+        known.sync.kind.name,
+        audit_id=begun.audit_id,
+        export=begun.export_id,
+        delta_id=built.delta_id if built and built.page is not None else None,
+        mapping=known.sync.mapping.hash,
+        began_at=begun.began,
+        compared=believed.rows,
+        drifted=drifted,
+        unknown_profiles=unknown,
+        differences=tuple(differences),
+        expected=dict(expected),
+        samples=tuple(_sample(each, types) for each in believed.samples(SAMPLES)),
+    )
+
+
+def _sample(found: Found, types: dict[str, AttributeType]) -> DriftSample:
+    kind = types.get(found.attribute or "")
+    return DriftSample(
+        mask(found.key),
+        found.attribute,
+        found.difference,
+        _masked(found.ours, kind),
+        _masked(found.theirs, kind),
+    )
+
+
+def _masked(text: str | None, kind: AttributeType | None) -> str:
+    try:
+        cell = json.loads(text) if text is not None else None
+    except ValueError:
+        cell = text
+    if kind is AttributeType.DATE and isinstance(cell, str):
+        try:
+            return mask(date.fromisoformat(cell[:10]))
+        except ValueError:
+            pass
+    return mask(cell)
+
+
+def _failed(known: Known, error: str) -> SyncAudited:
+    return SyncAudited(known.sync.name, known.sync.kind.name, error=error)
+
+
+def _unreadable(known: Known) -> str:
+    return f"Batch exports no {known.sync.kind.noun}s"
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    """A temporary directory that only this user reads, removed in any case."""
+    with tempfile.TemporaryDirectory(prefix="dbt-batch-sync-audit-", ignore_cleanup_errors=True) as name:
+        yield Path(name)

@@ -1,0 +1,199 @@
+"""Exports of profiles, the only way to read from Batch: started, looked at, downloaded.
+
+A file's link leads elsewhere: it is followed once, by hand and without credentials.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeVar, get_args
+from urllib.parse import parse_qs, quote, urlsplit
+
+import requests
+
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind
+from dbt_batch_sync.batch_api.client import CONNECT_SECONDS, FAILURES, Client, classify
+from dbt_batch_sync.batch_api.messages import describe
+from dbt_batch_sync.batch_api.retry import GiveUp, Retry, RetryPolicy, decide
+from dbt_batch_sync.connections.addresses import is_loopback
+from dbt_batch_sync.errors import DeliveryError
+
+State = Literal["CREATED", "PENDING", "RUNNING", "SUCCESS", "ERROR"]
+
+MAX_FILE_BYTES: Final = 256 * 1024 * 1024
+"""Batch's files have at most 100 MB [D]."""
+
+MAX_FILES: Final = 10_000
+
+FILE_SECONDS: Final = 900.0
+"""For one file; its link is good for 1,200 [D]."""
+
+MAX_RETRY_AFTER: Final = 3_600.0
+"""Exports have a rate of a few an hour [Q]: such a wait is worth it."""
+
+LINK_ATTEMPTS: Final = 4
+"""How often a file is asked for again whose link has expired, or that was cut."""
+
+_T = TypeVar("_T")
+_PIECE = 1024 * 1024
+_STATES: dict[object, State] = {state: state for state in get_args(State)}
+
+
+@dataclass(frozen=True)
+class View:
+    """How far an export is, and once it has succeeded the addresses of its files."""
+
+    state: State
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How calls are repeated: `wait` sleeps so many seconds, or raises what ends the audit; `tell` is given
+    what is waited for.
+    """
+
+    wait: Callable[[float], None]
+    chance: Callable[[], float]
+    tell: Callable[[str], None]
+    max_attempts: int = 8
+
+
+class Exports:
+    """The exports of one output's project. Every method raises DeliveryError with what to do."""
+
+    def __init__(self, client: Client, patience: Patience) -> None:
+        self._client = client
+        self._patience = patience
+
+    def start(self, attributes: Sequence[str]) -> str:
+        """Asks for an export of these attributes, by their plain names, of every profile; returns its id."""
+        body = {"export_type": "ATTRIBUTES", "attributes": list(attributes), "identifiers": ["custom_id"]}
+        answer = self._settled(lambda: self._client.ask("POST", "profiles/export", body), repeatable=False)
+        export_id = answer.get("id")
+        if not isinstance(export_id, str) or not export_id:
+            raise DeliveryError(describe(Broken(BrokenKind.ANSWER, "no id of an export")))
+        return export_id
+
+    def view(self, export_id: str) -> View:
+        """How far it is."""
+        path = f"exports/view?id={quote(export_id, safe='')}"
+        view = _read_view(self._settled(lambda: self._client.ask("GET", path)))
+        if view is None:
+            raise DeliveryError(describe(Broken(BrokenKind.ANSWER, "no state of an export")))
+        return view
+
+    def download(self, url: str, path: Path) -> None:
+        """Writes a file of the export to `path`. A link that has expired, or was cut, is asked for again."""
+        wrong: Answer = Broken(BrokenKind.CUT)
+        for attempt in range(LINK_ATTEMPTS):
+            if attempt:
+                self._patience.tell(f"{describe(wrong)}; the file is asked for again")
+                self._patience.wait(2.0**attempt)
+            answer = self._fetched(self._link(url), path)
+            if isinstance(answer, Accepted):
+                return
+            wrong = answer
+        raise DeliveryError(f"a file of the export could not be downloaded: {describe(wrong)}")
+
+    def _link(self, url: str) -> str:
+        """Where the file is: an address of the API is asked for its link, with credentials, and only at the
+        API's own address; another one is the link itself.
+        """
+        at = urlsplit(url)
+        ids = parse_qs(at.query).get("id", [])
+        if not at.path.endswith("/exports/download") or len(ids) != 1:
+            return self._checked(url)
+        path = f"exports/download?id={quote(ids[0], safe='')}"
+        return self._checked(self._settled(lambda: self._client.locate(path)))
+
+    def _checked(self, link: str) -> str:
+        """Raises for what is no https address; http is for a Batch on this machine."""
+        at = urlsplit(link)
+        here = self._client.is_local and is_loopback(at.hostname)
+        if at.hostname is None or not (at.scheme == "https" or (at.scheme == "http" and here)):
+            raise DeliveryError(
+                "the link to a file of the export is not an https address; nothing was downloaded"
+            )
+        return link
+
+    def _fetched(self, link: str, path: Path) -> Answer:
+        try:
+            # No session of the API: its credentials, and those of .netrc, stay here.
+            with requests.Session() as session:
+                session.trust_env = link.startswith("https:")
+                session.auth = _without_credentials
+                with session.get(
+                    link,
+                    headers={"Accept-Encoding": "identity"},
+                    timeout=(CONNECT_SECONDS, 60.0),
+                    allow_redirects=False,
+                    stream=True,
+                ) as response:
+                    return _stored(response, path)
+        except FAILURES as error:
+            return classify(error)
+
+    def _settled(self, call: Callable[[], tuple[Answer, _T]], *, repeatable: bool = True) -> _T:
+        """Makes a call until it is answered. Raises DeliveryError when it can't be, or is rejected."""
+        policy = RetryPolicy(
+            max_attempts=self._patience.max_attempts, max_retry_after=MAX_RETRY_AFTER, repeatable=repeatable
+        )
+        attempt = 0
+        while True:
+            attempt += 1
+            answer, found = call()
+            if isinstance(answer, Accepted):
+                return found
+            decision = decide(answer, attempt, policy, self._patience.chance())
+            if not isinstance(decision, Retry):
+                why = f", {decision.why}" if isinstance(decision, GiveUp) else ""
+                raise DeliveryError(f"{describe(answer)}{why}")
+            self._patience.tell(f"{describe(answer)}; trying again in {decision.after:.0f} s")
+            self._patience.wait(decision.after)
+
+
+def _without_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """In place of what .netrc has."""
+    return request
+
+
+def _read_view(document: Mapping[str, object]) -> View | None:
+    told, files = document.get("status"), document.get("files") or []
+    state = _STATES.get(told) if isinstance(told, str) else None
+    if state is None or not isinstance(files, list) or len(files) > MAX_FILES:
+        return None
+    urls = [each.get("url") if isinstance(each, dict) else None for each in files]
+    if not all(isinstance(url, str) for url in urls):
+        return None
+    return View(state, tuple(str(url) for url in urls))
+
+
+def _stored(response: requests.Response, path: Path) -> Answer:
+    """Writes the body; an answer that says what is wrong with it."""
+    if response.status_code != 200:
+        return Broken(BrokenKind.ANSWER, f"status {response.status_code}")
+    if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        return Broken(BrokenKind.ANSWER, "compressed")
+    size, until = 0, time.monotonic() + FILE_SECONDS
+    with path.open("wb") as file:
+        while piece := response.raw.read(_PIECE, decode_content=False):
+            size += len(piece)
+            if size > MAX_FILE_BYTES:
+                return Broken(BrokenKind.TOO_LARGE)
+            if time.monotonic() > until:
+                return Broken(BrokenKind.TIMEOUT)
+            try:
+                file.write(piece)
+            except OSError as error:
+                raise DeliveryError(
+                    f"{path.parent}: {error.strerror or error}. An audit needs room for the export there; "
+                    "TMPDIR names another directory"
+                ) from None
+    told = response.headers.get("content-length", "")
+    if told.isdigit() and int(told) != size:
+        return Broken(BrokenKind.CUT, "fewer bytes than announced")
+    return Accepted()

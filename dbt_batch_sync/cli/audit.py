@@ -1,0 +1,176 @@
+"""The verb that compares: audit, and how what it found is shown."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from dbt_batch_sync.cli import show
+from dbt_batch_sync.cli.options import DbtFlags, Json
+from dbt_batch_sync.cli.show import counted
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from dbt_batch_sync.results import AuditResult, SyncAudited
+
+# What takes long to import is imported by the verb that needs it: `--help` answers at once.
+
+_EXPECTED = {
+    "changed": "sent after the export began",
+    "pending": "waiting for the next push",
+    "in_doubt": "in doubt, sent again by the next push",
+    "rejected": "rejected: see dbt-batch-sync rejects",
+    "parked": "parked",
+    "invalid": "in invalid rows",
+    "exited": "of profiles that left the model",
+    "keep": "null in the model with `on_null: keep`",
+    "opted_out": "opted out in Batch, which is never overwritten",
+}
+
+
+def audit(
+    dbt: DbtFlags,
+    export: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--export", metavar="ID", help="Resume an export that an earlier audit began."),
+    ] = None,
+    tolerance: Annotated[
+        float,
+        typer.Option("--tolerance", min=0, max=1, help="Share of profiles that may differ, such as 0.001."),
+    ] = 0.0,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Request that the next `dbt run` sends what differs again.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Export the profiles from Batch, and compare them with what was sent. Exits with 1 on drift.
+
+    Example: [bold]dbt-batch-sync audit --select crm_contacts --repair[/]
+    """
+    from dbt_batch_sync import api
+
+    options = api.AuditOptions(tolerance, repair, export)
+    with Watch(quiet=as_json) as watch, interruptible(watch):
+        result = api.audit(dbt.options, dbt.selection, options, observer=watch)
+    show.answer(result, audited, as_json)
+    raise typer.Exit(0 if result.status == "succeeded" else 1)
+
+
+class Watch:
+    """One line of state on a terminal; elsewhere a line for the export, and for what is waited for."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._console = show.err()
+        self._quiet = quiet
+        self._status: Status | None = None
+        self.export_id: str | None = None
+
+    def __enter__(self) -> Watch:
+        if self._console.is_terminal and not self._quiet:
+            self._status = self._console.status("starting")
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def exporting(self, export_id: str) -> None:
+        """An export is under way."""
+        self.export_id = export_id
+        if not self._quiet:
+            self._console.print(f"export {escape(export_id)}", style="dim")
+
+    def state(self, line: str) -> None:
+        """What happens now."""
+        if self._status is not None:
+            self._status.update(escape(line))
+
+    def told(self, message: str) -> None:
+        """Something is waited for."""
+        self._console.print(f"[yellow]{escape(message)}[/]")
+
+
+class _Interrupted(KeyboardInterrupt):
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextmanager
+def interruptible(watch: Watch, verb: str = "audit") -> Iterator[None]:
+    """SIGINT and SIGTERM end an audit; the export goes on in Batch."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        raise _Interrupted(number)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except _Interrupted as interrupted:
+        if watch.export_id is not None:
+            show.err().print(
+                "[yellow]Interrupted. The export goes on in Batch; to resume it: "
+                f"dbt-batch-sync {verb} --export {escape(watch.export_id)}[/]"
+            )
+        raise typer.Exit(128 + interrupted.number) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def audited(result: AuditResult) -> None:
+    """The summary of an audit."""
+    console = show.out()
+    for sync in result.syncs:
+        console.print(f"[bold]{escape(sync.sync)}[/]  {_verdict(sync, result.tolerance)}")
+        if sync.error is not None or sync.skipped is not None:
+            continue
+        if sync.differences:
+            table = Table("attribute", "difference", "profiles", box=None, pad_edge=False, header_style="dim")
+            table.columns[2].justify = "right"
+            for each in sync.differences:
+                name = "" if each.attribute is None else escape(each.attribute)
+                table.add_row(name, each.difference.replace("_", " "), f"{each.count:,}")
+            console.print(table)
+        for sample in sync.samples:
+            if sample.attribute is not None and sample.difference != "unknown_profile":
+                console.print(
+                    f"  {escape(sample.profile)}  {escape(sample.attribute)}: {escape(sample.ours)} here, "
+                    f"{escape(sample.batch)} in Batch",
+                    style="dim",
+                )
+        for reason, count in sync.expected.items():
+            console.print(f"  [dim]{counted(count, 'expected difference')}: {_EXPECTED[reason]}[/]")
+        if sync.unknown_profiles:
+            console.print(
+                f"  [dim]{counted(sync.unknown_profiles, 'unknown profile')}: in Batch, not in the sync[/]"
+            )
+    if result.next:
+        console.print("What differs is in the next delta. Run:")
+        for command in result.next:
+            console.print(f"  {escape(command)}")
+    elif result.status == "drift":
+        console.print("To send what differs again: dbt-batch-sync audit --repair")
+
+
+def _verdict(sync: SyncAudited, tolerance: float) -> str:
+    if sync.error is not None:
+        return f"[red]{escape(sync.error)}[/]"
+    if sync.skipped is not None:
+        return f"[dim]not audited: {escape(sync.skipped)}[/]"
+    if not sync.drifted:
+        return f"[green]no drift[/]  {counted(sync.compared, 'profile')} compared"
+    colour = "red" if sync.share > tolerance else "yellow"
+    return (
+        f"[{colour}]drift[/]  {sync.drifted:,} of {counted(sync.compared, 'profile')} "
+        f"({sync.share:.2%}) differ from what was sent"
+    )

@@ -1,0 +1,158 @@
+"""Audits in the ledger: which exports they began, what they found, and what is to be sent again for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import pyarrow as pa
+from sqlglot import exp
+
+from dbt_batch_sync.ledger.journal import ROWS_AT_ONCE, Journal
+from dbt_batch_sync.ledger.records import DRIFT, Event, fetch_ledger, typed
+from dbt_batch_sync.warehouse import Statement, Warehouse
+from dbt_batch_sync.warehouse.relations import beside, columns_of, equals, is_in, value
+
+Asked = Literal["drift", "adopted"]
+"""What is to be sent again of an audit: what differs, or, of an adoption, what Batch lacks."""
+
+_COLUMNS = {
+    "sync": "text",
+    "run_id": "text",
+    "request": "text",
+    "names": "text",
+    "started_at": "timestamp",
+    "recorded_at": "timestamp",
+    "compared": "bigint",
+    "drifted": "bigint",
+    "unknown_profiles": "bigint",
+}
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An export that was begun for a sync: its id in Batch, when that was by the warehouse's clock, and the
+    attributes in it.
+    """
+
+    sync: str
+    audit_id: str
+    export_id: str
+    began: datetime
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """The end of an audit of a sync: rows that were compared, those in which Batch differs, and profiles that
+    are not in the sync.
+    """
+
+    sync: str
+    audit_id: str
+    began: datetime
+    ended: datetime
+    compared: int
+    drifted: int
+    unknown_profiles: int
+
+
+class Audits:
+    """The audits in one schema. A state of the journal must have been read."""
+
+    def __init__(self, warehouse: Warehouse, journal: Journal) -> None:
+        self._warehouse = warehouse
+        self._journal = journal
+        self._drift = beside(journal.table, DRIFT)
+
+    def begin(self, begun: Iterable[Begun]) -> None:
+        """Writes down which export was begun."""
+        self._journal.append(
+            [
+                Event(
+                    self._journal.stamp(),
+                    each.sync,
+                    "export",
+                    each.audit_id,
+                    request=each.export_id,
+                    names=",".join(each.names),
+                    started_at=each.began,
+                )
+                for each in begun
+            ]
+        )
+
+    def of_export(self, export_id: str) -> list[Begun]:
+        """The syncs that an export was begun for."""
+        query = self._events("export").where(equals(exp.column("request"), value("export")))
+        rows = typed(self._fetched(query, {"export": export_id}), _COLUMNS).to_pylist()
+        found = {
+            row["sync"]: Begun(
+                row["sync"], row["run_id"], row["request"], row["started_at"], tuple(row["names"].split(","))
+            )
+            for row in rows
+        }
+        return list(found.values())
+
+    def append_drift(self, sync: str, audit_id: str, rows: pa.Table) -> None:
+        """Appends differences (`key`, `attribute`, `difference`); never a value."""
+        at, count = self._journal.stamp(), rows.num_rows
+        own = {
+            "audited_at": pa.array([at] * count, pa.timestamp("us")),
+            "sync": pa.array([sync] * count, pa.string()),
+            "audit_id": pa.array([audit_id] * count, pa.string()),
+        }
+        self._warehouse.append(
+            self._drift, pa.table({**own, **{name: rows.column(name) for name in rows.column_names}})
+        )
+
+    def end(self, audited: Audited, request: Asked | None) -> None:
+        """Writes down what an audit found, behind its differences; `request` asks the next `dbt run` to send
+        them again.
+        """
+        events = [
+            Event(
+                self._journal.stamp(),
+                audited.sync,
+                "audited",
+                audited.audit_id,
+                started_at=audited.began,
+                compared=audited.compared,
+                drifted=audited.drifted,
+                unknown_profiles=audited.unknown_profiles,
+            )
+        ]
+        if request is not None:
+            events.append(
+                Event(self._journal.stamp(), audited.sync, "resend", audited.audit_id, request=request)
+            )
+        self._journal.append(events)
+
+    def last(self, syncs: Sequence[str]) -> dict[str, Audited]:
+        """The last audit of each sync that has one."""
+        query = self._events("audited").where(is_in(exp.column("sync"), syncs))
+        found: dict[str, Audited] = {}
+        for row in typed(self._fetched(query.order_by("recorded_at"), {}), _COLUMNS).to_pylist():
+            found[row["sync"]] = Audited(
+                row["sync"],
+                row["run_id"],
+                row["started_at"],
+                row["recorded_at"],
+                row["compared"] or 0,
+                row["drifted"] or 0,
+                row["unknown_profiles"] or 0,
+            )
+        return found
+
+    def _events(self, event: str) -> exp.Select:
+        query = exp.select(*columns_of(_COLUMNS)).from_(self._journal.table.copy())
+        return query.where(equals(exp.column("event"), exp.Literal.string(event)))
+
+    def _fetched(self, query: exp.Select, values: dict[str, str]) -> pa.Table:
+        return fetch_ledger(self._warehouse, self._journal.table, Statement(query, dict(values)))
+
+
+DRIFT_ROWS = ROWS_AT_ONCE
+"""Rows of one append of differences."""

@@ -1,0 +1,51 @@
+"""What somebody looks for: `paris`, `city:paris`, or several of these."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dbt_batch_sync.sandbox.values import Scalar, TypedValue
+
+_TERM = re.compile(r'(?:(?P<name>[$A-Za-z0-9_]+):)?(?:"(?P<quoted>[^"]*)"|(?P<plain>\S+))')
+
+
+@dataclass(frozen=True)
+class Search:
+    """Terms that must all be met, without regard to case.
+
+    A term with a name is met by the value of that attribute, one without by any value or by the key.
+    """
+
+    terms: tuple[tuple[str | None, str], ...]
+
+    def matches(self, key: str, attributes: Mapping[str, TypedValue | Scalar | tuple[str, ...]]) -> bool:
+        """Whether a profile, a member or an item meets every term."""
+        return all(_meets(name, text, key, attributes) for name, text in self.terms)
+
+
+def parse(text: str) -> Search:
+    """Blanks separate terms; quotes keep them together."""
+    terms = []
+    for match in _TERM.finditer(text):
+        value = match["quoted"] if match["quoted"] is not None else match["plain"]
+        terms.append((match["name"], value.lower()))
+    return Search(tuple(terms))
+
+
+def _meets(
+    name: str | None, text: str, key: str, attributes: Mapping[str, TypedValue | Scalar | tuple[str, ...]]
+) -> bool:
+    if name is None:
+        return text in key.lower() or any(text in _text(value) for value in attributes.values())
+    # An id may have a colon of its own: `a:b`.
+    held = name in attributes and text in _text(attributes[name])
+    return held or f"{name}:{text}".lower() in key.lower()
+
+
+def _text(value: TypedValue | Scalar | tuple[str, ...]) -> str:
+    plain = value.value if isinstance(value, TypedValue) else value
+    if isinstance(plain, tuple):
+        return "\n".join(plain).lower()
+    return str(plain).lower()

@@ -1,0 +1,2 @@
+-- as on DuckDB (20 lines)
+        when matched then update set `_batch_doubt` = case when strpos(coalesce(coalesce(s.`_batch_doubt`, '') || d.names, ''), ',batch__email_marketing,') > 0 then ',batch__email_marketing,' else '' end || case when strpos(coalesce(coalesce(s.`_batch_doubt`, '') || d.names, ''), ',nick,') > 0 then ',nick,' else '' end || case when strpos(coalesce(coalesce(s.`_batch_doubt`, '') || d.names, ''), ',tags,') > 0 then ',tags,' else '' end;

@@ -1,0 +1,79 @@
+insert into "shop"."marts"."people_sent_snapshot" ("item_id", "nick", "tags", "batch__present", "_batch_sent_at", "_batch_run_id", "_batch_delta_id", "_batch_exited_at", "_batch_doubt", "_batch_opted_out")
+            select
+                d."item_id",
+                d."nick",
+                d."tags",
+                d."batch__present",
+                cast('2024-05-05 01:02:03' as timestamp),
+                cast('run-1' as VARCHAR),
+                cast('00000000-0000-4000-8000-000000000001' as VARCHAR),
+                case when d."_batch_change" = 'exit' then coalesce(s."_batch_exited_at", cast('2024-05-05 01:02:03' as timestamp)) end,
+                cast(nullif(case when s."_batch_doubt" is not null then case when
+    position(',nick,' in coalesce(s."_batch_doubt", '')) > 0 and not
+    position(',nick,' in coalesce(',' || d."_batch_changed" || ',', '')) > 0 then ',nick,' else '' end || case when
+    position(',tags,' in coalesce(s."_batch_doubt", '')) > 0 and not
+    position(',tags,' in coalesce(',' || d."_batch_changed" || ',', '')) > 0 then ',tags,' else '' end || case when
+    position(',batch__present,' in coalesce(s."_batch_doubt", '')) > 0 and not
+    position(',batch__present,' in coalesce(',' || d."_batch_changed" || ',', '')) > 0 then ',batch__present,' else '' end else '' end, '') as VARCHAR),
+                cast(s."_batch_opted_out" as VARCHAR)
+            from (select
+        d.*,
+        case when (d."_batch_page" <= 4) and r.row_id is null then 1 else 0 end as _batch_settled
+    from (select * from "shop"."marts"."people_delta") as d
+    left join (
+        select key as row_id, max(case run_id when cast('run-1' as VARCHAR) then 4 else -1 end) as reached
+        from "shop"."marts"."batch_sync_rejects"
+        where sync = 'people' and delta_id = '00000000-0000-4000-8000-000000000001' and attribute is null
+        group by key
+    ) as r on r.row_id = d."item_id" and d."_batch_page" <= r.reached
+    where d."_batch_change" <> 'invalid'
+        and (
+            ((d."_batch_page" <= 4) and r.row_id is null)
+        )) as d
+            left join "shop"."marts"."people_sent_snapshot" as s on s."item_id" = d."item_id"
+            where d._batch_settled = 1 and (s."_batch_delta_id" is null or s."_batch_delta_id" <> cast('00000000-0000-4000-8000-000000000001' as VARCHAR));
+delete from "shop"."marts"."people_sent_snapshot"
+            where ("_batch_delta_id" is null or "_batch_delta_id" <> cast('00000000-0000-4000-8000-000000000001' as VARCHAR))
+                and "item_id" in (select d."item_id" from (select
+        d.*,
+        case when (d."_batch_page" <= 4) and r.row_id is null then 1 else 0 end as _batch_settled
+    from (select * from "shop"."marts"."people_delta") as d
+    left join (
+        select key as row_id, max(case run_id when cast('run-1' as VARCHAR) then 4 else -1 end) as reached
+        from "shop"."marts"."batch_sync_rejects"
+        where sync = 'people' and delta_id = '00000000-0000-4000-8000-000000000001' and attribute is null
+        group by key
+    ) as r on r.row_id = d."item_id" and d."_batch_page" <= r.reached
+    where d."_batch_change" <> 'invalid'
+        and (
+            ((d."_batch_page" <= 4) and r.row_id is null)
+        )) as d where d._batch_settled = 1);
+select 1 from "shop"."marts"."batch_sync_rejects" where sync = 'people' and resolved_at is null limit 1;
+merge into "shop"."marts"."batch_sync_rejects" as o
+    using (
+            select
+                r.row_id,
+                coalesce(r.attribute, '') as attribute,
+                r.delta_id,
+                case when (r.delta_id = '00000000-0000-4000-8000-000000000001' and d."_batch_page" <= r.reached) then md5(cast(coalesce(cast(length(cast(d."batch__present" as VARCHAR)) as VARCHAR) || ':' || cast(d."batch__present" as VARCHAR), '-') || coalesce(cast(length(cast(d."nick" as VARCHAR)) as VARCHAR) || ':' || cast(d."nick" as VARCHAR), '-') || coalesce(cast(length(cast(d."tags" as VARCHAR)) as VARCHAR) || ':' || cast(d."tags" as VARCHAR), '-') as TEXT)) end as row_hash,
+                case when (r.delta_id = '00000000-0000-4000-8000-000000000001' and d."_batch_page" <= r.reached) then 0 else 1 end as is_over
+            from (
+                select key as row_id, attribute, delta_id, max(case run_id when cast('run-1' as VARCHAR) then 4 else -1 end) as reached
+                from "shop"."marts"."batch_sync_rejects"
+                where sync = 'people' and resolved_at is null
+                group by key, attribute, delta_id
+            ) as r
+            inner join "shop"."marts"."people_delta" as d on d."item_id" = r.row_id
+            where d."_batch_change" <> 'invalid' and (d."_batch_page" <= 4)
+                and (
+                    r.attribute is null
+                    or (r.delta_id = '00000000-0000-4000-8000-000000000001' and not (r.delta_id = '00000000-0000-4000-8000-000000000001' and d."_batch_page" <= r.reached))
+                    or (not r.delta_id = '00000000-0000-4000-8000-000000000001' and
+    position(',' || r.attribute || ',' in ',' || d."_batch_changed" || ',') > 0)
+                    or (not r.delta_id = '00000000-0000-4000-8000-000000000001' and d."_batch_change" = 'exit')
+                )
+        ) as n
+    on o.key = n.row_id and coalesce(o.attribute, '') = n.attribute and o.delta_id = n.delta_id and o.sync = 'people' and o.resolved_at is null
+    when matched then update set
+        sent_hash = coalesce(n.row_hash, o.sent_hash),
+        resolved_at = case when n.is_over = 1 then cast(now() at time zone 'UTC' as timestamp) end;

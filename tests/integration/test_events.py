@@ -51,10 +51,10 @@ def project(parsed: QuickProject) -> Iterator[QuickProject]:
 
 
 def event(
-    name: str | None, customer: str | None = "ann", *, ago: float = MINUTES, **cells: object
+    key: str | None, customer: str | None = "ann", *, ago: float = MINUTES, **cells: object
 ) -> dict[str, object]:
     at = datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(seconds=ago)
-    return {"id": name, "customer": customer, "name": "bought", "at": at, "amount": 1.5, **cells}
+    return {"id": key, "customer": customer, "name": "bought", "at": at, "amount": 1.5, **cells}
 
 
 def build(project: QuickProject, rows: Iterable[Mapping[str, object]]) -> None:

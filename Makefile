@@ -25,7 +25,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-grammars test-browser test-warehouses test-postgres test-dbt-versions test-orchestrators docs-check site bench bench-small lint coverage wheel clean
+.PHONY: help demo test test-faults test-grammars test-browser test-warehouses test-postgres test-dbt-versions test-orchestrators docs-check site picture bench bench-small lint coverage wheel clean
 
 help:
 	@sed -n 's/^#    //p' Makefile
@@ -38,6 +38,7 @@ help:
 	@echo " make test-orchestrators      the wrappers of Airflow, Dagster and Prefect in real runs; test-airflow and so on"
 	@echo " make docs-check              only the tests that hold the docs true"
 	@echo " make site                    the docs as a site, in site/index.html"
+	@echo " make picture                 the terminal picture of the README, from real output"
 	@echo " make bench                   every benchmark, and its figures into docs/performance.md"
 	@echo " make bench-small             the same on little data: only that it works"
 	@echo " make lint                    ruff, mypy, spelling and terms"
@@ -112,6 +113,9 @@ docs-check: $(INSTALLED)
 
 site: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+picture: $(INSTALLED)
+	$(BIN)/python .ci/picture.py
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks --docs $(ARGS)

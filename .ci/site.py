@@ -1,9 +1,10 @@
-"""A hook of MkDocs: README.md is the front page, links to what the site does not have become text, and two
-pages of reference are made of the code: the help of every verb, and the Python API.
+"""A hook of MkDocs: the start page, pages that are files elsewhere in the repository, and two pages of
+reference made of the code: the help of every verb, and the Python API.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -13,41 +14,77 @@ from typer.cli import get_docs_for_click
 from typer.main import get_command
 from typer.models import Context
 
+from dbt_batch_sync import __version__
 from dbt_batch_sync.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 
 PYTHON = """# From Python
 
-What `from dbt_batch_sync.api import …` has. [An example](commands.md#from-python).
+The names in `dbt_batch_sync.api`. [An example](commands.md#from-python).
 
 ::: dbt_batch_sync.api
 
 ::: dbt_batch_sync.results
 """
 
+PLACES = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "SECURITY.md": "security.md",
+    "models_example/README.md": "example.md",
+}
+"""Files outside docs/ that are pages, and what they are called there."""
+
+
+def on_config(config: Any) -> Any:
+    """The version in the footer; the kinds' pages in the navigation."""
+    config.copyright = f"Version {__version__} · Apache-2.0 · Not made by Batch"
+    if os.environ.get("REPOSITORY_URL"):
+        config.edit_uri = config.edit_uri or "edit/main/docs/"
+    pages = sorted((ROOT / "docs/kinds").glob("*.md"))
+    kinds = [{page.stem.capitalize(): f"kinds/{page.name}"} for page in pages]
+    for section in config.nav:
+        for entry in next(iter(section.values())):
+            if isinstance(entry, dict) and "Kinds" in entry:
+                entry["Kinds"] = kinds
+    return config
+
 
 def on_files(files: Files, config: Any) -> Files:
-    """Adds the front page, with links as they are from within docs/, and the reference."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    readme = re.sub(r"\]\(docs/", "](", readme)
-    # Files that the site does not have are named, not linked.
-    readme = re.sub(
-        r"\[([^\]]+)\]\((?!https?:|#)([^)]*(?<!\.md)(?<!\.svg)|[A-Z]+\.md|models_example/[^)]*)\)",
-        r"\1",
-        readme,
-    )
+    """Adds the pages that are not in docs/."""
     command = get_command(app)
     verbs = get_docs_for_click(
         obj=command, ctx=Context(command), name="dbt-batch-sync", title="Help of every verb"
     )
-    verbs = re.sub(r"\[bold\](.*?)\[/\]", r"`\1`", verbs)
-    for name, content in (("index.md", readme), ("help.md", verbs), ("python.md", PYTHON)):
+    pages = {
+        "index.md": (ROOT / ".ci/start.md").read_text(encoding="utf-8"),
+        "help.md": re.sub(r"\[bold\](.*?)\[/\]", r"`\1`", verbs),
+        "python.md": PYTHON,
+    }
+    for source, place in PLACES.items():
+        if place not in pages:
+            text = (ROOT / source).read_text(encoding="utf-8")
+            pages[place] = re.sub(r"\]\((?:\.\./)?docs/", "](", text)
+    for name, content in pages.items():
         files.append(File.generated(config, name, content=content))
     return files
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Links from a page to the README lead to the front page; the info of a fence is its language alone."""
-    markdown = re.sub(r"\]\((?:\.\./)+README\.md", "](index.md", markdown)
-    return re.sub(r"^```(\w+) runnable$", r"```\1", markdown, flags=re.MULTILINE)
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Links to files outside docs/ lead to their pages or become text; a fence keeps its language alone."""
+    up = "../" * page.file.src_uri.count("/")
+
+    def link(found: re.Match[str]) -> str:
+        words, target, anchor = found[1], found[2], found[3] or ""
+        source = re.sub(r"^(\.\./)+", "", target)
+        if source in PLACES and (target.startswith("../") or page.file.src_uri in PLACES.values()):
+            return f"[{words}]({up}{PLACES[source]}{anchor if source != 'README.md' else ''})"
+        outside = source.startswith(
+            ("models_example", "profiles.yml", "LICENSE", "CODE_OF_CONDUCT", "tests/")
+        )
+        return words if outside else found[0]
+
+    markdown = re.sub(r"(?<!!)\[([^\]]+)\]\((?!https?:|#)([^)#\s]*)(#[^)\s]*)?\)", link, markdown)
+    return re.sub(r"^```(\w+) \S.*$", r"```\1", markdown, flags=re.MULTILINE)

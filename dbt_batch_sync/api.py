@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
+from pathlib import Path
 from threading import Event
 
 from dbt_batch_sync import __version__
@@ -30,13 +31,14 @@ from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, DeliveryEr
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.ledger.requests import Scope, append_requests
 from dbt_batch_sync.mapping.lines import with_lines
+from dbt_batch_sync.mapping.staleness import find_stale
 from dbt_batch_sync.mapping.syncs import Sync, find_syncs, read_syncs
 from dbt_batch_sync.notifications import call_hooks
 from dbt_batch_sync.push import overview
 from dbt_batch_sync.push.access import check_access
 from dbt_batch_sync.push.containers import compare
 from dbt_batch_sync.push.gate import Gate
-from dbt_batch_sync.push.known import Known, by_ledger, read_known
+from dbt_batch_sync.push.known import Known, by_ledger, read_each, read_known
 from dbt_batch_sync.push.lookup import look_up
 from dbt_batch_sync.push.plan import plan_sync
 from dbt_batch_sync.push.planned import Planned, read_plan
@@ -156,10 +158,20 @@ def _run(
             return result
 
         try:
-            done = _ungated(dbt, options, syncs, outputs, started) if act is Session.push else {}
+            gate = _gate(dbt, options, outputs.values()) if act is Session.push else None
             with opened(target) as warehouse, Channels() as channels:
-                session = Session(warehouse, channels, options, run_id, clock, stop, observer or _Silent())
-                for name, one in _pushes(session, act, syncs, outputs, done):
+                session = Session(
+                    warehouse,
+                    channels,
+                    options,
+                    run_id,
+                    clock,
+                    stop,
+                    observer or _Silent(),
+                    gate,
+                    target.target_name,
+                )
+                for name, one in _pushes(session, act, syncs, outputs):
                     with span("sync", sync=name) as describe_sync:
                         try:
                             pushed.append(one())
@@ -182,11 +194,10 @@ def _pushes(
     act: Callable[[Session, Target], SyncPushed],
     syncs: Sequence[Sync],
     outputs: Mapping[str | None, Output],
-    done: Mapping[str, SyncPushed],
 ) -> Iterator[tuple[str, Callable[[], SyncPushed]]]:
     """Of each sync its name, and what pushes it: those with nothing to send are done together before."""
-    targets, wrong = session.read([each for each in syncs if each.name not in done], outputs)
-    known = {**done, **session.push_idle(targets)}
+    targets, wrong = session.read(syncs, outputs)
+    known = session.push_idle(targets)
     by_name = {target.name: target for target in targets}
 
     def one(sync: Sync) -> SyncPushed:
@@ -206,24 +217,12 @@ def _failed(sync: Sync, error: str) -> SyncPushed:
     return SyncPushed(sync.name, sync.kind.name, "failed", error=error)
 
 
-def _ungated(
-    dbt: DbtOptions,
-    options: PushOptions,
-    syncs: Sequence[Sync],
-    outputs: Mapping[str | None, Output],
-    now: datetime,
-) -> dict[str, SyncPushed]:
-    """The syncs that dbt has not just built and tested, where that is asked for."""
-    require = {each.name: outputs[each.mapping.output].require_tests for each in syncs}
-    if options.require_tests:
-        require = dict.fromkeys(require, True)
-    if options.max_age is None and not any(require.values()):
-        return {}
+def _gate(dbt: DbtOptions, options: PushOptions, outputs: Iterable[Output]) -> Gate:
+    if not options.require_tests and not any(each.require_tests for each in outputs):
+        return Gate(max_age=options.max_age)
     path = read_project(dbt).build_results
     results = read_build_results(path) if path.is_file() else None
-    gate = Gate(results, load_manifest(dbt).tests, now, options.max_age)
-    found = ((each, gate.refusal(each, require_tests=require[each.name])) for each in syncs)
-    return {sync.name: _failed(sync, error) for sync, error in found if error}
+    return Gate(results, load_manifest(dbt).tests, options.max_age)
 
 
 def audit(
@@ -250,7 +249,8 @@ def audit(
             patience = Patience(waits.seconds, random.random, watching.told, output.max_attempts)
             return Exports(channels.client(output), patience)
 
-        run = Audit(warehouse, exports_of, options, waits, watching)
+        talk = lambda sync: channels.talk(outputs[sync.mapping.output], sync.kind)  # noqa: E731
+        run = Audit(warehouse, exports_of, talk, options, waits, watching)
         audited = tuple(run.run(read_known(warehouse, syncs), outputs))
     repaired = [each for each in syncs if any(one.sync == each.name and one.repairs for one in audited)]
     return AuditResult(options.tolerance, audited, _next_commands(repaired) if repaired else ())
@@ -268,19 +268,26 @@ def _next_commands(syncs: Sequence[Sync]) -> tuple[str, ...]:
     )
 
 
-def plan(dbt: DbtOptions, selection: Selection = Selection()) -> PlanResult:
-    """What a push would do now; writes and sends nothing."""
+def plan(dbt: DbtOptions, selection: Selection = Selection(), *, show_values: bool = False) -> PlanResult:
+    """What a push would do now; writes and sends nothing. Samples are masked unless `show_values`."""
     syncs = load_syncs(dbt, selection)
     outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
-    with opened(read_target(dbt)) as warehouse, Channels() as channels:
-        return PlanResult(
-            tuple(
-                _compared(
-                    plan_sync(warehouse, each, outputs[each.sync.mapping.output]), each, outputs, channels
-                )
-                for each in read_known(warehouse, syncs)
-            )
-        )
+    target = read_target(dbt)
+    with opened(target) as warehouse, Channels() as channels:
+        found, wrong = read_each(warehouse, syncs)
+        plans: dict[str, SyncPlanned] = {}
+        for known in found:
+            output = outputs[known.sync.mapping.output]
+            try:
+                planned = plan_sync(warehouse, known, output, target.target_name, show_values=show_values)
+                plans[known.sync.name] = _compared(planned, known, outputs, channels)
+            except ConfigurationError as error:
+                wrong[known.sync.name] = error
+    if wrong and not plans:
+        raise next(iter(wrong.values()))
+    for name, problem in wrong.items():
+        plans[name] = SyncPlanned(name, None, stops=(str(problem),))
+    return PlanResult(tuple(plans[sync.name] for sync in syncs))
 
 
 def _compared(
@@ -308,10 +315,10 @@ def status(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 
         return StatusResult(tuple(replace(each, **size) for each, size in zip(statuses, sizes, strict=True)))
 
 
-def rejects(dbt: DbtOptions, selection: Selection = Selection()) -> RejectsResult:
-    """The open rejections of the selected syncs, by attribute and reason."""
+def rejects(dbt: DbtOptions, selection: Selection = Selection(), *, profiles: int = 0) -> RejectsResult:
+    """The open rejections of the selected syncs, by attribute and reason; of `profiles` profiles each."""
     with _reading(dbt, selection) as (warehouse, known):
-        return RejectsResult(tuple(overview.rejections(warehouse, known)))
+        return RejectsResult(tuple(overview.rejections(warehouse, known, profiles)))
 
 
 def report(
@@ -326,10 +333,13 @@ def report(
         return ReportResult((clock or system_clock()).now(), target.target_name, syncs)
 
 
-def profile(dbt: DbtOptions, key: str, selection: Selection = Selection()) -> ProfileResult:
+def profile(
+    dbt: DbtOptions, key: str, selection: Selection = Selection(), *, show_values: bool = False
+) -> ProfileResult:
     """What the selected syncs last sent of one profile, what is queued, and what was rejected."""
     with _reading(dbt, selection) as (warehouse, known):
-        return ProfileResult(key, tuple(look_up(warehouse, each, key) for each in known))
+        found = (look_up(warehouse, each, key, show_values=show_values) for each in known)
+        return ProfileResult(key, tuple(found))
 
 
 def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) -> ResendResult:
@@ -378,6 +388,7 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
         # What is selected among mappings that can't be read is not known.
         syncs = everything if problems else _selected(everything, selection, manifest)
         checks = Checks(manifest, read_catalog(project.catalog), default_output(dbt))
+        problems += tuple(find_stale(syncs, manifest, project.directory))
         checks.check(everything, [sync.name for sync in syncs], problems)
     except MappingError as error:
         raise MappingError(with_lines(error.problems, project.directory)) from None
@@ -390,7 +401,8 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
                 steps += _steps(known, outputs, channels)
             for output in outputs.values():
                 channels.client(output).check()
-    return ValidateResult(tuple(sync.mapping.sync for sync in syncs), online, tuple(steps))
+    names = tuple(sync.mapping.sync for sync in syncs)
+    return ValidateResult(names, online, checks.unchecked(syncs), tuple(steps))
 
 
 def _steps(known: Known, outputs: Mapping[str | None, Output], channels: Channels) -> list[str]:
@@ -409,7 +421,7 @@ def lineage(dbt: DbtOptions, selection: Selection = Selection()) -> LineageResul
     from dbt_batch_sync.artifacts.lineage import trace
 
     manifest = load_manifest(dbt)
-    syncs = _syncs(manifest, selection)
+    syncs = _syncs(manifest, selection, read_project(dbt).directory)
     compiled = CompiledSql(manifest, read_catalog(read_project(dbt).catalog))
     traced = tuple(trace(sync, compiled) for sync in syncs)
     return LineageResult(traced, compiled.not_compiled)
@@ -422,12 +434,16 @@ def load_manifest(dbt: DbtOptions) -> Manifest:
 
 def load_syncs(dbt: DbtOptions, selection: Selection) -> tuple[Sync, ...]:
     """The selected syncs, all of whose mappings are right."""
-    return _syncs(load_manifest(dbt), selection)
+    return _syncs(load_manifest(dbt), selection, read_project(dbt).directory)
 
 
-def _syncs(manifest: Manifest, selection: Selection) -> tuple[Sync, ...]:
+def _syncs(manifest: Manifest, selection: Selection, directory: Path) -> tuple[Sync, ...]:
     _check_version(manifest)
-    return _selected(read_syncs(manifest), selection, manifest)
+    syncs = _selected(read_syncs(manifest), selection, manifest)
+    stale = tuple(find_stale(syncs, manifest, directory))
+    if stale:
+        raise MappingError(with_lines(stale, directory))
+    return syncs
 
 
 def _check_version(manifest: Manifest) -> None:

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from dbt_batch_sync.ledger.records import RejectCount, Rejection, Run
+from dbt_batch_sync.ledger.audits import Audited
+from dbt_batch_sync.ledger.records import RejectCount, RejectedKey, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request, Scope
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class SyncPlanned:
 
     sync: str
     delta_id: str | None
+    output: str = ""
     endpoint: str | None = None
     inserts: int = 0
     updates: int = 0
@@ -183,7 +185,8 @@ class SyncAudited:
     Attributes:
         skipped: Why nothing of it can be compared.
         compared: Rows that Batch should hold.
-        drifted: Those in which it differs, though it should not.
+        drifted: Those in which it differs, though it should not. Of an audience or a catalog nothing but the
+            size (`in_batch`) can be read: how many there are too many or too few.
         unknown_profiles: Profiles in Batch that the sync does not have, with a value of a mapped attribute.
             They are no drift.
         expected: Differences that are no drift, by reason.
@@ -200,6 +203,7 @@ class SyncAudited:
     compared: int = 0
     drifted: int = 0
     unknown_profiles: int = 0
+    in_batch: int | None = None
     differences: tuple[Difference, ...] = ()
     expected: dict[str, int] = field(default_factory=dict)
     samples: tuple[DriftSample, ...] = ()
@@ -255,6 +259,7 @@ class SyncStatus:
     expected: int | None = None
     in_batch: int | None = None
     note: str | None = None
+    audit: Audited | None = None
 
 
 @dataclass(frozen=True)
@@ -276,6 +281,7 @@ class StatusResult:
                     "parked": each.parked,
                     "requests": [_request_json(request) for request in each.requests],
                     "runs": [_timed(asdict(run)) for run in each.runs],
+                    "audit": None if each.audit is None else _timed(asdict(each.audit)),
                 }
                 for each in self.syncs
             ]
@@ -284,12 +290,16 @@ class StatusResult:
 
 @dataclass(frozen=True)
 class SyncRejects:
-    """The open rejections of a sync; `table` is where the rows are."""
+    """The open rejections of a sync; `table` is where the rows are. `invalid` counts rows of the delta that
+    can't be sent, by reason; `profiles` are the first open rejections, where they were asked for.
+    """
 
     sync: str
     table: str
     rejects: tuple[RejectCount, ...]
     kind: str = "profiles"
+    invalid: dict[str, int] = field(default_factory=dict)
+    profiles: tuple[RejectedKey, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -307,6 +317,8 @@ class RejectsResult:
                     "kind": each.kind,
                     "table": each.table,
                     "rejects": [_reject_json(count) for count in each.rejects],
+                    "invalid": each.invalid,
+                    "profiles": [asdict(profile) for profile in each.profiles],
                 }
                 for each in self.syncs
             ]
@@ -331,6 +343,7 @@ class SyncReport:
     rejects: tuple[RejectCount, ...]
     table: str
     kind: str = "profiles"
+    audit: Audited | None = None
 
     @property
     def pending(self) -> int:
@@ -405,6 +418,11 @@ class ProfileResult:
     key: str
     syncs: tuple[SyncProfile, ...]
 
+    @property
+    def is_known(self) -> bool:
+        """Whether any sync knows the profile."""
+        return any(each.sent_at or each.pending or each.rejects for each in self.syncs)
+
     def to_json(self) -> dict[str, object]:
         """The document of `profile --json`."""
         return {"key": self.key, "syncs": [_timed(asdict(each)) for each in self.syncs]}
@@ -412,12 +430,14 @@ class ProfileResult:
 
 @dataclass(frozen=True)
 class ValidateResult:
-    """Every sync that is fine; what is wrong is raised as one MappingError. `steps` are what the next push
+    """Every sync that is fine; what is wrong is raised as one MappingError. The columns of `unchecked` ones
+    are not known: dbt has not compiled their models, or the SQL does not tell. `steps` are what the next push
     creates or changes in Batch before it sends rows.
     """
 
     syncs: tuple[str, ...]
     checked_online: bool
+    unchecked: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
@@ -425,6 +445,7 @@ class ValidateResult:
         return {
             "valid": True,
             "syncs": list(self.syncs),
+            "unchecked": list(self.unchecked),
             "online": self.checked_online,
             "steps": list(self.steps),
             "problems": [],

@@ -66,6 +66,10 @@
 {% macro typed_attribute(sync, columns, column_name, name, wanted, on_null) %}
     {% set column = dbt_batch_sync.mapped_column(sync, columns, column_name, name) %}
     {% set kind = dbt_batch_sync.column_kind(column) %}
+    {% if kind is not none and kind.type == 'null' %}
+        {#- A column of nothing but nulls, where it has no other type: it is of the type that is asked for. -#}
+        {% set kind = dbt_batch_sync.column_kind(api.Column.create(column.name, dbt_batch_sync.type_for(wanted))) %}
+    {% endif %}
     {% set accepted = {
         '': ['string', 'integer', 'float', 'boolean', 'date', 'string_array'],
         'string': ['string', 'integer', 'float', 'boolean', 'date', 'json'],
@@ -81,8 +85,8 @@
     }[wanted] %}
     {% if kind is none or kind.type not in accepted %}
         {{ dbt_batch_sync.mapping_error(sync, "`" ~ name ~ "` is the column `" ~ column.name ~ "` of type " ~ column.dtype
-            ~ (", which can't be sent as " ~ (wanted if wanted in dbt_batch_sync.attribute_types() else 'a ' ~ name.replace('batch__', '$')) if wanted else ", which Batch has no type for; give it a `type`, cast it in the model")
-            ~ ". Accepted: columns of " ~ (accepted | join(', '))) }}
+            ~ ((", which can't be sent as " ~ (wanted if wanted in dbt_batch_sync.attribute_types() else 'a ' ~ name.replace('batch__', '$'))) ~ ". Accepted: columns of " ~ (accepted | join(', '))
+            if wanted else ", which Batch has no type for. " ~ dbt_batch_sync.type_advice(column, kind))) }}
     {% endif %}
     {% set as_text = kind.type == 'json' or (wanted == 'string' and kind.type != 'string') %}
     {% set expression = dbt_batch_sync.text_of(column, kind) if as_text else dbt_batch_sync.value_of(column, kind) %}
@@ -100,10 +104,30 @@
 {% endmacro %}
 
 
+{#- The warehouse's type of a column that is sent as `wanted`. -#}
+{% macro type_for(wanted) %}
+    {{ return({
+        'integer': 'bigint', 'float': dbt_batch_sync.double_type(), 'boolean': dbt_batch_sync.boolean_type(), 'date': dbt_batch_sync.timestamp_type(),
+        'string_array': dbt_batch_sync.array_type()
+    }.get(wanted, dbt_batch_sync.text_type())) }}
+{% endmacro %}
+
+{% macro array_type() %}{{ return(adapter.dispatch('array_type', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__array_type() %}{{ return(dbt_batch_sync.text_type() ~ '[]') }}{% endmacro %}
+
+
+{#- What to do with a column of a type that Batch does not have. -#}
+{% macro type_advice(column, kind) %}
+    {% if kind is not none and kind.type == 'json' %}{{ return('Give it `type: string`, or `type: string_array` if it holds arrays of texts') }}{% endif %}
+    {% set list = column.dtype.endswith(']') or (column.dtype | lower).startswith('array<') %}
+    {{ return('Cast it in the model: cast(' ~ column.name ~ ' as ' ~ dbt_batch_sync.type_for('string_array' if list else 'string') ~ ')') }}
+{% endmacro %}
+
+
 {#- The type of each attribute of a sync as it is mapped now, by name. -#}
 {% macro current_types(sync) %}
     {% set types = {} %}
-    {% for attribute in dbt_batch_sync.sync_attributes(sync, ref(sync), dbt_batch_sync.sync_mapping(sync))[1:] %}{% do types.update({attribute.name: attribute.type}) %}{% endfor %}
+    {% for attribute in dbt_batch_sync.sync_attributes(sync, dbt_batch_sync.sync_relation(sync), dbt_batch_sync.sync_mapping(sync))[1:] %}{% do types.update({attribute.name: attribute.type}) %}{% endfor %}
     {{ return(types) }}
 {% endmacro %}
 

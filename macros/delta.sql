@@ -1,9 +1,11 @@
-{#- The body of `<sync>_delta`: every row in which the model differs from what Batch last accepted. -#}
-{% macro delta(sync, key='custom_id') %}
-    {% set model_relation = ref(sync) %}
+{#- The body of `<sync>_delta`: every row in which the model differs from what Batch last accepted. Its columns are the mapping's: no contract
+    knows them. -#}
+{% macro delta(sync, key='custom_id', version=none) %}
+    {% set model_relation = ref(sync, v=version) %}
     {% set snapshot_relation = ref(sync ~ '_sent_snapshot') %}
     {{ config(
         materialized='table',
+        contract={'enforced': false},
         pre_hook=[
             {'sql': "{{ dbt_batch_sync.announce_build('" ~ sync ~ "') }}", 'transaction': not dbt_batch_sync.commit_at_once()},
             {'sql': "{{ dbt_batch_sync.merge_sent('" ~ sync ~ "') }}", 'transaction': true}

@@ -2,7 +2,7 @@
 {% macro evolve_snapshot(snapshot, model) %}
     {% set sync = model.name[:-('_sent_snapshot' | length)] %}
     {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
-    {% set attributes = dbt_batch_sync.sync_attributes(sync, ref(sync), mapping) %}
+    {% set attributes = dbt_batch_sync.sync_attributes(sync, dbt_batch_sync.sync_relation(sync), mapping) %}
     {% set have = {} %}
     {% for column in dbt_batch_sync.columns_of(snapshot) %}{% do have.update({column.name | lower: column}) %}{% endfor %}
     {% set added, retyped, changes = [], [], [] %}

@@ -6,7 +6,7 @@
 
 
 {#- Why a row can't be sent, or null. Batch takes 1 to 511 characters, no line break, no blank, and none of the words that
-    broken clients send. Only rows that differ get here, so that known profiles cost nothing. -#}
+    broken clients send; control characters are ours to refuse. Only rows that differ get here, so that known profiles cost nothing. -#}
 {% macro identifier_problem(row, identifier) -%}
     {%- set id = row ~ '.' ~ dbt_batch_sync.column(identifier.name) -%}
     case
@@ -15,6 +15,7 @@
         when {{ dbt_batch_sync.trimmed(dbt_batch_sync.spaces_for_blanks(id)) }} = '' then 'empty_identifier'
         when length({{ id }}) > 511 then 'long_identifier'
         when {{ dbt_batch_sync.has_line_break(id) }} then 'line_break_identifier'
+        when not {{ dbt_batch_sync.full_match(id, '[^' ~ dbt_batch_sync.control_characters() ~ ']*') }} then 'control_character_identifier'
         when lower({{ dbt_batch_sync.trimmed(id) }}) in (
             'undefined', 'null', 'nil', '(null)', '[object object]', 'true', 'false', 'nan', 'infinity', '-infinity'
         ) then 'reserved_identifier'

@@ -1,16 +1,7 @@
 {#- The `batch_sync` meta of a sync, with its defaults, and a hash of what decides which values are sent (`Mapping.hash` in mapping.py is the same). Read from the graph when dbt executes, never when it parses:
     partial parsing can't freeze it. `dbt-batch-sync validate` checks the whole of it; here only what SQL needs. -#}
 {% macro sync_mapping(sync) %}
-    {% set found = [] %}
-    {% for node in graph.nodes.values() if node.resource_type == 'model' and node.name == sync %}
-        {% if node.version is not defined or node.version is none or node.version == node.latest_version %}
-            {% do found.append(node) %}
-        {% endif %}
-    {% endfor %}
-    {% if found | length != 1 %}
-        {{ exceptions.raise_compiler_error("dbt_batch_sync: " ~ (found | length) ~ " models are named `" ~ sync ~ "`; a sync is exactly one model") }}
-    {% endif %}
-    {% set node = found[0] %}
+    {% set node = dbt_batch_sync.sync_node(sync) %}
     {% if node.config.materialized == 'ephemeral' %}
         {{ dbt_batch_sync.mapping_error(sync, "an ephemeral model can't be a sync: use view, table or incremental") }}
     {% endif %}
@@ -33,6 +24,17 @@
     {% for key, value in raw.items() if key not in ('guards', 'endpoint', 'output', 'shared', 'display_name') %}{% do sent.update({key: value}) %}{% endfor %}
     {{ return(dict({'kind': kind, 'hash': local_md5(tojson(sent, sort_keys=true)), 'identifier': raw['identifier']}, **found(sync, raw))) }}
 {% endmacro %}
+
+
+{#- The sync's model in dbt's graph: the one that the model that is being built refers to. There may be others of its name, in packages or
+    as versions. -#}
+{% macro sync_node(sync) %}
+    {% for id in model.depends_on.nodes if graph.nodes.get(id, {}).resource_type == 'model' and graph.nodes[id].name == sync %}
+        {{ return(graph.nodes[id]) }}
+    {% endfor %}
+{% endmacro %}
+
+{% macro sync_relation(sync) %}{{ return(ref(sync, v=dbt_batch_sync.sync_node(sync).version)) }}{% endmacro %}
 
 
 {% macro mapping_error(sync, message) %}

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
-from dbt_batch_sync.artifacts.json_files import load_json
+from dbt_batch_sync.artifacts.json_files import below, load_json
 from dbt_batch_sync.errors import ManifestError
 
 
 @dataclass(frozen=True)
 class BuildResults:
-    """dbt's word for how each node ended, by `unique_id`. `generated_at` is UTC without a zone."""
+    """How each node ended, by `unique_id`. `command` is dbt's, such as `build`."""
 
-    path: Path
-    generated_at: datetime
+    command: str
+    invocation_id: str
     statuses: Mapping[str, str]
 
 
@@ -25,8 +24,7 @@ def read_build_results(path: Path) -> BuildResults:
     document = load_json(path)
     try:
         statuses = {each["unique_id"]: each["status"].lower() for each in document.get("results") or ()}
-        moment = datetime.fromisoformat(document["metadata"]["generated_at"].replace("Z", "+00:00"))
-    except (KeyError, TypeError, AttributeError, ValueError):
+        invocation_id = str(document["metadata"]["invocation_id"])
+    except (KeyError, TypeError, AttributeError):
         raise ManifestError(f"{path}: is not what dbt writes: run `dbt build` again") from None
-    naive = moment.astimezone(timezone.utc).replace(tzinfo=None) if moment.tzinfo else moment
-    return BuildResults(path, naive, statuses)
+    return BuildResults(str(below(document, "args").get("which") or "?"), invocation_id, statuses)

@@ -26,7 +26,9 @@ class Model:
     `database` is None where the adapter has none, `relation_name` where dbt gives none (an ephemeral model),
     `compiled_code` before dbt compiled it, `raw_mapping` if the model does not opt in. Of a model that has
     versions, which share a name, one is `latest`: the one that a `ref` without a version means. With
-    `contract`, dbt enforces the declared columns, so there are no others.
+    `contract`, dbt enforces the declared columns, so there are no others. `private_to` is the group whose
+    models alone may refer to a private one. `enabled_when` is the template that decides whether it is
+    enabled; empty if that stands in its SQL, None if nothing decides.
     """
 
     unique_id: str
@@ -49,6 +51,14 @@ class Model:
     raw_mapping: RawMapping | None
     language: str = "sql"
     contract: bool = False
+    version: str | None = None
+    private_to: str | None = None
+    enabled_when: str | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is enabled, here or under another target."""
+        return self.enabled or self.enabled_when is not None
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,7 @@ class SourceTable:
     kind: str
     name: str
     relation_name: str | None
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,8 +91,7 @@ class Manifest:
 
     `misplaced` tells of `batch_sync` where nothing reads it: on a column, on a seed, beside `meta`.
     `macros_version` is that of this project's macros; None where the manifest doesn't have them. `selectors`
-    are the definitions of `selectors.yml`, by name. `mapped` are the names of the models with a mapping,
-    right or wrong, disabled ones included.
+    are the definitions of `selectors.yml`, by name. `disabled` models are in no other list.
     """
 
     path: Path
@@ -93,7 +103,7 @@ class Manifest:
     macros_version: str | None
     sources: tuple[SourceTable, ...] = ()
     selectors: Mapping[str, object] = field(default_factory=dict)
-    mapped: frozenset[str] = frozenset()
+    disabled: tuple[Model, ...] = ()
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -115,7 +125,6 @@ def _manifest(path: Path, document: Node) -> Manifest:
     models = tuple(_model(node) for node in nodes if node.get("resource_type") == "model")
     data_tests = (node for node in nodes if node.get("resource_type") == "test")
     disabled = (node for several in below(document, "disabled").values() for node in several)
-    hidden = (node["name"] for node in disabled if META_KEY in meta_of(node))
     return Manifest(
         path=path,
         project_name=below(document, "metadata").get("project_name"),
@@ -129,7 +138,7 @@ def _manifest(path: Path, document: Node) -> Manifest:
         macros_version=_macros_version(document),
         sources=tuple(_source(each) for each in (*outside, *nodes) if each.get("resource_type") in UNREAD),
         selectors={name: each.get("definition") for name, each in below(document, "selectors").items()},
-        mapped=frozenset(each.name for each in models if each.raw_mapping) | frozenset(hidden),
+        disabled=tuple(_model(node) for node in disabled if node.get("resource_type") == "model"),
     )
 
 
@@ -165,7 +174,22 @@ def _model(node: Node) -> Model:
         raw_mapping=RawMapping(meta[META_KEY]) if META_KEY in meta else None,
         language=node.get("language") or "sql",
         contract=bool(below(config, "contract").get("enforced")),
+        version=None if node.get("version") is None else str(node["version"]),
+        private_to=config.get("group") or node.get("group") if _access(node) == "private" else None,
+        enabled_when=_enabled_when(node),
     )
+
+
+def _access(node: Node) -> object:
+    return below(node, "config").get("access") or node.get("access")
+
+
+def _enabled_when(node: Node) -> str | None:
+    said = below(node, "unrendered_config").get("enabled")
+    if isinstance(said, str) and "{" in said:
+        return said
+    in_sql = re.search(r"\benabled\s*=\s*(?!true\b|false\b)", node.get("raw_code") or "", re.IGNORECASE)
+    return "" if in_sql else None
 
 
 def _texts(value: str | list[str] | None) -> list[str]:
@@ -175,4 +199,5 @@ def _texts(value: str | list[str] | None) -> list[str]:
 def _source(node: Node) -> SourceTable:
     kind, name = node["resource_type"], node["name"]
     full_name = f"{node.get('source_name')}.{name}" if kind == "source" else name
-    return SourceTable(node["unique_id"], kind, full_name, node.get("relation_name") or None)
+    file = node.get("original_file_path") or ""
+    return SourceTable(node["unique_id"], kind, full_name, node.get("relation_name") or None, file)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dbt_batch_sync.audit import AuditObserver, AuditOptions, Wait
 from dbt_batch_sync.audit.believed import Moment, Reader, kept
@@ -21,11 +22,16 @@ from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped
 from dbt_batch_sync.kinds.attributes import AttributeType, TypedAttribute, parse_types
 from dbt_batch_sync.ledger.audits import DRIFT_ROWS, Asked, Audited, Audits, Begun
+from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.guards import stops
 from dbt_batch_sync.push.known import Known
 from dbt_batch_sync.push.masking import mask
+from dbt_batch_sync.push.overview import sizes
 from dbt_batch_sync.results import Difference, DriftSample, SyncAudited
 from dbt_batch_sync.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from dbt_batch_sync.delivery.talking import Talk
 
 PROFILES = "profiles"
 """The kind whose values can be read back."""
@@ -42,6 +48,7 @@ class Audit:
 
     warehouse: Warehouse
     exports_of: Callable[[Output], Exports]
+    talk: Callable[[Sync], Talk]
     options: AuditOptions
     wait: Wait
     observer: AuditObserver
@@ -61,7 +68,7 @@ class Audit:
         groups: dict[str, list[Known]] = {}
         for each in known:
             if each.sync.kind.name != PROFILES:
-                yield SyncAudited(each.sync.name, each.sync.kind.name, skipped=_unreadable(each))
+                yield self._of_kind(each)
                 continue
             output = outputs[each.sync.mapping.output]
             wrong = list(stops(each.sync, each.state, output))
@@ -75,6 +82,17 @@ class Audit:
                 yield from self._of_output(group, by_name[name])
             except BatchSyncError as error:
                 yield from (_failed(each, str(error)) for each in group)
+
+    def _of_kind(self, known: Known) -> SyncAudited:
+        """Of what can't be exported, at most the size is known."""
+        name, kind = known.sync.name, known.sync.kind.name
+        (size,) = sizes(self.warehouse, [known], self.talk)
+        if not size or self.options.adopts:
+            return SyncAudited(name, kind, skipped=f"Batch exports no {known.sync.kind.noun}s")
+        expected, found = size["expected"], size.get("in_batch")
+        if found is None:
+            return SyncAudited(name, kind, compared=expected, error=size["note"])
+        return SyncAudited(name, kind, compared=expected, in_batch=found, drifted=abs(found - expected))
 
     def _of_output(self, group: Sequence[Known], output: Output) -> Iterator[SyncAudited]:
         exports = self.exports_of(output)
@@ -221,10 +239,6 @@ def _masked(text: str | None, kind: AttributeType | None) -> str:
 
 def _failed(known: Known, error: str) -> SyncAudited:
     return SyncAudited(known.sync.name, known.sync.kind.name, error=error)
-
-
-def _unreadable(known: Known) -> str:
-    return f"Batch exports no {known.sync.kind.noun}s"
 
 
 @contextmanager

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from dbt_batch_sync.cli import show
+from dbt_batch_sync.cli.layout import Grid, counted, draw
 from dbt_batch_sync.cli.options import DbtFlags, Json
-from dbt_batch_sync.cli.show import counted
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -135,12 +134,11 @@ def audited(result: AuditResult) -> None:
         if sync.error is not None or sync.skipped is not None:
             continue
         if sync.differences:
-            table = Table("attribute", "difference", "profiles", box=None, pad_edge=False, header_style="dim")
-            table.columns[2].justify = "right"
-            for each in sync.differences:
-                name = "" if each.attribute is None else escape(each.attribute)
-                table.add_row(name, each.difference.replace("_", " "), f"{each.count:,}")
-            console.print(table)
+            rows = [
+                (escape(each.attribute or ""), each.difference.replace("_", " "), each.count)
+                for each in sync.differences
+            ]
+            draw(console, Grid(("Attribute", "Difference", "Profiles"), rows))
         for sample in sync.samples:
             if sample.attribute is not None and sample.difference != "unknown_profile":
                 console.print(
@@ -167,6 +165,10 @@ def _verdict(sync: SyncAudited, tolerance: float) -> str:
         return f"[red]{escape(sync.error)}[/]"
     if sync.skipped is not None:
         return f"[dim]not audited: {escape(sync.skipped)}[/]"
+    if sync.in_batch is not None:
+        colour = "red" if sync.share > tolerance else "green"
+        found = f"{sync.in_batch:,} in Batch, {sync.compared:,} expected"
+        return f"[{colour}]{'drift' if sync.drifted else 'no drift'}[/]  {found}"
     if not sync.drifted:
         return f"[green]no drift[/]  {counted(sync.compared, 'profile')} compared"
     colour = "red" if sync.share > tolerance else "yellow"

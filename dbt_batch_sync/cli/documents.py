@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dbt_batch_sync.cli.show import counted, seconds
+from dbt_batch_sync.cli.layout import counted
+from dbt_batch_sync.cli.show import seconds
 from dbt_batch_sync.errors import printable
 
 if TYPE_CHECKING:

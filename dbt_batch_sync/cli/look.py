@@ -11,8 +11,8 @@ from typing import Annotated, Optional
 import typer
 from rich.markup import escape
 
-from dbt_batch_sync.cli import documents, show
-from dbt_batch_sync.cli.options import DbtFlags, Json
+from dbt_batch_sync.cli import documents, explain, show
+from dbt_batch_sync.cli.options import DbtFlags, Json, ShowValues
 from dbt_batch_sync.errors import ConfigurationError, MappingError
 
 # What takes long to import is imported by the verb that needs it: `--help` answers at once.
@@ -50,6 +50,11 @@ def validate(
     else:
         checked = "; the warehouse and Batch are reachable" if online else ""
         show.out().print(f"[green]Mappings are valid[/]: {', '.join(result.syncs)}{checked}")
+        if result.unchecked:
+            show.out().print(
+                f"[yellow]Columns not checked[/]: {', '.join(result.unchecked)}. "
+                "Run: dbt compile (and dbt docs generate for a `select *`), then validate again"
+            )
         for step in result.steps:
             show.out().print(f"  the next push would {escape(step)}")
 
@@ -61,9 +66,10 @@ def plan(
         Optional[Path],  # noqa: UP045
         typer.Option("--out", help="Also write the plan as JSON, for `push --plan`."),
     ] = None,
+    show_values: ShowValues = False,
     as_json: Json = False,
 ) -> None:
-    """Show what a push would do: counts by change and attribute, requests, time, guards, masked samples.
+    """Show what a push would do: counts by change and attribute, requests, time, guards, samples.
 
     Example: [bold]dbt-batch-sync plan --select tag:crm --json[/]
     """
@@ -71,7 +77,7 @@ def plan(
 
     if markdown and as_json:
         raise ConfigurationError("--markdown and --json exclude each other")
-    result = api.plan(dbt.options, dbt.selection)
+    result = api.plan(dbt.options, dbt.selection, show_values=show_values)
     if out is not None:
         _write(out, show.json_text(result.to_json()))
     if as_json:
@@ -129,14 +135,20 @@ def status(
     show.answer(result, show.history, as_json)
 
 
-def rejects(dbt: DbtFlags, as_json: Json = False) -> None:
-    """Show open rejections by attribute and reason.
+def rejects(
+    dbt: DbtFlags,
+    profiles: Annotated[
+        int, typer.Option("--profiles", min=0, help="Also list this many profiles of each sync.")
+    ] = 0,
+    as_json: Json = False,
+) -> None:
+    """Show open rejections and invalid rows by attribute and reason.
 
-    Example: [bold]dbt-batch-sync rejects --select crm_contacts[/]
+    Example: [bold]dbt-batch-sync rejects --select crm_contacts --profiles 20[/]
     """
     from dbt_batch_sync import api
 
-    result = api.rejects(dbt.options, dbt.selection)
+    result = api.rejects(dbt.options, dbt.selection, profiles=profiles)
     show.answer(result, show.rejected, as_json)
 
 
@@ -145,6 +157,7 @@ def profile(
         str, typer.Argument(metavar="KEY", help="The custom_id of a profile or member, or the id of an item.")
     ],
     dbt: DbtFlags,
+    show_values: ShowValues = False,
     as_json: Json = False,
 ) -> None:
     """Explain one profile, member or item: what was last sent, what is queued, what was rejected.
@@ -153,8 +166,12 @@ def profile(
     """
     from dbt_batch_sync import api
 
-    result = api.profile(dbt.options, key, dbt.selection)
-    show.answer(result, show.profile, as_json)
+    result = api.profile(dbt.options, key, dbt.selection, show_values=show_values)
+    if as_json or result.is_known:
+        show.answer(result, explain.profile, as_json)
+    if not result.is_known:
+        show.err().print(f"No selected sync knows {escape(key)}: neither sent, queued nor rejected")
+        raise typer.Exit(1)
 
 
 def report(

@@ -149,6 +149,9 @@ class DbtFlags:
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
+ShowValues = Annotated[
+    bool, typer.Option("--show-values", help="Print identifiers and values as they are, not masked.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before acting.")]
 
 

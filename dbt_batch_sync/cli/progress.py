@@ -1,4 +1,4 @@
-"""A progress bar on a terminal; in a pipe only what holds a push up."""
+"""A progress bar on a terminal; in a pipe or log a line when a sync begins, and what holds a push up."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ class Bar:
             TextColumn("{task.fields[endpoint]}", style="dim"),
         )
         console = err()
-        self._progress = Progress(*columns, console=console, disable=quiet or not console.is_terminal)
+        self._is_log = not quiet and not console.is_terminal
+        self._progress = Progress(
+            *columns, console=console, transient=True, disable=quiet or not console.is_terminal
+        )
         self._tasks: dict[str, TaskID] = {}
         self._said: set[str] = set()
 
@@ -42,6 +45,10 @@ class Bar:
 
     def started(self, work: Work) -> None:
         """A sync is about to be sent."""
+        if self._is_log:
+            self._progress.console.print(
+                f"{escape(work.name)}: sending {work.rows:,} rows to {work.route.name}"
+            )
         self._tasks[work.name] = self._progress.add_task(work.name, total=work.rows, endpoint=work.route.name)
 
     def progressed(self, run: Run) -> None:

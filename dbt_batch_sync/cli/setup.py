@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Optional
@@ -68,21 +70,34 @@ def generate(
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove the models of syncs that are not mapped any more.")
     ] = False,
+    from_cloud_sync: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--from-cloud-sync",
+            metavar="MODEL",
+            help="Print a mapping of a model that Batch's Cloud Sync reads, from its column prefixes.",
+        ),
+    ] = None,
 ) -> None:
     """Write the two models of each mapped sync, the sources and the exposures to models/batch_sync/.
 
     Example: [bold]dbt parse && dbt-batch-sync generate --check[/]
     """
     from dbt_batch_sync import api
-    from dbt_batch_sync.connections.profiles import read_project
+    from dbt_batch_sync.connections.profiles import read_project, target_schema
     from dbt_batch_sync.scaffold import generation
 
     options = dbt.options
-    project, manifest = read_project(options), api.load_manifest(options)
+    project, manifest, schema = read_project(options), api.load_manifest(options), target_schema(options)
+    if from_cloud_sync is not None:
+        from dbt_batch_sync.scaffold.cloud_sync import mapping_of
+
+        typer.echo(mapping_of(project, manifest, from_cloud_sync), nl=False)
+        return
     if prune:
-        found = generation.obsolete(manifest, project)
+        found = generation.obsolete(manifest, project, schema)
     else:
-        found = generation.missing(api.load_syncs(options, api.Selection()), manifest, project)
+        found = generation.missing(api.load_syncs(options, api.Selection()), manifest, project, schema)
     if not check:
         generation.apply(found)
     console = show.out()
@@ -169,4 +184,7 @@ def demo(
 
     target = directory or Path(tempfile.mkdtemp(prefix="dbt-batch-sync-demo-"))
     run_demo(target.absolute(), tell, show_round)
-    console.print(f"Look around: cd {escape(str(target))} && dbt-batch-sync status --profiles-dir .")
+    # What was started by its path need not be on the PATH.
+    program = "dbt-batch-sync" if shutil.which("dbt-batch-sync") else os.path.abspath(sys.argv[0])
+    look = f"cd {target} && {program} status --profiles-dir ."
+    console.print(f"Look around: {escape(look)}", soft_wrap=True)

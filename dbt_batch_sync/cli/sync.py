@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def push(
     dbt: DbtFlags,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Send and record nothing; say what would be sent.")
+        bool, typer.Option("--dry-run", help="Send and record nothing; show what would be sent.")
     ] = False,
     limit: Annotated[
         Optional[int],  # noqa: UP045
@@ -117,7 +117,12 @@ def adopt(
 
     if export is not None and not from_export:
         raise ConfigurationError("--export: give it with --from-export")
-    _confirm("Take the deltas as what Batch already has, and send nothing?", yes)
+    if not yes:
+        plans = api.plan(dbt.options, dbt.selection).syncs
+        rows = sum(each.inserts + each.updates + each.exits for each in plans)
+        names = ", ".join(each.sync for each in plans)
+        outputs = ", ".join(sorted({each.output for each in plans}))
+        _confirm(f"Settle {rows:,} rows of {names} for {outputs} without sending them?")
     audited = None
     if from_export:
         with Watch(quiet=as_json) as watch, interruptible(watch, "adopt --from-export"):
@@ -163,12 +168,10 @@ def _finish(result: PushResult, as_json: bool, *, dry_run: bool = False, signals
     raise typer.Exit(128 + signals[0] if interrupted else EXIT_CODES[result.status])
 
 
-def _confirm(question: str, yes: bool) -> None:
+def _confirm(question: str) -> None:
     """Asks on a terminal; elsewhere `--yes` has to say it."""
-    if yes:
-        return
     if not sys.stdin.isatty():
-        raise ConfigurationError(f"{question} There is no terminal to ask on: say --yes")
+        raise ConfigurationError(f"{question} Without a terminal, confirm with --yes")
     typer.confirm(question, abort=True, err=True)
 
 
@@ -184,7 +187,7 @@ def _stopping() -> Iterator[tuple[Event, list[int]]]:
         signals.append(number)
         stop.set()
         show.err().print(
-            "[yellow]Stopping: no new requests; waiting for those under way, then recording them.[/]"
+            "[yellow]Stopping: no new requests; waiting for those in flight, then recording them.[/]"
         )
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -207,6 +207,16 @@ def read_target(options: DbtOptions) -> WarehouseTarget:
     return _read_target(options, None if options.setting("profile") else read_project(options).profile)
 
 
+def target_schema(options: DbtOptions) -> str | None:
+    """What dbt calls `target.schema`; None where the profile can't be read."""
+    try:
+        target = read_target(options)
+    except ProfileError:
+        return None
+    found = target.credentials.get("schema") or target.credentials.get("dataset")
+    return str(found) if found else "main" if target.type == "duckdb" else None
+
+
 def _read_target(options: DbtOptions, project_profile: str | None) -> WarehouseTarget:
     name = options.setting("profile") or project_profile
     if name is None:

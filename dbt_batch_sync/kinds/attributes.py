@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
+from dbt_batch_sync.kinds.plausible import email_pattern, phone_pattern
+
 MAX_NAME = 30
 ATTRIBUTE_NAME = rf"[a-z0-9_]{{1,{MAX_NAME}}}"
 """Custom attribute names [D]; the `date()` and `url()` wrappers are outside the 30 characters [C]."""
@@ -73,7 +75,8 @@ class Rule:
 
     Lengths count characters (code points). `pattern` is RE2 syntax and must match the whole value, or the
     whole item of an array. `max_items`: of an array, if not as many as the kind allows. `reason` names a
-    value that breaks `pattern` or `vocabulary`; the other checks have reasons of their own.
+    value that breaks `pattern` or `vocabulary`; the other checks have reasons of their own. A value that
+    Batch takes and that does not match `plausible`, which is stricter than `pattern`, is `impossible`.
     """
 
     type: AttributeType
@@ -82,6 +85,8 @@ class Rule:
     max_items: int | None = None
     pattern: str | None = None
     vocabulary: Vocabulary | None = None
+    plausible: str | None = None
+    impossible: str = ""
 
 
 _NO_SPACE = r"\s\pZ\x00-\x1f\x7f-\x9f\x{feff}"
@@ -121,10 +126,18 @@ STANDARD_RULES: Mapping[str, Rule] = MappingProxyType(
             "invalid_email",
             max_length=128,
             pattern=rf"[^@{_NO_SPACE}]+@[A-Za-z0-9.\-]+\.[A-Za-z0-9]+",
+            plausible=email_pattern(_NO_SPACE),
+            impossible="impossible_email",
         ),
         "email_marketing": _SUBSCRIPTION,
         # E.164 [D], this pattern [C].
-        "phone_number": Rule(AttributeType.STRING, "invalid_phone", pattern=r"\+[0-9]{1,15}"),
+        "phone_number": Rule(
+            AttributeType.STRING,
+            "invalid_phone",
+            pattern=r"\+[0-9]{1,15}",
+            plausible=phone_pattern(),
+            impossible="impossible_phone",
+        ),
         "sms_marketing": _SUBSCRIPTION,
         # ISO 639-1, lower case [D].
         "language": Rule(AttributeType.STRING, "invalid_language", vocabulary=Vocabulary.LANGUAGE),

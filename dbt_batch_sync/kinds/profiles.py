@@ -42,6 +42,7 @@ from dbt_batch_sync.mapping.validation import (
     many,
     optional,
     read_by,
+    read_form,
     refuse_unknown,
     shown,
     text,
@@ -91,7 +92,32 @@ def _read_standard(value: object, spot: Spot) -> tuple[tuple[str, str], ...]:
         spot.refuse(f"must be a mapping of Batch's names to columns, not {kind(value)}")
         return ()
     refuse_unknown(value, STANDARD_ATTRIBUTES, spot)
-    return tuple((name, column(value[name], spot.at(name))) for name in STANDARD_ATTRIBUTES if name in value)
+    return tuple(
+        (name, _read_source(name, value[name], spot.at(name)))
+        for name in STANDARD_ATTRIBUTES
+        if name in value
+    )
+
+
+class Normalize(str, Enum):
+    """What the delta does to an e-mail address before it compares and sends it."""
+
+    TRIM_LOWER = "trim_lower"
+
+
+@dataclass(frozen=True)
+class _Email:
+    """The column of an e-mail address with options; how it is normalized is up to the delta."""
+
+    column: str = field(default="", metadata=read_by(column, required="the column to send"))
+    normalize: Normalize | None = field(default=None, metadata=read_by(optional(choice(Normalize))))
+
+
+def _read_source(name: str, value: object, spot: Spot) -> str:
+    """Reads a column's name; that of the e-mail address may have options."""
+    if name == "email_address" and isinstance(value, dict):
+        return read_form(_Email, value, spot).column
+    return column(value, spot)
 
 
 def _read_custom(value: object, spot: Spot) -> _Custom:

@@ -164,6 +164,15 @@ class RejectCount:
 
 
 @dataclass(frozen=True)
+class RejectedKey:
+    """An open rejection of one key; without `attribute` of the whole row."""
+
+    key: str
+    attribute: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
 class Rejection:
     """One attribute, or the whole row, of a key that was rejected; `resolved_at` is None while it is open."""
 

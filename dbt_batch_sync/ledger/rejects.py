@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from dbt_batch_sync.ledger.records import REJECT_COLUMNS, RejectCount, Rejection, fetch_ledger, typed
+from dbt_batch_sync.ledger.records import (
+    REJECT_COLUMNS,
+    RejectCount,
+    RejectedKey,
+    Rejection,
+    fetch_ledger,
+    typed,
+)
 from dbt_batch_sync.warehouse import Statement, Warehouse
 from dbt_batch_sync.warehouse.relations import columns_of, equals, is_in, is_null, value
 
@@ -43,6 +50,21 @@ class Rejects:
         rows = fetch_ledger(self._warehouse, self.table, Statement(query))
         counts = [RejectCount(*row.values()) for row in typed(rows, _COUNT_COLUMNS).to_pylist()]
         return sorted(counts, key=lambda each: (-each.count, each.sync, each.attribute or "", each.reason))
+
+    def open_keys(self, sync: str, limit: int) -> list[RejectedKey]:
+        """The first open rejections of a sync, by key."""
+        names = ("key", "attribute", "reason")
+        query = (
+            exp.select(*columns_of(names))
+            .distinct()
+            .from_(self.table.copy())
+            .where(equals(exp.column("sync"), value("sync")), is_null(exp.column("resolved_at")))
+            .order_by(*columns_of(names))
+            .limit(limit)
+        )
+        rows = fetch_ledger(self._warehouse, self.table, Statement(query, {"sync": sync}))
+        columns = {name: REJECT_COLUMNS[name] for name in names}
+        return [RejectedKey(*row.values()) for row in typed(rows, columns).to_pylist()]
 
     def of_key(self, sync: str, key: str) -> list[Rejection]:
         """What was ever rejected of one key: of each attribute the last time. Open ones are first."""

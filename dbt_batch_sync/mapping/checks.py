@@ -43,6 +43,10 @@ class Checks:
         if found:
             raise MappingError(found)
 
+    def unchecked(self, syncs: Iterable[Sync]) -> tuple[str, ...]:
+        """The syncs whose columns are not known."""
+        return tuple(sync.name for sync in syncs if self._compiled.columns(sync.model.unique_id) is None)
+
     def _columns(self, sync: Sync) -> Iterator[Problem]:
         columns = self._compiled.columns(sync.model.unique_id)
         if columns is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from dbt_batch_sync.mapping.misplaced import META_KEY
 
 SNAPSHOT_SUFFIX = "_sent_snapshot"
 DELTA_SUFFIX = "_delta"
+
+LONGEST_NAME = {"postgres": 63, "redshift": 127}
+"""Bytes of a relation's name, where dbt does not build a longer one."""
 
 
 @dataclass(frozen=True)
@@ -56,38 +60,72 @@ def read_syncs(manifest: Manifest) -> tuple[Sync, ...]:
 
 def find_syncs(manifest: Manifest) -> tuple[tuple[Sync, ...], tuple[Problem, ...]]:
     """The syncs whose mappings can be read, by name, and every problem of every model."""
-    models: dict[str, list[Model]] = {}
-    for each in manifest.models:
-        if each.enabled and each.latest:
-            models.setdefault(each.name, []).append(each)
+    enabled = [each for each in manifest.models if each.enabled]
+    models = _by_name(enabled)
     problems = list(manifest.misplaced)
     syncs = []
     for model in (each for name in sorted(models) for each in models[name]):
+        problems += _unread_versions(model, enabled)
         if model.raw_mapping is None:
-            continue
-        problems += _model_problems(model, models)
-        try:
-            mapping = parse_mapping(model.name, model.raw_mapping.value, Location(model.file, model.name))
-        except MappingError as error:
-            problems += error.problems
             continue
         snapshot, delta = (
             _nearest(models.get(model.name + suffix, ()), model, manifest)
             for suffix in (SNAPSHOT_SUFFIX, DELTA_SUFFIX)
         )
+        problems += _model_problems(model, models, manifest.project_name)
+        problems += _own_problems(model, snapshot, delta, manifest.adapter_type)
+        try:
+            mapping = parse_mapping(model.name, model.raw_mapping.value, Location(model.file, model.name))
+        except MappingError as error:
+            problems += error.problems
+            continue
         syncs.append(Sync(mapping, model, snapshot, delta))
     return tuple(syncs), tuple(problems)
 
 
-def _model_problems(model: Model, models: Mapping[str, Sequence[Model]]) -> Iterator[Problem]:
+def _by_name(enabled: Sequence[Model]) -> dict[str, list[Model]]:
+    """The models of each name, one a package: of several versions the one that the sync's delta refers to,
+    else the latest.
+    """
+    referred = {node for each in enabled if each.name.endswith(DELTA_SUFFIX) for node in each.depends_on}
+    chosen: dict[tuple[str, str], Model] = {}
+    for each in enabled:
+        place = (each.name, each.package)
+        if each.unique_id in referred or (each.latest and place not in chosen):
+            chosen[place] = each
+    models: dict[str, list[Model]] = {}
+    for (name, _), model in chosen.items():
+        models.setdefault(name, []).append(model)
+    return models
+
+
+def _unread_versions(model: Model, enabled: Iterable[Model]) -> Iterator[Problem]:
+    """The other versions of a model without a mapping, if they have one."""
+    for each in enabled:
+        same = (each.name, each.package) == (model.name, model.package) and each is not model
+        if same and each.raw_mapping and model.raw_mapping is None:
+            wrong = (
+                f"stands in version {each.version}, and version {model.version} is read: the latest, or the "
+                f"one that {model.name}{DELTA_SUFFIX} names (`version=`). Move it there, or to the model"
+            )
+            yield Problem(each.file, each.name, f"meta.{META_KEY}", wrong)
+
+
+def _model_problems(
+    model: Model, models: Mapping[str, Sequence[Model]], project: str | None
+) -> Iterator[Problem]:
     """What keeps a model from being a sync, whatever its mapping says."""
     if model.materialized == "ephemeral":
         wrong = "an ephemeral model has no relation to compare: make it a `table`, a `view` or `incremental`"
         yield Problem(model.file, model.name, "config.materialized", wrong)
     key = f"meta.{META_KEY}"
+    if not re.fullmatch(r"[\w.$ -]+", model.name):
+        wrong = "the name of a sync's model may have letters, digits, blanks and `_.-$` only: rename it"
+        yield Problem(model.file, model.name, key, wrong)
     for same in models[model.name]:
-        if same is not model and same.raw_mapping:
-            wrong = f"there is another sync of this name, {same.unique_id}: their snapshots would be one"
+        # A `ref` in the project means the project's own.
+        if same is not model and (same.raw_mapping or same.package == project):
+            wrong = f"there is another model of this name, {same.unique_id}: rename one of the two"
             yield Problem(model.file, model.name, key, wrong)
             break
     for suffix in (SNAPSHOT_SUFFIX, DELTA_SUFFIX):
@@ -95,6 +133,25 @@ def _model_problems(model: Model, models: Mapping[str, Sequence[Model]]) -> Iter
         if owner != model.name and any(each.raw_mapping for each in models.get(owner, ())):
             wrong = f"the model belongs to the sync {owner} and can't be one itself: leave the meta out"
             yield Problem(model.file, model.name, key, wrong)
+
+
+def _own_problems(
+    sync: Model, snapshot: Model | None, delta: Model | None, adapter: str | None
+) -> Iterator[Problem]:
+    """What keeps two models from being those of a sync."""
+    for model, macro in ((snapshot, "sent_snapshot"), (delta, "delta")):
+        if model is None or model.raw_mapping:
+            continue
+        if sync.unique_id not in model.depends_on:
+            wrong = (
+                f"is not the {macro} of the sync {sync.name}, whose name it has: rename it, or give it the "
+                f"body {{{{ dbt_batch_sync.{macro}('{sync.name}') }}}}"
+            )
+            yield Problem(model.file, model.name, "name", wrong)
+        longest = LONGEST_NAME.get(adapter or "")
+        if longest is not None and len(model.alias.encode()) > longest:
+            wrong = f"{adapter} has names of at most {longest} bytes: give the model a shorter `alias`"
+            yield Problem(model.file, model.name, "config.alias", wrong)
 
 
 def _nearest(found: Iterable[Model], sync: Model, manifest: Manifest) -> Model | None:

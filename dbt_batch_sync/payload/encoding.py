@@ -48,6 +48,10 @@ _DATE = r"[0-9]{4}-.*"
 """DuckDB alone would also read `12.7` as the integer 13, `1_000` as a number, and `epoch` as a date."""
 
 
+_NESTED = exp.DPipe(this=call("chr", number(0)), expression=text("[]"))
+"""What PostgreSQL's driver makes of an array in an array: no text there has a NUL."""
+
+
 @dataclass(frozen=True)
 class Encoding:
     """What there is to know about the values of one attribute.
@@ -106,15 +110,20 @@ def is_text(source: pa.DataType) -> bool:
 def _text(attribute: TypedAttribute, cell: exp.Expr) -> Encoding:
     """Strings, urls and the standard texts. An empty one counts as null."""
     rule = attribute.rule
-    problems = _too_long(rule, cell)
+    problems = too_long = _too_long(rule, cell)
+    suspect = None
     if rule.pattern is not None:
         problems += ((exp.not_(matches(cell, rule.pattern)), text(rule.reason)),)
+    if rule.plausible is not None:  # one match for a good value, and all for the others
+        impossible = exp.not_(matches(cell, rule.plausible))
+        problems += ((impossible, text(rule.impossible)),)
+        suspect = any_of([impossible, *(condition for condition, _ in too_long)])
     if rule.vocabulary is not None:
         problems += ((exp.not_(is_one_of(cell, words(rule.vocabulary))), text(rule.reason)),)
         # Words need no escapes: quotes are enough.
         name = _names(attribute, '"')
         return Encoding(differs(cell, text("")), problems, *name, (cell, text('"')))
-    return Encoding(differs(cell, text("")), problems, *_member(attribute, as_json(cell)))
+    return Encoding(differs(cell, text("")), problems, *_member(attribute, as_json(cell)), suspect=suspect)
 
 
 def _too_long(rule: Rule, cell: exp.Expr) -> tuple[Case, ...]:
@@ -261,6 +270,7 @@ def _array_problems(attribute: TypedAttribute, items: exp.Expr) -> tuple[Case, .
     empty = any_of([is_null(item()), exp.EQ(this=item(), expression=text(""))])
     problems: list[Case] = [
         (exceeds(call("len", items), number(max_items)), text("too_many_items")),
+        (exp.EQ(this=item(), expression=_NESTED.copy()), text("not_a_string")),
         (empty, text("empty_item")),
         *_too_long(rule, item()),
     ]

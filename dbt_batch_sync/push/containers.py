@@ -51,7 +51,7 @@ def prepare(talk: Talk, sync: Sync, state: SyncState) -> None:
         if refused is None:
             return
     if refused is not None:
-        raise DeliveryError(f"Batch refused to {step.does}: {describe(refused)}.")
+        raise DeliveryError(f"can't {step.does}: Batch rejected it: {describe(refused)}.")
 
 
 def wait(talk: Talk, sync: Sync, tokens: Iterable[str]) -> None:

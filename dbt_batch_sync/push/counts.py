@@ -73,7 +73,7 @@ def _sends(delta: Relation, name: str, of: str | None = None) -> exp.Expr:
 
 def again_counts(pending: Pending, snapshot: Relation, names: Sequence[str]) -> exp.Select:
     """How many pending updates change each attribute (`again_<n>`) of profiles that the delta `:last` sent
-    and that had a value already.
+    and that had a value already. What is in doubt goes whatever its value, and says nothing.
     """
     counts = [
         exp.alias_(
@@ -86,7 +86,8 @@ def again_counts(pending: Pending, snapshot: Relation, names: Sequence[str]) -> 
     last = equals(snapshot.column("_batch_delta_id", "s"), value("last"))
     query = exp.select(*counts).from_(pending.delta.aliased("d"))
     query = query.join(snapshot.aliased("s"), on=_same_key(pending.delta, snapshot))
-    return query.where(updates, last, *pending.conditions("d"))
+    settled = is_null(snapshot.column("_batch_doubt", "s"))
+    return query.where(updates, last, settled, *pending.conditions("d"))
 
 
 def samples(pending: Pending, snapshot: Relation, names: Sequence[str], limit: int) -> exp.Select:

@@ -1,13 +1,14 @@
-"""The gate: whether dbt has built and tested a sync, by what it wrote down of its last command."""
+"""The gate: whether dbt has built a sync lately, and tested it in the command that built it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from dbt_batch_sync.artifacts.build_results import BuildResults
 from dbt_batch_sync.artifacts.manifest import DataTest
+from dbt_batch_sync.ledger.state import SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 
 BUILT = "success"
@@ -17,43 +18,50 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Gate:
-    """What the last dbt command says; `results` is None where it left nothing.
+    """What is known of dbt's commands: the `results` of the last one are None where it left none.
 
-    `max_age`: how long ago it may have ended; None: any time. `tests` are those of the project.
+    `max_age`: how long ago the delta may have been built, by the warehouse's clock; None: any time. `tests`
+    are those of the project.
     """
 
-    results: BuildResults | None
-    tests: Sequence[DataTest]
-    now: datetime
+    results: BuildResults | None = None
+    tests: Sequence[DataTest] = ()
     max_age: timedelta | None = None
 
-    def refusal(self, sync: Sync, *, require_tests: bool) -> str | None:
+    def refusal(self, sync: Sync, state: SyncState, *, require_tests: bool) -> str | None:
         """Why this sync must not be pushed, with what to run; None when it may be."""
-        found = list(self._problems(sync, require_tests=require_tests))
+        found = [*self._age(state), *(self._untested(sync, state) if require_tests else ())]
         if not found:
             return None
         names = " ".join(sync.names)
         return f"`{sync.name}` was not pushed: {'; '.join(found)}. Run: dbt build --select {names}"
 
-    def _problems(self, sync: Sync, *, require_tests: bool) -> Iterator[str]:
-        if self.results is None:
-            yield "dbt has left no target/run_results.json"
-            return
-        age = self.now - self.results.generated_at
+    def _age(self, state: SyncState) -> Iterator[str]:
+        age = state.now - state.built.built_at if state.built else timedelta(0)
         if self.max_age is not None and age > self.max_age:
-            yield f"the last dbt command ended {_spoken(age)} ago, and `--max-age` is {_spoken(self.max_age)}"
-        if not require_tests:
-            return
+            yield f"its delta was built {_spoken(age)} ago, and `--max-age` is {_spoken(self.max_age)}"
+
+    def _untested(self, sync: Sync, state: SyncState) -> list[str]:
+        if self.results is None:
+            return ["dbt has left no target/run_results.json"]
+        found = list(self._problems(sync, self.results))
+        if not found and (state.built is None or state.built.delta_id != self.results.invocation_id):
+            # What it says of the models is about other tables than those that would be pushed: it compiled
+            # them, or built those of another target.
+            return [f"the last dbt command (`dbt {self.results.command}`) did not build this delta"]
+        return found
+
+    def _problems(self, sync: Sync, results: BuildResults) -> Iterator[str]:
         models = [model for model in (sync.model, sync.delta) if model is not None]
         for model in models:
-            status = self.results.statuses.get(model.unique_id)
+            status = results.statuses.get(model.unique_id)
             if status is None:
                 yield f"the last dbt command did not build {model.name}"
             elif status != BUILT:
                 yield f"{model.name} was not built: {status}"
         tested = {model.unique_id for model in (*models, sync.snapshot) if model is not None}
         statuses = [
-            (test.name, self.results.statuses.get(test.unique_id))
+            (test.name, results.statuses.get(test.unique_id))
             for test in self.tests
             if tested.intersection(test.depends_on)
         ]

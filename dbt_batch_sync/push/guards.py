@@ -10,8 +10,8 @@ from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 
 
-def stops(sync: Sync, state: SyncState, output: Output) -> Iterator[str]:
-    """What stops a push of the delta that was built last, with `--force` too."""
+def stops(sync: Sync, state: SyncState, output: Output, target: str | None = None) -> Iterator[str]:
+    """What stops a push of the delta that was built last, with `--force` too. `target` is the push's."""
     name, built = sync.name, state.built
     run = f"Run: dbt run --select {' '.join(sync.names)}"
     if built is None:
@@ -23,6 +23,12 @@ def stops(sync: Sync, state: SyncState, output: Output) -> Iterator[str]:
         yield f"the delta of `{name}` was built with `--{built.mode}`, which is never pushed. {run}"
     if built.mapping_hash != sync.mapping.hash:
         yield f"the mapping of `{name}` has changed since its delta was built. {run}"
+    if target not in (None, built.target):
+        # Another target's command has written the manifest since, which says where the relations are.
+        yield (
+            f"dbt built the delta of `{name}` with target `{built.target}`, and this is a push of target "
+            f"`{target}`. {run} --target {target}"
+        )
     if output.only_from is not None and built.target not in output.only_from:
         yield (
             f"output `{output.name}` accepts only deltas of the dbt targets {', '.join(output.only_from)} "
@@ -60,9 +66,11 @@ def tripped(sync: Sync, built: Built) -> Iterator[str]:
     yield from sync.kind.tripped(sync.mapping, built)
 
 
-def check_guards(sync: Sync, state: SyncState, output: Output, *, force: bool) -> None:
+def check_guards(
+    sync: Sync, state: SyncState, output: Output, target: str | None = None, *, force: bool
+) -> None:
     """Raises Stopped with everything that speaks against a push; `force` skips the guards."""
-    found = list(stops(sync, state, output))
+    found = list(stops(sync, state, output, target))
     if found:
         raise Stopped(f"nothing was sent: {'; '.join(found)}")
     if state.built is not None and not force:

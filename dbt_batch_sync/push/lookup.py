@@ -37,7 +37,7 @@ class Found:
     built_at: datetime | None
 
 
-def look_up(warehouse: Warehouse, known: Known, key: str) -> SyncProfile:
+def look_up(warehouse: Warehouse, known: Known, key: str, *, show_values: bool = False) -> SyncProfile:
     """Reads the key's rows of the snapshot and the delta, what pushes said of it, and its rejections."""
     sync, built = known.sync.name, known.state.built
     if known.sync.kind.per_operation:
@@ -60,7 +60,7 @@ def look_up(warehouse: Warehouse, known: Known, key: str) -> SyncProfile:
     found = Found(
         held, queued, said, tuple(known.rejects.of_key(sync, key)), built.built_at if built else None
     )
-    return replace(describe(sync, found), kind=known.sync.kind.name)
+    return replace(describe(sync, found, show_values=show_values), kind=known.sync.kind.name)
 
 
 def _row(warehouse: Warehouse, relation: Relation, values: Mapping[str, Value]) -> Row | None:
@@ -70,7 +70,7 @@ def _row(warehouse: Warehouse, relation: Relation, values: Mapping[str, Value]) 
     return dict(zip(names, rows[0].values(), strict=True)) if rows else None
 
 
-def describe(sync: str, found: Found) -> SyncProfile:
+def describe(sync: str, found: Found, *, show_values: bool = False) -> SyncProfile:
     """What it means. The snapshot is as of the last `dbt run`: what was pushed since then is laid over it."""
     held, queued = found.held or {}, found.queued or {}
     settled = _settled(queued, found.events)
@@ -84,7 +84,11 @@ def describe(sync: str, found: Found) -> SyncProfile:
     if cells.pop(PRESENT, True) is False:
         cells = {}
     unknown = {each.attribute for each in found.rejections if each.resolved_at is None}
-    values = {name: mask(cell) for name, cell in cells.items() if cell is not None and name not in unknown}
+    values = {
+        name: mask(cell, name, show=show_values)
+        for name, cell in cells.items()
+        if cell is not None and name not in unknown
+    }
     return SyncProfile(
         sync=sync,
         sent_at=_moment(sent_at),
@@ -92,7 +96,7 @@ def describe(sync: str, found: Found) -> SyncProfile:
         exited_at=_moment(exited_at),
         attributes=values if sent_at is not None else {},
         in_doubt=tuple(_doubt(held, queued, found.events, settled)),
-        pending=_pending(held, queued) if queued and settled is None else None,
+        pending=_pending(held, queued, show_values) if queued and settled is None else None,
         rejects=found.rejections,
     )
 
@@ -132,10 +136,10 @@ def _doubt(
     return dict.fromkeys(name for names in listed for name in names.split(",") if name and name != PRESENT)
 
 
-def _pending(held: Row, queued: Row) -> Pending:
+def _pending(held: Row, queued: Row, show: bool) -> Pending:
     reason = queued.get("_batch_reason")
     changes = tuple(
-        Change(name, mask(held.get(name)), mask(queued.get(name)))
+        Change(name, *(mask(row.get(name), name, show=show) for row in (held, queued)))
         for name in _names(queued)
         if name != PRESENT
     )

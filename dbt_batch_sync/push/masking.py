@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
+
+VOCABULARIES = frozenset(
+    f"batch__{name}" for name in ("email_marketing", "sms_marketing", "language", "region", "timezone")
+)
+"""Attributes whose values are words of a list."""
+
+PERSONAL = frozenset(("batch__email_address", "batch__phone_number"))
 
 
-def mask(value: object) -> str:
-    """The first character and the size of a text, the year of a date, the length of a list.
-
-    Booleans and nulls identify nobody and are shown.
+def mask(value: object, attribute: str = "", *, show: bool = False) -> str:
+    """The first character and the size of a text, the length of a list. Numbers, booleans, dates and words
+    of a list are shown as they are, and everything with `show`.
     """
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, date):
-        return f"{value.year}-••-••"
+    if show or attribute in VOCABULARIES:
+        return str(value)
+    if isinstance(value, (int, float, Decimal, date)) and attribute not in PERSONAL:
+        return str(value)
     if isinstance(value, (list, tuple)):
         return f"[{len(value)} items]"
     text = str(value)

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import ConfigurationError, DeliveryError
+from dbt_batch_sync.ledger.audits import Audited, Audits
 from dbt_batch_sync.ledger.records import RejectCount, Run
 from dbt_batch_sync.ledger.requests import open_requests
 from dbt_batch_sync.mapping.syncs import Sync
@@ -31,10 +32,17 @@ def statuses(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterat
     requests = [
         each for journal, _, names in by_ledger(known) for each in open_requests(warehouse, journal, names)
     ]
+    audits = _audits(warehouse, known)
     for each in known:
         name = each.sync.name
-        parked = parked_rows(each.sync, each.state)
-        yield SyncStatus(name, _of(name, runs), parked, _of(name, requests), each.sync.kind.name)
+        yield SyncStatus(
+            name,
+            _of(name, runs),
+            parked_rows(each.sync, each.state),
+            _of(name, requests),
+            each.sync.kind.name,
+            audit=audits.get(name),
+        )
 
 
 def sizes(
@@ -77,19 +85,28 @@ def _expected(warehouse: Warehouse, known: Known) -> int:
     return int(warehouse.fetch(query).column("present")[0].as_py() or 0)
 
 
-def rejections(warehouse: Warehouse, known: Sequence[Known]) -> Iterator[SyncRejects]:
-    """The open rejections of each sync, the most frequent first."""
+def rejections(warehouse: Warehouse, known: Sequence[Known], profiles: int = 0) -> Iterator[SyncRejects]:
+    """The open rejections of each sync, the most frequent first, its invalid rows by reason, and the first
+    `profiles` rejected.
+    """
     counts = _counts(known)
     for each in known:
         name = each.sync.name
+        pending = pending_rows(warehouse, each)
+        changes = count_changes(warehouse, each, pending) if pending else Counts()
         yield SyncRejects(
-            name, each.rejects.table.sql(warehouse.dialect), _of(name, counts), each.sync.kind.name
+            name,
+            each.rejects.table.sql(warehouse.dialect),
+            _of(name, counts),
+            each.sync.kind.name,
+            dict(changes.invalid_reasons),
+            tuple(each.rejects.open_keys(name, profiles)) if profiles else (),
         )
 
 
 def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterator[SyncReport]:
     """What a report shows of each sync."""
-    runs, counts = _runs(known, limit), _counts(known)
+    runs, counts, audits = _runs(known, limit), _counts(known), _audits(warehouse, known)
     for each in known:
         pending = pending_rows(warehouse, each)
         changes = count_changes(warehouse, each, pending) if pending else Counts()
@@ -105,7 +122,15 @@ def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterato
             rejects=_of(each.sync.name, counts),
             table=each.rejects.table.sql(warehouse.dialect),
             kind=each.sync.kind.name,
+            audit=audits.get(each.sync.name),
         )
+
+
+def _audits(warehouse: Warehouse, known: Iterable[Known]) -> dict[str, Audited]:
+    found: dict[str, Audited] = {}
+    for journal, _, names in by_ledger(known):
+        found |= Audits(warehouse, journal).last(names)
+    return found
 
 
 def _runs(known: Iterable[Known], limit: int) -> list[Run]:

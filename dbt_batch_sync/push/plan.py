@@ -55,15 +55,23 @@ class Counts:
     attributes: Mapping[str, int] = field(default_factory=dict)
 
 
-def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned:
-    """Counts what is pending. Reads only."""
+def plan_sync(
+    warehouse: Warehouse,
+    known: Known,
+    output: Output,
+    target: str | None = None,
+    *,
+    show_values: bool = False,
+) -> SyncPlanned:
+    """Counts what is pending; samples are masked unless `show_values`. Reads only."""
     sync, state = known.sync, known.state
-    stopped = tuple(stops(sync, state, output))
+    stopped = tuple(stops(sync, state, output, target))
     pending, names = pending_rows(warehouse, known), attribute_names(known)
     if state.built is None or pending is None:
         return SyncPlanned(
             sync.name,
             None,
+            output.name,
             parked=parked_rows(sync, state),
             mapping=sync.mapping.hash,
             stops=stopped,
@@ -81,6 +89,7 @@ def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned
         sync=sync.name,
         kind=sync.kind.name,
         delta_id=state.built.delta_id,
+        output=output.name,
         endpoint=route.name,
         inserts=counts.inserts,
         updates=counts.updates,
@@ -92,7 +101,7 @@ def plan_sync(warehouse: Warehouse, known: Known, output: Output) -> SyncPlanned
         attributes=dict(counts.attributes),
         requests=math.ceil(counts.operations / call_size(route, most)),
         seconds=seconds_at_rate(counts.operations, route, most),
-        samples=tuple(_samples(warehouse, known, pending, names)) if counts.sending else (),
+        samples=tuple(_samples(warehouse, known, pending, names, show_values)) if counts.sending else (),
         mapping=sync.mapping.hash,
         stops=stopped,
         guards=tuple(tripped(sync, state.built)) if counts.sending else (),
@@ -189,7 +198,9 @@ def seconds_at_rate(profiles: int, route: Route, max_profiles_per_second: float 
     return round(max(by_rows, by_calls), 1)
 
 
-def _samples(warehouse: Warehouse, known: Known, pending: Pending, names: Sequence[str]) -> list[Sample]:
+def _samples(
+    warehouse: Warehouse, known: Known, pending: Pending, names: Sequence[str], show: bool
+) -> list[Sample]:
     query = samples(pending, relation_of(warehouse, known.sync, "snapshot"), names, SAMPLES)
     rows: list[dict[str, Any]] = warehouse.fetch(Statement(query, pending.values)).to_pylist()
     found: list[Sample] = []
@@ -197,6 +208,7 @@ def _samples(warehouse: Warehouse, known: Known, pending: Pending, names: Sequen
         listed = str(row["changed"]).split(",")
         sent = [(place, name) for place, name in enumerate(names) if name in listed]
         for place, name in sent[:SHOWN_PER_ROW]:
-            old, new = mask(row[f"old_{place}"]), mask(row[f"new_{place}"])
-            found.append(Sample(mask(row["sample_key"]), str(row["change"]), name, old, new))
+            old, new = (mask(row[f"{when}_{place}"], name, show=show) for when in ("old", "new"))
+            key = mask(str(row["sample_key"]), show=show)
+            found.append(Sample(key, str(row["change"]), name, old, new))
     return found

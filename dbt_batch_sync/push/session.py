@@ -23,6 +23,7 @@ from dbt_batch_sync.ledger.records import PHASES, Event, Run
 from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.containers import prepare, wait
+from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.guards import check_guards
 from dbt_batch_sync.push.known import build_command, parked_rows, read_each
 from dbt_batch_sync.push.phases import Phases
@@ -126,6 +127,8 @@ class Session:
     clock: Clock
     stop: Signal
     observer: Observer
+    gate: Gate | None = None
+    target: str | None = None
 
     def read(
         self, syncs: Sequence[Sync], outputs: Mapping[str | None, Output]
@@ -215,7 +218,12 @@ class Session:
 
     def _checked(self, target: Target, state: SyncState) -> Built:
         """The delta that was built last. Raises Stopped when it must not be pushed."""
-        check_guards(target.sync, state, target.output, force=self.options.force or state.is_settled)
+        force = self.options.force or state.is_settled
+        check_guards(target.sync, state, target.output, self.target, force=force)
+        require_tests = self.options.require_tests or target.output.require_tests
+        refusal = self.gate and self.gate.refusal(target.sync, state, require_tests=require_tests)
+        if refusal:
+            raise Stopped(refusal)
         if self.options.plan is not None:
             check_planned(target.sync, state, self.options.plan)
         if state.built is None:

@@ -149,7 +149,7 @@ class _ApiRoutes:
                 tally,
                 at=at,
                 method=request.method,
-                path=shown_path(request.url.path),
+                path=shown_path(request.url.path, sandbox.settings.app_keys),
                 status=status,
                 seconds=sandbox.clock() - began,
             )

@@ -26,7 +26,7 @@ from dbt_batch_sync.sandbox.record import RecordedRequest
 from dbt_batch_sync.sandbox.replies import failure
 from dbt_batch_sync.sandbox.search import parse
 from dbt_batch_sync.sandbox.service import Sandbox
-from dbt_batch_sync.sandbox.values import BrokenRuleError
+from dbt_batch_sync.sandbox.values import BrokenRuleError, TypedValue
 
 _MAX_CONTROL_BODY = 1024 * 1024
 
@@ -43,6 +43,10 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         ("GET", "/_sandbox/profiles/{custom_id:path}", controls.profile),
         ("POST", "/_sandbox/profiles/{custom_id:path}", controls.edit),
         ("DELETE", "/_sandbox/profiles/{custom_id:path}", controls.remove),
+        ("GET", "/_sandbox/audiences/{name}", controls.audience),
+        ("GET", "/_sandbox/catalogs/{name}", controls.catalog),
+        ("GET", "/_sandbox/events", controls.events),
+        ("GET", "/_sandbox/deletions", controls.deletions),
         ("GET", "/_sandbox/requests", controls.requests),
         ("GET", "/_sandbox/requests/{number:int}", controls.request),
         ("GET", "/_sandbox/stats", controls.stats),
@@ -87,9 +91,12 @@ def _number(request: Request, name: str, default: int) -> int:
 
 def _as_json(value: Profile | RecordedRequest) -> dict[str, object]:
     if isinstance(value, Profile):
-        attributes = {name: typed._asdict() for name, typed in value.attributes.items()}
-        return {**_shallow(value), "attributes": attributes}
+        return {**_shallow(value), "attributes": _typed(value.attributes)}
     return {**_shallow(value), "body": _text(value.body), "answer": _text(value.answer)}
+
+
+def _typed(attributes: Mapping[str, TypedValue]) -> dict[str, object]:
+    return {name: typed._asdict() for name, typed in attributes.items()}
 
 
 def _text(body: bytes | None) -> str | None:
@@ -161,6 +168,8 @@ class _Controls:
             raise BadControlError(broken.reason) from None
         if operation.refused:
             raise BadControlError(f"{operation.refused[0].attribute}: {operation.refused[0].reason}")
+        if self._sandbox.discards(operation.custom_id or ""):
+            raise BadControlError("this person was erased: Batch discards their data for now")
         self._sandbox.store.apply([(0, operation)], self._sandbox.now().isoformat())
         return await self.profile(request)
 
@@ -168,6 +177,37 @@ class _Controls:
         if not self._sandbox.store.remove(request.path_params["custom_id"]):
             return _failed(404, "no such profile")
         return Response(status_code=204)
+
+    async def audience(self, request: Request) -> Response:
+        """With every member."""
+        with self._sandbox.reading():
+            audience = self._sandbox.audiences.audiences.get(request.path_params["name"])
+            if audience is None:
+                return _failed(404, "no such audience")
+            members = {custom_id: _typed(attributes) for custom_id, attributes in audience.members.items()}
+            return JSONResponse({**audience.described(), "members": members})
+
+    async def catalog(self, request: Request) -> Response:
+        """With every item."""
+        with self._sandbox.reading():
+            catalog = self._sandbox.catalogs.catalogs.get(request.path_params["name"])
+            return JSONResponse(_shallow(catalog)) if catalog else _failed(404, "no such catalog")
+
+    async def events(self, request: Request) -> Response:
+        """The last ones, newest first; `?by=order_id` counts all by the value of an attribute."""
+        log, by = self._sandbox.events, request.query_params.get("by")
+        if by is not None:
+            return JSONResponse({"total": log.total, "seen": log.seen_by(by)})
+        last = [{**stored._asdict(), "event": stored.event._asdict()} for stored in reversed(log.last)]
+        return JSONResponse({"total": log.total, "repeated": log.repeated, "events": last})
+
+    async def deletions(self, _request: Request) -> Response:
+        """Every request, oldest first."""
+        with self._sandbox.reading():
+            found = [_shallow(each) for each in self._sandbox.deletions.requests.values()]
+        for each in found:
+            each["asked_at"], each["due_at"] = str(each["asked_at"]), str(each["due_at"])
+        return JSONResponse({"deletions": found})
 
     async def requests(self, request: Request) -> Response:
         """Newest first; `?bodies=1` with the bodies and answers that are kept, as text."""

@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -58,12 +59,13 @@ class Export:
 
 
 class Exports:
-    """Its owner sees to it that calls come one at a time. The files are gone after `clear`."""
+    """Its owner sees to it that calls come one at a time. The files are gone after `clear`, and with it."""
 
     def __init__(self, world: World, store: ProfileStore) -> None:
         self._world, self._store = world, store
         self.exports: dict[str, Export] = {}
         self._links: dict[str, tuple[Path, float]] = {}
+        self._folder: Path | None = None
 
     def routes(self) -> list[Route]:
         return [
@@ -94,13 +96,10 @@ class Exports:
 
     def _export(self, call: Call) -> Reply:
         settings = self._world.settings
-        export = Export(
-            "export_" + uuid.uuid4().hex,
-            call.read[0],
-            self._world.seconds(),
-            settings.export_seconds,
-            Path(tempfile.mkdtemp(prefix="batch-sandbox-")),
-        )
+        name = "export_" + uuid.uuid4().hex
+        folder = self._own_folder() / name
+        folder.mkdir()
+        export = Export(name, call.read[0], self._world.seconds(), settings.export_seconds, folder)
         self.exports[export.id] = export
         if len(self.exports) > _KEPT:
             oldest = self.exports.pop(next(iter(self.exports)))
@@ -111,6 +110,12 @@ class Exports:
         else:
             threading.Thread(target=write, daemon=True).start()
         return reply_json(202, {"id": export.id})
+
+    def _own_folder(self) -> Path:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="batch-sandbox-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        return self._folder
 
     def _view(self, call: Call) -> Reply:
         export = self.exports.get(call.read)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from dbt_batch_sync.sandbox.record import Tally, Violation
 from dbt_batch_sync.sandbox.replies import Reply, failure
@@ -67,9 +67,12 @@ def check_link(headers: Mapping[str, str], tally: Tally) -> None:
         raise refuse(400, "KEY_ON_A_LINK", "a file's link is asked for without a key")
 
 
-def shown_path(path: str) -> str:
-    """A path without the app key that the older API has in it."""
-    return re.sub(r"^/1\.0/[^/]*", "/1.0/<app key>", path)
+def shown_path(path: str, app_keys: Iterable[str]) -> str:
+    """A path without the app key that the older API has in it, wherever it stands."""
+    path = re.sub(r"^/1\.0/[^/]*", "/1.0/<app key>", path)
+    for app_key in app_keys:
+        path = path.replace(app_key, "<app key>")
+    return path
 
 
 def check_content(headers: Mapping[str, str], tally: Tally) -> None:

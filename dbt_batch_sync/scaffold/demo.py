@@ -67,7 +67,8 @@ def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[Round
     """Runs both rounds; `tell` gets a line for each step, `show` what a round came to."""
     copy_example(directory)
     with SandboxServer() as sandbox:
-        environ = {**os.environ, PORT_VARIABLE: sandbox.url, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+        own = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
+        environ = {**own, PORT_VARIABLE: sandbox.url, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
         tell(f"The example project is in {directory}, the sandbox listens on {sandbox.url}.")
         _dbt(directory, environ, "deps")
         for day, title in (

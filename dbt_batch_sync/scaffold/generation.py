@@ -4,10 +4,13 @@ user's project. The manifest says what is there; files only, whether we wrote th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import yaml
 
 from dbt_batch_sync.artifacts.manifest import Manifest, Model
 from dbt_batch_sync.connections.profiles import Project
@@ -18,25 +21,7 @@ from dbt_batch_sync.mapping.syncs import DELTA_SUFFIX, SNAPSHOT_SUFFIX, Sync
 FOLDER = "batch_sync"
 MARK = "Written by `dbt-batch-sync generate`"
 YAML_FILE = "_batch_sync.yml"
-
-_MODELS = """\
-# {mark}. Yours to configure: it is written once.
-models:
-  - name: {sync}_sent_snapshot
-    description: What Batch holds of each {noun} of {sync}, as far as dbt-batch-sync knows. Never drop it.
-  - name: {sync}_delta
-    description: The rows of {sync} that differ from what Batch holds; `dbt-batch-sync push` sends them.
-"""
-_EXPOSURE = """\
-  - name: batch_{sync}
-    label: Batch {noun}s of {sync}
-    type: application
-    url: https://dashboard.batch.com
-    owner: {{name: Batch}}
-    description: The {noun}s that dbt-batch-sync keeps equal to {sync}.
-    depends_on:
-      - ref('{sync}_delta')
-"""
+SOURCE = "batch_sync"
 
 
 @dataclass(frozen=True)
@@ -48,9 +33,11 @@ class Change:
     text: str | None = None
 
 
-def missing(syncs: Sequence[Sync], manifest: Manifest, project: Project) -> list[Change]:
+def missing(
+    syncs: Sequence[Sync], manifest: Manifest, project: Project, schema: str | None = None
+) -> list[Change]:
     """What has to be written for these syncs. A model that the manifest has, wherever it lies, is the user's
-    and stays as it is; the YAML is renewed if we wrote it.
+    and stays as it is; the YAML is renewed if we wrote it. `schema` is the target's.
     """
     found: list[Change] = []
     for sync in syncs:
@@ -64,35 +51,30 @@ def missing(syncs: Sequence[Sync], manifest: Manifest, project: Project) -> list
             if model is None
         }
         if len(files) == len(models):
-            files[_folder(project) / f"{sync.name}.yml"] = _MODELS.format(
-                mark=MARK, sync=sync.name, noun=sync.kind.noun
-            )
+            files[_folder(project) / f"{sync.name}.yml"] = _described(sync)
         found += [Change("create", path, text) for path, text in files.items() if not path.exists()]
-    return [*found, *_renewed({sync.name: sync.kind.noun for sync in syncs}, project)]
+    return [*found, *_renewed(_live(manifest), manifest, project, schema)]
 
 
-def obsolete(manifest: Manifest, project: Project) -> list[Change]:
-    """The files that we wrote for syncs that are not mapped any more, and the YAML without them.
+def obsolete(manifest: Manifest, project: Project, schema: str | None = None) -> list[Change]:
+    """The files that we wrote for syncs that are not mapped any more, or whose model is disabled for good,
+    and the YAML without them.
 
     Where a mapping comes from does not matter: the manifest has it. With the SQL of a sync's model gone, dbt
     can't write a manifest: then the last one is what there is, and the file counts.
     """
-    own = [each for each in manifest.models if each.package == manifest.project_name]
+    own = [each for each in (*manifest.models, *manifest.disabled) if each.package == manifest.project_name]
     gone = {each.name for each in own if _is_gone(each, project)}
-    live = manifest.mapped - gone
+    live = [each for each in _live(manifest) if each.name not in gone]
+    names = {each.name for each in live}
     paths = {project.directory / each.path for each in own} | set(_folder(project).glob("*.*"))
     found = []
     for path in sorted(path for path in paths if path.is_file() and path.name != YAML_FILE):
         suffixes = (SNAPSHOT_SUFFIX, DELTA_SUFFIX) if path.suffix == ".sql" else ("",)
         owner = next((path.stem.removesuffix(each) for each in suffixes if path.stem.endswith(each)), None)
-        if owner is not None and owner not in live and _is_ours(path):
+        if owner is not None and owner not in names and _is_ours(path):
             found.append(Change("remove", path))
-    present = {
-        each.name: kind_of(each.raw_mapping.value).noun
-        for each in manifest.models
-        if each.raw_mapping and each.name in live
-    }
-    return [*found, *(_renewed(present, project) if found else ())]
+    return [*found, *(_renewed(live, manifest, project, schema) if found else ())]
 
 
 def apply(found: Iterable[Change]) -> None:
@@ -105,18 +87,122 @@ def apply(found: Iterable[Change]) -> None:
             change.path.write_text(change.text, encoding="utf-8")
 
 
-def _renewed(nouns: Mapping[str, str], project: Project) -> Iterator[Change]:
+def _live(manifest: Manifest) -> list[Model]:
+    """The mapped models, right or wrong, but for those that are disabled for good."""
+    return [each for each in (*manifest.models, *manifest.disabled) if each.raw_mapping and each.is_live]
+
+
+def _renewed(
+    live: Iterable[Model], manifest: Manifest, project: Project, schema: str | None
+) -> Iterator[Change]:
     """The YAML for these syncs, if it is not as it should be and not the user's."""
-    path, text = _folder(project) / YAML_FILE, _yaml(nouns)
+    path = _folder(project) / YAML_FILE
+    there = {each.name for each in (*manifest.models, *manifest.disabled)}
+    by_name = {each.name: each for each in live if each.enabled or each.name + DELTA_SUFFIX in there}
+    elsewhere = any(
+        each.name.startswith(f"{SOURCE}.") and (project.directory / each.path).name != YAML_FILE
+        for each in manifest.sources
+    )
+    text = f"# {MARK}, and renewed by it.\nversion: 2\n"
+    if not elsewhere:
+        text += "\n" + _sources(_schema(manifest, schema))
+    if by_name:
+        text += "\n" + _dump({"exposures": [_exposure(by_name[name]) for name in sorted(by_name)]})
     if not path.exists():
         yield Change("create", path, text)
     elif _is_ours(path) and path.read_text(encoding="utf-8") != text:
         yield Change("update", path, text)
 
 
+def _schema(manifest: Manifest, schema: str | None) -> str:
+    """Where the ledger is, for every target: beside the snapshots, whose schema dbt derives from the target's
+    by a suffix, unless the project has a rule of its own.
+    """
+    found = {each.schema for each in manifest.models if each.materialized == "sent_snapshot"}
+    (only,) = found if len(found) == 1 else (None,)
+    prefixed = only is not None and schema is not None and only.startswith(f"{schema}_")
+    suffix = f" ~ '{only[len(schema) :]}'" if prefixed and only and schema else ""
+    return f"{{{{ var('batch_sync_schema', target.schema{suffix}) }}}}"
+
+
+def _sources(schema: str) -> str:
+    text = Path(__file__).with_name("sources.yml").read_text(encoding="utf-8")
+    return text.replace("{{ var('batch_sync_schema', target.schema) }}", schema)
+
+
+def _described(sync: Sync) -> str:
+    """The descriptions and tests of a sync's two models, and the configs without which dbt could not use them
+    where it can use the sync's model.
+    """
+    model, noun, own = sync.model, sync.kind.noun, {}
+    if model.private_to is not None:
+        own["group"] = model.private_to
+    own |= _enabled(model)
+    valid = {"config": {"where": "_batch_change <> 'invalid'"}}
+    models = (
+        (
+            sync.name + SNAPSHOT_SUFFIX,
+            f"What Batch holds of each {noun} of {sync.name}, as far as dbt-batch-sync knows. Never drop it.",
+            ["not_null", "unique"],
+        ),
+        (
+            sync.name + DELTA_SUFFIX,
+            f"The rows of {sync.name} that differ from what Batch holds; `dbt-batch-sync push` sends them.",
+            [{"not_null": valid}, {"unique": valid}],
+        ),
+    )
+    entries = [
+        {
+            "name": name,
+            "description": description,
+            **({"config": own} if own else {}),
+            "columns": [{"name": sync.kind.key, "description": f"The {noun} in Batch.", "data_tests": tests}],
+        }
+        for name, description, tests in models
+    ]
+    return f"# {MARK}. Yours to configure: it is written once.\n{_dump({'models': entries})}"
+
+
+def _enabled(model: Model) -> dict[str, str]:
+    return {"enabled": model.enabled_when} if model.enabled_when else {}
+
+
+def _exposure(model: Model) -> Mapping[str, object]:
+    # dbt takes letters, digits, underscores and hyphens in the name of an exposure.
+    name = re.sub(r"[^\w-]", lambda found: f"_{ord(found[0]):x}_", model.name)
+    config = _enabled(model)
+    noun = kind_of(model.raw_mapping.value if model.raw_mapping else None).noun
+    return {
+        "name": f"batch_{name}",
+        "label": f"Batch {noun}s of {model.name}",
+        "type": "application",
+        "url": "https://dashboard.batch.com",
+        "owner": {"name": "Batch"},
+        "description": f"The {noun}s that dbt-batch-sync keeps equal to {model.name}.",
+        **({"config": config} if config else {}),
+        "depends_on": [f"ref('{model.name}{DELTA_SUFFIX}')"],
+    }
+
+
+def _dump(document: object) -> str:
+    return str(yaml.dump(document, Dumper=_Indented, sort_keys=False, allow_unicode=True, width=1000))
+
+
+class _Indented(yaml.SafeDumper):
+    """Lists begin below their key, and nothing is an alias."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
 def _arguments(sync: Sync) -> str:
-    """What its macros are called with; dbt has to know the key before it knows the mapping."""
-    return f"'{sync.name}'" + ("" if sync.kind.key == CUSTOM_ID else f", key='{sync.kind.key}'")
+    """What its macros are called with; dbt has to know both before it knows the mapping."""
+    key = "" if sync.kind.key == CUSTOM_ID else f", key='{sync.kind.key}'"
+    version = "" if sync.model.version is None else f", version='{sync.model.version}'"
+    return f"'{sync.name}'{key}{version}"
 
 
 def _folder(project: Project) -> Path:
@@ -134,10 +220,3 @@ def _is_gone(model: Model, project: Project) -> bool:
 def _is_ours(path: Path) -> bool:
     with path.open(encoding="utf-8", errors="replace") as file:
         return MARK in file.readline()
-
-
-def _yaml(nouns: Mapping[str, str]) -> str:
-    """Sources for the ledger, so that tests can be put on it, and an exposure per sync."""
-    sources = Path(__file__).with_name("sources.yml").read_text(encoding="utf-8")
-    exposures = "".join(_EXPOSURE.format(sync=sync, noun=noun) for sync, noun in sorted(nouns.items()))
-    return f"# {MARK}, and renewed by it.\n{sources}" + (f"\nexposures:\n{exposures}" if nouns else "")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.connections.documents import read_yaml
 from dbt_batch_sync.connections.outputs import PROFILE_YAML
-from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.errors import ConfigurationError, ProfileError
 
 PACKAGE = "dbt_batch_sync"
 COPY = Path("packages") / PACKAGE
@@ -35,7 +40,7 @@ models:
 @dataclass(frozen=True)
 class Installed:
     """What was done, a sentence each, and what the user has to add: `by_hand` to the packages in `file`, if
-    it is not one that lines can be put into.
+    that can't be changed.
     """
 
     done: tuple[str, ...]
@@ -83,18 +88,20 @@ def init(project_dir: Path, git: str | None = None, revision: str | None = None)
     else:
         entry = {"git": git, "revision": revision or f"v{__version__}"}
     path = project_dir / "dependencies.yml"
-    if _packages(path) is None:
+    if not isinstance(_load(path).get("packages"), list):
         path = project_dir / "packages.yml"
-    listed, key = _packages(path) or [], next(iter(entry))
-    if any(each.get(key) == entry[key] for each in listed):
+    listed = _load(path).get("packages") or []
+    ours = next((each for each in listed if _is_ours(each, entry, project_dir)), None)
+    if ours == entry:
         done.append(f"{path.name} already lists them: left as it is")
         return Installed(tuple(done), path.name)
-    lines = yaml.safe_dump([entry], sort_keys=False).splitlines()
-    text = _with_lines(path, lines)
-    if _listed(text) != [entry, *listed]:
+    text = _with_entry(path, entry, ours)
+    if text is None:
+        lines = yaml.safe_dump([entry], sort_keys=False).splitlines()
         return Installed(tuple(done), path.name, "".join(f"  {line}\n" for line in lines))
     path.write_bytes(text.encode())
-    done.append(f"added `{entry[key]}` to {path.name}")
+    shown = next(iter(entry.values()))
+    done.append(f"added `{shown}` to {path.name}" + (" in place of the other entry" if ours else ""))
     return Installed(tuple(done), path.name)
 
 
@@ -106,30 +113,48 @@ def _is_copy(directory: Path) -> bool:
     return isinstance(raw, dict) and raw.get("name") == PACKAGE
 
 
-def _packages(path: Path) -> list[dict[str, object]] | None:
-    """The packages that a file lists; None if there is no such file, or it lists none."""
-    return _listed(path.read_bytes().decode()) if path.is_file() else None
-
-
-def _listed(text: str) -> list[dict[str, object]] | None:
+def _load(path: Path) -> dict[str, Any]:
+    """What a file of packages says; nothing where there is none, or dbt could not read it either."""
     try:
-        raw = yaml.safe_load(text.removeprefix("\ufeff"))
-    except yaml.YAMLError:
-        return None
-    packages = raw.get("packages") if isinstance(raw, dict) else None
-    return packages if isinstance(packages, list) else None
+        raw = read_yaml(path) if path.is_file() else None
+    except ProfileError:
+        return {}
+    return raw if isinstance(raw, dict) else {}
 
 
-def _with_lines(path: Path, lines: list[str]) -> str:
-    """The file's text with one more entry where a list of lines has its first, all else as it was. The caller
-    looks whether YAML reads it so.
+def _is_ours(listed: object, entry: Mapping[str, str], project_dir: Path) -> bool:
+    """Whether an entry is this package: the one to be added, a local copy, or a repository of its name."""
+    if not isinstance(listed, dict):
+        return False
+    local, remote = listed.get("local"), str(listed.get("git") or listed.get("package") or "")
+    if isinstance(local, str):
+        return _load(project_dir / local / "dbt_project.yml").get("name") == PACKAGE
+    named = remote.rpartition("/")[2].removesuffix(".git").replace("-", "_") == PACKAGE
+    return named or remote == entry.get("git")
+
+
+def _with_entry(path: Path, entry: Mapping[str, str], ours: object) -> str | None:
+    """The file's text with one more entry, first or in the place of `ours`, and all else as it was; None if
+    it can't be changed so, such as for a list that a template gives.
     """
     text = path.read_bytes().decode() if path.is_file() else ""
-    newline = "\r\n" if "\r\n" in text else "\n"
-    if "packages" not in text:
-        text = f"{text.rstrip()}{newline}packages:{newline}".lstrip()
-    head = re.search(r"""^\ufeff?(['"]?)packages\1\s*:[ \t]*(#.*)?\r?\n""", text, re.MULTILINE)
-    at = head.end() if head else len(text)
-    following = re.search(r"^([ \t]*)-", text[at:], re.MULTILINE)
-    indent = following[1] if following else "  "
-    return text[:at] + "".join(f"{indent}{line}{newline}" for line in lines) + text[at:]
+    bom, newline = "\ufeff" * text.startswith("\ufeff"), "\r\n" if "\r\n" in text else "\n"
+    plain = text.removeprefix(bom).replace("\r\n", "\n")
+    if not any(line.partition("#")[0].strip() for line in plain.splitlines()):
+        plain += "packages: []\n"
+    dashes = re.search(r"^( *)-( +)", plain, re.MULTILINE)
+    before, behind = (len(dashes[1]), len(dashes[2])) if dashes else (2, 1)
+    editor, written = YAML(), io.StringIO()
+    editor.preserve_quotes, editor.width = True, 10_000
+    editor.indent(mapping=2, sequence=before + 1 + behind, offset=before)
+    try:
+        document = editor.load(plain)
+        packages = document["packages"] = document.get("packages") or []
+        if ours in packages:
+            packages[packages.index(ours)] = dict(entry)
+        else:
+            packages.insert(0, dict(entry))
+        editor.dump(document, written)
+    except (YAMLError, AttributeError, TypeError):
+        return None
+    return bom + written.getvalue().replace("\n", newline)

@@ -23,6 +23,9 @@ _INTEGERS, _FLOATS, _ARRAYS = (20, 21, 23), (700, 701), (1009, 1015)
 EXACT_DIGITS = 15
 """Digits of a decimal that a double gives back as they were."""
 
+NO_TEXT = "\0[]"
+"""An item of an array of texts that is none. PostgreSQL has no text with a NUL."""
+
 _PLAIN_ITEMS = r'^\["[^"\\]+(?:","[^"\\]+)*"\]$'
 _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _UNITS_A_DAY = {_DATE: 1, _TIMESTAMP: 86_400_000_000, _INSTANT: 86_400_000_000}
@@ -147,8 +150,8 @@ def _lists(cells: pa.Array) -> pa.Array:
 
 
 def _items(text: str) -> list[str | None]:
-    """The items; null for one that is no text but an array of its own: it is rejected like an empty one."""
-    return [item if isinstance(item, str) else None for item in json.loads(text)]
+    """The items; `NO_TEXT` for one that is an array of its own."""
+    return [NO_TEXT if isinstance(item, list) else item for item in json.loads(text)]
 
 
 def _days(cells: pa.ChunkedArray, column: CopiedColumn) -> pa.ChunkedArray:

@@ -77,6 +77,15 @@
 
 {% macro bigquery__blank_characters() %}{{ return('\\s\\pZ\\x00-\\x1f\\x7f-\\x9f\\x{feff}') }}{% endmacro %}
 
+{% macro bigquery__control_characters() %}{{ return('\\x00-\\x1f\\x7f-\\x9f\\x{2028}\\x{2029}') }}{% endmacro %}
+
+{% macro bigquery__invisible_characters() %}{{ return('\\x{ad}\\x{180e}\\x{200b}-\\x{200f}\\x{202a}-\\x{202e}\\x{2060}-\\x{206f}') }}{% endmacro %}
+
+
+{% macro bigquery__folded_text(expression) %}
+    {{ return("regexp_replace(normalize_and_casefold(" ~ expression ~ "), r'[" ~ dbt_batch_sync.blank_characters() ~ dbt_batch_sync.invisible_characters() ~ "]', '')") }}
+{% endmacro %}
+
 
 {% macro bigquery__double_type() %}{{ return('FLOAT64') }}{% endmacro %}
 

@@ -4,7 +4,7 @@
     {% set type = column.dtype | upper %}
     {% if type.endswith(']') %}
         {% set item = type.split('[')[0] %}
-        {{ return({'type': 'string_array', 'family': 'array', 'dtype': 'VARCHAR[]'} if type.count('[') == 1 and (item == 'VARCHAR' or item == 'UUID' or item.startswith('ENUM')) else none) }}
+        {{ return({'type': 'string_array', 'family': 'array', 'dtype': 'VARCHAR[]'} if type.count('[') == 1 and (item in ('VARCHAR', 'UUID', '"NULL"') or item.startswith('ENUM')) else none) }}
     {% elif type == 'VARCHAR' or type == 'UUID' or type.startswith('ENUM') %}
         {{ return({'type': 'string', 'family': 'text', 'dtype': 'VARCHAR'}) }}
     {% elif type in ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'UTINYINT', 'USMALLINT', 'UINTEGER') %}
@@ -25,6 +25,8 @@
         {{ return({'type': 'date', 'family': 'timestamp', 'dtype': 'TIMESTAMP'}) }}
     {% elif type == 'JSON' %}
         {{ return({'type': 'json', 'family': 'json', 'dtype': 'VARCHAR'}) }}
+    {% elif type == '"NULL"' %}
+        {{ return({'type': 'null', 'family': 'text', 'dtype': 'VARCHAR'}) }}
     {% endif %}
     {{ return(none) }}
 {% endmacro %}
@@ -40,6 +42,9 @@
         {% set name = 'case when ' ~ name ~ ' > ' ~ limit ~ ' then ' ~ limit ~ below ~ ' else ' ~ name ~ ' end' %}
     {% elif type == 'TIMESTAMP WITH TIME ZONE' %}
         {% set name = name ~ " at time zone 'UTC'" %}
+    {% elif type == 'FLOAT' %}
+        {#- 0.1 and not 0.10000000149011612: by the shortest text that is the value in its own width. -#}
+        {% set name = 'cast(' ~ name ~ ' as VARCHAR)' %}
     {% endif %}
     {{ return('cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')') }}
 {% endmacro %}
@@ -83,6 +88,15 @@
 {% macro duckdb__full_match(expression, pattern) %}{{ return("regexp_full_match(" ~ expression ~ ", '" ~ pattern ~ "')") }}{% endmacro %}
 
 {% macro duckdb__blank_characters() %}{{ return('\\s\\pZ\\x00-\\x1f\\x7f-\\x9f\\x{feff}') }}{% endmacro %}
+
+{% macro duckdb__control_characters() %}{{ return('\\x00-\\x1f\\x7f-\\x9f\\x{2028}\\x{2029}') }}{% endmacro %}
+
+{% macro duckdb__invisible_characters() %}{{ return('\\x{ad}\\x{180e}\\x{200b}-\\x{200f}\\x{202a}-\\x{202e}\\x{2060}-\\x{206f}') }}{% endmacro %}
+
+
+{% macro duckdb__folded_text(expression) %}
+    {{ return("regexp_replace(lower(nfc_normalize(" ~ expression ~ ")), '[" ~ dbt_batch_sync.blank_characters() ~ dbt_batch_sync.invisible_characters() ~ "]', '', 'g')") }}
+{% endmacro %}
 
 
 {% macro duckdb__utc_now() %}{{ return("cast(now() at time zone 'UTC' as timestamp)") }}{% endmacro %}

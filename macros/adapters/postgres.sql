@@ -74,6 +74,8 @@
 {% macro postgres__value_of(column, kind) %}
     {% set name = dbt_batch_sync.model_column(column.name) %}
     {% if (column.dtype | lower).endswith('with time zone') %}{% set name = name ~ " at time zone 'UTC'" %}{% endif %}
+    {#- 0.1 and not 0.10000000149011612: by the shortest text that is the value in its own width. -#}
+    {% if column.dtype | lower == 'real' %}{% set name = 'cast(' ~ name ~ ' as text)' %}{% endif %}
     {% set value = 'cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')' %}
     {{ return(value ~ ' collate "C"' if kind.family in ('text', 'array') else value) }}
 {% endmacro %}
@@ -119,6 +121,15 @@
 {#- Its patterns have no classes of Unicode: these are the separators and the control characters, one by one. -#}
 {% macro postgres__blank_characters() %}
     {{ return('\\u0001-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff') }}
+{% endmacro %}
+
+{% macro postgres__control_characters() %}{{ return('\\u0001-\\u001f\\u007f-\\u009f\\u2028\\u2029') }}{% endmacro %}
+
+{% macro postgres__invisible_characters() %}{{ return('\\u00ad\\u180e\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f') }}{% endmacro %}
+
+
+{% macro postgres__folded_text(expression) %}
+    {{ return("regexp_replace(lower(normalize(" ~ expression ~ ", nfc) collate \"default\"), '[" ~ dbt_batch_sync.blank_characters() ~ dbt_batch_sync.invisible_characters() ~ "]', '', 'g')") }}
 {% endmacro %}
 
 

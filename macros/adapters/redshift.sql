@@ -91,6 +91,10 @@
 {#- A backslash is written twice there, and what its classes hold beyond ASCII is not documented: blanks by their class. -#}
 {% macro redshift__blank_characters() %}{{ return('[:space:]') }}{% endmacro %}
 
+{% macro redshift__control_characters() %}{{ return('[:cntrl:]') }}{% endmacro %}
+
+{% macro redshift__invisible_characters() %}{{ return('') }}{% endmacro %}
+
 
 {% macro redshift__utc_now() %}{{ return('cast(getdate() as timestamp)') }}{% endmacro %}
 

@@ -112,6 +112,10 @@
     {{ return('\u0001-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff') }}
 {% endmacro %}
 
+{% macro snowflake__control_characters() %}{{ return('\u0001-\u001f\u007f-\u009f\u2028\u2029') }}{% endmacro %}
+
+{% macro snowflake__invisible_characters() %}{{ return('\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f') }}{% endmacro %}
+
 
 {% macro snowflake__utc_now() %}{{ return("cast(convert_timezone('UTC', current_timestamp()) as TIMESTAMP_NTZ(6))") }}{% endmacro %}
 

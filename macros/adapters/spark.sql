@@ -55,10 +55,16 @@
 
 {#- An instant becomes UTC by its microseconds: a cast would take the session's zone, and an hour is twice there every autumn. An
     interval holds them all; `timestampadd` takes an `int` until Spark 4, and more than 35 minutes would overflow. -#}
+{% macro spark__array_type() %}{{ return('array<string>') }}{% endmacro %}
+
+
 {% macro spark__value_of(column, kind) %}
     {% set name = dbt_batch_sync.column(column.name) %}
     {% if column.dtype | lower == 'timestamp' %}
         {{ return("timestamp_ntz'1970-01-01 00:00:00' + unix_micros(" ~ name ~ ") * interval '0.000001' second") }}
+    {% elif column.dtype | lower == 'float' %}
+        {#- 0.1 and not 0.10000000149011612: by the shortest text that is the value in its own width. -#}
+        {% set name = 'cast(' ~ name ~ ' as string)' %}
     {% endif %}
     {{ return('cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')') }}
 {% endmacro %}
@@ -101,6 +107,10 @@
 {% macro spark__full_match(expression, pattern) %}{{ return("(" ~ expression ~ " rlike r'\\A(?:" ~ pattern ~ ")\\z')") }}{% endmacro %}
 
 {% macro spark__blank_characters() %}{{ return('\\s\\p{Z}\\x00-\\x1f\\x7f-\\x9f\\x{feff}') }}{% endmacro %}
+
+{% macro spark__control_characters() %}{{ return('\\x00-\\x1f\\x7f-\\x9f\\x{2028}\\x{2029}') }}{% endmacro %}
+
+{% macro spark__invisible_characters() %}{{ return('\\x{ad}\\x{180e}\\x{200b}-\\x{200f}\\x{202a}-\\x{202e}\\x{2060}-\\x{206f}') }}{% endmacro %}
 
 
 {% macro spark__utc_now() %}{{ return('current_timestamp()') }}{% endmacro %}

@@ -17,10 +17,15 @@
 
 {% macro profiles__attributes(sync, mapping, columns) %}
     {% set attributes = [] %}
-    {% for key, column in mapping.standard.items() %}
+    {% for key, entry in mapping.standard.items() %}
+        {% set column = entry.column if entry is mapping else entry %}
         {% set name = 'batch__' ~ key %}
         {% set consent = name in dbt_batch_sync.consents() %}
         {% set attribute = dbt_batch_sync.typed_attribute(sync, columns, column, name, dbt_batch_sync.standard_type(key), mapping.consent_on_null if consent else mapping.on_null) %}
+        {% if entry is mapping and entry.normalize == 'trim_lower' %}
+            {% set normalized = 'lower(' ~ dbt_batch_sync.trimmed(dbt_batch_sync.spaces_for_blanks(attribute.expression)) ~ ')' %}
+            {% do attribute.update({'expression': dbt_batch_sync.empty_as_null(normalized, 'string') if attribute.keep else normalized}) %}
+        {% endif %}
         {% do attributes.append(dict(attribute, guarded=consent and mapping.never_resubscribe, resubscribed=consent and not mapping.never_resubscribe)) %}
     {% endfor %}
     {% for entry in dbt_batch_sync.listed_entries([] if mapping.custom is string else mapping.custom, mapping.on_null) %}

@@ -1,5 +1,17 @@
+{#- What Batch refuses, and what no mail server takes: words with single dots between them, without quotes, and a domain of valid labels. -#}
 {% test batch_email(model, column_name) %}
-    {%- set pattern = '[^@' ~ dbt_batch_sync.blank_characters() ~ ']+@[A-Za-z0-9.-]+[.][A-Za-z0-9]+' %}
-    {%- set problem %}case when length(value) > 128 then 'too_long' when not {{ dbt_batch_sync.full_match('value', pattern) }} then 'invalid_email' end{% endset %}
+    {%- set blank = dbt_batch_sync.blank_characters() %}
+    {%- set word = '[^@"(),.:;<>' ~ blank ~ dbt_batch_sync.invisible_characters() ~ ']+' %}
+    {%- set label = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?' %}
+    {%- set possible = word ~ '([.]' ~ word ~ ')*@(' ~ label ~ '[.])+[A-Za-z0-9]{0,62}[A-Za-z]' %}
+    {#- Brackets and the backslash are written otherwise in each engine's brackets. -#}
+    {%- set special %}{% for code in (91, 92, 93) %}{{ dbt.position('chr(' ~ code ~ ')', 'value') }} > 0{{ ' or ' if not loop.last }}{% endfor %}{% endset %}
+    {%- set problem -%}
+    case
+        when length(value) > 128 then 'too_long'
+        when not {{ dbt_batch_sync.full_match('value', '[^@' ~ blank ~ ']+@[A-Za-z0-9.-]+[.][A-Za-z0-9]+') }} then 'invalid_email'
+        when {{ special }} or not {{ dbt_batch_sync.full_match('value', possible) }} then 'impossible_email'
+    end
+    {%- endset %}
     {{- dbt_batch_sync.refused_values(model, column_name, problem) }}
 {% endtest %}

@@ -1,4 +1,10 @@
+{#- What Batch refuses, and what no numbering plan has. -#}
 {% test batch_phone(model, column_name) %}
-    {%- set problem %}case when not {{ dbt_batch_sync.full_match('value', '[+][0-9]{1,15}') }} then 'invalid_phone' end{% endset %}
+    {%- set problem -%}
+    case
+        when not {{ dbt_batch_sync.full_match('value', '[+][0-9]{1,15}') }} then 'invalid_phone'
+        when not {{ dbt_batch_sync.full_match('value', dbt_batch_sync.phone_pattern()) }} then 'impossible_phone'
+    end
+    {%- endset %}
     {{- dbt_batch_sync.refused_values(model, column_name, problem) }}
 {% endtest %}

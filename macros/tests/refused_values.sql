@@ -25,6 +25,14 @@
 {% macro blank_characters() %}{{ return(adapter.dispatch('blank_characters', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__blank_characters() %}{{ dbt_batch_sync.unsupported() }}{% endmacro %}
 
+{#- Control characters, and the separators of lines and paragraphs. -#}
+{% macro control_characters() %}{{ return(adapter.dispatch('control_characters', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__control_characters() %}{{ dbt_batch_sync.unsupported() }}{% endmacro %}
+
+{#- Characters that only format, such as a zero-width space. -#}
+{% macro invisible_characters() %}{{ return(adapter.dispatch('invisible_characters', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__invisible_characters() %}{{ dbt_batch_sync.unsupported() }}{% endmacro %}
+
 
 {% macro not_on_the_list(words, reason) %}
     {{ return("case when value not in ('" ~ (words | join("', '")) ~ "') then '" ~ reason ~ "' end") }}

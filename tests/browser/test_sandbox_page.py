@@ -164,7 +164,7 @@ def test_the_picture_in_the_docs(browser: Browser) -> None:
         post(server, "C-000001", loyalty_points=145, city=None)
         url = f"{server.url}/_sandbox/profiles/C-000001"
         requests.post(url, json={"loyalty_points": 1}, timeout=30).raise_for_status()
-        browser.show(f"{server.url}/?profile=C-000001", width=1280, height=860)
+        browser.show(f"{server.url}/?profile=C-000001", width=1280, height=1040)
         assert "By hand" in browser.run("document.querySelector('#history').textContent")
         taken = browser.picture()
     if os.environ.get("RENEW_PICTURES"):

@@ -8,6 +8,7 @@ import textwrap
 from harness.project import ROOT
 
 from dbt_batch_sync.kinds.attributes import Vocabulary
+from dbt_batch_sync.kinds.plausible import phone_pattern
 from dbt_batch_sync.kinds.vocabularies import words
 
 PATH = ROOT / "macros" / "tests" / "vocabularies.sql"
@@ -24,6 +25,20 @@ def expected() -> str:
         name = f"{vocabulary.value}_words"
         macros.append(f"{{% macro {name}() %}}{{{{ return('\n{listed}\n'.split()) }}}}{{% endmacro %}}\n")
     return NOTE + "\n\n".join(macros)
+
+
+CODES = ROOT / "macros" / "tests" / "calling_codes.sql"
+CODES_NOTE = """\
+{#- `phone_pattern` of `dbt_batch_sync/kinds/plausible.py`. Written by `RENEW_GOLDEN=1 pytest tests/golden`. -#}
+"""
+
+
+def test_the_macros_have_the_calling_codes_of_the_renderer() -> None:
+    pattern = "' ~\n'".join(textwrap.wrap(phone_pattern(), 120, break_on_hyphens=False))
+    text = f"{CODES_NOTE}{{% macro phone_pattern() %}}{{{{ return(\n'{pattern}'\n) }}}}{{% endmacro %}}\n"
+    if os.environ.get("RENEW_GOLDEN"):
+        CODES.write_text(text, encoding="utf-8")
+    assert CODES.read_text(encoding="utf-8") == text
 
 
 def test_the_macros_have_the_words_of_the_renderer() -> None:

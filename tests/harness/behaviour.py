@@ -222,6 +222,7 @@ class Behaviour(Values):
             " \t\n": "empty_identifier",
             "x" * 512: "long_identifier",
             "a\nb": "line_break_identifier",
+            "a\tb": "control_character_identifier",
             "NaN": "reserved_identifier",
         }
         quick.map({**CONTACTS_MAPPING, "on_exit": "clear"})

@@ -262,7 +262,14 @@ class Macros:
             ),
             "api": SimpleNamespace(Column=column, Relation=relation),
             "config": config,
-            "model": _Node({"name": "people_sent_snapshot", "unique_id": "model", "config": self._configs}),
+            "model": _Node(
+                {
+                    "name": "people_sent_snapshot",
+                    "unique_id": "model",
+                    "config": self._configs,
+                    "depends_on": {"nodes": list(nodes)},
+                }
+            ),
             "execute": True,
             "flags": SimpleNamespace(WHICH="run"),
             "graph": SimpleNamespace(nodes=nodes),
@@ -270,7 +277,7 @@ class Macros:
             "invocation_id": ID,
             "invocation_args_dict": {},
             "target": {"name": "prod"},
-            "ref": self.relation,
+            "ref": lambda name, v=None: self.relation(name),
             "modules": SimpleNamespace(datetime=_Clock, re=re),
             "local_md5": lambda text: hashlib.md5(text.encode()).hexdigest(),
             "tojson": lambda value, sort_keys=False: json.dumps(value, sort_keys=sort_keys),

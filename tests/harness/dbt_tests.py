@@ -35,6 +35,15 @@ VALUES: dict[str, list[str]] = {
         "ada@exa_mple.com",
         "ada@exämple.com",
         "ada@-a-.b",
+        *("ada@example..com", "ada.@example.com", ".a@example.com", "a..b@example.com", "ada@example-.com"),
+        *(
+            "mailto:ada@example.com",
+            "<a@example.com",
+            "a,b@example.com",
+            "a[b@example.com",
+            "a]b@example.com",
+        ),
+        *("ada@10.0.0.1", "ada@" + "x" * 63 + ".com", "ada@" + "x" * 64 + ".com", "o'neil+x@a-b.co.uk"),
         "ada@example.com\n",
         "\nada@example.com",
         "ada@example.com ",
@@ -50,6 +59,7 @@ VALUES: dict[str, list[str]] = {
         *COMMON,
         "+1",
         "+",
+        *("+33199000661", "+12025550123", "+0199000661", "+999123456789", "+3319900066", "+491234567890123"),
         "+123456789012345",
         "+1234567890123456",
         "33199000661",
@@ -190,7 +200,7 @@ class DbtTests:
         }
         assert found["batch_identifier"] == invalid
         reasons = {reason for _, reason in invalid}
-        assert len(reasons) == 6
+        assert len(reasons) == 7
         assert len({row["custom_id"] for row in rows}) > len(invalid) / 2
 
     def test_good_values_pass(self, tested: Project, found: Found) -> None:

@@ -14,6 +14,7 @@ from functools import cache
 from typing import NamedTuple
 from zoneinfo import available_timezones
 
+import phonenumbers
 import pycountry
 
 from dbt_batch_sync.sandbox.server import TypedValue
@@ -119,7 +120,12 @@ def _email(value: object) -> Expected:
     plain = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
     right = name and host and dot and end and set(host) <= plain | {".", "-"} and set(end) <= plain
     right = right and not any(character.isspace() for character in name)
-    return TypedValue("string", text) if right else Rejected("invalid_email")
+    if not right:
+        return Rejected("invalid_email")
+    labels = domain.split(".")
+    possible = all(name.split(".")) and not set(name) & set('"(),:;<>[]\\\u200b')
+    possible = possible and all(0 < len(each) <= 63 and each.strip("-") == each for each in labels)
+    return TypedValue("string", text) if possible and end[-1].isalpha() else Rejected("impossible_email")
 
 
 def _consent(value: object) -> Expected:
@@ -131,7 +137,22 @@ def _consent(value: object) -> Expected:
 def _phone(value: object) -> Expected:
     digits = str(value)[1:]
     right = str(value).startswith("+") and digits.isascii() and digits.isdigit() and len(digits) <= 15
-    return TypedValue("string", str(value)) if right else Rejected("invalid_phone")
+    if not right:
+        return Rejected("invalid_phone")
+    return TypedValue("string", str(value)) if is_possible_phone(str(value)) else Rejected("impossible_phone")
+
+
+def is_possible_phone(text: str) -> bool:
+    """Whether phonenumbers knows a numbering plan for a number, as it is written."""
+    try:
+        number = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException:
+        return False
+    possible = (
+        phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
+    )
+    written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return possible and written == text
 
 
 def _topics(value: object) -> Expected:

@@ -134,7 +134,11 @@ def _person(chance: random.Random, place: int) -> dict[str, object]:
             chance, [f"p{place}@example.com", "ü+tag@sub-domain.example"], ["a@b", "a b@c.fr", "@c.fr"]
         ),
         "optin": chance.random() < 0.5,
-        "phone": _pick(chance, [f"+336{place:08d}", "+1"], ["0612345678", "+", "+1234567890123456", "+٣٣"]),
+        "phone": _pick(
+            chance,
+            [f"+336{place:08d}", "+12025550123"],
+            ["0612345678", "+", "+1", "+1234567890123456", "+٣٣"],
+        ),
         "sms": _pick(chance, ["subscribed", "unsubscribed"], ["yes", "Subscribed", " subscribed"]),
         "lang": _pick(chance, ["fr", "en", "ja"], ["FR", "fra", "xx"]),
         "country": _pick(chance, ["FR", "US", "GB"], ["fr", "UK", "FRA"]),
@@ -175,7 +179,7 @@ def _person(chance: random.Random, place: int) -> dict[str, object]:
     return {"id": f"{chance.choice(_IDS)}{place}", **known}
 
 
-_IDS = ("", "user-", "é/", "日本 ", '"', "'", "😀", "a,b;", "\t", "0", "NULL_", "{{x}}")
+_IDS = ("", "user-", "é/", "日本 ", '"', "'", "😀", "a,b;", "\u00a0", "0", "NULL_", "{{x}}")
 _URLS = (
     "https://example.com",
     "https://user:pw@example.com:8080/é?q=😀#x",

@@ -1,4 +1,4 @@
-"""The least rights, as docs/warehouses.md has them: one role runs dbt, another one pushes and sees no source."""
+"""The least rights, as docs/warehouses/ has them: one role runs dbt, another one pushes and sees no source."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from collections.abc import Sequence
 import yaml
 from harness.behaviour import CONTACTS, CONTACTS_MAPPING, contacts
 from harness.databases import PostgresDatabase
-from harness.markdown import Document
-from harness.project import ROOT, Project
+from harness.markdown import read
+from harness.project import Project
 
 RUNNER, PUSHER = "dbt", "batch_pusher"
 
 
 def documented(warehouse: str) -> tuple[str, ...]:
-    """The statements of a warehouse's section that give the pusher its rights, and dbt those on the ledger."""
-    text = (ROOT / "docs" / "warehouses.md").read_text(encoding="utf-8")
-    section = text.split(f"\n## {warehouse}\n")[1].split("\n## ")[0]
-    rights = section[section.index("**Rights.**") :]
-    blocks = [each.text for each in Document(warehouse, rights).blocks if each.info == "sql"]
+    """The statements of a warehouse's page that give the pusher its rights, and dbt those on the ledger."""
+    rights = read(f"docs/warehouses/{warehouse}.md").section("Rights")
+    blocks = [each.text for each in rights.blocks if each.info == "sql"]
     return tuple(each.strip() for each in "".join(blocks).split(";") if each.strip())
 
 

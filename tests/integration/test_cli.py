@@ -75,9 +75,9 @@ def test_exit_codes_and_a_clean_standard_output(project: Project) -> None:
     project.execute("insert into raw.people values (null, null, null, 1)")
     project.build()
     partial = project.cli("push")
-    assert (partial.returncode, partial.stderr) == (3, "")
-    assert re.search(r"people +partial +0 new · 2 changed · 0 left", partial.stdout)
-    assert "1 invalid row not sent: see _batch_reason in people_delta" in partial.stdout
+    assert (partial.returncode, partial.stderr) == (3, "people: sending 2 rows to update\n")
+    assert re.search(r"people +partial +0 +2 +0 +2 +1 ", partial.stdout)
+    assert "1 row invalid. Reasons: dbt-batch-sync rejects" in partial.stdout
     assert "\x1b" not in partial.stdout
 
 
@@ -138,8 +138,8 @@ def test_a_narrow_terminal_cuts_nothing_off(project: Project) -> None:
     with subprocess.Popen(command, cwd=project.directory, env=environ, stdout=terminal, stdin=terminal):
         os.close(terminal)
         shown = _read(reader)
-    assert "started (UTC)" in shown
     assert "succeeded" in shown
+    assert "Inserts" in shown, "a record for each run"
     assert "…" not in shown
 
 
@@ -262,7 +262,9 @@ def test_plan(project: Project) -> None:
     samples = planned.pop("samples")
     assert planned == {
         "sync": "people",
+        "kind": "profiles",
         "delta_id": project.delta()[0]["_batch_delta_id"],
+        "output": "sandbox",
         "endpoint": "update",
         **{"inserts": 1, "updates": 2, "exits": 1, "invalid": 3, "parked": 0},
         "invalid_reasons": {"duplicate_identifier": 2, "null_identifier": 1},
@@ -274,6 +276,7 @@ def test_plan(project: Project) -> None:
         "stops": [],
         "guards": [],
         "flapping": [],
+        "steps": [],
     }
     assert planned["attributes"] == {"batch__email_address": 2, "name": 2}
     assert {(each["change"], each["attribute"]) for each in samples} >= {
@@ -281,18 +284,18 @@ def test_plan(project: Project) -> None:
         ("update", "name"),
         ("insert", "batch__email_address"),
     }
-    assert all(each.keys() == {"profile", "change", "attribute", "old", "new"} for each in samples)
+    assert all(each.keys() == {"key", "change", "attribute", "old", "new"} for each in samples)
     text = project.call("plan")
     assert text.returncode == 0
-    assert "1 insert · 2 updates · 1 exit · 3 invalid · 0 parked  →  1 request to update" in text.stdout
-    assert "2 × duplicate_identifier" in text.stdout
+    assert "1 insert · 2 updates · 1 exit  →  1 request to update" in text.stdout
+    assert "3 rows invalid (2 duplicate_identifier" in text.stdout
     for printed in (done.stdout, text.stdout):
         assert not re.search(r"anna|bert|dora|changed@|example\.com|Name of", printed), "samples are masked"
     assert project.query("from batch_sync_journal") == before
     assert not project.sent.requests
     project.push()
     left = project.call("plan").stdout
-    assert "0 inserts · 0 updates · 0 exits · 3 invalid · 0 parked  →  nothing to send\n" in left
+    assert "0 inserts · 0 updates · 0 exits  →  nothing to send\n" in left
 
 
 def test_a_plan_counts_what_a_push_then_sends(project: Project) -> None:
@@ -343,7 +346,7 @@ def test_a_plan_as_a_comment(project: Project) -> None:
     done = project.call("plan", "--markdown")
     lines = done.stdout.splitlines()
     assert lines[:2] == ["### What `dbt-batch-sync push` would do", ""]
-    assert "| `people` | 0 | 2 | 0 | 1 | 0 | 1 | a second at Batch's rate |" in lines
+    assert "| `people` | 0 | 2 | 0 | 1 | 0 | 1 | about a second |" in lines
     assert "| `null_identifier` | 1 |" in lines
     assert "| `name` | 2 |" in lines
     (guard,) = [line for line in lines if "A guard would stop the push" in line]
@@ -445,12 +448,12 @@ def test_status(project: Project) -> None:
     assert [run["inserts"] for run in runs] == [1, 2, 3]
     assert all(re.fullmatch(r"[-0-9]+T[:0-9]+Z", run["started_at"]) for run in runs)
     text = project.call("status").stdout
-    assert "delta sizes, oldest first  █▆▃  3 2 1\n" in text
+    assert "Rows per push, oldest first  █▆▃  3 2 1\n" in text
     assert "rows parked" not in text
     text = project.call("status", "--limit", "1", "--select", "people").stdout
     assert text.count("failed") == 1
     assert "succeeded" not in text
-    assert f"last error: {runs[0]['error']}" in text
+    assert f"Last error: {runs[0]['error']}" in text
 
 
 def test_status_of_what_is_parked(project: Project) -> None:
@@ -519,7 +522,9 @@ def test_validate(project: Project) -> None:
     assert document(project.call("validate", "--json")) == {
         "valid": True,
         "syncs": ["people"],
+        "unchecked": [],
         "online": False,
+        "steps": [],
         "problems": [],
     }
     online = project.call("validate", "--online")

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import typer.main
@@ -17,16 +17,20 @@ from typer.core import TyperGroup, TyperOption
 from dbt_batch_sync.artifacts.compiled import Origin
 from dbt_batch_sync.cli.app import app
 from dbt_batch_sync.connections.outputs import Output
-from dbt_batch_sync.kinds import profiles
+from dbt_batch_sync.kinds import audience, catalog, profiles
 from dbt_batch_sync.kinds.attributes import STANDARD_ATTRIBUTES
-from dbt_batch_sync.ledger.records import EventName, RejectCount, Rejection, Run
+from dbt_batch_sync.ledger.audits import Audited
+from dbt_batch_sync.ledger.records import EventName, RejectCount, RejectedKey, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request
 from dbt_batch_sync.mapping.mapping import Guards
 from dbt_batch_sync.mapping.validation import names_of
 from dbt_batch_sync.results import (
     EXIT_CODES,
     AttributeLineage,
+    AuditResult,
     Change,
+    Difference,
+    DriftSample,
     Flapping,
     LineageResult,
     Pending,
@@ -37,6 +41,7 @@ from dbt_batch_sync.results import (
     ResendResult,
     Sample,
     StatusResult,
+    SyncAudited,
     SyncLineage,
     SyncPlanned,
     SyncProfile,
@@ -126,6 +131,7 @@ def test_statuses_of_a_push() -> None:
 SYNC = SyncPlanned(
     "s",
     "d",
+    "o",
     "update",
     **{"inserts": 1, "updates": 0, "exits": 0, "invalid": 1},
     invalid_reasons={"r": 1},
@@ -135,6 +141,12 @@ SYNC = SyncPlanned(
     samples=(Sample("p", "c", "a", "o", "n"),),
     flapping=(Flapping("a", 10, 20),),
 )
+AUDITED = SyncAudited(
+    "s",
+    "profiles",
+    differences=(Difference("a", "other_value", 1),),
+    samples=(DriftSample("p", "a", "other_value", "o", "b"),),
+)
 REQUEST = Request("s", "i", "all", NOW)
 DOCUMENTS: Mapping[str, dict[str, object]] = {
     "validate": ValidateResult(("s",), checked_online=False).to_json(),
@@ -143,8 +155,19 @@ DOCUMENTS: Mapping[str, dict[str, object]] = {
         (SyncLineage("s", (AttributeLineage("a", "c", (Origin("seed", "t", "c"),)),)),), ()
     ).to_json(),
     "push": PushResult("r", NOW, NOW, (SyncPushed("s", "profiles", "succeeded"),)).to_json(),
+    "audit": AuditResult(0.0, (AUDITED,), ("dbt run",)).to_json(),
     "resend": ResendResult("all", (REQUEST,), ("dbt run",)).to_json(),
-    "status": StatusResult((SyncStatus("s", (Run("r", "s", "partial", NOW),), 0, (REQUEST,)),)).to_json(),
+    "status": StatusResult(
+        (
+            SyncStatus(
+                "s",
+                (Run("r", "s", "partial", NOW),),
+                0,
+                (REQUEST,),
+                audit=Audited("s", "a", NOW, NOW, 1, 0, 0),
+            ),
+        )
+    ).to_json(),
     "profile": ProfileResult(
         "c",
         (
@@ -161,7 +184,16 @@ DOCUMENTS: Mapping[str, dict[str, object]] = {
         ),
     ).to_json(),
     "rejects": RejectsResult(
-        (SyncRejects("s", "t", (RejectCount("s", "a", "r", "batch", 1, NOW, NOW),)),)
+        (
+            SyncRejects(
+                "s",
+                "t",
+                (RejectCount("s", "a", "r", "batch", 1, NOW, NOW),),
+                "profiles",
+                {"r": 1},
+                (RejectedKey("k", "a", "r"),),
+            ),
+        )
     ).to_json(),
 }
 
@@ -183,7 +215,7 @@ def test_every_verb_with_a_document_shows_it() -> None:
 def shape(value: object) -> object:
     """A document's keys, in any order; maps whose keys are data, and all else, are one dot."""
     if isinstance(value, dict):
-        free = ("attributes", "invalid_reasons")
+        free = ("attributes", "invalid", "invalid_reasons", "expected")
         return {
             key: "." if key in free and isinstance(each, dict) else shape(each) for key, each in value.items()
         }
@@ -195,8 +227,14 @@ def test_keys_of_a_mapping() -> None:
     _, entry, rest = tables.text.partition("An entry of `custom`")
     assert first_column(tables) == names_of(profiles._Form)
     assert first_column(Document("", entry + rest)) == names_of(profiles._Entry)
-    assert first_column(MAPPING.section("Guards")) == names_of(Guards)
+    assert {*first_column(MAPPING.section("Guards")), "max_rows"} == set(names_of(Guards))
     assert first_column(MAPPING.section("Standard attributes")) == STANDARD_ATTRIBUTES
+
+
+@pytest.mark.parametrize("kind", [audience, catalog], ids=lambda kind: str(kind.NAME))
+def test_keys_of_another_kind(kind: Any) -> None:
+    page = read(f"docs/kinds/{kind.NAME}.md")
+    assert ("kind", *first_column(page)) == names_of(kind._Form)
 
 
 def test_keys_of_an_output() -> None:
@@ -234,7 +272,7 @@ def test_columns_of_the_relations(project: Project) -> None:
         own = [name for name in found if name not in ("batch__email_address", "points")]
         assert list(first_column(MACROS.section(title))) == own
     head = "| Column |"
-    for relation in ("batch_sync_journal", "batch_sync_rejects", "batch_sync_runs"):
+    for relation in ("batch_sync_journal", "batch_sync_rejects", "batch_sync_drift", "batch_sync_runs"):
         found = [row["column_name"] for row in project.query(f"describe {relation}")]
         _, _, after = MACROS.section(f"`{relation}`").text.partition(head)
         listed = [name for row in Document("", head + after).table() for name in codes(row[0])]

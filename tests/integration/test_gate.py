@@ -39,7 +39,22 @@ def test_only_what_was_built_and_tested_is_pushed(tested: Project) -> None:
     assert "did not build people_delta" in str(tested.push_one(require_tests=True).error)
     tested.set_rows(COLUMNS, [{"id": "a", "points": 2}])
     tested.dbt("build")
+    tested.dbt("compile")
+    assert "(`dbt compile`) did not build this delta" in str(tested.push_one(require_tests=True).error)
+    assert not tested.sent.attributes
+    tested.dbt("build")
     assert tested.push_one(require_tests=True).accepted == 1
+
+
+def test_a_delta_of_another_target_is_not_pushed(tested: Project) -> None:
+    """dbt has written the manifest for it, which says where its relations are."""
+    tested.dbt("build", "--target", "prod")
+    held = tested.push_one()
+    assert "dbt built the delta of `people` with target `prod`, and this is a push of target `dev`" in str(
+        held.error
+    )
+    assert not tested.sent.requests
+    assert tested.push_one(target="prod").accepted == 1
 
 
 def test_tests_that_did_not_run_have_not_passed(tested: Project) -> None:
@@ -52,8 +67,8 @@ def test_tests_that_did_not_run_have_not_passed(tested: Project) -> None:
 
 def test_a_setting_of_the_output_asks_for_it_always(tested: Project) -> None:
     tested.outputs(sandbox={"require_tests": True})
-    tested.dbt("parse")
-    (tested.directory / "target" / "run_results.json").unlink(missing_ok=True)
+    tested.dbt("run")
+    (tested.directory / "target" / "run_results.json").unlink()
     assert "dbt has left no target/run_results.json" in str(tested.push_one().error)
     tested.dbt("build")
     assert tested.push_one().accepted == 1

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 import requests
+from harness.faults import Fault, FaultKind, When
+from harness.faulty_sandbox import FaultyServer
 
 from dbt_batch_sync.sandbox.server import SandboxServer, SandboxSettings
 
@@ -66,6 +68,7 @@ def test_a_deletion_and_its_app_key_is_nowhere(server: SandboxServer) -> None:
         assert http.get(f"{url}/{token}", headers=APP_KEYS).json() == {"status": "done"}
         assert http.post(f"{server.url}/1.0/APP-1/other", json=PERSON, headers=APP_KEYS).status_code == 404
         assert server.requests[1].path == "/1.0/<app key>/gdpr/request"
+        assert http.post(f"{server.url}/2.11/APP-1/gdpr", json=PERSON, headers=APP_KEYS).status_code == 404
         shown = [
             http.get(server.url + path).text
             for path in ("/", "/_sandbox/requests?bodies=1", "/_sandbox/stats")
@@ -116,3 +119,82 @@ def test_deletions_that_are_refused(
     assert set(answer.json()) == {"error_code", "error_message"}
     assert not server.deletions
     assert server.stats.violations.total() == 1
+
+
+def test_what_it_holds_as_json(server: SandboxServer) -> None:
+    calls = [
+        ("audiences/create", {"name": "vips", "type": "custom_ids"}),
+        ("audiences/update", {"name": "vips", "ids": [{"action": "add", "id": "a", "attributes": {"n": 1}}]}),
+        ("catalogs/create", {"name": "c", "fields": [{"name": "t", "type": "string"}]}),
+        (
+            "catalogs/items/edit",
+            {"name": "c", "items": [{"id": "s", "action": "add", "attributes": {"t": "x"}}]},
+        ),
+        (
+            "profiles/update",
+            [
+                {
+                    "identifiers": {"custom_id": "a"},
+                    "events": [{"name": "order", "attributes": {"order_id": 7}}] * 2,
+                }
+            ],
+        ),
+    ]
+    with requests.Session() as http:
+        http.headers.update(KEYS)
+        for path, body in calls:
+            http.post(f"{server.url}/2.11/{path}", json=body).raise_for_status()
+        http.post(f"{server.url}/1.0/APP-1/gdpr/request", json=PERSON, headers=APP_KEYS).raise_for_status()
+        url = f"{server.url}/_sandbox"
+        audience = http.get(f"{url}/audiences/vips").json()
+        assert (audience["nb_ids"], audience["members"]) == (0, {}), "its member was erased"
+        assert http.get(f"{url}/catalogs/c").json()["items"] == {"s": {"t": "x"}}
+        assert [http.get(f"{url}/{path}/x").status_code for path in ("audiences", "catalogs")] == [404, 404]
+        events = http.get(f"{url}/events").json()
+        assert (events["total"], events["repeated"], events["events"][0]["event"]["name"]) == (2, 1, "order")
+        assert http.get(f"{url}/events?by=order_id").json() == {"total": 2, "seen": {"7": 2}}
+        (deletion,) = http.get(f"{url}/deletions").json()["deletions"]
+        assert (deletion["custom_id"], deletion["status"]) == ("a", "done")
+        assert "erased" in http.post(f"{url}/profiles/a", json={"x": 1}).json()["error_message"]
+    assert not server.profiles
+
+
+def test_faults_strike_every_route() -> None:
+    settings = SandboxSettings(rate_limits=False)
+    with FaultyServer(settings) as server, requests.Session() as http:
+        http.headers.update(KEYS)
+        server.faults.set(
+            [
+                Fault(FaultKind.CUT_AFTER, When(endpoint="audiences/update", nth=(1,))),
+                Fault(FaultKind.STATUS, When(endpoint="audiences/view", nth=(1,)), status=503),
+                Fault(FaultKind.REJECT_CALL, When(endpoint="catalogs/items/edit"), custom_ids=("sku",)),
+                Fault(FaultKind.TRUNCATE, When(endpoint="_files/{token}")),
+            ]
+        )
+        url = f"{server.url}/2.11"
+        assert http.post(f"{url}/audiences/create", json={"name": "vips", "type": "custom_ids"}).ok
+        update = {"name": "vips", "ids": [{"action": "add", "id": "a"}]}
+        with pytest.raises(requests.ConnectionError):
+            http.post(f"{url}/audiences/update", json=update)
+        assert list(server.audiences["vips"].members) == ["a"]
+        views = [http.get(f"{url}/audiences/view", params={"name": "vips"}).status_code for _ in range(2)]
+        assert views == [503, 200]
+
+        http.post(f"{url}/catalogs/create", json={"name": "c", "fields": [{"name": "a", "type": "bool"}]})
+        items = [{"id": name, "action": "add", "attributes": {"a": True}} for name in ("other", "sku")]
+        edits = [{"name": "c", "items": part} for part in (items, items[:1])]
+        assert [http.post(f"{url}/catalogs/items/edit", json=edit).status_code for edit in edits] == [
+            400,
+            202,
+        ]
+
+        operation = {"identifiers": {"custom_id": "a"}, "attributes": {"x": 1}}
+        http.post(f"{url}/profiles/update", json=[operation])
+        body = {"export_type": "ATTRIBUTES", "attributes": ["x"], "identifiers": ["custom_id"]}
+        name = http.post(f"{url}/profiles/export", json=body).json()["id"]
+        file = http.get(f"{url}/exports/view", params={"id": name}).json()["files"][0]["url"]
+        link = http.get(file, allow_redirects=False).headers["Location"]
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            requests.get(link, timeout=30)
+        assert server.struck == {"cut_after": 1, "status": 1, "reject_call_if_contains": 1, "truncate": 1}
+        assert not server.stats.violations

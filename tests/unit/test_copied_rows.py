@@ -81,7 +81,7 @@ def test_a_short_numeric_may_be_no_number() -> None:
         (['","'], ['","']),
         (["NULL", ""], ["NULL", ""]),
         ([None, "a"], [None, "a"]),
-        ([["a"], ["b"]], [None, None]),
+        ([["a"], ["b"]], ["\0[]", "\0[]"]),
     ],
 )
 def test_arrays(items: list[object], value: object) -> None:

@@ -12,6 +12,8 @@ import pytest
 from dbt_batch_sync.artifacts.build_results import BuildResults, read_build_results
 from dbt_batch_sync.artifacts.manifest import DataTest, read_manifest
 from dbt_batch_sync.errors import ManifestError
+from dbt_batch_sync.ledger.records import Event
+from dbt_batch_sync.ledger.state import SyncState, state_of
 from dbt_batch_sync.mapping.syncs import Sync, read_syncs
 from dbt_batch_sync.push.gate import Gate
 
@@ -27,6 +29,12 @@ TESTS = (
 )
 
 
+def built(at: datetime = NOW) -> SyncState:
+    """A delta that the invocation d1 built."""
+    event = Event(recorded_at=at, sync="crm_contacts", event="built", delta_id="d1")
+    return state_of("crm_contacts", [event], NOW)
+
+
 @pytest.fixture(scope="module")
 def sync() -> Sync:
     return read_syncs(read_manifest(MANIFEST))[0]
@@ -39,11 +47,12 @@ def refusal(
     hours: float = 1,
     max_age: timedelta | None = None,
     require_tests: bool = True,
+    invocation: str = "d1",
+    command: str = "build",
 ) -> str | None:
-    results = None
-    if statuses is not None:
-        results = BuildResults(Path("run_results.json"), NOW - timedelta(hours=hours), statuses)
-    return Gate(results, TESTS, NOW, max_age).refusal(sync, require_tests=require_tests)
+    results = None if statuses is None else BuildResults(command, invocation, statuses)
+    state = built(NOW - timedelta(hours=hours))
+    return Gate(results, TESTS, max_age).refusal(sync, state, require_tests=require_tests)
 
 
 @pytest.mark.parametrize(
@@ -81,10 +90,20 @@ def test_what_was_not_is_refused(sync: Sync, statuses: dict[str, str] | None, wh
     assert said.endswith("Run: dbt build --select crm_contacts crm_contacts_delta crm_contacts_sent_snapshot")
 
 
+@pytest.mark.parametrize("command", ["compile", "docs generate", "test", "build"])
+def test_another_command_than_the_one_that_built_the_delta(sync: Sync, command: str) -> None:
+    """It compiled the models, built them for another target, or only tested them."""
+    said = refusal(sync, TESTED, invocation="d2", command=command)
+    assert said is not None
+    assert f"the last dbt command (`dbt {command}`) did not build this delta" in said
+    assert refusal(sync, TESTED, invocation="d2", require_tests=False) is None
+    assert Gate(BuildResults("run", "", TESTED)).refusal(sync, SyncState("s", NOW), require_tests=True)
+
+
 def test_many_failed_tests_are_counted(sync: Sync) -> None:
     tests = [DataTest(f"test.shop.t{n}", f"t{n}", (SYNC,)) for n in range(8)]
     statuses = {**BUILT, **{test.unique_id: "fail" for test in tests}}
-    said = Gate(BuildResults(Path(), NOW, statuses), tests, NOW).refusal(sync, require_tests=True)
+    said = Gate(BuildResults("build", "d1", statuses), tests).refusal(sync, built(), require_tests=True)
     assert said is not None
     assert "t4 (fail) and 3 more" in said
 
@@ -93,9 +112,9 @@ def test_many_failed_tests_are_counted(sync: Sync) -> None:
     ("hours", "limit", "why"),
     [
         (1, timedelta(hours=2), None),
-        (3.25, timedelta(hours=2), "the last dbt command ended 3.2 h ago, and `--max-age` is 2 h"),
-        (50, timedelta(minutes=30), "ended 2.1 d ago, and `--max-age` is 30 min"),
-        (0.01, timedelta(seconds=20), "ended 36 s ago, and `--max-age` is 20 s"),
+        (3.25, timedelta(hours=2), "its delta was built 3.2 h ago, and `--max-age` is 2 h"),
+        (50, timedelta(minutes=30), "built 2.1 d ago, and `--max-age` is 30 min"),
+        (0.01, timedelta(seconds=20), "built 36 s ago, and `--max-age` is 20 s"),
     ],
 )
 @pytest.mark.parametrize("require_tests", [True, False])
@@ -123,24 +142,22 @@ def test_results_are_read(tmp_path: Path) -> None:
         {"unique_id": SYNC, "status": "success"},
         {"unique_id": "test.x", "status": "Fail", "failures": 3},
     ]
-    metadata = {"generated_at": "2026-04-01T10:00:00.123456Z"}
-    path.write_text(json.dumps({"metadata": metadata, "results": results, "elapsed_time": 1.5}))
-    read = read_build_results(path)
-    assert read.statuses == {SYNC: "success", "test.x": "fail"}
-    assert read.generated_at == datetime(2026, 4, 1, 10, 0, 0, 123456)
-    path.write_text(json.dumps({"metadata": {"generated_at": "2026-04-01T10:00:00+02:00"}}))
-    assert read_build_results(path).generated_at == datetime(2026, 4, 1, 8)
+    document = {"metadata": {"invocation_id": "d1"}, "results": results, "elapsed_time": 1.5}
+    path.write_text(json.dumps({**document, "args": {"which": "build"}}))
+    expected = BuildResults("build", "d1", {SYNC: "success", "test.x": "fail"})
+    assert read_build_results(path) == expected
+    path.write_text(json.dumps(document))
+    assert read_build_results(path) == replace(expected, command="?")
 
 
 @pytest.mark.parametrize(
     "document",
     [
         {},
-        {"metadata": {"generated_at": "yesterday"}},
-        {"metadata": {"generated_at": 3}},
-        {"results": {}},
-        {"results": [3]},
-        {"results": [{"unique_id": "x"}]},
+        {"metadata": 3},
+        {"metadata": {"invocation_id": "d1"}, "results": 3},
+        {"metadata": {"invocation_id": "d1"}, "results": [3]},
+        {"metadata": {"invocation_id": "d1"}, "results": [{"unique_id": "x"}]},
     ],
 )
 def test_what_is_no_results_is_refused(tmp_path: Path, document: object) -> None:

@@ -25,6 +25,7 @@ class Shop:
         self.directory = directory
         self.nodes: dict[str, Mapping[str, object]] = {}
         self.disabled: dict[str, Sequence[Mapping[str, object]]] = {}
+        self.sources: dict[str, Mapping[str, object]] = {}
         self.project = Project(directory, "shop", "shop", directory / "target", (directory / "models",))
 
     def add(self, name: str, path: str | None = None, **keys: object) -> None:
@@ -38,12 +39,18 @@ class Shop:
     def parse(self) -> None:
         """As `dbt parse` does for the models that `generate` has written."""
         for path in (self.directory / "models" / "batch_sync").glob("*.sql"):
-            self.add(path.stem, f"models/batch_sync/{path.name}")
+            self.refer(path.stem, f"models/batch_sync/{path.name}")
+
+    def refer(self, name: str, path: str, **keys: object) -> None:
+        """Adds one of a sync's own models."""
+        owner = name.removesuffix("_delta").removesuffix("_sent_snapshot")
+        self.add(name, path, depends_on={"nodes": [f"model.shop.{owner}"]}, **keys)
 
     @property
     def manifest(self) -> Manifest:
         path = self.directory / "manifest.json"
-        document = {"metadata": {"project_name": "shop"}, "nodes": self.nodes, "disabled": self.disabled}
+        lists = {"nodes": self.nodes, "disabled": self.disabled, "sources": self.sources}
+        document = {"metadata": {"project_name": "shop"}, **lists}
         path.write_text(json.dumps(document))
         return read_manifest(path)
 
@@ -99,7 +106,7 @@ def test_models_of_the_users_are_found_wherever_they_lie(tmp_path: Path) -> None
     shop = Shop(tmp_path)
     shop.add("people", config=META)
     for suffix in ("delta", "sent_snapshot"):
-        shop.add(f"people_{suffix}", f"models/own/people_{suffix}.sql")
+        shop.refer(f"people_{suffix}", f"models/own/people_{suffix}.sql")
     assert [each.path.name for each in shop.missing()] == ["_batch_sync.yml"]
 
 
@@ -133,6 +140,9 @@ def test_models_of_the_users_are_never_obsolete(shop: Shop) -> None:
     assert "pets_delta.sql" not in shop.obsolete()
 
 
+WHEN = "{{ target.name == 'prod' }}"
+
+
 def test_a_live_mapping_from_anywhere_keeps_its_models(shop: Shop) -> None:
     """From `+meta` of dbt_project.yml, a package, a versioned or a disabled model: the manifest has it."""
     del shop.nodes["model.shop.pets"]
@@ -141,9 +151,103 @@ def test_a_live_mapping_from_anywhere_keeps_its_models(shop: Shop) -> None:
     assert shop.obsolete() == []
     shop.nodes["model.hub.pets"] = package
     assert shop.obsolete() == PETS
-    shop.disabled["model.shop.pets"] = [{**model("pets", None), "config": META}]
-    assert shop.obsolete() == []
-    shop.disabled.clear()
     versioned = {"version": 2, "latest_version": 2, "unique_id": "model.shop.pets.v2", "config": META}
     shop.add("pets", "models/pets_v2.sql", **versioned)
     assert shop.obsolete() == []
+
+
+@pytest.mark.parametrize(
+    ("disabled", "gone"),
+    [
+        ({"unrendered_config": {"enabled": WHEN}}, []),
+        (
+            {"unrendered_config": {"enabled": False}, "raw_code": "{{ config(enabled=target.name == 'x') }}"},
+            [],
+        ),
+        ({"unrendered_config": {"enabled": False}, "raw_code": "{{ config(enabled=false) }}"}, PETS),
+        ({"unrendered_config": {"enabled": False}}, PETS),
+        ({}, PETS),
+    ],
+)
+def test_a_model_that_is_disabled_for_good_leaves_nothing(
+    shop: Shop, disabled: Mapping[str, object], gone: list[str]
+) -> None:
+    """dbt can't use a delta of a disabled model; one that another target enables stays."""
+    del shop.nodes["model.shop.pets"]
+    config = {"config": {**META, "enabled": False}}
+    shop.disabled["model.shop.pets"] = [{**model("pets", None), **config, **disabled}]
+    assert shop.obsolete() == gone
+
+
+def test_models_follow_the_state_and_the_group_of_the_sync_s_model(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    config = {**META, "access": "private", "group": "crm"}
+    shop.add("people", config=config, unrendered_config={"enabled": WHEN})
+    apply(shop.missing())
+    folder = tmp_path / "models" / "batch_sync"
+    for each in yaml.safe_load((folder / "people.yml").read_text())["models"]:
+        assert each["config"] == {"group": "crm", "enabled": WHEN}
+    (exposure,) = yaml.safe_load((folder / "_batch_sync.yml").read_text())["exposures"]
+    assert exposure["config"] == {"enabled": WHEN}
+    shop.parse()
+    node = shop.nodes.pop("model.shop.people")
+    shop.disabled["model.shop.people"] = [{**node, "config": {**config, "enabled": False}}]
+    assert shop.missing() == [], "under another target nothing changes"
+    shop.disabled["model.shop.cats"] = [{**node, "name": "cats", "config": {**config, "enabled": False}}]
+    assert shop.missing() == [], "its models are written under a target that enables it"
+
+
+def test_a_version_is_pinned(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.add("people", "models/people_v2.sql", config=META, version=2, latest_version=2)
+    apply(shop.missing())
+    body = (tmp_path / "models" / "batch_sync" / "people_delta.sql").read_text().splitlines()[1]
+    assert body == "{{ dbt_batch_sync.delta('people', version='2') }}"
+
+
+def test_the_names_of_exposures_are_ones_that_dbt_takes(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    for name in ("a.b", "yes", "naïve", "1st $"):
+        shop.add(name, config=META)
+    apply(shop.missing())
+    written = yaml.safe_load((tmp_path / "models" / "batch_sync" / "_batch_sync.yml").read_text())
+    named = {each["name"]: each["depends_on"] for each in written["exposures"]}
+    assert named == {
+        "batch_1st_20__24_": ["ref('1st $_delta')"],
+        "batch_a_2e_b": ["ref('a.b_delta')"],
+        "batch_naïve": ["ref('naïve_delta')"],
+        "batch_yes": ["ref('yes_delta')"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("target", "snapshots", "said"),
+    [
+        ("dev", "dev", "{{ var('batch_sync_schema', target.schema) }}"),
+        ("dev", "dev_crm", "{{ var('batch_sync_schema', target.schema ~ '_crm') }}"),
+        ("dev", "elsewhere", "{{ var('batch_sync_schema', target.schema) }}"),
+        (None, "dev_crm", "{{ var('batch_sync_schema', target.schema) }}"),
+    ],
+)
+def test_the_ledger_s_source_follows_the_snapshots(
+    tmp_path: Path, target: str | None, snapshots: str, said: str
+) -> None:
+    shop = Shop(tmp_path)
+    shop.add("people", config=META)
+    config = {"materialized": "sent_snapshot"}
+    shop.refer("people_sent_snapshot", "models/p.sql", schema=snapshots, config=config)
+    apply(missing(read_syncs(shop.manifest), shop.manifest, shop.project, target))
+    written = yaml.safe_load((tmp_path / "models" / "batch_sync" / "_batch_sync.yml").read_text())
+    assert written["sources"][0]["schema"] == said
+
+
+def test_a_source_of_the_users_is_not_declared_twice(shop: Shop) -> None:
+    source = {"resource_type": "source", "source_name": "batch_sync", "name": "batch_sync_runs"}
+    shop.sources["source.shop.batch_sync.batch_sync_runs"] = {
+        **source,
+        "unique_id": "source.shop.batch_sync.batch_sync_runs",
+        "original_file_path": "models/ledger.yml",
+    }
+    apply(shop.missing())
+    written = yaml.safe_load((shop.directory / "models" / "batch_sync" / "_batch_sync.yml").read_text())
+    assert set(written) == {"version", "exposures"}

@@ -28,6 +28,15 @@ ENTRY = "local: packages/dbt_batch_sync"
         ("packages.yml", "packages:\r\n  - local: x\r\n", f"packages:\r\n  - {ENTRY}\r\n  - local: x\r\n"),
         ("packages.yml", "\ufeffpackages:\n  - local: x\n", f"\ufeffpackages:\n  - {ENTRY}\n  - local: x\n"),
         ("packages.yml", "packages:\n  # none yet\n", f"packages:\n  - {ENTRY}\n  # none yet\n"),
+        ("packages.yml", "packages: []\n", f"packages:\n  - {ENTRY}\n"),
+        ("packages.yml", "packages: [{local: x}]\n", f"packages: [{ENTRY}, local: x]\n"),
+        ("packages.yml", "{packages: [{local: x}]}\n", f"{{packages: [{ENTRY}, local: x]}}\n"),
+        (
+            "packages.yml",
+            "packages :\n  - git: \"{{ env_var('X') }}\"  # ours\n    revision: 1.0\n\n# end\n",
+            f"packages:\n  - {ENTRY}\n  - git: \"{{{{ env_var('X') }}}}\"  # ours\n    revision: 1.0\n\n# end\n",
+        ),
+        ("dependencies.yml", "packages: [{local: x}]\n", f"packages: [{ENTRY}, local: x]\n"),
         ("dependencies.yml", "packages:\n  - local: x\n", f"packages:\n  - {ENTRY}\n  - local: x\n"),
         (
             "dependencies.yml",
@@ -52,14 +61,13 @@ def test_an_entry_is_added_and_all_else_stays(
 @pytest.mark.parametrize(
     ("file", "text"),
     [
-        ("packages.yml", "packages: []\n"),
-        ("packages.yml", "packages: [{local: x}]\n"),
-        ("packages.yml", "{packages: [{local: x}]}\n"),
         ("packages.yml", "packages: {{ x }}\n"),
-        ("dependencies.yml", "packages: [{local: x}]\n"),
+        ("packages.yml", "packages: '{{ x }}'\n"),
+        ("packages.yml", "- local: x\n"),
+        ("packages.yml", "packages:\n  - local: x\npackages:\n  - local: y\n"),
     ],
 )
-def test_what_lines_do_not_fit_into_is_left(tmp_path: Path, file: str, text: str) -> None:
+def test_what_can_not_be_changed_is_left(tmp_path: Path, file: str, text: str) -> None:
     (tmp_path / file).write_text(text)
     installed = init(tmp_path)
     assert (installed.file, installed.by_hand) == (file, f"  - {ENTRY}\n")
@@ -78,3 +86,18 @@ def test_a_git_revision(tmp_path: Path) -> None:
     entry = {"git": "https://git.example/x.git", "revision": "v9"}
     assert yaml.safe_load((tmp_path / "packages.yml").read_text()) == {"packages": [entry]}
     assert not (tmp_path / "packages").exists()
+
+
+@pytest.mark.parametrize(
+    "listed",
+    ["local: packages/dbt_batch_sync", "git: https://git.example/Org/dbt-batch-sync.git\n    revision: v0"],
+)
+def test_the_package_is_never_listed_twice(tmp_path: Path, listed: str) -> None:
+    init(tmp_path)
+    (tmp_path / "packages.yml").write_text(f"packages:\n  - local: x\n  - {listed}\n")
+    init(tmp_path, "https://git.example/x.git", "v9")
+    entry = "git: https://git.example/x.git\n    revision: v9"
+    assert (tmp_path / "packages.yml").read_text() == f"packages:\n  - local: x\n  - {entry}\n"
+    assert "in place of the other entry" in init(tmp_path, "https://git.example/x.git", "v10").done[-1]
+    assert "revision: v10" in (tmp_path / "packages.yml").read_text()
+    assert (tmp_path / "packages.yml").read_text().count("git:") == 1

@@ -11,7 +11,7 @@ from dbt_batch_sync import __version__
 from dbt_batch_sync.artifacts.manifest import DataTest, Manifest, read_manifest
 from dbt_batch_sync.errors import ManifestError, MappingError
 from dbt_batch_sync.mapping.mapping import Location
-from dbt_batch_sync.mapping.syncs import Sync, read_syncs
+from dbt_batch_sync.mapping.syncs import Sync, find_syncs, read_syncs
 
 RECORDED = sorted((Path(__file__).parents[1] / "fixtures" / "manifests").glob("*.json"))
 VERSIONS = ["1.10.", "1.11.", "1.12.", "1.9.6", "2.0.0"]
@@ -189,7 +189,10 @@ def test_the_nearest_delta_belongs_to_the_sync(tmp_path: Path) -> None:
         return model(name, package_name=package, unique_id=f"model.{package}.{name}", **keys)
 
     mapped = in_package("crm", "lib", meta={"batch_sync": MAPPING})
-    anywhere, project, own = (in_package("crm_delta", each) for each in ("other", "shop", "lib"))
+    refers = {"depends_on": {"nodes": [mapped["unique_id"]]}}
+    anywhere, project, own = (
+        {**in_package("crm_delta", each), **refers} for each in ("other", "shop", "lib")
+    )
     for nodes, package in (
         ((anywhere, project, own), "lib"),
         ((anywhere, project), "shop"),
@@ -231,6 +234,67 @@ def test_two_syncs_of_one_name(tmp_path: Path) -> None:
 def test_a_model_of_that_name_that_does_not_opt_in_is_no_problem(tmp_path: Path) -> None:
     other = model("crm", unique_id="model.lib.crm", package_name="lib")
     assert len(syncs(tmp_path, model("crm", meta={"batch_sync": MAPPING}), other)) == 1
+
+
+def test_a_model_of_the_project_hides_a_package_s_sync_of_its_name(tmp_path: Path) -> None:
+    mapped = model("crm", unique_id="model.lib.crm", package_name="lib", meta={"batch_sync": MAPPING})
+    ((_, _, _, message),) = problems(tmp_path, mapped, model("crm"))
+    assert message == "there is another model of this name, model.shop.crm: rename one of the two"
+
+
+@pytest.mark.parametrize("suffix", ["delta", "sent_snapshot"])
+def test_a_model_that_only_has_the_name_of_a_sync_s_own(tmp_path: Path, suffix: str) -> None:
+    mapped = model("crm", meta={"batch_sync": MAPPING})
+    ((_, name, key, message),) = problems(tmp_path, mapped, model(f"crm_{suffix}"))
+    assert (name, key) == (f"crm_{suffix}", "name")
+    assert message == (
+        f"is not the {suffix} of the sync crm, whose name it has: rename it, or give it the body "
+        f"{{{{ dbt_batch_sync.{suffix}('crm') }}}}"
+    )
+
+
+@pytest.mark.parametrize("name", ["o'brien", 'a"b', "a\\b", "a{b"])
+def test_a_name_that_no_sync_can_have(tmp_path: Path, name: str) -> None:
+    ((_, _, _, message),) = problems(tmp_path, model(name, meta={"batch_sync": MAPPING}))
+    assert "may have letters, digits, blanks and `_.-$` only" in message
+
+
+@pytest.mark.parametrize(
+    ("adapter", "alias", "wrong"),
+    [
+        ("postgres", "a" * 63, False),
+        ("postgres", "a" * 64, True),
+        ("postgres", "é" * 32, True),
+        ("redshift", "a" * 64, False),
+        ("redshift", "a" * 128, True),
+        ("duckdb", "a" * 300, False),
+    ],
+)
+def test_a_name_that_the_warehouse_does_not_have(
+    tmp_path: Path, adapter: str, alias: str, wrong: bool
+) -> None:
+    mapped = model("crm", meta={"batch_sync": MAPPING})
+    delta = model("crm_delta", alias=alias, depends_on={"nodes": ["model.shop.crm"]})
+    _, found = find_syncs(read_manifest(write(tmp_path, mapped, delta, metadata={"adapter_type": adapter})))
+    assert [each.key for each in found] == (["config.alias"] if wrong else [])
+
+
+def version(number: int, latest: int, meta: bool) -> dict[str, object]:
+    own: dict[str, object] = {"meta": {"batch_sync": MAPPING}} if meta else {}
+    return model("crm", unique_id=f"model.shop.crm.v{number}", version=number, latest_version=latest, **own)
+
+
+def test_a_delta_pins_a_version(tmp_path: Path) -> None:
+    delta = model("crm_delta", depends_on={"nodes": ["model.shop.crm.v1"]})
+    for nodes in ((version(1, 2, True), version(2, 2, True)), (version(2, 2, False), version(1, 2, True))):
+        (sync,) = syncs(tmp_path, *nodes, delta)
+        assert sync.model.version == "1"
+
+
+def test_a_mapping_of_a_version_that_is_not_read(tmp_path: Path) -> None:
+    ((_, name, _, message),) = problems(tmp_path, version(1, 1, False), version(2, 1, True))
+    assert name == "crm"
+    assert message.startswith("stands in version 2, and version 1 is read: the latest")
 
 
 @pytest.mark.parametrize("suffix", ["_delta", "_sent_snapshot"])

@@ -64,6 +64,8 @@ def test_rejects(shop: HandBuilt) -> None:
                 "last_rejected_at": "2026-04-01T05:00:06Z",
             }
         ],
+        "invalid": {},
+        "profiles": [],
     }
 
 
@@ -94,3 +96,13 @@ def test_no_ledger_yet(shop: HandBuilt) -> None:
     shop.execute("drop table batch_sync_journal")
     with pytest.raises(ConfigurationError, match=r"batch_sync_journal in the warehouse yet\. Run: dbt run"):
         shop.known()
+
+
+def test_rejected_profiles_and_invalid_rows(shop: HandBuilt) -> None:
+    for key, attribute in (("b", "name"), ("a", None), ("a", None), ("c", "name")):
+        shop.reject(key, attribute, "too_long")
+    people, _ = rejections(shop.warehouse, shop.known(), profiles=2)
+    assert [(each.key, each.attribute, each.reason) for each in people.profiles] == [
+        ("a", None, "too_long"),
+        ("b", "name", "too_long"),
+    ]

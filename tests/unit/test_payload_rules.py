@@ -345,9 +345,30 @@ URLS: list[tuple[object, object]] = [
 EMAILS: list[tuple[object, object]] = [
     (None, NOTHING),
     ("", NOTHING),
-    *((text, text) for text in ("a@b.c", "j+é!'\"@example.co.uk", "a@b-c.d1", "😀@b.c")),
+    *((text, text) for text in ("a@b.c", "j+é!'@example.co.uk", "a@b-c.d1e", "😀@b.c", "a@xn--bcher-kva.de")),
     ("a" * 116 + "@example.com", "a" * 116 + "@example.com"),
     ("a" * 117 + "@example.com", TOO_LONG),
+    *(
+        (text, Rejected("impossible_email"))
+        for text in (
+            "ada@example..com",
+            "ada.@example.com",
+            ".ada@example.com",
+            "a..da@example.com",
+            "ada@-example.com",
+            "ada@example-.com",
+            "ada@.example.com",
+            "ada\u200b@example.com",
+            "ada\u00ad@example.com",
+            "mailto:ada@example.com",
+            "<ada@example.com",
+            "a,ada@example.com",
+            '"ada"@example.com',
+            "a\\b@example.com",
+            "ada@10.0.0.1",
+            "ada@" + "x" * 64 + ".com",
+        )
+    ),
     ("é" * 116 + "@example.com", "é" * 116 + "@example.com"),
     *(
         (text, Rejected("invalid_email"))
@@ -374,8 +395,11 @@ EMAILS: list[tuple[object, object]] = [
 PHONES: list[tuple[object, object]] = [
     (None, NOTHING),
     ("", NOTHING),
-    ("+1", "+1"),
-    ("+" + "1" * 15, "+" + "1" * 15),
+    *((text, text) for text in ("+33199000661", "+12025550123", "+79161234567", "+491234567890123")),
+    *(
+        (text, Rejected("impossible_phone"))
+        for text in ("+0199000661", "+1", "+120255501234", "+999123456789", "+3319900066", "+" + "1" * 15)
+    ),
     *(
         (text, Rejected("invalid_phone"))
         for text in (

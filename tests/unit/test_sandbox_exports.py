@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,14 @@ def test_what_was_exported_stays_and_goes_with_a_reset() -> None:
     caller.sandbox.reset()
     assert not path.parent.exists()
     assert caller.get("exports/view", id=name)[0] == 404
+
+
+def test_files_go_with_the_sandbox() -> None:
+    caller = with_profiles("a")
+    (path,) = files(caller, export(caller))
+    del caller
+    gc.collect()
+    assert not path.parent.parent.exists()
 
 
 def test_older_exports_and_their_files_are_forgotten() -> None:

@@ -192,4 +192,4 @@ def test_broken_rules_and_settings_are_shown(sandbox: Sandbox) -> None:
     assert fields.keys() >= KNOBS.keys()
     assert "checked" in fields["rate_limits"]
     assert (fields["latency"]["value"], fields["reject_ids"]["value"]) == ("0.5", HOSTILE)
-    assert fields["exports_per_hour"]["value"] == ""
+    assert (fields["exports_per_hour"]["value"], fields["max_items"]["value"]) == ("", "2000000")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
+from rich.console import Console
 
-from dbt_batch_sync.cli import documents, show
-from dbt_batch_sync.ledger.records import RejectCount, Rejection, Run
+from dbt_batch_sync.cli import documents, explain, layout, show
+from dbt_batch_sync.ledger.records import RejectCount, RejectedKey, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request
 from dbt_batch_sync.results import (
     Change,
@@ -16,12 +19,14 @@ from dbt_batch_sync.results import (
     Pending,
     PlanResult,
     ProfileResult,
+    PushResult,
     RejectsResult,
     ResendResult,
     Sample,
     StatusResult,
     SyncPlanned,
     SyncProfile,
+    SyncPushed,
     SyncRejects,
     SyncStatus,
 )
@@ -30,6 +35,7 @@ NOW = datetime(2026, 4, 1, 6)
 PLANNED = SyncPlanned(
     "people",
     "d1",
+    "prod",
     "update",
     inserts=1,
     updates=2,
@@ -61,18 +67,16 @@ def test_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
         PlanResult((PLANNED, SyncPlanned("empty", None), SyncPlanned("new", None, stops=("unbuilt",))))
     )
     assert printed(capsys) == [
-        "people",
+        "people → prod",
         "A push would stop: dbt is at work",
-        "1 insert · 2 updates · 1 exit · 3 invalid · 4 parked → 1 request to update, about a second at Batch's "
-        "rate",
+        "1 insert · 2 updates · 1 exit → 1 request to update, about a second",
         "A guard would stop the push: too many",
+        "not sent: 3 rows invalid (3 null_identifier) · 4 rows parked · 1 resubscription (never_resubscribe)",
         "`points` flaps: it changes again for 6 of the 12 rows of the last push. Does its column change "
         "with every build?",
-        "3 × null_identifier",
-        "1 resubscription not sent (never_resubscribe); the rest of each row is sent",
-        "attribute rows",
+        "Attribute Rows",
         "name 3",
-        "profile change attribute old new",
+        "Profile Change Attribute From To",
         "c••• update name A|•• B••",
         "empty",
         "nothing to send: the delta is empty",
@@ -81,15 +85,76 @@ def test_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_a_plan_ends_with_the_next_command(capsys: pytest.CaptureFixture[str]) -> None:
+    for changes, command in (
+        ({"stops": ()}, "push --force"),
+        ({"stops": (), "guards": ()}, "push"),
+        ({"stops": (), "requests": 0}, None),
+    ):
+        show.planned(PlanResult((replace(PLANNED, **changes),)))  # type: ignore[arg-type]
+        last = printed(capsys)[-1]
+        assert (last == f"Next: dbt-batch-sync {command}") is (command is not None)
+
+
 def test_a_plan_as_a_comment() -> None:
     lines = documents.comment(
         PlanResult((PLANNED, SyncPlanned("new", None, stops=("unbuilt",))))
     ).splitlines()
-    assert "| `people` | 1 | 2 | 1 | 3 | 4 | 1 | a second at Batch's rate |" in lines
+    assert "| `people` | 1 | 2 | 1 | 3 | 4 | 1 | about a second |" in lines
     assert lines[lines.index("#### `new`") + 2 :] == ["> [!WARNING]", "> A push would stop: unbuilt"]
     assert "| c••• | update | name | A&#124;•• | B•• |" in lines
     tables = [line for line in lines if line.startswith("|")]
     assert len({line.count("|") for line in tables[:3]}) == 1
+
+
+PUSHED = SyncPushed(
+    "people", "profiles", "succeeded", "d", "update", inserts=3, accepted=3, settled=3, seconds=1.25
+)
+
+
+def push_of(*syncs: SyncPushed) -> PushResult:
+    return PushResult("r1", NOW, NOW + timedelta(seconds=90), syncs)
+
+
+def test_a_push(capsys: pytest.CaptureFixture[str]) -> None:
+    partial = replace(PUSHED, sync="vips", status="partial", invalid=1, rejected_attributes=2, settled=1)
+    failed = replace(PUSHED, sync="old", status="failed", error="[gone]")
+    show.pushed(push_of(PUSHED, partial, failed), dry_run=False)
+    assert printed(capsys) == [
+        "Sync Status Inserts Updates Exits Accepted Rejected Time",
+        "people succeeded 3 0 0 3 0 1.2 s",
+        "vips partial 3 0 0 3 3 1.2 s",
+        "old failed 3 0 0 3 0 1.2 s",
+        "vips: 2 rows not sent yet. Run: dbt-batch-sync push",
+        "vips: 1 row invalid · 2 attributes rejected. Reasons: dbt-batch-sync rejects",
+        "old: [gone]",
+        "failed: 3 syncs in 1 min 30 s, run r1",
+    ]
+
+
+def test_a_dry_run_says_that_nothing_was_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    show.pushed(push_of(replace(PUSHED, sent=3, requests=1, endpoint=None)), dry_run=True)
+    assert printed(capsys) == [
+        "Sync Inserts Updates Exits Would send Would reject Requests Endpoint",
+        "people 3 0 0 3 0 1",
+        "Dry run: nothing was sent or recorded. 1 sync in 1 min 30 s.",
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_nothing_is_wider_than_the_terminal_or_broken_within_a_word(width: int) -> None:
+    """Ten million rows of a sync with a long name, and a long line."""
+    console = Console(width=width, file=io.StringIO(), force_terminal=True, no_color=True, highlight=False)
+    long = replace(PUSHED, sync="subscribers_of_the_letter", inserts=10_000_000, accepted=10_000_000)
+    layout.draw(console, show._pushed([long, PUSHED]))
+    layout.say(console, "a line of words " * 12)
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", file.getvalue()).splitlines()
+    assert max(map(len, lines)) <= width
+    words = {word for line in lines for word in line.split()}
+    assert {"subscribers_of_the_letter", "succeeded", "words"} <= words
+    assert words & {"10,000,000", "10M"}
 
 
 def test_status(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,16 +165,16 @@ def test_status(capsys: pytest.CaptureFixture[str]) -> None:
             (SyncStatus("people", (failed, RUN), 2, (request,)), SyncStatus("new", (), 0, (request,)))
         )
     )
-    asked = "resend --all requested 2026-04-01T06:00:00Z: the next dbt run adds the rows to the delta"
+    asked = "resend --all requested 2026-04-01 06:00: the next dbt run adds the rows to the delta"
     assert printed(capsys) == [
         "people",
-        "started (UTC) status inserts updates exits invalid accepted rejected parked seconds",
-        "2026-04-01T06:00:00Z failed 0 0 0 0 3 3 5 0.0",
-        "2026-04-01T06:00:00Z partial 3 0 0 0 3 3 5 0.0",
-        "delta sizes, oldest first █· 3 0",
-        "2 rows parked: rejected as a whole, sent again when changed or after dbt-batch-sync resend --rejected",
+        "Started (UTC) Status Inserts Updates Exits Accepted Rejected Time",
+        "2026-04-01 06:00 failed 0 0 0 3 8 0.0 s",
+        "2026-04-01 06:00 partial 3 0 0 3 8 0.0 s",
+        "Rows per push, oldest first █· 3 0",
+        "2 rows parked: rejected as a whole; sent again when changed, or after dbt-batch-sync resend --rejected",
         asked,
-        "last error: gone [x]",
+        "Last error: gone [x]",
         "new",
         "never pushed. Run: dbt-batch-sync push",
         asked,
@@ -121,16 +186,28 @@ def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
         RejectCount("people", "name", "too_long", "validation", 1200, NOW, NOW),
         RejectCount("people", None, "TOO_LARGE", "batch", 1, NOW, NOW),
     )
-    show.rejected(RejectsResult((SyncRejects("people", "s.rejects", counts), SyncRejects("vips", "t", ()))))
-    at = "2026-04-01T06:00:00Z"
+    syncs = (
+        SyncRejects("people", "s.rejects", counts, "profiles", {"null_identifier": 2}),
+        SyncRejects("vips", "t", ()),
+        SyncRejects("few", "t", counts[:1], "profiles", {}, (RejectedKey("c-1", None, "BAD"),)),
+    )
+    show.rejected(RejectsResult(syncs))
+    at = "2026-04-01 06:00"
+    head = "Profiles Attribute Reason Rejected by Since (UTC) Last (UTC)"
     assert printed(capsys) == [
         "people",
-        "profiles attribute reason rejected by since (UTC) last (UTC)",
+        head,
         f"1,200 name too_long validation {at} {at}",
-        f"1 (whole row) TOO_LARGE batch {at} {at}",
-        "profiles: select distinct key from s.rejects where sync = 'people' and resolved_at is null",
+        f"1 whole row TOO_LARGE batch {at} {at}",
+        "2 whole row null_identifier validation",
+        "Profiles: dbt-batch-sync rejects --profiles 20",
         "vips",
         "no open rejections",
+        "few",
+        head,
+        f"1,200 name too_long validation {at} {at}",
+        "Profile Attribute Reason",
+        "c-1 whole row BAD",
     ]
 
 
@@ -141,21 +218,24 @@ def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
         (
             {"sent_at": NOW, "run_id": "r1", "exited_at": NOW, "attributes": {"name": "A•"}},
             [
-                "last accepted 2026-04-01T06:00:00Z (run r1), left the model 2026-04-01T06:00:00Z",
-                "Batch holds: name A•",
+                "last accepted 2026-04-01 06:00 UTC, run r1, left the model 2026-04-01 06:00 UTC",
                 "nothing to send",
+                "Attribute In Batch",
+                "name A•",
             ],
         ),
         (
             {
+                "attributes": {"name": "A•"},
                 "pending": Pending("insert", None, (Change("name", "null", "B•"),)),
                 "in_doubt": ("points", "name"),
             },
             [
                 "never accepted by Batch",
-                "in doubt, sent again after the next dbt run: points, name",
                 "queued for the next push: insert",
-                "name: null → B•",
+                "in doubt, sent again by the next delta with a value: points, name",
+                "Attribute In Batch Next push",
+                "name A• B•",
             ],
         ),
         (
@@ -175,7 +255,7 @@ def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
             {"pending": Pending("invalid", "parked", ())},
             [
                 "never accepted by Batch",
-                "parked: rejected as a whole, sent again when changed or after dbt-batch-sync resend --rejected",
+                "parked: rejected as a whole; sent again when changed, or after dbt-batch-sync resend --rejected",
             ],
         ),
         (
@@ -192,17 +272,17 @@ def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
             [
                 "never accepted by Batch",
                 "nothing to send",
-                "name rejected by validation: too_long (2026-04-01T06:00:00Z)",
-                "whole row rejected by batch: BAD (2026-04-01T06:00:00Z, resolved 2026-04-01T06:00:00Z)",
+                "row rejected by batch: BAD (2026-04-01 06:00, resolved 2026-04-01 06:00)",
+                "Attribute Rejected",
+                "name too_long (validation, 2026-04-01 06:00)",
             ],
         ),
     ],
 )
 def test_a_profile(capsys: pytest.CaptureFixture[str], changes: dict[str, object], lines: list[str]) -> None:
-    show.profile(ProfileResult("C-1", (replace(NOBODY, **changes),)))  # type: ignore[arg-type]
-    first, second, *rest = printed(capsys)
-    assert first == "C-1"
-    assert [second.removeprefix("people "), *rest] == lines
+    explain.profile(ProfileResult("C-1", (replace(NOBODY, **changes),)))  # type: ignore[arg-type]
+    first, *rest = printed(capsys)
+    assert [first.removeprefix("people: "), *rest] == lines
 
 
 def test_a_request_to_send_again(capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,7 +291,7 @@ def test_a_request_to_send_again(capsys: pytest.CaptureFixture[str]) -> None:
     )
     show.resent(result)
     assert printed(capsys) == [
-        "people requested: resend rejected rows and attributes; nothing was sent yet",
+        "people: the next dbt run adds rejected rows and attributes to the delta",
         "Next:",
         "dbt run --select people",
     ]

@@ -95,12 +95,16 @@ def test_the_main_job(example: Example) -> None:
     first = example.push()
     assert {name: counts(sync) for name, sync in first.items()} == {
         "crm_contacts": (2496, 0, 0),
+        "shop_products": (24, 0, 0),
+        "tasting_guests": (47, 0, 0),
         "vip_customers": (68, 0, 0),
     }
     example.dbt("build", "--vars", "{demo_day: 2}")
     second = example.push("--require-tests")
     assert {name: counts(sync) for name, sync in second.items()} == {
         "crm_contacts": (15, 85, 6),
+        "shop_products": (0, 1, 0),
+        "tasting_guests": (1, 2, 1),
         "vip_customers": (3, 5, 3),
     }
     assert {sync["status"] for sync in (*first.values(), *second.values())} == {"partial", "succeeded"}

@@ -174,4 +174,4 @@ def test_the_tests_of_values(shop: Project) -> None:
 
 def test_the_least_rights_day_by_day(shop: Project) -> None:
     """Each statement of the docs is one of PostgreSQL's as well."""
-    check_rights(shop, documented("Redshift"))
+    check_rights(shop, documented("redshift"))

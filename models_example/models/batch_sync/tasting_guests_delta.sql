@@ -1,1 +1,2 @@
+-- Written by `dbt-batch-sync generate`. Yours to configure: it is written once.
 {{ dbt_batch_sync.delta('tasting_guests') }}

@@ -31,6 +31,7 @@
       WHEN INSTR(',' || d.`_batch_changed` || ',', ',tags,') > 0 AND NOT s.`tags` IS NULL
 -- as on DuckDB (9 lines)
   AND s.`_batch_delta_id` = @last
+-- as on DuckDB (1 lines)
   AND d.`_batch_delta_id` = @delta_id
   AND d.`_batch_page` > @page
 -- as on DuckDB (1 lines)

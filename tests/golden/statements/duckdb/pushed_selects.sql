@@ -255,6 +255,7 @@ JOIN "shop"."marts"."people_sent_snapshot" AS s
 WHERE
   d."_batch_change" = 'update'
   AND s."_batch_delta_id" = $last
+  AND s."_batch_doubt" IS NULL
   AND d."_batch_delta_id" = $delta_id
   AND d."_batch_page" > $page
   AND (

@@ -33,6 +33,7 @@
       AND NOT s."tags" IS NULL
 -- as on DuckDB (9 lines)
   AND s."_batch_delta_id" = %(last)s
+-- as on DuckDB (1 lines)
   AND d."_batch_delta_id" = %(delta_id)s
   AND d."_batch_page" > %(page)s
 -- as on DuckDB (1 lines)

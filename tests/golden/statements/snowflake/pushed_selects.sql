@@ -33,6 +33,7 @@
       AND NOT s."TAGS" IS NULL
 -- as on DuckDB (9 lines)
   AND s."_BATCH_DELTA_ID" = :last
+-- as on DuckDB (1 lines)
   AND d."_BATCH_DELTA_ID" = :delta_id
   AND d."_BATCH_PAGE" > :page
 -- as on DuckDB (1 lines)

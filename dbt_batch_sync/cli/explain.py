@@ -1,0 +1,86 @@
+"""How `profile` shows what each sync knows of one profile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dbt_batch_sync.cli.layout import Grid, at, draw, plain, say
+from dbt_batch_sync.cli.show import out
+
+if TYPE_CHECKING:
+    from dbt_batch_sync.results import ProfileResult, SyncProfile
+
+
+def profile(result: ProfileResult) -> None:
+    """What each sync knows of a profile."""
+    console = out()
+    for sync in result.syncs:
+        console.print(f"[bold]{plain(sync.sync)}[/]: {_sent(sync)}")
+        if sync.kind == "events":
+            cells = [
+                (at(each.time) if each.time else "", plain(each.name or ""), plain(each.state))
+                for each in sync.events
+            ]
+            draw(console, Grid(("Time (UTC)", "Event", "State"), cells))
+            console.print()
+            continue
+        for line in _state(sync):
+            say(console, f"{line}")
+        rows = list(_attributes(sync))
+        if rows:
+            head = ("Attribute", "In Batch", "Next push", "Rejected")
+            empty = [name for place, name in enumerate(head) if not any(row[place] for row in rows)]
+            draw(console, Grid(head, rows).without(*empty))
+        console.print()
+
+
+def _sent(sync: SyncProfile) -> str:
+    if sync.sent_at is None:
+        return "never accepted by Batch"
+    left = f", left the model {at(sync.exited_at)} UTC" if sync.exited_at is not None else ""
+    return f"last accepted {at(sync.sent_at)} UTC, run {plain(str(sync.run_id))}{left}"
+
+
+def _state(sync: SyncProfile) -> list[str]:
+    """What happens to the row next."""
+    pending, lines = sync.pending, []
+    if pending is None:
+        lines.append("nothing to send")
+    elif pending.reason == "parked":
+        lines.append(
+            "[yellow]parked:[/] rejected as a whole; sent again when changed, or after "
+            "dbt-batch-sync resend --rejected"
+        )
+    elif pending.change == "invalid":
+        lines.append(f"[yellow]invalid, not sent:[/] {plain(str(pending.reason))}")
+    else:
+        lines.append(f"queued for the next push: {plain(pending.change)}")
+        if pending.reason is not None:
+            names = ", ".join(pending.reason.partition(":")[2].split(","))
+            lines.append(f"[yellow]not sent:[/] {plain(names)}, unsubscribed in Batch (never_resubscribe)")
+    if sync.in_doubt:
+        names = plain(", ".join(sync.in_doubt))
+        lines.append(f"[yellow]in doubt, sent again by the next delta with a value:[/] {names}")
+    for each in sync.rejects:
+        if each.attribute is None:
+            done = "" if each.resolved_at is None else f", resolved {at(each.resolved_at)}"
+            lines.append(
+                f"[yellow]row rejected by {plain(each.rejected_by)}:[/] {plain(each.reason)} "
+                f"({at(each.rejected_at)}{done})"
+            )
+    return lines
+
+
+def _attributes(sync: SyncProfile) -> list[tuple[str, str, str, str]]:
+    """A row for each attribute of which anything is known."""
+    queued = {each.attribute: each.new for each in sync.pending.attributes} if sync.pending else {}
+    found = {each.attribute: each for each in sync.rejects if each.attribute is not None}
+    rows = []
+    for name in dict.fromkeys([*sync.attributes, *queued, *found]):
+        each = found.get(name)
+        reason = ""
+        if each is not None:
+            done = f", resolved {at(each.resolved_at)}" if each.resolved_at is not None else ""
+            reason = f"{plain(each.reason)} ({plain(each.rejected_by)}, {at(each.rejected_at)}{done})"
+        rows.append((plain(name), plain(sync.attributes.get(name, "")), plain(queued.get(name, "")), reason))
+    return rows

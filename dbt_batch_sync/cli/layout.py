@@ -1,0 +1,138 @@
+"""Tables that fit: in a terminal of 80 columns, in a wide one, and in a log file, which has no width."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.console import Console
+from rich.markup import escape
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+COLORS = {
+    "succeeded": "green",
+    "partial": "yellow",
+    "interrupted": "yellow",
+    "skipped": "yellow",
+    "failed": "red",
+    "running": "blue",
+}
+"""Of a status: green is done, yellow needs a look, red needs a hand."""
+
+_BARS = "·▁▂▃▄▅▆▇█"
+"""Of a size of nothing, and of eighths."""
+
+Cell = str | int | float
+"""A text, a count, or seconds."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Rows under their heads. Counts and seconds are on the right; a text may have rich's markup."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+
+    def without(self, *names: str) -> Grid:
+        """The same without some columns."""
+        kept = [place for place, name in enumerate(self.head) if name not in names]
+        return Grid(
+            [self.head[place] for place in kept], [[row[place] for place in kept] for row in self.rows]
+        )
+
+
+def draw(console: Console, grid: Grid, *, drop: Sequence[str] = (), indent: int = 2) -> None:
+    """Prints the grid in the first of these forms that fits: as it is, closer, without the columns of
+    `drop`, with short numbers, a record for each row.
+    """
+    least = grid.without(*drop)
+    for narrow, gap, short in ((grid, 2, False), (grid, 1, False), (least, 2, False), (least, 1, True)):
+        table = _table(narrow, gap=gap, short=short)
+        if Measurement.get(console, console.options, table).maximum + indent <= console.width:
+            break
+    else:
+        return _records(console, grid, indent)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        console.print(f"{' ' * indent}{line.rstrip()}", markup=False, soft_wrap=True)
+    return None
+
+
+def say(console: Console, text: str, *, indent: int = 2) -> None:
+    """Prints a line, broken between words where the terminal ends; its markup counts."""
+    console.print(Padding(Text.from_markup(text), (0, 0, 0, indent), expand=False), soft_wrap=False)
+
+
+def _table(grid: Grid, *, gap: int, short: bool) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
+    for place, name in enumerate(grid.head):
+        numbers = any(not isinstance(row[place], str) for row in grid.rows)
+        table.add_column(name, justify="right" if numbers else "left", no_wrap=True)
+    for row in grid.rows:
+        table.add_row(*(shown(cell, short=short) for cell in row))
+    return table
+
+
+def _records(console: Console, grid: Grid, indent: int) -> None:
+    """Each row as its first cell, and the others below it, a line each."""
+    widest = max(map(len, grid.head[1:]), default=0)
+    for first, *others in grid.rows:
+        console.print(f"{' ' * indent}[bold]{shown(first)}[/]")
+        for name, cell in zip(grid.head[1:], others, strict=True):
+            console.print(f"{' ' * indent}  [dim]{name:<{widest}}[/]  {shown(cell)}")
+
+
+def shown(cell: Cell, *, short: bool = False) -> str:
+    """A cell as it is printed: 12,345 or 12.3k, 1.5 s or 3 min."""
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, float):
+        return duration(cell)
+    if short and cell >= 10_000:
+        return f"{cell / 1e6:.3g}M" if cell >= 1e6 else f"{cell / 1e3:.3g}k"
+    return f"{cell:,}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def status(name: str) -> str:
+    """A status in its color."""
+    return f"[{COLORS.get(name, 'white')}]{name}[/]"
+
+
+def counted(count: int, word: str) -> str:
+    """A count with its word, which gets an s where English wants one."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Parts of a line; empty ones are left out."""
+    return " · ".join(part for part in parts if part)
+
+
+def bars(sizes: Sequence[int], top: float) -> str:
+    """Sizes as bars, an outlier with a full one."""
+    full = len(_BARS) - 1
+    return "".join(_BARS[min(full, math.ceil(size / top * full))] for size in sizes)
+
+
+def plain(text: str) -> str:
+    """A text in which nothing is markup."""
+    return escape(text)
+
+
+def at(moment: datetime | None) -> str:
+    """A time in UTC, to the minute."""
+    return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M")

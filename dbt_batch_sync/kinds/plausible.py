@@ -1,0 +1,111 @@
+"""E-mail addresses that no mail server accepts and phone numbers that no numbering plan has, though Batch's
+own patterns do.
+
+The patterns are derived from the libraries email-validator and phonenumbers, and held against them by tests:
+so they check a column where it lies. They refuse nothing that the library takes.
+"""
+
+from __future__ import annotations
+
+INVISIBLE = r"\x{ad}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{206f}"
+"""Characters that only format, as the inside of a pattern's brackets."""
+
+_LENGTHS = """
+    8: 45 216 222 223 226 227 228 232 235 236 253 257 266 350 356 357 370 371 373 374
+    8: 389 505 509 800 808 973 993
+    9: 33 34 93 94 211 212 218 221 240 242 244 249 251 255 256 260 261 262 351 590 594
+    9: 596 979 992 994 995 998
+    8,9: 32 36 51 213 224 233 237 250 258 264 268 377 382 387 591 962 963
+    7: 238 239 246 248 269 291 297 592 673 674 680 691 692
+    7,8: 241 599 670 675 853 961 965 975
+    8,9,10: 20 60 855 856 964 970 976
+    7,9: 220 245 265 354 423
+    10: 1 52 58 225 229
+    6: 298 299 672 687
+    7,8,9: 231 385 967 968
+    7,8,9,10: 84 243 254 353
+    9,10: 380 881 966 996
+    5,7: 676 677 678
+    6,7,8,9,10: 48 95 880
+    6,9: 40 508 681
+    7,8,9,10,11,12: 86 882 972
+    7,8,10: 230 267 372
+    8,9,10,11,12: 92 383 883
+    8,10: 378 506 850
+    8,10,11: 57 65 977
+    4,5,6,7,8,9,10,11,12,13: 43 49
+    5: 500 682
+    5,6,7,8,9,10: 27 64
+    5,6,7,8,9,10,11,12: 358 971
+    5,8: 47 686
+    6,7,8,9: 252 355
+    6,7,8,9,10,11: 375 595
+    6,7,8,9,10,11,12: 39 381
+    6,8,9: 376 689
+    7,9,10: 44 263
+    7,11: 501 679
+    8,9,10,11: 55 593
+    8,9,10,11,12,13: 81 91
+    8,11: 502 504
+    9,12: 41 870
+    10,11,12: 30 234
+    4,5: 290
+    4,5,6,7: 690
+    4,5,6,7,8,9,10,11: 352
+    4,5,6,7,8,9,10,11,12: 598
+    4,5,6,7,10: 98
+    4,7: 683
+    5,6: 247
+    5,6,7: 688
+    5,6,7,8: 386
+    5,6,7,8,9,10,11: 31
+    5,6,7,8,9,10,12: 61
+    5,6,7,8,9,11: 852
+    5,6,7,10: 685
+    5,6,8,9,10,11,12,13: 82
+    6,7: 597
+    6,7,8,9,10,12: 46
+    6,7,8,9,12: 359
+    6,7,8,10: 53
+    6,7,9: 421
+    6,8,9,10,11,12,13: 63
+    7,8,9,10,11: 886
+    7,8,9,10,11,12,13: 62
+    7,8,9,11: 974
+    7,8,10,11: 507
+    7,8,11: 503
+    7,10: 960
+    7,10,12,13: 90
+    8,9,10,13: 66
+    9,10,11: 56
+    9,10,11,12: 420
+    10,11: 54
+    10,14: 7
+    11: 888
+    12: 878
+"""
+"""How many digits follow each calling code, the possible lengths before the codes."""
+
+
+def email_pattern(blanks: str) -> str:
+    """Words with single dots between them, without quotes, and a domain of valid labels. `blanks` are what
+    Batch's pattern does not take, as the inside of brackets.
+    """
+    word = rf'[^@"(),.:;<>\[\]\\{blanks}{INVISIBLE}]+'
+    label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    return rf"{word}(?:\.{word})*@(?:{label}\.)+[A-Za-z0-9]{{0,62}}[A-Za-z]"
+
+
+def phone_pattern() -> str:
+    """A plus sign, an assigned calling code, and as many digits as its numbering plan has; for any engine."""
+    lines = (line.strip().partition(": ") for line in _LENGTHS.strip().splitlines())
+    plans = (f"({codes.replace(' ', '|')})({_digits(lengths)})" for lengths, _, codes in lines)
+    return f"[+]({'|'.join(plans)})"
+
+
+def _digits(lengths: str) -> str:
+    """`[0-9]{7,9}|[0-9]{11}` for `7,8,9,11`."""
+    numbers = [int(each) for each in lengths.split(",")]
+    first = [each for each in numbers if each - 1 not in numbers]
+    last = [each for each in numbers if each + 1 not in numbers]
+    return "|".join(f"[0-9]{{{low},{high}}}" for low, high in zip(first, last, strict=True))

@@ -1,0 +1,23 @@
+{#- Identifiers that differ only by blanks, by case or, where the warehouse can tell, by invisible characters or the form of their accents:
+    different profiles in Batch, and most likely one person. -#}
+{% test batch_similar_identifiers(model, column_name) %}
+    {{- config(severity='warn') }}
+    {%- set custom_id = dbt_batch_sync.column('custom_id') %}
+    select {{ custom_id }}
+    from (
+        select {{ custom_id }}, count(*) over (partition by folded) as alike
+        from (
+            select {{ custom_id }}, {{ dbt_batch_sync.folded_text(custom_id) }} as folded
+            from (select distinct {{ dbt_batch_sync.tested_text(column_name) }} as {{ custom_id }} from {{ model }}) as identifiers
+            where {{ custom_id }} is not null
+        ) as texts
+    ) as counted
+    where alike > 1
+{% endtest %}
+
+
+{#- A text without what is easily overlooked in it. -#}
+{% macro folded_text(expression) %}{{ return(adapter.dispatch('folded_text', 'dbt_batch_sync')(expression)) }}{% endmacro %}
+{% macro default__folded_text(expression) %}
+    {{ return("replace(lower(" ~ dbt_batch_sync.spaces_for_blanks(expression) ~ "), ' ', '')") }}
+{% endmacro %}

@@ -1,0 +1,66 @@
+"""Cloud Sync's column prefixes as a mapping."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from dbt_batch_sync.kinds.attributes import AttributeType
+from dbt_batch_sync.mapping.mapping import Location
+from dbt_batch_sync.mapping.mapping_reader import parse_mapping
+from dbt_batch_sync.scaffold.cloud_sync import TYPED, mapping_yaml
+
+COLUMNS = [
+    "custom_id",
+    "last_updated_at",
+    "batch__email_address",
+    "plan",
+    "date__birthday",
+    "url__avatar",
+    "is_vip",
+]
+
+
+def read(text: str) -> dict[str, object]:
+    (model,) = yaml.safe_load(text)["models"]
+    found: dict[str, object] = model["config"]["meta"]["batch_sync"]
+    return found
+
+
+def test_a_table_of_cloud_sync() -> None:
+    text = mapping_yaml("people", COLUMNS)
+    assert read(text) == {
+        "identifier": "custom_id",
+        "standard": {"email_address": "batch__email_address"},
+        "custom": [
+            "plan",
+            {"column": "date__birthday", "name": "birthday", "type": "date"},
+            {"column": "url__avatar", "name": "avatar", "type": "url"},
+            "is_vip",
+        ],
+    }
+    parse_mapping("people", read(text), Location("models/people.yml", "people"))
+    assert "# last_updated_at is not needed" in text
+
+
+def test_typed_prefixes_are_types() -> None:
+    assert set(TYPED.values()) <= {each.value for each in AttributeType}
+
+
+@pytest.mark.parametrize(
+    ("columns", "comment"),
+    [
+        (["batch__shoe_size", "plan"], "batch__shoe_size"),
+        (["plan"], "expects a column custom_id"),
+    ],
+)
+def test_what_a_mapping_does_not_have_is_a_comment(columns: list[str], comment: str) -> None:
+    text = mapping_yaml("people", columns)
+    assert comment in text
+    assert read(text)["custom"] == ["plan"]
+
+
+def test_a_name_that_batch_does_not_take_gets_another() -> None:
+    assert read(mapping_yaml("people", ["Loyalty Points"]))["custom"] == [
+        {"column": "Loyalty Points", "name": "loyalty_points"}
+    ]

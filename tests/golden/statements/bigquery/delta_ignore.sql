@@ -1,4 +1,4 @@
--- as on DuckDB (3 lines)
+-- as on DuckDB (4 lines)
         collate(cast(`Client Id` as STRING), '') as `custom_id`,
 -- as on DuckDB (1 lines)
         nullif(collate(`nick`, ''), '') as `nick`,

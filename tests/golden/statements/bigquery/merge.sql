@@ -20,5 +20,5 @@ merge into `shop`.`marts`.`people_sent_snapshot` as s
                     or (not r.delta_id = '''00000000-0000-4000-8000-000000000001''' and strpos(',' || d.`_batch_changed` || ',', ',' || r.attribute || ',') > 0)
 -- as on DuckDB (2 lines)
     on o.key = n.row_id and coalesce(o.attribute, '') = n.attribute and o.delta_id = n.delta_id and o.sync = '''people''' and o.resolved_at is null
--- as on DuckDB (14 lines)
+-- as on DuckDB (15 lines)
     select datetime(current_timestamp(), 'UTC'), cast('''people''' as STRING), cast('''merged''' as STRING), cast('''00000000-0000-4000-8000-000000000002''' as STRING), cast('''00000000-0000-4000-8000-000000000001''' as STRING), cast('''''' as STRING), cast(null as STRING);

@@ -1,4 +1,5 @@
 select 1 from "shop"."marts"."batch_sync_rejects" where sync = 'people' and attribute is null and resolved_at is null limit 1;
+select key from "shop"."marts"."batch_sync_journal" where event = 'asked' limit 1;
 with model_rows as (
     select
         cast("Client Id" as VARCHAR) as "custom_id",

@@ -112,6 +112,7 @@ select
         where sync = 'people' and event in ('resend', 'doubt', 'ended')
         group by run_id
         having max(case when event = 'ended' then 0 else 1 end) = 1;
+select key from "shop"."marts"."batch_sync_journal" where event = 'asked' limit 1;
 select 1 from "shop"."marts"."people_sent_snapshot" where "_batch_delta_id" in ('00000000-0000-4000-8000-000000000001') limit 1;
 insert into "shop"."marts"."batch_sync_journal" (recorded_at, sync, event, delta_id, merged_delta_id, answered, request)
     select cast(now() at time zone 'UTC' as timestamp), cast('people' as VARCHAR), cast('merged' as VARCHAR), cast('00000000-0000-4000-8000-000000000002' as VARCHAR), cast('00000000-0000-4000-8000-000000000001' as VARCHAR), cast('' as VARCHAR), cast(null as VARCHAR);

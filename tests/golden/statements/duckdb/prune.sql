@@ -7,7 +7,7 @@ select
             max(case when event = 'ended' then retention_days end) as retention_days
         from "shop"."marts"."batch_sync_journal"
         group by sync;
-delete from "shop"."marts"."batch_sync_journal" where (sync = 'people' and recorded_at < cast('2024-04-06 07:08:09' as timestamp));
+delete from "shop"."marts"."batch_sync_journal" where event not in ('asked', 'pending', 'done') and ((sync = 'people' and recorded_at < cast('2024-04-06 07:08:09' as timestamp)));
 delete from "shop"."marts"."batch_sync_drift" where (sync = 'people' and audited_at < cast('2024-04-06 07:08:09' as timestamp));
 select count(*) from "shop"."marts"."batch_sync_rejects" where resolved_at < cast('2024-04-06 07:08:09' as timestamp);
 delete from "shop"."marts"."batch_sync_rejects" where resolved_at < cast('2024-04-06 07:08:09' as timestamp);

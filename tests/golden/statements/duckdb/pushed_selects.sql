@@ -22,6 +22,7 @@ SELECT
   events.exits,
   events.invalid,
   events.parked,
+  events.unsure,
   events.output,
   events.project_hash,
   events.endpoint,
@@ -68,6 +69,7 @@ LEFT JOIN (
     exits,
     invalid,
     parked,
+    unsure,
     output,
     project_hash,
     endpoint,
@@ -110,6 +112,7 @@ LEFT JOIN (
       exits,
       invalid,
       parked,
+      unsure,
       output,
       project_hash,
       endpoint,
@@ -137,7 +140,7 @@ LEFT JOIN (
     FROM "shop"."marts".batch_sync_journal
     WHERE
       sync IN ('people', 'others')
-      AND NOT event IN ('doubt', 'resend', 'export', 'audited')
+      AND NOT event IN ('doubt', 'resend', 'export', 'audited', 'asked', 'pending', 'done')
   ) AS known
   WHERE
     nth = 1

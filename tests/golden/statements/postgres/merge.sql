@@ -35,4 +35,4 @@ merge into "shop"."marts"."people_sent_snapshot" as s
     position(',batch__email_marketing,' in coalesce(',' || d."_batch_changed" || ',', '')) > 0 and d."batch__email_marketing" = true then '' when
     position(',batch__email_marketing,' in coalesce(null, '')) > 0 then ',batch__email_marketing,' else '' end || case  when
     position(',batch__sms_marketing,' in coalesce(null, '')) > 0 then ',batch__sms_marketing,' else '' end, '') as text));
--- as on DuckDB (40 lines)
+-- as on DuckDB (41 lines)

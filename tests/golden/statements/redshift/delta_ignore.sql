@@ -1,4 +1,4 @@
--- as on DuckDB (5 lines)
+-- as on DuckDB (6 lines)
         case when length(cast("nick" as varchar(65535))) > 0 then cast("nick" as varchar(65535)) end as "nick",
         json_serialize("tags") as "tags",
 -- as on DuckDB (27 lines)

@@ -1,4 +1,4 @@
--- as on DuckDB (6 lines)
+-- as on DuckDB (7 lines)
         to_json("tags") as "TAGS",
 -- as on DuckDB (27 lines)
         when not (regexp_substr(c."CUSTOM_ID", $$[^--

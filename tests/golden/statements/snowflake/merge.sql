@@ -34,4 +34,4 @@ merge into shop.marts.people_sent_snapshot as s
     position(',batch__email_marketing,' in coalesce(',' || d."_BATCH_CHANGED" || ',', '')) > 0 and d."BATCH__EMAIL_MARKETING" = true then '' when
     position(',batch__email_marketing,' in coalesce(null, '')) > 0 then ',batch__email_marketing,' else '' end || case  when
     position(',batch__sms_marketing,' in coalesce(null, '')) > 0 then ',batch__sms_marketing,' else '' end, '') as VARCHAR));
--- as on DuckDB (40 lines)
+-- as on DuckDB (41 lines)

@@ -1,4 +1,4 @@
--- as on DuckDB (6 lines)
+-- as on DuckDB (7 lines)
         cast(`tags` as array<string>) as `tags`,
 -- as on DuckDB (27 lines)
         when not (c.`custom_id` rlike r'\A(?:[^\x00-\x1f\x7f-\x9f\x{2028}\x{2029}]*)\z') then 'control_character_identifier'

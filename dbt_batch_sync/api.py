@@ -349,7 +349,9 @@ def report(
     target = read_target(dbt)
     with _reading(dbt, selection) as (warehouse, known):
         syncs = tuple(overview.reports(warehouse, known, limit))
-        return ReportResult((clock or system_clock()).now(), target.target_name, syncs)
+        return ReportResult(
+            (clock or system_clock()).now(), target.target_name, syncs, read_project(dbt).name
+        )
 
 
 def profile(

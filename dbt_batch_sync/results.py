@@ -361,6 +361,7 @@ class ReportResult:
     made_at: datetime
     target: str
     syncs: tuple[SyncReport, ...]
+    project: str = "dbt-batch-sync"
 
 
 @dataclass(frozen=True)

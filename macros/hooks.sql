@@ -24,7 +24,7 @@
     {% set snapshot = dbt_batch_sync.own_snapshot(sync) if execute else none %}
     {% if snapshot is not none %}
         {% set built = dbt_batch_sync.last_built(sync, snapshot) %}
-        {% set found = dbt_batch_sync.found_delta(this) %}
+        {% set found = dbt_batch_sync.found_delta(this, built) %}
         {% set progress = dbt_batch_sync.progress(sync, snapshot, built) %}
         {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
         {% set done = dbt_batch_sync.kind_macro(mapping.kind, 'merge')(sync, mapping, snapshot, this, built, found, progress) %}

@@ -1,29 +1,34 @@
 {#- What the ledger and the tables say of the last delta: whether it is still there, and how far pushes are with it. -#}
 
 
-{#- What the last `built` row says: when, delta_id (none before the first build), whether that delta has rows, and the type of each attribute that
-    was ever mapped, by name; the column of the sync's key, and whether its rows are sent whole. -#}
+{#- What the last `built` row says: when, delta_id (none before the first build), its rows and attributes, the type of each attribute
+    that was ever mapped, by name; the column of the sync's key, and whether its rows are sent whole. -#}
 {% macro last_built(sync, snapshot) %}
     {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
     {% set rows = run_query(
-        'select delta_id, attribute_types, former_types, page, recorded_at from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
+        'select delta_id, attribute_types, former_types, recorded_at, inserts + updates + exits + invalid + parked as built_rows from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
         ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event = 'built' order by recorded_at desc limit 1"
     ).rows %}
-    {% set types = {} %}
+    {% set types, names = {}, [] %}
+    {% for pair in (rows[0][1] or '' if rows else '').split(',') if ':' in pair %}{% do names.append(pair.split(':')[0]) %}{% endfor %}
     {% for pair in ((rows[0][2] or '') ~ ',' ~ (rows[0][1] or '') if rows else '').split(',') if ':' in pair %}
         {% do types.update({pair.split(':')[0]: pair.split(':')[1]}) %}
     {% endfor %}
-    {{ return({'key': mapping.key, 'whole': mapping.listed is defined, 'at': rows[0][4] if rows else none, 'delta_id': rows[0][0] if rows else none, 'types': types, 'has_rows': rows and rows[0][3] is not none}) }}
+    {{ return({
+        'key': mapping.key, 'whole': mapping.listed is defined, 'at': rows[0][3] if rows else none, 'delta_id': rows[0][0] if rows else none,
+        'types': types, 'names': names, 'rows': rows[0][4] | int if rows else 0
+    }) }}
 {% endmacro %}
 
 
-{#- The id of the delta that stands there: none without such a table, '' where it has no row or is no delta of ours. -#}
-{% macro found_delta(delta) %}
-    {% set existing = dbt_batch_sync.existing_table(delta.database, delta.schema, delta.identifier) %}
-    {% if existing is none %}{{ return(none) }}{% endif %}
-    {% if '_batch_delta_id' not in (dbt_batch_sync.columns_of(delta) | map(attribute='name') | map('lower') | list) %}{{ return('') }}{% endif %}
-    {% set rows = run_query('select ' ~ dbt_batch_sync.column('_batch_delta_id') ~ ' from ' ~ delta.render() ~ ' limit 1').rows %}
-    {{ return(rows[0][0] if rows else '') }}
+{#- The id of the delta that stands there: none without such a table, '' where it has no row, is no delta of ours, or lacks rows or attributes of
+    the one that was built: somebody altered it. -#}
+{% macro found_delta(delta, built) %}
+    {% if dbt_batch_sync.existing_table(delta.database, delta.schema, delta.identifier) is none %}{{ return(none) }}{% endif %}
+    {% set have = dbt_batch_sync.columns_of(delta) | map(attribute='name') | map('lower') | list %}
+    {% if (['_batch_delta_id'] + built.names) | reject('in', have) | list %}{{ return('') }}{% endif %}
+    {% set row = run_query('select count(*) as delta_rows, max(' ~ dbt_batch_sync.column('_batch_delta_id') ~ ') as delta_id from ' ~ delta.render()).rows[0] %}
+    {{ return(row[1] or '' if row[0] | int == built.rows else '') }}
 {% endmacro %}
 
 
@@ -78,7 +83,7 @@
     were merged last is another one: either would be a silent loss. Says which, or nothing. -#}
 {% macro lost_rows(snapshot, delta, built, found, progress, merged) %}
     {% set is_merged = merged.at is not none and merged.at > built.at %}
-    {% if (progress.settled or progress.sent_page is not none) and built.has_rows and found != built.delta_id and not is_merged %}
+    {% if (progress.settled or progress.sent_page is not none) and built.rows and found != built.delta_id and not is_merged %}
         {{ return(delta.render() ~ (' is gone' if found is none else ' is not the delta that was pushed') ~ ', and what Batch accepted of it is not in ' ~ snapshot.identifier ~ ' yet') }}
     {#- Of a merge that ended before it was recorded there are rows of the newer delta. -#}
     {% elif merged.delta_id and not dbt_batch_sync.has_rows_of(snapshot, [merged.delta_id, built.delta_id]) %}

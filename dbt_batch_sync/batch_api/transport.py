@@ -167,9 +167,7 @@ class _SecretPaths(HTTPConnection):
 
     _secret = ""
 
-    def request(
-        self, method: str, url: str, body: Any = None, headers: Any = None, **how: Any
-    ) -> None:
+    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **how: Any) -> None:
         own = dict(headers or {})
         self._secret = own.pop(_HEADER, "")
         super().request(method, url, body, own, **how)

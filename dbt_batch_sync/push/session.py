@@ -165,7 +165,11 @@ class Session:
             listed.append(ended(target.journal, run, retention_days=target.output.retention_days))
         if not self.options.dry_run:
             for journal, listed in events.values():
-                journal.append(listed)
+                try:
+                    journal.append(listed)
+                except WarehouseError as error:
+                    for name in (each.sync for each in listed):
+                        runs[name] = replace(runs[name], status="failed", error=str(error))
         return {
             target.name: SyncPushed.of(runs[target.name], target.sync.kind.name)
             for target in targets

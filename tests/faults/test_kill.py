@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,8 @@ def test_the_same_delta_is_resumed_after_the_last_checkpoint(quick: QuickProject
     assert all(pages[name] > before for name in again), "something that was settled was sent again"
     assert max(counts.values()) <= 2
     assert len(again) <= CALL * (IN_FLIGHT + 2), "more was sent again than was in flight or in no checkpoint"
-    assert (statuses(quick)[0] == "succeeded") is (named(death) == "after append:ended 1")
+    if death != DEATHS[0]:  # nobody has heard of it
+        assert (statuses(quick)[0] == "succeeded") is (death == DEATHS[-1])
 
 
 @SOONER_ON_DUCKDB
@@ -172,11 +174,11 @@ def test_killed_again_and_again(quick: QuickProject) -> None:
     build(quick, truth, people(3 * CALL))
     finish(quick, truth)
     truth.look(quick.profiles())
-    for version, death in enumerate((DEATHS[5], DEATHS[6], DEATHS[3], DEATHS[7]), 1):
+    for version, death in enumerate((DEATHS[5], DEATHS[6], DEATHS[3], DEATHS[4]), 1):
         rows = people(3 * CALL - 100 * version, version)
         build(quick, truth, rows)
         kill(quick, death)
-        kill(quick, death)
+        kill(quick, replace(death, nth=1))
     build(quick, truth, people(3 * CALL))
     finish(quick, truth)
     killed = [status for status in statuses(quick) if status != "succeeded"]

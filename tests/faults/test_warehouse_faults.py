@@ -75,32 +75,36 @@ def test_a_table_of_the_ledger_that_somebody_drops(bench: Bench, table: str) -> 
     finish(bench, 3)
 
 
+@pytest.mark.parametrize("settled", [True, False])
 @pytest.mark.parametrize(
-    ("statement", "remedy"),
+    ("statement", "harmless"),
     [
-        ("alter table people_delta drop column points", "dbt run"),
-        ("alter table people_delta alter points type varchar", "dbt run"),
-        ("alter table people_delta add column more varchar", None),
-        ("delete from people_delta where _batch_page > 0", "dbt run"),
-        ("update people_delta set _batch_delta_id = 'another'", "resend"),
-        ("create or replace table people_delta as select 1 as id", "resend"),
-        ("drop table people_delta", "resend"),
+        ("alter table people_delta add column more varchar", True),
+        ("alter table people_delta alter points type varchar", True),
+        ("alter table people_delta drop column points", False),
+        ("delete from people_delta where _batch_page > 0", False),
+        ("update people_delta set _batch_delta_id = 'another'", False),
+        ("create or replace table people_delta as select 1 as id", False),
+        ("drop table people_delta", False),
     ],
 )
 def test_a_delta_that_is_altered_replaced_or_dropped(
-    bench: Bench, statement: str, remedy: str | None
+    bench: Bench, statement: str, harmless: bool, settled: bool
 ) -> None:
-    """By hand, behind dbt's back, when the first of three calls is settled."""
+    """By hand, behind dbt's back: when the first of three ranges of pages is read, or when all are and one is settled."""
     begin(bench)
-    pushed = disturbed(bench, statement)
-    assert pushed.status == ("failed" if remedy else "succeeded"), pushed.error
-    assert remedy is None or "dbt run" in str(pushed.error), pushed.error
-    assert pushed.sent < len(NAMES) or remedy is None
-    bench.let_leases_expire()
-    if remedy == "resend":
+    if settled:
+        pushed = disturbed(bench, statement)
+    else:
+        outcome = bench.push(knobs=KNOBS, reading=(5, lambda: bench.execute(statement)))
+        assert outcome.pushed is not None
+        pushed = outcome.pushed
+    assert pushed.status == ("succeeded" if harmless or settled else "failed"), pushed.error
+    if pushed.sent and not harmless:
         with pytest.raises(Exception, match="resend --all"):
             build(bench, 1)
         bench.resend("all")
+    bench.let_leases_expire()
     build(bench, 1)
     finish(bench, 1)
 
@@ -160,3 +164,14 @@ def test_the_connection_is_lost_at_any_call(bench: Bench, point: str, act: str) 
     else:
         pytest.fail("no push got through")
     assert len(kept) > (2 if point == "append" else 0), "nothing that was settled before was kept"
+
+
+def test_the_connection_is_lost_when_there_is_nothing_to_send(bench: Bench) -> None:
+    """The sync has failed, and not the whole push."""
+    begin(bench)
+    bench.push()
+    build(bench, 2)
+    pushed = bench.push(trouble=Trouble("append", act="fail")).pushed
+    assert pushed is not None
+    assert (pushed.status, pushed.error) == ("failed", "the connection was lost")
+    finish(bench, 2)

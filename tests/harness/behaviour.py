@@ -28,6 +28,7 @@ from harness.values import Values, plain
 
 from dbt_batch_sync import api
 from dbt_batch_sync.connections.profiles import read_target
+from dbt_batch_sync.ledger.records import Event
 from dbt_batch_sync.push.known import read_known
 from dbt_batch_sync.report.page import render
 from dbt_batch_sync.results import ReportResult
@@ -407,6 +408,7 @@ class Behaviour(Values):
         with contextlib.closing(open_warehouse(read_target(quick.options()))) as warehouse:
             (known,) = read_known(warehouse, syncs)
             known.journal.append_doubt("people", "gone", "gone", ["p0000", "p0002"], "points,nick")
+            known.journal.append([Event(known.journal.stamp(), "people", "ended", "gone", status="failed")])
         quick.set_rows(CONTACTS, contacts(3))
         quick.build()
         assert quick.changes() == {

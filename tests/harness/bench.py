@@ -321,12 +321,13 @@ class Bench:
         knobs: Knobs = Knobs(),
         meanwhile: tuple[int, Callable[[], None]] = (0, lambda: None),
         asleep: tuple[int, Callable[[], None]] = (0, lambda: None),
+        reading: tuple[int, Callable[[], None]] = (0, lambda: None),
         adopt: bool = False,
         clock_off: timedelta = timedelta(0),
         **options: Any,
     ) -> Outcome:
         """One push, or adoption. `meanwhile`: what happens once so many chunks are settled; `asleep`: what happens while its
-        so many-th request is on its way to Batch; `clock_off`: how wrong its host's clock is.
+        so many-th request is on its way to Batch; `reading`: before its so many-th query; `clock_off`: how wrong its host's clock is.
         """
         self.sandbox.faults.set(faults)
         before = self.sandbox.stats
@@ -338,7 +339,10 @@ class Bench:
         pushed: SyncPushed | None = None
         with self._installed(), _small(self.time, knobs, turns), _Channels() as channels:
             channels.points = (points, requests)
-            warehouse = MortalWarehouse(self._warehouse, points, life, self._tick)
+            mortal = MortalWarehouse(self._warehouse, points, life, self._tick)
+            warehouse = FaultyWarehouse(
+                mortal, Points([Trouble("fetch", reading[0])], lambda _: reading[1]())
+            )
             session = self._session(PushOptions(**options), warehouse, channels, watcher, clock_off)
             output = replace(
                 self.output,

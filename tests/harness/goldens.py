@@ -51,14 +51,14 @@ AFTER = {"Client Id": "text", "points": "decimal", "price": "double", "vip": "te
 ATTRIBUTE_TYPES = "batch__email_marketing:string,nick:string,tags:string_array"
 REPLIED = datetime.datetime(2024, 5, 5, 1, 2, 3)
 BUILT: Answer = (
-    "former_types, page, recorded_at from",
+    "former_types, recorded_at, inserts + ",
     [
         {
             "delta_id": OLD,
             "attribute_types": ATTRIBUTE_TYPES,
             "former_types": "",
-            "page": 4,
             "recorded_at": REPLIED,
+            "built_rows": 9,
         }
     ],
 )
@@ -212,9 +212,9 @@ def merge(dialect: str) -> list[str]:
     """A push that settled everything, with rejects of its own and of an earlier one."""
     it = dbt(dialect)
     delta, held = it.relation(DELTA), it.relation(SNAPSHOT)
-    own = [{"id": OLD}]
+    own = [{"delta_rows": 9, "delta_id": OLD}]
     answers = [
-        (f"from {delta} limit 1", own),
+        ("count(*) as delta_rows, max(", own),
         (f"select 1 from {held} where", REJECT),
         *history(progress=pushed(), rejects=True),
     ]

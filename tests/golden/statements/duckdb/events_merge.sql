@@ -1,5 +1,4 @@
-select delta_id, attribute_types, former_types, page, recorded_at from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'built' order by recorded_at desc limit 1;
-select "_batch_delta_id" from "shop"."marts"."people_delta" limit 1;
+select delta_id, attribute_types, former_types, recorded_at, inserts + updates + exits + invalid + parked as built_rows from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'built' order by recorded_at desc limit 1;
 select
             run_id,
             max(case when delta_id = '00000000-0000-4000-8000-000000000001' and event = 'checkpoint' then page end) as settled_page,
@@ -19,7 +18,7 @@ select
             and (delta_id = '00000000-0000-4000-8000-000000000001' or recorded_at > cast(now() at time zone 'UTC' as timestamp) - interval '90 seconds')
         group by run_id
         order by 2, 3;
-select delta_id, attribute_types, former_types, page, recorded_at from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'built' order by recorded_at desc limit 1;
+select delta_id, attribute_types, former_types, recorded_at, inserts + updates + exits + invalid + parked as built_rows from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'built' order by recorded_at desc limit 1;
 select
             run_id,
             max(case when delta_id = '00000000-0000-4000-8000-000000000001' and event = 'checkpoint' then page end) as settled_page,
@@ -40,47 +39,11 @@ select
         group by run_id
         order by 2, 3;
 select recorded_at, merged_delta_id from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'merged' order by recorded_at desc limit 1;
-select 1 from "shop"."marts"."people_sent_snapshot" where "_batch_delta_id" in ('00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000001') limit 1;
 select 1 from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'ended' and delta_id = '00000000-0000-4000-8000-000000000001' limit 1;
-select 1 from "shop"."marts"."people_sent_snapshot" where "_batch_doubt" is not null or "_batch_delta_id" = cast('00000000-0000-4000-8000-000000000001' as VARCHAR) limit 1;
-delete from "shop"."marts"."people_sent_snapshot" where "event_id" in (select d."event_id" from (select
-        d."event_id",
-        d."custom_id",
-        d."batch__name",
-        d."batch__time",
-        case when d."_batch_change" = 'insert' and (d."_batch_page" <= 7) then cast('2024-05-05 01:02:03' as timestamp) end as sent_at,
-        case when d."_batch_change" = 'insert' and (d."_batch_page" <= 7) then cast('run-2' as VARCHAR) end as run_id,
-        cast('00000000-0000-4000-8000-000000000001' as VARCHAR) as delta_id,
-        cast(case when d."_batch_change" = 'insert' and not (d."_batch_change" = 'insert' and (d."_batch_page" <= 7)) then 'event' end as VARCHAR) as doubt,
-        cast(case when d."_batch_change" = 'invalid' then d."_batch_reason" end as VARCHAR) as reason
-    from "shop"."marts"."people_delta" as d
-    where d."event_id" is not null
-        and (
-            (d."_batch_change" = 'insert' and (d."_batch_page" <= 7))
-            or (d."_batch_change" = 'insert' and d."_batch_page" <= 9)
-            or (d."_batch_change" = 'invalid' and d."_batch_reason" in ('too_old', 'unsure'))
-        )) as d);
-insert into "shop"."marts"."people_sent_snapshot" ("event_id", "custom_id", "batch__name", "batch__time", "_batch_sent_at", "_batch_run_id", "_batch_delta_id", "_batch_doubt", "_batch_reason") select
-        d."event_id",
-        d."custom_id",
-        d."batch__name",
-        d."batch__time",
-        case when d."_batch_change" = 'insert' and (d."_batch_page" <= 7) then cast('2024-05-05 01:02:03' as timestamp) end as sent_at,
-        case when d."_batch_change" = 'insert' and (d."_batch_page" <= 7) then cast('run-2' as VARCHAR) end as run_id,
-        cast('00000000-0000-4000-8000-000000000001' as VARCHAR) as delta_id,
-        cast(case when d."_batch_change" = 'insert' and not (d."_batch_change" = 'insert' and (d."_batch_page" <= 7)) then 'event' end as VARCHAR) as doubt,
-        cast(case when d."_batch_change" = 'invalid' then d."_batch_reason" end as VARCHAR) as reason
-    from "shop"."marts"."people_delta" as d
-    where d."event_id" is not null
-        and (
-            (d."_batch_change" = 'insert' and (d."_batch_page" <= 7))
-            or (d."_batch_change" = 'insert' and d."_batch_page" <= 9)
-            or (d."_batch_change" = 'invalid' and d."_batch_reason" in ('too_old', 'unsure'))
-        );
 select cast(now() at time zone 'UTC' as timestamp) as now_at;
 select min("batch__time") as oldest from "shop"."marts"."people_sent_snapshot";
 delete from "shop"."marts"."people_sent_snapshot" where "batch__time" < cast('2024-04-29 06:08:09' as timestamp);
 update "shop"."marts"."batch_sync_rejects" set resolved_at = cast(now() at time zone 'UTC' as timestamp) where sync = 'people' and resolved_at is null and rejected_at < cast('2024-04-29 06:08:09' as timestamp);
 select 1 from "shop"."marts"."people_sent_snapshot" where "_batch_delta_id" in ('00000000-0000-4000-8000-000000000001') limit 1;
 insert into "shop"."marts"."batch_sync_journal" (recorded_at, sync, event, delta_id, merged_delta_id, answered, request)
-    select cast(now() at time zone 'UTC' as timestamp), cast('people' as VARCHAR), cast('merged' as VARCHAR), cast('00000000-0000-4000-8000-000000000002' as VARCHAR), cast('00000000-0000-4000-8000-000000000001' as VARCHAR), cast('' as VARCHAR), cast(null as VARCHAR);
+    select cast(now() at time zone 'UTC' as timestamp), cast('people' as VARCHAR), cast('merged' as VARCHAR), cast('00000000-0000-4000-8000-000000000002' as VARCHAR), cast('00000000-0000-4000-8000-000000000001' as VARCHAR), cast('' as VARCHAR), cast('first' as VARCHAR);

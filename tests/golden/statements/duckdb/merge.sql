@@ -1,5 +1,5 @@
-select delta_id, attribute_types, former_types, page, recorded_at from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'built' order by recorded_at desc limit 1;
-select "_batch_delta_id" from "shop"."marts"."people_delta" limit 1;
+select delta_id, attribute_types, former_types, recorded_at, inserts + updates + exits + invalid + parked as built_rows from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'built' order by recorded_at desc limit 1;
+select count(*) as delta_rows, max("_batch_delta_id") as delta_id from "shop"."marts"."people_delta";
 select
             run_id,
             max(case when delta_id = '00000000-0000-4000-8000-000000000001' and event = 'checkpoint' then page end) as settled_page,

@@ -220,7 +220,8 @@ class Believed:
             create or replace table found as
             select distinct f.key, f.attribute, f.difference, f.ours, f.theirs,
                 case
-                    when f.note <> 'exited' or f.attribute is distinct from {flag} then f.note
+                    when f.note <> 'exited' or (f.note is not null and f.attribute is distinct from {flag})
+                        then f.note
                     when f.attribute in ({consents}) and f.theirs = '"unsubscribed"' then 'opted_out'
                     when n.reason is not null then n.reason
                     when f.ours is null and f.attribute in ({kept}) and not f.gone then 'keep'

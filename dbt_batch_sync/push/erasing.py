@@ -102,8 +102,9 @@ def look_at(talk: Talk, erasure: Erasure, *, may_be_forgotten: bool) -> Erasure 
     if found.get("status") != "done":
         return None
     said = found.get("error")
-    # The one word that Batch documents; any other may quote the person.
-    return replace(erasure, status="done", error=said if said == NOT_FOUND else "other" if said else None)
+    # Only the words that Batch documents: any other may quote the person.
+    error = NOT_FOUND if said == NOT_FOUND else "other" if said else None
+    return replace(erasure, status="done", error=error)
 
 
 def follow(warehouse: Warehouse, known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]) -> None:

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +33,23 @@ _STYLE = (_FOLDER / "report.css").read_text(encoding="utf-8")
 CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src {source_hash(_STYLE)}; base-uri 'none'; form-action 'none'"
 )
+
+
+AGES = (
+    ("all", "all time", None),
+    ("month", "30 days", timedelta(days=30)),
+    ("week", "7 days", timedelta(days=7)),
+    ("day", "24 hours", timedelta(days=1)),
+)
+"""What runs can be chosen by: a name, its words, and the oldest ones that it shows."""
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """Whether everything is all right, and what is not; `kind` is one of `MARKS`."""
+
+    kind: str
+    says: str
 
 
 @dataclass(frozen=True)
@@ -62,6 +79,11 @@ class _Sync:
         return len(self.report.attributes) - len(self.attributes)
 
     @property
+    def unsure(self) -> int:
+        """Events of these runs that nobody can vouch for."""
+        return sum(run.unsure for run in self.report.runs)
+
+    @property
     def more_reasons(self) -> int:
         """As above, of open rejections."""
         return len(self.report.rejects) - len(self.reasons)
@@ -71,6 +93,9 @@ def render(result: ReportResult) -> str:
     """The whole page as HTML."""
     pushes = _pushes(result.syncs)
     return _template().render(
+        verdict=_verdict(result.syncs),
+        age=lambda moment: _age(result.made_at - moment),
+        ages=[(name, words) for name, words, _ in AGES],
         style=Markup(_STYLE),  # noqa: S704  # a file of this package, whose hash is in the policy
         policy=CONTENT_SECURITY_POLICY,
         version=__version__,
@@ -81,6 +106,39 @@ def render(result: ReportResult) -> str:
         marks=MARKS,
         phases=[(phase, phase) for phase in (*PHASES, "other")],
     )
+
+
+def _age(passed: timedelta) -> str:
+    """The class of a run of this age: the shortest time that shows it, or `older`."""
+    return next((name for name, _, most in reversed(AGES) if most and passed <= most), "older")
+
+
+def attention(sync: SyncReport) -> str:
+    """What somebody should look at; empty when nothing is wrong."""
+    last = sync.runs[0] if sync.runs else None
+    rejected = sum(each.count for each in sync.rejects)
+    found = (
+        "never pushed" if last is None else "",
+        f"the last run {last.status}" if last and last.status == "failed" else "",
+        "the last run was interrupted" if last and last.status == "interrupted" else "",
+        _counted(rejected, "open rejection") if rejected else "",
+        f"{_counted(sync.parked, 'row')} parked" if sync.parked else "",
+        f"{_counted(sync.invalid, 'row')} invalid" if sync.invalid else "",
+    )
+    return ", ".join(filter(None, found))
+
+
+def _verdict(syncs: Sequence[SyncReport]) -> _Verdict:
+    wrong = {sync.sync: attention(sync) for sync in syncs if attention(sync)}
+    failed = [sync.sync for sync in syncs if sync.runs and sync.runs[0].status == "failed"]
+    of = _counted(len(syncs), "sync")
+    if failed:
+        return _Verdict("failed", f"The last push failed for {len(failed)} of {of}: {', '.join(failed)}.")
+    if wrong:
+        return _Verdict(
+            "partial", f"{len(wrong)} of {of} need{'s' * (len(wrong) == 1)} attention: {', '.join(wrong)}."
+        )
+    return _Verdict("succeeded", f"Everything is up to date: {of}, nothing rejected.")
 
 
 def _totals(syncs: Sequence[SyncReport]) -> list[tuple[int, str]]:
@@ -184,6 +242,14 @@ def _seconds(amount: float) -> str:
     return f"{amount:,.2f}"
 
 
+def _prose(text: str) -> Markup:
+    """A message, with what it has between backticks as code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
+    )
+
+
 def _counted(amount: int, word: str) -> str:
     return f"{amount:,} {word}" if amount == 1 else f"{amount:,} {word}s"
 
@@ -196,6 +262,8 @@ def _template() -> Template:
         "counted": _counted,
         "seconds": _seconds,
         "mark": mark,
+        "attention": attention,
+        "prose": _prose,
         "speed": speed,
         "time_by_phase": time_by_phase,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ from harness.browser import Browser
 from harness.history import make_history
 from harness.looks import CANVAS, CONTRAST, LEGIBLE, OVERLAPS, TOO_WIDE
 from harness.project import Project
+
+from dbt_batch_sync.ledger.records import Run
+from dbt_batch_sync.report.page import render
+from dbt_batch_sync.results import ReportResult, SyncReport
 
 pytestmark = pytest.mark.browser
 
@@ -37,6 +42,30 @@ def test_the_page_can_be_read(project: Project, browser: Browser, tmp_path: Path
     heights = (
         "[...document.querySelectorAll('figure .inserts')].map(bar => bar.getBoundingClientRect().height)"
     )
-    swatch, first, *others = browser.run(heights)
-    assert swatch > 0
-    assert first > 10 * max(others[:4]) > 0, "40 inserts, then one a run"
+    swatch, first, *_ = browser.run(heights)
+    assert first > 5 * swatch > 0, "40 inserts fill the chart"
+
+    shown = "[...document.querySelectorAll('main > section')].filter(one => one.offsetHeight > 0).length"
+    assert browser.run(shown) == 4, "an overview, the runs, two syncs"
+    browser.run("location.hash = '#sync-2'")
+    assert browser.run(shown) == 1, "the chosen sync alone"
+    browser.run("location.hash = '#top'")
+    assert browser.run(shown) == 4
+
+
+def test_runs_are_chosen_by_age(browser: Browser, tmp_path: Path) -> None:
+    now = datetime(2026, 4, 1)
+    runs = tuple(
+        Run(f"r{days}", "people", "succeeded", now - timedelta(days=days), updates=1, sent=1)
+        for days in (0, 3, 20, 90)
+    )
+    of_sync = SyncReport("people", runs, 0, 0, 0, 0, 0, {}, (), "t")
+    path = tmp_path / "report.html"
+    path.write_text(render(ReportResult(now, "prod", (of_sync,), "shop")), encoding="utf-8")
+    browser.show(path.as_uri())
+    rows = "[...document.querySelector('.tall tbody').rows].filter(row => row.offsetHeight > 0).length"
+    found = {}
+    for age in ("all", "month", "week", "day"):
+        browser.run(f"document.querySelector('#show-{age}').click()")
+        found[age] = browser.run(rows)
+    assert found == {"all": 4, "month": 3, "week": 2, "day": 1}

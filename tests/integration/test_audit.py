@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+import pytest
 from harness.quick import QuickProject
 
 from dbt_batch_sync import api
-from dbt_batch_sync.audit import AuditOptions
+from dbt_batch_sync.audit import AuditOptions, Wait
+from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.results import SyncAudited
-from dbt_batch_sync.sandbox.server import TypedValue
+from dbt_batch_sync.sandbox.server import Profile, TypedValue
 
 COLUMNS = {
     "id": "varchar",
@@ -79,3 +82,125 @@ def test_what_strangers_did_is_found_and_mended(quick: QuickProject) -> None:
     assert [(each.attribute, each.difference) for each in again.differences] == [
         ("batch__email_marketing", "missing_value")
     ]
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        {"export_dates": "milliseconds", "export_arrays": "unordered"},
+        {"export_dates": "seconds", "export_arrays": "text"},
+        {"export_dates": "day", "export_names": "wrapped"},
+        {"export_dates": "offset", "export_scalars": "text"},
+        {"export_dates": "fraction", "export_nulls": "null", "export_file_profiles": 2},
+        {"export_dates": "plain", "export_seconds": 0.5},
+    ],
+    ids=str,
+)
+def test_values_are_read_in_each_form(quick: QuickProject, forms: dict[str, Any]) -> None:
+    quick.map(MAPPING)
+    quick.set_rows(COLUMNS, ROWS)
+    quick.sync()
+    before = quick.sandbox.settings
+    quick.sandbox.change(**forms)
+    try:
+        found = audit(quick)
+        edit(quick, "C-1", "joined", TypedValue("date", "2021-01-02T00:00:00Z"))
+        assert (found.compared, found.drifted, found.expected) == (6, 0, {})
+        assert [each.attribute for each in audit(quick).differences] == ["joined"]
+    finally:
+        quick.sandbox.change(**{name: getattr(before, name) for name in forms})
+
+
+def test_what_is_expected_to_differ_is_no_drift(quick: QuickProject) -> None:
+    quick.map({**MAPPING, "custom": ["joined", "tags", {"column": "points", "on_null": "keep"}]})
+    quick.set_rows(COLUMNS, [{**ROWS[0], "points": None}, *ROWS[1:5], {**ROWS[5], "email": "wrong"}])
+    quick.sync()
+    edit(quick, "C-0", "points", TypedValue("integer", 1))
+    edit(quick, "C-2", "$email_marketing", TypedValue("string", "unsubscribed"))
+    edit(quick, "C-5", "$email_address", TypedValue("string", "a@x.io"))
+    edit(quick, "C-3", "points", TypedValue("integer", 1))
+    edit(quick, "C-4", "points", TypedValue("integer", 1))
+    quick.set_rows(COLUMNS, [{**ROWS[0], "points": None}, *ROWS[1:3], {**ROWS[3], "points": 50}, ROWS[5]])
+    quick.build()
+    found = audit(quick)
+    assert found.expected == {"keep": 1, "opted_out": 1, "pending": 2}
+    assert [(each.attribute, each.count) for each in found.differences] == [("points", 1)]
+    quick.push()
+    edit(quick, "C-4", "points", None)
+    assert audit(quick).expected == {"keep": 1, "opted_out": 1, "exited": 1}
+
+
+def test_an_unknown_profile_is_counted_and_listed(quick: QuickProject) -> None:
+    quick.map(MAPPING)
+    quick.set_rows(COLUMNS, ROWS[:1])
+    quick.sync()
+    store = quick.sandbox.store
+    for name, attributes in (
+        ("X-1", {"points": TypedValue("integer", 1)}),
+        ("X-2", {"other": TypedValue("integer", 1)}),
+    ):
+        store._profiles[name] = Profile(name, attributes)
+    found = audit(quick)
+    assert (found.drifted, found.unknown_profiles) == (0, 1)
+    assert drift(quick) == {("X-1", None, "unknown_profile")}
+
+
+def test_an_audit_is_resumed_by_its_export(quick: QuickProject) -> None:
+    quick.map(MAPPING)
+    quick.set_rows(COLUMNS, ROWS)
+    quick.sync()
+
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    quick.sandbox.change(export_seconds=3600.0)
+    with pytest.raises(KeyboardInterrupt):
+        api.audit(quick.options(), wait=Wait(interrupt, time.monotonic))
+    quick.sandbox.change(export_seconds=0.0)
+    (row,) = quick.query("select request from batch_sync_journal where event = 'export'")
+    # What is sent after the export began may be in it or not.
+    quick.set_rows(COLUMNS, [{**ROWS[0], "points": 77}, *ROWS[1:]])
+    quick.sync()
+    found = audit(quick, export=str(row["request"]))
+    assert (found.drifted, found.expected) == (0, {"changed": 1})
+    with pytest.raises(ConfigurationError, match="none of the selected syncs began"):
+        audit(quick, export="export_of_others")
+
+
+def test_an_adoption_sends_only_what_batch_lacks(quick: QuickProject) -> None:
+    quick.map(MAPPING)
+    quick.set_rows(COLUMNS, ROWS)
+    quick.sync()
+    held = quick.sandbox.store.snapshot()
+    quick.warehouse.clear()
+    quick.set_rows(COLUMNS, ROWS)
+    edit(quick, "C-1", "points", TypedValue("integer", 99))
+    edit(quick, "C-2", "$email_marketing", TypedValue("string", "unsubscribed"))
+    quick.sandbox.store.remove("C-4")
+    quick.build()
+    found = api.audit(quick.options(), options=AuditOptions(adopts=True))
+    assert found.syncs[0].drifted == 2
+    assert api.adopt(quick.options(), audited=found).status == "succeeded"
+    pushed = quick.sync()
+    assert pushed.sent == 2
+    now = quick.sandbox.store.snapshot()
+    assert now["C-4"].attributes == held["C-4"].attributes
+    assert now["C-1"].attributes == held["C-1"].attributes
+    assert now["C-2"].attributes["$email_marketing"].value == "unsubscribed"
+    assert audit(quick).drifted == 0
+
+
+def test_the_command_line(quick: QuickProject) -> None:
+    quick.map(MAPPING)
+    quick.set_rows(COLUMNS, ROWS)
+    quick.sync()
+    done = quick.cli("audit")
+    assert done.returncode == 0, done.stderr
+    assert "no drift" in done.stdout
+    edit(quick, "C-1", "points", TypedValue("integer", 99))
+    done = quick.cli("audit", "--repair")
+    assert done.returncode == 1, done.stderr
+    assert "other value" in done.stdout
+    assert "99" not in done.stdout
+    assert "audit --repair requested" in quick.cli("status").stdout
+    assert quick.cli("audit", "--tolerance", "0.5").returncode == 0

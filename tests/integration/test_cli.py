@@ -856,15 +856,15 @@ def test_generate_and_prune_leave_what_is_the_users(fresh: Project) -> None:
     fresh.dbt("parse")
 
 
-def test_init_with_git_and_with_a_list_in_one_line(fresh: Project) -> None:
+def test_init_with_git_and_with_a_list_of_a_template(fresh: Project) -> None:
     packages = fresh.directory / "packages.yml"
     assert fresh.call("init", "--git", "https://git.example/dbt-batch-sync.git").returncode == 0
     assert packages.read_text() == (
         f"packages:\n  - git: https://git.example/dbt-batch-sync.git\n    revision: v{__version__}\n"
     )
     assert not (fresh.directory / "packages").exists()
-    packages.write_text("packages: []\n")
+    packages.write_text("packages: '{{ listed }}'\n")
     told = fresh.call("init")
     assert told.returncode == 0
     assert "- local: packages/dbt_batch_sync" in told.stdout
-    assert packages.read_text() == "packages: []\n"
+    assert packages.read_text() == "packages: '{{ listed }}'\n"

@@ -148,7 +148,7 @@ def test_max_rows_can_not_be_forced(shop: QuickProject) -> None:
     shop.build()
     refused(shop, "101 people", "`max_rows` is 100")
     refused(shop, "101 people", "`max_rows` is 100", force=True)
-    refused(shop, "--limit", force=True, limit=50)
+    refused(shop, "101 people", force=True, limit=50)
     assert shop.call("push", "--force", "--limit", "1").returncode == 1
     assert not asked(shop)
     shop.map({**ERASE, "guards": {"max_rows": 101}})

@@ -40,7 +40,7 @@ def test_the_page_of_a_project_with_a_past(project: Project, tmp_path: Path) -> 
     assert waiting == {"nick": "2"}
     rejected = [row[:4] for row in page.table("attribute", "reason")]
     assert rejected[0] == ["batch__email_address", "invalid_email", "validation", "2"]
-    assert (rejected[1][0], rejected[1][2:]) == ("(whole row)", ["batch", "1"])
+    assert (rejected[1][0], rejected[1][2:]) == ("whole row", ["batch", "1"])
     assert "1 row rejected as a whole" in page.text
 
     assert not [secret for secret in SECRETS if secret in path.read_text(encoding="utf-8")]

@@ -204,3 +204,25 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match=r"^--out: .* can't be written: "):
             page.write(wrong, "new")
     assert {each.name for each in tmp_path.iterdir()} == {"folder", "opened", "report.html"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "says"),
+    [
+        ({"runs": runs(2)}, "succeeded", "Everything is up to date: 1 sync, nothing rejected."),
+        ({"runs": runs(2), "parked": 2}, "partial", "1 of 1 sync needs attention: people."),
+        ({}, "partial", "1 of 1 sync needs attention: people."),
+        ({"runs": runs(1, status="failed")}, "failed", "The last push failed for 1 of 1 sync: people."),
+    ],
+)
+def test_the_verdict_comes_first(changes: dict[str, object], kind: str, says: str) -> None:
+    html = page.render(ReportResult(NOW, "prod", (sync(**changes),), "shop"))  # type: ignore[arg-type]
+    assert "shop: pushes to Batch" in html
+    assert re.search(rf'<p class="verdict {kind}"[^>]*><b>.</b> {re.escape(says)}</p>', html)
+
+
+def test_an_error_shows_code_as_code() -> None:
+    html = page.render(
+        ReportResult(NOW, "prod", (sync(runs=runs(1, status="failed", error="the delta of `a<b` is gone")),))
+    )
+    assert "the delta of <code>a&lt;b</code> is gone" in html

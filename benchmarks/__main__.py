@@ -22,6 +22,7 @@ SMALL = Setting(
     rounds=1,
     growth=(500, 2_000),
     syncs=3,
+    histories=(20_000, 200_000),
     paced=(20_000, 1_200),
     paced_kinds=(30_000, 1_000),
 )

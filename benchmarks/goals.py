@@ -11,14 +11,17 @@ from benchmarks.findings import Result
 from benchmarks.scenarios import (
     DELTA,
     EMPTY_RUN,
+    EVENTS,
     FIRST,
     HELP,
     IDLE,
+    PEOPLE,
     PUSH,
     SCAN,
     VERSION,
     grown,
     idle_syncs,
+    minute_of,
     paced_at,
 )
 
@@ -101,6 +104,18 @@ GOALS = (
     Goal("`--help`", "nothing-to-do", HELP, "wall", 0.25),
     Goal("`--version`", "nothing-to-do", VERSION, "wall", 0.25),
     Goal("200 syncs, none changed", "many-syncs", idle_syncs(200), "wall", 5),
+    Goal("1M events × 15 against 1M people × 15", "events", EVENTS, "cpu", 1, against=PEOPLE),
+    *(
+        Goal(
+            f"{what}, each minute: 100M events against 10M",
+            "minutes",
+            minute_of(what, 100 * MILLION),
+            "wall",
+            1.3,
+            against=minute_of(what, 10 * MILLION),
+        )
+        for what in ("dbt run", "push")
+    ),
     *_rate("mass-update", 0.05, 9_700),
     *_rate("mass-update", 0.5, 9_700),
     *_rate("update", 0.05, 291),
@@ -112,7 +127,7 @@ GOALS = (
 )
 """The rates are Batch's, less three percent. An audience takes one call of 10,000 a second."""
 
-_ANY_SIZE = {"growth", "many-syncs", "paced"}
+_ANY_SIZE = {"growth", "many-syncs", "minutes", "paced"}
 """Their sides say how much it was; the goals of the others are for a million people."""
 
 

@@ -77,6 +77,61 @@ KINDS = {
 }
 """The keys of the sync of another kind."""
 
+EVENTS = """\
+version: 2
+models:
+  - name: people
+    config:
+      meta:
+        batch_sync:
+          kind: events
+          identifier: person
+          event_id: customer_id
+          name: {value: visited}
+          time: visited_at
+          endpoint: mass-update
+          attributes:
+            - {column: email, name: email}
+            - {column: email_optin, name: optin}
+            - phone
+            - language
+            - country
+            - timezone
+            - full_name
+            - city
+            - birthdate
+            - last_order_at
+            - order_count
+            - lifetime_value
+            - is_vip
+            - interests
+            - {column: website, name: website, type: url}
+"""
+"""As many attributes as the people have."""
+
+VISITS = """\
+select
+    *,
+    'P' || cast(hash(customer_id) % 200000 as varchar) as person,
+    cast(current_timestamp at time zone 'UTC' as timestamp) - interval '2 hours' as visited_at
+from raw.people
+"""
+
+ORDERS = """\
+version: 2
+models:
+  - name: orders
+    config:
+      meta:
+        batch_sync:
+          kind: events
+          identifier: customer_id
+          event_id: order_id
+          name: {value: ordered}
+          time: placed_at
+          attributes: [amount]
+"""
+
 PACKAGES = ("packages", "dbt_packages", "packages.yml", "package-lock.yml")
 GENERATED = "models/batch_sync"
 
@@ -119,6 +174,30 @@ class Project:
         self._people(rows)
         self._install_macros(None)
         self._generate()
+
+    def create_events(self, rows: int) -> None:
+        """The same with an event for each of the people, of 200,000 profiles."""
+        self.begin()
+        write(self.directory / "models" / "people.sql", VISITS)
+        write(self.directory / "models" / "people.yml", EVENTS)
+        self._people(rows)
+        self._install_macros(None)
+        self._generate()
+
+    def create_orders(self, rows: int, per_day: int) -> None:
+        """Events with a history: so many orders in the order of their time."""
+        self.begin()
+        write(self.directory / "models" / "orders.sql", "select * from raw.orders")
+        write(self.directory / "models" / "orders.yml", ORDERS)
+        self._sql("orders", rows=rows, per_day=per_day)
+        self.database.load(self.people)
+        self._install_macros(None)
+        self._generate()
+
+    def order(self, rows: int) -> None:
+        """So many orders more, now."""
+        self._sql("minute", rows=rows)
+        self.database.load(self.people)
 
     def create_many(self, syncs: int, rows: int, *, like: Project | None = None) -> None:
         """The same with many syncs of the same people."""
@@ -201,9 +280,13 @@ class Project:
         """`dbt run`."""
         return self.run([self.environment.program("dbt"), "run"])
 
-    def push(self) -> Usage:
+    def push(self, *arguments: str) -> Usage:
         """`dbt-batch-sync push`."""
-        return self.run([self.environment.program("dbt-batch-sync"), "push"])
+        return self.run([self.environment.program("dbt-batch-sync"), "push", *arguments])
+
+    def adopt(self) -> Usage:
+        """`dbt-batch-sync adopt`."""
+        return self.run([self.environment.program("dbt-batch-sync"), "adopt"])
 
     def run(self, command: Command) -> Usage:
         """Runs a command in the project's directory."""

@@ -23,6 +23,8 @@ EMPTY_RUN = "dbt run, three empty models"
 SCAN, DELTA, PUSH = "bare scan of both tables", "delta statement", "push of 1 %"
 IDLE, HELP, VERSION = "push, nothing to do", "--help", "--version"
 FIRST = "first push"
+PEOPLE, EVENTS = "push of people", "push of as many events"
+ORDERS_A_DAY = 100_000
 BUILD, MERGE = "dbt run before a first push", "dbt run after a first push"
 
 
@@ -150,6 +152,46 @@ def cycle(setting: Setting) -> Found:
     return Found(figures, _versions([(OURS, setting.ours)]))
 
 
+def events(setting: Setting) -> Found:
+    """The first push of people, and of as many events of 200,000 profiles with as many attributes."""
+    people, figures = _before_first_push(setting, setting.rows, "mass-update"), Figures()
+    visits = setting.project("events")
+    visits.create_events(setting.rows)
+    visits.dbt_run()
+    visits.database.keep("first")
+    with Sink() as sink:
+        for project in (people, visits):
+            project.outputs(sink.url)
+        for _ in range(setting.rounds):
+            for side, project in ((PEOPLE, people), (EVENTS, visits)):
+                sink.reset()
+                project.database.restore("first")
+                figures.add(side, project.push("--force"))
+    return Found(figures, _versions([(OURS, setting.ours)]))
+
+
+def minutes(setting: Setting) -> Found:
+    """A `dbt run` and a push each minute, with histories of events of several lengths."""
+    figures = Figures()
+    with Sink() as sink:
+        for rows in setting.histories:
+            project = setting.project(f"orders-{rows}")
+            project.create_orders(rows, ORDERS_A_DAY)
+            project.outputs(sink.url)
+            project.dbt_run()
+            project.adopt()
+            for _ in range(setting.rounds):
+                project.order(ORDERS_A_DAY // 1440)
+                figures.add(minute_of("dbt run", rows), project.dbt_run())
+                figures.add(minute_of("push", rows), project.push())
+    return Found(figures, _versions([(OURS, setting.ours)]))
+
+
+def minute_of(what: str, rows: int) -> str:
+    """A side of the scenario minutes."""
+    return f"{what} with {rows:,} events"
+
+
 def nothing_to_do(setting: Setting) -> Found:
     """A push when nothing has changed; `--help` and `--version`."""
     project, figures = _before_first_push(setting, setting.rows), Figures()
@@ -223,6 +265,8 @@ SCENARIOS: dict[str, Callable[[Setting], Found]] = {
     "nothing-to-do": nothing_to_do,
     "many-syncs": many_syncs,
     "paced": paced,
+    "events": events,
+    "minutes": minutes,
 }
 
 

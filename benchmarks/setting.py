@@ -19,7 +19,8 @@ class Absent(Exception):
 
 @dataclass(frozen=True)
 class Setting:
-    """`paced` are the profiles for mass-update and for update, `paced_kinds` the members and the items.
+    """`histories` are the events of the scenario minutes; `paced` profiles for mass-update and for update,
+    `paced_kinds` the members and the items.
 
     `installed`: nothing is installed, and who is not there does not take part.
     """
@@ -30,6 +31,7 @@ class Setting:
     rounds: int = 5
     growth: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
     syncs: int = 200
+    histories: tuple[int, ...] = (10_000_000, 100_000_000)
     paced: tuple[int, int] = (300_000, 10_000)
     paced_kinds: tuple[int, int] = (1_000_000, 100_000)
     installed: bool = False

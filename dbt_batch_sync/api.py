@@ -373,6 +373,7 @@ def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) ->
                 "done again for the same request. What Batch rejected is tried again by every push. "
                 f"Leave it out: --exclude {' '.join(erasing)}"
             )
+        _refuse_resend(known)
         requests = [
             request
             for journal, _, names in by_ledger(known)
@@ -381,6 +382,15 @@ def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) ->
     notes = (f"{each.sync.name}: {each.sync.kind.on_resend}" for each in known if each.sync.kind.on_resend)
     commands = _next_commands([each.sync for each in known])
     return ResendResult(scope, tuple(requests), commands, tuple(notes) if scope == "all" else ())
+
+
+def _refuse_resend(known: Iterable[Known]) -> None:
+    names = [each.sync.name for each in known if not each.sync.kind.repeatable]
+    if names:
+        raise ConfigurationError(
+            f"`{', '.join(names)}`: events are never resent, because each could start a second message to a "
+            f"person. Exclude them: --exclude {' '.join(names)}"
+        )
 
 
 @contextmanager

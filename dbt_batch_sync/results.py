@@ -25,7 +25,8 @@ class SyncPushed:
     """How the push of one sync ended: like a push as a whole, or `skipped` when it was not begun.
 
     Counts of changes cover what was not settled before; `invalid` and `parked` are all that the delta has.
-    `sent` counts profiles, and `settled` the rows that no push sends again until they change.
+    `sent` counts profiles, and `settled` the rows that no push sends again until they change. Nobody knows
+    of `unsure` events whether Batch took them twice (`on_doubt: resend`) or at all (`skip`).
     """
 
     sync: str
@@ -42,6 +43,7 @@ class SyncPushed:
     rejected_rows: int = 0
     rejected_attributes: int = 0
     parked: int = 0
+    unsure: int = 0
     requests: int = 0
     retries: int = 0
     settled: int = 0
@@ -383,11 +385,22 @@ class Pending:
 
 
 @dataclass(frozen=True)
+class Occurrence:
+    """An event of a person, and its `state`: `sent`, `queued`, `unsure` or why it is invalid."""
+
+    name: str | None
+    time: datetime | None
+    state: str
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True)
 class SyncProfile:
     """What a sync knows of one profile. `sent_at` is None when Batch never accepted anything of it.
 
     `attributes` are what Batch holds as far as we know, masked, without nulls and without what is rejected;
-    `rejects` has the last rejection of each attribute, open or resolved.
+    `rejects` has the last rejection of each attribute, open or resolved. Of a sync of events there are only
+    the last `events` of the person, the newest first.
     """
 
     sync: str
@@ -400,6 +413,7 @@ class SyncProfile:
     rejects: tuple[Rejection, ...]
     kind: str = "profiles"
     erasures: tuple[Erasure, ...] = ()
+    events: tuple[Occurrence, ...] = ()
 
 
 @dataclass(frozen=True)

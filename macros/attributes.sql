@@ -58,6 +58,9 @@
 {% endmacro %}
 
 
+{% macro attribute_types() %}{{ return(['string', 'integer', 'float', 'boolean', 'date', 'url', 'string_array', 'object']) }}{% endmacro %}
+
+
 {#- What a column becomes: the type in Batch (`wanted` if one is given), the type of its column in the snapshot and the
     delta, and the expression that takes it there. -#}
 {% macro typed_attribute(sync, columns, column_name, name, wanted, on_null) %}
@@ -75,13 +78,14 @@
         'boolean': ['boolean', 'string'],
         'date': ['date', 'string'],
         'url': ['string'],
+        'object': ['json', 'string'],
         'string_array': ['string_array', 'string', 'json'],
         'standard_string': ['string'],
         'boolean_or_words': ['boolean', 'string']
     }[wanted] %}
     {% if kind is none or kind.type not in accepted %}
         {{ dbt_batch_sync.mapping_error(sync, "`" ~ name ~ "` is the column `" ~ column.name ~ "` of type " ~ column.dtype
-            ~ ((", which can't be sent as " ~ (wanted if wanted in ('integer', 'float', 'boolean', 'date', 'url', 'string_array', 'string') else 'a ' ~ name.replace('batch__', '$'))) ~ ". Accepted: columns of " ~ (accepted | join(', '))
+            ~ ((", which can't be sent as " ~ (wanted if wanted in dbt_batch_sync.attribute_types() else 'a ' ~ name.replace('batch__', '$'))) ~ ". Accepted: columns of " ~ (accepted | join(', '))
             if wanted else ", which Batch has no type for. " ~ dbt_batch_sync.type_advice(column, kind))) }}
     {% endif %}
     {% set as_text = kind.type == 'json' or (wanted == 'string' and kind.type != 'string') %}
@@ -90,7 +94,7 @@
     {{ return({
         'name': name,
         'column': column.name,
-        'type': (wanted if wanted in ('string', 'integer', 'float', 'boolean', 'date', 'url', 'string_array') else ('string' if wanted else kind.type)),
+        'type': (wanted if wanted in dbt_batch_sync.attribute_types() else ('string' if wanted else kind.type)),
         'dtype': dbt_batch_sync.text_type() if as_text else kind.dtype,
         'expression': dbt_batch_sync.empty_as_null(expression, 'string' if as_text else kind.type) if keep else expression,
         'keep': keep,

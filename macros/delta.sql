@@ -21,10 +21,15 @@
         {% if attributes is none %}
             {{ dbt_batch_sync.not_built_yet(model_relation) }}
         {% else %}
-            {% do dbt_batch_sync.snapshot_columns(snapshot_relation, mapping.key, attributes[1:]) %}
-            {{ dbt_batch_sync.delta_sql(model_relation, snapshot_relation, mapping, attributes, dbt_batch_sync.open_parked(sync, snapshot_relation) if mapping.kind != 'deletions' else '', dbt_batch_sync.erased_people(sync, mapping, snapshot_relation)) }}
+            {{ dbt_batch_sync.kind_macro(mapping.kind, 'delta_sql')(sync, model_relation, snapshot_relation, mapping, attributes) }}
         {% endif %}
     {% endif %}
+{% endmacro %}
+
+
+{% macro any_kind__delta_sql(sync, model_relation, snapshot_relation, mapping, attributes) %}
+    {% do dbt_batch_sync.snapshot_columns(snapshot_relation, mapping.key, attributes[1:]) %}
+    {{ dbt_batch_sync.delta_sql(model_relation, snapshot_relation, mapping, attributes, dbt_batch_sync.open_parked(sync, snapshot_relation) if mapping.kind != 'deletions' else '', dbt_batch_sync.erased_people(sync, mapping, snapshot_relation)) }}
 {% endmacro %}
 
 

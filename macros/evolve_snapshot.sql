@@ -1,11 +1,12 @@
 {#- Brings an existing snapshot to its mapping: adds columns, and gives them the types that hold the model's values. -#}
 {% macro evolve_snapshot(snapshot, model) %}
     {% set sync = model.name[:-('_sent_snapshot' | length)] %}
-    {% set attributes = dbt_batch_sync.sync_attributes(sync, dbt_batch_sync.sync_relation(sync), dbt_batch_sync.sync_mapping(sync)) %}
+    {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
+    {% set attributes = dbt_batch_sync.sync_attributes(sync, dbt_batch_sync.sync_relation(sync), mapping) %}
     {% set have = {} %}
     {% for column in dbt_batch_sync.columns_of(snapshot) %}{% do have.update({column.name | lower: column}) %}{% endfor %}
     {% set added, retyped, changes = [], [], [] %}
-    {% for wanted in dbt_batch_sync.snapshot_schema(attributes) %}
+    {% for wanted in dbt_batch_sync.kind_macro(mapping.kind, 'snapshot_schema')(attributes) %}
         {% set kind = dbt_batch_sync.column_kind(have[wanted.name]) if wanted.name in have else none %}
         {% set want = dbt_batch_sync.column_kind(api.Column.create(wanted.name, wanted.dtype)) %}
         {% if wanted.name not in have %}

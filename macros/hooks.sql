@@ -7,6 +7,7 @@
 {% macro announce_build(sync) %}
     {% set snapshot = dbt_batch_sync.own_snapshot(sync) %}
     {% if snapshot is not none %}
+        {% do dbt_batch_sync.kind_macro(dbt_batch_sync.sync_mapping(sync).kind, 'before_build')(sync, snapshot) %}
         {{ dbt_batch_sync.journal_row(snapshot, sync, 'building', {'delta_id': dbt.string_literal(invocation_id)}) }}
         {{- dbt_batch_sync.commit_at_once() }}
     {% elif execute %}
@@ -25,29 +26,37 @@
         {% set built = dbt_batch_sync.last_built(sync, snapshot) %}
         {% set found = dbt_batch_sync.found_delta(this, built) %}
         {% set progress = dbt_batch_sync.progress(sync, snapshot, built) %}
-        {% set before = dbt_batch_sync.last_merged(sync, snapshot) %}
-        {% set lost = dbt_batch_sync.check_delta(sync, snapshot, built, found, progress, before) %}
-        {% set names = dbt_batch_sync.snapshot_columns(snapshot, built.key, []) %}
-        {% set types = dbt_batch_sync.current_types(sync) %}
-        {% set retyped = [] %}
-        {% for name, type in built.types.items() if types.get(name, type) != type and name in names %}{% do retyped.append(name) %}{% endfor %}
-        {% set merged = built.delta_id is not none and found == built.delta_id and (progress.settled or progress.sent_page is not none) %}
-        {% if merged %}{% do dbt_batch_sync.merge_delta(sync, snapshot, this, built, progress, names, retyped) %}{% endif %}
-        {% do dbt_batch_sync.mark_retyped(snapshot, names, retyped) %}
         {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
+        {% set done = dbt_batch_sync.kind_macro(mapping.kind, 'merge')(sync, mapping, snapshot, this, built, found, progress) %}
         {% do dbt_batch_sync.kind_macro(mapping.kind, 'after_merge')(sync, mapping, snapshot) %}
-        {% set answered = dbt_batch_sync.answer_requests(sync, snapshot, built.key, names, types, lost) %}
         {% do dbt_batch_sync.forget_erased(sync, mapping, snapshot, built) %}
-        {#- What a later `dbt run` must find in the snapshot. -#}
-        {% set witness = built.delta_id if merged else (none if answered.all else before.delta_id) %}
         {{ dbt_batch_sync.journal_row(snapshot, sync, 'merged', {
             'delta_id': dbt.string_literal(invocation_id),
-            'merged_delta_id': dbt.string_literal(witness) if dbt_batch_sync.has_rows_of(snapshot, [witness]) else 'null',
-            'answered': dbt.string_literal(answered.ids | join(',')),
-            'request': "'all'" if answered.all else 'null'
+            'merged_delta_id': dbt.string_literal(done.witness) if dbt_batch_sync.has_rows_of(snapshot, [done.witness]) else 'null',
+            'answered': dbt.string_literal(done.answered | join(',')),
+            'request': dbt.string_literal(done.request) if done.request else 'null'
         }) }}
     {% endif %}
 {% endmacro %}
+
+{#- What a kind does with the old delta. Returns the delta that a later `dbt run` must find rows of in the snapshot (`witness`), the ids of the
+    requests that are `answered`, and what the new delta has beside changes (`request`). -#}
+{% macro any_kind__merge(sync, mapping, snapshot, delta, built, found, progress) %}
+    {% set before = dbt_batch_sync.last_merged(sync, snapshot) %}
+    {% set lost = dbt_batch_sync.check_delta(sync, snapshot, delta, built, found, progress, before) %}
+    {% set names = dbt_batch_sync.snapshot_columns(snapshot, built.key, []) %}
+    {% set types = dbt_batch_sync.current_types(sync) %}
+    {% set retyped = [] %}
+    {% for name, type in built.types.items() if types.get(name, type) != type and name in names %}{% do retyped.append(name) %}{% endfor %}
+    {% set merged = built.delta_id is not none and found == built.delta_id and (progress.settled or progress.sent_page is not none) %}
+    {% if merged %}{% do dbt_batch_sync.merge_delta(sync, snapshot, delta, built, progress, names, retyped) %}{% endif %}
+    {% do dbt_batch_sync.mark_retyped(snapshot, names, retyped) %}
+    {% set requests = dbt_batch_sync.answer_requests(sync, snapshot, built.key, names, types, lost) %}
+    {% set witness = built.delta_id if merged else (none if requests.all else before.delta_id) %}
+    {{ return({'witness': witness, 'answered': requests.ids, 'request': 'all' if requests.all else none}) }}
+{% endmacro %}
+
+{% macro any_kind__before_build(sync, snapshot) %}{% endmacro %}
 
 
 {#- The last hook: tells pushes what there is. -#}
@@ -55,21 +64,24 @@
     {% set snapshot = dbt_batch_sync.own_snapshot(sync) if execute else none %}
     {% if snapshot is not none %}
         {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
-        {% do dbt_batch_sync.resolve_vanished(sync, snapshot, this, mapping.key) %}
+        {% do dbt_batch_sync.kind_macro(mapping.kind, 'resolve')(sync, snapshot, this, mapping.key) %}
         {% set query %}
-            select {{ dbt_batch_sync.column('_batch_change') }}, case when {{ dbt_batch_sync.column('_batch_reason') }} = 'parked' then 1 else 0 end as is_parked,
+            select {{ dbt_batch_sync.column('_batch_change') }}, case when {{ dbt_batch_sync.column('_batch_reason') }} in ('parked', 'unsure') then {{ dbt_batch_sync.column('_batch_reason') }} end as reason,
                 count(*) as delta_rows, max({{ dbt_batch_sync.column('_batch_page') }}) as last_page
             from {{ this.render() }}
             group by 1, 2
         {% endset %}
         {% set counts, pages = {}, [] %}
         {% for row in run_query(query).rows %}
-            {% do counts.update({'parked' if row[1] | int else row[0]: row[2] | int}) %}
+            {% set change = 'parked' if row[1] == 'parked' else row[0] %}
+            {% do counts.update({change: counts.get(change, 0) + row[2] | int}) %}
+            {% if row[1] == 'unsure' %}{% do counts.update({'unsure': counts.get('unsure', 0) + row[2] | int}) %}{% endif %}
             {% do pages.append(row[3] | int) %}
         {% endfor %}
-        {% set known = dbt_batch_sync.known_counts(snapshot, this, counts, mapping.key) %}
+        {% set known = dbt_batch_sync.kind_macro(mapping.kind, 'known_counts')(snapshot, this, counts, mapping.key) %}
         {% set model_rows = known.known - counts.get('exit', 0) + known.leaving_again + counts.get('insert', 0) + known.returning + counts.get('invalid', 0) + counts.get('parked', 0) %}
         {% set merged = dbt_batch_sync.merged_since(sync, snapshot) %}
+        {% set request = dbt_batch_sync.kind_macro(mapping.kind, 'requested')(sync, snapshot, merged.requests) %}
         {% set types, former = dbt_batch_sync.current_types(sync), {} %}
         {% for name, type in dbt_batch_sync.last_built(sync, snapshot).types.items() if name not in types %}{% do former.update({name: type}) %}{% endfor %}
         {{ dbt_batch_sync.journal_row(snapshot, sync, 'built', {
@@ -82,12 +94,16 @@
             'version': dbt.string_literal(dbt_batch_sync.version()),
             'model_rows': model_rows if model_rows > 0 else 0, 'known_rows': known.known,
             'inserts': counts.get('insert', 0), 'updates': counts.get('update', 0), 'exits': counts.get('exit', 0),
-            'invalid': counts.get('invalid', 0), 'parked': counts.get('parked', 0),
+            'invalid': counts.get('invalid', 0), 'parked': counts.get('parked', 0), 'unsure': counts.get('unsure', 0),
+            'retention_days': mapping.get('memory_days') or 'null',
             'page': pages | max if pages else 'null',
-            'answered': dbt.string_literal(merged.answered | join(',')), 'request': "'all'" if merged.all else 'null'
+            'answered': dbt.string_literal(merged.answered | join(',')), 'request': dbt.string_literal(request) if request else 'null'
         }) }}
     {% endif %}
 {% endmacro %}
+
+{#- What the new delta has beside changes, by what merges since the last build said. -#}
+{% macro any_kind__requested(sync, snapshot, requests) %}{{ return('all' if 'all' in requests else none) }}{% endmacro %}
 
 
 {#- What was answered since the last build: by this command, and by one that died before it had built. A build that another command
@@ -109,7 +125,7 @@
         {% if row[0] %}{% do answered.append(row[0]) %}{% endif %}
         {% if row[1] %}{% do requests.append(row[1]) %}{% endif %}
     {% endfor %}
-    {{ return({'answered': answered, 'all': 'all' in requests}) }}
+    {{ return({'answered': answered, 'requests': requests}) }}
 {% endmacro %}
 
 

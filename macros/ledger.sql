@@ -7,7 +7,7 @@
         'recorded_at': 'timestamp', 'sync': 'text', 'event': 'text', 'run_id': 'text', 'delta_id': 'text', 'page': 'bigint', 'key': 'text',
         'names': 'text', 'request': 'text', 'answered': 'text', 'merged_delta_id': 'text', 'target': 'text', 'mapping_hash': 'text', 'attribute_types': 'text', 'former_types': 'text',
         'mode': 'text', 'version': 'text', 'model_rows': 'bigint', 'known_rows': 'bigint', 'inserts': 'bigint', 'updates': 'bigint',
-        'exits': 'bigint', 'invalid': 'bigint', 'parked': 'bigint', 'output': 'text', 'project_hash': 'text', 'endpoint': 'text',
+        'exits': 'bigint', 'invalid': 'bigint', 'parked': 'bigint', 'unsure': 'bigint', 'output': 'text', 'project_hash': 'text', 'endpoint': 'text',
         'host': 'text', 'process': 'bigint', 'status': 'text', 'started_at': 'timestamp', 'sent': 'bigint', 'accepted': 'bigint',
         'rejected_rows': 'bigint', 'rejected_attributes': 'bigint', 'requests': 'bigint', 'retries': 'bigint', 'settled': 'bigint',
         'seconds': 'double', 'reading_seconds': 'double', 'rendering_seconds': 'double', 'sending_seconds': 'double',
@@ -137,7 +137,7 @@
         max(case when event = 'ended' then recorded_at end) as finished_at,
         max(case when event in ('claimed', 'ended') then delta_id end) as delta_id,
         {%- for name in ['endpoint', 'output', 'project_hash', 'mapping_hash', 'version', 'target', 'host', 'process', 'inserts', 'updates',
-            'exits', 'invalid', 'parked', 'sent', 'accepted', 'rejected_rows', 'rejected_attributes', 'requests', 'retries', 'settled',
+            'exits', 'invalid', 'parked', 'unsure', 'sent', 'accepted', 'rejected_rows', 'rejected_attributes', 'requests', 'retries', 'settled',
             'seconds', 'reading_seconds', 'rendering_seconds', 'sending_seconds', 'recording_seconds'] %}
         max({{ name }}) as {{ name }},
         {%- endfor %}

@@ -22,7 +22,7 @@
     {% endif %}
     {% set sent = {} %}
     {% for key, value in raw.items() if key not in ('guards', 'endpoint', 'output', 'shared', 'display_name') %}{% do sent.update({key: value}) %}{% endfor %}
-    {{ return(dict(found(sync, raw), kind=kind, hash=local_md5(tojson(sent, sort_keys=true)), identifier=raw['identifier'])) }}
+    {{ return(dict({'kind': kind, 'hash': local_md5(tojson(sent, sort_keys=true)), 'identifier': raw['identifier']}, **found(sync, raw))) }}
 {% endmacro %}
 
 

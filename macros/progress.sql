@@ -80,16 +80,21 @@
 
 
 {#- A delta that pushes worked on and that is gone before it was merged took with it what Batch was told; a snapshot without the rows that
-    were merged last is another one. Both would be a silent loss; a `resend --all` means it. Returns whether there is one. -#}
-{% macro check_delta(sync, snapshot, built, found, progress, merged) %}
-    {% set lost = none %}
+    were merged last is another one: either would be a silent loss. Says which, or nothing. -#}
+{% macro lost_rows(snapshot, delta, built, found, progress, merged) %}
     {% set is_merged = merged.at is not none and merged.at > built.at %}
     {% if (progress.settled or progress.sent_page is not none) and built.rows and found != built.delta_id and not is_merged %}
-        {% set lost = this.render() ~ (' is gone' if found is none else ' is not the delta that was pushed') ~ ', and what Batch accepted of it is not in ' ~ snapshot.identifier ~ ' yet' %}
+        {{ return(delta.render() ~ (' is gone' if found is none else ' is not the delta that was pushed') ~ ', and what Batch accepted of it is not in ' ~ snapshot.identifier ~ ' yet') }}
     {#- Of a merge that ended before it was recorded there are rows of the newer delta. -#}
     {% elif merged.delta_id and not dbt_batch_sync.has_rows_of(snapshot, [merged.delta_id, built.delta_id]) %}
-        {% set lost = snapshot.render() ~ ' lacks the rows that were merged into it last (it was emptied, restored from an older copy, or they were deleted)' %}
+        {{ return(snapshot.render() ~ ' lacks the rows that were merged into it last (it was emptied, restored from an older copy, or they were deleted)') }}
     {% endif %}
+    {{ return(none) }}
+{% endmacro %}
+
+{#- An error when there is one, unless a `resend --all` means it. Returns whether there is one. -#}
+{% macro check_delta(sync, snapshot, delta, built, found, progress, merged) %}
+    {% set lost = dbt_batch_sync.lost_rows(snapshot, delta, built, found, progress, merged) %}
     {% if lost and not dbt_batch_sync.open_requests(sync, snapshot).all %}
         {{ exceptions.raise_compiler_error(
             'dbt_batch_sync: ' ~ lost ~ '. Restore the table; or send everything again: dbt-batch-sync resend --all --select ' ~ sync

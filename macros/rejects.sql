@@ -42,7 +42,7 @@
 
 
 {#- After a build: a parked or rejected row that the delta does not have differs no longer. -#}
-{% macro resolve_vanished(sync, snapshot, delta, key) %}
+{% macro any_kind__resolve(sync, snapshot, delta, key) %}
     {% set rejects = dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() %}
     {% set open = 'sync = ' ~ dbt.string_literal(sync) ~ ' and attribute is null and resolved_at is null' %}
     {% if run_query('select 1 from ' ~ rejects ~ ' where ' ~ open ~ ' limit 1').rows %}

@@ -12,7 +12,7 @@
             {{ dbt_batch_sync.not_built_yet(model_relation) }}
         {% else %}
             select
-            {%- for column in dbt_batch_sync.snapshot_schema(attributes) %}
+            {%- for column in dbt_batch_sync.kind_macro(mapping.kind, 'snapshot_schema')(attributes) %}
                 {{ dbt_batch_sync.stored_null(column.dtype, loop.first) }} as {{ dbt_batch_sync.column(column.name) }}{{ ',' if not loop.last }}
             {%- endfor %}
             limit 0
@@ -22,7 +22,7 @@
 
 
 {#- Name and type of each column of a snapshot, in the order in which it is created. -#}
-{% macro snapshot_schema(attributes) %}
+{% macro any_kind__snapshot_schema(attributes) %}
     {% set text_type = dbt_batch_sync.text_type() %}
     {% set timestamp_type = dbt_batch_sync.timestamp_type() %}
     {% set columns = [{'name': attributes[0].name, 'dtype': text_type}] %}
@@ -58,7 +58,7 @@
 
 {#- How many profiles the snapshot has that have not left; how many of those that have left are in the delta, as coming back or as leaving
     again (under another `on_exit`). -#}
-{% macro known_counts(snapshot, delta, counts, key) %}
+{% macro any_kind__known_counts(snapshot, delta, counts, key) %}
     {% set id, exited, change = dbt_batch_sync.column(key), dbt_batch_sync.column('_batch_exited_at'), dbt_batch_sync.column('_batch_change') %}
     {% set row = run_query('select count(*) as known, count(' ~ exited ~ ') as gone from ' ~ snapshot.render()).rows[0] %}
     {% set again = {} %}

@@ -166,12 +166,13 @@ class Client:
         located: list[str] | None = None,
     ) -> Answer:
         within = self._timeout if seconds is None else min(self._timeout, seconds)
+        upload = None if body is None else Upload(body, within)
         try:
             with self._session.request(
                 method,
                 url,
                 auth=auth,
-                data=None if body is None else cast("Iterable[bytes]", Upload(body, within)),
+                data=cast("Iterable[bytes] | None", upload),
                 timeout=(min(self._timeout, CONNECT_SECONDS), self._timeout),
                 allow_redirects=False,
                 stream=True,
@@ -187,6 +188,10 @@ class Client:
                 return parse(status, response.headers, text or b"", time.time(), read or read_bulk)
         except FAILURES as error:
             failure = classify(error)
+            if isinstance(failure, Broken) and upload is not None and upload.begun:
+                # TLS may fail at any time, not only while a connection is opened.
+                kind = BrokenKind.CUT if failure.kind is BrokenKind.CONNECT else failure.kind
+                failure = replace(failure, kind=kind)
             for cause in _causes(error):
                 # It holds the body, through its frames, until somebody collects what holds each other.
                 cause.__traceback__ = None

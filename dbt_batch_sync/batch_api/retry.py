@@ -49,6 +49,13 @@ class Stands:
 Decision = Retry | GiveUp | Stands
 
 
+def may_be_taken(answer: Answer) -> bool:
+    """Whether Batch may have taken a call that says nothing of it. 429 and 503 say that it did not."""
+    if isinstance(answer, Busy):
+        return answer.status not in (429, 503)
+    return isinstance(answer, Broken) and answer.kind is not BrokenKind.CONNECT
+
+
 def decide(answer: Answer, attempt: int, policy: RetryPolicy, chance: float) -> Decision:
     """What follows the `attempt`-th call (from 1).
 
@@ -59,7 +66,7 @@ def decide(answer: Answer, attempt: int, policy: RetryPolicy, chance: float) -> 
     """
     if not isinstance(answer, Busy | Broken):
         return Stands()
-    if isinstance(answer, Broken) and answer.kind is not BrokenKind.CONNECT and not policy.repeatable:
+    if not policy.repeatable and may_be_taken(answer):
         return GiveUp("Batch may have taken the call, which must not be made twice")
     hint = answer.retry_after if isinstance(answer, Busy) else None
     if hint is not None and hint > policy.max_retry_after:

@@ -25,6 +25,7 @@ _PIECE_BYTES: Final = 256 * 1024
 
 class Upload:
     """A body sent piece by piece, within a time for the whole. `requests` streams it, as a sized iterable.
+    `begun` tells whether any of it may have been sent.
 
     Raises:
         TimeoutError: on iteration, when the peer took longer than `seconds` to read what came before.
@@ -36,11 +37,13 @@ class Upload:
         self._body = memoryview(body).cast("B")
         self._seconds = seconds
         self._clock = clock
+        self.begun = False
 
     def __len__(self) -> int:
         return len(self._body)
 
     def __iter__(self) -> Iterator[memoryview]:
+        self.begun = True
         deadline = self._clock() + self._seconds
         for start in range(0, len(self._body), _PIECE_BYTES):
             if self._clock() > deadline:

@@ -17,6 +17,14 @@ def profile(result: ProfileResult) -> None:
     console = out()
     for sync in result.syncs:
         console.print(f"[bold]{plain(sync.sync)}[/]: {_sent(sync)}")
+        if sync.kind == "events":
+            cells = [
+                (at(each.time) if each.time else "", plain(each.name or ""), plain(each.state))
+                for each in sync.events
+            ]
+            draw(console, Grid(("Time (UTC)", "Event", "State"), cells))
+            console.print()
+            continue
         for line in _state(sync):
             say(console, f"{line}")
         rows = list(_attributes(sync))

@@ -168,6 +168,15 @@ def _notes(console: Console, sync: SyncPushed, dry_run: bool) -> None:
     )
     if any(parts) and not dry_run:
         say(console, f"{name}: [yellow]{listed(parts)}[/]. Reasons: dbt-batch-sync rejects")
+    if sync.unsure:
+        say(console, f"{name}: {_unsure(sync.unsure)}")
+
+
+def _unsure(count: int) -> str:
+    return (
+        f"[yellow]{counted(count, 'event')} unsure:[/] no usable answer came. With on_doubt: resend they "
+        "may have arrived twice, with skip not at all"
+    )
 
 
 def planned(result: PlanResult) -> None:
@@ -217,7 +226,8 @@ def _plan(console: Console, sync: SyncPlanned) -> None:
     console.print()
     if sync.attributes:
         counts = sorted(sync.attributes.items(), key=lambda item: -item[1])
-        draw(console, Grid(("Attribute", "Rows"), [(plain(name), count) for name, count in counts]))
+        head = ("Event" if sync.kind == "events" else "Attribute", "Rows")
+        draw(console, Grid(head, [(plain(name), count) for name, count in counts]))
         console.print()
     if sync.samples:
         cells = [
@@ -275,6 +285,9 @@ def history(result: StatusResult) -> None:
             )
         if sync.erasures.people:
             say(console, _erasures(sync.erasures))
+        unsure = sum(run.unsure for run in sync.runs)
+        if unsure:
+            say(console, _unsure(unsure))
         for each in sync.requests:
             say(
                 console,

@@ -11,7 +11,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result
 
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Rejected, check_indexes
 from dbt_batch_sync.batch_api.messages import describe
-from dbt_batch_sync.batch_api.retry import Decision, GiveUp, Retry, RetryPolicy, decide
+from dbt_batch_sync.batch_api.retry import Decision, GiveUp, Retry, RetryPolicy, decide, may_be_taken
 from dbt_batch_sync.delivery.chunks import Chunk
 from dbt_batch_sync.delivery.halving import MostlyRejected, find_rejected
 from dbt_batch_sync.delivery.outcomes import Outcome, settle
@@ -38,7 +38,8 @@ class Line:
     """What all senders of a delivery share.
 
     Attributes:
-        halted: Whether no further request may start; `halt` wakes those who wait.
+        halt: No further request may start; wakes those who wait. `stop` halts the line as soon as it is seen.
+        begun: Told of a chunk before its first request.
     """
 
     send: Send
@@ -46,7 +47,14 @@ class Line:
     policy: RetryPolicy
     timing: Timing
     halt: Event
-    halted: Callable[[], bool]
+    stop: Event
+    begun: Callable[[Chunk], None]
+
+    def halted(self) -> bool:
+        """Whether no further request may start."""
+        if self.stop.is_set():
+            self.halt.set()
+        return self.halt.is_set()
 
     def pause(self, seconds: float) -> bool:
         """Sleeps; True when the line was halted instead."""
@@ -77,7 +85,7 @@ def settle_chunk(chunk: Chunk, line: Line) -> Outcome:
             "cause is the mapping or the project, not single rows. Nothing of the chunk counts as sent; "
             "correct the cause and push again."
         )
-    return settle(chunk, verdict, calls.requests, calls.retries)
+    return settle(chunk, verdict, calls.requests, calls.retries, calls.unsure)
 
 
 @dataclass(frozen=True)
@@ -94,18 +102,23 @@ class _Calls:
         self._line = line
         self.requests = 0
         self.retries = 0
+        self.unsure = 0
 
     def __call__(self, start: int, stop: int) -> Accepted | Rejected:
         body = self._chunk.body(start, stop)
         before, began = self.requests, self._line.timing.now()
+        answers: list[Answer] = []
 
         def attempt() -> _Tried:
-            return self._attempt(body, stop - start, self.requests - before + 1)
+            tried = self._attempt(body, stop - start, self.requests - before + 1)
+            answers.append(tried.answer)
+            return tried
 
         tried: _Tried = Retrying(retry=retry_if_result(_is_retry), wait=_wait, sleep=self._line.sleep)(
             attempt
         )
         if isinstance(tried.answer, Accepted | Rejected):
+            self.unsure += self._chunk.count(start, stop) if any(map(may_be_taken, answers)) else 0
             return tried.answer
         calls, seconds = self.requests - before, self._line.timing.now() - began
         why = f", {tried.decision.why}" if isinstance(tried.decision, GiveUp) else ""
@@ -117,6 +130,8 @@ class _Calls:
         line = self._line
         if line.halted() or not line.pacer.acquire(operations, line.pause) or line.halted():
             raise Halted
+        if not self.requests:
+            line.begun(self._chunk)
         self.requests += 1
         self.retries += number > 1
         answer = check_indexes(line.send(body), operations)

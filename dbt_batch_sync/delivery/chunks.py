@@ -5,6 +5,10 @@ The renderer's record batches have the columns
 key   text
 operation   text: the operation's JSON and a comma, `{…},`; null when the row has nothing to send
 extra       list of texts, usually null: further operations of the same row, in the same form, none null
+rows        optional: how many rows of the delta the row stands for, one after the other; else each is one
+members     with `rows`: for the operation and each further one, the keys of the delta's rows in it
+apart       with `rows`, of a batch's first row: `APART` where a call must begin with it, `CONTINUES` where
+            its key is also that of the row before it
 
 and arrive in the order of the delta's pages. Text may be any of Arrow's string types. An operation's length
 is a difference of two Arrow offsets and a body is a join of slices of Arrow's own buffers, so that a chunk
@@ -19,9 +23,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from dbt_batch_sync.delivery.strips import TEXT, Strip, carry, source_strip, text_bytes
-from dbt_batch_sync.kinds.kind import ARRAY
+from dbt_batch_sync.delivery.strips import TEXT, TEXTS, Strip, carry, source_strip, text_bytes
+from dbt_batch_sync.kinds.kind import ARRAY, CONTINUES
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 """[U] Batch names no limit; this project's choice."""
@@ -35,21 +40,25 @@ class Chunk:
         number: From 1, without gaps.
         rows: Delta rows that become settled with this chunk, rows with nothing to send included; 0 when all
             are still carried.
-        profiles: Rows of which this chunk has the first operation. Summed up, the profiles that were sent.
+        sent: Rows of which this chunk has the first operation; with `members`, those that are in it.
         reached: Delta rows of which this chunk or one before it has an operation, and all before them: what
             may be in Batch once it is sent.
         oversized: `key`s whose operation alone is over the limit of a body, and which are never sent.
         operations: JSON texts, each with its comma. No two of them have the same `key`.
         keys: Of the same length, in the same order.
+        members: For each operation the keys of the delta's rows in it; None: the operation's own key.
+        follows: A key of this chunk is also one of an earlier chunk, which has to be settled before.
     """
 
     number: int
     rows: int
-    profiles: int
+    sent: int
     reached: int
     oversized: tuple[str, ...] = field(repr=False)
     operations: Any = field(repr=False)  # pa.ChunkedArray of large_string
     keys: Any = field(repr=False)
+    members: Any = field(default=None, repr=False)  # pa.ChunkedArray of lists of large_string
+    follows: bool = False
     envelope: tuple[bytes, bytes] = field(default=ARRAY, repr=False)
 
     def __len__(self) -> int:
@@ -64,9 +73,14 @@ class Chunk:
             texts[-1] = texts[-1][:-1]  # the comma after the last one
         return b"".join((self.envelope[0], *texts, self.envelope[1]))
 
-    def key(self, index: int) -> str:
-        """The identifier of the operation at a 0-based place in the body."""
-        return str(self.keys[index].as_py())
+    def rows_of(self, index: int) -> list[str]:
+        """The keys of the delta's rows in the operation at a 0-based place in the body."""
+        cell = (self.keys if self.members is None else self.members)[index].as_py()
+        return [cell] if isinstance(cell, str) else cell
+
+    def count(self, start: int, stop: int) -> int:
+        """How many rows of the delta are in the operations from `start` up to, but not including, `stop`."""
+        return stop - start if self.members is None else _items(self.members.slice(start, stop - start))
 
 
 def chunk_rows(
@@ -97,6 +111,10 @@ def chunk_rows(
         if not batch.num_rows:
             continue
         strip = source_strip(batch, read)
+        if strip.apart:
+            while not filling.is_empty:
+                yield close()
+            filling.follows = strip.apart == CONTINUES
         while not filling.take(strip):
             read = strip.reached()
             yield close()
@@ -125,8 +143,14 @@ class _Filling:
         self._count = 0
         self._size = self._least = len(b"".join(envelope)) - 1  # less the last comma
         self._waiting: deque[Strip] = deque(carried)
+        # Parts of one row may come in any order, but not the rows that one operation holds several of.
+        self.follows = any(strip.has_members for strip in self._waiting)
         while self._waiting and self._fill(self._waiting[0]):
             self._waiting.popleft()
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self._count or self._waiting or self._oversized)
 
     @property
     def is_full(self) -> bool:
@@ -146,7 +170,7 @@ class _Filling:
                 self._size += strip.size(start, stop)
                 strip.taken = stop
             elif not self.is_full and strip.size(start, start + 1) + self._least > self._max_bytes:
-                self._oversized.append(strip.key(start))
+                self._oversized += strip.rows_of(start)
                 strip.taken = start + 1
             else:
                 return False
@@ -162,18 +186,27 @@ class _Filling:
         # Carried rows stay in row order: those taken just now precede those that are still waiting.
         again = [strip for part in self._parts if (strip := carry(*part)) is not None]
         left = [*again, *self._waiting]
+        has_members = any(strip.has_members for strip, *_ in self._parts)
+        members = self._column("members", TEXTS) if has_members else None
+        sources = sum(stop - start for strip, start, stop in self._parts if strip.is_source)
         chunk = Chunk(
             number=number,
             rows=(left[0].reached() if left else read) - settled,
-            profiles=sum(stop - start for strip, start, stop in self._parts if strip.is_source),
+            sent=sources if members is None else _items(members),
             reached=read,
             oversized=tuple(self._oversized),
-            operations=self._column("operation"),
-            keys=self._column("key"),
+            operations=self._column("operation", TEXT),
+            keys=self._column("key", TEXT),
+            members=members,
+            follows=self.follows,
             envelope=self._envelope,
         )
         return chunk, _Filling(self._max_operations, self._max_bytes, self._envelope, left)
 
-    def _column(self, name: str) -> Any:
-        pieces = [strip.entries.column(name).slice(start, stop - start) for strip, start, stop in self._parts]
-        return pa.chunked_array(pieces, type=TEXT)
+    def _column(self, name: str, kind: Any) -> Any:
+        pieces = [strip.column(name).slice(start, stop - start) for strip, start, stop in self._parts]
+        return pa.chunked_array(pieces, type=kind)
+
+
+def _items(lists: Any) -> int:
+    return int(pc.sum(pc.list_value_length(lists)).as_py() or 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from dbt_batch_sync.batch_api.reasons import clean_reason
@@ -23,12 +24,14 @@ class Outcome:
         rejects: Rows first. An attribute has its wire name without a wrapper; a reason is Batch's words or
             its code, never a value.
         requests: Calls made; `retries` of them repeated the one before with the same body.
+        unsure: Rows of calls that were repeated although Batch may have taken them before.
     """
 
     accepted: int
     rejects: tuple[Reject, ...]
     requests: int = 0
     retries: int = 0
+    unsure: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Settled:
     outcome: Outcome
 
 
-def settle(chunk: Chunk, verdict: Verdict, requests: int = 0, retries: int = 0) -> Outcome:
+def settle(chunk: Chunk, verdict: Verdict, requests: int = 0, retries: int = 0, unsure: int = 0) -> Outcome:
     """Gives rejections their rows.
 
     The same thing rejected twice counts once; a rejected row hides its rejected attributes.
@@ -47,20 +50,21 @@ def settle(chunk: Chunk, verdict: Verdict, requests: int = 0, retries: int = 0) 
     found = [(index, each.message, each.code) for index, each in verdict.rejected]
     of_rows = (each for each in verdict.errors if each.attribute is None)
     found += ((each.index, each.reason, each.category) for each in of_rows)
-    rows: dict[int, Reject] = {}
+    rows: dict[int, list[Reject]] = {}
     for index, said, code in found:
         if index not in rows:
-            rows[index] = _reject(chunk, index, None, said, code)
-    attributes: dict[tuple[int, str], Reject] = {}
+            rows[index] = _rejects(chunk, index, None, said, code)
+    attributes: dict[tuple[int, str], list[Reject]] = {}
     for each in verdict.errors:
         place, name = each.index, each.attribute
         if name is not None and place not in rows and (place, name) not in attributes:
-            attributes[place, name] = _reject(chunk, place, name, each.reason, each.category)
-    oversized = (Reject(key, None, TOO_LARGE, "validation") for key in chunk.oversized)
-    rejects = (*rows.values(), *oversized, *attributes.values())
-    return Outcome(len(chunk) - len(rows), rejects, requests, retries)
+            attributes[place, name] = _rejects(chunk, place, name, each.reason, each.category)
+    oversized = [Reject(key, None, TOO_LARGE, "validation") for key in chunk.oversized]
+    rejects = (*chain(*rows.values()), *oversized, *chain(*attributes.values()))
+    return Outcome(len(chunk) - len(rows), rejects, requests, retries, unsure)
 
 
-def _reject(chunk: Chunk, index: int, attribute: str | None, said: str, code: str) -> Reject:
-    reason = clean_reason(said, str(chunk.operations[index].as_py()))
-    return Reject(chunk.key(index), attribute, reason or code or "rejected", "batch")
+def _rejects(chunk: Chunk, index: int, attribute: str | None, said: str, code: str) -> list[Reject]:
+    """Of an operation that holds several rows nobody says which of them is meant: it is all of them."""
+    reason = clean_reason(said, str(chunk.operations[index].as_py())) or code or "rejected"
+    return [Reject(key, attribute, reason, "batch") for key in chunk.rows_of(index)]

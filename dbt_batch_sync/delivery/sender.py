@@ -12,7 +12,7 @@ the caller leaves (close, Ctrl-C)   at once; requests under way end by their tim
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Event, Lock
 from typing import Final
@@ -41,17 +41,21 @@ def deliver(
     policy: RetryPolicy,
     stop: Event,
     max_in_flight: int = 4,
+    ahead: int = 1,
+    begun: Callable[[Chunk], None] = lambda chunk: None,
     drain_seconds: float = 30.0,
     timing: Timing = SYSTEM_TIMING,
 ) -> Generator[Settled, None, None]:
     """Sends chunks, up to `max_in_flight` at once; yields each as soon as it and all before it are settled.
 
     Runs in the caller's thread: chunks are read in it, and only when there is a place; at most
-    `max_in_flight` of them and one read ahead are held. On any trouble no request starts any more, those
-    under way may end (`drain_seconds` in all), what they settle of the prefix is yielded, and then the
-    trouble is raised. The first one counts.
+    `max_in_flight` of them and those that are read `ahead` are held. A chunk that
+    `follows` waits until all before it are settled. On any trouble no request starts any more, those under
+    way may end (`drain_seconds` in all), what they settle of the prefix is yielded, and then the trouble is
+    raised. The first one counts.
 
     Args:
+        begun: Told of a chunk before its first request, in a sender's thread.
         stop: Ends the delivery when set, by a signal handler for example.
 
     Raises:
@@ -59,7 +63,8 @@ def deliver(
             of a chunk.
         Interrupted: `stop` was set while there was something left to do.
     """
-    delivery = _Delivery(send, pacer, policy, stop=stop, max_in_flight=max_in_flight, timing=timing)
+    line = Line(send, pacer, policy, timing, Event(), stop, begun)
+    delivery = _Delivery(line, max_in_flight, ahead)
     try:
         yield from delivery.run(iter(chunks))
         yield from delivery.drain(drain_seconds)
@@ -69,20 +74,10 @@ def deliver(
 
 
 class _Delivery:
-    def __init__(
-        self,
-        send: Send,
-        pacer: Pacer,
-        policy: RetryPolicy,
-        *,
-        stop: Event,
-        max_in_flight: int,
-        timing: Timing,
-    ) -> None:
-        self._stop = stop
-        self._max_in_flight = max_in_flight
-        self._timing = timing
-        self._line = Line(send, pacer, policy, timing, Event(), self._halted)
+    def __init__(self, line: Line, max_in_flight: int, ahead: int) -> None:
+        self._line = line
+        self._most = max_in_flight + ahead
+        self._next: Chunk | None = None  # read, and waiting for those before it
         self._pool = ThreadPoolExecutor(max_in_flight, thread_name_prefix="batch-sender")
         self._window: deque[tuple[Chunk, Future[Outcome | None]]] = deque()
         self._lock = Lock()
@@ -91,35 +86,41 @@ class _Delivery:
 
     def run(self, source: Iterator[Chunk]) -> Iterator[Settled]:
         """Reads, sends and yields until everything is settled, or the line is halted."""
-        while not self._halted():
+        while not self._line.halted():
             settled = self._settled_head()
             if settled is not None:
                 yield settled
-            elif not self._exhausted and len(self._window) <= self._max_in_flight:
+            elif self._has_room():
                 self._read(source)
             elif self._window:
                 wait([self._window[0][1]], timeout=_POLL_SECONDS)
             else:
                 return
 
+    def _has_room(self) -> bool:
+        if self._next is not None:
+            return not self._window
+        return not self._exhausted and len(self._window) < self._most
+
     def drain(self, seconds: float) -> Iterator[Settled]:
         """Waits for the requests under way, and yields what they add to the prefix."""
-        deadline = self._timing.now() + seconds
+        now = self._line.timing.now
+        deadline = now() + seconds
         while self._window:
-            wait([self._window[0][1]], timeout=max(0.0, deadline - self._timing.now()))
+            wait([self._window[0][1]], timeout=max(0.0, deadline - now()))
             settled = self._settled_head()
             if settled is None:
                 break
             yield settled
         # Not for the prefix any more: a request that outlives this push could overwrite what the next one
         # sends.
-        wait([future for _, future in self._window], timeout=max(0.0, deadline - self._timing.now()))
+        wait([future for _, future in self._window], timeout=max(0.0, deadline - now()))
 
     def finish(self) -> None:
         """Raises what went wrong, if anything did."""
         if self._trouble is not None:
             raise self._trouble
-        if self._window or not self._exhausted:
+        if self._window or self._next is not None or not self._exhausted:
             raise Interrupted(
                 "stopped on request; what was settled before is kept, and the next push resumes after it."
             )
@@ -128,11 +129,6 @@ class _Delivery:
         """Starts nothing more and waits for nothing."""
         self._line.halt.set()
         self._pool.shutdown(wait=False)
-
-    def _halted(self) -> bool:
-        if self._stop.is_set():
-            self._line.halt.set()  # wakes the senders that wait for their pace or for a retry
-        return self._line.halt.is_set()
 
     def _settled_head(self) -> Settled | None:
         if not self._window or not self._window[0][1].done():
@@ -145,14 +141,19 @@ class _Delivery:
         return Settled(chunk, outcome)
 
     def _read(self, source: Iterator[Chunk]) -> None:
+        chunk, self._next = self._next, None
         try:
-            chunk = next(source)
+            if chunk is None:
+                chunk = next(source)
         except StopIteration:
             self._exhausted = True
         except Exception as error:  # noqa: BLE001 - raised by finish(), after the prefix
             self._halt_for(error)
         else:
-            self._window.append((chunk, self._pool.submit(self._work, chunk)))
+            if chunk.follows and self._window:
+                self._next = chunk
+            else:
+                self._window.append((chunk, self._pool.submit(self._work, chunk)))
 
     def _work(self, chunk: Chunk) -> Outcome | None:
         """In a sender's thread. None: the chunk is not settled, and the line is halted."""

@@ -14,19 +14,25 @@ import pyarrow.compute as pc
 TEXT: Final = pa.large_string()
 """Everything is brought to it first (only offsets are copied): one layout of buffers, no limit of 2 GiB."""
 
+TEXTS: Final = pa.large_list(TEXT)
+
 
 class Strip:
     """Operations with their keys.
 
     Args:
         entries: Columns `key` and `operation`, and, if any row has further operations, `extra` and
-            `rows_before`, how many rows of the delta are before the row.
+            `rows_before`, how many rows of the delta are before the row; `members` of each operation, and
+            `more`, those of the further ones, where a row stands for several of the delta.
         is_source: Whether these are first operations, not carried ones.
     """
+
+    apart = 0
 
     def __init__(self, entries: pa.RecordBatch, is_source: bool) -> None:
         self.entries = entries
         self.is_source = is_source
+        self.has_members = "members" in entries.schema.names
         self.taken = 0
         self._offsets = _offsets(entries.column("operation"))
 
@@ -42,22 +48,28 @@ class Strip:
         most = min(self.taken + operations, len(self))
         return bisect_right(self._offsets, self._offsets[self.taken] + size, self.taken, most + 1) - 1
 
-    def key(self, index: int) -> str:
-        return str(self.entries.column("key")[index].as_py())
+    def column(self, name: str) -> Any:
+        return self.entries.column(name)
+
+    def rows_of(self, index: int) -> list[str]:
+        """The keys of the delta's rows in an operation."""
+        cell = self.column("members" if self.has_members else "key")[index].as_py()
+        return [cell] if isinstance(cell, str) else cell
 
     def reached(self) -> int:
         """How many rows are before the row of the next operation, of which there must be one."""
-        return int(self.entries.column("rows_before")[self.taken].as_py())
+        return int(self.column("rows_before")[self.taken].as_py())
 
 
 class SourceStrip(Strip):
     """The first operations of a record batch; rows with nothing to send lie between them."""
 
-    def __init__(self, entries: pa.RecordBatch, before: int, rows: int, places: Any) -> None:
+    def __init__(self, entries: pa.RecordBatch, before: int, rows: int, places: Any, apart: int = 0) -> None:
         super().__init__(entries, is_source=True)
+        self.apart = apart
         self._before = before
         self._rows = rows
-        self._places = places  # of each entry, its row in the batch; None: the same
+        self._places = places  # of each entry, how many of the batch's rows are before it; None: its place
 
     def reached(self) -> int:
         """How many rows are before the row of the next operation; all of the batch's after the last one.
@@ -71,17 +83,24 @@ class SourceStrip(Strip):
 
 def source_strip(batch: pa.RecordBatch, before: int) -> SourceStrip:
     """The strip of a non-empty record batch, with the number of rows of the delta before it."""
-    rows = batch.num_rows
+    places, rows, apart = None, batch.num_rows, 0
     columns = {"key": _text(batch.column("key")), "operation": _text(batch.column("operation"))}
+    if "rows" in batch.schema.names:
+        counts = batch.column("rows")
+        places = pc.subtract(pc.cumulative_sum(counts), counts)
+        rows, apart = pc.sum(counts).as_py(), batch.column("apart")[0].as_py()
+        members = batch.column("members").cast(pa.large_list(TEXTS))
+        columns |= {"members": pc.list_element(members, 0), "more": pc.list_slice(members, 1)}
     extra = batch.column("extra")
     if extra.null_count < len(extra):
-        counted = pa.array(range(before, before + rows), pa.int64())
-        columns |= {"extra": _texts(extra), "rows_before": counted}
+        counted = pa.array(range(batch.num_rows), pa.int64()) if places is None else places
+        columns |= {"extra": _texts(extra), "rows_before": pc.add(counted, before)}
     entries = pa.RecordBatch.from_pydict(columns)
-    if not columns["operation"].null_count:
-        return SourceStrip(entries, before, rows, None)
-    sent = columns["operation"].is_valid()
-    return SourceStrip(entries.filter(sent), before, rows, pc.indices_nonzero(sent))
+    if columns["operation"].null_count:
+        sent = columns["operation"].is_valid()
+        entries = entries.filter(sent)
+        places = pc.indices_nonzero(sent) if places is None else places.filter(sent)
+    return SourceStrip(entries, before, rows, places, apart)
 
 
 def carry(strip: Strip, start: int, stop: int) -> Strip | None:
@@ -92,9 +111,11 @@ def carry(strip: Strip, start: int, stop: int) -> Strip | None:
     part = part.filter(pc.greater(pc.list_value_length(part.column("extra")), 0))  # null is no
     if not part.num_rows:
         return None
-    extra = part.column("extra")
     columns = {name: part.column(name) for name in part.schema.names}
-    columns |= {"operation": pc.list_element(extra, 0), "extra": pc.list_slice(extra, 1)}
+    for name, rest in (("operation", "extra"), ("members", "more")):
+        if rest in columns:
+            listed = columns[rest]
+            columns |= {name: pc.list_element(listed, 0), rest: pc.list_slice(listed, 1)}
     return Strip(pa.RecordBatch.from_pydict(columns), is_source=False)
 
 
@@ -118,8 +139,7 @@ def _text(column: Any) -> Any:
 
 
 def _texts(column: Any) -> Any:
-    wanted = pa.large_list(TEXT)
-    column = column if column.type == wanted else column.cast(wanted)
+    column = column if column.type == TEXTS else column.cast(TEXTS)
     if pc.list_flatten(column).null_count:
         raise ValueError("an operation in `extra` is null")
     return column

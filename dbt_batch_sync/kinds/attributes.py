@@ -45,7 +45,10 @@ KEYS = (CUSTOM_ID, "item_id", "event_id")
 
 
 class AttributeType(str, Enum):
-    """The types that Batch distinguishes; a type is part of an attribute's identity there [C]."""
+    """The types that Batch distinguishes; a type is part of an attribute's identity there [C].
+
+    `OBJECT` is an event's alone: an object, or an array of objects, from JSON.
+    """
 
     STRING = "string"
     INTEGER = "integer"
@@ -54,6 +57,7 @@ class AttributeType(str, Enum):
     DATE = "date"
     URL = "url"
     STRING_ARRAY = "string_array"
+    OBJECT = "object"
 
 
 class Vocabulary(str, Enum):
@@ -70,14 +74,15 @@ class Rule:
     """What Batch takes for one kind of attribute.
 
     Lengths count characters (code points). `pattern` is RE2 syntax and must match the whole value, or the
-    whole item of an array. `reason` names a value that breaks `pattern` or `vocabulary`; the other checks
-    have reasons of their own. A value that Batch takes and that does not match `plausible`, which is stricter
-    than `pattern`, is `impossible`.
+    whole item of an array. `max_items`: of an array, if not as many as the kind allows. `reason` names a
+    value that breaks `pattern` or `vocabulary`; the other checks have reasons of their own. A value that
+    Batch takes and that does not match `plausible`, which is stricter than `pattern`, is `impossible`.
     """
 
     type: AttributeType
     reason: str
     max_length: int | None = None
+    max_items: int | None = None
     pattern: str | None = None
     vocabulary: Vocabulary | None = None
     plausible: str | None = None
@@ -110,17 +115,6 @@ CUSTOM_RULES: Mapping[AttributeType, Rule] = MappingProxyType(
     }
 )
 
-
-@dataclass(frozen=True)
-class Rules:
-    """What a kind takes as attributes: its types with their rules, and how many items an array may have."""
-
-    types: Mapping[AttributeType, Rule] = field(default_factory=lambda: CUSTOM_RULES)
-    max_items: int = MAX_ITEMS
-    hidden: tuple[str, ...] = ()  # columns of the delta that are never sent
-
-
-PROFILE_RULES = Rules()
 
 _SUBSCRIPTION = Rule(AttributeType.STRING, "invalid_subscription", vocabulary=Vocabulary.SUBSCRIPTION)
 
@@ -156,6 +150,21 @@ STANDARD_RULES: Mapping[str, Rule] = MappingProxyType(
     }
 )
 
+
+@dataclass(frozen=True)
+class Rules:
+    """What a kind takes as attributes: its types and standard attributes with their rules, and how many items
+    an array may have.
+    """
+
+    types: Mapping[AttributeType, Rule] = field(default_factory=lambda: CUSTOM_RULES)
+    standard: Mapping[str, Rule] = field(default_factory=lambda: STANDARD_RULES)
+    max_items: int = MAX_ITEMS
+    hidden: tuple[str, ...] = ()  # columns of the delta that are never sent
+
+
+PROFILE_RULES = Rules()
+
 STANDARD_ATTRIBUTES: tuple[str, ...] = tuple(STANDARD_RULES)
 
 
@@ -176,7 +185,7 @@ class TypedAttribute:
     def rule(self) -> Rule:
         """The row of the table that its values must meet."""
         return (
-            STANDARD_RULES[self.name.removeprefix(STANDARD_PREFIX)]
+            self.rules.standard[self.name.removeprefix(STANDARD_PREFIX)]
             if self.standard
             else self.rules.types[self.type]
         )

@@ -22,7 +22,7 @@ from dbt_batch_sync.mapping.validation import Spot, optional, read_by, shown, te
 NAME = "audience"
 MAX_ATTRIBUTES = 15
 
-TYPES = tuple(each for each in AttributeType if each is not AttributeType.BOOLEAN)
+TYPES = tuple(each for each in CUSTOM_RULES if each is not AttributeType.BOOLEAN)
 
 UPDATE = Route(
     "audiences/update",

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 KEY = "_batch_key"
 """What the column of the key is called in rows that were read, of whatever kind. No attribute is."""
 
+APART, CONTINUES = 1, 2
+"""Of rendered rows: a call must begin with this one; and its key is also that of the row before it."""
+
 AUTO = "auto"
 """The endpoint of a mapping that leaves the route to the number of rows."""
 
@@ -152,7 +155,9 @@ class Kind:
         key: The relations' column of what identifies a row in Batch.
         form: The keys of its mapping (see `mapping.validation.read_form`), `kind` among them.
         mapping: The mapping that a form says; what is wrong between its keys is noted at the spot.
-        repeatable: Whether a call may be made again when nobody knows whether Batch took it.
+        repeatable: Whether a call that is made twice does what it does once.
+        per_operation: Of kinds whose rows are put together by profile, how many rows of one an operation may
+            have; 0: each row is one.
         rules: What its attributes may be.
         envelope: What stands before and behind the fragments of a body, which commas separate.
         held_back: `_batch_reason` of rows with attributes that the delta does not send, before a colon and
@@ -182,6 +187,7 @@ class Kind:
     tripped: Callable[[SyncMapping, Built], Iterator[str]] = nothing_against
     erases: Callable[[SyncMapping, Built, Output], Iterator[str]] | None = None
     container: Container | None = None
+    per_operation: int = 0
     max_targets: int | None = None
     on_resend: str = ""
 

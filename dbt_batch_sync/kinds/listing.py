@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from dbt_batch_sync.kinds.attributes import AttributeType, name_refusal, propose_name
+from dbt_batch_sync.kinds.attributes import CUSTOM_RULES, AttributeType, name_refusal, propose_name
 from dbt_batch_sync.mapping.mapping import Attribute, OnNull
 from dbt_batch_sync.mapping.validation import (
     Reader,
@@ -45,7 +45,7 @@ class Entry:
 
     column: str = field(default="", metadata=read_by(column, required="the column to send"))
     name: str | None = field(default=None, metadata=read_by(optional(text("an attribute's name"))))
-    type: AttributeType | None = field(default=None, metadata=read_by(optional(choice(AttributeType))))
+    type: AttributeType | None = field(default=None, metadata=read_by(optional(choice(CUSTOM_RULES))))
 
 
 def entries(form: Callable[..., E], what: str = "columns") -> Reader[Listed[E]]:

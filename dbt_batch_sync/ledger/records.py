@@ -71,6 +71,7 @@ class Run:
     exits: int = 0
     invalid: int = 0
     parked: int = 0
+    unsure: int = 0
     sent: int = 0
     accepted: int = 0
     rejected_rows: int = 0
@@ -115,6 +116,7 @@ class Event:
     exits: int | None = None
     invalid: int | None = None
     parked: int | None = None
+    unsure: int | None = None
     output: str | None = None
     project_hash: str | None = None
     endpoint: str | None = None

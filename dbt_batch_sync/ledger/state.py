@@ -22,6 +22,8 @@ LEASE = timedelta(seconds=LEASE_SECONDS)
 class Built:
     """The delta that `dbt run` built last. `page` is its last one, None when it has no row; `model_rows` were
     in the model, and `known_rows` in the snapshot, without those that left. `invalid` is without `parked`.
+    `unsure` events may have been sent before: they are sent again, or invalid. `request`: `all` when it sends
+    everything again, `first` when nothing is known of events that were sent.
     """
 
     delta_id: str
@@ -39,6 +41,8 @@ class Built:
     invalid: int
     parked: int
     page: int | None
+    unsure: int = 0
+    request: str | None = None
 
     @property
     def changes(self) -> int:
@@ -88,6 +92,8 @@ class SyncState:
         is_building: dbt has begun to build a newer delta and has not said that it is built.
         checkpoint: Of the delta that was built last.
         rejected_rows: Rows of that delta that pushes which have ended had rejected.
+        has_ended: Whether there is a push of that delta which has ended.
+        sent_page: Up to which of its pages a push may have sent it; None: none.
         claims: The pushes that have not released the sync and are alive.
         project_hash: Of the Batch project that the last push wrote to; None before the first, and when a
             delta was built since then that sends everything again.
@@ -99,6 +105,8 @@ class SyncState:
     is_building: bool = False
     checkpoint: Checkpoint = Checkpoint()
     rejected_rows: int = 0
+    has_ended: bool = False
+    sent_page: int | None = None
     claims: tuple[Claim, ...] = ()
     project_hash: str | None = None
 
@@ -142,9 +150,20 @@ def state_of(sync: str, events: Iterable[Event], now: datetime) -> SyncState:
         is_building,
         Checkpoint() if settled is None or settled.page is None else Checkpoint(settled.page, settled.key),
         sum(each.rejected_rows or 0 for each in of_delta if each.event == "ended"),
+        any(each.event == "ended" for each in of_delta),
+        _sent_page(of_delta),
         tuple(claim for claim in _claims(ordered) if claim.is_live(now)),
         _project(ordered),
     )
+
+
+def _sent_page(of_delta: Iterable[Event]) -> int | None:
+    """The last intent of a push that has not ended; one that has says what it really sent."""
+    pages: dict[str | None, int | None] = {}
+    for each in sorted(of_delta, key=lambda each: each.event == "ended"):
+        if each.event in ("intent", "ended"):
+            pages[each.run_id] = each.page
+    return max((page for page in pages.values() if page is not None), default=None)
 
 
 def _reach(checkpoint: Event) -> tuple[int, datetime]:
@@ -196,6 +215,8 @@ def _built(event: Event) -> Built:
         invalid=event.invalid or 0,
         parked=event.parked or 0,
         page=event.page,
+        unsure=event.unsure or 0,
+        request=event.request,
     )
 
 

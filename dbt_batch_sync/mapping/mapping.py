@@ -112,7 +112,8 @@ class Mapping:
     """A sync's mapping. `attributes` are the standard ones, then the custom ones that are listed.
 
     `target` names what is written to, where that is not the project's profiles: two syncs of one output must
-    not have the same. `settings` is what the kind alone reads.
+    not have the same. `settings` is what the kind alone reads. `at_most_once`: what may have been sent is not
+    sent again; `undated`: an event that has become too old goes without its time.
 
     With `all_columns` the custom ones are known only with the sync's columns: see `resolve`. `hash` says
     whether two mappings send the same, and is the one that dbt writes down when it builds a delta.
@@ -134,6 +135,8 @@ class Mapping:
     shared: bool = False
     target: str = ""
     settings: object = None
+    at_most_once: bool = False
+    undated: bool = False
     hash: str = field(default="", compare=False)
 
     def project_hash(self, of_output: str) -> str:

@@ -10,12 +10,13 @@ from dbt_batch_sync.errors import MappingError, Problem
 from dbt_batch_sync.kinds.audience import AUDIENCE
 from dbt_batch_sync.kinds.catalog import CATALOG
 from dbt_batch_sync.kinds.deletions import DELETIONS
+from dbt_batch_sync.kinds.events import EVENTS
 from dbt_batch_sync.kinds.kind import Kind
 from dbt_batch_sync.kinds.profiles import PROFILES
 from dbt_batch_sync.mapping.mapping import Location, Mapping
 from dbt_batch_sync.mapping.validation import Spot, did_you_mean, kind, listed, read_form, shown
 
-KINDS = {each.name: each for each in (PROFILES, AUDIENCE, CATALOG, DELETIONS)}
+KINDS = {each.name: each for each in (PROFILES, AUDIENCE, CATALOG, EVENTS, DELETIONS)}
 
 NOT_HASHED = ("guards", "endpoint", "output", "shared", "display_name")
 """Keys that don't change what is sent."""

@@ -163,20 +163,21 @@ def text(what: str) -> Reader[str]:
     return read
 
 
-def choice(choices: type[E]) -> Reader[E]:
-    """Reads one of an enum's values."""
-    accepted = [str(each.value) for each in choices]
+def choice(choices: Iterable[E]) -> Reader[E]:
+    """Reads the value of one of an enum's members."""
+    by_value = {str(each.value): each for each in choices}
+    accepted = list(by_value)
 
     def read(value: object, spot: Spot) -> E:
-        if value in accepted:
-            return choices(value)
+        if isinstance(value, str) and value in by_value:
+            return by_value[value]
         given = (
             f" `{shown(value)}`{did_you_mean(value, accepted)}"
             if isinstance(value, str)
             else f" {kind(value)}"
         )
         spot.refuse(f"must be one of {listed(accepted)}, not{given}")
-        return next(iter(choices))
+        return next(iter(by_value.values()))
 
     return read
 

@@ -40,6 +40,7 @@ from dbt_batch_sync.payload.expressions import (
     number,
     text,
 )
+from dbt_batch_sync.payload.objects import REFUSED
 
 _INTEGER = r"[+-]?[0-9]+"
 _FLOAT = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
@@ -84,6 +85,8 @@ def encode(attribute: TypedAttribute, source: pa.DataType) -> Encoding:
     kind = attribute.type
     if pa.types.is_boolean(source) and attribute.rule.vocabulary is Vocabulary.SUBSCRIPTION:
         return _either(attribute, cell, '"subscribed"', '"unsubscribed"')
+    if kind is AttributeType.OBJECT:
+        return _object(attribute, cell)
     if kind is AttributeType.STRING_ARRAY:
         return _array(attribute, cell, source)
     if kind in (AttributeType.STRING, AttributeType.URL):
@@ -217,6 +220,13 @@ def _date(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> Enc
     return Encoding(present, problems, first, following)
 
 
+def _object(attribute: TypedAttribute, cell: exp.Expr) -> Encoding:
+    """JSON as `objects.checked_objects` has left it."""
+    refused = call("starts_with", cell, text(REFUSED))
+    problems = ((refused, call("substr", cell, number(len(REFUSED) + 1))),)
+    return Encoding(is_present(cell), problems, *_member(attribute, cell))
+
+
 def _array(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> Encoding:
     """1 to 25 texts; an empty array counts as null. A text is JSON, for warehouses without arrays of text."""
     if is_text(source):
@@ -255,7 +265,8 @@ def _json_array(attribute: TypedAttribute, cell: exp.Expr) -> Encoding:
 
 def _array_problems(attribute: TypedAttribute, items: exp.Expr) -> tuple[Case, ...]:
     """A problem of the whole array, then those of one of its items."""
-    rule, max_items = attribute.rule, attribute.rules.max_items
+    rule = attribute.rule
+    max_items = rule.max_items or attribute.rules.max_items
     empty = any_of([is_null(item()), exp.EQ(this=item(), expression=text(""))])
     problems: list[Case] = [
         (exceeds(call("len", items), number(max_items)), text("too_many_items")),

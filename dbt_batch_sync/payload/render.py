@@ -29,14 +29,15 @@ BATCH_BYTES = 16_000_000
 
 @dataclass(frozen=True)
 class RejectedValue:
-    """An attribute that Batch would reject: the rest of its row goes. Never the value.
+    """An attribute that Batch would reject: the rest of its row goes; or the row (no attribute). Never the
+    value.
 
     `position` is its row's among those that are rendered, from 1.
     """
 
     position: int
     key: str
-    attribute: str
+    attribute: str | None
     reason: str
 
 
@@ -72,20 +73,21 @@ def render(
         return
     batch_rows = max(1, min(batch_rows, BATCH_BYTES // (2 * row_bytes(first))))
     position = 0
-    with _engine(memory_limit) as connection:
+    with engine(memory_limit) as connection:
         for schema, part in groupby(chain([first], batches), lambda batch: batch.schema):
-            inserts = CHANGE not in schema.names
-            source = DeltaSource(schema, attributes, position, inserts=inserts, whole=fragment.whole)
+            names, inserts = [each.name for each in attributes], CHANGE not in schema.names
+            source = DeltaSource(schema, names, position, inserts=inserts, whole=fragment.whole)
             query = rendering(attributes, source.schema, fragment, inserts=inserts)
             connection.register(DELTA, source.reader(part))
-            for batch in _run(connection, query.sql(dialect="duckdb"), source, batch_rows):
+            for batch in run(connection, query.sql(dialect="duckdb"), source, batch_rows):
                 yield _rendered(batch, fragment)
             position = source.position
 
 
-def _run(
+def run(
     connection: duckdb.DuckDBPyConnection, query: str, source: DeltaSource, batch_rows: int
 ) -> Iterator[pa.RecordBatch]:
+    """The statement's result, whose rows must be in the order in which they went in."""
     position = source.position
     try:
         for batch in _stream(connection, query, batch_rows):
@@ -116,10 +118,11 @@ def _rendered(batch: pa.RecordBatch, fragment: Fragment) -> Rendered:
         operations, extra = _split_rows(batch, fragment)
     columns = [batch.column(KEY), operations, extra]
     rows = pa.RecordBatch.from_arrays(columns, ["key", "operation", "extra"])
-    return Rendered(rows, tuple(_read_notes(batch)))
+    return Rendered(rows, tuple(read_notes(batch)))
 
 
-def _read_notes(batch: pa.RecordBatch) -> Iterator[RejectedValue]:
+def read_notes(batch: pa.RecordBatch) -> Iterator[RejectedValue]:
+    """What of the attributes is rejected."""
     notes = batch.column(REJECTED)
     if notes.null_count == len(notes):
         return
@@ -155,7 +158,7 @@ def split(arrays: Sequence[str], others: Sequence[str], fragment: Fragment) -> l
 
 
 @contextmanager
-def _engine(memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def engine(memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """A private DuckDB that knows no zone but UTC. With more threads it does not keep the order of rows."""
     settings: dict[str, str | bool | int | float | list[str]] = {"memory_limit": memory_limit, "threads": 1}
     connection = duckdb.connect(":memory:", config=settings)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbt_batch_sync.kinds.attributes import TypedAttribute
 from dbt_batch_sync.kinds.kind import KEY
 
 DELTA = "delta"
@@ -44,7 +43,7 @@ class DeltaSource:
     def __init__(
         self,
         schema: pa.Schema,
-        attributes: Sequence[TypedAttribute],
+        names: Sequence[str],
         after: int,
         *,
         inserts: bool = False,
@@ -54,7 +53,7 @@ class DeltaSource:
         self._whole = whole
         self.position = after
         self.failure: BaseException | None = None
-        self._names = [attribute.name for attribute in attributes]
+        self._names = list(names)
         self._kept = [KEY, *self._names]
         self._counting = pa.array([], pa.int64())
         fields = [schema.field(name) for name in self._kept]

@@ -126,10 +126,16 @@ def rendering(
     Each layer computes what the next one reads several times: DuckDB would compute it as often.
     """
     removed = exp.EQ(this=column(REMOVED), expression=number(1)) if fragment.whole and not inserts else None
+    known, below = computed(attributes, schema, inserts=inserts or fragment.whole, removed=removed)
+    return exp.select(*_result(known, fragment, removed)).from_(below, copy=False)
+
+
+def computed(
+    attributes: Sequence[TypedAttribute], schema: pa.Schema, *, inserts: bool, removed: exp.Expr | None = None
+) -> tuple[list[_Attribute], exp.Subquery]:
+    """The attributes, and what is computed for them: the rows for the result's `from`."""
     known = [
-        _Attribute(
-            place, typed, encode(typed, schema.field(typed.name).type), inserts or fragment.whole, removed
-        )
+        _Attribute(place, typed, encode(typed, schema.field(typed.name).type), inserts, removed)
         for place, typed in enumerate(attributes)
     ]
     checked = [each for each in known if each.encoding.problems]
@@ -137,8 +143,12 @@ def rendering(
     rejected = _above(live, (each.compute("rejected", _rejected(each)) for each in checked))
     sent = _above(rejected, (each.compute("sent", _sent(each)) for each in checked))
     first = _above(sent, [exp.alias_(_first(known), _FIRST)])
-    below = first.subquery("below", copy=False)
-    return exp.select(*_result(known, checked, fragment, removed)).from_(below, copy=False)
+    return known, first.subquery("below", copy=False)
+
+
+def members(known: Iterable[_Attribute]) -> Iterator[exp.Expr]:
+    """The texts of the members with commas between them; nulls of those that are none."""
+    return (piece for each in known for piece in each.pieces)
 
 
 def _above(query: exp.Select, columns: Iterable[exp.Expr]) -> exp.Select:
@@ -170,16 +180,11 @@ def _first(known: Iterable[_Attribute]) -> exp.Expr:
     return choose((each.has_member, number(each.number)) for each in known)
 
 
-def _result(
-    known: Sequence[_Attribute],
-    checked: Sequence[_Attribute],
-    fragment: Fragment,
-    removed: exp.Expr | None,
-) -> Iterator[exp.Expr]:
+def _result(known: Sequence[_Attribute], fragment: Fragment, removed: exp.Expr | None) -> Iterator[exp.Expr]:
     head = (text(fragment.opening), as_json(column(KEY)), text(fragment.middle))
     ending = text(f"{fragment.ending},")
     # `concat` leaves nulls out, and copies each text once: an operation is long, and copying it costs.
-    operation = call("concat", *head, *(piece for each in known for piece in each.pieces), ending)
+    operation = call("concat", *head, *members(known), ending)
     present = is_present(column(_FIRST))
     yield from (column(name) for name in (KEY, POSITION))
     arrays = [each for each in known if each.typed.type is AttributeType.STRING_ARRAY]
@@ -198,11 +203,12 @@ def _result(
     if fragment.bare is not None:
         bare = call("concat", *head[:2], text(f"{fragment.bare},"))
     yield exp.alias_(choose(cases, bare), OPERATION)
-    yield exp.alias_(_rejected_values(checked), REJECTED)
+    yield exp.alias_(rejected_values(known), REJECTED)
 
 
-def _rejected_values(checked: Sequence[_Attribute]) -> exp.Expr:
+def rejected_values(known: Iterable[_Attribute]) -> exp.Expr:
     """`name:reason` of what is rejected, separated by commas; put together for those rows alone."""
+    checked = [each for each in known if each.encoding.problems]
     if not checked:
         return as_text(exp.null())
     notes = call("concat_ws", text(","), *(each.note for each in checked))

@@ -65,6 +65,11 @@ def read_each(
     return [known[sync.name] for sync in syncs if sync.name in known], wrong
 
 
+def parked_rows(sync: Sync, state: SyncState) -> int:
+    """Rows that wait for a change. An event does not: it is never sent again."""
+    return 0 if sync.kind.per_operation else state.parked
+
+
 def by_ledger(known: Iterable[Known]) -> list[tuple[Journal, Rejects, list[str]]]:
     """The ledgers, each with the names of its syncs."""
     found: dict[exp.Table, tuple[Journal, Rejects, list[str]]] = {}

@@ -15,6 +15,7 @@ from dbt_batch_sync.ledger.erasures import erasures_of
 from dbt_batch_sync.ledger.records import Rejection, typed
 from dbt_batch_sync.push.known import Known, relation_of
 from dbt_batch_sync.push.masking import mask
+from dbt_batch_sync.push.occurrences import last_events
 from dbt_batch_sync.results import Change, Pending, SyncProfile
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 from dbt_batch_sync.warehouse.relations import Relation, columns_of, equals, value
@@ -40,20 +41,25 @@ class Found:
 def look_up(warehouse: Warehouse, known: Known, key: str, *, show_values: bool = False) -> SyncProfile:
     """Reads the key's rows of the snapshot and the delta, what pushes said of it, and its rejections."""
     sync, built = known.sync.name, known.state.built
+    if known.sync.kind.per_operation:
+        events = last_events(warehouse, known, key)
+        sent = [each.sent_at for each in events if each.sent_at is not None]
+        last, kind = max(sent, default=None), known.sync.kind.name
+        return SyncProfile(sync, last, None, None, {}, (), None, (), kind, events=events)
     snapshot, delta = (
         relation_of(warehouse, known.sync, "snapshot"),
         relation_of(warehouse, known.sync, "delta"),
     )
     held = _row(warehouse, snapshot, {"key": key})
     queued = _row(warehouse, delta, {"key": key, "delta_id": built.delta_id}) if built else None
-    events: tuple[Row, ...] = ()
+    said: tuple[Row, ...] = ()
     if built and queued:
         page = int(str(queued["_batch_page"]))
         values: dict[str, Value] = {"sync": sync, "key": key, "delta_id": built.delta_id, "page": page}
         query = Statement(events_of(known.journal.table), {**values, "page_before": page - 1})
-        events = tuple(typed(warehouse.fetch(query), EVENT_COLUMNS).to_pylist())
+        said = tuple(typed(warehouse.fetch(query), EVENT_COLUMNS).to_pylist())
     found = Found(
-        held, queued, events, tuple(known.rejects.of_key(sync, key)), built.built_at if built else None
+        held, queued, said, tuple(known.rejects.of_key(sync, key)), built.built_at if built else None
     )
     erasures = (
         tuple(erasures_of(warehouse, known.journal, sync, key)) if known.sync.kind.erases is not None else ()

@@ -13,7 +13,7 @@ from dbt_batch_sync.ledger.records import RejectCount, Run
 from dbt_batch_sync.ledger.requests import open_requests
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.counts import present_rows
-from dbt_batch_sync.push.known import Known, by_ledger, relation_of
+from dbt_batch_sync.push.known import Known, by_ledger, parked_rows, relation_of
 from dbt_batch_sync.push.plan import Counts, count_changes, pending_rows
 from dbt_batch_sync.results import SyncRejects, SyncReport, SyncStatus
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
@@ -39,7 +39,7 @@ def statuses(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterat
         yield SyncStatus(
             name,
             _of(name, runs),
-            each.state.parked,
+            parked_rows(each.sync, each.state),
             _of(name, requests),
             each.sync.kind.name,
             audit=audits.get(name),
@@ -126,7 +126,7 @@ def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterato
             updates=changes.updates,
             exits=changes.exits,
             invalid=changes.invalid,
-            parked=each.state.parked,
+            parked=parked_rows(each.sync, each.state),
             attributes=dict(changes.attributes),
             rejects=_of(each.sync.name, counts),
             table=each.rejects.table.sql(warehouse.dialect),

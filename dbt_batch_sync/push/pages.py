@@ -72,6 +72,13 @@ class Histogram:
         place = bisect_right(self.pages, page)
         return self._reached[place - 1] if place else 0
 
+    def behind(self, page: int) -> Histogram:
+        """The pages behind one."""
+        start = bisect_right(self.pages, page)
+        return Histogram(
+            self.pages[start:], self.sending[start:], self.valid[start:], self.inserts[start:], self.counts
+        )
+
     def settled_rows(self, rows: int, page: int) -> int:
         """The rows that are settled with a checkpoint at a page when the first `rows` are, where all of those
         behind the page are before the checkpoint's key.
@@ -131,9 +138,14 @@ def read_histogram(warehouse: Warehouse, pending: Pending, expected: int | None)
 
 
 def read_ranges(
-    warehouse: Warehouse, pending: Pending, names: Sequence[str], ranges: Iterable[Range]
+    warehouse: Warehouse,
+    pending: Pending,
+    names: Sequence[str],
+    ranges: Iterable[Range],
+    order: Sequence[str] = (),
 ) -> Generator[tuple[Range, pa.Table], None, None]:
-    """The rows of each range, in the order of their pages; the next range is read meanwhile, in a thread.
+    """The rows of each range, in the order of their pages and of the columns `order`; the next range is read
+    meanwhile, in a thread.
 
     Columns are `KEY`, `_batch_page`, and the attributes' in lower case; those of rows that may be known
     have `_batch_change`, `_batch_changed` and `_batch_reason` too.
@@ -148,7 +160,7 @@ def read_ranges(
             following = next(source, None)
             if following is None:
                 return None
-            return following, pool.submit(_read_range, warehouse, pending, names, following)
+            return following, pool.submit(_read_range, warehouse, pending, names, following, order)
 
         reading = ahead()
         while reading is not None:
@@ -174,13 +186,17 @@ def replaced(pending: Pending) -> Stopped:
     )
 
 
-def _read_range(warehouse: Warehouse, pending: Pending, names: Sequence[str], range_: Range) -> pa.Table:
+def _read_range(
+    warehouse: Warehouse, pending: Pending, names: Sequence[str], range_: Range, order: Sequence[str]
+) -> pa.Table:
     query, columns = rows_of(pending, names, inserts=range_.inserts, limit=range_.limit)
     values: dict[str, Value] = {**pending.values, "first": range_.first, "last": range_.last}
     rows = warehouse.fetch(Statement.of(query, values)).rename_columns(columns)
     if rows.num_rows != range_.rows:
         raise replaced(pending)
     pages = rows.column("_batch_page")
+    if order:
+        return rows.sort_by([(name, "ascending") for name in ("_batch_page", *order, KEY)])
     # DuckDB and others keep the order in which rows are stored.
     if range_.first != range_.last and not pc.all(pc.less_equal(pages[:-1], pages[1:])).as_py():
         rows = rows.sort_by("_batch_page")

@@ -14,8 +14,9 @@ from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.state import Built, Checkpoint, SyncState
 from dbt_batch_sync.push.counts import Pending, again_counts, change_counts, samples
 from dbt_batch_sync.push.guards import stops, tripped
-from dbt_batch_sync.push.known import Known, build_command, relation_of
+from dbt_batch_sync.push.known import Known, build_command, parked_rows, relation_of
 from dbt_batch_sync.push.masking import mask
+from dbt_batch_sync.push.occurrences import count_names
 from dbt_batch_sync.results import Flapping, Sample, SyncPlanned
 from dbt_batch_sync.warehouse import Statement, Warehouse
 
@@ -38,8 +39,8 @@ _RUNS_SEARCHED = 20
 @dataclass(frozen=True)
 class Counts:
     """Rows of a delta that are not settled; `rows` are all of them, parked ones included. `sending` rows send
-    something; `attributes` counts those that send each, `resubscriptions` those whose consent
-    `never_resubscribe` holds back.
+    something, in `operations` of a call; `attributes` counts those that send each, or of events those of each
+    name; `resubscriptions` those whose consent `never_resubscribe` holds back.
     """
 
     rows: int = 0
@@ -48,6 +49,7 @@ class Counts:
     exits: int = 0
     invalid: int = 0
     sending: int = 0
+    operations: int = 0
     resubscriptions: int = 0
     invalid_reasons: Mapping[str, int] = field(default_factory=dict)
     attributes: Mapping[str, int] = field(default_factory=dict)
@@ -70,7 +72,7 @@ def plan_sync(
             sync.name,
             None,
             output.name,
-            parked=state.parked,
+            parked=parked_rows(sync, state),
             mapping=sync.mapping.hash,
             stops=stopped,
             kind=sync.kind.name,
@@ -94,12 +96,12 @@ def plan_sync(
         updates=counts.updates,
         exits=counts.exits,
         invalid=counts.invalid,
-        parked=state.parked,
+        parked=parked_rows(sync, state),
         invalid_reasons=dict(counts.invalid_reasons),
         resubscriptions=counts.resubscriptions,
         attributes=dict(counts.attributes),
-        requests=math.ceil(counts.sending / call_size(route, most)) * apps,
-        seconds=seconds_at_rate(counts.sending, route, most),
+        requests=math.ceil(counts.operations / call_size(route, most)) * apps,
+        seconds=seconds_at_rate(counts.operations, route, most),
         samples=tuple(_samples(warehouse, known, pending, names, show_values)) if counts.sending else (),
         mapping=sync.mapping.hash,
         stops=stopped,
@@ -148,6 +150,9 @@ def count_changes(warehouse: Warehouse, known: Known, pending: Pending) -> Count
             for place, name in enumerate(names):
                 attributes[name] += int(row[f"sends_{place}"])
         changes[change] = changes.get(change, 0) + count
+    operations = sending
+    if known.sync.kind.per_operation:
+        attributes, operations = count_names(warehouse, pending)
     return Counts(
         rows=sum(int(row["row_count"]) for row in rows),
         inserts=changes.get("insert", 0),
@@ -155,6 +160,7 @@ def count_changes(warehouse: Warehouse, known: Known, pending: Pending) -> Count
         exits=changes.get("exit", 0),
         invalid=changes.get("invalid", 0),
         sending=sending,
+        operations=operations,
         resubscriptions=resubscriptions,
         invalid_reasons=reasons,
         attributes={name: count for name, count in attributes.items() if count},

@@ -27,7 +27,7 @@ from dbt_batch_sync.push.containers import prepare, wait
 from dbt_batch_sync.push.erasing import app_of
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.guards import check_guards
-from dbt_batch_sync.push.known import build_command, read_each
+from dbt_batch_sync.push.known import build_command, parked_rows, read_each
 from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.push.planned import Planned, check_planned
 from dbt_batch_sync.push.source import Source
@@ -286,24 +286,30 @@ class Session:
         """Renders everything and sends nothing: `sent` and `requests` are what would be."""
         built = self._checked(target, target.state)
         work = open_work(self.warehouse, target.sync, target.output, target.state, built)
-        source = Source(self.warehouse, work, Phases(self.clock.monotonic), self.options.limit)
         sent, requests = 0, 0
         size = call_size(work.route, target.output.max_profiles_per_second)
+        phases = Phases(self.clock.monotonic)
+        source = Source(self.warehouse, work, phases, self.clock.now, size, self.options.limit)
         for chunk in chunk_rows(source.rendered(), size, envelope=work.envelope):
-            sent, requests = sent + chunk.profiles, requests + bool(len(chunk))
+            sent, requests = sent + chunk.sent, requests + bool(len(chunk))
         run = replace(
             self._counted(target, work),
             endpoint=work.route.name,
             sent=sent,
             requests=requests,
-            rejected_attributes=len(source.rejected),
+            rejected_rows=sum(each.attribute is None for _, each in source.rejected),
+            rejected_attributes=sum(each.attribute is not None for _, each in source.rejected),
         )
         return SyncPushed.of(replace(run, status=status_of(run)), target.sync.kind.name)
 
     def _counted(self, target: Target, work: Work) -> Run:
         run, counts = self._new_run(target, work.state), work.histogram.counts
         return replace(
-            run, inserts=counts.get("insert", 0), updates=counts.get("update", 0), exits=counts.get("exit", 0)
+            run,
+            inserts=counts.get("insert", 0),
+            updates=counts.get("update", 0),
+            exits=counts.get("exit", 0),
+            unsure=run.unsure + work.unsure,
         )
 
     def _new_run(self, target: Target, state: SyncState) -> Run:
@@ -320,6 +326,7 @@ class Session:
             mapping_hash=target.sync.mapping.hash,
             target=built.target if built else None,
             invalid=built.invalid if built else 0,
-            parked=state.parked,
+            parked=parked_rows(target.sync, state),
+            unsure=built.unsure if built and not state.has_ended else 0,
             **identity(),
         )

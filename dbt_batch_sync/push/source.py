@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dbt_batch_sync.kinds.attributes import CUSTOM_ID
 from dbt_batch_sync.kinds.kind import KEY
 from dbt_batch_sync.ledger.records import Reject
 from dbt_batch_sync.ledger.state import Checkpoint
+from dbt_batch_sync.payload.events import PAGE, TIME, Grouping, render_events
 from dbt_batch_sync.payload.render import Rendered, render
 from dbt_batch_sync.push.pages import last_key, read_ranges
 from dbt_batch_sync.push.phases import Phases
@@ -25,6 +28,9 @@ REASON = "_batch_reason"
 class Source:
     """The rows to send of one delta, at most `limit`. `rendered` is called once.
 
+    `now` is the time in UTC. Where what may have been sent is not sent again, calls end at pages, after
+    `window` rows or more.
+
     Attributes:
         rejected: What validation rejects, each with the number of its row, counted from 1.
         last_key: Once the rows that `limit` allows are read: up to where they are.
@@ -33,6 +39,8 @@ class Source:
     warehouse: Warehouse
     work: Work
     phases: Phases
+    now: Callable[[], datetime]
+    window: int
     limit: int | None = None
     rejected: list[tuple[int, Reject]] = field(default_factory=list)
     last_key: Checkpoint | None = None
@@ -53,7 +61,12 @@ class Source:
                 yield part.rows
 
     def _render(self, batches: Iterator[pa.RecordBatch]) -> Generator[Rendered, None, None]:
-        return render(batches, self.work.attributes, self.work.sync.kind.fragment)
+        kind, mapping = self.work.sync.kind, self.work.sync.mapping
+        if not kind.per_operation:
+            return render(batches, self.work.attributes, kind.fragment)
+        window = self.window if mapping.at_most_once else None
+        grouping = Grouping(kind.per_operation, self.now, undated=mapping.undated, window=window)
+        return render_events(batches, self.work.attributes, kind.fragment, grouping)
 
     def settled(self, rows: int) -> list[Reject]:
         """What is rejected of the first rows, and was not given back before."""
@@ -65,14 +78,17 @@ class Source:
         names = [attribute.name for attribute in self.work.attributes]
         ranges = self.work.histogram.ranges(len(names) + 1, self.limit)
         before = 0
-        with closing(read_ranges(self.warehouse, self.work.pending, names, ranges)) as reading:
+        grouped = self.work.sync.kind.per_operation > 0
+        order = (CUSTOM_ID, TIME) if grouped else ()
+        with closing(read_ranges(self.warehouse, self.work.pending, names, ranges, order)) as reading:
             for range_, rows in self.phases.pulled("reading", reading):
                 if range_.limit is not None:
                     self.last_key = last_key(rows)
                 if REASON in rows.column_names:
                     self.rejected += _held_back(rows, before, self.work.sync.kind.held_back)
                 before += rows.num_rows
-                sent = [name for name in rows.column_names if name not in (REASON, "_batch_page")]
+                unsent = (REASON,) if grouped else (REASON, PAGE)
+                sent = [name for name in rows.column_names if name not in unsent]
                 yield from rows.select(sent).to_batches()
 
 

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from threading import Event as Signal
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
@@ -113,13 +114,17 @@ class SyncPush:
         self.tokens: deque[str] = deque(maxlen=self.channel.max_in_flight)  # of the last calls
         self._erasing = self._new_erasing() if self.work.sync.kind.erases is not None else None
         self._phases = Phases(self.clock.monotonic)
-        self._source = Source(self.warehouse, self.work, self._phases, self.limit)
-        self._checkpoint = self.work.state.checkpoint
+        self._source = Source(
+            self.warehouse, self.work, self._phases, self.clock.now, self.channel.call_size, self.limit
+        )
+        given_up = self.work.given_up
+        self._checkpoint = self.work.state.checkpoint if given_up is None else Checkpoint(given_up)
         self._began = self._checkpoint_at = self.clock.monotonic()
         self._intent: int | None = None
-        self._reached = 0  # rows that a sender has, or had
+        self._reached = 0  # rows of which all that were sent are among the first
         self._settled = 0  # rows of which all before are settled too
         self._rejects: list[Reject] = []  # of settled rows, not appended yet
+        self._lock = Lock()
         self._in_flight: deque[pa.ChunkedArray] = deque()
         # Settled since the last checkpoint, each with the rows up to it.
         self._unrecorded: list[tuple[int, pa.ChunkedArray]] = []
@@ -146,16 +151,21 @@ class SyncPush:
             return self._end(error, interrupted=interrupted)
 
     def _deliver(self) -> None:
+        at_most_once = self.work.sync.mapping.at_most_once
+        if self.work.given_up is not None:
+            self.hold.append([self._event("checkpoint", page=self.work.given_up)])
         with closing(self._source.rendered()) as rendered:
-            output, repeatable = self.channel.output, self.work.sync.kind.repeatable
+            output = self.channel.output
             chunks = chunk_rows(rendered, self.channel.call_size, envelope=self.work.envelope)
             settled_chunks = deliver(
                 self._intended(self._phases.pulled("rendering", chunks)),
                 self._send,
                 pacer=self.channel.pacer,
-                policy=RetryPolicy(output.max_attempts, repeatable=repeatable),
+                policy=RetryPolicy(output.max_attempts, repeatable=not at_most_once),
                 stop=self.stop,
                 max_in_flight=self.channel.max_in_flight,
+                ahead=0 if at_most_once else 1,
+                begun=self._begun,
             )
             with closing(settled_chunks):  # an error in here must not leave senders at work behind it
                 for settled in self._phases.pulled("sending", settled_chunks):
@@ -165,6 +175,8 @@ class SyncPush:
 
     @property
     def _checkpoint_seconds(self) -> float:
+        if self.work.sync.mapping.at_most_once:
+            return 0.0
         configured = self.channel.output.checkpoint_seconds
         return self.warehouse.checkpoint_seconds if configured is None else configured
 
@@ -182,9 +194,13 @@ class SyncPush:
         return answer
 
     def _intended(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        """Appends what is about to be sent before it is, some way ahead so that it is not for every chunk."""
+        """Appends what is about to be sent before it is, some way ahead so that it is not for every chunk;
+        for every chunk where what may have been sent is not sent again.
+        """
         histogram = self.work.histogram
         window = int(self.channel.rate * self._checkpoint_seconds) or UNPACED_WINDOW
+        if self.work.sync.mapping.at_most_once:
+            window = 0
         for chunk in chunks:
             page = histogram.page_of(chunk.reached)
             if page is not None and (self._intent is None or page > self._intent):
@@ -195,29 +211,35 @@ class SyncPush:
                     self.hold.append([self._event("intent", page=self._intent, **cells)])
             if self._erasing is not None:
                 self._erasing.announce([str(key) for key in chunk.keys.to_pylist()])
-            self._reached = chunk.reached
             self._in_flight.append(chunk.keys)
             yield chunk
+
+    def _begun(self, chunk: Chunk) -> None:
+        """A request of it is about to be sent, in a sender's thread."""
+        with self._lock:
+            self._reached = max(self._reached, chunk.reached)
 
     def _settle(self, settled: Settled) -> None:
         chunk, outcome = settled.chunk, settled.outcome
         self._settled += chunk.rows
         self._unrecorded.append((self._settled, self._in_flight.popleft()))
         own = self._source.settled(self._settled)
-        of_rows = [each for each in outcome.rejects if each.attribute is None]
+        of_rows = [each for each in (*outcome.rejects, *own) if each.attribute is None]
         of_attributes = [each for each in outcome.rejects if each.attribute is not None]
+        own = [each for each in own if each.attribute is not None]
         names = self._names
         named = (replace(each, attribute=names.get(each.attribute, each.attribute)) for each in of_attributes)
         self._rejects += (*of_rows, *named, *own)
         sent = {each.key for each in of_rows if each.rejected_by == "batch"}
         self.run = replace(
             self.run,
-            sent=self.run.sent + chunk.profiles,
-            accepted=self.run.accepted + chunk.profiles - len(sent),
+            sent=self.run.sent + chunk.sent,
+            accepted=self.run.accepted + chunk.sent - len(sent),
             rejected_rows=self.run.rejected_rows + len({each.key for each in of_rows}),
             rejected_attributes=self.run.rejected_attributes + len(of_attributes) + len(own),
             requests=self.run.requests + outcome.requests,
             retries=self.run.retries + outcome.retries,
+            unsure=self.run.unsure + (0 if self.work.sync.kind.repeatable else outcome.unsure),
         )
         self.observer.progressed(self.run)
 
@@ -309,7 +331,7 @@ class SyncPush:
     def _conclude(self, error: str | None, *, interrupted: bool) -> None:
         self.run = replace(
             self.run,
-            status=status_of(self.run, error, interrupted=interrupted),
+            status=status_of(self.run, error, interrupted=interrupted, lost=self.work.given_up is not None),
             error=error,
             requests=self.run.requests + (self._erasing.requests if self._erasing is not None else 0),
             seconds=round(self.clock.monotonic() - self._began, 3),
@@ -318,8 +340,10 @@ class SyncPush:
 
     def _append_doubt(self) -> None:
         """Another push or dbt was faster: what was sent since the last checkpoint may have reached Batch
-        after what a newer push has sent, answered or not.
+        after what a newer push has sent, answered or not. Of events, the intents say it all.
         """
+        if not self.work.sync.kind.repeatable:
+            return
         chunks = [*(chunk for _, chunk in self._unrecorded), *self._in_flight]
         keys = list(dict.fromkeys(key for chunk in chunks for key in chunk.to_pylist()))
         names = ",".join(each.partition(":")[0] for each in self.work.built.attribute_types.split(","))
@@ -335,13 +359,13 @@ class SyncPush:
         return self.hold.event(name, delta_id=self.work.built.delta_id, **cells)
 
 
-def status_of(run: Run, error: str | None = None, *, interrupted: bool = False) -> str:
+def status_of(run: Run, error: str | None = None, *, interrupted: bool = False, lost: bool = False) -> str:
     """How a run ended, by its counts and what ended it."""
     if error is not None:
         return "failed"
     if interrupted:
         return "interrupted"
-    rejected = run.invalid or run.parked or run.rejected_rows or run.rejected_attributes
+    rejected = run.invalid or run.parked or run.rejected_rows or run.rejected_attributes or lost
     return "partial" if rejected else "succeeded"
 
 

@@ -20,7 +20,11 @@ DELTA_COLUMNS = tuple(f"_batch_{name}" for name in ("change", "changed", "reason
 
 @dataclass(frozen=True)
 class Work:
-    """A delta with rows that are not settled; `state` is the sync's when they were counted."""
+    """A delta with rows that are not settled; `state` is the sync's when they were counted.
+
+    `unsure` rows may have been sent by a push of this delta before. They are sent again, unless they are
+    those up to the page `given_up`, which are not in the histogram.
+    """
 
     sync: Sync
     output: Output
@@ -29,6 +33,8 @@ class Work:
     pending: Pending
     attributes: tuple[TypedAttribute, ...]
     histogram: Histogram
+    unsure: int = 0
+    given_up: int | None = None
 
     @property
     def name(self) -> str:
@@ -71,4 +77,11 @@ def open_work(warehouse: Warehouse, sync: Sync, output: Output, state: SyncState
     untouched = at.page < 0 and at.key is None
     pending = Pending(delta, built.delta_id, None if untouched else at.page, at.key)
     histogram = read_histogram(warehouse, pending, built.rows if untouched else None)
-    return Work(sync, output, state, built, pending, attributes, histogram)
+    sent = state.sent_page
+    if sync.kind.repeatable or sent is None or sent <= at.page:
+        return Work(sync, output, state, built, pending, attributes, histogram)
+    unsure = histogram.rows_up_to(sent)
+    if not sync.mapping.at_most_once:
+        return Work(sync, output, state, built, pending, attributes, histogram, unsure)
+    left = histogram.behind(sent)
+    return Work(sync, output, state, built, pending, attributes, left, unsure, given_up=sent)

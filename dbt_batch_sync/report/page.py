@@ -79,6 +79,11 @@ class _Sync:
         return len(self.report.attributes) - len(self.attributes)
 
     @property
+    def unsure(self) -> int:
+        """Events of these runs that nobody can vouch for."""
+        return sum(run.unsure for run in self.report.runs)
+
+    @property
     def more_reasons(self) -> int:
         """As above, of open rejections."""
         return len(self.report.rejects) - len(self.reasons)

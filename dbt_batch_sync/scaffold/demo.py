@@ -22,6 +22,11 @@ from dbt_batch_sync.scaffold.installation import copy_package, package_root
 
 PORT_VARIABLE = "BATCH_SANDBOX_URL"
 
+EVENTS = "order_placed"
+"""The sync whose past is not sent."""
+
+_CLI = ("-m", "dbt_batch_sync")
+
 
 @dataclass(frozen=True)
 class Wire:
@@ -72,9 +77,12 @@ def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[Round
         ):
             tell(f"dbt build --vars '{{demo_day: {day}}}'")
             _dbt(directory, environ, "build", "--vars", f"{{demo_day: {day}}}")
+            if day == 1:
+                tell(f"dbt-batch-sync adopt --select {EVENTS}")
+                _push(directory, environ, "adopt", "--select", EVENTS, "--yes")
             tell("dbt-batch-sync push")
             before, known = sandbox.stats, {request.number for request in sandbox.requests}
-            result = _push(directory, environ)
+            result = _push(directory, environ, "push")
             after = sandbox.stats
             wire = Wire(
                 after.requests - before.requests,
@@ -86,6 +94,7 @@ def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[Round
                 "profiles": len(sandbox.profiles),
                 **{f"members of {name}": len(each.members) for name, each in sandbox.audiences.items()},
                 **{f"items of {name}": len(each.items) for name, each in sandbox.catalogs.items()},
+                "events": sandbox.events.total,
             }
             show(Round(title, result, wire, held))
 
@@ -104,11 +113,11 @@ def _examples(sandbox: SandboxServer, known: set[int]) -> dict[str, str]:
     return found
 
 
-def _push(directory: Path, environ: dict[str, str]) -> PushResult:
-    done = _run(directory, environ, "-m", "dbt_batch_sync", "push", "--profiles-dir", ".", "--json")
+def _push(directory: Path, environ: dict[str, str], verb: str, *arguments: str) -> PushResult:
+    done = _run(directory, environ, *_CLI, verb, *arguments, "--profiles-dir", ".", "--json")
     if done.returncode not in (EXIT_CODES["succeeded"], EXIT_CODES["partial"]):
         raise ConfigurationError(
-            f"`dbt-batch-sync push` failed:\n{done.stderr.strip() or done.stdout.strip()}"
+            f"`dbt-batch-sync {verb}` failed:\n{done.stderr.strip() or done.stdout.strip()}"
         )
     document = json.loads(done.stdout)
     syncs = tuple(SyncPushed(**sync) for sync in document["syncs"])

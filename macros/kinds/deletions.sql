@@ -120,7 +120,7 @@
 {#- Takes erased people out of a snapshot and its rejects: all that was sent of them before Batch takes their data again is not there. What the
     delta that was just merged sent was computed when that was built. -#}
 {% macro forget_erased(sync, mapping, snapshot, built) %}
-    {% set asked = dbt_batch_sync.asked_people(sync, mapping, snapshot) %}
+    {% set asked = dbt_batch_sync.asked_people(sync, mapping, snapshot) if mapping.kind != 'events' else '' %}
     {% if asked %}
         {% set key, sent_at, delta_id = dbt_batch_sync.column(mapping.key), dbt_batch_sync.column('_batch_sent_at'), dbt_batch_sync.column('_batch_delta_id') %}
         {% set of_sync = 'sync = ' ~ dbt.string_literal(sync) %}

@@ -1,6 +1,6 @@
 {#- What differs between kinds: `<kind>__<name>` in the kind's own file, or `any_kind__<name>` here. -#}
 
-{% macro kinds() %}{{ return(['profiles', 'audience', 'catalog', 'deletions']) }}{% endmacro %}
+{% macro kinds() %}{{ return(['profiles', 'audience', 'catalog', 'events', 'deletions']) }}{% endmacro %}
 
 {% macro kind_macro(kind, name) %}
     {% set own = dbt_batch_sync[kind ~ '__' ~ name] %}

@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -55,6 +55,7 @@ from dbt_batch_sync.ledger.requests import Scope, append_requests
 from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.payload.events import render_events
 from dbt_batch_sync.payload.render import Rendered, render
 from dbt_batch_sync.push import pages as pages_module
 from dbt_batch_sync.push import session as session_module
@@ -69,7 +70,8 @@ EXPIRY_SECONDS = 91.0
 """After so long without a sign of life a push counts as dead, for dbt too."""
 
 
-BEGIN = datetime(2024, 2, 29, 12)
+BEGIN = datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)
+"""Real, because the sandbox refuses events of another day."""
 
 
 class Killed(BaseException):
@@ -238,7 +240,10 @@ class Bench:
     are written for.
     """
 
-    def __init__(self, directory: Path, sandbox: FaultyServer, kind: str = "profiles") -> None:
+    def __init__(
+        self, directory: Path, sandbox: FaultyServer, mapping: Mapping[str, object] | None = None
+    ) -> None:
+        """`mapping` is of the kind that all mappings of this bench are."""
         self.sandbox = sandbox
         self.time = Time()
         self.mapping: Mapping[str, object] = {}
@@ -250,7 +255,7 @@ class Bench:
             timeout=10.0,
         )
         project = Project(directory, sandbox)
-        project.map({"kind": kind, "identifier": "id", "custom": ["a"]})
+        project.map(mapping or {"identifier": "id", "custom": ["a"]})
         profiles = yaml.safe_load((directory / "profiles.yml").read_text())
         profiles["shop"]["outputs"]["dev"] = _ENGINE
         (directory / "profiles.yml").write_text(yaml.safe_dump(profiles))
@@ -438,8 +443,8 @@ class Bench:
 
 PAGE_ROWS = 2
 _ENGINE: dict[str, Any] = {"type": "duckdb", "path": ":memory:", "threads": 1, "settings": {"threads": 1}}
-_NOW = """
-(select timestamptz '2024-02-29 12:00:00+00' + to_microseconds(cast(round(seconds * 1000000) as bigint) + nextval('bench.calls'))
+_NOW = f"""
+(select timestamptz '{BEGIN}+00' + to_microseconds(cast(round(seconds * 1000000) as bigint) + nextval('bench.calls'))
 from bench.clock)
 """
 _CLOCK = (
@@ -514,6 +519,7 @@ def _small(time: Time, knobs: Knobs, turns: Turns) -> Iterator[None]:
         put = partial(_put, stack)
         put(Kind, "route", small)
         put(source_module, "render", partial(_render_slices, knobs.slice_rows))
+        put(source_module, "render_events", partial(render_events, batch_rows=knobs.slice_rows))
         put(pages_module, "RANGE_ROWS", knobs.slice_rows)
         put(pages_module, "ThreadPoolExecutor", _AtOnce)
         put(session_module, "pacer_for", partial(pacer_for, now=lambda: time.seconds))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.dbt_macros import Answer, Macros
+from harness.dbt_macros import NOW, Answer, Macros
 from harness.project import Project
 from harness.reported import REPORTED
 from harness.selects import selects_of
@@ -24,6 +24,19 @@ MAPPING: Mapping[str, Any] = {
     "identifier": "Client Id",
     "standard": {"email_marketing": "optin"},
     "custom": [{"column": "nick", "on_null": "keep"}, {"column": "tags", "type": "string_array"}],
+}
+EVENTS: Mapping[str, Any] = {
+    "kind": "events", "identifier": "customer", "event_id": "id", "name": "name", "time": "at", "label": "label",
+    "attributes": ["amount", {"column": "items", "type": "object"}],
+}  # fmt: skip
+OCCURRED = {
+    "customer": "text",
+    "id": "integer",
+    "name": "text",
+    "at": "instant",
+    "label": "text",
+    "amount": "decimal",
+    "items": "text",
 }
 FLAGGED: Mapping[str, Any] = {**MAPPING, "on_exit": "flag", "membership": "in_crm"}
 CATALOG: Mapping[str, Any] = {
@@ -75,9 +88,9 @@ def dbt(
     there = {PEOPLE: [(name, reported[kind]) for name, kind in model.items()]}
     first = Macros(dialect, nodes=nodes, tables=there)
     attributes = first.sync_attributes(PEOPLE, first.relation(PEOPLE), first.sync_mapping(PEOPLE))
-    stored = [
-        (first.reported_name(each["name"]), str(each["dtype"])) for each in first.snapshot_schema(attributes)
-    ]
+    own_schema = mapping.get("kind") == "events"
+    schema = first.events__snapshot_schema if own_schema else first.any_kind__snapshot_schema
+    stored = [(first.reported_name(each["name"]), str(each["dtype"])) for each in schema(attributes)]
     text, number = first.text_type(), "bigint"
     own = ("change", "changed", "reason", "page", "delta_id")
     built = [
@@ -285,9 +298,9 @@ def overtaken(dialect: str) -> list[str]:
 def built(dialect: str) -> list[str]:
     change = "_BATCH_CHANGE" if dialect == "snowflake" else "_batch_change"
     counts = [
-        {change: "insert", "is_parked": 0, "delta_rows": 3, "last_page": 1},
-        {change: "update", "is_parked": 0, "delta_rows": 5, "last_page": 2},
-        {change: "invalid", "is_parked": 1, "delta_rows": 1, "last_page": 0},
+        {change: "insert", "reason": None, "delta_rows": 3, "last_page": 1},
+        {change: "update", "reason": None, "delta_rows": 5, "last_page": 2},
+        {change: "invalid", "reason": "parked", "delta_rows": 1, "last_page": 0},
     ]
     it = dbt(
         dialect,
@@ -325,6 +338,46 @@ def delta_clear(dialect: str) -> list[str]:
 
 def delta_flag(dialect: str) -> list[str]:
     return compared(dialect, FLAGGED, parked=False)
+
+
+def events(dialect: str, *answers: Answer, **changes: Any) -> Macros:
+    now: Answer = ("as now_at", [{"now_at": NOW}])
+    return dbt(
+        dialect,
+        *answers,
+        now,
+        mapping={**EVENTS, **changes},
+        columns=OCCURRED,
+        configs={"file_format": "delta"},
+    )
+
+
+def events_resend(dialect: str) -> list[str]:
+    it = events(dialect, ("as first_at", [{"first_at": REPLIED, "least_days": 7}]))
+    it.run("sent_snapshot", PEOPLE, "event_id")
+    text = str(it.delta(PEOPLE, key="event_id")).strip()
+    return [*it.statements, text]
+
+
+def events_skip(dialect: str) -> list[str]:
+    """At most once."""
+    return [
+        str(events(dialect, on_doubt="skip", name={"value": "bought"}).delta(PEOPLE, key="event_id")).strip()
+    ]
+
+
+def events_merge(dialect: str) -> list[str]:
+    """A push that was killed behind its checkpoint, after one that ended; and ids that are old enough to be forgotten."""
+    second = pushed(run_id="run-2", settled_page=7, intent_page=9, ended_page=None, has_ended=0, is_over=0)
+    delta = events(dialect).relation(DELTA)
+    it = events(
+        dialect,
+        (f"from {delta} limit 1", [{"id": OLD}]),
+        ("as oldest", [{"oldest": datetime.datetime(2024, 1, 1)}]),
+        *history(progress=[*pushed(), *second], rejects=True),
+    )
+    it.at(delta).run("merge_sent", PEOPLE)
+    return it.statements
 
 
 def delta_catalog(dialect: str) -> list[str]:
@@ -416,7 +469,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         ledger, ledger_columns, prune, snapshot, snapshot_columns, snapshot_types, announced, merge, merge_in_doubt, merge_limited,
         merge_unsettled, merge_retyped, resend_all, resend_rejected, repair, adopted, overtaken, built, delta_ignore, delta_clear, delta_flag,
         delta_catalog, merge_catalog, erased, columns,
-        tests, pushed_selects,
+        tests, pushed_selects, events_resend, events_skip, events_merge,
     )
 }  # fmt: skip
 

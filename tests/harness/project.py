@@ -302,12 +302,11 @@ class Project:
         }
 
     def snapshot(self, sync: str = PEOPLE) -> dict[str, dict[str, Any]]:
-        """The rows of a snapshot, by custom_id: what was accepted before the last `dbt run`."""
+        """The rows of a snapshot, by its key: what was accepted before the last `dbt run`."""
         rows = self.query(f'select * from "{sync}_sent_snapshot"')
-        assert len({row["custom_id"] for row in rows}) == len(rows), (
-            "a custom_id stands twice in the snapshot"
-        )
-        return {row["custom_id"]: row for row in rows}
+        key = "event_id" if rows and "event_id" in rows[0] else "custom_id"
+        assert len({row[key] for row in rows}) == len(rows), f"a {key} stands twice in the snapshot"
+        return {row[key]: row for row in rows}
 
     def rejects(self, sync: str = PEOPLE) -> dict[tuple[str, str | None], str]:
         """The reasons of open rejections, by key and attribute; none before the first push."""

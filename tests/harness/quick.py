@@ -40,9 +40,10 @@ class QuickDbt:
                 cli.invoke(context)
             self._manifest = context.obj["manifest"]
             if page_rows is not None:
-                macro = self._manifest.macros[f"macro.dbt_batch_sync.{adapter}__page_expression"]
-                assert "/ 1000" in macro.macro_sql
-                macro.macro_sql = macro.macro_sql.replace("/ 1000", f"/ {page_rows}")
+                for name, rows in (("page_expression", "/ 1000"), ("event_page", "/ 100")):
+                    macro = self._manifest.macros[f"macro.dbt_batch_sync.{adapter}__{name}"]
+                    assert rows in macro.macro_sql
+                    macro.macro_sql = macro.macro_sql.replace(rows, f"/ {page_rows}")
             self._config = context.obj["runtime_config"]
             self.adapter = FACTORY.get_adapter_class_by_name(adapter)(self._config, get_mp_context())
             self._environment: Any = None
@@ -159,9 +160,11 @@ class QuickProject(Project):
         sandbox: FaultyServer,
         warehouse: Database | None = None,
         page_rows: int | None = None,
+        mapping: Mapping[str, object] | None = None,
     ) -> None:
+        """`mapping` is of the kind that all mappings of the project are."""
         super().__init__(directory, sandbox, warehouse)
-        super().map({"identifier": "id", "custom": ["a"]})
+        super().map(mapping or {"identifier": "id", "custom": ["a"]})
         self._quick = QuickDbt(directory, self.warehouse.adapter, page_rows)
 
     def map(self, mapping: Mapping[str, object], sync: str = PEOPLE, **config: Any) -> None:

@@ -114,7 +114,7 @@ def test_chunks_hold_every_operation_once_within_the_limits(case: Case) -> None:
         operations = json.loads(body)
         assert len(body) <= case.max_bytes
         assert len(operations) == len(chunk) <= case.max_operations
-        keys = [chunk.key(index) for index in range(len(chunk))]
+        keys = [chunk.rows_of(index)[0] for index in range(len(chunk))]
         assert len(set(keys)) == len(keys)
         assert keys == [f"k{row}" for row, _, _ in operations]
         for row, index, text in operations:
@@ -130,7 +130,7 @@ def test_chunks_hold_every_operation_once_within_the_limits(case: Case) -> None:
     assert sent == expected
     assert covered == len(case.rows)
     assert oversized == {row for row, texts in enumerate(expected) if len(texts) < len(case.rows[row].texts)}
-    assert sum(chunk.profiles for chunk in chunks) == sum(bool(texts) for texts in expected)
+    assert sum(chunk.sent for chunk in chunks) == sum(bool(texts) for texts in expected)
 
 
 def check_parts(chunk: Chunk, operations: list[Any]) -> None:

@@ -93,7 +93,7 @@ def test_every_kind_of_text_and_slices_of_it(text: pa.DataType) -> None:
     sliced = batch(rows("xx" + content + "yy"), text).slice(2, len(content))
     chunks = list(chunk_rows([sliced], 4))
     assert "".join("".join(ids(chunk)) for chunk in chunks) == "aç𝄞e\u2028fh"
-    assert [chunk.key(0) for chunk in chunks] == ["a", "\u2028"]
+    assert [chunk.rows_of(0)[0] for chunk in chunks] == ["a", "\u2028"]
     assert [chunk.rows for chunk in chunks] == [5, 4]
 
 
@@ -133,7 +133,7 @@ def test_further_operations_go_to_the_next_chunks_and_hold_back_their_rows() -> 
     ]
     chunks = list(chunk_rows([batch(data)], 3))
     assert [ids(chunk) for chunk in chunks] == [["a", "b", "c"], ["b2", "c2", "d"], ["b3", "e", "f"]]
-    assert [(chunk.rows, chunk.reached, chunk.profiles) for chunk in chunks] == [
+    assert [(chunk.rows, chunk.reached, chunk.sent) for chunk in chunks] == [
         (1, 3, 3),
         (0, 4, 1),
         (5, 6, 2),

@@ -1,7 +1,7 @@
--- as on DuckDB (49 lines)
+-- as on DuckDB (50 lines)
     ) options (expiration_timestamp = null);
 -- as on DuckDB (11 lines)
     ) options (expiration_timestamp = null);
 -- as on DuckDB (7 lines)
     ) options (expiration_timestamp = null);
--- as on DuckDB (43 lines)
+-- as on DuckDB (44 lines)

@@ -1,7 +1,7 @@
--- as on DuckDB (49 lines)
+-- as on DuckDB (50 lines)
     ) using delta;
 -- as on DuckDB (11 lines)
     ) using delta;
 -- as on DuckDB (7 lines)
     ) using delta;
--- as on DuckDB (43 lines)
+-- as on DuckDB (44 lines)

@@ -34,6 +34,7 @@ create or replace view "shop"."marts"."batch_sync_runs" as select
         max(exits) as exits,
         max(invalid) as invalid,
         max(parked) as parked,
+        max(unsure) as unsure,
         max(sent) as sent,
         max(accepted) as accepted,
         max(rejected_rows) as rejected_rows,

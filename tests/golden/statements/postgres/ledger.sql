@@ -1,2 +1,2 @@
 select pg_advisory_xact_lock(5512347193);
--- as on DuckDB (113 lines)
+-- as on DuckDB (115 lines)

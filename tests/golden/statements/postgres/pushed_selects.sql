@@ -1,4 +1,4 @@
--- as on DuckDB (130 lines)
+-- as on DuckDB (133 lines)
       ROW_NUMBER() OVER (PARTITION BY sync, event, run_id, delta_id ORDER BY recorded_at DESC NULLS LAST) AS nth,
 -- as on DuckDB (40 lines)
   "_batch_delta_id" = %(delta_id)s

@@ -1,6 +1,6 @@
--- as on DuckDB (44 lines)
+-- as on DuckDB (45 lines)
     GETDATE() AS now_at
--- as on DuckDB (85 lines)
+-- as on DuckDB (87 lines)
       ROW_NUMBER() OVER (PARTITION BY sync, event, run_id, delta_id ORDER BY recorded_at DESC NULLS LAST) AS nth,
 -- as on DuckDB (40 lines)
   "_batch_delta_id" = %(delta_id)s

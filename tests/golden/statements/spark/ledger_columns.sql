@@ -1,4 +1,4 @@
 alter table marts.batch_sync_journal add columns `host` string, `seconds` double;
 -- as on DuckDB (7 lines)
     ) using delta;
--- as on DuckDB (43 lines)
+-- as on DuckDB (44 lines)

@@ -1,0 +1,207 @@
+"""Events: what people did, sent once each to the profiles' endpoints, up to so many of a profile in a call.
+
+Limits are marked as in docs/batch-api.md: [Q] unless a comment says otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, cast
+
+from dbt_batch_sync.kinds.attributes import (
+    ATTRIBUTE_NAME,
+    CUSTOM_RULES,
+    STANDARD_PREFIX,
+    AttributeType,
+    Rule,
+    Rules,
+    propose_name,
+)
+from dbt_batch_sync.kinds.kind import Fragment, Kind
+from dbt_batch_sync.kinds.listing import Entry, Listed, attributes_of, check_types, column, entries
+from dbt_batch_sync.kinds.profiles import MASS_UPDATE, UPDATE
+from dbt_batch_sync.mapping.mapping import Attribute, Guards, Location, Mapping, OnNull, read_guards
+from dbt_batch_sync.mapping.validation import (
+    Spot,
+    choice,
+    optional,
+    read_by,
+    read_form,
+    shown,
+    text,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from dbt_batch_sync.ledger.state import Built
+
+NAME = "events"
+
+EVENT_ID = "event_id"
+
+MAX_EVENTS = 15
+"""Events of one profile in a call."""
+
+MAX_ATTRIBUTES = 20
+"""Attributes of an event, `$label` and `$tags` among them [C]."""
+
+FIRST = "first"
+"""What a built delta requests whose push must be asked for: there is no memory of what was sent before."""
+
+RULES = Rules(
+    types={**CUSTOM_RULES, AttributeType.OBJECT: Rule(AttributeType.OBJECT, "not_an_object")},
+    standard={
+        "name": Rule(AttributeType.STRING, "invalid_name", pattern=ATTRIBUTE_NAME),
+        "time": Rule(AttributeType.DATE, "not_a_date"),
+        "label": Rule(AttributeType.STRING, "not_a_string", max_length=200),  # [C], as is the next one
+        "tags": Rule(AttributeType.STRING_ARRAY, "not_an_array", max_length=64, max_items=10),
+    },
+)
+
+
+class OnDoubt(str, Enum):
+    """What becomes of an event of which nobody knows whether Batch took it: it goes again, or never."""
+
+    RESEND = "resend"
+    SKIP = "skip"
+
+
+class TooOld(str, Enum):
+    """What becomes of an event that is too old by the time it is sent: it is rejected, or goes without its
+    time, and Batch takes the time of its arrival.
+    """
+
+    REJECT = "reject"
+    NOW = "now"
+
+
+class Endpoint(str, Enum):
+    """Where events are sent to."""
+
+    UPDATE = UPDATE.name
+    MASS_UPDATE = MASS_UPDATE.name
+
+
+@dataclass(frozen=True)
+class _Entry(Entry):
+    """An entry of `attributes`."""
+
+    type: AttributeType | None = field(default=None, metadata=read_by(optional(choice(AttributeType))))
+
+
+@dataclass(frozen=True)
+class _Fixed:
+    """`name` of all events."""
+
+    value: str = field(default="", metadata=read_by(text("an event's name"), required="the events' name"))
+
+
+_GUARDS = Guards(max_rows=100_000)
+
+
+def _read_name(value: object, spot: Spot) -> str | _Fixed:
+    if not isinstance(value, dict):
+        return column(value, spot)
+    fixed = read_form(_Fixed, value, spot)
+    if fixed.value and not re.fullmatch(ATTRIBUTE_NAME, fixed.value):
+        wrong = f"`{shown(fixed.value)}` is not a valid event name (1 to 30 of a-z, 0-9 and _)"
+        spot.at("value").refuse(f"{wrong}; for example `{propose_name(fixed.value)}`")
+    return fixed
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The keys of `batch_sync`."""
+
+    kind: str = field(default=NAME, metadata=read_by(text("a kind")))
+    identifier: str = field(
+        default="",
+        metadata=read_by(column, required="the column with the `custom_id` of the events' profiles"),
+    )
+    event_id: str = field(
+        default="", metadata=read_by(column, required="the column that tells events apart, for ever")
+    )
+    name: str | _Fixed = field(
+        default="",
+        metadata=read_by(_read_name, required="the column of the events' names, or `{value: …}` for all"),
+    )
+    time: str = field(default="", metadata=read_by(column, required="the column of the events' times"))
+    label: str | None = field(default=None, metadata=read_by(optional(column)))
+    tags: str | None = field(default=None, metadata=read_by(optional(column)))
+    attributes: Listed[Entry] = field(default=(), metadata=read_by(entries(_Entry)))
+    on_doubt: OnDoubt = field(default=OnDoubt.RESEND, metadata=read_by(choice(OnDoubt)))
+    too_old: TooOld = field(default=TooOld.REJECT, metadata=read_by(choice(TooOld)))
+    memory_days: int = field(default=7, metadata=read_by(whole(2, 90)))
+    endpoint: Endpoint = field(default=Endpoint.UPDATE, metadata=read_by(choice(Endpoint)))
+    output: str | None = field(
+        default=None,
+        metadata=read_by(optional(text("the name of an output of the `dbt_batch_sync` profile"))),
+    )
+    guards: Guards = field(default=_GUARDS, metadata=read_by(read_guards(_GUARDS, "max_rows")))
+
+
+def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
+    written = cast("Settings", form)
+    special = sum(each is not None for each in (written.label, written.tags))
+    most = MAX_ATTRIBUTES - special
+    check_types(written.attributes, tuple(AttributeType), spot.at("attributes"), most)
+    return Mapping(
+        sync=sync,
+        kind=EVENTS,
+        identifier=written.identifier,
+        attributes=tuple(_attributes(written)),
+        endpoint=written.endpoint.value,
+        output=written.output,
+        guards=written.guards,
+        where=where,
+        shared=True,  # an event overwrites nothing
+        at_most_once=written.on_doubt is OnDoubt.SKIP,
+        undated=written.too_old is TooOld.NOW,
+        settings=written,
+    )
+
+
+def _attributes(written: Settings) -> Iterable[Attribute]:
+    for key in ("event_id", "name", "time", "label", "tags"):
+        source = getattr(written, key)
+        if isinstance(source, str) and source:
+            name = EVENT_ID if key == "event_id" else STANDARD_PREFIX + key
+            yield Attribute(source, name, None, OnNull.CLEAR, standard=key != "event_id", key=key)
+    yield from attributes_of(written.attributes, "attributes")
+
+
+def _tripped(mapping: Mapping, built: Built) -> Iterator[str]:
+    """A first push, and too many events at once."""
+    events, most = built.inserts, mapping.guards.max_rows
+    if built.request == FIRST and events:
+        yield (
+            f"{events:,} events of the last 24 hours would be sent. This is the first push of "
+            f"`{mapping.sync}`, or the record of what it sent is lost; events can start messages to people. "
+            f"To start from now, run: dbt-batch-sync adopt --select {mapping.sync}"
+        )
+    if most is not None and events > most:
+        yield f"{events:,} events would be sent, and `max_rows` is {most:,}"
+
+
+EVENTS = Kind(
+    name=NAME,
+    noun="event",
+    key=EVENT_ID,
+    form=Settings,
+    mapping=_mapping,
+    fragment=Fragment(
+        opening='{"identifiers":{"custom_id":',
+        middle='},"events":[',
+        ending="]}",
+        max_members=MAX_ATTRIBUTES,
+        max_arrays=MAX_ATTRIBUTES,
+    ),
+    routes=(UPDATE, MASS_UPDATE),
+    repeatable=False,
+    rules=RULES,
+    per_operation=MAX_EVENTS,
+    tripped=_tripped,
+)

@@ -1,0 +1,270 @@
+"""The rendering of events: rows of the delta in, one operation for up to so many events of a profile out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
+
+from dbt_batch_sync.kinds.attributes import ATTRIBUTE_NAME, CUSTOM_ID, AttributeType, TypedAttribute
+from dbt_batch_sync.kinds.kind import APART, CONTINUES, KEY, Fragment
+from dbt_batch_sync.payload.expressions import (
+    as_json,
+    call,
+    choose,
+    column,
+    is_present,
+    matches,
+    text,
+)
+from dbt_batch_sync.payload.objects import checked_objects
+from dbt_batch_sync.payload.render import (
+    BATCH_BYTES,
+    MAX_BATCH_ROWS,
+    RejectedValue,
+    Rendered,
+    engine,
+    read_notes,
+    run,
+)
+from dbt_batch_sync.payload.source import DELTA, POSITION, DeltaSource, row_bytes
+from dbt_batch_sync.payload.statement import OPERATION, REJECTED, computed, members, rejected_values
+
+NAME, TIME = "batch__name", "batch__time"
+PAGE = "_batch_page"
+
+_LATE, _REFUSED, _HEAD = "_batch_late", "_batch_refused", "_batch_head"
+
+MAX_EVENT_BYTES = 25_000
+"""Of one event [Q]."""
+
+AGE = timedelta(hours=24) - timedelta(minutes=1)
+"""How old an event may be when it is rendered: Batch refuses a time older than 24 hours [Q]."""
+
+TOO_OLD, TOO_LARGE = "too_old", "too_large"
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """How events become operations.
+
+    Attributes:
+        most: Events of one operation.
+        now: The time, in UTC without a zone.
+        undated: What is too old goes without its time; else it is rejected.
+        window: Calls begin at pages, after at least so many rows; None: they end wherever they are full.
+    """
+
+    most: int
+    now: Callable[[], datetime]
+    undated: bool = False
+    window: int | None = None
+
+
+def render_events(
+    batches: Iterable[pa.RecordBatch],
+    attributes: Sequence[TypedAttribute],
+    fragment: Fragment,
+    grouping: Grouping,
+    *,
+    batch_rows: int = MAX_BATCH_ROWS,
+    memory_limit: str = "200MB",
+) -> Generator[Rendered, None, None]:
+    """Renders delta rows as they come, which are in the order of pages, profiles and times.
+
+    A batch has `KEY`, `PAGE`, and a column per attribute, named like it.
+    """
+    batches = iter(batches)
+    first = next(batches, None)
+    if first is None:
+        return
+    batch_rows = max(1, min(batch_rows, BATCH_BYTES // (2 * row_bytes(first))))
+    own = [each for each in attributes if each.name not in (CUSTOM_ID, NAME, TIME)]
+    objects = [each.name for each in own if each.type is AttributeType.OBJECT]
+    prepared = (_prepared(batch, objects, grouping.now) for batch in chain([first], batches))
+    with engine(memory_limit) as connection:
+        before = next(prepared)
+        source = DeltaSource(
+            before.schema, [name for name in before.schema.names if name != KEY], 0, inserts=True
+        )
+        query = event_statement(own, source.schema, fragment, undated=grouping.undated)
+        connection.register(DELTA, source.reader(chain([before], prepared)))
+        rows = run(connection, query.sql(dialect="duckdb"), source, batch_rows)
+        if grouping.window is not None:
+            rows = _windows(rows, grouping.window)
+        last: str | None = None
+        for batch in rows:
+            rendered, last = _rendered(batch, fragment, grouping, last)
+            yield rendered
+
+
+def _prepared(batch: pa.RecordBatch, objects: Iterable[str], now: Callable[[], datetime]) -> pa.RecordBatch:
+    """With objects checked, and whether each event is too old by now."""
+    for name in objects:
+        place = batch.schema.get_field_index(name)
+        batch = batch.set_column(place, name, checked_objects(batch.column(name)))
+    times = batch.column(TIME).cast(pa.timestamp("us"))
+    return batch.append_column(_LATE, pc.less(times, pa.scalar(now() - AGE, pa.timestamp("us"))))
+
+
+def event_statement(
+    attributes: Sequence[TypedAttribute], schema: pa.Schema, fragment: Fragment, *, undated: bool
+) -> exp.Select:
+    """The select from `DELTA`: of each row its event, why it has none, and what begins its operation."""
+    known, below = computed(attributes, schema, inserts=True)
+    name, late = column(NAME), column(_LATE)
+    named = call("coalesce", matches(name, ATTRIBUTE_NAME), exp.false())
+    refused = [(exp.not_(named), text("invalid_name")), *([] if undated else [(late, text(TOO_OLD))])]
+    time = call("strftime", column(TIME), text(',"time":"%Y-%m-%dT%H:%M:%SZ"'))
+    event = call(
+        "concat",
+        text('{"name":"'),
+        name,
+        text('"'),
+        choose([(late, text(""))], time),
+        text(',"attributes":{'),
+        *members(known),
+        text("}}"),
+    )
+    head = call("concat", text(fragment.opening), as_json(column(CUSTOM_ID)), text(fragment.middle))
+    cells = {
+        _REFUSED: choose(refused),
+        OPERATION: choose([(exp.not_(is_present(choose(refused))), event)]),
+        _HEAD: head,
+        REJECTED: rejected_values(known),
+    }
+    return exp.select(
+        *(column(each) for each in (KEY, POSITION, CUSTOM_ID, PAGE)),
+        *(exp.alias_(cell, cell_name) for cell_name, cell in cells.items()),
+    ).from_(below, copy=False)
+
+
+def _windows(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches that end where a page does, of at least so many rows but for the last."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        held = pa.Table.from_batches(waiting).combine_chunks().to_batches()[0]
+        pages = held.column(PAGE)
+        ends = pc.indices_nonzero(pc.not_equal(pages[:-1], pages[1:])).to_pylist()
+        start = 0
+        for end in ends:
+            if end + 1 - start >= rows:
+                yield held.slice(start, end + 1 - start)
+                start = end + 1
+        waiting = [held.slice(start)] if start < held.num_rows else []
+    yield from waiting
+
+
+def _rendered(
+    batch: pa.RecordBatch, fragment: Fragment, grouping: Grouping, last: str | None
+) -> tuple[Rendered, str | None]:
+    """The operations of a batch, and the profile of its last event."""
+    events, refused = batch.column(OPERATION), batch.column(_REFUSED)
+    large = pc.fill_null(pc.greater(pc.binary_length(events), MAX_EVENT_BYTES), False)
+    refused = pc.if_else(large, TOO_LARGE, refused)
+    sent = pc.is_null(refused)
+    rejected = [
+        RejectedValue(position, key, None, reason)
+        for position, key, reason in zip(
+            *(
+                each.filter(pc.invert(sent)).to_pylist()
+                for each in (batch.column(POSITION), batch.column(KEY), refused)
+            ),
+            strict=True,
+        )
+    ]
+    rejected += read_notes(batch.filter(sent))
+    places = pc.indices_nonzero(sent).cast(pa.int64())
+    if not len(places):
+        nothing = {
+            "key": [None],
+            "operation": [None],
+            "extra": [None],
+            "members": [None],
+            "rows": [batch.num_rows],
+            "apart": [0],
+        }
+        return Rendered(pa.RecordBatch.from_pydict(nothing, _SCHEMA), tuple(rejected)), last
+    profiles = batch.column(CUSTOM_ID).filter(sent)
+    continues = profiles[0].as_py() == last
+    apart = CONTINUES if continues else APART if grouping.window is not None else 0
+    rows = _grouped(batch.filter(sent), places, batch.num_rows, fragment.ending, grouping.most, apart)
+    return Rendered(rows, tuple(rejected)), profiles[-1].as_py()
+
+
+def _grouped(
+    batch: pa.RecordBatch, places: pa.Array, rows: int, ending: str, most: int, apart: int
+) -> pa.RecordBatch:
+    """One row a profile: neighbouring events share an operation, up to `most` of them.
+
+    `places` are the events' among all `rows` of which some have no event. What lies one after the other in
+    memory is an operation: its texts are joined by new offsets alone.
+    """
+    profiles, count = batch.column(CUSTOM_ID), batch.num_rows
+    numbers = pa.array(range(count), pa.int64())
+    begins = pa.concat_arrays([pa.array([True]), pc.not_equal(profiles[1:], profiles[:-1])])
+    firsts = numbers.filter(begins)
+    nth = pc.subtract(numbers, firsts.take(pc.subtract(pc.cumulative_sum(begins.cast(pa.int64())), 1)))
+    opens = pc.equal(pc.subtract(nth, pc.multiply(pc.divide(nth, most), most)), 0)
+    closes = pa.concat_arrays([opens[1:], pa.array([True])])
+    texts = pc.binary_join_element_wise(
+        pc.if_else(opens, batch.column(_HEAD), ","),
+        batch.column(OPERATION),
+        pc.if_else(closes, f"{ending},", ""),
+        "",
+    ).cast(pa.large_string())
+    starts = numbers.filter(opens)
+    offsets = pa.concat_arrays([starts, pa.array([count], pa.int64())])
+    joined = pa.LargeStringArray.from_buffers(
+        len(starts), _offsets_at(texts, offsets).buffers()[1], texts.buffers()[2]
+    )
+    ids = pa.LargeListArray.from_arrays(offsets, batch.column(KEY).cast(pa.large_string()))
+    # Of each profile, its first operation; and how many there are.
+    leads = pc.indices_nonzero(begins.filter(opens)).cast(pa.int64())
+    ends = pa.concat_arrays([leads, pa.array([len(starts)], pa.int64())])
+    several = len(leads) < len(starts)
+    extra = (
+        pc.list_slice(pa.LargeListArray.from_arrays(ends, joined), 1)
+        if several
+        else pa.nulls(len(leads), _TEXTS)
+    )
+    reached = places.take(firsts)
+    before = pa.concat_arrays([pa.array([0], pa.int64()), reached[1:], pa.array([rows], pa.int64())])
+    return pa.RecordBatch.from_arrays(
+        [
+            profiles.cast(pa.large_string()).take(firsts),
+            joined.take(leads),
+            extra,
+            pa.LargeListArray.from_arrays(ends, ids),
+            pc.subtract(before[1:], before[:-1]),
+            pa.array([apart] * len(leads), pa.int8()),
+        ],
+        schema=_SCHEMA,
+    )
+
+
+def _offsets_at(texts: pa.Array, places: pa.Array) -> pa.Array:
+    """Where the texts at these places begin in the buffer of all of them."""
+    offsets = pa.Array.from_buffers(
+        pa.int64(), len(texts) + 1, [None, texts.buffers()[1]], offset=texts.offset
+    )
+    return offsets.take(places)
+
+
+_TEXTS = pa.large_list(pa.large_string())
+_SCHEMA = pa.schema(
+    {
+        "key": pa.large_string(),
+        "operation": pa.large_string(),
+        "extra": _TEXTS,
+        "members": pa.large_list(_TEXTS),
+        "rows": pa.int64(),
+        "apart": pa.int8(),
+    }
+)

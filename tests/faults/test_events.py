@@ -1,0 +1,168 @@
+"""Events and kills: with `resend` none is lost, with `skip` none arrives twice, and both say how many they can't vouch for."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from harness.bench import BEGIN, Bench, Knobs, Outcome
+from harness.faults import Fault, FaultKind, When
+from harness.faulty import Trouble
+from harness.faulty_sandbox import FaultyServer
+from harness.fixtures import KEPT
+
+from dbt_batch_sync.sandbox.server import SandboxSettings
+
+COLUMNS = {"id": "bigint", "customer": "varchar", "at": "timestamp"}
+MAPPING: dict[str, Any] = {
+    "kind": "events", "identifier": "customer", "event_id": "id", "name": {"value": "bought"}, "time": "at",
+    "attributes": [{"column": "id", "name": "number"}],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    settings = SandboxSettings(rate_limits=False, keep_requests=KEPT, keep_bodies=KEPT)
+    with FaultyServer(settings) as server:
+        yield Bench(tmp_path_factory.mktemp("events"), server, MAPPING)
+
+
+@pytest.fixture
+def bench(workbench: Bench) -> Bench:
+    workbench.reset()
+    return workbench
+
+
+def events(count: int, start: int = 0) -> list[dict[str, object]]:
+    """Of four profiles, in turns; the last one has most."""
+    return [
+        {"id": n, "customer": "abcdddd"[n % 7], "at": BEGIN - timedelta(hours=2) + timedelta(minutes=n)}
+        for n in range(start, start + count)
+    ]
+
+
+def seen(bench: Bench) -> Counter[Any]:
+    return bench.sandbox.events.seen_by("number")
+
+
+class History:
+    """What pushes said of themselves, and what of it must hold in the end."""
+
+    def __init__(self, bench: Bench, on_doubt: str) -> None:
+        self.bench = bench
+        self.on_doubt = on_doubt
+        self.unsure = 0
+        bench.map({**MAPPING, "on_doubt": on_doubt})
+
+    def push(self, **options: Any) -> Outcome:
+        outcome = self.bench.push(force=True, **options)
+        self.unsure += outcome.pushed.unsure if outcome.pushed else 0
+        return outcome
+
+    def finish(self) -> None:
+        """Builds and pushes until there is nothing left."""
+        for _ in range(3):
+            self.bench.let_leases_expire()
+            assert self.bench.build()
+            outcome = self.push()
+            assert outcome.pushed is not None
+            assert outcome.pushed.status in ("succeeded", "partial"), outcome.pushed.error
+        assert outcome.requests == 0
+
+    def check(self, ids: range) -> None:
+        counts = seen(self.bench)
+        assert counts.keys() <= set(ids)
+        assert not self.bench.sandbox.stats.violations, self.bench.sandbox.stats.examples
+        lost = [n for n in ids if not counts[n]]
+        again = [n for n in ids if counts[n] > 1]
+        assert not (again if self.on_doubt == "skip" else lost), (lost, again)
+        assert len(lost) + len(again) <= self.unsure, (lost, again, self.unsure)
+
+
+POINTS = (
+    "append:claimed",
+    "append:intent",
+    "append:rejects",
+    "append:checkpoint",
+    "append:ended",
+    "fetch",
+    "send",
+)
+EVERY_WRITE = [
+    Trouble(point, nth, when)
+    for point, times in (("append:claimed", 1), ("append:intent", 2), ("send", 3), ("append:checkpoint", 2), ("append:ended", 1))
+    for nth in range(1, times + 1)
+    for when in ("before", "after")
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("on_doubt", ["resend", "skip"])
+@pytest.mark.parametrize("trouble", EVERY_WRITE, ids=lambda each: f"{each.when} {each.point} {each.nth}")
+def test_killed_at_every_write(bench: Bench, on_doubt: str, trouble: Trouble) -> None:
+    history = History(bench, on_doubt)
+    bench.set_rows(COLUMNS, events(14))
+    bench.build()
+    assert history.push(trouble=trouble).killed
+    before = seen(bench)
+    history.finish()
+    history.check(range(14))
+    if on_doubt == "skip":
+        doubtful = [n for n in range(14) if not seen(bench)[n]]
+        assert not set(doubtful) & set(before)
+        assert history.unsure <= 3 * 4, "more than the calls in flight are in doubt"
+
+
+def play(bench: Bench, on_doubt: str, seed: int) -> None:
+    """Pushes that die, lose their connection, or meet a server in trouble; new events in between."""
+    chance = random.Random(seed)
+    history = History(bench, on_doubt)
+    bench.sandbox.change(event_errors=chance.choice(["none", "name", "place"]))
+    count = 0
+    for _ in range(chance.randint(2, 4)):
+        count += chance.randint(1, 14)
+        bench.set_rows(COLUMNS, events(count))
+        died = chance.randint(1, 25) if chance.random() < 0.2 else None
+        bench.build(dies_at=died) or bench.build()
+        for _ in range(chance.randint(1, 2)):
+            knobs = Knobs(
+                chunk_rows=chance.randint(1, 3), window_rows=chance.choice([0, 1, 4]), in_flight=chance.randint(1, 3),
+                checkpoint_every=chance.randint(1, 3), max_attempts=chance.randint(1, 3), seed=chance.random().__hash__(),
+            )  # fmt: skip
+            history.push(trouble=_trouble(chance), faults=_faults(chance), knobs=knobs)
+            bench.let_leases_expire()
+    history.finish()
+    history.check(range(count))
+
+
+def _trouble(chance: random.Random) -> Trouble | None:
+    if chance.random() < 0.3:
+        return None
+    act = chance.choice(["kill", "kill", "fail", "lose"])
+    return Trouble(chance.choice(POINTS), chance.randint(1, 4), chance.choice(["before", "after"]), act)
+
+
+def _faults(chance: random.Random) -> list[Fault]:
+    kinds = (FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER, FaultKind.GARBAGE, FaultKind.TRUNCATE)
+    if chance.random() < 0.5:
+        return []
+    when = When(nth=(chance.randint(1, 4),))
+    if chance.random() < 0.4:
+        return [Fault(FaultKind.STATUS, when, status=chance.choice([400, 429, 500, 502, 503]))]
+    return [Fault(chance.choice(kinds), when)]
+
+
+@pytest.mark.parametrize("on_doubt", ["resend", "skip"])
+@pytest.mark.parametrize("seed", range(5))
+def test_killed_at_random(bench: Bench, on_doubt: str, seed: int) -> None:
+    play(bench, on_doubt, seed)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("on_doubt", ["resend", "skip"])
+@pytest.mark.parametrize("seed", range(100, 200))
+def test_a_hundred_times(bench: Bench, on_doubt: str, seed: int) -> None:
+    play(bench, on_doubt, seed)

@@ -1,0 +1,167 @@
+"""Events become operations: several of a profile in one, in their order, and what is refused is told."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from dbt_batch_sync.batch_api.answers import Broken, BrokenKind, Busy
+from dbt_batch_sync.batch_api.retry import GiveUp, Retry, RetryPolicy, decide
+from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
+from dbt_batch_sync.kinds.attributes import parse_types
+from dbt_batch_sync.kinds.events import EVENTS, RULES
+from dbt_batch_sync.payload.events import Grouping, render_events
+from dbt_batch_sync.payload.render import Rendered
+
+NOW = datetime(2026, 3, 1, 12)
+TYPES = (
+    "custom_id:string,batch__name:string,batch__time:date,batch__label:string,batch__tags:string_array,amount:float,"
+    "items:object,site:url"
+)
+
+
+def row(key: str, customer: str, **cells: Any) -> dict[str, Any]:
+    return {
+        "_batch_key": key, "_batch_page": 0, "custom_id": customer, "batch__name": "bought",
+        "batch__time": NOW - timedelta(hours=2), "batch__label": None, "batch__tags": None, "amount": None, "items": None,
+        "site": None, **cells,
+    }  # fmt: skip
+
+
+def render(rows: list[dict[str, Any]], batch: int = 1000, **options: Any) -> list[Rendered]:
+    schema = pa.schema(
+        {
+            **dict.fromkeys(rows[0], pa.string()), "_batch_page": pa.int64(), "batch__time": pa.timestamp("us"),
+            "batch__tags": pa.list_(pa.string()), "amount": pa.float64(),
+        }
+    )  # fmt: skip
+    batches = pa.Table.from_pylist(rows, schema).to_batches(max_chunksize=batch)
+    grouping = Grouping(15, lambda: NOW, **options)
+    return list(render_events(batches, parse_types(TYPES, RULES), EVENTS.fragment, grouping))
+
+
+def chunks(rendered: list[Rendered], size: int) -> list[Chunk]:
+    return list(chunk_rows((each.rows for each in rendered), size))
+
+
+def bodies(found: list[Chunk]) -> list[list[tuple[str, int]]]:
+    return [
+        [(each["identifiers"]["custom_id"], len(each["events"])) for each in json.loads(chunk.body())]
+        for chunk in found
+    ]
+
+
+def test_an_event_on_the_wire() -> None:
+    cells = {
+        "batch__label": 'a "b"',
+        "batch__tags": ["x"],
+        "amount": 3.5,
+        "items": '[{"sku": "é"}]',
+        "site": "https://a.example/b",
+    }
+    (chunk,) = chunks(render([row("1", 'q"1', **cells)]), 10)
+    assert json.loads(chunk.body()) == [
+        {
+            "identifiers": {"custom_id": 'q"1'},
+            "events": [
+                {
+                    "name": "bought",
+                    "time": "2026-03-01T10:00:00Z",
+                    "attributes": {
+                        "$label": 'a "b"', "$tags": ["x"], "amount": 3.5, "items": [{"sku": "é"}], "url(site)": "https://a.example/b",
+                    },
+                }
+            ],
+        }
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("batch", [1, 7, 1000])
+def test_never_one_profile_twice_in_a_call_and_every_row_once(batch: int) -> None:
+    rows = [
+        row(f"{name}{n}", name)
+        for name, count in (("a", 1), ("b", 40), ("c", 16), ("d", 2))
+        for n in range(count)
+    ]
+    found = chunks(render(rows, batch), 3)
+    assert sum(chunk.rows for chunk in found) == sum(chunk.sent for chunk in found) == len(rows)
+    keys = [key for chunk in found for index in range(len(chunk)) for key in chunk.rows_of(index)]
+    assert sorted(keys) == sorted(each["_batch_key"] for each in rows)
+    for name in "abcd":
+        of_name = [key for key in keys if key.startswith(name)]
+        assert of_name == [f"{name}{n}" for n in range(len(of_name))], "in the order of their times"
+    seen: set[str] = set()
+    for chunk, body in zip(found, bodies(found), strict=True):
+        names = [name for name, _ in body]
+        assert len(set(names)) == len(names)
+        assert chunk.follows or not seen & set(names), "a later call of a profile waits for the earlier one"
+        seen |= set(names)
+
+
+def test_windows_are_calls_of_whole_pages() -> None:
+    rows = [row(f"{n:02}", f"p{n // 3}", _batch_page=n // 4) for n in range(22)]
+    found = chunks(render(rows, window=6), 100)
+    assert [chunk.rows for chunk in found] == [8, 8, 6]
+    assert [chunk.reached for chunk in found] == [8, 16, 22]
+    assert [chunk.follows for chunk in found] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ({"batch__name": "Not a name"}, "invalid_name"),
+        ({"batch__name": None}, "invalid_name"),
+        ({"batch__time": NOW - timedelta(hours=24)}, "too_old"),
+        ({"items": json.dumps([{f"a{n}": "x" * 300 for n in range(20)} for _ in range(5)])}, "too_large"),
+    ],
+)
+def test_a_refused_event_leaves_the_others(cells: dict[str, Any], reason: str) -> None:
+    rendered = render([row("1", "a"), row("2", "a", **cells), row("3", "b", **cells), row("4", "b")])
+    notes = [
+        (each.position, each.key, each.attribute, each.reason) for part in rendered for each in part.rejected
+    ]
+    assert notes == [(2, "2", None, reason), (3, "3", None, reason)]
+    (chunk,) = chunks(rendered, 10)
+    assert (chunk.rows, chunk.sent, bodies([chunk])) == (4, 2, [[("a", 1), ("b", 1)]])
+
+
+def test_nothing_but_refused_events() -> None:
+    (chunk,) = chunks(render([row("1", "a", batch__name="X"), row("2", "b", batch__name="Y")]), 10)
+    assert (chunk.rows, chunk.sent, len(chunk)) == (2, 0, 0)
+
+
+def test_too_old_without_a_time() -> None:
+    (chunk,) = chunks(render([row("1", "a", batch__time=NOW - timedelta(days=2))], undated=True), 10)
+    assert json.loads(chunk.body())[0]["events"] == [{"name": "bought", "attributes": {}}]
+
+
+def test_a_bad_attribute_is_left_out() -> None:
+    (part,) = render([row("1", "a", items="3", amount=1.0, batch__label="x" * 201, batch__tags=["t"] * 11)])
+    assert {(each.attribute, each.reason) for each in part.rejected} == {
+        ("items", "not_an_object"), ("batch__label", "too_long"), ("batch__tags", "too_many_items"),
+    }  # fmt: skip
+    (chunk,) = chunks([part], 10)
+    assert json.loads(chunk.body())[0]["events"][0]["attributes"] == {"amount": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("answer", "repeated"),
+    [
+        (Busy(429), True),
+        (Busy(503), True),
+        (Broken(BrokenKind.CONNECT), True),
+        (Busy(500), False),
+        (Busy(502), False),
+        (Busy(408), False),
+        (Broken(BrokenKind.TIMEOUT), False),
+        (Broken(BrokenKind.CUT), False),
+        (Broken(BrokenKind.ANSWER), False),
+    ],
+)
+def test_at_most_once_repeats_only_what_batch_did_not_take(answer: Any, repeated: bool) -> None:
+    decision = decide(answer, 1, RetryPolicy(repeatable=False), 0.5)
+    assert isinstance(decision, Retry if repeated else GiveUp)

@@ -76,9 +76,7 @@ steps = st.builds(
 @pytest.fixture(scope="module", params=sorted(MAPPINGS))
 def held(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with FaultyServer(SandboxSettings(rate_limits=False)) as server:
-        bench = Bench(tmp_path_factory.mktemp(request.param), server, kind=request.param)
-        bench.map(MAPPINGS[request.param])
-        yield bench
+        yield Bench(tmp_path_factory.mktemp(request.param), server, MAPPINGS[request.param])
 
 
 def in_batch(bench: Bench) -> dict[str, dict[str, object]]:
@@ -101,7 +99,7 @@ def set_rows(bench: Bench, rows: dict[str, Cells | None]) -> None:
 
 
 @settings(
-    max_examples=int(os.environ.get("LIVES", "15")),
+    max_examples=int(os.environ.get("LIVES", "8")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

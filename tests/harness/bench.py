@@ -246,7 +246,6 @@ class Bench:
         """`mapping` is of the kind that all mappings of this bench are."""
         self.sandbox = sandbox
         self.time = Time()
-        self.mapping: Mapping[str, object] = {}
         self.output = Output(
             name="sandbox",
             rest_api_key=sandbox.settings.rest_api_key,
@@ -255,7 +254,8 @@ class Bench:
             timeout=10.0,
         )
         project = Project(directory, sandbox)
-        project.map(mapping or {"identifier": "id", "custom": ["a"]})
+        self.mapping: Mapping[str, object] = mapping or {"identifier": "id", "custom": ["a"]}
+        project.map(self.mapping)
         profiles = yaml.safe_load((directory / "profiles.yml").read_text())
         profiles["shop"]["outputs"]["dev"] = _ENGINE
         (directory / "profiles.yml").write_text(yaml.safe_dump(profiles))
@@ -481,7 +481,7 @@ def _pushed(session: Session, sync: Sync, output: Output, *, adopt: bool) -> Syn
             return session.adopt(target)
         done = session.push_idle(targets)
         return done.get(PEOPLE) or session.push(target)
-    except ConfigurationError as error:
+    except (ConfigurationError, WarehouseError) as error:
         return SyncPushed(PEOPLE, "profiles", "failed", error=str(error))
 
 

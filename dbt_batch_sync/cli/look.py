@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Optional
@@ -13,6 +14,7 @@ from rich.markup import escape
 
 from dbt_batch_sync.cli import documents, explain, show
 from dbt_batch_sync.cli.options import DbtFlags, Json, ShowValues
+from dbt_batch_sync.cli.sync import stopping
 from dbt_batch_sync.errors import ConfigurationError, MappingError
 
 # What takes long to import is imported by the verb that needs it: `--help` answers at once.
@@ -135,8 +137,11 @@ def status(
     """
     from dbt_batch_sync import api
 
-    result = api.status(dbt.options, dbt.selection, limit=limit, wait=wait)
+    with stopping() if wait else nullcontext((None, list[int]())) as (stop, signals):
+        result = api.status(dbt.options, dbt.selection, limit=limit, wait=wait, stop=stop)
     show.answer(result, show.history, as_json)
+    if signals:
+        raise typer.Exit(128 + signals[0])
 
 
 def rejects(

@@ -78,7 +78,7 @@ def push(
         api.read_plan(plan) if plan is not None else None,
         wait,
     )
-    with _stopping() as (stop, signals), Bar(quiet=as_json) as bar:
+    with stopping() as (stop, signals), Bar(quiet=as_json) as bar:
         result = api.push(dbt.options, dbt.selection, options, stop=stop, observer=bar)
     _finish(result, as_json, dry_run=dry_run, signals=signals)
 
@@ -133,7 +133,7 @@ def adopt(
             raise typer.Exit(1)
         if not as_json:
             show_audit(audited)
-    with _stopping() as (stop, signals):
+    with stopping() as (stop, signals):
         result = api.adopt(dbt.options, dbt.selection, audited=audited, stop=stop)
     _finish(result, as_json, signals=signals)
 
@@ -176,8 +176,8 @@ def _confirm(question: str) -> None:
 
 
 @contextmanager
-def _stopping() -> Iterator[tuple[Event, list[int]]]:
-    """SIGINT and SIGTERM end a push in good order; a second one ends it at once."""
+def stopping() -> Iterator[tuple[Event, list[int]]]:
+    """SIGINT and SIGTERM set the event, and are listed; a second one ends the process at once."""
     stop, signals = Event(), list[int]()
 
     def handle(number: int, frame: FrameType | None) -> None:

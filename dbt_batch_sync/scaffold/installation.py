@@ -28,7 +28,7 @@ models:
   - name: crm_contacts            # a model of yours
     config:
       meta:
-        batch_sync:
+        batch_sync:               # of profiles; other kinds: audience, events, catalog, deletions
           identifier: customer_id
           standard:
             email_address: email

@@ -150,7 +150,11 @@ changes as (
         end as problem,
         case when known_doubt is not null then 1 else 0 end as may_be_sent
         {%- for attribute in values %},
+        {%- if erased and loop.index > 3 %}
+        case when erased.row_id is null then unsent.{{ dbt_batch_sync.column(attribute.name) }} end as {{ dbt_batch_sync.column(attribute.name) }}
+        {%- else %}
         {{ dbt_batch_sync.column(attribute.name) }}
+        {%- endif %}
         {%- endfor %}
     from unsent
     {%- if erased %}

@@ -31,8 +31,16 @@ def begin(project: QuickProject, calls: int, **output: object) -> int:
 @contextmanager
 def pushing(project: QuickProject, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A push in a process of its own, from when its first request has arrived."""
+    with running(project, "push", *arguments) as process:
+        until(lambda: project.sandbox.stats.max_in_flight > 0 or process.poll() is not None)
+        yield process
+
+
+@contextmanager
+def running(project: QuickProject, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A command in a process of its own."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "dbt_batch_sync", "push", *arguments],
+        [sys.executable, "-m", "dbt_batch_sync", *arguments],
         cwd=project.directory,
         env=project.environ,
         stdout=subprocess.PIPE,
@@ -40,7 +48,6 @@ def pushing(project: QuickProject, *arguments: str) -> Iterator[subprocess.Popen
         text=True,
     )
     try:
-        until(lambda: project.sandbox.stats.max_in_flight > 0 or process.poll() is not None)
         yield process
     finally:
         process.kill()
@@ -74,7 +81,7 @@ def test_what_is_under_way_is_waited_for_and_kept(slow: QuickProject, number: in
     arrived = len(slow.sandbox.profiles)
     assert 2 * CALL <= arrived < rows
     assert (sync["status"], sync["settled"], sync["error"]) == ("interrupted", arrived, None)
-    assert "waiting for those under way" in err
+    assert "waiting for those in flight" in err
     assert "Traceback" not in err
     (run,) = slow.query("from batch_sync_runs")
     assert (run["status"], run["settled"]) == ("interrupted", arrived)
@@ -101,6 +108,26 @@ def test_a_pause_is_cut_short(quick: QuickProject) -> None:
     # Of those that waited for their turn, nothing is known.
     known = {name for name, row in quick.snapshot().items() if row["points"] is not None}
     assert known == quick.sandbox.profiles.keys()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_waiting_for_erasures_ends(quick: QuickProject, number: int, code: int) -> None:
+    quick.outputs(sandbox={"only_from": ["dev"], "app_keys": ["sandbox_app"]})
+    quick.map({"kind": "deletions", "identifier": "id", "confirm": "erase"})
+    quick.set_rows({"id": "varchar"}, [{"id": "a"}])
+    quick.sandbox.change(deletion_delay=3600.0)
+    try:
+        quick.sync()
+        asked = quick.sandbox.stats.requests
+        with running(quick, "status", "--wait") as status:
+            until(lambda: quick.sandbox.stats.requests > asked or status.poll() is not None)
+            status.send_signal(number)
+            out, err = status.communicate(timeout=PATIENCE)
+    finally:
+        quick.sandbox.change(deletion_delay=0.0)
+    assert status.returncode == code, err
+    assert "erasure of 1 person: 0 done, 1 pending" in out
+    assert "Traceback" not in err
 
 
 def test_a_second_signal_ends_it_at_once(quick: QuickProject) -> None:

@@ -122,6 +122,26 @@ def test_rows_of_the_last_day_go_once_and_the_others_have_a_reason(project: Quic
 
 
 @EVERYWHERE
+def test_events_of_erased_people_are_held_back(project: QuickProject) -> None:
+    started(project)
+    build(project, [event("a"), event("b", "bob")])
+    push(project)
+    project.execute(
+        "insert into batch_sync_journal (recorded_at, sync, event, key, project_hash) select max(recorded_at), "
+        "'erasures', 'asked', 'ann', max(project_hash) from batch_sync_journal"
+    )
+    build(project, [event("c"), event("d", "bob"), event("c2", name="viewed")])
+    assert reasons(project) == {"c": "erased", "d": "sent", "c2": "erased"}
+    assert {(row["custom_id"], row["amount"]) for row in project.delta()} == {("ann", None), ("bob", 1.5)}
+    pushed = push(project)
+    assert (pushed.status, pushed.sent, pushed.invalid) == ("partial", 1, 2)
+    assert [custom_id for custom_id, *_ in arrived(project)] == ["ann", "bob", "bob"]
+    project.execute("update batch_sync_journal set recorded_at = recorded_at - interval '32 days'")
+    build(project, [event("e")])
+    assert reasons(project) == {"e": "sent"}, "Batch takes the person's data again"
+
+
+@EVERYWHERE
 def test_a_late_pipeline_is_reported_by_one_push(project: QuickProject) -> None:
     started(project)
     project.execute("update batch_sync_journal set recorded_at = recorded_at - interval '3 days'")

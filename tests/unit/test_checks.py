@@ -88,6 +88,18 @@ def test_two_syncs_of_one_output_write_the_same(tmp_path: Path) -> None:
     assert check(tmp_path, [*both, *third], selected=["third"])[0][2].startswith("`tier`: written by")
 
 
+def test_two_deletions_of_one_output(tmp_path: Path) -> None:
+    erase = {"kind": "deletions", "identifier": "id", "confirm": "erase"}
+    both = [sync("erasures", erase), sync("requests", erase)]
+    ((name, key, message),) = check(tmp_path, both)
+    assert (name, key) == ("requests", "kind")
+    assert "that of the sync `erasures` too" in message
+    other = [both[0], sync("requests", {**erase, "output": "other"})]
+    assert check(tmp_path, other) == []
+    assert len(check(tmp_path, other, default_output="other")) == 1
+    assert check(tmp_path, [both[0], sync("people", ATTRIBUTES)]) == []
+
+
 def test_memberships_and_all_columns_are_names_too(tmp_path: Path) -> None:
     flag = {"identifier": "id", "membership": "points", "on_exit": "flag"}
     everything = {"identifier": "id", "custom": "all"}

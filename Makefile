@@ -1,6 +1,6 @@
 # Everything runs in .venv, which is made anew when pyproject.toml or constraints.txt changes. GNU make 3.81 is enough.
 #
-#     make demo                    the example project, pushed twice to a local stand-in for Batch
+#     make demo                    the example project, pushed twice to a local stand-in for Batch, and audited
 #     make test                    every test that does not take minutes
 #     make test ARGS='-k delta'    what pytest takes
 #     make PYTHON=python3.13 test

@@ -214,17 +214,18 @@ def _counted(
 
 
 def _sample(found: Found, types: dict[str, AttributeType]) -> DriftSample:
-    kind = types.get(found.attribute or "")
+    name = found.attribute or ""
+    kind = types.get(name)
     return DriftSample(
         mask(found.key),
         found.attribute,
         found.difference,
-        _masked(found.ours, kind),
-        _masked(found.theirs, kind),
+        _masked(found.ours, kind, name),
+        _masked(found.theirs, kind, name),
     )
 
 
-def _masked(text: str | None, kind: AttributeType | None) -> str:
+def _masked(text: str | None, kind: AttributeType | None, name: str) -> str:
     try:
         cell = json.loads(text) if text is not None else None
     except ValueError:
@@ -234,7 +235,7 @@ def _masked(text: str | None, kind: AttributeType | None) -> str:
             return mask(date.fromisoformat(cell[:10]))
         except ValueError:
             pass
-    return mask(cell)
+    return mask(cell, name)
 
 
 def _failed(known: Known, error: str) -> SyncAudited:

@@ -12,10 +12,11 @@ import typer
 from rich.markup import escape
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.layout import Grid, counted, draw
+from dbt_batch_sync.cli.layout import Grid, counted, draw, say
 from dbt_batch_sync.cli.options import DbtFlags, Json
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.status import Status
 
     from dbt_batch_sync.results import AuditResult, SyncAudited
@@ -127,31 +128,16 @@ def interruptible(watch: Watch, verb: str = "audit") -> Iterator[None]:
 
 
 def audited(result: AuditResult) -> None:
-    """The summary of an audit."""
+    """The summary of an audit: a row for each sync, and below what is to be said of some."""
     console = show.out()
+    head = ("Sync", "Kind", "Result", "Compared", "Differ")
+    rows = []
     for sync in result.syncs:
-        console.print(f"[bold]{escape(sync.sync)}[/]  {_verdict(sync, result.tolerance)}")
-        if sync.error is not None or sync.skipped is not None:
-            continue
-        if sync.differences:
-            rows = [
-                (escape(each.attribute or ""), each.difference.replace("_", " "), each.count)
-                for each in sync.differences
-            ]
-            draw(console, Grid(("Attribute", "Difference", "Profiles"), rows))
-        for sample in sync.samples:
-            if sample.attribute is not None and sample.difference != "unknown_profile":
-                console.print(
-                    f"  {escape(sample.profile)}  {escape(sample.attribute)}: {escape(sample.ours)} here, "
-                    f"{escape(sample.batch)} in Batch",
-                    style="dim",
-                )
-        for reason, count in sync.expected.items():
-            console.print(f"  [dim]{counted(count, 'expected difference')}: {_EXPECTED[reason]}[/]")
-        if sync.unknown_profiles:
-            console.print(
-                f"  [dim]{counted(sync.unknown_profiles, 'unknown profile')}: in Batch, not in the sync[/]"
-            )
+        counts = ("", "") if sync.error or sync.skipped else (sync.compared, sync.drifted)
+        rows.append((escape(sync.sync), sync.kind, _verdict(sync, result.tolerance), *counts))
+    draw(console, Grid(head, rows), drop=("Kind",), indent=0)
+    for sync in result.syncs:
+        _details(console, sync)
     if result.next:
         console.print("What differs is in the next delta. Run:")
         for command in result.next:
@@ -160,19 +146,40 @@ def audited(result: AuditResult) -> None:
         console.print("To send what differs again: dbt-batch-sync audit --repair")
 
 
+def _details(console: Console, sync: SyncAudited) -> None:
+    lines = [f"[red]{escape(sync.error)}[/]"] if sync.error is not None else []
+    if sync.skipped is not None:
+        lines.append(f"[dim]{escape(sync.skipped)}[/]")
+    if sync.in_batch is not None and sync.drifted:
+        lines.append(f"{sync.in_batch:,} in Batch, {sync.compared:,} expected")
+    for reason, count in sync.expected.items():
+        lines.append(f"[dim]{counted(count, 'expected difference')}: {_EXPECTED[reason]}[/]")
+    if sync.unknown_profiles:
+        lines.append(
+            f"[dim]{counted(sync.unknown_profiles, 'unknown profile')}: in Batch, not in the sync[/]"
+        )
+    for sample in sync.samples:
+        if sample.attribute is not None and sample.difference != "unknown_profile":
+            found = f"{escape(sample.ours)} here, {escape(sample.batch)} in Batch"
+            lines.append(f"[dim]{escape(sample.profile)}  {escape(sample.attribute)}: {found}[/]")
+    if not lines and not sync.differences:
+        return
+    console.print(f"[bold]{escape(sync.sync)}[/]")
+    if sync.differences:
+        rows = [
+            (escape(each.attribute or "(whole profile)"), each.difference.replace("_", " "), each.count)
+            for each in sync.differences
+        ]
+        draw(console, Grid(("Attribute", "Difference", "Profiles"), rows))
+    for line in lines:
+        say(console, line)
+
+
 def _verdict(sync: SyncAudited, tolerance: float) -> str:
     if sync.error is not None:
-        return f"[red]{escape(sync.error)}[/]"
+        return "[red]failed[/]"
     if sync.skipped is not None:
-        return f"[dim]not audited: {escape(sync.skipped)}[/]"
-    if sync.in_batch is not None:
-        colour = "red" if sync.share > tolerance else "green"
-        found = f"{sync.in_batch:,} in Batch, {sync.compared:,} expected"
-        return f"[{colour}]{'drift' if sync.drifted else 'no drift'}[/]  {found}"
+        return "[dim]not audited[/]"
     if not sync.drifted:
-        return f"[green]no drift[/]  {counted(sync.compared, 'profile')} compared"
-    colour = "red" if sync.share > tolerance else "yellow"
-    return (
-        f"[{colour}]drift[/]  {sync.drifted:,} of {counted(sync.compared, 'profile')} "
-        f"({sync.share:.2%}) differ from what was sent"
-    )
+        return "[green]no drift[/]"
+    return f"[{'red' if sync.share > tolerance else 'yellow'}]drift {sync.share:.2%}[/]"

@@ -39,7 +39,8 @@ def _sent(sync: SyncProfile) -> str:
     if sync.sent_at is None:
         return "never accepted by Batch"
     left = f", left the model {at(sync.exited_at)} UTC" if sync.exited_at is not None else ""
-    return f"last accepted {at(sync.sent_at)} UTC, run {plain(str(sync.run_id))}{left}"
+    run = f", run {plain(sync.run_id)}" if sync.run_id else ""
+    return f"last accepted {at(sync.sent_at)} UTC{run}{left}"
 
 
 def _state(sync: SyncProfile) -> list[str]:

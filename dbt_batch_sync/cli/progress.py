@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from dbt_batch_sync.cli.layout import counted
 from dbt_batch_sync.cli.show import err
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Bar:
         """A sync is about to be sent."""
         if self._is_log:
             self._progress.console.print(
-                f"{escape(work.name)}: sending {work.rows:,} rows to {work.route.name}"
+                f"{escape(work.name)}: sending {counted(work.rows, 'row')} to {work.route.name}"
             )
         self._tasks[work.name] = self._progress.add_task(work.name, total=work.rows, endpoint=work.route.name)
 

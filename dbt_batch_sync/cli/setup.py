@@ -158,7 +158,7 @@ def demo(
         typer.Option("--dir", help="Where to put the example project. Default: a new temporary directory."),
     ] = None,
 ) -> None:
-    """Build the example project, push it to the sandbox, change it, and push again.
+    """Build the example project, push it to the sandbox, change it, push again, and audit.
 
     Example: [bold]dbt-batch-sync demo --dir ./batch-demo[/]
     """
@@ -183,7 +183,9 @@ def demo(
         console.print()
 
     target = directory or Path(tempfile.mkdtemp(prefix="dbt-batch-sync-demo-"))
-    run_demo(target.absolute(), tell, show_round)
+    audited = run_demo(target.absolute(), tell, show_round)
+    console.print("\n[bold]The audit: does the sandbox hold what was sent?[/]")
+    console.print(escape(audited), soft_wrap=True)
     # What was started by its path need not be on the PATH.
     program = "dbt-batch-sync" if shutil.which("dbt-batch-sync") else os.path.abspath(sys.argv[0])
     look = f"cd {target} && {program} status --profiles-dir ."

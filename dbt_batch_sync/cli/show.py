@@ -185,9 +185,10 @@ def planned(result: PlanResult) -> None:
     for sync in result.syncs:
         _plan(console, sync)
     ready = [each for each in result.syncs if each.requests and not each.stops]
-    if ready:
-        force = " --force" if any(each.guards for each in ready) else ""
-        console.print(f"Next: [bold]dbt-batch-sync push{force}[/]")
+    if any(each.guards for each in ready):
+        console.print("Next: if that is intended, [bold]dbt-batch-sync push --force[/]")
+    elif ready:
+        console.print("Next: [bold]dbt-batch-sync push[/]")
 
 
 def _plan(console: Console, sync: SyncPlanned) -> None:

@@ -45,17 +45,16 @@ class Export:
     id: str
     attributes: tuple[str, ...]
     asked_at: float
-    seconds: float
     folder: Path
     files: dict[str, Path] = field(default_factory=dict)
     written: threading.Event = field(default_factory=threading.Event)
 
-    def status(self, now: float, result: Status) -> Status:
+    def status(self, now: float, settings: SandboxSettings) -> Status:
         """One state after the other, a third of the time each."""
         passed = now - self.asked_at
-        if passed < self.seconds:
-            return _STATES[int(3 * passed / self.seconds)]
-        return result if self.written.is_set() else "RUNNING"
+        if passed < settings.export_seconds:
+            return _STATES[int(3 * passed / settings.export_seconds)]
+        return settings.export_result if self.written.is_set() else "RUNNING"
 
 
 class Exports:
@@ -76,7 +75,7 @@ class Exports:
         ]
 
     def status(self, export: Export) -> Status:
-        return export.status(self._world.seconds(), self._world.settings.export_result)
+        return export.status(self._world.seconds(), self._world.settings)
 
     def clear(self) -> None:
         """Removes every file."""
@@ -99,7 +98,7 @@ class Exports:
         name = "export_" + uuid.uuid4().hex
         folder = self._own_folder() / name
         folder.mkdir()
-        export = Export(name, call.read[0], self._world.seconds(), settings.export_seconds, folder)
+        export = Export(name, call.read[0], self._world.seconds(), folder)
         self.exports[export.id] = export
         if len(self.exports) > _KEPT:
             oldest = self.exports.pop(next(iter(self.exports)))

@@ -1,6 +1,4 @@
-"""`demo`: the example project, built and pushed to the sandbox, changed, and pushed again, and what went
-over the wire.
-"""
+"""`demo`: the example project, built and pushed to the sandbox, changed, pushed again, and audited."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,8 +22,6 @@ PORT_VARIABLE = "BATCH_SANDBOX_URL"
 
 EVENTS = "order_placed"
 """The sync whose past is not sent."""
-
-_CLI = ("-m", "dbt_batch_sync")
 
 
 @dataclass(frozen=True)
@@ -63,8 +59,10 @@ def copy_example(directory: Path) -> None:
     packages.write_text("packages:\n  - local: packages/dbt_batch_sync\n", encoding="utf-8")
 
 
-def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[Round], None]) -> None:
-    """Runs both rounds; `tell` gets a line for each step, `show` what a round came to."""
+def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[Round], None]) -> str:
+    """Runs both rounds and an audit, whose summary it returns; `tell` gets a line for each step, `show` what
+    a round came to. Raises ConfigurationError when a step fails or the audit finds drift.
+    """
     copy_example(directory)
     with SandboxServer() as sandbox:
         own = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
@@ -97,34 +95,49 @@ def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[Round
                 "events": sandbox.events.total,
             }
             show(Round(title, result, wire, held))
+        tell("dbt-batch-sync audit")
+        return _cli(directory, environ, "audit", accepted=("succeeded",))
 
 
 def _examples(sandbox: SandboxServer, known: set[int]) -> dict[str, str]:
-    """The first row of the first request to each endpoint after the known ones whose body is kept."""
+    """The first row of the first request to each endpoint, and of events, after the known ones."""
     found: dict[str, str] = {}
     for request in sandbox.requests:
         endpoint = request.path.split("/", 2)[-1]
-        if request.number in known or not request.operations or not request.body or endpoint in found:
+        if request.number in known or not request.operations or not request.body:
             continue
         document = json.loads(request.body)
         rows = document if isinstance(document, list) else document.get("ids") or document.get("items")
         if rows:
-            found[endpoint] = json.dumps(rows[0], ensure_ascii=False)
+            if "events" in rows[0]:
+                endpoint += " (events)"
+            found.setdefault(endpoint, json.dumps(rows[0], ensure_ascii=False))
     return found
 
 
 def _push(directory: Path, environ: dict[str, str], verb: str, *arguments: str) -> PushResult:
-    done = _run(directory, environ, *_CLI, verb, *arguments, "--profiles-dir", ".", "--json")
-    if done.returncode not in (EXIT_CODES["succeeded"], EXIT_CODES["partial"]):
-        raise ConfigurationError(
-            f"`dbt-batch-sync {verb}` failed:\n{done.stderr.strip() or done.stdout.strip()}"
-        )
-    document = json.loads(done.stdout)
+    document = json.loads(_cli(directory, environ, verb, *arguments, "--json"))
     syncs = tuple(SyncPushed(**sync) for sync in document["syncs"])
     started, finished = (
         datetime.fromisoformat(document[key].rstrip("Z")) for key in ("started_at", "finished_at")
     )
     return PushResult(document["run_id"], started, finished, syncs)
+
+
+def _cli(
+    directory: Path,
+    environ: dict[str, str],
+    verb: str,
+    *arguments: str,
+    accepted: Sequence[str] = ("succeeded", "partial"),
+) -> str:
+    """Runs a verb; returns what it printed. Raises ConfigurationError with that when it fails."""
+    done = _run(directory, environ, "-m", "dbt_batch_sync", verb, *arguments, "--profiles-dir", ".")
+    if done.returncode not in [EXIT_CODES[status] for status in accepted]:
+        raise ConfigurationError(
+            f"`dbt-batch-sync {verb}` failed:\n{done.stderr.strip()}\n{done.stdout.strip()}"
+        )
+    return done.stdout
 
 
 def _dbt(directory: Path, environ: dict[str, str], *arguments: str) -> None:

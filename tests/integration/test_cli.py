@@ -522,7 +522,7 @@ def test_validate(project: Project) -> None:
     assert document(project.call("validate", "--json")) == {
         "valid": True,
         "syncs": ["people"],
-        "unchecked": [],
+        "unchecked": ["people"],
         "online": False,
         "steps": [],
         "problems": [],

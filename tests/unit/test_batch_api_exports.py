@@ -1,0 +1,122 @@
+"""Downloads of an export: cut, oversized, hostile, expired. The client is real; files come from a local server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from dbt_batch_sync.batch_api import exports
+from dbt_batch_sync.batch_api.client import Client
+from dbt_batch_sync.batch_api.exports import LINK_ATTEMPTS, Exports, Patience
+from dbt_batch_sync.errors import DeliveryError
+
+BODY = b'{"identifiers": {"custom_id": "C-1"}}\n'
+
+
+class Files(ThreadingHTTPServer):
+    """Answers each request for a file with the next of `answers`, the last of them again and again."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answers: list[tuple[int, dict[str, str], bytes]] = []
+        self.location: str | None = None
+        self.asked: list[tuple[str, str | None]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Files
+
+    def do_GET(self) -> None:
+        self.server.asked.append((self.path, self.headers.get("authorization")))
+        if self.path.startswith("/2.11/"):
+            link = self.server.location or f"{self.server.url}/file"
+            status, headers, body = 307, {"location": link}, b""
+        else:
+            answers = self.server.answers
+            status, headers, body = answers.pop(0) if len(answers) > 1 else answers[0]
+        self.send_response(status)
+        for name, value in {"content-length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def files() -> Iterator[Files]:
+    server = Files()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def download(files: Files, path: Path) -> list[str]:
+    told: list[str] = []
+    with Client(files.url, "2.11", rest_api_key="k", project_key="p") as client:
+        exported = Exports(client, Patience(lambda _: None, lambda: 0.5, told.append))
+        exported.download(f"{files.url}/2.11/exports/download?id=file_1", path)
+    return told
+
+
+GOOD: tuple[int, dict[str, str], bytes] = (200, {}, BODY)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ((403, {}, b"expired"), "403"),
+        ((200, {"content-length": "999"}, BODY), "broke"),
+        ((200, {"content-encoding": "gzip"}, BODY), "compressed"),
+        ((302, {"location": "https://elsewhere.example/"}, b""), "302"),
+    ],
+    ids=["expired", "cut", "compressed", "redirect"],
+)
+def test_a_bad_file_is_asked_for_again(
+    files: Files, tmp_path: Path, bad: tuple[int, dict[str, str], bytes], words: str
+) -> None:
+    path = tmp_path / "file"
+    files.answers = [bad, GOOD]
+    assert [words in each for each in download(files, path)] == [True]
+    assert path.read_bytes() == BODY
+    files.answers, files.asked = [bad], []
+    with pytest.raises(DeliveryError, match=words):
+        download(files, path)
+    # Each time with a new link; the key goes to the API alone.
+    assert [(path, key is not None) for path, key in files.asked] == [
+        ("/2.11/exports/download?id=file_1", True),
+        ("/file", False),
+    ] * LINK_ATTEMPTS
+
+
+def test_a_file_that_never_ends_is_left(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "MAX_FILE_BYTES", 1_000)
+    monkeypatch.setattr(exports, "_PIECE", 100)
+    files.answers = [(200, {}, bytes(100_000))]
+    with pytest.raises(DeliveryError, match="too large"):
+        download(files, tmp_path / "file")
+    assert (tmp_path / "file").stat().st_size <= 1_000
+
+
+@pytest.mark.parametrize(
+    "location", ["http://192.0.2.1/file", "file:///etc/passwd", "ftp://127.0.0.1/file", "https:///file"]
+)
+def test_a_link_to_anything_but_https_is_not_followed(files: Files, tmp_path: Path, location: str) -> None:
+    files.location = location
+    with pytest.raises(DeliveryError, match="not an https address"):
+        download(files, tmp_path / "file")
+    assert not (tmp_path / "file").exists()

@@ -24,7 +24,7 @@ from dbt_batch_sync.connections.outputs import Output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions, read_target
 from dbt_batch_sync.connections.rendering import Renderer
 from dbt_batch_sync.errors import ConfigurationError, MappingError, ProfileError
-from dbt_batch_sync.kinds.attributes import STANDARD_ATTRIBUTES, AttributeType, name_refusal, propose_name
+from dbt_batch_sync.kinds.attributes import CUSTOM_RULES, STANDARD_ATTRIBUTES, name_refusal, propose_name
 from dbt_batch_sync.mapping.mapping import Location, Mapping
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.syncs import read_syncs
@@ -110,7 +110,7 @@ def mappings(draw: st.DrawFn) -> dict[str, Any]:
     for name in taken:
         entry: dict[str, object] = {"column": draw(cased(names)), "name": name}
         if draw(st.booleans()):
-            entry["type"] = draw(st.sampled_from([each.value for each in AttributeType]))
+            entry["type"] = draw(st.sampled_from([each.value for each in CUSTOM_RULES]))
         if draw(st.booleans()):
             entry["on_null"] = draw(st.sampled_from(["clear", "keep"]))
         listed.append(draw(st.sampled_from([name, entry])))

@@ -453,12 +453,14 @@ def tables_of(dialect: str) -> dict[str, dict[str, str]]:
         dbt(dialect, mapping=FLAGGED),
         dbt(dialect, mapping=CATALOG),
         dbt(dialect, mapping=WHOLE, columns=BEFORE),
+        events(dialect),
         every_column(dialect),
     )
     for it in its:
         for name, listed in it.tables.items():
             found.setdefault(name, {}).update(listed)
-    for name, kinds in (("journal", it.journal_columns()), ("rejects", it.rejects_columns())):
+    ledger = {"journal": it.journal_columns(), "rejects": it.rejects_columns(), "drift": it.drift_columns()}
+    for name, kinds in ledger.items():
         found[f"batch_sync_{name}"] = {column: it.ledger_type(kind) for column, kind in kinds.items()}
     return found
 

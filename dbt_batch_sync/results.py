@@ -77,13 +77,16 @@ class PushResult:
         return "partial" if "partial" in found else "succeeded"
 
     def to_json(self) -> dict[str, object]:
-        """The document of `push --json`."""
+        """The document of `push --json`. `unsure` is a count of events alone."""
         return {
             "run_id": self.run_id,
             "status": self.status,
             "started_at": iso(self.started_at),
             "finished_at": iso(self.finished_at),
-            "syncs": [asdict(sync) for sync in self.syncs],
+            "syncs": [
+                {key: cell for key, cell in asdict(sync).items() if key != "unsure" or sync.kind == "events"}
+                for sync in self.syncs
+            ],
         }
 
 

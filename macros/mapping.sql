@@ -27,9 +27,9 @@
 
 
 {#- The sync's model in dbt's graph: the one that the model that is being built refers to. There may be others of its name, in packages or
-    as versions. -#}
+    as versions. In `dbt run-operation`, where no model is built: the first of that name. -#}
 {% macro sync_node(sync) %}
-    {% for id in model.depends_on.nodes if graph.nodes.get(id, {}).resource_type == 'model' and graph.nodes[id].name == sync %}
+    {% for id in (model.depends_on.nodes or graph.nodes) if graph.nodes.get(id, {}).resource_type == 'model' and graph.nodes[id].name == sync %}
         {{ return(graph.nodes[id]) }}
     {% endfor %}
 {% endmacro %}

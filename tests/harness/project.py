@@ -283,8 +283,8 @@ class Project:
 
     def forget_requests(self) -> None:
         """`sent` begins here."""
-        known = self.sandbox.requests
-        self._first_request = known[-1].number + 1 if known else 0
+        # They are in the order in which they ended.
+        self._first_request = max((each.number for each in self.sandbox.requests), default=-1) + 1
 
     def _requests(self) -> Sequence[RecordedRequest]:
         return [each for each in self.sandbox.requests if each.number >= self._first_request]

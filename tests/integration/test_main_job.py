@@ -420,4 +420,4 @@ def test_columns_that_batch_has_no_type_for(project: Project, kind: str) -> None
     project.set_rows({"id": "integer", "x": kind}, [])
     messages = project.dbt("run", fails=True).messages
     assert "batch_sync mapping of `people`: `x` is the column `x` of type" in messages
-    assert "give it a `type`, cast it in the model" in messages
+    assert "Cast it in the model: cast(x as " in messages

@@ -312,6 +312,7 @@ def test_everything_again_after_a_mapping_that_changes_no_value(project: Project
     project.resend("all")
     assert project.push_one().accepted == 3
     project.map({**MAPPING, "custom": ["name"]})
+    project.dbt("parse")
     project.resend("all")
     assert project.push_one().status == "succeeded"
     assert {name for sent in project.sent.attributes.values() for name in sent} == {"name"}

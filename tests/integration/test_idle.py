@@ -92,7 +92,7 @@ finally:
         env=project.environ,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("nothing to send") == len(NAMES)
+    assert done.stdout.count("succeeded") == len(NAMES) + 1
     assert done.stderr == "\n"
 
 

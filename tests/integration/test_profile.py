@@ -63,6 +63,8 @@ def test_a_profile_that_batch_has(shop: Project, merged: bool) -> None:
         "in_doubt": [],
         "pending": None,
         "rejects": [],
+        "erasures": [],
+        "events": [],
     }
 
 

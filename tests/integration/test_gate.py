@@ -33,7 +33,7 @@ def test_only_what_was_built_and_tested_is_pushed(tested: Project) -> None:
     assert not tested.sent.attributes
     done = tested.call("push", "--require-tests")
     assert done.returncode == 1
-    assert "people  failed  nothing was sent\n" in done.stdout
+    assert "\nfailed: 1 sync in " in done.stdout
 
     tested.dbt("run", "--select", PEOPLE)
     assert "did not build people_delta" in str(tested.push_one(require_tests=True).error)

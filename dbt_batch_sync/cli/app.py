@@ -17,7 +17,7 @@ from dbt_batch_sync.errors import BatchSyncError
 
 app = typer.Typer(
     name="dbt-batch-sync",
-    help="Keeps Batch's profiles equal to your dbt syncs, straight from the warehouse.",
+    help="Sync dbt models to Batch, straight from your warehouse.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

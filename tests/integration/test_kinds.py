@@ -105,7 +105,7 @@ def test_what_the_verbs_say(project: Project) -> None:
     counts = {name: (each["expected"], each["in_batch"], each["note"]) for name, each in found.items()}
     assert counts == {"vips": (2, 2, None), "shop": (2, 2, None)}
     assert "2 members in Batch, 2 expected" in project.call("status").stdout
-    assert "items  " in project.call("rejects", "--select", "shop").stdout
+    assert "\n  Items  Attribute" in project.call("rejects", "--select", "shop").stdout
     shown = json.loads(project.call("profile", "p1", "--select", "shop", "--json").stdout)
     assert shown["syncs"][0]["kind"] == "catalog"
     assert set(shown["syncs"][0]["attributes"]) == {"price", "sold_at", "tags"}

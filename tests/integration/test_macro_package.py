@@ -48,7 +48,10 @@ def test_dbt_parses_it_without_a_warning(tmp_path: Path) -> None:
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout
     manifest = json.loads((tmp_path / "target" / "manifest.json").read_text())
-    macro = manifest["macros"]["macro.dbt_batch_sync.delta"]
-    assert macro["arguments"] == [
-        {"name": "sync", "type": "string", "description": "Name of the mapped model."}
+    arguments = manifest["macros"]["macro.dbt_batch_sync.delta"]["arguments"]
+    assert [(each["name"], each["type"]) for each in arguments] == [
+        ("sync", "string"),
+        ("key", "optional[string]"),
+        ("version", "any"),
     ]
+    assert all(each["description"] for each in arguments)

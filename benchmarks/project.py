@@ -286,7 +286,7 @@ class Project:
 
     def adopt(self) -> Usage:
         """`dbt-batch-sync adopt`."""
-        return self.run([self.environment.program("dbt-batch-sync"), "adopt"])
+        return self.run([self.environment.program("dbt-batch-sync"), "adopt", "--yes"])
 
     def run(self, command: Command) -> Usage:
         """Runs a command in the project's directory."""

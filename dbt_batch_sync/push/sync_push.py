@@ -124,8 +124,8 @@ class SyncPush:
         self._rejects: list[Reject] = []  # of settled rows, not appended yet
         self._lock = Lock()
         self._in_flight: deque[pa.ChunkedArray] = deque()
-        # Settled since the last checkpoint, each with its last row.
-        self._unrecorded: list[tuple[int, pa.ChunkedArray]] = []
+        # The keys settled since the last checkpoint by chunk, each with its last row.
+        self._unrecorded: list[tuple[int, pa.Array]] = []
         self._names: dict[str | None, str] = {each.plain_name: each.name for each in self.work.attributes}
 
     def _new_erasing(self) -> Erasing:
@@ -220,7 +220,8 @@ class SyncPush:
     def _settle(self, settled: Settled) -> None:
         chunk, outcome = settled.chunk, settled.outcome
         self._settled += chunk.rows
-        self._unrecorded.append((self._settled, self._in_flight.popleft()))
+        # In a copy: a slice of a column that DuckDB made holds all columns of its batch.
+        self._unrecorded.append((self._settled, self._in_flight.popleft().combine_chunks()))
         own = self._source.settled(self._settled)
         of_rows = [each for each in (*outcome.rejects, *own) if each.attribute is None]
         of_attributes = [each for each in outcome.rejects if each.attribute is not None]

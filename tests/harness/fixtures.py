@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from harness.databases import PostgresServer
@@ -29,6 +31,18 @@ def batch() -> Iterator[FaultyServer]:
     settings = SandboxSettings(rate_limits=False, keep_requests=KEPT, keep_bodies=KEPT)
     with FaultyServer(settings) as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def flags_without_source() -> Iterator[None]:
+    """dbt looks through the stack for the origin of each flag of an adapter: a second a flag under pytest."""
+    if find_spec("dbt_common") is None:  # With dbt 2 alone.
+        yield
+        return
+    from dbt_common.behavior_flags import BehaviorFlagRendered
+
+    with mock.patch.object(BehaviorFlagRendered, "_default_source", staticmethod(str)):
+        yield
 
 
 @pytest.fixture(scope="session")

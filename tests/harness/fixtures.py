@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from unittest import mock
 
@@ -27,22 +26,15 @@ MARKER = "forbidden(*violations): requests that Batch's documentation forbids, a
 
 @pytest.fixture(scope="session")
 def batch() -> Iterator[FaultyServer]:
-    """A sandbox without pacing."""
-    settings = SandboxSettings(rate_limits=False, keep_requests=KEPT, keep_bodies=KEPT)
-    with FaultyServer(settings) as server:
-        yield server
-
-
-@pytest.fixture(scope="session", autouse=True)
-def flags_without_source() -> Iterator[None]:
-    """dbt looks through the stack for the origin of each flag of an adapter: a second a flag under pytest."""
-    if find_spec("dbt_common") is None:  # With dbt 2 alone.
-        yield
-        return
+    """A sandbox without pacing. While it runs, dbt's adapters are quick: they walk the whole stack, pytest's frames too, to name the
+    module of each of their flags.
+    """
     from dbt_common.behavior_flags import BehaviorFlagRendered
 
-    with mock.patch.object(BehaviorFlagRendered, "_default_source", staticmethod(str)):
-        yield
+    settings = SandboxSettings(rate_limits=False, keep_requests=KEPT, keep_bodies=KEPT)
+    unsourced = mock.patch.object(BehaviorFlagRendered, "_default_source", staticmethod(str))
+    with unsourced, FaultyServer(settings) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -6,14 +6,13 @@ from importlib.util import find_spec
 
 import pytest
 from harness.behaviour import events, quick, quick_workshop, shop, shop_workshop
-from harness.fixtures import MARKER, batch, flags_without_source, postgres
+from harness.fixtures import MARKER, batch, postgres
 from harness.kinds import events_workshop
 
 __all__ = [
     "batch",
     "events",
     "events_workshop",
-    "flags_without_source",
     "postgres",
     "quick",
     "quick_workshop",

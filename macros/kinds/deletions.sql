@@ -10,7 +10,7 @@
 
 
 {% macro deletions__attributes(sync, mapping, columns) %}
-    {% set moment = dbt_batch_sync.column_kind(api.Column.create('requested_at', dbt_batch_sync.timestamp_type())).dtype %}
+    {% set moment = dbt_batch_sync.kept_time_type() %}
     {% set own = {'name': 'requested_at', 'type': 'date', 'dtype': moment, 'keep': false, 'membership': false, 'guarded': false} %}
     {% set used = [dbt_batch_sync.mapped_column(sync, columns, mapping.identifier, 'identifier').name] %}
     {% if mapping.requested_at %}

@@ -161,14 +161,15 @@ class Believed:
         self._db.connection.unregister("batch_rows")
 
     def replace(self, keys: pa.Table) -> None:
-        """Forgets the rows that were added of these keys (`key`), and that the names of `changed` were in
-        doubt.
+        """Forgets the rows that were added of these keys (`key`), and what was noted of them: that values
+        were rejected, and that the names of `changed` were in doubt.
         """
         self._db.connection.register("batch_keys", keys)
         self._db._run("delete from believed where key in (select key from batch_keys)")
         self._db._run(
-            "delete from noted where reason = 'in_doubt' and exists (select 1 from batch_keys as k where "
-            "k.key = noted.key and contains(',' || k.changed || ',', ',' || noted.attribute || ','))"
+            "delete from noted where exists (select 1 from batch_keys as k where k.key = noted.key and "
+            "(reason = 'rejected' or (reason = 'in_doubt' "
+            "and contains(',' || k.changed || ',', ',' || noted.attribute || ','))))"
         )
         self._db.connection.unregister("batch_keys")
 

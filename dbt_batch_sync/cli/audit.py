@@ -99,32 +99,35 @@ class Watch:
         self._console.print(f"[yellow]{escape(message)}[/]")
 
 
-class _Interrupted(KeyboardInterrupt):
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number = number
-
-
 @contextmanager
 def interruptible(watch: Watch, verb: str = "audit") -> Iterator[None]:
-    """SIGINT and SIGTERM end an audit; the export goes on in Batch."""
+    """SIGINT and SIGTERM end an audit; the export goes on in Batch. What is cleaned up then is not disturbed
+    by another one.
+    """
+    signals: list[int] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
-        raise _Interrupted(number)
+        signals.append(number)
+        if len(signals) == 1:
+            raise KeyboardInterrupt
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
-    except _Interrupted as interrupted:
+    except BaseException:
+        # DuckDB makes an error of its own of what is raised while it works.
+        if not signals:
+            raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if signals:
         if watch.export_id is not None:
             show.err().print(
                 "[yellow]Interrupted. The export goes on in Batch; to resume it: "
                 f"dbt-batch-sync {verb} --export {escape(watch.export_id)}[/]"
             )
-        raise typer.Exit(128 + interrupted.number) from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        raise typer.Exit(128 + signals[0])
 
 
 def audited(result: AuditResult) -> None:

@@ -6,6 +6,8 @@ import time
 from typing import Any
 
 import pytest
+from harness.databases import PostgresDatabase
+from harness.faulty_sandbox import FaultyServer
 from harness.quick import QuickProject
 
 from dbt_batch_sync import api
@@ -38,6 +40,16 @@ ROWS = [
     }
     for n in range(6)
 ]
+
+
+@pytest.fixture(scope="module", params=["duckdb", "postgres"])
+def parsed(
+    request: pytest.FixtureRequest, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
+) -> QuickProject:
+    """The directory of `quick`, on each of two warehouses."""
+    on_postgres = request.param == "postgres"
+    warehouse = PostgresDatabase(request.getfixturevalue("postgres")) if on_postgres else None
+    return QuickProject(tmp_path_factory.mktemp(f"audit-{request.param}"), batch, warehouse, page_rows=1)
 
 
 def audit(project: QuickProject, **options: Any) -> SyncAudited:

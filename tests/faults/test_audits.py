@@ -144,7 +144,7 @@ def test_a_signal_ends_an_audit_whatever_becomes_of_its_exception() -> None:
         raise RuntimeError
 
 
-@pytest.mark.parametrize("endpoint", ["profiles/export", "exports/view", "exports/download"])
+@pytest.mark.parametrize("endpoint", ["export", "exports/view", "exports/download"])
 def test_a_rate_limit_is_waited_out(synced: QuickProject, temporary: Path, endpoint: str) -> None:
     fault = Fault(FaultKind.STATUS, When(nth=(1,), endpoint=endpoint), status=429, retry_after=720)
     synced.sandbox.faults.set([fault])
@@ -162,7 +162,7 @@ def test_a_rate_limit_is_waited_out(synced: QuickProject, temporary: Path, endpo
         (Fault(FaultKind.GARBAGE, FILE, status=200), "not what was expected"),
         (Fault(FaultKind.STATUS, FILE, status=403), "could not be downloaded"),
         (Fault(FaultKind.TRUNCATE, FILE), "could not be downloaded"),
-        (Fault(FaultKind.CUT_AFTER, When(endpoint="profiles/export")), ""),
+        (Fault(FaultKind.CUT_AFTER, When(endpoint="export")), "broke"),
         (None, "could not make the export"),
     ],
     ids=["view", "garbage", "expired", "cut", "begin", "error"],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
 from harness.faulty import Trouble
-from harness.life import PEOPLE, Before, Life, befores
+from harness.life import Before, Life, befores
 from harness.oracle import Rejected
 from harness.truth import CONSENTS
 from hypothesis import strategies as st
@@ -17,8 +17,8 @@ from dbt_batch_sync.results import SyncAudited
 from dbt_batch_sync.sandbox.server import Profile, TypedValue
 from dbt_batch_sync.sandbox.store import ProfileStore
 
-Edit = tuple[str, str | None, TypedValue | None]
-"""A profile, an attribute (none: the profile is removed), and its new value (none: it is removed)."""
+Edit = tuple[int, int, int]
+"""Places of a profile, of an attribute, and of its new value, among those that there are."""
 
 _TEXT = TypedValue("string", "edited by hand")
 _CONSENT = tuple(TypedValue("string", word) for word in ("subscribed", "unsubscribed"))
@@ -33,19 +33,9 @@ VALUES: Mapping[str, tuple[TypedValue, ...]] = {
 }
 """What a stranger may write; items in another order are no edit."""
 
-_NAMES = {name: name for name in VALUES} | {f"{name}_2": name for name in ("nick", "points", "born", "tags")}
-
-
-def _values(name: str) -> st.SearchStrategy[TypedValue | None]:
-    return st.none() | st.sampled_from(VALUES[_NAMES[name]])
-
-
-edits: st.SearchStrategy[Edit] = st.sampled_from([*PEOPLE, "stranger"]).flatmap(
-    lambda who: st.one_of(
-        st.sampled_from(sorted(_NAMES)).flatmap(lambda name: st.tuples(st.just(who), st.just(name), _values(name))),
-        st.tuples(st.just(who), st.none(), st.none()),
-    )
-)  # fmt: skip
+edits: st.SearchStrategy[list[Edit]] = st.lists(
+    st.tuples(st.integers(0, 6), st.integers(0, 7), st.integers(0, 4)), min_size=1, max_size=4
+)
 deaths = st.builds(
     Trouble,
     st.sampled_from(["append:export", "append:audited", "append:rejects", "fetch"]),
@@ -71,17 +61,21 @@ class AuditedLife(Life):
 
     # Steps
 
-    @rule(edited=st.lists(edits, min_size=1, max_size=4))
+    @rule(edited=edits)
     def edit(self, edited: list[Edit]) -> None:
         """Strangers write to Batch."""
         profiles = self.bench.sandbox.store._profiles
-        for who, name, value in edited:
-            if name is None:
-                profiles.pop(who, None)
-            elif value is not None:
-                profiles.setdefault(who, Profile(who)).attributes[name] = value
-            elif who in profiles:
-                profiles[who].attributes.pop(name, None)
+        wires = sorted(self._audited().values()) or ["points"]
+        for who, what, how in edited:
+            names = [*sorted(self.untouched.profiles), "stranger"]
+            name, wire = names[who % len(names)], wires[what % len(wires)]
+            values = VALUES[wire.removesuffix("_2")]
+            if how == len(values):
+                profiles.setdefault(name, Profile(name)).attributes.pop(wire, None)
+            elif how > len(values):
+                profiles.pop(name, None)
+            else:
+                profiles.setdefault(name, Profile(name)).attributes[wire] = values[how]
 
     @rule(repair=st.booleans())
     def audit(self, repair: bool) -> None:
@@ -100,10 +94,11 @@ class AuditedLife(Life):
         super().adopt(before)
         self.untouched._profiles = deepcopy(dict(self.bench.sandbox.store._profiles))
 
-    @rule(before=befores)
-    def sync(self, before: Before) -> None:
+    @rule(before=befores, edited=edits)
+    def sync(self, before: Before, edited: Sequence[Edit] = ()) -> None:
         """With all in order, an audit names each edit; after its repair, none."""
         super().sync(before)
+        self.edit(list(edited))
         found = self._audit()
         assert found is not None
         assert found.error is None, found.error
@@ -186,7 +181,8 @@ class AuditedLife(Life):
         if wire in CONSENTS and held == _CONSENT[1]:
             return True
         if name not in rows.valid:
-            return spec.on_exit == "ignore" or (spec.on_exit == "flag" and attribute != spec.membership)
+            flagged = attribute == spec.membership and name in self.bench.profiles()
+            return spec.on_exit == "ignore" or (spec.on_exit == "flag" and not flagged)
         return any(
             isinstance(value, Rejected) or (value is None and each.keep)
             for each, value in spec.wanted(rows.valid[name])

@@ -1,4 +1,4 @@
-"""One call until it is settled: its pace, its answer, and tenacity for calling again."""
+"""Sends one request until it is settled: rate limit, answer, retries by tenacity."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dbt_batch_sync.errors import DeliveryError
 
 
 class Send(Protocol):
-    """One call with a body, one answer; usable from several threads.
+    """Sends one body and returns the answer. Usable from several threads.
 
     `Client.send` with its endpoint bound.
     """
@@ -30,7 +30,7 @@ class Send(Protocol):
 
 
 class Halted(Exception):
-    """The sender was told to stop while this chunk was not settled."""
+    """The sender was stopped while this chunk was not settled."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,9 @@ class Line:
     """What all senders of a delivery share.
 
     Attributes:
-        halt: No further request may start; wakes those who wait. `stop` halts the line as soon as it is seen.
-        begun: Told of a chunk before its first request.
+        halt: No further request may start; wakes those that wait. `stop` halts the line as soon as it is
+            noticed.
+        begun: Called with a chunk before its first request.
     """
 
     send: Send
@@ -57,23 +58,24 @@ class Line:
         return self.halt.is_set()
 
     def pause(self, seconds: float) -> bool:
-        """Sleeps; True when the line was halted instead."""
+        """Sleeps. Returns True if the line was halted instead."""
         return self.timing.wait(self.halt, seconds) or self.halted()
 
     def sleep(self, seconds: float) -> None:
-        """Waits for the next attempt, which notices a halt.
+        """Waits for the next attempt, unless the line is halted.
 
-        Not a method of the calls: tenacity's objects live on until they are collected, and a chunk with them.
+        Not a method of `_Calls`, because tenacity's objects keep a reference to it until they are collected,
+        and so would keep the chunk.
         """
         self.pause(seconds)
 
 
 def settle_chunk(chunk: Chunk, line: Line) -> Outcome:
-    """Sends a chunk, again and in parts as the answers ask for, until each operation is accepted or rejected.
+    """Sends a chunk, with retries and in parts, until each operation is accepted or rejected.
 
     Raises:
-        DeliveryError: when Batch rejects calls for good, can't be reached within the retries, or rejects most
-            rows.
+        DeliveryError: when Batch rejects requests permanently, can't be reached within the retries, or
+            rejects most rows.
         Halted: the chunk is not settled; some of its operations may have been applied.
     """
     calls = _Calls(chunk, line)
@@ -95,7 +97,7 @@ class _Tried:
 
 
 class _Calls:
-    """The calls of one chunk. Used by one thread."""
+    """The requests of one chunk, for one thread."""
 
     def __init__(self, chunk: Chunk, line: Line) -> None:
         self._chunk = chunk

@@ -152,7 +152,7 @@ def test_a_rate_limit_is_waited_out(synced: QuickProject, temporary: Path, endpo
     assert audit(synced, waited).status == "succeeded"
     assert synced.sandbox.struck == {"status": 1}
     assert [seconds for seconds in waited if seconds >= 720]
-    assert not list(temporary.iterdir())
+    assert not list(temporary.glob("dbt-batch-sync-*"))
 
 
 @pytest.mark.parametrize(
@@ -180,4 +180,4 @@ def test_an_audit_that_fails_says_why_and_names_nothing(
     assert not found.next
     assert not synced.query("select * from batch_sync_drift")
     assert not synced.query("select * from batch_sync_journal where event in ('audited', 'resend')")
-    assert not list(temporary.iterdir())
+    assert not list(temporary.glob("dbt-batch-sync-*"))

@@ -238,13 +238,18 @@ IN_PYTHON: dict[str, tuple[Callable[[Bench], list[str]], object, str, object]] =
         lambda _: None,
     ),
     "the claim is checked before each request": (asleep_between_two_requests, SyncPush, "_send", send_anyway),
-    "a consent that is withheld waits for its row": (
+    "a withheld consent is not rejected before its row": (
         withheld_behind_a_checkpoint,
         Source,
         "settled",
         rejected_early,
     ),
-    "and is rejected with it": (withheld_behind_a_checkpoint, Source, "settled", rejected_late),
+    "a withheld consent is rejected with its row": (
+        withheld_behind_a_checkpoint,
+        Source,
+        "settled",
+        rejected_late,
+    ),
     "adopt checks the project": (
         adopted_for_another_project,
         session_module,

@@ -142,6 +142,18 @@ def test_what_is_expected_to_differ_is_no_drift(quick: QuickProject) -> None:
     assert audit(quick).expected == {"keep": 1, "opted_out": 1, "exited": 1}
 
 
+def test_a_value_that_replaced_an_invalid_one_is_compared(quick: QuickProject) -> None:
+    quick.map(MAPPING)
+    quick.set_rows(COLUMNS, [{**ROWS[0], "email": "wrong"}])
+    quick.build()
+    assert api.adopt(quick.options()).status == "succeeded"
+    quick.set_rows(COLUMNS, ROWS[:1])
+    assert quick.sync().accepted == 1
+    edit(quick, "C-0", "$email_address", TypedValue("string", "other@x.io"))
+    audit(quick)
+    assert ("C-0", "batch__email_address", "other_value") in drift(quick)
+
+
 def test_an_unknown_profile_is_counted_and_listed(quick: QuickProject) -> None:
     quick.map(MAPPING)
     quick.set_rows(COLUMNS, ROWS[:1])

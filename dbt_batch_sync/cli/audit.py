@@ -124,7 +124,7 @@ def interruptible(watch: Watch, verb: str = "audit") -> Iterator[None]:
     if signals:
         if watch.export_id is not None:
             show.err().print(
-                "[yellow]Interrupted. The export continues in Batch; to resume it: "
+                "[yellow]Interrupted. The export continues in Batch. To resume: "
                 f"dbt-batch-sync {verb} --export {escape(watch.export_id)}[/]"
             )
         raise typer.Exit(128 + signals[0])

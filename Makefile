@@ -25,7 +25,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-grammars test-browser test-warehouses test-postgres test-dbt-versions test-orchestrators docs-check site picture bench bench-small lint coverage wheel clean
+.PHONY: help demo test test-faults test-grammars test-browser test-warehouses test-postgres test-dbt-versions test-orchestrators docs-check site docs-deploy picture bench bench-small lint coverage wheel clean
 
 help:
 	@sed -n 's/^#    //p' Makefile
@@ -113,6 +113,13 @@ docs-check: $(INSTALLED)
 
 site: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# For the workflows: adds a version to the branch gh-pages, such as `make docs-deploy VERSION=0.1 ALIAS=latest`. The site opens with the
+# latest release, or until there is one, with this version.
+docs-deploy: $(INSTALLED)
+	$(UV_INSTALL) --python $(BIN)/python mike==2.2.0
+	PATH="$(CURDIR)/$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 mike deploy --push --update-aliases $(VERSION) $(ALIAS)
+	$(BIN)/mike set-default --push latest || $(BIN)/mike set-default --push $(VERSION)
 
 picture: $(INSTALLED)
 	$(BIN)/python .ci/picture.py

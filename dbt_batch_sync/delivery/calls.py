@@ -137,7 +137,9 @@ class _Calls:
             line.begun(self._chunk)
         self.requests += 1
         self.retries += number > 1
+        granted = line.timing.now()
         answer = check_indexes(line.send(body), operations)
+        line.pacer.answered(line.timing.now() - granted)
         decision = decide(answer, number, line.policy, line.timing.chance())
         if isinstance(decision, Retry) and decision.everyone:
             line.pacer.hold(decision.after)

@@ -370,9 +370,9 @@ def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) ->
         erasing = [each.sync.name for each in known if each.sync.kind.erases is not None]
         if erasing:
             raise ConfigurationError(
-                f"resend: {', '.join(f'`{name}`' for name in erasing)} erases people, which is never "
-                "done again for the same request. What Batch rejected is tried again by every push. "
-                f"Leave it out: --exclude {' '.join(erasing)}"
+                f"resend: {', '.join(f'`{name}`' for name in erasing)} erases people, and a request for "
+                "erasure is never repeated. Every push retries what Batch rejected. "
+                f"Exclude it: --exclude {' '.join(erasing)}"
             )
         _refuse_resend(known)
         requests = [

@@ -59,7 +59,7 @@ column = text("a column's name")
 
 def _read_confirm(value: object, spot: Spot) -> str:
     if value != CONFIRM:
-        spot.refuse(f"must be the word `{CONFIRM}`: people are deleted from Batch for good")
+        spot.refuse(f"must be the word `{CONFIRM}`: people are permanently deleted from Batch")
     return CONFIRM
 
 
@@ -75,7 +75,7 @@ class _Form:
     confirm: str = field(
         default="",
         metadata=read_by(
-            _read_confirm, required=f"the word `{CONFIRM}`: people are deleted from Batch for good"
+            _read_confirm, required=f"the word `{CONFIRM}`: people are permanently deleted from Batch"
         ),
     )
     output: str | None = field(

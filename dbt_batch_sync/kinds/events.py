@@ -122,7 +122,7 @@ class Settings:
         metadata=read_by(column, required="the column with the `custom_id` of the events' profiles"),
     )
     event_id: str = field(
-        default="", metadata=read_by(column, required="the column that tells events apart, for ever")
+        default="", metadata=read_by(column, required="the column that identifies an event")
     )
     name: str | _Fixed = field(
         default="",

@@ -3,7 +3,7 @@
 
 {% macro deletions__read_mapping(sync, raw) %}
     {% if raw.get('confirm') != 'erase' %}
-        {{ dbt_batch_sync.mapping_error(sync, "`confirm` must be the word `erase`: people are deleted from Batch for good") }}
+        {{ dbt_batch_sync.mapping_error(sync, "`confirm` must be the word `erase`: people are permanently deleted from Batch") }}
     {% endif %}
     {{ return({'key': 'custom_id', 'requested_at': raw.get('requested_at') or '', 'on_exit': 'ignore', 'on_null': 'clear', 'membership': ''}) }}
 {% endmacro %}

@@ -308,7 +308,7 @@ class Life(RuleBasedStateMachine):
         first = self._push(knobs=knobs, meanwhile=(at, rival), force=True)
         if second and not late:
             assert second[0].pushed is not None
-            assert "is being pushed already" in str(second[0].pushed.error)
+            assert "is already being pushed" in str(second[0].pushed.error)
             assert not second[0].requests, "two pushes at once"
         if second and late:
             assert first.pushed is not None
@@ -358,12 +358,12 @@ class Life(RuleBasedStateMachine):
     def sync(self, before: Before) -> None:
         """A clean `dbt run` and push: Batch is what the sync says, and the next push has nothing to do."""
         self._prepare(replace(before, build=False))
-        held_before = self.bench.profiles()
+        held_before = self._held()
         self._build()
         outcome = self._push(force=True)
         assert outcome.pushed is not None
         assert outcome.pushed.status in ("succeeded", "partial"), outcome.pushed.error
-        held, rejects = self.bench.profiles(), self.bench.rejects()
+        held, rejects = self._held(), self.bench.rejects()
         wrong = self.truth.wrong(held, rejects)
         assert not wrong, wrong
         if self.in_order and self.builds == 1:
@@ -386,10 +386,14 @@ class Life(RuleBasedStateMachine):
         """No operation broke a rule of the API, and Batch holds nothing that nobody asked for."""
         stats = self.bench.sandbox.stats
         assert not stats.violations, stats.examples
-        wrong = self.truth.impossible(self.bench.profiles())
+        wrong = self.truth.impossible(self._held())
         assert not wrong, wrong
 
     # How
+
+    def _held(self) -> Mapping[str, Mapping[str, TypedValue]]:
+        """What pushes made Batch hold."""
+        return self.bench.profiles()
 
     def _prepare(self, before: Before) -> None:
         if before.people is not None:
@@ -422,7 +426,7 @@ class Life(RuleBasedStateMachine):
         if self.held_by_dead:
             refused = self.bench.push(force=True)
             assert refused.pushed is not None
-            assert not refused.requests or "is being pushed already" not in str(refused.pushed.error)
+            assert not refused.requests or "is already being pushed" not in str(refused.pushed.error)
             self.bench.let_leases_expire()
             self.held_by_dead = False
 

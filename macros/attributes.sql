@@ -4,6 +4,8 @@
     {% set columns = dbt_batch_sync.columns_of(model_relation) %}
     {% if not columns and flags.WHICH not in ('run', 'build') %}
         {{ return(none) }}
+    {% elif not columns %}
+        {{ dbt_batch_sync.mapping_error(sync, "dbt finds no columns of " ~ model_relation ~ ". Build the model first; where `quoting` is off, its name must be as the warehouse folds it") }}
     {% endif %}
     {{ return([dbt_batch_sync.identifier_attribute(sync, mapping, columns)] + dbt_batch_sync.kind_macro(mapping.kind, 'attributes')(sync, mapping, columns)) }}
 {% endmacro %}

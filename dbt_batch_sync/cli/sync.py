@@ -47,7 +47,7 @@ def push(
     max_age: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
-            "--max-age", help="Push nothing if dbt's last command ended longer ago: 90s, 30m, 2h, 1d."
+            "--max-age", help="Push no delta that dbt built longer ago than this: 90s, 30m, 2h, 1d."
         ),
     ] = None,
     plan: Annotated[

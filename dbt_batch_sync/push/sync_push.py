@@ -121,7 +121,8 @@ class SyncPush:
         self._checkpoint = self.work.state.checkpoint if given_up is None else Checkpoint(given_up)
         self._began = self._checkpoint_at = self.clock.monotonic()
         self._intent: int | None = None
-        self._reached = 0  # rows of which all that were sent are among the first
+        self._sent = 0  # rows of which all that settled chunks sent are among the first
+        self._open: dict[int, int] = {}  # how far each other chunk reaches that may have been sent
         self._settled = 0  # rows of which all before are settled too
         self._rejects: list[Reject] = []  # of settled rows, not appended yet
         self._lock = Lock()
@@ -214,13 +215,21 @@ class SyncPush:
             self._in_flight.append(chunk.keys)
             yield chunk
 
-    def _begun(self, chunk: Chunk) -> None:
-        """A request of it is about to be sent, in a sender's thread."""
+    def _begun(self, chunk: Chunk, may_be_sent: bool) -> None:
+        """A request of it is about to be sent, or none had a connection. In a sender's thread."""
         with self._lock:
-            self._reached = max(self._reached, chunk.reached)
+            self._open[chunk.number] = chunk.reached if may_be_sent or self._erasing is not None else 0
+
+    @property
+    def _reached(self) -> int:
+        """Rows of which all that may have been sent are among the first."""
+        with self._lock:
+            return max([self._sent, *self._open.values()])
 
     def _settle(self, settled: Settled) -> None:
         chunk, outcome = settled.chunk, settled.outcome
+        with self._lock:
+            self._sent = max(self._sent, self._open.pop(chunk.number, 0))
         self._settled += chunk.rows
         self._unrecorded.append((self._settled, self._in_flight.popleft()))
         own = self._source.settled(self._settled)

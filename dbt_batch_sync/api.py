@@ -1,9 +1,9 @@
-"""Puts the parts together: what the command line and orchestrators call.
+"""Assembles the parts: the functions that the command line and orchestrators call.
 
     from dbt_batch_sync.api import DbtOptions, push
     result = push(DbtOptions(project_dir=Path("."), environ=os.environ))
 
-Nothing is printed here, nothing is asked, and no signal is handled: set `stop` to end a push early.
+Prints nothing, asks nothing and handles no signals. Set `stop` to end a push early.
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ from dbt_batch_sync.warehouse import Warehouse, open_warehouse
 
 
 def system_clock() -> Clock:
-    """The machine's."""
+    """The system's clock and sleep."""
     return Clock(lambda: datetime.now(timezone.utc).replace(tzinfo=None), time.monotonic)
 
 
 @dataclass(frozen=True)
 class Selection:
-    """`--select` and `--exclude`: model names, `tag:…`, `path:…`; nothing selects every sync. `selector` is
-    the name of one of `selectors.yml`, instead of `select`.
+    """`--select` and `--exclude`: model names, `tag:…`, `path:…`. An empty `select` means every sync.
+    `selector` names one of `selectors.yml`, instead of `select`.
     """
 
     select: tuple[str, ...] = ()
@@ -105,11 +105,11 @@ def push(
     observer: Observer | None = None,
     clock: Clock | None = None,
 ) -> PushResult:
-    """Sends the deltas of the selected syncs, one after another, and records what Batch accepts.
+    """Sends the deltas of the selected syncs in turn and records what Batch accepts.
 
-    A sync that fails does not keep the next one from being pushed; its error is in its result. Once `stop` is
-    set, no other sync is begun. The outputs' hooks are called at the end. Raises ConfigurationError and
-    WarehouseError when no sync could be started.
+    If a sync fails, its error is in its result and the next one is pushed. Once `stop` is set, no other sync
+    starts. The output's hooks are called at the end. Raises ConfigurationError and WarehouseError if no sync
+    could start.
     """
     return _run(Session.push, dbt, selection, options, stop, observer, clock)
 
@@ -122,9 +122,9 @@ def adopt(
     stop: Event | None = None,
     clock: Clock | None = None,
 ) -> PushResult:
-    """Settles the deltas of the selected syncs without sending them: for profiles that Batch already has.
+    """Settles the deltas of the selected syncs without sending them, for profiles that Batch already has.
 
-    `audited`: what `audit` found with `AuditOptions(adopts=True)`; other deltas are left alone.
+    `audited`: the result of `audit` with `AuditOptions(adopts=True)`; other deltas are left alone.
     """
     found = None
     if audited is not None:
@@ -196,7 +196,9 @@ def _pushes(
     syncs: Sequence[Sync],
     outputs: Mapping[str | None, Output],
 ) -> Iterator[tuple[str, Callable[[], SyncPushed]]]:
-    """Of each sync its name, and what pushes it: those with nothing to send are done together before."""
+    """The name of each sync and the function that pushes it. Syncs with nothing to send are recorded together
+    first.
+    """
     targets, wrong = session.read(syncs, outputs)
     known = session.push_idle(targets)
     by_name = {target.name: target for target in targets}
@@ -234,9 +236,9 @@ def audit(
     observer: AuditObserver | None = None,
     wait: Wait | None = None,
 ) -> AuditResult:
-    """Has Batch export the profiles of the selected syncs, and compares them with what was sent.
+    """Exports the profiles of the selected syncs from Batch and compares them with what was sent.
 
-    Takes as long as the export: minutes, or more. What differs is appended to the ledger, without values.
+    Takes minutes or more, like the export. Appends the differences to the ledger, without values.
     """
     from dbt_batch_sync.audit.run import Audit  # a push starts without it
     from dbt_batch_sync.batch_api.exports import Exports, Patience
@@ -258,7 +260,7 @@ def audit(
 
 
 def _next_commands(syncs: Sequence[Sync]) -> tuple[str, ...]:
-    """What sends what was asked for in the ledger."""
+    """The commands that send the requested rows."""
     build, push_ = (
         " ".join(name for each in syncs for name in each.names),
         " ".join(each.name for each in syncs),
@@ -270,7 +272,7 @@ def _next_commands(syncs: Sequence[Sync]) -> tuple[str, ...]:
 
 
 def plan(dbt: DbtOptions, selection: Selection = Selection(), *, show_values: bool = False) -> PlanResult:
-    """What a push would do now; writes and sends nothing. Samples are masked unless `show_values`."""
+    """What a push would do now. Writes and sends nothing. Masks samples unless `show_values`."""
     syncs = load_syncs(dbt, selection)
     outputs = {name: read_output(dbt, name) for name in {sync.mapping.output for sync in syncs}}
     target = read_target(dbt)
@@ -294,7 +296,7 @@ def plan(dbt: DbtOptions, selection: Selection = Selection(), *, show_values: bo
 def _compared(
     planned: SyncPlanned, known: Known, outputs: Mapping[str | None, Output], channels: Channels
 ) -> SyncPlanned:
-    """The plan with what has to be done about the audience or the catalog first."""
+    """The plan, with the steps that the audience or the catalog needs first."""
     if known.sync.kind.container is None or planned.delta_id is None:
         return planned
     talk = channels.talk(outputs[known.sync.mapping.output], known.sync.kind)
@@ -314,10 +316,9 @@ def status(
     wait: bool = False,
     stop: Event | None = None,
 ) -> StatusResult:
-    """The last runs of the selected syncs, their parked rows, and the open requests to send again.
+    """The last runs of the selected syncs, their parked rows and open resend requests.
 
-    `wait`: asks Batch for the open requests for erasure, until it has done all of them or `stop` is set, and
-    records what it says.
+    `wait`: polls Batch until all erasures are done or `stop` is set, and records its answers.
     """
     with _reading(dbt, selection) as (warehouse, known), Channels() as channels:
         if wait:
@@ -335,7 +336,7 @@ def status(
 
 
 def rejects(dbt: DbtOptions, selection: Selection = Selection(), *, profiles: int = 0) -> RejectsResult:
-    """The open rejections of the selected syncs, by attribute and reason; of `profiles` profiles each."""
+    """The open rejections of the selected syncs by attribute and reason, with up to `profiles` keys each."""
     with _reading(dbt, selection) as (warehouse, known):
         return RejectsResult(tuple(overview.rejections(warehouse, known, profiles)))
 
@@ -343,7 +344,7 @@ def rejects(dbt: DbtOptions, selection: Selection = Selection(), *, profiles: in
 def report(
     dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 50, clock: Clock | None = None
 ) -> ReportResult:
-    """The last runs of the selected syncs (`limit` of each), what their deltas would send now, and the open
+    """The last runs of the selected syncs (`limit` each), what their deltas would send, and the open
     rejections.
     """
     target = read_target(dbt)
@@ -357,21 +358,21 @@ def report(
 def profile(
     dbt: DbtOptions, key: str, selection: Selection = Selection(), *, show_values: bool = False
 ) -> ProfileResult:
-    """What the selected syncs last sent of one profile, what is queued, and what was rejected."""
+    """What the selected syncs last sent for one profile, what is queued and what was rejected."""
     with _reading(dbt, selection) as (warehouse, known):
         found = (look_up(warehouse, each, key, show_values=show_values) for each in known)
         return ProfileResult(key, tuple(found))
 
 
 def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) -> ResendResult:
-    """Asks the next `dbt run` of the selected syncs to send every row again, or what is rejected."""
+    """Requests that the next `dbt run` of the selected syncs sends all rows again, or those rejected."""
     with _reading(dbt, selection) as (_, known):
         erasing = [each.sync.name for each in known if each.sync.kind.erases is not None]
         if erasing:
             raise ConfigurationError(
-                f"resend: {', '.join(f'`{name}`' for name in erasing)} erases people, which is never "
-                "done again for the same request. What Batch rejected is tried again by every push. "
-                f"Leave it out: --exclude {' '.join(erasing)}"
+                f"resend: {', '.join(f'`{name}`' for name in erasing)} erases people, and a request for "
+                "erasure is never repeated. Every push retries what Batch rejected. "
+                f"Exclude it: --exclude {' '.join(erasing)}"
             )
         _refuse_resend(known)
         requests = [
@@ -395,17 +396,17 @@ def _refuse_resend(known: Iterable[Known]) -> None:
 
 @contextmanager
 def _reading(dbt: DbtOptions, selection: Selection) -> Iterator[tuple[Warehouse, list[Known]]]:
-    """The warehouse, and the selected syncs with what their ledgers say."""
+    """Opens the warehouse and reads the selected syncs with the state of their ledgers."""
     syncs = load_syncs(dbt, selection)
     with opened(read_target(dbt)) as warehouse:
         yield warehouse, read_known(warehouse, syncs)
 
 
 def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: bool = False) -> ValidateResult:
-    """Checks the mappings, and holds them against the compiled SQL and the catalog, where dbt has written
-    them. `online` asks the warehouse for the relations and Batch for the credentials too.
+    """Checks the mappings, also against the compiled SQL and the catalog if dbt has written them. `online`
+    also checks the relations in the warehouse and Batch's credentials.
 
-    Raises MappingError with everything that is wrong at once, each with its line.
+    Raises MappingError with all errors, each with its line.
     """
     from dbt_batch_sync.mapping.checks import Checks  # a push starts without it
 
@@ -413,7 +414,7 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
     _check_version(manifest)
     try:
         everything, problems = find_syncs(manifest)
-        # What is selected among mappings that can't be read is not known.
+        # If a mapping can't be read, the selection is unknown.
         syncs = everything if problems else _selected(everything, selection, manifest)
         checks = Checks(manifest, read_catalog(project.catalog), default_output(dbt))
         problems += tuple(find_stale(syncs, manifest, project.directory))
@@ -434,7 +435,7 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
 
 
 def _steps(known: Known, outputs: Mapping[str | None, Output], channels: Channels) -> list[str]:
-    """What the next push does about the audience or the catalog. Raises Stopped when it can't."""
+    """What the next push does about the audience or the catalog. Raises Stopped if it can't."""
     difference = compare(
         channels.talk(outputs[known.sync.mapping.output], known.sync.kind), known.sync, known.state
     )
@@ -444,7 +445,7 @@ def _steps(known: Known, outputs: Mapping[str | None, Output], channels: Channel
 
 
 def lineage(dbt: DbtOptions, selection: Selection = Selection()) -> LineageResult:
-    """Which source columns feed each attribute of the selected syncs, by the models' compiled SQL."""
+    """The source columns of each attribute of the selected syncs, from the models' compiled SQL."""
     from dbt_batch_sync.artifacts.compiled import CompiledSql  # a push starts without it
     from dbt_batch_sync.artifacts.lineage import trace
 
@@ -456,12 +457,12 @@ def lineage(dbt: DbtOptions, selection: Selection = Selection()) -> LineageResul
 
 
 def load_manifest(dbt: DbtOptions) -> Manifest:
-    """The project's manifest. Raises ManifestError when there is none."""
+    """The project's manifest. Raises ManifestError if there is none."""
     return read_manifest(read_project(dbt).manifest)
 
 
 def load_syncs(dbt: DbtOptions, selection: Selection) -> tuple[Sync, ...]:
-    """The selected syncs, all of whose mappings are right."""
+    """The selected syncs. Raises MappingError unless all mappings are valid."""
     return _syncs(load_manifest(dbt), selection, read_project(dbt).directory)
 
 
@@ -498,7 +499,7 @@ def _selected(syncs: tuple[Sync, ...], selection: Selection, manifest: Manifest)
 
 @contextmanager
 def opened(target: WarehouseTarget) -> Iterator[Warehouse]:
-    """The warehouse of a dbt target, closed afterwards."""
+    """Opens the warehouse of a dbt target and closes it afterwards."""
     warehouse = open_warehouse(target)
     try:
         yield warehouse

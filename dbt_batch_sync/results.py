@@ -1,4 +1,4 @@
-"""What the verbs answer: what a person is shown and `--json` prints. No customer data."""
+"""The results of verbs, for display and `--json`. They contain no customer data."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 Status = Literal["succeeded", "partial", "interrupted", "failed"]
 
 EXIT_CODES: dict[str, int] = {"succeeded": 0, "failed": 1, "partial": 3, "interrupted": 130}
-"""The command line's; an interruption by SIGTERM is 143."""
+"""The command line's exit codes. After SIGTERM, it is 143."""
 
 
 @dataclass(frozen=True)
 class SyncPushed:
-    """How the push of one sync ended: like a push as a whole, or `skipped` when it was not begun.
+    """The result of one sync's push. `status` is as for a whole push, or `skipped` if it was not started.
 
-    Counts of changes cover what was not settled before; `invalid` and `parked` are all that the delta has.
-    `sent` counts profiles, and `settled` the rows that no push sends again until they change. Nobody knows
-    of `unsure` events whether Batch took them twice (`on_doubt: resend`) or at all (`skip`).
+    Counts of changes cover what was not settled before; `invalid` and `parked` cover the whole delta. `sent`
+    counts profiles, `settled` rows that are not sent again until they change. `unsure` counts events that
+    Batch may have received twice (`on_doubt: resend`) or not at all (`skip`).
     """
 
     sync: str
@@ -52,14 +52,14 @@ class SyncPushed:
 
     @staticmethod
     def of(run: Run, kind: str) -> SyncPushed:
-        """The same, of a run."""
+        """The same for a run."""
         names = [name for name in SyncPushed.__dataclass_fields__ if name != "kind"]
         return SyncPushed(kind=kind, **{name: getattr(run, name) for name in names})
 
 
 @dataclass(frozen=True)
 class PushResult:
-    """A push of one or more syncs. Times are UTC."""
+    """A push of one or more syncs. Times are in UTC."""
 
     run_id: str
     started_at: datetime
@@ -68,7 +68,7 @@ class PushResult:
 
     @property
     def status(self) -> Status:
-        """The worst of the syncs': failed, interrupted (or one was skipped), partial, succeeded."""
+        """The worst status of its syncs: failed, interrupted (or one was skipped), partial, succeeded."""
         found = {sync.status for sync in self.syncs}
         if "failed" in found:
             return "failed"
@@ -77,7 +77,7 @@ class PushResult:
         return "partial" if "partial" in found else "succeeded"
 
     def to_json(self) -> dict[str, object]:
-        """The document of `push --json`. `unsure` is a count of events alone."""
+        """The document of `push --json`. `unsure` is there for events only."""
         return {
             "run_id": self.run_id,
             "status": self.status,
@@ -103,7 +103,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Flapping:
-    """An attribute that changes again for `again` of the `sent` profiles that the last push sent."""
+    """An attribute that changes again for `again` of the last push's `sent` profiles."""
 
     attribute: str
     again: int
@@ -118,12 +118,12 @@ class Flapping:
 
 @dataclass(frozen=True)
 class SyncPlanned:
-    """What a push would do. Counts cover what is not settled; `attributes` counts the rows that send each,
-    `resubscriptions` the rows whose consent `never_resubscribe` holds back.
+    """What a push would do. Counts cover what is not settled. `attributes` counts the rows that send each
+    attribute, `resubscriptions` the rows whose consent `never_resubscribe` holds back.
 
-    `seconds` is the time at Batch's rates; `mapping` is its hash; `stops` is what would stop a push, `guards`
-    what would stop one without `--force`; `steps` are what a push would do before it sends rows; `flapping`
-    are the attributes that seem to change with every build.
+    `seconds` is the time at Batch's rate limit. `mapping` is its hash. `stops` would stop any push, `guards`
+    a push without `--force`. `steps` are what a push would do before it sends rows. `flapping` are attributes
+    that seem to change with every build.
     """
 
     sync: str
@@ -162,8 +162,8 @@ class PlanResult:
 
 @dataclass(frozen=True)
 class Difference:
-    """How many profiles differ in one way: by a `missing_value`, an `other_value` or an `unexpected_value` of
-    an attribute, or, without one, by a `missing_profile`.
+    """How many profiles differ in one way: `missing_value`, `other_value` or `unexpected_value` of an
+    attribute; `missing_profile` without one.
     """
 
     attribute: str | None
@@ -184,17 +184,17 @@ class DriftSample:
 
 @dataclass(frozen=True)
 class SyncAudited:
-    """What an audit of a sync found.
+    """The result of an audit of a sync.
 
     Attributes:
-        skipped: Why nothing of it can be compared.
+        skipped: Why nothing can be compared.
         compared: Rows that Batch should hold.
-        drifted: Those in which it differs, though it should not. Of an audience or a catalog nothing but the
-            size (`in_batch`) can be read: how many there are too many or too few.
-        unknown_profiles: Profiles in Batch that the sync does not have, with a value of a mapped attribute.
-            They are no drift.
-        expected: Differences that are no drift, by reason.
-        repairs: What differs is in the next delta.
+        drifted: Rows that differ but should not. For an audience or a catalog, of which only the size
+            (`in_batch`) can be read, the difference in size.
+        unknown_profiles: Profiles in Batch that are not in the sync and have a value of a mapped attribute.
+            They are not drift.
+        expected: Differences that are not drift, by reason.
+        repairs: Whether the next delta will contain the differences.
     """
 
     sync: str
@@ -217,13 +217,13 @@ class SyncAudited:
 
     @property
     def share(self) -> float:
-        """Of the rows that were compared."""
+        """The share of the compared rows that differ."""
         return self.drifted / self.compared if self.compared else 0.0
 
 
 @dataclass(frozen=True)
 class AuditResult:
-    """An audit of one or more syncs; `next` are the commands that send again what differs."""
+    """An audit of one or more syncs. `next` are the commands that send the differences again."""
 
     tolerance: float
     syncs: tuple[SyncAudited, ...]
@@ -231,7 +231,7 @@ class AuditResult:
 
     @property
     def status(self) -> Literal["succeeded", "drift", "failed"]:
-        """`drift`: more differs than the tolerance allows."""
+        """`drift` if more differs than the tolerance allows."""
         if any(sync.error is not None for sync in self.syncs):
             return "failed"
         return "drift" if any(sync.share > self.tolerance for sync in self.syncs) else "succeeded"
@@ -248,11 +248,11 @@ class AuditResult:
 
 @dataclass(frozen=True)
 class SyncStatus:
-    """The last runs of a sync, the newest first, its parked rows, and the requests that no `dbt run` has
+    """The last runs of a sync, newest first, its parked rows, and the requests that no `dbt run` has
     answered.
 
-    Of an audience or a catalog, `expected` is how many members or items Batch should have, `in_batch` how
-    many it says it has, and `note` why that is not known, or differs.
+    For an audience or a catalog, `expected` is how many members or items Batch should have, `in_batch` how
+    many it reports, and `note` why that is unknown or differs.
     """
 
     sync: str
@@ -296,8 +296,8 @@ class StatusResult:
 
 @dataclass(frozen=True)
 class SyncRejects:
-    """The open rejections of a sync; `table` is where the rows are. `invalid` counts rows of the delta that
-    can't be sent, by reason; `profiles` are the first open rejections, where they were asked for.
+    """The open rejections of a sync. `table` contains the rows. `invalid` counts rows of the delta that can't
+    be sent, by reason. `profiles` are the first open rejections, if requested.
     """
 
     sync: str
@@ -333,9 +333,8 @@ class RejectsResult:
 
 @dataclass(frozen=True)
 class SyncReport:
-    """What a report shows of a sync: its last runs, the newest first; the rows of its delta that are not
-    settled, by change, and how many of them send each attribute; parked rows; and the open rejections in
-    `table`, the most frequent first.
+    """What a report shows of a sync: its last runs, newest first; the unsettled rows of its delta by change,
+    and how many send each attribute; parked rows; and the open rejections in `table`, most frequent first.
     """
 
     sync: str
@@ -353,13 +352,13 @@ class SyncReport:
 
     @property
     def pending(self) -> int:
-        """Rows of the delta that wait for the next push; invalid ones don't."""
+        """Rows of the delta that the next push sends; invalid ones are not among them."""
         return self.inserts + self.updates + self.exits
 
 
 @dataclass(frozen=True)
 class ReportResult:
-    """The selected syncs as they are at a time, in UTC."""
+    """The selected syncs at a time, in UTC."""
 
     made_at: datetime
     target: str
@@ -369,7 +368,7 @@ class ReportResult:
 
 @dataclass(frozen=True)
 class Change:
-    """An attribute that goes with the next push. Values are masked."""
+    """An attribute in the next push, with masked values."""
 
     attribute: str
     old: str
@@ -378,8 +377,8 @@ class Change:
 
 @dataclass(frozen=True)
 class Pending:
-    """What the delta says of a profile that is not settled. `reason`: why it can't be sent (`parked`: Batch
-    rejected the row), or which consents are held back (`never_resubscribe:…`).
+    """What the delta has of an unsettled profile. `reason`: why it can't be sent (`parked`: Batch rejected
+    the row), or which consents are held back (`never_resubscribe:…`).
     """
 
     change: str
@@ -389,7 +388,7 @@ class Pending:
 
 @dataclass(frozen=True)
 class Occurrence:
-    """An event of a person, and its `state`: `sent`, `queued`, `unsure` or why it is invalid."""
+    """An event of a person and its `state`: `sent`, `queued`, `unsure`, or why it is invalid."""
 
     name: str | None
     time: datetime | None
@@ -399,11 +398,11 @@ class Occurrence:
 
 @dataclass(frozen=True)
 class SyncProfile:
-    """What a sync knows of one profile. `sent_at` is None when Batch never accepted anything of it.
+    """What a sync knows about one profile. `sent_at` is None if Batch has accepted nothing of it.
 
-    `attributes` are what Batch holds as far as we know, masked, without nulls and without what is rejected;
-    `rejects` has the last rejection of each attribute, open or resolved. Of a sync of events there are only
-    the last `events` of the person, the newest first.
+    `attributes` are the values that Batch holds as far as known, masked, without nulls and rejected values.
+    `rejects` has the last rejection of each attribute, open or resolved. A sync of events only has the
+    person's last `events`, newest first.
     """
 
     sync: str
@@ -421,14 +420,14 @@ class SyncProfile:
 
 @dataclass(frozen=True)
 class ProfileResult:
-    """One key in the selected syncs: of a profile, a member or an item."""
+    """One key in the selected syncs: a profile, a member or an item."""
 
     key: str
     syncs: tuple[SyncProfile, ...]
 
     @property
     def is_known(self) -> bool:
-        """Whether any sync knows the profile."""
+        """Whether any sync knows the key."""
         return any(each.sent_at or each.pending or each.rejects for each in self.syncs)
 
     def to_json(self) -> dict[str, object]:
@@ -438,9 +437,9 @@ class ProfileResult:
 
 @dataclass(frozen=True)
 class ValidateResult:
-    """Every sync that is fine; what is wrong is raised as one MappingError. The columns of `unchecked` ones
-    are not known: dbt has not compiled their models, or the SQL does not tell. `steps` are what the next push
-    creates or changes in Batch before it sends rows.
+    """The valid syncs; errors are raised as one MappingError. The columns of `unchecked` ones are unknown,
+    because dbt has not compiled their models or the SQL does not tell. `steps` are what the next push creates
+    or changes in Batch before it sends rows.
     """
 
     syncs: tuple[str, ...]
@@ -462,8 +461,8 @@ class ValidateResult:
 
 @dataclass(frozen=True)
 class ResendResult:
-    """What was asked for, a request for each sync. Nothing was sent; `next` are the commands that do it, and
-    `notes` say what it does not do.
+    """What was requested, for each sync. Nothing was sent. `next` are the commands that send it, and `notes`
+    what they don't do.
     """
 
     request: Scope
@@ -483,8 +482,8 @@ class ResendResult:
 
 @dataclass(frozen=True)
 class AttributeLineage:
-    """The columns outside dbt's models that an attribute is made of. `column` is the sync's; None of a
-    membership. Without origins it is a constant, or a count of rows.
+    """The columns outside dbt's models from which an attribute is computed. `column` is the sync's; None for
+    a membership. Without origins, it is a constant or a row count.
     """
 
     attribute: str
@@ -503,9 +502,7 @@ class SyncLineage:
 
 @dataclass(frozen=True)
 class LineageResult:
-    """The lineages of the selected syncs; `not_compiled` names models on the way whose SQL is not
-    known.
-    """
+    """The lineages of the selected syncs. `not_compiled` names upstream models whose SQL is unknown."""
 
     syncs: tuple[SyncLineage, ...]
     not_compiled: tuple[str, ...]
@@ -516,7 +513,7 @@ class LineageResult:
 
 
 def noun(kind: str) -> str:
-    """What a row of a kind is about, such as `profile`."""
+    """The noun for a row of a kind, such as `profile`."""
     from dbt_batch_sync.mapping.mapping_reader import KINDS
 
     return KINDS[kind].noun
@@ -532,7 +529,7 @@ def _object(cells: dict[str, object]) -> dict[str, object]:
 
 
 def _timed(cell: object) -> object:
-    """The same with its times as text, however deep they are."""
+    """The same with its times as text, at any depth."""
     if isinstance(cell, datetime):
         return iso(cell)
     if isinstance(cell, dict):

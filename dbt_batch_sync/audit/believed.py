@@ -1,6 +1,6 @@
-"""What Batch should hold of a sync: its snapshot, and what was settled of its delta since then.
+"""What Batch should hold for a sync: its snapshot, and what was settled of its delta since then.
 
-Read a page at a time. What a push sent after the export began, and what nobody can know, is noted.
+Read page by page. Rows sent after the export began, and those in doubt, are marked.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dbt_batch_sync.warehouse.relations import Relation, equals, is_in, is_null,
 
 PAGE_ROWS = 20_000
 PAGE_CELLS = 400_000
-"""What a page has at most."""
+"""The most rows of a page."""
 
 CHANGE, CHANGED, REASON, PAGE, SETTLED = (
     f"_batch_{name}" for name in ("change", "changed", "reason", "page", "settled")
@@ -34,8 +34,8 @@ CHANGE, CHANGED, REASON, PAGE, SETTLED = (
 
 @dataclass(frozen=True)
 class Moment:
-    """When an export began, by the warehouse's clock. `settles_all`: the delta counts as settled whatever was
-    sent, for an adoption.
+    """When an export began, by the warehouse's clock. `settles_all`: for an adoption, the whole delta counts
+    as settled.
     """
 
     began: datetime
@@ -44,7 +44,7 @@ class Moment:
 
 @dataclass
 class Reader:
-    """Reads what one sync believes, once."""
+    """Reads the believed state of one sync, once."""
 
     warehouse: Warehouse
     known: Known
@@ -56,7 +56,7 @@ class Reader:
         return max(1, min(PAGE_ROWS, PAGE_CELLS // (len(self.attributes) + 6)))
 
     def read(self, into: Believed) -> None:
-        """Raises Stopped when the delta was rebuilt meanwhile."""
+        """Raises Stopped if the delta was rebuilt meanwhile."""
         self._read_snapshot(into)
         self._read_delta(into)
         self._read_rejects(into)
@@ -136,8 +136,8 @@ class Reader:
     def _pages(
         self, table: exp.Table, key: exp.Expr, cells: Mapping[str, exp.Expr], conditions: Sequence[exp.Expr]
     ) -> Iterator[pa.Table]:
-        """The rows of a table by ranges of their key, whose borders are asked for first: each range is read
-        by itself, and nothing stays open.
+        """The rows of a table by ranges of their key. The borders are queried first; each range is one query,
+        so no cursor stays open.
         """
         order = exp.Order(expressions=[exp.Ordered(this=key.copy())])
         nth = exp.Window(this=exp.RowNumber(), order=order)
@@ -191,7 +191,7 @@ class Reader:
             yield self.warehouse.fetch(Statement(query, given)).rename_columns(list(cells))
 
     def _settled(self, delta: Relation) -> tuple[exp.Expr, dict[str, Value]]:
-        """Whether a row is settled, as 0 or 1. Keys are compared by the warehouse, in its own order."""
+        """Whether a row is settled, as 0 or 1. The warehouse compares keys, in its own order."""
         if self.moment.settles_all:
             return literal(1), {}
         at: Checkpoint = self.known.state.checkpoint
@@ -216,7 +216,7 @@ class Reader:
         return -1 if cell is None else int(str(cell))
 
     def _runs_since(self) -> list[str]:
-        """The pushes that settled something after the export began."""
+        """The pushes that settled rows after the export began."""
         late = exp.GTE(this=exp.column("recorded_at"), expression=value("began"))
         query = self._checkpoints(exp.column("run_id"), late).distinct()
         return [
@@ -242,7 +242,7 @@ def kept(known: Known, attributes: Sequence[TypedAttribute]) -> list[str]:
 
 
 def _ranges(sizes: Sequence[tuple[int, int]], most: int) -> Iterator[tuple[int, int]]:
-    """Neighbouring pages with at most so many rows together, but for a single page."""
+    """Neighboring pages with at most this many rows in total; a single page may have more."""
     place = 0
     while place < len(sizes):
         start, rows = place, sizes[place][1]

@@ -1,4 +1,4 @@
-"""Results as text for other programs: Markdown for a comment, Mermaid, annotations of GitHub Actions."""
+"""Results as text for other programs: Markdown for comments, Mermaid, annotations of GitHub Actions."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _MARKDOWN = str.maketrans({char: f"&#{ord(char)};" for char in "\\`*_[]<>|~#&"})
 
 
 def comment(result: PlanResult) -> str:
-    """A plan as GitHub Flavored Markdown: a table of the syncs, and a section for each that has something to
-    send or that a push would stop at.
+    """A plan as GitHub Flavored Markdown: a table of syncs, and a section for each that would send something
+    or be stopped.
     """
     head = ("sync", "inserts", "updates", "exits", "invalid", "parked", "requests", "time")
     rows = [
@@ -80,7 +80,7 @@ def _plain(text: str) -> str:
 
 
 def flowchart(result: LineageResult) -> str:
-    """A Mermaid flowchart from the source columns to the attributes of each sync."""
+    """A Mermaid flowchart from source columns to attributes, for each sync."""
     lines, nodes = ["flowchart LR"], dict[tuple[str, ...], str]()
     edges: list[str] = []
     for sync in result.syncs:
@@ -105,8 +105,8 @@ def _quoted(text: str) -> str:
 
 
 def annotation(problem: Problem, project_dir: Path, workspace: Path) -> str:
-    """A problem as a workflow command of GitHub Actions, which shows it beside its line. Files are named by
-    their path in the repository, which is checked out in `workspace`.
+    """A problem as a workflow command of GitHub Actions, which shows it at its line. File names are relative
+    to the repository, which is checked out in `workspace`.
     """
     file = os.path.relpath((project_dir / problem.file).resolve(), workspace.resolve())
     title = f"{problem.model}: {problem.key}"

@@ -1,4 +1,4 @@
-"""How `profile` shows what each sync knows of one profile."""
+"""The output of `profile`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def profile(result: ProfileResult) -> None:
-    """What each sync knows of a profile."""
+    """What each sync knows about a profile."""
     console = out()
     for sync in result.syncs:
         console.print(f"[bold]{plain(sync.sync)}[/]: {_sent(sync)}")
@@ -80,7 +80,7 @@ def _erasure(erasure: Erasure) -> str:
 
 
 def _attributes(sync: SyncProfile) -> list[tuple[str, str, str, str]]:
-    """A row for each attribute of which anything is known."""
+    """A row for each attribute with known values."""
     queued = {each.attribute: each.new for each in sync.pending.attributes} if sync.pending else {}
     found = {each.attribute: each for each in sync.rejects if each.attribute is not None}
     rows = []

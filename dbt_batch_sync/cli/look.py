@@ -17,7 +17,7 @@ from dbt_batch_sync.cli.options import DbtFlags, Json, ShowValues
 from dbt_batch_sync.cli.sync import stopping
 from dbt_batch_sync.errors import ConfigurationError, MappingError
 
-# What takes long to import is imported by the verb that needs it: `--help` answers at once.
+# Slow imports are in the verbs that need them, so that `--help` answers at once.
 
 
 def validate(

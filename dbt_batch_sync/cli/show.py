@@ -1,4 +1,4 @@
-"""How results are shown: tables and a few lines on standard output, everything else on standard error."""
+"""Shows results: tables and a few lines on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 
 class Result(Protocol):
-    """What a verb answers."""
+    """The result of a verb."""
 
     def to_json(self) -> dict[str, object]:
         """The document of `--json`."""
 
 
 def out() -> Console:
-    """Standard output; rich leaves colors out where it is no terminal, or NO_COLOR is set."""
+    """Standard output. rich omits colors if it is not a terminal or NO_COLOR is set."""
     return _console(stderr=False)
 
 
@@ -49,7 +49,7 @@ def err() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     console = Console(stderr=stderr, highlight=False, soft_wrap=True)
-    # A pipe has no width: a table in it is as wide as its cells.
+    # A pipe has no width, so a table is as wide as its cells.
     return (
         console
         if console.is_terminal
@@ -58,7 +58,7 @@ def _console(*, stderr: bool) -> Console:
 
 
 def print_json(document: dict[str, object]) -> None:
-    """One document on standard output."""
+    """Prints one JSON document on standard output."""
     sys.stdout.write(json_text(document))
     sys.stdout.flush()
 
@@ -67,7 +67,7 @@ _Result = TypeVar("_Result", bound="Result")
 
 
 def answer(result: _Result, show: Callable[[_Result], None], as_json: bool) -> None:
-    """A result as one document, or as `show` does."""
+    """Prints a result as JSON, or with `show`."""
     if as_json:
         print_json(result.to_json())
     else:
@@ -75,17 +75,17 @@ def answer(result: _Result, show: Callable[[_Result], None], as_json: bool) -> N
 
 
 def json_text(document: dict[str, object]) -> str:
-    """A document as it is printed."""
+    """A JSON document as it is printed."""
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
 def error(message: str) -> None:
-    """A message on standard error, as it is."""
+    """Prints a message on standard error, without markup."""
     err().print(f"[red bold]Error:[/] {plain(message)}")
 
 
 def pushed(result: PushResult, *, dry_run: bool) -> None:
-    """A row a sync, what was not accepted, and how it ended."""
+    """A row per sync, then what was not accepted, and how the push ended."""
     console = out()
     draw(console, _dry(result.syncs) if dry_run else _pushed(result.syncs), indent=0)
     for sync in result.syncs:
@@ -135,7 +135,7 @@ def _dry(syncs: Sequence[SyncPushed]) -> Grid:
 
 
 def _noun(sync: SyncPlanned | SyncStatus | SyncRejects) -> str:
-    """What a row of the sync is about, for a head: Profile, Member, Item."""
+    """The noun for a sync's rows, for a head: Profile, Member, Item."""
     from dbt_batch_sync.results import noun
 
     return noun(sync.kind).capitalize()
@@ -146,7 +146,7 @@ def _changes(counts: SyncPushed | Run) -> tuple[int, int, int]:
 
 
 def _rejected(counts: SyncPushed | Run) -> int:
-    """Whatever a push could not deliver: rows and attributes."""
+    """What a push could not deliver: rows and attributes."""
     return counts.rejected_rows + counts.rejected_attributes + counts.invalid + counts.parked
 
 
@@ -307,7 +307,7 @@ def _erasures(counts: ErasureCounts) -> str:
 
 
 def asked_by(request: str) -> str:
-    """The command that a request is of."""
+    """The name of a request's command."""
     audits = {"drift": "audit --repair", "adopted": "adopt --from-export"}
     return audits.get(request, f"resend --{request}")
 
@@ -329,7 +329,7 @@ def _runs(runs: Sequence[Run]) -> Grid:
 
 
 def _trend(runs: Sequence[Run], width: int) -> str:
-    """Sizes of deltas, the oldest first, each as a bar, and as a number where there is room."""
+    """The sizes of deltas, oldest first: a bar each, and a number if there is space."""
     from dbt_batch_sync.report.charts import axis_top
 
     sizes = [sum(_changes(run)) for run in runs[::-1]]
@@ -338,7 +338,7 @@ def _trend(runs: Sequence[Run], width: int) -> str:
 
 
 def rejected(result: RejectsResult) -> None:
-    """What is not in Batch because it was rejected or can't be sent, the most frequent first."""
+    """What is not in Batch because it was rejected or can't be sent, most frequent first."""
     console = out()
     for sync in result.syncs:
         console.print(f"[bold]{plain(sync.sync)}[/]")
@@ -379,12 +379,12 @@ def _rejects(sync: SyncRejects) -> Grid:
 
 
 def keys_query(sync: str, table: str) -> str:
-    """A query, to be shown, of the keys with an open rejection."""
+    """An example query for the keys with an open rejection."""
     return f"select distinct key from {table} where sync = '{sync}' and resolved_at is null"  # noqa: S608
 
 
 def resent(result: ResendResult) -> None:
-    """What was asked for, and the commands that send it."""
+    """What was requested, and the commands that send it."""
     console = out()
     rows = "every row" if result.request == "all" else "rejected rows and attributes"
     for sync in result.syncs:
@@ -397,7 +397,7 @@ def resent(result: ResendResult) -> None:
 
 
 def seconds(seconds: float) -> str:
-    """How long something takes at the rate, as people say it."""
+    """The time needed at a rate, in readable units."""
     if seconds < 1:
         return "about a second"
     if seconds < 120:

@@ -1,4 +1,4 @@
-"""The verbs that move data, or ask for it: push, adopt, resend."""
+"""The verbs that send data, or request it: push, adopt, resend."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dbt_batch_sync.errors import ConfigurationError
 if TYPE_CHECKING:
     from dbt_batch_sync.results import PushResult
 
-# What takes long to import is imported by the verb that needs it: `--help` answers at once.
+# Slow imports are in the verbs that need them, so that `--help` answers at once.
 
 
 def push(
@@ -46,9 +46,7 @@ def push(
     ] = False,
     max_age: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(
-            "--max-age", help="Push no delta that dbt built longer ago than this: 90s, 30m, 2h, 1d."
-        ),
+        typer.Option("--max-age", help="Fail if the delta was built longer ago: 90s, 30m, 2h, 1d."),
     ] = None,
     plan: Annotated[
         Optional[Path],  # noqa: UP045
@@ -109,7 +107,7 @@ def adopt(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Settle the deltas without sending them: for profiles that Batch already has.
+    """Settle the deltas without sending them, for profiles that Batch already has.
 
     Example: [bold]dbt-batch-sync adopt --select crm_contacts --yes[/]
     """
@@ -169,7 +167,7 @@ def _finish(result: PushResult, as_json: bool, *, dry_run: bool = False, signals
 
 
 def _confirm(question: str) -> None:
-    """Asks on a terminal; elsewhere `--yes` has to say it."""
+    """Asks for confirmation on a terminal. Elsewhere, `--yes` is required."""
     if not sys.stdin.isatty():
         raise ConfigurationError(f"{question} Without a terminal, confirm with --yes")
     typer.confirm(question, abort=True, err=True)
@@ -177,7 +175,7 @@ def _confirm(question: str) -> None:
 
 @contextmanager
 def stopping() -> Iterator[tuple[Event, list[int]]]:
-    """SIGINT and SIGTERM set the event, and are listed; a second one ends the process at once."""
+    """SIGINT and SIGTERM set the event and are recorded. A second one ends the process at once."""
     stop, signals = Event(), list[int]()
 
     def handle(number: int, frame: FrameType | None) -> None:

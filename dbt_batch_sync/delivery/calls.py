@@ -1,4 +1,4 @@
-"""One call until it is settled: its pace, its answer, and tenacity for calling again."""
+"""Sends one request until it is settled: rate limit, answer, retries by tenacity."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from dbt_batch_sync.errors import DeliveryError
 
 
 class Send(Protocol):
-    """One call with a body, one answer; usable from several threads.
+    """Sends one body and returns the answer. Usable from several threads.
 
     `Client.send` with its endpoint bound.
     """
@@ -38,7 +38,7 @@ class Send(Protocol):
 
 
 class Halted(Exception):
-    """The sender was told to stop while this chunk was not settled."""
+    """The sender was stopped while this chunk was not settled."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,10 @@ class Line:
     """What all senders of a delivery share.
 
     Attributes:
-        halt: No further request may start; wakes those who wait. `stop` halts the line as soon as it is seen.
-        begun: Told of a chunk and whether any of it may be sent: True before its first request, False when no
-            request of it has had a connection yet.
+        halt: No further request may start; wakes those that wait. `stop` halts the line as soon as it is
+            noticed.
+        begun: Called with a chunk and whether any of it may be sent: True before its first request, False
+            when no request of it has had a connection yet.
     """
 
     send: Send
@@ -66,33 +67,34 @@ class Line:
         return self.halt.is_set()
 
     def pause(self, seconds: float) -> bool:
-        """Sleeps; True when the line was halted instead."""
+        """Sleeps. Returns True if the line was halted instead."""
         return self.timing.wait(self.halt, seconds) or self.halted()
 
     def sleep(self, seconds: float) -> None:
-        """Waits for the next attempt, which notices a halt.
+        """Waits for the next attempt, unless the line is halted.
 
-        Not a method of the calls: tenacity's objects live on until they are collected, and a chunk with them.
+        Not a method of `_Calls`, because tenacity's objects keep a reference to it until they are collected,
+        and so would keep the chunk.
         """
         self.pause(seconds)
 
 
 def settle_chunk(chunk: Chunk, line: Line) -> Outcome:
-    """Sends a chunk, again and in parts as the answers ask for, until each operation is accepted or rejected.
+    """Sends a chunk, with retries and in parts, until each operation is accepted or rejected.
 
     Raises:
-        DeliveryError: when Batch rejects calls for good, can't be reached within the retries, or rejects most
-            rows.
+        DeliveryError: when Batch rejects requests permanently, can't be reached within the retries, or
+            rejects most rows.
         Halted: the chunk is not settled; some of its operations may have been applied.
     """
     calls = _Calls(chunk, line)
     verdict = find_rejected(len(chunk), calls)
     if isinstance(verdict, MostlyRejected):
         raise DeliveryError(
-            f"{describe(verdict.answer)}. In chunk {chunk.number}, {verdict.rejected} rows were rejected "
-            f"alone, and so were {verdict.probes_rejected} of {verdict.probes} others that were tried: the "
-            "cause is the mapping or the project, not single rows. Nothing of the chunk counts as sent; "
-            "correct the cause and push again."
+            f"{describe(verdict.answer)}. Most rows of chunk {chunk.number} are rejected one by one: "
+            f"{verdict.rejected} rows, and {verdict.probes_rejected} of {verdict.probes} samples. "
+            "The cause is the mapping or the Batch project. Nothing of the chunk counts as sent; fix the "
+            "cause and push again."
         )
     return settle(chunk, verdict, calls.requests, calls.retries, calls.unsure)
 
@@ -104,7 +106,7 @@ class _Tried:
 
 
 class _Calls:
-    """The calls of one chunk. Used by one thread."""
+    """The requests of one chunk, for one thread."""
 
     def __init__(self, chunk: Chunk, line: Line) -> None:
         self._chunk = chunk
@@ -130,10 +132,11 @@ class _Calls:
         if isinstance(tried.answer, Accepted | Rejected):
             self.unsure += self._chunk.count(start, stop) if any(map(may_be_taken, answers)) else 0
             return tried.answer
-        calls, seconds = self.requests - before, self._line.timing.now() - began
+        requests, seconds = self.requests - before, self._line.timing.now() - began
         why = f", {tried.decision.why}" if isinstance(tried.decision, GiveUp) else ""
         raise DeliveryError(
-            f"{describe(tried.answer)}{why}. {calls} call{'s' * (calls > 1)} tried in {seconds:.0f} s."
+            f"{describe(tried.answer)}{why}. "
+            f"Gave up after {requests} request{'s' * (requests > 1)} in {seconds:.0f} s."
         )
 
     def _attempt(self, body: bytes, operations: int, number: int) -> _Tried:

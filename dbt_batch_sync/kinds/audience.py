@@ -1,4 +1,4 @@
-"""Audiences: lists of custom ids with attributes for personalisation.
+"""Audiences: lists of custom ids with attributes for personalization.
 
 Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
 """
@@ -29,7 +29,7 @@ UPDATE = Route(
     "audiences/update",
     max_rows=10_000,
     read=read_token,
-    calls=1,  # of all calls about audiences [Q]
+    calls=1,  # for all requests about audiences [Q]
     max_in_flight=1,
 )
 
@@ -91,7 +91,7 @@ def _envelope(mapping: Mapping) -> tuple[bytes, bytes]:
 
 
 class _Audience:
-    """The audience of a mapping in Batch. It is never replaced and never removed."""
+    """The audience of a mapping in Batch. It is never replaced or removed."""
 
     def compare(
         self, talk: Talk, mapping: Mapping, attributes: Sequence[TypedAttribute], *, begun: bool
@@ -116,11 +116,11 @@ class _Audience:
         found = talk.get("audiences/view", {"name": name, "indexing_token": token})
         state = found.get("indexing_state") if found else None
         if found is None or state == "REPLACED":
-            how = "was removed" if found is None else "was replaced by somebody else"
+            how = "was removed" if found is None else "was replaced by someone else"
             raise Stopped(
-                f"the audience `{name}` {how} after its members were sent, and is not what the model says. "
-                f"To send all members again, run: dbt-batch-sync resend --all --select {mapping.sync}, then "
-                "dbt run and push"
+                f"the audience `{name}` {how} after its members were sent, and no longer matches the model. "
+                f"Send all members again: dbt-batch-sync resend --all --select {mapping.sync}, then dbt run "
+                "and push"
             )
         return state == "APPLIED"
 
@@ -136,7 +136,7 @@ AUDIENCE = Kind(
     key=CUSTOM_ID,
     form=_Form,
     mapping=_mapping,
-    # Whether a second `add` merges or replaces attributes is [U]: an add always carries all of them.
+    # Whether a second `add` merges or replaces attributes is [U], so an add always carries all of them.
     fragment=Fragment(
         opening='{"action":"add","id":',
         middle=',"attributes":{',
@@ -151,5 +151,5 @@ AUDIENCE = Kind(
     rules=Rules({each: CUSTOM_RULES[each] for each in TYPES}),
     envelope=_envelope,
     container=_Audience(),
-    on_resend="all members are added again; ids that somebody else added to the audience stay in it",
+    on_resend="all members are added again; ids that others added to the audience stay",
 )

@@ -44,7 +44,7 @@ TYPES: dict[AttributeType, str] = {
     AttributeType.URL: "url",
     AttributeType.STRING_ARRAY: "array",
 }
-"""What Batch calls the types of fields."""
+"""Batch's names of field types."""
 
 RULES = Rules(
     {
@@ -61,7 +61,7 @@ _GUARDS = Guards(max_exit_ratio=0.2)
 
 
 class ItemExit(str, Enum):
-    """What happens to an item that left the model."""
+    """What happens to items that leave the model."""
 
     REMOVE = "remove"
     IGNORE = "ignore"
@@ -69,7 +69,7 @@ class ItemExit(str, Enum):
 
 def _read_name(value: object, spot: Spot) -> str:
     name = text("the catalog's name")(value, spot)
-    if name and not re.fullmatch(ATTRIBUTE_NAME, name):  # [U]: as attributes
+    if name and not re.fullmatch(ATTRIBUTE_NAME, name):  # [U]: same as attributes
         spot.refuse(f"`{shown(name)}` is not a catalog's name (1 to {MAX_NAME} of a-z, 0-9 and _)")
     return name
 
@@ -111,7 +111,7 @@ def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
         identifier=written.identifier,
         attributes=attributes_of(written.fields, "fields"),
         output=written.output,
-        # Without removals nothing leaves Batch.
+        # Without removals, nothing leaves Batch.
         guards=written.guards if removes else replace(written.guards, max_exit_ratio=None),
         where=where,
         on_exit=OnExit.FLAG if removes else OnExit.IGNORE,
@@ -133,7 +133,7 @@ def _stops(mapping: Mapping, built: Built) -> Iterator[str]:
 
 
 class _Catalog:
-    """The catalog of a mapping in Batch. Fields that the mapping does not have stay as they are."""
+    """The catalog of a mapping in Batch. Fields that are not in the mapping stay as they are."""
 
     def compare(
         self, talk: Talk, mapping: Mapping, attributes: Sequence[TypedAttribute], *, begun: bool
@@ -171,7 +171,7 @@ class _Catalog:
 
 
 def _fields(found: AnyMapping[str, object]) -> dict[str, str]:
-    """The types of a catalog's fields by their names."""
+    """The types of a catalog's fields, by name."""
     listed = found.get("fields")
     return {
         str(each["name"]): str(each["type"])
@@ -181,7 +181,7 @@ def _fields(found: AnyMapping[str, object]) -> dict[str, str]:
 
 
 def _of_fields(name: str, wanted: dict[str, str], have: dict[str, str]) -> Difference:
-    """The fields to add; a changed type, or more fields than a catalog has, is for a person."""
+    """The fields to add. Raises Stopped for a changed type or too many fields, which you must resolve."""
     changed = [each for each in wanted if each in have and have[each] != wanted[each]]
     added = {each: type_ for each, type_ in wanted.items() if each not in have}
     if changed:
@@ -215,7 +215,7 @@ CATALOG = Kind(
     key=ITEM_ID,
     form=_Form,
     mapping=_mapping,
-    # Whether an edit merges or replaces is [U]: always the whole item.
+    # Whether an edit merges or replaces is [U], so it always has the whole item.
     fragment=Fragment(
         opening='{"action":"add","id":',
         middle=',"attributes":{',
@@ -232,5 +232,5 @@ CATALOG = Kind(
     stops=_stops,
     container=_Catalog(),
     max_targets=MAX_CATALOGS,
-    on_resend="all items are sent again; items that somebody else added to the catalog stay in it",
+    on_resend="all items are sent again; items that others added to the catalog stay",
 )

@@ -1,4 +1,4 @@
-"""Audits in the ledger: which exports they began, what they found, and what is to be sent again for it."""
+"""Audits in the ledger: their exports, their results, and the requests to send differences again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dbt_batch_sync.warehouse import Statement, Warehouse
 from dbt_batch_sync.warehouse.relations import beside, columns_of, equals, is_in, value
 
 Asked = Literal["drift", "adopted"]
-"""What is to be sent again of an audit: what differs, or, of an adoption, what Batch lacks."""
+"""What to send again after an audit: what differs, or for an adoption, what Batch lacks."""
 
 _COLUMNS = {
     "sync": "text",
@@ -33,9 +33,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class Begun:
-    """An export that was begun for a sync: its id in Batch, when that was by the warehouse's clock, and the
-    attributes in it.
-    """
+    """The export for a sync: its id in Batch, its start by the warehouse's clock, and its attributes."""
 
     sync: str
     audit_id: str
@@ -46,8 +44,8 @@ class Begun:
 
 @dataclass(frozen=True)
 class Audited:
-    """The end of an audit of a sync: rows that were compared, those in which Batch differs, and profiles that
-    are not in the sync.
+    """The result of an audit of a sync: compared rows, rows that differ in Batch, and profiles that are not
+    in the sync.
     """
 
     sync: str
@@ -60,7 +58,7 @@ class Audited:
 
 
 class Audits:
-    """The audits in one schema. A state of the journal must have been read."""
+    """The audits in one schema. A state of the journal must have been read first."""
 
     def __init__(self, warehouse: Warehouse, journal: Journal) -> None:
         self._warehouse = warehouse
@@ -68,7 +66,7 @@ class Audits:
         self._drift = beside(journal.table, DRIFT)
 
     def begin(self, begun: Iterable[Begun]) -> None:
-        """Writes down which export was begun."""
+        """Records the start of an export."""
         self._journal.append(
             [
                 Event(
@@ -85,7 +83,7 @@ class Audits:
         )
 
     def of_export(self, export_id: str) -> list[Begun]:
-        """The syncs that an export was begun for."""
+        """The syncs of an export."""
         query = self._events("export").where(equals(exp.column("request"), value("export")))
         rows = typed(self._fetched(query, {"export": export_id}), _COLUMNS).to_pylist()
         found = {
@@ -97,7 +95,7 @@ class Audits:
         return list(found.values())
 
     def append_drift(self, sync: str, audit_id: str, rows: pa.Table) -> None:
-        """Appends differences (`key`, `attribute`, `difference`); never a value."""
+        """Appends differences (`key`, `attribute`, `difference`), without values."""
         at, count = self._journal.stamp(), rows.num_rows
         own = {
             "audited_at": pa.array([at] * count, pa.timestamp("us")),
@@ -109,7 +107,7 @@ class Audits:
         )
 
     def end(self, audited: Audited, request: Asked | None) -> None:
-        """Writes down what an audit found, behind its differences; `request` asks the next `dbt run` to send
+        """Records the result of an audit, after its differences. `request` asks the next `dbt run` to send
         them again.
         """
         events = [
@@ -131,7 +129,7 @@ class Audits:
         self._journal.append(events)
 
     def last(self, syncs: Sequence[str]) -> dict[str, Audited]:
-        """The last audit of each sync that has one."""
+        """The last audit of each sync."""
         query = self._events("audited").where(is_in(exp.column("sync"), syncs))
         found: dict[str, Audited] = {}
         for row in typed(self._fetched(query.order_by("recorded_at"), {}), _COLUMNS).to_pylist():

@@ -1,7 +1,7 @@
-"""What the journal knows of people who are to be erased: requests to Batch, and what became of them.
+"""The journal's rows about erasures: requests to Batch and their state.
 
-`asked` is appended before a request, `pending` with the token that Batch gave for it, `done` once Batch says
-so.
+`asked` is appended before a request, `pending` with the token from Batch's answer, `done` once Batch reports
+it.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _COUNTS = {"sync": "text", "event": "text", "found": "bigint"}
 
 @dataclass(frozen=True)
 class Erasure:
-    """A request for one person and one app, which `app` tells from others without being its key.
+    """A request for one person and one app. `app` identifies the app without being its key.
 
-    `token` is what Batch is asked by. `status` is `pending`, `done`, or `unknown` when Batch does not know
-    the token any more; `error` is Batch's word about a request that is done.
+    `token` is for polling. `status` is `pending`, `done`, or `unknown` if Batch no longer knows the token.
+    `error` is Batch's text about a request that is done.
     """
 
     sync: str
@@ -47,7 +47,7 @@ class Erasure:
 
 @dataclass(frozen=True)
 class ErasureCounts:
-    """Of a sync: people who were asked for, and requests that Batch has answered, or not yet."""
+    """Counts of a sync: requested people, and requests that are done or pending."""
 
     people: int = 0
     pending: int = 0
@@ -55,9 +55,7 @@ class ErasureCounts:
 
 
 def open_erasures(warehouse: Warehouse, journal: Journal, syncs: Sequence[str]) -> list[Erasure]:
-    """The requests that Batch was not yet heard to have done, the oldest first. Those without a token can't
-    be asked for.
-    """
+    """The requests that are not known to be done, oldest first. Those without a token can't be polled."""
     done = exp.select("request").from_(journal.table.copy()).where(_is_event("done"), _with_token())
     answered = exp.In(this=exp.column("request"), query=done.subquery())
     conditions = (_is_event("pending"), _with_token(), is_in(exp.column("sync"), syncs), exp.not_(answered))
@@ -65,14 +63,14 @@ def open_erasures(warehouse: Warehouse, journal: Journal, syncs: Sequence[str]) 
 
 
 def erasures_of(warehouse: Warehouse, journal: Journal, sync: str, key: str) -> list[Erasure]:
-    """All requests of one person, the oldest first."""
+    """All requests for one person, oldest first."""
     own = (equals(exp.column(name), value(name)) for name in ("sync", "key"))
     events = is_in(exp.column("event"), EVENTS[1:])
     return _read(warehouse, journal, (*own, events), {"sync": sync, "key": key})
 
 
 def erasure_counts(warehouse: Warehouse, journal: Journal, syncs: Sequence[str]) -> dict[str, ErasureCounts]:
-    """The counts of each sync that has any."""
+    """The counts of each sync that has requests."""
     event = exp.column("event")
     what = exp.Case().when(equals(event.copy(), exp.Literal.string("asked")), exp.column("key"))
     counted = exp.Count(this=exp.Distinct(expressions=[what.else_(exp.column("request"))]))
@@ -94,7 +92,7 @@ def erasure_counts(warehouse: Warehouse, journal: Journal, syncs: Sequence[str])
 
 
 def append_done(journal: Journal, erasures: Iterable[Erasure]) -> None:
-    """Appends what Batch says of requests. Only after a state was read."""
+    """Appends Batch's answers about requests. A state must have been read first."""
     journal.append(
         [
             Event(

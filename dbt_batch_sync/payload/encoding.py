@@ -1,7 +1,7 @@
-"""How one attribute's column becomes JSON, and when it may not: DuckDB expressions made from the rules.
+"""DuckDB expressions, built from the rules, that convert a column to JSON and check it.
 
-The checks are Batch's (attributes.py); the conversions are what a given `type` asks of a column of another
-type. DuckDB may evaluate an expression for rows that it is not meant for: none may fail.
+The checks are Batch's rules (attributes.py); conversions apply when `type` differs from the column's type.
+DuckDB may evaluate an expression for rows that it is not meant for, so no expression may fail.
 """
 
 from __future__ import annotations
@@ -45,24 +45,26 @@ from dbt_batch_sync.payload.objects import REFUSED
 _INTEGER = r"[+-]?[0-9]+"
 _FLOAT = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _DATE = r"[0-9]{4}-.*"
-"""DuckDB alone would also read `12.7` as the integer 13, `1_000` as a number, and `epoch` as a date."""
+"""Patterns, because DuckDB would also read `12.7` as the integer 13, `1_000` as a number and `epoch` as a
+date.
+"""
 
 
 _NESTED = exp.DPipe(this=call("chr", number(0)), expression=text("[]"))
-"""What PostgreSQL's driver makes of an array in an array: no text there has a NUL."""
+"""Mark of a nested array from PostgreSQL's driver. No text there contains a NUL."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """What there is to know about the values of one attribute.
+    """The expressions for the values of one attribute.
 
     Attributes:
-        present: Whether there is something to send; false or null where the value counts as null. The rest is
-            for present values.
-        problems: Conditions under which Batch would reject one, each with its reason, in the order in which
-            they are looked at. One that is null is no problem.
-        first: With the texts of `rest` behind it, the member `"name":value` of an operation.
-        following: `first` with a comma before it.
+        present: Whether there is something to send; false or null if the value counts as null. The others
+            apply to present values.
+        problems: Conditions for rejecting a value, each with its reason, in order of precedence. Null is no
+            problem.
+        first: Followed by the texts of `rest`: the member `"name":value` of an operation.
+        suspect: True if any problem is; cheaper to evaluate than all of them.
         suspect: Holds where one of the problems does, and is cheaper to know than all of them.
     """
 
@@ -75,9 +77,9 @@ class Encoding:
 
 
 def encode(attribute: TypedAttribute, source: pa.DataType) -> Encoding:
-    """The expressions for an attribute whose column, named like it, arrives with the Arrow type `source`.
+    """The expressions for an attribute whose column has its name and the Arrow type `source`.
 
-    Timestamps are in microseconds, without a zone, and UTC, as a warehouse gives them.
+    Timestamps are in UTC microseconds, without a zone, as warehouses return them.
     """
     if pa.types.is_dictionary(source):
         source = source.value_type
@@ -101,33 +103,33 @@ def encode(attribute: TypedAttribute, source: pa.DataType) -> Encoding:
 
 
 def is_text(source: pa.DataType) -> bool:
-    """Whether a column arrives as text."""
+    """Whether a column is text."""
     return bool(
         pa.types.is_string(source) or pa.types.is_large_string(source) or pa.types.is_string_view(source)
     )
 
 
 def _text(attribute: TypedAttribute, cell: exp.Expr) -> Encoding:
-    """Strings, urls and the standard texts. An empty one counts as null."""
+    """Strings, URLs and standard texts. An empty one counts as null."""
     rule = attribute.rule
     problems = too_long = _too_long(rule, cell)
     suspect = None
     if rule.pattern is not None:
         problems += ((exp.not_(matches(cell, rule.pattern)), text(rule.reason)),)
-    if rule.plausible is not None:  # one match for a good value, and all for the others
+    if rule.plausible is not None:  # one match for a good value; all checks for others
         impossible = exp.not_(matches(cell, rule.plausible))
         problems += ((impossible, text(rule.impossible)),)
         suspect = any_of([impossible, *(condition for condition, _ in too_long)])
     if rule.vocabulary is not None:
         problems += ((exp.not_(is_one_of(cell, words(rule.vocabulary))), text(rule.reason)),)
-        # Words need no escapes: quotes are enough.
+        # Words need no escapes, only quotes.
         name = _names(attribute, '"')
         return Encoding(differs(cell, text("")), problems, *name, (cell, text('"')))
     return Encoding(differs(cell, text("")), problems, *_member(attribute, as_json(cell)), suspect=suspect)
 
 
 def _too_long(rule: Rule, cell: exp.Expr) -> tuple[Case, ...]:
-    """Characters are only counted where the bytes are too many."""
+    """Characters are only counted if there are too many bytes."""
     if rule.max_length is None:
         return ()
     longest = number(rule.max_length)
@@ -136,7 +138,7 @@ def _too_long(rule: Rule, cell: exp.Expr) -> tuple[Case, ...]:
 
 
 def _integer(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> Encoding:
-    """Signed 64 bit. A text, or a number with decimals, may be sent as an integer when it is one."""
+    """Signed, 64-bit. A text or a decimal may be sent as an integer if it is one."""
     not_one = text(attribute.rule.reason)
     if is_text(source):
         cell = call("trim", cell)
@@ -160,7 +162,7 @@ def _integer(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> 
 
 
 def _float(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> Encoding:
-    """Any finite number, always with a point or an exponent: `12` would be an integer to Batch."""
+    """Any finite number, always with a decimal point or an exponent: Batch would read `12` as an integer."""
     if is_text(source):
         cell = call("trim", cell)
         parsed = choose([(matches(cell, _FLOAT), attempt(cell, "double"))])
@@ -170,7 +172,7 @@ def _float(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> En
         return Encoding(is_present(cell), (_not_finite(cell),), *_member(attribute, as_json(cell)))
     digits = as_text(cell)
     if pa.types.is_decimal(source) and source.scale > 0:
-        if source.scale == source.precision:  # DuckDB writes `-.5`, which is no JSON.
+        if source.scale == source.precision:  # DuckDB writes `-.5`, which is not valid JSON.
             digits = call("regexp_replace", digits, text(r"^(-?)\."), text(r"\10."))
         return Encoding(is_present(cell), (), *_member(attribute, digits))
     return Encoding(is_present(cell), (), *_member(attribute, digits, text(".0")))
@@ -181,7 +183,7 @@ def _not_finite(cell: exp.Expr) -> Case:
 
 
 def _boolean(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> Encoding:
-    """True and false, or DuckDB's words for them: `true`, `t`, `yes`, `y`, `1` and their like."""
+    """True and false, or DuckDB's words for them: `true`, `t`, `yes`, `y`, `1` and so on."""
     if not is_text(source):
         return _either(attribute, cell, "true", "false")
     cell = call("trim", cell)
@@ -198,7 +200,9 @@ def _either(attribute: TypedAttribute, cell: exp.Expr, yes: str, no: str) -> Enc
 
 
 def _date(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> Encoding:
-    """Whole seconds in UTC; a time without a zone is UTC. RFC 3339 has years 0 to 9999, Batch's SDKs no 0."""
+    """Whole seconds in UTC; a time without a zone is UTC. RFC 3339 allows years 0 to 9999, Batch's SDKs not
+    0.
+    """
     moment, present = cell, is_present(cell)
     problems: tuple[Case, ...] = ()
     if not pa.types.is_temporal(source):
@@ -214,21 +218,21 @@ def _date(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> Enc
     limits = literal_of(kind, earliest), literal_of(kind, latest)
     in_range = exp.Between(this=moment.copy(), low=limits[0], high=limits[1])
     problems += (_not_finite(moment), (exp.not_(in_range), text("out_of_range")))
-    if pa.types.is_date(source):  # costs half of what `strftime` does
+    if pa.types.is_date(source):  # takes half as long as `strftime`
         return Encoding(present, problems, *_names(attribute, '"'), (as_text(cell), text('T00:00:00Z"')))
     first, following = (call("strftime", moment, form) for form in _names(attribute, '"%Y-%m-%dT%H:%M:%SZ"'))
     return Encoding(present, problems, first, following)
 
 
 def _object(attribute: TypedAttribute, cell: exp.Expr) -> Encoding:
-    """JSON as `objects.checked_objects` has left it."""
+    """JSON from `objects.checked_objects`."""
     refused = call("starts_with", cell, text(REFUSED))
     problems = ((refused, call("substr", cell, number(len(REFUSED) + 1))),)
     return Encoding(is_present(cell), problems, *_member(attribute, cell))
 
 
 def _array(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> Encoding:
-    """1 to 25 texts; an empty array counts as null. A text is JSON, for warehouses without arrays of text."""
+    """1 to 25 texts. An empty array counts as null. A text is JSON, for warehouses without text arrays."""
     if is_text(source):
         return _json_array(attribute, call("trim", cell))
     if not (pa.types.is_list(source) and is_text(source.value_type)):
@@ -244,7 +248,7 @@ def _array(attribute: TypedAttribute, cell: exp.Expr, source: pa.DataType) -> En
 
 
 def _json_array(attribute: TypedAttribute, cell: exp.Expr) -> Encoding:
-    """What is no array is present, and rejected; JSON's own null is a null."""
+    """A value that is not an array is present and rejected. JSON's null is a null."""
     document = choose([(call("json_valid", cell), cell)], text("null"))
     listed = exp.EQ(this=call("json_type", document), expression=text("ARRAY"))
     array = exp.cast(choose([(listed, document)], text("[]")), "json", dialect="duckdb")
@@ -264,7 +268,7 @@ def _json_array(attribute: TypedAttribute, cell: exp.Expr) -> Encoding:
 
 
 def _array_problems(attribute: TypedAttribute, items: exp.Expr) -> tuple[Case, ...]:
-    """A problem of the whole array, then those of one of its items."""
+    """The problems of the array, then those of its items."""
     rule = attribute.rule
     max_items = rule.max_items or attribute.rules.max_items
     empty = any_of([is_null(item()), exp.EQ(this=item(), expression=text(""))])
@@ -284,6 +288,6 @@ def _member(attribute: TypedAttribute, *json: exp.Expr) -> tuple[exp.Expr, exp.E
 
 
 def _names(attribute: TypedAttribute, value: str = "") -> tuple[exp.Expr, exp.Expr]:
-    """The beginning of its member up to a part of the value, and the same with a comma before it."""
+    """The beginning of its member, up to a part of the value, without and with a leading comma."""
     name = f'"{attribute.wire_name}":{value}'
     return text(name), text("," + name)

@@ -1,4 +1,4 @@
-"""Small builders of DuckDB expressions, so that the rest of the package reads like the SQL that it makes."""
+"""Small builders of DuckDB expressions, so that the rest of the package reads like the SQL it generates."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from collections.abc import Iterable
 from sqlglot import exp
 
 Case = tuple[exp.Expr, exp.Expr]
-"""A condition, and what holds where it is true."""
+"""A condition, and the result if it is true."""
 
 ITEM = "_batch_item"
-"""An item of a list, in a condition for `any_item`."""
+"""A list item, in a condition for `any_item`."""
 
 
 def column(name: str) -> exp.Expr:
-    """A column by its name, always quoted: an attribute may be called like a word of SQL."""
+    """A column by name, always quoted, because an attribute may have the name of an SQL keyword."""
     return exp.column(name, quoted=True)
 
 
 def item() -> exp.Expr:
-    """The item that `any_item` looks at."""
+    """The item that `any_item` checks."""
     return exp.column(ITEM)
 
 
 def call(name: str, *arguments: exp.Expr) -> exp.Expr:
-    """A DuckDB function by its own name."""
+    """A DuckDB function by name."""
     return exp.Anonymous(this=name, expressions=[argument.copy() for argument in arguments])
 
 
 def text(value: str) -> exp.Expr:
-    """A string literal of this project's own words."""
+    """A string literal of our own."""
     return exp.Literal.string(value)
 
 
@@ -39,7 +39,7 @@ def number(value: int) -> exp.Expr:
 
 
 def literal_of(type_name: str, value: str) -> exp.Expr:
-    """A constant of another type, written as text."""
+    """A constant of another type, as text."""
     return exp.cast(text(value), type_name, dialect="duckdb")
 
 
@@ -64,7 +64,7 @@ def exceeds(left: exp.Expr, right: exp.Expr) -> exp.Expr:
 
 
 def choose(cases: Iterable[Case], otherwise: exp.Expr | None = None) -> exp.Expr:
-    """`case when … then … else … end`; without a case, what holds otherwise."""
+    """`case when … then … else … end`; without cases, the `else`."""
     case = exp.Case()
     for condition, result in cases:
         case = case.when(condition.copy(), result.copy(), copy=False)
@@ -74,15 +74,15 @@ def choose(cases: Iterable[Case], otherwise: exp.Expr | None = None) -> exp.Expr
 
 
 def any_of(conditions: Iterable[exp.Expr]) -> exp.Expr:
-    """Whether one of some conditions holds."""
+    """Whether any of the conditions is true."""
     return exp.or_(*(condition.copy() for condition in conditions), copy=False)
 
 
 def attempt(operand: exp.Expr, type_name: str) -> exp.Expr:
-    """`try_cast`: null where the value is none of that type.
+    """`try_cast`: null if the value can't be converted.
 
-    A plain cast may fail for a row that it is not meant for: DuckDB may evaluate a branch for rows that do
-    not take it.
+    A plain cast may fail for rows that it is not meant for, because DuckDB may evaluate branches that a row
+    doesn't take.
     """
     return exp.TryCast(this=operand.copy(), to=exp.DataType.build(type_name, dialect="duckdb"))
 
@@ -90,8 +90,8 @@ def attempt(operand: exp.Expr, type_name: str) -> exp.Expr:
 def is_one_of(operand: exp.Expr, words: Iterable[str]) -> exp.Expr:
     """Whether a text is one of some words.
 
-    An enum finds a word by its hash. Of a list of hundreds, each would be compared, or DuckDB would make it a
-    join, which does not keep the order of rows.
+    An enum finds a word by hash. DuckDB would compare each word of a long list, or turn it into a join, which
+    doesn't keep the order of rows.
     """
     kind = exp.DataType(this=exp.DataType.Type.ENUM, expressions=[text(word) for word in words])
     return is_present(exp.TryCast(this=operand.copy(), to=kind))
@@ -108,18 +108,18 @@ def as_json(operand: exp.Expr) -> exp.Expr:
 
 
 def matches(operand: exp.Expr, pattern: str) -> exp.Expr:
-    """Whether the whole text has the form of a pattern (RE2)."""
+    """Whether the whole text matches a pattern (RE2)."""
     return call("regexp_full_match", operand, text(pattern))
 
 
 def any_item(items: exp.Expr, condition: exp.Expr) -> exp.Expr:
-    """Whether a condition on `item()` holds for one of a list's items."""
+    """Whether a condition on `item()` is true for any item of a list."""
     return exceeds(call("len", call("list_filter", items, of_item(condition))), number(0))
 
 
 def of_item(condition: exp.Expr) -> exp.Expr:
     """A condition on `item()` as a lambda.
 
-    `colon` is for releases of sqlglot before 30.30: they would write an arrow, which DuckDB 2.0 rejects.
+    `colon` is for sqlglot before 30.30, which would write an arrow; DuckDB 2.0 rejects it.
     """
     return exp.Lambda(this=condition.copy(), expressions=[exp.to_identifier(ITEM)], colon=True)

@@ -1,4 +1,4 @@
-"""The one statement that renders: a row of the delta in, its operation and its rejections out."""
+"""The rendering statement: a delta row in, its operation and its rejections out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OPERATION, HEAD, ARRAYS, OTHERS, REJECTED = (
 )
 """The result's columns beside the identifier and POSITION. No attribute's name begins with `_batch_`.
 
-HEAD, ARRAYS and OTHERS are the pieces of an operation over a limit, where the mapping allows for one.
+HEAD, ARRAYS and OTHERS are the parts of an operation over a limit, if the mapping allows one.
 """
 
 _FIRST = "_batch_first"
@@ -43,7 +43,7 @@ _FIRST = "_batch_first"
 class _Attribute:
     """An attribute with its encoding, and the columns that the statement computes for it, layer by layer.
 
-    `inserts`: it is for rows that send each value and no null; `removed`: but for exits, which send none.
+    `inserts`: for rows that send each value and no null. `removed`: except for exits, which send none.
     """
 
     number: int
@@ -54,7 +54,7 @@ class _Attribute:
 
     @property
     def live(self) -> exp.Expr:
-        """Whether there is a value that is to be sent."""
+        """Whether there is a value to send."""
         present = self.encoding.present
         if self.removed is not None:
             return exp.and_(exp.not_(self.removed.copy()), present)
@@ -62,7 +62,7 @@ class _Attribute:
 
     @property
     def nulled(self) -> exp.Expr:
-        """Whether there is none, and a null is to be sent."""
+        """Whether there is none, and a null is sent."""
         absent = exp.not_(call("coalesce", self.encoding.present, exp.false()))
         return choose([(self._named(CLEARED), absent)], exp.false())
 
@@ -77,7 +77,7 @@ class _Attribute:
 
     @property
     def sent(self) -> exp.Expr:
-        """The column that says whether its value is sent."""
+        """The column that tells whether its value is sent."""
         return self.column("sent" if self.encoding.problems else "live")
 
     def compute(self, state: str, expression: exp.Expr) -> exp.Expr:
@@ -91,12 +91,12 @@ class _Attribute:
 
     @property
     def member(self) -> exp.Expr:
-        """Its member of the operation; null where it has none."""
+        """Its member of the operation; null if it has none."""
         return self._either(call("concat", self.encoding.first, *self.encoding.rest), text(self._missing))
 
     @property
     def pieces(self) -> Iterator[exp.Expr]:
-        """The texts of its member, with a comma before it unless it is the first; nulls where it has none."""
+        """The texts of its member, with a comma before it unless it is the first; nulls if it has none."""
         leads = exp.EQ(this=column(_FIRST), expression=number(self.number))
         value = choose([(leads, self.encoding.first)], self.encoding.following)
         yield self._either(value, choose([(leads, text(self._missing))], text("," + self._missing)))
@@ -104,7 +104,7 @@ class _Attribute:
 
     @property
     def _missing(self) -> str:
-        """The member of the operation that clears it: a null has the plain name."""
+        """The member that clears it: a null has the plain name."""
         return f'"{self.typed.plain_name}":null'
 
     def _either(self, value: exp.Expr, missing: exp.Expr) -> exp.Expr:
@@ -112,7 +112,7 @@ class _Attribute:
 
     @property
     def note(self) -> exp.Expr:
-        """`name:reason` where it is rejected, else null."""
+        """`name:reason` if it is rejected, otherwise null."""
         *cases, (_, otherwise) = self.encoding.problems
         named = exp.DPipe(this=text(f"{self.typed.name}:"), expression=choose(cases, otherwise))
         return choose([(self.column("rejected"), named)])
@@ -121,9 +121,9 @@ class _Attribute:
 def rendering(
     attributes: Sequence[TypedAttribute], schema: pa.Schema, fragment: Fragment, *, inserts: bool = False
 ) -> exp.Select:
-    """The select from `DELTA`, whose schema is that of a `DeltaSource` with the same `inserts`.
+    """The select from `DELTA`, which has the schema of a `DeltaSource` with the same `inserts`.
 
-    Each layer computes what the next one reads several times: DuckDB would compute it as often.
+    Each layer computes what the next one uses several times, because DuckDB would compute it each time.
     """
     removed = exp.EQ(this=column(REMOVED), expression=number(1)) if fragment.whole and not inserts else None
     known, below = computed(attributes, schema, inserts=inserts or fragment.whole, removed=removed)
@@ -133,7 +133,7 @@ def rendering(
 def computed(
     attributes: Sequence[TypedAttribute], schema: pa.Schema, *, inserts: bool, removed: exp.Expr | None = None
 ) -> tuple[list[_Attribute], exp.Subquery]:
-    """The attributes, and what is computed for them: the rows for the result's `from`."""
+    """The attributes and their computed columns, for the result's `from`."""
     known = [
         _Attribute(place, typed, encode(typed, schema.field(typed.name).type), inserts, removed)
         for place, typed in enumerate(attributes)
@@ -147,7 +147,7 @@ def computed(
 
 
 def members(known: Iterable[_Attribute]) -> Iterator[exp.Expr]:
-    """The texts of the members with commas between them; nulls of those that are none."""
+    """The texts of the members with commas between them; nulls for attributes without one."""
     return (piece for each in known for piece in each.pieces)
 
 
@@ -163,7 +163,7 @@ def _states(known: Iterable[_Attribute]) -> Iterator[exp.Expr]:
 
 
 def _rejected(each: _Attribute) -> exp.Expr:
-    """Looks at the values that would be sent, and at no other: a check costs more than all the rest."""
+    """Checks only values that would be sent: checks take longer than everything else."""
     none = exp.false()
     rejected = choose([(condition, exp.true()) for condition, _ in each.encoding.problems], none)
     if each.encoding.suspect is not None:
@@ -176,14 +176,14 @@ def _sent(each: _Attribute) -> exp.Expr:
 
 
 def _first(known: Iterable[_Attribute]) -> exp.Expr:
-    """The number of the first attribute with a member, which has no comma before it; null if none has one."""
+    """The number of the first attribute with a member, which has no leading comma; null if there is none."""
     return choose((each.has_member, number(each.number)) for each in known)
 
 
 def _result(known: Sequence[_Attribute], fragment: Fragment, removed: exp.Expr | None) -> Iterator[exp.Expr]:
     head = (text(fragment.opening), as_json(column(KEY)), text(fragment.middle))
     ending = text(f"{fragment.ending},")
-    # `concat` leaves nulls out, and copies each text once: an operation is long, and copying it costs.
+    # `concat` skips nulls and copies each text once; operations are long, so copies are expensive.
     operation = call("concat", *head, *members(known), ending)
     present = is_present(column(_FIRST))
     yield from (column(name) for name in (KEY, POSITION))
@@ -207,7 +207,7 @@ def _result(known: Sequence[_Attribute], fragment: Fragment, removed: exp.Expr |
 
 
 def rejected_values(known: Iterable[_Attribute]) -> exp.Expr:
-    """`name:reason` of what is rejected, separated by commas; put together for those rows alone."""
+    """`name:reason` of the rejected attributes, separated by commas; only built for rows that have any."""
     checked = [each for each in known if each.encoding.problems]
     if not checked:
         return as_text(exp.null())
@@ -216,11 +216,11 @@ def rejected_values(known: Iterable[_Attribute]) -> exp.Expr:
 
 
 def _count(known: Iterable[_Attribute]) -> exp.Expr:
-    """How many of some attributes have a member: a sum of hundreds would be too deep for DuckDB's parser."""
+    """How many of some attributes have a member. A sum of hundreds would be too deep for DuckDB's parser."""
     return call("strlen", call("concat", *(choose([(each.has_member, text("."))]) for each in known)))
 
 
 def _list(known: Iterable[_Attribute]) -> exp.Expr:
-    """The members of some attributes as a list, without their commas."""
+    """The members of some attributes as a list, without commas."""
     listed = exp.cast(exp.Array(expressions=[each.member for each in known]), "varchar[]", dialect="duckdb")
     return call("list_filter", listed, of_item(is_present(item())))

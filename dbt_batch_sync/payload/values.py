@@ -1,4 +1,4 @@
-"""The values of a row as they are sent, each by itself: what Batch holds once it has accepted them."""
+"""The values of a row as they are sent, one by one: what Batch holds once it has accepted them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from dbt_batch_sync.payload.expressions import (
 )
 
 REJECTED = "_batch_rejected"
-"""The names of the attributes whose values are never sent, each with commas around it."""
+"""The names of attributes that are never sent, each between commas."""
 
 
 def sent_values(attributes: Sequence[TypedAttribute], rows: pa.Schema, source: str) -> exp.Select:
-    """The select from `source`, with columns of these types: `KEY`, of each attribute the JSON of its value,
-    null where nothing is sent, and `REJECTED`.
+    """The select from `source`, with columns of these types: `KEY`, the JSON of each attribute's value (null
+    if nothing is sent), and `REJECTED`.
     """
     values, names = [], []
     for each in attributes:

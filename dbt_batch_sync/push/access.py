@@ -1,4 +1,4 @@
-"""Whether a push could read and write what it has to, asked with statements that are about no row."""
+"""Checks whether a push may read and write what it needs, with statements that affect no row."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dbt_batch_sync.warehouse import Statement, Warehouse
 
 
 def check_access(warehouse: Warehouse, known: Known) -> None:
-    """Selects no row of the delta, and inserts no row into the ledger's tables. `known` was read from them.
+    """Selects no row of the delta and inserts no row into the ledger's tables, from which `known` was read.
 
     Raises:
         ConfigurationError: there is no delta.
-        WarehouseError: a push may not, with the table and what the warehouse says.
+        WarehouseError: a right is missing. The message has the table and the warehouse's error.
     """
     delta = relation_of(warehouse, known.sync, "delta")
     nothing = exp.select(delta.column(delta.key)).from_(delta.table.copy()).where(exp.false())

@@ -1,4 +1,4 @@
-"""What a delta holds, in figures and samples: for the plan and the report."""
+"""Figures and samples of a delta, for the plan and the report."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dbt_batch_sync.warehouse.relations import Relation, count_of, equals, is_nu
 
 @dataclass(frozen=True)
 class Pending:
-    """The rows of one build of a delta that are not settled: all behind `page`, and of the page after it
-    those behind `key`.
+    """The unsettled rows of one build of a delta: those after `page`, and in the page after it those after
+    `key`.
     """
 
     delta: Relation
@@ -30,7 +30,7 @@ class Pending:
         return {name: each for name, each in given.items() if each is not None}
 
     def conditions(self, of: str | None = None) -> list[exp.Expr]:
-        """What a row of the delta meets when it is of this build and not settled."""
+        """The condition for unsettled rows of this build."""
         found = [equals(self.delta.column("_batch_delta_id", of), value("delta_id"))]
         page, key = self.delta.column("_batch_page", of), self.delta.column(self.delta.key, of)
         if self.page is not None:
@@ -44,7 +44,7 @@ class Pending:
 
 def change_counts(pending: Pending, names: Sequence[str]) -> exp.Select:
     """By change and reason: `row_count`, `sending` (rows that send something), and `sends_<n>` for each
-    attribute in the order of `names`. Invalid rows are counted whether they are settled or not.
+    attribute, in the order of `names`. Invalid rows are counted whether settled or not.
     """
     delta = pending.delta
     change, reason = delta.column("_batch_change"), delta.column("_batch_reason")
@@ -73,7 +73,7 @@ def _sends(delta: Relation, name: str, of: str | None = None) -> exp.Expr:
 
 def again_counts(pending: Pending, snapshot: Relation, names: Sequence[str]) -> exp.Select:
     """How many pending updates change each attribute (`again_<n>`) of profiles that the delta `:last` sent
-    and that had a value already. What is in doubt goes whatever its value, and says nothing.
+    with a value. Attributes in doubt are ignored, because they are sent whatever their value.
     """
     counts = [
         exp.alias_(
@@ -91,8 +91,8 @@ def again_counts(pending: Pending, snapshot: Relation, names: Sequence[str]) -> 
 
 
 def samples(pending: Pending, snapshot: Relation, names: Sequence[str], limit: int) -> exp.Select:
-    """Some pending rows that send something, updates first: `change`, `changed`, `sample_key`, and the value
-    before (`old_<n>`) and after (`new_<n>`) of each attribute.
+    """Some pending rows that send something, updates first: `change`, `changed`, `sample_key`, and each
+    attribute's value before (`old_<n>`) and after (`new_<n>`).
     """
     delta = pending.delta
     change, key = delta.column("_batch_change"), delta.column(delta.key)
@@ -118,8 +118,8 @@ def samples(pending: Pending, snapshot: Relation, names: Sequence[str], limit: i
 
 
 def present_rows(delta: Relation, snapshot: Relation, rejects: exp.Table, *, within_page: bool) -> exp.Select:
-    """How many rows Batch has (`present`): by the snapshot, and over it by the delta `:delta_id` up to
-    `:page`, without the rows of `:sync` that were rejected; `within_page`: and of the page after it up to
+    """How many rows Batch has (`present`), according to the snapshot and, over it, the delta `:delta_id` up
+    to `:page`, except for rejected rows of `:sync`; with `within_page`, also the rows of the next page up to
     `:key`.
     """
     page, key = delta.column("_batch_page"), delta.column(delta.key)

@@ -1,4 +1,4 @@
-"""What must hold before anything is sent. A guard that stops a push says so with its figures."""
+"""Conditions for sending. The message of a guard that stops a push has its figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dbt_batch_sync.mapping.syncs import Sync
 
 
 def stops(sync: Sync, state: SyncState, output: Output, target: str | None = None) -> Iterator[str]:
-    """What stops a push of the delta that was built last, with `--force` too. `target` is the push's."""
+    """What stops a push of the last built delta, even with `--force`. `target` is the push's."""
     name, built = sync.name, state.built
     run = f"Run: dbt run --select {' '.join(sync.names)}"
     if built is None:
@@ -24,7 +24,7 @@ def stops(sync: Sync, state: SyncState, output: Output, target: str | None = Non
     if built.mapping_hash != sync.mapping.hash:
         yield f"the mapping of `{name}` has changed since its delta was built. {run}"
     if target not in (None, built.target):
-        # Another target's command has written the manifest since, which says where the relations are.
+        # A command with another target has written the manifest since, which names the relations.
         yield (
             f"dbt built the delta of `{name}` with target `{built.target}`, and this is a push of target "
             f"`{target}`. {run} --target {target}"
@@ -37,9 +37,8 @@ def stops(sync: Sync, state: SyncState, output: Output, target: str | None = Non
     if state.project_hash not in (None, sync.mapping.project_hash(output.project_hash)):
         other = f" or another {sync.mapping.target.split()[0]}" if sync.mapping.target else ""
         yield (
-            f"the snapshot of `{name}` describes another Batch project{other} than that of output "
-            f"`{output.name}`. Choose the output that it was pushed to, or send everything again: "
-            "dbt-batch-sync resend --all"
+            f"`{name}` was pushed to another Batch project{other} than that of output `{output.name}`. Use "
+            "the output that it was pushed to, or send everything again: dbt-batch-sync resend --all"
         )
     yield from sync.kind.stops(sync.mapping, built)
     if sync.kind.erases is not None:
@@ -48,7 +47,7 @@ def stops(sync: Sync, state: SyncState, output: Output, target: str | None = Non
 
 def tripped(sync: Sync, built: Built) -> Iterator[str]:
     """The guards that stop a push without `--force`."""
-    if sync.kind.erases is not None:  # no request today is nothing unusual
+    if sync.kind.erases is not None:  # having no request is normal
         return
     guards, known, things = sync.mapping.guards, built.known_rows, f"{sync.kind.noun}s"
     if built.changes and built.model_rows < guards.min_rows:
@@ -73,7 +72,7 @@ def tripped(sync: Sync, built: Built) -> Iterator[str]:
 def check_guards(
     sync: Sync, state: SyncState, output: Output, target: str | None = None, *, force: bool
 ) -> None:
-    """Raises Stopped with everything that speaks against a push; `force` skips the guards."""
+    """Raises Stopped with every reason not to push. `force` skips the guards."""
     found = list(stops(sync, state, output, target))
     if found:
         raise Stopped(f"nothing was sent: {'; '.join(found)}")

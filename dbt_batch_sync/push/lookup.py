@@ -1,4 +1,4 @@
-"""What is known of one profile: what Batch holds, what is queued, what was rejected. Values are masked."""
+"""What is known about one profile: what Batch holds, what is queued, what was rejected. Values are masked."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ EVENT_COLUMNS = {"event": "text", "run_id": "text", "names": "text", "first_at":
 
 @dataclass(frozen=True)
 class Found:
-    """What the warehouse has of one key. `events` are of the pushes of the delta that was built at `built_at`
-    and concern the key; `queued` is its row of that delta.
+    """What the warehouse has about one key. `events` are those of pushes of the delta that was built at
+    `built_at`, as far as they concern the key; `queued` is its row in that delta.
     """
 
     held: Row | None
@@ -39,7 +39,7 @@ class Found:
 
 
 def look_up(warehouse: Warehouse, known: Known, key: str, *, show_values: bool = False) -> SyncProfile:
-    """Reads the key's rows of the snapshot and the delta, what pushes said of it, and its rejections."""
+    """Reads the key's rows in the snapshot and the delta, pushes' events about it, and its rejections."""
     sync, built = known.sync.name, known.state.built
     if known.sync.kind.per_operation:
         events = last_events(warehouse, known, key)
@@ -76,7 +76,7 @@ def _row(warehouse: Warehouse, relation: Relation, values: Mapping[str, Value]) 
 
 
 def describe(sync: str, found: Found, *, show_values: bool = False) -> SyncProfile:
-    """What it means. The snapshot is as of the last `dbt run`: what was pushed since then is laid over it."""
+    """Combines these facts. The snapshot is that of the last `dbt run`; later pushes are added."""
     held, queued = found.held or {}, found.queued or {}
     settled = _settled(queued, found.events)
     accepted = settled is not None and not _is_rejected(found, None)
@@ -160,8 +160,8 @@ def _moment(cell: object) -> datetime | None:
 
 
 def row_of(relation: Relation, *, build: bool) -> exp.Select:
-    """Its row, all columns in their order; of the build `:delta_id` alone if asked. A key of several invalid
-    rows has more than one.
+    """Its row with all columns in order; with a build `:delta_id`, of that build only. An invalid key may
+    have several rows.
     """
     columns = (relation.column(column.name.lower()) for column in relation.columns)
     query = exp.select(*columns).from_(relation.table.copy())
@@ -172,9 +172,9 @@ def row_of(relation: Relation, *, build: bool) -> exp.Select:
 
 
 def events_of(journal: exp.Table) -> exp.Select:
-    """What pushes of the build `:delta_id` said of its page `:page` and of the key: `EVENT_COLUMNS`.
+    """Events of pushes of the build `:delta_id` about its page `:page` and the key: `EVENT_COLUMNS`.
 
-    A row of the page after the checkpoint's, `:page_before`, is settled when its key is not behind the
+    In the page after the checkpoint's, `:page_before`, a row is settled if its key is not after the
     checkpoint's.
     """
     page, key = exp.column("page"), exp.column("key")

@@ -1,4 +1,4 @@
-"""What the ledgers tell of many syncs at once: runs, rejections, requests."""
+"""Reads many syncs' ledgers at once: runs, rejections, requests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _Row = TypeVar("_Row", bound=_OfSync)
 
 
 def statuses(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterator[SyncStatus]:
-    """The last runs of each sync, at most `limit`, its parked rows and open requests."""
+    """The last runs of each sync (at most `limit`), its parked rows and open requests."""
     runs = _runs(known, limit)
     requests = [
         each for journal, _, names in by_ledger(known) for each in open_requests(warehouse, journal, names)
@@ -57,7 +57,7 @@ def _erasures(warehouse: Warehouse, known: Sequence[Known]) -> dict[str, Erasure
 def sizes(
     warehouse: Warehouse, known: Sequence[Known], talk: Callable[[Sync], Talk]
 ) -> Iterator[dict[str, Any]]:
-    """Of each sync: how many members or items Batch should have (`expected`) and says it has (`in_batch`)."""
+    """For each sync, how many members or items Batch should have (`expected`) and reports (`in_batch`)."""
     for each in known:
         container = each.sync.kind.container
         if container is None or each.state.built is None:
@@ -72,14 +72,14 @@ def sizes(
         note = f"the {each.sync.mapping.target} is not in Batch" if size is None else None
         if size is not None and size != expected:
             note = (
-                f"Batch has {size:,} {each.sync.kind.noun}s and should have {expected:,}: it may still apply "
-                "what was pushed, or somebody else writes to it"
+                f"Batch has {size:,} {each.sync.kind.noun}s and should have {expected:,}: it may still be "
+                "applying a push, or others write to it"
             )
         yield {"expected": expected, "in_batch": size, "note": note}
 
 
 def _expected(warehouse: Warehouse, known: Known) -> int:
-    """The rows that Batch has by the snapshot, and by what was settled of the delta since."""
+    """The number of rows in Batch, from the snapshot and what was settled of the delta since."""
     built, at = known.state.built, known.state.checkpoint
     if built is None:
         return 0
@@ -95,8 +95,8 @@ def _expected(warehouse: Warehouse, known: Known) -> int:
 
 
 def rejections(warehouse: Warehouse, known: Sequence[Known], profiles: int = 0) -> Iterator[SyncRejects]:
-    """The open rejections of each sync, the most frequent first, its invalid rows by reason, and the first
-    `profiles` rejected.
+    """For each sync, the open rejections, most frequent first, invalid rows by reason, and the first
+    `profiles` rejected keys.
     """
     counts = _counts(known)
     for each in known:

@@ -1,4 +1,4 @@
-"""One push of some syncs: what their pushes share, and what stands between a delta and its sending."""
+"""One push of several syncs: what they share, and the steps from a delta to sending it."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PushOptions:
-    """What a push may be told. `limit` counts rows of each sync's delta.
+    """The options of a push. `limit` counts rows of each sync's delta.
 
-    `force` skips the guards. `require_tests` holds a sync against dbt's last command, `max_age` against when
-    its delta was built, `plan` against what was planned. `wait`: until Batch has applied what it took, where
-    it says so.
+    `force` skips the guards. `require_tests` checks dbt's last command, `max_age` checks when the delta was
+    built, `plan` checks a saved plan. `wait` polls until Batch has applied the changes, for kinds that can be
+    polled.
     """
 
     dry_run: bool = False
@@ -61,7 +61,7 @@ class PushOptions:
 
 @dataclass
 class Channels:
-    """One client per output, and one pacer per output and route, for all syncs."""
+    """One client per output, and one pacer per output and route, shared by all syncs."""
 
     _clients: dict[str, Client] = field(default_factory=dict)
     _pacers: dict[tuple[str, str], Pacer] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Channels:
 
     def client(self, output: Output) -> Client:
         """The output's client."""
-        from dbt_batch_sync.batch_api.client import Client  # a push of nothing ends without it
+        from dbt_batch_sync.batch_api.client import Client  # a push without syncs never gets here without it
 
         if output.name not in self._clients:
             self._clients[output.name] = Client(
@@ -93,12 +93,12 @@ class Channels:
         return Channel(output, self.client(output), route, self._pacer(output, route))
 
     def talk(self, output: Output, kind: Kind, stop: Signal | None = None) -> Talk:
-        """Calls about what a kind's rows are in, at the pace of its route."""
+        """Requests about a kind's container, with the rate limit of its route."""
         pacer, policy = self._pacer(output, kind.routes[0]), RetryPolicy(output.max_attempts)
         return Talk(self.client(output).ask, pacer, policy, stop or Signal())
 
     def apps(self, output: Output, kind: Kind, stop: Signal) -> dict[str, Talk]:
-        """Calls to the older API of each app of an output, by what tells the apps apart."""
+        """Requests to the older API, for each app of an output, by the app's hash."""
         talk, ask = self.talk(output, kind, stop), self.client(output).ask
         return {app_of(key): replace(talk, ask=partial(ask, app_key=key)) for key in output.app_keys}
 
@@ -111,7 +111,7 @@ class Channels:
 
 @dataclass(frozen=True)
 class Target:
-    """A sync with its output, the journal beside its snapshot, and its state before it is claimed."""
+    """A sync with its output, its ledger's journal, and its state before the claim."""
 
     sync: Sync
     output: Output
@@ -126,7 +126,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Session:
-    """What the pushes of all syncs have in common."""
+    """What the pushes of all syncs share."""
 
     warehouse: Warehouse
     channels: Channels
@@ -141,7 +141,7 @@ class Session:
     def read(
         self, syncs: Sequence[Sync], outputs: Mapping[str | None, Output]
     ) -> tuple[list[Target], dict[str, ConfigurationError]]:
-        """The states of the syncs, and what is wrong with the others."""
+        """The states of the syncs, and the errors of the others."""
         found, wrong = read_each(self.warehouse, syncs, self.clock.claims.seconds)
         targets = (
             Target(each.sync, outputs[each.sync.mapping.output], each.journal, each.state) for each in found
@@ -149,7 +149,7 @@ class Session:
         return list(targets), wrong
 
     def push_idle(self, targets: Sequence[Target]) -> dict[str, SyncPushed]:
-        """Ends those syncs that have nothing to send, by one append for each ledger: nothing is claimed."""
+        """Ends the syncs that have nothing to send, by one append per ledger, without claims."""
         runs: dict[str, Run] = {}
         events: dict[int, tuple[Journal, list[Event]]] = {}
         for target in targets:
@@ -178,13 +178,13 @@ class Session:
         }
 
     def push(self, target: Target) -> SyncPushed:
-        """Pushes one sync; what goes wrong is in the answer. Raises ConfigurationError alone."""
+        """Pushes one sync. Errors are in the result; only ConfigurationError is raised."""
         if self.options.dry_run:
             return self._timed(target, self._dry)
         return self._timed(target, lambda each: self._claimed(each, self._send))
 
     def adopt(self, target: Target) -> SyncPushed:
-        """Settles the sync's delta without sending it: for profiles that Batch already has."""
+        """Settles the sync's delta without sending it, for profiles that Batch already has."""
         return self._timed(target, lambda each: self._claimed(each, self._settle))
 
     def _timed(self, target: Target, act: Callable[[Target], SyncPushed]) -> SyncPushed:
@@ -229,7 +229,7 @@ class Session:
         return SyncPushed.of(run, target.sync.kind.name)
 
     def _checked(self, target: Target, state: SyncState) -> Built:
-        """The delta that was built last. Raises Stopped when it must not be pushed."""
+        """The last built delta. Raises Stopped if it must not be pushed."""
         force = self.options.force or state.is_settled
         check_guards(target.sync, state, target.output, self.target, force=force)
         require_tests = self.options.require_tests or target.output.require_tests
@@ -290,7 +290,7 @@ class Session:
         return run
 
     def _dry(self, target: Target) -> SyncPushed:
-        """Renders everything and sends nothing: `sent` and `requests` are what would be."""
+        """Renders everything and sends nothing: `sent` and `requests` are what a push would send."""
         built = self._checked(target, target.state)
         work = open_work(self.warehouse, target.sync, target.output, target.state, built)
         sent, requests = 0, 0
@@ -320,7 +320,7 @@ class Session:
         )
 
     def _new_run(self, target: Target, state: SyncState) -> Run:
-        """The run as it starts; nothing is known to be left to send."""
+        """The run at its start, with nothing left to send yet."""
         built, output = state.built, target.output
         return Run(
             run_id=self.run_id,

@@ -1,7 +1,7 @@
-"""Tables and their columns, and the smallest parts of every statement.
+"""Tables and columns, and the smallest parts of statements.
 
-A value is always a named placeholder; an identifier of the user's is always quoted, with the name that the
-warehouse reports. The ledger's own names are lower case, and left to the warehouse's rules.
+Values are always named placeholders. The user's identifiers are always quoted, with the name that the
+warehouse reports. The ledger's own names are lower case and unquoted.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from dbt_batch_sync.warehouse.port import Column
 
 @dataclass(frozen=True)
 class Relation:
-    """A table of a sync: its columns' real names by their lower-case ones, and which one has the key."""
+    """A table of a sync: its columns' exact names by their lower-case names, and its key column."""
 
     table: exp.Table
     columns: tuple[Column, ...]
     key: str
 
     def has(self, name: str) -> bool:
-        """Whether there is such a column, whatever its case."""
+        """Whether there is such a column, regardless of case."""
         return any(column.name.lower() == name for column in self.columns)
 
     def name(self, name: str) -> str:
@@ -31,7 +31,7 @@ class Relation:
         return next(column.name for column in self.columns if column.name.lower() == name)
 
     def column(self, name: str, of: str | None = None) -> exp.Column:
-        """A column as an expression, of an alias if one is given."""
+        """A column as an expression, with an alias if given."""
         return exp.column(exp.to_identifier(self.name(name), quoted=True), table=of)
 
     def aliased(self, alias: str) -> exp.Expr:
@@ -40,7 +40,7 @@ class Relation:
 
 
 def parse_table(relation_name: str, dialect: str) -> exp.Table:
-    """A relation as dbt rendered it, quotes and all."""
+    """A relation as dbt rendered it, including quotes."""
     return exp.to_table(relation_name, dialect=dialect)
 
 
@@ -66,7 +66,7 @@ def is_null(operand: exp.Expr) -> exp.Expr:
 
 
 def is_in(operand: exp.Expr, texts: Iterable[str]) -> exp.Expr:
-    """`operand in ('a', 'b')`: names of syncs and events, which are no secret."""
+    """`operand in ('a', 'b')` for names of syncs and events, which are not secret."""
     return exp.In(this=operand, expressions=[exp.Literal.string(text) for text in texts])
 
 
@@ -76,17 +76,17 @@ def literal(number: int) -> exp.Expr:
 
 
 def columns_of(names: Iterable[str]) -> list[exp.Expr]:
-    """Columns of the ledger by their names, which are lower case and unquoted."""
+    """The ledger's columns by name, lower case and unquoted."""
     return [exp.column(name) for name in names]
 
 
 def with_commas(names: exp.Expr) -> exp.Expr:
-    """Names as `,a,b,`, in which each can be looked up as `,a,`."""
+    """Names as `,a,b,`, in which each can be found as `,a,`."""
     comma = exp.Literal.string(",")
     return exp.DPipe(this=exp.DPipe(this=comma, expression=names), expression=comma.copy())
 
 
 def count_of(condition: exp.Expr) -> exp.Expr:
-    """How many rows meet a condition."""
+    """The number of rows that meet a condition."""
     one, zero = exp.Literal.number(1), exp.Literal.number(0)
     return exp.Sum(this=exp.Case().when(condition, one).else_(zero))

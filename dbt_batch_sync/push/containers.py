@@ -27,7 +27,7 @@ def compare(talk: Talk, sync: Sync, state: SyncState) -> Difference:
 
 
 def check_adopted(talk: Talk, sync: Sync, state: SyncState) -> None:
-    """Raises Stopped where Batch does not have what the rows would be taken to be in."""
+    """Raises Stopped if Batch lacks the audience, the catalog or its fields: it can't have the rows."""
     difference = compare(talk, sync, state)
     missing = (*difference.stops, *(f"a push would {step.does} first" for step in difference.steps))
     if missing:

@@ -161,7 +161,7 @@ def subscribed_again(bench: Bench) -> list[str]:
 
 def no_intent(self: SyncPush, chunks: Any) -> Iterator[Any]:
     for chunk in chunks:
-        self._reached = chunk.reached
+        self._sent = chunk.reached
         self._in_flight.append(chunk.keys)
         yield chunk
 

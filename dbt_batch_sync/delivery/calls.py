@@ -147,7 +147,9 @@ class _Calls:
             line.begun(self._chunk, True)
         self.requests += 1
         self.retries += number > 1
+        granted = line.timing.now()
         answer = check_indexes(line.send(body), operations)
+        line.pacer.answered(line.timing.now() - granted)
         self._connected = self._connected or not never_sent(answer)
         if not self._connected:
             line.begun(self._chunk, False)

@@ -144,7 +144,8 @@ class Reader:
         numbered = exp.select(exp.alias_(key.copy(), "border"), exp.alias_(nth, "nth")).from_(table.copy())
         for condition in conditions:
             numbered = numbered.where(condition.copy())
-        last = exp.Mod(this=exp.column("nth"), expression=literal(self.page_rows))
+        # As a function: beside values, `%` is the drivers'.
+        last = exp.Anonymous(this="mod", expressions=[exp.column("nth"), literal(self.page_rows)])
         borders = exp.select(exp.column("border")).from_(numbered.subquery("numbered"))
         borders = borders.where(equals(last, literal(0))).order_by("nth")
         found = [str(cell) for cell in _plain(self.warehouse.fetch(Statement(borders)).column(0)).to_pylist()]

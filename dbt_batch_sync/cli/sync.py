@@ -19,6 +19,7 @@ import typer
 from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.audit import Watch, interruptible
 from dbt_batch_sync.cli.audit import audited as show_audit
+from dbt_batch_sync.cli.layout import counted
 from dbt_batch_sync.cli.options import DbtFlags, Json, Yes
 from dbt_batch_sync.errors import ConfigurationError
 
@@ -120,7 +121,7 @@ def adopt(
         rows = sum(each.inserts + each.updates + each.exits for each in plans)
         names = ", ".join(each.sync for each in plans)
         outputs = ", ".join(sorted({each.output for each in plans}))
-        _confirm(f"Settle {rows:,} rows of {names} for {outputs} without sending them?")
+        _confirm(f"Settle {counted(rows, 'row')} of {names} for {outputs} without sending them?")
     audited = None
     if from_export:
         with Watch(quiet=as_json) as watch, interruptible(watch, "adopt --from-export"):

@@ -41,6 +41,9 @@ from harness.repeated import answered_at_once, remembered
 from sqlglot import exp
 
 from dbt_batch_sync.artifacts.manifest import Model
+from dbt_batch_sync.audit import AuditOptions, Wait
+from dbt_batch_sync.audit.run import Audit
+from dbt_batch_sync.batch_api.exports import Exports, Patience
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.delivery import sender as sender_module
@@ -60,9 +63,10 @@ from dbt_batch_sync.payload.render import Rendered, render
 from dbt_batch_sync.push import pages as pages_module
 from dbt_batch_sync.push import session as session_module
 from dbt_batch_sync.push import source as source_module
+from dbt_batch_sync.push.known import read_each
 from dbt_batch_sync.push.session import Channels, PushOptions, Session
 from dbt_batch_sync.push.sync_push import Clock
-from dbt_batch_sync.results import SyncPushed
+from dbt_batch_sync.results import SyncAudited, SyncPushed
 from dbt_batch_sync.warehouse import Column, Statement, Warehouse
 from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
 
@@ -235,6 +239,16 @@ class Watcher:
             self.act()
 
 
+class _Watching:
+    """An observer of audits that shows nothing."""
+
+    def exporting(self, export_id: str) -> None: ...
+
+    def state(self, line: str) -> None: ...
+
+    def told(self, message: str) -> None: ...
+
+
 class Bench:
     """One sync, `people`, on an engine that lives in this process; `sandbox` is this bench's alone. `kind` is what the models
     are written for.
@@ -356,6 +370,33 @@ class Bench:
         self.sandbox.faults.clear()
         after = self.sandbox.stats
         return Outcome(pushed, after.requests - before.requests, after.custom_ids - before.custom_ids)
+
+    def audit(self, *, trouble: Trouble | None = None, **options: Any) -> SyncAudited | None:
+        """One audit; `options` are those of `AuditOptions`. None: it was killed."""
+        life = Life(int)
+        warehouse = MortalWarehouse(
+            self._warehouse, Points([trouble] if trouble else [], life.end), life, self._tick
+        )
+        sync, wait = self._sync(), Wait(self.time.sleep, lambda: self.time.seconds)
+        with self._installed(), Channels() as channels:
+
+            def exports_of(output: Output) -> Exports:
+                return Exports(channels.client(output), Patience(wait.seconds, lambda: 0.5, lambda _: None))
+
+            run = Audit(
+                warehouse,
+                exports_of,
+                lambda each: channels.talk(self.output, each.kind),
+                AuditOptions(**options),
+                wait,
+                _Watching(),
+            )
+            with contextlib.suppress(Killed):
+                known, wrong = read_each(warehouse, [sync], lambda: self.time.seconds)
+                assert not wrong, wrong
+                (found,) = run.run(known, {None: self.output})
+                return found
+        return None
 
     def _session(
         self,

@@ -141,7 +141,7 @@ def shown_output(document: Document) -> list[str]:
     lines = (
         line for block in document.blocks if block.info == "text printed" for line in block.text.splitlines()
     )
-    return [f"^{'.*'.join(map(re.escape, line.split('…')))} *$" for line in lines if line.strip(" …")]
+    return [f"^{'.*'.join(map(re.escape, re.split(' *… *', line)))} *$" for line in lines if line.strip(" …")]
 
 
 def run(document: Document, directory: Path) -> str:

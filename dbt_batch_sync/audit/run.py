@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbt_batch_sync.audit import AuditObserver, AuditOptions, Wait
-from dbt_batch_sync.audit.believed import Moment, Reader, kept
+from dbt_batch_sync.audit.believed import Reader, kept
 from dbt_batch_sync.audit.comparison import Believed, Comparison, Found
 from dbt_batch_sync.audit.exporting import begin, load
 from dbt_batch_sync.batch_api.exports import Exports
@@ -27,7 +27,7 @@ from dbt_batch_sync.push.guards import stops
 from dbt_batch_sync.push.known import Known
 from dbt_batch_sync.push.masking import mask
 from dbt_batch_sync.push.overview import sizes
-from dbt_batch_sync.results import Difference, DriftSample, SyncAudited
+from dbt_batch_sync.results.look import Difference, DriftSample, SyncAudited
 from dbt_batch_sync.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -151,9 +151,8 @@ class Audit:
         ):
             raise Stopped("dbt has built another delta meanwhile. Run the audit again")
         known = replace(known, state=state)
-        moment = Moment(begun.began, self.options.adopts)
         with comparison.of_sync(attributes) as believed:
-            Reader(self.warehouse, known, attributes, moment).read(believed)
+            Reader(self.warehouse, known, attributes, begun.began, self.options.adopts).read(believed)
             believed.compare(kept(known, attributes), known.sync.mapping.membership)
             return self._recorded(known, begun, believed, attributes)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
-    from dbt_batch_sync.results import AuditResult, SyncAudited
+    from dbt_batch_sync.results.look import AuditResult, SyncAudited
 
 # What takes long to import is imported by the verb that needs it: `--help` answers at once.
 
@@ -112,9 +111,9 @@ def interruptible(watch: Watch, verb: str = "audit") -> Iterator[None]:
     def handle(number: int, frame: FrameType | None) -> None:
         raise _Interrupted(number)
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        with show.handling(handle):
+            yield
     except _Interrupted as interrupted:
         if watch.export_id is not None:
             show.err().print(
@@ -122,9 +121,6 @@ def interruptible(watch: Watch, verb: str = "audit") -> Iterator[None]:
                 f"dbt-batch-sync {verb} --export {escape(watch.export_id)}[/]"
             )
         raise typer.Exit(128 + interrupted.number) from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def audited(result: AuditResult) -> None:

@@ -37,6 +37,9 @@ PRESENT = f"{STANDARD_PREFIX}present"
 OWN_PREFIX = "_batch_"
 """What begins the names of the relations' own columns."""
 
+KEY = "_batch_key"
+"""What the key is called in selects and in rows that were read, of whatever kind. No attribute is."""
+
 CUSTOM_ID = "custom_id"
 """The relations' key where rows are about people."""
 

@@ -6,10 +6,9 @@ Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as AnyMapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import cast
 
@@ -24,10 +23,18 @@ from dbt_batch_sync.kinds.attributes import (
     TypedAttribute,
 )
 from dbt_batch_sync.kinds.kind import Difference, Fragment, Kind, Route, Step, Talk
-from dbt_batch_sync.kinds.listing import Entry, Listed, attributes_of, check_types, column, entries
+from dbt_batch_sync.kinds.listing import (
+    Entry,
+    Listed,
+    attributes_of,
+    check_types,
+    column,
+    entries,
+    read_output,
+)
 from dbt_batch_sync.ledger.state import Built
-from dbt_batch_sync.mapping.mapping import Guards, Location, Mapping, OnExit, read_guards
-from dbt_batch_sync.mapping.validation import Spot, choice, optional, read_by, shown, text
+from dbt_batch_sync.mapping.mapping import Guards, Location, Mapping, OnExit, guards_field
+from dbt_batch_sync.mapping.validation import Spot, choice, read_by, text, word
 
 NAME = "catalog"
 ITEM_ID = "item_id"
@@ -67,36 +74,21 @@ class ItemExit(str, Enum):
     IGNORE = "ignore"
 
 
-def _read_name(value: object, spot: Spot) -> str:
-    name = text("the catalog's name")(value, spot)
-    if name and not re.fullmatch(ATTRIBUTE_NAME, name):  # [U]: as attributes
-        spot.refuse(f"`{shown(name)}` is not a catalog's name (1 to {MAX_NAME} of a-z, 0-9 and _)")
-    return name
+_read_name = word("a catalog's name", ATTRIBUTE_NAME, f"1 to {MAX_NAME} of a-z, 0-9 and _")
+# [U]: as attributes
 
 
 @dataclass(frozen=True)
 class _Form:
     """The keys of `batch_sync`."""
 
-    kind: str = field(default=NAME, metadata=read_by(text("a kind")))
-    identifier: str = field(
-        default="", metadata=read_by(column, required="the column with the ids of the items")
-    )
-    catalog: str = field(
-        default="", metadata=read_by(_read_name, required="the name of the catalog in Batch")
-    )
-    fields: Listed[Entry] = field(
-        default=(), metadata=read_by(entries(Entry), required="the columns that become fields of the items")
-    )
-    on_exit: ItemExit = field(default=ItemExit.REMOVE, metadata=read_by(choice(ItemExit)))
-    output: str | None = field(
-        default=None,
-        metadata=read_by(optional(text("the name of an output of the `dbt_batch_sync` profile"))),
-    )
-    guards: Guards = field(
-        default=_GUARDS,
-        metadata=read_by(read_guards(_GUARDS, "min_rows", "max_change_ratio", "max_exit_ratio")),
-    )
+    kind: str = read_by(text("a kind"), NAME)
+    identifier: str = read_by(column, "", required="the column with the ids of the items")
+    catalog: str = read_by(_read_name, "", required="the name of the catalog in Batch")
+    fields: Listed[Entry] = read_by(entries(Entry), (), required="the columns that become fields")
+    on_exit: ItemExit = read_by(choice(ItemExit), ItemExit.REMOVE)
+    output: str | None = read_by(read_output, None)
+    guards: Guards = guards_field(_GUARDS, "min_rows", "max_change_ratio", "max_exit_ratio")
 
 
 def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from dbt_batch_sync.mapping.mapping import Mapping as SyncMapping
     from dbt_batch_sync.mapping.validation import Spot
 
-KEY = "_batch_key"
-"""What the column of the key is called in rows that were read, of whatever kind. No attribute is."""
-
 APART, CONTINUES = 1, 2
 """Of rendered rows: a call must begin with this one; and its key is also that of the row before it."""
 

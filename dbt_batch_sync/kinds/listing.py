@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from dbt_batch_sync.kinds.attributes import CUSTOM_RULES, AttributeType, name_refusal, propose_name
@@ -25,6 +25,9 @@ from dbt_batch_sync.mapping.validation import listed as listed_names
 column = text("a column's name")
 
 
+read_output = optional(text("the name of an output of the `dbt_batch_sync` profile"))
+
+
 class Named(Protocol):
     """An entry of such a list."""
 
@@ -43,9 +46,9 @@ Listed = tuple[tuple[Spot, E], ...]
 class Entry:
     """A column with options."""
 
-    column: str = field(default="", metadata=read_by(column, required="the column to send"))
-    name: str | None = field(default=None, metadata=read_by(optional(text("an attribute's name"))))
-    type: AttributeType | None = field(default=None, metadata=read_by(optional(choice(CUSTOM_RULES))))
+    column: str = read_by(column, "", required="the column to send")
+    name: str | None = read_by(optional(text("an attribute's name")), None)
+    type: AttributeType | None = read_by(optional(choice(CUSTOM_RULES)), None)
 
 
 def entries(form: Callable[..., E], what: str = "columns") -> Reader[Listed[E]]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 from sqlglot import exp
 
 from dbt_batch_sync.errors import ConfigurationError, WarehouseError
-from dbt_batch_sync.warehouse import Statement, Warehouse
+from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 
 JOURNAL = "batch_sync_journal"
 REJECTS = "batch_sync_rejects"
@@ -219,16 +219,30 @@ ARROW_TYPES = {
 }
 
 
+def ledger_rows(columns: Mapping[str, str], rows: Iterable[Mapping[str, object]] = ()) -> pa.Table:
+    """Rows to append; what they lack is null."""
+    schema = pa.schema([(name, ARROW_TYPES[kind]) for name, kind in columns.items()])
+    return pa.Table.from_pylist(list(rows), schema=schema)
+
+
 def typed(rows: pa.Table, columns: Mapping[str, str]) -> pa.Table:
     """A result with these names and types, in their order: warehouses have their own of both."""
     cells = [rows.column(place).cast(ARROW_TYPES[kind]) for place, kind in enumerate(columns.values())]
     return pa.table(cells, names=list(columns))
 
 
-def fetch_ledger(warehouse: Warehouse, table: exp.Table, query: Statement) -> pa.Table:
-    """What a query of a ledger's table finds. Raises ConfigurationError when there is no such table yet."""
+def read_ledger(
+    warehouse: Warehouse,
+    table: exp.Table,
+    query: exp.Select,
+    columns: Mapping[str, str],
+    values: Mapping[str, Value] | None = None,
+) -> list[dict[str, Any]]:
+    """The rows that a query of a ledger's table finds, as `columns`. Raises ConfigurationError when there is
+    no such table yet.
+    """
     try:
-        return warehouse.fetch(query)
+        return typed(warehouse.fetch(Statement(query, values or {})), columns).to_pylist()
     except WarehouseError:
         if warehouse.columns(table):
             raise

@@ -27,7 +27,7 @@ from dbt_batch_sync.orchestrators.run import PushFailed, PushTask
 # Dagster looks at the annotations of a function that it runs: they can't be put off in this module.
 if TYPE_CHECKING:
     from dbt_batch_sync.api import PushOptions
-    from dbt_batch_sync.results import SyncPushed
+    from dbt_batch_sync.results.sync import SyncPushed
 
 
 class Translator(Protocol):

@@ -31,7 +31,7 @@ from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.ledger.records import Event
 from dbt_batch_sync.push.known import read_known
 from dbt_batch_sync.report.page import render
-from dbt_batch_sync.results import ReportResult
+from dbt_batch_sync.results.look import ReportResult
 from dbt_batch_sync.warehouse import open_warehouse
 
 CALL = 200

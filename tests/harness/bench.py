@@ -62,7 +62,7 @@ from dbt_batch_sync.push import session as session_module
 from dbt_batch_sync.push import source as source_module
 from dbt_batch_sync.push.session import Channels, PushOptions, Session
 from dbt_batch_sync.push.sync_push import Clock
-from dbt_batch_sync.results import SyncPushed
+from dbt_batch_sync.results.sync import SyncPushed
 from dbt_batch_sync.warehouse import Column, Statement, Warehouse
 from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
 
@@ -370,7 +370,7 @@ class Bench:
         claims = ClaimTiming(lambda: began + self.time.seconds, self.time.sleep, lambda: 0.5)
         clock = Clock(lambda: self.time.now() + clock_off, watcher.seconds, claims)
         run_id = str(uuid.uuid4())
-        return Session(warehouse, channels or Channels(), options, run_id, clock, Event(), watcher)
+        return Session(warehouse, {}, channels or Channels(), options, run_id, clock, Event(), watcher)
 
     def let_leases_expire(self) -> None:
         """A while passes in which nobody says that he lives."""
@@ -473,14 +473,14 @@ class _Channels(Channels):
 
 def _pushed(session: Session, sync: Sync, output: Output, *, adopt: bool) -> SyncPushed:
     try:
-        targets, wrong = session.read([sync], {None: output})
+        session = replace(session, outputs={sync.name: output})
+        found, wrong = session.read([sync])
         for error in wrong.values():
             raise error
-        (target,) = targets
         if adopt:
-            return session.adopt(target)
-        done = session.push_idle(targets)
-        return done.get(PEOPLE) or session.push(target)
+            return session.adopt(found[0])
+        done = session.push_idle(found)
+        return done.get(PEOPLE) or session.push(found[0])
     except (ConfigurationError, WarehouseError) as error:
         return SyncPushed(PEOPLE, "profiles", "failed", error=str(error))
 

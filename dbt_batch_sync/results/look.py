@@ -1,93 +1,16 @@
-"""What the verbs answer: what a person is shown and `--json` prints. No customer data."""
+"""What the verbs that only read answer: plan, audit, status, rejects, profile, report."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 from dbt_batch_sync.ledger.audits import Audited
 from dbt_batch_sync.ledger.erasures import Erasure, ErasureCounts
 from dbt_batch_sync.ledger.records import RejectCount, RejectedKey, Rejection, Run
-from dbt_batch_sync.ledger.requests import Request, Scope
-
-if TYPE_CHECKING:
-    from dbt_batch_sync.artifacts.compiled import Origin
-
-Status = Literal["succeeded", "partial", "interrupted", "failed"]
-
-EXIT_CODES: dict[str, int] = {"succeeded": 0, "failed": 1, "partial": 3, "interrupted": 130}
-"""The command line's; an interruption by SIGTERM is 143."""
-
-
-@dataclass(frozen=True)
-class SyncPushed:
-    """How the push of one sync ended: like a push as a whole, or `skipped` when it was not begun.
-
-    Counts of changes cover what was not settled before; `invalid` and `parked` are all that the delta has.
-    `sent` counts profiles, and `settled` the rows that no push sends again until they change. Nobody knows
-    of `unsure` events whether Batch took them twice (`on_doubt: resend`) or at all (`skip`).
-    """
-
-    sync: str
-    kind: str
-    status: str
-    delta_id: str | None = None
-    endpoint: str | None = None
-    inserts: int = 0
-    updates: int = 0
-    exits: int = 0
-    invalid: int = 0
-    sent: int = 0
-    accepted: int = 0
-    rejected_rows: int = 0
-    rejected_attributes: int = 0
-    parked: int = 0
-    unsure: int = 0
-    requests: int = 0
-    retries: int = 0
-    settled: int = 0
-    seconds: float = 0.0
-    error: str | None = None
-
-    @staticmethod
-    def of(run: Run, kind: str) -> SyncPushed:
-        """The same, of a run."""
-        names = [name for name in SyncPushed.__dataclass_fields__ if name != "kind"]
-        return SyncPushed(kind=kind, **{name: getattr(run, name) for name in names})
-
-
-@dataclass(frozen=True)
-class PushResult:
-    """A push of one or more syncs. Times are UTC."""
-
-    run_id: str
-    started_at: datetime
-    finished_at: datetime
-    syncs: tuple[SyncPushed, ...]
-
-    @property
-    def status(self) -> Status:
-        """The worst of the syncs': failed, interrupted (or one was skipped), partial, succeeded."""
-        found = {sync.status for sync in self.syncs}
-        if "failed" in found:
-            return "failed"
-        if found & {"interrupted", "skipped"}:
-            return "interrupted"
-        return "partial" if "partial" in found else "succeeded"
-
-    def to_json(self) -> dict[str, object]:
-        """The document of `push --json`. `unsure` is a count of events alone."""
-        return {
-            "run_id": self.run_id,
-            "status": self.status,
-            "started_at": iso(self.started_at),
-            "finished_at": iso(self.finished_at),
-            "syncs": [
-                {key: cell for key, cell in asdict(sync).items() if key != "unsure" or sync.kind == "events"}
-                for sync in self.syncs
-            ],
-        }
+from dbt_batch_sync.ledger.requests import Request
+from dbt_batch_sync.results import Result
 
 
 @dataclass(frozen=True)
@@ -150,14 +73,10 @@ class SyncPlanned:
 
 
 @dataclass(frozen=True)
-class PlanResult:
+class PlanResult(Result):
     """The plans of the selected syncs."""
 
     syncs: tuple[SyncPlanned, ...]
-
-    def to_json(self) -> dict[str, object]:
-        """The document of `plan --json`."""
-        return {"syncs": [asdict(sync) for sync in self.syncs]}
 
 
 @dataclass(frozen=True)
@@ -222,7 +141,7 @@ class SyncAudited:
 
 
 @dataclass(frozen=True)
-class AuditResult:
+class AuditResult(Result):
     """An audit of one or more syncs; `next` are the commands that send again what differs."""
 
     tolerance: float
@@ -236,14 +155,12 @@ class AuditResult:
             return "failed"
         return "drift" if any(sync.share > self.tolerance for sync in self.syncs) else "succeeded"
 
-    def to_json(self) -> dict[str, object]:
-        """The document of `audit --json`."""
-        return {
-            "status": self.status,
-            "tolerance": self.tolerance,
-            "syncs": [{**_object(asdict(sync)), "share": sync.share} for sync in self.syncs],
-            "next": list(self.next),
-        }
+    def to_json(self) -> dict[str, Any]:
+        """See Result."""
+        document = {"status": self.status, **super().to_json()}
+        for told, sync in zip(document["syncs"], self.syncs, strict=True):
+            told["share"] = sync.share
+        return document
 
 
 @dataclass(frozen=True)
@@ -268,30 +185,10 @@ class SyncStatus:
 
 
 @dataclass(frozen=True)
-class StatusResult:
+class StatusResult(Result):
     """The histories of the selected syncs."""
 
     syncs: tuple[SyncStatus, ...]
-
-    def to_json(self) -> dict[str, object]:
-        """The document of `status --json`."""
-        return {
-            "syncs": [
-                {
-                    "sync": each.sync,
-                    "kind": each.kind,
-                    "expected": each.expected,
-                    "in_batch": each.in_batch,
-                    "note": each.note,
-                    "parked": each.parked,
-                    "erasures": asdict(each.erasures),
-                    "requests": [_request_json(request) for request in each.requests],
-                    "runs": [_timed(asdict(run)) for run in each.runs],
-                    "audit": None if each.audit is None else _timed(asdict(each.audit)),
-                }
-                for each in self.syncs
-            ]
-        }
 
 
 @dataclass(frozen=True)
@@ -309,26 +206,10 @@ class SyncRejects:
 
 
 @dataclass(frozen=True)
-class RejectsResult:
+class RejectsResult(Result):
     """The open rejections of the selected syncs."""
 
     syncs: tuple[SyncRejects, ...]
-
-    def to_json(self) -> dict[str, object]:
-        """The document of `rejects --json`."""
-        return {
-            "syncs": [
-                {
-                    "sync": each.sync,
-                    "kind": each.kind,
-                    "table": each.table,
-                    "rejects": [_reject_json(count) for count in each.rejects],
-                    "invalid": each.invalid,
-                    "profiles": [asdict(profile) for profile in each.profiles],
-                }
-                for each in self.syncs
-            ]
-        }
 
 
 @dataclass(frozen=True)
@@ -420,7 +301,7 @@ class SyncProfile:
 
 
 @dataclass(frozen=True)
-class ProfileResult:
+class ProfileResult(Result):
     """One key in the selected syncs: of a profile, a member or an item."""
 
     key: str
@@ -430,120 +311,3 @@ class ProfileResult:
     def is_known(self) -> bool:
         """Whether any sync knows the profile."""
         return any(each.sent_at or each.pending or each.rejects for each in self.syncs)
-
-    def to_json(self) -> dict[str, object]:
-        """The document of `profile --json`."""
-        return {"key": self.key, "syncs": [_timed(asdict(each)) for each in self.syncs]}
-
-
-@dataclass(frozen=True)
-class ValidateResult:
-    """Every sync that is fine; what is wrong is raised as one MappingError. The columns of `unchecked` ones
-    are not known: dbt has not compiled their models, or the SQL does not tell. `steps` are what the next push
-    creates or changes in Batch before it sends rows.
-    """
-
-    syncs: tuple[str, ...]
-    checked_online: bool
-    unchecked: tuple[str, ...] = ()
-    steps: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, object]:
-        """The document of `validate --json`."""
-        return {
-            "valid": True,
-            "syncs": list(self.syncs),
-            "unchecked": list(self.unchecked),
-            "online": self.checked_online,
-            "steps": list(self.steps),
-            "problems": [],
-        }
-
-
-@dataclass(frozen=True)
-class ResendResult:
-    """What was asked for, a request for each sync. Nothing was sent; `next` are the commands that do it, and
-    `notes` say what it does not do.
-    """
-
-    request: Scope
-    syncs: tuple[Request, ...]
-    next: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, object]:
-        """The document of `resend --json`."""
-        return {
-            "request": self.request,
-            "syncs": [{"sync": each.sync, **_request_json(each)} for each in self.syncs],
-            "next": list(self.next),
-            "notes": list(self.notes),
-        }
-
-
-@dataclass(frozen=True)
-class AttributeLineage:
-    """The columns outside dbt's models that an attribute is made of. `column` is the sync's; None of a
-    membership. Without origins it is a constant, or a count of rows.
-    """
-
-    attribute: str
-    column: str | None
-    origins: tuple[Origin, ...]
-
-
-@dataclass(frozen=True)
-class SyncLineage:
-    """The key and the attributes of a sync."""
-
-    sync: str
-    attributes: tuple[AttributeLineage, ...]
-    kind: str = "profiles"
-
-
-@dataclass(frozen=True)
-class LineageResult:
-    """The lineages of the selected syncs; `not_compiled` names models on the way whose SQL is not
-    known.
-    """
-
-    syncs: tuple[SyncLineage, ...]
-    not_compiled: tuple[str, ...]
-
-    def to_json(self) -> dict[str, object]:
-        """The document of `lineage --json`."""
-        return {"syncs": [asdict(sync) for sync in self.syncs], "not_compiled": list(self.not_compiled)}
-
-
-def noun(kind: str) -> str:
-    """What a row of a kind is about, such as `profile`."""
-    from dbt_batch_sync.mapping.mapping_reader import KINDS
-
-    return KINDS[kind].noun
-
-
-def iso(moment: datetime | None) -> str | None:
-    """RFC 3339 in UTC, whole seconds."""
-    return None if moment is None else moment.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
-
-
-def _object(cells: dict[str, object]) -> dict[str, object]:
-    return {name: _timed(cell) for name, cell in cells.items()}
-
-
-def _timed(cell: object) -> object:
-    """The same with its times as text, however deep they are."""
-    if isinstance(cell, datetime):
-        return iso(cell)
-    if isinstance(cell, dict):
-        return {key: _timed(each) for key, each in cell.items()}
-    return [_timed(each) for each in cell] if isinstance(cell, (list, tuple)) else cell
-
-
-def _request_json(request: Request) -> dict[str, object]:
-    return {"id": request.id, "request": request.request, "recorded_at": iso(request.recorded_at)}
-
-
-def _reject_json(count: RejectCount) -> dict[str, object]:
-    cells = {name: cell for name, cell in asdict(count).items() if name != "sync"}
-    return {name: _timed(cell) for name, cell in cells.items()}

@@ -32,8 +32,15 @@ class Usage:
     peak: float | None = None
 
 
-def run(command: Command, *, cwd: Path, log: Path, environ: Mapping[str, str] | None = None) -> Usage:
-    """Runs a command, its output in `log`. Raises CommandFailed when it ends with another code than 0."""
+def run(
+    command: Command,
+    *,
+    cwd: Path,
+    log: Path,
+    environ: Mapping[str, str] | None = None,
+    codes: tuple[int, ...] = (0,),
+) -> Usage:
+    """Runs a command, its output in `log`. Raises CommandFailed when it ends with none of these codes."""
     words = [str(word) for word in command]
     result = log.with_suffix(".json")
     launch = [sys.executable, "-I", "-S", str(LAUNCHER), str(result), *words]
@@ -48,7 +55,7 @@ def run(command: Command, *, cwd: Path, log: Path, environ: Mapping[str, str] | 
             check=True,
         )
     found = json.loads(result.read_text())
-    if (code := found.pop("code")) != 0:
+    if (code := found.pop("code")) not in codes:
         lines = log.read_text(errors="replace").splitlines()[-30:]
         raise CommandFailed(f"{Path(words[0]).name} ended with {code}:\n" + "\n".join(lines))
     return Usage(**found)

@@ -285,13 +285,13 @@ class Project:
         return self.run([self.environment.program("dbt-batch-sync"), "push", *arguments])
 
     def adopt(self) -> Usage:
-        """`dbt-batch-sync adopt`."""
-        return self.run([self.environment.program("dbt-batch-sync"), "adopt"])
+        """`dbt-batch-sync adopt`, which also counts the orders that were a day old already."""
+        return self.run([self.environment.program("dbt-batch-sync"), "adopt", "--yes"], codes=(0, 3))
 
-    def run(self, command: Command) -> Usage:
+    def run(self, command: Command, codes: tuple[int, ...] = (0,)) -> Usage:
         """Runs a command in the project's directory."""
         environ = {"DBT_PROFILES_DIR": str(self.directory), "DO_NOT_TRACK": "1"}
-        return run(command, cwd=self.directory, log=self.directory / "last.log", environ=environ)
+        return run(command, cwd=self.directory, log=self.directory / "last.log", environ=environ, codes=codes)
 
     def statement(self, what: str) -> Usage:
         """Times a `scan` of every column of the sync and its snapshot, or the `delta` that the last

@@ -1,4 +1,4 @@
-"""Keeps Batch's profiles equal to dbt syncs. Nothing is imported here: dbt imports every module named
+"""Keeps Batch's profiles equal to dbt models. Nothing is imported here: dbt imports every module named
 `dbt_*`.
 """
 

@@ -1,4 +1,4 @@
-"""Everything this project raises on purpose.
+"""All errors that this project raises on purpose.
 
 BatchSyncError                  exit 1: the run failed, or something stopped it
 ├── ConfigurationError          exit 2: usage or configuration
@@ -23,25 +23,25 @@ from typing import ClassVar
 
 
 class BatchSyncError(Exception):
-    """The root of the tree. `exit_code` is the command line's exit code."""
+    """The root of all errors. `exit_code` is the command line's exit code."""
 
     exit_code: ClassVar[int] = 1
 
 
 class ConfigurationError(BatchSyncError):
-    """Usage or configuration: nothing was asked of the warehouse or of Batch."""
+    """Usage or configuration. Neither the warehouse nor Batch was contacted."""
 
     exit_code = 2
 
 
 class ManifestError(ConfigurationError):
-    """There is no `manifest.json`, or it is not one that can be read."""
+    """There is no `manifest.json`, or it can't be read."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong in a mapping: where it stands, and what is accepted there. `line` counts from
-    1; None where nobody looked for it, or the mapping is not in the file.
+    """One error in a mapping: its place, and what is accepted there. `line` counts from 1; None if it was not
+    searched or the mapping is not in the file.
     """
 
     file: str
@@ -56,7 +56,7 @@ class Problem:
 
 
 class MappingError(ConfigurationError):
-    """One or more mappings are wrong; `problems` has every one of them, and the text a line for each."""
+    """One or more mappings are invalid. `problems` has all errors, and the text one line for each."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -73,27 +73,25 @@ class ProfileError(ConfigurationError):
 
 
 class UnsupportedWarehouse(ConfigurationError):
-    """The adapter is not installed, or its engine can't update rows."""
+    """The adapter is not installed, or its tables' rows can't be changed."""
 
 
 class WarehouseError(BatchSyncError):
-    """The warehouse rejected a statement, went away, or is locked by another process."""
+    """The warehouse rejected a statement, closed the connection, or is locked by another process."""
 
 
 class Conflict(WarehouseError):
-    """Something passing was in the way, such as another transaction, and nothing was done: it may be tried
-    again.
-    """
+    """A temporary conflict, for example with another transaction. Nothing was done, so it may be retried."""
 
 
 class DeliveryError(BatchSyncError):
-    """Batch rejected a call as a whole, or could not be reached within the retry budget."""
+    """Batch rejected a request as a whole, or could not be reached within the retries."""
 
 
 class Stopped(BatchSyncError):
-    """Nothing (more) was sent, on purpose: a guard, a gate, another push, or a stale delta."""
+    """A push stopped on purpose, before or while sending: a guard, a gate, another push, or a stale delta."""
 
 
 def printable(text: str) -> str:
-    """The text with an escape for what could move a terminal's cursor, or break a line or an encoder."""
+    """Escapes whatever could move a terminal's cursor, break a line or fail to encode."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

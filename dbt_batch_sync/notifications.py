@@ -1,7 +1,7 @@
-"""Tells the hooks of the outputs how a push ended.
+"""Calls the outputs' hooks after a push.
 
-Everything is recorded by then. A hook that fails is a warning of the logger `dbt_batch_sync`, which Python
-writes to standard error unless the caller has set logging up otherwise.
+Everything is recorded by then. If a hook fails, the logger `dbt_batch_sync` warns; by default, Python writes
+that to standard error.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from dbt_batch_sync.connections.recipients import Hook, HookFormat
 from dbt_batch_sync.results.sync import PushResult, SyncPushed
 
 HOOK_SECONDS = 10.0
-"""For one hook."""
+"""Seconds for one hook."""
 
 SHOWN_SYNCS = 20
-"""Lines of a message to people."""
+"""The most lines of a text message."""
 
 _log = logging.getLogger("dbt_batch_sync")
 
 
 def call_hooks(result: PushResult, outputs: Mapping[str, Output]) -> None:
-    """Calls the hooks of every output that syncs of the push go to (`outputs`, by sync), one after
-    another, each with its own syncs. Never raises.
+    """Calls the hooks of every output of the push's syncs (`outputs`, by sync), in turn, each with its own
+    syncs. Never raises.
     """
     for name, output in {output.name: output for output in outputs.values()}.items():
         own = tuple(each for each in result.syncs if outputs[each.sync].name == name)
@@ -46,21 +46,21 @@ def call_hooks(result: PushResult, outputs: Mapping[str, Output]) -> None:
 
 
 def _call(hook: Hook, result: PushResult, output: str) -> str | None:
-    """What went wrong, or None."""
+    """The error, or None."""
     document: dict[str, object] = result.to_json()
     if hook.format is HookFormat.SLACK:
         document = {"text": slack_text(result, output)}
     body = json.dumps(document).encode()
     if hook.command:
         return _run(hook.command, body)
-    from dbt_batch_sync.batch_api.webhook import post  # a push of nothing ends without it
+    from dbt_batch_sync.batch_api.webhook import post  # a push without syncs never gets here without it
 
     return post(hook.url, body, HOOK_SECONDS)
 
 
 def _run(command: tuple[str, ...], body: bytes) -> str | None:
     try:
-        # Standard output is the result's: what the command prints goes to standard error.
+        # Standard output is for the result, so the command's output goes to standard error.
         process = subprocess.Popen(  # noqa: S603 - the user's own command, without a shell
             command, stdin=subprocess.PIPE, stdout=2, start_new_session=True
         )
@@ -77,7 +77,8 @@ def _run(command: tuple[str, ...], body: bytes) -> str | None:
 
 
 def slack_text(result: PushResult, output: str) -> str:
-    """A message in Slack's mrkdwn: the status, then a line for each sync, those that need a look first.
+    """A message in Slack's mrkdwn: the status, then a line for each sync, starting with those that need
+    attention.
 
     Source of the escapes: Slack's documentation, "Formatting text for app surfaces".
     """

@@ -1,4 +1,4 @@
-"""What the pages of the sandbox and of the report share: templates that escape, hashes for their policies."""
+"""Shared by the sandbox's and the report's pages: templates that escape, and hashes for their policies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 
 def load_template(folder: Path, name: str, filters: Mapping[str, Callable[..., object]]) -> Template:
-    """A template of a folder: every value is escaped, and an unknown name is an error."""
+    """A template from a folder. Every value is escaped, and an unknown name is an error."""
     environment = Environment(
         loader=FileSystemLoader(folder),
         autoescape=True,
@@ -24,5 +24,5 @@ def load_template(folder: Path, name: str, filters: Mapping[str, Callable[..., o
 
 
 def source_hash(text: str) -> str:
-    """An inline style or script as a Content-Security-Policy names it."""
+    """The Content-Security-Policy source of an inline style or script."""
     return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"

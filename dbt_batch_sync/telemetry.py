@@ -1,7 +1,7 @@
-"""Spans and metrics of a push for OpenTelemetry: names and counts, never a value of a row.
+"""OpenTelemetry spans and metrics of a push: names and counts, no values of rows.
 
-They go to whatever the process has set up: `opentelemetry-instrument` does it for the command line. Where
-nothing has loaded OpenTelemetry nothing is imported, and nothing is done.
+They go to whatever the process has configured; on the command line, `opentelemetry-instrument` does. If
+nothing has loaded OpenTelemetry, nothing is imported or recorded.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from dbt_batch_sync import __version__
 from dbt_batch_sync.results.sync import PushResult, SyncPushed
 
 NAME = "dbt_batch_sync"
-"""Of the tracer and the meter, and what every attribute begins with."""
+"""The name of the tracer and the meter, and the prefix of all attributes."""
 
 _COUNTED = ("sent", "accepted", "rejected_rows", "rejected_attributes", "invalid", "requests", "retries")
 
 
 Describe = Callable[[Mapping[str, object]], None]
-"""Adds attributes to a span; those that are None are left out, and `error` makes it a failed one."""
+"""Adds attributes to a span. None is left out; `error` marks the span as failed."""
 
 
 @contextmanager
 def span(name: str, **known: object) -> Iterator[Describe]:
-    """A span `dbt_batch_sync.<name>` within the current one."""
+    """A span `dbt_batch_sync.<name>` inside the current one."""
     if "opentelemetry" not in sys.modules:
         yield lambda _: None
         return
@@ -58,7 +58,7 @@ def record_sync(pushed: SyncPushed, describe: Describe, *, count: bool) -> None:
 
 
 def describe_current(known: Mapping[str, str | int | float]) -> None:
-    """Adds attributes to the span that one is in, if any."""
+    """Adds attributes to the current span, if there is one."""
     if "opentelemetry" not in sys.modules:
         return
     from opentelemetry import trace
@@ -67,7 +67,7 @@ def describe_current(known: Mapping[str, str | int | float]) -> None:
 
 
 def record_push(result: PushResult, describe: Describe) -> None:
-    """The status of the whole push on its span, and how long it took: `dbt_batch_sync.duration`."""
+    """The status of the whole push on its span, and its duration: `dbt_batch_sync.duration`."""
     error = next((each.error for each in result.syncs if each.error), None)
     describe({"run_id": result.run_id, "status": result.status, "error": error})
     if "opentelemetry" not in sys.modules:

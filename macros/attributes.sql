@@ -1,5 +1,5 @@
-{#- Every column that a delta carries, the identifier first: name, column, type in Batch, SQL type, expression, keep,
-    membership. None when the sync isn't built and this command doesn't build (`dbt compile` on an empty warehouse). -#}
+{#- The columns of a delta, the identifier first: name, column, Batch type, SQL type, expression, keep, membership. None if the sync is not
+    built and this command doesn't build it (`dbt compile` on an empty warehouse). -#}
 {% macro sync_attributes(sync, model_relation, mapping) %}
     {% set columns = dbt_batch_sync.columns_of(model_relation) %}
     {% if not columns and flags.WHICH not in ('run', 'build') %}
@@ -9,8 +9,8 @@
 {% endmacro %}
 
 
-{#- The names of custom attributes become columns and parts of lists here, and what `custom: all` brings is known to the
-    warehouse alone: so they are rejected here too, as `dbt-batch-sync validate` does with those that are listed. -#}
+{#- Checks the names of custom attributes, which become columns and list items. `dbt-batch-sync validate` checks those that are listed; only
+    the warehouse knows the columns of `custom: all`. -#}
 {% macro check_names(sync, attributes) %}
     {% set seen = [] %}
     {% for attribute in attributes %}
@@ -47,7 +47,7 @@
 {% endmacro %}
 
 
-{#- The columns that a mapping means by a name: the one that is spelled so, or all that are without regard to case. -#}
+{#- The columns that match a name in the mapping: the exact match, or else every match that ignores case. -#}
 {% macro columns_called(columns, name) %}
     {% set same = [] %}
     {% for column in columns %}
@@ -61,13 +61,13 @@
 {% macro attribute_types() %}{{ return(['string', 'integer', 'float', 'boolean', 'date', 'url', 'string_array', 'object']) }}{% endmacro %}
 
 
-{#- What a column becomes: the type in Batch (`wanted` if one is given), the type of its column in the snapshot and the
-    delta, and the expression that takes it there. -#}
+{#- How a column is sent: its Batch type (`wanted`, if given), the type of its column in the snapshot and the delta, and the expression that
+    converts it. -#}
 {% macro typed_attribute(sync, columns, column_name, name, wanted, on_null) %}
     {% set column = dbt_batch_sync.mapped_column(sync, columns, column_name, name) %}
     {% set kind = dbt_batch_sync.column_kind(column) %}
     {% if kind is not none and kind.type == 'null' %}
-        {#- A column of nothing but nulls, where it has no other type: it is of the type that is asked for. -#}
+        {#- A column that contains only nulls and has no other type takes the wanted type. -#}
         {% set kind = dbt_batch_sync.column_kind(api.Column.create(column.name, dbt_batch_sync.type_for(wanted))) %}
     {% endif %}
     {% set accepted = {
@@ -104,7 +104,7 @@
 {% endmacro %}
 
 
-{#- The warehouse's type of a column that is sent as `wanted`. -#}
+{#- The warehouse type of a column that is sent as `wanted`. -#}
 {% macro type_for(wanted) %}
     {{ return({
         'integer': 'bigint', 'float': dbt_batch_sync.double_type(), 'boolean': dbt_batch_sync.boolean_type(), 'date': dbt_batch_sync.timestamp_type(),
@@ -116,7 +116,7 @@
 {% macro default__array_type() %}{{ return(dbt_batch_sync.text_type() ~ '[]') }}{% endmacro %}
 
 
-{#- What to do with a column of a type that Batch does not have. -#}
+{#- Advice for a column whose type Batch doesn't have. -#}
 {% macro type_advice(column, kind) %}
     {% if kind is not none and kind.type == 'json' %}{{ return('Give it `type: string`, or `type: string_array` if it holds arrays of texts') }}{% endif %}
     {% set list = column.dtype.endswith(']') or (column.dtype | lower).startswith('array<') %}
@@ -124,7 +124,7 @@
 {% endmacro %}
 
 
-{#- The type of each attribute of a sync as it is mapped now, by name. -#}
+{#- The current type of each mapped attribute, by name. -#}
 {% macro current_types(sync) %}
     {% set types = {} %}
     {% for attribute in dbt_batch_sync.sync_attributes(sync, dbt_batch_sync.sync_relation(sync), dbt_batch_sync.sync_mapping(sync))[1:] %}{% do types.update({attribute.name: attribute.type}) %}{% endfor %}
@@ -132,7 +132,7 @@
 {% endmacro %}
 
 
-{#- `name:type,…`: how the runner, and the next `dbt run`, know the types that were derived here. -#}
+{#- `name:type,…`: tells the runner and the next `dbt run` the types that were derived here. -#}
 {% macro type_list(types) %}
     {% set parts = [] %}
     {% for name, type in types.items() %}{% do parts.append(name ~ ':' ~ type) %}{% endfor %}

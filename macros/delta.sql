@@ -1,5 +1,5 @@
-{#- The body of `<sync>_delta`: every row in which the model differs from what Batch last accepted. Its columns are the mapping's: no contract
-    knows them. -#}
+{#- The body of `<sync>_delta`: every row in which the model differs from what Batch last accepted. Its columns depend on the mapping, so a
+    contract can't know them. -#}
 {% macro delta(sync, key='custom_id', version=none) %}
     {% set model_relation = ref(sync, v=version) %}
     {% set snapshot_relation = ref(sync ~ '_sent_snapshot') %}
@@ -33,9 +33,8 @@
 {% endmacro %}
 
 
-{#- One select for every warehouse; what differs between them is behind the small macros of `adapters/`. A full join on the key, one
-    condition for each attribute, and what becomes of them. Duplicates are looked up among the rows that differ, and taken from the model
-    once more where there are any. -#}
+{#- One select for all warehouses; the macros in `adapters/` contain the differences. It is a full join by key with one condition per
+    attribute. Duplicates are searched among the rows that differ, and read from the model again only if there are any. -#}
 {% macro delta_sql(model_relation, snapshot_relation, mapping, attributes, parked, erased='') %}
 {%- set id = dbt_batch_sync.column(mapping.key) -%}
 {%- set exited = dbt_batch_sync.column('_batch_exited_at') -%}
@@ -173,7 +172,7 @@ from changes
 {% endmacro %}
 
 
-{#- A model's rows in the delta's columns and types. -#}
+{#- The model's rows in the delta's columns and types. -#}
 {% macro model_rows(model_relation, attributes) -%}
     select
         {{ dbt_batch_sync.identifier_expression(attributes[0]) }} as {{ dbt_batch_sync.column(attributes[0].name) }}
@@ -185,7 +184,7 @@ from changes
 {%- endmacro %}
 
 
-{#- The names of what is sent, with commas between. -#}
+{#- The names of the attributes to send, comma separated. -#}
 {% macro changed_names(attributes) -%}
     {%- set parts = [] -%}
     {%- for attribute in attributes -%}
@@ -195,7 +194,7 @@ from changes
 {%- endmacro %}
 
 
-{#- Why a row is invalid; of another, which consents it does not send because of an opt-out. -#}
+{#- Why a row is invalid; for other rows, the consents that are held back because of an opt-out. -#}
 {% macro row_reason(guarded, is_parked) -%}
     {%- set blocked, parts = [], [] -%}
     {%- for attribute in guarded -%}
@@ -214,7 +213,7 @@ from changes
 {%- endmacro %}
 
 
-{#- The rows that Batch rejected and that wait for a change, as a query of `row_id` and `sent_hash`; nothing where there are none. -#}
+{#- A query of `row_id` and `sent_hash`: the rows that Batch rejected and that have not changed. Empty if there are none. -#}
 {% macro open_parked(sync, snapshot) %}
     {% set rejects = dbt_batch_sync.beside(api.Relation.create(database=snapshot.database, schema=snapshot.schema, identifier=snapshot.identifier), 'batch_sync_rejects') %}
     {% if flags.WHICH not in ('run', 'build', 'retry') and dbt_batch_sync.existing_table(rejects.database, rejects.schema, rejects.identifier) is none %}

@@ -1,4 +1,4 @@
-{#- Brings an existing snapshot to its mapping: adds columns, and gives them the types that hold the model's values. -#}
+{#- Adapts an existing snapshot to its mapping: adds columns and changes their types to fit the model's values. -#}
 {% macro evolve_snapshot(snapshot, model) %}
     {% set sync = model.name[:-('_sent_snapshot' | length)] %}
     {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
@@ -19,13 +19,13 @@
         {% endif %}
     {% endfor %}
     {% if added %}{% do dbt_batch_sync.add_columns(snapshot, added) %}{% endif %}
-    {#- Marked before the values change: what can't be converted becomes null, and Batch holds it all the same. -#}
+    {#- Marked before the values change, because values that can't be converted become null while Batch still holds them. -#}
     {% do dbt_batch_sync.mark_retyped(snapshot, dbt_batch_sync.attribute_names(have.values(), attributes[0].name), retyped) %}
     {% if changes %}{% do adapter.dispatch('change_types', 'dbt_batch_sync')(snapshot, changes) %}{% endif %}
 {% endmacro %}
 
 
-{#- The names of attribute columns among columns of a snapshot, in lower case. -#}
+{#- The lower-case names of the attribute columns of a snapshot. -#}
 {% macro attribute_names(columns, key) %}
     {% set names = [] %}
     {% for column in columns if column.name | lower != key and not (column.name | lower).startswith('_batch_') %}{% do names.append(column.name | lower) %}{% endfor %}

@@ -1,9 +1,9 @@
-{#- The hooks of a delta, which run before and after dbt builds it: announce the build, merge what pushes did with the old delta, and tell
-    pushes what there is now. -#}
+{#- The hooks of a delta, which run before and after dbt builds it. They announce the build, merge what pushes did with the old delta, and
+    tell pushes about the new one. -#}
 
 
-{#- The first hook of a delta, outside of the model's transaction: a push that claims the sync after it sees that dbt is at work, and one
-    that claimed it before is seen by `merge_sent`. -#}
+{#- The first hook of a delta, outside the model's transaction. A push that claims the sync later sees that dbt is at work; a push that
+    claimed it earlier is seen by `merge_sent`. -#}
 {% macro announce_build(sync) %}
     {% set snapshot = dbt_batch_sync.own_snapshot(sync) %}
     {% if snapshot is not none %}
@@ -19,7 +19,7 @@
 {% macro default__commit_at_once() %}{% endmacro %}
 
 
-{#- The second hook: merges the old delta into the snapshot, and puts in doubt what is asked for again. -#}
+{#- The second hook. Merges the old delta into the snapshot and puts requested rows in doubt. -#}
 {% macro merge_sent(sync) %}
     {% set snapshot = dbt_batch_sync.own_snapshot(sync) if execute else none %}
     {% if snapshot is not none %}
@@ -39,8 +39,8 @@
     {% endif %}
 {% endmacro %}
 
-{#- What a kind does with the old delta. Returns the delta that a later `dbt run` must find rows of in the snapshot (`witness`), the ids of the
-    requests that are `answered`, and what the new delta has beside changes (`request`). -#}
+{#- How a kind merges the old delta. Returns the delta whose rows a later `dbt run` must find in the snapshot (`witness`), the ids of the
+    `answered` requests, and what the new delta contains beside changes (`request`). -#}
 {% macro any_kind__merge(sync, mapping, snapshot, delta, built, found, progress) %}
     {% set before = dbt_batch_sync.last_merged(sync, snapshot) %}
     {% set lost = dbt_batch_sync.check_delta(sync, snapshot, delta, built, found, progress, before) %}
@@ -59,7 +59,7 @@
 {% macro any_kind__before_build(sync, snapshot) %}{% endmacro %}
 
 
-{#- The last hook: tells pushes what there is. -#}
+{#- The last hook. Appends `built`. -#}
 {% macro record_build(sync) %}
     {% set snapshot = dbt_batch_sync.own_snapshot(sync) if execute else none %}
     {% if snapshot is not none %}
@@ -102,12 +102,12 @@
     {% endif %}
 {% endmacro %}
 
-{#- What the new delta has beside changes, by what merges since the last build said. -#}
+{#- What the new delta contains beside changes, according to the merges since the last build. -#}
 {% macro any_kind__requested(sync, snapshot, requests) %}{{ return('all' if 'all' in requests else none) }}{% endmacro %}
 
 
-{#- What was answered since the last build: by this command, and by one that died before it had built. A build that another command
-    recorded meanwhile is an error: what was pushed of it would not be merged. -#}
+{#- The requests answered since the last build, by this command or by one that failed before it built. If another command has built in
+    between, this is an error, because what was pushed of that delta would not be merged. -#}
 {% macro merged_since(sync, snapshot) %}
     {% set of_sync = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() ~ ' where sync = ' ~ dbt.string_literal(sync) %}
     {% set own = ' and delta_id = ' ~ dbt.string_literal(invocation_id) %}
@@ -129,7 +129,8 @@
 {% endmacro %}
 
 
-{#- The snapshot of a sync if it is this target's own. Under `--defer` a reference may be another target's, which must not be written to. -#}
+{#- The snapshot of a sync, if it belongs to this target. With `--defer`, a reference may point to another target's snapshot, which must not
+    be written to. -#}
 {% macro own_snapshot(sync) %}
     {% if not execute %}{{ return(none) }}{% endif %}
     {% set found = ref(sync ~ '_sent_snapshot') %}
@@ -144,7 +145,7 @@
 {% endmacro %}
 
 
-{#- `empty` or `sample` where dbt leaves rows out of the model; else nothing. -#}
+{#- `empty` or `sample` if dbt leaves out rows of the model; otherwise empty. -#}
 {% macro partial_mode() %}
     {% if invocation_args_dict.get('empty') %}{{ return('empty') }}{% endif %}
     {{ return('sample' if invocation_args_dict.get('sample') else '') }}

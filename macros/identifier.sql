@@ -1,12 +1,12 @@
-{#- The key of a row as text. -#}
+{#- The key of a row, as text. -#}
 {% macro identifier_expression(identifier) %}{{ return(adapter.dispatch('identifier_expression', 'dbt_batch_sync')(identifier)) }}{% endmacro %}
 {% macro default__identifier_expression(identifier) -%}
     cast({{ dbt_batch_sync.model_column(identifier.column) }} as {{ dbt_batch_sync.text_type() }})
 {%- endmacro %}
 
 
-{#- Why a row can't be sent, or null. Batch takes 1 to 511 characters, no line break, no blank, and none of the words that
-    broken clients send; control characters are ours to reject. Only rows that differ get here, so that known profiles cost nothing. -#}
+{#- Why a row can't be sent, or null. Batch accepts 1 to 511 characters, no line breaks, no blank texts, and none of the words that broken
+    clients send. Rejecting other control characters is our choice. Only rows that differ are checked, so known profiles cost nothing. -#}
 {% macro identifier_problem(row, identifier) -%}
     {%- set id = row ~ '.' ~ dbt_batch_sync.column(identifier.name) -%}
     case

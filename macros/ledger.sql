@@ -1,7 +1,7 @@
-{#- The ledger: three tables and a view beside the snapshots, created and pruned at the start of a `dbt run`, where one thread alone is at
-    work. dbt and pushes append to the journal; only dbt writes to the rejects. -#}
+{#- The ledger: three tables and a view beside the snapshots. They are created and pruned at the start of a `dbt run`, when only one thread
+    works. dbt and pushes append to the journal. Only dbt updates rejects. -#}
 
-{#- Name and kind of each column, in order. -#}
+{#- The name and kind of each column, in order. -#}
 {% macro journal_columns() %}
     {{ return({
         'recorded_at': 'timestamp', 'sync': 'text', 'event': 'text', 'run_id': 'text', 'delta_id': 'text', 'page': 'bigint', 'key': 'text',
@@ -29,11 +29,11 @@
 {% endmacro %}
 
 
-{#- `on-run-start` of this package: the ledger beside each snapshot that this command may write to. -#}
+{#- The package's `on-run-start`: creates the ledger beside each snapshot that this command may write to. -#}
 {% macro prepare_ledger() %}
     {% if execute and flags.WHICH in ('run', 'build', 'retry') %}
         {% set done, wanted = [], dbt_batch_sync.snapshots_of_selected() %}
-        {#- A model that is rejected says so itself, and the others are built. -#}
+        {#- An invalid model raises its own error, and the others are built. -#}
         {% for node in graph.nodes.values() if node.unique_id in wanted and not dbt_batch_sync.storage_problem(node) %}
             {% set snapshot = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias, type='table') %}
             {% if snapshot.without_identifier() | string not in done %}
@@ -47,7 +47,7 @@
 {% endmacro %}
 
 
-{#- Commits what a hook of the start has done: dbt rolls its transaction back. dbt may know of none, though the driver has begun one: a
+{#- Commits what this hook has done, because dbt rolls its transaction back. dbt may not know of a transaction that the driver began; a
     statement that begins one makes both agree. -#}
 {% macro commit_hook() %}{{ return(adapter.dispatch('commit_hook', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__commit_hook() %}
@@ -56,7 +56,7 @@
 {% endmacro %}
 
 
-{#- The snapshots that are selected, and those that selected deltas are compared with. -#}
+{#- The selected snapshots, and those that selected deltas are compared with. -#}
 {% macro snapshots_of_selected() %}
     {% set found = [] %}
     {% for node in graph.nodes.values() if node.unique_id in selected_resources and node.resource_type == 'model' %}
@@ -107,7 +107,7 @@
 {% macro default__ledger_text_type() %}{{ return(dbt_batch_sync.text_type()) }}{% endmacro %}
 
 
-{#- `if not exists`: two commands may begin at once. -#}
+{#- `if not exists`, because two commands may start at the same time. -#}
 {% macro create_ledger_table_sql(table, columns) %}{{ return(adapter.dispatch('create_ledger_table_sql', 'dbt_batch_sync')(table, columns)) }}{% endmacro %}
 {% macro default__create_ledger_table_sql(table, columns) -%}
     create table if not exists {{ table.render() }} (
@@ -118,12 +118,12 @@
 {%- endmacro %}
 
 
-{#- Lets one command at a time create the ledger, where `if not exists` is not enough for that. -#}
+{#- Lets one command at a time create the ledger, if `if not exists` is not enough. -#}
 {% macro lock_ledger() %}{{ return(adapter.dispatch('lock_ledger', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__lock_ledger() %}{% endmacro %}
 
 
-{#- One row per run and sync. A run without an end that was silent for a minute is dead. -#}
+{#- One row per run and sync. A run that has no end and was silent for a minute is dead. -#}
 {% macro runs_sql(journal) -%}
     select
         run_id,
@@ -151,7 +151,7 @@
 {%- endmacro %}
 
 
-{#- The time now in UTC, by the warehouse's clock, as a value of `timestamp_type`. -#}
+{#- The current UTC time of the warehouse, as `timestamp_type`. -#}
 {% macro utc_now() %}{{ return(adapter.dispatch('utc_now', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__utc_now() %}{{ dbt_batch_sync.unsupported() }}{% endmacro %}
 
@@ -162,7 +162,7 @@
 {% macro default__seconds_after(moment, seconds) %}{{ return(moment ~ " + interval '" ~ seconds ~ " seconds'") }}{% endmacro %}
 
 
-{#- The statement that appends a row to the journal: `values` are SQL expressions by column. -#}
+{#- The statement that appends a row to the journal. `values` are SQL expressions by column. -#}
 {% macro journal_row(snapshot, sync, event, values) -%}
     {%- set columns = dbt_batch_sync.journal_columns() -%}
     {%- set row = {'sync': dbt.string_literal(sync), 'event': dbt.string_literal(event)} -%}
@@ -177,13 +177,13 @@
 {%- endmacro %}
 
 
-{#- Whether an insert must name every column: not each format of a table fills in those that it lacks. -#}
+{#- Whether an insert must name every column, because some table formats don't fill in missing ones. -#}
 {% macro inserts_name_all_columns() %}{{ return(adapter.dispatch('inserts_name_all_columns', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__inserts_name_all_columns() %}{{ return(false) }}{% endmacro %}
 
 
-{#- Removes what is merged and older than the retention: rows of deltas before the last one, and resolved rejects. What is known of erasures
-    stays: it is their proof. -#}
+{#- Deletes merged rows that are older than the retention: journal rows of earlier deltas, and resolved rejects. Rows about erasures stay as
+    proof. -#}
 {% macro prune_ledger(snapshot) %}
     {% set journal = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() %}
     {% set rejects = dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() %}
@@ -204,7 +204,7 @@
         {% do days.append((90 if row[5] is none else row[5]) | int) %}
         {% set last = [now - modules.datetime.timedelta(days=days[-1])] %}
         {% for moment in [row[1], row[2]] if moment is not none %}{% do last.append(moment.replace(tzinfo=none)) %}{% endfor %}
-        {#- A merge answers all requests and doubts but those of its last minutes. -#}
+        {#- A merge answers all requests and doubts, except those of its last minutes. -#}
         {% if row[3] is not none %}{% do last.append(row[3].replace(tzinfo=none) - modules.datetime.timedelta(days=1)) %}{% endif %}
         {% if row[1] is not none and row[4].replace(tzinfo=none) < last | min - modules.datetime.timedelta(days=1) %}
             {% do old.append('(sync = ' ~ dbt.string_literal(row[0]) ~ ' and recorded_at < ' ~ dbt_batch_sync.utc_timestamp((last | min).strftime('%Y-%m-%d %H:%M:%S')) ~ ')') %}

@@ -1,5 +1,6 @@
-{#- The `batch_sync` meta of a sync, with its defaults, and a hash of what decides which values are sent (`Mapping.hash` in mapping.py is the same). Read from the graph when dbt executes, never when it parses:
-    partial parsing can't freeze it. `dbt-batch-sync validate` checks the whole of it; here only what SQL needs. -#}
+{#- The `batch_sync` meta of a sync with its defaults, and a hash of the keys that decide which values are sent (the same as `Mapping.hash`
+    in mapping.py). It is read from the graph when a model runs, not when dbt parses, so partial parsing can't freeze it. Only checks what
+    SQL needs; `dbt-batch-sync validate` checks everything. -#}
 {% macro sync_mapping(sync) %}
     {% set node = dbt_batch_sync.sync_node(sync) %}
     {% if node.config.materialized == 'ephemeral' %}
@@ -26,8 +27,8 @@
 {% endmacro %}
 
 
-{#- The sync's model in dbt's graph: the one that the model that is being built refers to. There may be others of its name, in packages or
-    as versions. In `dbt run-operation`, where no model is built: the first of that name. -#}
+{#- The sync's model in dbt's graph: the one that the model being built refers to, because packages and versions may have others of the same
+    name. In `dbt run-operation`, where no model is built, the first of that name. -#}
 {% macro sync_node(sync) %}
     {% for id in (model.depends_on.nodes or graph.nodes) if graph.nodes.get(id, {}).resource_type == 'model' and graph.nodes[id].name == sync %}
         {{ return(graph.nodes[id]) }}

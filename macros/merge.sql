@@ -1,11 +1,11 @@
-{#- Before a delta is rebuilt, what pushes did with the old one becomes the snapshot's. Rows of pages up to the last checkpoint are what Batch
-    holds now, but for rejected ones. Rows between the checkpoint and the last intent, or all behind it while a push is alive, are in
+{#- Merges what pushes did with the old delta into the snapshot, before the delta is rebuilt. Batch now holds rows of pages up to the last
+    checkpoint, except for rejected ones. Rows between the checkpoint and the last intent, or all later rows while a push is running, are in
     doubt: their names go to `_batch_doubt` (`,name,,name,`), and every later delta sends them until they are settled. The statements are
-    the same after a clean push and after a kill, and doing them again changes nothing. -#}
+    the same after a clean push and after a kill, and can be repeated. -#}
 
 
-{#- The rows of a delta that are merged: `_batch_settled` is 1 for those that Batch holds, 0 for those in doubt. Rejected rows are left out, but
-    where a row may have gone in several requests: some of it may be there. -#}
+{#- The rows of a delta to merge. `_batch_settled` is 1 for rows that Batch holds, 0 for rows in doubt. Rejected rows are left out, unless a
+    row may have gone in several requests, of which some may have been accepted. -#}
 {% macro sent_rows(sync, snapshot, delta, built, progress, columns) -%}
     {%- set id = dbt_batch_sync.column(built.key) -%}
     {%- set settled = dbt_batch_sync.is_settled(progress) -%}
@@ -30,13 +30,13 @@
 {%- endmacro %}
 
 
-{#- A row with more than 50 attributes, or 15 arrays, goes in several requests. -#}
+{#- A row with more than 50 attributes, or 15 arrays, is sent in several requests. -#}
 {% macro may_split(types) %}
     {{ return(types | length > 50 or types.values() | select('equalto', 'string_array') | list | length > 15) }}
 {% endmacro %}
 
 
-{#- Merges a delta into its snapshot, then brings the rejects to what it says. -#}
+{#- Merges a delta into its snapshot, then updates the rejects. -#}
 {% macro merge_delta(sync, snapshot, delta, built, progress, names, retyped) %}
     {% do dbt_batch_sync.refresh_statistics(dbt_batch_sync.beside(snapshot, 'batch_sync_rejects')) %}
     {% set columns = dbt_batch_sync.merged_columns(snapshot, delta, names) %}
@@ -49,12 +49,12 @@
 {% endmacro %}
 
 
-{#- Has the planner know how many rows a table has by now, where it would go by what it knew before a push. -#}
+{#- Updates the planner's statistics, where it would otherwise use those from before a push. -#}
 {% macro refresh_statistics(table) %}{{ return(adapter.dispatch('refresh_statistics', 'dbt_batch_sync')(table)) }}{% endmacro %}
 {% macro default__refresh_statistics(table) %}{% endmacro %}
 
 
-{#- The attribute columns that a delta and its snapshot have: name, and its value in the snapshot's type. -#}
+{#- The attribute columns that a delta and its snapshot share: name, and value in the snapshot's type. -#}
 {% macro merged_columns(snapshot, delta, names) %}
     {% set wanted = {} %}
     {% for column in dbt_batch_sync.columns_of(snapshot) if column.name | lower in names %}{% do wanted.update({column.name | lower: column}) %}{% endfor %}
@@ -72,15 +72,15 @@
 {% endmacro %}
 
 
-{#- A value in another type; null where it can't be converted. `widens`: every value can. -#}
+{#- Converts a value to another type; values that can't be converted become null. `widens`: every value can be converted. -#}
 {% macro converted(expression, have, dtype, widens) %}{{ return(adapter.dispatch('converted', 'dbt_batch_sync')(expression, have, dtype, widens)) }}{% endmacro %}
-{#- Anything becomes a text, and otherwise only what is as wide keeps its values: there is no `try_cast`. -#}
+{#- Anything becomes a text. Otherwise, only a wider type keeps its values, because there is no `try_cast`. -#}
 {% macro default__converted(expression, have, dtype, widens) %}
     {{ return('cast(' ~ (expression if widens or dtype == dbt_batch_sync.text_type() else 'null') ~ ' as ' ~ dtype ~ ')') }}
 {% endmacro %}
 
 
-{#- The doubt that stays once a row is settled: names that it did not send. Attributes of another type by now are in doubt anew. -#}
+{#- The doubt that remains once a row is settled: names that it did not send, and attributes whose type has changed since. -#}
 {% macro doubt_left(names, retyped, columns) -%}
     {%- set doubt = 's.' ~ dbt_batch_sync.column('_batch_doubt') -%}
     {%- set listed = "',' || d." ~ dbt_batch_sync.column('_batch_changed') ~ " || ','" -%}
@@ -98,13 +98,13 @@
 {%- endmacro %}
 
 
-{#- The doubt of a row that may have been sent: what it had, and the names that it sends. -#}
+{#- The doubt of a row that may have been sent: its earlier doubt and the names that it sends. -#}
 {% macro doubt_added(names) -%}
     {{ dbt_batch_sync.joined_names("coalesce(s." ~ dbt_batch_sync.column('_batch_doubt') ~ ", '') || ',' || replace(d." ~ dbt_batch_sync.column('_batch_changed') ~ ", ',', ',,') || ','", names) }}
 {%- endmacro %}
 
 
-{#- Each name once, however often it is in the text. -#}
+{#- Keeps each name once. -#}
 {% macro joined_names(expression, names) -%}
     {%- set parts = [] -%}
     {%- for name in names %}{% do parts.append("case when " ~ dbt_batch_sync.in_doubt(expression, name) ~ " then '," ~ name ~ ",' else '' end") %}{% endfor -%}
@@ -112,7 +112,7 @@
 {%- endmacro %}
 
 
-{#- What the snapshot's row becomes when a row of the delta is settled, by column: SQL about `d` and `s`. -#}
+{#- The snapshot's row after a row of the delta is settled, by column: SQL about `d` and `s`. -#}
 {% macro settled_values(columns, names, retyped, built, progress) %}
     {% set values = {built.key: 'd.' ~ dbt_batch_sync.column(built.key)} %}
     {% for column in columns %}{% do values.update({column.name: column.value}) %}{% endfor %}
@@ -142,7 +142,7 @@
     {{ return(adapter.dispatch('merge_statements', 'dbt_batch_sync')(snapshot, source, columns, names, retyped, built, progress, in_doubt)) }}
 {% endmacro %}
 
-{#- One MERGE, which is atomic by itself. -#}
+{#- One MERGE, which is atomic. -#}
 {% macro default__merge_statements(snapshot, source, columns, names, retyped, built, progress, in_doubt) %}
     {% set id, doubt, memory = dbt_batch_sync.column(built.key), dbt_batch_sync.column('_batch_doubt'), dbt_batch_sync.column('_batch_opted_out') %}
     {% set merge -%}
@@ -171,7 +171,7 @@
     {{ return([merge]) }}
 {% endmacro %}
 
-{#- The same of a row that the snapshot does not have. -#}
+{#- The same for a row that the snapshot doesn't have. -#}
 {% macro inserted_values(values) %}
     {% set inserted = {} %}
     {% for name, value in values.items() %}{% do inserted.update({name: dbt_batch_sync.of_new_row(value)}) %}{% endfor %}
@@ -186,8 +186,8 @@
 {% endmacro %}
 
 
-{#- For warehouses where a MERGE costs ten times as much, or takes no subquery: the new rows, then the old ones away, in the model's
-    transaction. -#}
+{#- For warehouses on which a MERGE costs ten times as much or accepts no subquery: inserts the new rows and deletes the old ones, in the
+    model's transaction. -#}
 {% macro replacing_statements(snapshot, source, columns, names, retyped, built, progress, in_doubt) %}
     {% set id, doubt, memory = dbt_batch_sync.column(built.key), dbt_batch_sync.column('_batch_doubt'), dbt_batch_sync.column('_batch_opted_out') %}
     {% set delta_id = dbt_batch_sync.column('_batch_delta_id') %}
@@ -244,7 +244,7 @@
 {% endmacro %}
 
 
-{#- Puts attributes in doubt for every profile of which Batch holds a value: those whose type in Batch is another one now. -#}
+{#- Puts attributes whose Batch type changed in doubt, for every profile with a value. -#}
 {% macro mark_retyped(snapshot, names, retyped) %}
     {% if retyped %}
         {% set doubt = dbt_batch_sync.column('_batch_doubt') %}

@@ -1,8 +1,8 @@
-{#- What the ledger and the tables say of the last delta: whether it is still there, and how far pushes are with it. -#}
+{#- The state of the last delta: whether it still exists, and how far pushes are. -#}
 
 
-{#- What the last `built` row says: when, delta_id (none before the first build), its rows and attributes, the type of each attribute
-    that was ever mapped, by name; the column of the sync's key, and whether its rows are sent whole. -#}
+{#- The last `built` row: its time, delta_id (none before the first build), rows and attributes, and the type of each attribute that was
+    ever mapped. Also the sync's key column and whether its rows are sent whole. -#}
 {% macro last_built(sync, snapshot) %}
     {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
     {% set rows = run_query(
@@ -21,8 +21,8 @@
 {% endmacro %}
 
 
-{#- The id of the delta that stands there: none without such a table, '' where it has no row, is no delta of ours, or lacks rows or attributes of
-    the one that was built: somebody altered it. -#}
+{#- The id of the existing delta. None if there is no table; '' if it has no rows, is not one of ours, or lacks rows or attributes of the
+    delta that was built. -#}
 {% macro found_delta(delta, built) %}
     {% if dbt_batch_sync.existing_table(delta.database, delta.schema, delta.identifier) is none %}{{ return(none) }}{% endif %}
     {% set have = dbt_batch_sync.columns_of(delta) | map(attribute='name') | map('lower') | list %}
@@ -32,8 +32,8 @@
 {% endmacro %}
 
 
-{#- How far pushes are with a delta. `settled`: whether any page is, up to `page` and, in the page behind it, up to `key`; `sent_page`: up to
-    which page something may have been sent; `runs`: which of them settled which pages, in their order. -#}
+{#- How far pushes are with a delta. `settled`: whether any page is, up to `page`, and in the next page up to `key`. `sent_page`: the last
+    page that may have been sent. `runs`: which of them settled which pages, in order. -#}
 {% macro progress(sync, snapshot, built) %}
     {% set journal = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() %}
     {% set own = 'delta_id = ' ~ dbt.string_literal(built.delta_id or '') %}
@@ -58,7 +58,7 @@
         group by run_id
         order by 2, 3
     {% endset %}
-    {#- Only the last checkpoint of a run, of a push with a limit, has a key. -#}
+    {#- Only the last checkpoint of a run has a key, and only if the push had a limit. -#}
     {% set settled, sent, runs, alive = [], [], [], [] %}
     {% for row in run_query(query).rows %}
         {% if row[1] is not none %}
@@ -79,20 +79,20 @@
 {% endmacro %}
 
 
-{#- A delta that pushes worked on and that is gone before it was merged took with it what Batch was told; a snapshot without the rows that
-    were merged last is another one: either would be a silent loss. Says which, or nothing. -#}
+{#- Whether state would be lost: a delta that was pushed is gone before it was merged, or the snapshot lacks the rows of the last merge.
+    Returns the reason, or none. -#}
 {% macro lost_rows(snapshot, delta, built, found, progress, merged) %}
     {% set is_merged = merged.at is not none and merged.at > built.at %}
     {% if (progress.settled or progress.sent_page is not none) and built.rows and found != built.delta_id and not is_merged %}
         {{ return(delta.render() ~ (' is gone' if found is none else ' is not the delta that was pushed') ~ ', and what Batch accepted of it is not in ' ~ snapshot.identifier ~ ' yet') }}
-    {#- Of a merge that ended before it was recorded there are rows of the newer delta. -#}
+    {#- A merge that failed before it was recorded left rows of the newer delta. -#}
     {% elif merged.delta_id and not dbt_batch_sync.has_rows_of(snapshot, [merged.delta_id, built.delta_id]) %}
         {{ return(snapshot.render() ~ ' lacks the rows that were merged into it last (it was emptied, restored from an older copy, or they were deleted)') }}
     {% endif %}
     {{ return(none) }}
 {% endmacro %}
 
-{#- An error when there is one, unless a `resend --all` means it. Returns whether there is one. -#}
+{#- Raises an error if state is lost, unless a `resend --all` allows it. Returns whether it is. -#}
 {% macro check_delta(sync, snapshot, delta, built, found, progress, merged) %}
     {% set lost = dbt_batch_sync.lost_rows(snapshot, delta, built, found, progress, merged) %}
     {% if lost and not dbt_batch_sync.open_requests(sync, snapshot).all %}
@@ -105,7 +105,7 @@
 {% endmacro %}
 
 
-{#- What the last merge recorded: when, and the delta whose rows the snapshot must have since (none where it has none). -#}
+{#- The last recorded merge: its time, and the delta whose rows the snapshot must contain since then (or none). -#}
 {% macro last_merged(sync, snapshot) %}
     {% set rows = run_query(
         'select recorded_at, merged_delta_id from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()
@@ -115,7 +115,7 @@
 {% endmacro %}
 
 
-{#- Whether a snapshot has rows that were merged from one of these deltas. -#}
+{#- Whether a snapshot has rows merged from one of these deltas. -#}
 {% macro has_rows_of(snapshot, delta_ids) %}
     {% set literals = [] %}
     {% for id in delta_ids if id %}{% do literals.append(dbt.string_literal(id)) %}{% endfor %}
@@ -125,20 +125,20 @@
 {% endmacro %}
 
 
-{#- The conditions for a row of a delta, as `d`: that it is settled, and that it may have been sent without being settled. -#}
+{#- The conditions for row `d` of a delta to be settled, and to be possibly sent but not settled. -#}
 {% macro is_settled(progress, alias='d') -%}
     {%- set page = alias ~ '.' ~ dbt_batch_sync.column('_batch_page') -%}
     ({{ page }} <= {{ progress.page }}
     {%- if progress.key is not none %} or ({{ page }} = {{ progress.page + 1 }} and {{ alias }}.{{ dbt_batch_sync.column(progress.key_column) }} <= {{ dbt_batch_sync.key_literal(progress.key) }}){% endif %})
 {%- endmacro %}
 
-{#- An identifier as SQL: whoever names the customers may use every character. -#}
+{#- An identifier as an SQL literal; it may contain any character. -#}
 {% macro key_literal(key) %}{{ return(adapter.dispatch('key_literal', 'dbt_batch_sync')(key)) }}{% endmacro %}
 {% macro default__key_literal(key) %}{{ return("'" ~ (key | replace("'", "''")) ~ "'") }}{% endmacro %}
 
 
-{#- The last page of which the run of a reject has settled rows; -1 if it was killed or overtaken before. A later run then sent these rows
-    again, and its answer counts. With a limit a run sends no more of a page than it settles. -#}
+{#- The last page that the run of a reject settled; -1 if the run was killed or overtaken before its first checkpoint. A later run has then
+    sent these rows again, and its answer counts. With a limit, a run sends no more of a page than it settles. -#}
 {% macro reached_by_run(progress) -%}
     {%- if progress.runs -%}
     max(case run_id

@@ -1,8 +1,8 @@
-{#- What dbt does with `batch_sync_rejects`: a rejected row is parked as long as it is the same, and a reject is resolved once a later delta
-    with it was accepted, or the model no longer differs. -#}
+{#- How dbt updates `batch_sync_rejects`. A rejected row is parked until it changes. A reject is resolved once a later delta with it was
+    accepted, or the model no longer differs. -#}
 
 
-{#- After a merge: hashes the rows that this delta's pushes had rejected, and resolves older rejects of what it sent. -#}
+{#- After a merge: stores the hashes of rows that this delta's pushes had rejected, and resolves older rejects of what was sent. -#}
 {% macro resolve_accepted(sync, snapshot, delta, built, progress) %}
     {% set rejects = dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() %}
     {% set own_sync = 'sync = ' ~ dbt.string_literal(sync) ~ ' and resolved_at is null' %}
@@ -11,7 +11,7 @@
         {% set attributes = dbt_batch_sync.hashed_columns(delta, built.key) %}
         {% set own = 'r.delta_id = ' ~ dbt.string_literal(built.delta_id) %}
         {% set stands = '(' ~ own ~ ' and d.' ~ dbt_batch_sync.column('_batch_page') ~ ' <= r.reached)' %}
-        {#- A row that was rejected anew leaves its older rejects behind, and so does an attribute; and those of a run that did not settle it. -#}
+        {#- A new reject of a row or attribute resolves its older ones, and those of a run that settled nothing of it. -#}
         {% set query %}
             select
                 r.row_id,
@@ -41,7 +41,7 @@
 {% endmacro %}
 
 
-{#- After a build: a parked or rejected row that the delta does not have differs no longer. -#}
+{#- After a build: a parked or rejected row that is not in the delta no longer differs. -#}
 {% macro any_kind__resolve(sync, snapshot, delta, key) %}
     {% set rejects = dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() %}
     {% set open = 'sync = ' ~ dbt.string_literal(sync) ~ ' and attribute is null and resolved_at is null' %}
@@ -57,7 +57,7 @@
 {% endmacro %}
 
 
-{#- Sets `sent_hash` and `resolved_at` of open rejects by a query of `row_id`, `attribute`, `delta_id`, `row_hash` and `is_over`. -#}
+{#- Sets `sent_hash` and `resolved_at` of open rejects from a query of `row_id`, `attribute`, `delta_id`, `row_hash` and `is_over`. -#}
 {% macro update_rejects_sql(rejects, open, query) %}{{ return(adapter.dispatch('update_rejects_sql', 'dbt_batch_sync')(rejects, open, query)) }}{% endmacro %}
 {% macro default__update_rejects_sql(rejects, open, query) -%}
     merge into {{ rejects }} as o
@@ -76,11 +76,11 @@
 {%- endmacro %}
 
 
-{#- Whether a text with commas around has another one in it. -#}
+{#- Whether a text contains another one between commas. -#}
 {% macro listed_in(listed, name) %}{{ return(dbt.position(name, listed) ~ ' > 0') }}{% endmacro %}
 
 
-{#- The attribute columns of a delta as they are hashed, by their names. -#}
+{#- The attribute columns of a delta in the form in which they are hashed, by name. -#}
 {% macro hashed_columns(delta, key) %}
     {% set names = {} %}
     {% for column in dbt_batch_sync.columns_of(delta) if not (column.name | lower).startswith('_batch_') and column.name | lower != key %}
@@ -91,7 +91,7 @@
     {{ return(columns) }}
 {% endmacro %}
 
-{#- A hash of what a row of the delta would have Batch hold: a parked row that has it is still the same. -#}
+{#- A hash of the values that Batch would hold after a row of the delta. A parked row stays parked while its hash is the same. -#}
 {% macro row_hash(row, columns) -%}
     {%- set parts = [] -%}
     {%- for column in columns -%}

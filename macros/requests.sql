@@ -1,9 +1,9 @@
-{#- What the ledger asks the next delta for: `resend` rows, and what a push had in flight that lost its claim (`doubt` rows). Each puts names in
-    doubt, which the delta then sends. -#}
+{#- What the ledger requests from the next delta: `resend` rows, and `doubt` rows of a push that lost its claim. Each puts names in doubt,
+    which the delta then sends. -#}
 
 
-{#- The requests that no merge has answered: `ids` of all, whether one is for everything, whether one is for what was rejected, and the
-    pushes that left `doubt` rows. Those of a push that may still be appending them wait for the next merge. -#}
+{#- The requests that no merge has answered: all their ids, whether one is for everything, whether one is for rejections, and the pushes
+    that left `doubt` rows. Pushes that may still be appending such rows are left to the next merge. -#}
 {% macro open_requests(sync, snapshot) %}
     {% set journal = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() %}
     {% set query %}
@@ -34,8 +34,8 @@
 {% endmacro %}
 
 
-{#- Puts in doubt what the open requests ask for, and returns them. `lost`: a delta or the snapshot's rows were, so that who has left may have been
-    sent since, and leaves again. -#}
+{#- Puts in doubt what the open requests ask for, and returns them. `lost`: the delta or rows of the snapshot were lost, so profiles that
+    left may have been sent since and exit again. -#}
 {% macro answer_requests(sync, snapshot, key, names, types, lost) %}
     {% set requests = dbt_batch_sync.open_requests(sync, snapshot) %}
     {% if requests.overtaken %}
@@ -65,7 +65,7 @@
 {% endmacro %}
 
 
-{#- Rejected rows are parked no longer, and rejected attributes are in doubt. -#}
+{#- Rejected rows are no longer parked, and rejected attributes are in doubt. -#}
 {% macro release_rejects(sync, snapshot, key, names) %}
     {% set rejects = dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() %}
     {% set open = 'sync = ' ~ dbt.string_literal(sync) ~ ' and resolved_at is null' %}
@@ -81,8 +81,8 @@
 {% endmacro %}
 
 
-{#- What an audit found to differ is in doubt; of a profile that Batch lacks, each attribute with a value. A repair sends no consent that would
-    subscribe somebody, and an adoption clears nothing. -#}
+{#- Puts in doubt what an audit found to differ; for a profile that Batch lacks, every attribute with a value. A repair never resubscribes
+    anyone, and an adoption clears nothing. -#}
 {% macro doubt_drift(sync, snapshot, key, names, types, audit) %}
     {% set flags = [] %}
     {% for column in dbt_batch_sync.columns_of(snapshot) if column.name | lower in names and column.name | lower in types %}
@@ -111,7 +111,8 @@
 {% endmacro %}
 
 
-{#- Adds the `names` of the rows of a query to the doubt of the snapshot's rows of that `row_id`; `unknown`: also of those that it lacks. -#}
+{#- Adds the `names` of a query's rows to the doubt of the snapshot's rows with the same `row_id`. `unknown`: also adds rows that the
+    snapshot doesn't have. -#}
 {% macro put_in_doubt(snapshot, key, source, names, unknown) %}
     {% for statement in adapter.dispatch('doubt_statements', 'dbt_batch_sync')(snapshot, key, source, names, unknown) %}
         {% do run_query(statement) %}
@@ -132,7 +133,7 @@
     {{ return([merge]) }}
 {% endmacro %}
 
-{#- For warehouses whose MERGE takes no subquery. -#}
+{#- For warehouses whose MERGE doesn't accept subqueries. -#}
 {% macro updating_doubt_statements(snapshot, key, source, names, unknown) %}
     {% set id, doubt, target = dbt_batch_sync.column(key), dbt_batch_sync.column('_batch_doubt'), snapshot.render() %}
     {% set update -%}

@@ -1,4 +1,4 @@
-{#- The body of `<sync>_sent_snapshot`: no row, and the columns that Batch's state is kept in. -#}
+{#- The body of `<sync>_sent_snapshot`: no rows, only the columns that keep Batch's state. -#}
 {% macro sent_snapshot(sync, key='custom_id', version=none) %}
     {% set model_relation = ref(sync, v=version) %}
     {{ config(materialized='sent_snapshot', full_refresh=false, contract={'enforced': false}) }}
@@ -21,7 +21,7 @@
 {% endmacro %}
 
 
-{#- Name and type of each column of a snapshot, in the order in which it is created. -#}
+{#- The name and type of each snapshot column, in order. -#}
 {% macro any_kind__snapshot_schema(attributes) %}
     {% set text_type = dbt_batch_sync.text_type() %}
     {% set timestamp_type = dbt_batch_sync.timestamp_type() %}
@@ -39,16 +39,16 @@
 {% endmacro %}
 
 
-{#- The snapshot's columns that are no attribute's and not the key. -#}
+{#- The snapshot's columns other than the key and the attributes. -#}
 {% macro own_columns() %}{{ return(['_batch_sent_at', '_batch_run_id', '_batch_delta_id', '_batch_exited_at', '_batch_doubt', '_batch_opted_out']) }}{% endmacro %}
 
 
-{#- A null in the type that a column of the snapshot has. -#}
+{#- A null in the type of a snapshot column. -#}
 {% macro stored_null(dtype, is_key) %}{{ return(adapter.dispatch('stored_null', 'dbt_batch_sync')(dtype, is_key)) }}{% endmacro %}
 {% macro default__stored_null(dtype, is_key) %}{{ return('cast(null as ' ~ dtype ~ ')') }}{% endmacro %}
 
 
-{#- Sets configs of a model that its project does not set. A `config()` behind the macro in the model's file counts more. -#}
+{#- Sets configs that the project doesn't set. A `config()` after the macro in the model's file overrides them. -#}
 {% macro set_defaults(defaults) %}
     {% set missing = {} %}
     {% for name, value in defaults.items() if not model.config.get(name) and model.config.get(name) is not false %}{% do missing.update({name: value}) %}{% endfor %}
@@ -56,8 +56,8 @@
 {% endmacro %}
 
 
-{#- How many profiles the snapshot has that have not left; how many of those that have left are in the delta, as coming back or as leaving
-    again (under another `on_exit`). -#}
+{#- How many profiles of the snapshot have not exited, and how many that have are in the delta, because they come back or exit again (under
+    another `on_exit`). -#}
 {% macro any_kind__known_counts(snapshot, delta, counts, key) %}
     {% set id, exited, change = dbt_batch_sync.column(key), dbt_batch_sync.column('_batch_exited_at'), dbt_batch_sync.column('_batch_change') %}
     {% set row = run_query('select count(*) as known, count(' ~ exited ~ ') as gone from ' ~ snapshot.render()).rows[0] %}
@@ -72,7 +72,7 @@
 {% endmacro %}
 
 
-{#- The attribute columns that a snapshot has now, mapped or not; each mapped one must be there, for values of its type. -#}
+{#- The attribute columns of a snapshot, mapped or not. Each mapped one must exist and fit its values. -#}
 {% macro snapshot_columns(snapshot_relation, key, attributes) %}
     {% set names = [] %}
     {% set types = {} %}

@@ -1,2 +1,2 @@
-{#- The version of this half; the runner holds its own against it. -#}
+{#- The version of the macros. The runner compares it with its own. -#}
 {% macro version() %}{{ return('0.1.0') }}{% endmacro %}

@@ -26,17 +26,17 @@ from dbt_batch_sync.results.check import LineageResult, ValidateResult
 
 
 def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: bool = False) -> ValidateResult:
-    """Checks the mappings, and holds them against the compiled SQL and the catalog, where dbt has written
-    them. `online` asks the warehouse for the relations and Batch for the credentials too.
+    """Checks the mappings, also against the compiled SQL and the catalog if dbt has written them. `online`
+    also checks the relations in the warehouse and Batch's credentials.
 
-    Raises MappingError with everything that is wrong at once, each with its line.
+    Raises MappingError with all errors, each with its line.
     """
     from dbt_batch_sync.mapping.checks import Checks  # a push starts without it
 
     project, manifest = read_project(dbt), load_manifest(dbt)
     try:
         everything, problems = find_syncs(manifest)
-        # What is selected among mappings that can't be read is not known.
+        # If a mapping can't be read, the selection is unknown.
         syncs = everything if problems else selected(everything, selection, manifest)
         checks = Checks(manifest, read_catalog(project.catalog), default_output(dbt))
         problems += tuple(find_stale(syncs, manifest, project.directory))
@@ -69,7 +69,7 @@ def _reached(dbt: DbtOptions, syncs: Sequence[Sync]) -> tuple[str, ...]:
 
 
 def lineage(dbt: DbtOptions, selection: Selection = Selection()) -> LineageResult:
-    """Which source columns feed each attribute of the selected syncs, by the models' compiled SQL."""
+    """The source columns of each attribute of the selected syncs, from the models' compiled SQL."""
     from dbt_batch_sync.artifacts.compiled import CompiledSql  # a push starts without it
     from dbt_batch_sync.artifacts.lineage import trace
 

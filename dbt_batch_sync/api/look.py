@@ -53,9 +53,9 @@ def audit(
     observer: AuditObserver | None = None,
     wait: Wait | None = None,
 ) -> AuditResult:
-    """Has Batch export the profiles of the selected syncs, and compares them with what was sent.
+    """Exports the profiles of the selected syncs from Batch and compares them with what was sent.
 
-    Takes as long as the export: minutes, or more. What differs is appended to the ledger, without values.
+    Takes minutes or more, like the export. Appends the differences to the ledger, without values.
     """
     from dbt_batch_sync.audit.run import Audit  # a push starts without it
     from dbt_batch_sync.batch_api.exports import Exports, Patience
@@ -79,7 +79,7 @@ def audit(
 
 
 def plan(dbt: DbtOptions, selection: Selection = Selection(), *, show_values: bool = False) -> PlanResult:
-    """What a push would do now; writes and sends nothing. Samples are masked unless `show_values`."""
+    """What a push would do now. Writes and sends nothing. Masks samples unless `show_values`."""
     syncs = load_syncs(dbt, selection)
     outputs = outputs_of(dbt, syncs)
     target = read_target(dbt)
@@ -101,7 +101,7 @@ def plan(dbt: DbtOptions, selection: Selection = Selection(), *, show_values: bo
 
 
 def _compared(planned: SyncPlanned, known: Known, talk: Talk) -> SyncPlanned:
-    """The plan with what has to be done about the audience or the catalog first."""
+    """The plan, with the steps that the audience or the catalog needs first."""
     if planned.delta_id is None:
         return planned
     try:
@@ -120,10 +120,9 @@ def status(
     wait: bool = False,
     stop: Event | None = None,
 ) -> StatusResult:
-    """The last runs of the selected syncs, their parked rows, and the open requests to send again.
+    """The last runs of the selected syncs, their parked rows and open resend requests.
 
-    `wait`: asks Batch for the open requests for erasure, until it has done all of them or `stop` is set, and
-    records what it says.
+    `wait`: polls Batch until all erasures are done or `stop` is set, and records its answers.
     """
     with reading(dbt, selection) as (warehouse, known), Channels() as channels:
         if wait:
@@ -142,7 +141,7 @@ def status(
 
 
 def rejects(dbt: DbtOptions, selection: Selection = Selection(), *, profiles: int = 0) -> RejectsResult:
-    """The open rejections of the selected syncs, by attribute and reason; of `profiles` profiles each."""
+    """The open rejections of the selected syncs by attribute and reason, with up to `profiles` keys each."""
     with reading(dbt, selection) as (warehouse, known):
         return RejectsResult(tuple(overview.rejections(warehouse, known, profiles)))
 
@@ -150,7 +149,7 @@ def rejects(dbt: DbtOptions, selection: Selection = Selection(), *, profiles: in
 def report(
     dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 50, clock: Clock | None = None
 ) -> ReportResult:
-    """The last runs of the selected syncs (`limit` of each), what their deltas would send now, and the open
+    """The last runs of the selected syncs (`limit` each), what their deltas would send, and the open
     rejections.
     """
     target = read_target(dbt)
@@ -164,7 +163,7 @@ def report(
 def profile(
     dbt: DbtOptions, key: str, selection: Selection = Selection(), *, show_values: bool = False
 ) -> ProfileResult:
-    """What the selected syncs last sent of one profile, what is queued, and what was rejected."""
+    """What the selected syncs last sent for one profile, what is queued and what was rejected."""
     with reading(dbt, selection) as (warehouse, known):
         found = (look_up(warehouse, each, key, show_values=show_values) for each in known)
         return ProfileResult(key, tuple(found))

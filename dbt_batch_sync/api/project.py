@@ -26,8 +26,8 @@ from dbt_batch_sync.warehouse import Warehouse, open_warehouse
 
 @dataclass(frozen=True)
 class Selection:
-    """`--select` and `--exclude`: model names, `tag:…`, `path:…`; nothing selects every sync. `selector` is
-    the name of one of `selectors.yml`, instead of `select`.
+    """`--select` and `--exclude`: model names, `tag:…`, `path:…`. An empty `select` means every sync.
+    `selector` names one of `selectors.yml`, instead of `select`.
     """
 
     select: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Silent(Observer, AuditObserver):
 
 
 def system_clock() -> Clock:
-    """The machine's."""
+    """The system's clock and sleep."""
     return Clock(lambda: datetime.now(timezone.utc).replace(tzinfo=None), time.monotonic)
 
 
@@ -58,7 +58,7 @@ def load_manifest(dbt: DbtOptions) -> Manifest:
 
 
 def load_syncs(dbt: DbtOptions, selection: Selection) -> tuple[Sync, ...]:
-    """The selected syncs, all of whose mappings are right."""
+    """The selected syncs. Raises MappingError unless all mappings are valid."""
     return syncs_of(load_manifest(dbt), selection, read_project(dbt).directory)
 
 
@@ -98,7 +98,7 @@ def outputs_of(dbt: DbtOptions, syncs: Sequence[Sync]) -> Mapping[str, Output]:
 
 @contextmanager
 def opened(target: WarehouseTarget) -> Iterator[Warehouse]:
-    """The warehouse of a dbt target, closed afterwards."""
+    """Opens the warehouse of a dbt target and closes it afterwards."""
     warehouse = open_warehouse(target)
     try:
         yield warehouse
@@ -108,14 +108,14 @@ def opened(target: WarehouseTarget) -> Iterator[Warehouse]:
 
 @contextmanager
 def reading(dbt: DbtOptions, selection: Selection) -> Iterator[tuple[Warehouse, list[Known]]]:
-    """The warehouse, and the selected syncs with what their ledgers say."""
+    """Opens the warehouse and reads the selected syncs with the state of their ledgers."""
     syncs = load_syncs(dbt, selection)
     with opened(read_target(dbt)) as warehouse:
         yield warehouse, read_known(warehouse, syncs)
 
 
 def next_commands(syncs: Iterable[Sync]) -> tuple[str, ...]:
-    """What sends what was asked for in the ledger."""
+    """The commands that send the requested rows."""
     models = " ".join(name for each in syncs for name in each.names)
     names = " ".join(each.name for each in syncs)
     return (

@@ -1,4 +1,4 @@
-"""The verbs that move data, or ask for it: push, adopt, resend."""
+"""The verbs that send data, or request it: push, adopt, resend."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def push(
     observer: Observer | None = None,
     clock: Clock | None = None,
 ) -> PushResult:
-    """Sends the deltas of the selected syncs, one after another, and records what Batch accepts.
+    """Sends the deltas of the selected syncs in turn and records what Batch accepts.
 
-    A sync that fails does not keep the next one from being pushed; its error is in its result. Once `stop` is
-    set, no other sync is begun. The outputs' hooks are called at the end. Raises ConfigurationError and
-    WarehouseError when no sync could be started.
+    If a sync fails, its error is in its result and the next one is pushed. Once `stop` is set, no other sync
+    starts. The output's hooks are called at the end. Raises ConfigurationError and WarehouseError if no sync
+    could start.
     """
     return _run(Session.push, dbt, selection, options, stop, observer, clock)
 
@@ -60,9 +60,9 @@ def adopt(
     stop: Event | None = None,
     clock: Clock | None = None,
 ) -> PushResult:
-    """Settles the deltas of the selected syncs without sending them: for profiles that Batch already has.
+    """Settles the deltas of the selected syncs without sending them, for profiles that Batch already has.
 
-    `audited`: what `audit` found with `AuditOptions(adopts=True)`; other deltas are left alone.
+    `audited`: the result of `audit` with `AuditOptions(adopts=True)`; other deltas are left alone.
     """
     found = None
     if audited is not None:
@@ -162,7 +162,7 @@ def _gate(dbt: DbtOptions, options: PushOptions, outputs: Iterable[Output]) -> G
 
 
 def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) -> ResendResult:
-    """Asks the next `dbt run` of the selected syncs to send every row again, or what is rejected."""
+    """Requests that the next `dbt run` of the selected syncs sends all rows again, or those rejected."""
     with reading(dbt, selection) as (_, known):
         _refuse_resend([each.sync for each in known])
         requests = [

@@ -1,1 +1,1 @@
-"""dbt's files: manifest, catalog, run results, and what the compiled SQL in them says."""
+"""dbt's files: manifest, catalog, run results, and the columns in their compiled SQL."""

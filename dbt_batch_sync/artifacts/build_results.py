@@ -20,7 +20,7 @@ class BuildResults:
 
 
 def read_build_results(path: Path) -> BuildResults:
-    """Reads the file. Raises ManifestError: it is not one."""
+    """Reads the file. Raises ManifestError if it is invalid."""
     document = load_json(path)
     try:
         statuses = {each["unique_id"]: each["status"].lower() for each in document.get("results") or ()}

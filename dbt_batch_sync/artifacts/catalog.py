@@ -1,4 +1,4 @@
-"""dbt's `catalog.json`, which `dbt docs generate` writes: the columns that relations had then."""
+"""dbt's `catalog.json`, written by `dbt docs generate`: the columns that relations had at that time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dbt_batch_sync.artifacts.json_files import Node, below, load_json
 
 @dataclass(frozen=True)
 class CatalogTable:
-    """A relation; `database` is None where the warehouse has none."""
+    """A relation. `database` is None if the warehouse has none."""
 
     database: str | None
     schema: str
@@ -21,13 +21,13 @@ class CatalogTable:
 
 @dataclass(frozen=True)
 class Catalog:
-    """The relations by the `unique_id` of the node or source."""
+    """Relations by the `unique_id` of the node or source."""
 
     tables: Mapping[str, CatalogTable]
 
 
 def read_catalog(path: Path) -> Catalog:
-    """Reads a catalog; an empty one when there is no such file. Raises ManifestError: it is not one."""
+    """Reads a catalog; empty if there is no file. Raises ManifestError if it is invalid."""
     if not path.is_file():
         return Catalog({})
     document = load_json(path)

@@ -1,8 +1,6 @@
-"""What the compiled SQL of a project's models says of their columns, by sqlglot: which ones a model has, and
-where each comes from.
+"""The columns of models and where they come from, read from the compiled SQL with sqlglot.
 
-Nothing is guessed: what can't be told from the SQL is None, or an origin of the kind `unknown` with the
-reason.
+Nothing is guessed. What the SQL doesn't tell is None, or an origin of kind `unknown` with a reason.
 """
 
 from __future__ import annotations
@@ -21,32 +19,32 @@ from sqlglot.schema import MappingSchema
 from dbt_batch_sync.artifacts.catalog import Catalog
 from dbt_batch_sync.artifacts.manifest import Manifest, Model, SourceTable
 
-# What sqlglot can't read is told in its place, as unknown; its own warnings would only stand between.
+# SQL that sqlglot can't read is reported as unknown; sqlglot's own warnings would only add noise.
 logging.getLogger("sqlglot").addHandler(logging.NullHandler())
 
 _OTHER_NAMES = {"sqlserver": "tsql", "synapse": "tsql", "athena": "athena", "glue": "spark"}
-"""sqlglot's names of dialects, where they are not the adapter's."""
+"""sqlglot's names of dialects that differ from the adapter's."""
 
 _PLAIN = ("view", "table", "incremental", "ephemeral", "materialized_view", "dynamic_table")
 """Materializations whose relation has the columns of its SQL."""
 
 _MANY_COLUMNS = (exp.Columns, exp.Pivot, exp.Unnest, exp.Explode, exp.Inline)
-"""What can make several columns of one expression: then nobody knows how many."""
+"""Expressions that may produce several columns, so that their number is unknown."""
 
 _UNNAMED = "_col_"
-"""How sqlglot calls an expression without a name; each warehouse calls it otherwise."""
+"""sqlglot's name for an unnamed expression; each warehouse has another."""
 
 _NAMED_BY_COLUMN = ("postgres", "redshift")
-"""Dialects that call the cast of a column like the column."""
+"""Dialects that name the cast of a column like the column."""
 
 _FAILURES = (SqlglotError, ValueError, TypeError, AttributeError, LookupError, RecursionError)
-"""What sqlglot raises for SQL that it can't follow."""
+"""Errors of sqlglot for SQL that it can't resolve."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """A column that another one is made of. `kind`: `source`, `seed`, `snapshot`; `table` for one that dbt
-    doesn't know; `unknown` where the way ended, with the reason.
+    """A column from which another one is computed. `kind`: `source`, `seed` or `snapshot`; `table` if dbt
+    doesn't know it; `unknown`, with a reason, if tracing stopped.
     """
 
     kind: str
@@ -57,9 +55,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class _Query:
-    """A model's SQL, qualified, every name in lower case. `inputs` are the nodes behind the tables' names in
-    it.
-    """
+    """A model's qualified SQL, all names in lower case. `inputs` are the nodes behind its table names."""
 
     tree: exp.Query
     scope: Scope
@@ -72,10 +68,10 @@ class _Query:
 
 
 class CompiledSql:
-    """The models of a manifest that dbt has compiled.
+    """The compiled models of a manifest.
 
-    Columns of sources, seeds and dbt snapshots are those of the catalog. What their YAML declares need not be
-    all of them, and is not looked at; of a model, only a contract holds.
+    Columns of sources, seeds and dbt snapshots come from the catalog. Columns declared in YAML may be
+    incomplete and are ignored, except for a model's contract.
     """
 
     def __init__(self, manifest: Manifest, catalog: Catalog) -> None:
@@ -90,18 +86,18 @@ class CompiledSql:
         self._origins: dict[tuple[str, str], frozenset[Origin]] = {}
 
     def columns(self, unique_id: str) -> tuple[str, ...] | None:
-        """The columns of a model, a source, a seed or a dbt snapshot, in lower case and in order; None when
-        they can't be told.
-        """
+        """The columns of a model, source, seed or dbt snapshot in order, in lower case; None if unknown."""
         if unique_id not in self._columns:
-            self._columns[unique_id] = None  # of a model that depends on itself, which no dbt project has
+            self._columns[unique_id] = None  # the model depends on itself, which dbt doesn't allow
             model = self._models.get(unique_id)
             found = self._model_columns(model) if model else self._source_columns(unique_id)
             self._columns[unique_id] = found
         return self._columns[unique_id]
 
     def origins(self, unique_id: str, column: str) -> frozenset[Origin]:
-        """The columns outside the models that this one is made of; none for a constant or a count of rows."""
+        """The columns outside the models from which this one is computed. Empty for a constant or a row
+        count.
+        """
         key = (unique_id, column.lower())
         if key not in self._origins:
             self._origins[key] = frozenset()
@@ -110,7 +106,7 @@ class CompiledSql:
 
     @property
     def not_compiled(self) -> tuple[str, ...]:
-        """The names of the models that were asked about and have no compiled SQL."""
+        """The names of the requested models that have no compiled SQL."""
         asked = [self._models[unique_id] for unique_id in {unique_id for unique_id, _ in self._queries}]
         return tuple(
             sorted(each.name for each in asked if each.compiled_code is None and each.language == "sql")
@@ -137,7 +133,7 @@ class CompiledSql:
             or any(each.alias_column_names for each in tree.find_all(exp.Table))
         )
         names = query.names
-        # Of two columns with one name, a warehouse refuses or renames the second.
+        # A warehouse rejects or renames the second of two columns with the same name.
         if unclear or len(set(names)) < len(names):
             return None
         if any(name == "*" or not name or name.startswith(_UNNAMED) for name in names):
@@ -145,8 +141,8 @@ class CompiledSql:
         return names
 
     def _query(self, model: Model, *, traced: bool = False) -> _Query | str:
-        """A model's SQL, or why it says nothing. Only when it is to be traced, its inputs' columns are looked
-        up.
+        """A model's SQL, or the reason that it can't be used. The columns of its inputs are only looked up
+        for tracing.
         """
         key = (model.unique_id, traced)
         if key not in self._queries:
@@ -186,9 +182,7 @@ class CompiledSql:
         return _Query(scope.expression, scope, schema, inputs)
 
     def _name_inputs(self, tree: exp.Expr, model: Model) -> dict[str, str]:
-        """Gives the tables that are nodes of dbt a name of one word, and every name one case; returns the
-        nodes.
-        """
+        """Replaces the names of dbt's tables by single words and lower-cases all names. Returns the nodes."""
         for identifier in tree.find_all(exp.Identifier):
             identifier.set("this", str(identifier.this).lower())
             identifier.set("quoted", True)
@@ -274,7 +268,7 @@ class CompiledSql:
             yield from self._leaves(each, model, query, wanted, seen)
 
     def _behind_star(self, node: Node, model: Model, query: _Query, column: str) -> Iterator[Origin]:
-        """A star over one table hands every column on; over several, nobody knows whose it is."""
+        """With one table, a star passes on every column. With several, the table of a column is unknown."""
         tables = [each.expression for each in node.downstream]
         if len(tables) == 1 and isinstance(tables[0], exp.Table) and not column.isdigit():
             yield from self._behind(tables[0], column, model, query)
@@ -283,7 +277,7 @@ class CompiledSql:
             f"{model.name} selects * from tables whose columns are not known: run `dbt docs generate`, or "
             "name the columns"
         )
-        # A place in a union has no name.
+        # Parts of a union have no names.
         yield Origin("unknown", model.name, "" if column.isdigit() else column, reason)
 
     def _behind(self, table: exp.Table, column: str, model: Model, query: _Query) -> Iterator[Origin]:
@@ -297,8 +291,8 @@ class CompiledSql:
 
 
 def _take_names_away(tree: exp.Expr, dialect: str) -> None:
-    """An expression without an alias has no name that could be relied on, though sqlglot gives it one; a
-    column in parentheses has, and its cast where the warehouse calls it so.
+    """Warehouses name an expression without an alias differently from sqlglot. A column in parentheses keeps
+    its name, and so does its cast in some warehouses.
     """
     inside = (exp.Paren, exp.Cast) if dialect in _NAMED_BY_COLUMN else (exp.Paren,)
     for select in tree.find_all(exp.Select):
@@ -311,7 +305,7 @@ def _take_names_away(tree: exp.Expr, dialect: str) -> None:
 
 
 def _take_from_the_only_table(scope: Scope) -> None:
-    """A column without a table, of a query over one table whose columns are not known, is that table's."""
+    """An unqualified column belongs to the query's only table, if that table's columns are unknown."""
     if len(scope.selected_sources) == 1:
         (name,) = scope.selected_sources
         for column in scope.unqualified_columns:

@@ -1,4 +1,4 @@
-"""Reads dbt's JSON files as plain data: they are dbt's own, and older and newer ones lack some keys."""
+"""Reads dbt's JSON files as plain data, because some dbt versions lack some keys."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def load_json(path: Path) -> Node:
 
 
 def below(node: Node, *keys: str) -> Node:
-    """The object at the keys; an empty one where one of them is missing or null."""
+    """The object at the keys; empty if one of them is missing or null."""
     for key in keys:
         node = node.get(key) or {}
     return node
 
 
 def meta_of(node: Node) -> dict[str, Any]:
-    """A node's meta: dbt-core writes it in both places, older and newer ones leave it out of one."""
+    """A node's meta. dbt-core writes it in two places; some versions leave out one of them."""
     return {**below(node, "meta"), **below(node, "config", "meta")}

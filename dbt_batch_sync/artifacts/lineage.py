@@ -1,4 +1,4 @@
-"""Where the attributes of a sync come from: the mapping and the compiled SQL together."""
+"""The origins of a sync's attributes, from its mapping and the compiled SQL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def trace(sync: Sync, compiled: CompiledSql) -> SyncLineage:
     attributes: tuple[Attribute, ...] = mapping.attributes
     resolved = False
     if columns is not None:
-        with suppress(MappingError):  # `validate` says what is wrong, the origins which column
+        with suppress(MappingError):  # `validate` reports the errors, and an origin the column
             attributes, resolved = mapping.resolve(columns), True
     named = [(sync.kind.key, mapping.identifier), *((each.name, each.column) for each in attributes)]
     found = [

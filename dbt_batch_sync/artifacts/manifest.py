@@ -14,21 +14,22 @@ from dbt_batch_sync.mapping.misplaced import META_KEY, UNREAD, find_misplaced
 
 @dataclass(frozen=True)
 class RawMapping:
-    """A model's `batch_sync` meta as it stands in the manifest, unchecked."""
+    """A model's unvalidated `batch_sync` meta."""
 
     value: object = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model. `file` is what declares it (its YAML, else its SQL), `path` its SQL; both within its package.
+    """A model. `file` declares it (its YAML, or its SQL), `path` is its SQL; both are relative to its
+    package.
 
-    `database` is None where the adapter has none, `relation_name` where dbt gives none (an ephemeral model),
-    `compiled_code` before dbt compiled it, `raw_mapping` if the model does not opt in. Of a model that has
-    versions, which share a name, one is `latest`: the one that a `ref` without a version means. With
-    `contract`, dbt enforces the declared columns, so there are no others. `private_to` is the group whose
-    models alone may refer to a private one. `enabled_when` is the template that decides whether it is
-    enabled; empty if that stands in its SQL, None if nothing decides.
+    `database` is None if the adapter has none, `relation_name` for ephemeral models, `compiled_code` until
+    dbt compiles it, and `raw_mapping` if the model does not opt in. Of the versions of a model, which share
+    its name, `latest` is the one that a `ref` without a version means. With `contract`, dbt enforces the
+    declared columns, so there are no others. `private_to` is the group whose models may refer to a private
+    model. `enabled_when` is the template that decides whether it is enabled; empty if it is in the SQL, None
+    if there is none.
     """
 
     unique_id: str
@@ -63,10 +64,10 @@ class Model:
 
 @dataclass(frozen=True)
 class SourceTable:
-    """Data that comes from outside the models' SQL: a source, a seed or a dbt snapshot (`kind`).
+    """Data from outside the models' SQL: a source, a seed or a dbt snapshot (`kind`).
 
-    `name` is the source's name, a dot and the table's; of the others, their own. `relation_name` is None
-    where dbt gives none. `columns` are those that its YAML declares, which need not be all.
+    `name` is `source.table` for a source, otherwise the node's name. `relation_name` is None if dbt has none.
+    `columns` are declared in YAML and may be incomplete.
     """
 
     unique_id: str
@@ -78,7 +79,7 @@ class SourceTable:
 
 @dataclass(frozen=True)
 class DataTest:
-    """A test of data or a unit test, and the nodes that it depends on."""
+    """A data test or unit test, and the nodes it depends on."""
 
     unique_id: str
     name: str
@@ -87,11 +88,11 @@ class DataTest:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What one dbt invocation found. Its metadata is None where that dbt does not write it.
+    """What one dbt invocation found. Metadata is None if that dbt version doesn't write it.
 
-    `misplaced` tells of `batch_sync` where nothing reads it: on a column, on a seed, beside `meta`.
-    `macros_version` is that of this project's macros; None where the manifest doesn't have them. `selectors`
-    are the definitions of `selectors.yml`, by name. `disabled` models are in no other list.
+    `misplaced` lists `batch_sync` in places where nothing reads it: on a column, on a seed, beside `meta`.
+    `macros_version` is that of the project's macros; None if the manifest has none. `selectors` are the
+    definitions in `selectors.yml`, by name. `disabled` models are in no other list.
     """
 
     path: Path
@@ -110,7 +111,7 @@ def read_manifest(path: Path) -> Manifest:
     """Reads a manifest.
 
     Raises:
-        ManifestError: there is none (run `dbt parse`), or it is not one.
+        ManifestError: there is none (run `dbt parse`), or it is invalid.
     """
     document = load_json(path)
     try:
@@ -143,7 +144,7 @@ def _manifest(path: Path, document: Node) -> Manifest:
 
 
 def _macros_version(document: Node) -> str | None:
-    """The version that the project's copy of the macros says of itself, in its macro `version`."""
+    """The version of the project's copy of the macros, from its macro `version`."""
     text = below(document, "macros", "macro.dbt_batch_sync.version").get("macro_sql")
     found = re.search(r"return\('([0-9][0-9A-Za-z.+-]{0,40})'\)", text or "")
     return found[1] if found else None

@@ -1,4 +1,4 @@
-"""Which syncs `--select` and `--exclude` mean, in the part of dbt's syntax that has a meaning here."""
+"""Resolves `--select` and `--exclude` to syncs, for the part of dbt's syntax that applies to them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _GRAPH = re.compile(r"@|[0-9]*\+|.*\+[0-9]*$")
 def select_syncs(
     syncs: Sequence[Sync], select: Iterable[str] = (), exclude: Iterable[str] = (), selector: object = None
 ) -> tuple[Sync, ...]:
-    """The selected syncs, in their order; all without `select`, and never those of `exclude`. `selector` is
-    the definition of one of `selectors.yml`, as the manifest has it, instead of `select`.
+    """The selected syncs, in order: all without `select`, and none of `exclude`. `selector` is a definition
+    from `selectors.yml`, as in the manifest, instead of `select`.
 
     Raises:
-        ConfigurationError: a selector is not understood or matches nothing, or nothing is left.
+        ConfigurationError: a selector is invalid or matches nothing, or no sync is left.
     """
     select, exclude = tuple(select), tuple(exclude)
     if selector is not None:
@@ -45,7 +45,7 @@ def _matching(syncs: Sequence[Sync], values: Iterable[str], option: str) -> set[
     found: set[str] = set()
     for value in values:
         if not value.split():
-            # An unset variable in a script: to take it for "all" would push more than anybody asked for.
+            # Probably an unset variable in a script. Selecting every sync would push more than intended.
             raise ConfigurationError(f"`{option}` is empty; {ACCEPTED}")
         for union in value.split():
             tests = [_test(criterion, option) for criterion in union.split(",")]
@@ -89,21 +89,21 @@ def _test(criterion: str, option: str) -> Callable[[Sync], bool]:
 
 
 def _by_name(sync: Sync, value: str) -> bool:
-    """Without a method: a name, else a path if it looks like one, else an fqn, as in dbt."""
+    """Without a method: a name, then a path if it looks like one, then an fqn, as in dbt."""
     if any(fnmatchcase(name, value) for name in sync.names):
         return True
     return _by_path(sync, value) if "/" in value else _by_fqn(sync, value)
 
 
 def _by_fqn(sync: Sync, value: str) -> bool:
-    """The whole fully qualified name or the folders that begin it, with or without the package."""
+    """The full qualified name, or its leading folders, with or without the package."""
     pattern = value.split(".")
     fqn = sync.model.fqn
     return any(_begins(parts, pattern) for parts in (fqn, fqn[1:])) or fnmatchcase(sync.name, value)
 
 
 def _by_path(sync: Sync, value: str) -> bool:
-    """The model's file, or a folder that it is in; `*` stays within a folder, `**` does not."""
+    """The model's file or one of its folders. `*` matches within a folder, `**` across folders."""
     parts = sync.model.path.replace("\\", "/").split("/")
     pattern = value.replace("\\", "/").removeprefix("./").removesuffix("/").split("/")
     return _begins(parts, [] if pattern == ["."] else pattern)

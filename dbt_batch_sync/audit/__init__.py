@@ -1,7 +1,7 @@
-"""Whether Batch holds what the warehouse says: an export is compared with what was sent.
+"""Compares an export from Batch with what was sent.
 
-`exporting` asks Batch for an export and loads its files · `believed` reads what Batch should hold ·
-`comparison` holds one against the other, in a DuckDB that spills to disk · `run` does all of it for each sync
+`exporting` requests an export and loads its files · `believed` reads what Batch should hold · `comparison`
+compares both in a DuckDB that spills to disk · `run` does all of this for each sync
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class AuditOptions:
-    """`tolerance`: the share of profiles that may differ. `repair`: what differs is sent again. `export`: the
-    id of an export that was begun before. `adopts`: the deltas count as accepted, and what differs from them
-    is sent once they are.
+    """`tolerance`: the share of profiles that may differ. `repair`: send differences again. `export`: the id
+    of an earlier export. `adopts`: treat the deltas as accepted, and send what differs.
     """
 
     tolerance: float = 0.0
@@ -25,16 +24,16 @@ class AuditOptions:
 
 
 class AuditObserver(Protocol):
-    """Told what an audit does; shows it, or not."""
+    """Receives the progress of an audit."""
 
     def exporting(self, export_id: str) -> None:
-        """An export is under way, which goes on in Batch whatever happens here."""
+        """An export was started. It continues in Batch even if the audit ends."""
 
     def state(self, line: str) -> None:
-        """What happens now, in one line."""
+        """The current step, in one line."""
 
     def told(self, message: str) -> None:
-        """Something is waited for."""
+        """The audit waits for something."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""What Batch should hold of a sync: its snapshot, and what was settled of its delta since then.
+"""What Batch should hold for a sync: its snapshot, and what was settled of its delta since then.
 
-Read a page at a time. What a push sent after the export began, and what nobody can know, is noted.
+Read page by page. Rows sent after the export began, and those in doubt, are marked.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dbt_batch_sync.warehouse.relations import Relation, select
 
 PAGE_ROWS = 20_000
 PAGE_CELLS = 400_000
-"""What a page has at most."""
+"""The most rows of a page."""
 
 CHANGE, CHANGED, REASON, PAGE, SETTLED = (
     f"_batch_{name}" for name in ("change", "changed", "reason", "page", "settled")
@@ -50,7 +50,7 @@ class Reader:
         self._page_rows = max(1, min(PAGE_ROWS, PAGE_CELLS // (len(self._names) + 6)))
 
     def read(self, into: Believed) -> None:
-        """Raises Stopped when the delta was rebuilt meanwhile."""
+        """Raises Stopped if the delta was rebuilt meanwhile."""
         self._read_snapshot(into)
         self._read_delta(into)
         self._read_rejects(into)
@@ -178,7 +178,7 @@ class Reader:
         return -1 if cell is None else int(cell)
 
     def _runs_since(self) -> list[str]:
-        """The pushes that settled something after the export began."""
+        """The pushes that settled rows after the export began."""
         query = self._checkpoints("run_id", "recorded_at >= :began").distinct()
         return _plain(self.warehouse.fetch(Statement(query, self._values)).column(0)).to_pylist()
 

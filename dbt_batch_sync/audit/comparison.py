@@ -1,7 +1,7 @@
-"""What was sent, held against what Batch exports: in an in-process DuckDB whose tables are in a temporary
-directory, so that memory stays bounded whatever the number of profiles.
+"""Compares what was sent with an export from Batch, in an in-process DuckDB with tables in a temporary
+directory, so that memory does not grow with the number of profiles.
 
-Both sides are JSON texts, and are compared by value:
+Both sides are JSON texts, compared by value:
 
 integer, float   as numbers: 5 and 5.0 are the same
 date             as instants, in any of the forms that Batch takes, in seconds or in milliseconds
@@ -25,22 +25,22 @@ from dbt_batch_sync.kinds.attributes import KEY, AttributeType, TypedAttribute
 from dbt_batch_sync.payload.values import REJECTED, sent_values
 
 MEMORY_LIMIT = "200MB"
-"""Of DuckDB: beyond it, it spills to the temporary directory."""
+"""DuckDB's limit; beyond it, it spills to the temporary directory."""
 
 MAX_LINE_BYTES = 4_000_000
-"""Of one profile in an export: fifty attributes of the longest kind are a fraction of it."""
+"""The limit for one profile of an export; fifty attributes of the longest type need much less."""
 
 Expectation = Literal[
     "rejected", "parked", "invalid", "pending", "in_doubt", "changed", "exited", "keep", "opted_out"
 ]
-"""Why a difference is no drift."""
+"""Why a difference is not drift."""
 
 CONSENTS = ("batch__email_marketing", "batch__sms_marketing")
 
 
 @dataclass(frozen=True)
 class Found:
-    """One difference. `attribute` is None where the whole profile is meant; values are JSON texts."""
+    """One difference. `attribute` is None for a whole profile. Values are JSON texts."""
 
     key: str
     attribute: str | None
@@ -50,7 +50,7 @@ class Found:
 
 
 class Comparison:
-    """An export with profiles of which `attributes` were asked for, by their plain names."""
+    """An export of profiles with `attributes`, by their plain names."""
 
     def __init__(self, directory: Path, plain_names: Sequence[str]) -> None:
         self._names = tuple(plain_names)
@@ -71,10 +71,10 @@ class Comparison:
         self.connection.close()
 
     def add_exported(self, path: Path) -> int:
-        """Loads a file, one profile a line; returns its profiles without a custom_id.
+        """Loads a file with one profile per line. Returns the number of profiles without a custom_id.
 
         Raises:
-            DeliveryError: it has another form.
+            DeliveryError: it has another format.
         """
         members = {form for name in self._names for form in _written(name)}
         struct = ", ".join(f"{_quoted(name)} json" for name in sorted(members))
@@ -90,7 +90,7 @@ class Comparison:
                 f"select identifiers.custom_id as key, {values} from {source}"
             )
         except duckdb.Error:
-            # Its message quotes the line.
+            # Its message contains the line.
             raise DeliveryError(
                 "a file of the export is not what was expected: one JSON object a line, in UTF-8, with "
                 "`identifiers` and `attributes`. Run the audit again; if it persists, the format has changed"
@@ -102,12 +102,12 @@ class Comparison:
 
     @property
     def exported(self) -> int:
-        """Profiles that were loaded."""
+        """The number of loaded profiles."""
         return int(self._row("select count(*) from exported")[0])
 
     @contextmanager
     def of_sync(self, attributes: Sequence[TypedAttribute]) -> Iterator[Believed]:
-        """What one sync believes, to be filled in."""
+        """The believed state of one sync, filled by the caller."""
         believed = Believed(self, attributes)
         try:
             yield believed
@@ -126,7 +126,7 @@ class Comparison:
 
 
 class Believed:
-    """What Batch should hold of one sync: first the snapshot's rows, then those of the delta, then notes."""
+    """What Batch should hold for one sync. Add the snapshot's rows first, then the delta's, then notes."""
 
     def __init__(self, comparison: Comparison, attributes: Sequence[TypedAttribute]) -> None:
         self.attributes = tuple(attributes)
@@ -137,7 +137,7 @@ class Believed:
         self._db._run("create table noted (key varchar, attribute varchar, reason varchar)")
 
     def add(self, rows: pa.Table) -> None:
-        """Adds rows: `KEY`, `_batch_note` (why the whole row may differ; null), `_batch_gone` (it has left
+        """Adds rows: `KEY`, `_batch_note` (why the whole row may differ, or null), `_batch_gone` (it has left
         the model), and the attributes as the warehouse has them.
         """
         if not rows.num_rows:
@@ -158,9 +158,7 @@ class Believed:
         self._db.connection.unregister("batch_rows")
 
     def replace(self, keys: pa.Table) -> None:
-        """Forgets the rows that were added of these keys (`key`), and that the names of `changed` were in
-        doubt.
-        """
+        """Removes the added rows with these keys (`key`), and the doubt about the names in `changed`."""
         self._db.connection.register("batch_keys", keys)
         self._db._run("delete from believed where key in (select key from batch_keys)")
         self._db._run(
@@ -170,8 +168,8 @@ class Believed:
         self._db.connection.unregister("batch_keys")
 
     def note(self, rows: pa.Table, reason: Expectation | None = None) -> None:
-        """Notes that attributes may differ: `key`, `names` (comma separated; null is the whole row), and
-        `reason` where it is not given.
+        """Notes that attributes may differ: `key`, `names` (comma separated; null for the whole row), and
+        `reason` if it is not given.
         """
         if not rows.num_rows:
             return
@@ -188,7 +186,7 @@ class Believed:
         return int(self._db._row("select count(*) from believed")[0])
 
     def compare(self, keeps: Sequence[str], membership: str | None) -> None:
-        """Finds what differs. `keeps`: the attributes whose nulls are not sent."""
+        """Finds the differences. `keeps`: the attributes whose nulls are not sent."""
         ours_any = _or(f"b.{_quoted(each.name)} is not null" for each in self.attributes)
         theirs_any = _or(f"e.{_quoted(each.plain_name)} is not null" for each in self.attributes)
         cases = ",\n".join(_difference(each) for each in self.attributes)
@@ -231,7 +229,7 @@ class Believed:
         )
 
     def counts(self) -> list[tuple[str | None, str, str | None, int]]:
-        """By attribute and difference, or why it is none."""
+        """Counts by attribute and difference, or by the reason that it is not drift."""
         found = self._db.connection.execute(
             "select attribute, difference, expected, count(*) from found group by all order by 4 desc, 1, 2"
         ).fetchall()
@@ -240,7 +238,7 @@ class Believed:
         ]
 
     def drifted(self) -> int:
-        """Profiles in which Batch differs; those that are not in the sync do not count."""
+        """The number of profiles that differ, without those that are not in the sync."""
         return int(
             self._db._row(
                 "select count(distinct key) from found "
@@ -249,8 +247,8 @@ class Believed:
         )
 
     def drift(self, rows: int, unknown: int) -> Iterator[pa.Table]:
-        """The differences that are drift, and the first `unknown` profiles that are not in the sync, some
-        at a time: `key`, `attribute`, `difference`.
+        """The drift, and the first `unknown` profiles that are not in the sync, in chunks: `key`,
+        `attribute`, `difference`.
         """
         for condition, most in (
             ("difference <> 'unknown_profile'", None),
@@ -264,7 +262,7 @@ class Believed:
                     yield pa.Table.from_batches([batch])
 
     def samples(self, count: int) -> list[Found]:
-        """Some differences of each attribute and kind."""
+        """A few differences of each attribute and kind."""
         found = self._db.connection.execute(
             "select key, attribute, difference, ours, theirs from found where expected is null "
             "qualify row_number() over (partition by attribute, difference order by key) = 1 "
@@ -286,7 +284,7 @@ def _text(value: str) -> str:
 
 
 def _written(name: str) -> tuple[str, ...]:
-    """The names under which a value may stand: plain, or wrapped as it is sent."""
+    """The names that a value may have in the export: plain, or wrapped as it is sent."""
     return (name,) if name.startswith("$") else (name, f"date({name})", f"url({name})")
 
 
@@ -317,18 +315,18 @@ def _split(names: str) -> str:
 
 
 def _differs(attribute: TypedAttribute) -> str:
-    """Texts that are the same need not be read."""
+    """Equal texts need no parsing."""
     ours, theirs = f"b.{_quoted(attribute.name)}", f"e.{_quoted(attribute.plain_name)}"
     mine, other = _canonical(attribute.type, ours), _canonical(attribute.type, theirs)
     same = f"{mine} is not distinct from {other}"
     if attribute.type is AttributeType.DATE:
-        # A number says neither whether it is in seconds nor in milliseconds.
+        # A number may be in seconds or in milliseconds.
         same = f"({same} or coalesce({other} in ('#' || {mine}, '#' || {mine} || '000'), false))"
     return f"({ours} is distinct from {theirs} and not {same})"
 
 
 def _canonical(kind: AttributeType, json: str) -> str:
-    """A text that is the same for the same value; null where there is none."""
+    """A text that is equal for equal values; null for none."""
     value = f"nullif(json_extract_string({json}, '$'), '')"
     if kind is AttributeType.INTEGER:
         return (

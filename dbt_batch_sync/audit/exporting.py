@@ -1,4 +1,4 @@
-"""An export of Batch's: begun or taken up again, waited for, and its files loaded one after another."""
+"""Starts or resumes an export, waits for it, and loads its files one by one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dbt_batch_sync.batch_api.exports import Exports, View
 from dbt_batch_sync.errors import DeliveryError
 
 WAITS = (1.0, 2.0, 3.0, 5.0, 10.0, 15.0)
-"""Seconds between two looks at an export; the last again and again."""
+"""Seconds between polls of an export; the last one repeats."""
 
 
 def begin(exports: Exports, names: Sequence[str], observer: AuditObserver) -> str:
-    """Asks for an export of these attributes; returns its id."""
+    """Requests an export of these attributes and returns its id."""
     observer.state("asking Batch for an export")
     export_id = exports.start(sorted(names))
     observer.exporting(export_id)
@@ -25,7 +25,7 @@ def begin(exports: Exports, names: Sequence[str], observer: AuditObserver) -> st
 def load(
     exports: Exports, export_id: str, into: Comparison, directory: Path, wait: Wait, observer: AuditObserver
 ) -> int:
-    """Waits for an export and loads its files; returns the profiles without a custom_id.
+    """Waits for an export and loads its files. Returns the number of profiles without a custom_id.
 
     Raises:
         DeliveryError: it failed, or can't be read.

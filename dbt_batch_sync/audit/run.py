@@ -1,4 +1,4 @@
-"""An audit of some syncs: one export for each output, held against what each sync believes."""
+"""Audits syncs: one export per output, compared with what each sync should hold."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ PROFILES = "profiles"
 SAMPLES = 10
 
 MAX_UNKNOWN = 10_000
-"""Profiles that are not in the sync and are written down: a Batch project may have millions of them."""
+"""The most profiles outside the sync that are recorded; a Batch project may have millions."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What the audits of all syncs have in common."""
+    """What all audits of a command share."""
 
     warehouse: Warehouse
     exports_of: Callable[[Output], Exports]
@@ -54,10 +54,10 @@ class Audit:
     observer: AuditObserver
 
     def run(self, known: Sequence[Known], outputs: dict[str | None, Output]) -> Iterator[SyncAudited]:
-        """Audits the syncs, grouped by their outputs. What goes wrong with one is in its result.
+        """Audits the syncs by output. An error of one sync is in its result.
 
         Raises:
-            ConfigurationError: none of them began the export that is asked for.
+            ConfigurationError: none of them started the requested export.
         """
         known = [each for each in known if self.options.export is None or self._begun(each)]
         if not known:
@@ -84,7 +84,7 @@ class Audit:
                 yield from (_failed(each, str(error)) for each in group)
 
     def _of_kind(self, known: Known) -> SyncAudited:
-        """Of what can't be exported, at most the size is known."""
+        """For kinds that can't be exported, at most the size is known."""
         name, kind = known.sync.name, known.sync.kind.name
         (size,) = sizes(self.warehouse, [known], self.talk)
         if not size or self.options.adopts:
@@ -115,7 +115,7 @@ class Audit:
                 comparison.close()
 
     def _begin(self, group: Sequence[Known], exports: Exports, names: Sequence[str]) -> list[Begun]:
-        """The export of each sync, all the same; began by an earlier audit if one is asked for."""
+        """The export for each sync, the same for all. An earlier one, if it was requested."""
         if self.options.export is not None:
             begun = [each for each in map(self._begun, group) if each is not None]
             missing = [name for name in names if any(name not in one.names for one in begun)]
@@ -126,7 +126,7 @@ class Audit:
                 )
             self.observer.exporting(self.options.export)
             return begun
-        # Before it is asked for: what is sent from now on may be in it or not.
+        # Before the request: rows sent from now on may or may not be in the export.
         moments = [each.journal.stamp() for each in group]
         export_id = begin(exports, names, self.observer)
         begun = [
@@ -243,6 +243,6 @@ def _failed(known: Known, error: str) -> SyncAudited:
 
 @contextmanager
 def _directory() -> Iterator[Path]:
-    """A temporary directory that only this user reads, removed in any case."""
+    """A temporary directory that only this user can read, always removed."""
     with tempfile.TemporaryDirectory(prefix="dbt-batch-sync-audit-", ignore_cleanup_errors=True) as name:
         yield Path(name)

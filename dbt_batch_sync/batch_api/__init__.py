@@ -1,6 +1,5 @@
-"""The Batch REST API: one call, one answer. The only part that imports `requests`.
+"""The Batch REST API: one request, one answer. The only part that imports `requests`.
 
-`answers` what came back, parsed · `reasons` what of an answer's
-text is safe to keep · `retry` whether to call again · `messages` what to tell the user · `client` the call
-itself.
+`answers` parses answers · `reasons` decides which text of an answer may be stored · `retry` decides on
+retries · `messages` explains answers to users · `client` sends requests.
 """

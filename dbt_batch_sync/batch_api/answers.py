@@ -1,4 +1,4 @@
-"""What Batch answered, as a closed set of values; `parse` is a pure function of status, headers and body.
+"""Batch's answers as a closed set of values. `parse` is a pure function of status, headers and body.
 
 Accepted   2xx whose body says so; may name rows and attributes that were rejected
 Rejected   400, 413, 422: the call as a whole; a smaller one may pass
@@ -6,7 +6,8 @@ Fatal      another 4xx, or a redirect: no other call will fare better
 Busy       408, 429 and every 5xx: later
 Broken     no answer, or one that can't be understood: the outcome is unknown, and writes can be repeated
 
-Free text is kept where `reasons.clean_reason` can compare it with what was sent, and is never shown as it is.
+Free text is kept so that `reasons.clean_reason` can compare it with what was sent. It is never shown
+unfiltered.
 """
 
 from __future__ import annotations
@@ -33,19 +34,19 @@ _BAD_DATE: Final = (
     TypeError,
     IndexError,
     OverflowError,
-)  # all that a hostile one makes of the parser
+)  # all errors that a malicious answer can cause in the parser
 
 
 @dataclass(frozen=True, slots=True)
 class PartialError:
-    """One rejection inside an accepted call.
+    """One rejection in an accepted request.
 
     Attributes:
         index: 0-based place of the operation in the body.
-        attribute: Wire name without its wrapper. None: the operation was rejected, or what the answer says is
-            no attribute's name, which is taken for the same: nothing is then recorded as sent.
+        attribute: Wire name without its wrapper. None if the operation was rejected, or if the answer names
+            no valid attribute, which counts as the same: then nothing of it is recorded as sent.
         category: A machine code, or `""`.
-        reason: Batch's words as they came: they may quote a value. For `clean_reason`.
+        reason: Batch's text, which may quote a value. For `clean_reason`.
     """
 
     index: int
@@ -56,8 +57,8 @@ class PartialError:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Batch took the call; everything is queued except what `errors` names. With `token`, Batch says later
-    whether it is applied.
+    """Batch accepted the request and queued everything except `errors`. `token` identifies a change that is
+    applied later.
     """
 
     errors: tuple[PartialError, ...] = ()
@@ -66,7 +67,9 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Batch rejected the whole call because of what is in it. `message` is as it came: for `clean_reason`."""
+    """Batch rejected the whole request because of its content. `message` is unfiltered text for
+    `clean_reason`.
+    """
 
     status: int
     code: str = ""
@@ -75,7 +78,9 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Fatal:
-    """No call can succeed before somebody changes something. `status` None: a certificate is not trusted."""
+    """No request can succeed until somebody changes something. `status` is None if a certificate is not
+    trusted.
+    """
 
     status: int | None
     code: str = ""
@@ -83,7 +88,7 @@ class Fatal:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Batch can't take the call now. `retry_after` in seconds, when the answer had it."""
+    """Batch can't accept the request now. `retry_after` is in seconds, if the answer has it."""
 
     status: int
     retry_after: float | None = None
@@ -91,18 +96,18 @@ class Busy:
 
 
 class BrokenKind(str, Enum):
-    """How an exchange ended without a usable answer."""
+    """Why an exchange ended without a usable answer."""
 
     CONNECT = "connect"  # nothing was sent
     TIMEOUT = "timeout"
     CUT = "cut"
-    ANSWER = "answer"  # it came, and says nothing we understand
+    ANSWER = "answer"  # an answer that we can't understand
     TOO_LARGE = "too_large"
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The outcome is unknown. `detail` is a few fixed words or an exception's class name."""
+    """The result is unknown. `detail` is a few fixed words or an exception's class name."""
 
     kind: BrokenKind
     detail: str = ""
@@ -111,18 +116,18 @@ class Broken:
 Answer = Accepted | Rejected | Fatal | Busy | Broken
 
 Read = Callable[[dict[str, object]], Accepted | Broken]
-"""What the JSON object of a 2xx answer says."""
+"""Interprets the JSON object of a 2xx answer."""
 
 
 def parse(status: int, headers: Mapping[str, str], body: bytes, now: float, read: Read) -> Answer:
-    """The meaning of one HTTP answer.
+    """Interprets one HTTP answer.
 
-    The status decides; the body only adds codes and partial errors. `batch_api.md` names 429, 500 and 503 as
-    worth another call [Q]; every other 5xx (a gateway's 502 and 504) and 408 are treated alike. 413 and 422
-    are not documented: both blame the content, so the call is taken apart as after a 400.
+    The status decides; the body only adds codes and partial errors. `batch_api.md` says to retry 429, 500 and
+    503 [Q]; 408 and every other 5xx (such as 502 and 504 from a gateway) are handled like them. 413 and 422
+    are not documented; both blame the content, so the request is split as after a 400.
 
     Args:
-        now: Seconds since the epoch, for a `Retry-After` that is a date while the answer has no `Date`.
+        now: Seconds since the epoch, for a `Retry-After` date when the answer has no `Date`.
     """
     if 200 <= status < 300:
         return _parse_accepted(_header(headers, "content-encoding"), body, read)
@@ -139,9 +144,9 @@ def parse(status: int, headers: Mapping[str, str], body: bytes, now: float, read
 
 
 def check_indexes(answer: Answer, operations: int) -> Answer:
-    """The same answer, or `Broken` when a partial error names an operation that the call did not have.
+    """The same answer, or `Broken` if a partial error names an operation that was not in the request.
 
-    Such an error can't be given to a row, and a rejection that is dropped would be forgotten for ever.
+    Such an error belongs to no row, and dropping it would lose a rejection.
     """
     if isinstance(answer, Accepted) and any(error.index >= operations for error in answer.errors):
         return Broken(BrokenKind.ANSWER, "bulk_index out of range")
@@ -149,10 +154,10 @@ def check_indexes(answer: Answer, operations: int) -> Answer:
 
 
 def retry_after(value: str | None, date: str | None, now: float) -> float | None:
-    """Seconds to wait by a `Retry-After` in either form (RFC 9110, 10.2.3); None when it says nothing usable.
+    """Seconds to wait according to `Retry-After` in either form (RFC 9110, 10.2.3); None if it is unusable.
 
-    A date counts from the answer's own `Date`, so that a wrong clock here does no harm, and without one from
-    `now`. Never negative.
+    A date counts from the answer's `Date`, so that a wrong local clock does no harm; without one, from `now`.
+    Never negative.
     """
     if value is None:
         return None
@@ -192,13 +197,13 @@ def _text(value: object) -> str:
 
 def _parse_accepted(encoding: str | None, body: bytes, read: Read) -> Accepted | Broken:
     if encoding is not None and encoding.strip().lower() not in ("", "identity"):
-        return Broken(BrokenKind.ANSWER, "compressed")  # not asked for, and never unpacked
+        return Broken(BrokenKind.ANSWER, "compressed")  # not requested, and never decompressed
     document = _json_object(body)
     return Broken(BrokenKind.ANSWER, "no JSON object") if document is None else read(document)
 
 
 def read_bulk(document: dict[str, object]) -> Accepted | Broken:
-    """Reads the answer to many operations: the rejected ones are listed by their places in the call."""
+    """Reads the answer to a bulk request, which lists rejected operations by index."""
     code, errors = document.get("code"), document.get("errors")
     if code == _SUCCESS and not errors:
         return Accepted()

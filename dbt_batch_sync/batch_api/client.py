@@ -1,6 +1,6 @@
-"""One call, one answer.
+"""One request, one answer.
 
-No retry, no pacing, no redirect; bounded in time and size; the keys go nowhere but into the headers.
+No retries, no pacing, no redirects. Time and size are limited. Keys are sent in headers only.
 """
 
 from __future__ import annotations
@@ -38,26 +38,26 @@ from dbt_batch_sync.kinds.kind import Route
 CONNECT_SECONDS: Final = 10.0
 
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
-"""This project's choice: some 1,600 bytes of partial errors for each of 10,000 profiles."""
+"""Our own choice: about 1,600 bytes of partial errors for each of 10,000 profiles."""
 
 CHECK_PATH: Final = "audiences/list?limit=1"
-"""[D] read-only, and answers 401 for a wrong key or project."""
+"""[D] Read-only; answers 401 for a wrong key or project."""
 
 APP_VERSION: Final = "1.0"
-"""Of the older API, whose paths have an app's key in them [D]."""
+"""The version of the older API, whose paths contain an app's key [D]."""
 
 _READ_BYTES: Final = 64 * 1024
 FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
-# ValueError: what http.client and urllib3 raise about an answer that is no HTTP, outside their own trees
+# ValueError: raised by http.client and urllib3 for invalid HTTP, outside their own exception trees
 
 
 class Client:
-    """Calls of one output of the profile, as `connections.outputs` has checked it; `send` may be used by
-    `max_in_flight` threads at once.
+    """Requests to one output, validated by `connections.outputs`. Up to `max_in_flight` threads may use
+    `send` at the same time.
 
     Args:
-        timeout: Seconds for the peer to take a body, and again for its whole answer; to connect, at most
-            `CONNECT_SECONDS` of it.
+        timeout: Seconds for the server to read a body, and again for its whole answer. Connecting takes at
+            most `CONNECT_SECONDS` of it.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Client:
             BearerAuth(rest_api_key, project_key),
             user_agent=f"dbt-batch-sync/{__version__}",
             connections=max_in_flight,
-            # The only plain http is loopback: through a proxy the key would leave the machine in the clear.
+            # Plain http is allowed on loopback only. A proxy would send the key in the clear.
             use_environment=api_url.lower().startswith("https:"),
         )
 
@@ -94,14 +94,13 @@ class Client:
         return f"Client({self._base!r})"
 
     def close(self) -> None:
-        """Closes the idle connections. Calls still under way end by their own time-outs."""
+        """Closes idle connections. Requests in flight end by their own timeouts."""
         self._session.close()
 
     def send(self, route: Route, body: bytes | memoryview, seconds: float | None = None) -> Answer:
-        """Posts one body, and says what came back. What of it is not on its way in `seconds` is not sent any
-        more.
+        """Posts a body and returns the answer. Whatever is not sent within `seconds` is not sent any more.
 
-        Never raises for what the network or Batch does.
+        Never raises for network or Batch errors.
         """
         return self._call("POST", self._base + route.path, route.read, body, seconds)
 
@@ -114,7 +113,7 @@ class Client:
 
     @property
     def is_local(self) -> bool:
-        """Whether it calls this machine: a sandbox."""
+        """Whether the output is on this machine: a sandbox."""
         return is_loopback(urlsplit(self._base).hostname)
 
     def ask(
@@ -125,8 +124,8 @@ class Client:
         *,
         app_key: str | None = None,
     ) -> tuple[Answer, Mapping[str, object]]:
-        """A call that is not about rows, and the JSON object of a 2xx answer. With an app's key, to its older
-        API.
+        """A request that is not about rows, and the JSON object of a 2xx answer. With an app's key, to its
+        older API.
         """
         found: dict[str, object] = {}
 
@@ -141,12 +140,12 @@ class Client:
         return self._call(method, self._base + path, read, body), found
 
     def locate(self, path: str) -> tuple[Answer, str]:
-        """A call whose answer leads elsewhere, and where to; it is not followed."""
+        """A request that is answered with a redirect, and the target, which is not followed."""
         found: list[str] = []
         return self._call("GET", self._base + path, None, located=found), found[0] if found else ""
 
     def check(self) -> None:
-        """Asks something that changes nothing, to see whether address and credentials work.
+        """Sends a read-only request to check the address and the credentials.
 
         Raises:
             DeliveryError: with what to check.
@@ -189,16 +188,16 @@ class Client:
         except FAILURES as error:
             failure = classify(error)
             if isinstance(failure, Broken) and upload is not None and upload.begun:
-                # TLS may fail at any time, not only while a connection is opened.
+                # TLS may fail at any time, not only when connecting.
                 kind = BrokenKind.CUT if failure.kind is BrokenKind.CONNECT else failure.kind
                 failure = replace(failure, kind=kind)
             for cause in _causes(error):
-                # It holds the body, through its frames, until somebody collects what holds each other.
+                # The traceback holds the body until the garbage collector breaks the reference cycle.
                 cause.__traceback__ = None
             return self._located(failure)
 
     def _located(self, failure: Fatal | Broken) -> Fatal | Broken:
-        """With the host that could not be reached: most often it is a wrong one, or the sandbox is not up."""
+        """Adds the unreachable host, which is usually wrong, or a sandbox that is not running."""
         if not isinstance(failure, Broken) or failure.kind is not BrokenKind.CONNECT:
             return failure
         at = urlsplit(self._base)
@@ -207,9 +206,7 @@ class Client:
 
 
 def classify(error: BaseException) -> Fatal | Broken:
-    """What an exception of the transport means, without a word of its text: that may quote the URL, an
-    address, or a header.
-    """
+    """Classifies a transport exception. Ignores its text, which may contain a URL, an address or a header."""
     chain = list(_causes(error))
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
         return Fatal(None)
@@ -231,8 +228,8 @@ _LATE = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutEr
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and what is wrapped in it: urllib3 and requests keep causes in `args`, `reason` and the
-    context alike.
+    """The exception and everything it wraps: urllib3 and requests keep causes in `args`, `reason` and the
+    context.
     """
     seen: set[int] = set()
     pending: list[object] = [error]
@@ -245,7 +242,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _read(response: requests.Response) -> bytes | None:
-    """The answer as it came, never unpacked; None when it is larger than is read."""
+    """The raw answer, never decompressed; None if it is too large."""
     parts: list[bytes] = []
     left = MAX_ANSWER_BYTES
     while part := response.raw.read(_READ_BYTES, decode_content=False):

@@ -1,6 +1,6 @@
-"""Exports of profiles, the only way to read from Batch: started, looked at, downloaded.
+"""Exports of profiles, the only way to read from Batch: starting, polling, downloading.
 
-A file's link leads elsewhere: it is followed once, by hand and without credentials.
+The link to a file leads to another host: it is followed once, without credentials.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 MAX_FILES: Final = 10_000
 
 FILE_SECONDS: Final = 900.0
-"""For one file; its link is good for 1,200 [D]."""
+"""For one file; its link is valid for 1,200 seconds [D]."""
 
 MAX_RETRY_AFTER: Final = 3_600.0
-"""Exports have a rate of a few an hour [Q]: such a wait is worth it."""
+"""Exports are limited to a few per hour [Q], so a long wait is acceptable."""
 
 LINK_ATTEMPTS: Final = 4
-"""How often a file is asked for again whose link has expired, or that was cut."""
+"""How often a file is requested again after its link has expired or the download was cut."""
 
 _T = TypeVar("_T")
 _PIECE = 1024 * 1024
@@ -44,7 +44,7 @@ _STATES: dict[object, State] = {state: state for state in get_args(State)}
 
 @dataclass(frozen=True)
 class View:
-    """How far an export is, and once it has succeeded the addresses of its files."""
+    """The state of an export, and the addresses of its files once it has succeeded."""
 
     state: State
     files: tuple[str, ...] = ()
@@ -52,8 +52,8 @@ class View:
 
 @dataclass(frozen=True)
 class Patience:
-    """How calls are repeated: `wait` sleeps so many seconds, or raises what ends the audit; `tell` is given
-    what is waited for.
+    """How requests are retried. `wait` sleeps for some seconds, or raises to end the audit. `tell` receives
+    the reason for waiting.
     """
 
     wait: Callable[[float], None]
@@ -63,14 +63,14 @@ class Patience:
 
 
 class Exports:
-    """The exports of one output's project. Every method raises DeliveryError with what to do."""
+    """The exports of one output. Every method raises DeliveryError with what to do."""
 
     def __init__(self, client: Client, patience: Patience) -> None:
         self._client = client
         self._patience = patience
 
     def start(self, attributes: Sequence[str]) -> str:
-        """Asks for an export of these attributes, by their plain names, of every profile; returns its id."""
+        """Requests an export of these attributes, by their plain names, for every profile. Returns its id."""
         body = {"export_type": "ATTRIBUTES", "attributes": list(attributes), "identifiers": ["custom_id"]}
         answer = self._settled(lambda: self._client.ask("POST", "profiles/export", body), repeatable=False)
         export_id = answer.get("id")
@@ -79,7 +79,7 @@ class Exports:
         return export_id
 
     def view(self, export_id: str) -> View:
-        """How far it is."""
+        """The state of an export."""
         path = f"exports/view?id={quote(export_id, safe='')}"
         view = _read_view(self._settled(lambda: self._client.ask("GET", path)))
         if view is None:
@@ -87,7 +87,9 @@ class Exports:
         return view
 
     def download(self, url: str, path: Path) -> None:
-        """Writes a file of the export to `path`. A link that has expired, or was cut, is asked for again."""
+        """Writes a file of the export to `path`. If its link has expired or the download was cut, requests it
+        again.
+        """
         wrong: Answer = Broken(BrokenKind.CUT)
         for attempt in range(LINK_ATTEMPTS):
             if attempt:
@@ -100,8 +102,8 @@ class Exports:
         raise DeliveryError(f"a file of the export could not be downloaded: {describe(wrong)}")
 
     def _link(self, url: str) -> str:
-        """Where the file is: an address of the API is asked for its link, with credentials, and only at the
-        API's own address; another one is the link itself.
+        """The link to a file. An address of the API is asked for the link, with credentials, at the output's
+        own address. Any other address is the link.
         """
         at = urlsplit(url)
         ids = parse_qs(at.query).get("id", [])
@@ -111,7 +113,7 @@ class Exports:
         return self._checked(self._settled(lambda: self._client.locate(path)))
 
     def _checked(self, link: str) -> str:
-        """Raises for what is no https address; http is for a Batch on this machine."""
+        """Raises unless the link is an https address, or http for a sandbox on this machine."""
         at = urlsplit(link)
         here = self._client.is_local and is_loopback(at.hostname)
         if at.hostname is None or not (at.scheme == "https" or (at.scheme == "http" and here)):
@@ -122,7 +124,7 @@ class Exports:
 
     def _fetched(self, link: str, path: Path) -> Answer:
         try:
-            # No session of the API: its credentials, and those of .netrc, stay here.
+            # Not the API's session: its credentials, and those of .netrc, must not be sent.
             with requests.Session() as session:
                 session.trust_env = link.startswith("https:")
                 session.auth = _without_credentials
@@ -138,7 +140,7 @@ class Exports:
             return classify(error)
 
     def _settled(self, call: Callable[[], tuple[Answer, _T]], *, repeatable: bool = True) -> _T:
-        """Makes a call until it is answered. Raises DeliveryError when it can't be, or is rejected."""
+        """Sends a request until it is answered. Raises DeliveryError if that fails or it is rejected."""
         policy = RetryPolicy(
             max_attempts=self._patience.max_attempts, max_retry_after=MAX_RETRY_AFTER, repeatable=repeatable
         )
@@ -155,7 +157,7 @@ class Exports:
 
 
 def _without_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """In place of what .netrc has."""
+    """Replaces the credentials of .netrc."""
     return request
 
 
@@ -171,7 +173,7 @@ def _read_view(document: Mapping[str, object]) -> View | None:
 
 
 def _stored(response: requests.Response, path: Path) -> Answer:
-    """Writes the body; an answer that says what is wrong with it."""
+    """Writes the body. Returns Accepted, or what is wrong with it."""
     if response.status_code != 200:
         return Broken(BrokenKind.ANSWER, f"status {response.status_code}")
     if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):

@@ -1,6 +1,6 @@
-"""What a failed call means to the user, and what to check.
+"""Explains failed requests to users, and what to check.
 
-No value, no key: only statuses, codes and fixed words.
+Uses only statuses, codes and fixed words; no values or keys.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BROKEN = {
 
 
 def describe(answer: Answer) -> str:
-    """One or two sentences about an answer that is not `Accepted`, without a full stop."""
+    """One or two sentences about an answer that is not `Accepted`, without a final period."""
     if isinstance(answer, Fatal):
         what = f"{_fatal(answer.status)}{_codes(answer.status, answer.code)}"
         return f"Batch {what}. Check {_advice(answer.status)}"

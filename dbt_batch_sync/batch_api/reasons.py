@@ -1,7 +1,7 @@
-"""What of an answer's free text may be kept: codes, attribute names, and reasons that quote no value.
+"""Which free text of an answer may be stored: codes, attribute names, and reasons that quote no value.
 
-`category`, `reason` and `error_message` are free text to us ([U] in `batch_api.md`), and nothing says that
-Batch does not quote a rejected value in them.
+`category`, `reason` and `error_message` are free text ([U] in `batch_api.md`), and Batch may quote a rejected
+value in them.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from typing import Final
 
 MAX_REASON: Final = 200
-"""Characters of a reason that are kept."""
+"""Characters of a reason that are stored."""
 
 _QUOTED: Final = 6
-"""A reason may quote the beginning of a long value; so many letters and digits of it are enough to tell."""
+"""A reason may quote the beginning of a long value; this many letters and digits identify it."""
 
 _SHORT: Final = 4
-"""Shorter values count as quoted only where they stand alone: "fr" is in "from"."""
+"""Shorter values must stand alone to count as quoted: "fr" is in "from"."""
 
 _CODE = re.compile(r"[A-Z][A-Z_]{0,63}")
 _ATTRIBUTE = re.compile(r"(?:date|url)\((?P<wrapped>[a-z0-9_]{1,30})\)|(?P<plain>\$?[a-z0-9_]{1,30})")
@@ -28,27 +28,27 @@ _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 def machine_code(text: object) -> str:
-    """A code of capitals and underscores, at most 64, as it is; `""` for anything else."""
+    """A code of capitals and underscores, at most 64 characters; `""` for anything else."""
     return text if isinstance(text, str) and _CODE.fullmatch(text) else ""
 
 
 def attribute_name(text: object) -> str | None:
-    """The attribute that a partial error names, without its `date()` or `url()`; None when it is no name."""
+    """The attribute that a partial error names, without `date()` or `url()`; None if it is no valid name."""
     match = _ATTRIBUTE.fullmatch(text) if isinstance(text, str) else None
     return match["wrapped"] or match["plain"] if match else None
 
 
 def clean_reason(reason: str, operation: str) -> str:
-    """A reason on one line, cut to `MAX_REASON` characters; `""` when it may quote a value of the operation.
+    """A reason on one line, cut to `MAX_REASON` characters; `""` if it may quote a value of the operation.
 
-    A value counts as quoted whatever its case, punctuation and escapes, and when only its beginning is there;
-    true, false and null never do. `""` as well for what looks like an e-mail address, and for an operation
-    that can't be read.
+    A value counts as quoted regardless of case, punctuation and escapes, even if only its beginning is there;
+    true, false and null never do. Also `""` for anything like an e-mail address, and for an operation that
+    can't be read.
 
     Args:
         operation: The JSON that was sent for the row; a comma may follow.
     """
-    # Cut first, and then from the end: a value that the cut goes through is found by its beginning.
+    # Cut first: a value that is cut in the middle is found by its beginning.
     text = " ".join("".join(c if c.isprintable() else " " for c in reason[:MAX_REASON]).split())
     if not text or _EMAIL.search(text):
         return ""
@@ -68,7 +68,7 @@ def _squeeze(text: str) -> str:
 
 
 def _scalars(document: object) -> Iterator[str]:
-    """Every value in a JSON document as text, in whatever it is nested."""
+    """Every value in a JSON document as text, at any depth."""
     if isinstance(document, dict):
         for inner in document.values():
             yield from _scalars(inner)

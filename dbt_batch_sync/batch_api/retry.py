@@ -13,14 +13,14 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How patient one call is.
+    """The retry policy of one request.
 
     Attributes:
-        max_attempts: Calls in all, the first included; at least 1.
-        base_seconds: Wait after the first call; doubled after each further one.
-        max_seconds: The longest wait of our own.
-        repeatable: Whether a call may be made again when nobody knows whether Batch took it.
-        max_retry_after: The longest `Retry-After` that is waited for, in seconds; a longer one ends the push.
+        max_attempts: Attempts in total, including the first; at least 1.
+        base_seconds: Wait after the first attempt; doubles after each further one.
+        max_seconds: The longest backoff.
+        repeatable: Whether to retry if Batch may have accepted the request.
+        max_retry_after: The longest `Retry-After` to wait for, in seconds; a longer one ends the push.
     """
 
     max_attempts: int = 8
@@ -32,7 +32,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class Retry:
-    """Call again after so many seconds; `everyone`: no other sender may call earlier either."""
+    """Retry after some seconds. `everyone`: all senders pause until then."""
 
     after: float
     everyone: bool
@@ -40,33 +40,33 @@ class Retry:
 
 @dataclass(frozen=True)
 class GiveUp:
-    """Call no more; `why` completes a sentence about the answer."""
+    """Don't retry. `why` completes a sentence about the answer."""
 
     why: str
 
 
 @dataclass(frozen=True)
 class Stands:
-    """The answer counts: another call would get the same."""
+    """The answer is final: a retry would get the same."""
 
 
 Decision = Retry | GiveUp | Stands
 
 
 def may_be_taken(answer: Answer) -> bool:
-    """Whether Batch may have taken a call that says nothing of it. 429 and 503 say that it did not."""
+    """Whether Batch may have accepted a request despite this answer. After 429 and 503, it has not."""
     if isinstance(answer, Busy):
         return answer.status not in (429, 503)
     return isinstance(answer, Broken) and answer.kind is not BrokenKind.CONNECT
 
 
 def decide(answer: Answer, attempt: int, policy: RetryPolicy, chance: float) -> Decision:
-    """What follows the `attempt`-th call (from 1).
+    """Decides what follows attempt number `attempt` (from 1).
 
-    `Busy` and `Broken` are worth another call, where it may be repeated. The server's hint beats our own
-    backoff, which is `base · 2^(attempt-1)` up to its maximum, of which `chance` (0 ≤ chance < 1) takes away
-    up to a half. A hint is never shortened, but stretched by up to a second, so that several processes do not
-    come back together.
+    `Busy` and `Broken` are retried if the request is repeatable. The server's hint takes precedence over our
+    own backoff, which is `base · 2^(attempt-1)` up to its maximum, reduced by up to half by `chance` (0 ≤
+    chance < 1). A hint is never shortened, but extended by up to a second, so that several processes don't
+    return at the same moment.
     """
     if not isinstance(answer, Busy | Broken):
         return Stands()

@@ -1,7 +1,8 @@
-"""How bytes get to Batch and back within bounded time: a session that follows and keeps nothing.
+"""Sends requests and reads answers in limited time, by a session that follows no redirects and keeps no
+cookies.
 
-A read time-out bounds one wait, not their sum: a server that drips a byte now and then would hold a sender
-for ever. The answer's raw stream is therefore replaced by one whose time-out is what is left of the whole.
+A read timeout limits one wait, not their sum: a server that sends a byte now and then would block a sender
+for ever. So the stream of the answer is replaced by one whose timeout is the remaining time.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ _PIECE_BYTES: Final = 256 * 1024
 
 
 class Upload:
-    """A body sent piece by piece, within a time for the whole. `requests` streams it, as a sized iterable.
-    `begun` tells whether any of it may have been sent.
+    """A body sent in pieces within a time limit. `requests` streams it as a sized iterable. `begun` tells
+    whether any of it may have been sent.
 
     Raises:
-        TimeoutError: on iteration, when the peer took longer than `seconds` to read what came before.
+        TimeoutError: while iterating, if the server took longer than `seconds` to read what came before.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Upload:
 
 
 class BearerAuth(AuthBase):
-    """The documented credentials, set after all else: neither netrc nor the environment replaces them."""
+    """The documented credentials, set last, so that neither netrc nor the environment replaces them."""
 
     def __init__(self, rest_api_key: str, project_key: str) -> None:
         self._rest_api_key = rest_api_key
@@ -68,8 +69,8 @@ class BearerAuth(AuthBase):
 
 
 IN_PATH: Final = "APP_KEY"
-"""Stands in a path for an app's key, which no log, error or trace of a URL may tell: the connection puts it
-there.
+"""Replaces an app's key in a path, so that no log, error or trace of a URL contains it. The connection
+inserts the key.
 """
 
 _HEADER: Final = "X-App-Key-Of-Path"
@@ -92,7 +93,7 @@ class AppAuth(AuthBase):
 
 
 class DirectSession(requests.Session):
-    """A session to which no answer is a redirect: `requests` reads those whole, followed or not."""
+    """A session that sees no redirects: `requests` reads their bodies whole, even without following them."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         return None
@@ -101,15 +102,15 @@ class DirectSession(requests.Session):
 def open_session(
     auth: AuthBase, user_agent: str, connections: int, use_environment: bool
 ) -> requests.Session:
-    """A session for several threads at once: nothing in it changes any more but urllib3's pool, made for it.
+    """A session for several threads: after construction, only urllib3's pool changes, which is thread-safe.
 
-    One session instead of one per thread: senders come and go with every sync while the connections stay,
-    and closing it closes them all. `requests` promises nothing about threads; what it writes to a session is
-    the cookie jar, and this one never takes a cookie.
+    One session instead of one per thread, because senders start and end with every sync while connections
+    stay open, and closing it closes them all. `requests` doesn't promise thread safety; it only writes to the
+    session's cookie jar, and this one accepts no cookies.
 
     Args:
-        connections: Kept open at most, and in use at most without a further one being opened and thrown away.
-        use_environment: Whether HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE count.
+        connections: The most connections kept open, and used without opening another one.
+        use_environment: Whether to use HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE.
     """
     session = DirectSession()
     session.auth = auth
@@ -118,7 +119,7 @@ def open_session(
     session.headers.clear()
     session.headers.update(
         {
-            "Content-Type": "application/json",  # of every call, says the documentation
+            "Content-Type": "application/json",  # required in every request, according to the documentation
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "User-Agent": user_agent,
@@ -131,7 +132,7 @@ def open_session(
 
 
 class _TimedReader(io.RawIOBase):
-    """A socket's raw stream, all of which has to arrive within the socket's time-out at the start."""
+    """A socket's raw stream that must end within the timeout that the socket had at the start."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw = raw
@@ -163,7 +164,7 @@ class _TimedResponse(http.client.HTTPResponse):
 
 
 class _SecretPaths(HTTPConnection):
-    """Puts a secret into the path of the request line, and nowhere else."""
+    """Inserts a secret into the path of the request line."""
 
     _secret = ""
 
@@ -193,9 +194,9 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class _TimedAdapter(HTTPAdapter):
-    """`requests`' adapter with the connections above.
+    """`requests`' adapter with these connections.
 
-    A SOCKS proxy keeps its own ones, so only its single reads are bounded.
+    A SOCKS proxy uses its own connections, so only single reads are limited.
     """
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -203,7 +204,7 @@ class _TimedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
     def close(self) -> None:
-        # urllib3 leaves this to the garbage collector, and an exception of an earlier call can hold a pool.
+        # urllib3 leaves this to the garbage collector, but an earlier exception may hold a pool.
         for manager in (self.poolmanager, *self.proxy_manager.values()):
             for key in manager.pools.keys():  # noqa: SIM118 - no dict: it refuses iteration
                 manager.pools[key].close()

@@ -1,4 +1,4 @@
-"""Posts a document to an address of the user's, by the same transport and the same rules as to Batch."""
+"""Posts a document to a user's address, with the same transport and rules as for Batch."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class _NoAuth(AuthBase):
 
 
 def post(url: str, body: bytes, seconds: float) -> str | None:
-    """Posts JSON once, follows no redirect, and reads no answer but its status.
+    """Posts JSON once. Follows no redirect and reads only the status.
 
-    Half of the time is for the connection, half for the answer.
+    Half of the time is for connecting, half for the answer.
 
     Returns:
-        What went wrong, without the address; None when the status is a 2xx. Never raises.
+        What went wrong, without the address; None for a 2xx status. Never raises.
     """
     session = open_session(
         _NoAuth(),
@@ -44,7 +44,7 @@ def post(url: str, body: bytes, seconds: float) -> str | None:
         ) as answer:
             return None if answer.ok and not answer.is_redirect else f"it answered {answer.status_code}"
     except (OSError, ValueError) as error:
-        # The text of the error has the address in it.
+        # The error's text contains the address.
         return f"it could not be reached, or did not answer within {seconds:g} s ({type(error).__name__})"
     finally:
         session.close()

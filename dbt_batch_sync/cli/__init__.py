@@ -1,4 +1,4 @@
-"""The command line: verbs, how results are shown, exit codes. It knows `api` and nothing below."""
+"""The command line: verbs, output, exit codes. It uses `api` and nothing below it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dbt_batch_sync import __version__
 
 
 def program() -> None:
-    """Runs the command line. `--version` is answered before anything is imported."""
+    """Runs the command line. Answers `--version` before importing anything."""
     if sys.argv[1:] == ["--version"]:
         print(f"dbt-batch-sync {__version__}")  # noqa: T201 - silent where standard output is closed
         return
-    # What is imported stays: looking through it again and again is a tenth of a short command's time.
+    # Imported objects stay alive. Scanning them again and again takes a tenth of a short command's time.
     gc.set_threshold(50_000)
     from dbt_batch_sync.cli.app import run
 

@@ -1,4 +1,4 @@
-"""The app: its verbs, and how an error ends it."""
+"""The app: its verbs, and error handling."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ VERBS = (
     setup.demo,
 )
 for verb in VERBS:
-    # What a verb is for comes first in its help, its example last.
+    # Options of the verb come first in its help, the example last.
     about, _, example = str(verb.__doc__).partition("Example: ")
     app.command(help=cleandoc(about), epilog=f"Example: {example.strip()}")(with_dbt_flags(verb))
 
 
 def run() -> None:
-    """Runs the app; an error of ours becomes one message and its exit code."""
+    """Runs the app. An error of ours becomes one message and its exit code."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by who started this: nobody is to read it
+        if getattr(sys, name) is None:  # closed by the caller, so nobody reads it
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - until the process ends
     try:
         verbs = {verb.__name__: "dbt" in verb.__annotations__ for verb in VERBS}
@@ -61,7 +61,7 @@ def run() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as failure:
-        # A file has a name; what has none is the standard output of a full disk.
+        # An error about a file has a file name; without one, it is standard output on a full disk.
         what = failure.filename or "the result can't be written to standard output"
         show.error(f"{what}: {failure.strerror or failure}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

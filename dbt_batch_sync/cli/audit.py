@@ -1,4 +1,4 @@
-"""The verb that compares: audit, and how what it found is shown."""
+"""The verb `audit` and its output."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dbt_batch_sync.results.look import AuditResult, SyncAudited
 
-# What takes long to import is imported by the verb that needs it: `--help` answers at once.
+# Slow imports are in the verbs that need them, so that `--help` answers at once.
 
 _EXPECTED = {
     "changed": "sent after the export began",
@@ -64,7 +64,7 @@ def audit(
 
 
 class Watch:
-    """One line of state on a terminal; elsewhere a line for the export, and for what is waited for."""
+    """On a terminal, one status line; elsewhere, one line for the export and for each wait."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._console = show.err()
@@ -83,18 +83,18 @@ class Watch:
             self._status.stop()
 
     def exporting(self, export_id: str) -> None:
-        """An export is under way."""
+        """An export has started."""
         self.export_id = export_id
         if not self._quiet:
             self._console.print(f"export {escape(export_id)}", style="dim")
 
     def state(self, line: str) -> None:
-        """What happens now."""
+        """The current step."""
         if self._status is not None:
             self._status.update(escape(line))
 
     def told(self, message: str) -> None:
-        """Something is waited for."""
+        """The audit waits for something."""
         self._console.print(f"[yellow]{escape(message)}[/]")
 
 
@@ -106,7 +106,7 @@ class _Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def interruptible(watch: Watch, verb: str = "audit") -> Iterator[None]:
-    """SIGINT and SIGTERM end an audit; the export goes on in Batch."""
+    """SIGINT and SIGTERM end an audit; the export continues in Batch."""
 
     def handle(number: int, frame: FrameType | None) -> None:
         raise _Interrupted(number)
@@ -124,7 +124,7 @@ def interruptible(watch: Watch, verb: str = "audit") -> Iterator[None]:
 
 
 def audited(result: AuditResult) -> None:
-    """The summary of an audit: a row for each sync, and below what is to be said of some."""
+    """The summary of an audit: a row per sync, and notes below."""
     console = show.out()
     head = ("Sync", "Kind", "Result", "Compared", "Differ")
     rows = []

@@ -62,8 +62,8 @@ def validate(
 
 
 def annotation(problem: Problem, project_dir: Path, workspace: Path) -> str:
-    """A problem as a workflow command of GitHub Actions, which shows it beside its line. Files are named by
-    their path in the repository, which is checked out in `workspace`.
+    """A problem as a workflow command of GitHub Actions, which shows it at its line. File names are relative
+    to the repository, which is checked out in `workspace`.
     """
     file = os.path.relpath((project_dir / problem.file).resolve(), workspace.resolve())
     title = f"{problem.model}: {problem.key}"
@@ -123,7 +123,7 @@ def _origin(origin: Origin) -> str:
 
 
 def flowchart(result: LineageResult) -> str:
-    """A Mermaid flowchart from the source columns to the attributes of each sync."""
+    """A Mermaid flowchart from source columns to attributes, for each sync."""
     lines, nodes = ["flowchart LR"], dict[tuple[str, ...], str]()
     edges: list[str] = []
     for sync in result.syncs:

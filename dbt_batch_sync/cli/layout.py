@@ -1,4 +1,4 @@
-"""Tables that fit: in a terminal of 80 columns, in a wide one, and in a log file, which has no width."""
+"""Tables that fit a terminal of 80 columns, a wide one, and a log file, which has no width."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ COLORS = {
     "failed": "red",
     "running": "blue",
 }
-"""Of a status: green is done, yellow needs a look, red needs a hand."""
+"""Status colors. Green: done. Yellow: needs a look. Red: needs a fix."""
 
 _BARS = "·▁▂▃▄▅▆▇█"
-"""Of a size of nothing, and of eighths."""
+"""The bar of a zero, then eighths."""
 
 Cell = str | int | float
 """A text, a count, or seconds."""
@@ -33,13 +33,13 @@ Cell = str | int | float
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows under their heads. Counts and seconds are on the right; a text may have rich's markup."""
+    """Rows with heads. Counts and seconds are right-aligned; texts may have rich's markup."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[Cell]]
 
     def without(self, *names: str) -> Grid:
-        """The same without some columns."""
+        """The grid without some columns."""
         kept = [place for place, name in enumerate(self.head) if name not in names]
         return Grid(
             [self.head[place] for place in kept], [[row[place] for place in kept] for row in self.rows]
@@ -47,8 +47,8 @@ class Grid:
 
 
 def draw(console: Console, grid: Grid, *, drop: Sequence[str] = (), indent: int = 2) -> None:
-    """Prints the grid in the first of these forms that fits: as it is, closer, without the columns of
-    `drop`, with short numbers, a record for each row.
+    """Prints the grid in the first form that fits: as it is, with less space, without the columns in `drop`,
+    with short numbers, as one record per row.
     """
     least = grid.without(*drop)
     for narrow, gap, short in ((grid, 2, False), (grid, 1, False), (least, 2, False), (least, 1, True)):
@@ -65,7 +65,7 @@ def draw(console: Console, grid: Grid, *, drop: Sequence[str] = (), indent: int 
 
 
 def say(console: Console, text: str, *, indent: int = 2) -> None:
-    """Prints a line, broken between words where the terminal ends; its markup counts."""
+    """Prints a line, wrapped between words. Applies markup."""
     console.print(Padding(Text.from_markup(text), (0, 0, 0, indent), expand=False), soft_wrap=False)
 
 
@@ -80,7 +80,7 @@ def _table(grid: Grid, *, gap: int, short: bool) -> Table:
 
 
 def _records(console: Console, grid: Grid, indent: int) -> None:
-    """Each row as its first cell, and the others below it, a line each."""
+    """The first cell of each row, with the others below it."""
     widest = max(map(len, grid.head[1:]), default=0)
     for first, *others in grid.rows:
         console.print(f"{' ' * indent}[bold]{shown(first)}[/]")
@@ -89,7 +89,7 @@ def _records(console: Console, grid: Grid, indent: int) -> None:
 
 
 def shown(cell: Cell, *, short: bool = False) -> str:
-    """A cell as it is printed: 12,345 or 12.3k, 1.5 s or 3 min."""
+    """A cell as text: 12,345 or 12.3k, 1.5 s or 3 min."""
     if isinstance(cell, str):
         return cell
     if isinstance(cell, float):
@@ -100,7 +100,7 @@ def shown(cell: Cell, *, short: bool = False) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them."""
+    """Seconds in readable units."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -113,17 +113,17 @@ def colored(name: str) -> str:
 
 
 def counted(count: int, word: str) -> str:
-    """A count with its word, which gets an s where English wants one."""
+    """A count with its noun, in the plural if needed."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def listed(parts: Iterable[str]) -> str:
-    """Parts of a line; empty ones are left out."""
+    """Joins the non-empty parts of a line."""
     return " · ".join(part for part in parts if part)
 
 
 def bars(sizes: Sequence[int], top: float) -> str:
-    """Sizes as bars, an outlier with a full one."""
+    """Sizes as bars. An outlier gets a full one."""
     full = len(_BARS) - 1
     return "".join(_BARS[min(full, math.ceil(size / top * full))] for size in sizes)
 
@@ -136,7 +136,7 @@ def noun(kind: str) -> str:
 
 
 def plain(text: str) -> str:
-    """A text in which nothing is markup."""
+    """A text without markup."""
     return escape(text)
 
 

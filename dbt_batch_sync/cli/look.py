@@ -89,7 +89,7 @@ def _erasures(counts: ErasureCounts) -> str:
 
 
 def _requested_by(request: str) -> str:
-    """The command that a request is of."""
+    """The name of a request's command."""
     audits = {"drift": "audit --repair", "adopted": "adopt --from-export"}
     return audits.get(request, f"resend --{request}")
 
@@ -118,7 +118,7 @@ def _runs(runs: Sequence[Run]) -> Grid:
 
 
 def _trend(runs: Sequence[Run], width: int) -> str:
-    """Sizes of deltas, the oldest first, each as a bar, and as a number where there is room."""
+    """The sizes of deltas, oldest first: a bar each, and a number if there is space."""
     from dbt_batch_sync.report.charts import axis_top
 
     sizes = [sum(changes(run)) for run in runs[::-1]]
@@ -144,7 +144,7 @@ def rejects(
 
 
 def rejected(result: RejectsResult) -> None:
-    """What is not in Batch because it was rejected or can't be sent, the most frequent first."""
+    """What is not in Batch because it was rejected or can't be sent, most frequent first."""
     console = show.out()
     for sync in result.syncs:
         console.print(f"[bold]{plain(sync.sync)}[/]")

@@ -1,4 +1,4 @@
-"""The options that verbs share: dbt's flags with dbt's meaning, for every verb, before or after it."""
+"""Options that verbs share: dbt's flags with dbt's meaning, before or after every verb."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ resource-types state threads warn-error-options
 IGNORED_SWITCHES = frozenset(
     ("-d", "-q", "-x", *(f"--{no}{name}" for name in _SWITCHES.split() for no in ("", "no-")))
 )
-"""Flags of dbt that change nothing here."""
+"""dbt's flags that have no effect here."""
 
 IGNORED_VALUES = frozenset(("-r", *(f"--{name}" for name in _VALUES.split())))
-"""The same, of those with a value."""
+"""The same, with a value."""
 
 SEVERAL = dict.fromkeys(("-s", "--select", "-m", "--model", "--models"), "--select") | {
     "--exclude": "--exclude"
 }
-"""Flags that take all words behind them, by the name that is read."""
+"""Flags that take all following words, by the name of their parameter."""
 
 
 def complete_sync(context: typer.Context, incomplete: str) -> list[str]:
-    """The syncs whose names begin so, for a shell; none where there is no manifest that can be read."""
+    """Shell completion: the syncs whose names start with a text. Empty if there is no readable manifest."""
     from dbt_batch_sync import api
 
     try:
@@ -80,7 +80,7 @@ _SELECT = "Models to include: names, wildcards, tag:…, path:…. Default: ever
 
 @dataclass(frozen=True)
 class DbtFlags:
-    """What dbt's flags say; None where one was not given."""
+    """The values of dbt's flags; None if not given."""
 
     project_dir: Annotated[_Path, _flag(_PROJECT_DIR, "--project-dir", env="PROJECT_DIR")] = None
     profiles_dir: Annotated[_Path, _flag(_PROFILES_DIR, "--profiles-dir", env="PROFILES_DIR")] = None
@@ -105,7 +105,7 @@ class DbtFlags:
 
     @property
     def options(self) -> DbtOptions:
-        """What the flags say of the project."""
+        """The project options from the flags."""
         from dbt_batch_sync.connections.profiles import DbtOptions, find_project
 
         return DbtOptions(
@@ -120,7 +120,7 @@ class DbtFlags:
 
     @property
     def selection(self) -> api.Selection:
-        """What `--select`, `--exclude` and `--selector` say; a value may hold several words."""
+        """The values of `--select`, `--exclude` and `--selector`; a value may contain several words."""
         from dbt_batch_sync import api
 
         if self.selector is not None and self.select:
@@ -136,7 +136,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before acting
 
 
 def with_dbt_flags(verb: Callable[..., None]) -> Callable[..., None]:
-    """The verb with dbt's flags among its options, which it gets as `dbt`; a verb without `dbt` as it is."""
+    """Adds dbt's flags to a verb that has a parameter `dbt`. Returns other verbs unchanged."""
     own = inspect.signature(verb, eval_str=True).parameters
     if "dbt" not in own:
         return verb
@@ -150,7 +150,7 @@ def with_dbt_flags(verb: Callable[..., None]) -> Callable[..., None]:
     def run(**given: Any) -> None:
         dbt = DbtFlags(**{name: given.pop(name) for name in flags})
         if not _uses_colors(dbt):
-            os.environ["NO_COLOR"] = "1"  # what rich looks at
+            os.environ["NO_COLOR"] = "1"  # read by rich
         verb(dbt=dbt, **given)
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -159,7 +159,7 @@ def with_dbt_flags(verb: Callable[..., None]) -> Callable[..., None]:
 
 
 def _uses_colors(dbt: DbtFlags) -> bool:
-    """What `--use-colors` says, else `flags` of dbt_project.yml: the only one of them with a meaning."""
+    """The value of `--use-colors`, or of `flags` in dbt_project.yml."""
     from dbt_batch_sync.connections.documents import read_yaml
 
     if dbt.use_colors is not None:
@@ -167,14 +167,14 @@ def _uses_colors(dbt: DbtFlags) -> bool:
     try:
         project = read_yaml(dbt.options.project_dir / "dbt_project.yml")
     except BatchSyncError:
-        return True  # the verb says what is wrong
+        return True  # the verb reports the error
     flags = project.get("flags") if isinstance(project, dict) else None
     return not isinstance(flags, dict) or flags.get("use_colors") is not False
 
 
 def arrange(arguments: Sequence[str], verbs: Mapping[str, bool]) -> list[str]:
-    """A command line of dbt's form in typer's: dbt's flags behind the verb, each word of `--select a b` with
-    a `--select` of its own, and no flags that change nothing. `verbs`: whether a verb takes dbt's flags.
+    """Rewrites a command line in dbt's form for typer: dbt's flags after the verb, one `--select` for each
+    word of `--select a b`, no flags without effect. `verbs`: whether a verb takes dbt's flags.
     """
     switches, values = _names(DbtFlags)
     before: list[str] = []
@@ -206,7 +206,7 @@ def arrange(arguments: Sequence[str], verbs: Mapping[str, bool]) -> list[str]:
 
 
 def _taken(rest: list[str], *, greedy: bool) -> list[str]:
-    """The values at the front, taken away: the next word, or all up to the next option."""
+    """Removes and returns the leading values: the next word, or all words up to the next option."""
     count = next((place for place, word in enumerate(rest) if word.startswith("-")), len(rest))
     count = count if greedy else min(1, len(rest))
     taken, rest[:count] = rest[:count], []
@@ -214,11 +214,11 @@ def _taken(rest: list[str], *, greedy: bool) -> list[str]:
 
 
 def _names(flags: type[object]) -> tuple[Collection[str], Collection[str]]:
-    """The names of the flags without a value and of those with one."""
+    """The names of the flags without a value, and of those with one."""
     switches, values = set[str](), set[str]()
     for each in inspect.signature(flags, eval_str=True).parameters.values():
         info = each.annotation.__metadata__[0]
-        # In an annotation, typer takes the first name for the default, until it looks closer.
+        # In an annotation, typer treats the first name as the default, unless it looks closer.
         names = [part for name in (info.default, *info.param_decls) for part in name.split("/")]
         (switches if each.name == "use_colors" else values).update(names)
     return switches, values

@@ -119,7 +119,7 @@ def _plan(console: Console, sync: SyncPlanned) -> None:
 
 
 def seconds(seconds: float) -> str:
-    """How long something takes at the rate, as people say it."""
+    """The time needed at a rate, in readable units."""
     if seconds < 1:
         return "about a second"
     if seconds < 120:
@@ -130,8 +130,8 @@ def seconds(seconds: float) -> str:
 
 
 def comment(result: PlanResult) -> str:
-    """A plan as GitHub Flavored Markdown: a table of the syncs, and a section for each that has something to
-    send or that a push would stop at.
+    """A plan as GitHub Flavored Markdown: a table of syncs, and a section for each that would send something
+    or be stopped.
     """
     head = ("sync", "inserts", "updates", "exits", "invalid", "parked", "requests", "time")
     rows = [

@@ -38,7 +38,7 @@ def profile(
 
 
 def explained(result: ProfileResult) -> None:
-    """What each sync knows of a profile."""
+    """What each sync knows about a profile."""
     console = show.out()
     for sync in result.syncs:
         console.print(f"[bold]{plain(sync.sync)}[/]: {_sent(sync)}")
@@ -105,7 +105,7 @@ def _erasure(erasure: Erasure) -> str:
 
 
 def _attributes(sync: SyncProfile) -> list[tuple[str, str, str, str]]:
-    """A row for each attribute of which anything is known."""
+    """A row for each attribute with known values."""
     queued = {each.attribute: each.new for each in sync.pending.attributes} if sync.pending else {}
     found = {each.attribute: each for each in sync.rejects if each.attribute is not None}
     rows = []

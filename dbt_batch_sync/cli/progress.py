@@ -1,4 +1,4 @@
-"""A progress bar on a terminal; in a pipe or log a line when a sync begins, and what holds a push up."""
+"""A progress bar on a terminal. In a pipe or log, one line when a sync starts and for each wait."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Bar:
-    """One line a sync on standard error, while it goes."""
+    """One line per sync on standard error, while it runs."""
 
     def __init__(self, *, quiet: bool) -> None:
         columns = (
@@ -53,12 +53,12 @@ class Bar:
         self._tasks[work.name] = self._progress.add_task(work.name, total=work.rows, endpoint=work.route.name)
 
     def progressed(self, run: Run) -> None:
-        """More of it is settled."""
+        """More rows are settled."""
         self._said.clear()
         self._progress.update(self._tasks[run.sync], completed=run.sent)
 
     def troubled(self, sync: str, message: str) -> None:
-        """Says what is waited for, once until it goes on."""
+        """Shows the reason for waiting, once until the push continues."""
         line = f"{sync}: {message}. Trying again."
         if line not in self._said:
             self._said.add(line)

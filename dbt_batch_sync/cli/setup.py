@@ -1,4 +1,4 @@
-"""The verbs around the push: init, generate, sandbox, demo."""
+"""The verbs init, generate, sandbox and demo."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def demo(
     audited = run_demo(target.absolute(), tell, show_round)
     console.print("\n[bold]The audit: does the sandbox hold what was sent?[/]")
     console.print(escape(audited), soft_wrap=True)
-    # What was started by its path need not be on the PATH.
+    # A program that was started by its path may not be on the PATH.
     program = "dbt-batch-sync" if shutil.which("dbt-batch-sync") else os.path.abspath(sys.argv[0])
     look = f"cd {target} && {program} status --profiles-dir ."
     console.print(f"Look around: {escape(look)}", soft_wrap=True)

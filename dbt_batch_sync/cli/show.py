@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def out() -> Console:
-    """Standard output; rich leaves colors out where it is no terminal, or NO_COLOR is set."""
+    """Standard output. rich omits colors if it is not a terminal or NO_COLOR is set."""
     return _console(stderr=False)
 
 
@@ -29,7 +29,7 @@ def err() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     console = Console(stderr=stderr, highlight=False, soft_wrap=True)
-    # A pipe has no width: a table in it is as wide as its cells.
+    # A pipe has no width, so a table is as wide as its cells.
     return (
         console
         if console.is_terminal
@@ -38,7 +38,7 @@ def _console(*, stderr: bool) -> Console:
 
 
 def print_json(document: dict[str, object]) -> None:
-    """One document on standard output."""
+    """Prints one JSON document on standard output."""
     sys.stdout.write(json_text(document))
     sys.stdout.flush()
 
@@ -47,7 +47,7 @@ _Result = TypeVar("_Result", bound="Result")
 
 
 def answer(result: _Result, show: Callable[[_Result], None], as_json: bool) -> None:
-    """A result as one document, or as `show` does."""
+    """Prints a result as JSON, or with `show`."""
     if as_json:
         print_json(result.to_json())
     else:
@@ -55,12 +55,12 @@ def answer(result: _Result, show: Callable[[_Result], None], as_json: bool) -> N
 
 
 def json_text(document: dict[str, object]) -> str:
-    """A document as it is printed."""
+    """A JSON document as it is printed."""
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
 def error(message: str) -> None:
-    """A message on standard error, as it is."""
+    """Prints a message on standard error, without markup."""
     err().print(f"[red bold]Error:[/] {escape(message)}")
 
 

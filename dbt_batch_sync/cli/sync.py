@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dbt_batch_sync.ledger.records import Run
     from dbt_batch_sync.results.sync import PushResult, ResendResult, SyncPushed
 
-# What takes long to import is imported by the verb that needs it: `--help` answers at once.
+# Slow imports are in the verbs that need them, so that `--help` answers at once.
 
 
 def push(
@@ -113,7 +113,7 @@ def adopt(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Settle the deltas without sending them: for profiles that Batch already has.
+    """Settle the deltas without sending them, for profiles that Batch already has.
 
     Example: [bold]dbt-batch-sync adopt --select crm_contacts --yes[/]
     """
@@ -173,7 +173,7 @@ def _finish(result: PushResult, as_json: bool, *, dry_run: bool = False, signals
 
 
 def _confirm(question: str) -> None:
-    """Asks on a terminal; elsewhere `--yes` has to say it."""
+    """Asks for confirmation on a terminal. Elsewhere, `--yes` is required."""
     if not sys.stdin.isatty():
         raise ConfigurationError(f"{question} Without a terminal, confirm with --yes")
     typer.confirm(question, abort=True, err=True)
@@ -181,7 +181,7 @@ def _confirm(question: str) -> None:
 
 @contextmanager
 def stopping() -> Iterator[tuple[Event, list[int]]]:
-    """SIGINT and SIGTERM set the event, and are listed; a second one ends the process at once."""
+    """SIGINT and SIGTERM set the event and are recorded. A second one ends the process at once."""
     stop, signals = Event(), list[int]()
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -199,7 +199,7 @@ def stopping() -> Iterator[tuple[Event, list[int]]]:
 
 
 def pushed(result: PushResult, *, dry_run: bool) -> None:
-    """A row a sync, what was not accepted, and how it ended."""
+    """A row per sync, then what was not accepted, and how the push ended."""
     console = show.out()
     draw(console, _dry(result.syncs) if dry_run else _pushed(result.syncs), indent=0)
     for sync in result.syncs:
@@ -271,7 +271,7 @@ def _notes(console: Console, sync: SyncPushed, dry_run: bool) -> None:
 
 
 def resent(result: ResendResult) -> None:
-    """What was asked for, and the commands that send it."""
+    """What was requested, and the commands that send it."""
     console = show.out()
     rows = "every row" if result.request == "all" else "rejected rows and attributes"
     for sync in result.syncs:
@@ -289,7 +289,7 @@ def changes(counts: SyncPushed | Run) -> tuple[int, int, int]:
 
 
 def not_delivered(counts: SyncPushed | Run) -> int:
-    """Whatever a push could not deliver: rows and attributes."""
+    """What a push could not deliver: rows and attributes."""
     return counts.rejected_rows + counts.rejected_attributes + counts.invalid + counts.parked
 
 

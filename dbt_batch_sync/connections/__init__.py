@@ -1,1 +1,1 @@
-"""The connections of a project: `profiles.yml`, its dbt target, its outputs to Batch."""
+"""A project's connections: `profiles.yml`, the dbt target and the outputs to Batch."""

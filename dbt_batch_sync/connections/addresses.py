@@ -1,4 +1,4 @@
-"""Addresses: which ones a key may be sent to, and which are this machine."""
+"""Addresses that a key may be sent to, and addresses of this machine."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dbt_batch_sync.mapping.validation import Reader, Spot, kind
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]*)?", re.ASCII)
 _PLAIN = re.compile(r"[!-\[\]-~]+")
-"""Without blanks and backslashes, which parsers of addresses read differently."""
+"""No blanks or backslashes, which URL parsers read differently."""
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether a host is this machine by its address (127.0.0.0/8, ::1) or by the name `localhost`."""
+    """Whether a host is this machine, by its address (127.0.0.0/8, ::1) or the name `localhost`."""
     if host is None or host.lower() == "localhost":
         return host is not None
     try:
@@ -25,9 +25,10 @@ def is_loopback(host: str | None) -> bool:
 
 
 def address(example: str, *, query: bool = False) -> Reader[str]:
-    """Reads an address: https, or http to this machine, so that a secret never travels in the clear.
+    """Reads an address: https, or http to this machine, so that secrets are never sent in the clear.
 
-    A path is kept; `query` accepts a query too, where webhooks have their secret. A rejected one is "".
+    A path is kept. `query` also accepts a query, which contains the secret of some webhooks. An invalid
+    address becomes "".
     """
     without = "a user or a fragment" if query else "a user, a query or a fragment"
 
@@ -38,7 +39,7 @@ def address(example: str, *, query: bool = False) -> Reader[str]:
         try:
             parts = urlsplit(value)
             host, _ = parts.hostname, parts.port
-        except ValueError:  # a port that is no number, brackets that don't close
+        except ValueError:  # a port that is not a number, brackets that don't close
             host = None
         plain = host and _HOST.fullmatch(parts.netloc) and _PLAIN.fullmatch(value)
         if (

@@ -13,7 +13,7 @@ def read_yaml(path: Path) -> object:
     """The file's only document as plain data; None if it is empty.
 
     Raises:
-        ProfileError: it can't be read. The message has the line, never the text: it may be a secret.
+        ProfileError: it can't be read. The message has the line, but not the text, which may be a secret.
     """
     try:
         return yaml.safe_load(path.read_bytes())
@@ -24,5 +24,5 @@ def read_yaml(path: Path) -> object:
         line = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise ProfileError(f"{path}: {line}is not valid YAML") from None
     except (yaml.YAMLError, ValueError, LookupError, AttributeError):
-        # What PyYAML raises for a date in month 13, a tag on the wrong kind of value, …
+        # PyYAML raises these for a date in month 13, a tag on the wrong kind of value, and so on.
         raise ProfileError(f"{path}: is not valid YAML") from None

@@ -1,4 +1,4 @@
-"""Where a push goes: the outputs of the `dbt_batch_sync` profile, validated."""
+"""Where a push sends to: the outputs of the `dbt_batch_sync` profile, validated."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ dbt_batch_sync:
       rest_api_key: "{{ env_var('BATCH_REST_API_KEY') }}"
       project_key: "{{ env_var('BATCH_PROJECT_KEY') }}"
 """
-"""What a `profiles.yml` needs beside the dbt profile."""
+"""What `profiles.yml` needs beside the dbt profile."""
 
 
 def _read_type(value: object, spot: Spot) -> str:
@@ -51,7 +51,7 @@ def _read_type(value: object, spot: Spot) -> str:
 def _read_version(value: object, spot: Spot) -> str:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", value):
         return value
-    # Without quotes, YAML makes a number of it, and of 2.10 the same as of 2.1.
+    # Without quotes, YAML reads a number, in which 2.10 equals 2.1.
     spot.refuse(f'must be a version in quotes, like `"{API_VERSION}"`, not {kind(value)}')
     return API_VERSION
 
@@ -90,14 +90,14 @@ def _read_targets(value: object, spot: Spot) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Output:
-    """An output: one Batch project and how fast it may be written to. Its keys are in no `repr`.
+    """An output: one Batch project and its limits. Its keys are not in its `repr`.
 
-    `timeout` and `checkpoint_seconds` are seconds; `checkpoint_seconds: None` leaves it to the warehouse.
-    `max_profiles_per_second: None` leaves it to the endpoint's own rate, 0 is without pacing. A resolved
-    reject is kept for `retention_days`. `only_from` are the dbt targets that may push to it; None: every one.
-    `app_keys` are those of the project's apps, whose API erases people.
-    `require_tests`: what dbt has not just built and tested is not pushed to it. The hooks are called when a
-    push to it has ended: `on_failure` of an interrupted one too.
+    `timeout` and `checkpoint_seconds` are in seconds; `checkpoint_seconds: None` means the warehouse's
+    default. `max_profiles_per_second: None` means the endpoint's rate; 0 means no limit. Resolved rejects are
+    kept for `retention_days`. `only_from` lists the dbt targets that may push to it; None means all.
+    `app_keys` are the keys of the project's apps, for erasures. `require_tests` requires that dbt has just
+    built and tested what is pushed. The hooks are called when a push has ended; `on_failure` also after an
+    interruption.
     """
 
     name: str = ""
@@ -121,12 +121,12 @@ class Output:
 
     @property
     def project_hash(self) -> str:
-        """Says whether two outputs write to the same Batch project without telling its key: 16 hex digits."""
+        """Identifies the Batch project without revealing its key: 16 hex digits."""
         return hashlib.sha256(self.project_key.encode()).hexdigest()[:16]
 
 
 def default_output(options: DbtOptions) -> str | None:
-    """The name of the output that the profile's `target` names; None if it can't be told."""
+    """The name of the output in the profile's `target`; None if unknown."""
     try:
         path = find_profiles(options)
         return pick_output(read_profiles(path).get(PROFILE), None, options.renderer, PROFILE)[0]
@@ -135,10 +135,10 @@ def default_output(options: DbtOptions) -> str | None:
 
 
 def read_output(options: DbtOptions, name: str | None = None) -> Output:
-    """Reads an output of the `dbt_batch_sync` profile by name; None: the one that its `target` names.
+    """Reads an output of the `dbt_batch_sync` profile by name; None: the one in its `target`.
 
     Raises:
-        ProfileError: with everything that is wrong in it, each with its key.
+        ProfileError: with every error in it, each with its key.
     """
     path = find_profiles(options)
     profiles = read_profiles(path)

@@ -1,6 +1,6 @@
-"""dbt's project and profile: `dbt_project.yml`, `profiles.yml`, and the target that they name.
+"""dbt's project and profile: `dbt_project.yml`, `profiles.yml` and the target.
 
-Found and rendered as dbt does, without importing it. No message and no `repr` shows a rendered value.
+Finds and renders them like dbt, without importing it. No message and no `repr` contains a rendered value.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ PROFILES_FILE = "profiles.yml"
 PROJECT_FILE = "dbt_project.yml"
 DEFAULT_THREADS = 1
 FILES = ("keyfile", "private_key_path", "sslcert", "sslkey", "sslrootcert")
-"""Credentials of dbt's adapters that are paths, beside DuckDB's."""
+"""Credentials of dbt's adapters that are paths, in addition to DuckDB's."""
 
 
 @dataclass(frozen=True)
 class DbtOptions:
-    """What dbt's own flags and the environment say; a flag that was not given is None.
+    """dbt's flags and the environment. A flag that was not given is None.
 
-    `environ` is the environment for `env_var` and for dbt's variables; `cwd` is where dbt looks first.
+    `environ` is for `env_var` and dbt's variables. dbt starts looking in `cwd`.
     """
 
     project_dir: Path
@@ -45,7 +45,7 @@ class DbtOptions:
         return Renderer(self.environ, self.variables)
 
     def setting(self, name: str) -> str | None:
-        """What the flag of this name says, else dbt's environment variable: `DBT_ENGINE_…`, then `DBT_…`."""
+        """The value of a flag, or of dbt's environment variable: `DBT_ENGINE_…`, then `DBT_…`."""
         given = getattr(self, name)
         variables = (f"DBT_ENGINE_{name.upper()}", f"DBT_{name.upper()}")
         found = given if given is not None else next(filter(None, map(self.environ.get, variables)), None)
@@ -54,7 +54,7 @@ class DbtOptions:
 
 @dataclass(frozen=True)
 class Project:
-    """What `dbt_project.yml` says; paths are absolute or relative like the project's directory."""
+    """The contents of `dbt_project.yml`. Paths are absolute or relative, like the project's directory."""
 
     directory: Path
     name: str
@@ -64,23 +64,23 @@ class Project:
 
     @property
     def manifest(self) -> Path:
-        """Where dbt writes the manifest."""
+        """The path of the manifest."""
         return self.target_path / "manifest.json"
 
     @property
     def catalog(self) -> Path:
-        """Where `dbt docs generate` writes what is in the warehouse."""
+        """The path of the catalog, which `dbt docs generate` writes."""
         return self.target_path / "catalog.json"
 
     @property
     def build_results(self) -> Path:
-        """Where dbt writes how its last command ended."""
+        """The path of the last command's results."""
         return self.target_path / "run_results.json"
 
 
 @dataclass(frozen=True)
 class WarehouseTarget:
-    """A target of the dbt profile: the adapter's type and its credentials, as the adapter takes them."""
+    """A target of the dbt profile: the adapter's type and credentials."""
 
     profile_name: str
     target_name: str
@@ -101,7 +101,7 @@ def read_project(options: DbtOptions) -> Project:
     """Reads `dbt_project.yml`.
 
     Raises:
-        ProfileError: there is none, or what is needed of it is missing or wrong.
+        ProfileError: there is none, or something that is needed is missing or wrong.
     """
     path = options.project_dir / PROJECT_FILE
     if not path.is_file():
@@ -146,10 +146,11 @@ def _dbt_target(options: DbtOptions, profile: str | None) -> Mapping[str, object
 
 
 def find_profiles(options: DbtOptions) -> Path:
-    """The `profiles.yml`: in `--profiles-dir` or `DBT_PROFILES_DIR`, else here, in the project, in `~/.dbt`.
+    """The `profiles.yml`: in `--profiles-dir` or `DBT_PROFILES_DIR`, or else here, in the project or in
+    `~/.dbt`.
 
     Raises:
-        ProfileError: there is none; it says where it was looked for.
+        ProfileError: there is none. The message lists where it was searched.
     """
     given = options.setting("profiles_dir")
     home = options.environ.get("HOME") or options.environ.get("USERPROFILE")
@@ -163,10 +164,10 @@ def find_profiles(options: DbtOptions) -> Path:
 
 
 def read_profiles(path: Path) -> Mapping[str, object]:
-    """The raw profiles of a file, by name, unrendered.
+    """The unrendered profiles of a file, by name.
 
     Raises:
-        ProfileError: the file can't be read, or holds no profiles.
+        ProfileError: the file can't be read, or contains no profiles.
     """
     raw = read_yaml(path)
     if not isinstance(raw, dict):
@@ -175,12 +176,12 @@ def read_profiles(path: Path) -> Mapping[str, object]:
 
 
 def pick_output(profile: object, target: str | None, renderer: Renderer, where: str) -> tuple[str, object]:
-    """The name of a profile's output and what it says, unrendered: only the picked one is ever rendered.
+    """The name and the unrendered contents of a profile's output. Only the selected one is ever rendered.
 
-    `target` is the one to pick; None: the profile's own, which is rendered, or `default`.
+    `target` is the output to select; None: the profile's own, which is rendered, or `default`.
 
     Raises:
-        ProfileError: there is no such output; it names those that there are.
+        ProfileError: there is no such output. The message lists the existing ones.
     """
     outputs = profile.get("outputs") if isinstance(profile, dict) else None
     if not isinstance(profile, dict) or not isinstance(outputs, dict) or not outputs:
@@ -192,7 +193,7 @@ def pick_output(profile: object, target: str | None, renderer: Renderer, where: 
         known = [each for each in outputs if isinstance(each, str)]
         accepted = f"accepted: {listed(map(shown, known))}"
         if target is None:
-            # The profile's own target may come from the environment: it is not repeated.
+            # The profile's own target may come from the environment, so it is not shown.
             raise ProfileError(f"{where}.target: names none of the outputs; {accepted}")
         raise ProfileError(f"{where}: has no output `{shown(name)}`{did_you_mean(name, known)}; {accepted}")
     return name, outputs[name]
@@ -202,13 +203,13 @@ def read_target(options: DbtOptions) -> WarehouseTarget:
     """Reads the target of the dbt profile: the project's or `--profile`, its own target or `--target`.
 
     Raises:
-        ProfileError: a file, the profile, the target or an environment variable is missing, or one is wrong.
+        ProfileError: a file, the profile, the target or an environment variable is missing or wrong.
     """
     return _read_target(options, None if options.setting("profile") else read_project(options).profile)
 
 
 def target_schema(options: DbtOptions) -> str | None:
-    """What dbt calls `target.schema`; None where the profile can't be read."""
+    """dbt's `target.schema`; None if the profile can't be read."""
     try:
         target = read_target(options)
     except ProfileError:
@@ -237,7 +238,7 @@ def _read_target(options: DbtOptions, project_profile: str | None) -> WarehouseT
         raise ProfileError(f"{where}: must be a mapping of keys, not {kind(raw)}")
     credentials = renderer.render(raw, where)
     adapter = credentials.pop("type", None)
-    # The type becomes part of a module's name: nothing but an identifier may.
+    # The type becomes part of a module's name, so it must be an identifier.
     if not isinstance(adapter, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", adapter):
         raise ProfileError(f"{where}.type: is required: the adapter's name, such as `duckdb` or `postgres`")
     threads = credentials.pop("threads", DEFAULT_THREADS)
@@ -248,12 +249,12 @@ def _read_target(options: DbtOptions, project_profile: str | None) -> WarehouseT
 
 
 def _resolve_files(credentials: dict[str, object], adapter: str, project_dir: Path) -> None:
-    """Makes relative paths start at the project: dbt changes into it before it connects."""
+    """Resolves relative paths from the project, because dbt changes to it before it connects."""
     attached = credentials.get("attach") if adapter == "duckdb" else None
     databases = [credentials, *(attached if isinstance(attached, list) else ())]
     for holder in databases if adapter == "duckdb" else ():
         path = holder.get("path") if isinstance(holder, dict) else None
-        # `:memory:`, `md:…` and `s3://…` are no files.
+        # `:memory:`, `md:…` and `s3://…` are not files.
         if isinstance(path, str) and path and ":" not in path.removeprefix(Path(path).drive):
             holder["path"] = str(project_dir / path)
     for name in FILES:

@@ -1,4 +1,4 @@
-"""Whom an output's pushes tell how they ended: `on_success`, `on_partial`, `on_failure`."""
+"""Hooks that report how an output's pushes ended: `on_success`, `on_partial`, `on_failure`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ACCEPTED = "an address, `{url: …, format: slack}`, or `{command: [program, ar
 
 
 class HookFormat(str, Enum):
-    """What is posted: the document of `push --json`, or a text for Slack's incoming webhooks."""
+    """The posted format: the document of `push --json`, or a text for Slack's incoming webhooks."""
 
     JSON = "json"
     SLACK = "slack"
@@ -33,9 +33,7 @@ def _read_command(value: object, spot: Spot) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Hook:
-    """An address that is posted to, or a command that is run without a shell. Secrets of either are in no
-    `repr`.
-    """
+    """An address to post to, or a command to run without a shell. Their secrets are not in its `repr`."""
 
     url: str = read_by(_read_url, "", hidden=True)
     format: HookFormat = read_by(choice(HookFormat), HookFormat.JSON)
@@ -43,14 +41,14 @@ class Hook:
 
     @property
     def shown(self) -> str:
-        """What a message may tell of it: the host, or the program's name."""
+        """What messages may show: the host, or the program's name."""
         if self.command:
             return f"command `{PurePath(self.command[0]).name}`"
         return urlsplit(self.url).hostname or "a hook"
 
 
 def read_hooks(value: object, spot: Spot) -> tuple[Hook, ...]:
-    """Reads a hook, or a list of them; null is none."""
+    """Reads a hook or a list of hooks. Null means none."""
     if isinstance(value, list):
         return many(_read_hook, "hooks")(value, spot)
     return () if value is None else (_read_hook(value, spot),)

@@ -1,9 +1,9 @@
-"""Renders the values of `profiles.yml` and `dbt_project.yml` as dbt does, without importing it.
+"""Renders values of `profiles.yml` and `dbt_project.yml` like dbt, without importing it.
 
-Jinja's native mode in its sandbox, with the functions, modules and filters that dbt gives these files. A text
+Uses Jinja's native mode in its sandbox, with dbt's functions, modules and filters for these files. A text
 stays a text unless its template ends with `as_number`, `as_bool` or `as_native`. Variables named
-`DBT_ENV_SECRET…` are put in after the rendering, so that no filter sees them. One difference: a missing
-environment variable is an error in a `password` too, where dbt takes the template for the password.
+`DBT_ENV_SECRET…` are inserted after rendering, so that no filter sees them. One difference from dbt: a
+missing environment variable is also an error in a `password`.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _MODULES = {
     "pytz": "",
     "re": "",
 }
-"""What dbt gives of each module; all that is public where nothing is listed."""
+"""dbt's names of each module; if none are listed, all public ones."""
 
 
 class _Native(str):
-    """Marks a text that is evaluated as a literal of one of `types`; of any, if there are none."""
+    """Marks a text to be evaluated as a literal of one of `types`, or of any if there are none."""
 
     __slots__ = ()
     types: tuple[type, ...] = ()
@@ -64,7 +64,7 @@ class _Environment(SandboxedEnvironment):
 
 
 def _concat(values: Iterable[Any]) -> Any:
-    """What a template gives, as dbt has it: one value as it is, several as text, a marked one evaluated."""
+    """A template's result, as in dbt: a single value unchanged, several as text, a marked one evaluated."""
     rest = iter(values)
     head = list(islice(rest, 2))
     if len(head) != 1:
@@ -84,11 +84,11 @@ def _evaluated(marked: _Native) -> Any:
 
 
 class _Failure(Exception):
-    """Why a template gives no value, in words that can be shown: never what it holds or gives."""
+    """Why a template has no value, in words that can be shown; never its contents or its result."""
 
 
 class _Modules(dict[str, dict[str, Any]]):
-    """dbt's `modules`; each is imported when it is asked for."""
+    """dbt's `modules`, each imported when it is used."""
 
     def __missing__(self, name: str) -> dict[str, Any]:
         listed = _MODULES[name].split()
@@ -97,7 +97,7 @@ class _Modules(dict[str, dict[str, Any]]):
 
 
 class Renderer:
-    """Renders with an environment and the variables of `--vars`; `target` is dbt's, for `dbt_project.yml`."""
+    """Renders with an environment and the variables of `--vars`. `target` is dbt's, for `dbt_project.yml`."""
 
     def __init__(
         self,
@@ -119,10 +119,10 @@ class Renderer:
         self._context = _dbt_context() | own | ({} if target is None else {"target": target})
 
     def render(self, value: object, where: str, *, password: bool = False) -> Any:
-        """The value with every template in it rendered, as plain data. Keys are not rendered.
+        """Renders every template in a value, as plain data. Keys are not rendered.
 
         Raises:
-            ProfileError: naming `where`, the key, and the function or the variable; never a value.
+            ProfileError: names `where`, the key, and the function or variable; never a value.
         """
         if isinstance(value, dict):
             return {
@@ -144,7 +144,7 @@ class Renderer:
         except _Failure as failure:
             raise ProfileError(f"{where}: {failure}") from None
         except Exception as error:  # noqa: BLE001 - a template may raise anything
-            if password:  # a password that is no template, as in dbt
+            if password:  # like dbt: a password that is not a template
                 return value
             wrong = "can't be rendered: a name is undefined, or a value has the wrong type"
             if isinstance(error, TemplateSyntaxError):
@@ -158,7 +158,7 @@ class Renderer:
         return _concat(compiled.root_render_func(compiled.new_context()))
 
     def _plain(self, value: object) -> Any:
-        """What a template gave, with its secrets, if it is plain data: no function, no undefined name."""
+        """The result of a template with its secrets, if it is plain data (not a function or undefined)."""
         if isinstance(value, str):
             return _SECRET.sub(lambda found: self._environ.get(found[1], found[0]), value)
         if value is None or isinstance(value, bool | int | float):
@@ -190,7 +190,7 @@ class Renderer:
 
 @cache
 def _dbt_context() -> dict[str, Any]:
-    """What dbt gives these files beside `env_var` and `var`."""
+    """dbt's context for these files beside `env_var` and `var`."""
     try:
         dbt_version = version("dbt-core")
     except PackageNotFoundError:

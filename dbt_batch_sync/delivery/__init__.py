@@ -1,6 +1,6 @@
-"""From rows to acknowledged rows: chunks, their pace, several in flight, the prefix that may be committed.
+"""From rows to settled rows: chunks, rate limits, requests in flight, and the prefix that may be recorded.
 
-`chunks` cuts a delta into calls · `pacing` how fast · `calls` one call until it is settled · `halving` finds
-the rows that a call was rejected for · `outcomes` what became of a chunk · `sender` several chunks at once,
-given back in order.
+`chunks` cuts a delta into requests · `pacing` limits the rate · `calls` sends one request until it is settled
+· `halving` finds the rows that a request was rejected for · `outcomes` describes a settled chunk · `sender`
+sends several chunks at a time and returns them in order.
 """

@@ -21,7 +21,7 @@ Send = Callable[[bytes], Answer]
 
 
 class Halted(Exception):
-    """The sender was told to stop while this chunk was not settled."""
+    """The sender was stopped while this chunk was not settled."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,9 @@ class Line:
     """What all senders of a delivery share.
 
     Attributes:
-        halt: No further request may start; wakes those who wait. `stop` halts the line as soon as it is seen.
-        begun: Told of a chunk before its first request.
+        halt: No further request may start; wakes those that wait. `stop` halts the line as soon as it is
+            noticed.
+        begun: Called with a chunk before its first request.
     """
 
     send: Send
@@ -48,16 +49,16 @@ class Line:
         return self.halt.is_set()
 
     def pause(self, seconds: float) -> bool:
-        """Sleeps; True when the line was halted instead."""
+        """Sleeps. Returns True if the line was halted instead."""
         return self.timing.wait(self.halt, seconds) or self.halted()
 
 
 def settle_chunk(chunk: Chunk, line: Line) -> Outcome:
-    """Sends a chunk, again and in parts as the answers ask for, until each operation is accepted or rejected.
+    """Sends a chunk, with retries and in parts, until each operation is accepted or rejected.
 
     Raises:
-        DeliveryError: when Batch rejects calls for good, can't be reached within the retries, or rejects most
-            rows.
+        DeliveryError: when Batch rejects requests permanently, can't be reached within the retries, or
+            rejects most rows.
         Halted: the chunk is not settled; some of its operations may have been applied.
     """
     calls = _Calls(chunk, line)
@@ -73,7 +74,7 @@ def settle_chunk(chunk: Chunk, line: Line) -> Outcome:
 
 
 class _Calls:
-    """The calls of one chunk. Used by one thread."""
+    """The requests of one chunk, for one thread."""
 
     def __init__(self, chunk: Chunk, line: Line) -> None:
         self._chunk = chunk

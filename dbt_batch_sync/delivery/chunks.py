@@ -1,6 +1,7 @@
-"""Cuts a stream of rendered rows into chunks, the rows of one call each, without touching a row in Python.
+"""Cuts a stream of rendered rows into chunks, the rows of one request, without handling single rows in
+Python.
 
-The renderer's record batches have the columns
+The renderer's record batches have these columns:
 
 key   text
 operation   text: the operation's JSON and a comma, `{…},`; null when the row has nothing to send
@@ -29,25 +30,25 @@ from dbt_batch_sync.delivery.strips import TEXT, TEXTS, Strip, carry, source_str
 from dbt_batch_sync.kinds.kind import ARRAY, CONTINUES
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
-"""[U] Batch names no limit; this project's choice."""
+"""[U] Batch documents no limit; our own choice."""
 
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """The operations of one call, and how far the delta is settled once this chunk and all before it are.
+    """The operations of one request, and how far the delta is settled once this chunk and all before it are.
 
     Attributes:
         number: From 1, without gaps.
-        rows: Delta rows that become settled with this chunk, rows with nothing to send included; 0 when all
-            are still carried.
-        sent: Rows of which this chunk has the first operation; with `members`, those that are in it.
-        reached: Delta rows of which this chunk or one before it has an operation, and all before them: what
+        rows: Delta rows that this chunk settles, including rows with nothing to send; 0 while all are carried
+            over.
+        sent: Rows whose first operation is in this chunk; with `members`, all its rows.
+        reached: Delta rows with an operation in this chunk or an earlier one, and all rows before them: what
             may be in Batch once it is sent.
-        oversized: `key`s whose operation alone is over the limit of a body, and which are never sent.
-        operations: JSON texts, each with its comma. No two of them have the same `key`.
-        keys: Of the same length, in the same order.
-        members: For each operation the keys of the delta's rows in it; None: the operation's own key.
-        follows: A key of this chunk is also one of an earlier chunk, which has to be settled before.
+        oversized: Keys of rows whose single operation is over the size limit, and which are never sent.
+        operations: JSON texts, each with a comma. No two have the same `key`.
+        keys: Keys of the operations, in the same order.
+        members: For each operation, the keys of its delta rows; None: the operation's own key.
+        follows: A key of this chunk is in an earlier chunk, which must be settled first.
     """
 
     number: int
@@ -70,16 +71,16 @@ class Chunk:
         pieces = self.operations.slice(start, stop - start).chunks
         texts = [text_bytes(piece) for piece in pieces if len(piece)]
         if texts:
-            texts[-1] = texts[-1][:-1]  # the comma after the last one
+            texts[-1] = texts[-1][:-1]  # without the last comma
         return b"".join((self.envelope[0], *texts, self.envelope[1]))
 
     def rows_of(self, index: int) -> list[str]:
-        """The keys of the delta's rows in the operation at a 0-based place in the body."""
+        """The keys of the delta rows in the operation with a 0-based index in the body."""
         cell = (self.keys if self.members is None else self.members)[index].as_py()
         return [cell] if isinstance(cell, str) else cell
 
     def count(self, start: int, stop: int) -> int:
-        """How many rows of the delta are in the operations from `start` up to, but not including, `stop`."""
+        """The number of delta rows in the operations from `start` up to, but not including, `stop`."""
         return stop - start if self.members is None else _items(self.members.slice(start, stop - start))
 
 
@@ -89,11 +90,11 @@ def chunk_rows(
     max_bytes: int = MAX_BODY_BYTES,
     envelope: tuple[bytes, bytes] = ARRAY,
 ) -> Iterator[Chunk]:
-    """Chunks of at most `max_operations` and `max_bytes` of body; each operation is in exactly one.
+    """Chunks of at most `max_operations` and a body of `max_bytes`. Each operation is in exactly one.
 
-    Rows stay in order, and a row's further operations go to the front of the chunks that follow, one a chunk.
-    The chunks' `rows` sum up to all rows in the end; the last chunk may have no operations. Holds one chunk
-    and one record batch.
+    Rows stay in order. A row's further operations go to the front of the following chunks, one per chunk. The
+    chunks' `rows` add up to all rows; the last chunk may have no operations. Holds one chunk and one record
+    batch.
     """
     read = settled = 0
     filling = _Filling(max_operations, max_bytes, envelope)
@@ -126,7 +127,7 @@ def chunk_rows(
 
 
 class _Filling:
-    """The chunk that is being filled, first with what is carried: no row is taken before all of that is."""
+    """The chunk being filled, starting with carried operations. It takes no new row before all of them."""
 
     def __init__(
         self,
@@ -141,9 +142,9 @@ class _Filling:
         self._parts: list[tuple[Strip, int, int]] = []
         self._oversized: list[str] = []
         self._count = 0
-        self._size = self._least = len(b"".join(envelope)) - 1  # less the last comma
+        self._size = self._least = len(b"".join(envelope)) - 1  # without the last comma
         self._waiting: deque[Strip] = deque(carried)
-        # Parts of one row may come in any order, but not the rows that one operation holds several of.
+        # Parts of one row may come in any order, unless an operation contains several rows.
         self.follows = any(strip.has_members for strip in self._waiting)
         while self._waiting and self._fill(self._waiting[0]):
             self._waiting.popleft()
@@ -157,7 +158,7 @@ class _Filling:
         return self._count >= self._max_operations
 
     def take(self, strip: Strip) -> bool:
-        """Takes what fits from the front of a record batch's strip; whether the strip is used up."""
+        """Takes what fits from the front of a record batch's strip. Returns whether the strip is used up."""
         return not self._waiting and self._fill(strip)
 
     def _fill(self, strip: Strip) -> bool:
@@ -177,13 +178,13 @@ class _Filling:
         return True
 
     def close(self, number: int, settled: int, read: int) -> tuple[Chunk, _Filling]:
-        """The chunk, and the next one with what this one leaves behind.
+        """The finished chunk, and the next one with the operations that this one leaves behind.
 
         Args:
-            settled: Rows that the chunks before this one settle.
+            settled: Rows that earlier chunks settle.
             read: Rows that were taken into this chunk or an earlier one.
         """
-        # Carried rows stay in row order: those taken just now precede those that are still waiting.
+        # Carried rows stay in order: those taken just now come before those that are still waiting.
         again = [strip for part in self._parts if (strip := carry(*part)) is not None]
         left = [*again, *self._waiting]
         has_members = any(strip.has_members for strip, *_ in self._parts)

@@ -1,13 +1,13 @@
-"""Which operations a call was rejected for: halves it until each of them stands alone.
+"""Finds the operations that a request was rejected for, by halving it until each is isolated.
 
-Bound: with k rejected operations among n, at most k·(2·log2 n + 1) calls. The second half of a rejected range
-is not tried whole when its first half was accepted, because the cause can only be there; without that the
-bound fails where n is no power of two.
+Bound: with k rejected operations among n, at most k·(2·log2 n + 1) requests. If the first half of a rejected
+range is accepted, the cause is in the second half, so it is split at once. Otherwise, the bound fails when n
+is not a power of two.
 
-When most of a chunk is bad, its rows are not the problem: after `FIRST_CHECK` rejections, and whenever their
-number has doubled, up to `PROBES` operations spread over the rest are tried alone, and if more than half of
-them are rejected, the search ends. (A share of what has been tried so far would not do: bad rows can
-lie side by side among good ones.)
+If most of a chunk is bad, the cause is not in its rows. After `FIRST_CHECK` rejections, and each time their
+number has doubled, up to `PROBES` operations spread over the rest are sent alone. If more than half of them
+are rejected, the search ends. (The share of rejections so far would be misleading: bad rows may be neighbors
+among good ones.)
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from dbt_batch_sync.batch_api.answers import Accepted, PartialError, Rejected
 
 FIRST_CHECK: Final = 25
 PROBES: Final = 16
-_SMALL_REST: Final = 4 * PROBES  # fewer are tried to the end: that costs at most two calls each
+_SMALL_REST: Final = 4 * PROBES  # fewer are tried to the end, which takes at most two requests each
 
 Call = Callable[[int, int], "Accepted | Rejected"]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What Batch said of a chunk's operations; indexes are places in the chunk."""
+    """Batch's answers about a chunk's operations, by index in the chunk."""
 
     errors: tuple[PartialError, ...] = ()
     rejected: tuple[tuple[int, Rejected], ...] = ()
@@ -35,7 +35,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class MostlyRejected:
-    """The search was ended: so many operations were rejected alone, and so many of so many probes."""
+    """The search was stopped: the number of rejected operations and of rejected probes."""
 
     rejected: int
     probes_rejected: int
@@ -44,11 +44,13 @@ class MostlyRejected:
 
 
 def find_rejected(operations: int, call: Call) -> Verdict | MostlyRejected:
-    """Calls with all operations; if that is rejected, with ever fewer, until each has passed or failed alone.
+    """Sends all operations. If they are rejected, sends ever smaller parts until each is accepted or rejected
+    alone.
 
     Args:
-        operations: How many there are; with none nothing is called.
-        call: Sends those from a start up to, but not including, a stop; may raise, which ends the search.
+        operations: Their number; nothing is sent for 0.
+        call: Sends operations from a start up to, but not including, a stop. May raise, which ends the
+            search.
     """
     search = _Search(operations, call)
     try:
@@ -74,9 +76,9 @@ class _Search:
         self.rejected: list[tuple[int, Rejected]] = []
 
     def visit(self, start: int, stop: int, guilty: bool) -> bool:
-        """Settles a range, left to right, and returns whether it was rejected as a whole.
+        """Settles a range from left to right, and returns whether it was rejected as a whole.
 
-        `guilty`: it is known to be.
+        `guilty`: it is known to be rejected.
         """
         if not guilty or stop - start == 1:
             answer = self._call(start, stop)

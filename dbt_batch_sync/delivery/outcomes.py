@@ -1,4 +1,4 @@
-"""What became of a chunk. Frozen values; `settle` is a pure function of the answers."""
+"""The outcome of a chunk. `settle` is a pure function of the answers."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from dbt_batch_sync.delivery.halving import Verdict
 from dbt_batch_sync.ledger.records import Reject
 
 TOO_LARGE: Final = "too_large"
-"""Reason of a row whose operation alone is over the limit of a body."""
+"""Reason for a row whose single operation is over the size limit."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A settled chunk: every operation is accepted, or listed in `rejects` as a whole.
+    """A settled chunk: every operation is accepted, or is in `rejects`.
 
     Attributes:
-        accepted: Operations that Batch took, those with a rejected attribute included.
-        rejects: Rows first. An attribute has its wire name without a wrapper; a reason is Batch's words or
-            its code, never a value.
-        requests: Calls made; `retries` of them repeated the one before with the same body.
-        unsure: Rows of calls that were repeated although Batch may have taken them before.
+        accepted: Operations that Batch accepted, including those with a rejected attribute.
+        rejects: Rows first. An attribute has its wire name without a wrapper; a reason is Batch's text or
+            code, never a value.
+        requests: Requests sent; `retries` of them repeated the same body.
+        unsure: Rows of requests that were repeated although Batch may have accepted them before.
     """
 
     accepted: int
@@ -36,16 +36,16 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Settled:
-    """A chunk with all chunks before it settled: the delta is settled as far as their rows."""
+    """A chunk whose earlier chunks are all settled, so the delta is settled up to its rows."""
 
     chunk: Chunk
     outcome: Outcome
 
 
 def settle(chunk: Chunk, verdict: Verdict, requests: int = 0, retries: int = 0, unsure: int = 0) -> Outcome:
-    """Gives rejections their rows.
+    """Assigns rejections to rows.
 
-    The same thing rejected twice counts once; a rejected row hides its rejected attributes.
+    A repeated rejection counts once, and a rejected row hides its rejected attributes.
     """
     found = [(index, each.message, each.code) for index, each in verdict.rejected]
     of_rows = (each for each in verdict.errors if each.attribute is None)
@@ -65,6 +65,6 @@ def settle(chunk: Chunk, verdict: Verdict, requests: int = 0, retries: int = 0, 
 
 
 def _rejects(chunk: Chunk, index: int, attribute: str | None, said: str, code: str) -> list[Reject]:
-    """Of an operation that holds several rows nobody says which of them is meant: it is all of them."""
+    """If an operation contains several rows, the answer doesn't tell which one is meant, so all are."""
     reason = clean_reason(said, str(chunk.operations[index].as_py())) or code or "rejected"
     return [Reject(key, attribute, reason, "batch") for key in chunk.rows_of(index)]

@@ -1,6 +1,6 @@
-"""How fast calls may go: a bucket of tokens, one a row, and one of calls, for all senders of an endpoint.
+"""Rate limits: a bucket of tokens, one per row, and a bucket of requests, for all senders of an endpoint.
 
-Why this is not a library: `docs/decisions/pacing.md`.
+`docs/decisions/pacing.md` explains why this is not a library.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from typing import Final
 from dbt_batch_sync.kinds.kind import Route
 
 SHARE_OF_RATE: Final = 0.99
-"""At exactly the documented rate a strict server still answers 429 now and then, at 99 % none (measured)."""
+"""At exactly the documented rate, a strict server still answers 429 now and then; at 99 %, it does not
+(measured).
+"""
 
-_INSTANT: Final = 1e-6  # seconds; below it a wait is a rounding error, and a clock may not move at all
+_INSTANT: Final = 1e-6  # seconds; a shorter wait is a rounding error, and the clock may not advance at all
 
 
 class _Bucket:
-    """Tokens that come at a rate; full at the start, and in debt after more was taken than it holds."""
+    """Tokens that arrive at a rate. Full at the start; in debt if more was taken than it holds."""
 
     def __init__(self, rate: float, size: float) -> None:
         self.rate, self.size, self.tokens = rate, size, size
@@ -28,23 +30,23 @@ class _Bucket:
         self.tokens = min(self.size, self.tokens + seconds * self.rate)
 
     def short(self, tokens: float) -> float:
-        """Seconds until so many may be taken; not above 0 when they may."""
+        """Seconds until this many may be taken; 0 or less if they may be taken now."""
         return (min(tokens, self.size) - self.tokens) / self.rate if self.rate else 0.0
 
 
 class Pacer:
-    """Grants calls: no more than `rate` rows a second, plus a burst at the start and after a pause, and no
-    more than `calls` a second.
+    """Grants requests: at most `rate` rows per second, plus a burst at the start and after a pause, and at
+    most `calls` requests per second.
 
-    A call larger than the bucket is granted as soon as the bucket is full and leaves a debt, which the next
-    call waits for: so a call of 10,000 goes at once where there is no burst at all, and the one after it
-    10,000/rate seconds later.
+    A request larger than the bucket is granted once the bucket is full, and leaves a debt that the next one
+    waits for. So without a burst, a request of 10,000 is sent at once, and the next one after 10,000/rate
+    seconds.
 
     Args:
-        rate: Rows per second; 0: no pacing by rows.
-        burst: Rows that the bucket holds; it is full at the start.
+        rate: Rows per second; 0 means no limit.
+        burst: Rows that the bucket holds. It is full at the start.
         now: Seconds on a monotonic clock.
-        calls: Calls per second; 0: no pacing by calls.
+        calls: Requests per second; 0 means no limit.
     """
 
     def __init__(
@@ -57,14 +59,14 @@ class Pacer:
         self._not_before = self._counted_at
 
     def acquire(self, rows: int, wait: Callable[[float], bool]) -> bool:
-        """Waits until a call of so many rows may go. Not first come, first served.
+        """Waits until a request with this many rows may be sent. Not first come, first served.
 
         Args:
-            wait: Sleeps at most so many seconds and returns True when the sender should stop; then nothing is
+            wait: Sleeps for at most some seconds; returns True if the sender should stop, and then nothing is
                 granted.
 
         Returns:
-            Whether the call may go.
+            Whether the request may be sent.
         """
         while (seconds := self._take(rows)) > 0:
             if wait(seconds):
@@ -72,17 +74,15 @@ class Pacer:
         return True
 
     def hold(self, seconds: float) -> None:
-        """Grants nothing to anybody for so long: one sender was told to wait.
+        """Pauses all senders for some time, because one was told to wait.
 
-        An earlier, longer hold stays.
+        An earlier, longer pause stays.
         """
         with self._lock:
             self._not_before = max(self._not_before, self._now() + seconds)
 
     def _take(self, rows: int) -> float:
-        """Takes the tokens and returns 0, or takes nothing and returns the seconds until it is worth asking
-        again.
-        """
+        """Takes the tokens and returns 0, or takes nothing and returns the seconds until the next try."""
         with self._lock:
             now = self._now()
             for bucket in (self._rows, self._calls):
@@ -97,10 +97,10 @@ class Pacer:
 
 
 def call_size(route: Route, max_profiles_per_second: float | None = None) -> int:
-    """Rows of one call: all that a call may have, or half of it where a rate without a burst is kept.
+    """Rows per request: the maximum, or half of it if there is a rate without a burst.
 
-    A call that is a whole second of the rate must find the server's bucket full: one that arrives 10 ms late
-    makes the next one early, and a 429 costs a second.
+    A request that takes a whole second of the rate needs the server's bucket to be full. If it arrives 10 ms
+    late, the next one is early, and a 429 costs a second.
     """
     whole = route.burst or route.max_rows < route.rate or not route.rate or max_profiles_per_second == 0
     return route.max_rows if whole else max(1, route.max_rows // 2)
@@ -109,11 +109,11 @@ def call_size(route: Route, max_profiles_per_second: float | None = None) -> int
 def pacer_for(
     route: Route, max_profiles_per_second: float | None = None, now: Callable[[], float] = time.monotonic
 ) -> Pacer:
-    """The pacer of one output and endpoint.
+    """The pacer of an output and an endpoint.
 
-    By default `SHARE_OF_RATE` of the endpoint's own rates, and its burst less one call: a first call that is
-    slow to arrive (it opens the connection) otherwise makes the next ones early. If `max_profiles_per_second`
-    is set, the burst is one second of it; 0 is no pacing.
+    By default, `SHARE_OF_RATE` of the endpoint's rates, and its burst minus one request: otherwise a slow
+    first request (it opens the connection) would make the next ones early. With `max_profiles_per_second`,
+    the burst is one second of it; 0 means no limit.
     """
     calls = 0 if max_profiles_per_second == 0 else route.calls * SHARE_OF_RATE
     if max_profiles_per_second is None:

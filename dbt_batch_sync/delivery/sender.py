@@ -1,4 +1,4 @@
-"""Several chunks in flight, given back in order: what comes out is the acknowledged prefix.
+"""Sends several chunks at a time and returns them in order: its output is the settled prefix.
 
 How a delivery ends:
 
@@ -26,11 +26,11 @@ from dbt_batch_sync.delivery.timing import SYSTEM_TIMING, Timing
 from dbt_batch_sync.errors import BatchSyncError
 
 _POLL_SECONDS: Final = 0.1
-"""How late a stop is noticed: the event that a signal handler sets wakes nobody who waits for a future."""
+"""How late a stop is noticed. A signal handler's event doesn't wake a thread that waits for a future."""
 
 
 class Interrupted(BatchSyncError):
-    """The delivery was stopped on request before its end. The settled prefix was given back before."""
+    """The delivery was stopped on request. The settled prefix was returned before."""
 
 
 def deliver(
@@ -46,22 +46,21 @@ def deliver(
     drain_seconds: float = 30.0,
     timing: Timing = SYSTEM_TIMING,
 ) -> Generator[Settled, None, None]:
-    """Sends chunks, up to `max_in_flight` at once; yields each as soon as it and all before it are settled.
+    """Sends chunks, up to `max_in_flight` at a time. Yields each once it and all before it are settled.
 
-    Runs in the caller's thread: chunks are read in it, and only when there is a place; at most
-    `max_in_flight` of them and those that are read `ahead` are held. A chunk that
-    `follows` waits until all before it are settled. On any trouble no request starts any more, those under
-    way may end (`drain_seconds` in all), what they settle of the prefix is yielded, and then the trouble is
-    raised. The first one counts.
+    Reads chunks in the caller's thread, one for each free sender, and holds at most `max_in_flight` plus
+    `ahead`. A chunk that `follows` waits until all before it are settled. After an error, no request starts,
+    those in flight may end (within `drain_seconds`), the prefix they settle is yielded, and the first error
+    is raised.
 
     Args:
-        begun: Told of a chunk before its first request, in a sender's thread.
-        stop: Ends the delivery when set, by a signal handler for example.
+        begun: Called with a chunk before its first request, in a sender's thread.
+        stop: Ends the delivery when set, for example by a signal handler.
 
     Raises:
-        DeliveryError: Batch rejects calls for good, can't be reached within the retries, or rejects most rows
-            of a chunk.
-        Interrupted: `stop` was set while there was something left to do.
+        DeliveryError: Batch rejects requests permanently, can't be reached within the retries, or rejects
+            most rows of a chunk.
+        Interrupted: `stop` was set while there was work left.
     """
     line = Line(send, pacer, policy, timing, Event(), stop, begun)
     delivery = _Delivery(line, max_in_flight, ahead)
@@ -77,7 +76,7 @@ class _Delivery:
     def __init__(self, line: Line, max_in_flight: int, ahead: int) -> None:
         self._line = line
         self._most = max_in_flight + ahead
-        self._next: Chunk | None = None  # read, and waiting for those before it
+        self._next: Chunk | None = None  # read, and waiting for the chunks before it
         self._pool = ThreadPoolExecutor(max_in_flight, thread_name_prefix="batch-sender")
         self._window: deque[tuple[Chunk, Future[Outcome | None]]] = deque()
         self._lock = Lock()
@@ -85,7 +84,7 @@ class _Delivery:
         self._exhausted = False
 
     def run(self, source: Iterator[Chunk]) -> Iterator[Settled]:
-        """Reads, sends and yields until everything is settled, or the line is halted."""
+        """Reads, sends and yields until everything is settled or the line is halted."""
         while not self._line.halted():
             settled = self._settled_head()
             if settled is not None:
@@ -103,7 +102,7 @@ class _Delivery:
         return not self._exhausted and len(self._window) < self._most
 
     def drain(self, seconds: float) -> Iterator[Settled]:
-        """Waits for the requests under way, and yields what they add to the prefix."""
+        """Waits for the requests in flight and yields what they add to the prefix."""
         now = self._line.timing.now
         deadline = now() + seconds
         while self._window:
@@ -112,12 +111,11 @@ class _Delivery:
             if settled is None:
                 break
             yield settled
-        # Not for the prefix any more: a request that outlives this push could overwrite what the next one
-        # sends.
+        # Not for the prefix: a request that outlives this push could overwrite what the next one sends.
         wait([future for _, future in self._window], timeout=max(0.0, deadline - now()))
 
     def finish(self) -> None:
-        """Raises what went wrong, if anything did."""
+        """Raises the error, if there was one."""
         if self._trouble is not None:
             raise self._trouble
         if self._window or self._next is not None or not self._exhausted:
@@ -126,7 +124,7 @@ class _Delivery:
             )
 
     def abandon(self) -> None:
-        """Starts nothing more and waits for nothing."""
+        """Starts nothing more and doesn't wait."""
         self._line.halt.set()
         self._pool.shutdown(wait=False)
 
@@ -156,7 +154,7 @@ class _Delivery:
                 self._window.append((chunk, self._pool.submit(self._work, chunk)))
 
     def _work(self, chunk: Chunk) -> Outcome | None:
-        """In a sender's thread. None: the chunk is not settled, and the line is halted."""
+        """Runs in a sender's thread. Returns None if the chunk is not settled and the line is halted."""
         try:
             return settle_chunk(chunk, self._line)
         except Halted:

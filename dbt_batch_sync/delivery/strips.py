@@ -1,6 +1,6 @@
-"""A strip: operations in row order, of which chunks take from the front.
+"""A strip: operations in row order, from which chunks take the first ones.
 
-A record batch makes one, carried operations another.
+A record batch becomes one strip, carried operations another.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 TEXT: Final = pa.large_string()
-"""Everything is brought to it first (only offsets are copied): one layout of buffers, no limit of 2 GiB."""
+"""All texts are converted to this type (only offsets are copied): one buffer layout, no limit of 2 GiB."""
 
 TEXTS: Final = pa.large_list(TEXT)
 
@@ -21,9 +21,9 @@ class Strip:
     """Operations with their keys.
 
     Args:
-        entries: Columns `key` and `operation`, and, if any row has further operations, `extra` and
-            `rows_before`, how many rows of the delta are before the row; `members` of each operation, and
-            `more`, those of the further ones, where a row stands for several of the delta.
+        entries: Columns `key` and `operation`. If a row has further operations: `extra`, and `rows_before`,
+            the number of delta rows before the row. If a row stands for several delta rows: `members` of each
+            operation and `more`, those of further ones.
         is_source: Whether these are first operations, not carried ones.
     """
 
@@ -40,11 +40,11 @@ class Strip:
         return int(self.entries.num_rows)
 
     def size(self, start: int, stop: int) -> int:
-        """Bytes of the operations from `start` to `stop`, their commas included."""
+        """The size of the operations from `start` to `stop`, including commas."""
         return self._offsets[stop] - self._offsets[start]
 
     def fitting(self, operations: int, size: int) -> int:
-        """Up to where the next operations are at most so many, and at most so many bytes."""
+        """The end of the next operations that fit a number and a size."""
         most = min(self.taken + operations, len(self))
         return bisect_right(self._offsets, self._offsets[self.taken] + size, self.taken, most + 1) - 1
 
@@ -52,29 +52,29 @@ class Strip:
         return self.entries.column(name)
 
     def rows_of(self, index: int) -> list[str]:
-        """The keys of the delta's rows in an operation."""
+        """The keys of the delta rows in an operation."""
         cell = self.column("members" if self.has_members else "key")[index].as_py()
         return [cell] if isinstance(cell, str) else cell
 
     def reached(self) -> int:
-        """How many rows are before the row of the next operation, of which there must be one."""
+        """The number of rows before the row of the next operation, which must exist."""
         return int(self.column("rows_before")[self.taken].as_py())
 
 
 class SourceStrip(Strip):
-    """The first operations of a record batch; rows with nothing to send lie between them."""
+    """The first operations of a record batch, between rows with nothing to send."""
 
     def __init__(self, entries: pa.RecordBatch, before: int, rows: int, places: Any, apart: int = 0) -> None:
         super().__init__(entries, is_source=True)
         self.apart = apart
         self._before = before
         self._rows = rows
-        self._places = places  # of each entry, how many of the batch's rows are before it; None: its place
+        self._places = places  # for each entry, the number of the batch's rows before it; None: its index
 
     def reached(self) -> int:
-        """How many rows are before the row of the next operation; all of the batch's after the last one.
+        """The number of rows before the row of the next operation; all rows of the batch after the last one.
 
-        So rows with nothing to send are passed as soon as what is before them is taken.
+        So rows with nothing to send are passed as soon as the rows before them are taken.
         """
         if self.taken == len(self):
             return self._before + self._rows
@@ -82,7 +82,7 @@ class SourceStrip(Strip):
 
 
 def source_strip(batch: pa.RecordBatch, before: int) -> SourceStrip:
-    """The strip of a non-empty record batch, with the number of rows of the delta before it."""
+    """The strip of a non-empty record batch, given the number of delta rows before it."""
     places, rows, apart = None, batch.num_rows, 0
     columns = {"key": _text(batch.column("key")), "operation": _text(batch.column("operation"))}
     if "rows" in batch.schema.names:
@@ -104,7 +104,7 @@ def source_strip(batch: pa.RecordBatch, before: int) -> SourceStrip:
 
 
 def carry(strip: Strip, start: int, stop: int) -> Strip | None:
-    """The next operation of those rows from `start` to `stop` that have one; None when none has."""
+    """The next operation of the rows from `start` to `stop` that have one; None if none has."""
     if "extra" not in strip.entries.schema.names:
         return None
     part = strip.entries.slice(start, stop - start)
@@ -120,14 +120,14 @@ def carry(strip: Strip, start: int, stop: int) -> Strip | None:
 
 
 def text_bytes(texts: Any) -> memoryview:
-    """The bytes of a `large_string` array's values, one after the other, where they lie. No nulls."""
+    """The bytes of a `large_string` array's values, without copying. No nulls."""
     offsets = _offsets(texts)
     data = texts.buffers()[2]
     return memoryview(b"") if data is None else memoryview(data)[offsets[0] : offsets[-1]]
 
 
 def _offsets(texts: Any) -> memoryview:
-    """One more than there are values, in bytes from the start of the data buffer; respects a slice."""
+    """Value offsets from the start of the data buffer, one more than there are values. Respects slices."""
     if not len(texts):
         return memoryview(bytes(8)).cast("q")
     start, stop = texts.offset, texts.offset + len(texts) + 1

@@ -1,4 +1,4 @@
-"""Calls that are not about rows: at the pace of those that are, and made again like them."""
+"""Requests that are not about rows, with the same rate limit and retries."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Talk:
     timing: Timing = field(default_factory=lambda: SYSTEM_TIMING)
 
     def get(self, path: str, query: Mapping[str, str]) -> Mapping[str, object] | None:
-        """The answer's document; None where Batch knows no such thing.
+        """The answer's document; None if Batch doesn't know the object.
 
         Raises:
-            DeliveryError: Batch can't be reached, or rejects the call.
+            DeliveryError: Batch can't be reached, or rejects the request.
             Interrupted: `stop` was set.
         """
         answer, document = self._call("GET", f"{path}?{urlencode(query)}")
@@ -44,7 +44,7 @@ class Talk:
         return document
 
     def post(self, path: str, document: Mapping[str, object]) -> Rejected | Fatal | None:
-        """Makes a change; what Batch says against it, if it does. Raises like `get`."""
+        """Sends a change. Returns Batch's objection, or None. Raises like `get`."""
         answer, _ = self._call("POST", path, document)
         if isinstance(answer, Rejected | Fatal):
             return answer

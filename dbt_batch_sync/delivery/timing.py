@@ -1,4 +1,4 @@
-"""Time and chance, passed in so that tests neither sleep nor roll dice."""
+"""Time and chance, injected so that tests neither sleep nor depend on chance."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Timing:
-    """What a sender knows of the world.
+    """The clock, waiting and chance of a sender.
 
     Attributes:
-        now: Seconds on a clock that never goes back.
-        wait: Sleeps at most so many seconds, less if the event is set; returns whether it is.
+        now: Seconds on a monotonic clock.
+        wait: Sleeps at most this many seconds, less if the event is set. Returns whether it is.
         chance: A number from 0 up to, but not including, 1.
     """
 

@@ -1,4 +1,4 @@
-"""What a sync keeps equal in Batch, a module for each kind; `kind` says what a kind is.
+"""The kinds of syncs, one module each; `kind` defines their interface.
 
-`attributes` are Batch's rules of values and names, `vocabularies` its closed lists of words.
+`attributes` has Batch's rules for values and names, `vocabularies` its closed lists of words.
 """

@@ -1,4 +1,4 @@
-"""The one table of Batch's attribute rules: what a name and a value must be, and what a wrong one is called.
+"""The table of Batch's attribute rules: valid names and values, and the reasons for invalid ones.
 
 Sources are marked as in docs/batch-api.md: D documented by Batch, C inferred from its SDKs, Q reported, U
 unknown.
@@ -29,28 +29,28 @@ MAX_ITEMS = 25
 """Items of one array [D]."""
 
 STANDARD_PREFIX = "batch__"
-"""What the relations put before a standard attribute's name, as Batch's own warehouse sync does."""
+"""Prefix of the columns of standard attributes, as in Batch's own warehouse sync."""
 
 PRESENT = f"{STANDARD_PREFIX}present"
-"""The relations' column that says whether Batch has a row at all, of kinds that add and remove rows."""
+"""The column that tells whether Batch has a row, for kinds that add and remove rows."""
 
 OWN_PREFIX = "_batch_"
-"""What begins the names of the relations' own columns."""
+"""Prefix of our own columns."""
 
 KEY = "_batch_key"
 """What the key is called in selects and in rows that were read, of whatever kind. No attribute is."""
 
 CUSTOM_ID = "custom_id"
-"""The relations' key where rows are about people."""
+"""The key column of relations about people."""
 
 KEYS = (CUSTOM_ID, "item_id", "event_id")
-"""The keys of all kinds, which no attribute may be called."""
+"""The key columns of all kinds, which no attribute may be named."""
 
 
 class AttributeType(str, Enum):
-    """The types that Batch distinguishes; a type is part of an attribute's identity there [C].
+    """Batch's types. The type is part of an attribute's identity [C].
 
-    `OBJECT` is an event's alone: an object, or an array of objects, from JSON.
+    `OBJECT` is for events only: an object, or an array of objects, from JSON.
     """
 
     STRING = "string"
@@ -64,7 +64,7 @@ class AttributeType(str, Enum):
 
 
 class Vocabulary(str, Enum):
-    """Closed lists that a text may have to be on; `vocabularies.py` has their words."""
+    """Closed lists of texts; `vocabularies.py` has the words."""
 
     SUBSCRIPTION = "subscription"
     LANGUAGE = "language"
@@ -74,12 +74,12 @@ class Vocabulary(str, Enum):
 
 @dataclass(frozen=True)
 class Rule:
-    """What Batch takes for one kind of attribute.
+    """What Batch accepts for one type or standard attribute.
 
-    Lengths count characters (code points). `pattern` is RE2 syntax and must match the whole value, or the
-    whole item of an array. `max_items`: of an array, if not as many as the kind allows. `reason` names a
-    value that breaks `pattern` or `vocabulary`; the other checks have reasons of their own. A value that
-    Batch takes and that does not match `plausible`, which is stricter than `pattern`, is `impossible`.
+    Lengths count characters (code points). `pattern` is RE2 syntax and must match the whole value, or each
+    whole item of an array. `max_items` limits an array; None means the kind's limit. `reason` is for values
+    that don't match `pattern` or `vocabulary`; other checks have their own reasons. A value that Batch
+    accepts but that doesn't match the stricter `plausible` is `impossible`.
     """
 
     type: AttributeType
@@ -96,14 +96,14 @@ _NO_SPACE = r"\s\pZ\x00-\x1f\x7f-\x9f\x{feff}"
 
 CUSTOM_RULES: Mapping[AttributeType, Rule] = MappingProxyType(
     {
-        # 1–300 characters, never empty [D]: an empty one counts as null, so no minimum stands here.
+        # 1–300 characters, never empty [D]. There is no minimum here, because an empty one counts as null.
         AttributeType.STRING: Rule(AttributeType.STRING, "not_a_string", max_length=300),
-        # Signed 64 bit [D].
+        # Signed, 64-bit [D].
         AttributeType.INTEGER: Rule(AttributeType.INTEGER, "not_an_integer"),
         # Finite [D].
         AttributeType.FLOAT: Rule(AttributeType.FLOAT, "not_a_number"),
         AttributeType.BOOLEAN: Rule(AttributeType.BOOLEAN, "not_a_boolean"),
-        # RFC 3339 in UTC [D]; date-only and sub-second are [U]: always whole seconds and Z.
+        # RFC 3339 in UTC [D]. Date-only and fractions of a second are [U]: always whole seconds and Z.
         AttributeType.DATE: Rule(AttributeType.DATE, "not_a_date"),
         # Scheme and host, at most 2,048 characters [D].
         AttributeType.URL: Rule(
@@ -156,8 +156,8 @@ STANDARD_RULES: Mapping[str, Rule] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Rules:
-    """What a kind takes as attributes: its types and standard attributes with their rules, and how many items
-    an array may have.
+    """What a kind accepts as attributes: types and standard attributes with their rules, and the most items
+    of an array.
     """
 
     types: Mapping[AttributeType, Rule] = field(default_factory=lambda: CUSTOM_RULES)
@@ -173,7 +173,7 @@ STANDARD_ATTRIBUTES: tuple[str, ...] = tuple(STANDARD_RULES)
 
 @dataclass(frozen=True)
 class TypedAttribute:
-    """An attribute as a delta carries it: the relation's column `name`, and the type it has in Batch."""
+    """An attribute in a delta: the column's `name`, and its type in Batch."""
 
     name: str
     type: AttributeType
@@ -186,7 +186,7 @@ class TypedAttribute:
 
     @property
     def rule(self) -> Rule:
-        """The row of the table that its values must meet."""
+        """The rule for its values."""
         return (
             self.rules.standard[self.name.removeprefix(STANDARD_PREFIX)]
             if self.standard
@@ -195,12 +195,12 @@ class TypedAttribute:
 
     @property
     def plain_name(self) -> str:
-        """Its name in Batch without a wrapper: what a null is sent under [U], and what an answer may name."""
+        """Its name in Batch without a wrapper, for nulls [U] and in answers."""
         return "$" + self.name.removeprefix(STANDARD_PREFIX) if self.standard else self.name
 
     @property
     def wire_name(self) -> str:
-        """The key of a value in an operation: dates and urls are wrapped [D]."""
+        """Its key in an operation: dates and URLs are wrapped [D]."""
         wrapped = not self.standard and self.type in (AttributeType.DATE, AttributeType.URL)
         return f"{self.type.value}({self.name})" if wrapped else self.plain_name
 
@@ -208,7 +208,7 @@ class TypedAttribute:
 def parse_types(types: str, rules: Rules = PROFILE_RULES) -> tuple[TypedAttribute, ...]:
     """Reads the journal's `attribute_types`: `name:type,name:type,…`, in the order of the delta's columns.
 
-    What tells whether a row is in Batch at all is no attribute and left out.
+    The column that tells whether Batch has a row is not an attribute and left out.
     """
     pairs = (pair.split(":", 1) for pair in types.split(",") if pair)
     return tuple(
@@ -219,9 +219,9 @@ def parse_types(types: str, rules: Rules = PROFILE_RULES) -> tuple[TypedAttribut
 
 
 def name_refusal(name: str) -> str | None:
-    """Says why a custom attribute can't have this name; None if it can.
+    """Why a custom attribute can't have this name; None if it can.
 
-    The form is Batch's rule [D]; what is reserved would collide with a column of the snapshot and the delta.
+    The form is Batch's rule [D]. Reserved names would collide with columns of the snapshot and the delta.
     """
     if not re.fullmatch(ATTRIBUTE_NAME, name):
         return f"is not a valid attribute name (1 to {MAX_NAME} of a-z, 0-9 and _)"
@@ -235,10 +235,10 @@ def name_refusal(name: str) -> str | None:
 
 
 def propose_name(column: str) -> str:
-    """A valid attribute name that looks like the column's: without accents, in snake case, shortened."""
+    """A valid attribute name similar to the column's: without accents, in snake case, shortened."""
     plain = unicodedata.normalize("NFKD", column).encode("ascii", "ignore").decode()
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower()
-    # Underscores are joined too, so that no reserved prefix is left.
+    # Underscores are merged too, so that no reserved prefix is left.
     slug = re.sub(r"[^a-z0-9]+", "_", words).strip("_")
     slug = slug[:MAX_NAME].rstrip("_")
     return "source_id" if slug in KEYS else slug or "attribute"

@@ -1,4 +1,4 @@
-"""Audiences: lists of custom ids with attributes for personalisation.
+"""Audiences: lists of custom ids with attributes for personalization.
 
 Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
 """
@@ -36,7 +36,7 @@ UPDATE = Route(
     "audiences/update",
     max_rows=10_000,
     read=read_token,
-    calls=1,  # of all calls about audiences [Q]
+    calls=1,  # for all requests about audiences [Q]
     max_in_flight=1,
 )
 
@@ -82,7 +82,7 @@ def _envelope(mapping: Mapping) -> tuple[bytes, bytes]:
 
 
 class _Audience:
-    """The audience of a mapping in Batch. It is never replaced and never removed."""
+    """The audience of a mapping in Batch. It is never replaced or removed."""
 
     def compare(
         self, talk: Talk, mapping: Mapping, attributes: Sequence[TypedAttribute], *, begun: bool
@@ -127,7 +127,7 @@ AUDIENCE = Kind(
     key=CUSTOM_ID,
     form=_Form,
     mapping=_mapping,
-    # Whether a second `add` merges or replaces attributes is [U]: an add always carries all of them.
+    # Whether a second `add` merges or replaces attributes is [U], so an add always carries all of them.
     fragment=Fragment(
         opening='{"action":"add","id":',
         middle=',"attributes":{',

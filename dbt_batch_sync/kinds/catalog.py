@@ -51,7 +51,7 @@ TYPES: dict[AttributeType, str] = {
     AttributeType.URL: "url",
     AttributeType.STRING_ARRAY: "array",
 }
-"""What Batch calls the types of fields."""
+"""Batch's names of field types."""
 
 RULES = Rules(
     {
@@ -68,14 +68,14 @@ _GUARDS = Guards(max_exit_ratio=0.2)
 
 
 class ItemExit(str, Enum):
-    """What happens to an item that left the model."""
+    """What happens to items that leave the model."""
 
     REMOVE = "remove"
     IGNORE = "ignore"
 
 
 _read_name = word("a catalog's name", ATTRIBUTE_NAME, f"1 to {MAX_NAME} of a-z, 0-9 and _")
-# [U]: as attributes
+# [U]: same as attributes
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
         identifier=written.identifier,
         attributes=attributes_of(written.fields, "fields"),
         output=written.output,
-        # Without removals nothing leaves Batch.
+        # Without removals, nothing leaves Batch.
         guards=written.guards if removes else replace(written.guards, max_exit_ratio=None),
         where=where,
         on_exit=OnExit.FLAG if removes else OnExit.IGNORE,
@@ -125,7 +125,7 @@ def _stops(mapping: Mapping, built: Built) -> Iterator[str]:
 
 
 class _Catalog:
-    """The catalog of a mapping in Batch. Fields that the mapping does not have stay as they are."""
+    """The catalog of a mapping in Batch. Fields that are not in the mapping stay as they are."""
 
     def compare(
         self, talk: Talk, mapping: Mapping, attributes: Sequence[TypedAttribute], *, begun: bool
@@ -163,7 +163,7 @@ class _Catalog:
 
 
 def _fields(found: AnyMapping[str, object]) -> dict[str, str]:
-    """The types of a catalog's fields by their names."""
+    """The types of a catalog's fields, by name."""
     listed = found.get("fields")
     return {
         str(each["name"]): str(each["type"])
@@ -173,7 +173,7 @@ def _fields(found: AnyMapping[str, object]) -> dict[str, str]:
 
 
 def _of_fields(name: str, wanted: dict[str, str], have: dict[str, str]) -> Difference:
-    """The fields to add; a changed type, or more fields than a catalog has, is for a person."""
+    """The fields to add. Raises Stopped for a changed type or too many fields, which you must resolve."""
     changed = [each for each in wanted if each in have and have[each] != wanted[each]]
     added = {each: type_ for each, type_ in wanted.items() if each not in have}
     if changed:
@@ -207,7 +207,7 @@ CATALOG = Kind(
     key=ITEM_ID,
     form=_Form,
     mapping=_mapping,
-    # Whether an edit merges or replaces is [U]: always the whole item.
+    # Whether an edit merges or replaces is [U], so it always has the whole item.
     fragment=Fragment(
         opening='{"action":"add","id":',
         middle=',"attributes":{',

@@ -1,4 +1,4 @@
-"""Deletions: people whom Batch is asked to erase, by its older API: a request for each person and app.
+"""Deletions: requests to erase people by Batch's older API, one for each person and app.
 
 Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
 """
@@ -24,28 +24,28 @@ if TYPE_CHECKING:
 NAME = "deletions"
 CONFIRM = "erase"
 REQUESTED_AT = "requested_at"
-"""The relations' column, which is never sent."""
+"""The column of the request's time, which is never sent."""
 
 MAX_ROWS = 100
 
 CALLS_PER_SECOND: Final = 1
-"""[U] Batch names no rate for this route; this project's choice."""
+"""[U] Batch documents no rate limit for this endpoint; our own choice."""
 
 TOKEN_NAMES: Final = ("token", "request_token", "id")
-"""[U] What the token of a request may be called in the answer to it."""
+"""[U] Possible names of the token in an answer."""
 
 TOKEN_DAYS: Final = 20
-"""Batch answers for a token for 20 to 30 days."""
+"""How long Batch answers for a token: 20 to 30 days."""
 
 NOT_FOUND: Final = "user not found"
-"""What Batch says beside `done` of somebody it did not have."""
+"""Batch's error beside `done` for somebody it did not have."""
 
 LOOK_AGAIN_SECONDS: Final = 30.0
-"""[U] Batch says nothing of how long an erasure takes."""
+"""[U] Batch doesn't document how long an erasure takes."""
 
 
 def read_request(document: dict[str, object]) -> Accepted:
-    """Reads the answer to a request. It is accepted without a token too, and then can't be asked for."""
+    """Reads the answer to a request. Without a token, it is accepted but can't be tracked."""
     found = (document.get(name) for name in TOKEN_NAMES)
     tokens = (each for each in found if isinstance(each, str) and re.fullmatch(r"[!-~]{1,500}", each))
     return Accepted(token=next(tokens, ""))
@@ -96,7 +96,7 @@ def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
 
 
 def stops(mapping: Mapping, built: Built, output: Output) -> Iterator[str]:
-    """What stops a push of deletions, with `--force` too."""
+    """What stops a push of deletions, even with `--force`."""
     name, rows, most = mapping.sync, built.inserts + built.updates, mapping.guards.max_rows or MAX_ROWS
     if rows > most:
         yield (
@@ -126,7 +126,7 @@ DELETIONS = Kind(
         bare="}}",
     ),
     routes=(REQUEST,),
-    repeatable=True,  # who is erased already is "not found"
+    repeatable=True,  # somebody who is already erased is "not found"
     rules=Rules(hidden=(REQUESTED_AT,)),
     envelope=lambda mapping: (b"", b""),
     erases=stops,

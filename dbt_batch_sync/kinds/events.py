@@ -1,4 +1,4 @@
-"""Events: what people did, sent once each to the profiles' endpoints, up to so many of a profile in a call.
+"""Events: each sent once, by the endpoints of profiles, with a limit per profile and request.
 
 Limits are marked as in docs/batch-api.md: [Q] unless a comment says otherwise.
 """
@@ -51,35 +51,35 @@ NAME = "events"
 EVENT_ID = "event_id"
 
 MAX_EVENTS = 15
-"""Events of one profile in a call."""
+"""The most events of one profile in a request."""
 
 MAX_ATTRIBUTES = 20
-"""Attributes of an event, `$label` and `$tags` among them [C]."""
+"""The most attributes of an event, including `$label` and `$tags` [C]."""
 
 FIRST = "first"
-"""What a built delta requests whose push must be asked for: there is no memory of what was sent before."""
+"""The request in a delta whose push needs confirmation, because it is not known what was sent before."""
 
 RULES = Rules(
     types={**CUSTOM_RULES, AttributeType.OBJECT: Rule(AttributeType.OBJECT, "not_an_object")},
     standard={
         "name": Rule(AttributeType.STRING, "invalid_name", pattern=ATTRIBUTE_NAME),
         "time": Rule(AttributeType.DATE, "not_a_date"),
-        "label": Rule(AttributeType.STRING, "not_a_string", max_length=200),  # [C], as is the next one
+        "label": Rule(AttributeType.STRING, "not_a_string", max_length=200),  # [C], and so is the next one
         "tags": Rule(AttributeType.STRING_ARRAY, "not_an_array", max_length=64, max_items=10),
     },
 )
 
 
 class OnDoubt(str, Enum):
-    """What becomes of an event of which nobody knows whether Batch took it: it goes again, or never."""
+    """What happens to an event that Batch may have accepted: it is sent again, or never."""
 
     RESEND = "resend"
     SKIP = "skip"
 
 
 class TooOld(str, Enum):
-    """What becomes of an event that is too old by the time it is sent: it is rejected, or goes without its
-    time, and Batch takes the time of its arrival.
+    """What happens to an event that has become too old: it is rejected, or sent without its time, so that
+    Batch uses the time of arrival.
     """
 
     REJECT = "reject"
@@ -87,7 +87,7 @@ class TooOld(str, Enum):
 
 
 class Endpoint(str, Enum):
-    """Where events are sent to."""
+    """The endpoints for events."""
 
     UPDATE = UPDATE.name
     MASS_UPDATE = MASS_UPDATE.name
@@ -102,7 +102,7 @@ class _Entry(Entry):
 
 @dataclass(frozen=True)
 class _Fixed:
-    """`name` of all events."""
+    """The `name` of all events."""
 
     value: str = read_by(text("an event's name"), "", required="the events' name")
 
@@ -173,7 +173,7 @@ def _attributes(written: Settings) -> Iterable[Attribute]:
 
 
 def _tripped(mapping: Mapping, built: Built) -> Iterator[str]:
-    """A first push, and too many events at once."""
+    """Stops a first push, and too many events at once."""
     events, most = built.inserts, mapping.guards.max_rows
     if built.request == FIRST and events:
         yield (

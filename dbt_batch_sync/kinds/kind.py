@@ -1,6 +1,6 @@
-"""What a kind is: all that differs between the things in Batch that a sync can keep equal.
+"""The interface of a kind: everything that differs between the objects in Batch that a sync writes.
 
-A kind is a frozen value in a module of its own; `mapping.mapping_reader` lists them.
+A kind is a frozen value in its own module; `mapping.mapping_reader` lists them.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from dbt_batch_sync.mapping.validation import Spot
 
 APART, CONTINUES = 1, 2
-"""Of rendered rows: a call must begin with this one; and its key is also that of the row before it."""
+"""Marks of rendered rows: a request must begin with this row; its key is also that of the row before it."""
 
 AUTO = "auto"
-"""The endpoint of a mapping that leaves the route to the number of rows."""
+"""The endpoint of a mapping that selects the route by the number of rows."""
 
 ARRAY = (b"[", b"]")
 """A body that is a JSON array."""
@@ -33,12 +33,12 @@ ARRAY = (b"[", b"]")
 class Fragment:
     """How a row becomes a JSON object: `opening`, its key as JSON, `middle`, its members, `ending`.
 
-    A row with more members than `max_members`, or more arrays among them than `max_arrays`, becomes several.
+    A row with more than `max_members` members, or `max_arrays` arrays, becomes several.
 
     Attributes:
-        bare: What is behind the key of a row without members. With it, a row that sends anything is sent
-            whole: all its values and no nulls.
-        removal: What stands around the key of an exit, where that is another object.
+        bare: What follows the key of a row without members. If set, rows are sent whole: all values and no
+            nulls.
+        removal: The text around the key of an exit, if that is another object.
     """
 
     opening: str
@@ -55,23 +55,23 @@ class Fragment:
         return self.bare is not None
 
     def may_split(self, attributes: Sequence[TypedAttribute]) -> bool:
-        """Whether a row of these can be over a limit of one fragment."""
+        """Whether a row with these attributes may exceed the limits of one fragment."""
         arrays = sum(attribute.type is AttributeType.STRING_ARRAY for attribute in attributes)
         return len(attributes) > self.max_members or arrays > self.max_arrays
 
 
 @dataclass(frozen=True)
 class Route:
-    """An endpoint that rows are written to: `path` is behind the API's version, without a leading slash.
+    """An endpoint for rows. `path` follows the API's version, without a leading slash.
 
     Attributes:
-        max_rows: Of one call; one more rejects the whole call.
-        read: What the JSON object of a 2xx answer says.
-        rate: Rows a second; 0 where only calls are counted.
-        calls: Calls a second; 0 where only rows are counted.
-        burst: Rows that may go at once before the rate counts; 0 is "no burst".
-        max_in_flight: Calls at once; None: as many as the output allows.
-        from_rows: Rows of a delta from which `endpoint: auto` takes this route.
+        max_rows: The most rows of a request; with one more, Batch rejects all of it.
+        read: Interprets the JSON object of a 2xx answer.
+        rate: Rows per second; 0 if only requests are limited.
+        calls: Requests per second; 0 if only rows are limited.
+        burst: Rows that may be sent at once before the rate applies; 0 means no burst.
+        max_in_flight: Requests at a time; None: the output's limit.
+        from_rows: The number of rows from which `endpoint: auto` uses this route.
     """
 
     name: str
@@ -86,18 +86,18 @@ class Route:
 
 
 class Talk(Protocol):
-    """Calls that are not about rows, at the pace of those that are, and repeated like them.
+    """Requests that are not about rows, with the same rate limit and retries.
 
-    They raise DeliveryError when Batch can't be reached or rejects the credentials.
+    They raise DeliveryError if Batch can't be reached or rejects the credentials.
     """
 
     def get(self, path: str, query: Mapping[str, str]) -> Mapping[str, object] | None:
-        """The answer's document; None where Batch knows no such thing."""
+        """The answer's document; None if Batch doesn't know the object."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A call to make before rows are sent, and what it does in a few words."""
+    """A request to send before rows are sent, and a short description of it."""
 
     path: str
     document: Mapping[str, object]
@@ -106,14 +106,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Difference:
-    """What has to be done before rows can be sent, and what a person has to do something about."""
+    """What must be done before rows can be sent, and what needs a person."""
 
     steps: tuple[Step, ...] = ()
     stops: tuple[str, ...] = ()
 
 
 class Container(Protocol):
-    """The audience or the catalog that a sync's rows are in."""
+    """The audience or the catalog that contains a sync's rows."""
 
     def compare(
         self,
@@ -123,13 +123,13 @@ class Container(Protocol):
         *,
         begun: bool,
     ) -> Difference:
-        """Holds Batch against the mapping. `begun`: by the snapshot, Batch has rows in it."""
+        """Compares Batch with the mapping. `begun`: Batch has rows in it, according to the snapshot."""
 
     def is_applied(self, talk: Talk, mapping: SyncMapping, token: str) -> bool:
-        """Whether Batch has applied the call with this token. Raises Stopped when it never will."""
+        """Whether Batch has applied the change with this token. Raises Stopped if it never will."""
 
     def size(self, talk: Talk, mapping: SyncMapping) -> int | None:
-        """How many rows Batch has in it; None where there is none."""
+        """The number of rows in Batch; None if it doesn't exist."""
 
 
 def array_envelope(mapping: SyncMapping) -> tuple[bytes, bytes]:
@@ -138,7 +138,7 @@ def array_envelope(mapping: SyncMapping) -> tuple[bytes, bytes]:
 
 
 def nothing_against(mapping: SyncMapping, built: Built) -> Iterator[str]:
-    """No guard."""
+    """No guards."""
     yield from ()
 
 
@@ -148,24 +148,23 @@ class Kind:
 
     Attributes:
         name: `kind` in the mapping.
-        noun: What a row is about, for messages; plural with an s.
-        key: The relations' column of what identifies a row in Batch.
-        form: The keys of its mapping (see `mapping.validation.read_form`), `kind` among them.
-        mapping: The mapping that a form says; what is wrong between its keys is noted at the spot.
-        repeatable: Whether a call that is made twice does what it does once.
-        per_operation: Of kinds whose rows are put together by profile, how many rows of one an operation may
-            have; 0: each row is one.
-        rules: What its attributes may be.
-        envelope: What stands before and behind the fragments of a body, which commas separate.
-        held_back: `_batch_reason` of rows with attributes that the delta does not send, before a colon and
-            their names; recorded as rejects of these attributes.
-        stops: Guards of its own, each as a sentence; `--force` does not skip them.
-        tripped: Those that `--force` skips.
-        erases: Of a kind whose rows are people to erase: its guards, which `--force` does not skip. Each
-            person is recorded before the request; `--limit` and `resend` are refused, and columns that are
-            not mapped.
-        container: What its rows are in, and what is created before and waited for after a push.
-        max_targets: How many different targets an output may have.
+        noun: What a row is, for messages. The plural adds an s.
+        key: The column that identifies a row in Batch.
+        form: The keys of its mapping, including `kind` (see `mapping.validation.read_form`).
+        mapping: The mapping for a form. Notes errors between its keys.
+        repeatable: Whether a repeated request has the same effect as one.
+        per_operation: For kinds that group rows by profile, the most rows of an operation; 0 if each row is
+            one.
+        rules: The rules of its attributes.
+        envelope: The text before and after the fragments of a body, which are separated by commas.
+        held_back: `_batch_reason` of rows with attributes that the delta holds back, before a colon and their
+            names. They are recorded as rejects.
+        stops: Guards that `--force` does not skip, each as a sentence.
+        tripped: Guards that `--force` skips.
+        erases: For a kind that erases people: its guards, which `--force` does not skip. Each person is
+            recorded before the request. `--limit`, `resend` and unmapped columns are rejected.
+        container: The object that contains its rows; created before a push and polled after it.
+        max_targets: The most different targets that an output may have.
         on_resend: What `resend --all` does not do, as a sentence.
     """
 
@@ -189,7 +188,7 @@ class Kind:
     on_resend: str = ""
 
     def route(self, endpoint: str, rows: int) -> Route:
-        """The route that a mapping asks for; `auto` decides by the number of rows."""
+        """The route for a mapping; `auto` depends on the number of rows."""
         if endpoint == AUTO:
             fitting = (each for each in self.routes if each.from_rows <= rows)
             return max(fitting, key=lambda each: each.from_rows)

@@ -1,4 +1,4 @@
-"""Lists of columns in a mapping: names, or entries with options; read and checked alike by all kinds."""
+"""Lists of columns in a mapping, shared by all kinds: names, or entries with options."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Entry:
 
 
 def entries(form: Callable[..., E], what: str = "columns") -> Reader[Listed[E]]:
-    """Reads a list of columns' names, or entries with options; what is refused in one is empty."""
+    """Reads a list of column names, or entries with options. A rejected part becomes empty."""
 
     def read(value: object, spot: Spot) -> tuple[Spot, E]:
         if isinstance(value, dict):
@@ -66,12 +66,12 @@ def entries(form: Callable[..., E], what: str = "columns") -> Reader[Listed[E]]:
 
 
 def name_of(entry: Named) -> str:
-    """The attribute's name: the given one, or the column's in lower case. Empty if that was refused."""
+    """The attribute's name: the given one, or the column's in lower case. Empty if it was rejected."""
     return entry.column.lower() if entry.name is None else entry.name
 
 
 def check_names(listed: Sequence[tuple[Spot, Named]]) -> dict[str, str]:
-    """Notes names that are not valid or stand for two attributes; the columns by name."""
+    """Notes names that are invalid or used twice. Returns the columns by name."""
     owners: dict[str, str] = {}
     for place, entry in listed:
         name = name_of(entry)
@@ -92,7 +92,7 @@ def check_names(listed: Sequence[tuple[Spot, Named]]) -> dict[str, str]:
 
 
 def check_types(listed: Listed[Entry], accepted: Sequence[AttributeType], spot: Spot, most: int) -> None:
-    """Notes types that the kind does not have, and more entries than it takes."""
+    """Notes types that the kind doesn't have, and too many entries."""
     check_names(listed)
     if len(listed) > most:
         spot.refuse(f"lists {len(listed)} columns; Batch takes at most {most}")
@@ -103,7 +103,7 @@ def check_types(listed: Listed[Entry], accepted: Sequence[AttributeType], spot: 
 
 
 def attributes_of(listed: Listed[Entry], key: str) -> tuple[Attribute, ...]:
-    """The attributes of a list below `key`."""
+    """The attributes of a list under `key`."""
     return tuple(
         Attribute(
             entry.column, name_of(entry), entry.type, OnNull.CLEAR, standard=False, key=f"{key}[{place}]"

@@ -1,14 +1,14 @@
-"""E-mail addresses that no mail server accepts and phone numbers that no numbering plan has, though Batch's
-own patterns do.
+"""E-mail addresses that no mail server accepts and phone numbers that no numbering plan has, although they
+match Batch's patterns.
 
-The patterns are derived from the libraries email-validator and phonenumbers, and held against them by tests:
-so they check a column where it lies. They refuse nothing that the library takes.
+The patterns are derived from the libraries email-validator and phonenumbers, and tests compare them. As
+patterns, they can be evaluated in the database. They reject nothing that the libraries accept.
 """
 
 from __future__ import annotations
 
 INVISIBLE = r"\x{ad}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{206f}"
-"""Characters that only format, as the inside of a pattern's brackets."""
+"""Format characters, for use in a character class."""
 
 _LENGTHS = """
     8: 45 216 222 223 226 227 228 232 235 236 253 257 266 350 356 357 370 371 373 374
@@ -84,12 +84,12 @@ _LENGTHS = """
     11: 888
     12: 878
 """
-"""How many digits follow each calling code, the possible lengths before the codes."""
+"""The number of digits after each calling code, by possible lengths."""
 
 
 def email_pattern(blanks: str) -> str:
-    """Words with single dots between them, without quotes, and a domain of valid labels. `blanks` are what
-    Batch's pattern does not take, as the inside of brackets.
+    """Words with single dots between them, without quotes, and a domain of valid labels. `blanks` are
+    characters that Batch's pattern excludes, for use in a character class.
     """
     word = rf'[^@"(),.:;<>\[\]\\{blanks}{INVISIBLE}]+'
     label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -97,7 +97,9 @@ def email_pattern(blanks: str) -> str:
 
 
 def phone_pattern() -> str:
-    """A plus sign, an assigned calling code, and as many digits as its numbering plan has; for any engine."""
+    """A plus sign, an assigned calling code, and a length that its numbering plan allows. Works in every
+    engine.
+    """
     lines = (line.strip().partition(": ") for line in _LENGTHS.strip().splitlines())
     plans = (f"({codes.replace(' ', '|')})({_digits(lengths)})" for lengths, _, codes in lines)
     return f"[+]({'|'.join(plans)})"

@@ -59,12 +59,12 @@ MASS_UPDATE = Route(
     rate=10_000,
     burst=0,
     read=read_bulk,
-    from_rows=10_001,  # up to 10,000 take 30 s or less at the rate of `update`
+    from_rows=10_001,  # up to 10,000 profiles take at most 30 s at the rate of `update`
 )
 
 
 class EndpointChoice(str, Enum):
-    """Which endpoint is used; `auto` decides by the size of the delta."""
+    """The endpoint; `auto` depends on the size of the delta."""
 
     AUTO = AUTO
     UPDATE = UPDATE.name
@@ -78,14 +78,14 @@ class _Entry(Entry):
 
 @dataclass(frozen=True)
 class _Custom:
-    """`custom`: the listed entries, each with its place; or all columns."""
+    """`custom`: the listed entries, each with its place, or all columns."""
 
     listed: tuple[tuple[Spot, _Entry], ...] = ()
     all_columns: bool = False
 
 
 def _read_standard(value: object, spot: Spot) -> tuple[tuple[str, str], ...]:
-    """Reads `standard`: pairs of Batch's name and the column. Null (nothing below the key) is none."""
+    """Reads `standard`: Batch's names and columns. Null (nothing below the key) means none."""
     if value is None:
         return ()
     if not isinstance(value, dict):
@@ -100,21 +100,21 @@ def _read_standard(value: object, spot: Spot) -> tuple[tuple[str, str], ...]:
 
 
 class Normalize(str, Enum):
-    """What the delta does to an e-mail address before it compares and sends it."""
+    """How the delta changes an e-mail address before it compares and sends it."""
 
     TRIM_LOWER = "trim_lower"
 
 
 @dataclass(frozen=True)
 class _Email:
-    """The column of an e-mail address with options; how it is normalized is up to the delta."""
+    """The column of an e-mail address with options. The delta normalizes it."""
 
     column: str = read_by(column, "", required="the column to send")
     normalize: Normalize | None = read_by(optional(choice(Normalize)), None)
 
 
 def _read_source(name: str, value: object, spot: Spot) -> str:
-    """Reads a column's name; that of the e-mail address may have options."""
+    """Reads a column name. That of the e-mail address may have options."""
     if name == "email_address" and isinstance(value, dict):
         return read_form(_Email, value, spot).column
     return column(value, spot)
@@ -182,7 +182,7 @@ def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
 
 def _attributes(written: _Form) -> Iterable[Attribute]:
     for name, source in written.standard:
-        # A null never deletes an opt-out, unless the mapping says so.
+        # A null never deletes an opt-out, unless the mapping allows it.
         consent = STANDARD_RULES[name].vocabulary is Vocabulary.SUBSCRIPTION
         on_null = written.on_null or (OnNull.KEEP if consent else OnNull.CLEAR)
         key = f"standard.{name}"
@@ -194,7 +194,7 @@ def _attributes(written: _Form) -> Iterable[Attribute]:
 
 
 def _check(written: _Form, spot: Spot) -> None:
-    """Notes what is wrong between keys; a key that was rejected by itself is not looked at again."""
+    """Notes errors between keys. Keys with their own errors are skipped."""
     _check_names(written, spot)
     _check_exclude(written, spot)
     _check_exit(written, spot)
@@ -221,7 +221,7 @@ def _check_exclude(written: _Form, spot: Spot) -> None:
 
 
 def _check_exit(written: _Form, spot: Spot) -> None:
-    """A flag needs an attribute to set, and an attribute needs somebody who unsets it."""
+    """`on_exit: flag` needs an attribute to set, and a membership needs a way to become false."""
     if spot.refused("on_exit") or spot.refused("membership"):
         return
     if written.on_exit is OnExit.FLAG and written.membership is None:

@@ -1,4 +1,4 @@
-"""The closed lists of words that Batch's standard attributes take; tests hold them against pycountry."""
+"""The closed lists of words for standard attributes; tests compare them with pycountry."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ _REGIONS = """
 
 @cache
 def words(vocabulary: Vocabulary) -> tuple[str, ...]:
-    """Every accepted word: ISO 639-1 in lower case, ISO 3166-1 alpha-2 in upper case, IANA time zone
-    names.
-    """
+    """All accepted words: ISO 639-1 in lower case, ISO 3166-1 alpha-2 in upper case, IANA time zone names."""
     if vocabulary is Vocabulary.TIMEZONE:
         return tuple(resources.files("tzdata").joinpath("zones").read_text("ascii").split())
     if vocabulary is Vocabulary.SUBSCRIPTION:

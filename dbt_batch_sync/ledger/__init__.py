@@ -1,5 +1,5 @@
-"""What is written down in the warehouse, and read from it: a journal and rejects, which only ever grow.
+"""The ledger in the warehouse: a journal and rejects, to which rows are only appended.
 
-`records` what the tables hold · `journal` appends and reads · `state` what the journal says of a sync ·
-`claims` one push per sync · `rejects` reads what is rejected
+`records` defines the rows · `journal` appends and reads · `state` derives the state of a sync · `claims`
+allows one push per sync · `rejects` reads rejections
 """

@@ -1,4 +1,4 @@
-"""Audits in the ledger: which exports they began, what they found, and what is to be sent again for it."""
+"""Audits in the ledger: their exports, their results, and the requests to send differences again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dbt_batch_sync.warehouse import Value, Warehouse
 from dbt_batch_sync.warehouse.relations import beside, select
 
 Asked = Literal["drift", "adopted"]
-"""What is to be sent again of an audit: what differs, or, of an adoption, what Batch lacks."""
+"""What to send again after an audit: what differs, or for an adoption, what Batch lacks."""
 
 _COLUMNS = {
     "sync": "text",
@@ -32,9 +32,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class Begun:
-    """An export that was begun for a sync: its id in Batch, when that was by the warehouse's clock, and the
-    attributes in it.
-    """
+    """The export for a sync: its id in Batch, its start by the warehouse's clock, and its attributes."""
 
     sync: str
     audit_id: str
@@ -45,8 +43,8 @@ class Begun:
 
 @dataclass(frozen=True)
 class Audited:
-    """The end of an audit of a sync: rows that were compared, those in which Batch differs, and profiles that
-    are not in the sync.
+    """The result of an audit of a sync: compared rows, rows that differ in Batch, and profiles that are not
+    in the sync.
     """
 
     sync: str
@@ -59,7 +57,7 @@ class Audited:
 
 
 class Audits:
-    """The audits in one schema. A state of the journal must have been read."""
+    """The audits in one schema. A state of the journal must have been read first."""
 
     def __init__(self, warehouse: Warehouse, journal: Journal) -> None:
         self._warehouse = warehouse
@@ -67,7 +65,7 @@ class Audits:
         self._drift = beside(journal.table, DRIFT)
 
     def begin(self, begun: Iterable[Begun]) -> None:
-        """Writes down which export was begun."""
+        """Records the start of an export."""
         self._journal.append(
             [
                 Event(
@@ -84,7 +82,7 @@ class Audits:
         )
 
     def of_export(self, export_id: str) -> list[Begun]:
-        """The syncs that an export was begun for."""
+        """The syncs of an export."""
         rows = self._events("event = 'export' and request = :export", {"export": export_id})
         found = {
             row["sync"]: Begun(
@@ -95,13 +93,13 @@ class Audits:
         return list(found.values())
 
     def append_drift(self, sync: str, audit_id: str, rows: pa.Table) -> None:
-        """Appends differences (`key`, `attribute`, `difference`); never a value."""
+        """Appends differences (`key`, `attribute`, `difference`), without values."""
         own = {"audited_at": self._journal.stamp(), "sync": sync, "audit_id": audit_id}
         found = ({**own, **row} for row in rows.to_pylist())
         self._warehouse.append(self._drift, ledger_rows(DRIFT_COLUMNS, found))
 
     def end(self, audited: Audited, request: Asked | None) -> None:
-        """Writes down what an audit found, behind its differences; `request` asks the next `dbt run` to send
+        """Records the result of an audit, after its differences. `request` asks the next `dbt run` to send
         them again.
         """
         events = [
@@ -123,7 +121,7 @@ class Audits:
         self._journal.append(events)
 
     def last(self, syncs: Sequence[str]) -> dict[str, Audited]:
-        """The last audit of each sync that has one."""
+        """The last audit of each sync."""
         found: dict[str, Audited] = {}
         rows = self._events("event = 'audited' and sync in :syncs", {}, syncs=syncs)
         for row in sorted(rows, key=lambda each: each["recorded_at"]):

@@ -1,9 +1,10 @@
-"""One push per sync: a claim is appended and read back, and stands only where no other live one is seen.
+"""Allows one push per sync. A claim is appended and read back, and is valid only if no other live one is
+seen.
 
-Of two pushes that append at once, at least one sees the other and retreats; both may, never neither. A claim
-is alive for `LEASE_SECONDS` from the last event of its push, and each event renews it: but only one that was
-appended before the claim ran out, for after that another push may have read the journal without it. So
-whoever was paused or cut off for too long stops, and whatever it appended late changes nothing.
+If two pushes append at the same time, at least one sees the other and retreats. Both may retreat, but never
+do both continue. A claim lives for `LEASE_SECONDS` after the last event of its push. An event renews it only
+if it was appended before the claim expired, because after that, another push may have read the journal
+without it. So a push that was paused or cut off for too long stops, and its late appends have no effect.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ from dbt_batch_sync.ledger.records import Event, EventName, Reject
 from dbt_batch_sync.ledger.state import LEASE_SECONDS, Claim, SyncState, this_host
 
 BEAT_SECONDS = 20.0
-"""A push that has appended nothing else for so long appends that it lives."""
+"""The longest silence before a push appends a beat."""
 
 TRIES = 5
-"""How often a sync is claimed again that another push claimed at the same moment."""
+"""How often a push retries a claim that another push made at the same moment."""
 
 SAME_MOMENT = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
 class Timing:
-    """What a claim knows of the world: `seconds` count on while the machine sleeps, and `chance` is from 0 up
-    to, but not including, 1.
+    """Clock and chance of a claim. `seconds` also counts while the machine sleeps; `chance` is from 0 up to,
+    but not including, 1.
     """
 
     seconds: Callable[[], float] = awake
@@ -46,14 +47,15 @@ class Timing:
 
 
 Step = Literal["claimed", "read", "released"] | float
-"""What a contender does next: append one of two events, read the state, or wait so many seconds."""
+"""A claimant's next step: append one of two events, read the state, or wait."""
 
 
 def contend(sync: str, run_id: str, chance: Callable[[], float]) -> Generator[Step, Any, SyncState]:
-    """The steps of claiming a sync; to "read" the state is sent. Returns the state in which it is ours alone.
+    """The steps of claiming a sync. Send the state to a "read" step. Returns the state in which the claim is
+    valid.
 
     Raises:
-        Stopped: another push has it; it names it, and the claim is released.
+        Stopped: another push holds it. The message names it, and the claim is released.
     """
     for tries in range(TRIES):
         yield "claimed"
@@ -69,9 +71,9 @@ def contend(sync: str, run_id: str, chance: Callable[[], float]) -> Generator[St
 
 
 class Hold:
-    """The claim of this push on one sync. For several threads.
+    """This push's claim on one sync, for several threads.
 
-    `append` and `check` raise Stopped once the claim has run out, for good.
+    `append` and `check` raise Stopped once the claim has expired, permanently.
     """
 
     def __init__(self, journal: Journal, sync: str, run_id: str, timing: Timing = Timing()) -> None:
@@ -85,14 +87,14 @@ class Hold:
 
     @property
     def seconds_left(self) -> float:
-        """How long no other push may take over."""
+        """The time until another push may take over."""
         return self._heard_at + LEASE_SECONDS - self._timing.seconds()
 
     def take(self, **cells: Any) -> SyncState:
-        """Claims the sync, and returns its state; `cells` are what the `claimed` event has of the push.
+        """Claims the sync and returns its state. `cells` are the fields of the `claimed` event.
 
         Raises:
-            Stopped: another push has it.
+            Stopped: another push holds it.
         """
         steps = contend(self._sync, self._run_id, self._timing.chance)
         answer: SyncState | None = None
@@ -119,35 +121,35 @@ class Hold:
         return Event(self._journal.stamp(), self._sync, name, run_id=self._run_id, **cells)
 
     def append(self, events: Sequence[Event]) -> None:
-        """Appends events, which renew the claim if they were in the journal before it ran out.
+        """Appends events. They renew the claim if they are in the journal before it expires.
 
         Raises:
-            Stopped: the claim has run out.
+            Stopped: the claim has expired.
         """
         with self._lock:
             self.check()
             began = self._timing.seconds()
-            # What others read is when it was appended, not how long it waited for a beat to be.
+            # Others see the time of the append, not how long it waited for a beat.
             self._journal.append([replace(each, recorded_at=self._journal.stamp()) for each in events])
             self.check()
             self._heard_at = began
 
     def finish(self, events: Sequence[Event]) -> None:
-        """Appends the last events, the release among them, even if the claim has run out. No beat follows."""
+        """Appends the last events, including the release, even if the claim has expired. No beat follows."""
         with self._lock:
             self._finished = True
             self._journal.append(events)
 
     def append_rejects(self, delta_id: str, rejects: Sequence[Reject]) -> None:
-        """Appends rejects, some thousands at a time so that a beat may go in between."""
+        """Appends rejects, a few thousand at a time, so that a beat can be appended in between."""
         for start in range(0, len(rejects), ROWS_AT_ONCE):
             self.check()
             some = rejects[start : start + ROWS_AT_ONCE]
             self._journal.append_rejects(self._sync, self._run_id, delta_id, some)
 
     def is_lost(self, state: SyncState) -> bool:
-        """Whether another push has taken over. As long as this one is heard, a claim that was appended just
-        now is of one that will see this one, and retreat.
+        """Whether another push has taken over. As long as this claim is alive, a later one sees it and
+        retreats.
         """
         return any(
             self.seconds_left <= 0 or state.now - other.claimed_at > SAME_MOMENT
@@ -155,7 +157,7 @@ class Hold:
         )
 
     def check(self) -> None:
-        """Raises Stopped when another push may have taken over, and sent newer values. Asks nobody."""
+        """Raises Stopped if another push may have taken over and sent newer values. Reads nothing."""
         if self.seconds_left <= 0:
             raise Stopped(
                 f"this push of `{self._sync}` had not been heard of for {LEASE_SECONDS:.0f} s, and another "
@@ -165,7 +167,7 @@ class Hold:
 
     @contextmanager
     def beating(self) -> Iterator[None]:
-        """In here a thread appends a beat whenever nothing else was appended for `BEAT_SECONDS`."""
+        """While active, a thread appends a beat whenever nothing else was appended for `BEAT_SECONDS`."""
         ended = Signal()
         thread = Thread(target=self._beat, args=(ended,), name="batch-beat", daemon=True)
         thread.start()
@@ -180,13 +182,13 @@ class Hold:
             with self._lock:
                 if self._finished or self.seconds_left > LEASE_SECONDS - BEAT_SECONDS:
                     continue
-                # A beat may be missed; after too many of them no request is sent any more.
+                # A beat may fail. After too many failures, no request is sent any more.
                 with suppress(BatchSyncError):
                     self.append([self.event("beat")])
 
 
 def identity() -> dict[str, Any]:
-    """Who pushes: the host, the process and its version."""
+    """The host, process and version of this push."""
     return {"host": this_host(), "process": os.getpid(), "version": __version__}
 
 

@@ -1,7 +1,7 @@
-"""What the journal knows of people who are to be erased: requests to Batch, and what became of them.
+"""The journal's rows about erasures: requests to Batch and their state.
 
-`asked` is appended before a request, `pending` with the token that Batch gave for it, `done` once Batch says
-so.
+`asked` is appended before a request, `pending` with the token from Batch's answer, `done` once Batch reports
+it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _COUNTS = {"sync": "text", "event": "text", "found": "bigint"}
 
 @dataclass(frozen=True)
 class Erasure:
-    """A request for one person and one app, which `app` tells from others without being its key.
+    """A request for one person and one app. `app` identifies the app without being its key.
 
-    `token` is what Batch is asked by. `status` is `pending`, `done`, or `unknown` when Batch does not know
-    the token any more; `error` is Batch's word about a request that is done.
+    `token` is for polling. `status` is `pending`, `done`, or `unknown` if Batch no longer knows the token.
+    `error` is Batch's text about a request that is done.
     """
 
     sync: str
@@ -43,7 +43,7 @@ class Erasure:
 
 @dataclass(frozen=True)
 class ErasureCounts:
-    """Of a sync: people who were asked for, and requests that Batch has answered, or not yet."""
+    """Counts of a sync: requested people, and requests that are done or pending."""
 
     people: int = 0
     pending: int = 0
@@ -51,22 +51,20 @@ class ErasureCounts:
 
 
 def open_erasures(warehouse: Warehouse, journal: Journal, syncs: Sequence[str]) -> list[Erasure]:
-    """The requests that Batch was not yet heard to have done, the oldest first. Those without a token can't
-    be asked for.
-    """
+    """The requests that are not known to be done, oldest first. Those without a token can't be polled."""
     answered = "select request from journal where event = 'done' and request is not null"
     where = f"event = 'pending' and request is not null and sync in :syncs and request not in ({answered})"
     return _read(warehouse, journal, where, {}, syncs=syncs)
 
 
 def erasures_of(warehouse: Warehouse, journal: Journal, sync: str, key: str) -> list[Erasure]:
-    """All requests of one person, the oldest first."""
+    """All requests for one person, oldest first."""
     where = "sync = :sync and key = :key and event in ('pending', 'done')"
     return _read(warehouse, journal, where, {"sync": sync, "key": key})
 
 
 def erasure_counts(warehouse: Warehouse, journal: Journal, syncs: Sequence[str]) -> dict[str, ErasureCounts]:
-    """The counts of each sync that has any."""
+    """The counts of each sync that has requests."""
     query = select(
         """
         select sync, event, count(distinct case when event = 'asked' then key else request end) as found
@@ -87,7 +85,7 @@ def erasure_counts(warehouse: Warehouse, journal: Journal, syncs: Sequence[str])
 
 
 def append_done(journal: Journal, erasures: Iterable[Erasure]) -> None:
-    """Appends what Batch says of requests. Only after a state was read."""
+    """Appends Batch's answers about requests. A state must have been read first."""
     journal.append(
         [
             Event(

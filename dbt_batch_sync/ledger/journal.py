@@ -1,4 +1,4 @@
-"""The journal: what is appended to it, and what is read from it. Nothing in it is ever changed."""
+"""The journal: appending and reading. Its rows never change."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ from dbt_batch_sync.warehouse import Warehouse
 from dbt_batch_sync.warehouse.relations import beside, select
 
 SYNCS_AT_ONCE = 200
-"""Syncs of which one query reads the states."""
+"""The most syncs in one query of states."""
 
 ROWS_AT_ONCE = 5_000
-"""Rows of one append where there may be many."""
+"""Rows per append, if there may be many."""
 
 _READ = tuple(name for name in JOURNAL_COLUMNS if not name.endswith("seconds") and name != "error")
 _STATE_COLUMNS = {"now_at": "timestamp", **{name: JOURNAL_COLUMNS[name] for name in _READ}}
 
 
 def awake() -> float:
-    """Seconds on a clock that never goes back and does not stop while the machine sleeps."""
+    """Seconds on a monotonic clock that also counts while the machine sleeps."""
     boottime = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boottime is None else time.clock_gettime(boottime)
 
 
 class Journal:
-    """The journal in one schema, which holds the events of many syncs. For several threads.
+    """The journal in one schema, with the events of many syncs. For several threads.
 
-    Its time is the warehouse's: that of the reads, and the seconds since then by `seconds`, which must count
-    on while the machine sleeps. It is never behind the warehouse's, so that a push believes itself dead no
-    later than others do.
+    Its time is the warehouse's: read with a state, plus the `seconds` since then, which must count while the
+    machine sleeps. It is never behind the warehouse's time, so a push considers itself dead no later than
+    others do.
     """
 
     def __init__(self, warehouse: Warehouse, table: exp.Table, seconds: Callable[[], float] = awake) -> None:
@@ -86,7 +86,7 @@ class Journal:
         return self.states([sync])[sync]
 
     def stamp(self) -> datetime:
-        """The warehouse's time, later than any that was given before. Only after a state was read."""
+        """The warehouse's time, later than any returned before. A state must have been read first."""
         with self._lock:
             if self._ahead is None:
                 raise RuntimeError("no state was read yet")
@@ -96,13 +96,15 @@ class Journal:
             return self._stamped
 
     def append(self, events: Sequence[Event]) -> None:
-        """Appends events in one insert: all of them or none."""
+        """Appends events in one insert: all or none."""
         if events:
             with self._lock:
                 self._warehouse.append(self.table, ledger_rows(JOURNAL_COLUMNS, map(asdict, events)))
 
     def append_rejects(self, sync: str, run_id: str, delta_id: str, rejects: Iterable[Reject]) -> None:
-        """Appends rejects: before the checkpoint of their rows, so that none is lost. May be repeated."""
+        """Appends rejects. Must come before the checkpoint of their rows, so that none is lost. May be
+        repeated.
+        """
         own = {"rejected_at": self.stamp(), "sync": sync, "run_id": run_id, "delta_id": delta_id}
         rows = [{**own, **asdict(reject)} for reject in rejects]
         if rows:
@@ -110,14 +112,14 @@ class Journal:
                 self._warehouse.append(self.rejects_table, ledger_rows(REJECT_COLUMNS, rows))
 
     def append_doubt(self, sync: str, run_id: str, delta_id: str, keys: Sequence[str], names: str) -> None:
-        """Appends for each key that these attributes of it may have reached Batch at any time."""
+        """Appends, for each key, the attributes that may reach Batch at any time."""
         for start in range(0, len(keys), ROWS_AT_ONCE):
             at = self.stamp()
             some = keys[start : start + ROWS_AT_ONCE]
             self.append([Event(at, sync, "doubt", run_id, delta_id, key=key, names=names) for key in some])
 
     def recent_runs(self, syncs: Sequence[str], limit: int) -> list[Run]:
-        """The last runs, at most `limit` of each sync, the newest first."""
+        """The last runs, at most `limit` per sync, newest first."""
         query = select(
             f"""
             select {", ".join(RUN_COLUMNS)} from (
@@ -133,17 +135,17 @@ class Journal:
         return [Run(**{name: cell for name, cell in row.items() if cell is not None}) for row in rows]
 
     def _learn(self, now: datetime, asked: float) -> None:
-        """Takes the warehouse's time as that of the question, not of the answer: that is never behind. Of all
-        answers, the fastest tells best.
+        """Reads the warehouse's time as that of the query's start, not of its answer, so that it is never
+        behind. The fastest answer is the most exact.
         """
         if self._ahead is None or now - self._ahead[0] < timedelta(seconds=asked - self._ahead[1]):
             self._ahead = (now, asked)
 
 
 def _last_events(table: exp.Table, syncs: Sequence[str]) -> exp.Select:
-    """Of each sync, run, event and delta the last event: since the last delta was built, of runs that have
-    not ended, and of the last intent and the last delta that sends everything again. With the warehouse's
-    time, also where there is no event.
+    """The last event of each sync, run, delta and kind: since the last built delta, of unfinished runs, and
+    of the last intent and the last delta that sends everything. Also the warehouse's time, even if there are
+    no events.
     """
     cells = ", ".join(_READ)
     return select(

@@ -1,4 +1,4 @@
-"""What the ledger's tables hold: events, rejects, and runs, which are a view over the events."""
+"""The rows of the ledger's tables: events, rejects, and runs, which are a view of the events."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ RUNS = "batch_sync_runs"
 Phase = Literal["reading", "rendering", "sending", "recording"]
 
 PHASES: tuple[Phase, ...] = ("reading", "rendering", "sending", "recording")
-"""What a push spends its time on: waiting for the warehouse's rows; rendering them; waiting for Batch with
-nothing else to do; appending to the ledger.
+"""The phases of a push: waiting for rows from the warehouse, rendering them, waiting for Batch, appending to
+the ledger.
 """
 
 EventName = Literal[
@@ -46,10 +46,10 @@ EventName = Literal[
 
 @dataclass(frozen=True)
 class Run:
-    """One push of one sync: a row of `batch_sync_runs`, whose columns are named like the fields.
+    """One push of one sync: a row of `batch_sync_runs`, with fields named like its columns.
 
-    Times are UTC without a zone. The seconds of `PHASES` are the push's own, one after the other; there
-    is a rest. `project_hash` tells Batch's projects apart and is no secret.
+    Times are UTC without a zone. The seconds of `PHASES` don't overlap and don't add up to the total.
+    `project_hash` identifies the Batch project and is not a secret.
     """
 
     run_id: str
@@ -89,9 +89,9 @@ class Run:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a sync: a row of the journal, whose columns are named like the fields.
+    """An event of a sync: a row of the journal, with fields named like its columns.
 
-    What does not apply to the event is None. `recorded_at` is the warehouse's time, in UTC without a zone.
+    Fields that don't apply are None. `recorded_at` is the warehouse's time, in UTC without a zone.
     """
 
     recorded_at: datetime
@@ -145,7 +145,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Reject:
-    """An attribute of a row that was rejected, or the whole row (no attribute). Never a value."""
+    """A rejected attribute of a row, or the whole row (no attribute), without values."""
 
     key: str = field(repr=False)
     attribute: str | None
@@ -155,7 +155,7 @@ class Reject:
 
 @dataclass(frozen=True)
 class RejectCount:
-    """How many rows (no attribute) or values of an attribute are rejected for one reason and not resolved."""
+    """The number of open rejections of rows (no attribute) or of an attribute's values, for one reason."""
 
     sync: str
     attribute: str | None
@@ -168,7 +168,7 @@ class RejectCount:
 
 @dataclass(frozen=True)
 class RejectedKey:
-    """An open rejection of one key; without `attribute` of the whole row."""
+    """An open rejection of one key; of the whole row if there is no `attribute`."""
 
     key: str
     attribute: str | None
@@ -177,7 +177,7 @@ class RejectedKey:
 
 @dataclass(frozen=True)
 class Rejection:
-    """One attribute, or the whole row, of a key that was rejected; `resolved_at` is None while it is open."""
+    """A rejection of one attribute, or of the whole row, of a key. `resolved_at` is None while it is open."""
 
     attribute: str | None
     reason: str
@@ -226,7 +226,7 @@ def ledger_rows(columns: Mapping[str, str], rows: Iterable[Mapping[str, object]]
 
 
 def typed(rows: pa.Table, columns: Mapping[str, str]) -> pa.Table:
-    """A result with these names and types, in their order: warehouses have their own of both."""
+    """Converts a result to these names and types, in order, because warehouses return their own."""
     cells = [rows.column(place).cast(ARROW_TYPES[kind]) for place, kind in enumerate(columns.values())]
     return pa.table(cells, names=list(columns))
 

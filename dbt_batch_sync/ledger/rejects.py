@@ -1,4 +1,4 @@
-"""What is rejected: rows and attributes, why, and since when. dbt resolves them; nothing here is changed."""
+"""Rejections: rows and attributes, reasons and times. dbt resolves them; nothing is changed here."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _COUNT_COLUMNS = {
 
 
 class Rejects:
-    """The rejects in one schema, of many syncs. Each push adds a row for whatever it had rejected."""
+    """The rejects in one schema, for many syncs. Each push appends its rejections."""
 
     def __init__(self, warehouse: Warehouse, table: exp.Table) -> None:
         self.table = table
         self._warehouse = warehouse
 
     def open_counts(self, syncs: Sequence[str]) -> list[RejectCount]:
-        """What is open, by sync, attribute, reason and who rejected it; the most frequent first."""
+        """The open rejections by sync, attribute, reason and source, most frequent first."""
         query = select(
             """
             select sync, attribute, reason, rejected_by, count(distinct key) as rejected,
@@ -55,7 +55,7 @@ class Rejects:
         return [RejectedKey(*row.values()) for row in rows]
 
     def of_key(self, sync: str, key: str) -> list[Rejection]:
-        """What was ever rejected of one key: of each attribute the last time. Open ones are first."""
+        """All rejections of one key: the last one of each attribute, open ones first."""
         query = select(
             """
             select attribute, reason, rejected_by, run_id, rejected_at, resolved_at from rejects

@@ -26,8 +26,8 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class Request:
-    """A request of a sync, for `all` rows, those with an open rejection, or what an audit (`drift`) or an
-    adoption found to differ: the id is then the audit's.
+    """A request of a sync: for `all` rows, for those with an open rejection, or for the differences that an
+    audit (`drift`) or an adoption found; then the id is the audit's.
     """
 
     sync: str
@@ -37,7 +37,7 @@ class Request:
 
 
 def append_requests(journal: Journal, scope: Scope, syncs: Sequence[str]) -> list[Request]:
-    """Appends a request for each sync. Only after a state was read."""
+    """Appends a request for each sync. A state must have been read first."""
     requests = [Request(sync, str(uuid.uuid4()), scope, journal.stamp()) for sync in syncs]
     journal.append(
         [Event(each.recorded_at, each.sync, "resend", run_id=each.id, request=scope) for each in requests]
@@ -46,7 +46,7 @@ def append_requests(journal: Journal, scope: Scope, syncs: Sequence[str]) -> lis
 
 
 def open_requests(warehouse: Warehouse, journal: Journal, syncs: Sequence[str]) -> list[Request]:
-    """The requests that no built delta has answered, the oldest first."""
+    """The requests that no built delta has answered, oldest first."""
     query = select(
         """
         select sync, run_id, request, recorded_at, answered from journal

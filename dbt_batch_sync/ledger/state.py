@@ -1,4 +1,4 @@
-"""What the journal says of a sync: the delta that was built last, how far it is, and who pushes it."""
+"""The state of a sync according to the journal: its last delta, how far it is settled, and who pushes it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pathlib import Path
 from dbt_batch_sync.ledger.records import Event
 
 LEASE_SECONDS = 60.0
-"""Without a sign of life for so long, a push is dead, and must not send any more."""
+"""After this time without a sign of life, a push is dead and must not send any more."""
 
 LEASE = timedelta(seconds=LEASE_SECONDS)
 
 
 @dataclass(frozen=True)
 class Built:
-    """The delta that `dbt run` built last. `page` is its last one, None when it has no row; `model_rows` were
-    in the model, and `known_rows` in the snapshot, without those that left. `invalid` is without `parked`.
-    `unsure` events may have been sent before: they are sent again, or invalid. `request`: `all` when it sends
-    everything again, `first` when nothing is known of events that were sent.
+    """The delta that `dbt run` built last. `page` is its last page, None if it has no rows. `model_rows` are
+    in the model, `known_rows` in the snapshot, without exited ones. `invalid` doesn't include `parked`.
+    `unsure` events may have been sent before; they are sent again or invalid. `request` is `all` if it sends
+    everything again, and `first` if it is unknown which events were sent.
     """
 
     delta_id: str
@@ -46,7 +46,7 @@ class Built:
 
     @property
     def changes(self) -> int:
-        """Rows that a push sends."""
+        """The rows that a push sends."""
         return self.inserts + self.updates + self.exits
 
     @property
@@ -57,7 +57,7 @@ class Built:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All rows up to and with `page` are settled, and of the page after it those up to `key`."""
+    """All rows up to `page` are settled, and in the next page those up to `key`."""
 
     page: int = -1
     key: str | None = None
@@ -65,7 +65,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Claim:
-    """A push that is at work on a sync, or was until it was heard of last."""
+    """A push that works on a sync, or did so until it was last heard."""
 
     run_id: str
     host: str
@@ -74,27 +74,28 @@ class Claim:
     heard_at: datetime
 
     def is_live(self, now: datetime) -> bool:
-        """Whether it was heard of lately, and its process is not known to be gone."""
+        """Whether it was heard recently and its process may still exist."""
         return now - self.heard_at < LEASE and not self._is_gone
 
     @property
     def _is_gone(self) -> bool:
-        """Whether it was a process of this host that does not exist any more."""
+        """Whether it was a process on this host that has ended."""
         return self.host == this_host() and self.process is not None and not _exists(self.process)
 
 
 @dataclass(frozen=True)
 class SyncState:
-    """What the journal says of one sync at `now`, the warehouse's time.
+    """The state of one sync at `now`, the warehouse's time.
 
     Attributes:
-        built: None before the first `dbt run`.
-        is_building: dbt has begun to build a newer delta and has not said that it is built.
-        checkpoint: Of the delta that was built last.
-        rejected_rows: Rows of that delta that pushes which have ended had rejected.
-        has_ended: Whether there is a push of that delta which has ended.
-        sent_page: Up to which of its pages a push may have sent it; None: none.
-        claims: The pushes that have not released the sync and are alive.
+        is_building: dbt has started to build a newer delta, and has not recorded that it is built.
+        checkpoint: Of the last built delta.
+        rejected_rows: Rows of that delta that finished pushes had rejected.
+        has_ended: Whether a push of that delta has ended.
+        sent_page: The last page of it that a push may have sent; None if there is none.
+        claims: Live claims that are not released.
+        project_hash: The Batch project of the last push; None before the first one, and once a later delta
+            sends everything again.
         project_hash: Of the Batch project that the last push wrote to; None before the first, and when a
             delta was built since then that sends everything again.
     """
@@ -112,26 +113,26 @@ class SyncState:
 
     @property
     def parked(self) -> int:
-        """Rows that wait for a change: those that the delta has parked, and those rejected since."""
+        """Rows that are not sent until they change: those parked in the delta, and those rejected since."""
         return self.rejected_rows + (self.built.parked if self.built else 0)
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing of the last delta is left to send."""
+        """Whether everything in the last delta is settled."""
         if self.built is None:
             return False
         page = self.built.page
         return not self.built.changes or page is None or page <= self.checkpoint.page
 
     def others(self, run_id: str) -> tuple[Claim, ...]:
-        """The live claims that are not this run's."""
+        """Live claims other than this run's."""
         return tuple(claim for claim in self.claims if claim.run_id != run_id)
 
 
 def state_of(sync: str, events: Iterable[Event], now: datetime) -> SyncState:
-    """The state that a sync's events make; of each run, event and delta the last one is enough.
+    """Derives the state from a sync's events; the last event of each run, delta and kind is enough.
 
-    Pure but for the check whether a claim of this host still has a process.
+    Pure, except that it checks whether the process of a claim on this host exists.
     """
     ordered = sorted(events, key=lambda each: (each.recorded_at, each.page or 0))
     last: dict[str, Event] = {each.event: each for each in ordered}
@@ -158,7 +159,7 @@ def state_of(sync: str, events: Iterable[Event], now: datetime) -> SyncState:
 
 
 def _sent_page(of_delta: Iterable[Event]) -> int | None:
-    """The last intent of a push that has not ended; one that has says what it really sent."""
+    """The last intent of a push that has not ended. One that has ended recorded what it really sent."""
     pages: dict[str | None, int | None] = {}
     for each in sorted(of_delta, key=lambda each: each.event == "ended"):
         if each.event in ("intent", "ended"):
@@ -167,7 +168,7 @@ def _sent_page(of_delta: Iterable[Event]) -> int | None:
 
 
 def _reach(checkpoint: Event) -> tuple[int, datetime]:
-    """Keys are in the warehouse's order, which is not known here: the later one of a page reaches farther."""
+    """The order of keys is the warehouse's and not known here, so the later key of a page counts."""
     return -1 if checkpoint.page is None else checkpoint.page, checkpoint.recorded_at
 
 
@@ -182,7 +183,7 @@ def _project(ordered: Sequence[Event]) -> str | None:
 
 
 def _claims(ordered: Iterable[Event]) -> Iterable[Claim]:
-    """Of each run that has not released the sync since it claimed it. A run may claim it again."""
+    """The claims of runs that have not released the sync since. A run may claim it again."""
     runs: dict[str, list[Event]] = {}
     for each in ordered:
         if each.run_id is None or each.event in ("resend", "doubt"):
@@ -204,8 +205,8 @@ def _built(event: Event) -> Built:
 
 
 def this_host() -> str:
-    """The host's name and, on Linux, its process namespace and boot: process numbers mean something only
-    within all of them, and two hosts may have the same name.
+    """The host's name and, on Linux, its process namespace and boot id. Process numbers are only comparable
+    within all three, and two hosts may share a name.
     """
     try:
         namespace = os.readlink("/proc/self/ns/pid").removeprefix("pid:")
@@ -218,8 +219,7 @@ def this_host() -> str:
 def _exists(process: int) -> bool:
     if Path("/proc/self/stat").exists():
         try:
-            # What follows the name in parentheses is the state; a Z is dead, and only waits for its parent
-            # to notice.
+            # The state follows the name in parentheses. Z is a dead process whose parent hasn't noticed.
             return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
         except OSError:
             return False

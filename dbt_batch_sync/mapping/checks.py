@@ -1,5 +1,5 @@
-"""What is wrong with mappings that only the other files of dbt's `target/` show: columns that the compiled
-SQL doesn't produce, attributes that two syncs write.
+"""Errors in mappings that only other files in dbt's `target/` show: columns that the compiled SQL doesn't
+produce, and attributes that two syncs write.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dbt_batch_sync.mapping.validation import listed
 class Checks:
     """The checks of a project. What the files don't tell is not checked.
 
-    `default_output` is the one of syncs that name none: the profile's target; None if that is not known.
+    `default_output` is the output of syncs that name none, from the profile's target; None if unknown.
     """
 
     def __init__(self, manifest: Manifest, catalog: Catalog, default_output: str | None = None) -> None:
@@ -28,10 +28,10 @@ class Checks:
         self._default_output = default_output
 
     def check(self, syncs: Sequence[Sync], selected: Iterable[str], known: Iterable[Problem] = ()) -> None:
-        """Looks at the selected ones among all of the project's syncs.
+        """Checks the selected syncs against all syncs of the project.
 
         Raises:
-            MappingError: with every problem, and those that are known already.
+            MappingError: with every error, including those already known.
         """
         names = set(selected)
         found = list(known)
@@ -44,7 +44,7 @@ class Checks:
             raise MappingError(found)
 
     def unchecked(self, syncs: Iterable[Sync]) -> tuple[str, ...]:
-        """The syncs whose columns are not known."""
+        """The syncs whose columns are unknown."""
         return tuple(sync.name for sync in syncs if self._compiled.columns(sync.model.unique_id) is None)
 
     def _columns(self, sync: Sync) -> Iterator[Problem]:
@@ -57,14 +57,14 @@ class Checks:
             yield from error.problems
 
     def _attributes(self, sync: Sync, columns: Sequence[str]) -> tuple[Attribute, ...]:
-        """The mapping's attributes, with those of `custom: all` where the columns tell them."""
+        """The mapping's attributes, including those of `custom: all` if the columns are known."""
         try:
             return sync.mapping.resolve(columns)
         except MappingError:
             return sync.mapping.attributes
 
     def _shared(self, syncs: Sequence[Sync], selected: set[str]) -> Iterator[Problem]:
-        """Syncs of one kind and output that write to the same, though neither says that this is meant."""
+        """Syncs of one kind and output that write the same attribute or object, unless one allows it."""
         names = {each.name: self._names(each) for each in syncs}
         for one, other in combinations(syncs, 2):
             outputs = {each.mapping.output or self._default_output for each in (one, other)}
@@ -93,7 +93,7 @@ class Checks:
             yield Problem(where.file, where.model, "batch_sync", wrong)
 
     def _too_many(self, syncs: Sequence[Sync], selected: set[str]) -> Iterator[Problem]:
-        """Syncs with more targets of their kind than an output may have."""
+        """Syncs whose kind has more targets than an output may have."""
         seen: dict[tuple[str, str | None], set[str]] = {}
         for sync in syncs:
             targets = seen.setdefault((sync.kind.name, sync.mapping.output or self._default_output), set())
@@ -105,7 +105,7 @@ class Checks:
                 yield Problem(where.file, where.model, f"batch_sync.{sync.kind.name}", wrong)
 
     def _names(self, sync: Sync) -> list[str]:
-        """The names in Batch that a sync writes, as far as they can be told offline."""
+        """The names that a sync writes in Batch, as far as they are known offline."""
         columns = self._compiled.columns(sync.model.unique_id)
         table = self._catalog.tables.get(sync.model.unique_id)
         if columns is None and table is not None and _is_relation_of(table, sync.model):
@@ -116,12 +116,12 @@ class Checks:
 
 
 def _spoken(target: str) -> str:
-    """`audience spring_vips` as a message says it."""
+    """A target as messages name it: `audience spring_vips`."""
     what, _, name = target.partition(" ")
     return f"the {what} `{name}`" if name else f"the output of the {what}"
 
 
 def _is_relation_of(table: CatalogTable, model: Model) -> bool:
-    """Whether a catalog's table is the relation that the model has now: another target's is not."""
+    """Whether a catalog table is the model's current relation, not another target's."""
     have, want = (table.database, table.schema, table.name), (model.database, model.schema, model.alias)
     return [part.lower() if part else "" for part in have] == [part.lower() if part else "" for part in want]

@@ -1,4 +1,4 @@
-"""Finds the line of a YAML file that a problem of a mapping is about."""
+"""Finds the line of a mapping's error in its YAML file."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _STEP = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 
 
 def with_lines(problems: Iterable[Problem], project_dir: Path) -> tuple[Problem, ...]:
-    """The problems with the line of their key, or of the nearest one above it. A problem whose file is not
-    in the project, isn't YAML, or doesn't have the model stays without.
+    """Adds to each problem the line of its key, or of the nearest key above. Problems whose file is not in
+    the project, isn't YAML or lacks the model have no line.
     """
     documents: dict[str, yaml.Node | None] = {}
     found = []
@@ -52,7 +52,7 @@ def _line(root: yaml.Node | None, problem: Problem) -> int | None:
 
 
 def _last_line(node: yaml.Node | None, path: str) -> int | None:
-    """The line of the last key on the path that there is."""
+    """The line of the last existing key of the path."""
     line = node.start_mark.line + 1 if node is not None else None
     for key, index in _STEP.findall(path):
         if index:

@@ -1,6 +1,6 @@
-"""What a sync's `batch_sync` meta says, validated: which column becomes which attribute, by which rules.
+"""A sync's `batch_sync` meta, validated: which column becomes which attribute, and by which rules.
 
-`mapping_reader.parse_mapping` makes one of it; `Mapping.resolve` fits it to the columns that the sync has.
+`mapping_reader.parse_mapping` creates it; `Mapping.resolve` applies it to the sync's columns.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from dbt_batch_sync.mapping.validation import (
 )
 
 ALL = "all"
-"""What `custom` says instead of a list, for every column."""
+"""The value of `custom` for all columns."""
 
 MAX_LISTED = 20
-"""Columns that a message lists."""
+"""The most columns listed in a message."""
 
 
 class OnNull(str, Enum):
-    """What a null means: the attribute is deleted in Batch, or it is not sent."""
+    """What a null does: delete the attribute in Batch, or nothing."""
 
     CLEAR = "clear"
     KEEP = "keep"
 
 
 class OnExit(str, Enum):
-    """What happens to a profile that left the sync."""
+    """What happens to profiles that leave the sync."""
 
     IGNORE = "ignore"
     CLEAR = "clear"
@@ -51,7 +51,7 @@ class OnExit(str, Enum):
 
 @dataclass(frozen=True)
 class Location:
-    """Where a mapping stands: the file that declares the model, and the model."""
+    """The place of a mapping: the file that declares the model, and the model."""
 
     file: str
     model: str
@@ -61,9 +61,9 @@ class Location:
 class Attribute:
     """A column and the attribute it becomes.
 
-    `name` is the relations' column (`batch__email_address`, `website`). `type` is the one the mapping gives;
-    None: the column's type decides, and for standard ones their rule. Of a membership, `column` is empty.
-    `key` is where the mapping names it.
+    `name` is the column in our relations (`batch__email_address`, `website`). `type` is the mapping's; None:
+    the column's type or the standard attribute's rule decides. A membership has an empty `column`. `key` is
+    its place in the mapping.
     """
 
     column: str
@@ -84,7 +84,7 @@ _RATIO = optional(number(0, 1, above=True))
 
 @dataclass(frozen=True)
 class Guards:
-    """When a push must stop before it sends: rows of the sync, and shares of the snapshot's rows."""
+    """Limits that stop a push before it sends: rows of the sync, and shares of the snapshot's rows."""
 
     min_rows: int = read_by(whole(0), 1)
     max_change_ratio: float | None = read_by(_RATIO, None)
@@ -109,14 +109,14 @@ def guards_field(default: Guards, *accepted: str) -> Any:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A sync's mapping. `attributes` are the standard ones, then the custom ones that are listed.
+    """A sync's mapping. `attributes` are the standard ones, then the listed custom ones.
 
-    `target` names what is written to, where that is not the project's profiles: two syncs of one output must
-    not have the same. `settings` is what the kind alone reads. `at_most_once`: what may have been sent is not
-    sent again; `undated`: an event that has become too old goes without its time.
+    `target` names the written object, if that is not the project's profiles; no two syncs of an output may
+    have the same. `settings` are for the kind only. `at_most_once`: what may have been sent is not sent
+    again. `undated`: an event that has become too old is sent without its time.
 
-    With `all_columns` the custom ones are known only with the sync's columns: see `resolve`. `hash` says
-    whether two mappings send the same, and is the one that dbt writes down when it builds a delta.
+    With `all_columns`, the custom attributes are only known with the sync's columns: see `resolve`. `hash`
+    tells whether two mappings send the same; dbt records it when it builds a delta.
     """
 
     sync: str
@@ -140,23 +140,23 @@ class Mapping:
     hash: str = field(default="", compare=False)
 
     def project_hash(self, of_output: str) -> str:
-        """What the journal keeps of where rows went to: the Batch project, and the target in it."""
+        """The journal's identity of the destination: the Batch project, and the target in it."""
         return f"{of_output}/{self.target}" if self.target else of_output
 
     def resolve(self, columns: Sequence[str]) -> tuple[Attribute, ...]:
-        """The whole list of attributes for a sync with these columns: standard, custom, membership.
+        """All attributes of a sync with these columns: standard, custom, membership.
 
-        Columns match without regard to case and come back as the sync spells them. What `custom: all` adds
-        is in the sync's order, and named like the column in lower case.
+        Columns match regardless of case and keep the sync's spelling. Those of `custom: all` are in the
+        sync's order, and their attributes have lower-case names.
 
         Raises:
-            MappingError: a column is missing or ambiguous, or a column's name is not an attribute's.
+            MappingError: a column is missing or ambiguous, or its name is not valid for an attribute.
         """
         return _Resolution(self, columns).attributes()
 
 
 class _Resolution:
-    """One fitting of a mapping to columns, with the problems found on the way."""
+    """Applies a mapping to columns and collects the errors."""
 
     def __init__(self, mapping: Mapping, columns: Sequence[str]) -> None:
         self.mapping = mapping
@@ -179,7 +179,7 @@ class _Resolution:
         return tuple(found)
 
     def refuse_others(self, used: set[str]) -> None:
-        """A model of people to erase has no other column, so that no other model is taken for one."""
+        """A model of people to erase must have no other columns, so no other model is mistaken for one."""
         others = [each for each in self.columns if each not in used]
         if others:
             self.refuse(
@@ -189,7 +189,7 @@ class _Resolution:
             )
 
     def membership(self, name: str, found: Iterable[Attribute]) -> Attribute:
-        """The membership; a problem if a column that `custom: all` brought has its name."""
+        """The membership. An error if a column of `custom: all` has its name."""
         for each in found:
             if each.name == name:
                 self.refuse(
@@ -222,7 +222,9 @@ class _Resolution:
                 yield Attribute(column, name, None, self.mapping.on_null, standard=False)
 
     def find(self, column: str, key: str) -> str:
-        """The column as the sync spells it; itself, with a problem, if there is not exactly one."""
+        """The column in the sync's spelling. If it is missing or ambiguous, notes an error and returns the
+        name.
+        """
         same = [each for each in self.columns if each.lower() == column.lower()]
         if column in same:
             return column

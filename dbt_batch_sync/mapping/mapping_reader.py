@@ -1,4 +1,4 @@
-"""Reads the `batch_sync` meta of a model into a `Mapping`, and finds everything that is wrong in it."""
+"""Reads a model's `batch_sync` meta into a `Mapping` and finds every error in it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def parse_mapping(sync: str, raw: object, where: Location) -> Mapping:
     """Reads the meta of one sync.
 
     Raises:
-        MappingError: with every problem of it.
+        MappingError: with every error in it.
     """
     spot = Spot("batch_sync")
     mapping, chosen = None, _read_kind(raw, spot)
@@ -40,7 +40,7 @@ def parse_mapping(sync: str, raw: object, where: Location) -> Mapping:
 
 
 def kind_of(raw: object) -> Kind:
-    """The kind of a mapping; profiles where that can't be told."""
+    """The kind of a mapping; profiles if it is invalid."""
     name = raw.get("kind") if isinstance(raw, dict) else None
     return KINDS.get(name, PROFILES) if isinstance(name, str) else PROFILES
 
@@ -55,7 +55,9 @@ def _read_kind(raw: object, spot: Spot) -> Kind | None:
 
 
 def _hash(raw: object) -> str:
-    """As the macros compute it of the meta in the manifest: `local_md5(tojson(meta, sort_keys=true))`."""
+    """The hash that the macros compute from the meta in the manifest: `local_md5(tojson(meta,
+    sort_keys=true))`.
+    """
     meta = (
         {key: value for key, value in raw.items() if key not in NOT_HASHED} if isinstance(raw, dict) else {}
     )

@@ -1,4 +1,4 @@
-"""Finds `batch_sync` where nothing reads it: a mapping in the wrong place must not silently be none."""
+"""Finds `batch_sync` in places where nothing reads it, so that no mapping is silently ignored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dbt_batch_sync.mapping.validation import shown
 META_KEY = "batch_sync"
 RIGHT = f"it belongs to a model, in `config: {{meta: {{{META_KEY}: …}}}}`"
 UNREAD = ("seed", "snapshot", "source")
-"""What has a meta of its own and can't be a sync."""
+"""Nodes that have meta but can't be a sync."""
 
 
 def find_misplaced(nodes: Iterable[Node]) -> Iterator[Problem]:
@@ -36,14 +36,14 @@ def _in_model(node: Node) -> Iterator[Problem]:
             yield _problem(node, f"meta.{shown(name)}", f"is not read: did you mean `{META_KEY}`?")
     for column in below(node, "columns").values():
         found = meta_of(column)
-        # dbt 2 copies a model's meta into every column that has none: what is the model's is in its place.
+        # dbt 2 copies a model's meta to every column that has none; that is not misplaced.
         if META_KEY in found and found[META_KEY] != meta.get(META_KEY):
             place = f"columns.{shown(column.get('name'))}.meta.{META_KEY}"
             yield _problem(node, place, f"is not read on a column: {RIGHT}")
 
 
 def _is_mapping(name: str, value: object) -> bool:
-    """Whether a mapping stands under a name that is misspelt."""
+    """Whether there is a mapping under a misspelled name."""
     alike = get_close_matches(name.lower(), [META_KEY], cutoff=0.85)
     return (
         bool(alike) and isinstance(value, dict) and not {"identifier", "custom", "standard"}.isdisjoint(value)

@@ -1,4 +1,4 @@
-"""Mappings that were changed in the project's YAML since dbt wrote the manifest."""
+"""Finds mappings that changed in the project's YAML after dbt wrote the manifest."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dbt_batch_sync.mapping.syncs import Sync
 
 
 def find_stale(syncs: Iterable[Sync], manifest: Manifest, project_dir: Path) -> Iterator[Problem]:
-    """The mappings that dbt has not read as they are. Looks at files that are newer than the manifest alone,
-    and at mappings without templates.
+    """The mappings that dbt has not read in their current form. Only reads files newer than the manifest, and
+    mappings without templates.
     """
     read_at = manifest.path.stat().st_mtime
     documents: dict[Path, object] = {}

@@ -1,4 +1,4 @@
-"""The syncs of a project: the models that opt in, their mappings, and the two models of each."""
+"""A project's syncs: the models that opt in, their mappings, and the two generated models of each."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SNAPSHOT_SUFFIX = "_sent_snapshot"
 DELTA_SUFFIX = "_delta"
 
 LONGEST_NAME = {"postgres": 63, "redshift": 127}
-"""Bytes of a relation's name, where dbt does not build a longer one."""
+"""Bytes of a relation name, on adapters where dbt doesn't build longer ones."""
 
 
 @dataclass(frozen=True)
 class Sync:
-    """A model that opts in; `snapshot` and `delta` are None until `generate` has written them."""
+    """A model that opts in. `snapshot` and `delta` are None until `generate` has written them."""
 
     mapping: SyncMapping
     model: Model
@@ -37,12 +37,12 @@ class Sync:
 
     @property
     def kind(self) -> Kind:
-        """What it keeps equal in Batch."""
+        """Its kind."""
         return self.mapping.kind
 
     @property
     def names(self) -> tuple[str, str, str]:
-        """The names of its three models: its own, the delta's and the snapshot's."""
+        """The names of its three models: the sync, the delta and the snapshot."""
         return (self.name, self.name + DELTA_SUFFIX, self.name + SNAPSHOT_SUFFIX)
 
 
@@ -50,7 +50,7 @@ def read_syncs(manifest: Manifest) -> tuple[Sync, ...]:
     """The manifest's syncs, by name.
 
     Raises:
-        MappingError: with every problem of every model.
+        MappingError: with every error of every model.
     """
     syncs, problems = find_syncs(manifest)
     if problems:
@@ -59,7 +59,7 @@ def read_syncs(manifest: Manifest) -> tuple[Sync, ...]:
 
 
 def find_syncs(manifest: Manifest) -> tuple[tuple[Sync, ...], tuple[Problem, ...]]:
-    """The syncs whose mappings can be read, by name, and every problem of every model."""
+    """The syncs with readable mappings, by name, and every error of every model."""
     enabled = [each for each in manifest.models if each.enabled]
     models = _by_name(enabled)
     problems = list(manifest.misplaced)
@@ -84,8 +84,8 @@ def find_syncs(manifest: Manifest) -> tuple[tuple[Sync, ...], tuple[Problem, ...
 
 
 def _by_name(enabled: Sequence[Model]) -> dict[str, list[Model]]:
-    """The models of each name, one a package: of several versions the one that the sync's delta refers to,
-    else the latest.
+    """The models of each name, one per package. Of several versions, the one that the sync's delta refers to,
+    or else the latest.
     """
     referred = {node for each in enabled if each.name.endswith(DELTA_SUFFIX) for node in each.depends_on}
     chosen: dict[tuple[str, str], Model] = {}
@@ -100,7 +100,7 @@ def _by_name(enabled: Sequence[Model]) -> dict[str, list[Model]]:
 
 
 def _unread_versions(model: Model, enabled: Iterable[Model]) -> Iterator[Problem]:
-    """The other versions of a model without a mapping, if they have one."""
+    """The other versions of a model without a mapping, if one of them has a mapping."""
     for each in enabled:
         same = (each.name, each.package) == (model.name, model.package) and each is not model
         if same and each.raw_mapping and model.raw_mapping is None:
@@ -114,7 +114,7 @@ def _unread_versions(model: Model, enabled: Iterable[Model]) -> Iterator[Problem
 def _model_problems(
     model: Model, models: Mapping[str, Sequence[Model]], project: str | None
 ) -> Iterator[Problem]:
-    """What keeps a model from being a sync, whatever its mapping says."""
+    """Why a model can't be a sync, regardless of its mapping."""
     if model.materialized == "ephemeral":
         wrong = "an ephemeral model has no relation to compare: make it a `table`, a `view` or `incremental`"
         yield Problem(model.file, model.name, "config.materialized", wrong)
@@ -123,7 +123,7 @@ def _model_problems(
         wrong = "the name of a sync's model may have letters, digits, blanks and `_.-$` only: rename it"
         yield Problem(model.file, model.name, key, wrong)
     for same in models[model.name]:
-        # A `ref` in the project means the project's own.
+        # In the project, `ref` means the project's own model.
         if same is not model and (same.raw_mapping or same.package == project):
             wrong = f"there is another model of this name, {same.unique_id}: rename one of the two"
             yield Problem(model.file, model.name, key, wrong)
@@ -138,7 +138,7 @@ def _model_problems(
 def _own_problems(
     sync: Model, snapshot: Model | None, delta: Model | None, adapter: str | None
 ) -> Iterator[Problem]:
-    """What keeps two models from being those of a sync."""
+    """Why two models can't be those of a sync."""
     for model, macro in ((snapshot, "sent_snapshot"), (delta, "delta")):
         if model is None or model.raw_mapping:
             continue
@@ -155,6 +155,6 @@ def _own_problems(
 
 
 def _nearest(found: Iterable[Model], sync: Model, manifest: Manifest) -> Model | None:
-    """Of models of one name: the one in the sync's package, else in the project, else any."""
+    """Of models with the same name: the one in the sync's package, or in the project, or any."""
     nearness = {manifest.project_name: 1, sync.package: 0}
     return min(found, key=lambda each: nearness.get(each.package, 2), default=None)

@@ -1,9 +1,8 @@
-"""Reads what YAML or JSON gave into frozen dataclasses whose fields are the accepted keys.
+"""Reads YAML or JSON into frozen dataclasses whose fields are the accepted keys.
 
-A form is a dataclass whose fields carry `read_by()`: a field's name is the accepted key, its reader checks
-the value, and nothing else lists the keys. Readers never raise: they note a finding at their spot and return
-a value of the right type, so that one reading finds everything. Whoever starts a reading looks at the
-findings before it uses the values.
+A form is a dataclass with `read_by()` fields: the field's name is the accepted key, and its reader checks the
+value. Keys are listed nowhere else. Readers never raise. They note a finding at their spot and return a value
+of the right type, so that one pass finds every error. The caller checks the findings before using the values.
 """
 
 from __future__ import annotations
@@ -24,37 +23,37 @@ F = TypeVar("F")
 E = TypeVar("E", bound=Enum)
 
 MAX_TEXT = 300
-"""Characters of a name or a column: more than any warehouse has (BigQuery's columns: 300)."""
+"""The longest name or column, longer than in any warehouse (BigQuery: 300)."""
 
 MAX_SHOWN = 60
-"""Characters of a foreign text that a message repeats."""
+"""The most characters of foreign text in a message."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong: the key's path, and what is accepted there."""
+    """An error: the key's path, and what is accepted there."""
 
     key: str
     message: str
 
 
 class Spot:
-    """A place in a document; findings at it and below it go to one list."""
+    """A place in a document. Findings at it and below it go to one list."""
 
     def __init__(self, path: str, found: list[Finding] | None = None) -> None:
         self.path = path
         self.found: list[Finding] = [] if found is None else found
 
     def at(self, key: str | int) -> Spot:
-        """The place of a key, or of an entry of a list (from 0), below this one."""
+        """The place of a key, or of a list entry (from 0), below this one."""
         return Spot(f"{self.path}[{key}]" if isinstance(key, int) else f"{self.path}.{key}", self.found)
 
     def refuse(self, message: str) -> None:
-        """Notes what is wrong here."""
+        """Notes an error here."""
         self.found.append(Finding(self.path, message))
 
     def refused(self, key: str, *, below: bool = True) -> bool:
-        """Whether something is wrong at this key, or (unless told otherwise) below it."""
+        """Whether there is an error at this key or, by default, below it."""
         path = f"{self.path}.{key}"
         inner = (f"{path}.", f"{path}[") if below else ()
         return any(each.key == path or each.key.startswith(inner) for each in self.found)
@@ -71,7 +70,7 @@ def read_by(reader: Reader[object], default: Any, *, required: str = "", hidden:
 
 
 def read_form(form: type[F], raw: object, spot: Spot) -> F:
-    """Reads a mapping of keys; what is missing or rejected has the field's default."""
+    """Reads a mapping of keys. Missing and rejected keys get the field's default."""
     if not isinstance(raw, dict):
         spot.refuse(f"must be a mapping of keys, not {kind(raw)}; accepted keys: {listed(names_of(form))}")
         return form()
@@ -86,12 +85,12 @@ def read_form(form: type[F], raw: object, spot: Spot) -> F:
 
 
 def names_of(form: type[object]) -> tuple[str, ...]:
-    """The keys that a form accepts, in the order of its declaration."""
+    """The keys that a form accepts, in the order of their declaration."""
     return tuple(declared.name for declared in fields(form) if declared.metadata)  # type: ignore[arg-type]
 
 
 def refuse_unknown(raw: dict[Any, object], accepted: Iterable[str], spot: Spot) -> None:
-    """Notes every key that is not accepted, with the nearest one that is."""
+    """Notes every unknown key, with the nearest known one."""
     accepted = tuple(accepted)
     for name in raw:
         if name not in accepted:
@@ -101,31 +100,31 @@ def refuse_unknown(raw: dict[Any, object], accepted: Iterable[str], spot: Spot) 
 
 
 def did_you_mean(name: object, accepted: Iterable[str]) -> str:
-    """` (did you mean …?)` for what looks like a typo, else nothing."""
+    """` (did you mean …?)` for a probable typo, otherwise empty."""
     if not isinstance(name, str) or len(name) > MAX_SHOWN:
         return ""
     plain = name.lower().replace("-", "_").replace(" ", "_")
-    # `mass-update` has a hyphen of its own: both forms are compared, and the accepted one is shown.
+    # `mass-update` contains a hyphen: both forms are compared, and the accepted one is shown.
     by_form = {entry.lower().replace("-", "_"): entry for entry in accepted}
     nearest = get_close_matches(plain, by_form, n=1, cutoff=0.5)
     return f" (did you mean `{by_form[nearest[0]]}`?)" if nearest else ""
 
 
 def shown(value: object) -> str:
-    """A foreign name as a message may repeat it: short, and without control characters."""
+    """A foreign name for a message: short and without control characters."""
     if not isinstance(value, str):
         return kind(value)
     return printable(value[:MAX_SHOWN]) + ("…" if len(value) > MAX_SHOWN else "")
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names as a message lists them."""
+    """A list of names for a message."""
     return ", ".join(f"`{name}`" for name in names)
 
 
 def kind(value: object) -> str:
-    """What a value is, in YAML's words and without the value."""
-    # bool before int: in Python a boolean is an int.
+    """The kind of a value in YAML's words, without the value."""
+    # bool before int, because a Python bool is an int
     words: tuple[tuple[type, str], ...] = (
         (bool, "a boolean"),
         (int, "a whole number"),
@@ -141,7 +140,7 @@ def kind(value: object) -> str:
 
 
 def is_plain(value: str) -> bool:
-    """Whether a text is of 1 to 300 characters, none of them control, format or surrogate characters."""
+    """Whether a text has 1 to 300 characters, without control, format and surrogate characters."""
     return (
         0 < len(value) <= MAX_TEXT
         and not value.isspace()
@@ -179,7 +178,7 @@ def word(what: str, pattern: str, rule: str) -> Reader[str]:
 
 
 def choice(choices: Iterable[E]) -> Reader[E]:
-    """Reads the value of one of an enum's members."""
+    """Reads a member of an enum by its value."""
     by_value = {str(each.value): each for each in choices}
     accepted = list(by_value)
 
@@ -222,7 +221,7 @@ def number(low: float, high: float, *, above: bool = False) -> Reader[float]:
 
     def read(value: object, spot: Spot) -> float:
         given = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-        # nan fails both comparisons; an int too large for a float is compared as it is.
+        # nan fails both comparisons; an int too large for a float is compared unchanged
         if low <= given <= high and not (above and given == low):
             return float(given)
         bounds = f"above {low:g} and at most {high:g}" if above else f"from {low:g} to {high:g}"
@@ -248,7 +247,7 @@ def optional(reader: Reader[T]) -> Reader[T | None]:
 
 
 def many(reader: Reader[T], what: str) -> Reader[tuple[T, ...]]:
-    """Reads a list, each entry with the reader; null (a key with nothing below it) is an empty one."""
+    """Reads a list, with a reader for each entry. Null (a key with nothing below it) is an empty list."""
 
     def read(value: object, spot: Spot) -> tuple[T, ...]:
         if value is None:

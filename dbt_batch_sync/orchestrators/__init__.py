@@ -1,5 +1,4 @@
-"""Pushes as tasks of an orchestrator: `airflow`, `dagster`, `prefect`, each a module.
+"""Pushes as tasks of orchestrators: `airflow`, `dagster` and `prefect`, one module each.
 
-Each imports its orchestrator, and none is imported by anything else here: dbt imports every module named
-`dbt_*`.
+Each imports its orchestrator and is imported by nothing here, because dbt imports every module named `dbt_*`.
 """

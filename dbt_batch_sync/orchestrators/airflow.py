@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 class BatchSyncOperator(BaseOperator):
-    """Pushes the selected syncs, all without `select`, and returns the document of `push --json`.
+    """Pushes the selected syncs (all without `select`) and returns the document of `push --json`.
 
-    `project_dir` to `variables` are dbt's flags, `env` is added to the environment for `env_var`, `options`
-    are those of `push`. A partial push succeeds with a warning in the log, unless `fail_on_partial`.
+    `project_dir` to `variables` are dbt's flags, `env` adds to the environment for `env_var`, and `options`
+    are those of `push`. A partial push succeeds with a warning in the log, unless `fail_on_partial` is set.
 
-    A killed task sends nothing more, and records what Batch has acknowledged.
+    A killed task sends nothing more and records what Batch has acknowledged.
 
     Raises:
-        AirflowFailException: the configuration is wrong, so that no retry would help.
-        AirflowException: a sync failed, something stopped it, or the warehouse could not be reached.
+        AirflowFailException: the configuration is wrong, so a retry would not help.
+        AirflowException: a sync failed or was stopped, or the warehouse could not be reached.
     """
 
     template_fields: Sequence[str] = (
@@ -78,7 +78,7 @@ class BatchSyncOperator(BaseOperator):
         self._stop: Event | None = None
 
     def execute(self, context: Context) -> dict[str, object]:
-        """Pushes; the document has counts and messages, and no value of a row."""
+        """Pushes. The returned document contains counts and messages, and no values of rows."""
         self._stop = Event()
         task = PushTask(**{each.name: getattr(self, each.name) for each in fields(PushTask)})
         try:
@@ -89,6 +89,6 @@ class BatchSyncOperator(BaseOperator):
             raise AirflowException(str(error)) from error
 
     def on_kill(self) -> None:
-        """Stops the push as SIGTERM stops the command line's."""
+        """Stops the push like SIGTERM on the command line."""
         if self._stop is not None:
             self._stop.set()

@@ -1,4 +1,4 @@
-"""Assets for Dagster: the profiles of each sync in Batch, beside the assets of dagster-dbt.
+"""Dagster assets for the syncs in Batch, downstream of the assets of dagster-dbt.
 
 from dbt_batch_sync.orchestrators.dagster import batch_sync_assets
 """
@@ -24,14 +24,14 @@ from dbt_batch_sync.connections.profiles import read_project
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
 from dbt_batch_sync.orchestrators.run import PushFailed, PushTask
 
-# Dagster looks at the annotations of a function that it runs: they can't be put off in this module.
+# Dagster reads the annotations of functions that it runs, so this module can't postpone them.
 if TYPE_CHECKING:
     from dbt_batch_sync.api import PushOptions
     from dbt_batch_sync.results.sync import SyncPushed
 
 
 class Translator(Protocol):
-    """What is used of a `DagsterDbtTranslator`."""
+    """The part of a `DagsterDbtTranslator` that is used."""
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> AssetSpec:
         """The asset of a dbt model."""
@@ -55,18 +55,18 @@ def batch_sync_assets(
     translator: Translator | None = None,
     **arguments: Any,
 ) -> AssetsDefinition:
-    """The assets of the selected syncs, all without `select`; each depends on its delta's dbt asset.
+    """The assets of the selected syncs (all without `select`). Each depends on the dbt asset of its delta.
 
-    The manifest must be there (`dbt parse`): it names the syncs. Those that a run materializes go in one
-    push, which keeps Batch's rate for all of them together. `project_dir` to `variables` are dbt's flags,
-    `env` is added to the environment for `env_var`, `options` are those of `push`. A partial push succeeds
-    with a warning in the log, unless `fail_on_partial`.
+    Needs the manifest (`dbt parse`), which names the syncs. All syncs that a run materializes are one push,
+    so they share Batch's rate limit. `project_dir` to `variables` are dbt's flags, `env` adds to the
+    environment for `env_var`, and `options` are those of `push`. A partial push succeeds with a warning in
+    the log, unless `fail_on_partial` is set.
 
-    A dbt model's key is the one that dagster-dbt gives it by default, or `translator`'s. `arguments` are what
-    else `dagster.multi_asset` takes, such as `retry_policy` and `pool`.
+    A dbt model has dagster-dbt's default key, or `translator`'s. `arguments` are passed to
+    `dagster.multi_asset`, for example `retry_policy` and `pool`.
 
     Raises:
-        ConfigurationError: there is no manifest, a mapping is wrong, or a sync has no delta.
+        ConfigurationError: there is no manifest, a mapping is invalid, or a sync has no delta.
     """
     task = PushTask(
         project_dir=project_dir,
@@ -105,10 +105,10 @@ def batch_sync_assets(
 def _push(
     task: PushTask, keys: Mapping[str, AssetKey], context: AssetExecutionContext
 ) -> Iterator[MaterializeResult]:
-    """Pushes these syncs; what went well is materialized before a failure is raised."""
+    """Pushes these syncs. Successful ones are materialized before a failure is raised."""
     failure = None
     try:
-        # By their deltas: a folder may have the name of a sync, and would be selected with it.
+        # By their deltas, because a folder may have the name of a sync and would be selected too.
         result = replace(task, select=[f"{each}_delta" for each in keys], exclude=()).run(context.log)
     except PushFailed as error:
         result, failure = error.result, Failure(str(error))
@@ -122,7 +122,7 @@ def _push(
 
 
 def _metadata(sync: "SyncPushed") -> dict[str, object]:
-    """What a materialization shows: the sync's part of the document of `push --json`."""
+    """The metadata of a materialization: the sync's part of the document of `push --json`."""
     return {name: value for name, value in asdict(sync).items() if value is not None}
 
 
@@ -146,7 +146,7 @@ def _delta_keys(task: PushTask, translator: Translator | None) -> dict[str, Asse
 
 
 def _default_key(model: Mapping[str, Any]) -> AssetKey:
-    """The key that dagster-dbt gives a model by default; `model` is its node in the manifest."""
+    """The key that dagster-dbt gives a model by default. `model` is its node in the manifest."""
     config = model.get("config") or {}
     meta = config.get("meta") or model.get("meta") or {}
     if key := (meta.get("dagster") or {}).get("asset_key"):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 async def _helps_to_retry(task: Any, run: Any, state: Any) -> bool:
-    """A wrong configuration stays wrong."""
+    """Don't retry a wrong configuration."""
     return not isinstance(await state.aresult(raise_on_failure=False), ConfigurationError)
 
 
@@ -38,15 +38,15 @@ def push_syncs(
     options: PushOptions | None = None,
     fail_on_partial: bool = False,
 ) -> PushResult:
-    """Pushes the selected syncs, all without `select`.
+    """Pushes the selected syncs (all without `select`).
 
-    `project_dir` to `variables` are dbt's flags, `env` is added to the environment for `env_var`, `options`
-    are those of `push`. A partial push completes with a warning in the log, unless `fail_on_partial`. For
-    retries: `push_syncs.with_options(retries=3, retry_delay_seconds=60)`.
+    `project_dir` to `variables` are dbt's flags, `env` adds to the environment for `env_var`, and `options`
+    are those of `push`. A partial push completes with a warning in the log, unless `fail_on_partial` is set.
+    For retries: `push_syncs.with_options(retries=3, retry_delay_seconds=60)`.
 
     Raises:
-        ConfigurationError: it is not tried again.
-        PushFailed: a sync failed, or something stopped it; `result` has the counts.
+        ConfigurationError: not retried.
+        PushFailed: a sync failed or was stopped; `result` has the counts.
         WarehouseError: the warehouse could not be reached.
     """
     return PushTask(

@@ -1,4 +1,4 @@
-"""What the orchestrators' tasks share: one push, what it logs, and when it counts as a failure."""
+"""What the orchestrators' tasks share: the push, its log, and when it counts as failed."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from dbt_batch_sync.results.sync import PushResult, SyncPushed
 
 WAKE = 1.0
-"""Seconds after which a waiting task looks up: what another thread raises in it arrives only then."""
+"""Seconds between checks of a waiting task: it only notices exceptions from other threads then."""
 
-# `api` takes half a second to import: a scheduler that only reads the definitions goes without it.
+# `api` takes half a second to import, which a scheduler that only reads the definitions doesn't need.
 
 
 class Log(Protocol):
-    """Where an orchestrator's task writes."""
+    """The log of an orchestrator's task."""
 
     def info(self, message: str, /) -> object:
-        """What went well."""
+        """Logs a success."""
 
     def warning(self, message: str, /) -> object:
-        """What somebody should look at."""
+        """Logs what needs attention."""
 
 
 class PushFailed(BatchSyncError):
-    """A push ended without what was asked for. `result` has the counts of every sync; what Batch
-    acknowledged is settled.
+    """A push did not do what was requested. `result` has the counts of every sync; what Batch acknowledged is
+    settled.
     """
 
     def __init__(self, result: PushResult) -> None:
@@ -52,10 +52,10 @@ class PushFailed(BatchSyncError):
 
 @dataclass(frozen=True)
 class PushTask:
-    """A push, as an orchestrator's user describes it.
+    """A push, as a user of an orchestrator describes it.
 
-    `project_dir` to `variables` are dbt's flags, `env` is added to the environment for `env_var`, `select`
-    and `exclude` are one text or several, `options` are those of `push`.
+    `project_dir` to `variables` are dbt's flags, `env` adds to the environment for `env_var`, `select` and
+    `exclude` are one text or several, and `options` are those of `push`.
     """
 
     project_dir: str | Path
@@ -71,7 +71,7 @@ class PushTask:
 
     @property
     def dbt(self) -> DbtOptions:
-        """The project, as `api` takes it."""
+        """The project options for `api`."""
         return DbtOptions(
             project_dir=Path(self.project_dir),
             environ={**os.environ, **(self.env or {})},
@@ -83,29 +83,30 @@ class PushTask:
 
     @property
     def selection(self) -> Selection:
-        """The syncs, as `api` takes them."""
+        """The selection for `api`."""
         from dbt_batch_sync.api import Selection
 
         return Selection(_several(self.select), _several(self.exclude))
 
     def accepts(self, status: str) -> bool:
-        """Whether a push or a sync that ended like this is no failure."""
+        """Whether this status of a push or sync is not a failure."""
         return status == "succeeded" or (status == "partial" and not self.fail_on_partial)
 
     def run(self, log: Log, stop: Event | None = None) -> PushResult:
-        """Pushes, and writes a line per sync to the log.
+        """Pushes and logs a line per sync.
 
-        An exception that a signal or a timeout raises here stops the push as SIGTERM does and is raised when
-        what was acknowledged is settled; a second one does not wait.
+        If a signal or a timeout raises an exception here, the push stops like after SIGTERM, and the
+        exception is raised once what was acknowledged is settled. A second one does not wait.
 
         Raises:
             ConfigurationError: the same push would fail again.
-            PushFailed: a sync failed, `stop` was set, or one is partial and that is to fail.
+            PushFailed: a sync failed, `stop` was set, or a sync is partial and `fail_on_partial` is set.
             WarehouseError: no sync could be started.
         """
         stop = stop or Event()
         outcome: Future[PushResult] = Future()
-        # In a thread of its own: what orchestrators raise in the main one would tear an append apart.
+        # In its own thread, because exceptions that orchestrators raise in the main thread would interrupt an
+        # append.
         Thread(target=self._push, args=(outcome, stop), name="batch-sync-push", daemon=True).start()
         try:
             while not wait([outcome], WAKE).done:

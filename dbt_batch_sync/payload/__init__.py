@@ -1,1 +1,1 @@
-"""Delta rows to JSON operations and rejected values, batch by batch, in an in-process DuckDB."""
+"""Turns delta rows into JSON operations and rejections, batch by batch, in an in-process DuckDB."""

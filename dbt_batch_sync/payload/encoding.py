@@ -35,10 +35,12 @@ from dbt_batch_sync.payload.objects import REFUSED
 _INTEGER = r"[+-]?[0-9]+"
 _FLOAT = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _DATE = r"[0-9]{4}-.*"
-"""DuckDB alone would also read `12.7` as the integer 13, `1_000` as a number, and `epoch` as a date."""
+"""Patterns, because DuckDB would also read `12.7` as the integer 13, `1_000` as a number and `epoch` as a
+date.
+"""
 
 _NESTED = "(chr(0) || '[]')"
-"""What PostgreSQL's driver makes of an array in an array: no text there has a NUL."""
+"""Mark of a nested array from PostgreSQL's driver. No text there contains a NUL."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,9 @@ class Encoding:
 
 
 def encode(attribute: TypedAttribute, source: pa.DataType) -> Encoding:
-    """The expressions for an attribute whose column, named like it, arrives with the Arrow type `source`.
+    """The expressions for an attribute whose column has its name and the Arrow type `source`.
 
-    Timestamps are in microseconds, without a zone, and UTC, as a warehouse gives them.
+    Timestamps are in UTC microseconds, without a zone, as warehouses return them.
     """
     if pa.types.is_dictionary(source):
         source = source.value_type
@@ -89,32 +91,32 @@ def encode(attribute: TypedAttribute, source: pa.DataType) -> Encoding:
 
 
 def is_text(source: pa.DataType) -> bool:
-    """Whether a column arrives as text."""
+    """Whether a column is text."""
     return bool(
         pa.types.is_string(source) or pa.types.is_large_string(source) or pa.types.is_string_view(source)
     )
 
 
 def _text(attribute: TypedAttribute, cell: str) -> Encoding:
-    """Strings, urls and the standard texts. An empty one counts as null."""
+    """Strings, URLs and standard texts. An empty one counts as null."""
     rule, present = attribute.rule, f"{cell} <> ''"
     problems = too_long = _too_long(rule, cell)
     suspect = None
     if rule.pattern is not None:
         problems += ((f"not {matches(cell, rule.pattern)}", text(rule.reason)),)
-    if rule.plausible is not None:  # one match for a good value, and all for the others
+    if rule.plausible is not None:  # one match for a good value; all checks for others
         impossible = f"not {matches(cell, rule.plausible)}"
         problems += ((impossible, text(rule.impossible)),)
         suspect = any_of([impossible, *(condition for condition, _ in too_long)])
     if rule.vocabulary is not None:
         problems += ((f"not {is_one_of(cell, words(rule.vocabulary))}", text(rule.reason)),)
-        # Words need no escapes: quotes are enough.
+        # Words need no escapes, only quotes.
         return Encoding(present, problems, *_names(attribute, '"'), (cell, text('"')))
     return Encoding(present, problems, *_names(attribute), (as_json(cell),), suspect)
 
 
 def _too_long(rule: Rule, cell: str) -> tuple[Case, ...]:
-    """Characters are only counted where the bytes are too many."""
+    """Characters are only counted if there are too many bytes."""
     if rule.max_length is None:
         return ()
     most = rule.max_length
@@ -122,7 +124,7 @@ def _too_long(rule: Rule, cell: str) -> tuple[Case, ...]:
 
 
 def _integer(attribute: TypedAttribute, cell: str, source: pa.DataType) -> Encoding:
-    """Signed 64 bit. A text, or a number with decimals, may be sent as an integer when it is one."""
+    """Signed, 64-bit. A text or a decimal may be sent as an integer if it is one."""
     not_one = text(attribute.rule.reason)
     if is_text(source):
         cell = f"trim({cell})"
@@ -146,7 +148,7 @@ def _integer(attribute: TypedAttribute, cell: str, source: pa.DataType) -> Encod
 
 
 def _float(attribute: TypedAttribute, cell: str, source: pa.DataType) -> Encoding:
-    """Any finite number, always with a point or an exponent: `12` would be an integer to Batch."""
+    """Any finite number, always with a decimal point or an exponent: Batch would read `12` as an integer."""
     names, present = _names(attribute), f"{cell} is not null"
     if is_text(source):
         cell = f"trim({cell})"
@@ -157,7 +159,7 @@ def _float(attribute: TypedAttribute, cell: str, source: pa.DataType) -> Encodin
         return Encoding(present, (_not_finite(cell),), *names, (as_json(cell),))
     digits = f"cast({cell} as varchar)"
     if pa.types.is_decimal(source) and source.scale > 0:
-        if source.scale == source.precision:  # DuckDB writes `-.5`, which is no JSON.
+        if source.scale == source.precision:  # DuckDB writes `-.5`, which is not valid JSON.
             digits = rf"regexp_replace({digits}, '^(-?)\.', '\10.')"
         return Encoding(present, (), *names, (digits,))
     return Encoding(present, (), *names, (digits, text(".0")))
@@ -168,7 +170,7 @@ def _not_finite(cell: str) -> Case:
 
 
 def _boolean(attribute: TypedAttribute, cell: str, source: pa.DataType) -> Encoding:
-    """True and false, or DuckDB's words for them: `true`, `t`, `yes`, `y`, `1` and their like."""
+    """True and false, or DuckDB's words for them: `true`, `t`, `yes`, `y`, `1` and so on."""
     if not is_text(source):
         return _either(attribute, cell, "true", "false")
     parsed = f"try_cast(trim({cell}) as boolean)"
@@ -184,7 +186,9 @@ def _either(attribute: TypedAttribute, cell: str, yes: str, no: str) -> Encoding
 
 
 def _date(attribute: TypedAttribute, cell: str, source: pa.DataType) -> Encoding:
-    """Whole seconds in UTC; a time without a zone is UTC. RFC 3339 has years 0 to 9999, Batch's SDKs no 0."""
+    """Whole seconds in UTC; a time without a zone is UTC. RFC 3339 allows years 0 to 9999, Batch's SDKs not
+    0.
+    """
     moment, present = cell, f"{cell} is not null"
     problems: tuple[Case, ...] = ()
     if not pa.types.is_temporal(source):
@@ -197,7 +201,7 @@ def _date(attribute: TypedAttribute, cell: str, source: pa.DataType) -> Encoding
     if not pa.types.is_date(source):
         limits = "timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'"
     problems += (_not_finite(moment), (f"not {moment} between {limits}", text("out_of_range")))
-    if pa.types.is_date(source):  # costs half of what `strftime` does
+    if pa.types.is_date(source):  # takes half as long as `strftime`
         rest = (f"cast({cell} as varchar)", text('T00:00:00Z"'))
         return Encoding(present, problems, *_names(attribute, '"'), rest)
     first, following = (f"strftime({moment}, {form})" for form in _names(attribute, '"%Y-%m-%dT%H:%M:%SZ"'))
@@ -205,13 +209,13 @@ def _date(attribute: TypedAttribute, cell: str, source: pa.DataType) -> Encoding
 
 
 def _object(attribute: TypedAttribute, cell: str) -> Encoding:
-    """JSON as `objects.checked_objects` has left it."""
+    """JSON from `objects.checked_objects`."""
     problems = ((f"starts_with({cell}, {text(REFUSED)})", f"substr({cell}, {len(REFUSED) + 1})"),)
     return Encoding(f"{cell} is not null", problems, *_names(attribute), (cell,))
 
 
 def _array(attribute: TypedAttribute, cell: str, source: pa.DataType) -> Encoding:
-    """1 to 25 texts; an empty array counts as null. A text is JSON, for warehouses without arrays of text."""
+    """1 to 25 texts. An empty array counts as null. A text is JSON, for warehouses without text arrays."""
     if is_text(source):
         return _json_array(attribute, f"trim({cell})")
     if not (pa.types.is_list(source) and is_text(source.value_type)):
@@ -227,7 +231,7 @@ def _array(attribute: TypedAttribute, cell: str, source: pa.DataType) -> Encodin
 
 
 def _json_array(attribute: TypedAttribute, cell: str) -> Encoding:
-    """What is no array is present, and rejected; JSON's own null is a null."""
+    """A value that is not an array is present and rejected. JSON's null is a null."""
     document = choose([(f"json_valid({cell})", cell)], "'null'")
     listed = f"json_type({document}) = 'ARRAY'"
     array = f"cast({choose([(listed, document)], text('[]'))} as json)"
@@ -244,7 +248,7 @@ def _json_array(attribute: TypedAttribute, cell: str) -> Encoding:
 
 
 def _array_problems(attribute: TypedAttribute, items: str) -> tuple[Case, ...]:
-    """A problem of the whole array, then those of one of its items."""
+    """The problems of the array, then those of its items."""
     rule = attribute.rule
     problems: list[Case] = [
         (f"len({items}) > {rule.max_items or attribute.rules.max_items}", text("too_many_items")),
@@ -258,6 +262,6 @@ def _array_problems(attribute: TypedAttribute, items: str) -> tuple[Case, ...]:
 
 
 def _names(attribute: TypedAttribute, value: str = "") -> tuple[str, str]:
-    """The beginning of its member up to a part of the value, and the same with a comma before it."""
+    """The beginning of its member, up to a part of the value, without and with a leading comma."""
     name = f'"{attribute.wire_name}":{value}'
     return text(name), text("," + name)

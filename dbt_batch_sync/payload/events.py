@@ -1,4 +1,4 @@
-"""The rendering of events: rows of the delta in, one operation for up to so many events of a profile out."""
+"""Renders events: delta rows in; out, operations with several events of a profile each."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ PAGE = "_batch_page"
 _LATE, _REFUSED, _HEAD = "_batch_late", "_batch_refused", "_batch_head"
 
 MAX_EVENT_BYTES = 25_000
-"""Of one event [Q]."""
+"""The maximum for one event [Q]."""
 
 AGE = timedelta(hours=24) - timedelta(minutes=1)
-"""How old an event may be when it is rendered: Batch refuses a time older than 24 hours [Q]."""
+"""The maximum age of an event when it is rendered. Batch rejects a time older than 24 hours [Q]."""
 
 TOO_OLD, TOO_LARGE = "too_old", "too_large"
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """How events become operations.
+    """How events are grouped into operations.
 
     Attributes:
-        most: Events of one operation.
-        now: The time, in UTC without a zone.
-        undated: What is too old goes without its time; else it is rejected.
-        window: Calls begin at pages, after at least so many rows; None: they end wherever they are full.
+        most: The most events of one operation.
+        now: The current time, in UTC without a zone.
+        undated: Send events that are too old without their time, instead of rejecting them.
+        window: Requests begin at pages, after at least this many rows; None: they end when they are full.
     """
 
     most: int
@@ -66,9 +66,9 @@ def render_events(
     batch_rows: int = MAX_BATCH_ROWS,
     memory_limit: str = "200MB",
 ) -> Generator[Rendered, None, None]:
-    """Renders delta rows as they come, which are in the order of pages, profiles and times.
+    """Renders delta rows, which are in the order of pages, profiles and times.
 
-    A batch has `KEY`, `PAGE`, and a column per attribute, named like it.
+    A batch has `KEY`, `PAGE`, and a column for each attribute, with its name.
     """
     batches = iter(batches)
     first = next(batches, None)
@@ -95,7 +95,7 @@ def render_events(
 
 
 def _prepared(batch: pa.RecordBatch, objects: Iterable[str], now: Callable[[], datetime]) -> pa.RecordBatch:
-    """With objects checked, and whether each event is too old by now."""
+    """The batch with checked objects, and whether each event is too old."""
     for name in objects:
         place = batch.schema.get_field_index(name)
         batch = batch.set_column(place, name, checked_objects(batch.column(name)))
@@ -106,7 +106,9 @@ def _prepared(batch: pa.RecordBatch, objects: Iterable[str], now: Callable[[], d
 def event_statement(
     attributes: Sequence[TypedAttribute], schema: pa.Schema, fragment: Fragment, *, undated: bool
 ) -> str:
-    """The select from `DELTA`: of each row its event, why it has none, and what begins its operation."""
+    """The select from `DELTA`: for each row its event, the reason if it has none, and the start of its
+    operation.
+    """
     known, below = computed(attributes, schema, inserts=True)
     refused = [(f"not coalesce({matches(NAME, ATTRIBUTE_NAME)}, false)", text("invalid_name"))]
     if not undated:
@@ -131,7 +133,7 @@ def event_statement(
 
 
 def _windows(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    """The same rows in batches that end where a page does, of at least so many rows but for the last."""
+    """The same rows, in batches that end at pages and have at least this many rows, except for the last."""
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
         waiting.append(batch)
@@ -187,10 +189,10 @@ def _rendered(
 def _grouped(
     batch: pa.RecordBatch, places: pa.Array, rows: int, ending: str, most: int, apart: int
 ) -> pa.RecordBatch:
-    """One row a profile: neighbouring events share an operation, up to `most` of them.
+    """One row per profile: neighboring events share an operation, up to `most` of them.
 
-    `places` are the events' among all `rows` of which some have no event. What lies one after the other in
-    memory is an operation: its texts are joined by new offsets alone.
+    `places` are the events' indexes among all `rows`, some of which have no event. Texts that are adjacent in
+    memory become one operation by new offsets alone.
     """
     profiles, count = batch.column(CUSTOM_ID), batch.num_rows
     numbers = pa.array(range(count), pa.int64())
@@ -211,7 +213,7 @@ def _grouped(
         len(starts), _offsets_at(texts, offsets).buffers()[1], texts.buffers()[2]
     )
     ids = pa.LargeListArray.from_arrays(offsets, batch.column(KEY).cast(pa.large_string()))
-    # Of each profile, its first operation; and how many there are.
+    # For each profile, its first operation, and their number.
     leads = pc.indices_nonzero(begins.filter(opens)).cast(pa.int64())
     ends = pa.concat_arrays([leads, pa.array([len(starts)], pa.int64())])
     several = len(leads) < len(starts)
@@ -236,7 +238,7 @@ def _grouped(
 
 
 def _offsets_at(texts: pa.Array, places: pa.Array) -> pa.Array:
-    """Where the texts at these places begin in the buffer of all of them."""
+    """Where the texts at these indexes begin in the buffer."""
     offsets = pa.Array.from_buffers(
         pa.int64(), len(texts) + 1, [None, texts.buffers()[1]], offset=texts.offset
     )

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 Case = tuple[str, str]
-"""A condition, and what holds where it is true."""
+"""A condition, and the result if it is true."""
 
 ITEM = "_batch_item"
-"""An item of a list, in a condition for `any_item`."""
+"""A list item, in a condition for `any_item`."""
 
 
 def column(name: str) -> str:
-    """A column by its name, always quoted: an attribute may be called like a word of SQL."""
+    """A column by name, always quoted, because an attribute may have the name of an SQL keyword."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -25,7 +25,7 @@ def text(value: str) -> str:
 
 
 def choose(cases: Iterable[Case], otherwise: str = "null") -> str:
-    """`case when … then … else … end`; without a case, what holds otherwise."""
+    """`case when … then … else … end`; without cases, the `else`."""
     whens = " ".join(f"when {condition} then {result}" for condition, result in cases)
     return f"case {whens} else {otherwise} end" if whens else otherwise
 
@@ -38,8 +38,8 @@ def any_of(conditions: Iterable[str]) -> str:
 def is_one_of(operand: str, words: Iterable[str]) -> str:
     """Whether a text is one of some words.
 
-    An enum finds a word by its hash. Of a list of hundreds, each would be compared, or DuckDB would make it a
-    join, which does not keep the order of rows.
+    An enum finds a word by hash. DuckDB would compare each word of a long list, or turn it into a join, which
+    doesn't keep the order of rows.
     """
     return f"try_cast({operand} as enum({', '.join(map(text, words))})) is not null"
 
@@ -50,7 +50,7 @@ def as_json(operand: str) -> str:
 
 
 def matches(operand: str, pattern: str) -> str:
-    """Whether the whole text has the form of a pattern (RE2)."""
+    """Whether the whole text matches a pattern (RE2)."""
     return f"regexp_full_match({operand}, {text(pattern)})"
 
 

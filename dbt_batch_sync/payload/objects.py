@@ -1,6 +1,6 @@
-"""Objects and arrays of objects in an event's attributes: JSON of a column, held against Batch's rules.
+"""Objects and arrays of objects in an event's attributes: a column of JSON, checked by Batch's rules.
 
-What Batch does not take makes the whole attribute rejected. Nulls and what is empty are left out.
+One invalid value rejects the whole attribute. Nulls and empty values are left out.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import pyarrow as pa
 from dbt_batch_sync.kinds.attributes import ATTRIBUTE_NAME, CUSTOM_RULES, MAX_ITEMS, AttributeType
 
 MAX_ATTRIBUTES = 20
-"""Attributes of one object [C]."""
+"""The most attributes of one object [C]."""
 
 MAX_LEVELS = 3
-"""Objects within each other, the event's attributes among them [C]."""
+"""The most nested objects, including the event's attributes [C]."""
 
 REFUSED = "!"
-"""What stands before a reason, where a value of the column is none that Batch takes. No JSON begins so."""
+"""Prefix of a reason, in place of a rejected value. No JSON begins with it."""
 
 _NAME = re.compile(rf"(?:(date|url)\()?{ATTRIBUTE_NAME}(?(1)\))")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
@@ -37,12 +37,12 @@ _MAX_STRING = CUSTOM_RULES[AttributeType.STRING].max_length or 0
 
 
 class _Refused(Exception):
-    """With the reason."""
+    """Raised with the reason."""
 
 
 def checked_objects(column: pa.Array) -> pa.Array:
-    """A column of JSON texts as Batch takes them: compact; null where there is nothing to send; `!` and a
-    reason where the value is rejected. Equal values are looked at once.
+    """Compacts a column of JSON texts: null if there is nothing to send, `!` and a reason if the value is
+    rejected. Equal values are checked once.
     """
     encoded = column.cast(pa.string()).dictionary_encode()
     values = [checked(value) for value in encoded.dictionary.to_pylist()]
@@ -50,7 +50,7 @@ def checked_objects(column: pa.Array) -> pa.Array:
 
 
 def checked(value: str) -> str | None:
-    """One such value."""
+    """Compacts one value."""
     try:
         document = json.loads(value, parse_constant=_not_finite) if value.strip() else None
         if document is None:
@@ -70,7 +70,7 @@ def _not_finite(constant: str) -> NoReturn:
 
 
 def _kept(value: Any, level: int) -> Any:
-    """What is sent of a value; None where that is nothing. `level`: of an object that stands here."""
+    """What is sent for a value; None for nothing. `level` is that of an object here."""
     if isinstance(value, dict):
         return _object(value, level)
     if isinstance(value, list):
@@ -119,7 +119,7 @@ def _wrapped(value: Any, kind: str) -> str | None:
 
 
 def _array(value: list[Any], level: int) -> list[Any] | None:
-    """Of strings, or of objects, which are one level below."""
+    """An array of strings, or of objects one level below."""
     if any(isinstance(each, list) for each in value):
         raise _Refused("nested_array")
     texts = [isinstance(each, str) for each in value if each is not None]

@@ -1,4 +1,4 @@
-"""The rendering of a delta: pages in, one JSON operation a row out, rejected values beside it."""
+"""Renders a delta: pages in; one JSON operation per row and the rejections out."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from dbt_batch_sync.payload.source import DELTA, POSITION, DeltaSource, row_byte
 from dbt_batch_sync.payload.statement import ARRAYS, HEAD, OPERATION, OTHERS, REJECTED, rendering
 
 CHANGE, CHANGED = "_batch_change", "_batch_changed"
-"""What a row that may be known has to bring beside its key and its attributes; both are text."""
+"""Columns that rows need beside the key and the attributes, unless all are inserts. Both are text."""
 
 MAX_BATCH_ROWS = 8_192
-"""Rows of a batch that comes out; fewer where the first rows are wide."""
+"""Rows per rendered batch; fewer if the first rows are wide."""
 
 BATCH_BYTES = 16_000_000
-"""What such a batch may have of operations, each of them guessed to be twice as long as its row."""
+"""Bytes of operations per rendered batch, each estimated at twice its row."""
 
 
 @dataclass(frozen=True)
 class RejectedValue:
-    """An attribute that Batch would reject: the rest of its row goes; or the row (no attribute). Never the
-    value.
+    """A rejected attribute, without which the rest of its row is sent, or a rejected row (no attribute).
+    Without the value.
 
-    `position` is its row's among those that are rendered, from 1.
+    `position` is the row's number among the rendered rows, from 1.
     """
 
     position: int
@@ -43,10 +43,10 @@ class RejectedValue:
 
 @dataclass(frozen=True)
 class Rendered:
-    """Some rows of the delta in their order.
+    """Some rows of the delta, in order.
 
-    `rows` has the columns that `delivery` takes: `key`, `operation` (a JSON object and a comma; null
-    where nothing is to be sent) and `extra` (further operations of the row, in other requests).
+    `rows` has the columns that `delivery` reads: `key`, `operation` (a JSON object and a comma; null if
+    nothing is sent) and `extra` (further operations of the row, in other requests).
     """
 
     rows: pa.RecordBatch
@@ -61,11 +61,11 @@ def render(
     batch_rows: int = MAX_BATCH_ROWS,
     memory_limit: str = "200MB",
 ) -> Generator[Rendered, None, None]:
-    """Renders delta rows as they come; holds a few batches, whatever their number.
+    """Renders delta rows and holds a few batches, however many there are.
 
-    A batch has `KEY`, a column per attribute, named like it, and `CHANGE` and `CHANGED`. Without the
-    last two its rows are all inserts, which takes a smaller statement. An error of `batches` is raised as it
-    is.
+    A batch has `KEY`, a column for each attribute, with its name, and `CHANGE` and `CHANGED`. Without the
+    last two, all rows are inserts, which a smaller statement renders. Errors of `batches` are raised
+    unchanged.
     """
     batches = iter(batches)
     first = next(batches, None)
@@ -87,13 +87,13 @@ def render(
 def run(
     connection: duckdb.DuckDBPyConnection, query: str, source: DeltaSource, batch_rows: int
 ) -> Iterator[pa.RecordBatch]:
-    """The statement's result, whose rows must be in the order in which they went in."""
+    """The statement's result, whose rows must be in their original order."""
     position = source.position
     try:
         for batch in _stream(connection, query, batch_rows):
             position = _checked(batch.column(POSITION), position)
             yield batch
-    except Exception:  # DuckDB's while it plans, Arrow's while the result is read
+    except Exception:  # an error of DuckDB while it plans, of Arrow while the result is read
         if source.failure is not None:
             raise source.failure from None
         raise
@@ -105,7 +105,7 @@ _DISORDER = "the rows were not rendered in the order of the delta's pages: nothi
 
 
 def _checked(positions: pa.Array, after: int) -> int:
-    """The position of the last row. What is settled is told by a number of rows: one out of place is lost."""
+    """The position of the last row. Settled rows are counted, so a row out of order would be lost."""
     in_steps = pc.all(pc.equal(pc.pairwise_diff(positions), 1), min_count=0).as_py()
     if len(positions) and (positions[0].as_py() != after + 1 or not in_steps):
         raise WarehouseError(_DISORDER)
@@ -122,7 +122,7 @@ def _rendered(batch: pa.RecordBatch, fragment: Fragment) -> Rendered:
 
 
 def read_notes(batch: pa.RecordBatch) -> Iterator[RejectedValue]:
-    """What of the attributes is rejected."""
+    """The rejections of attributes."""
     notes = batch.column(REJECTED)
     if notes.null_count == len(notes):
         return
@@ -135,7 +135,7 @@ def read_notes(batch: pa.RecordBatch) -> Iterator[RejectedValue]:
 
 
 def _split_rows(batch: pa.RecordBatch, fragment: Fragment) -> tuple[pa.Array, pa.Array]:
-    """Gives each row over a limit several operations; there are few of them, so each is taken by itself."""
+    """Splits each row over a limit into several operations. There are few, so they are handled one by one."""
     operations = batch.column(OPERATION).to_pylist()
     extra: list[list[str] | None] = [None] * batch.num_rows
     heads, arrays, others = (batch.column(name) for name in (HEAD, ARRAYS, OTHERS))
@@ -159,7 +159,7 @@ def split(arrays: Sequence[str], others: Sequence[str], fragment: Fragment) -> l
 
 @contextmanager
 def engine(memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A private DuckDB that knows no zone but UTC. With more threads it does not keep the order of rows."""
+    """A private DuckDB in UTC. With more threads, it would not keep the order of rows."""
     settings: dict[str, str | bool | int | float | list[str]] = {"memory_limit": memory_limit, "threads": 1}
     connection = duckdb.connect(":memory:", config=settings)
     try:
@@ -170,7 +170,9 @@ def engine(memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _stream(connection: duckdb.DuckDBPyConnection, query: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
-    """A result as it is made. DuckDB 2 streams a relation and holds a cursor's result; 1.x the opposite."""
+    """A streamed result. DuckDB 2 streams a relation and materializes a cursor's result; 1.x does the
+    opposite.
+    """
     relation = connection.sql(query)
     read: Callable[[int], pa.RecordBatchReader] = (
         getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader

@@ -1,4 +1,4 @@
-"""The rows of a delta as the statement takes them: numbered, the changed attributes as bits."""
+"""The rows of a delta as the statement reads them: numbered, with changed attributes as bits."""
 
 from __future__ import annotations
 
@@ -10,34 +10,33 @@ import pyarrow.compute as pc
 from dbt_batch_sync.kinds.attributes import KEY
 
 DELTA = "delta"
-"""What the rows are called in the statement."""
+"""The name of the rows in the statement."""
 
 POSITION = "_batch_position"
 
 SENT, CLEARED = "_batch_send_", "_batch_clear_"
-"""Masks with a bit per attribute: those to send if they have a value, and those to send if they have none.
-There are as many of each as it takes, numbered from 0."""
+"""Masks with a bit per attribute: to send if it has a value, and to send if it has none. There are as many of
+each as needed, numbered from 0.
+"""
 
 NAMES_PER_MASK = 62
-"""Bits of a mask that are used: a sign would be in the way."""
+"""Bits used per mask; the sign is left out."""
 
 REMOVED = "_batch_removed"
-"""1 of an exit, where rows are sent whole."""
+"""1 for an exit, if rows are sent whole."""
 
 AT_ONCE_BYTES = 4_000_000
-"""Rows are handed over in such pieces: DuckDB computes on up to 2,048 rows, and holds about ten times what
-they have.
-"""
+"""Rows per piece: DuckDB processes up to 2,048 rows at a time, and holds about ten times their size."""
 
 _ALL = -1
 
 
 class DeltaSource:
-    """Hands record batches to DuckDB.
+    """Feeds record batches to DuckDB.
 
-    `inserts`: the batches have no other rows, so no mask is needed. `whole`: rows are sent whole, so only
-    exits are told apart. `position` is that of the last row so
-    far. `failure` is what the batches raised: DuckDB makes an error of its own of it.
+    `inserts`: all rows are inserts, so no masks are needed. `whole`: rows are sent whole, so only exits are
+    marked. `position` is that of the last row so far. `failure` is the exception of the batches, which DuckDB
+    would replace by its own.
     """
 
     def __init__(
@@ -95,7 +94,7 @@ class DeltaSource:
     def _masks(self, batch: pa.RecordBatch) -> Iterator[pa.Array]:
         """An insert sends every value and no null; other rows send what has changed.
 
-        Few combinations of names occur in many rows.
+        Many rows share few combinations of names.
         """
         if self.inserts:
             return
@@ -114,7 +113,7 @@ class DeltaSource:
 
 
 def row_bytes(batch: pa.RecordBatch) -> int:
-    """What a row of it has on average; at least one byte."""
+    """The average size of a row; at least one byte."""
     return max(1, int(batch.nbytes // max(1, batch.num_rows)))
 
 

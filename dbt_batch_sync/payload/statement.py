@@ -1,4 +1,4 @@
-"""The one statement that renders: a row of the delta in, its operation and its rejections out."""
+"""The rendering statement: a delta row in, its operation and its rejections out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPERATION, HEAD, ARRAYS, OTHERS, REJECTED = (
 )
 """The result's columns beside the identifier and POSITION. No attribute's name begins with `_batch_`.
 
-HEAD, ARRAYS and OTHERS are the pieces of an operation over a limit, where the mapping allows for one.
+HEAD, ARRAYS and OTHERS are the parts of an operation over a limit, if the mapping allows one.
 """
 
 _FIRST = "_batch_first"
@@ -28,7 +28,7 @@ _FIRST = "_batch_first"
 class _Attribute:
     """An attribute with its encoding, and the columns that the statement computes for it, layer by layer.
 
-    `inserts`: it is for rows that send each value and no null; `removed`: but for exits, which send none.
+    `inserts`: for rows that send each value and no null. `removed`: except for exits, which send none.
     """
 
     number: int
@@ -39,7 +39,7 @@ class _Attribute:
 
     @property
     def live(self) -> str:
-        """Whether there is a value that is to be sent."""
+        """Whether there is a value to send."""
         present = self.encoding.present
         if self.removed is not None:
             return f"not {self.removed} and {present}"
@@ -47,7 +47,7 @@ class _Attribute:
 
     @property
     def nulled(self) -> str:
-        """Whether there is none, and a null is to be sent."""
+        """Whether there is none, and a null is sent."""
         return choose([(self._named(CLEARED), f"not coalesce({self.encoding.present}, false)")], "false")
 
     def _named(self, mask: str) -> str:
@@ -60,7 +60,7 @@ class _Attribute:
 
     @property
     def sent(self) -> str:
-        """The column that says whether its value is sent."""
+        """The column that tells whether its value is sent."""
         return self.column("sent" if self.encoding.problems else "live")
 
     @property
@@ -70,12 +70,12 @@ class _Attribute:
 
     @property
     def member(self) -> str:
-        """Its member of the operation; null where it has none."""
+        """Its member of the operation; null if it has none."""
         return self._either(concat(self.encoding.first, *self.encoding.rest), text(self._missing))
 
     @property
     def pieces(self) -> Iterator[str]:
-        """The texts of its member, with a comma before it unless it is the first; nulls where it has none."""
+        """The texts of its member, with a comma before it unless it is the first; nulls if it has none."""
         leads = f"{_FIRST} = {self.number}"
         value = choose([(leads, self.encoding.first)], self.encoding.following)
         yield self._either(value, choose([(leads, text(self._missing))], text("," + self._missing)))
@@ -83,7 +83,7 @@ class _Attribute:
 
     @property
     def _missing(self) -> str:
-        """The member of the operation that clears it: a null has the plain name."""
+        """The member that clears it: a null has the plain name."""
         return f'"{self.typed.plain_name}":null'
 
     def _either(self, value: str, missing: str) -> str:
@@ -91,7 +91,7 @@ class _Attribute:
 
     @property
     def note(self) -> str:
-        """`name:reason` where it is rejected, else null."""
+        """`name:reason` if it is rejected, otherwise null."""
         *cases, (_, otherwise) = self.encoding.problems
         return choose(
             [(self.column("rejected"), f"{text(f'{self.typed.name}:')} || {choose(cases, otherwise)}")]
@@ -101,9 +101,9 @@ class _Attribute:
 def rendering(
     attributes: Sequence[TypedAttribute], schema: pa.Schema, fragment: Fragment, *, inserts: bool = False
 ) -> str:
-    """The select from `DELTA`, whose schema is that of a `DeltaSource` with the same `inserts`.
+    """The select from `DELTA`, which has the schema of a `DeltaSource` with the same `inserts`.
 
-    Each layer computes what the next one reads several times: DuckDB would compute it as often.
+    Each layer computes what the next one uses several times, because DuckDB would compute it each time.
     """
     removed = f"{REMOVED} = 1" if fragment.whole and not inserts else None
     known, below = computed(attributes, schema, inserts=inserts or fragment.whole, removed=removed)
@@ -113,7 +113,7 @@ def rendering(
 def computed(
     attributes: Sequence[TypedAttribute], schema: pa.Schema, *, inserts: bool, removed: str | None = None
 ) -> tuple[list[_Attribute], str]:
-    """The attributes, and what is computed for them: the rows for the result's `from`."""
+    """The attributes and their computed columns, for the result's `from`."""
     known = [
         _Attribute(place, typed, encode(typed, schema.field(typed.name).type), inserts, removed)
         for place, typed in enumerate(attributes)
@@ -131,7 +131,7 @@ def concat(*texts: str) -> str:
 
 
 def members(known: Iterable[_Attribute]) -> Iterator[str]:
-    """The texts of the members with commas between them; nulls of those that are none."""
+    """The texts of the members with commas between them; nulls for attributes without one."""
     return (piece for each in known for piece in each.pieces)
 
 
@@ -147,7 +147,7 @@ def _states(known: Iterable[_Attribute]) -> Iterator[str]:
 
 
 def _rejected(each: _Attribute) -> str:
-    """Looks at the values that would be sent, and at no other: a check costs more than all the rest."""
+    """Checks only values that would be sent: checks take longer than everything else."""
     rejected = choose([(condition, "true") for condition, _ in each.encoding.problems], "false")
     if each.encoding.suspect is not None:
         rejected = choose([(each.encoding.suspect, rejected)], "false")
@@ -159,7 +159,7 @@ def _sent(each: _Attribute) -> str:
 
 
 def _first(known: Iterable[_Attribute]) -> str:
-    """The number of the first attribute with a member, which has no comma before it; null if none has one."""
+    """The number of the first attribute with a member, which has no leading comma; null if there is none."""
     return choose((each.has_member, str(each.number)) for each in known)
 
 
@@ -186,7 +186,7 @@ def _result(known: Sequence[_Attribute], fragment: Fragment, removed: str | None
 
 
 def rejected_values(known: Iterable[_Attribute]) -> str:
-    """`name:reason` of what is rejected, separated by commas; put together for those rows alone."""
+    """`name:reason` of the rejected attributes, separated by commas; only built for rows that have any."""
     checked = [each for each in known if each.encoding.problems]
     if not checked:
         return "cast(null as varchar)"
@@ -195,11 +195,11 @@ def rejected_values(known: Iterable[_Attribute]) -> str:
 
 
 def _count(known: Iterable[_Attribute]) -> str:
-    """How many of some attributes have a member: a sum of hundreds would be too deep for DuckDB's parser."""
+    """How many of some attributes have a member. A sum of hundreds would be too deep for DuckDB's parser."""
     return f"strlen({concat(*(choose([(each.has_member, text('.'))]) for each in known))})"
 
 
 def _list(known: Iterable[_Attribute]) -> str:
-    """The members of some attributes as a list, without their commas."""
+    """The members of some attributes as a list, without commas."""
     listed = f"cast([{', '.join(each.member for each in known)}] as varchar[])"
     return f"list_filter({listed}, lambda {ITEM}: {ITEM} is not null)"

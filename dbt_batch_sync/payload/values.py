@@ -1,4 +1,4 @@
-"""The values of a row as they are sent, each by itself: what Batch holds once it has accepted them."""
+"""The values of a row as they are sent, one by one: what Batch holds once it has accepted them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dbt_batch_sync.payload.encoding import encode
 from dbt_batch_sync.payload.expressions import any_of, choose, column, text
 
 REJECTED = "_batch_rejected"
-"""The names of the attributes whose values are never sent, each with commas around it."""
+"""The names of attributes that are never sent, each between commas."""
 
 
 def sent_values(attributes: Sequence[TypedAttribute], rows: pa.Schema, source: str) -> str:

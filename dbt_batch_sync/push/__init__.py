@@ -1,1 +1,1 @@
-"""The push: what lies before it, what may stop it, how it goes, and what it would do."""
+"""The push: checks before it, guards, the push itself, and the plan."""

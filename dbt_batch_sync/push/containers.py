@@ -1,4 +1,4 @@
-"""What is done about the audience or the catalog of a sync before a push, and after it."""
+"""Prepares the audience or the catalog of a sync before a push, and polls it afterwards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST_WAIT = 3_600.0
 
 
 def compare(talk: Talk, sync: Sync, state: SyncState) -> Difference:
-    """Holds Batch against the mapping, with the types of the delta that was built last."""
+    """Compares Batch with the mapping and the types of the last built delta."""
     container = sync.kind.container
     if container is None or state.built is None:
         return Difference()
@@ -27,14 +27,14 @@ def compare(talk: Talk, sync: Sync, state: SyncState) -> Difference:
 
 
 def prepare(talk: Talk, sync: Sync, state: SyncState) -> None:
-    """Creates what rows are written to, or brings it up to the mapping.
+    """Creates the object that rows are written to, or adapts it to the mapping.
 
-    Nothing documents how Batch answers a step that was made before, by a call whose answer was lost or by
-    somebody else: what it refuses is compared once more.
+    Batch doesn't document its answer to a step that was done before, by a request whose answer was lost or by
+    somebody else. So after a rejected step, it is compared again.
 
     Raises:
-        Stopped: a person has to do something first.
-        DeliveryError: Batch refuses a step, or can't be reached.
+        Stopped: you must do something first.
+        DeliveryError: Batch rejects a step, or can't be reached.
     """
     refused = None
     for _ in range(2):
@@ -55,7 +55,7 @@ def prepare(talk: Talk, sync: Sync, state: SyncState) -> None:
 
 
 def wait(talk: Talk, sync: Sync, tokens: Iterable[str]) -> None:
-    """Asks until Batch has applied the calls with these tokens.
+    """Polls until Batch has applied the changes with these tokens.
 
     Raises:
         Stopped: it never will, or did not within an hour.

@@ -1,4 +1,4 @@
-"""What a delta holds, in figures and samples: for the plan and the report."""
+"""Figures and samples of a delta, for the plan and the report."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dbt_batch_sync.warehouse.relations import Relation, select
 
 @dataclass(frozen=True)
 class Pending:
-    """The rows of one build of a delta that are not settled: all behind `page`, and of the page after it
-    those behind `key`.
+    """The unsettled rows of one build of a delta: those after `page`, and in the page after it those after
+    `key`.
     """
 
     delta: Relation
@@ -50,7 +50,7 @@ class Pending:
 
 def change_counts(pending: Pending, names: Sequence[str]) -> exp.Select:
     """By change and reason: `row_count`, `sending` (rows that send something), and `sends_<n>` for each
-    attribute in the order of `names`. Invalid rows are counted whether they are settled or not.
+    attribute, in the order of `names`. Invalid rows are counted whether settled or not.
     """
     of_build, *unsettled = pending.conditions()
     left = [f"_batch_change = 'invalid' or ({' and '.join(unsettled)})"] if unsettled else []
@@ -69,7 +69,7 @@ def change_counts(pending: Pending, names: Sequence[str]) -> exp.Select:
 
 def again_counts(pending: Pending, snapshot: Relation, names: Sequence[str]) -> exp.Select:
     """How many pending updates change each attribute (`again_<n>`) of profiles that the delta `:last` sent
-    and that had a value already. What is in doubt goes whatever its value, and says nothing.
+    with a value. Attributes in doubt are ignored, because they are sent whatever their value.
     """
     again = [f"{_sends(name, 'd.')} and {_held(snapshot, name)} is not null" for name in names]
     return select(
@@ -85,8 +85,8 @@ def again_counts(pending: Pending, snapshot: Relation, names: Sequence[str]) -> 
 
 
 def samples(pending: Pending, snapshot: Relation, names: Sequence[str], limit: int) -> exp.Select:
-    """Some pending rows that send something, updates first: `change`, `changed`, `sample_key`, and the value
-    before (`old_<n>`) and after (`new_<n>`) of each attribute.
+    """Some pending rows that send something, updates first: `change`, `changed`, `sample_key`, and each
+    attribute's value before (`old_<n>`) and after (`new_<n>`).
     """
     left = " and ".join(pending.conditions())
     old = {f"old_{place}": _held(snapshot, name) for place, name in enumerate(names)}
@@ -125,7 +125,7 @@ def present_rows(pending: Pending, snapshot: Relation) -> exp.Select:
 
 
 def count_of(condition: str) -> str:
-    """How many rows meet a condition."""
+    """The number of rows that meet a condition."""
     return f"sum(case when {condition} then 1 else 0 end)"
 
 

@@ -1,5 +1,5 @@
-"""Requests for erasure: one for each person and app, recorded before it is made and once Batch took it, and
-looked at until Batch has done it.
+"""Requests for erasure, one for each person and app. Each is recorded before it is sent and once Batch
+accepted it, and polled until Batch has completed it.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 
 def app_of(app_key: str) -> str:
-    """Tells apps apart without their keys: 16 hex digits."""
+    """Identifies apps without revealing their keys: 16 hex digits."""
     return hashlib.sha256(app_key.encode()).hexdigest()[:16]
 
 
 @dataclass
 class Erasing:
-    """The requests of one push. `ask` is called by senders' threads, the rest by the push's own."""
+    """The requests of one push. Senders' threads call `ask`, the push's thread everything else."""
 
     output: Output
     client: Client
@@ -48,16 +48,18 @@ class Erasing:
     pacer: Pacer
     hold: Hold
     delta_id: str
-    requests: int = 0  # beyond the first of each row
+    requests: int = 0  # beyond the first one of each row
     _taken: list[tuple[str, str, str]] = field(default_factory=list, repr=False)
     _lock: Lock = field(default_factory=Lock)
 
     def announce(self, keys: Sequence[str]) -> None:
-        """Appends who is asked for next: whatever happens then, dbt keeps them out of the other syncs."""
+        """Records the people of the next requests. Whatever happens then, dbt keeps them out of the other
+        syncs.
+        """
         self.hold.append([self._event("asked", key) for key in keys])
 
     def ask(self, body: bytes) -> Answer:
-        """Asks each app for the person in a body. The first answer that is not an acceptance counts."""
+        """Sends the request for a person to each app. The first answer that doesn't accept it counts."""
         key, taken = str(json.loads(body)["id"]["value"]), []
         for place, app_key in enumerate(self.output.app_keys):
             if place:
@@ -75,7 +77,7 @@ class Erasing:
         return Accepted()
 
     def record(self) -> None:
-        """Appends the tokens of what Batch took since the last time: before the checkpoint of their rows."""
+        """Appends the tokens of accepted requests. Must come before the checkpoint of their rows."""
         with self._lock:
             taken, self._taken = self._taken, []
         self.hold.append(
@@ -95,21 +97,21 @@ class Erasing:
 
 
 def look_at(talk: Talk, erasure: Erasure, *, may_be_forgotten: bool) -> Erasure | None:
-    """Asks Batch for a request: how it ended, or None as long as it has not."""
+    """Polls a request: how it ended, or None while it is pending."""
     found = talk.get(f"{REQUEST.path}/{quote(erasure.token or '', safe='')}", {})
     if found is None:
         return replace(erasure, status="unknown") if may_be_forgotten else None
     if found.get("status") != "done":
         return None
     said = found.get("error")
-    # Only the words that Batch documents: any other may quote the person.
+    # Only words that Batch documents, because another text may quote the person.
     error = NOT_FOUND if said == NOT_FOUND else "other" if said else None
     return replace(erasure, status="done", error=error)
 
 
 def follow(warehouse: Warehouse, known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]) -> None:
-    """Looks at the open requests of the syncs until all are over, or the talks are stopped, and records how
-    they ended. Raises DeliveryError when Batch can't be reached, or rejects a call.
+    """Polls the open requests of the syncs until all have ended or the talks are stopped, and records how
+    they ended. Raises DeliveryError if Batch can't be reached or rejects a request.
     """
     with suppress(Interrupted):
         _follow(warehouse, known, talks)
@@ -126,7 +128,7 @@ def _follow(
             forgotten = journal.stamp() - timedelta(days=TOKEN_DAYS)
             for erasure in open_erasures(warehouse, journal, names):
                 talk = apps[erasure.sync].get(erasure.app)
-                if talk is None:  # the output has not this app any more
+                if talk is None:  # the output no longer has this app
                     continue
                 over = look_at(talk, erasure, may_be_forgotten=erasure.asked_at < forgotten)
                 if over is None:

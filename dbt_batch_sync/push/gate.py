@@ -1,4 +1,4 @@
-"""The gate: whether dbt has built a sync lately, and tested it in the command that built it."""
+"""The gate: whether dbt has recently built a sync, and tested it in the same command."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Gate:
-    """What is known of dbt's commands: the `results` of the last one are None where it left none.
+    """dbt's last command: its `results`, None if there are none.
 
-    `max_age`: how long ago the delta may have been built, by the warehouse's clock; None: any time. `tests`
-    are those of the project.
+    `max_age`: the maximum age of the delta, by the warehouse's clock; None: any. `tests` are those of the
+    project.
     """
 
     results: BuildResults | None = None
@@ -29,7 +29,7 @@ class Gate:
     max_age: timedelta | None = None
 
     def refusal(self, sync: Sync, state: SyncState, *, require_tests: bool) -> str | None:
-        """Why this sync must not be pushed, with what to run; None when it may be."""
+        """Why this sync must not be pushed, with the command to run; None if it may."""
         found = [*self._age(state), *(self._untested(sync, state) if require_tests else ())]
         if not found:
             return None
@@ -46,8 +46,8 @@ class Gate:
             return ["dbt has left no target/run_results.json"]
         found = list(self._problems(sync, self.results))
         if not found and (state.built is None or state.built.delta_id != self.results.invocation_id):
-            # What it says of the models is about other tables than those that would be pushed: it compiled
-            # them, or built those of another target.
+            # The results are about other tables than those that would be pushed: dbt only compiled them, or
+            # built those of another target.
             return [f"the last dbt command (`dbt {self.results.command}`) did not build this delta"]
         return found
 

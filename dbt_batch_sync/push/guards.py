@@ -1,4 +1,4 @@
-"""What must hold before anything is sent. A guard that stops a push says so with its figures."""
+"""Conditions for sending. The message of a guard that stops a push has its figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dbt_batch_sync.mapping.syncs import Sync
 
 
 def stops(sync: Sync, state: SyncState, output: Output, target: str | None = None) -> Iterator[str]:
-    """What stops a push of the delta that was built last, with `--force` too. `target` is the push's."""
+    """What stops a push of the last built delta, even with `--force`. `target` is the push's."""
     name, built = sync.name, state.built
     run = f"Run: dbt run --select {' '.join(sync.names)}"
     if built is None:
@@ -24,7 +24,7 @@ def stops(sync: Sync, state: SyncState, output: Output, target: str | None = Non
     if built.mapping_hash != sync.mapping.hash:
         yield f"the mapping of `{name}` has changed since its delta was built. {run}"
     if target not in (None, built.target):
-        # Another target's command has written the manifest since, which says where the relations are.
+        # A command with another target has written the manifest since, which names the relations.
         yield (
             f"dbt built the delta of `{name}` with target `{built.target}`, and this is a push of target "
             f"`{target}`. {run} --target {target}"
@@ -48,7 +48,7 @@ def stops(sync: Sync, state: SyncState, output: Output, target: str | None = Non
 
 def tripped(sync: Sync, built: Built) -> Iterator[str]:
     """The guards that stop a push without `--force`."""
-    if sync.kind.erases is not None:  # no request today is nothing unusual
+    if sync.kind.erases is not None:  # having no request is normal
         return
     guards, known, things = sync.mapping.guards, built.known_rows, f"{sync.kind.noun}s"
     if built.changes and built.model_rows < guards.min_rows:

@@ -1,4 +1,4 @@
-"""What is known of a sync before anything is sent: its state, its ledger, its relations."""
+"""What is read about a sync before anything is sent: its state, ledger and relations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dbt_batch_sync.warehouse.relations import Relation, beside, parse_table, se
 
 @dataclass(frozen=True)
 class Known:
-    """A sync, and what the ledger beside its snapshot says of it."""
+    """A sync and its state, from the ledger beside its snapshot."""
 
     sync: Sync
     journal: Journal
@@ -29,10 +29,10 @@ class Known:
 
 
 def read_known(warehouse: Warehouse, syncs: Sequence[Sync]) -> list[Known]:
-    """The states of the syncs, in their order.
+    """The states of the syncs, in order.
 
     Raises:
-        ConfigurationError: a sync has no snapshot model, or dbt has not created a ledger.
+        ConfigurationError: a sync has no snapshot model, or dbt has not created the ledger.
     """
     found, wrong = read_each(warehouse, syncs)
     for error in wrong.values():
@@ -43,8 +43,8 @@ def read_known(warehouse: Warehouse, syncs: Sequence[Sync]) -> list[Known]:
 def read_each(
     warehouse: Warehouse, syncs: Sequence[Sync], seconds: Callable[[], float] = awake
 ) -> tuple[list[Known], dict[str, ConfigurationError]]:
-    """The states of the syncs, in their order and by one query for each ledger, and what is wrong with the
-    others. `seconds` is the journals' clock.
+    """The states of the syncs, in order, by one query per ledger, and the errors of the others. `seconds` is
+    the journals' clock.
     """
     wrong: dict[str, ConfigurationError] = {}
     own: dict[exp.Table, list[Sync]] = {}
@@ -66,7 +66,7 @@ def read_each(
 
 
 def parked_rows(sync: Sync, state: SyncState) -> int:
-    """Rows that wait for a change. An event does not: it is never sent again."""
+    """Rows that are not sent until they change. Events are not among them: they are never sent again."""
     return 0 if sync.kind.per_operation else state.parked
 
 
@@ -83,7 +83,7 @@ def relation_of(warehouse: Warehouse, sync: Sync, which: Literal["snapshot", "de
     """A relation of the sync with its columns.
 
     Raises:
-        ConfigurationError: there is no such model, or no such table.
+        ConfigurationError: there is no such model or table.
     """
     table = table_of(warehouse, sync, which)
     columns = warehouse.columns(table)
@@ -100,7 +100,7 @@ def build_command(sync: Sync) -> str:
 
 
 def table_of(warehouse: Warehouse, sync: Sync, which: Literal["snapshot", "delta"]) -> exp.Table:
-    """Where a relation of the sync is. Raises ConfigurationError when there is no such model."""
+    """The sync's relation of one role. Raises ConfigurationError if there is no such model."""
     model = sync.snapshot if which == "snapshot" else sync.delta
     if model is None or model.relation_name is None:
         name = sync.names[2 if which == "snapshot" else 1]
@@ -112,11 +112,11 @@ def table_of(warehouse: Warehouse, sync: Sync, which: Literal["snapshot", "delta
 
 
 def check_access(warehouse: Warehouse, known: Known) -> None:
-    """Selects no row of the delta, and inserts no row into the ledger's tables. `known` was read from them.
+    """Selects no row of the delta and inserts no row into the ledger's tables, from which `known` was read.
 
     Raises:
         ConfigurationError: there is no delta.
-        WarehouseError: a push may not, with the table and what the warehouse says.
+        WarehouseError: a right is missing. The message has the table and the warehouse's error.
     """
     delta = relation_of(warehouse, known.sync, "delta")
     nothing = select("select _batch_key from delta where false", delta=delta)

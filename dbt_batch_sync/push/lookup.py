@@ -1,4 +1,4 @@
-"""What is known of one profile: what Batch holds, what is queued, what was rejected. Values are masked."""
+"""What is known about one profile: what Batch holds, what is queued, what was rejected. Values are masked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EVENT_COLUMNS = {"event": "text", "run_id": "text", "names": "text", "first_at":
 
 
 def look_up(warehouse: Warehouse, known: Known, key: str, *, show_values: bool = False) -> SyncProfile:
-    """Reads the key's rows of the snapshot and the delta, what pushes said of it, and its rejections."""
+    """Reads the key's rows in the snapshot and the delta, pushes' events about it, and its rejections."""
     if known.sync.kind.per_operation:
         events = last_events(warehouse, known, key)
         sent = max((each.sent_at for each in events if each.sent_at is not None), default=None)
@@ -140,8 +140,8 @@ def _moment(cell: object) -> datetime | None:
 
 
 def row_of(relation: Relation, *, build: bool) -> exp.Select:
-    """Its row, all columns in their order; of the build `:delta_id` alone if asked. A key of several invalid
-    rows has more than one.
+    """Its row with all columns in order; with a build `:delta_id`, of that build only. An invalid key may
+    have several rows.
     """
     return select(
         "select from relation where _batch_key = :key limit 1",
@@ -152,9 +152,9 @@ def row_of(relation: Relation, *, build: bool) -> exp.Select:
 
 
 def events_of(journal: exp.Table) -> exp.Select:
-    """What pushes of the build `:delta_id` said of its page `:page` and of the key: `EVENT_COLUMNS`.
+    """Events of pushes of the build `:delta_id` about its page `:page` and the key: `EVENT_COLUMNS`.
 
-    A row of the page after the checkpoint's, `:page_before`, is settled when its key is not behind the
+    In the page after the checkpoint's, `:page_before`, a row is settled if its key is not after the
     checkpoint's.
     """
     return select(

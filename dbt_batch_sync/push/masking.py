@@ -1,4 +1,4 @@
-"""Masked values: recognisable to who knows them, useless to others."""
+"""Masks values: recognizable to someone who knows them, useless to others."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from decimal import Decimal
 VOCABULARIES = frozenset(
     f"batch__{name}" for name in ("email_marketing", "sms_marketing", "language", "region", "timezone")
 )
-"""Attributes whose values are words of a list."""
+"""Attributes whose values are words of a closed list."""
 
 PERSONAL = frozenset(("batch__email_address", "batch__phone_number"))
 
 
 def mask(value: object, attribute: str = "", *, show: bool = False) -> str:
-    """The first character and the size of a text, the length of a list. Numbers, booleans, dates and words
-    of a list are shown as they are, and everything with `show`.
+    """The first character and the size of a text, or the length of a list. Numbers, booleans, dates and words
+    of closed lists are not masked, and nothing is with `show`.
     """
     if value is None:
         return "null"

@@ -1,4 +1,4 @@
-"""What is known of events: how many of each name are queued, and the last ones of a person."""
+"""What is known about events: how many of each name are queued, and a person's last ones."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 from dbt_batch_sync.warehouse.relations import Relation, select
 
 LAST = 10
-"""Events of a person that are shown."""
+"""The most events shown for a person."""
 
 _COLUMNS = {"event_id": "text", "name": "text", "time": "timestamp", "sent_at": "timestamp", "state": "text"}
 
 
 def count_names(warehouse: Warehouse, pending: Pending) -> tuple[dict[str, int], int]:
-    """How many events of each name are not settled, and of how many profiles the most frequent name has."""
+    """The number of unsettled events of each name, and the most profiles of one name."""
     rows = warehouse.fetch(Statement(names_of(pending), pending.values)).to_pylist()
     counted = sorted(rows, key=lambda each: (-int(each["row_count"]), str(each["name"])))
     profiles = max((int(each["profiles"]) for each in counted), default=0)
@@ -26,7 +26,7 @@ def count_names(warehouse: Warehouse, pending: Pending) -> tuple[dict[str, int],
 
 
 def last_events(warehouse: Warehouse, known: Known, profile: str) -> tuple[Occurrence, ...]:
-    """The last events of a profile that were sent, or are queued or refused; the newest first."""
+    """A profile's last events that were sent, are queued or were rejected, newest first."""
     built = known.state.built
     found: dict[str, Occurrence] = {}
     values: dict[str, Value] = {"profile": profile}
@@ -44,7 +44,7 @@ def last_events(warehouse: Warehouse, known: Known, profile: str) -> tuple[Occur
 
 
 def names_of(pending: Pending) -> exp.Select:
-    """By name: `row_count` and `profiles` of the events that are not settled."""
+    """By name: `row_count` and `profiles` of the unsettled events."""
     return select(
         """
         select batch__name as name, count(*) as row_count, count(distinct custom_id) as profiles
@@ -68,7 +68,7 @@ def remembered_of(snapshot: Relation) -> exp.Select:
 
 
 def queued_of(delta: Relation) -> exp.Select:
-    """Those in the delta `:delta_id`; up to the page `:page` they are settled."""
+    """Those in the delta `:delta_id`; up to the page `:page`, they are settled."""
     return select(
         f"""
         select _batch_key as event_id, batch__name as name, batch__time as time,

@@ -1,4 +1,4 @@
-"""What the ledgers tell of many syncs at once: runs, rejections, requests."""
+"""Reads many syncs' ledgers at once: runs, rejections, requests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _Row = TypeVar("_Row", bound=_OfSync)
 
 
 def statuses(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterator[SyncStatus]:
-    """The last runs of each sync, at most `limit`, its parked rows and open requests."""
+    """The last runs of each sync (at most `limit`), its parked rows and open requests."""
     runs, audits = _runs(known, limit), _audits(warehouse, known)
     requests = _of_each(known, lambda journal, _, names: open_requests(warehouse, journal, names))
     erasures: dict[str, ErasureCounts] = {}
@@ -52,7 +52,7 @@ def statuses(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterat
 def sizes(
     warehouse: Warehouse, known: Sequence[Known], talk: Callable[[Sync], Talk]
 ) -> Iterator[dict[str, Any]]:
-    """Of each sync: how many members or items Batch should have (`expected`) and says it has (`in_batch`)."""
+    """For each sync, how many members or items Batch should have (`expected`) and reports (`in_batch`)."""
     for each in known:
         container = each.sync.kind.container
         if container is None or each.state.built is None:
@@ -74,7 +74,7 @@ def sizes(
 
 
 def _expected(warehouse: Warehouse, known: Known) -> int:
-    """The rows that Batch has by the snapshot, and by what was settled of the delta since."""
+    """The number of rows in Batch, from the snapshot and what was settled of the delta since."""
     built, at = known.state.built, known.state.checkpoint
     if built is None:
         return 0
@@ -88,8 +88,8 @@ def _expected(warehouse: Warehouse, known: Known) -> int:
 
 
 def rejections(warehouse: Warehouse, known: Sequence[Known], profiles: int = 0) -> Iterator[SyncRejects]:
-    """The open rejections of each sync, the most frequent first, its invalid rows by reason, and the first
-    `profiles` rejected.
+    """For each sync, the open rejections, most frequent first, invalid rows by reason, and the first
+    `profiles` rejected keys.
     """
     counts = _open_counts(known)
     for each in known:

@@ -1,4 +1,4 @@
-"""The pages of a delta: how many rows of each are to be sent, and reading them, a range ahead."""
+"""The pages of a delta: counts the rows to send, and reads them, one range ahead."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from dbt_batch_sync.warehouse.relations import select
 
 RANGE_ROWS = 20_000
 RANGE_CELLS = 400_000
-"""What a range of pages has at most, but for a single page: what is held is a few of them."""
+"""The most rows of a range, unless it is a single page. A few ranges are held at a time."""
 
 _COLUMNS = {"page": "bigint", "change": "text", "row_count": "bigint", "sending": "bigint"}
 
 
 @dataclass(frozen=True)
 class Range:
-    """Pages from `first` to `last`, with `rows` rows to send. `inserts`: all of these are.
+    """Pages from `first` to `last`, with `rows` rows to send. `inserts`: all of them are inserts.
 
-    `limit`: at most this many are read, in the order of page and key.
+    `limit`: reads at most this many, in the order of page and key.
     """
 
     first: int
@@ -43,8 +43,8 @@ class Range:
 
 @dataclass(frozen=True)
 class Histogram:
-    """The pages that are not settled, in their order: `pages`, and the rows to send of each, and `inserts`,
-    whether there are no others in it. `valid` rows may have nothing to send. `counts` are all rows by change.
+    """The unsettled pages in order: `pages`, the rows to send of each, and `inserts`, whether they are all
+    inserts. `valid` rows may have nothing to send. `counts` are all rows by change.
     """
 
     pages: tuple[int, ...]
@@ -59,47 +59,48 @@ class Histogram:
 
     @property
     def rows(self) -> int:
-        """All rows to send."""
+        """The total of rows to send."""
         return self._reached[-1] if self._reached else 0
 
     def settled_page(self, rows: int) -> int | None:
-        """The last page that has nothing left to send once the first `rows` rows are settled."""
+        """The last page with nothing left to send once the first `rows` rows are settled."""
         place = bisect_right(self._reached, rows)
         return self.pages[place - 1] if place else None
 
     def rows_up_to(self, page: int) -> int:
-        """The rows to send up to and with a page."""
+        """The rows to send up to a page, including it."""
         place = bisect_right(self.pages, page)
         return self._reached[place - 1] if place else 0
 
     def behind(self, page: int) -> Histogram:
-        """The pages behind one."""
+        """The pages after one."""
         start = bisect_right(self.pages, page)
         return Histogram(
             self.pages[start:], self.sending[start:], self.valid[start:], self.inserts[start:], self.counts
         )
 
     def settled_rows(self, rows: int, page: int) -> int:
-        """The rows that are settled with a checkpoint at a page when the first `rows` are, where all of those
-        behind the page are before the checkpoint's key.
+        """The rows that a checkpoint settles at a page after the first `rows`, if all rows after the page
+        come before the checkpoint's key.
         """
         place = bisect_right(self.pages, page)
         return sum(self.valid[:place]) + max(0, rows - self.rows_up_to(page))
 
     def page_of(self, row: int) -> int | None:
-        """The page of a row to send, counted from 1; the last page that has any for a later one."""
+        """The page of a row to send, counted from 1. For a later row, the last page with rows."""
         if not self.rows or row < 1:
             return None
         return self.pages[bisect_left(self._reached, min(row, self.rows))]
 
     def ranges(self, columns: int, limit: int | None = None) -> Iterator[Range]:
-        """What to read, in order: neighboring pages up to `RANGE_ROWS` or `limit` rows."""
+        """The ranges to read, in order: neighboring pages with up to `RANGE_ROWS` or `limit` rows."""
         most = max(1, min(RANGE_ROWS, RANGE_CELLS // max(1, columns)))
         left = self.rows if limit is None else min(limit, self.rows)
         for start, stop in neighbours(self.sending, most):
             rows = sum(self.sending[start:stop])
             if rows and left > 0:
-                # Once there was another row, all ranges are read alike: each kind has its own statements.
+                # After the first row that is not an insert, all ranges are read alike: each kind of range has
+                # its own statements.
                 inserts, cut = all(self.inserts[:stop]), left if rows > left else None
                 yield Range(self.pages[start], self.pages[stop - 1], min(rows, left), inserts, cut)
                 left -= rows
@@ -118,10 +119,10 @@ def neighbours(rows: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
 
 
 def read_histogram(warehouse: Warehouse, pending: Pending, expected: int | None) -> Histogram:
-    """Counts what is not settled, page by page.
+    """Counts the unsettled rows by page.
 
     Args:
-        expected: Rows that the delta must have, if nothing of it is settled.
+        expected: Rows that the delta must have if none is settled.
 
     Raises:
         Stopped: the delta in the warehouse is another one.
@@ -149,11 +150,11 @@ def read_ranges(
     ranges: Iterable[Range],
     order: Sequence[str] = (),
 ) -> Generator[tuple[Range, pa.Table], None, None]:
-    """The rows of each range, in the order of their pages and of the columns `order`; the next range is read
-    meanwhile, in a thread.
+    """The rows of each range, in the order of pages and with the columns `order`. A thread reads the next
+    range meanwhile.
 
-    Columns are `KEY`, `_batch_page`, and the attributes' in lower case; those of rows that may be known
-    have `_batch_change`, `_batch_changed` and `_batch_reason` too.
+    Columns are `KEY`, `_batch_page` and the attributes' in lower case; for rows that may be known also
+    `_batch_change`, `_batch_changed` and `_batch_reason`.
 
     Raises:
         Stopped: the delta was replaced.
@@ -176,13 +177,13 @@ def read_ranges(
 
 
 def last_key(rows: pa.Table) -> Checkpoint:
-    """The checkpoint behind rows that were read in the order of page and key."""
+    """The checkpoint after rows that were read in the order of page and key."""
     page = int(str(rows.column("_batch_page")[-1].as_py()))
     return Checkpoint(page - 1, str(rows.column(KEY)[-1].as_py()))
 
 
 def replaced(pending: Pending) -> Stopped:
-    """What a push says that finds another delta than the one that was built."""
+    """The message of a push that finds another delta than the one that was built."""
     name = pending.delta.table.name
     return Stopped(
         f"{name} is not the delta that the ledger says was built last: it was rebuilt while it was being "
@@ -209,7 +210,7 @@ def _read_range(
 
 
 def histogram_of(pending: Pending) -> exp.Select:
-    """By page and change: all rows, and those that are to be read."""
+    """By page and change: all rows, and those to read."""
     return select(
         """
         select _batch_page as page, _batch_change as change, count(*) as row_count
@@ -224,10 +225,11 @@ def histogram_of(pending: Pending) -> exp.Select:
 def rows_of(
     pending: Pending, names: Sequence[str], *, inserts: bool, limit: int | None
 ) -> tuple[exp.Select, list[str]]:
-    """The rows to read of the pages from `:first` to `:last`, and the names of the columns.
+    """The rows of the pages from `:first` to `:last` to read, and the names of the columns.
 
-    `inserts`: there are no others, whose change needs not be told. An insert sends all that it has, so its
-    names, longer than many a row, are not read. `limit`: at most this many, in the order of page and key.
+    `inserts`: all are inserts, so their change is not read. An insert sends all its values, so its list of
+    names, longer than many a row, is not read either. `limit`: at most this many, in the order of page and
+    key.
     """
     cells = {name: name for name in (KEY, "_batch_page")}
     if not inserts:
@@ -249,4 +251,4 @@ def rows_of(
 
 
 _SENDS = "_batch_change <> 'invalid' and (_batch_changed <> '' or _batch_reason <> '')"
-"""Rows that send something, or of which the delta left out what is rejected."""
+"""Rows that send something, or whose rejections by the delta must be recorded."""

@@ -1,4 +1,4 @@
-"""Where the time of a push goes: whom its thread works for, or waits for, at each moment."""
+"""Measures where the time of a push goes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _Item = TypeVar("_Item")
 
 
 class Phases:
-    """A stopwatch for each phase, of which at most one runs: a phase within another stops that one's.
+    """A stopwatch for each phase. At most one runs: a nested phase stops the outer one.
 
-    `now` is a monotonic clock in seconds. It is for one thread, the push's: what senders do meanwhile is
-    nobody's wait.
+    `now` is a monotonic clock in seconds. For the push's thread only; what senders do at the same time
+    doesn't count.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -26,12 +26,12 @@ class Phases:
 
     @property
     def seconds(self) -> dict[str, Any]:
-        """What each phase took so far, named like a run's columns."""
+        """The time of each phase so far, with the names of a run's columns."""
         return {f"{phase}_seconds": round(spent, 3) for phase, spent in self._spent.items()}
 
     @contextmanager
     def spent_on(self, phase: Phase) -> Iterator[None]:
-        """Counts what is done in here, other phases left out."""
+        """Measures this block, without nested phases."""
         self._charge()
         self._running.append(phase)
         try:
@@ -41,7 +41,7 @@ class Phases:
             self._running.pop()
 
     def pulled(self, phase: Phase, items: Iterable[_Item]) -> Iterator[_Item]:
-        """The items; waiting for each of them counts, and what is done with them does not."""
+        """The items of an iterator. Waiting for each counts, using it doesn't."""
         source = iter(items)
         while True:
             with self.spent_on(phase):

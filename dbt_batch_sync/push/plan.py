@@ -1,4 +1,4 @@
-"""What a push would do, counted in the warehouse: by change, by attribute, and a few masked samples."""
+"""What a push would do, counted in the warehouse: by change, by attribute, with a few masked samples."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from dbt_batch_sync.results.look import Flapping, Sample, SyncPlanned
 from dbt_batch_sync.warehouse import Statement, Warehouse
 
 SAMPLES = 5
-"""Rows of which a plan shows the changes."""
+"""The most rows with changes shown in a plan."""
 
 SHOWN_PER_ROW = 3
 
 FLAPPING_FROM = 10
-"""Profiles of the last push below which a share of them means nothing."""
+"""The fewest profiles in the last push for which a share is meaningful."""
 
 FLAPPING_SHARE = 1 / 3
-"""Of those profiles. A random choice between two values changes half of them with each build."""
+"""The share of those profiles. A random choice between two values changes half of them with each build."""
 
 PARKED = "parked"
 
@@ -38,9 +38,9 @@ _RUNS_SEARCHED = 20
 
 @dataclass(frozen=True)
 class Counts:
-    """Rows of a delta that are not settled; `rows` are all of them, parked ones included. `sending` rows send
-    something, in `operations` of a call; `attributes` counts those that send each, or of events those of each
-    name; `resubscriptions` those whose consent `never_resubscribe` holds back.
+    """The unsettled rows of a delta: `rows` are all of them, including parked ones. `sending` rows send
+    something, in `operations` of a request. `attributes` counts the rows that send each attribute, or the
+    events of each name. `resubscriptions` counts rows whose consent `never_resubscribe` holds back.
     """
 
     rows: int = 0
@@ -63,7 +63,7 @@ def plan_sync(
     *,
     show_values: bool = False,
 ) -> SyncPlanned:
-    """Counts what is pending; samples are masked unless `show_values`. Reads only."""
+    """Counts what is pending. Samples are masked unless `show_values`. Only reads."""
     sync, state = known.sync, known.state
     stopped = tuple(stops(sync, state, output, target))
     pending, names = pending_rows(warehouse, known), attribute_names(known)
@@ -111,14 +111,14 @@ def plan_sync(
 
 
 def _is_replaced(state: SyncState, built: Built, counts: Counts) -> bool:
-    """Whether the table has other rows than dbt counted; of settled pages only invalid rows are counted."""
+    """Whether the table's rows differ from dbt's counts. In settled pages, only invalid rows are counted."""
     if state.checkpoint == Checkpoint():
         return counts.rows != built.rows
     return counts.rows < built.invalid + built.parked
 
 
 def pending_rows(warehouse: Warehouse, known: Known) -> Pending | None:
-    """The rows of the last delta that are not settled; None when it has no row."""
+    """The unsettled rows of the last delta; None if it has no rows."""
     built, checkpoint = known.state.built, known.state.checkpoint
     if built is None or built.page is None:
         return None
@@ -127,7 +127,7 @@ def pending_rows(warehouse: Warehouse, known: Known) -> Pending | None:
 
 
 def attribute_names(known: Known) -> list[str]:
-    """The attributes of the last delta: its columns' names."""
+    """The attributes of the last delta, from its columns."""
     built = known.state.built
     return [attribute.name for attribute in parse_types(built.attribute_types)] if built else []
 
@@ -170,8 +170,8 @@ def count_changes(warehouse: Warehouse, known: Known, pending: Pending) -> Count
 def _flapping(
     warehouse: Warehouse, known: Known, pending: Pending, names: Sequence[str]
 ) -> tuple[Flapping, ...]:
-    """Attributes that change again for many of the profiles that the last pushed delta sent: a column with
-    the time of the build, or one that goes back and forth.
+    """Attributes that change again for many profiles of the last pushed delta: for example a column with the
+    time of the build, or one that alternates.
     """
     runs = known.journal.recent_runs([known.sync.name], _RUNS_SEARCHED)
     pushed = [run for run in runs if run.endpoint and run.settled and run.delta_id != pending.delta_id]
@@ -186,7 +186,7 @@ def _flapping(
 
 
 def seconds_at_rate(profiles: int, route: Route, max_profiles_per_second: float | None) -> float:
-    """How long so many profiles take at the pace of a push, without latency; 0 without pacing."""
+    """How long this many profiles take at a push's rate, without latency; 0 without a rate limit."""
     rate = route.rate * SHARE_OF_RATE
     size = call_size(route, max_profiles_per_second)
     first_call = float(size)

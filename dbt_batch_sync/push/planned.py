@@ -1,4 +1,4 @@
-"""A plan in a file, and the push that must match it."""
+"""A plan in a file, and a push that must match it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Planned:
 
 
 def read_plan(path: Path) -> dict[str, Planned]:
-    """Reads what `plan --out` wrote, by sync.
+    """Reads the file of `plan --out`, by sync.
 
     Raises:
-        ConfigurationError: there is no such file, or it is not a plan; it names the key that is wrong.
+        ConfigurationError: there is no such file, or it is not a plan. The message names the invalid key.
     """
     advice = "write it with `dbt-batch-sync plan --out`"
     try:
@@ -58,9 +58,9 @@ def _read(value: object, spot: Spot) -> Planned:
 
 
 def check_planned(sync: Sync, state: SyncState, plan: Mapping[str, Planned]) -> None:
-    """Raises Stopped when a push would send another delta than the planned one.
+    """Raises Stopped if a push would send another delta than the planned one.
 
-    An interrupted push of the plan may be repeated: what is settled is not sent again.
+    An interrupted push of a plan may be repeated; settled rows are not sent again.
     """
     planned = plan.get(sync.name)
     if planned is None:

@@ -1,4 +1,4 @@
-"""One push of some syncs: what their pushes share, and what stands between a delta and its sending."""
+"""One push of several syncs: what they share, and the steps from a delta to sending it."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PushOptions:
-    """What a push may be told. `limit` counts rows of each sync's delta.
+    """The options of a push. `limit` counts rows of each sync's delta.
 
-    `force` skips the guards. `require_tests` and `max_age` hold a sync against dbt's last command, `plan`
-    against what was planned. `wait`: until Batch has applied what it took, where it says so.
+    `force` skips the guards. `require_tests` and `max_age` check dbt's last command, `plan` checks a saved
+    plan. `wait` polls until Batch has applied the changes, for kinds that can be polled.
     """
 
     dry_run: bool = False
@@ -60,7 +60,7 @@ class PushOptions:
 
 @dataclass
 class Channels:
-    """One client per output, and one pacer per output and route, for all syncs."""
+    """One client per output, and one pacer per output and route, shared by all syncs."""
 
     _clients: dict[str, Client] = field(default_factory=dict)
     _pacers: dict[tuple[str, str], Pacer] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Channels:
 
     def client(self, output: Output) -> Client:
         """The output's client."""
-        from dbt_batch_sync.batch_api.client import Client  # a push of nothing ends without it
+        from dbt_batch_sync.batch_api.client import Client  # a push without syncs never gets here without it
 
         if output.name not in self._clients:
             self._clients[output.name] = Client(
@@ -92,12 +92,12 @@ class Channels:
         return Channel(output, self.client(output), route, self._pacer(output, route))
 
     def talk(self, output: Output, kind: Kind, stop: Signal | None = None) -> Talk:
-        """Calls about what a kind's rows are in, at the pace of its route."""
+        """Requests about a kind's container, with the rate limit of its route."""
         pacer, policy = self._pacer(output, kind.routes[0]), RetryPolicy(output.max_attempts)
         return Talk(self.client(output).ask, pacer, policy, stop or Signal())
 
     def apps(self, output: Output, kind: Kind, stop: Signal) -> dict[str, Talk]:
-        """Calls to the older API of each app of an output, by what tells the apps apart."""
+        """Requests to the older API, for each app of an output, by the app's hash."""
         talk, ask = self.talk(output, kind, stop), self.client(output).ask
         return {app_of(key): replace(talk, ask=partial(ask, app_key=key)) for key in output.app_keys}
 
@@ -124,11 +124,11 @@ class Session:
     target: str | None = None
 
     def read(self, syncs: Sequence[Sync]) -> tuple[list[Known], dict[str, ConfigurationError]]:
-        """The states of the syncs, and what is wrong with the others."""
+        """The states of the syncs, and the errors of the others."""
         return read_each(self.warehouse, syncs, self.clock.claims.seconds)
 
     def push_idle(self, syncs: Sequence[Known]) -> dict[str, SyncPushed]:
-        """Ends those syncs that have nothing to send, by one append for each ledger: nothing is claimed."""
+        """Ends the syncs that have nothing to send, by one append per ledger, without claims."""
         runs: dict[str, Run] = {}
         events: dict[int, tuple[Journal, list[Event]]] = {}
         for known in syncs:
@@ -157,13 +157,13 @@ class Session:
         }
 
     def push(self, known: Known) -> SyncPushed:
-        """Pushes one sync; what goes wrong is in the answer. Raises ConfigurationError alone."""
+        """Pushes one sync. Errors are in the result; only ConfigurationError is raised."""
         if self.options.dry_run:
             return self._timed(known, self._dry)
         return self._timed(known, lambda each: self._claimed(each, self._send))
 
     def adopt(self, known: Known) -> SyncPushed:
-        """Settles the sync's delta without sending it: for profiles that Batch already has."""
+        """Settles the sync's delta without sending it, for profiles that Batch already has."""
         return self._timed(known, lambda each: self._claimed(each, self._settle))
 
     def _timed(self, known: Known, act: Callable[[Known], SyncPushed]) -> SyncPushed:
@@ -207,7 +207,7 @@ class Session:
         return SyncPushed.of(run, known.sync.kind.name)
 
     def _checked(self, known: Known, state: SyncState) -> Built:
-        """The delta that was built last. Raises Stopped when it must not be pushed."""
+        """The last built delta. Raises Stopped if it must not be pushed."""
         force = self.options.force or state.is_settled
         output = self.outputs[known.sync.name]
         built = check_guards(known.sync, state, output, self.target, force=force)
@@ -261,7 +261,7 @@ class Session:
         return run
 
     def _dry(self, known: Known) -> SyncPushed:
-        """Renders everything and sends nothing: `sent` and `requests` are what would be."""
+        """Renders everything and sends nothing: `sent` and `requests` are what a push would send."""
         built = self._checked(known, known.state)
         work = self._work(known, known.state, built)
         sent, requests = 0, 0
@@ -297,7 +297,7 @@ class Session:
         )
 
     def _new_run(self, known: Known, state: SyncState) -> Run:
-        """The run as it starts; nothing is known to be left to send."""
+        """The run at its start, with nothing left to send yet."""
         built, output = state.built, self.outputs[known.sync.name]
         return Run(
             run_id=self.run_id,

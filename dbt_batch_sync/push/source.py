@@ -1,4 +1,4 @@
-"""The rows that a push sends: read a range of pages ahead, rendered, with what of them is rejected before."""
+"""The rows that a push sends: read one range ahead and rendered, with the rejections by validation."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ REASON = "_batch_reason"
 
 @dataclass
 class Source:
-    """The rows to send of one delta, at most `limit`. `rendered` is called once.
+    """The rows of one delta to send, at most `limit`. Call `rendered` once.
 
-    `now` is the time in UTC. Where what may have been sent is not sent again, calls end at pages, after
-    `window` rows or more.
+    `now` is the UTC time. For kinds that must not repeat a row, requests end at pages, after `window` rows or
+    more.
 
     Attributes:
-        rejected: What validation rejects, each with the number of its row, counted from 1.
-        last_key: Once the rows that `limit` allows are read: up to where they are.
+        rejected: Rejections by validation, each with the number of its row, counted from 1.
+        last_key: The last key of `limit`, once its rows are read.
     """
 
     warehouse: Warehouse
@@ -46,11 +46,11 @@ class Source:
 
     @property
     def rows(self) -> int:
-        """How many there are."""
+        """The number of rows."""
         return self.work.rows if self.limit is None else min(self.limit, self.work.rows)
 
     def rendered(self) -> Generator[pa.RecordBatch, None, None]:
-        """The rows as `delivery` takes them."""
+        """The rows in the form that `delivery` reads."""
         with closing(self._batches()) as batches, closing(self._render(batches)) as rendered:
             for part in rendered:
                 self.rejected += (
@@ -68,7 +68,7 @@ class Source:
         return render_events(batches, self.work.attributes, kind.fragment, grouping)
 
     def settled(self, rows: int) -> list[Reject]:
-        """What is rejected of the first rows, and was not given back before."""
+        """The rejections of the first rows that were not returned before."""
         due = [reject for row, reject in self.rejected if row <= rows]
         self.rejected[:] = [(row, reject) for row, reject in self.rejected if row > rows]
         return due

@@ -1,7 +1,7 @@
-"""The push of one sync: read pages, render, chunk, send, and append to the ledger what is settled.
+"""Pushes one sync: reads pages, renders, cuts chunks, sends them, and appends what is settled to the ledger.
 
-The order of the appends is what makes a push safe to kill: the intent before the first request of its pages,
-rejects before the checkpoint of their rows, the checkpoint only of what is settled.
+The order of appends makes it safe to kill a push: an intent before the first request of its pages, rejects
+before the checkpoint of their rows, a checkpoint for settled rows only.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
     from dbt_batch_sync.batch_api.client import Client
 
 UNPACED_WINDOW = 250_000
-"""Rows that an intent reaches ahead where nothing is paced."""
+"""Rows covered by an intent without a rate limit."""
 
 
 class Observer(Protocol):
-    """Told what happens while a push goes on; shows it, or not."""
+    """Receives the progress of a push."""
 
     def started(self, work: Work) -> None:
         """A sync is about to be sent."""
@@ -55,14 +55,12 @@ class Observer(Protocol):
         """More rows are settled."""
 
     def troubled(self, sync: str, message: str) -> None:
-        """A call failed for a reason that may pass; it is made again if that is worth it. From any thread."""
+        """A request failed temporarily and is retried. Called from any thread."""
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Time, passed in: UTC without a zone for what is shown, monotonic seconds for what is measured, and what
-    claims need.
-    """
+    """Injected time: UTC without a zone for display, monotonic seconds for measuring, a lease's clock."""
 
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
@@ -71,7 +69,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Channel:
-    """A way to Batch for one sync's push; the pacer is shared by all syncs of the output and endpoint."""
+    """How one sync's push reaches Batch. All syncs of an output and endpoint share the pacer."""
 
     output: Output
     client: Client
@@ -80,24 +78,24 @@ class Channel:
 
     @property
     def call_size(self) -> int:
-        """Rows of one call at most."""
+        """The most rows of a request."""
         return call_size(self.route, self.output.max_profiles_per_second)
 
     @property
     def max_in_flight(self) -> int:
-        """Calls at once."""
+        """The most requests at a time."""
         return min(self.output.max_in_flight, self.route.max_in_flight or self.output.max_in_flight)
 
     @property
     def rate(self) -> int:
-        """Rows a second that an intent reaches ahead at most; 0: nothing is paced."""
+        """The most rows per second that an intent covers; 0 if there is no rate limit."""
         rate = self.output.max_profiles_per_second
         return int((self.route.rate or self.route.calls * self.route.max_rows) if rate is None else rate)
 
 
 @dataclass
 class SyncPush:
-    """One push of one sync's delta, under its claim. `send` is called once."""
+    """One push of one sync's delta, under its claim. Call `send` once."""
 
     warehouse: Warehouse
     journal: Journal
@@ -111,7 +109,7 @@ class SyncPush:
     limit: int | None = None
 
     def __post_init__(self) -> None:
-        self.tokens: deque[str] = deque(maxlen=self.channel.max_in_flight)  # of the last calls
+        self.tokens: deque[str] = deque(maxlen=self.channel.max_in_flight)  # of the last requests
         self._erasing = self._new_erasing() if self.work.sync.kind.erases is not None else None
         self._phases = Phases(self.clock.monotonic)
         self._source = Source(
@@ -121,13 +119,13 @@ class SyncPush:
         self._checkpoint = self.work.state.checkpoint if given_up is None else Checkpoint(given_up)
         self._began = self._checkpoint_at = self.clock.monotonic()
         self._intent: int | None = None
-        self._reached = 0  # rows of which all that were sent are among the first
-        self._settled = 0  # rows of which all before are settled too
+        self._reached = 0  # rows with all sent ones among the first
+        self._settled = 0  # rows before which everything is settled
         self._rejects: list[Reject] = []  # of settled rows, not appended yet
         self._lock = Lock()
         self._in_flight: deque[pa.ChunkedArray] = deque()
-        # Settled since the last checkpoint, each with the rows up to it.
-        self._unrecorded: list[tuple[int, pa.ChunkedArray]] = []
+        # The keys settled since the last checkpoint by chunk, each with its last row.
+        self._unrecorded: list[tuple[int, pa.Array]] = []
         self._names: dict[str | None, str] = {each.plain_name: each.name for each in self.work.attributes}
 
     def _new_erasing(self) -> Erasing:
@@ -136,7 +134,7 @@ class SyncPush:
         return Erasing(channel.output, channel.client, channel.route, channel.pacer, self.hold, delta_id)
 
     def send(self) -> Run:
-        """Sends what is not settled, and records what is; returns the run as it ended."""
+        """Sends what is not settled and records it. Returns the finished run."""
         error, interrupted = None, False
         with self.hold.beating():
             try:
@@ -167,7 +165,7 @@ class SyncPush:
                 ahead=0 if at_most_once else 1,
                 begun=self._begun,
             )
-            with closing(settled_chunks):  # an error in here must not leave senders at work behind it
+            with closing(settled_chunks):  # an error here must not leave senders running
                 for settled in self._phases.pulled("sending", settled_chunks):
                     self._settle(settled)
                     if self.clock.monotonic() - self._checkpoint_at >= self._checkpoint_seconds:
@@ -181,7 +179,7 @@ class SyncPush:
         return self.warehouse.checkpoint_seconds if configured is None else configured
 
     def _send(self, body: bytes) -> Answer:
-        """In a sender's thread. What can't be sent while the claim holds is not sent at all."""
+        """Runs in a sender's thread. Sends nothing unless the claim still holds."""
         self.hold.check()
         if self._erasing is not None:
             answer = self._erasing.ask(body)
@@ -194,8 +192,8 @@ class SyncPush:
         return answer
 
     def _intended(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        """Appends what is about to be sent before it is, some way ahead so that it is not for every chunk;
-        for every chunk where what may have been sent is not sent again.
+        """Appends an intent before its rows are sent. It covers many chunks, or one if rows must not be
+        repeated.
         """
         histogram = self.work.histogram
         window = int(self.channel.rate * self._checkpoint_seconds) or UNPACED_WINDOW
@@ -215,14 +213,15 @@ class SyncPush:
             yield chunk
 
     def _begun(self, chunk: Chunk) -> None:
-        """A request of it is about to be sent, in a sender's thread."""
+        """A request of the chunk is about to be sent, in a sender's thread."""
         with self._lock:
             self._reached = max(self._reached, chunk.reached)
 
     def _settle(self, settled: Settled) -> None:
         chunk, outcome = settled.chunk, settled.outcome
         self._settled += chunk.rows
-        self._unrecorded.append((self._settled, self._in_flight.popleft()))
+        # In a copy: a slice of a column that DuckDB made holds all columns of its batch.
+        self._unrecorded.append((self._settled, self._in_flight.popleft().combine_chunks()))
         own = self._source.settled(self._settled)
         of_rows = [each for each in (*outcome.rejects, *own) if each.attribute is None]
         of_attributes = [each for each in outcome.rejects if each.attribute is not None]
@@ -244,7 +243,7 @@ class SyncPush:
         self.observer.progressed(self.run)
 
     def _record_progress(self) -> None:
-        """Appends how far the delta is settled, if the ledger still says that it is this push's."""
+        """Appends how far the delta is settled, if the ledger still shows this push's claim."""
         self._checkpoint_at = self.clock.monotonic()
         with self._phases.spent_on("recording"):
             self._check_ours()
@@ -258,7 +257,7 @@ class SyncPush:
                 self._unrecorded = [each for each in self._unrecorded if each[0] > recorded]
 
     def _check_ours(self) -> None:
-        """Raises Stopped when another push has claimed the sync, or dbt is at its delta."""
+        """Raises Stopped if another push has claimed the sync or dbt is rebuilding its delta."""
         state = self.journal.state(self.work.name)
         if self._is_lost(state):
             raise Stopped(self._lost())
@@ -280,14 +279,14 @@ class SyncPush:
         self._rejects = []
 
     def _checkpoint_event(self) -> Event | None:
-        """The checkpoint of what is settled; None when it is no farther than the last one."""
+        """The checkpoint of what is settled; None if it is not beyond the last one."""
         reached = self._reached_checkpoint()
         if reached is None or reached == self._checkpoint:
             return None
         return self._event("checkpoint", page=reached.page, key=reached.key)
 
     def _take(self, checkpoint: Event) -> None:
-        """It is in the journal, or will be with the end of the run."""
+        """The checkpoint is in the journal, or will be with the end of the run."""
         reached = Checkpoint(-1 if checkpoint.page is None else checkpoint.page, checkpoint.key)
         rows = self.work.histogram.settled_rows(self._sent_up_to(reached), reached.page)
         self._checkpoint = reached
@@ -303,7 +302,7 @@ class SyncPush:
         return self._settled if at.key is not None else self.work.histogram.rows_up_to(at.page)
 
     def _end(self, error: str | None, *, interrupted: bool) -> Run:
-        """Appends the end of the run: as the claim's holder, or else with what may have been in flight."""
+        """Appends the end of the run as the claim's holder, or else with what may have been in flight."""
         recorded = self.run.settled
         try:
             with self._phases.spent_on("recording"):
@@ -324,7 +323,8 @@ class SyncPush:
                 events = [*([event] if event else []), self._ended(), self._event("released")]
                 self.hold.finish(events)
         except BatchSyncError as failure:
-            # What Batch took is taken: the counts are worth more to the caller than this error alone.
+            # Batch has accepted what it has accepted: the counts are worth more to the caller than this error
+            # alone.
             self.run = replace(self.run, status="failed", error=error or str(failure), settled=recorded)
         return self.run
 
@@ -339,8 +339,8 @@ class SyncPush:
         )
 
     def _append_doubt(self) -> None:
-        """Another push or dbt was faster: what was sent since the last checkpoint may have reached Batch
-        after what a newer push has sent, answered or not. Of events, the intents say it all.
+        """Another push or dbt has taken over: what was sent since the last checkpoint may have reached Batch
+        after newer values, answered or not. For events, the intents cover it.
         """
         if not self.work.sync.kind.repeatable:
             return
@@ -350,7 +350,7 @@ class SyncPush:
         self.journal.append_doubt(self.work.name, self.run.run_id, self.work.built.delta_id, keys, names)
 
     def _ended(self) -> Event:
-        """With the last page that a sender had rows of: the checkpoint's if all of them are settled."""
+        """Adds the last page that a sender had rows of; if all of them are settled, the checkpoint's."""
         settled = self._reached and self._reached == self._sent_up_to(self._checkpoint)
         page = self._checkpoint.page if settled else self.work.histogram.page_of(self._reached)
         return ended(self.journal, self.run, page=page, retention_days=self.work.output.retention_days)
@@ -360,7 +360,7 @@ class SyncPush:
 
 
 def status_of(run: Run, error: str | None = None, *, interrupted: bool = False, lost: bool = False) -> str:
-    """How a run ended, by its counts and what ended it."""
+    """The status of a run, from its counts and its error."""
     if error is not None:
         return "failed"
     if interrupted:
@@ -370,7 +370,7 @@ def status_of(run: Run, error: str | None = None, *, interrupted: bool = False, 
 
 
 def ended(journal: Journal, run: Run, *, retention_days: int, page: int | None = None) -> Event:
-    """The event that ends a run, with all of its row."""
+    """The event that ends a run, with the whole run."""
     own = {f.name for f in fields(Event)}
     cells = {f.name: getattr(run, f.name) for f in fields(Run) if f.name in own}
     return Event(journal.stamp(), event="ended", page=page, retention_days=retention_days, **cells)

@@ -1,4 +1,4 @@
-"""What is to be pushed of one sync: its delta's rows that are not settled, and how they are sent."""
+"""What a push sends of one sync: the unsettled rows of its delta, and how."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ DELTA_COLUMNS = tuple(f"_batch_{name}" for name in ("change", "changed", "reason
 
 @dataclass(frozen=True)
 class Work:
-    """A delta with rows that are not settled; `state` is the sync's when they were counted.
+    """A delta with unsettled rows. `state` is the sync's when they were counted.
 
-    `unsure` rows may have been sent by a push of this delta before. They are sent again, unless they are
-    those up to the page `given_up`, which are not in the histogram.
+    `unsure` rows may have been sent by an earlier push of this delta. They are sent again, except for those
+    up to the page `given_up`, which are not in the histogram.
     """
 
     sync: Sync
@@ -43,26 +43,26 @@ class Work:
 
     @property
     def rows(self) -> int:
-        """Rows to send."""
+        """The number of rows to send."""
         return self.histogram.rows
 
     @property
     def envelope(self) -> tuple[bytes, bytes]:
-        """What stands before and behind the rows of a call."""
+        """The text before and after the rows of a request."""
         return self.sync.kind.envelope(self.sync.mapping)
 
     @property
     def route(self) -> Route:
-        """Where the rows go to."""
+        """Where the rows are sent."""
         return self.sync.kind.route(self.sync.mapping.endpoint, self.rows)
 
 
 def open_work(warehouse: Warehouse, sync: Sync, output: Output, state: SyncState, built: Built) -> Work:
-    """Counts what is not settled of the delta that was built last. Two queries.
+    """Counts the unsettled rows of the last built delta, with two queries.
 
     Raises:
         ConfigurationError: the delta is not in the warehouse, or lacks columns.
-        Stopped: it is not the one that was built last.
+        Stopped: it is not the last built one.
     """
     delta = relation_of(warehouse, sync, "delta")
     attributes = parse_types(built.attribute_types, sync.kind.rules)

@@ -1,1 +1,1 @@
-"""One static HTML page of runs, deltas and rejections: needs no server."""
+"""One static HTML page of runs, deltas and rejections. It needs no server."""

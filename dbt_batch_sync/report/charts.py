@@ -1,4 +1,4 @@
-"""Where the columns, axes and labels of a chart lie. The template draws them; its units are SVG's."""
+"""The positions of a chart's columns, axes and labels, in SVG units. The template draws them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ WIDTH, HEIGHT = 640.0, 190.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 8.0, 20.0, 24.0
 MAX_SLOT = 32.0
 LABEL = 52.0
-"""What a label of the time axis needs."""
+"""The space for a label of the time axis."""
 
 OUTLIER = 10
-"""A column of more than so many times the median is cut, and has its number above it: a first push or a full
-refresh would leave nothing to see of the others.
+"""A column of more than this many times the median is cut and labeled with its number, so that a first push
+or a full refresh doesn't flatten the others.
 """
 
 
 @dataclass(frozen=True)
 class Part:
-    """A rectangle of a column; `kind` is its class in the style sheet."""
+    """A rectangle of a column. `kind` is its class in the style sheet."""
 
     kind: str
     y: float
@@ -31,9 +31,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Column:
-    """One run. `title` is what it tells when pointed at; `cut` its number, when the axis is too short for
-    it.
-    """
+    """One run. `title` is its tooltip; `cut` is its number if the axis is too short for it."""
 
     x: float
     width: float
@@ -44,7 +42,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Tick:
-    """A label of an axis, and where it is."""
+    """A label of an axis, and its position."""
 
     at: float
     text: str
@@ -52,7 +50,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Chart:
-    """Columns from the left, the oldest first."""
+    """Columns from left to right, oldest first."""
 
     columns: tuple[Column, ...]
     rows: tuple[Tick, ...]
@@ -62,7 +60,7 @@ class Chart:
 def stacked(
     moments: Sequence[datetime], stacks: Sequence[Mapping[str, float]], titles: Sequence[str]
 ) -> Chart:
-    """A column for each moment, in the order given, of its stack's values from below upwards."""
+    """A column for each moment, in the given order, with its values stacked from bottom to top."""
     totals = [sum(stack.values()) for stack in stacks]
     top = axis_top(totals)
     slot = min(MAX_SLOT, (WIDTH - LEFT - RIGHT) / max(1, len(stacks)))
@@ -106,7 +104,7 @@ def _times(moments: Sequence[datetime], slot: float) -> tuple[Tick, ...]:
 
 
 def axis_top(totals: Sequence[float]) -> float:
-    """A round number not below the totals, outliers left out; 1 when there is nothing to show."""
+    """A round number that is at least the totals, without outliers; 1 if there is nothing to show."""
     amounts = [total for total in totals if total > 0]
     if not amounts:
         return 1.0
@@ -119,7 +117,7 @@ def axis_top(totals: Sequence[float]) -> float:
 
 
 def compact(amount: float) -> str:
-    """A number of few characters: 950, 1.2k, 3M."""
+    """A short number: 950, 1.2k, 3M."""
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if amount >= unit:
             return f"{amount / unit:.3g}{name}"

@@ -21,12 +21,12 @@ from dbt_batch_sync.report.charts import Chart, stacked
 from dbt_batch_sync.results.look import ReportResult, SyncReport
 
 SHOWN_PUSHES = 30
-"""Columns of the table of all syncs' runs."""
+"""The most columns of the table of all syncs' runs."""
 SHOWN_ATTRIBUTES = 30
 SHOWN_REASONS = 10
 
 MARKS = {"succeeded": "✓", "idle": "·", "partial": "P", "interrupted": "I", "failed": "F", "running": "R"}
-"""What a run is in that table; `idle`: it succeeded with nothing to send."""
+"""The states of a run in that table. `idle`: it succeeded with nothing to send."""
 
 _FOLDER = Path(__file__).parent
 _STYLE = (_FOLDER / "report.css").read_text(encoding="utf-8")
@@ -41,12 +41,12 @@ AGES = (
     ("week", "7 days", timedelta(days=7)),
     ("day", "24 hours", timedelta(days=1)),
 )
-"""What runs can be chosen by: a name, its words, and the oldest ones that it shows."""
+"""A filter for runs: a name, its label, and the maximum age of a run."""
 
 
 @dataclass(frozen=True)
 class _Verdict:
-    """Whether everything is all right, and what is not; `kind` is one of `MARKS`."""
+    """Whether everything is all right, and what is not. `kind` is one of `MARKS`."""
 
     kind: str
     says: str
@@ -54,7 +54,7 @@ class _Verdict:
 
 @dataclass(frozen=True)
 class _Push:
-    """A column of the table of runs: when the push began, and its run of each sync."""
+    """A column of the table of runs: the push's start, and its run of each sync."""
 
     moment: datetime
     runs: tuple[Run | None, ...]
@@ -62,7 +62,7 @@ class _Push:
 
 @dataclass(frozen=True)
 class _Sync:
-    """What is shown of a sync. Charts begin with the oldest run, tables with the newest."""
+    """What is shown of a sync. Charts start with the oldest run, tables with the newest."""
 
     report: SyncReport
     runs: tuple[Run, ...]
@@ -75,17 +75,17 @@ class _Sync:
 
     @property
     def more_attributes(self) -> int:
-        """Those that there is no room for."""
+        """Runs that don't fit."""
         return len(self.report.attributes) - len(self.attributes)
 
     @property
     def unsure(self) -> int:
-        """Events of these runs that nobody can vouch for."""
+        """Events of these runs that may or may not be in Batch."""
         return sum(run.unsure for run in self.report.runs)
 
     @property
     def more_reasons(self) -> int:
-        """As above, of open rejections."""
+        """The same for open rejections."""
         return len(self.report.rejects) - len(self.reasons)
 
 
@@ -109,12 +109,12 @@ def render(result: ReportResult) -> str:
 
 
 def _age(passed: timedelta) -> str:
-    """The class of a run of this age: the shortest time that shows it, or `older`."""
+    """The class of a run of this age: the shortest period that contains it, or `older`."""
     return next((name for name, _, most in reversed(AGES) if most and passed <= most), "older")
 
 
 def attention(sync: SyncReport) -> str:
-    """What somebody should look at; empty when nothing is wrong."""
+    """What needs attention; empty if everything is fine."""
     last = sync.runs[0] if sync.runs else None
     rejected = sum(each.count for each in sync.rejects)
     found = (
@@ -156,9 +156,9 @@ def _totals(syncs: Sequence[SyncReport]) -> list[tuple[int, str]]:
 
 
 def write(path: Path, html: str) -> None:
-    """Writes the page atomically: a reader sees the old page or the new one.
+    """Writes the page atomically: readers see the old page or the new one.
 
-    Raises ConfigurationError when the file can't be written.
+    Raises ConfigurationError if the file can't be written.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -172,18 +172,18 @@ def write(path: Path, html: str) -> None:
 
 
 def speed(run: Run) -> float:
-    """Profiles that Batch accepted in a second of a run."""
+    """Profiles per second that Batch accepted in a run."""
     return run.accepted / run.seconds if run.seconds > 0 else 0.0
 
 
 def time_by_phase(run: Run) -> dict[str, float]:
-    """The seconds of a run by what it spent them on, in the order of the charts; together all of them."""
+    """The seconds of a run by phase, in the order of the charts. They add up to the total."""
     spent = {phase: float(getattr(run, f"{phase}_seconds")) for phase in PHASES}
     return spent | {"other": max(0.0, run.seconds - sum(spent.values()))}
 
 
 def mark(run: Run) -> str:
-    """Which of `MARKS` a run has."""
+    """The mark of a run, one of `MARKS`."""
     idle = run.status == "succeeded" and not run.sent and not run.settled
     return "idle" if idle else run.status
 
@@ -243,7 +243,7 @@ def _seconds(amount: float) -> str:
 
 
 def _prose(text: str) -> Markup:
-    """A message, with what it has between backticks as code."""
+    """A message with the text between backticks as code."""
     parts = text.split("`")
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)

@@ -1,4 +1,4 @@
-"""What the verbs answer: what a person is shown and `--json` prints. No customer data."""
+"""The results of verbs, for display and `--json`. They contain no customer data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Result:
 
 
 def noun(kind: str) -> str:
-    """What a row of a kind is about, such as `profile`."""
+    """The noun for a row of a kind, such as `profile`."""
     from dbt_batch_sync.mapping.mapping_reader import KINDS
 
     return KINDS[kind].noun

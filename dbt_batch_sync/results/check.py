@@ -29,8 +29,8 @@ class ValidateResult(Result):
 
 @dataclass(frozen=True)
 class AttributeLineage:
-    """The columns outside dbt's models that an attribute is made of. `column` is the sync's; None of a
-    membership. Without origins it is a constant, or a count of rows.
+    """The columns outside dbt's models from which an attribute is computed. `column` is the sync's; None for
+    a membership. Without origins, it is a constant or a row count.
     """
 
     attribute: str
@@ -49,9 +49,7 @@ class SyncLineage:
 
 @dataclass(frozen=True)
 class LineageResult(Result):
-    """The lineages of the selected syncs; `not_compiled` names models on the way whose SQL is not
-    known.
-    """
+    """The lineages of the selected syncs. `not_compiled` names upstream models whose SQL is unknown."""
 
     syncs: tuple[SyncLineage, ...]
     not_compiled: tuple[str, ...]

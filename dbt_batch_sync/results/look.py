@@ -26,7 +26,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Flapping:
-    """An attribute that changes again for `again` of the `sent` profiles that the last push sent."""
+    """An attribute that changes again for `again` of the last push's `sent` profiles."""
 
     attribute: str
     again: int
@@ -41,12 +41,12 @@ class Flapping:
 
 @dataclass(frozen=True)
 class SyncPlanned:
-    """What a push would do. Counts cover what is not settled; `attributes` counts the rows that send each,
-    `resubscriptions` the rows whose consent `never_resubscribe` holds back.
+    """What a push would do. Counts cover what is not settled. `attributes` counts the rows that send each
+    attribute, `resubscriptions` the rows whose consent `never_resubscribe` holds back.
 
-    `seconds` is the time at Batch's rates; `mapping` is its hash; `stops` is what would stop a push, `guards`
-    what would stop one without `--force`; `steps` are what a push would do before it sends rows; `flapping`
-    are the attributes that seem to change with every build.
+    `seconds` is the time at Batch's rate limit. `mapping` is its hash. `stops` would stop any push, `guards`
+    a push without `--force`. `steps` are what a push would do before it sends rows. `flapping` are attributes
+    that seem to change with every build.
     """
 
     sync: str
@@ -81,8 +81,8 @@ class PlanResult(Result):
 
 @dataclass(frozen=True)
 class Difference:
-    """How many profiles differ in one way: by a `missing_value`, an `other_value` or an `unexpected_value` of
-    an attribute, or, without one, by a `missing_profile`.
+    """How many profiles differ in one way: `missing_value`, `other_value` or `unexpected_value` of an
+    attribute; `missing_profile` without one.
     """
 
     attribute: str | None
@@ -103,17 +103,17 @@ class DriftSample:
 
 @dataclass(frozen=True)
 class SyncAudited:
-    """What an audit of a sync found.
+    """The result of an audit of a sync.
 
     Attributes:
-        skipped: Why nothing of it can be compared.
+        skipped: Why nothing can be compared.
         compared: Rows that Batch should hold.
-        drifted: Those in which it differs, though it should not. Of an audience or a catalog nothing but the
-            size (`in_batch`) can be read: how many there are too many or too few.
-        unknown_profiles: Profiles in Batch that the sync does not have, with a value of a mapped attribute.
-            They are no drift.
-        expected: Differences that are no drift, by reason.
-        repairs: What differs is in the next delta.
+        drifted: Rows that differ but should not. For an audience or a catalog, of which only the size
+            (`in_batch`) can be read, the difference in size.
+        unknown_profiles: Profiles in Batch that are not in the sync and have a value of a mapped attribute.
+            They are not drift.
+        expected: Differences that are not drift, by reason.
+        repairs: Whether the next delta will contain the differences.
     """
 
     sync: str
@@ -136,13 +136,13 @@ class SyncAudited:
 
     @property
     def share(self) -> float:
-        """Of the rows that were compared."""
+        """The share of the compared rows that differ."""
         return self.drifted / self.compared if self.compared else 0.0
 
 
 @dataclass(frozen=True)
 class AuditResult(Result):
-    """An audit of one or more syncs; `next` are the commands that send again what differs."""
+    """An audit of one or more syncs. `next` are the commands that send the differences again."""
 
     tolerance: float
     syncs: tuple[SyncAudited, ...]
@@ -150,7 +150,7 @@ class AuditResult(Result):
 
     @property
     def status(self) -> Literal["succeeded", "drift", "failed"]:
-        """`drift`: more differs than the tolerance allows."""
+        """`drift` if more differs than the tolerance allows."""
         if any(sync.error is not None for sync in self.syncs):
             return "failed"
         return "drift" if any(sync.share > self.tolerance for sync in self.syncs) else "succeeded"
@@ -165,11 +165,11 @@ class AuditResult(Result):
 
 @dataclass(frozen=True)
 class SyncStatus:
-    """The last runs of a sync, the newest first, its parked rows, and the requests that no `dbt run` has
+    """The last runs of a sync, newest first, its parked rows, and the requests that no `dbt run` has
     answered.
 
-    Of an audience or a catalog, `expected` is how many members or items Batch should have, `in_batch` how
-    many it says it has, and `note` why that is not known, or differs.
+    For an audience or a catalog, `expected` is how many members or items Batch should have, `in_batch` how
+    many it reports, and `note` why that is unknown or differs.
     """
 
     sync: str
@@ -193,8 +193,8 @@ class StatusResult(Result):
 
 @dataclass(frozen=True)
 class SyncRejects:
-    """The open rejections of a sync; `table` is where the rows are. `invalid` counts rows of the delta that
-    can't be sent, by reason; `profiles` are the first open rejections, where they were asked for.
+    """The open rejections of a sync. `table` contains the rows. `invalid` counts rows of the delta that can't
+    be sent, by reason. `profiles` are the first open rejections, if requested.
     """
 
     sync: str
@@ -214,9 +214,8 @@ class RejectsResult(Result):
 
 @dataclass(frozen=True)
 class SyncReport:
-    """What a report shows of a sync: its last runs, the newest first; the rows of its delta that are not
-    settled, by change, and how many of them send each attribute; parked rows; and the open rejections in
-    `table`, the most frequent first.
+    """What a report shows of a sync: its last runs, newest first; the unsettled rows of its delta by change,
+    and how many send each attribute; parked rows; and the open rejections in `table`, most frequent first.
     """
 
     sync: str
@@ -234,13 +233,13 @@ class SyncReport:
 
     @property
     def pending(self) -> int:
-        """Rows of the delta that wait for the next push; invalid ones don't."""
+        """Rows of the delta that the next push sends; invalid ones are not among them."""
         return self.inserts + self.updates + self.exits
 
 
 @dataclass(frozen=True)
 class ReportResult:
-    """The selected syncs as they are at a time, in UTC."""
+    """The selected syncs at a time, in UTC."""
 
     made_at: datetime
     target: str
@@ -250,7 +249,7 @@ class ReportResult:
 
 @dataclass(frozen=True)
 class Change:
-    """An attribute that goes with the next push. Values are masked."""
+    """An attribute in the next push, with masked values."""
 
     attribute: str
     old: str
@@ -259,8 +258,8 @@ class Change:
 
 @dataclass(frozen=True)
 class Pending:
-    """What the delta says of a profile that is not settled. `reason`: why it can't be sent (`parked`: Batch
-    rejected the row), or which consents are held back (`never_resubscribe:…`).
+    """What the delta has of an unsettled profile. `reason`: why it can't be sent (`parked`: Batch rejected
+    the row), or which consents are held back (`never_resubscribe:…`).
     """
 
     change: str
@@ -270,7 +269,7 @@ class Pending:
 
 @dataclass(frozen=True)
 class Occurrence:
-    """An event of a person, and its `state`: `sent`, `queued`, `unsure` or why it is invalid."""
+    """An event of a person and its `state`: `sent`, `queued`, `unsure`, or why it is invalid."""
 
     name: str | None
     time: datetime | None
@@ -280,11 +279,11 @@ class Occurrence:
 
 @dataclass(frozen=True)
 class SyncProfile:
-    """What a sync knows of one profile. `sent_at` is None when Batch never accepted anything of it.
+    """What a sync knows about one profile. `sent_at` is None if Batch has accepted nothing of it.
 
-    `attributes` are what Batch holds as far as we know, masked, without nulls and without what is rejected;
-    `rejects` has the last rejection of each attribute, open or resolved. Of a sync of events there are only
-    the last `events` of the person, the newest first.
+    `attributes` are the values that Batch holds as far as known, masked, without nulls and rejected values.
+    `rejects` has the last rejection of each attribute, open or resolved. A sync of events only has the
+    person's last `events`, newest first.
     """
 
     sync: str
@@ -302,12 +301,12 @@ class SyncProfile:
 
 @dataclass(frozen=True)
 class ProfileResult(Result):
-    """One key in the selected syncs: of a profile, a member or an item."""
+    """One key in the selected syncs: a profile, a member or an item."""
 
     key: str
     syncs: tuple[SyncProfile, ...]
 
     @property
     def is_known(self) -> bool:
-        """Whether any sync knows the profile."""
+        """Whether any sync knows the key."""
         return any(each.sent_at or each.pending or each.rejects for each in self.syncs)

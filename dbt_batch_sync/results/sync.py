@@ -13,16 +13,16 @@ from dbt_batch_sync.results import Result
 Status = Literal["succeeded", "partial", "interrupted", "failed"]
 
 EXIT_CODES: dict[str, int] = {"succeeded": 0, "failed": 1, "partial": 3, "interrupted": 130}
-"""The command line's; an interruption by SIGTERM is 143."""
+"""The command line's exit codes. After SIGTERM, it is 143."""
 
 
 @dataclass(frozen=True)
 class SyncPushed:
-    """How the push of one sync ended: like a push as a whole, or `skipped` when it was not begun.
+    """The result of one sync's push. `status` is as for a whole push, or `skipped` if it was not started.
 
-    Counts of changes cover what was not settled before; `invalid` and `parked` are all that the delta has.
-    `sent` counts profiles, and `settled` the rows that no push sends again until they change. Nobody knows
-    of `unsure` events whether Batch took them twice (`on_doubt: resend`) or at all (`skip`).
+    Counts of changes cover what was not settled before; `invalid` and `parked` cover the whole delta. `sent`
+    counts profiles, `settled` rows that are not sent again until they change. `unsure` counts events that
+    Batch may have received twice (`on_doubt: resend`) or not at all (`skip`).
     """
 
     sync: str
@@ -48,14 +48,14 @@ class SyncPushed:
 
     @staticmethod
     def of(run: Run, kind: str) -> SyncPushed:
-        """The same, of a run."""
+        """The same for a run."""
         names = [name for name in SyncPushed.__dataclass_fields__ if name != "kind"]
         return SyncPushed(kind=kind, **{name: getattr(run, name) for name in names})
 
 
 @dataclass(frozen=True)
 class PushResult(Result):
-    """A push of one or more syncs. Times are UTC."""
+    """A push of one or more syncs. Times are in UTC."""
 
     run_id: str
     started_at: datetime
@@ -64,7 +64,7 @@ class PushResult(Result):
 
     @property
     def status(self) -> Status:
-        """The worst of the syncs': failed, interrupted (or one was skipped), partial, succeeded."""
+        """The worst status of its syncs: failed, interrupted (or one was skipped), partial, succeeded."""
         found = {sync.status for sync in self.syncs}
         if "failed" in found:
             return "failed"
@@ -83,8 +83,8 @@ class PushResult(Result):
 
 @dataclass(frozen=True)
 class ResendResult(Result):
-    """What was asked for, a request for each sync. Nothing was sent; `next` are the commands that do it, and
-    `notes` say what it does not do.
+    """What was requested, for each sync. Nothing was sent. `next` are the commands that send it, and `notes`
+    what they don't do.
     """
 
     request: Scope

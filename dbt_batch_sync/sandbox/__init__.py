@@ -1,6 +1,6 @@
-"""A stand-in for Batch's profile API over real HTTP, strict as documented.
+"""A local stand-in for Batch's API over HTTP, as strict as its documentation.
 
-An independent reading of the API's rules, and so an oracle for the tests: nothing here imports the rest of
-the project, except its errors, `is_loopback` and how its pages are loaded. `server.SandboxServer` runs it in
-a thread, `server.serve` until it is interrupted. Needs the extra `sandbox`.
+It reads the API's rules independently and so serves as an oracle in tests: nothing here imports the rest of
+the project, except its errors, `is_loopback` and the loading of pages. `server.SandboxServer` runs it in a
+thread, `server.serve` until it is interrupted. Requires the extra `sandbox`.
 """

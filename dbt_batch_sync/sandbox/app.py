@@ -27,14 +27,14 @@ from dbt_batch_sync.sandbox.replies import Reply
 from dbt_batch_sync.sandbox.routes import Route as ApiRoute
 from dbt_batch_sync.sandbox.service import Sandbox
 
-# A body too large is still read so far, so that its sender gets to see the answer.
+# A body that is too large is still read up to here, so that its sender sees the answer.
 _READ_ANYWAY = 64 * 1024 * 1024
 
 Handler = Callable[[Request, Tally], Awaitable[Reply]]
 
 
 def respond(reply: Reply) -> Response:
-    """The response that puts a reply on the wire."""
+    """The response for a reply."""
     if reply.path is not None:
         return FileResponse(reply.path, reply.status, dict(reply.headers))
     return Response(reply.body, reply.status, dict(reply.headers))
@@ -107,7 +107,7 @@ class _ApiRoutes:
             raise refuse(400, "BODY_TOO_LARGE", f"at most {sandbox.settings.max_body_bytes} bytes a body")
         if isinstance(source, bytes):
             tally.body = source
-        # In threads, so that other requests are taken in meanwhile.
+        # In threads, so that other requests are accepted meanwhile.
         admitted = await asyncio.to_thread(sandbox.admit, name, source, tally)
         return await asyncio.to_thread(sandbox.settle, admitted)
 
@@ -132,7 +132,7 @@ class _ApiRoutes:
     async def _recorded(self, request: Request, handle: Handler) -> Response:
         sandbox = self._sandbox
         tally, began, at = sandbox.recorder.begin(), sandbox.clock(), sandbox.now().isoformat()
-        status = 500  # unless an answer says otherwise: then the sandbox itself is broken
+        status = 500  # unless an answer replaces it: the sandbox failed
         try:
             try:
                 reply = await handle(request, tally)

@@ -1,4 +1,4 @@
-"""The routes of audiences: lists of custom ids with attributes for personalisation."""
+"""The routes of audiences: lists of custom ids with attributes for personalization."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TYPES = frozenset(("string", "integer", "float", "date", "url", "string_array")
 
 @dataclass
 class Audience:
-    """`members` are the attributes by custom id, the attributes by name without wrapper."""
+    """`members` are attributes by custom id; attributes are by name without wrapper."""
 
     name: str
     display_name: str | None
@@ -46,7 +46,7 @@ class Audience:
     members: dict[str, dict[str, TypedValue]] = field(default_factory=dict)
 
     def described(self) -> dict[str, object]:
-        """As `list` and `view` show it."""
+        """As in `list` and `view`."""
         return {
             "name": self.name,
             "display_name": self.display_name,
@@ -58,7 +58,7 @@ class Audience:
 
 
 class Change(NamedTuple):
-    """What happens to one id. Attributes come with `add` only."""
+    """The change of one id. Only `add` has attributes."""
 
     action: Literal["add", "remove"]
     custom_id: str
@@ -122,9 +122,9 @@ def _read_ids(value: object, *, with_action: bool) -> list[Change]:
 
 
 class Audiences:
-    """The project's audiences. Its owner sees to it that calls come one at a time.
+    """The project's audiences. The caller serializes calls.
 
-    `discards` says of whom Batch takes no data.
+    `discards` tells whether Batch discards a person's data.
     """
 
     def __init__(self, world: World, discards: Callable[[str], bool]) -> None:
@@ -134,7 +134,7 @@ class Audiences:
         self.audiences: dict[str, Audience] = {}
 
     def routes(self) -> list[Route]:
-        """All count for the rate of one call a second."""
+        """All requests share the rate of one per second."""
 
         def cost(_read: object) -> Mapping[Rate, float]:
             return {RATES["audiences"]: 1}
@@ -156,11 +156,11 @@ class Audiences:
         self._indexing.advance()
 
     def state(self, name: str) -> State:
-        """Whether all writes to it are applied."""
+        """Whether all its writes are applied."""
         return self._indexing.state(name, None)
 
     def forget(self, custom_id: str) -> None:
-        """Takes an erased person out of every audience."""
+        """Removes an erased person from every audience."""
         for audience in self.audiences.values():
             audience.members.pop(custom_id, None)
 

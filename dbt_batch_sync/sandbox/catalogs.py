@@ -25,7 +25,7 @@ MAX_EDITS = 200
 MAX_STRING = 10_000
 MAX_ARRAY = 15
 MAX_ARRAY_STRING = 64
-MAX_ID = 511  # not documented: as of profiles
+MAX_ID = 511  # not documented: same as for profiles
 
 _NAME = re.compile(r"[a-z0-9_]{1,30}")
 _WRAPPED = ("date", "url")
@@ -36,7 +36,7 @@ Item = dict[str, Value]
 
 @dataclass
 class Catalog:
-    """`fields` are types by name; `items` are values by id, by the fields' names without wrapper."""
+    """`fields` are types by name; `items` are values by id, by field name without wrapper."""
 
     name: str
     fields: dict[str, str]
@@ -46,7 +46,7 @@ class Catalog:
     size: int = 0
 
     def put(self, item: str, values: Item | None) -> None:
-        """Replaces an item; None removes it. `size` is in bytes: what Batch counts is not documented."""
+        """Replaces an item; None removes it. `size` is in bytes; what Batch counts is not documented."""
         self.size += _size(values) - _size(self.items.get(item))
         if values is not None:
             self.items[item] = values
@@ -55,7 +55,7 @@ class Catalog:
 
 
 class Edit(NamedTuple):
-    """What happens to one item. Attributes come with `add` only; their keys are as sent."""
+    """The change of one item. Only `add` has attributes, with keys as sent."""
 
     action: Literal["add", "remove"]
     item: str
@@ -116,7 +116,7 @@ _READERS: dict[str, Callable[[str, object], Value]] = {
 
 
 def read_item(fields: Mapping[str, str], attributes: Mapping[str, object]) -> Item:
-    """The values by name of an item's attributes, `date()` and `url()` around those of these types.
+    """An item's values by name; dates and URLs have `date()` and `url()` around their names.
 
     Raises BrokenRuleError.
     """
@@ -164,7 +164,7 @@ def _read_edit(raw: object) -> Edit:
 
 
 class Catalogs:
-    """The project's catalogs. Its owner sees to it that calls come one at a time."""
+    """The project's catalogs. The caller serializes calls."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -193,7 +193,7 @@ class Catalogs:
         self._indexing.advance()
 
     def state(self, name: str) -> State:
-        """Whether all writes to it are applied."""
+        """Whether all its writes are applied."""
         return self._indexing.state(name, None)
 
     @staticmethod

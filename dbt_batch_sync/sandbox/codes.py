@@ -1,4 +1,4 @@
-"""The closed lists behind three standard attributes: languages, regions, time zones."""
+"""The closed lists for three standard attributes: languages, regions, time zones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import zoneinfo
 from functools import cache
 
-# ISO 639-1, the 183 codes in force (`sh` was withdrawn).
+# ISO 639-1, the 183 codes in force (`sh` was withdrawn)
 LANGUAGES = frozenset(
     """
     aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee
@@ -17,7 +17,7 @@ LANGUAGES = frozenset(
     vo wa wo xh yi yo za zh zu""".split()  # noqa: SIM905  # readable
 )
 
-# ISO 3166-1 alpha-2, the 249 officially assigned codes.
+# ISO 3166-1 alpha-2, the 249 officially assigned codes
 REGIONS = frozenset(
     """
     AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW
@@ -39,5 +39,5 @@ def _zones() -> frozenset[str]:
 
 
 def is_timezone(name: str) -> bool:
-    """Whether it is an IANA name. Where the machine has no time zone data, only the form is checked."""
+    """Whether it is an IANA name. Without time zone data on the machine, only checks the form."""
     return _ZONE.fullmatch(name) is not None and (not _zones() or name in _zones())

@@ -1,8 +1,8 @@
-"""What a real Batch does not have: routes to look at the sandbox and to steer it.
+"""Routes that Batch doesn't have: to inspect and control the sandbox.
 
-They need no key, and so answer only clients on this machine under a name of this machine (another name would
-be a web page that had its own name resolved to here), unless the settings open them. Writes must be JSON: a
-web page can't send that elsewhere unasked.
+They need no key. Unless the settings open them, they only answer clients on this machine that use a name of
+this machine (another name would be a web page whose own name resolves to this address). Writes must be JSON,
+which a web page can't send to another site without permission.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def control_routes(sandbox: Sandbox) -> list[Route]:
-    """The page at `/`, and all of `/_sandbox`."""
+    """The page at `/`, and everything under `/_sandbox`."""
     controls = _Controls(sandbox)
     table: list[tuple[str, str, Handler]] = [
         ("GET", "/", controls.page),
@@ -65,7 +65,7 @@ def _named_host(request: Request) -> str | None:
 
 
 class BadControlError(Exception):
-    """A request to a control route that can't be carried out; the message says what is accepted."""
+    """A request to a control route that can't be carried out. The message says what is accepted."""
 
 
 async def _document(request: Request) -> object:
@@ -142,7 +142,9 @@ class _Controls:
         return Response(status_code=204)
 
     async def profiles(self, request: Request) -> Response:
-        """`?limit=100&offset=0&q=`: those that q finds, as on the page, oldest first, and their `total`."""
+        """`?limit=100&offset=0&q=`: the profiles that q finds, as on the page, oldest first, and their
+        `total`.
+        """
         found, total = self._sandbox.store.page(
             _number(request, "limit", 100),
             _number(request, "offset", 0),
@@ -157,7 +159,7 @@ class _Controls:
         return JSONResponse(_as_json(profile))
 
     async def edit(self, request: Request) -> Response:
-        """Writes attributes as the API takes them, `{"points": 3, "date(joined)": null}`: an edit by hand."""
+        """Writes attributes, as for the API, `{"points": 3, "date(joined)": null}`, as if edited by hand."""
         document = {
             "identifiers": {"custom_id": request.path_params["custom_id"]},
             "attributes": await _document(request),
@@ -179,7 +181,7 @@ class _Controls:
         return Response(status_code=204)
 
     async def audience(self, request: Request) -> Response:
-        """With every member."""
+        """With all members."""
         with self._sandbox.reading():
             audience = self._sandbox.audiences.audiences.get(request.path_params["name"])
             if audience is None:
@@ -188,13 +190,13 @@ class _Controls:
             return JSONResponse({**audience.described(), "members": members})
 
     async def catalog(self, request: Request) -> Response:
-        """With every item."""
+        """With all items."""
         with self._sandbox.reading():
             catalog = self._sandbox.catalogs.catalogs.get(request.path_params["name"])
             return JSONResponse(_shallow(catalog)) if catalog else _failed(404, "no such catalog")
 
     async def events(self, request: Request) -> Response:
-        """The last ones, newest first; `?by=order_id` counts all by the value of an attribute."""
+        """The last events, newest first. `?by=order_id` counts all events by an attribute."""
         log, by = self._sandbox.events, request.query_params.get("by")
         if by is not None:
             return JSONResponse({"total": log.total, "seen": log.seen_by(by)})
@@ -210,7 +212,7 @@ class _Controls:
         return JSONResponse({"deletions": found})
 
     async def requests(self, request: Request) -> Response:
-        """Newest first; `?bodies=1` with the bodies and answers that are kept, as text."""
+        """Newest first. `?bodies=1` includes stored bodies and answers, as text."""
         entries = [_as_json(entry) for entry in reversed(self._sandbox.recorder.requests)]
         if not _number(request, "bodies", 0):
             for entry in entries:
@@ -225,7 +227,7 @@ class _Controls:
         return _failed(404, "no such request, or no longer kept")
 
     async def stats(self, request: Request) -> Response:
-        """`?custom_ids=1` with the applied operations by custom_id."""
+        """`?custom_ids=1` includes the applied operations by custom_id."""
         custom_ids = bool(_number(request, "custom_ids", 0))
         counts = _shallow(self._sandbox.recorder.stats(custom_ids=custom_ids))
         if not custom_ids:
@@ -233,11 +235,11 @@ class _Controls:
         return JSONResponse({**counts, "profiles": len(self._sandbox.store.profiles)})
 
     async def settings(self, _request: Request) -> Response:
-        """What can be changed while the sandbox runs."""
+        """Settings that can be changed while the sandbox runs."""
         return JSONResponse(changeable(self._sandbox.settings))
 
     async def change(self, request: Request) -> Response:
-        """Changes those that an object names: `{"latency": 0.5, "reject_ids": ["C-1"]}`."""
+        """Changes the named settings: `{"latency": 0.5, "reject_ids": ["C-1"]}`."""
         try:
             changes = read_settings(await _document(request))
         except BadSettingError as error:
@@ -246,7 +248,7 @@ class _Controls:
         return await self.settings(request)
 
     async def reset(self, request: Request) -> Response:
-        """Forgets everything, or all but what an object says is to stay: `{"profiles": false}`."""
+        """Deletes everything, except what an object keeps: `{"profiles": false}`."""
         parts = ("profiles", "stats")
         chosen = await _document(request) or {}
         if not isinstance(chosen, Mapping) or not all(

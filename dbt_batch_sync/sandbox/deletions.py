@@ -1,4 +1,4 @@
-"""The older, app-level routes that erase a person, and the month in which Batch takes no data of them."""
+"""The older app-level routes that erase a person, and the month in which Batch discards their data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEPT = 100_000
 
 @dataclass
 class Deletion:
-    """One request. `token` names it; the app's key is not kept."""
+    """One request. `token` identifies it; the app's key is not stored."""
 
     token: str
     custom_id: str
@@ -32,9 +32,9 @@ class Deletion:
 
 
 class Deletions:
-    """Its owner sees to it that calls come one at a time.
+    """The caller serializes calls.
 
-    `erase` removes a person, and says whether there was one.
+    `erase` removes a person and returns whether there was one.
     """
 
     def __init__(self, world: World, erase: Callable[[str], bool]) -> None:
@@ -45,19 +45,19 @@ class Deletions:
         self._blacklisted: dict[str, datetime] = {}
 
     def routes(self) -> list[Route]:
-        """Below `/1.0/<app key>`."""
+        """Under `/1.0/<app key>`."""
         return [
             Route("POST", "gdpr/request", self._read_request, self._request, base="app"),
             Route("GET", "gdpr/request/{token}", itemgetter("token"), self._view, base="app"),
         ]
 
     def discards(self, custom_id: str) -> bool:
-        """Whether Batch takes no data of this person: from the request until a month after it."""
+        """Whether Batch discards this person's data: for a month from the request."""
         until = self._blacklisted.get(custom_id)
         return until is not None and self._world.now() < until
 
     def advance(self) -> None:
-        """Erases what is due."""
+        """Erases people who are due."""
         now = self._world.now()
         while self._pending and self._pending[0].due_at <= now:
             request = self._pending.popleft()

@@ -1,4 +1,4 @@
-"""Events: the rules of one, and what the sandbox remembers of them."""
+"""The rules of events, and the events that the sandbox remembers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WRAPPED = re.compile(r"(date|url)\(([a-z0-9_]{1,30})\)")
 
 
 class Event(NamedTuple):
-    """`time` as it was sent; None is that of its reception."""
+    """`time` as sent; None means the time of arrival."""
 
     name: str
     time: str | None
@@ -41,7 +41,7 @@ class UntimelyEventError(BrokenRuleError):
 
 
 def read_event(raw: object, now: datetime, skew: float) -> Event:
-    """`skew` is how many seconds a time may be beyond its borders. Raises BrokenRuleError."""
+    """`skew` is the tolerance of a time's limits, in seconds. Raises BrokenRuleError."""
     if not isinstance(raw, dict) or "name" not in raw or raw.keys() - {"name", "time", "attributes"}:
         raise _broken("an event is an object of name, time and attributes")
     name, attributes = raw["name"], raw.get("attributes", {})
@@ -130,7 +130,7 @@ def _read_array(items: list[object], depth: int) -> None:
 
 
 class StoredEvent(NamedTuple):
-    """An event that was applied, by which request and when."""
+    """An applied event, with its request and time."""
 
     request: int
     at: str
@@ -139,9 +139,9 @@ class StoredEvent(NamedTuple):
 
 
 class EventLog:
-    """The last events, and how often each was seen, of `count` different ones at most.
+    """The last events, and how often each occurred, for at most `count` different ones.
 
-    Safe to use from several threads.
+    For several threads.
     """
 
     def __init__(self, keep: int, count: int) -> None:
@@ -171,7 +171,7 @@ class EventLog:
 
     @property
     def repeated(self) -> int:
-        """How many events came more than once, all alike."""
+        """How many identical events occurred more than once."""
         with self._lock:
             return sum(times > 1 for times in self._seen.values())
 
@@ -182,14 +182,14 @@ class EventLog:
             return tuple(self._last)
 
     def of(self, custom_id: str) -> list[StoredEvent]:
-        """A person's among the last, newest first."""
+        """A person's recent events, newest first."""
         return [stored for stored in reversed(self.last) if stored.custom_id == custom_id]
 
     @property
     def seen(self) -> Counter[tuple[str, str, str | None, str]]:
-        """How often by custom_id, name, time as it was sent, and attributes as JSON with sorted keys.
+        """The number of events by custom_id, name, time as sent, and attributes as JSON with sorted keys.
 
-        Raises RuntimeError when there were more than are counted.
+        Raises RuntimeError if there were too many to count.
         """
         if not self._complete:
             raise RuntimeError("more different events than `count_events` of the settings")
@@ -202,7 +202,7 @@ class EventLog:
         return counts
 
     def seen_by(self, attribute: str) -> Counter[str | int]:
-        """How often by the value of an attribute that tells events apart, an id of their own."""
+        """The number of events by an attribute that identifies them."""
         counts: Counter[str | int] = Counter()
         for (_, _, _, attributes), times in self.seen.items():
             counts[json.loads(attributes).get(attribute)] += times

@@ -1,4 +1,4 @@
-"""The routes of exports: files of profiles, written in the background, behind links that expire."""
+"""The routes of exports: files of profiles, written in the background, with links that expire."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MAX_ATTRIBUTES = 1_000
 _CHUNK = 5_000
 _KEPT = 20
 
-# So many are written before the answer, exactly as they are then; more in the background.
+# Up to this many are written before the answer, exactly as they are; more in the background.
 _AT_ONCE = 20_000
 
 Status = Literal["CREATED", "PENDING", "RUNNING", "SUCCESS", "ERROR"]
@@ -40,7 +40,7 @@ _STATES: tuple[Status, ...] = ("CREATED", "PENDING", "RUNNING")
 
 @dataclass
 class Export:
-    """`files` are complete when `written` is set."""
+    """`files` are complete once `written` is set."""
 
     id: str
     attributes: tuple[str, ...]
@@ -50,7 +50,7 @@ class Export:
     written: threading.Event = field(default_factory=threading.Event)
 
     def status(self, now: float, settings: SandboxSettings) -> Status:
-        """One state after the other, a third of the time each."""
+        """The states in turn, a third of the time each."""
         passed = now - self.asked_at
         if passed < settings.export_seconds:
             return _STATES[int(3 * passed / settings.export_seconds)]
@@ -58,7 +58,7 @@ class Export:
 
 
 class Exports:
-    """Its owner sees to it that calls come one at a time. The files are gone after `clear`, and with it."""
+    """The caller serializes calls. `clear` deletes the files, and so does garbage collection."""
 
     def __init__(self, world: World, store: ProfileStore) -> None:
         self._world, self._store = world, store
@@ -78,7 +78,7 @@ class Exports:
         return export.status(self._world.seconds(), self._world.settings)
 
     def clear(self) -> None:
-        """Removes every file."""
+        """Deletes all files."""
         for export in self.exports.values():
             shutil.rmtree(export.folder, ignore_errors=True)
         self.exports.clear()
@@ -165,7 +165,7 @@ def _read_id(parameters: Mapping[str, str]) -> str:
 
 
 def _write(export: Export, store: ProfileStore, settings: SandboxSettings) -> None:
-    """All profiles as they are when their turn comes: one JSON object a line, and one file at least."""
+    """All profiles as they are when they are written: one JSON object per line, at least one file."""
     try:
         file, lines = _next_file(export), 0
         for profiles in store.chunks(_CHUNK):
@@ -176,7 +176,7 @@ def _write(export: Export, store: ProfileStore, settings: SandboxSettings) -> No
                 file.write(_line(custom_id, attributes, export.attributes, settings))
                 lines += 1
         file.close()
-    except FileNotFoundError:  # forgotten meanwhile, and its folder removed
+    except FileNotFoundError:  # deleted meanwhile, with its folder
         return
     finally:
         export.written.set()

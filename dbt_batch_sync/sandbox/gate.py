@@ -1,4 +1,4 @@
-"""What is asked of a call's headers before its body counts."""
+"""Checks a request's headers before its body."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _JSON = re.compile(r'application/json\s*(?:;\s*charset="?utf-8"?\s*)?', re.IGNOR
 
 
 class RefusedCallError(Exception):
-    """The call as a whole is refused: `reply` says so, and nothing was applied."""
+    """The whole request is rejected with `reply`, and nothing was applied."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
@@ -28,7 +28,7 @@ def refuse(status: int, code: str, message: str) -> RefusedCallError:
 def check_caller(
     settings: SandboxSettings, version: str, headers: Mapping[str, str], tally: Tally, since: int = 0
 ) -> None:
-    """Version (2.`since` or newer), key, project. `headers` has lower case names.
+    """Checks the version (2.`since` or newer), the key and the project. `headers` has lower-case names.
 
     Raises RefusedCallError: 404, 401 or 400.
     """
@@ -51,7 +51,7 @@ def check_caller(
 def check_app_caller(
     settings: SandboxSettings, app_key: str, headers: Mapping[str, str], tally: Tally
 ) -> None:
-    """The key of the older API's header, then that of the app in the path. Raises RefusedCallError: 401."""
+    """Checks the older API's key, then the app's key in the path. Raises RefusedCallError: 401."""
     if not hmac.compare_digest(headers.get("x-authorization", "").encode(), settings.rest_api_key.encode()):
         tally.violate(Violation.UNAUTHORIZED)
         raise refuse(401, "AUTHENTICATION_INVALID", "the REST API key is missing or wrong")
@@ -61,14 +61,14 @@ def check_app_caller(
 
 
 def check_link(headers: Mapping[str, str], tally: Tally) -> None:
-    """A file's link needs no key, and lies on another host at Batch. Raises RefusedCallError: 400."""
+    """The link to a file needs no key; Batch's are on another host. Raises RefusedCallError: 400."""
     if "authorization" in headers or "x-authorization" in headers:
         tally.violate(Violation.KEY_ON_A_LINK)
         raise refuse(400, "KEY_ON_A_LINK", "a file's link is asked for without a key")
 
 
 def shown_path(path: str, app_keys: Iterable[str]) -> str:
-    """A path without the app key that the older API has in it, wherever it stands."""
+    """A path without the app's key of the older API, wherever it is."""
     path = re.sub(r"^/1\.0/[^/]*", "/1.0/<app key>", path)
     for app_key in app_keys:
         path = path.replace(app_key, "<app key>")
@@ -76,7 +76,7 @@ def shown_path(path: str, app_keys: Iterable[str]) -> str:
 
 
 def check_content(headers: Mapping[str, str], tally: Tally) -> None:
-    """JSON, not encoded. Raises RefusedCallError: 400."""
+    """Requires JSON without encoding. Raises RefusedCallError: 400."""
     if not _JSON.fullmatch(headers.get("content-type", "").strip()):
         tally.violate(Violation.WRONG_CONTENT, "Content-Type")
         raise refuse(400, "INVALID_CONTENT_TYPE", "Content-Type must be application/json")

@@ -1,4 +1,4 @@
-"""Who wrote what to a profile: the last changes of all profiles, so that memory stays bounded."""
+"""The last changes of all profiles by request, in limited memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dbt_batch_sync.sandbox.values import TypedValue
 
 
 class Change(NamedTuple):
-    """One attribute, before and after; None: there was or is none."""
+    """One attribute before and after; None means no value."""
 
     name: str
     old: TypedValue | None
@@ -21,7 +21,7 @@ class Change(NamedTuple):
 class Entry(NamedTuple):
     """What one request wrote to a profile. `request` is its number; 0 is a change by hand.
 
-    `before` and `after` hold the attributes that it named, as far as there was or is a value.
+    `before` and `after` contain the attributes that it named and that have a value.
     """
 
     request: int
@@ -31,14 +31,14 @@ class Entry(NamedTuple):
 
     @property
     def changes(self) -> list[Change]:
-        """Nothing for what was written again."""
+        """Nothing for attributes that were written with the same value."""
         names = {**self.after, **self.before}
         pairs = [Change(name, self.before.get(name), self.after.get(name)) for name in names]
         return [change for change in pairs if change.old != change.new]
 
 
 class History:
-    """Safe to use from several threads."""
+    """For several threads."""
 
     def __init__(self, keep: int) -> None:
         self._keep = keep

@@ -1,4 +1,4 @@
-"""Writes that are accepted now and applied later, each with a token that tells how far it is."""
+"""Writes that are accepted now and applied later. A token tells their state."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Write:
 
 
 class Indexing:
-    """In the order in which they were accepted. Its owner sees to it that calls come one at a time."""
+    """In the order of acceptance. The caller serializes calls."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -35,7 +35,7 @@ class Indexing:
         self._tokens: OrderedDict[str, _Write] = OrderedDict()
 
     def accept(self, subject: str, apply: Callable[[], None]) -> Reply:
-        """202 with a token; applied when the delay of the settings is over."""
+        """202 with a token. Applied after the delay in the settings."""
         due = self._world.now() + timedelta(seconds=self._world.settings.indexing_delay)
         write = _Write(subject, due, apply)
         self._waiting.append(write)
@@ -55,14 +55,14 @@ class Indexing:
             write.state = "APPLIED"
 
     def replace(self, subject: str) -> None:
-        """Drops what was not applied yet: what comes next takes its place."""
+        """Drops pending writes, which the next one replaces."""
         for write in self._waiting:
             if write.subject == subject:
                 write.state = "REPLACED"
         self._waiting = deque(write for write in self._waiting if write.subject != subject)
 
     def state(self, subject: str, token: str | None) -> State:
-        """Of a token; without one, of all writes to the subject. Raises RefusedCallError: 400."""
+        """The state of a token; without one, of all writes to the subject. Raises RefusedCallError: 400."""
         self.advance()
         if token is None:
             waiting = any(write.subject == subject for write in self._waiting)

@@ -1,4 +1,4 @@
-"""The settings that can be changed while the sandbox runs, in words, and how JSON sets them."""
+"""The settings that can be changed while the sandbox runs, with descriptions and JSON forms."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class BadSettingError(ValueError):
 
 @dataclass(frozen=True)
 class Knob:
-    """`choices` are those of a closed list, else empty."""
+    """`choices` is a closed list, or empty."""
 
     name: str
     group: str
@@ -46,7 +46,7 @@ class Knob:
 
     @property
     def accepted(self) -> str:
-        """What an error says is accepted."""
+        """What is accepted, for an error."""
         return {
             "choice": f"one of {', '.join(self.choices)}",
             "switch": "true or false",
@@ -78,7 +78,7 @@ class Knob:
         raise BadSettingError(f"`{self.name}`: {self.accepted}")
 
     def parse(self, text: str) -> Any:
-        """The setting's value from a command line, commas between several. Raises BadSettingError."""
+        """The setting's value from a command line; commas separate several. Raises BadSettingError."""
         if self.kind in ("choice", "text"):
             return self.read(text)
         if self.kind == "texts":
@@ -153,7 +153,7 @@ KNOBS: Mapping[str, Knob] = {
 
 
 def read_settings(document: object) -> dict[str, Any]:
-    """The settings that an object names. Raises BadSettingError."""
+    """The settings in an object. Raises BadSettingError."""
     if not isinstance(document, dict):
         raise BadSettingError("an object of settings")
     if unknown := document.keys() - KNOBS.keys():
@@ -162,7 +162,7 @@ def read_settings(document: object) -> dict[str, Any]:
 
 
 def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:
-    """The settings of a command line: `latency=0.5`, `reject_ids=C-1,C-2`. Raises BadSettingError."""
+    """The settings on a command line: `latency=0.5`, `reject_ids=C-1,C-2`. Raises BadSettingError."""
     read: dict[str, Any] = {}
     for assignment in assignments:
         name, _, text = assignment.partition("=")
@@ -173,6 +173,6 @@ def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:
 
 
 def changeable(settings: SandboxSettings) -> dict[str, Any]:
-    """What they are set to, as JSON sets it."""
+    """The current values, in JSON's form."""
     values = {name: getattr(settings, name) for name in KNOBS}
     return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""How much a call may carry, and how fast calls may come."""
+"""Limits on the size and the rate of requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_OPERATIONS = {"update": 200, "mass-update": 10_000}
 
 @dataclass(frozen=True)
 class Rate:
-    """`burst` is the most at once after a pause; where none is documented, one second's worth."""
+    """`burst` is the maximum at once after a pause; one second's worth if none is documented."""
 
     of: str
     per_second: float
@@ -29,21 +29,21 @@ RATES: dict[str, Rate] = {
 
 
 class TokenBucket:
-    """Strict: not a token above the rate and the burst, by the clock that was passed in (seconds)."""
+    """Strict: not a token above the rate and the burst, by the injected clock (seconds)."""
 
     def __init__(self, rate: Rate, clock: Callable[[], float]) -> None:
         self._rate, self._clock = rate, clock
         self._tokens, self._filled_at = rate.burst, clock()
 
     def wait(self, tokens: float) -> float:
-        """The seconds until they would be there; 0 when they are."""
+        """The seconds until they are available; 0 if they are."""
         now = self._clock()
         self._tokens = min(self._rate.burst, self._tokens + (now - self._filled_at) * self._rate.per_second)
         self._filled_at = now
         return max(0.0, (tokens - self._tokens) / self._rate.per_second)
 
     def take(self, tokens: float) -> float:
-        """Takes them and returns 0, or takes nothing and returns the seconds until they would be there."""
+        """Takes them and returns 0, or takes nothing and returns the seconds until they are available."""
         wait = self.wait(tokens)
         if not wait:
             self._tokens -= tokens
@@ -51,7 +51,7 @@ class TokenBucket:
 
 
 class Meter:
-    """All rates of a project. Safe to use from several threads."""
+    """All rate limits of a project. For several threads."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._lock = threading.Lock()
@@ -59,7 +59,7 @@ class Meter:
         self._buckets: dict[Rate, TokenBucket] = {}
 
     def take(self, costs: Mapping[Rate, float]) -> float:
-        """Takes all of a call's costs and returns 0, or takes none and returns the seconds to wait."""
+        """Takes all of a request's costs and returns 0, or takes none and returns the seconds to wait."""
         with self._lock:
             for rate in costs.keys() - self._buckets.keys():
                 self._buckets[rate] = TokenBucket(rate, self._clock)

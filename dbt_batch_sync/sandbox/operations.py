@@ -1,4 +1,4 @@
-"""One element of the body's array: whom it is about, what it writes, and what of it is refused."""
+"""One element of the body's array: its profile, what it writes, and which parts are rejected."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEYS = frozenset(("identifiers", "attributes", "events"))
 
 
 class RefusedEvent(NamedTuple):
-    """An event that is dropped alone: its place, its name if it has one, and why."""
+    """An event that is dropped alone: its place, its name if it has one, and the reason."""
 
     place: int
     name: str
@@ -30,7 +30,7 @@ class RefusedEvent(NamedTuple):
 
 @dataclass(slots=True)
 class Operation:
-    """An operation of which at least the identifiers are right. `custom_id` is None for an installation's."""
+    """An operation with valid identifiers. `custom_id` is None for an installation."""
 
     custom_id: str | None
     writes: dict[str, Write] = field(default_factory=dict)
@@ -39,11 +39,11 @@ class Operation:
     events: list[Event] = field(default_factory=list)
     refused_events: list[RefusedEvent] = field(default_factory=list)
     arrays: int = 0
-    # Whether every write is a value: then a profile takes them as they are.
+    # Whether every write is a plain value, which a profile can take unchanged.
     only_values: bool = True
 
     def take_out(self, names: Collection[str]) -> list[str]:
-        """Removes the writes of these attributes, by plain name or as sent; returns their keys as sent."""
+        """Removes the writes of these attributes, by plain name or as sent. Returns their keys as sent."""
         taken = [
             (key, name)
             for key, name in zip(self.keys, self.writes, strict=True)
@@ -56,10 +56,10 @@ class Operation:
 
 
 def read_operation(raw: object, now: datetime | None = None, skew: float = 0.0) -> Operation:
-    """Raises BrokenRuleError for the operation as a whole.
+    """Raises BrokenRuleError for an invalid operation.
 
-    A bad attribute is in `refused`, a bad event in `refused_events`. The times of events are held against
-    `now`, the time of day unless it is given, and may be `skew` seconds beyond their borders.
+    An invalid attribute is in `refused`, an invalid event in `refused_events`. Times of events are compared
+    with `now` (by default the current time), with a tolerance of `skew` seconds.
     """
     if not isinstance(raw, dict):
         raise BrokenRuleError("INVALID_OPERATION", "an operation is an object")
@@ -152,7 +152,7 @@ def _refuse_second() -> NoReturn:
 
 
 def _count_array(name: str, operation: Operation) -> None:
-    """Standard attributes are not counted: the limit is documented with the custom ones."""
+    """Standard attributes don't count, because the limit is documented for custom ones."""
     if name.startswith("$"):
         return
     if operation.arrays == MAX_ARRAYS:

@@ -1,4 +1,4 @@
-"""The page of what the sandbox holds. Nothing on it comes from elsewhere; every value is escaped."""
+"""The page that shows the sandbox's contents. It loads nothing from elsewhere and escapes every value."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ CONTENT_SECURITY_POLICY = (
 
 @dataclass(frozen=True)
 class Question:
-    """What the page is asked to show: a view, and in it a profile, an audience or a catalog by `name`, or a
-    request (0: none). A view that does not exist is that of profiles.
+    """What the page shows: a view, and in it a profile, an audience or a catalog by `name`, or a request (0:
+    none). An unknown view is that of profiles.
     """
 
     view: str = "profiles"
@@ -67,7 +67,7 @@ def _moment(iso: str) -> str:
 
 
 def _short(path: str) -> str:
-    """A path without what all of its kind begin with."""
+    """A path without the prefix that all of its kind share."""
     return re.sub(r"^/[0-9.]+/(<app key>/)?", "", path)
 
 
@@ -83,7 +83,7 @@ def _counted(number: int, one: str, many: str | None = None) -> str:
 
 
 def _readable(body: bytes | None) -> str:
-    """A body as text: JSON over several lines, and not more than a page can take."""
+    """A body as text: JSON on several lines, limited to what a page can show."""
     if body is None:
         return "no longer kept"
     text = body[:_SHOWN_BODY].decode("utf-8", "replace")
@@ -124,7 +124,7 @@ def _profiles(sandbox: Sandbox, question: Question, sought: Search) -> dict[str,
 
 
 def _page_of(rows: Mapping[str, Mapping[str, Any]], question: Question, sought: Search) -> dict[str, object]:
-    """Of members or items."""
+    """Pages of members or items."""
     if sought.terms:
         rows = {key: values for key, values in list(rows.items()) if sought.matches(key, values)}
     return {
@@ -218,7 +218,7 @@ def render(sandbox: Sandbox, question: Question) -> str:
     view = question.view if question.view in _VIEWS else "profiles"
     stats, requests = sandbox.recorder.stats(custom_ids=False), sandbox.recorder.requests[::-1]
     sandbox.advance()
-    # A search through many profiles must not keep calls waiting.
+    # A search through many profiles must not block requests.
     with nullcontext() if view == "profiles" else sandbox.reading():
         found = _VIEWS[view](sandbox, question, parse(question.search))
     counts = _counts(sandbox, stats.requests)

@@ -1,4 +1,4 @@
-"""One profile, and what an operation does to it."""
+"""One profile, and the effect of an operation on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dbt_batch_sync.sandbox.values import ArrayChange, Refusal, TypedValue, Writ
 class Profile:
     """What Batch would hold. Attributes are keyed by name without wrapper (`birthdate`, `$email_address`).
 
-    `operations` counts what was applied; the times are ISO 8601 in UTC.
+    `operations` counts applied operations. Times are ISO 8601 in UTC.
     """
 
     custom_id: str
@@ -23,7 +23,7 @@ class Profile:
     updated_at: str = ""
 
     def apply(self, operation: Operation, now: str) -> list[Refusal]:
-        """Upserts values, deletes nulls; returns what only the profile's own state makes wrong."""
+        """Upserts values and deletes nulls. Returns errors that depend on the profile's state."""
         refused: list[Refusal] = []
         if operation.only_values:
             self.attributes.update(operation.writes)  # type: ignore[arg-type]  # only values, as the flag says

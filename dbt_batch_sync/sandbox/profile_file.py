@@ -1,4 +1,4 @@
-"""Profiles in a SQLite file, so that they survive a restart."""
+"""Stores profiles in a SQLite file, so that they survive a restart."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _FORMAT = 2
 
 
 class ProfileFile:
-    """For one process at a time. Each `write` is one transaction, safe if the sandbox is killed after it."""
+    """For one process at a time. Each `write` is one transaction, which survives a kill of the sandbox."""
 
     def __init__(self, path: Path) -> None:
-        """Creates the file if it is missing. Raises ConfigurationError for another's file, or one in use."""
+        """Creates the file if it is missing. Raises ConfigurationError for a foreign file, or one in use."""
         self._path = path
         try:
             self._connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
@@ -56,7 +56,7 @@ class ProfileFile:
             yield _from_document(custom_id, document)
 
     def write(self, profiles: Iterable[Profile]) -> None:
-        """Upserts them, at once."""
+        """Upserts them at once."""
         self._connection.execute("begin")
         self._connection.executemany(
             """insert into profiles values (?, ?)

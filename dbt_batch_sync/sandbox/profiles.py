@@ -26,7 +26,7 @@ _ON_DEMAND = ("REJECTED", "rejected on demand")
 
 @dataclass
 class Profiles:
-    """`reject` takes out what is rejected on demand; `discards` says of whom Batch takes no data."""
+    """`reject` removes what the settings reject; `discards` tells whether Batch discards a person's data."""
 
     world: World
     store: ProfileStore
@@ -45,7 +45,9 @@ class Profiles:
         return Route("POST", f"profiles/{endpoint}", read, self.settle, cost)
 
     def settle(self, call: Call) -> Reply:
-        """Checks and applies the operations. Raises RefusedCallError where one bad one refuses the call."""
+        """Checks and applies the operations. Raises RefusedCallError if an invalid one rejects the whole
+        request.
+        """
         call.tally.operations = len(call.read)
         refusals: Refusals = []
         read = self._read(call, refusals)
@@ -61,7 +63,7 @@ class Profiles:
         return success(self._named(refusals))
 
     def _read(self, call: Call, refusals: Refusals) -> Operations:
-        """The operations that are not refused as a whole, by bulk index."""
+        """The valid operations, by bulk index."""
         read: Operations = []
         tally, now = call.tally, self.world.now()
         for index, raw in enumerate(call.read):
@@ -137,9 +139,9 @@ def _read_body(most: int, document: object) -> list[object]:
 
 
 def reject_on_demand(world: World, read: Operations, refusals: Refusals) -> Operations:
-    """Those that are left when `reject_ids` and `reject_attributes` have taken out theirs.
+    """The operations without those in `reject_ids` and `reject_attributes`.
 
-    What they take out is added to the refusals.
+    Removed ones are added to the rejections.
     """
     settings = world.settings
     if not (settings.reject_ids or settings.reject_attributes):

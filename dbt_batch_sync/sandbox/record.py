@@ -1,4 +1,4 @@
-"""What the sandbox saw: counts, and the last requests."""
+"""What the sandbox received: counts, and the last requests."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ MAX_EXAMPLES = 50
 
 
 class Violation(str, Enum):
-    """What a client that follows the documentation never does.
+    """Errors that a client that follows the documentation never makes.
 
-    Neither the rate limit nor a rejection on demand is one.
+    Rate limits and rejections by settings are not among them.
     """
 
     UNAUTHORIZED = "unauthorized"
@@ -25,22 +25,22 @@ class Violation(str, Enum):
     MALFORMED = "malformed_body"
     EMPTY_CALL = "empty_call"
     TOO_MANY_OPERATIONS = "too_many_operations"
-    REFUSED_CALL = "refused_call"  # a rule of a body that is taken or refused as a whole
+    REFUSED_CALL = "refused_call"  # a rule for the whole body
     REFUSED_OPERATION = "refused_operation"
     REFUSED_ATTRIBUTE = "refused_attribute"
     REFUSED_EVENT = "refused_event"
     UNTIMELY_EVENT = "untimely_event"  # too old, or in the future
-    DUPLICATE_IDENTIFIER = "duplicate_identifier"  # the same custom_id, or item, twice in one call
-    EMPTY_OPERATION = "empty_operation"  # no attributes and events: a profile of the rate for nothing
-    KEY_ON_A_LINK = "key_on_a_link"  # the key sent to where files lie, which is not Batch's API
+    DUPLICATE_IDENTIFIER = "duplicate_identifier"  # the same custom_id or item twice in a request
+    EMPTY_OPERATION = "empty_operation"  # no attributes or events, which wastes the rate limit
+    KEY_ON_A_LINK = "key_on_a_link"  # the key sent to the host of files, which is not Batch's API
 
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """One request. `status` is 0 when the connection was closed without an answer.
+    """One request. `status` is 0 if the connection was closed without an answer.
 
-    `size` is the body's, in bytes; `body` and `answer`, the body of the answer that was to go out, are kept
-    for the last few. `errors` counts the partial errors of the answer.
+    `size` is the body's in bytes. `body` and `answer` (its body) are kept for the last few requests. `errors`
+    counts the partial errors in the answer.
     """
 
     number: int
@@ -65,7 +65,7 @@ class Stats:
     - `violations` by kind, with up to 50 `examples` (`kind: reason`, never a value).
     - `events`: applied ones. `attributes`: applied writes by key as sent. `custom_ids`: applied operations
       by custom_id.
-    - `broken_uploads`: connections that ended before the whole body had come.
+    - `broken_uploads`: connections that ended before the whole body had arrived.
     """
 
     requests: int = 0
@@ -86,7 +86,7 @@ class Stats:
 
 @dataclass
 class Tally:
-    """What one call adds to the counts. `address` is the URL up to the version, as the client wrote it."""
+    """What one request adds to the counts. `address` is the URL up to the version, as the client wrote it."""
 
     number: int = 0
     address: str = ""
@@ -102,14 +102,14 @@ class Tally:
     custom_ids: list[str] = field(default_factory=list)
     body: bytes | None = None
     answer: bytes | None = None
-    era: int = 0  # how often the counts had been cleared when it arrived
+    era: int = 0  # the number of resets when it arrived
 
     def violate(self, violation: Violation, reason: str = "") -> None:
         self.violations.append((violation, reason))
 
 
 class Recorder:
-    """Safe to use from several threads."""
+    """For several threads."""
 
     def __init__(self, keep_requests: int, keep_bodies: int) -> None:
         self._lock = threading.Lock()
@@ -120,7 +120,7 @@ class Recorder:
         self._requests: deque[RecordedRequest] = deque(maxlen=keep_requests)
 
     def begin(self) -> Tally:
-        """A request arrived."""
+        """Counts an arriving request."""
         with self._lock:
             self._stats.in_flight += 1
             self._stats.max_in_flight = max(self._stats.max_in_flight, self._stats.in_flight)
@@ -128,7 +128,9 @@ class Recorder:
             return Tally(number=self._number, era=self._era)
 
     def finish(self, tally: Tally, *, at: str, method: str, path: str, status: int, seconds: float) -> None:
-        """It was answered, or (status 0) cut off. What was cleared since it arrived stays forgotten."""
+        """Records an answer, or status 0 for a closed connection. Ignored if the counts were reset since it
+        arrived.
+        """
         with self._lock:
             if tally.era != self._era:
                 return
@@ -175,7 +177,7 @@ class Recorder:
             self._requests[older] = dataclasses.replace(self._requests[older], body=None, answer=None)
 
     def stats(self, *, custom_ids: bool = True) -> Stats:
-        """A copy; without `custom_ids`, which may be many, on request."""
+        """A copy; with `custom_ids`, of which there may be many, on request only."""
         with self._lock:
             stats = self._stats
             return dataclasses.replace(
@@ -189,12 +191,12 @@ class Recorder:
 
     @property
     def requests(self) -> tuple[RecordedRequest, ...]:
-        """The last ones, oldest first."""
+        """The last requests, oldest first."""
         with self._lock:
             return tuple(self._requests)
 
     def clear(self) -> None:
-        """Forgets everything, the requests in flight too."""
+        """Deletes everything, including requests in flight."""
         with self._lock:
             self._era += 1
             self._stats = Stats()

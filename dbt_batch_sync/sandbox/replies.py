@@ -15,9 +15,9 @@ from dbt_batch_sync.sandbox.values import Refusal
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer, whose body is the file at `path` if there is one.
+    """An answer. If there is a `path`, its body is that file.
 
-    A status of 0: the connection is closed without one.
+    Status 0 closes the connection without an answer.
     """
 
     status: int
@@ -31,7 +31,7 @@ def reply_json(status: int, document: object) -> Reply:
 
 
 def success(refusals: Sequence[tuple[int, Refusal]]) -> Reply:
-    """202, with the partial errors if there are any."""
+    """202, with partial errors if there are any."""
     if not refusals:
         return Reply(202, b'{"code":"SUCCESS"}')
     errors = [
@@ -53,7 +53,7 @@ def failure(status: int, code: str, message: str, retry_after: str | None = None
 
 
 def retry_after_header(seconds: float, now: datetime, *, as_date: bool) -> str:
-    """Whole seconds, rounded up, or the HTTP-date of that moment (`now` has a zone)."""
+    """Whole seconds, rounded up, or the HTTP date of that time (`now` has a zone)."""
     if not as_date:
         return str(math.ceil(seconds))
     moment = math.ceil(now.timestamp() + seconds)

@@ -1,4 +1,4 @@
-"""What a route of the API is, and the world that all of them share."""
+"""A route of the API, and the state that all routes share."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def _free(_read: Any) -> Mapping[Rate, float]:
 
 @dataclass(frozen=True)
 class Route:
-    """`read` checks a call without the state, `settle` applies what it read.
+    """`read` validates a request without the state; `settle` applies the result.
 
     `read` gets the parsed JSON, or the parameters of a GET, and raises BrokenRuleError. `settle` raises
-    RefusedCallError.
-    `cost` is what the call takes of which rate. `since` is the minor version that introduced the route.
-    `base` is what the path stands below: a version, in the older API the key of an app, or nothing for links.
+    RefusedCallError. `cost` is what the request takes from which rate. `since` is the minor version that
+    introduced the route. `base` precedes the path: a version, an app's key in the older API, or nothing for
+    links.
     """
 
     method: Literal["GET", "POST"]
@@ -39,25 +39,25 @@ class Route:
 
     @property
     def name(self) -> str:
-        """As faults and rates call it: `update`, `audiences/update`."""
+        """Its name for faults and rates: `update`, `audiences/update`."""
         return self.path.removeprefix("profiles/")
 
 
 @dataclass
 class Call:
-    """A call that may be settled, and what it adds to the counts."""
+    """A validated request, and what it adds to the counts."""
 
     route: Route
     read: Any
     tally: Tally
-    era: int  # of the store, when the call arrived
+    era: int  # of the store, when the request arrived
 
 
 @dataclass
 class World:
     """The settings, which may be replaced at any time, and the clocks.
 
-    `clock` (seconds, only differences count) drives rates and durations, `utc` is the time of day.
+    `clock` (seconds; only differences count) is for rates and durations, `utc` is the time of day.
     """
 
     settings: SandboxSettings
@@ -65,20 +65,20 @@ class World:
     utc: Callable[[], datetime]
 
     def now(self) -> datetime:
-        """The time of day, as far ahead as the settings say."""
+        """The time of day, shifted as in the settings."""
         return self.utc() + timedelta(seconds=self.settings.time_ahead)
 
     def seconds(self) -> float:
-        """`clock`, as far ahead as `now`."""
+        """`clock`, shifted like `now`."""
         return self.clock() + self.settings.time_ahead
 
     def moment(self) -> str:
-        """`now` as Batch writes it."""
+        """`now` in Batch's format."""
         return self.now().replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def members(document: object, required: Set[str], optional: Set[str] = frozenset()) -> dict[str, Any]:
-    """A body that is an object of these keys. Raises BrokenRuleError."""
+    """A body that must be an object with these keys. Raises BrokenRuleError."""
     if not isinstance(document, dict):
         raise BrokenRuleError("INVALID_BODY", "the body must be an object")
     if missing := sorted(required - document.keys()):
@@ -90,14 +90,14 @@ def members(document: object, required: Set[str], optional: Set[str] = frozenset
 
 
 def entries(value: object, what: str, most: int) -> list[Any]:
-    """A list of 1 to `most`. Raises BrokenRuleError."""
+    """A list of 1 to `most` items. Raises BrokenRuleError."""
     if not isinstance(value, list) or not 1 <= len(value) <= most:
         raise BrokenRuleError("INVALID_BODY", f"{what}: an array of 1 to {most:,}")
     return value
 
 
 def read_number(asked: Mapping[str, str], name: str, default: int, least: int, most: int = 10**9) -> int:
-    """A whole number among a GET's parameters. Raises BrokenRuleError."""
+    """A whole number in a GET's parameters. Raises BrokenRuleError."""
     text = asked.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
         raise BrokenRuleError("INVALID_PARAMETER", f"{name}: a number from {least} to {most}")
@@ -105,7 +105,7 @@ def read_number(asked: Mapping[str, str], name: str, default: int, least: int, m
 
 
 def exists(settings: SandboxSettings, what: str) -> None:
-    """Of a creation of what is there already: returns where it is accepted. Raises RefusedCallError."""
+    """For creating what already exists. Returns if the settings accept it, or raises RefusedCallError."""
     if settings.on_existing != "accept":
         raise refuse(
             int(settings.on_existing), f"{what.upper()}_ALREADY_EXISTS", f"the {what} exists already"
@@ -113,7 +113,9 @@ def exists(settings: SandboxSettings, what: str) -> None:
 
 
 def missing(settings: SandboxSettings, what: str) -> None:
-    """Of a write to what is not there: returns where it is accepted. Raises RefusedCallError."""
+    """For writing to what doesn't exist. Returns if the settings accept it; otherwise raises
+    RefusedCallError.
+    """
     if settings.on_missing != "accept":
         raise refuse(int(settings.on_missing), f"{what.upper()}_NOT_FOUND", f"there is no such {what}")
 

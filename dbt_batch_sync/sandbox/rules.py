@@ -20,7 +20,7 @@ MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 _NAME = re.compile(r"[a-z0-9_]{1,30}")
 _WRAPPED = re.compile(r"(date|url)\((.*)\)", re.DOTALL)
-# Whole seconds and Z, nothing else: what Batch makes of other RFC 3339 forms is not documented.
+# Whole seconds and Z only: how Batch reads other RFC 3339 forms is not documented.
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z")
 _URL = re.compile(
     r"[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#@]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^/?#@:\[\]]+)(?::[0-9]*)?(?:[/?#].*)?",
@@ -177,7 +177,7 @@ STANDARD: dict[str, Callable[[object], Value]] = {
 
 
 class Key(NamedTuple):
-    """A key of an operation's attributes: the name without a wrapper, and how its value is read."""
+    """A key in an operation's attributes: the name without a wrapper, and how to read its value."""
 
     name: str
     read: Callable[[object], Value]
@@ -186,7 +186,9 @@ class Key(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def read_key(key: str) -> Key:
-    """Raises BrokenRuleError for a name that is not Batch's, or not `[a-z0-9_]{1,30}` inside its wrapper."""
+    """Raises BrokenRuleError for an unknown `$` name, or a name that is not `[a-z0-9_]{1,30}` inside its
+    wrapper.
+    """
     if key.startswith("$"):
         if key not in STANDARD:
             raise BrokenRuleError("INVALID_NAME", "no such standard attribute")
@@ -201,6 +203,6 @@ def read_key(key: str) -> Key:
 
 
 def plain_name(key: str) -> str:
-    """The key without its wrapper, if it has one."""
+    """The key without its wrapper."""
     wrapped = _WRAPPED.fullmatch(key)
     return wrapped[2] if wrapped else key

@@ -1,4 +1,4 @@
-"""What somebody looks for: `paris`, `city:paris`, or several of these."""
+"""A search: `paris`, `city:paris`, or several terms."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _TERM = re.compile(r'(?:(?P<name>[$A-Za-z0-9_]+):)?(?:"(?P<quoted>[^"]*)"|(?P<pl
 
 @dataclass(frozen=True)
 class Search:
-    """Terms that must all be met, without regard to case.
+    """Terms that must all match, regardless of case.
 
-    A term with a name is met by the value of that attribute, one without by any value or by the key.
+    A term with a name searches the value of that attribute, one without searches all values and the key.
     """
 
     terms: tuple[tuple[str | None, str], ...]
 
     def matches(self, key: str, attributes: Mapping[str, TypedValue | Scalar | tuple[str, ...]]) -> bool:
-        """Whether a profile, a member or an item meets every term."""
+        """Whether a profile, a member or an item matches every term."""
         return all(_meets(name, text, key, attributes) for name, text in self.terms)
 
 
 def parse(text: str) -> Search:
-    """Blanks separate terms; quotes keep them together."""
+    """Spaces separate terms; quotes group words."""
     terms = []
     for match in _TERM.finditer(text):
         value = match["quoted"] if match["quoted"] is not None else match["plain"]
@@ -39,7 +39,7 @@ def _meets(
 ) -> bool:
     if name is None:
         return text in key.lower() or any(text in _text(value) for value in attributes.values())
-    # An id may have a colon of its own: `a:b`.
+    # An id may contain a colon: `a:b`.
     held = name in attributes and text in _text(attributes[name])
     return held or f"{name}:{text}".lower() in key.lower()
 

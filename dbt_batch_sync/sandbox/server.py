@@ -1,4 +1,4 @@
-"""The sandbox as a server: in a thread for tests and the demo, or until it is interrupted."""
+"""Runs the sandbox: in a thread for tests and the demo, or until it is interrupted."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _LAST_WAIT = 10.0
 
 def _uvicorn_server(build: Callable[[asyncio.Event], ASGIApp], stopping: asyncio.Event) -> uvicorn.Server:
     try:
-        import uvicorn  # an extra: only the sandbox needs it
+        import uvicorn  # an extra that only the sandbox needs
 
         app = build(stopping)
     except ModuleNotFoundError as error:
@@ -87,7 +87,7 @@ def _bound_socket(host: str, port: int) -> socket.socket:
 class SandboxServer:
     """Runs in a thread from `start` to `stop`; as a context manager, from entry to exit.
 
-    Port 0 takes a free one, and keeps it: `start` after `stop` is the same Batch after an outage, with its
+    Port 0 selects a free port and keeps it: `start` after `stop` is like Batch after an outage, with the same
     profiles. `clock` is that of `Sandbox`. Raises ConfigurationError for a missing package, a port in use, or
     a file that is not a store.
     """
@@ -115,7 +115,7 @@ class SandboxServer:
 
     @property
     def url(self) -> str:
-        """For `api_url`: scheme, host and the real port."""
+        """The value for `api_url`: scheme, host and the actual port."""
         return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
     def now(self) -> datetime:
@@ -127,7 +127,7 @@ class SandboxServer:
         return self._sandbox.settings
 
     def change(self, **settings: object) -> None:
-        """Changes settings from the next request on (`store` and what is kept stay as they began)."""
+        """Changes settings for the following requests (except `store` and what is kept)."""
         self._sandbox.settings = dataclasses.replace(self._sandbox.settings, **settings)  # type: ignore[arg-type]
 
     @property
@@ -136,19 +136,19 @@ class SandboxServer:
 
     @property
     def profiles(self) -> Mapping[str, Profile]:
-        """By custom_id, oldest first; live."""
+        """The live profiles by custom_id, oldest first."""
         self._sandbox.advance()
         return self._sandbox.store.profiles
 
     @property
     def audiences(self) -> Mapping[str, Audience]:
-        """By name; live, as far as writes are applied."""
+        """The live catalogs by name, as far as writes are applied."""
         self._sandbox.advance()
         return self._sandbox.audiences.audiences
 
     @property
     def catalogs(self) -> Mapping[str, Catalog]:
-        """By name; live, as far as writes are applied."""
+        """The live catalogs by name, as far as writes are applied."""
         self._sandbox.advance()
         return self._sandbox.catalogs.catalogs
 
@@ -160,12 +160,12 @@ class SandboxServer:
 
     @property
     def events(self) -> EventLog:
-        """The last events, and how often each was seen."""
+        """The last events, and how often each was received."""
         return self._sandbox.events
 
     @property
     def exports(self) -> Mapping[str, Export]:
-        """By id, oldest first; live."""
+        """The live exports by id, oldest first."""
         return self._sandbox.exports.exports
 
     @property
@@ -179,11 +179,11 @@ class SandboxServer:
         return self._sandbox.recorder.requests
 
     def reset(self, *, profiles: bool = True, stats: bool = True) -> None:
-        """Forgets profiles, counts and requests; the rates begin anew."""
+        """Deletes profiles, counts and requests, and resets the rates."""
         self._sandbox.reset(profiles=profiles, stats=stats)
 
     def start(self) -> None:
-        """Returns when connections are accepted. Does nothing when it is running."""
+        """Returns once connections are accepted. Does nothing if it is running."""
         if self._thread is not None:
             return
         stopping = asyncio.Event()
@@ -212,7 +212,7 @@ class SandboxServer:
         ready.wait()
 
     def stop(self) -> None:
-        """No new connections; answers what is in flight, its waits cut short. Profiles stay."""
+        """Accepts no new connections, and answers requests in flight without waiting. Profiles stay."""
         if self._thread is None:
             return
         self._stop_soon()
@@ -220,7 +220,7 @@ class SandboxServer:
         self._thread = None
 
     def close(self) -> None:
-        """`stop`, and gives the store's file free. Profiles and counts stay readable."""
+        """Stops and closes the store's file. Profiles and counts stay readable."""
         self.stop()
         self._sandbox.close()
 
@@ -247,7 +247,7 @@ def serve(
 ) -> None:
     """Runs the sandbox until SIGINT or SIGTERM, then returns. For the main thread.
 
-    Calls `on_ready` when connections are accepted. Raises ConfigurationError as SandboxServer does. Prints
+    Calls `on_ready` once connections are accepted. Raises ConfigurationError like SandboxServer. Prints
     nothing.
     """
     interrupted = threading.Event()
@@ -259,7 +259,7 @@ def serve(
     try:
         with SandboxServer(settings, host=host, port=port) as server:
             on_ready(server)
-            # With a time-out, because a wait without one can't be interrupted everywhere.
+            # With a timeout, because a wait without one can't be interrupted on every platform.
             while not interrupted.wait(0.5):
                 pass
     finally:

@@ -1,4 +1,4 @@
-"""What Batch does with a call, without the HTTP around it."""
+"""Batch's handling of a request, without HTTP."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dbt_batch_sync.sandbox.store import ProfileStore
 from dbt_batch_sync.sandbox.values import BrokenRuleError
 from dbt_batch_sync.sandbox.wire import MalformedBodyError, parse_body
 
-# What tests ask for by name; anything else that a body breaks is a refused call.
+# Named so that tests can ask for it; any other error in a body rejects the request.
 _VIOLATIONS = {
     "MALFORMED_BODY": Violation.MALFORMED,
     "EMPTY_BODY": Violation.EMPTY_CALL,
@@ -38,11 +38,10 @@ def _utc_now() -> datetime:
 
 
 class Sandbox:
-    """The state behind the routes. Its methods may be called from several threads.
+    """The state behind the routes. Methods may be called from several threads.
 
-    `clock` (seconds, only differences count) drives rates and durations; `now` is the time of day,
-    with a zone. `settings` may be replaced at any time; the store and what is kept of requests stay as they
-    began.
+    `clock` (seconds; only differences count) is for rates and durations; `now` is the time of day with a
+    zone. `settings` may be replaced at any time, except for the store and what is kept of requests.
     """
 
     def __init__(
@@ -82,7 +81,7 @@ class Sandbox:
         self.world.settings = settings
 
     def discards(self, custom_id: str) -> bool:
-        """Whether Batch takes no data of this person."""
+        """Whether Batch discards this person's data."""
         return self.deletions.discards(custom_id)
 
     def _erase(self, custom_id: str) -> bool:
@@ -98,20 +97,22 @@ class Sandbox:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """What is due is applied; then no call changes audiences, catalogs, deletions and exports."""
+        """Applies what is due, and then keeps other requests from changing audiences, catalogs, deletions and
+        exports.
+        """
         with self._lock:
             self.advance()
             yield
 
     def close(self) -> None:
-        """Gives the store's file free, and removes those of exports."""
+        """Closes the store's file and deletes those of exports."""
         self.exports.clear()
         self.store.close()
 
     def reset(self, *, profiles: bool = True, stats: bool = True) -> None:
-        """Forgets all data, and counts and requests. The rates begin anew in any case.
+        """Deletes all data, and optionally counts and requests. Always resets the rates.
 
-        A call that arrived before is still answered, but neither applied nor counted afterwards.
+        Requests that arrived before are still answered, but neither applied nor counted.
         """
         with self._lock:
             if profiles:
@@ -124,7 +125,7 @@ class Sandbox:
                 self.recorder.clear()
 
     def admit(self, name: str, source: bytes | Mapping[str, str], tally: Tally) -> Call:
-        """Everything that refuses a call before it is settled. Raises RefusedCallError."""
+        """Checks everything that can reject a request before it is settled. Raises RefusedCallError."""
         era = self.store.era
         route = self.routes[name]
         read = self.read(route, source, tally)
@@ -132,7 +133,7 @@ class Sandbox:
         return Call(route, read, tally, era)
 
     def read(self, route: Route, source: bytes | Mapping[str, str], tally: Tally) -> Any:
-        """A body, or the parameters of a GET, checked. Raises RefusedCallError."""
+        """Validates a body, or the parameters of a GET. Raises RefusedCallError."""
         try:
             return route.read(parse_body(source) if isinstance(source, bytes) else source)
         except MalformedBodyError as error:
@@ -143,7 +144,7 @@ class Sandbox:
             raise refuse(400, broken.category, broken.reason) from None
 
     def pace(self, route: Route, read: Any, tally: Tally) -> None:
-        """Takes a call's costs from the rates. Raises RefusedCallError: 429."""
+        """Takes a request's costs from the rates. Raises RefusedCallError: 429."""
         settings = self.settings
         wait = self._meter.take(route.cost(read)) if settings.rate_limits else 0.0
         if not wait:
@@ -155,7 +156,7 @@ class Sandbox:
         raise RefusedCallError(failure(429, "TOO_MANY_REQUESTS", "too much in too little time", header))
 
     def settle(self, call: Call) -> Reply:
-        """Applies what is due, and a call. Raises RefusedCallError."""
+        """Applies what is due, then a request. Raises RefusedCallError."""
         self.advance()
         if call.route.name in ("update", "mass-update"):  # the store has its own lock
             return call.route.settle(call)
@@ -163,5 +164,5 @@ class Sandbox:
             return call.route.settle(call)
 
     def reject(self, read: Operations, refusals: Refusals, _call: Call) -> Operations:
-        """Takes out what the settings reject, adds it to the refusals, and returns what is left."""
+        """Removes what the settings reject, adds it to the rejections, and returns the rest."""
         return reject_on_demand(self.world, read, refusals)

@@ -1,4 +1,4 @@
-"""What can be set about the sandbox."""
+"""The sandbox's settings."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-# Versions keep answering for years; 2.13 is the newest that is known of.
+# Versions keep working for years; 2.13 is the newest known one.
 KNOWN_VERSIONS = frozenset(f"2.{minor}" for minor in range(14))
 
 
 @dataclass(frozen=True)
 class SandboxSettings:
-    """The defaults are the strict server that the documentation describes; `knobs` says what those that can
-    be changed at any time mean. Rejections are partial errors; in a call that has none they refuse the call.
+    """The defaults are the strict server that the documentation describes. `knobs` describes the settings
+    that can be changed at any time. Rejections are partial errors; requests without partial errors are
+    rejected as a whole.
 
     - `app_keys`: of the project's apps, for deletions.
     - `store`: a file that keeps the profiles over restarts; None keeps them in memory.

@@ -1,4 +1,4 @@
-"""All profiles that the sandbox holds: in memory, and in a file as well if one was asked for."""
+"""All profiles of the sandbox, in memory and, if requested, in a file."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from dbt_batch_sync.sandbox.profile_file import ProfileFile
 from dbt_batch_sync.sandbox.search import Search
 from dbt_batch_sync.sandbox.values import Refusal, TypedValue
 
-# Profiles that are looked at without letting a call in between.
+# The number of profiles read before another request may run.
 _CHUNK = 5_000
 
 
 class ProfileStore:
-    """Calls are applied one at a time, each whole. With `keep` off, operations are checked and forgotten."""
+    """Applies one request at a time, as a whole. With `keep` off, operations are validated and discarded."""
 
     def __init__(self, path: Path | None = None, *, keep: bool = True, keep_history: int = 0) -> None:
         """Raises ConfigurationError for a file that is not a store, or is in use."""
@@ -34,11 +34,11 @@ class ProfileStore:
 
     @property
     def profiles(self) -> Mapping[str, Profile]:
-        """By custom_id, oldest first. Live: for a sandbox that is being written to, take a `snapshot`."""
+        """Live profiles by custom_id, oldest first. While the sandbox is being written to, use `snapshot`."""
         return MappingProxyType(self._profiles)
 
     def snapshot(self) -> dict[str, Profile]:
-        """Copies, between two calls."""
+        """Copies, taken between two requests."""
         with self._lock:
             return {custom_id: _copy(profile) for custom_id, profile in self._profiles.items()}
 
@@ -49,7 +49,7 @@ class ProfileStore:
             return _copy(found) if found else None
 
     def page(self, limit: int, offset: int = 0, sought: Search | None = None) -> tuple[list[Profile], int]:
-        """Copies of `limit` of the profiles that are sought, oldest first, and how many there are in all."""
+        """Copies of up to `limit` matching profiles, oldest first, and the total."""
         if sought is None or not sought.terms:
             with self._lock:
                 found = islice(self._profiles.values(), offset, offset + limit)
@@ -71,10 +71,11 @@ class ProfileStore:
     def apply(
         self, operations: Sequence[tuple[int, Operation]], now: str, era: int | None = None, number: int = 0
     ) -> list[tuple[int, Refusal]]:
-        """Applies a call's operations in order; returns what the profiles' own state refuses, by bulk index.
+        """Applies a request's operations in order. Returns the errors that depend on profiles' states, by
+        bulk index.
 
         `number` is the request's, for the history. Operations for an installation have no profile here. A
-        call of an earlier `era` comes too late, and changes nothing.
+        request of an earlier `era` arrives too late and changes nothing.
         """
         refused: list[tuple[int, Refusal]] = []
         changed: dict[str, Profile] = {}
@@ -100,7 +101,7 @@ class ProfileStore:
         return refused
 
     def chunks(self, size: int) -> Iterator[list[tuple[str, dict[str, TypedValue]]]]:
-        """Every profile's attributes, so many at a time, each chunk as it is when its turn comes."""
+        """Every profile's attributes in chunks, each as it is when it is read."""
         with self._lock:
             custom_ids = list(self._profiles)
         for start in range(0, len(custom_ids), size):
@@ -125,7 +126,7 @@ class ProfileStore:
                 self._file.clear()
 
     def close(self) -> None:
-        """Gives the file free. The profiles stay readable."""
+        """Closes the file. The profiles stay readable."""
         with self._lock:
             if self._file:
                 self._file.close()
@@ -139,6 +140,6 @@ def _copy(profile: Profile) -> Profile:
 
 
 def _written(operation: Operation, profile: Profile) -> dict[str, TypedValue]:
-    """What a profile holds of the attributes that an operation names."""
+    """The profile's values of the attributes that an operation names."""
     held = profile.attributes
     return {name: held[name] for name in operation.writes if name in held} if held else {}

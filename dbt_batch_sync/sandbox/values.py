@@ -1,4 +1,4 @@
-"""What an attribute can be once it has been accepted."""
+"""The values of accepted attributes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Scalar = str | int | float | bool
 
 
 class TypedValue(NamedTuple):
-    """A value and its type. The type is part of it: 1, 1.0 and true are three different values."""
+    """A value and its type, so that 1, 1.0 and true are different values."""
 
     type: AttributeType
     value: Scalar | tuple[str, ...]
@@ -18,24 +18,24 @@ class TypedValue(NamedTuple):
 
 @dataclass(frozen=True)
 class ArrayChange:
-    """Items to add to and to remove from an array of strings, whatever it holds."""
+    """Items to add to and remove from an array of strings, whatever it contains."""
 
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
 
     def applied_to(self, current: TypedValue | None) -> tuple[str, ...]:
-        """The array after the change. A value of another type counts as an empty array."""
+        """The changed array. A value of another type counts as an empty array."""
         held = current.value if current is not None and isinstance(current.value, tuple) else ()
         kept = [item for item in held if item not in self.remove]
         return (*kept, *dict.fromkeys(item for item in self.add if item not in kept))
 
 
-# What one key of an operation does: a new value, a change of an array, or (None) the attribute's end.
+# The effect of one key of an operation: a new value, a change of an array, or None to delete the attribute.
 Write = TypedValue | ArrayChange | None
 
 
 class Refusal(NamedTuple):
-    """One entry of the answer's partial errors. Without `attribute`, the operation as a whole was refused."""
+    """One entry of the answer's partial errors. Without `attribute`, the whole operation was rejected."""
 
     attribute: str | None
     category: str
@@ -43,7 +43,7 @@ class Refusal(NamedTuple):
 
 
 class BrokenRuleError(Exception):
-    """A name, a value or an operation breaks a documented rule. Never carries a value."""
+    """A name, a value or an operation breaks a documented rule. Contains no value."""
 
     def __init__(self, category: str, reason: str) -> None:
         super().__init__(reason)

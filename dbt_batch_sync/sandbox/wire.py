@@ -1,4 +1,4 @@
-"""Request bodies: JSON as its standard has it, and nothing that Python lets pass beside it."""
+"""Reads request bodies: standard JSON, without Python's extensions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NoReturn
 
 
 class MalformedBodyError(Exception):
-    """The body is not JSON. The message never quotes it."""
+    """The body is not JSON. The message doesn't quote it."""
 
 
 def _no_constant(_name: str) -> NoReturn:
@@ -22,7 +22,9 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def parse_body(body: bytes) -> object:
-    """The document in a body.
+    """Also rejects NaN and Infinity, duplicate keys in an object, a byte order mark, encodings other than
+    UTF-8, and unpaired surrogates, which UTF-8 can't represent. A number too large for a float becomes
+    infinity, which the rule for floats rejects. Raises MalformedBodyError.
 
     Refused beside what is no JSON: NaN and Infinity, an object with the same key twice, a byte order mark,
     other encodings than UTF-8, and half a surrogate pair, which no UTF-8 can hold. A number too large for a

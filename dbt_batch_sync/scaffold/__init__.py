@@ -1,1 +1,1 @@
-"""What is written into a user's project: the macros, the generated models, the example."""
+"""Files written into a user's project: macros, generated models, the example."""

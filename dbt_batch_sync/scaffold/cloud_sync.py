@@ -1,4 +1,5 @@
-"""A mapping from a table that Batch's own Cloud Sync reads: its column prefixes say what a mapping says.
+"""Derives a mapping from a table of Batch's own Cloud Sync, whose column prefixes contain the same
+information.
 
 Source: Batch's documentation of Cloud Sync, "Attribute naming rules": `custom_id`, `last_updated_at`, and the
 prefixes `batch__` (native field), `date__` and `url__` (typed attribute).
@@ -36,9 +37,9 @@ models:
 
 
 def mapping_of(project: Project, manifest: Manifest, name: str) -> str:
-    """The YAML of a mapping of a model of the project.
+    """The YAML of a mapping for a model of the project.
 
-    Raises ConfigurationError when there is no such model, or its columns are not known.
+    Raises ConfigurationError if there is no such model, or its columns are unknown.
     """
     model = next((each for each in manifest.models if each.name == name), None)
     if model is None:
@@ -55,8 +56,8 @@ def mapping_of(project: Project, manifest: Manifest, name: str) -> str:
 
 
 def mapping_yaml(model: str, columns: Iterable[str]) -> str:
-    """The model's YAML. What Cloud Sync has and a mapping has not is a comment: the cursor, which is not
-    needed, and native fields that are not mapped.
+    """The model's YAML. Parts of Cloud Sync that a mapping doesn't have become comments: the cursor, which is
+    not needed, and native fields that are not mapped.
     """
     names = list(columns)
     lines = [] if CUSTOM_ID in names else [f"# The identifier: Cloud Sync expects a column {CUSTOM_ID}."]
@@ -87,7 +88,7 @@ def _block(head: str, lines: list[str]) -> str:
 
 
 def _entry(column: str) -> str:
-    """An entry of `custom`: the column, or with the name and type that its prefix gives it."""
+    """An entry of `custom`: the column, or the column with the name and type of its prefix."""
     for prefix, kind in TYPED.items():
         if column.startswith(prefix):
             return f"{{column: {column}, name: {_name(column.removeprefix(prefix))}, type: {kind}}}"

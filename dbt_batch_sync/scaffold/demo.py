@@ -1,4 +1,4 @@
-"""`demo`: the example project, built and pushed to the sandbox, changed, pushed again, and audited."""
+"""`demo`: builds the example project, pushes it to the sandbox, changes it, pushes again, and audits."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from dbt_batch_sync.scaffold.installation import copy_package, package_root
 PORT_VARIABLE = "BATCH_SANDBOX_URL"
 
 EVENTS = "order_placed"
-"""The sync whose past is not sent."""
+"""The sync that doesn't send past rows."""
 
 
 @dataclass(frozen=True)
 class Wire:
-    """What one round sent: requests, operations, bytes, and a row of each endpoint as it was sent."""
+    """What one round sent: requests, operations, bytes, and a sample row for each endpoint."""
 
     requests: int
     operations: int
@@ -36,7 +36,7 @@ class Wire:
 
 @dataclass(frozen=True)
 class Round:
-    """One `dbt build` and one push; `held` is what the sandbox has then, by what it is."""
+    """One `dbt build` and one push. `held` counts what the sandbox has afterwards."""
 
     title: str
     result: PushResult
@@ -45,8 +45,8 @@ class Round:
 
 
 def copy_example(directory: Path) -> None:
-    """The example project with a copy of the macros, so that it stands alone. Raises ConfigurationError when
-    not empty.
+    """The example project with a copy of the macros, so that it stands alone. Raises ConfigurationError if
+    the directory is not empty.
     """
     if directory.exists() and any(directory.iterdir()):
         raise ConfigurationError(f"{directory} is not empty: give --dir a new directory")
@@ -60,8 +60,8 @@ def copy_example(directory: Path) -> None:
 
 
 def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[Round], None]) -> str:
-    """Runs both rounds and an audit, whose summary it returns; `tell` gets a line for each step, `show` what
-    a round came to. Raises ConfigurationError when a step fails or the audit finds drift.
+    """Runs both rounds and an audit, and returns its summary. `tell` gets a line for each step, `show` each
+    round's result. Raises ConfigurationError if a step fails or the audit finds drift.
     """
     copy_example(directory)
     with SandboxServer() as sandbox:
@@ -100,7 +100,9 @@ def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[Round
 
 
 def _examples(sandbox: SandboxServer, known: set[int]) -> dict[str, str]:
-    """The first row of the first request to each endpoint, and of events, after the known ones."""
+    """The first row of the first request to each endpoint; for events, of the first one after those already
+    known.
+    """
     found: dict[str, str] = {}
     for request in sandbox.requests:
         endpoint = request.path.split("/", 2)[-1]
@@ -131,7 +133,7 @@ def _cli(
     *arguments: str,
     accepted: Sequence[str] = ("succeeded", "partial"),
 ) -> str:
-    """Runs a verb; returns what it printed. Raises ConfigurationError with that when it fails."""
+    """Runs a verb and returns its output. Raises ConfigurationError with the output if it fails."""
     done = _run(directory, environ, "-m", "dbt_batch_sync", verb, *arguments, "--profiles-dir", ".")
     if done.returncode not in [EXIT_CODES[status] for status in accepted]:
         raise ConfigurationError(
@@ -141,7 +143,7 @@ def _cli(
 
 
 def _dbt(directory: Path, environ: dict[str, str], *arguments: str) -> None:
-    """Runs the dbt of this environment. Raises ConfigurationError with what it printed when it fails."""
+    """Runs this environment's dbt. Raises ConfigurationError with its output if it fails."""
     flags = ("--no-use-colors", *arguments, "--profiles-dir", ".")
     done = _run(directory, environ, "-m", "dbt.cli.main", *flags)
     if done.returncode != 0:

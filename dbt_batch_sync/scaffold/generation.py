@@ -1,5 +1,5 @@
-"""`generate`: the two one-line models of each sync, the ledger's sources and the exposures, as files of the
-user's project. The manifest says what is there; files only, whether we wrote them.
+"""`generate`: writes the two models of each sync, the ledger's sources and the exposures into the user's
+project. The manifest tells what exists; the files tell whether we wrote them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SOURCE = "batch_sync"
 
 @dataclass(frozen=True)
 class Change:
-    """A file that differs from what it should be, and its text then; None of one that is to go."""
+    """A file that differs from its expected text; None if it should be deleted."""
 
     kind: Literal["create", "update", "remove"]
     path: Path
@@ -36,8 +36,8 @@ class Change:
 def missing(
     syncs: Sequence[Sync], manifest: Manifest, project: Project, schema: str | None = None
 ) -> list[Change]:
-    """What has to be written for these syncs. A model that the manifest has, wherever it lies, is the user's
-    and stays as it is; the YAML is renewed if we wrote it. `schema` is the target's.
+    """The files to write for these syncs. A model in the manifest, wherever it is, is the user's and is not
+    changed. The YAML is renewed if we wrote it. `schema` is the target's.
     """
     found: list[Change] = []
     for sync in syncs:
@@ -57,11 +57,11 @@ def missing(
 
 
 def obsolete(manifest: Manifest, project: Project, schema: str | None = None) -> list[Change]:
-    """The files that we wrote for syncs that are not mapped any more, or whose model is disabled for good,
+    """The files that we wrote for syncs that are no longer mapped, or whose model is permanently disabled,
     and the YAML without them.
 
-    Where a mapping comes from does not matter: the manifest has it. With the SQL of a sync's model gone, dbt
-    can't write a manifest: then the last one is what there is, and the file counts.
+    The source of a mapping doesn't matter, because the manifest has it. If the SQL of a sync's model is gone,
+    dbt can't write a manifest; then the last one is used, and the file counts.
     """
     own = [each for each in (*manifest.models, *manifest.disabled) if each.package == manifest.project_name]
     gone = {each.name for each in own if _is_gone(each, project)}
@@ -78,7 +78,7 @@ def obsolete(manifest: Manifest, project: Project, schema: str | None = None) ->
 
 
 def apply(found: Iterable[Change]) -> None:
-    """Writes and removes the files."""
+    """Writes and deletes the files."""
     for change in found:
         if change.text is None:
             change.path.unlink()
@@ -88,14 +88,14 @@ def apply(found: Iterable[Change]) -> None:
 
 
 def _live(manifest: Manifest) -> list[Model]:
-    """The mapped models, right or wrong, but for those that are disabled for good."""
+    """The mapped models, valid or not, except for those that are permanently disabled."""
     return [each for each in (*manifest.models, *manifest.disabled) if each.raw_mapping and each.is_live]
 
 
 def _renewed(
     live: Iterable[Model], manifest: Manifest, project: Project, schema: str | None
 ) -> Iterator[Change]:
-    """The YAML for these syncs, if it is not as it should be and not the user's."""
+    """The YAML for these syncs, unless it is up to date or the user's."""
     path = _folder(project) / YAML_FILE
     there = {each.name for each in (*manifest.models, *manifest.disabled)}
     by_name = {each.name: each for each in live if each.enabled or each.name + DELTA_SUFFIX in there}
@@ -115,8 +115,8 @@ def _renewed(
 
 
 def _schema(manifest: Manifest, schema: str | None) -> str:
-    """Where the ledger is, for every target: beside the snapshots, whose schema dbt derives from the target's
-    by a suffix, unless the project has a rule of its own.
+    """The ledger's schema for every target: that of the snapshots, which dbt derives from the target's schema
+    with a suffix, unless the project has its own rule.
     """
     found = {each.schema for each in manifest.models if each.materialized == "sent_snapshot"}
     (only,) = found if len(found) == 1 else (None,)
@@ -131,8 +131,8 @@ def _sources(schema: str) -> str:
 
 
 def _described(sync: Sync) -> str:
-    """The descriptions and tests of a sync's two models, and the configs without which dbt could not use them
-    where it can use the sync's model.
+    """The descriptions and tests of a sync's two models, and the configs that they need to be usable wherever
+    the sync's model is.
     """
     model, noun, own = sync.model, sync.kind.noun, {}
     if model.private_to is not None:
@@ -168,7 +168,7 @@ def _enabled(model: Model) -> dict[str, str]:
 
 
 def _exposure(model: Model) -> Mapping[str, object]:
-    # dbt takes letters, digits, underscores and hyphens in the name of an exposure.
+    # dbt accepts letters, digits, underscores and hyphens in the name of an exposure.
     name = re.sub(r"[^\w-]", lambda found: f"_{ord(found[0]):x}_", model.name)
     config = _enabled(model)
     noun = kind_of(model.raw_mapping.value if model.raw_mapping else None).noun
@@ -189,7 +189,7 @@ def _dump(document: object) -> str:
 
 
 class _Indented(yaml.SafeDumper):
-    """Lists begin below their key, and nothing is an alias."""
+    """Indents lists below their key and writes no aliases."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
@@ -199,7 +199,7 @@ class _Indented(yaml.SafeDumper):
 
 
 def _arguments(sync: Sync) -> str:
-    """What its macros are called with; dbt has to know both before it knows the mapping."""
+    """The arguments of its macros, which dbt must know before it knows the mapping."""
     key = "" if sync.kind.key == CUSTOM_ID else f", key='{sync.kind.key}'"
     version = "" if sync.model.version is None else f", version='{sync.model.version}'"
     return f"'{sync.name}'{key}{version}"
@@ -210,7 +210,7 @@ def _folder(project: Project) -> Path:
 
 
 def _is_gone(model: Model, project: Project) -> bool:
-    """Whether the file of a model, which the manifest has, was removed (and not moved) since."""
+    """Whether the file of a model in the manifest was deleted (not moved) since."""
     if (project.directory / model.path).exists():
         return False
     name = Path(model.path).name

@@ -1,4 +1,4 @@
-"""`init`: puts the macros where the user's dbt finds them. Nothing of the user's is overwritten."""
+"""`init`: puts the macros where the user's dbt finds them. Overwrites none of the user's files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from dbt_batch_sync.errors import ConfigurationError, ProfileError
 
 PACKAGE = "dbt_batch_sync"
 COPY = Path("packages") / PACKAGE
-"""Where the copy of the macros goes, relative to the project; dbt parses nothing there by itself."""
+"""The directory of the copied macros, relative to the project. dbt doesn't parse it unless it is a package.
+"""
 
 META_YAML = """\
 models:
@@ -34,13 +35,13 @@ models:
             email_address: email
           custom: [loyalty_points]
 """
-"""The smallest mapping that does something."""
+"""The smallest useful mapping."""
 
 
 @dataclass(frozen=True)
 class Installed:
-    """What was done, a sentence each, and what the user has to add: `by_hand` to the packages in `file`, if
-    that can't be changed.
+    """What was done, one sentence each, and what the user must add: `by_hand` to the packages in `file`, if
+    the file can't be edited.
     """
 
     done: tuple[str, ...]
@@ -53,14 +54,14 @@ class Installed:
 def package_root() -> Path:
     """The directory of the installed `macros/`, `dbt_project.yml` and `models_example/`.
 
-    A wheel carries them; an editable installation has them at the root of the repository.
+    A wheel contains them; an editable installation has them in the repository's root.
     """
     carried = Path(__file__).parents[1] / "package"
     return carried if carried.is_dir() else Path(__file__).parents[2]
 
 
 def copy_package(project_dir: Path) -> Path:
-    """Copies the macros into the project, or renews the copy; returns its directory."""
+    """Copies the macros into the project, or renews the copy. Returns its directory."""
     source, target = package_root(), project_dir / COPY
     if target.exists() and not _is_copy(target):
         raise ConfigurationError(
@@ -77,7 +78,7 @@ def copy_package(project_dir: Path) -> Path:
 def init(project_dir: Path, git: str | None = None, revision: str | None = None) -> Installed:
     """Adds the package to the project's packages: a copy of the installed macros, or a git revision.
 
-    They are listed in `dependencies.yml` if that has packages (dbt takes one of the two files), else in
+    Packages are in `dependencies.yml` if it has any (dbt accepts only one of the two files), otherwise in
     `packages.yml`. Running it again renews the copy and adds nothing twice.
     """
     done: list[str] = []
@@ -114,7 +115,7 @@ def _is_copy(directory: Path) -> bool:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    """What a file of packages says; nothing where there is none, or dbt could not read it either."""
+    """The contents of a file of packages; empty if there is none, or if dbt can't read it either."""
     try:
         raw = read_yaml(path) if path.is_file() else None
     except ProfileError:
@@ -123,7 +124,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _is_ours(listed: object, entry: Mapping[str, str], project_dir: Path) -> bool:
-    """Whether an entry is this package: the one to be added, a local copy, or a repository of its name."""
+    """Whether an entry is this package: the one to add, a local copy, or a repository of its name."""
     if not isinstance(listed, dict):
         return False
     local, remote = listed.get("local"), str(listed.get("git") or listed.get("package") or "")
@@ -134,8 +135,8 @@ def _is_ours(listed: object, entry: Mapping[str, str], project_dir: Path) -> boo
 
 
 def _with_entry(path: Path, entry: Mapping[str, str], ours: object) -> str | None:
-    """The file's text with one more entry, first or in the place of `ours`, and all else as it was; None if
-    it can't be changed so, such as for a list that a template gives.
+    """The file's text with one more entry, at the front or in place of `ours`, and otherwise unchanged; None
+    if that is impossible, for example if a template generates the list.
     """
     text = path.read_bytes().decode() if path.is_file() else ""
     bom, newline = "\ufeff" * text.startswith("\ufeff"), "\r\n" if "\r\n" in text else "\n"

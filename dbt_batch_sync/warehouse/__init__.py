@@ -1,4 +1,4 @@
-"""The warehouse, the only importer of `dbt.*`: selects in as sqlglot trees, rows in and out as Arrow."""
+"""The warehouse, the only importer of `dbt.*`. Selects are sqlglot trees; rows are Arrow."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ SUPPORTED_ADAPTERS: tuple[str, ...] = tuple(_CLASSES)
 
 
 def open_warehouse(target: WarehouseTarget) -> Warehouse:
-    """Connects to the warehouse of a dbt target; its module is imported when it is used.
+    """Connects to the warehouse of a dbt target. Imports its module on demand.
 
-    Raises UnsupportedWarehouse for another adapter, ProfileError and WarehouseError from the connection.
+    Raises UnsupportedWarehouse for another adapter, and the connection's ProfileError and WarehouseError.
     """
     if target.type not in _CLASSES:
         raise UnsupportedWarehouse(

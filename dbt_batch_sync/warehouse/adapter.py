@@ -1,7 +1,7 @@
-"""Opens a dbt adapter from a rendered profile, without dbt's command line: 0.7 s instead of 2.5 s.
+"""Opens a dbt adapter from a rendered profile without dbt's command line: 0.7 s instead of 2.5 s.
 
-The plugin is loaded by its type, and its configuration is the handful of attributes that adapters read; the
-same on dbt 1.9 to 1.12.
+Loads the plugin by its type. The configuration has only the few attributes that adapters read, the same on
+dbt 1.9 to 1.12.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import ConfigurationError, ProfileError, UnsupportedWarehouse, WarehouseError
 
 _HEADING = "Database Error"
-"""What dbt puts above a driver's message."""
+"""dbt's line above a driver's message."""
 
 
 def load_adapter(target: WarehouseTarget) -> Any:
     """The adapter of a target, not yet connected.
 
-    Raises UnsupportedWarehouse when its package is not installed, ProfileError when it rejects the
-    credentials.
+    Raises UnsupportedWarehouse if its package is not installed, ProfileError if it rejects the credentials.
     """
     try:
         with _quietly():
@@ -52,7 +51,7 @@ def load_adapter(target: WarehouseTarget) -> Any:
 
 
 def _configuration(target: WarehouseTarget, credentials: Any, query_comment: Any) -> SimpleNamespace:
-    """What an adapter reads of dbt-core's configuration object."""
+    """The part of dbt-core's configuration object that an adapter reads."""
     names = {"target_name": target.target_name, "profile_name": target.profile_name, "threads": 1}
     shown = {**names, "name": target.target_name, "type": target.type}
     nothing = ("dependencies", "vars", "behavior_flags", "sources", "args")
@@ -75,8 +74,8 @@ def _configuration(target: WarehouseTarget, credentials: Any, query_comment: Any
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """dbt, once imported, writes adapters' messages to standard output, which is the result's, unless it is
-    told otherwise; and what an adapter's libraries deprecate is nothing that a user of ours could change.
+    """Keeps dbt from writing adapters' messages to standard output, which is for the result, and hides
+    deprecation warnings of an adapter's libraries, which users can't fix.
     """
     told_otherwise = "dbt_common.events" in sys.modules
     with warnings.catch_warnings():
@@ -89,14 +88,14 @@ def _quietly() -> Iterator[None]:
 
 
 def connect(adapter: Any) -> Any:
-    """The handle of a further connection, opened as the adapter opens its own. Raises WarehouseError."""
+    """The handle of a new connection, opened by the adapter. Raises WarehouseError."""
     try:
         with warnings.catch_warnings():
-            # Some adapters call what their own drivers have deprecated.
+            # Some adapters use functions that their drivers have deprecated.
             warnings.simplefilter("ignore", DeprecationWarning)
             adapter.acquire_connection("dbt_batch_sync")
             handle = adapter.connections.get_thread_connection().handle
-            # dbt keeps one for each thread, which is told to forget it.
+            # dbt keeps one connection per thread; this makes it forget it.
             adapter.connections.clear_thread_connection()
     except ConfigurationError:
         raise
@@ -106,6 +105,6 @@ def connect(adapter: Any) -> Any:
 
 
 def first_line(error: object) -> str:
-    """A driver's message without the statement and the rows that some append."""
+    """A driver's message without the statement and the rows that some drivers append."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip() not in ("", _HEADING)]
     return lines[0][:300] if lines else type(error).__name__

@@ -1,7 +1,7 @@
-"""BigQuery through dbt-bigquery: its credentials, and Google's client that it makes of them.
+"""BigQuery through dbt-bigquery: its credentials, and the Google client that it creates.
 
-There is no connection, only requests. Rows are appended by `insert`, never by its streaming API: what is
-streamed can't be merged by dbt for a while. Inserts do not conflict with anything.
+There is no connection, only requests. Rows are appended by `insert`, not by the streaming API, because dbt
+can't merge streamed rows for some time. Inserts don't conflict with anything.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from dbt_batch_sync.warehouse.port import Column, Statement
 from dbt_batch_sync.warehouse.rows import Limits, into, shortest, without_nulls
 
 PAGE_ROWS = 5_000
-"""Rows of one answer over REST: the client makes objects of all its cells before it makes Arrow of them."""
+"""Rows per answer over REST: the client creates objects for all cells before it creates Arrow."""
 
 JOB_SECONDS = 3_600
-"""How long a job may take where the profile has no `job_execution_timeout_seconds`."""
+"""The time limit of a job if the profile has no `job_execution_timeout_seconds`."""
 
 REQUEST_SECONDS = 60.0
-"""How long the answer to one request is waited for; a job that goes on is asked for again."""
+"""The time limit of one request; a running job is polled again."""
 
 RETRY_SECONDS = 120.0
-"""How long a request that BigQuery does not take is repeated."""
+"""How long a request that BigQuery does not accept is retried."""
 
 LABELS = {"application": "dbt-batch-sync"}
-"""What the jobs are found by in `information_schema.jobs`, and on the bill."""
+"""The label of the jobs in `information_schema.jobs` and on the bill."""
 
 _PASSING = ("jobBackendError", "jobInternalError", "jobRateLimitExceeded", "rateLimitExceeded")
 _WORDS_OF_PASSING = (
@@ -51,7 +51,7 @@ _WORDS_OF_PASSING = (
     "Too many DML statements outstanding",
     "too many table update operations",
 )
-"""What a job that did nothing failed of, as a reason or in words, when another one may go through."""
+"""Errors of a job that did nothing, as a reason or text, and that may be retried."""
 
 _ARROW = {
     "BOOLEAN": pa.bool_(),
@@ -61,7 +61,7 @@ _ARROW = {
     "DATETIME": pa.timestamp("us"),
     "TIMESTAMP": pa.timestamp("us", "UTC"),
 }
-"""What columns arrive as. The others are texts: a BIGNUMERIC has more digits than DuckDB."""
+"""Arrow types of columns. The others are texts: a BIGNUMERIC has more digits than DuckDB supports."""
 
 _SCALARS: Mapping[type, str] = {
     str: "STRING",
@@ -81,7 +81,7 @@ _KINDS: Mapping[pa.DataType, str] = {
 }
 
 _TELLS_VALUES = ("invalidQuery", "invalid")
-"""The reasons of errors whose message may repeat a value."""
+"""The reasons of errors whose message may contain a value."""
 
 _Parameter: TypeAlias = "bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter"
 
@@ -91,13 +91,13 @@ class BigQueryWarehouse(Driver):
 
     dialect = "bigquery"
     failures = (GoogleAPICallError, RetryError, GoogleAuthError, RequestException, TimeoutError)
-    # A request may have 10 MB, and JSON is wordy.
+    # A request may have 10 MB, and JSON is verbose.
     limits = Limits(rows=5_000, values=50_000, bytes=1_000_000)
 
     def __init__(self, target: WarehouseTarget) -> None:
         super().__init__(target)
-        # Which reads several times as fast as REST. Its package is optional, it needs a right of its own, and
-        # an endpoint of the user's is REST's.
+        # This reads several times as fast as REST. Its package is optional and it needs a separate right. A
+        # custom endpoint means REST.
         elsewhere = getattr(self._adapter.config.credentials, "api_endpoint", None)
         self._reads_storage = not elsewhere and find_spec("google.cloud.bigquery_storage") is not None
 
@@ -140,8 +140,8 @@ class BigQueryWarehouse(Driver):
         return _typed(rows.to_arrow(create_bqstorage_client=False), rows.schema)
 
     def _started(self, client: Any, sql: str, parameters: list[_Parameter]) -> Any:
-        """The job, which goes on without this process. It has a name, so that it is one job however often it
-        has to be asked for: the answer to a request may be lost, and rows must not be inserted twice.
+        """Starts a job, which continues without this process. It has a name, so that it runs once however
+        often it is requested: an answer may be lost, and rows must not be inserted twice.
         """
         name = f"batch_sync_{uuid4()}"
         credentials = self._adapter.config.credentials
@@ -159,7 +159,7 @@ class BigQueryWarehouse(Driver):
             return client.get_job(name, **_bounds())
 
     def _ended(self, job: Any) -> Any:
-        """The result of a job, waited for as long as it may take."""
+        """Waits for a job's result as long as it may take."""
         waiting = Retrying(
             retry=retry_if_exception_type(TimeoutError),
             stop=stop_after_delay(self._job_seconds),
@@ -178,7 +178,7 @@ class BigQueryWarehouse(Driver):
 
 
 def _bounds() -> dict[str, Any]:
-    """What keeps a request from being waited for, and repeated, without an end."""
+    """Limits waiting and retrying of requests."""
     return {"timeout": REQUEST_SECONDS, "retry": bigquery.DEFAULT_RETRY.with_timeout(RETRY_SECONDS)}
 
 
@@ -215,15 +215,15 @@ def _is_passing(message: str) -> bool:
 
 
 def _first(error: BaseException) -> dict[str, str]:
-    """What an error of BigQuery's says first: its `reason` and `message`."""
+    """The first `reason` and `message` of a BigQuery error."""
     errors = error.errors if isinstance(error, GoogleAPICallError) else None
     first = (errors or [{}])[0]
     return dict(first) if isinstance(first, Mapping) else {}
 
 
 def _message(error: BaseException) -> str:
-    """What BigQuery says; not where it may repeat a value, as in `Bad int64 value: jane@example.com`. What it
-    says of a statement's text has a place in it.
+    """BigQuery's message, unless it may contain a value, as in `Bad int64 value: jane@example.com`. Messages
+    about a statement's text have a position in it.
     """
     if isinstance(error, TimeoutError):
         return "a job took longer than it may (`job_execution_timeout_seconds` of the profile)"

@@ -1,4 +1,4 @@
-"""Databricks through dbt-databricks: its credentials, and its way to connect with them."""
+"""Databricks through dbt-databricks: its credentials, and how it connects with them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from dbt_batch_sync.warehouse.lake import LakeDriver, is_conflict
 from dbt_batch_sync.warehouse.port import Statement, Value
 
 BINDING = {"use_inline_params": False}
-"""dbt-databricks would have the driver write values into the SQL."""
+"""Otherwise, dbt-databricks has the driver write values into the SQL."""
 
 _CONDITION = re.compile(r"\[([A-Z][A-Z0-9_.]+)\]")
 _STATE = re.compile(r"SQLSTATE:? (\w{5})")
 _OF_NAMES = ("42501", "42601", "42703", "42704", "42P01", "42P07")
-"""SQLSTATEs of rights, syntax and names. The messages of others may quote values."""
+"""SQLSTATEs about rights, syntax and names. Messages of others may contain values."""
 
 
 class DatabricksWarehouse(LakeDriver):
@@ -53,7 +53,7 @@ class DatabricksWarehouse(LakeDriver):
             yield cursor
 
     def _told(self, error: Exception, handle: Any) -> WarehouseError:
-        """An error without the values that those of running statements quote."""
+        """An error, without its message if that may contain values."""
         text = str(error)
         if is_conflict(text):
             return Conflict("Databricks: another writer committed to the table first, again and again")
@@ -68,7 +68,9 @@ class DatabricksWarehouse(LakeDriver):
 
 
 def _parameter(name: str, cell: Value) -> Any:
-    """A value in a type that holds it: the driver would take 32 bits for a float, and no zone for a time."""
+    """A value in a type that can hold it: the driver would use 32 bits for a float and drop the zone of a
+    time.
+    """
     from databricks.sql.parameters import native
 
     if isinstance(cell, datetime):

@@ -1,4 +1,4 @@
-"""What the drivers share: a connection for each call that goes on, retries, and inserts of values."""
+"""What the drivers share: a connection per call, retries, and inserts of values."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from dbt_batch_sync.warehouse.port import Statement
 from dbt_batch_sync.warehouse.rows import Limits, in_utc, inserts, named
 
 ATTEMPTS = 8
-"""How often a statement is tried that something passing was in the way of."""
+"""How often a statement is tried after temporary errors."""
 
 WAITS = wait_random_exponential(0.2, max=16)
-"""Before each further attempt: half a minute at most, all together."""
+"""The waits before each further attempt: half a minute at most in total."""
 
 _T = TypeVar("_T")
 
 
 class ConnectionLost(Conflict):
-    """The connection is gone; whether the server did what it was last asked for is unknown."""
+    """The connection was lost. It is unknown whether the server executed the last statement."""
 
 
 class Driver:
-    """A warehouse (see port.Warehouse) on the connections of a dbt adapter.
+    """A warehouse (see port.Warehouse) on connections of a dbt adapter.
 
-    An engine says how it executes a statement, what it makes of a result, and what its errors mean.
+    A subclass says how to execute a statement, read a result and interpret errors.
     """
 
     dialect: ClassVar[str]
     checkpoint_seconds: ClassVar[float] = 60.0
     failures: ClassVar[tuple[type[Exception], ...]] = (Exception,)
-    """What the engine's driver raises."""
+    """The exceptions of the engine's driver."""
     limits: ClassVar[Limits]
-    """The most of one insert."""
+    """The limits of one insert."""
 
     def __init__(self, target: WarehouseTarget) -> None:
         self._adapter = load_adapter(target)
@@ -56,7 +56,7 @@ class Driver:
             self._execute(insert)
 
     def close(self) -> None:
-        """Closes the connections that nobody uses."""
+        """Closes idle connections."""
         while self._free:
             self._disconnect(self._free.pop())
 
@@ -65,12 +65,12 @@ class Driver:
         raise NotImplementedError
 
     def _executed(self, handle: Any, statement: Statement) -> Any:
-        """The rows of a statement, or whatever the driver returns for one without."""
+        """The rows of a statement, or what the driver returns for a statement without rows."""
         raise NotImplementedError
 
     def _told(self, error: Any, handle: Any) -> WarehouseError:
-        """What is raised for a failure: a Conflict where the statement may be tried again. The handle is None
-        while there is none.
+        """The exception for a failure: a Conflict if the statement may be retried. The handle is None if
+        there is none.
         """
         raise NotImplementedError
 
@@ -85,7 +85,7 @@ class Driver:
         return self._run(lambda handle: self._executed(handle, statement))
 
     def _run(self, act: Callable[[Any], _T]) -> _T:
-        """What `act` makes of a connection. It is called again where it fails of something passing."""
+        """Runs `act` with a connection. Retries temporary failures."""
         retrying = Retrying(
             retry=retry_if_exception_type(Conflict),
             stop=stop_after_attempt(ATTEMPTS),
@@ -104,7 +104,7 @@ class Driver:
             result = self._mapped(act, handle)
         except ConnectionLost:
             self._disconnect(handle)
-            # The others have most likely gone with it.
+            # The other connections were most likely lost with it.
             self.close()
             raise
         except WarehouseError:
@@ -129,7 +129,7 @@ class Driver:
         try:
             handle = self._mapped(lambda _: self._connect(), None)
         except WarehouseError as error:
-            # Once it could be reached, that it can't is something that may pass.
+            # Once the server was reached, a failure to connect may be temporary.
             raise (Conflict(str(error)) if self._was_connected else error) from None
         self._was_connected = True
         return handle

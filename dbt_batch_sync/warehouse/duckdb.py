@@ -1,5 +1,5 @@
-"""DuckDB through dbt-duckdb. One process at a time opens a file; within it, cursors are connections of their
-own.
+"""DuckDB through dbt-duckdb. One process at a time can open a file; within it, cursors are independent
+connections.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from dbt_batch_sync.warehouse.port import Column, Statement
 from dbt_batch_sync.warehouse.rows import in_utc, into, without_nulls
 
 MEMORY_LIMIT = "150MB"
-"""For DuckDB's cache of its file and what it works in, unless the profile sets `memory_limit`; beyond it,
-it spills to disk. With more, a push is not faster.
+"""The memory for DuckDB's cache and work space, unless the profile sets `memory_limit`. Beyond it, DuckDB
+spills to disk. More memory doesn't make a push faster.
 """
 
 THREADS = 2
-"""Unless the profile sets `threads`. Each one holds blocks of every column: eight run out of what is enough
-for two, and a push waits for its rendering.
+"""Unless the profile sets `threads`. Each thread holds blocks of every column: eight would exceed the memory
+that is enough for two, and a push waits for rendering anyway.
 """
 
 LOCK_WAIT_SECONDS = 10.0
-"""How long a file that another process has open is tried again at first: about what a `dbt run` of a small
-project takes.
+"""How long a file that another process has open is retried at first: about the time of `dbt run` in a small
+project.
 """
 
 LOCK_WAIT_AGAIN_SECONDS = 300.0
-"""How long it is tried again while a push is under way: a `dbt run` may have begun in between."""
+"""How long it is retried during a push, because a `dbt run` may have started meanwhile."""
 
 HOLD_SECONDS = 0.25
-"""How long the file stays open after a call. Opening it costs more than reading a page
+"""How long the file stays open after a call. Opening it takes longer than reading a page
 (docs/decisions/duckdb-lets-go.md).
 """
 
@@ -51,7 +51,7 @@ _log = logging.getLogger("dbt_batch_sync")
 
 
 class DuckDbWarehouse:
-    """See port.Warehouse. The file is let go of whenever it was not used for `HOLD_SECONDS`."""
+    """See port.Warehouse. Closes the file when it was not used for `HOLD_SECONDS`."""
 
     dialect = "duckdb"
     checkpoint_seconds = 5.0
@@ -61,7 +61,7 @@ class DuckDbWarehouse:
         self._file = _File(_opener(target), lets_go=_is_file(target))
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
-        # Not from `duckdb_columns()`, which lists those of every table.
+        # Not from `duckdb_columns()`, which reads those of every table.
         with self._file.cursor() as cursor:
             try:
                 found = cursor.execute(f"describe {_sql(table)}").fetchall()
@@ -90,11 +90,11 @@ class DuckDbWarehouse:
 
 
 _Opened: TypeAlias = "tuple[duckdb.DuckDBPyConnection, Callable[[], None]]"
-"""A connection, and what closes the file."""
+"""A connection, and a function that closes the file."""
 
 
 class _File:
-    """What is opened when it is used, and closed a while afterwards where it `lets_go`."""
+    """A file that is opened on demand and closed some time later if it `lets_go`."""
 
     def __init__(self, open_file: Callable[[], _Opened], *, lets_go: bool) -> None:
         self._open_file = open_file
@@ -107,7 +107,7 @@ class _File:
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection for one thread. Raises WarehouseError for what DuckDB raises within."""
+        """A connection for one thread. Turns DuckDB's exceptions into WarehouseError."""
         with self._lock:
             if self._opened is None:
                 self._opened = _unlocked(self._open_file, LOCK_WAIT_AGAIN_SECONDS)
@@ -123,7 +123,7 @@ class _File:
                 self._set_timer()
 
     def close(self) -> None:
-        """Closes the file; a further call opens it again."""
+        """Closes the file. The next call opens it again."""
         with self._lock:
             self._let_go()
 
@@ -160,7 +160,9 @@ def _is_file(target: WarehouseTarget) -> bool:
 
 
 def _require_file(target: WarehouseTarget) -> None:
-    """DuckDB creates what it opens, in its own version's format: never the user's file."""
+    """DuckDB creates a missing file, in its own version's format. The user's file must not be created that
+    way.
+    """
     path = target.credentials.get("path")
     if _is_file(target) and not Path(str(path)).exists():
         raise WarehouseError(
@@ -174,7 +176,7 @@ def _settings(target: WarehouseTarget) -> set[str]:
 
 
 def _opener(target: WarehouseTarget) -> Callable[[], _Opened]:
-    """What opens the file with our settings, where the profile has none of its own."""
+    """A function that opens the file, with our settings where the profile has none."""
     given = _settings(target)
     statements = []
     if not {"threads", "worker_threads"} & given:
@@ -197,8 +199,8 @@ def _opener(target: WarehouseTarget) -> Callable[[], _Opened]:
 
 
 def _is_plain(target: WarehouseTarget) -> bool:
-    """Whether the profile names a local file and nothing else: then opening it is all that the adapter would
-    do, and importing that would nearly double what a push without changes costs.
+    """Whether the profile only names a local file. Then the adapter would only open it, and importing the
+    adapter nearly doubles the cost of a push without changes.
     """
     path, database = str(target.credentials.get("path") or ""), target.credentials.get("database")
     named = Path(path).is_file() and database in (None, Path(path).stem)
@@ -218,16 +220,16 @@ def _open_through(adapter: Any) -> _Opened:
 
     def close() -> None:
         adapter.cleanup_connections()
-        # The environment that holds the file is a class attribute of dbt-duckdb: without this the lock
-        # outlives the push.
+        # dbt-duckdb keeps the environment that holds the file in a class attribute. Otherwise, the lock would
+        # outlive the push.
         adapter.connections.close_all_connections()
 
-    # dbt-duckdb's own cursor is one object for everybody.
+    # dbt-duckdb shares one cursor object.
     return handle.cursor()._cursor.cursor(), close
 
 
 def _unlocked(open_file: Callable[[], _Opened], seconds: float) -> _Opened:
-    """What opens, waiting so long for a file that another process has open."""
+    """A function that opens a file, and waits if another process has it open."""
     deadline = time.monotonic() + seconds
     told = False
     while True:

@@ -1,6 +1,6 @@
-"""Tables of Delta and Iceberg, on Spark and Databricks: each statement is one commit of one table.
+"""Delta and Iceberg tables on Spark and Databricks: each statement is one commit of one table.
 
-Of two that are in each other's way the later one fails, having done nothing; it is tried again.
+Of two conflicting commits, the later one fails without effect and is retried.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dbt_batch_sync.warehouse.port import Column, Statement
 from dbt_batch_sync.warehouse.rows import without_nulls
 
 INSERT_ROWS = 5_000
-"""Rows of one `insert`, which is one commit."""
+"""Rows per `insert`, which is one commit."""
 
 _MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND", "NoSuchTableException", "NoSuchNamespaceException")
 
@@ -28,11 +28,11 @@ _CONFLICT = re.compile(
     r"DELTA_CONCURRENT|DELTA_METADATA_CHANGED|Concurrent\w*Exception|MetadataChangedException"
     r"|CommitFailedException|Found conflicting files|ConflictException"
 )
-"""What Delta and Iceberg call a commit that came too late."""
+"""Delta's and Iceberg's names of a commit that came too late."""
 
 
 def is_conflict(message: str) -> bool:
-    """Whether an error says that another writer came first."""
+    """Whether an error means that another writer was first."""
     return _CONFLICT.search(message) is not None
 
 
@@ -47,7 +47,7 @@ class LakeDriver(Driver):
                 return ()
             raise
         names, kinds = (answer.column(place).to_pylist() for place in range(2))
-        # Partitions and the rest stand behind an empty row or a heading.
+        # Partitions and other parts follow an empty row or a heading.
         end = next((n for n, name in enumerate(names) if not name or name.startswith("#")), len(names))
         return tuple(
             Column(str(name), str(kind)) for name, kind in zip(names[:end], kinds[:end], strict=True)
@@ -59,10 +59,10 @@ class LakeDriver(Driver):
 
 
 def inserts(table: exp.Table, columns: Sequence[Column], rows: pa.Table, dialect: str) -> Iterator[Statement]:
-    """Inserts of rows that come as one parameter, in JSON, however many they are.
+    """Inserts rows that are passed as one JSON parameter, whatever their number.
 
-    Every column of the table is named, in its own type: not each format fills in those that an insert lacks,
-    and a time with or without a zone is the instant that the rows have.
+    Names every column of the table, with its type, because some formats don't fill in missing ones, and so
+    that a time with or without a zone is the same instant as in the rows.
     """
     given = _as_json_has_it(without_nulls(rows))
     in_json = {name.lower(): _in_json(given.schema.field(name).type) for name in given.column_names}
@@ -98,7 +98,7 @@ def inserts(table: exp.Table, columns: Sequence[Column], rows: pa.Table, dialect
 
 
 def _as_json_has_it(rows: pa.Table) -> pa.Table:
-    """With doubles as texts: not every reader of JSON gives back the number that was written."""
+    """With doubles as texts, because some JSON readers don't preserve a number exactly."""
     doubles = [name for name in rows.column_names if pa.types.is_floating(rows.schema.field(name).type)]
     for name in doubles:
         rows = rows.set_column(rows.column_names.index(name), name, rows.column(name).cast(pa.string()))
@@ -106,7 +106,7 @@ def _as_json_has_it(rows: pa.Table) -> pa.Table:
 
 
 def _in_json(arrow_type: pa.DataType) -> str:
-    """sqlglot's name of the type that a cell of the ledger's has in JSON."""
+    """sqlglot's name for the JSON type of a ledger cell."""
     return {pa.int64(): "bigint", pa.bool_(): "boolean"}.get(arrow_type, "text")
 
 

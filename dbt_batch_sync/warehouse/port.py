@@ -1,4 +1,4 @@
-"""What the rest of the program may ask of a warehouse, whichever it is: to select, and to append."""
+"""The interface of a warehouse: select and append."""
 
 from __future__ import annotations
 
@@ -11,59 +11,59 @@ import pyarrow as pa
 from sqlglot import exp
 
 Value: TypeAlias = str | int | float | bool | datetime | None
-"""What a parameter of a statement may be. Values travel beside the SQL, never in it."""
+"""The type of a statement's parameter. Values travel beside the SQL, never in it."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A select with named placeholders, and the values for them."""
+    """A select with named placeholders, and their values."""
 
     tree: exp.Expr
     parameters: Mapping[str, Value] = field(default_factory=dict)
 
     @classmethod
     def of(cls, tree: exp.Expr, values: Mapping[str, Value]) -> Statement:
-        """With only the values that the tree has placeholders for: drivers accept no others."""
+        """Only the values that the tree has placeholders for, because drivers accept no others."""
         names = {str(placeholder.this) for placeholder in tree.find_all(exp.Placeholder)}
         return cls(tree, {name: values[name] for name in names})
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column as the warehouse reports it: its exact name, and its type in the warehouse's words."""
+    """A column as the warehouse reports it: its exact name and type."""
 
     name: str
     data_type: str
 
 
 class Warehouse(Protocol):
-    """A warehouse that is open. Two threads may call it at once; nothing stays open between two calls.
+    """An open warehouse. Two threads may call it at the same time; nothing stays open between calls.
 
-    What is in the way for a moment (a full queue, a conflict, a lost connection) is tried again for about
-    half a minute. Every call raises WarehouseError, whose message contains no value.
+    Temporary failures (a full queue, a conflict, a lost connection) are retried for about half a minute.
+    Every method raises WarehouseError, whose message contains no value.
     """
 
     dialect: str
-    """sqlglot's name for the SQL it speaks."""
+    """sqlglot's name for its SQL dialect."""
     checkpoint_seconds: float
-    """How often it is worth appending a checkpoint while a push goes on."""
+    """The default interval of checkpoints."""
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
-        """The columns of a table in their order; none when there is no such table."""
+        """The columns of a table in order; empty if there is no such table."""
 
     def fetch(self, query: Statement) -> pa.Table:
-        """The whole result of a select, which the caller bounds: some tens of thousands of rows.
+        """The whole result of a select, which the caller limits to some tens of thousands of rows.
 
-        The columns have the names of the select's aliases, each one its own. Times are UTC, in microseconds
-        and without a zone. A whole number may be an integer, a decimal or a text, as the warehouse has it.
+        Columns have the names of the select's aliases, which must be unique. Times are UTC microseconds
+        without a zone. A whole number may be an integer, a decimal or a text, depending on the warehouse.
         """
 
     def append(self, table: exp.Table, rows: pa.Table) -> None:
-        """Inserts rows; columns go by their names, and those that the rows lack are null.
+        """Inserts rows. Columns match by name; missing ones are null.
 
-        Some hundred rows are one insert, all or none; more may be several. Where a connection is lost after
-        an insert was sent and the warehouse can't say whether it was made, it is sent again: so rows may be
-        in the table twice, and their readers take that for once.
+        A few hundred rows are one insert, all or none; more rows may be several. If the connection is lost
+        after an insert was sent, and the warehouse can't tell whether it was executed, it is sent again. So
+        rows may be in the table twice, and readers must count them once.
         """
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
-"""PostgreSQL through dbt-postgres: its credentials, and its way to connect with them.
+"""PostgreSQL through dbt-postgres: its credentials, and how it connects with them.
 
-Rows come and go by COPY, which is several times as fast as statements. No transaction outlives a call.
+Rows are read and appended by COPY, which is several times as fast as statements. No transaction stays open
+after a call.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from dbt_batch_sync.warehouse.port import Column, Statement
 from dbt_batch_sync.warehouse.rows import into, without_nulls
 
 _TELLING = ("22", "P0")
-"""Classes of SQLSTATE whose messages repeat values: data exceptions, and what the user's functions raise."""
+"""Classes of SQLSTATE whose messages contain values: data exceptions, and errors raised by the user's
+functions.
+"""
 
 _SETTINGS = {"datestyle": "ISO, YMD", "extra_float_digits": "1", "timezone": "UTC"}
-"""How values are written as text; a role or a database may have them otherwise."""
+"""How values are written as text; a role or a database may have other settings."""
 
 
 class PostgresWarehouse(Driver):
@@ -51,7 +54,7 @@ class PostgresWarehouse(Driver):
         given = without_nulls(rows)
         text = _copy(into(table, given.column_names, self.dialect), "STDIN").sql(self.dialect)
         buffer = io.BytesIO()
-        # Quoted, so that an empty text is one; what is null stays unquoted.
+        # Quoted, so that an empty text differs from a null, which stays unquoted.
         csv.write_csv(given, buffer, csv.WriteOptions(include_header=False, quoting_style="all_valid"))
 
         def copy(handle: Any) -> None:
@@ -63,7 +66,7 @@ class PostgresWarehouse(Driver):
 
     def _connect(self) -> Any:
         handle = super()._connect()
-        # dbt sets the role in a transaction that it leaves open: rolled back, the role would be gone.
+        # dbt sets the role in a transaction that it leaves open. Rolling back would lose the role.
         handle.commit()
         handle.autocommit = True
         handle.set_client_encoding("UTF8")
@@ -81,7 +84,7 @@ class PostgresWarehouse(Driver):
             columns = [CopiedColumn(c.name, c.type_code, c.precision) for c in cursor.description]
             copy = _copy(exp.paren(copied_cells(query.tree, columns, _cell)), "STDOUT")
             buffer = pa.BufferOutputStream()
-            # COPY takes no values beside it: the driver puts them in, quoted.
+            # COPY accepts no parameters, so the driver inserts the quoted values.
             text = cursor.mogrify(_text(copy, has_values=True), dict(query.parameters))
             cursor.copy_expert(text.decode(), buffer)
         return read_rows(buffer.getvalue(), columns)
@@ -115,13 +118,13 @@ def _cell(cell: exp.Expr, column: CopiedColumn) -> exp.Expr | None:
 
 
 def _copy(source: exp.Expr, end: str) -> exp.Expr:
-    """`copy` of a query to STDOUT, or of STDIN into a table, as CSV."""
+    """`copy` of a query to STDOUT, or from STDIN to a table, as CSV."""
     parameter = exp.CopyParameter(this=exp.var("FORMAT"), expression=exp.var("csv"))
     return exp.Copy(this=source, kind=end == "STDIN", files=[exp.to_identifier(end)], params=[parameter])
 
 
 def _text(tree: exp.Expr, *, has_values: bool) -> str:
-    """The SQL. Beside values a `%` is the driver's, and doubled where it means itself."""
+    """The SQL. With parameters, a `%` is special to the driver and must be doubled."""
 
     def doubled(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Identifier | exp.Literal) and "%" in node.name:

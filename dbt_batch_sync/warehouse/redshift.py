@@ -1,4 +1,4 @@
-"""Redshift through dbt-redshift: its credentials, and its way to connect with them."""
+"""Redshift through dbt-redshift: its credentials, and how it connects with them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dbt_batch_sync.warehouse.port import Column, Statement, Value
 from dbt_batch_sync.warehouse.rows import Limits
 
 TEXT = "varchar(65535)"
-"""The longest there is: `text` means 256 bytes (AWS, r_Character_types)."""
+"""The longest text type: `text` means 256 bytes (AWS, r_Character_types)."""
 
 _TYPES: Mapping[type, str] = {
     str: TEXT,
@@ -30,20 +30,21 @@ _TYPES: Mapping[type, str] = {
 }
 
 _SETTINGS = ("set datestyle to 'ISO, YMD'", "set extra_float_digits to 2", "set timezone to 'UTC'")
-"""How values are written as text: a user or a database may have them otherwise."""
+"""How values are written as text; a user or a database may have other settings."""
 
 _TELLING = ("22", "P0")
-"""Classes of SQLSTATE whose messages repeat values: data exceptions, and what the user's procedures raise."""
+"""Classes of SQLSTATE whose messages contain values: data exceptions, and errors raised by the user's
+procedures.
+"""
 
 _IN_THE_WAY = ("40001", "40P01")
 _WORDS_OF_CONFLICT = ("serializable isolation", "deadlock", "concurrent transaction")
-"""What says that another transaction was in the way, as a state or in words: many errors are `XX000` there
-(AWS, c_serial_isolation).
+"""States and texts of conflicts with another transaction. Many errors have `XX000` (AWS, c_serial_isolation).
 """
 
 _LOST_STATES = ("57P01", "57P02", "08")
 _LOST = (redshift_connector.InterfaceError, redshift_connector.OperationalError, OSError, struct.error)
-"""What the driver raises when the server is gone; of a message that was cut off, `struct.error`."""
+"""The driver's exceptions when the server is gone; `struct.error` for a message that was cut off."""
 
 
 class RedshiftWarehouse(Driver):
@@ -66,7 +67,7 @@ class RedshiftWarehouse(Driver):
 
     def _connect(self) -> Any:
         handle = super()._connect()
-        # A kept statement would not survive its table's replacement by `dbt run`.
+        # A prepared statement would not survive the replacement of its table by `dbt run`.
         handle.max_prepared_statements = 0
         if not handle.autocommit:
             handle.commit()
@@ -93,7 +94,7 @@ class RedshiftWarehouse(Driver):
             return cursor.fetchall() if cursor.description else None
 
     def _told(self, error: Exception, handle: Any) -> WarehouseError:
-        """The driver has the server's fields by their letters."""
+        """The driver names the server's fields by letters."""
         if isinstance(error, pa.ArrowException):
             return Conflict("Redshift: the table was replaced while it was being read")
         fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
@@ -116,7 +117,7 @@ def _send(cursor: Any, statement: Statement) -> None:
 
 
 def _text(statement: Statement) -> str:
-    """The SQL with the driver's placeholders, each of which says its type: the server guesses few."""
+    """The SQL with the driver's placeholders, each with a type, because the server infers few."""
 
     def written(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.TEXT:
@@ -134,7 +135,7 @@ def _text(statement: Statement) -> str:
 
 
 def _cell(cell: exp.Expr, column: CopiedColumn) -> exp.Expr | None:
-    """Numbers and times as texts, which are exact, and which the driver does not parse."""
+    """Numbers and times as texts, which are exact and which the driver doesn't parse."""
     return exp.cast(cell, "varchar(64)") if _is_text(column) else None
 
 
@@ -148,7 +149,7 @@ def _array(cells: Any, column: CopiedColumn) -> pa.ChunkedArray:
 
 
 def _is_named(column: str, value: str) -> exp.Expr:
-    """Names have no case there, unless a session wants it: the stored one may be in lower case."""
+    """Names are case-insensitive unless the session changes that; stored names may be in lower case."""
     return exp.EQ(
         this=exp.Lower(this=exp.cast(exp.column(column), "varchar(128)")),
         expression=exp.Lower(this=exp.Placeholder(this=value)),

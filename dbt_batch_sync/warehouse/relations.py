@@ -18,14 +18,14 @@ from dbt_batch_sync.warehouse.port import Column
 
 @dataclass(frozen=True)
 class Relation:
-    """A table of a sync: its columns' real names by their lower-case ones, and which one has the key."""
+    """A table of a sync: its columns' exact names by their lower-case names, and its key column."""
 
     table: exp.Table
     columns: tuple[Column, ...]
     key: str
 
     def has(self, name: str) -> bool:
-        """Whether there is such a column, whatever its case."""
+        """Whether there is such a column, regardless of case."""
         return name in self.names
 
     @property
@@ -84,7 +84,7 @@ def _parsed(sql: str) -> exp.Select:
 
 
 def parse_table(relation_name: str, dialect: str) -> exp.Table:
-    """A relation as dbt rendered it, quotes and all."""
+    """A relation as dbt rendered it, including quotes."""
     return exp.to_table(relation_name, dialect=dialect)
 
 

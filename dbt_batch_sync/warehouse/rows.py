@@ -1,4 +1,4 @@
-"""Rows on their way: results in the types that the program expects, and the inserts that append some."""
+"""Converts results to the types that the program expects, and builds inserts."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dbt_batch_sync.warehouse.port import Statement
 
 _PER_SECOND = {"s": 1_000_000, "ms": 1_000}
 _MOST = {"s": 9_000_000_000_000, "ms": 9_000_000_000_000_000}
-"""Ticks that still fit into microseconds: far outside of the years that are sent."""
+"""Ticks that fit into microseconds, far beyond the years that are sent."""
 
 
 def in_utc(rows: pa.Table) -> pa.Table:
-    """The rows with their times in UTC, in microseconds and without a zone, which Arrow keeps apart. A column
-    of no type is one of texts.
+    """The rows with times in UTC microseconds without a zone, although Arrow's type may have one. A column
+    without a type is text.
     """
     for place, field in enumerate(rows.schema):
         if pa.types.is_null(field.type):
@@ -35,7 +35,7 @@ def _microseconds(cells: pa.Array) -> pa.Array:
         floored = pc.floor_temporal(cells.view(pa.timestamp("ns")), unit="microsecond")
         return floored.cast(pa.timestamp("us"))
     if unit in _PER_SECOND:
-        # What is no time, or one of a far century, stays one.
+        # An invalid or very distant time stays one.
         ticks = pc.min_element_wise(cells.view(pa.int64()), _MOST[unit], skip_nulls=False)
         ticks = pc.max_element_wise(ticks, -_MOST[unit], skip_nulls=False)
         return pc.multiply(ticks, _PER_SECOND[unit]).view(pa.timestamp("us"))
@@ -43,28 +43,30 @@ def _microseconds(cells: pa.Array) -> pa.Array:
 
 
 def shortest(numbers: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Numbers as texts without the zeros at their end: 5.00 is the integer 5."""
+    """Numbers as texts without trailing zeros: 5.00 is the integer 5."""
     shorter = pc.replace_substring_regex(numbers, r"(\.[0-9]*[1-9])0+$", r"\1")
     return pc.replace_substring_regex(shorter, r"\.0*$", "")
 
 
 def named(rows: pa.Table, query: exp.Expr) -> pa.Table:
-    """The result under the select's aliases, whose case some warehouses change."""
+    """The result with the select's aliases, whose case some warehouses change."""
     if not isinstance(query, exp.Query) or query.is_star:
         return rows
     return rows.rename_columns(query.named_selects)
 
 
 def without_nulls(rows: pa.Table) -> pa.Table:
-    """The rows without the columns that have no value: what is not inserted is null. No rows keep all."""
+    """The rows without columns that have no values, because what is not inserted is null. Without rows, all
+    columns stay.
+    """
     if not rows.num_rows:
         return rows
     return rows.select([name for name in rows.column_names if rows.column(name).null_count < rows.num_rows])
 
 
 def into(table: exp.Table, names: list[str], dialect: str) -> exp.Schema:
-    """A table and its columns, as what is inserted into."""
-    # Quoted, a name would be in lower case there, and the ledger's are in upper case.
+    """The table and columns of an insert."""
+    # A quoted name would be lower case there, but the ledger's are upper case.
     quoted = dialect != "snowflake"
     return exp.Schema(
         this=table.copy(), expressions=[exp.to_identifier(name, quoted=quoted) for name in names]
@@ -80,14 +82,14 @@ class Limits:
     bytes: int
 
     def parts(self, rows: pa.Table) -> list[pa.RecordBatch]:
-        """The rows in parts that stay within the limits."""
+        """The rows in parts within the limits."""
         by_size = int(self.bytes * rows.num_rows // max(rows.nbytes, 1))
         most = max(1, min(self.rows, self.values // max(rows.num_columns, 1), by_size))
         return list(rows.combine_chunks().to_batches(max_chunksize=most))
 
 
 def inserts(table: exp.Table, rows: pa.Table, dialect: str, limits: Limits) -> Iterator[Statement]:
-    """`insert into … values …`, as many as it takes."""
+    """`insert into … values …`, as many statements as needed."""
     given = without_nulls(rows)
     target = into(table, given.column_names, dialect)
     for part in limits.parts(given):

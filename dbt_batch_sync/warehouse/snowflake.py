@@ -1,4 +1,4 @@
-"""Snowflake through dbt-snowflake: its credentials, and its way to connect with them."""
+"""Snowflake through dbt-snowflake: its credentials, and how it connects with them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ alter session set
     python_connector_query_result_format = 'ARROW',
     rows_per_resultset = 0
 """
-"""What an account or a user may have set otherwise, and what our statements mean depends on."""
+"""Settings that an account or a user may have changed, and that our statements depend on."""
 
 DOWNLOADS = 1
-"""Parts of a result, whose size the server chooses, that the driver reads ahead: its own default is four."""
+"""Parts of a result that the driver reads ahead; the server chooses their size. The driver's default is four.
+"""
 
 EXACT_DIGITS = 18
-"""Digits of a whole number that always fit into 64 bit."""
+"""Digits of a whole number that always fit into 64 bits."""
 
 _TYPES = {
     "REAL": pa.float64(),
@@ -47,22 +48,24 @@ _TOO_MANY_WAIT = 625
 _IN_THE_WAY = re.compile(r"number of waiters for this lock|lock timeout|lock_timeout|deadlock", re.IGNORECASE)
 _DATA_ERRORS = range(100_000, 101_000)
 _TELLING = ("22", "P0")
-"""Errors whose messages repeat values: of data, by number or class of SQLSTATE, and raised by users' code."""
+"""Errors whose messages contain values: data errors, by number or SQLSTATE class, and errors raised by users'
+code.
+"""
 
 
 class SnowflakeWarehouse(Driver):
     """See port.Warehouse.
 
-    The driver repeats what the network lost, under the number of its request, and renews the session.
+    The driver repeats requests that the network lost, with the same request id, and renews the session.
     """
 
     dialect = "snowflake"
     failures = (errors.Error,)
-    # A statement may be 1 MB long.
+    # A statement may have 1 MB.
     limits = Limits(rows=1_000, values=30_000, bytes=300_000)
 
     def __init__(self, target: WarehouseTarget) -> None:
-        # In the main thread the driver takes an interruption for itself, and the push would not hear of it.
+        # In the main thread, the driver would catch interruptions, and the push would not see them.
         self._threads = ThreadPoolExecutor(2, "batch-snowflake")
         super().__init__(target)
 
@@ -80,7 +83,7 @@ class SnowflakeWarehouse(Driver):
     def _connect(self) -> Any:
         handle = super()._connect()
         handle.client_prefetch_threads = DOWNLOADS
-        # Without it, a number with decimals is a double. That is the setter's real name.
+        # Otherwise, a number with decimals is a double. The setter really has this name.
         handle.arrow_number_to_decimal_setter = True
         with handle.cursor() as cursor:
             cursor.execute(SESSION)
@@ -90,7 +93,7 @@ class SnowflakeWarehouse(Driver):
         with handle.cursor() as cursor:
             self._send(cursor, query)
             schema = arrow_schema(cursor.description)
-            # Not `fetch_arrow_all`, which asks for pandas.
+            # Not `fetch_arrow_all`, which requires pandas.
             parts = [fitted(part, schema) for part in cursor.fetch_arrow_batches()]
         return pa.concat_tables(parts) if parts else schema.empty_table()
 
@@ -100,7 +103,7 @@ class SnowflakeWarehouse(Driver):
             return cursor.fetchall()
 
     def _send(self, cursor: Any, statement: Statement) -> None:
-        """Executes a statement; the driver puts the values in, quoted."""
+        """Executes a statement; the driver inserts the quoted values."""
         values = dict(statement.parameters)
         text = _text(statement.tree, has_values=bool(values))
         self._threads.submit(cursor.execute, text, values or None).result()
@@ -119,12 +122,12 @@ class SnowflakeWarehouse(Driver):
 
 
 class _NoSuchTable(WarehouseError):
-    """There is none, or the role may not see it: Snowflake makes no difference."""
+    """There is no such object, or the role can't see it; Snowflake doesn't tell which."""
 
 
 def _text(tree: exp.Expr, *, has_values: bool) -> str:
-    """The SQL with the driver's placeholders. Beside values a `%` is the driver's, and doubled where it means
-    itself.
+    """The SQL with the driver's placeholders. With parameters, a `%` is special to the driver and must be
+    doubled.
     """
 
     def written(node: exp.Expr) -> exp.Expr:
@@ -138,13 +141,13 @@ def _text(tree: exp.Expr, *, has_values: bool) -> str:
 
 
 def arrow_schema(description: list[Any]) -> pa.Schema:
-    """The schema of a result whose description a cursor has."""
+    """The schema of a result, from a cursor's description."""
     return pa.schema([pa.field(column.name, _arrow_type(column)) for column in description])
 
 
 def fitted(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """A part of a result in its types: the driver gives each the narrowest that hold its rows."""
-    # Not safe, because a timestamp may be in nanoseconds, and what is finer than the schema is cut off.
+    """Converts a part of a result: the driver gives each part the narrowest types for its rows."""
+    # Not safe, because a timestamp may be in nanoseconds and is cut to the schema's precision.
     cells = [cell.cast(kind.type, safe=False) for cell, kind in zip(rows.columns, schema, strict=True)]
     return pa.table(cells, schema=schema)
 
@@ -155,5 +158,5 @@ def _arrow_type(column: Any) -> pa.DataType:
         if not column.scale and column.precision <= EXACT_DIGITS:
             return pa.int64()
         return pa.decimal128(column.precision, column.scale)
-    # What is semi-structured comes as its JSON text.
+    # Semi-structured values arrive as JSON texts.
     return _TYPES.get(name, pa.string())

@@ -1,4 +1,4 @@
-"""Spark through dbt-spark's session, on tables of Delta and Iceberg."""
+"""Spark through dbt-spark's session, with Delta and Iceberg tables."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ARROW = {
 
 
 class SparkWarehouse(LakeDriver):
-    """See port.Warehouse. A session takes statements from any thread."""
+    """See port.Warehouse. A session accepts statements from any thread."""
 
     dialect = "spark"
 
@@ -46,7 +46,7 @@ class SparkWarehouse(LakeDriver):
         super().__init__(target)
 
     def _connect(self) -> Any:
-        """The session that dbt-spark would use, which it makes as well."""
+        """The session that dbt-spark would use or create."""
         try:
             from pyspark.sql import SparkSession
 
@@ -58,7 +58,7 @@ class SparkWarehouse(LakeDriver):
             raise WarehouseError(f"can't connect to the warehouse: {first_line(error)}") from None
 
     def _disconnect(self, handle: Any) -> None:
-        """The session is the process's: who calls the push from within Spark goes on with it."""
+        """The session belongs to the process; a caller within Spark continues to use it."""
 
     def _fetched(self, handle: Any, query: Statement) -> pa.Table:
         return _table(self._executed(handle, query))
@@ -68,7 +68,7 @@ class SparkWarehouse(LakeDriver):
         return handle.sql(statement.tree.sql(dialect=self.dialect), args=values or None)
 
     def _told(self, error: Exception, handle: Any) -> WarehouseError:
-        """An error without the values that those of running statements quote."""
+        """An error, without its message if that may contain values."""
         text, name = str(error), type(error).__name__
         if is_conflict(text):
             return Conflict("Spark: another writer committed to the table first, again and again")
@@ -81,7 +81,7 @@ class SparkWarehouse(LakeDriver):
 def _table(frame: Any) -> pa.Table:
     if hasattr(frame, "toArrow"):
         return frame.toArrow()
-    # PySpark 3. An instant would come in this machine's zone, where an hour is there twice a year.
+    # PySpark 3 returns an instant in this machine's zone, in which an hour repeats once a year.
     kinds = [_arrow_type(field) for field in frame.schema.fields]
     names = [f"c{n}" for n in range(len(kinds))]
     is_instant = [pa.types.is_timestamp(kind) and kind.tz is not None for kind in kinds]
@@ -105,5 +105,5 @@ def _arrow_type(field: Any) -> pa.DataType:
 
 
 def _sendable(cell: Value) -> Value:
-    """A time as text with its zone: as a value it would be read in the zone of this machine."""
+    """A time as text with its zone; as a value, it would be read in this machine's zone."""
     return f"{cell.isoformat(' ')}Z" if isinstance(cell, datetime) else cell

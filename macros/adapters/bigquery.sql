@@ -1,6 +1,6 @@
-{#- BigQuery knows no equality of arrays and of JSON, and stores a null array as an empty one: both are kept as JSON text. A table's
-    columns are told without the precision of a NUMERIC, as a view's are. Dates are kept as DATETIME, which no expression mixes
-    with a DATE, so that a column that becomes a time needs no other type. -#}
+{#- BigQuery can't compare arrays or JSON, and stores a null array as an empty one, so both are kept as JSON text. The metadata of a table
+    lacks the precision of a NUMERIC, like that of a view. Dates are kept as DATETIME, so that a date column that becomes a timestamp keeps
+    its type. -#}
 {% macro bigquery__column_kind(column) %}
     {% set type = column.dtype | upper %}
     {% if column.mode == 'REPEATED' %}
@@ -24,7 +24,7 @@
 {% endmacro %}
 
 
-{#- An empty collation undoes one of the column's, under which different texts may be equal. -#}
+{#- An empty collation overrides the column's, under which different texts may be equal. -#}
 {% macro bigquery__value_of(column, kind) %}
     {% set name = dbt_batch_sync.column(column.name) %}
     {% if kind.family == 'array' %}
@@ -38,7 +38,7 @@
 {% endmacro %}
 
 
-{#- JSON's text of a null is a text. -#}
+{#- `to_json_string` turns null into the text 'null'. -#}
 {% macro bigquery__text_of(column, kind) %}
     {% set name = dbt_batch_sync.column(column.name) %}
     {% if kind.type == 'json' %}
@@ -53,7 +53,7 @@
 {% endmacro %}
 
 
-{#- Without the second argument it takes all that Unicode calls white space, which other warehouses leave. -#}
+{#- Without the second argument, it would trim all Unicode white space, which other warehouses keep. -#}
 {% macro bigquery__trimmed(expression) %}{{ return('trim(' ~ expression ~ ", ' ')") }}{% endmacro %}
 
 
@@ -72,7 +72,7 @@
 
 {% macro bigquery__tested_text(column_name) %}{{ return('collate(cast(' ~ column_name ~ " as STRING), '')") }}{% endmacro %}
 
-{#- A raw text, whose backslashes are those of the pattern. A `$` is the end of the text alone. -#}
+{#- A raw literal, so that backslashes reach the pattern. `$` only matches the end of the text. -#}
 {% macro bigquery__full_match(expression, pattern) %}{{ return('regexp_contains(' ~ expression ~ ", r'^(?:" ~ pattern ~ ")$')") }}{% endmacro %}
 
 {% macro bigquery__blank_characters() %}{{ return('\\s\\pZ\\x00-\\x1f\\x7f-\\x9f\\x{feff}') }}{% endmacro %}
@@ -96,24 +96,24 @@
 
 {% macro bigquery__page_expression(id) %}{{ return('abs(mod(farm_fingerprint(coalesce(' ~ id ~ ", '')), " ~ dbt_batch_sync.buckets() ~ '))') }}{% endmacro %}
 
-{#- A merge finds keys, and a push pages, without a look at the rest, which costs. -#}
+{#- A merge finds keys, and a push finds pages, without scanning (and paying for) the rest. -#}
 {% macro bigquery__snapshot_defaults(key) %}{{ return({'cluster_by': [key]}) }}{% endmacro %}
 {% macro bigquery__delta_defaults(key) %}{{ return({'cluster_by': ['_batch_page']}) }}{% endmacro %}
 
-{#- A dataset's default expiration would take the state away, and everybody would go again. -#}
+{#- A dataset's default expiration would delete the state, and every profile would be sent again. -#}
 {% macro bigquery__keep_for_ever(relation) %}{% do run_query('alter table ' ~ relation ~ ' set options (expiration_timestamp = null)') %}{% endmacro %}
 
 {% macro bigquery__create_ledger_table_sql(table, columns) -%}
     {{ dbt_batch_sync.default__create_ledger_table_sql(table, columns) }} options (expiration_timestamp = null)
 {%- endmacro %}
 
-{#- A literal knows escapes. -#}
+{#- Literals contain escape sequences. -#}
 {% macro bigquery__key_literal(key) %}{{ return("'" ~ (key | replace('\\', '\\\\') | replace("'", "\\'") | replace('\n', '\\n') | replace('\r', '\\r')) ~ "'") }}{% endmacro %}
 
 {% macro bigquery__converted(expression, have, dtype, widens) %}{{ return('safe_cast(cast(' ~ expression ~ ' as STRING) as ' ~ dtype ~ ')') }}{% endmacro %}
 
-{#- NUMERIC to BIGNUMERIC is nothing but a note. Anything else BigQuery rejects, or not in every case: so the table is written anew, in one
-    statement. What can be cast to another type can be by way of a text. -#}
+{#- Changing NUMERIC to BIGNUMERIC only changes metadata. BigQuery rejects other changes, or some cases of them, so the table is rewritten
+    in one statement. Types that can't be cast directly are cast by way of text. -#}
 {% macro bigquery__change_types(relation, changes) %}
     {% set notes, others = [], [] %}
     {% for change in changes %}
@@ -130,5 +130,5 @@
     {% endif %}
 {% endmacro %}
 
-{#- Its statements are committed one by one. -#}
+{#- Every statement is committed at once. -#}
 {% macro bigquery__commit_hook() %}{% endmacro %}

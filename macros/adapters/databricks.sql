@@ -1,11 +1,11 @@
-{#- Databricks, which is Spark (dbt looks there for what is not here) with catalogs. A table is one of Delta where nothing else is
-    said. -#}
+{#- Databricks is Spark with catalogs; dbt falls back to Spark's macros for what is not here. Tables are Delta unless configured otherwise.
+    -#}
 {% macro databricks__storage_problem(node) %}
     {{ return(dbt_batch_sync.spark__storage_problem(node) if node.config.get('file_format') else '') }}
 {% endmacro %}
 
 
-{#- With its catalog, which Spark has none of. -#}
+{#- Includes the catalog, which Spark doesn't have. -#}
 {% macro databricks__existing_table(database, schema, identifier) %}
     {% set table = api.Relation.create(database=database, schema=schema, identifier=identifier, type='table') %}
     {{ return(table if adapter.get_columns_in_relation(table) else none) }}
@@ -18,11 +18,11 @@
 {% endmacro %}
 
 
-{#- Its adapter leaves a name with a backtick unquoted. -#}
+{#- The adapter doesn't quote a name that contains a backtick. -#}
 {% macro databricks__column(name) %}{{ return('`' ~ (name | replace('`', '``')) ~ '`') }}{% endmacro %}
 
 
-{#- Under a collation, texts that differ in case may be equal: they are compared by their bytes, whatever the column's is. -#}
+{#- Compares bytes, because under a collation, texts that differ in case may be equal. -#}
 {% macro databricks__value_of(column, kind) %}
     {% if kind.type == 'string' and ' collate ' in column.dtype | lower %}
         {{ return('cast(' ~ dbt_batch_sync.column(column.name) ~ ' collate utf8_binary as string)') }}
@@ -31,5 +31,5 @@
 {% endmacro %}
 
 
-{#- A merge reads the files that hold its keys. -#}
+{#- A merge reads only the files that contain its keys. -#}
 {% macro databricks__snapshot_defaults(key) %}{{ return({'liquid_clustered_by': key}) }}{% endmacro %}

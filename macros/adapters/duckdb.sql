@@ -1,5 +1,5 @@
-{#- DuckDB: sums of integers are HUGEINT, so wide integers are kept as decimals; a number beyond 38 digits is no integer
-    that Batch takes, so it may be cut to the largest one that is rejected just as well. -#}
+{#- DuckDB. Sums of integers are HUGEINT, so wide integers are kept as decimals. Numbers of more than 38 digits are rejected anyway, so they
+    are cut to the largest decimal, which is rejected too. -#}
 {% macro duckdb__column_kind(column) %}
     {% set type = column.dtype | upper %}
     {% if type.endswith(']') %}
@@ -36,14 +36,14 @@
     {% set name = dbt_batch_sync.model_column(column.name) %}
     {% set type = column.dtype | upper %}
     {% if type in ('HUGEINT', 'UHUGEINT') %}
-        {#- No least() and greatest(): they pass over a null, and would make a number of it. -#}
+        {#- No least() and greatest(): they ignore nulls and would turn a null into a number. -#}
         {% set limit = 'cast(' ~ '9' * 38 ~ ' as ' ~ type ~ ')' %}
         {% set below = ' when ' ~ name ~ ' < -' ~ limit ~ ' then -' ~ limit if type == 'HUGEINT' else '' %}
         {% set name = 'case when ' ~ name ~ ' > ' ~ limit ~ ' then ' ~ limit ~ below ~ ' else ' ~ name ~ ' end' %}
     {% elif type == 'TIMESTAMP WITH TIME ZONE' %}
         {% set name = name ~ " at time zone 'UTC'" %}
     {% elif type == 'FLOAT' %}
-        {#- 0.1 and not 0.10000000149011612: by the shortest text that is the value in its own width. -#}
+        {#- Uses the shortest text that represents the value at its own width: 0.1, not 0.10000000149011612. -#}
         {% set name = 'cast(' ~ name ~ ' as VARCHAR)' %}
     {% endif %}
     {{ return('cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')') }}
@@ -61,8 +61,8 @@
 {% macro duckdb__text_type() %}{{ return('VARCHAR') }}{% endmacro %}
 
 
-{#- Texts that differ in every row are most of what a commit costs when DuckDB chooses their compression: with zstd for three
-    columns, a million profiles cost a quarter less CPU, and no more room. Files of a format before DuckDB 1.2 don't have it. -#}
+{#- With DuckDB's default compression, texts that differ in every row take most of the time of a commit. With zstd for three columns, a
+    million profiles take a quarter less CPU time and the same space. Files in a format older than DuckDB 1.2 don't support it. -#}
 {% macro duckdb__create_snapshot_sql(relation, sql) %}
     {% set version = dbt_batch_sync.storage_version(relation.database) %}
     {% if version < [1, 2] %}
@@ -77,7 +77,7 @@
 {% endmacro %}
 
 
-{#- Major and minor version of DuckDB that a database's file is written for; of what is no file of DuckDB, nothing. -#}
+{#- The major and minor DuckDB version that a database file is written for. Empty if the database is not a DuckDB file. -#}
 {% macro storage_version(database) %}
     {% set found = run_query("select tags['storage_version'] from duckdb_databases() where type = 'duckdb' and database_name = " ~ dbt.string_literal(database)) %}
     {% set version = found.rows[0][0] if found and found.rows else none %}
@@ -105,7 +105,7 @@
 
 {% macro duckdb__converted(expression, have, dtype, widens) %}{{ return('try_cast(' ~ expression ~ ' as ' ~ dtype ~ ')') }}{% endmacro %}
 
-{#- An `alter` changes one column. -#}
+{#- One `alter` changes one column. -#}
 {% macro duckdb__change_types(relation, changes) %}
     {% for change in changes %}{% do dbt_batch_sync.default__change_types(relation, [change]) %}{% endfor %}
 {% endmacro %}

@@ -1,8 +1,8 @@
-{#- PostgreSQL 15 and later, the versions that have MERGE. Texts are compared by their bytes: a column's collation may call
-    different texts equal, two collations can't be compared at all, and `C` sorts fastest. -#}
+{#- PostgreSQL 15 and later, which have MERGE. Texts are compared by their bytes: a column's collation may treat different texts as equal,
+    two collations can't be compared at all, and `C` sorts fastest. -#}
 
-{#- dbt's own lookup says `ARRAY` and `USER-DEFINED` and finds no materialized views; the catalog knows what an array has for
-    items, whether a type is an enum, and what a domain is made of. -#}
+{#- dbt's own lookup reports `ARRAY` and `USER-DEFINED` and finds no materialized views. The catalog has the item type of an array, whether
+    a type is an enum, and the base type of a domain. -#}
 {% macro postgres__columns_of(relation) %}
     {% set query %}
         with recursive column_types as (
@@ -74,7 +74,7 @@
 {% macro postgres__value_of(column, kind) %}
     {% set name = dbt_batch_sync.model_column(column.name) %}
     {% if (column.dtype | lower).endswith('with time zone') %}{% set name = name ~ " at time zone 'UTC'" %}{% endif %}
-    {#- 0.1 and not 0.10000000149011612: by the shortest text that is the value in its own width. -#}
+    {#- Uses the shortest text that represents the value at its own width: 0.1, not 0.10000000149011612. -#}
     {% if column.dtype | lower == 'real' %}{% set name = 'cast(' ~ name ~ ' as text)' %}{% endif %}
     {% set value = 'cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')' %}
     {{ return(value ~ ' collate "C"' if kind.family in ('text', 'array') else value) }}
@@ -99,7 +99,7 @@
 {% macro postgres__double_type() %}{{ return('double precision') }}{% endmacro %}
 
 
-{#- A bigint has 19 digits and a numeric up to 1000: the type must hold the values of both, or changing it is an error. -#}
+{#- A bigint has 19 digits and a numeric up to 1000. The type must hold the values of both, or changing it fails. -#}
 {% macro postgres__wider_dtype(have, want) %}
     {% set sized = ['integer', 'decimal'] %}
     {% if have.family == want.family and have.family != 'decimal' %}
@@ -118,7 +118,7 @@
 
 {% macro postgres__full_match(expression, pattern) %}{{ return("(" ~ expression ~ " ~ '^(?:" ~ pattern ~ ")$')") }}{% endmacro %}
 
-{#- Its patterns have no classes of Unicode: these are the separators and the control characters, one by one. -#}
+{#- Patterns have no Unicode classes, so the separators and control characters are listed. -#}
 {% macro postgres__blank_characters() %}
     {{ return('\\u0001-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff') }}
 {% endmacro %}
@@ -133,28 +133,28 @@
 {% endmacro %}
 
 
-{#- Not `now()`, which is when the transaction began. -#}
+{#- Not `now()`, which is the start of the transaction. -#}
 {% macro postgres__utc_now() %}{{ return("(clock_timestamp() at time zone 'UTC')") }}{% endmacro %}
 
 {% macro postgres__page_expression(id) %}{{ return('(row_number() over () - 1) / 1000') }}{% endmacro %}
 
-{#- Keys are compared by their bytes on both sides: then an index on the snapshot's key serves the merge. -#}
+{#- Keys are compared by their bytes on both sides, so the merge can use an index on the snapshot's key. -#}
 {% macro postgres__stored_null(dtype, is_key) %}
     {{ return('cast(null as ' ~ dtype ~ ')' ~ (' collate "C"' if is_key else '')) }}
 {% endmacro %}
 
 {% macro postgres__snapshot_defaults(key) %}{{ return({'indexes': [{'columns': [key]}]}) }}{% endmacro %}
 
-{#- Pages lie in their order: an index of a few blocks finds them. -#}
+{#- Pages are stored in order, so an index of a few blocks finds them. -#}
 {% macro postgres__delta_defaults(key) %}{{ return({'indexes': [{'columns': ['_batch_page'], 'type': 'brin'}]}) }}{% endmacro %}
 
-{#- What is announced must be seen before the model's transaction ends. -#}
+{#- The `building` row must be visible before the model's transaction ends. -#}
 {% macro postgres__commit_at_once() %}{{ return('; commit') }}{% endmacro %}
 
-{#- `if not exists` is no protection from another command that creates the same table at the same time. -#}
+{#- `if not exists` doesn't prevent an error when another command creates the same table at the same time. -#}
 {% macro postgres__lock_ledger() %}{% do run_query('select pg_advisory_xact_lock(5512347193)') %}{% endmacro %}
 
 {% macro postgres__ledger_text_type() %}{{ return('text collate "C"') }}{% endmacro %}
 
-{#- Taken for a row or two, thousands of rejects that a push has just appended would be joined row by row. -#}
+{#- If the planner expects a row or two, thousands of rejects that a push has just appended are joined row by row. -#}
 {% macro postgres__refresh_statistics(table) %}{% do run_query('analyze ' ~ table.render()) %}{% endmacro %}

@@ -1,9 +1,9 @@
-{#- Redshift, which begins as PostgreSQL does (dbt looks there for what is not here) and lacks much of it. What it has is from its
-    documentation, https://docs.aws.amazon.com/redshift/latest/dg/. -#}
+{#- Redshift. dbt falls back to PostgreSQL's macros, but Redshift lacks many of its features. Source:
+    https://docs.aws.amazon.com/redshift/latest/dg/. -#}
 {% macro redshift__columns_of(relation) %}{{ return(adapter.get_columns_in_relation(relation)) }}{% endmacro %}
 
 
-{#- `text` means 256 bytes there, and arrays are a kind of `super`, which has no type in Batch: a mapping gives it one. -#}
+{#- `text` is limited to 256 bytes, and arrays are a kind of `super`, which has no Batch type unless the mapping gives one. -#}
 {% macro redshift__column_kind(column) %}
     {% set type = column.data_type | lower %}
     {% set name = type.split('(')[0] %}
@@ -38,7 +38,7 @@
 {% endmacro %}
 
 
-{#- A cast of a boolean to a text is rejected, and one of `super` keeps texts alone. -#}
+{#- A boolean can't be cast to text, and casting `super` only keeps texts. -#}
 {% macro redshift__text_of(column, kind) %}
     {% if kind.type == 'json' %}
         {{ return('json_serialize(' ~ dbt_batch_sync.model_column(column.name) ~ ')') }}
@@ -63,11 +63,11 @@
 {% endmacro %}
 
 
-{#- A cast without a length cuts off at 256 bytes. -#}
+{#- A cast without a length truncates at 256 bytes. -#}
 {% macro redshift__text_type() %}{{ return('varchar(65535)') }}{% endmacro %}
 
 
-{#- There is no `is distinct from`. Texts are equal there if they differ in blanks at their ends only: so their lengths count too. -#}
+{#- There is no `is distinct from`. Texts that only differ in trailing spaces are equal, so lengths are compared too. -#}
 {% macro redshift__is_distinct(a, b, dtype) -%}
     case when {{ a }} = {{ b }}
     {%- if dtype == dbt_batch_sync.text_type() %} and length({{ a }}) = length({{ b }}){% endif %} or ({{ a }} is null and {{ b }} is null) then 0 else 1 end = 1
@@ -85,10 +85,10 @@
 
 {% macro redshift__tested_text(column_name) %}{{ return(dbt_batch_sync.default__tested_text(column_name)) }}{% endmacro %}
 
-{#- POSIX operators, without groups that capture nothing. -#}
+{#- POSIX operators, without non-capturing groups. -#}
 {% macro redshift__full_match(expression, pattern) %}{{ return("(" ~ expression ~ " ~ '^(" ~ pattern ~ ")$')") }}{% endmacro %}
 
-{#- A backslash is written twice there, and what its classes hold beyond ASCII is not documented: blanks by their class. -#}
+{#- A backslash is doubled. The contents of classes beyond ASCII are not documented; blanks are matched by their class. -#}
 {% macro redshift__blank_characters() %}{{ return('[:space:]') }}{% endmacro %}
 
 {% macro redshift__control_characters() %}{{ return('[:cntrl:]') }}{% endmacro %}
@@ -103,19 +103,19 @@
 
 {% macro redshift__page_expression(id) %}{{ return('mod(abs(cast(checksum(coalesce(' ~ id ~ ", '')) as bigint)), " ~ dbt_batch_sync.buckets() ~ ')') }}{% endmacro %}
 
-{#- A cast of a boolean to a text is rejected. -#}
+{#- A boolean can't be cast to text. -#}
 {% macro redshift__hashed_text(expression, dtype) %}
     {% set value = 'case when ' ~ expression ~ " then 'true' when not " ~ expression ~ " then 'false' end" if dtype == 'boolean' else expression %}
     {{ return(dbt_batch_sync.text(value)) }}
 {% endmacro %}
 
-{#- A backslash begins an escape in its literals. -#}
+{#- A backslash starts an escape sequence in a literal. -#}
 {% macro redshift__key_literal(key) %}{{ return("'" ~ (key | replace('\\', '\\\\') | replace("'", "''")) ~ "'") }}{% endmacro %}
 
-{#- dbt's own casts to `text`, which cuts off at 256 bytes there: a change behind them would leave a row parked. -#}
+{#- dbt's own casts to `text` truncate at 256 bytes: a change after that would leave a row parked. -#}
 {% macro redshift__md5_of(expression) %}{{ return('md5(' ~ expression ~ ')') }}{% endmacro %}
 
-{#- A snapshot and its delta are on the same node by their key; a delta's pages are sorted. -#}
+{#- A snapshot and its delta are distributed by key; a delta is sorted by page. -#}
 {% macro redshift__snapshot_defaults(key) %}{{ return({'dist': key, 'sort': key}) }}{% endmacro %}
 {% macro redshift__delta_defaults(key) %}{{ return({'dist': key, 'sort': '_batch_page'}) }}{% endmacro %}
 
@@ -123,10 +123,10 @@
 
 {% macro redshift__lock_ledger() %}{% endmacro %}
 
-{#- Whole identifiers, names and reasons fit; 65,535 bytes in each column would slow every query down. -#}
+{#- Long enough for identifiers, names and reasons. 65,535 bytes per column would slow down every query. -#}
 {% macro redshift__ledger_text_type() %}{{ return('varchar(4096)') }}{% endmacro %}
 
-{#- Its MERGE takes no subquery. -#}
+{#- MERGE doesn't accept subqueries. -#}
 {% macro redshift__merge_statements(snapshot, source, columns, names, retyped, built, progress, in_doubt) %}
     {{ return(dbt_batch_sync.replacing_statements(snapshot, source, columns, names, retyped, built, progress, in_doubt)) }}
 {% endmacro %}
@@ -134,7 +134,7 @@
 {% macro redshift__update_rejects_sql(rejects, open, query) %}{{ return(dbt_batch_sync.updating_rejects_sql(rejects, open, query)) }}{% endmacro %}
 
 
-{#- Only a text can be lengthened in place: new columns take the old ones' names, in the model's transaction. -#}
+{#- Only the length of a text can be changed in place. Otherwise, new columns replace the old ones, in the model's transaction. -#}
 {% macro redshift__change_types(relation, changes) %}
     {% set table = 'alter table ' ~ relation %}
     {% for change in changes %}
@@ -151,5 +151,5 @@
     {{ return(dbt_batch_sync.default__converted(expression, have, dtype, widens)) }}
 {% endmacro %}
 
-{#- Its joins are by hash or merge, whatever it knows. -#}
+{#- The planner joins by hash or merge, whatever its statistics. -#}
 {% macro redshift__refresh_statistics(table) %}{% endmacro %}

@@ -1,5 +1,5 @@
-{#- Snowflake. Names of ours are upper-case, as those without quotes are: `select custom_id from crm_contacts_delta` needs none.
-    A sync's columns are named as they are, whatever their case. -#}
+{#- Snowflake. Our names are upper-case, like unquoted names, so `select custom_id from crm_contacts_delta` works. Columns of a sync keep
+    their names and case. -#}
 {% macro snowflake__column(name) %}{{ return(dbt_batch_sync.model_column(name | upper)) }}{% endmacro %}
 
 {% macro snowflake__model_column(name) %}{{ return(dbt_batch_sync.default__column(name)) }}{% endmacro %}
@@ -7,7 +7,7 @@
 {% macro snowflake__reported_name(name) %}{{ return(name | upper) }}{% endmacro %}
 
 
-{#- With the whole type, as `describe` has it: what dbt makes of it differs between its versions. -#}
+{#- With the full type, as `describe` returns it. What dbt makes of it differs between versions. -#}
 {% macro snowflake__columns_of(relation) %}
     {% set found = adapter.get_relation(database=relation.database, schema=relation.schema, identifier=relation.identifier) %}
     {% set columns = [] %}
@@ -20,8 +20,8 @@
 {% endmacro %}
 
 
-{#- Whole numbers are as long as they can be, which costs nothing. Arrays and what is semi-structured are kept as JSON text: it
-    compares alike in every type of it, and arrays are compared by their order. -#}
+{#- Whole numbers have the maximum precision, which costs nothing. Arrays and semi-structured values are kept as JSON text, which compares
+    alike for all their types and keeps the order of arrays. -#}
 {% macro snowflake__column_kind(column) %}
     {% set type = column.dtype | upper %}
     {% set name = type.split('(')[0].split(' ')[0] %}
@@ -51,12 +51,12 @@
 {% endmacro %}
 
 
-{#- Texts are compared by their characters, whatever collation a column has: two collations can't be compared at all. -#}
+{#- Texts are compared by their characters, whatever the column's collation. Two collations can't be compared at all. -#}
 {% macro snowflake__value_of(column, kind) %}
     {% set name = dbt_batch_sync.model_column(column.name) %}
     {% set type = column.dtype | upper %}
     {% if kind.type in ('string_array', 'json') %}
-        {#- `to_json` takes no structured type. -#}
+        {#- `to_json` doesn't accept structured types. -#}
         {% set loose = {'ARRAY(': 'ARRAY', 'OBJECT(': 'OBJECT', 'MAP(': 'OBJECT'}.get(type.split('(')[0] ~ '(') if '(' in type else none %}
         {{ return('to_json(' ~ ('cast(' ~ name ~ ' as ' ~ loose ~ ')' if loose else name) ~ ')') }}
     {% elif type.startswith('TIMESTAMP_TZ') or type.startswith('TIMESTAMP_LTZ') %}
@@ -101,13 +101,12 @@
 
 {% macro snowflake__tested_text(column_name) %}{{ return('collate(cast(' ~ column_name ~ " as VARCHAR), '')") }}{% endmacro %}
 
-{#- What the pattern finds first is the text itself: whether `regexp_like` lets a last line break pass is not documented. -#}
+{#- Compares the first match with the whole text. Whether `regexp_like` ignores a trailing line break is not documented. -#}
 {% macro snowflake__full_match(expression, pattern) %}
     {{ return('(regexp_substr(' ~ expression ~ ', $$' ~ pattern ~ '$$) is not distinct from ' ~ expression ~ ')') }}
 {% endmacro %}
 
-{#- Its patterns have no classes of Unicode and no escapes for a character: these are the separators and the control characters
-    themselves, first and last of each range. -#}
+{#- Patterns have no Unicode classes and no character escapes, so the ranges contain the separators and control characters themselves. -#}
 {% macro snowflake__blank_characters() %}
     {{ return('\u0001-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff') }}
 {% endmacro %}
@@ -126,16 +125,16 @@
 
 {% macro snowflake__page_expression(id) %}{{ return('mod(abs(hash(' ~ id ~ ')), ' ~ dbt_batch_sync.buckets() ~ ')') }}{% endmacro %}
 
-{#- Sorted by pages, a push reads only the partitions of its range. -#}
+{#- Sorted by page, so that a push reads only the partitions of its range. -#}
 {% macro snowflake__delta_order() %}{{ return('order by ' ~ dbt_batch_sync.column('_batch_page')) }}{% endmacro %}
 
-{#- Grants are copied from the table that is replaced, and here none is. -#}
+{#- Copying grants needs a replaced table, and nothing is replaced here. -#}
 {% macro snowflake__create_snapshot_sql(relation, sql) %}{{ return(dbt_batch_sync.default__create_snapshot_sql(relation, sql) | replace('copy grants', '', 1)) }}{% endmacro %}
 
-{#- The state is kept by Time Travel and Fail-safe unless the project says otherwise. -#}
+{#- Time Travel and Fail-safe keep the state unless the project configures otherwise. -#}
 {% macro snowflake__snapshot_defaults(key) %}{{ return({'transient': false, 'copy_grants': true}) }}{% endmacro %}
 
-{#- Only a number's precision can be changed in place, and several `alter` are several transactions. -#}
+{#- Only the precision of a number can be changed in place, and several `alter` statements are several transactions. -#}
 {% macro snowflake__change_types(relation, changes) %}{% do run_query(dbt_batch_sync.replaced_table_sql(relation, changes)) %}{% endmacro %}
 
 {% macro snowflake__key_literal(key) %}{{ return("'" ~ (key | replace('\\', '\\\\') | replace("'", "''")) ~ "'") }}{% endmacro %}

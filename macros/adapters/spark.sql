@@ -1,4 +1,4 @@
-{#- Spark 3.4 and later, which has `timestamp_ntz`, on tables with MERGE, UPDATE and DELETE: those of Delta and Iceberg. -#}
+{#- Spark 3.4 and later (for `timestamp_ntz`), with Delta or Iceberg tables, which have MERGE, UPDATE and DELETE. -#}
 {% macro spark__storage_problem(node) %}
     {% set file_format = node.config.get('file_format') %}
     {% if file_format in ('delta', 'iceberg') %}{{ return('') }}{% endif %}
@@ -9,15 +9,15 @@
 {% endmacro %}
 
 
-{#- Not by dbt's list of a schema: that leaves out tables of catalogs that Spark's own does not know, and a snapshot that is
-    not found would be replaced. -#}
+{#- Doesn't use dbt's list of a schema, which lacks tables of catalogs that Spark's own catalog doesn't know. A snapshot that is not found
+    would be replaced. -#}
 {% macro spark__existing_table(database, schema, identifier) %}
     {% set table = api.Relation.create(schema=schema, identifier=identifier, type='table') %}
     {{ return(table if adapter.get_columns_in_relation(table) else none) }}
 {% endmacro %}
 
 
-{#- Under `--empty` a reference is a limited select by itself, and `describe` takes names. -#}
+{#- With `--empty`, a reference is a limited select, but `describe` needs a name. -#}
 {% macro spark__columns_of(relation) %}
     {{ return(adapter.get_columns_in_relation(api.Relation.create(schema=relation.schema, identifier=relation.identifier, type=relation.type))) }}
 {% endmacro %}
@@ -53,8 +53,8 @@
 {% endmacro %}
 
 
-{#- An instant becomes UTC by its microseconds: a cast would take the session's zone, and an hour is twice there every autumn. An
-    interval holds them all; `timestampadd` takes an `int` until Spark 4, and more than 35 minutes would overflow. -#}
+{#- Converts an instant to UTC by its microseconds. A cast would use the session's time zone, in which an hour repeats every autumn. An
+    interval holds every value; `timestampadd` takes an `int` before Spark 4, which overflows after 35 minutes. -#}
 {% macro spark__array_type() %}{{ return('array<string>') }}{% endmacro %}
 
 
@@ -63,14 +63,14 @@
     {% if column.dtype | lower == 'timestamp' %}
         {{ return("timestamp_ntz'1970-01-01 00:00:00' + unix_micros(" ~ name ~ ") * interval '0.000001' second") }}
     {% elif column.dtype | lower == 'float' %}
-        {#- 0.1 and not 0.10000000149011612: by the shortest text that is the value in its own width. -#}
+        {#- Uses the shortest text that represents the value at its own width: 0.1, not 0.10000000149011612. -#}
         {% set name = 'cast(' ~ name ~ ' as string)' %}
     {% endif %}
     {{ return('cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')') }}
 {% endmacro %}
 
 
-{#- A map has no equality, and a cast of it is no JSON. -#}
+{#- Maps can't be compared, and casting one doesn't give JSON. -#}
 {% macro spark__text_of(column, kind) %}
     {% if kind.type == 'json' %}{{ return('to_json(' ~ dbt_batch_sync.column(column.name) ~ ')') }}{% endif %}
     {{ return(dbt_batch_sync.default__text_of(column, kind)) }}
@@ -88,13 +88,13 @@
 {% macro spark__text_type() %}{{ return('string') }}{% endmacro %}
 
 
-{#- Its type `timestamp` is an instant: without a zone the text would be read in the session's. -#}
+{#- Spark's `timestamp` is an instant: without a zone, the text would be read in the session's time zone. -#}
 {% macro spark__utc_timestamp(text) %}
     {{ return('cast(' ~ dbt.string_literal(text ~ 'Z') ~ ' as timestamp)') }}
 {% endmacro %}
 
 
-{#- A bigint has 19 digits: among decimals it is one of them. -#}
+{#- Compared with decimals, a bigint is a decimal of 19 digits. -#}
 {% macro spark__wider_dtype(have, want) %}
     {% if have.family != want.family and have.precision is defined and want.precision is defined %}
         {% set have, want = dict(have, family='decimal'), dict(want, family='decimal') %}
@@ -103,7 +103,7 @@
 {% endmacro %}
 
 
-{#- A raw literal is the same under every setting of the parser; and `$` would match before a last line break. -#}
+{#- A raw literal is the same under every parser setting. `$` would also match before a trailing line break. -#}
 {% macro spark__full_match(expression, pattern) %}{{ return("(" ~ expression ~ " rlike r'\\A(?:" ~ pattern ~ ")\\z')") }}{% endmacro %}
 
 {% macro spark__blank_characters() %}{{ return('\\s\\p{Z}\\x00-\\x1f\\x7f-\\x9f\\x{feff}') }}{% endmacro %}
@@ -120,7 +120,7 @@
 
 {% macro spark__page_expression(id) %}{{ return('cast(abs(hash(coalesce(' ~ id ~ ", '')) % " ~ dbt_batch_sync.buckets() ~ ') as bigint)') }}{% endmacro %}
 
-{#- Files then hold ranges of pages. -#}
+{#- So that each file contains a range of pages. -#}
 {% macro spark__delta_order() %}{{ return('order by ' ~ dbt_batch_sync.column('_batch_page')) }}{% endmacro %}
 
 {% macro spark__hashed_text(expression, dtype) %}
@@ -129,15 +129,15 @@
 
 {% macro spark__key_literal(key) %}{{ return("'" ~ (key | replace('\\', '\\\\') | replace("'", "\\'")) ~ "'") }}{% endmacro %}
 
-{#- A table of Delta or Iceberg, as the snapshot is. -#}
+{#- A Delta or Iceberg table, like the snapshot. -#}
 {% macro spark__create_ledger_table_sql(table, columns) -%}
     {{ dbt_batch_sync.default__create_ledger_table_sql(table, columns) }} using {{ dbt_batch_sync.ledger_format() }}
 {%- endmacro %}
 
-{#- Delta changes few types in place, and Iceberg others: the table is replaced by itself, in one commit. -#}
+{#- Delta and Iceberg change only a few types in place, and not the same ones. The table replaces itself in one commit. -#}
 {% macro spark__change_types(relation, changes) %}{% do run_query(dbt_batch_sync.replaced_table_sql(relation, changes)) %}{% endmacro %}
 
-{#- Delta knows a time without a zone by a feature of the table, which a column that is added does not bring with it. -#}
+{#- In Delta, timestamps without a zone need a table feature, which adding a column doesn't enable. -#}
 {% macro spark__add_columns(relation, columns) %}
     {% if columns | map(attribute='dtype') | map('lower') | select('equalto', 'timestamp_ntz') | list and dbt_batch_sync.ledger_format() == 'delta' %}
         {% do run_query('alter table ' ~ relation ~ " set tblproperties ('delta.feature.timestampNtz' = 'supported')") %}
@@ -145,18 +145,18 @@
     {% do dbt_batch_sync.default__add_columns(relation, columns) %}
 {% endmacro %}
 
-{#- The format of the snapshots' tables. -#}
+{#- The format of the snapshot tables. -#}
 {% macro ledger_format() %}
     {% for node in graph.nodes.values() if node.config.materialized == 'sent_snapshot' %}{{ return(node.config.get('file_format') or 'delta') }}{% endfor %}
     {{ return('delta') }}
 {% endmacro %}
 
-{#- Delta's DELETE takes no subquery. -#}
+{#- Delta's DELETE doesn't accept subqueries. -#}
 {% macro spark__delete_rows_sql(table, key, query, condition) %}
     {{ return('merge into ' ~ table ~ ' as t using (' ~ query ~ ') as gone on t.' ~ key ~ ' = gone.row_id' ~ (' and t.' ~ condition if condition else '') ~ ' when matched then delete') }}
 {% endmacro %}
 
-{#- Its statements are committed one by one. -#}
+{#- Every statement is committed at once. -#}
 {% macro spark__commit_hook() %}{% endmacro %}
 
 {% macro spark__inserts_name_all_columns() %}{{ return(true) }}{% endmacro %}

@@ -1,4 +1,4 @@
-{#- Audiences: who is in the model is a member, with all attributes; who left is removed. -#}
+{#- Audiences: each row of the model is a member with all its attributes. Rows that leave are removed. -#}
 
 {% macro audience__read_mapping(sync, raw) %}
     {{ return({'key': 'custom_id', 'on_exit': 'flag', 'listed': raw.get('attributes') or []}) }}

@@ -1,4 +1,4 @@
-{#- Catalogs: the items of the model, with all their fields; who left is removed, or stays with `on_exit: ignore`. -#}
+{#- Catalogs: each row of the model is an item with all its fields. Rows that leave are removed, or stay with `on_exit: ignore`. -#}
 
 {% macro catalog__read_mapping(sync, raw) %}
     {{ return({
@@ -14,8 +14,8 @@
 
 {% macro catalog__row_problem(row, mapping, attributes) %}{{ return(dbt_batch_sync.item_id_problem(row, attributes[0])) }}{% endmacro %}
 
-{#- Nothing documents what an item's id may be: 1 to 511 characters without line breaks is this project's choice. Unlike a `custom_id`, it may be
-    a word that broken clients send: a product may be called `true`. -#}
+{#- The rules for item ids are not documented; 1 to 511 characters without line breaks is our choice. Unlike a `custom_id`, an item id may
+    be a reserved word: a product can be called `true`. -#}
 {% macro item_id_problem(row, identifier) -%}
     {%- set id = row ~ '.' ~ dbt_batch_sync.column(identifier.name) -%}
     case

@@ -1,5 +1,5 @@
-{#- What is the deletions' own. They are a delta of one attribute, `requested_at`, that is never sent: each (id, requested_at) is asked for once, and
-    again only for a later time. Without such a column the time of the build takes its place, so that nobody is asked for twice. -#}
+{#- Deletions. Their delta has one attribute, `requested_at`, which is never sent. Each (id, requested_at) is requested once, and again only
+    for a later time. Without such a column, the time of the build is used, so nobody is requested twice. -#}
 
 {% macro deletions__read_mapping(sync, raw) %}
     {% if raw.get('confirm') != 'erase' %}
@@ -39,7 +39,7 @@
 {% endmacro %}
 
 
-{#- Whether a row of the model, `c`, is a request that Batch was never asked for, as far as the snapshot's row `s` tells. -#}
+{#- Whether row `c` of the model is a new request, compared with row `s` of the snapshot. -#}
 {% macro is_new_request(mapping) %}
     {% set at = dbt_batch_sync.column('requested_at') %}
     {{ return('s.' ~ at ~ ' is null' ~ (' or c.' ~ at ~ ' > s.' ~ at if mapping.requested_at else '')) }}
@@ -55,16 +55,16 @@
 {% endmacro %}
 
 
-{#- The interlock: Batch discards what it is sent of an erased person for a month, so that every other sync of the same Batch project forgets who
-    was asked to be erased, holds them back meanwhile, and then takes them for new. Pushes append an `asked` row to the journal before each
-    request; everything else is derived from those rows, whatever dbt builds first. -#}
+{#- Batch discards data for an erased person for a month. So every other sync of the same Batch project forgets people whose erasure was
+    requested, holds them back during that time, and then treats them as new. Pushes append an `asked` row to the journal before each
+    request; everything else is derived from these rows, in whatever order dbt builds. -#}
 
-{#- How long a person is held back: Batch says one month. -#}
+{#- How long a person is held back. Batch says one month. -#}
 {% macro held_back_seconds() %}{{ return(31 * 24 * 3600) }}{% endmacro %}
 
 
-{#- A query of `row_id` and `asked_at`: the people whose erasure was asked for in the Batch project of a sync. Nothing where there are none, and
-    for syncs of no people. -#}
+{#- A query of `row_id` and `asked_at`: the people whose erasure was requested in the Batch project of a sync. Empty if there are none, and
+    for syncs that are not about people. -#}
 {% macro asked_people(sync, mapping, snapshot) %}
     {% if mapping.kind in ('catalog', 'deletions') %}{{ return('') }}{% endif %}
     {% set project = [] %}
@@ -80,7 +80,7 @@
 {% endmacro %}
 
 
-{#- The journals that may have `asked` rows: the one beside the snapshot, and those of the deletions of other schemas. -#}
+{#- The journals that may have `asked` rows: the one beside the snapshot, and those beside deletions in other schemas. -#}
 {% macro erasure_journals(snapshot) %}
     {% set own = dbt_batch_sync.beside(api.Relation.create(database=snapshot.database, schema=snapshot.schema, identifier=snapshot.identifier), 'batch_sync_journal') %}
     {% set is_run = flags.WHICH in ('run', 'build', 'retry') %}
@@ -98,8 +98,8 @@
 {% endmacro %}
 
 
-{#- The hash of the Batch project that a sync was pushed to last; nothing before the first push, and once everything goes again or is to, which
-    may be to another project. -#}
+{#- The hash of the Batch project that a sync was last pushed to. Empty before the first push, and once everything is or will be sent again,
+    because that may be to another project. -#}
 {% macro pushed_project(sync, snapshot) %}
     {% if dbt_batch_sync.open_requests(sync, snapshot).all %}{{ return('') }}{% endif %}
     {% set rows = run_query(
@@ -110,15 +110,15 @@
 {% endmacro %}
 
 
-{#- A query of `row_id`: the people who are held back now; nothing where there are none. -#}
+{#- A query of `row_id`: the people who are held back now. Empty if there are none. -#}
 {% macro erased_people(sync, mapping, snapshot) %}
     {% set asked = dbt_batch_sync.asked_people(sync, mapping, snapshot) %}
     {{ return('select row_id from (' ~ asked ~ ') as asked where asked_at > ' ~ dbt_batch_sync.seconds_ago(dbt_batch_sync.held_back_seconds()) if asked else '') }}
 {% endmacro %}
 
 
-{#- Takes erased people out of a snapshot and its rejects: all that was sent of them before Batch takes their data again is not there. What the
-    delta that was just merged sent was computed when that was built. -#}
+{#- Removes erased people from a snapshot and its rejects, because Batch has discarded everything that was sent for them. The delta that was
+    just merged contains what was sent before. -#}
 {% macro forget_erased(sync, mapping, snapshot, built) %}
     {% set asked = dbt_batch_sync.asked_people(sync, mapping, snapshot) if mapping.kind != 'events' else '' %}
     {% if asked %}
@@ -135,7 +135,7 @@
             ~ ' where coalesce(' ~ known_at ~ ', ' ~ dbt_batch_sync.utc_now() ~ ') < ' ~ until %}
         {% set rejected = 'select r.key as row_id from ' ~ rejects ~ ' as r inner join (' ~ asked ~ ') as a on a.row_id = r.key where r.' ~ of_sync ~ ' and r.rejected_at < ' ~ until %}
         {% if run_query(held ~ ' limit 1').rows %}
-            {#- Before the rows go: a snapshot without the rows that were merged last is otherwise taken for another one. -#}
+            {#- Before the rows are deleted: a snapshot without the rows of the last merge would be mistaken for an older copy. -#}
             {% do run_query(dbt_batch_sync.journal_row(snapshot, sync, 'merged', {'delta_id': dbt.string_literal(invocation_id)})) %}
             {% do run_query(dbt_batch_sync.delete_rows_sql(snapshot.render(), key, held, '')) %}
         {% endif %}
@@ -146,7 +146,7 @@
 {% endmacro %}
 
 
-{#- Deletes the rows of a table whose key is a `row_id` of a query, and for which a condition holds, if there is one. -#}
+{#- Deletes the rows of a table whose key is a `row_id` of a query, and that meet a condition if one is given. -#}
 {% macro delete_rows_sql(table, key, query, condition) %}{{ return(adapter.dispatch('delete_rows_sql', 'dbt_batch_sync')(table, key, query, condition)) }}{% endmacro %}
 {% macro default__delete_rows_sql(table, key, query, condition) %}
     {{ return('delete from ' ~ table ~ ' where ' ~ (condition ~ ' and ' if condition else '') ~ key ~ ' in (select row_id from (' ~ query ~ ') as gone)') }}

@@ -1,8 +1,8 @@
-{#- Events: rows of the last day whose id was never sent. The snapshot remembers the ids of some days with their profiles and times; rows come
-    late and out of order, so nothing counts on a high-water mark. What may have been sent without being settled is in doubt: `on_doubt` says
-    whether a later delta has it again. -#}
+{#- Events: rows of the last day whose id was never sent. The snapshot remembers ids for some days, with their profiles and times. Rows
+    arrive late and out of order, so there is no high-water mark. Events that may have been sent without being settled are in doubt;
+    `on_doubt` decides whether a later delta sends them again. -#}
 
-{#- Minutes of the day that Batch accepts which are left for the push. -#}
+{#- Minutes that a push has left to send an event before Batch considers it too old. -#}
 {% macro minutes_to_push() %}{{ return(5) }}{% endmacro %}
 
 
@@ -28,7 +28,7 @@
 {% endmacro %}
 
 
-{#- The columns of the delta behind the key: the profile, what Batch knows of every event, and the event's own attributes. -#}
+{#- The columns of the delta after the key: the profile, the standard fields of an event, and its own attributes. -#}
 {% macro events__attributes(sync, mapping, columns) %}
     {% set profile = dbt_batch_sync.identifier_attribute(sync, dict(mapping, key='custom_id', identifier=mapping.profile), columns) %}
     {% set attributes = [dict(profile, type='string', dtype=dbt_batch_sync.text_type(), expression=dbt_batch_sync.identifier_expression(profile), identifier=profile)] %}
@@ -53,7 +53,7 @@
 {% endmacro %}
 
 
-{#- The ids that were sent, or are not to be sent any more (`_batch_reason`), each with its profile, name and time. -#}
+{#- The ids that were sent, or that will not be sent any more (`_batch_reason`), with profile, name and time. -#}
 {% macro events__snapshot_schema(attributes) %}
     {% set text_type, timestamp_type = dbt_batch_sync.text_type(), dbt_batch_sync.timestamp_type() %}
     {{ return([
@@ -70,8 +70,8 @@
 {% endmacro %}
 
 
-{#- The body of the delta. The times stand in it as constants and on the model's own column, so that a warehouse reads the partitions of those
-    days alone. -#}
+{#- The body of the delta. It compares the model's own column with constant times, so that a warehouse reads only the partitions of those
+    days. -#}
 {% macro events__delta_sql(sync, model_relation, snapshot_relation, mapping, attributes) %}
 {%- set columns = dbt_batch_sync.columns_of(model_relation) -%}
 {%- set time = dbt_batch_sync.mapped_column(sync, columns, mapping.time, 'time') -%}
@@ -206,26 +206,26 @@ from changes
 {% endmacro %}
 
 
-{#- The page of an event. All events of a profile are in one page, or in pages that follow each other: small ones, because with `on_doubt: skip`
-    what is in doubt is a number of whole pages. -#}
+{#- The page of an event. All events of a profile are in one page or in consecutive ones. Pages are small, because with `on_doubt: skip`,
+    whole pages are in doubt. -#}
 {% macro event_page(profile, order) %}{{ return(adapter.dispatch('event_page', 'dbt_batch_sync')(profile, order)) }}{% endmacro %}
 {% macro default__event_page(profile, order) %}{{ return(dbt_batch_sync.page_expression(profile)) }}{% endmacro %}
 {% macro duckdb__event_page(profile, order) %}{{ return('(row_number() over (order by ' ~ order ~ ') - 1) // 100') }}{% endmacro %}
 {% macro postgres__event_page(profile, order) %}{{ return('(row_number() over (order by ' ~ order ~ ') - 1) / 100') }}{% endmacro %}
 
 
-{#- The warehouse's time in UTC, without its fraction of a second. -#}
+{#- The warehouse's UTC time, in whole seconds. -#}
 {% macro warehouse_now() %}
     {{ return(run_query('select ' ~ dbt_batch_sync.utc_now() ~ ' as now_at').rows[0][0].replace(tzinfo=none, microsecond=0)) }}
 {% endmacro %}
 
 
-{#- A moment in UTC as a constant of a column's own type. -#}
+{#- A UTC time as a constant of a column's type. -#}
 {% macro instant_literal(column, moment) -%}
     cast('{{ moment.strftime('%Y-%m-%d %H:%M:%S') }}{{ '+00:00' if dbt_batch_sync.is_zoned(column) }}' as {{ column.dtype }})
 {%- endmacro %}
 
-{#- Whether a column of timestamps has instants, not times without a zone. -#}
+{#- Whether a timestamp column contains instants, not times without a zone. -#}
 {% macro is_zoned(column) %}{{ return(adapter.dispatch('is_zoned', 'dbt_batch_sync')(column)) }}{% endmacro %}
 {% macro default__is_zoned(column) %}
     {% set type = column.dtype | lower %}
@@ -235,8 +235,7 @@ from changes
 {% macro spark__is_zoned(column) %}{{ return(not (column.dtype | lower).endswith('_ntz')) }}{% endmacro %}
 
 
-{#- From when on an id that is not remembered was never sent. Not before the day of the first build, nor before the memory of any build
-    since. -#}
+{#- The time since when every sent id is remembered: not before the first build, nor before the `memory_days` of any build since. -#}
 {% macro events_remembered_since(sync, snapshot, mapping, now) %}
     {% set journal = dbt_batch_sync.beside(api.Relation.create(database=snapshot.database, schema=snapshot.schema, identifier=snapshot.identifier), 'batch_sync_journal') %}
     {% set day = modules.datetime.timedelta(days=1) %}
@@ -253,7 +252,7 @@ from changes
 {% endmacro %}
 
 
-{#- An error while a push of the delta is alive: what it sends next would be neither remembered nor in doubt. -#}
+{#- Raises an error while a push of the delta is running: what it sends next would be neither remembered nor in doubt. -#}
 {% macro events__before_build(sync, snapshot) %}
     {% if dbt_batch_sync.progress(sync, snapshot, dbt_batch_sync.last_built(sync, snapshot)).alive %}
         {{ exceptions.raise_compiler_error(
@@ -264,8 +263,8 @@ from changes
 {% endmacro %}
 
 
-{#- Remembers what pushes did with the old delta, and forgets what is too old to matter. A settled event is remembered for good, rejected or not.
-    One that only may have been sent is in doubt. What the delta had as `too_old` or `unsure` is remembered once a push has counted it. -#}
+{#- Remembers what pushes did with the old delta and forgets what is too old. A settled event is remembered, rejected or not. An event that
+    may have been sent is in doubt. `too_old` and `unsure` rows are remembered once a push has counted them. -#}
 {% macro events__merge(sync, mapping, snapshot, delta, built, found, progress) %}
     {% do dbt_batch_sync.events__before_build(sync, snapshot) %}
     {% set before = dbt_batch_sync.last_merged(sync, snapshot) %}
@@ -288,7 +287,7 @@ from changes
 {% endmacro %}
 
 
-{#- Whether a push has told how many rows of a delta are invalid. -#}
+{#- Whether a push has reported the invalid rows of a delta. -#}
 {% macro is_counted(sync, snapshot, built) %}
     {{ return(run_query(
         'select 1 from ' ~ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() ~ ' where sync = ' ~ dbt.string_literal(sync)
@@ -325,7 +324,7 @@ from changes
 {%- endmacro %}
 
 
-{#- Forgets ids that no delta looks for any more, once a day; their rejections are over. -#}
+{#- Once a day, forgets ids that no delta looks for any more, and resolves their rejections. -#}
 {% macro events__after_merge(sync, mapping, snapshot) %}
     {% set at, day = dbt_batch_sync.column('batch__time'), modules.datetime.timedelta(days=1) %}
     {% set now = dbt_batch_sync.warehouse_now() %}
@@ -339,8 +338,8 @@ from changes
 {% endmacro %}
 
 
-{#- Whether a push must stop and ask first, because events would go that were there before: nothing was ever pushed, or the memory of what was is
-    lost. It stays so until a push or `adopt` has settled something. -#}
+{#- Whether a push must stop and ask, because it would send events from before the sync existed: nothing was ever pushed, or the memory is
+    lost. This stays so until a push or `adopt` has settled something. -#}
 {% macro events__requested(sync, snapshot, requests) %}
     {% if 'first' in requests %}{{ return('first') }}{% endif %}
     {% set of_sync = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() ~ ' where sync = ' ~ dbt.string_literal(sync) %}
@@ -358,5 +357,5 @@ from changes
     {{ return({'known': run_query('select count(*) as known from ' ~ snapshot.render()).rows[0][0] | int, 'returning': 0, 'leaving_again': 0}) }}
 {% endmacro %}
 
-{#- A rejected event is not in any later delta, and stays rejected. -#}
+{#- A rejected event is in no later delta, and stays rejected. -#}
 {% macro events__resolve(sync, snapshot, delta, key) %}{% endmacro %}

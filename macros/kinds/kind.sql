@@ -16,7 +16,7 @@
 {% endmacro %}
 
 
-{#- The attributes of a kind whose rows are sent whole and removed: those that its mapping lists, and whether Batch has the row at all. -#}
+{#- The attributes of a kind whose rows are sent whole and removed: the listed ones, and whether Batch has the row. -#}
 {% macro listed_attributes(sync, mapping, columns) %}
     {% set attributes = [] %}
     {% for entry in dbt_batch_sync.listed_entries(mapping.listed, 'clear') %}
@@ -34,8 +34,8 @@
 {% macro any_kind__row_problem(row, mapping, attributes) %}{{ return(dbt_batch_sync.identifier_problem(row, attributes[0])) }}{% endmacro %}
 
 
-{#- Whether an attribute has to be sent: what Batch holds of it differs, or is in doubt; or it is a consent that was blocked and that the mapping
-    allows now. With `keep` a null is no change. -#}
+{#- Whether an attribute is sent: it differs from what Batch holds, is in doubt, or is a consent that was blocked and is now allowed. With
+    `keep`, a null is no change. -#}
 {% macro any_kind__to_send(mapping, attribute) -%}
     {%- set name = dbt_batch_sync.column(attribute.name) -%}
     {%- set c, s, doubt = 'c.' ~ name, 's.' ~ name, 's.' ~ dbt_batch_sync.column('_batch_doubt') -%}
@@ -54,7 +54,7 @@
 {%- endmacro %}
 
 
-{#- What Batch will hold of an attribute once this row is accepted: what is merged into the snapshot. -#}
+{#- The value that Batch holds once this row is accepted, and that is merged into the snapshot. -#}
 {% macro any_kind__held_value(mapping, attribute) -%}
     {%- set name = dbt_batch_sync.column(attribute.name) -%}
     case when c._batch_here = 1 then {% if attribute.keep %}coalesce(c.{{ name }}, s.{{ name }}){% else %}c.{{ name }}{% endif %}
@@ -63,5 +63,5 @@
 {%- endmacro %}
 
 
-{#- Runs between the merge of the old delta and the build of the new one. -#}
+{#- Runs after the old delta is merged and before the new one is built. -#}
 {% macro any_kind__after_merge(sync, mapping, snapshot) %}{% endmacro %}

@@ -1,4 +1,4 @@
-{#- What is the profiles' own: standard attributes, consents, and that an opt-out is remembered. -#}
+{#- Profiles: standard attributes, consents and the memory of opt-outs. -#}
 
 {% macro profiles__read_mapping(sync, raw) %}
     {{ return({
@@ -51,7 +51,7 @@
 {% endmacro %}
 
 
-{#- Standard attributes are texts, but for the topics; whether Batch takes the value is checked when it is rendered. -#}
+{#- Standard attributes are texts, except for topics. Values are checked when they are rendered. -#}
 {% macro standard_type(key) %}
     {% if key == 'topic_preferences' %}{{ return('string_array') }}{% endif %}
     {{ return('boolean_or_words' if key.endswith('_marketing') else 'standard_string') }}
@@ -61,15 +61,16 @@
 {% macro consents() %}{{ return(['batch__email_marketing', 'batch__sms_marketing']) }}{% endmacro %}
 
 
-{#- Whether a consent's value says yes, or no; null says neither. A boolean that became one of Batch's words keeps its old values as texts. -#}
+{#- Whether a consent is given, or withdrawn. Null is neither. If a boolean column became one of Batch's words, its old values are kept as
+    texts. -#}
 {% macro consent_is(expression, dtype, given) %}
     {% if dtype | lower == dbt_batch_sync.boolean_type() | lower %}{{ return(expression ~ ' = ' ~ ('true' if given else 'false')) }}{% endif %}
     {{ return(expression ~ (" in ('subscribed', 'true')" if given else " in ('unsubscribed', 'false')")) }}
 {% endmacro %}
 
 
-{#- `_batch_opted_out` once a row of the delta `d` was sent over the snapshot's row `s`: the consents of which Batch was told `unsubscribed`, and
-    not `subscribed` afterwards. What only may have been sent takes none away. -#}
+{#- `_batch_opted_out` after row `d` of the delta was sent over row `s` of the snapshot: the consents last sent as `unsubscribed`. A
+    `subscribed` that only may have been sent removes none. -#}
 {% macro opted_out(columns, settled) -%}
     {%- set memory = 's.' ~ dbt_batch_sync.column('_batch_opted_out') -%}
     {%- set listed = "',' || d." ~ dbt_batch_sync.column('_batch_changed') ~ " || ','" -%}
@@ -88,7 +89,7 @@
 {%- endmacro %}
 
 
-{#- Whether Batch was told that a profile opted out of a consent; the snapshot remembers it through nulls, exits and returns. -#}
+{#- Whether a profile opted out of a consent. The snapshot remembers it through nulls, exits and returns. -#}
 {% macro is_opted_out(attribute) -%}
     case when s.{{ dbt_batch_sync.column('_batch_opted_out') }} is not null then {{ dbt_batch_sync.in_doubt('s.' ~ dbt_batch_sync.column('_batch_opted_out'), attribute.name) }} else false end
 {%- endmacro %}
@@ -98,7 +99,7 @@
     (c.{{ dbt_batch_sync.column(attribute.name) }} is not null and {{ dbt_batch_sync.consent_is('c.' ~ dbt_batch_sync.column(attribute.name), attribute.dtype, true) }} and {{ dbt_batch_sync.is_opted_out(attribute) }})
 {%- endmacro %}
 
-{#- Whether that is news. -#}
+{#- Whether the consent is blocked for the first time. -#}
 {% macro newly_blocked(attribute) -%}
     {%- set name = dbt_batch_sync.column(attribute.name) -%}
     (c._batch_here = 1 and {{ dbt_batch_sync.is_distinct('c.' ~ name, 's.' ~ name, attribute.dtype) }} and {{ dbt_batch_sync.is_blocked(attribute) }})

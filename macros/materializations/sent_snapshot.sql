@@ -1,6 +1,6 @@
-{#- A table that is created when missing and afterwards only grows columns. Unlike dbt's incremental it makes no temporary table, never refills,
-    `--full-refresh` included, and keeps apart a wider column (widened, nothing to send) from a column of another type (everyone who has a
-    value is in doubt). -#}
+{#- Creates the table if it is missing, and only adds columns afterwards. Unlike dbt's incremental, it creates no temporary table and never
+    refills, not even with `--full-refresh`. A wider type widens the column and sends nothing; another type puts everyone who has a value in
+    doubt. -#}
 {% materialization sent_snapshot, default %}
     {% set existing = dbt_batch_sync.existing_table(this.database, this.schema, this.identifier) or load_cached_relation(this) %}
     {% set target_relation = this.incorporate(type='table') %}
@@ -8,7 +8,7 @@
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
     {% if existing is none %}
-        {#- Never `or replace`: where the table is there after all, this must fail. -#}
+        {#- Never `or replace`: if the table exists after all, this must fail. -#}
         {% call statement('main') %}
             {{ dbt_batch_sync.create_snapshot_sql(target_relation, sql) | replace('create or replace', 'create', 1) }}
         {% endcall %}

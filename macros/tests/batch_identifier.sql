@@ -1,9 +1,9 @@
-{#- As the delta judges the sync's rows: a null is a problem here, and so is a value that two rows have. -#}
+{#- The same rules as in the delta: nulls and duplicates are problems. -#}
 {% test batch_identifier(model, column_name) %}
     {{- dbt_batch_sync.refused_keys(model, column_name, 'custom_id', dbt_batch_sync.identifier_problem('identifiers', {'name': 'custom_id', 'type': 'string'})) }}
 {% endtest %}
 
-{#- The same of a catalog's items. -#}
+{#- The same for items of a catalog. -#}
 {% test batch_item_id(model, column_name) %}
     {{- dbt_batch_sync.refused_keys(model, column_name, 'item_id', dbt_batch_sync.item_id_problem('identifiers', {'name': 'item_id', 'type': 'string'})) }}
 {% endtest %}

@@ -1,4 +1,4 @@
-{#- What Batch rejects, and what no numbering plan has. -#}
+{#- Values that Batch rejects or that no numbering plan has. -#}
 {% test batch_phone(model, column_name) %}
     {%- set problem -%}
     case

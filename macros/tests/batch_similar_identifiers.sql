@@ -1,5 +1,5 @@
-{#- Identifiers that differ only by blanks, by case or, where the warehouse can tell, by invisible characters or the form of their accents:
-    different profiles in Batch, and most likely one person. -#}
+{#- Identifiers that differ only by spaces, case or, if the warehouse can tell, by invisible characters or accent encoding. Batch has
+    different profiles for them, but most likely they are one person. -#}
 {% test batch_similar_identifiers(model, column_name) %}
     {{- config(severity='warn') }}
     {%- set custom_id = dbt_batch_sync.column('custom_id') %}
@@ -16,7 +16,7 @@
 {% endtest %}
 
 
-{#- A text without what is easily overlooked in it. -#}
+{#- A text without characters that are easily overlooked. -#}
 {% macro folded_text(expression) %}{{ return(adapter.dispatch('folded_text', 'dbt_batch_sync')(expression)) }}{% endmacro %}
 {% macro default__folded_text(expression) %}
     {{ return("replace(lower(" ~ dbt_batch_sync.spaces_for_blanks(expression) ~ "), ' ', '')") }}

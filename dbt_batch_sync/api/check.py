@@ -15,13 +15,13 @@ from dbt_batch_sync.api.project import (
 from dbt_batch_sync.artifacts.catalog import read_catalog
 from dbt_batch_sync.connections.outputs import default_output
 from dbt_batch_sync.connections.profiles import DbtOptions, read_project, read_target
-from dbt_batch_sync.errors import MappingError, Stopped
+from dbt_batch_sync.errors import MappingError
 from dbt_batch_sync.mapping.lines import with_lines
 from dbt_batch_sync.mapping.staleness import find_stale
 from dbt_batch_sync.mapping.syncs import Sync, find_syncs
+from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.containers import compare
 from dbt_batch_sync.push.known import check_access, read_known
-from dbt_batch_sync.push.session import Channels
 from dbt_batch_sync.results.check import LineageResult, ValidateResult
 
 
@@ -59,10 +59,8 @@ def _reached(dbt: DbtOptions, syncs: Sequence[Sync]) -> tuple[str, ...]:
         for known in read_known(warehouse, syncs):
             check_access(warehouse, known)
             sync = known.sync
-            difference = compare(channels.talk(outputs[sync.name], sync.kind), sync, known.state)
-            if difference.stops:
-                raise Stopped("; ".join(difference.stops))
-            steps += [f"{step.does} (`{sync.name}`)" for step in difference.steps]
+            step = compare(channels.talk(outputs[sync.name], sync.kind), sync, known.state)
+            steps += [f"{step.does} (`{sync.name}`)"] if step else []
         for output in {each.name: each for each in outputs.values()}.values():
             channels.client(output).check()
     return tuple(steps)

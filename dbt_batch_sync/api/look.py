@@ -21,15 +21,15 @@ from dbt_batch_sync.api.project import (
 from dbt_batch_sync.audit import AuditObserver, AuditOptions, Wait
 from dbt_batch_sync.connections.outputs import Output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions, read_project, read_target
-from dbt_batch_sync.errors import ConfigurationError, DeliveryError
+from dbt_batch_sync.errors import ConfigurationError, DeliveryError, Stopped
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push import overview
+from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.containers import compare
 from dbt_batch_sync.push.erasing import follow
 from dbt_batch_sync.push.known import Known, read_each, read_known
 from dbt_batch_sync.push.lookup import look_up
 from dbt_batch_sync.push.plan import plan_sync
-from dbt_batch_sync.push.session import Channels
 from dbt_batch_sync.push.sync_push import Clock
 from dbt_batch_sync.results.look import (
     AuditResult,
@@ -105,11 +105,10 @@ def _compared(planned: SyncPlanned, known: Known, talk: Talk) -> SyncPlanned:
     if planned.delta_id is None:
         return planned
     try:
-        difference = compare(talk, known.sync, known.state)
-    except DeliveryError as error:
+        step = compare(talk, known.sync, known.state)
+    except (DeliveryError, Stopped) as error:
         return replace(planned, stops=(*planned.stops, str(error)))
-    steps = tuple(step.does for step in difference.steps)
-    return replace(planned, steps=steps, stops=(*planned.stops, *difference.stops))
+    return replace(planned, steps=(step.does,)) if step else planned
 
 
 def status(

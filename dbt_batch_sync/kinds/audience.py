@@ -13,7 +13,7 @@ from typing import cast
 from dbt_batch_sync.batch_api.answers import read_token
 from dbt_batch_sync.errors import Stopped
 from dbt_batch_sync.kinds.attributes import CUSTOM_ID, CUSTOM_RULES, AttributeType, Rules, TypedAttribute
-from dbt_batch_sync.kinds.kind import Difference, Fragment, Kind, Route, Step, Talk
+from dbt_batch_sync.kinds.kind import Fragment, Kind, Route, Step, Talk
 from dbt_batch_sync.kinds.listing import (
     Entry,
     Listed,
@@ -86,21 +86,19 @@ class _Audience:
 
     def compare(
         self, talk: Talk, mapping: Mapping, attributes: Sequence[TypedAttribute], *, begun: bool
-    ) -> Difference:
+    ) -> Step | None:
         written = cast("_Form", mapping.settings)
         if talk.get("audiences/view", {"name": written.audience}) is not None:
-            return Difference()
+            return None
         if begun:
-            return Difference(
-                stops=(
-                    f"the audience `{written.audience}` is not in Batch any more: it was removed or "
-                    "renamed. To create it again with all members, run: "
-                    f"dbt-batch-sync resend --all --select {mapping.sync}, then dbt run and push",
-                )
+            raise Stopped(
+                f"the audience `{written.audience}` is not in Batch any more: it was removed or "
+                "renamed. To create it again with all members, run: "
+                f"dbt-batch-sync resend --all --select {mapping.sync}, then dbt run and push"
             )
         shown_as = {"display_name": written.display_name} if written.display_name else {}
         document = {"name": written.audience, **shown_as, "type": "custom_ids"}
-        return Difference((Step("audiences/create", document, f"create the audience `{written.audience}`"),))
+        return Step("audiences/create", document, f"create the audience `{written.audience}`")
 
     def is_applied(self, talk: Talk, mapping: Mapping, token: str) -> bool:
         name = cast("_Form", mapping.settings).audience

@@ -22,7 +22,7 @@ from dbt_batch_sync.kinds.attributes import (
     Rules,
     TypedAttribute,
 )
-from dbt_batch_sync.kinds.kind import Difference, Fragment, Kind, Route, Step, Talk
+from dbt_batch_sync.kinds.kind import Fragment, Kind, Route, Step, Talk
 from dbt_batch_sync.kinds.listing import (
     Entry,
     Listed,
@@ -129,16 +129,14 @@ class _Catalog:
 
     def compare(
         self, talk: Talk, mapping: Mapping, attributes: Sequence[TypedAttribute], *, begun: bool
-    ) -> Difference:
+    ) -> Step | None:
         name = cast("_Form", mapping.settings).catalog
         wanted = {each.name: TYPES[each.type] for each in attributes}
         found = talk.get("catalogs/view", {"name": name})
         if found is None and begun:
-            return Difference(
-                stops=(
-                    f"the catalog `{name}` is not in Batch any more. To create it again with all items, run: "
-                    f"dbt-batch-sync resend --all --select {mapping.sync}, then dbt run and push",
-                )
+            raise Stopped(
+                f"the catalog `{name}` is not in Batch any more. To create it again with all items, run: "
+                f"dbt-batch-sync resend --all --select {mapping.sync}, then dbt run and push"
             )
         if found is None:
             listed = [{"name": each, "type": type_} for each, type_ in wanted.items()]
@@ -146,7 +144,7 @@ class _Catalog:
             does = (
                 f"create the catalog `{name}` with the fields {said} (a project has {MAX_CATALOGS} catalogs)"
             )
-            return Difference((Step("catalogs/create", {"name": name, "fields": listed}, does),))
+            return Step("catalogs/create", {"name": name, "fields": listed}, does)
         return _of_fields(name, wanted, _fields(found))
 
     def is_applied(self, talk: Talk, mapping: Mapping, token: str) -> bool:
@@ -172,7 +170,7 @@ def _fields(found: AnyMapping[str, object]) -> dict[str, str]:
     }
 
 
-def _of_fields(name: str, wanted: dict[str, str], have: dict[str, str]) -> Difference:
+def _of_fields(name: str, wanted: dict[str, str], have: dict[str, str]) -> Step | None:
     """The fields to add. Raises Stopped for a changed type or too many fields, which you must resolve."""
     changed = [each for each in wanted if each in have and have[each] != wanted[each]]
     added = {each: type_ for each, type_ in wanted.items() if each not in have}
@@ -180,25 +178,21 @@ def _of_fields(name: str, wanted: dict[str, str], have: dict[str, str]) -> Diffe
         said = ", ".join(
             f"`{each}` is {have[each]} in Batch and {wanted[each]} in the model" for each in changed
         )
-        return Difference(
-            stops=(
-                f"Batch can't change the type of a field of the catalog `{name}`: {said}. Map the column "
-                "under another `name`, cast it in the model, or remove the field in Batch",
-            )
+        raise Stopped(
+            f"Batch can't change the type of a field of the catalog `{name}`: {said}. Map the column "
+            "under another `name`, cast it in the model, or remove the field in Batch"
         )
     if len(have) + len(added) > MAX_FIELDS:
-        return Difference(
-            stops=(
-                f"the catalog `{name}` would have {len(have) + len(added)} fields, and Batch takes at most "
-                f"{MAX_FIELDS}: remove fields that the mapping does not have in Batch",
-            )
+        raise Stopped(
+            f"the catalog `{name}` would have {len(have) + len(added)} fields, and Batch takes at most "
+            f"{MAX_FIELDS}: remove fields that the mapping does not have in Batch"
         )
     if not added:
-        return Difference()
+        return None
     changes = [{"action": "add", "name": each, "type": type_} for each, type_ in added.items()]
     said = ", ".join(f"{each} {type_}" for each, type_ in added.items())
     does = f"add to the catalog `{name}` the fields {said}"
-    return Difference((Step("catalogs/update", {"name": name, "fields": changes}, does),))
+    return Step("catalogs/update", {"name": name, "fields": changes}, does)
 
 
 CATALOG = Kind(

@@ -104,26 +104,15 @@ class Step:
     does: str
 
 
-@dataclass(frozen=True)
-class Difference:
-    """What must be done before rows can be sent, and what needs a person."""
-
-    steps: tuple[Step, ...] = ()
-    stops: tuple[str, ...] = ()
-
-
 class Container(Protocol):
     """The audience or the catalog that contains a sync's rows."""
 
     def compare(
-        self,
-        talk: Talk,
-        mapping: SyncMapping,
-        attributes: Sequence[TypedAttribute],
-        *,
-        begun: bool,
-    ) -> Difference:
-        """Compares Batch with the mapping. `begun`: Batch has rows in it, according to the snapshot."""
+        self, talk: Talk, mapping: SyncMapping, attributes: Sequence[TypedAttribute], *, begun: bool
+    ) -> Step | None:
+        """What must be done in Batch before rows can be sent. `begun`: Batch has rows in it, according to the
+        snapshot. Raises Stopped if it needs a person.
+        """
 
     def is_applied(self, talk: Talk, mapping: SyncMapping, token: str) -> bool:
         """Whether Batch has applied the change with this token. Raises Stopped if it never will."""

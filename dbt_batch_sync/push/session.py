@@ -4,41 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from threading import Event as Signal
 from typing import TYPE_CHECKING
 
-from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.chunks import chunk_rows
-from dbt_batch_sync.delivery.pacing import Pacer, call_size, pacer_for
+from dbt_batch_sync.delivery.pacing import call_size
 from dbt_batch_sync.delivery.sender import Interrupted
-from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped, WarehouseError
-from dbt_batch_sync.kinds.kind import Kind, Route
 from dbt_batch_sync.ledger.claims import Hold, identity
 from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import PHASES, Event, Run
 from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.containers import prepare, wait
-from dbt_batch_sync.push.erasing import app_of
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.guards import check_guards
 from dbt_batch_sync.push.known import Known, build_command, parked_rows, read_each
 from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.push.planned import Planned, check_planned
 from dbt_batch_sync.push.source import Source
-from dbt_batch_sync.push.sync_push import Channel, Clock, Observer, SyncPush, ended, status_of
+from dbt_batch_sync.push.sync_push import Clock, Observer, SyncPush, ended, status_of
 from dbt_batch_sync.push.work import Work, open_work
 from dbt_batch_sync.results.sync import SyncPushed
 from dbt_batch_sync.telemetry import describe_current
 from dbt_batch_sync.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from dbt_batch_sync.batch_api.client import Client
+    pass
 
 
 @dataclass(frozen=True)
@@ -56,56 +52,6 @@ class PushOptions:
     max_age: timedelta | None = None
     plan: Mapping[str, Planned] | None = None
     wait: bool = False
-
-
-@dataclass
-class Channels:
-    """One client per output, and one pacer per output and route, shared by all syncs."""
-
-    _clients: dict[str, Client] = field(default_factory=dict)
-    _pacers: dict[tuple[str, str], Pacer] = field(default_factory=dict)
-
-    def __enter__(self) -> Channels:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for client in self._clients.values():
-            client.close()
-
-    def client(self, output: Output) -> Client:
-        """The output's client."""
-        from dbt_batch_sync.batch_api.client import Client  # a push without syncs never gets here without it
-
-        if output.name not in self._clients:
-            self._clients[output.name] = Client(
-                output.api_url,
-                output.api_version,
-                rest_api_key=output.rest_api_key,
-                project_key=output.project_key,
-                timeout=output.timeout,
-                max_in_flight=output.max_in_flight,
-            )
-        return self._clients[output.name]
-
-    def channel(self, output: Output, route: Route) -> Channel:
-        """The output's client with the pacer of a route."""
-        return Channel(output, self.client(output), route, self._pacer(output, route))
-
-    def talk(self, output: Output, kind: Kind, stop: Signal | None = None) -> Talk:
-        """Requests about a kind's container, with the rate limit of its route."""
-        pacer, policy = self._pacer(output, kind.routes[0]), RetryPolicy(output.max_attempts)
-        return Talk(self.client(output).ask, pacer, policy, stop or Signal())
-
-    def apps(self, output: Output, kind: Kind, stop: Signal) -> dict[str, Talk]:
-        """Requests to the older API, for each app of an output, by the app's hash."""
-        talk, ask = self.talk(output, kind, stop), self.client(output).ask
-        return {app_of(key): replace(talk, ask=partial(ask, app_key=key)) for key in output.app_keys}
-
-    def _pacer(self, output: Output, route: Route) -> Pacer:
-        key = (output.name, route.name)
-        if key not in self._pacers:
-            self._pacers[key] = pacer_for(route, output.max_profiles_per_second)
-        return self._pacers[key]
 
 
 @dataclass(frozen=True)

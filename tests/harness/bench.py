@@ -60,7 +60,8 @@ from dbt_batch_sync.payload.render import Rendered, render
 from dbt_batch_sync.push import pages as pages_module
 from dbt_batch_sync.push import session as session_module
 from dbt_batch_sync.push import source as source_module
-from dbt_batch_sync.push.session import Channels, PushOptions, Session
+from dbt_batch_sync.push.channels import Channels
+from dbt_batch_sync.push.session import PushOptions, Session
 from dbt_batch_sync.push.sync_push import Clock
 from dbt_batch_sync.results.sync import SyncPushed
 from dbt_batch_sync.warehouse import Column, Statement, Warehouse

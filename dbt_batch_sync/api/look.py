@@ -90,7 +90,7 @@ def plan(dbt: DbtOptions, selection: Selection = Selection(), *, show_values: bo
             name, output = known.sync.name, outputs[known.sync.name]
             try:
                 planned = plan_sync(warehouse, known, output, target.target_name, show_values=show_values)
-                plans[name] = _compared(planned, known, channels.talk(output, known.sync.kind))
+                plans[name] = _compared(planned, known, channels, output)
             except ConfigurationError as error:
                 wrong[name] = error
     if wrong and not plans:
@@ -100,12 +100,12 @@ def plan(dbt: DbtOptions, selection: Selection = Selection(), *, show_values: bo
     return PlanResult(tuple(plans[sync.name] for sync in syncs))
 
 
-def _compared(planned: SyncPlanned, known: Known, talk: Talk) -> SyncPlanned:
+def _compared(planned: SyncPlanned, known: Known, channels: Channels, output: Output) -> SyncPlanned:
     """The plan, with the steps that the audience or the catalog needs first."""
-    if planned.delta_id is None:
+    if planned.delta_id is None or known.sync.kind.container is None:
         return planned
     try:
-        step = compare(talk, known.sync, known.state)
+        step = compare(channels.talk(output, known.sync.kind), known.sync, known.state)
     except (DeliveryError, Stopped) as error:
         return replace(planned, stops=(*planned.stops, str(error)))
     return replace(planned, steps=(step.does,)) if step else planned

@@ -6,7 +6,7 @@ import json
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -53,7 +53,7 @@ class Audit:
     wait: Wait
     observer: AuditObserver
 
-    def run(self, known: Sequence[Known], outputs: dict[str | None, Output]) -> Iterator[SyncAudited]:
+    def run(self, known: Sequence[Known], outputs: Mapping[str, Output]) -> Iterator[SyncAudited]:
         """Audits the syncs by output. An error of one sync is in its result.
 
         Raises:
@@ -70,7 +70,7 @@ class Audit:
             if each.sync.kind.name != PROFILES:
                 yield self._of_kind(each)
                 continue
-            output = outputs[each.sync.mapping.output]
+            output = outputs[each.sync.name]
             wrong = list(stops(each.sync, each.state, output))
             if wrong:
                 yield _failed(each, f"nothing was compared: {'; '.join(wrong)}")

@@ -12,15 +12,16 @@ from pathlib import Path
 from dbt_batch_sync import __version__
 from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
 from dbt_batch_sync.artifacts.selection import select_syncs
-from dbt_batch_sync.audit import AuditObserver
 from dbt_batch_sync.connections.outputs import Output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions, WarehouseTarget, read_project, read_target
 from dbt_batch_sync.errors import ConfigurationError, MappingError
+from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.mapping.lines import with_lines
 from dbt_batch_sync.mapping.staleness import find_stale
 from dbt_batch_sync.mapping.syncs import Sync, read_syncs
 from dbt_batch_sync.push.known import Known, read_known
-from dbt_batch_sync.push.sync_push import Clock, Observer
+from dbt_batch_sync.push.sync_push import Clock
+from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.warehouse import Warehouse, open_warehouse
 
 
@@ -35,8 +36,20 @@ class Selection:
     selector: str | None = None
 
 
-class Silent(Observer, AuditObserver):
-    """Shows nothing."""
+class Silent:
+    """An observer that shows nothing."""
+
+    def started(self, work: Work) -> None: ...
+
+    def progressed(self, run: Run) -> None: ...
+
+    def troubled(self, sync: str, message: str) -> None: ...
+
+    def exporting(self, export_id: str) -> None: ...
+
+    def state(self, line: str) -> None: ...
+
+    def told(self, message: str) -> None: ...
 
 
 def system_clock() -> Clock:

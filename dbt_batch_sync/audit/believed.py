@@ -66,7 +66,7 @@ class Reader:
         sent_since = pa.array(self._runs_since(), pa.string())
         cells = {name: name for name in ("_batch_run_id", "_batch_exited_at", "_batch_doubt")}
         cells |= {name: f'"{name}"' for name in self._names}
-        for rows in self._by_key("snapshot", KEY, cells, {}, snapshot=held):
+        for rows in self._by_key("held", KEY, cells, {}, held):
             changed = pc.is_in(_plain(rows.column("_batch_run_id")), sent_since)
             self._add(into, rows, changed, rows.column("_batch_exited_at").is_valid())
             doubted = rows.filter(rows.column("_batch_doubt").is_valid())
@@ -105,10 +105,10 @@ class Reader:
         into.add(rows.append_column("_batch_note", note).append_column("_batch_gone", gone))
 
     def _read_rejects(self, into: Believed) -> None:
-        source = "rejects where sync = :sync and resolved_at is null"
+        source = "held where sync = :sync and resolved_at is null"
         values: dict[str, Value] = {"sync": self.known.sync.name}
         rejects = self.known.rejects.table
-        for rows in self._by_key(source, "key", {"attribute": "attribute"}, values, rejects=rejects):
+        for rows in self._by_key(source, "key", {"attribute": "attribute"}, values, rejects):
             into.note(_notes(rows.column(KEY), rows.column("attribute")), "rejected")
 
     def _by_key(
@@ -117,7 +117,7 @@ class Reader:
         key: str,
         cells: Mapping[str, str],
         values: Mapping[str, Value],
-        **table: Relation | exp.Table,
+        held: Relation | exp.Table,
     ) -> Iterator[pa.Table]:
         """The rows of a source by ranges of their key, whose borders are asked for first: each range is read
         by itself, and nothing stays open.
@@ -129,14 +129,14 @@ class Reader:
             ) as numbered
             where mod(_batch_nth, {self._page_rows}) = 0 order by _batch_nth
             """,
-            **table,
+            held=held,
         )
         found = _plain(self.warehouse.fetch(Statement(borders, values)).column(0)).to_pylist()
         after: str | None = None
         for upto in [*dict.fromkeys(found), None]:
             limits = {name: cell for name, cell in (("after", after), ("upto", upto)) if cell is not None}
             where = [f"{key} {'>' if name == 'after' else '<='} :{name}" for name in limits]
-            query = select(f"select from {source}", cells={KEY: key, **cells}, where=where, **table)
+            query = select(f"select from {source}", cells={KEY: key, **cells}, where=where, held=held)
             found_rows = self.warehouse.fetch(Statement(query, {**values, **limits}))
             yield found_rows.rename_columns([KEY, *cells])
             after = upto
@@ -180,7 +180,8 @@ class Reader:
     def _runs_since(self) -> list[str]:
         """The pushes that settled rows after the export began."""
         query = self._checkpoints("run_id", "recorded_at >= :began").distinct()
-        return _plain(self.warehouse.fetch(Statement(query, self._values)).column(0)).to_pylist()
+        found: list[str] = _plain(self.warehouse.fetch(Statement(query, self._values)).column(0)).to_pylist()
+        return found
 
     def _checkpoints(self, cell: str, when: str) -> exp.Select:
         query = "select from journal where event = 'checkpoint' and sync = :sync"

@@ -242,9 +242,12 @@ def read_ledger(
     no such table yet.
     """
     try:
-        return typed(warehouse.fetch(Statement(query, values or {})), columns).to_pylist()
+        rows: list[dict[str, Any]] = typed(
+            warehouse.fetch(Statement(query, values or {})), columns
+        ).to_pylist()
     except WarehouseError:
         if warehouse.columns(table):
             raise
         name = table.sql(warehouse.dialect)
         raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: dbt run") from None
+    return rows

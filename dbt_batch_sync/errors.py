@@ -7,7 +7,7 @@ BatchSyncError                  exit 1: the run failed, or something stopped it
 │   ├── ProfileError            profiles.yml, dbt_project.yml, an output
 │   └── UnsupportedWarehouse    the adapter can't keep the promises, or is not installed
 ├── WarehouseError              the warehouse rejected a statement, went away, or is locked
-│   └── Conflict                something passing was in the way: tried again within the warehouse
+│   └── Conflict                a temporary conflict: retried within the driver
 ├── DeliveryError               Batch rejected the call, or can't be reached
 └── Stopped                     a guard, a gate, another push, or a delta that is not the mapping's
 

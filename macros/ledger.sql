@@ -203,10 +203,10 @@
     {% for row in run_query(query).rows %}
         {% do days.append((90 if row[5] is none else row[5]) | int) %}
         {% set last = [now - modules.datetime.timedelta(days=days[-1])] %}
-        {% for moment in [row[1], row[2]] if moment is not none %}{% do last.append(moment.replace(tzinfo=none)) %}{% endfor %}
+        {% for moment in [row[1], row[2]] if moment is not none %}{% do last.append(dbt_batch_sync.moment_of(moment)) %}{% endfor %}
         {#- A merge answers all requests and doubts, except those of its last minutes. -#}
-        {% if row[3] is not none %}{% do last.append(row[3].replace(tzinfo=none) - modules.datetime.timedelta(days=1)) %}{% endif %}
-        {% if row[1] is not none and row[4].replace(tzinfo=none) < last | min - modules.datetime.timedelta(days=1) %}
+        {% if row[3] is not none %}{% do last.append(dbt_batch_sync.moment_of(row[3]) - modules.datetime.timedelta(days=1)) %}{% endif %}
+        {% if row[1] is not none and dbt_batch_sync.moment_of(row[4]) < last | min - modules.datetime.timedelta(days=1) %}
             {% do old.append('(sync = ' ~ dbt.string_literal(row[0]) ~ ' and recorded_at < ' ~ dbt_batch_sync.utc_timestamp((last | min).strftime('%Y-%m-%d %H:%M:%S')) ~ ')') %}
         {% endif %}
     {% endfor %}

@@ -63,7 +63,7 @@
     {% for row in run_query(query).rows %}
         {% if row[1] is not none %}
             {% do settled.append(row[1] | int) %}
-            {% do runs.append({'run_id': row[0], 'page': row[1] | int, 'at': row[2], 'key': row[8]}) %}
+            {% do runs.append({'run_id': row[0], 'page': row[1] | int, 'at': dbt_batch_sync.moment_of(row[2]), 'key': row[8]}) %}
         {% endif %}
         {% set upto = row[4] if row[5] | int else row[3] %}
         {% if upto is not none %}{% do sent.append(upto | int) %}{% endif %}

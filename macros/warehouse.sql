@@ -76,6 +76,15 @@
 {% endmacro %}
 
 
+{#- The type that times of a model are kept in, UTC without a zone: `timestamp_type` is an instant on Spark. -#}
+{% macro kept_time_type() %}{{ return(dbt_batch_sync.column_kind(api.Column.create('kept_time', dbt_batch_sync.timestamp_type())).dtype) }}{% endmacro %}
+
+
+{#- A time of `timestamp_type` that a query answered, in UTC without a zone, as Python has it. -#}
+{% macro moment_of(cell) %}{{ return(adapter.dispatch('moment_of', 'dbt_batch_sync')(cell)) }}{% endmacro %}
+{% macro default__moment_of(cell) %}{{ return(cell.replace(tzinfo=none)) }}{% endmacro %}
+
+
 {#- Casts a result to text, even if every row is null or the longest literal would decide the length. -#}
 {% macro text(expression) %}{{ return('cast(' ~ expression ~ ' as ' ~ dbt_batch_sync.text_type() ~ ')') }}{% endmacro %}
 

@@ -181,9 +181,9 @@ def _refuse_resend(syncs: Sequence[Sync]) -> None:
     erasing = [each.name for each in syncs if each.kind.erases is not None]
     if erasing:
         raise ConfigurationError(
-            f"resend: {', '.join(f'`{name}`' for name in erasing)} erases people, which is never "
-            "done again for the same request. What Batch rejected is tried again by every push. "
-            f"Leave it out: --exclude {' '.join(erasing)}"
+            f"resend: {', '.join(f'`{name}`' for name in erasing)} erases people, and a request for "
+            "erasure is never repeated. Every push retries what Batch rejected. "
+            f"Exclude it: --exclude {' '.join(erasing)}"
         )
     events = [each.name for each in syncs if not each.kind.repeatable]
     if events:

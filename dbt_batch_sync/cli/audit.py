@@ -117,7 +117,7 @@ def interruptible(watch: Watch, verb: str = "audit") -> Iterator[None]:
     except _Interrupted as interrupted:
         if watch.export_id is not None:
             show.err().print(
-                "[yellow]Interrupted. The export goes on in Batch; to resume it: "
+                "[yellow]Interrupted. The export continues in Batch. To resume: "
                 f"dbt-batch-sync {verb} --export {escape(watch.export_id)}[/]"
             )
         raise typer.Exit(128 + interrupted.number) from None

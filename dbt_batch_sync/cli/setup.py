@@ -56,7 +56,7 @@ def init(
     else:
         console.print("\nAdd to [bold]profiles.yml[/], beside your dbt profile:\n")
         console.print(escape(installed.profile_yaml).rstrip("\n"))
-    console.print("\nMap a model, in its YAML:\n")
+    console.print("\nMap a model in its YAML:\n")
     console.print(escape(installed.meta_yaml))
     console.print(
         "Then: [bold]dbt deps && dbt parse && dbt-batch-sync generate && dbt run && dbt-batch-sync plan[/]"
@@ -190,4 +190,4 @@ def demo(
     # A program that was started by its path may not be on the PATH.
     program = "dbt-batch-sync" if shutil.which("dbt-batch-sync") else os.path.abspath(sys.argv[0])
     look = f"cd {target} && {program} status --profiles-dir ."
-    console.print(f"Look around: {escape(look)}", soft_wrap=True)
+    console.print(f"Explore: {escape(look)}", soft_wrap=True)

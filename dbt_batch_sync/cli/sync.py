@@ -50,9 +50,7 @@ def push(
     ] = False,
     max_age: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(
-            "--max-age", help="Push nothing if dbt's last command ended longer ago: 90s, 30m, 2h, 1d."
-        ),
+        typer.Option("--max-age", help="Fail if the delta was built longer ago: 90s, 30m, 2h, 1d."),
     ] = None,
     plan: Annotated[
         Optional[Path],  # noqa: UP045

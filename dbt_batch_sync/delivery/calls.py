@@ -65,10 +65,10 @@ def settle_chunk(chunk: Chunk, line: Line) -> Outcome:
     verdict = find_rejected(len(chunk), calls)
     if isinstance(verdict, MostlyRejected):
         raise DeliveryError(
-            f"{describe(verdict.answer)}. In chunk {chunk.number}, {verdict.rejected} rows were rejected "
-            f"alone, and so were {verdict.probes_rejected} of {verdict.probes} others that were tried: the "
-            "cause is the mapping or the project, not single rows. Nothing of the chunk counts as sent; "
-            "correct the cause and push again."
+            f"{describe(verdict.answer)}. Most rows of chunk {chunk.number} are rejected one by one: "
+            f"{verdict.rejected} rows, and {verdict.probes_rejected} of {verdict.probes} samples. "
+            "The cause is the mapping or the Batch project. Nothing of the chunk counts as sent; fix the "
+            "cause and push again."
         )
     return settle(chunk, verdict, calls.requests, calls.retries, calls.unsure)
 
@@ -107,8 +107,9 @@ class _Calls:
         if isinstance(answer, Accepted | Rejected):
             self.unsure += self._chunk.count(start, stop) if any(map(may_be_taken, answers)) else 0
             return answer
-        calls, seconds = self.requests - before, line.timing.now() - began
+        requests, seconds = self.requests - before, line.timing.now() - began
         why = f", {decision.why}" if isinstance(decision, GiveUp) else ""
         raise DeliveryError(
-            f"{describe(answer)}{why}. {calls} call{'s' * (calls > 1)} tried in {seconds:.0f} s."
+            f"{describe(answer)}{why}. "
+            f"Gave up after {requests} request{'s' * (requests > 1)} in {seconds:.0f} s."
         )

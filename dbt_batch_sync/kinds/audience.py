@@ -105,11 +105,11 @@ class _Audience:
         found = talk.get("audiences/view", {"name": name, "indexing_token": token})
         state = found.get("indexing_state") if found else None
         if found is None or state == "REPLACED":
-            how = "was removed" if found is None else "was replaced by somebody else"
+            how = "was removed" if found is None else "was replaced by someone else"
             raise Stopped(
-                f"the audience `{name}` {how} after its members were sent, and is not what the model says. "
-                f"To send all members again, run: dbt-batch-sync resend --all --select {mapping.sync}, then "
-                "dbt run and push"
+                f"the audience `{name}` {how} after its members were sent, and no longer matches the model. "
+                f"Send all members again: dbt-batch-sync resend --all --select {mapping.sync}, then dbt run "
+                "and push"
             )
         return state == "APPLIED"
 
@@ -140,5 +140,5 @@ AUDIENCE = Kind(
     rules=Rules({each: CUSTOM_RULES[each] for each in TYPES}),
     envelope=_envelope,
     container=_Audience(),
-    on_resend="all members are added again; ids that somebody else added to the audience stay in it",
+    on_resend="all members are added again; ids that others added to the audience stay",
 )

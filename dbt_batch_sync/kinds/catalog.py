@@ -218,5 +218,5 @@ CATALOG = Kind(
     stops=_stops,
     container=_Catalog(),
     max_targets=MAX_CATALOGS,
-    on_resend="all items are sent again; items that somebody else added to the catalog stay in it",
+    on_resend="all items are sent again; items that others added to the catalog stay",
 )

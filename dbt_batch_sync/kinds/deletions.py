@@ -58,7 +58,7 @@ REQUEST = Route(
 
 def _read_confirm(value: object, spot: Spot) -> str:
     if value != CONFIRM:
-        spot.refuse(f"must be the word `{CONFIRM}`: people are deleted from Batch for good")
+        spot.refuse(f"must be the word `{CONFIRM}`: people are permanently deleted from Batch")
     return CONFIRM
 
 
@@ -70,7 +70,7 @@ class _Form:
     identifier: str = read_by(column, "", required="the column with the `custom_id` of the people")
     requested_at: str | None = read_by(optional(column), None)
     confirm: str = read_by(
-        _read_confirm, "", required=f"the word `{CONFIRM}`: people are deleted from Batch for good"
+        _read_confirm, "", required=f"the word `{CONFIRM}`: people are permanently deleted from Batch"
     )
     output: str | None = read_by(read_output, None)
     guards: Guards = guards_field(Guards(min_rows=0, max_rows=MAX_ROWS), "max_rows")

@@ -126,7 +126,7 @@ class Settings:
 
     kind: str = read_by(text("a kind"), NAME)
     identifier: str = read_by(column, "", required="the column with the `custom_id` of the events' profiles")
-    event_id: str = read_by(column, "", required="the column that tells events apart, for ever")
+    event_id: str = read_by(column, "", required="the column that identifies an event")
     name: str | _Fixed = read_by(
         _read_name, "", required="the column of the events' names, or `{value: …}` for all"
     )

@@ -160,9 +160,8 @@ class Hold:
         """Raises Stopped if another push may have taken over and sent newer values. Reads nothing."""
         if self.seconds_left <= 0:
             raise Stopped(
-                f"this push of `{self._sync}` had not been heard of for {LEASE_SECONDS:.0f} s, and another "
-                "may have taken over; what was settled is kept, and nothing more was sent. "
-                "Run: dbt-batch-sync push"
+                f"this push of `{self._sync}` was silent for {LEASE_SECONDS:.0f} s, so another one may have "
+                "taken over. It sent nothing more; what was settled is recorded. Run: dbt-batch-sync push"
             )
 
     @contextmanager
@@ -195,7 +194,7 @@ def identity() -> dict[str, Any]:
 def _held(sync: str, holder: Claim) -> str:
     host = holder.host.split("[", maxsplit=1)[0]
     return (
-        f"`{sync}` is being pushed already: by process {holder.process} on {host}, since "
+        f"`{sync}` is already being pushed: by process {holder.process} on {host}, since "
         f"{holder.claimed_at:%Y-%m-%d %H:%M:%S} UTC (run {holder.run_id}). Wait for it, or end it; "
-        f"a dead one is taken over {LEASE_SECONDS:.0f} s after its last sign of life"
+        f"if it was killed, try again in {LEASE_SECONDS:.0f} s"
     )

@@ -65,7 +65,7 @@ def wait(talk: Talk, sync: Sync, tokens: Iterable[str]) -> None:
             if waited >= _LONGEST_WAIT:
                 raise Stopped(
                     f"Batch accepted the {sync.kind.noun}s and has not applied them within an hour. "
-                    f"Look at it later: dbt-batch-sync status --select {sync.name}"
+                    f"Check later: dbt-batch-sync status --select {sync.name}"
                 )
             talk.pause(pause)
             waited, pause = waited + pause, min(pause * 1.5, _LONGEST_PAUSE)

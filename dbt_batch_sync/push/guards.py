@@ -37,9 +37,8 @@ def stops(sync: Sync, state: SyncState, output: Output, target: str | None = Non
     if state.project_hash not in (None, sync.mapping.project_hash(output.project_hash)):
         other = f" or another {sync.mapping.target.split()[0]}" if sync.mapping.target else ""
         yield (
-            f"the snapshot of `{name}` describes another Batch project{other} than that of output "
-            f"`{output.name}`. Choose the output that it was pushed to, or send everything again: "
-            "dbt-batch-sync resend --all"
+            f"`{name}` was pushed to another Batch project{other} than that of output `{output.name}`. Use "
+            "the output that it was pushed to, or send everything again: dbt-batch-sync resend --all"
         )
     yield from sync.kind.stops(sync.mapping, built)
     if sync.kind.erases is not None:

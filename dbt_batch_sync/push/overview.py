@@ -67,8 +67,8 @@ def sizes(
         note = f"the {each.sync.mapping.target} is not in Batch" if size is None else None
         if size is not None and size != expected:
             note = (
-                f"Batch has {size:,} {each.sync.kind.noun}s and should have {expected:,}: it may still apply "
-                "what was pushed, or somebody else writes to it"
+                f"Batch has {size:,} {each.sync.kind.noun}s and should have {expected:,}: it may still be "
+                "applying a push, or others write to it"
             )
         yield {"expected": expected, "in_batch": size, "note": note}
 

@@ -186,8 +186,8 @@ def replaced(pending: Pending) -> Stopped:
     """The message of a push that finds another delta than the one that was built."""
     name = pending.delta.table.name
     return Stopped(
-        f"{name} is not the delta that the ledger says was built last: it was rebuilt while it was being "
-        "pushed, or altered. What was sent since the last checkpoint is sent again. "
+        f"{name} is not the delta that the ledger says was built last: it was rebuilt during the push, or "
+        "altered. What was sent since the last checkpoint is sent again. "
         f"Run: dbt run --select {name}"
     )
 

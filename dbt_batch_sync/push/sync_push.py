@@ -232,8 +232,8 @@ class SyncPush:
 
     def _lost(self) -> str:
         return (
-            f"`{self.work.name}` was taken over while it was being pushed, by dbt or by another push; what "
-            "was settled is kept, and no more was sent. Run: dbt run, then dbt-batch-sync push"
+            f"`{self.work.name}` was taken over during the push, by dbt or by another push. It sent nothing "
+            "more; what was settled is recorded. Run: dbt run, then dbt-batch-sync push"
         )
 
     def _is_lost(self, state: SyncState) -> bool:

@@ -70,8 +70,8 @@ def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[Round
         tell(f"The example project is in {directory}, the sandbox listens on {sandbox.url}.")
         _dbt(directory, environ, "deps")
         for day, title in (
-            (1, "The first push: everybody is new"),
-            (2, "One day later: only what changed goes"),
+            (1, "First push: every profile is new"),
+            (2, "One day later: only changes are sent"),
         ):
             tell(f"dbt build --vars '{{demo_day: {day}}}'")
             _dbt(directory, environ, "build", "--vars", f"{{demo_day: {day}}}")

@@ -65,7 +65,7 @@ def copy_package(project_dir: Path) -> Path:
     source, target = package_root(), project_dir / COPY
     if target.exists() and not _is_copy(target):
         raise ConfigurationError(
-            f"{target} is in the way: it is no copy of the package's macros. Move it, and run init again"
+            f"{target} exists and is not a copy of the package's macros. Move it, and run init again"
         )
     if target.exists():
         shutil.rmtree(target)

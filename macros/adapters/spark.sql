@@ -94,6 +94,10 @@
 {% endmacro %}
 
 
+{#- An instant: Databricks' driver gives it in the session's zone, and Spark in that of this process, without saying so. -#}
+{% macro spark__moment_of(cell) %}{{ return(cell.astimezone(modules.pytz.utc).replace(tzinfo=none)) }}{% endmacro %}
+
+
 {#- Compared with decimals, a bigint is a decimal of 19 digits. -#}
 {% macro spark__wider_dtype(have, want) %}
     {% if have.family != want.family and have.precision is defined and want.precision is defined %}

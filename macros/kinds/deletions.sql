@@ -3,14 +3,14 @@
 
 {% macro deletions__read_mapping(sync, raw) %}
     {% if raw.get('confirm') != 'erase' %}
-        {{ dbt_batch_sync.mapping_error(sync, "`confirm` must be the word `erase`: people are deleted from Batch for good") }}
+        {{ dbt_batch_sync.mapping_error(sync, "`confirm` must be the word `erase`: people are permanently deleted from Batch") }}
     {% endif %}
     {{ return({'key': 'custom_id', 'requested_at': raw.get('requested_at') or '', 'on_exit': 'ignore', 'on_null': 'clear', 'membership': ''}) }}
 {% endmacro %}
 
 
 {% macro deletions__attributes(sync, mapping, columns) %}
-    {% set moment = dbt_batch_sync.column_kind(api.Column.create('requested_at', dbt_batch_sync.timestamp_type())).dtype %}
+    {% set moment = dbt_batch_sync.kept_time_type() %}
     {% set own = {'name': 'requested_at', 'type': 'date', 'dtype': moment, 'keep': false, 'membership': false, 'guarded': false} %}
     {% set used = [dbt_batch_sync.mapped_column(sync, columns, mapping.identifier, 'identifier').name] %}
     {% if mapping.requested_at %}

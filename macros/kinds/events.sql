@@ -60,7 +60,7 @@
         {'name': 'event_id', 'dtype': text_type},
         {'name': 'custom_id', 'dtype': text_type},
         {'name': 'batch__name', 'dtype': text_type},
-        {'name': 'batch__time', 'dtype': timestamp_type},
+        {'name': 'batch__time', 'dtype': dbt_batch_sync.kept_time_type()},
         {'name': '_batch_sent_at', 'dtype': timestamp_type},
         {'name': '_batch_run_id', 'dtype': text_type},
         {'name': '_batch_delta_id', 'dtype': text_type},
@@ -216,7 +216,7 @@ from changes
 
 {#- The warehouse's UTC time, in whole seconds. -#}
 {% macro warehouse_now() %}
-    {{ return(run_query('select ' ~ dbt_batch_sync.utc_now() ~ ' as now_at').rows[0][0].replace(tzinfo=none, microsecond=0)) }}
+    {{ return(dbt_batch_sync.moment_of(run_query('select ' ~ dbt_batch_sync.utc_now() ~ ' as now_at').rows[0][0]).replace(microsecond=0)) }}
 {% endmacro %}
 
 
@@ -245,7 +245,7 @@ from changes
             'select min(recorded_at) as first_at, min(case when recorded_at > ' ~ dbt_batch_sync.utc_timestamp((now - mapping.memory_days * day).strftime('%Y-%m-%d %H:%M:%S'))
             ~ ' then retention_days end) as least_days from ' ~ journal.render() ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event = 'built'"
         ).rows[0] %}
-        {% if row[0] is not none %}{% do first.append(row[0].replace(tzinfo=none, microsecond=0) - day) %}{% endif %}
+        {% if row[0] is not none %}{% do first.append(dbt_batch_sync.moment_of(row[0]).replace(microsecond=0) - day) %}{% endif %}
         {% if row[1] is not none %}{% do days.append(row[1] | int) %}{% endif %}
     {% endif %}
     {{ return([first[-1], now - (days | min) * day] | max) }}
@@ -277,7 +277,7 @@ from changes
         {% if run_query(
             'select 1 from ' ~ snapshot.render() ~ ' where ' ~ doubt ~ ' is not null or ' ~ delta_id ~ ' = ' ~ dbt_batch_sync.text_literal(built.delta_id) ~ ' limit 1'
         ).rows %}
-            {% do run_query('delete from ' ~ snapshot.render() ~ ' where ' ~ id ~ ' in (select d.' ~ id ~ ' from (' ~ source ~ ') as d)') %}
+            {% do run_query(dbt_batch_sync.delete_rows_sql(snapshot.render(), id, 'select d.' ~ id ~ ' as row_id from (' ~ source ~ ') as d', '')) %}
         {% endif %}
         {% set columns = [] %}
         {% for each in dbt_batch_sync.events__snapshot_schema([]) %}{% do columns.append(dbt_batch_sync.column(each.name)) %}{% endfor %}
@@ -330,10 +330,10 @@ from changes
     {% set now = dbt_batch_sync.warehouse_now() %}
     {% set oldest = run_query('select min(' ~ at ~ ') as oldest from ' ~ snapshot.render()).rows[0][0] %}
     {% if oldest is not none and oldest.replace(tzinfo=none) < now - (mapping.memory_days + 1) * day %}
-        {% set before = dbt_batch_sync.utc_timestamp((now - mapping.memory_days * day - modules.datetime.timedelta(hours=1)).strftime('%Y-%m-%d %H:%M:%S')) %}
-        {% do run_query('delete from ' ~ snapshot.render() ~ ' where ' ~ at ~ ' < ' ~ before) %}
+        {% set before = (now - mapping.memory_days * day - modules.datetime.timedelta(hours=1)).strftime('%Y-%m-%d %H:%M:%S') %}
+        {% do run_query('delete from ' ~ snapshot.render() ~ ' where ' ~ at ~ ' < cast(' ~ dbt.string_literal(before) ~ ' as ' ~ dbt_batch_sync.kept_time_type() ~ ')') %}
         {% set rejects = dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() %}
-        {% do run_query('update ' ~ rejects ~ ' set resolved_at = ' ~ dbt_batch_sync.utc_now() ~ ' where sync = ' ~ dbt.string_literal(sync) ~ ' and resolved_at is null and rejected_at < ' ~ before) %}
+        {% do run_query('update ' ~ rejects ~ ' set resolved_at = ' ~ dbt_batch_sync.utc_now() ~ ' where sync = ' ~ dbt.string_literal(sync) ~ ' and resolved_at is null and rejected_at < ' ~ dbt_batch_sync.utc_timestamp(before)) %}
     {% endif %}
 {% endmacro %}
 
@@ -348,7 +348,7 @@ from changes
     {% if last[0][0] != 'first' %}{{ return(none) }}{% endif %}
     {{ return(none if run_query(
         'select 1 from ' ~ of_sync ~ " and event = 'ended' and (status in ('succeeded', 'partial') or settled > 0) and recorded_at > "
-        ~ dbt_batch_sync.utc_timestamp(last[0][1].strftime('%Y-%m-%d %H:%M:%S')) ~ ' limit 1'
+        ~ dbt_batch_sync.utc_timestamp(dbt_batch_sync.moment_of(last[0][1]).strftime('%Y-%m-%d %H:%M:%S')) ~ ' limit 1'
     ).rows else 'first') }}
 {% endmacro %}
 

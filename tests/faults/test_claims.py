@@ -122,7 +122,7 @@ def test_a_second_push_fails_at_once_and_names_the_first(quick: QuickProject) ->
     (sync,) = json.loads(second.stdout)["syncs"]
     assert (sync["status"], sync["sent"], sync["settled"]) == ("failed", 0, 0)
     assert f"by process {os.getpid()} on {this_host().split('[')[0]}, since " in sync["error"]
-    assert "is being pushed already" in " ".join(adopted.stdout.split())
+    assert "is already being pushed" in " ".join(adopted.stdout.split())
     assert max(quick.sandbox.stats.custom_ids.values()) == 1
     change(quick, 2 * CALL, 2)
     assert quick.push_one().accepted == 2 * CALL
@@ -218,7 +218,7 @@ def test_a_host_whose_clock_is_an_hour_off(bench: Bench, hours: int) -> None:
     first = bench.push(meanwhile=(1, push_too), knobs=Knobs(chunk_rows=1), clock_off=off).pushed
     assert first is not None
     assert (first.status, first.accepted) == ("succeeded", 4)
-    assert "is being pushed already" in seen[0]
+    assert "is already being pushed" in seen[0]
     moments = [row["recorded_at"] for row in bench.journal()]
     assert max(moments) - min(moments) < timedelta(minutes=1)
 

@@ -319,7 +319,7 @@ def test_when_most_rows_are_rejected_the_push_stops(quick: QuickProject) -> None
     (sync,) = json.loads(done.stdout)["syncs"]
     assert (sync["status"], sync["settled"], sync["rejected_rows"]) == ("failed", PAGE, 0)
     assert "the cause is the mapping or the project, not single rows" in sync["error"]
-    assert "rows were rejected alone" in sync["error"]
+    assert "are rejected one by one" in sync["error"]
     assert not quick.rejects(), "nothing of the chunk counts as sent"
     # 25 rejected ones, what finding them cost, 16 probes, and the chunks before.
     assert len(quick.sent.requests) <= 2 * 25 + 16 + 16 + chunks

@@ -6,7 +6,6 @@ class attributes. Rows and oracle are those of the tests of the main job.
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import subprocess
 import sys
@@ -20,19 +19,17 @@ from harness.databases import Database
 from harness.faults import Fault, FaultKind
 from harness.faulty import Trouble
 from harness.faulty_sandbox import FaultyServer
+from harness.kinds import Kinds, known
 from harness.oracle import expected_profile, expected_refusals
 from harness.people import COLUMNS, KINDS, MAPPING, people
 from harness.project import Project
 from harness.quick import QuickProject
-from harness.values import Values, plain
+from harness.values import plain
 
 from dbt_batch_sync import api
-from dbt_batch_sync.connections.profiles import read_target
 from dbt_batch_sync.ledger.records import Event
-from dbt_batch_sync.push.known import read_known
 from dbt_batch_sync.report.page import render
 from dbt_batch_sync.results.look import ReportResult
-from dbt_batch_sync.warehouse import open_warehouse
 
 CALL = 200
 """Operations of a call to `update`."""
@@ -96,6 +93,12 @@ def quick(quick_workshop: QuickProject) -> Iterator[QuickProject]:
 
 
 @pytest.fixture
+def events(events_workshop: QuickProject) -> Iterator[QuickProject]:
+    """The same of events."""
+    yield from _emptied(events_workshop)
+
+
+@pytest.fixture
 def shop(shop_workshop: Project) -> Iterator[Project]:
     """The same with dbt itself."""
     yield from _emptied(shop_workshop)
@@ -107,7 +110,7 @@ def _emptied(project: Any) -> Iterator[Any]:
     assert not project.sandbox.stats.violations, project.sandbox.stats.examples
 
 
-class Behaviour(Values):
+class Behaviour(Kinds):
     """The suite. `quick` is a project whose `dbt run` costs a tenth of a second, `shop` is built by dbt."""
 
     people_types: ClassVar[Mapping[str, str]] = {}
@@ -404,11 +407,9 @@ class Behaviour(Values):
         quick.map(CONTACTS_MAPPING)
         quick.set_rows(CONTACTS, contacts(2))
         quick.sync()
-        syncs = api.load_syncs(quick.options(), api.Selection())
-        with contextlib.closing(open_warehouse(read_target(quick.options()))) as warehouse:
-            (known,) = read_known(warehouse, syncs)
-            known.journal.append_doubt("people", "gone", "gone", ["p0000", "p0002"], "points,nick")
-            known.journal.append([Event(known.journal.stamp(), "people", "ended", "gone", status="failed")])
+        with known(quick) as found:
+            found.journal.append_doubt("people", "gone", "gone", ["p0000", "p0002"], "points,nick")
+            found.journal.append([Event(found.journal.stamp(), "people", "ended", "gone", status="failed")])
         quick.set_rows(CONTACTS, contacts(3))
         quick.build()
         assert quick.changes() == {

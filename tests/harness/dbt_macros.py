@@ -21,6 +21,7 @@ import dbt.include.duckdb
 import dbt.include.global_project
 import dbt.include.postgres
 import jinja2
+import pytz
 from dbt_common.clients.jinja import get_environment
 from dbt_common.exceptions.macros import MacroReturn
 
@@ -278,7 +279,7 @@ class Macros:
             "invocation_args_dict": {},
             "target": {"name": "prod"},
             "ref": lambda name, v=None: self.relation(name),
-            "modules": SimpleNamespace(datetime=_Clock, re=re),
+            "modules": SimpleNamespace(datetime=_Clock, pytz=pytz, re=re),
             "local_md5": lambda text: hashlib.md5(text.encode()).hexdigest(),
             "tojson": lambda value, sort_keys=False: json.dumps(value, sort_keys=sort_keys),
             "exceptions": SimpleNamespace(raise_compiler_error=_fail),

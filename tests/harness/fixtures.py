@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from harness.databases import PostgresServer
@@ -25,9 +26,14 @@ MARKER = "forbidden(*violations): requests that Batch's documentation forbids, a
 
 @pytest.fixture(scope="session")
 def batch() -> Iterator[FaultyServer]:
-    """A sandbox without pacing."""
+    """A sandbox without pacing. While it runs, dbt's adapters are quick: they walk the whole stack, pytest's frames too, to name the
+    module of each of their flags.
+    """
+    from dbt_common.behavior_flags import BehaviorFlagRendered
+
     settings = SandboxSettings(rate_limits=False, keep_requests=KEPT, keep_bodies=KEPT)
-    with FaultyServer(settings) as server:
+    unsourced = mock.patch.object(BehaviorFlagRendered, "_default_source", staticmethod(str))
+    with unsourced, FaultyServer(settings) as server:
         yield server
 
 

@@ -49,7 +49,7 @@ WHOLE: Mapping[str, Any] = {"identifier": "Client Id", "custom": "all"}
 BEFORE = {"Client Id": "text", "points": "integer", "price": "decimal", "vip": "boolean", "level": "text"}
 AFTER = {"Client Id": "text", "points": "decimal", "price": "double", "vip": "text", "level": "integer"}
 ATTRIBUTE_TYPES = "batch__email_marketing:string,nick:string,tags:string_array"
-REPLIED = datetime.datetime(2024, 5, 5, 1, 2, 3)
+REPLIED = datetime.datetime(2024, 5, 5, 1, 2, 3, tzinfo=datetime.timezone.utc)
 BUILT: Answer = (
     "former_types, recorded_at, inserts + ",
     [
@@ -137,7 +137,7 @@ def ledger_columns(dialect: str) -> list[str]:
 
 
 def prune(dialect: str) -> list[str]:
-    old = datetime.datetime(2023, 1, 1)
+    old = datetime.datetime(2023, 1, 1, tzinfo=datetime.timezone.utc)
     row = {
         "sync": PEOPLE,
         "built_at": REPLIED,
@@ -341,7 +341,7 @@ def delta_flag(dialect: str) -> list[str]:
 
 
 def events(dialect: str, *answers: Answer, **changes: Any) -> Macros:
-    now: Answer = ("as now_at", [{"now_at": NOW}])
+    now: Answer = ("as now_at", [{"now_at": NOW.replace(tzinfo=datetime.timezone.utc)}])
     return dbt(
         dialect,
         *answers,
@@ -373,6 +373,7 @@ def events_merge(dialect: str) -> list[str]:
     it = events(
         dialect,
         (f"from {delta} limit 1", [{"id": OLD}]),
+        (" is not null or ", [{"one": 1}]),
         ("as oldest", [{"oldest": datetime.datetime(2024, 1, 1)}]),
         *history(progress=[*pushed(), *second], rejects=True),
     )

@@ -308,7 +308,7 @@ class Life(RuleBasedStateMachine):
         first = self._push(knobs=knobs, meanwhile=(at, rival), force=True)
         if second and not late:
             assert second[0].pushed is not None
-            assert "is being pushed already" in str(second[0].pushed.error)
+            assert "is already being pushed" in str(second[0].pushed.error)
             assert not second[0].requests, "two pushes at once"
         if second and late:
             assert first.pushed is not None
@@ -422,7 +422,7 @@ class Life(RuleBasedStateMachine):
         if self.held_by_dead:
             refused = self.bench.push(force=True)
             assert refused.pushed is not None
-            assert not refused.requests or "is being pushed already" not in str(refused.pushed.error)
+            assert not refused.requests or "is already being pushed" not in str(refused.pushed.error)
             self.bench.let_leases_expire()
             self.held_by_dead = False
 

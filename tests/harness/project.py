@@ -149,7 +149,7 @@ class Project:
 
             flags = ("--project-dir", str(self.directory), "--profiles-dir", str(self.directory))
             quiet = ("--quiet", "--no-use-colors", "--log-level-file", "none")
-            with _unsourced_flags(), contextlib.redirect_stdout(io.StringIO()) as output:
+            with contextlib.redirect_stdout(io.StringIO()) as output:
                 outcome = dbtRunner(manifest=manifest).invoke([*arguments, *quiet, *flags])
             if self.warehouse.adapter == "duckdb":
                 _release()
@@ -336,13 +336,6 @@ def unchanged(pushed: SyncPushed) -> bool:
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-
-
-def _unsourced_flags() -> contextlib.AbstractContextManager[object]:
-    """dbt walks the whole stack, pytest's frames too, to name the module of each flag: a tenth of a run."""
-    from dbt_common.behavior_flags import BehaviorFlagRendered
-
-    return mock.patch.object(BehaviorFlagRendered, "_default_source", staticmethod(lambda: "dbt"))
 
 
 @contextlib.contextmanager

@@ -104,12 +104,15 @@ class SparkDatabase:
             self.execute(f"create schema {name} location '{place}'", {})
 
     def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
-        cells = {f"c{n}": cells_of([row.get(name) for row in rows]) for n, name in enumerate(columns)}
+        # A frame without a row has no types.
+        given = list(rows) or [{}]
+        cells = {f"c{n}": cells_of([row.get(name) for row in given]) for n, name in enumerate(columns)}
         chosen = [
             f"cast(c{n} as {spark_type(kind)}) as {backticked(name)}"
             for n, (name, kind) in enumerate(columns.items())
         ]
         frame = self.server.session().createDataFrame(pa.table(cells)).selectExpr(*chosen)
+        frame = frame.limit(len(rows))
         self.execute(f"drop table if exists {self.source(table)}", {})
         place = self.server.directory / f"{table}-{uuid.uuid4().hex}"
         frame.write.format("delta").option("path", str(place)).saveAsTable(self.source(table))

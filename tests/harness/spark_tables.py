@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -42,7 +41,7 @@ class SparkTables:
             "small": ("smallint", -7, -7),
             "whole": ("decimal(30,0)", Decimal(2**53 + 1), 2**53 + 1),
             "exact": ("decimal(38,18)", Decimal("1.000000000000000001"), 1.000000000000000001),
-            "wide": ("float", 0.1, struct.unpack("f", struct.pack("f", 0.1))[0]),
+            "wide": ("float", 0.1, 0.1),
             "local": ("timestamp_ntz", datetime(2024, 10, 27, 2, 30), "2024-10-27T02:30:00Z"),
             "instant": (
                 "timestamp",

@@ -116,7 +116,7 @@ def test_a_live_push_holds_only_a_sync_that_has_something_to_send(project: Proje
             then=datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(seconds=ago),
         )
     said = told(project)
-    assert "is being pushed already: by process 1 on elsewhere, since" in said.pop("red")
+    assert "is already being pushed: by process 1 on elsewhere, since" in said.pop("red")
     assert said == dict.fromkeys(("blue", "gold", "green"), "succeeded")
     assert project.sent.attributes == {"gold": {"points": 2}}
 
@@ -124,7 +124,7 @@ def test_a_live_push_holds_only_a_sync_that_has_something_to_send(project: Proje
 def test_another_batch_project_is_noticed_though_nothing_has_changed(project: Project) -> None:
     synced(project)
     project.outputs(sandbox={"project_key": "another"})
-    assert all("describes another Batch project" in said for said in told(project).values())
+    assert all("was pushed to another Batch project" in said for said in told(project).values())
 
 
 def test_a_target_that_may_not_push_is_noticed_though_nothing_has_changed(project: Project) -> None:

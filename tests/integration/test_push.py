@@ -276,7 +276,7 @@ def test_another_project_of_batch_is_not_pushed_to(project: Project) -> None:
     project.outputs("other", other={"project_key": "project_other"})
     pushed = project.push_one()
     assert pushed.status == "failed"
-    assert "describes another Batch project than that of output `other`" in str(pushed.error)
+    assert "was pushed to another Batch project than that of output `other`" in str(pushed.error)
     assert not project.sent.requests
     project.outputs("sandbox")
     assert project.push_one().accepted == 2

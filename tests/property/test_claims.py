@@ -217,7 +217,7 @@ def test_a_sync_that_is_held_is_left_alone_and_its_holder_is_named() -> None:
     world = World()
     hold(world, Ledger(world)).take()
     world.seconds += 15
-    with pytest.raises(Stopped, match=r"being pushed already: .*run r1"):
+    with pytest.raises(Stopped, match=r"already being pushed: .*run r1"):
         hold(world, Ledger(world), "r2").take()
     assert [(event.run_id, event.event) for event in world.events[1:]] == [
         ("r2", "claimed"),

@@ -124,7 +124,7 @@ def test_whether_it_is_applied() -> None:
     assert container is not None
     states = [{"indexing_state": state} for state in ("IN_PROGRESS", "APPLIED")]
     assert [container.is_applied(Batch(state).talk(), VIPS, "t") for state in states] == [False, True]
-    with pytest.raises(Stopped, match="replaced by somebody else"):
+    with pytest.raises(Stopped, match="replaced by someone else"):
         container.is_applied(Batch({"indexing_state": "REPLACED"}).talk(), VIPS, "t")
     with pytest.raises(Stopped, match="was removed"):
         container.is_applied(Batch(Fatal(404)).talk(), VIPS, "t")

@@ -240,12 +240,15 @@ def test_rejections_are_given_to_their_rows() -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (Fatal(401, "UNAUTHORIZED"), ["HTTP 401", "UNAUTHORIZED", "`rest_api_key`", "1 call tried in 0 s"]),
+        (
+            Fatal(401, "UNAUTHORIZED"),
+            ["HTTP 401", "UNAUTHORIZED", "`rest_api_key`", "Gave up after 1 request in 0 s"],
+        ),
         (Fatal(404), ["`api_version`"]),
-        (Busy(503), ["HTTP 503", "`max_attempts`", "4 calls tried in 7 s"]),
-        (Broken(BrokenKind.CONNECT, "ConnectTimeout"), ["ConnectTimeout", "4 calls tried in 7 s"]),
-        (Busy(429, 900.0), ["wait 900 s", "300 s", "1 call tried"]),
-        (Accepted((PartialError(1, None, "", ""),)), ["bulk_index out of range", "4 calls"]),
+        (Busy(503), ["HTTP 503", "`max_attempts`", "Gave up after 4 requests in 7 s"]),
+        (Broken(BrokenKind.CONNECT, "ConnectTimeout"), ["ConnectTimeout", "Gave up after 4 requests in 7 s"]),
+        (Busy(429, 900.0), ["wait 900 s", "300 s", "after 1 request in"]),
+        (Accepted((PartialError(1, None, "", ""),)), ["bulk_index out of range", "4 requests"]),
     ],
 )
 def test_a_failure_says_what_and_what_to_do(answer: Answer, words: list[str]) -> None:
@@ -305,7 +308,7 @@ def test_a_call_behind_the_prefix_is_waited_for(monkeypatch: pytest.MonkeyPatch)
 def test_most_rows_rejected_is_a_failure() -> None:
     delivery = Delivery(lambda _: Rejected(400, "MALFORMED"))
     with pytest.raises(
-        DeliveryError, match=r"MALFORMED.*25 rows were rejected alone.*16 of 16 others"
+        DeliveryError, match=r"MALFORMED.*rejected one by one: 25 rows, and 16 of 16 samples"
     ) as caught:
         delivery.run(chunks_of(1, 1_000))
     assert "push again" in str(caught.value)

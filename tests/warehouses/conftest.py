@@ -5,10 +5,20 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 import pytest
-from harness.behaviour import quick, quick_workshop, shop, shop_workshop
+from harness.behaviour import events, quick, quick_workshop, shop, shop_workshop
 from harness.fixtures import MARKER, batch, postgres
+from harness.kinds import events_workshop
 
-__all__ = ["batch", "postgres", "quick", "quick_workshop", "shop", "shop_workshop"]
+__all__ = [
+    "batch",
+    "events",
+    "events_workshop",
+    "postgres",
+    "quick",
+    "quick_workshop",
+    "shop",
+    "shop_workshop",
+]
 
 collect_ignore = [] if find_spec("databricks") else ["test_databricks.py"]
 """Its stand-in is made of the driver's own classes, which only its environment has."""

@@ -149,7 +149,12 @@ def test_the_tests_of_values(shop: Project) -> None:
     shop.map(CONTACTS_MAPPING)
     shop.set_rows({**CONTACTS, **columns}, [])
     shop.build()
-    fine = [("ada@example.com", "+33199000661"), ("a.b+c@x-y.example.fr", "+1"), (None, ""), ("", None)]
+    fine = [
+        ("ada@example.com", "+33199000661"),
+        ("a.b+c@x-y.example.fr", "+12025550123"),
+        (None, ""),
+        ("", None),
+    ]
     wrong = [("ada@example", "33199000661"), ("a b@example.com", "+1234567890123456"), ("@example.com", "+")]
     given = [{"id": str(n), "email": e, "phone": p} for n, (e, p) in enumerate((*fine, *wrong))]
     shop.set_rows({**CONTACTS, **columns}, given)

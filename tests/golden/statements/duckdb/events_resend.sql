@@ -2,7 +2,7 @@ select
                 cast(null as VARCHAR) as "event_id",
                 cast(null as VARCHAR) as "custom_id",
                 cast(null as VARCHAR) as "batch__name",
-                cast(null as timestamp) as "batch__time",
+                cast(null as TIMESTAMP) as "batch__time",
                 cast(null as timestamp) as "_batch_sent_at",
                 cast(null as VARCHAR) as "_batch_run_id",
                 cast(null as VARCHAR) as "_batch_delta_id",

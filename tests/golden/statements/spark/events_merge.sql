@@ -1,5 +1,4 @@
--- as on DuckDB (44 lines)
-delete from marts.people_sent_snapshot where `batch__time` < cast('2024-04-29 06:08:09Z' as timestamp);
+-- as on DuckDB (45 lines)
 update marts.batch_sync_rejects set resolved_at = current_timestamp() where sync = 'people' and resolved_at is null and rejected_at < cast('2024-04-29 06:08:09Z' as timestamp);
 -- as on DuckDB (1 lines)
 insert into marts.batch_sync_journal (recorded_at, sync, event, delta_id, merged_delta_id, answered, request, run_id, page, key, names, target, mapping_hash, attribute_types, former_types, mode, version, model_rows, known_rows, inserts, updates, exits, invalid, parked, unsure, output, project_hash, endpoint, host, process, status, started_at, sent, accepted, rejected_rows, rejected_attributes, requests, retries, settled, seconds, reading_seconds, rendering_seconds, sending_seconds, recording_seconds, retention_days, error, compared, drifted, unknown_profiles)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING
@@ -58,22 +56,12 @@ def audit(
     Takes minutes or more, like the export. Appends the differences to the ledger, without values.
     """
     from dbt_batch_sync.audit.run import Audit  # a push starts without it
-    from dbt_batch_sync.batch_api.exports import Exports, Patience
 
     syncs = load_syncs(dbt, selection)
     outputs = outputs_of(dbt, syncs)
-    watching, waits = observer or Silent(), wait or Wait(time.sleep, time.monotonic)
     with opened(read_target(dbt)) as warehouse, Channels() as channels:
-
-        def exports_of(output: Output) -> Exports:
-            patience = Patience(waits.seconds, random.random, watching.told, output.max_attempts)
-            return Exports(channels.client(output), patience)
-
-        def talk(sync: Sync) -> Talk:
-            return channels.talk(outputs[sync.name], sync.kind)
-
-        run = Audit(warehouse, exports_of, talk, options, waits, watching)
-        audited = tuple(run.run(read_known(warehouse, syncs), outputs))
+        run = Audit(warehouse, channels, outputs, options, wait or Wait(), observer or Silent())
+        audited = tuple(run.run(read_known(warehouse, syncs)))
     repaired = [each for each in syncs if any(one.sync == each.name and one.repairs for one in audited)]
     return AuditResult(options.tolerance, audited, next_commands(repaired) if repaired else ())
 

@@ -18,6 +18,7 @@ from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKin
 from dbt_batch_sync.batch_api.client import CONNECT_SECONDS, FAILURES, Client, classify
 from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.retry import GiveUp, Retry, RetryPolicy, persist
+from dbt_batch_sync.batch_api.transport import Credentials
 from dbt_batch_sync.connections.addresses import is_loopback
 from dbt_batch_sync.errors import DeliveryError
 
@@ -127,7 +128,7 @@ class Exports:
             # Not the API's session: its credentials, and those of .netrc, must not be sent.
             with requests.Session() as session:
                 session.trust_env = link.startswith("https:")
-                session.auth = _without_credentials
+                session.auth = Credentials()
                 with session.get(
                     link,
                     headers={"Accept-Encoding": "identity"},
@@ -154,11 +155,6 @@ class Exports:
             why = f", {decision.why}" if isinstance(decision, GiveUp) else ""
             raise DeliveryError(f"{describe(answer)}{why}")
         return found
-
-
-def _without_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Replaces the credentials of .netrc."""
-    return request
 
 
 def _read_view(document: Mapping[str, object]) -> View | None:

@@ -1,8 +1,8 @@
-# Everything runs in .venv, which is made anew when pyproject.toml or constraints.txt changes. GNU make 3.81 is enough.
+# Everything runs in .venv, which is recreated when pyproject.toml or constraints.txt changes. GNU make 3.81 is enough.
 #
-#     make demo                    the example project, pushed twice to a local stand-in for Batch, and audited
-#     make test                    every test that does not take minutes
-#     make test ARGS='-k delta'    what pytest takes
+#     make demo                    push the example project twice to a local Batch API, and audit it
+#     make test                    run every test that doesn't take minutes
+#     make test ARGS='-k delta'    pass arguments to pytest
 #     make PYTHON=python3.13 test
 
 PYTHON ?= python3
@@ -21,30 +21,30 @@ UV := $(shell command -v uv)
 UV_INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode
 
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
-# The tests start hundreds of processes: what Python compiles of this package is kept for the next one.
+# The tests start hundreds of processes, so keep what Python compiles.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-grammars test-browser test-warehouses test-postgres test-dbt-versions test-orchestrators docs-check site picture bench bench-small lint coverage wheel clean
+.PHONY: help demo test test-faults test-grammars test-browser test-warehouses test-postgres test-dbt-versions test-orchestrators docs-check site docs-deploy picture bench bench-small lint coverage wheel clean
 
 help:
 	@sed -n 's/^#    //p' Makefile
-	@echo " make test-faults             kills, cut connections, and random sequences of them (LIVES=300): the long ones, that test leaves out"
-	@echo " make test-grammars           every statement of dbt's by the grammars of sqlfluff, and BigQuery's by Google's analyzer"
-	@echo " make test-warehouses         the suite on Snowflake, BigQuery, Redshift, Databricks and Spark, or what stands in for them; test-snowflake and so on"
-	@echo " make test-postgres           that of PostgreSQL on the version in POSTGRES_BIN"
-	@echo " make test-dbt-versions       the suite on DuckDB with each dbt-core, and the example with dbt 2; test-dbt-1.9 and so on"
-	@echo " make test-browser            the pages, in a headless Chromium: CHROMIUM=path, or the one on the PATH"
-	@echo " make test-orchestrators      the wrappers of Airflow, Dagster and Prefect in real runs; test-airflow and so on"
-	@echo " make docs-check              only the tests that hold the docs true"
-	@echo " make site                    the docs as a site, in site/index.html"
-	@echo " make picture                 the terminal picture of the README, from real output"
-	@echo " make bench                   every benchmark, and its figures into docs/performance.md"
-	@echo " make bench-small             the same on little data: only that it works"
-	@echo " make lint                    ruff, mypy, spelling and terms"
-	@echo " make coverage                the tests that run in .venv, and what they cover"
-	@echo " make wheel                   builds the wheel and tries it in an empty environment"
-	@echo " make clean                   removes what was made, .venv too"
+	@echo " make test-faults             the long tests of kills, cut connections and random sequences of them (LIVES=300)"
+	@echo " make test-grammars           parse every statement of dbt with sqlfluff, and BigQuery's with Google's analyzer"
+	@echo " make test-warehouses         the suite on stand-ins for Snowflake, BigQuery, Redshift and Databricks, and on Spark; also test-snowflake and so on"
+	@echo " make test-postgres           the suite on the PostgreSQL in POSTGRES_BIN"
+	@echo " make test-dbt-versions       the suite on DuckDB with each dbt-core, and the example with dbt 2; also test-dbt-1.9 and so on"
+	@echo " make test-browser            the HTML pages in a headless Chromium (CHROMIUM=path, or the one on the PATH)"
+	@echo " make test-orchestrators      real runs of Airflow, Dagster and Prefect; also test-airflow and so on"
+	@echo " make docs-check              the tests of the docs"
+	@echo " make site                    build the docs site: site/index.html"
+	@echo " make picture                 draw the terminal picture in the README from real output"
+	@echo " make bench                   run every benchmark and update docs/performance.md"
+	@echo " make bench-small             the benchmarks with little data, to check that they work"
+	@echo " make lint                    check with ruff, mypy and codespell (spelling and terms)"
+	@echo " make coverage                measure the coverage of the tests that run in .venv"
+	@echo " make wheel                   build the wheel and try it in an empty environment"
+	@echo " make clean                   remove everything that was built, including .venv"
 
 # With uv on the PATH, seconds instead of minutes.
 $(INSTALLED): pyproject.toml constraints.txt
@@ -61,7 +61,7 @@ endif
 demo: $(INSTALLED)
 	$(BIN)/dbt-batch-sync demo $(ARGS)
 
-# A process for each core, and a file of tests in one of them: what a file shares is started once.
+# One process per core. Each file of tests runs in one process, so that its fixtures start once.
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not thorough and not grammars and not emulated and not browser and not orchestrated' $(ARGS)
 
@@ -74,8 +74,8 @@ test-grammars: $(INSTALLED)
 test-browser: $(INSTALLED)
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
-# Their dependencies conflict: each warehouse and orchestrator has an environment of its own, from its own list of versions. uv makes
-# them in a tenth of pip's time.
+# Their dependencies conflict, so each warehouse and orchestrator has its own environment and list of versions. uv creates them in a
+# tenth of pip's time.
 .venvs/%/.installed: tests/warehouses/requirements/%.txt pyproject.toml | $(INSTALLED)
 	$(PYTHON) -m venv --clear --without-pip .venvs/$*
 	$(UV_INSTALL) --python .venvs/$*/bin/python -r $< -e .
@@ -91,7 +91,7 @@ test-warehouses: $(WAREHOUSES:%=test-%)
 $(WAREHOUSES:%=test-%): test-%: .venvs/%/.installed
 	.venvs/$*/bin/python -m pytest -m emulated $(wildcard tests/drivers/test_$*.py) tests/warehouses/test_$*.py $(ARGS)
 
-# On the version of POSTGRES_BIN; `make test` has the newest one.
+# On the version in POSTGRES_BIN; `make test` uses the newest one.
 test-postgres: $(INSTALLED)
 	POSTGRES_BIN=$(POSTGRES_BIN) $(BIN)/python -m pytest tests/drivers/test_postgres.py tests/warehouses/test_postgres.py $(ARGS)
 
@@ -113,6 +113,13 @@ docs-check: $(INSTALLED)
 
 site: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# For the workflows: adds a version to the branch gh-pages, for example `make docs-deploy VERSION=0.1 ALIAS=latest`. The site opens with the
+# latest release; until there is one, with this version.
+docs-deploy: $(INSTALLED)
+	$(UV_INSTALL) --python $(BIN)/python mike==2.2.0
+	PATH="$(CURDIR)/$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 mike deploy --push --update-aliases $(VERSION) $(ALIAS)
+	$(BIN)/mike set-default --push latest || $(BIN)/mike set-default --push $(VERSION)
 
 picture: $(INSTALLED)
 	$(BIN)/python .ci/picture.py

@@ -95,7 +95,9 @@ class _Calls:
                 line.begun(self._chunk)
             self.requests += 1
             self.retries += number > 1
+            granted = line.timing.now()
             answers.append(check_indexes(line.send(body), stop - start))
+            line.pacer.answered(line.timing.now() - granted)
             return answers[-1], None
 
         def pause(_: Answer, retry: Retry) -> None:

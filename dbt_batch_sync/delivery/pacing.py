@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from threading import Lock
@@ -47,12 +48,20 @@ class Pacer:
         burst: Rows that the bucket holds. It is full at the start.
         now: Seconds on a monotonic clock.
         calls: Requests per second; 0 means no limit.
+        serial: The next request is sent once the previous one was answered.
     """
 
     def __init__(
-        self, rate: float, burst: float, now: Callable[[], float] = time.monotonic, calls: float = 0
+        self,
+        rate: float,
+        burst: float,
+        now: Callable[[], float] = time.monotonic,
+        calls: float = 0,
+        *,
+        serial: bool = False,
     ) -> None:
         self._rows, self._calls = _Bucket(rate, burst), _Bucket(calls, 0)
+        self._serial, self._held, self._quickest = serial, False, math.inf
         self._now = now
         self._lock = Lock()
         self._counted_at = now()
@@ -79,15 +88,33 @@ class Pacer:
         An earlier, longer pause stays.
         """
         with self._lock:
+            self._held = True
             self._not_before = max(self._not_before, self._now() + seconds)
+
+    def answered(self, seconds: float) -> None:
+        """Tells that a request was answered so long after it was granted.
+
+        A server counts a request when it arrives, so after a late one the next one is early. Once Batch has
+        answered 429, serial requests are spaced from the latest moment at which the previous one can have
+        arrived: it may have been as late as its answer was, compared with the fastest one.
+        """
+        with self._lock:
+            self._fill()
+            self._quickest = min(self._quickest, seconds)
+            if self._serial and self._held and self._calls.rate:
+                self._calls.tokens = min(self._calls.tokens, self._quickest * self._calls.rate - 1)
+
+    def _fill(self) -> float:
+        now = self._now()
+        for bucket in (self._rows, self._calls):
+            bucket.fill(now - self._counted_at)
+        self._counted_at = now
+        return now
 
     def _take(self, rows: int) -> float:
         """Takes the tokens and returns 0, or takes nothing and returns the seconds until the next try."""
         with self._lock:
-            now = self._now()
-            for bucket in (self._rows, self._calls):
-                bucket.fill(now - self._counted_at)
-            self._counted_at = now
+            now = self._fill()
             seconds = max(self._not_before - now, self._rows.short(rows), self._calls.short(1))
             if seconds > _INSTANT:
                 return seconds
@@ -116,7 +143,7 @@ def pacer_for(
     the burst is one second of it; 0 means no limit.
     """
     calls = 0 if max_profiles_per_second == 0 else route.calls * SHARE_OF_RATE
-    if max_profiles_per_second is None:
-        burst = max(0, route.burst - route.max_rows)
-        return Pacer(route.rate * SHARE_OF_RATE, burst, now, calls)
-    return Pacer(max_profiles_per_second, max_profiles_per_second, now, calls)
+    rate, burst = max_profiles_per_second, max_profiles_per_second
+    if rate is None or burst is None:
+        rate, burst = route.rate * SHARE_OF_RATE, max(0, route.burst - route.max_rows)
+    return Pacer(rate, burst, now, calls, serial=route.max_in_flight == 1)

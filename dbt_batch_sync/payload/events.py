@@ -157,6 +157,7 @@ def _rendered(
     large = pc.fill_null(pc.greater(pc.binary_length(events), MAX_EVENT_BYTES), False)
     refused = pc.if_else(large, TOO_LARGE, refused)
     sent = pc.is_null(refused)
+    kept = batch if refused.null_count == len(refused) else batch.filter(sent)
     rejected = [
         RejectedValue(position, key, None, reason)
         for position, key, reason in zip(
@@ -167,7 +168,7 @@ def _rendered(
             strict=True,
         )
     ]
-    rejected += read_notes(batch.filter(sent))
+    rejected += read_notes(kept)
     places = pc.indices_nonzero(sent).cast(pa.int64())
     if not len(places):
         nothing = {
@@ -179,10 +180,10 @@ def _rendered(
             "apart": [0],
         }
         return Rendered(pa.RecordBatch.from_pydict(nothing, _SCHEMA), tuple(rejected)), last
-    profiles = batch.column(CUSTOM_ID).filter(sent)
+    profiles = kept.column(CUSTOM_ID)
     continues = profiles[0].as_py() == last
     apart = CONTINUES if continues else APART if grouping.window is not None else 0
-    rows = _grouped(batch.filter(sent), places, batch.num_rows, fragment.ending, grouping.most, apart)
+    rows = _grouped(kept, places, batch.num_rows, fragment.ending, grouping.most, apart)
     return Rendered(rows, tuple(rejected)), profiles[-1].as_py()
 
 
@@ -227,7 +228,7 @@ def _grouped(
     return pa.RecordBatch.from_arrays(
         [
             profiles.cast(pa.large_string()).take(firsts),
-            joined.take(leads),
+            joined.take(leads) if several else joined,
             extra,
             pa.LargeListArray.from_arrays(ends, ids),
             pc.subtract(before[1:], before[:-1]),

@@ -200,13 +200,20 @@ def _read_range(
     rows = warehouse.fetch(Statement.of(query, values)).rename_columns(columns)
     if rows.num_rows != range_.rows:
         raise replaced(pending)
-    pages = rows.column("_batch_page")
-    if order:
-        return rows.sort_by([(name, "ascending") for name in ("_batch_page", *order, KEY)])
+    by = ["_batch_page", *order, KEY] if order else ["_batch_page"]
     # DuckDB and others keep the order in which rows are stored.
-    if range_.first != range_.last and not pc.all(pc.less_equal(pages[:-1], pages[1:])).as_py():
-        rows = rows.sort_by("_batch_page")
-    return rows
+    return rows if _in_order(rows, by) else rows.sort_by([(name, "ascending") for name in by])
+
+
+def _in_order(rows: pa.Table, names: Iterable[str]) -> bool:
+    """Whether the rows are sorted by these columns. Sorting them costs as much as rendering them."""
+    tied = pa.array([True] * (rows.num_rows - 1), pa.bool_())
+    for name in names:
+        values = rows.column(name).combine_chunks()
+        if pc.any(pc.and_(tied, pc.greater(values[:-1], values[1:]))).as_py():
+            return False
+        tied = pc.and_(tied, pc.equal(values[:-1], values[1:]))
+    return True
 
 
 def histogram_of(pending: Pending) -> exp.Select:

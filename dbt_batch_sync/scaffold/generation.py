@@ -142,7 +142,7 @@ def _described(sync: Sync) -> str:
     models = (
         (
             sync.name + SNAPSHOT_SUFFIX,
-            f"What Batch holds of each {noun} of {sync.name}, as far as dbt-batch-sync knows. Never drop it.",
+            f"What Batch holds for each {noun} of {sync.name}. Don't drop this table.",
             ["not_null", "unique"],
         ),
         (
@@ -178,7 +178,7 @@ def _exposure(model: Model) -> Mapping[str, object]:
         "type": "application",
         "url": "https://dashboard.batch.com",
         "owner": {"name": "Batch"},
-        "description": f"The {noun}s that dbt-batch-sync keeps equal to {model.name}.",
+        "description": f"The {noun}s that dbt-batch-sync syncs from {model.name} to Batch.",
         **({"config": config} if config else {}),
         "depends_on": [f"ref('{model.name}{DELTA_SUFFIX}')"],
     }

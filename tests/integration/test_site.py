@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -15,6 +12,7 @@ from urllib.parse import unquote
 
 import pytest
 from harness.project import ROOT
+from harness.site import build_site
 
 from dbt_batch_sync import __version__
 
@@ -66,12 +64,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(target)]
-    environ = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "REPOSITORY_URL": ""}
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return target
+    return build_site(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="module")
@@ -127,4 +120,5 @@ def test_there_is_a_search_a_way_on_and_a_version(site: Path, pages: dict[str, P
     tutorial = pages["tutorial.html"].html
     for part in ("md-footer__link--prev", "md-footer__link--next", f"Version {__version__}", "__palette_2"):
         assert part in tutorial
+    assert '"provider": "mike"' in tutorial, "the selector of versions"
     assert "edit/main" not in tutorial, "the repository's address is not known here"

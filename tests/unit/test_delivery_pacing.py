@@ -83,6 +83,25 @@ def test_calls_may_arrive_late(endpoint: Route, late: float) -> None:
     assert all(server.takes(call_size(limits), at) for at in sorted(arrivals))
 
 
+def test_calls_one_by_one_keep_their_distance_once_one_was_too_early() -> None:
+    """Every third call takes 40 ms longer to arrive, and so does its answer."""
+    clock, taken, refused = Clock(), 0, 0
+    pacer, server = pacer_for(AUDIENCE.routes[0], now=clock.now), Bucket(1, 1)
+    for number in range(90):
+        assert pacer.acquire(10_000, clock.wait)
+        granted = clock.time
+        clock.time += 0.1 + 0.04 * (number % 3 == 0)
+        if server.takes(1, clock.elapsed):
+            taken += 1
+        else:
+            refused += 1
+            pacer.hold(1)
+        clock.time += 0.2
+        pacer.answered(clock.time - granted)
+    assert refused == 1
+    assert taken / clock.elapsed > 0.95
+
+
 @pytest.mark.parametrize(
     ("endpoint", "rate", "size"),
     [

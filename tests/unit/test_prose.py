@@ -15,7 +15,9 @@ TERMS = dict(
 NOT_SAID = re.compile(
     r"goes on behind|holds up nothing|stands? refused|refusals stand|is none that|with no value of|"
     r"says? so many|so many rows|leave the guards out|everything is as it should|ended without a word|"
-    r"who it is|in the same words|at once an error|is no (YAML|JSON|number|text)\b",
+    r"who it is|in the same words|at once an error|is no (YAML|JSON|number|text)\b|that is to say|what of it|"
+    r"\bso as to\b|held against|can vouch|took with it|\btaken for\b|\bby itself\b|\bof (its|their) own\b|"
+    r"as far as we know|a dead one|describes another Batch",
     re.IGNORECASE,
 )
 """Turns that no native speaker would use; each was in the project once."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import subprocess
 from pathlib import Path
 from types import ModuleType
 
@@ -60,6 +62,21 @@ def test_a_workflow_runs_targets_that_there_are(path: Path) -> None:
     names = re.findall(r"^(?:WAREHOUSES|ORCHESTRATORS|DBT_VERSIONS) := (.*)$", MAKEFILE, re.MULTILINE)
     known = {*phony[1].split(), "test-dbt-2", *(f"test-{each}" for line in names for each in line.split())}
     assert targets - known == set()
+
+
+def test_the_docs_are_deployed_by_version() -> None:
+    found = {path.name: re.findall(r"make docs-deploy (.*)", path.read_text()) for path in WORKFLOWS}
+    assert found["docs.yml"] == ["VERSION=dev"]
+    (release,) = found["release.yml"]
+    script = release.split(" #")[0].replace("VERSION=", "echo ").replace(" ALIAS=", " ")
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env={**os.environ, "GITHUB_REF_NAME": "v1.20.3"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["1.20", "latest"]
 
 
 def test_the_image_is_built_with_every_adapter() -> None:

@@ -57,8 +57,8 @@ from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.payload.events import render_events
 from dbt_batch_sync.payload.render import Rendered, render
+from dbt_batch_sync.push import channels as channels_module
 from dbt_batch_sync.push import pages as pages_module
-from dbt_batch_sync.push import session as session_module
 from dbt_batch_sync.push import source as source_module
 from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.session import PushOptions, Session
@@ -523,7 +523,7 @@ def _small(time: Time, knobs: Knobs, turns: Turns) -> Iterator[None]:
         put(source_module, "render_events", partial(render_events, batch_rows=knobs.slice_rows))
         put(pages_module, "RANGE_ROWS", knobs.slice_rows)
         put(pages_module, "ThreadPoolExecutor", _AtOnce)
-        put(session_module, "pacer_for", partial(pacer_for, now=lambda: time.seconds))
+        put(channels_module, "pacer_for", partial(pacer_for, now=lambda: time.seconds))
         put(talking_module, "SYSTEM_TIMING", timing)
         put(sender_module, "ThreadPoolExecutor", turns.pool)
         put(sender_module, "wait", turns.wait)

@@ -158,12 +158,15 @@ class Believed:
         self._db.connection.unregister("batch_rows")
 
     def replace(self, keys: pa.Table) -> None:
-        """Removes the added rows with these keys (`key`), and the doubt about the names in `changed`."""
+        """Removes the added rows with these keys (`key`), the rejections noted of their values, and the doubt
+        about the names in `changed`.
+        """
         self._db.connection.register("batch_keys", keys)
         self._db._run("delete from believed where key in (select key from batch_keys)")
         self._db._run(
-            "delete from noted where reason = 'in_doubt' and exists (select 1 from batch_keys as k where "
-            "k.key = noted.key and contains(',' || k.changed || ',', ',' || noted.attribute || ','))"
+            "delete from noted where exists (select 1 from batch_keys as k where k.key = noted.key and "
+            "(reason = 'rejected' or (reason = 'in_doubt' "
+            "and contains(',' || k.changed || ',', ',' || noted.attribute || ','))))"
         )
         self._db.connection.unregister("batch_keys")
 

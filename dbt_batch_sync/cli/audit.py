@@ -98,29 +98,32 @@ class Watch:
         self._console.print(f"[yellow]{escape(message)}[/]")
 
 
-class _Interrupted(KeyboardInterrupt):
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number = number
-
-
 @contextmanager
 def interruptible(watch: Watch, verb: str = "audit") -> Iterator[None]:
-    """SIGINT and SIGTERM end an audit; the export continues in Batch."""
+    """SIGINT and SIGTERM end an audit; the export continues in Batch. A second signal does not disturb the
+    cleanup.
+    """
+    signals: list[int] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
-        raise _Interrupted(number)
+        signals.append(number)
+        if len(signals) == 1:
+            raise KeyboardInterrupt
 
     try:
         with show.handling(handle):
             yield
-    except _Interrupted as interrupted:
+    except BaseException:
+        # DuckDB replaces an exception of a handler with one of its own.
+        if not signals:
+            raise
+    if signals:
         if watch.export_id is not None:
             show.err().print(
                 "[yellow]Interrupted. The export continues in Batch. To resume: "
                 f"dbt-batch-sync {verb} --export {escape(watch.export_id)}[/]"
             )
-        raise typer.Exit(128 + interrupted.number) from None
+        raise typer.Exit(128 + signals[0])
 
 
 def audited(result: AuditResult) -> None:

@@ -124,7 +124,7 @@ def adopt(
         rows = sum(each.inserts + each.updates + each.exits for each in plans)
         names = ", ".join(each.sync for each in plans)
         outputs = ", ".join(sorted({each.output for each in plans}))
-        _confirm(f"Settle {rows:,} rows of {names} for {outputs} without sending them?")
+        _confirm(f"Settle {counted(rows, 'row')} of {names} for {outputs} without sending them?")
     audited = None
     if from_export:
         with Watch(quiet=as_json) as watch, interruptible(watch, "adopt --from-export"):

@@ -48,13 +48,12 @@ class Encoding:
     """What there is to know about the values of one attribute, as expressions.
 
     Attributes:
-        present: Whether there is something to send; false or null where the value counts as null. The rest is
-            for present values.
-        problems: Conditions under which Batch would reject one, each with its reason, in the order in which
-            they are looked at. One that is null is no problem.
-        first: With the texts of `rest` behind it, the member `"name":value` of an operation.
-        following: `first` with a comma before it.
-        suspect: Holds where one of the problems does, and is cheaper to know than all of them.
+        present: Whether there is something to send; false or null if the value counts as null. The others
+            apply to present values.
+        problems: Conditions for rejecting a value, each with its reason, in order of precedence. Null is no
+            problem.
+        first: Followed by the texts of `rest`: the member `"name":value` of an operation.
+        suspect: True if any problem is; cheaper to evaluate than all of them.
     """
 
     present: str

@@ -80,6 +80,8 @@ def _parsed(sql: str) -> exp.Select:
             ordered.set("nulls_first", None)
         else:
             ordered.replace(ordered.this)
+    for mod in list(query.find_all(exp.Mod)):  # beside values, `%` is the drivers'
+        mod.replace(exp.Anonymous(this="mod", expressions=[mod.this, mod.expression]))
     return query
 
 

@@ -270,7 +270,8 @@ def test_without_a_terminal_yes_must_be_said(quick: QuickProject) -> None:
     before = state(quick)
     asked = quick.call("adopt")
     assert asked.returncode == 2
-    assert "say --yes" in " ".join(asked.stderr.split())
+    assert "Settle 1 row of people for sandbox" in (said := " ".join(asked.stderr.split()))
+    assert "confirm with --yes" in said
     assert not quick.sent.requests
     assert state(quick) == before
     assert quick.call("adopt", "--yes").returncode == 0

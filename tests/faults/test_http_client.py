@@ -499,8 +499,8 @@ def test_a_delivery_over_a_line_that_keeps_breaking_arrives_whole_and_in_order(s
                 timing=timing,
             )
         )
-    assert [part.chunk.key(len(part.chunk) - 1) for part in settled] == [
-        f"{number:04d}" for number in range(19, 1_000, 20)
+    assert [part.chunk.rows_of(len(part.chunk) - 1) for part in settled] == [
+        [f"{number:04d}"] for number in range(19, 1_000, 20)
     ]
     assert sum(part.outcome.accepted for part in settled) == 1_000
     assert sum(part.outcome.requests for part in settled) == len(server.requests) > 50

@@ -18,10 +18,13 @@ from harness.faults import Fault, FaultKind, When
 from harness.faulty import Trouble
 from harness.faulty_sandbox import FaultyServer
 
+from dbt_batch_sync.batch_api.answers import Answer
 from dbt_batch_sync.ledger.claims import Hold
+from dbt_batch_sync.ledger.records import Reject
 from dbt_batch_sync.ledger.state import Checkpoint, SyncState
 from dbt_batch_sync.push import session as session_module
 from dbt_batch_sync.push import sync_push as push_module
+from dbt_batch_sync.push.source import Source
 from dbt_batch_sync.push.sync_push import SyncPush
 from dbt_batch_sync.sandbox.server import SandboxSettings
 
@@ -137,6 +140,32 @@ def overtaken(bench: Bench) -> list[str]:
     return wrong_points(bench, 3)
 
 
+def asleep_between_two_requests(bench: Bench) -> list[str]:
+    """A push is not heard of for longer than its claim lasts; dbt and another push go on; then it wakes up."""
+    begin(bench)
+    give(bench, 2)
+
+    def others() -> None:
+        bench.let_leases_expire()
+        give(bench, 3)
+        bench.push()
+
+    bench.push(knobs=ONE, meanwhile=(1, others))
+    return wrong_points(bench, 3)
+
+
+def withheld_behind_a_checkpoint(bench: Bench) -> list[str]:
+    """A push dies behind its first checkpoint; the consents of all are withheld, two of them not settled yet."""
+    bench.map(MAPPING)
+    give(bench, 1, optin=False)
+    bench.push()
+    give(bench, 2, optin=True)
+    bench.push(knobs=replace(ONE, checkpoint_every=1), trouble=Trouble("append:checkpoint", 1, "after"))
+    found = {key for key, attribute in bench.rejects() if attribute == "batch__email_marketing"}
+    settled = {row["custom_id"] for row in bench.table("_delta") if row["_batch_page"] == 0}
+    return [f"the consent of {name} is not rejected with its row" for name in sorted(found ^ settled)]
+
+
 def adopted_for_another_project(bench: Bench) -> list[str]:
     begin(bench)
     give(bench, 2)
@@ -157,6 +186,20 @@ def subscribed_again(bench: Bench) -> list[str]:
         bench.push()
     found = {name: held["$email_marketing"].value for name, held in bench.profiles().items()}
     return [f"{name} is subscribed" for name, value in found.items() if value != "unsubscribed"]
+
+
+def send_anyway(self: SyncPush, body: bytes) -> Answer:
+    return self.channel.client.send(self.channel.route, body)
+
+
+def rejected_early(self: Source, rows: int) -> list[Reject]:
+    due = [reject for row, reject in self.rejected if row <= rows + 1]
+    self.rejected[:] = [(row, reject) for row, reject in self.rejected if row > rows + 1]
+    return due
+
+
+def rejected_late(self: Source, rows: int) -> list[Reject]:
+    return rejected_early(self, rows - 2)
 
 
 def no_intent(self: SyncPush, chunks: Any) -> Iterator[Any]:
@@ -193,6 +236,19 @@ IN_PYTHON: dict[str, tuple[Callable[[Bench], list[str]], object, str, object]] =
         SyncPush,
         "_append_doubt",
         lambda _: None,
+    ),
+    "the claim is checked before each request": (asleep_between_two_requests, SyncPush, "_send", send_anyway),
+    "a withheld consent is not rejected before its row": (
+        withheld_behind_a_checkpoint,
+        Source,
+        "settled",
+        rejected_early,
+    ),
+    "a withheld consent is rejected with its row": (
+        withheld_behind_a_checkpoint,
+        Source,
+        "settled",
+        rejected_late,
     ),
     "adopt checks the project": (
         adopted_for_another_project,

@@ -264,7 +264,7 @@ def test_rejects_are_listed_by_reason(quick: QuickProject) -> None:
     assert shown.returncode == 0
     lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
     assert any(line.startswith(f"2 nick {VALUE} batch ") for line in lines), shown.stdout
-    assert any(line.startswith(f"1 (whole row) {ROW} batch ") for line in lines), shown.stdout
+    assert any(line.startswith(f"1 whole row {ROW} batch ") for line in lines), shown.stdout
     done = quick.call("rejects", "--json")
     assert done.returncode == 0
     (sync,) = json.loads(done.stdout)["syncs"]

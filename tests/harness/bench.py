@@ -41,6 +41,8 @@ from harness.repeated import answered_at_once, remembered
 from sqlglot import exp
 
 from dbt_batch_sync.artifacts.manifest import Model
+from dbt_batch_sync.audit import AuditOptions, Wait
+from dbt_batch_sync.audit.run import Audit
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.delivery import sender as sender_module
@@ -61,8 +63,10 @@ from dbt_batch_sync.push import channels as channels_module
 from dbt_batch_sync.push import pages as pages_module
 from dbt_batch_sync.push import source as source_module
 from dbt_batch_sync.push.channels import Channels
+from dbt_batch_sync.push.known import read_each
 from dbt_batch_sync.push.session import PushOptions, Session
 from dbt_batch_sync.push.sync_push import Clock
+from dbt_batch_sync.results.look import SyncAudited
 from dbt_batch_sync.results.sync import SyncPushed
 from dbt_batch_sync.warehouse import Column, Statement, Warehouse
 from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
@@ -236,6 +240,16 @@ class Watcher:
             self.act()
 
 
+class _Watching:
+    """An observer of audits that shows nothing."""
+
+    def exporting(self, export_id: str) -> None: ...
+
+    def state(self, line: str) -> None: ...
+
+    def told(self, message: str) -> None: ...
+
+
 class Bench:
     """One sync, `people`, on an engine that lives in this process; `sandbox` is this bench's alone. `kind` is what the models
     are written for.
@@ -311,7 +325,7 @@ class Bench:
             session = self._session(
                 PushOptions(), MortalWarehouse(self._warehouse, Points(()), Life(int), self._tick)
             )
-            (target,), _ = session.read([self._sync()], {None: self.output})
+            (target,), _ = session.read([self._sync()])
             append_requests(target.journal, scope, [PEOPLE])
 
     def push(
@@ -357,6 +371,23 @@ class Bench:
         self.sandbox.faults.clear()
         after = self.sandbox.stats
         return Outcome(pushed, after.requests - before.requests, after.custom_ids - before.custom_ids)
+
+    def audit(self, *, trouble: Trouble | None = None, **options: Any) -> SyncAudited | None:
+        """One audit; `options` are those of `AuditOptions`. None: it was killed."""
+        life = Life(int)
+        warehouse = MortalWarehouse(
+            self._warehouse, Points([trouble] if trouble else [], life.end), life, self._tick
+        )
+        sync, wait = self._sync(), Wait(self.time.sleep, lambda: self.time.seconds)
+        with self._installed(), Channels() as channels:
+            outputs = {PEOPLE: self.output}
+            run = Audit(warehouse, channels, outputs, AuditOptions(**options), wait, _Watching())
+            with contextlib.suppress(Killed):
+                known, wrong = read_each(warehouse, [sync], lambda: self.time.seconds)
+                assert not wrong, wrong
+                (found,) = run.run(known)
+                return found
+        return None
 
     def _session(
         self,

@@ -358,12 +358,12 @@ class Life(RuleBasedStateMachine):
     def sync(self, before: Before) -> None:
         """A clean `dbt run` and push: Batch is what the sync says, and the next push has nothing to do."""
         self._prepare(replace(before, build=False))
-        held_before = self.bench.profiles()
+        held_before = self._held()
         self._build()
         outcome = self._push(force=True)
         assert outcome.pushed is not None
         assert outcome.pushed.status in ("succeeded", "partial"), outcome.pushed.error
-        held, rejects = self.bench.profiles(), self.bench.rejects()
+        held, rejects = self._held(), self.bench.rejects()
         wrong = self.truth.wrong(held, rejects)
         assert not wrong, wrong
         if self.in_order and self.builds == 1:
@@ -386,10 +386,14 @@ class Life(RuleBasedStateMachine):
         """No operation broke a rule of the API, and Batch holds nothing that nobody asked for."""
         stats = self.bench.sandbox.stats
         assert not stats.violations, stats.examples
-        wrong = self.truth.impossible(self.bench.profiles())
+        wrong = self.truth.impossible(self._held())
         assert not wrong, wrong
 
     # How
+
+    def _held(self) -> Mapping[str, Mapping[str, TypedValue]]:
+        """What pushes made Batch hold."""
+        return self.bench.profiles()
 
     def _prepare(self, before: Before) -> None:
         if before.people is not None:

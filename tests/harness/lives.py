@@ -40,14 +40,22 @@ class Lived:
         return f"{self.sequences} sequences, {self.steps} steps, {self.seconds:.0f} s"
 
 
-def play(bench: Bench, sequences: int, steps: int, chance: int = 0, *, shorten: bool = True) -> Lived:
+def play(
+    bench: Bench,
+    sequences: int,
+    steps: int,
+    chance: int = 0,
+    *,
+    shorten: bool = True,
+    life: type[Life] = Life,
+) -> Lived:
     """So many sequences of at most so many steps, drawn from a seed: always the same. Raises what fails first.
 
     `shorten` looks for the shortest sequence that fails alike, which takes minutes.
     """
     began, played = time.monotonic(), [0, 0]
 
-    class Counted(Life):
+    class Counted(life):  # type: ignore[misc, valid-type]
         def __init__(self) -> None:
             played[0] += 1
             super().__init__()
@@ -72,12 +80,14 @@ def play(bench: Bench, sequences: int, steps: int, chance: int = 0, *, shorten: 
     return Lived(*played, time.monotonic() - began)
 
 
-def play_at_once(seeds: Sequence[int], sequences: int, steps: int, tell: Callable[[str], None]) -> Lived:
+def play_at_once(
+    seeds: Sequence[int], sequences: int, steps: int, tell: Callable[[str], None], life: type[Life] = Life
+) -> Lived:
     """`sequences` for each seed, in processes of their own. What is played is the same on any number of cores."""
     began, played = time.monotonic(), Lived(0, 0, 0.0)
     # Not forked: this process has threads, and dbt's state.
     with ProcessPoolExecutor(min(len(seeds), os.cpu_count() or 1), get_context("spawn")) as pool:
-        shares = {pool.submit(_share, each, sequences, steps): each for each in seeds}
+        shares = {pool.submit(_share, each, sequences, steps, life): each for each in seeds}
         try:
             for share in as_completed(shares):
                 lived = share.result()
@@ -88,9 +98,11 @@ def play_at_once(seeds: Sequence[int], sequences: int, steps: int, tell: Callabl
     return replace(played, seconds=time.monotonic() - began)
 
 
-def _share(chance: int, sequences: int, steps: int) -> Lived:
+def _share(chance: int, sequences: int, steps: int, life: type[Life]) -> Lived:
     with (
         tempfile.TemporaryDirectory() as directory,
         FaultyServer(SandboxSettings(rate_limits=False)) as server,
     ):
-        return play(Bench(Path(directory) / "bench", server), sequences, steps, chance, shorten=False)
+        return play(
+            Bench(Path(directory) / "bench", server), sequences, steps, chance, shorten=False, life=life
+        )

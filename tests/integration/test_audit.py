@@ -6,6 +6,8 @@ import time
 from typing import Any
 
 import pytest
+from harness.databases import PostgresDatabase
+from harness.faulty_sandbox import FaultyServer
 from harness.quick import QuickProject
 
 from dbt_batch_sync import api
@@ -38,6 +40,16 @@ ROWS = [
     }
     for n in range(6)
 ]
+
+
+@pytest.fixture(scope="module", params=["duckdb", "postgres"])
+def parsed(
+    request: pytest.FixtureRequest, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
+) -> QuickProject:
+    """The directory of `quick`, on each of two warehouses."""
+    on_postgres = request.param == "postgres"
+    warehouse = PostgresDatabase(request.getfixturevalue("postgres")) if on_postgres else None
+    return QuickProject(tmp_path_factory.mktemp(f"audit-{request.param}"), batch, warehouse, page_rows=1)
 
 
 def audit(project: QuickProject, **options: Any) -> SyncAudited:
@@ -128,6 +140,18 @@ def test_what_is_expected_to_differ_is_no_drift(quick: QuickProject) -> None:
     quick.push()
     edit(quick, "C-4", "points", None)
     assert audit(quick).expected == {"keep": 1, "opted_out": 1, "exited": 1}
+
+
+def test_a_value_that_replaced_an_invalid_one_is_compared(quick: QuickProject) -> None:
+    quick.map(MAPPING)
+    quick.set_rows(COLUMNS, [{**ROWS[0], "email": "wrong"}])
+    quick.build()
+    assert api.adopt(quick.options()).status == "succeeded"
+    quick.set_rows(COLUMNS, ROWS[:1])
+    assert quick.sync().accepted == 1
+    edit(quick, "C-0", "$email_address", TypedValue("string", "other@x.io"))
+    audit(quick)
+    assert ("C-0", "batch__email_address", "other_value") in drift(quick)
 
 
 def test_an_unknown_profile_is_counted_and_listed(quick: QuickProject) -> None:

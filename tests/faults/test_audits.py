@@ -1,0 +1,183 @@
+"""Audits: whatever happened before, they name what strangers edited in Batch and nothing else, and their repair mends it.
+However they end, they leave no file behind.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import typer
+from harness.audited_life import AuditedLife
+from harness.bench import Bench
+from harness.faults import Fault, FaultKind, When
+from harness.lives import play, play_at_once
+from harness.quick import QuickProject
+
+from dbt_batch_sync import api
+from dbt_batch_sync.audit import AuditOptions, Wait
+from dbt_batch_sync.cli.audit import Watch, interruptible
+
+COLUMNS = {"id": "varchar", "points": "bigint"}
+FILE = When(endpoint="_files/{token}")
+PATIENCE = 60.0
+"""Seconds after which a test fails that waits for another process."""
+
+
+def test_a_few_lives_with_edits(bench: Bench) -> None:
+    lived = play(bench, 10, 12, life=AuditedLife)
+    assert lived.sequences >= 10
+
+
+@pytest.mark.thorough
+def test_many_lives_with_edits(capsys: pytest.CaptureFixture[str]) -> None:
+    """`LIVES` are how many."""
+    shares = max(1, int(os.environ.get("LIVES", "300")) // 30)
+    with capsys.disabled():
+        told = partial(print, flush=True)
+        told()
+        lived = play_at_once(range(1, shares + 1), sequences=30, steps=14, tell=told, life=AuditedLife)
+        told(lived)
+    assert lived.sequences >= 30 * shares
+
+
+@pytest.fixture
+def synced(quick: QuickProject) -> Iterator[QuickProject]:
+    """Three profiles, in Batch too."""
+    quick.map({"identifier": "id", "custom": ["points"]})
+    quick.set_rows(COLUMNS, [{"id": f"p{n}", "points": n} for n in range(3)])
+    assert quick.sync().accepted == 3
+    yield quick
+    quick.sandbox.change(export_seconds=0.0, export_result="SUCCESS")
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this process puts its temporary files."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def until(met: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not met():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+def audit(project: QuickProject, waited: list[float] | None = None, **options: object) -> api.AuditResult:
+    """An audit that waits for nothing, but writes down how long it would have."""
+    seconds = (waited if waited is not None else list[float]()).append
+    return api.audit(project.options(), options=AuditOptions(**options), wait=Wait(seconds, time.monotonic))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("while_it", ["waits", "downloads"])
+def test_a_signal_ends_an_audit_and_not_its_export(
+    synced: QuickProject, tmp_path: Path, number: int, code: int, while_it: str
+) -> None:
+    # To begin it and to look at it; or until the first bytes of a file are there.
+    asked = synced.sandbox.stats.requests
+
+    def under_way() -> bool:
+        begun = synced.sandbox.stats.requests - asked >= 2
+        return begun and (while_it == "waits" or any(tmp_path.rglob("*.jsonl")))
+
+    if while_it == "waits":
+        synced.sandbox.change(export_seconds=3600.0)
+    else:
+        synced.sandbox.faults.set([Fault(FaultKind.DRIP, FILE, seconds=0.2)])
+    audit = subprocess.Popen(
+        [sys.executable, "-m", "dbt_batch_sync", "audit"],
+        cwd=synced.directory,
+        env={**synced.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        until(lambda: under_way() or audit.poll() is not None)
+        assert list(tmp_path.iterdir())
+        audit.send_signal(number)
+        out, err = audit.communicate(timeout=PATIENCE)
+    finally:
+        audit.kill()
+        audit.wait()
+    assert (audit.returncode, out) == (code, ""), err
+    assert "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+    synced.sandbox.change(export_seconds=0.0)
+    synced.sandbox.faults.clear()
+    command = err.split("dbt-batch-sync audit ")[-1].split()
+    assert command[0] == "--export"
+    resumed = synced.call("audit", *command)
+    assert (resumed.returncode, "no drift" in resumed.stdout) == (0, True), resumed.stderr
+    (run,) = synced.query("select compared from batch_sync_journal where event = 'audited'")
+    assert run["compared"] == 3
+
+
+def test_a_signal_ends_an_audit_whatever_becomes_of_its_exception() -> None:
+    """DuckDB makes `Query interrupted` of what a handler raises; a second signal leaves the cleaning up alone."""
+    cleaned: list[str] = []
+
+    def compare() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise RuntimeError("Query interrupted") from None
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            cleaned.append("up")
+
+    with pytest.raises(typer.Exit) as ended, interruptible(Watch(quiet=True)):
+        compare()
+    assert (ended.value.exit_code, cleaned) == (143, ["up"])
+    with pytest.raises(RuntimeError), interruptible(Watch(quiet=True)):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("endpoint", ["export", "exports/view", "exports/download"])
+def test_a_rate_limit_is_waited_out(synced: QuickProject, temporary: Path, endpoint: str) -> None:
+    fault = Fault(FaultKind.STATUS, When(nth=(1,), endpoint=endpoint), status=429, retry_after=720)
+    synced.sandbox.faults.set([fault])
+    waited: list[float] = []
+    assert audit(synced, waited).status == "succeeded"
+    assert synced.sandbox.struck == {"status": 1}
+    assert [seconds for seconds in waited if seconds >= 720]
+    assert not list(temporary.glob("dbt-batch-sync-*"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault(FaultKind.STATUS, When(endpoint="exports/view"), status=401), "401"),
+        (Fault(FaultKind.GARBAGE, FILE, status=200), "not what was expected"),
+        (Fault(FaultKind.STATUS, FILE, status=403), "could not be downloaded"),
+        (Fault(FaultKind.TRUNCATE, FILE), "could not be downloaded"),
+        (Fault(FaultKind.CUT_AFTER, When(endpoint="export")), "broke"),
+        (None, "could not make the export"),
+    ],
+    ids=["view", "garbage", "expired", "cut", "begin", "error"],
+)
+def test_an_audit_that_fails_says_why_and_names_nothing(
+    synced: QuickProject, temporary: Path, fault: Fault | None, words: str
+) -> None:
+    if fault is None:
+        synced.sandbox.change(export_result="ERROR")
+    else:
+        synced.sandbox.faults.set([fault])
+    found = audit(synced, repair=True)
+    assert found.status == "failed"
+    assert words in str(found.syncs[0].error)
+    assert not found.next
+    assert not synced.query("select * from batch_sync_drift")
+    assert not synced.query("select * from batch_sync_journal where event in ('audited', 'resend')")
+    assert not list(temporary.glob("dbt-batch-sync-*"))

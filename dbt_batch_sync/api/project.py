@@ -77,7 +77,10 @@ def load_syncs(dbt: DbtOptions, selection: Selection) -> tuple[Sync, ...]:
 
 def syncs_of(manifest: Manifest, selection: Selection, directory: Path) -> tuple[Sync, ...]:
     """The same, of a manifest."""
-    syncs = selected(read_syncs(manifest), selection, manifest)
+    try:
+        syncs = selected(read_syncs(manifest), selection, manifest)
+    except MappingError as error:
+        raise MappingError(with_lines(error.problems, directory)) from None
     stale = tuple(find_stale(syncs, manifest, directory))
     if stale:
         raise MappingError(with_lines(stale, directory))

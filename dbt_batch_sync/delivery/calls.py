@@ -8,7 +8,7 @@ from threading import Event
 
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Rejected, check_indexes
 from dbt_batch_sync.batch_api.messages import describe
-from dbt_batch_sync.batch_api.retry import GiveUp, Retry, RetryPolicy, may_be_taken, persist
+from dbt_batch_sync.batch_api.retry import GiveUp, Retry, RetryPolicy, may_be_taken, never_sent, persist
 from dbt_batch_sync.delivery.chunks import Chunk
 from dbt_batch_sync.delivery.halving import MostlyRejected, find_rejected
 from dbt_batch_sync.delivery.outcomes import Outcome, settle
@@ -31,7 +31,8 @@ class Line:
     Attributes:
         halt: No further request may start; wakes those that wait. `stop` halts the line as soon as it is
             noticed.
-        begun: Called with a chunk before its first request.
+        begun: Called with a chunk and whether any of it may be sent: True before its first request, False
+            when no request of it has had a connection yet.
     """
 
     send: Send
@@ -40,7 +41,7 @@ class Line:
     timing: Timing
     halt: Event
     stop: Event
-    begun: Callable[[Chunk], None]
+    begun: Callable[[Chunk, bool], None]
 
     def halted(self) -> bool:
         """Whether no further request may start."""
@@ -82,6 +83,7 @@ class _Calls:
         self.requests = 0
         self.retries = 0
         self.unsure = 0
+        self._connected = False
 
     def __call__(self, start: int, stop: int) -> Accepted | Rejected:
         line, body = self._line, self._chunk.body(start, stop)
@@ -91,14 +93,18 @@ class _Calls:
         def call(number: int) -> tuple[Answer, None]:
             if line.halted() or not line.pacer.acquire(stop - start, line.pause) or line.halted():
                 raise Halted
-            if not self.requests:
-                line.begun(self._chunk)
+            if not self._connected:
+                line.begun(self._chunk, True)
             self.requests += 1
             self.retries += number > 1
             granted = line.timing.now()
-            answers.append(check_indexes(line.send(body), stop - start))
+            answer = check_indexes(line.send(body), stop - start)
+            answers.append(answer)
             line.pacer.answered(line.timing.now() - granted)
-            return answers[-1], None
+            self._connected = self._connected or not never_sent(answer)
+            if not self._connected:
+                line.begun(self._chunk, False)
+            return answer, None
 
         def pause(_: Answer, retry: Retry) -> None:
             if retry.everyone:

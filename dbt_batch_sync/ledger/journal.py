@@ -120,6 +120,7 @@ class Journal:
 
     def recent_runs(self, syncs: Sequence[str], limit: int) -> list[Run]:
         """The last runs, at most `limit` per sync, newest first."""
+        runs = beside(self.table, RUNS)
         query = select(
             f"""
             select {", ".join(RUN_COLUMNS)} from (
@@ -128,10 +129,10 @@ class Journal:
             ) as numbered
             where nth <= {limit} order by started_at desc
             """,
-            runs=beside(self.table, RUNS),
+            runs=runs,
             syncs=syncs,
         )
-        rows = read_ledger(self._warehouse, self.table, query, RUN_COLUMNS)
+        rows = read_ledger(self._warehouse, runs, query, RUN_COLUMNS)
         return [Run(**{name: cell for name, cell in row.items() if cell is not None}) for row in rows]
 
     def _learn(self, now: datetime, asked: float) -> None:

@@ -211,6 +211,12 @@ DRIFT_COLUMNS = {
     "attribute": "text",
     "difference": "text",
 }
+_COLUMNS_OF: dict[str, Mapping[str, str]] = {
+    JOURNAL: JOURNAL_COLUMNS,
+    REJECTS: REJECT_COLUMNS,
+    DRIFT: DRIFT_COLUMNS,
+    RUNS: RUN_COLUMNS,
+}
 ARROW_TYPES = {
     "text": pa.string(),
     "bigint": pa.int64(),
@@ -238,16 +244,21 @@ def read_ledger(
     columns: Mapping[str, str],
     values: Mapping[str, Value] | None = None,
 ) -> list[dict[str, Any]]:
-    """The rows that a query of a ledger's table finds, as `columns`. Raises ConfigurationError when there is
-    no such table yet.
+    """The rows that a query of the ledger finds, as `columns`.
+
+    Raises:
+        ConfigurationError: there is no such table yet, or an older version of the macros created it.
     """
     try:
-        rows: list[dict[str, Any]] = typed(
-            warehouse.fetch(Statement(query, values or {})), columns
-        ).to_pylist()
+        result = warehouse.fetch(Statement(query, values or {}))
     except WarehouseError:
-        if warehouse.columns(table):
-            raise
+        found = {column.name.lower() for column in warehouse.columns(table)}
         name = table.sql(warehouse.dialect)
-        raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: dbt run") from None
+        if not found:
+            raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: dbt run") from None
+        if found >= set(_COLUMNS_OF.get(table.name.lower(), ())):
+            raise
+        older = f"{name} was created by an older version of the macros. To upgrade it, run: dbt run"
+        raise ConfigurationError(older) from None
+    rows: list[dict[str, Any]] = typed(result, columns).to_pylist()
     return rows

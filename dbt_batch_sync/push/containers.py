@@ -26,6 +26,20 @@ def compare(talk: Talk, sync: Sync, state: SyncState) -> Step | None:
     return container.compare(talk, sync.mapping, attributes, begun=state.project_hash is not None)
 
 
+def check_adopted(talk: Talk, sync: Sync, state: SyncState) -> None:
+    """Raises Stopped if Batch lacks the audience, the catalog or its fields: it can't have the rows."""
+    try:
+        step = compare(talk, sync, state)
+        missing = f"a push would {step.does} first" if step else None
+    except Stopped as stopped:
+        missing = str(stopped)
+    if missing:
+        raise Stopped(
+            f"nothing was adopted: Batch can't have the {sync.kind.noun}s yet: {missing}. To send them, run: "
+            f"dbt-batch-sync push --select {sync.name}"
+        )
+
+
 def prepare(talk: Talk, sync: Sync, state: SyncState) -> None:
     """Creates the object that rows are written to, or adapts it to the mapping.
 

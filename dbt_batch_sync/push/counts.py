@@ -108,8 +108,10 @@ def samples(pending: Pending, snapshot: Relation, names: Sequence[str], limit: i
     )
 
 
-def present_rows(pending: Pending, snapshot: Relation) -> exp.Select:
-    """How many rows Batch has (`present`): by the snapshot, and over it by what is settled of the delta."""
+def present_rows(pending: Pending, snapshot: Relation, rejects: exp.Table) -> exp.Select:
+    """How many rows Batch has (`present`), according to the snapshot and, over it, what is settled of the
+    delta, except for rejected rows of `:sync`.
+    """
     return select(
         f"""
         select sum(case when coalesce(d.batch__present, s.batch__present) then 1 else 0 end) as present
@@ -117,10 +119,16 @@ def present_rows(pending: Pending, snapshot: Relation) -> exp.Select:
         full join (
             select _batch_key, batch__present from delta
             where _batch_delta_id = :delta_id and _batch_changed <> '' and {pending.settled}
+                and _batch_key not in (
+                    select r.key from rejects as r
+                    where r.sync = :sync and r.delta_id = :delta_id and r.attribute is null
+                        and r.key is not null
+                )
         ) as d on s._batch_key = d._batch_key
         """,
         delta=pending.delta,
         snapshot=snapshot,
+        rejects=rejects,
     )
 
 

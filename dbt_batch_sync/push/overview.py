@@ -83,7 +83,8 @@ def _expected(warehouse: Warehouse, known: Known) -> int:
         relation_of(warehouse, known.sync, "snapshot"),
     )
     pending = Pending(delta, built.delta_id, at.page, at.key)
-    found = warehouse.fetch(Statement(present_rows(pending, snapshot), pending.values))
+    query = present_rows(pending, snapshot, known.rejects.table)
+    found = warehouse.fetch(Statement(query, {**pending.values, "sync": known.sync.name}))
     return int(found.column("present")[0].as_py() or 0)
 
 

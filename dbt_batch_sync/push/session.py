@@ -20,7 +20,7 @@ from dbt_batch_sync.ledger.records import PHASES, Event, Run
 from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.channels import Channels
-from dbt_batch_sync.push.containers import prepare, wait
+from dbt_batch_sync.push.containers import check_adopted, prepare, wait
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.guards import check_guards
 from dbt_batch_sync.push.known import Known, build_command, parked_rows, read_each
@@ -41,8 +41,9 @@ if TYPE_CHECKING:
 class PushOptions:
     """The options of a push. `limit` counts rows of each sync's delta.
 
-    `force` skips the guards. `require_tests` and `max_age` check dbt's last command, `plan` checks a saved
-    plan. `wait` polls until Batch has applied the changes, for kinds that can be polled.
+    `force` skips the guards. `require_tests` checks dbt's last command, `max_age` checks when the delta was
+    built, `plan` checks a saved plan. `wait` polls until Batch has applied the changes, for kinds that can be
+    polled.
     """
 
     dry_run: bool = False
@@ -200,10 +201,15 @@ class Session:
         return run
 
     def _settle(self, known: Known, hold: Hold, work: Work) -> Run:
+        with hold.beating():
+            check_adopted(self.channels.talk(work.output, known.sync.kind, self.stop), known.sync, work.state)
         run = replace(self._counted(known, work), settled=sum(work.histogram.valid))
         run = replace(run, status="partial" if run.invalid else "succeeded")
-        checkpoint = hold.event("checkpoint", delta_id=work.built.delta_id, page=work.built.page)
-        hold.finish([checkpoint, self._ended(known, run), hold.event("released")])
+        cells = {"delta_id": work.built.delta_id, "page": work.built.page}
+        # Which Batch project has them: a push to another one is refused from now on.
+        intent = hold.event("intent", **cells, output=run.output, project_hash=run.project_hash)
+        checkpoint = hold.event("checkpoint", **cells)
+        hold.finish([intent, checkpoint, self._ended(known, run), hold.event("released")])
         return run
 
     def _dry(self, known: Known) -> SyncPushed:

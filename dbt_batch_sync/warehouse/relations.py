@@ -55,9 +55,8 @@ def select(
     named: dict[str, Mapping[str, str]] = {}
     for table in list(query.find_all(exp.Table)):
         found = given.get(table.name)
-        if isinstance(found, Relation):
-            named[table.alias_or_name] = found.names
         if isinstance(found, Relation | exp.Table):
+            named[table.alias_or_name] = found.names if isinstance(found, Relation) else {}
             meant = found.table if isinstance(found, Relation) else found
             table.replace(exp.alias_(meant.copy(), table.alias, table=True) if table.alias else meant.copy())
     everything = {name: real for names in named.values() for name, real in names.items()}

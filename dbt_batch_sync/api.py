@@ -468,7 +468,10 @@ def load_syncs(dbt: DbtOptions, selection: Selection) -> tuple[Sync, ...]:
 
 def _syncs(manifest: Manifest, selection: Selection, directory: Path) -> tuple[Sync, ...]:
     _check_version(manifest)
-    syncs = _selected(read_syncs(manifest), selection, manifest)
+    try:
+        syncs = _selected(read_syncs(manifest), selection, manifest)
+    except MappingError as error:
+        raise MappingError(with_lines(error.problems, directory)) from None
     stale = tuple(find_stale(syncs, manifest, directory))
     if stale:
         raise MappingError(with_lines(stale, directory))

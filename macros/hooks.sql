@@ -137,7 +137,7 @@
     be written to. -#}
 {% macro own_snapshot(sync) %}
     {% if not execute %}{{ return(none) }}{% endif %}
-    {% set found = ref(sync ~ '_sent_snapshot') %}
+    {% set found = builtins.ref(sync ~ '_sent_snapshot') %}
     {% for node in graph.nodes.values() if node.resource_type == 'model' and node.name == sync ~ '_sent_snapshot' %}
         {% set same = found.identifier | lower == node.alias | lower and found.schema | lower == node.schema | lower
             and (found.database or '') | lower == (node.database or '') | lower %}

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbt_batch_sync.audit import AuditObserver, AuditOptions, Wait
 from dbt_batch_sync.audit.believed import Moment, Reader, kept
 from dbt_batch_sync.audit.comparison import Believed, Comparison, Found
+from dbt_batch_sync.audit.directory import temporary_directory
 from dbt_batch_sync.audit.exporting import begin, load
 from dbt_batch_sync.batch_api.exports import Exports
 from dbt_batch_sync.connections.outputs import Output
@@ -100,7 +98,7 @@ class Audit:
         if not names:
             raise Stopped("there is nothing to compare: the syncs have no attribute")
         begun = self._begin(group, exports, sorted(names))
-        with _directory() as directory:
+        with temporary_directory() as directory:
             comparison = Comparison(directory, sorted(names))
             try:
                 export_id = begun[0].export_id
@@ -240,10 +238,3 @@ def _masked(text: str | None, kind: AttributeType | None, name: str) -> str:
 
 def _failed(known: Known, error: str) -> SyncAudited:
     return SyncAudited(known.sync.name, known.sync.kind.name, error=error)
-
-
-@contextmanager
-def _directory() -> Iterator[Path]:
-    """A temporary directory that only this user can read, always removed."""
-    with tempfile.TemporaryDirectory(prefix="dbt-batch-sync-audit-", ignore_cleanup_errors=True) as name:
-        yield Path(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dbt_batch_sync.batch_api.answers import Answer, Broken, BrokenKind, Busy
+from dbt_batch_sync.batch_api.answers import Answer, Broken, BrokenKind, Busy, Fatal
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,14 @@ def may_be_taken(answer: Answer) -> bool:
     """Whether Batch may have accepted a request despite this answer. After 429 and 503, it has not."""
     if isinstance(answer, Busy):
         return answer.status not in (429, 503)
-    return isinstance(answer, Broken) and answer.kind is not BrokenKind.CONNECT
+    return isinstance(answer, Broken) and not never_sent(answer)
+
+
+def never_sent(answer: Answer) -> bool:
+    """Whether there was no connection to send a call by."""
+    if isinstance(answer, Fatal):
+        return answer.status is None
+    return isinstance(answer, Broken) and answer.kind is BrokenKind.CONNECT
 
 
 def decide(answer: Answer, attempt: int, policy: RetryPolicy, chance: float) -> Decision:

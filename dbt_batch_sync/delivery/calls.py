@@ -11,7 +11,15 @@ from tenacity import RetryCallState, Retrying, retry_if_result
 
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Rejected, check_indexes
 from dbt_batch_sync.batch_api.messages import describe
-from dbt_batch_sync.batch_api.retry import Decision, GiveUp, Retry, RetryPolicy, decide, may_be_taken
+from dbt_batch_sync.batch_api.retry import (
+    Decision,
+    GiveUp,
+    Retry,
+    RetryPolicy,
+    decide,
+    may_be_taken,
+    never_sent,
+)
 from dbt_batch_sync.delivery.chunks import Chunk
 from dbt_batch_sync.delivery.halving import MostlyRejected, find_rejected
 from dbt_batch_sync.delivery.outcomes import Outcome, settle
@@ -40,7 +48,8 @@ class Line:
     Attributes:
         halt: No further request may start; wakes those that wait. `stop` halts the line as soon as it is
             noticed.
-        begun: Called with a chunk before its first request.
+        begun: Called with a chunk and whether any of it may be sent: True before its first request, False
+            when no request of it has had a connection yet.
     """
 
     send: Send
@@ -49,7 +58,7 @@ class Line:
     timing: Timing
     halt: Event
     stop: Event
-    begun: Callable[[Chunk], None]
+    begun: Callable[[Chunk, bool], None]
 
     def halted(self) -> bool:
         """Whether no further request may start."""
@@ -105,6 +114,7 @@ class _Calls:
         self.requests = 0
         self.retries = 0
         self.unsure = 0
+        self._connected = False
 
     def __call__(self, start: int, stop: int) -> Accepted | Rejected:
         body = self._chunk.body(start, stop)
@@ -133,13 +143,16 @@ class _Calls:
         line = self._line
         if line.halted() or not line.pacer.acquire(operations, line.pause) or line.halted():
             raise Halted
-        if not self.requests:
-            line.begun(self._chunk)
+        if not self._connected:
+            line.begun(self._chunk, True)
         self.requests += 1
         self.retries += number > 1
         granted = line.timing.now()
         answer = check_indexes(line.send(body), operations)
         line.pacer.answered(line.timing.now() - granted)
+        self._connected = self._connected or not never_sent(answer)
+        if not self._connected:
+            line.begun(self._chunk, False)
         decision = decide(answer, number, line.policy, line.timing.chance())
         if isinstance(decision, Retry) and decision.everyone:
             line.pacer.hold(decision.after)

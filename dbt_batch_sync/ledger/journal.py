@@ -120,7 +120,7 @@ class Journal:
 
     def recent_runs(self, syncs: Sequence[str], limit: int) -> list[Run]:
         """The last runs, at most `limit` per sync, newest first."""
-        names = list(RUN_COLUMNS)
+        names, runs = list(RUN_COLUMNS), beside(self.table, RUNS)
         by_sync = exp.Window(
             this=exp.RowNumber(),
             partition_by=[exp.column("sync")],
@@ -128,7 +128,7 @@ class Journal:
         )
         numbered = (
             exp.select(*columns_of(names), exp.alias_(by_sync, "nth"))
-            .from_(beside(self.table, RUNS))
+            .from_(runs.copy())
             .where(is_in(exp.column("sync"), syncs))
         )
         query = (
@@ -137,7 +137,7 @@ class Journal:
             .where(exp.LTE(this=exp.column("nth"), expression=literal(limit)))
             .order_by(exp.Ordered(this=exp.column("started_at"), desc=True))
         )
-        rows = typed(fetch_ledger(self._warehouse, self.table, Statement(query)), RUN_COLUMNS).to_pylist()
+        rows = typed(fetch_ledger(self._warehouse, runs, Statement(query)), RUN_COLUMNS).to_pylist()
         return [Run(**{name: cell for name, cell in row.items() if cell is not None}) for row in rows]
 
     def _learn(self, now: datetime, asked: float) -> None:

@@ -211,6 +211,12 @@ DRIFT_COLUMNS = {
     "attribute": "text",
     "difference": "text",
 }
+_COLUMNS_OF: dict[str, Mapping[str, str]] = {
+    JOURNAL: JOURNAL_COLUMNS,
+    REJECTS: REJECT_COLUMNS,
+    DRIFT: DRIFT_COLUMNS,
+    RUNS: RUN_COLUMNS,
+}
 ARROW_TYPES = {
     "text": pa.string(),
     "bigint": pa.int64(),
@@ -226,11 +232,19 @@ def typed(rows: pa.Table, columns: Mapping[str, str]) -> pa.Table:
 
 
 def fetch_ledger(warehouse: Warehouse, table: exp.Table, query: Statement) -> pa.Table:
-    """The result of a query of the ledger. Raises ConfigurationError if there is no such table yet."""
+    """The result of a query of the ledger.
+
+    Raises:
+        ConfigurationError: there is no such table yet, or an older version of the macros created it.
+    """
     try:
         return warehouse.fetch(query)
     except WarehouseError:
-        if warehouse.columns(table):
-            raise
+        found = {column.name.lower() for column in warehouse.columns(table)}
         name = table.sql(warehouse.dialect)
-        raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: dbt run") from None
+        if not found:
+            raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: dbt run") from None
+        if found >= set(_COLUMNS_OF.get(table.name.lower(), ())):
+            raise
+        older = f"{name} was created by an older version of the macros. To upgrade it, run: dbt run"
+        raise ConfigurationError(older) from None

@@ -80,7 +80,7 @@ class Claim:
     @property
     def _is_gone(self) -> bool:
         """Whether it was a process on this host that has ended."""
-        return self.host == this_host() and self.process is not None and not _exists(self.process)
+        return self.host == this_host() and self.process is not None and not process_exists(self.process)
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,8 @@ def this_host() -> str:
     return socket.gethostname() + namespace + boot
 
 
-def _exists(process: int) -> bool:
+def process_exists(process: int) -> bool:
+    """Whether a process of this host is alive."""
     if Path("/proc/self/stat").exists():
         try:
             # The state follows the name in parentheses. Z is a dead process whose parent hasn't noticed.

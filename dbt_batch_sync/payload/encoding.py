@@ -65,7 +65,6 @@ class Encoding:
             problem.
         first: Followed by the texts of `rest`: the member `"name":value` of an operation.
         suspect: True if any problem is; cheaper to evaluate than all of them.
-        suspect: Holds where one of the problems does, and is cheaper to know than all of them.
     """
 
     present: exp.Expr

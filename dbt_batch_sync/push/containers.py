@@ -26,6 +26,17 @@ def compare(talk: Talk, sync: Sync, state: SyncState) -> Difference:
     return container.compare(talk, sync.mapping, attributes, begun=state.project_hash is not None)
 
 
+def check_adopted(talk: Talk, sync: Sync, state: SyncState) -> None:
+    """Raises Stopped if Batch lacks the audience, the catalog or its fields: it can't have the rows."""
+    difference = compare(talk, sync, state)
+    missing = (*difference.stops, *(f"a push would {step.does} first" for step in difference.steps))
+    if missing:
+        raise Stopped(
+            f"nothing was adopted: Batch can't have the {sync.kind.noun}s yet: {'; '.join(missing)}. To send "
+            f"them, run: dbt-batch-sync push --select {sync.name}"
+        )
+
+
 def prepare(talk: Talk, sync: Sync, state: SyncState) -> None:
     """Creates the object that rows are written to, or adapts it to the mapping.
 

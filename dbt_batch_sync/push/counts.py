@@ -117,9 +117,10 @@ def samples(pending: Pending, snapshot: Relation, names: Sequence[str], limit: i
     return query.join(snapshot.aliased("s"), on=_same_key(delta, snapshot), join_type="left")
 
 
-def present_rows(delta: Relation, snapshot: Relation, *, within_page: bool) -> exp.Select:
+def present_rows(delta: Relation, snapshot: Relation, rejects: exp.Table, *, within_page: bool) -> exp.Select:
     """How many rows Batch has (`present`), according to the snapshot and, over it, the delta `:delta_id` up
-    to `:page`; with `within_page`, also the rows of the next page up to `:key`.
+    to `:page`, except for rejected rows of `:sync`; with `within_page`, also the rows of the next page up to
+    `:key`.
     """
     page, key = delta.column("_batch_page"), delta.column(delta.key)
     reached: exp.Expr = exp.LTE(this=page, expression=value("page"))
@@ -129,8 +130,21 @@ def present_rows(delta: Relation, snapshot: Relation, *, within_page: bool) -> e
     nothing = exp.Literal.string("")
     sent = exp.NEQ(this=delta.column("_batch_changed"), expression=nothing)
     own = equals(delta.column("_batch_delta_id"), value("delta_id"))
+    rejected = (
+        exp.select(exp.column("key"))
+        .from_(rejects.copy())
+        .where(
+            equals(exp.column("sync"), value("sync")),
+            equals(exp.column("delta_id"), value("delta_id")),
+            is_null(exp.column("attribute")),
+            exp.not_(is_null(exp.column("key"))),
+        )
+    )
+    accepted = exp.not_(exp.In(this=key.copy(), query=rejected.subquery()))
     settled = (
-        exp.select(key.copy(), delta.column(PRESENT)).from_(delta.table.copy()).where(own, sent, reached)
+        exp.select(key.copy(), delta.column(PRESENT))
+        .from_(delta.table.copy())
+        .where(own, sent, reached, accepted)
     )
     held = exp.Coalesce(this=delta.column(PRESENT, "d"), expressions=[snapshot.column(PRESENT, "s")])
     query = exp.select(exp.alias_(count_of(held), "present")).from_(snapshot.aliased("s"))

@@ -87,11 +87,11 @@ def _expected(warehouse: Warehouse, known: Known) -> int:
         relation_of(warehouse, known.sync, "delta"),
         relation_of(warehouse, known.sync, "snapshot"),
     )
-    values: dict[str, Value] = {"delta_id": built.delta_id, "page": at.page}
+    values: dict[str, Value] = {"delta_id": built.delta_id, "page": at.page, "sync": known.sync.name}
     if at.key is not None:
         values |= {"page_after": at.page + 1, "key": at.key}
-    query = Statement(present_rows(delta, snapshot, within_page=at.key is not None), values)
-    return int(warehouse.fetch(query).column("present")[0].as_py() or 0)
+    present = present_rows(delta, snapshot, known.rejects.table, within_page=at.key is not None)
+    return int(warehouse.fetch(Statement(present, values)).column("present")[0].as_py() or 0)
 
 
 def rejections(warehouse: Warehouse, known: Sequence[Known], profiles: int = 0) -> Iterator[SyncRejects]:

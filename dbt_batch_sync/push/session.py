@@ -23,7 +23,7 @@ from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import PHASES, Event, Run
 from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
-from dbt_batch_sync.push.containers import prepare, wait
+from dbt_batch_sync.push.containers import check_adopted, prepare, wait
 from dbt_batch_sync.push.erasing import app_of
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.guards import check_guards
@@ -45,8 +45,9 @@ if TYPE_CHECKING:
 class PushOptions:
     """The options of a push. `limit` counts rows of each sync's delta.
 
-    `force` skips the guards. `require_tests` and `max_age` check dbt's last command, `plan` checks a saved
-    plan. `wait` polls until Batch has applied the changes, for kinds that can be polled.
+    `force` skips the guards. `require_tests` checks dbt's last command, `max_age` checks when the delta was
+    built, `plan` checks a saved plan. `wait` polls until Batch has applied the changes, for kinds that can be
+    polled.
     """
 
     dry_run: bool = False
@@ -275,11 +276,17 @@ class Session:
         return run
 
     def _settle(self, target: Target, hold: Hold, work: Work) -> Run:
+        with hold.beating():
+            check_adopted(
+                self.channels.talk(target.output, target.sync.kind, self.stop), target.sync, work.state
+            )
         run = replace(self._counted(target, work), settled=sum(work.histogram.valid))
         run = replace(run, status="partial" if run.invalid else "succeeded")
-        checkpoint = hold.event("checkpoint", delta_id=work.built.delta_id, page=work.built.page)
+        cells = {"delta_id": work.built.delta_id, "page": work.built.page}
+        # Which Batch project has them: a push to another one is refused from now on.
+        intent = hold.event("intent", **cells, output=run.output, project_hash=run.project_hash)
         end = ended(target.journal, run, retention_days=target.output.retention_days)
-        hold.finish([checkpoint, end, hold.event("released")])
+        hold.finish([intent, hold.event("checkpoint", **cells), end, hold.event("released")])
         return run
 
     def _dry(self, target: Target) -> SyncPushed:

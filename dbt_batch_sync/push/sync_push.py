@@ -119,7 +119,8 @@ class SyncPush:
         self._checkpoint = self.work.state.checkpoint if given_up is None else Checkpoint(given_up)
         self._began = self._checkpoint_at = self.clock.monotonic()
         self._intent: int | None = None
-        self._reached = 0  # rows with all sent ones among the first
+        self._sent = 0  # rows with all sent ones of settled chunks among the first
+        self._open: dict[int, int] = {}  # how far each other chunk reaches that may have been sent
         self._settled = 0  # rows before which everything is settled
         self._unsure_before = self.run.unsure
         self._rejects: list[Reject] = []  # of settled rows, not appended yet
@@ -213,13 +214,21 @@ class SyncPush:
             self._in_flight.append(chunk.keys)
             yield chunk
 
-    def _begun(self, chunk: Chunk) -> None:
-        """A request of the chunk is about to be sent, in a sender's thread."""
+    def _begun(self, chunk: Chunk, may_be_sent: bool) -> None:
+        """A request of the chunk is about to be sent, or none had a connection. In a sender's thread."""
         with self._lock:
-            self._reached = max(self._reached, chunk.reached)
+            self._open[chunk.number] = chunk.reached if may_be_sent or self._erasing is not None else 0
+
+    @property
+    def _reached(self) -> int:
+        """Rows of which all that may have been sent are among the first."""
+        with self._lock:
+            return max([self._sent, *self._open.values()])
 
     def _settle(self, settled: Settled) -> None:
         chunk, outcome = settled.chunk, settled.outcome
+        with self._lock:
+            self._sent = max(self._sent, self._open.pop(chunk.number, 0))
         self._settled += chunk.rows
         # In a copy: a slice of a column that DuckDB made holds all columns of its batch.
         self._unrecorded.append((self._settled, self._in_flight.popleft().combine_chunks()))

@@ -79,7 +79,7 @@ class RedshiftWarehouse(Driver):
         return handle
 
     def _fetched(self, handle: Any, query: Statement) -> pa.Table:
-        result = exp.alias_(exp.paren(query.tree.copy()), "result", table=True)
+        result = exp.Subquery(this=query.tree.copy(), alias="result")
         with handle.cursor() as cursor:
             _send(cursor, Statement(exp.select("*").from_(result).limit(0), query.parameters))
             columns = [CopiedColumn(str(name), kind, None) for name, kind, *_ in cursor.description]

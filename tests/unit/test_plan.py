@@ -29,7 +29,7 @@ DOT = "•"
         (None, "null"),
         (True, "true"),
         (False, "false"),
-        ("", ""),
+        ("", "''"),
         ("a", DOT),
         ("ab", DOT * 2),
         ("abc", f"a{DOT * 2}"),
@@ -51,7 +51,7 @@ def test_mask(value: object, shown: str) -> None:
     assert mask(value) == shown
 
 
-@given(st.text(alphabet=st.characters(exclude_characters=DOT), max_size=400))
+@given(st.text(alphabet=st.characters(exclude_characters=DOT), min_size=1, max_size=400))
 def test_a_text_shows_its_first_character_and_its_size(text: str) -> None:
     shown = mask(text)
     size = f" ({len(text)})" if len(text) > 9 else ""

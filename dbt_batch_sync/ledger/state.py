@@ -6,7 +6,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -28,19 +28,19 @@ class Built:
 
     delta_id: str
     built_at: datetime
-    target: str
-    mapping_hash: str
-    attribute_types: str
-    mode: str | None
-    version: str | None
-    model_rows: int
-    known_rows: int
-    inserts: int
-    updates: int
-    exits: int
-    invalid: int
-    parked: int
-    page: int | None
+    target: str = ""
+    mapping_hash: str = ""
+    attribute_types: str = ""
+    mode: str | None = None
+    version: str | None = None
+    model_rows: int = 0
+    known_rows: int = 0
+    inserts: int = 0
+    updates: int = 0
+    exits: int = 0
+    invalid: int = 0
+    parked: int = 0
+    page: int | None = None
     unsure: int = 0
     request: str | None = None
 
@@ -215,25 +215,8 @@ def _claims(ordered: Iterable[Event]) -> Iterable[Claim]:
 
 
 def _built(event: Event) -> Built:
-    return Built(
-        delta_id=event.delta_id or "",
-        built_at=event.recorded_at,
-        target=event.target or "",
-        mapping_hash=event.mapping_hash or "",
-        attribute_types=event.attribute_types or "",
-        mode=event.mode,
-        version=event.version,
-        model_rows=event.model_rows or 0,
-        known_rows=event.known_rows or 0,
-        inserts=event.inserts or 0,
-        updates=event.updates or 0,
-        exits=event.exits or 0,
-        invalid=event.invalid or 0,
-        parked=event.parked or 0,
-        page=event.page,
-        unsure=event.unsure or 0,
-        request=event.request,
-    )
+    own = {each.name: getattr(event, each.name) for each in fields(Built) if each.name != "built_at"}
+    return Built(built_at=event.recorded_at, **{name: cell for name, cell in own.items() if cell is not None})
 
 
 def this_host() -> str:

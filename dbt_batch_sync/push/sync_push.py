@@ -20,17 +20,15 @@ import pyarrow as pa
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, Busy
 from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.retry import RetryPolicy
-from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
 from dbt_batch_sync.delivery.outcomes import Settled
-from dbt_batch_sync.delivery.pacing import Pacer, call_size
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
 from dbt_batch_sync.errors import BatchSyncError, Stopped
-from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.claims import Hold, Timing
 from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import Event, EventName, Reject, Run
 from dbt_batch_sync.ledger.state import Checkpoint, SyncState
+from dbt_batch_sync.push.channels import Channel
 from dbt_batch_sync.push.erasing import Erasing
 from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.push.source import Source
@@ -39,7 +37,7 @@ from dbt_batch_sync.telemetry import span
 from dbt_batch_sync.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from dbt_batch_sync.batch_api.client import Client
+    pass
 
 UNPACED_WINDOW = 250_000
 """Rows covered by an intent without a rate limit."""
@@ -67,32 +65,6 @@ class Clock:
     claims: Timing = field(default_factory=Timing)
 
 
-@dataclass(frozen=True)
-class Channel:
-    """How one sync's push reaches Batch. All syncs of an output and endpoint share the pacer."""
-
-    output: Output
-    client: Client
-    route: Route
-    pacer: Pacer
-
-    @property
-    def call_size(self) -> int:
-        """The most rows of a request."""
-        return call_size(self.route, self.output.max_profiles_per_second)
-
-    @property
-    def max_in_flight(self) -> int:
-        """The most requests at a time."""
-        return min(self.output.max_in_flight, self.route.max_in_flight or self.output.max_in_flight)
-
-    @property
-    def rate(self) -> int:
-        """The most rows per second that an intent covers; 0 if there is no rate limit."""
-        rate = self.output.max_profiles_per_second
-        return int((self.route.rate or self.route.calls * self.route.max_rows) if rate is None else rate)
-
-
 @dataclass
 class SyncPush:
     """One push of one sync's delta, under its claim. Call `send` once."""
@@ -110,7 +82,8 @@ class SyncPush:
 
     def __post_init__(self) -> None:
         self.tokens: deque[str] = deque(maxlen=self.channel.max_in_flight)  # of the last requests
-        self._erasing = self._new_erasing() if self.work.sync.kind.erases is not None else None
+        erases = self.work.sync.kind.erases is not None
+        self._erasing = Erasing(self.channel, self.hold, self.work.built.delta_id) if erases else None
         self._phases = Phases(self.clock.monotonic)
         self._source = Source(
             self.warehouse, self.work, self._phases, self.clock.now, self.channel.call_size, self.limit
@@ -129,11 +102,6 @@ class SyncPush:
         # The keys settled since the last checkpoint by chunk, each with its last row.
         self._unrecorded: list[tuple[int, pa.Array]] = []
         self._names: dict[str | None, str] = {each.plain_name: each.name for each in self.work.attributes}
-
-    def _new_erasing(self) -> Erasing:
-        channel = self.channel
-        delta_id = self.work.built.delta_id
-        return Erasing(channel.output, channel.client, channel.route, channel.pacer, self.hold, delta_id)
 
     def send(self) -> Run:
         """Sends what is not settled and records it. Returns the finished run."""

@@ -39,7 +39,6 @@ class PostgresWarehouse(Driver):
     failures = (psycopg2.Error, pa.ArrowException)
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
-        """See port.Warehouse."""
         kind = exp.func("format_type", exp.column("atttypid"), exp.column("atttypmod"))
         found = exp.func("to_regclass", exp.Placeholder(this="table"))
         query = (
@@ -52,7 +51,6 @@ class PostgresWarehouse(Driver):
         return tuple(Column(name, kind) for name, kind in rows)
 
     def append(self, table: exp.Table, rows: pa.Table) -> None:
-        """See port.Warehouse."""
         given = without_nulls(rows)
         text = _copy(into(table, given.column_names, self.dialect), "STDIN").sql(self.dialect)
         buffer = io.BytesIO()

@@ -56,7 +56,6 @@ class RedshiftWarehouse(Driver):
     limits = Limits(rows=1_000, values=30_000, bytes=4_000_000)
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
-        """See port.Warehouse."""
         query = (
             exp.select(exp.column("column_name"), exp.column("data_type"))
             .from_(exp.table_("columns", "information_schema", quoted=False))

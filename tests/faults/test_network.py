@@ -21,7 +21,7 @@ from harness.quick import QuickProject
 from dbt_batch_sync.delivery import sender as sender_module
 from dbt_batch_sync.delivery.pacing import pacer_for
 from dbt_batch_sync.delivery.timing import Timing
-from dbt_batch_sync.push import session as session_module
+from dbt_batch_sync.push import channels as channels_module
 from dbt_batch_sync.sandbox.server import SandboxSettings
 
 COLUMNS = {"id": "varchar", "points": "bigint"}
@@ -55,7 +55,7 @@ def patience() -> Iterator[Patience]:
     timing = Timing(time.now, time.wait, lambda: 0.0)
     with (
         mock.patch.dict(sender_module.deliver.__kwdefaults__, {"timing": timing}),
-        mock.patch.object(session_module, "pacer_for", partial(pacer_for, now=time.now)),
+        mock.patch.object(channels_module, "pacer_for", partial(pacer_for, now=time.now)),
     ):
         yield time
 

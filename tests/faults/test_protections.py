@@ -254,7 +254,7 @@ IN_PYTHON: dict[str, tuple[Callable[[Bench], list[str]], object, str, object]] =
         adopted_for_another_project,
         session_module,
         "check_guards",
-        lambda *_, **__: None,
+        lambda _, state, *__, **___: state.built,
     ),
 }
 

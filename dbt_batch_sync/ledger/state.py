@@ -92,6 +92,8 @@ class SyncState:
         checkpoint: Of the last built delta.
         rejected_rows: Rows of that delta that finished pushes had rejected.
         has_ended: Whether a push of that delta has ended.
+        unreported: Rows of it that may have been sent more than once, or never, settled by pushes that were
+            killed before they reported them.
         sent_page: The last page of it that a push may have sent; None if there is none.
         claims: Live claims that are not released.
         project_hash: The Batch project of the last push; None before the first one, and once a later delta
@@ -107,6 +109,7 @@ class SyncState:
     checkpoint: Checkpoint = Checkpoint()
     rejected_rows: int = 0
     has_ended: bool = False
+    unreported: int = 0
     sent_page: int | None = None
     claims: tuple[Claim, ...] = ()
     project_hash: str | None = None
@@ -152,10 +155,22 @@ def state_of(sync: str, events: Iterable[Event], now: datetime) -> SyncState:
         Checkpoint() if settled is None or settled.page is None else Checkpoint(settled.page, settled.key),
         sum(each.rejected_rows or 0 for each in of_delta if each.event == "ended"),
         any(each.event == "ended" for each in of_delta),
+        _unreported(of_delta),
         _sent_page(of_delta),
         tuple(claim for claim in _claims(ordered) if claim.is_live(now)),
         _project(ordered),
     )
+
+
+def _unreported(of_delta: Iterable[Event]) -> int:
+    """What was settled since the last push ended."""
+    runs: dict[str | None, int] = {}
+    for each in of_delta:
+        if each.event == "ended":
+            runs.clear()
+        elif each.event == "checkpoint":
+            runs[each.run_id] = each.unsure or 0
+    return sum(runs.values())
 
 
 def _sent_page(of_delta: Iterable[Event]) -> int | None:

@@ -263,6 +263,6 @@ class Session:
             target=built.target if built else None,
             invalid=built.invalid if built else 0,
             parked=parked_rows(known.sync, state),
-            unsure=built.unsure if built and not state.has_ended else 0,
+            unsure=state.unreported + (built.unsure if built and not state.has_ended else 0),
             **identity(),
         )

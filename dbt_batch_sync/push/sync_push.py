@@ -95,6 +95,7 @@ class SyncPush:
         self._sent = 0  # rows with all sent ones of settled chunks among the first
         self._open: dict[int, int] = {}  # how far each other chunk reaches that may have been sent
         self._settled = 0  # rows before which everything is settled
+        self._unsure_before = self.run.unsure
         self._rejects: list[Reject] = []  # of settled rows, not appended yet
         self._lock = Lock()
         self._in_flight: deque[pa.ChunkedArray] = deque()
@@ -120,7 +121,7 @@ class SyncPush:
     def _deliver(self) -> None:
         at_most_once = self.work.sync.mapping.at_most_once
         if self.work.given_up is not None:
-            self.hold.append([self._event("checkpoint", page=self.work.given_up)])
+            self.hold.append([self._event("checkpoint", page=self.work.given_up, unsure=self._unsure)])
         with closing(self._source.rendered()) as rendered:
             output = self.channel.output
             chunks = chunk_rows(rendered, self.channel.call_size, envelope=self.work.envelope)
@@ -260,7 +261,16 @@ class SyncPush:
         reached = self._reached_checkpoint()
         if reached is None or reached == self._checkpoint:
             return None
-        return self._event("checkpoint", page=reached.page, key=reached.key)
+        return self._event("checkpoint", page=reached.page, key=reached.key, unsure=self._unsure or None)
+
+    @property
+    def _unsure(self) -> int:
+        """Settled rows that may have been sent more than once, or never: a push that is killed reports them
+        by its checkpoints alone.
+        """
+        given_up = self.work.given_up is not None
+        before = self.work.unsure if given_up else min(self._settled, self.work.unsure)
+        return before + self.run.unsure - self._unsure_before
 
     def _take(self, checkpoint: Event) -> None:
         """The checkpoint is in the journal, or will be with the end of the run."""

@@ -353,6 +353,22 @@ from changes
 {% endmacro %}
 
 
+{#- Events that may have been sent more than once, or never, and that were settled by pushes that were killed: the next push reports them. -#}
+{% macro events__unreported(sync, snapshot) %}
+    {% set of_sync = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() ~ ' where sync = ' ~ dbt.string_literal(sync) %}
+    {% set last = '(select max(recorded_at) from ' ~ of_sync ~ " and event = 'ended')" %}
+    {% set query %}
+        select sum(unsure) as unsure
+        from (
+            select max(unsure) as unsure
+            from {{ of_sync }} and event = 'checkpoint' and unsure > 0 and (recorded_at > {{ last }} or {{ last }} is null)
+            group by run_id, delta_id
+        ) as runs
+    {% endset %}
+    {{ return((run_query(query).rows[0][0] or 0) | int) }}
+{% endmacro %}
+
+
 {% macro events__known_counts(snapshot, delta, counts, key) %}
     {{ return({'known': run_query('select count(*) as known from ' ~ snapshot.render()).rows[0][0] | int, 'returning': 0, 'leaving_again': 0}) }}
 {% endmacro %}

@@ -103,6 +103,16 @@ def test_parked_rows_are_the_deltas_and_those_that_its_pushes_had_rejected() -> 
     assert journal.state().parked == 6
 
 
+def test_what_killed_pushes_could_not_vouch_for_is_reported_by_the_next() -> None:
+    journal = Journal().built().run("claimed").run("checkpoint", page=0, unsure=2)
+    assert journal.state().unreported == 2
+    journal.run("checkpoint", "r2", page=1, unsure=1).run("checkpoint", "r2", page=2, unsure=3)
+    assert journal.state().unreported == 5
+    journal.run("ended", "r3", page=3)
+    assert journal.state().unreported == 0
+    assert journal.run("checkpoint", "r4", page=4).state().unreported == 0
+
+
 def test_the_project_is_that_of_the_last_intent_until_everything_is_sent_again() -> None:
     journal = Journal().built()
     assert journal.state().project_hash is None

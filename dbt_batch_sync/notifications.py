@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.connections.recipients import Hook, HookFormat
-from dbt_batch_sync.results import PushResult, SyncPushed
+from dbt_batch_sync.results.sync import PushResult, SyncPushed
 
 HOOK_SECONDS = 10.0
 """Seconds for one hook."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.results import PushResult, SyncPushed
+from dbt_batch_sync.results.sync import PushResult, SyncPushed
 
 NAME = "dbt_batch_sync"
 """The name of the tracer and the meter, and the prefix of all attributes."""

@@ -1,9 +1,11 @@
 {#- The columns of a delta, the identifier first: name, column, Batch type, SQL type, expression, keep, membership. None if the sync is not
     built and this command doesn't build it (`dbt compile` on an empty warehouse). -#}
 {% macro sync_attributes(sync, model_relation, mapping) %}
-    {% set columns = dbt_batch_sync.columns_of(model_relation) %}
+    {% set columns = [] if flags.INTROSPECT is false else dbt_batch_sync.columns_of(model_relation) %}
     {% if not columns and flags.WHICH not in ('run', 'build') %}
         {{ return(none) }}
+    {% elif not columns %}
+        {{ dbt_batch_sync.mapping_error(sync, "dbt finds no columns of " ~ model_relation ~ ". Build the model first; where `quoting` is off, its name must be as the warehouse folds it") }}
     {% endif %}
     {{ return([dbt_batch_sync.identifier_attribute(sync, mapping, columns)] + dbt_batch_sync.kind_macro(mapping.kind, 'attributes')(sync, mapping, columns)) }}
 {% endmacro %}

@@ -1,8 +1,8 @@
 {#- The body of `<sync>_delta`: every row in which the model differs from what Batch last accepted. Its columns depend on the mapping, so a
     contract can't know them. -#}
 {% macro delta(sync, key='custom_id', version=none) %}
-    {% set model_relation = ref(sync, v=version) %}
-    {% set snapshot_relation = ref(sync ~ '_sent_snapshot') %}
+    {% set model_relation = dbt_batch_sync.model_relation(sync, version) %}
+    {% set snapshot_relation = builtins.ref(sync ~ '_sent_snapshot') %}
     {{ config(
         materialized='table',
         contract={'enforced': false},

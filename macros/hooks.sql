@@ -94,13 +94,17 @@
             'version': dbt.string_literal(dbt_batch_sync.version()),
             'model_rows': model_rows if model_rows > 0 else 0, 'known_rows': known.known,
             'inserts': counts.get('insert', 0), 'updates': counts.get('update', 0), 'exits': counts.get('exit', 0),
-            'invalid': counts.get('invalid', 0), 'parked': counts.get('parked', 0), 'unsure': counts.get('unsure', 0),
+            'invalid': counts.get('invalid', 0), 'parked': counts.get('parked', 0), 'unsure': counts.get('unsure', 0) + dbt_batch_sync.kind_macro(mapping.kind, 'unreported')(sync, snapshot),
             'retention_days': mapping.get('memory_days') or 'null',
             'page': pages | max if pages else 'null',
             'answered': dbt.string_literal(merged.answered | join(',')), 'request': dbt.string_literal(request) if request else 'null'
         }) }}
     {% endif %}
 {% endmacro %}
+
+{#- How many rows of earlier deltas can't be vouched for, and were never reported. -#}
+{% macro any_kind__unreported(sync, snapshot) %}{{ return(0) }}{% endmacro %}
+
 
 {#- What the new delta contains beside changes, according to the merges since the last build. -#}
 {% macro any_kind__requested(sync, snapshot, requests) %}{{ return('all' if 'all' in requests else none) }}{% endmacro %}
@@ -133,7 +137,7 @@
     be written to. -#}
 {% macro own_snapshot(sync) %}
     {% if not execute %}{{ return(none) }}{% endif %}
-    {% set found = ref(sync ~ '_sent_snapshot') %}
+    {% set found = builtins.ref(sync ~ '_sent_snapshot') %}
     {% for node in graph.nodes.values() if node.resource_type == 'model' and node.name == sync ~ '_sent_snapshot' %}
         {% set same = found.identifier | lower == node.alias | lower and found.schema | lower == node.schema | lower
             and (found.database or '') | lower == (node.database or '') | lower %}

@@ -86,10 +86,18 @@
             {% do made.append(name) %}
         {% endif %}
     {% endfor %}
-    {% if made %}
+    {#- The first command of another version of the macros has its own view. -#}
+    {% if made or not dbt_batch_sync.has_built(snapshot) %}
         {% set view = dbt_batch_sync.beside(snapshot, 'batch_sync_runs') %}
         {% do run_query('create or replace view ' ~ view.render() ~ ' as ' ~ dbt_batch_sync.runs_sql(dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render())) %}
     {% endif %}
+{% endmacro %}
+
+
+{#- Whether this version of the macros has built a delta beside a snapshot. -#}
+{% macro has_built(snapshot) %}
+    {% set journal = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() %}
+    {{ return(run_query("select count(*) as built from " ~ journal ~ " where event = 'built' and version = " ~ dbt.string_literal(dbt_batch_sync.version())).rows[0][0] | int > 0) }}
 {% endmacro %}
 
 

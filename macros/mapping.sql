@@ -35,7 +35,17 @@
     {% endfor %}
 {% endmacro %}
 
-{% macro sync_relation(sync) %}{{ return(ref(sync, v=dbt_batch_sync.sync_node(sync).version)) }}{% endmacro %}
+{% macro sync_relation(sync) %}{{ return(dbt_batch_sync.model_relation(sync, dbt_batch_sync.sync_node(sync).version)) }}{% endmacro %}
+
+
+{#- Where a sync's model is, by the project's own `ref` if it has one: that may know of no versions. The snapshot is where dbt builds it. -#}
+{% macro model_relation(sync, version) %}
+    {% set found = ref(sync) if version is undefined or version is none else ref(sync, v=version) %}
+    {% if found is string %}
+        {{ dbt_batch_sync.mapping_error(sync, "the project's macro `ref` returns text here, and a sync needs a relation. Let it return `builtins.ref(…)` where `model.name` is `" ~ model.name ~ "`") }}
+    {% endif %}
+    {{ return(found) }}
+{% endmacro %}
 
 
 {% macro mapping_error(sync, message) %}

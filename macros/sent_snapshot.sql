@@ -1,6 +1,6 @@
 {#- The body of `<sync>_sent_snapshot`: no rows, only the columns that keep Batch's state. -#}
 {% macro sent_snapshot(sync, key='custom_id', version=none) %}
-    {% set model_relation = ref(sync, v=version) %}
+    {% set model_relation = dbt_batch_sync.model_relation(sync, version) %}
     {{ config(materialized='sent_snapshot', full_refresh=false, contract={'enforced': false}) }}
     {% do dbt_batch_sync.set_defaults(dbt_batch_sync.snapshot_defaults(key)) %}
     {% if execute %}

@@ -6,6 +6,7 @@ compares both in a DuckDB that spills to disk · `run` does all of this for each
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -40,5 +41,5 @@ class AuditObserver(Protocol):
 class Wait:
     """`seconds` sleeps; `now` is a monotonic clock."""
 
-    seconds: Callable[[float], None]
-    now: Callable[[], float]
+    seconds: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.monotonic

@@ -15,13 +15,13 @@ from sqlglot import exp
 
 from dbt_batch_sync.audit.comparison import Believed
 from dbt_batch_sync.errors import Stopped
-from dbt_batch_sync.kinds.attributes import TypedAttribute
-from dbt_batch_sync.kinds.kind import KEY
-from dbt_batch_sync.ledger.state import Checkpoint
+from dbt_batch_sync.kinds.attributes import KEY, TypedAttribute
 from dbt_batch_sync.mapping.mapping import OnExit, OnNull
+from dbt_batch_sync.push.counts import Pending
 from dbt_batch_sync.push.known import Known, relation_of
+from dbt_batch_sync.push.pages import neighbours
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
-from dbt_batch_sync.warehouse.relations import Relation, equals, is_in, is_null, literal, value
+from dbt_batch_sync.warehouse.relations import Relation, select
 
 PAGE_ROWS = 20_000
 PAGE_CELLS = 400_000
@@ -32,28 +32,22 @@ CHANGE, CHANGED, REASON, PAGE, SETTLED = (
 )
 
 
-@dataclass(frozen=True)
-class Moment:
-    """When an export began, by the warehouse's clock. `settles_all`: for an adoption, the whole delta counts
-    as settled.
-    """
-
-    began: datetime
-    settles_all: bool = False
-
-
 @dataclass
 class Reader:
-    """Reads the believed state of one sync, once."""
+    """Reads what one sync believes, once. The export began at `began`, by the warehouse's clock.
+
+    `settles_all`: the delta counts as settled whatever was sent, for an adoption.
+    """
 
     warehouse: Warehouse
     known: Known
     attributes: Sequence[TypedAttribute]
-    moment: Moment
+    began: datetime
+    settles_all: bool = False
 
-    @property
-    def page_rows(self) -> int:
-        return max(1, min(PAGE_ROWS, PAGE_CELLS // (len(self.attributes) + 6)))
+    def __post_init__(self) -> None:
+        self._names = [each.name for each in self.attributes]
+        self._page_rows = max(1, min(PAGE_ROWS, PAGE_CELLS // (len(self._names) + 6)))
 
     def read(self, into: Believed) -> None:
         """Raises Stopped if the delta was rebuilt meanwhile."""
@@ -69,22 +63,12 @@ class Reader:
 
     def _read_snapshot(self, into: Believed) -> None:
         held = relation_of(self.warehouse, self.known.sync, "snapshot")
-        sent_since = self._runs_since()
-        on_exit = self.known.sync.mapping.on_exit
-        names = [each.name for each in self.attributes]
-        own = ("_batch_run_id", "_batch_exited_at", "_batch_doubt")
-        cells = {KEY: held.column(held.key), **{name: held.column(name) for name in (*own, *names)}}
-        for rows in self._pages(held.table, held.column(held.key), cells, ()):
-            gone = rows.column("_batch_exited_at").is_valid()
-            changed = pc.is_in(_plain(rows.column("_batch_run_id")), pa.array(sent_since, pa.string()))
-            note = pc.if_else(changed, "changed", pa.scalar(None, pa.string()))
-            if on_exit is not OnExit.CLEAR:
-                note = pc.if_else(gone, "exited", note)
-            into.add(
-                rows.select([KEY, *names])
-                .append_column("_batch_note", note)
-                .append_column("_batch_gone", gone)
-            )
+        sent_since = pa.array(self._runs_since(), pa.string())
+        cells = {name: name for name in ("_batch_run_id", "_batch_exited_at", "_batch_doubt")}
+        cells |= {name: f'"{name}"' for name in self._names}
+        for rows in self._by_key("held", KEY, cells, {}, held):
+            changed = pc.is_in(_plain(rows.column("_batch_run_id")), sent_since)
+            self._add(into, rows, changed, rows.column("_batch_exited_at").is_valid())
             doubted = rows.filter(rows.column("_batch_doubt").is_valid())
             into.note(_notes(doubted.column(KEY), doubted.column("_batch_doubt")), "in_doubt")
 
@@ -92,10 +76,8 @@ class Reader:
         built = self.known.state.built
         if built is None or built.page is None:
             return
-        delta = relation_of(self.warehouse, self.known.sync, "delta")
-        names = [each.name for each in self.attributes]
         before = self._settled_before()
-        for rows in self._delta_pages(delta, built.delta_id, names):
+        for rows in self._delta_pages(built.delta_id):
             change, key = _plain(rows.column(CHANGE)), rows.column(KEY)
             invalid = pc.equal(change, "invalid")
             parked = pc.equal(_plain(rows.column(REASON)), "parked")
@@ -113,126 +95,101 @@ class Reader:
                 pa.table({"key": _plain(taken.column(KEY)), "changed": _plain(taken.column(CHANGED))})
             )
             late = pc.greater(taken.column(PAGE).cast(pa.int64()), before)
-            gone = pc.equal(_plain(taken.column(CHANGE)), "exit")
-            note = pc.if_else(late, "changed", pa.scalar(None, pa.string()))
-            if self.known.sync.mapping.on_exit is not OnExit.CLEAR:
-                note = pc.if_else(gone, "exited", note)
-            into.add(
-                taken.select([KEY, *names])
-                .append_column("_batch_note", note)
-                .append_column("_batch_gone", gone)
-            )
+            self._add(into, taken, late, pc.equal(_plain(taken.column(CHANGE)), "exit"))
+
+    def _add(self, into: Believed, rows: pa.Table, changed: pa.ChunkedArray, gone: pa.ChunkedArray) -> None:
+        note = pc.if_else(changed, "changed", pa.scalar(None, pa.string()))
+        if self.known.sync.mapping.on_exit is not OnExit.CLEAR:
+            note = pc.if_else(gone, "exited", note)
+        rows = rows.select([KEY, *self._names])
+        into.add(rows.append_column("_batch_note", note).append_column("_batch_gone", gone))
 
     def _read_rejects(self, into: Believed) -> None:
-        rejects, key = self.known.rejects.table, exp.column("key")
-        is_open = (
-            equals(exp.column("sync"), exp.Literal.string(self.known.sync.name)),
-            is_null(exp.column("resolved_at")),
-        )
-        cells: dict[str, exp.Expr] = {KEY: key, "attribute": exp.column("attribute")}
-        for rows in self._pages(rejects, key, cells, is_open):
+        source = "held where sync = :sync and resolved_at is null"
+        values: dict[str, Value] = {"sync": self.known.sync.name}
+        rejects = self.known.rejects.table
+        for rows in self._by_key(source, "key", {"attribute": "attribute"}, values, rejects):
             into.note(_notes(rows.column(KEY), rows.column("attribute")), "rejected")
 
-    def _pages(
-        self, table: exp.Table, key: exp.Expr, cells: Mapping[str, exp.Expr], conditions: Sequence[exp.Expr]
+    def _by_key(
+        self,
+        source: str,
+        key: str,
+        cells: Mapping[str, str],
+        values: Mapping[str, Value],
+        held: Relation | exp.Table,
     ) -> Iterator[pa.Table]:
-        """The rows of a table by ranges of their key. The borders are queried first; each range is one query,
-        so no cursor stays open.
+        """The rows of a source by ranges of their key, whose borders are asked for first: each range is read
+        by itself, and nothing stays open.
         """
-        order = exp.Order(expressions=[exp.Ordered(this=key.copy())])
-        nth = exp.Window(this=exp.RowNumber(), order=order)
-        numbered = exp.select(exp.alias_(key.copy(), "border"), exp.alias_(nth, "nth")).from_(table.copy())
-        for condition in conditions:
-            numbered = numbered.where(condition.copy())
-        # As a function: beside values, `%` is the drivers'.
-        last = exp.Anonymous(this="mod", expressions=[exp.column("nth"), literal(self.page_rows)])
-        borders = exp.select(exp.column("border")).from_(numbered.subquery("numbered"))
-        borders = borders.where(equals(last, literal(0))).order_by("nth")
-        found = [str(cell) for cell in _plain(self.warehouse.fetch(Statement(borders)).column(0)).to_pylist()]
-        uppers: list[str | None] = [*dict.fromkeys(found), None]
-        query = exp.select(*(exp.alias_(cell.copy(), name, quoted=True) for name, cell in cells.items()))
-        query = query.from_(table.copy())
-        for condition in conditions:
-            query = query.where(condition.copy())
+        borders = select(
+            f"""
+            select _batch_border from (
+                select {key} as _batch_border, row_number() over (order by {key}) as _batch_nth from {source}
+            ) as numbered
+            where mod(_batch_nth, {self._page_rows}) = 0 order by _batch_nth
+            """,
+            held=held,
+        )
+        found = _plain(self.warehouse.fetch(Statement(borders, values)).column(0)).to_pylist()
         after: str | None = None
-        for upto in uppers:
-            page, values = query, dict[str, Value]()
-            if after is not None:
-                page, values["after"] = page.where(exp.GT(this=key.copy(), expression=value("after"))), after
-            if upto is not None:
-                page, values["upto"] = page.where(exp.LTE(this=key.copy(), expression=value("upto"))), upto
-            yield self.warehouse.fetch(Statement(page, values)).rename_columns(list(cells))
+        for upto in [*dict.fromkeys(found), None]:
+            limits = {name: cell for name, cell in (("after", after), ("upto", upto)) if cell is not None}
+            where = [f"{key} {'>' if name == 'after' else '<='} :{name}" for name in limits]
+            query = select(f"select from {source}", cells={KEY: key, **cells}, where=where, held=held)
+            found_rows = self.warehouse.fetch(Statement(query, {**values, **limits}))
+            yield found_rows.rename_columns([KEY, *cells])
             after = upto
 
-    def _delta_pages(self, delta: Relation, delta_id: str, names: Sequence[str]) -> Iterator[pa.Table]:
-        page, of_build = (
-            delta.column("_batch_page"),
-            equals(delta.column("_batch_delta_id"), value("delta_id")),
+    def _delta_pages(self, delta_id: str) -> Iterator[pa.Table]:
+        at = self.known.state.checkpoint
+        delta = relation_of(self.warehouse, self.known.sync, "delta")
+        pending = Pending(delta, delta_id, at.page, at.key)
+        settled = "1" if self.settles_all else f"case when {pending.settled} then 1 else 0 end"
+        values = {"delta_id": delta_id} if self.settles_all else pending.values
+        counted = select(
+            """
+            select _batch_page as page, count(*) as rows_of_page from delta
+            where _batch_delta_id = :delta_id group by _batch_page
+            """,
+            delta=delta,
         )
-        counted = exp.select(exp.alias_(page, "page"), exp.alias_(exp.Count(this=exp.Star()), "rows_of_page"))
-        counted = counted.from_(delta.table.copy()).where(of_build).group_by(page.copy())
-        values: dict[str, Value] = {"delta_id": delta_id}
-        listed = self.warehouse.fetch(Statement(counted, values)).to_pylist()
-        sizes = sorted((int(str(row["page"])), int(str(row["rows_of_page"]))) for row in listed)
-        own = {
-            CHANGE: "_batch_change",
-            CHANGED: "_batch_changed",
-            REASON: "_batch_reason",
-            PAGE: "_batch_page",
-        }
-        cells: dict[str, exp.Expr] = {KEY: delta.column(delta.key)}
-        cells |= {name: delta.column(column) for name, column in own.items()}
-        cells[SETTLED], more = self._settled(delta)
-        cells |= {name: delta.column(name) for name in names}
-        query = exp.select(*(exp.alias_(cell.copy(), name, quoted=True) for name, cell in cells.items()))
-        between = exp.Between(this=page.copy(), low=value("first"), high=value("last"))
-        query = query.from_(delta.table.copy()).where(of_build.copy(), between)
-        for first, last in _ranges(sizes, self.page_rows):
-            given = {**values, **more, "first": first, "last": last}
+        listed = self.warehouse.fetch(Statement(counted, {"delta_id": delta_id})).to_pylist()
+        sizes = sorted((int(row["page"]), int(row["rows_of_page"])) for row in listed)
+        cells = {name: name for name in (KEY, CHANGE, CHANGED, REASON, PAGE)} | {SETTLED: settled}
+        cells |= {name: f'"{name}"' for name in self._names}
+        query = select(
+            "select from delta where _batch_delta_id = :delta_id and _batch_page between :first and :last",
+            delta=delta,
+            cells=cells,
+        )
+        for start, stop in neighbours([rows for _, rows in sizes], self._page_rows):
+            given = {**values, "first": sizes[start][0], "last": sizes[stop - 1][0]}
             yield self.warehouse.fetch(Statement(query, given)).rename_columns(list(cells))
-
-    def _settled(self, delta: Relation) -> tuple[exp.Expr, dict[str, Value]]:
-        """Whether a row is settled, as 0 or 1. The warehouse compares keys, in its own order."""
-        if self.moment.settles_all:
-            return literal(1), {}
-        at: Checkpoint = self.known.state.checkpoint
-        page, values = delta.column("_batch_page"), dict[str, Value](page=at.page)
-        reached: exp.Expr = exp.LTE(this=page, expression=value("page"))
-        if at.key is not None:
-            begun = equals(page.copy(), literal(at.page + 1))
-            by_key = exp.LTE(this=delta.column(delta.key), expression=value("key"))
-            reached, values["key"] = exp.or_(reached, exp.and_(begun, by_key)), at.key
-        return exp.Case().when(reached, literal(1)).else_(literal(0)), values
 
     def _settled_before(self) -> int:
         """The last page of the delta that was settled when the export began."""
-        if self.moment.settles_all:
+        if self.settles_all:
             return 2**62
-        page = exp.alias_(exp.Max(this=exp.column("page")), "page")
         built = self.known.state.built
-        query = self._checkpoints(page, exp.LT(this=exp.column("recorded_at"), expression=value("began")))
-        query = query.where(equals(exp.column("delta_id"), value("delta_id")))
+        query = self._checkpoints("max(page)", "recorded_at < :began and delta_id = :delta_id")
         values = {**self._values, "delta_id": built.delta_id if built else None}
         cell = self.warehouse.fetch(Statement(query, values)).column(0)[0].as_py()
-        return -1 if cell is None else int(str(cell))
+        return -1 if cell is None else int(cell)
 
     def _runs_since(self) -> list[str]:
         """The pushes that settled rows after the export began."""
-        late = exp.GTE(this=exp.column("recorded_at"), expression=value("began"))
-        query = self._checkpoints(exp.column("run_id"), late).distinct()
-        return [
-            str(cell)
-            for cell in _plain(self.warehouse.fetch(Statement(query, self._values)).column(0)).to_pylist()
-        ]
+        query = self._checkpoints("run_id", "recorded_at >= :began").distinct()
+        found: list[str] = _plain(self.warehouse.fetch(Statement(query, self._values)).column(0)).to_pylist()
+        return found
 
-    def _checkpoints(self, cell: exp.Expr, when: exp.Expr) -> exp.Select:
-        query = exp.select(cell).from_(self.known.journal.table.copy())
-        is_checkpoint = is_in(exp.column("event"), ["checkpoint"])
-        return query.where(is_checkpoint, equals(exp.column("sync"), value("sync")), when)
+    def _checkpoints(self, cell: str, when: str) -> exp.Select:
+        query = "select from journal where event = 'checkpoint' and sync = :sync"
+        return select(query, cells={"found": cell}, where=[when], journal=self.known.journal.table)
 
     @property
     def _values(self) -> dict[str, Value]:
-        return {"sync": self.known.sync.name, "began": self.moment.began}
+        return {"sync": self.known.sync.name, "began": self.began}
 
 
 def kept(known: Known, attributes: Sequence[TypedAttribute]) -> list[str]:
@@ -240,18 +197,6 @@ def kept(known: Known, attributes: Sequence[TypedAttribute]) -> list[str]:
     mapping = known.sync.mapping
     written = {each.name: each.on_null for each in mapping.attributes}
     return [each.name for each in attributes if written.get(each.name, mapping.on_null) is OnNull.KEEP]
-
-
-def _ranges(sizes: Sequence[tuple[int, int]], most: int) -> Iterator[tuple[int, int]]:
-    """Neighboring pages with at most this many rows in total; a single page may have more."""
-    place = 0
-    while place < len(sizes):
-        start, rows = place, sizes[place][1]
-        place += 1
-        while place < len(sizes) and rows + sizes[place][1] <= most:
-            rows += sizes[place][1]
-            place += 1
-        yield sizes[start][0], sizes[place - 1][0]
 
 
 def _notes(keys: pa.ChunkedArray, names: pa.ChunkedArray | None, why: pa.Array | None = None) -> pa.Table:

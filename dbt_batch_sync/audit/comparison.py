@@ -21,8 +21,7 @@ import duckdb
 import pyarrow as pa
 
 from dbt_batch_sync.errors import DeliveryError
-from dbt_batch_sync.kinds.attributes import AttributeType, TypedAttribute
-from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.kinds.attributes import KEY, AttributeType, TypedAttribute
 from dbt_batch_sync.payload.values import REJECTED, sent_values
 
 MEMORY_LIMIT = "200MB"
@@ -145,9 +144,7 @@ class Believed:
             return
         select = self._selects.get(rows.schema)
         if select is None:
-            values = sent_values(self.attributes, rows.schema, "batch_rows")
-            select = values.select("_batch_note", "_batch_gone").sql(dialect="duckdb")
-            self._selects[rows.schema] = select
+            select = self._selects[rows.schema] = sent_values(self.attributes, rows.schema, "batch_rows")
         names = ", ".join(_quoted(each.name) for each in self.attributes)
         self._db.connection.register("batch_rows", rows)
         self._db._run(f"create or replace temp table page as {select}")

@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import json
-import tempfile
+import random
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dbt_batch_sync.audit import AuditObserver, AuditOptions, Wait
-from dbt_batch_sync.audit.believed import Moment, Reader, kept
+from dbt_batch_sync.audit.believed import Reader, kept
 from dbt_batch_sync.audit.comparison import Believed, Comparison, Found
+from dbt_batch_sync.audit.directory import temporary_directory
 from dbt_batch_sync.audit.exporting import begin, load
-from dbt_batch_sync.batch_api.exports import Exports
+from dbt_batch_sync.batch_api.exports import Exports, Patience
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped
 from dbt_batch_sync.kinds.attributes import AttributeType, TypedAttribute, parse_types
 from dbt_batch_sync.ledger.audits import DRIFT_ROWS, Asked, Audited, Audits, Begun
-from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.guards import stops
 from dbt_batch_sync.push.known import Known
 from dbt_batch_sync.push.masking import mask
 from dbt_batch_sync.push.overview import sizes
-from dbt_batch_sync.results import Difference, DriftSample, SyncAudited
+from dbt_batch_sync.results.look import Difference, DriftSample, SyncAudited
 from dbt_batch_sync.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    from dbt_batch_sync.delivery.talking import Talk
 
 PROFILES = "profiles"
 """The kind whose values can be read back."""
@@ -47,13 +42,13 @@ class Audit:
     """What all audits of a command share."""
 
     warehouse: Warehouse
-    exports_of: Callable[[Output], Exports]
-    talk: Callable[[Sync], Talk]
+    channels: Channels
+    outputs: Mapping[str, Output]
     options: AuditOptions
     wait: Wait
     observer: AuditObserver
 
-    def run(self, known: Sequence[Known], outputs: dict[str | None, Output]) -> Iterator[SyncAudited]:
+    def run(self, known: Sequence[Known]) -> Iterator[SyncAudited]:
         """Audits the syncs by output. An error of one sync is in its result.
 
         Raises:
@@ -70,13 +65,13 @@ class Audit:
             if each.sync.kind.name != PROFILES:
                 yield self._of_kind(each)
                 continue
-            output = outputs[each.sync.mapping.output]
+            output = self.outputs[each.sync.name]
             wrong = list(stops(each.sync, each.state, output))
             if wrong:
                 yield _failed(each, f"nothing was compared: {'; '.join(wrong)}")
             else:
                 groups.setdefault(output.name, []).append(each)
-        by_name = {output.name: output for output in outputs.values()}
+        by_name = {output.name: output for output in self.outputs.values()}
         for name, group in groups.items():
             try:
                 yield from self._of_output(group, by_name[name])
@@ -86,7 +81,9 @@ class Audit:
     def _of_kind(self, known: Known) -> SyncAudited:
         """For kinds that can't be exported, at most the size is known."""
         name, kind = known.sync.name, known.sync.kind.name
-        (size,) = sizes(self.warehouse, [known], self.talk)
+        (size,) = sizes(
+            self.warehouse, [known], lambda sync: self.channels.talk(self.outputs[sync.name], sync.kind)
+        )
         if not size or self.options.adopts:
             return SyncAudited(name, kind, skipped=f"Batch exports no {known.sync.kind.noun}s")
         expected, found = size["expected"], size.get("in_batch")
@@ -95,12 +92,13 @@ class Audit:
         return SyncAudited(name, kind, compared=expected, in_batch=found, drifted=abs(found - expected))
 
     def _of_output(self, group: Sequence[Known], output: Output) -> Iterator[SyncAudited]:
-        exports = self.exports_of(output)
+        patience = Patience(self.wait.seconds, random.random, self.observer.told, output.max_attempts)
+        exports = Exports(self.channels.client(output), patience)
         names = {attribute.plain_name for each in group for attribute in _attributes(each)}
         if not names:
             raise Stopped("there is nothing to compare: the syncs have no attribute")
         begun = self._begin(group, exports, sorted(names))
-        with _directory() as directory:
+        with temporary_directory() as directory:
             comparison = Comparison(directory, sorted(names))
             try:
                 export_id = begun[0].export_id
@@ -151,9 +149,8 @@ class Audit:
         ):
             raise Stopped("dbt has built another delta meanwhile. Run the audit again")
         known = replace(known, state=state)
-        moment = Moment(begun.began, self.options.adopts)
         with comparison.of_sync(attributes) as believed:
-            Reader(self.warehouse, known, attributes, moment).read(believed)
+            Reader(self.warehouse, known, attributes, begun.began, self.options.adopts).read(believed)
             believed.compare(kept(known, attributes), known.sync.mapping.membership)
             return self._recorded(known, begun, believed, attributes)
 
@@ -240,10 +237,3 @@ def _masked(text: str | None, kind: AttributeType | None, name: str) -> str:
 
 def _failed(known: Known, error: str) -> SyncAudited:
     return SyncAudited(known.sync.name, known.sync.kind.name, error=error)
-
-
-@contextmanager
-def _directory() -> Iterator[Path]:
-    """A temporary directory that only this user can read, always removed."""
-    with tempfile.TemporaryDirectory(prefix="dbt-batch-sync-audit-", ignore_cleanup_errors=True) as name:
-        yield Path(name)

@@ -30,7 +30,7 @@ from dbt_batch_sync.batch_api.answers import (
     read_bulk,
 )
 from dbt_batch_sync.batch_api.messages import describe
-from dbt_batch_sync.batch_api.transport import IN_PATH, AppAuth, BearerAuth, Upload, open_session
+from dbt_batch_sync.batch_api.transport import IN_PATH, Upload, bearer, of_app, open_session
 from dbt_batch_sync.connections.addresses import is_loopback
 from dbt_batch_sync.errors import DeliveryError
 from dbt_batch_sync.kinds.kind import Route
@@ -75,7 +75,7 @@ class Client:
         self._rest_api_key = rest_api_key
         self._timeout = timeout
         self._session = open_session(
-            BearerAuth(rest_api_key, project_key),
+            bearer(rest_api_key, project_key),
             user_agent=f"dbt-batch-sync/{__version__}",
             connections=max_in_flight,
             # Plain http is allowed on loopback only. A proxy would send the key in the clear.
@@ -108,7 +108,7 @@ class Client:
         self, app_key: str, path: str, read: Read, body: bytes | memoryview, seconds: float | None = None
     ) -> Answer:
         """Posts a body to the older API of an app, like `send`."""
-        auth = AppAuth(self._rest_api_key, app_key)
+        auth = of_app(self._rest_api_key, app_key)
         return self._call("POST", self._app_base + path, read, body, seconds, auth)
 
     @property
@@ -135,7 +135,7 @@ class Client:
 
         body = None if document is None else json.dumps(document).encode()
         if app_key is not None:
-            auth = AppAuth(self._rest_api_key, app_key)
+            auth = of_app(self._rest_api_key, app_key)
             return self._call(method, self._app_base + path, read, body, None, auth), found
         return self._call(method, self._base + path, read, body), found
 

@@ -17,7 +17,8 @@ import requests
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind
 from dbt_batch_sync.batch_api.client import CONNECT_SECONDS, FAILURES, Client, classify
 from dbt_batch_sync.batch_api.messages import describe
-from dbt_batch_sync.batch_api.retry import GiveUp, Retry, RetryPolicy, decide
+from dbt_batch_sync.batch_api.retry import GiveUp, Retry, RetryPolicy, persist
+from dbt_batch_sync.batch_api.transport import Credentials
 from dbt_batch_sync.connections.addresses import is_loopback
 from dbt_batch_sync.errors import DeliveryError
 
@@ -127,7 +128,7 @@ class Exports:
             # Not the API's session: its credentials, and those of .netrc, must not be sent.
             with requests.Session() as session:
                 session.trust_env = link.startswith("https:")
-                session.auth = _without_credentials
+                session.auth = Credentials()
                 with session.get(
                     link,
                     headers={"Accept-Encoding": "identity"},
@@ -144,23 +145,16 @@ class Exports:
         policy = RetryPolicy(
             max_attempts=self._patience.max_attempts, max_retry_after=MAX_RETRY_AFTER, repeatable=repeatable
         )
-        attempt = 0
-        while True:
-            attempt += 1
-            answer, found = call()
-            if isinstance(answer, Accepted):
-                return found
-            decision = decide(answer, attempt, policy, self._patience.chance())
-            if not isinstance(decision, Retry):
-                why = f", {decision.why}" if isinstance(decision, GiveUp) else ""
-                raise DeliveryError(f"{describe(answer)}{why}")
-            self._patience.tell(f"{describe(answer)}; trying again in {decision.after:.0f} s")
-            self._patience.wait(decision.after)
 
+        def pause(answer: Answer, retry: Retry) -> None:
+            self._patience.tell(f"{describe(answer)}; trying again in {retry.after:.0f} s")
+            self._patience.wait(retry.after)
 
-def _without_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Replaces the credentials of .netrc."""
-    return request
+        answer, found, decision = persist(lambda _: call(), policy, self._patience.chance, pause)
+        if not isinstance(answer, Accepted):
+            why = f", {decision.why}" if isinstance(decision, GiveUp) else ""
+            raise DeliveryError(f"{describe(answer)}{why}")
+        return found
 
 
 def _read_view(document: Mapping[str, object]) -> View | None:

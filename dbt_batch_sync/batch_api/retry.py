@@ -1,10 +1,14 @@
-"""Whether and when to retry a request: one pure function, driven by tenacity in `delivery.calls`."""
+"""Whether to make a call again, and when: one pure function, and the one loop that asks it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from dbt_batch_sync.batch_api.answers import Answer, Broken, BrokenKind, Busy
+from dbt_batch_sync.batch_api.answers import Answer, Broken, BrokenKind, Busy, Fatal
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,14 @@ def may_be_taken(answer: Answer) -> bool:
     """Whether Batch may have accepted a request despite this answer. After 429 and 503, it has not."""
     if isinstance(answer, Busy):
         return answer.status not in (429, 503)
-    return isinstance(answer, Broken) and answer.kind is not BrokenKind.CONNECT
+    return isinstance(answer, Broken) and not never_sent(answer)
+
+
+def never_sent(answer: Answer) -> bool:
+    """Whether there was no connection to send a call by."""
+    if isinstance(answer, Fatal):
+        return answer.status is None
+    return isinstance(answer, Broken) and answer.kind is BrokenKind.CONNECT
 
 
 def decide(answer: Answer, attempt: int, policy: RetryPolicy, chance: float) -> Decision:
@@ -78,3 +89,23 @@ def decide(answer: Answer, attempt: int, policy: RetryPolicy, chance: float) -> 
         return Retry(hint + chance, everyone=True)
     backoff = min(policy.max_seconds, policy.base_seconds * 2.0 ** min(attempt - 1, 30))
     return Retry(backoff * (1 - chance / 2), everyone=throttled)
+
+
+def persist(
+    call: Callable[[int], tuple[Answer, _T]],
+    policy: RetryPolicy,
+    chance: Callable[[], float],
+    pause: Callable[[Answer, Retry], None],
+) -> tuple[Answer, _T, GiveUp | Stands]:
+    """Makes a call, which is told which one it is (from 1), until its answer counts or it is given up.
+
+    `pause` waits before the next one; whatever it or the call raises ends it all.
+    """
+    attempt = 0
+    while True:
+        attempt += 1
+        answer, found = call(attempt)
+        decision = decide(answer, attempt, policy, chance())
+        if not isinstance(decision, Retry):
+            return answer, found, decision
+        pause(answer, decision)

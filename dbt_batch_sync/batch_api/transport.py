@@ -52,22 +52,6 @@ class Upload:
             yield self._body[start : start + _PIECE_BYTES]
 
 
-class BearerAuth(AuthBase):
-    """The documented credentials, set last, so that neither netrc nor the environment replaces them."""
-
-    def __init__(self, rest_api_key: str, project_key: str) -> None:
-        self._rest_api_key = rest_api_key
-        self._project_key = project_key
-
-    def __repr__(self) -> str:
-        return "BearerAuth(…)"
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._rest_api_key}"
-        request.headers["X-Batch-Project"] = self._project_key
-        return request
-
-
 IN_PATH: Final = "APP_KEY"
 """Replaces an app's key in a path, so that no log, error or trace of a URL contains it. The connection
 inserts the key.
@@ -76,20 +60,28 @@ inserts the key.
 _HEADER: Final = "X-App-Key-Of-Path"
 
 
-class AppAuth(AuthBase):
-    """The credentials of the older API, whose paths have an app's key in the place of `IN_PATH`."""
+class Credentials(AuthBase):
+    """Headers that are set last, so that neither netrc nor the environment replaces them; in no `repr`."""
 
-    def __init__(self, rest_api_key: str, app_key: str) -> None:
-        self._rest_api_key = rest_api_key
-        self._app_key = app_key
+    def __init__(self, **headers: str) -> None:
+        self._headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
     def __repr__(self) -> str:
-        return "AppAuth(…)"
+        return "Credentials(…)"
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["X-Authorization"] = self._rest_api_key
-        request.headers[_HEADER] = self._app_key
+        request.headers.update(self._headers)
         return request
+
+
+def bearer(rest_api_key: str, project_key: str) -> Credentials:
+    """The documented credentials."""
+    return Credentials(Authorization=f"Bearer {rest_api_key}", X_Batch_Project=project_key)
+
+
+def of_app(rest_api_key: str, app_key: str) -> Credentials:
+    """Those of the older API, whose paths have an app's key in the place of `IN_PATH`."""
+    return Credentials(X_Authorization=rest_api_key, **{_HEADER: app_key})
 
 
 class DirectSession(requests.Session):

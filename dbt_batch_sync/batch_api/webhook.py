@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
-from requests import PreparedRequest
-from requests.auth import AuthBase
-
 from dbt_batch_sync import __version__
-from dbt_batch_sync.batch_api.transport import Upload, open_session
-
-
-class _NoAuth(AuthBase):
-    """Keeps `requests` from looking for credentials in netrc."""
-
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        return request
+from dbt_batch_sync.batch_api.transport import Credentials, Upload, open_session
 
 
 def post(url: str, body: bytes, seconds: float) -> str | None:
@@ -28,7 +18,7 @@ def post(url: str, body: bytes, seconds: float) -> str | None:
         What went wrong, without the address; None for a 2xx status. Never raises.
     """
     session = open_session(
-        _NoAuth(),
+        Credentials(),
         user_agent=f"dbt-batch-sync/{__version__}",
         connections=1,
         use_environment=url.startswith("https:"),

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.cli import audit, look, setup, show, sync
+from dbt_batch_sync.cli import audit, check, look, plan, profile, setup, show, sync
 from dbt_batch_sync.cli.options import arrange, with_dbt_flags
 from dbt_batch_sync.errors import BatchSyncError
 
@@ -26,16 +26,16 @@ app = typer.Typer(
 VERBS = (
     setup.init,
     setup.generate,
-    look.validate,
-    look.plan,
-    look.lineage,
+    check.validate,
+    plan.plan,
+    check.lineage,
     sync.push,
     sync.adopt,
     sync.resend,
     audit.audit,
     look.status,
     look.rejects,
-    look.profile,
+    profile.profile,
     look.report,
     setup.sandbox,
     setup.demo,

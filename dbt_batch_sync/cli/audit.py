@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
-    from dbt_batch_sync.results import AuditResult, SyncAudited
+    from dbt_batch_sync.results.look import AuditResult, SyncAudited
 
 # Slow imports are in the verbs that need them, so that `--help` answers at once.
 
@@ -111,16 +110,13 @@ def interruptible(watch: Watch, verb: str = "audit") -> Iterator[None]:
         if len(signals) == 1:
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        with show.handling(handle):
+            yield
     except BaseException:
         # DuckDB replaces an exception of a handler with one of its own.
         if not signals:
             raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     if signals:
         if watch.export_id is not None:
             show.err().print(

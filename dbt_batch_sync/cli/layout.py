@@ -107,7 +107,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
-def status(name: str) -> str:
+def colored(name: str) -> str:
     """A status in its color."""
     return f"[{COLORS.get(name, 'white')}]{name}[/]"
 
@@ -126,6 +126,13 @@ def bars(sizes: Sequence[int], top: float) -> str:
     """Sizes as bars. An outlier gets a full one."""
     full = len(_BARS) - 1
     return "".join(_BARS[min(full, math.ceil(size / top * full))] for size in sizes)
+
+
+def noun(kind: str) -> str:
+    """What a row of a kind is about, as a head: Profile, Member, Item."""
+    from dbt_batch_sync.results import noun
+
+    return noun(kind).capitalize()
 
 
 def plain(text: str) -> str:

@@ -1,125 +1,24 @@
-"""The verbs that only read: validate, plan, lineage, status, rejects, profile, report."""
+"""The verbs that show what happened: status, rejects, report."""
 
 from __future__ import annotations
 
-import os
-import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
-from dbt_batch_sync.cli import documents, explain, show
-from dbt_batch_sync.cli.options import DbtFlags, Json, ShowValues
-from dbt_batch_sync.cli.sync import stopping
-from dbt_batch_sync.errors import ConfigurationError, MappingError
+from dbt_batch_sync.cli import show
+from dbt_batch_sync.cli.layout import Grid, at, bars, colored, counted, draw, noun, plain, say
+from dbt_batch_sync.cli.options import DbtFlags, Json
+from dbt_batch_sync.cli.sync import changes, not_delivered, stopping, unsure
 
-# Slow imports are in the verbs that need them, so that `--help` answers at once.
-
-
-def validate(
-    dbt: DbtFlags,
-    online: Annotated[
-        bool, typer.Option("--online", help="Also check the warehouse and Batch. Changes nothing there.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Report every mapping error.
-
-    Example: [bold]dbt parse && dbt-batch-sync validate[/]
-    """
-    from dbt_batch_sync import api
-
-    try:
-        result = api.validate(dbt.options, dbt.selection, online=online)
-    except MappingError as failure:
-        if os.environ.get("GITHUB_ACTIONS") == "true":
-            project = dbt.options.project_dir
-            workspace = Path(os.environ.get("GITHUB_WORKSPACE") or ".")
-            sys.stderr.writelines(
-                f"{documents.annotation(problem, project, workspace)}\n" for problem in failure.problems
-            )
-        if not as_json:
-            raise
-        problems = [asdict(problem) for problem in failure.problems]
-        show.print_json({"valid": False, "syncs": [], "online": online, "problems": problems})
-        raise typer.Exit(failure.exit_code) from None
-    if as_json:
-        show.print_json(result.to_json())
-    else:
-        checked = "; the warehouse and Batch are reachable" if online else ""
-        show.out().print(f"[green]Mappings are valid[/]: {', '.join(result.syncs)}{checked}")
-        if result.unchecked:
-            show.out().print(
-                f"[yellow]Columns not checked[/]: {', '.join(result.unchecked)}. "
-                "Run: dbt compile (and dbt docs generate for a `select *`), then validate again"
-            )
-        for step in result.steps:
-            show.out().print(f"  the next push would {escape(step)}")
-
-
-def plan(
-    dbt: DbtFlags,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a comment.")] = False,
-    out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--out", help="Also write the plan as JSON, for `push --plan`."),
-    ] = None,
-    show_values: ShowValues = False,
-    as_json: Json = False,
-) -> None:
-    """Show what a push would do: counts by change and attribute, requests, time, guards, samples.
-
-    Example: [bold]dbt-batch-sync plan --select tag:crm --json[/]
-    """
-    from dbt_batch_sync import api
-
-    if markdown and as_json:
-        raise ConfigurationError("--markdown and --json exclude each other")
-    result = api.plan(dbt.options, dbt.selection, show_values=show_values)
-    if out is not None:
-        _write(out, show.json_text(result.to_json()))
-    if as_json:
-        show.print_json(result.to_json())
-    elif markdown:
-        sys.stdout.write(documents.comment(result))
-    else:
-        show.planned(result)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"--out: {path} can't be written: {error.strerror}") from None
-
-
-def lineage(
-    dbt: DbtFlags,
-    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Show the source columns of each attribute, from the SQL that `dbt compile` wrote.
-
-    Example: [bold]dbt compile && dbt-batch-sync lineage --select crm_contacts[/]
-    """
-    from dbt_batch_sync import api
-
-    if mermaid and as_json:
-        raise ConfigurationError("--mermaid and --json exclude each other")
-    result = api.lineage(dbt.options, dbt.selection)
-    if as_json:
-        show.print_json(result.to_json())
-    elif mermaid:
-        sys.stdout.write(documents.flowchart(result))
-    else:
-        show.traced(result)
-    if result.not_compiled:
-        names = ", ".join(result.not_compiled)
-        show.err().print(f"[yellow]No compiled SQL of {names}: run `dbt compile`[/]")
+if TYPE_CHECKING:
+    from dbt_batch_sync.ledger.audits import Audited
+    from dbt_batch_sync.ledger.erasures import ErasureCounts
+    from dbt_batch_sync.ledger.records import Run
+    from dbt_batch_sync.results.look import RejectsResult, StatusResult, SyncRejects
 
 
 def status(
@@ -139,9 +38,92 @@ def status(
 
     with stopping() if wait else nullcontext((None, list[int]())) as (stop, signals):
         result = api.status(dbt.options, dbt.selection, limit=limit, wait=wait, stop=stop)
-    show.answer(result, show.history, as_json)
+    show.answer(result, history, as_json)
     if signals:
         raise typer.Exit(128 + signals[0])
+
+
+def history(result: StatusResult) -> None:
+    """The last runs of each sync, the sizes of their deltas, parked rows and open requests."""
+    console = show.out()
+    for sync in result.syncs:
+        console.print(f"[bold]{plain(sync.sync)}[/]")
+        if sync.runs:
+            draw(console, _runs(sync.runs), drop=("Accepted",))
+            say(console, f"[dim]Rows per push, oldest first[/]  {_trend(sync.runs, console.width - 32)}")
+        else:
+            say(console, "never pushed. Run: dbt-batch-sync push")
+        if sync.in_batch is not None:
+            held = counted(sync.in_batch, noun(sync.kind).lower())
+            say(console, f"{held} in Batch, {sync.expected:,} expected")
+        if sync.note:
+            say(console, f"[yellow]{plain(sync.note)}[/]")
+        if sync.audit is not None:
+            say(console, _last_audit(sync.audit))
+        if sync.parked:
+            say(
+                console,
+                f"[yellow]{counted(sync.parked, 'row')} parked:[/] rejected as a whole; sent again when "
+                "changed, or after dbt-batch-sync resend --rejected",
+            )
+        if sync.erasures.people:
+            say(console, _erasures(sync.erasures))
+        events = sum(run.unsure for run in sync.runs)
+        if events:
+            say(console, unsure(events))
+        for each in sync.requests:
+            say(
+                console,
+                f"[yellow]{_requested_by(each.request)} requested {at(each.recorded_at)}:[/] the next dbt "
+                "run adds the rows to the delta",
+            )
+        if sync.runs and sync.runs[0].error:
+            say(console, f"[red]Last error:[/] {plain(sync.runs[0].error)}")
+        console.print()
+
+
+def _erasures(counts: ErasureCounts) -> str:
+    asked = "1 person" if counts.people == 1 else f"{counts.people:,} people"
+    waiting = f"[yellow]{counts.pending:,} pending[/]: see dbt-batch-sync status --wait"
+    return f"erasure of {asked}: {counts.done:,} done" + (f", {waiting}" if counts.pending else "")
+
+
+def _requested_by(request: str) -> str:
+    """The name of a request's command."""
+    audits = {"drift": "audit --repair", "adopted": "adopt --from-export"}
+    return audits.get(request, f"resend --{request}")
+
+
+def _last_audit(audit: Audited) -> str:
+    compared = counted(audit.compared, "profile")
+    if not audit.drifted:
+        return f"Last audit {at(audit.ended)}: no drift in {compared}"
+    return f"[yellow]Last audit {at(audit.ended)}:[/] {audit.drifted:,} of {compared} differ in Batch"
+
+
+def _runs(runs: Sequence[Run]) -> Grid:
+    head = ("Started (UTC)", "Status", "Inserts", "Updates", "Exits", "Accepted", "Rejected", "Time")
+    rows = [
+        (
+            at(run.started_at),
+            colored(run.status),
+            *changes(run),
+            run.accepted,
+            not_delivered(run),
+            run.seconds,
+        )
+        for run in runs
+    ]
+    return Grid(head, rows)
+
+
+def _trend(runs: Sequence[Run], width: int) -> str:
+    """The sizes of deltas, oldest first: a bar each, and a number if there is space."""
+    from dbt_batch_sync.report.charts import axis_top
+
+    sizes = [sum(changes(run)) for run in runs[::-1]]
+    drawn, numbers = bars(sizes, axis_top(sizes)), " ".join(f"{size:,}" for size in sizes)
+    return f"{drawn}  {numbers}" if len(drawn) + 2 + len(numbers) <= width else drawn
 
 
 def rejects(
@@ -158,29 +140,48 @@ def rejects(
     from dbt_batch_sync import api
 
     result = api.rejects(dbt.options, dbt.selection, profiles=profiles)
-    show.answer(result, show.rejected, as_json)
+    show.answer(result, rejected, as_json)
 
 
-def profile(
-    key: Annotated[
-        str, typer.Argument(metavar="KEY", help="The custom_id of a profile or member, or the id of an item.")
-    ],
-    dbt: DbtFlags,
-    show_values: ShowValues = False,
-    as_json: Json = False,
-) -> None:
-    """Explain one profile, member or item: what was last sent, what is queued, what was rejected.
+def rejected(result: RejectsResult) -> None:
+    """What is not in Batch because it was rejected or can't be sent, most frequent first."""
+    console = show.out()
+    for sync in result.syncs:
+        console.print(f"[bold]{plain(sync.sync)}[/]")
+        grid = _rejects(sync)
+        if not grid.rows:
+            say(console, "no open rejections")
+            console.print()
+            continue
+        draw(console, grid, drop=("Last (UTC)", "Since (UTC)"))
+        if sync.profiles:
+            console.print()
+            rows = [
+                (plain(each.key), plain(each.attribute or "whole row"), plain(each.reason))
+                for each in sync.profiles
+            ]
+            draw(console, Grid((noun(sync.kind), "Attribute", "Reason"), rows))
+        elif sync.rejects:
+            say(console, f"[dim]{noun(sync.kind)}s: dbt-batch-sync rejects --profiles 20[/]")
+        console.print()
 
-    Example: [bold]dbt-batch-sync profile C-1042 --select crm_contacts[/]
-    """
-    from dbt_batch_sync import api
 
-    result = api.profile(dbt.options, key, dbt.selection, show_values=show_values)
-    if as_json or result.is_known:
-        show.answer(result, explain.profile, as_json)
-    if not result.is_known:
-        show.err().print(f"No selected sync knows {escape(key)}: neither sent, queued nor rejected")
-        raise typer.Exit(1)
+def _rejects(sync: SyncRejects) -> Grid:
+    head = (f"{noun(sync.kind)}s", "Attribute", "Reason", "Rejected by", "Since (UTC)", "Last (UTC)")
+    rows = [
+        (
+            each.count,
+            plain(each.attribute or "whole row"),
+            plain(each.reason),
+            plain(each.rejected_by),
+            at(each.first_rejected_at),
+            at(each.last_rejected_at),
+        )
+        for each in sync.rejects
+    ]
+    invalid = sorted(sync.invalid.items(), key=lambda item: -item[1])
+    rows += [(count, "whole row", plain(reason), "validation", "", "") for reason, count in invalid]
+    return Grid(head, rows)
 
 
 def report(
@@ -198,4 +199,4 @@ def report(
     result = api.report(dbt.options, dbt.selection, limit=limit)
     page.write(out, page.render(result))
     runs = sum(len(sync.runs) for sync in result.syncs)
-    show.out().print(f"wrote {escape(str(out))} (syncs: {len(result.syncs):,}, runs: {runs:,})")
+    show.out().print(f"wrote {plain(str(out))} (syncs: {len(result.syncs):,}, runs: {runs:,})")

@@ -60,67 +60,47 @@ def complete_sync(context: typer.Context, incomplete: str) -> list[str]:
     return [sync.name for sync in syncs if sync.name.startswith(incomplete)]
 
 
-def _flag(*names: str, env: str | None = None, **more: Any) -> Any:
-    """One of dbt's flags, with dbt's variables in dbt 1.11's order."""
+def _flag(help_text: str, *names: str, env: str | None = None, syncs: bool = False) -> Any:
+    """One of dbt's flags, with dbt's variables in the order in which dbt 1.11 looks at them. `syncs`: its
+    values are names of syncs.
+    """
     variables = None if env is None else [f"DBT_ENGINE_{env}", f"DBT_{env}"]
-    return typer.Option(*names, envvar=variables, rich_help_panel="dbt", **more)
+    completion = complete_sync if syncs else None
+    return typer.Option(
+        *names, envvar=variables, help=help_text, autocompletion=completion, rich_help_panel="dbt"
+    )
+
+
+_PROJECT_DIR = "Directory of dbt_project.yml. Default: the nearest one upwards."
+_PROFILES_DIR = "Directory of profiles.yml. Default: here, the project, ~/.dbt."
+_TARGET_PATH = "Directory of dbt's artifacts. Default: the project's."
+_VARS = "YAML of variables for profiles.yml and dbt_project.yml."
+_SELECT = "Models to include: names, wildcards, tag:…, path:…. Default: every sync."
 
 
 @dataclass(frozen=True)
 class DbtFlags:
     """The values of dbt's flags; None if not given."""
 
-    project_dir: Annotated[
-        _Path,
-        _flag(
-            "--project-dir",
-            env="PROJECT_DIR",
-            help="Directory of dbt_project.yml. Default: the nearest one upwards.",
-        ),
-    ] = None
-    profiles_dir: Annotated[
-        _Path,
-        _flag(
-            "--profiles-dir",
-            env="PROFILES_DIR",
-            help="Directory of profiles.yml. Default: here, the project, ~/.dbt.",
-        ),
-    ] = None
-    profile: Annotated[
-        _Text, _flag("--profile", env="PROFILE", help="dbt profile. Default: the project's.")
-    ] = None
+    project_dir: Annotated[_Path, _flag(_PROJECT_DIR, "--project-dir", env="PROJECT_DIR")] = None
+    profiles_dir: Annotated[_Path, _flag(_PROFILES_DIR, "--profiles-dir", env="PROFILES_DIR")] = None
+    profile: Annotated[_Text, _flag("dbt profile. Default: the project's.", "--profile", env="PROFILE")] = (
+        None
+    )
     target: Annotated[
-        _Text,
-        _flag("--target", "-t", env="TARGET", help="Target of the dbt profile. Default: the profile's."),
+        _Text, _flag("Target of the dbt profile. Default: the profile's.", "--target", "-t", env="TARGET")
     ] = None
-    target_path: Annotated[
-        _Path,
-        _flag(
-            "--target-path", env="TARGET_PATH", help="Directory of dbt's artifacts. Default: the project's."
-        ),
-    ] = None
-    vars: Annotated[
-        _Text, _flag("--vars", help="YAML of variables for profiles.yml and dbt_project.yml.")
-    ] = None
-    select: Annotated[
-        _Texts,
-        _flag(
-            "--select",
-            "-s",
-            help="Models to include: names, wildcards, tag:…, path:…. Default: every sync.",
-            autocompletion=complete_sync,
-        ),
-    ] = None
+    target_path: Annotated[_Path, _flag(_TARGET_PATH, "--target-path", env="TARGET_PATH")] = None
+    vars: Annotated[_Text, _flag(_VARS, "--vars")] = None
+    select: Annotated[_Texts, _flag(_SELECT, "--select", "-s", syncs=True)] = None
     exclude: Annotated[
-        _Texts,
-        _flag("--exclude", help="Models to exclude; same syntax as --select.", autocompletion=complete_sync),
+        _Texts, _flag("Models to exclude; same syntax as --select.", "--exclude", syncs=True)
     ] = None
     selector: Annotated[
-        _Text, _flag("--selector", help="Selector of selectors.yml to include; instead of --select.")
+        _Text, _flag("Selector of selectors.yml to include; instead of --select.", "--selector")
     ] = None
     use_colors: Annotated[
-        _Switch,
-        _flag("--use-colors/--no-use-colors", env="USE_COLORS", help="Print in colors, on a terminal."),
+        _Switch, _flag("Print in colors, on a terminal.", "--use-colors/--no-use-colors", env="USE_COLORS")
     ] = None
 
     @property

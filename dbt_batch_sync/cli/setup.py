@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.options import DbtFlags
+from dbt_batch_sync.cli.sync import pushed
 from dbt_batch_sync.errors import ConfigurationError
 
 _NO_MACROS = (
@@ -171,7 +172,7 @@ def demo(
 
     def show_round(done: Round) -> None:
         console.print(f"\n[bold]{escape(done.title)}[/]")
-        show.pushed(done.result, dry_run=False)
+        pushed(done.result, dry_run=False)
         wire = done.wire
         console.print(
             f"  over the wire: {wire.operations:,} operations in {wire.requests} requests, {wire.bytes:,} "

@@ -1,4 +1,4 @@
-"""The verbs that send data, or request it: push, adopt, resend."""
+"""The verbs that move data, or ask for it, and how they end: push, adopt, resend."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ import typer
 from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.audit import Watch, interruptible
 from dbt_batch_sync.cli.audit import audited as show_audit
-from dbt_batch_sync.cli.layout import counted
+from dbt_batch_sync.cli.layout import Grid, colored, counted, draw, duration, listed, plain, say
 from dbt_batch_sync.cli.options import DbtFlags, Json, Yes
 from dbt_batch_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from dbt_batch_sync.results import PushResult
+    from rich.console import Console
+
+    from dbt_batch_sync.ledger.records import Run
+    from dbt_batch_sync.results.sync import PushResult, ResendResult, SyncPushed
 
 # Slow imports are in the verbs that need them, so that `--help` answers at once.
 
@@ -156,13 +159,13 @@ def resend(
     if everything == rejected:
         raise ConfigurationError("resend: give either --all or --rejected")
     result = api.resend(dbt.options, "all" if everything else "rejected", dbt.selection)
-    show.answer(result, show.resent, as_json)
+    show.answer(result, resent, as_json)
 
 
 def _finish(result: PushResult, as_json: bool, *, dry_run: bool = False, signals: Sequence[int] = ()) -> None:
-    from dbt_batch_sync.results import EXIT_CODES
+    from dbt_batch_sync.results.sync import EXIT_CODES
 
-    show.answer(result, partial(show.pushed, dry_run=dry_run), as_json)
+    show.answer(result, partial(pushed, dry_run=dry_run), as_json)
     interrupted = result.status == "interrupted" and signals
     raise typer.Exit(128 + signals[0] if interrupted else EXIT_CODES[result.status])
 
@@ -189,9 +192,108 @@ def stopping() -> Iterator[tuple[Event, list[int]]]:
             "[yellow]Stopping: no new requests; waiting for those in flight, then recording them.[/]"
         )
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with show.handling(handle):
         yield stop, signals
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+
+def pushed(result: PushResult, *, dry_run: bool) -> None:
+    """A row per sync, then what was not accepted, and how the push ended."""
+    console = show.out()
+    draw(console, _dry(result.syncs) if dry_run else _pushed(result.syncs), indent=0)
+    for sync in result.syncs:
+        _notes(console, sync, dry_run)
+    spent = duration((result.finished_at - result.started_at).total_seconds())
+    if dry_run:
+        console.print(
+            f"Dry run: nothing was sent or recorded. {counted(len(result.syncs), 'sync')} in {spent}."
+        )
+    else:
+        end = f"{counted(len(result.syncs), 'sync')} in {spent}, run {result.run_id}"
+        console.print(f"{colored(result.status)}: {end}")
+
+
+def _pushed(syncs: Sequence[SyncPushed]) -> Grid:
+    head = ("Sync", "Status", "Inserts", "Updates", "Exits", "Accepted", "Rejected", "Time")
+    return Grid(
+        head,
+        [
+            (
+                plain(each.sync),
+                colored(each.status),
+                *changes(each),
+                each.accepted,
+                not_delivered(each),
+                each.seconds,
+            )
+            for each in syncs
+        ],
+    )
+
+
+def _dry(syncs: Sequence[SyncPushed]) -> Grid:
+    head = ("Sync", "Inserts", "Updates", "Exits", "Would send", "Would reject", "Requests", "Endpoint")
+    rows = [
+        (
+            plain(each.sync),
+            *changes(each),
+            each.sent,
+            each.rejected_attributes + each.rejected_rows,
+            each.requests,
+            each.endpoint or "",
+        )
+        for each in syncs
+    ]
+    return Grid(head, rows)
+
+
+def _notes(console: Console, sync: SyncPushed, dry_run: bool) -> None:
+    name = f"[bold]{plain(sync.sync)}[/]"
+    if sync.error:
+        say(console, f"{name}: [red]{plain(sync.error)}[/]")
+    elif sync.status == "interrupted":
+        say(console, f"{name}: the next push resumes after the last checkpoint")
+    else:
+        left = sync.inserts + sync.updates + sync.exits - sync.settled
+        if left > 0 and not dry_run and sync.status != "skipped":
+            say(console, f"{name}: {counted(left, 'row')} not sent yet. Run: dbt-batch-sync push")
+    parts = (
+        counted(sync.invalid, "row") + " invalid" if sync.invalid else "",
+        counted(sync.parked, "row") + " parked" if sync.parked else "",
+        counted(sync.rejected_rows, "row") + " rejected" if sync.rejected_rows else "",
+        counted(sync.rejected_attributes, "attribute") + " rejected" if sync.rejected_attributes else "",
+    )
+    if any(parts) and not dry_run:
+        say(console, f"{name}: [yellow]{listed(parts)}[/]. Reasons: dbt-batch-sync rejects")
+    if sync.unsure:
+        say(console, f"{name}: {unsure(sync.unsure)}")
+
+
+def resent(result: ResendResult) -> None:
+    """What was requested, and the commands that send it."""
+    console = show.out()
+    rows = "every row" if result.request == "all" else "rejected rows and attributes"
+    for sync in result.syncs:
+        console.print(f"[bold]{plain(sync.sync)}[/]: the next dbt run adds {rows} to the delta")
+    for note in result.notes:
+        say(console, f"[yellow]{plain(note)}[/]")
+    console.print("Next:")
+    for command in result.next:
+        say(console, f"[bold]{plain(command)}[/]")
+
+
+def changes(counts: SyncPushed | Run) -> tuple[int, int, int]:
+    """Rows by what happens to them."""
+    return counts.inserts, counts.updates, counts.exits
+
+
+def not_delivered(counts: SyncPushed | Run) -> int:
+    """What a push could not deliver: rows and attributes."""
+    return counts.rejected_rows + counts.rejected_attributes + counts.invalid + counts.parked
+
+
+def unsure(count: int) -> str:
+    """What is to be said of events without a usable answer."""
+    return (
+        f"[yellow]{counted(count, 'event')} unsure:[/] no usable answer came. With on_doubt: resend they "
+        "may have arrived twice, with skip not at all"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from dbt_batch_sync.connections.addresses import address
 from dbt_batch_sync.connections.profiles import DbtOptions, find_profiles, pick_output, read_profiles
@@ -101,29 +101,23 @@ class Output:
     """
 
     name: str = ""
-    type: str = field(default=OUTPUT_TYPE, metadata=read_by(_read_type, required=f"`{OUTPUT_TYPE}`"))
-    rest_api_key: str = field(
-        default="", repr=False, metadata=read_by(_read_key, required="the REST API key of the company")
-    )
-    project_key: str = field(
-        default="", repr=False, metadata=read_by(_read_key, required="the key of the Batch project")
-    )
-    app_keys: tuple[str, ...] = field(default=(), repr=False, metadata=read_by(_read_app_keys))
-    api_url: str = field(default=API_URL, metadata=read_by(address(API_URL)))
-    api_version: str = field(default=API_VERSION, metadata=read_by(_read_version))
-    timeout: float = field(default=30.0, metadata=read_by(number(0, 3600, above=True)))
-    max_attempts: int = field(default=6, metadata=read_by(whole(1, 100)))
-    max_in_flight: int = field(default=4, metadata=read_by(whole(1, 64)))
-    checkpoint_seconds: float | None = field(default=None, metadata=read_by(optional(number(0, 86_400))))
-    max_profiles_per_second: float | None = field(
-        default=None, metadata=read_by(optional(number(0, 1_000_000)))
-    )
-    retention_days: int = field(default=90, metadata=read_by(whole(0, 36_500)))
-    only_from: tuple[str, ...] | None = field(default=None, metadata=read_by(optional(_read_targets)))
-    require_tests: bool = field(default=False, metadata=read_by(boolean))
-    on_success: tuple[Hook, ...] = field(default=(), metadata=read_by(read_hooks))
-    on_partial: tuple[Hook, ...] = field(default=(), metadata=read_by(read_hooks))
-    on_failure: tuple[Hook, ...] = field(default=(), metadata=read_by(read_hooks))
+    type: str = read_by(_read_type, OUTPUT_TYPE, required=f"`{OUTPUT_TYPE}`")
+    rest_api_key: str = read_by(_read_key, "", required="the REST API key of the company", hidden=True)
+    project_key: str = read_by(_read_key, "", required="the key of the Batch project", hidden=True)
+    app_keys: tuple[str, ...] = read_by(_read_app_keys, (), hidden=True)
+    api_url: str = read_by(address(API_URL), API_URL)
+    api_version: str = read_by(_read_version, API_VERSION)
+    timeout: float = read_by(number(0, 3600, above=True), 30.0)
+    max_attempts: int = read_by(whole(1, 100), 6)
+    max_in_flight: int = read_by(whole(1, 64), 4)
+    checkpoint_seconds: float | None = read_by(optional(number(0, 86_400)), None)
+    max_profiles_per_second: float | None = read_by(optional(number(0, 1_000_000)), None)
+    retention_days: int = read_by(whole(0, 36_500), 90)
+    only_from: tuple[str, ...] | None = read_by(optional(_read_targets), None)
+    require_tests: bool = read_by(boolean, False)
+    on_success: tuple[Hook, ...] = read_by(read_hooks, ())
+    on_partial: tuple[Hook, ...] = read_by(read_hooks, ())
+    on_failure: tuple[Hook, ...] = read_by(read_hooks, ())
 
     @property
     def project_hash(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePath
 from urllib.parse import urlsplit
@@ -35,9 +35,9 @@ def _read_command(value: object, spot: Spot) -> tuple[str, ...]:
 class Hook:
     """An address to post to, or a command to run without a shell. Their secrets are not in its `repr`."""
 
-    url: str = field(default="", repr=False, metadata=read_by(_read_url))
-    format: HookFormat = field(default=HookFormat.JSON, metadata=read_by(choice(HookFormat)))
-    command: tuple[str, ...] = field(default=(), repr=False, metadata=read_by(_read_command))
+    url: str = read_by(_read_url, "", hidden=True)
+    format: HookFormat = read_by(choice(HookFormat), HookFormat.JSON)
+    command: tuple[str, ...] = read_by(_read_command, (), hidden=True)
 
     @property
     def shown(self) -> str:

@@ -42,7 +42,7 @@ def deliver(
     stop: Event,
     max_in_flight: int = 4,
     ahead: int = 1,
-    begun: Callable[[Chunk], None] = lambda chunk: None,
+    begun: Callable[[Chunk, bool], None] = lambda chunk, may_be_sent: None,
     drain_seconds: float = 30.0,
     timing: Timing = SYSTEM_TIMING,
 ) -> Generator[Settled, None, None]:
@@ -54,7 +54,8 @@ def deliver(
     is raised.
 
     Args:
-        begun: Called with a chunk before its first request, in a sender's thread.
+        begun: Called in a sender's thread with a chunk and whether any of it may be sent: True before its
+            first request, False when no request of it has had a connection yet.
         stop: Ends the delivery when set, for example by a signal handler.
 
     Raises:

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Protocol
 from urllib.parse import urlencode
 
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Fatal, Rejected
 from dbt_batch_sync.batch_api.messages import describe
-from dbt_batch_sync.batch_api.retry import GiveUp, Retry, RetryPolicy, decide
+from dbt_batch_sync.batch_api.retry import GiveUp, RetryPolicy, persist
 from dbt_batch_sync.delivery.pacing import Pacer
 from dbt_batch_sync.delivery.sender import Interrupted
 from dbt_batch_sync.delivery.timing import SYSTEM_TIMING, Timing
 from dbt_batch_sync.errors import DeliveryError
 
-
-class Ask(Protocol):
-    """Sends one request and returns the answer and its document: `Client.ask`."""
-
-    def __call__(
-        self, method: str, path: str, document: Mapping[str, object] | None = None, /
-    ) -> tuple[Answer, Mapping[str, object]]: ...
+Ask = Callable[..., tuple[Answer, Mapping[str, object]]]
+"""One call with a method, a path and perhaps a document; its answer, and its document: `Client.ask`."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +60,14 @@ class Talk:
     def _call(
         self, method: str, path: str, document: Mapping[str, object] | None = None
     ) -> tuple[Answer, Mapping[str, object]]:
-        attempt = 0
-        while True:
-            attempt += 1
+        def call(_: int) -> tuple[Answer, Mapping[str, object]]:
             if not self.pacer.acquire(0, lambda seconds: self.timing.wait(self.stop, seconds)):
                 raise Interrupted("stopped on request")
-            answer, found = self.ask(method, path, document)
-            decision = decide(answer, attempt, self.policy, self.timing.chance())
-            if isinstance(decision, GiveUp):
-                raise DeliveryError(f"{describe(answer)}, {decision.why}.")
-            if not isinstance(decision, Retry):
-                return answer, found
-            self.pause(decision.after)
+            return self.ask(method, path, document)
+
+        answer, found, decision = persist(
+            call, self.policy, self.timing.chance, lambda _, retry: self.pause(retry.after)
+        )
+        if isinstance(decision, GiveUp):
+            raise DeliveryError(f"{describe(answer)}, {decision.why}.")
+        return answer, found

@@ -37,6 +37,9 @@ PRESENT = f"{STANDARD_PREFIX}present"
 OWN_PREFIX = "_batch_"
 """Prefix of our own columns."""
 
+KEY = "_batch_key"
+"""What the key is called in selects and in rows that were read, of whatever kind. No attribute is."""
+
 CUSTOM_ID = "custom_id"
 """The key column of relations about people."""
 

@@ -6,18 +6,25 @@ Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 from dbt_batch_sync.batch_api.answers import read_token
 from dbt_batch_sync.errors import Stopped
 from dbt_batch_sync.kinds.attributes import CUSTOM_ID, CUSTOM_RULES, AttributeType, Rules, TypedAttribute
-from dbt_batch_sync.kinds.kind import Difference, Fragment, Kind, Route, Step, Talk
-from dbt_batch_sync.kinds.listing import Entry, Listed, attributes_of, check_types, column, entries
-from dbt_batch_sync.mapping.mapping import Guards, Location, Mapping, OnExit, read_guards
-from dbt_batch_sync.mapping.validation import Spot, optional, read_by, shown, text
+from dbt_batch_sync.kinds.kind import Fragment, Kind, Route, Step, Talk
+from dbt_batch_sync.kinds.listing import (
+    Entry,
+    Listed,
+    attributes_of,
+    check_types,
+    column,
+    entries,
+    read_output,
+)
+from dbt_batch_sync.mapping.mapping import Guards, Location, Mapping, OnExit, guards_field
+from dbt_batch_sync.mapping.validation import Spot, optional, read_by, text, word
 
 NAME = "audience"
 MAX_ATTRIBUTES = 15
@@ -34,37 +41,21 @@ UPDATE = Route(
 )
 
 
-def _read_name(value: object, spot: Spot) -> str:
-    name = text("the audience's name")(value, spot)
-    if name and not re.fullmatch(r"[A-Za-z0-9_-]{1,255}", name):
-        spot.refuse(f"`{shown(name)}` is not an audience's name (1 to 255 of A-Z, a-z, 0-9, _ and -)")
-    return name
+_read_name = word("an audience's name", r"[A-Za-z0-9_-]{1,255}", "1 to 255 of A-Z, a-z, 0-9, _ and -")
 
 
 @dataclass(frozen=True)
 class _Form:
     """The keys of `batch_sync`."""
 
-    kind: str = field(default=NAME, metadata=read_by(text("a kind")))
-    identifier: str = field(
-        default="", metadata=read_by(column, required="the column with the `custom_id` of the members")
-    )
-    audience: str = field(
-        default="", metadata=read_by(_read_name, required="the name of the audience in Batch")
-    )
-    display_name: str | None = field(
-        default=None, metadata=read_by(optional(text("the name that the dashboard shows")))
-    )
-    attributes: Listed[Entry] = field(default=(), metadata=read_by(entries(Entry)))
-    output: str | None = field(
-        default=None,
-        metadata=read_by(optional(text("the name of an output of the `dbt_batch_sync` profile"))),
-    )
-    guards: Guards = field(
-        default=Guards(max_exit_ratio=0.5),
-        metadata=read_by(
-            read_guards(Guards(max_exit_ratio=0.5), "min_rows", "max_change_ratio", "max_exit_ratio")
-        ),
+    kind: str = read_by(text("a kind"), NAME)
+    identifier: str = read_by(column, "", required="the column with the `custom_id` of the members")
+    audience: str = read_by(_read_name, "", required="the name of the audience in Batch")
+    display_name: str | None = read_by(optional(text("the name that the dashboard shows")), None)
+    attributes: Listed[Entry] = read_by(entries(Entry), ())
+    output: str | None = read_by(read_output, None)
+    guards: Guards = guards_field(
+        Guards(max_exit_ratio=0.5), "min_rows", "max_change_ratio", "max_exit_ratio"
     )
 
 
@@ -95,21 +86,19 @@ class _Audience:
 
     def compare(
         self, talk: Talk, mapping: Mapping, attributes: Sequence[TypedAttribute], *, begun: bool
-    ) -> Difference:
+    ) -> Step | None:
         written = cast("_Form", mapping.settings)
         if talk.get("audiences/view", {"name": written.audience}) is not None:
-            return Difference()
+            return None
         if begun:
-            return Difference(
-                stops=(
-                    f"the audience `{written.audience}` is not in Batch any more: it was removed or "
-                    "renamed. To create it again with all members, run: "
-                    f"dbt-batch-sync resend --all --select {mapping.sync}, then dbt run and push",
-                )
+            raise Stopped(
+                f"the audience `{written.audience}` is not in Batch any more: it was removed or "
+                "renamed. To create it again with all members, run: "
+                f"dbt-batch-sync resend --all --select {mapping.sync}, then dbt run and push"
             )
         shown_as = {"display_name": written.display_name} if written.display_name else {}
         document = {"name": written.audience, **shown_as, "type": "custom_ids"}
-        return Difference((Step("audiences/create", document, f"create the audience `{written.audience}`"),))
+        return Step("audiences/create", document, f"create the audience `{written.audience}`")
 
     def is_applied(self, talk: Talk, mapping: Mapping, token: str) -> bool:
         name = cast("_Form", mapping.settings).audience

@@ -6,10 +6,9 @@ Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as AnyMapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import cast
 
@@ -23,11 +22,19 @@ from dbt_batch_sync.kinds.attributes import (
     Rules,
     TypedAttribute,
 )
-from dbt_batch_sync.kinds.kind import Difference, Fragment, Kind, Route, Step, Talk
-from dbt_batch_sync.kinds.listing import Entry, Listed, attributes_of, check_types, column, entries
+from dbt_batch_sync.kinds.kind import Fragment, Kind, Route, Step, Talk
+from dbt_batch_sync.kinds.listing import (
+    Entry,
+    Listed,
+    attributes_of,
+    check_types,
+    column,
+    entries,
+    read_output,
+)
 from dbt_batch_sync.ledger.state import Built
-from dbt_batch_sync.mapping.mapping import Guards, Location, Mapping, OnExit, read_guards
-from dbt_batch_sync.mapping.validation import Spot, choice, optional, read_by, shown, text
+from dbt_batch_sync.mapping.mapping import Guards, Location, Mapping, OnExit, guards_field
+from dbt_batch_sync.mapping.validation import Spot, choice, read_by, text, word
 
 NAME = "catalog"
 ITEM_ID = "item_id"
@@ -67,36 +74,21 @@ class ItemExit(str, Enum):
     IGNORE = "ignore"
 
 
-def _read_name(value: object, spot: Spot) -> str:
-    name = text("the catalog's name")(value, spot)
-    if name and not re.fullmatch(ATTRIBUTE_NAME, name):  # [U]: same as attributes
-        spot.refuse(f"`{shown(name)}` is not a catalog's name (1 to {MAX_NAME} of a-z, 0-9 and _)")
-    return name
+_read_name = word("a catalog's name", ATTRIBUTE_NAME, f"1 to {MAX_NAME} of a-z, 0-9 and _")
+# [U]: same as attributes
 
 
 @dataclass(frozen=True)
 class _Form:
     """The keys of `batch_sync`."""
 
-    kind: str = field(default=NAME, metadata=read_by(text("a kind")))
-    identifier: str = field(
-        default="", metadata=read_by(column, required="the column with the ids of the items")
-    )
-    catalog: str = field(
-        default="", metadata=read_by(_read_name, required="the name of the catalog in Batch")
-    )
-    fields: Listed[Entry] = field(
-        default=(), metadata=read_by(entries(Entry), required="the columns that become fields of the items")
-    )
-    on_exit: ItemExit = field(default=ItemExit.REMOVE, metadata=read_by(choice(ItemExit)))
-    output: str | None = field(
-        default=None,
-        metadata=read_by(optional(text("the name of an output of the `dbt_batch_sync` profile"))),
-    )
-    guards: Guards = field(
-        default=_GUARDS,
-        metadata=read_by(read_guards(_GUARDS, "min_rows", "max_change_ratio", "max_exit_ratio")),
-    )
+    kind: str = read_by(text("a kind"), NAME)
+    identifier: str = read_by(column, "", required="the column with the ids of the items")
+    catalog: str = read_by(_read_name, "", required="the name of the catalog in Batch")
+    fields: Listed[Entry] = read_by(entries(Entry), (), required="the columns that become fields")
+    on_exit: ItemExit = read_by(choice(ItemExit), ItemExit.REMOVE)
+    output: str | None = read_by(read_output, None)
+    guards: Guards = guards_field(_GUARDS, "min_rows", "max_change_ratio", "max_exit_ratio")
 
 
 def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
@@ -137,16 +129,14 @@ class _Catalog:
 
     def compare(
         self, talk: Talk, mapping: Mapping, attributes: Sequence[TypedAttribute], *, begun: bool
-    ) -> Difference:
+    ) -> Step | None:
         name = cast("_Form", mapping.settings).catalog
         wanted = {each.name: TYPES[each.type] for each in attributes}
         found = talk.get("catalogs/view", {"name": name})
         if found is None and begun:
-            return Difference(
-                stops=(
-                    f"the catalog `{name}` is not in Batch any more. To create it again with all items, run: "
-                    f"dbt-batch-sync resend --all --select {mapping.sync}, then dbt run and push",
-                )
+            raise Stopped(
+                f"the catalog `{name}` is not in Batch any more. To create it again with all items, run: "
+                f"dbt-batch-sync resend --all --select {mapping.sync}, then dbt run and push"
             )
         if found is None:
             listed = [{"name": each, "type": type_} for each, type_ in wanted.items()]
@@ -154,7 +144,7 @@ class _Catalog:
             does = (
                 f"create the catalog `{name}` with the fields {said} (a project has {MAX_CATALOGS} catalogs)"
             )
-            return Difference((Step("catalogs/create", {"name": name, "fields": listed}, does),))
+            return Step("catalogs/create", {"name": name, "fields": listed}, does)
         return _of_fields(name, wanted, _fields(found))
 
     def is_applied(self, talk: Talk, mapping: Mapping, token: str) -> bool:
@@ -180,7 +170,7 @@ def _fields(found: AnyMapping[str, object]) -> dict[str, str]:
     }
 
 
-def _of_fields(name: str, wanted: dict[str, str], have: dict[str, str]) -> Difference:
+def _of_fields(name: str, wanted: dict[str, str], have: dict[str, str]) -> Step | None:
     """The fields to add. Raises Stopped for a changed type or too many fields, which you must resolve."""
     changed = [each for each in wanted if each in have and have[each] != wanted[each]]
     added = {each: type_ for each, type_ in wanted.items() if each not in have}
@@ -188,25 +178,21 @@ def _of_fields(name: str, wanted: dict[str, str], have: dict[str, str]) -> Diffe
         said = ", ".join(
             f"`{each}` is {have[each]} in Batch and {wanted[each]} in the model" for each in changed
         )
-        return Difference(
-            stops=(
-                f"Batch can't change the type of a field of the catalog `{name}`: {said}. Map the column "
-                "under another `name`, cast it in the model, or remove the field in Batch",
-            )
+        raise Stopped(
+            f"Batch can't change the type of a field of the catalog `{name}`: {said}. Map the column "
+            "under another `name`, cast it in the model, or remove the field in Batch"
         )
     if len(have) + len(added) > MAX_FIELDS:
-        return Difference(
-            stops=(
-                f"the catalog `{name}` would have {len(have) + len(added)} fields, and Batch takes at most "
-                f"{MAX_FIELDS}: remove fields that the mapping does not have in Batch",
-            )
+        raise Stopped(
+            f"the catalog `{name}` would have {len(have) + len(added)} fields, and Batch takes at most "
+            f"{MAX_FIELDS}: remove fields that the mapping does not have in Batch"
         )
     if not added:
-        return Difference()
+        return None
     changes = [{"action": "add", "name": each, "type": type_} for each, type_ in added.items()]
     said = ", ".join(f"{each} {type_}" for each, type_ in added.items())
     does = f"add to the catalog `{name}` the fields {said}"
-    return Difference((Step("catalogs/update", {"name": name, "fields": changes}, does),))
+    return Step("catalogs/update", {"name": name, "fields": changes}, does)
 
 
 CATALOG = Kind(

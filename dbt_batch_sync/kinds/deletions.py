@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from dbt_batch_sync.batch_api.answers import Accepted
 from dbt_batch_sync.kinds.attributes import CUSTOM_ID, AttributeType, Rules
 from dbt_batch_sync.kinds.kind import Fragment, Kind, Route
-from dbt_batch_sync.mapping.mapping import Attribute, Guards, Location, Mapping, OnNull, read_guards
+from dbt_batch_sync.kinds.listing import column, read_output
+from dbt_batch_sync.mapping.mapping import Attribute, Guards, Location, Mapping, OnNull, guards_field
 from dbt_batch_sync.mapping.validation import Spot, optional, read_by, text
 
 if TYPE_CHECKING:
@@ -54,8 +55,6 @@ REQUEST = Route(
     "gdpr/request", "gdpr/request", max_rows=1, read=read_request, calls=CALLS_PER_SECOND, max_in_flight=1
 )
 
-column = text("a column's name")
-
 
 def _read_confirm(value: object, spot: Spot) -> str:
     if value != CONFIRM:
@@ -67,25 +66,14 @@ def _read_confirm(value: object, spot: Spot) -> str:
 class _Form:
     """The keys of `batch_sync`."""
 
-    kind: str = field(default=NAME, metadata=read_by(text("a kind")))
-    identifier: str = field(
-        default="", metadata=read_by(column, required="the column with the `custom_id` of the people")
+    kind: str = read_by(text("a kind"), NAME)
+    identifier: str = read_by(column, "", required="the column with the `custom_id` of the people")
+    requested_at: str | None = read_by(optional(column), None)
+    confirm: str = read_by(
+        _read_confirm, "", required=f"the word `{CONFIRM}`: people are permanently deleted from Batch"
     )
-    requested_at: str | None = field(default=None, metadata=read_by(optional(column)))
-    confirm: str = field(
-        default="",
-        metadata=read_by(
-            _read_confirm, required=f"the word `{CONFIRM}`: people are permanently deleted from Batch"
-        ),
-    )
-    output: str | None = field(
-        default=None,
-        metadata=read_by(optional(text("the name of an output of the `dbt_batch_sync` profile"))),
-    )
-    guards: Guards = field(
-        default=Guards(min_rows=0, max_rows=MAX_ROWS),
-        metadata=read_by(read_guards(Guards(min_rows=0, max_rows=MAX_ROWS), "max_rows")),
-    )
+    output: str | None = read_by(read_output, None)
+    guards: Guards = guards_field(Guards(min_rows=0, max_rows=MAX_ROWS), "max_rows")
 
 
 def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:

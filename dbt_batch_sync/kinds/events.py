@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, cast
 
@@ -21,9 +21,17 @@ from dbt_batch_sync.kinds.attributes import (
     propose_name,
 )
 from dbt_batch_sync.kinds.kind import Fragment, Kind
-from dbt_batch_sync.kinds.listing import Entry, Listed, attributes_of, check_types, column, entries
+from dbt_batch_sync.kinds.listing import (
+    Entry,
+    Listed,
+    attributes_of,
+    check_types,
+    column,
+    entries,
+    read_output,
+)
 from dbt_batch_sync.kinds.profiles import MASS_UPDATE, UPDATE
-from dbt_batch_sync.mapping.mapping import Attribute, Guards, Location, Mapping, OnNull, read_guards
+from dbt_batch_sync.mapping.mapping import Attribute, Guards, Location, Mapping, OnNull, guards_field
 from dbt_batch_sync.mapping.validation import (
     Spot,
     choice,
@@ -89,14 +97,14 @@ class Endpoint(str, Enum):
 class _Entry(Entry):
     """An entry of `attributes`."""
 
-    type: AttributeType | None = field(default=None, metadata=read_by(optional(choice(AttributeType))))
+    type: AttributeType | None = read_by(optional(choice(AttributeType)), None)
 
 
 @dataclass(frozen=True)
 class _Fixed:
     """The `name` of all events."""
 
-    value: str = field(default="", metadata=read_by(text("an event's name"), required="the events' name"))
+    value: str = read_by(text("an event's name"), "", required="the events' name")
 
 
 _GUARDS = Guards(max_rows=100_000)
@@ -116,31 +124,22 @@ def _read_name(value: object, spot: Spot) -> str | _Fixed:
 class Settings:
     """The keys of `batch_sync`."""
 
-    kind: str = field(default=NAME, metadata=read_by(text("a kind")))
-    identifier: str = field(
-        default="",
-        metadata=read_by(column, required="the column with the `custom_id` of the events' profiles"),
+    kind: str = read_by(text("a kind"), NAME)
+    identifier: str = read_by(column, "", required="the column with the `custom_id` of the events' profiles")
+    event_id: str = read_by(column, "", required="the column that identifies an event")
+    name: str | _Fixed = read_by(
+        _read_name, "", required="the column of the events' names, or `{value: …}` for all"
     )
-    event_id: str = field(
-        default="", metadata=read_by(column, required="the column that identifies an event")
-    )
-    name: str | _Fixed = field(
-        default="",
-        metadata=read_by(_read_name, required="the column of the events' names, or `{value: …}` for all"),
-    )
-    time: str = field(default="", metadata=read_by(column, required="the column of the events' times"))
-    label: str | None = field(default=None, metadata=read_by(optional(column)))
-    tags: str | None = field(default=None, metadata=read_by(optional(column)))
-    attributes: Listed[Entry] = field(default=(), metadata=read_by(entries(_Entry)))
-    on_doubt: OnDoubt = field(default=OnDoubt.RESEND, metadata=read_by(choice(OnDoubt)))
-    too_old: TooOld = field(default=TooOld.REJECT, metadata=read_by(choice(TooOld)))
-    memory_days: int = field(default=7, metadata=read_by(whole(2, 90)))
-    endpoint: Endpoint = field(default=Endpoint.UPDATE, metadata=read_by(choice(Endpoint)))
-    output: str | None = field(
-        default=None,
-        metadata=read_by(optional(text("the name of an output of the `dbt_batch_sync` profile"))),
-    )
-    guards: Guards = field(default=_GUARDS, metadata=read_by(read_guards(_GUARDS, "max_rows")))
+    time: str = read_by(column, "", required="the column of the events' times")
+    label: str | None = read_by(optional(column), None)
+    tags: str | None = read_by(optional(column), None)
+    attributes: Listed[Entry] = read_by(entries(_Entry), ())
+    on_doubt: OnDoubt = read_by(choice(OnDoubt), OnDoubt.RESEND)
+    too_old: TooOld = read_by(choice(TooOld), TooOld.REJECT)
+    memory_days: int = read_by(whole(2, 90), 7)
+    endpoint: Endpoint = read_by(choice(Endpoint), Endpoint.UPDATE)
+    output: str | None = read_by(read_output, None)
+    guards: Guards = guards_field(_GUARDS, "max_rows")
 
 
 def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from dbt_batch_sync.mapping.mapping import Mapping as SyncMapping
     from dbt_batch_sync.mapping.validation import Spot
 
-KEY = "_batch_key"
-"""The name of the key column in rows that were read, for every kind. No attribute has it."""
-
 APART, CONTINUES = 1, 2
 """Marks of rendered rows: a request must begin with this row; its key is also that of the row before it."""
 
@@ -107,26 +104,15 @@ class Step:
     does: str
 
 
-@dataclass(frozen=True)
-class Difference:
-    """What must be done before rows can be sent, and what needs a person."""
-
-    steps: tuple[Step, ...] = ()
-    stops: tuple[str, ...] = ()
-
-
 class Container(Protocol):
     """The audience or the catalog that contains a sync's rows."""
 
     def compare(
-        self,
-        talk: Talk,
-        mapping: SyncMapping,
-        attributes: Sequence[TypedAttribute],
-        *,
-        begun: bool,
-    ) -> Difference:
-        """Compares Batch with the mapping. `begun`: Batch has rows in it, according to the snapshot."""
+        self, talk: Talk, mapping: SyncMapping, attributes: Sequence[TypedAttribute], *, begun: bool
+    ) -> Step | None:
+        """What must be done in Batch before rows can be sent. `begun`: Batch has rows in it, according to the
+        snapshot. Raises Stopped if it needs a person.
+        """
 
     def is_applied(self, talk: Talk, mapping: SyncMapping, token: str) -> bool:
         """Whether Batch has applied the change with this token. Raises Stopped if it never will."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 from dbt_batch_sync.kinds.attributes import CUSTOM_RULES, AttributeType, name_refusal, propose_name
 from dbt_batch_sync.mapping.mapping import Attribute, OnNull
@@ -25,27 +25,20 @@ from dbt_batch_sync.mapping.validation import listed as listed_names
 column = text("a column's name")
 
 
-class Named(Protocol):
-    """An entry of such a list."""
-
-    @property
-    def column(self) -> str: ...
-
-    @property
-    def name(self) -> str | None: ...
-
-
-E = TypeVar("E", bound=Named)
-Listed = tuple[tuple[Spot, E], ...]
+read_output = optional(text("the name of an output of the `dbt_batch_sync` profile"))
 
 
 @dataclass(frozen=True)
 class Entry:
     """A column with options."""
 
-    column: str = field(default="", metadata=read_by(column, required="the column to send"))
-    name: str | None = field(default=None, metadata=read_by(optional(text("an attribute's name"))))
-    type: AttributeType | None = field(default=None, metadata=read_by(optional(choice(CUSTOM_RULES))))
+    column: str = read_by(column, "", required="the column to send")
+    name: str | None = read_by(optional(text("an attribute's name")), None)
+    type: AttributeType | None = read_by(optional(choice(CUSTOM_RULES)), None)
+
+
+E = TypeVar("E", bound=Entry)
+Listed = tuple[tuple[Spot, E], ...]
 
 
 def entries(form: Callable[..., E], what: str = "columns") -> Reader[Listed[E]]:
@@ -62,12 +55,12 @@ def entries(form: Callable[..., E], what: str = "columns") -> Reader[Listed[E]]:
     return many(read, what)
 
 
-def name_of(entry: Named) -> str:
+def name_of(entry: Entry) -> str:
     """The attribute's name: the given one, or the column's in lower case. Empty if it was rejected."""
     return entry.column.lower() if entry.name is None else entry.name
 
 
-def check_names(listed: Sequence[tuple[Spot, Named]]) -> dict[str, str]:
+def check_names(listed: Sequence[tuple[Spot, Entry]]) -> dict[str, str]:
     """Notes names that are invalid or used twice. Returns the columns by name."""
     owners: dict[str, str] = {}
     for place, entry in listed:

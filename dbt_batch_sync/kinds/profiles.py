@@ -6,7 +6,7 @@ Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import cast
 
@@ -23,7 +23,7 @@ from dbt_batch_sync.kinds.attributes import (
     propose_name,
 )
 from dbt_batch_sync.kinds.kind import AUTO, Fragment, Kind, Route
-from dbt_batch_sync.kinds.listing import Entry, check_names, column, entries, name_of
+from dbt_batch_sync.kinds.listing import Entry, check_names, column, entries, name_of, read_output
 from dbt_batch_sync.mapping.mapping import (
     ALL,
     Attribute,
@@ -32,7 +32,7 @@ from dbt_batch_sync.mapping.mapping import (
     Mapping,
     OnExit,
     OnNull,
-    read_guards,
+    guards_field,
 )
 from dbt_batch_sync.mapping.validation import (
     Spot,
@@ -73,7 +73,7 @@ class EndpointChoice(str, Enum):
 
 @dataclass(frozen=True)
 class _Entry(Entry):
-    on_null: OnNull | None = field(default=None, metadata=read_by(optional(choice(OnNull))))
+    on_null: OnNull | None = read_by(optional(choice(OnNull)), None)
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,8 @@ class Normalize(str, Enum):
 class _Email:
     """The column of an e-mail address with options. The delta normalizes it."""
 
-    column: str = field(default="", metadata=read_by(column, required="the column to send"))
-    normalize: Normalize | None = field(default=None, metadata=read_by(optional(choice(Normalize))))
+    column: str = read_by(column, "", required="the column to send")
+    normalize: Normalize | None = read_by(optional(choice(Normalize)), None)
 
 
 def _read_source(name: str, value: object, spot: Spot) -> str:
@@ -143,29 +143,20 @@ def _read_name(value: object, spot: Spot) -> str:
 class _Form:
     """The keys of `batch_sync`."""
 
-    kind: str = field(default=NAME, metadata=read_by(text("a kind")))
-    identifier: str = field(
-        default="",
-        metadata=read_by(column, required="the column that becomes the `custom_id` of the profiles"),
+    kind: str = read_by(text("a kind"), NAME)
+    identifier: str = read_by(column, "", required="the column that becomes the `custom_id` of the profiles")
+    standard: tuple[tuple[str, str], ...] = read_by(_read_standard, ())
+    custom: _Custom = read_by(_read_custom, _Custom())
+    exclude: tuple[str, ...] = read_by(many(column, "columns"), ())
+    on_null: OnNull | None = read_by(choice(OnNull), None)
+    on_exit: OnExit = read_by(choice(OnExit), OnExit.IGNORE)
+    membership: str | None = read_by(optional(_read_name), None)
+    endpoint: EndpointChoice = read_by(choice(EndpointChoice), EndpointChoice.AUTO)
+    output: str | None = read_by(read_output, None)
+    guards: Guards = guards_field(
+        Guards(), "min_rows", "max_change_ratio", "max_exit_ratio", "never_resubscribe"
     )
-    standard: tuple[tuple[str, str], ...] = field(default=(), metadata=read_by(_read_standard))
-    custom: _Custom = field(default=_Custom(), metadata=read_by(_read_custom))
-    exclude: tuple[str, ...] = field(default=(), metadata=read_by(many(column, "columns")))
-    on_null: OnNull | None = field(default=None, metadata=read_by(choice(OnNull)))
-    on_exit: OnExit = field(default=OnExit.IGNORE, metadata=read_by(choice(OnExit)))
-    membership: str | None = field(default=None, metadata=read_by(optional(_read_name)))
-    endpoint: EndpointChoice = field(default=EndpointChoice.AUTO, metadata=read_by(choice(EndpointChoice)))
-    output: str | None = field(
-        default=None,
-        metadata=read_by(optional(text("the name of an output of the `dbt_batch_sync` profile"))),
-    )
-    guards: Guards = field(
-        default=Guards(),
-        metadata=read_by(
-            read_guards(Guards(), "min_rows", "max_change_ratio", "max_exit_ratio", "never_resubscribe")
-        ),
-    )
-    shared: bool = field(default=False, metadata=read_by(boolean))
+    shared: bool = read_by(boolean, False)
 
 
 def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:

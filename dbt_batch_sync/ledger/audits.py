@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
-from sqlglot import exp
 
 from dbt_batch_sync.ledger.journal import ROWS_AT_ONCE, Journal
-from dbt_batch_sync.ledger.records import DRIFT, Event, fetch_ledger, typed
-from dbt_batch_sync.warehouse import Statement, Warehouse
-from dbt_batch_sync.warehouse.relations import beside, columns_of, equals, is_in, value
+from dbt_batch_sync.ledger.records import DRIFT, DRIFT_COLUMNS, Event, ledger_rows, read_ledger
+from dbt_batch_sync.warehouse import Value, Warehouse
+from dbt_batch_sync.warehouse.relations import beside, select
 
 Asked = Literal["drift", "adopted"]
 """What to send again after an audit: what differs, or for an adoption, what Batch lacks."""
@@ -84,8 +83,7 @@ class Audits:
 
     def of_export(self, export_id: str) -> list[Begun]:
         """The syncs of an export."""
-        query = self._events("export").where(equals(exp.column("request"), value("export")))
-        rows = typed(self._fetched(query, {"export": export_id}), _COLUMNS).to_pylist()
+        rows = self._events("event = 'export' and request = :export", {"export": export_id})
         found = {
             row["sync"]: Begun(
                 row["sync"], row["run_id"], row["request"], row["started_at"], tuple(row["names"].split(","))
@@ -96,15 +94,9 @@ class Audits:
 
     def append_drift(self, sync: str, audit_id: str, rows: pa.Table) -> None:
         """Appends differences (`key`, `attribute`, `difference`), without values."""
-        at, count = self._journal.stamp(), rows.num_rows
-        own = {
-            "audited_at": pa.array([at] * count, pa.timestamp("us")),
-            "sync": pa.array([sync] * count, pa.string()),
-            "audit_id": pa.array([audit_id] * count, pa.string()),
-        }
-        self._warehouse.append(
-            self._drift, pa.table({**own, **{name: rows.column(name) for name in rows.column_names}})
-        )
+        own = {"audited_at": self._journal.stamp(), "sync": sync, "audit_id": audit_id}
+        found = ({**own, **row} for row in rows.to_pylist())
+        self._warehouse.append(self._drift, ledger_rows(DRIFT_COLUMNS, found))
 
     def end(self, audited: Audited, request: Asked | None) -> None:
         """Records the result of an audit, after its differences. `request` asks the next `dbt run` to send
@@ -130,9 +122,9 @@ class Audits:
 
     def last(self, syncs: Sequence[str]) -> dict[str, Audited]:
         """The last audit of each sync."""
-        query = self._events("audited").where(is_in(exp.column("sync"), syncs))
         found: dict[str, Audited] = {}
-        for row in typed(self._fetched(query.order_by("recorded_at"), {}), _COLUMNS).to_pylist():
+        rows = self._events("event = 'audited' and sync in :syncs", {}, syncs=syncs)
+        for row in sorted(rows, key=lambda each: each["recorded_at"]):
             found[row["sync"]] = Audited(
                 row["sync"],
                 row["run_id"],
@@ -144,12 +136,17 @@ class Audits:
             )
         return found
 
-    def _events(self, event: str) -> exp.Select:
-        query = exp.select(*columns_of(_COLUMNS)).from_(self._journal.table.copy())
-        return query.where(equals(exp.column("event"), exp.Literal.string(event)))
-
-    def _fetched(self, query: exp.Select, values: dict[str, str]) -> pa.Table:
-        return fetch_ledger(self._warehouse, self._journal.table, Statement(query, dict(values)))
+    def _events(
+        self, where: str, values: dict[str, Value], syncs: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        query = select(
+            "select from journal",
+            cells={name: name for name in _COLUMNS},
+            where=[where],
+            journal=self._journal.table,
+            syncs=syncs,
+        )
+        return read_ledger(self._warehouse, self._journal.table, query, _COLUMNS, values)
 
 
 DRIFT_ROWS = ROWS_AT_ONCE

@@ -6,18 +6,14 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlglot import exp
-
 from dbt_batch_sync.ledger.journal import Journal
-from dbt_batch_sync.ledger.records import Event, fetch_ledger, typed
-from dbt_batch_sync.warehouse import Statement, Value, Warehouse
-from dbt_batch_sync.warehouse.relations import columns_of, equals, is_in, is_null, value
-
-EVENTS = ("asked", "pending", "done")
+from dbt_batch_sync.ledger.records import Event, read_ledger
+from dbt_batch_sync.warehouse import Value, Warehouse
+from dbt_batch_sync.warehouse.relations import select
 
 _COLUMNS = {
     **dict.fromkeys(("sync", "event", "key", "endpoint", "request", "run_id", "status", "error"), "text"),
@@ -56,32 +52,29 @@ class ErasureCounts:
 
 def open_erasures(warehouse: Warehouse, journal: Journal, syncs: Sequence[str]) -> list[Erasure]:
     """The requests that are not known to be done, oldest first. Those without a token can't be polled."""
-    done = exp.select("request").from_(journal.table.copy()).where(_is_event("done"), _with_token())
-    answered = exp.In(this=exp.column("request"), query=done.subquery())
-    conditions = (_is_event("pending"), _with_token(), is_in(exp.column("sync"), syncs), exp.not_(answered))
-    return _read(warehouse, journal, conditions, {})
+    answered = "select request from journal where event = 'done' and request is not null"
+    where = f"event = 'pending' and request is not null and sync in :syncs and request not in ({answered})"
+    return _read(warehouse, journal, where, {}, syncs=syncs)
 
 
 def erasures_of(warehouse: Warehouse, journal: Journal, sync: str, key: str) -> list[Erasure]:
     """All requests for one person, oldest first."""
-    own = (equals(exp.column(name), value(name)) for name in ("sync", "key"))
-    events = is_in(exp.column("event"), EVENTS[1:])
-    return _read(warehouse, journal, (*own, events), {"sync": sync, "key": key})
+    where = "sync = :sync and key = :key and event in ('pending', 'done')"
+    return _read(warehouse, journal, where, {"sync": sync, "key": key})
 
 
 def erasure_counts(warehouse: Warehouse, journal: Journal, syncs: Sequence[str]) -> dict[str, ErasureCounts]:
     """The counts of each sync that has requests."""
-    event = exp.column("event")
-    what = exp.Case().when(equals(event.copy(), exp.Literal.string("asked")), exp.column("key"))
-    counted = exp.Count(this=exp.Distinct(expressions=[what.else_(exp.column("request"))]))
-    query = (
-        exp.select(*columns_of(["sync", "event"]), exp.alias_(counted, "found"))
-        .from_(journal.table.copy())
-        .where(is_in(exp.column("sync"), syncs), is_in(event, EVENTS))
-        .group_by(*columns_of(["sync", "event"]))
+    query = select(
+        """
+        select sync, event, count(distinct case when event = 'asked' then key else request end) as found
+        from journal where sync in :syncs and event in ('asked', 'pending', 'done') group by sync, event
+        """,
+        journal=journal.table,
+        syncs=syncs,
     )
     found: dict[str, dict[str, int]] = {}
-    for row in typed(fetch_ledger(warehouse, journal.table, Statement(query)), _COUNTS).to_pylist():
+    for row in read_ledger(warehouse, journal.table, query, _COUNTS):
         found.setdefault(row["sync"], {})[row["event"]] = row["found"]
     return {
         sync: ErasureCounts(
@@ -112,10 +105,16 @@ def append_done(journal: Journal, erasures: Iterable[Erasure]) -> None:
 
 
 def _read(
-    warehouse: Warehouse, journal: Journal, conditions: Iterable[exp.Expr], values: dict[str, Value]
+    warehouse: Warehouse, journal: Journal, where: str, values: Mapping[str, Value], syncs: Sequence[str] = ()
 ) -> list[Erasure]:
-    query = exp.select(*columns_of(_COLUMNS)).from_(journal.table.copy()).where(*conditions)
-    rows = typed(fetch_ledger(warehouse, journal.table, Statement(query, values)), _COLUMNS).to_pylist()
+    query = select(
+        "select from journal",
+        cells={name: name for name in _COLUMNS},
+        where=[where],
+        journal=journal.table,
+        syncs=syncs,
+    )
+    rows = read_ledger(warehouse, journal.table, query, _COLUMNS, values)
     done = {row["request"]: row for row in rows if row["event"] == "done"}
     found = []
     for row in rows:
@@ -135,11 +134,3 @@ def _read(
                 )
             )
     return sorted(found, key=lambda each: each.asked_at)
-
-
-def _is_event(name: str) -> exp.Expr:
-    return equals(exp.column("event"), exp.Literal.string(name))
-
-
-def _with_token() -> exp.Expr:
-    return exp.not_(is_null(exp.column("request")))

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from threading import RLock
-from typing import Any
 
-import pyarrow as pa
 from sqlglot import exp
 
 from dbt_batch_sync.ledger.records import (
-    ARROW_TYPES,
     JOURNAL_COLUMNS,
+    REJECT_COLUMNS,
     REJECTS,
     RUN_COLUMNS,
     RUNS,
     Event,
     Reject,
     Run,
-    fetch_ledger,
-    typed,
+    ledger_rows,
+    read_ledger,
 )
 from dbt_batch_sync.ledger.state import SyncState, state_of
-from dbt_batch_sync.warehouse import Statement, Warehouse
-from dbt_batch_sync.warehouse.relations import beside, columns_of, equals, is_in, literal
+from dbt_batch_sync.warehouse import Warehouse
+from dbt_batch_sync.warehouse.relations import beside, select
 
 SYNCS_AT_ONCE = 200
 """The most syncs in one query of states."""
@@ -34,10 +32,8 @@ SYNCS_AT_ONCE = 200
 ROWS_AT_ONCE = 5_000
 """Rows per append, if there may be many."""
 
-_ASIDE = ("doubt", "resend", "export", "audited", "asked", "pending", "done")
-"""Events that say nothing about progress."""
-
 _READ = tuple(name for name in JOURNAL_COLUMNS if not name.endswith("seconds") and name != "error")
+_STATE_COLUMNS = {"now_at": "timestamp", **{name: JOURNAL_COLUMNS[name] for name in _READ}}
 
 
 def awake() -> float:
@@ -74,9 +70,13 @@ class Journal:
             some = syncs[start : start + SYNCS_AT_ONCE]
             with self._lock:
                 asked = self._seconds()
-                rows = fetch_ledger(self._warehouse, self.table, _last_events(self.table, some))
-                now, events = _read_events(rows)
+                query = _last_events(self.table, some)
+                rows = read_ledger(self._warehouse, self.table, query, _STATE_COLUMNS)
+                now: datetime = rows[0]["now_at"]
                 self._learn(now, asked)
+            events = [
+                Event(**{name: row[name] for name in _READ}) for row in rows if row["recorded_at"] is not None
+            ]
             for sync in some:
                 found[sync] = state_of(sync, (each for each in events if each.sync == sync), now)
         return found
@@ -99,17 +99,17 @@ class Journal:
         """Appends events in one insert: all or none."""
         if events:
             with self._lock:
-                self._warehouse.append(self.table, _event_rows(events))
+                self._warehouse.append(self.table, ledger_rows(JOURNAL_COLUMNS, map(asdict, events)))
 
     def append_rejects(self, sync: str, run_id: str, delta_id: str, rejects: Iterable[Reject]) -> None:
         """Appends rejects. Must come before the checkpoint of their rows, so that none is lost. May be
         repeated.
         """
-        listed = list(rejects)
-        if listed:
+        own = {"rejected_at": self.stamp(), "sync": sync, "run_id": run_id, "delta_id": delta_id}
+        rows = [{**own, **asdict(reject)} for reject in rejects]
+        if rows:
             with self._lock:
-                rows = _reject_rows(sync, run_id, delta_id, listed, self.stamp())
-                self._warehouse.append(self.rejects_table, rows)
+                self._warehouse.append(self.rejects_table, ledger_rows(REJECT_COLUMNS, rows))
 
     def append_doubt(self, sync: str, run_id: str, delta_id: str, keys: Sequence[str], names: str) -> None:
         """Appends, for each key, the attributes that may reach Batch at any time."""
@@ -120,24 +120,19 @@ class Journal:
 
     def recent_runs(self, syncs: Sequence[str], limit: int) -> list[Run]:
         """The last runs, at most `limit` per sync, newest first."""
-        names = list(RUN_COLUMNS)
-        by_sync = exp.Window(
-            this=exp.RowNumber(),
-            partition_by=[exp.column("sync")],
-            order=exp.Order(expressions=[exp.Ordered(this=exp.column("started_at"), desc=True)]),
+        runs = beside(self.table, RUNS)
+        query = select(
+            f"""
+            select {", ".join(RUN_COLUMNS)} from (
+                select *, row_number() over (partition by sync order by started_at desc) as nth
+                from runs where sync in :syncs
+            ) as numbered
+            where nth <= {limit} order by started_at desc
+            """,
+            runs=runs,
+            syncs=syncs,
         )
-        numbered = (
-            exp.select(*columns_of(names), exp.alias_(by_sync, "nth"))
-            .from_(beside(self.table, RUNS))
-            .where(is_in(exp.column("sync"), syncs))
-        )
-        query = (
-            exp.select(*columns_of(names))
-            .from_(numbered.subquery("numbered"))
-            .where(exp.LTE(this=exp.column("nth"), expression=literal(limit)))
-            .order_by(exp.Ordered(this=exp.column("started_at"), desc=True))
-        )
-        rows = typed(fetch_ledger(self._warehouse, self.table, Statement(query)), RUN_COLUMNS).to_pylist()
+        rows = read_ledger(self._warehouse, runs, query, RUN_COLUMNS)
         return [Run(**{name: cell for name, cell in row.items() if cell is not None}) for row in rows]
 
     def _learn(self, now: datetime, asked: float) -> None:
@@ -148,91 +143,41 @@ class Journal:
             self._ahead = (now, asked)
 
 
-def _last_events(table: exp.Table, syncs: Sequence[str]) -> Statement:
+def _last_events(table: exp.Table, syncs: Sequence[str]) -> exp.Select:
     """The last event of each sync, run, delta and kind: since the last built delta, of unfinished runs, and
     of the last intent and the last delta that sends everything. Also the warehouse's time, even if there are
     no events.
     """
-    event = exp.column("event")
-
-    def is_event(*names: str) -> exp.Expr:
-        return is_in(event.copy(), names)
-
-    def last(condition: exp.Expr, *by: str) -> exp.Expr:
-        moments = exp.Case().when(condition, exp.column("recorded_at"))
-        return exp.Window(this=exp.Max(this=moments), partition_by=columns_of(["sync", *by]))
-
-    sends_all = exp.and_(is_event("built"), equals(exp.column("request"), exp.Literal.string("all")))
-    order = [exp.Ordered(this=exp.column("recorded_at"), desc=True)]
-    nth = exp.Window(
-        this=exp.RowNumber(),
-        partition_by=columns_of(["sync", "event", "run_id", "delta_id"]),
-        order=exp.Order(expressions=order),
-    )
-    known = (
-        exp.select(
-            *columns_of(_READ),
-            exp.alias_(nth, "nth"),
-            exp.alias_(last(is_event("built")), "built_at"),
-            exp.alias_(last(is_event("intent")), "intent_at"),
-            exp.alias_(last(sends_all), "all_at"),
-            exp.alias_(last(is_event("claimed"), "run_id"), "claimed_at"),
-            exp.alias_(last(is_event("released", "ended"), "run_id"), "ended_at"),
-        )
-        .from_(table.copy())
-        .where(is_in(exp.column("sync"), syncs), exp.not_(is_event(*_ASIDE)))
-    )
-    at, none = exp.column("recorded_at"), exp.null()
-    claimed, ended = exp.column("claimed_at"), exp.column("ended_at")
-    is_open = exp.or_(exp.Is(this=ended, expression=none), exp.GT(this=claimed, expression=ended.copy()))
-    wanted = exp.or_(
-        exp.GTE(this=at, expression=exp.column("built_at")),
-        equals(at.copy(), exp.column("intent_at")),
-        equals(at.copy(), exp.column("all_at")),
-        exp.and_(exp.not_(exp.Is(this=claimed.copy(), expression=none)), is_open),
-    )
-    events = exp.select(*columns_of(_READ)).from_(known.subquery("known"))
-    events = events.where(equals(exp.column("nth"), literal(1)), wanted)
-    clock = exp.select(exp.alias_(exp.CurrentTimestamp(), "now_at")).subquery("clock")
-    query = exp.select(exp.column("now_at", "clock"), *(exp.column(name, "events") for name in _READ))
-    joined = query.from_(clock).join(events.subquery("events"), on=exp.true(), join_type="left")
-    return Statement(joined)
-
-
-def _read_events(rows: pa.Table) -> tuple[datetime, list[Event]]:
-    kinds = {"now_at": "timestamp", **{name: JOURNAL_COLUMNS[name] for name in _READ}}
-    listed: list[dict[str, Any]] = typed(rows, kinds).to_pylist()
-    now: datetime = listed[0]["now_at"]
-    events = [
-        Event(**{name: row[name] for name in _READ}) for row in listed if row["recorded_at"] is not None
-    ]
-    return now, events
-
-
-def _event_rows(events: Sequence[Event]) -> pa.Table:
-    """The columns for which any event has a value."""
-    names = [f.name for f in fields(Event)]
-    columns = {name: [getattr(event, name) for event in events] for name in names}
-    return pa.table(
-        {
-            name: pa.array(cells, ARROW_TYPES[JOURNAL_COLUMNS[name]])
-            for name, cells in columns.items()
-            if any(cell is not None for cell in cells)
-        }
-    )
-
-
-def _reject_rows(sync: str, run_id: str, delta_id: str, rejects: Sequence[Reject], now: datetime) -> pa.Table:
-    count = len(rejects)
-    return pa.table(
-        {
-            "rejected_at": pa.array([now] * count, pa.timestamp("us")),
-            "sync": pa.array([sync] * count, pa.string()),
-            "run_id": pa.array([run_id] * count, pa.string()),
-            "delta_id": pa.array([delta_id] * count, pa.string()),
-            "key": pa.array([reject.key for reject in rejects], pa.string()),
-            "attribute": pa.array([reject.attribute for reject in rejects], pa.string()),
-            "reason": pa.array([reject.reason for reject in rejects], pa.string()),
-            "rejected_by": pa.array([reject.rejected_by for reject in rejects], pa.string()),
-        }
+    cells = ", ".join(_READ)
+    return select(
+        f"""
+        select clock.now_at, {", ".join(f"events.{name}" for name in _READ)}
+        from (select current_timestamp as now_at) as clock
+        left join (
+            select {cells} from (
+                select {cells},
+                    row_number() over (
+                        partition by sync, event, run_id, delta_id order by recorded_at desc
+                    ) as nth,
+                    max(case when event = 'built' then recorded_at end) over (partition by sync) as built_at,
+                    max(case when event = 'intent' then recorded_at end)
+                        over (partition by sync) as intent_at,
+                    max(case when event = 'built' and request = 'all' then recorded_at end)
+                        over (partition by sync) as all_at,
+                    max(case when event = 'claimed' then recorded_at end)
+                        over (partition by sync, run_id) as claimed_at,
+                    max(case when event in ('released', 'ended') then recorded_at end)
+                        over (partition by sync, run_id) as ended_at
+                from journal
+                where sync in :syncs
+                    and event not in ('doubt', 'resend', 'export', 'audited', 'asked', 'pending', 'done')
+            ) as known
+            where nth = 1 and (
+                recorded_at >= built_at or recorded_at = intent_at or recorded_at = all_at
+                or (claimed_at is not null and (ended_at is null or claimed_at > ended_at))
+            )
+        ) as events on true
+        """,
+        journal=table,
+        syncs=syncs,
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 from sqlglot import exp
 
 from dbt_batch_sync.errors import ConfigurationError, WarehouseError
-from dbt_batch_sync.warehouse import Statement, Warehouse
+from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 
 JOURNAL = "batch_sync_journal"
 REJECTS = "batch_sync_rejects"
@@ -211,6 +211,12 @@ DRIFT_COLUMNS = {
     "attribute": "text",
     "difference": "text",
 }
+_COLUMNS_OF: dict[str, Mapping[str, str]] = {
+    JOURNAL: JOURNAL_COLUMNS,
+    REJECTS: REJECT_COLUMNS,
+    DRIFT: DRIFT_COLUMNS,
+    RUNS: RUN_COLUMNS,
+}
 ARROW_TYPES = {
     "text": pa.string(),
     "bigint": pa.int64(),
@@ -219,18 +225,40 @@ ARROW_TYPES = {
 }
 
 
+def ledger_rows(columns: Mapping[str, str], rows: Iterable[Mapping[str, object]] = ()) -> pa.Table:
+    """Rows to append; what they lack is null."""
+    schema = pa.schema([(name, ARROW_TYPES[kind]) for name, kind in columns.items()])
+    return pa.Table.from_pylist(list(rows), schema=schema)
+
+
 def typed(rows: pa.Table, columns: Mapping[str, str]) -> pa.Table:
     """Converts a result to these names and types, in order, because warehouses return their own."""
     cells = [rows.column(place).cast(ARROW_TYPES[kind]) for place, kind in enumerate(columns.values())]
     return pa.table(cells, names=list(columns))
 
 
-def fetch_ledger(warehouse: Warehouse, table: exp.Table, query: Statement) -> pa.Table:
-    """The result of a query of the ledger. Raises ConfigurationError if there is no such table yet."""
+def read_ledger(
+    warehouse: Warehouse,
+    table: exp.Table,
+    query: exp.Select,
+    columns: Mapping[str, str],
+    values: Mapping[str, Value] | None = None,
+) -> list[dict[str, Any]]:
+    """The rows that a query of the ledger finds, as `columns`.
+
+    Raises:
+        ConfigurationError: there is no such table yet, or an older version of the macros created it.
+    """
     try:
-        return warehouse.fetch(query)
+        result = warehouse.fetch(Statement(query, values or {}))
     except WarehouseError:
-        if warehouse.columns(table):
-            raise
+        found = {column.name.lower() for column in warehouse.columns(table)}
         name = table.sql(warehouse.dialect)
-        raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: dbt run") from None
+        if not found:
+            raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: dbt run") from None
+        if found >= set(_COLUMNS_OF.get(table.name.lower(), ())):
+            raise
+        older = f"{name} was created by an older version of the macros. To upgrade it, run: dbt run"
+        raise ConfigurationError(older) from None
+    rows: list[dict[str, Any]] = typed(result, columns).to_pylist()
+    return rows

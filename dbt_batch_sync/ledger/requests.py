@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
-from sqlglot import exp
-
 from dbt_batch_sync.ledger.journal import Journal
-from dbt_batch_sync.ledger.records import Event, typed
-from dbt_batch_sync.warehouse import Statement, Warehouse
-from dbt_batch_sync.warehouse.relations import columns_of, equals, is_in, is_null
+from dbt_batch_sync.ledger.records import Event, read_ledger
+from dbt_batch_sync.warehouse import Warehouse
+from dbt_batch_sync.warehouse.relations import select
 
 Scope = Literal["all", "rejected", "drift", "adopted"]
 
@@ -49,14 +47,15 @@ def append_requests(journal: Journal, scope: Scope, syncs: Sequence[str]) -> lis
 
 def open_requests(warehouse: Warehouse, journal: Journal, syncs: Sequence[str]) -> list[Request]:
     """The requests that no built delta has answered, oldest first."""
-    event = exp.column("event")
-    asked = equals(event, exp.Literal.string("resend"))
-    answers = exp.and_(
-        equals(event.copy(), exp.Literal.string("built")), exp.not_(is_null(exp.column("answered")))
+    query = select(
+        """
+        select sync, run_id, request, recorded_at, answered from journal
+        where sync in :syncs and (event = 'resend' or (event = 'built' and answered is not null))
+        """,
+        journal=journal.table,
+        syncs=syncs,
     )
-    query = exp.select(*columns_of(_COLUMNS)).from_(journal.table.copy())
-    query = query.where(is_in(exp.column("sync"), syncs), exp.or_(asked, answers))
-    rows = typed(warehouse.fetch(Statement(query)), _COLUMNS).to_pylist()
+    rows = read_ledger(warehouse, journal.table, query, _COLUMNS)
     answered = {each for row in rows for each in str(row["answered"] or "").split(",")}
     found = {
         row["run_id"]: Request(row["sync"], row["run_id"], row["request"], row["recorded_at"])

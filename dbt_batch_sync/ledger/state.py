@@ -6,7 +6,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -28,19 +28,19 @@ class Built:
 
     delta_id: str
     built_at: datetime
-    target: str
-    mapping_hash: str
-    attribute_types: str
-    mode: str | None
-    version: str | None
-    model_rows: int
-    known_rows: int
-    inserts: int
-    updates: int
-    exits: int
-    invalid: int
-    parked: int
-    page: int | None
+    target: str = ""
+    mapping_hash: str = ""
+    attribute_types: str = ""
+    mode: str | None = None
+    version: str | None = None
+    model_rows: int = 0
+    known_rows: int = 0
+    inserts: int = 0
+    updates: int = 0
+    exits: int = 0
+    invalid: int = 0
+    parked: int = 0
+    page: int | None = None
     unsure: int = 0
     request: str | None = None
 
@@ -80,7 +80,7 @@ class Claim:
     @property
     def _is_gone(self) -> bool:
         """Whether it was a process on this host that has ended."""
-        return self.host == this_host() and self.process is not None and not _exists(self.process)
+        return self.host == this_host() and self.process is not None and not process_exists(self.process)
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,8 @@ class SyncState:
         checkpoint: Of the last built delta.
         rejected_rows: Rows of that delta that finished pushes had rejected.
         has_ended: Whether a push of that delta has ended.
+        unreported: Rows of it that may have been sent more than once, or never, settled by pushes that were
+            killed before they reported them.
         sent_page: The last page of it that a push may have sent; None if there is none.
         claims: Live claims that are not released.
         project_hash: The Batch project of the last push; None before the first one, and once a later delta
@@ -107,6 +109,7 @@ class SyncState:
     checkpoint: Checkpoint = Checkpoint()
     rejected_rows: int = 0
     has_ended: bool = False
+    unreported: int = 0
     sent_page: int | None = None
     claims: tuple[Claim, ...] = ()
     project_hash: str | None = None
@@ -152,10 +155,22 @@ def state_of(sync: str, events: Iterable[Event], now: datetime) -> SyncState:
         Checkpoint() if settled is None or settled.page is None else Checkpoint(settled.page, settled.key),
         sum(each.rejected_rows or 0 for each in of_delta if each.event == "ended"),
         any(each.event == "ended" for each in of_delta),
+        _unreported(of_delta),
         _sent_page(of_delta),
         tuple(claim for claim in _claims(ordered) if claim.is_live(now)),
         _project(ordered),
     )
+
+
+def _unreported(of_delta: Iterable[Event]) -> int:
+    """What was settled since the last push ended."""
+    runs: dict[str | None, int] = {}
+    for each in of_delta:
+        if each.event == "ended":
+            runs.clear()
+        elif each.event == "checkpoint":
+            runs[each.run_id] = each.unsure or 0
+    return sum(runs.values())
 
 
 def _sent_page(of_delta: Iterable[Event]) -> int | None:
@@ -200,25 +215,8 @@ def _claims(ordered: Iterable[Event]) -> Iterable[Claim]:
 
 
 def _built(event: Event) -> Built:
-    return Built(
-        delta_id=event.delta_id or "",
-        built_at=event.recorded_at,
-        target=event.target or "",
-        mapping_hash=event.mapping_hash or "",
-        attribute_types=event.attribute_types or "",
-        mode=event.mode,
-        version=event.version,
-        model_rows=event.model_rows or 0,
-        known_rows=event.known_rows or 0,
-        inserts=event.inserts or 0,
-        updates=event.updates or 0,
-        exits=event.exits or 0,
-        invalid=event.invalid or 0,
-        parked=event.parked or 0,
-        page=event.page,
-        unsure=event.unsure or 0,
-        request=event.request,
-    )
+    own = {each.name: getattr(event, each.name) for each in fields(Built) if each.name != "built_at"}
+    return Built(built_at=event.recorded_at, **{name: cell for name, cell in own.items() if cell is not None})
 
 
 def this_host() -> str:
@@ -233,7 +231,8 @@ def this_host() -> str:
     return socket.gethostname() + namespace + boot
 
 
-def _exists(process: int) -> bool:
+def process_exists(process: int) -> bool:
+    """Whether a process of this host is alive."""
     if Path("/proc/self/stat").exists():
         try:
             # The state follows the name in parentheses. Z is a dead process whose parent hasn't noticed.

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Any
 
 from dbt_batch_sync.errors import MappingError, Problem
 from dbt_batch_sync.kinds.attributes import STANDARD_PREFIX, AttributeType, name_refusal, propose_name
 from dbt_batch_sync.kinds.kind import AUTO, Kind
 from dbt_batch_sync.mapping.validation import (
-    Reader,
     Spot,
     boolean,
     did_you_mean,
@@ -79,22 +79,22 @@ class Attribute:
         return "$" + self.name.removeprefix(STANDARD_PREFIX) if self.standard else self.name
 
 
-_RATIO = read_by(optional(number(0, 1, above=True)))
+_RATIO = optional(number(0, 1, above=True))
 
 
 @dataclass(frozen=True)
 class Guards:
     """Limits that stop a push before it sends: rows of the sync, and shares of the snapshot's rows."""
 
-    min_rows: int = field(default=1, metadata=read_by(whole(0)))
-    max_change_ratio: float | None = field(default=None, metadata=_RATIO)
-    max_exit_ratio: float | None = field(default=None, metadata=_RATIO)
-    never_resubscribe: bool = field(default=True, metadata=read_by(boolean))
-    max_rows: int | None = field(default=None, metadata=read_by(whole(1)))
+    min_rows: int = read_by(whole(0), 1)
+    max_change_ratio: float | None = read_by(_RATIO, None)
+    max_exit_ratio: float | None = read_by(_RATIO, None)
+    never_resubscribe: bool = read_by(boolean, True)
+    max_rows: int | None = read_by(whole(1), None)
 
 
-def read_guards(default: Guards, *accepted: str) -> Reader[Guards]:
-    """Reads the guards that a kind has."""
+def guards_field(default: Guards, *accepted: str) -> Any:
+    """A field of a form for those guards which a kind has."""
 
     def read(value: object, spot: Spot) -> Guards:
         if isinstance(value, dict):
@@ -104,7 +104,7 @@ def read_guards(default: Guards, *accepted: str) -> Reader[Guards]:
         names = given if isinstance(given, dict) else ()
         return replace(default, **{name: getattr(found, name) for name in names})
 
-    return read
+    return read_by(read, default)
 
 
 @dataclass(frozen=True)

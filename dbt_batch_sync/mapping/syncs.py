@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dbt_batch_sync.artifacts.manifest import Manifest, Model
 from dbt_batch_sync.errors import MappingError, Problem
@@ -77,10 +77,18 @@ def find_syncs(manifest: Manifest) -> tuple[tuple[Sync, ...], tuple[Problem, ...
         try:
             mapping = parse_mapping(model.name, model.raw_mapping.value, Location(model.file, model.name))
         except MappingError as error:
-            problems += error.problems
+            problems += (_of_version(each, model.version) for each in error.problems)
             continue
         syncs.append(Sync(mapping, model, snapshot, delta))
     return tuple(syncs), tuple(problems)
+
+
+def _of_version(problem: Problem, version: str | None) -> Problem:
+    """The problem; of an entry of a list, with why a version may list it twice."""
+    if version is None or not problem.key.endswith("]"):
+        return problem
+    why = f" (dbt joins the lists of the model and of its version {version}: use one of the two)"
+    return replace(problem, message=problem.message + why)
 
 
 def _by_name(enabled: Sequence[Model]) -> dict[str, list[Model]]:

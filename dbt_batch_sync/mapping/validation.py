@@ -8,9 +8,10 @@ of the right type, so that one pass finds every error. The caller checks the fin
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from enum import Enum
 from typing import Any, TypeVar
@@ -61,11 +62,11 @@ class Spot:
 Reader = Callable[[object, Spot], T]
 
 
-def read_by(reader: Reader[object], *, required: str | None = None) -> dict[str, object]:
-    """Metadata of a form's field. `required` describes a required key; without it, a missing key gets the
-    default.
+def read_by(reader: Reader[object], default: Any, *, required: str = "", hidden: bool = False) -> Any:
+    """A field of a form: what reads its value, and what it has without one. `required` says what a missing
+    key is for; a `hidden` one is in no `repr`.
     """
-    return {"reader": reader, "required": required}
+    return field(default=default, repr=not hidden, metadata={"reader": reader, "required": required})
 
 
 def read_form(form: type[F], raw: object, spot: Spot) -> F:
@@ -164,6 +165,18 @@ def text(what: str) -> Reader[str]:
     return read
 
 
+def word(what: str, pattern: str, rule: str) -> Reader[str]:
+    """Reads a text of this form; `rule` says it in words."""
+
+    def read(value: object, spot: Spot) -> str:
+        name = text(what)(value, spot)
+        if name and not re.fullmatch(pattern, name):
+            spot.refuse(f"`{shown(name)}` is not {what} ({rule})")
+        return name
+
+    return read
+
+
 def choice(choices: Iterable[E]) -> Reader[E]:
     """Reads a member of an enum by its value."""
     by_value = {str(each.value): each for each in choices}
@@ -243,14 +256,5 @@ def many(reader: Reader[T], what: str) -> Reader[tuple[T, ...]]:
             spot.refuse(f"must be a list of {what}, not {kind(value)}")
             return ()
         return tuple(reader(entry, spot.at(index)) for index, entry in enumerate(value))
-
-    return read
-
-
-def form(shape: type[F]) -> Reader[F]:
-    """Reads a mapping of keys into another form. Null (a key with nothing below it) means all defaults."""
-
-    def read(value: object, spot: Spot) -> F:
-        return read_form(shape, {} if value is None else value, spot)
 
     return read

@@ -6,6 +6,7 @@ from dbt_batch_sync.orchestrators.airflow import BatchSyncOperator
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -79,18 +80,7 @@ class BatchSyncOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, object]:
         """Pushes. The returned document contains counts and messages, and no values of rows."""
         self._stop = Event()
-        task = PushTask(
-            project_dir=self.project_dir,
-            profiles_dir=self.profiles_dir,
-            profile=self.profile,
-            target=self.target,
-            variables=self.variables,
-            env=self.env,
-            select=self.select,
-            exclude=self.exclude,
-            options=self.options,
-            fail_on_partial=self.fail_on_partial,
-        )
+        task = PushTask(**{each.name: getattr(self, each.name) for each in fields(PushTask)})
         try:
             return task.run(self.log, self._stop).to_json()
         except ConfigurationError as error:

@@ -27,7 +27,7 @@ from dbt_batch_sync.orchestrators.run import PushFailed, PushTask
 # Dagster reads the annotations of functions that it runs, so this module can't postpone them.
 if TYPE_CHECKING:
     from dbt_batch_sync.api import PushOptions
-    from dbt_batch_sync.results import SyncPushed
+    from dbt_batch_sync.results.sync import SyncPushed
 
 
 class Translator(Protocol):

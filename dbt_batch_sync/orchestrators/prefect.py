@@ -16,7 +16,7 @@ from dbt_batch_sync.orchestrators.run import PushTask
 
 if TYPE_CHECKING:
     from dbt_batch_sync.api import PushOptions
-    from dbt_batch_sync.results import PushResult
+    from dbt_batch_sync.results.sync import PushResult
 
 
 async def _helps_to_retry(task: Any, run: Any, state: Any) -> bool:

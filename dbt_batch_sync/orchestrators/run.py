@@ -15,7 +15,7 @@ from dbt_batch_sync.errors import BatchSyncError
 
 if TYPE_CHECKING:
     from dbt_batch_sync.api import PushOptions, Selection
-    from dbt_batch_sync.results import PushResult, SyncPushed
+    from dbt_batch_sync.results.sync import PushResult, SyncPushed
 
 WAKE = 1.0
 """Seconds between checks of a waiting task: it only notices exceptions from other threads then."""

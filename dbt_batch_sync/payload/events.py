@@ -9,19 +9,10 @@ from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlglot import exp
 
-from dbt_batch_sync.kinds.attributes import ATTRIBUTE_NAME, CUSTOM_ID, AttributeType, TypedAttribute
-from dbt_batch_sync.kinds.kind import APART, CONTINUES, KEY, Fragment
-from dbt_batch_sync.payload.expressions import (
-    as_json,
-    call,
-    choose,
-    column,
-    is_present,
-    matches,
-    text,
-)
+from dbt_batch_sync.kinds.attributes import ATTRIBUTE_NAME, CUSTOM_ID, KEY, AttributeType, TypedAttribute
+from dbt_batch_sync.kinds.kind import APART, CONTINUES, Fragment
+from dbt_batch_sync.payload.expressions import as_json, choose, matches, text
 from dbt_batch_sync.payload.objects import checked_objects
 from dbt_batch_sync.payload.render import (
     BATCH_BYTES,
@@ -33,7 +24,7 @@ from dbt_batch_sync.payload.render import (
     run,
 )
 from dbt_batch_sync.payload.source import DELTA, POSITION, DeltaSource, row_bytes
-from dbt_batch_sync.payload.statement import OPERATION, REJECTED, computed, members, rejected_values
+from dbt_batch_sync.payload.statement import OPERATION, REJECTED, computed, concat, members, rejected_values
 
 NAME, TIME = "batch__name", "batch__time"
 PAGE = "_batch_page"
@@ -94,7 +85,7 @@ def render_events(
         )
         query = event_statement(own, source.schema, fragment, undated=grouping.undated)
         connection.register(DELTA, source.reader(chain([before], prepared)))
-        rows = run(connection, query.sql(dialect="duckdb"), source, batch_rows)
+        rows = run(connection, query, source, batch_rows)
         if grouping.window is not None:
             rows = _windows(rows, grouping.window)
         last: str | None = None
@@ -114,36 +105,31 @@ def _prepared(batch: pa.RecordBatch, objects: Iterable[str], now: Callable[[], d
 
 def event_statement(
     attributes: Sequence[TypedAttribute], schema: pa.Schema, fragment: Fragment, *, undated: bool
-) -> exp.Select:
+) -> str:
     """The select from `DELTA`: for each row its event, the reason if it has none, and the start of its
     operation.
     """
     known, below = computed(attributes, schema, inserts=True)
-    name, late = column(NAME), column(_LATE)
-    named = call("coalesce", matches(name, ATTRIBUTE_NAME), exp.false())
-    refused = [(exp.not_(named), text("invalid_name")), *([] if undated else [(late, text(TOO_OLD))])]
-    time = call("strftime", column(TIME), text(',"time":"%Y-%m-%dT%H:%M:%SZ"'))
-    event = call(
-        "concat",
+    refused = [(f"not coalesce({matches(NAME, ATTRIBUTE_NAME)}, false)", text("invalid_name"))]
+    if not undated:
+        refused.append((_LATE, text(TOO_OLD)))
+    time = f'strftime({TIME}, \',"time":"%Y-%m-%dT%H:%M:%SZ"\')'
+    event = concat(
         text('{"name":"'),
-        name,
+        NAME,
         text('"'),
-        choose([(late, text(""))], time),
+        choose([(_LATE, "''")], time),
         text(',"attributes":{'),
         *members(known),
         text("}}"),
     )
-    head = call("concat", text(fragment.opening), as_json(column(CUSTOM_ID)), text(fragment.middle))
-    cells = {
-        _REFUSED: choose(refused),
-        OPERATION: choose([(exp.not_(is_present(choose(refused))), event)]),
-        _HEAD: head,
-        REJECTED: rejected_values(known),
-    }
-    return exp.select(
-        *(column(each) for each in (KEY, POSITION, CUSTOM_ID, PAGE)),
-        *(exp.alias_(cell, cell_name) for cell_name, cell in cells.items()),
-    ).from_(below, copy=False)
+    return f"""
+        select {KEY}, {POSITION}, {CUSTOM_ID}, {PAGE}, {choose(refused)} as {_REFUSED},
+            {choose([(f"{choose(refused)} is null", event)])} as {OPERATION},
+            {concat(text(fragment.opening), as_json(CUSTOM_ID), text(fragment.middle))} as {_HEAD},
+            {rejected_values(known)} as {REJECTED}
+        from {below}
+    """
 
 
 def _windows(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:

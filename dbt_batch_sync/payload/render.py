@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.kinds.attributes import TypedAttribute
-from dbt_batch_sync.kinds.kind import KEY, Fragment
+from dbt_batch_sync.kinds.attributes import KEY, TypedAttribute
+from dbt_batch_sync.kinds.kind import Fragment
 from dbt_batch_sync.payload.source import DELTA, POSITION, DeltaSource, row_bytes
 from dbt_batch_sync.payload.statement import ARRAYS, HEAD, OPERATION, OTHERS, REJECTED, rendering
 
@@ -79,7 +79,7 @@ def render(
             source = DeltaSource(schema, names, position, inserts=inserts, whole=fragment.whole)
             query = rendering(attributes, source.schema, fragment, inserts=inserts)
             connection.register(DELTA, source.reader(part))
-            for batch in run(connection, query.sql(dialect="duckdb"), source, batch_rows):
+            for batch in run(connection, query, source, batch_rows):
                 yield _rendered(batch, fragment)
             position = source.position
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.kinds.attributes import KEY
 
 DELTA = "delta"
 """The name of the rows in the statement."""

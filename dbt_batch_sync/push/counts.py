@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from dbt_batch_sync.kinds.attributes import PRESENT
 from dbt_batch_sync.warehouse import Value
-from dbt_batch_sync.warehouse.relations import Relation, count_of, equals, is_null, value, with_commas
+from dbt_batch_sync.warehouse.relations import Relation, select
 
 
 @dataclass(frozen=True)
@@ -29,117 +28,118 @@ class Pending:
         given: dict[str, Value] = {"delta_id": self.delta_id, "page": self.page, "key": self.key}
         return {name: each for name, each in given.items() if each is not None}
 
-    def conditions(self, of: str | None = None) -> list[exp.Expr]:
-        """The condition for unsettled rows of this build."""
-        found = [equals(self.delta.column("_batch_delta_id", of), value("delta_id"))]
-        page, key = self.delta.column("_batch_page", of), self.delta.column(self.delta.key, of)
+    def conditions(self, of: str = "") -> list[str]:
+        """What a row of the delta meets when it is of this build and not settled; `of` is its alias and a
+        dot.
+        """
+        found = [f"{of}_batch_delta_id = :delta_id"]
         if self.page is not None:
-            found.append(exp.GT(this=page, expression=value("page")))
+            found.append(f"{of}_batch_page > :page")
         if self.key is not None:
-            begun = exp.Literal.number(0 if self.page is None else self.page + 1)
-            later = exp.GT(this=page.copy(), expression=begun)
-            found.append(exp.or_(later, exp.GT(this=key, expression=value("key"))))
+            begun = 0 if self.page is None else self.page + 1
+            found.append(f"({of}_batch_page > {begun} or {of}_batch_key > :key)")
         return found
+
+    @property
+    def settled(self) -> str:
+        """What a row of this build meets when it is settled."""
+        if self.key is None or self.page is None:
+            return "_batch_page <= :page"
+        return f"(_batch_page <= :page or (_batch_page = {self.page + 1} and _batch_key <= :key))"
 
 
 def change_counts(pending: Pending, names: Sequence[str]) -> exp.Select:
     """By change and reason: `row_count`, `sending` (rows that send something), and `sends_<n>` for each
     attribute, in the order of `names`. Invalid rows are counted whether settled or not.
     """
-    delta = pending.delta
-    change, reason = delta.column("_batch_change"), delta.column("_batch_reason")
-    sending = exp.NEQ(this=delta.column("_batch_changed"), expression=exp.Literal.string(""))
-    cells = {
-        "change": change,
-        "reason": reason,
-        "row_count": exp.Count(this=exp.Star()),
-        "sending": count_of(sending),
-        **{f"sends_{place}": count_of(_sends(delta, name)) for place, name in enumerate(names)},
-    }
     of_build, *unsettled = pending.conditions()
-    query = exp.select(*(exp.alias_(cell, name) for name, cell in cells.items()))
-    query = query.from_(delta.table.copy()).where(of_build)
-    if unsettled:
-        invalid = equals(change.copy(), exp.Literal.string("invalid"))
-        query = query.where(exp.or_(invalid, exp.and_(*unsettled)))
-    return query.group_by(change.copy(), reason.copy())
-
-
-def _sends(delta: Relation, name: str, of: str | None = None) -> exp.Expr:
-    listed = with_commas(delta.column("_batch_changed", of))
-    found = exp.StrPosition(this=listed, substr=exp.Literal.string(f",{name},"))
-    return exp.GT(this=found, expression=exp.Literal.number(0))
+    left = [f"_batch_change = 'invalid' or ({' and '.join(unsettled)})"] if unsettled else []
+    return select(
+        """
+        select _batch_change as change, _batch_reason as reason, count(*) as row_count,
+            sum(case when _batch_changed <> '' then 1 else 0 end) as sending
+        from delta
+        group by _batch_change, _batch_reason
+        """,
+        delta=pending.delta,
+        cells={f"sends_{place}": count_of(_sends(name)) for place, name in enumerate(names)},
+        where=[of_build, *left],
+    )
 
 
 def again_counts(pending: Pending, snapshot: Relation, names: Sequence[str]) -> exp.Select:
     """How many pending updates change each attribute (`again_<n>`) of profiles that the delta `:last` sent
     with a value. Attributes in doubt are ignored, because they are sent whatever their value.
     """
-    counts = [
-        exp.alias_(
-            count_of(exp.and_(_sends(pending.delta, name, "d"), exp.not_(is_null(_held(snapshot, name))))),
-            f"again_{place}",
-        )
-        for place, name in enumerate(names)
-    ]
-    updates = equals(pending.delta.column("_batch_change", "d"), exp.Literal.string("update"))
-    last = equals(snapshot.column("_batch_delta_id", "s"), value("last"))
-    query = exp.select(*counts).from_(pending.delta.aliased("d"))
-    query = query.join(snapshot.aliased("s"), on=_same_key(pending.delta, snapshot))
-    settled = is_null(snapshot.column("_batch_doubt", "s"))
-    return query.where(updates, last, settled, *pending.conditions("d"))
+    again = [f"{_sends(name, 'd.')} and {_held(snapshot, name)} is not null" for name in names]
+    return select(
+        """
+        select from delta as d join snapshot as s on s._batch_key = d._batch_key
+        where d._batch_change = 'update' and s._batch_delta_id = :last and s._batch_doubt is null
+        """,
+        delta=pending.delta,
+        snapshot=snapshot,
+        cells={f"again_{place}": count_of(each) for place, each in enumerate(again)},
+        where=pending.conditions("d."),
+    )
 
 
 def samples(pending: Pending, snapshot: Relation, names: Sequence[str], limit: int) -> exp.Select:
     """Some pending rows that send something, updates first: `change`, `changed`, `sample_key`, and each
     attribute's value before (`old_<n>`) and after (`new_<n>`).
     """
-    delta = pending.delta
-    change, key = delta.column("_batch_change"), delta.column(delta.key)
-    updates_first = exp.Case().when(equals(change, exp.Literal.string("update")), exp.Literal.number(0))
-    order = updates_first.else_(exp.Literal.number(1)), key
-    needed = (delta.key, "_batch_change", "_batch_changed", *names)
-    picked = exp.select(*(delta.column(name) for name in needed)).from_(delta.table.copy())
-    picked = picked.where(
-        exp.NEQ(this=change.copy(), expression=exp.Literal.string("invalid")),
-        exp.NEQ(this=delta.column("_batch_changed"), expression=exp.Literal.string("")),
-        *pending.conditions(),
+    left = " and ".join(pending.conditions())
+    old = {f"old_{place}": _held(snapshot, name) for place, name in enumerate(names)}
+    new = {f"new_{place}": f'd."{name}"' for place, name in enumerate(names)}
+    return select(
+        f"""
+        select d._batch_change as change, d._batch_changed as changed, d._batch_key as sample_key
+        from (
+            select * from delta
+            where _batch_change <> 'invalid' and _batch_changed <> '' and {left}
+            order by case when _batch_change = 'update' then 0 else 1 end, _batch_key
+            limit {limit}
+        ) as d
+        left join snapshot as s on s._batch_key = d._batch_key
+        """,
+        delta=pending.delta,
+        snapshot=snapshot,
+        cells={**old, **new},
     )
-    picked = picked.order_by(*(each.copy() for each in order)).limit(limit)
-    cells = {
-        "change": delta.column("_batch_change", "d"),
-        "changed": delta.column("_batch_changed", "d"),
-        "sample_key": delta.column(delta.key, "d"),
-        **{f"old_{place}": _held(snapshot, name) for place, name in enumerate(names)},
-        **{f"new_{place}": delta.column(name, "d") for place, name in enumerate(names)},
-    }
-    query = exp.select(*(exp.alias_(cell, name) for name, cell in cells.items())).from_(picked.subquery("d"))
-    return query.join(snapshot.aliased("s"), on=_same_key(delta, snapshot), join_type="left")
 
 
-def present_rows(delta: Relation, snapshot: Relation, *, within_page: bool) -> exp.Select:
-    """How many rows Batch has (`present`), according to the snapshot and, over it, the delta `:delta_id` up
-    to `:page`; with `within_page`, also the rows of the next page up to `:key`.
+def present_rows(pending: Pending, snapshot: Relation, rejects: exp.Table) -> exp.Select:
+    """How many rows Batch has (`present`), according to the snapshot and, over it, what is settled of the
+    delta, except for rejected rows of `:sync`.
     """
-    page, key = delta.column("_batch_page"), delta.column(delta.key)
-    reached: exp.Expr = exp.LTE(this=page, expression=value("page"))
-    if within_page:
-        of_key = exp.LTE(this=key, expression=value("key"))
-        reached = exp.or_(reached, exp.and_(equals(page.copy(), value("page_after")), of_key))
-    nothing = exp.Literal.string("")
-    sent = exp.NEQ(this=delta.column("_batch_changed"), expression=nothing)
-    own = equals(delta.column("_batch_delta_id"), value("delta_id"))
-    settled = (
-        exp.select(key.copy(), delta.column(PRESENT)).from_(delta.table.copy()).where(own, sent, reached)
+    return select(
+        f"""
+        select sum(case when coalesce(d.batch__present, s.batch__present) then 1 else 0 end) as present
+        from snapshot as s
+        full join (
+            select _batch_key, batch__present from delta
+            where _batch_delta_id = :delta_id and _batch_changed <> '' and {pending.settled}
+                and _batch_key not in (
+                    select r.key from rejects as r
+                    where r.sync = :sync and r.delta_id = :delta_id and r.attribute is null
+                        and r.key is not null
+                )
+        ) as d on s._batch_key = d._batch_key
+        """,
+        delta=pending.delta,
+        snapshot=snapshot,
+        rejects=rejects,
     )
-    held = exp.Coalesce(this=delta.column(PRESENT, "d"), expressions=[snapshot.column(PRESENT, "s")])
-    query = exp.select(exp.alias_(count_of(held), "present")).from_(snapshot.aliased("s"))
-    return query.join(settled.subquery("d"), on=_same_key(delta, snapshot), join_type="full")
 
 
-def _held(snapshot: Relation, name: str) -> exp.Expr:
-    return snapshot.column(name, "s") if snapshot.has(name) else exp.null()
+def count_of(condition: str) -> str:
+    """The number of rows that meet a condition."""
+    return f"sum(case when {condition} then 1 else 0 end)"
 
 
-def _same_key(delta: Relation, snapshot: Relation) -> exp.Expr:
-    return equals(snapshot.column(snapshot.key, "s"), delta.column(delta.key, "d"))
+def _sends(name: str, of: str = "") -> str:
+    return f"strpos(',' || {of}_batch_changed || ',', ',{name},') > 0"
+
+
+def _held(snapshot: Relation, name: str) -> str:
+    return f's."{name}"' if snapshot.has(name) else "null"

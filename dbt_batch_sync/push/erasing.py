@@ -4,7 +4,6 @@ accepted it, and polled until Batch has completed it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -12,40 +11,26 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Event as Signal
 from threading import Lock
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from dbt_batch_sync.batch_api.answers import Accepted, Answer
-from dbt_batch_sync.connections.outputs import Output
-from dbt_batch_sync.delivery.pacing import Pacer
 from dbt_batch_sync.delivery.sender import Interrupted
 from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.kinds.deletions import LOOK_AGAIN_SECONDS, NOT_FOUND, REQUEST, TOKEN_DAYS
-from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.claims import Hold
 from dbt_batch_sync.ledger.erasures import Erasure, append_done, open_erasures
 from dbt_batch_sync.ledger.records import Event, EventName
 from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.push.channels import Channel, app_of
 from dbt_batch_sync.push.known import Known, by_ledger
 from dbt_batch_sync.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    from dbt_batch_sync.batch_api.client import Client
-
-
-def app_of(app_key: str) -> str:
-    """Identifies apps without revealing their keys: 16 hex digits."""
-    return hashlib.sha256(app_key.encode()).hexdigest()[:16]
 
 
 @dataclass
 class Erasing:
     """The requests of one push. Senders' threads call `ask`, the push's thread everything else."""
 
-    output: Output
-    client: Client
-    route: Route
-    pacer: Pacer
+    channel: Channel
     hold: Hold
     delta_id: str
     requests: int = 0  # beyond the first one of each row
@@ -61,14 +46,13 @@ class Erasing:
     def ask(self, body: bytes) -> Answer:
         """Sends the request for a person to each app. The first answer that doesn't accept it counts."""
         key, taken = str(json.loads(body)["id"]["value"]), []
-        for place, app_key in enumerate(self.output.app_keys):
+        channel, route = self.channel, self.channel.route
+        for place, app_key in enumerate(channel.output.app_keys):
             if place:
-                self.pacer.acquire(1, Signal().wait)
+                channel.pacer.acquire(1, Signal().wait)
                 self.requests += 1
             self.hold.check()
-            answer = self.client.ask_app(
-                app_key, self.route.path, self.route.read, body, self.hold.seconds_left
-            )
+            answer = channel.client.ask_app(app_key, route.path, route.read, body, self.hold.seconds_left)
             if not isinstance(answer, Accepted):
                 return answer
             taken.append((key, app_of(app_key), answer.token))
@@ -85,7 +69,7 @@ class Erasing:
         )
 
     def _event(self, name: EventName, key: str, **cells: str | None) -> Event:
-        output = self.output
+        output = self.channel.output
         return self.hold.event(
             name,
             delta_id=self.delta_id,

@@ -71,15 +71,15 @@ def tripped(sync: Sync, built: Built) -> Iterator[str]:
 
 def check_guards(
     sync: Sync, state: SyncState, output: Output, target: str | None = None, *, force: bool
-) -> None:
-    """Raises Stopped with every reason not to push. `force` skips the guards."""
+) -> Built:
+    """The delta to push. Raises Stopped with everything that speaks against it; `force` skips the guards."""
     found = list(stops(sync, state, output, target))
-    if found:
+    if found or state.built is None:
         raise Stopped(f"nothing was sent: {'; '.join(found)}")
-    if state.built is not None and not force:
-        found = list(tripped(sync, state.built))
+    found = [] if force else list(tripped(sync, state.built))
     if found:
         raise Stopped(
             f"a guard of `{sync.name}` stopped the push; nothing was sent: {'; '.join(found)}. "
             "If that is intended, push once with --force"
         )
+    return state.built

@@ -8,14 +8,14 @@ from typing import Literal
 
 from sqlglot import exp
 
-from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.errors import ConfigurationError, WarehouseError
 from dbt_batch_sync.ledger.journal import Journal, awake
-from dbt_batch_sync.ledger.records import JOURNAL, REJECTS
+from dbt_batch_sync.ledger.records import JOURNAL, JOURNAL_COLUMNS, REJECT_COLUMNS, REJECTS, ledger_rows
 from dbt_batch_sync.ledger.rejects import Rejects
 from dbt_batch_sync.ledger.state import SyncState
 from dbt_batch_sync.mapping.syncs import Sync
-from dbt_batch_sync.warehouse import Warehouse
-from dbt_batch_sync.warehouse.relations import Relation, beside, parse_table
+from dbt_batch_sync.warehouse import Statement, Warehouse
+from dbt_batch_sync.warehouse.relations import Relation, beside, parse_table, select
 
 
 @dataclass(frozen=True)
@@ -109,3 +109,25 @@ def table_of(warehouse: Warehouse, sync: Sync, which: Literal["snapshot", "delta
             f"{build_command(sync)}"
         )
     return parse_table(model.relation_name, warehouse.dialect)
+
+
+def check_access(warehouse: Warehouse, known: Known) -> None:
+    """Selects no row of the delta and inserts no row into the ledger's tables, from which `known` was read.
+
+    Raises:
+        ConfigurationError: there is no delta.
+        WarehouseError: a right is missing. The message has the table and the warehouse's error.
+    """
+    delta = relation_of(warehouse, known.sync, "delta")
+    nothing = select("select _batch_key from delta where false", delta=delta)
+    try:
+        warehouse.fetch(Statement(nothing))
+    except WarehouseError as error:
+        name = delta.table.sql(warehouse.dialect)
+        raise WarehouseError(f"a push could not read {name}: it needs select: {error}") from None
+    for table, columns in ((known.journal.table, JOURNAL_COLUMNS), (known.rejects.table, REJECT_COLUMNS)):
+        try:
+            warehouse.append(table, ledger_rows(columns))
+        except WarehouseError as error:
+            name = table.sql(warehouse.dialect)
+            raise WarehouseError(f"a push could not write to {name}: it needs insert: {error}") from None

@@ -2,70 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
 from sqlglot import exp
 
-from dbt_batch_sync.kinds.attributes import PRESENT
-from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.kinds.attributes import KEY, PRESENT
 from dbt_batch_sync.ledger.erasures import erasures_of
-from dbt_batch_sync.ledger.records import Rejection, typed
+from dbt_batch_sync.ledger.records import typed
 from dbt_batch_sync.push.known import Known, relation_of
 from dbt_batch_sync.push.masking import mask
 from dbt_batch_sync.push.occurrences import last_events
-from dbt_batch_sync.results import Change, Pending, SyncProfile
+from dbt_batch_sync.results.look import Change, Pending, SyncProfile
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
-from dbt_batch_sync.warehouse.relations import Relation, columns_of, equals, value
+from dbt_batch_sync.warehouse.relations import Relation, select
 
 Row = Mapping[str, object]
 
 EVENT_COLUMNS = {"event": "text", "run_id": "text", "names": "text", "first_at": "timestamp"}
 
 
-@dataclass(frozen=True)
-class Found:
-    """What the warehouse has about one key. `events` are those of pushes of the delta that was built at
-    `built_at`, as far as they concern the key; `queued` is its row in that delta.
-    """
-
-    held: Row | None
-    queued: Row | None
-    events: tuple[Row, ...]
-    rejections: tuple[Rejection, ...]
-    built_at: datetime | None
-
-
 def look_up(warehouse: Warehouse, known: Known, key: str, *, show_values: bool = False) -> SyncProfile:
     """Reads the key's rows in the snapshot and the delta, pushes' events about it, and its rejections."""
-    sync, built = known.sync.name, known.state.built
     if known.sync.kind.per_operation:
         events = last_events(warehouse, known, key)
-        sent = [each.sent_at for each in events if each.sent_at is not None]
-        last, kind = max(sent, default=None), known.sync.kind.name
-        return SyncProfile(sync, last, None, None, {}, (), None, (), kind, events=events)
-    snapshot, delta = (
-        relation_of(warehouse, known.sync, "snapshot"),
-        relation_of(warehouse, known.sync, "delta"),
-    )
-    held = _row(warehouse, snapshot, {"key": key})
-    queued = _row(warehouse, delta, {"key": key, "delta_id": built.delta_id}) if built else None
-    said: tuple[Row, ...] = ()
-    if built and queued:
-        page = int(str(queued["_batch_page"]))
-        values: dict[str, Value] = {"sync": sync, "key": key, "delta_id": built.delta_id, "page": page}
-        query = Statement(events_of(known.journal.table), {**values, "page_before": page - 1})
-        said = tuple(typed(warehouse.fetch(query), EVENT_COLUMNS).to_pylist())
-    found = Found(
-        held, queued, said, tuple(known.rejects.of_key(sync, key)), built.built_at if built else None
-    )
-    erasures = (
-        tuple(erasures_of(warehouse, known.journal, sync, key)) if known.sync.kind.erases is not None else ()
-    )
-    described = describe(sync, found, show_values=show_values)
-    return replace(described, kind=known.sync.kind.name, erasures=erasures)
+        sent = max((each.sent_at for each in events if each.sent_at is not None), default=None)
+        name, kind = known.sync.name, known.sync.kind.name
+        return SyncProfile(name, sent, None, None, {}, (), None, (), kind, events=events)
+    return _Found(warehouse, known, key).described(show_values)
 
 
 def _row(warehouse: Warehouse, relation: Relation, values: Mapping[str, Value]) -> Row | None:
@@ -75,84 +40,99 @@ def _row(warehouse: Warehouse, relation: Relation, values: Mapping[str, Value]) 
     return dict(zip(names, rows[0].values(), strict=True)) if rows else None
 
 
-def describe(sync: str, found: Found, *, show_values: bool = False) -> SyncProfile:
-    """Combines these facts. The snapshot is that of the last `dbt run`; later pushes are added."""
-    held, queued = found.held or {}, found.queued or {}
-    settled = _settled(queued, found.events)
-    accepted = settled is not None and not _is_rejected(found, None)
-    cells = {name: cell for name, cell in held.items() if not name.startswith("_batch_")}
-    sent_at, run_id, exited_at = (held.get(f"_batch_{name}") for name in ("sent_at", "run_id", "exited_at"))
-    if settled is not None and accepted:
-        cells |= {name: queued.get(name) for name in _names(queued) if not _is_rejected(found, name)}
-        sent_at, run_id = settled
-        exited_at = sent_at if queued["_batch_change"] == "exit" else None
-    if cells.pop(PRESENT, True) is False:
-        cells = {}
-    unknown = {each.attribute for each in found.rejections if each.resolved_at is None}
-    values = {
-        name: mask(cell, name, show=show_values)
-        for name, cell in cells.items()
-        if cell is not None and name not in unknown
-    }
-    return SyncProfile(
-        sync=sync,
-        sent_at=_moment(sent_at),
-        run_id=None if run_id is None else str(run_id),
-        exited_at=_moment(exited_at),
-        attributes=values if sent_at is not None else {},
-        in_doubt=tuple(_doubt(held, queued, found.events, settled)),
-        pending=_pending(held, queued, show_values) if queued and settled is None else None,
-        rejects=found.rejections,
-    )
+class _Found:
+    """What the warehouse has of one key: its row of the snapshot, that of the last delta, what the pushes of
+    that delta said of it, and its rejections.
+    """
 
+    def __init__(self, warehouse: Warehouse, known: Known, key: str) -> None:
+        sync, built = known.sync, known.state.built
+        self.kind, self.sync, self.built = sync.kind, sync.name, built
+        snapshot, delta = (relation_of(warehouse, sync, "snapshot"), relation_of(warehouse, sync, "delta"))
+        self.held = _row(warehouse, snapshot, {"key": key}) or {}
+        self.queued: Row = {}
+        self.events: Sequence[Row] = ()
+        if built:
+            self.queued = _row(warehouse, delta, {"key": key, "delta_id": built.delta_id}) or {}
+        if built and self.queued:
+            page = int(str(self.queued["_batch_page"]))
+            values: dict[str, Value] = {"sync": sync.name, "key": key, "delta_id": built.delta_id}
+            query = Statement(
+                events_of(known.journal.table), {**values, "page": page, "page_before": page - 1}
+            )
+            self.events = typed(warehouse.fetch(query), EVENT_COLUMNS).to_pylist()
+        self.rejections = tuple(known.rejects.of_key(sync.name, key))
+        erases = sync.kind.erases is not None
+        self.erasures = tuple(erasures_of(warehouse, known.journal, sync.name, key)) if erases else ()
+        # An invalid row is never sent.
+        is_sendable = self.queued.get("_batch_change") not in (None, "invalid")
+        self.settled = min(self._times("checkpoint"), default=None) if is_sendable else None
 
-def _is_rejected(found: Found, attribute: str | None) -> bool:
-    since = found.built_at
-    return since is not None and any(
-        each.attribute == attribute and each.rejected_at >= since for each in found.rejections
-    )
+    def described(self, show_values: bool) -> SyncProfile:
+        """What it means. The snapshot is as of the last `dbt run`: what was pushed since is laid over it."""
+        held, queued = self.held, self.queued
+        cells = {name: cell for name, cell in held.items() if not name.startswith("_batch_")}
+        own = ("_batch_sent_at", "_batch_run_id", "_batch_exited_at")
+        sent_at, run_id, exited_at = map(held.get, own)
+        if self.settled is not None and not self._is_rejected(None):
+            cells |= {name: queued.get(name) for name in self._names if not self._is_rejected(name)}
+            sent_at, run_id = self.settled
+            exited_at = sent_at if queued["_batch_change"] == "exit" else None
+        if cells.pop(PRESENT, True) is False:
+            cells = {}
+        unknown = {each.attribute for each in self.rejections if each.resolved_at is None}
+        values = {
+            name: mask(cell, name, show=show_values)
+            for name, cell in cells.items()
+            if cell is not None and name not in unknown
+        }
+        return SyncProfile(
+            sync=self.sync,
+            sent_at=_moment(sent_at),
+            run_id=None if run_id is None else str(run_id),
+            exited_at=_moment(exited_at),
+            attributes=values if sent_at is not None else {},
+            in_doubt=tuple(self._doubt()),
+            pending=self._pending(show_values) if queued and self.settled is None else None,
+            rejects=self.rejections,
+            kind=self.kind.name,
+            erasures=self.erasures,
+        )
 
+    @property
+    def _names(self) -> list[str]:
+        return [name for name in str(self.queued.get("_batch_changed") or "").split(",") if name]
 
-def _settled(queued: Row, events: Iterable[Row]) -> tuple[datetime, str] | None:
-    """When the row was settled, and by which run. An invalid row is never sent."""
-    if queued.get("_batch_change") in (None, "invalid"):
-        return None
-    return min(_times(events, "checkpoint"), default=None)
+    def _is_rejected(self, attribute: str | None) -> bool:
+        since = self.built.built_at if self.built else datetime.max
+        return any(each.attribute == attribute and each.rejected_at >= since for each in self.rejections)
 
+    def _times(self, event: str) -> list[tuple[datetime, str]]:
+        own = (each for each in self.events if each["event"] == event)
+        return [(cast("datetime", each["first_at"]), str(each["run_id"])) for each in own]
 
-def _times(events: Iterable[Row], event: str) -> list[tuple[datetime, str]]:
-    return [
-        (cast("datetime", each["first_at"]), str(each["run_id"])) for each in events if each["event"] == event
-    ]
+    def _doubt(self) -> Iterable[str]:
+        listed = []
+        if self.settled is None:
+            listed.append(str(self.held.get("_batch_doubt") or ""))
+            if self._times("intent"):
+                listed += self._names
+        for each in self.events:
+            at = cast("datetime", each["first_at"])
+            if each["event"] == "doubt" and (self.settled is None or at > self.settled[0]):
+                listed.append(str(each["names"] or ""))
+        return dict.fromkeys(
+            name for names in listed for name in names.split(",") if name and name != PRESENT
+        )
 
-
-def _doubt(
-    held: Row, queued: Row, events: Iterable[Row], settled: tuple[datetime, str] | None
-) -> Iterable[str]:
-    listed = []
-    if settled is None:
-        listed.append(str(held.get("_batch_doubt") or ""))
-        if _times(events, "intent"):
-            listed.append(str(queued.get("_batch_changed") or ""))
-    for each in events:
-        at = cast("datetime", each["first_at"])
-        if each["event"] == "doubt" and (settled is None or at > settled[0]):
-            listed.append(str(each["names"] or ""))
-    return dict.fromkeys(name for names in listed for name in names.split(",") if name and name != PRESENT)
-
-
-def _pending(held: Row, queued: Row, show: bool) -> Pending:
-    reason = queued.get("_batch_reason")
-    changes = tuple(
-        Change(name, *(mask(row.get(name), name, show=show) for row in (held, queued)))
-        for name in _names(queued)
-        if name != PRESENT
-    )
-    return Pending(str(queued["_batch_change"]), None if reason is None else str(reason), changes)
-
-
-def _names(queued: Row) -> list[str]:
-    return [name for name in str(queued.get("_batch_changed") or "").split(",") if name]
+    def _pending(self, show: bool) -> Pending:
+        reason = self.queued.get("_batch_reason")
+        changes = tuple(
+            Change(name, *(mask(row.get(name), name, show=show) for row in (self.held, self.queued)))
+            for name in self._names
+            if name != PRESENT
+        )
+        return Pending(str(self.queued["_batch_change"]), None if reason is None else str(reason), changes)
 
 
 def _moment(cell: object) -> datetime | None:
@@ -163,12 +143,12 @@ def row_of(relation: Relation, *, build: bool) -> exp.Select:
     """Its row with all columns in order; with a build `:delta_id`, of that build only. An invalid key may
     have several rows.
     """
-    columns = (relation.column(column.name.lower()) for column in relation.columns)
-    query = exp.select(*columns).from_(relation.table.copy())
-    query = query.where(equals(relation.column(relation.key), value("key")))
-    if build:
-        query = query.where(equals(relation.column("_batch_delta_id"), value("delta_id")))
-    return query.limit(1)
+    return select(
+        "select from relation where _batch_key = :key limit 1",
+        relation=relation,
+        cells={column.name.lower(): f'"{column.name.lower()}"' for column in relation.columns},
+        where=["_batch_delta_id = :delta_id"] if build else (),
+    )
 
 
 def events_of(journal: exp.Table) -> exp.Select:
@@ -177,20 +157,16 @@ def events_of(journal: exp.Table) -> exp.Select:
     In the page after the checkpoint's, `:page_before`, a row is settled if its key is not after the
     checkpoint's.
     """
-    page, key = exp.column("page"), exp.column("key")
-    reached = exp.GTE(this=page, expression=value("page"))
-    by_key = exp.and_(equals(page.copy(), value("page_before")), exp.GTE(this=key, expression=value("key")))
-    own = exp.or_(
-        exp.and_(_is_event("checkpoint"), exp.or_(reached, by_key)),
-        exp.and_(_is_event("intent"), reached.copy()),
-        exp.and_(_is_event("doubt"), equals(key.copy(), value("key"))),
+    return select(
+        """
+        select event, run_id, names, min(recorded_at) as first_at
+        from journal
+        where sync = :sync and delta_id = :delta_id and (
+            (event = 'checkpoint' and (page >= :page or (page = :page_before and key >= :key)))
+            or (event = 'intent' and page >= :page)
+            or (event = 'doubt' and key = :key)
+        )
+        group by event, run_id, names
+        """,
+        journal=journal,
     )
-    grouped = ("event", "run_id", "names")
-    first = exp.alias_(exp.Min(this=exp.column("recorded_at")), "first_at")
-    query = exp.select(*columns_of(grouped), first).from_(journal.copy())
-    same = (equals(exp.column(name), value(name)) for name in ("sync", "delta_id"))
-    return query.where(*same, own).group_by(*columns_of(grouped))
-
-
-def _is_event(name: str) -> exp.Expr:
-    return equals(exp.column("event"), exp.Literal.string(name))

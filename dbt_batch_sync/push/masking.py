@@ -19,6 +19,8 @@ def mask(value: object, attribute: str = "", *, show: bool = False) -> str:
     """
     if value is None:
         return "null"
+    if value == "":
+        return "''"
     if isinstance(value, bool):
         return str(value).lower()
     if show or attribute in VOCABULARIES:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from dbt_batch_sync.kinds.attributes import CUSTOM_ID
 from dbt_batch_sync.ledger.records import typed
 from dbt_batch_sync.push.counts import Pending
 from dbt_batch_sync.push.known import Known, relation_of
-from dbt_batch_sync.results import Occurrence
+from dbt_batch_sync.results.look import Occurrence
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
-from dbt_batch_sync.warehouse.relations import Relation, equals, is_null, value
+from dbt_batch_sync.warehouse.relations import Relation, select
 
-NAME, TIME = "batch__name", "batch__time"
 LAST = 10
 """The most events shown for a person."""
 
@@ -47,44 +45,38 @@ def last_events(warehouse: Warehouse, known: Known, profile: str) -> tuple[Occur
 
 def names_of(pending: Pending) -> exp.Select:
     """By name: `row_count` and `profiles` of the unsettled events."""
-    delta = pending.delta
-    cells = {
-        "name": delta.column(NAME),
-        "row_count": exp.Count(this=exp.Star()),
-        "profiles": exp.Count(this=exp.Distinct(expressions=[delta.column(CUSTOM_ID)])),
-    }
-    valid = exp.NEQ(this=delta.column("_batch_change"), expression=exp.Literal.string("invalid"))
-    query = exp.select(*(exp.alias_(cell, name) for name, cell in cells.items())).from_(delta.table.copy())
-    return query.where(valid, *pending.conditions()).group_by(delta.column(NAME))
+    return select(
+        """
+        select batch__name as name, count(*) as row_count, count(distinct custom_id) as profiles
+        from delta where _batch_change <> 'invalid' group by batch__name
+        """,
+        delta=pending.delta,
+        where=pending.conditions(),
+    )
 
 
 def remembered_of(snapshot: Relation) -> exp.Select:
     """The last events of the profile `:profile` in the snapshot."""
-    doubt, reason = snapshot.column("_batch_doubt"), snapshot.column("_batch_reason")
-    state = exp.Case().when(exp.not_(is_null(doubt)), exp.Literal.string("unsure"))
-    state = state.else_(exp.func("coalesce", reason, exp.Literal.string("sent")))
-    return _last(snapshot, snapshot.column("_batch_sent_at"), state)
+    return select(
+        f"""
+        select _batch_key as event_id, batch__name as name, batch__time as time, _batch_sent_at as sent_at,
+            case when _batch_doubt is not null then 'unsure' else coalesce(_batch_reason, 'sent') end as state
+        from snapshot where custom_id = :profile order by batch__time desc limit {LAST}
+        """,
+        snapshot=snapshot,
+    )
 
 
 def queued_of(delta: Relation) -> exp.Select:
     """Those in the delta `:delta_id`; up to the page `:page`, they are settled."""
-    change, reason = delta.column("_batch_change"), delta.column("_batch_reason")
-    invalid = equals(change, exp.Literal.string("invalid"))
-    settled = exp.LTE(this=delta.column("_batch_page"), expression=value("page"))
-    state = exp.Case().when(invalid, reason).when(settled, exp.Literal.string("sent"))
-    state = state.else_(exp.Literal.string("queued"))
-    nothing = exp.cast(exp.null(), "timestamp")
-    return _last(delta, nothing, state).where(equals(delta.column("_batch_delta_id"), value("delta_id")))
-
-
-def _last(relation: Relation, sent_at: exp.Expr, state: exp.Expr) -> exp.Select:
-    cells = {
-        "event_id": relation.column(relation.key),
-        "name": relation.column(NAME),
-        "time": relation.column(TIME),
-        "sent_at": sent_at,
-        "state": state,
-    }
-    query = exp.select(*(exp.alias_(cell, name) for name, cell in cells.items()))
-    query = query.from_(relation.table.copy()).where(equals(relation.column(CUSTOM_ID), value("profile")))
-    return query.order_by(exp.Ordered(this=relation.column(TIME), desc=True)).limit(LAST)
+    return select(
+        f"""
+        select _batch_key as event_id, batch__name as name, batch__time as time,
+            cast(null as timestamp) as sent_at,
+            case when _batch_change = 'invalid' then _batch_reason when _batch_page <= :page then 'sent'
+                else 'queued' end as state
+        from delta where custom_id = :profile and _batch_delta_id = :delta_id
+        order by batch__time desc limit {LAST}
+        """,
+        delta=delta,
+    )

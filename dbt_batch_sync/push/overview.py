@@ -9,14 +9,16 @@ from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import ConfigurationError, DeliveryError
 from dbt_batch_sync.ledger.audits import Audited, Audits
 from dbt_batch_sync.ledger.erasures import ErasureCounts, erasure_counts
+from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import RejectCount, Run
+from dbt_batch_sync.ledger.rejects import Rejects
 from dbt_batch_sync.ledger.requests import open_requests
 from dbt_batch_sync.mapping.syncs import Sync
-from dbt_batch_sync.push.counts import present_rows
+from dbt_batch_sync.push.counts import Pending, present_rows
 from dbt_batch_sync.push.known import Known, by_ledger, parked_rows, relation_of
 from dbt_batch_sync.push.plan import Counts, count_changes, pending_rows
-from dbt_batch_sync.results import SyncRejects, SyncReport, SyncStatus
-from dbt_batch_sync.warehouse import Statement, Value, Warehouse
+from dbt_batch_sync.results.look import SyncRejects, SyncReport, SyncStatus
+from dbt_batch_sync.warehouse import Statement, Warehouse
 
 
 class _OfSync(Protocol):
@@ -29,29 +31,22 @@ _Row = TypeVar("_Row", bound=_OfSync)
 
 def statuses(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterator[SyncStatus]:
     """The last runs of each sync (at most `limit`), its parked rows and open requests."""
-    runs = _runs(known, limit)
-    requests = [
-        each for journal, _, names in by_ledger(known) for each in open_requests(warehouse, journal, names)
-    ]
-    audits, erasures = _audits(warehouse, known), _erasures(warehouse, known)
+    runs, audits = _runs(known, limit), _audits(warehouse, known)
+    requests = _of_each(known, lambda journal, _, names: open_requests(warehouse, journal, names))
+    erasures: dict[str, ErasureCounts] = {}
+    for journal, _, names in by_ledger(each for each in known if each.sync.kind.erases is not None):
+        erasures |= erasure_counts(warehouse, journal, names)
     for each in known:
         name = each.sync.name
         yield SyncStatus(
             name,
-            _of(name, runs),
+            runs[name],
             parked_rows(each.sync, each.state),
-            _of(name, requests),
+            requests[name],
             each.sync.kind.name,
             audit=audits.get(name),
             erasures=erasures.get(name, ErasureCounts()),
         )
-
-
-def _erasures(warehouse: Warehouse, known: Sequence[Known]) -> dict[str, ErasureCounts]:
-    own = [each for each in known if each.sync.kind.erases is not None]
-    ledgers = ((journal, names) for journal, _, names in by_ledger(own))
-    found = (erasure_counts(warehouse, journal, names) for journal, names in ledgers)
-    return {name: counts for each in found for name, counts in each.items()}
 
 
 def sizes(
@@ -87,26 +82,23 @@ def _expected(warehouse: Warehouse, known: Known) -> int:
         relation_of(warehouse, known.sync, "delta"),
         relation_of(warehouse, known.sync, "snapshot"),
     )
-    values: dict[str, Value] = {"delta_id": built.delta_id, "page": at.page}
-    if at.key is not None:
-        values |= {"page_after": at.page + 1, "key": at.key}
-    query = Statement(present_rows(delta, snapshot, within_page=at.key is not None), values)
-    return int(warehouse.fetch(query).column("present")[0].as_py() or 0)
+    pending = Pending(delta, built.delta_id, at.page, at.key)
+    query = present_rows(pending, snapshot, known.rejects.table)
+    found = warehouse.fetch(Statement(query, {**pending.values, "sync": known.sync.name}))
+    return int(found.column("present")[0].as_py() or 0)
 
 
 def rejections(warehouse: Warehouse, known: Sequence[Known], profiles: int = 0) -> Iterator[SyncRejects]:
     """For each sync, the open rejections, most frequent first, invalid rows by reason, and the first
     `profiles` rejected keys.
     """
-    counts = _counts(known)
+    counts = _open_counts(known)
     for each in known:
-        name = each.sync.name
-        pending = pending_rows(warehouse, each)
-        changes = count_changes(warehouse, each, pending) if pending else Counts()
+        name, changes = each.sync.name, _changes(warehouse, each)
         yield SyncRejects(
             name,
             each.rejects.table.sql(warehouse.dialect),
-            _of(name, counts),
+            counts[name],
             each.sync.kind.name,
             dict(changes.invalid_reasons),
             tuple(each.rejects.open_keys(name, profiles)) if profiles else (),
@@ -115,24 +107,28 @@ def rejections(warehouse: Warehouse, known: Sequence[Known], profiles: int = 0) 
 
 def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterator[SyncReport]:
     """What a report shows of each sync."""
-    runs, counts, audits = _runs(known, limit), _counts(known), _audits(warehouse, known)
+    runs, counts, audits = _runs(known, limit), _open_counts(known), _audits(warehouse, known)
     for each in known:
-        pending = pending_rows(warehouse, each)
-        changes = count_changes(warehouse, each, pending) if pending else Counts()
+        changes = _changes(warehouse, each)
         yield SyncReport(
             sync=each.sync.name,
-            runs=_of(each.sync.name, runs),
+            runs=runs[each.sync.name],
             inserts=changes.inserts,
             updates=changes.updates,
             exits=changes.exits,
             invalid=changes.invalid,
             parked=parked_rows(each.sync, each.state),
             attributes=dict(changes.attributes),
-            rejects=_of(each.sync.name, counts),
+            rejects=counts[each.sync.name],
             table=each.rejects.table.sql(warehouse.dialect),
             kind=each.sync.kind.name,
             audit=audits.get(each.sync.name),
         )
+
+
+def _changes(warehouse: Warehouse, known: Known) -> Counts:
+    pending = pending_rows(warehouse, known)
+    return count_changes(warehouse, known, pending) if pending else Counts()
 
 
 def _audits(warehouse: Warehouse, known: Iterable[Known]) -> dict[str, Audited]:
@@ -142,13 +138,17 @@ def _audits(warehouse: Warehouse, known: Iterable[Known]) -> dict[str, Audited]:
     return found
 
 
-def _runs(known: Iterable[Known], limit: int) -> list[Run]:
-    return [run for journal, _, names in by_ledger(known) for run in journal.recent_runs(names, limit)]
+def _runs(known: Sequence[Known], limit: int) -> dict[str, tuple[Run, ...]]:
+    return _of_each(known, lambda journal, _, names: journal.recent_runs(names, limit))
 
 
-def _counts(known: Iterable[Known]) -> list[RejectCount]:
-    return [count for _, rejects, names in by_ledger(known) for count in rejects.open_counts(names)]
+def _open_counts(known: Sequence[Known]) -> dict[str, tuple[RejectCount, ...]]:
+    return _of_each(known, lambda _, rejects, names: rejects.open_counts(names))
 
 
-def _of(sync: str, rows: Iterable[_Row]) -> tuple[_Row, ...]:
-    return tuple(each for each in rows if each.sync == sync)
+def _of_each(
+    known: Sequence[Known], read: Callable[[Journal, Rejects, list[str]], Iterable[_Row]]
+) -> dict[str, tuple[_Row, ...]]:
+    """What is read of each ledger, by sync."""
+    rows = [row for ledger in by_ledger(known) for row in read(*ledger)]
+    return {each.sync.name: tuple(row for row in rows if row.sync == each.sync.name) for each in known}

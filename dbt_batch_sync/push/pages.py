@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from dbt_batch_sync.errors import Stopped
-from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.kinds.attributes import KEY
 from dbt_batch_sync.ledger.records import typed
 from dbt_batch_sync.ledger.state import Checkpoint
-from dbt_batch_sync.push.counts import Pending
+from dbt_batch_sync.push.counts import Pending, count_of
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
-from dbt_batch_sync.warehouse.relations import Relation, count_of, value
+from dbt_batch_sync.warehouse.relations import select
 
 RANGE_ROWS = 20_000
 RANGE_CELLS = 400_000
@@ -96,21 +96,26 @@ class Histogram:
         """The ranges to read, in order: neighboring pages with up to `RANGE_ROWS` or `limit` rows."""
         most = max(1, min(RANGE_ROWS, RANGE_CELLS // max(1, columns)))
         left = self.rows if limit is None else min(limit, self.rows)
-        place = 0
-        while left > 0 and place < len(self.pages):
-            start, rows = place, self.sending[place]
-            place += 1
-            while place < len(self.pages) and rows + self.sending[place] <= most:
-                rows += self.sending[place]
-                place += 1
-            if not rows:
-                continue
-            # After the first row that is not an insert, all ranges are read alike: each kind of range has its
-            # own statements.
-            inserts = all(self.inserts[:place])
-            cut = left if rows > left else None
-            yield Range(self.pages[start], self.pages[place - 1], min(rows, left), inserts, cut)
-            left -= rows
+        for start, stop in neighbours(self.sending, most):
+            rows = sum(self.sending[start:stop])
+            if rows and left > 0:
+                # After the first row that is not an insert, all ranges are read alike: each kind of range has
+                # its own statements.
+                inserts, cut = all(self.inserts[:stop]), left if rows > left else None
+                yield Range(self.pages[start], self.pages[stop - 1], min(rows, left), inserts, cut)
+                left -= rows
+
+
+def neighbours(rows: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
+    """From where up to, but not including, where pages have at most so many rows together; at least one."""
+    start = 0
+    while start < len(rows):
+        stop, together = start + 1, rows[start]
+        while stop < len(rows) and together + rows[stop] <= most:
+            together += rows[stop]
+            stop += 1
+        yield start, stop
+        start = stop
 
 
 def read_histogram(warehouse: Warehouse, pending: Pending, expected: int | None) -> Histogram:
@@ -213,16 +218,15 @@ def _in_order(rows: pa.Table, names: Iterable[str]) -> bool:
 
 def histogram_of(pending: Pending) -> exp.Select:
     """By page and change: all rows, and those to read."""
-    delta = pending.delta
-    page, change = delta.column("_batch_page"), delta.column("_batch_change")
-    cells = {
-        "page": page,
-        "change": change,
-        "row_count": exp.Count(this=exp.Star()),
-        "sending": count_of(exp.and_(*_sends(delta))),
-    }
-    query = exp.select(*(exp.alias_(cell, name) for name, cell in cells.items()))
-    return query.from_(delta.table.copy()).where(*pending.conditions()).group_by(page.copy(), change.copy())
+    return select(
+        """
+        select _batch_page as page, _batch_change as change, count(*) as row_count
+        from delta group by _batch_page, _batch_change
+        """,
+        delta=pending.delta,
+        cells={"sending": count_of(_SENDS)},
+        where=pending.conditions(),
+    )
 
 
 def rows_of(
@@ -234,29 +238,24 @@ def rows_of(
     names, longer than many a row, is not read either. `limit`: at most this many, in the order of page and
     key.
     """
-    delta = pending.delta
-    key, page = delta.column(delta.key), delta.column("_batch_page")
-    cells: dict[str, exp.Expr] = {KEY: key, "_batch_page": page}
+    cells = {name: name for name in (KEY, "_batch_page")}
     if not inserts:
-        change, changed = delta.column("_batch_change"), delta.column("_batch_changed")
-        known = exp.NEQ(this=change, expression=exp.Literal.string("insert"))
-        cells["_batch_change"] = change
-        cells["_batch_changed"] = exp.Case().when(known, changed)
-        cells["_batch_reason"] = delta.column("_batch_reason")
-    cells |= {name: delta.column(name) for name in names}
-    query = exp.select(*(exp.alias_(cell.copy(), name, quoted=True) for name, cell in cells.items()))
-    between = exp.Between(this=page.copy(), low=value("first"), high=value("last"))
-    query = query.from_(delta.table.copy()).where(between, *pending.conditions(), *_sends(delta))
-    if limit is not None:
-        query = query.order_by(page.copy(), key.copy()).limit(limit)
+        changed = "case when _batch_change <> 'insert' then _batch_changed end"
+        cells |= {
+            "_batch_change": "_batch_change",
+            "_batch_changed": changed,
+            "_batch_reason": "_batch_reason",
+        }
+    cells |= {name: f'"{name}"' for name in names}
+    order = "" if limit is None else f"order by _batch_page, _batch_key limit {limit}"
+    query = select(
+        f"select from delta where _batch_page between :first and :last {order}",
+        delta=pending.delta,
+        cells=cells,
+        where=[*pending.conditions(), _SENDS],
+    )
     return query, list(cells)
 
 
-def _sends(delta: Relation) -> tuple[exp.Expr, exp.Expr]:
-    """Rows that send something, or whose rejections by the delta must be recorded."""
-    change, nothing = delta.column("_batch_change"), exp.Literal.string("")
-    valid = exp.NEQ(this=change, expression=exp.Literal.string("invalid"))
-    some = (
-        exp.NEQ(this=delta.column(f"_batch_{name}"), expression=nothing) for name in ("changed", "reason")
-    )
-    return valid, exp.or_(*some)
+_SENDS = "_batch_change <> 'invalid' and (_batch_changed <> '' or _batch_reason <> '')"
+"""Rows that send something, or whose rejections by the delta must be recorded."""

@@ -17,7 +17,7 @@ from dbt_batch_sync.push.guards import stops, tripped
 from dbt_batch_sync.push.known import Known, build_command, parked_rows, relation_of
 from dbt_batch_sync.push.masking import mask
 from dbt_batch_sync.push.occurrences import count_names
-from dbt_batch_sync.results import Flapping, Sample, SyncPlanned
+from dbt_batch_sync.results.look import Flapping, Sample, SyncPlanned
 from dbt_batch_sync.warehouse import Statement, Warehouse
 
 SAMPLES = 5

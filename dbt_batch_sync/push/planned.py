@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from dbt_batch_sync.errors import ConfigurationError, Stopped, printable
@@ -21,9 +21,9 @@ class Planned:
     None for an empty delta.
     """
 
-    sync: str = field(default="", metadata=read_by(text("a sync's name"), required="the sync"))
-    mapping: str = field(default="", metadata=read_by(text("a hash"), required="the mapping's hash"))
-    delta_id: str | None = field(default=None, metadata=read_by(optional(text("a delta's id"))))
+    sync: str = read_by(text("a sync's name"), "", required="the sync")
+    mapping: str = read_by(text("a hash"), "", required="the mapping's hash")
+    delta_id: str | None = read_by(optional(text("a delta's id")), None)
 
 
 def read_plan(path: Path) -> dict[str, Planned]:

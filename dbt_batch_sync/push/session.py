@@ -4,49 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from threading import Event as Signal
 from typing import TYPE_CHECKING
 
-from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.chunks import chunk_rows
-from dbt_batch_sync.delivery.pacing import Pacer, call_size, pacer_for
+from dbt_batch_sync.delivery.pacing import call_size
 from dbt_batch_sync.delivery.sender import Interrupted
-from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped, WarehouseError
-from dbt_batch_sync.kinds.kind import Kind, Route
 from dbt_batch_sync.ledger.claims import Hold, identity
 from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import PHASES, Event, Run
 from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
-from dbt_batch_sync.push.containers import prepare, wait
-from dbt_batch_sync.push.erasing import app_of
+from dbt_batch_sync.push.channels import Channels
+from dbt_batch_sync.push.containers import check_adopted, prepare, wait
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.guards import check_guards
-from dbt_batch_sync.push.known import build_command, parked_rows, read_each
+from dbt_batch_sync.push.known import Known, build_command, parked_rows, read_each
 from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.push.planned import Planned, check_planned
 from dbt_batch_sync.push.source import Source
-from dbt_batch_sync.push.sync_push import Channel, Clock, Observer, SyncPush, ended, status_of
+from dbt_batch_sync.push.sync_push import Clock, Observer, SyncPush, ended, status_of
 from dbt_batch_sync.push.work import Work, open_work
-from dbt_batch_sync.results import SyncPushed
+from dbt_batch_sync.results.sync import SyncPushed
 from dbt_batch_sync.telemetry import describe_current
 from dbt_batch_sync.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from dbt_batch_sync.batch_api.client import Client
+    pass
 
 
 @dataclass(frozen=True)
 class PushOptions:
     """The options of a push. `limit` counts rows of each sync's delta.
 
-    `force` skips the guards. `require_tests` and `max_age` check dbt's last command, `plan` checks a saved
-    plan. `wait` polls until Batch has applied the changes, for kinds that can be polled.
+    `force` skips the guards. `require_tests` checks dbt's last command, `max_age` checks when the delta was
+    built, `plan` checks a saved plan. `wait` polls until Batch has applied the changes, for kinds that can be
+    polled.
     """
 
     dry_run: bool = False
@@ -58,76 +55,12 @@ class PushOptions:
     wait: bool = False
 
 
-@dataclass
-class Channels:
-    """One client per output, and one pacer per output and route, shared by all syncs."""
-
-    _clients: dict[str, Client] = field(default_factory=dict)
-    _pacers: dict[tuple[str, str], Pacer] = field(default_factory=dict)
-
-    def __enter__(self) -> Channels:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for client in self._clients.values():
-            client.close()
-
-    def client(self, output: Output) -> Client:
-        """The output's client."""
-        from dbt_batch_sync.batch_api.client import Client  # a push without syncs never gets here without it
-
-        if output.name not in self._clients:
-            self._clients[output.name] = Client(
-                output.api_url,
-                output.api_version,
-                rest_api_key=output.rest_api_key,
-                project_key=output.project_key,
-                timeout=output.timeout,
-                max_in_flight=output.max_in_flight,
-            )
-        return self._clients[output.name]
-
-    def channel(self, output: Output, route: Route) -> Channel:
-        """The output's client with the pacer of a route."""
-        return Channel(output, self.client(output), route, self._pacer(output, route))
-
-    def talk(self, output: Output, kind: Kind, stop: Signal | None = None) -> Talk:
-        """Requests about a kind's container, with the rate limit of its route."""
-        pacer, policy = self._pacer(output, kind.routes[0]), RetryPolicy(output.max_attempts)
-        return Talk(self.client(output).ask, pacer, policy, stop or Signal())
-
-    def apps(self, output: Output, kind: Kind, stop: Signal) -> dict[str, Talk]:
-        """Requests to the older API, for each app of an output, by the app's hash."""
-        talk, ask = self.talk(output, kind, stop), self.client(output).ask
-        return {app_of(key): replace(talk, ask=partial(ask, app_key=key)) for key in output.app_keys}
-
-    def _pacer(self, output: Output, route: Route) -> Pacer:
-        key = (output.name, route.name)
-        if key not in self._pacers:
-            self._pacers[key] = pacer_for(route, output.max_profiles_per_second)
-        return self._pacers[key]
-
-
-@dataclass(frozen=True)
-class Target:
-    """A sync with its output, its ledger's journal, and its state before the claim."""
-
-    sync: Sync
-    output: Output
-    journal: Journal
-    state: SyncState
-
-    @property
-    def name(self) -> str:
-        """The sync's name."""
-        return self.sync.name
-
-
 @dataclass(frozen=True)
 class Session:
-    """What the pushes of all syncs share."""
+    """What the pushes of all syncs have in common; `outputs` are by sync."""
 
     warehouse: Warehouse
+    outputs: Mapping[str, Output]
     channels: Channels
     options: PushOptions
     run_id: str
@@ -137,32 +70,26 @@ class Session:
     gate: Gate | None = None
     target: str | None = None
 
-    def read(
-        self, syncs: Sequence[Sync], outputs: Mapping[str | None, Output]
-    ) -> tuple[list[Target], dict[str, ConfigurationError]]:
+    def read(self, syncs: Sequence[Sync]) -> tuple[list[Known], dict[str, ConfigurationError]]:
         """The states of the syncs, and the errors of the others."""
-        found, wrong = read_each(self.warehouse, syncs, self.clock.claims.seconds)
-        targets = (
-            Target(each.sync, outputs[each.sync.mapping.output], each.journal, each.state) for each in found
-        )
-        return list(targets), wrong
+        return read_each(self.warehouse, syncs, self.clock.claims.seconds)
 
-    def push_idle(self, targets: Sequence[Target]) -> dict[str, SyncPushed]:
+    def push_idle(self, syncs: Sequence[Known]) -> dict[str, SyncPushed]:
         """Ends the syncs that have nothing to send, by one append per ledger, without claims."""
         runs: dict[str, Run] = {}
         events: dict[int, tuple[Journal, list[Event]]] = {}
-        for target in targets:
-            if not target.state.is_settled or target.state.is_building:
+        for known in syncs:
+            if not known.state.is_settled or known.state.is_building:
                 continue
-            run = self._new_run(target, target.state)
+            run = self._new_run(known, known.state)
             try:
-                self._checked(target, target.state)
+                self._checked(known, known.state)
                 run = replace(run, status=status_of(run))
             except Stopped as stopped:
                 run = replace(run, status="failed", error=str(stopped))
-            runs[target.name] = run
-            _, listed = events.setdefault(id(target.journal), (target.journal, []))
-            listed.append(ended(target.journal, run, retention_days=target.output.retention_days))
+            runs[known.sync.name] = run
+            _, listed = events.setdefault(id(known.journal), (known.journal, []))
+            listed.append(self._ended(known, run))
         if not self.options.dry_run:
             for journal, listed in events.values():
                 try:
@@ -171,38 +98,38 @@ class Session:
                     for name in (each.sync for each in listed):
                         runs[name] = replace(runs[name], status="failed", error=str(error))
         return {
-            target.name: SyncPushed.of(runs[target.name], target.sync.kind.name)
-            for target in targets
-            if target.name in runs
+            known.sync.name: SyncPushed.of(runs[known.sync.name], known.sync.kind.name)
+            for known in syncs
+            if known.sync.name in runs
         }
 
-    def push(self, target: Target) -> SyncPushed:
+    def push(self, known: Known) -> SyncPushed:
         """Pushes one sync. Errors are in the result; only ConfigurationError is raised."""
         if self.options.dry_run:
-            return self._timed(target, self._dry)
-        return self._timed(target, lambda each: self._claimed(each, self._send))
+            return self._timed(known, self._dry)
+        return self._timed(known, lambda each: self._claimed(each, self._send))
 
-    def adopt(self, target: Target) -> SyncPushed:
+    def adopt(self, known: Known) -> SyncPushed:
         """Settles the sync's delta without sending it, for profiles that Batch already has."""
-        return self._timed(target, lambda each: self._claimed(each, self._settle))
+        return self._timed(known, lambda each: self._claimed(each, self._settle))
 
-    def _timed(self, target: Target, act: Callable[[Target], SyncPushed]) -> SyncPushed:
+    def _timed(self, known: Known, act: Callable[[Known], SyncPushed]) -> SyncPushed:
         began = self.clock.monotonic()
         try:
-            pushed = act(target)
+            pushed = act(known)
         except ConfigurationError:
             raise
         except BatchSyncError as error:
-            pushed = SyncPushed(target.name, target.sync.kind.name, "failed", error=str(error))
+            pushed = SyncPushed(known.sync.name, known.sync.kind.name, "failed", error=str(error))
         return replace(pushed, seconds=round(self.clock.monotonic() - began, 3))
 
-    def _claimed(self, target: Target, act: Callable[[Target, Hold, Work], Run]) -> SyncPushed:
-        if target.state.built is None:
+    def _claimed(self, known: Known, act: Callable[[Known, Hold, Work], Run]) -> SyncPushed:
+        if known.state.built is None:
             raise ConfigurationError(
-                f"dbt has not built the delta of `{target.name}` yet. Run: {build_command(target.sync)}"
+                f"dbt has not built the delta of `{known.sync.name}` yet. Run: {build_command(known.sync)}"
             )
-        hold = Hold(target.journal, target.name, self.run_id, self.clock.claims)
-        run = self._new_run(target, target.state)
+        hold = Hold(known.journal, known.sync.name, self.run_id, self.clock.claims)
+        run = self._new_run(known, known.state)
         try:
             state = hold.take(
                 delta_id=run.delta_id,
@@ -211,50 +138,49 @@ class Session:
                 mapping_hash=run.mapping_hash,
                 started_at=run.started_at,
             )
-            run = replace(self._new_run(target, state), started_at=run.started_at)
-            built = self._checked(target, state)
-            run = act(target, hold, open_work(self.warehouse, target.sync, target.output, state, built))
+            run = replace(self._new_run(known, state), started_at=run.started_at)
+            built = self._checked(known, state)
+            run = act(known, hold, self._work(known, state, built))
         except BatchSyncError as error:
             stopped = isinstance(error, Interrupted)
             run = replace(
                 run, status="interrupted" if stopped else "failed", error=None if stopped else str(error)
             )
-            end = ended(target.journal, run, retention_days=target.output.retention_days)
             with suppress(WarehouseError):
-                hold.finish([end, hold.event("released")])
+                hold.finish([self._ended(known, run), hold.event("released")])
             if isinstance(error, ConfigurationError):
                 raise
         describe_current({f"{phase}_seconds": getattr(run, f"{phase}_seconds") for phase in PHASES})
-        return SyncPushed.of(run, target.sync.kind.name)
+        return SyncPushed.of(run, known.sync.kind.name)
 
-    def _checked(self, target: Target, state: SyncState) -> Built:
+    def _checked(self, known: Known, state: SyncState) -> Built:
         """The last built delta. Raises Stopped if it must not be pushed."""
         force = self.options.force or state.is_settled
-        check_guards(target.sync, state, target.output, self.target, force=force)
-        require_tests = self.options.require_tests or target.output.require_tests
-        refusal = self.gate and self.gate.refusal(target.sync, state, require_tests=require_tests)
+        output = self.outputs[known.sync.name]
+        built = check_guards(known.sync, state, output, self.target, force=force)
+        require_tests = self.options.require_tests or output.require_tests
+        refusal = self.gate and self.gate.refusal(known.sync, state, require_tests=require_tests)
         if refusal:
             raise Stopped(refusal)
-        if self.options.limit is not None and target.sync.kind.erases is not None:
+        if self.options.limit is not None and known.sync.kind.erases is not None:
             raise Stopped(
-                f"nothing was sent: `{target.name}` erases people and is pushed as a whole: leave out --limit"
+                f"nothing was sent: `{known.sync.name}` erases people and is pushed as a whole: leave out "
+                "--limit"
             )
         if self.options.plan is not None:
-            check_planned(target.sync, state, self.options.plan)
-        if state.built is None:
-            raise Stopped(f"the delta of `{target.name}` is not built")
-        return state.built
+            check_planned(known.sync, state, self.options.plan)
+        return built
 
-    def _send(self, target: Target, hold: Hold, work: Work) -> Run:
-        run = replace(self._counted(target, work), endpoint=work.route.name)
+    def _send(self, known: Known, hold: Hold, work: Work) -> Run:
+        run = replace(self._counted(known, work), endpoint=work.route.name)
         self.observer.started(work)
-        talk = self.channels.talk(target.output, target.sync.kind, self.stop)
+        talk = self.channels.talk(work.output, known.sync.kind, self.stop)
         with hold.beating():
-            prepare(talk, target.sync, work.state)
-        channel = self.channels.channel(target.output, work.route)
+            prepare(talk, known.sync, work.state)
+        channel = self.channels.channel(work.output, work.route)
         pushing = SyncPush(
             self.warehouse,
-            target.journal,
+            known.journal,
             hold,
             work,
             channel,
@@ -267,43 +193,53 @@ class Session:
         run = pushing.send()
         if self.options.wait and run.status in ("succeeded", "partial"):
             try:
-                wait(talk, target.sync, pushing.tokens)
+                wait(talk, known.sync, pushing.tokens)
             except Interrupted:
                 return replace(run, status="interrupted")
             except BatchSyncError as error:
                 return replace(run, status="failed", error=str(error))
         return run
 
-    def _settle(self, target: Target, hold: Hold, work: Work) -> Run:
-        run = replace(self._counted(target, work), settled=sum(work.histogram.valid))
+    def _settle(self, known: Known, hold: Hold, work: Work) -> Run:
+        with hold.beating():
+            check_adopted(self.channels.talk(work.output, known.sync.kind, self.stop), known.sync, work.state)
+        run = replace(self._counted(known, work), settled=sum(work.histogram.valid))
         run = replace(run, status="partial" if run.invalid else "succeeded")
-        checkpoint = hold.event("checkpoint", delta_id=work.built.delta_id, page=work.built.page)
-        end = ended(target.journal, run, retention_days=target.output.retention_days)
-        hold.finish([checkpoint, end, hold.event("released")])
+        cells = {"delta_id": work.built.delta_id, "page": work.built.page}
+        # Which Batch project has them: a push to another one is refused from now on.
+        intent = hold.event("intent", **cells, output=run.output, project_hash=run.project_hash)
+        checkpoint = hold.event("checkpoint", **cells)
+        hold.finish([intent, checkpoint, self._ended(known, run), hold.event("released")])
         return run
 
-    def _dry(self, target: Target) -> SyncPushed:
+    def _dry(self, known: Known) -> SyncPushed:
         """Renders everything and sends nothing: `sent` and `requests` are what a push would send."""
-        built = self._checked(target, target.state)
-        work = open_work(self.warehouse, target.sync, target.output, target.state, built)
+        built = self._checked(known, known.state)
+        work = self._work(known, known.state, built)
         sent, requests = 0, 0
-        size = call_size(work.route, target.output.max_profiles_per_second)
+        size = call_size(work.route, work.output.max_profiles_per_second)
         phases = Phases(self.clock.monotonic)
         source = Source(self.warehouse, work, phases, self.clock.now, size, self.options.limit)
         for chunk in chunk_rows(source.rendered(), size, envelope=work.envelope):
             sent, requests = sent + chunk.sent, requests + bool(len(chunk))
         run = replace(
-            self._counted(target, work),
+            self._counted(known, work),
             endpoint=work.route.name,
             sent=sent,
             requests=requests,
             rejected_rows=sum(each.attribute is None for _, each in source.rejected),
             rejected_attributes=sum(each.attribute is not None for _, each in source.rejected),
         )
-        return SyncPushed.of(replace(run, status=status_of(run)), target.sync.kind.name)
+        return SyncPushed.of(replace(run, status=status_of(run)), known.sync.kind.name)
 
-    def _counted(self, target: Target, work: Work) -> Run:
-        run, counts = self._new_run(target, work.state), work.histogram.counts
+    def _work(self, known: Known, state: SyncState, built: Built) -> Work:
+        return open_work(self.warehouse, known.sync, self.outputs[known.sync.name], state, built)
+
+    def _ended(self, known: Known, run: Run) -> Event:
+        return ended(known.journal, run, retention_days=self.outputs[known.sync.name].retention_days)
+
+    def _counted(self, known: Known, work: Work) -> Run:
+        run, counts = self._new_run(known, work.state), work.histogram.counts
         return replace(
             run,
             inserts=counts.get("insert", 0),
@@ -312,21 +248,21 @@ class Session:
             unsure=run.unsure + work.unsure,
         )
 
-    def _new_run(self, target: Target, state: SyncState) -> Run:
+    def _new_run(self, known: Known, state: SyncState) -> Run:
         """The run at its start, with nothing left to send yet."""
-        built, output = state.built, target.output
+        built, output = state.built, self.outputs[known.sync.name]
         return Run(
             run_id=self.run_id,
-            sync=target.name,
+            sync=known.sync.name,
             status="running",
-            started_at=target.journal.stamp(),
+            started_at=known.journal.stamp(),
             delta_id=built.delta_id if built else None,
             output=output.name,
-            project_hash=target.sync.mapping.project_hash(output.project_hash),
-            mapping_hash=target.sync.mapping.hash,
+            project_hash=known.sync.mapping.project_hash(output.project_hash),
+            mapping_hash=known.sync.mapping.hash,
             target=built.target if built else None,
             invalid=built.invalid if built else 0,
-            parked=parked_rows(target.sync, state),
-            unsure=built.unsure if built and not state.has_ended else 0,
+            parked=parked_rows(known.sync, state),
+            unsure=state.unreported + (built.unsure if built and not state.has_ended else 0),
             **identity(),
         )

@@ -10,8 +10,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbt_batch_sync.kinds.attributes import CUSTOM_ID
-from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.kinds.attributes import CUSTOM_ID, KEY
 from dbt_batch_sync.ledger.records import Reject
 from dbt_batch_sync.ledger.state import Checkpoint
 from dbt_batch_sync.payload.events import PAGE, TIME, Grouping, render_events

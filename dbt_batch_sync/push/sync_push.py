@@ -20,17 +20,15 @@ import pyarrow as pa
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, Busy
 from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.retry import RetryPolicy
-from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
 from dbt_batch_sync.delivery.outcomes import Settled
-from dbt_batch_sync.delivery.pacing import Pacer, call_size
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
 from dbt_batch_sync.errors import BatchSyncError, Stopped
-from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.claims import Hold, Timing
 from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import Event, EventName, Reject, Run
 from dbt_batch_sync.ledger.state import Checkpoint, SyncState
+from dbt_batch_sync.push.channels import Channel
 from dbt_batch_sync.push.erasing import Erasing
 from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.push.source import Source
@@ -39,7 +37,7 @@ from dbt_batch_sync.telemetry import span
 from dbt_batch_sync.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from dbt_batch_sync.batch_api.client import Client
+    pass
 
 UNPACED_WINDOW = 250_000
 """Rows covered by an intent without a rate limit."""
@@ -67,32 +65,6 @@ class Clock:
     claims: Timing = field(default_factory=Timing)
 
 
-@dataclass(frozen=True)
-class Channel:
-    """How one sync's push reaches Batch. All syncs of an output and endpoint share the pacer."""
-
-    output: Output
-    client: Client
-    route: Route
-    pacer: Pacer
-
-    @property
-    def call_size(self) -> int:
-        """The most rows of a request."""
-        return call_size(self.route, self.output.max_profiles_per_second)
-
-    @property
-    def max_in_flight(self) -> int:
-        """The most requests at a time."""
-        return min(self.output.max_in_flight, self.route.max_in_flight or self.output.max_in_flight)
-
-    @property
-    def rate(self) -> int:
-        """The most rows per second that an intent covers; 0 if there is no rate limit."""
-        rate = self.output.max_profiles_per_second
-        return int((self.route.rate or self.route.calls * self.route.max_rows) if rate is None else rate)
-
-
 @dataclass
 class SyncPush:
     """One push of one sync's delta, under its claim. Call `send` once."""
@@ -110,7 +82,8 @@ class SyncPush:
 
     def __post_init__(self) -> None:
         self.tokens: deque[str] = deque(maxlen=self.channel.max_in_flight)  # of the last requests
-        self._erasing = self._new_erasing() if self.work.sync.kind.erases is not None else None
+        erases = self.work.sync.kind.erases is not None
+        self._erasing = Erasing(self.channel, self.hold, self.work.built.delta_id) if erases else None
         self._phases = Phases(self.clock.monotonic)
         self._source = Source(
             self.warehouse, self.work, self._phases, self.clock.now, self.channel.call_size, self.limit
@@ -119,19 +92,16 @@ class SyncPush:
         self._checkpoint = self.work.state.checkpoint if given_up is None else Checkpoint(given_up)
         self._began = self._checkpoint_at = self.clock.monotonic()
         self._intent: int | None = None
-        self._reached = 0  # rows with all sent ones among the first
+        self._sent = 0  # rows with all sent ones of settled chunks among the first
+        self._open: dict[int, int] = {}  # how far each other chunk reaches that may have been sent
         self._settled = 0  # rows before which everything is settled
+        self._unsure_before = self.run.unsure
         self._rejects: list[Reject] = []  # of settled rows, not appended yet
         self._lock = Lock()
         self._in_flight: deque[pa.ChunkedArray] = deque()
         # The keys settled since the last checkpoint by chunk, each with its last row.
         self._unrecorded: list[tuple[int, pa.Array]] = []
         self._names: dict[str | None, str] = {each.plain_name: each.name for each in self.work.attributes}
-
-    def _new_erasing(self) -> Erasing:
-        channel = self.channel
-        delta_id = self.work.built.delta_id
-        return Erasing(channel.output, channel.client, channel.route, channel.pacer, self.hold, delta_id)
 
     def send(self) -> Run:
         """Sends what is not settled and records it. Returns the finished run."""
@@ -151,7 +121,7 @@ class SyncPush:
     def _deliver(self) -> None:
         at_most_once = self.work.sync.mapping.at_most_once
         if self.work.given_up is not None:
-            self.hold.append([self._event("checkpoint", page=self.work.given_up)])
+            self.hold.append([self._event("checkpoint", page=self.work.given_up, unsure=self._unsure)])
         with closing(self._source.rendered()) as rendered:
             output = self.channel.output
             chunks = chunk_rows(rendered, self.channel.call_size, envelope=self.work.envelope)
@@ -212,13 +182,21 @@ class SyncPush:
             self._in_flight.append(chunk.keys)
             yield chunk
 
-    def _begun(self, chunk: Chunk) -> None:
-        """A request of the chunk is about to be sent, in a sender's thread."""
+    def _begun(self, chunk: Chunk, may_be_sent: bool) -> None:
+        """A request of the chunk is about to be sent, or none had a connection. In a sender's thread."""
         with self._lock:
-            self._reached = max(self._reached, chunk.reached)
+            self._open[chunk.number] = chunk.reached if may_be_sent or self._erasing is not None else 0
+
+    @property
+    def _reached(self) -> int:
+        """Rows of which all that may have been sent are among the first."""
+        with self._lock:
+            return max([self._sent, *self._open.values()])
 
     def _settle(self, settled: Settled) -> None:
         chunk, outcome = settled.chunk, settled.outcome
+        with self._lock:
+            self._sent = max(self._sent, self._open.pop(chunk.number, 0))
         self._settled += chunk.rows
         # In a copy: a slice of a column that DuckDB made holds all columns of its batch.
         self._unrecorded.append((self._settled, self._in_flight.popleft().combine_chunks()))
@@ -283,7 +261,16 @@ class SyncPush:
         reached = self._reached_checkpoint()
         if reached is None or reached == self._checkpoint:
             return None
-        return self._event("checkpoint", page=reached.page, key=reached.key)
+        return self._event("checkpoint", page=reached.page, key=reached.key, unsure=self._unsure or None)
+
+    @property
+    def _unsure(self) -> int:
+        """Settled rows that may have been sent more than once, or never: a push that is killed reports them
+        by its checkpoints alone.
+        """
+        given_up = self.work.given_up is not None
+        before = self.work.unsure if given_up else min(self._settled, self.work.unsure)
+        return before + self.run.unsure - self._unsure_before
 
     def _take(self, checkpoint: Event) -> None:
         """The checkpoint is in the journal, or will be with the end of the run."""

@@ -18,7 +18,7 @@ from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.ledger.records import PHASES, RejectCount, Run
 from dbt_batch_sync.pages import load_template, source_hash
 from dbt_batch_sync.report.charts import Chart, stacked
-from dbt_batch_sync.results import ReportResult, SyncReport
+from dbt_batch_sync.results.look import ReportResult, SyncReport
 
 SHOWN_PUSHES = 30
 """The most columns of the table of all syncs' runs."""

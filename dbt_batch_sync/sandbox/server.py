@@ -79,8 +79,10 @@ def _bound_socket(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
+        # `create_server` adds the address to what the system says.
+        reason = str(error.strerror).partition(" (while")[0]
         raise ConfigurationError(
-            f"can't listen on {host} port {port} ({error.strerror}); choose another with --port"
+            f"can't listen on {host} port {port}: {reason}; choose another with --port"
         ) from error
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.results import EXIT_CODES, PushResult, SyncPushed
+from dbt_batch_sync.results.sync import EXIT_CODES, PushResult, SyncPushed
 from dbt_batch_sync.sandbox.server import SandboxServer
 from dbt_batch_sync.scaffold.installation import copy_package, package_root
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import shutil
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +82,9 @@ def init(project_dir: Path, git: str | None = None, revision: str | None = None)
 
     Packages are in `dependencies.yml` if it has any (dbt accepts only one of the two files), otherwise in
     `packages.yml`. Running it again renews the copy and adds nothing twice.
+
+    Raises:
+        ConfigurationError: no revision is given, and the repository has no tag of this version.
     """
     done: list[str] = []
     if git is None:
@@ -87,7 +92,7 @@ def init(project_dir: Path, git: str | None = None, revision: str | None = None)
         done.append(f"copied the macros of version {__version__} to {COPY.as_posix()}/")
         entry = {"local": COPY.as_posix()}
     else:
-        entry = {"git": git, "revision": revision or f"v{__version__}"}
+        entry = {"git": git, "revision": revision or _tag_of_this_version(git)}
     path = project_dir / "dependencies.yml"
     if not isinstance(_load(path).get("packages"), list):
         path = project_dir / "packages.yml"
@@ -104,6 +109,25 @@ def init(project_dir: Path, git: str | None = None, revision: str | None = None)
     shown = next(iter(entry.values()))
     done.append(f"added `{shown}` to {path.name}" + (" in place of the other entry" if ours else ""))
     return Installed(tuple(done), path.name)
+
+
+def _tag_of_this_version(repository: str) -> str:
+    """The tag, unless git says that the repository does not have it."""
+    tag = f"v{__version__}"
+    command = ["git", "ls-remote", "--exit-code", "--tags", "--", repository, tag]
+    environ = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        asked = subprocess.run(  # noqa: S603 - the user's own repository, without a shell
+            command, env=environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return tag
+    if asked.returncode == 2:  # it answered, and nothing matches
+        raise ConfigurationError(
+            f"--git: the repository has no tag {tag}. Choose a tag or commit of version {__version__} with "
+            f"--revision, or leave out --git to copy the macros"
+        )
+    return tag
 
 
 def _is_copy(directory: Path) -> bool:

@@ -102,7 +102,6 @@ class BigQueryWarehouse(Driver):
         self._reads_storage = not elsewhere and find_spec("google.cloud.bigquery_storage") is not None
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
-        """See port.Warehouse."""
 
         def found(client: Any) -> list[Any]:
             name = ".".join((table.catalog or client.project, table.db, table.name))
@@ -113,7 +112,6 @@ class BigQueryWarehouse(Driver):
         return tuple(Column(field.name, field.field_type) for field in self._run(found))
 
     def append(self, table: exp.Table, rows: pa.Table) -> None:
-        """See port.Warehouse."""
         given = without_nulls(rows)
         target = into(table, given.column_names, self.dialect)
         alias = exp.TableAlias(columns=[exp.to_identifier("given")])

@@ -49,11 +49,9 @@ class Driver:
         self._run(lambda _: None)
 
     def fetch(self, query: Statement) -> pa.Table:
-        """See port.Warehouse."""
         return in_utc(named(self._run(lambda handle: self._fetched(handle, query)), query.tree))
 
     def append(self, table: exp.Table, rows: pa.Table) -> None:
-        """See port.Warehouse."""
         for insert in inserts(table, rows, self.dialect, self.limits):
             self._execute(insert)
 

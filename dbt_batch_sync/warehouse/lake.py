@@ -40,7 +40,6 @@ class LakeDriver(Driver):
     """What Spark and Databricks share."""
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
-        """See port.Warehouse."""
         try:
             answer = self.fetch(Statement(exp.Describe(this=table.copy(), kind="TABLE", style="EXTENDED")))
         except WarehouseError as error:
@@ -55,7 +54,6 @@ class LakeDriver(Driver):
         )
 
     def append(self, table: exp.Table, rows: pa.Table) -> None:
-        """See port.Warehouse."""
         for insert in inserts(table, self.columns(table), rows, self.dialect):
             self._execute(insert)
 

@@ -39,7 +39,6 @@ class PostgresWarehouse(Driver):
     failures = (psycopg2.Error, pa.ArrowException)
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
-        """See port.Warehouse."""
         kind = exp.func("format_type", exp.column("atttypid"), exp.column("atttypmod"))
         found = exp.func("to_regclass", exp.Placeholder(this="table"))
         query = (
@@ -52,7 +51,6 @@ class PostgresWarehouse(Driver):
         return tuple(Column(name, kind) for name, kind in rows)
 
     def append(self, table: exp.Table, rows: pa.Table) -> None:
-        """See port.Warehouse."""
         given = without_nulls(rows)
         text = _copy(into(table, given.column_names, self.dialect), "STDIN").sql(self.dialect)
         buffer = io.BytesIO()
@@ -80,7 +78,7 @@ class PostgresWarehouse(Driver):
         return handle
 
     def _fetched(self, handle: Any, query: Statement) -> pa.Table:
-        result = exp.alias_(exp.paren(query.tree.copy()), "result", table=True)
+        result = exp.Subquery(this=query.tree.copy(), alias="result")
         with handle.cursor() as cursor:
             _send(cursor, Statement(exp.select("*").from_(result).limit(0), query.parameters))
             columns = [CopiedColumn(c.name, c.type_code, c.precision) for c in cursor.description]

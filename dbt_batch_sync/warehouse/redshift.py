@@ -56,7 +56,6 @@ class RedshiftWarehouse(Driver):
     limits = Limits(rows=1_000, values=30_000, bytes=4_000_000)
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
-        """See port.Warehouse."""
         query = (
             exp.select(exp.column("column_name"), exp.column("data_type"))
             .from_(exp.table_("columns", "information_schema", quoted=False))
@@ -79,7 +78,7 @@ class RedshiftWarehouse(Driver):
         return handle
 
     def _fetched(self, handle: Any, query: Statement) -> pa.Table:
-        result = exp.alias_(exp.paren(query.tree.copy()), "result", table=True)
+        result = exp.Subquery(this=query.tree.copy(), alias="result")
         with handle.cursor() as cursor:
             _send(cursor, Statement(exp.select("*").from_(result).limit(0), query.parameters))
             columns = [CopiedColumn(str(name), kind, None) for name, kind, *_ in cursor.description]

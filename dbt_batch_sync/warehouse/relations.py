@@ -1,16 +1,18 @@
-"""Tables and columns, and the smallest parts of statements.
+"""Tables and their columns, and the selects from them: written as SQL, spoken in the warehouse's dialect.
 
-Values are always named placeholders. The user's identifiers are always quoted, with the name that the
-warehouse reports. The ledger's own names are lower case and unquoted.
+A value is always a named placeholder; an identifier of the user's is always quoted, with the name that the
+warehouse reports. The ledger's own names are lower case, and left to the warehouse's rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
+from dbt_batch_sync.kinds.attributes import KEY
 from dbt_batch_sync.warehouse.port import Column
 
 
@@ -24,19 +26,62 @@ class Relation:
 
     def has(self, name: str) -> bool:
         """Whether there is such a column, regardless of case."""
-        return any(column.name.lower() == name for column in self.columns)
+        return name in self.names
 
-    def name(self, name: str) -> str:
-        """The name that the warehouse reports for a column."""
-        return next(column.name for column in self.columns if column.name.lower() == name)
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The names that the warehouse reports, by those in our selects: lower case, and `KEY`."""
+        found = {column.name.lower(): column.name for column in self.columns}
+        return {**found, KEY: found[self.key]} if self.key in found else found
 
-    def column(self, name: str, of: str | None = None) -> exp.Column:
-        """A column as an expression, with an alias if given."""
-        return exp.column(exp.to_identifier(self.name(name), quoted=True), table=of)
 
-    def aliased(self, alias: str) -> exp.Expr:
-        """The table under an alias."""
-        return exp.alias_(self.table.copy(), alias, table=True)
+def select(
+    sql: str,
+    *,
+    cells: Mapping[str, str] | None = None,
+    where: Iterable[str] = (),
+    **given: Relation | exp.Table | Sequence[str],
+) -> exp.Select:
+    """The select of `sql`, with further `cells` by their names and further conditions.
+
+    In all of them, `given` says what tables are by their names: a relation's columns are in lower case there,
+    and its key is `KEY`. Texts that are given stand for `:name`; other placeholders stay, for values.
+    """
+    query = _parsed(sql).copy().where(*where, copy=False)
+    aliased = (
+        cell if cell == name else exp.alias_(cell, name, quoted=True) for name, cell in (cells or {}).items()
+    )
+    query = query.select(*aliased, copy=False)
+    named: dict[str, Mapping[str, str]] = {}
+    for table in list(query.find_all(exp.Table)):
+        found = given.get(table.name)
+        if isinstance(found, Relation | exp.Table):
+            named[table.alias_or_name] = found.names if isinstance(found, Relation) else {}
+            meant = found.table if isinstance(found, Relation) else found
+            table.replace(exp.alias_(meant.copy(), table.alias, table=True) if table.alias else meant.copy())
+    everything = {name: real for names in named.values() for name, real in names.items()}
+    for column in query.find_all(exp.Column):
+        real = named.get(column.table, everything).get(column.name)
+        if real is not None:
+            column.set("this", exp.to_identifier(real, quoted=True))
+    for placeholder in list(query.find_all(exp.Placeholder)):
+        texts = given.get(placeholder.name)
+        if texts is not None and not isinstance(texts, Relation | exp.Table):
+            placeholder.replace(exp.Tuple(expressions=[exp.Literal.string(text) for text in texts]))
+    return query
+
+
+@cache
+def _parsed(sql: str) -> exp.Select:
+    query = parse_one(sql, into=exp.Select)
+    for ordered in list(query.find_all(exp.Ordered)):  # nulls are where the warehouse has them
+        if ordered.args.get("desc"):
+            ordered.set("nulls_first", None)
+        else:
+            ordered.replace(ordered.this)
+    for mod in list(query.find_all(exp.Mod)):  # beside values, `%` is the drivers'
+        mod.replace(exp.Anonymous(this="mod", expressions=[mod.this, mod.expression]))
+    return query
 
 
 def parse_table(relation_name: str, dialect: str) -> exp.Table:
@@ -48,45 +93,3 @@ def beside(table: exp.Table, name: str) -> exp.Table:
     """A table of this project in the same database and schema."""
     parts = {key: table.args[key].copy() for key in ("db", "catalog") if table.args.get(key) is not None}
     return exp.Table(this=exp.to_identifier(name), **parts)
-
-
-def value(name: str) -> exp.Expr:
-    """A named placeholder."""
-    return exp.Placeholder(this=name)
-
-
-def equals(left: exp.Expr, right: exp.Expr) -> exp.Expr:
-    """`left = right`."""
-    return exp.EQ(this=left, expression=right)
-
-
-def is_null(operand: exp.Expr) -> exp.Expr:
-    """`operand is null`."""
-    return exp.Is(this=operand, expression=exp.null())
-
-
-def is_in(operand: exp.Expr, texts: Iterable[str]) -> exp.Expr:
-    """`operand in ('a', 'b')` for names of syncs and events, which are not secret."""
-    return exp.In(this=operand, expressions=[exp.Literal.string(text) for text in texts])
-
-
-def literal(number: int) -> exp.Expr:
-    """A whole number."""
-    return exp.Literal.number(number) if number >= 0 else exp.Neg(this=exp.Literal.number(-number))
-
-
-def columns_of(names: Iterable[str]) -> list[exp.Expr]:
-    """The ledger's columns by name, lower case and unquoted."""
-    return [exp.column(name) for name in names]
-
-
-def with_commas(names: exp.Expr) -> exp.Expr:
-    """Names as `,a,b,`, in which each can be found as `,a,`."""
-    comma = exp.Literal.string(",")
-    return exp.DPipe(this=exp.DPipe(this=comma, expression=names), expression=comma.copy())
-
-
-def count_of(condition: exp.Expr) -> exp.Expr:
-    """The number of rows that meet a condition."""
-    one, zero = exp.Literal.number(1), exp.Literal.number(0)
-    return exp.Sum(this=exp.Case().when(condition, one).else_(zero))

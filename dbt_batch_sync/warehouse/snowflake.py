@@ -70,7 +70,6 @@ class SnowflakeWarehouse(Driver):
         super().__init__(target)
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
-        """See port.Warehouse."""
         try:
             found = self._execute(Statement(exp.Describe(this=table.copy(), kind="TABLE")))
         except _NoSuchTable:
@@ -78,7 +77,6 @@ class SnowflakeWarehouse(Driver):
         return tuple(Column(str(name), str(kind)) for name, kind, *_ in found)
 
     def close(self) -> None:
-        """See port.Warehouse."""
         super().close()
         self._threads.shutdown()
 

@@ -242,13 +242,13 @@ from changes
     {% set first, days = [now - day], [mapping.memory_days] %}
     {% if dbt_batch_sync.existing_table(journal.database, journal.schema, journal.identifier) is not none %}
         {% set row = run_query(
-            'select min(recorded_at) as first_at, min(case when recorded_at > ' ~ dbt_batch_sync.utc_timestamp((now - mapping.memory_days * day).strftime('%Y-%m-%d %H:%M:%S'))
+            'select min(recorded_at) as first_at, min(case when recorded_at > ' ~ dbt_batch_sync.utc_timestamp((now - modules.datetime.timedelta(days=mapping.memory_days)).strftime('%Y-%m-%d %H:%M:%S'))
             ~ ' then retention_days end) as least_days from ' ~ journal.render() ~ ' where sync = ' ~ dbt.string_literal(sync) ~ " and event = 'built'"
         ).rows[0] %}
         {% if row[0] is not none %}{% do first.append(dbt_batch_sync.moment_of(row[0]).replace(microsecond=0) - day) %}{% endif %}
         {% if row[1] is not none %}{% do days.append(row[1] | int) %}{% endif %}
     {% endif %}
-    {{ return([first[-1], now - (days | min) * day] | max) }}
+    {{ return([first[-1], now - modules.datetime.timedelta(days=days | min)] | max) }}
 {% endmacro %}
 
 
@@ -326,11 +326,11 @@ from changes
 
 {#- Once a day, forgets ids that no delta looks for any more, and resolves their rejections. -#}
 {% macro events__after_merge(sync, mapping, snapshot) %}
-    {% set at, day = dbt_batch_sync.column('batch__time'), modules.datetime.timedelta(days=1) %}
+    {% set at = dbt_batch_sync.column('batch__time') %}
     {% set now = dbt_batch_sync.warehouse_now() %}
     {% set oldest = run_query('select min(' ~ at ~ ') as oldest from ' ~ snapshot.render()).rows[0][0] %}
-    {% if oldest is not none and oldest.replace(tzinfo=none) < now - (mapping.memory_days + 1) * day %}
-        {% set before = (now - mapping.memory_days * day - modules.datetime.timedelta(hours=1)).strftime('%Y-%m-%d %H:%M:%S') %}
+    {% if oldest is not none and oldest.replace(tzinfo=none) < now - modules.datetime.timedelta(days=mapping.memory_days + 1) %}
+        {% set before = (now - modules.datetime.timedelta(days=mapping.memory_days) - modules.datetime.timedelta(hours=1)).strftime('%Y-%m-%d %H:%M:%S') %}
         {% do run_query('delete from ' ~ snapshot.render() ~ ' where ' ~ at ~ ' < cast(' ~ dbt.string_literal(before) ~ ' as ' ~ dbt_batch_sync.kept_time_type() ~ ')') %}
         {% set rejects = dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() %}
         {% do run_query('update ' ~ rejects ~ ' set resolved_at = ' ~ dbt_batch_sync.utc_now() ~ ' where sync = ' ~ dbt.string_literal(sync) ~ ' and resolved_at is null and rejected_at < ' ~ dbt_batch_sync.utc_timestamp(before)) %}
@@ -350,6 +350,22 @@ from changes
         'select 1 from ' ~ of_sync ~ " and event = 'ended' and (status in ('succeeded', 'partial') or settled > 0) and recorded_at > "
         ~ dbt_batch_sync.utc_timestamp(dbt_batch_sync.moment_of(last[0][1]).strftime('%Y-%m-%d %H:%M:%S')) ~ ' limit 1'
     ).rows else 'first') }}
+{% endmacro %}
+
+
+{#- Events that may have been sent more than once, or never, and that were settled by pushes that were killed: the next push reports them. -#}
+{% macro events__unreported(sync, snapshot) %}
+    {% set of_sync = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() ~ ' where sync = ' ~ dbt.string_literal(sync) %}
+    {% set last = '(select max(recorded_at) from ' ~ of_sync ~ " and event = 'ended')" %}
+    {% set query %}
+        select sum(unsure) as unsure
+        from (
+            select max(unsure) as unsure
+            from {{ of_sync }} and event = 'checkpoint' and unsure > 0 and (recorded_at > {{ last }} or {{ last }} is null)
+            group by run_id, delta_id
+        ) as runs
+    {% endset %}
+    {{ return((run_query(query).rows[0][0] or 0) | int) }}
 {% endmacro %}
 
 

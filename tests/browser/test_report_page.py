@@ -13,7 +13,7 @@ from harness.project import Project
 
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.report.page import render
-from dbt_batch_sync.results import ReportResult, SyncReport
+from dbt_batch_sync.results.look import ReportResult, SyncReport
 
 pytestmark = pytest.mark.browser
 

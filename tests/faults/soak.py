@@ -38,7 +38,7 @@ from harness.quick import QuickProject
 from dbt_batch_sync.delivery import sender as sender_module
 from dbt_batch_sync.delivery.pacing import pacer_for
 from dbt_batch_sync.delivery.timing import Timing
-from dbt_batch_sync.push import session as session_module
+from dbt_batch_sync.push import channels as channels_module
 
 PEOPLE = 3000
 COLUMNS = {"id": "varchar", "email": "varchar", "points": "bigint", "tags": "varchar[]"}
@@ -233,7 +233,7 @@ def _nobody_sleeps() -> Iterator[None]:
     timing = Timing(lambda: clock.seconds, wait, lambda: 0.0)
     with (
         mock.patch.dict(sender_module.deliver.__kwdefaults__, {"timing": timing}),
-        mock.patch.object(session_module, "pacer_for", partial(pacer_for, now=lambda: clock.seconds)),
+        mock.patch.object(channels_module, "pacer_for", partial(pacer_for, now=lambda: clock.seconds)),
     ):
         yield
 

@@ -21,7 +21,7 @@ from harness.quick import QuickProject
 from dbt_batch_sync import api
 from dbt_batch_sync.batch_api.client import Client
 from dbt_batch_sync.connections.profiles import WarehouseTarget
-from dbt_batch_sync.results import SyncPushed
+from dbt_batch_sync.results.sync import SyncPushed
 from dbt_batch_sync.warehouse import Warehouse, open_warehouse
 
 COLUMNS = {"id": "varchar", "points": "bigint"}
@@ -82,7 +82,7 @@ def disturbed(project: QuickProject, trouble: Trouble, act: Callable[[], object]
         return FaultyWarehouse(open_warehouse(target), points)
 
     with (
-        mock.patch.object(api, "open_warehouse", opened),
+        mock.patch.object(api.project, "open_warehouse", opened),
         mock.patch.object(Client, "send", faulty_send(Client.send, points)),
     ):
         return project.push_one(force=True), bool(reached)

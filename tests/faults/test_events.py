@@ -116,6 +116,29 @@ def test_killed_at_every_write(bench: Bench, on_doubt: str, trouble: Trouble) ->
         assert history.unsure <= 3 * 4, "more than the calls in flight are in doubt"
 
 
+@pytest.mark.parametrize("rebuilt", [True, False])
+@pytest.mark.parametrize("on_doubt", ["resend", "skip"])
+def test_who_settles_what_is_in_doubt_and_is_killed_does_not_report_it(
+    bench: Bench, on_doubt: str, rebuilt: bool
+) -> None:
+    """The next push reports it, of this delta or of the next one."""
+    history = History(bench, on_doubt)
+    bench.set_rows(COLUMNS, events(14))
+    bench.build()
+    assert history.push(trouble=Trouble("send", 1, "after")).killed
+    bench.let_leases_expire()
+    assert history.push(trouble=Trouble("append:checkpoint", 1, "after")).killed
+    assert history.unsure == 0
+    bench.let_leases_expire()
+    if rebuilt:
+        assert bench.build()
+    last = history.push()
+    assert last.pushed is not None
+    assert last.pushed.unsure >= 1
+    history.finish()
+    history.check(range(14))
+
+
 def play(bench: Bench, on_doubt: str, seed: int) -> None:
     """Pushes that die, lose their connection, or meet a server in trouble; new events in between."""
     chance = random.Random(seed)

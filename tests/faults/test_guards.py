@@ -295,3 +295,14 @@ def test_adopt_sends_nothing_and_settles_all(quick: QuickProject) -> None:
     people(quick, {"p00": 5, "p01": 7, "new": 1})
     assert quick.push_one().accepted == 1
     assert quick.sent.attributes == {"p01": {"points": 7}}
+
+
+def test_what_was_adopted_for_one_project_is_not_pushed_to_another(quick: QuickProject) -> None:
+    people(quick, {"a": 1})
+    api.adopt(quick.options())
+    people(quick, {"a": 2})
+    quick.outputs(sandbox={"project_key": "project_other"})
+    try:
+        assert "another Batch project" in str(quick.push_one().error)
+    finally:
+        quick.outputs()

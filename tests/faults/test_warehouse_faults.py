@@ -10,7 +10,7 @@ from harness.faults import Fault, FaultKind
 from harness.faulty import Trouble
 
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.results import SyncPushed
+from dbt_batch_sync.results.sync import SyncPushed
 
 COLUMNS = {"id": "varchar", "points": "bigint"}
 NAMES = "abcdef"

@@ -13,7 +13,7 @@ from harness.truth import CONSENTS
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from dbt_batch_sync.results import SyncAudited
+from dbt_batch_sync.results.look import SyncAudited
 from dbt_batch_sync.sandbox.server import Profile, TypedValue
 from dbt_batch_sync.sandbox.store import ProfileStore
 

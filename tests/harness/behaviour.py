@@ -29,7 +29,7 @@ from harness.values import plain
 from dbt_batch_sync import api
 from dbt_batch_sync.ledger.records import Event
 from dbt_batch_sync.report.page import render
-from dbt_batch_sync.results import ReportResult
+from dbt_batch_sync.results.look import ReportResult
 
 CALL = 200
 """Operations of a call to `update`."""

@@ -43,7 +43,6 @@ from sqlglot import exp
 from dbt_batch_sync.artifacts.manifest import Model
 from dbt_batch_sync.audit import AuditOptions, Wait
 from dbt_batch_sync.audit.run import Audit
-from dbt_batch_sync.batch_api.exports import Exports, Patience
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.delivery import sender as sender_module
@@ -60,13 +59,15 @@ from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.payload.events import render_events
 from dbt_batch_sync.payload.render import Rendered, render
+from dbt_batch_sync.push import channels as channels_module
 from dbt_batch_sync.push import pages as pages_module
-from dbt_batch_sync.push import session as session_module
 from dbt_batch_sync.push import source as source_module
+from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.known import read_each
-from dbt_batch_sync.push.session import Channels, PushOptions, Session
+from dbt_batch_sync.push.session import PushOptions, Session
 from dbt_batch_sync.push.sync_push import Clock
-from dbt_batch_sync.results import SyncAudited, SyncPushed
+from dbt_batch_sync.results.look import SyncAudited
+from dbt_batch_sync.results.sync import SyncPushed
 from dbt_batch_sync.warehouse import Column, Statement, Warehouse
 from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
 
@@ -324,7 +325,7 @@ class Bench:
             session = self._session(
                 PushOptions(), MortalWarehouse(self._warehouse, Points(()), Life(int), self._tick)
             )
-            (target,), _ = session.read([self._sync()], {None: self.output})
+            (target,), _ = session.read([self._sync()])
             append_requests(target.journal, scope, [PEOPLE])
 
     def push(
@@ -379,22 +380,12 @@ class Bench:
         )
         sync, wait = self._sync(), Wait(self.time.sleep, lambda: self.time.seconds)
         with self._installed(), Channels() as channels:
-
-            def exports_of(output: Output) -> Exports:
-                return Exports(channels.client(output), Patience(wait.seconds, lambda: 0.5, lambda _: None))
-
-            run = Audit(
-                warehouse,
-                exports_of,
-                lambda each: channels.talk(self.output, each.kind),
-                AuditOptions(**options),
-                wait,
-                _Watching(),
-            )
+            outputs = {PEOPLE: self.output}
+            run = Audit(warehouse, channels, outputs, AuditOptions(**options), wait, _Watching())
             with contextlib.suppress(Killed):
                 known, wrong = read_each(warehouse, [sync], lambda: self.time.seconds)
                 assert not wrong, wrong
-                (found,) = run.run(known, {None: self.output})
+                (found,) = run.run(known)
                 return found
         return None
 
@@ -411,7 +402,7 @@ class Bench:
         claims = ClaimTiming(lambda: began + self.time.seconds, self.time.sleep, lambda: 0.5)
         clock = Clock(lambda: self.time.now() + clock_off, watcher.seconds, claims)
         run_id = str(uuid.uuid4())
-        return Session(warehouse, channels or Channels(), options, run_id, clock, Event(), watcher)
+        return Session(warehouse, {}, channels or Channels(), options, run_id, clock, Event(), watcher)
 
     def let_leases_expire(self) -> None:
         """A while passes in which nobody says that he lives."""
@@ -514,14 +505,14 @@ class _Channels(Channels):
 
 def _pushed(session: Session, sync: Sync, output: Output, *, adopt: bool) -> SyncPushed:
     try:
-        targets, wrong = session.read([sync], {None: output})
+        session = replace(session, outputs={sync.name: output})
+        found, wrong = session.read([sync])
         for error in wrong.values():
             raise error
-        (target,) = targets
         if adopt:
-            return session.adopt(target)
-        done = session.push_idle(targets)
-        return done.get(PEOPLE) or session.push(target)
+            return session.adopt(found[0])
+        done = session.push_idle(found)
+        return done.get(PEOPLE) or session.push(found[0])
     except (ConfigurationError, WarehouseError) as error:
         return SyncPushed(PEOPLE, "profiles", "failed", error=str(error))
 
@@ -563,7 +554,7 @@ def _small(time: Time, knobs: Knobs, turns: Turns) -> Iterator[None]:
         put(source_module, "render_events", partial(render_events, batch_rows=knobs.slice_rows))
         put(pages_module, "RANGE_ROWS", knobs.slice_rows)
         put(pages_module, "ThreadPoolExecutor", _AtOnce)
-        put(session_module, "pacer_for", partial(pacer_for, now=lambda: time.seconds))
+        put(channels_module, "pacer_for", partial(pacer_for, now=lambda: time.seconds))
         put(talking_module, "SYSTEM_TIMING", timing)
         put(sender_module, "ThreadPoolExecutor", turns.pool)
         put(sender_module, "wait", turns.wait)

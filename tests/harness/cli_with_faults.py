@@ -21,7 +21,7 @@ if __name__ == "__main__":
     def opened(target: WarehouseTarget) -> Warehouse:
         return FaultyWarehouse(open_warehouse(target), points)
 
-    api.open_warehouse = opened
+    api.project.open_warehouse = opened
     Client.send = faulty_send(Client.send, points)  # type: ignore[method-assign]
     sys.argv[0] = "dbt-batch-sync"
     cli.program()

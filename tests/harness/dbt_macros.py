@@ -279,6 +279,7 @@ class Macros:
             "invocation_args_dict": {},
             "target": {"name": "prod"},
             "ref": lambda name, v=None: self.relation(name),
+            "builtins": SimpleNamespace(ref=lambda name, v=None: self.relation(name)),
             "modules": SimpleNamespace(datetime=_Clock, pytz=pytz, re=re),
             "local_md5": lambda text: hashlib.md5(text.encode()).hexdigest(),
             "tojson": lambda value, sort_keys=False: json.dumps(value, sort_keys=sort_keys),

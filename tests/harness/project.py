@@ -34,7 +34,7 @@ from dbt_batch_sync import api
 from dbt_batch_sync.connections.profiles import DbtOptions
 from dbt_batch_sync.ledger.requests import Scope
 from dbt_batch_sync.push.sync_push import Observer
-from dbt_batch_sync.results import PushResult, SyncPushed
+from dbt_batch_sync.results.sync import PushResult, SyncPushed
 from dbt_batch_sync.sandbox.server import RecordedRequest, TypedValue
 
 ROOT = Path(__file__).parents[2]

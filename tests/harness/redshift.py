@@ -35,6 +35,13 @@ REFUSED = re.compile(
 )
 """What Redshift's documentation says it lacks, of what statements for PostgreSQL have; a `text` is short there."""
 
+LITERAL = re.compile(r"'(?:[^'\\]|\\.|'')*'", re.DOTALL)
+DERIVED = re.compile(r"\b(?:from|join)\s+\(", re.IGNORECASE)
+ALIAS = re.compile(
+    r"\s+(?:as\s+)?(?!(?:where|group|order|limit|on|union|left|right|full|inner|cross|join)\b)[\w\"]",
+    re.IGNORECASE,
+)
+
 SETUP = (
     "create function pg_catalog.getdate() returns timestamp language sql stable as "
     "$$select clock_timestamp() at time zone 'UTC'$$",
@@ -133,8 +140,25 @@ class RedshiftProxy:
             found = REFUSED.search(query)
             if found:
                 return f"Redshift has no {found[0]!r}"
+            if _has_nameless_subquery(query):
+                return "Redshift wants an alias of each subquery in FROM"
         query = ONLY_REDSHIFT.sub("", query).replace("json_serialize(", '"json_serialize"(')
         return query.replace("dateadd(second, ", "seconds_later(")
+
+
+def _has_nameless_subquery(query: str) -> bool:
+    """Whether a statement of ours lacks an alias that Redshift's documentation asks for, and PostgreSQL only before its version 16.
+    A reference of dbt's under `--empty` has none.
+    """
+    text = LITERAL.sub("''", query)
+    for found in DERIVED.finditer(text):
+        depth, at = 1, found.end()
+        while depth and at < len(text):
+            depth += {"(": 1, ")": -1}.get(text[at], 0)
+            at += 1
+        if not ALIAS.match(text, at) and not text[:at].endswith(" where false limit 0)"):
+            return True
+    return False
 
 
 async def _to_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

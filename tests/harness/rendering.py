@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from dbt_batch_sync.kinds.attributes import AttributeType, TypedAttribute
-from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.kinds.attributes import KEY, AttributeType, TypedAttribute
 from dbt_batch_sync.kinds.profiles import PROFILES
 from dbt_batch_sync.payload.render import CHANGE, CHANGED, Rendered, render
 from dbt_batch_sync.warehouse.rows import in_utc

@@ -6,6 +6,8 @@ import pytest
 from harness.databases import Row
 from harness.project import Project
 
+from dbt_batch_sync import api
+
 COLUMNS = {"id": "varchar", "first": "varchar", "coupon_at": "date", "points": "integer"}
 MAPPING: dict[str, object] = {
     "kind": "audience",
@@ -110,3 +112,27 @@ def test_values_that_batch_would_reject_are_held_back(vips: Project) -> None:
     assert (pushed.status, pushed.rejected_attributes) == ("partial", 1)
     assert members(vips)["ann"] == {"coupon_date": "2026-05-01T00:00:00Z", "points": 3}
     assert vips.rejects() == {("ann", "first"): "too_long"}
+
+
+def test_an_audience_that_batch_does_not_have_is_not_adopted(vips: Project) -> None:
+    vips.build()
+    (adopted,) = api.adopt(vips.options()).syncs
+    assert adopted.status == "failed"
+    assert "a push would create the audience `spring_vips` first" in str(adopted.error)
+    assert vips.push_one().inserts == 3
+    assert api.adopt(vips.options()).status == "succeeded"
+
+
+def test_rejected_members_are_not_expected(vips: Project) -> None:
+    vips.sync()
+    vips.execute(
+        "insert into batch_sync_rejects (rejected_at, sync, run_id, delta_id, key, reason, rejected_by) "
+        "select recorded_at, sync, run_id, delta_id, 'cy', 'no', 'batch' "
+        "from batch_sync_journal where event = 'ended'"
+    )
+    (status,) = api.status(vips.options()).syncs
+    assert (status.expected, status.in_batch) == (2, 3)
+    vips.set_rows(COLUMNS, [ANN, BOB])
+    vips.build()
+    (status,) = api.status(vips.options()).syncs
+    assert status.expected == 2

@@ -13,7 +13,7 @@ from harness.quick import QuickProject
 from dbt_batch_sync import api
 from dbt_batch_sync.audit import AuditOptions, Wait
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.results import SyncAudited
+from dbt_batch_sync.results.look import SyncAudited
 from dbt_batch_sync.sandbox.server import Profile, TypedValue
 
 COLUMNS = {

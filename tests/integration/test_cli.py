@@ -537,17 +537,18 @@ def test_validate(project: Project) -> None:
     wrong = project.call("validate", "--json")
     assert wrong.returncode == 2
     assert document(wrong)["valid"] is False
-    text = project.call("validate")
-    assert (text.returncode, text.stdout) == (2, "")
-    for part in (
-        "models/people.yml:6: people: batch_sync.identifer",
-        "`identifier`",
-        "x_y",
-        "models/second.yml:8: second: batch_sync.standard.email",
-        "`email_address`",
-        "membership",
-    ):
-        assert part in text.stderr, part
+    for verb in ("validate", "generate", "push"):
+        text = project.call(verb)
+        assert (text.returncode, text.stdout) == (2, "")
+        for part in (
+            "models/people.yml:6: people: batch_sync.identifer",
+            "`identifier`",
+            "x_y",
+            "models/second.yml:8: second: batch_sync.standard.email",
+            "`email_address`",
+            "membership",
+        ):
+            assert part in text.stderr, (verb, part)
     for problem in document(wrong)["problems"]:
         assert problem.keys() == {"file", "line", "model", "key", "message"}
     assert "::error" not in text.stderr

@@ -24,32 +24,26 @@ from dbt_batch_sync.ledger.records import EventName, RejectCount, RejectedKey, R
 from dbt_batch_sync.ledger.requests import Request
 from dbt_batch_sync.mapping.mapping import Guards
 from dbt_batch_sync.mapping.validation import names_of
-from dbt_batch_sync.results import (
-    EXIT_CODES,
-    AttributeLineage,
+from dbt_batch_sync.results.check import AttributeLineage, LineageResult, SyncLineage, ValidateResult
+from dbt_batch_sync.results.look import (
     AuditResult,
     Change,
     Difference,
     DriftSample,
     Flapping,
-    LineageResult,
     Pending,
     PlanResult,
     ProfileResult,
-    PushResult,
     RejectsResult,
-    ResendResult,
     Sample,
     StatusResult,
     SyncAudited,
-    SyncLineage,
     SyncPlanned,
     SyncProfile,
-    SyncPushed,
     SyncRejects,
     SyncStatus,
-    ValidateResult,
 )
+from dbt_batch_sync.results.sync import EXIT_CODES, PushResult, ResendResult, SyncPushed
 from dbt_batch_sync.sandbox.knobs import KNOBS, changeable
 from dbt_batch_sync.sandbox.settings import SandboxSettings
 
@@ -149,7 +143,7 @@ AUDITED = SyncAudited(
 )
 REQUEST = Request("s", "i", "all", NOW)
 DOCUMENTS: Mapping[str, dict[str, object]] = {
-    "validate": ValidateResult(("s",), checked_online=False).to_json(),
+    "validate": ValidateResult(True, ("s",)).to_json(),
     "plan": PlanResult((SYNC,)).to_json(),
     "lineage": LineageResult(
         (SyncLineage("s", (AttributeLineage("a", "c", (Origin("seed", "t", "c"),)),)),), ()

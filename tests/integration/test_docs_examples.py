@@ -131,8 +131,17 @@ def test_commands_run_as_they_are_written(document: Document, tmp_path: Path) ->
     accepted = [int(found) for found in re.findall(r" ([1-9]\d*) +\d+ +[\d.]+ s$", output, re.MULTILINE)]
     expected = {"README.md": [2, 1], "docs/tutorial.md": [4, 3, 1]}
     assert accepted[: len(expected[document.name])] == expected[document.name]
+    assert [line for line in shown_output(document) if not re.search(line, output, re.MULTILINE)] == []
     # The guard at the end of the tutorial.
     assert ("push once with --force" in output) == (document.name == "docs/tutorial.md")
+
+
+def shown_output(document: Document) -> list[str]:
+    """The lines that a document shows as printed, as patterns: `…` is what differs from run to run."""
+    lines = (
+        line for block in document.blocks if block.info == "text printed" for line in block.text.splitlines()
+    )
+    return [f"^{'.*'.join(map(re.escape, re.split(' *… *', line)))} *$" for line in lines if line.strip(" …")]
 
 
 def run(document: Document, directory: Path) -> str:

@@ -74,3 +74,10 @@ def test_governance(project: Project) -> None:
     finally:
         path.write_text(before)
         (project.directory / "models" / "groups.yml").unlink()
+
+
+def test_compiling_without_the_warehouse(project: Project) -> None:
+    project.map({"identifier": "id", "custom": ["n"]}, sql="select 'p' as id, 1 as n")
+    project.dbt("compile", "--no-introspect")
+    project.dbt("run")
+    project.dbt("compile", "--no-introspect")

@@ -16,7 +16,7 @@ from harness.quick import QuickProject
 
 from dbt_batch_sync import api
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.results import SyncPushed
+from dbt_batch_sync.results.sync import SyncPushed
 
 COLUMNS = {
     "id": "text", "customer": "text", "name": "text", "at": "timestamp", "amount": "double precision", "lines": "json",

@@ -10,7 +10,7 @@ from harness.oracle import expected_profile, expected_refusals
 from harness.people import COLUMNS, KINDS, MAPPING, people
 from harness.project import Project, unchanged
 
-from dbt_batch_sync.results import SyncPushed
+from dbt_batch_sync.results.sync import SyncPushed
 from dbt_batch_sync.sandbox.server import TypedValue
 
 SIMPLE = {"identifier": "id", "custom": ["name", "points"]}

@@ -16,7 +16,7 @@ from sqlglot import parse_one
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.push.sync_push import Observer
-from dbt_batch_sync.results import EXIT_CODES, SyncPushed
+from dbt_batch_sync.results.sync import EXIT_CODES, SyncPushed
 from dbt_batch_sync.warehouse import Statement
 from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
 

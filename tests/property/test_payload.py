@@ -19,8 +19,7 @@ from harness.rendering import arrived
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from dbt_batch_sync.kinds.attributes import CUSTOM_RULES, STANDARD_RULES, AttributeType, TypedAttribute
-from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.kinds.attributes import CUSTOM_RULES, KEY, STANDARD_RULES, AttributeType, TypedAttribute
 from dbt_batch_sync.kinds.profiles import PROFILES
 from dbt_batch_sync.payload.render import Rendered, render
 from dbt_batch_sync.sandbox.operations import read_operation

@@ -11,14 +11,14 @@ import urllib3.exceptions
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Busy, Fatal, Rejected
 from dbt_batch_sync.batch_api.client import Client, classify
 from dbt_batch_sync.batch_api.messages import describe
-from dbt_batch_sync.batch_api.transport import BearerAuth, Upload
+from dbt_batch_sync.batch_api.transport import Upload, bearer
 from dbt_batch_sync.kinds.profiles import PROFILES
 
 KEY = "sk-0123456789abcdef"
 
 
 def test_no_representation_has_a_key() -> None:
-    auth = BearerAuth(KEY, "project_secret")
+    auth = bearer(KEY, "project_secret")
     with Client("https://api.batch.com", "2.11", rest_api_key=KEY, project_key="project_secret") as client:
         assert repr(client) == "Client('https://api.batch.com/2.11/')"
     assert "secret" not in repr(auth)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Busy, Fatal, Rejected
-from dbt_batch_sync.batch_api.retry import GiveUp, Retry, RetryPolicy, Stands, decide
+from dbt_batch_sync.batch_api.retry import GiveUp, Retry, RetryPolicy, Stands, decide, never_sent
 
 POLICY = RetryPolicy(max_attempts=4, base_seconds=1.0, max_seconds=3.0, max_retry_after=100.0)
 CUT = Broken(BrokenKind.CUT)
@@ -62,3 +62,20 @@ def test_a_huge_attempt_number_does_not_overflow() -> None:
 )
 def test_what_may_have_been_taken_is_not_repeated_if_it_must_not_be(answer: Answer, again: bool) -> None:
     assert isinstance(decide(answer, 1, RetryPolicy(repeatable=False), 0.0), Retry) is again
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (Broken(BrokenKind.CONNECT), True),
+        (Fatal(None), True),
+        (CUT, False),
+        (Broken(BrokenKind.TIMEOUT), False),
+        (Busy(503), False),
+        (Fatal(401), False),
+        (Accepted(), False),
+    ],
+    ids=repr,
+)
+def test_only_a_call_without_a_connection_was_never_sent(answer: Answer, expected: bool) -> None:
+    assert never_sent(answer) is expected

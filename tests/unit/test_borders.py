@@ -46,7 +46,7 @@ def importers(module: str) -> set[str]:
         ("typer", {"cli"}),
         ("rich", {"cli"}),
         ("dbt_batch_sync.cli", {"__main__", "cli"}),
-        ("dbt_batch_sync.api", {"cli", "orchestrators"}),
+        ("dbt_batch_sync.api", {"api", "cli", "orchestrators"}),
         ("dbt_batch_sync.audit", {"api", "audit"}),
         ("dbt_batch_sync.push", {"api", "audit", "push"}),
         ("dbt_batch_sync.payload", {"audit", "payload", "push"}),

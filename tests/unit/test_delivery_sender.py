@@ -76,6 +76,7 @@ class Delivery:
         self.settled: list[Settled] = []
         self.read = 0
         self.most_held = 0
+        self.begun: list[tuple[int, bool]] = []
 
     def send(self, body: bytes) -> Answer:
         operations: list[int] = json.loads(body)
@@ -98,6 +99,7 @@ class Delivery:
             policy=RetryPolicy(max_attempts=4),
             stop=self.stop,
             max_in_flight=in_flight,
+            begun=lambda chunk, may_be_sent: self.begun.append((chunk.number, may_be_sent)),
             drain_seconds=drain,
             timing=self.timing,
         )
@@ -186,6 +188,29 @@ def test_busy_and_broken_calls_are_repeated_as_they_are() -> None:
     outcome = delivery.settled[0].outcome
     assert (outcome.requests, outcome.retries) == (4, 3)
     assert clock.waits == [1.0, 2.0, 7.0]
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ([OK], [True]),
+        ([Fatal(None)], [True, False]),
+        ([Broken(BrokenKind.CONNECT)] * 4, [True, False] * 4),
+        ([Broken(BrokenKind.CONNECT), OK], [True, False, True]),
+        # Once it may have been sent, it may have been.
+        ([Broken(BrokenKind.CUT), *[Broken(BrokenKind.CONNECT)] * 3], [True]),
+        ([Busy(503), *[Broken(BrokenKind.CONNECT)] * 3], [True]),
+    ],
+)
+def test_what_may_be_sent_is_told(answers: list[Answer], told: list[bool]) -> None:
+    left = iter(answers)
+    delivery = Delivery(lambda operations: next(left))
+    if answers[-1] == OK:
+        delivery.run(chunks_of(1))
+    else:
+        with pytest.raises(DeliveryError):
+            delivery.run(chunks_of(1))
+    assert delivery.begun == [(1, each) for each in told]
 
 
 def test_a_throttled_sender_holds_all() -> None:

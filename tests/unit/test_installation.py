@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
+from dbt_batch_sync import __version__
+from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.scaffold.installation import init
 
 ENTRY = "local: packages/dbt_batch_sync"
@@ -79,6 +82,24 @@ def test_dependencies_without_packages_stay_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "dependencies.yml").write_text("projects:\n  - name: other\n")
     assert init(tmp_path).file == "packages.yml"
     assert (tmp_path / "dependencies.yml").read_text() == "projects:\n  - name: other\n"
+
+
+def test_the_tag_of_this_version_must_be_in_the_repository(tmp_path: Path) -> None:
+    repository = tmp_path / "macros"
+    git = ("git", "-C", str(repository), "-c", "user.name=x", "-c", "user.email=x@example.com")
+    subprocess.run(["git", "init", "--quiet", str(repository)], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", "x"], check=True)
+    with pytest.raises(ConfigurationError, match=f"has no tag v{__version__}. Choose .* with --revision"):
+        init(tmp_path, str(repository))
+    assert not (tmp_path / "packages.yml").exists()
+    subprocess.run([*git, "tag", f"v{__version__}"], check=True)
+    assert init(tmp_path, str(repository)).by_hand is None
+    assert f"revision: v{__version__}" in (tmp_path / "packages.yml").read_text()
+
+
+def test_a_repository_that_does_not_answer_may_have_it(tmp_path: Path) -> None:
+    init(tmp_path, str(tmp_path / "nowhere"))
+    assert f"revision: v{__version__}" in (tmp_path / "packages.yml").read_text()
 
 
 def test_a_git_revision(tmp_path: Path) -> None:

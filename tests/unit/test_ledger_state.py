@@ -103,6 +103,16 @@ def test_parked_rows_are_the_deltas_and_those_that_its_pushes_had_rejected() -> 
     assert journal.state().parked == 6
 
 
+def test_what_killed_pushes_could_not_vouch_for_is_reported_by_the_next() -> None:
+    journal = Journal().built().run("claimed").run("checkpoint", page=0, unsure=2)
+    assert journal.state().unreported == 2
+    journal.run("checkpoint", "r2", page=1, unsure=1).run("checkpoint", "r2", page=2, unsure=3)
+    assert journal.state().unreported == 5
+    journal.run("ended", "r3", page=3)
+    assert journal.state().unreported == 0
+    assert journal.run("checkpoint", "r4", page=4).state().unreported == 0
+
+
 def test_the_project_is_that_of_the_last_intent_until_everything_is_sent_again() -> None:
     journal = Journal().built()
     assert journal.state().project_hash is None
@@ -147,3 +157,42 @@ def test_a_process_of_this_host_that_is_gone_is_dead_at_once() -> None:
     journal.run("claimed", "gone", host=this_host(), process=2**22 + 1)
     journal.run("claimed", "here", host=this_host(), process=os.getpid())
     assert [claim.run_id for claim in journal.state().claims] == ["here"]
+
+
+def test_what_was_built_is_counted() -> None:
+    counts = {
+        "inserts": 1,
+        "updates": 2,
+        "exits": 4,
+        "invalid": 8,
+        "parked": 16,
+        "model_rows": 32,
+        "known_rows": 64,
+    }
+    built = Journal().built(**counts).state().built
+    assert built is not None
+    assert {name: getattr(built, name) for name in counts} == counts
+    assert (built.changes, built.rows) == (7, 31)
+
+
+@pytest.mark.parametrize("other", ["d0", "d2"])
+def test_the_events_of_another_delta_say_nothing_of_this_one(other: str) -> None:
+    journal = Journal().built(other).run("intent", "r0", other, page=3)
+    journal.run("checkpoint", "r0", other, page=3).run("ended", "r0", other, page=3, rejected_rows=1).built()
+    state = journal.state()
+    assert (state.checkpoint, state.rejected_rows, state.has_ended, state.sent_page) == (
+        Checkpoint(),
+        0,
+        False,
+        None,
+    )
+
+
+@pytest.mark.parametrize("run_id", ["r0", "r2"])
+def test_a_claim_dates_from_its_first_event_and_is_another_s_for_every_other_run(run_id: str) -> None:
+    journal = Journal().built().run("claimed", host="elsewhere")
+    claimed_at = journal.at
+    journal.run("beat")
+    (claim,) = journal.state().others(run_id)
+    assert (claim.claimed_at, claim.heard_at) == (claimed_at, journal.at)
+    assert journal.state().others("r1") == ()

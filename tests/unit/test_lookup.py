@@ -10,7 +10,7 @@ import pytest
 from harness.hand_built import NOW, HandBuilt
 
 from dbt_batch_sync.push.lookup import look_up
-from dbt_batch_sync.results import Change, Pending, SyncProfile
+from dbt_batch_sync.results.look import Change, Pending, SyncProfile
 
 DOT = "•"
 LONG_AGO = NOW - timedelta(days=9)

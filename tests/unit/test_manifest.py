@@ -291,6 +291,15 @@ def test_a_delta_pins_a_version(tmp_path: Path) -> None:
         assert sync.model.version == "1"
 
 
+def test_lists_that_dbt_joins(tmp_path: Path) -> None:
+    meta = {"batch_sync": {"identifier": "id", "custom": ["a", "a"]}}
+    ((_, _, key, message),) = problems(tmp_path, model("crm", meta=meta, version=2, latest_version=2))
+    assert key == "batch_sync.custom[1]"
+    assert message.endswith("(dbt joins the lists of the model and of its version 2: use one of the two)")
+    ((*_, message),) = problems(tmp_path, model("crm", meta=meta))
+    assert "joins" not in message
+
+
 def test_a_mapping_of_a_version_that_is_not_read(tmp_path: Path) -> None:
     ((_, name, _, message),) = problems(tmp_path, version(1, 1, False), version(2, 1, True))
     assert name == "crm"

@@ -11,7 +11,7 @@ from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.ledger.requests import append_requests, open_requests
 from dbt_batch_sync.push.known import by_ledger
 from dbt_batch_sync.push.overview import rejections, reports, statuses
-from dbt_batch_sync.results import RejectsResult, StatusResult
+from dbt_batch_sync.results.look import RejectsResult, StatusResult
 
 
 @pytest.fixture
@@ -35,20 +35,23 @@ def test_status(shop: HandBuilt) -> None:
     assert [(each.id, each.request) for each in people.requests] == [("q1", "all"), ("q2", "rejected")]
     assert [(run.status, run.error) for run in vips.runs] == [("failed", "gone")]
     assert (vips.parked, vips.requests) == (0, ())
-    shown = StatusResult((people,)).to_json()["syncs"][0]  # type: ignore[index]
+    shown = StatusResult((people,)).to_json()["syncs"][0]
     assert list(shown) == [
         "sync",
+        "runs",
+        "parked",
+        "requests",
         "kind",
         "expected",
         "in_batch",
         "note",
-        "parked",
-        "erasures",
-        "requests",
-        "runs",
         "audit",
+        "erasures",
     ]
-    assert shown["requests"][1] == {"id": "q2", "request": "rejected", "recorded_at": "2026-04-01T05:00:18Z"}
+    assert shown["requests"][1] == {
+        **{"sync": shown["sync"], "id": "q2", "request": "rejected"},
+        "recorded_at": "2026-04-01T05:00:18Z",
+    }
 
 
 def test_rejects(shop: HandBuilt) -> None:
@@ -63,14 +66,15 @@ def test_rejects(shop: HandBuilt) -> None:
         (None, "UNKNOWN", "batch", 1),
     ]
     assert [each.count for each in vips.rejects] == [1]
-    (shown,) = RejectsResult((vips,)).to_json()["syncs"]  # type: ignore[misc]
+    (shown,) = RejectsResult((vips,)).to_json()["syncs"]
     assert shown == {
         "sync": "vips",
         "kind": "profiles",
         "table": '"main".batch_sync_rejects',
         "rejects": [
             {
-                **{"attribute": "name", "reason": "too_long", "rejected_by": "validation", "count": 1},
+                **{"sync": "vips", "attribute": "name", "reason": "too_long"},
+                **{"rejected_by": "validation", "count": 1},
                 "first_rejected_at": "2026-04-01T05:00:06Z",
                 "last_rejected_at": "2026-04-01T05:00:06Z",
             }

@@ -14,12 +14,12 @@ from harness.rendering import arrived
 
 from dbt_batch_sync.kinds.attributes import (
     CUSTOM_RULES,
+    KEY,
     STANDARD_RULES,
     AttributeType,
     TypedAttribute,
     Vocabulary,
 )
-from dbt_batch_sync.kinds.kind import KEY
 from dbt_batch_sync.kinds.profiles import PROFILES
 from dbt_batch_sync.kinds.vocabularies import words
 from dbt_batch_sync.payload.render import (

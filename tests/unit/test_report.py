@@ -16,7 +16,7 @@ from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.ledger.records import RejectCount, Run
 from dbt_batch_sync.report import page
 from dbt_batch_sync.report.charts import HEIGHT, TOP, WIDTH, axis_top, compact, stacked
-from dbt_batch_sync.results import ReportResult, SyncReport
+from dbt_batch_sync.results.look import ReportResult, SyncReport
 
 NOW = datetime(2026, 4, 1, 6)
 HOSTILE = "<script>alert('\"1&')</script>"

@@ -10,26 +10,24 @@ from datetime import datetime, timedelta
 import pytest
 from rich.console import Console
 
-from dbt_batch_sync.cli import documents, explain, layout, show
+from dbt_batch_sync.cli import layout, look, plan, profile, sync
 from dbt_batch_sync.ledger.records import RejectCount, RejectedKey, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request
-from dbt_batch_sync.results import (
+from dbt_batch_sync.results.look import (
     Change,
     Flapping,
     Pending,
     PlanResult,
     ProfileResult,
-    PushResult,
     RejectsResult,
-    ResendResult,
     Sample,
     StatusResult,
     SyncPlanned,
     SyncProfile,
-    SyncPushed,
     SyncRejects,
     SyncStatus,
 )
+from dbt_batch_sync.results.sync import PushResult, ResendResult, SyncPushed
 
 NOW = datetime(2026, 4, 1, 6)
 PLANNED = SyncPlanned(
@@ -63,7 +61,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
-    show.planned(
+    plan.planned(
         PlanResult((PLANNED, SyncPlanned("empty", None), SyncPlanned("new", None, stops=("unbuilt",))))
     )
     assert printed(capsys) == [
@@ -91,15 +89,13 @@ def test_a_plan_ends_with_the_next_command(capsys: pytest.CaptureFixture[str]) -
         ({"stops": (), "guards": ()}, "Next: dbt-batch-sync push"),
         ({"stops": (), "requests": 0}, None),
     ):
-        show.planned(PlanResult((replace(PLANNED, **changes),)))  # type: ignore[arg-type]
+        plan.planned(PlanResult((replace(PLANNED, **changes),)))  # type: ignore[arg-type]
         last = printed(capsys)[-1]
         assert last == command if command else not last.startswith("Next:")
 
 
 def test_a_plan_as_a_comment() -> None:
-    lines = documents.comment(
-        PlanResult((PLANNED, SyncPlanned("new", None, stops=("unbuilt",))))
-    ).splitlines()
+    lines = plan.comment(PlanResult((PLANNED, SyncPlanned("new", None, stops=("unbuilt",))))).splitlines()
     assert "| `people` | 1 | 2 | 1 | 3 | 4 | 1 | about a second |" in lines
     assert lines[lines.index("#### `new`") + 2 :] == ["> [!WARNING]", "> A push would stop: unbuilt"]
     assert "| c••• | update | name | A&#124;•• | B•• |" in lines
@@ -119,7 +115,7 @@ def push_of(*syncs: SyncPushed) -> PushResult:
 def test_a_push(capsys: pytest.CaptureFixture[str]) -> None:
     partial = replace(PUSHED, sync="vips", status="partial", invalid=1, rejected_attributes=2, settled=1)
     failed = replace(PUSHED, sync="old", status="failed", error="[gone]")
-    show.pushed(push_of(PUSHED, partial, failed), dry_run=False)
+    sync.pushed(push_of(PUSHED, partial, failed), dry_run=False)
     assert printed(capsys) == [
         "Sync Status Inserts Updates Exits Accepted Rejected Time",
         "people succeeded 3 0 0 3 0 1.2 s",
@@ -133,7 +129,7 @@ def test_a_push(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_dry_run_says_that_nothing_was_sent(capsys: pytest.CaptureFixture[str]) -> None:
-    show.pushed(push_of(replace(PUSHED, sent=3, requests=1, endpoint=None)), dry_run=True)
+    sync.pushed(push_of(replace(PUSHED, sent=3, requests=1, endpoint=None)), dry_run=True)
     assert printed(capsys) == [
         "Sync Inserts Updates Exits Would send Would reject Requests Endpoint",
         "people 3 0 0 3 0 1",
@@ -146,7 +142,7 @@ def test_nothing_is_wider_than_the_terminal_or_broken_within_a_word(width: int) 
     """Ten million rows of a sync with a long name, and a long line."""
     console = Console(width=width, file=io.StringIO(), force_terminal=True, no_color=True, highlight=False)
     long = replace(PUSHED, sync="subscribers_of_the_letter", inserts=10_000_000, accepted=10_000_000)
-    layout.draw(console, show._pushed([long, PUSHED]))
+    layout.draw(console, sync._pushed([long, PUSHED]))
     layout.say(console, "a line of words " * 12)
     file = console.file
     assert isinstance(file, io.StringIO)
@@ -160,7 +156,7 @@ def test_nothing_is_wider_than_the_terminal_or_broken_within_a_word(width: int) 
 def test_status(capsys: pytest.CaptureFixture[str]) -> None:
     failed = replace(RUN, status="failed", error="gone [x]", inserts=0)
     request = Request("people", "q", "all", NOW)
-    show.history(
+    look.history(
         StatusResult(
             (SyncStatus("people", (failed, RUN), 2, (request,)), SyncStatus("new", (), 0, (request,)))
         )
@@ -191,7 +187,7 @@ def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
         SyncRejects("vips", "t", ()),
         SyncRejects("few", "t", counts[:1], "profiles", {}, (RejectedKey("c-1", None, "BAD"),)),
     )
-    show.rejected(RejectsResult(syncs))
+    look.rejected(RejectsResult(syncs))
     at = "2026-04-01 06:00"
     head = "Profiles Attribute Reason Rejected by Since (UTC) Last (UTC)"
     assert printed(capsys) == [
@@ -280,7 +276,7 @@ def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_a_profile(capsys: pytest.CaptureFixture[str], changes: dict[str, object], lines: list[str]) -> None:
-    explain.profile(ProfileResult("C-1", (replace(NOBODY, **changes),)))  # type: ignore[arg-type]
+    profile.explained(ProfileResult("C-1", (replace(NOBODY, **changes),)))  # type: ignore[arg-type]
     first, *rest = printed(capsys)
     assert [first.removeprefix("people: "), *rest] == lines
 
@@ -289,7 +285,7 @@ def test_a_request_to_send_again(capsys: pytest.CaptureFixture[str]) -> None:
     result = ResendResult(
         "rejected", (Request("people", "q", "rejected", NOW),), ("dbt run --select people",)
     )
-    show.resent(result)
+    sync.resent(result)
     assert printed(capsys) == [
         "people: the next dbt run adds rejected rows and attributes to the delta",
         "Next:",

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from harness.faulty_sandbox import FaultyServer
 
-from dbt_batch_sync.scaffold.demo import PORT_VARIABLE, copy_example
+from dbt_batch_sync.scaffold.demo import EVENTS, PORT_VARIABLE, copy_example
 
 pytestmark = pytest.mark.emulated
 
@@ -61,9 +61,9 @@ class Example:
         done = self._run(str(Path(sys.executable).with_name("dbt")), *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def push(self, *arguments: str) -> dict[str, dict[str, Any]]:
+    def push(self, *arguments: str, verb: str = "push") -> dict[str, dict[str, Any]]:
         """Pushes; what became of each sync. Nothing of dbt's is imported."""
-        done = self._run(sys.executable, "-m", "dbt_batch_sync", "push", "--json", *arguments)
+        done = self._run(sys.executable, "-m", "dbt_batch_sync", verb, "--json", *arguments)
         assert done.returncode in (0, 3), done.stderr
         return {sync["sync"]: sync for sync in json.loads(done.stdout)["syncs"]}
 
@@ -92,7 +92,9 @@ def test_the_main_job(example: Example) -> None:
     """As `demo` does it, with the gate: the second day only what changed, the third time nothing."""
     example.dbt("deps")
     example.dbt("build", "--vars", "{demo_day: 1}")
+    example.push("--select", EVENTS, "--yes", verb="adopt")
     first = example.push()
+    assert counts(first.pop(EVENTS)) == (0, 0, 0)
     assert {name: counts(sync) for name, sync in first.items()} == {
         "crm_contacts": (2496, 0, 0),
         "shop_products": (24, 0, 0),
@@ -101,6 +103,7 @@ def test_the_main_job(example: Example) -> None:
     }
     example.dbt("build", "--vars", "{demo_day: 2}")
     second = example.push("--require-tests")
+    assert second.pop(EVENTS)["accepted"] > 0
     assert {name: counts(sync) for name, sync in second.items()} == {
         "crm_contacts": (15, 85, 6),
         "shop_products": (0, 1, 0),

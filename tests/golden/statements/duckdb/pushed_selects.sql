@@ -132,10 +132,10 @@ LEFT JOIN (
       drifted,
       unknown_profiles,
       ROW_NUMBER() OVER (PARTITION BY sync, event, run_id, delta_id ORDER BY recorded_at DESC) AS nth,
-      MAX(CASE WHEN event IN ('built') THEN recorded_at END) OVER (PARTITION BY sync) AS built_at,
-      MAX(CASE WHEN event IN ('intent') THEN recorded_at END) OVER (PARTITION BY sync) AS intent_at,
-      MAX(CASE WHEN event IN ('built') AND request = 'all' THEN recorded_at END) OVER (PARTITION BY sync) AS all_at,
-      MAX(CASE WHEN event IN ('claimed') THEN recorded_at END) OVER (PARTITION BY sync, run_id) AS claimed_at,
+      MAX(CASE WHEN event = 'built' THEN recorded_at END) OVER (PARTITION BY sync) AS built_at,
+      MAX(CASE WHEN event = 'intent' THEN recorded_at END) OVER (PARTITION BY sync) AS intent_at,
+      MAX(CASE WHEN event = 'built' AND request = 'all' THEN recorded_at END) OVER (PARTITION BY sync) AS all_at,
+      MAX(CASE WHEN event = 'claimed' THEN recorded_at END) OVER (PARTITION BY sync, run_id) AS claimed_at,
       MAX(CASE WHEN event IN ('released', 'ended') THEN recorded_at END) OVER (PARTITION BY sync, run_id) AS ended_at
     FROM "shop"."marts".batch_sync_journal
     WHERE
@@ -169,7 +169,7 @@ SELECT
       THEN 1
       ELSE 0
     END
-  ) AS sending
+  ) AS "sending"
 FROM "shop"."marts"."people_delta"
 WHERE
   "_batch_delta_id" = $delta_id
@@ -177,24 +177,26 @@ GROUP BY
   "_batch_page",
   "_batch_change";
 SELECT
-  "custom_id" AS "_batch_key",
-  "_batch_page" AS "_batch_page",
+  "custom_id",
+  "_batch_page",
   "nick" AS "nick",
   "tags" AS "tags"
 FROM "shop"."marts"."people_delta"
 WHERE
   "_batch_page" BETWEEN $first AND $last
   AND "_batch_delta_id" = $delta_id
-  AND "_batch_change" <> 'invalid'
   AND (
-    "_batch_changed" <> '' OR "_batch_reason" <> ''
+    "_batch_change" <> 'invalid'
+    AND (
+      "_batch_changed" <> '' OR "_batch_reason" <> ''
+    )
   );
 SELECT
-  "custom_id" AS "_batch_key",
-  "_batch_page" AS "_batch_page",
-  "_batch_change" AS "_batch_change",
+  "custom_id",
+  "_batch_page",
+  "_batch_change",
   CASE WHEN "_batch_change" <> 'insert' THEN "_batch_changed" END AS "_batch_changed",
-  "_batch_reason" AS "_batch_reason",
+  "_batch_reason",
   "nick" AS "nick",
   "tags" AS "tags"
 FROM "shop"."marts"."people_delta"
@@ -205,9 +207,11 @@ WHERE
   AND (
     "_batch_page" > 5 OR "custom_id" > $key
   )
-  AND "_batch_change" <> 'invalid'
   AND (
-    "_batch_changed" <> '' OR "_batch_reason" <> ''
+    "_batch_change" <> 'invalid'
+    AND (
+      "_batch_changed" <> '' OR "_batch_reason" <> ''
+    )
   )
 ORDER BY
   "_batch_page",
@@ -218,8 +222,8 @@ SELECT
   "_batch_reason" AS reason,
   COUNT(*) AS row_count,
   SUM(CASE WHEN "_batch_changed" <> '' THEN 1 ELSE 0 END) AS sending,
-  SUM(CASE WHEN STRPOS(',' || "_batch_changed" || ',', ',nick,') > 0 THEN 1 ELSE 0 END) AS sends_0,
-  SUM(CASE WHEN STRPOS(',' || "_batch_changed" || ',', ',tags,') > 0 THEN 1 ELSE 0 END) AS sends_1
+  SUM(CASE WHEN STRPOS(',' || "_batch_changed" || ',', ',nick,') > 0 THEN 1 ELSE 0 END) AS "sends_0",
+  SUM(CASE WHEN STRPOS(',' || "_batch_changed" || ',', ',tags,') > 0 THEN 1 ELSE 0 END) AS "sends_1"
 FROM "shop"."marts"."people_delta"
 WHERE
   "_batch_delta_id" = $delta_id
@@ -241,21 +245,23 @@ SELECT
       THEN 1
       ELSE 0
     END
-  ) AS again_0,
+  ) AS "again_0",
   SUM(
     CASE
       WHEN STRPOS(',' || d."_batch_changed" || ',', ',tags,') > 0 AND NOT s."tags" IS NULL
       THEN 1
       ELSE 0
     END
-  ) AS again_1
+  ) AS "again_1"
 FROM "shop"."marts"."people_delta" AS d
 JOIN "shop"."marts"."people_sent_snapshot" AS s
   ON s."custom_id" = d."custom_id"
 WHERE
-  d."_batch_change" = 'update'
-  AND s."_batch_delta_id" = $last
-  AND s."_batch_doubt" IS NULL
+  (
+    d."_batch_change" = 'update'
+    AND s."_batch_delta_id" = $last
+    AND s."_batch_doubt" IS NULL
+  )
   AND d."_batch_delta_id" = $delta_id
   AND d."_batch_page" > $page
   AND (
@@ -265,17 +271,13 @@ SELECT
   d."_batch_change" AS change,
   d."_batch_changed" AS changed,
   d."custom_id" AS sample_key,
-  s."nick" AS old_0,
-  s."tags" AS old_1,
-  d."nick" AS new_0,
-  d."tags" AS new_1
+  s."nick" AS "old_0",
+  s."tags" AS "old_1",
+  d."nick" AS "new_0",
+  d."tags" AS "new_1"
 FROM (
   SELECT
-    "custom_id",
-    "_batch_change",
-    "_batch_changed",
-    "nick",
-    "tags"
+    *
   FROM "shop"."marts"."people_delta"
   WHERE
     "_batch_change" <> 'invalid'
@@ -293,16 +295,16 @@ FROM (
 LEFT JOIN "shop"."marts"."people_sent_snapshot" AS s
   ON s."custom_id" = d."custom_id";
 SELECT
-  "custom_id",
-  "batch__email_marketing",
-  "nick",
-  "tags",
-  "_batch_sent_at",
-  "_batch_run_id",
-  "_batch_delta_id",
-  "_batch_exited_at",
-  "_batch_doubt",
-  "_batch_opted_out"
+  "custom_id" AS "custom_id",
+  "batch__email_marketing" AS "batch__email_marketing",
+  "nick" AS "nick",
+  "tags" AS "tags",
+  "_batch_sent_at" AS "_batch_sent_at",
+  "_batch_run_id" AS "_batch_run_id",
+  "_batch_delta_id" AS "_batch_delta_id",
+  "_batch_exited_at" AS "_batch_exited_at",
+  "_batch_doubt" AS "_batch_doubt",
+  "_batch_opted_out" AS "_batch_opted_out"
 FROM "shop"."marts"."people_sent_snapshot"
 WHERE
   "custom_id" = $key

@@ -7,19 +7,19 @@
 -- as on DuckDB (10 lines)
   "_batch_page" BETWEEN %(first)s AND %(last)s
   AND "_batch_delta_id" = %(delta_id)s
--- as on DuckDB (14 lines)
+-- as on DuckDB (16 lines)
   "_batch_page" BETWEEN %(first)s AND %(last)s
   AND "_batch_delta_id" = %(delta_id)s
   AND "_batch_page" > %(page)s
 -- as on DuckDB (1 lines)
     "_batch_page" > 5 OR "custom_id" > %(key)s
--- as on DuckDB (14 lines)
+-- as on DuckDB (16 lines)
   SUM(
     CASE WHEN POSITION(',nick,' IN ',' || "_batch_changed" || ',') > 0 THEN 1 ELSE 0 END
-  ) AS sends_0,
+  ) AS "sends_0",
   SUM(
     CASE WHEN POSITION(',tags,' IN ',' || "_batch_changed" || ',') > 0 THEN 1 ELSE 0 END
-  ) AS sends_1
+  ) AS "sends_1"
 -- as on DuckDB (2 lines)
   "_batch_delta_id" = %(delta_id)s
 -- as on DuckDB (3 lines)
@@ -31,14 +31,14 @@
 -- as on DuckDB (6 lines)
       WHEN POSITION(',tags,' IN ',' || d."_batch_changed" || ',') > 0
       AND NOT s."tags" IS NULL
--- as on DuckDB (9 lines)
-  AND s."_batch_delta_id" = %(last)s
--- as on DuckDB (1 lines)
+-- as on DuckDB (10 lines)
+    AND s."_batch_delta_id" = %(last)s
+-- as on DuckDB (2 lines)
   AND d."_batch_delta_id" = %(delta_id)s
   AND d."_batch_page" > %(page)s
 -- as on DuckDB (1 lines)
     d."_batch_page" > 5 OR d."custom_id" > %(key)s
--- as on DuckDB (20 lines)
+-- as on DuckDB (16 lines)
     AND "_batch_delta_id" = %(delta_id)s
     AND "_batch_page" > %(page)s
 -- as on DuckDB (1 lines)

@@ -7,19 +7,19 @@
 -- as on DuckDB (10 lines)
   "_BATCH_PAGE" BETWEEN :first AND :last
   AND "_BATCH_DELTA_ID" = :delta_id
--- as on DuckDB (14 lines)
+-- as on DuckDB (16 lines)
   "_BATCH_PAGE" BETWEEN :first AND :last
   AND "_BATCH_DELTA_ID" = :delta_id
   AND "_BATCH_PAGE" > :page
 -- as on DuckDB (1 lines)
     "_BATCH_PAGE" > 5 OR "CUSTOM_ID" > :key
--- as on DuckDB (14 lines)
+-- as on DuckDB (16 lines)
   SUM(
     CASE WHEN CHARINDEX(',nick,', ',' || "_BATCH_CHANGED" || ',') > 0 THEN 1 ELSE 0 END
-  ) AS sends_0,
+  ) AS "sends_0",
   SUM(
     CASE WHEN CHARINDEX(',tags,', ',' || "_BATCH_CHANGED" || ',') > 0 THEN 1 ELSE 0 END
-  ) AS sends_1
+  ) AS "sends_1"
 -- as on DuckDB (2 lines)
   "_BATCH_DELTA_ID" = :delta_id
 -- as on DuckDB (3 lines)
@@ -31,14 +31,14 @@
 -- as on DuckDB (6 lines)
       WHEN CHARINDEX(',tags,', ',' || d."_BATCH_CHANGED" || ',') > 0
       AND NOT s."TAGS" IS NULL
--- as on DuckDB (9 lines)
-  AND s."_BATCH_DELTA_ID" = :last
--- as on DuckDB (1 lines)
+-- as on DuckDB (10 lines)
+    AND s."_BATCH_DELTA_ID" = :last
+-- as on DuckDB (2 lines)
   AND d."_BATCH_DELTA_ID" = :delta_id
   AND d."_BATCH_PAGE" > :page
 -- as on DuckDB (1 lines)
     d."_BATCH_PAGE" > 5 OR d."CUSTOM_ID" > :key
--- as on DuckDB (20 lines)
+-- as on DuckDB (16 lines)
     AND "_BATCH_DELTA_ID" = :delta_id
     AND "_BATCH_PAGE" > :page
 -- as on DuckDB (1 lines)

@@ -5,15 +5,15 @@
 -- as on DuckDB (10 lines)
   `_batch_page` BETWEEN :first AND :last
   AND `_batch_delta_id` = :delta_id
--- as on DuckDB (14 lines)
+-- as on DuckDB (16 lines)
   `_batch_page` BETWEEN :first AND :last
   AND `_batch_delta_id` = :delta_id
   AND `_batch_page` > :page
 -- as on DuckDB (1 lines)
     `_batch_page` > 5 OR `custom_id` > :key
--- as on DuckDB (14 lines)
-  SUM(CASE WHEN LOCATE(',nick,', ',' || `_batch_changed` || ',') > 0 THEN 1 ELSE 0 END) AS sends_0,
-  SUM(CASE WHEN LOCATE(',tags,', ',' || `_batch_changed` || ',') > 0 THEN 1 ELSE 0 END) AS sends_1
+-- as on DuckDB (16 lines)
+  SUM(CASE WHEN LOCATE(',nick,', ',' || `_batch_changed` || ',') > 0 THEN 1 ELSE 0 END) AS `sends_0`,
+  SUM(CASE WHEN LOCATE(',tags,', ',' || `_batch_changed` || ',') > 0 THEN 1 ELSE 0 END) AS `sends_1`
 -- as on DuckDB (2 lines)
   `_batch_delta_id` = :delta_id
 -- as on DuckDB (3 lines)
@@ -23,14 +23,14 @@
       WHEN LOCATE(',nick,', ',' || d.`_batch_changed` || ',') > 0 AND NOT s.`nick` IS NULL
 -- as on DuckDB (6 lines)
       WHEN LOCATE(',tags,', ',' || d.`_batch_changed` || ',') > 0 AND NOT s.`tags` IS NULL
--- as on DuckDB (9 lines)
-  AND s.`_batch_delta_id` = :last
--- as on DuckDB (1 lines)
+-- as on DuckDB (10 lines)
+    AND s.`_batch_delta_id` = :last
+-- as on DuckDB (2 lines)
   AND d.`_batch_delta_id` = :delta_id
   AND d.`_batch_page` > :page
 -- as on DuckDB (1 lines)
     d.`_batch_page` > 5 OR d.`custom_id` > :key
--- as on DuckDB (20 lines)
+-- as on DuckDB (16 lines)
     AND `_batch_delta_id` = :delta_id
     AND `_batch_page` > :page
 -- as on DuckDB (1 lines)

@@ -1,20 +1,45 @@
-"""The output of `profile`."""
+"""The verb that explains one row: profile."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.layout import Grid, at, draw, plain, say
-from dbt_batch_sync.cli.show import out
+from dbt_batch_sync.cli.options import DbtFlags, Json, ShowValues
 
 if TYPE_CHECKING:
     from dbt_batch_sync.ledger.erasures import Erasure
-    from dbt_batch_sync.results import ProfileResult, SyncProfile
+    from dbt_batch_sync.results.look import ProfileResult, SyncProfile
 
 
-def profile(result: ProfileResult) -> None:
+def profile(
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", help="The custom_id of a profile or member, or the id of an item.")
+    ],
+    dbt: DbtFlags,
+    show_values: ShowValues = False,
+    as_json: Json = False,
+) -> None:
+    """Explain one profile, member or item: what was last sent, what is queued, what was rejected.
+
+    Example: [bold]dbt-batch-sync profile C-1042 --select crm_contacts[/]
+    """
+    from dbt_batch_sync import api
+
+    result = api.profile(dbt.options, key, dbt.selection, show_values=show_values)
+    if as_json or result.is_known:
+        show.answer(result, explained, as_json)
+    if not result.is_known:
+        show.err().print(f"No selected sync knows {plain(key)}: neither sent, queued nor rejected")
+        raise typer.Exit(1)
+
+
+def explained(result: ProfileResult) -> None:
     """What each sync knows about a profile."""
-    console = out()
+    console = show.out()
     for sync in result.syncs:
         console.print(f"[bold]{plain(sync.sync)}[/]: {_sent(sync)}")
         if sync.kind == "events":
@@ -26,7 +51,7 @@ def profile(result: ProfileResult) -> None:
             console.print()
             continue
         for line in _state(sync):
-            say(console, f"{line}")
+            say(console, line)
         rows = list(_attributes(sync))
         if rows:
             head = ("Attribute", "In Batch", "Next push", "Rejected")

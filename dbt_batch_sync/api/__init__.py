@@ -1,0 +1,40 @@
+"""Puts the parts together: what the command line and orchestrators call.
+
+    from dbt_batch_sync.api import DbtOptions, push
+    result = push(DbtOptions(project_dir=Path("."), environ=os.environ))
+
+Nothing is printed here, nothing is asked, and no signal is handled: set `stop` to end a push early. `sync`
+has what moves data, `look` what only reads, `check` what reads dbt's files, `project` what all begin with.
+"""
+
+from __future__ import annotations
+
+from dbt_batch_sync.api.check import lineage, validate
+from dbt_batch_sync.api.look import audit, plan, profile, rejects, report, status
+from dbt_batch_sync.api.project import Selection, load_manifest, load_syncs
+from dbt_batch_sync.api.sync import adopt, push, resend
+from dbt_batch_sync.audit import AuditOptions
+from dbt_batch_sync.connections.profiles import DbtOptions
+from dbt_batch_sync.push.planned import read_plan
+from dbt_batch_sync.push.session import PushOptions
+
+__all__ = [
+    "AuditOptions",
+    "DbtOptions",
+    "PushOptions",
+    "Selection",
+    "adopt",
+    "audit",
+    "lineage",
+    "load_manifest",
+    "load_syncs",
+    "plan",
+    "profile",
+    "push",
+    "read_plan",
+    "rejects",
+    "report",
+    "resend",
+    "status",
+    "validate",
+]

@@ -1,0 +1,156 @@
+"""The verbs that only read: plan, audit, status, rejects, report, profile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from threading import Event
+from typing import TYPE_CHECKING
+
+from dbt_batch_sync.api.project import (
+    Selection,
+    Silent,
+    load_syncs,
+    next_commands,
+    opened,
+    outputs_of,
+    reading,
+    system_clock,
+)
+from dbt_batch_sync.audit import AuditObserver, AuditOptions, Wait
+from dbt_batch_sync.connections.outputs import Output, read_output
+from dbt_batch_sync.connections.profiles import DbtOptions, read_project, read_target
+from dbt_batch_sync.errors import ConfigurationError, DeliveryError, Stopped
+from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.push import overview
+from dbt_batch_sync.push.channels import Channels
+from dbt_batch_sync.push.containers import compare
+from dbt_batch_sync.push.erasing import follow
+from dbt_batch_sync.push.known import Known, read_each, read_known
+from dbt_batch_sync.push.lookup import look_up
+from dbt_batch_sync.push.plan import plan_sync
+from dbt_batch_sync.push.sync_push import Clock
+from dbt_batch_sync.results.look import (
+    AuditResult,
+    PlanResult,
+    ProfileResult,
+    RejectsResult,
+    ReportResult,
+    StatusResult,
+    SyncPlanned,
+)
+
+if TYPE_CHECKING:
+    from dbt_batch_sync.delivery.talking import Talk
+
+
+def audit(
+    dbt: DbtOptions,
+    selection: Selection = Selection(),
+    options: AuditOptions = AuditOptions(),
+    *,
+    observer: AuditObserver | None = None,
+    wait: Wait | None = None,
+) -> AuditResult:
+    """Exports the profiles of the selected syncs from Batch and compares them with what was sent.
+
+    Takes minutes or more, like the export. Appends the differences to the ledger, without values.
+    """
+    from dbt_batch_sync.audit.run import Audit  # a push starts without it
+
+    syncs = load_syncs(dbt, selection)
+    outputs = outputs_of(dbt, syncs)
+    with opened(read_target(dbt)) as warehouse, Channels() as channels:
+        run = Audit(warehouse, channels, outputs, options, wait or Wait(), observer or Silent())
+        audited = tuple(run.run(read_known(warehouse, syncs)))
+    repaired = [each for each in syncs if any(one.sync == each.name and one.repairs for one in audited)]
+    return AuditResult(options.tolerance, audited, next_commands(repaired) if repaired else ())
+
+
+def plan(dbt: DbtOptions, selection: Selection = Selection(), *, show_values: bool = False) -> PlanResult:
+    """What a push would do now. Writes and sends nothing. Masks samples unless `show_values`."""
+    syncs = load_syncs(dbt, selection)
+    outputs = outputs_of(dbt, syncs)
+    target = read_target(dbt)
+    with opened(target) as warehouse, Channels() as channels:
+        found, wrong = read_each(warehouse, syncs)
+        plans: dict[str, SyncPlanned] = {}
+        for known in found:
+            name, output = known.sync.name, outputs[known.sync.name]
+            try:
+                planned = plan_sync(warehouse, known, output, target.target_name, show_values=show_values)
+                plans[name] = _compared(planned, known, channels, output)
+            except ConfigurationError as error:
+                wrong[name] = error
+    if wrong and not plans:
+        raise next(iter(wrong.values()))
+    for name, problem in wrong.items():
+        plans[name] = SyncPlanned(name, None, stops=(str(problem),))
+    return PlanResult(tuple(plans[sync.name] for sync in syncs))
+
+
+def _compared(planned: SyncPlanned, known: Known, channels: Channels, output: Output) -> SyncPlanned:
+    """The plan, with the steps that the audience or the catalog needs first."""
+    if planned.delta_id is None or known.sync.kind.container is None:
+        return planned
+    try:
+        step = compare(channels.talk(output, known.sync.kind), known.sync, known.state)
+    except (DeliveryError, Stopped) as error:
+        return replace(planned, stops=(*planned.stops, str(error)))
+    return replace(planned, steps=(step.does,)) if step else planned
+
+
+def status(
+    dbt: DbtOptions,
+    selection: Selection = Selection(),
+    *,
+    limit: int = 10,
+    wait: bool = False,
+    stop: Event | None = None,
+) -> StatusResult:
+    """The last runs of the selected syncs, their parked rows and open resend requests.
+
+    `wait`: polls Batch until all erasures are done or `stop` is set, and records its answers.
+    """
+    with reading(dbt, selection) as (warehouse, known), Channels() as channels:
+        if wait:
+            signal = stop or Event()
+            follow(
+                warehouse,
+                known,
+                lambda sync: channels.apps(read_output(dbt, sync.mapping.output), sync.kind, signal),
+            )
+
+        def talk(sync: Sync) -> Talk:
+            return channels.talk(read_output(dbt, sync.mapping.output), sync.kind)
+
+        statuses, sizes = overview.statuses(warehouse, known, limit), overview.sizes(warehouse, known, talk)
+        return StatusResult(tuple(replace(each, **size) for each, size in zip(statuses, sizes, strict=True)))
+
+
+def rejects(dbt: DbtOptions, selection: Selection = Selection(), *, profiles: int = 0) -> RejectsResult:
+    """The open rejections of the selected syncs by attribute and reason, with up to `profiles` keys each."""
+    with reading(dbt, selection) as (warehouse, known):
+        return RejectsResult(tuple(overview.rejections(warehouse, known, profiles)))
+
+
+def report(
+    dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 50, clock: Clock | None = None
+) -> ReportResult:
+    """The last runs of the selected syncs (`limit` each), what their deltas would send, and the open
+    rejections.
+    """
+    target = read_target(dbt)
+    with reading(dbt, selection) as (warehouse, known):
+        syncs = tuple(overview.reports(warehouse, known, limit))
+        return ReportResult(
+            (clock or system_clock()).now(), target.target_name, syncs, read_project(dbt).name
+        )
+
+
+def profile(
+    dbt: DbtOptions, key: str, selection: Selection = Selection(), *, show_values: bool = False
+) -> ProfileResult:
+    """What the selected syncs last sent for one profile, what is queued and what was rejected."""
+    with reading(dbt, selection) as (warehouse, known):
+        found = (look_up(warehouse, each, key, show_values=show_values) for each in known)
+        return ProfileResult(key, tuple(found))

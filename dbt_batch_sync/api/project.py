@@ -1,0 +1,140 @@
+"""What every verb begins with: the selected syncs, their outputs, and the warehouse."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from dbt_batch_sync import __version__
+from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
+from dbt_batch_sync.artifacts.selection import select_syncs
+from dbt_batch_sync.connections.outputs import Output, read_output
+from dbt_batch_sync.connections.profiles import DbtOptions, WarehouseTarget, read_project, read_target
+from dbt_batch_sync.errors import ConfigurationError, MappingError
+from dbt_batch_sync.ledger.records import Run
+from dbt_batch_sync.mapping.lines import with_lines
+from dbt_batch_sync.mapping.staleness import find_stale
+from dbt_batch_sync.mapping.syncs import Sync, read_syncs
+from dbt_batch_sync.push.known import Known, read_known
+from dbt_batch_sync.push.sync_push import Clock
+from dbt_batch_sync.push.work import Work
+from dbt_batch_sync.warehouse import Warehouse, open_warehouse
+
+
+@dataclass(frozen=True)
+class Selection:
+    """`--select` and `--exclude`: model names, `tag:…`, `path:…`. An empty `select` means every sync.
+    `selector` names one of `selectors.yml`, instead of `select`.
+    """
+
+    select: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    selector: str | None = None
+
+
+class Silent:
+    """An observer that shows nothing."""
+
+    def started(self, work: Work) -> None: ...
+
+    def progressed(self, run: Run) -> None: ...
+
+    def troubled(self, sync: str, message: str) -> None: ...
+
+    def exporting(self, export_id: str) -> None: ...
+
+    def state(self, line: str) -> None: ...
+
+    def told(self, message: str) -> None: ...
+
+
+def system_clock() -> Clock:
+    """The system's clock and sleep."""
+    return Clock(lambda: datetime.now(timezone.utc).replace(tzinfo=None), time.monotonic)
+
+
+def load_manifest(dbt: DbtOptions) -> Manifest:
+    """The project's manifest. Raises ManifestError when there is none, ConfigurationError for macros of
+    another version.
+    """
+    manifest = read_manifest(read_project(dbt).manifest)
+    if manifest.macros_version not in (None, __version__):
+        raise ConfigurationError(
+            f"this is dbt-batch-sync {__version__}, and the project's macros are of version "
+            f"{manifest.macros_version}. Run: dbt-batch-sync init && dbt deps && dbt parse"
+        )
+    return manifest
+
+
+def load_syncs(dbt: DbtOptions, selection: Selection) -> tuple[Sync, ...]:
+    """The selected syncs. Raises MappingError unless all mappings are valid."""
+    return syncs_of(load_manifest(dbt), selection, read_project(dbt).directory)
+
+
+def syncs_of(manifest: Manifest, selection: Selection, directory: Path) -> tuple[Sync, ...]:
+    """The same, of a manifest."""
+    try:
+        syncs = selected(read_syncs(manifest), selection, manifest)
+    except MappingError as error:
+        raise MappingError(with_lines(error.problems, directory)) from None
+    stale = tuple(find_stale(syncs, manifest, directory))
+    if stale:
+        raise MappingError(with_lines(stale, directory))
+    return syncs
+
+
+def selected(syncs: tuple[Sync, ...], selection: Selection, manifest: Manifest) -> tuple[Sync, ...]:
+    """Those of the syncs that are selected. Raises ConfigurationError when there are none."""
+    if not syncs:
+        raise ConfigurationError(
+            "no model of this project has `batch_sync` under `config: meta:`. `dbt-batch-sync init` prints "
+            "what to add; run `dbt parse` after it"
+        )
+    selector = None
+    if selection.selector is not None:
+        if selection.selector not in manifest.selectors:
+            known = ", ".join(f"`{name}`" for name in manifest.selectors) or "none"
+            raise ConfigurationError(f"`--selector`: there is no such selector; selectors.yml has: {known}")
+        selector = manifest.selectors[selection.selector]
+    return select_syncs(syncs, selection.select, selection.exclude, selector)
+
+
+def outputs_of(dbt: DbtOptions, syncs: Sequence[Sync]) -> Mapping[str, Output]:
+    """Where each sync goes, by its name."""
+    outputs: dict[str | None, Output] = {}
+    for sync in syncs:
+        if sync.mapping.output not in outputs:
+            outputs[sync.mapping.output] = read_output(dbt, sync.mapping.output)
+    return {sync.name: outputs[sync.mapping.output] for sync in syncs}
+
+
+@contextmanager
+def opened(target: WarehouseTarget) -> Iterator[Warehouse]:
+    """Opens the warehouse of a dbt target and closes it afterwards."""
+    warehouse = open_warehouse(target)
+    try:
+        yield warehouse
+    finally:
+        warehouse.close()
+
+
+@contextmanager
+def reading(dbt: DbtOptions, selection: Selection) -> Iterator[tuple[Warehouse, list[Known]]]:
+    """Opens the warehouse and reads the selected syncs with the state of their ledgers."""
+    syncs = load_syncs(dbt, selection)
+    with opened(read_target(dbt)) as warehouse:
+        yield warehouse, read_known(warehouse, syncs)
+
+
+def next_commands(syncs: Iterable[Sync]) -> tuple[str, ...]:
+    """The commands that send the requested rows."""
+    models = " ".join(name for each in syncs for name in each.names)
+    names = " ".join(each.name for each in syncs)
+    return (
+        f"dbt run --select {models}",
+        *(f"dbt-batch-sync {verb} --select {names}" for verb in ("plan", "push")),
+    )

@@ -1,0 +1,193 @@
+"""The verbs that send data, or request it: push, adopt, resend."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from threading import Event
+
+from dbt_batch_sync.api.project import (
+    Selection,
+    Silent,
+    load_manifest,
+    load_syncs,
+    next_commands,
+    opened,
+    outputs_of,
+    reading,
+    system_clock,
+)
+from dbt_batch_sync.artifacts.build_results import read_build_results
+from dbt_batch_sync.connections.outputs import Output
+from dbt_batch_sync.connections.profiles import DbtOptions, read_project, read_target
+from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
+from dbt_batch_sync.ledger.requests import Scope, append_requests
+from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.notifications import call_hooks
+from dbt_batch_sync.push.channels import Channels
+from dbt_batch_sync.push.gate import Gate
+from dbt_batch_sync.push.known import Known, by_ledger
+from dbt_batch_sync.push.planned import Planned
+from dbt_batch_sync.push.session import PushOptions, Session
+from dbt_batch_sync.push.sync_push import Clock, Observer
+from dbt_batch_sync.results.look import AuditResult
+from dbt_batch_sync.results.sync import PushResult, ResendResult, SyncPushed
+from dbt_batch_sync.telemetry import record_push, record_sync, span
+
+
+def push(
+    dbt: DbtOptions,
+    selection: Selection = Selection(),
+    options: PushOptions = PushOptions(),
+    *,
+    stop: Event | None = None,
+    observer: Observer | None = None,
+    clock: Clock | None = None,
+) -> PushResult:
+    """Sends the deltas of the selected syncs in turn and records what Batch accepts.
+
+    If a sync fails, its error is in its result and the next one is pushed. Once `stop` is set, no other sync
+    starts. The output's hooks are called at the end. Raises ConfigurationError and WarehouseError if no sync
+    could start.
+    """
+    return _run(Session.push, dbt, selection, options, stop, observer, clock)
+
+
+def adopt(
+    dbt: DbtOptions,
+    selection: Selection = Selection(),
+    *,
+    audited: AuditResult | None = None,
+    stop: Event | None = None,
+    clock: Clock | None = None,
+) -> PushResult:
+    """Settles the deltas of the selected syncs without sending them, for profiles that Batch already has.
+
+    `audited`: the result of `audit` with `AuditOptions(adopts=True)`; other deltas are left alone.
+    """
+    found = None
+    if audited is not None:
+        found = {each.sync: Planned(each.sync, each.mapping, each.delta_id) for each in audited.syncs}
+    return _run(Session.adopt, dbt, selection, PushOptions(force=True, plan=found), stop, None, clock)
+
+
+def _run(
+    act: Callable[[Session, Known], SyncPushed],
+    dbt: DbtOptions,
+    selection: Selection,
+    options: PushOptions,
+    stop: Event | None,
+    observer: Observer | None,
+    clock: Clock | None,
+) -> PushResult:
+    clock, stop = clock or system_clock(), stop or Event()
+    syncs = load_syncs(dbt, selection)
+    outputs, target = outputs_of(dbt, syncs), read_target(dbt)
+    started, run_id = clock.now(), str(uuid.uuid4())
+    pushed: list[SyncPushed] = []
+    wrong: list[ConfigurationError] = []
+
+    with span("push" if act is Session.push else "adopt", dry_run=options.dry_run) as describe:
+
+        def ended(pushed: Iterable[SyncPushed]) -> PushResult:
+            result = PushResult(run_id, started, clock.now(), tuple(pushed))
+            record_push(result, describe)
+            if act is Session.push and not options.dry_run:
+                call_hooks(result, outputs)
+            return result
+
+        try:
+            gate = _gate(dbt, options, outputs.values()) if act is Session.push else None
+            with opened(target) as warehouse, Channels() as channels:
+                session = Session(
+                    warehouse,
+                    outputs,
+                    channels,
+                    options,
+                    run_id,
+                    clock,
+                    stop,
+                    observer or Silent(),
+                    gate,
+                    target.target_name,
+                )
+                push_one = _pusher(session, act, syncs)
+                for sync in syncs:
+                    with span("sync", sync=sync.name) as describe_sync:
+                        try:
+                            pushed.append(push_one(sync))
+                        except ConfigurationError as error:
+                            wrong.append(error)
+                            pushed.append(_failed(sync, str(error)))
+                        record_sync(pushed[-1], describe_sync, count=not options.dry_run)
+        except Exception as error:
+            said = str(error) if isinstance(error, BatchSyncError) else type(error).__name__
+            ended([*pushed, *(_failed(each, said) for each in syncs[len(pushed) :])])
+            raise
+        result = ended(pushed)
+    if len(wrong) == len(pushed):
+        raise wrong[0]
+    return result
+
+
+def _pusher(
+    session: Session, act: Callable[[Session, Known], SyncPushed], syncs: Sequence[Sync]
+) -> Callable[[Sync], SyncPushed]:
+    """What pushes each of the syncs: those with nothing to send are done together before."""
+    found, wrong = session.read(syncs)
+    idle = session.push_idle(found)
+    known = {each.sync.name: each for each in found}
+
+    def one(sync: Sync) -> SyncPushed:
+        if sync.name in idle:
+            return idle[sync.name]
+        if session.stop.is_set():
+            return SyncPushed(sync.name, sync.kind.name, "skipped")
+        if sync.name in wrong:
+            raise wrong[sync.name]
+        return act(session, known[sync.name])
+
+    return one
+
+
+def _failed(sync: Sync, error: str) -> SyncPushed:
+    return SyncPushed(sync.name, sync.kind.name, "failed", error=error)
+
+
+def _gate(dbt: DbtOptions, options: PushOptions, outputs: Iterable[Output]) -> Gate:
+    if not options.require_tests and not any(each.require_tests for each in outputs):
+        return Gate(max_age=options.max_age)
+    path = read_project(dbt).build_results
+    results = read_build_results(path) if path.is_file() else None
+    return Gate(results, load_manifest(dbt).tests, options.max_age)
+
+
+def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) -> ResendResult:
+    """Requests that the next `dbt run` of the selected syncs sends all rows again, or those rejected."""
+    with reading(dbt, selection) as (_, known):
+        _refuse_resend([each.sync for each in known])
+        requests = [
+            request
+            for journal, _, names in by_ledger(known)
+            for request in append_requests(journal, scope, names)
+        ]
+    notes = (f"{each.sync.name}: {each.sync.kind.on_resend}" for each in known if each.sync.kind.on_resend)
+    commands = next_commands([each.sync for each in known])
+    return ResendResult(scope, tuple(requests), commands, tuple(notes) if scope == "all" else ())
+
+
+def _refuse_resend(syncs: Sequence[Sync]) -> None:
+    """Raises ConfigurationError for syncs whose rows must not be sent twice."""
+    erasing = [each.name for each in syncs if each.kind.erases is not None]
+    if erasing:
+        raise ConfigurationError(
+            f"resend: {', '.join(f'`{name}`' for name in erasing)} erases people, and a request for "
+            "erasure is never repeated. Every push retries what Batch rejected. "
+            f"Exclude it: --exclude {' '.join(erasing)}"
+        )
+    events = [each.name for each in syncs if not each.kind.repeatable]
+    if events:
+        raise ConfigurationError(
+            f"`{', '.join(events)}`: events are never resent, because each could start a second message to a "
+            f"person. Exclude them: --exclude {' '.join(events)}"
+        )

@@ -1,0 +1,147 @@
+"""The verbs that read dbt's files: validate, lineage."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbt_batch_sync.cli import show
+from dbt_batch_sync.cli.layout import Grid, draw, plain
+from dbt_batch_sync.cli.options import DbtFlags, Json
+from dbt_batch_sync.errors import ConfigurationError, MappingError, Problem, printable
+
+if TYPE_CHECKING:
+    from dbt_batch_sync.artifacts.compiled import Origin
+    from dbt_batch_sync.results.check import LineageResult
+
+
+def validate(
+    dbt: DbtFlags,
+    online: Annotated[
+        bool, typer.Option("--online", help="Also check the warehouse and Batch. Changes nothing there.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Report every mapping error.
+
+    Example: [bold]dbt parse && dbt-batch-sync validate[/]
+    """
+    from dbt_batch_sync import api
+
+    try:
+        result = api.validate(dbt.options, dbt.selection, online=online)
+    except MappingError as failure:
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            project = dbt.options.project_dir
+            workspace = Path(os.environ.get("GITHUB_WORKSPACE") or ".")
+            sys.stderr.writelines(
+                f"{annotation(problem, project, workspace)}\n" for problem in failure.problems
+            )
+        if not as_json:
+            raise
+        from dbt_batch_sync.results.check import ValidateResult
+
+        show.print_json(ValidateResult(False, online=online, problems=failure.problems).to_json())
+        raise typer.Exit(failure.exit_code) from None
+    if as_json:
+        show.print_json(result.to_json())
+    else:
+        checked = "; the warehouse and Batch are reachable" if online else ""
+        show.out().print(f"[green]Mappings are valid[/]: {', '.join(result.syncs)}{checked}")
+        if result.unchecked:
+            show.out().print(
+                f"[yellow]Columns not checked[/]: {', '.join(result.unchecked)}. "
+                "Run: dbt compile (and dbt docs generate for a `select *`), then validate again"
+            )
+        for step in result.steps:
+            show.out().print(f"  the next push would {plain(step)}")
+
+
+def annotation(problem: Problem, project_dir: Path, workspace: Path) -> str:
+    """A problem as a workflow command of GitHub Actions, which shows it at its line. File names are relative
+    to the repository, which is checked out in `workspace`.
+    """
+    file = os.path.relpath((project_dir / problem.file).resolve(), workspace.resolve())
+    title = f"{problem.model}: {problem.key}"
+    line = "" if problem.line is None else f",line={problem.line}"
+    properties = f"file={_escaped(file, ':,')}{line},title={_escaped(title, ':,')}"
+    return f"::error {properties}::{_escaped(printable(problem.message))}"
+
+
+def _escaped(text: str, also: str = "") -> str:
+    return "".join(f"%{ord(char):02X}" if char in "%\r\n" + also else char for char in text)
+
+
+def lineage(
+    dbt: DbtFlags,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the source columns of each attribute, from the SQL that `dbt compile` wrote.
+
+    Example: [bold]dbt compile && dbt-batch-sync lineage --select crm_contacts[/]
+    """
+    from dbt_batch_sync import api
+
+    if mermaid and as_json:
+        raise ConfigurationError("--mermaid and --json exclude each other")
+    result = api.lineage(dbt.options, dbt.selection)
+    if as_json:
+        show.print_json(result.to_json())
+    elif mermaid:
+        sys.stdout.write(flowchart(result))
+    else:
+        traced(result)
+    if result.not_compiled:
+        names = ", ".join(result.not_compiled)
+        show.err().print(f"[yellow]No compiled SQL of {names}: run `dbt compile`[/]")
+
+
+def traced(result: LineageResult) -> None:
+    """Each attribute with its source columns."""
+    console = show.out()
+    for sync in result.syncs:
+        console.print(f"[bold]{plain(sync.sync)}[/]")
+        rows = []
+        for each in sync.attributes:
+            nothing = "no column: a constant, or a count" if each.column else "membership in the sync"
+            origins = [_origin(origin) for origin in each.origins] or [nothing]
+            names = [plain(each.attribute), plain(each.column or "")]
+            rows += [(*(names if place == 0 else ("", "")), origin) for place, origin in enumerate(origins)]
+        draw(console, Grid(("Attribute", "Column", "Source"), rows), drop=("Column",))
+        console.print()
+
+
+def _origin(origin: Origin) -> str:
+    if origin.kind == "unknown":
+        return f"[yellow]unknown: {plain(str(origin.reason))}[/]"
+    return plain(f"{origin.table}.{origin.column} ({origin.kind})")
+
+
+def flowchart(result: LineageResult) -> str:
+    """A Mermaid flowchart from source columns to attributes, for each sync."""
+    lines, nodes = ["flowchart LR"], dict[tuple[str, ...], str]()
+    edges: list[str] = []
+    for sync in result.syncs:
+        lines.append(f"    subgraph {_quoted(sync.sync)}")
+        for each in sync.attributes:
+            target = nodes.setdefault((sync.sync, each.attribute), f"a{len(nodes)}")
+            lines.append(f"        {target}[{_quoted(each.attribute)}]")
+            for origin in each.origins:
+                unknown = origin.kind == "unknown"
+                key = (origin.kind, origin.table, origin.column)
+                if key not in nodes:
+                    nodes[key] = f"a{len(nodes)}"
+                    label = f"{origin.table}.{origin.column}" if origin.column else origin.table
+                    edges.append(f"    {nodes[key]}[{_quoted(label + (' ?' if unknown else ''))}]")
+                edges.append(f"    {nodes[key]} {'-.->' if unknown else '-->'} {target}")
+        lines.append("    end")
+    return "\n".join([*lines, *edges]) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("#", "#35;").replace('"', "#quot;") + '"'

@@ -1,0 +1,30 @@
+"""The results of verbs, for display and `--json`. They contain no customer data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+
+class Result:
+    """The answer of a verb, a frozen dataclass whose fields are the document of `--json`."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The document: its times are RFC 3339 in UTC, in whole seconds."""
+        return {key: _plain(cell) for key, cell in asdict(self).items()}  # type: ignore[call-overload]
+
+
+def noun(kind: str) -> str:
+    """The noun for a row of a kind, such as `profile`."""
+    from dbt_batch_sync.mapping.mapping_reader import KINDS
+
+    return KINDS[kind].noun
+
+
+def _plain(cell: object) -> object:
+    if isinstance(cell, datetime):
+        return cell.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    if isinstance(cell, dict):
+        return {key: _plain(each) for key, each in cell.items()}
+    return [_plain(each) for each in cell] if isinstance(cell, (list, tuple)) else cell

@@ -1,0 +1,117 @@
+"""Projects that name, place and refer to their relations by rules of their own, from `generate` to the second push."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from harness.databases import PostgresDatabase
+from harness.faulty_sandbox import FaultyServer
+from harness.project import Project
+
+MAPPING = {"identifier": "id", "custom": ["n"]}
+SQL = "select 'p' as id, {{ var('n', 1) }} as n"
+
+REF = """
+{% macro ref(model_name) %}
+    {{ return(builtins.ref(model_name).include(database=false)) }}
+{% endmacro %}
+"""
+REF_ELSEWHERE = """
+{% macro ref() %}
+    {% set found = builtins.ref(*varargs, version=kwargs.get('version') or kwargs.get('v')) %}
+    {{ return(found.replace_path(schema='elsewhere') if found.identifier == 'people' else found) }}
+{% endmacro %}
+{% macro generate_schema_name(custom_schema_name, node) %}
+    {{ return('elsewhere' if node.name == 'people' else target.schema) }}
+{% endmacro %}
+"""
+REF_TEXT = """
+{% macro ref(model_name) %}
+    {{ return('(select * from ' ~ builtins.ref(model_name) ~ ' limit 10)') }}
+{% endmacro %}
+"""
+NAMES = """
+{% macro generate_schema_name(custom_schema_name, node) %}
+    {{ return((custom_schema_name or target.schema) ~ '_' ~ target.name | upper) }}
+{% endmacro %}
+{% macro generate_alias_name(custom_alias_name=none, node=none) %}
+    {{ return((custom_alias_name or node.name) ~ ' Of ' ~ target.name | upper) }}
+{% endmacro %}
+"""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The project's macros, its `quoting`, and its own configs of models."""
+
+    macros: str = ""
+    quoting: bool | None = None
+    models: dict[str, object] = field(default_factory=dict)
+
+
+LAYOUTS = {
+    "a ref of the project's without versions": Layout(REF),
+    "a ref that leads elsewhere": Layout(REF_ELSEWHERE),
+    "schemas, aliases, no quotes": Layout(
+        quoting=False,
+        models={"people": {"+schema": "crm", "+alias": "persons"}, "batch_sync": {"+schema": "state"}},
+    ),
+    "names by macros, quotes": Layout(NAMES, quoting=True),
+}
+
+
+def begin(
+    directory: Path, batch: FaultyServer, warehouse: PostgresDatabase | None, layout: Layout
+) -> Project:
+    """A project whose sync has no models yet."""
+    project = Project(directory / "shop", batch, warehouse)
+    path = project.directory / "dbt_project.yml"
+    written = yaml.safe_load(path.read_text())
+    written["models"]["shop"].update(layout.models)
+    if layout.quoting is not None:
+        written["quoting"] = dict.fromkeys(("database", "schema", "identifier"), layout.quoting)
+    path.write_text(json.dumps(written))
+    (project.directory / "macros").mkdir()
+    (project.directory / "macros" / "own.sql").write_text(layout.macros)
+    project.map(MAPPING, sql=SQL, models=())
+    # The second one knows the snapshot's schema, and derives the ledger's sources from it.
+    for _ in range(1 if layout.quoting is None else 2):
+        project.dbt("parse")
+        assert project.call("generate").returncode == 0
+    return project
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
+@pytest.mark.parametrize("adapter", ["duckdb", "postgres"])
+def test_layout(
+    request: pytest.FixtureRequest, batch: FaultyServer, tmp_path: Path, adapter: str, layout: Layout
+) -> None:
+    batch.reset()
+    server = request.getfixturevalue("postgres") if adapter == "postgres" else None
+    project = begin(tmp_path, batch, PostgresDatabase(server) if server else None, layout)
+
+    def found(*arguments: str) -> dict[str, Any]:
+        done = project.call(*arguments, "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        (sync,) = json.loads(done.stdout)["syncs"]
+        return dict(sync)
+
+    for n, change in ((1, "inserts"), (2, "updates")):
+        # The tests of the ledger's sources and of both models run too.
+        project.dbt("build", "--vars", f"n: {n}")
+        assert project.call("generate", "--check").returncode == 0
+        assert found("plan")[change] == 1
+        assert found("push", "--require-tests")["accepted"] == 1
+        assert project.sent.attributes == {"p": {"n": n}}
+        assert len(found("status")["runs"]) == n
+
+
+def test_a_ref_that_returns_text(batch: FaultyServer, tmp_path: Path) -> None:
+    project = begin(tmp_path, batch, None, Layout(REF_TEXT))
+    said = project.dbt("build", fails=True).messages
+    assert "the project's macro `ref` returns text here, and a sync needs a relation" in said

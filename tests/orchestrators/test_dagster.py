@@ -190,7 +190,7 @@ def test_the_delta_has_the_key_that_dagster_dbt_gives_it(project: Project, confi
         assert {dep.asset_key for dep in spec.deps} == models.keys
 
 
-def test_an_interrupted_run_commits_what_was_acknowledged(project: Project, tmp_path: Path) -> None:
+def test_an_interrupted_run_ends_in_order(project: Project, tmp_path: Path) -> None:
     script = tmp_path / "run.py"
     script.write_text(
         "from dagster import materialize\n"

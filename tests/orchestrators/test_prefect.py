@@ -138,7 +138,7 @@ def test_a_key_from_a_block(project: Project) -> None:
     assert len(project.profiles()) == 1
 
 
-def test_a_terminated_flow_commits_what_was_acknowledged(project: Project, tmp_path: Path) -> None:
+def test_a_terminated_flow_ends_in_order(project: Project, tmp_path: Path) -> None:
     script = tmp_path / "run.py"
     script.write_text(
         "from prefect import flow\n"
@@ -151,7 +151,7 @@ def test_a_terminated_flow_commits_what_was_acknowledged(project: Project, tmp_p
 
 
 @pytest.mark.parametrize("submitted", [False, True])
-def test_a_timeout_commits_what_was_acknowledged(project: Project, submitted: bool) -> None:
+def test_a_timeout_ends_in_order(project: Project, submitted: bool) -> None:
     """Prefect raises it in the main thread, or in the one that a submitted task runs in."""
     from prefect import flow
 

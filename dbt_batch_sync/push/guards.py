@@ -49,22 +49,22 @@ def tripped(sync: Sync, built: Built) -> Iterator[str]:
     """The guards that stop a push without `--force`."""
     if sync.kind.erases is not None:  # having no request is normal
         return
-    guards, known, things = sync.mapping.guards, built.known_rows, f"{sync.kind.noun}s"
+    guards, known, noun = sync.mapping.guards, built.known_rows, sync.kind.noun
     if built.changes and built.model_rows < guards.min_rows:
         yield (
             f"the model had {built.model_rows:,} rows when its delta was built, and `min_rows` is "
             f"{guards.min_rows:,}"
         )
     if built.exits and not built.model_rows:
-        yield f"all {known:,} known {things} would leave: the model was empty when its delta was built"
+        yield f"every known {noun} would leave: the model was empty when its delta was built"
     for name, limit, count, does in (
         ("max_change_ratio", guards.max_change_ratio, built.changes, "change"),
         ("max_exit_ratio", guards.max_exit_ratio, built.exits, "leave"),
     ):
         if limit is not None and known and count > limit * known:
             yield (
-                f"{count:,} {things} would {does}, {count / known:.1%} of the {known:,} known ones, and "
-                f"`{name}` is {limit:.1%}"
+                f"{count:,} {noun}{'s' * (count != 1)} would {does}, {count / known:.1%} of the {known:,} "
+                f"known ones, and `{name}` is {limit:.1%}"
             )
     yield from sync.kind.tripped(sync.mapping, built)
 

@@ -95,6 +95,25 @@ def test_fewer_rows_than_min_rows(quick: QuickProject) -> None:
     assert quick.push_one().status == "succeeded"
 
 
+def test_min_rows_stops_exits_alone(quick: QuickProject) -> None:
+    known(quick, 4)
+    guard(quick, min_rows=4)
+    people(quick, {"p00": 0, "p01": 0, "p02": 0})
+    stops(quick, "the model had 3 rows", "`min_rows` is 4", FORCE)
+    assert quick.push_one(force=True).exits == 1
+
+
+def test_everybody_leaves_while_somebody_returns(quick: QuickProject) -> None:
+    """The model has a row: it is not empty."""
+    known(quick, 2)
+    people(quick, {"p00": 0})
+    assert quick.push_one().exits == 1
+    people(quick, {"p01": 0})
+    assert quick.push_one().exits == 1
+    people(quick, {})
+    stops(quick, "the model had 0 rows", "every known profile would leave", FORCE)
+
+
 def test_max_change_ratio(quick: QuickProject) -> None:
     """Inserts, updates and exits together, of the profiles that are known."""
     rows = known(quick, 8)

@@ -169,7 +169,7 @@ def test_a_sync_that_becomes_empty(project: Project) -> None:
     stopped = project.sync()
     assert stopped.status == "failed"
     assert "`min_rows` is 1" in str(stopped.error)
-    assert "all 3 known profiles would leave" in str(stopped.error)
+    assert "every known profile would leave" in str(stopped.error)
     assert not project.sent.requests
     left = project.push_one(force=True)
     assert (left.status, left.exits, left.settled) == ("succeeded", 3, 3)

@@ -183,7 +183,7 @@ def test_a_hold_ends_when_nothing_was_heard_of_it() -> None:
     held.check()
     assert held.seconds_left == pytest.approx(1)
     world.seconds += 1
-    with pytest.raises(Stopped, match="another may have taken over"):
+    with pytest.raises(Stopped, match="another one may have taken over"):
         held.check()
     # Nothing brings it back: another may hold the sync.
     with pytest.raises(Stopped):

@@ -240,9 +240,9 @@ def test_a_delta_that_was_replaced(shop: HandBuilt) -> None:
         ({"min_rows": 101}, {}, "the model had 100 rows"),
         ({"max_change_ratio": 0.03}, {}, "4 profiles would change, 4.0% of the 100 known ones, and"),
         ({"max_change_ratio": 0.04}, {}, None),
-        ({"max_exit_ratio": 0.005}, {}, "1 profiles would leave, 1.0% of the 100 known ones, and"),
+        ({"max_exit_ratio": 0.005}, {}, "1 profile would leave, 1.0% of the 100 known ones, and"),
         ({"max_exit_ratio": 0.5}, {"known_rows": 0}, None),
-        ({"min_rows": 0}, {"known_rows": 1, "model_rows": 0}, "all 1 known profiles would leave"),
+        ({"min_rows": 0}, {"known_rows": 1, "model_rows": 0}, "every known profile would leave"),
     ],
 )
 def test_guards_go_by_what_dbt_counted(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from harness.compiled import CompiledDelta
+from harness.faults import Fault, FaultKind
 from harness.people import COLUMNS, MAPPING, people
 from harness.project import ROOT, Project, unchanged
 
@@ -413,14 +414,14 @@ def test_a_compiled_delta_is_what_dbt_builds(project: Project) -> None:
     quick.run()
     assert unchanged(project.push_one())
 
-    project.sandbox.stop()
+    project.sandbox.faults.set([Fault(FaultKind.CUT_AFTER)])
     project.set_rows(COLUMNS, rows)
     project.outputs(sandbox={"max_attempts": 1})
     quick.run()
     assert project.push_one().status == "failed"
     quick.run()
     assert any(row["_batch_doubt"] for row in project.snapshot().values()), "dbt took in what is in doubt"
-    project.sandbox.start()
+    project.sandbox.faults.clear()
     assert project.push_one().settled == len(project.delta())
     quick.run()
     assert unchanged(project.push_one())

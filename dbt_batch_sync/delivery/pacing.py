@@ -18,9 +18,6 @@ SHARE_OF_RATE: Final = 0.99
 (measured).
 """
 
-MOST_LATE: Final = 0.03
-"""Seconds; waiting longer would cost more than the 429 that it avoids."""
-
 _INSTANT: Final = 1e-6  # seconds; a shorter wait is a rounding error, and the clock may not advance at all
 
 
@@ -98,15 +95,14 @@ class Pacer:
         """Tells that a request was answered so long after it was granted.
 
         A server counts a request when it arrives, so after a late one the next one is early. Once Batch has
-        answered 429, the next serial request waits as much longer as the last answer took longer than the
-        fastest one, up to `MOST_LATE`: that request may have arrived so late.
+        answered 429, serial requests are spaced from the latest moment at which the previous one can have
+        arrived: it may have been as late as its answer was, compared with the fastest one.
         """
         with self._lock:
             self._fill()
             self._quickest = min(self._quickest, seconds)
             if self._serial and self._held and self._calls.rate:
-                late = min(seconds - self._quickest, MOST_LATE)
-                self._calls.tokens = min(self._calls.tokens, (seconds - late) * self._calls.rate - 1)
+                self._calls.tokens = min(self._calls.tokens, self._quickest * self._calls.rate - 1)
 
     def _fill(self) -> float:
         now = self._now()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+import weakref
+from collections.abc import Iterable, Iterator
 from threading import Event
 
+import pyarrow as pa
 import pytest
 from harness.databases import DuckDbFile, Row
 from harness.faults import Fault, FaultKind, When
@@ -15,6 +17,7 @@ from sqlglot import parse_one
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.ledger.records import Run
+from dbt_batch_sync.payload import render
 from dbt_batch_sync.push.sync_push import Observer
 from dbt_batch_sync.results.sync import EXIT_CODES, SyncPushed
 from dbt_batch_sync.warehouse import Statement
@@ -139,6 +142,57 @@ def test_the_widest_rows_that_batch_takes(project: Project) -> None:
 
 
 # What the user chooses
+
+
+def test_settled_rows_are_let_go_before_the_next_checkpoint(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What DuckDB gives is one piece of memory a batch: whoever keeps a slice of its keys keeps all of it."""
+    alive: weakref.WeakSet[Owner] = weakref.WeakSet()
+    held: list[int] = []
+    stream = render._stream
+
+    def owned(connection: object, query: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
+        for batch in stream(connection, query, 2_048):
+            owner = Owner(batch)
+            alive.add(owner)
+            yield owner.batch()
+
+    class Watching(Observer):
+        def started(self, work: object) -> None: ...
+
+        def troubled(self, sync: str, message: str) -> None: ...
+
+        def progressed(self, run: Run) -> None:
+            held.append(len(alive))
+
+    monkeypatch.setattr(render, "_stream", owned)
+    project.outputs(sandbox={"checkpoint_seconds": 3600})
+    prepare(project, 24_000, endpoint="update")
+    project.build()
+    assert project.push_one(observer=Watching()).accepted == 24_000
+    assert len(held) == 120
+    assert max(held) <= 3, "of twelve batches"
+
+
+class Owner:
+    """The memory of a record batch, to which all columns of its copies refer."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self._kept = batch
+
+    def batch(self) -> pa.RecordBatch:
+        """The same batch; it keeps this object alive as long as any column of it is."""
+        columns = [
+            pa.Array.from_buffers(
+                column.type,
+                len(column),
+                [each and pa.foreign_buffer(each.address, each.size, base=self) for each in column.buffers()],
+                offset=column.offset,
+            )
+            for column in self._kept.columns
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=self._kept.schema)
 
 
 def test_a_limit_goes_on_where_the_last_one_ended(project: Project) -> None:

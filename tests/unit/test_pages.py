@@ -1,0 +1,42 @@
+"""Reading the pages of a delta that the warehouse returns in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from harness.hand_built import OUTPUT, HandBuilt
+
+from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.push.pages import read_ranges
+from dbt_batch_sync.push.work import open_work
+
+ROWS = [("b", 2, "x"), ("a", 0, "x"), ("d", 0, "w"), ("c", 1, "y"), ("e", 0, "x")]
+"""Key, page, and a text to sort by, as they are stored."""
+
+
+@pytest.mark.parametrize(
+    ("rows", "order", "expected"),
+    [
+        (ROWS, (), "adecb"),
+        (ROWS, ("name",), "daecb"),
+        (sorted(ROWS, key=lambda row: (row[1], row[2], row[0])), ("name",), "daecb"),
+        ([("b", 0, "x"), ("a", 0, "x")], ("name",), "ab"),
+        ([("b", 0, "x"), ("a", 0, "y")], ("name",), "ba"),
+        ([("a", 0, "y"), ("b", 0, "x")], ("name",), "ba"),
+        ([("b", 0, "x")], ("name",), "b"),
+    ],
+)
+def test_rows_come_in_the_order_of_pages_and_columns(
+    tmp_path: Path, rows: Sequence[tuple[str, int, str]], order: Sequence[str], expected: str
+) -> None:
+    """Within a page and without columns, as they are stored."""
+    shop = HandBuilt(tmp_path)
+    shop.build(*((key, "insert", "name", {"name": name, "_batch_page": page}) for key, page, name in rows))
+    (known,) = shop.known()
+    assert known.state.built is not None
+    work = open_work(shop.warehouse, shop.sync(), OUTPUT, known.state, known.state.built)
+    (range_,) = work.histogram.ranges(2)
+    ((_, read),) = read_ranges(shop.warehouse, work.pending, ["name"], [range_], order)
+    assert "".join(read.column(KEY).to_pylist()) == expected

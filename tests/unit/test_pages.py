@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from harness.hand_built import OUTPUT, HandBuilt
 
-from dbt_batch_sync.kinds.kind import KEY
+from dbt_batch_sync.kinds.attributes import KEY
 from dbt_batch_sync.push.pages import read_ranges
 from dbt_batch_sync.push.work import open_work
 

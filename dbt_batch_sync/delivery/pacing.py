@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections import deque
 from collections.abc import Callable
 from threading import Lock
 from typing import Final
@@ -61,8 +61,7 @@ class Pacer:
         serial: bool = False,
     ) -> None:
         self._rows, self._calls = _Bucket(rate, burst), _Bucket(calls, 0)
-        self._serial, self._held = serial, False
-        self._answers: deque[float] = deque(maxlen=10)
+        self._serial, self._held, self._quickest = serial, False, math.inf
         self._now = now
         self._lock = Lock()
         self._counted_at = now()
@@ -97,14 +96,13 @@ class Pacer:
 
         A server counts a request when it arrives, so after a late one the next one is early. Once Batch has
         answered 429, serial requests are spaced from the latest moment at which the previous one can have
-        arrived: it may have been as late as its answer was, compared with the fastest of the last
-        ten.
+        arrived: it may have been as late as its answer was, compared with the fastest one.
         """
         with self._lock:
             self._fill()
-            self._answers.append(seconds)
+            self._quickest = min(self._quickest, seconds)
             if self._serial and self._held and self._calls.rate:
-                self._calls.tokens = min(self._calls.tokens, min(self._answers) * self._calls.rate - 1)
+                self._calls.tokens = min(self._calls.tokens, self._quickest * self._calls.rate - 1)
 
     def _fill(self) -> float:
         now = self._now()

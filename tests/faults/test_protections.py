@@ -124,17 +124,18 @@ def two_pushes(bench: Bench) -> list[str]:
     return [f"{name} was sent {count} times" for name, count in sent.items() if count > 1]
 
 
+def others_go_on(bench: Bench) -> None:
+    """The claim of a push that is not heard of ends; dbt and another push follow."""
+    bench.let_leases_expire()
+    give(bench, 3)
+    bench.push()
+
+
 def overtaken(bench: Bench) -> list[str]:
     """A push sleeps in its request, while dbt and another push go on."""
     begin(bench)
     give(bench, 2)
-
-    def others() -> None:
-        bench.let_leases_expire()
-        give(bench, 3)
-        bench.push()
-
-    bench.push(knobs=replace(ONE, window_rows=4), asleep=(1, others))
+    bench.push(knobs=replace(ONE, window_rows=4), asleep=(1, lambda: others_go_on(bench)))
     assert bench.build()
     bench.push()
     return wrong_points(bench, 3)
@@ -144,13 +145,7 @@ def asleep_between_two_requests(bench: Bench) -> list[str]:
     """A push is not heard of for longer than its claim lasts; dbt and another push go on; then it wakes up."""
     begin(bench)
     give(bench, 2)
-
-    def others() -> None:
-        bench.let_leases_expire()
-        give(bench, 3)
-        bench.push()
-
-    bench.push(knobs=ONE, meanwhile=(1, others))
+    bench.push(knobs=ONE, meanwhile=(1, lambda: others_go_on(bench)))
     return wrong_points(bench, 3)
 
 

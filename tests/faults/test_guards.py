@@ -208,7 +208,7 @@ BACK = {
 }
 
 
-def test_nobody_is_subscribed_again(quick: QuickProject) -> None:
+def test_never_resubscribe(quick: QuickProject) -> None:
     begin_consents(quick)
     consents(quick, BACK)
     pushed = quick.push_one()

@@ -1,4 +1,6 @@
-"""The life of a sync in which strangers edit profiles in Batch, and audits that must name these edits and no others."""
+"""Random sequences in which profiles are edited in Batch directly. Audits must report those edits and nothing
+else.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from dbt_batch_sync.sandbox.server import Profile, TypedValue
 from dbt_batch_sync.sandbox.store import ProfileStore
 
 Edit = tuple[int, int, int]
-"""Places of a profile, of an attribute, and of its new value, among those that there are."""
+"""Indexes, taken modulo, of a profile, an attribute and its new value."""
 
 _TEXT = TypedValue("string", "edited by hand")
 _CONSENT = tuple(TypedValue("string", word) for word in ("subscribed", "unsubscribed"))
@@ -31,7 +33,7 @@ VALUES: Mapping[str, tuple[TypedValue, ...]] = {
     "$email_marketing": _CONSENT,
     "member": (TypedValue("boolean", True), TypedValue("boolean", False)),
 }
-"""What a stranger may write; items in another order are no edit."""
+"""Values written by direct edits. A reordered array is not an edit."""
 
 edits: st.SearchStrategy[list[Edit]] = st.lists(
     st.tuples(st.integers(0, 6), st.integers(0, 7), st.integers(0, 4)), min_size=1, max_size=4
@@ -45,7 +47,7 @@ deaths = st.builds(
 
 
 class AuditedLife(Life):
-    """Beside Batch stands what it would hold if nobody but pushes had written there: `untouched`."""
+    """`untouched` is a second store that only receives pushes: what Batch would hold without edits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +65,7 @@ class AuditedLife(Life):
 
     @rule(edited=edits)
     def edit(self, edited: list[Edit]) -> None:
-        """Strangers write to Batch."""
+        """Edit profiles in Batch directly."""
         profiles = self.bench.sandbox.store._profiles
         wires = sorted(self._audited().values()) or ["points"]
         for who, what, how in edited:
@@ -79,24 +81,24 @@ class AuditedLife(Life):
 
     @rule(repair=st.booleans())
     def audit(self, repair: bool) -> None:
-        """At any time: what it names was edited."""
+        """Audit at any time: whatever it reports was edited."""
         self._audit(repair=repair)
 
     @rule(death=deaths)
     def audit_and_die(self, death: Trouble) -> None:
-        """`kill -9` somewhere in an audit that repairs."""
+        """`kill -9` during an audit with repair."""
         self._audit(repair=True, trouble=death)
 
     @rule(before=befores)
     def adopt(self, before: Before) -> None:
-        """As ever; whoever says that Batch has the delta has looked, so that there are no edits."""
+        """Adopt as usual, after undoing all edits: adopting claims that Batch matches the delta."""
         self._undo()
         super().adopt(before)
         self.untouched._profiles = deepcopy(dict(self.bench.sandbox.store._profiles))
 
     @rule(before=befores, edited=edits)
     def sync(self, before: Before, edited: Sequence[Edit] = ()) -> None:
-        """With all in order, an audit names each edit; after its repair, none."""
+        """After a clean sync, an audit reports every edit. After the repair it reports none."""
         super().sync(before)
         self.edit(list(edited))
         found = self._audit()
@@ -116,7 +118,7 @@ class AuditedLife(Life):
         left = {(name, attribute) for name, attribute, kind in drift if kind != "unknown_profile"}
         assert left <= set(self._subscribed()), f"not repaired: {left}"
 
-    # How
+    # Internals
 
     def _held(self) -> Mapping[str, Mapping[str, TypedValue]]:
         return {name: dict(each.attributes) for name, each in self.untouched.profiles.items()}
@@ -133,7 +135,7 @@ class AuditedLife(Life):
             for name, attribute, difference in self._drift():
                 kinds = edited.get(name, {})
                 right = bool(kinds) if attribute is None else kinds.get(attribute) == difference
-                assert right, f"{name}: {attribute} is no {difference}; edited were {kinds}"
+                assert right, f"{name}: {attribute} is reported as {difference}, but the edits were {kinds}"
         return found
 
     def _check_complete(self) -> None:
@@ -143,26 +145,26 @@ class AuditedLife(Life):
                 if (name, None) in named or (name, attribute) in named:
                     continue
                 assert self._is_excused(name, attribute), (
-                    f"{name}: {attribute} is {kind}, and the audit is silent"
+                    f"{name}: {attribute} is {kind}, but the audit did not report it"
                 )
 
     def _audits(self) -> list[str]:
         return [row["run_id"] for row in self.bench.journal() if row["event"] == "audited"]
 
     def _drift(self) -> set[tuple[str, str | None, str]]:
-        """What the last audit that came to its end wrote down."""
+        """The drift recorded by the last completed audit."""
         last = self._audits()[-1]
         rows = self.bench.table("batch_sync_drift")
         return {(row["key"], row["attribute"], row["difference"]) for row in rows if row["audit_id"] == last}
 
     def _audited(self) -> dict[str, str]:
-        """The audited attributes by their names in the relations, and their names in Batch."""
+        """The audited attributes: relation name to Batch name."""
         spec = self.truth.spec
         named = {each.relation: each.wire for each in spec.attributes}
         return {**named, **({spec.membership: spec.membership} if spec.membership else {})}
 
     def _edited(self) -> dict[str, dict[str, str]]:
-        """By profile and attribute, how Batch differs from what pushes made it hold."""
+        """Differences between Batch and `untouched`, by profile and attribute."""
         ours, theirs = self._held(), self.bench.profiles()
         found: dict[str, dict[str, str]] = {}
         for name in {*ours, *theirs}:
@@ -173,7 +175,7 @@ class AuditedLife(Life):
         return found
 
     def _is_excused(self, name: str, attribute: str) -> bool:
-        """Whether an audit may be silent: of what is rejected, has left, was never sent, or opted out."""
+        """Whether an audit may ignore a difference: rejected, exited, never sent, or opted out."""
         rejects, rows, spec = self.bench.rejects(), self.truth.rows, self.truth.spec
         if (name, None) in rejects or (name, attribute) in rejects or name in rows.ambiguous:
             return True
@@ -191,7 +193,7 @@ class AuditedLife(Life):
         )
 
     def _subscribed(self) -> Iterator[tuple[str, str | None]]:
-        """The consents that no repair gives back."""
+        """Consents that a repair never restores."""
         for name, held in self._held().items():
             for relation, wire in self._audited().items():
                 if wire in CONSENTS and held.get(wire) == _CONSENT[0]:

@@ -1,7 +1,8 @@
-"""What every warehouse has to do alike: a test class that each of them inherits, as dbt's adapters do.
+"""Behavior that every warehouse must share: a test class that each warehouse's tests inherit, as in dbt's
+adapters.
 
-Beside a subclass stands the fixture `warehouse`, a `Database`. What is different on it, a subclass says in
-class attributes. Rows and oracle are those of the tests of the main job.
+The subclass's module provides the fixture `warehouse`, a `Database`. Class attributes hold the differences
+between warehouses.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ from dbt_batch_sync.report.page import render
 from dbt_batch_sync.results.look import ReportResult
 
 CALL = 200
-"""Operations of a call to `update`."""
+"""Operations per call to `update`."""
 
 PAGE = 50
-"""Rows of a page where pages are counted; elsewhere they are what a hash makes of them."""
+"""Rows per page on warehouses that number pages by row; elsewhere pages are hash buckets."""
 
 CONTACTS = {"id": "text", "email": "text", "points": "bigint", "nick": "text"}
 CONTACTS_MAPPING: Mapping[str, object] = {
@@ -57,11 +58,11 @@ sys.argv = ["dbt-batch-sync", "push"]
 from dbt_batch_sync.cli import program as main
 main()
 """
-"""A push where all that is dbt-core's own can't be imported."""
+"""A push in a process where importing dbt-core fails."""
 
 
 def contacts(number: int, **changes: object) -> list[dict[str, Any]]:
-    """So many rows of `CONTACTS`."""
+    """The first `number` rows of `CONTACTS`."""
     rows = range(number)
     return [
         {"id": f"p{n:04d}", "email": f"p{n}@example.com", "points": n, "nick": f"Nick {n}", **changes}
@@ -73,7 +74,7 @@ def contacts(number: int, **changes: object) -> list[dict[str, Any]]:
 def quick_workshop(
     batch: FaultyServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> QuickProject:
-    """The directory of `quick`."""
+    """The project behind `quick`."""
     pages = PAGE if warehouse.adapter in ("duckdb", "postgres") else None
     return QuickProject(tmp_path_factory.mktemp("quick"), batch, warehouse, pages)
 
@@ -82,25 +83,25 @@ def quick_workshop(
 def shop_workshop(
     batch: FaultyServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
-    """The directory of `shop`."""
+    """The project behind `shop`."""
     return Project(tmp_path_factory.mktemp("shop"), batch, warehouse)
 
 
 @pytest.fixture
 def quick(quick_workshop: QuickProject) -> Iterator[QuickProject]:
-    """An empty project. Afterwards no request may have broken a rule of the API."""
+    """An empty project. Fails the test if a request broke a rule of the API."""
     yield from _emptied(quick_workshop)
 
 
 @pytest.fixture
 def events(events_workshop: QuickProject) -> Iterator[QuickProject]:
-    """The same of events."""
+    """Like `quick`, with an events sync."""
     yield from _emptied(events_workshop)
 
 
 @pytest.fixture
 def shop(shop_workshop: Project) -> Iterator[Project]:
-    """The same with dbt itself."""
+    """Like `quick`, built by dbt's own command line."""
     yield from _emptied(shop_workshop)
 
 
@@ -111,20 +112,22 @@ def _emptied(project: Any) -> Iterator[Any]:
 
 
 class Behaviour(Kinds):
-    """The suite. `quick` is a project whose `dbt run` costs a tenth of a second, `shop` is built by dbt."""
+    """The suite. `dbt run` takes a tenth of a second in `quick`; `shop` runs the full dbt."""
 
     people_types: ClassVar[Mapping[str, str]] = {}
-    """Types of `harness.people.COLUMNS` that are others on this warehouse."""
+    """Types that differ from `harness.people.COLUMNS` on this warehouse."""
 
     accepts_nul: ClassVar[bool] = True
-    """Whether a text may have the character 0."""
+    """Whether text may contain NUL."""
 
     people_given: ClassVar[Mapping[str, str]] = {}
-    """Columns of `people` whose type in Batch the mapping has to give, because theirs is another one."""
+    """Columns of `people` that need an explicit `type` in the mapping, because this warehouse has no such
+    type.
+    """
 
     # The main job
 
-    def test_every_type_arrives_and_only_changes_go_again(self, quick: QuickProject) -> None:
+    def test_all_types_arrive_and_only_changes_are_sent_again(self, quick: QuickProject) -> None:
         rows = [
             self.fitting({**row, "nick": self._text(row["nick"]), "tags": self._texts(row["tags"])})
             for row in people(150)
@@ -139,10 +142,10 @@ class Behaviour(Kinds):
         self._check(quick, rows)
         quick.set_rows(types, [{**row, "vip": not row["vip"]} for row in rows])
         assert quick.sync().updates == 150
-        assert quick.sent.names == {"vip"}, "what was merged differs from where it came from"
+        assert quick.sent.names == {"vip"}, "the merged snapshot differs from the model"
 
     def fitting(self, row: dict[str, object]) -> dict[str, object]:
-        """One of `people` as this warehouse can hold it."""
+        """A row of `people`, adapted to what this warehouse can hold."""
         return row
 
     def _check(self, project: Project, rows: Sequence[Mapping[str, object]]) -> None:
@@ -162,8 +165,8 @@ class Behaviour(Kinds):
     def _texts(self, values: Any) -> Any:
         return None if values is None else [self._text(each) for each in values]
 
-    def test_dbt_run_as_users_call_it(self, shop: Project) -> None:
-        """`--full-refresh` keeps the snapshot; what `--empty` builds is never pushed."""
+    def test_full_refresh_and_empty(self, shop: Project) -> None:
+        """`--full-refresh` keeps the snapshot; a delta built with `--empty` is never pushed."""
         shop.map(CONTACTS_MAPPING)
         shop.set_rows(CONTACTS, contacts(20))
         shop.build()
@@ -204,7 +207,7 @@ class Behaviour(Kinds):
         assert quick.changes() == {}
         assert plain(quick.profiles()["p0000"])["in_crm"] is True
 
-    def test_exits_under_clear_and_nulls_under_keep(self, quick: QuickProject) -> None:
+    def test_on_exit_clear_and_on_null_keep(self, quick: QuickProject) -> None:
         quick.map({**CONTACTS_MAPPING, "on_exit": "clear", "on_null": "keep"})
         quick.set_rows(CONTACTS, contacts(3))
         quick.sync()
@@ -216,7 +219,7 @@ class Behaviour(Kinds):
         }
         quick.build()
         assert quick.changes() == {}
-        assert quick.snapshot()["p0000"]["nick"] == "Nick 0", "the snapshot does not keep what Batch has"
+        assert quick.snapshot()["p0000"]["nick"] == "Nick 0", "the snapshot lost a value that Batch holds"
 
     def test_invalid_rows(self, quick: QuickProject) -> None:
         reasons = {
@@ -240,10 +243,10 @@ class Behaviour(Kinds):
         assert (pushed.status, pushed.invalid, pushed.requests) == ("partial", len(bad), 0)
         quick.set_rows(CONTACTS, [{"id": "fine", "points": 2}, {"id": "twice", "points": 1}])
         quick.build()
-        assert quick.changes() == {}, "a profile whose rows were invalid has not left"
+        assert quick.changes() == {}, "a profile with invalid rows was treated as an exit"
 
-    def test_nobody_is_subscribed_again(self, quick: QuickProject) -> None:
-        """Whatever the column's type, a return and a resend: only the mapping allows it."""
+    def test_never_resubscribe(self, quick: QuickProject) -> None:
+        """For every column type, after an exit and a resend: only the guard's opt-out allows it."""
         mapping = {
             "identifier": "id",
             "standard": {"email_marketing": "optin", "sms_marketing": "sms"},
@@ -256,7 +259,7 @@ class Behaviour(Kinds):
         quick.sync()
         quick.set_rows(columns, [])
         quick.build()
-        assert quick.changes() == {"a": ("exit", "n")}, "an opt-out is cleared"
+        assert quick.changes() == {"a": ("exit", "n")}, "an exit cleared an opt-out"
         quick.push_one(force=True)
         quick.set_rows(columns, [{"id": "a", "optin": True, "sms": "subscribed", "n": 2}])
         blocked = "never_resubscribe:batch__email_marketing,batch__sms_marketing"
@@ -289,7 +292,7 @@ class Behaviour(Kinds):
         wider = {**columns, "points": "bigint", "price": "numeric(20,4)", "day": "timestamp"}
         quick.set_rows(wider, [row])
         quick.build()
-        assert quick.changes() == {}, "a wider type is nothing to send"
+        assert quick.changes() == {}, "a wider type was sent again"
         quick.set_rows(
             {**wider, "points": "text", "note": "bigint", "more": "text"}, [{**row, "more": "new"}]
         )
@@ -312,14 +315,16 @@ class Behaviour(Kinds):
         assert quick.sent.attributes == {
             "x": {"points": 2**40, "price": 123456789012.3456, "note": "no number"}
         }
-        assert quick.snapshot()["x"]["cost"] == Decimal("2.5"), "a removed attribute is left alone"
+        assert quick.snapshot()["x"]["cost"] == Decimal("2.5"), "a removed attribute was changed"
         quick.build()
         assert quick.changes() == {}
 
     # Rejections
 
     def test_rejected_rows_and_attributes(self, quick: QuickProject) -> None:
-        """A row is parked until it changes or is asked for, an attribute does not come back by itself."""
+        """A rejected row is parked until it changes or is resent; a rejected attribute is never retried by
+        itself.
+        """
         quick.map(CONTACTS_MAPPING)
         rows = contacts(4)
         rows[3]["nick"] = "x" * 301
@@ -351,7 +356,7 @@ class Behaviour(Kinds):
         assert quick.rejects().keys() == {("p0003", "nick")}
 
     def _check_report(self, project: Project) -> None:
-        """After two runs, the first of which had a row and two attributes rejected."""
+        """The report after two runs, of which the first had a rejected row and two rejected attributes."""
         (told,) = api.report(project.options()).syncs
         (standing,) = api.status(project.options()).syncs
         assert [run.status for run in told.runs] == ["partial", "partial"]
@@ -374,11 +379,11 @@ class Behaviour(Kinds):
         quick.build()
         assert quick.changes() == {}
 
-    # Pushes that don't get to their end
+    # Incomplete pushes
 
     def test_a_limit_and_a_killed_push(self, quick: QuickProject) -> None:
-        """Both leave off within the delta, which is built anew: what is settled is merged, and what may have been
-        sent is sent again, even with its former value.
+        """Both stop mid-delta, and the delta is rebuilt: settled rows are merged, and rows in doubt are sent
+        again, even if the value has reverted.
         """
         quick.outputs(sandbox={"checkpoint_seconds": 0, "max_in_flight": 1})
         quick.map({**CONTACTS_MAPPING, "endpoint": "update", "on_exit": "clear"})
@@ -388,7 +393,7 @@ class Behaviour(Kinds):
         assert quick.push_one(limit=CALL + 7).accepted == CALL + 7
         quick.set_rows(CONTACTS, contacts(4 * CALL, nick="changed"))
         quick.build()
-        assert len(quick.snapshot()) == CALL + 7, "a limit is not where it was"
+        assert len(quick.snapshot()) == CALL + 7, "the snapshot doesn't stop at the limit"
         killed = quick.troubled([Trouble("append:checkpoint", 2)], "push")
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         quick.set_rows(CONTACTS, rows[: 3 * CALL])
@@ -402,8 +407,8 @@ class Behaviour(Kinds):
         quick.build()
         assert quick.changes() == {}
 
-    def test_doubt_of_a_push_that_was_overtaken(self, quick: QuickProject) -> None:
-        """What it had in flight is sent again, of profiles that are known and of others."""
+    def test_doubt_of_an_overtaken_push(self, quick: QuickProject) -> None:
+        """Its in-flight rows are sent again, whether the profile is known or not."""
         quick.map(CONTACTS_MAPPING)
         quick.set_rows(CONTACTS, contacts(2))
         quick.sync()

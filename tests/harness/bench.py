@@ -1,15 +1,15 @@
-"""One sync, from its rows to Batch, at milliseconds a step: what a model checker needs.
+"""One sync, from its rows to Batch, at milliseconds per step: fast enough for model checking.
 
-Real parts: dbt's own compiler, contexts and materializations render and run the package's macros (only dbt's start, its
-parser and its scheduler are left out, so a `dbt run` costs 0.1 s instead of 2), `Session.push` pushes, and Batch is the
-sandbox over HTTP. What stands in for something, and what it can't show:
+The parts are real: dbt's own compiler, contexts and materializations run the package's macros (without dbt's
+start-up, parser and scheduler, so a `dbt run` takes 0.1 s instead of 2), `Session.push` pushes, and Batch is
+the sandbox over HTTP. The simulated parts, and their limits:
 
-- A kill is an exception of the class `Killed` before or after a call of the warehouse or of Batch, after which the
-  warehouse takes no more calls: no `finally` of the push can append anything. What was queued to be sent may still
-  arrive (by chance), as from a process that died a moment later. It shows neither what a database file looks like after
-  a kill, nor a torn request.
-- The senders take turns in one thread, in an order drawn from a seed, so that a sequence can be repeated.
-- Time passes only when somebody waits, for the warehouse too: its `now()` is shadowed by ours.
+- A kill is the exception `Killed`, raised before or after a call to the warehouse or Batch. The warehouse
+  then accepts no more calls, so no `finally` block can append anything. Queued requests may still arrive, at
+  random, as from a process that died a moment later. Database files damaged by a kill and torn requests are
+  not covered.
+- Senders take turns in one thread, in an order drawn from a seed, so that sequences can be repeated.
+- Time passes only when somebody waits. The warehouse's `now()` is replaced as well.
 - A page has two rows.
 """
 
@@ -72,23 +72,24 @@ from dbt_batch_sync.warehouse import Column, Statement, Warehouse
 from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
 
 EXPIRY_SECONDS = 91.0
-"""After so long without a sign of life a push counts as dead, for dbt too."""
+"""Seconds without a heartbeat after which a push counts as dead, for dbt too."""
 
 
 BEGIN = datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)
-"""Real, because the sandbox refuses events of another day."""
+"""The real time, because the sandbox rejects events older than a day."""
 
 
 class Killed(BaseException):
-    """The process died here. No `except Exception` catches it."""
+    """Simulates the death of the process. No `except Exception` catches it."""
 
 
 @dataclass(frozen=True)
 class Knobs:
-    """How a push goes about its work; small numbers make a few rows enough for everything that can happen.
+    """Settings of a push. Small numbers let a few rows exercise everything.
 
-    `chunk_rows` operations a call; `window_rows` rows that an intent reaches ahead (0: a quarter of a million);
-    `slice_rows` rows that are rendered at a time; `checkpoint_every` settled chunks; `seed` decides whose turn it is.
+    `chunk_rows`: operations per call. `window_rows`: rows that an intent covers ahead (0: 250,000).
+    `slice_rows`: rows rendered at a time. `checkpoint_every`: settled chunks per checkpoint. `seed`: the
+    order of the senders' turns.
     """
 
     chunk_rows: int = 2
@@ -102,12 +103,12 @@ class Knobs:
 
 @dataclass
 class Time:
-    """The time of day and seconds on a watch; both only move when they are told to."""
+    """A simulated clock and stopwatch. They move only when told to."""
 
     seconds: float = 0.0
 
     def now(self) -> datetime:
-        """Never the same twice: what happened later is later."""
+        """Strictly increasing: two calls never return the same time."""
         self.seconds += 0.01
         return BEGIN + timedelta(seconds=self.seconds)
 
@@ -121,7 +122,7 @@ class Time:
 
 @dataclass
 class Outcome:
-    """How a push ended: with a result, or killed. `sent` are the operations that arrived, by custom_id."""
+    """The result of a push; `pushed` is None if it was killed. `sent`: the operations that arrived, by custom_id."""
 
     pushed: SyncPushed | None
     requests: int
@@ -133,7 +134,7 @@ class Outcome:
 
 
 class Life:
-    """Whether the process lives, and its connection."""
+    """Whether the process and its connection are alive."""
 
     def __init__(self, on_death: Callable[[], None]) -> None:
         self.dead = False
@@ -141,7 +142,7 @@ class Life:
         self._on_death = on_death
 
     def end(self, trouble: Trouble) -> None:
-        """The process is killed here, or loses its connection."""
+        """Kill the process or drop its connection."""
         self.check()
         self.lost = trouble.act == "lose"
         if trouble.act in ("fail", "lose"):
@@ -152,13 +153,13 @@ class Life:
 
     def check(self) -> None:
         if self.dead:
-            raise Killed("dead already")
+            raise Killed("already dead")
         if self.lost:
             raise WarehouseError("the connection was lost")
 
 
 class MortalWarehouse(FaultyWarehouse):
-    """A warehouse whose connection ends with the process, and whose clock is the bench's."""
+    """A warehouse whose connection dies with the process and whose clock is simulated."""
 
     def __init__(self, inner: Warehouse, points: Points, life: Life, tick: Callable[[], None]) -> None:
         super().__init__(inner, points)
@@ -185,7 +186,7 @@ class MortalWarehouse(FaultyWarehouse):
 
 
 class Turns:
-    """Stands in for the senders' pool: who is next is drawn from a seed, and runs to the end of its chunk."""
+    """Stand-in for the senders' thread pool. The next sender is drawn from a seed, and finishes its chunk."""
 
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(seed)
@@ -205,7 +206,7 @@ class Turns:
             self._next()
 
     def some(self) -> None:
-        """What was under way when the process died: any part of what was queued."""
+        """Run a random part of the queue, as if requests were under way when the process died."""
         for _ in range(self._chance.randint(0, len(self._queue))):
             self._next()
 
@@ -219,7 +220,7 @@ class Turns:
 
 @dataclass
 class Watcher:
-    """An observer that calls back once, when so many chunks are settled."""
+    """An observer that calls back once, after a number of settled chunks."""
 
     at: int = 0
     act: Callable[[], None] = lambda: None
@@ -227,7 +228,7 @@ class Watcher:
     _seen: int = 0
 
     def seconds(self) -> float:
-        """A watch that makes every so-many-th settled chunk a checkpoint."""
+        """A stopwatch that makes a checkpoint due every `checkpoint_every` settled chunks."""
         return self._seen / self.checkpoint_every
 
     def started(self, work: object) -> None: ...
@@ -241,7 +242,7 @@ class Watcher:
 
 
 class _Watching:
-    """An observer of audits that shows nothing."""
+    """An audit observer that shows nothing."""
 
     def exporting(self, export_id: str) -> None: ...
 
@@ -251,14 +252,12 @@ class _Watching:
 
 
 class Bench:
-    """One sync, `people`, on an engine that lives in this process; `sandbox` is this bench's alone. `kind` is what the models
-    are written for.
-    """
+    """One sync, `people`, on an in-process DuckDB. The sandbox must not be shared."""
 
     def __init__(
         self, directory: Path, sandbox: FaultyServer, mapping: Mapping[str, object] | None = None
     ) -> None:
-        """`mapping` is of the kind that all mappings of this bench are."""
+        """Every later mapping must be of the same kind as `mapping`."""
         self.sandbox = sandbox
         self.time = Time()
         self.output = Output(
@@ -284,22 +283,22 @@ class Bench:
                 self._query(statement)
 
     def reset(self) -> None:
-        """No tables, no profiles, no faults."""
+        """Remove all tables, profiles and faults."""
         with self._installed():
             query = "select table_type, table_name from information_schema.tables where table_schema = 'main'"
             for kind, name in self._query(query):
                 self._query(f'drop {"view" if kind == "VIEW" else "table"} "main"."{name}"')
         self.sandbox.reset()
 
-    # What the user does
+    # User actions
 
     def map(self, mapping: Mapping[str, object]) -> None:
-        """The sync's meta; it counts for the next `build`, and for a push from now on."""
+        """Set the sync's meta for the next `build` and push."""
         self.mapping = mapping
         self._dbt.map(mapping)
 
     def set_rows(self, columns: Mapping[str, str], rows: Iterable[Row]) -> None:
-        """The sync's rows: `columns` are names and types of the engine."""
+        """Set the sync's rows. `columns` are names and DuckDB types."""
         listed = list(rows)
         cells = pa.table({name: pa.array([row.get(name) for row in listed]) for name in columns})
         chosen = ", ".join(f'cast("{name}" as {kind}) as "{name}"' for name, kind in columns.items())
@@ -309,9 +308,9 @@ class Bench:
             connection.unregister("given")
 
     def build(self, *suffixes: str, dies_at: int | None = None) -> bool:
-        """`dbt run` of the snapshot and the delta, or of one of the two; whether it came to its end.
+        """Run dbt on the snapshot and the delta, or on one of them. Return whether it completed.
 
-        `dies_at`: it is killed at its so many-th statement.
+        `dies_at`: the number of the statement at which it is killed.
         """
         self._tick()
         with self._installed(), self._dbt.dying(dies_at, Killed), contextlib.suppress(Killed):
@@ -320,7 +319,7 @@ class Bench:
         return False
 
     def resend(self, scope: Scope) -> None:
-        """Asks the next `dbt run` to send everything again, or what was rejected."""
+        """Request that the next `dbt run` resends everything, or what was rejected."""
         with self._installed():
             session = self._session(
                 PushOptions(), MortalWarehouse(self._warehouse, Points(()), Life(int), self._tick)
@@ -341,8 +340,9 @@ class Bench:
         clock_off: timedelta = timedelta(0),
         **options: Any,
     ) -> Outcome:
-        """One push, or adoption. `meanwhile`: what happens once so many chunks are settled; `asleep`: what happens while its
-        so many-th request is on its way to Batch; `reading`: before its so many-th query; `clock_off`: how wrong its host's clock is.
+        """Push or adopt. `meanwhile`: called after that many settled chunks. `asleep`: called while that
+        request is on its way to Batch. `reading`: called before that query. `clock_off`: error of the host's
+        clock.
         """
         self.sandbox.faults.set(faults)
         before = self.sandbox.stats
@@ -373,7 +373,7 @@ class Bench:
         return Outcome(pushed, after.requests - before.requests, after.custom_ids - before.custom_ids)
 
     def audit(self, *, trouble: Trouble | None = None, **options: Any) -> SyncAudited | None:
-        """One audit; `options` are those of `AuditOptions`. None: it was killed."""
+        """Audit; `options` are those of `AuditOptions`. Return None if it was killed."""
         life = Life(int)
         warehouse = MortalWarehouse(
             self._warehouse, Points([trouble] if trouble else [], life.end), life, self._tick
@@ -405,11 +405,11 @@ class Bench:
         return Session(warehouse, {}, channels or Channels(), options, run_id, clock, Event(), watcher)
 
     def let_leases_expire(self) -> None:
-        """A while passes in which nobody says that he lives."""
+        """Let enough time pass that every claim expires."""
         self.time.seconds += EXPIRY_SECONDS
 
     def add(self, event: str, **cells: object) -> None:
-        """Appends an event of somebody else to the journal."""
+        """Append another process's event to the journal."""
         self.time.now()
         moment = BEGIN + timedelta(seconds=self.time.seconds)
         given = {"recorded_at": moment, "sync": PEOPLE, "event": event, **cells}
@@ -418,19 +418,19 @@ class Bench:
             connection.execute(f"insert into {JOURNAL} ({names}) values ({marks})", list(given.values()))
 
     def execute(self, *statements: str) -> None:
-        """What somebody does to the warehouse by hand."""
+        """Run manual statements on the warehouse."""
         with self._installed():
             for statement in statements:
                 self._query(statement)
 
-    # What there is afterwards
+    # Results
 
     def profiles(self) -> dict[str, dict[str, Any]]:
-        """What Batch holds, by custom_id."""
+        """The profiles in Batch, by custom_id."""
         return {name: dict(profile.attributes) for name, profile in self.sandbox.profiles.items()}
 
     def rejects(self) -> dict[tuple[str, str | None], str]:
-        """What is rejected: by custom_id and the relations' name of the attribute."""
+        """Open rejections, by custom_id and relation column."""
         with self._installed():
             if not self._query(
                 "select 1 from information_schema.tables where table_name = 'batch_sync_rejects'"
@@ -440,7 +440,7 @@ class Bench:
             return {(row[0], row[1]): row[2] for row in self._query(query)}
 
     def table(self, suffix: str) -> list[dict[str, Any]]:
-        """All rows of the snapshot, the delta or the ledger, to look at."""
+        """All rows of the snapshot, the delta or a ledger table."""
         name = suffix if suffix.startswith("batch") else PEOPLE + suffix
         with self._installed(), self._warehouse._file.cursor() as connection:
             found = connection.execute(f"select * from {name}")
@@ -448,7 +448,7 @@ class Bench:
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
     def journal(self) -> list[dict[str, Any]]:
-        """What happened, to look at."""
+        """All events, without nulls."""
         rows = sorted(self.table(JOURNAL), key=lambda row: row["recorded_at"])
         return [{name: cell for name, cell in row.items() if cell is not None} for row in rows]
 
@@ -458,7 +458,7 @@ class Bench:
             yield
 
     def _tick(self) -> None:
-        """The warehouse's clock is the bench's."""
+        """Set the warehouse's clock."""
         self.time.now()
         with self._installed():
             self._query(f"update bench.clock set seconds = {self.time.seconds!r}")
@@ -486,12 +486,12 @@ _CLOCK = (
     f"create macro now() as {_NOW}",
     f"create macro get_current_timestamp() as {_NOW}",
 )
-"""No two answers are the same."""
+"""The sequence makes every reading unique."""
 
 
 @dataclass
 class _Channels(Channels):
-    """Channels whose clients pass the bench's points."""
+    """Channels whose clients pass the bench's fault points."""
 
     points: Sequence[Points] = ()
 
@@ -518,7 +518,7 @@ def _pushed(session: Session, sync: Sync, output: Output, *, adopt: bool) -> Syn
 
 
 class _AtOnce:
-    """Stands in for the pool that reads ahead."""
+    """Stand-in for the thread pool that reads ahead."""
 
     def __init__(self, workers: int, thread_name_prefix: str = "") -> None: ...
 
@@ -538,7 +538,7 @@ class _AtOnce:
 
 @contextlib.contextmanager
 def _small(time: Time, knobs: Knobs, turns: Turns) -> Iterator[None]:
-    """Small chunks, slices, ranges and windows; nobody sleeps; nobody is out of turn."""
+    """Make chunks, slices, ranges and windows small, without real sleeps or threads."""
     route = Kind.route
 
     def small(kind: Kind, endpoint: str, rows: int) -> Route:
@@ -567,7 +567,7 @@ def _put(stack: contextlib.ExitStack, module: object, name: str, value: object) 
 
 
 def _render_slices(rows: int, *arguments: Any, **options: Any) -> Iterator[Rendered]:
-    """The same rendering in smaller pieces."""
+    """Render, then split the result into smaller pieces."""
     before = 0
     for part in render(*arguments, **options):
         for start in range(0, part.rows.num_rows, rows):

@@ -23,7 +23,7 @@ PROJECT = "test-project"
 
 
 class BigQueryEmulator:
-    """A process of its own, which ends with this one; empty at first."""
+    """The emulator in a process of its own, which ends with this one. Starts empty."""
 
     adapter = "bigquery"
     model_config: Mapping[str, object] = {}
@@ -65,7 +65,7 @@ class BigQueryEmulator:
         }
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stop the process."""
         self.client.close()
         self._process.communicate()
 
@@ -76,7 +76,7 @@ class BigQueryEmulator:
             self.client.create_dataset(name)
 
     def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
-        """`columns` have DuckDB's types, or BigQuery's in upper case."""
+        """`columns` have DuckDB types, or BigQuery types in upper case."""
         types = [kind if kind.isupper() else _type(kind) for kind in columns.values()]
         names = [exp.to_identifier(name, quoted=True).sql("bigquery") for name in columns]
         declared = ", ".join(f"{name} {kind}" for name, kind in zip(names, types, strict=True))
@@ -119,7 +119,7 @@ class BigQueryEmulator:
 
 
 def _translated(sql: str) -> str:
-    """DuckDB's SQL, which the suite is written in, as BigQuery's; that stays as it is."""
+    """Translate DuckDB's SQL, in which the suite is written, to BigQuery's. BigQuery's SQL is unchanged."""
     return sql if "`" in sql else sqlglot.transpile(sql, read="duckdb", write="bigquery")[0]
 
 
@@ -148,5 +148,5 @@ def _typed(text: str, kind: str) -> str:
 
 
 def _comparable(cell: object) -> object:
-    """The cell; every NaN is one object, so that lists of rows with NaN in them can be equal."""
+    """Replace every NaN by the same object, so that lists of rows containing NaN compare equal."""
     return math.nan if isinstance(cell, float) and math.isnan(cell) else cell

@@ -1,6 +1,7 @@
-"""The process of BigQuery's emulator: tells its port to the pipe whose number it is given, and ends when its standard input does.
+"""The process of the BigQuery emulator. Writes its port to the given file descriptor and exits when its
+standard input closes.
 
-What the emulator does otherwise than BigQuery is put right here, each with BigQuery's own word on it.
+Each function fixes one difference from BigQuery, and quotes BigQuery's documentation where needed.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _parameters: ContextVar[Any] = ContextVar("parameters", default=None)
 
 
 def bind_parameters_of_scripts() -> None:
-    """A script has parameters too."""
+    """Let scripts have parameters."""
     run, bind = executor._run_query_body, interpreter.bind_parameters
 
     async def run_with_parameters(**call: Any) -> Any:
@@ -45,7 +46,7 @@ def bind_parameters_of_scripts() -> None:
 
 
 def add_several_columns() -> None:
-    """`alter table` takes several `add column`."""
+    """Accept several `add column` in one `alter table`."""
     run = executor._run_query_body
 
     async def run_each(**call: Any) -> Any:
@@ -60,7 +61,7 @@ def add_several_columns() -> None:
 
 
 def tell_parameters_from_quotes() -> None:
-    """`$a, $b` are two parameters. DuckDB's dialect of sqlglot takes what is between the two for a text."""
+    """Read `$a, $b` as two parameters. sqlglot's DuckDB dialect reads them as a dollar-quoted string."""
     for module in (executor, interpreter):
         module.rewrite_table_refs = _guarded(module.rewrite_table_refs)
 
@@ -79,14 +80,14 @@ def _guarded(rewrite: Any) -> Any:
 
 
 def keep_the_case_of_names() -> None:
-    """A column is found whatever its case is, and reported as it was created. sqlglot makes `É` small, and
-    then DuckDB does not find it.
+    """Find columns whatever their case, and report them as created. sqlglot lower-cases `É`, and DuckDB then
+    doesn't find the column.
     """
     translator.qualify = lambda tree, **_: tree
 
 
 def keep_nine_decimals() -> None:
-    """NUMERIC has 29 digits and 9 decimals."""
+    """Give NUMERIC 29 digits and 9 decimals."""
     kinds = DuckDBGenerator.datatype_sql
 
     def datatype(self: Any, kind: exp.DataType) -> str:
@@ -97,7 +98,7 @@ def keep_nine_decimals() -> None:
 
 
 def tell_json_from_texts() -> None:
-    """A column of JSON is one of JSON, in a view too."""
+    """Report JSON columns as JSON, in views too."""
     told = ddl_sync._introspect_schema
 
     def schema_of(project: str, dataset: str, table: str, ctx: Any) -> Any:
@@ -114,7 +115,7 @@ def tell_json_from_texts() -> None:
 
 
 def take_the_name_of_a_job_once() -> None:
-    """A second job of the same name is refused: `Already Exists: Job …`."""
+    """Reject a second job of the same name: `Already Exists: Job …`."""
     handled = jobs._handle_query_job
 
     async def handled_once(project: str, name: str, config: Any, *, ctx: Any, **call: Any) -> Any:
@@ -126,7 +127,7 @@ def take_the_name_of_a_job_once() -> None:
 
 
 def parse_a_statement_once() -> None:
-    """The emulator parses each statement twenty times, which is what it spends its time on."""
+    """Cache parsed statements: the emulator parses each one twenty times, which takes most of its time."""
     parse = Dialect.parse
 
     @lru_cache(maxsize=256)
@@ -142,7 +143,7 @@ def parse_a_statement_once() -> None:
 
 
 def add_columns(engine: Any) -> None:
-    """`tables.patch` and `tables.update` add the columns that a schema has more."""
+    """Make `tables.patch` and `tables.update` add new columns."""
     made = tables._rest_to_table_meta
 
     def of_request(project: str, dataset: str, body: Any, clock: Any, existing: Any = None) -> Any:
@@ -158,12 +159,12 @@ def add_columns(engine: Any) -> None:
 
 
 def take_what_the_client_uploads() -> None:
-    """Google's client says of rows that they are of any type."""
+    """Accept uploads without a content type, as Google's client sends them."""
     upload._PERMITTED_MEDIA_CONTENT_TYPES += ("*/*",)
 
 
 async def serve(answer: int) -> None:
-    """Runs it, and tells its port."""
+    """Start the server and report its port."""
     settings = Settings(rest_port=0, grpc_port=0, log_level=LogLevel.ERROR, enable_format_extensions=False)
     server = EmulatorServer(settings)
     add_columns(server._engine)
@@ -175,7 +176,9 @@ async def serve(answer: int) -> None:
 
 
 if __name__ == "__main__":
-    gc.set_threshold(200_000)  # It makes trees without an end, and looks through them all for garbage.
+    gc.set_threshold(
+        200_000
+    )  # The emulator builds endless trees, and each garbage collection walks all of them.
     duckdb_extensions.import_extension("spatial")
     bind_parameters_of_scripts()
     add_several_columns()

@@ -1,6 +1,7 @@
-"""A headless Chromium, steered over its DevTools protocol by two pipes: no port, no driver, no package.
+"""A headless Chromium, controlled over the DevTools protocol through two pipes: no port, no driver, no
+package.
 
-Source: https://chromedevtools.github.io/devtools-protocol/; a message ends with a zero byte.
+Source: https://chromedevtools.github.io/devtools-protocol/. A message ends with a zero byte.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = 60.0
-"""For one answer, on a machine that is busy."""
+"""Timeout for one answer, on a busy machine."""
 
 _FLAGS = (
     "--headless",
@@ -33,20 +34,21 @@ _FLAGS = (
 
 
 def find_chromium() -> str:
-    """The program that `CHROMIUM` names, or the first that there is. Raises RuntimeError when there is none."""
+    """Return the program named by `CHROMIUM`, or the first one installed. Raises RuntimeError if there is
+    none.
+    """
     given = os.environ.get("CHROMIUM")
     found = shutil.which(given) if given else next(filter(None, map(shutil.which, PROGRAMS)), None)
     if found is None:
         raise RuntimeError(
-            f"the browser tests need Chromium: {given or ', '.join(PROGRAMS)} is not on the PATH. Install it "
-            "(Debian: apt-get install chromium), or name the program in CHROMIUM"
+            f"the browser tests need Chromium: {given or ', '.join(PROGRAMS)} is not on the PATH. Install it (Debian: apt-get install chromium) or set CHROMIUM"
         )
     return found
 
 
 class Browser:
-    """One page. `complaints` are what it wrote to its console, a refused style or script among it; `asked`
-    are the addresses that it asked for.
+    """One page. `complaints`: its console messages, including blocked styles and scripts. `asked`: the
+    addresses it requested.
     """
 
     def __init__(self, profile: Path) -> None:
@@ -69,7 +71,7 @@ class Browser:
             self._call(f"{domain}.enable")
 
     def show(self, url: str, *, dark: bool = False, width: int = 1280, height: int = 900) -> None:
-        """Opens an address and waits until it is loaded."""
+        """Open an address and wait until it has loaded."""
         self._call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -79,29 +81,29 @@ class Browser:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
-        self._go("about:blank")  # what the page before still has to say is not about this one
+        self._go("about:blank")  # Late messages of the previous page must not count against this one.
         self.complaints, self.asked = [], []
         self._go(url)
 
     def follow(self, link: str) -> None:
-        """Clicks on a link, by its selector, and waits for the page that it leads to."""
+        """Click a link, given by its selector, and wait for the next page."""
         self._loaded = False
         self.run(f"document.querySelector({json.dumps(link)}).click()")
         self._wait()
 
     def run(self, expression: str) -> Any:
-        """The value of an expression, or what its promise comes to."""
+        """Return the value of an expression, awaited if it is a promise."""
         answer = self._call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
     def picture(self) -> bytes:
-        """The whole page as PNG."""
+        """The whole page as a PNG."""
         shot = self._call("Page.captureScreenshot", captureBeyondViewport=True)
         return base64.b64decode(shot["data"])
 
     def close(self) -> None:
-        """Ends the browser."""
+        """Close the browser."""
         self._session = None
         self._call("Browser.close")
         self._process.wait(SECONDS)
@@ -149,9 +151,9 @@ class Browser:
         pipe, deadline = self._process.stdout.fileno(), time.monotonic() + SECONDS
         while b"\0" not in self._unread:
             ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
-            assert ready, f"Chromium says nothing for {SECONDS:.0f} s"
+            assert ready, f"no answer from Chromium within {SECONDS:.0f} s"
             read = os.read(pipe, 1 << 20)
-            assert read, f"Chromium has ended, with {self._process.wait(SECONDS)}"
+            assert read, f"Chromium exited with {self._process.wait(SECONDS)}"
             self._unread += read
         message, _, self._unread = self._unread.partition(b"\0")
         return dict(json.loads(message))

@@ -1,4 +1,4 @@
-"""The sandbox called without HTTP, on clocks that stand still."""
+"""The sandbox, called without HTTP and with a stopped clock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOON = datetime(2024, 1, 1, 12, tzinfo=timezone.utc)
 
 @dataclass
 class Moment:
-    """Both clocks of a sandbox, moved on by hand."""
+    """Both clocks of a sandbox, advanced by hand."""
 
     seconds: float = 0.0
 
@@ -31,7 +31,7 @@ class Moment:
 
 
 class Caller:
-    """A sandbox and what its last call added to the counts."""
+    """A sandbox, and what its last call added to the counts."""
 
     def __init__(self, **settings: Any) -> None:
         self.moment = Moment()
@@ -39,7 +39,7 @@ class Caller:
         self.tally = Tally()
 
     def reply(self, route: str, source: object) -> Reply:
-        """A GET's parameters are a mapping of texts, a body is anything that is JSON."""
+        """Call a route. A GET takes a mapping of strings; other bodies are anything that serializes to JSON."""
         self.tally = Tally()
         get = self.sandbox.routes[route].method == "GET"
         sent: Any = source if get else json.dumps(source).encode()
@@ -57,7 +57,7 @@ class Caller:
 
     @property
     def violations(self) -> list[Violation]:
-        """The last call's."""
+        """The violations of the last call."""
         return [violation for violation, _ in self.tally.violations]
 
 

@@ -1,4 +1,6 @@
-"""The real command line, with troubles: `TROUBLES='[{"point": "append:checkpoint"}]' python cli_with_faults.py push`."""
+"""The real command line with faults: `TROUBLES='[{"point": "append:checkpoint"}]' python cli_with_faults.py
+push`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,9 @@ import os
 import sys
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).parents[1])  # Names of modules in this directory are those of drivers.
+sys.path[0] = str(
+    Path(__file__).parents[1]
+)  # This directory's modules have the names of drivers (`snowflake`, …), so it must not be on the path.
 
 from harness.faulty import VARIABLE, FaultyWarehouse, Points, faulty_send, from_text  # noqa: E402
 

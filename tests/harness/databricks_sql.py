@@ -1,4 +1,4 @@
-"""What Databricks' SQL has, and Sail's has not, put right on the way."""
+"""Databricks SQL that Sail lacks, rewritten."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def bound(statement: str, given: Mapping[str, tuple[str, str | None]]) -> str:
 
 
 def as_sail(statement: str, ask: Ask) -> str | pa.Table:
-    """The statement as Sail takes it; or its answer, where Sail has none."""
+    """The statement in a form that Sail accepts, or its result if Sail has no equivalent."""
     text = _COMMENT.sub("", statement)
     if found := _AS_JSON.match(text):
         return _described(found[1], ask)
@@ -72,7 +72,7 @@ def _described(table: str, ask: Ask) -> pa.Table:
 
 
 def _json_type(name: str) -> dict[str, Any]:
-    """As `describe … as json` documents it: what has parts names them."""
+    """A type in the format of `describe … as json`; nested types name their parts."""
     if found := re.fullmatch(r"decimal\((\d+),\s*(\d+)\)", name):
         return {"name": "decimal", "precision": int(found[1]), "scale": int(found[2])}
     if found := re.fullmatch(r"(varchar|char)\((\d+)\)", name):
@@ -100,7 +100,7 @@ def _tables(schema: str, ask: Ask) -> pa.Table:
 
 
 def as_error(message: str) -> str:
-    """An error as Databricks words it: its condition, the text, its SQLSTATE."""
+    """An error in Databricks' format: condition, text and SQLSTATE."""
     found = re.search(r"\[([A-Z_]+)\]", message)
     if found:
         condition = found[1]

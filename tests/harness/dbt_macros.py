@@ -1,7 +1,8 @@
-"""The package's macros, rendered for any warehouse without one: dbt's Jinja and dbt's macros, and an adapter that answers what it is told.
+"""The package's macros, rendered for any warehouse without connecting to one. Uses dbt's Jinja and macros,
+and a fake adapter.
 
-Every statement that a macro runs is kept, in order. What an adapter's package would put in the place of dbt's own macros is in
-`dbt_macros.sql`.
+All statements run by a macro are kept, in order. `dbt_macros.sql` has the overrides from the adapters'
+packages.
 """
 
 from __future__ import annotations
@@ -28,21 +29,21 @@ from dbt_common.exceptions.macros import MacroReturn
 ROOT = Path(__file__).parents[2]
 PACKAGE = "dbt_batch_sync"
 ID = "00000000-0000-4000-8000-000000000002"
-"""The id of the delta that is being built."""
+"""The id of the delta being built."""
 NOW = datetime.datetime(2024, 5, 6, 7, 8, 9)
 FAMILIES = {"databricks": ("databricks", "spark"), "redshift": ("redshift", "postgres")}
 BACKTICKS = ("bigquery", "databricks", "spark")
 TEXTS = {"bigquery": "string", "databricks": "string", "spark": "string"}
-"""What an adapter calls a text; the others say TEXT."""
+"""Names of the text type; on other adapters it is TEXT."""
 ADDED = {
     "duckdb": {"VARCHAR": "character varying(256)"},
     "snowflake": {"VARCHAR": "character varying(16777216)"},
 }
-"""How an adapter writes a type when it adds a column, where that is another."""
+"""How an adapter writes a type in `add column`, if different."""
 
 Row = Mapping[str, object]
 Answer = tuple[str, Sequence[Row]]
-"""A part of a statement, and the rows that answer the first one which it is in."""
+"""A part of a statement and the rows to return for it. The first match counts."""
 
 
 def quoted(dialect: str, name: str) -> str:
@@ -50,7 +51,7 @@ def quoted(dialect: str, name: str) -> str:
 
 
 class Answered(tuple[Any, ...]):
-    """A row of a result, by number and by name."""
+    """A result row, accessible by index and by name."""
 
     names: tuple[str, ...]
 
@@ -86,7 +87,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Relation:
-    """A table or view by its name, which is rendered as the dialect's adapter does."""
+    """A table or view, rendered as the dialect's adapter does."""
 
     dialect: str
     database: str | None
@@ -115,10 +116,10 @@ class Relation:
 
 
 class Macros:
-    """One command of dbt on one warehouse.
+    """One dbt command on one warehouse.
 
-    `tables` are those that there are, by name, each with its columns' names and types; a table without columns
-    is none. `answers` are looked through in order; a query that none fits has no row.
+    `tables`: the existing tables by name, each with its columns' names and types. A table without columns
+    doesn't exist. `answers`: searched in order. A query without a match returns no rows.
     """
 
     def __init__(
@@ -147,11 +148,11 @@ class Macros:
         return self.macro(name)
 
     def macro(self, name: str) -> Callable[..., Any]:
-        """A macro of ours, as a function; None and texts come as dbt hands them on."""
+        """One of our macros as a function. None and strings are passed on as dbt does."""
         return self._named(name, PACKAGE)
 
     def run(self, name: str, *args: Any) -> None:
-        """Runs what a macro renders, as dbt runs a hook."""
+        """Run the statements that a macro renders, as dbt runs a hook."""
         text = str(self.macro(name)(*args)).strip()
         if text:
             self._execute(text)
@@ -175,7 +176,7 @@ class Macros:
         return self
 
     def knowing(self, **more: object) -> None:
-        """Sets variables of dbt's context."""
+        """Set variables of dbt's context."""
         self._context = {**self._context, **more}
         self._modules.clear()
 
@@ -212,7 +213,7 @@ class Macros:
         return "", Result([Answered.of(row) for row in rows])
 
     def _described(self, statement: str) -> Sequence[Row] | None:
-        """What a query for a table's columns answers."""
+        """The result of a query for a table's columns."""
         pattern = r"describe table \S+\.(\w+)$|c\.relname = '(\w+)'"
         found = re.search(pattern, statement)
         if not found:
@@ -325,7 +326,7 @@ class _Callable(SimpleNamespace):
 
 
 class _Node(dict[str, Any]):
-    """A node of dbt's graph, whose keys are attributes too."""
+    """A node of dbt's graph. Its keys are attributes too."""
 
     def __getattr__(self, name: str) -> Any:
         if name not in self:
@@ -335,7 +336,7 @@ class _Node(dict[str, Any]):
 
 
 class _Clock:
-    """`modules.datetime`, where the time stands still."""
+    """`modules.datetime` with a stopped clock."""
 
     timedelta = datetime.timedelta
 
@@ -347,7 +348,7 @@ class _Clock:
 
 @dataclass(frozen=True)
 class Result:
-    """The rows of a query, as dbt hands them to a macro."""
+    """The rows of a query, as dbt passes them to macros."""
 
     rows: Sequence[Answered]
 
@@ -367,7 +368,7 @@ def _package_macros() -> Mapping[str, Path]:
 
 @functools.cache
 def _dbt_macros(family: str) -> Mapping[str, Path]:
-    """dbt's own, with those of the adapters that are installed."""
+    """dbt's own macros, and those of the installed adapters."""
     modules = [dbt.include.global_project, *([dbt.include.postgres] if family == "postgres" else [])]
     modules += [dbt.include.duckdb] if family == "duckdb" else []
     folders = [Path(next(iter(module.__path__))) / "macros" for module in modules]
@@ -376,7 +377,7 @@ def _dbt_macros(family: str) -> Mapping[str, Path]:
 
 
 def _read(files: Iterable[Path]) -> Mapping[str, Path]:
-    """The file of every macro, by name; a later file counts more."""
+    """The file of every macro, by name. Later files override earlier ones."""
     found = {}
     for file in files:
         for kind, name in re.findall(

@@ -1,5 +1,5 @@
-{#- What dbt's adapters put in the place of dbt's own macros, without the configs that this package does not set. Written after
-    dbt-snowflake 1.12, dbt-bigquery 1.12, dbt-redshift 1.11, dbt-databricks 1.12 and dbt-spark 1.11; `make test-warehouses` runs theirs. -#}
+{#- Overrides of dbt's macros by its adapters, without the configs that this package doesn't set. Based on dbt-snowflake 1.12,
+    dbt-bigquery 1.12, dbt-redshift 1.11, dbt-databricks 1.12 and dbt-spark 1.11; `make test-warehouses` runs the originals. -#}
 
 {% macro snowflake__create_table_as(temporary, relation, sql) -%}
     create or replace {{ 'transient ' if config.get('transient') is not false }}table {{ relation }}
@@ -28,7 +28,7 @@
     options() as ({{ sql }})
 {%- endmacro %}
 
-{#- It calls BigQuery's API, which is no statement. -#}
+{#- dbt-bigquery calls an API instead of running a statement. -#}
 {% macro bigquery__alter_relation_add_remove_columns(relation, add_columns, remove_columns) %}{% endmacro %}
 
 

@@ -1,6 +1,7 @@
-"""The dbt tests of the package against the renderer: what one passes the other accepts.
+"""Checks that the package's dbt tests and the renderer accept the same values.
 
-A class that each warehouse inherits, as that of `harness.behaviour`; beside a subclass stands the fixture `warehouse`.
+A class that each warehouse's tests inherit, like `harness.behaviour`; the subclass's module provides the
+fixture `warehouse`.
 """
 
 from __future__ import annotations
@@ -122,16 +123,16 @@ IDENTIFIERS = [
 
 ALIKE = ["a", "A", " a", "a\t", "b", "B-1", "c-1"]
 ALIKE_WHERE_TOLD = ["é", "e\u0301", "z", "z\u200b"]
-"""By normal form and invisible characters, which not every warehouse can tell."""
+"""Texts that differ by normal form or invisible characters, which some warehouses can't tell apart."""
 TELL = ("duckdb", "postgres", "bigquery")
 
 Found = Mapping[str, set[tuple[str | None, str]]]
-"""What each test found: values and reasons."""
+"""Failing values and reasons, by test."""
 
 
 @pytest.fixture(scope="module")
 def tested(batch: FaultyServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose models hold the values, as `dbt run` leaves it."""
+    """A project whose models contain the values, after `dbt run`."""
     warehouse.clear()
     project = Project(tmp_path_factory.mktemp("tests"), batch, warehouse)
     count = max(map(len, VALUES.values()))
@@ -161,7 +162,7 @@ def tested(batch: FaultyServer, warehouse: Database, tmp_path_factory: pytest.Te
 
 
 def _described(warehouse: Database, column: str, test: str) -> dict[str, object]:
-    # A column's name as this test's tables have it: Snowflake's would be upper-case without quotes.
+    # Quoted column names, as in this test's tables: Snowflake would read an unquoted name as upper case.
     quoted = {"quote": True} if warehouse.adapter == "snowflake" else {}
     return {
         "name": column,
@@ -172,7 +173,7 @@ def _described(warehouse: Database, column: str, test: str) -> dict[str, object]
 
 @pytest.fixture(scope="module")
 def found(tested: Project) -> Found:
-    """What `dbt test` finds in them."""
+    """Results of `dbt test`."""
     failed = tested.dbt("test", "--store-failures", fails=True)
     credentials = tested.warehouse.credentials
     schema = f"{credentials.get('schema') or credentials.get('dataset') or 'main'}_dbt_test__audit"
@@ -189,10 +190,10 @@ def found(tested: Project) -> Found:
 
 
 class DbtTests:
-    """What `dbt test` finds, and that it finds nothing else."""
+    """`dbt test` finds all bad values, and nothing else."""
 
     @pytest.mark.parametrize("name", sorted(TESTS))
-    def test_a_test_finds_what_the_renderer_withholds(self, found: Found, name: str) -> None:
+    def test_a_test_finds_what_the_renderer_holds_back(self, found: Found, name: str) -> None:
         column = name if name == "string" else f"batch__{name}"
         values = list(dict.fromkeys(VALUES[name]))
         rows = rows_of(delta({column: pa.array(values, pa.string())}), typed(**{column: "string"}))
@@ -202,9 +203,7 @@ class DbtTests:
         assert found[TESTS[name]] == withheld
         assert 0 < len(withheld) < len(values)
 
-    def test_the_identifiers_that_are_found_are_those_that_are_invalid(
-        self, tested: Project, found: Found
-    ) -> None:
+    def test_invalid_identifiers_are_found(self, tested: Project, found: Found) -> None:
         rows = tested.delta("sync")
         invalid = {
             (row["custom_id"], row["_batch_reason"]) for row in rows if row["_batch_change"] == "invalid"
@@ -214,12 +213,12 @@ class DbtTests:
         assert len(reasons) == 7
         assert len({row["custom_id"] for row in rows}) > len(invalid) / 2
 
-    def test_identifiers_that_look_alike_are_warned_of(self, tested: Project, found: Found) -> None:
+    def test_similar_identifiers_are_warnings(self, tested: Project, found: Found) -> None:
         expected = {*ALIKE[:4], *(ALIKE_WHERE_TOLD if tested.warehouse.adapter in TELL else ())}
         assert {value for value, _ in found["batch_similar_identifiers"]} == expected
 
     def test_good_values_pass(self, tested: Project, found: Found) -> None:
-        """With the values that were found taken out, the same tests pass."""
+        """Without the bad values, all tests pass."""
         bad = {value for name, test in found.items() if "similar" not in name for value, _ in test}
         good = {name: [value for value in values if value not in bad] for name, values in VALUES.items()}
         count = max(map(len, good.values()))

@@ -1,4 +1,4 @@
-"""Decides, call by call, which of the faults that were set strike."""
+"""Decides for each call which of the active faults apply."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ READS = ("/list", "/view", "/download", "{token}")
 
 @dataclass(frozen=True)
 class Decision:
-    """What happens to one call. `ending` is the fault that ends it; the others may come on top."""
+    """The faults of one call. `ending` determines the answer; the others may apply as well."""
 
     ending: Fault | None = None
     waits: tuple[Fault, ...] = ()
@@ -26,16 +26,16 @@ class Decision:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The kinds of all faults that struck."""
+        """The kinds of all faults of this call."""
         struck = (self.ending, *self.waits, self.rejecting, *self.refusing)
         return tuple(fault.kind.value for fault in struck if fault is not None)
 
     def seconds(self, *, applied: bool) -> float:
-        """How long to wait before (False) or after (True) applying."""
+        """Delay before (False) or after (True) the operations are applied."""
         return sum(fault.seconds for fault in self.waits if fault.applies_first is applied)
 
     def refusals(self, operation: Operation) -> tuple[Refusal | None, list[Refusal]]:
-        """The refusal of the operation, if any, and those of attributes, whose writes are taken out."""
+        """The rejection of the whole operation, if any, and of single attributes, which are then not written."""
         attributes: list[Refusal] = []
         for fault in self.refusing:
             if fault.custom_ids and operation.custom_id not in fault.custom_ids:
@@ -49,7 +49,7 @@ class Decision:
 
 
 class _Rule:
-    """One fault with what it has seen so far."""
+    """A fault and its state."""
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
@@ -81,7 +81,7 @@ class _Rule:
 
     @property
     def _times(self) -> int | None:
-        # A storm with no condition at all would never end.
+        # A storm without any condition would never end.
         storm = self.fault.kind is FaultKind.STORM
         return 1 if storm and self.fault.when.times is None else self.fault.when.times
 
@@ -98,7 +98,7 @@ class _Rule:
 
 
 class FaultPlan:
-    """The faults in force. Setting them begins their counts and their chance anew."""
+    """The active faults. Setting them resets their counters and random generators."""
 
     def __init__(self, faults: Sequence[Fault], clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -110,7 +110,7 @@ class FaultPlan:
         return tuple(rule.fault for rule in self._rules)
 
     def set(self, faults: Sequence[Fault]) -> None:
-        """Replaces what is in force."""
+        """Replace the active faults."""
         with self._lock:
             self._rules = [_Rule(fault) for fault in faults]
 
@@ -118,7 +118,9 @@ class FaultPlan:
         self.set(())
 
     def decide(self, endpoint: str, custom_ids: Callable[[], Collection[str]]) -> Decision:
-        """Asks every fault. Of several that would end the call, a storm wins, then the one set first."""
+        """Decide which faults apply. If several would determine the answer, a storm wins, then the first in
+        the list.
+        """
         with self._lock:
             now = self._clock()
             struck = [rule.fault for rule in self._rules if rule.strikes(endpoint, custom_ids, now)]

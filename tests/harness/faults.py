@@ -1,4 +1,4 @@
-"""Faults on demand: what goes wrong with which calls of the profile routes."""
+"""Faults for selected calls of the profile routes."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from enum import Enum
 
 
 class FaultKind(str, Enum):
-    """All but the last five end the call; `applied` says whether its operations were applied before."""
+    """All but the last five determine the answer. Whether operations are applied first depends on the kind."""
 
-    STATUS = "status"  # answers `status`, with Retry-After if `retry_after` is set
-    CUT_BEFORE = "cut_before"  # closes the connection without an answer, nothing applied
-    CUT_AFTER = "cut_after"  # closes the connection without an answer, all applied
-    TRUNCATE = "truncate"  # the answer's head and half of its body, then closes the connection
-    GARBAGE = "garbage"  # `status` (202) with a body that is no JSON
+    STATUS = "status"  # answers with `status`, and with Retry-After if `retry_after` is set
+    CUT_BEFORE = "cut_before"  # closes the connection without an answer; nothing is applied
+    CUT_AFTER = "cut_after"  # closes the connection without an answer; everything is applied
+    TRUNCATE = "truncate"  # sends the head and half of the body, then closes the connection
+    GARBAGE = "garbage"  # answers `status` (202) with a body that is not JSON
     REDIRECT = "redirect"  # 307 to `location`
-    HUGE = "huge"  # a right answer with `size` bytes of padding, without a length
-    DRIP = "drip"  # a right answer, a byte every `seconds`
-    SLOW = "slow"  # `seconds` before the answer; applied before the wait, unless `applied` is false
-    STORM = "storm"  # once it begins: 429 to every call for `seconds`, or for `requests` calls
-    REFUSE_ROWS = "refuse_rows"  # partial errors without attribute for `custom_ids` (none given: for all)
-    REFUSE_ATTRIBUTE = "refuse_attribute"  # partial errors for `attributes`, of `custom_ids` or of all
-    REJECT_CALL = "reject_call_if_contains"  # 400 for the whole call if one of `custom_ids` is in it
+    HUGE = "huge"  # a correct answer with `size` bytes of padding and no length
+    DRIP = "drip"  # a correct answer, one byte every `seconds`
+    SLOW = "slow"  # answers after `seconds`; applied before the delay unless `applied` is false
+    STORM = "storm"  # once started: 429 for every call, for `seconds` or for `requests` calls
+    REFUSE_ROWS = "refuse_rows"  # row errors for `custom_ids`; if empty, for all
+    REFUSE_ATTRIBUTE = "refuse_attribute"  # attribute errors for `attributes`, of `custom_ids` or of all
+    REJECT_CALL = "reject_call_if_contains"  # answers 400 to a call that contains one of `custom_ids`
 
 
 ENDING = frozenset(FaultKind) - {
@@ -45,12 +45,12 @@ _APPLIED_FIRST = frozenset(
 
 @dataclass(frozen=True)
 class When:
-    """Which calls: those that meet every condition given; with none given, all.
+    """Selects calls: those that meet all given conditions; without conditions, every call.
 
-    Calls are well-formed calls with the right key, counted from 1 since the faults were set: those of
-    `endpoint` (`update`, `audiences/update`, …), or all that write.
-    - `nth`: these calls. `every`: each so many-th. `probability`: by chance, drawn from `seed` call by call.
-    - `custom_ids`: calls that contain one of them. `times`: no more often than that.
+    Only well-formed calls with the right key count, from 1 since the faults were set: those to `endpoint`
+    (`update`, `audiences/update`, …), or all that write.
+    - `nth`: these calls. `every`: every n-th call. `probability`: at random, drawn from `seed` for each call.
+    - `custom_ids`: calls that contain one of them. `times`: at most this often.
     """
 
     nth: tuple[int, ...] = ()
@@ -64,7 +64,9 @@ class When:
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong, and when. Each kind says which other fields it reads; `reset` cuts with a TCP reset."""
+    """A fault and when it applies. Each kind documents the other fields that it reads; `reset` uses a TCP
+    reset to cut.
+    """
 
     kind: FaultKind
     when: When = When()
@@ -84,5 +86,5 @@ class Fault:
 
     @property
     def applies_first(self) -> bool:
-        """Whether the call's operations are applied before the fault shows."""
+        """Whether the call's operations are applied before the fault takes effect."""
         return self.applied if self.applied is not None else self.kind in _APPLIED_FIRST

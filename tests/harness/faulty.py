@@ -1,8 +1,7 @@
-"""A warehouse and a client in which things go wrong as a test says: at the n-th call of a kind, before or after it
-took effect.
+"""A warehouse and a client with faults before or after the n-th call of a kind.
 
-What can be named: `columns`, `fetch`, `append`, `send`, and appends by what they append: `append:intent` for a row of
-the journal with that event, `append:rejects` for the table of rejects.
+Points: `columns`, `fetch`, `append` and `send`. Appends are also named by their content: `append:intent` for
+a journal row with that event, `append:rejects` for the table of rejects.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from dbt_batch_sync.errors import WarehouseError
 from dbt_batch_sync.warehouse import Column, Statement, Warehouse
 
 VARIABLE = "TROUBLES"
-"""What `cli_with_faults` reads its troubles from."""
+"""The variable that `cli_with_faults` reads."""
 
 EVENTS = ("claimed", "intent", "rejects", "checkpoint", "ended")
 """What a push appends, in order."""
@@ -33,10 +32,10 @@ EVENTS = ("claimed", "intent", "rejects", "checkpoint", "ended")
 
 @dataclass(frozen=True)
 class Trouble:
-    """What goes wrong at the `nth` passing of a point.
+    """A fault at the `nth` passing of a point.
 
-    - `kill`: this process, at once. `fail`: a lost connection; `lose`: for good, on the bench. `delay`: so many `seconds`. `pause`: the process stops,
-      until it is sent SIGCONT.
+    - `kill`: kill this process. `fail`: drop the connection. `lose`: on the bench, drop it for good. `delay`:
+      wait `seconds`. `pause`: stop the process until SIGCONT.
     """
 
     point: str
@@ -47,7 +46,7 @@ class Trouble:
 
 
 def to_text(troubles: Sequence[Trouble]) -> str:
-    """For the variable."""
+    """Serialize for the environment variable."""
     return json.dumps([asdict(each) for each in troubles])
 
 
@@ -56,7 +55,7 @@ def from_text(text: str) -> list[Trouble]:
 
 
 def do(trouble: Trouble) -> None:
-    """Does it to this process. Raises WarehouseError."""
+    """Carry out the fault in this process. Raises WarehouseError."""
     if trouble.act == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     elif trouble.act in ("fail", "lose"):
@@ -68,7 +67,7 @@ def do(trouble: Trouble) -> None:
 
 
 class Points:
-    """Counts what is passed, and lets happen what is to happen there. For several threads."""
+    """Counts passings and triggers faults. Thread-safe."""
 
     def __init__(self, troubles: Sequence[Trouble], act: Callable[[Trouble], None] = do) -> None:
         self._troubles = troubles
@@ -78,7 +77,7 @@ class Points:
 
     @contextmanager
     def passing(self, *points: str) -> Iterator[None]:
-        """Around something that has all of these names."""
+        """Wrap a call that has all of these names."""
         with self._lock:
             self._passed.update(points)
             due = [
@@ -96,7 +95,7 @@ class Points:
 
 
 class FaultyWarehouse:
-    """A warehouse whose calls pass points."""
+    """A warehouse with fault points around its calls."""
 
     def __init__(self, inner: Warehouse, points: Points) -> None:
         self._inner = inner
@@ -126,7 +125,7 @@ def _named(table: exp.Table, rows: pa.Table) -> set[str]:
 
 
 def faulty_send(send: Callable[..., Any], points: Points) -> Callable[..., Any]:
-    """A client's `send` that passes a point."""
+    """Wrap a client's `send` in a fault point."""
 
     def passing(*arguments: Any, **named: Any) -> Any:
         with points.passing("send"):

@@ -1,4 +1,4 @@
-"""Answers that are wrong, not sent, or not to the end: what the faults that end a call put on the wire."""
+"""Wrong, missing and truncated answers, as faults put them on the wire."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _CHUNK = 256 * 1024
 
 
 class Delivery(Enum):
-    """How an answer leaves."""
+    """How an answer is sent."""
 
-    CLOSED = "closed"  # nothing is sent, the connection is closed
-    RESET = "reset"  # nothing is sent, the connection is reset
+    CLOSED = "closed"  # nothing is sent; the connection is closed
+    RESET = "reset"  # nothing is sent; the connection is reset
     TRUNCATED = "truncated"
     HUGE = "huge"
     DRIPPED = "dripped"
@@ -35,7 +35,7 @@ class Delivery(Enum):
 
 @dataclass(frozen=True)
 class FaultyReply(Reply):
-    """`padding` (bytes) is for HUGE, `pause` (seconds between two bytes) for DRIPPED."""
+    """`padding` (bytes) is used by HUGE, `pause` (seconds between bytes) by DRIPPED."""
 
     delivery: Delivery | None = None
     padding: int = 0
@@ -43,7 +43,7 @@ class FaultyReply(Reply):
 
 
 def faulty(fault: Fault, reply: Reply | None, now: datetime) -> Reply:
-    """What the client gets instead of `reply`, the answer it would have got (None: nothing was applied)."""
+    """The answer that the client gets instead of `reply`. `reply` is None if nothing was applied."""
     answer = _ANSWERS.get(fault.kind)
     if answer is not None:
         return answer(fault, now)
@@ -97,7 +97,7 @@ _DELIVERIES = {
 
 
 def with_transport(app: ASGIApp) -> ASGIApp:
-    """The application, whose responses find their connection: ASGI has no word for closing it."""
+    """Gives responses access to their connection: ASGI has no way to close it."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         cycle = send.__self__  # type: ignore[attr-defined]  # uvicorn's, of one request and its answer
@@ -108,7 +108,7 @@ def with_transport(app: ASGIApp) -> ASGIApp:
 
 
 def respond(reply: Reply, stopping: asyncio.Event) -> Response:
-    """The response that puts a reply on the wire the way it is to be delivered."""
+    """The response that sends a reply in its way."""
     if not isinstance(reply, FaultyReply):
         return as_sent(reply)
     if reply.delivery in (Delivery.CLOSED, Delivery.RESET):
@@ -129,7 +129,7 @@ async def _closed(receive: Receive) -> None:
 
 
 class _CutResponse(Response):
-    """Closes the connection (FIN), or resets it (RST), instead of an answer."""
+    """Closes (FIN) or resets (RST) the connection instead of answering."""
 
     def __init__(self, *, reset: bool) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ class _CutResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         transport = _transport_of(scope)
         if self._reset:
-            # Lingering for no time at all turns the close into a reset.
+            # Zero linger turns the close into a reset.
             transport.get_extra_info("socket").setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
             )
@@ -147,20 +147,20 @@ class _CutResponse(Response):
 
 
 class _BrokenResponse(Response):
-    """The head and half of the body, under a length that promises all of it; then closes the connection."""
+    """Sends the head and half of the body, with the full length in the head, then closes the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         half = bytes(self.body)[: len(self.body) // 2]
         await send({"type": "http.response.body", "body": half, "more_body": True})
-        _transport_of(scope).close()  # what was written goes out first
+        _transport_of(scope).close()  # data already written is still flushed
         await _closed(receive)
 
 
 class _EndlessResponse(Response):
-    """A body without a length: `padding` bytes more than it needs, or a byte every `pause` seconds.
+    """A body without a length: `padding` extra bytes, or one byte every `pause` seconds.
 
-    Ends early when `stopping` is set. Memory does not grow with the padding.
+    Stops early when `stopping` is set. Memory doesn't grow with the padding.
     """
 
     def __init__(self, reply: FaultyReply, stopping: asyncio.Event) -> None:
@@ -185,7 +185,7 @@ class _EndlessResponse(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pad(self, transport: asyncio.Transport, send: Send) -> None:
-        # Blanks before a JSON document are JSON.
+        # Leading blanks are valid JSON.
         left, blanks = self._reply.padding, b" " * _CHUNK
         while left > 0 and not transport.is_closing() and not self._stopping.is_set():
             await send({"type": "http.response.body", "body": blanks[:left], "more_body": True})

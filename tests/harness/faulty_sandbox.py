@@ -1,7 +1,7 @@
-"""The sandbox with faults: the shipped server, in which calls go wrong as a test says.
+"""The sandbox server with faults.
 
-`python tests/harness/faulty_sandbox.py PORT` runs it in a process of its own, without rate limits; there
-`POST /_sandbox/faults` sets faults, as a list of objects of the fields of `Fault`.
+`python tests/harness/faulty_sandbox.py PORT` runs it in its own process, without rate limits. There `POST
+/_sandbox/faults` sets faults: a list of objects with the fields of `Fault`.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ from dbt_batch_sync.sandbox.settings import SandboxSettings
 
 @dataclass
 class FaultyCall(Call):
-    """A call with the faults that strike it."""
+    """A call and its faults."""
 
     decision: Decision = field(default_factory=Decision)
 
 
 class FaultySandbox(Sandbox):
-    """What Batch does with a call when something goes wrong."""
+    """The sandbox, with faults applied to its calls."""
 
     def __init__(self, settings: SandboxSettings, *, faults: Sequence[Fault] = (), **options: Any) -> None:
         super().__init__(settings, **options)
         self.faults = FaultPlan(faults, self.clock)
         self.struck: Counter[str] = Counter()
-        """How often each kind struck, since the last reset."""
+        """How often each kind of fault occurred since the last reset."""
         self.stopping = threading.Event()
 
     def reset(self, *, profiles: bool = True, stats: bool = True) -> None:
@@ -94,13 +94,13 @@ class FaultySandbox(Sandbox):
         return left
 
     def _wait(self, seconds: float) -> None:
-        # In one of the threads in which calls are looked at: the server goes on.
+        # This blocks one worker thread; the server keeps running.
         if seconds > 0:
             self.stopping.wait(seconds)
 
 
 def ids_in(source: bytes | Mapping[str, str]) -> set[str]:
-    """The custom ids or item ids of a call that was not read yet."""
+    """The custom ids or item ids of an unparsed call."""
     document: Any = json.loads(source) if isinstance(source, bytes) else None
     if isinstance(document, list):
         operations = [each.get("identifiers") for each in document if isinstance(each, dict)]
@@ -112,7 +112,7 @@ def ids_in(source: bytes | Mapping[str, str]) -> set[str]:
 
 
 class FaultyServer(SandboxServer):
-    """The sandbox's server, with faults."""
+    """The sandbox's server with faults."""
 
     _sandbox: FaultySandbox
 
@@ -131,12 +131,12 @@ class FaultyServer(SandboxServer):
 
     @property
     def faults(self) -> FaultPlan:
-        """What goes wrong from the next call on."""
+        """The active faults; changes apply from the next call."""
         return self._sandbox.faults
 
     @property
     def struck(self) -> Counter[str]:
-        """How often each kind of fault struck."""
+        """How often each kind of fault occurred."""
         return Counter(self._sandbox.struck)
 
     def start(self) -> None:
@@ -149,7 +149,7 @@ class FaultyServer(SandboxServer):
 
 
 def read_fault(document: Mapping[str, Any]) -> Fault:
-    """A fault from JSON."""
+    """Parse a fault."""
     fields = {name: tuple(value) if isinstance(value, list) else value for name, value in document.items()}
     when = {
         name: tuple(value) if isinstance(value, list) else value

@@ -1,7 +1,7 @@
-"""Fixtures for tests that need a project: a `conftest.py` imports them by name.
+"""Fixtures for tests with a project. A `conftest.py` imports them by name.
 
-One sandbox and one dbt project serve a whole session, because what costs is starting them; each test finds
-them empty.
+One sandbox and one dbt project are shared by the session, because starting them is slow. Each test finds them
+empty.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from harness.project import Project
 from dbt_batch_sync.sandbox.server import SandboxSettings
 
 KEPT = 2000
-"""Requests whose bodies can be looked at."""
+"""Number of requests whose bodies are kept."""
 
 MARKER = "forbidden(*violations): requests that Batch's documentation forbids, and that this test provokes"
 
 
 @pytest.fixture(scope="session")
 def batch() -> Iterator[FaultyServer]:
-    """A sandbox without pacing. While it runs, dbt's adapters are quick: they walk the whole stack, pytest's frames too, to name the
-    module of each of their flags.
+    """A sandbox without rate limits. While it runs, dbt's adapters don't walk the stack (pytest's frames
+    included) to find the module that declared each flag.
     """
     from dbt_common.behavior_flags import BehaviorFlagRendered
 
@@ -39,7 +39,7 @@ def batch() -> Iterator[FaultyServer]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server: that of the installation whose programs are in POSTGRES_BIN, if it is set."""
+    """A PostgreSQL server, from POSTGRES_BIN if set."""
     installed = os.environ.get("POSTGRES_BIN")
     server = PostgresServer(Path(installed) if installed else None)
     yield server
@@ -48,7 +48,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def workshop(batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project's directory; a test asks for `project`."""
+    """The shared project. Tests use `project` instead."""
     return Project(tmp_path_factory.mktemp("workshop"), batch)
 
 
@@ -56,8 +56,8 @@ def workshop(batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory) -> P
 def project(workshop: Project, request: pytest.FixtureRequest) -> Iterator[Project]:
     """An empty project.
 
-    Afterwards the sandbox must not have seen a request that Batch's documentation forbids, but for those
-    that the test's marker `forbidden` names.
+    Fails the test if the sandbox saw a request that Batch's documentation forbids, unless the test's marker
+    `forbidden` names the rule.
     """
     workshop.clear()
     yield workshop

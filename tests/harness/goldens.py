@@ -1,4 +1,4 @@
-"""Every statement that dbt runs, by the occasion and in every dialect, rendered without a warehouse."""
+"""All statements that dbt runs, by scenario and dialect, rendered without a warehouse."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PEOPLE = "people"
 SNAPSHOT = "people_sent_snapshot"
 DELTA = "people_delta"
 OLD = "00000000-0000-4000-8000-000000000001"
-"""The id of the delta that was built before."""
+"""The id of the previous delta."""
 
 MAPPING: Mapping[str, Any] = {
     "identifier": "Client Id",
@@ -75,7 +75,7 @@ def dbt(
     tables: Mapping[str, list[tuple[str, str]]] | None = None,
     configs: Mapping[str, Any] | None = None,
 ) -> Macros:
-    """A command of dbt where the model, its snapshot and its delta exist and nothing was recorded."""
+    """A dbt command in a project where the model, its snapshot and its delta exist and the ledger is empty."""
     reported = REPORTED[dialect]
     model = columns or {"Client Id": "text", "optin": "boolean", "nick": "text", "tags": "tags"}
     nodes = [
@@ -123,7 +123,7 @@ def ledger(dialect: str) -> list[str]:
 
 
 def ledger_columns(dialect: str) -> list[str]:
-    """A ledger of an earlier version, which lacks two columns."""
+    """The ledger of an earlier version, which lacks two columns."""
     it = dbt(dialect)
     have = {
         "batch_sync_journal": [
@@ -172,7 +172,7 @@ def snapshot_columns(dialect: str) -> list[str]:
 
 
 def snapshot_types(dialect: str) -> list[str]:
-    """An integer became a decimal, a decimal a double, a boolean a text, and a text an integer."""
+    """Column types changed: integer to decimal, decimal to double, boolean to text, and text to integer."""
     stored = dbt(dialect, mapping=WHOLE, columns=BEFORE).tables[SNAPSHOT]
     configs = dbt(dialect).snapshot_defaults("custom_id")
     it = dbt(dialect, mapping=WHOLE, columns=AFTER, tables={SNAPSHOT: stored}, configs=configs)
@@ -197,7 +197,7 @@ def pushed(**changes: Any) -> list[dict[str, Any]]:
 def history(
     *, progress: list[dict[str, Any]], rejects: bool = False, requests: list[Any] | None = None
 ) -> list[Answer]:
-    """What the ledger and the tables say when the delta is built anew."""
+    """The ledger and tables when the delta is rebuilt."""
     requests = requests or []
     return [
         BUILT,
@@ -209,7 +209,7 @@ def history(
 
 
 def merge(dialect: str) -> list[str]:
-    """A push that settled everything, with rejects of its own and of an earlier one."""
+    """After a push that settled everything, with its own rejects and an earlier one."""
     it = dbt(dialect)
     delta, held = it.relation(DELTA), it.relation(SNAPSHOT)
     own = [{"delta_rows": 9, "delta_id": OLD}]
@@ -224,7 +224,7 @@ def merge(dialect: str) -> list[str]:
 
 
 def merged(dialect: str, progress: list[dict[str, Any]], retyped: tuple[str, ...] = ()) -> list[str]:
-    """The statements of a merge alone."""
+    """The statements of the merge only."""
     it = dbt(dialect, ("as settled_page", progress), BUILT)
     delta, held = it.relation(DELTA), it.relation(SNAPSHOT)
     built = it.last_built(PEOPLE, held)
@@ -236,23 +236,23 @@ def merged(dialect: str, progress: list[dict[str, Any]], retyped: tuple[str, ...
 
 
 def merge_in_doubt(dialect: str) -> list[str]:
-    """Two runs settled pages, and the second was killed."""
+    """Two runs settled pages; the second was killed."""
     second = pushed(run_id="run-2", settled_page=7, intent_page=9, ended_page=None, has_ended=0, is_over=0)
     return merged(dialect, [*pushed(), *second])
 
 
 def merge_limited(dialect: str) -> list[str]:
-    """After `push --limit`, in the middle of a page; the key has what SQL has to escape."""
+    """After `push --limit`, which stopped inside a page. The key needs escaping."""
     return merged(dialect, pushed(settled_key="o'hara\\7"))
 
 
 def merge_unsettled(dialect: str) -> list[str]:
-    """A push that is alive, or died before its first checkpoint."""
+    """A push is still running, or died before its first checkpoint."""
     return merged(dialect, pushed(settled_page=None, settled_at=None, ended_page=None, has_ended=0))
 
 
 def merge_retyped(dialect: str) -> list[str]:
-    """An attribute has another type in Batch than when the delta was built."""
+    """An attribute's type in Batch changed since the delta was built."""
     it = dbt(dialect)
     statements = merged(dialect, pushed(), retyped=("nick",))
     it.mark_retyped(
@@ -291,7 +291,7 @@ def adopted(dialect: str) -> list[str]:
 
 
 def overtaken(dialect: str) -> list[str]:
-    """A push lost its claim while rows were in flight."""
+    """A push lost its claim with rows in flight."""
     return requested(dialect, ("run-1", "doubt", None))
 
 
@@ -328,7 +328,7 @@ def compared(dialect: str, mapping: Mapping[str, Any], *, parked: bool, key: str
 
 
 def delta_ignore(dialect: str) -> list[str]:
-    """Where rows are parked."""
+    """With parked rows."""
     return compared(dialect, MAPPING, parked=True)
 
 
@@ -360,14 +360,16 @@ def events_resend(dialect: str) -> list[str]:
 
 
 def events_skip(dialect: str) -> list[str]:
-    """At most once."""
+    """At-most-once delivery."""
     return [
         str(events(dialect, on_doubt="skip", name={"value": "bought"}).delta(PEOPLE, key="event_id")).strip()
     ]
 
 
 def events_merge(dialect: str) -> list[str]:
-    """A push that was killed behind its checkpoint, after one that ended; and ids that are old enough to be forgotten."""
+    """A push was killed after its checkpoint, following a completed one. Some ids are old enough to be
+    pruned.
+    """
     second = pushed(run_id="run-2", settled_page=7, intent_page=9, ended_page=None, has_ended=0, is_over=0)
     delta = events(dialect).relation(DELTA)
     it = events(
@@ -386,7 +388,7 @@ def delta_catalog(dialect: str) -> list[str]:
 
 
 def merge_catalog(dialect: str) -> list[str]:
-    """Items that were sent, removed and rejected."""
+    """Items were sent, removed and rejected."""
     it = dbt(dialect, ("as settled_page", pushed()), ("select 1 from", REJECT), BUILT, mapping=CATALOG)
     delta, held = it.relation(DELTA), it.relation(SNAPSHOT)
     built = {**it.last_built(PEOPLE, held), "types": {"nick": "string", "batch__present": "boolean"}}
@@ -398,7 +400,7 @@ def merge_catalog(dialect: str) -> list[str]:
 
 
 def erased(dialect: str) -> list[str]:
-    """People whose erasure was asked for: forgotten, and held back in the next delta."""
+    """People with a requested erasure are forgotten, and held back in the next delta."""
     answers: list[Answer] = [
         ("event = 'asked' limit 1", [{"key": "a"}]),
         ("as last_at", [{"event": "intent", "project_hash": "0123456789abcdef/", "last_at": REPLIED}]),
@@ -414,7 +416,7 @@ def erased(dialect: str) -> list[str]:
 
 
 def every_column(dialect: str) -> Macros:
-    """A model with a column of every type, each sent as what it is, and some as text too."""
+    """A model with a column of every type, sent as that type; some are also sent as text."""
     as_text = [
         {"column": name, "name": f"{name}_text", "type": "string"}
         for name in ("integer", "boolean", "date", "instant")
@@ -441,14 +443,14 @@ def tests(dialect: str) -> list[str]:
 
 
 def pushed_selects(dialect: str) -> list[str]:
-    """What a push, a plan and the history read."""
+    """The queries of pushes, plans and the history."""
     it = dbt(dialect)
     tables = {name: it.relation(name).render() for name in (DELTA, SNAPSHOT)}
     return selects_of(dialect, tables, {name: dict(it.tables[name]) for name in tables})
 
 
 def tables_of(dialect: str) -> dict[str, dict[str, str]]:
-    """Every table that the statements name, with the columns of all occasions and their types."""
+    """All tables in the statements, with the columns and types of all scenarios."""
     found: dict[str, dict[str, str]] = {}
     its = (
         dbt(dialect, mapping=FLAGGED),
@@ -482,7 +484,7 @@ def statements_of(dialect: str, occasion: str) -> tuple[str, ...]:
     return tuple(SCENARIOS[occasion](dialect))
 
 
-# What dbt itself compiles on a warehouse, which has to be what is rendered here.
+# Check that dbt on a real warehouse compiles what is rendered here.
 
 SYNCS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "cleared": ("delta_clear", {**MAPPING, "on_exit": "clear"}),
@@ -493,7 +495,7 @@ COLUMNS = {"Client Id": "varchar", "optin": "boolean", "nick": "varchar", "tags"
 
 
 def build(project: Project, types: Mapping[str, str]) -> None:
-    """All syncs, built with dbt; `types` are those of columns that are others on this warehouse."""
+    """Build all syncs with dbt. `types` overrides the types of columns on this warehouse."""
     columns = {name: types.get(name, kind) for name, kind in COLUMNS.items()}
     for sync, (_, mapping) in SYNCS.items():
         project.map(mapping, sync)
@@ -502,7 +504,7 @@ def build(project: Project, types: Mapping[str, str]) -> None:
 
 
 def check(project: Project, model: str, dialect: str) -> None:
-    """A delta that dbt compiled is what is rendered without a warehouse, but for names and blanks."""
+    """Assert that the delta compiled by dbt equals the rendered one, ignoring names and whitespace."""
     sync = model.removesuffix("_delta")
     path = project.directory / "target" / "compiled" / "shop" / "models" / f"{model}.sql"
     rendered = statements_of(dialect, SYNCS[sync][0])[-1]

@@ -1,7 +1,8 @@
-"""A DuckDB database in memory with a sync's relations and ledger, written by hand: states that take dbt and pushes to reach.
+"""An in-memory DuckDB with a sync's relations and ledger, written by hand: states that are slow to reach with
+dbt and pushes.
 
-`people` has three attributes. What dbt's macros write is written by `build`, and what pushes append by `add`;
-all tables are created with the columns that the runner reads.
+`people` has three attributes. `build` writes what dbt's macros write; `add` appends what pushes append. All
+tables have the columns that the runner reads.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ _OF_RUNS = (
 
 
 class HandBuilt:
-    """The project in `directory`: its manifest, and a database with empty tables."""
+    """A project in `directory`: its manifest, and a database with empty tables."""
 
     def __init__(
         self, directory: Path, mapping: Mapping[str, object] = MAPPING, syncs: Sequence[str] = ("people",)
@@ -83,13 +84,13 @@ class HandBuilt:
         self.execute(_RUNS)
 
     def insert(self, table: str, *rows: Mapping[str, object]) -> None:
-        """Appends rows; what they lack is null."""
+        """Insert rows. Missing cells are null."""
         for row in rows:
             names, marks = ", ".join(f'"{name}"' for name in row), ", ".join("?" * len(row))
             self.connection.execute(f"insert into {table} ({names}) values ({marks})", list(row.values()))
 
     def execute(self, sql: str) -> None:
-        """Runs a statement."""
+        """Run a statement."""
         self.connection.execute(sql)
 
     def query(self, sql: str) -> list[dict[str, Any]]:
@@ -97,7 +98,7 @@ class HandBuilt:
         return self.connection.sql(sql).to_arrow_table().to_pylist()
 
     def add(self, event: Any, sync: str = "people", **cells: Any) -> None:
-        """Appends an event a second after the last one."""
+        """Append an event, one second after the last."""
         self.at += timedelta(seconds=1)
         given = asdict(Event(self.at, sync, event, **cells))
         self.insert("batch_sync_journal", {name: cell for name, cell in given.items() if cell is not None})
@@ -110,7 +111,9 @@ class HandBuilt:
         page_rows: int = 2,
         **built: Any,
     ) -> None:
-        """The delta has these rows, each a key, a change, changed names and cells, and the journal says so."""
+        """Replace the delta by these rows (key, change, changed names, cells) and record the build in the
+        journal.
+        """
         self.execute(f"delete from {sync}_delta")
         counts = dict.fromkeys(("insert", "update", "exit", "invalid", "parked"), 0)
         for place, (key, change, changed, cells) in enumerate(rows):
@@ -131,14 +134,14 @@ class HandBuilt:
         self.add("built", sync, delta_id=delta_id, **{**told, **built})
 
     def ended(self, run_id: str = "r1", delta_id: str = "d1", sync: str = "people", **cells: Any) -> None:
-        """A run that has ended."""
+        """Record a run that has ended."""
         self.add("claimed", sync, run_id=run_id, delta_id=delta_id)
         told = {"status": "succeeded", "endpoint": "update", "started_at": self.at, **cells}
         self.add("ended", sync, run_id=run_id, delta_id=delta_id, **told)
         self.add("released", sync, run_id=run_id, delta_id=delta_id)
 
     def reject(self, key: str, attribute: str | None, reason: str, **cells: object) -> None:
-        """A reject of `people`, a second after the last event."""
+        """Record a reject of `people`, one second after the last event."""
         self.at += timedelta(seconds=1)
         told = {"rejected_at": self.at, "sync": "people", "run_id": "r1", "delta_id": "d1", "key": key}
         by = "batch" if attribute is None else "validation"
@@ -146,16 +149,16 @@ class HandBuilt:
         self.insert("batch_sync_rejects", {**told, **cause, **cells})
 
     def sync(self, name: str = "people") -> Sync:
-        """A sync, as the manifest has it."""
+        """A sync from the manifest."""
         return next(each for each in self.syncs if each.name == name)
 
     def known(self) -> list[Known]:
-        """All syncs."""
+        """All syncs with their state."""
         return read_known(self.warehouse, self.syncs)
 
 
 class Memory:
-    """See port.Warehouse."""
+    """See `port.Warehouse`."""
 
     dialect = "duckdb"
     checkpoint_seconds = 5.0
@@ -185,7 +188,7 @@ class Memory:
 
 
 def output(**changes: Any) -> Output:
-    """An output, but for the changes."""
+    """A default output with changes."""
     return replace(OUTPUT, **changes)
 
 

@@ -1,4 +1,6 @@
-"""A project with a past: two syncs, pushes that ended in every way, rejections, a parked row, a delta that is not pushed."""
+"""A project with a history: two syncs, pushes with every outcome, rejections, a parked row, and a pending
+delta.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ MAPPING: dict[str, object] = {
     "custom": ["nick", "points"],
 }
 SECRETS = ("C-00", "Nickname", "@example.com")
-"""Of every custom_id and value of the project: no page of it may have them."""
+"""Parts of every custom_id and value. No page may show them."""
 
 
 def _person(number: int, **changes: object) -> Row:
@@ -27,7 +29,7 @@ def _person(number: int, **changes: object) -> Row:
 
 
 class _Stopping:
-    """An observer that stops the push of a sync when it starts."""
+    """An observer that stops a push when its sync starts."""
 
     def __init__(self, stop: Event) -> None:
         self._stop = stop
@@ -41,7 +43,9 @@ class _Stopping:
 
 
 def make_history(project: Project) -> None:
-    """Pushes `people` and `vips`: partial, succeeded, failed, interrupted; then changes two rows and builds."""
+    """Push `people` and `vips` with the outcomes partial, succeeded, failed and interrupted. Then change two
+    rows and build.
+    """
     project.outputs(sandbox={"max_attempts": 1})
     project.map(MAPPING)
     project.map(MAPPING, "vips")

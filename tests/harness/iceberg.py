@@ -1,4 +1,4 @@
-"""Spark itself with Iceberg's runtime, which comes as a Python package too."""
+"""Spark with Iceberg's runtime, which is also available as a Python package."""
 
 from __future__ import annotations
 
@@ -36,11 +36,12 @@ _SIZES = {
     19: 2,
     20: 2,
 }
-"""Bytes of an entry of a class file's constant pool, by tag: Java Virtual Machine Specification, 4.4."""
+"""Bytes per entry of a class file's constant pool, by tag. Source: Java Virtual Machine Specification, 4.4.
+"""
 
 
 class IcebergSpark(LocalSpark):
-    """Spark with Iceberg's tables in `directory`."""
+    """Spark with Iceberg tables in `directory`."""
 
     def own_settings(self) -> Mapping[str, str]:
         jackson = self.directory / "jackson.jar"
@@ -53,7 +54,7 @@ class IcebergSpark(LocalSpark):
             "spark.sql.catalog.spark_catalog": "org.apache.iceberg.spark.SparkSessionCatalog",
             "spark.sql.catalog.spark_catalog.type": "hadoop",
             "spark.sql.catalog.spark_catalog.warehouse": str(self.directory / "iceberg"),
-            # Another process writes to the same tables.
+            # Other processes write to the same tables.
             "spark.sql.catalog.spark_catalog.cache-enabled": "false",
         }
 
@@ -82,7 +83,7 @@ class IcebergDatabase(SparkDatabase):
         ]
         given = self.server.directory / "given.parquet"
         pq.write_table(pa.table(cells), given)
-        # The years before 1582, which Spark suspects to be of another calendar.
+        # Read dates before 1582 as they are. By default Spark suspects another calendar.
         reader = self.server.session().read.option("datetimeRebaseMode", "CORRECTED")
         frame = reader.parquet(str(given)).selectExpr(*chosen)
         frame.writeTo(self.source(table)).using("iceberg").createOrReplace()
@@ -96,12 +97,12 @@ def _jars(package: str, *names: str) -> list[Path]:
 
     directory = Path(str(importlib.import_module(package).__file__)).parent / "jars"
     found = [path for name in names for path in directory.glob(f"{name}.jar")]
-    assert len(found) == len(names), f"{directory} has not one of each of {', '.join(names)}"
+    assert len(found) == len(names), f"{directory} doesn't contain exactly one of each of {', '.join(names)}"
     return found
 
 
 def _relocate(jars: Sequence[Path], target: Path) -> None:
-    """The Jackson that Iceberg's runtime looks for under a name of its own, and which its package has left out."""
+    """Create the relocated Jackson classes that Iceberg's runtime needs, and that its package lacks."""
     with zipfile.ZipFile(target, "w") as out:
         for jar in jars:
             with zipfile.ZipFile(jar) as held:
@@ -111,7 +112,7 @@ def _relocate(jars: Sequence[Path], target: Path) -> None:
 
 
 def _renamed(compiled: bytes) -> bytes:
-    """A class whose constants name the other package, in paths and in dotted names."""
+    """Rename the package in a class's constants, in paths and dotted names."""
     source = io.BytesIO(compiled)
     parts = [source.read(8), count := source.read(2)]
     left = int.from_bytes(count, "big") - 1

@@ -1,6 +1,6 @@
-"""Syncs of the other kinds: the part of the suite of every warehouse that is about these.
+"""Tests of the other kinds, run on every warehouse.
 
-Catalogs are built by the same macros as audiences.
+Catalogs use the same macros as audiences, so they have no tests of their own here.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ MEMBERS = {"id": "text", "points": "bigint", "nick": "text"}
 def events_workshop(
     batch: FaultyServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> QuickProject:
-    """A project of events: the key of a snapshot is in its model."""
+    """A project of events. Their snapshot's key depends on the kind, so they need a project of their own."""
     return QuickProject(tmp_path_factory.mktemp("events"), batch, warehouse, mapping=EVENTS)
 
 
 @contextlib.contextmanager
 def known(project: QuickProject) -> Iterator[Known]:
-    """What the ledger says of a project's sync, and the ledger to append to."""
+    """The state of a project's sync, and the journal to append to."""
     syncs = api.load_syncs(project.options(), api.Selection())
     with contextlib.closing(open_warehouse(read_target(project.options()))) as warehouse:
         (found,) = read_known(warehouse, syncs)
@@ -51,7 +51,9 @@ class Kinds(Values):
     """Inherited by `Behaviour`."""
 
     def test_an_audience(self, quick: QuickProject) -> None:
-        """Who changed is added again with all attributes, who left is removed, and who was rejected waits."""
+        """A changed row is added again with all attributes, an exited row is removed, and a rejected row is
+        parked.
+        """
         quick.map(
             {
                 **{
@@ -84,7 +86,7 @@ class Kinds(Values):
         }
 
     def test_deletions(self, quick: QuickProject) -> None:
-        """Each request is asked for once, a later one again."""
+        """Each request is sent once; a later request for the same id is sent again."""
         quick.outputs(sandbox={"only_from": ["dev"], "app_keys": ["sandbox_app"]})
         mapping = {"kind": "deletions", "identifier": "id", "requested_at": "at", "confirm": "erase"}
         quick.map(mapping)
@@ -95,7 +97,7 @@ class Kinds(Values):
             assert (pushed.error, pushed.accepted) == (None, asked)
 
     def test_erased_people(self, quick: QuickProject) -> None:
-        """The other syncs forget them and hold them back."""
+        """Other syncs forget erased people and hold them back."""
         quick.map({"identifier": "id", "custom": ["points", "nick"]})
         quick.set_rows(MEMBERS, [{"id": name, "points": 1} for name in "abc"])
         quick.sync()
@@ -109,7 +111,7 @@ class Kinds(Values):
 
     @pytest.mark.parametrize("time_type", ["timestamp", "timestamptz"])
     def test_events(self, events: QuickProject, time_type: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Those of the last day go once; the others have a reason. Nobody's zone moves the day."""
+        """Events of the last day are sent once; others have a reason. Time zones don't shift the cutoff."""
         now = datetime.now(timezone.utc)
         columns = {
             "id": "text",
@@ -156,7 +158,7 @@ class Kinds(Values):
             found.journal.append([Event(found.journal.stamp(), "people", name, **lost) for name in names])
         build()
         unsure = {row["event_id"] for row in events.delta() if row["_batch_reason"] == "unsure"}
-        assert unsure == {"new", "day"}, "a push that died may have sent them"
+        assert unsure == {"new", "day"}, "events in doubt are not marked as unsure"
         pushed = events.push_one()
         assert (pushed.error, pushed.sent, pushed.accepted) == (None, 2, 2)
         build()

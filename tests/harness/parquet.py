@@ -1,4 +1,4 @@
-"""Spark 4 itself with the tables it makes of its own accord, which have no MERGE, UPDATE and DELETE."""
+"""Spark 4 with its default tables, which support neither MERGE nor UPDATE nor DELETE."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.spark import SparkDatabase, backticked, spark_type
 
 
 class ParquetDatabase(SparkDatabase):
-    """The schemas `shop` and `raw`, with parquet tables; the models have the format that the server gives them."""
+    """The schemas `shop` and `raw`, with parquet tables. Models use the server's default format."""
 
     model_config: Mapping[str, object] = {}
     server: LocalSpark

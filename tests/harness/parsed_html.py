@@ -1,4 +1,4 @@
-"""A page as a test reads it: its tags, its text, its tables."""
+"""Parses an HTML page for tests: tags, text and tables."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ _VOID = frozenset({"meta", "input", "br", "link", "img", "hr"})
 
 
 class Page(HTMLParser):
-    """Parses a page; fails the test when a tag is not closed where it should be.
+    """Parses a page. Fails the test if tags are unbalanced.
 
-    `tags` are in their order with their attributes; `raw` is what is inside scripts and styles, by tag;
-    `text` is all other text; `tables` are the texts of rows of cells, the heads included.
+    `tags`: in order, with their attributes. `raw`: the content of scripts and styles, by tag. `text`: all
+    other text. `tables`: rows of cell texts, headers included.
     """
 
     def __init__(self, html: str) -> None:
@@ -40,7 +40,7 @@ class Page(HTMLParser):
             self.tables[-1][-1].append("")
 
     def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag, f"{tag} ends out of turn, line {self.getpos()[0]}"
+        assert self._open.pop() == tag, f"line {self.getpos()[0]}: unexpected end of {tag}"
 
     def handle_data(self, data: str) -> None:
         inside = self._open[-1] if self._open else ""
@@ -52,11 +52,11 @@ class Page(HTMLParser):
             self.tables[-1][-1][-1] += data.strip("\n")
 
     def values(self, *names: str) -> list[str]:
-        """The values of attributes of those names, wherever they are."""
+        """All values of the attributes with these names."""
         return [
             value or "" for _, attributes in self.tags for name, value in attributes.items() if name in names
         ]
 
     def table(self, *head: str) -> list[list[str]]:
-        """The rows under the first head that begins with these cells."""
+        """The rows of the first table whose header begins with these cells."""
         return next(rows[1:] for rows in self.tables if tuple(rows[0][: len(head)]) == head)

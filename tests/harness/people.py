@@ -1,4 +1,4 @@
-"""Believable and unbelievable people: rows of every type that a warehouse has and Batch takes, seeded."""
+"""Random people, valid and invalid: every column type that warehouses have and Batch accepts. Seeded."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ COLUMNS = {
     "level": "enum('low', 'high')",
     "note": "json",
 }
-"""Columns and their DuckDB types."""
+"""Columns with their DuckDB types."""
 
 STANDARD = {
     "email_address": "email",
@@ -74,7 +74,7 @@ KINDS = {
     "level": "string",
     "note": "string",
 }
-"""What each column becomes: what `oracle.expected` takes."""
+"""The kind of each column, as in `oracle.expected`."""
 
 MAPPING: dict[str, object] = {
     "identifier": "id",
@@ -123,7 +123,7 @@ _MOMENTS = (
 
 
 def people(number: int, seed: int = 20240229) -> list[dict[str, object]]:
-    """So many rows, each custom_id once. A value that Batch refuses is one in forty."""
+    """`number` rows with unique custom_ids. One value in forty is invalid."""
     chance = random.Random(seed)
     return [_person(chance, place) for place in range(number)]
 

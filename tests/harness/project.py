@@ -1,10 +1,10 @@
-"""A small dbt project on a warehouse, the sandbox it pushes to, and all that a test does with the two.
+"""A small dbt project on a warehouse, with a sandbox to push to.
 
-Real parts only: dbt itself, run in this process; a DuckDB file, or another warehouse; `api.push` or the
-command line; the sandbox over HTTP.
+All parts are real: dbt, run in this process; a DuckDB file or another warehouse; `api.push` or the command
+line; the sandbox over HTTP.
 
-A sync is `select * from raw.<sync>`, a view, so that its rows can be changed without dbt. Between two
-steps no connection to the file is open in this process: another process may open it at any time.
+A sync is `select * from raw.<sync>`, a view, so that its rows can be changed without dbt. Between steps this
+process holds no connection to the file, so that other processes can open it.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from dbt_batch_sync.results.sync import PushResult, SyncPushed
 from dbt_batch_sync.sandbox.server import RecordedRequest, TypedValue
 
 ROOT = Path(__file__).parents[2]
-"""The repository, which is the dbt package."""
+"""The root of the repository, which is also the dbt package."""
 
 PEOPLE = "people"
-"""The sync of the tests that need only one."""
+"""The sync of tests that need only one."""
 
 Attributes = dict[str, TypedValue]
 
@@ -57,14 +57,14 @@ models: {shop: %s}
 
 @dataclass(frozen=True)
 class Built:
-    """How a dbt command ended; `messages` are those of what failed, colours and all left out."""
+    """The outcome of a dbt command. `messages`: those of failed nodes, without colors."""
 
     ok: bool
     messages: str
 
 
 class Project:
-    """The project in `directory`, which may not exist yet. `sandbox` runs, and is this project's alone."""
+    """A project in `directory`, which may not exist yet. `sandbox` must be running and must not be shared."""
 
     def __init__(self, directory: Path, sandbox: FaultyServer, warehouse: Database | None = None) -> None:
         self.directory = directory
@@ -78,24 +78,24 @@ class Project:
         models = {"+materialized": "view", **self.warehouse.model_config}
         _write(directory / "dbt_project.yml", _PROJECT % json.dumps(models))
         _write(directory / "packages.yml", yaml.safe_dump({"packages": [{"local": str(ROOT)}]}))
-        # What `dbt deps` makes of a local package.
+        # The same layout that `dbt deps` creates for a local package.
         (directory / "dbt_packages").mkdir(exist_ok=True)
         if not (directory / "dbt_packages" / "dbt_batch_sync").exists():
             (directory / "dbt_packages" / "dbt_batch_sync").symlink_to(ROOT, target_is_directory=True)
         self.outputs()
 
     def clear(self) -> None:
-        """Forgets rows, models and profiles; keeps what dbt has parsed of the macros."""
+        """Remove rows, models and profiles. Keeps dbt's parsed macros."""
         self.warehouse.clear()
         shutil.rmtree(self.directory / "models", ignore_errors=True)
         self.outputs()
         self.sandbox.reset()
         self._first_request = 0
 
-    # What the user writes
+    # User files
 
     def outputs(self, target: str = "sandbox", **changes: Mapping[str, object]) -> None:
-        """Writes profiles.yml: an output is the sandbox's but for `changes`; there is always `sandbox`."""
+        """Write profiles.yml. Outputs are the sandbox's, with `changes`; `sandbox` always exists."""
         batch = {
             "type": "batch",
             "api_url": self.sandbox.url,
@@ -120,7 +120,7 @@ class Project:
         models: Sequence[str] = ("delta", "sent_snapshot"),
         **config: object,
     ) -> None:
-        """Writes a sync's model with its meta and `config`, and the models of its snapshot and delta."""
+        """Write a sync's model with its meta and `config`, and the models of its snapshot and delta."""
         directory = self.directory / "models"
         meta = {"models": [{"name": sync, "config": {**config, "meta": {"batch_sync": dict(mapping)}}}]}
         _write(directory / f"{sync}.yml", yaml.safe_dump(meta, allow_unicode=True, sort_keys=False))
@@ -130,17 +130,17 @@ class Project:
             _write(directory / f"{sync}_{macro}.sql", f"{{{{ dbt_batch_sync.{macro}('{sync}'{key}) }}}}")
 
     def set_rows(self, columns: Mapping[str, str], rows: Iterable[Row], sync: str = PEOPLE) -> None:
-        """Makes the sync's source hold these rows.
+        """Set the rows of a sync's source.
 
-        `columns` are names and the warehouse's types. A missing cell is null; what Python has no type for is
+        `columns`: names and the warehouse's types. Missing cells are null. Values without a Python type are
         given as text.
         """
         self.warehouse.create(sync, columns, list(rows))
 
-    # What the tools do
+    # Commands
 
     def dbt(self, *arguments: str, fails: bool = False) -> Built:
-        """Runs dbt in this process. Fails the test when it does not end as expected."""
+        """Run dbt in this process. Fails the test on an unexpected outcome."""
         return self._invoke(None, *arguments, fails=fails)
 
     def _invoke(self, manifest: Any, *arguments: str, fails: bool = False) -> Built:
@@ -163,21 +163,21 @@ class Project:
         return built
 
     def build(self, *arguments: str) -> None:
-        """`dbt run`: every sync, snapshot and delta.
+        """`dbt run` of every sync, snapshot and delta.
 
-        Parses only what was written since the last one, and writes no `run_results.json`: a third of the time.
+        Skips `run_results.json` and parses only files changed since the last run: a third of the time.
         """
         if self._written() != self._as_parsed:
             self.dbt("parse")
         self._invoke(self._parsed, "run", "--no-write-json", *arguments)
 
     def _written(self) -> dict[Path, str]:
-        """The files of the project, and what is in them."""
+        """The project's files and their content."""
         found = [*self.directory.glob("*.yml"), *(self.directory / "models").rglob("*.*")]
         return {path: path.read_text(encoding="utf-8") for path in found}
 
     def options(self, **changes: Any) -> DbtOptions:
-        """What `api` is called with."""
+        """Options for `api`."""
         given = {"project_dir": self.directory, "profiles_dir": self.directory, "environ": self.environ}
         return DbtOptions(**{**given, **changes})
 
@@ -191,7 +191,7 @@ class Project:
         observer: Observer | None = None,
         **options: Any,
     ) -> PushResult:
-        """`api.push`; `options` are those of `api.PushOptions`. What it sends is `sent` afterwards."""
+        """Call `api.push` with the options of `api.PushOptions`. `sent` then contains its requests."""
         self.forget_requests()
         selection = api.Selection(tuple(select), tuple(exclude))
         return api.push(
@@ -203,12 +203,12 @@ class Project:
         )
 
     def push_one(self, **options: Any) -> SyncPushed:
-        """`push` of a project with one sync, and how that sync fared."""
+        """`push` of a project with one sync. Returns that sync's result."""
         (sync,) = self.push(**options).syncs
         return sync
 
     def resend(self, scope: Scope) -> None:
-        """`api.resend` of every sync, and the `dbt run` that answers it."""
+        """Call `api.resend` for all syncs, then `dbt run`."""
         api.resend(self.options(), scope)
         self.build()
 
@@ -218,7 +218,7 @@ class Project:
         return self.push_one(**options)
 
     def troubled(self, troubles: Sequence[Trouble], *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The command line in a process of its own, in which things go wrong."""
+        """Run the command line with faults, in a process of its own."""
         self.forget_requests()
         script = Path(__file__).parent / "cli_with_faults.py"
         return subprocess.run(
@@ -235,7 +235,7 @@ class Project:
     def cli(
         self, *arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """The command line in a process of its own, its output in pipes, from within the project."""
+        """Run the command line in a process of its own, from the project directory, capturing its output."""
         self.forget_requests()
         return subprocess.run(
             [sys.executable, "-W", "error", "-m", "dbt_batch_sync", *arguments],
@@ -249,7 +249,7 @@ class Project:
         )
 
     def call(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """The same as `cli` in this process: a second and a half less, and less of it is real."""
+        """Like `cli`, in this process: saves 1.5 seconds, but is less realistic."""
         from dbt_batch_sync.cli.app import run
 
         self.forget_requests()
@@ -270,31 +270,33 @@ class Project:
             os.chdir(before)
         return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
-    # What there is afterwards
+    # Results
 
     def profiles(self) -> dict[str, Attributes]:
-        """What Batch holds, by custom_id."""
+        """The profiles in Batch, by custom_id."""
         return {name: dict(profile.attributes) for name, profile in self.sandbox.profiles.items()}
 
     @property
     def sent(self) -> Sent:
-        """What arrived at the sandbox since the last push began."""
+        """The requests since the last push began."""
         return Sent.of(self._requests())
 
     def forget_requests(self) -> None:
-        """`sent` begins here."""
-        # They are in the order in which they ended.
+        """Restart `sent` from here."""
+        # Requests are listed in the order in which they ended.
         self._first_request = max((each.number for each in self.sandbox.requests), default=-1) + 1
 
     def _requests(self) -> Sequence[RecordedRequest]:
         return [each for each in self.sandbox.requests if each.number >= self._first_request]
 
     def delta(self, sync: str = PEOPLE) -> list[dict[str, Any]]:
-        """The rows of a delta, in the order of their keys."""
+        """The delta's rows, ordered by key."""
         return self.query(f'select * from "{sync}_delta" order by custom_id, _batch_reason')
 
     def changes(self, sync: str = PEOPLE) -> dict[str | None, tuple[str, str]]:
-        """A delta as change and changed names, by custom_id; instead of names, an invalid row's reason."""
+        """The delta's change and changed names, by custom_id. For invalid rows, the reason instead of the
+        names.
+        """
         rows = self.delta(sync)
         return {
             row["custom_id"]: (row["_batch_change"], row["_batch_reason"] or row["_batch_changed"])
@@ -302,21 +304,21 @@ class Project:
         }
 
     def snapshot(self, sync: str = PEOPLE) -> dict[str, dict[str, Any]]:
-        """The rows of a snapshot, by its key: what was accepted before the last `dbt run`."""
+        """The snapshot's rows by key, as merged by the last `dbt run`."""
         rows = self.query(f'select * from "{sync}_sent_snapshot"')
         key = "event_id" if rows and "event_id" in rows[0] else "custom_id"
-        assert len({row[key] for row in rows}) == len(rows), f"a {key} stands twice in the snapshot"
+        assert len({row[key] for row in rows}) == len(rows), f"the snapshot has two rows for one {key}"
         return {row[key]: row for row in rows}
 
     def rejects(self, sync: str = PEOPLE) -> dict[tuple[str, str | None], str]:
-        """The reasons of open rejections, by key and attribute; none before the first push."""
+        """Reasons of open rejections, by key and attribute. Empty before the first push."""
         if not self.has_table("batch_sync_rejects"):
             return {}
         query = "from batch_sync_rejects where sync = $sync and resolved_at is null order by rejected_at"
         return {(row["key"], row["attribute"]): row["reason"] for row in self.query(query, sync=sync)}
 
     def has_table(self, name: str) -> bool:
-        """Whether there is such a table."""
+        """Whether the table exists."""
         return self.warehouse.has_table(name)
 
     def query(self, sql: str, **values: object) -> list[dict[str, Any]]:
@@ -324,12 +326,12 @@ class Project:
         return self.warehouse.query(sql, values)
 
     def execute(self, sql: str, **values: object) -> None:
-        """Runs a statement."""
+        """Run a statement."""
         self.warehouse.execute(sql, values)
 
 
 def unchanged(pushed: SyncPushed) -> bool:
-    """Whether a push found nothing to send, and sent nothing."""
+    """Whether a push found nothing to send and sent nothing."""
     return not (pushed.inserts or pushed.updates or pushed.exits or pushed.requests)
 
 
@@ -340,14 +342,14 @@ def _write(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def _foreign_warnings() -> Iterator[None]:
-    """dbt and its dependencies warn of their own accord; that is not what is tested."""
+    """Ignore warnings of dbt and its dependencies."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def _release() -> None:
-    """dbt-duckdb keeps the file open until the process ends."""
+    """Close the file: dbt-duckdb keeps it open until the process ends."""
     if "dbt.adapters.duckdb" in sys.modules:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 

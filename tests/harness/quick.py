@@ -1,8 +1,8 @@
-"""dbt without its start: a project is parsed once, and its models are compiled and run in this process as often as one likes.
+"""dbt without its start-up: parses a project once, then compiles and runs its models in this process any
+number of times.
 
-What runs is dbt's own: its compiler, its contexts, its materializations and its adapter. A `dbt run` of a sync costs
-a tenth of a second instead of two. Its parser, its command line and its scheduler are left out; tests of those use
-`Project.dbt`.
+Uses dbt's own compiler, contexts, materializations and adapter. A `dbt run` of a sync takes a tenth of a
+second instead of two. Skips dbt's parser, command line and scheduler; `Project.dbt` covers those.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from harness.project import PEOPLE, Project
 
 
 class QuickDbt:
-    """dbt in this process: the project is parsed once, and its models are compiled and run as often as one likes."""
+    """dbt in this process. The project is parsed once."""
 
     def __init__(self, directory: Path, adapter: str = "duckdb", page_rows: int | None = None) -> None:
-        """`page_rows`: of a delta's pages, on DuckDB and PostgreSQL."""
+        """`page_rows`: rows per page of the delta, on DuckDB and PostgreSQL."""
         self._type = adapter
         with self._quiet():
             from dbt.adapters.factory import FACTORY
@@ -56,7 +56,7 @@ class QuickDbt:
 
     @contextlib.contextmanager
     def installed(self, *, release: bool = False) -> Iterator[None]:
-        """dbt keeps its adapters and DuckDB's environment in the process: ours, for as long as they are needed.
+        """Install this project's adapter and DuckDB environment, which dbt keeps globally.
 
         `release` closes the database afterwards.
         """
@@ -100,14 +100,14 @@ class QuickDbt:
             yield
 
     def map(self, mapping: Mapping[str, object]) -> None:
-        """As after a parse of the changed YAML."""
+        """Apply a new mapping as if the YAML had been parsed again."""
         node = self._manifest.nodes[f"model.shop.{PEOPLE}"]
         node.meta = node.config.meta = {"batch_sync": copy.deepcopy(dict(mapping))}
         self._manifest.build_flat_graph()
 
     @contextlib.contextmanager
     def dying(self, statement: int | None, death: type[BaseException]) -> Iterator[None]:
-        """In here a run dies before its so many-th statement."""
+        """Raise `death` before that statement of a run."""
         if statement is None:
             yield
             return
@@ -125,7 +125,7 @@ class QuickDbt:
             yield
 
     def run(self, models: Sequence[str]) -> None:
-        """Compiles and runs models in this order, after the hooks of the start. Raises what dbt raises."""
+        """Compile and run models in this order, after the on-run-start hooks. Raises dbt's errors."""
         from dbt.compilation import Compiler
         from dbt.selected_resources import set_selected_resources
         from dbt.task.run import ModelRunner
@@ -148,11 +148,11 @@ class QuickDbt:
 
 
 class Died(BaseException):
-    """dbt died here. No `except Exception` catches it."""
+    """Simulates the death of dbt. No `except Exception` catches it."""
 
 
 class QuickProject(Project):
-    """A project of one sync, whose `build` is quick and whose file is closed between two steps."""
+    """A project of one sync with a fast `build`. The database file is closed between steps."""
 
     def __init__(
         self,
@@ -162,13 +162,13 @@ class QuickProject(Project):
         page_rows: int | None = None,
         mapping: Mapping[str, object] | None = None,
     ) -> None:
-        """`mapping` is of the kind that all mappings of the project are."""
+        """Every later mapping must be of the same kind as `mapping`."""
         super().__init__(directory, sandbox, warehouse)
         super().map(mapping or {"identifier": "id", "custom": ["a"]})
         self._quick = QuickDbt(directory, self.warehouse.adapter, page_rows)
 
     def map(self, mapping: Mapping[str, object], sync: str = PEOPLE, **config: Any) -> None:
-        """Writes the YAML, and what a parse would make of it."""
+        """Write the YAML and apply it as a parse would."""
         super().map(mapping, sync, **config)
         self._quick.map(mapping)
         path = self.directory / "target" / "manifest.json"
@@ -179,7 +179,7 @@ class QuickProject(Project):
 
     @contextlib.contextmanager
     def explained(self, words: str, plans: list[Any]) -> Iterator[None]:
-        """On PostgreSQL, adds the plan of each statement with these words, as it is when its turn comes."""
+        """On PostgreSQL, collect the plan of each statement that contains these words, right before it runs."""
         kind = type(self._quick.adapter.connections)
         execute = kind.add_query
 
@@ -193,12 +193,12 @@ class QuickProject(Project):
             yield
 
     def build(self, *models: str) -> None:
-        """`dbt run`: the sync, its snapshot and its delta, or some of them."""
+        """`dbt run` of the sync, its snapshot and its delta, or of some of them."""
         with self._quick.installed(release=True):
             self._quick.run(models or _ALL)
 
     def build_until(self, statement: int) -> bool:
-        """A `dbt run` that loses its connection before its so many-th statement; whether it came to its end all the same."""
+        """`dbt run` that loses its connection before that statement. Return whether it completed."""
         with (
             self._quick.installed(release=True),
             self._quick.dying(statement, Died),
@@ -213,7 +213,7 @@ _ALL = (PEOPLE, f"{PEOPLE}_sent_snapshot", f"{PEOPLE}_delta")
 
 
 def _as_of_run() -> Any:
-    """dbt's flags, as of a `dbt run`."""
+    """dbt's flags for `dbt run`."""
     from dbt.flags import get_flags
 
     flags = copy.copy(get_flags())

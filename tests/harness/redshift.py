@@ -1,8 +1,8 @@
-"""A stand-in for Redshift: PostgreSQL behind a proxy that Redshift's own driver connects to.
+"""Stand-in for Redshift: PostgreSQL behind a proxy for Redshift's own driver.
 
-The proxy leaves out what only Redshift takes (start-up parameters, `distkey` and `sortkey`), and makes an error of
-what PostgreSQL takes and Redshift does not, as far as a pattern can tell. What it let through is kept, to be
-looked at.
+The proxy removes what only Redshift accepts (start-up parameters, `distkey` and `sortkey`), and fails
+statements that PostgreSQL accepts and Redshift doesn't, as far as patterns can tell. It keeps the statements
+it passed on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import ClassVar
 from harness.databases import PostgresDatabase, PostgresServer, Row
 
 TAKEN = (b"user", b"database", b"application_name", b"client_encoding", b"DateStyle")
-"""Start-up parameters that PostgreSQL has as well."""
+"""Start-up parameters that PostgreSQL also accepts."""
 
 SSL_REQUEST = 80877103
 
@@ -33,7 +33,9 @@ REFUSED = re.compile(
     r"|varchar\(max\)|alter column|\bunnest\b|generate_series|\bjsonb?\b|\bfilter \(|\blateral\b",
     re.IGNORECASE,
 )
-"""What Redshift's documentation says it lacks, of what statements for PostgreSQL have; a `text` is short there."""
+"""PostgreSQL syntax that Redshift's documentation lists as unsupported, and `text`, which is short on
+Redshift.
+"""
 
 LITERAL = re.compile(r"'(?:[^'\\]|\\.|'')*'", re.DOTALL)
 DERIVED = re.compile(r"\b(?:from|join)\s+\(", re.IGNORECASE)
@@ -52,7 +54,7 @@ SETUP = (
     "$$select ''::name, ''::name, ''::name, ''::varchar, 0 where false$$",
     "create view pg_catalog.svv_external_columns as select ''::text as schemaname, ''::text as tablename, "
     "''::text as columnname, ''::text as external_type, 0 as columnnum where false",
-    # A type of its own, so that it is reported as one: JSON as text.
+    # A separate type, so that it is reported as such. Holds JSON as text.
     "create type pg_catalog.super",
     "create function pg_catalog.super_in(cstring) returns super language internal immutable strict as 'textin'",
     "create function pg_catalog.super_out(super) returns cstring language internal immutable strict as 'textout'",
@@ -61,11 +63,11 @@ SETUP = (
     "create cast (super as text) without function",
     'create function pg_catalog."json_serialize"(super) returns varchar language sql immutable as $$select $1::text$$',
 )
-"""What Redshift has and PostgreSQL lacks."""
+"""Redshift features that PostgreSQL lacks."""
 
 
 class RedshiftProxy:
-    """A port of this machine that speaks as Redshift does, for each database of a server."""
+    """A port on this machine that speaks Redshift's protocol, for each database of a server."""
 
     def __init__(self, server: PostgresServer) -> None:
         self.statements: deque[str] = deque(maxlen=10_000)
@@ -78,7 +80,7 @@ class RedshiftProxy:
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:
-        """Ends it, and every connection."""
+        """Stop the proxy and close all connections."""
         asyncio.run_coroutine_threadsafe(self._ended(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -96,7 +98,7 @@ class RedshiftProxy:
             start = await self._started(reader, writer)
             upstream, server = await asyncio.open_unix_connection(self._socket)
             server.write(start)
-            # Either end closes both, so that what a killed client left open is rolled back.
+            # If either side closes, both close, so that a killed client's transaction is rolled back.
             ends = [
                 asyncio.ensure_future(self._to_server(reader, server)),
                 asyncio.ensure_future(_to_client(upstream, writer)),
@@ -110,7 +112,7 @@ class RedshiftProxy:
         writer.close()
 
     async def _started(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-        """The start-up message, with what PostgreSQL knows of it."""
+        """The start-up message, reduced to parameters that PostgreSQL knows."""
         while True:
             (length,) = struct.unpack("!I", await reader.readexactly(4))
             body = await reader.readexactly(length - 4)
@@ -134,7 +136,7 @@ class RedshiftProxy:
             await writer.drain()
 
     def _as_postgres(self, query: str) -> str:
-        # What dbt-redshift asks of the catalog is its own.
+        # Catalog queries come from dbt-redshift, not from us.
         if "information_schema" not in query and "pg_catalog.pg_" not in query and "from pg_" not in query:
             self.statements.append(query)
             found = REFUSED.search(query)
@@ -147,8 +149,8 @@ class RedshiftProxy:
 
 
 def _has_nameless_subquery(query: str) -> bool:
-    """Whether a statement of ours lacks an alias that Redshift's documentation asks for, and PostgreSQL only before its version 16.
-    A reference of dbt's under `--empty` has none.
+    """Whether one of our statements lacks a subquery alias, which Redshift and PostgreSQL before 16 require.
+    dbt's own references under `--empty` have none.
     """
     text = LITERAL.sub("''", query)
     for found in DERIVED.finditer(text):
@@ -168,7 +170,7 @@ async def _to_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 
 
 class RedshiftDatabase(PostgresDatabase):
-    """A database of its own; rows are written to PostgreSQL and read from there directly."""
+    """A database on the server. Tests access PostgreSQL directly."""
 
     adapter = "redshift"
     model_config: ClassVar[Mapping[str, object]] = {}
@@ -190,7 +192,7 @@ class RedshiftDatabase(PostgresDatabase):
         }
 
     def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
-        """What is no single value is JSON."""
+        """Nested values become JSON."""
         super().create(table, columns, [{name: _json(cell) for name, cell in row.items()} for row in rows])
 
 

@@ -1,4 +1,4 @@
-"""Deltas made in a test, and what `render` makes of them, taken apart."""
+"""Creates deltas, renders them, and parses the result."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from dbt_batch_sync.warehouse.rows import in_utc
 ENDING = "}},"
 
 Member = tuple[str, str]
-"""A key of an operation's attributes, and the JSON text of its value as it was written."""
+"""An operation's attribute, and its value as JSON text."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a delta as it was rendered."""
+    """One rendered row of a delta."""
 
     custom_id: str
     operations: tuple[str, ...]
@@ -29,11 +29,11 @@ class Row:
 
     @property
     def members(self) -> list[Member]:
-        """The members of all its operations, in their order."""
+        """The members of all operations, in order."""
         return [member for operation in self.operations for member in members(operation)]
 
     def outcome(self, name: str) -> str | None:
-        """What became of a custom attribute, as if its name were `x`: `"x":value`, a reason, or nothing."""
+        """The result for a custom attribute: its JSON under the name `x`, a reason, or None."""
         keys = {name: "x", f"date({name})": "date(x)", f"url({name})": "url(x)"}
         sent = [f'"{keys[key]}":{value}' for key, value in self.members if key in keys]
         found = [*sent, *(reason for each, reason in self.rejected.items() if each == name)]
@@ -42,7 +42,7 @@ class Row:
 
 
 def typed(**types: str) -> tuple[TypedAttribute, ...]:
-    """Attributes by the names of their columns."""
+    """Attributes named like their columns."""
     return tuple(TypedAttribute(name, AttributeType(kind)) for name, kind in types.items())
 
 
@@ -53,7 +53,7 @@ def delta(
     change: str | Sequence[str] = "insert",
     changed: str | Sequence[str] = "",
 ) -> pa.RecordBatch:
-    """A record batch of a delta; one word stands for every row. Of inserts alone it has no changes."""
+    """A delta as a record batch. `change` applies to all rows. A delta of inserts has no changed names."""
     count = len(next(iter(columns.values()))) if columns else len(ids or ())
     own: dict[str, Sequence[str | None]] = {
         KEY: [f"p{number}" for number in range(count)] if ids is None else ids
@@ -66,7 +66,7 @@ def delta(
 
 
 def arrived(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The rows as a warehouse would give them."""
+    """The rows with the Arrow types that a warehouse would return."""
     rows = in_utc(pa.Table.from_batches([batch]))
     return pa.RecordBatch.from_arrays([each.combine_chunks() for each in rows.columns], schema=rows.schema)
 
@@ -74,7 +74,7 @@ def arrived(batch: pa.RecordBatch) -> pa.RecordBatch:
 def rows_of(
     batches: pa.RecordBatch | Sequence[pa.RecordBatch], attributes: Sequence[TypedAttribute]
 ) -> list[Row]:
-    """Every row of a delta, rendered."""
+    """All rendered rows of a delta."""
     given = [batches] if isinstance(batches, pa.RecordBatch) else list(batches)
     many = [arrived(each) for each in given]
     found: list[Row] = []
@@ -96,7 +96,7 @@ def _rows(part: Rendered, before: int) -> Iterator[Row]:
 
 
 def members(operation: str) -> list[Member]:
-    """The attributes of an operation as texts. The operation has no blank that is not inside of a text."""
+    """An operation's attributes as texts. Asserts that there are no spaces outside of strings."""
     custom_id = json.loads(operation[:-1])["identifiers"]["custom_id"]
     assert operation.endswith(ENDING)
     decoder = json.JSONDecoder()

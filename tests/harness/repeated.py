@@ -1,6 +1,7 @@
-"""What dbt works out anew for every macro it looks for, and a test of thousands of `dbt run`s can't afford.
+"""Speeds up dbt by caching values that it recomputes for every macro lookup. Needed by tests with thousands
+of `dbt run`s.
 
-Each of these is a known answer: it is given at once, and nothing else of dbt is replaced.
+Only functions with a known result are replaced.
 """
 
 from __future__ import annotations
@@ -14,27 +15,27 @@ from unittest import mock
 
 @contextlib.contextmanager
 def answered_at_once() -> Iterator[None]:
-    """Until the end: no secret is in the environment, a flag says nothing of who declared it, events go nowhere."""
+    """Until exit: no secrets in the environment, flags without a source, events discarded."""
     from dbt_common.behavior_flags import BehaviorFlagRendered
     from dbt_common.clients import agate_helper
     from dbt_common.events.event_manager import EventManager
     from dbt_common.exceptions import base
 
     with (
-        # A macro that a package lacks is an exception, and each looks through the environment.
+        # Each missing macro raises an exception, which searches the environment for secrets.
         mock.patch.object(base, "env_secrets", list),
         mock.patch("dbt.exceptions.env_secrets", list),
-        # Every adapter walks the stack with its sources for it.
+        # For this value, every adapter walks the stack, reading source files.
         mock.patch.object(BehaviorFlagRendered, "_default_source", staticmethod(lambda: "tests")),
         mock.patch.object(EventManager, "fire_event", return_value=None),
-        # What types a result may have is the same for every result, and takes as long as the query.
+        # The possible types of a result never change, and building the tester takes as long as the query.
         mock.patch.object(agate_helper, "build_type_tester", _tester(agate_helper.build_type_tester)),
     ):
         yield
 
 
 def remembered(generate: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """A generator of macros' contexts that makes one for each macro: they differ in nothing else."""
+    """Cache macro contexts, one per macro and package: nothing else in them varies."""
     known: dict[tuple[str, str | None], dict[str, Any]] = {}
 
     def context(macro: Any, config: Any, manifest: Any, package: str | None) -> dict[str, Any]:

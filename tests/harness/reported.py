@@ -1,10 +1,10 @@
-"""The types of a model's columns as each warehouse's adapter reports them."""
+"""Column types as reported by each warehouse's adapter."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-# By kind of column; `tags` is a list of texts.
+# By kind of column. `tags` is an array of strings.
 REPORTED: Mapping[str, Mapping[str, str]] = {
     "duckdb": {
         "text": "VARCHAR", "boolean": "BOOLEAN", "tags": "VARCHAR[]", "integer": "INTEGER", "huge": "HUGEINT", "decimal": "DECIMAL(18,4)",

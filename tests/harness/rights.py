@@ -1,4 +1,4 @@
-"""The least rights, as docs/warehouses/ has them: one role runs dbt, another one pushes and sees no source."""
+"""Tests the minimal grants in docs/warehouses/: one role runs dbt, another pushes and can't read the sources."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ RUNNER, PUSHER = "dbt", "batch_pusher"
 
 
 def documented(warehouse: str) -> tuple[str, ...]:
-    """The statements of a warehouse's page that give the pusher its rights, and dbt those on the ledger."""
+    """The grants on a warehouse's page: the pusher's, and dbt's on the ledger."""
     rights = read(f"docs/warehouses/{warehouse}.md").section("Rights")
     blocks = [each.text for each in rights.blocks if each.info == "sql"]
     return tuple(each.strip() for each in "".join(blocks).split(";") if each.strip())
 
 
 def check_rights(project: Project, statements: Sequence[str]) -> None:
-    """Two days under two roles: dbt owns everything, and the other one may read what a push reads, and append to the
-    two tables of the ledger. It may nothing else.
+    """Two days with two roles. dbt owns everything. The pusher may only read what a push reads and append to
+    the two ledger tables.
     """
     database = project.warehouse
     assert isinstance(database, PostgresDatabase)
@@ -71,7 +71,7 @@ def check_rights(project: Project, statements: Sequence[str]) -> None:
 
 
 def _grant_delta(project: Project) -> None:
-    """The config `grants`, which `dbt run` applies to each delta that it builds; on a stand-in, what it does."""
+    """Grant what dbt's `grants` config would, on each built delta. Stand-ins get the equivalent statements."""
     database = project.warehouse
     assert isinstance(database, PostgresDatabase)
     if database.adapter != "postgres":
@@ -85,7 +85,7 @@ def _grant_delta(project: Project) -> None:
 
 
 def _rights(project: Project) -> set[tuple[str, str]]:
-    """Tables and what the pusher may do with each."""
+    """Tables with the pusher's privileges."""
     found = project.query(
         "select table_name, privilege_type from information_schema.role_table_grants "
         f"where grantee = '{PUSHER}'"

@@ -1,4 +1,4 @@
-"""What the runner reads, as each dialect's SQL: placeholders are `:named`, whatever the driver makes of them."""
+"""The runner's queries in each dialect. Placeholders are `:named`, whatever the driver's format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES = ("nick", "tags")
 def selects_of(
     dialect: str, tables: Mapping[str, str], columns: Mapping[str, Mapping[str, str]]
 ) -> list[str]:
-    """Every kind of select; `tables` are the delta and the snapshot as they are written there."""
+    """Every kind of query. `tables`: the delta and the snapshot, as written in that dialect."""
     delta, snapshot = (
         Relation(
             parse_table(tables[name], dialect),

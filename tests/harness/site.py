@@ -1,4 +1,4 @@
-"""Builds the docs as a site."""
+"""Builds the docs site."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.project import ROOT
 
 
 def build_site(target: Path) -> Path:
-    """The site, as it is where the repository's address is not known. Warnings are errors."""
+    """Build the site without the repository's address. Warnings are errors."""
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(target)]
     environ = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "REPOSITORY_URL": ""}
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)

@@ -1,7 +1,7 @@
-"""An emulator of Snowflake, in a thread of the tests' process, and the database that a `Project` stands on there.
+"""A Snowflake emulator in a thread of the test process, and a `Database` on it.
 
-fakesnow translates Snowflake's SQL with sqlglot and runs it on DuckDB. What it lacks and a push needs is added here, in
-`_completed`. Rows are written to its DuckDB and read from there directly: only what is tested is translated.
+fakesnow translates Snowflake's SQL with sqlglot and runs it on DuckDB. `_completed` adds what a push needs
+and it lacks. Tests access its DuckDB directly, so only the tested SQL is translated.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DATABASE, SCHEMA = "SHOP", "ANALYTICS"
 
 
 class SnowflakeEmulator:
-    """The server; empty at first."""
+    """The server. Starts empty."""
 
     def __init__(self) -> None:
         import uvicorn
@@ -35,7 +35,7 @@ class SnowflakeEmulator:
         self.arrays: set[str] = set()
         self._completed.enter_context(_completed(self.arrays))
         self.duckdb = shared_fs.duck_conn
-        # With the protocol given, asyncio sends small answers at once.
+        # With an explicit protocol, asyncio sends small answers immediately.
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.bind(("127.0.0.1", 0))
         self.port: int = listening.getsockname()[1]
@@ -44,14 +44,14 @@ class SnowflakeEmulator:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stop the server."""
         self._server.should_exit = True
         self._thread.join()
         self._completed.close()
 
 
 class SnowflakeDatabase:
-    """A database of its own on the emulator."""
+    """A database on the emulator."""
 
     adapter = "snowflake"
     model_config: Mapping[str, object] = {}
@@ -85,7 +85,7 @@ class SnowflakeDatabase:
                 cursor.execute(f"create schema {DATABASE}.{schema}")
 
     def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
-        """Names are quoted, so that they have the case given here."""
+        """Names are quoted, so that they keep their case."""
         self.server.arrays |= {name for name, kind in columns.items() if kind == "array"}
         declared = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
         with self._snowflake() as cursor:
@@ -103,7 +103,7 @@ class SnowflakeDatabase:
         return f"raw.{quoted(table)}"
 
     def query(self, sql: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
-        """Names of columns come in lower case."""
+        """Column names are lower-cased."""
         with self._duckdb() as connection:
             found = connection.execute(sql, dict(values) or None)
             names = [column[0].lower() for column in found.description or ()]
@@ -138,17 +138,17 @@ class SnowflakeDatabase:
 
 
 class _Transactions:
-    """Rolls back what a session that is gone has left open; the real one does so after minutes."""
+    """Rolls back transactions of sessions that are gone. Snowflake does so after minutes."""
 
     PATIENCE = 1.0
-    """Seconds without a statement within a transaction."""
+    """Seconds without a statement in a transaction."""
 
     def __init__(self) -> None:
         self._open: dict[Any, float] = {}
         self._lock = Lock()
 
     def note(self, session: Any, command: str) -> None:
-        """Before a statement of a session."""
+        """Called before each statement of a session."""
         now = time.monotonic()
         with self._lock:
             for other in [each for each, last in self._open.items() if now - last > self.PATIENCE]:
@@ -162,7 +162,7 @@ class _Transactions:
 
 
 def _check_names(session: Any, command: str) -> None:
-    """Refuses a table or column whose name has another case than it was made with: DuckDB makes no difference."""
+    """Reject tables and columns whose name differs in case from the created one: DuckDB ignores case."""
     tree = sqlglot.parse_one(command, read="snowflake")
     if not isinstance(tree, exp.Query | exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.Create):
         return
@@ -188,7 +188,7 @@ def _check_names(session: Any, command: str) -> None:
 
 @contextlib.contextmanager
 def _completed(arrays: set[str]) -> Iterator[None]:
-    """The emulator with what it lacks; `arrays` are the names of columns that hold arrays."""
+    """The emulator with additions. `arrays`: names of array columns."""
     from fakesnow import arrow, info_schema, transforms
     from fakesnow.cursor import FakeSnowflakeCursor
     from snowflake.connector.errors import Error, ProgrammingError
@@ -202,7 +202,7 @@ def _completed(arrays: set[str]) -> Iterator[None]:
 
     def executed(cursor: Any, command: str, *arguments: Any, **options: Any) -> Any:
         transactions.note(cursor._conn, command)
-        # It knows none of the parameters; its session is in UTC anyway.
+        # It supports no session parameters; its sessions are in UTC anyway.
         if command.startswith("alter session set"):
             command = "select 'Statement executed successfully.' as status"
         try:
@@ -211,16 +211,18 @@ def _completed(arrays: set[str]) -> Iterator[None]:
         except Error:
             raise
         except Exception as error:
-            # As a fault of the server's it would be tried again for minutes.
+            # An internal server error would be retried for minutes.
             raise ProgrammingError(
                 msg=f"{type(error).__name__}: {error}", errno=1, sqlstate="XX000"
             ) from error
         if str(cursor._last_sql).startswith("MERGE"):
-            cursor._last_sql = 'select 0 as "number of rows inserted"'  # what it describes the result by
+            cursor._last_sql = (
+                'select 0 as "number of rows inserted"'  # the emulator describes the result from this query
+            )
         return cursor
 
     def described(tree: exp.Expr, *place: Any) -> exp.Expr:
-        """It keeps arrays as JSON, and says of all JSON that it is a variant."""
+        """Report array columns as arrays. The emulator stores them as JSON and reports all JSON as VARIANT."""
         found = describe(tree, *place)
         if found is tree or not arrays:
             return found
@@ -230,7 +232,7 @@ def _completed(arrays: set[str]) -> Iterator[None]:
         return exp.select(name, kinds.as_("type", quoted=True)).from_(found.subquery("found"))
 
     def whole_number(tree: exp.Expr) -> exp.Expr:
-        """It makes NUMBER(38,0) a 64-bit integer."""
+        """Keep NUMBER(38,0) wide. The emulator makes it a 64-bit integer."""
         if isinstance(tree, exp.DataType) and tree.this == exp.DataType.Type.DECIMAL and not tree.expressions:
             return exp.DataType.build("decimal(38, 0)")
         if tree.this in (exp.DataType.Type.INT, exp.DataType.Type.SMALLINT, exp.DataType.Type.TINYINT):
@@ -241,7 +243,7 @@ def _completed(arrays: set[str]) -> Iterator[None]:
         return lengths(catalog, schema, table, [(name.replace("'", "''"), size) for name, size in columns])
 
     def with_nulls(times: pa.ChunkedArray) -> pa.Array:
-        """It makes a null the year 1970."""
+        """Keep nulls. The emulator turns them into 1970."""
         whole = times.combine_chunks()
         made = moments(whole.fill_null(datetime(1970, 1, 1, tzinfo=timezone.utc if whole.type.tz else None)))
         return pa.StructArray.from_arrays(made.flatten(), fields=list(made.type), mask=whole.is_null())
@@ -251,7 +253,7 @@ def _completed(arrays: set[str]) -> Iterator[None]:
             (FakeSnowflakeCursor, "execute", executed),
             (transforms, "describe_table", described),
             (transforms, "integer_precision", whole_number),
-            # A sum is a double there, and a merge several statements with a temporary table.
+            # The emulator's sums are doubles, and its merges are several statements with a temporary table.
             (transforms, "numeric_agg_implicit_cast", lambda tree: tree),
             (transforms, "merge", lambda tree: [tree]),
             (arrow, "timestamp_to_sf_struct", with_nulls),

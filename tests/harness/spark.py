@@ -1,6 +1,6 @@
-"""Sail, an engine that speaks Spark's protocol, with Delta tables; and what it lacks of Spark, put right on the way.
+"""Sail, an engine with Spark's protocol and Delta tables, with its gaps fixed by a proxy.
 
-A proxy stands before it, for every client alike: what dbt and the product send is what Spark would get.
+The proxy serves every client: dbt and the package send what Spark would receive.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from harness.databases import Row
 from sqlglot import exp
 
 SESSION = "00112233-4455-6677-8899-aabbccddeeff"
-"""Sail keeps a catalog for each session: one for dbt, the pushes and the tests."""
+"""Sail has a catalog per session, so dbt, the pushes and the tests share one."""
 
 REMOTE = "SPARK_REMOTE"
 
@@ -40,7 +40,7 @@ _COMMENT = re.compile(r"^\s*/\*.*?\*/", re.DOTALL)
 
 
 class SailServer:
-    """The server and the proxy, each on a free port, and `SPARK_REMOTE` set to it."""
+    """The server and the proxy, each on a free port. Sets `SPARK_REMOTE`."""
 
     def __init__(self) -> None:
         import grpc
@@ -53,7 +53,7 @@ class SailServer:
         deadline = time.monotonic() + 60
         while not _listens(port):
             assert self._process.poll() is None, (self.directory / "log").read_text()
-            assert time.monotonic() < deadline, "the server does not answer"
+            assert time.monotonic() < deadline, "the server doesn't answer"
             time.sleep(0.05)
         unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
         self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=unlimited)
@@ -64,13 +64,13 @@ class SailServer:
         os.environ[REMOTE] = f"sc://127.0.0.1:{own_port}/;session_id={SESSION}"
 
     def session(self) -> Any:
-        """The session that dbt and the product have too."""
+        """The session, shared with dbt and the package."""
         from pyspark.sql import SparkSession
 
         return SparkSession.builder.getOrCreate()
 
     def stop(self) -> None:
-        """Ends both, and removes the tables."""
+        """Stop both and remove the tables."""
         self.session().stop()
         del os.environ[REMOTE]
         self._proxy.stop(grace=None).wait()
@@ -104,7 +104,7 @@ class SparkDatabase:
             self.execute(f"create schema {name} location '{place}'", {})
 
     def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
-        # A frame without a row has no types.
+        # An empty frame would have no types.
         given = list(rows) or [{}]
         cells = {f"c{n}": cells_of([row.get(name) for row in given]) for n, name in enumerate(columns)}
         chosen = [
@@ -131,7 +131,7 @@ class SparkDatabase:
         return bool(self.query(f"show tables in {self.schema} like '{name}'", {}))
 
     def _translated(self, sql: str) -> str:
-        """Tests write queries as DuckDB takes them."""
+        """Translate a test's query from DuckDB's SQL."""
         if not re.match(r"\s*(from|select|update|delete)\b", sql):
             return sql
 
@@ -166,7 +166,7 @@ def spark_type(kind: str) -> str:
 
 
 class _Proxy:
-    """Passes every call on, changed where Sail can't do what Spark does."""
+    """Forwards every call, with changes where Sail differs from Spark."""
 
     def __init__(self, channel: Any) -> None:
         self._channel = channel
@@ -184,7 +184,7 @@ class _Proxy:
         if name == "AddArtifacts":
             return grpc.stream_unary_rpc_method_handler(self._single(self._channel.stream_unary(method)))
         if name == "ReleaseSession":
-            # With it the catalog would go, which Spark keeps outside of sessions.
+            # This would drop Sail's catalog. Spark's outlives sessions.
             return grpc.unary_unary_rpc_method_handler(_released)
         return grpc.unary_unary_rpc_method_handler(self._single(self._channel.unary_unary(method)))
 
@@ -227,7 +227,7 @@ def _errors_passed(context: Any) -> Iterator[None]:
     except grpc.RpcError as error:
         told = error.details()
         if "Failed to commit transaction" in told:
-            # What Delta says of two writers.
+            # Delta's message for concurrent writers.
             told = (
                 "[DELTA_CONCURRENT_APPEND] Files were added to the root of the table by a concurrent update."
             )
@@ -250,7 +250,7 @@ def _mended(request: bytes) -> bytes:
         query.query = _filled(query.query, given)
         query.ClearField("named_arguments")
     elif found := _ADD_COLUMNS.match(query.query):
-        # `unsupported ALTER TABLE operation`.
+        # Sail answers `unsupported ALTER TABLE operation`.
         table, added = found.groups()
         cells = [
             f"cast(null as {kind}) as {name}"
@@ -259,15 +259,16 @@ def _mended(request: bytes) -> bytes:
         query.query = (
             f"create or replace table {table} using delta as select *, {', '.join(cells)} from {table}"
         )
-    # Otherwise the columns stay those of the replaced table, and are none of a type that is new to it.
+    # Otherwise a replaced table keeps its old columns, and columns of newly used types are missing.
     query.query = _CREATE.sub(_OPTIONS, query.query)
     return message.SerializeToString()
 
 
 def _filled(sql: str, given: Mapping[str, exp.Expr]) -> str:
-    """A command whose parameters are literals: `command with parameters` is an invalid argument there.
+    """A command with its parameters inlined: Sail rejects `command with parameters`.
 
-    What it looks for in a file's statistics must not be a boolean column: `Field minValues not found in struct`.
+    The `case` avoids file statistics for boolean columns, on which Sail fails: `Field minValues not found in
+    struct`.
     """
 
     def filled(node: exp.Expr) -> exp.Expr:
@@ -306,7 +307,9 @@ def backticked(name: str) -> str:
 
 
 def cells_of(cells: Sequence[object]) -> pa.Array:
-    """Cells as Arrow infers their type; integers as text where one is beyond 64 bit, the largest decimal for what is beyond it."""
+    """Cells as an Arrow array of the inferred type. Integers beyond 64 bits become text, limited to the
+    largest decimal.
+    """
 
     def within(cell: object) -> object:
         return str(max(-(10**38 - 1), min(10**38 - 1, int(str(cell)))))

@@ -1,4 +1,4 @@
-"""What is Spark's own, whatever the format of its tables: a class that stands beside the suite."""
+"""Tests of Spark's own behavior, for any table format."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def table_format(project: Project) -> object:
 
 
 class SparkTables:
-    """What Spark does alike on tables of Delta and Iceberg, and refuses on others."""
+    """Behavior that Delta and Iceberg tables share, and that is refused on other formats."""
 
     @contextmanager
     def in_zone(self, quick: QuickProject, zone: str) -> Iterator[None]:
-        """In the session of all."""
+        """Applies to the shared session."""
         assert isinstance(quick.warehouse, SparkDatabase)
         settings = quick.warehouse.server.session().conf
         before = settings.get("spark.sql.session.timeZone")
@@ -33,7 +33,7 @@ class SparkTables:
         finally:
             settings.set("spark.sql.session.timeZone", before)
 
-    def test_its_own_types(self, quick: QuickProject) -> None:
+    def test_spark_types(self, quick: QuickProject) -> None:
         odd = {
             "fixed": ("char(6)", "ab", "ab"),
             "short": ("varchar(3)", "ab", "ab"),
@@ -65,7 +65,7 @@ class SparkTables:
         assert quick.sync().status == "succeeded"
         assert plain(quick.profiles()["x"]) == {name: want for name, (*_, want) in odd.items()}
         quick.build()
-        assert quick.changes() == {}, "what was committed differs from where it came from"
+        assert quick.changes() == {}, "the merged snapshot differs from the model"
 
     def test_other_tables_are_rejected_by_the_macros(self, shop: Project) -> None:
         shop.map(CONTACTS_MAPPING)

@@ -1,4 +1,4 @@
-"""What the product's own connections to DuckDB and PostgreSQL are given, statement by statement."""
+"""Records the statements that the package's own connections send to DuckDB and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEDGER = ("batch_sync_journal", "batch_sync_rejects")
 
 @contextlib.contextmanager
 def recorded() -> Iterator[list[str]]:
-    """Every statement of the time within, of this process's pushes alone: dbt has connections of its own."""
+    """Record the statements of this process's pushes. dbt's own connections are not included."""
     seen: list[str] = []
     connect, cursor = driver.connect, duckdb_driver._File.cursor
 
@@ -39,7 +39,7 @@ def recorded() -> Iterator[list[str]]:
 
 
 def is_of_a_push(statement: str, dialect: str) -> bool:
-    """Whether it is a select, an append to the ledger, a question about a table, or a setting of the session."""
+    """Whether a push may run it: a select, an append to the ledger, a metadata query, or a session setting."""
     tree = parse_one(statement, dialect=dialect)
     if isinstance(tree, exp.Copy):
         source = tree.this

@@ -1,4 +1,4 @@
-"""Templates of profiles.yml, and what dbt makes of them."""
+"""Templates of profiles.yml, and dbt's rendering of them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""What Batch must hold, worked out from rows, mappings and Batch's own answers alone; it shares nothing with the product.
+"""A model of what Batch must hold, computed from rows, mappings and Batch's answers. Shares no code with the
+package.
 
-`Truth` is told of every `dbt run` and of every look at Batch, and can say at any time which values Batch may hold, and after
-a clean `dbt run` and push which ones it must hold.
+`Truth` is told about each `dbt run` and each look at Batch. It knows at any time which values Batch may hold,
+and after a clean `dbt run` and push, which it must hold.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ _BAD_WORDS = (
 
 
 CONSENTS = ("$email_marketing", "$sms_marketing")
-"""A null never deletes them, unless the mapping says so."""
+"""Nulls never delete them, unless the mapping says so."""
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """One mapped attribute: `kind` is a type of Batch, or a standard attribute's `$name`."""
+    """A mapped attribute. `kind` is a Batch type, or a standard attribute's `$name`."""
 
     column: str
     name: str
@@ -47,18 +48,18 @@ class Attribute:
 
     @property
     def wire(self) -> str:
-        """Its name in Batch."""
+        """The name in Batch."""
         return self.kind if self.kind.startswith("$") else self.name
 
     @property
     def relation(self) -> str:
-        """Its column in the snapshot and the delta."""
+        """The column in the snapshot and the delta."""
         return "batch__" + self.kind[1:] if self.kind.startswith("$") else self.name
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A mapping, as a user thinks of it."""
+    """A mapping, in the user's terms."""
 
     attributes: tuple[Attribute, ...]
     on_exit: str = "ignore"
@@ -66,7 +67,7 @@ class Spec:
     resubscribe: bool = True
 
     def meta(self) -> dict[str, object]:
-        """The same as `batch_sync` meta."""
+        """The mapping as `batch_sync` meta."""
         standard = {each.kind[1:]: each.column for each in self.attributes if each.kind.startswith("$")}
         custom = [_entry(each) for each in self.attributes if not each.kind.startswith("$")]
         found: dict[str, object] = {
@@ -80,18 +81,18 @@ class Spec:
         return {**found, "guards": {"min_rows": 0, "never_resubscribe": not self.resubscribe}}
 
     def wanted(self, row: Row) -> Iterator[tuple[Attribute, TypedValue | Rejected | None]]:
-        """What should become of each attribute of a row."""
+        """The expected result for each attribute of a row."""
         for each in self.attributes:
             yield each, expected(each.kind, row.get(each.column))
 
     @property
     def leaving(self) -> tuple[object, ...]:
-        """What decides how a profile leaves."""
+        """Everything that determines how a profile exits."""
         return (self.on_exit, self.membership, self.cleared)
 
     @property
     def cleared(self) -> frozenset[str]:
-        """What is null in Batch after an exit with `clear`: the membership too."""
+        """The attributes, membership included, that are null in Batch after an exit with `clear`."""
         return frozenset(
             {each.wire for each in self.attributes} | ({self.membership} if self.membership else set())
         )
@@ -108,14 +109,14 @@ def _entry(attribute: Attribute) -> object:
 
 @dataclass(frozen=True)
 class Rows:
-    """A sync's rows by what they are good for; a custom_id of several rows is `ambiguous`."""
+    """A sync's valid rows. A custom_id with several rows is `ambiguous`."""
 
     valid: Mapping[str, Row]
     ambiguous: frozenset[str]
 
     @staticmethod
     def of(rows: Sequence[Row]) -> Rows:
-        """Sorts them."""
+        """Classify rows."""
         found: dict[str, list[Row]] = defaultdict(list)
         for row in rows:
             if row["id"] is not None:
@@ -131,7 +132,7 @@ def _is_good(name: str) -> bool:
 
 @dataclass
 class Truth:
-    """What is known of Batch. `look` at it whenever it is known to be in order."""
+    """The possible states of Batch. Call `look` whenever Batch is known to be in order."""
 
     held: dict[str, dict[str, TypedValue]] = field(default_factory=dict)
     possible: dict[str, dict[str, set[TypedValue | None]]] = field(default_factory=dict)
@@ -141,7 +142,7 @@ class Truth:
     rows: Rows = field(default_factory=lambda: Rows({}, frozenset()))
 
     def build(self, spec: Spec, rows: Sequence[Row]) -> None:
-        """A `dbt run` finished: what it found may be sent from now on."""
+        """Record a completed `dbt run`: its rows may now be sent."""
         self.spec, self.rows = spec, Rows.of(rows)
         for name, row in self.rows.valid.items():
             for attribute, value in spec.wanted(row):
@@ -161,7 +162,7 @@ class Truth:
                 self._may(name, spec.membership, TypedValue("boolean", False))
 
     def gone(self) -> dict[str, set[tuple[object, ...]]]:
-        """Who is not in the sync of the last `dbt run`, and the ways in which he may have left."""
+        """Profiles that were not in the last `dbt run`, with the ways in which they may have exited."""
         here = {*self.rows.valid, *self.rows.ambiguous}
         return {name: how for name, how in self.away.items() if name not in here}
 
@@ -170,13 +171,13 @@ class Truth:
         self.possible.setdefault(name, {}).setdefault(attribute, {held}).add(value)
 
     def impossible(self, held: Held) -> list[str]:
-        """What Batch holds and no `dbt run` ever asked for since the last look."""
+        """Values in Batch that no `dbt run` since the last look asked for."""
         wrong = [f"{name}: an unknown profile" for name in held.keys() - self.possible.keys()]
         for name, known in self.possible.items():
             attributes = held.get(name, {})
             for each in {*attributes, *known, *self.held.get(name, {})}:
                 may = known.get(each, {self.held.get(name, {}).get(each)})
-                # A profile that is not in Batch yet holds nothing.
+                # A profile that is not in Batch yet has no attributes.
                 if attributes.get(each) not in may:
                     wrong.append(
                         f"{name}: {each} is {attributes.get(each)}, and may be {sorted(map(str, may))}"
@@ -184,7 +185,7 @@ class Truth:
         return wrong
 
     def wrong(self, held: Held, rejects: Rejects) -> list[str]:
-        """What of Batch differs from the sync of the last `dbt run`, but for what rejects name."""
+        """Differences between Batch and the last `dbt run`, apart from rejected values."""
         found = self.impossible(held)
         for name, row in self.rows.valid.items():
             if (name, None) not in rejects:
@@ -225,14 +226,14 @@ class Truth:
             yield f"{name}: left, and its {membership} is {held.get(str(membership))}"
 
     def look(self, held: Held) -> None:
-        """Batch is known to hold this and nothing is under way: what was possible before is over."""
+        """Record that Batch holds this and nothing is in flight. Earlier possibilities are dropped."""
         self.held = {name: dict(attributes) for name, attributes in held.items()}
-        # Until then somebody who came back may be away for Batch: a profile leaves once.
+        # A profile that came back may still be exited in Batch until then: each exit is sent once.
         self.away = {name: how for name, how in self.away.items() if name not in self.rows.valid}
         self.possible = {name: {} for name in {*self.possible, *held}}
 
     def adopted(self) -> dict[str, dict[str, TypedValue | None]]:
-        """What Batch has by the word of who adopts: what the last `dbt run` would have it hold. None: nothing."""
+        """What Batch holds after an adoption: the state of the last `dbt run`. None: no value."""
         found: dict[str, dict[str, TypedValue | None]] = defaultdict(dict)
         for name, row in self.rows.valid.items():
             for attribute, value in self.spec.wanted(row):

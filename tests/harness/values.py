@@ -1,4 +1,4 @@
-"""What becomes of values and names at their edges: the part of the suite of every warehouse that is about these."""
+"""Tests of edge cases in values and names, run on every warehouse."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ import pytest
 from harness.quick import QuickProject
 
 TWICE = datetime.fromisoformat("2024-10-27T00:30:00+00:00")
-"""Half past two in Paris, as is an hour later."""
+"""2:30 in Paris, which occurs again an hour later."""
 
 NEVER = datetime(2024, 3, 31, 2, 30)
-"""A time of day that this day does not have in Paris."""
+"""A local time that doesn't exist in Paris on that day."""
 
 PAIRS = (
     *(("v", "v "), ("v  ", "v "), ("v", " v"), ("v", "v\t"), ("v\n", "v"), (" ", "  ")),
     *(("v", "V"), ("é", "e\u0301"), ("ß", "ss"), ("ﬁ", "fi"), ("ı", "i"), ("1", "01"), ("1", "1.0")),
     *(("NaN", "nan"), ("null", "NULL"), ("true", "True"), ("\\", "\\\\"), ("'", "''"), ("😀", "😁")),
 )
-"""Texts that are nearly equal: blanks at an end, case, the form of an accent."""
+"""Nearly equal texts: surrounding blanks, case, form of accents."""
 
 
 def plain(attributes: Mapping[str, Any]) -> dict[str, object]:
-    """What a profile has, without the types."""
+    """A profile's values without the types."""
     return {name: each.value for name, each in attributes.items()}
 
 
@@ -36,17 +36,19 @@ class Values:
     """Inherited by `Behaviour`."""
 
     odd_names: ClassVar[Sequence[str]] = ("SELECT", "Émile's", "100% sure", "a.b", "with  two")
-    """Names of columns that need quotes."""
+    """Column names that need quoting."""
 
     alike_ids: ClassVar[Sequence[str]] = ("a", "A", "a ", " a", "é", "e\u0301", "1", "01", "1.0", "'", "''")
-    """Ids that are not one to this warehouse."""
+    """Similar ids that this warehouse tells apart."""
 
     def in_zone(self, quick: QuickProject, zone: str) -> AbstractContextManager[None]:
-        """Makes a time zone the one of new sessions, where a warehouse's sessions have one."""
+        """Set the time zone of new sessions, on warehouses whose sessions have one."""
         return nullcontext()
 
     def test_comparison(self, quick: QuickProject) -> None:
-        """Null is not empty, NaN is NaN, −0 is 0, 1.50 is 1.5, times are instants, and no two texts are alike that differ."""
+        """Null differs from '', NaN equals NaN, −0 equals 0, 1.50 equals 1.5, times are instants, and similar
+        texts differ.
+        """
         columns = {
             "id": "text",
             "a": "text",
@@ -75,10 +77,10 @@ class Values:
             **{str(each["id"]): {"a": each["a"]} for each in other},
         }
         quick.build()
-        assert quick.changes() == {}, "what was merged differs from where it came from"
+        assert quick.changes() == {}, "the merged snapshot differs from the model"
 
-    def test_ids_that_are_nearly_equal(self, quick: QuickProject) -> None:
-        """Each is a profile of its own, in the delta, in Batch and in the snapshot."""
+    def test_nearly_equal_ids(self, quick: QuickProject) -> None:
+        """Each is a profile of its own in the delta, in Batch and in the snapshot."""
         rows = [{"id": name, "n": n} for n, name in enumerate(self.alike_ids)]
         quick.map({"identifier": "id", "custom": ["n"], "on_exit": "clear"})
         quick.set_rows({"id": "text", "n": "bigint"}, rows)
@@ -91,8 +93,10 @@ class Values:
         held = {name: row["n"] for name, row in quick.snapshot().items()}
         assert held == {**{row["id"]: row["n"] for row in rows[2:]}, rows[0]["id"]: -1, rows[1]["id"]: None}
 
-    def test_numbers_at_their_edges(self, quick: QuickProject) -> None:
-        """Infinite is infinite and withheld; of a long decimal the last digit counts, which no float has."""
+    def test_extreme_numbers(self, quick: QuickProject) -> None:
+        """Infinity is compared and held back. Decimals are compared to the last digit, beyond a float's
+        precision.
+        """
         columns = {"id": "text", "f": "double precision", "n": "numeric(38,9)", "i": "bigint"}
         long, longer = (Decimal(f"12345678901234567890123456789.00000000{n}") for n in (1, 2))
         first = [
@@ -120,8 +124,10 @@ class Values:
             "zero": ("update", "f"),
         }
 
-    def test_times_when_the_clocks_change(self, quick: QuickProject, monkeypatch: pytest.MonkeyPatch) -> None:
-        """An hour that is twice there is two, one that is not there is one, and nobody's zone makes a change."""
+    def test_daylight_saving_changes(self, quick: QuickProject, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The repeated hour is two instants, a skipped hour is one, and session time zones never cause a
+        change.
+        """
         columns = {"id": "text", "t": "timestamptz", "u": "timestamp"}
         hour = timedelta(hours=1)
         rows = [
@@ -151,8 +157,8 @@ class Values:
             time.tzset()
         assert quick.changes() == {"first": ("update", "t"), "second": ("update", "u")}
 
-    def test_names_of_any_kind(self, quick: QuickProject) -> None:
-        """Of columns, and of attributes, which are columns of the snapshot and the delta."""
+    def test_unusual_names(self, quick: QuickProject) -> None:
+        """Of columns and of attributes, which are columns of the snapshot and the delta."""
         names = ["Customer Id", *self.odd_names]
         wanted = ("order", "user", "select", "table", "group")[: len(self.odd_names)]
         custom = [

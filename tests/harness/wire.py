@@ -1,4 +1,4 @@
-"""What went over the wire, read from the requests that the sandbox kept."""
+"""The requests that the sandbox kept."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from dbt_batch_sync.sandbox.server import RecordedRequest
 
 @dataclass(frozen=True)
 class Sent:
-    """Some requests to the profile routes, oldest first, and the operations of each that was accepted."""
+    """Requests to the profile routes, oldest first, and the operations of those that were accepted."""
 
     requests: tuple[RecordedRequest, ...]
     calls: tuple[tuple[dict[str, Any], ...], ...]
 
     @staticmethod
     def of(requests: Sequence[RecordedRequest]) -> Sent:
-        """Reads the bodies of what was accepted.
+        """Parse the bodies of accepted requests.
 
-        Fails when one was not kept: then the sandbox needs more `keep_bodies`.
+        Fails if a body was not kept: the sandbox then needs a larger `keep_bodies`.
         """
         posted = tuple(each for each in requests if each.method == "POST")
         accepted = [each for each in posted if each.status == 202]
@@ -30,7 +30,7 @@ class Sent:
 
     @property
     def operations(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """custom_id and attributes of each operation, in the order in which they arrived."""
+        """custom_id and attributes of each operation, in order of arrival."""
         for call in self.calls:
             for operation in call:
                 assert operation.keys() == {"identifiers", "attributes"}
@@ -39,7 +39,7 @@ class Sent:
 
     @property
     def attributes(self) -> dict[str, dict[str, Any]]:
-        """What was sent, by custom_id. Fails when an attribute of a profile was sent twice."""
+        """The sent attributes by custom_id. Fails if an attribute of a profile was sent twice."""
         found: dict[str, dict[str, Any]] = {}
         for custom_id, attributes in self.operations:
             known = found.setdefault(custom_id, {})
@@ -49,10 +49,10 @@ class Sent:
 
     @property
     def names(self) -> set[str]:
-        """Every key that was sent."""
+        """All attribute names that were sent."""
         return {name for _, attributes in self.operations for name in attributes}
 
     @property
     def paths(self) -> set[str]:
-        """The last part of the paths: the endpoints."""
+        """The last part of each path: the endpoint."""
         return {each.path.rsplit("/", 1)[-1] for each in self.requests}

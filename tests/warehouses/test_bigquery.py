@@ -72,7 +72,7 @@ OWN = {
 }
 
 
-def test_its_own_types(quick: QuickProject) -> None:
+def test_spark_types(quick: QuickProject) -> None:
     given = {"whole": "integer", "day_text": "string", "list": "string_array"}
     custom = [{"column": name, "type": given[name]} if name in given else name for name in OWN]
     quick.map({"identifier": "id", "custom": custom})

@@ -91,7 +91,7 @@ UNSENDABLE = {
 }
 
 
-def test_its_own_types(quick: QuickProject) -> None:
+def test_spark_types(quick: QuickProject) -> None:
     quick.execute("create extension citext schema public")
     quick.execute("create type feeling as enum ('sad', 'happy')")
     quick.execute("create domain share as smallint check (value between 0 and 100)")

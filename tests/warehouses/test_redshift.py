@@ -111,7 +111,7 @@ REFUSED = {
 """Column: its type, a value, and why Batch would refuse it."""
 
 
-def test_its_own_types(quick: QuickProject) -> None:
+def test_spark_types(quick: QuickProject) -> None:
     given = {**ODD, **REFUSED}
     arrays = dict.fromkeys(("tags", "none", "numbers", "holes"), "string_array")
     typed = {**arrays, "body": "string", "whole": "integer", "yes": "string"}

@@ -119,7 +119,7 @@ REFUSED = {
 """Column: its type, a value, and why Batch would refuse it."""
 
 
-def test_its_own_types(quick: QuickProject) -> None:
+def test_spark_types(quick: QuickProject) -> None:
     given = {**ODD, **REFUSED}
     typed = {"body": "string", "words": "string", "listed": "string_array", "whole": "integer"}
     custom = [{"column": name, "type": typed[name]} if name in typed else name for name in given]

@@ -1,4 +1,4 @@
-"""What the tests of drivers share: a PostgreSQL server for a session."""
+"""Fixtures of the driver tests: one PostgreSQL server per session."""
 
 from __future__ import annotations
 
@@ -21,4 +21,4 @@ collect_ignore = [
     for name, package in (("test_databricks.py", "databricks"), ("test_bigquery.py", "google.cloud.bigquery"))
     if not _is_installed(package)
 ]
-"""Their stand-ins are made of the drivers' own classes, which only their environments have."""
+"""Their stand-ins use the drivers' own classes, which only their environments have."""

@@ -1,4 +1,4 @@
-"""What every driver has to do, shown on its engine or on what stands in for it."""
+"""The contract of every driver, tested on its engine or a stand-in."""
 
 from __future__ import annotations
 
@@ -24,39 +24,39 @@ MOMENT = datetime(2024, 2, 29, 1, 2, 3, 456789)
 WORDS = ["'", "\\", "\\'", '"', "%s %", "%(word)s", "a\nb\r\tc", "$$", ":word ? @x $1", "é😀\u2028", "", None]
 
 COLUMNS = {"place": "bigint", "word": "text", "seen_at": "timestamp", "good": "boolean", "part": "double"}
-"""The types of the ledger's columns, as sqlglot calls them."""
+"""The types of the ledger's columns, in sqlglot's terms."""
 
 
 def target_of(database: Database) -> WarehouseTarget:
-    """What the product opens to be where the tests' database is."""
+    """The connection target of the tests' database."""
     given = dict(database.credentials)
     return WarehouseTarget("shop", "dev", str(given.pop("type")), given)
 
 
 def select(sql: str, **values: Any) -> Statement:
-    """A query in DuckDB's words."""
+    """A query in DuckDB's SQL."""
     return Statement(parse_one(sql, dialect="duckdb"), values)
 
 
 @pytest.fixture(scope="module")
 def warehouse(database: Database) -> Iterator[Warehouse]:
-    """The product's own connection to the module's database."""
+    """The package's own connection to the module's database."""
     with contextlib.closing(open_warehouse(target_of(database))) as opened:
         yield opened
 
 
 class DriverContract:
-    """The tests; a class for each warehouse inherits them. A module has the fixture `database`."""
+    """The tests. Each warehouse's class inherits them, and its module has the fixture `database`."""
 
     types: ClassVar[Mapping[str, str]] = {}
-    """The engine's own names of types, where they are not sqlglot's."""
+    """The engine's type names where they differ from sqlglot's."""
     schema: ClassVar[str] = "shop"
     told: ClassVar[str] = "no_such_column"
-    """What the error says of a statement with a column that is not there."""
+    """Part of the error message for a missing column."""
     failing: ClassVar[exp.Expr] = exp.cast(exp.cast(exp.Placeholder(this="word"), "text"), "bigint")
-    """What fails with an error that quotes the value."""
+    """An expression that fails with an error quoting the value."""
     odd: ClassVar[Mapping[str, tuple[str, Any]]] = {}
-    """Expressions in the engine's SQL: the type that Arrow has for the result, and the cell."""
+    """Expressions in the engine's SQL, with the result's Arrow type and value."""
 
     @pytest.fixture
     def boxes(self, warehouse: Warehouse, database: Database) -> exp.Table:
@@ -75,7 +75,7 @@ class DriverContract:
         database.execute(f"create table {name} ({declared})", {})
 
     def rows_of(self, warehouse: Warehouse, table: exp.Table) -> list[dict[str, Any]]:
-        """All rows, by their place."""
+        """All rows, ordered by `place`."""
         query = exp.select(*(exp.alias_(exp.column(name), name) for name in COLUMNS)).from_(table.copy())
         return list(warehouse.fetch(Statement(query.order_by("place"))).to_pylist())
 
@@ -83,7 +83,7 @@ class DriverContract:
         assert [column.name.lower() for column in warehouse.columns(boxes)] == list(COLUMNS)
         assert warehouse.columns(exp.to_table(f"{self.schema}.nothing_there")) == ()
 
-    def test_rows_of_any_text_are_appended_and_fetched(self, warehouse: Warehouse, boxes: exp.Table) -> None:
+    def test_rows_round_trip(self, warehouse: Warehouse, boxes: exp.Table) -> None:
         count = 2_001
         given = pa.table(
             {
@@ -100,15 +100,13 @@ class DriverContract:
             list(COLUMNS)
         ).to_pylist()
 
-    def test_what_rows_lack_is_null(self, warehouse: Warehouse, boxes: exp.Table) -> None:
+    def test_missing_cells_are_null(self, warehouse: Warehouse, boxes: exp.Table) -> None:
         warehouse.append(boxes, pa.table({"place": [1, 2], "word": [None, None], "good": pa.nulls(2)}))
         (first, second) = self.rows_of(warehouse, boxes)
         assert {**first, "place": int(first["place"])} == {**dict.fromkeys(COLUMNS), "place": 1}
         assert int(second["place"]) == 2
 
-    def test_a_result_has_the_names_and_types_of_the_select(
-        self, warehouse: Warehouse, boxes: exp.Table
-    ) -> None:
+    def test_result_names_and_types(self, warehouse: Warehouse, boxes: exp.Table) -> None:
         query = exp.select(
             exp.alias_(exp.column("word"), "Word", quoted=True),
             exp.alias_(exp.column("seen_at"), "seen_at"),
@@ -123,7 +121,7 @@ class DriverContract:
         assert found.schema.field("seen_at").type == pa.timestamp("us")
         assert found.to_pylist() == [{"Word": "a", "seen_at": MOMENT, "many": 1}]
 
-    def test_values_travel_beside_the_sql(self, warehouse: Warehouse, boxes: exp.Table) -> None:
+    def test_values_are_sent_as_parameters(self, warehouse: Warehouse, boxes: exp.Table) -> None:
         words = [word for word in WORDS if word is not None]
         warehouse.append(boxes, pa.table({"place": list(range(len(words))), "word": words}))
         for place, word in enumerate(words):
@@ -141,7 +139,7 @@ class DriverContract:
         assert abs(told - datetime.now(timezone.utc).replace(tzinfo=None)) < timedelta(seconds=60)
 
     def test_types(self, warehouse: Warehouse) -> None:
-        """Each as the payload has always had it."""
+        """The types that the payload expects."""
         for sql, (kind, cell) in self.odd.items():
             tree = parse_one(f"select {sql} as cell", dialect=warehouse.dialect)
             found = warehouse.fetch(Statement(tree))
@@ -149,7 +147,7 @@ class DriverContract:
             assert (f"list<{given.value_type}>" if pa.types.is_list(given) else str(given)) == kind, sql
             assert found.column("cell")[0].as_py() == cell, sql
 
-    def test_two_threads_at_once(self, warehouse: Warehouse, boxes: exp.Table) -> None:
+    def test_concurrent_threads(self, warehouse: Warehouse, boxes: exp.Table) -> None:
         failures: list[BaseException] = []
 
         def append() -> None:
@@ -175,21 +173,21 @@ class DriverContract:
         assert "jane" not in str(caught.value)
         assert caught.value.__cause__ is None or "jane" not in str(caught.value)
 
-    def test_an_error_of_the_statement_is_told(self, warehouse: Warehouse, boxes: exp.Table) -> None:
+    def test_statement_errors_are_reported(self, warehouse: Warehouse, boxes: exp.Table) -> None:
         with pytest.raises(WarehouseError, match=self.told):
             warehouse.fetch(Statement(exp.select("no_such_column").from_(boxes.copy())))
-        assert self.rows_of(warehouse, boxes) == [], "the connection is as good as before"
+        assert self.rows_of(warehouse, boxes) == [], "the connection is unusable after an error"
 
 
 @contextlib.contextmanager
 def no_waits() -> Iterator[None]:
-    """Further attempts come at once."""
+    """Retry without waiting."""
     with mock.patch.object(driver, "WAITS", wait_none()):
         yield
 
 
 def check_retries(warehouse: Warehouse, failures: list[Exception]) -> None:
-    """Each of these failures of the driver's is a Conflict, and ends a statement only if it lasts."""
+    """Each of these driver errors is a Conflict and is retried until the attempts run out."""
     assert isinstance(warehouse, driver.Driver)
     for failure in failures:
         left = [failure] * (driver.ATTEMPTS - 1)

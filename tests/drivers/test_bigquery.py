@@ -30,14 +30,13 @@ __all__ = ["warehouse"]
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[BigQueryEmulator]:
-    """A process of its own."""
     emulator = BigQueryEmulator()
     yield emulator
     emulator.stop()
 
 
 class LosingAnswers(HTTPAdapter):
-    """Loses the answers to the first requests for a job, which the server has taken all the same."""
+    """Drops the answers to the first job requests after the server has accepted them."""
 
     def __init__(self, left: float) -> None:
         super().__init__()
@@ -48,12 +47,12 @@ class LosingAnswers(HTTPAdapter):
         if request.method == "POST" and self.left > 0:
             self.left -= 1
             response.close()
-            raise Lost("the answer is lost")
+            raise Lost("the answer was dropped")
         return response
 
 
 class FailingJobs(HTTPAdapter):
-    """Tells of the first jobs that they failed, for a reason that passes."""
+    """Reports that the first jobs failed for a temporary reason."""
 
     def __init__(self, left: int) -> None:
         super().__init__()
@@ -71,7 +70,7 @@ class FailingJobs(HTTPAdapter):
 
 @pytest.fixture
 def through(warehouse: BigQueryWarehouse) -> Iterator[Any]:
-    """Has every request of the product go through an adapter."""
+    """Send all requests of the package through an adapter."""
 
     def mount(adapter: HTTPAdapter) -> None:
         for client in warehouse._free:
@@ -83,9 +82,9 @@ def through(warehouse: BigQueryWarehouse) -> Iterator[Any]:
 
 
 class TestBigQuery(DriverContract):
-    """The contract, and what only this driver does."""
+    """The contract, and tests of this driver's own behavior."""
 
-    told = "invalidQuery"  # The emulator does not say where.
+    told = "invalidQuery"  # The emulator's error doesn't name the column.
     odd = {  # noqa: RUF012 - a table
         "cast(7.1 as numeric)": ("decimal128(38, 9)", Decimal("7.1")),
         "cast(0.1 as float64)": ("double", 0.1),
@@ -97,7 +96,7 @@ class TestBigQuery(DriverContract):
         "cast(null as string)": ("string", None),
     }
 
-    def test_a_lost_answer_is_no_second_insert(
+    def test_a_lost_answer_does_not_insert_twice(
         self, warehouse: BigQueryWarehouse, boxes: exp.Table, through: Any
     ) -> None:
         through(losing := LosingAnswers(1))
@@ -105,15 +104,13 @@ class TestBigQuery(DriverContract):
         assert losing.left == 0
         assert len(self.rows_of(warehouse, boxes)) == 1
 
-    def test_a_job_that_fails_for_a_reason_that_passes_is_tried_again(
-        self, warehouse: BigQueryWarehouse, through: Any
-    ) -> None:
+    def test_temporarily_failing_jobs_are_retried(self, warehouse: BigQueryWarehouse, through: Any) -> None:
         through(failing := FailingJobs(2))
         with no_waits():
             assert warehouse.fetch(select("select 7 as n")).to_pylist() == [{"n": 7}]
         assert failing.left == 0
 
-    def test_a_server_that_is_gone_is_not_waited_for_without_an_end(
+    def test_retries_end_when_the_server_is_gone(
         self, warehouse: BigQueryWarehouse, through: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(module, "RETRY_SECONDS", 0.1)
@@ -121,7 +118,7 @@ class TestBigQuery(DriverContract):
         with pytest.raises(WarehouseError, match="BigQuery: Timeout"):
             warehouse.fetch(select("select 1 as n"))
 
-    def test_what_passes_is_tried_again(self, warehouse: BigQueryWarehouse) -> None:
+    def test_temporary_errors_are_retried(self, warehouse: BigQueryWarehouse) -> None:
         queue = "Resources exceeded during query execution: Too many DML statements outstanding against table x, limit is 20."
         check_retries(
             warehouse,
@@ -139,7 +136,7 @@ class TestBigQuery(DriverContract):
             ],
         )
 
-    def test_rows_come_over_rest_without_the_right_to_the_storage_api(
+    def test_rows_are_read_over_rest_without_storage_api_permission(
         self, warehouse: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from google.cloud.bigquery.table import RowIterator

@@ -22,16 +22,15 @@ __all__ = ["warehouse"]
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[DatabricksDatabase]:
-    """A server of its own."""
     server = DatabricksServer()
     yield DatabricksDatabase(server)
     server.stop()
 
 
 class TestDatabricks(LakeContract):
-    """The contract, and what only this driver does."""
+    """The contract, and tests of this driver's own behavior."""
 
-    def test_each_value_has_its_type(self, warehouse: Warehouse, database: DatabricksDatabase) -> None:
+    def test_value_types(self, warehouse: Warehouse, database: DatabricksDatabase) -> None:
         values = {
             "word": 'it\'s \\ "é😀" :word -- %s',
             "many": 2**40,
@@ -50,9 +49,7 @@ class TestDatabricks(LakeContract):
         assert {name: kind for name, (kind, _) in given.items()} == dict(zip(values, kinds, strict=True))
         assert given["told"][1] == "2024-10-27 00:30:00.123456+00:00"
 
-    def test_a_session_that_the_server_forgot_is_opened_again(
-        self, warehouse: Warehouse, database: DatabricksDatabase
-    ) -> None:
+    def test_an_expired_session_is_reopened(self, warehouse: Warehouse, database: DatabricksDatabase) -> None:
         database.thrift.sessions.clear()
         with no_waits():
             assert warehouse.fetch(select("select 1 as n")).to_pylist() == [{"n": 1}]

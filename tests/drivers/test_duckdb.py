@@ -38,15 +38,12 @@ sys.stdin.read()
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> DuckDbFile:
-    """A file."""
     database = DuckDbFile(tmp_path_factory.mktemp("duckdb") / "file.duckdb")
     database.execute("create schema shop", {})
     return database
 
 
 class TestDuckDb(DriverContract):
-    """The contract."""
-
     odd = {  # noqa: RUF012 - a table
         "['a', null]": ("list<string>", ["a", None]),
         "'b'::enum('a', 'b')": ("dictionary<values=string, indices=uint8, ordered=0>", "b"),
@@ -61,7 +58,7 @@ class TestDuckDb(DriverContract):
 
 
 class TestDuckDbThroughItsAdapter(TestDuckDb):
-    """The same with a profile that sets something, which only dbt-duckdb knows how to."""
+    """The contract with a profile that only dbt-duckdb can open, because of its settings."""
 
     @pytest.fixture
     def warehouse(self, database: DuckDbFile) -> Iterator[DuckDbWarehouse]:
@@ -81,7 +78,7 @@ class TestDuckDbThroughItsAdapter(TestDuckDb):
         ({"memory_limit": "1GiB"}, ("2", "1.0 GiB")),
     ],
 )
-def test_it_takes_little_unless_the_profile_gives_more(
+def test_default_memory_and_threads_are_small(
     tmp_path: Path, settings: dict[str, object], wanted: tuple[str, str]
 ) -> None:
     duckdb.connect(str(tmp_path / "a.duckdb")).close()
@@ -92,10 +89,10 @@ def test_it_takes_little_unless_the_profile_gives_more(
     assert tuple(row.values()) == wanted
 
 
-# The file
+# File locks
 
 
-def test_there_is_no_file(tmp_path: Path) -> None:
+def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match="there is no DuckDB file"):
         DuckDbWarehouse(WarehouseTarget("shop", "dev", "duckdb", {"path": str(tmp_path / "none.duckdb")}))
     assert list(tmp_path.iterdir()) == []
@@ -103,7 +100,7 @@ def test_there_is_no_file(tmp_path: Path) -> None:
 
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process has the file open."""
+    """Open the file in another process."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", OPENS, str(path)], **pipes) as process:  # type: ignore[call-overload]
         assert process.stdout.readline() == "open\n"
@@ -113,7 +110,7 @@ def held(path: Path) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture
 def own(tmp_path: Path) -> DuckDbFile:
-    """A file that no other test has open."""
+    """A file that no other test uses."""
     own = DuckDbFile(tmp_path / "own.duckdb")
     own.execute("create table waits (n bigint)", {})
     return own
@@ -121,32 +118,32 @@ def own(tmp_path: Path) -> DuckDbFile:
 
 @pytest.fixture
 def opened(own: DuckDbFile, monkeypatch: pytest.MonkeyPatch) -> Iterator[DuckDbWarehouse]:
-    """A warehouse that lets go of the file soon."""
+    """A warehouse that releases the file quickly."""
     monkeypatch.setattr(module, "HOLD_SECONDS", 0.05)
     with contextlib.closing(open_warehouse(target_of(own))) as opened:
         assert isinstance(opened, DuckDbWarehouse)
         yield opened
 
 
-def wait_until_let_go(opened: DuckDbWarehouse) -> None:
+def wait_until_released(opened: DuckDbWarehouse) -> None:
     deadline = time.monotonic() + 10
     while opened._file._opened is not None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
-def test_another_process_opens_the_file_in_between(opened: DuckDbWarehouse, own: DuckDbFile) -> None:
+def test_the_file_is_released_between_calls(opened: DuckDbWarehouse, own: DuckDbFile) -> None:
     assert opened.fetch(select("select 1 as n")).to_pylist() == [{"n": 1}]
-    wait_until_let_go(opened)
+    wait_until_released(opened)
     with held(own.path):
         pass
     assert opened.fetch(select("select 2 as n")).to_pylist() == [{"n": 2}]
 
 
-def test_a_file_that_comes_free_is_waited_for(
+def test_waits_for_a_locked_file(
     opened: DuckDbWarehouse, own: DuckDbFile, caplog: pytest.LogCaptureFixture
 ) -> None:
-    wait_until_let_go(opened)
+    wait_until_released(opened)
     with held(own.path) as process, mock.patch.object(module.time, "sleep") as slept:
         slept.side_effect = lambda _: (process.stdin.close(), process.wait())
         with caplog.at_level(logging.WARNING):
@@ -158,10 +155,10 @@ def test_a_file_that_comes_free_is_waited_for(
     assert opened.fetch(select("select n from waits")).to_pylist() == [{"n": 1}]
 
 
-def test_a_file_that_stays_locked_is_an_error(
+def test_a_permanently_locked_file_is_an_error(
     opened: DuckDbWarehouse, own: DuckDbFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wait_until_let_go(opened)
+    wait_until_released(opened)
     monkeypatch.setattr(module, "LOCK_WAIT_AGAIN_SECONDS", 0)
     monkeypatch.setattr(module, "LOCK_WAIT_SECONDS", 0)
     with held(own.path):
@@ -172,8 +169,8 @@ def test_a_file_that_stays_locked_is_an_error(
     assert opened.fetch(select("select 1 as n")).to_pylist() == [{"n": 1}]
 
 
-def test_a_file_in_use_is_not_let_go_of(opened: DuckDbWarehouse) -> None:
+def test_a_file_in_use_is_not_released(opened: DuckDbWarehouse) -> None:
     with opened._file.cursor() as cursor:
         time.sleep(0.2)
         assert cursor.execute("select 1").fetchone() == (1,)
-    wait_until_let_go(opened)
+    wait_until_released(opened)

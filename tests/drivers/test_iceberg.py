@@ -1,4 +1,4 @@
-"""Spark's driver on Spark itself, an older one, with tables of Iceberg."""
+"""Spark's driver, on an older Spark with Iceberg tables."""
 
 from __future__ import annotations
 
@@ -21,16 +21,13 @@ __all__ = ["warehouse"]
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[IcebergDatabase]:
-    """Spark in this process."""
     spark = IcebergSpark("iceberg")
     yield IcebergDatabase(spark)
     spark.stop()
 
 
 class TestIceberg(LakeContract):
-    """The contract."""
-
-    # Before Spark 4 a cast makes it a null.
+    # Before Spark 4 an invalid cast returns null instead of failing.
     failing = exp.func("raise_error", exp.Placeholder(this="word"))
 
     def create_table(self, database: Database, name: str, declared: str) -> None:

@@ -22,7 +22,7 @@ __all__ = ["warehouse"]
 
 @pytest.fixture(scope="module")
 def database(postgres: PostgresServer) -> Iterator[PostgresDatabase]:
-    """A database of its own, whose settings are unlike ours."""
+    """A database whose settings differ from those we expect."""
     database = PostgresDatabase(postgres)
     for setting in ("timezone = 'Asia/Tokyo'", "datestyle = 'SQL, DMY'", "extra_float_digits = -3"):
         database.execute(f"alter database {database.name} set {setting}", {})
@@ -30,7 +30,7 @@ def database(postgres: PostgresServer) -> Iterator[PostgresDatabase]:
 
 
 class TestPostgres(DriverContract):
-    """The contract, and what only this driver does."""
+    """The contract, and tests of this driver's own behavior."""
 
     types = {"double": "double precision"}  # noqa: RUF012 - a table
     odd = {  # noqa: RUF012 - a table
@@ -50,7 +50,7 @@ class TestPostgres(DriverContract):
         "cast(null as text)": ("string", None),
     }
 
-    def test_a_lost_connection_is_opened_again(
+    def test_a_lost_connection_is_reopened(
         self, warehouse: PostgresWarehouse, database: PostgresDatabase, boxes: exp.Table
     ) -> None:
         for act in (
@@ -66,10 +66,10 @@ class TestPostgres(DriverContract):
                 act()
         assert len(self.rows_of(warehouse, boxes)) == 1
 
-    def test_what_passes_is_tried_again(self, warehouse: PostgresWarehouse) -> None:
+    def test_temporary_errors_are_retried(self, warehouse: PostgresWarehouse) -> None:
         check_retries(warehouse, [errors.DeadlockDetected("x"), errors.SerializationFailure("x")])
 
-    def test_nothing_is_held_between_two_calls(
+    def test_no_transaction_stays_open_between_calls(
         self, warehouse: PostgresWarehouse, database: PostgresDatabase, boxes: exp.Table
     ) -> None:
         self.rows_of(warehouse, boxes)
@@ -81,7 +81,7 @@ class TestPostgres(DriverContract):
         assert states == [{"state": "idle"}]
         database.execute(f"drop table {boxes.sql('postgres')}", {})
 
-    def test_sessions_are_as_many_as_calls_at_once(self, database: PostgresDatabase) -> None:
+    def test_one_session_per_concurrent_call(self, database: PostgresDatabase) -> None:
         with contextlib.closing(open_warehouse(target_of(database))) as opened:
             assert isinstance(opened, PostgresWarehouse)
             barrier = threading.Barrier(2)

@@ -1,4 +1,4 @@
-"""Redshift's driver, on PostgreSQL behind a proxy that refuses what Redshift lacks."""
+"""Redshift's driver, on PostgreSQL behind a proxy that rejects what Redshift lacks."""
 
 from __future__ import annotations
 
@@ -25,19 +25,18 @@ SERIALIZABLE = {
     "M": "1023",
     "D": "Serializable isolation violation on table - 1, transactions forming the cycle are: 2, 3 (pid:4)",
 }
-"""The fields of the error as Redshift's documentation shows it."""
+"""The fields of an error, as in Redshift's documentation."""
 
 
 @pytest.fixture(scope="module")
 def database(postgres: PostgresServer) -> Iterator[RedshiftDatabase]:
-    """A database of its own."""
     proxy = RedshiftProxy(postgres)
     yield RedshiftDatabase(postgres, proxy)
     proxy.stop()
 
 
 class TestRedshift(DriverContract):
-    """The contract, and what only this driver does."""
+    """The contract, and tests of this driver's own behavior."""
 
     types = {"double": "double precision", "text": "varchar(65535)"}  # noqa: RUF012 - a table
     odd = {  # noqa: RUF012 - a table
@@ -59,7 +58,7 @@ class TestRedshift(DriverContract):
         "cast(null as varchar(10))": ("string", None),
     }
 
-    def test_a_lost_connection_is_opened_again(
+    def test_a_lost_connection_is_reopened(
         self, warehouse: Warehouse, database: RedshiftDatabase, boxes: exp.Table
     ) -> None:
         for act in (
@@ -80,7 +79,7 @@ class TestRedshift(DriverContract):
         with pytest.raises(WarehouseError, match="syntax error"):
             warehouse.fetch(Statement(query))
 
-    def test_what_passes_is_tried_again(self, warehouse: Warehouse) -> None:
+    def test_temporary_errors_are_retried(self, warehouse: Warehouse) -> None:
         import redshift_connector
 
         check_retries(warehouse, [redshift_connector.ProgrammingError(SERIALIZABLE)])

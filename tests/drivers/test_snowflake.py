@@ -28,14 +28,13 @@ __all__ = ["warehouse"]
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[SnowflakeDatabase]:
-    """A server of its own."""
     server = SnowflakeEmulator()
     yield SnowflakeDatabase(server)
     server.stop()
 
 
 class TestSnowflake(DriverContract):
-    """The contract, and what only this driver does."""
+    """The contract, and tests of this driver's own behavior."""
 
     schema = SCHEMA
     told = "NO_SUCH_COLUMN"
@@ -53,7 +52,7 @@ class TestSnowflake(DriverContract):
         "cast(null as varchar)": ("string", None),
     }
 
-    def test_what_passes_is_tried_again(self, warehouse: Warehouse) -> None:
+    def test_temporary_errors_are_retried(self, warehouse: Warehouse) -> None:
         from snowflake.connector import errors
 
         waiters = "Statement '01b…' was aborted because the number of waiters for this lock exceeds the 20 statements limit."
@@ -65,7 +64,7 @@ class TestSnowflake(DriverContract):
             ],
         )
 
-    def test_an_interruption_is_left_to_the_push(self, warehouse: Warehouse) -> None:
+    def test_the_signal_handler_of_the_push_stays_installed(self, warehouse: Warehouse) -> None:
         from fakesnow.cursor import FakeSnowflakeCursor
 
         heard: list[int] = []
@@ -79,8 +78,8 @@ class TestSnowflake(DriverContract):
         assert heard == [signal.SIGINT]
 
 
-def test_a_result_has_the_types_of_its_columns() -> None:
-    """The driver gives it the narrowest integers that hold it, and times in nanoseconds where it can."""
+def test_result_types_follow_the_column_metadata() -> None:
+    """The driver returns the narrowest integer types, and times in nanoseconds where possible."""
     from snowflake.connector.constants import FIELD_NAME_TO_ID
 
     from dbt_batch_sync.warehouse.snowflake import arrow_schema, fitted

@@ -1,4 +1,4 @@
-"""Spark's driver, on Sail: another engine with Spark's protocol, and Delta tables."""
+"""Spark's driver, on Sail, another engine with Spark's protocol, with Delta tables."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ CONFLICT = "[DELTA_CONCURRENT_APPEND] Files were added to the root of the table 
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[SparkDatabase]:
-    """A server of its own."""
     server = SailServer()
     yield SparkDatabase(server)
     server.stop()
 
 
 class LakeContract(DriverContract):
-    """The contract on tables of Delta."""
+    """The contract on Delta tables."""
 
-    told = "no_such_column|INTERNAL_ERROR"  # Sail has other words.
+    told = "no_such_column|INTERNAL_ERROR"  # Sail words its error differently.
     odd = {  # noqa: RUF012 - a table
         "cast(7.1 as decimal(18, 4))": ("decimal128(18, 4)", Decimal("7.1")),
         "cast(0.1 as double)": ("double", 0.1),
@@ -50,16 +49,16 @@ class LakeContract(DriverContract):
     def create_table(self, database: Database, name: str, declared: str) -> None:
         database.execute(f"create table {name} ({declared}) using delta", {})
 
-    def test_what_passes_is_tried_again(self, warehouse: Warehouse) -> None:
+    def test_temporary_errors_are_retried(self, warehouse: Warehouse) -> None:
         check_retries(warehouse, [RuntimeError(CONFLICT)])
 
 
 class TestSpark(LakeContract):
-    """Times with a zone."""
+    """Timestamps with a zone."""
 
 
 class TestSparkWithoutZones(LakeContract):
-    """Times without one."""
+    """Timestamps without a zone."""
 
     types = {"timestamp": "timestamp_ntz"}  # noqa: RUF012 - a table
 

@@ -33,7 +33,7 @@ class SparkTables:
         finally:
             settings.set("spark.sql.session.timeZone", before)
 
-    def test_spark_types(self, quick: QuickProject) -> None:
+    def test_native_types(self, quick: QuickProject) -> None:
         odd = {
             "fixed": ("char(6)", "ab", "ab"),
             "short": ("varchar(3)", "ab", "ab"),

@@ -1,4 +1,4 @@
-"""What the tests of warehouses share: the projects of the suite, and a server of each kind for a session."""
+"""Fixtures of the warehouse tests: the suite's projects, and one server of each kind per session."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ __all__ = [
 ]
 
 collect_ignore = [] if find_spec("databricks") else ["test_databricks.py"]
-"""Its stand-in is made of the driver's own classes, which only its environment has."""
+"""The stand-in uses the driver's own classes, which only its environment has."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the marker; `--strict-markers` refuses others."""
+    """Register the marker, because `--strict-markers` rejects unknown ones."""
     config.addinivalue_line("markers", MARKER)

@@ -1,4 +1,4 @@
-"""BigQuery, on an emulator: the suite that every warehouse has to pass, and what only it has."""
+"""BigQuery, on an emulator: the shared suite and tests of BigQuery's own behavior."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ pytestmark = pytest.mark.emulated
 
 @pytest.fixture(scope="module")
 def warehouse() -> Iterator[BigQueryEmulator]:
-    """An emulator of its own."""
     from harness.bigquery import BigQueryEmulator
 
     emulator = BigQueryEmulator()
@@ -31,7 +30,7 @@ def warehouse() -> Iterator[BigQueryEmulator]:
 
 
 class TestBigQuery(Behaviour):
-    """The suite. What has more digits than a NUMERIC is a text in it: the emulator's BIGNUMERIC has 38."""
+    """The suite. Numbers too long for NUMERIC are text here: the emulator's BIGNUMERIC has only 38 digits."""
 
     people_types = {  # noqa: RUF012 - a table
         "level": "STRING",
@@ -45,7 +44,7 @@ class TestBigQuery(Behaviour):
     odd_names = ("SELECT", "Émile's", "100% sure", "with  two")
 
     def fitting(self, row: dict[str, object]) -> dict[str, object]:
-        """JSON has no blanks between its parts there, and a number no zeros at its end."""
+        """BigQuery's JSON has no spaces, and its numbers no trailing zeros."""
         note = row["note"]
         if note is None:
             return row
@@ -53,7 +52,7 @@ class TestBigQuery(Behaviour):
 
 
 class TestFound(DbtTests):
-    """The dbt tests. Their patterns are RE2's on DuckDB as well, which the emulator runs them on."""
+    """The dbt tests. The emulator runs their patterns on DuckDB, which also uses RE2."""
 
 
 # Types
@@ -72,7 +71,7 @@ OWN = {
 }
 
 
-def test_spark_types(quick: QuickProject) -> None:
+def test_native_types(quick: QuickProject) -> None:
     given = {"whole": "integer", "day_text": "string", "list": "string_array"}
     custom = [{"column": name, "type": given[name]} if name in given else name for name in OWN]
     quick.map({"identifier": "id", "custom": custom})
@@ -84,22 +83,22 @@ def test_spark_types(quick: QuickProject) -> None:
         name: value for name, (_, _, value) in OWN.items() if value is not None
     }
     quick.build()
-    assert quick.changes() == {}, "what was committed differs from where it came from"
+    assert quick.changes() == {}, "the merged snapshot differs from the model"
 
 
-def test_a_number_is_widened_and_a_type_is_changed(quick: QuickProject) -> None:
+def test_wider_and_changed_types(quick: QuickProject) -> None:
     quick.map({"identifier": "id", "custom": ["n"]})
     sent = []
     for kind in ("NUMERIC", "FLOAT64", "NUMERIC"):
         quick.set_rows({"id": "STRING", "n": kind}, [{"id": "x", "n": "2.5"}])
         sent.append(quick.sync().sent)
-    assert sent == [1, 0, 0], "a wider number is nothing to send"
+    assert sent == [1, 0, 0], "a wider number was sent again"
     for kind, cell in (("STRING", "2.5"), ("DATE", "2024-02-29"), ("BOOL", "true"), ("INT64", "3")):
         quick.set_rows({"id": "STRING", "n": kind}, [{"id": "x", "n": cell}])
         assert quick.sync().sent == 1, kind
 
 
-def test_a_server_that_refuses(quick: QuickProject) -> None:
+def test_an_unknown_project(quick: QuickProject) -> None:
     quick.map(CONTACTS_MAPPING)
     path = quick.directory / "profiles.yml"
     before = path.read_text()

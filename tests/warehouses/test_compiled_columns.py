@@ -1,4 +1,4 @@
-"""Columns as the compiled SQL tells them, against what the warehouse says of the same SQL: the same, or nothing."""
+"""Columns derived from compiled SQL must be those that the warehouse reports, or unknown."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ select people.* from people_
 select raw.people.id from people_
 (select id from people_) order by 1
 """
-"""SQL that both read."""
+"""SQL for both the parser and the warehouse."""
 
 DUCKDB = """
 from people_
@@ -195,7 +195,7 @@ select string_agg("Email", ',' order by id) from people_
 
 
 def statements(adapter: str) -> Iterator[str]:
-    """How the tables are made."""
+    """The statements that create the tables."""
     for name, columns in TABLES.items():
         kinds = {"pair": PAIR[adapter], "document": DOCUMENT[adapter]}
         listed = ", ".join(f"{column} {kinds.get(kind, kind)}" for column, kind in columns.items())
@@ -231,7 +231,7 @@ def describe_postgres(postgres: PostgresServer) -> Describe:
 
 
 @pytest.mark.parametrize(("adapter", "own"), [("duckdb", DUCKDB), ("postgres", POSTGRES)])
-def test_columns_are_those_of_the_warehouse_or_unknown(
+def test_columns_match_the_warehouse_or_are_unknown(
     request: pytest.FixtureRequest, tmp_path: Path, adapter: str, own: str
 ) -> None:
     describe: Describe = request.getfixturevalue(f"describe_{adapter}")

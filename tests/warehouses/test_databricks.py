@@ -1,4 +1,4 @@
-"""Databricks' own driver and dbt-databricks, on a stand-in for its server: the suite that every warehouse has to pass."""
+"""Databricks, on a stand-in, with its own driver and dbt-databricks: the shared suite."""
 
 from __future__ import annotations
 
@@ -20,15 +20,12 @@ pytestmark = pytest.mark.emulated
 
 @pytest.fixture(scope="module")
 def warehouse() -> Iterator[DatabricksDatabase]:
-    """A server of its own."""
     server = DatabricksServer()
     yield DatabricksDatabase(server)
     server.stop()
 
 
 class TestDatabricks(SparkTables, Behaviour):
-    """The suite."""
-
     people_types = {  # noqa: RUF012 - a table
         "coarse_at": "timestamp",
         "fine_at": "timestamptz",
@@ -46,10 +43,8 @@ def test_a_snapshot_is_clustered_by_its_key(quick: QuickProject, warehouse: Data
     assert [("cluster by (custom_id)" in text, "or replace" in text) for text in created] == [(True, False)]
 
 
-def test_a_time_is_added_to_a_snapshot_without_one(
-    quick: QuickProject, warehouse: DatabricksDatabase
-) -> None:
-    """Delta takes it only where the table says that it may."""
+def test_adding_a_first_timestamp_column(quick: QuickProject, warehouse: DatabricksDatabase) -> None:
+    """Delta accepts the type only in tables with the feature enabled."""
     columns = {"id": "text", "n": "bigint", "at": "timestamp"}
     quick.map({"identifier": "id", "custom": ["n"]})
     quick.set_rows(columns, [{"id": "x", "n": 1, "at": datetime(2024, 5, 6)}])
@@ -61,11 +56,10 @@ def test_a_time_is_added_to_a_snapshot_without_one(
     assert ["timestampntz" in text for text in altered] == [True, False]
 
 
-class TestFound(DbtTests):
-    """What the package's dbt tests find."""
+class TestFound(DbtTests): ...
 
 
-def test_standard_output_is_the_result_alone(quick: QuickProject) -> None:
+def test_standard_output_is_only_the_result(quick: QuickProject) -> None:
     quick.map(CONTACTS_MAPPING)
     quick.set_rows(CONTACTS, contacts(3))
     quick.build()

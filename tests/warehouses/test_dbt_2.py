@@ -1,7 +1,7 @@
-"""dbt 2, which is no Python program: it builds the example on DuckDB, and a push needs no dbt-core.
+"""dbt 2, which is not a Python program: it builds the example on DuckDB, and a push doesn't need dbt-core.
 
-dbt 2 reads DuckDB through an ADBC driver. That of the `duckdb` package is the package's own library, which
-takes Python's from the process that loads it.
+dbt 2 reads DuckDB through an ADBC driver. Here that is the library in the Python package `duckdb`, which
+needs Python's symbols from the process that loads it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ linux_amd64 = "{library}"
 
 
 class Example:
-    """The example project with the programs of this environment."""
+    """The example project, with this environment's programs."""
 
     def __init__(self, directory: Path, sandbox: FaultyServer) -> None:
         import _duckdb
@@ -57,12 +57,12 @@ class Example:
         }
 
     def dbt(self, *arguments: str) -> None:
-        """Runs dbt, which must succeed."""
+        """Run dbt; it must succeed."""
         done = self._run(str(Path(sys.executable).with_name("dbt")), *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def push(self, *arguments: str, verb: str = "push") -> dict[str, dict[str, Any]]:
-        """Pushes; what became of each sync. Nothing of dbt's is imported."""
+        """Push and return each sync's result. Imports of dbt fail."""
         done = self._run(sys.executable, "-m", "dbt_batch_sync", verb, "--json", *arguments)
         assert done.returncode in (0, 3), done.stderr
         return {sync["sync"]: sync for sync in json.loads(done.stdout)["syncs"]}
@@ -89,7 +89,7 @@ def counts(sync: dict[str, Any]) -> tuple[int, int, int]:
 
 
 def test_the_main_job(example: Example) -> None:
-    """As `demo` does it, with the gate: the second day only what changed, the third time nothing."""
+    """Like `demo`, with the gate: the second push sends only changes, the third nothing."""
     example.dbt("deps")
     example.dbt("build", "--vars", "{demo_day: 1}")
     example.push("--select", EVENTS, "--yes", verb="adopt")

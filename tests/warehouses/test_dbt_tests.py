@@ -1,4 +1,4 @@
-"""The dbt tests of the package against the renderer, on the warehouses of every test."""
+"""The package's dbt tests against the renderer, on DuckDB and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ __all__ = ["found", "tested"]
 
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])
 def warehouse(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Database:
-    """A file, and a database on the server."""
     if request.param == "postgres":
         return PostgresDatabase(request.getfixturevalue("postgres"))
     directory: Path = tmp_path_factory.mktemp("found")
     return DuckDbFile(directory / "shop.duckdb")
 
 
-class TestFound(DbtTests):
-    """On both."""
+class TestFound(DbtTests): ...

@@ -1,4 +1,4 @@
-"""DuckDB, by the suite that every warehouse has to pass."""
+"""DuckDB: the shared suite."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from harness.databases import DuckDbFile
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> DuckDbFile:
-    """A file."""
     return DuckDbFile(tmp_path_factory.mktemp("duckdb") / "shop.duckdb")
 
 
-class TestDuckDb(Behaviour):
-    """The suite."""
+class TestDuckDb(Behaviour): ...

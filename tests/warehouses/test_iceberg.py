@@ -1,4 +1,4 @@
-"""Spark itself on Iceberg tables, by the suite that every warehouse has to pass."""
+"""Spark on Iceberg tables: the shared suite."""
 
 from __future__ import annotations
 
@@ -14,22 +14,19 @@ __all__ = ["found", "tested"]
 
 pytestmark = [
     pytest.mark.emulated,
-    # PySpark leaves the sockets of its results to the garbage collector.
+    # PySpark leaves its result sockets to the garbage collector.
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 
 
 @pytest.fixture(scope="module")
 def warehouse() -> Iterator[IcebergDatabase]:
-    """A Spark of its own."""
     spark = IcebergSpark("iceberg")
     yield IcebergDatabase(spark)
     spark.stop()
 
 
 class TestIceberg(SparkTables, Behaviour):
-    """The suite."""
-
     people_types = {  # noqa: RUF012 - a table
         "coarse_at": "timestamp",
         "fine_at": "timestamptz",
@@ -37,5 +34,4 @@ class TestIceberg(SparkTables, Behaviour):
     }
 
 
-class TestFound(DbtTests):
-    """What the package's dbt tests find."""
+class TestFound(DbtTests): ...

@@ -1,4 +1,4 @@
-"""Spark 4 itself on parquet tables, in which no row can be changed: refused before anything is built or sent."""
+"""Spark 4 on parquet tables, whose rows can't be changed: refused before anything is built or sent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.project import Project
 
 pytestmark = [
     pytest.mark.emulated,
-    # PySpark leaves the sockets of its results to the garbage collector.
+    # PySpark leaves its result sockets to the garbage collector.
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 
@@ -22,7 +22,6 @@ MODELS = ("people_sent_snapshot", "people_delta")
 
 @pytest.fixture(scope="module")
 def warehouse() -> Iterator[ParquetDatabase]:
-    """A Spark of its own."""
     spark = LocalSpark("parquet")
     assert spark.session().version.startswith("4.")
     yield ParquetDatabase(spark)
@@ -31,7 +30,7 @@ def warehouse() -> Iterator[ParquetDatabase]:
 
 @pytest.fixture
 def sync(shop: Project) -> Project:
-    """A project whose sync has rows, and of which nothing is built."""
+    """A project whose sync has rows, before its first build."""
     shop.map(CONTACTS_MAPPING)
     shop.set_rows(CONTACTS, contacts(3))
     return shop
@@ -41,8 +40,8 @@ def tables(project: Project) -> set[str]:
     return {row["tableName"] for row in project.query("show tables in shop") if not row["isTemporary"]}
 
 
-def test_it_has_no_statements_that_change_rows(sync: Project) -> None:
-    """What the refusal says of these tables is true of them."""
+def test_parquet_tables_reject_changes_of_rows(sync: Project) -> None:
+    """Proves the claim in the error message."""
     merge = "merge into raw.people as t using raw.people as s on t.id = s.id when matched then delete"
     for statement in (merge, "update raw.people set points = 1", "delete from raw.people where points = 1"):
         with pytest.raises(Exception, match=r"UNSUPPORTED_FEATURE\.TABLE_OPERATION"):
@@ -55,7 +54,7 @@ def test_it_has_no_statements_that_change_rows(sync: Project) -> None:
     [(None, "of the server (often parquet)"), ("parquet", "parquet"), ("orc", "orc")],
 )
 def test_dbt_run_is_refused_and_leaves_nothing(sync: Project, file_format: str | None, said: str) -> None:
-    """The sync is built, which is the user's, and nothing of ours, neither with its snapshot nor without."""
+    """dbt builds the user's model, but neither the snapshot nor the delta, whichever is selected."""
     if file_format:
         for model in MODELS:
             path = sync.directory / "models" / f"{model}.sql"
@@ -69,7 +68,7 @@ def test_dbt_run_is_refused_and_leaves_nothing(sync: Project, file_format: str |
 
 
 def test_a_push_after_a_refused_run(sync: Project) -> None:
-    """It says what is missing, and creates nothing."""
+    """The push says what is missing and creates nothing."""
     sync.dbt("run", fails=True)
     refused = sync.call("push")
     assert refused.returncode == 2, refused.stdout
@@ -79,5 +78,5 @@ def test_a_push_after_a_refused_run(sync: Project) -> None:
 
 
 def told_by(done: CompletedProcess[str]) -> str:
-    """All that a verb said, on one line."""
+    """The output of a command, on one line."""
     return " ".join((done.stdout + done.stderr).split())

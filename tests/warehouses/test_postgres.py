@@ -1,4 +1,4 @@
-"""PostgreSQL, a real server: the suite that every warehouse has to pass, and what only it has."""
+"""PostgreSQL, on a real server: the shared suite and tests of PostgreSQL's own behavior."""
 
 from __future__ import annotations
 
@@ -21,13 +21,10 @@ from dbt_batch_sync import api
 
 @pytest.fixture(scope="module")
 def warehouse(postgres: PostgresServer) -> PostgresDatabase:
-    """A database of its own."""
     return PostgresDatabase(postgres)
 
 
 class TestPostgres(Behaviour):
-    """The suite."""
-
     accepts_nul = False
     people_types = {  # noqa: RUF012 - a table
         "tiny": "smallint",
@@ -66,7 +63,7 @@ ODD = {
     "at": ("timestamptz(0)", "2024-10-27 02:30:00.4+02", "2024-10-27T00:30:00Z"),
     "tiny": ("real", 0.1, 0.1),
 }
-"""Column: its type, a value, and what Batch must have; None where it is refused."""
+"""By column: type, value and expected value in Batch. None: rejected."""
 
 REFUSED = {
     "short": "empty_item",
@@ -91,7 +88,7 @@ UNSENDABLE = {
 }
 
 
-def test_spark_types(quick: QuickProject) -> None:
+def test_native_types(quick: QuickProject) -> None:
     quick.execute("create extension citext schema public")
     quick.execute("create type feeling as enum ('sad', 'happy')")
     quick.execute("create domain share as smallint check (value between 0 and 100)")
@@ -112,11 +109,11 @@ def test_spark_types(quick: QuickProject) -> None:
     assert plain(quick.profiles()["x"]) == {n: want for n, (_, _, want) in ODD.items() if want is not None}
     assert quick.rejects() == {("x", name): reason for name, reason in REFUSED.items()}
     quick.build()
-    assert quick.changes() == {}, "what was committed differs from where it came from"
+    assert quick.changes() == {}, "the merged snapshot differs from the model"
 
 
 def test_columns_with_collations(quick: QuickProject) -> None:
-    """Two collations can't be compared; `C` can be with any."""
+    """Columns with two different collations can't be compared. `C` can be compared with any."""
     quick.map({"identifier": "id", "custom": ["name", "names"]})
     columns = {
         "id": 'text collate "POSIX"',
@@ -132,7 +129,7 @@ def test_columns_with_collations(quick: QuickProject) -> None:
 
 
 @pytest.mark.parametrize("relation", ["table", "materialized view"])
-def test_a_sync_that_is_no_view(shop: Project, relation: str) -> None:
+def test_a_sync_materialized_as_a_table(shop: Project, relation: str) -> None:
     config = relation.replace(" ", "_")
     shop.map(CONTACTS_MAPPING, materialized=config)
     shop.set_rows(CONTACTS, contacts(2))
@@ -144,7 +141,7 @@ def test_a_sync_that_is_no_view(shop: Project, relation: str) -> None:
 # Names
 
 
-def test_a_schema_of_any_name(postgres: PostgresServer, shop: Project) -> None:
+def test_an_unusual_schema_name(postgres: PostgresServer, shop: Project) -> None:
     odd = PostgresDatabase(postgres)
     odd.schema = 'Sh 100%s "order'.replace('"', "")
     odd.clear()
@@ -158,8 +155,8 @@ def test_a_schema_of_any_name(postgres: PostgresServer, shop: Project) -> None:
     assert len(project.snapshot()) == 3
 
 
-def test_columns_that_differ_in_case_only(shop: Project) -> None:
-    """A mapping means the one that it spells, and says so where it spells none."""
+def test_columns_that_differ_only_in_case(shop: Project) -> None:
+    """An exact match wins. A name that only matches ambiguously is an error."""
     names = {"id": "text", "Nick": "text", "nick": "text", "NICK": "text"}
     row = {"id": "x", "Nick": "first", "nick": "second", "NICK": "third"}
     shop.set_rows(names, [row])
@@ -178,11 +175,11 @@ def test_columns_that_differ_in_case_only(shop: Project) -> None:
     assert shop.sent.attributes == {"x": {"nick": "second"}}
 
 
-# The plan of a merge
+# Query plan of a merge
 
 
 def test_a_merge_does_not_scan_the_snapshot_for_each_row(quick: QuickProject) -> None:
-    """A thousand changes of two hundred thousand profiles: by an index or a hash, whatever is rejected."""
+    """A merge of 1,000 changes into 200,000 profiles uses an index or a hash, also with rejects."""
     quick.map(CONTACTS_MAPPING)
     quick.set_rows(CONTACTS, [])
     quick.execute(
@@ -202,7 +199,7 @@ def test_a_merge_does_not_scan_the_snapshot_for_each_row(quick: QuickProject) ->
     plans = []
     with quick.explained("merge into", plans):
         quick.build()
-    assert plans, "nothing was merged"
+    assert plans, "no merge ran"
     for plan in plans:
         for node in nodes(plan):
             if node["Node Type"] == "Nested Loop":
@@ -217,22 +214,22 @@ def test_a_merge_does_not_scan_the_snapshot_for_each_row(quick: QuickProject) ->
 
 
 def nodes(plan: Any) -> Iterator[Any]:
-    """All of a plan."""
+    """All nodes of a plan."""
     yield plan
     for each in plan.get("Plans", ()):
         yield from nodes(each)
 
 
-# Rights, and what has to be installed
+# Grants and connection errors
 
 
-def test_the_least_rights(postgres: PostgresServer, batch: FaultyServer, tmp_path: Path) -> None:
+def test_minimal_grants(postgres: PostgresServer, batch: FaultyServer, tmp_path: Path) -> None:
     project = Project(tmp_path, batch, PostgresDatabase(postgres))
     project.clear()
     check_rights(project, documented("postgres"))
 
 
-def test_a_missing_right_is_named(quick: QuickProject) -> None:
+def test_a_missing_grant_is_named(quick: QuickProject) -> None:
     quick.map(CONTACTS_MAPPING)
     quick.set_rows(CONTACTS, contacts(3))
     quick.build()
@@ -256,7 +253,7 @@ def test_a_missing_right_is_named(quick: QuickProject) -> None:
     assert not quick.sandbox.requests
 
 
-def test_a_server_that_is_not_there(quick: QuickProject) -> None:
+def test_an_unreachable_server(quick: QuickProject) -> None:
     quick.map(CONTACTS_MAPPING)
     path = quick.directory / "profiles.yml"
     before = path.read_text()

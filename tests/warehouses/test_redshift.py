@@ -1,4 +1,6 @@
-"""Redshift, on PostgreSQL through its own driver: the suite that every warehouse has to pass, and what only it has."""
+"""Redshift, on a stand-in (PostgreSQL) with its own driver: the shared suite and tests of Redshift's own
+behavior.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +25,12 @@ WIDEST = 10**38 - 1
 
 @pytest.fixture(scope="module")
 def warehouse(postgres: PostgresServer) -> Iterator[RedshiftDatabase]:
-    """A database of its own."""
     proxy = RedshiftProxy(postgres)
     yield RedshiftDatabase(postgres, proxy)
     proxy.stop()
 
 
 class TestRedshift(Behaviour):
-    """The suite."""
-
     accepts_nul = False
     people_types = {  # noqa: RUF012 - a table
         "topics": "super",
@@ -48,7 +47,7 @@ class TestRedshift(Behaviour):
         "note": "varchar",
     }
     people_given = {"tags": "string_array"}  # noqa: RUF012 - a table
-    # Texts are one there that differ in blanks at their end, which the stand-in does not know.
+    # Redshift ignores trailing blanks when comparing texts; the stand-in doesn't.
     alike_ids = tuple(name for name in Behaviour.alike_ids if name != "a ")
 
     def in_zone(self, quick: QuickProject, zone: str) -> contextlib.AbstractContextManager[None]:
@@ -56,19 +55,17 @@ class TestRedshift(Behaviour):
         return quick.warehouse.in_zone(zone)
 
     def fitting(self, row: dict[str, object]) -> dict[str, object]:
-        """A number has 38 digits at most."""
+        """Numbers have at most 38 digits."""
         huge = row["huge"]
         return row if huge is None else {**row, "huge": str(max(-WIDEST, min(WIDEST, int(str(huge)))))}
 
 
-# Where rows are
+# Distribution and sort keys
 
 PLACED = "diststylekeydistkey(custom_id)compoundsortkey("
 
 
-def test_the_snapshot_and_the_delta_are_placed_by_their_key(
-    quick: QuickProject, warehouse: RedshiftDatabase
-) -> None:
+def test_distribution_and_sort_keys(quick: QuickProject, warehouse: RedshiftDatabase) -> None:
     warehouse.proxy.statements.clear()
     quick.map(CONTACTS_MAPPING)
     quick.set_rows(CONTACTS, contacts(1))
@@ -99,7 +96,7 @@ ODD = {
     "early": ("timestamp", "0001-01-01 00:00:00", "0001-01-01T00:00:00Z"),
     "latest": ("date", "9999-12-31", "9999-12-31T00:00:00Z"),
 }
-"""Column: its type, a value, and what Batch must have; None where there is nothing."""
+"""By column: type, value and expected value in Batch. None: no value."""
 
 REFUSED = {
     "numbers": ("super", [1, 2], "not_a_string"),
@@ -108,10 +105,10 @@ REFUSED = {
     "nan": ("double precision", math.nan, "not_finite"),
     "endless": ("double precision", -math.inf, "not_finite"),
 }
-"""Column: its type, a value, and why Batch would refuse it."""
+"""By column: type, value and the reason of the rejection."""
 
 
-def test_spark_types(quick: QuickProject) -> None:
+def test_native_types(quick: QuickProject) -> None:
     given = {**ODD, **REFUSED}
     arrays = dict.fromkeys(("tags", "none", "numbers", "holes"), "string_array")
     typed = {**arrays, "body": "string", "whole": "integer", "yes": "string"}
@@ -143,8 +140,8 @@ def test_a_time_column_has_no_type_in_batch(quick: QuickProject) -> None:
 # dbt's tests
 
 
-def test_the_tests_of_values(shop: Project) -> None:
-    """Each value that is refused, and no other."""
+def test_dbt_tests(shop: Project) -> None:
+    """They find each rejected value and no other."""
     columns = {"id": "text", "email": "text", "phone": "text"}
     shop.map(CONTACTS_MAPPING)
     shop.set_rows({**CONTACTS, **columns}, [])
@@ -174,9 +171,9 @@ def test_the_tests_of_values(shop: Project) -> None:
             (folder / f"{test}.sql").unlink()
 
 
-# Rights
+# Grants
 
 
-def test_the_least_rights_day_by_day(shop: Project) -> None:
-    """Each statement of the docs is one of PostgreSQL's as well."""
+def test_minimal_grants_over_two_days(shop: Project) -> None:
+    """The statements in the docs are also valid PostgreSQL."""
     check_rights(shop, documented("redshift"))

@@ -1,4 +1,4 @@
-"""Snowflake, on an emulator: the suite that every warehouse has to pass, and what only it has."""
+"""Snowflake, on an emulator: the shared suite and tests of Snowflake's own behavior."""
 
 from __future__ import annotations
 
@@ -27,15 +27,12 @@ WIDEST = 10**38 - 1
 
 @pytest.fixture(scope="module")
 def warehouse() -> Iterator[SnowflakeDatabase]:
-    """A database of its own."""
     server = SnowflakeEmulator()
     yield SnowflakeDatabase(server)
     server.stop()
 
 
 class TestSnowflake(Behaviour):
-    """The suite."""
-
     people_types = {  # noqa: RUF012 - a table
         "topics": "array",
         "tiny": "number(3,0)",
@@ -52,7 +49,7 @@ class TestSnowflake(Behaviour):
     }
 
     def fitting(self, row: dict[str, object]) -> dict[str, object]:
-        """A number has 38 digits at most."""
+        """Numbers have at most 38 digits."""
         huge = row["huge"]
         return row if huge is None else {**row, "huge": str(max(-WIDEST, min(WIDEST, int(str(huge)))))}
 
@@ -66,8 +63,8 @@ from raw."people"
 """
 
 
-def test_columns_without_quotes_and_with(shop: Project, warehouse: SnowflakeDatabase) -> None:
-    """What dbt's models usually have is upper-case, and a mapping names it in any case."""
+def test_quoted_and_unquoted_columns(shop: Project, warehouse: SnowflakeDatabase) -> None:
+    """dbt models usually have upper-case columns, which a mapping may name in any case."""
     custom = ["Points", "NICK", {"column": "_batch_here", "name": "customer"}]
     mapping = {"identifier": "customer_id", "standard": {"email_address": "E-MAIL"}, "custom": custom}
     shop.map(mapping, sql=UNQUOTED)
@@ -77,7 +74,7 @@ def test_columns_without_quotes_and_with(shop: Project, warehouse: SnowflakeData
     assert plain(shop.profiles()["p0001"]) == expected
     shop.set_rows(CONTACTS, [*contacts(2, nick="changed"), {"id": "p0002", "email": "p2@example.com"}])
     shop.build()
-    # As its user would write it: names of ours need no quotes.
+    # As users write it: our names don't need quotes.
     found = "select custom_id, _batch_change, _batch_changed from people_delta order by custom_id"
     assert warehouse.fetch(found) == [
         ("p0000", "update", "nick"),
@@ -107,7 +104,7 @@ ODD = {
     "early": ("timestamp_ntz", "0001-01-01 00:00:00", "0001-01-01T00:00:00Z"),
     "latest": ("date", "9999-12-31", "9999-12-31T00:00:00Z"),
 }
-"""Column: its type, a value, and what Batch must have; None where there is nothing."""
+"""By column: type, value and expected value in Batch. None: no value."""
 
 REFUSED = {
     "numbers": ("array", [1, 2], "not_a_string"),
@@ -116,10 +113,10 @@ REFUSED = {
     "nan": ("float", math.nan, "not_finite"),
     "endless": ("float", -math.inf, "not_finite"),
 }
-"""Column: its type, a value, and why Batch would refuse it."""
+"""By column: type, value and the reason of the rejection."""
 
 
-def test_spark_types(quick: QuickProject) -> None:
+def test_native_types(quick: QuickProject) -> None:
     given = {**ODD, **REFUSED}
     typed = {"body": "string", "words": "string", "listed": "string_array", "whole": "integer"}
     custom = [{"column": name, "type": typed[name]} if name in typed else name for name in given]
@@ -146,5 +143,4 @@ def test_a_time_column_has_no_type_in_batch(quick: QuickProject) -> None:
         quick.build()
 
 
-class TestFound(DbtTests):
-    """What the package's dbt tests find."""
+class TestFound(DbtTests): ...

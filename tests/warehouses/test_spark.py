@@ -1,4 +1,4 @@
-"""Spark SQL on Delta tables, by the suite that every warehouse has to pass: on Sail, another engine with Spark's protocol."""
+"""Spark SQL on Delta tables: the shared suite, on Sail, another engine with Spark's protocol."""
 
 from __future__ import annotations
 
@@ -23,15 +23,12 @@ pytestmark = pytest.mark.emulated
 
 @pytest.fixture(scope="module")
 def warehouse() -> Iterator[SparkDatabase]:
-    """A server of its own."""
     server = SailServer()
     yield SparkDatabase(server)
     server.stop()
 
 
 class TestSpark(SparkTables, Behaviour):
-    """The suite."""
-
     people_types = {  # noqa: RUF012 - a table
         "coarse_at": "timestamp",
         "fine_at": "timestamptz",
@@ -39,10 +36,10 @@ class TestSpark(SparkTables, Behaviour):
     }
 
 
-# What the product asks
+# Connection methods and metadata
 
 
-def test_other_methods_are_refused(quick: QuickProject) -> None:
+def test_other_connection_methods_are_refused(quick: QuickProject) -> None:
     target = read_target(quick.options())
     thrift = replace(target, credentials={**target.credentials, "method": "thrift"})
     with pytest.raises(UnsupportedWarehouse, match="the method `thrift`; a push needs `session`"):
@@ -52,7 +49,7 @@ def test_other_methods_are_refused(quick: QuickProject) -> None:
 def test_a_snapshot_that_dbt_does_not_list_is_kept(
     quick: QuickProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Spark's list of a schema leaves out the tables of some catalogs of Iceberg: seen on a real one."""
+    """With some Iceberg catalogs, Spark's table list omits tables. Seen on a real one."""
     from dbt.adapters.spark import SparkAdapter
 
     quick.map(CONTACTS_MAPPING)
@@ -64,5 +61,4 @@ def test_a_snapshot_that_dbt_does_not_list_is_kept(
     assert quick.changes() == {}
 
 
-class TestFound(DbtTests):
-    """What the package's dbt tests find."""
+class TestFound(DbtTests): ...

@@ -1,4 +1,4 @@
-"""What the tests of faults share."""
+"""Fixtures of the fault tests."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["batch", "postgres", "project", "workshop"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the marker; `--strict-markers` refuses others."""
+    """Register the marker, because `--strict-markers` rejects unknown ones."""
     config.addinivalue_line("markers", MARKER)
 
 
 @pytest.fixture(scope="session", params=["duckdb"])
 def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """One sync on an engine in this process, for hundreds of sequences; each of them resets it."""
+    """One sync on an in-process engine, for hundreds of sequences. Each sequence resets it."""
     settings = SandboxSettings(rate_limits=False, keep_requests=KEPT, keep_bodies=KEPT)
     with FaultyServer(settings) as server:
         yield Bench(tmp_path_factory.mktemp(f"bench-{request.param}"), server)
@@ -30,14 +30,14 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def parsed(batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory) -> QuickProject:
-    """The directory of `quick`: a call of 200 rows settles two pages."""
+    """The project behind `quick`: a call of 200 rows settles two pages."""
     return QuickProject(tmp_path_factory.mktemp("quick"), batch, page_rows=100)
 
 
 @pytest.fixture
 def quick(parsed: QuickProject, request: pytest.FixtureRequest) -> Iterator[QuickProject]:
-    """An empty project whose `dbt run` is quick. Afterwards no request may have broken a rule of the API, but for
-    those that the test's marker `forbidden` names.
+    """An empty project with a fast `dbt run`. Fails the test if a request broke a rule of the API, except for
+    rules in the marker `forbidden`.
     """
     parsed.clear()
     yield parsed

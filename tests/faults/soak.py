@@ -1,11 +1,12 @@
-"""A soak: a thousand pushes and more of one process under faults; memory, files, connections and threads must not grow.
+"""Soak test: a thousand or more pushes in one process, with faults. Memory, files, connections and threads
+must not grow.
 
     python tests/faults/soak.py --cycles 1000
 
-Every cycle changes some rows, builds the delta, sets faults drawn from the seed, and pushes over HTTP to the sandbox,
-with the warehouse opened and closed. Every fiftieth is a clean one, after which Batch must be what the sync says. The
-sandbox runs in a process of its own, so that what is measured is the push and dbt. Ends with 1 when something was wrong,
-or when memory grew by more than `--grow` MiB after the first tenth of the cycles.
+Every cycle changes some rows, builds the delta, sets faults drawn from the seed, and pushes over HTTP to the
+sandbox, opening and closing the warehouse. Every 50th cycle runs without faults, and Batch must then match
+the sync. The sandbox runs in its own process, so that only the push and dbt are measured. Exits with 1 on any
+error, or if memory grew by more than `--grow` MiB after the first tenth of the cycles.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ FAULTS: tuple[dict[str, Any], ...] = (
 
 
 class Sandbox:
-    """The sandbox in a process of its own, as far as `QuickProject` and this script need it."""
+    """The sandbox in its own process, with the interface that `QuickProject` and this script need."""
 
     def __init__(self) -> None:
         with socket.socket() as free:
@@ -88,7 +89,7 @@ class Sandbox:
                 return  # noqa: TRY300
             except OSError:
                 time.sleep(0.1)
-        raise SystemExit("the sandbox does not start")
+        raise SystemExit("the sandbox didn't start")
 
     def ask(self, method: str, what: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -150,7 +151,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--cycles", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--grow", type=int, default=30, help="MiB that memory may grow")
+    parser.add_argument("--grow", type=int, default=30, help="how much memory may grow, in MiB")
     return parser.parse_args()
 
 
@@ -172,7 +173,7 @@ def _cycle(
     *,
     clean: bool,
 ) -> str:
-    """Some rows change, a delta is built, and pushed; what was rejected is sent again in clean cycles."""
+    """Change some rows, build a delta and push it. Clean cycles also resend what was rejected."""
     for name in chance.sample(sorted(rows), 300):
         rows[name] = {**rows[name], "points": chance.randrange(1000)}
     project.set_rows(COLUMNS, rows.values())
@@ -192,13 +193,13 @@ def _cycle(
 
 
 def _check(sandbox: Sandbox, project: QuickProject, rows: Mapping[str, Mapping[str, object]]) -> None:
-    """Batch is what the sync says, and no operation broke a rule."""
+    """Assert that Batch matches the sync and that no operation broke a rule."""
     stats = sandbox.ask("GET", "stats")
     assert not stats.get("violations"), stats["violations"]
     held = {name: each["points"] for name, each in _profiles(sandbox)}
     wrong = [name for name, row in rows.items() if held.get(name) != row["points"]]
     assert not wrong, f"{len(wrong)} of {len(rows)} differ: {wrong[:5]}"
-    assert project.push_one().requests == 0, "the next push sends something"
+    assert project.push_one().requests == 0, "the next push sent requests"
 
 
 def _profiles(sandbox: Sandbox) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -208,7 +209,7 @@ def _profiles(sandbox: Sandbox) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _measure() -> tuple[int, int, int, int]:
-    """MiB of memory, open files, sockets among them, threads."""
+    """Memory in MiB, open files (sockets included) and threads."""
     status = Path("/proc/self/status").read_text()
     resident = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     links = []
@@ -223,7 +224,7 @@ def _measure() -> tuple[int, int, int, int]:
 
 @contextmanager
 def _nobody_sleeps() -> Iterator[None]:
-    """Between two tries: a soak is about what is left behind, not about waiting."""
+    """Skip waits between retries: a soak test looks for leaks, not at waiting."""
     clock = SimpleNamespace(seconds=0.0)
 
     def wait(event: Event, seconds: float) -> bool:

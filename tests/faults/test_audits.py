@@ -1,5 +1,5 @@
-"""Audits: whatever happened before, they name what strangers edited in Batch and nothing else, and their repair mends it.
-However they end, they leave no file behind.
+"""Audits report the edits made in Batch directly and nothing else, and their repair undoes them. No audit
+leaves a file behind, however it ends.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from dbt_batch_sync.cli.audit import Watch, interruptible
 COLUMNS = {"id": "varchar", "points": "bigint"}
 FILE = When(endpoint="_files/{token}")
 PATIENCE = 60.0
-"""Seconds after which a test fails that waits for another process."""
+"""Seconds to wait for another process before the test fails."""
 
 
-def test_a_few_lives_with_edits(bench: Bench) -> None:
+def test_random_sequences_with_edits(bench: Bench) -> None:
     lived = play(bench, 10, 12, life=AuditedLife)
     assert lived.sequences >= 10
 
 
 @pytest.mark.thorough
-def test_many_lives_with_edits(capsys: pytest.CaptureFixture[str]) -> None:
-    """`LIVES` are how many."""
+def test_many_random_sequences_with_edits(capsys: pytest.CaptureFixture[str]) -> None:
+    """The variable `LIVES` sets the number of sequences."""
     shares = max(1, int(os.environ.get("LIVES", "300")) // 30)
     with capsys.disabled():
         told = partial(print, flush=True)
@@ -51,7 +51,7 @@ def test_many_lives_with_edits(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.fixture
 def synced(quick: QuickProject) -> Iterator[QuickProject]:
-    """Three profiles, in Batch too."""
+    """Three profiles that are in Batch."""
     quick.map({"identifier": "id", "custom": ["points"]})
     quick.set_rows(COLUMNS, [{"id": f"p{n}", "points": n} for n in range(3)])
     assert quick.sync().accepted == 3
@@ -61,7 +61,7 @@ def synced(quick: QuickProject) -> Iterator[QuickProject]:
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where this process puts its temporary files."""
+    """A separate directory for this process's temporary files."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
@@ -69,12 +69,12 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def until(met: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE
     while not met():
-        assert time.monotonic() < end, "it did not happen"
+        assert time.monotonic() < end, "timed out"
         time.sleep(0.01)
 
 
 def audit(project: QuickProject, waited: list[float] | None = None, **options: object) -> api.AuditResult:
-    """An audit that waits for nothing, but writes down how long it would have."""
+    """Audit without waiting; `waited` collects the waits."""
     seconds = (waited if waited is not None else list[float]()).append
     return api.audit(project.options(), options=AuditOptions(**options), wait=Wait(seconds, time.monotonic))  # type: ignore[arg-type]
 
@@ -84,7 +84,7 @@ def audit(project: QuickProject, waited: list[float] | None = None, **options: o
 def test_a_signal_ends_an_audit_and_not_its_export(
     synced: QuickProject, tmp_path: Path, number: int, code: int, while_it: str
 ) -> None:
-    # To begin it and to look at it; or until the first bytes of a file are there.
+    # Until the export was requested and polled, or until the first bytes of a file have arrived.
     asked = synced.sandbox.stats.requests
 
     def under_way() -> bool:
@@ -124,8 +124,10 @@ def test_a_signal_ends_an_audit_and_not_its_export(
     assert run["compared"] == 3
 
 
-def test_a_signal_ends_an_audit_whatever_becomes_of_its_exception() -> None:
-    """DuckDB makes `Query interrupted` of what a handler raises; a second signal leaves the cleaning up alone."""
+def test_a_signal_ends_an_audit_even_without_its_exception() -> None:
+    """DuckDB turns an exception in a signal handler into `Query interrupted`. A second signal must not
+    interrupt the clean-up.
+    """
     cleaned: list[str] = []
 
     def compare() -> None:
@@ -167,7 +169,7 @@ def test_a_rate_limit_is_waited_out(synced: QuickProject, temporary: Path, endpo
     ],
     ids=["view", "garbage", "expired", "cut", "begin", "error"],
 )
-def test_an_audit_that_fails_says_why_and_names_nothing(
+def test_a_failed_audit_says_why_and_reports_no_drift(
     synced: QuickProject, temporary: Path, fault: Fault | None, words: str
 ) -> None:
     if fault is None:

@@ -1,4 +1,4 @@
-"""`dbt run` beside a live push, and a merge that fails, where several connections are at work at once: on PostgreSQL."""
+"""`dbt run` during a push, and failing merges, with several connections at once: on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CALL, PEOPLE = 200, 500
 def parsed(
     postgres: PostgresServer, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
 ) -> QuickProject:
-    """The directory of `quick`."""
+    """The project behind `quick`."""
     directory = tmp_path_factory.mktemp("beside")
     return QuickProject(directory, batch, PostgresDatabase(postgres), page_rows=100)
 
@@ -48,7 +48,7 @@ def build(project: QuickProject, points: int) -> None:
 
 
 def begin(project: QuickProject) -> None:
-    """Everybody is in Batch with 1, and about to be sent with 2."""
+    """Push 1 for all profiles, then build a delta with 2."""
     project.clear()
     project.outputs(sandbox={"checkpoint_seconds": 0, "max_in_flight": 2})
     project.map({"identifier": "id", "custom": ["points"], "guards": {"min_rows": 0}, "endpoint": "update"})
@@ -58,7 +58,7 @@ def begin(project: QuickProject) -> None:
 
 
 def finish(project: QuickProject, points: int) -> None:
-    """A clean `dbt run` and push: Batch has this, and nothing is left to do."""
+    """After a clean `dbt run` and push, Batch has these points and nothing is left to do."""
     build(project, points)
     pushed = project.push_one(force=True)
     assert pushed.status == "succeeded", pushed.error
@@ -69,7 +69,9 @@ def finish(project: QuickProject, points: int) -> None:
 
 
 def disturbed(project: QuickProject, trouble: Trouble, act: Callable[[], object]) -> tuple[SyncPushed, bool]:
-    """A push in this process, with something that happens at a call of it; and whether it came to that."""
+    """Push in this process and call `act` at a fault point. Return the result, and whether the point was
+    reached.
+    """
     reached: list[Trouble] = []
 
     def happen(due: Trouble) -> None:
@@ -91,8 +93,8 @@ def disturbed(project: QuickProject, trouble: Trouble, act: Callable[[], object]
 @pytest.mark.thorough
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("point", ["columns", "fetch", "append", "send"])
-def test_dbt_runs_beside_a_push_at_every_step(quick: QuickProject, point: str, when: str) -> None:
-    """The value goes back meanwhile, which only a delta that is built in doubt can tell."""
+def test_dbt_runs_during_a_push_at_every_step(quick: QuickProject, point: str, when: str) -> None:
+    """Meanwhile the value reverts, which only a delta built with doubt can detect."""
     for nth in range(1, 60):
         begin(quick)
         trouble = Trouble(point, nth, when)  # type: ignore[arg-type]
@@ -102,11 +104,11 @@ def test_dbt_runs_beside_a_push_at_every_step(quick: QuickProject, point: str, w
             assert pushed.status == "succeeded"
             return
         finish(quick, 1)
-    pytest.fail("no push came to its end")
+    pytest.fail("no push completed")
 
 
 @pytest.mark.parametrize("point", ["append:claimed", "append:intent", "append:checkpoint", "append:ended"])
-def test_dbt_runs_beside_a_push(quick: QuickProject, point: str) -> None:
+def test_dbt_runs_during_a_push(quick: QuickProject, point: str) -> None:
     begin(quick)
     _, reached = disturbed(quick, Trouble(point), lambda: build(quick, 1))
     assert reached
@@ -115,7 +117,7 @@ def test_dbt_runs_beside_a_push(quick: QuickProject, point: str) -> None:
 
 @contextlib.contextmanager
 def asleep(project: QuickProject, trouble: Trouble) -> Iterator[subprocess.Popen[bytes]]:
-    """A push in a process of its own, once the process has stopped there; continued and awaited at the end."""
+    """A push in its own process, stopped at a fault point. On exit it is continued and awaited."""
     push = subprocess.Popen(
         [sys.executable, ROOT / "tests" / "harness" / "cli_with_faults.py", "push", "--force"],
         cwd=project.directory,
@@ -125,10 +127,10 @@ def asleep(project: QuickProject, trouble: Trouble) -> Iterator[subprocess.Popen
     )
     try:
         _, status = os.waitpid(push.pid, os.WUNTRACED)
-        assert os.WIFSTOPPED(status), "it ended before it came there"
+        assert os.WIFSTOPPED(status), "the push ended before the fault point"
         yield push
         push.send_signal(signal.SIGCONT)
-        assert push.wait(120) == 1, "a push that was overtaken did not fail"
+        assert push.wait(120) == 1, "an overtaken push did not fail"
     finally:
         push.kill()
         push.wait()
@@ -139,7 +141,9 @@ def asleep(project: QuickProject, trouble: Trouble) -> Iterator[subprocess.Popen
     [("send", 0), pytest.param("send", 92, marks=pytest.mark.thorough), ("append:checkpoint", 0)],
 )
 def test_a_push_that_sleeps_and_is_overtaken(quick: QuickProject, point: str, seconds: int) -> None:
-    """SIGSTOP: what it has in flight reaches Batch after newer values. `seconds` 0: its clock stops with it."""
+    """SIGSTOP: its request in flight reaches Batch after newer values. With `seconds` 0, only the ledger's
+    times move.
+    """
     begin(quick)
     with asleep(quick, Trouble(point, 2, act="pause")):
         time.sleep(seconds)
@@ -153,7 +157,7 @@ def test_a_push_that_sleeps_and_is_overtaken(quick: QuickProject, point: str, se
 @pytest.mark.thorough
 @pytest.mark.parametrize("settled", [True, False])
 def test_a_merge_fails_at_each_statement(quick: QuickProject, settled: bool) -> None:
-    """The connection of `dbt run` is lost there, the statements of the merge among them."""
+    """`dbt run` loses its connection at that statement, including those of the merge."""
     for statement in range(1, 80):
         begin(quick)
         if settled:
@@ -167,4 +171,4 @@ def test_a_merge_fails_at_each_statement(quick: QuickProject, settled: bool) -> 
         finish(quick, 1)
         if survived:
             return
-    pytest.fail("dbt died at every statement")
+    pytest.fail("dbt failed at every statement")

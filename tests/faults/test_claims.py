@@ -1,4 +1,6 @@
-"""Who pushes a sync: one at a time, whoever else tries, is killed, sleeps, or has the same name."""
+"""Claims: only one push of a sync runs at a time, even if others try, die, sleep, or run on hosts with equal
+names.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ NOW = "(now() at time zone 'UTC')::timestamp"
 
 
 class Watch:
-    """An observer that does something when a push has started, and when so many chunks are settled."""
+    """An observer with callbacks for the start of a push and for numbers of settled chunks."""
 
     def __init__(
         self,
@@ -61,7 +63,7 @@ class Watch:
 
 
 def begin(project: QuickProject, count: int) -> None:
-    """A delta of so many people, in calls of 200, each with a checkpoint behind it."""
+    """Build a delta of `count` profiles, sent in calls of 200 with a checkpoint after each."""
     project.outputs(sandbox={"checkpoint_seconds": 0, "max_in_flight": 1})
     project.map({"identifier": "id", "custom": ["points"], "endpoint": "update"})
     change(project, count, 1)
@@ -74,7 +76,7 @@ def change(project: QuickProject, count: int, points: int) -> None:
 
 
 def claim(project: QuickProject, *, host: str, process: int, seconds_ago: float = 0.0) -> None:
-    """Somebody has claimed the sync, and was heard of so many seconds ago."""
+    """Record another process's claim and its last heartbeat."""
     columns = "recorded_at, sync, event, run_id, host, process"
     moment = f"{NOW} - to_milliseconds({round(seconds_ago * 1000)})"
     project.execute(
@@ -90,7 +92,7 @@ def forget(project: QuickProject) -> None:
 
 @contextlib.contextmanager
 def zombie() -> Iterator[int]:
-    """The number of a process that has ended, and whose parent has not noticed yet."""
+    """The id of a process that has ended but was not reaped."""
     process = subprocess.Popen([sys.executable, "-S", "-c", ""])
     try:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
@@ -100,7 +102,7 @@ def zombie() -> Iterator[int]:
 
 
 def ended() -> int:
-    """The number of a process that does not exist any more."""
+    """The id of a process that no longer exists."""
     process = subprocess.Popen([sys.executable, "-S", "-c", ""])
     process.wait()
     return process.pid
@@ -113,7 +115,7 @@ def test_a_second_push_fails_at_once_and_names_the_first(quick: QuickProject) ->
     def push_too() -> None:
         seen.append(quick.call("push", "--json"))
         seen.append(quick.call("adopt", "--yes"))
-        assert not quick.sandbox.requests, "the first push has not sent anything yet"
+        assert not quick.sandbox.requests, "the first push has already sent requests"
 
     first = quick.push_one(observer=Watch(started=push_too))
     assert (first.status, first.accepted) == ("succeeded", 2 * CALL)
@@ -149,7 +151,7 @@ def test_a_holder_elsewhere_is_dead_after_a_minute(quick: QuickProject, age: int
     assert "on elsewhere, since " in str(pushed.error)
     assert not quick.sent.requests
     forget(quick)
-    assert quick.push_one().accepted == 1, "it has not released what it had claimed"
+    assert quick.push_one().accepted == 1, "the refused push kept its claim"
 
 
 def test_a_holder_of_this_host_is_dead_when_its_process_is(quick: QuickProject) -> None:
@@ -164,15 +166,15 @@ def test_a_holder_of_this_host_is_dead_when_its_process_is(quick: QuickProject) 
         assert quick.push_one().accepted == 1
 
 
-def test_a_host_of_the_same_name_is_another_one() -> None:
-    """Virtual machines of one image have the same name and the same first namespace; no two have the same boot."""
+def test_hosts_with_equal_names_differ() -> None:
+    """Virtual machines from one image share their name and first namespace, but never their boot id."""
     name = Path("/proc/sys/kernel/random/boot_id")
     if name.exists():
         assert this_host().endswith(name.read_text().strip())
 
 
-def test_a_contender_does_not_end_the_push_that_it_will_see(bench: Bench) -> None:
-    """Between its claim and its retreat another push looks like one that has taken over."""
+def test_a_contender_does_not_stop_the_running_push(bench: Bench) -> None:
+    """Between its claim and its retreat, a contender looks like a push that has taken over."""
     people(bench, 1)
 
     def contend() -> None:
@@ -205,7 +207,7 @@ def test_a_push_whose_sync_was_taken_over_stops_at_the_next_checkpoint(bench: Be
 
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_a_host_whose_clock_is_an_hour_off(bench: Bench, hours: int) -> None:
-    """Who holds a sync, and what was first, is decided by the warehouse's clock."""
+    """The warehouse's clock alone decides who holds a sync and what was first."""
     people(bench, 1)
     off = timedelta(hours=hours)
     seen: list[str] = []
@@ -250,8 +252,8 @@ def people_again(bench: Bench, points: int) -> None:
     assert bench.build()
 
 
-def test_an_append_that_had_to_wait_renews_the_claim_from_then_on(bench: Bench) -> None:
-    """Others see when it was appended; who takes it for later believes to live when he is dead."""
+def test_a_delayed_append_renews_the_claim_from_when_it_ran(bench: Bench) -> None:
+    """Others see the time of the append. Counting from a later time, a dead push would believe itself alive."""
     people(bench, 1)
     appended: list[datetime] = []
     seconds = SimpleNamespace(now=0.0)
@@ -273,7 +275,7 @@ def test_an_append_that_had_to_wait_renews_the_claim_from_then_on(bench: Bench) 
 
 @contextlib.contextmanager
 def locked(project: QuickProject) -> Iterator[subprocess.Popen[str]]:
-    """Another process has the file open."""
+    """Open the file in another process."""
     code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
     arguments = [sys.executable, "-c", code, str(project.database)]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -285,7 +287,7 @@ def locked(project: QuickProject) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_a_locked_file_is_waited_for_and_named(quick: QuickProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waits_for_a_locked_file_and_names_it(quick: QuickProject, monkeypatch: pytest.MonkeyPatch) -> None:
     begin(quick, 1)
     with locked(quick) as process:
         monkeypatch.setattr(duckdb_warehouse, "LOCK_WAIT_SECONDS", 0.0)
@@ -302,14 +304,16 @@ def test_a_locked_file_is_waited_for_and_named(quick: QuickProject, monkeypatch:
 
         monkeypatch.setattr(duckdb_warehouse, "LOCK_WAIT_SECONDS", 1.0)
         monkeypatch.setattr(duckdb_warehouse, "time", SimpleNamespace(monotonic=lambda: -1.0, sleep=let_go))
-        assert quick.push_one().accepted == 1, "it did not wait until the file was free"
+        assert quick.push_one().accepted == 1, "the push didn't wait for the file"
 
 
 @pytest.mark.parametrize(("silent", "in_doubt"), [(10, True), (600, False)])
-def test_a_delta_that_is_replaced_under_a_live_push_leaves_all_of_it_in_doubt(
+def test_replacing_a_delta_during_a_push_puts_it_all_in_doubt(
     quick: QuickProject, silent: int, in_doubt: bool
 ) -> None:
-    """The push may write down another intent after `dbt run` has looked, and before the delta is another."""
+    """The push may record another intent after `dbt run` has read the ledger and before it replaces the
+    delta.
+    """
     begin(quick, 3)
     quick.push_one()
     change(quick, 3, 2)
@@ -323,7 +327,9 @@ def test_a_delta_that_is_replaced_under_a_live_push_leaves_all_of_it_in_doubt(
 
 
 def test_ten_thousand_claims_at_once() -> None:
-    """The protocol alone, its steps in any order: never two hold the sync, and most often one does."""
+    """Only the protocol, with its steps in random order: at most one contender holds the sync, and usually
+    one does.
+    """
     chance, held = random.Random(1), 0
     for _ in range(10_000):
         events: list[Event] = []
@@ -359,7 +365,7 @@ def test_ten_thousand_claims_at_once() -> None:
 
 @pytest.mark.thorough
 def test_hundreds_of_claims_at_once(postgres: PostgresServer) -> None:
-    """Four contenders on a real warehouse, again and again: never two of them hold the sync."""
+    """Four contenders on a real warehouse, repeatedly: at most one holds the sync."""
     database = PostgresDatabase(postgres)
     kinds = {"double": "double precision"}
     columns = ", ".join(f"{name} {kinds.get(kind, kind)}" for name, kind in JOURNAL_COLUMNS.items())
@@ -396,5 +402,5 @@ def test_hundreds_of_claims_at_once(postgres: PostgresServer) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert not wrong, "two held it at once"
+    assert not wrong, "two contenders held the sync at once"
     assert holders["ever"] > 20

@@ -1,4 +1,4 @@
-"""Audiences and catalogs equal their models after any sequence of changes, kills and pushes."""
+"""Audiences and catalogs match their models after any sequence of changes, kills and pushes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ CELLS: tuple[Cells, ...] = ((None, None), ("A", None), ("A", 1), ("B", 1))
 
 @dataclass(frozen=True)
 class Step:
-    """Rows change, dbt runs (or dies at a statement), a push begins (and dies, or calls go wrong), everything is asked again."""
+    """Rows change, dbt runs (or dies at a statement), a push starts (and dies, or calls fail), or everything
+    is resent.
+    """
 
     rows: dict[str, Cells | None]
     dies_at: int | None
@@ -104,7 +106,7 @@ def set_rows(bench: Bench, rows: dict[str, Cells | None]) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(sequence=st.lists(steps, min_size=1, max_size=5))
-def test_batch_equals_the_model_in_the_end(held: Bench, sequence: list[Step]) -> None:
+def test_batch_matches_the_model_at_the_end(held: Bench, sequence: list[Step]) -> None:
     held.reset()
     set_rows(held, dict.fromkeys("abc", CELLS[2]))
     assert held.build()

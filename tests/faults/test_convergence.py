@@ -1,4 +1,4 @@
-"""Whatever happens, a clean `dbt run` and push bring Batch to the sync: random lives of a sync, as a model checker."""
+"""Model checking: after any random sequence, a clean `dbt run` and push make Batch match the sync."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from harness.bench import Bench
 from harness.lives import play, play_at_once
 
 
-def test_a_few_lives(bench: Bench) -> None:
+def test_random_sequences(bench: Bench) -> None:
     lived = play(bench, 12, 12)
     assert lived.sequences >= 12
 
 
 @pytest.mark.thorough
-def test_many_lives(capsys: pytest.CaptureFixture[str]) -> None:
-    """`LIVES` are how many; a hundred take three minutes on two cores."""
+def test_many_random_sequences(capsys: pytest.CaptureFixture[str]) -> None:
+    """The variable `LIVES` sets the number of sequences. A hundred take three minutes on two cores."""
     shares = max(1, int(os.environ.get("LIVES", "300")) // 30)
     with capsys.disabled():
         told = partial(print, flush=True)

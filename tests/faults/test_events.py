@@ -1,4 +1,4 @@
-"""Events and kills: with `resend` none is lost, with `skip` none arrives twice, and both say how many they can't vouch for."""
+"""Events and kills: `resend` loses none, `skip` duplicates none, and both report how many are uncertain."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def bench(workbench: Bench) -> Bench:
 
 
 def events(count: int, start: int = 0) -> list[dict[str, object]]:
-    """Of four profiles, in turns; the last one has most."""
+    """Events of four profiles in turn; the last profile has the most."""
     return [
         {"id": n, "customer": "abcdddd"[n % 7], "at": BEGIN - timedelta(hours=2) + timedelta(minutes=n)}
         for n in range(start, start + count)
@@ -50,7 +50,7 @@ def seen(bench: Bench) -> Counter[Any]:
 
 
 class History:
-    """What pushes said of themselves, and what of it must hold in the end."""
+    """What pushes reported, and the final assertions on it."""
 
     def __init__(self, bench: Bench, on_doubt: str) -> None:
         self.bench = bench
@@ -64,7 +64,7 @@ class History:
         return outcome
 
     def finish(self) -> None:
-        """Builds and pushes until there is nothing left."""
+        """Build and push until nothing is left."""
         for _ in range(3):
             self.bench.let_leases_expire()
             assert self.bench.build()
@@ -118,10 +118,10 @@ def test_killed_at_every_write(bench: Bench, on_doubt: str, trouble: Trouble) ->
 
 @pytest.mark.parametrize("rebuilt", [True, False])
 @pytest.mark.parametrize("on_doubt", ["resend", "skip"])
-def test_who_settles_what_is_in_doubt_and_is_killed_does_not_report_it(
+def test_a_killed_push_does_not_report_the_doubt_it_settled(
     bench: Bench, on_doubt: str, rebuilt: bool
 ) -> None:
-    """The next push reports it, of this delta or of the next one."""
+    """The next push reports it, with this delta or the next."""
     history = History(bench, on_doubt)
     bench.set_rows(COLUMNS, events(14))
     bench.build()
@@ -140,7 +140,7 @@ def test_who_settles_what_is_in_doubt_and_is_killed_does_not_report_it(
 
 
 def play(bench: Bench, on_doubt: str, seed: int) -> None:
-    """Pushes that die, lose their connection, or meet a server in trouble; new events in between."""
+    """Pushes that die, lose their connection or meet failing servers, with new events in between."""
     chance = random.Random(seed)
     history = History(bench, on_doubt)
     bench.sandbox.change(event_errors=chance.choice(["none", "name", "place"]))
@@ -180,12 +180,12 @@ def _faults(chance: random.Random) -> list[Fault]:
 
 @pytest.mark.parametrize("on_doubt", ["resend", "skip"])
 @pytest.mark.parametrize("seed", range(5))
-def test_killed_at_random(bench: Bench, on_doubt: str, seed: int) -> None:
+def test_random_kills(bench: Bench, on_doubt: str, seed: int) -> None:
     play(bench, on_doubt, seed)
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("on_doubt", ["resend", "skip"])
 @pytest.mark.parametrize("seed", range(100, 200))
-def test_a_hundred_times(bench: Bench, on_doubt: str, seed: int) -> None:
+def test_many_random_kills(bench: Bench, on_doubt: str, seed: int) -> None:
     play(bench, on_doubt, seed)

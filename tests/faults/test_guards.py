@@ -1,4 +1,6 @@
-"""What stops a push before it sends anything: guards, and consents that were withdrawn. What asks first: `adopt`."""
+"""Reasons to stop a push before it sends anything: guards and withdrawn consents. Also the confirmation of
+`adopt`.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ OPTINS = {"id": "varchar", "optin": "boolean", "sms": "varchar", "n": "bigint"}
 
 
 def people(project: QuickProject, points: Mapping[str, int]) -> None:
-    """The sync has these people; `dbt run`."""
+    """Set the sync's rows and run dbt."""
     project.set_rows(COLUMNS, [{"id": name, "points": given, "nick": name} for name, given in points.items()])
     project.build()
 
@@ -26,7 +28,7 @@ def guard(project: QuickProject, **guards: object) -> None:
 
 
 def known(project: QuickProject, count: int) -> dict[str, int]:
-    """So many profiles that Batch has."""
+    """Push `count` profiles."""
     guard(project)
     rows = {f"p{n:02d}": 0 for n in range(count)}
     people(project, rows)
@@ -35,16 +37,16 @@ def known(project: QuickProject, count: int) -> dict[str, int]:
 
 
 def state(project: QuickProject) -> tuple[object, ...]:
-    """What a push that is stopped leaves as it is."""
+    """The state that a stopped push must not change."""
     settled = project.query("from batch_sync_journal where event in ('intent', 'checkpoint')")
     return (settled, project.profiles(), project.rejects(), project.delta())
 
 
 def stops(project: QuickProject, *words: str) -> None:
-    """A push is stopped with these words: nothing is sent, and nothing counts as settled."""
+    """Assert that a push stops with these words, sends nothing and settles nothing."""
     before = state(project)
     pushed = project.push_one()
-    assert pushed.status == "failed", "the guard let it pass"
+    assert pushed.status == "failed", "the guard didn't stop the push"
     assert (pushed.sent, pushed.settled, pushed.requests) == (0, 0, 0)
     for each in words:
         assert each in str(pushed.error)
@@ -75,7 +77,7 @@ def test_only_from_other_targets(quick: QuickProject) -> None:
 
 
 def test_fewer_rows_than_min_rows(quick: QuickProject) -> None:
-    """The first push too; exactly as many pass."""
+    """Also on the first push. Exactly `min_rows` rows pass."""
     guard(quick, min_rows=4)
     people(quick, {"a": 1, "b": 1, "c": 1})
     stops(quick, "the model had 3 rows", "`min_rows` is 4", FORCE)
@@ -90,12 +92,12 @@ def test_fewer_rows_than_min_rows(quick: QuickProject) -> None:
     people(quick, {"a": 2, "b": 1, "c": 1})
     stops(quick, "the model had 3 rows", "`min_rows` is 4", FORCE)
     assert quick.push_one(force=True).accepted == 1
-    # Nothing to do is no reason to stop.
+    # An empty delta never stops a push.
     people(quick, {"a": 2, "b": 1, "c": 1})
     assert quick.push_one().status == "succeeded"
 
 
-def test_min_rows_stops_exits_alone(quick: QuickProject) -> None:
+def test_min_rows_stops_a_push_of_exits_only(quick: QuickProject) -> None:
     known(quick, 4)
     guard(quick, min_rows=4)
     people(quick, {"p00": 0, "p01": 0, "p02": 0})
@@ -103,8 +105,8 @@ def test_min_rows_stops_exits_alone(quick: QuickProject) -> None:
     assert quick.push_one(force=True).exits == 1
 
 
-def test_everybody_leaves_while_somebody_returns(quick: QuickProject) -> None:
-    """The model has a row: it is not empty."""
+def test_all_profiles_exit_while_one_returns(quick: QuickProject) -> None:
+    """The model has a row, so it isn't empty."""
     known(quick, 2)
     people(quick, {"p00": 0})
     assert quick.push_one().exits == 1
@@ -115,12 +117,12 @@ def test_everybody_leaves_while_somebody_returns(quick: QuickProject) -> None:
 
 
 def test_max_change_ratio(quick: QuickProject) -> None:
-    """Inserts, updates and exits together, of the profiles that are known."""
+    """Inserts, updates and exits together, relative to the known profiles."""
     rows = known(quick, 8)
     guard(quick, max_change_ratio=0.5)
     changed = {**rows, "p00": 1, "p01": 1, "p02": 1, "new1": 1}
     people(quick, changed)
-    assert quick.push_one().settled == 4, "exactly the limit passes"
+    assert quick.push_one().settled == 4, "exactly the limit should pass"
     changed.pop("p03")
     people(quick, {**changed, "p00": 2, "p01": 2, "new2": 1, "new3": 1})
     stops(quick, "5 profiles would change, 55.6% of the 9 known ones, and `max_change_ratio` is 50.0%", FORCE)
@@ -133,7 +135,7 @@ def test_max_exit_ratio(quick: QuickProject) -> None:
     guard(quick, max_exit_ratio=0.25)
     left = dict.fromkeys(list(rows)[2:], 1)
     people(quick, left)
-    assert quick.push_one().exits == 2, "exactly the limit passes, and updates are none of it"
+    assert quick.push_one().exits == 2, "exactly the limit should pass, not counting updates"
     left = dict.fromkeys(list(left)[2:], 1)
     people(quick, left)
     stops(quick, "2 profiles would leave, 33.3% of the 6 known ones, and `max_exit_ratio` is 25.0%", FORCE)
@@ -142,7 +144,7 @@ def test_max_exit_ratio(quick: QuickProject) -> None:
     assert {name for name, row in quick.snapshot().items() if row["_batch_exited_at"] is None} == set(left)
 
 
-def test_everything_that_speaks_against_a_push_is_said_at_once(quick: QuickProject) -> None:
+def test_all_reasons_to_stop_are_reported_at_once(quick: QuickProject) -> None:
     rows = known(quick, 10)
     guard(quick, min_rows=5, max_change_ratio=0.1, max_exit_ratio=0.05)
     people(quick, dict(list(rows.items())[:2]))
@@ -155,7 +157,7 @@ def test_everything_that_speaks_against_a_push_is_said_at_once(quick: QuickProje
     )
 
 
-def test_ratios_let_a_first_push_pass(quick: QuickProject) -> None:
+def test_ratios_do_not_apply_to_the_first_push(quick: QuickProject) -> None:
     guard(quick, max_change_ratio=0.01, max_exit_ratio=0.01)
     people(quick, {f"p{n}": 0 for n in range(5)})
     assert quick.push_one().accepted == 5
@@ -175,7 +177,7 @@ def test_a_stopped_push_is_recorded(quick: QuickProject) -> None:
 def consents(
     project: QuickProject, rows: Mapping[str, tuple[object, object, int]], **mapping: object
 ) -> None:
-    """The sync has people with an e-mail and an SMS subscription, and a number; `dbt run`."""
+    """Set rows with e-mail and SMS consents and a number, then run dbt."""
     standard = {"email_marketing": "optin", "sms_marketing": "sms"}
     project.map({"identifier": "id", "standard": standard, "custom": ["n"], **mapping})
     listed = [{"id": name, "optin": each[0], "sms": each[1], "n": each[2]} for name, each in rows.items()]
@@ -222,7 +224,7 @@ def test_never_resubscribe(quick: QuickProject) -> None:
     assert quick.rejects() == BLOCKED
     assert {row["rejected_by"] for row in quick.query("from batch_sync_rejects")} == {"validation"}
 
-    # It stays so, whatever else changes, and however it is asked for.
+    # The block holds whatever else changes, and after a resend too.
     consents(quick, {**BACK, "boolean": (True, "subscribed", 3), "word": (True, "subscribed", 3)})
     quick.push_one()
     assert quick.sent.attributes == {"boolean": {"n": 3}, "word": {"n": 3}}
@@ -251,7 +253,7 @@ def test_a_blocked_consent_that_is_withdrawn_again_is_settled(quick: QuickProjec
     assert quick.rejects() == BLOCKED
 
 
-def test_a_consent_is_blocked_beside_a_parked_row(quick: QuickProject) -> None:
+def test_a_consent_is_blocked_next_to_a_parked_row(quick: QuickProject) -> None:
     begin_consents(quick)
     quick.sandbox.faults.set([Fault(FaultKind.REFUSE_ROWS, custom_ids=("given",))])
     consents(quick, {**BACK, "boolean": (False, "subscribed", 2), "word": (True, "unsubscribed", 2)})
@@ -263,7 +265,7 @@ def test_a_consent_is_blocked_beside_a_parked_row(quick: QuickProject) -> None:
     assert quick.rejects() == {**BLOCKED, ("given", None): "refused on demand"}
 
 
-def test_a_mapping_may_allow_to_subscribe_again(quick: QuickProject) -> None:
+def test_a_mapping_can_allow_resubscribing(quick: QuickProject) -> None:
     allowed = {"guards": {"never_resubscribe": False}}
     begin_consents(quick)
     consents(quick, BACK)
@@ -280,10 +282,10 @@ def test_a_mapping_may_allow_to_subscribe_again(quick: QuickProject) -> None:
     } == {"subscribed"}
 
 
-# What asks
+# Confirmation
 
 
-def test_without_a_terminal_yes_must_be_said(quick: QuickProject) -> None:
+def test_without_a_terminal_yes_is_required(quick: QuickProject) -> None:
     known(quick, 2)
     people(quick, {"p00": 1, "p01": 0})
     before = state(quick)
@@ -316,7 +318,7 @@ def test_adopt_sends_nothing_and_settles_all(quick: QuickProject) -> None:
     assert quick.sent.attributes == {"p01": {"points": 7}}
 
 
-def test_what_was_adopted_for_one_project_is_not_pushed_to_another(quick: QuickProject) -> None:
+def test_a_delta_adopted_for_one_project_is_not_pushed_to_another(quick: QuickProject) -> None:
     people(quick, {"a": 1})
     api.adopt(quick.options())
     people(quick, {"a": 2})

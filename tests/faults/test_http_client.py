@@ -1,4 +1,4 @@
-"""The client against a real socket that does what servers do when something is wrong."""
+"""The client against a real socket with a misbehaving server."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ Reply = Callable[[socket.socket, Request], None]
 
 
 class Server:
-    """Reads requests off every connection and lets `reply` do what it likes; one that raises ends it."""
+    """Reads requests from every connection and passes them to `reply`. An exception there closes the
+    connection.
+    """
 
     def __init__(self, reply: Reply, context: ssl.SSLContext | None = None, read_bodies: bool = True) -> None:
         self.requests: list[Request] = []
@@ -156,7 +158,7 @@ def dripping(first: bytes, drop: bytes) -> Reply:
     return reply
 
 
-def test_a_call_is_exactly_what_is_documented(start: Start) -> None:
+def test_a_request_is_exactly_as_documented(start: Start) -> None:
     server = start(answering("202 Accepted"))
     with connect(server) as client:
         assert client.send(UPDATE, BODY) == Accepted()
@@ -178,7 +180,7 @@ def test_a_call_is_exactly_what_is_documented(start: Start) -> None:
     assert first.connection == second.connection
 
 
-def test_a_body_of_many_megabytes_arrives_whole(start: Start) -> None:
+def test_large_bodies_arrive_completely(start: Start) -> None:
     server = start(answering("202 Accepted"))
     body = b"[" + bytes(range(32, 127)) * 80_000 + b"]"
     assert ask(server, body=body) == Accepted()
@@ -194,7 +196,7 @@ def test_threads_share_the_connections(start: Start) -> None:
     assert {request.body for request in server.requests} == {BODY}
 
 
-def test_nothing_of_the_environment_gets_at_the_key(
+def test_environment_settings_never_get_the_key(
     start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     netrc = tmp_path / "netrc"
@@ -301,7 +303,7 @@ def test_answers(start: Start, reply: Reply, expected: Answer) -> None:
     ],
     ids=lambda data: repr(data[:40]),
 )
-def test_an_answer_that_breaks_off_or_is_no_http_is_broken(start: Start, data: bytes) -> None:
+def test_truncated_and_non_http_answers_are_broken(start: Start, data: bytes) -> None:
     answer = ask(start(raw(data, close=True)))
     assert isinstance(answer, Broken)
     assert answer.kind in (BrokenKind.CUT, BrokenKind.ANSWER)
@@ -326,15 +328,15 @@ def out_of_reach(what: str, place: str) -> Broken:
     return Broken(BrokenKind.CONNECT, f"{what} at {place}; is `dbt-batch-sync sandbox` running?")
 
 
-def test_nobody_listens() -> None:
+def test_connection_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with Client(f"http://127.0.0.1:{port}", "2.11", rest_api_key=KEY, project_key=PROJECT) as client:
         assert client.send(UPDATE, BODY) == out_of_reach("ConnectionError", f"127.0.0.1:{port}")
 
 
-def test_a_failed_call_lets_go_of_its_body(start: Start) -> None:
-    """Its exceptions hold each other until they are collected, and a body has megabytes."""
+def test_a_failed_call_releases_its_body(start: Start) -> None:
+    """Its exceptions form reference cycles that live until collected, and a body takes megabytes."""
     body = bytes(1_000_000)
     server = start(raw(b"HTTP/1.1 202 Acc", close=True))
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -372,7 +374,7 @@ def test_a_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=["silence", "status", "header", "headers", "body", "chunks", "continue"],
 )
-def test_a_server_that_drips_is_left_after_the_time_for_the_whole_answer(start: Start, reply: Reply) -> None:
+def test_a_dripping_server_times_out(start: Start, reply: Reply) -> None:
     server = start(reply)
     began = time.monotonic()
     answer = ask(server, timeout=0.2)
@@ -381,7 +383,7 @@ def test_a_server_that_drips_is_left_after_the_time_for_the_whole_answer(start: 
     assert answer.kind is BrokenKind.TIMEOUT
 
 
-def test_what_is_left_of_the_time_bounds_a_silence(start: Start) -> None:
+def test_the_remaining_time_limits_a_silence(start: Start) -> None:
     def reply(peer: socket.socket, _: Request) -> None:
         time.sleep(0.4)
         peer.sendall(b"H")
@@ -394,7 +396,7 @@ def test_what_is_left_of_the_time_bounds_a_silence(start: Start) -> None:
     assert answer == Broken(BrokenKind.TIMEOUT, "ReadTimeout")
 
 
-def test_little_time_left_for_one_answer_does_not_shorten_the_next_call(start: Start) -> None:
+def test_a_nearly_timed_out_answer_does_not_shorten_the_next_call(start: Start) -> None:
     def reply(peer: socket.socket, request: Request) -> None:
         if len(server.requests) == 1:
             request.stream.read(len(BODY))
@@ -415,7 +417,7 @@ def test_little_time_left_for_one_answer_does_not_shorten_the_next_call(start: S
     assert server.connections == 1
 
 
-def test_a_server_that_does_not_read_is_left(start: Start) -> None:
+def test_a_server_that_does_not_read_times_out(start: Start) -> None:
     def reply(_: socket.socket, __: Request) -> None:
         server.stopping.wait(5)
 
@@ -468,11 +470,11 @@ def test_no_log_has_a_key_or_a_value(
         assert KEY not in repr(answer)
     out, err = capfd.readouterr()
     logged = caplog.text + out + err
-    assert "urllib3" in logged  # it does log; just not this
+    assert "urllib3" in logged  # logging works, only without secrets
     assert [secret for secret in (KEY, PROJECT, "c1") if secret in logged] == []
 
 
-def test_a_delivery_over_a_line_that_keeps_breaking_arrives_whole_and_in_order(start: Start) -> None:
+def test_a_delivery_over_a_flaky_connection_arrives_complete_and_in_order(start: Start) -> None:
     def reply(peer: socket.socket, request: Request) -> None:
         if len(server.requests) % 3 == 0:
             raise ConnectionAbortedError
@@ -508,7 +510,7 @@ def test_a_delivery_over_a_line_that_keeps_breaking_arrives_whole_and_in_order(s
     assert arrived == set(range(1_000))
 
 
-def test_check_asks_for_the_exports_and_writes_nothing(start: Start) -> None:
+def test_check_lists_the_exports_and_writes_nothing(start: Start) -> None:
     server = start(answering("200 OK", b'{"exports": []}'))
     with connect(server) as client:
         client.check()
@@ -538,7 +540,9 @@ def test_check_says_what_to_change(start: Start, reply: Reply, words: list[str])
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     if shutil.which("openssl") is None:
-        pytest.skip("needs the openssl command to make a certificate: apt-get install openssl")
+        pytest.skip(
+            "needs the openssl command to create a certificate; install it with: apt-get install openssl"
+        )
     folder = tmp_path_factory.mktemp("tls")
     cert, key = folder / "cert.pem", folder / "key.pem"
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
@@ -579,7 +583,7 @@ def test_certificates_are_verified(
     assert len(server.requests) == (expected == Accepted())
 
 
-def test_a_dripping_server_is_left_under_tls_too(
+def test_a_dripping_server_times_out_over_tls(
     start: Start, monkeypatch: pytest.MonkeyPatch, certificate: tuple[Path, Path]
 ) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
@@ -594,7 +598,7 @@ def test_a_dripping_server_is_left_under_tls_too(
     assert answer.kind is BrokenKind.TIMEOUT
 
 
-def test_a_server_without_tls_is_out_of_reach(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_without_tls_is_unreachable(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     server = start(raw(b"HTTP/1.1 400 Bad Request\r\n\r\n", close=True))

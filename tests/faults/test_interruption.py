@@ -1,4 +1,6 @@
-"""SIGINT and SIGTERM to a real push: no new requests, those under way are waited for, and what is acknowledged is kept."""
+"""SIGINT and SIGTERM to a real push: it starts no new requests, waits for those in flight, and keeps what was
+accepted.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,11 @@ from harness.quick import QuickProject
 COLUMNS = {"id": "varchar", "points": "bigint"}
 CALL = 200
 PATIENCE = 60.0
-"""Seconds after which a test fails that waits for another process."""
+"""Seconds to wait for another process before the test fails."""
 
 
 def begin(project: QuickProject, calls: int, **output: object) -> int:
-    """A sync of so many calls, built; returns its rows."""
+    """Build a sync of `calls` calls. Returns its number of rows."""
     project.outputs(sandbox={"max_in_flight": 2, "checkpoint_seconds": 3600, **output})
     project.map({"identifier": "id", "custom": ["points"], "endpoint": "update"})
     project.set_rows(COLUMNS, [{"id": f"p{n:05d}", "points": n} for n in range(calls * CALL)])
@@ -30,7 +32,7 @@ def begin(project: QuickProject, calls: int, **output: object) -> int:
 
 @contextmanager
 def pushing(project: QuickProject, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A push in a process of its own, from when its first request has arrived."""
+    """A push in its own process, once its first request has arrived."""
     with running(project, "push", *arguments) as process:
         until(lambda: project.sandbox.stats.max_in_flight > 0 or process.poll() is not None)
         yield process
@@ -38,7 +40,7 @@ def pushing(project: QuickProject, *arguments: str) -> Iterator[subprocess.Popen
 
 @contextmanager
 def running(project: QuickProject, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A command in a process of its own."""
+    """A command in its own process."""
     process = subprocess.Popen(
         [sys.executable, "-m", "dbt_batch_sync", *arguments],
         cwd=project.directory,
@@ -57,20 +59,20 @@ def running(project: QuickProject, *arguments: str) -> Iterator[subprocess.Popen
 def until(met: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE
     while not met():
-        assert time.monotonic() < end, "it did not happen"
+        assert time.monotonic() < end, "timed out"
         time.sleep(0.01)
 
 
 @pytest.fixture
 def slow(quick: QuickProject) -> Iterator[QuickProject]:
-    """A Batch that takes a third of a second for each call."""
+    """A sandbox that takes a third of a second per call."""
     quick.sandbox.change(latency=0.3)
     yield quick
     quick.sandbox.change(latency=0.0)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_what_is_under_way_is_waited_for_and_kept(slow: QuickProject, number: int, code: int) -> None:
+def test_requests_in_flight_are_awaited_and_kept(slow: QuickProject, number: int, code: int) -> None:
     rows = begin(slow, 40)
     with pushing(slow, "--json") as push:
         until(lambda: len(slow.sandbox.profiles) >= 2 * CALL)
@@ -86,7 +88,7 @@ def test_what_is_under_way_is_waited_for_and_kept(slow: QuickProject, number: in
     (run,) = slow.query("from batch_sync_runs")
     assert (run["status"], run["settled"]) == ("interrupted", arrived)
     assert run["finished_at"] is not None
-    # The next one takes over at once, and nobody is sent twice.
+    # The next push takes over immediately and sends nobody twice.
     slow.sandbox.change(latency=0.0)
     assert slow.push_one().settled == rows - arrived
     assert set(slow.sandbox.stats.custom_ids.values()) == {1}
@@ -96,8 +98,8 @@ def test_what_is_under_way_is_waited_for_and_kept(slow: QuickProject, number: in
     assert not slow.delta()
 
 
-def test_a_pause_is_cut_short(quick: QuickProject) -> None:
-    """While it waits for its pace or for a retry, a signal ends it as well."""
+def test_a_signal_ends_a_wait(quick: QuickProject) -> None:
+    """A signal also ends a wait for the rate limit or a retry."""
     begin(quick, 3, max_profiles_per_second=1)
     with pushing(quick) as push:
         until(lambda: len(quick.sandbox.profiles) >= CALL)
@@ -105,7 +107,7 @@ def test_a_pause_is_cut_short(quick: QuickProject) -> None:
         push.communicate(timeout=PATIENCE)
     assert push.returncode == 130
     quick.build()
-    # Of those that waited for their turn, nothing is known.
+    # Rows of calls that were still waiting have no value.
     known = {name for name, row in quick.snapshot().items() if row["points"] is not None}
     assert known == quick.sandbox.profiles.keys()
 
@@ -130,7 +132,7 @@ def test_waiting_for_erasures_ends(quick: QuickProject, number: int, code: int) 
     assert "Traceback" not in err
 
 
-def test_a_second_signal_ends_it_at_once(quick: QuickProject) -> None:
+def test_a_second_signal_ends_the_push_immediately(quick: QuickProject) -> None:
     rows = begin(quick, 4)
     quick.sandbox.change(latency=600.0)
     try:
@@ -141,7 +143,7 @@ def test_a_second_signal_ends_it_at_once(quick: QuickProject) -> None:
             push.send_signal(signal.SIGINT)
             began = time.monotonic()
             push.communicate(timeout=PATIENCE)
-            # It neither waits for the two calls (ten minutes) nor for as long as it would wait for them (30 s).
+            # It waits neither for the two calls (ten minutes) nor for the grace period (30 s).
             assert time.monotonic() - began < 20
         assert push.returncode == -signal.SIGINT
     finally:
@@ -149,7 +151,7 @@ def test_a_second_signal_ends_it_at_once(quick: QuickProject) -> None:
         quick.sandbox.stop()
         quick.sandbox.start()
     assert quick.push_one().settled == rows
-    # It could not say that it ended: that shows once it has been silent for long enough.
+    # It couldn't record its end, which shows only once its heartbeats are overdue.
     quick.execute("update batch_sync_journal set recorded_at = recorded_at - interval 2 minute")
     runs = quick.query("from batch_sync_runs order by started_at")
     assert [run["status"] for run in runs] == ["failed", "succeeded"]
@@ -157,8 +159,8 @@ def test_a_second_signal_ends_it_at_once(quick: QuickProject) -> None:
     assert len(quick.sandbox.profiles) == rows
 
 
-def test_syncs_that_were_not_begun_stay_as_they_are(quick: QuickProject) -> None:
-    """A signal between two syncs: `stop` set before the first."""
+def test_syncs_that_were_not_started_are_unchanged(quick: QuickProject) -> None:
+    """A signal between two syncs: `stop` is set before the first."""
     from threading import Event
 
     begin(quick, 1)

@@ -1,4 +1,4 @@
-"""`kill -9` of a real push at every point at which it writes: nothing is lost, and only what was under way goes again."""
+"""`kill -9` of a real push at each of its writes: nothing is lost, and only what was in flight is sent again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPEC = Spec(
     on_exit="clear",
 )
 CALL, IN_FLIGHT = 200, 2
-"""Operations of a call to `update`, and calls at once."""
+"""Operations per call to `update`, and concurrent calls."""
 
 PAGE = 100
 
@@ -45,7 +45,7 @@ DEATHS = (
     Trouble("append:ended"),
     Trouble("append:ended", when="after"),
 )
-"""Every write of a push of three calls and more, in order."""
+"""Every write of a push of three or more calls, in order."""
 
 
 def named(death: Trouble) -> str:
@@ -62,7 +62,7 @@ SOONER_ON_DUCKDB = pytest.mark.parametrize(
 def parsed(
     request: pytest.FixtureRequest, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
 ) -> QuickProject:
-    """The directory of `quick`, on the warehouse that a test asks for."""
+    """The project behind `quick`, on the warehouse that the test requests."""
     directory = tmp_path_factory.mktemp(f"kill-{request.param}")
     return QuickProject(directory, batch, _database(request, directory), page_rows=PAGE)
 
@@ -74,7 +74,7 @@ def _database(request: pytest.FixtureRequest, directory: Path) -> Database:
 
 
 def people(number: int, version: int = 0) -> list[dict[str, object]]:
-    """Rows whose points and nicknames are of a version."""
+    """Rows whose points and nicknames depend on `version`."""
     return [
         {"id": f"p{n:04d}", "email": f"p{n}@example.com", "points": n + version, "nick": f"nick {version}"}
         for n in range(number)
@@ -97,31 +97,33 @@ def build(
 
 
 def kill(project: QuickProject, death: Trouble) -> None:
-    """A push in a process of its own, which dies there."""
+    """Run a push in its own process that dies at this point."""
     ended = project.troubled([death], "push", "--force")
-    assert ended.returncode == -signal.SIGKILL, f"{named(death)} is not passed: {ended.stderr}"
+    assert ended.returncode == -signal.SIGKILL, f"{named(death)} was not reached: {ended.stderr}"
 
 
 def finish(project: QuickProject, truth: Truth) -> dict[str, int]:
-    """A clean push: Batch is in order, and another one sends nothing. Returns the operations of each profile so far."""
+    """Push cleanly, then assert that Batch is in order and that another push sends nothing. Returns the
+    operations per profile so far.
+    """
     pushed = project.push_one(force=True)
     assert pushed.status == "succeeded", pushed.error
     wrong = truth.wrong(project.profiles(), project.rejects())
     assert not wrong, wrong[:5]
     assert project.push_one().requests == 0
     project.build()
-    assert project.push_one().requests == 0, "the next dbt run and push send something"
+    assert project.push_one().requests == 0, "the next dbt run and push sent requests"
     return dict(project.sandbox.stats.custom_ids)
 
 
 def statuses(project: QuickProject) -> list[str]:
-    """Of all runs, in their order."""
+    """Statuses of all runs, in order."""
     rows = project.query("select status from batch_sync_runs order by started_at")
     return [row["status"] for row in rows]
 
 
 def settled_page(project: QuickProject) -> int:
-    """The last page that the ledger says is settled; -1: none."""
+    """The last settled page in the ledger, or -1."""
     query = "select max(page) as page from batch_sync_journal where event = 'checkpoint'"
     (row,) = project.query(query)
     return -1 if row["page"] is None else int(row["page"])
@@ -140,17 +142,19 @@ def test_the_same_delta_is_resumed_after_the_last_checkpoint(quick: QuickProject
     counts = finish(quick, truth)
     assert counts.keys() == {row["id"] for row in rows}
     again = [name for name, count in counts.items() if count > 1]
-    assert all(pages[name] > before for name in again), "something that was settled was sent again"
+    assert all(pages[name] > before for name in again), "settled rows were sent again"
     assert max(counts.values()) <= 2
-    assert len(again) <= CALL * (IN_FLIGHT + 2), "more was sent again than was in flight or in no checkpoint"
-    if death != DEATHS[0]:  # nobody has heard of it
+    assert len(again) <= CALL * (IN_FLIGHT + 2), (
+        "more was sent again than was in flight or past the checkpoint"
+    )
+    if death != DEATHS[0]:  # it left no trace
         assert (statuses(quick)[0] == "succeeded") is (death == DEATHS[-1])
 
 
 @SOONER_ON_DUCKDB
 @pytest.mark.parametrize("death", DEATHS, ids=named)
 def test_everything_changes_before_the_next_run(quick: QuickProject, death: Trouble) -> None:
-    """What was sent and not settled goes back, changes or leaves, and the mapping is another one."""
+    """Unsettled values revert, change or exit, and the mapping changes too."""
     truth, old = begin(quick), people(3 * CALL)
     build(quick, truth, old)
     finish(quick, truth)
@@ -169,8 +173,8 @@ def test_everything_changes_before_the_next_run(quick: QuickProject, death: Trou
 
 
 @SOONER_ON_DUCKDB
-def test_killed_again_and_again(quick: QuickProject) -> None:
-    """Everybody who stays changes each time: three calls, whoever has left and was settled before."""
+def test_killed_repeatedly(quick: QuickProject) -> None:
+    """All remaining profiles change each time: three calls, whatever was settled before."""
     truth = begin(quick)
     build(quick, truth, people(5 * CALL))
     finish(quick, truth)
@@ -184,14 +188,14 @@ def test_killed_again_and_again(quick: QuickProject) -> None:
     finish(quick, truth)
     killed = [status for status in statuses(quick) if status != "succeeded"]
     assert len(killed) == 8
-    assert set(killed) <= {"running", "failed"}, "for a minute nobody knows that it is dead"
+    assert set(killed) <= {"running", "failed"}, "it counts as alive for a minute"
 
 
 @pytest.mark.thorough
 @EVERYWHERE
 @pytest.mark.parametrize("seed", range(4))
-def test_killed_at_any_moment(quick: QuickProject, seed: int) -> None:
-    """By the clock, not at a named point."""
+def test_killed_after_a_random_time(quick: QuickProject, seed: int) -> None:
+    """Killed after a random time instead of at a named point."""
     chance = random.Random(seed)
     truth = begin(quick)
     build(quick, truth, people(10 * CALL))

@@ -1,4 +1,6 @@
-"""What `dbt run` makes of a push that was killed, contradicted or is still appending: the cases that lives seldom meet."""
+"""How `dbt run` merges after a push that was killed, overtaken or still appending: cases that random
+sequences rarely reach.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ def build(bench: Bench, points: int | None, names: str = "abcd") -> None:
 
 
 def finish(bench: Bench, points: int | None) -> None:
-    """A clean push, after which Batch has this and nothing is left."""
+    """Push cleanly, then assert that Batch has these points and nothing is left."""
     pushed = bench.push(force=True).pushed
     assert pushed is not None
     assert pushed.status == "succeeded", pushed.error
@@ -32,8 +34,8 @@ def finish(bench: Bench, points: int | None) -> None:
     assert bench.push().requests == 0
 
 
-def test_what_a_killed_push_had_rejected_and_a_later_one_sent_is_in_batch(bench: Bench) -> None:
-    """Rejects are appended before the checkpoint: the rows are sent again, and the later answer counts."""
+def test_a_later_answer_overrides_the_rejects_of_a_killed_push(bench: Bench) -> None:
+    """Rejects are appended before the checkpoint. The rows are sent again, and the later answer counts."""
     begin(bench)
     build(bench, 1)
     bench.push()
@@ -52,8 +54,10 @@ def test_what_a_killed_push_had_rejected_and_a_later_one_sent_is_in_batch(bench:
 
 @pytest.mark.parametrize("days", [0, 3])
 @pytest.mark.parametrize("ended", [True, False])
-def test_doubt_is_taken_once_all_of_it_is_there(bench: Bench, ended: bool, days: int) -> None:
-    """A push that was overtaken appends thousands of rows, some at a time; dbt may run in between, and prune the ledger."""
+def test_doubt_is_merged_once_it_is_complete(bench: Bench, ended: bool, days: int) -> None:
+    """An overtaken push appends thousands of doubt rows in parts. dbt may run in between, and prune the
+    ledger.
+    """
     begin(bench)
     build(bench, 1)
     bench.push()
@@ -73,7 +77,7 @@ def test_doubt_is_taken_once_all_of_it_is_there(bench: Bench, ended: bool, days:
     assert bench.push().requests == 0
 
 
-def test_a_live_claim_on_an_empty_delta_is_no_loss(bench: Bench) -> None:
+def test_a_live_claim_on_an_empty_delta_loses_nothing(bench: Bench) -> None:
     begin(bench)
     build(bench, 1)
     bench.push()
@@ -85,8 +89,8 @@ def test_a_live_claim_on_an_empty_delta_is_no_loss(bench: Bench) -> None:
     finish(bench, 2)
 
 
-def test_a_lost_checkpoint_is_said_to_be_lost(bench: Bench) -> None:
-    """What could not be recorded at once is recorded with the end of the push."""
+def test_a_lost_checkpoint_does_not_count_as_settled(bench: Bench) -> None:
+    """What could not be recorded immediately is recorded with the end of the push."""
     begin(bench)
     build(bench, 1)
     failed = bench.push(knobs=KNOBS, trouble=Trouble("append:checkpoint", act="fail")).pushed
@@ -98,7 +102,7 @@ def test_a_lost_checkpoint_is_said_to_be_lost(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("dropped", [True, False])
-def test_a_pushed_delta_that_is_gone_is_mended_by_a_resend(bench: Bench, dropped: bool) -> None:
+def test_a_resend_recovers_from_a_lost_delta(bench: Bench, dropped: bool) -> None:
     begin(bench)
     build(bench, 1)
     bench.push()
@@ -114,7 +118,7 @@ def test_a_pushed_delta_that_is_gone_is_mended_by_a_resend(bench: Bench, dropped
     finish(bench, 1)
 
 
-def test_who_came_back_in_a_lost_delta_and_left_is_cleared_by_a_resend(bench: Bench) -> None:
+def test_a_resend_clears_a_profile_that_returned_in_a_lost_delta_and_exited(bench: Bench) -> None:
     bench.reset()
     bench.map({"identifier": "id", "custom": ["points"], "on_exit": "clear", "guards": {"min_rows": 0}})
     for names in ("abcd", "abc", "abcd"):
@@ -132,8 +136,8 @@ def test_who_came_back_in_a_lost_delta_and_left_is_cleared_by_a_resend(bench: Be
         assert bench.push().requests == 0
 
 
-def test_a_merge_that_is_not_recorded_is_done_again(bench: Bench) -> None:
-    """Without transactions the snapshot may have the delta's rows, and the ledger not know it."""
+def test_an_unrecorded_merge_is_repeated(bench: Bench) -> None:
+    """Without transactions, the snapshot may contain the delta's rows before the ledger says so."""
     begin(bench)
     for points in (1, 2):
         build(bench, points)
@@ -146,7 +150,7 @@ def test_a_merge_that_is_not_recorded_is_done_again(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("idle", [0, 2])
-def test_a_snapshot_of_an_older_day_is_mended_by_a_resend(bench: Bench, idle: int) -> None:
+def test_a_resend_recovers_from_an_older_snapshot(bench: Bench, idle: int) -> None:
     begin(bench)
     build(bench, 1)
     bench.push()
@@ -168,7 +172,7 @@ def test_a_snapshot_of_an_older_day_is_mended_by_a_resend(bench: Bench, idle: in
 @pytest.mark.thorough
 @pytest.mark.parametrize("settled", [True, False])
 def test_dbt_dies_at_each_statement(bench: Bench, settled: bool) -> None:
-    """The merge's statements among them: nothing is lost, whichever was the last."""
+    """At every statement, including those of the merge, nothing is lost."""
     for statement in range(1, 80):
         begin(bench)
         build(bench, 1)

@@ -1,4 +1,6 @@
-"""What networks and a Batch in trouble do to a push: it waits and goes on, or stops, says why and keeps what it has."""
+"""How a push handles network and Batch failures: it waits and continues, or stops with a reason and keeps its
+progress.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,12 @@ from dbt_batch_sync.sandbox.server import SandboxSettings
 COLUMNS = {"id": "varchar", "points": "bigint"}
 CALL = 200
 SECRET_VALUE = 987654321
-"""A cell that no message may show."""
+"""A value that no message may show."""
 
 
 @dataclass
 class Patience:
-    """Time that passes only when somebody waits; `waited` lists the waits."""
+    """Simulated time: waits don't sleep, and `waited` records them."""
 
     seconds: float = 0.0
     waited: list[float] = field(default_factory=list)
@@ -50,7 +52,7 @@ class Patience:
 
 @pytest.fixture
 def patience() -> Iterator[Patience]:
-    """Nobody sleeps between two tries."""
+    """Replace all sleeps between retries."""
     time = Patience()
     timing = Timing(time.now, time.wait, lambda: 0.0)
     with (
@@ -61,7 +63,7 @@ def patience() -> Iterator[Patience]:
 
 
 def begin(project: QuickProject, calls: int = 3, **output: object) -> int:
-    """A sync of so many calls, built, that is sent call by call, with a checkpoint after each."""
+    """Build a sync of `calls` calls, sent one by one with a checkpoint after each."""
     settings = {"max_in_flight": 1, "checkpoint_seconds": 0, "max_attempts": 3, "timeout": 5, **output}
     project.outputs(sandbox=settings)
     project.map({"identifier": "id", "custom": ["points"], "endpoint": "update"})
@@ -71,7 +73,7 @@ def begin(project: QuickProject, calls: int = 3, **output: object) -> int:
 
 
 def everybody(project: QuickProject, rows: int) -> None:
-    """All rows are in Batch and in the snapshot, and there is nothing more to do."""
+    """Assert that all rows are in Batch and in the snapshot, and nothing is left to do."""
     project.build()
     assert len(project.sandbox.profiles) == len(project.snapshot()) == rows
     assert all(each["points"].value == SECRET_VALUE for each in project.profiles().values())
@@ -95,7 +97,7 @@ HEALING = {
 
 
 @pytest.mark.parametrize("fault", HEALING.values(), ids=HEALING.keys())
-def test_what_heals_is_waited_for(quick: QuickProject, patience: Patience, fault: Fault) -> None:
+def test_temporary_failures_are_waited_out(quick: QuickProject, patience: Patience, fault: Fault) -> None:
     rows = begin(quick)
     quick.sandbox.faults.set([fault])
     pushed = quick.push_one()
@@ -103,7 +105,7 @@ def test_what_heals_is_waited_for(quick: QuickProject, patience: Patience, fault
     assert pushed.retries == sum(quick.sandbox.struck.values()) > 0
     assert patience.waited
     applied = quick.sandbox.stats.custom_ids
-    # Only a call whose answer was lost is applied twice.
+    # Only calls with a lost answer are applied twice.
     assert sum(applied.values()) - rows <= CALL * pushed.retries
     everybody(quick, rows)
 
@@ -127,12 +129,14 @@ LASTING = {
 
 
 @pytest.mark.parametrize(("fault", "words"), LASTING.values(), ids=LASTING.keys())
-def test_what_lasts_ends_the_push_and_keeps_the_prefix(
+def test_lasting_failures_end_the_push_and_keep_the_settled_prefix(
     quick: QuickProject, patience: Patience, fault: Fault, words: list[str]
 ) -> None:
-    """After the first call, for longer than the retries: exit 1, what was acknowledged is settled, nothing is lost."""
+    """A failure after the first call that outlasts the retries: exit 1, accepted rows are settled, nothing is
+    lost.
+    """
     rows = begin(quick)
-    # The first call passes; from the second one on nothing does.
+    # The first call passes; all later ones fail.
     lasting = Fault(**{**vars(fault), "when": When(custom_ids=tuple(f"p{n:05d}" for n in range(CALL, rows)))})
     quick.sandbox.faults.set([lasting])
     done = quick.call("push", "--json")
@@ -148,37 +152,37 @@ def test_what_lasts_ends_the_push_and_keeps_the_prefix(
     assert quick.push_one().settled == rows - CALL
     everybody(quick, rows)
     assert all(quick.sandbox.stats.custom_ids[f"p{n:05d}"] == 1 for n in range(CALL)), (
-        "what was settled went again"
+        "settled rows were sent again"
     )
 
 
 @pytest.mark.parametrize("as_date", [False, True])
-def test_retry_after_is_honoured_in_both_forms(
+def test_both_forms_of_retry_after_are_honored(
     quick: QuickProject, patience: Patience, as_date: bool
 ) -> None:
     rows = begin(quick)
     fault = Fault(FaultKind.STATUS, When(nth=(2,)), status=503, retry_after=90, retry_after_date=as_date)
     quick.sandbox.faults.set([fault])
     assert quick.push_one().settled == rows
-    # A date has whole seconds.
+    # HTTP dates have whole seconds.
     assert 88 <= sum(patience.waited) <= 93
     everybody(quick, rows)
 
 
-def test_a_redirect_leads_nowhere(quick: QuickProject) -> None:
+def test_redirects_are_not_followed(quick: QuickProject) -> None:
     rows = begin(quick)
     with FaultyServer(SandboxSettings(rate_limits=False)) as elsewhere:
         target = f"{elsewhere.url}/2.11/profiles/update"
         for status in (301, 302, 303, 307, 308):
             quick.sandbox.faults.set([Fault(FaultKind.REDIRECT, status=status, location=target)])
             assert quick.push_one().status == "failed"
-        assert not elsewhere.requests, "the key and the profiles went elsewhere"
+        assert not elsewhere.requests, "the key and the profiles were sent elsewhere"
     quick.sandbox.faults.clear()
     assert quick.push_one().settled == rows
 
 
 def test_batch_goes_down_and_comes_back(quick: QuickProject, patience: Patience) -> None:
-    """The whole server, in the middle of a push."""
+    """The whole server goes down during a push."""
     rows = begin(quick, 5)
 
     class Outage:
@@ -208,13 +212,13 @@ def test_batch_goes_down_and_comes_back(quick: QuickProject, patience: Patience)
 
 @contextlib.contextmanager
 def silent(accepts: bool) -> Iterator[str]:
-    """A server that never answers: it takes connections and reads nothing, or does not even take them."""
+    """A server that never answers: it accepts connections and reads nothing, or doesn't even accept."""
     with socket.socket() as listening, contextlib.ExitStack() as stack:
         listening.bind(("127.0.0.1", 0))
         listening.listen(0 if not accepts else 16)
         address = listening.getsockname()
         if not accepts:
-            # The queue of a backlog of 0 is full with these; whoever comes later waits until his time is over.
+            # These fill the queue of a backlog of 0; later connections wait until they time out.
             for _ in range(4):
                 waiting = stack.enter_context(socket.socket())
                 waiting.setblocking(False)
@@ -224,7 +228,7 @@ def silent(accepts: bool) -> Iterator[str]:
 
 @contextlib.contextmanager
 def refused() -> Iterator[str]:
-    """An address where nobody listens."""
+    """An address on which nothing listens."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{closed.getsockname()[1]}"
@@ -232,7 +236,7 @@ def refused() -> Iterator[str]:
 
 @contextlib.contextmanager
 def unknown() -> Iterator[str]:
-    """A name that no DNS knows."""
+    """A name that doesn't resolve."""
 
     def resolve(host: str, *arguments: Any, **options: Any) -> Any:
         if host == "batch.invalid":
@@ -253,7 +257,7 @@ UNREACHED: dict[str, tuple[Callable[[], Any], str, bool]] = {
 
 
 @pytest.mark.parametrize(("place", "words", "may_be_sent"), UNREACHED.values(), ids=UNREACHED.keys())
-def test_nobody_answers(
+def test_unresponsive_servers(
     quick: QuickProject, patience: Patience, place: Callable[[], Any], words: str, may_be_sent: bool
 ) -> None:
     rows = begin(quick, 2)
@@ -272,8 +276,8 @@ def test_nobody_answers(
     everybody(quick, rows)
 
 
-def test_a_slow_batch_that_applies_after_the_time_out(quick: QuickProject, patience: Patience) -> None:
-    """The answer is late, the call is made again: applied twice, which does no harm."""
+def test_a_slow_batch_that_applies_after_the_timeout(quick: QuickProject, patience: Patience) -> None:
+    """The answer is late, so the call is repeated. Applying it twice is harmless."""
     rows = begin(quick, timeout=0.3)
     quick.sandbox.faults.set([Fault(FaultKind.SLOW, When(nth=(2,)), seconds=0.6)])
     pushed = quick.push_one()

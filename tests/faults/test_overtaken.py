@@ -1,4 +1,4 @@
-"""A push that sleeps in a request until its claim has run out, while dbt and another push go on."""
+"""A push sleeps in a request until its claim has expired, while dbt and another push run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def held(bench: Bench) -> set[object]:
 @pytest.mark.parametrize("request_number", [1, 2])
 @pytest.mark.parametrize("rebuilt", [True, False])
 @pytest.mark.parametrize("in_flight", [1, 2])
-def test_what_an_overtaken_push_sent_last_is_sent_again(
+def test_the_last_requests_of_an_overtaken_push_are_repeated(
     bench: Bench, request_number: int, rebuilt: bool, in_flight: int
 ) -> None:
     bench.reset()

@@ -1,7 +1,7 @@
-"""Each protection is needed: where it is taken away, a life that ends well with it ends wrong.
+"""Every protection is needed: without it, a scenario that ends well ends with wrong data.
 
-Of the rows of docs/delivery-guarantees.md. A scenario returns what is wrong in the end, by the state of Batch and of the
-ledger alone.
+Covers the rows of docs/delivery-guarantees.md. A scenario returns what is wrong at the end, judged only by
+Batch and the ledger.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def give(bench: Bench, points: int, names: str = "abcd", optin: bool | None = No
 
 
 def begin(bench: Bench) -> None:
-    """Everybody has one point, in Batch too."""
+    """Push one point for everybody."""
     bench.map(MAPPING)
     give(bench, 1)
     pushed = bench.push().pushed
@@ -63,7 +63,7 @@ def wrong_points(bench: Bench, points: int) -> list[str]:
 
 
 def went_back(bench: Bench, **push: Any) -> list[str]:
-    """Values that a push sent without recording it go back to what they were."""
+    """Values that a push sent without recording them revert."""
     begin(bench)
     give(bench, 2)
     bench.push(knobs=ONE, **push)
@@ -82,7 +82,7 @@ def failed_after_a_request(bench: Bench) -> list[str]:
 
 
 def went_back_without_its_delta(bench: Bench) -> list[str]:
-    """The same, and somebody drops the delta that was pushed."""
+    """Like `went_back`, and the pushed delta is dropped."""
     begin(bench)
     give(bench, 2)
     bench.push()
@@ -125,14 +125,14 @@ def two_pushes(bench: Bench) -> list[str]:
 
 
 def others_go_on(bench: Bench) -> None:
-    """The claim of a push that is not heard of ends; dbt and another push follow."""
+    """The claim expires; then dbt and another push run."""
     bench.let_leases_expire()
     give(bench, 3)
     bench.push()
 
 
 def overtaken(bench: Bench) -> list[str]:
-    """A push sleeps in its request, while dbt and another push go on."""
+    """A push sleeps in its request while dbt and another push run."""
     begin(bench)
     give(bench, 2)
     bench.push(knobs=replace(ONE, window_rows=4), asleep=(1, lambda: others_go_on(bench)))
@@ -142,7 +142,7 @@ def overtaken(bench: Bench) -> list[str]:
 
 
 def asleep_between_two_requests(bench: Bench) -> list[str]:
-    """A push is not heard of for longer than its claim lasts; dbt and another push go on; then it wakes up."""
+    """A push sleeps between requests until its claim has expired; dbt and another push run; then it wakes up."""
     begin(bench)
     give(bench, 2)
     bench.push(knobs=ONE, meanwhile=(1, lambda: others_go_on(bench)))
@@ -150,7 +150,9 @@ def asleep_between_two_requests(bench: Bench) -> list[str]:
 
 
 def withheld_behind_a_checkpoint(bench: Bench) -> list[str]:
-    """A push dies behind its first checkpoint; the consents of all are withheld, two of them not settled yet."""
+    """A push dies after its first checkpoint. All consents are held back, and two of them are not yet
+    settled.
+    """
     bench.map(MAPPING)
     give(bench, 1, optin=False)
     bench.push()
@@ -276,7 +278,9 @@ IN_SQL: dict[str, tuple[Callable[[Bench], list[str]], str, str, str]] = {
 
 
 @pytest.mark.parametrize("name", IN_PYTHON)
-def test_without_it_the_push_goes_wrong(bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_each_protection_of_the_push_is_needed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     scenario, owner, attribute, without = IN_PYTHON[name]
     bench.reset()
     assert scenario(bench) == []
@@ -286,7 +290,7 @@ def test_without_it_the_push_goes_wrong(bench: Bench, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("name", IN_SQL)
-def test_without_it_the_run_goes_wrong(
+def test_each_protection_of_dbt_run_is_needed(
     bench: Bench, tmp_path_factory: pytest.TempPathFactory, name: str
 ) -> None:
     scenario, macro, pattern, without = IN_SQL[name]

@@ -1,4 +1,4 @@
-"""What Batch rejects is found, written down and held back, and never holds up other rows."""
+"""What Batch rejects is found, recorded and held back, and never blocks other rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROW, VALUE = "refused on demand", "not a valid value"
 
 
 def people(project: QuickProject, points: Iterable[int]) -> None:
-    """A sync of so many people, who have these points; `dbt run`."""
+    """Set the sync's rows to these points and run dbt."""
     rows = [{"id": f"p{n:04d}", "points": each, "nick": f"nick {n}"} for n, each in enumerate(points)]
     project.set_rows(COLUMNS, rows)
     project.build()
@@ -37,22 +37,22 @@ def keys(*numbers: int) -> tuple[str, ...]:
 
 
 def reject_calls(project: QuickProject, *numbers: int) -> None:
-    """A 400 for each call that one of these is in."""
+    """Answer 400 to every call that contains one of these."""
     project.sandbox.faults.set([Fault(FaultKind.REJECT_CALL, custom_ids=keys(*numbers))])
 
 
 def counts(project: QuickProject) -> dict[str, int]:
-    """Operations of each profile that were applied, ever."""
+    """All operations applied so far, by profile."""
     return dict(project.sandbox.stats.custom_ids)
 
 
 def recorded(project: QuickProject) -> list[dict[str, Any]]:
-    """Every rejection, resolved ones too."""
+    """All rejections, including resolved ones."""
     return project.query("from batch_sync_rejects order by key, attribute, rejected_at")
 
 
 @pytest.mark.parametrize("bad", [(0, 199), (3, 4, 5, 390)])
-def test_a_400_is_halved_until_the_bad_rows_stand_alone(quick: QuickProject, bad: tuple[int, ...]) -> None:
+def test_a_400_is_halved_until_the_bad_rows_are_isolated(quick: QuickProject, bad: tuple[int, ...]) -> None:
     begin(quick, 2 * CALL)
     reject_calls(quick, *bad)
     pushed = quick.push_one()
@@ -61,19 +61,19 @@ def test_a_400_is_halved_until_the_bad_rows_stand_alone(quick: QuickProject, bad
     assert told == (2 * CALL, 2 * CALL - len(bad), len(bad), 2 * CALL)
     assert quick.rejects().keys() == {(key, None) for key in keys(*bad)}
     good = {f"p{n:04d}" for n in range(2 * CALL)} - set(keys(*bad))
-    assert counts(quick) == dict.fromkeys(good, 1), "a neighbour was repeated"
+    assert counts(quick) == dict.fromkeys(good, 1), "a neighbor was sent again"
     assert pushed.requests == len(quick.sent.requests)
     clean = sum(len(call) == CALL for call in quick.sent.calls)
     assert pushed.requests - clean <= len(bad) * (2 * math.log2(CALL) + 1)
 
-    # Neither this delta nor the next one sends any of it again.
+    # Neither another push of this delta nor the next delta sends them again.
     for pushed in (quick.push_one(), quick.sync()):
         assert (pushed.requests, pushed.settled, pushed.parked) == (0, 0, len(bad))
     assert counts(quick) == dict.fromkeys(good, 1)
     assert set(quick.snapshot()) == good
 
 
-def test_a_rejected_row_waits_until_it_changes(quick: QuickProject) -> None:
+def test_a_rejected_row_is_parked_until_it_changes(quick: QuickProject) -> None:
     begin(quick, 4)
     reject_calls(quick, 1, 2)
     assert quick.push_one().rejected_rows == 2
@@ -81,7 +81,7 @@ def test_a_rejected_row_waits_until_it_changes(quick: QuickProject) -> None:
         (key, None, "batch") for key in keys(1, 2)
     ]
 
-    # Neighbours change, and a row leaves what is parked as it is; Batch would take it by now.
+    # The neighbors change, and one row exits. Parked rows stay parked, though Batch would now accept them.
     quick.sandbox.faults.set(())
     people(quick, [1, 0, 0, 1])
     first = recorded(quick)
@@ -91,7 +91,7 @@ def test_a_rejected_row_waits_until_it_changes(quick: QuickProject) -> None:
     assert set(quick.sent.attributes) == set(keys(0, 3))
     assert recorded(quick) == first
 
-    # One changes and is rejected again, another changes and is taken.
+    # One row changes and is rejected again; another changes and is accepted.
     reject_calls(quick, 1)
     people(quick, [1, 5, 5, 1])
     again = quick.push_one()
@@ -116,7 +116,7 @@ def test_a_rejected_row_waits_until_it_changes(quick: QuickProject) -> None:
 
 
 @pytest.mark.parametrize("then", ["goes back", "leaves"])
-def test_the_rejection_of_a_row_that_differs_no_longer_is_resolved(quick: QuickProject, then: str) -> None:
+def test_a_rejection_is_resolved_when_its_row_no_longer_differs(quick: QuickProject, then: str) -> None:
     begin(quick, 4)
     quick.push_one()
     reject_calls(quick, 1)
@@ -135,9 +135,7 @@ def test_the_rejection_of_a_row_that_differs_no_longer_is_resolved(quick: QuickP
 
 
 @pytest.mark.parametrize("then", ["goes back", "leaves"])
-def test_of_a_rejected_row_in_two_operations_the_first_may_be_in_batch(
-    quick: QuickProject, then: str
-) -> None:
+def test_the_first_operation_of_a_rejected_row_may_be_in_batch(quick: QuickProject, then: str) -> None:
     names = [f"a{place:02}" for place in range(60)]
     columns = {"id": "varchar", **dict.fromkeys(names, "bigint")}
 
@@ -155,9 +153,9 @@ def test_of_a_rejected_row_in_two_operations_the_first_may_be_in_batch(
     assert quick.push_one().rejected_rows == 1
     assert sorted({held.value for held in quick.profiles()["b"].values()}) == ([1, 2] if known else [2])
     quick.sandbox.faults.set(())
-    assert quick.push_one().accepted == 0, "it is parked"
+    assert quick.push_one().accepted == 0, "it should be parked"
     quick.build()
-    assert quick.push_one().accepted == 0, "it is parked, whichever delta it is in"
+    assert quick.push_one().accepted == 0, "it should be parked in every delta"
 
     wide(a=1, b=1) if known else wide(a=1)
     assert quick.push_one(force=True).accepted == 1
@@ -167,7 +165,7 @@ def test_of_a_rejected_row_in_two_operations_the_first_may_be_in_batch(
 
 
 def test_partial_errors_belong_to_the_row_of_their_bulk_index(quick: QuickProject) -> None:
-    """In each of several calls, at the first and the last place of one."""
+    """In several calls, at the first and the last position."""
     begin(quick, 3 * CALL)
     rows, cells = (0, CALL - 1, 2 * CALL + 7), (1, 2 * CALL - 1, 3 * CALL - 1)
     quick.sandbox.faults.set(
@@ -189,7 +187,7 @@ def test_partial_errors_belong_to_the_row_of_their_bulk_index(quick: QuickProjec
     assert {row["sent_hash"] is None for row in recorded(quick) if row["attribute"]} == {True}
 
 
-def test_a_rejected_attribute_waits_for_its_own_value(quick: QuickProject) -> None:
+def test_a_rejected_attribute_waits_for_a_new_value(quick: QuickProject) -> None:
     begin(quick, 2)
     fault = Fault(FaultKind.REFUSE_ATTRIBUTE, custom_ids=keys(0), attributes=("points",), reason=VALUE)
     quick.sandbox.faults.set([fault])
@@ -233,7 +231,7 @@ def test_a_resend_releases_rejected_rows_and_attributes(quick: QuickProject, reb
     }
     quick.build()
     assert quick.rejects() == {("p0002", None): ROW}
-    assert quick.push_one().requests == 0, "it is parked again"
+    assert quick.push_one().requests == 0, "it should be parked again"
     assert set(quick.snapshot()) == set(keys(0, 1, 3, 4))
 
     quick.sandbox.faults.set(())
@@ -275,7 +273,7 @@ def test_rejects_are_listed_by_reason(quick: QuickProject) -> None:
         (None, ROW, "batch"): 1,
         ("nick", "too_long", "validation"): 1,
     }
-    assert sync["rejects"][0]["count"] == 2, "the most frequent first"
+    assert sync["rejects"][0]["count"] == 2, "the most frequent reason should come first"
     assert quick.query(f"select key from {sync['table']} where attribute is null") == [{"key": "p0001"}]
     assert api.rejects(quick.options()).to_json() == json.loads(done.stdout)
 
@@ -287,7 +285,7 @@ def test_rejects_are_listed_by_reason(quick: QuickProject) -> None:
     assert [each["count"] for each in left["rejects"]] == [2], "the rejected nicks have not changed"
 
 
-def test_retention_is_of_what_is_resolved(quick: QuickProject) -> None:
+def test_retention_applies_to_resolved_rejects(quick: QuickProject) -> None:
     begin(quick, 4, retention_days=7)
     quick.sandbox.faults.set([Fault(FaultKind.REFUSE_ROWS, custom_ids=keys(0, 1, 2))])
     quick.push_one()
@@ -304,11 +302,11 @@ def test_retention_is_of_what_is_resolved(quick: QuickProject) -> None:
         )
     quick.execute("update batch_sync_rejects set rejected_at = '2000-01-01'")
     quick.build()
-    assert [row["key"] for row in recorded(quick)] == ["p0001", "p0002"], "an open one is never forgotten"
+    assert [row["key"] for row in recorded(quick)] == ["p0001", "p0002"], "open rejections must not be pruned"
 
 
-def test_when_most_rows_are_rejected_the_push_stops(quick: QuickProject) -> None:
-    """Batch takes the chunks of the first page, and then nothing."""
+def test_the_push_stops_when_most_rows_are_rejected(quick: QuickProject) -> None:
+    """Batch accepts the chunks of the first page and nothing after it."""
     begin(quick, PAGE + 2 * CALL, max_in_flight=1)
     everybody = keys(*range(PAGE + 2 * CALL))
     chunks = PAGE // CALL
@@ -320,13 +318,13 @@ def test_when_most_rows_are_rejected_the_push_stops(quick: QuickProject) -> None
     assert (sync["status"], sync["settled"], sync["rejected_rows"]) == ("failed", PAGE, 0)
     assert "the cause is the mapping or the project, not single rows" in sync["error"]
     assert "are rejected one by one" in sync["error"]
-    assert not quick.rejects(), "nothing of the chunk counts as sent"
-    # 25 rejected ones, what finding them cost, 16 probes, and the chunks before.
+    assert not quick.rejects(), "nothing of the failed chunk may count as sent"
+    # 25 rejected rows, the requests to find them, 16 probes, and the chunks before.
     assert len(quick.sent.requests) <= 2 * 25 + 16 + 16 + chunks
 
     quick.sandbox.faults.set(())
     quick.build()
     certain = [row for row in quick.snapshot().values() if row["_batch_doubt"] is None]
-    assert len(certain) == PAGE, "the page before is kept"
+    assert len(certain) == PAGE, "the page before it should be kept"
     assert quick.push_one().settled == 2 * CALL
     assert counts(quick) == dict.fromkeys(everybody, 1)

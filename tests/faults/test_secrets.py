@@ -1,4 +1,4 @@
-"""Keys and values stay where they belong, whatever goes wrong and Batch quotes; and YAML is no SQL."""
+"""Keys and values never leak, whatever fails or Batch quotes; and YAML is never executed as SQL."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAPPING = {"identifier": "id", "standard": {"email_address": "email"}, "custom":
 
 @pytest.fixture
 def shop(quick: QuickProject) -> Iterator[QuickProject]:
-    """A delta with a recognisable row, for a Batch with recognisable keys."""
+    """A delta with a recognizable row, and a sandbox with recognizable keys."""
     before = quick.sandbox.settings
     quick.sandbox.change(rest_api_key=REST, project_key=PROJECT)
     quick.outputs(sandbox={"rest_api_key": REST, "project_key": PROJECT, "max_attempts": 1, "timeout": 5})
@@ -41,13 +41,13 @@ def shop(quick: QuickProject) -> Iterator[QuickProject]:
 
 
 def clean(text: str, *secrets: str) -> None:
-    """None of the secrets is in it, nor a long part of one."""
+    """Assert that the text contains none of the secrets, nor a long part of one."""
     found = [each for each in secrets or SECRETS if each.lower() in text.lower()]
     assert not found, text
 
 
 def tables_are_clean(project: QuickProject) -> None:
-    """What the runner writes beside the user's tables has no keys, and no values but a custom_id."""
+    """Assert that the ledger contains no keys, and no values other than custom_ids."""
     for table, allowed in (
         ("batch_sync_journal", {"key"}),
         ("batch_sync_rejects", {"key"}),
@@ -69,7 +69,7 @@ def says_nothing(project: QuickProject, code: int, *arguments: str) -> str:
 VERBS = (("status",), ("status", "--json"), ("rejects",), ("rejects", "--json"))
 
 
-def test_nothing_is_told_of_a_push_that_goes_well(shop: QuickProject) -> None:
+def test_a_successful_push_leaks_nothing(shop: QuickProject) -> None:
     says_nothing(shop, 0, "validate", "--online")
     for arguments in (("plan",), ("plan", "--json")):
         told = says_nothing(shop, 0, *arguments)
@@ -99,7 +99,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_an_answer_that_quotes_keys_and_values_is_not_quoted(shop: QuickProject, answer: str) -> None:
+def test_answers_containing_keys_and_values_are_not_quoted(shop: QuickProject, answer: str) -> None:
     fault, code = ANSWERS[answer]
     shop.sandbox.faults.set([fault])
     told = says_nothing(shop, code, "push")
@@ -110,7 +110,7 @@ def test_an_answer_that_quotes_keys_and_values_is_not_quoted(shop: QuickProject,
 
 
 @pytest.mark.forbidden("unauthorized")
-def test_keys_that_are_wrong_are_not_quoted(shop: QuickProject) -> None:
+def test_wrong_keys_are_not_quoted(shop: QuickProject) -> None:
     shop.sandbox.change(rest_api_key="another")
     assert "401" in says_nothing(shop, 1, "push")
     assert "401" in says_nothing(shop, 1, "validate", "--online")
@@ -120,7 +120,7 @@ def test_keys_that_are_wrong_are_not_quoted(shop: QuickProject) -> None:
 @pytest.mark.parametrize(
     "output", [{"rest_api_key": f"{REST}\n{PROJECT}"}, {"api_url": f"http://{REST}@example.org"}]
 )
-def test_settings_that_are_wrong_are_not_quoted(shop: QuickProject, output: dict[str, object]) -> None:
+def test_wrong_settings_are_not_quoted(shop: QuickProject, output: dict[str, object]) -> None:
     shop.outputs(sandbox={"rest_api_key": REST, "project_key": PROJECT, **output})
     with pytest.raises(BatchSyncError) as caught:
         api.push(shop.options())
@@ -130,7 +130,7 @@ def test_settings_that_are_wrong_are_not_quoted(shop: QuickProject, output: dict
 
 
 def test_an_error_of_the_warehouse_does_not_quote_the_row(shop: QuickProject) -> None:
-    """The driver's message has the value that it could not convert."""
+    """The driver's message contains the value that it could not convert."""
     failing = "* replace (cast(cast(nick as integer) as varchar) as nick)"
     shop.execute("alter table people_delta rename to kept")
     shop.execute(f"create view people_delta as select {failing} from kept")
@@ -150,9 +150,9 @@ def slow(project: QuickProject) -> Iterator[None]:
         project.sandbox.change(latency=0.0)
 
 
-@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="there is no /proc here")
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc, so run it on Linux")
 def test_no_process_has_a_key_in_its_arguments(shop: QuickProject) -> None:
-    """Looked at while the request is under way, the key in use; the output of the process has none either."""
+    """Checked during a request, while the key is in use. The process's output doesn't contain it either."""
     command = [sys.executable, "-m", "dbt_batch_sync", "push"]
     looked = 0
     with (
@@ -194,8 +194,8 @@ HOSTILE = (
 )
 
 
-def test_column_names_are_no_sql(quick: QuickProject) -> None:
-    """Columns may be called so; what they are called in Batch is the mapping's."""
+def test_column_names_are_not_executed_as_sql(quick: QuickProject) -> None:
+    """Columns may have such names, because the mapping sets the names in Batch."""
     identifier = 'id"; drop table raw.people; --'
     names = {f"c{place}": column for place, column in enumerate(HOSTILE)}
     custom = [{"column": column, "name": name} for name, column in names.items()]
@@ -223,11 +223,13 @@ def test_column_names_are_no_sql(quick: QuickProject) -> None:
     quick.resend("all")
     assert quick.push_one(limit=1).settled == 1
     pushed = quick.push_one()
-    assert (pushed.status, pushed.settled) == ("succeeded", 1), "it goes on behind a key with a quote"
+    assert (pushed.status, pushed.settled) == ("succeeded", 1), (
+        "the push should resume after a key containing a quote"
+    )
 
 
 @pytest.mark.parametrize("column", HOSTILE)
-def test_a_column_that_is_no_attribute_name_is_an_error(quick: QuickProject, column: str) -> None:
+def test_a_column_with_an_invalid_attribute_name_is_an_error(quick: QuickProject, column: str) -> None:
     quick.map({"identifier": "id", "custom": [column]})
     done = quick.call("validate")
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""What somebody, or the warehouse itself, does to it during a push: a clear end, and nothing lost."""
+"""Warehouse failures and manual changes during a push: a clear error, and nothing lost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KNOBS = Knobs(chunk_rows=2, in_flight=1, checkpoint_every=1)
 
 
 def begin(bench: Bench) -> None:
-    """Everybody is in Batch with 1, and is about to be sent with 2."""
+    """Push 1 for all profiles, then build a delta with 2."""
     bench.reset()
     bench.map({"identifier": "id", "custom": ["points"], "guards": {"min_rows": 0}})
     build(bench, 1)
@@ -36,7 +36,7 @@ def held(bench: Bench) -> set[object]:
 
 
 def finish(bench: Bench, points: int) -> None:
-    """A clean push, after which everybody is in Batch with these and nothing is left."""
+    """Push cleanly, then assert that all profiles have these points and nothing is left."""
     pushed = bench.push(force=True).pushed
     assert pushed is not None
     assert pushed.status in ("succeeded", "partial"), pushed.error
@@ -46,7 +46,7 @@ def finish(bench: Bench, points: int) -> None:
 
 
 def disturbed(bench: Bench, *statements: str, faults: tuple[Fault, ...] = ()) -> SyncPushed:
-    """A push during which somebody does this, once the first of three calls is settled."""
+    """Run these statements during a push, once the first of three calls is settled."""
     meanwhile = (1, lambda: bench.execute(*statements))
     pushed = bench.push(knobs=KNOBS, meanwhile=meanwhile, faults=faults).pushed
     assert pushed is not None
@@ -54,7 +54,7 @@ def disturbed(bench: Bench, *statements: str, faults: tuple[Fault, ...] = ()) ->
 
 
 def settled_pages(bench: Bench, delta_id: str | None) -> int:
-    """How many pages of a delta the ledger says are settled."""
+    """The number of settled pages of a delta, according to the ledger."""
     checkpoints = [each for each in bench.journal() if each["event"] == "checkpoint"]
     return max((each["page"] + 1 for each in checkpoints if each["delta_id"] == delta_id), default=0)
 
@@ -63,7 +63,7 @@ def settled_pages(bench: Bench, delta_id: str | None) -> int:
 
 
 @pytest.mark.parametrize("table", ["batch_sync_journal", "batch_sync_rejects"])
-def test_a_table_of_the_ledger_that_somebody_drops(bench: Bench, table: str) -> None:
+def test_a_dropped_ledger_table(bench: Bench, table: str) -> None:
     begin(bench)
     rejecting = Fault(FaultKind.REFUSE_ROWS, custom_ids=tuple(NAMES))
     faults = (rejecting,) if table == "batch_sync_rejects" else ()
@@ -88,10 +88,12 @@ def test_a_table_of_the_ledger_that_somebody_drops(bench: Bench, table: str) -> 
         ("drop table people_delta", False),
     ],
 )
-def test_a_delta_that_is_altered_replaced_or_dropped(
+def test_an_altered_replaced_or_dropped_delta(
     bench: Bench, statement: str, harmless: bool, settled: bool
 ) -> None:
-    """By hand, behind dbt's back: when the first of three ranges of pages is read, or when all are and one is settled."""
+    """By hand, without dbt: when the first of three page ranges is read, or when all are read and one is
+    settled.
+    """
     begin(bench)
     if settled:
         pushed = disturbed(bench, statement)
@@ -122,7 +124,7 @@ def test_a_delta_that_is_altered_replaced_or_dropped(
         ("delete from people_delta", r"is not the delta that .* was built last"),
     ],
 )
-def test_what_is_missing_is_named_and_nothing_is_sent(bench: Bench, statement: str, words: str) -> None:
+def test_a_missing_relation_is_named_and_nothing_is_sent(bench: Bench, statement: str, words: str) -> None:
     begin(bench)
     bench.execute(statement)
     outcome = bench.push()
@@ -142,7 +144,9 @@ def test_what_is_missing_is_named_and_nothing_is_sent(bench: Bench, statement: s
 @pytest.mark.parametrize("act", ["fail", "lose"])
 @pytest.mark.parametrize("point", ["columns", "fetch", "append"])
 def test_the_connection_is_lost_at_any_call(bench: Bench, point: str, act: str) -> None:
-    """At each one in turn, for once or for good, until a push gets through: state, claim, pages, intents, checkpoints."""
+    """Fail each call in turn, once or permanently, until a push completes: state, claim, pages, intents,
+    checkpoints.
+    """
     begin(bench)
     kept = set[int]()
     for nth in range(1, 40):
@@ -150,10 +154,10 @@ def test_the_connection_is_lost_at_any_call(bench: Bench, point: str, act: str) 
             pushed = bench.push(knobs=KNOBS, trouble=Trouble(point, nth, act=act)).pushed  # type: ignore[arg-type]
         except WarehouseError:
             pushed = None
-            assert held(bench) == {1}, "it raised after something was sent"
+            assert held(bench) == {1}, "it raised after sending requests"
         if pushed is not None:
             said = settled_pages(bench, pushed.delta_id)
-            assert pushed.settled <= 2 * said, "more is said to be settled than the ledger knows"
+            assert pushed.settled <= 2 * said, "the result reports more settled rows than the ledger"
             kept.add(said)
         if pushed is not None and pushed.status == "succeeded":
             break
@@ -162,12 +166,12 @@ def test_the_connection_is_lost_at_any_call(bench: Bench, point: str, act: str) 
         finish(bench, 1)
         build(bench, 2)
     else:
-        pytest.fail("no push got through")
-    assert len(kept) > (2 if point == "append" else 0), "nothing that was settled before was kept"
+        pytest.fail("no push completed")
+    assert len(kept) > (2 if point == "append" else 0), "earlier settled rows were lost"
 
 
 def test_the_connection_is_lost_when_there_is_nothing_to_send(bench: Bench) -> None:
-    """The sync has failed, and not the whole push."""
+    """Only the sync fails, not the whole push."""
     begin(bench)
     bench.push()
     build(bench, 2)

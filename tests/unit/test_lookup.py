@@ -50,7 +50,7 @@ def recorded(shop: HandBuilt, event: str) -> datetime:
     return at
 
 
-def test_a_profile_that_nobody_knows(shop: HandBuilt) -> None:
+def test_an_unknown_profile(shop: HandBuilt) -> None:
     assert told(shop) == SyncProfile("people", None, None, None, {}, (), None, ())
     changed(shop)
     assert told(shop, "nobody") == SyncProfile("people", None, None, None, {}, (), None, ())

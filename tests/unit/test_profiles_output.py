@@ -98,7 +98,7 @@ def test_null_is_the_default_where_the_default_is_null(options: DbtOptions) -> N
     assert read(options, {**SMALL, **dict.fromkeys(keys)}) == read(options, SMALL)
 
 
-def test_templates_are_rendered(options: DbtOptions) -> None:
+def test_templates_render_as_in_dbt(options: DbtOptions) -> None:
     output = read(
         options,
         {

@@ -51,7 +51,7 @@ def items(caller: Caller) -> dict[str, dict[str, Any]]:
     return caller.sandbox.catalogs.catalogs["products"].items
 
 
-def test_items_come_change_and_go() -> None:
+def test_items_are_added_changed_and_removed() -> None:
     caller = with_products()
     status, answer = edit(caller, add("a", **WHOLE), add("b", title="B"), add("c"))
     assert (status, list(answer)) == (202, ["indexing_token"])

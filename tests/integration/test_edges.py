@@ -14,7 +14,7 @@ select
 
 
 def test_values_that_need_conversion(project: Project) -> None:
-    """A float written with a comma, all-null columns, and an address to normalize."""
+    """A single-precision float that arrives as 0.1, all-null columns, and an address to normalize."""
     mapping = {
         "identifier": "id",
         "standard": {"email_address": {"column": "email", "normalize": "trim_lower"}},

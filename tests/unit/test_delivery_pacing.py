@@ -52,7 +52,7 @@ class Bucket:
     ("endpoint", "capacity"), [(UPDATE, 1_000), (MASS_UPDATE, 10_000)], ids=["update", "mass-update"]
 )
 @pytest.mark.parametrize("sizes", ["largest", "mixed", "single"])
-def test_a_strict_server_never_rejects(endpoint: Route, capacity: int, sizes: str) -> None:
+def test_a_strict_server_never_rejects_a_paced_client(endpoint: Route, capacity: int, sizes: str) -> None:
     limits, clock = endpoint, Clock()
     most = limits.max_rows
     calls = {"largest": [most] * 300, "mixed": [most, 1, most // 2, 3, most - 1] * 60, "single": [1] * 3_000}[

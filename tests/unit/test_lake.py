@@ -1,4 +1,4 @@
-"""What Spark and Databricks are asked, and what is told of Databricks' errors, without their drivers."""
+"""Statements for Spark and Databricks, and messages for Databricks' errors, without their drivers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Holds the built distributions against the checkout: all that belongs in them, and nothing that git ignores.
+"""Compares the built distributions with the checkout: nothing is missing, and nothing ignored by git is
+included.
 
 Run as `python .ci/check_dist.py dist`.
 """
@@ -14,9 +15,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CARRIED = ("macros", "models_example", "dbt_project.yml")
-"""What a wheel has in `dbt_batch_sync/package/`: what dbt needs."""
+"""Files of the dbt package in a wheel, under `dbt_batch_sync/package/`."""
 BESIDE = (".ci/metadata.py", "CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml", ".gitignore")
-"""What a source distribution has beside that and the package."""
+"""Files in a source distribution besides these and the Python package."""
 
 
 def main(directory: Path) -> int:
@@ -30,13 +31,13 @@ def main(directory: Path) -> int:
         *differences(wheel.name, in_wheel, package | {f"dbt_batch_sync/package/{name}" for name in carried}),
         *differences(source.name, in_source, package | carried | set(BESIDE)),
     ]
-    fine = f"{wheel.name}: {len(in_wheel)} files, and {source.name}: all that belongs in them"
+    fine = f"{wheel.name}: {len(in_wheel)} files, and {source.name}: complete"
     sys.stdout.write("\n".join(problems or [fine]) + "\n")
     return 1 if problems else 0
 
 
 def tracked(*paths: str) -> set[str]:
-    """The files that git has or would add, of those that exist."""
+    """Existing files that are tracked by git or not ignored."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *paths]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()}
@@ -45,7 +46,9 @@ def tracked(*paths: str) -> set[str]:
 def differences(name: str, found: Iterable[str], wanted: Iterable[str]) -> list[str]:
     found, wanted = set(found), set(wanted)
     missing = [f"{name}: lacks {each}" for each in sorted(wanted - found)]
-    return missing + [f"{name}: has {each}, which does not belong there" for each in sorted(found - wanted)]
+    return missing + [
+        f"{name}: contains {each}, which doesn't belong there" for each in sorted(found - wanted)
+    ]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""A hook of hatchling: what the index shows. With REPOSITORY_URL in the environment, the README's relative
-links lead to that repository at the tag of this version, and the project has its URLs. Without it, they
-become text: a package index has no files.
+"""A Hatchling hook for the page on the package index. With REPOSITORY_URL in the environment, the README's
+relative links point to that repository at this version's tag, and the project has URLs. Without it, links
+become text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ URLS = {
 
 
 def readme(text: str, repository: str, tag: str) -> str:
-    """The README with absolute links; without a repository, with text instead of links and pictures."""
+    """The README with absolute links; without a repository, with text instead of links and images."""
 
     def link(found: re.Match[str]) -> str:
         picture, words, target = found.groups()
@@ -36,7 +36,7 @@ def readme(text: str, repository: str, tag: str) -> str:
 
 
 class MetadataHook(MetadataHookInterface):
-    """Fills in `readme` and `urls`."""
+    """Sets `readme` and `urls`."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         repository, tag = os.environ.get("REPOSITORY_URL", "").rstrip("/"), f"v{metadata['version']}"

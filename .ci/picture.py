@@ -1,4 +1,4 @@
-"""The terminal picture of the README, from the real output of `plan` and `push` on the example's second day.
+"""Draws the README's terminal picture from real output: `plan` and `push` on the example's second day.
 
 Run as `make picture`.
 """
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def picture(console: Console) -> str:
-    """What was printed, as SVG that loads nothing from elsewhere."""
+    """The output as a self-contained SVG."""
     svg = console.export_svg(title="dbt-batch-sync", theme=MONOKAI, unique_id="terminal")
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     return svg.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace")
@@ -67,11 +67,11 @@ def run(command: str, project: Path, environ: dict[str, str]) -> None:
 
 
 def in_terminal(command: str, project: Path, environ: dict[str, str]) -> str:
-    """What a command prints on a terminal, without what it takes back (the progress bar)."""
+    """A command's output on a terminal, without the progress bar, which it erases."""
     reader, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     words = {**environ, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
-    # The bar is on standard error.
+    # The progress bar is on standard error.
     with subprocess.Popen(
         command.split(), cwd=project, env=words, stdin=terminal, stdout=terminal, stderr=subprocess.DEVNULL
     ):

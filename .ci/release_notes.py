@@ -1,5 +1,5 @@
-"""The part of CHANGELOG.md that a tag releases. Fails unless the tag, the package, the macros and the
-changelog have one version.
+"""Prints the section of CHANGELOG.md for a tag. Fails unless the tag, the package, the macros and the
+changelog have the same version.
 
 Run as `python .ci/release_notes.py v0.1.0`.
 """
@@ -16,11 +16,11 @@ VERSIONS = {
     "dbt_project.yml": r"^version: (.+)$",
     "macros/version.sql": r"return\('(.+)'\)",
 }
-"""Where the version stands."""
+"""Where the version is written."""
 
 
 def versions() -> dict[str, str]:
-    """The version in each file that has it; '' where it can't be found."""
+    """The version in each file, or '' if it isn't found."""
     found = {}
     for name, pattern in VERSIONS.items():
         match = re.search(pattern, (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
@@ -29,7 +29,7 @@ def versions() -> dict[str, str]:
 
 
 def notes(version: str) -> str:
-    """The section of a version, without its heading; '' if there is none."""
+    """The section of a version without its heading, or '' if there is none."""
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     found = re.search(
         rf"^## \[?{re.escape(version)}\]?[^\n]*\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL

@@ -1,5 +1,5 @@
-"""A hook of MkDocs: the start page, pages that are files elsewhere in the repository, and two pages of
-reference made of the code: the help of every verb, and the Python API.
+"""A MkDocs hook: adds the start page, pages from elsewhere in the repository, and two generated reference
+pages: the help of every verb, and the Python API.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ PLACES = {
     "SECURITY.md": "security.md",
     "models_example/README.md": "example.md",
 }
-"""Files outside docs/ that are pages, and what they are called there."""
+"""Files outside docs/ that become pages, with their page names."""
 
 
 def on_config(config: Any) -> Any:
-    """The version in the footer; the kinds' pages in the navigation."""
+    """Set the version in the footer and add the kinds' pages to the navigation."""
     config.copyright = f"Version {__version__} · Apache-2.0 · Not made by Batch"
     if os.environ.get("REPOSITORY_URL"):
         config.edit_uri = config.edit_uri or "edit/main/docs/"
@@ -53,7 +53,7 @@ def on_config(config: Any) -> Any:
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Adds the pages that are not in docs/."""
+    """Add the pages from outside docs/."""
     command = get_command(app)
     verbs = get_docs_for_click(
         obj=command, ctx=Context(command), name="dbt-batch-sync", title="Help of every verb"
@@ -73,7 +73,9 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Links to files outside docs/ lead to their pages or become text; a fence keeps its language alone."""
+    """Point links to files outside docs/ at their pages or turn them into text; reduce code fences to their
+    language.
+    """
     up = "../" * page.file.src_uri.count("/")
 
     def link(found: re.Match[str]) -> str:

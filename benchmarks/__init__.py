@@ -1,10 +1,9 @@
-"""Measures dbt-batch-sync, and others at the same work: `python -m benchmarks --help`. It needs only Python.
+"""Benchmarks of dbt-batch-sync and comparable tools: `python -m benchmarks --help`. Requires only Python.
 
-What is timed runs as a user would run it: a command in a process of its own, in an environment of its own,
-sending to a local HTTP server. Nothing here is a test of speed: a run fails only when a command does, or when
-the wrong profiles arrive.
+Every measured command runs as users run it: in its own process and environment, sending to a local HTTP
+server. Speed is never a test: a run fails only if a command fails or the wrong profiles arrive.
 
-`scenarios` says what is measured, with `contestants` (who sends), `project` and `databases` (what from),
-`arrivals` and `sink` (where to); `measure` what it costs; `findings`, `goals`, `report` and `charts` what is
-made of it.
+`scenarios` defines what is measured, with `contestants` (the senders), `project` and `databases` (the
+source), and `arrivals` and `sink` (the destination). `measure` takes the measurements; `findings`, `goals`,
+`report` and `charts` present them.
 """

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measures, checks what arrived, and keeps the results."""
+"""`python -m benchmarks`: measures, checks what arrived, and saves the results."""
 
 from __future__ import annotations
 
@@ -32,42 +32,42 @@ KEPT = ROOT / "benchmarks" / "results"
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measures, checks what arrived, and keeps the results."
+        prog="python -m benchmarks", description="Measures, checks what arrived, and saves the results."
     )
-    listed = f"what to measure: {', '.join(SCENARIOS)}; all without any"
+    listed = f"scenarios to measure (default: all): {', '.join(SCENARIOS)}"
     parser.add_argument("scenario", nargs="*", help=listed)
     parser.add_argument(
-        "--small", action="store_true", help="one round of a few rows: shows that it works, not how fast"
+        "--small", action="store_true", help="one round with few rows, to check that the benchmarks work"
     )
-    parser.add_argument("--rows", type=int, help="people of the scenarios that have one size")
-    parser.add_argument("--rounds", type=int, help="rounds of each side")
+    parser.add_argument("--rows", type=int, help="number of people in scenarios with one size")
+    parser.add_argument("--rounds", type=int, help="rounds per side")
     parser.add_argument("--growth", type=int, nargs="+", help="sizes of the scenario growth")
-    parser.add_argument("--syncs", type=int, help="syncs of the scenario many-syncs")
+    parser.add_argument("--syncs", type=int, help="number of syncs in the scenario many-syncs")
     parser.add_argument(
         "--installed",
         action="store_true",
-        help="install nothing: measure the dbt-batch-sync of this environment, and who else is here",
+        help="install nothing: use the dbt-batch-sync and the other tools in this environment",
     )
     cache = Path.home() / ".cache" / "dbt-batch-sync-benchmarks"
     parser.add_argument(
-        "--cache", type=Path, default=cache, help="where environments, data and results are kept"
+        "--cache", type=Path, default=cache, help="directory for environments, data and results"
     )
     parser.add_argument(
         "--docs",
         action="store_true",
-        help="keep the results in benchmarks/results and in docs/performance.md",
+        help="save the results to benchmarks/results and docs/performance.md",
     )
     parser.add_argument(
         "--only-docs",
         action="store_true",
-        help="measure nothing: docs/performance.md from benchmarks/results",
+        help="measure nothing; update docs/performance.md from benchmarks/results",
     )
     given = parser.parse_args()
     unknown = set(given.scenario) - SCENARIOS.keys()
     if unknown:
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}; {listed}")
     if given.small and given.docs:
-        parser.error("--small measures nothing that is worth to be kept: leave out --docs")
+        parser.error("--small results are not worth saving: remove --docs")
     return given
 
 
@@ -86,14 +86,14 @@ def _setting(given: argparse.Namespace, work: Path) -> Setting:
 
 
 def _measure(setting: Setting, names: list[str], kept: Path) -> bool:
-    """Keeps a result as soon as there is one, and returns whether there was any."""
+    """Save each result as soon as it is available. Return whether there was any."""
     any_measured = False
     for name in names:
         sys.stderr.write(f"{name} …\n")
         try:
             found = SCENARIOS[name](setting)
         except Absent as absent:
-            sys.stderr.write(f"{name}: left out, {absent}\n")
+            sys.stderr.write(f"{name}: skipped, {absent}\n")
             continue
         findings.save(findings.result(name, setting.rows, found.versions, found.figures), kept)
         sys.stdout.write(f"\n{name}\n{report.table(found.figures)}\n")
@@ -103,9 +103,9 @@ def _measure(setting: Setting, names: list[str], kept: Path) -> bool:
 
 
 def main() -> None:
-    """Runs the scenarios one after another; a wrong arrival or a failed command ends it."""
+    """Run the scenarios in order. Stops at a failed command or wrong arrivals."""
     given = _arguments()
-    # So that servers and data go away with a run that is ended from outside.
+    # Servers and data must be cleaned up when the run is terminated.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     given.cache.mkdir(parents=True, exist_ok=True)
     kept = KEPT if given.docs else given.cache / "results"
@@ -116,7 +116,7 @@ def main() -> None:
                     sys.exit("benchmarks: nothing could be measured")
             except (CommandFailed, WrongArrivals) as error:
                 sys.exit(f"benchmarks: {error}")
-        sys.stderr.write(f"kept in {kept}\n")
+        sys.stderr.write(f"saved in {kept}\n")
     if given.docs or given.only_docs:
         report.fill(DOCS / "performance.md", DOCS / "img", findings.read(KEPT))
 

@@ -1,4 +1,4 @@
-"""Where contestants send to, and whether the right profiles arrived."""
+"""The destination of the contestants' requests, and checks of what arrived."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ MASS_UPDATE = "/2.11/profiles/mass-update"
 
 
 class WrongArrivals(Exception):
-    """What arrived at the sink is not what should have."""
+    """The sink received something unexpected."""
 
 
 @dataclass(frozen=True)
 class Arrived:
-    """Operations, an order-free checksum of their custom_ids, and the attributes that a sample of them
-    carry, nulls left out.
+    """The number of operations, an order-independent checksum of their custom_ids, and the non-null
+    attributes of a sample.
     """
 
     operations: int
@@ -33,7 +33,7 @@ class Arrived:
 
 
 class Sink:
-    """The sink's process, from entry to exit."""
+    """The sink's process, as a context manager."""
 
     def __enter__(self) -> Sink:
         command = [sys.executable, "-m", "benchmarks.sink"]
@@ -51,11 +51,13 @@ class Sink:
         self._process.stdout.close()
 
     def reset(self) -> None:
-        """Forgets what arrived."""
+        """Discard what arrived."""
         self._ask("/_sink/reset")
 
     def arrived(self, every: int) -> Arrived:
-        """What arrived since; the sample are the customers whose number `every` divides."""
+        """What arrived since the last reset. The sample contains customers whose number is divisible by
+        `every`.
+        """
         found = self._ask(f"/_sink/summary?every={every}")
         sample = {
             key: {name: value for name, value in attributes.items() if value is not None}
@@ -64,17 +66,17 @@ class Sink:
         return Arrived(found["operations"], found["checksum"], sample, found["requests"], found["bytes"])
 
     def check(self, expected: Arrived, every: int, who: str) -> Arrived:
-        """Raises WrongArrivals when anything but the expected profiles arrived."""
+        """Raises WrongArrivals unless exactly the expected profiles arrived."""
         arrived = self.arrived(every)
         if (arrived.operations, arrived.checksum) != (expected.operations, expected.checksum):
             wanted = f"{expected.operations} profiles ({expected.checksum})"
             raise WrongArrivals(
-                f"{who}: {arrived.operations} ({arrived.checksum}) arrived instead of {wanted}"
+                f"{who}: {arrived.operations} ({arrived.checksum}) arrived, expected {wanted}"
             )
         for custom_id, attributes in expected.sample.items():
             if arrived.sample.get(custom_id) != attributes:
                 raise WrongArrivals(
-                    f"{who}: {custom_id} is {arrived.sample.get(custom_id)}, not {attributes}"
+                    f"{who}: {custom_id} is {arrived.sample.get(custom_id)}, expected {attributes}"
                 )
         return arrived
 

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.audits`: what an audit costs in time, memory and temporary disk.
+"""`python -m benchmarks.audits`: the time, memory and temporary disk space of an audit.
 
-Every profile of the sync is in Batch, and one of a hundred thousand was edited there. Batch is a small server
-with the files of an export.
+Every profile of the sync is in Batch, and one in 100,000 was edited there. Batch is a small server with the
+files of an export.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ copy (
 
 
 class Batch(BaseHTTPRequestHandler):
-    """Answers the three calls of an export; its files are in `directory`."""
+    """Answers the three calls of an export, with files from `directory`."""
 
     directory = Path()
 
@@ -84,7 +84,7 @@ class Batch(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def serving(directory: Path) -> Iterator[str]:
 
 @contextmanager
 def watched(directory: Path) -> Iterator[list[int]]:
-    """The bytes in a directory at most, while it goes."""
+    """Records the largest size of a directory, in bytes."""
     most, ended = [0], threading.Event()
 
     def look() -> None:
@@ -118,7 +118,7 @@ def watched(directory: Path) -> Iterator[list[int]]:
 
 
 def main() -> None:
-    """Prints a row of a table for each size."""
+    """Print a table row for each size."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.audits", description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000], help="profiles")
     parser.add_argument("--pending", action="store_true", help="without a `dbt run` since the first push")

@@ -1,4 +1,4 @@
-"""The charts as SVG, with a background of their own: dark where the reader's system is."""
+"""SVG charts with their own background, dark if the reader's system is."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ CHARTS: dict[str, Callable[[Result], str]] = {"first-push": bars, "growth": grow
 
 
 def _line(medians: Mapping[str, Mapping[str, float]], name: str, figure: str) -> list[Point]:
-    """The points of a contestant's sides, which are called `name, 1,000`."""
+    """The points of a contestant. Its sides are named `name, 1,000`."""
     return [
         (float(side.removeprefix(f"{name}, ").replace(",", "")), usage[figure])
         for side, usage in medians.items()
@@ -68,7 +68,7 @@ def _line(medians: Mapping[str, Mapping[str, float]], name: str, figure: str) ->
 
 
 def _panel(left: int, title: str, lines: Mapping[str, Sequence[Point]], *, logarithmic: bool) -> list[str]:
-    """300 × 200, its axis of profiles logarithmic, that of the figure if asked for."""
+    """A panel of 300 × 200 pixels. The axis of profiles is always logarithmic, the other one on request."""
     points = [point for line in lines.values() for point in line]
     first, last = (math.log10(edge([x for x, _ in points])) for edge in (min, max))
     heights = [y for _, y in points]

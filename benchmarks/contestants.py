@@ -1,4 +1,4 @@
-"""Who sends the people of a project to a URL, each in its own environment."""
+"""Tools that send the people of a project to a URL, each in its own environment."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ PEERS = Path(__file__).parent / "peers"
 
 @dataclass(frozen=True)
 class Contestant:
-    """One way to send everybody. `environment` is its key in `environments.REQUIREMENTS`; `packages` are
-    what of it has to be there.
+    """A way to send everybody. `environment`: its key in `environments.REQUIREMENTS`. `packages`: those it
+    requires.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Where a measured project's tables are: a DuckDB file, or a PostgreSQL server that is started for it."""
+"""The databases of measured projects: a DuckDB file, or a PostgreSQL server started for the purpose."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ PROGRAM = HERE / "postgres.py"
 
 
 class Database(Protocol):
-    """A database that can be put back to an earlier state."""
+    """A database that can be restored to an earlier state."""
 
     @property
     def target(self) -> str:
-        """What stands in dbt's profile."""
+        """The target in dbt's profile."""
 
     def load(self, people: Path) -> None:
-        """Takes the people of a DuckDB file."""
+        """Load the people from a DuckDB file."""
 
     def keep(self, state: str) -> None:
-        """Keeps a copy of everything under a name."""
+        """Save a copy of everything under a name."""
 
     def restore(self, state: str) -> None:
-        """Puts everything back to a kept state."""
+        """Restore a saved state."""
 
     @property
     def timing(self) -> Command:
-        """A Python program that times a statement. It takes a file for the result, `scan` or `delta`, and the
-        delta's SQL.
+        """A Python program that times a statement. Arguments: result file, `scan` or `delta`, and the delta's
+        SQL.
         """
 
 
 @dataclass(frozen=True)
 class DuckDbFile:
-    """The file that the people are made in."""
+    """The file in which the people are generated."""
 
     path: Path
 
@@ -68,7 +68,7 @@ class DuckDbFile:
 
 
 class PostgresServer:
-    """A server's process, from entry to exit."""
+    """A server's process, as a context manager."""
 
     def __init__(self, environment: Environment, work: Path) -> None:
         self.environment = environment
@@ -86,18 +86,18 @@ class PostgresServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # It ends when its input does.
+        # It exits when its input closes.
         self._process.communicate()
 
     def do(self, verb: str, database: str, *arguments: str | Path) -> None:
-        """Runs the program's `execute` or `load`."""
+        """Run the program's verb `execute` or `load`."""
         command = [self.environment.python, PROGRAM, verb, self.host, database, *arguments]
         run(command, cwd=self._work, log=self._work / "postgres.log")
 
 
 @dataclass(frozen=True)
 class PostgresDatabase:
-    """A database of a server; its states are databases too, of which others are made."""
+    """A database on a server. Its states are template databases."""
 
     server: PostgresServer
     name: str = "shop"
@@ -111,7 +111,7 @@ class PostgresDatabase:
         self.server.do("load", self.name, people)
 
     def create(self) -> None:
-        """Makes it, empty."""
+        """Create it, empty."""
         self.server.do("execute", "postgres", f"create database {self.name}")
 
     def keep(self, state: str) -> None:
@@ -126,7 +126,7 @@ class PostgresDatabase:
         return [PROGRAM, "time", self.server.host, self.name]
 
     def _copy(self, source: str, target: str) -> None:
-        # As files, so that what is copied is on the disk before anything is measured.
+        # Copied as files, so that the copy is on disk before anything is measured.
         dropped = f"drop database if exists {target} with (force)"
         copied = f"create database {target} template {source} strategy file_copy"
         self.server.do("execute", "postgres", dropped, copied)

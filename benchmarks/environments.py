@@ -1,4 +1,4 @@
-"""A virtual environment for each contestant, made once and kept in the cache directory."""
+"""One virtual environment per contestant, created once in the cache directory."""
 
 from __future__ import annotations
 
@@ -23,14 +23,12 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "dlt": ("dlt==1.31.0", "duckdb", "pyarrow", "requests", "orjson==3.13.0"),
     "drt": ("drt-core[duckdb]==1.2.1",),
 }
-"""What each environment holds; versions that are not given here are those of constraints.txt, the same for
-all.
-"""
+"""Requirements of each environment. Other versions come from constraints.txt, the same for all."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment's directory."""
+    """The directory of an environment."""
 
     directory: Path
 
@@ -40,11 +38,11 @@ class Environment:
 
     @property
     def python(self) -> Path:
-        """Its interpreter."""
+        """Its Python interpreter."""
         return self.program("python")
 
     def versions(self, names: Sequence[str]) -> dict[str, str]:
-        """The versions of those packages that are installed."""
+        """The installed versions of these packages."""
         script = "import importlib.metadata as m, json, sys; "
         script += "found = {d.metadata['Name'].lower(): d.version for d in m.distributions()}; "
         script += "print(json.dumps({name: found[name] for name in sys.argv[1:] if name in found}))"
@@ -54,8 +52,8 @@ class Environment:
 
 @cache
 def prepare(name: str, directory_of_all: Path) -> Environment:
-    """The environment of a contestant, made if there is none with these requirements; ours is always
-    brought up to date.
+    """Return a contestant's environment; create it unless one with these requirements exists. Ours is always
+    updated.
     """
     environment = _kept(name, directory_of_all)
     if not _complete(environment):
@@ -69,8 +67,8 @@ def prepare(name: str, directory_of_all: Path) -> Environment:
 
 @cache
 def present(name: str, directory_of_all: Path, packages: tuple[str, ...]) -> Environment | None:
-    """What there is already: the environment that was made before, or the one that runs this program if it
-    holds the packages. Ours is always the latter: a checkout that is installed.
+    """Return an existing environment: a previously created one, or the current one if it has the packages.
+    Ours is always the current one, with the checkout installed.
     """
     made, here = _kept(name, directory_of_all), Environment(Path(sys.prefix))
     if not _is_ours(name) and _complete(made):
@@ -79,7 +77,7 @@ def present(name: str, directory_of_all: Path, packages: tuple[str, ...]) -> Env
 
 
 def _kept(name: str, directory_of_all: Path) -> Environment:
-    # Where the project lies does not matter.
+    # The location of the checkout doesn't matter.
     requirements = tuple(each.replace(str(ROOT), "") for each in REQUIREMENTS[name])
     described = repr((sys.version, requirements, CONSTRAINTS.read_text()))
     return Environment(directory_of_all / f"{name}-{hashlib.sha256(described.encode()).hexdigest()[:12]}")

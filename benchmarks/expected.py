@@ -1,5 +1,5 @@
-"""What has to arrive: a program for ours' environment. Arguments: DuckDB file, result, sample's step,
-`changed` or nothing.
+"""The expected arrivals. Runs in our environment with the arguments: DuckDB file, result file, step of the
+sample, optionally `changed`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ATTRIBUTES = """
 
 
 def main(database: str, result: str, every: str, *condition: str) -> None:
-    """Writes the number of operations, their checksum, and the attributes of a sample, nulls left out."""
+    """Write the number of operations, their checksum, and the non-null attributes of a sample."""
     connection = duckdb.connect(database, read_only=True)
     people = "from raw.people where " + ("substr(customer_id, 2)::bigint % 100 = 7" if condition else "true")
     total = xor = count = 0

@@ -1,4 +1,4 @@
-"""What scenarios found, and where it is kept: a JSON file for each, so that one can be renewed alone."""
+"""The results of scenarios, saved as one JSON file each, so that each can be updated separately."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from benchmarks.measure import Usage
 
 @dataclass
 class Figures:
-    """The rounds of each side by its name; a round is figures by theirs: `wall`, `cpu`, `peak`, and what a
-    scenario adds.
+    """The rounds of each side. A round maps figures to values: `wall`, `cpu`, `peak`, and those a scenario
+    adds.
     """
 
     rounds: dict[str, list[dict[str, float]]] = field(default_factory=dict)
 
     def add(self, side: str, usage: Usage, **more: float) -> None:
-        """One more round of a side."""
+        """Add a round to a side."""
         measured = {name: value for name, value in asdict(usage).items() if value is not None}
         self.rounds.setdefault(side, []).append({**measured, **more})
 
     def medians(self) -> dict[str, dict[str, float]]:
-        """The median of each figure of each side by itself."""
+        """The median of each figure of each side."""
         return {
             side: {name: median(each[name] for each in rounds) for name in rounds[0]}
             for side, rounds in self.rounds.items()
@@ -38,7 +38,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Result:
-    """The figures of a scenario with what one has to know to believe them. No paths, no host names."""
+    """The figures of a scenario with their context. Contains no paths or host names."""
 
     scenario: str
     rows: int
@@ -49,20 +49,20 @@ class Result:
 
 
 def result(scenario: str, rows: int, versions: Mapping[str, str], figures: Figures) -> Result:
-    """What was measured today, here."""
+    """The result of a measurement, with today's date and this machine."""
     today = datetime.now(timezone.utc).strftime("%Y-%m-%d")
     return Result(scenario, rows, today, _machine(), dict(versions), figures)
 
 
 def save(found: Result, directory: Path) -> None:
-    """Keeps it in place of an earlier one of the same scenario."""
+    """Save the result, replacing an earlier one of the scenario."""
     directory.mkdir(parents=True, exist_ok=True)
     text = json.dumps({**asdict(found), "figures": found.figures.rounds}, indent=1)
     (directory / f"{found.scenario}.json").write_text(text + "\n")
 
 
 def read(directory: Path) -> dict[str, Result]:
-    """Those that are kept, by scenario."""
+    """The saved results, by scenario."""
     found = {}
     for path in sorted(directory.glob("*.json")):
         document = json.loads(path.read_text())

@@ -1,4 +1,4 @@
-"""What the figures should be, and what they are."""
+"""Performance goals and whether they are met."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ UNITS = {"wall": "s", "cpu": "CPU s", "peak": "MB", "rate": "rows/s", "throttled
 
 @dataclass(frozen=True)
 class Goal:
-    """A median of `side`, or with `against` its ratio to that side's, is to be at most or at least `limit`.
+    """An upper or lower limit for a median of `side`, or for its ratio to that of `against`.
 
-    With `against` and `at least`, the ratio is how many times less the side takes.
+    For `at least` with `against`, the ratio is how many times less the side takes.
     """
 
     work: str
@@ -47,7 +47,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Answer:
-    """A goal as text, the measured figure or figures, their ratio if they are two, and whether it is met."""
+    """A goal as text, its measured figures, their ratio if there are two, and whether it is met."""
 
     work: str
     goal: str
@@ -125,14 +125,14 @@ GOALS = (
     *_rate("catalog", 0.05, 970),
     *_rate("catalog", 0.5, 970),
 )
-"""The rates are Batch's, less three percent. An audience takes one call of 10,000 a second."""
+"""Rates are Batch's limits minus 3 %. An audience takes one call of 10,000 per second."""
 
 _ANY_SIZE = {"growth", "many-syncs", "minutes", "paced"}
-"""Their sides say how much it was; the goals of the others are for a million people."""
+"""These state their size themselves; the other goals apply to a million people."""
 
 
 def answers(results: Mapping[str, Result]) -> list[Answer]:
-    """Those goals for which there are figures."""
+    """The goals with measured figures."""
     found = []
     for goal in GOALS:
         result = results.get(goal.scenario)

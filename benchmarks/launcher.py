@@ -1,6 +1,6 @@
-"""Runs one command and writes what it cost: arguments: result, command.
+"""Runs a command and writes its resource usage. Arguments: result file, command.
 
-A process of its own, and a small one: on Linux a command's peak memory is at least that of the process that
+A small separate process, because on Linux a command's peak memory is at least that of the process that
 started it.
 """
 
@@ -13,7 +13,7 @@ began = time.perf_counter()
 process = os.posix_spawnp(command[0], command, os.environ)
 _, status, used = os.wait4(process, 0)
 wall = time.perf_counter() - began
-# Linux counts ru_maxrss in KiB, macOS in bytes.
+# Linux reports ru_maxrss in KiB, macOS in bytes.
 peak = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 figures = f'"wall": {wall}, "cpu": {used.ru_utime + used.ru_stime}, "peak": {peak}'
 with open(result, "w") as output:

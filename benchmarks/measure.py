@@ -1,6 +1,4 @@
-"""What a command costs: wall seconds, CPU seconds and peak memory of its process and the children it waited
-for.
-"""
+"""The cost of a command: wall seconds, CPU seconds and peak memory of its process and awaited children."""
 
 from __future__ import annotations
 
@@ -18,13 +16,13 @@ LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
 class CommandFailed(Exception):
-    """A measured command did not end well; its last output is in the message."""
+    """A measured command failed. The message contains its last output."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """`wall` and `cpu` are seconds, `cpu` of user and system together; `peak` is resident memory in
-    megabytes (10^6), of the largest process. None: it wasn't measured.
+    """`wall` and `cpu` (user and system) in seconds. `peak`: resident memory of the largest process, in
+    megabytes (10^6). None: not measured.
     """
 
     wall: float
@@ -40,7 +38,7 @@ def run(
     environ: Mapping[str, str] | None = None,
     codes: tuple[int, ...] = (0,),
 ) -> Usage:
-    """Runs a command, its output in `log`. Raises CommandFailed when it ends with none of these codes."""
+    """Run a command with its output in `log`. Raises CommandFailed on any other exit code."""
     words = [str(word) for word in command]
     result = log.with_suffix(".json")
     launch = [sys.executable, "-I", "-S", str(LAUNCHER), str(result), *words]
@@ -57,5 +55,5 @@ def run(
     found = json.loads(result.read_text())
     if (code := found.pop("code")) not in codes:
         lines = log.read_text(errors="replace").splitlines()[-30:]
-        raise CommandFailed(f"{Path(words[0]).name} ended with {code}:\n" + "\n".join(lines))
+        raise CommandFailed(f"{Path(words[0]).name} exited with {code}:\n" + "\n".join(lines))
     return Usage(**found)

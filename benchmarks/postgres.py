@@ -1,8 +1,8 @@
-"""PostgreSQL: a program for ours' environment, which has the server and its driver.
+"""PostgreSQL, run in our environment, which has the server and its driver.
 
-Arguments: `serve`; or a verb, host, database, and for `execute` statements, for `load` a DuckDB file, for
-`time` a file for the result, `scan`, `delta`, `explain` or `plan`, and a file with the delta's SQL; for
-`counters` a file for the result.
+Arguments: `serve`; or a verb, host, database, and its own arguments: for `execute` statements, for `load` a
+DuckDB file, for `time` a result file, `scan`, `delta`, `explain` or `plan`, and a file with the delta's SQL;
+for `counters` a result file.
 """
 
 from __future__ import annotations
@@ -23,18 +23,16 @@ from typing import Any
 import psycopg2
 
 BLOCK = 8192
-"""Bytes, unless the server was built otherwise."""
+"""Bytes, in a server with default build options."""
 
 TABLE = Path(__file__).parent / "sql" / "postgres.sql"
 ARRAY = "'{' || array_to_string(interests, ',') || '}'"
 
 
 def serve() -> None:
-    """Starts an empty server, prints its version and the directory of its socket, and ends it when standard
-    input ends.
-    """
+    """Start an empty server, print its version and socket directory, and stop it when stdin closes."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    # A socket's path may have a hundred characters, which the cache directory may exceed.
+    # Socket paths are limited to about a hundred characters, which the cache directory may exceed.
     directory = Path(tempfile.mkdtemp(prefix="pg"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -43,7 +41,7 @@ def serve() -> None:
         server = get_server(directory / "data", cleanup_mode="stop")
         try:
             host = str(server.get_postmaster_info().socket_dir)
-            # It would start in some rounds and not in others; tables are vacuumed before the first.
+            # Autovacuum would run in some rounds only. Tables are vacuumed before the first.
             execute(host, "postgres", "alter system set autovacuum = off", "select pg_reload_conf()")
             sys.stdout.write(f"{host}\n")
             sys.stdout.flush()
@@ -54,22 +52,22 @@ def serve() -> None:
 
 
 def connect(host: str, database: str) -> Any:
-    """A connection whose statements commit by themselves."""
+    """An autocommit connection."""
     connection = psycopg2.connect(host=host, dbname=database, user="postgres")
     connection.autocommit = True
     return contextlib.closing(connection)
 
 
 def execute(host: str, database: str, *statements: str) -> None:
-    """Runs statements, each in a transaction of its own."""
+    """Run statements, each in its own transaction."""
     with connect(host, database) as connection, connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
 
 
 def load(host: str, database: str, path: str) -> None:
-    """Fills `raw.people` with the people of a DuckDB file."""
-    import duckdb  # the other verbs do without
+    """Fill `raw.people` with the people of a DuckDB file."""
+    import duckdb  # other verbs don't need it
 
     text = Path(path).with_suffix(".csv")
     people = (
@@ -85,7 +83,7 @@ def load(host: str, database: str, path: str) -> None:
 
 
 def timed(host: str, database: str, result: str, what: str, compiled: str) -> None:
-    """Writes the wall seconds of a statement, and the CPU seconds of the server."""
+    """Write the wall seconds of a statement and the server's CPU seconds."""
     with connect(host, database) as connection, connection.cursor() as cursor:
         if what == "scan":
             sql = _bare_scan(cursor)
@@ -110,7 +108,7 @@ def timed(host: str, database: str, result: str, what: str, compiled: str) -> No
 
 
 def _operators(node: dict[str, Any], depth: int) -> Iterator[str]:
-    """The operators of a plan, each under what it gives its rows to."""
+    """The operators of a plan, indented below their parents."""
     where = node.get("Index Name") or node.get("Relation Name") or node.get("CTE Name") or ""
     yield f"{' ' * depth}{node['Node Type']} {node.get('Join Type', '')} {where}".replace("  ", " ").rstrip()
     for child in node.get("Plans", ()):
@@ -118,7 +116,7 @@ def _operators(node: dict[str, Any], depth: int) -> Iterator[str]:
 
 
 def counters(host: str, database: str, result: str) -> None:
-    """Writes how many bytes the server has read, from memory or files, and written to its log of changes."""
+    """Write how many bytes the server has read (from memory or files) and written to its write-ahead log."""
     with connect(host, database) as connection, connection.cursor() as cursor:
         cursor.execute(
             "select sum(blks_hit + blks_read) from pg_stat_database where datname = current_database()"
@@ -129,7 +127,7 @@ def counters(host: str, database: str, result: str) -> None:
 
 
 def _explained(cursor: Any, delta: str) -> dict[str, int]:
-    """Bytes that a statement read, wrote as its table's, and wrote to temporary files."""
+    """Bytes that a statement read, wrote to its table, and wrote to temporary files."""
     cursor.execute("explain (analyze, buffers, format json) create table delta_again as " + delta)
     plan = cursor.fetchone()[0][0]["Plan"]
     cursor.execute("select pg_total_relation_size('delta_again')")
@@ -139,7 +137,7 @@ def _explained(cursor: Any, delta: str) -> dict[str, int]:
 
 
 def _bare_scan(cursor: Any) -> str:
-    """Every column of every row of both tables is taken out of its row, and nothing is made of it."""
+    """Read every column of every row of both tables, without using the values."""
     selects = []
     for schema, table in (("raw", "people"), ("main", "people_sent_snapshot")):
         query = "select attname from pg_attribute where attrelid = %s::regclass "
@@ -151,7 +149,7 @@ def _bare_scan(cursor: Any) -> str:
 
 
 def _cpu_seconds(postmaster: str) -> float | None:
-    """Of a server with all its processes, the ended ones too; None where there is no /proc."""
+    """CPU seconds of a server with all its processes, including ended ones. None without /proc."""
     if not Path("/proc", postmaster, "stat").exists():
         return None
     ticks = 0
@@ -159,7 +157,8 @@ def _cpu_seconds(postmaster: str) -> float | None:
         with contextlib.suppress(OSError):
             if directory.name.isdigit():
                 fields = (directory / "stat").read_text().rpartition(")")[2].split()
-                # After the name: parent 1, utime 11, stime 12, those of the children it waited for 13, 14.
+                # Fields after the name: parent 1, utime 11, stime 12, and those of awaited children 13 and
+                # 14.
                 if directory.name == postmaster:
                     ticks += sum(map(int, fields[11:15]))
                 elif fields[1] == postmaster:

@@ -1,4 +1,4 @@
-"""The dbt project that is measured: one sync of 15 attributes over `raw.people`."""
+"""The measured dbt project: one sync of 15 attributes over `raw.people`."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ KINDS = {
             - {column: website, name: website, type: url}
 """,
 }
-"""The keys of the sync of another kind."""
+"""The mapping keys of syncs of other kinds."""
 
 EVENTS = """\
 version: 2
@@ -136,12 +136,14 @@ PACKAGES = ("packages", "dbt_packages", "packages.yml", "package-lock.yml")
 GENERATED = "models/batch_sync"
 
 CHANGED = ("date(last_order_at)", "lifetime_value", "order_count")
-"""What `change.sql` changes, by its name on the wire, in every hundredth customer."""
+"""The attributes that `change.sql` changes in every hundredth customer, by their names in requests."""
 
 
 @dataclass(frozen=True)
 class Project:
-    """A dbt project in `directory`. Its people are made in a DuckDB file: the database, or what fills it."""
+    """A dbt project in `directory`. Its people are generated in a DuckDB file, which is the database or is
+    loaded into it.
+    """
 
     directory: Path
     environment: Environment
@@ -153,8 +155,8 @@ class Project:
         return self.directory / "people.duckdb"
 
     def create(self, rows: int, endpoint: str = "auto", *, like: Project | None = None) -> None:
-        """Writes the project, makes the data, and does what a user does before the first `dbt run`; or takes
-        it from a project that was created before.
+        """Write the project, generate data, and do everything before the first `dbt run`; or copy it from
+        another project.
         """
         self.begin()
         self._sync("people", endpoint)
@@ -166,7 +168,7 @@ class Project:
             self._generate()
 
     def create_kind(self, kind: str, rows: int) -> None:
-        """The same with a sync of another kind."""
+        """Like `create`, with a sync of another kind."""
         self.begin()
         head, _, _ = MAPPING.partition("          identifier:")
         write(self.directory / "models" / "people.sql", "select * from raw.people")
@@ -176,7 +178,7 @@ class Project:
         self._generate()
 
     def create_events(self, rows: int) -> None:
-        """The same with an event for each of the people, of 200,000 profiles."""
+        """Like `create`, with one event per row, spread over 200,000 profiles."""
         self.begin()
         write(self.directory / "models" / "people.sql", VISITS)
         write(self.directory / "models" / "people.yml", EVENTS)
@@ -185,7 +187,7 @@ class Project:
         self._generate()
 
     def create_orders(self, rows: int, per_day: int) -> None:
-        """Events with a history: so many orders in the order of their time."""
+        """Events with a history: `rows` orders, ordered by time."""
         self.begin()
         write(self.directory / "models" / "orders.sql", "select * from raw.orders")
         write(self.directory / "models" / "orders.yml", ORDERS)
@@ -195,12 +197,12 @@ class Project:
         self._generate()
 
     def order(self, rows: int) -> None:
-        """So many orders more, now."""
+        """Add `rows` orders with the current time."""
         self._sql("minute", rows=rows)
         self.database.load(self.people)
 
     def create_many(self, syncs: int, rows: int, *, like: Project | None = None) -> None:
-        """The same with many syncs of the same people."""
+        """Like `create`, with many syncs of the same people."""
         self.begin()
         for number in range(syncs):
             self._sync(f"people_{number:03}", "auto")
@@ -209,12 +211,12 @@ class Project:
         self._generate()
 
     def change(self) -> None:
-        """One of a hundred orders again."""
+        """Change one customer in a hundred."""
         self._sql("change")
         self.database.load(self.people)
 
     def begin(self) -> None:
-        """Starts from a directory without models or data."""
+        """Start with an empty directory for models and data."""
         shutil.rmtree(self.directory, ignore_errors=True)
         write(self.directory / "dbt_project.yml", PROJECT)
         self.outputs("http://127.0.0.1:1")
@@ -248,7 +250,7 @@ class Project:
                 shutil.copyfile(source, target)
 
     def outputs(self, url: str, *, paced: bool = False) -> None:
-        """Writes profiles.yml: where to push to, at Batch's rates or as fast as it goes."""
+        """Write profiles.yml, with Batch's rates or unlimited."""
         pace = "" if paced else "max_profiles_per_second: 0"
         profiles = f"""\
             benchmark:
@@ -268,7 +270,7 @@ class Project:
         write(self.directory / "profiles.yml", textwrap.dedent(profiles))
 
     def _sql(self, name: str, **values: int) -> None:
-        """Runs one of the SQL files on the DuckDB file."""
+        """Run one of the SQL files on the DuckDB file."""
         text = (SQL / f"{name}.sql").read_text()
         for key, value in values.items():
             text = text.replace(f"${key}", str(value))
@@ -277,24 +279,24 @@ class Project:
         self.run([self.environment.python, "-c", script, self.people, text])
 
     def dbt_run(self) -> Usage:
-        """`dbt run`."""
+        """Run `dbt run`."""
         return self.run([self.environment.program("dbt"), "run"])
 
     def push(self, *arguments: str) -> Usage:
-        """`dbt-batch-sync push`."""
+        """Run `dbt-batch-sync push`."""
         return self.run([self.environment.program("dbt-batch-sync"), "push", *arguments])
 
     def adopt(self) -> Usage:
-        """`dbt-batch-sync adopt`, which also counts the orders that were a day old already."""
+        """Run `dbt-batch-sync adopt`. Orders older than a day make it exit with 3."""
         return self.run([self.environment.program("dbt-batch-sync"), "adopt", "--yes"], codes=(0, 3))
 
     def run(self, command: Command, codes: tuple[int, ...] = (0,)) -> Usage:
-        """Runs a command in the project's directory."""
+        """Run a command in the project's directory."""
         environ = {"DBT_PROFILES_DIR": str(self.directory), "DO_NOT_TRACK": "1"}
         return run(command, cwd=self.directory, log=self.directory / "last.log", environ=environ, codes=codes)
 
     def statement(self, what: str) -> Usage:
-        """Times a `scan` of every column of the sync and its snapshot, or the `delta` that the last
+        """Time a `scan` of every column of the sync and its snapshot, or the `delta` statement that the last
         `dbt run` compiled.
         """
         output = self.directory / "statement.json"
@@ -303,14 +305,14 @@ class Project:
         return Usage(**json.loads(output.read_text()))
 
     def explain(self) -> dict[str, int]:
-        """Bytes that the last delta's statement reads, writes, and spills."""
+        """Bytes that the last delta's statement reads, writes and spills."""
         output = self.directory / "explained.json"
         compiled = self.directory / "target/compiled/benchmark/models/batch_sync/people_delta.sql"
         self.run([self.environment.python, *self.database.timing, output, "explain", compiled])
         return dict(json.loads(output.read_text()))
 
     def plan(self, sql: str | None = None) -> list[str]:
-        """The operators of a statement's plan, each as far in as it is deep; by default the last delta's."""
+        """The operators of a statement's plan, indented by depth. Defaults to the last delta's statement."""
         output, given = self.directory / "plan.json", self.directory / "statement.sql"
         compiled = self.directory / "target/compiled/benchmark/models/batch_sync/people_delta.sql"
         given.write_text(sql or compiled.read_text())
@@ -318,7 +320,7 @@ class Project:
         return list(json.loads(output.read_text()))
 
     def expected(self, every: int, *, changed: bool = False) -> Arrived:
-        """What has to arrive when everybody, or who `change` changed, is sent."""
+        """The expected arrivals when all rows, or those changed by `change`, are sent."""
         script = Path(__file__).parent / "expected.py"
         output = self.directory / "expected.json"
         condition = ["changed"] if changed else []
@@ -333,6 +335,6 @@ class Project:
 
 
 def write(path: Path, text: str) -> None:
-    """Writes a file, and the directories it needs."""
+    """Write a file, creating its directories."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)

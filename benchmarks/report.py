@@ -1,4 +1,4 @@
-"""The results as Markdown, and put into a document."""
+"""Renders results as Markdown and inserts them into a document."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEADS = {
 
 
 def table(figures: Figures) -> str:
-    """The medians of each side; a column for each figure that some side has."""
+    """The medians of each side, with a column for each figure that any side has."""
     medians = figures.medians()
     names = [name for name in HEADS if any(name in each for each in medians.values())]
     heads = " | ".join(HEADS[name][0] for name in names)
@@ -33,7 +33,7 @@ def table(figures: Figures) -> str:
 
 
 def goals(results: Mapping[str, Result]) -> str:
-    """Every goal that was measured."""
+    """A table of every measured goal."""
     lines = ["| work | goal | measured | ratio | met |", "|---|---:|---:|---:|---|"]
     for each in answers(results):
         cells = [each.work, each.goal, each.figure, each.ratio, "yes" if each.met else "**no**"]
@@ -42,7 +42,7 @@ def goals(results: Mapping[str, Result]) -> str:
 
 
 def fill(document: Path, images: Path, results: Mapping[str, Result]) -> None:
-    """Puts tables and charts of what there are results for between the marks of a document."""
+    """Insert tables and charts of the available results between a document's markers."""
 
     def content(found: re.Match[str]) -> str:
         name = found[2]
@@ -67,4 +67,4 @@ def _head(result: Result) -> str:
 
 
 SIZED = {"first-push", "one-percent", "postgres", "nothing-to-do"}
-"""Scenarios whose sides do not say how many people they have."""
+"""Scenarios whose sides don't state the number of people."""

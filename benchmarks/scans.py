@@ -1,5 +1,5 @@
-"""`python -m benchmarks.scans`: what a `dbt run` and a push read and write, by the engine's own account, and
-how it goes about it.
+"""`python -m benchmarks.scans`: bytes that `dbt run` and a push read and write according to the engine, and
+query plans.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ delete from main.people_sent_snapshot where custom_id in (
 
 
 def main() -> None:
-    """Prints a table, then the plans of the largest size. One of a hundred rows has changed since the first
+    """Print a table, then the plans of the largest size. One row in a hundred has changed since the first
     push.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scans", description=__doc__)
@@ -55,13 +55,13 @@ def _postgres_plans(project: Project, server: PostgresServer) -> dict[str, list[
 
 
 def _changed(project: Project, rows: int) -> Project:
-    """Pushed, changed, and built."""
+    """Push a project, change it and build it."""
     with Sink() as sink:
         project.create(rows)
         project.outputs(sink.url)
         project.dbt_run()
         project.push()
-        project.dbt_run()  # merges what was pushed
+        project.dbt_run()  # merges the push
         project.change()
         project.dbt_run()
     return project

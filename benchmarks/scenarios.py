@@ -1,4 +1,4 @@
-"""The named scenarios: what is measured. Both sides of a ratio take turns in the same rounds."""
+"""The scenarios that can be measured. Both sides of a ratio are measured alternately, in the same rounds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BUILD, MERGE = "dbt run before a first push", "dbt run after a first push"
 
 @dataclass(frozen=True)
 class Found:
-    """Figures, and the versions of what was measured."""
+    """Figures, and the versions of the measured tools."""
 
     figures: Figures
     versions: dict[str, str]
@@ -38,7 +38,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Round:
-    """A project in the state before a push, and what has to arrive at the sink when somebody pushes it."""
+    """A project in the state before a push, and the arrivals expected from the push."""
 
     project: Project
     sink: Sink
@@ -47,7 +47,7 @@ class Round:
     every: int
 
     def push(self, contestant: Contestant, environment: Environment) -> Usage:
-        """Restores the state, pushes, and looks at what arrived. Raises WrongArrivals."""
+        """Restore the state, push, and check what arrived. Raises WrongArrivals."""
         self.project.database.restore(self.state)
         self.sink.reset()
         usage = contestant.push(environment, self.project, self.sink.url)
@@ -56,7 +56,7 @@ class Round:
 
 
 def first_push(setting: Setting) -> Found:
-    """Everybody for the first time, by each contestant; and `dbt run` of three models without a row."""
+    """The first push by each contestant, and `dbt run` of three empty models."""
     project, figures = _before_first_push(setting, setting.rows), Figures()
     present = _present(setting, CONTESTANTS)
     empty = _empty_project(setting)
@@ -70,7 +70,7 @@ def first_push(setting: Setting) -> Found:
 
 
 def growth(setting: Setting) -> Found:
-    """The first push of ever more people, and the bare pipeline."""
+    """The first push of increasing numbers of people, compared with the bare pipeline."""
     figures, present = Figures(), _present(setting, (OURS, BARE))
     with Sink() as sink:
         sizes = {}
@@ -87,14 +87,12 @@ def growth(setting: Setting) -> Found:
 
 
 def grown(name: str, rows: int) -> str:
-    """A side of the scenario growth."""
+    """The name of a side of the scenario growth."""
     return f"{name}, {rows:,}"
 
 
 def one_percent(setting: Setting) -> Found:
-    """One of a hundred has changed: the delta's statement beside a bare scan of both tables, and the push
-    after it.
-    """
+    """After a change of 1 %: the delta's statement compared with a bare scan of both tables, and the push."""
     project, figures = _before_first_push(setting, setting.rows), Figures()
     with Sink() as sink:
         _one_percent(project, setting, sink, figures)
@@ -102,7 +100,7 @@ def one_percent(setting: Setting) -> Found:
 
 
 def postgres(setting: Setting) -> Found:
-    """The first push and that of one percent, from PostgreSQL."""
+    """The first push and a push of 1 %, from PostgreSQL."""
     environment, figures = setting.ours_on_postgres, Figures()
     setting.work.mkdir(parents=True, exist_ok=True)
     with PostgresServer(environment, setting.work) as server, Sink() as sink:
@@ -119,11 +117,11 @@ def postgres(setting: Setting) -> Found:
 
 
 def _one_percent(project: Project, setting: Setting, sink: Sink, figures: Figures) -> None:
-    """From the state before the first push on."""
+    """Measures from the state before the first push."""
     project.database.restore("first")
     project.outputs(sink.url)
     project.push()
-    project.dbt_run()  # merges what was pushed
+    project.dbt_run()  # merges the push
     project.change()
     project.database.keep("changed")
     project.dbt_run()
@@ -138,7 +136,7 @@ def _one_percent(project: Project, setting: Setting, sink: Sink, figures: Figure
 
 
 def cycle(setting: Setting) -> Found:
-    """All of a first push: the `dbt run` before it, the push, and the `dbt run` that merges it."""
+    """A complete first push: the `dbt run` before it, the push, and the `dbt run` that merges it."""
     project, figures = setting.project("cycle"), Figures()
     project.create(setting.rows, like=_earlier(setting))
     project.database.keep("raw")
@@ -153,7 +151,7 @@ def cycle(setting: Setting) -> Found:
 
 
 def events(setting: Setting) -> Found:
-    """The first push of people, and of as many events of 200,000 profiles with as many attributes."""
+    """The first push of people, compared with as many events of 200,000 profiles with as many attributes."""
     people, figures = _before_first_push(setting, setting.rows, "mass-update"), Figures()
     visits = setting.project("events")
     visits.create_events(setting.rows)
@@ -171,7 +169,7 @@ def events(setting: Setting) -> Found:
 
 
 def minutes(setting: Setting) -> Found:
-    """A `dbt run` and a push each minute, with histories of events of several lengths."""
+    """A `dbt run` and a push every minute, with event histories of several lengths."""
     figures = Figures()
     with Sink() as sink:
         for rows in setting.histories:
@@ -188,12 +186,12 @@ def minutes(setting: Setting) -> Found:
 
 
 def minute_of(what: str, rows: int) -> str:
-    """A side of the scenario minutes."""
+    """The name of a side of the scenario minutes."""
     return f"{what} with {rows:,} events"
 
 
 def nothing_to_do(setting: Setting) -> Found:
-    """A push when nothing has changed; `--help` and `--version`."""
+    """A push without changes; `--help` and `--version`."""
     project, figures = _before_first_push(setting, setting.rows), Figures()
     with Sink() as sink:
         project.outputs(sink.url)
@@ -208,7 +206,7 @@ def nothing_to_do(setting: Setting) -> Found:
 
 
 def many_syncs(setting: Setting) -> Found:
-    """A push of many mapped syncs, none of which has changed."""
+    """A push of many syncs without changes."""
     project, figures = setting.project("many"), Figures()
     project.create_many(setting.syncs, 100, like=_earlier(setting))
     with Sink() as sink:
@@ -222,12 +220,12 @@ def many_syncs(setting: Setting) -> Found:
 
 
 def idle_syncs(syncs: int) -> str:
-    """The side of the scenario many-syncs."""
+    """The name of the side of the scenario many-syncs."""
     return f"push of {syncs} syncs, nothing to do"
 
 
 def paced(setting: Setting) -> Found:
-    """Batch's own rates held against a strict sandbox that takes its time to answer; one round."""
+    """Batch's rates, against a strict sandbox with latency; one round."""
     figures = Figures()
     for endpoint, rows in zip(("mass-update", "update"), setting.paced, strict=True):
         _paced(_before_first_push(setting, rows, endpoint), endpoint, figures)
@@ -241,7 +239,7 @@ def paced(setting: Setting) -> Found:
 
 
 def _paced(project: Project, side: str, figures: Figures) -> None:
-    """From the state `first` on, with each latency."""
+    """Measures from the state `first`, with each latency."""
     for latency in (0.05, 0.5):
         project.database.restore("first")
         result = project.directory / "strict.json"
@@ -252,7 +250,7 @@ def _paced(project: Project, side: str, figures: Figures) -> None:
 
 
 def paced_at(endpoint: str, latency: float) -> str:
-    """A side of the scenario paced."""
+    """The name of a side of the scenario paced."""
     return f"{endpoint}, {latency * 1000:.0f} ms"
 
 
@@ -272,7 +270,7 @@ SCENARIOS: dict[str, Callable[[Setting], Found]] = {
 
 @contextmanager
 def _strict_sandbox(environment: Environment, result: Path, latency: float) -> Iterator[str]:
-    """Its URL; when it has ended, its result is written."""
+    """Yields the sandbox's URL. Its result is written when it ends."""
     command: Command = [environment.python, HERE / "strict.py", result, str(latency)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -283,7 +281,7 @@ def _strict_sandbox(environment: Environment, result: Path, latency: float) -> I
 
 
 def _before_first_push(setting: Setting, rows: int, endpoint: str = "auto") -> Project:
-    """A project on DuckDB in the state `first`, made once in a run."""
+    """A DuckDB project in the state `first`, created once per run."""
     project = setting.project(f"people-{endpoint}-{rows}")
     if not project.directory.exists():
         project.create(rows, endpoint, like=_earlier(setting))
@@ -294,13 +292,13 @@ def _before_first_push(setting: Setting, rows: int, endpoint: str = "auto") -> P
 
 
 def _earlier(setting: Setting) -> Project | None:
-    """Some project of this run on DuckDB."""
+    """Any DuckDB project of this run."""
     names = [path.name for path in setting.work.glob("people-*") if path.is_dir()]
     return setting.project(names[0]) if names else None
 
 
 def _empty_project(setting: Setting) -> Project:
-    """A project of three models without a row, parsed once."""
+    """A project of three empty models, parsed once."""
     project = setting.project("empty")
     project.begin()
     for number in range(3):

@@ -1,4 +1,4 @@
-"""How big a run is, where it keeps its things, and which environments it may use."""
+"""The size of a run, its directories, and the environments it may use."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ OURS_ON_POSTGRES = ("dbt-batch-sync", "dbt-core", "dbt-postgres", "psycopg2-bina
 
 
 class Absent(Exception):
-    """What a scenario needs is not installed here."""
+    """Something that a scenario needs is not installed."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """`histories` are the events of the scenario minutes; `paced` profiles for mass-update and for update,
-    `paced_kinds` the members and the items.
+    """`histories`: event counts of the scenario minutes. `paced`: profiles for mass-update and for update.
+    `paced_kinds`: members and items.
 
-    `installed`: nothing is installed, and who is not there does not take part.
+    `installed`: install nothing, and skip contestants that are missing.
     """
 
     work: Path
@@ -37,44 +37,44 @@ class Setting:
     installed: bool = False
 
     def environment(self, name: str, packages: tuple[str, ...]) -> Environment | None:
-        """The environment of that name, which holds these packages; None if it is not there."""
+        """The named environment with these packages; None if it is missing."""
         if self.installed:
             return present(name, self.environments, packages)
         return prepare(name, self.environments)
 
     @property
     def ours(self) -> Environment:
-        """Where dbt-batch-sync is, with dbt-duckdb."""
+        """The environment with dbt-batch-sync and dbt-duckdb."""
         return self._needed("ours", OURS)
 
     @property
     def ours_on_postgres(self) -> Environment:
-        """Where dbt-batch-sync is, with dbt-postgres and a server."""
+        """The environment with dbt-batch-sync, dbt-postgres and a server."""
         return self._needed("ours-postgres", OURS_ON_POSTGRES)
 
     def project(self, name: str) -> Project:
-        """A project on DuckDB, not yet written."""
+        """A DuckDB project, not yet written."""
         directory = self.work / name
         return Project(directory, self.ours, DuckDbFile(directory / "people.duckdb"))
 
     def postgres_project(self, name: str, server: PostgresServer) -> Project:
-        """A project on PostgreSQL, not yet written, and an empty database for it."""
+        """A PostgreSQL project, not yet written, with an empty database."""
         database = PostgresDatabase(server)
         database.create()
         return Project(self.work / name, server.environment, database)
 
     @property
     def every(self) -> int:
-        """Which customers' values are compared: everybody's in a small run."""
+        """The sampling step for comparing values; 1 in a small run."""
         return sampled(self.rows)
 
     def _needed(self, name: str, packages: tuple[str, ...]) -> Environment:
         found = self.environment(name, packages)
         if found is None:
-            raise Absent(f"not all of {', '.join(packages)} are installed here")
+            raise Absent(f"not all of these are installed: {', '.join(packages)}")
         return found
 
 
 def sampled(rows: int) -> int:
-    """Of how many customers one's values are compared."""
+    """One customer out of this many is compared."""
     return 1 if rows <= 20_000 else 37 if rows <= 1_000_000 else 997

@@ -1,7 +1,7 @@
-"""A local HTTP server that takes everything at once and looks at it later: `python -m benchmarks.sink`.
+"""A local HTTP server that accepts everything immediately: `python -m benchmarks.sink`.
 
-It answers each POST like Batch does, after a wait if one was set, and keeps the bodies in memory. What
-arrived is only counted when it is asked for, so that the counting costs no time while others are measured.
+Answers each POST like Batch, with an optional delay, and keeps the bodies in memory. Arrivals are counted
+only on request, so that counting doesn't slow down measurements.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ IDENTIFIER = re.compile(rb'\{"identifiers": ?\{"custom_id": ?"([^"]+)"')
 
 @dataclass
 class Received:
-    """What came since the last reset. `latency` is in seconds."""
+    """Requests since the last reset. `latency` is in seconds."""
 
     bodies: list[bytes | bytearray] = field(default_factory=list)
     latency: float = 0.0
@@ -32,8 +32,8 @@ class Received:
 
 
 def summary(bodies: list[bytes | bytearray], every: int) -> dict[str, Any]:
-    """Counts, an order-free checksum of the custom_ids, and the operations of those whose number `every`
-    divides.
+    """Count operations. Returns the count, an order-independent checksum of the custom_ids, and the
+    operations whose number is divisible by `every`.
     """
     total = xor = operations = 0
     sample = {}
@@ -44,7 +44,7 @@ def summary(bodies: list[bytes | bytearray], every: int) -> dict[str, Any]:
             if int(custom_id[1:]) % every == 0:
                 text = body[start : start + 20_000].decode(errors="ignore")
                 sample[custom_id.decode()] = json.JSONDecoder().raw_decode(text)[0]["attributes"]
-    # Whether a body as a whole is JSON; two are enough, parsing all would take longer than the run.
+    # Check two bodies for valid JSON. Parsing all would take longer than the run.
     for body in bodies[:1] + bodies[-1:]:
         json.loads(body)
     size = sum(map(len, bodies))
@@ -57,7 +57,7 @@ def _identifiers(body: bytes | bytearray) -> Iterator[tuple[bytes, int]]:
 
 
 class Connection:
-    """One client's connection: keep-alive, bodies with a Content-Length."""
+    """A client's connection: keep-alive, bodies with a Content-Length."""
 
     def __init__(self, sock: socket.socket, received: Received) -> None:
         self._socket = sock
@@ -65,7 +65,7 @@ class Connection:
         self._read = b""
 
     def serve(self) -> None:
-        """Answers request after request until the client leaves."""
+        """Answer requests until the client disconnects."""
         with self._socket:
             while (head := self._head()) is not None:
                 method, target, length = head
@@ -98,7 +98,7 @@ class Connection:
         while have < length:
             count = self._socket.recv_into(view[have:])
             if not count:
-                raise ConnectionError("the body ended early")
+                raise ConnectionError("truncated body")
             have += count
         return body
 
@@ -119,7 +119,7 @@ class Connection:
 
 
 def main() -> None:
-    """Prints the port, and serves until it is ended."""
+    """Print the port and serve until terminated."""
     received = Received()
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
         sys.stdout.write(f"{listening.getsockname()[1]}\n")

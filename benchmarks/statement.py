@@ -1,5 +1,5 @@
-"""Times one statement on a project's DuckDB file, or says what it reads and writes. Arguments: file, result,
-`scan`, `delta`, `explain` or `plan`, and the compiled SQL.
+"""Times a statement on a project's DuckDB file, or reports what it reads and writes. Arguments: file, result
+file, `scan`, `delta`, `explain` or `plan`, and the compiled SQL.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import duckdb
 
 
 def bare_scan(connection: duckdb.DuckDBPyConnection) -> str:
-    """Every value of both tables is read, and nothing is made of it but each column's greatest."""
+    """Read every value of both tables, keeping only each column's maximum."""
     selects = []
     for schema, table in (("raw", "people"), ("main", "people_sent_snapshot")):
         query = "select column_name from duckdb_columns() where schema_name = ? and table_name = ?"
@@ -27,7 +27,7 @@ def bare_scan(connection: duckdb.DuckDBPyConnection) -> str:
 
 
 def explained(connection: duckdb.DuckDBPyConnection, compiled: str) -> dict[str, int]:
-    """Bytes that the delta's statement read from files and wrote to them, by Linux's account of it."""
+    """Bytes that the delta's statement read from and wrote to files, according to Linux."""
     before = _counted()
     connection.execute("create or replace table delta_again as " + Path(compiled).read_text()).fetchall()
     connection.execute("checkpoint")
@@ -36,7 +36,7 @@ def explained(connection: duckdb.DuckDBPyConnection, compiled: str) -> dict[str,
 
 
 def planned(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
-    """The operators of a statement's plan, each under what it gives its rows to."""
+    """The operators of a statement's plan, indented below their parents."""
     (found,) = connection.execute(f"explain (format json) {sql}").fetchall()
     return list(_operators(json.loads(found[1])[0], 0))
 
@@ -54,7 +54,7 @@ def _counted() -> dict[str, int]:
 
 
 def main(database: str, result: str, what: str, compiled: str) -> None:
-    """Writes wall and CPU seconds and the peak memory of the process."""
+    """Write wall and CPU seconds and the peak memory of the process."""
     connection = duckdb.connect(database)
     if what == "explain":
         Path(result).write_text(json.dumps(explained(connection, compiled)))

@@ -1,7 +1,7 @@
-"""The project's sandbox, strict and slow: a program for ours' environment. Arguments: result, latency in
-seconds.
+"""The project's sandbox with strict limits and latency. Runs in our environment with the arguments: result
+file, latency in seconds.
 
-Prints its URL; on SIGTERM writes the rate that was held after the burst, and how often it said 429.
+Prints its URL. On SIGTERM, writes the sustained rate after the burst and the number of 429 answers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dbt_batch_sync.sandbox.server import RecordedRequest, SandboxServer, Sandbo
 
 
 def main(result: str, latency: str) -> None:
-    """Serves until SIGTERM."""
+    """Serve until SIGTERM."""
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     settings = SandboxSettings(
@@ -42,7 +42,7 @@ def main(result: str, latency: str) -> None:
 
 
 def held_rate(calls: list[RecordedRequest]) -> float | None:
-    """Rows a second once update's burst of 1,000 is used up; None: too few calls to tell."""
+    """Rows per second after update's burst of 1,000. None: too few calls."""
     sent = list(accumulate(each.operations for each in calls))
     after = [call for call, before in zip(calls[1:], sent, strict=False) if before >= 1000]
     if len(after) < 2:

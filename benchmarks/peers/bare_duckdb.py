@@ -1,4 +1,4 @@
-"""As little as can be: DuckDB scans and renders, and the bytes are posted. No check, no diff, no order, no state.
+"""The minimum: DuckDB scans and renders, and the bytes are posted. No checks, no diff, no order, no state.
 
 Arguments: file, URL.
 """

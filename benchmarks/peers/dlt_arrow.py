@@ -1,4 +1,4 @@
-"""dlt: Arrow batches from DuckDB, and a custom destination that posts what dlt hands it. Arguments: file, URL, directory."""
+"""dlt: Arrow batches from DuckDB, and a custom destination that posts them. Arguments: file, URL, directory."""
 
 import sys
 

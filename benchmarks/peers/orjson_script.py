@@ -1,4 +1,4 @@
-"""The script that anybody would write: rows, dicts, orjson, requests. Arguments: file, URL, optional SQL condition."""
+"""A simple script: rows, dicts, orjson, requests. Arguments: file, URL, optional SQL condition."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""pandas and requests: the whole table as a data frame, its records as JSON. Arguments: file, URL."""
+"""pandas and requests: the whole table as a data frame, sent as JSON records. Arguments: file, URL."""
 
 import sys
 

@@ -1,4 +1,4 @@
--- The orders of another minute.
+-- One more minute of orders.
 insert into raw.orders
 select
     last_id + 1 + i,

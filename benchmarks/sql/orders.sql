@@ -1,4 +1,4 @@
--- Orders that end now, $per_day a day, in the order of their time: $rows of them, of 200,000 people.
+-- $rows orders of 200,000 people, $per_day per day up to now, ordered by time.
 create schema if not exists raw;
 
 create or replace table raw.orders as

@@ -1,4 +1,4 @@
--- Believable customers, the same in every run: $rows of them, in no order of their keys. Every third or tenth value is null.
+-- $rows realistic customers, the same in every run, not ordered by key. In some columns up to a third of the values are null.
 create schema if not exists raw;
 
 create or replace table raw.people as

@@ -1,4 +1,4 @@
--- `raw.people` as people.sql makes it, to be filled by COPY.
+-- `raw.people` with the columns of people.sql, to be filled by COPY.
 create schema if not exists raw;
 
 create table if not exists raw.people (

@@ -21,8 +21,8 @@ from dbt_batch_sync.push.counts import Pending, count_of
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 from dbt_batch_sync.warehouse.relations import select
 
-RANGE_ROWS = 40_000
-RANGE_CELLS = 800_000
+RANGE_ROWS = 30_000
+RANGE_CELLS = 600_000
 """The most rows of a range, unless it is a single page. A few ranges are held at a time."""
 
 _COLUMNS = {"page": "bigint", "change": "text", "row_count": "bigint", "sending": "bigint"}

@@ -24,9 +24,10 @@ from dbt_batch_sync.warehouse.adapter import connect, first_line, load_adapter
 from dbt_batch_sync.warehouse.port import Column, Statement
 from dbt_batch_sync.warehouse.rows import in_utc, into, without_nulls
 
-MEMORY_LIMIT = "150MB"
-"""The memory for DuckDB's cache and work space, unless the profile sets `memory_limit`. Beyond it, DuckDB
-spills to disk. More memory doesn't make a push faster.
+SCAN_MEGABYTES, JOIN_MEGABYTES = 64, 150
+"""The memory for DuckDB's cache and work space, plus half a megabyte for each column of a select, because a
+scan holds a block of each. Applies unless the profile sets `memory_limit`. Beyond it, DuckDB spills to disk.
+More memory doesn't make a push faster.
 """
 
 THREADS = 2
@@ -58,6 +59,7 @@ class DuckDbWarehouse:
 
     def __init__(self, target: WarehouseTarget) -> None:
         _require_file(target)
+        self._megabytes: int | None = None if {"memory_limit", "max_memory"} & _settings(target) else 0
         self._file = _File(_opener(target), lets_go=_is_file(target))
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
@@ -71,6 +73,10 @@ class DuckDbWarehouse:
 
     def fetch(self, query: Statement) -> pa.Table:
         with self._file.cursor() as cursor:
+            if self._megabytes is not None:
+                # Never less than before: another thread may be using it.
+                self._megabytes = max(self._megabytes, _needed_megabytes(query.tree))
+                cursor.execute(f"set memory_limit = '{self._megabytes}MB'")
             found = cursor.sql(_sql(query.tree), params=dict(query.parameters)).to_arrow_table()
         return in_utc(found)
 
@@ -155,6 +161,13 @@ def _sql(tree: exp.Expr) -> str:
     return tree.sql(dialect="duckdb")
 
 
+@lru_cache(maxsize=16)
+def _needed_megabytes(query: exp.Expr) -> int:
+    joins = any(join.args["on"].find(exp.EQ) for join in query.find_all(exp.Join) if join.args.get("on"))
+    columns = len(query.selects) if isinstance(query, exp.Query) else 0
+    return (JOIN_MEGABYTES if joins else SCAN_MEGABYTES) + columns // 2
+
+
 def _is_file(target: WarehouseTarget) -> bool:
     path = str(target.credentials.get("path") or "")
     return not (re.match(r"^[a-z]+:", path) or path in ("", ":memory:"))
@@ -182,8 +195,6 @@ def _opener(target: WarehouseTarget) -> Callable[[], _Opened]:
     statements = []
     if not {"threads", "worker_threads"} & given:
         statements.append(f"set threads = {THREADS}")
-    if not {"memory_limit", "max_memory"} & given:
-        statements.append(f"set memory_limit = '{MEMORY_LIMIT}'")
     if _is_plain(target):
         open_file = partial(_open_file, str(target.credentials["path"]))
     else:

@@ -73,8 +73,8 @@ class TestDuckDbThroughItsAdapter(TestDuckDb):
 @pytest.mark.parametrize(
     ("settings", "wanted"),
     [
-        ({}, ("2", "143.0 MiB")),
-        ({"threads": 3}, ("3", "143.0 MiB")),
+        ({}, ("2", "61.9 MiB")),
+        ({"threads": 3}, ("3", "61.9 MiB")),
         ({"memory_limit": "1GiB"}, ("2", "1.0 GiB")),
     ],
 )
@@ -87,6 +87,18 @@ def test_default_memory_and_threads_are_small(
         query = "select current_setting('threads')::text as t, current_setting('memory_limit') as m"
         (row,) = opened.fetch(select(query)).to_pylist()
     assert tuple(row.values()) == wanted
+
+
+def test_wide_selects_and_joins_get_more_memory(tmp_path: Path) -> None:
+    duckdb.connect(str(tmp_path / "a.duckdb")).close()
+    target = WarehouseTarget("shop", "dev", "duckdb", {"path": str(tmp_path / "a.duckdb")})
+    setting = "current_setting('memory_limit') as m"
+    wide = ", ".join(f"{number} as c{number}" for number in range(100))
+    joined = "from (select 1 as k) as a join (select 1 as k) as b on a.k = b.k"
+    queries = (setting, f"{setting}, {wide}", f"{setting} {joined}", setting)
+    with contextlib.closing(DuckDbWarehouse(target)) as opened:
+        limits = [opened.fetch(select(f"select {query}")).column("m")[0].as_py() for query in queries]
+    assert limits == ["61.0 MiB", "108.7 MiB", "143.0 MiB", "143.0 MiB"]
 
 
 # File locks

@@ -33,7 +33,7 @@ class Received:
 
 def summary(bodies: list[bytes | bytearray], every: int) -> dict[str, Any]:
     """Count operations. Returns the count, an order-independent checksum of the custom_ids, and the
-    operations whose number is divisible by `every`.
+    operations of customers whose number is divisible by `every`.
     """
     total = xor = operations = 0
     sample = {}

@@ -90,7 +90,7 @@ def test_a_live_claim_on_an_empty_delta_loses_nothing(bench: Bench) -> None:
 
 
 def test_a_lost_checkpoint_does_not_count_as_settled(bench: Bench) -> None:
-    """What could not be recorded immediately is recorded with the end of the push."""
+    """A checkpoint that could not be appended immediately is appended with the end of the push."""
     begin(bench)
     build(bench, 1)
     failed = bench.push(knobs=KNOBS, trouble=Trouble("append:checkpoint", act="fail")).pushed

@@ -1,4 +1,4 @@
-"""What Batch rejects is found, recorded and held back, and never blocks other rows."""
+"""Rejected rows and attributes are found, recorded and held back, and never block other rows."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ def add_columns(engine: Any) -> None:
 
 
 def take_what_the_client_uploads() -> None:
-    """Accept uploads without a content type, as Google's client sends them."""
+    """Accept uploads of any content type: Google's client declares rows as `*/*`."""
     upload._PERMITTED_MEDIA_CONTENT_TYPES += ("*/*",)
 
 
@@ -176,9 +176,8 @@ async def serve(answer: int) -> None:
 
 
 if __name__ == "__main__":
-    gc.set_threshold(
-        200_000
-    )  # The emulator builds endless trees, and each garbage collection walks all of them.
+    # The emulator keeps building syntax trees, and each garbage collection walks all of them.
+    gc.set_threshold(200_000)
     duckdb_extensions.import_extension("spatial")
     bind_parameters_of_scripts()
     add_several_columns()

@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class FaultKind(str, Enum):
-    """All but the last five determine the answer. Whether operations are applied first depends on the kind."""
+    """All but the last five determine the answer. `Fault.applied` overrides whether operations are applied."""
 
     STATUS = "status"  # answers with `status`, and with Retry-After if `retry_after` is set
     CUT_BEFORE = "cut_before"  # closes the connection without an answer; nothing is applied

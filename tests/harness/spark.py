@@ -259,7 +259,7 @@ def _mended(request: bytes) -> bytes:
         query.query = (
             f"create or replace table {table} using delta as select *, {', '.join(cells)} from {table}"
         )
-    # Otherwise a replaced table keeps its old columns, and columns of newly used types are missing.
+    # Otherwise a replaced table keeps its old schema, and can't get columns of a type that is new to it.
     query.query = _CREATE.sub(_OPTIONS, query.query)
     return message.SerializeToString()
 

@@ -20,7 +20,7 @@ def parse(raw: object) -> Mapping:
     return parse_mapping("s", raw, Location("f.yml", "s"))
 
 
-# Results of `local_md5(tojson(meta, sort_keys=true))` in dbt; see tests/integration/test_as_dbt_does.py.
+# Results of `local_md5(tojson(meta, sort_keys=true))` in dbt; see tests/integration/test_parity_with_dbt.py.
 VECTORS: list[tuple[dict[str, object], str]] = [
     ({"identifier": "id", "custom": "all"}, '{"custom": "all", "identifier": "id"}'),
     (

@@ -132,6 +132,7 @@ class _ApiRoutes:
     async def _recorded(self, request: Request, handle: Handler) -> Response:
         sandbox = self._sandbox
         tally, began, at = sandbox.recorder.begin(), sandbox.clock(), sandbox.now().isoformat()
+        tally.arrived = began
         status = 500  # unless an answer replaces it: the sandbox failed
         try:
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,18 +34,18 @@ class TokenBucket:
 
     def __init__(self, rate: Rate, clock: Callable[[], float]) -> None:
         self._rate, self._clock = rate, clock
-        self._tokens, self._filled_at = rate.burst, clock()
+        self._tokens, self._filled_at = rate.burst, -math.inf
 
-    def wait(self, tokens: float) -> float:
-        """The seconds until they are available; 0 if they are."""
-        now = self._clock()
+    def wait(self, tokens: float, at: float | None = None) -> float:
+        """The seconds until they are available; 0 if they are. `at` is the time of the request; None: now."""
+        now = max(self._filled_at, self._clock() if at is None else at)
         self._tokens = min(self._rate.burst, self._tokens + (now - self._filled_at) * self._rate.per_second)
         self._filled_at = now
         return max(0.0, (tokens - self._tokens) / self._rate.per_second)
 
-    def take(self, tokens: float) -> float:
+    def take(self, tokens: float, at: float | None = None) -> float:
         """Takes them and returns 0, or takes nothing and returns the seconds until they are available."""
-        wait = self.wait(tokens)
+        wait = self.wait(tokens, at)
         if not wait:
             self._tokens -= tokens
         return wait
@@ -58,13 +59,15 @@ class Meter:
         self._clock = clock
         self._buckets: dict[Rate, TokenBucket] = {}
 
-    def take(self, costs: Mapping[Rate, float]) -> float:
-        """Takes all of a request's costs and returns 0, or takes none and returns the seconds to wait."""
+    def take(self, costs: Mapping[Rate, float], at: float | None = None) -> float:
+        """Takes all of a request's costs and returns 0, or takes none and returns the seconds to wait. `at`
+        is when it arrived; None: now.
+        """
         with self._lock:
             for rate in costs.keys() - self._buckets.keys():
                 self._buckets[rate] = TokenBucket(rate, self._clock)
-            wait = max((self._buckets[rate].wait(cost) for rate, cost in costs.items()), default=0.0)
+            wait = max((self._buckets[rate].wait(cost, at) for rate, cost in costs.items()), default=0.0)
             if not wait:
                 for rate, cost in costs.items():
-                    self._buckets[rate].take(cost)
+                    self._buckets[rate].take(cost, at)
             return wait

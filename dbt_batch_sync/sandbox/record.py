@@ -86,9 +86,12 @@ class Stats:
 
 @dataclass
 class Tally:
-    """What one request adds to the counts. `address` is the URL up to the version, as the client wrote it."""
+    """What one request adds to the counts. `address` is the URL up to the version, as the client wrote it.
+    `arrived` is the time by the rates' clock; None: it is not known.
+    """
 
     number: int = 0
+    arrived: float | None = None
     address: str = ""
     size: int = 0
     operations: int = 0

@@ -144,9 +144,9 @@ class Sandbox:
             raise refuse(400, broken.category, broken.reason) from None
 
     def pace(self, route: Route, read: Any, tally: Tally) -> None:
-        """Takes a request's costs from the rates. Raises RefusedCallError: 429."""
+        """Takes a request's costs from the rates, as of its arrival. Raises RefusedCallError: 429."""
         settings = self.settings
-        wait = self._meter.take(route.cost(read)) if settings.rate_limits else 0.0
+        wait = self._meter.take(route.cost(read), tally.arrived) if settings.rate_limits else 0.0
         if not wait:
             return
         tally.throttled = True

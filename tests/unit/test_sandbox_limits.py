@@ -93,3 +93,14 @@ def test_one_audience_call_per_second(clock: Clock) -> None:
     assert [meter.take({RATES["audiences"]: 1}) for _ in range(2)] == [0.0, pytest.approx(1.0)]
     clock.now += 60
     assert [meter.take({RATES["audiences"]: 1}) for _ in range(2)] == [0.0, pytest.approx(1.0)]
+
+
+def test_a_call_counts_when_it_arrived_however_long_its_body_took(clock: Clock) -> None:
+    meter, began, cost = Meter(clock), clock.now, {RATES["audiences"]: 1.0}
+    clock.now += 0.8
+    assert meter.take(cost, began) == 0.0
+    clock.now += 0.3
+    assert meter.take(cost, began + 1.0) == 0.0
+    clock.now += 2.0
+    assert meter.take(cost, began + 1.9) == pytest.approx(0.1)
+    assert meter.take(cost, began + 1.0) == pytest.approx(0.1), "time never runs backwards"

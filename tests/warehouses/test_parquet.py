@@ -72,7 +72,7 @@ def test_a_push_after_a_refused_run(sync: Project) -> None:
     sync.dbt("run", fails=True)
     refused = sync.call("push")
     assert refused.returncode == 2, refused.stdout
-    assert "people_sent_snapshot is not in the warehouse yet. Run: dbt run --select " in told_by(refused)
+    assert "there is no shop.batch_sync_journal in the warehouse yet. Run: dbt run" in told_by(refused)
     assert tables(sync) == {"people"}
     assert not sync.sandbox.requests
 

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 UNPACED_WINDOW = 250_000
 """Rows covered by an intent without a rate limit."""
 
+AHEAD_ROWS = 2_000
+"""Rows rendered ahead, at least one request: small requests go on while a checkpoint is recorded."""
+
 
 class Observer(Protocol):
     """Receives the progress of a push."""
@@ -132,7 +135,7 @@ class SyncPush:
                 policy=RetryPolicy(output.max_attempts, repeatable=not at_most_once),
                 stop=self.stop,
                 max_in_flight=self.channel.max_in_flight,
-                ahead=0 if at_most_once else 1,
+                ahead=0 if at_most_once else max(1, AHEAD_ROWS // self.channel.call_size),
                 begun=self._begun,
             )
             with closing(settled_chunks):  # an error here must not leave senders running

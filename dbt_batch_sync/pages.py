@@ -1,4 +1,4 @@
-"""Shared by the sandbox's and the report's pages: templates that escape, and hashes for their policies."""
+"""Templates of the pages and of the plan's comment, and hashes for the pages' policies."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from dbt_batch_sync.results import counted
+
 
 def load_template(folder: Path, name: str, filters: Mapping[str, Callable[..., object]]) -> Template:
-    """A template from a folder. Every value is escaped, and an unknown name is an error."""
+    """A template from a folder. In HTML, every value is escaped. An unknown name is an error."""
     environment = Environment(
         loader=FileSystemLoader(folder),
-        autoescape=True,
+        autoescape=name.endswith(".html.jinja"),
+        keep_trailing_newline=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(filters)
+    environment.filters |= {"counted": counted, **filters}
     return environment.get_template(name)
 
 

@@ -53,7 +53,6 @@ class Silent:
 
 
 def system_clock() -> Clock:
-    """The system's clock and sleep."""
     return Clock(lambda: datetime.now(timezone.utc).replace(tzinfo=None), time.monotonic)
 
 

@@ -13,23 +13,16 @@ from dbt_batch_sync.mapping.misplaced import META_KEY, UNREAD, find_misplaced
 
 
 @dataclass(frozen=True)
-class RawMapping:
-    """A model's unvalidated `batch_sync` meta."""
-
-    value: object = field(repr=False)
-
-
-@dataclass(frozen=True)
 class Model:
     """A model. `file` declares it (its YAML, or its SQL), `path` is its SQL; both are relative to its
     package.
 
     `database` is None if the adapter has none, `relation_name` for ephemeral models, `compiled_code` until
-    dbt compiles it, and `raw_mapping` if the model does not opt in. Of the versions of a model, which share
-    its name, `latest` is the one that a `ref` without a version means. With `contract`, dbt enforces the
-    declared columns, so there are no others. `private_to` is the group whose models may refer to a private
-    model. `enabled_when` is the template that decides whether it is enabled; empty if it is in the SQL, None
-    if there is none.
+    dbt compiles it. `raw_mapping` is the unvalidated `batch_sync` meta of a `mapped` model. Of the versions
+    of a model, which share its name, `latest` is the one that a `ref` without a version means. With
+    `contract`, dbt enforces the declared columns, so there are no others. `private_to` is the group whose
+    models may refer to a private model. `enabled_when` is the template that decides whether it is enabled;
+    empty if it is in the SQL, None if there is none.
     """
 
     unique_id: str
@@ -49,7 +42,8 @@ class Model:
     enabled: bool
     latest: bool
     columns: tuple[str, ...]
-    raw_mapping: RawMapping | None
+    mapped: bool
+    raw_mapping: object = field(repr=False)
     language: str = "sql"
     contract: bool = False
     version: str | None = None
@@ -172,7 +166,8 @@ def _model(node: Node) -> Model:
         enabled=config.get("enabled", True),
         latest=node.get("version") in (None, node.get("latest_version")),
         columns=tuple(each["name"] for each in below(node, "columns").values()),
-        raw_mapping=RawMapping(meta[META_KEY]) if META_KEY in meta else None,
+        mapped=META_KEY in meta,
+        raw_mapping=meta.get(META_KEY),
         language=node.get("language") or "sql",
         contract=bool(below(config, "contract").get("enforced")),
         version=None if node.get("version") is None else str(node["version"]),

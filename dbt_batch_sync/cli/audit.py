@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.layout import Grid, counted, draw, say
-from dbt_batch_sync.cli.options import DbtFlags, Json
+from dbt_batch_sync.cli.layout import Grid, draw, say
+from dbt_batch_sync.cli.options import DbtFlags, Json, Text
+from dbt_batch_sync.results import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,8 +39,7 @@ _EXPECTED = {
 def audit(
     dbt: DbtFlags,
     export: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--export", metavar="ID", help="Resume an export that an earlier audit began."),
+        Text, typer.Option("--export", metavar="ID", help="Resume an export that an earlier audit began.")
     ] = None,
     tolerance: Annotated[
         float,
@@ -83,18 +83,15 @@ class Watch:
             self._status.stop()
 
     def exporting(self, export_id: str) -> None:
-        """An export has started."""
         self.export_id = export_id
         if not self._quiet:
             self._console.print(f"export {escape(export_id)}", style="dim")
 
     def state(self, line: str) -> None:
-        """The current step."""
         if self._status is not None:
             self._status.update(escape(line))
 
     def told(self, message: str) -> None:
-        """The audit waits for something."""
         self._console.print(f"[yellow]{escape(message)}[/]")
 
 

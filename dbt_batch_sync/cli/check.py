@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.layout import Grid, draw, plain
+from dbt_batch_sync.cli.layout import Grid, draw
 from dbt_batch_sync.cli.options import DbtFlags, Json
 from dbt_batch_sync.errors import ConfigurationError, MappingError, Problem, printable
 
@@ -58,7 +59,7 @@ def validate(
                 "Run: dbt compile (and dbt docs generate for a `select *`), then validate again"
             )
         for step in result.steps:
-            show.out().print(f"  the next push would {plain(step)}")
+            show.out().print(f"  the next push would {escape(step)}")
 
 
 def annotation(problem: Problem, project_dir: Path, workspace: Path) -> str:
@@ -105,12 +106,12 @@ def traced(result: LineageResult) -> None:
     """Each attribute with its source columns."""
     console = show.out()
     for sync in result.syncs:
-        console.print(f"[bold]{plain(sync.sync)}[/]")
+        console.print(f"[bold]{escape(sync.sync)}[/]")
         rows = []
         for each in sync.attributes:
             nothing = "no column: a constant, or a count" if each.column else "membership in the sync"
             origins = [_origin(origin) for origin in each.origins] or [nothing]
-            names = [plain(each.attribute), plain(each.column or "")]
+            names = [escape(each.attribute), escape(each.column or "")]
             rows += [(*(names if place == 0 else ("", "")), origin) for place, origin in enumerate(origins)]
         draw(console, Grid(("Attribute", "Column", "Source"), rows), drop=("Column",))
         console.print()
@@ -118,8 +119,8 @@ def traced(result: LineageResult) -> None:
 
 def _origin(origin: Origin) -> str:
     if origin.kind == "unknown":
-        return f"[yellow]unknown: {plain(str(origin.reason))}[/]"
-    return plain(f"{origin.table}.{origin.column} ({origin.kind})")
+        return f"[yellow]unknown: {escape(str(origin.reason))}[/]"
+    return escape(f"{origin.table}.{origin.column} ({origin.kind})")
 
 
 def flowchart(result: LineageResult) -> str:

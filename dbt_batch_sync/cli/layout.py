@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rich.console import Console
-from rich.markup import escape
 from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
@@ -39,7 +38,6 @@ class Grid:
     rows: Sequence[Sequence[Cell]]
 
     def without(self, *names: str) -> Grid:
-        """The grid without some columns."""
         kept = [place for place, name in enumerate(self.head) if name not in names]
         return Grid(
             [self.head[place] for place in kept], [[row[place] for place in kept] for row in self.rows]
@@ -100,7 +98,6 @@ def shown(cell: Cell, *, short: bool = False) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in readable units."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -108,17 +105,10 @@ def duration(seconds: float) -> str:
 
 
 def colored(name: str) -> str:
-    """A status in its color."""
     return f"[{COLORS.get(name, 'white')}]{name}[/]"
 
 
-def counted(count: int, word: str) -> str:
-    """A count with its noun, in the plural if needed."""
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
 def listed(parts: Iterable[str]) -> str:
-    """Joins the non-empty parts of a line."""
     return " · ".join(part for part in parts if part)
 
 
@@ -133,11 +123,6 @@ def noun(kind: str) -> str:
     from dbt_batch_sync.results import noun
 
     return noun(kind).capitalize()
-
-
-def plain(text: str) -> str:
-    """A text without markup."""
-    return escape(text)
 
 
 def at(moment: datetime | None) -> str:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.layout import Grid, at, bars, colored, counted, draw, noun, plain, say
+from dbt_batch_sync.cli.layout import Grid, at, bars, draw, noun, say
 from dbt_batch_sync.cli.options import DbtFlags, Json
-from dbt_batch_sync.cli.sync import changes, not_delivered, stopping, unsure
+from dbt_batch_sync.cli.sync import OUTCOME, changes, outcome, stopping, unsure
+from dbt_batch_sync.results import counted
 
 if TYPE_CHECKING:
     from dbt_batch_sync.ledger.audits import Audited
@@ -47,7 +49,7 @@ def history(result: StatusResult) -> None:
     """The last runs of each sync, the sizes of their deltas, parked rows and open requests."""
     console = show.out()
     for sync in result.syncs:
-        console.print(f"[bold]{plain(sync.sync)}[/]")
+        console.print(f"[bold]{escape(sync.sync)}[/]")
         if sync.runs:
             draw(console, _runs(sync.runs), drop=("Accepted",))
             say(console, f"[dim]Rows per push, oldest first[/]  {_trend(sync.runs, console.width - 32)}")
@@ -57,7 +59,7 @@ def history(result: StatusResult) -> None:
             held = counted(sync.in_batch, noun(sync.kind).lower())
             say(console, f"{held} in Batch, {sync.expected:,} expected")
         if sync.note:
-            say(console, f"[yellow]{plain(sync.note)}[/]")
+            say(console, f"[yellow]{escape(sync.note)}[/]")
         if sync.audit is not None:
             say(console, _last_audit(sync.audit))
         if sync.parked:
@@ -78,7 +80,7 @@ def history(result: StatusResult) -> None:
                 "run adds the rows to the delta",
             )
         if sync.runs and sync.runs[0].error:
-            say(console, f"[red]Last error:[/] {plain(sync.runs[0].error)}")
+            say(console, f"[red]Last error:[/] {escape(sync.runs[0].error)}")
         console.print()
 
 
@@ -89,7 +91,6 @@ def _erasures(counts: ErasureCounts) -> str:
 
 
 def _requested_by(request: str) -> str:
-    """The name of a request's command."""
     audits = {"drift": "audit --repair", "adopted": "adopt --from-export"}
     return audits.get(request, f"resend --{request}")
 
@@ -102,19 +103,7 @@ def _last_audit(audit: Audited) -> str:
 
 
 def _runs(runs: Sequence[Run]) -> Grid:
-    head = ("Started (UTC)", "Status", "Inserts", "Updates", "Exits", "Accepted", "Rejected", "Time")
-    rows = [
-        (
-            at(run.started_at),
-            colored(run.status),
-            *changes(run),
-            run.accepted,
-            not_delivered(run),
-            run.seconds,
-        )
-        for run in runs
-    ]
-    return Grid(head, rows)
+    return Grid(("Started (UTC)", *OUTCOME), [(at(run.started_at), *outcome(run)) for run in runs])
 
 
 def _trend(runs: Sequence[Run], width: int) -> str:
@@ -147,7 +136,7 @@ def rejected(result: RejectsResult) -> None:
     """What is not in Batch because it was rejected or can't be sent, most frequent first."""
     console = show.out()
     for sync in result.syncs:
-        console.print(f"[bold]{plain(sync.sync)}[/]")
+        console.print(f"[bold]{escape(sync.sync)}[/]")
         grid = _rejects(sync)
         if not grid.rows:
             say(console, "no open rejections")
@@ -157,7 +146,7 @@ def rejected(result: RejectsResult) -> None:
         if sync.profiles:
             console.print()
             rows = [
-                (plain(each.key), plain(each.attribute or "whole row"), plain(each.reason))
+                (escape(each.key), escape(each.attribute or "whole row"), escape(each.reason))
                 for each in sync.profiles
             ]
             draw(console, Grid((noun(sync.kind), "Attribute", "Reason"), rows))
@@ -171,16 +160,16 @@ def _rejects(sync: SyncRejects) -> Grid:
     rows = [
         (
             each.count,
-            plain(each.attribute or "whole row"),
-            plain(each.reason),
-            plain(each.rejected_by),
+            escape(each.attribute or "whole row"),
+            escape(each.reason),
+            escape(each.rejected_by),
             at(each.first_rejected_at),
             at(each.last_rejected_at),
         )
         for each in sync.rejects
     ]
     invalid = sorted(sync.invalid.items(), key=lambda item: -item[1])
-    rows += [(count, "whole row", plain(reason), "validation", "", "") for reason, count in invalid]
+    rows += [(count, "whole row", escape(reason), "validation", "", "") for reason, count in invalid]
     return Grid(head, rows)
 
 
@@ -197,6 +186,6 @@ def report(
     from dbt_batch_sync.report import page
 
     result = api.report(dbt.options, dbt.selection, limit=limit)
-    page.write(out, page.render(result))
+    show.write(out, page.render(result))
     runs = sum(len(sync.runs) for sync in result.syncs)
-    show.out().print(f"wrote {plain(str(out))} (syncs: {len(result.syncs):,}, runs: {runs:,})")
+    show.out().print(f"wrote {escape(str(out))} (syncs: {len(result.syncs):,}, runs: {runs:,})")

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from dbt_batch_sync.connections.profiles import DbtOptions
 
 # typer reads annotations at run time, on Python 3.10 too.
-_Path: TypeAlias = Optional[Path]  # noqa: UP045
-_Text: TypeAlias = Optional[str]  # noqa: UP045
-_Texts: TypeAlias = Optional[list[str]]  # noqa: UP045
-_Switch: TypeAlias = Optional[bool]  # noqa: UP045
+File: TypeAlias = Optional[Path]  # noqa: UP045
+Text: TypeAlias = Optional[str]  # noqa: UP045
+Texts: TypeAlias = Optional[list[str]]  # noqa: UP045
+Number: TypeAlias = Optional[int]  # noqa: UP045
+Switch: TypeAlias = Optional[bool]  # noqa: UP045
 
 _SWITCHES = """
 cache-selected-only debug defer fail-fast favor-state introspect log-cache-events macro-debugging
@@ -82,25 +83,23 @@ _SELECT = "Models to include: names, wildcards, tag:…, path:…. Default: ever
 class DbtFlags:
     """The values of dbt's flags; None if not given."""
 
-    project_dir: Annotated[_Path, _flag(_PROJECT_DIR, "--project-dir", env="PROJECT_DIR")] = None
-    profiles_dir: Annotated[_Path, _flag(_PROFILES_DIR, "--profiles-dir", env="PROFILES_DIR")] = None
-    profile: Annotated[_Text, _flag("dbt profile. Default: the project's.", "--profile", env="PROFILE")] = (
-        None
-    )
+    project_dir: Annotated[File, _flag(_PROJECT_DIR, "--project-dir", env="PROJECT_DIR")] = None
+    profiles_dir: Annotated[File, _flag(_PROFILES_DIR, "--profiles-dir", env="PROFILES_DIR")] = None
+    profile: Annotated[Text, _flag("dbt profile. Default: the project's.", "--profile", env="PROFILE")] = None
     target: Annotated[
-        _Text, _flag("Target of the dbt profile. Default: the profile's.", "--target", "-t", env="TARGET")
+        Text, _flag("Target of the dbt profile. Default: the profile's.", "--target", "-t", env="TARGET")
     ] = None
-    target_path: Annotated[_Path, _flag(_TARGET_PATH, "--target-path", env="TARGET_PATH")] = None
-    vars: Annotated[_Text, _flag(_VARS, "--vars")] = None
-    select: Annotated[_Texts, _flag(_SELECT, "--select", "-s", syncs=True)] = None
+    target_path: Annotated[File, _flag(_TARGET_PATH, "--target-path", env="TARGET_PATH")] = None
+    vars: Annotated[Text, _flag(_VARS, "--vars")] = None
+    select: Annotated[Texts, _flag(_SELECT, "--select", "-s", syncs=True)] = None
     exclude: Annotated[
-        _Texts, _flag("Models to exclude; same syntax as --select.", "--exclude", syncs=True)
+        Texts, _flag("Models to exclude; same syntax as --select.", "--exclude", syncs=True)
     ] = None
     selector: Annotated[
-        _Text, _flag("Selector of selectors.yml to include; instead of --select.", "--selector")
+        Text, _flag("Selector of selectors.yml to include; instead of --select.", "--selector")
     ] = None
     use_colors: Annotated[
-        _Switch, _flag("Print in colors, on a terminal.", "--use-colors/--no-use-colors", env="USE_COLORS")
+        Switch, _flag("Print in colors, on a terminal.", "--use-colors/--no-use-colors", env="USE_COLORS")
     ] = None
 
     @property

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.layout import Grid, counted, draw, listed, noun, plain, say
-from dbt_batch_sync.cli.options import DbtFlags, Json, ShowValues
+from dbt_batch_sync.cli.layout import Grid, draw, listed, noun, say
+from dbt_batch_sync.cli.options import DbtFlags, File, Json, ShowValues
 from dbt_batch_sync.errors import ConfigurationError, printable
+from dbt_batch_sync.results import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,8 +28,7 @@ def plan(
     dbt: DbtFlags,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a comment.")] = False,
     out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--out", help="Also write the plan as JSON, for `push --plan`."),
+        File, typer.Option("--out", help="Also write the plan as JSON, for `push --plan`.")
     ] = None,
     show_values: ShowValues = False,
     as_json: Json = False,
@@ -42,7 +43,7 @@ def plan(
         raise ConfigurationError("--markdown and --json exclude each other")
     result = api.plan(dbt.options, dbt.selection, show_values=show_values)
     if out is not None:
-        _write(out, show.json_text(result.to_json()))
+        show.write(out, show.json_text(result.to_json()))
     if as_json:
         show.print_json(result.to_json())
     elif markdown:
@@ -51,15 +52,7 @@ def plan(
         planned(result)
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"--out: {path} can't be written: {error.strerror}") from None
-
-
 def planned(result: PlanResult) -> None:
-    """The plan of each sync, and the next command."""
     console = show.out()
     for sync in result.syncs:
         _plan(console, sync)
@@ -71,10 +64,10 @@ def planned(result: PlanResult) -> None:
 
 
 def _plan(console: Console, sync: SyncPlanned) -> None:
-    goes = f" → {plain(sync.output)}" if sync.output else ""
-    console.print(f"[bold]{plain(sync.sync)}[/]{goes}")
+    goes = f" → {escape(sync.output)}" if sync.output else ""
+    console.print(f"[bold]{escape(sync.sync)}[/]{goes}")
     for stop in sync.stops:
-        say(console, f"[red]A push would stop:[/] {plain(stop)}")
+        say(console, f"[red]A push would stop:[/] {escape(stop)}")
     if sync.delta_id is None:
         if not sync.stops:
             say(console, "nothing to send: the delta is empty")
@@ -86,10 +79,10 @@ def _plan(console: Console, sync: SyncPlanned) -> None:
     goes = f"{counted(sync.requests, 'request')} to {sync.endpoint}, {seconds(sync.seconds)}"
     say(console, f"{changes}  →  {goes if sync.requests else 'nothing to send'}")
     for step in sync.steps:
-        say(console, f"before that, a push would {plain(step)}")
+        say(console, f"before that, a push would {escape(step)}")
     for guard in sync.guards:
-        say(console, f"[red]A guard would stop the push:[/] {plain(guard)}")
-    reasons = ", ".join(f"{count:,} {plain(reason)}" for reason, count in sync.invalid_reasons.items())
+        say(console, f"[red]A guard would stop the push:[/] {escape(guard)}")
+    reasons = ", ".join(f"{count:,} {escape(reason)}" for reason, count in sync.invalid_reasons.items())
     not_sent = listed(
         (
             f"{counted(sync.invalid, 'row')} invalid ({reasons})" if sync.invalid else "",
@@ -102,16 +95,16 @@ def _plan(console: Console, sync: SyncPlanned) -> None:
     if not_sent:
         say(console, f"[yellow]not sent:[/] {not_sent}")
     for flapping in sync.flapping:
-        say(console, f"[yellow]{plain(str(flapping))}[/]")
+        say(console, f"[yellow]{escape(str(flapping))}[/]")
     console.print()
     if sync.attributes:
         counts = sorted(sync.attributes.items(), key=lambda item: -item[1])
         head = ("Event" if sync.kind == "events" else "Attribute", "Rows")
-        draw(console, Grid(head, [(plain(name), count) for name, count in counts]))
+        draw(console, Grid(head, [(escape(name), count) for name, count in counts]))
         console.print()
     if sync.samples:
         cells = [
-            tuple(map(plain, (each.key, each.change, each.attribute, each.old, each.new)))
+            tuple(map(escape, (each.key, each.change, each.attribute, each.old, each.new)))
             for each in sync.samples
         ]
         draw(console, Grid((noun(sync.kind), "Change", "Attribute", "From", "To"), cells), drop=("Change",))
@@ -133,53 +126,15 @@ def comment(result: PlanResult) -> str:
     """A plan as GitHub Flavored Markdown: a table of syncs, and a section for each that would send something
     or be stopped.
     """
-    head = ("sync", "inserts", "updates", "exits", "invalid", "parked", "requests", "time")
-    rows = [
-        (
-            _code(each.sync),
-            *(f"{getattr(each, name):,}" for name in head[1:-1]),
-            seconds(each.seconds) if each.requests else "",
-        )
-        for each in result.syncs
-    ]
-    lines = ["### What `dbt-batch-sync push` would do", "", *_table(head, rows)]
-    for sync in result.syncs:
-        if sync.delta_id is not None or sync.stops:
-            lines += _section(sync)
-    return "\n".join(lines) + "\n"
+    from dbt_batch_sync.pages import load_template
 
-
-def _section(sync: SyncPlanned) -> Iterator[str]:
-    yield from ("", f"#### {_code(sync.sync)}")
-    for stop in sync.stops:
-        yield from ("", "> [!WARNING]", f"> A push would stop: {_plain(stop)}")
-    for guard in sync.guards:
-        yield from ("", "> [!WARNING]", f"> A guard would stop the push: {_plain(guard)}")
-    for flapping in sync.flapping:
-        yield from ("", "> [!NOTE]", f"> {_plain(str(flapping))}")
-    if sync.invalid_reasons:
-        yield from ("", "Invalid rows, which are not sent:", "")
-        reasons = sync.invalid_reasons.items()
-        yield from _table(("reason", "rows"), ((_code(reason), f"{count:,}") for reason, count in reasons))
-    if sync.resubscriptions:
-        rows = counted(sync.resubscriptions, "resubscription")
-        yield from ("", f"{rows} not sent (`never_resubscribe`); the rest of each row is sent.")
-    if sync.attributes:
-        counts = sorted(sync.attributes.items(), key=lambda item: -item[1])
-        yield ""
-        yield from _table(("attribute", "profiles"), ((_code(name), f"{count:,}") for name, count in counts))
-    if sync.samples:
-        changes = counted(len(sync.samples), "change")
-        yield from ("", f"<details><summary>{changes} as examples, masked</summary>", "")
-        cells = ((each.key, each.change, each.attribute, each.old, each.new) for each in sync.samples)
-        head = ("profile", "change", "attribute", "old", "new")
-        yield from _table(head, (tuple(_plain(cell) for cell in row) for row in cells))
-        yield from ("", "</details>")
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    for cells in (head, ["---"] * len(head), *rows):
-        yield f"| {' | '.join(cells)} |"
+    filters: dict[str, Callable[..., object]] = {
+        "code": _code,
+        "plain": _plain,
+        "number": "{:,}".format,
+        "time": seconds,
+    }
+    return load_template(Path(__file__).parent, "plan.md.jinja", filters).render(syncs=result.syncs)
 
 
 def _code(name: str) -> str:

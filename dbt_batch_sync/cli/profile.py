@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.layout import Grid, at, draw, plain, say
+from dbt_batch_sync.cli.layout import Grid, at, draw, say
 from dbt_batch_sync.cli.options import DbtFlags, Json, ShowValues
 
 if TYPE_CHECKING:
@@ -33,18 +34,17 @@ def profile(
     if as_json or result.is_known:
         show.answer(result, explained, as_json)
     if not result.is_known:
-        show.err().print(f"No selected sync knows {plain(key)}: neither sent, queued nor rejected")
+        show.err().print(f"No selected sync knows {escape(key)}: neither sent, queued nor rejected")
         raise typer.Exit(1)
 
 
 def explained(result: ProfileResult) -> None:
-    """What each sync knows about a profile."""
     console = show.out()
     for sync in result.syncs:
-        console.print(f"[bold]{plain(sync.sync)}[/]: {_sent(sync)}")
+        console.print(f"[bold]{escape(sync.sync)}[/]: {_sent(sync)}")
         if sync.kind == "events":
             cells = [
-                (at(each.time) if each.time else "", plain(each.name or ""), plain(each.state))
+                (at(each.time) if each.time else "", escape(each.name or ""), escape(each.state))
                 for each in sync.events
             ]
             draw(console, Grid(("Time (UTC)", "Event", "State"), cells))
@@ -64,12 +64,11 @@ def _sent(sync: SyncProfile) -> str:
     if sync.sent_at is None:
         return "never accepted by Batch"
     left = f", left the model {at(sync.exited_at)} UTC" if sync.exited_at is not None else ""
-    run = f", run {plain(sync.run_id)}" if sync.run_id else ""
+    run = f", run {escape(sync.run_id)}" if sync.run_id else ""
     return f"last accepted {at(sync.sent_at)} UTC{run}{left}"
 
 
 def _state(sync: SyncProfile) -> list[str]:
-    """What happens to the row next."""
     pending, lines = sync.pending, []
     if pending is None:
         lines.append("nothing to send")
@@ -79,29 +78,29 @@ def _state(sync: SyncProfile) -> list[str]:
             "dbt-batch-sync resend --rejected"
         )
     elif pending.change == "invalid":
-        lines.append(f"[yellow]invalid, not sent:[/] {plain(str(pending.reason))}")
+        lines.append(f"[yellow]invalid, not sent:[/] {escape(str(pending.reason))}")
     else:
-        lines.append(f"queued for the next push: {plain(pending.change)}")
+        lines.append(f"queued for the next push: {escape(pending.change)}")
         if pending.reason is not None:
             names = ", ".join(pending.reason.partition(":")[2].split(","))
-            lines.append(f"[yellow]not sent:[/] {plain(names)}, unsubscribed in Batch (never_resubscribe)")
+            lines.append(f"[yellow]not sent:[/] {escape(names)}, unsubscribed in Batch (never_resubscribe)")
     if sync.in_doubt:
-        names = plain(", ".join(sync.in_doubt))
+        names = escape(", ".join(sync.in_doubt))
         lines.append(f"[yellow]in doubt, sent again by the next delta with a value:[/] {names}")
     for each in sync.rejects:
         if each.attribute is None:
             done = "" if each.resolved_at is None else f", resolved {at(each.resolved_at)}"
             lines.append(
-                f"[yellow]row rejected by {plain(each.rejected_by)}:[/] {plain(each.reason)} "
+                f"[yellow]row rejected by {escape(each.rejected_by)}:[/] {escape(each.reason)} "
                 f"({at(each.rejected_at)}{done})"
             )
     return [*lines, *map(_erasure, sync.erasures)]
 
 
 def _erasure(erasure: Erasure) -> str:
-    said = f" ({plain(erasure.error)})" if erasure.error else ""
+    said = f" ({escape(erasure.error)})" if erasure.error else ""
     ended = f"{erasure.status} {at(erasure.done_at)} UTC{said}" if erasure.done_at else "[yellow]pending[/]"
-    return f"erasure requested {at(erasure.asked_at)} UTC, app {plain(erasure.app)}: {ended}"
+    return f"erasure requested {at(erasure.asked_at)} UTC, app {escape(erasure.app)}: {ended}"
 
 
 def _attributes(sync: SyncProfile) -> list[tuple[str, str, str, str]]:
@@ -114,6 +113,8 @@ def _attributes(sync: SyncProfile) -> list[tuple[str, str, str, str]]:
         reason = ""
         if each is not None:
             done = f", resolved {at(each.resolved_at)}" if each.resolved_at is not None else ""
-            reason = f"{plain(each.reason)} ({plain(each.rejected_by)}, {at(each.rejected_at)}{done})"
-        rows.append((plain(name), plain(sync.attributes.get(name, "")), plain(queued.get(name, "")), reason))
+            reason = f"{escape(each.reason)} ({escape(each.rejected_by)}, {at(each.rejected_at)}{done})"
+        rows.append(
+            (escape(name), escape(sync.attributes.get(name, "")), escape(queued.get(name, "")), reason)
+        )
     return rows

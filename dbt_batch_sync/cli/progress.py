@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from dbt_batch_sync.cli.layout import counted
 from dbt_batch_sync.cli.show import err
+from dbt_batch_sync.results import counted
 
 if TYPE_CHECKING:
     from dbt_batch_sync.ledger.records import Run
@@ -45,7 +45,6 @@ class Bar:
         self._progress.stop()
 
     def started(self, work: Work) -> None:
-        """A sync is about to be sent."""
         if self._is_log:
             self._progress.console.print(
                 f"{escape(work.name)}: sending {counted(work.rows, 'row')} to {work.route.name}"
@@ -53,7 +52,6 @@ class Bar:
         self._tasks[work.name] = self._progress.add_task(work.name, total=work.rows, endpoint=work.route.name)
 
     def progressed(self, run: Run) -> None:
-        """More rows are settled."""
         self._said.clear()
         self._progress.update(self._tasks[run.sync], completed=run.sent)
 

@@ -7,14 +7,13 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.options import DbtFlags
-from dbt_batch_sync.cli.sync import pushed
+from dbt_batch_sync.cli.options import DbtFlags, File, Text, Texts
 from dbt_batch_sync.errors import ConfigurationError
 
 _NO_MACROS = (
@@ -26,12 +25,10 @@ _NO_MACROS = (
 def init(
     dbt: DbtFlags,
     git: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--git", help="Take the macros from this git repository instead of copying them."),
+        Text, typer.Option("--git", help="Take the macros from this git repository instead of copying them.")
     ] = None,
     revision: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--revision", help="Its tag or commit. Default: the tag of this version."),
+        Text, typer.Option("--revision", help="Its tag or commit. Default: the tag of this version.")
     ] = None,
 ) -> None:
     """Add the macros to packages.yml, and print what else to add. Overwrites nothing.
@@ -72,7 +69,7 @@ def generate(
         bool, typer.Option("--prune", help="Remove the models of syncs that are not mapped any more.")
     ] = False,
     from_cloud_sync: Annotated[
-        Optional[str],  # noqa: UP045
+        Text,
         typer.Option(
             "--from-cloud-sync",
             metavar="MODEL",
@@ -122,12 +119,9 @@ def generate(
 def sandbox(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8700,
-    store: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--store", help="File that keeps profiles. Default: memory."),
-    ] = None,
+    store: Annotated[File, typer.Option("--store", help="File that keeps profiles. Default: memory.")] = None,
     assignments: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        Texts,
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
@@ -155,38 +149,23 @@ def sandbox(
 
 def demo(
     directory: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--dir", help="Where to put the example project. Default: a new temporary directory."),
+        File,
+        typer.Option("--dir", help="Directory for the example project. Default: a temporary one."),
     ] = None,
 ) -> None:
     """Build the example project, push it to the sandbox, change it, push again, and audit.
 
     Example: [bold]dbt-batch-sync demo --dir ./batch-demo[/]
     """
-    from dbt_batch_sync.scaffold.demo import Round, run_demo
+    from dbt_batch_sync.scaffold.demo import run_demo
 
     console = show.out()
-
-    def tell(line: str) -> None:
-        console.print(f"[dim]→ {escape(line)}[/]")
-
-    def show_round(done: Round) -> None:
-        console.print(f"\n[bold]{escape(done.title)}[/]")
-        pushed(done.result, dry_run=False)
-        wire = done.wire
-        console.print(
-            f"  over the wire: {wire.operations:,} operations in {wire.requests} requests, {wire.bytes:,} "
-            "bytes; "
-            f"the sandbox now has {', '.join(f'{count:,} {what}' for what, count in done.held.items())}"
-        )
-        for endpoint, example in wire.examples.items():
-            console.print(f"  to {escape(endpoint)}: {escape(example)}", soft_wrap=True)
-        console.print()
-
     target = directory or Path(tempfile.mkdtemp(prefix="dbt-batch-sync-demo-"))
-    audited = run_demo(target.absolute(), tell, show_round)
-    console.print("\n[bold]The audit: does the sandbox hold what was sent?[/]")
-    console.print(escape(audited), soft_wrap=True)
+    run_demo(
+        target.absolute(),
+        tell=lambda line: console.print(f"[dim]→ {escape(line)}[/]"),
+        show=lambda text: console.print(f"\n{escape(text)}", soft_wrap=True),
+    )
     # A program that was started by its path may not be on the PATH.
     program = "dbt-batch-sync" if shutil.which("dbt-batch-sync") else os.path.abspath(sys.argv[0])
     look = f"cd {target} && {program} status --profiles-dir ."

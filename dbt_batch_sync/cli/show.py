@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
+
+from dbt_batch_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from dbt_batch_sync.results import Result
@@ -23,7 +27,6 @@ def out() -> Console:
 
 
 def err() -> Console:
-    """Standard error."""
     return _console(stderr=True)
 
 
@@ -38,7 +41,6 @@ def _console(*, stderr: bool) -> Console:
 
 
 def print_json(document: dict[str, object]) -> None:
-    """Prints one JSON document on standard output."""
     sys.stdout.write(json_text(document))
     sys.stdout.flush()
 
@@ -55,8 +57,23 @@ def answer(result: _Result, show: Callable[[_Result], None], as_json: bool) -> N
 
 
 def json_text(document: dict[str, object]) -> str:
-    """A JSON document as it is printed."""
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def write(path: Path, text: str) -> None:
+    """Writes the file of `--out` atomically: readers see the old text or the new one."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if path.exists() and not path.is_file():  # a device, such as /dev/stdout
+            path.write_text(text, encoding="utf-8")
+            return
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"--out: {path} can't be written: {error.strerror}") from None
 
 
 def error(message: str) -> None:

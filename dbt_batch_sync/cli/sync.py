@@ -9,25 +9,28 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from threading import Event
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.audit import Watch, interruptible
 from dbt_batch_sync.cli.audit import audited as show_audit
-from dbt_batch_sync.cli.layout import Grid, colored, counted, draw, duration, listed, plain, say
-from dbt_batch_sync.cli.options import DbtFlags, Json, Yes
+from dbt_batch_sync.cli.layout import Cell, Grid, colored, draw, duration, listed, say
+from dbt_batch_sync.cli.options import DbtFlags, File, Json, Number, Text, Yes
 from dbt_batch_sync.errors import ConfigurationError
+from dbt_batch_sync.results import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from dbt_batch_sync.ledger.records import Run
     from dbt_batch_sync.results.sync import PushResult, ResendResult, SyncPushed
+
+OUTCOME = ("Status", "Inserts", "Updates", "Exits", "Accepted", "Rejected", "Time")
 
 # Slow imports are in the verbs that need them, so that `--help` answers at once.
 
@@ -38,8 +41,7 @@ def push(
         bool, typer.Option("--dry-run", help="Send and record nothing; show what would be sent.")
     ] = False,
     limit: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--limit", min=1, help="Send at most this many rows of each sync."),
+        Number, typer.Option("--limit", min=1, help="Send at most this many rows of each sync.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Skip the guards for this run.")] = False,
     require_tests: Annotated[
@@ -49,12 +51,10 @@ def push(
         ),
     ] = False,
     max_age: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--max-age", help="Fail if the delta was built longer ago: 90s, 30m, 2h, 1d."),
+        Text, typer.Option("--max-age", help="Fail if the delta was built longer ago: 90s, 30m, 2h, 1d.")
     ] = None,
     plan: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--plan", help="Push only the deltas of this file, written by `plan --out`."),
+        File, typer.Option("--plan", help="Push only the deltas of this file, written by `plan --out`.")
     ] = None,
     wait: Annotated[
         bool,
@@ -105,8 +105,7 @@ def adopt(
         ),
     ] = False,
     export: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--export", metavar="ID", help="With --from-export: resume an export."),
+        Text, typer.Option("--export", metavar="ID", help="With --from-export: resume an export.")
     ] = None,
     yes: Yes = False,
     as_json: Json = False,
@@ -213,28 +212,14 @@ def pushed(result: PushResult, *, dry_run: bool) -> None:
 
 
 def _pushed(syncs: Sequence[SyncPushed]) -> Grid:
-    head = ("Sync", "Status", "Inserts", "Updates", "Exits", "Accepted", "Rejected", "Time")
-    return Grid(
-        head,
-        [
-            (
-                plain(each.sync),
-                colored(each.status),
-                *changes(each),
-                each.accepted,
-                not_delivered(each),
-                each.seconds,
-            )
-            for each in syncs
-        ],
-    )
+    return Grid(("Sync", *OUTCOME), [(escape(each.sync), *outcome(each)) for each in syncs])
 
 
 def _dry(syncs: Sequence[SyncPushed]) -> Grid:
     head = ("Sync", "Inserts", "Updates", "Exits", "Would send", "Would reject", "Requests", "Endpoint")
     rows = [
         (
-            plain(each.sync),
+            escape(each.sync),
             *changes(each),
             each.sent,
             each.rejected_attributes + each.rejected_rows,
@@ -247,9 +232,9 @@ def _dry(syncs: Sequence[SyncPushed]) -> Grid:
 
 
 def _notes(console: Console, sync: SyncPushed, dry_run: bool) -> None:
-    name = f"[bold]{plain(sync.sync)}[/]"
+    name = f"[bold]{escape(sync.sync)}[/]"
     if sync.error:
-        say(console, f"{name}: [red]{plain(sync.error)}[/]")
+        say(console, f"{name}: [red]{escape(sync.error)}[/]")
     elif sync.status == "interrupted":
         say(console, f"{name}: the next push resumes after the last checkpoint")
     else:
@@ -273,12 +258,12 @@ def resent(result: ResendResult) -> None:
     console = show.out()
     rows = "every row" if result.request == "all" else "rejected rows and attributes"
     for sync in result.syncs:
-        console.print(f"[bold]{plain(sync.sync)}[/]: the next dbt run adds {rows} to the delta")
+        console.print(f"[bold]{escape(sync.sync)}[/]: the next dbt run adds {rows} to the delta")
     for note in result.notes:
-        say(console, f"[yellow]{plain(note)}[/]")
+        say(console, f"[yellow]{escape(note)}[/]")
     console.print("Next:")
     for command in result.next:
-        say(console, f"[bold]{plain(command)}[/]")
+        say(console, f"[bold]{escape(command)}[/]")
 
 
 def changes(counts: SyncPushed | Run) -> tuple[int, int, int]:
@@ -286,9 +271,10 @@ def changes(counts: SyncPushed | Run) -> tuple[int, int, int]:
     return counts.inserts, counts.updates, counts.exits
 
 
-def not_delivered(counts: SyncPushed | Run) -> int:
-    """What a push could not deliver: rows and attributes."""
-    return counts.rejected_rows + counts.rejected_attributes + counts.invalid + counts.parked
+def outcome(counts: SyncPushed | Run) -> tuple[Cell, ...]:
+    """The cells of `OUTCOME`. Rejected are all rows and attributes that could not be delivered."""
+    rejected = counts.rejected_rows + counts.rejected_attributes + counts.invalid + counts.parked
+    return (colored(counts.status), *changes(counts), counts.accepted, rejected, counts.seconds)
 
 
 def unsure(count: int) -> str:

@@ -41,7 +41,6 @@ class DbtOptions:
 
     @property
     def renderer(self) -> Renderer:
-        """Renders with this environment and these variables."""
         return Renderer(self.environ, self.variables)
 
     def setting(self, name: str) -> str | None:
@@ -64,7 +63,6 @@ class Project:
 
     @property
     def manifest(self) -> Path:
-        """The path of the manifest."""
         return self.target_path / "manifest.json"
 
     @property

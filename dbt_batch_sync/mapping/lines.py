@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
+from dbt_batch_sync.artifacts.json_files import below
 from dbt_batch_sync.errors import Problem
 from dbt_batch_sync.mapping.misplaced import META_KEY
 
@@ -19,7 +22,7 @@ def with_lines(problems: Iterable[Problem], project_dir: Path) -> tuple[Problem,
     """Adds to each problem the line of its key, or of the nearest key above. Problems whose file is not in
     the project, isn't YAML or lacks the model have no line.
     """
-    documents: dict[str, yaml.Node | None] = {}
+    documents: dict[str, Any] = {}
     found = []
     for each in problems:
         if each.file not in documents:
@@ -28,55 +31,37 @@ def with_lines(problems: Iterable[Problem], project_dir: Path) -> tuple[Problem,
     return tuple(found)
 
 
-def _document(path: Path) -> yaml.Node | None:
+def _document(path: Path) -> Any:
     if path.suffix not in (".yml", ".yaml") or not path.is_file():
         return None
+    reader = YAML()
+    reader.allow_duplicate_keys = True
     try:
-        root: yaml.Node | None = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError):
+        return reader.load(path)
+    except (YAMLError, UnicodeDecodeError):
         return None
-    return root
 
 
-def _line(root: yaml.Node | None, problem: Problem) -> int | None:
-    for model in _entries(_below(root, "models")):
-        name = _below(model, "name")
-        if not isinstance(name, yaml.ScalarNode) or name.value != problem.model:
-            continue
-        first, *rest = problem.key.partition("[")[0].split(".")
-        for meta in (_below(_below(model, "config"), "meta"), _below(model, "meta")):
-            if first == META_KEY and _below(meta, META_KEY) is not None:
-                return _last_line(meta, problem.key)
-        return _last_line(model, ".".join([first, *rest]))
-    return None
+def _line(document: Any, problem: Problem) -> int | None:
+    try:
+        model = next(each for each in document["models"] if each.get("name") == problem.model)
+        metas = (below(model, "config", "meta"), below(model, "meta"))
+        meta = next((each for each in metas if each.get(META_KEY) is not None), None)
+    except (StopIteration, LookupError, TypeError, AttributeError):  # a file of another form
+        return None
+    if problem.key.startswith(META_KEY) and meta is not None:
+        return _last_line(meta, problem.key)
+    return _last_line(model, problem.key.partition("[")[0])
 
 
-def _last_line(node: yaml.Node | None, path: str) -> int | None:
+def _last_line(node: Any, path: str) -> int:
     """The line of the last existing key of the path."""
-    line = node.start_mark.line + 1 if node is not None else None
+    line: int = node.lc.line + 1
     for key, index in _STEP.findall(path):
-        if index:
-            entries = list(_entries(node))
-            node = entries[int(index)] if int(index) < len(entries) else None
-            line = node.start_mark.line + 1 if node is not None else line
-        else:
-            mark = next((name for name, _ in _pairs(node) if name.value == key), None)
-            line = mark.start_mark.line + 1 if mark is not None else line
-            node = _below(node, key)
-        if node is None:
+        place = int(index) if index else key
+        try:
+            line = node.lc.data[place][0] + 1
+            node = node[place]
+        except (LookupError, TypeError, AttributeError):
             break
     return line
-
-
-def _pairs(node: yaml.Node | None) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
-    for name, value in node.value if isinstance(node, yaml.MappingNode) else ():
-        if isinstance(name, yaml.ScalarNode):
-            yield name, value
-
-
-def _below(node: yaml.Node | None, key: str) -> yaml.Node | None:
-    return next((value for name, value in _pairs(node) if name.value == key), None)
-
-
-def _entries(node: yaml.Node | None) -> Iterator[yaml.Node]:
-    yield from node.value if isinstance(node, yaml.SequenceNode) else ()

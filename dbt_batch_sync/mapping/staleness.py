@@ -27,7 +27,7 @@ def find_stale(syncs: Iterable[Sync], manifest: Manifest, project_dir: Path) -> 
         if path not in documents:
             documents[path] = _document(path)
         written = _mapping(documents[path], sync.name)
-        known = sync.model.raw_mapping.value if sync.model.raw_mapping else None
+        known = sync.model.raw_mapping
         if written is not None and "{{" not in str(written) and written != known:
             wrong = "was changed since dbt wrote the manifest. Run: dbt parse, and dbt run before a push"
             yield Problem(sync.model.file, sync.name, META_KEY, wrong)

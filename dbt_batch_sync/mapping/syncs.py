@@ -32,12 +32,10 @@ class Sync:
 
     @property
     def name(self) -> str:
-        """The sync's name: the model's."""
         return self.model.name
 
     @property
     def kind(self) -> Kind:
-        """Its kind."""
         return self.mapping.kind
 
     @property
@@ -66,7 +64,7 @@ def find_syncs(manifest: Manifest) -> tuple[tuple[Sync, ...], tuple[Problem, ...
     syncs = []
     for model in (each for name in sorted(models) for each in models[name]):
         problems += _unread_versions(model, enabled)
-        if model.raw_mapping is None:
+        if not model.mapped:
             continue
         snapshot, delta = (
             _nearest(models.get(model.name + suffix, ()), model, manifest)
@@ -75,7 +73,7 @@ def find_syncs(manifest: Manifest) -> tuple[tuple[Sync, ...], tuple[Problem, ...
         problems += _model_problems(model, models, manifest.project_name)
         problems += _own_problems(model, snapshot, delta, manifest.adapter_type)
         try:
-            mapping = parse_mapping(model.name, model.raw_mapping.value, Location(model.file, model.name))
+            mapping = parse_mapping(model.name, model.raw_mapping, Location(model.file, model.name))
         except MappingError as error:
             problems += (_of_version(each, model.version) for each in error.problems)
             continue
@@ -111,7 +109,7 @@ def _unread_versions(model: Model, enabled: Iterable[Model]) -> Iterator[Problem
     """The other versions of a model without a mapping, if one of them has a mapping."""
     for each in enabled:
         same = (each.name, each.package) == (model.name, model.package) and each is not model
-        if same and each.raw_mapping and model.raw_mapping is None:
+        if same and each.mapped and not model.mapped:
             wrong = (
                 f"stands in version {each.version}, and version {model.version} is read: the latest, or the "
                 f"one that {model.name}{DELTA_SUFFIX} names (`version=`). Move it there, or to the model"
@@ -132,13 +130,13 @@ def _model_problems(
         yield Problem(model.file, model.name, key, wrong)
     for same in models[model.name]:
         # In the project, `ref` means the project's own model.
-        if same is not model and (same.raw_mapping or same.package == project):
+        if same is not model and (same.mapped or same.package == project):
             wrong = f"there is another model of this name, {same.unique_id}: rename one of the two"
             yield Problem(model.file, model.name, key, wrong)
             break
     for suffix in (SNAPSHOT_SUFFIX, DELTA_SUFFIX):
         owner = model.name.removesuffix(suffix)
-        if owner != model.name and any(each.raw_mapping for each in models.get(owner, ())):
+        if owner != model.name and any(each.mapped for each in models.get(owner, ())):
             wrong = f"the model belongs to the sync {owner} and can't be one itself: leave the meta out"
             yield Problem(model.file, model.name, key, wrong)
 
@@ -148,7 +146,7 @@ def _own_problems(
 ) -> Iterator[Problem]:
     """Why two models can't be those of a sync."""
     for model, macro in ((snapshot, "sent_snapshot"), (delta, "delta")):
-        if model is None or model.raw_mapping:
+        if model is None or model.mapped:
             continue
         if sync.unique_id not in model.depends_on:
             wrong = (

@@ -49,7 +49,6 @@ class Spot:
         return Spot(f"{self.path}[{key}]" if isinstance(key, int) else f"{self.path}.{key}", self.found)
 
     def refuse(self, message: str) -> None:
-        """Notes an error here."""
         self.found.append(Finding(self.path, message))
 
     def refused(self, key: str, *, below: bool = True) -> bool:
@@ -197,7 +196,6 @@ def choice(choices: Iterable[E]) -> Reader[E]:
 
 
 def boolean(value: object, spot: Spot) -> bool:
-    """Reads true or false."""
     if not isinstance(value, bool):
         spot.refuse(f"must be true or false, not {kind(value)}")
     return value is True

@@ -26,11 +26,9 @@ WAKE = 1.0
 class Log(Protocol):
     """The log of an orchestrator's task."""
 
-    def info(self, message: str, /) -> object:
-        """Logs a success."""
+    def info(self, message: str, /) -> object: ...
 
-    def warning(self, message: str, /) -> object:
-        """Logs what needs attention."""
+    def warning(self, message: str, /) -> object: ...
 
 
 class PushFailed(BatchSyncError):
@@ -71,7 +69,6 @@ class PushTask:
 
     @property
     def dbt(self) -> DbtOptions:
-        """The project options for `api`."""
         return DbtOptions(
             project_dir=Path(self.project_dir),
             environ={**os.environ, **(self.env or {})},
@@ -83,7 +80,6 @@ class PushTask:
 
     @property
     def selection(self) -> Selection:
-        """The selection for `api`."""
         from dbt_batch_sync.api import Selection
 
         return Selection(_several(self.select), _several(self.exclude))

@@ -1,4 +1,4 @@
-"""The positions of a chart's columns, axes and labels, in SVG units. The template draws them."""
+"""The columns of a chart of runs and its axis. The template draws them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-WIDTH, HEIGHT = 640.0, 190.0
-LEFT, RIGHT, TOP, BOTTOM = 52.0, 8.0, 20.0, 24.0
+WIDTH = 580.0
+"""The space for columns, in SVG units."""
+
 MAX_SLOT = 32.0
 LABEL = 52.0
 """The space for a label of the time axis."""
@@ -21,86 +22,45 @@ or a full refresh doesn't flatten the others.
 
 
 @dataclass(frozen=True)
-class Part:
-    """A rectangle of a column. `kind` is its class in the style sheet."""
-
-    kind: str
-    y: float
-    height: float
-
-
-@dataclass(frozen=True)
 class Column:
-    """One run. `title` is its tooltip; `cut` is its number if the axis is too short for it."""
+    """One run. `title` is its tooltip, `parts` are stacked from bottom to top, by class in the style sheet.
+    `time` is empty if the label has no space; `cut` is the total if the axis is too short for it.
+    """
 
-    x: float
-    width: float
     title: str
-    parts: tuple[Part, ...]
+    parts: Mapping[str, float]
+    time: str
     cut: str | None
 
 
 @dataclass(frozen=True)
-class Tick:
-    """A label of an axis, and its position."""
-
-    at: float
-    text: str
-
-
-@dataclass(frozen=True)
 class Chart:
-    """Columns from left to right, oldest first."""
+    """Columns from left to right, oldest first, each `slot` wide, on an axis up to `top`."""
 
     columns: tuple[Column, ...]
-    rows: tuple[Tick, ...]
-    times: tuple[Tick, ...]
+    slot: float
+    top: float
 
 
 def stacked(
     moments: Sequence[datetime], stacks: Sequence[Mapping[str, float]], titles: Sequence[str]
 ) -> Chart:
-    """A column for each moment, in the given order, with its values stacked from bottom to top."""
+    """A column for each moment, in the given order."""
     totals = [sum(stack.values()) for stack in stacks]
     top = axis_top(totals)
-    slot = min(MAX_SLOT, (WIDTH - LEFT - RIGHT) / max(1, len(stacks)))
-    height = HEIGHT - TOP - BOTTOM
+    slot = min(MAX_SLOT, WIDTH / max(1, len(stacks)))
+    days = bool(moments) and max(moments) - min(moments) >= timedelta(days=1)
+    step = math.ceil(LABEL / slot)
     columns = tuple(
         Column(
-            x=round(LEFT + place * slot + slot * 0.1, 2),
-            width=round(slot * 0.8, 2),
-            title=titles[place],
-            parts=_parts(stack, top, height),
-            cut=compact(total) if total > top else None,
+            titles[place],
+            stacks[place],
+            moment.strftime("%m-%d" if days else "%H:%M") if place % step == 0 else "",
+            compact(totals[place]) if totals[place] > top else None,
         )
-        for place, (stack, total) in enumerate(zip(stacks, totals, strict=True))
-    )
-    rows = tuple(Tick(round(TOP + height * (1 - share), 2), compact(top * share)) for share in (0, 0.5, 1))
-    return Chart(columns, rows, _times(moments, slot))
-
-
-def _parts(stack: Mapping[str, float], top: float, height: float) -> tuple[Part, ...]:
-    parts: list[Part] = []
-    below = 0.0
-    for kind, amount in stack.items():
-        above = min(top, below + amount)
-        if above > below:
-            tall = max(0.75, (above - below) / top * height)
-            parts.append(Part(kind, round(TOP + height * (1 - below / top) - tall, 2), round(tall, 2)))
-        below = above
-    return tuple(parts)
-
-
-def _times(moments: Sequence[datetime], slot: float) -> tuple[Tick, ...]:
-    if not moments:
-        return ()
-    form = "%H:%M" if max(moments) - min(moments) < timedelta(days=1) else "%m-%d"
-    step = math.ceil(LABEL / slot)
-    return tuple(
-        Tick(round(LEFT + (place + 0.5) * slot, 2), moment.strftime(form))
         for place, moment in enumerate(moments)
-        if place % step == 0
     )
+    return Chart(columns, slot, top)
 
 
 def axis_top(totals: Sequence[float]) -> float:

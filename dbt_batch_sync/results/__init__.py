@@ -22,6 +22,11 @@ def noun(kind: str) -> str:
     return KINDS[kind].noun
 
 
+def counted(count: int, word: str) -> str:
+    """A count with its noun, in the plural if needed."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def _plain(cell: object) -> object:
     if isinstance(cell, datetime):
         return cell.replace(microsecond=0, tzinfo=None).isoformat() + "Z"

@@ -308,5 +308,4 @@ class ProfileResult(Result):
 
     @property
     def is_known(self) -> bool:
-        """Whether any sync knows the key."""
         return any(each.sent_at or each.pending or each.rejects for each in self.syncs)

@@ -48,7 +48,6 @@ class SyncPushed:
 
     @staticmethod
     def of(run: Run, kind: str) -> SyncPushed:
-        """The same for a run."""
         names = [name for name in SyncPushed.__dataclass_fields__ if name != "kind"]
         return SyncPushed(kind=kind, **{name: getattr(run, name) for name in names})
 

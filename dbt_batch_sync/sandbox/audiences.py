@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from dbt_batch_sync.sandbox.gate import refuse
@@ -95,30 +96,32 @@ def _read_attributes(raw: object) -> dict[str, TypedValue]:
 
 
 def _read_change(raw: object) -> Change:
-    action = members(raw, {"action", "id"}, {"attributes"})["action"]
-    if action not in ("add", "remove"):
+    change = members(raw, {"action", "id"}, {"attributes"})
+    if change["action"] == "add":
+        return _read_added({name: value for name, value in change.items() if name != "action"})
+    if change["action"] != "remove":
         raise BrokenRuleError("INVALID_ACTION", "action: add or remove")
-    if action == "remove" and "attributes" in raw:  # type: ignore[operator]  # an object, as `members` saw
+    if "attributes" in change:
         raise BrokenRuleError("INVALID_ATTRIBUTES", "attributes come with the action add only")
-    return _read_added(raw)._replace(action=action)
+    check_custom_id(change["id"])
+    return Change("remove", change["id"], {})
 
 
 def _read_added(raw: object) -> Change:
-    check_custom_id(raw["id"])  # type: ignore[index]
-    return Change("add", raw["id"], _read_attributes(raw.get("attributes", {})))  # type: ignore[index,attr-defined]
+    added = members(raw, {"id"}, {"attributes"})
+    check_custom_id(added["id"])
+    return Change("add", added["id"], _read_attributes(added.get("attributes", {})))
 
 
-def _read_ids(value: object, *, with_action: bool) -> list[Change]:
+def _read_ids(read: Callable[[object], Change], document: object) -> tuple[str, list[Change]]:
+    body = members(document, {"name", "ids"})
     changes = []
-    for index, raw in enumerate(entries(value, "ids", MAX_IDS)):
+    for index, raw in enumerate(entries(body["ids"], "ids", MAX_IDS)):
         try:
-            if with_action:
-                changes.append(_read_change(raw))
-            else:
-                changes.append(_read_added(members(raw, {"id"}, {"attributes"})))
+            changes.append(read(raw))
         except BrokenRuleError as broken:
             raise BrokenRuleError(broken.category, f"id {index}: {broken.reason}") from None
-    return changes
+    return read_name(body["name"]), changes
 
 
 class Audiences:
@@ -144,8 +147,8 @@ class Audiences:
 
         return [
             post("create", self._read_create, self._create),
-            post("update", self._read_update, self._update),
-            post("replace", self._read_replace, self._replace),
+            post("update", partial(_read_ids, _read_change), partial(self._write, replace=False)),
+            post("replace", partial(_read_ids, _read_added), partial(self._write, replace=True)),
             post("remove", self._read_remove, self._remove),
             Route("GET", "audiences/list", self._read_list, self._list, cost),
             Route("GET", "audiences/view", self._read_view, self._view, cost),
@@ -182,22 +185,6 @@ class Audiences:
             new.created = new.updated = self._world.moment()
             self.audiences[new.name] = new
         return self._indexing.accept(new.name, lambda: None)
-
-    @staticmethod
-    def _read_update(document: object) -> tuple[str, list[Change]]:
-        body = members(document, {"name", "ids"})
-        return read_name(body["name"]), _read_ids(body["ids"], with_action=True)
-
-    @staticmethod
-    def _read_replace(document: object) -> tuple[str, list[Change]]:
-        body = members(document, {"name", "ids"})
-        return read_name(body["name"]), _read_ids(body["ids"], with_action=False)
-
-    def _update(self, call: Call) -> Reply:
-        return self._write(call, replace=False)
-
-    def _replace(self, call: Call) -> Reply:
-        return self._write(call, replace=True)
 
     def _write(self, call: Call, *, replace: bool) -> Reply:
         name, changes = call.read

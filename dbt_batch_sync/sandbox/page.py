@@ -78,10 +78,6 @@ def _bytes(number: int) -> str:
     return f"{number} B"
 
 
-def _counted(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def _readable(body: bytes | None) -> str:
     """A body as text: JSON on several lines, limited to what a page can show."""
     if body is None:
@@ -103,7 +99,6 @@ def _template() -> Template:
         "moment": _moment,
         "readable": _readable,
         "bytes": _bytes,
-        "counted": _counted,
     }
     return load_template(_FOLDER, "page.html.jinja", filters)
 
@@ -134,25 +129,18 @@ def _page_of(rows: Mapping[str, Mapping[str, Any]], question: Question, sought: 
 
 
 def _audiences(sandbox: Sandbox, question: Question, sought: Search) -> dict[str, object]:
-    audiences = sandbox.audiences.audiences
-    states = {name: sandbox.audiences.state(name) for name in audiences}
-    chosen = audiences.get(question.name or "")
+    family = sandbox.audiences
+    chosen = family.audiences.get(question.name or "")
     page = _page_of(chosen.members, question, sought) if chosen else {}
-    return {"audiences": list(audiences.values()), "states": states, "audience": chosen, **page}
+    return {"audiences": family.audiences.values(), "state": family.state, "audience": chosen, **page}
 
 
 def _catalogs(sandbox: Sandbox, question: Question, sought: Search) -> dict[str, object]:
-    catalogs = sandbox.catalogs.catalogs
-    states = {name: sandbox.catalogs.state(name) for name in catalogs}
-    chosen = catalogs.get(question.name or "")
+    family = sandbox.catalogs
+    chosen = family.catalogs.get(question.name or "")
     page = _page_of(chosen.items, question, sought) if chosen else {}
-    return {
-        "catalogs": list(catalogs.values()),
-        "states": states,
-        "most": MAX_CATALOGS,
-        "catalog": chosen,
-        **page,
-    }
+    found = {"catalogs": family.catalogs.values(), "state": family.state, "catalog": chosen}
+    return {**found, "most": MAX_CATALOGS, **page}
 
 
 def _events(sandbox: Sandbox, question: Question, sought: Search) -> dict[str, object]:
@@ -175,12 +163,7 @@ def _deletions(sandbox: Sandbox, question: Question, sought: Search) -> dict[str
 
 
 def _exports(sandbox: Sandbox, _question: Question, _sought: Search) -> dict[str, object]:
-    exports = list(reversed(sandbox.exports.exports.values()))
-    return {"exports": exports, "states": {each.id: sandbox.exports.status(each) for each in exports}}
-
-
-def _requests(_sandbox: Sandbox, _question: Question, _sought: Search) -> dict[str, object]:
-    return {}
+    return {"exports": reversed(sandbox.exports.exports.values()), "status": sandbox.exports.status}
 
 
 def _settings(sandbox: Sandbox, _question: Question, _sought: Search) -> dict[str, object]:
@@ -195,43 +178,38 @@ _VIEWS: dict[str, Callable[[Sandbox, Question, Search], dict[str, object]]] = {
     "events": _events,
     "deletions": _deletions,
     "exports": _exports,
-    "requests": _requests,
+    "requests": lambda _sandbox, _question, _sought: {},
     "settings": _settings,
 }
-
-
-def _counts(sandbox: Sandbox, requests: int) -> dict[str, int | None]:
-    return {
-        "profiles": len(sandbox.store.profiles),
-        "audiences": len(sandbox.audiences.audiences),
-        "catalogs": len(sandbox.catalogs.catalogs),
-        "events": sandbox.events.total,
-        "deletions": len(sandbox.deletions.requests),
-        "exports": len(sandbox.exports.exports),
-        "requests": requests,
-        "settings": None,
-    }
 
 
 def render(sandbox: Sandbox, question: Question) -> str:
     """The whole page as HTML."""
     view = question.view if question.view in _VIEWS else "profiles"
     stats, requests = sandbox.recorder.stats(custom_ids=False), sandbox.recorder.requests[::-1]
+    counts = {
+        "profiles": len(sandbox.store.profiles),
+        "audiences": len(sandbox.audiences.audiences),
+        "catalogs": len(sandbox.catalogs.catalogs),
+        "events": sandbox.events.total,
+        "deletions": len(sandbox.deletions.requests),
+        "exports": len(sandbox.exports.exports),
+        "requests": stats.requests,
+        "settings": None,
+    }
     sandbox.advance()
     # A search through many profiles must not block requests.
     with nullcontext() if view == "profiles" else sandbox.reading():
-        found = _VIEWS[view](sandbox, question, parse(question.search))
-    counts = _counts(sandbox, stats.requests)
-    return _template().render(
-        style=Markup(_STYLE),  # noqa: S704  # files of this package, whose hashes are in the policy
-        script=Markup(_SCRIPT),  # noqa: S704
-        view=view,
-        views=_VIEWS,
-        counts=counts,
-        question=question,
-        stats=stats,
-        requests=requests[: _SHOWN_REQUESTS if view == "requests" else _BESIDE],
-        chosen=next((entry for entry in requests if entry.number == question.request), None),
-        page_size=PAGE_SIZE,
-        **found,
-    )
+        return _template().render(
+            style=Markup(_STYLE),  # noqa: S704  # files of this package, whose hashes are in the policy
+            script=Markup(_SCRIPT),  # noqa: S704
+            view=view,
+            views=_VIEWS,
+            counts=counts,
+            question=question,
+            stats=stats,
+            requests=requests[: _SHOWN_REQUESTS if view == "requests" else _BESIDE],
+            chosen=next((entry for entry in requests if entry.number == question.request), None),
+            page_size=PAGE_SIZE,
+            **_VIEWS[view](sandbox, question, parse(question.search)),
+        )

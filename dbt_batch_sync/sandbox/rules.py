@@ -9,7 +9,8 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
-from dbt_batch_sync.sandbox.codes import LANGUAGES, REGIONS, is_timezone
+from dbt_batch_sync.kinds.attributes import Vocabulary
+from dbt_batch_sync.kinds.vocabularies import words
 from dbt_batch_sync.sandbox.values import ArrayChange, BrokenRuleError, TypedValue
 
 MAX_STRING = 300
@@ -162,16 +163,16 @@ def _topics(value: object) -> Value:
     return TypedValue("string_array", _items(value, _is_topic))
 
 
-_consent = _one_of({"subscribed", "unsubscribed"}.__contains__, "subscribed or unsubscribed")
+_consent = _one_of(words(Vocabulary.SUBSCRIPTION).__contains__, "subscribed or unsubscribed")
 
 STANDARD: dict[str, Callable[[object], Value]] = {
     "$email_address": _email,
     "$email_marketing": _consent,
     "$phone_number": _one_of(_PHONE.fullmatch, "an E.164 number: + and 1 to 15 digits"),
     "$sms_marketing": _consent,
-    "$language": _one_of(LANGUAGES.__contains__, "an ISO 639-1 code in lower case"),
-    "$region": _one_of(REGIONS.__contains__, "an ISO 3166-1 alpha-2 code in upper case"),
-    "$timezone": _one_of(is_timezone, "an IANA time zone"),
+    "$language": _one_of(words(Vocabulary.LANGUAGE).__contains__, "an ISO 639-1 code in lower case"),
+    "$region": _one_of(words(Vocabulary.REGION).__contains__, "an ISO 3166-1 alpha-2 code in upper case"),
+    "$timezone": _one_of(words(Vocabulary.TIMEZONE).__contains__, "an IANA time zone"),
     "$topic_preferences": _topics,
 }
 

@@ -25,10 +25,6 @@ def parse_body(body: bytes) -> object:
     """Also rejects NaN and Infinity, duplicate keys in an object, a byte order mark, encodings other than
     UTF-8, and unpaired surrogates, which UTF-8 can't represent. A number too large for a float becomes
     infinity, which the rule for floats rejects. Raises MalformedBodyError.
-
-    Refused beside what is no JSON: NaN and Infinity, an object with the same key twice, a byte order mark,
-    other encodings than UTF-8, and half a surrogate pair, which no UTF-8 can hold. A number too large for a
-    float is read as infinity: the rule for floats refuses it. Raises MalformedBodyError.
     """
     try:
         parsed: object = json.loads(

@@ -8,40 +8,20 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
 
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.results.sync import EXIT_CODES, PushResult, SyncPushed
-from dbt_batch_sync.sandbox.server import SandboxServer
+from dbt_batch_sync.results.sync import EXIT_CODES
+from dbt_batch_sync.sandbox.server import SandboxServer, Stats
 from dbt_batch_sync.scaffold.installation import copy_package, package_root
 
 PORT_VARIABLE = "BATCH_SANDBOX_URL"
 
+ROUNDS = ("First push: every profile is new", "One day later: only changes are sent")
+
 EVENTS = "order_placed"
 """The sync that doesn't send past rows."""
-
-
-@dataclass(frozen=True)
-class Wire:
-    """What one round sent: requests, operations, bytes, and a sample row for each endpoint."""
-
-    requests: int
-    operations: int
-    bytes: int
-    examples: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Round:
-    """One `dbt build` and one push. `held` counts what the sandbox has afterwards."""
-
-    title: str
-    result: PushResult
-    wire: Wire
-    held: dict[str, int]
 
 
 def copy_example(directory: Path) -> None:
@@ -59,9 +39,9 @@ def copy_example(directory: Path) -> None:
     packages.write_text("packages:\n  - local: packages/dbt_batch_sync\n", encoding="utf-8")
 
 
-def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[Round], None]) -> str:
-    """Runs both rounds and an audit, and returns its summary. `tell` gets a line for each step, `show` each
-    round's result. Raises ConfigurationError if a step fails or the audit finds drift.
+def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[str], None]) -> None:
+    """Runs both rounds and an audit. `tell` gets a line for each step, `show` a text about each result.
+    Raises ConfigurationError if a step fails or the audit finds drift.
     """
     copy_example(directory)
     with SandboxServer() as sandbox:
@@ -69,34 +49,35 @@ def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[Round
         environ = {**own, PORT_VARIABLE: sandbox.url, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
         tell(f"The example project is in {directory}, the sandbox listens on {sandbox.url}.")
         _dbt(directory, environ, "deps")
-        for day, title in (
-            (1, "First push: every profile is new"),
-            (2, "One day later: only changes are sent"),
-        ):
+        for day, title in enumerate(ROUNDS, 1):
             tell(f"dbt build --vars '{{demo_day: {day}}}'")
             _dbt(directory, environ, "build", "--vars", f"{{demo_day: {day}}}")
             if day == 1:
                 tell(f"dbt-batch-sync adopt --select {EVENTS}")
-                _push(directory, environ, "adopt", "--select", EVENTS, "--yes")
+                show(_cli(directory, environ, "adopt", "--select", EVENTS, "--yes"))
             tell("dbt-batch-sync push")
             before, known = sandbox.stats, {request.number for request in sandbox.requests}
-            result = _push(directory, environ, "push")
-            after = sandbox.stats
-            wire = Wire(
-                after.requests - before.requests,
-                after.operations - before.operations,
-                after.bytes - before.bytes,
-                _examples(sandbox, known),
-            )
-            held = {
-                "profiles": len(sandbox.profiles),
-                **{f"members of {name}": len(each.members) for name, each in sandbox.audiences.items()},
-                **{f"items of {name}": len(each.items) for name, each in sandbox.catalogs.items()},
-                "events": sandbox.events.total,
-            }
-            show(Round(title, result, wire, held))
+            show(f"{title}\n{_cli(directory, environ, 'push')}{_wire(sandbox, before, known)}")
         tell("dbt-batch-sync audit")
-        return _cli(directory, environ, "audit", accepted=("succeeded",))
+        show(f"The audit: does the sandbox hold what was sent?\n{_cli(directory, environ, 'audit')}")
+
+
+def _wire(sandbox: SandboxServer, before: Stats, known: set[int]) -> str:
+    """What a push sent, what the sandbox has since, and a row of the first request to each endpoint."""
+    after = sandbox.stats
+    held = {
+        "profiles": len(sandbox.profiles),
+        **{f"members of {name}": len(each.members) for name, each in sandbox.audiences.items()},
+        **{f"items of {name}": len(each.items) for name, each in sandbox.catalogs.items()},
+        "events": sandbox.events.total,
+    }
+    lines = [
+        f"  over the wire: {after.operations - before.operations:,} operations in "
+        f"{after.requests - before.requests} requests, {after.bytes - before.bytes:,} bytes; "
+        f"the sandbox now has {', '.join(f'{count:,} {what}' for what, count in held.items())}"
+    ]
+    lines += [f"  to {endpoint}: {row}" for endpoint, row in _examples(sandbox, known).items()]
+    return "\n".join(lines) + "\n"
 
 
 def _examples(sandbox: SandboxServer, known: set[int]) -> dict[str, str]:
@@ -117,25 +98,10 @@ def _examples(sandbox: SandboxServer, known: set[int]) -> dict[str, str]:
     return found
 
 
-def _push(directory: Path, environ: dict[str, str], verb: str, *arguments: str) -> PushResult:
-    document = json.loads(_cli(directory, environ, verb, *arguments, "--json"))
-    syncs = tuple(SyncPushed(**sync) for sync in document["syncs"])
-    started, finished = (
-        datetime.fromisoformat(document[key].rstrip("Z")) for key in ("started_at", "finished_at")
-    )
-    return PushResult(document["run_id"], started, finished, syncs)
-
-
-def _cli(
-    directory: Path,
-    environ: dict[str, str],
-    verb: str,
-    *arguments: str,
-    accepted: Sequence[str] = ("succeeded", "partial"),
-) -> str:
+def _cli(directory: Path, environ: dict[str, str], verb: str, *arguments: str) -> str:
     """Runs a verb and returns its output. Raises ConfigurationError with the output if it fails."""
     done = _run(directory, environ, "-m", "dbt_batch_sync", verb, *arguments, "--profiles-dir", ".")
-    if done.returncode not in [EXIT_CODES[status] for status in accepted]:
+    if done.returncode not in (EXIT_CODES["succeeded"], EXIT_CODES["partial"]):
         raise ConfigurationError(
             f"`dbt-batch-sync {verb}` failed:\n{done.stderr.strip()}\n{done.stdout.strip()}"
         )

@@ -78,7 +78,6 @@ def obsolete(manifest: Manifest, project: Project, schema: str | None = None) ->
 
 
 def apply(found: Iterable[Change]) -> None:
-    """Writes and deletes the files."""
     for change in found:
         if change.text is None:
             change.path.unlink()
@@ -89,7 +88,7 @@ def apply(found: Iterable[Change]) -> None:
 
 def _live(manifest: Manifest) -> list[Model]:
     """The mapped models, valid or not, except for those that are permanently disabled."""
-    return [each for each in (*manifest.models, *manifest.disabled) if each.raw_mapping and each.is_live]
+    return [each for each in (*manifest.models, *manifest.disabled) if each.mapped and each.is_live]
 
 
 def _renewed(
@@ -171,7 +170,7 @@ def _exposure(model: Model) -> Mapping[str, object]:
     # dbt accepts letters, digits, underscores and hyphens in the name of an exposure.
     name = re.sub(r"[^\w-]", lambda found: f"_{ord(found[0]):x}_", model.name)
     config = _enabled(model)
-    noun = kind_of(model.raw_mapping.value if model.raw_mapping else None).noun
+    noun = kind_of(model.raw_mapping).noun
     return {
         "name": f"batch_{name}",
         "label": f"Batch {noun}s of {model.name}",

@@ -596,5 +596,6 @@ def _model(name: str) -> Model:
         enabled=True,
         latest=True,
         columns=(),
+        mapped=False,
         raw_mapping=None,
     )

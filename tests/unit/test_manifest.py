@@ -74,7 +74,7 @@ def test_other_nodes_are_not_models(recorded: Manifest) -> None:
         "loyalty_members",
         "stg_customers",
     ]
-    assert [each.name for each in recorded.models if each.raw_mapping] == ["crm_contacts", "loyalty_members"]
+    assert [each.name for each in recorded.models if each.mapped] == ["crm_contacts", "loyalty_members"]
     assert recorded.misplaced == ()
 
 

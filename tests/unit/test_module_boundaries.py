@@ -67,6 +67,7 @@ def test_the_command_line_leaves_the_work_to_api() -> None:
         "cli",
         "connections",
         "errors",
+        "pages",
         "report",
         "results",
         "sandbox",

@@ -7,15 +7,17 @@ import hashlib
 import os
 import re
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from harness.parsed_html import Page
 
+from dbt_batch_sync.cli import show
 from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.ledger.records import RejectCount, Run
 from dbt_batch_sync.report import page
-from dbt_batch_sync.report.charts import HEIGHT, TOP, WIDTH, axis_top, compact, stacked
+from dbt_batch_sync.report.charts import WIDTH, axis_top, compact, stacked
 from dbt_batch_sync.results.look import ReportResult, SyncReport
 
 NOW = datetime(2026, 4, 1, 6)
@@ -71,32 +73,36 @@ def test_numbers_are_short() -> None:
     assert shown == ["0", "0.25", "950", "1.2k", "12.5k", "3M", "2.5G"]
 
 
-def test_columns_are_stacked_and_stay_in_the_chart() -> None:
+def test_outliers_are_cut_and_labels_have_space() -> None:
     moments = [NOW + timedelta(days=day) for day in range(3)]
     stacks = [{"inserts": 5_000.0, "updates": 0.0}, {"inserts": 20.0, "updates": 60.0}, {"updates": 100.0}]
     chart = stacked(moments, stacks, ["a", "b", "c"])
-    first, second, third = chart.columns
-    assert (first.cut, second.cut, third.cut) == ("5k", None, None)
-    assert [part.kind for part in second.parts] == ["inserts", "updates"]
-    below, above = second.parts
-    assert above.y + above.height == pytest.approx(below.y)
-    assert above.height == pytest.approx(3 * below.height)
-    for part in (*first.parts, *third.parts):
-        assert part.y == pytest.approx(TOP), "it should be at the top of the axis, not above it"
-    assert [tick.text for tick in chart.rows] == ["0", "50", "100"]
-    assert [tick.text for tick in chart.times] == ["04-01", "04-03"]
-    assert first.x < second.x < third.x
+    assert chart.top == 100
+    assert [column.cut for column in chart.columns] == ["5k", None, None]
+    assert [column.time for column in chart.columns] == ["04-01", "", "04-03"]
 
 
 def test_many_runs_fit() -> None:
     moments = [NOW + timedelta(minutes=minute) for minute in range(200)]
     chart = stacked(moments, [{"seconds": 1.0}] * 200, [""] * 200)
-    last = chart.columns[-1]
-    assert last.x + last.width <= WIDTH
-    assert all(0 <= part.y < part.y + part.height <= HEIGHT for each in chart.columns for part in each.parts)
-    assert chart.times[0].text == "06:00"
-    steps = [after.at - before.at for before, after in zip(chart.times, chart.times[1:], strict=False)]
-    assert min(steps) >= 40, "labels should not overlap"
+    assert 200 * chart.slot <= WIDTH
+    labels = [place for place, column in enumerate(chart.columns) if column.time]
+    assert chart.columns[0].time == "06:00"
+    steps = [after - before for before, after in pairwise(labels)]
+    assert min(steps) * chart.slot >= 40, "labels should not overlap"
+
+
+def test_columns_are_stacked_and_stay_in_the_chart() -> None:
+    changes = [{"inserts": 5_000}, {"inserts": 20, "updates": 60}, {"updates": 100}, {"exits": 100}]
+    shown = report(sync(runs=tuple(runs(1, **{"updates": 0, **each})[0] for each in changes[::-1])))
+    bars = [attributes for tag, attributes in shown.tags if tag == "rect" and "y" in attributes]
+    assert [(bar["class"], float(bar["y"] or 0), float(bar["height"] or 0)) for bar in bars[:5]] == [
+        ("inserts", 0, 100),
+        ("inserts", 80, 20),
+        ("updates", 20, 60),
+        ("updates", 0, 100),
+        ("exits", 0, 100),
+    ]
 
 
 def test_nothing_was_ever_pushed() -> None:
@@ -193,16 +199,16 @@ def test_parked_rows(parked: int, said: str) -> None:
 
 def test_a_page_is_written_atomically(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    page.write(path, "old")
+    show.write(path, "old")
     os.link(path, tmp_path / "opened")
-    page.write(path, "new")
+    show.write(path, "new")
     assert (path.read_text(), (tmp_path / "opened").read_text()) == ("new", "old"), (
         "a new file should replace it"
     )
     (tmp_path / "folder").mkdir()
     for wrong in (tmp_path / "folder", tmp_path / "none" / "report.html"):
         with pytest.raises(ConfigurationError, match=r"^--out: .* can't be written: "):
-            page.write(wrong, "new")
+            show.write(wrong, "new")
     assert {each.name for each in tmp_path.iterdir()} == {"folder", "opened", "report.html"}
 
 

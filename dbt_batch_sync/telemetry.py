@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import Any
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.results.sync import PushResult, SyncPushed
@@ -48,32 +49,32 @@ def span(name: str, **known: object) -> Iterator[Describe]:
 def record_sync(pushed: SyncPushed, describe: Describe, *, count: bool) -> None:
     """The counts of a sync's push: on its span and, with `count`, as counters: `dbt_batch_sync.sent`, …"""
     describe(asdict(pushed))
-    if not count or "opentelemetry" not in sys.modules:
-        return
-    from opentelemetry import metrics
-
-    meter = metrics.get_meter(NAME, __version__)
-    for each in _COUNTED:
-        meter.create_counter(f"{NAME}.{each}").add(getattr(pushed, each), {"sync": pushed.sync})
-
-
-def describe_current(known: Mapping[str, str | int | float]) -> None:
-    """Adds attributes to the current span, if there is one."""
-    if "opentelemetry" not in sys.modules:
-        return
-    from opentelemetry import trace
-
-    trace.get_current_span().set_attributes({f"{NAME}.{key}": value for key, value in known.items()})
+    if count and (meter := _meter()):
+        for each in _COUNTED:
+            meter.create_counter(f"{NAME}.{each}").add(getattr(pushed, each), {"sync": pushed.sync})
 
 
 def record_push(result: PushResult, describe: Describe) -> None:
     """The status of the whole push on its span, and its duration: `dbt_batch_sync.duration`."""
     error = next((each.error for each in result.syncs if each.error), None)
     describe({"run_id": result.run_id, "status": result.status, "error": error})
+    if meter := _meter():
+        seconds = (result.finished_at - result.started_at).total_seconds()
+        duration = meter.create_histogram(f"{NAME}.duration", unit="s")
+        duration.record(seconds, {"status": result.status})
+
+
+def _meter() -> Any:
     if "opentelemetry" not in sys.modules:
-        return
+        return None
     from opentelemetry import metrics
 
-    seconds = (result.finished_at - result.started_at).total_seconds()
-    duration = metrics.get_meter(NAME, __version__).create_histogram(f"{NAME}.duration", unit="s")
-    duration.record(seconds, {"status": result.status})
+    return metrics.get_meter(NAME, __version__)
+
+
+def describe_current(known: Mapping[str, str | int | float]) -> None:
+    """Adds attributes to the current span, if there is one."""
+    if "opentelemetry" in sys.modules:
+        from opentelemetry import trace
+
+        trace.get_current_span().set_attributes({f"{NAME}.{key}": value for key, value in known.items()})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from threading import Event
-from typing import TYPE_CHECKING
 
 from dbt_batch_sync.api.project import (
     Selection,
@@ -38,9 +37,6 @@ from dbt_batch_sync.results.look import (
     StatusResult,
     SyncPlanned,
 )
-
-if TYPE_CHECKING:
-    from dbt_batch_sync.delivery.talking import Talk
 
 
 def audit(
@@ -111,19 +107,16 @@ def status(
 
     `wait`: polls Batch until all erasures are done or `stop` is set, and records its answers.
     """
+
+    def output(sync: Sync) -> Output:
+        return read_output(dbt, sync.mapping.output)
+
     with reading(dbt, selection) as (warehouse, known), Channels() as channels:
         if wait:
-            signal = stop or Event()
-            follow(
-                warehouse,
-                known,
-                lambda sync: channels.apps(read_output(dbt, sync.mapping.output), sync.kind, signal),
-            )
-
-        def talk(sync: Sync) -> Talk:
-            return channels.talk(read_output(dbt, sync.mapping.output), sync.kind)
-
-        statuses, sizes = overview.statuses(warehouse, known, limit), overview.sizes(warehouse, known, talk)
+            ended = stop or Event()
+            follow(warehouse, known, lambda sync: channels.apps(output(sync), sync.kind, ended))
+        statuses = overview.statuses(warehouse, known, limit)
+        sizes = overview.sizes(warehouse, known, lambda sync: channels.talk(output(sync), sync.kind))
         return StatusResult(tuple(replace(each, **size) for each, size in zip(statuses, sizes, strict=True)))
 
 

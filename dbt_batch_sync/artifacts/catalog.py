@@ -19,20 +19,17 @@ class CatalogTable:
     columns: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Catalog:
-    """Relations by the `unique_id` of the node or source."""
-
-    tables: Mapping[str, CatalogTable]
+Catalog = Mapping[str, CatalogTable]
+"""Relations by the `unique_id` of the node or source."""
 
 
 def read_catalog(path: Path) -> Catalog:
     """Reads a catalog; empty if there is no file. Raises ManifestError if it is invalid."""
     if not path.is_file():
-        return Catalog({})
+        return {}
     document = load_json(path)
     entries = [*below(document, "nodes").values(), *below(document, "sources").values()]
-    return Catalog({each["unique_id"]: _table(each) for each in entries if each.get("unique_id")})
+    return {each["unique_id"]: _table(each) for each in entries if each.get("unique_id")}
 
 
 def _table(entry: Node) -> CatalogTable:

@@ -113,7 +113,7 @@ class CompiledSql:
         )
 
     def _source_columns(self, unique_id: str) -> tuple[str, ...] | None:
-        table = self._catalog.tables.get(unique_id)
+        table = self._catalog.get(unique_id)
         return tuple(map(str.lower, table.columns)) if table is not None else None
 
     def _model_columns(self, model: Model) -> tuple[str, ...] | None:

@@ -146,6 +146,7 @@ def _macros_version(document: Node) -> str | None:
 
 def _model(node: Node) -> Model:
     config, meta = below(node, "config"), meta_of(node)
+    access = config.get("access") or node.get("access")
     path = node.get("original_file_path") or ""
     return Model(
         unique_id=node["unique_id"],
@@ -171,13 +172,9 @@ def _model(node: Node) -> Model:
         language=node.get("language") or "sql",
         contract=bool(below(config, "contract").get("enforced")),
         version=None if node.get("version") is None else str(node["version"]),
-        private_to=config.get("group") or node.get("group") if _access(node) == "private" else None,
+        private_to=config.get("group") or node.get("group") if access == "private" else None,
         enabled_when=_enabled_when(node),
     )
-
-
-def _access(node: Node) -> object:
-    return below(node, "config").get("access") or node.get("access")
 
 
 def _enabled_when(node: Node) -> str | None:

@@ -35,7 +35,7 @@ def init(
 
     Example: [bold]dbt-batch-sync init && dbt deps[/]
     """
-    from dbt_batch_sync.connections.outputs import default_output
+    from dbt_batch_sync.connections.outputs import PROFILE_YAML, default_output
     from dbt_batch_sync.connections.profiles import read_project
     from dbt_batch_sync.scaffold import installation
 
@@ -52,9 +52,9 @@ def init(
         console.print("[green]✓[/] profiles.yml has `dbt_batch_sync` already")
     else:
         console.print("\nAdd to [bold]profiles.yml[/], beside your dbt profile:\n")
-        console.print(escape(installed.profile_yaml).rstrip("\n"))
+        console.print(escape(PROFILE_YAML).rstrip("\n"))
     console.print("\nMap a model in its YAML:\n")
-    console.print(escape(installed.meta_yaml))
+    console.print(escape(installation.META_YAML))
     console.print(
         "Then: [bold]dbt deps && dbt parse && dbt-batch-sync generate && dbt run && dbt-batch-sync plan[/]"
     )
@@ -99,21 +99,17 @@ def generate(
     if not check:
         generation.apply(found)
     console = show.out()
-    words = (
-        {"create": "would create", "update": "would update", "remove": "would remove"}
-        if check
-        else {"create": "created", "update": "updated", "remove": "removed"}
-    )
     for change in found:
-        console.print(f"{words[change.kind]} {escape(os.path.relpath(change.path))}")
+        would = f"would {change.kind}" if check else f"{change.kind}d"
+        console.print(f"{would} {escape(os.path.relpath(change.path))}")
     if not found:
         console.print("up to date")
-    elif check:
+        return
+    if check:
         raise typer.Exit(1)
-    else:
-        if not prune and manifest.macros_version is None:
-            console.print(_NO_MACROS)
-        console.print("\nNext: [bold]dbt run[/], then [bold]dbt-batch-sync plan[/]")
+    if not prune and manifest.macros_version is None:
+        console.print(_NO_MACROS)
+    console.print("\nNext: [bold]dbt run[/], then [bold]dbt-batch-sync plan[/]")
 
 
 def sandbox(

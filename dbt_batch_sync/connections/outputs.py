@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 
 from dbt_batch_sync.connections.addresses import address
-from dbt_batch_sync.connections.profiles import DbtOptions, find_profiles, pick_output, read_profiles
+from dbt_batch_sync.connections.profiles import DbtOptions, find_output
 from dbt_batch_sync.connections.recipients import Hook, read_hooks
 from dbt_batch_sync.errors import ProfileError, printable
 from dbt_batch_sync.mapping.validation import (
@@ -19,7 +19,6 @@ from dbt_batch_sync.mapping.validation import (
     optional,
     read_by,
     read_form,
-    shown,
     text,
     whole,
 )
@@ -128,8 +127,7 @@ class Output:
 def default_output(options: DbtOptions) -> str | None:
     """The name of the output in the profile's `target`; None if unknown."""
     try:
-        path = find_profiles(options)
-        return pick_output(read_profiles(path).get(PROFILE), None, options.renderer, PROFILE)[0]
+        return find_output(options, PROFILE, None).name
     except ProfileError:
         return None
 
@@ -140,15 +138,9 @@ def read_output(options: DbtOptions, name: str | None = None) -> Output:
     Raises:
         ProfileError: with every error in it, each with its key.
     """
-    path = find_profiles(options)
-    profiles = read_profiles(path)
-    if PROFILE not in profiles:
-        raise ProfileError(f"{path}: has no profile `{PROFILE}`. Add it:\n\n{PROFILE_YAML}")
-    renderer = options.renderer
-    picked, raw = pick_output(profiles[PROFILE], name, renderer, f"{path}: {PROFILE}")
-    where = f"{path}: {PROFILE}.outputs.{shown(picked)}"
+    picked, raw, where = find_output(options, PROFILE, name, f". Add it:\n\n{PROFILE_YAML}")
     spot = Spot(where)
-    output = replace(read_form(Output, renderer.render(raw, where), spot), name=picked)
+    output = replace(read_form(Output, options.renderer.render(raw, where), spot), name=picked)
     if spot.found:
         raise ProfileError("\n".join(printable(f"{each.key}: {each.message}") for each in spot.found))
     return output

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from dbt_batch_sync.connections.documents import read_yaml
 from dbt_batch_sync.connections.rendering import Renderer
@@ -133,14 +134,8 @@ def read_project(options: DbtOptions) -> Project:
 
 def _dbt_target(options: DbtOptions, profile: str | None) -> Mapping[str, object]:
     target = _read_target(options, profile)
-    names = {"name": target.target_name, "target_name": target.target_name}
-    return {
-        **target.credentials,
-        **names,
-        "profile_name": target.profile_name,
-        "type": target.type,
-        "threads": target.threads,
-    }
+    own = {"name": target.target_name, "target_name": target.target_name, "profile_name": target.profile_name}
+    return {**target.credentials, **own, "type": target.type, "threads": target.threads}
 
 
 def find_profiles(options: DbtOptions) -> Path:
@@ -161,40 +156,45 @@ def find_profiles(options: DbtOptions) -> Path:
     raise ProfileError(f"there is no {PROFILES_FILE} in {looked}: give its directory with `--profiles-dir`")
 
 
-def read_profiles(path: Path) -> Mapping[str, object]:
-    """The unrendered profiles of a file, by name.
+class FoundOutput(NamedTuple):
+    """A profile's output, not rendered, and its place for messages."""
+
+    name: str
+    raw: object
+    where: str
+
+
+def find_output(options: DbtOptions, profile: str, name: str | None, to_add: str = "") -> FoundOutput:
+    """An output of a profile by name; None: the one in the profile's `target`, or `default`.
 
     Raises:
-        ProfileError: the file can't be read, or contains no profiles.
+        ProfileError: there is no such file, profile or output. The message lists the existing ones, or says
+            what `to_add` for the profile.
     """
-    raw = read_yaml(path)
-    if not isinstance(raw, dict):
-        raise ProfileError(f"{path}: must be a mapping of profiles, not {kind(raw)}")
-    return MappingProxyType({name: each for name, each in raw.items() if isinstance(name, str)})
-
-
-def pick_output(profile: object, target: str | None, renderer: Renderer, where: str) -> tuple[str, object]:
-    """The name and the unrendered contents of a profile's output. Only the selected one is ever rendered.
-
-    `target` is the output to select; None: the profile's own, which is rendered, or `default`.
-
-    Raises:
-        ProfileError: there is no such output. The message lists the existing ones.
-    """
-    outputs = profile.get("outputs") if isinstance(profile, dict) else None
-    if not isinstance(profile, dict) or not isinstance(outputs, dict) or not outputs:
+    path = find_profiles(options)
+    profiles = read_yaml(path)
+    if not isinstance(profiles, dict):
+        raise ProfileError(f"{path}: must be a mapping of profiles, not {kind(profiles)}")
+    if profile not in profiles:
+        others = f"{did_you_mean(profile, map(str, profiles))}; there are: {listed(map(shown, profiles))}"
+        raise ProfileError(f"{path}: has no profile `{shown(profile)}`{to_add or others}")
+    where, found = f"{path}: {shown(profile)}", profiles[profile]
+    outputs = found.get("outputs") if isinstance(found, dict) else None
+    if not isinstance(outputs, dict) or not outputs:
         raise ProfileError(f"{where}: must have `outputs`, a mapping of names to connections")
-    name = (
-        target if target is not None else renderer.render(profile.get("target", "default"), f"{where}.target")
+    known = [each for each in outputs if isinstance(each, str)]
+    accepted = f"accepted: {listed(map(shown, known))}"
+    picked = (
+        name
+        if name is not None
+        else options.renderer.render(found.get("target", "default"), f"{where}.target")
     )
-    if not isinstance(name, str) or name not in outputs:
-        known = [each for each in outputs if isinstance(each, str)]
-        accepted = f"accepted: {listed(map(shown, known))}"
-        if target is None:
+    if picked not in known:
+        if name is None:
             # The profile's own target may come from the environment, so it is not shown.
             raise ProfileError(f"{where}.target: names none of the outputs; {accepted}")
         raise ProfileError(f"{where}: has no output `{shown(name)}`{did_you_mean(name, known)}; {accepted}")
-    return name, outputs[name]
+    return FoundOutput(picked, outputs[picked], f"{where}.outputs.{shown(picked)}")
 
 
 def read_target(options: DbtOptions) -> WarehouseTarget:
@@ -222,19 +222,10 @@ def _read_target(options: DbtOptions, project_profile: str | None) -> WarehouseT
         raise ProfileError(
             f"{options.project_dir / PROJECT_FILE}: has no `profile`: add it, or give `--profile`"
         )
-    path = find_profiles(options)
-    profiles = read_profiles(path)
-    if name not in profiles:
-        known = listed(map(shown, profiles))
-        raise ProfileError(
-            f"{path}: has no profile `{shown(name)}`{did_you_mean(name, profiles)}; there are: {known}"
-        )
-    renderer = options.renderer
-    target, raw = pick_output(profiles[name], options.setting("target"), renderer, f"{path}: {shown(name)}")
-    where = f"{path}: {shown(name)}.outputs.{shown(target)}"
+    target, raw, where = find_output(options, name, options.setting("target"))
     if not isinstance(raw, dict) or not all(isinstance(key, str) for key in raw):
         raise ProfileError(f"{where}: must be a mapping of keys, not {kind(raw)}")
-    credentials = renderer.render(raw, where)
+    credentials = options.renderer.render(raw, where)
     adapter = credentials.pop("type", None)
     # The type becomes part of a module's name, so it must be an identifier.
     if not isinstance(adapter, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", adapter):

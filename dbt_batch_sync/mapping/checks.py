@@ -107,7 +107,7 @@ class Checks:
     def _names(self, sync: Sync) -> list[str]:
         """The names that a sync writes in Batch, as far as they are known offline."""
         columns = self._compiled.columns(sync.model.unique_id)
-        table = self._catalog.tables.get(sync.model.unique_id)
+        table = self._catalog.get(sync.model.unique_id)
         if columns is None and table is not None and _is_relation_of(table, sync.model):
             columns = table.columns
         found = [attribute.wire_name for attribute in self._attributes(sync, columns or ())]

@@ -14,7 +14,7 @@ from dbt_batch_sync.kinds.events import EVENTS
 from dbt_batch_sync.kinds.kind import Kind
 from dbt_batch_sync.kinds.profiles import PROFILES
 from dbt_batch_sync.mapping.mapping import Location, Mapping
-from dbt_batch_sync.mapping.validation import Spot, did_you_mean, kind, listed, read_form, shown
+from dbt_batch_sync.mapping.validation import Spot, not_one_of, read_form
 
 KINDS = {each.name: each for each in (PROFILES, AUDIENCE, CATALOG, EVENTS, DELETIONS)}
 
@@ -49,8 +49,7 @@ def _read_kind(raw: object, spot: Spot) -> Kind | None:
     name = raw.get("kind", PROFILES.name) if isinstance(raw, dict) else PROFILES.name
     if isinstance(name, str) and name in KINDS:
         return KINDS[name]
-    given = f"`{shown(name)}`{did_you_mean(name, KINDS)}" if isinstance(name, str) else kind(name)
-    spot.at("kind").refuse(f"must be one of {listed(KINDS)}, not {given}")
+    spot.at("kind").refuse(not_one_of(name, KINDS))
     return None
 
 

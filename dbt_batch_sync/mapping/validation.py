@@ -109,6 +109,12 @@ def did_you_mean(name: object, accepted: Iterable[str]) -> str:
     return f" (did you mean `{by_form[nearest[0]]}`?)" if nearest else ""
 
 
+def not_one_of(value: object, accepted: Iterable[str]) -> str:
+    """The error of a value that is not one of these words."""
+    given = f"`{shown(value)}`{did_you_mean(value, accepted)}" if isinstance(value, str) else kind(value)
+    return f"must be one of {listed(accepted)}, not {given}"
+
+
 def shown(value: object) -> str:
     """A foreign name for a message: short and without control characters."""
     if not isinstance(value, str):
@@ -138,27 +144,20 @@ def kind(value: object) -> str:
     )
 
 
-def is_plain(value: str) -> bool:
-    """Whether a text has 1 to 300 characters, without control, format and surrogate characters."""
-    return (
-        0 < len(value) <= MAX_TEXT
-        and not value.isspace()
-        and all(unicodedata.category(char)[0] != "C" for char in value)
-    )
-
-
 def text(what: str) -> Reader[str]:
-    """Reads a text of 1 to 300 characters without control characters."""
+    """Reads a text of 1 to 300 characters, without control, format and surrogate characters."""
 
     def read(value: object, spot: Spot) -> str:
-        if isinstance(value, str) and is_plain(value):
+        if not isinstance(value, str):
+            spot.refuse(f"must be {what} (text), not {kind(value)}")
+        elif (
+            not 0 < len(value) <= MAX_TEXT
+            or value.isspace()
+            or any(unicodedata.category(char)[0] == "C" for char in value)
+        ):
+            spot.refuse(f"must be {what} (text), 1 to {MAX_TEXT} characters, no control characters")
+        else:
             return value
-        wrong = (
-            f"not {kind(value)}"
-            if not isinstance(value, str)
-            else f"1 to {MAX_TEXT} characters, no control characters"
-        )
-        spot.refuse(f"must be {what} (text), {wrong}")
         return ""
 
     return read
@@ -179,17 +178,11 @@ def word(what: str, pattern: str, rule: str) -> Reader[str]:
 def choice(choices: Iterable[E]) -> Reader[E]:
     """Reads a member of an enum by its value."""
     by_value = {str(each.value): each for each in choices}
-    accepted = list(by_value)
 
     def read(value: object, spot: Spot) -> E:
         if isinstance(value, str) and value in by_value:
             return by_value[value]
-        given = (
-            f" `{shown(value)}`{did_you_mean(value, accepted)}"
-            if isinstance(value, str)
-            else f" {kind(value)}"
-        )
-        spot.refuse(f"must be one of {listed(accepted)}, not{given}")
+        spot.refuse(not_one_of(value, by_value))
         return next(iter(by_value.values()))
 
     return read

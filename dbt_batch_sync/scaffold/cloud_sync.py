@@ -46,8 +46,8 @@ def mapping_of(project: Project, manifest: Manifest, name: str) -> str:
         raise ConfigurationError(f"--from-cloud-sync: the project has no model `{printable(name)}`")
     catalog = read_catalog(project.catalog)
     columns = CompiledSql(manifest, catalog).columns(model.unique_id)
-    if columns is None and model.unique_id in catalog.tables:
-        columns = tuple(map(str.lower, catalog.tables[model.unique_id].columns))
+    if columns is None and model.unique_id in catalog:
+        columns = tuple(map(str.lower, catalog[model.unique_id].columns))
     if columns is None:
         raise ConfigurationError(
             f"--from-cloud-sync: the columns of `{name}` are not known. Run: dbt docs generate"

@@ -18,7 +18,6 @@ from ruamel.yaml.error import YAMLError
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.connections.documents import read_yaml
-from dbt_batch_sync.connections.outputs import PROFILE_YAML
 from dbt_batch_sync.errors import ConfigurationError, ProfileError
 
 PACKAGE = "dbt_batch_sync"
@@ -49,8 +48,6 @@ class Installed:
     done: tuple[str, ...]
     file: str
     by_hand: str | None = None
-    profile_yaml: str = PROFILE_YAML
-    meta_yaml: str = META_YAML
 
 
 def package_root() -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from harness.manifests import manifest, model
 
-from dbt_batch_sync.artifacts.catalog import Catalog, CatalogTable
+from dbt_batch_sync.artifacts.catalog import CatalogTable
 from dbt_batch_sync.errors import MappingError, Problem
 from dbt_batch_sync.mapping.checks import Checks
 from dbt_batch_sync.mapping.lines import with_lines
@@ -35,7 +35,7 @@ def check(
     """Model, key and message of each problem. `columns`: the catalog's columns of `people`."""
     written = manifest(path, syncs)
     table = CatalogTable("SHOP", schema, "people", tuple(columns))
-    catalog = Catalog({"model.shop.people": table} if columns else {})
+    catalog = {"model.shop.people": table} if columns else {}
     checks = Checks(written, catalog, default_output)
     found = read_syncs(written)
     try:

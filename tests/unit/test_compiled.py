@@ -15,7 +15,7 @@ STAGED = '"shop"."main"."staged"'
 
 
 def catalog(*columns: str, of: str = "source.shop.raw.people") -> Catalog:
-    return Catalog({of: CatalogTable("shop", "raw", "people", tuple(columns))})
+    return {of: CatalogTable("shop", "raw", "people", tuple(columns))}
 
 
 def compiled(
@@ -23,13 +23,13 @@ def compiled(
     sql: str | None,
     *,
     staged: str | None = f"select id, email as mail from {PEOPLE}",
-    known: Catalog = Catalog({}),  # noqa: B008 - frozen
+    known: Catalog | None = None,
     adapter: str = "duckdb",
     **changes: object,
 ) -> CompiledSql:
     models = [model("sync", sql, **changes), model("staged", staged)]
     written = manifest(path, models, [source("people")], adapter)
-    return CompiledSql(written, known)
+    return CompiledSql(written, known or {})
 
 
 def columns(path: Path, sql: str | None, **options: object) -> tuple[str, ...] | None:
@@ -85,7 +85,7 @@ def test_a_star_over_a_source_needs_the_catalog(tmp_path: Path) -> None:
 
 def test_declared_columns_of_a_source_may_be_incomplete(tmp_path: Path) -> None:
     written = manifest(tmp_path, [model("sync", f"select * from {PEOPLE}")], [source("people", ["id"])])
-    assert CompiledSql(written, Catalog({})).columns("model.shop.sync") is None
+    assert CompiledSql(written, {}).columns("model.shop.sync") is None
     known = compiled(tmp_path, f"select a, p.b from {PEOPLE} p", known=catalog("id"))
     assert known.columns("model.shop.sync") == ("a", "b"), "an old catalog's columns should be unknown too"
     assert known.origins("model.shop.sync", "b") == {person("b")}
@@ -114,7 +114,7 @@ def test_every_dialect_reads_its_own_quotes(tmp_path: Path, adapter: str) -> Non
         model("sync", f"select * from {relations['relation_name']} as x"),
         model("staged", 'select 1 as ID, 2 as "Mail"'.replace('"', quote), **relations),
     ]
-    read = CompiledSql(manifest(tmp_path, models, adapter=adapter), Catalog({}))
+    read = CompiledSql(manifest(tmp_path, models, adapter=adapter), {})
     assert read.columns("model.shop.sync") == ("id", "mail")
 
 

@@ -10,7 +10,7 @@ import pytest
 from harness.databases import PostgresDatabase, PostgresServer
 from harness.manifests import manifest, model, source
 
-from dbt_batch_sync.artifacts.catalog import Catalog, CatalogTable
+from dbt_batch_sync.artifacts.catalog import CatalogTable
 from dbt_batch_sync.artifacts.compiled import CompiledSql
 
 Describe = Callable[[str], tuple[str, ...]]
@@ -247,7 +247,7 @@ def test_columns_match_the_warehouse_or_are_unknown(
     for query in filter(None, queries):
         sql = query.replace("people_", '"raw"."people"').replace("orders_", '"raw"."orders"')
         written = manifest(tmp_path, [model("sync", sql)], nodes, adapter)
-        found = CompiledSql(written, Catalog(tables)).columns("model.shop.sync")
+        found = CompiledSql(written, tables).columns("model.shop.sync")
         known += found is not None
         if found is not None and found != describe(sql):
             wrong.append((sql, found, describe(sql)))

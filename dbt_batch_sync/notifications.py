@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.connections.recipients import Hook, HookFormat
-from dbt_batch_sync.results.sync import PushResult, SyncPushed
+from dbt_batch_sync.results.sync import PushResult
 
 HOOK_SECONDS = 10.0
 """Seconds for one hook."""
@@ -85,22 +85,7 @@ def slack_text(result: PushResult, output: str) -> str:
     order = ("failed", "interrupted", "partial")
     syncs = sorted(result.syncs, key=lambda each: [each.status != status for status in order])
     lines = [f"*dbt-batch-sync: push to {output} {result.status}* (run {result.run_id})"]
-    lines += [_line(each) for each in syncs[:SHOWN_SYNCS]]
+    lines += [f"• {each.summary}" for each in syncs[:SHOWN_SYNCS]]
     if len(syncs) > SHOWN_SYNCS:
         lines.append(f"and {len(syncs) - SHOWN_SYNCS} more syncs")
     return "\n".join(lines).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _line(sync: SyncPushed) -> str:
-    changes = f"{sync.inserts:,} new, {sync.updates:,} changed, {sync.exits:,} left"
-    rejected = sync.rejected_rows + sync.rejected_attributes
-    parts = [f"{changes}; {sync.accepted:,} of {sync.sent:,} accepted"]
-    if rejected:
-        parts.append(f"{rejected:,} rejected")
-    if sync.invalid:
-        parts.append(f"{sync.invalid:,} invalid")
-    if sync.parked:
-        parts.append(f"{sync.parked:,} parked")
-    if sync.error:
-        parts.append(sync.error)
-    return f"• {sync.sync} {sync.status}: {'; '.join(parts)}"

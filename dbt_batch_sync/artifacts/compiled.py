@@ -22,9 +22,6 @@ from dbt_batch_sync.artifacts.manifest import Manifest, Model, SourceTable
 # SQL that sqlglot can't read is reported as unknown; sqlglot's own warnings would only add noise.
 logging.getLogger("sqlglot").addHandler(logging.NullHandler())
 
-_OTHER_NAMES = {"sqlserver": "tsql", "synapse": "tsql", "athena": "athena", "glue": "spark"}
-"""sqlglot's names of dialects that differ from the adapter's."""
-
 _PLAIN = ("view", "table", "incremental", "ephemeral", "materialized_view", "dynamic_table")
 """Materializations whose relation has the columns of its SQL."""
 
@@ -75,9 +72,8 @@ class CompiledSql:
     """
 
     def __init__(self, manifest: Manifest, catalog: Catalog) -> None:
-        adapter = manifest.adapter_type or ""
-        self.dialect = _OTHER_NAMES.get(adapter, adapter)
-        self._known = bool(adapter) and Dialect.get(self.dialect) is not None
+        self.dialect = manifest.adapter_type or ""
+        self._known = bool(self.dialect) and Dialect.get(self.dialect) is not None
         self._catalog = catalog
         self._models = {each.unique_id: each for each in manifest.models}
         self._sources = {each.unique_id: each for each in manifest.sources}

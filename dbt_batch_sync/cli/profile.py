@@ -13,6 +13,7 @@ from dbt_batch_sync.cli.options import DbtFlags, Json, ShowValues
 
 if TYPE_CHECKING:
     from dbt_batch_sync.ledger.erasures import Erasure
+    from dbt_batch_sync.ledger.records import Rejection
     from dbt_batch_sync.results.look import ProfileResult, SyncProfile
 
 
@@ -89,11 +90,7 @@ def _state(sync: SyncProfile) -> list[str]:
         lines.append(f"[yellow]in doubt, sent again by the next delta with a value:[/] {names}")
     for each in sync.rejects:
         if each.attribute is None:
-            done = "" if each.resolved_at is None else f", resolved {at(each.resolved_at)}"
-            lines.append(
-                f"[yellow]row rejected by {escape(each.rejected_by)}:[/] {escape(each.reason)} "
-                f"({at(each.rejected_at)}{done})"
-            )
+            lines.append(f"[yellow]row rejected:[/] {_rejected(each)}")
     return [*lines, *map(_erasure, sync.erasures)]
 
 
@@ -103,17 +100,18 @@ def _erasure(erasure: Erasure) -> str:
     return f"erasure requested {at(erasure.asked_at)} UTC, app {escape(erasure.app)}: {ended}"
 
 
+def _rejected(each: Rejection) -> str:
+    resolved = f", resolved {at(each.resolved_at)}" if each.resolved_at is not None else ""
+    return f"{escape(each.reason)} ({escape(each.rejected_by)}, {at(each.rejected_at)}{resolved})"
+
+
 def _attributes(sync: SyncProfile) -> list[tuple[str, str, str, str]]:
     """A row for each attribute with known values."""
     queued = {each.attribute: each.new for each in sync.pending.attributes} if sync.pending else {}
     found = {each.attribute: each for each in sync.rejects if each.attribute is not None}
     rows = []
     for name in dict.fromkeys([*sync.attributes, *queued, *found]):
-        each = found.get(name)
-        reason = ""
-        if each is not None:
-            done = f", resolved {at(each.resolved_at)}" if each.resolved_at is not None else ""
-            reason = f"{escape(each.reason)} ({escape(each.rejected_by)}, {at(each.rejected_at)}{done})"
+        reason = _rejected(found[name]) if name in found else ""
         rows.append(
             (escape(name), escape(sync.attributes.get(name, "")), escape(queued.get(name, "")), reason)
         )

@@ -15,7 +15,7 @@ from dbt_batch_sync.errors import BatchSyncError
 
 if TYPE_CHECKING:
     from dbt_batch_sync.api import PushOptions, Selection
-    from dbt_batch_sync.results.sync import PushResult, SyncPushed
+    from dbt_batch_sync.results.sync import PushResult
 
 WAKE = 1.0
 """Seconds between checks of a waiting task: it only notices exceptions from other threads then."""
@@ -45,7 +45,7 @@ class PushFailed(BatchSyncError):
 
     def __str__(self) -> str:
         unlike = [each for each in self.result.syncs if each.status != "succeeded"]
-        return "; ".join(summary(each) for each in unlike) or "the push was stopped before its end"
+        return "; ".join(each.summary for each in unlike) or "the push was stopped before its end"
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class PushTask:
             outcome.exception()
             raise
         for sync in result.syncs:
-            (log.info if sync.status == "succeeded" else log.warning)(summary(sync))
+            (log.info if sync.status == "succeeded" else log.warning)(sync.summary)
         if stop.is_set() or not self.accepts(result.status):
             raise PushFailed(result)
         return result
@@ -126,25 +126,6 @@ class PushTask:
             outcome.set_result(api.push(self.dbt, self.selection, options, stop=stop))
         except BaseException as error:  # noqa: BLE001 - raised by whoever asks for the outcome
             outcome.set_exception(error)
-
-
-def summary(sync: SyncPushed) -> str:
-    """One line for a log: what was sent and accepted, and what to do about the rest."""
-    from dbt_batch_sync.results import noun  # Airflow parses DAGs without it
-
-    if sync.status == "skipped":
-        return f"{sync.sync}: skipped: the push was stopped before it"
-    line = (
-        f"{sync.sync}: {sync.status}: {sync.inserts} inserts, {sync.updates} updates, "
-        f"{sync.exits} exits; {sync.accepted} of {sync.sent} {noun(sync.kind)}s accepted, "
-        f"{sync.requests} requests"
-    )
-    if sync.status == "partial":
-        line += (
-            f"; {sync.rejected_rows} rows and {sync.rejected_attributes} attributes rejected, "
-            f"{sync.invalid} rows invalid, {sync.parked} parked: dbt-batch-sync rejects --select {sync.sync}"
-        )
-    return f"{line}: {sync.error}" if sync.error else line
 
 
 def _several(value: str | Sequence[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.ledger.requests import Request, Scope
-from dbt_batch_sync.results import Result
+from dbt_batch_sync.results import Result, noun
 
 Status = Literal["succeeded", "partial", "interrupted", "failed"]
 
@@ -50,6 +50,24 @@ class SyncPushed:
     def of(run: Run, kind: str) -> SyncPushed:
         names = [name for name in SyncPushed.__dataclass_fields__ if name != "kind"]
         return SyncPushed(kind=kind, **{name: getattr(run, name) for name in names})
+
+    @property
+    def summary(self) -> str:
+        """One line for a log: what was sent and accepted, and what to do about the rest."""
+        if self.status == "skipped":
+            return f"{self.sync}: skipped: the push was stopped before it"
+        line = (
+            f"{self.sync}: {self.status}: {self.inserts} inserts, {self.updates} updates, "
+            f"{self.exits} exits; {self.accepted} of {self.sent} {noun(self.kind)}s accepted, "
+            f"{self.requests} requests"
+        )
+        if self.status == "partial":
+            line += (
+                f"; {self.rejected_rows} rows and {self.rejected_attributes} attributes rejected, "
+                f"{self.invalid} rows invalid, {self.parked} parked: "
+                f"dbt-batch-sync rejects --select {self.sync}"
+            )
+        return f"{line}: {self.error}" if self.error else line
 
 
 @dataclass(frozen=True)

@@ -133,10 +133,8 @@ def _described(sync: Sync) -> str:
     """The descriptions and tests of a sync's two models, and the configs that they need to be usable wherever
     the sync's model is.
     """
-    model, noun, own = sync.model, sync.kind.noun, {}
-    if model.private_to is not None:
-        own["group"] = model.private_to
-    own |= _enabled(model)
+    noun, private_to = sync.kind.noun, sync.model.private_to
+    own = ({"group": private_to} if private_to is not None else {}) | _enabled(sync.model)
     valid = {"config": {"where": "_batch_change <> 'invalid'"}}
     models = (
         (

@@ -268,7 +268,7 @@ def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
             [
                 "never accepted by Batch",
                 "nothing to send",
-                "row rejected by batch: BAD (2026-04-01 06:00, resolved 2026-04-01 06:00)",
+                "row rejected: BAD (batch, 2026-04-01 06:00, resolved 2026-04-01 06:00)",
                 "Attribute Rejected",
                 "name too_long (validation, 2026-04-01 06:00)",
             ],

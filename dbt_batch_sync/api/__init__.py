@@ -4,13 +4,12 @@
     result = push(DbtOptions(project_dir=Path("."), environ=os.environ))
 
 Nothing is printed here, nothing is asked, and no signal is handled: set `stop` to end a push early. `sync`
-has what moves data, `look` what only reads, `check` what reads dbt's files, `project` what all begin with.
+has what moves data, `look` what only reads, `project` what all begin with.
 """
 
 from __future__ import annotations
 
-from dbt_batch_sync.api.check import lineage, validate
-from dbt_batch_sync.api.look import audit, plan, profile, rejects, report, status
+from dbt_batch_sync.api.look import audit, lineage, plan, profile, rejects, report, status, validate
 from dbt_batch_sync.api.project import Selection, load_manifest, load_syncs
 from dbt_batch_sync.api.sync import adopt, push, resend
 from dbt_batch_sync.audit import AuditOptions

@@ -8,7 +8,7 @@ from dbt_batch_sync.artifacts.compiled import CompiledSql, Origin
 from dbt_batch_sync.errors import MappingError
 from dbt_batch_sync.mapping.mapping import ALL, Attribute
 from dbt_batch_sync.mapping.syncs import Sync
-from dbt_batch_sync.results.check import AttributeLineage, SyncLineage
+from dbt_batch_sync.results.look import AttributeLineage, SyncLineage
 
 
 def trace(sync: Sync, compiled: CompiledSql) -> SyncLineage:

@@ -17,7 +17,7 @@ from dbt_batch_sync.errors import ConfigurationError, MappingError, Problem, pri
 
 if TYPE_CHECKING:
     from dbt_batch_sync.artifacts.compiled import Origin
-    from dbt_batch_sync.results.check import LineageResult
+    from dbt_batch_sync.results.look import LineageResult
 
 
 def validate(
@@ -44,7 +44,7 @@ def validate(
             )
         if not as_json:
             raise
-        from dbt_batch_sync.results.check import ValidateResult
+        from dbt_batch_sync.results.look import ValidateResult
 
         show.print_json(ValidateResult(False, online=online, problems=failure.problems).to_json())
         raise typer.Exit(failure.exit_code) from None

@@ -1,16 +1,20 @@
-"""What the verbs that only read answer: plan, audit, status, rejects, profile, report."""
+"""What the verbs that only read answer: plan, audit, status, rejects, profile, report, validate, lineage."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from dbt_batch_sync.errors import Problem
 from dbt_batch_sync.ledger.audits import Audited
 from dbt_batch_sync.ledger.erasures import Erasure, ErasureCounts
 from dbt_batch_sync.ledger.records import RejectCount, RejectedKey, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request
 from dbt_batch_sync.results import Result
+
+if TYPE_CHECKING:
+    from dbt_batch_sync.artifacts.compiled import Origin
 
 
 @dataclass(frozen=True)
@@ -309,3 +313,46 @@ class ProfileResult(Result):
     @property
     def is_known(self) -> bool:
         return any(each.sent_at or each.pending or each.rejects for each in self.syncs)
+
+
+@dataclass(frozen=True)
+class ValidateResult(Result):
+    """Every sync that is fine, or, if not `valid`, what is wrong. The columns of `unchecked` ones are not
+    known: dbt has not compiled their models, or the SQL does not tell. `steps` are what the next push creates
+    or changes in Batch before it sends rows.
+    """
+
+    valid: bool
+    syncs: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    online: bool = False
+    steps: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class AttributeLineage:
+    """The columns outside dbt's models from which an attribute is computed. `column` is the sync's; None for
+    a membership. Without origins, it is a constant or a row count.
+    """
+
+    attribute: str
+    column: str | None
+    origins: tuple[Origin, ...]
+
+
+@dataclass(frozen=True)
+class SyncLineage:
+    """The key and the attributes of a sync."""
+
+    sync: str
+    attributes: tuple[AttributeLineage, ...]
+    kind: str = "profiles"
+
+
+@dataclass(frozen=True)
+class LineageResult(Result):
+    """The lineages of the selected syncs. `not_compiled` names upstream models whose SQL is unknown."""
+
+    syncs: tuple[SyncLineage, ...]
+    not_compiled: tuple[str, ...]

@@ -24,13 +24,14 @@ from dbt_batch_sync.ledger.records import EventName, RejectCount, RejectedKey, R
 from dbt_batch_sync.ledger.requests import Request
 from dbt_batch_sync.mapping.mapping import Guards
 from dbt_batch_sync.mapping.validation import names_of
-from dbt_batch_sync.results.check import AttributeLineage, LineageResult, SyncLineage, ValidateResult
 from dbt_batch_sync.results.look import (
+    AttributeLineage,
     AuditResult,
     Change,
     Difference,
     DriftSample,
     Flapping,
+    LineageResult,
     Pending,
     PlanResult,
     ProfileResult,
@@ -38,10 +39,12 @@ from dbt_batch_sync.results.look import (
     Sample,
     StatusResult,
     SyncAudited,
+    SyncLineage,
     SyncPlanned,
     SyncProfile,
     SyncRejects,
     SyncStatus,
+    ValidateResult,
 )
 from dbt_batch_sync.results.sync import EXIT_CODES, PushResult, ResendResult, SyncPushed
 from dbt_batch_sync.sandbox.knobs import KNOBS, changeable

@@ -115,7 +115,6 @@ def status(
         if wait:
             signal = stop or Event()
             follow(
-                warehouse,
                 known,
                 lambda sync: channels.apps(read_output(dbt, sync.mapping.output), sync.kind, signal),
             )
@@ -123,7 +122,7 @@ def status(
         def talk(sync: Sync) -> Talk:
             return channels.talk(read_output(dbt, sync.mapping.output), sync.kind)
 
-        statuses, sizes = overview.statuses(warehouse, known, limit), overview.sizes(warehouse, known, talk)
+        statuses, sizes = overview.statuses(known, limit), overview.sizes(warehouse, known, talk)
         return StatusResult(tuple(replace(each, **size) for each, size in zip(statuses, sizes, strict=True)))
 
 

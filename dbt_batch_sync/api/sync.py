@@ -168,7 +168,7 @@ def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) ->
         _refuse_resend([each.sync for each in known])
         requests = [
             request
-            for journal, _, names in by_ledger(known)
+            for journal, names in by_ledger(known)
             for request in append_requests(journal, scope, names)
         ]
     notes = (f"{each.sync.name}: {each.sync.kind.on_resend}" for each in known if each.sync.kind.on_resend)

@@ -107,7 +107,7 @@ class Reader:
     def _read_rejects(self, into: Believed) -> None:
         source = "held where sync = :sync and resolved_at is null"
         values: dict[str, Value] = {"sync": self.known.sync.name}
-        rejects = self.known.rejects.table
+        rejects = self.known.journal.rejects_table
         for rows in self._by_key(source, "key", {"attribute": "attribute"}, values, rejects):
             into.note(_notes(rows.column(KEY), rows.column("attribute")), "rejected")
 

@@ -67,6 +67,18 @@ def change_counts(pending: Pending, names: Sequence[str]) -> exp.Select:
     )
 
 
+def names_of(pending: Pending) -> exp.Select:
+    """The unsettled events by name: `row_count` and `profiles`, most frequent first."""
+    return select(
+        """
+        select batch__name as name, count(*) as row_count, count(distinct custom_id) as profiles
+        from delta where _batch_change <> 'invalid' group by batch__name order by row_count desc, batch__name
+        """,
+        delta=pending.delta,
+        where=pending.conditions(),
+    )
+
+
 def again_counts(pending: Pending, snapshot: Relation, names: Sequence[str]) -> exp.Select:
     """How many pending updates change each attribute (`again_<n>`) of profiles that the delta `:last` sent
     with a value. Attributes in doubt are ignored, because they are sent whatever their value.

@@ -23,7 +23,6 @@ from dbt_batch_sync.ledger.records import Event, EventName
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.channels import Channel, app_of
 from dbt_batch_sync.push.known import Known, by_ledger
-from dbt_batch_sync.warehouse import Warehouse
 
 
 @dataclass
@@ -93,24 +92,22 @@ def look_at(talk: Talk, erasure: Erasure, *, may_be_forgotten: bool) -> Erasure 
     return replace(erasure, status="done", error=error)
 
 
-def follow(warehouse: Warehouse, known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]) -> None:
+def follow(known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]) -> None:
     """Polls the open requests of the syncs until all have ended or the talks are stopped, and records how
     they ended. Raises DeliveryError if Batch can't be reached or rejects a request.
     """
     with suppress(Interrupted):
-        _follow(warehouse, known, talks)
+        _follow(known, talks)
 
 
-def _follow(
-    warehouse: Warehouse, known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]
-) -> None:
+def _follow(known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]) -> None:
     own = [each for each in known if each.sync.kind.erases is not None]
     apps = {each.sync.name: talks(each.sync) for each in own}
     while True:
         waiting: list[Talk] = []
-        for journal, _, names in by_ledger(own):
+        for journal, names in by_ledger(own):
             forgotten = journal.stamp() - timedelta(days=TOKEN_DAYS)
-            for erasure in open_erasures(warehouse, journal, names):
+            for erasure in open_erasures(journal, names):
                 talk = apps[erasure.sync].get(erasure.app)
                 if talk is None:  # the output no longer has this app
                     continue
@@ -118,7 +115,7 @@ def _follow(
                 if over is None:
                     waiting.append(talk)
                 else:
-                    append_done(journal, [over])
+                    append_done(journal, over)
         if not waiting:
             return
         waiting[0].pause(LOOK_AGAIN_SECONDS)

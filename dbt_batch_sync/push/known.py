@@ -10,8 +10,7 @@ from sqlglot import exp
 
 from dbt_batch_sync.errors import ConfigurationError, WarehouseError
 from dbt_batch_sync.ledger.journal import Journal, awake
-from dbt_batch_sync.ledger.records import JOURNAL, JOURNAL_COLUMNS, REJECT_COLUMNS, REJECTS, ledger_rows
-from dbt_batch_sync.ledger.rejects import Rejects
+from dbt_batch_sync.ledger.records import JOURNAL, JOURNAL_COLUMNS, REJECT_COLUMNS, ledger_rows
 from dbt_batch_sync.ledger.state import SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.warehouse import Statement, Warehouse
@@ -24,7 +23,6 @@ class Known:
 
     sync: Sync
     journal: Journal
-    rejects: Rejects
     state: SyncState
 
 
@@ -55,13 +53,13 @@ def read_each(
             wrong[sync.name] = error
     known: dict[str, Known] = {}
     for table, some in own.items():
-        journal, rejects = Journal(warehouse, table, seconds), Rejects(warehouse, beside(table, REJECTS))
+        journal = Journal(warehouse, table, seconds)
         try:
             states = journal.states([sync.name for sync in some])
         except ConfigurationError as error:
             wrong |= {sync.name: error for sync in some}
         else:
-            known |= {sync.name: Known(sync, journal, rejects, states[sync.name]) for sync in some}
+            known |= {sync.name: Known(sync, journal, states[sync.name]) for sync in some}
     return [known[sync.name] for sync in syncs if sync.name in known], wrong
 
 
@@ -70,11 +68,11 @@ def parked_rows(sync: Sync, state: SyncState) -> int:
     return 0 if sync.kind.per_operation else state.parked
 
 
-def by_ledger(known: Iterable[Known]) -> list[tuple[Journal, Rejects, list[str]]]:
+def by_ledger(known: Iterable[Known]) -> list[tuple[Journal, list[str]]]:
     """The ledgers, each with the names of its syncs."""
-    found: dict[exp.Table, tuple[Journal, Rejects, list[str]]] = {}
+    found: dict[exp.Table, tuple[Journal, list[str]]] = {}
     for each in known:
-        _, _, names = found.setdefault(each.journal.table, (each.journal, each.rejects, []))
+        _, names = found.setdefault(each.journal.table, (each.journal, []))
         names.append(each.sync.name)
     return list(found.values())
 
@@ -125,7 +123,10 @@ def check_access(warehouse: Warehouse, known: Known) -> None:
     except WarehouseError as error:
         name = delta.table.sql(warehouse.dialect)
         raise WarehouseError(f"a push could not read {name}: it needs select: {error}") from None
-    for table, columns in ((known.journal.table, JOURNAL_COLUMNS), (known.rejects.table, REJECT_COLUMNS)):
+    for table, columns in (
+        (known.journal.table, JOURNAL_COLUMNS),
+        (known.journal.rejects_table, REJECT_COLUMNS),
+    ):
         try:
             warehouse.append(table, ledger_rows(columns))
         except WarehouseError as error:

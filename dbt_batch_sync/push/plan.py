@@ -12,11 +12,10 @@ from dbt_batch_sync.delivery.pacing import SHARE_OF_RATE, call_size
 from dbt_batch_sync.kinds.attributes import parse_types
 from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.state import Built, Checkpoint, SyncState
-from dbt_batch_sync.push.counts import Pending, again_counts, change_counts, samples
+from dbt_batch_sync.push.counts import Pending, again_counts, change_counts, names_of, samples
 from dbt_batch_sync.push.guards import stops, tripped
 from dbt_batch_sync.push.known import Known, build_command, parked_rows, relation_of
 from dbt_batch_sync.push.masking import mask
-from dbt_batch_sync.push.occurrences import count_names
 from dbt_batch_sync.results.look import Flapping, Sample, SyncPlanned
 from dbt_batch_sync.warehouse import Statement, Warehouse
 
@@ -152,7 +151,10 @@ def count_changes(warehouse: Warehouse, known: Known, pending: Pending) -> Count
         changes[change] = changes.get(change, 0) + count
     operations = sending
     if known.sync.kind.per_operation:
-        attributes, operations = count_names(warehouse, pending)
+        events = warehouse.fetch(Statement(names_of(pending), pending.values)).to_pylist()
+        attributes = {str(row["name"]): int(row["row_count"]) for row in events}
+        # The events of a profile share an operation.
+        operations = max((int(row["profiles"]) for row in events), default=0)
     return Counts(
         rows=sum(int(row["row_count"]) for row in rows),
         inserts=changes.get("insert", 0),

@@ -178,7 +178,7 @@ def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) ->
 
 def _refuse_resend(syncs: Sequence[Sync]) -> None:
     """Raises ConfigurationError for syncs whose rows must not be sent twice."""
-    erasing = [each.name for each in syncs if each.kind.erases is not None]
+    erasing = [each.name for each in syncs if each.kind.erases]
     if erasing:
         raise ConfigurationError(
             f"resend: {', '.join(f'`{name}`' for name in erasing)} erases people, and a request for "

@@ -6,9 +6,8 @@ Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import cast
 
 from dbt_batch_sync.batch_api.answers import read_bulk
 from dbt_batch_sync.kinds.attributes import (
@@ -28,7 +27,6 @@ from dbt_batch_sync.mapping.mapping import (
     ALL,
     Attribute,
     Guards,
-    Location,
     Mapping,
     OnExit,
     OnNull,
@@ -159,13 +157,10 @@ class _Form:
     shared: bool = read_by(boolean, False)
 
 
-def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
-    written = cast("_Form", form)
+def _mapping(written: _Form, spot: Spot, mapping: Mapping) -> Mapping:
     _check(written, spot)
-    return Mapping(
-        sync=sync,
-        kind=PROFILES,
-        identifier=written.identifier,
+    return replace(
+        mapping,
         attributes=tuple(_attributes(written)),
         all_columns=written.custom.all_columns,
         exclude=written.exclude,
@@ -173,9 +168,6 @@ def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
         on_exit=written.on_exit,
         membership=written.membership,
         endpoint=written.endpoint.value,
-        output=written.output,
-        guards=written.guards,
-        where=where,
         shared=written.shared,
     )
 

@@ -101,7 +101,7 @@ def follow(known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]) 
 
 
 def _follow(known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]) -> None:
-    own = [each for each in known if each.sync.kind.erases is not None]
+    own = [each for each in known if each.sync.kind.erases]
     apps = {each.sync.name: talks(each.sync) for each in own}
     while True:
         waiting: list[Talk] = []

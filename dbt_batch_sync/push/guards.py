@@ -40,14 +40,12 @@ def stops(sync: Sync, state: SyncState, output: Output, target: str | None = Non
             f"`{name}` was pushed to another Batch project{other} than that of output `{output.name}`. Use "
             "the output that it was pushed to, or send everything again: dbt-batch-sync resend --all"
         )
-    yield from sync.kind.stops(sync.mapping, built)
-    if sync.kind.erases is not None:
-        yield from sync.kind.erases(sync.mapping, built, output)
+    yield from sync.kind.stops(sync.mapping, built, output)
 
 
 def tripped(sync: Sync, built: Built) -> Iterator[str]:
     """The guards that stop a push without `--force`."""
-    if sync.kind.erases is not None:  # having no request is normal
+    if sync.kind.erases:  # having no request is normal
         return
     guards, known, noun = sync.mapping.guards, built.known_rows, sync.kind.noun
     if built.changes and built.model_rows < guards.min_rows:

@@ -76,7 +76,7 @@ class _Found:
                 page_before=page - 1,
             )
         self.rejections = tuple(rejections_of(known.journal, sync.name, key))
-        erases = sync.kind.erases is not None
+        erases = sync.kind.erases
         self.erasures = tuple(erasures_of(known.journal, sync.name, key)) if erases else ()
         # An invalid row is never sent.
         is_sendable = self.queued.get("_batch_change") not in (None, "invalid")
@@ -207,7 +207,10 @@ def _last_events(warehouse: Warehouse, known: Known, profile: str) -> tuple[Occu
     queries = [Statement(select(_REMEMBERED, snapshot=snapshot), {"profile": profile})]
     if known.state.built is not None:
         delta = relation_of(warehouse, known.sync, "delta")
-        given: dict[str, Value] = {"delta_id": known.state.built.delta_id, "page": known.state.checkpoint.page}
+        given: dict[str, Value] = {
+            "delta_id": known.state.built.delta_id,
+            "page": known.state.checkpoint.page,
+        }
         queries.append(Statement(select(_QUEUED, delta=delta), {"profile": profile, **given}))
     found: dict[str, Occurrence] = {}
     for query in queries:

@@ -33,7 +33,7 @@ def statuses(known: Sequence[Known], limit: int) -> Iterator[SyncStatus]:
     """The last runs of each sync (at most `limit`), its parked rows and open requests."""
     runs, requests, audits = _runs(known, limit), _of_each(known, open_requests), _audits(known)
     erasures: dict[str, ErasureCounts] = {}
-    for journal, names in by_ledger(each for each in known if each.sync.kind.erases is not None):
+    for journal, names in by_ledger(each for each in known if each.sync.kind.erases):
         erasures |= erasure_counts(journal, names)
     for each in known:
         name = each.sync.name
@@ -59,7 +59,7 @@ def sizes(
             continue
         expected = _expected(warehouse, each)
         try:
-            size = container.size(talk(each.sync), each.sync.mapping)
+            size = container.count(talk(each.sync), each.sync.mapping)
         except (DeliveryError, ConfigurationError) as error:
             yield {"expected": expected, "note": f"Batch was not asked how many there are: {error}"}
             continue

@@ -83,7 +83,7 @@ def plan_sync(
             f"{name} is not the delta that dbt built last: it was replaced or altered. "
             f"Run: {build_command(sync)}",
         )
-    apps = max(1, len(output.app_keys)) if sync.kind.erases is not None else 1
+    apps = max(1, len(output.app_keys)) if sync.kind.erases else 1
     route, most = sync.kind.route(sync.mapping.endpoint, counts.sending), output.max_profiles_per_second
     return SyncPlanned(
         sync=sync.name,

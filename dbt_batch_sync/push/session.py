@@ -162,7 +162,7 @@ class Session:
         refusal = self.gate and self.gate.refusal(known.sync, state, require_tests=require_tests)
         if refusal:
             raise Stopped(refusal)
-        if self.options.limit is not None and known.sync.kind.erases is not None:
+        if self.options.limit is not None and known.sync.kind.erases:
             raise Stopped(
                 f"nothing was sent: `{known.sync.name}` erases people and is pushed as a whole: leave out "
                 "--limit"

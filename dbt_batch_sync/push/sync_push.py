@@ -82,7 +82,7 @@ class SyncPush:
 
     def __post_init__(self) -> None:
         self.tokens: deque[str] = deque(maxlen=self.channel.max_in_flight)  # of the last requests
-        erases = self.work.sync.kind.erases is not None
+        erases = self.work.sync.kind.erases
         self._erasing = Erasing(self.channel, self.hold, self.work.built.delta_id) if erases else None
         self._phases = Phases(self.clock.monotonic)
         self._source = Source(

@@ -13,8 +13,7 @@ from datetime import date
 from dbt_batch_sync.audit import AuditObserver, AuditOptions, Wait
 from dbt_batch_sync.audit.believed import Reader, kept
 from dbt_batch_sync.audit.comparison import Believed, Comparison, Found
-from dbt_batch_sync.audit.directory import temporary_directory
-from dbt_batch_sync.audit.exporting import begin, load
+from dbt_batch_sync.audit.exporting import begin, load, temporary_directory
 from dbt_batch_sync.batch_api.exports import Exports, Patience
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped

@@ -10,7 +10,6 @@ import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from types import TracebackType
 from typing import Final, cast
 from urllib.parse import urlsplit
 
@@ -26,10 +25,10 @@ from dbt_batch_sync.batch_api.answers import (
     BrokenKind,
     Fatal,
     Read,
+    describe,
     parse,
     read_bulk,
 )
-from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.transport import IN_PATH, Upload, bearer, of_app, open_session
 from dbt_batch_sync.connections.addresses import is_loopback
 from dbt_batch_sync.errors import DeliveryError
@@ -53,11 +52,7 @@ FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, Va
 
 class Client:
     """Requests to one output, validated by `connections.outputs`. Up to `max_in_flight` threads may use
-    `send` at the same time.
-
-    Args:
-        timeout: Seconds for the server to read a body, and again for its whole answer. Connecting takes at
-            most `CONNECT_SECONDS` of it.
+    `send` at the same time. The server has `timeout` seconds to read a body, and again for its whole answer.
     """
 
     def __init__(
@@ -85,9 +80,7 @@ class Client:
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -134,23 +127,18 @@ class Client:
             return Accepted()
 
         body = None if document is None else json.dumps(document).encode()
-        if app_key is not None:
-            auth = of_app(self._rest_api_key, app_key)
-            return self._call(method, self._app_base + path, read, body, None, auth), found
-        return self._call(method, self._base + path, read, body), found
+        auth = None if app_key is None else of_app(self._rest_api_key, app_key)
+        base = self._base if app_key is None else self._app_base
+        return self._call(method, base + path, read, body, auth=auth), found
 
     def locate(self, path: str) -> tuple[Answer, str]:
         """A request that is answered with a redirect, and the target, which is not followed."""
         found: list[str] = []
-        return self._call("GET", self._base + path, None, located=found), found[0] if found else ""
+        return self._call("GET", self._base + path, read_bulk, located=found), found[0] if found else ""
 
     def check(self) -> None:
-        """Sends a read-only request to check the address and the credentials.
-
-        Raises:
-            DeliveryError: with what to check.
-        """
-        answer = self._call("GET", self._base + CHECK_PATH, None)
+        """Checks the address and the credentials by a read-only request. Raises DeliveryError."""
+        answer, _ = self.ask("GET", CHECK_PATH)
         if not isinstance(answer, Accepted):
             raise DeliveryError(f"{describe(answer)}.")
 
@@ -158,7 +146,7 @@ class Client:
         self,
         method: str,
         url: str,
-        read: Read | None,
+        read: Read,
         body: bytes | memoryview | None = None,
         seconds: float | None = None,
         auth: AuthBase | None = None,
@@ -182,9 +170,7 @@ class Client:
                     return Accepted()
                 if 200 <= status < 300 and text is None:
                     return Broken(BrokenKind.TOO_LARGE)
-                if 200 <= status < 300 and read is None:
-                    return Accepted()
-                return parse(status, response.headers, text or b"", time.time(), read or read_bulk)
+                return parse(status, response.headers, text or b"", time.time(), read)
         except FAILURES as error:
             failure = classify(error)
             if isinstance(failure, Broken) and upload is not None and upload.begun:

@@ -13,14 +13,9 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """The retry policy of one request.
-
-    Attributes:
-        max_attempts: Attempts in total, including the first; at least 1.
-        base_seconds: Wait after the first attempt; doubles after each further one.
-        max_seconds: The longest backoff.
-        repeatable: Whether to retry if Batch may have accepted the request.
-        max_retry_after: The longest `Retry-After` to wait for, in seconds; a longer one ends the push.
+    """The retry policy of one request: attempts in total, the wait after the first one, which doubles up to
+    the longest, and the longest `Retry-After` to wait for. `repeatable`: whether to retry if Batch may have
+    accepted the request.
     """
 
     max_attempts: int = 8

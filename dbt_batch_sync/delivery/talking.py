@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from urllib.parse import urlencode
 
-from dbt_batch_sync.batch_api.answers import Accepted, Answer, Fatal, Rejected
-from dbt_batch_sync.batch_api.messages import describe
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Fatal, Rejected, describe
 from dbt_batch_sync.batch_api.retry import GiveUp, RetryPolicy, persist
 from dbt_batch_sync.delivery.pacing import Pacer
 from dbt_batch_sync.delivery.sender import Interrupted

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dbt_batch_sync.batch_api.answers import Fatal
-from dbt_batch_sync.batch_api.messages import describe
+from dbt_batch_sync.batch_api.answers import Fatal, describe
 from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import DeliveryError, Stopped
 from dbt_batch_sync.kinds.attributes import parse_types

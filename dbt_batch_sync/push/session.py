@@ -26,9 +26,8 @@ from dbt_batch_sync.push.guards import check_guards
 from dbt_batch_sync.push.known import Known, build_command, parked_rows, read_each
 from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.push.planned import Planned, check_planned
-from dbt_batch_sync.push.source import Source
+from dbt_batch_sync.push.source import Source, Work, open_work
 from dbt_batch_sync.push.sync_push import Clock, Observer, SyncPush, ended, status_of
-from dbt_batch_sync.push.work import Work, open_work
 from dbt_batch_sync.results.sync import SyncPushed
 from dbt_batch_sync.telemetry import describe_current
 from dbt_batch_sync.warehouse import Warehouse

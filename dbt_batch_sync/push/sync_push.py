@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
-from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, Busy
-from dbt_batch_sync.batch_api.messages import describe
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, Busy, describe
 from dbt_batch_sync.batch_api.retry import RetryPolicy
+from dbt_batch_sync.delivery.calls import Settled
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
-from dbt_batch_sync.delivery.outcomes import Settled
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
 from dbt_batch_sync.errors import BatchSyncError, Stopped
 from dbt_batch_sync.ledger.claims import Hold, Timing
@@ -31,8 +30,7 @@ from dbt_batch_sync.ledger.state import Checkpoint, SyncState
 from dbt_batch_sync.push.channels import Channel
 from dbt_batch_sync.push.erasing import Erasing
 from dbt_batch_sync.push.phases import Phases
-from dbt_batch_sync.push.source import Source
-from dbt_batch_sync.push.work import Work
+from dbt_batch_sync.push.source import Source, Work
 from dbt_batch_sync.telemetry import span
 from dbt_batch_sync.warehouse import Warehouse
 

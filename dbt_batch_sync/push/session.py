@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from threading import Event as Signal
-from typing import TYPE_CHECKING
 
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.chunks import chunk_rows
@@ -15,7 +14,6 @@ from dbt_batch_sync.delivery.pacing import call_size
 from dbt_batch_sync.delivery.sender import Interrupted
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped, WarehouseError
 from dbt_batch_sync.ledger.claims import Hold, identity
-from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import PHASES, Event, Run
 from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
@@ -23,7 +21,7 @@ from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.containers import check_adopted, prepare, wait
 from dbt_batch_sync.push.gate import Gate
 from dbt_batch_sync.push.guards import check_guards
-from dbt_batch_sync.push.known import Known, build_command, parked_rows, read_each
+from dbt_batch_sync.push.known import Known, build_command, by_ledger, parked_rows, read_each
 from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.push.planned import Planned, check_planned
 from dbt_batch_sync.push.source import Source, Work, open_work
@@ -31,9 +29,6 @@ from dbt_batch_sync.push.sync_push import Clock, Observer, SyncPush, ended, stat
 from dbt_batch_sync.results.sync import SyncPushed
 from dbt_batch_sync.telemetry import describe_current
 from dbt_batch_sync.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -75,32 +70,23 @@ class Session:
 
     def push_idle(self, syncs: Sequence[Known]) -> dict[str, SyncPushed]:
         """Ends the syncs that have nothing to send, by one append per ledger, without claims."""
+        idle = {
+            each.sync.name: each for each in syncs if each.state.is_settled and not each.state.is_building
+        }
         runs: dict[str, Run] = {}
-        events: dict[int, tuple[Journal, list[Event]]] = {}
-        for known in syncs:
-            if not known.state.is_settled or known.state.is_building:
-                continue
+        for name, known in idle.items():
             run = self._new_run(known, known.state)
             try:
                 self._checked(known, known.state)
-                run = replace(run, status=status_of(run))
+                runs[name] = replace(run, status=status_of(run))
             except Stopped as stopped:
-                run = replace(run, status="failed", error=str(stopped))
-            runs[known.sync.name] = run
-            _, listed = events.setdefault(id(known.journal), (known.journal, []))
-            listed.append(self._ended(known, run))
-        if not self.options.dry_run:
-            for journal, listed in events.values():
-                try:
-                    journal.append(listed)
-                except WarehouseError as error:
-                    for name in (each.sync for each in listed):
-                        runs[name] = replace(runs[name], status="failed", error=str(error))
-        return {
-            known.sync.name: SyncPushed.of(runs[known.sync.name], known.sync.kind.name)
-            for known in syncs
-            if known.sync.name in runs
-        }
+                runs[name] = replace(run, status="failed", error=str(stopped))
+        for journal, names in () if self.options.dry_run else by_ledger(idle.values()):
+            try:
+                journal.append([self._ended(idle[name], runs[name]) for name in names])
+            except WarehouseError as error:
+                runs |= {name: replace(runs[name], status="failed", error=str(error)) for name in names}
+        return {name: SyncPushed.of(run, idle[name].sync.kind.name) for name, run in runs.items()}
 
     def push(self, known: Known) -> SyncPushed:
         """Pushes one sync. Errors are in the result; only ConfigurationError is raised."""

@@ -71,10 +71,8 @@ class Comparison:
         self.connection.close()
 
     def add_exported(self, path: Path) -> int:
-        """Loads a file with one profile per line. Returns the number of profiles without a custom_id.
-
-        Raises:
-            DeliveryError: it has another format.
+        """Loads a file with one profile per line. Returns the number of profiles without a custom_id. Raises
+        DeliveryError: it has another format.
         """
         members = {form for name in self._names for form in _written(name)}
         struct = ", ".join(f"{_quoted(name)} json" for name in sorted(members))

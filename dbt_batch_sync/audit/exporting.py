@@ -31,10 +31,8 @@ def begin(exports: Exports, names: Sequence[str], observer: AuditObserver) -> st
 def load(
     exports: Exports, export_id: str, into: Comparison, directory: Path, wait: Wait, observer: AuditObserver
 ) -> int:
-    """Waits for an export and loads its files. Returns the number of profiles without a custom_id.
-
-    Raises:
-        DeliveryError: it failed, or can't be read.
+    """Waits for an export and loads its files. Returns the number of profiles without a custom_id. Raises
+    DeliveryError: it failed, or can't be read.
     """
     view = _finished(exports, export_id, wait, observer)
     without = 0

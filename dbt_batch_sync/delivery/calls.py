@@ -24,14 +24,9 @@ TOO_LARGE: Final = "too_large"
 
 @dataclass(frozen=True)
 class Outcome:
-    """A settled chunk: every operation is accepted, or is in `rejects`.
-
-    Attributes:
-        accepted: Operations that Batch accepted, including those with a rejected attribute.
-        rejects: Rows first. An attribute has its wire name without a wrapper; a reason is Batch's text or
-            code, never a value.
-        requests: Requests sent; `retries` of them repeated the same body.
-        unsure: Rows of requests that were repeated although Batch may have accepted them before.
+    """A settled chunk: every operation is accepted, or is in `rejects`, rows first. A reason is Batch's text
+    or code, never a value. `retries` of the `requests` repeated a body; `unsure` rows were in requests that
+    were repeated although Batch may have accepted them.
     """
 
     accepted: int
@@ -50,10 +45,7 @@ class Settled:
 
 
 def settle(chunk: Chunk, verdict: Verdict, requests: int = 0, retries: int = 0, unsure: int = 0) -> Outcome:
-    """Assigns rejections to rows.
-
-    A repeated rejection counts once, and a rejected row hides its rejected attributes.
-    """
+    """Assigns rejections to rows. A repeated one counts once, and a rejected row hides its attributes'."""
     found = [(index, each.message, each.code) for index, each in verdict.rejected]
     of_rows = (each for each in verdict.errors if each.attribute is None)
     found += ((each.index, each.reason, each.category) for each in of_rows)
@@ -82,18 +74,13 @@ Send = Callable[[bytes], Answer]
 
 
 class Halted(Exception):
-    """The sender was stopped while this chunk was not settled."""
+    """The sender was stopped while this chunk was not settled. Some of it may have been applied."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """What all senders of a delivery share.
-
-    Attributes:
-        halt: No further request may start; wakes those that wait. `stop` halts the line as soon as it is
-            noticed.
-        begun: Called with a chunk and whether any of it may be sent: True before its first request, False
-            when no request of it has had a connection yet.
+    """What all senders of a delivery share. Once `halt` is set, no further request starts; `stop` halts the
+    line as soon as it is noticed. `begun`: see `deliver`.
     """
 
     send: Send
@@ -116,12 +103,8 @@ class Line:
 
 
 def settle_chunk(chunk: Chunk, line: Line) -> Outcome:
-    """Sends a chunk, with retries and in parts, until each operation is accepted or rejected.
-
-    Raises:
-        DeliveryError: when Batch rejects requests permanently, can't be reached within the retries, or
-            rejects most rows.
-        Halted: the chunk is not settled; some of its operations may have been applied.
+    """Sends a chunk, with retries and in parts, until each operation is accepted or rejected. Raises what
+    `deliver` does, or Halted.
     """
     calls = _Calls(chunk, line)
     verdict = find_rejected(len(chunk), calls)

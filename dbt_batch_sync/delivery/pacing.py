@@ -37,18 +37,12 @@ class _Bucket:
 
 class Pacer:
     """Grants requests: at most `rate` rows per second, plus a burst at the start and after a pause, and at
-    most `calls` requests per second.
+    most `calls` requests per second; 0 means no limit. `serial`: each is sent once the previous one was
+    answered.
 
     A request larger than the bucket is granted once the bucket is full, and leaves a debt that the next one
     waits for. So without a burst, a request of 10,000 is sent at once, and the next one after 10,000/rate
     seconds.
-
-    Args:
-        rate: Rows per second; 0 means no limit.
-        burst: Rows that the bucket holds. It is full at the start.
-        now: Seconds on a monotonic clock.
-        calls: Requests per second; 0 means no limit.
-        serial: The next request is sent once the previous one was answered.
     """
 
     def __init__(
@@ -68,14 +62,8 @@ class Pacer:
         self._not_before = self._counted_at
 
     def acquire(self, rows: int, wait: Callable[[float], bool]) -> bool:
-        """Waits until a request with this many rows may be sent. Not first come, first served.
-
-        Args:
-            wait: Sleeps for at most some seconds; returns True if the sender should stop, and then nothing is
-                granted.
-
-        Returns:
-            Whether the request may be sent.
+        """Waits until a request with this many rows may be sent. Not first come, first served. `wait` sleeps
+        for at most some seconds. Returns False, and grants nothing, if it returns True: stop.
         """
         while (seconds := self._take(rows)) > 0:
             if wait(seconds):
@@ -83,10 +71,7 @@ class Pacer:
         return True
 
     def hold(self, seconds: float) -> None:
-        """Pauses all senders for some time, because one was told to wait.
-
-        An earlier, longer pause stays.
-        """
+        """Pauses all senders for some time, because one was told to wait. A longer pause stays."""
         with self._lock:
             self._held = True
             self._not_before = max(self._not_before, self._now() + seconds)

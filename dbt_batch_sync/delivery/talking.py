@@ -29,12 +29,7 @@ class Talk:
     timing: Timing = field(default_factory=lambda: SYSTEM_TIMING)
 
     def get(self, path: str, query: Mapping[str, str]) -> Mapping[str, object] | None:
-        """The answer's document; None if Batch doesn't know the object.
-
-        Raises:
-            DeliveryError: Batch can't be reached, or rejects the request.
-            Interrupted: `stop` was set.
-        """
+        """The answer's document; None if Batch has no such object. Raises DeliveryError or Interrupted."""
         answer, document = self._call("GET", f"{path}?{urlencode(query)}")
         if isinstance(answer, Fatal) and answer.status == 404:
             return None

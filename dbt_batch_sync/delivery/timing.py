@@ -12,12 +12,8 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Timing:
-    """The clock, waiting and chance of a sender.
-
-    Attributes:
-        now: Seconds on a monotonic clock.
-        wait: Sleeps at most this many seconds, less if the event is set. Returns whether it is.
-        chance: A number from 0 up to, but not including, 1.
+    """A sender's monotonic clock, chance from 0 up to 1, and waiting: at most so many seconds, less if the
+    event is set. Returns whether it is.
     """
 
     now: Callable[[], float]

@@ -52,10 +52,7 @@ Step = Literal["claimed", "read", "released"] | float
 
 def contend(sync: str, run_id: str, chance: Callable[[], float]) -> Generator[Step, Any, SyncState]:
     """The steps of claiming a sync. Send the state to a "read" step. Returns the state in which the claim is
-    valid.
-
-    Raises:
-        Stopped: another push holds it. The message names it, and the claim is released.
+    valid, or raises Stopped, with the claim released, if another push holds it.
     """
     for tries in range(TRIES):
         yield "claimed"
@@ -91,10 +88,8 @@ class Hold:
         return self._heard_at + LEASE_SECONDS - self._timing.seconds()
 
     def take(self, **cells: Any) -> SyncState:
-        """Claims the sync and returns its state. `cells` are the fields of the `claimed` event.
-
-        Raises:
-            Stopped: another push holds it.
+        """Claims the sync and returns its state. `cells` are the fields of the `claimed` event. Raises
+        Stopped if another push holds it.
         """
         steps = contend(self._sync, self._run_id, self._timing.chance)
         answer: SyncState | None = None
@@ -121,11 +116,7 @@ class Hold:
         return Event(self._journal.stamp(), self._sync, name, run_id=self._run_id, **cells)
 
     def append(self, events: Sequence[Event]) -> None:
-        """Appends events. They renew the claim if they are in the journal before it expires.
-
-        Raises:
-            Stopped: the claim has expired.
-        """
+        """Appends events. They renew the claim if they are in the journal before it expires."""
         with self._lock:
             self.check()
             began = self._timing.seconds()

@@ -68,11 +68,7 @@ class Journal:
         self._stamped = datetime.min
 
     def states(self, syncs: Sequence[str]) -> dict[str, SyncState]:
-        """The state of each sync, by name.
-
-        Raises:
-            ConfigurationError: there is no journal yet.
-        """
+        """The state of each sync, by name. Raises what `read` does."""
         found: dict[str, SyncState] = {}
         for start in range(0, len(syncs), SYNCS_AT_ONCE):
             some = syncs[start : start + SYNCS_AT_ONCE]
@@ -153,10 +149,8 @@ class Journal:
     def read(
         self, row: Callable[..., _Row], sql: str, syncs: Sequence[str] = (), **values: Value
     ) -> list[_Row]:
-        """The result of a select from `journal`, `rejects` or `runs`, as values of a dataclass.
-
-        Raises:
-            ConfigurationError: dbt has not created the ledger, or an older version of the macros has.
+        """The result of a select from `journal`, `rejects` or `runs`, as values of a dataclass. Raises
+        ConfigurationError if dbt has not created the ledger, or an older version of the macros has.
         """
         query = select(
             sql,

@@ -51,11 +51,8 @@ def prepare(talk: Talk, sync: Sync, state: SyncState) -> None:
     """Creates the object that rows are written to, or adapts it to the mapping.
 
     Batch doesn't document its answer to a step that was done before, by a request whose answer was lost or by
-    somebody else. So after a rejected step, it is compared again.
-
-    Raises:
-        Stopped: you must do something first.
-        DeliveryError: Batch rejects a step, or can't be reached.
+    somebody else. So after a rejected step, it is compared again. Raises Stopped: you must do something
+    first. Raises DeliveryError: Batch rejects a step, or can't be reached.
     """
     for is_last in (False, True):
         try:
@@ -72,10 +69,8 @@ def prepare(talk: Talk, sync: Sync, state: SyncState) -> None:
 
 
 def wait(talk: Talk, sync: Sync, tokens: Iterable[str]) -> None:
-    """Polls until Batch has applied the changes with these tokens.
-
-    Raises:
-        Stopped: it never will, or did not within an hour.
+    """Polls until Batch has applied the changes with these tokens. Raises Stopped: it never will, or did not
+    within an hour.
     """
     container = sync.kind.container
     if container is None:

@@ -27,10 +27,8 @@ class Known:
 
 
 def read_known(warehouse: Warehouse, syncs: Sequence[Sync]) -> list[Known]:
-    """The states of the syncs, in order.
-
-    Raises:
-        ConfigurationError: a sync has no snapshot model, or dbt has not created the ledger.
+    """The states of the syncs, in order. Raises ConfigurationError: a sync has no snapshot model, or dbt has
+    not created the ledger.
     """
     found, wrong = read_each(warehouse, syncs)
     for error in wrong.values():
@@ -78,11 +76,7 @@ def by_ledger(known: Iterable[Known]) -> list[tuple[Journal, list[str]]]:
 
 
 def relation_of(warehouse: Warehouse, sync: Sync, which: Literal["snapshot", "delta"]) -> Relation:
-    """A relation of the sync with its columns.
-
-    Raises:
-        ConfigurationError: there is no such model or table.
-    """
+    """A relation of the sync with its columns. Raises ConfigurationError: there is no such model or table."""
     table = table_of(warehouse, sync, which)
     columns = warehouse.columns(table)
     if not columns:
@@ -111,10 +105,8 @@ def table_of(warehouse: Warehouse, sync: Sync, which: Literal["snapshot", "delta
 
 def check_access(warehouse: Warehouse, known: Known) -> None:
     """Selects no row of the delta and inserts no row into the ledger's tables, from which `known` was read.
-
-    Raises:
-        ConfigurationError: there is no delta.
-        WarehouseError: a right is missing. The message has the table and the warehouse's error.
+    Raises ConfigurationError: there is no delta. Raises WarehouseError: a right is missing. The message has
+    the table and the warehouse's error.
     """
     delta = relation_of(warehouse, known.sync, "delta")
     nothing = select("select _batch_key from delta where false", delta=delta)

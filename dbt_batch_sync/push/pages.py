@@ -119,13 +119,8 @@ def neighbours(rows: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
 
 
 def read_histogram(warehouse: Warehouse, pending: Pending, expected: int | None) -> Histogram:
-    """Counts the unsettled rows by page.
-
-    Args:
-        expected: Rows that the delta must have if none is settled.
-
-    Raises:
-        Stopped: the delta in the warehouse is another one.
+    """Counts the unsettled rows by page. Raises Stopped if the delta in the warehouse is another one, or does
+    not have the rows that are `expected` if none is settled.
     """
     rows = warehouse.fetch(Statement(histogram_of(pending), pending.values))
     listed = typed(rows, _COLUMNS).sort_by("page").to_pylist()
@@ -154,10 +149,7 @@ def read_ranges(
     range meanwhile.
 
     Columns are `KEY`, `_batch_page` and the attributes' in lower case; for rows that may be known also
-    `_batch_change`, `_batch_changed` and `_batch_reason`.
-
-    Raises:
-        Stopped: the delta was replaced.
+    `_batch_change`, `_batch_changed` and `_batch_reason`. Raises Stopped: the delta was replaced.
     """
     source = iter(ranges)
     with ThreadPoolExecutor(1, thread_name_prefix="batch-reader") as pool:

@@ -68,11 +68,8 @@ class Work:
 
 
 def open_work(warehouse: Warehouse, sync: Sync, output: Output, state: SyncState, built: Built) -> Work:
-    """Counts the unsettled rows of the last built delta, with two queries.
-
-    Raises:
-        ConfigurationError: the delta is not in the warehouse, or lacks columns.
-        Stopped: it is not the last built one.
+    """Counts the unsettled rows of the last built delta, with two queries. Raises ConfigurationError: the
+    delta is not in the warehouse, or lacks columns. Raises Stopped: it is not the last built one.
     """
     delta = relation_of(warehouse, sync, "delta")
     attributes = parse_types(built.attribute_types, sync.kind.rules)

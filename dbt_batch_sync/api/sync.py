@@ -25,9 +25,9 @@ from dbt_batch_sync.ledger.requests import Scope, append_requests
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.notifications import call_hooks
 from dbt_batch_sync.push.channels import Channels
-from dbt_batch_sync.push.gate import Gate
+from dbt_batch_sync.push.guards import Gate
 from dbt_batch_sync.push.known import Known, by_ledger
-from dbt_batch_sync.push.planned import Planned
+from dbt_batch_sync.push.plan import Planned
 from dbt_batch_sync.push.session import PushOptions, Session
 from dbt_batch_sync.push.sync_push import Clock, Observer
 from dbt_batch_sync.results.look import AuditResult

@@ -13,8 +13,7 @@ from dbt_batch_sync.batch_api.reasons import clean_reason
 from dbt_batch_sync.batch_api.retry import GiveUp, Retry, RetryPolicy, may_be_taken, never_sent, persist
 from dbt_batch_sync.delivery.chunks import Chunk
 from dbt_batch_sync.delivery.halving import MostlyRejected, Verdict, find_rejected
-from dbt_batch_sync.delivery.pacing import Pacer
-from dbt_batch_sync.delivery.timing import Timing
+from dbt_batch_sync.delivery.pacing import Pacer, Timing
 from dbt_batch_sync.errors import DeliveryError
 from dbt_batch_sync.ledger.records import Reject
 

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import math
+import random
 import time
 from collections.abc import Callable
-from threading import Lock
+from dataclasses import dataclass
+from threading import Event, Lock
 from typing import Final
 
 from dbt_batch_sync.kinds.kind import Route
@@ -132,3 +134,17 @@ def pacer_for(
     if rate is None or burst is None:
         rate, burst = route.rate * SHARE_OF_RATE, max(0, route.burst - route.max_rows)
     return Pacer(rate, burst, now, calls, serial=route.max_in_flight == 1)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A sender's monotonic clock, chance from 0 up to 1, and waiting: at most so many seconds, less if the
+    event is set. Returns whether it is.
+    """
+
+    now: Callable[[], float]
+    wait: Callable[[Event, float], bool]
+    chance: Callable[[], float]
+
+
+SYSTEM_TIMING: Final = Timing(time.monotonic, Event.wait, random.random)

@@ -20,8 +20,7 @@ from typing import Final
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.delivery.calls import Halted, Line, Outcome, Send, Settled, settle_chunk
 from dbt_batch_sync.delivery.chunks import Chunk
-from dbt_batch_sync.delivery.pacing import Pacer
-from dbt_batch_sync.delivery.timing import SYSTEM_TIMING, Timing
+from dbt_batch_sync.delivery.pacing import SYSTEM_TIMING, Pacer, Timing
 from dbt_batch_sync.errors import BatchSyncError
 
 _POLL_SECONDS: Final = 0.1

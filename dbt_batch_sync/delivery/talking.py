@@ -9,9 +9,8 @@ from urllib.parse import urlencode
 
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Fatal, Rejected, describe
 from dbt_batch_sync.batch_api.retry import GiveUp, RetryPolicy, persist
-from dbt_batch_sync.delivery.pacing import Pacer
+from dbt_batch_sync.delivery.pacing import SYSTEM_TIMING, Pacer, Timing
 from dbt_batch_sync.delivery.sender import Interrupted
-from dbt_batch_sync.delivery.timing import SYSTEM_TIMING, Timing
 from dbt_batch_sync.errors import DeliveryError
 
 Ask = Callable[..., tuple[Answer, Mapping[str, object]]]

@@ -19,11 +19,10 @@ from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.containers import check_adopted, prepare, wait
-from dbt_batch_sync.push.gate import Gate
-from dbt_batch_sync.push.guards import check_guards
+from dbt_batch_sync.push.guards import Gate, check_guards
 from dbt_batch_sync.push.known import Known, build_command, by_ledger, parked_rows, read_each
 from dbt_batch_sync.push.phases import Phases
-from dbt_batch_sync.push.planned import Planned, check_planned
+from dbt_batch_sync.push.plan import Planned, check_planned
 from dbt_batch_sync.push.source import Source, Work, open_work
 from dbt_batch_sync.push.sync_push import Clock, Observer, SyncPush, ended, status_of
 from dbt_batch_sync.results.sync import SyncPushed

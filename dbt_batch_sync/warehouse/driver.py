@@ -12,8 +12,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import BatchSyncError, Conflict, WarehouseError
+from dbt_batch_sync.warehouse import Statement
 from dbt_batch_sync.warehouse.adapter import connect, load_adapter
-from dbt_batch_sync.warehouse.port import Statement
 from dbt_batch_sync.warehouse.rows import Limits, in_utc, inserts, named
 
 ATTEMPTS = 8
@@ -30,7 +30,7 @@ class ConnectionLost(Conflict):
 
 
 class Driver:
-    """A warehouse (see port.Warehouse) on connections of a dbt adapter.
+    """A warehouse (see Warehouse) on connections of a dbt adapter.
 
     A subclass says how to execute a statement, read a result and interpret errors.
     """

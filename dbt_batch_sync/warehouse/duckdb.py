@@ -20,8 +20,8 @@ from sqlglot import exp
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import WarehouseError
+from dbt_batch_sync.warehouse import Column, Statement
 from dbt_batch_sync.warehouse.adapter import connect, first_line, load_adapter
-from dbt_batch_sync.warehouse.port import Column, Statement
 from dbt_batch_sync.warehouse.rows import in_utc, into, without_nulls
 
 MEMORY_LIMIT = "150MB"
@@ -51,7 +51,7 @@ _log = logging.getLogger("dbt_batch_sync")
 
 
 class DuckDbWarehouse:
-    """See port.Warehouse. Closes the file when it was not used for `HOLD_SECONDS`."""
+    """See Warehouse. Closes the file when it was not used for `HOLD_SECONDS`."""
 
     dialect = "duckdb"
     checkpoint_seconds = 5.0

@@ -15,8 +15,8 @@ import pyarrow as pa
 from sqlglot import exp
 
 from dbt_batch_sync.errors import WarehouseError
+from dbt_batch_sync.warehouse import Column, Statement
 from dbt_batch_sync.warehouse.driver import Driver
-from dbt_batch_sync.warehouse.port import Column, Statement
 from dbt_batch_sync.warehouse.rows import without_nulls
 
 INSERT_ROWS = 5_000

@@ -16,10 +16,10 @@ from pyarrow import csv
 from sqlglot import exp
 
 from dbt_batch_sync.errors import Conflict, WarehouseError
+from dbt_batch_sync.warehouse import Column, Statement
 from dbt_batch_sync.warehouse.adapter import first_line
 from dbt_batch_sync.warehouse.copied import CopiedColumn, copied_cells, read_rows
 from dbt_batch_sync.warehouse.driver import ConnectionLost, Driver
-from dbt_batch_sync.warehouse.port import Column, Statement
 from dbt_batch_sync.warehouse.rows import into, without_nulls
 
 _TELLING = ("22", "P0")
@@ -32,7 +32,7 @@ _SETTINGS = {"datestyle": "ISO, YMD", "extra_float_digits": "1", "timezone": "UT
 
 
 class PostgresWarehouse(Driver):
-    """See port.Warehouse."""
+    """See Warehouse."""
 
     dialect = "postgres"
     checkpoint_seconds = 5.0

@@ -12,10 +12,10 @@ import redshift_connector
 from sqlglot import exp
 
 from dbt_batch_sync.errors import Conflict, WarehouseError
+from dbt_batch_sync.warehouse import Column, Statement, Value
 from dbt_batch_sync.warehouse.adapter import first_line
 from dbt_batch_sync.warehouse.copied import CopiedColumn, copied_cells, schema_of, typed
 from dbt_batch_sync.warehouse.driver import ConnectionLost, Driver
-from dbt_batch_sync.warehouse.port import Column, Statement, Value
 from dbt_batch_sync.warehouse.rows import Limits
 
 TEXT = "varchar(65535)"
@@ -48,7 +48,7 @@ _LOST = (redshift_connector.InterfaceError, redshift_connector.OperationalError,
 
 
 class RedshiftWarehouse(Driver):
-    """See port.Warehouse."""
+    """See Warehouse."""
 
     dialect = "redshift"
     failures = (*_LOST, redshift_connector.Error, pa.ArrowException)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from dbt_batch_sync.warehouse.port import Statement
+from dbt_batch_sync.warehouse import Statement
 
 _PER_SECOND = {"s": 1_000_000, "ms": 1_000}
 _MOST = {"s": 9_000_000_000_000, "ms": 9_000_000_000_000_000}

@@ -13,8 +13,8 @@ from sqlglot import exp
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import Conflict, WarehouseError
+from dbt_batch_sync.warehouse import Column, Statement
 from dbt_batch_sync.warehouse.driver import Driver
-from dbt_batch_sync.warehouse.port import Column, Statement
 from dbt_batch_sync.warehouse.rows import Limits
 
 SESSION = """\
@@ -54,7 +54,7 @@ code.
 
 
 class SnowflakeWarehouse(Driver):
-    """See port.Warehouse.
+    """See Warehouse.
 
     The driver repeats requests that the network lost, with the same request id, and renews the session.
     """

@@ -31,9 +31,8 @@ from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKin
 from dbt_batch_sync.batch_api.client import Client
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.delivery.chunks import chunk_rows
-from dbt_batch_sync.delivery.pacing import Pacer
+from dbt_batch_sync.delivery.pacing import Pacer, Timing
 from dbt_batch_sync.delivery.sender import deliver
-from dbt_batch_sync.delivery.timing import Timing
 from dbt_batch_sync.errors import DeliveryError
 from dbt_batch_sync.kinds.profiles import MASS_UPDATE, UPDATE
 

@@ -11,10 +11,9 @@ import pytest
 
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Busy, Fatal, Rejected
 from dbt_batch_sync.batch_api.retry import RetryPolicy
-from dbt_batch_sync.delivery.pacing import Pacer
+from dbt_batch_sync.delivery.pacing import Pacer, Timing
 from dbt_batch_sync.delivery.sender import Interrupted
 from dbt_batch_sync.delivery.talking import Talk
-from dbt_batch_sync.delivery.timing import Timing
 from dbt_batch_sync.errors import DeliveryError, Stopped
 from dbt_batch_sync.kinds.kind import Step
 from dbt_batch_sync.ledger.state import Built, SyncState

@@ -82,9 +82,7 @@ class Reader:
         values: Mapping[str, str],
         held: Relation | exp.Table,
     ) -> Iterator[pa.Table]:
-        """The rows of a source by ranges of their key, whose borders are asked for first: each range is read
-        by itself, and nothing stays open.
-        """
+        """The rows of a source by ranges of their key, each read by itself: nothing stays open."""
         borders = select(
             f"""
             select _batch_border from (

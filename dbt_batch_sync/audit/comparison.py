@@ -69,9 +69,7 @@ class Comparison:
         self.connection.close()
 
     def add_exported(self, path: Path) -> int:
-        """Loads a file with one profile per line. Returns the number of profiles without a custom_id. Raises
-        DeliveryError: it has another format.
-        """
+        """Loads a file. Returns how many profiles have no custom_id. Raises DeliveryError."""
         members = {form for name in self._names for form in _written(name)}
         struct = ", ".join(f"{column(name)} json" for name in sorted(members))
         values = ", ".join(_first_given(name) for name in self._names)
@@ -260,9 +258,7 @@ class Believed:
         return self._db.count(f"count(distinct key) from found where {drift}")
 
     def drift(self, rows: int, unknown: int) -> Iterator[pa.Table]:
-        """The drift, and the first `unknown` profiles that are not in the sync, in chunks: `key`,
-        `attribute`, `difference`.
-        """
+        """The drift, and the first `unknown` profiles that are not in the sync, in chunks."""
         for condition, most in (
             ("difference <> 'unknown_profile'", None),
             ("difference = 'unknown_profile'", unknown),

@@ -31,9 +31,7 @@ def begin(exports: Exports, names: Sequence[str], observer: AuditObserver) -> st
 def load(
     exports: Exports, export_id: str, into: Comparison, directory: Path, wait: Wait, observer: AuditObserver
 ) -> int:
-    """Waits for an export and loads its files. Returns the number of profiles without a custom_id. Raises
-    DeliveryError: it failed, or can't be read.
-    """
+    """Waits for an export and loads its files. Returns how many profiles have no custom_id."""
     view = _finished(exports, export_id, wait, observer)
     without = 0
     for number, url in enumerate(view.files, 1):
@@ -64,9 +62,7 @@ def _finished(exports: Exports, export_id: str, wait: Wait, observer: AuditObser
 
 @contextmanager
 def temporary_directory() -> Iterator[Path]:
-    """A directory that only this user reads, removed in any case: what a killed audit of this host left is
-    removed by the next one.
-    """
+    """A private directory, removed in any case: the next audit removes what a killed one left."""
     host = hashlib.sha256(this_host().encode()).hexdigest()[:8]
     prefix = f"dbt-batch-sync-audit-{host}-"
     for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):

@@ -49,9 +49,7 @@ class Audit:
     observer: AuditObserver
 
     def run(self, known: Sequence[Known]) -> Iterator[SyncAudited]:
-        """Audits the syncs by output. An error of one sync is in its result. Raises ConfigurationError: none
-        of them started the requested export.
-        """
+        """Audits the syncs by output. An error of one sync is in its result."""
         known = [each for each in known if self.options.export is None or self._begun(each)]
         if not known:
             raise ConfigurationError(

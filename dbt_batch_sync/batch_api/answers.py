@@ -49,9 +49,7 @@ class PartialError:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Batch accepted the request and queued everything except `errors`. `token` identifies a change that is
-    applied later.
-    """
+    """Batch queued everything except `errors`. `token` identifies a change that is applied later."""
 
     errors: tuple[PartialError, ...] = ()
     token: str = ""
@@ -59,9 +57,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Batch rejected the whole request because of its content. `message` is unfiltered text for
-    `clean_reason`.
-    """
+    """Batch rejected the whole request for its content. `message` is unfiltered, for `clean_reason`."""
 
     status: int
     code: str = ""
@@ -70,9 +66,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Fatal:
-    """No request can succeed until somebody changes something. `status` is None if a certificate is not
-    trusted.
-    """
+    """No request can succeed until somebody changes something. No `status`: an untrusted certificate."""
 
     status: int | None
     code: str = ""

@@ -117,9 +117,7 @@ class Client:
         *,
         app_key: str | None = None,
     ) -> tuple[Answer, Mapping[str, object]]:
-        """A request that is not about rows, and the JSON object of a 2xx answer. With an app's key, to its
-        older API.
-        """
+        """A request that is not about rows, to an app's older API with its key. The JSON of a 2xx answer."""
         found: dict[str, object] = {}
 
         def read(answer: dict[str, object]) -> Accepted:
@@ -214,9 +212,7 @@ _LATE = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutEr
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and everything it wraps: urllib3 and requests keep causes in `args`, `reason` and the
-    context.
-    """
+    """The exception and all it wraps: causes are in `args`, `reason` and the context."""
     seen: set[int] = set()
     pending: list[object] = [error]
     while pending:

@@ -51,9 +51,7 @@ class View:
 
 @dataclass(frozen=True)
 class Patience:
-    """How requests are retried. `wait` sleeps for some seconds, or raises to end the audit. `tell` receives
-    the reason for waiting.
-    """
+    """How requests are retried. `wait` sleeps, or raises to end the audit; `tell` receives the reason."""
 
     wait: Callable[[float], None]
     chance: Callable[[], float]
@@ -89,9 +87,7 @@ class Exports:
         return View(cast("State", told["status"]), tuple(urls))
 
     def download(self, url: str, path: Path) -> None:
-        """Writes a file of the export to `path`. If its link has expired or the download was cut, requests it
-        again.
-        """
+        """Writes a file of the export. Requests it again if its link has expired or it was cut."""
         wrong: Answer = Broken(BrokenKind.CUT)
         for attempt in range(LINK_ATTEMPTS):
             if attempt:

@@ -50,9 +50,7 @@ class Upload:
 
 
 IN_PATH: Final = "APP_KEY"
-"""Replaces an app's key in a path, so that no log, error or trace of a URL contains it. The connection
-inserts the key.
-"""
+"""Stands for an app's key in a path, so that no log, error or trace has it until it is sent."""
 
 _HEADER: Final = "X-App-Key-Of-Path"
 

@@ -102,9 +102,7 @@ class Line:
 
 
 def settle_chunk(chunk: Chunk, line: Line) -> Outcome:
-    """Sends a chunk, with retries and in parts, until each operation is accepted or rejected. Raises what
-    `deliver` does, or Halted.
-    """
+    """Sends a chunk, in parts if need be, until each operation is settled. Raises as `deliver`, or Halted."""
     calls = _Calls(chunk, line)
     verdict = find_rejected(len(chunk), calls)
     if isinstance(verdict, MostlyRejected):

@@ -71,9 +71,7 @@ class _Search:
         self.rejected: list[tuple[int, Rejected]] = []
 
     def visit(self, start: int, stop: int, guilty: bool) -> bool:
-        """Settles a range from left to right, which is known to be rejected if `guilty`. Returns whether it
-        was rejected as a whole.
-        """
+        """Settles a range (`guilty`: known to be rejected). Returns whether it was rejected as a whole."""
         if not guilty or stop - start == 1:
             answer = self._call(start, stop)
             if isinstance(answer, Accepted):

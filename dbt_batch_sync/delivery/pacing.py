@@ -16,9 +16,7 @@ from typing import Final
 from dbt_batch_sync.kinds.kind import Route
 
 SHARE_OF_RATE: Final = 0.99
-"""At exactly the documented rate, a strict server still answers 429 now and then; at 99 %, it does not
-(measured).
-"""
+"""At the documented rate, a strict server still answers 429 now and then; at 99 %, never (measured)."""
 
 _INSTANT: Final = 1e-6  # seconds; a shorter wait is a rounding error, and the clock may not advance at all
 
@@ -138,9 +136,7 @@ def pacer_for(
 
 @dataclass(frozen=True)
 class Timing:
-    """A sender's monotonic clock, chance from 0 up to 1, and waiting: at most so many seconds, less if the
-    event is set. Returns whether it is.
-    """
+    """A monotonic clock, waiting (returns whether the event was set), and chance from 0 up to 1."""
 
     now: Callable[[], float]
     wait: Callable[[Event, float], bool]

@@ -156,9 +156,7 @@ STANDARD_RULES: Mapping[str, Rule] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Rules:
-    """What a kind accepts as attributes: types and standard attributes with their rules, and the most items
-    of an array.
-    """
+    """What a kind accepts: types and standard attributes with their rules, and items of an array."""
 
     types: Mapping[AttributeType, Rule] = field(default_factory=lambda: CUSTOM_RULES)
     standard: Mapping[str, Rule] = field(default_factory=lambda: STANDARD_RULES)

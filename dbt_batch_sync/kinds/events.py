@@ -78,9 +78,7 @@ class OnDoubt(str, Enum):
 
 
 class TooOld(str, Enum):
-    """What happens to an event that has become too old: it is rejected, or sent without its time, so that
-    Batch uses the time of arrival.
-    """
+    """What happens to an event that is too old: rejected, or sent without its time, as of its arrival."""
 
     REJECT = "reject"
     NOW = "now"

@@ -41,9 +41,7 @@ def email_pattern(blanks: str) -> str:
 
 
 def phone_pattern() -> str:
-    """A plus sign, an assigned calling code, and a length that its numbering plan allows. Works in every
-    engine.
-    """
+    """A plus sign, an assigned calling code, and a length in its numbering plan, for every engine."""
     pairs = (each.split(":") for each in _LENGTHS.split(";"))
     plans = (f"({'|'.join(codes.split())})({_digits(lengths)})" for lengths, codes in pairs)
     return f"[+]({'|'.join(plans)})"

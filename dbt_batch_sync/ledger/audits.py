@@ -27,9 +27,7 @@ class Begun:
 
 @dataclass(frozen=True)
 class Audited:
-    """The result of an audit of a sync: compared rows, rows that differ in Batch, and profiles that are not
-    in the sync.
-    """
+    """The result of an audit: compared rows, those that differ, and profiles that are not in the sync."""
 
     sync: str
     audit_id: str
@@ -65,9 +63,7 @@ def begun_by(journal: Journal, export_id: str) -> dict[str, Begun]:
 
 
 def append_audited(journal: Journal, audited: Audited, request: Asked | None) -> None:
-    """Records the result of an audit, after its differences. `request` asks the next `dbt run` to send them
-    again.
-    """
+    """Records an audit, after its differences. `request` asks the next `dbt run` to send them again."""
     sync, audit_id = audited.sync, audited.audit_id
     events = [
         Event(

@@ -37,9 +37,7 @@ SAME_MOMENT = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class Timing:
-    """Clock and chance of a claim. `seconds` also counts while the machine sleeps; `chance` is from 0 up to,
-    but not including, 1.
-    """
+    """Clock and chance (from 0 up to 1) of a claim. `seconds` also counts while the machine sleeps."""
 
     seconds: Callable[[], float] = awake
     sleep: Callable[[float], None] = time.sleep
@@ -88,9 +86,7 @@ class Hold:
         return self._heard_at + LEASE_SECONDS - self._timing.seconds()
 
     def take(self, **cells: Any) -> SyncState:
-        """Claims the sync and returns its state. `cells` are the fields of the `claimed` event. Raises
-        Stopped if another push holds it.
-        """
+        """Claims the sync, with the fields of the event, and returns its state. Raises Stopped."""
         steps = contend(self._sync, self._run_id, self._timing.chance)
         answer: SyncState | None = None
         while True:
@@ -139,9 +135,7 @@ class Hold:
             self._journal.append_rejects(self._sync, self._run_id, delta_id, some)
 
     def is_lost(self, state: SyncState) -> bool:
-        """Whether another push has taken over. As long as this claim is alive, a later one sees it and
-        retreats.
-        """
+        """Whether another push has taken over. While this claim is alive, a later one retreats."""
         return any(
             self.seconds_left <= 0 or state.now - other.claimed_at > SAME_MOMENT
             for other in state.others(self._run_id)

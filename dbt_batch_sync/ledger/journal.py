@@ -106,9 +106,7 @@ class Journal:
                 self._warehouse.append(self.table, ledger_rows(JOURNAL_COLUMNS, map(asdict, events)))
 
     def append_rejects(self, sync: str, run_id: str, delta_id: str, rejects: Iterable[Reject]) -> None:
-        """Appends rejects. Must come before the checkpoint of their rows, so that none is lost. May be
-        repeated.
-        """
+        """Appends rejects. Must come before the checkpoint of their rows. May be repeated."""
         own = {"rejected_at": self.stamp(), "sync": sync, "run_id": run_id, "delta_id": delta_id}
         rows = [{**own, **asdict(reject)} for reject in rejects]
         if rows:
@@ -175,9 +173,7 @@ class Journal:
             raise ConfigurationError(older) from None
 
     def _learn(self, now: datetime, asked: float) -> None:
-        """Reads the warehouse's time as that of the query's start, not of its answer, so that it is never
-        behind. The fastest answer is the most exact.
-        """
+        """The time is taken as the query's start, so it is never behind. The fastest answer counts."""
         if self._ahead is None or now - self._ahead[0] < timedelta(seconds=asked - self._ahead[1]):
             self._ahead = (now, asked)
 

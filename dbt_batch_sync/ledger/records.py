@@ -19,9 +19,7 @@ _Row = TypeVar("_Row")
 Phase = Literal["reading", "rendering", "sending", "recording"]
 
 PHASES: tuple[Phase, ...] = ("reading", "rendering", "sending", "recording")
-"""The phases of a push: waiting for rows from the warehouse, rendering them, waiting for Batch, appending to
-the ledger.
-"""
+"""Waiting for rows from the warehouse, rendering them, waiting for Batch, appending to the ledger."""
 
 EventName = Literal[
     "building",
@@ -226,9 +224,7 @@ def typed(rows: pa.Table, columns: Mapping[str, str]) -> pa.Table:
 
 
 def rows_as(row: Callable[..., _Row], rows: pa.Table) -> list[_Row]:
-    """A result as values of a dataclass, whose fields are in the order of the columns. A null is the field's
-    default, if it has one.
-    """
+    """A result as values of a dataclass with fields in its order. A null is the default, if there is one."""
     kind = cast("type[Any]", row)
     optional = {f.name for f in fields(kind) if f.default is not MISSING}
     return [

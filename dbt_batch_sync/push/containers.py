@@ -69,9 +69,7 @@ def prepare(talk: Talk, sync: Sync, state: SyncState) -> None:
 
 
 def wait(talk: Talk, sync: Sync, tokens: Iterable[str]) -> None:
-    """Polls until Batch has applied the changes with these tokens. Raises Stopped: it never will, or did not
-    within an hour.
-    """
+    """Polls until Batch has applied these changes. Raises Stopped: it never will, or not within an hour."""
     container = sync.kind.container
     if container is None:
         return

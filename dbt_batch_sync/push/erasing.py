@@ -37,9 +37,7 @@ class Erasing:
     _lock: Lock = field(default_factory=Lock)
 
     def announce(self, keys: Sequence[str]) -> None:
-        """Records the people of the next requests. Whatever happens then, dbt keeps them out of the other
-        syncs.
-        """
+        """Records the people of the next requests: from now on, dbt keeps them out of the other syncs."""
         self.hold.append([self._event("asked", key) for key in keys])
 
     def ask(self, body: bytes) -> Answer:

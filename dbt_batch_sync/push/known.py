@@ -27,9 +27,7 @@ class Known:
 
 
 def read_known(warehouse: Warehouse, syncs: Sequence[Sync]) -> list[Known]:
-    """The states of the syncs, in order. Raises ConfigurationError: a sync has no snapshot model, or dbt has
-    not created the ledger.
-    """
+    """The states of the syncs, in order. Raises ConfigurationError for the first that has none."""
     found, wrong = read_each(warehouse, syncs)
     for error in wrong.values():
         raise error
@@ -39,9 +37,7 @@ def read_known(warehouse: Warehouse, syncs: Sequence[Sync]) -> list[Known]:
 def read_each(
     warehouse: Warehouse, syncs: Sequence[Sync], seconds: Callable[[], float] = awake
 ) -> tuple[list[Known], dict[str, ConfigurationError]]:
-    """The states of the syncs, in order, by one query per ledger, and the errors of the others. `seconds` is
-    the journals' clock.
-    """
+    """The states of the syncs, in order, by one query per ledger, and the errors of the others."""
     wrong: dict[str, ConfigurationError] = {}
     own: dict[exp.Table, list[Sync]] = {}
     for sync in syncs:

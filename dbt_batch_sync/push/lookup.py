@@ -1,6 +1,4 @@
-"""What is known about one profile: what Batch holds, what is queued, what was rejected, its last events.
-Values are masked.
-"""
+"""What is known about one profile: in Batch, queued, rejected, its last events. Values are masked."""
 
 from __future__ import annotations
 
@@ -51,9 +49,7 @@ def _row(warehouse: Warehouse, relation: Relation, values: Mapping[str, Value]) 
 
 
 class _Found:
-    """What the warehouse has of one key: its row of the snapshot, that of the last delta, what the pushes of
-    that delta said of it, and its rejections.
-    """
+    """What the warehouse has of one key, in the snapshot, the last delta, the journal and the rejects."""
 
     def __init__(self, warehouse: Warehouse, known: Known, key: str) -> None:
         sync, built = known.sync, known.state.built
@@ -152,9 +148,7 @@ def _moment(cell: object) -> datetime | None:
 
 
 def row_of(relation: Relation, *, build: bool) -> exp.Select:
-    """Its row with all columns in order; with a build `:delta_id`, of that build only. An invalid key may
-    have several rows.
-    """
+    """Its row; with a build `:delta_id`, of that build only. An invalid key may have several rows."""
     return select(
         "select from relation where _batch_key = :key limit 1",
         relation=relation,

@@ -88,9 +88,7 @@ def _expected(warehouse: Warehouse, known: Known) -> int:
 
 
 def rejections(warehouse: Warehouse, known: Sequence[Known], profiles: int = 0) -> Iterator[SyncRejects]:
-    """For each sync, the open rejections, most frequent first, invalid rows by reason, and the first
-    `profiles` rejected keys.
-    """
+    """The open rejections, invalid rows by reason, and the first `profiles` rejected keys."""
     counts = _of_each(known, open_counts)
     for each in known:
         name, changes = each.sync.name, _changes(warehouse, each)

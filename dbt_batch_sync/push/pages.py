@@ -80,9 +80,7 @@ class Histogram:
         )
 
     def settled_rows(self, rows: int, page: int) -> int:
-        """The rows that a checkpoint settles at a page after the first `rows`, if all rows after the page
-        come before the checkpoint's key.
-        """
+        """The rows that a checkpoint settles, if all rows after the page come before its key."""
         place = bisect_right(self.pages, page)
         return sum(self.valid[:place]) + max(0, rows - self.rows_up_to(page))
 

@@ -176,9 +176,7 @@ def count_changes(warehouse: Warehouse, known: Known, pending: Pending) -> Count
 def _flapping(
     warehouse: Warehouse, known: Known, pending: Pending, names: Sequence[str]
 ) -> tuple[Flapping, ...]:
-    """Attributes that change again for many profiles of the last pushed delta: for example a column with the
-    time of the build, or one that alternates.
-    """
+    """Attributes that change again for many profiles of the last push, such as the time of a build."""
     runs = known.journal.recent_runs([known.sync.name], _RUNS_SEARCHED)
     pushed = [run for run in runs if run.endpoint and run.settled and run.delta_id != pending.delta_id]
     last = pushed[0].delta_id if pushed else None
@@ -223,9 +221,7 @@ def _samples(
 
 @dataclass(frozen=True)
 class Planned:
-    """What a push must find: a build of the delta, which never changes, and the mapping's hash. `delta_id` is
-    None for an empty delta.
-    """
+    """What a push must find: a build of the delta (None if it is empty), and the mapping's hash."""
 
     sync: str
     mapping: str

@@ -157,9 +157,7 @@ class SyncPush:
         return answer
 
     def _intended(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        """Appends an intent before its rows are sent. It covers many chunks, or one if rows must not be
-        repeated.
-        """
+        """Appends intents before their rows are sent: of many chunks, or one if rows must not be repeated."""
         histogram = self.work.histogram
         window = int(self.channel.rate * self._checkpoint_seconds) or UNPACED_WINDOW
         if self.work.sync.mapping.at_most_once:
@@ -255,9 +253,7 @@ class SyncPush:
 
     @property
     def _unsure(self) -> int:
-        """Settled rows that may have been sent more than once, or never: a push that is killed reports them
-        by its checkpoints alone.
-        """
+        """Settled rows that may have been sent twice or never. A killed push reports them by checkpoints."""
         given_up = self.work.given_up is not None
         before = self.work.unsure if given_up else min(self._settled, self.work.unsure)
         return before + self.run.unsure - self._unsure_before

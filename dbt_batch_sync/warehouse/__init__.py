@@ -1,6 +1,4 @@
-"""The warehouse, the only importer of `dbt.*`: its interface is select and append. Selects are sqlglot trees;
-rows are Arrow.
-"""
+"""The warehouse, the only importer of `dbt.*`. Selects are sqlglot trees; rows are Arrow."""
 
 from __future__ import annotations
 

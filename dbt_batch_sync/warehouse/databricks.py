@@ -68,9 +68,7 @@ class DatabricksWarehouse(LakeDriver):
 
 
 def _parameter(name: str, cell: Value) -> Any:
-    """A value in a type that can hold it: the driver would use 32 bits for a float and drop the zone of a
-    time.
-    """
+    """In a type that can hold it: the driver would use 32 bits for a float and drop a time's zone."""
     from databricks.sql.parameters import native
 
     if isinstance(cell, datetime):

@@ -69,9 +69,7 @@ class Driver:
         raise NotImplementedError
 
     def _told(self, error: Any, handle: Any) -> WarehouseError:
-        """The exception for a failure: a Conflict if the statement may be retried. The handle is None if
-        there is none.
-        """
+        """The exception for a failure, a Conflict if the statement may be retried. The handle may be None."""
         raise NotImplementedError
 
     def _connect(self) -> Any:

@@ -1,6 +1,4 @@
-"""DuckDB through dbt-duckdb. One process at a time can open a file; within it, cursors are independent
-connections.
-"""
+"""DuckDB through dbt-duckdb. One process at a time can open a file; its cursors are independent."""
 
 from __future__ import annotations
 
@@ -35,17 +33,13 @@ that is enough for two, and a push waits for rendering anyway.
 """
 
 LOCK_WAIT_SECONDS = 10.0
-"""How long a file that another process has open is retried at first: about the time of `dbt run` in a small
-project.
-"""
+"""How long a file that another process has open is retried at first: a small `dbt run`."""
 
 LOCK_WAIT_AGAIN_SECONDS = 300.0
 """How long it is retried during a push, because a `dbt run` may have started meanwhile."""
 
 HOLD_SECONDS = 0.25
-"""How long the file stays open after a call. Opening it takes longer than reading a page
-(docs/decisions/duckdb-lets-go.md).
-"""
+"""How long the file stays open after a call: opening takes longer than reading a page."""
 
 _log = logging.getLogger("dbt_batch_sync")
 
@@ -160,9 +154,7 @@ def _is_file(target: WarehouseTarget) -> bool:
 
 
 def _require_file(target: WarehouseTarget) -> None:
-    """DuckDB creates a missing file, in its own version's format. The user's file must not be created that
-    way.
-    """
+    """DuckDB would create a missing file, in its own version's format."""
     path = target.credentials.get("path")
     if _is_file(target) and not Path(str(path)).exists():
         raise WarehouseError(

@@ -23,9 +23,7 @@ from dbt_batch_sync.warehouse.driver import ConnectionLost, Driver
 from dbt_batch_sync.warehouse.rows import into, without_nulls
 
 _TELLING = ("22", "P0")
-"""Classes of SQLSTATE whose messages contain values: data exceptions, and errors raised by the user's
-functions.
-"""
+"""Classes of SQLSTATE whose messages contain values: data exceptions, and errors of users' functions."""
 
 _SETTINGS = {"datestyle": "ISO, YMD", "extra_float_digits": "1", "timezone": "UTC"}
 """How values are written as text; a role or a database may have other settings."""

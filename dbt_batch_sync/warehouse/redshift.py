@@ -33,9 +33,7 @@ _SETTINGS = ("set datestyle to 'ISO, YMD'", "set extra_float_digits to 2", "set 
 """How values are written as text; a user or a database may have other settings."""
 
 _TELLING = ("22", "P0")
-"""Classes of SQLSTATE whose messages contain values: data exceptions, and errors raised by the user's
-procedures.
-"""
+"""Classes of SQLSTATE whose messages contain values: data exceptions, and errors of users' functions."""
 
 _IN_THE_WAY = ("40001", "40P01")
 _WORDS_OF_CONFLICT = ("serializable isolation", "deadlock", "concurrent transaction")

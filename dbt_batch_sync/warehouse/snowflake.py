@@ -48,9 +48,7 @@ _TOO_MANY_WAIT = 625
 _IN_THE_WAY = re.compile(r"number of waiters for this lock|lock timeout|lock_timeout|deadlock", re.IGNORECASE)
 _DATA_ERRORS = range(100_000, 101_000)
 _TELLING = ("22", "P0")
-"""Errors whose messages contain values: data errors, by number or SQLSTATE class, and errors raised by users'
-code.
-"""
+"""Data errors, by number or SQLSTATE class, and errors of users' code: their messages have values."""
 
 
 class SnowflakeWarehouse(Driver):
@@ -126,9 +124,7 @@ class _NoSuchTable(WarehouseError):
 
 
 def _text(tree: exp.Expr, *, has_values: bool) -> str:
-    """The SQL with the driver's placeholders. With parameters, a `%` is special to the driver and must be
-    doubled.
-    """
+    """The SQL with the driver's placeholders, beside which a `%` must be doubled."""
 
     def written(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Placeholder):

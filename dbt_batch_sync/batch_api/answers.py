@@ -31,14 +31,10 @@ _MAX_TEXT: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class PartialError:
-    """One rejection in an accepted request.
-
-    Attributes:
-        index: 0-based place of the operation in the body.
-        attribute: Wire name without its wrapper. None if the operation was rejected, or if the answer names
-            no valid attribute, which counts as the same: then nothing of it is recorded as sent.
-        category: A machine code, or `""`.
-        reason: Batch's text, which may quote a value. For `clean_reason`.
+    """One rejection in an accepted request: of the operation at `index` in the body, or of an attribute, by
+    its wire name without a wrapper. If the answer names no valid attribute, the operation counts as rejected,
+    so that nothing of it is recorded as sent. `category` is a machine code or empty, `reason` Batch's text,
+    which may quote a value.
     """
 
     index: int

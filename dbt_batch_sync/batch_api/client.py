@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
-from requests.auth import AuthBase
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.batch_api.answers import (
@@ -90,19 +89,13 @@ class Client:
         """Closes idle connections. Requests in flight end by their own timeouts."""
         self._session.close()
 
-    def send(self, route: Route, body: bytes | memoryview, seconds: float | None = None) -> Answer:
-        """Posts a body and returns the answer. Whatever is not sent within `seconds` is not sent any more.
-
-        Never raises for network or Batch errors.
-        """
-        return self._call("POST", self._base + route.path, route.read, body, seconds)
-
-    def ask_app(
-        self, app_key: str, path: str, read: Read, body: bytes | memoryview, seconds: float | None = None
+    def send(
+        self, route: Route, body: bytes | memoryview, seconds: float | None = None, app_key: str | None = None
     ) -> Answer:
-        """Posts a body to the older API of an app, like `send`."""
-        auth = of_app(self._rest_api_key, app_key)
-        return self._call("POST", self._app_base + path, read, body, seconds, auth)
+        """Posts a body, with an app's key to its older API, and returns the answer. Whatever is not sent
+        within `seconds` is not sent any more. Never raises for network or Batch errors.
+        """
+        return self._call("POST", route.path, route.read, body, seconds, app_key)
 
     @property
     def is_local(self) -> bool:
@@ -125,14 +118,12 @@ class Client:
             return Accepted()
 
         body = None if document is None else json.dumps(document).encode()
-        auth = None if app_key is None else of_app(self._rest_api_key, app_key)
-        base = self._base if app_key is None else self._app_base
-        return self._call(method, base + path, read, body, auth=auth), found
+        return self._call(method, path, read, body, app_key=app_key), found
 
     def locate(self, path: str) -> tuple[Answer, str]:
         """A request that is answered with a redirect, and the target, which is not followed."""
         found: list[str] = []
-        return self._call("GET", self._base + path, read_bulk, located=found), found[0] if found else ""
+        return self._call("GET", path, read_bulk, located=found), found[0] if found else ""
 
     def check(self) -> None:
         """Checks the address and the credentials by a read-only request. Raises DeliveryError."""
@@ -143,11 +134,11 @@ class Client:
     def _call(
         self,
         method: str,
-        url: str,
+        path: str,
         read: Read,
         body: bytes | memoryview | None = None,
         seconds: float | None = None,
-        auth: AuthBase | None = None,
+        app_key: str | None = None,
         located: list[str] | None = None,
     ) -> Answer:
         within = self._timeout if seconds is None else min(self._timeout, seconds)
@@ -155,8 +146,8 @@ class Client:
         try:
             with self._session.request(
                 method,
-                url,
-                auth=auth,
+                (self._base if app_key is None else self._app_base) + path,
+                auth=None if app_key is None else of_app(self._rest_api_key, app_key),
                 data=cast("Iterable[bytes] | None", upload),
                 timeout=(min(self._timeout, CONNECT_SECONDS), self._timeout),
                 allow_redirects=False,

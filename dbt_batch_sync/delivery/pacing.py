@@ -118,19 +118,24 @@ def call_size(route: Route, max_profiles_per_second: float | None = None) -> int
     return route.max_rows if whole else max(1, route.max_rows // 2)
 
 
-def pacer_for(
-    route: Route, max_profiles_per_second: float | None = None, now: Callable[[], float] = time.monotonic
-) -> Pacer:
-    """The pacer of an output and an endpoint.
+def limits(route: Route, max_profiles_per_second: float | None = None) -> tuple[float, float, float]:
+    """Rows per second, the burst, and calls per second; 0 means no limit.
 
     By default, `SHARE_OF_RATE` of the endpoint's rates, and its burst minus one request: otherwise a slow
     first request (it opens the connection) would make the next ones early. With `max_profiles_per_second`,
-    the burst is one second of it; 0 means no limit.
+    the burst is one second of it.
     """
     calls = 0 if max_profiles_per_second == 0 else route.calls * SHARE_OF_RATE
-    rate, burst = max_profiles_per_second, max_profiles_per_second
-    if rate is None or burst is None:
-        rate, burst = route.rate * SHARE_OF_RATE, max(0, route.burst - route.max_rows)
+    if max_profiles_per_second is not None:
+        return max_profiles_per_second, max_profiles_per_second, calls
+    return route.rate * SHARE_OF_RATE, max(0, route.burst - route.max_rows), calls
+
+
+def pacer_for(
+    route: Route, max_profiles_per_second: float | None = None, now: Callable[[], float] = time.monotonic
+) -> Pacer:
+    """The pacer of an output and an endpoint."""
+    rate, burst, calls = limits(route, max_profiles_per_second)
     return Pacer(rate, burst, now, calls, serial=route.max_in_flight == 1)
 
 

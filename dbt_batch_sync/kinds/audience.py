@@ -1,7 +1,5 @@
-"""Audiences: lists of custom ids with attributes for personalization.
-
-Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
-"""
+"""Audiences: lists of custom ids with attributes for personalization."""
+# Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""Catalogs: items with typed fields, sent whole.
-
-Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
-"""
+"""Catalogs: items with typed fields, sent whole."""
+# Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
 
 from __future__ import annotations
 

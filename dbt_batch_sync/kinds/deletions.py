@@ -1,7 +1,5 @@
-"""Deletions: requests to erase people by Batch's older API, one for each person and app.
-
-Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
-"""
+"""Deletions: requests to erase people by Batch's older API, one for each person and app."""
+# Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
 
 from __future__ import annotations
 

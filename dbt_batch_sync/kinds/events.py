@@ -1,7 +1,5 @@
-"""Events: each sent once, by the endpoints of profiles, with a limit per profile and request.
-
-Limits are marked as in docs/batch-api.md: [Q] unless a comment says otherwise.
-"""
+"""Events: each sent once, by the endpoints of profiles, with a limit per profile and request."""
+# Limits are marked as in docs/batch-api.md: [Q] unless a comment says otherwise.
 
 from __future__ import annotations
 

@@ -65,14 +65,8 @@ class Fragment:
 class Route:
     """An endpoint for rows. `path` follows the API's version, without a leading slash.
 
-    Attributes:
-        max_rows: The most rows of a request; with one more, Batch rejects all of it.
-        read: Interprets the JSON object of a 2xx answer.
-        rate: Rows per second; 0 if only requests are limited.
-        calls: Requests per second; 0 if only rows are limited.
-        burst: Rows that may be sent at once before the rate applies; 0 means no burst.
-        max_in_flight: Requests at a time; None: the output's limit.
-        from_rows: The number of rows from which `endpoint: auto` uses this route.
+    `rate` is rows per second after a `burst`, `calls` requests per second; 0 means no such limit. `read`
+    interprets the JSON object of a 2xx answer. `endpoint: auto` uses the route from so many rows on.
     """
 
     name: str
@@ -102,12 +96,9 @@ Document = Mapping[str, object]
 class Container:
     """The audience or the catalog that contains a sync's rows. Never replaced or removed.
 
-    Attributes:
-        path: The endpoints' path, before a slash.
-        rows: The key of the rows in a request.
-        size: The key of their number in Batch's description.
-        adapt: What must be done in Batch before rows can be sent, given Batch's description; None: it doesn't
-            exist. Raises Stopped if it needs a person.
+    `path` is the endpoints' path before a slash, `rows` the key of the rows in a request, `size` that of
+    their number in Batch's description. `adapt` says what must be done in Batch before rows can be sent,
+    given the description; it raises Stopped if it needs a person.
     """
 
     path: str
@@ -136,19 +127,15 @@ class Kind:
     """A kind of sync.
 
     Attributes:
-        name: `kind` in the mapping.
         noun: What a row is, for messages. The plural adds an s.
-        key: The column that identifies a row in Batch.
         form: The keys of its mapping, including `kind` (see `mapping.validation.read_form`).
         mapping: Completes the mapping with what a form has. Notes errors between its keys.
         repeatable: Whether a repeated request has the same effect as one.
         per_operation: For kinds that group rows by profile, the most rows of an operation; 0 if each row is
             one.
-        rules: The rules of its attributes.
         held_back: `_batch_reason` of rows with attributes that the delta holds back, before a colon and their
             names. They are recorded as rejects.
-        stops: Guards that `--force` does not skip, each as a sentence.
-        tripped: Guards that `--force` skips.
+        stops: Guards that `--force` does not skip, each as a sentence; `tripped` are those that it skips.
         erases: Whether it erases people. Each is recorded before the request. `--limit`, `resend` and
             unmapped columns are rejected.
         container: The object that contains its rows; created before a push and polled after it.

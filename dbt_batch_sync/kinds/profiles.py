@@ -1,7 +1,5 @@
-"""Profiles: attributes of people, compared one by one, sent to `profiles/update` or `profiles/mass-update`.
-
-Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
-"""
+"""Profiles: attributes of people, compared one by one, sent to `update` or `mass-update`."""
+# Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
 
 from __future__ import annotations
 

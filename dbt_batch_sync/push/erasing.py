@@ -49,7 +49,7 @@ class Erasing:
                 channel.pacer.acquire(1, Signal().wait)
                 self.requests += 1
             self.hold.check()
-            answer = channel.client.ask_app(app_key, route.path, route.read, body, self.hold.seconds_left)
+            answer = channel.client.send(route, body, self.hold.seconds_left, app_key)
             if not isinstance(answer, Accepted):
                 return answer
             taken.append((key, app_of(app_key), answer.token))

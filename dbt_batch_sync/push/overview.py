@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import ConfigurationError, DeliveryError
@@ -19,14 +19,6 @@ from dbt_batch_sync.push.known import Known, by_ledger, parked_rows, relation_of
 from dbt_batch_sync.push.plan import Counts, count_changes, pending_rows
 from dbt_batch_sync.results.look import SyncRejects, SyncReport, SyncStatus
 from dbt_batch_sync.warehouse import Statement, Warehouse
-
-
-class _OfSync(Protocol):
-    @property
-    def sync(self) -> str: ...
-
-
-_Row = TypeVar("_Row", bound=_OfSync)
 
 
 def statuses(known: Sequence[Known], limit: int) -> Iterator[SyncStatus]:
@@ -140,8 +132,8 @@ def _runs(known: Sequence[Known], limit: int) -> dict[str, tuple[Run, ...]]:
 
 
 def _of_each(
-    known: Sequence[Known], read: Callable[[Journal, list[str]], Iterable[_Row]]
-) -> dict[str, tuple[_Row, ...]]:
+    known: Sequence[Known], read: Callable[[Journal, list[str]], Iterable[Any]]
+) -> dict[str, tuple[Any, ...]]:
     """What is read of each ledger, by sync."""
     rows = [row for ledger in by_ledger(known) for row in read(*ledger)]
     return {each.sync.name: tuple(row for row in rows if row.sync == each.sync.name) for each in known}

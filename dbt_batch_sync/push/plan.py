@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dbt_batch_sync.connections.outputs import Output
-from dbt_batch_sync.delivery.pacing import SHARE_OF_RATE, call_size
+from dbt_batch_sync.delivery.pacing import call_size, limits
 from dbt_batch_sync.errors import ConfigurationError, Stopped
 from dbt_batch_sync.kinds.attributes import parse_types
 from dbt_batch_sync.kinds.kind import Route
@@ -191,14 +191,9 @@ def _flapping(
 
 def seconds_at_rate(profiles: int, route: Route, max_profiles_per_second: float | None) -> float:
     """How long this many profiles take at a push's rate, without latency; 0 without a rate limit."""
-    rate = route.rate * SHARE_OF_RATE
+    rate, burst, calls = limits(route, max_profiles_per_second)
     size = call_size(route, max_profiles_per_second)
-    first_call = float(size)
-    burst = max(float(route.burst - route.max_rows), first_call)
-    if max_profiles_per_second is not None:
-        rate, burst = max_profiles_per_second, max(max_profiles_per_second, first_call)
-    by_rows = max(0.0, profiles - burst) / rate if rate else 0.0
-    calls = 0 if max_profiles_per_second == 0 else route.calls * SHARE_OF_RATE
+    by_rows = max(0.0, profiles - max(burst, size)) / rate if rate else 0.0
     by_calls = (math.ceil(profiles / size) - 1) / calls if calls else 0.0
     return round(max(by_rows, by_calls), 1)
 

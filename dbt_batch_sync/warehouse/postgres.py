@@ -20,6 +20,7 @@ from dbt_batch_sync.warehouse import Column, Statement
 from dbt_batch_sync.warehouse.adapter import first_line
 from dbt_batch_sync.warehouse.copied import CopiedColumn, copied_cells, read_rows
 from dbt_batch_sync.warehouse.driver import ConnectionLost, Driver
+from dbt_batch_sync.warehouse.relations import select
 from dbt_batch_sync.warehouse.rows import into, without_nulls
 
 _TELLING = ("22", "P0")
@@ -37,13 +38,11 @@ class PostgresWarehouse(Driver):
     failures = (psycopg2.Error, pa.ArrowException)
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
-        kind = exp.func("format_type", exp.column("atttypid"), exp.column("atttypmod"))
-        found = exp.func("to_regclass", exp.Placeholder(this="table"))
-        query = (
-            exp.select(exp.column("attname"), kind)
-            .from_("pg_catalog.pg_attribute")
-            .where(exp.EQ(this=exp.column("attrelid"), expression=found), "attnum > 0", "not attisdropped")
-            .order_by("attnum")
+        query = select(
+            """
+            select attname, format_type(atttypid, atttypmod) from pg_catalog.pg_attribute
+            where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped order by attnum
+            """
         )
         rows = self._execute(Statement(query, {"table": table.sql(self.dialect)}))
         return tuple(Column(name, kind) for name, kind in rows)

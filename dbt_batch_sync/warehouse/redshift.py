@@ -16,6 +16,7 @@ from dbt_batch_sync.warehouse import Column, Statement, Value
 from dbt_batch_sync.warehouse.adapter import first_line
 from dbt_batch_sync.warehouse.copied import CopiedColumn, copied_cells, schema_of, typed
 from dbt_batch_sync.warehouse.driver import ConnectionLost, Driver
+from dbt_batch_sync.warehouse.relations import select
 from dbt_batch_sync.warehouse.rows import Limits
 
 TEXT = "varchar(65535)"
@@ -54,11 +55,14 @@ class RedshiftWarehouse(Driver):
     limits = Limits(rows=1_000, values=30_000, bytes=4_000_000)
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
-        query = (
-            exp.select(exp.column("column_name"), exp.column("data_type"))
-            .from_(exp.table_("columns", "information_schema", quoted=False))
-            .where(_is_named("table_schema", "schema"), _is_named("table_name", "name"))
-            .order_by("ordinal_position")
+        # Names are case-insensitive unless the session changes that; stored names may be in lower case.
+        query = select(
+            """
+            select column_name, data_type from information_schema.columns
+            where lower(cast(table_schema as varchar(128))) = lower(:schema)
+                and lower(cast(table_name as varchar(128))) = lower(:name)
+            order by ordinal_position
+            """
         )
         rows = self._execute(Statement(query, {"schema": table.db, "name": table.name}))
         return tuple(Column(str(name), str(kind)) for name, kind in rows)
@@ -144,11 +148,3 @@ def _is_text(column: CopiedColumn) -> bool:
 def _array(cells: Any, column: CopiedColumn) -> pa.ChunkedArray:
     arrived = pa.array(cells, pa.string() if _is_text(column) else column.arrow_type)
     return typed(pa.chunked_array([arrived]), column)
-
-
-def _is_named(column: str, value: str) -> exp.Expr:
-    """Names are case-insensitive unless the session changes that; stored names may be in lower case."""
-    return exp.EQ(
-        this=exp.Lower(this=exp.cast(exp.column(column), "varchar(128)")),
-        expression=exp.Lower(this=exp.Placeholder(this=value)),
-    )

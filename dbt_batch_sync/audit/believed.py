@@ -20,13 +20,9 @@ from dbt_batch_sync.ledger.state import Built
 from dbt_batch_sync.mapping.mapping import OnNull
 from dbt_batch_sync.push.counts import Pending
 from dbt_batch_sync.push.known import Known, relation_of
-from dbt_batch_sync.push.pages import neighbours
+from dbt_batch_sync.push.pages import RANGE_CELLS, RANGE_ROWS, neighbours
 from dbt_batch_sync.warehouse import Statement, Warehouse
 from dbt_batch_sync.warehouse.relations import Relation, select
-
-PAGE_ROWS = 20_000
-PAGE_CELLS = 400_000
-"""The most rows of a page."""
 
 
 @dataclass
@@ -44,7 +40,7 @@ class Reader:
 
     def __post_init__(self) -> None:
         self._cells = {each.name: f'"{each.name}"' for each in self.attributes}
-        self._page_rows = max(1, min(PAGE_ROWS, PAGE_CELLS // (len(self._cells) + 6)))
+        self._page_rows = max(1, min(RANGE_ROWS, RANGE_CELLS // (len(self._cells) + 6)))
 
     def read(self, into: Believed) -> None:
         """Raises Stopped if the delta was rebuilt meanwhile."""

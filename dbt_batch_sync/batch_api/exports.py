@@ -16,7 +16,7 @@ import requests
 
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, describe
 from dbt_batch_sync.batch_api.client import CONNECT_SECONDS, FAILURES, Client, classify
-from dbt_batch_sync.batch_api.retry import GiveUp, Retry, RetryPolicy, persist
+from dbt_batch_sync.batch_api.retry import Retry, RetryPolicy, persist
 from dbt_batch_sync.batch_api.transport import Credentials
 from dbt_batch_sync.connections.addresses import is_loopback
 from dbt_batch_sync.errors import DeliveryError
@@ -147,9 +147,8 @@ class Exports:
             self._patience.tell(f"{describe(answer)}; trying again in {retry.after:.0f} s")
             self._patience.wait(retry.after)
 
-        answer, found, decision = persist(lambda _: call(), policy, self._patience.chance, pause)
+        answer, found, why = persist(lambda _: call(), policy, self._patience.chance, pause)
         if not isinstance(answer, Accepted):
-            why = f", {decision.why}" if isinstance(decision, GiveUp) else ""
             raise DeliveryError(f"{describe(answer)}{why}")
         return found
 

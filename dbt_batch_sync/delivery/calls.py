@@ -10,7 +10,7 @@ from typing import Final
 
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Rejected, check_indexes, describe
 from dbt_batch_sync.batch_api.reasons import clean_reason
-from dbt_batch_sync.batch_api.retry import GiveUp, Retry, RetryPolicy, may_be_taken, never_sent, persist
+from dbt_batch_sync.batch_api.retry import Retry, RetryPolicy, may_be_taken, never_sent, persist
 from dbt_batch_sync.delivery.chunks import Chunk
 from dbt_batch_sync.delivery.halving import MostlyRejected, Verdict, find_rejected
 from dbt_batch_sync.delivery.pacing import Pacer, Timing
@@ -152,12 +152,11 @@ class _Calls:
                 line.pacer.hold(retry.after)
             line.pause(retry.after)
 
-        answer, _, decision = persist(call, line.policy, line.timing.chance, pause)
+        answer, _, why = persist(call, line.policy, line.timing.chance, pause)
         if isinstance(answer, Accepted | Rejected):
             self.unsure += self._chunk.count(start, stop) if any(map(may_be_taken, answers)) else 0
             return answer
         requests, seconds = self.requests - before, line.timing.now() - began
-        why = f", {decision.why}" if isinstance(decision, GiveUp) else ""
         raise DeliveryError(
             f"{describe(answer)}{why}. "
             f"Gave up after {requests} request{'s' * (requests > 1)} in {seconds:.0f} s."

@@ -8,7 +8,7 @@ from threading import Event
 from urllib.parse import urlencode
 
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Fatal, Rejected, describe
-from dbt_batch_sync.batch_api.retry import GiveUp, RetryPolicy, persist
+from dbt_batch_sync.batch_api.retry import RetryPolicy, persist
 from dbt_batch_sync.delivery.pacing import SYSTEM_TIMING, Pacer, Timing
 from dbt_batch_sync.delivery.sender import Interrupted
 from dbt_batch_sync.errors import DeliveryError
@@ -58,9 +58,9 @@ class Talk:
                 raise Interrupted("stopped on request")
             return self.ask(method, path, document)
 
-        answer, found, decision = persist(
+        answer, found, why = persist(
             call, self.policy, self.timing.chance, lambda _, retry: self.pause(retry.after)
         )
-        if isinstance(decision, GiveUp):
-            raise DeliveryError(f"{describe(answer)}, {decision.why}.")
+        if why:
+            raise DeliveryError(f"{describe(answer)}{why}.")
         return answer, found

@@ -94,26 +94,25 @@ def follow(known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]) 
     """Polls the open requests of the syncs until all have ended or the talks are stopped, and records how
     they ended. Raises DeliveryError if Batch can't be reached or rejects a request.
     """
-    with suppress(Interrupted):
-        _follow(known, talks)
-
-
-def _follow(known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]) -> None:
     own = [each for each in known if each.sync.kind.erases]
     apps = {each.sync.name: talks(each.sync) for each in own}
-    while True:
-        waiting: list[Talk] = []
-        for journal, names in by_ledger(own):
-            forgotten = journal.stamp() - timedelta(days=TOKEN_DAYS)
-            for erasure in open_erasures(journal, names):
-                talk = apps[erasure.sync].get(erasure.app)
-                if talk is None:  # the output no longer has this app
-                    continue
-                over = look_at(talk, erasure, may_be_forgotten=erasure.asked_at < forgotten)
-                if over is None:
-                    waiting.append(talk)
-                else:
-                    append_done(journal, over)
-        if not waiting:
-            return
-        waiting[0].pause(LOOK_AGAIN_SECONDS)
+    with suppress(Interrupted):
+        while waiting := _look_at_open(own, apps):
+            waiting[0].pause(LOOK_AGAIN_SECONDS)
+
+
+def _look_at_open(known: Sequence[Known], apps: Mapping[str, Mapping[str, Talk]]) -> list[Talk]:
+    """Polls each open request once. Returns the talks of those that are still pending."""
+    waiting: list[Talk] = []
+    for journal, names in by_ledger(known):
+        forgotten = journal.stamp() - timedelta(days=TOKEN_DAYS)
+        for erasure in open_erasures(journal, names):
+            talk = apps[erasure.sync].get(erasure.app)
+            if talk is None:  # the output no longer has this app
+                continue
+            over = look_at(talk, erasure, may_be_forgotten=erasure.asked_at < forgotten)
+            if over is None:
+                waiting.append(talk)
+            else:
+                append_done(journal, over)
+    return waiting

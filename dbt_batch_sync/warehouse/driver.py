@@ -22,6 +22,9 @@ ATTEMPTS = 8
 WAITS = wait_random_exponential(0.2, max=16)
 """The waits before each further attempt: half a minute at most in total."""
 
+TELLING = ("22", "P0")
+"""Classes of SQLSTATE whose messages contain values: data exceptions, and errors of users' functions."""
+
 _T = TypeVar("_T")
 
 

@@ -19,12 +19,9 @@ from dbt_batch_sync.errors import Conflict, WarehouseError
 from dbt_batch_sync.warehouse import Column, Statement
 from dbt_batch_sync.warehouse.adapter import first_line
 from dbt_batch_sync.warehouse.copied import CopiedColumn, copied_cells, read_rows
-from dbt_batch_sync.warehouse.driver import ConnectionLost, Driver
+from dbt_batch_sync.warehouse.driver import TELLING, ConnectionLost, Driver
 from dbt_batch_sync.warehouse.relations import select
-from dbt_batch_sync.warehouse.rows import into, without_nulls
-
-_TELLING = ("22", "P0")
-"""Classes of SQLSTATE whose messages contain values: data exceptions, and errors of users' functions."""
+from dbt_batch_sync.warehouse.rows import into, pyformat, without_nulls
 
 _SETTINGS = {"datestyle": "ISO, YMD", "extra_float_digits": "1", "timezone": "UTC"}
 """How values are written as text; a role or a database may have other settings."""
@@ -82,7 +79,7 @@ class PostgresWarehouse(Driver):
             copy = _copy(exp.paren(copied_cells(query.tree, columns, _cell)), "STDOUT")
             buffer = pa.BufferOutputStream()
             # COPY accepts no parameters, so the driver inserts the quoted values.
-            text = cursor.mogrify(_text(copy, has_values=True), dict(query.parameters))
+            text = cursor.mogrify(pyformat(copy, self.dialect, has_values=True), dict(query.parameters))
             cursor.copy_expert(text.decode(), buffer)
         return read_rows(buffer.getvalue(), columns)
 
@@ -96,7 +93,7 @@ class PostgresWarehouse(Driver):
             return Conflict("PostgreSQL: the table was replaced while it was being read")
         state = error.pgcode or ""
         message = f"PostgreSQL: {first_line(error)}"
-        if state.startswith(_TELLING):
+        if state.startswith(TELLING):
             name = errorcodes.lookup(state).lower()
             message = f"PostgreSQL: {name} (SQLSTATE {state}); the server's log has the rest"
         if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
@@ -107,7 +104,7 @@ class PostgresWarehouse(Driver):
 
 def _send(cursor: Any, statement: Statement) -> None:
     values = dict(statement.parameters)
-    cursor.execute(_text(statement.tree, has_values=bool(values)), values or None)
+    cursor.execute(pyformat(statement.tree, "postgres", has_values=bool(values)), values or None)
 
 
 def _cell(cell: exp.Expr, column: CopiedColumn) -> exp.Expr | None:
@@ -118,14 +115,3 @@ def _copy(source: exp.Expr, end: str) -> exp.Expr:
     """`copy` of a query to STDOUT, or from STDIN to a table, as CSV."""
     parameter = exp.CopyParameter(this=exp.var("FORMAT"), expression=exp.var("csv"))
     return exp.Copy(this=source, kind=end == "STDIN", files=[exp.to_identifier(end)], params=[parameter])
-
-
-def _text(tree: exp.Expr, *, has_values: bool) -> str:
-    """The SQL. With parameters, a `%` is special to the driver and must be doubled."""
-
-    def doubled(node: exp.Expr) -> exp.Expr:
-        if isinstance(node, exp.Identifier | exp.Literal) and "%" in node.name:
-            node.set("this", node.name.replace("%", "%%"))
-        return node
-
-    return (tree.transform(doubled) if has_values else tree).sql(dialect="postgres")

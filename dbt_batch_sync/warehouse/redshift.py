@@ -15,7 +15,7 @@ from dbt_batch_sync.errors import Conflict, WarehouseError
 from dbt_batch_sync.warehouse import Column, Statement, Value
 from dbt_batch_sync.warehouse.adapter import first_line
 from dbt_batch_sync.warehouse.copied import CopiedColumn, copied_cells, schema_of, typed
-from dbt_batch_sync.warehouse.driver import ConnectionLost, Driver
+from dbt_batch_sync.warehouse.driver import TELLING, ConnectionLost, Driver
 from dbt_batch_sync.warehouse.relations import select
 from dbt_batch_sync.warehouse.rows import Limits
 
@@ -32,9 +32,6 @@ _TYPES: Mapping[type, str] = {
 
 _SETTINGS = ("set datestyle to 'ISO, YMD'", "set extra_float_digits to 2", "set timezone to 'UTC'")
 """How values are written as text; a user or a database may have other settings."""
-
-_TELLING = ("22", "P0")
-"""Classes of SQLSTATE whose messages contain values: data exceptions, and errors of users' functions."""
 
 _IN_THE_WAY = ("40001", "40P01")
 _WORDS_OF_CONFLICT = ("serializable isolation", "deadlock", "concurrent transaction")
@@ -102,7 +99,7 @@ class RedshiftWarehouse(Driver):
         fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
         state = str(fields.get("C", ""))
         message = f"Redshift: {first_line(fields.get('M') or error)}"
-        if state.startswith(_TELLING):
+        if state.startswith(TELLING):
             rest = "`sys_query_history` has the rest"
             message = f"Redshift: a value was not accepted (SQLSTATE {state}); {rest}"
         if isinstance(error, _LOST) or state.startswith(_LOST_STATES):

@@ -60,6 +60,19 @@ def without_nulls(rows: pa.Table) -> pa.Table:
     return rows.select([name for name in rows.column_names if rows.column(name).null_count < rows.num_rows])
 
 
+def pyformat(tree: exp.Expr, dialect: str, *, has_values: bool) -> str:
+    """The SQL with `%(name)s` as placeholders, beside which a `%` must be doubled."""
+
+    def written(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Placeholder):
+            return exp.var(f"%({node.name})s")
+        if isinstance(node, exp.Identifier | exp.Literal) and "%" in node.name:
+            node.set("this", node.name.replace("%", "%%"))
+        return node
+
+    return (tree.transform(written) if has_values else tree).sql(dialect=dialect)
+
+
 def into(table: exp.Table, names: list[str], dialect: str) -> exp.Schema:
     """The table and columns of an insert."""
     # A quoted name would be lower case there, but the ledger's are upper case.

@@ -78,12 +78,7 @@ def _mapping(written: _Form, spot: Spot, mapping: Mapping) -> Mapping:
     if written.requested_at is None:
         return mapping
     at = Attribute(
-        written.requested_at,
-        REQUESTED_AT,
-        AttributeType.DATE,
-        OnNull.CLEAR,
-        standard=False,
-        key=REQUESTED_AT,
+        written.requested_at, REQUESTED_AT, AttributeType.DATE, OnNull.CLEAR, standard=False, key=REQUESTED_AT
     )
     return replace(mapping, attributes=(at,))
 

@@ -30,16 +30,7 @@ from dbt_batch_sync.kinds.listing import (
 )
 from dbt_batch_sync.kinds.profiles import MASS_UPDATE, UPDATE
 from dbt_batch_sync.mapping.mapping import Attribute, Guards, Mapping, OnNull, guards_field
-from dbt_batch_sync.mapping.validation import (
-    Spot,
-    choice,
-    optional,
-    read_by,
-    read_form,
-    shown,
-    text,
-    whole,
-)
+from dbt_batch_sync.mapping.validation import Spot, choice, optional, read_by, read_form, shown, text, whole
 
 if TYPE_CHECKING:
     from dbt_batch_sync.ledger.state import Built

@@ -21,15 +21,7 @@ from dbt_batch_sync.kinds.attributes import (
 )
 from dbt_batch_sync.kinds.kind import AUTO, Fragment, Kind, Route
 from dbt_batch_sync.kinds.listing import Entry, check_names, column, entries, name_of, read_output
-from dbt_batch_sync.mapping.mapping import (
-    ALL,
-    Attribute,
-    Guards,
-    Mapping,
-    OnExit,
-    OnNull,
-    guards_field,
-)
+from dbt_batch_sync.mapping.mapping import ALL, Attribute, Guards, Mapping, OnExit, OnNull, guards_field
 from dbt_batch_sync.mapping.validation import (
     Spot,
     boolean,

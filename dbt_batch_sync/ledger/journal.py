@@ -151,11 +151,7 @@ class Journal:
         ConfigurationError if dbt has not created the ledger, or an older version of the macros has.
         """
         query = select(
-            sql,
-            journal=self.table,
-            rejects=self.rejects_table,
-            runs=beside(self.table, RUNS),
-            syncs=syncs,
+            sql, journal=self.table, rejects=self.rejects_table, runs=beside(self.table, RUNS), syncs=syncs
         )
         return rows_as(row, self._fetch(query, values))
 

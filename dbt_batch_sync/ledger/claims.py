@@ -72,7 +72,7 @@ class Hold:
     """
 
     def __init__(self, journal: Journal, sync: str, run_id: str, timing: Timing = Timing()) -> None:
-        self._journal = journal
+        self.journal = journal
         self._sync = sync
         self._run_id = run_id
         self._timing = timing
@@ -103,13 +103,13 @@ class Hold:
             elif step == "released":
                 self.append([self.event("released")])
             elif step == "read":
-                answer = self._journal.state(self._sync)
+                answer = self.journal.state(self._sync)
             else:
                 self._timing.sleep(float(step))
 
     def event(self, name: EventName, **cells: Any) -> Event:
         """An event of this push, now."""
-        return Event(self._journal.stamp(), self._sync, name, run_id=self._run_id, **cells)
+        return Event(self.journal.stamp(), self._sync, name, run_id=self._run_id, **cells)
 
     def append(self, events: Sequence[Event]) -> None:
         """Appends events. They renew the claim if they are in the journal before it expires."""
@@ -117,7 +117,7 @@ class Hold:
             self.check()
             began = self._timing.seconds()
             # Others see the time of the append, not how long it waited for a beat.
-            self._journal.append([replace(each, recorded_at=self._journal.stamp()) for each in events])
+            self.journal.append([replace(each, recorded_at=self.journal.stamp()) for each in events])
             self.check()
             self._heard_at = began
 
@@ -125,14 +125,14 @@ class Hold:
         """Appends the last events, including the release, even if the claim has expired. No beat follows."""
         with self._lock:
             self._finished = True
-            self._journal.append(events)
+            self.journal.append(events)
 
     def append_rejects(self, delta_id: str, rejects: Sequence[Reject]) -> None:
         """Appends rejects, a few thousand at a time, so that a beat can be appended in between."""
         for start in range(0, len(rejects), ROWS_AT_ONCE):
             self.check()
             some = rejects[start : start + ROWS_AT_ONCE]
-            self._journal.append_rejects(self._sync, self._run_id, delta_id, some)
+            self.journal.append_rejects(self._sync, self._run_id, delta_id, some)
 
     def is_lost(self, state: SyncState) -> bool:
         """Whether another push has taken over. While this claim is alive, a later one retreats."""

@@ -162,17 +162,9 @@ class Session:
         with hold.beating():
             prepare(talk, known.sync, work.state)
         channel = self.channels.channel(work.output, work.route)
+        limit = self.options.limit
         pushing = SyncPush(
-            self.warehouse,
-            known.journal,
-            hold,
-            work,
-            channel,
-            run,
-            self.clock,
-            self.stop,
-            self.observer,
-            self.options.limit,
+            self.warehouse, hold, work, channel, run, self.clock, self.stop, self.observer, limit
         )
         run = pushing.send()
         if self.options.wait and run.status in ("succeeded", "partial"):

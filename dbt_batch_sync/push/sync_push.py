@@ -65,7 +65,6 @@ class SyncPush:
     """One push of one sync's delta, under its claim. Call `send` once."""
 
     warehouse: Warehouse
-    journal: Journal
     hold: Hold
     work: Work
     channel: Channel
@@ -229,7 +228,7 @@ class SyncPush:
 
     def _check_ours(self) -> None:
         """Raises Stopped if another push has claimed the sync or dbt is rebuilding its delta."""
-        if self._is_lost(self.journal.state(self.work.name)):
+        if self._is_lost(self.hold.journal.state(self.work.name)):
             raise Stopped(self._lost())
 
     def _lost(self) -> str:
@@ -282,7 +281,7 @@ class SyncPush:
             with self._phases.spent_on("recording"):
                 held = self.hold.seconds_left > 0
                 sent = bool(self._in_flight or (self._unrecorded and not held))
-                lost = sent and self._is_lost(self.journal.state(self.work.name))
+                lost = sent and self._is_lost(self.hold.journal.state(self.work.name))
                 events = []
                 if held and not lost:
                     self._append_rejects()
@@ -321,13 +320,13 @@ class SyncPush:
         chunks = [*(chunk for _, chunk in self._unrecorded), *self._in_flight]
         keys = list(dict.fromkeys(key for chunk in chunks for key in chunk.to_pylist()))
         names = ",".join(each.partition(":")[0] for each in self.work.built.attribute_types.split(","))
-        self.journal.append_doubt(self.work.name, self.run.run_id, self.work.built.delta_id, keys, names)
+        self.hold.journal.append_doubt(self.work.name, self.run.run_id, self.work.built.delta_id, keys, names)
 
     def _ended(self) -> Event:
         """Adds the last page that a sender had rows of; if all of them are settled, the checkpoint's."""
         settled = self._reached and self._reached == self._sent_up_to(self._checkpoint)
         page = self._checkpoint.page if settled else self.work.histogram.page_of(self._reached)
-        return ended(self.journal, self.run, page=page, retention_days=self.work.output.retention_days)
+        return ended(self.hold.journal, self.run, page=page, retention_days=self.work.output.retention_days)
 
     def _event(self, name: EventName, **cells: Any) -> Event:
         return self.hold.event(name, delta_id=self.work.built.delta_id, **cells)

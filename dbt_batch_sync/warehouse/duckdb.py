@@ -162,14 +162,10 @@ def _require_file(target: WarehouseTarget) -> None:
         )
 
 
-def _settings(target: WarehouseTarget) -> set[str]:
-    given = (target.credentials.get(key) for key in ("settings", "config_options"))
-    return {str(name).lower() for settings in given if isinstance(settings, dict) for name in settings}
-
-
 def _opener(target: WarehouseTarget) -> Callable[[], _Opened]:
     """A function that opens the file, with our settings where the profile has none."""
-    given = _settings(target)
+    settings = (target.credentials.get(key) for key in ("settings", "config_options"))
+    given = {str(name).lower() for each in settings if isinstance(each, dict) for name in each}
     statements = []
     if not {"threads", "worker_threads"} & given:
         statements.append(f"set threads = {THREADS}")

@@ -23,7 +23,10 @@ from dbt_batch_sync.warehouse.driver import TELLING, ConnectionLost, Driver
 from dbt_batch_sync.warehouse.relations import select
 from dbt_batch_sync.warehouse.rows import into, pyformat, without_nulls
 
-_SETTINGS = {"datestyle": "ISO, YMD", "extra_float_digits": "1", "timezone": "UTC"}
+_SETTINGS = """
+select set_config('datestyle', 'ISO, YMD', false), set_config('extra_float_digits', '1', false),
+    set_config('timezone', 'UTC', false)
+"""
 """How values are written as text; a role or a database may have other settings."""
 
 
@@ -46,7 +49,7 @@ class PostgresWarehouse(Driver):
 
     def append(self, table: exp.Table, rows: pa.Table) -> None:
         given = without_nulls(rows)
-        text = _copy(into(table, given.column_names, self.dialect), "STDIN").sql(self.dialect)
+        target = into(table, given.column_names, self.dialect).sql(self.dialect)
         buffer = io.BytesIO()
         # Quoted, so that an empty text differs from a null, which stays unquoted.
         csv.write_csv(given, buffer, csv.WriteOptions(include_header=False, quoting_style="all_valid"))
@@ -54,7 +57,7 @@ class PostgresWarehouse(Driver):
         def copy(handle: Any) -> None:
             buffer.seek(0)
             with handle.cursor() as cursor:
-                cursor.copy_expert(text, buffer)
+                cursor.copy_expert(f"copy {target} from stdin with (format csv)", buffer)
 
         self._run(copy)
 
@@ -64,11 +67,8 @@ class PostgresWarehouse(Driver):
         handle.commit()
         handle.autocommit = True
         handle.set_client_encoding("UTF8")
-        settings = [
-            exp.func("set_config", exp.Literal.string(name), exp.Literal.string(text), exp.false())
-            for name, text in _SETTINGS.items()
-        ]
-        self._executed(handle, Statement(exp.select(*settings)))
+        with handle.cursor() as cursor:
+            cursor.execute(_SETTINGS)
         return handle
 
     def _fetched(self, handle: Any, query: Statement) -> pa.Table:
@@ -76,11 +76,11 @@ class PostgresWarehouse(Driver):
         with handle.cursor() as cursor:
             _send(cursor, Statement(exp.select("*").from_(result).limit(0), query.parameters))
             columns = [CopiedColumn(c.name, c.type_code, c.precision) for c in cursor.description]
-            copy = _copy(exp.paren(copied_cells(query.tree, columns, _cell)), "STDOUT")
+            cells = pyformat(copied_cells(query.tree, columns, _cell), self.dialect, has_values=True)
             buffer = pa.BufferOutputStream()
             # COPY accepts no parameters, so the driver inserts the quoted values.
-            text = cursor.mogrify(pyformat(copy, self.dialect, has_values=True), dict(query.parameters))
-            cursor.copy_expert(text.decode(), buffer)
+            text = cursor.mogrify(cells, dict(query.parameters)).decode()
+            cursor.copy_expert(f"copy ({text}) to stdout with (format csv)", buffer)
         return read_rows(buffer.getvalue(), columns)
 
     def _executed(self, handle: Any, statement: Statement) -> list[tuple[Any, ...]]:
@@ -109,9 +109,3 @@ def _send(cursor: Any, statement: Statement) -> None:
 
 def _cell(cell: exp.Expr, column: CopiedColumn) -> exp.Expr | None:
     return exp.cast(exp.func("array_to_json", cell), "text") if column.is_array else None
-
-
-def _copy(source: exp.Expr, end: str) -> exp.Expr:
-    """`copy` of a query to STDOUT, or from STDIN to a table, as CSV."""
-    parameter = exp.CopyParameter(this=exp.var("FORMAT"), expression=exp.var("csv"))
-    return exp.Copy(this=source, kind=end == "STDIN", files=[exp.to_identifier(end)], params=[parameter])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache, partial
 from itertools import accumulate
 
 import pyarrow as pa
@@ -20,8 +21,8 @@ from dbt_batch_sync.push.counts import Pending, count_of
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 from dbt_batch_sync.warehouse.relations import select
 
-RANGE_ROWS = 20_000
-RANGE_CELLS = 400_000
+RANGE_ROWS = 40_000
+RANGE_CELLS = 800_000
 """The most rows of a range, unless it is a single page. A few ranges are held at a time."""
 
 _COLUMNS = {"page": "bigint", "change": "text", "row_count": "bigint", "sending": "bigint"}
@@ -150,13 +151,14 @@ def read_ranges(
     `_batch_change`, `_batch_changed` and `_batch_reason`. Raises Stopped: the delta was replaced.
     """
     source = iter(ranges)
+    selects = cache(partial(rows_of, pending, names))  # nearly all ranges have the same one
     with ThreadPoolExecutor(1, thread_name_prefix="batch-reader") as pool:
 
         def ahead() -> tuple[Range, Future[pa.Table]] | None:
             following = next(source, None)
             if following is None:
                 return None
-            return following, pool.submit(_read_range, warehouse, pending, names, following, order)
+            return following, pool.submit(_read_range, warehouse, pending, selects, following, order)
 
         reading = ahead()
         while reading is not None:
@@ -183,9 +185,13 @@ def replaced(pending: Pending) -> Stopped:
 
 
 def _read_range(
-    warehouse: Warehouse, pending: Pending, names: Sequence[str], range_: Range, order: Sequence[str]
+    warehouse: Warehouse,
+    pending: Pending,
+    selects: Callable[..., tuple[exp.Select, list[str]]],
+    range_: Range,
+    order: Sequence[str],
 ) -> pa.Table:
-    query, columns = rows_of(pending, names, inserts=range_.inserts, limit=range_.limit)
+    query, columns = selects(inserts=range_.inserts, limit=range_.limit)
     values: dict[str, Value] = {**pending.values, "first": range_.first, "last": range_.last}
     rows = warehouse.fetch(Statement.of(query, values)).rename_columns(columns)
     if rows.num_rows != range_.rows:
@@ -197,7 +203,7 @@ def _read_range(
 
 def _in_order(rows: pa.Table, names: Iterable[str]) -> bool:
     """Whether the rows are sorted by these columns. Sorting them costs as much as rendering them."""
-    tied = pa.array([True] * (rows.num_rows - 1), pa.bool_())
+    tied = pa.scalar(True)
     for name in names:
         values = rows.column(name).combine_chunks()
         if pc.any(pc.and_(tied, pc.greater(values[:-1], values[1:]))).as_py():

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock, Timer
 from typing import Any, TypeAlias
@@ -144,6 +144,7 @@ class _File:
             close_file()
 
 
+@lru_cache(maxsize=16)  # takes as long as reading a thousand rows
 def _sql(tree: exp.Expr) -> str:
     return tree.sql(dialect="duckdb")
 

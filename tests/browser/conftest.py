@@ -1,4 +1,4 @@
-"""What the browser tests share."""
+"""Fixtures of the browser tests."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["batch", "project", "workshop"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the marker; `--strict-markers` refuses others."""
+    """Register the marker, because `--strict-markers` rejects unknown ones."""
     config.addinivalue_line("markers", MARKER)
 
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A page of a headless Chromium. Fails where there is none."""
+    """A page of a headless Chromium. Fails if none is installed."""
     found = Browser(tmp_path_factory.mktemp("chromium"))
     yield found
     found.close()

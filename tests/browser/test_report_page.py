@@ -1,4 +1,4 @@
-"""The page of `report`, in a browser: light and dark, wide and narrow."""
+"""The page of `report` in a browser: light and dark, wide and narrow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dbt_batch_sync.results.look import ReportResult, SyncReport
 pytestmark = pytest.mark.browser
 
 
-def test_the_page_can_be_read(project: Project, browser: Browser, tmp_path: Path) -> None:
+def test_the_page_is_readable(project: Project, browser: Browser, tmp_path: Path) -> None:
     make_history(project)
     path = tmp_path / "report.html"
     assert project.call("report", "--out", str(path)).returncode == 0
@@ -27,7 +27,9 @@ def test_the_page_can_be_read(project: Project, browser: Browser, tmp_path: Path
         for width in (1280, 390):
             browser.show(path.as_uri(), dark=dark, width=width)
             where = f"dark: {dark}, {width} wide"
-            assert browser.complaints == [], "a style or a script that its own policy refuses, for one"
+            assert browser.complaints == [], (
+                "the page logged errors, such as a style or script blocked by its own policy"
+            )
             assert browser.asked == [path.as_uri()]
             assert browser.run(TOO_WIDE) == 0, where
             contrasts = browser.run(CONTRAST)
@@ -43,17 +45,17 @@ def test_the_page_can_be_read(project: Project, browser: Browser, tmp_path: Path
         "[...document.querySelectorAll('figure .inserts')].map(bar => bar.getBoundingClientRect().height)"
     )
     swatch, first, *_ = browser.run(heights)
-    assert first > 5 * swatch > 0, "40 inserts fill the chart"
+    assert first > 5 * swatch > 0, "40 inserts should fill the chart"
 
     shown = "[...document.querySelectorAll('main > section')].filter(one => one.offsetHeight > 0).length"
-    assert browser.run(shown) == 4, "an overview, the runs, two syncs"
+    assert browser.run(shown) == 4, "expected an overview, the runs and two syncs"
     browser.run("location.hash = '#sync-2'")
-    assert browser.run(shown) == 1, "the chosen sync alone"
+    assert browser.run(shown) == 1, "only the chosen sync should be shown"
     browser.run("location.hash = '#top'")
     assert browser.run(shown) == 4
 
 
-def test_runs_are_chosen_by_age(browser: Browser, tmp_path: Path) -> None:
+def test_runs_can_be_filtered_by_age(browser: Browser, tmp_path: Path) -> None:
     now = datetime(2026, 4, 1)
     runs = tuple(
         Run(f"r{days}", "people", "succeeded", now - timedelta(days=days), updates=1, sent=1)

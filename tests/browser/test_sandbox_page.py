@@ -1,4 +1,4 @@
-"""The sandbox's page, in a browser: profiles, requests with their bodies and answers, live."""
+"""The sandbox's page in a browser: profiles and live requests with bodies and answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def post(server: SandboxServer, *custom_ids: str, **attributes: object) -> None:
     requests.post(f"{server.url}/2.11/profiles/update", json=body, headers=HEADERS, timeout=30)
 
 
-def test_requests_are_live_and_what_was_unfolded_stays(browser: Browser) -> None:
+def test_requests_are_live_and_stay_expanded(browser: Browser) -> None:
     with SandboxServer(SandboxSettings(rate_limits=False)) as server:
         post(server, *(f"C-{number:04}" for number in range(60)), city="Paris", points=1, bad="x" * 400)
         browser.show(server.url)
@@ -48,7 +48,7 @@ def test_requests_are_live_and_what_was_unfolded_stays(browser: Browser) -> None
         post(server, "new one", city="Oslo")
         assert browser.run(UNTIL % "document.querySelector('#request-2')")
         assert browser.run(UNTIL % "document.querySelector('#tabs').textContent.includes('Profiles 61')")
-        assert browser.run(f"{body}.scrollTop") == 50, "what has not changed is left alone"
+        assert browser.run(f"{body}.scrollTop") == 50, "unchanged elements should not be replaced"
         assert browser.complaints == []
         assert all(each.startswith(server.url) for each in browser.asked)
     assert browser.run(UNTIL % "document.querySelector('#state').textContent.includes('does not answer')")
@@ -77,7 +77,7 @@ def test_settings_take_effect(browser: Browser) -> None:
         assert browser.complaints == []
 
 
-def test_a_profile_is_changed_by_hand(browser: Browser) -> None:
+def test_a_profile_can_be_edited(browser: Browser) -> None:
     def save(name: str, kind: str, value: str) -> None:
         for field, text in (("name", name), ("type", kind), ("value", value)):
             browser.run(f"document.querySelector('#edit [name={field}]').value = {json.dumps(text)}")
@@ -120,7 +120,7 @@ def test_a_profile_is_changed_by_hand(browser: Browser) -> None:
 
 
 def fill(server: SandboxServer) -> None:
-    """Something for every view to show."""
+    """Create content for every view."""
     post(server, "someone", "somebody", city="Paris " * 20, bad="x" * 400)
     post(server, "someone", city=1)
     now = server.now().strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -147,7 +147,7 @@ def fill(server: SandboxServer) -> None:
 
 
 def test_the_picture_in_the_docs(browser: Browser) -> None:
-    """`RENEW_PICTURES=1` writes it anew."""
+    """`RENEW_PICTURES=1` updates the picture."""
     picture = ROOT / "docs/img/sandbox.png"
     with SandboxServer(SandboxSettings(rate_limits=False)) as server:
         values = {
@@ -188,7 +188,7 @@ QUERIES = (
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_the_page_can_be_read(browser: Browser, query: str) -> None:
+def test_the_page_is_readable(browser: Browser, query: str) -> None:
     colours = set()
     with SandboxServer(SandboxSettings(rate_limits=False)) as server:
         fill(server)

@@ -1,4 +1,4 @@
-"""The docs' site in a browser, served as it is published: search, theme, and a selector of versions."""
+"""The docs site in a browser, served as published: search, theme and version selector."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ new Promise(resolve => {
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
-        """Writes nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")

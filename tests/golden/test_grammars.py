@@ -1,4 +1,6 @@
-"""Every statement that dbt runs is SQL by grammars that are not sqlglot's: sqlfluff's, and for BigQuery Google's own analyzer."""
+"""All statements that dbt runs are valid in grammars other than sqlglot's: sqlfluff's, and Google's analyzer
+for BigQuery.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ pytestmark = pytest.mark.grammars
 
 GRAMMARS = {**{dialect: dialect for dialect in DIALECTS}, "spark": "sparksql"}
 
-# What a grammar of sqlfluff lacks and the warehouse documents: expressions in `position(a in b)`, and a column's compression.
+# Documented syntax that sqlfluff's grammars lack: expressions in `position(a in b)`, and column compression.
 _SEARCHED = (r"position\((\s*(?:'[^']*'|chr\(\d+\)|',' \|\| r\.attribute \|\| ',')) in", r"position(\1,")
 GAPS = {
     "snowflake": [_SEARCHED],
@@ -53,13 +55,13 @@ KINDS = {
 
 
 def distinct(dialect: str) -> Iterator[tuple[str, str]]:
-    """Every statement once, with the first occasion that it is run on."""
+    """Every distinct statement, with the first scenario that runs it."""
     seen = set()
-    for occasion in SCENARIOS:
-        for statement in statements_of(dialect, occasion):
+    for scenario in SCENARIOS:
+        for statement in statements_of(dialect, scenario):
             if statement not in seen:
                 seen.add(statement)
-                yield occasion, statement
+                yield scenario, statement
 
 
 @functools.cache
@@ -74,13 +76,13 @@ def unparsable(statement: str, dialect: str) -> list[str]:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_sqlfluff_parses_every_statement(dialect: str) -> None:
     used = set()
-    for occasion, statement in distinct(dialect):
+    for scenario, statement in distinct(dialect):
         text = PLACEHOLDER.sub("1", statement)
         for gap in GAPS.get(dialect, []):
             text, times = re.subn(*gap, text)
             used |= {gap} if times else set()
-        assert unparsable(text, dialect) == [], (occasion, statement)
-    assert used == set(GAPS.get(dialect, [])), "a gap that no statement needs"
+        assert unparsable(text, dialect) == [], (scenario, statement)
+    assert used == set(GAPS.get(dialect, [])), "sqlfluff no longer needs this workaround"
 
 
 @pytest.mark.parametrize(
@@ -92,12 +94,12 @@ def test_sqlfluff_parses_every_statement(dialect: str) -> None:
         ("postgres", "select * from t where"),
     ],
 )
-def test_sqlfluff_knows_what_is_none(dialect: str, statement: str) -> None:
+def test_sqlfluff_rejects_invalid_statements(dialect: str, statement: str) -> None:
     assert unparsable(statement, dialect)
 
 
 def analyzed(statement: str) -> str:
-    """A statement as the analyzer takes it, which has no COLLATE, no alias of INT64 and tables without a dataset."""
+    """The statement adapted to the analyzer, which knows neither COLLATE nor the alias of INT64 nor datasets."""
     text = statement.replace("`shop`.`marts`.", "")
     text = re.sub(r"\bcollate\(((?:[^()]|\([^()]*\))*), ''\)", r"(\1)", text)
     return re.sub(r"\bbigint\b", "INT64", text)
@@ -121,12 +123,12 @@ def analyzer() -> Analyzer:
     return Analyzer(AnalyzerOptions(language_options=language, allow_undeclared_parameters=True), built)
 
 
-def test_googles_analyzer_knows_names_and_types_of_every_statement(analyzer: Analyzer) -> None:
-    for occasion, statement in distinct("bigquery"):
+def test_googles_analyzer_resolves_every_statement(analyzer: Analyzer) -> None:
+    for scenario, statement in distinct("bigquery"):
         try:
             analyzer.analyze_statement(analyzed(statement))
         except ServerError as error:
-            pytest.fail(f"{occasion}: {error}\n{statement}")
+            pytest.fail(f"{scenario}: {error}\n{statement}")
     with pytest.raises(ServerError, match="Unrecognized name"):
         analyzer.analyze_statement("select unknown from people")
     with pytest.raises(ServerError, match="No matching signature"):
@@ -134,27 +136,27 @@ def test_googles_analyzer_knows_names_and_types_of_every_statement(analyzer: Ana
 
 
 def reserved(dialect: str) -> set[str]:
-    """The words that are no names without quotes, by both."""
+    """Words that can't be unquoted names, according to both."""
     ours = dialect_selector(GRAMMARS[dialect]).sets("reserved_keywords")
     theirs = sqlglot.Dialect.get_or_raise(dialect).generator_class.RESERVED_KEYWORDS
     return {word.lower() for word in {*ours, *theirs}}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_no_name_without_quotes_is_a_reserved_word(dialect: str) -> None:
+def test_unquoted_names_are_not_reserved_words(dialect: str) -> None:
     found = {}
-    for occasion, statement in distinct(dialect):
+    for scenario, statement in distinct(dialect):
         for tree in sqlglot.parse(statement.replace(" using compression zstd", ""), dialect=dialect):
             assert tree is not None
             for name in tree.find_all(exp.Identifier):
                 if not name.quoted:
-                    found[name.name.lower()] = occasion
+                    found[name.name.lower()] = scenario
     assert "recorded_at" in found
     assert "batch_sync_journal" in found or dialect not in ("snowflake", "spark")
-    assert {name: occasion for name, occasion in found.items() if name in reserved(dialect)} == {}
+    assert {name: scenario for name, scenario in found.items() if name in reserved(dialect)} == {}
 
 
-def test_bigquery_gets_a_where_with_every_update_and_delete() -> None:
+def test_every_bigquery_update_and_delete_has_a_where() -> None:
     trees = [sqlglot.parse_one(statement, dialect="bigquery") for _, statement in distinct("bigquery")]
     changes = [tree for tree in trees if isinstance(tree, (exp.Update, exp.Delete))]
     assert len(changes) > 3

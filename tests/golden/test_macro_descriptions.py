@@ -1,4 +1,4 @@
-"""`macros/_macros.yml` has every macro and argument, in dbt's words for types."""
+"""`macros/_macros.yml` describes every macro and argument, with dbt's type names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DESCRIBED: list[dict[str, Any]] = yaml.safe_load((ROOT / "macros" / "_macros.yml
 
 
 def written() -> dict[str, list[str]]:
-    """The arguments of every macro and test, without what dispatch chooses among."""
+    """The arguments of every macro and test, except dispatched implementations."""
     found = {}
     for path in (ROOT / "macros").rglob("*.sql"):
         definitions = re.findall(r"{%-?\s*(macro|test) (\w+)\(([^)]*)\)", path.read_text("utf-8"))

@@ -1,7 +1,7 @@
-"""Every statement that dbt runs, as recorded in `statements/<dialect>/<occasion>.sql`.
+"""All statements that dbt runs, recorded in `statements/<dialect>/<scenario>.sql`.
 
-DuckDB's are recorded in full. Of another dialect only the lines are that differ in more than quotes, names of types and the
-functions that `normalised` lists. `RENEW_GOLDEN=1` writes the files anew; look at their difference before it is committed.
+DuckDB's are recorded in full. Other dialects record only lines that differ in more than quotes, type names
+and the functions in `normalized`. `RENEW_GOLDEN=1` updates the files; review the diff before you commit it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ TYPES = (
 )
 
 
-def normalised(line: str, dialect: str) -> str:
-    """A line without quotes, case, blanks and collations, with DuckDB's names of types and functions."""
+def normalized(line: str, dialect: str) -> str:
+    """A line without quotes, case, blanks and collations, with DuckDB's type and function names."""
     text = line
     for function, name in functions_of(dialect):
         text = text.replace(function, name)
@@ -51,19 +51,19 @@ def functions_of(dialect: str) -> tuple[tuple[str, str], ...]:
 
 
 @functools.cache
-def lines_of(dialect: str, occasion: str) -> tuple[str, ...]:
-    text = ";\n".join(statements_of(dialect, occasion)) + ";\n"
+def lines_of(dialect: str, scenario: str) -> tuple[str, ...]:
+    text = ";\n".join(statements_of(dialect, scenario)) + ";\n"
     text = re.sub(r"position\(\s+(.+)\s+\)", r"position(\1)", text)
     return tuple(line.rstrip() for line in text.splitlines() if line.strip())
 
 
-def written(occasion: str, dialect: str) -> str:
-    """The content of a file; nothing where all is as on DuckDB."""
-    lines = lines_of(dialect, occasion)
+def written(scenario: str, dialect: str) -> str:
+    """A file's content; empty if nothing differs from DuckDB."""
+    lines = lines_of(dialect, scenario)
     if dialect == "duckdb":
         return "\n".join(lines) + "\n"
-    first = [normalised(line, "duckdb") for line in lines_of("duckdb", occasion)]
-    own = [normalised(line, dialect) for line in lines]
+    first = [normalized(line, "duckdb") for line in lines_of("duckdb", scenario)]
+    own = [normalized(line, dialect) for line in lines]
     found = []
     for kind, _, _, begin, end in difflib.SequenceMatcher(None, first, own, autojunk=False).get_opcodes():
         found += (
@@ -75,10 +75,10 @@ def written(occasion: str, dialect: str) -> str:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("occasion", SCENARIOS)
-def test_statements(occasion: str, dialect: str) -> None:
-    path = STATEMENTS / dialect / f"{occasion}.sql"
-    text = written(occasion, dialect)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_statements(scenario: str, dialect: str) -> None:
+    path = STATEMENTS / dialect / f"{scenario}.sql"
+    text = written(scenario, dialect)
     if os.environ.get("RENEW_GOLDEN"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
@@ -87,7 +87,7 @@ def test_statements(occasion: str, dialect: str) -> None:
     assert (path.read_text(encoding="utf-8") if path.exists() else "") == text
 
 
-def test_every_file_is_of_an_occasion_and_all_can_be_read() -> None:
+def test_every_file_belongs_to_a_scenario_and_is_small() -> None:
     paths = list(STATEMENTS.glob("*/*"))
     assert {path.stem for path in paths} == SCENARIOS.keys()
     assert {path.parent.name for path in paths} == set(DIALECTS)

@@ -1,4 +1,4 @@
-"""The words that dbt tests accept are those that the renderer accepts. `RENEW_GOLDEN=1` writes the file anew."""
+"""The dbt tests and the renderer accept the same words. `RENEW_GOLDEN=1` updates the file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CODES_NOTE = """\
 """
 
 
-def test_the_macros_have_the_calling_codes_of_the_renderer() -> None:
+def test_macros_and_renderer_share_calling_codes() -> None:
     pattern = "' ~\n'".join(textwrap.wrap(phone_pattern(), 120, break_on_hyphens=False))
     text = f"{CODES_NOTE}{{% macro phone_pattern() %}}{{{{ return(\n'{pattern}'\n) }}}}{{% endmacro %}}\n"
     if os.environ.get("RENEW_GOLDEN"):
@@ -41,7 +41,7 @@ def test_the_macros_have_the_calling_codes_of_the_renderer() -> None:
     assert CODES.read_text(encoding="utf-8") == text
 
 
-def test_the_macros_have_the_words_of_the_renderer() -> None:
+def test_macros_and_renderer_share_vocabularies() -> None:
     if os.environ.get("RENEW_GOLDEN"):
         PATH.write_text(expected(), encoding="utf-8")
     assert PATH.read_text(encoding="utf-8") == expected()

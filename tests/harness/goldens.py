@@ -480,8 +480,8 @@ SCENARIOS: Mapping[str, Scenario] = {
 
 
 @functools.cache
-def statements_of(dialect: str, occasion: str) -> tuple[str, ...]:
-    return tuple(SCENARIOS[occasion](dialect))
+def statements_of(dialect: str, scenario: str) -> tuple[str, ...]:
+    return tuple(SCENARIOS[scenario](dialect))
 
 
 # Check that dbt on a real warehouse compiles what is rendered here.

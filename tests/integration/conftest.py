@@ -1,4 +1,4 @@
-"""What the integration tests share."""
+"""Fixtures of the integration tests."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ __all__ = ["batch", "postgres", "project", "workshop"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the marker; `--strict-markers` refuses others."""
+    """Register the marker, because `--strict-markers` rejects unknown ones."""
     config.addinivalue_line("markers", MARKER)
 
 
 @pytest.fixture(scope="session")
 def parsed(batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory) -> QuickProject:
-    """The directory of `quick`."""
+    """The project behind `quick`."""
     return QuickProject(tmp_path_factory.mktemp("quick"), batch, page_rows=1)
 
 
 @pytest.fixture
 def quick(parsed: QuickProject) -> Iterator[QuickProject]:
-    """An empty project of one sync whose `dbt run` is quick, with a page for each row of a delta."""
+    """An empty project of one sync with a fast `dbt run`. Each row of a delta gets its own page."""
     parsed.clear()
     yield parsed
     assert not parsed.sandbox.stats.violations, parsed.sandbox.stats.examples

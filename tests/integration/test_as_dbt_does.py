@@ -1,4 +1,4 @@
-"""What this package computes as dbt does is held against dbt itself."""
+"""Logic that reimplements dbt's is compared with dbt itself."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ METAS: list[dict[str, object]] = [
 
 
 @pytest.mark.parametrize(("value", "rendered"), SAME, ids=lambda value: repr(value)[:60])
-def test_templates_are_rendered(value: object, rendered: object) -> None:
+def test_templates_render_as_in_dbt(value: object, rendered: object) -> None:
     set_invocation_context(ENVIRON)
     assert ProfileRenderer(dict(VARIABLES)).render_data(value) == rendered
 
 
 @pytest.mark.parametrize("meta", METAS)
-def test_mappings_are_hashed(meta: dict[str, object]) -> None:
+def test_mappings_hash_as_in_dbt(meta: dict[str, object]) -> None:
     left = {"guards": {"min_rows": 5}, "endpoint": "update", "output": "prod"}
     mapping = parse_mapping("s", {**meta, **left}, Location("f.yml", "s"))
     assert BaseContext.local_md5(BaseContext.tojson(meta, sort_keys=True)) == mapping.hash

@@ -1,4 +1,4 @@
-"""Audiences: who is in the model is a member, with the attributes that the model says."""
+"""Audiences: the rows of the model are the members, with the mapped attributes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def members(project: Project) -> dict[str, dict[str, object]]:
     }
 
 
-def test_members_come_change_and_go(vips: Project) -> None:
+def test_members_are_added_changed_and_removed(vips: Project) -> None:
     pushed = vips.sync()
     assert (pushed.status, pushed.kind, pushed.endpoint, pushed.requests) == (
         "succeeded",
@@ -61,7 +61,7 @@ def test_members_come_change_and_go(vips: Project) -> None:
     assert not vips.sandbox.stats.violations
 
 
-def test_everybody_who_left_is_forgotten_by_the_snapshot_too(vips: Project) -> None:
+def test_removed_members_are_absent_in_the_snapshot(vips: Project) -> None:
     vips.sync()
     vips.set_rows(COLUMNS, [ANN])
     vips.sync()
@@ -70,7 +70,7 @@ def test_everybody_who_left_is_forgotten_by_the_snapshot_too(vips: Project) -> N
     assert found == {"ann": True, "bob": False, "cy": False}
 
 
-def test_an_audience_that_is_gone_stops_until_everything_is_sent_again(vips: Project) -> None:
+def test_a_deleted_audience_stops_the_push_until_a_resend(vips: Project) -> None:
     vips.sync()
     vips.sandbox.reset()
     vips.set_rows(COLUMNS, [ANN, BOB, {"id": "dee"}])
@@ -114,7 +114,7 @@ def test_values_that_batch_would_reject_are_held_back(vips: Project) -> None:
     assert vips.rejects() == {("ann", "first"): "too_long"}
 
 
-def test_an_audience_that_batch_does_not_have_is_not_adopted(vips: Project) -> None:
+def test_a_missing_audience_is_not_adopted(vips: Project) -> None:
     vips.build()
     (adopted,) = api.adopt(vips.options()).syncs
     assert adopted.status == "failed"

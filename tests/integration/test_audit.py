@@ -1,4 +1,4 @@
-"""Audits: real dbt, the sandbox over HTTP, and edits by strangers that must be found, all of them and no others."""
+"""Audits with real dbt and the sandbox over HTTP: they must find every edit made in Batch, and nothing else."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ROWS = [
 def parsed(
     request: pytest.FixtureRequest, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
 ) -> QuickProject:
-    """The directory of `quick`, on each of two warehouses."""
+    """The project behind `quick`, on two warehouses."""
     on_postgres = request.param == "postgres"
     warehouse = PostgresDatabase(request.getfixturevalue("postgres")) if on_postgres else None
     return QuickProject(tmp_path_factory.mktemp(f"audit-{request.param}"), batch, warehouse, page_rows=1)
@@ -71,7 +71,7 @@ def edit(project: QuickProject, name: str, attribute: str, value: TypedValue | N
         held[attribute] = value
 
 
-def test_what_strangers_did_is_found_and_mended(quick: QuickProject) -> None:
+def test_edits_are_found_and_repaired(quick: QuickProject) -> None:
     quick.map(MAPPING)
     quick.set_rows(COLUMNS, ROWS)
     quick.sync()
@@ -108,7 +108,7 @@ def test_what_strangers_did_is_found_and_mended(quick: QuickProject) -> None:
     ],
     ids=str,
 )
-def test_values_are_read_in_each_form(quick: QuickProject, forms: dict[str, Any]) -> None:
+def test_every_export_format_is_read(quick: QuickProject, forms: dict[str, Any]) -> None:
     quick.map(MAPPING)
     quick.set_rows(COLUMNS, ROWS)
     quick.sync()
@@ -123,7 +123,7 @@ def test_values_are_read_in_each_form(quick: QuickProject, forms: dict[str, Any]
         quick.sandbox.change(**{name: getattr(before, name) for name in forms})
 
 
-def test_what_is_expected_to_differ_is_no_drift(quick: QuickProject) -> None:
+def test_expected_differences_are_not_drift(quick: QuickProject) -> None:
     quick.map({**MAPPING, "custom": ["joined", "tags", {"column": "points", "on_null": "keep"}]})
     quick.set_rows(COLUMNS, [{**ROWS[0], "points": None}, *ROWS[1:5], {**ROWS[5], "email": "wrong"}])
     quick.sync()
@@ -182,7 +182,7 @@ def test_an_audit_is_resumed_by_its_export(quick: QuickProject) -> None:
         api.audit(quick.options(), wait=Wait(interrupt, time.monotonic))
     quick.sandbox.change(export_seconds=0.0)
     (row,) = quick.query("select request from batch_sync_journal where event = 'export'")
-    # What is sent after the export began may be in it or not.
+    # Changes sent after the export began may or may not be in it.
     quick.set_rows(COLUMNS, [{**ROWS[0], "points": 77}, *ROWS[1:]])
     quick.sync()
     found = audit(quick, export=str(row["request"]))

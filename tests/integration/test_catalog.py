@@ -1,4 +1,4 @@
-"""Catalogs: the items of the model, whole, in a catalog with the fields of the mapping."""
+"""Catalogs: the model's items are sent whole, to a catalog with the mapped fields."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def shop(project: Project) -> Project:
     return project
 
 
-def test_items_come_change_and_go(shop: Project) -> None:
+def test_items_are_added_changed_and_removed(shop: Project) -> None:
     pushed = shop.sync()
     assert (pushed.status, pushed.kind, pushed.requests) == ("succeeded", "catalog", 1)
     catalog = shop.sandbox.catalogs["products"]
@@ -42,7 +42,7 @@ def test_items_come_change_and_go(shop: Project) -> None:
     assert not shop.sandbox.stats.violations
 
 
-def test_items_that_left_may_stay(shop: Project) -> None:
+def test_on_exit_ignore_keeps_items(shop: Project) -> None:
     shop.map({**MAPPING, "on_exit": "ignore"})
     shop.sync()
     shop.set_rows(COLUMNS, [BREAD])
@@ -72,7 +72,7 @@ def test_a_changed_type_stops(shop: Project) -> None:
     assert shop.sandbox.catalogs["products"].fields["price"] == "float"
 
 
-def test_ids_that_no_item_can_have(shop: Project) -> None:
+def test_invalid_item_ids(shop: Project) -> None:
     bad = (
         {"sku": None},
         {"sku": " "},

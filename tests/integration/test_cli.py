@@ -1,4 +1,4 @@
-"""The command line: what it prints where, its exit codes, and that it keeps secrets."""
+"""The command line: its output streams, exit codes and secrets."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def person(who: str, **changes: object) -> Row:
 
 
 def ready(project: Project, *names: str, build: bool = True) -> None:
-    """A sync of these people, and its delta."""
+    """Write a sync of these people and build its delta."""
     project.map(MAPPING)
     project.set_rows(COLUMNS, [person(name) for name in names])
     if build:
@@ -47,17 +47,17 @@ def ready(project: Project, *names: str, build: bool = True) -> None:
 
 
 def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    """What was printed, which must be one JSON object and nothing else."""
+    """Parse the output, which must be one JSON object."""
     printed: dict[str, Any] = json.loads(done.stdout)
     return printed
 
 
-# Exit codes, and what goes where
+# Exit codes and output streams
 
 
 @pytest.mark.forbidden("unauthorized")
 def test_exit_codes_and_a_clean_standard_output(project: Project) -> None:
-    """In processes of their own: nothing else shows what really comes out of them."""
+    """In separate processes, to see the real streams and exit codes."""
     ready(project, "a", "b", "c")
     accepted = project.cli("push", "--json", "--limit", "1")
     assert (accepted.returncode, accepted.stderr) == (0, "")
@@ -81,7 +81,7 @@ def test_exit_codes_and_a_clean_standard_output(project: Project) -> None:
     assert "\x1b" not in partial.stdout
 
 
-def test_a_progress_bar_on_a_terminal_alone(project: Project) -> None:
+def test_progress_bar_only_on_a_terminal(project: Project) -> None:
     ready(project, "a", "b", "c")
     command = [sys.executable, "-m", "dbt_batch_sync", "push", "--json"]
     seen = {}
@@ -107,12 +107,12 @@ def test_a_progress_bar_on_a_terminal_alone(project: Project) -> None:
     assert "3/3" in bar
     assert b"3/3" not in summary
     quiet, printed = seen["--json"]
-    assert "people" not in quiet, "with --json there is none"
+    assert "people" not in quiet, "no progress bar with --json"
     assert json.loads(printed)["status"] == "succeeded"
 
 
-def test_a_standard_output_that_takes_nothing(project: Project) -> None:
-    """The push is done by then: its exit code is what counts, and a message is better than a traceback."""
+def test_an_unwritable_standard_output(project: Project) -> None:
+    """The push is already done, so its exit code counts, and a message replaces the traceback."""
     ready(project, "a")
     command = [sys.executable, "-m", "dbt_batch_sync", "push", "--json"]
     for redirection, code, said in ((">&-", 0, ""), (">/dev/full", 1, "No space left on device")):
@@ -129,7 +129,7 @@ def test_a_standard_output_that_takes_nothing(project: Project) -> None:
     assert set(project.profiles()) == {"a"}
 
 
-def test_a_narrow_terminal_cuts_nothing_off(project: Project) -> None:
+def test_a_narrow_terminal_truncates_nothing(project: Project) -> None:
     ready(project, "a")
     project.push()
     reader, terminal = pty.openpty()
@@ -139,12 +139,12 @@ def test_a_narrow_terminal_cuts_nothing_off(project: Project) -> None:
         os.close(terminal)
         shown = _read(reader)
     assert "succeeded" in shown
-    assert "Inserts" in shown, "a record for each run"
+    assert "Inserts" in shown, "one record per run"
     assert "…" not in shown
 
 
 def _read(terminal: int) -> str:
-    """All that was written to a terminal until its last writer ended."""
+    """Everything written to a terminal until its last writer closed it."""
     shown = b""
     while True:
         try:
@@ -167,13 +167,13 @@ def test_version_and_help(project: Project) -> None:
         shown = project.call(verb, "--help")
         assert shown.returncode == 0
         last = shown.stdout.rstrip().splitlines()[-1]
-        assert last.strip().startswith("Example: "), "the help of each verb ends with one"
+        assert last.strip().startswith("Example: "), "each verb's help should end with an example"
         assert f"dbt-batch-sync {verb}" in last
     assert project.call("pull").returncode == 2
 
 
 def complete(project: Project, *words: str) -> list[str]:
-    """What bash is offered for the last word."""
+    """The completions that bash offers for the last word."""
     environ = {
         "COMP_WORDS": " ".join(["dbt-batch-sync", *words]),
         "COMP_CWORD": str(len(words)),
@@ -187,7 +187,7 @@ def complete(project: Project, *words: str) -> list[str]:
 def in_a_shell(
     project: Project, *arguments: str, environ: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """The program as it is installed: completion goes by its name."""
+    """Run the installed program: completion depends on its name."""
     return subprocess.run(
         [Path(sys.executable).parent / "dbt-batch-sync", *arguments],
         cwd=project.directory,
@@ -228,7 +228,7 @@ def test_completion_is_installed(project: Project, tmp_path: Path, shell: str, f
 
 
 def test_dbt_s_flags_around_the_verb_and_its_variables(project: Project, tmp_path: Path) -> None:
-    """From elsewhere: a relative path of the profile starts at the project, as in dbt."""
+    """From another directory: a relative path in the profile starts at the project, as in dbt."""
     ready(project, "a")
     project.map(MAPPING, "other")
     project.set_rows(COLUMNS, [person("o")], "other")
@@ -242,7 +242,7 @@ def test_dbt_s_flags_around_the_verb_and_its_variables(project: Project, tmp_pat
     assert not project.sandbox.requests
 
 
-# The verbs that look
+# Read-only verbs
 
 
 def test_plan(project: Project) -> None:
@@ -290,7 +290,9 @@ def test_plan(project: Project) -> None:
     assert "1 insert · 2 updates · 1 exit  →  1 request to update" in text.stdout
     assert "3 rows invalid (2 duplicate_identifier" in text.stdout
     for printed in (done.stdout, text.stdout):
-        assert not re.search(r"anna|bert|dora|changed@|example\.com|Name of", printed), "samples are masked"
+        assert not re.search(r"anna|bert|dora|changed@|example\.com|Name of", printed), (
+            "samples must be masked"
+        )
     assert project.query("from batch_sync_journal") == before
     assert not project.sent.requests
     project.push()
@@ -298,8 +300,8 @@ def test_plan(project: Project) -> None:
     assert "0 inserts · 0 updates · 0 exits  →  nothing to send\n" in left
 
 
-def test_a_plan_counts_what_a_push_then_sends(project: Project) -> None:
-    """Without values that validation rejects, which a plan can't know."""
+def test_plan_counts_equal_what_the_push_sends(project: Project) -> None:
+    """Without values that validation rejects, because a plan can't know them."""
     project.map(MAPPING)
     rows = [person(f"p{n}", name=None if n % 3 else "x", points=None if n % 2 else n) for n in range(450)]
     project.set_rows(COLUMNS, rows)
@@ -313,8 +315,10 @@ def test_a_plan_counts_what_a_push_then_sends(project: Project) -> None:
     assert planned["attributes"] == {name.replace("$", "batch__"): count for name, count in sent.items()}
 
 
-def test_a_plan_says_what_flaps(project: Project) -> None:
-    """What changes again for those that were just sent; a new attribute and a usual day do not."""
+def test_a_plan_reports_flapping(project: Project) -> None:
+    """Attributes that change again for the rows of the last push flap; new attributes and ordinary changes
+    don't.
+    """
     names = [f"p{number:02}" for number in range(12)]
 
     def day(mapping: dict[str, object], rows: list[Row]) -> tuple[list[dict[str, object]], str]:
@@ -328,7 +332,7 @@ def test_a_plan_says_what_flaps(project: Project) -> None:
 
     narrow = {**MAPPING, "custom": ["points"]}
     assert day(narrow, [person(name) for name in names])[0] == []
-    assert day(MAPPING, [person(name) for name in names])[0] == [], "`name` is new"
+    assert day(MAPPING, [person(name) for name in names])[0] == [], "`name` is new, so it can't flap"
     assert day(MAPPING, [person(name, points=2 if name < "p03" else 1) for name in names])[0] == []
     day(MAPPING, [person(name, points=3) for name in names])
     found, shown = day(MAPPING, [person(name, points=4 if name < "p06" else 3) for name in names])
@@ -353,7 +357,9 @@ def test_a_plan_as_a_comment(project: Project) -> None:
     assert "2 profiles would change, 100.0% of the 2 known ones" in guard
     assert lines[lines.index(guard) - 1] == "> [!WARNING]"
     samples = [line for line in lines if "| update |" in line]
-    assert sorted(line.split(" | ")[4][:6] for line in samples) == ["&#124;", "&#60;•"], "escaped, and masked"
+    assert sorted(line.split(" | ")[4][:6] for line in samples) == ["&#124;", "&#60;•"], (
+        "samples should be escaped and masked"
+    )
     tables = [line for line in lines if line.startswith("|")]
     assert all(line.endswith("|") for line in tables)
     assert not re.search(r"anna|bert|\*new|b>new", done.stdout)
@@ -383,12 +389,14 @@ def test_a_push_is_held_to_its_plan(project: Project, tmp_path: Path) -> None:
     assert project.call("push", "--plan", plan, "--dry-run").returncode == 0
     assert project.call("push", "--plan", plan, "--limit", "1").returncode == 0
     assert len(project.profiles()) == 1
-    assert project.call("push", "--plan", plan).returncode == 0, "the rest of the same plan"
+    assert project.call("push", "--plan", plan).returncode == 0, "the rest of the same plan should pass"
     assert len(project.profiles()) == 2
 
     project.build()
     emptied = project.call("push", "--plan", plan)
-    assert (emptied.returncode, "now None" in emptied.stdout) == (1, True), "an empty delta is another one"
+    assert (emptied.returncode, "now None" in emptied.stdout) == (1, True), (
+        "an empty delta is not the planned one"
+    )
     project.call("plan", "--out", plan)
     assert project.call("push", "--plan", plan).returncode == 0
     project.map(MAPPING, "new")
@@ -409,7 +417,7 @@ def test_a_push_is_held_to_its_plan(project: Project, tmp_path: Path) -> None:
         ('{"syncs": [1]}', "is not a plan"),
     ],
 )
-def test_a_plan_that_is_none(project: Project, tmp_path: Path, content: str | None, words: str) -> None:
+def test_invalid_plan_files(project: Project, tmp_path: Path, content: str | None, words: str) -> None:
     path = tmp_path / "plan.json"
     if content is not None:
         path.write_text(content)
@@ -419,13 +427,13 @@ def test_a_plan_that_is_none(project: Project, tmp_path: Path, content: str | No
     assert "write it with `dbt-batch-sync plan --out`" in done.stderr
 
 
-def test_a_plan_that_can_not_be_written(project: Project, tmp_path: Path) -> None:
+def test_an_unwritable_plan_file(project: Project, tmp_path: Path) -> None:
     ready(project, "a")
     nowhere = project.call("plan", "--out", str(tmp_path / "no" / "plan.json"))
     assert (nowhere.returncode, "--out: " in nowhere.stderr) == (2, True)
 
 
-def test_what_holds_a_push_up_is_said_once(project: Project) -> None:
+def test_a_delay_is_reported_once(project: Project) -> None:
     ready(project, "a")
     busy = Fault(FaultKind.STATUS, When(nth=(1, 2)), status=503, retry_after=0)
     project.sandbox.faults.set([busy])
@@ -456,7 +464,7 @@ def test_status(project: Project) -> None:
     assert f"Last error: {runs[0]['error']}" in text
 
 
-def test_status_of_what_is_parked(project: Project) -> None:
+def test_status_with_parked_rows(project: Project) -> None:
     ready(project, "a", "b", "c")
     project.sandbox.faults.set([Fault(FaultKind.REFUSE_ROWS, custom_ids=("a", "c"))])
     project.push()
@@ -488,7 +496,7 @@ def test_resend(project: Project) -> None:
     (sync,) = document(project.call("status", "--json"))["syncs"]
     assert [each["id"] for each in sync["requests"]] == [request["id"]]
     assert "resend --all requested" in project.call("status").stdout
-    assert "0 updates" in project.call("plan").stdout, "nothing happens before dbt has run"
+    assert "0 updates" in project.call("plan").stdout, "nothing changes before dbt has run"
 
     project.dbt(*build.split()[1:])
     assert document(project.call("status", "--json"))["syncs"][0]["requests"] == []
@@ -558,13 +566,13 @@ def test_validate(project: Project) -> None:
     assert annotated.stderr.startswith(first)
     repository = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(project.directory.parent)}
     below = f"::error file={project.directory.name}/models/people.yml,line=6,"
-    assert project.call("validate", env=repository).stderr.startswith(below), "a project in a folder"
+    assert project.call("validate", env=repository).stderr.startswith(below), "a project in a subdirectory"
     assert annotated.stderr.count("::error file=") == len(document(wrong)["problems"])
     assert project.call("push").returncode == 2
 
 
 @pytest.mark.forbidden("unauthorized")
-def test_validate_online_says_what_does_not_answer(project: Project) -> None:
+def test_validate_online_reports_failing_connections(project: Project) -> None:
     ready(project, "a", build=False)
     project.dbt("parse")
     missing = project.call("validate", "--online")
@@ -576,8 +584,8 @@ def test_validate_online_says_what_does_not_answer(project: Project) -> None:
     assert "401" in refused.stderr
 
 
-def test_validate_reads_what_dbt_compiled_and_found(project: Project) -> None:
-    """Before `dbt compile` nothing is known; then the columns are, after `dbt docs generate` a source's too."""
+def test_validate_reads_compiled_sql_and_the_catalog(project: Project) -> None:
+    """Columns are unknown before `dbt compile`. A source's columns are unknown before `dbt docs generate`."""
     project.set_rows(COLUMNS, [person("a")])
     yaml = {"sources": [{"name": "raw", "schema": "raw", "tables": [{"name": "people"}]}]}
     mapping = {**MAPPING, "custom": ["name", "emial"]}
@@ -587,7 +595,7 @@ def test_validate_reads_what_dbt_compiled_and_found(project: Project) -> None:
     project.dbt("parse")
     assert project.call("validate").returncode == 0
     project.dbt("run", "--select", "people")
-    assert project.call("validate").returncode == 0, "the source's columns are not known"
+    assert project.call("validate").returncode == 0, "the source's columns should be unknown"
     project.dbt("docs", "generate", "--exclude", "people_delta", "people_sent_snapshot")
     done = project.call("validate", "--json")
     found = {problem["key"]: problem for problem in document(done)["problems"]}
@@ -598,8 +606,8 @@ def test_validate_reads_what_dbt_compiled_and_found(project: Project) -> None:
     assert done.returncode == 2
 
 
-def test_validate_says_at_once_what_several_files_tell(project: Project) -> None:
-    """A mapping that can't be read keeps nothing back of what is wrong with the others."""
+def test_validate_reports_all_errors_at_once(project: Project) -> None:
+    """An unreadable mapping doesn't hide the errors of other mappings."""
     sql = "select 'a' as id, 'a@example.com' as email, 1 as points"
     project.map({**MAPPING, "custom": ["emial"]}, sql=sql, models=())
     project.map({"identifer": "id", "custom": ["points"]}, "second", sql=sql, models=())
@@ -610,7 +618,7 @@ def test_validate_says_at_once_what_several_files_tell(project: Project) -> None
         assert part in said, said
 
 
-def test_validate_refuses_two_syncs_that_write_the_same(project: Project) -> None:
+def test_validate_rejects_two_syncs_writing_the_same_attributes(project: Project) -> None:
     ready(project, "a")
     project.map(MAPPING, "other")
     project.set_rows(COLUMNS, [person("o")], "other")
@@ -618,13 +626,13 @@ def test_validate_refuses_two_syncs_that_write_the_same(project: Project) -> Non
     refused = project.call("validate")
     assert refused.returncode == 2
     assert "`$email_address`, `name`, `points`: written by the sync `other` too" in refused.stderr
-    assert project.push().status == "succeeded", "an error of `validate` alone"
+    assert project.push().status == "succeeded", "only `validate` should fail"
     project.map({**MAPPING, "shared": True}, "other")
     project.dbt("parse")
-    assert project.call("validate", "--online").returncode == 0, "it is not in the mapping's hash"
+    assert project.call("validate", "--online").returncode == 0, "`shared` must not change the mapping's hash"
 
 
-# What is missing, and what to run next
+# Missing prerequisites, and what to run next
 
 
 def test_no_project(project: Project, tmp_path: Path) -> None:
@@ -674,7 +682,7 @@ def test_no_database(project: Project) -> None:
     done = project.call("push")
     assert done.returncode == 1
     assert "Build it first: dbt run" in done.stderr
-    assert not project.database.exists(), "and none is made"
+    assert not project.database.exists(), "a push must not create the file"
 
 
 OUTPUT = {"type": "batch", "project_key": "p", "rest_api_key": "k"}
@@ -698,7 +706,7 @@ OUTPUT = {"type": "batch", "project_key": "p", "rest_api_key": "k"}
     ],
     ids=["profile", "target", "keys", "variable", "http", "typo"],
 )
-def test_what_is_wrong_with_an_output(project: Project, profile: object, said: str) -> None:
+def test_invalid_outputs(project: Project, profile: object, said: str) -> None:
     project.map(MAPPING)
     project.dbt("parse")
     path = project.directory / "profiles.yml"
@@ -709,7 +717,7 @@ def test_what_is_wrong_with_an_output(project: Project, profile: object, said: s
     assert said in done.stderr
 
 
-def test_a_selection_that_means_nothing(project: Project) -> None:
+def test_a_selection_without_matches(project: Project) -> None:
     ready(project, "a")
     done = project.call("push", "--select", "peple")
     assert (done.returncode, done.stdout) == (2, "")
@@ -720,7 +728,7 @@ def test_a_selection_that_means_nothing(project: Project) -> None:
 
 
 @pytest.mark.forbidden("unauthorized")
-def test_keys_and_values_are_told_to_nobody(project: Project) -> None:
+def test_keys_and_values_are_never_printed(project: Project) -> None:
     keys = {"rest_api_key": "{{ env_var('BATCH_KEY') }}", "project_key": "{{ env_var('BATCH_PROJECT') }}"}
     project.outputs(sandbox=keys)
     ready(project, "anna")
@@ -743,12 +751,12 @@ def test_keys_and_values_are_told_to_nobody(project: Project) -> None:
         assert secret not in logs
 
 
-# init and generate, in a project of the user's own
+# init and generate, in a user's own project
 
 
 @pytest.fixture
 def fresh(tmp_path: Path, batch: FaultyServer) -> Project:
-    """A project without the macros."""
+    """A project without the package."""
     project = Project(tmp_path / "own", batch)
     batch.reset()
     (project.directory / "dbt_packages" / "dbt_batch_sync").unlink()
@@ -758,7 +766,7 @@ def fresh(tmp_path: Path, batch: FaultyServer) -> Project:
 
 
 def files(directory: Path) -> Mapping[str, bytes]:
-    """What is in a directory, by path."""
+    """The files of a directory, by path."""
     return {
         str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()
     }
@@ -773,9 +781,9 @@ def test_init_deps_generate_run_push(fresh: Project) -> None:
     profiles.write_text(yaml.safe_dump({"shop": yaml.safe_load(given)["shop"]}))
     first = fresh.call("init")
     assert first.returncode == 0, first.stderr
-    assert "dbt_batch_sync:\n" in first.stdout, "what to put into profiles.yml"
+    assert "dbt_batch_sync:\n" in first.stdout, "it should print the entry for profiles.yml"
     profiles.write_text(given)
-    assert "identifier: customer_id" in first.stdout, "and into a model's meta"
+    assert "identifier: customer_id" in first.stdout, "it should print the entry for a model's meta"
     added = "  - local: packages/dbt_batch_sync\n"
     assert packages.read_text() == listed.replace("packages:\n", f"packages:\n{added}", 1)
     before = files(fresh.directory)
@@ -811,7 +819,7 @@ def test_init_deps_generate_run_push(fresh: Project) -> None:
     assert fresh.call("generate", "--check").returncode == 0
 
 
-def test_the_example_has_all_that_generate_writes(
+def test_the_example_contains_everything_that_generate_writes(
     fresh: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fresh, "directory", tmp_path / "example")
@@ -823,7 +831,7 @@ def test_the_example_has_all_that_generate_writes(
     assert fresh.call("validate", env={"DBT_PROFILES_DIR": "."}).returncode == 0
 
 
-def test_generate_and_prune_leave_what_is_the_users(fresh: Project) -> None:
+def test_generate_and_prune_leave_user_files_alone(fresh: Project) -> None:
     fresh.call("init")
     fresh.dbt("deps")
     fresh.map(MAPPING, models=())

@@ -1,4 +1,4 @@
-"""What tests build without dbt is what dbt builds."""
+"""Deltas that tests build without dbt equal those that dbt builds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TOLD = "sync, delta_id is null, page, mapping_hash, attribute_types, target, mod
 
 
 def seen(project: Project) -> list[list[dict[str, Any]]]:
-    """The tables but for ids and times of what was done, and the last `built` row."""
+    """The tables without ids and times, and the last `built` row."""
     return [
         project.query(
             "select custom_id, points, _batch_doubt, _batch_run_id from people_sent_snapshot order by all"
@@ -26,7 +26,7 @@ def seen(project: Project) -> list[list[dict[str, Any]]]:
 
 
 def push(project: Project) -> None:
-    """What a push appends that settled everything, and rejected a row."""
+    """Append what a push would that settled everything and rejected one row."""
     (row,) = project.query("select max(_batch_delta_id) as id from people_delta")
     for event in ("intent", "checkpoint", "ended"):
         project.execute(
@@ -41,7 +41,7 @@ def push(project: Project) -> None:
     )
 
 
-def test_both_merge_and_build_alike(project: Project) -> None:
+def test_both_give_the_same_tables(project: Project) -> None:
     columns = {"id": "varchar", "points": "bigint"}
     project.map({"identifier": "id", "custom": ["points"]})
     project.set_rows(columns, [{"id": "a", "points": 1}, {"id": "b", "points": 2}])

@@ -1,4 +1,4 @@
-"""Deletions: what Batch is asked, by which guards, and that it stays equal to the other syncs."""
+"""Deletions: the requests to Batch, their guards, and consistency with the other syncs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def shared(
 
 @pytest.fixture
 def shop(shared: QuickProject, request: pytest.FixtureRequest) -> Iterator[QuickProject]:
-    """A sync of deletions without a request."""
+    """A sync of deletions, still without requests."""
     shared.clear()
     shared.outputs(sandbox=OUTPUT)
     shared.map(ERASE)
@@ -44,17 +44,17 @@ def shop(shared: QuickProject, request: pytest.FixtureRequest) -> Iterator[Quick
 
 
 def ask(project: Project, **people: str | None) -> None:
-    """The model: people, and when each asked to be erased."""
+    """Set the model's rows: people and when they asked to be erased."""
     rows = [{"id": name, "requested_at": at} for name, at in people.items()]
     project.set_rows(COLUMNS, rows)
 
 
 def asked(project: Project) -> list[str]:
-    """Who was asked for, of all requests."""
+    """The ids of all erasure requests sent."""
     return [each.custom_id for each in project.sandbox.deletions]
 
 
-def test_each_request_is_asked_for_once(shop: QuickProject) -> None:
+def test_each_request_is_sent_once(shop: QuickProject) -> None:
     ask(shop, a=FIRST, b=FIRST)
     pushed = shop.sync()
     assert (pushed.status, pushed.accepted, pushed.requests) == ("succeeded", 2, 2), pushed.error
@@ -64,15 +64,15 @@ def test_each_request_is_asked_for_once(shop: QuickProject) -> None:
     ask(shop, b=FIRST)
     assert shop.sync().sent == 0
     ask(shop, a=FIRST, b=FIRST)
-    assert shop.sync().sent == 0, "who left the model and is in it again was asked for"
+    assert shop.sync().sent == 0, "a request was sent again after the row left and returned"
     ask(shop, a=LATER, b="2026-01-01 00:00:00")
-    assert shop.sync().sent == 1, "a later request is another one, an earlier one is not"
+    assert shop.sync().sent == 1, "only a later request should be sent"
     assert sorted(asked(shop)) == ["a", "a", "b"]
     ask(shop, a=FIRST)
     assert shop.sync().sent == 0
 
 
-def test_without_a_column_of_requests_nobody_is_asked_for_twice(shop: QuickProject) -> None:
+def test_without_requested_at_each_person_is_sent_once(shop: QuickProject) -> None:
     shop.map({key: value for key, value in ERASE.items() if key != "requested_at"})
     shop.set_rows({"id": "varchar"}, [{"id": "a"}])
     assert shop.sync().accepted == 1
@@ -82,7 +82,7 @@ def test_without_a_column_of_requests_nobody_is_asked_for_twice(shop: QuickProje
     assert shop.sync().accepted == 1
     shop.map(ERASE)
     ask(shop, a=FIRST, b=FIRST)
-    assert shop.sync().sent == 0, "what was requested before we asked is done"
+    assert shop.sync().sent == 0, "requests from before the last one sent should count as done"
     ask(shop, a="2999-01-01 00:00:00", b=FIRST)
     assert shop.sync().accepted == 1
     assert asked(shop) == ["a", "b", "a"]
@@ -96,7 +96,7 @@ def test_a_request_without_a_time_or_a_usable_id_is_invalid(shop: QuickProject) 
     assert shop.changes()["null"] == ("invalid", "reserved_identifier")
 
 
-def test_what_batch_rejects_is_tried_again_by_every_push(shop: QuickProject) -> None:
+def test_rejected_requests_are_retried_by_every_push(shop: QuickProject) -> None:
     ask(shop, a=FIRST, b=FIRST)
     shop.sandbox.change(reject_ids=frozenset({"a"}))
     for _ in range(2):
@@ -110,8 +110,8 @@ def test_what_batch_rejects_is_tried_again_by_every_push(shop: QuickProject) -> 
 
 
 @pytest.mark.forbidden("wrong_project")
-def test_every_app_is_asked(shop: QuickProject) -> None:
-    """A person is done when all of them took it."""
+def test_every_app_gets_the_request(shop: QuickProject) -> None:
+    """A person is done once every app has accepted the request."""
     shop.sandbox.change(app_keys=frozenset({"one", "two"}))
     shop.outputs(sandbox={**OUTPUT, "app_keys": ["one", "two"]})
     try:
@@ -181,7 +181,7 @@ def test_the_output_must_name_targets_and_apps(
 
 
 def test_a_model_with_another_column_is_not_built(shop: QuickProject) -> None:
-    """The model is a `select *`, so that only the warehouse knows its columns."""
+    """The model is a `select *`, so only the warehouse knows its columns."""
     shop.set_rows({**COLUMNS, "email": "varchar"}, [{"id": "a", "requested_at": FIRST, "email": "x"}])
     with pytest.raises(Exception, match=r"columns that are not mapped \(email\)"):
         shop.build()
@@ -201,7 +201,7 @@ def test_a_resend_is_refused(shop: QuickProject) -> None:
     assert shop.push_one().sent == 0
 
 
-def test_wait_asks_until_batch_has_done_it(shop: QuickProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wait_polls_until_batch_is_done(shop: QuickProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dbt_batch_sync.push.erasing.LOOK_AGAIN_SECONDS", 0.05)
     shop.sandbox.change(deletion_delay=0.5)
     try:
@@ -220,7 +220,7 @@ def test_wait_asks_until_batch_has_done_it(shop: QuickProject, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("name", ["token", "request_token", "id"])
-def test_the_token_may_have_any_of_these_names(shop: QuickProject, name: str) -> None:
+def test_accepted_names_of_the_token(shop: QuickProject, name: str) -> None:
     shop.sandbox.change(deletion_token=name)
     try:
         ask(shop, a=FIRST)
@@ -231,8 +231,8 @@ def test_the_token_may_have_any_of_these_names(shop: QuickProject, name: str) ->
 
 
 @pytest.mark.forbidden("wrong_project")
-def test_the_keys_of_the_apps_are_told_nowhere(shop: QuickProject, caplog: pytest.LogCaptureFixture) -> None:
-    """Not with every log at its finest, and not when the request fails."""
+def test_app_keys_are_never_shown(shop: QuickProject, caplog: pytest.LogCaptureFixture) -> None:
+    """Not even with debug logging or when a request fails."""
     key = "appkeyQWXZ9931"
     caplog.set_level(0)
     shop.sandbox.change(app_keys=frozenset({key}))
@@ -262,7 +262,7 @@ def test_the_keys_of_the_apps_are_told_nowhere(shop: QuickProject, caplog: pytes
         for table in ("batch_sync_journal", "batch_sync_runs", "batch_sync_rejects"):
             told.append(repr(shop.query(f"from {table}")))
         told.append(caplog.text)
-        assert "gdpr/request" in caplog.text, "the log was looked at"
+        assert "gdpr/request" in caplog.text, "the log should not be empty"
         import requests
 
         told.append(requests.get(shop.sandbox.url, timeout=10).text)

@@ -1,4 +1,4 @@
-"""The delta: what it compares, when it stays the same, and which mapping it was built with."""
+"""The delta: its comparison, its stability across runs, and the mapping it was built with."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def without_ids(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def simple(project: Project, *rows: tuple[object, ...]) -> None:
-    """Rows of SIMPLE_COLUMNS."""
+    """Set rows of SIMPLE_COLUMNS."""
     project.set_rows(SIMPLE_COLUMNS, [dict(zip(SIMPLE_COLUMNS, row, strict=True)) for row in rows])
 
 
@@ -37,7 +37,7 @@ def columns_of(project: Project, relation: str) -> dict[str, str]:
     return {row["column_name"]: row["data_type"] for row in project.query(query, name=relation)}
 
 
-def test_the_relations_have_the_promised_columns(project: Project) -> None:
+def test_columns_of_the_relations_are_as_documented(project: Project) -> None:
     mapping = {**MAPPING, "on_exit": "flag", "membership": "in_crm"}
     project.map(mapping)
     project.set_rows(COLUMNS, people(3))
@@ -132,7 +132,7 @@ def test_values_are_compared_by_their_type_and_nulls_too(project: Project) -> No
     assert found["_batch_changed"].split(",") == changed, [COMPARED[int(name[1:])] for name in changed]
 
 
-def test_without_a_push_a_second_run_gives_the_same_delta(project: Project) -> None:
+def test_without_a_push_the_next_run_builds_the_same_delta(project: Project) -> None:
     project.map({**MAPPING, "on_exit": "clear"})
     rows = people(40)
     project.set_rows(COLUMNS, rows)
@@ -151,7 +151,7 @@ def test_without_a_push_a_second_run_gives_the_same_delta(project: Project) -> N
     assert without_ids(project.delta()) == without_ids(first)
 
 
-def test_what_was_built_is_what_is_sent(project: Project) -> None:
+def test_the_built_delta_is_what_is_sent(project: Project) -> None:
     project.map(SIMPLE)
     simple(project, ("a", "old", 1), ("b", "old", 1))
     project.build()
@@ -165,7 +165,7 @@ def test_what_was_built_is_what_is_sent(project: Project) -> None:
 
 
 def test_a_changed_mapping_shows_in_the_next_run(project: Project) -> None:
-    """dbt's partial parsing reads again only the files that changed; the delta's own has not."""
+    """dbt's partial parsing rereads only changed files, and the delta's file has not changed."""
     project.map(SIMPLE)
     simple(project, ("a", "x", 1))
     project.sync()
@@ -223,10 +223,10 @@ def test_a_mapping_that_changed_after_the_delta_stops_the_push(
     (run,) = project.query("from batch_sync_runs")
     assert run["status"] == "failed"
     assert "has changed since its delta was built" in run["error"]
-    assert project.sync().accepted == 1, "what it said to run helps"
+    assert project.sync().accepted == 1, "the suggested command should fix it"
 
 
-def test_what_decides_nothing_about_values_does_not_stop_a_push(project: Project) -> None:
+def test_changes_of_other_keys_do_not_stop_the_push(project: Project) -> None:
     project.outputs(second={})
     project.map(SIMPLE)
     simple(project, ("a", "x", 1))
@@ -237,11 +237,13 @@ def test_what_decides_nothing_about_values_does_not_stop_a_push(project: Project
     project.build()
     project.map({**SIMPLE, "custom": ["name"]})
     project.dbt("parse")
-    assert "the mapping of `people` has changed" in str(project.push_one().error), "of an empty delta too"
+    assert "the mapping of `people` has changed" in str(project.push_one().error), (
+        "an empty delta should be checked too"
+    )
 
 
 @pytest.mark.parametrize("mode", [("--empty",), ("--sample", "1 day")], ids=lambda mode: mode[0])
-def test_a_delta_of_no_or_some_rows_is_never_pushed(project: Project, mode: tuple[str, ...]) -> None:
+def test_a_delta_built_with_empty_or_sample_is_never_pushed(project: Project, mode: tuple[str, ...]) -> None:
     project.map({**MAPPING, "on_exit": "clear"})
     project.set_rows(COLUMNS, people(20))
 
@@ -280,10 +282,12 @@ def test_a_deferred_delta_writes_nothing_to_the_other_target(project: Project) -
     assert row["_batch_change"] == "insert"
     shutil.rmtree(project.directory / "state")
     project.build()
-    assert project.changes() == {"a": ("update", "points")}, "the push of before is merged by its own target"
+    assert project.changes() == {"a": ("update", "points")}, (
+        "the earlier push should be merged by its own target"
+    )
 
 
-def test_all_columns_but_the_excluded(project: Project) -> None:
+def test_all_columns_except_excluded_ones(project: Project) -> None:
     mapping: dict[str, object] = {
         "identifier": "id",
         "standard": {"email_address": "MAIL"},
@@ -305,13 +309,13 @@ def test_all_columns_but_the_excluded(project: Project) -> None:
     row = {"ID": 1, "Mail": "a@b.fr", "Internal_Note": "other", "First": "x", "n": 1, "later": True}
     project.set_rows({**columns, "later": "boolean"}, [row])
     assert project.sync().accepted == 1
-    assert project.sent.attributes == {"1": {"later": True}}, "a new column is a new attribute"
+    assert project.sent.attributes == {"1": {"later": True}}, "a new column should become a new attribute"
 
 
 @pytest.mark.parametrize(
     "column", ["First Name", "custom_id", "batch__email_address", "_batch_sent_at", "a,b:c", "x" * 31]
 )
-def test_all_columns_with_a_name_that_no_attribute_may_have(project: Project, column: str) -> None:
+def test_all_columns_with_an_invalid_attribute_name(project: Project, column: str) -> None:
     project.map({"identifier": "id", "custom": "all"})
     project.set_rows({"id": "varchar", column: "varchar"}, [])
     messages = project.dbt("run", fails=True).messages
@@ -319,8 +323,8 @@ def test_all_columns_with_a_name_that_no_attribute_may_have(project: Project, co
     assert "`exclude` it" in messages
 
 
-def test_attributes_of_any_name(project: Project) -> None:
-    """Names that the statements on the way use for something else."""
+def test_unusual_attribute_names(project: Project) -> None:
+    """Names that the generated SQL also uses."""
     words = [
         *(
             [
@@ -360,7 +364,7 @@ def test_attributes_of_any_name(project: Project) -> None:
     }
 
 
-def test_columns_of_any_name(project: Project) -> None:
+def test_unusual_column_names(project: Project) -> None:
     odd = {"select": "a", 'quo"te': "b", "with space": "c", "é": "d", "semi;colon --": "e", "{x}": "f"}
     custom = [{"column": column, "name": name} for column, name in odd.items()]
     project.map({"identifier": "or'der", "custom": custom})
@@ -373,7 +377,7 @@ def test_columns_of_any_name(project: Project) -> None:
     assert unchanged(project.sync())
 
 
-def test_relations_with_a_schema_and_an_alias_of_their_own(project: Project) -> None:
+def test_relations_with_custom_schema_and_alias(project: Project) -> None:
     project.map(SIMPLE, alias="contacts", schema="crm")
     for macro in ("delta", "sent_snapshot"):
         path = project.directory / "models" / f"people_{macro}.sql"
@@ -397,7 +401,7 @@ def test_relations_with_a_schema_and_an_alias_of_their_own(project: Project) -> 
 
 
 def test_a_compiled_delta_is_what_dbt_builds(project: Project) -> None:
-    """The harness' own short cut, which other tests stand on."""
+    """Other tests rely on this shortcut of the harness."""
     project.map({**MAPPING, "on_exit": "flag", "membership": "in_crm", "on_null": "keep"})
     rows = people(60)
     project.set_rows(COLUMNS, rows[:40])
@@ -420,14 +424,14 @@ def test_a_compiled_delta_is_what_dbt_builds(project: Project) -> None:
     quick.run()
     assert project.push_one().status == "failed"
     quick.run()
-    assert any(row["_batch_doubt"] for row in project.snapshot().values()), "dbt took in what is in doubt"
+    assert any(row["_batch_doubt"] for row in project.snapshot().values()), "dbt didn't put the rows in doubt"
     project.sandbox.faults.clear()
     assert project.push_one().settled == len(project.delta())
     quick.run()
     assert unchanged(project.push_one())
 
 
-# The hash of a mapping, in Jinja and in Python
+# The mapping's hash in Jinja and Python
 
 HASHES = """
 {% macro write_hashes(number) %}
@@ -461,7 +465,7 @@ WORDS = (
 
 
 def any_mapping(chance: random.Random) -> dict[str, object]:
-    """A valid mapping, odd in every way that YAML and warehouses allow."""
+    """A valid random mapping, using every oddity that YAML and warehouses allow."""
     standard = (
         "email_address",
         "email_marketing",
@@ -497,7 +501,7 @@ def any_mapping(chance: random.Random) -> dict[str, object]:
 
 
 def any_entry(chance: random.Random, name: int) -> object:
-    """An entry of `custom`."""
+    """A random entry of `custom`."""
     if chance.random() < 0.3:
         return f"{chance.choice(('Col', 'col_', 'C0L', '_x'))}{name}"
     entry: dict[str, object] = {"column": chance.choice(WORDS), "name": f"a{name}"}
@@ -510,7 +514,7 @@ def any_entry(chance: random.Random, name: int) -> object:
 
 
 def test_the_hash_is_the_same_in_jinja_and_in_python(project: Project) -> None:
-    """Through all of dbt: YAML, its graph and Jinja on one side, the manifest and the reader on the other."""
+    """End to end: YAML, dbt's graph and Jinja on one side, the manifest and the reader on the other."""
     number, chance = 100, random.Random(7)
     for place in range(number):
         project.map(any_mapping(chance), f"m{place}", sql="select 1 as id", models=())

@@ -1,4 +1,4 @@
-"""The docs are complete and in step with the code: verbs, options, keys, columns, documents, links, tests."""
+"""The docs match the code: verbs, options, keys, columns, documents, links and tests."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ NOW = datetime(2026, 4, 1, 6)
 
 
 def options(verb: str, *, of_dbt: bool) -> Iterator[TyperOption]:
-    """A verb's options but `--help`; `of_dbt`: those that are shared with dbt, or the others."""
+    """A verb's options except `--help`: those shared with dbt (`of_dbt`), or the others."""
     for option in VERBS[verb].params:
         shared = getattr(option, "rich_help_panel", None) == "dbt"
         if isinstance(option, TyperOption) and "--help" not in option.opts and shared is of_dbt:
@@ -68,7 +68,7 @@ def options(verb: str, *, of_dbt: bool) -> Iterator[TyperOption]:
 
 
 def written(section: Document, *, variables: bool = False) -> set[tuple[frozenset[str], frozenset[str]]]:
-    """The options of a section's first table, each with its environment variables."""
+    """The options in a section's first table, with their environment variables."""
     if "| option |" not in section.text.lower():
         return set()
     return {
@@ -77,7 +77,7 @@ def written(section: Document, *, variables: bool = False) -> set[tuple[frozense
 
 
 def existing(found: Iterator[TyperOption]) -> set[tuple[frozenset[str], frozenset[str]]]:
-    """The same, of what the command line has."""
+    """The same for the command line's own options."""
     named = ((option, option.envvar or ()) for option in found)
     return {
         (
@@ -88,7 +88,7 @@ def existing(found: Iterator[TyperOption]) -> set[tuple[frozenset[str], frozense
     }
 
 
-def test_every_verb_has_a_section_and_stands_in_the_list() -> None:
+def test_every_verb_has_a_section_and_is_listed() -> None:
     listed = {codes(row[0])[0] for row in COMMANDS.table()}
     sections = {
         title.strip("`") for title in COMMANDS.headings if title.startswith("`") and ".yml" not in title
@@ -193,13 +193,13 @@ DOCUMENTS: Mapping[str, dict[str, object]] = {
 
 
 @pytest.mark.parametrize("verb", sorted(DOCUMENTS))
-def test_a_document_has_the_keys_that_are_shown(verb: str) -> None:
+def test_documents_have_the_documented_keys(verb: str) -> None:
     block = next(each for each in COMMANDS.section(f"`{verb}`").blocks if each.info == "json")
     assert shape(json.loads(block.text)) == shape(DOCUMENTS[verb])
 
 
 def test_every_verb_with_a_document_shows_it() -> None:
-    """`adopt` refers to the one of `push`."""
+    """`adopt` refers to the document of `push`."""
     with_json = {
         verb for verb, command in VERBS.items() if any("--json" in each.opts for each in command.params)
     }
@@ -207,7 +207,7 @@ def test_every_verb_with_a_document_shows_it() -> None:
 
 
 def shape(value: object) -> object:
-    """A document's keys, in any order; maps whose keys are data, and all else, are one dot."""
+    """A document's keys, sorted. Values, and mappings whose keys are data, become one dot."""
     if isinstance(value, dict):
         free = ("attributes", "invalid", "invalid_reasons", "expected")
         return {
@@ -284,7 +284,7 @@ def test_public_macros_exist_and_each_file_of_them_is_named() -> None:
     assert {name for name in listed if f"macro {name}(" not in text} == set()
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_work() -> None:
     broken = [
         f"{document.name}: {path.name}#{anchor}"
         for document in documents()
@@ -301,7 +301,7 @@ def test_every_page_is_linked() -> None:
     assert {str(page.relative_to(ROOT)) for page in pages - linked} == set()
 
 
-def test_the_tests_that_the_guarantees_name_exist() -> None:
+def test_the_tests_named_in_the_guarantees_exist() -> None:
     rows = [row for row in re.findall(r"^\|.*\|$", GUARANTEES.text, re.MULTILINE) if "tests/" in row]
     named = [name for row in rows for name in codes(row) if name.startswith("tests/")]
     assert len(named) >= 10

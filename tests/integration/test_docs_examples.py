@@ -1,4 +1,4 @@
-"""What the docs show as an example is one: mappings and profiles are read, faults parsed, commands run."""
+"""The docs' examples work: mappings and profiles are parsed, faults set, commands run."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ KEYS = {
     "BATCH_PROJECT_KEY": "project_key",
     "SLACK_WEBHOOK_URL": "https://hooks.example.com/services/T/B/x",
 }
-"""What the docs' profiles ask the environment for."""
+"""Environment variables that the docs' profiles use."""
 
 RUNNABLE = "shell runnable"
 PORT = "8700"
-"""The sandbox's: examples get a free one."""
+"""The sandbox's default port, replaced by a free one."""
 
 PRELUDE = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
 
 
 @dataclass(frozen=True)
 class Example:
-    """A block, what stands behind it in its document, and where."""
+    """A block, the text after it in its document, and its location."""
 
     block: Block
     following: Block | None
@@ -64,7 +64,7 @@ def named(example: Example) -> str:
 
 
 def mapping_in(text: str) -> object:
-    """The mapping in a model's YAML, or by itself."""
+    """The mapping in a model's YAML, or the whole text."""
     document = yaml.safe_load(text)
     if "models" in document:
         document = document["models"][0]["config"]["meta"]
@@ -72,7 +72,7 @@ def mapping_in(text: str) -> object:
 
 
 @pytest.mark.parametrize("example", examples("yaml", "batch_sync:\n"), ids=named)
-def test_a_mapping_is_right(example: Example) -> None:
+def test_mappings_are_valid(example: Example) -> None:
     if f"{PROFILE}:" not in example.block.text:
         parse_mapping(
             "crm_contacts", mapping_in(example.block.text), Location("models/crm.yml", "crm_contacts")
@@ -91,7 +91,7 @@ def test_a_wrong_mapping_gives_the_message_below_it(example: Example) -> None:
 
 
 @pytest.mark.parametrize("example", examples("yaml", f"{PROFILE}:\n"), ids=named)
-def test_a_profile_is_right(example: Example, tmp_path: Path) -> None:
+def test_profiles_are_valid(example: Example, tmp_path: Path) -> None:
     check_profile(example.block.text, tmp_path)
 
 
@@ -100,7 +100,7 @@ def test_the_profiles_example(tmp_path: Path) -> None:
 
 
 def check_profile(text: str, directory: Path) -> None:
-    """Every output of the profile can be used."""
+    """Assert that every output of the profile is usable."""
     (directory / "profiles.yml").write_text(text, encoding="utf-8")
     options = DbtOptions(project_dir=directory, profiles_dir=directory, environ=KEYS)
     outputs = yaml.safe_load(text)[PROFILE]["outputs"]
@@ -108,12 +108,12 @@ def check_profile(text: str, directory: Path) -> None:
 
 
 @pytest.mark.parametrize("example", examples("json", '"reject_ids"'), ids=named)
-def test_the_sandbox_takes_the_settings(example: Example) -> None:
+def test_the_sandbox_accepts_the_settings(example: Example) -> None:
     assert read_settings(json.loads(example.block.text)).keys() >= {"latency", "reject_ids"}
 
 
 @pytest.mark.parametrize("example", examples("python"), ids=named)
-def test_python_compiles_and_imports_what_there_is(example: Example) -> None:
+def test_python_compiles_and_its_imports_exist(example: Example) -> None:
     for node in ast.walk(ast.parse(example.block.text)):
         if isinstance(node, ast.ImportFrom) and node.module:
             module = importlib.import_module(node.module)
@@ -121,12 +121,12 @@ def test_python_compiles_and_imports_what_there_is(example: Example) -> None:
 
 
 def scripts() -> list[Document]:
-    """The documents that have something to run."""
+    """The documents with runnable blocks."""
     return [each for each in documents() if any(block.info == RUNNABLE for block in each.blocks)]
 
 
 @pytest.mark.parametrize("document", scripts(), ids=lambda document: document.name)
-def test_commands_run_as_they_are_written(document: Document, tmp_path: Path) -> None:
+def test_commands_run_as_written(document: Document, tmp_path: Path) -> None:
     output = run(document, tmp_path)
     accepted = [int(found) for found in re.findall(r" ([1-9]\d*) +\d+ +[\d.]+ s$", output, re.MULTILINE)]
     expected = {"README.md": [2, 1], "docs/tutorial.md": [4, 3, 1]}
@@ -137,7 +137,7 @@ def test_commands_run_as_they_are_written(document: Document, tmp_path: Path) ->
 
 
 def shown_output(document: Document) -> list[str]:
-    """The lines that a document shows as printed, as patterns: `…` is what differs from run to run."""
+    """The output lines shown in a document, as patterns: `…` matches what varies."""
     lines = (
         line for block in document.blocks if block.info == "text printed" for line in block.text.splitlines()
     )
@@ -145,7 +145,7 @@ def shown_output(document: Document) -> list[str]:
 
 
 def run(document: Document, directory: Path) -> str:
-    """What a document's script printed, with this environment's programs and a port of its own."""
+    """Run a document's script with this environment's programs and a free port. Return its output."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     script = PRELUDE + "\n".join(block.text for block in document.blocks if block.info == RUNNABLE)

@@ -1,4 +1,4 @@
-"""The scripts of docs/orchestrators.md, run as they are written. Its Python runs where the orchestrators are."""
+"""Runs the scripts in docs/orchestrators.md as written. The tests of the orchestrators run its Python."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.project import Project
 
 @pytest.fixture
 def script(project: Project, tmp_path: Path) -> Path:
-    """`sync.sh`, in its place."""
+    """`sync.sh`, installed."""
     path = project.directory / "sync.sh"
     path.write_text(example("shell script", project), encoding="utf-8")
     path.chmod(0o755)
@@ -25,7 +25,7 @@ def script(project: Project, tmp_path: Path) -> Path:
 
 
 def run(command: str, project: Project, **environ: str) -> subprocess.CompletedProcess[str]:
-    """The command in bash, with this environment's programs."""
+    """Run a command in bash with this environment's programs."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", command],
@@ -72,7 +72,7 @@ def test_the_script_ends_when_dbt_fails(project: Project, script: Path) -> None:
 
 
 def test_the_crontab(project: Project, script: Path, tmp_path: Path) -> None:
-    """A run is left out while the lock is held."""
+    """A run is skipped while another holds the lock."""
     prepare(project, GOOD, build=False)
     *fields, command = example("crontab", project).strip().split(maxsplit=5)
     assert len(fields) == 5

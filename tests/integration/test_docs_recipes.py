@@ -1,4 +1,4 @@
-"""What docs/evolution.md and docs/troubleshooting.md promise: recipes are run, messages exist in the code."""
+"""docs/evolution.md and docs/troubleshooting.md: recipes are run, and messages must exist in the code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_renamed_model_keeps_its_state(project: Project) -> None:
 
 
 def constants() -> Iterator[str]:
-    """The texts of the package, as the parser joins them, and the macros."""
+    """The string constants of the package, joined as the parser joins them, and the macros."""
     for path in (ROOT / "dbt_batch_sync").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -42,7 +42,7 @@ def constants() -> Iterator[str]:
         yield path.read_text(encoding="utf-8")
 
 
-def test_every_message_is_one_of_the_code() -> None:
+def test_every_message_on_the_page_is_in_the_code() -> None:
     texts = "\n".join(constants())
     document = read("docs/troubleshooting.md")
     rows = [row for title in document.headings[1:-1] for row in document.section(title).table()]
@@ -65,7 +65,7 @@ ERRORS = {
 
 
 def spoken(node: ast.AST) -> str:
-    """The text of an expression, with … for what is filled in."""
+    """The text of an expression, with … for interpolated parts."""
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.JoinedStr):
@@ -76,7 +76,7 @@ def spoken(node: ast.AST) -> str:
 
 
 def raised() -> Iterator[tuple[str, str]]:
-    """Where a message is raised, and the message."""
+    """All raised messages, with their location."""
     for path in sorted((ROOT / "dbt_batch_sync").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if (
@@ -93,7 +93,7 @@ def raised() -> Iterator[tuple[str, str]]:
 
 
 def test_every_message_of_the_code_is_on_the_page() -> None:
-    """By a part of it of two words or more that the page shows as code, or as a part of a longer one."""
+    """Each message has a part of at least two words that the page shows as code."""
     shown = [part.strip() for row in codes(read("docs/troubleshooting.md").text) for part in row.split("…")]
     known = [part for part in shown if len(part) > 6]
     absent = [

@@ -1,4 +1,4 @@
-"""The tables of docs/mapping.md, built by dbt, pushed to the sandbox, and compared with what arrived."""
+"""The tables in docs/mapping.md, built by dbt, pushed to the sandbox and compared with what arrived."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dbt_batch_sync.kinds.attributes import CUSTOM_RULES, STANDARD_RULES
 
 MAPPING = read("docs/mapping.md")
 LONG = "…"
-"""Ends a value in the docs that is longer than what is shown of it."""
+"""Ends a shortened value in the docs."""
 
 Cells = tuple[str, ...]
 
@@ -81,7 +81,7 @@ def test_custom_attributes(project: Project) -> None:
 
 
 def test_every_reason_is_in_a_table() -> None:
-    """A value that validation rejects has one of these reasons; each is shown with a value that has it."""
+    """Every reason for which validation rejects a value is shown with an example."""
     shown = {
         codes(row[-1])[0]
         for mark in ("standard", "custom", "identifiers")
@@ -90,12 +90,12 @@ def test_every_reason_is_in_a_table() -> None:
     }
     rules = {rule.reason for rule in (*CUSTOM_RULES.values(), *STANDARD_RULES.values())}
     others = {"too_long", "not_finite", "out_of_range", "too_many_items", "empty_item", "not_a_string"}
-    # A string can't be anything else: whatever is given as one is cast in the warehouse.
+    # A string can't have another type: the warehouse casts every value mapped to one.
     assert (rules | others) - shown == set()
 
 
 def test_one_profile_day_by_day(project: Project) -> None:
-    """Three syncs over the same rows, which differ in `on_exit`."""
+    """Three syncs of the same rows with different `on_exit`."""
     policies = {"ignore": 2, "clear": 3, "flag": 4}
     for policy in policies:
         mapping = {
@@ -115,7 +115,7 @@ def test_one_profile_day_by_day(project: Project) -> None:
 
 
 def test_types_of_columns(project: Project) -> None:
-    """What a column becomes by itself, which `type` it may be given, and that every other one is an error."""
+    """A column's default type, the types it can be given, and the error for every other type."""
     accepted: dict[str, tuple[str, str | None, str]] = {}
     refused: list[str] = []
     for row in MAPPING.table("types"):
@@ -134,7 +134,7 @@ def test_types_of_columns(project: Project) -> None:
     custom = [
         {"column": name, **({"type": given} if given else {})} for name, (_, given, _) in accepted.items()
     ]
-    # A table: DuckDB 1.5 can't keep a view with an enum of its own.
+    # A table, because DuckDB 1.5 can't keep a view with an inline enum.
     sql = f"select 1 as id, {columns}"
     project.map({"identifier": "id", "custom": custom}, "accepted", sql=sql, materialized="table")
     built = project.dbt("run", fails=True)
@@ -156,14 +156,14 @@ SQL_TYPES = {
     "struct": "struct(a integer)",
     "map": "map(varchar, integer)",
 }
-"""How a type of the docs is written in SQL, where that differs."""
+"""SQL for types that the docs write differently."""
 
 ONE_OF_EACH = ("bigint", "double", "boolean", "timestamp", "varchar[]", "json", "time", "struct", "integer[]")
-"""The types that stand for their row where something is refused: each costs two models."""
+"""One type per row of the table, for the rejected combinations: each costs two models."""
 
 
 def set_people(project: Project, values: Sequence[str]) -> None:
-    """One row that stays, which is sent on the first day, and the one that the table tells of."""
+    """Set a constant row, sent on the first day, and the table's row."""
     rows = ["('always', null, null)", *(f"({each})" for each in values)]
     project.execute("create schema if not exists raw")
     project.execute(
@@ -173,13 +173,13 @@ def set_people(project: Project, values: Sequence[str]) -> None:
 
 
 def sent(project: Project) -> dict[str, Any]:
-    """What the last push sent for the profile of the tables."""
+    """What the last push sent for the table's profile."""
     found = project.sent.attributes
     return found.get("p") or found.get("1") or {}
 
 
 def difference(row: Cells, name: str, arrived: dict[str, Any], reason: str | None) -> list[str]:
-    """What a row of a table says and was not so: the value sent as `name`, or the reason why none was."""
+    """Compare a table row with the result: the value sent as `name`, or the reason of the rejection."""
     own = {key: value for key, value in arrived.items() if key.removesuffix(")").split("(")[-1] == name}
     outcome = codes(row[-1])
     if not outcome:
@@ -200,14 +200,14 @@ def object_of(cell: str) -> dict[str, Any]:
 
 
 def like(found: object, shown: object) -> bool:
-    """Whether a value is the one that is shown, or begins as it does."""
+    """Whether a value equals the shown one, or begins with it if shortened."""
     if isinstance(shown, str) and shown.endswith(LONG):
         return isinstance(found, str) and found.startswith(shown.removesuffix(LONG))
     return type(found) is type(shown) and found == shown
 
 
 def value_of(expression: str) -> Any:
-    """What DuckDB makes of an expression."""
+    """The value of an expression in DuckDB."""
     with duckdb.connect() as connection:
         rows: Iterable[tuple[Any, ...]] = connection.execute(f"select {expression}").fetchall()
     return next(iter(rows))[0]

@@ -1,4 +1,4 @@
-"""How a snapshot is stored in a DuckDB file, by the format that the file is written in."""
+"""Storage of the snapshot in a DuckDB file, by file format version."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNIQUE = {"custom_id", "batch__email_address"}
 
 
 @pytest.mark.parametrize(("version", "compressed"), [("v1.0.0", set()), ("v1.2.0", UNIQUE)])
-def test_texts_that_differ_in_every_row_are_compressed_by_zstd_where_the_file_may_have_it(
+def test_unique_texts_are_compressed_with_zstd_if_the_file_format_allows(
     project: Project, version: str, compressed: set[str]
 ) -> None:
     with duckdb.connect() as connection:
@@ -38,7 +38,7 @@ def test_texts_that_differ_in_every_row_are_compressed_by_zstd_where_the_file_ma
     assert unchanged(project.sync())
 
 
-def test_columns_are_the_mapping_s_in_its_order(project: Project) -> None:
+def test_columns_are_in_the_order_of_the_mapping(project: Project) -> None:
     project.map(MAPPING)
     project.set_rows(COLUMNS, ROWS[:1])
     project.build()

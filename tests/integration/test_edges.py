@@ -1,4 +1,4 @@
-"""What real projects bring along: odd types, empty columns, addresses that need a hand, governance."""
+"""Oddities of real projects: unusual types, empty columns, addresses to normalize, governance."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ select
 """
 
 
-def test_values_that_need_a_hand(project: Project) -> None:
-    """A float as people write it, columns of nothing but nulls, and an address to be normalized."""
+def test_values_that_need_conversion(project: Project) -> None:
+    """A single-precision float that arrives as 0.1, all-null columns, and an address to normalize."""
     mapping = {
         "identifier": "id",
         "standard": {"email_address": {"column": "email", "normalize": "trim_lower"}},
@@ -24,13 +24,13 @@ def test_values_that_need_a_hand(project: Project) -> None:
     assert project.sync().accepted == 1
     sent = {"$email_address": "ada@example.com", "single": 0.1, "tags": ["a"]}
     assert project.sent.attributes == {"p": sent}
-    # The way to empty an attribute in Batch.
+    # This clears an attribute in Batch.
     project.map(mapping, sql=SQL.replace("['a'] as tags", "null as tags"))
     project.sync()
     assert project.sent.attributes == {"p": {"tags": None}}
 
 
-def test_a_type_that_batch_has_not(project: Project) -> None:
+def test_an_unsupported_type(project: Project) -> None:
     for sql, said in (
         ("time '10:00' as x", "Cast it in the model: cast(x as VARCHAR)"),
         ("[1, 2] as x", "Cast it in the model: cast(x as VARCHAR[])"),
@@ -40,7 +40,7 @@ def test_a_type_that_batch_has_not(project: Project) -> None:
         assert said in project.dbt("run", fails=True).messages
 
 
-def test_one_sync_without_its_models_does_not_keep_the_others_from_being_planned(project: Project) -> None:
+def test_a_sync_without_models_does_not_prevent_planning_others(project: Project) -> None:
     project.map({"identifier": "id", "custom": ["n"]}, sql="select 'p' as id, 1 as n")
     project.map({"identifier": "id", "custom": ["m"]}, "other", sql="select 'p' as id, 1 as m", models=())
     project.build()
@@ -51,7 +51,7 @@ def test_one_sync_without_its_models_does_not_keep_the_others_from_being_planned
 
 
 def test_governance(project: Project) -> None:
-    """A contract for the whole project, and a private model of a group."""
+    """A project-wide contract, and a group's private model."""
     path = project.directory / "dbt_project.yml"
     before = path.read_text()
     path.write_text(before.replace('"+materialized"', '"+contract": {"enforced": true}, "+materialized"'))

@@ -1,6 +1,6 @@
-"""People whose erasure was asked for, in the other syncs: forgotten, held back for 31 days, then new.
+"""Erased people in the other syncs: forgotten, held back for 31 days, then new.
 
-What a push of deletions appends is written by hand here, so that time can pass and orders can be tried.
+The ledger rows of a deletions push are written by hand, so that time can pass and orders can vary.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def shared(
 
 @pytest.fixture
 def shop(shared: QuickProject) -> Iterator[QuickProject]:
-    """Three people whom Batch has, and whom the snapshot has."""
+    """Three people in Batch and in the snapshot."""
     shared.clear()
     begin(shared)
     yield shared
@@ -49,7 +49,7 @@ def people(*names: str, **cells: object) -> list[dict[str, object]]:
 
 
 def ask(project: Project, *names: str, project_hash: str | None = None) -> None:
-    """What a push of deletions appends before each request; by default in the project of the last push."""
+    """Append what a deletions push does before each request, by default in the last push's project."""
     last = project.query("select max(project_hash) as project from batch_sync_journal where event = 'intent'")
     now = (
         "cast(now() at time zone 'UTC' as timestamp)"
@@ -66,7 +66,7 @@ def ask(project: Project, *names: str, project_hash: str | None = None) -> None:
 
 
 def pass_days(project: Project, days: int) -> None:
-    """All that is recorded was so long ago."""
+    """Make everything recorded so much older."""
     for table, column in (
         ("batch_sync_journal", "recorded_at"),
         ("batch_sync_rejects", "rejected_at"),
@@ -76,7 +76,7 @@ def pass_days(project: Project, days: int) -> None:
         project.execute(f"update {table} set {column} = {column} - interval '{days} days'")
 
 
-def test_they_are_forgotten_held_back_and_then_new(shop: QuickProject) -> None:
+def test_erased_people_are_forgotten_held_back_and_then_new(shop: QuickProject) -> None:
     before = shop.snapshot()
     ask(shop, "b", "nobody")
     shop.build()
@@ -98,10 +98,10 @@ def test_they_are_forgotten_held_back_and_then_new(shop: QuickProject) -> None:
     shop.build()
     assert (set(shop.snapshot()), shop.changes()) == ({"a", "b", "c"}, {})
     shop.build()
-    assert set(shop.snapshot()) == {"a", "b", "c"}, "what was sent since stays"
+    assert set(shop.snapshot()) == {"a", "b", "c"}, "rows sent since then should stay"
 
 
-def test_who_is_not_in_the_model_is_no_row(shop: QuickProject) -> None:
+def test_erased_people_outside_the_model_have_no_row(shop: QuickProject) -> None:
     ask(shop, "b")
     shop.set_rows(COLUMNS, people("a", "c"))
     shop.build()
@@ -109,8 +109,8 @@ def test_who_is_not_in_the_model_is_no_row(shop: QuickProject) -> None:
     assert shop.push_one().status == "succeeded"
 
 
-def test_everybody_may_be_erased(shop: QuickProject) -> None:
-    """A snapshot without the rows that were merged last is an older copy, but for this."""
+def test_erasing_everybody(shop: QuickProject) -> None:
+    """Otherwise a snapshot without the last merged rows counts as an older copy."""
     ask(shop, "a", "b", "c")
     shop.build()
     shop.build()
@@ -136,8 +136,8 @@ def test_an_emptied_snapshot_is_still_an_error(shop: QuickProject) -> None:
         shop.build()
 
 
-def test_a_delta_that_was_built_before_is_pushed_after(shop: QuickProject) -> None:
-    """Batch discards what it has of them: the merge must not believe it."""
+def test_a_delta_built_before_the_request_and_pushed_after_it(shop: QuickProject) -> None:
+    """Batch discards the rows of erased people, so the merge must not count them as sent."""
     shop.set_rows(COLUMNS, people("a", "b", "c", "d", name="new"))
     shop.build()
     ask(shop, "b", "d")
@@ -148,8 +148,8 @@ def test_a_delta_that_was_built_before_is_pushed_after(shop: QuickProject) -> No
 
 
 @pytest.mark.parametrize("pause", [0, 40])
-def test_a_delta_that_waits_for_longer_than_they_are_held_back(shop: QuickProject, pause: int) -> None:
-    """It was computed against what Batch has lost since: everything goes again."""
+def test_a_delta_pushed_after_the_hold_back_period(shop: QuickProject, pause: int) -> None:
+    """The delta was computed from data that Batch has since erased, so everything is sent again."""
     shop.set_rows(COLUMNS, [*people("a", "c"), *people("b", name="new")])
     shop.build()
     ask(shop, "b")
@@ -162,7 +162,7 @@ def test_a_delta_that_waits_for_longer_than_they_are_held_back(shop: QuickProjec
     assert shop.changes() == {"b": NEW}
 
 
-def test_a_row_that_is_twice_in_the_model_is_erased_once(shop: QuickProject) -> None:
+def test_a_duplicate_row_is_erased_once(shop: QuickProject) -> None:
     ask(shop, "b")
     shop.set_rows(COLUMNS, [*people("a", "b", "c"), *people("b", "c", name="other")])
     shop.build()
@@ -180,7 +180,7 @@ def test_rejections_are_forgotten(shop: QuickProject) -> None:
 
 
 def test_doubt_is_forgotten(shop: QuickProject) -> None:
-    """Somebody whom a push may have sent before it died."""
+    """A profile that a push may have sent before it died."""
     shop.set_rows(COLUMNS, people("d"))
     shop.build()
     shop.execute(
@@ -194,13 +194,13 @@ def test_doubt_is_forgotten(shop: QuickProject) -> None:
     assert shop.changes()["d"] == ERASED
 
 
-def test_a_resend_does_not_send_them(shop: QuickProject) -> None:
+def test_a_resend_does_not_send_erased_people(shop: QuickProject) -> None:
     ask(shop, "b")
     shop.resend("all")
     assert shop.changes() == {"a": ("update", "name,tags"), "b": ERASED, "c": ("update", "name,tags")}
 
 
-def test_who_comes_back_and_is_erased_again(shop: QuickProject) -> None:
+def test_a_person_who_returns_and_is_erased_again(shop: QuickProject) -> None:
     ask(shop, "b")
     shop.build()
     pass_days(shop, 32)
@@ -220,8 +220,8 @@ def test_another_batch_project_is_left_alone(shop: QuickProject) -> None:
 
 
 @pytest.mark.parametrize("project_hash", [None, "another"])
-def test_a_sync_whose_project_is_not_known_holds_back(project: Project, project_hash: str | None) -> None:
-    """Before its first push, and once everything goes again, perhaps elsewhere."""
+def test_a_sync_with_an_unknown_project_holds_back(project: Project, project_hash: str | None) -> None:
+    """Before its first push, and after a resend of everything, which may go to another project."""
     shop = project
     begin(shop)
     ask(shop, "b", project_hash=project_hash)
@@ -237,7 +237,7 @@ def test_a_sync_whose_project_is_not_known_holds_back(project: Project, project_
 
 
 def test_the_ledger_may_be_in_another_schema(project: Project) -> None:
-    """That of the deletions, which the project puts there."""
+    """The deletions' ledger, if the project puts it elsewhere."""
     shop = project
     begin(shop)
     shop.map({"identifier": "id", "confirm": "erase", "kind": "deletions"}, "erasures", schema="legal")
@@ -256,7 +256,7 @@ def test_the_ledger_may_be_in_another_schema(project: Project) -> None:
     assert set(shop.snapshot()) == {"a", "c"}
 
 
-def test_pruning_keeps_what_is_known_of_erasures(shop: QuickProject) -> None:
+def test_pruning_keeps_erasures(shop: QuickProject) -> None:
     ask(shop, "b")
     shop.build()
     pass_days(shop, 200)

@@ -1,4 +1,4 @@
-"""Deletions beside profiles: whatever is built and pushed in whichever order, the snapshot says what Batch holds."""
+"""Deletions combined with profiles: the snapshot matches Batch in every order of builds and pushes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SEEDS = 4
 
 
 class World:
-    """A project of both syncs, the people in its sources, and the days that have passed."""
+    """A project with both syncs, the rows of its sources, and the elapsed days."""
 
     def __init__(self, project: QuickProject) -> None:
         self.project = project
@@ -55,7 +55,7 @@ class World:
         self.requests[name] = self.requests.get(name, 0) + 1
 
     def pass_days(self, days: int) -> None:
-        """Batch's clock goes on, and what is recorded becomes older."""
+        """Advance Batch's clock and age all recorded times."""
         self.days += days
         self.project.sandbox.change(time_ahead=self.days * 86400.0)
         for table, column in (
@@ -72,7 +72,7 @@ class World:
         }
 
     def believed(self) -> dict[str, dict[str, object]]:
-        """What the snapshot says that Batch holds, without what is in doubt."""
+        """What Batch holds according to the snapshot, without rows in doubt."""
         return {
             name: {key: row[key] for key in ("name", "city") if row[key] is not None}
             for name, row in self.project.snapshot().items()
@@ -80,7 +80,7 @@ class World:
         }
 
     def is_true(self) -> bool:
-        """Whether Batch holds all that the snapshot says."""
+        """Whether Batch holds everything in the snapshot."""
         batch = self.in_batch()
         return all(
             name in batch and held.items() <= batch[name].items() for name, held in self.believed().items()
@@ -107,7 +107,7 @@ def world(shared: QuickProject) -> Iterator[World]:
     shared.sandbox.change(time_ahead=0.0)
 
 
-def test_the_snapshot_is_true_after_any_sequence(world: World) -> None:
+def test_the_snapshot_matches_batch_after_any_sequence(world: World) -> None:
     for seed in range(SEEDS if world.project.warehouse.adapter == "duckdb" else 1):
         world.project.clear()
         world.project.outputs(sandbox=OUTPUT)
@@ -151,11 +151,13 @@ def live(world: World, chance: random.Random) -> None:
     expected = {
         name: {key: cell for key, cell in row.items() if cell is not None} for name, row in world.rows.items()
     }
-    assert {name: batch.get(name) for name in expected} == expected, "who is in the model is in Batch again"
+    assert {name: batch.get(name) for name in expected} == expected, (
+        "the model's rows should be in Batch again"
+    )
 
 
 def erased_and_changed(world: World) -> None:
-    """Somebody is erased, and stays in the model."""
+    """A person is erased and stays in the model."""
     world.rows = {"a": {"name": "a", "city": "Lyon"}, "b": {"name": "b", "city": "Lyon"}}
     world.build(PEOPLE, "erasures")
     world.push(PEOPLE)
@@ -178,8 +180,8 @@ def test_with_the_interlock_snapshot_and_batch_are_equal(world: World) -> None:
     assert world.in_batch()["a"] == world.believed()["a"] == {"name": "changed", "city": "Lyon"}
 
 
-def test_without_the_interlock_they_are_not(world: World) -> None:
-    """The same, with the macros that know nobody who was asked for: nobody would ever notice."""
+def test_without_the_interlock_they_differ(world: World) -> None:
+    """Without the macro that finds erased people, the snapshot is wrong for good."""
     macro = world.project._quick._manifest.macros["macro.dbt_batch_sync.asked_people"]
     before = macro.macro_sql
     macro.macro_sql = "{% macro asked_people(sync, mapping, snapshot) %}{{ return('') }}{% endmacro %}"
@@ -190,6 +192,6 @@ def test_without_the_interlock_they_are_not(world: World) -> None:
         world.pass_days(32)
         world.build(PEOPLE)
         world.push(PEOPLE)
-        assert "a" not in world.in_batch(), "and it stays so when Batch would take the data again"
+        assert "a" not in world.in_batch(), "it should stay wrong after Batch accepts the person again"
     finally:
         macro.macro_sql = before

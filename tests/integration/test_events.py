@@ -1,4 +1,4 @@
-"""Events from the model to Batch: which rows go, once, and what becomes of the others."""
+"""Events: which rows are sent, that they are sent once, and what happens to the others."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def build(project: QuickProject, rows: Iterable[Mapping[str, object]]) -> None:
 
 
 def started(project: QuickProject, rows: Iterable[Mapping[str, object]] = ()) -> None:
-    """Adopts what there is."""
+    """Build the rows and adopt them."""
     build(project, rows)
     (adopted,) = api.adopt(project.options()).syncs
     assert adopted.error is None
@@ -87,7 +87,7 @@ def arrived(project: QuickProject) -> list[tuple[str, str, dict[str, Any]]]:
 
 
 @EVERYWHERE
-def test_rows_of_the_last_day_go_once_and_the_others_have_a_reason(project: QuickProject) -> None:
+def test_events_of_the_last_day_are_sent_once_and_others_have_a_reason(project: QuickProject) -> None:
     started(project)
     day = 24 * 3600
     late = event("late", ago=day - 4 * MINUTES)
@@ -117,7 +117,7 @@ def test_rows_of_the_last_day_go_once_and_the_others_have_a_reason(project: Quic
     found = reasons(project)
     assert found["recent"] == "event_id_of_two_profiles"
     assert "late" not in found
-    assert "new" not in found, "it was sent, however often it comes again"
+    assert "new" not in found, "an event that was sent must not be sent again"
     assert push(project).sent == 0
 
 
@@ -138,7 +138,7 @@ def test_events_of_erased_people_are_held_back(project: QuickProject) -> None:
     assert [custom_id for custom_id, *_ in arrived(project)] == ["ann", "bob", "bob"]
     project.execute("update batch_sync_journal set recorded_at = recorded_at - interval '32 days'")
     build(project, [event("e")])
-    assert reasons(project) == {"e": "sent"}, "Batch takes the person's data again"
+    assert reasons(project) == {"e": "sent"}, "Batch accepts the person's data again"
 
 
 @EVERYWHERE
@@ -148,14 +148,14 @@ def test_a_late_pipeline_is_reported_by_one_push(project: QuickProject) -> None:
     rows = [event(str(number), ago=30 * 3600) for number in range(3)]
     build(project, rows)
     build(project, rows)
-    assert push(project).invalid == 3, "no push has told of them yet"
+    assert push(project).invalid == 3, "no push has reported them yet"
     build(project, rows)
     assert push(project).invalid == 0
     assert {row["_batch_reason"] for row in project.snapshot().values()} == {"too_old"}
 
 
 @EVERYWHERE
-def test_the_memory_has_days_and_no_history(project: QuickProject) -> None:
+def test_the_snapshot_keeps_only_recent_events(project: QuickProject) -> None:
     started(project, [event("a"), event("b", ago=3600)])
     project.build()
     assert set(project.snapshot()) == {"a", "b"}
@@ -166,7 +166,7 @@ def test_the_memory_has_days_and_no_history(project: QuickProject) -> None:
     assert set(project.snapshot()) == {"a"}
 
 
-def test_the_first_push_stops_and_adopting_starts_from_now(project: QuickProject) -> None:
+def test_the_first_push_stops_and_adopt_starts_from_now(project: QuickProject) -> None:
     build(project, [event("a"), event("b")])
     stopped = project.push_one()
     assert stopped.status == "failed"
@@ -179,7 +179,7 @@ def test_the_first_push_stops_and_adopting_starts_from_now(project: QuickProject
     assert project.sandbox.events.total == 1
 
 
-def test_a_lost_memory_stops_the_next_push(project: QuickProject) -> None:
+def test_a_lost_snapshot_stops_the_next_push(project: QuickProject) -> None:
     started(project, [event("a")])
     build(project, [event("a"), event("b")])
     assert push(project).sent == 1
@@ -213,12 +213,12 @@ def test_a_rejected_event_is_never_sent_again(project: QuickProject, form: str) 
         assert ("a", None if whole else "bad") in project.rejects()
         build(project, rows)
         assert push(project).sent == 0
-        assert ("d", None) in project.rejects(), "it stands"
+        assert ("d", None) in project.rejects(), "the rejection should stay open"
     finally:
         project.sandbox.change(reject_events=frozenset(), event_errors="none")
 
 
-def test_many_events_of_a_profile_go_in_order_and_never_twice_in_a_call(project: QuickProject) -> None:
+def test_events_of_a_profile_are_sent_in_order_and_within_the_limit_of_a_call(project: QuickProject) -> None:
     started(project)
     rows = [event(f"a{number:02d}", ago=3600 - number, number=number) for number in range(40)]
     build(project, [*rows[::-1], event("b", "bob", number=100)])
@@ -230,7 +230,7 @@ def test_many_events_of_a_profile_go_in_order_and_never_twice_in_a_call(project:
     assert of_ann == list(range(40))
 
 
-def test_what_becomes_too_old_before_it_is_sent(project: QuickProject) -> None:
+def test_events_that_become_too_old_before_they_are_sent(project: QuickProject) -> None:
     for too_old, sent in (("reject", 0), ("now", 1)):
         project.clear()
         project.map({**MAPPING, "too_old": too_old})
@@ -263,7 +263,7 @@ def test_dbt_run_during_a_push_is_an_error(project: QuickProject) -> None:
         each["event"]
         for each in project.query("select event from batch_sync_journal where event = 'building'")
     ]
-    assert len(events) == 1, "the push that is alive would stop at a build that is announced"
+    assert len(events) == 1, "a running push would stop at an announced build"
 
 
 def test_plan_and_profile_show_events(project: QuickProject) -> None:

@@ -1,4 +1,4 @@
-"""Mappings and columns that change: what is new goes to everyone who has a value, and nothing else goes."""
+"""Changing mappings and columns: new attributes go to everyone who has a value, and nothing else is sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROWS: list[Row] = [
 
 
 def start(project: Project) -> None:
-    """The three profiles are in Batch."""
+    """Push the three profiles."""
     project.map(MAPPING)
     project.set_rows(COLUMNS, ROWS)
     assert project.sync().accepted == 3
@@ -31,7 +31,7 @@ def custom(*entries: object) -> dict[str, object]:
 
 
 def synced(project: Project) -> dict[str, dict[str, Any]]:
-    """What `dbt run` and a push send; what they leave is nothing."""
+    """What `dbt run` and a push send. Asserts that the next ones send nothing."""
     assert project.sync().status == "succeeded"
     sent = project.sent.attributes
     assert unchanged(project.sync())
@@ -57,7 +57,7 @@ def test_a_removed_attribute_is_left_alone_and_comes_back(project: Project) -> N
     ]
     project.set_rows(COLUMNS, changed)
     assert synced(project) == {"c": {"name": "z"}, "d": {"name": "w"}}
-    assert project.snapshot()["c"]["points"] == 3, "what Batch holds is known all the while"
+    assert project.snapshot()["c"]["points"] == 3, "the snapshot should keep what Batch holds"
     project.map(MAPPING)
     assert synced(project) == {"c": {"points": 30}, "d": {"points": 4}}
 
@@ -97,7 +97,7 @@ def test_a_new_membership(project: Project) -> None:
     assert synced(project) == {"a": {"in_crm": True}, "b": {"in_crm": True}}
 
 
-def test_another_way_with_nulls(project: Project) -> None:
+def test_changing_on_null(project: Project) -> None:
     start(project)
     project.map({**MAPPING, "on_null": "keep"})
     assert synced(project) == {}
@@ -108,7 +108,7 @@ def test_another_way_with_nulls(project: Project) -> None:
 
 
 class Widened(NamedTuple):
-    """A column before and after, with the same value in both; `kept` is the snapshot's column afterwards."""
+    """A column before and after, with the same value. `kept`: the snapshot's column afterwards."""
 
     before: str
     after: str
@@ -152,7 +152,7 @@ def test_a_wider_column_of_the_same_type_sends_nothing(project: Project) -> None
     assert types_of_snapshot(project, list(WIDENED)) == {name: case.kept for name, case in WIDENED.items()}
 
     project.set_rows({"id": "varchar", **{name: case.before for name, case in WIDENED.items()}}, rows)
-    assert synced(project) == {}, "and a narrower one neither"
+    assert synced(project) == {}, "a narrower column should send nothing either"
     more = {"whole": 2**40, "price": "1.2345", "day": "2024-02-29 12:00:00", "split": "123456789.1"}
     project.set_rows({**wider, "split": "decimal(13,4)"}, [{"id": "a", **values, **more}, {"id": "b"}])
     assert synced(project) == {
@@ -161,7 +161,7 @@ def test_a_wider_column_of_the_same_type_sends_nothing(project: Project) -> None
 
 
 class Side(NamedTuple):
-    """A column, what everybody has in it, and its entry's `type`."""
+    """A column's type, everybody's value, and the entry's `type`."""
 
     column: str
     value: object
@@ -169,7 +169,7 @@ class Side(NamedTuple):
 
 
 class Retyped(NamedTuple):
-    """An attribute before and after, and what is sent then."""
+    """An attribute before and after, and what is sent."""
 
     before: Side
     after: Side
@@ -197,7 +197,7 @@ RETYPED: Mapping[str, Retyped] = {
 
 
 def retyped(project: Project, sides: Mapping[str, Side], names: Sequence[str], **mapping: object) -> None:
-    """Everyone of `names` has every value, and `nobody` none."""
+    """Map the attributes. Everyone in `names` has every value, and `nobody` has none."""
     entries = [{"column": name, **({"type": side.type} if side.type else {})} for name, side in sides.items()]
     project.map({"identifier": "id", "custom": [*entries, "fixed"], **mapping})
     columns = {"id": "varchar", **{name: side.column for name, side in sides.items()}, "fixed": "varchar"}
@@ -211,7 +211,7 @@ NOW = {name: case.after for name, case in RETYPED.items()}
 AFTER = {case.key: case.sent for case in RETYPED.values()}
 
 
-def test_another_type_is_a_new_value_for_everyone_who_has_one(project: Project) -> None:
+def test_a_changed_type_is_sent_to_everyone_with_a_value(project: Project) -> None:
     retyped(project, BEFORE, "abc")
     project.sync()
     retyped(project, NOW, "abc")
@@ -220,7 +220,7 @@ def test_another_type_is_a_new_value_for_everyone_who_has_one(project: Project) 
     assert (held["number"], held["site"], held["page"], held["when"]) == ("string", "url", "string", "date")
 
 
-def test_another_type_goes_to_everyone_though_a_push_of_it_stopped_half_way(project: Project) -> None:
+def test_a_changed_type_is_sent_to_everyone_after_interrupted_pushes(project: Project) -> None:
     retyped(project, BEFORE, "abcdef")
     project.sync()
     retyped(project, NOW, "abcdef")
@@ -236,8 +236,8 @@ def test_another_type_goes_to_everyone_though_a_push_of_it_stopped_half_way(proj
     assert unchanged(project.push_one())
 
 
-def test_another_type_and_a_value_that_went_away(project: Project) -> None:
-    """Of a text that is no number the snapshot can't keep anything; Batch still holds it."""
+def test_a_changed_type_and_a_removed_value(project: Project) -> None:
+    """The snapshot can't convert a non-numeric text, but Batch still holds it."""
     retyped(project, BEFORE, "abc", on_exit="clear")
     project.sync()
     retyped(project, NOW, "a", on_exit="clear")
@@ -257,8 +257,8 @@ def test_another_type_and_a_value_that_went_away(project: Project) -> None:
     assert unchanged(project.sync())
 
 
-def test_another_type_of_a_standard_attribute_is_none(project: Project) -> None:
-    """A consent is a word in Batch, whether it is a boolean or a word in the warehouse."""
+def test_a_standard_attribute_keeps_its_type(project: Project) -> None:
+    """Batch stores a consent as a word, whether the column is a boolean or a word."""
     mapping: dict[str, object] = {"identifier": "id", "standard": {"email_marketing": "optin"}}
     project.map(mapping)
     project.set_rows(
@@ -283,8 +283,8 @@ def test_another_type_of_a_standard_attribute_is_none(project: Project) -> None:
     }
 
 
-def test_the_delta_alone_notices_another_type_in_batch(project: Project) -> None:
-    """A text and a url have the same column; the snapshot's model has not run."""
+def test_building_only_the_delta_notices_a_changed_batch_type(project: Project) -> None:
+    """Text and url columns have the same type in the warehouse, and the snapshot's model was not run."""
     retyped(project, {"site": Side("varchar", "https://a.example")}, "ab")
     project.sync()
     retyped(project, {"site": Side("varchar", "https://a.example", "url")}, "ab")
@@ -294,7 +294,7 @@ def test_the_delta_alone_notices_another_type_in_batch(project: Project) -> None
     assert unchanged(project.sync())
 
 
-def test_the_delta_alone_can_t_follow_a_column_of_another_type(project: Project) -> None:
+def test_building_only_the_delta_fails_for_a_changed_column_type(project: Project) -> None:
     project.map({"identifier": "id", "custom": ["size"]})
     project.set_rows({"id": "varchar", "size": "bigint"}, [{"id": "a", "size": 1}])
     project.sync()
@@ -304,7 +304,7 @@ def test_the_delta_alone_can_t_follow_a_column_of_another_type(project: Project)
     assert f"dbt run --select {PEOPLE}_sent_snapshot+" in built.messages
 
 
-def test_everything_again_after_a_mapping_that_changes_no_value(project: Project) -> None:
+def test_resend_after_a_mapping_change_without_new_values(project: Project) -> None:
     start(project)
     project.map({**MAPPING, "on_null": "keep"})
     project.build()

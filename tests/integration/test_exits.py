@@ -1,4 +1,4 @@
-"""Profiles that leave the sync, by policy, and those that come back."""
+"""Profiles that exit and return, under each policy."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def rows(*names: str, **changes: object) -> list[Row]:
 
 Sent = dict[str, object]
 POLICIES: tuple[tuple[Sent, Sent, Sent, Sent], ...] = (
-    # What a profile that leaves is sent; what a returning one is; the membership of those who are in.
+    # Policy; what an exit sends; what a return sends; the membership of active profiles.
     ({"on_exit": "ignore"}, {}, {}, {}),
     ({"on_exit": "clear"}, NULLS, WIRE, {}),
     (
@@ -58,7 +58,7 @@ IDS = ("ignore", "clear", "clear-membership", "flag")
 
 
 @pytest.mark.parametrize(("policy", "leaving", "returning", "member"), POLICIES, ids=IDS)
-def test_a_profile_leaves_once_and_comes_back(
+def test_a_profile_exits_once_and_returns(
     project: Project,
     policy: dict[str, object],
     leaving: dict[str, object],
@@ -96,7 +96,7 @@ def test_a_profile_leaves_once_and_comes_back(
             **{name: TypedValue("boolean", False) for name in leaving},
         }
         assert held["name"] == "x"
-    assert sync().exits == 0, "it leaves once"
+    assert sync().exits == 0, "it should exit only once"
 
     project.set_rows(COLUMNS, rows("a", "b", "c"))
     back = sync()
@@ -108,14 +108,14 @@ def test_a_profile_leaves_once_and_comes_back(
     assert sync().sent == 0
 
     project.set_rows(COLUMNS, rows("a", "c"))
-    assert sync().exits == 1, "and leaves again"
+    assert sync().exits == 1, "it should exit again"
     project.set_rows(COLUMNS, [*rows("a", "c"), *rows("b", name="new")])
     assert sync().updates == 1
     changed = {"name": "new"}
     assert project.sent.attributes == {"b": {**returning, **changed}}
 
 
-def test_what_was_kept_is_kept_over_an_exit(project: Project) -> None:
+def test_on_null_keep_survives_an_exit(project: Project) -> None:
     project.map({**MAPPING, "on_exit": "ignore"})
     project.set_rows(COLUMNS, rows("a", "b"))
     project.sync()
@@ -128,7 +128,7 @@ def test_what_was_kept_is_kept_over_an_exit(project: Project) -> None:
     assert project.snapshot()["b"]["nick"] == "y"
 
 
-def test_profiles_without_values_leave_without_a_request(project: Project) -> None:
+def test_profiles_without_values_exit_without_a_request(project: Project) -> None:
     project.map({**MAPPING, "on_exit": "clear"})
     project.set_rows(COLUMNS, [{"id": "empty"}, *rows("a")])
     project.sync()
@@ -139,7 +139,7 @@ def test_profiles_without_values_leave_without_a_request(project: Project) -> No
     assert project.sync().exits == 0
 
 
-def test_a_policy_counts_for_those_who_leave_under_it(project: Project) -> None:
+def test_a_changed_policy_applies_to_later_exits(project: Project) -> None:
     project.map({**MAPPING, "on_exit": "ignore"})
     project.set_rows(COLUMNS, rows("a", "b", "c"))
     project.sync()
@@ -152,7 +152,7 @@ def test_a_policy_counts_for_those_who_leave_under_it(project: Project) -> None:
     assert project.profiles()["a"]
 
 
-def test_a_row_that_was_never_sent_does_not_leave(project: Project) -> None:
+def test_a_row_that_was_never_sent_does_not_exit(project: Project) -> None:
     project.map({**MAPPING, "on_exit": "clear"})
     project.set_rows(COLUMNS, [*rows("a", "b"), *rows("twice", "twice")])
     project.build()

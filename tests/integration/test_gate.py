@@ -1,4 +1,4 @@
-"""`push --require-tests` and `--max-age`, with what dbt itself wrote down."""
+"""`push --require-tests` and `--max-age`, with dbt's own artifacts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COLUMNS = {"id": "varchar", "points": "bigint"}
 
 @pytest.fixture
 def tested(project: Project) -> Project:
-    """A sync with a test of its own: no points below zero."""
+    """A sync with a test: no negative points."""
     project.map({"identifier": "id", "custom": ["points"]})
     project.set_rows(COLUMNS, [{"id": "a", "points": 1}])
     test = project.directory / "tests" / "no_debts.sql"
@@ -47,7 +47,7 @@ def test_only_what_was_built_and_tested_is_pushed(tested: Project) -> None:
 
 
 def test_a_delta_of_another_target_is_not_pushed(tested: Project) -> None:
-    """dbt has written the manifest for it, which says where its relations are."""
+    """The manifest is the other target's, with its relations."""
     tested.dbt("build", "--target", "prod")
     held = tested.push_one()
     assert "dbt built the delta of `people` with target `prod`, and this is a push of target `dev`" in str(
@@ -57,7 +57,7 @@ def test_a_delta_of_another_target_is_not_pushed(tested: Project) -> None:
     assert tested.push_one(target="prod").accepted == 1
 
 
-def test_tests_that_did_not_run_have_not_passed(tested: Project) -> None:
+def test_skipped_tests_do_not_count_as_passed(tested: Project) -> None:
     tested.dbt("run")
     held = tested.push_one(require_tests=True)
     assert held.status == "failed"
@@ -65,7 +65,7 @@ def test_tests_that_did_not_run_have_not_passed(tested: Project) -> None:
     assert not tested.sent.requests
 
 
-def test_a_setting_of_the_output_asks_for_it_always(tested: Project) -> None:
+def test_the_output_can_require_tests(tested: Project) -> None:
     tested.outputs(sandbox={"require_tests": True})
     tested.dbt("run")
     (tested.directory / "target" / "run_results.json").unlink()

@@ -1,4 +1,4 @@
-"""What the goldens render without a warehouse is what dbt compiles."""
+"""The SQL rendered for the goldens is what dbt compiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Syncs with nothing to send are ended all at once, and a push of a few rows costs a few round trips."""
+"""All idle syncs end with one append, and a push of a few rows takes few round trips."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = {"id": "varchar", "points": "bigint"}
 
 
 def synced(project: Project) -> None:
-    """Four syncs of one person each, all in Batch, and empty deltas."""
+    """Four syncs of one person each, pushed, with empty deltas."""
     for name in NAMES:
         project.map({"identifier": "id", "custom": ["points"]}, name)
         project.set_rows(COLUMNS, [{"id": name, "points": 1}], name)
@@ -33,7 +33,7 @@ def told(project: Project) -> dict[str, str]:
 
 @pytest.fixture
 def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The calls of the warehouse, a word each."""
+    """The names of the warehouse calls."""
     seen: list[str] = []
     for name in ("fetch", "append", "columns"):
         whole = getattr(DuckDbWarehouse, name)
@@ -69,10 +69,10 @@ def test_a_push_of_a_few_rows_costs_at_most_ten_round_trips(project: Project, tr
     trips.clear()
     pushed = {each.sync: each for each in project.push().syncs}
     assert (pushed["gold"].accepted, pushed["gold"].rejected_rows) == (2, 1)
-    assert len(trips) - 1 <= 10, "the idle syncs are one append more"
+    assert len(trips) - 1 <= 10, "besides one append for the idle syncs"
 
 
-def test_a_push_of_nothing_starts_without_what_it_does_not_need(project: Project) -> None:
+def test_an_idle_push_imports_neither_requests_nor_dbt_adapters(project: Project) -> None:
     synced(project)
     watched = "requests", "dbt.adapters"
     program = f"""
@@ -96,7 +96,7 @@ finally:
     assert done.stderr == "\n"
 
 
-def test_a_sync_with_something_to_send_is_pushed_beside_idle_ones(project: Project) -> None:
+def test_a_sync_with_changes_is_pushed_among_idle_ones(project: Project) -> None:
     synced(project)
     project.set_rows(COLUMNS, [{"id": "gold", "points": 2}], "gold")
     project.build()
@@ -104,7 +104,7 @@ def test_a_sync_with_something_to_send_is_pushed_beside_idle_ones(project: Proje
     assert project.sent.attributes == {"gold": {"points": 2}}
 
 
-def test_a_live_push_holds_only_a_sync_that_has_something_to_send(project: Project) -> None:
+def test_a_live_push_blocks_only_a_sync_with_changes(project: Project) -> None:
     synced(project)
     project.set_rows(COLUMNS, [{"id": "red", "points": 2}], "red")
     project.set_rows(COLUMNS, [{"id": "gold", "points": 2}], "gold")
@@ -121,19 +121,19 @@ def test_a_live_push_holds_only_a_sync_that_has_something_to_send(project: Proje
     assert project.sent.attributes == {"gold": {"points": 2}}
 
 
-def test_another_batch_project_is_noticed_though_nothing_has_changed(project: Project) -> None:
+def test_another_batch_project_is_noticed_without_changes(project: Project) -> None:
     synced(project)
     project.outputs(sandbox={"project_key": "another"})
     assert all("was pushed to another Batch project" in said for said in told(project).values())
 
 
-def test_a_target_that_may_not_push_is_noticed_though_nothing_has_changed(project: Project) -> None:
+def test_a_disallowed_target_is_noticed_without_changes(project: Project) -> None:
     synced(project)
     project.outputs(sandbox={"only_from": ["prod"]})
     assert all("accepts only deltas of the dbt targets prod" in said for said in told(project).values())
 
 
-def test_a_table_that_is_gone_is_said_of_its_sync(project: Project) -> None:
+def test_a_missing_table_fails_only_its_sync(project: Project) -> None:
     synced(project)
     project.set_rows(COLUMNS, [{"id": "green", "points": 2}], "green")
     project.build()
@@ -143,7 +143,7 @@ def test_a_table_that_is_gone_is_said_of_its_sync(project: Project) -> None:
     assert said == dict.fromkeys(("blue", "gold", "red"), "succeeded")
 
 
-def test_a_delta_of_something_else_is_not_pushed(project: Project) -> None:
+def test_a_delta_with_another_id_is_not_pushed(project: Project) -> None:
     synced(project)
     project.set_rows(COLUMNS, [{"id": "green", "points": 2}, {"id": "new", "points": 3}], "green")
     project.build()

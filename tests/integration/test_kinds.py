@@ -1,4 +1,4 @@
-"""An audience and a catalog in one project: what the verbs say of them, and the same on PostgreSQL."""
+"""An audience and a catalog in one project: what the verbs report, on DuckDB and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def both(
     return project
 
 
-def test_both_follow_their_models(both: Project) -> None:
+def test_both_match_their_models(both: Project) -> None:
     both.build()
     assert {each.sync: each.status for each in both.push(wait=True).syncs} == {
         "vips": "succeeded",
@@ -86,7 +86,7 @@ def test_both_follow_their_models(both: Project) -> None:
     assert not both.sandbox.stats.violations
 
 
-def test_what_the_verbs_say(project: Project) -> None:
+def test_output_of_the_verbs(project: Project) -> None:
     project.map(VIPS, "vips")
     project.map(SHOP, "shop")
     fill(project, PEOPLE, [{**ITEMS[0], "title": "x" * 10_001}, ITEMS[1]])

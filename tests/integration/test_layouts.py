@@ -1,4 +1,4 @@
-"""Projects that name, place and refer to their relations by rules of their own, from `generate` to the second push."""
+"""Projects with their own rules for names, schemas and refs, from `generate` to the second push."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ NAMES = """
 
 @dataclass(frozen=True)
 class Layout:
-    """The project's macros, its `quoting`, and its own configs of models."""
+    """The project's macros, `quoting` and model configs."""
 
     macros: str = ""
     quoting: bool | None = None
@@ -79,7 +79,7 @@ def begin(
     (project.directory / "macros").mkdir()
     (project.directory / "macros" / "own.sql").write_text(layout.macros)
     project.map(MAPPING, sql=SQL, models=())
-    # The second one knows the snapshot's schema, and derives the ledger's sources from it.
+    # The second run knows the snapshot's schema and derives the ledger's sources from it.
     for _ in range(1 if layout.quoting is None else 2):
         project.dbt("parse")
         assert project.call("generate").returncode == 0
@@ -102,7 +102,7 @@ def test_layout(
         return dict(sync)
 
     for n, change in ((1, "inserts"), (2, "updates")):
-        # The tests of the ledger's sources and of both models run too.
+        # Also runs the tests of the ledger's sources and of both models.
         project.dbt("build", "--vars", f"n: {n}")
         assert project.call("generate", "--check").returncode == 0
         assert found("plan")[change] == 1

@@ -1,4 +1,4 @@
-"""`lineage`, by the SQL that a real dbt compiled."""
+"""`lineage`, from SQL compiled by dbt."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_flowchart(people: Project) -> None:
     assert (both.returncode, both.stdout) == (2, "")
 
 
-def test_what_is_not_compiled_is_said(people: Project) -> None:
+def test_uncompiled_models_are_reported(people: Project) -> None:
     people.dbt("parse")
     assert traced(people)["not_compiled"] == ["people"]
     people.dbt("compile", "--select", "people")

@@ -1,4 +1,4 @@
-"""The package in a project that is as strict as dbt lets it be."""
+"""The package in a project with dbt's strictest settings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SELECTS = {
 
 
 def test_dbt_parses_it_without_a_warning(tmp_path: Path) -> None:
-    """With `validate_macro_args` dbt holds every description against its macro."""
+    """With `validate_macro_args`, dbt checks every description against its macro."""
     models = tmp_path / "models"
     models.mkdir()
     for name, content in (

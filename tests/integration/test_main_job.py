@@ -1,4 +1,4 @@
-"""The main job: a sync becomes profiles, and only what changed goes again."""
+"""The main job: rows become profiles, and only changes are sent again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def simple(*rows: tuple[object, ...]) -> list[dict[str, object]]:
 
 
 def figures(pushed: SyncPushed) -> dict[str, object]:
-    """The counts that are not zero, and how it ended."""
+    """The status and all nonzero counts."""
     names = (
         "inserts",
         "updates",
@@ -109,7 +109,7 @@ def test_null_deletes_the_attribute_once(project: Project) -> None:
         "accepted": 4,
         "requests": 1,
         "settled": 5,
-    }, "a profile with nothing but nulls is settled without an operation"
+    }, "an all-null profile should be settled without an operation"
     assert set(project.profiles()) == {"1", "2", "3", "5"}
     project.build()
     assert set(project.snapshot()) == {"1", "2", "3", "4", "5"}
@@ -154,10 +154,10 @@ def test_keep_never_sends_a_null(project: Project) -> None:
     same = {"id": "a", **full, "cleared": None}
     project.set_rows(columns, [same, {"id": "b", "t": "new", "cleared": ""}, {"id": "c"}])
     project.sync()
-    assert project.sent.attributes == {"b": {"t": "new"}}, "a value that Batch still holds is not sent again"
+    assert project.sent.attributes == {"b": {"t": "new"}}, "a value that Batch still holds was sent again"
 
 
-def test_what_becomes_the_custom_id(project: Project) -> None:
+def test_column_types_for_the_custom_id(project: Project) -> None:
     kinds = {
         "text": ("varchar", "é 😀'\""),
         "whole": ("bigint", "-9223372036854775808"),
@@ -174,7 +174,7 @@ def test_what_becomes_the_custom_id(project: Project) -> None:
     assert set(project.profiles()) == {value for _, value in kinds.values()}
 
 
-def test_what_can_not_become_the_custom_id(project: Project) -> None:
+def test_invalid_column_types_for_the_custom_id(project: Project) -> None:
     kinds = ("double", "float", "decimal(9,2)", "boolean", "date", "timestamp", "varchar[]", "json", "blob")
     for place, kind in enumerate(kinds):
         project.map({"identifier": "id", "custom": ["n"]}, f"s{place}")
@@ -216,7 +216,7 @@ INVALID: dict[str | None, str] = {
 VALID = ("x" * 511, "😀" * 511, "0", "nulls", "a b", "true1", "none", "n/a", "é", "é\u0301", "E", "e")
 
 
-def test_invalid_identifiers_are_told_and_never_sent(project: Project) -> None:
+def test_invalid_identifiers_are_reported_and_never_sent(project: Project) -> None:
     rows = [(name, "n", 1) for name in (*INVALID, *VALID)] + [(None, "a", 1), (None, "b", 2)]
     rows += [("twice", "a", 1), ("twice", "a", 1), ("thrice", "a", 1), ("thrice", "b", 1), ("thrice", "c", 1)]
     project.map(SIMPLE)
@@ -239,13 +239,13 @@ def test_invalid_identifiers_are_told_and_never_sent(project: Project) -> None:
     project.build()
     assert set(project.profiles()) == set(VALID) == set(project.snapshot())
     assert figures(project.sync()) == {"status": "partial", "invalid": len(INVALID) + 7}, (
-        "counted in every run"
+        "they should count in every run"
     )
     assert not project.sent.requests
     assert project.call("push", "--json").returncode == 3
 
 
-def test_duplicates_of_a_known_profile_have_not_left(project: Project) -> None:
+def test_duplicates_of_a_known_profile_are_not_an_exit(project: Project) -> None:
     project.map({**SIMPLE, "on_exit": "clear"})
     project.set_rows(SIMPLE_COLUMNS, simple(("a", "x", 1), ("b", "x", 1)))
     project.sync()
@@ -259,7 +259,7 @@ def test_duplicates_of_a_known_profile_have_not_left(project: Project) -> None:
     assert figures(project.sync())["status"] == "succeeded"
     assert project.sent.attributes == {"b": {"points": 3}}
     project.set_rows(SIMPLE_COLUMNS, simple(("a", "x", 1)))
-    assert project.sync().exits == 1, "without any row it has left"
+    assert project.sync().exits == 1, "a profile without any row should exit"
 
 
 REFUSED: tuple[tuple[str, object, str], ...] = (
@@ -328,7 +328,7 @@ REFUSED_COLUMNS = {
 STANDARD = {name: name for name in list(REFUSED_COLUMNS)[-8:]}
 
 
-def test_every_refused_value_is_withheld_with_its_reason_and_the_rest_of_its_row_goes(
+def test_rejected_values_are_held_back_with_a_reason_and_the_rest_is_sent(
     project: Project,
 ) -> None:
     names = [name for name in REFUSED_COLUMNS if name not in ("id", *STANDARD)]
@@ -343,7 +343,7 @@ def test_every_refused_value_is_withheld_with_its_reason_and_the_rest_of_its_row
     assert project.rejects() == {(f"{n:03}", name): reason for n, (name, _, reason) in enumerate(REFUSED)}
     assert (pushed.status, pushed.accepted, pushed.rejected_attributes) == ("partial", len(rows), len(rows))
     assert set(map(str, project.sent.attributes.values())) == {"{'ok': 'fine'}"}
-    assert figures(project.sync()) == {"status": "succeeded"}, "it waits for its value to change"
+    assert figures(project.sync()) == {"status": "succeeded"}, "it should wait until its value changes"
     values = {row["rejected_by"] for row in project.query("from batch_sync_rejects")}
     assert values == {"validation"}
 
@@ -351,7 +351,7 @@ def test_every_refused_value_is_withheld_with_its_reason_and_the_rest_of_its_row
     assert project.sync().accepted == 1
     assert project.sent.attributes == {"000": {"t": "short", "ok": "better"}}
     project.build()
-    assert ("000", "t") not in project.rejects(), "what is accepted later is resolved by dbt"
+    assert ("000", "t") not in project.rejects(), "dbt should resolve it once a later value is accepted"
 
 
 CONVERTED: tuple[tuple[str, object, tuple[str, object]], ...] = (
@@ -377,7 +377,7 @@ CONVERTED: tuple[tuple[str, object, tuple[str, object]], ...] = (
 )
 
 
-def test_values_are_converted_to_the_type_that_the_mapping_gives(project: Project) -> None:
+def test_values_are_converted_to_the_mapped_type(project: Project) -> None:
     names = [name for name in REFUSED_COLUMNS if name not in ("id", *STANDARD)]
     custom = [{"column": name, **({"type": TYPES[name]} if name in TYPES else {})} for name in names]
     project.map({"identifier": "id", "standard": STANDARD, "custom": custom})
@@ -415,7 +415,7 @@ def test_any_scalar_as_text(project: Project) -> None:
     "kind",
     ["blob", "time", "interval", "struct(a integer)", "map(varchar, integer)", "integer[]", "varchar[][]"],
 )
-def test_columns_that_batch_has_no_type_for(project: Project, kind: str) -> None:
+def test_columns_without_a_batch_type(project: Project, kind: str) -> None:
     project.map({"identifier": "id", "custom": ["x"]})
     project.set_rows({"id": "integer", "x": kind}, [])
     messages = project.dbt("run", fails=True).messages

@@ -1,4 +1,4 @@
-"""What dbt makes of what pushes did: the old delta is merged into the snapshot before the next one is built."""
+"""`dbt run` merges the pushed delta into the snapshot before it builds the next one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAPPING: dict[str, object] = {"identifier": "id", "custom": ["points", "name"]}
 
 
 def people(quick: QuickProject, **points: int) -> None:
-    """A row for each name."""
+    """Set a row for each name."""
     quick.set_rows(
         COLUMNS, [{"id": key, "points": each, "name": key.upper()} for key, each in points.items()]
     )
@@ -21,7 +21,7 @@ def people(quick: QuickProject, **points: int) -> None:
 
 @pytest.fixture
 def shop(quick: QuickProject) -> QuickProject:
-    """Three people are in Batch and in the snapshot."""
+    """Three people in Batch and in the snapshot."""
     quick.map(MAPPING)
     people(quick, a=1, b=1, c=1)
     assert quick.sync().accepted == 3
@@ -30,8 +30,8 @@ def shop(quick: QuickProject) -> QuickProject:
 
 
 def killed_push(quick: QuickProject, *, sent: int, settled: int | None = None) -> None:
-    """What a push of the last delta left that was killed five minutes ago: the last page that it may have sent, and that
-    it knows to be settled.
+    """Record a push of the last delta that was killed five minutes ago, with the last pages it may have sent
+    and knows to be settled.
     """
     (built,) = quick.query("from batch_sync_journal where event = 'built' order by recorded_at desc limit 1")
     for event, page in (("claimed", None), ("intent", sent), ("checkpoint", settled)):
@@ -47,7 +47,7 @@ def doubts(quick: QuickProject) -> dict[str, str]:
     return {key: row["_batch_doubt"] for key, row in quick.snapshot().items() if row["_batch_doubt"]}
 
 
-def test_what_is_settled_is_merged_once(shop: QuickProject) -> None:
+def test_settled_rows_are_merged_once(shop: QuickProject) -> None:
     (run,) = shop.query("from batch_sync_runs")
     held = shop.snapshot()
     assert {row["_batch_run_id"] for row in held.values()} == {run["run_id"]}
@@ -59,7 +59,7 @@ def test_what_is_settled_is_merged_once(shop: QuickProject) -> None:
     assert unchanged(shop.push_one())
 
 
-def test_a_value_that_may_have_been_sent_goes_again_though_it_went_back(shop: QuickProject) -> None:
+def test_a_value_in_doubt_is_sent_again_even_if_it_reverted(shop: QuickProject) -> None:
     people(shop, a=2, b=1, c=1)
     shop.build()
     killed_push(shop, sent=0)
@@ -69,7 +69,7 @@ def test_a_value_that_may_have_been_sent_goes_again_though_it_went_back(shop: Qu
     assert shop.snapshot()["a"]["points"] == 1
     assert shop.changes() == {"a": ("update", "points")}
     shop.build()
-    assert shop.changes() == {"a": ("update", "points")}, "until it is settled"
+    assert shop.changes() == {"a": ("update", "points")}, "it should stay until it is settled"
     assert shop.push_one().accepted == 1
     assert shop.sent.attributes == {"a": {"points": 1}}
     shop.build()
@@ -89,14 +89,14 @@ def test_pages_are_settled_in_doubt_or_never_sent(shop: QuickProject) -> None:
     assert set(shop.changes()) == {second, third}
 
 
-def test_an_insert_in_doubt_is_sent_again_or_leaves(shop: QuickProject) -> None:
+def test_an_insert_in_doubt_is_sent_again_or_exits(shop: QuickProject) -> None:
     people(shop, a=1, b=1, c=1, d=1)
     shop.build()
     killed_push(shop, sent=0)
     shop.map({**MAPPING, "on_exit": "clear"})
     people(shop, a=1, b=1, c=1)
     shop.build()
-    assert shop.changes() == {"d": ("exit", "points,name")}, "Batch may have it"
+    assert shop.changes() == {"d": ("exit", "points,name")}, "Batch may have the insert"
     shop.push()
     assert shop.sent.attributes == {"d": {"points": None, "name": None}}
 
@@ -114,7 +114,7 @@ def test_a_rejected_row_is_parked_until_it_is_released(shop: QuickProject) -> No
 
     people(shop, a=3, b=2, c=1, d=1)
     shop.build()
-    assert shop.changes() == {**parked, "a": ("update", "points")}, "a change releases it"
+    assert shop.changes() == {**parked, "a": ("update", "points")}, "a change should release the row"
     shop.sandbox.faults.set(())
     shop.push()
     shop.resend("rejected")
@@ -125,14 +125,14 @@ def test_a_rejected_row_is_parked_until_it_is_released(shop: QuickProject) -> No
     assert set(shop.snapshot()) == set("abcd")
 
 
-def test_everything_is_sent_again_once(shop: QuickProject) -> None:
+def test_a_resend_sends_everything_once(shop: QuickProject) -> None:
     shop.resend("all")
     assert shop.changes() == dict.fromkeys("abc", ("update", "points,name"))
     assert shop.push_one().accepted == 3
     assert unchanged(shop.sync())
 
 
-def test_an_opt_out_is_remembered_through_a_null_an_exit_and_a_return(quick: QuickProject) -> None:
+def test_an_opt_out_survives_a_null_an_exit_and_a_return(quick: QuickProject) -> None:
     columns = {"id": "varchar", "optin": "boolean", "n": "integer"}
     mapping = {
         "identifier": "id",
@@ -150,7 +150,7 @@ def test_an_opt_out_is_remembered_through_a_null_an_exit_and_a_return(quick: Qui
 
     assert sync({"id": "a", "optin": False, "n": 1})["a"] == {"$email_marketing": "unsubscribed", "n": 1}
     assert sync({"id": "a", "optin": None, "n": 1}) == {}
-    assert sync() == {"a": {"n": None}}, "an exit does not delete it either"
+    assert sync() == {"a": {"n": None}}, "an exit must not delete the opt-out"
     assert sync({"id": "a", "optin": True, "n": 2}) == {"a": {"n": 2}}
     assert quick.rejects() == {("a", "batch__email_marketing"): "never_resubscribe"}
     assert quick.profiles()["a"]["$email_marketing"].value == "unsubscribed"
@@ -161,7 +161,7 @@ def test_an_opt_out_is_remembered_through_a_null_an_exit_and_a_return(quick: Qui
 REMEDY = r"dbt-batch-sync resend --all --select people, then dbt run and dbt-batch-sync push"
 
 
-def test_a_delta_that_is_gone_before_it_was_merged(shop: QuickProject) -> None:
+def test_a_delta_dropped_before_it_was_merged(shop: QuickProject) -> None:
     people(shop, a=2, b=1, c=1)
     shop.sync()
     shop.execute("drop table people_delta")
@@ -173,7 +173,7 @@ def test_a_delta_that_is_gone_before_it_was_merged(shop: QuickProject) -> None:
 
 
 @pytest.mark.parametrize("restored", [False, True], ids=["emptied", "an older copy"])
-def test_a_snapshot_that_is_not_the_one_merged_into(shop: QuickProject, restored: bool) -> None:
+def test_an_emptied_or_older_snapshot(shop: QuickProject, restored: bool) -> None:
     shop.execute("create table copied as from people_sent_snapshot")
     people(shop, a=2, b=1, c=1)
     shop.sync()
@@ -190,7 +190,7 @@ def test_a_snapshot_that_is_not_the_one_merged_into(shop: QuickProject, restored
     assert unchanged(shop.sync())
 
 
-def test_a_delta_goes_only_where_its_target_may(shop: QuickProject) -> None:
+def test_only_from_is_checked_against_the_built_target(shop: QuickProject) -> None:
     people(shop, a=2, b=1, c=1)
     shop.build()
     shop.outputs(sandbox={"only_from": ["prod"]})

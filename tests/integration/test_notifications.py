@@ -1,4 +1,6 @@
-"""Hooks of the run: who is told what, and that a hook harms nothing. A real server, and real commands."""
+"""Notification hooks: their recipients and content, and that failing hooks do no harm. Uses a real server and
+real commands.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ MAPPING: dict[str, object] = {"identifier": "id", "custom": ["name", "points"]}
 
 @dataclass
 class Listener:
-    """An address that hooks post to. `status` is what it answers; `held` keeps it from answering."""
+    """A webhook endpoint that answers `status`. While `held` is set, it doesn't answer."""
 
     url: str = ""
     status: int = 200
@@ -52,7 +54,7 @@ def listener() -> Iterator[Listener]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Not on standard error."""
+            """Keep standard error clean."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
@@ -144,8 +146,10 @@ def test_a_command_reads_the_document(project: Project, tmp_path: Path) -> None:
     ready(project, "anna", on_success={"command": [sys.executable, "-c", script, str(told), "$HOME; true"]})
     done = project.cli("push", "--json")
     document, _, argument = told.read_text().partition("\n")
-    assert json.loads(document) == json.loads(done.stdout), "what it prints does not get among the result"
-    assert argument == "$HOME; true", "no shell"
+    assert json.loads(document) == json.loads(done.stdout), (
+        "the command's output must not mix with the result"
+    )
+    assert argument == "$HOME; true", "the command must not run in a shell"
     assert done.stderr == "a word\n"
 
 
@@ -160,7 +164,7 @@ def test_failing_hooks_are_warnings(project: Project, listener: Listener) -> Non
     listener.status = 302
     done = project.cli("push", "--json")
     assert (done.returncode, json.loads(done.stdout)["syncs"][0]["settled"]) == (0, 1)
-    assert [path for path, _ in listener.got] == [f"/{SECRET}?sig={SECRET}"], "a redirect is not followed"
+    assert [path for path, _ in listener.got] == [f"/{SECRET}?sig={SECRET}"], "redirects must not be followed"
     said = "Warning: on_success of output `sandbox`, "
     program = Path(sys.executable).name
     assert done.stderr.splitlines() == [
@@ -173,7 +177,7 @@ def test_failing_hooks_are_warnings(project: Project, listener: Listener) -> Non
     assert set(project.profiles()) == {"anna"}
 
 
-def test_hanging_hooks_are_left(
+def test_hanging_hooks_are_stopped(
     project: Project,
     listener: Listener,
     tmp_path: Path,
@@ -184,13 +188,13 @@ def test_hanging_hooks_are_left(
     listener.held = Event()
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    script = f"exec 3> {pipe}; echo started >&3; sleep 60; true"  # `sleep` is a process of its own
+    script = f"exec 3> {pipe}; echo started >&3; sleep 60; true"  # `sleep` runs as a child process
     ready(project, "anna", on_success=[listener.url, {"command": ["sh", "-c", script]}])
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
         assert project.push_one().settled == 1
         assert os.read(reader, 100) == b"started\n"
-        assert select.select([reader], [], [], 20)[0], "a writer is left"
+        assert select.select([reader], [], [], 20)[0], "a child process is still running"
         assert os.read(reader, 100) == b""
     finally:
         os.close(reader)
@@ -200,7 +204,7 @@ def test_hanging_hooks_are_left(
     ]
 
 
-def test_every_output_hears_of_its_own_syncs(project: Project, listener: Listener) -> None:
+def test_every_output_is_notified_of_its_own_syncs(project: Project, listener: Listener) -> None:
     ready(project, "anna", on_success=f"{listener.url}&one")
     project.outputs(
         sandbox={"on_success": f"{listener.url}&one"}, other={"on_success": f"{listener.url}&other"}
@@ -213,7 +217,7 @@ def test_every_output_hears_of_its_own_syncs(project: Project, listener: Listene
     assert heard == {"one": ["people"], "other": ["second"]}
 
 
-def test_validate_says_what_is_wrong_with_a_hook(project: Project) -> None:
+def test_validate_reports_invalid_hooks(project: Project) -> None:
     ready(project, "anna", on_failure=[{"url": f"http://example.org/{SECRET}"}, {"command": "echo"}])
     done = project.call("validate", "--online")
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""The hooks for pre-commit run what they say, and the docs name them."""
+"""The pre-commit hooks work, and the docs name them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run(project: Project) -> dict[str, int]:
     return codes
 
 
-def test_hooks_hold_back_what_is_wrong(project: Project) -> None:
+def test_hooks_reject_errors(project: Project) -> None:
     validate, generate = (hook["id"] for hook in HOOKS)
     project.map({"identifier": "id", "custom": ["a"]}, models=())
     project.dbt("parse")
@@ -36,7 +36,7 @@ def test_hooks_hold_back_what_is_wrong(project: Project) -> None:
     assert run(project) == {validate: 2, generate: 2}
 
 
-def test_hooks_run_for_what_they_read_and_take_no_file_names() -> None:
+def test_hooks_run_for_the_files_they_read_and_take_no_file_names() -> None:
     for hook in HOOKS:
         assert (hook["language"], hook["pass_filenames"]) == ("python", False)
         for name in (

@@ -1,4 +1,4 @@
-"""A project of many syncs on a real PostgreSQL server: what needs more than one connection, and what a push costs there."""
+"""A project of many syncs on a real PostgreSQL server: concurrent connections, and the round trips of a push."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = {"id": "varchar", "points": "bigint"}
 
 
 class Indexed(PostgresDatabase):
-    """The user's own settings of the two models of one sync."""
+    """Adds the user's own settings to the models of one sync."""
 
     model_config: Mapping[str, object] = {
         "sync_0_delta": {"+indexes": [{"columns": ["_batch_page"]}]},
@@ -26,7 +26,7 @@ class Indexed(PostgresDatabase):
 
 @pytest.fixture(scope="module")
 def shop(batch: FaultyServer, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Eight syncs of three people each, first built all at once by eight threads, and pushed."""
+    """Eight syncs of three people each, first built by eight threads at once, then pushed."""
     project = Project(tmp_path_factory.mktemp("eight"), batch, Indexed(postgres))
     batch.reset()
     for name in SYNCS:
@@ -38,7 +38,7 @@ def shop(batch: FaultyServer, postgres: PostgresServer, tmp_path_factory: pytest
 
 @pytest.fixture
 def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The calls of the warehouse, a word each."""
+    """The names of the warehouse calls."""
     seen: list[str] = []
     for name in ("fetch", "append", "columns"):
         whole = getattr(PostgresWarehouse, name)
@@ -51,7 +51,7 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def test_eight_threads_may_build_the_first_deltas_at_once(shop: Project) -> None:
+def test_eight_threads_build_the_first_deltas_at_once(shop: Project) -> None:
     built = shop.query("select sync, inserts from batch_sync_journal where event = 'built'")
     assert {row["sync"]: row["inserts"] for row in built} == dict.fromkeys(SYNCS, 3)
     assert {each.status for each in shop.push().syncs} == {"succeeded"}
@@ -60,7 +60,7 @@ def test_eight_threads_may_build_the_first_deltas_at_once(shop: Project) -> None
     assert all(len(shop.snapshot(name)) == 3 for name in SYNCS)
 
 
-def test_indexes_of_the_users_project(shop: Project) -> None:
+def test_user_defined_indexes(shop: Project) -> None:
     found = shop.query("select tablename, indexdef from pg_indexes where schemaname = 'shop'")
     of = {row["tablename"]: row["indexdef"] for row in found}
     assert "(_batch_page)" in of["sync_0_delta"]
@@ -73,7 +73,7 @@ def test_round_trips(shop: Project, trips: list[str]) -> None:
     shop.build()
     trips.clear()
     assert {each.status for each in shop.push().syncs} == {"succeeded"}
-    assert len(trips) <= 3, "all of them have nothing to send"
+    assert len(trips) <= 3, "none has anything to send"
     shop.set_rows(COLUMNS, [{"id": f"sync_3-{place}", "points": 7} for place in range(3)], "sync_3")
     shop.build("--select", "sync_3+", "sync_3_sent_snapshot")
     trips.clear()

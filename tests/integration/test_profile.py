@@ -1,4 +1,4 @@
-"""`profile`: what is known of one customer, before and after dbt has merged what was pushed."""
+"""`profile`: what it shows of one customer before and after dbt has merged a push."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECRET = "Margarethe Zimmermann"
 
 @pytest.fixture
 def shop(project: Project) -> Project:
-    """Two customers in Batch; the e-mail address of `b` is none."""
+    """Two customers in Batch; `b` has an invalid e-mail address."""
     project.map(
         {
             "identifier": "id",
@@ -49,7 +49,7 @@ def told(project: Project, custom_id: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("merged", [False, True])
-def test_a_profile_that_batch_has(shop: Project, merged: bool) -> None:
+def test_a_synced_profile(shop: Project, merged: bool) -> None:
     if merged:
         shop.build()
     found = told(shop, "a")
@@ -68,7 +68,7 @@ def test_a_profile_that_batch_has(shop: Project, merged: bool) -> None:
     }
 
 
-def test_what_is_queued_and_what_was_rejected(shop: Project) -> None:
+def test_queued_and_rejected_values(shop: Project) -> None:
     shop.set_rows(COLUMNS, [{"id": "b", "name": "Bo Li", "email": "nowhere", "points": 7}])
     shop.build()
     found = told(shop, "b")
@@ -83,7 +83,7 @@ def test_what_is_queued_and_what_was_rejected(shop: Project) -> None:
     (rejection,) = found["rejects"]
     assert (rejection["attribute"], rejection["rejected_by"]) == ("batch__email_address", "validation")
     assert rejection["resolved_at"] is None
-    assert found["attributes"] == {}, "nobody accepted the address"
+    assert found["attributes"] == {}, "the rejected address should not be shown as accepted"
     text = shop.call("profile", "b").stdout
     assert "queued for the next push: update" in text
     assert re.search(r"batch__email_address +invalid_email \(validation, ", text)
@@ -95,7 +95,7 @@ def test_what_is_queued_and_what_was_rejected(shop: Project) -> None:
     assert told(shop, "a")["pending"] is None
 
 
-def test_a_profile_that_nobody_knows(shop: Project) -> None:
+def test_an_unknown_profile(shop: Project) -> None:
     for arguments in ((), ("--json",)):
         done = shop.call("profile", "nobody", *arguments)
         assert done.returncode == 1
@@ -116,7 +116,7 @@ def test_a_row_that_batch_rejects(shop: Project) -> None:
     shop.sync()
     shop.sandbox.faults.set([])
     found = told(shop, "a")
-    assert found["attributes"]["name"] == "M•••••••• (21)", "as it was before"
+    assert found["attributes"]["name"] == "M•••••••• (21)", "the value should be unchanged"
     assert [(each["attribute"], each["rejected_by"]) for each in found["rejects"]] == [(None, "batch")]
     shop.build()
     assert told(shop, "a")["pending"] == {"change": "invalid", "reason": "parked", "attributes": []}

@@ -1,4 +1,4 @@
-"""A push between the delta and Batch: endpoints, limits, choices of the user, faults, rejections."""
+"""Pushes: endpoints, limits, options, faults and rejections."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def rows(names: Iterable[str], points: int = 1) -> list[Row]:
 
 
 def numbered(count: int) -> list[str]:
-    """So many identifiers, in the order of their keys."""
+    """`count` identifiers, in key order."""
     return [f"{place:05}" for place in range(count)]
 
 
 def prepare(project: Project, count: int, sync: str = "people", **mapping: object) -> None:
-    """A sync of so many people."""
+    """Build a sync of `count` people."""
     project.map({**MAPPING, **mapping}, sync)
     project.set_rows(COLUMNS, rows(numbered(count)), sync)
 
@@ -62,15 +62,15 @@ def test_auto_takes_mass_update_beyond_10000_rows(project: Project) -> None:
 
 
 @pytest.mark.parametrize(("endpoint", "calls"), [("update", [1, 200, 200]), ("mass-update", [401])])
-def test_an_endpoint_of_ones_own_choice(project: Project, endpoint: str, calls: list[int]) -> None:
+def test_a_chosen_endpoint(project: Project, endpoint: str, calls: list[int]) -> None:
     prepare(project, 401, endpoint=endpoint)
     assert project.sync().endpoint == endpoint
     assert project.sent.paths == {endpoint}
     assert sorted(len(call) for call in project.sent.calls) == calls
 
 
-def test_more_attributes_than_an_operation_may_have(project: Project) -> None:
-    """The sandbox forbids more than 50 attributes or 15 arrays an operation, and an id twice in a call."""
+def test_more_attributes_than_fit_in_an_operation(project: Project) -> None:
+    """The sandbox rejects operations with more than 50 attributes or 15 arrays, and calls with a repeated id."""
     names = [f"a{place:03}" for place in range(120)]
     arrays = [f"l{place:02}" for place in range(33)]
     project.map({"identifier": "id", "custom": names}, "wide")
@@ -111,7 +111,7 @@ def test_more_attributes_than_an_operation_may_have(project: Project) -> None:
 
 
 def wide_rows(project: Project, count: int, columns: int, cell: str, length: int = 300) -> None:
-    """Rows of texts of so many characters, for mass-update."""
+    """Build rows of long texts, for mass-update."""
     names = [f"a{place}" for place in range(columns)]
     project.map({"identifier": "id", "custom": names, "endpoint": "mass-update"})
     texts = ", ".join(f"repeat('{cell}', {length}) as {name}" for name in names)
@@ -126,28 +126,28 @@ def test_a_body_has_at_most_8_mib(project: Project) -> None:
     assert (pushed.accepted, pushed.requests) == (6000, len(sizes))
     assert sum(sizes) > 2 * 8 * MIB
     assert sizes[-1] <= 8 * MIB
-    assert sizes[1] > 7.9 * MIB, "and all but the last one are as full as they can be"
+    assert sizes[1] > 7.9 * MIB, "all requests but the last should be full"
 
 
 def test_a_wide_sync_of_many_rows(project: Project) -> None:
-    """More attributes than an operation takes: in memory, rows are held in pieces of a few megabytes."""
+    """More attributes than one operation holds: rows are held in memory in pieces of a few megabytes."""
     wide_rows(project, 12_000, 100, "x", 60)
     pushed = project.sync()
     assert (pushed.accepted, pushed.settled) == (12_000, 12_000)
 
 
-def test_the_widest_rows_that_batch_takes(project: Project) -> None:
+def test_the_widest_rows_that_batch_accepts(project: Project) -> None:
     wide_rows(project, 300, 50, "😀")
     assert project.sync().accepted == 300
 
 
-# What the user chooses
+# Options
 
 
-def test_settled_rows_are_let_go_before_the_next_checkpoint(
+def test_settled_rows_are_released_before_the_next_checkpoint(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What DuckDB gives is one piece of memory a batch: whoever keeps a slice of its keys keeps all of it."""
+    """DuckDB's record batches share one block of memory, so a kept slice of keys keeps the whole batch."""
     alive: weakref.WeakSet[Owner] = weakref.WeakSet()
     held: list[int] = []
     stream = render._stream
@@ -176,13 +176,13 @@ def test_settled_rows_are_let_go_before_the_next_checkpoint(
 
 
 class Owner:
-    """The memory of a record batch, to which all columns of its copies refer."""
+    """The memory of a record batch, referenced by all columns of its copies."""
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         self._kept = batch
 
     def batch(self) -> pa.RecordBatch:
-        """The same batch; it keeps this object alive as long as any column of it is."""
+        """The same batch; any of its columns keeps this object alive."""
         columns = [
             pa.Array.from_buffers(
                 column.type,
@@ -195,7 +195,7 @@ class Owner:
         return pa.RecordBatch.from_arrays(columns, schema=self._kept.schema)
 
 
-def test_a_limit_goes_on_where_the_last_one_ended(project: Project) -> None:
+def test_the_next_limit_resumes_where_the_last_one_ended(project: Project) -> None:
     prepare(project, 7)
     project.build()
     seen: list[list[str]] = []
@@ -208,7 +208,7 @@ def test_a_limit_goes_on_where_the_last_one_ended(project: Project) -> None:
     assert len(project.snapshot()) == 7
 
 
-def test_a_delta_that_is_rebuilt_after_a_limit_has_the_rest(project: Project) -> None:
+def test_a_delta_rebuilt_after_a_limit_contains_the_rest(project: Project) -> None:
     prepare(project, 5)
     project.build()
     project.push(limit=2)
@@ -223,7 +223,7 @@ def test_a_delta_that_is_rebuilt_after_a_limit_has_the_rest(project: Project) ->
 
 
 def tables(project: Project) -> dict[str, int]:
-    """The tables of the warehouse, and their rows."""
+    """The warehouse's tables and their row counts."""
     query = "select table_name, estimated_size from duckdb_tables() where schema_name = 'main'"
     return {row["table_name"]: row["estimated_size"] for row in project.query(query)}
 
@@ -301,7 +301,7 @@ def test_a_stop_between_two_syncs(project: Project) -> None:
     stop = Event()
 
     class Stopping(Observer):
-        """Stops when the first sync has sent all it has."""
+        """Stops the push when the first sync has sent everything."""
 
         def progressed(self, run: Run) -> None:
             stop.set()
@@ -318,10 +318,10 @@ def test_a_stop_between_two_syncs(project: Project) -> None:
     assert len(project.profiles()) == 3
 
 
-# What Batch answers
+# Batch's answers
 
 
-def test_another_project_of_batch_is_not_pushed_to(project: Project) -> None:
+def test_a_push_to_another_batch_project_is_refused(project: Project) -> None:
     prepare(project, 2)
     project.outputs(other={"project_key": "project_other"})
     project.sync()
@@ -365,7 +365,7 @@ def test_404_stops_at_once(project: Project) -> None:
     assert 1 <= len(project.sent.requests) <= 2
 
 
-def test_what_is_worth_another_call_is_called_again(project: Project) -> None:
+def test_temporary_failures_are_retried(project: Project) -> None:
     prepare(project, 800)
     project.build()
     kinds = (
@@ -382,7 +382,7 @@ def test_what_is_worth_another_call_is_called_again(project: Project) -> None:
     assert len(project.profiles()) == len(project.snapshot()) == 800
 
 
-def test_what_batch_rejects_is_written_down_and_not_repeated(project: Project) -> None:
+def test_rejections_are_recorded_and_not_repeated(project: Project) -> None:
     prepare(project, 6)
     project.build()
     faults = (
@@ -435,7 +435,7 @@ def test_a_parked_row_makes_every_push_partial(project: Project) -> None:
     assert project.push_one().status == "partial"
 
 
-def test_a_consent_that_was_withdrawn_does_not_come_back_by_itself(project: Project) -> None:
+def test_a_withdrawn_consent_is_not_restored(project: Project) -> None:
     project.map({"identifier": "id", "standard": {"email_marketing": "optin"}, "custom": ["n"]})
     columns = {"id": "varchar", "optin": "boolean", "n": "integer"}
     project.set_rows(columns, [{"id": "a", "optin": False, "n": 1}, {"id": "b", "optin": False, "n": 1}])
@@ -455,15 +455,15 @@ def test_a_consent_that_was_withdrawn_does_not_come_back_by_itself(project: Proj
 
 
 def shape(pushed: SyncPushed) -> tuple[object, ...]:
-    """What a push with rejections came to."""
+    """The main results of a push with rejections."""
     rejected = (pushed.rejected_rows, pushed.rejected_attributes)
     return (pushed.status, pushed.sent, pushed.accepted, *rejected, pushed.settled)
 
 
-# What is told
+# Output
 
 
-def test_the_document_of_push_is_the_promised_one(project: Project) -> None:
+def test_the_json_of_push_is_as_documented(project: Project) -> None:
     prepare(project, 3)
     prepare(project, 0, "nobody")
     project.build()
@@ -517,7 +517,7 @@ def test_a_profile_with_settings_goes_through_the_adapter(
         opened.append(warehouse)
         query = Statement(parse_one("select current_setting('memory_limit') as memory"))
         (limit,) = warehouse.fetch(query).column(0).to_pylist()
-        assert str(limit).startswith("286"), "mebibytes: the profile's own, not the runner's"
+        assert str(limit).startswith("286"), "mebibytes: the profile sets the limit, not the runner"
 
     monkeypatch.setattr(DuckDbWarehouse, "__init__", noted)
     project.outputs()

@@ -1,4 +1,4 @@
-"""`report` of a project with a past: every figure is on the page, and nothing of a customer is."""
+"""`report` of a project with a history: the page shows every figure and no customer data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.project import Project
 from dbt_batch_sync.ledger.records import PHASES
 
 
-def test_the_page_of_a_project_with_a_past(project: Project, tmp_path: Path) -> None:
+def test_the_page_of_a_project_with_a_history(project: Project, tmp_path: Path) -> None:
     make_history(project)
     path = tmp_path / "page.html"
     done = project.call("report", "--out", str(path))

@@ -1,4 +1,4 @@
-"""The sandbox's exports over HTTP, and edits by hand."""
+"""The sandbox's exports over HTTP, and manual edits."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def link(url: str) -> str:
     return answer.headers["location"]
 
 
-def test_files_hold_what_was_asked_for_of_every_profile(server: SandboxServer) -> None:
+def test_files_contain_the_requested_attributes_of_every_profile(server: SandboxServer) -> None:
     files = view(server, export(server).json()["id"])["files"]
     bodies = [requests.get(link(file["url"]), timeout=5).text for file in files]
     assert [body.count("\n") for body in bodies] == [2, 1]
@@ -64,7 +64,7 @@ def test_files_hold_what_was_asked_for_of_every_profile(server: SandboxServer) -
     assert not server.stats.violations
 
 
-def test_what_happens_after_it_was_asked_for_is_not_in_it(server: SandboxServer) -> None:
+def test_later_changes_are_not_in_the_export(server: SandboxServer) -> None:
     export_id = export(server).json()["id"]
     requests.delete(f"{server.url}/_sandbox/profiles/a", timeout=5).raise_for_status()
     edit(server, "b", {"points": 9})
@@ -74,7 +74,7 @@ def test_what_happens_after_it_was_asked_for_is_not_in_it(server: SandboxServer)
     assert set(server.profiles) == {"b", "c"}
 
 
-def test_an_export_takes_its_time_and_may_fail(server: SandboxServer, now: list[float]) -> None:
+def test_an_export_takes_time_and_can_fail(server: SandboxServer, now: list[float]) -> None:
     server.change(export_seconds=30.0, export_result="ERROR")
     export_id = export(server).json()["id"]
     states = []
@@ -83,7 +83,7 @@ def test_an_export_takes_its_time_and_may_fail(server: SandboxServer, now: list[
     assert states == ["CREATED", "PENDING", "RUNNING", "ERROR"]
 
 
-def test_a_link_expires_and_takes_no_key(server: SandboxServer, now: list[float]) -> None:
+def test_a_link_expires_and_needs_no_key(server: SandboxServer, now: list[float]) -> None:
     file = view(server, export(server).json()["id"])["files"][0]
     location = link(file["url"])
     assert requests.get(location, headers=HEADERS, timeout=5).status_code == 400
@@ -93,7 +93,7 @@ def test_a_link_expires_and_takes_no_key(server: SandboxServer, now: list[float]
     assert requests.get(link(file["url"]), timeout=5).ok
 
 
-def test_exports_have_a_rate_of_their_own(server: SandboxServer) -> None:
+def test_exports_have_their_own_rate_limit(server: SandboxServer) -> None:
     server.change(exports_per_hour=5.0)
     assert export(server).status_code == 202
     refused = export(server)
@@ -111,11 +111,11 @@ def test_exports_have_a_rate_of_their_own(server: SandboxServer) -> None:
         {"more": 1},
     ],
 )
-def test_a_request_of_another_form_is_refused(server: SandboxServer, changes: dict[str, object]) -> None:
+def test_malformed_requests_are_rejected(server: SandboxServer, changes: dict[str, object]) -> None:
     assert export(server, **changes).status_code == 400
 
 
-def test_what_is_unknown_is_not_found(server: SandboxServer) -> None:
+def test_unknown_exports_are_not_found(server: SandboxServer) -> None:
     for path in ("exports/view?id=x", "exports/download?id=x"):
         assert requests.get(f"{server.url}/2.11/{path}", headers=HEADERS, timeout=5).status_code == 404
 
@@ -134,7 +134,7 @@ def test_what_is_unknown_is_not_found(server: SandboxServer) -> None:
         ("export_nulls", "null", {"absent": None}),
     ],
 )
-def test_each_unknown_form_has_a_setting(
+def test_each_undocumented_format_has_a_setting(
     server: SandboxServer, setting: str, form: str, shown: dict[str, object]
 ) -> None:
     edit(server, "a", {"date(joined)": "1970-01-02T00:00:00Z", "tags": ["x", "y"]})
@@ -145,7 +145,7 @@ def test_each_unknown_form_has_a_setting(
     assert shown.items() <= line["attributes"].items()
 
 
-def test_an_edit_is_held_to_the_rules(server: SandboxServer) -> None:
+def test_edits_are_validated(server: SandboxServer) -> None:
     assert edit(server, "a", {"points": "x" * 301}).status_code == 400
     assert edit(server, "a", {"points": None}).json()["attributes"].keys() == {"$email_address", "other"}
     assert requests.delete(f"{server.url}/_sandbox/profiles/zz", timeout=5).status_code == 404

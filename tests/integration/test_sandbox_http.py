@@ -1,4 +1,4 @@
-"""The sandbox over real HTTP: headers, routes, connections that are cut, controls, start and stop."""
+"""The sandbox over real HTTP: headers, routes, cut connections, controls, start and stop."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def http() -> Iterator[requests.Session]:
 
 
 def raw_call(server: SandboxServer, operations: object) -> socket.socket:
-    """A connection on which a whole call was sent, and nothing read yet."""
+    """A connection after sending a whole call, with its answer unread."""
     body = json.dumps(operations).encode()
     head = "".join(
         f"{name}: {value}\r\n"
@@ -84,7 +84,7 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Waits for another thread, but not for ever."""
+    """Wait for another thread, with a timeout."""
     deadline = time.monotonic() + 10
     while not condition():
         assert time.monotonic() < deadline
@@ -173,7 +173,7 @@ def test_a_body_that_is_too_large_is_answered(server: SandboxServer, http: reque
     assert http.post(server.url + UPDATE, json=[op("a")]).status_code == 202
 
 
-def test_a_rate_over_http(http: requests.Session) -> None:
+def test_rate_limit_over_http(http: requests.Session) -> None:
     full = [op(f"c{n}") for n in range(10_000)]
     with SandboxServer(clock=lambda: 0.0) as server:
         assert http.post(server.url + "/2.11/profiles/mass-update", json=full).status_code == 202
@@ -182,7 +182,7 @@ def test_a_rate_over_http(http: requests.Session) -> None:
         assert server.stats.throttled == 1
 
 
-def test_starting_and_stopping_at_once() -> None:
+def test_immediate_start_and_stop() -> None:
     for _ in range(3):
         with SandboxServer():
             pass
@@ -214,7 +214,7 @@ def test_a_truncated_answer(faulty: FaultyServer) -> None:
     assert "a" in faulty.profiles
 
 
-def test_a_huge_answer_is_json_and_may_be_left_early(faulty: FaultyServer, http: requests.Session) -> None:
+def test_a_huge_answer_is_json_and_can_be_aborted(faulty: FaultyServer, http: requests.Session) -> None:
     faulty.faults.set(
         [Fault(FaultKind.HUGE, When(times=1), size=1_000_000), Fault(FaultKind.HUGE, size=16 * 1024**3)]
     )
@@ -247,7 +247,7 @@ def test_other_answers_on_demand(faulty: FaultyServer, http: requests.Session) -
 
 
 def test_requests_in_flight_are_counted() -> None:
-    # Nobody waits for the hour: a stop cuts the waits short and answers what is in flight.
+    # Stopping ends all waits and answers requests in flight.
     with SandboxServer(SandboxSettings(latency=3_600.0)) as slow:
         connections = [raw_call(slow, [op(str(n))]) for n in range(4)]
         until(lambda: slow.stats.in_flight == len(slow.profiles) == 4)
@@ -261,7 +261,7 @@ def test_requests_in_flight_are_counted() -> None:
     assert (slow.stats.max_in_flight, slow.stats.in_flight) == (4, 0)
 
 
-def test_a_client_that_leaves_in_the_middle_of_its_body(server: SandboxServer) -> None:
+def test_a_client_that_disconnects_mid_body(server: SandboxServer) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         head = f"POST {UPDATE} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n["
         connection.sendall(head.encode())
@@ -370,7 +370,7 @@ def test_controls_can_be_opened(server: SandboxServer) -> None:
     server.change(controls="loopback")
 
 
-def test_an_outage_and_the_same_batch_again(http: requests.Session) -> None:
+def test_an_outage_keeps_the_state(http: requests.Session) -> None:
     with SandboxServer(SandboxSettings(rate_limits=False)) as server:
         url = server.url
         http.post(url + UPDATE, json=[op("a")])
@@ -384,7 +384,7 @@ def test_an_outage_and_the_same_batch_again(http: requests.Session) -> None:
     server.stop()
 
 
-def test_a_port_in_use_and_a_bad_store_say_so(server: SandboxServer, tmp_path: Path) -> None:
+def test_a_port_in_use_and_an_invalid_store_are_errors(server: SandboxServer, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=f"port {server.port}"), SandboxServer(port=server.port):
         pass
     with pytest.raises(ConfigurationError, match="can't be opened"):
@@ -392,7 +392,9 @@ def test_a_port_in_use_and_a_bad_store_say_so(server: SandboxServer, tmp_path: P
 
 
 @pytest.mark.parametrize("missing", ["uvicorn", "starlette"])
-def test_a_missing_package_says_how_to_get_it(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_error_says_how_to_install_it(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     original = builtins.__import__
 
     def without(name: str, *rest: Any, **named: Any) -> Any:

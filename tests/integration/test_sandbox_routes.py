@@ -1,4 +1,4 @@
-"""The sandbox's routes beside those of profiles, over real HTTP: what a client can see of them."""
+"""The sandbox's other routes (besides profiles) over real HTTP, from a client's view."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_catalog(server: SandboxServer) -> None:
     assert server.catalogs["products"].items == {"sku": {"title": "é", "image": "https://e.com"}}
 
 
-def test_a_deletion_and_its_app_key_is_nowhere(server: SandboxServer) -> None:
+def test_a_deletion_never_shows_its_app_key(server: SandboxServer) -> None:
     url = f"{server.url}/1.0/APP-1/gdpr/request"
     with requests.Session() as http:
         http.post(
@@ -78,7 +78,7 @@ def test_a_deletion_and_its_app_key_is_nowhere(server: SandboxServer) -> None:
     assert not [page for page in shown if "APP-1" in page]
 
 
-def test_an_export_and_its_link_that_takes_no_key(server: SandboxServer) -> None:
+def test_an_export_and_its_link_without_a_key(server: SandboxServer) -> None:
     operation = {"identifiers": {"custom_id": "a"}, "attributes": {"date(d)": "2024-01-01T00:00:00Z"}}
     body = {"export_type": "ATTRIBUTES", "attributes": ["d"], "identifiers": ["custom_id"]}
     with requests.Session() as http:
@@ -111,9 +111,7 @@ def test_an_export_and_its_link_that_takes_no_key(server: SandboxServer) -> None
         ("/1.0/APP-1/gdpr/requests", APP_KEYS, 404),
     ],
 )
-def test_deletions_that_are_refused(
-    server: SandboxServer, path: str, headers: dict[str, str], status: int
-) -> None:
+def test_rejected_deletions(server: SandboxServer, path: str, headers: dict[str, str], status: int) -> None:
     answer = requests.post(server.url + path, json=PERSON, headers=headers, timeout=30)
     assert answer.status_code == status
     assert set(answer.json()) == {"error_code", "error_message"}
@@ -121,7 +119,7 @@ def test_deletions_that_are_refused(
     assert server.stats.violations.total() == 1
 
 
-def test_what_it_holds_as_json(server: SandboxServer) -> None:
+def test_its_state_as_json(server: SandboxServer) -> None:
     calls = [
         ("audiences/create", {"name": "vips", "type": "custom_ids"}),
         ("audiences/update", {"name": "vips", "ids": [{"action": "add", "id": "a", "attributes": {"n": 1}}]}),
@@ -147,7 +145,7 @@ def test_what_it_holds_as_json(server: SandboxServer) -> None:
         http.post(f"{server.url}/1.0/APP-1/gdpr/request", json=PERSON, headers=APP_KEYS).raise_for_status()
         url = f"{server.url}/_sandbox"
         audience = http.get(f"{url}/audiences/vips").json()
-        assert (audience["nb_ids"], audience["members"]) == (0, {}), "its member was erased"
+        assert (audience["nb_ids"], audience["members"]) == (0, {}), "its member should be erased"
         assert http.get(f"{url}/catalogs/c").json()["items"] == {"s": {"t": "x"}}
         assert [http.get(f"{url}/{path}/x").status_code for path in ("audiences", "catalogs")] == [404, 404]
         events = http.get(f"{url}/events").json()
@@ -159,7 +157,7 @@ def test_what_it_holds_as_json(server: SandboxServer) -> None:
     assert not server.profiles
 
 
-def test_faults_strike_every_route() -> None:
+def test_faults_apply_to_every_route() -> None:
     settings = SandboxSettings(rate_limits=False)
     with FaultyServer(settings) as server, requests.Session() as http:
         http.headers.update(KEYS)

@@ -1,4 +1,4 @@
-"""The docs as a site: what is built, not what it is built from."""
+"""The docs as a site: tests of the built pages, not of their source."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dbt_batch_sync import __version__
 
 @dataclass
 class Page(HTMLParser):
-    """What a page's article links to and shows; `loaded` is what the whole page asks for."""
+    """The links and images of a page's article. `loaded`: what the whole page requests."""
 
     path: Path
     links: list[str] = field(default_factory=list)
@@ -69,12 +69,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pages(site: Path) -> dict[str, Page]:
-    """The pages by their path within the site."""
+    """The pages by path in the site."""
     found = (path for path in site.rglob("*.html") if path.name != "404.html")
     return {str(path.relative_to(site)): Page(path) for path in found}
 
 
-def test_every_page_of_the_docs_is_there(pages: dict[str, Page]) -> None:
+def test_every_page_is_built(pages: dict[str, Page]) -> None:
     sources = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
     built = {
         re.sub(r"(README)?\.md$", lambda end: "index.html" if end[1] else ".html", name) for name in sources
@@ -83,15 +83,15 @@ def test_every_page_of_the_docs_is_there(pages: dict[str, Page]) -> None:
     assert {"index.html", "help.html", "python.html", "contributing.html", "changelog.html"} <= set(pages)
 
 
-def test_markdown_became_html(pages: dict[str, Page]) -> None:
-    """A comment in a fenced block is no heading, a fence no text."""
+def test_markdown_is_rendered(pages: dict[str, Page]) -> None:
+    """A comment in a code block is no heading, and code fences don't show."""
     for name, page in pages.items():
         assert page.headings.count("h1") == 1, name
         assert "```" not in page.prose, name
         assert not re.search(r"\]\(|^\| ?---|<!-- checked", page.prose, re.MULTILINE), name
 
 
-def test_links_lead_somewhere(site: Path, pages: dict[str, Page]) -> None:
+def test_links_work(site: Path, pages: dict[str, Page]) -> None:
     assert [broken for name, page in pages.items() for broken in _broken(site, pages, name, page)] == []
 
 
@@ -114,11 +114,11 @@ def test_nothing_is_loaded_from_elsewhere(pages: dict[str, Page]) -> None:
     assert {each for each in found if re.search(r": (https?:)?//", each)} == set()
 
 
-def test_there_is_a_search_a_way_on_and_a_version(site: Path, pages: dict[str, Page]) -> None:
+def test_search_next_page_and_version(site: Path, pages: dict[str, Page]) -> None:
     entries = json.loads((site / "search/search_index.json").read_text(encoding="utf-8"))["docs"]
     assert any("never_resubscribe" in each["text"] for each in entries)
     tutorial = pages["tutorial.html"].html
     for part in ("md-footer__link--prev", "md-footer__link--next", f"Version {__version__}", "__palette_2"):
         assert part in tutorial
-    assert '"provider": "mike"' in tutorial, "the selector of versions"
-    assert "edit/main" not in tutorial, "the repository's address is not known here"
+    assert '"provider": "mike"' in tutorial, "the version selector is missing"
+    assert "edit/main" not in tutorial, "the repository's address should be unknown here"

@@ -1,4 +1,4 @@
-"""A push selects and appends to the ledger. It updates, deletes, creates and locks nothing."""
+"""A push only selects, and appends to the ledger. It never updates, deletes, creates or locks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLUMNS = {"id": "varchar", "email": "varchar", "nick": "varchar"}
 
 
 def people(first: int, last: int, nick: str) -> list[dict[str, object]]:
-    """A range of people."""
+    """Rows of a range of people."""
     return [{"id": f"p{n}", "email": f"p{n}@example.com", "nick": nick} for n in range(first, last)]
 
 
@@ -22,7 +22,7 @@ def people(first: int, last: int, nick: str) -> list[dict[str, object]]:
 def either(
     request: pytest.FixtureRequest, batch: SandboxServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
-    """An empty project on each."""
+    """An empty project on each warehouse."""
     if request.param == "duckdb":
         return request.getfixturevalue("project")  # type: ignore[no-any-return]
     database = PostgresDatabase(request.getfixturevalue("postgres"))
@@ -64,7 +64,7 @@ def test_a_push_selects_and_appends(either: Project) -> None:
         "select n from t for update",
     ],
 )
-def test_whatever_else_is_found(statement: str) -> None:
+def test_other_statements_are_detected(statement: str) -> None:
     assert not is_of_a_push(statement, "postgres")
 
 
@@ -78,5 +78,5 @@ def test_whatever_else_is_found(statement: str) -> None:
         "insert into batch_sync_rejects (key) select 'a'",
     ],
 )
-def test_what_a_push_does_is_not(statement: str) -> None:
+def test_statements_of_a_push_pass(statement: str) -> None:
     assert is_of_a_push(statement, "postgres")

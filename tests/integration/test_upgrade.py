@@ -1,4 +1,4 @@
-"""What an older version of the macros has left: the first `dbt run` of this one upgrades it, and nothing is sent twice."""
+"""The first `dbt run` upgrades what an older version of the macros left, and nothing is sent twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the tests of the orchestrators share. Each runs where its orchestrator is: `make test-orchestrators`."""
+"""Fixtures of the orchestrator tests. Each file needs its orchestrator's environment: `make
+test-orchestrators`.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,13 @@ __all__ = ["batch", "project", "workshop"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the marker; `--strict-markers` refuses others."""
+    """Register the marker, because `--strict-markers` rejects unknown ones."""
     config.addinivalue_line("markers", MARKER)
 
 
 @pytest.fixture(autouse=True)
 def programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`dbt` is this environment's, as it is where a task runs; nobody is told that a test ran."""
+    """Put this environment's `dbt` on the PATH, as where tasks run, and turn telemetry off."""
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     monkeypatch.setenv("DO_NOT_TRACK", "1")

@@ -1,4 +1,4 @@
-"""Airflow, with a metadata database of its own: the operator in runs of real DAGs."""
+"""Airflow with its own metadata database: the operator in real DAG runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from harness.orchestrated import (
 )
 from harness.project import Project
 
-# Airflow warns of its own accord.
+# Airflow itself emits warnings.
 pytestmark = [pytest.mark.orchestrated, pytest.mark.filterwarnings("ignore")]
 
 DAG = """\
@@ -47,7 +47,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def dags(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of DAGs, of an Airflow with a new database in SQLite."""
+    """The DAGs folder of an Airflow with a new SQLite database."""
     home = tmp_path_factory.mktemp("airflow")
     (home / "dags").mkdir()
     with pytest.MonkeyPatch.context() as patch:
@@ -60,7 +60,9 @@ def dags(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Ended:
-    """How the task ended, after how many tries; `document` is what it returned, `rendered` its fields as shown."""
+    """The task's final state and number of tries. `document`: its return value. `rendered`: its fields as
+    shown.
+    """
 
     state: str
     tries: int
@@ -69,7 +71,7 @@ class Ended:
 
 
 def run(text: str, dags: Path) -> Ended:
-    """The task `push` of this DAG, after a run of it."""
+    """Run this DAG and return the result of its task `push`."""
     from airflow.models.renderedtifields import RenderedTaskInstanceFields
 
     path = dags / "batch_sync.py"
@@ -81,7 +83,7 @@ def run(text: str, dags: Path) -> Ended:
 
 @pytest.fixture
 def push(project: Project, dags: Path) -> Callable[..., Ended]:
-    """Runs a DAG of the operator alone; the arguments are expressions."""
+    """Run a DAG that contains only the operator. Arguments are Python expressions."""
 
     def push(**arguments: str) -> Ended:
         return run(dag(project, **arguments), dags)
@@ -90,12 +92,12 @@ def push(project: Project, dags: Path) -> Callable[..., Ended]:
 
 
 def dag(project: Project, **arguments: str) -> str:
-    """A DAG of the operator alone; the arguments are expressions."""
+    """The source of a DAG that contains only the operator. Arguments are Python expressions."""
     given = {"project_dir": f"Path({str(project.directory)!r})", **arguments}
     return DAG.format(arguments=", ".join(f"{name}={value}" for name, value in given.items()))
 
 
-def test_everything_is_accepted(project: Project, push: Callable[..., Ended]) -> None:
+def test_a_successful_push(project: Project, push: Callable[..., Ended]) -> None:
     prepare(project, GOOD, GOOD)
     ended = push()
     assert ended.state == "success"
@@ -118,14 +120,14 @@ def test_a_partial_push_succeeds_with_a_warning(
     assert "0 rows and 1 attributes rejected" in line
 
 
-def test_a_partial_push_may_be_a_failure(project: Project, push: Callable[..., Ended]) -> None:
+def test_a_partial_push_can_be_a_failure(project: Project, push: Callable[..., Ended]) -> None:
     prepare(project, GOOD, WRONG)
     ended = push(fail_on_partial="True")
     assert (ended.state, ended.document) == ("failed", None)
-    assert not project.push_one().requests, "what was accepted is not settled"
+    assert not project.push_one().requests, "accepted rows should be settled"
 
 
-def test_what_failed_is_tried_again(project: Project, push: Callable[..., Ended]) -> None:
+def test_failures_are_retried(project: Project, push: Callable[..., Ended]) -> None:
     prepare(project, GOOD)
     fail_once(project)
     ended = push(retries="2")
@@ -143,7 +145,7 @@ def test_a_guard_is_a_failure(
     assert project.profiles() == {}
 
 
-def test_a_wrong_configuration_is_not_tried_again(
+def test_configuration_errors_are_not_retried(
     project: Project, push: Callable[..., Ended], capfd: pytest.CaptureFixture[str]
 ) -> None:
     prepare(project, GOOD)
@@ -174,14 +176,14 @@ def test_a_key_from_a_connection(
     assert len(project.profiles()) == 1
 
 
-def test_a_killed_task_ends_in_order(project: Project, dags: Path) -> None:
+def test_a_killed_task_ends_cleanly(project: Project, dags: Path) -> None:
     path = dags / "batch_sync.py"
     path.write_text(dag(project), encoding="utf-8")
     printed = interrupt(path, project, signal.SIGTERM)
     assert "AirflowException: people: interrupted" in printed
 
 
-def test_a_timeout_ends_in_order(project: Project, push: Callable[..., Ended]) -> None:
+def test_a_timeout_ends_cleanly(project: Project, push: Callable[..., Ended]) -> None:
     prepare_slow(project)
     assert push(execution_timeout="timedelta(seconds=5)").state == "failed"
     assert_interrupted(project)

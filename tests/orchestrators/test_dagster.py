@@ -1,4 +1,4 @@
-"""Dagster, in this process: the assets in real materializations, beside those of dagster-dbt."""
+"""Dagster in this process: the assets in real materializations, together with those of dagster-dbt."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.project import PEOPLE, Project
 
 from dbt_batch_sync.errors import ConfigurationError
 
-# Dagster warns of its own accord.
+# Dagster itself emits warnings.
 pytestmark = [pytest.mark.orchestrated, pytest.mark.filterwarnings("ignore")]
 
 OTHERS = "others"
@@ -24,7 +24,7 @@ OTHERS = "others"
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An instance of its own, which tells nobody."""
+    """A separate Dagster instance without telemetry."""
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
 
@@ -37,14 +37,14 @@ def assets(project: Project, **arguments: Any) -> Any:
 
 
 def materialize(project: Project, *, selection: Sequence[str] | None = None, **arguments: Any) -> Any:
-    """The outcome of a run of the assets."""
+    """Materialize the assets and return the result."""
     from dagster import materialize
 
     return materialize([assets(project, **arguments)], selection=selection, raise_on_error=False)
 
 
 def counts(outcome: Any) -> Mapping[str, Mapping[str, Any]]:
-    """The metadata of what was materialized, by asset."""
+    """The metadata of materialized assets, by asset."""
     found = [
         event.step_materialization_data.materialization
         for event in outcome.get_asset_materialization_events()
@@ -56,17 +56,17 @@ def counts(outcome: Any) -> Mapping[str, Mapping[str, Any]]:
 
 
 def tries(outcome: Any) -> int:
-    """How often the push began."""
+    """How often the push was started."""
     return sum(event.event_type_value in ("STEP_START", "STEP_RESTARTED") for event in outcome.all_events)
 
 
 def failure(outcome: Any) -> str:
-    """What the failed step says."""
+    """The error of the failed step."""
     (event,) = outcome.get_step_failure_events()
     return str(event.step_failure_data.user_failure_data.description)
 
 
-def test_everything_is_accepted(project: Project) -> None:
+def test_a_successful_push(project: Project) -> None:
     prepare(project, GOOD, GOOD)
     outcome = materialize(project)
     assert outcome.success
@@ -89,7 +89,7 @@ def test_a_partial_push_materializes_with_a_warning(
     assert "0 rows and 1 attributes rejected" in line
 
 
-def test_a_partial_push_may_be_a_failure(project: Project) -> None:
+def test_a_partial_push_can_be_a_failure(project: Project) -> None:
     prepare(project, GOOD, WRONG, build=False)
     prepare(project, GOOD, sync=OTHERS)
     outcome = materialize(project, fail_on_partial=True)
@@ -98,7 +98,7 @@ def test_a_partial_push_may_be_a_failure(project: Project) -> None:
     assert list(counts(outcome)) == ["batch/others"]
 
 
-def test_what_failed_is_tried_again(project: Project) -> None:
+def test_failures_are_retried(project: Project) -> None:
     from dagster import RetryPolicy
 
     prepare(project, GOOD)
@@ -118,7 +118,7 @@ def test_one_sync_fails_and_the_others_are_materialized(project: Project) -> Non
     assert list(project.profiles()) == ["others-00000"]
 
 
-def test_a_wrong_configuration_is_not_tried_again(project: Project) -> None:
+def test_configuration_errors_are_not_retried(project: Project) -> None:
     from dagster import RetryPolicy
 
     prepare(project, GOOD)
@@ -127,7 +127,7 @@ def test_a_wrong_configuration_is_not_tried_again(project: Project) -> None:
     assert tries(outcome) == 1
 
 
-def test_a_run_pushes_what_it_materializes(project: Project) -> None:
+def test_a_run_pushes_only_the_selected_assets(project: Project) -> None:
     prepare(project, GOOD, build=False)
     prepare(project, GOOD, sync=OTHERS)
     outcome = materialize(project, selection=["batch/others"])
@@ -135,7 +135,7 @@ def test_a_run_pushes_what_it_materializes(project: Project) -> None:
     assert list(project.profiles()) == ["others-00000"]
 
 
-def test_names_of_the_assets(project: Project) -> None:
+def test_asset_names(project: Project) -> None:
     prepare(project, GOOD, build=False)
     prepare(project, GOOD, sync=OTHERS)
     definition = assets(
@@ -162,7 +162,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("config", MODELS.values(), ids=list(MODELS))
-def test_the_delta_has_the_key_that_dagster_dbt_gives_it(project: Project, config: str) -> None:
+def test_the_delta_has_the_asset_key_of_dagster_dbt(project: Project, config: str) -> None:
     from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
     prepare(project, GOOD, build=False)
@@ -175,7 +175,7 @@ def test_the_delta_has_the_key_that_dagster_dbt_gives_it(project: Project, confi
             spec = super().get_asset_spec(manifest, unique_id, project)
             return spec.replace_attributes(key=spec.key.with_prefix("dbt"))
 
-    # Read here: of a path, dagster-dbt remembers what it has read before.
+    # Parsed here, because dagster-dbt caches manifests by path.
     manifest = json.loads((project.directory / "target" / "manifest.json").read_text(encoding="utf-8"))
     for translator in (None, Prefixed()):
 
@@ -190,7 +190,7 @@ def test_the_delta_has_the_key_that_dagster_dbt_gives_it(project: Project, confi
         assert {dep.asset_key for dep in spec.deps} == models.keys
 
 
-def test_an_interrupted_run_ends_in_order(project: Project, tmp_path: Path) -> None:
+def test_an_interrupted_run_ends_cleanly(project: Project, tmp_path: Path) -> None:
     script = tmp_path / "run.py"
     script.write_text(
         "from dagster import materialize\n"
@@ -203,7 +203,7 @@ def test_an_interrupted_run_ends_in_order(project: Project, tmp_path: Path) -> N
 
 
 def run_example(text: str, directory: Path) -> Any:
-    """The outcome of a run of all assets of these definitions."""
+    """Materialize all assets of these definitions and return the result."""
     path = directory / "definitions.py"
     path.write_text(text, encoding="utf-8")
     job = runpy.run_path(str(path))["defs"].resolve_implicit_global_asset_job_def()

@@ -1,4 +1,4 @@
-"""Prefect, with a server of its own: the task in real flows."""
+"""Prefect with its own server: the task in real flows."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from harness.project import Project
 
 from dbt_batch_sync.errors import ConfigurationError
 
-# Prefect warns of its own accord.
+# Prefect itself emits warnings.
 pytestmark = [pytest.mark.orchestrated, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A server with a database of its own."""
+    """A server with its own database."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
         patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -40,15 +40,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         from prefect.testing.utilities import prefect_test_harness
 
         with prefect_test_harness(server_startup_timeout=120):
-            # The first run sets up the loggers anew, without pytest's handlers.
+            # The first run reconfigures the loggers, which removes pytest's handlers.
             flow(lambda: None, name="first")()
-            # For processes of their own: each would start a server, and leave it when it is terminated.
+            # Subprocesses must not start their own servers, which would outlive them when terminated.
             patch.setenv("PREFECT_API_URL", str(PREFECT_API_URL.value()))
             yield
 
 
 def push(project: Project, *, retries: int = 0, **arguments: Any) -> tuple[Any, int]:
-    """The final state of a flow that pushes, and how often the task ran."""
+    """The final state of a flow that pushes, and the number of task runs."""
     from prefect import flow, get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
@@ -66,7 +66,7 @@ def push(project: Project, *, retries: int = 0, **arguments: Any) -> tuple[Any, 
     return state, run.run_count
 
 
-def test_everything_is_accepted(project: Project, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_successful_push(project: Project, caplog: pytest.LogCaptureFixture) -> None:
     prepare(project, GOOD, GOOD)
     state, _ = push(project)
     assert state.is_completed()
@@ -85,7 +85,7 @@ def test_a_partial_push_completes_with_a_warning(project: Project, caplog: pytes
     assert "0 rows and 1 attributes rejected" in record.getMessage()
 
 
-def test_a_partial_push_may_be_a_failure(project: Project) -> None:
+def test_a_partial_push_can_be_a_failure(project: Project) -> None:
     prepare(project, GOOD, WRONG)
     state, _ = push(project, fail_on_partial=True)
     assert state.is_failed()
@@ -93,7 +93,7 @@ def test_a_partial_push_may_be_a_failure(project: Project) -> None:
     assert len(project.profiles()) == 1
 
 
-def test_what_failed_is_tried_again(project: Project) -> None:
+def test_failures_are_retried(project: Project) -> None:
     prepare(project, GOOD)
     fail_once(project)
     state, runs = push(project, retries=2)
@@ -111,7 +111,7 @@ def test_a_guard_is_a_failure(project: Project) -> None:
     assert project.profiles() == {}
 
 
-def test_a_wrong_configuration_is_not_tried_again(project: Project) -> None:
+def test_configuration_errors_are_not_retried(project: Project) -> None:
     prepare(project, GOOD)
     state, runs = push(project, retries=2, select="nobody")
     assert runs == 1
@@ -138,7 +138,7 @@ def test_a_key_from_a_block(project: Project) -> None:
     assert len(project.profiles()) == 1
 
 
-def test_a_terminated_flow_ends_in_order(project: Project, tmp_path: Path) -> None:
+def test_a_terminated_flow_ends_cleanly(project: Project, tmp_path: Path) -> None:
     script = tmp_path / "run.py"
     script.write_text(
         "from prefect import flow\n"
@@ -151,8 +151,8 @@ def test_a_terminated_flow_ends_in_order(project: Project, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("submitted", [False, True])
-def test_a_timeout_ends_in_order(project: Project, submitted: bool) -> None:
-    """Prefect raises it in the main thread, or in the one that a submitted task runs in."""
+def test_a_timeout_ends_cleanly(project: Project, submitted: bool) -> None:
+    """Prefect raises the timeout in the main thread, or in the thread of a submitted task."""
     from prefect import flow
 
     from dbt_batch_sync.orchestrators.prefect import push_syncs

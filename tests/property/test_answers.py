@@ -1,4 +1,4 @@
-"""Whatever comes back instead of Batch's answer: it is understood or it is `Broken`, soon, and without a word of a value."""
+"""Any answer is either parsed or `Broken`, in bounded time, and never leaks a value."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ from dbt_batch_sync.kinds.profiles import UPDATE
 NOW = 1_760_000_000.0
 OFTEN = settings(max_examples=300, deadline=None)
 SECRET = "x7-secret@example.com"
-"""What an answer may quote, and no text of ours may have."""
+"""Answers may quote it; our texts must never contain it."""
 
-# --- What comes
+# --- Input
 
 numbers = st.one_of(
     st.integers(),
@@ -117,7 +117,7 @@ def encoded(document: Any) -> bytes:
 
 
 def repeated_keys(first: Any, second: Any) -> bytes:
-    """An object whose every key stands there twice."""
+    """An object in which every key is repeated."""
     pairs = ",".join(
         f"{json.dumps(key)}:{json.dumps(value)}"
         for document in (first, second)
@@ -128,7 +128,7 @@ def repeated_keys(first: Any, second: Any) -> bytes:
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A document that was cut, or had bytes of it changed."""
+    """A truncated or corrupted document."""
     body = bytearray(encoded(draw(documents)))
     for place, byte in draw(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=3)):
         if body:
@@ -184,14 +184,14 @@ header_values = st.one_of(
 header_names = st.sampled_from(["Retry-After", "retry-after", "DATE", "Content-Encoding", "X-Other"])
 headers = st.dictionaries(header_names, header_values, max_size=4)
 
-# --- What is made of it
+# --- Parsed answers
 
 _CODE = re.compile(r"[A-Z_]{0,64}")
 _NAME = re.compile(r"\$?[a-z0-9_]{1,30}")
 
 
 def check(answer: Answer) -> None:
-    """An answer holds nothing but what its class promises."""
+    """Assert that an answer contains only what its class promises."""
     if isinstance(answer, Accepted):
         for error in answer.errors:
             assert type(error.index) is int
@@ -217,7 +217,7 @@ def check(answer: Answer) -> None:
 @given(statuses, headers, bodies)
 @example(202, {}, b"[" * 200_000)
 @example(429, {"Retry-After": "Thu, 1 Jan 99999999999999 00:00:00 GMT"}, b"")
-def test_every_answer_is_one_of_the_closed_set(status: int, sent: dict[str, str], body: bytes) -> None:
+def test_every_answer_has_a_known_class(status: int, sent: dict[str, str], body: bytes) -> None:
     answer = parse(status, sent, body, NOW, read_bulk)
     check(answer)
     if status in (408, 429) or 500 <= status < 600:
@@ -240,10 +240,10 @@ def test_known_tricks(body: bytes, status: int) -> None:
 
 @OFTEN
 @given(st.lists(entries, min_size=1, max_size=6), codes, st.integers(1, 6))
-def test_no_partial_error_is_dropped_or_given_to_another_row(
+def test_partial_errors_are_neither_dropped_nor_misassigned(
     given: list[Any], code: str, operations: int
 ) -> None:
-    """Each has its operation, or the whole answer counts for nothing."""
+    """Every error belongs to an operation, or else the whole answer is broken."""
     answer = parse(202, {}, encoded({"code": code, "errors": given}), NOW, read_bulk)
     check(answer)
     indexes = [entry.get("bulk_index") if isinstance(entry, dict) else None for entry in given]
@@ -253,14 +253,14 @@ def test_no_partial_error_is_dropped_or_given_to_another_row(
         assert [error.index for error in answer.errors] == indexes
         inside = all(index < operations for index in indexes)
         assert isinstance(check_indexes(answer, operations), Accepted) is inside
-    # What can't be placed is not accepted by any call.
+    # No call accepts errors that can't be assigned to an operation.
     assert isinstance(check_indexes(answer, 0), Broken)
 
 
 @OFTEN
 @given(bodies)
-def test_a_success_is_never_made_up(body: bytes) -> None:
-    """Only an object with a known code is one."""
+def test_a_success_is_never_invented(body: bytes) -> None:
+    """Only an object with a known code is a success."""
     answer = parse(202, {}, body, NOW, read_bulk)
     if isinstance(answer, Accepted):
         document = json.loads(body)
@@ -271,7 +271,7 @@ def test_a_success_is_never_made_up(body: bytes) -> None:
 
 @OFTEN
 @given(names)
-def test_codes_and_names_are_nothing_else(text: object) -> None:
+def test_codes_and_names_have_their_format(text: object) -> None:
     assert _CODE.fullmatch(machine_code(text))
     name = attribute_name(text)
     assert name is None or (_NAME.fullmatch(name) and name in str(text))
@@ -280,7 +280,7 @@ def test_codes_and_names_are_nothing_else(text: object) -> None:
 @OFTEN
 @given(texts, texts, texts, st.text(min_size=8, max_size=300).filter(str.isalnum))
 def test_a_reason_never_quotes_a_value(before: str, after: str, key: str, value: str) -> None:
-    """Wherever in a reason the value stands, whole or cut."""
+    """Anywhere in the reason, whole or truncated."""
     operation = encoded({"identifiers": {"custom_id": key}, "attributes": {"list": [value]}}).decode()
     for quoted in (value, value.upper(), value[:6], json.dumps(value), f"<{value}>"):
         kept = clean_reason(f"{before} {quoted} {after}", operation)
@@ -292,7 +292,7 @@ def test_a_reason_never_quotes_a_value(before: str, after: str, key: str, value:
 
 @OFTEN
 @given(header_values)
-def test_a_pause_is_none_or_a_number_of_seconds(value: str) -> None:
+def test_retry_after_is_none_or_seconds(value: str) -> None:
     pause = retry_after(value, NOW)
     assert pause is None or (math.isfinite(pause) and pause >= 0)
 
@@ -326,7 +326,7 @@ def test_a_large_answer_is_read_in_bounded_time(kind: str) -> None:
         check(Accepted(answer.errors[:100]) if isinstance(answer, Accepted) else answer)
 
 
-# --- What comes over a socket
+# --- Sockets
 
 lines = st.one_of(
     st.sampled_from(
@@ -374,7 +374,7 @@ chunked = st.lists(
 
 @st.composite
 def exchanges(draw: st.DrawFn) -> bytes:
-    """What a peer says before it closes the connection: nearly HTTP, or anything."""
+    """Bytes that a server sends before it closes the connection: almost HTTP, or anything."""
     if draw(st.integers(0, 9)) == 0:
         return draw(st.binary(max_size=100))
     body = draw(bodies.filter(lambda body: len(body) < 5_000) | chunked)
@@ -388,14 +388,14 @@ def exchanges(draw: st.DrawFn) -> bytes:
 
 @contextmanager
 def answering(said: bytes) -> Iterator[Client]:
-    """A client whose peer has said this already and says no more."""
+    """A client whose server has already sent its answer and closed its side."""
     ours, theirs = socket.socketpair()
     theirs.sendall(said)
     theirs.shutdown(socket.SHUT_WR)
 
     def connect(_: object) -> socket.socket:
         if ours.fileno() == -1:
-            raise OSError("one call, one connection")
+            raise OSError("only one connection per call")
         return ours
 
     with (
@@ -413,12 +413,12 @@ def answering(said: bytes) -> Iterator[Client]:
 @given(exchanges())
 @example(b"HTTP/1.1 100 Continue\r\n\r\n" * 300)
 @example(b"HTTP/1.1 202 x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}")
-def test_whatever_a_peer_says_is_an_answer(said: bytes) -> None:
+def test_any_bytes_from_the_server_give_an_answer(said: bytes) -> None:
     with answering(said[:150_000]) as client:
         check(client.send(UPDATE, b"[]"))
 
 
-def test_a_right_answer_arrives_that_way() -> None:
+def test_a_valid_answer_arrives() -> None:
     said = b'HTTP/1.1 202 Accepted\r\nContent-Length: 18\r\n\r\n{"code":"SUCCESS"}'
     with answering(said) as client:
         assert client.send(UPDATE, b"[]") == Accepted()
@@ -426,7 +426,9 @@ def test_a_right_answer_arrives_that_way() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 60), st.integers(1, 40), st.sampled_from(["", "gzip", "deflate", "br, gzip"]))
-def test_an_answer_is_read_to_its_limit_and_never_unpacked(size: int, limit: int, encoding: str) -> None:
+def test_an_answer_is_read_up_to_the_limit_and_never_decompressed(
+    size: int, limit: int, encoding: str
+) -> None:
     raw = HTTPResponse(
         io.BytesIO(b"x" * size), headers={"Content-Encoding": encoding}, status=202, preload_content=False
     )

@@ -1,4 +1,4 @@
-"""Claims: whatever the order of what pushes do, and however long each is paused, no two of them send at once."""
+"""Claims: in any order of steps and with any pauses, two pushes never send at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAUSES = (0.0, 0.0, 0.001, 0.01, 0.1, 0.5, 1.0, 1.0, 5.0, 12.0, 19.0, 59.9, 61.0
 
 @dataclass
 class World:
-    """A journal and the true time. A host's clock may tell any other."""
+    """A journal and the true time, which may differ from a host's clock."""
 
     seconds: float = 0.0
     events: list[Event] = field(default_factory=list)
@@ -37,10 +37,10 @@ class World:
 
 
 class Push:
-    """A push that claims a sync and then sends, as steps between which anything may happen.
+    """A push that claims a sync and sends, as a sequence of steps that can be interleaved.
 
-    An append is two steps: it is made, and some time later it is in the journal. The rules for the claim's
-    life are those of `Hold`, which `test_a_hold_…` below hold it to.
+    An append takes two steps: it is made, and later it appears in the journal. The claim's lifetime follows
+    `Hold`; the tests `test_a_hold_…` below check `Hold` itself.
     """
 
     def __init__(self, world: World, name: str, chance: random.Random) -> None:
@@ -93,7 +93,7 @@ class Push:
 
 
 def play(seed: int) -> int:
-    """One game of three pushes: how many of them held the sync. Two that may send at once are a failure."""
+    """Interleave three pushes. Returns how many held the sync; fails if two could send at once."""
     chance, world = random.Random(seed), World()
     pushes = [Push(world, name, chance) for name in "abc"]
     games = {push.name: push.steps() for push in pushes}
@@ -111,15 +111,15 @@ def play(seed: int) -> int:
     return len(held)
 
 
-def test_no_two_pushes_hold_a_sync_at_once() -> None:
+def test_two_pushes_never_hold_a_sync_at_once() -> None:
     held = [play(seed) for seed in range(GAMES)]
-    # It would be easy if none ever did.
+    # If no push ever held the sync, the test would prove nothing.
     assert held.count(0) < GAMES * 0.7
     assert sum(count > 1 for count in held) > GAMES / 50
 
 
 @pytest.mark.parametrize("broken", ["late renewal", "no reading back"])
-def test_the_game_finds_a_broken_protocol(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_simulation_detects_a_broken_protocol(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def append(self: Push, event: Any) -> Generator[None, None, None]:
         began = self.world.seconds
         made = Event(self.world.now, "people", event, run_id=self.name, host="elsewhere")
@@ -143,7 +143,7 @@ def test_the_game_finds_a_broken_protocol(broken: str, monkeypatch: pytest.Monke
 
 
 class Ledger:
-    """A journal that takes as long as it is told to, or is out of reach."""
+    """A journal with a settable delay, which can also be unreachable."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -173,7 +173,7 @@ def hold(world: World, ledger: Ledger, name: str = "r1") -> Hold:
     return Hold(ledger, "people", name, timing)  # type: ignore[arg-type]
 
 
-def test_a_hold_ends_when_nothing_was_heard_of_it() -> None:
+def test_a_hold_ends_without_heartbeats() -> None:
     world = World()
     held = hold(world, Ledger(world))
     held.take()
@@ -185,13 +185,13 @@ def test_a_hold_ends_when_nothing_was_heard_of_it() -> None:
     world.seconds += 1
     with pytest.raises(Stopped, match="another one may have taken over"):
         held.check()
-    # Nothing brings it back: another may hold the sync.
+    # Final, because another push may now hold the sync.
     with pytest.raises(Stopped):
         held.append([held.event("beat")])
     assert [event.event for event in world.events] == ["claimed", "beat"]
 
 
-def test_a_hold_is_not_renewed_by_what_arrives_after_its_end() -> None:
+def test_a_hold_is_not_renewed_after_its_end() -> None:
     world = World()
     ledger = Ledger(world)
     held = hold(world, ledger)
@@ -204,7 +204,7 @@ def test_a_hold_is_not_renewed_by_what_arrives_after_its_end() -> None:
         held.check()
 
 
-def test_a_hold_counts_from_the_beginning_of_an_append() -> None:
+def test_a_hold_counts_from_the_start_of_an_append() -> None:
     world = World()
     ledger = Ledger(world)
     held = hold(world, ledger)
@@ -213,7 +213,7 @@ def test_a_hold_counts_from_the_beginning_of_an_append() -> None:
     assert held.seconds_left == LEASE_SECONDS - 10
 
 
-def test_a_sync_that_is_held_is_left_alone_and_its_holder_is_named() -> None:
+def test_a_held_sync_is_refused_and_its_holder_named() -> None:
     world = World()
     hold(world, Ledger(world)).take()
     world.seconds += 15
@@ -227,7 +227,7 @@ def test_a_sync_that_is_held_is_left_alone_and_its_holder_is_named() -> None:
     hold(world, Ledger(world), "r3").take()
 
 
-def test_of_two_that_claim_at_the_same_moment_one_goes_on_in_the_end() -> None:
+def test_one_of_two_simultaneous_claims_succeeds() -> None:
     world = World()
     ledger, other = Ledger(world), hold(world, Ledger(world), "r2")
     met: list[str] = []
@@ -243,7 +243,7 @@ def test_of_two_that_claim_at_the_same_moment_one_goes_on_in_the_end() -> None:
     assert met == ["r2"]
 
 
-def test_a_beat_is_appended_when_nothing_else_was_and_never_after_the_end(
+def test_heartbeats_fill_silences_and_stop_at_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world = World()
@@ -252,7 +252,7 @@ def test_a_beat_is_appended_when_nothing_else_was_and_never_after_the_end(
     held.take()
 
     class Signal:
-        """Waits by moving the world's time; ends after so many waits."""
+        """Waits by advancing the world's time, and stops after a number of waits."""
 
         def __init__(self) -> None:
             self.waits = 0

@@ -1,4 +1,4 @@
-"""Delivery, whatever the rows, the answers and their order."""
+"""Delivery of any rows, with any answers in any order."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Row:
 @dataclass(frozen=True)
 class Case:
     rows: tuple[Row, ...]
-    sizes: tuple[int, ...]  # of the record batches, used in turn
+    sizes: tuple[int, ...]  # of the record batches, repeated cyclically
     text: pa.DataType
     offset: int
     max_operations: int
@@ -91,7 +91,7 @@ def batches(case: Case) -> Iterator[pa.RecordBatch]:
 
 
 def expected_operations(case: Case) -> list[list[str]]:
-    """Of each row, what is to be sent: nothing from the first operation on that is over the limit."""
+    """The operations to send for each row: those before the first oversized one."""
     expected = []
     for number, row in enumerate(case.rows):
         texts = [operation(number, index, text) for index, text in enumerate(row.texts)]
@@ -139,10 +139,10 @@ def check_parts(chunk: Chunk, operations: list[Any]) -> None:
 
 @given(CASES)
 @settings(max_examples=150, deadline=None)
-def test_a_chunk_covers_all_that_it_can(case: Case) -> None:
-    """In one record batch, the row behind the mark still has something to be sent."""
+def test_a_chunk_covers_as_many_rows_as_possible(case: Case) -> None:
+    """Within one record batch, a chunk covers every row that has nothing left to send."""
     whole = Case(case.rows, (1_000,), case.text, case.offset, case.max_operations, case.max_bytes)
-    # What is over the limit counts as something to be sent until it is listed.
+    # An oversized operation counts as left until it is listed.
     left = [
         len(texts) + (len(texts) < len(row.texts))
         for texts, row in zip(expected_operations(whole), whole.rows, strict=True)
@@ -165,7 +165,7 @@ def test_a_chunk_covers_all_that_it_can(case: Case) -> None:
     st.integers(1, 400).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.integers(0, n - 1), max_size=n)))
 )
 @settings(max_examples=300, deadline=None)
-def test_halving_finds_exactly_the_bad_ones_within_its_bound(case: tuple[int, set[int]]) -> None:
+def test_halving_finds_exactly_the_bad_operations_within_its_bound(case: tuple[int, set[int]]) -> None:
     count, bad = case
     calls: list[tuple[int, int]] = []
 
@@ -191,7 +191,9 @@ def test_halving_finds_exactly_the_bad_ones_within_its_bound(case: tuple[int, se
     st.lists(st.tuples(st.floats(0, 1), st.floats(0, 20) | st.just(0.0)), min_size=1, max_size=60),
 )
 @settings(max_examples=200, deadline=None)
-def test_a_strict_server_never_rejects(endpoint: Route, calls: list[tuple[float, float]]) -> None:
+def test_a_strict_server_never_rejects_a_paced_client(
+    endpoint: Route, calls: list[tuple[float, float]]
+) -> None:
     limits = endpoint
     clock = [0.0]
 
@@ -216,7 +218,7 @@ def test_a_strict_server_never_rejects(endpoint: Route, calls: list[tuple[float,
 
 @dataclass(frozen=True)
 class Script:
-    """What a chunk's calls get in turn, how long its thread dawdles, and which operations get a 400."""
+    """The answers to a chunk's calls, how long its thread dawdles, and which operations get a 400."""
 
     answers: tuple[Answer, ...]
     dawdle: int
@@ -238,7 +240,7 @@ SIZE = 4
 
 @given(st.lists(SCRIPTS, max_size=25), st.integers(1, 5))
 @settings(max_examples=150, deadline=None)
-def test_what_is_yielded_is_a_settled_prefix(scripts: list[Script], in_flight: int) -> None:
+def test_delivery_yields_a_settled_prefix(scripts: list[Script], in_flight: int) -> None:
     stop = threading.Event()
     turns = [iter(script.answers) for script in scripts]
     lock = threading.Lock()
@@ -280,7 +282,7 @@ def test_what_is_yielded_is_a_settled_prefix(scripts: list[Script], in_flight: i
             max_in_flight=in_flight,
             timing=FAST,
         ):
-            # Before it is given back, everything in it is accepted or rejected.
+            # By the time it is yielded, everything in it is accepted or rejected.
             done.append(settled)
             check_outcome(settled, scripts[len(done) - 1], accepted)
     except (DeliveryError, Interrupted) as error:
@@ -299,7 +301,7 @@ def test_what_is_yielded_is_a_settled_prefix(scripts: list[Script], in_flight: i
 
 
 class NoHold(Pacer):
-    """A pacer of which nobody waits for another's `Retry-After`."""
+    """A pacer without shared `Retry-After` waits."""
 
     def hold(self, seconds: float) -> None:
         return None
@@ -316,7 +318,7 @@ def check_outcome(settled: Settled, script: Script, accepted: set[int]) -> None:
 
 # --- answers ------------------------------------------------------------------------------------------------
 
-SECRET = "Zyxw9"  # in no vocabulary, no code, no attribute's name
+SECRET = "Zyxw9"  # not part of any vocabulary, code or attribute name
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -352,7 +354,7 @@ DOCUMENTS = JSON | st.fixed_dictionaries(
     DOCUMENTS.map(lambda document: json.dumps(document).encode()) | st.binary(max_size=60),
 )
 @settings(max_examples=500, deadline=None)
-def test_no_answer_breaks_the_parser_or_carries_a_value(
+def test_no_answer_breaks_the_parser_or_leaks_a_value(
     status: int, headers: dict[str, str], body: bytes
 ) -> None:
     answer = check_indexes(parse(status, headers, body, 0.0, read_bulk), 10)

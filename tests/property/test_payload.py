@@ -1,7 +1,7 @@
-"""Whatever is in a column: the JSON that arrives is JSON, and equals the value by the rules, or is rejected.
+"""Any value arrives as valid JSON and as the rules demand, or is rejected.
 
-The expected value comes from `harness.oracle`, which shares nothing with the rendering; the sandbox's rules,
-an independent reading of Batch's documentation, accept every operation.
+The expected value comes from `harness.oracle`, which shares nothing with the renderer. The sandbox's rules,
+an independent reading of Batch's documentation, must accept every operation.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ EXAMPLES = settings(
 )
 
 CHARACTERS = st.characters(exclude_categories=["Cs"])
-# Around the limits too: 300 characters are rare when each of them is drawn.
+# Includes lengths around the limits, which random texts rarely reach.
 LENGTHS = st.sampled_from([1, 2, 25, 127, 128, 129, 299, 300, 301, 2048, 2049])
 TEXTS = st.one_of(
     st.text(CHARACTERS),
@@ -101,7 +101,7 @@ def typed(column: str, kind: str) -> TypedAttribute:
 def rendered(
     attributes: Sequence[TypedAttribute], sources: Sequence[pa.DataType], rows: Sequence[dict[str, Any]]
 ) -> Rendered:
-    """Every row is an insert."""
+    """Render rows, all as inserts."""
     columns = ((each.name, source) for each, source in zip(attributes, sources, strict=True))
     schema = pa.schema([(KEY, pa.string()), *columns])
     whole = [{KEY: str(number), **row} for number, row in enumerate(rows, 1)]
@@ -113,7 +113,7 @@ def rendered(
 
 
 def strict(text: str) -> Any:
-    """The document, its numbers as they are written. Raises for what JSON does not have."""
+    """Parse JSON and keep numbers as written. Raises on anything that JSON doesn't allow."""
 
     def refuse(constant: str) -> NoReturn:
         raise ValueError(constant)
@@ -122,7 +122,9 @@ def strict(text: str) -> Any:
 
 
 def sent(result: Rendered) -> list[dict[str, Any]]:
-    """The attributes of each row; the sandbox takes them, and they are told apart from no other row's."""
+    """Each row's attributes. Asserts that the sandbox accepts them and that they are assigned to the right
+    rows.
+    """
     found: list[dict[str, Any]] = []
     for number, operation in enumerate(result.rows.column("operation").to_pylist(), 1):
         if operation is None:
@@ -138,11 +140,11 @@ def sent(result: Rendered) -> list[dict[str, Any]]:
 
 
 def same(value: object, wanted: Expected, kind: str) -> bool:
-    """Whether a JSON value is the oracle's, of its type too."""
+    """Whether a JSON value equals the oracle's, type included."""
     assert wanted is not None
     assert not isinstance(wanted, Rejected)
     if kind == "float":
-        # Every double can be written exactly, and -0.0 is one.
+        # Every double has an exact decimal form, and -0.0 stays -0.0.
         return isinstance(value, Decimal) and repr(float(value)) == repr(wanted.value)
     given = tuple(value) if isinstance(value, list) else value
     return type(given) is type(wanted.value) and given == wanted.value
@@ -171,18 +173,18 @@ def test_every_value_arrives_or_is_rejected(rows: list[dict[str, Any]]) -> None:
             key = f"{kind}({name})" if kind in ("date", "url") else name
             note = notes.pop((position, names[column]), None)
             if kind == "url" and isinstance(wanted, Rejected) and note is None:
-                # The oracle rejects whatever Python does not print, such as unassigned characters.
+                # The oracle rejects characters that Python calls unprintable, such as unassigned ones.
                 assert not row[column].isprintable(), row[column]
                 assert operation.pop(key) == row[column]
             elif isinstance(wanted, Rejected):
-                # Of two things that are wrong, either may be told.
+                # If two things are wrong, either may be reported.
                 assert note is not None, (kind, row[column])
                 assert key not in operation
             elif wanted is None:
                 assert note is None
                 assert key not in operation
             elif note is not None:
-                # The product may be stricter with urls and e-mails than the oracle is.
+                # The package may be stricter than the oracle about URLs and e-mail addresses.
                 assert kind in ("url", "$email_address"), (kind, row[column], note)
                 assert key not in operation
             else:
@@ -209,7 +211,7 @@ def test_every_value_arrives_or_is_rejected(rows: list[dict[str, Any]]) -> None:
         max_size=15,
     )
 )
-def test_any_text_as_any_type_is_sent_by_the_rules_or_rejected(texts: list[str]) -> None:
+def test_any_text_as_any_type_follows_the_rules(texts: list[str]) -> None:
     kinds = [kind.value for kind in CUSTOM_RULES]
     attributes = [TypedAttribute(f"as_{kind}", AttributeType(kind)) for kind in kinds]
     rows = [{each.name: text for each in attributes} for text in texts]
@@ -237,7 +239,7 @@ def test_any_text_as_any_type_is_sent_by_the_rules_or_rejected(texts: list[str])
 
 @EXAMPLES
 @given(st.lists(st.floats(), min_size=1, max_size=20))
-def test_any_double_as_an_integer_is_one_or_rejected(numbers: list[float]) -> None:
+def test_any_double_mapped_to_integer(numbers: list[float]) -> None:
     cases = [*numbers, 2.0**63, -(2.0**63), 2.0**63 - 1024]
     result = rendered(
         [TypedAttribute("a", AttributeType.INTEGER)], [pa.float64()], [{"a": each} for each in cases]

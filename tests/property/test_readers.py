@@ -1,4 +1,4 @@
-"""Whatever stands in a manifest, a profile or a template: a value that keeps its promises, or our error."""
+"""Any manifest, profile or template is read as a valid value or gives our error."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ trees = st.recursive(
 
 
 def attempt(read: Callable[[], T], error: type[E]) -> T | E:
-    """What is read, or the one kind of error that is allowed to come instead."""
+    """Read, allowing only this kind of error."""
     try:
         return read()
     except error as raised:
@@ -104,7 +104,7 @@ def cased(columns: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 @st.composite
 def mappings(draw: st.DrawFn) -> dict[str, Any]:
-    """A mapping that is right, of any form."""
+    """A valid random mapping."""
     taken = draw(st.lists(names, min_size=1, max_size=6, unique=True))
     listed: list[object] = []
     for name in taken:
@@ -139,7 +139,7 @@ def parse(raw: object) -> Mapping:
 
 @BOUNDED
 @given(trees)
-def test_a_mapping_is_read_or_its_problems_are(raw: object) -> None:
+def test_a_mapping_is_read_or_its_errors_are_reported(raw: object) -> None:
     before = copy.deepcopy(raw)
     result = attempt(lambda: parse(raw), MappingError)
     if isinstance(result, MappingError):
@@ -155,9 +155,7 @@ def test_a_mapping_is_read_or_its_problems_are(raw: object) -> None:
 
 @BOUNDED
 @given(mappings(), st.randoms(use_true_random=False))
-def test_a_right_mapping_is_accepted_and_its_hash_does_not_depend_on_the_order_of_keys(
-    raw: dict[str, Any], random: Any
-) -> None:
+def test_a_valid_mapping_is_accepted_and_its_hash_ignores_key_order(raw: dict[str, Any], random: Any) -> None:
     mapping = parse(raw)
     items = list(raw.items())
     random.shuffle(items)
@@ -211,7 +209,7 @@ selectors = st.lists(
 
 @BOUNDED
 @given(selectors, selectors)
-def test_a_selection_is_some_of_the_syncs_or_an_error(select: list[str], exclude: list[str]) -> None:
+def test_a_selection_is_a_subset_of_the_syncs_or_an_error(select: list[str], exclude: list[str]) -> None:
     with contextlib.suppress(ConfigurationError):
         chosen = select_syncs(SYNCS, select, exclude)
         assert chosen
@@ -267,26 +265,28 @@ templates = expressions.map(lambda each: "{{ " + each + " }}") | st.lists(
 
 @settings(BOUNDED, max_examples=150)
 @given(templates)
-def test_a_template_gives_what_dbt_gives_or_an_error(template: str) -> None:
+def test_a_template_renders_as_in_dbt_or_is_an_error(template: str) -> None:
     rendered = attempt(lambda: Renderer(ENVIRON, VARIABLES).render(template, "profiles.yml"), ProfileError)
     if isinstance(rendered, ProfileError):
         assert "s3cret" not in str(rendered)
         return
-    # dbt fails on two secrets in one text.
+    # dbt fails on two secrets in one string.
     assume(template.count("DBT_ENV_SECRET") < 2)
-    renderer = pytest.importorskip("dbt.config.renderer", reason="needs dbt-core: pip install dbt-core")
+    renderer = pytest.importorskip(
+        "dbt.config.renderer", reason="needs dbt-core; install it with: pip install dbt-core"
+    )
     from dbt_common.context import set_invocation_context
 
     set_invocation_context(ENVIRON)
     by_dbt = renderer.ProfileRenderer(VARIABLES).render_data({"key": template})["key"]
-    # dbt leaves a subclass of str where `as_native` found no literal; here it is a plain one.
+    # dbt returns a subclass of str where `as_native` finds no literal; ours is a plain str.
     wanted = str if isinstance(by_dbt, str) else type(by_dbt)
     assert (rendered, type(rendered)) == (by_dbt, wanted)
 
 
 @BOUNDED
 @given(st.text(max_size=60) | st.text(alphabet="{}%#.()[]'|~_abcdefor in ", max_size=60))
-def test_any_template_is_rendered_or_refused(template: str) -> None:
+def test_any_template_is_rendered_or_rejected(template: str) -> None:
     with contextlib.suppress(ProfileError):
         json.dumps(Renderer(ENVIRON, VARIABLES).render(template, "profiles.yml"))
 
@@ -296,7 +296,7 @@ def test_any_template_is_rendered_or_refused(template: str) -> None:
     st.binary(max_size=100)
     | st.text(alphabet="a: -[]{}&*!<|>?'\"\n#%,0123456789.", max_size=60).map(str.encode)
 )
-def test_a_yaml_file_of_any_bytes(directory: Path, content: bytes) -> None:
+def test_any_bytes_as_a_yaml_file(directory: Path, content: bytes) -> None:
     file = directory / "any.yml"
     file.write_bytes(content)
     result = attempt(lambda: read_yaml(file), ProfileError)
@@ -310,7 +310,7 @@ def write_profiles(directory: Path, profiles: object) -> DbtOptions:
 
 @BOUNDED
 @given(trees, st.none() | st.text(max_size=5), st.sampled_from(["whole", "outputs", "output"]))
-def test_any_profile_is_read_or_an_error(
+def test_any_profile_is_read_or_rejected(
     directory: Path, tree: object, target: str | None, place: str
 ) -> None:
     name = target or "default"
@@ -345,7 +345,7 @@ output_keys = st.sampled_from(
 
 @BOUNDED
 @given(st.dictionaries(output_keys | st.text(max_size=5), trees, max_size=3))
-def test_any_output_keeps_its_promises_or_is_an_error(directory: Path, keys: dict[str, object]) -> None:
+def test_any_output_is_valid_or_rejected(directory: Path, keys: dict[str, object]) -> None:
     options = write_profiles(directory, {"dbt_batch_sync": {"outputs": {"default": {**OUTPUT, **keys}}}})
     output = attempt(lambda: read_output(options), ProfileError)
     assert "s3cret" not in str(output)
@@ -371,7 +371,7 @@ urls = st.lists(
 @settings(BOUNDED, max_examples=150)
 @given(urls)
 @example("http://127.0.0.1:80/x")
-def test_plain_http_goes_to_this_machine_as_the_http_library_reads_it(directory: Path, url: str) -> None:
+def test_plain_http_is_loopback_as_parsed_by_the_http_library(directory: Path, url: str) -> None:
     options = write_profiles(
         directory, {"dbt_batch_sync": {"outputs": {"default": {**OUTPUT, "api_url": url}}}}
     )

@@ -1,4 +1,4 @@
-"""Where an audit keeps an export: nothing of it stays, whatever ends the audit."""
+"""The directory of an audit's export is removed, however the audit ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ with temporary_directory() as directory:
 """
 
 
-def test_what_a_killed_audit_left_is_removed_by_the_next_one(
+def test_leftovers_of_a_killed_audit_are_removed_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -32,4 +32,4 @@ def test_what_a_killed_audit_left_is_removed_by_the_next_one(
     with temporary_directory() as first, temporary_directory() as second:
         assert not list(tmp_path.glob("*/export"))
         assert {*tmp_path.iterdir()} == {first, second, other}
-    assert [*tmp_path.iterdir()] == [other], "of another host, whose processes are not known here"
+    assert [*tmp_path.iterdir()] == [other], "made on another host, whose processes are unknown here"

@@ -1,4 +1,4 @@
-"""Answers of Batch, of something in between, and of something hostile."""
+"""Answers from Batch, from proxies, and from hostile servers."""
 
 from __future__ import annotations
 
@@ -87,14 +87,14 @@ def test_partial_errors_never_show_their_reasons() -> None:
     ],
     ids=lambda body: repr(body[:30]),
 )
-def test_a_202_that_cannot_be_understood_has_an_unknown_outcome(body: bytes) -> None:
+def test_an_unreadable_202_has_an_unknown_outcome(body: bytes) -> None:
     got = answer(202, body)
     assert isinstance(got, Broken)
     assert got.kind is BrokenKind.ANSWER
 
 
 @pytest.mark.parametrize("index", [None, True, -1, 1.0, "0", [], 10**4_000], ids=repr)
-def test_a_partial_error_that_names_no_operation_is_not_dropped(index: Any) -> None:
+def test_a_partial_error_without_an_operation_is_not_dropped(index: Any) -> None:
     got = answer(202, partial({"bulk_index": 0}, {"bulk_index": index, "attribute": "points"}))
     assert isinstance(check_indexes(got, 10), Broken)
 
@@ -139,7 +139,7 @@ def test_an_error_needs_no_body(body: bytes) -> None:
     assert answer(503, body) == Busy(503)
 
 
-def test_an_error_that_quotes_the_key_does_not_pass_it_on() -> None:
+def test_an_error_quoting_the_key_is_not_shown() -> None:
     got = answer(401, {"error_code": "sk_live_abc", "error_message": "key deadbeefcafe is unknown"})
     assert got == Fatal(401)
 

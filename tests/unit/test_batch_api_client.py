@@ -1,4 +1,4 @@
-"""Settings of the client, and the words about failures. What goes over the wire is in tests/faults."""
+"""The client's settings and error messages. tests/faults covers what goes over the wire."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dbt_batch_sync.kinds.profiles import PROFILES
 KEY = "sk-0123456789abcdef"
 
 
-def test_no_representation_has_a_key() -> None:
+def test_no_repr_contains_a_key() -> None:
     auth = bearer(KEY, "project_secret")
     with Client("https://api.batch.com", "2.11", rest_api_key=KEY, project_key="project_secret") as client:
         assert repr(client) == "Client('https://api.batch.com/2.11/')"
@@ -33,14 +33,14 @@ def test_no_representation_has_a_key() -> None:
     assert KEY not in repr(auth)
 
 
-def test_limits_are_the_documented_ones() -> None:
+def test_limits_are_as_documented() -> None:
     assert [(e.path, e.max_rows, e.rate, e.burst) for e in PROFILES.routes] == [
         ("profiles/update", 200, 300, 1_000),
         ("profiles/mass-update", 10_000, 10_000, 0),
     ]
 
 
-def test_an_upload_gives_up_on_a_peer_that_reads_too_slowly() -> None:
+def test_an_upload_to_a_slow_reader_times_out() -> None:
     times = iter([0.0, 1.0, 5.0, 5.1])
     upload = Upload(bytes(1_000_000), 5.0, clock=lambda: next(times))
     assert len(upload) == 1_000_000
@@ -83,7 +83,7 @@ def caused(error: BaseException, cause: BaseException) -> BaseException:
         (caused(requests.exceptions.SSLError(), ssl.SSLCertVerificationError("secret")), Fatal(None)),
     ],
 )
-def test_transport_errors_are_classified_without_their_text(error: BaseException, expected: Answer) -> None:
+def test_transport_errors_are_classified_by_type(error: BaseException, expected: Answer) -> None:
     assert classify(error) == expected
 
 
@@ -104,7 +104,7 @@ def test_transport_errors_are_classified_without_their_text(error: BaseException
         (Accepted(), ["accepted"]),
     ],
 )
-def test_a_message_says_what_and_what_to_check(answer: Answer, words: list[str]) -> None:
+def test_messages_name_the_error_and_what_to_check(answer: Answer, words: list[str]) -> None:
     text = describe(answer)
     assert [word for word in words if word not in text] == []
     assert not text.endswith(".")

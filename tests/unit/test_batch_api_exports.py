@@ -1,4 +1,4 @@
-"""Downloads of an export: cut, oversized, hostile, expired. The client is real; files come from a local server."""
+"""Export downloads: truncated, oversized, hostile, expired. The client is real; a local server has the files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BODY = b'{"identifiers": {"custom_id": "C-1"}}\n'
 
 
 class Files(ThreadingHTTPServer):
-    """Answers each request for a file with the next of `answers`, the last of them again and again."""
+    """Serves `answers` in turn, and the last one repeatedly."""
 
     daemon_threads = True
 
@@ -51,7 +51,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ GOOD: tuple[int, dict[str, str], bytes] = (200, {}, BODY)
     ],
     ids=["expired", "cut", "redirect"],
 )
-def test_a_bad_file_is_asked_for_again(
+def test_a_bad_file_is_downloaded_again(
     files: Files, tmp_path: Path, bad: tuple[int, dict[str, str], bytes], words: str
 ) -> None:
     path = tmp_path / "file"
@@ -93,16 +93,14 @@ def test_a_bad_file_is_asked_for_again(
     files.answers, files.asked = [bad], []
     with pytest.raises(DeliveryError, match=words):
         download(files, path)
-    # Each time with a new link; the key goes to the API alone.
+    # A new link each time; only the API gets the key.
     assert [(path, key is not None) for path, key in files.asked] == [
         ("/2.11/exports/download?id=file_1", True),
         ("/file", False),
     ] * LINK_ATTEMPTS
 
 
-def test_a_file_that_never_ends_is_left(
-    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_endless_file_is_aborted(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "MAX_FILE_BYTES", 1_000)
     monkeypatch.setattr(exports, "_PIECE", 100)
     files.answers = [(200, {}, bytes(100_000))]
@@ -114,7 +112,7 @@ def test_a_file_that_never_ends_is_left(
 @pytest.mark.parametrize(
     "location", ["http://192.0.2.1/file", "file:///etc/passwd", "ftp://127.0.0.1/file", "https:///file"]
 )
-def test_a_link_to_anything_but_https_is_not_followed(files: Files, tmp_path: Path, location: str) -> None:
+def test_only_https_links_are_followed(files: Files, tmp_path: Path, location: str) -> None:
     files.location = location
     with pytest.raises(DeliveryError, match="not an https address"):
         download(files, tmp_path / "file")

@@ -1,4 +1,4 @@
-"""What of an answer's free text is kept."""
+"""Which free text of an answer is kept."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_reason_is_one_bounded_line() -> None:
 
 
 @pytest.mark.parametrize("operation", ["", "{", "[" * 100_000])
-def test_an_operation_that_cannot_be_read_keeps_nothing(operation: str) -> None:
+def test_an_unreadable_operation_keeps_no_reason(operation: str) -> None:
     assert clean_reason("too long", operation) == ""
 
 

@@ -12,7 +12,7 @@ CUT = Broken(BrokenKind.CUT)
 
 
 @pytest.mark.parametrize("answer", [Accepted(), Rejected(400), Fatal(401), Fatal(None)], ids=repr)
-def test_other_answers_stand(answer: Answer) -> None:
+def test_other_answers_are_not_retried(answer: Answer) -> None:
     assert decide(answer, 1, POLICY, 0.5) is None
     assert decide(answer, 9, POLICY, 0.5) is None
 
@@ -22,7 +22,7 @@ def test_other_answers_stand(answer: Answer) -> None:
     [
         (Busy(503), 1, 0.0, Retry(1.0, everyone=False)),
         (Busy(503), 2, 0.0, Retry(2.0, everyone=False)),
-        (Busy(503), 3, 0.0, Retry(3.0, everyone=False)),  # not 4: the longest wait
+        (Busy(503), 3, 0.0, Retry(3.0, everyone=False)),  # not 4, because of the maximum wait
         (Busy(503), 2, 0.5, Retry(1.5, everyone=False)),
         (CUT, 1, 0.5, Retry(0.75, everyone=False)),
         (Busy(429), 1, 0.0, Retry(1.0, everyone=True)),
@@ -31,9 +31,7 @@ def test_other_answers_stand(answer: Answer) -> None:
         (Busy(429, 100.0), 1, 0.0, Retry(100.0, everyone=True)),
     ],
 )
-def test_busy_and_broken_are_tried_again(
-    answer: Answer, attempt: int, chance: float, expected: Retry
-) -> None:
+def test_busy_and_broken_are_retried(answer: Answer, attempt: int, chance: float, expected: Retry) -> None:
     assert decide(answer, attempt, POLICY, chance) == expected
 
 
@@ -47,7 +45,7 @@ def test_busy_and_broken_are_tried_again(
         (Busy(503, 1e9), 1, "100 s"),
     ],
 )
-def test_patience_ends(answer: Answer, attempt: int, word: str) -> None:
+def test_retries_end(answer: Answer, attempt: int, word: str) -> None:
     decision = decide(answer, attempt, POLICY, 0.0)
     assert isinstance(decision, GiveUp)
     assert word in decision.why
@@ -60,7 +58,7 @@ def test_a_huge_attempt_number_does_not_overflow() -> None:
 @pytest.mark.parametrize(
     ("answer", "again"), [(CUT, False), (Broken(BrokenKind.CONNECT), True), (Busy(503), True)]
 )
-def test_what_may_have_been_taken_is_not_repeated_if_it_must_not_be(answer: Answer, again: bool) -> None:
+def test_at_most_once_does_not_repeat_uncertain_calls(answer: Answer, again: bool) -> None:
     assert isinstance(decide(answer, 1, RetryPolicy(repeatable=False), 0.0), Retry) is again
 
 

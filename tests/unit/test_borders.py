@@ -1,4 +1,4 @@
-"""Which part of the package may import which: the borders of CONTRIBUTING.md."""
+"""Import rules between the parts of the package, as documented in CONTRIBUTING.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGE = Path(dbt_batch_sync.__file__).parent
 
 
 def imported(path: Path) -> Iterator[str]:
-    """The modules that a file imports when it runs, wherever in it, and what it imports from them."""
+    """The modules that a file imports at run time, with the names it imports from them."""
     pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while pending:
         node = pending.pop()
@@ -27,7 +27,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def importers(module: str) -> set[str]:
-    """The parts of the package, or its modules outside of them, that import a module or what is in it."""
+    """The parts of the package, or top-level modules, that import a module or its contents."""
     return {
         path.relative_to(PACKAGE).parts[0].removesuffix(".py")
         for path in PACKAGE.rglob("*.py")
@@ -38,7 +38,7 @@ def importers(module: str) -> set[str]:
 @pytest.mark.parametrize(
     ("module", "parts"),
     [
-        # BigQuery's client raises the exceptions of requests.
+        # BigQuery's client raises requests' exceptions.
         ("requests", {"batch_api", "warehouse"}),
         ("urllib3", {"batch_api"}),
         ("dbt", {"warehouse"}),
@@ -54,7 +54,7 @@ def importers(module: str) -> set[str]:
         ("dbt_batch_sync.kinds.profiles", {"kinds", "mapping"}),
     ],
 )
-def test_a_module_is_imported_by_these_parts_alone(module: str, parts: set[str]) -> None:
+def test_modules_are_imported_only_by_these_parts(module: str, parts: set[str]) -> None:
     assert importers(module) == parts
 
 

@@ -1,4 +1,4 @@
-"""What `validate` finds in the other files of dbt's `target/`, and where in the YAML."""
+"""What `validate` finds in dbt's artifacts, and the lines it reports."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check(
     columns: Sequence[str] = (),
     schema: str = "main",
 ) -> list[tuple[str, str, str]]:
-    """Model, key and message of each problem; `columns` are those that the catalog has of `people`."""
+    """Model, key and message of each problem. `columns`: the catalog's columns of `people`."""
     written = manifest(path, syncs)
     table = CatalogTable("SHOP", schema, "people", tuple(columns))
     catalog = Catalog({"model.shop.people": table} if columns else {})
@@ -45,12 +45,12 @@ def check(
     return []
 
 
-def test_what_fits_is_no_problem(tmp_path: Path) -> None:
+def test_valid_mappings_have_no_problems(tmp_path: Path) -> None:
     assert check(tmp_path, [sync("people", ATTRIBUTES, SQL)]) == []
     assert check(tmp_path, [sync("people", ATTRIBUTES)]) == []
 
 
-def test_every_column_that_the_sql_lacks(tmp_path: Path) -> None:
+def test_every_missing_column_is_reported(tmp_path: Path) -> None:
     mapping = {"identifier": "key", "standard": {"region": "land"}, "custom": ["points", "emial"]}
     found = check(tmp_path, [sync("people", mapping, SQL)])
     assert [key for _, key, _ in found] == ["identifier", "standard.region", "custom[1]"]
@@ -62,7 +62,7 @@ def test_every_column_that_the_sql_lacks(tmp_path: Path) -> None:
     assert key == "exclude[1]"
 
 
-def test_two_syncs_of_one_output_write_the_same(tmp_path: Path) -> None:
+def test_two_syncs_of_one_output_writing_the_same_attributes(tmp_path: Path) -> None:
     vip = {
         "identifier": "id",
         "standard": {"email_address": "mail"},
@@ -81,7 +81,7 @@ def test_two_syncs_of_one_output_write_the_same(tmp_path: Path) -> None:
     other = [both[0], sync("vip", {**vip, "output": "other"})]
     assert check(tmp_path, other) == []
     assert check(tmp_path, other, default_output="prod") == []
-    # One names the output, the other takes the profile's.
+    # One sync names the output, the other uses the profile's default.
     assert [name for name, _, _ in check(tmp_path, other, default_output="other")] == ["vip"]
     third = [sync("third", {"identifier": "id", "custom": ["tier"]})]
     assert len(check(tmp_path, [*both, *third])) == 2
@@ -106,7 +106,7 @@ def test_memberships_and_all_columns_are_names_too(tmp_path: Path) -> None:
     for other in (sync("zoo", flag), sync("zoo", everything, "select 1 as id, 2 as points")):
         ((_, _, message),) = check(tmp_path, [sync("people", ATTRIBUTES), other])
         assert message.startswith("`points`: written by the sync `people`")
-    # Without compiled SQL, the catalog tells the columns: of the relation that the model has now.
+    # Without compiled SQL, the catalog provides the columns of the model's current relation.
     vip = sync("vip", {"identifier": "id", "custom": ["tier"]})
     syncs = [sync("people", everything), vip]
     assert len(check(tmp_path, syncs, columns=("ID", "TIER"))) == 1
@@ -161,7 +161,7 @@ def test_lines(tmp_path: Path, model: str, key: str, line: int | None) -> None:
 @pytest.mark.parametrize(
     "text", ["models: [", "models: 1", "- name: people", "\x00", "", "models: [1, {name: [x]}]"]
 )
-def test_a_file_that_is_something_else_has_no_lines(tmp_path: Path, text: str) -> None:
+def test_other_files_have_no_lines(tmp_path: Path, text: str) -> None:
     (tmp_path / "people.yml").write_text(text)
     problems = [
         Problem(name, "people", "batch_sync.custom[0]", "wrong") for name in ("people.yml", "no.yml", "x.sql")

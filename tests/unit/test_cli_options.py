@@ -1,4 +1,4 @@
-"""dbt's flags: before and after the verb, with dbt's variables, for every verb."""
+"""dbt's flags before and after every verb, and dbt's variables."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NAMES = {"push": True, "profile": True, "sandbox": False}
         ("", ""),
     ],
 )
-def test_a_command_line_of_dbt_s_form(given: str, arranged: str) -> None:
+def test_dbt_flags_before_and_after_the_verb(given: str, arranged: str) -> None:
     assert " ".join(arrange(given.split(), NAMES)) == arranged.strip()
 
 
@@ -61,7 +61,7 @@ def flags(*arguments: str, **environ: str) -> DbtFlags:
 
 
 @pytest.mark.parametrize("name", ["project_dir", "profiles_dir", "profile", "target", "target_path"])
-def test_dbt_s_variables_and_their_order(name: str) -> None:
+def test_dbt_variables_and_their_precedence(name: str) -> None:
     flag, variable = f"--{name.replace('_', '-')}", name.upper()
     kind = Path if name.endswith(("dir", "path")) else str
     assert getattr(flags(), name) is None
@@ -71,7 +71,7 @@ def test_dbt_s_variables_and_their_order(name: str) -> None:
     assert getattr(flags(flag, "given", **both), name) == kind("given")
 
 
-def test_what_the_flags_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_of_the_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     given = flags(
         "--select", "a b", "--select", "c", "--exclude", "d", "--vars", "{x: 1}", "--target-path", "t"
@@ -100,7 +100,7 @@ def test_colors(
     assert (os.environ["NO_COLOR"] == "1") is plain
 
 
-def test_every_verb_but_those_without_a_project_takes_them() -> None:
+def test_every_verb_with_a_project_takes_the_flags() -> None:
     without = {verb.__name__ for verb in VERBS if "dbt" not in verb.__annotations__}
     assert without == {"sandbox", "demo"}
     assert CliRunner().invoke(app, ["push", "--help"]).exit_code == 0

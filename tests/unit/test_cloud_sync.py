@@ -1,4 +1,4 @@
-"""Cloud Sync's column prefixes as a mapping."""
+"""Converting Cloud Sync's column prefixes to a mapping."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def test_typed_prefixes_are_types() -> None:
         (["plan"], "expects a column custom_id"),
     ],
 )
-def test_what_a_mapping_does_not_have_is_a_comment(columns: list[str], comment: str) -> None:
+def test_unsupported_columns_become_comments(columns: list[str], comment: str) -> None:
     text = mapping_yaml("people", columns)
     assert comment in text
     assert read(text)["custom"] == ["plan"]
 
 
-def test_a_name_that_batch_does_not_take_gets_another() -> None:
+def test_invalid_names_are_replaced() -> None:
     assert read(mapping_yaml("people", ["Loyalty Points"]))["custom"] == [
         {"column": "Loyalty Points", "name": "loyalty_points"}
     ]

@@ -1,4 +1,4 @@
-"""Columns and origins from compiled SQL: what can't be told is never guessed."""
+"""Columns and origins from compiled SQL. What is unknown is never guessed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def columns(path: Path, sql: str | None, **options: object) -> tuple[str, ...] |
         (f"select id from {PEOPLE} where exists (select * from {PEOPLE})", ("id",)),
     ],
 )
-def test_columns_that_the_sql_tells(tmp_path: Path, sql: str, expected: tuple[str, ...]) -> None:
+def test_known_columns(tmp_path: Path, sql: str, expected: tuple[str, ...]) -> None:
     assert columns(tmp_path, sql) == expected
 
 
@@ -75,29 +75,29 @@ def test_columns_that_the_sql_tells(tmp_path: Path, sql: str, expected: tuple[st
         "create table x as select 1 as id",
     ],
 )
-def test_columns_that_nobody_can_tell(tmp_path: Path, sql: str | None) -> None:
+def test_unknown_columns(tmp_path: Path, sql: str | None) -> None:
     assert columns(tmp_path, sql) is None
 
 
-def test_a_star_over_a_source_is_what_the_catalog_says(tmp_path: Path) -> None:
+def test_a_star_over_a_source_needs_the_catalog(tmp_path: Path) -> None:
     assert columns(tmp_path, f"select * from {PEOPLE}", known=catalog("ID", "Name")) == ("id", "name")
 
 
-def test_declared_columns_of_a_source_are_not_all_there_are(tmp_path: Path) -> None:
+def test_declared_columns_of_a_source_may_be_incomplete(tmp_path: Path) -> None:
     written = manifest(tmp_path, [model("sync", f"select * from {PEOPLE}")], [source("people", ["id"])])
     assert CompiledSql(written, Catalog({})).columns("model.shop.sync") is None
     known = compiled(tmp_path, f"select a, p.b from {PEOPLE} p", known=catalog("id"))
-    assert known.columns("model.shop.sync") == ("a", "b"), "nor are those of an old catalog"
+    assert known.columns("model.shop.sync") == ("a", "b"), "an old catalog's columns should be unknown too"
     assert known.origins("model.shop.sync", "b") == {person("b")}
 
 
-def test_a_contract_is_the_columns(tmp_path: Path) -> None:
+def test_a_contract_defines_the_columns(tmp_path: Path) -> None:
     config = {"contract": {"enforced": True}}
     contract = {"config": config, "columns": {"ID": {"name": "ID"}}}
     assert columns(tmp_path, None, **contract) == ("id",)
 
 
-def test_a_materialization_of_somebody_elses_may_add_columns(tmp_path: Path) -> None:
+def test_custom_materializations_may_add_columns(tmp_path: Path) -> None:
     sql = f"select id from {PEOPLE}"
     assert columns(tmp_path, sql, config={"materialized": "scd2"}) is None
     assert columns(tmp_path, sql, language="python") is None
@@ -118,7 +118,7 @@ def test_every_dialect_reads_its_own_quotes(tmp_path: Path, adapter: str) -> Non
     assert read.columns("model.shop.sync") == ("id", "mail")
 
 
-def test_an_unknown_dialect_says_nothing(tmp_path: Path) -> None:
+def test_an_unknown_dialect_gives_no_columns(tmp_path: Path) -> None:
     read = compiled(tmp_path, "select 1 as id", adapter="mainframe")
     assert read.columns("model.shop.sync") is None
     (origin,) = read.origins("model.shop.sync", "id")
@@ -148,7 +148,7 @@ def test_origins(tmp_path: Path, sql: str, column: str, expected: set[Origin]) -
     assert compiled(tmp_path, sql).origins("model.shop.sync", column) == expected
 
 
-def test_origins_go_through_a_star_of_a_source_alone(tmp_path: Path) -> None:
+def test_origins_through_a_star_of_a_single_source(tmp_path: Path) -> None:
     read = compiled(tmp_path, f"select * from {STAGED}", staged=f"select * from {PEOPLE}")
     assert read.origins("model.shop.sync", "name") == {person("name")}
 
@@ -165,7 +165,7 @@ def test_origins_go_through_a_star_of_a_source_alone(tmp_path: Path) -> None:
         ("not SQL (", "select 1 as id", "a", "the SQL of sync is not a query that can be read"),
     ],
 )
-def test_an_origin_that_nobody_can_tell_has_a_reason(
+def test_an_unknown_origin_has_a_reason(
     tmp_path: Path, sql: str, staged: str | None, column: str, words: str
 ) -> None:
     (origin,) = compiled(tmp_path, sql, staged=staged).origins("model.shop.sync", column)

@@ -1,4 +1,4 @@
-"""What is done about an audience or a catalog before a push and after it, against answers of all kinds."""
+"""Preparing an audience or a catalog before a push, and polling it afterwards, with all kinds of answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOW = datetime(2024, 2, 29)
 
 
 class Batch:
-    """Answers calls in their order, and remembers them; time passes when somebody waits."""
+    """Answers calls in order and records them. Time advances only by waits."""
 
     def __init__(self, *answers: Answer | Document) -> None:
         self.answers = list(answers)
@@ -70,14 +70,14 @@ def compare(
     return containers.compare(Batch(*answers).talk(), sync_of(known), state)
 
 
-def test_calls_are_paced_and_made_again() -> None:
+def test_calls_are_paced_and_retried() -> None:
     batch = Batch(Busy(429, 5.0), Broken(BrokenKind.CUT), {"nb_ids": 3})
     assert batch.talk().get("audiences/view", {"name": "a b"}) == {"nb_ids": 3}
     assert [path for _, path, _ in batch.asked] == ["audiences/view?name=a+b"] * 3
     assert batch.seconds >= 6
 
 
-def test_calls_that_end() -> None:
+def test_calls_that_fail() -> None:
     assert Batch(Fatal(404)).talk().get("x", {}) is None
     with pytest.raises(DeliveryError, match="rejected the credentials"):
         Batch(Fatal(401)).talk().get("x", {})
@@ -125,7 +125,7 @@ def test_a_catalog() -> None:
         compare(SHOP, Fatal(404), types=TYPES, begun=True)
 
 
-def test_whether_it_is_applied() -> None:
+def test_polling_until_applied() -> None:
     batch = Batch({"indexing_state": "IN_PROGRESS"}, {"indexing_state": "APPLIED"})
     containers.wait(batch.talk(), sync_of(VIPS), ["t"])
     assert [path for _, path, _ in batch.asked] == ["audiences/view?name=vips&indexing_token=t"] * 2

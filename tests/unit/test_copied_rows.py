@@ -1,4 +1,4 @@
-"""PostgreSQL's CSV as Arrow: every type, and the values that Arrow has none for."""
+"""PostgreSQL's CSV as Arrow: every type, and values that Arrow can't represent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAST = datetime(9999, 12, 31, 23, 59, 59, 999999)
 
 
 def cell(type_id: int, text: str, digits: int | None = None) -> object:
-    """What becomes of one cell, as `copy` wrote it, between two others."""
+    """The Arrow value of a cell written by `copy`, between two other cells."""
     columns = (
         CopiedColumn("a", TEXT, None),
         CopiedColumn("b", type_id, digits),
@@ -61,11 +61,11 @@ def test_cells(type_id: int, text: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(("digits", "value"), [(15, 12.5), (16, "12.5"), (None, "12.5")])
-def test_a_numeric_is_a_double_as_long_as_that_is_exact(digits: int | None, value: object) -> None:
+def test_a_numeric_becomes_a_double_if_exact(digits: int | None, value: object) -> None:
     assert cell(NUMERIC, "12.500", digits) == value
 
 
-def test_a_short_numeric_may_be_no_number() -> None:
+def test_a_short_numeric_can_be_nan() -> None:
     found = cell(NUMERIC, "NaN", 12)
     assert isinstance(found, float)
     assert math.isnan(found)
@@ -89,7 +89,7 @@ def test_arrays(items: list[object], value: object) -> None:
     assert cell(TEXTS, f'"{text}"') == value
 
 
-def test_plain_arrays_and_others_keep_their_places() -> None:
+def test_plain_and_other_arrays_keep_their_order() -> None:
     texts = ['["a"]', "[]", '["b\\""]', '["c"]', '["\\\\"]', '["d","e"]']
     lines = "".join(f'"{text.replace(chr(34), chr(34) * 2)}",{n}\n' for n, text in enumerate(texts))
     columns = (CopiedColumn("a", TEXTS, None), CopiedColumn("n", BIGINT, None))
@@ -107,10 +107,10 @@ def test_plain_arrays_and_others_keep_their_places() -> None:
         ("10000-01-01", True, 10000),
     ],
 )
-def test_days_that_arrow_can_not_read(
+def test_dates_that_arrow_cannot_read(
     type_id: int, today: str, text: str, finite: bool, year: int | None
 ) -> None:
-    """They become what the payload refuses for the same reason; their neighbours stay what they are."""
+    """They become values that the payload rejects for the same reason. Neighboring cells are unaffected."""
     columns = (CopiedColumn("n", BIGINT, None), CopiedColumn("d", type_id, None))
     table = read_rows(pa.py_buffer(f"1,{today}\n2,{text}\n3,\n".encode()), columns)
     with duckdb.connect() as connection:

@@ -1,4 +1,4 @@
-"""Deletions: the form of the mapping, its guards, and how the answer to a request is read."""
+"""Deletions: mapping, guards and answers."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def test_the_defaults() -> None:
 
 
 @pytest.mark.parametrize("confirm", ["Erase", "yes", "", True, None, ["erase"], " erase"])
-def test_the_word_must_be_right(confirm: object) -> None:
+def test_confirm_must_be_exact(confirm: object) -> None:
     with pytest.raises(MappingError, match="must be the word `erase`"):
         read(confirm=confirm)
 
 
-def test_the_word_must_be_there() -> None:
+def test_confirm_is_required() -> None:
     with pytest.raises(MappingError, match="is required: the word `erase`"):
         parse_mapping("x", {"kind": "deletions", "identifier": "id"}, Location("m", "x"))
 
@@ -55,12 +55,12 @@ def test_max_rows_is_a_number(guards: object) -> None:
 
 
 @pytest.mark.parametrize("key", ["custom", "on_exit", "membership", "endpoint", "shared"])
-def test_keys_of_profiles_are_refused(key: str) -> None:
+def test_keys_of_profiles_are_rejected(key: str) -> None:
     with pytest.raises(MappingError, match="unknown key"):
         read(**{key: "all"})
 
 
-def test_other_columns_are_refused() -> None:
+def test_other_columns_are_rejected() -> None:
     mapping = read(requested_at="at")
     assert len(mapping.resolve(["ID", "At"])) == 1
     with pytest.raises(MappingError, match="columns that are not mapped: `email`"):
@@ -68,7 +68,7 @@ def test_other_columns_are_refused() -> None:
 
 
 def test_guards() -> None:
-    assert not list(stops(read(), BUILT, OUTPUT)), "a hundred may go, and nobody is counted who left"
+    assert not list(stops(read(), BUILT, OUTPUT)), "a hundred should pass, not counting exits"
     (more,) = stops(read(), replace(BUILT, inserts=61), OUTPUT)
     assert "101 people" in more
     assert not list(stops(read(guards={"max_rows": 101}), replace(BUILT, inserts=61), OUTPUT))

@@ -1,4 +1,4 @@
-"""Cutting rows into chunks: limits, rows with nothing to send, further operations, and what is covered."""
+"""Cutting rows into chunks: limits, rows with nothing to send, further operations, and coverage."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def batch(rows: list[Row], text: pa.DataType | None = None) -> pa.RecordBatch:
 
 
 def rows(keys: str) -> list[Row]:
-    """One row a letter; a capital has nothing to send."""
+    """One row per letter; capitals have nothing to send."""
     return [(key, None if key.isupper() else op(key), None) for key in keys]
 
 
@@ -57,7 +57,7 @@ def seen(chunks: list[Chunk]) -> list[tuple[str, int]]:
         ("AbCdEfGhI", [("bdf", 7), ("h", 2)]),
     ],
 )
-def test_rows_are_cut_by_their_number(keys: str, expected: list[tuple[str, int]]) -> None:
+def test_chunks_are_limited_by_rows(keys: str, expected: list[tuple[str, int]]) -> None:
     assert seen(list(chunk_rows([batch(rows(keys))], 3))) == expected
 
 
@@ -67,7 +67,7 @@ def test_record_batches_of_any_size_give_the_same_operations(keys: str, size: in
     parts = [batch(rows(keys[at : at + size])) for at in range(0, len(keys), size)]
     chunks = list(chunk_rows([batch([]), *parts, batch([])], 3))
     whole = list(chunk_rows([batch(rows(keys))], 3))
-    # A full chunk is not held back for rows with nothing to send: only how many it covers may differ.
+    # A full chunk doesn't wait for rows with nothing to send, so only the number of covered rows may differ.
     assert "".join("".join(ids(chunk)) for chunk in chunks) == "".join("".join(ids(chunk)) for chunk in whole)
     assert sum(chunk.rows for chunk in chunks) == len(keys)
     assert chunks[-1].reached == len(keys)
@@ -88,7 +88,7 @@ def test_a_full_chunk_does_not_wait_for_the_next_record_batch() -> None:
 
 
 @pytest.mark.parametrize("text", [pa.string(), pa.large_string(), pa.string_view()], ids=str)
-def test_every_kind_of_text_and_slices_of_it(text: pa.DataType) -> None:
+def test_every_arrow_string_type_and_slices(text: pa.DataType) -> None:
     content = "aBç𝄞e\u2028fGh"
     sliced = batch(rows("xx" + content + "yy"), text).slice(2, len(content))
     chunks = list(chunk_rows([sliced], 4))
@@ -100,14 +100,14 @@ def test_every_kind_of_text_and_slices_of_it(text: pa.DataType) -> None:
 @pytest.mark.parametrize(
     ("slack", "expected"), [(0, ["ab", "cd"]), (-1, ["a", "b", "c", "d"]), (1, ["ab", "cd"])]
 )
-def test_rows_are_cut_by_the_size_of_the_body(slack: int, expected: list[str]) -> None:
-    limit = len(f"[{op('a')}{op('b')}") + slack  # the closing bracket takes the place of the last comma
+def test_chunks_are_limited_by_body_size(slack: int, expected: list[str]) -> None:
+    limit = len(f"[{op('a')}{op('b')}") + slack  # the closing bracket replaces the last comma
     chunks = list(chunk_rows([batch(rows("abcd"))], 100, limit))
     assert ["".join(ids(chunk)) for chunk in chunks] == expected
     assert all(len(chunk.body()) <= limit for chunk in chunks)
 
 
-def test_an_operation_over_the_limit_is_listed_and_never_sent() -> None:
+def test_an_oversized_operation_is_listed_and_never_sent() -> None:
     big = op("x" * 100)
     data: list[Row] = [("a", op("a"), None), ("b", big, [op("b2")]), ("c", op("c"), None), ("d", big, None)]
     chunks = list(chunk_rows([batch(data)], 2, 50))
@@ -115,14 +115,14 @@ def test_an_operation_over_the_limit_is_listed_and_never_sent() -> None:
     assert sum(chunk.rows for chunk in chunks) == 4
 
 
-def test_only_operations_over_the_limit() -> None:
+def test_only_oversized_operations() -> None:
     chunks = list(chunk_rows([batch([("a", op("x" * 100), None)])], 2, 50))
     assert [(len(chunk), chunk.oversized, chunk.rows, chunk.body()) for chunk in chunks] == [
         (0, ("a",), 1, b"[]")
     ]
 
 
-def test_further_operations_go_to_the_next_chunks_and_hold_back_their_rows() -> None:
+def test_further_operations_are_sent_in_later_chunks() -> None:
     data: list[Row] = [
         ("a", op("a"), None),
         ("b", op("b"), [op("b2"), op("b3")]),
@@ -140,7 +140,7 @@ def test_further_operations_go_to_the_next_chunks_and_hold_back_their_rows() -> 
     ]
 
 
-def test_a_first_row_with_further_operations_settles_nothing_yet() -> None:
+def test_a_first_row_with_further_operations_is_not_settled_yet() -> None:
     chunks = list(chunk_rows([batch([("a", op("a"), [op("a2")])])], 3))
     assert [(ids(chunk), chunk.rows, chunk.reached) for chunk in chunks] == [(["a"], 0, 1), (["a2"], 1, 1)]
 
@@ -170,7 +170,7 @@ def test_a_null_among_further_operations_is_rejected() -> None:
         list(chunk_rows([batch(data)], 3))
 
 
-def test_a_body_of_a_part() -> None:
+def test_the_body_of_a_part() -> None:
     chunk = next(chunk_rows([batch(rows("aBc")), batch(rows("de"))], 10))
     assert json.loads(chunk.body(1, 3)) == [{"id": "c"}, {"id": "d"}]
     assert json.loads(chunk.body(3, 4)) == [{"id": "e"}]

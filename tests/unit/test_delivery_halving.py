@@ -1,4 +1,4 @@
-"""Finding the operations that a call was rejected for."""
+"""Finding the operations for which a call was rejected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REFUSED = Rejected(400, "MALFORMED")
 
 
 class Batch:
-    """Refuses every call with a bad operation in it, and drops one attribute of some."""
+    """Rejects calls that contain a bad operation, and one attribute of some operations."""
 
     def __init__(self, bad: set[int], partial: frozenset[int] = frozenset()) -> None:
         self.bad, self.partial, self.calls = bad, partial, list[tuple[int, int]]()
@@ -30,13 +30,13 @@ class Batch:
         return Accepted(tuple(errors))
 
 
-def test_nothing_to_send_is_no_call() -> None:
+def test_nothing_to_send_makes_no_call() -> None:
     batch = Batch(set())
     assert find_rejected(0, batch) == Verdict()
     assert batch.calls == []
 
 
-def test_an_accepted_call_is_one_call() -> None:
+def test_an_accepted_call_is_made_once() -> None:
     batch = Batch(set(), frozenset({0, 7}))
     assert find_rejected(8, batch) == Verdict(
         (PartialError(0, "points", "", ""), PartialError(7, "points", "", ""))
@@ -44,7 +44,7 @@ def test_an_accepted_call_is_one_call() -> None:
     assert batch.calls == [(0, 8)]
 
 
-def test_halves_are_told_apart() -> None:
+def test_halves_are_searched() -> None:
     batch = Batch({5}, frozenset({0, 4, 7}))
     verdict = find_rejected(8, batch)
     assert verdict == Verdict(
@@ -54,12 +54,12 @@ def test_halves_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 13, 64, 100])
-def test_one_bad_operation_anywhere_costs_at_most_what_is_promised(count: int) -> None:
+def test_one_bad_operation_costs_at_most_the_documented_calls(count: int) -> None:
     for index in range(count):
         batch = Batch({index})
         assert find_rejected(count, batch) == Verdict((), ((index, REFUSED),))
         assert len(batch.calls) <= 2 * math.log2(count) + 1
-        assert (index, index + 1) in batch.calls  # it stood alone
+        assert (index, index + 1) in batch.calls  # it was sent alone
 
 
 def test_a_call_rejected_for_its_size_has_no_bad_operation() -> None:
@@ -69,7 +69,7 @@ def test_a_call_rejected_for_its_size_has_no_bad_operation() -> None:
     assert find_rejected(10, call) == Verdict()
 
 
-def test_bad_operations_side_by_side_among_good_ones_are_all_found() -> None:
+def test_adjacent_bad_operations_are_all_found() -> None:
     batch = Batch(set(range(300)))
     verdict = find_rejected(10_000, batch)
     assert isinstance(verdict, Verdict)
@@ -77,19 +77,19 @@ def test_bad_operations_side_by_side_among_good_ones_are_all_found() -> None:
     assert len(batch.calls) < 800
 
 
-def test_when_all_are_bad_the_search_ends_soon() -> None:
+def test_the_search_ends_early_when_all_are_bad() -> None:
     batch = Batch(set(range(10_000)))
     assert find_rejected(10_000, batch) == MostlyRejected(FIRST_CHECK, PROBES, PROBES, REFUSED)
     assert len(batch.calls) < 100
 
 
-def test_when_all_the_rest_is_bad_the_search_ends_too() -> None:
+def test_the_search_ends_early_when_all_the_rest_is_bad() -> None:
     batch = Batch(set(range(5_000, 10_000)))
     assert isinstance(find_rejected(10_000, batch), MostlyRejected)
     assert len(batch.calls) < 100
 
 
-def test_a_small_chunk_is_searched_to_its_end() -> None:
+def test_a_small_chunk_is_searched_completely() -> None:
     batch = Batch(set(range(64)))
     verdict = find_rejected(64, batch)
     assert isinstance(verdict, Verdict)

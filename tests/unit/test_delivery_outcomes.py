@@ -1,4 +1,4 @@
-"""What rejections become."""
+"""Conversion of rejections to outcomes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def chunk(*keys: str, big: str = "") -> Chunk:
     return next(chunk_rows([batch], 100, 60))
 
 
-def test_all_is_accepted() -> None:
+def test_everything_accepted() -> None:
     assert settle(chunk("a", "b"), Verdict(), 1) == Outcome(2, (), 1)
 
 
-def test_rejections_find_their_rows() -> None:
+def test_rejections_are_assigned_to_their_rows() -> None:
     verdict = Verdict(
         errors=(
             PartialError(0, "points", "INVALID_ATTRIBUTE", "too long"),
@@ -43,7 +43,7 @@ def test_rejections_find_their_rows() -> None:
     )
 
 
-def test_the_same_twice_counts_once_and_a_rejected_row_hides_its_attributes() -> None:
+def test_repeated_errors_count_once_and_row_errors_override_attribute_errors() -> None:
     errors = (
         PartialError(0, "points", "A", ""),
         PartialError(0, "points", "B", ""),
@@ -56,12 +56,12 @@ def test_the_same_twice_counts_once_and_a_rejected_row_hides_its_attributes() ->
     assert outcome.rejects == (Reject("b", None, "C", "batch"), Reject("a", "points", "A", "batch"))
 
 
-def test_an_operation_over_the_limit_is_a_row_that_the_runner_rejected() -> None:
+def test_an_oversized_operation_is_rejected_by_the_runner() -> None:
     outcome = settle(chunk("a", "b", "c", big="b"), Verdict())
     assert outcome.accepted == 2
     assert outcome.rejects == (Reject("b", None, "too_large", "validation"),)
 
 
-def test_no_representation_has_an_identifier() -> None:
+def test_no_repr_contains_an_identifier() -> None:
     verdict = Verdict((PartialError(0, "points", "A", ""), PartialError(1, None, "C", "")))
     assert "zzz" not in repr(settle(chunk("zzz1", "zzz2"), verdict))

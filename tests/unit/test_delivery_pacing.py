@@ -1,4 +1,4 @@
-"""Pacing on a clock of its own, against servers as strict as they come."""
+"""Pacing with a simulated clock, against the strictest servers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Clock:
 
 
 class Bucket:
-    """A server that rejects what exceeds its bucket."""
+    """A server that rejects calls exceeding its token bucket."""
 
     def __init__(self, rate: float, capacity: float) -> None:
         self.rate, self.capacity, self.tokens, self.at = rate, capacity, capacity, 0.0
@@ -52,7 +52,7 @@ class Bucket:
     ("endpoint", "capacity"), [(UPDATE, 1_000), (MASS_UPDATE, 10_000)], ids=["update", "mass-update"]
 )
 @pytest.mark.parametrize("sizes", ["largest", "mixed", "single"])
-def test_a_strict_server_never_rejects(endpoint: Route, capacity: int, sizes: str) -> None:
+def test_a_strict_server_never_rejects_a_paced_client(endpoint: Route, capacity: int, sizes: str) -> None:
     limits, clock = endpoint, Clock()
     most = limits.max_rows
     calls = {"largest": [most] * 300, "mixed": [most, 1, most // 2, 3, most - 1] * 60, "single": [1] * 3_000}[
@@ -62,7 +62,7 @@ def test_a_strict_server_never_rejects(endpoint: Route, capacity: int, sizes: st
     for profiles in calls:
         assert pacer.acquire(profiles, clock.wait)
         assert server.takes(profiles, clock.elapsed)
-    # And it is not slow: 99 % of the rate, less the burst.
+    # The pace is at least 99 % of the rate, apart from the burst.
     needed = (sum(calls) - calls[-1]) / (0.99 * limits.rate)
     assert clock.elapsed <= needed + 1e-3
 
@@ -70,7 +70,7 @@ def test_a_strict_server_never_rejects(endpoint: Route, capacity: int, sizes: st
 @pytest.mark.parametrize("endpoint", [UPDATE, MASS_UPDATE], ids=lambda each: each.name)
 @pytest.mark.parametrize("late", [0.05, 0.3])
 def test_calls_may_arrive_late(endpoint: Route, late: float) -> None:
-    """Every other call is that much later at the server than the next one."""
+    """Every other call arrives that much later than the next one."""
     limits, clock = endpoint, Clock()
     pacer, server = (
         pacer_for(limits, now=clock.now),
@@ -83,8 +83,8 @@ def test_calls_may_arrive_late(endpoint: Route, late: float) -> None:
     assert all(server.takes(call_size(limits), at) for at in sorted(arrivals))
 
 
-def test_calls_one_by_one_keep_their_distance_once_one_was_too_early() -> None:
-    """Every third call takes 40 ms longer to arrive, and so does its answer."""
+def test_sequential_calls_keep_their_distance_after_an_early_one() -> None:
+    """Every third call and its answer take 40 ms longer."""
     clock, taken, refused = Clock(), 0, 0
     pacer, server = pacer_for(AUDIENCE.routes[0], now=clock.now), Bucket(1, 1)
     for number in range(90):
@@ -112,11 +112,11 @@ def test_calls_one_by_one_keep_their_distance_once_one_was_too_early() -> None:
         (MASS_UPDATE, 0, 10_000),
     ],
 )
-def test_the_size_of_a_call(endpoint: Route, rate: float | None, size: int) -> None:
+def test_call_sizes(endpoint: Route, rate: float | None, size: int) -> None:
     assert call_size(endpoint, rate) == size
 
 
-def test_no_burst_means_that_calls_are_spread_evenly() -> None:
+def test_without_a_burst_calls_are_spread_evenly() -> None:
     clock = Clock()
     pacer = pacer_for(MASS, now=clock.now)
     at = []
@@ -136,20 +136,20 @@ def test_the_burst_of_update_keeps_one_call_in_reserve() -> None:
     assert clock.elapsed == pytest.approx(200 / 297)
 
 
-def test_a_given_rate_has_a_burst_of_one_second() -> None:
+def test_a_custom_rate_has_a_burst_of_one_second() -> None:
     clock = Clock()
     pacer = pacer_for(UPDATE, 50, now=clock.now)
     pacer.acquire(50, clock.wait)
     assert clock.elapsed == 0
     pacer.acquire(50, clock.wait)
     assert clock.elapsed == pytest.approx(1.0)
-    pacer.acquire(200, clock.wait)  # larger than the bucket: goes once it is full, and leaves a debt
+    pacer.acquire(200, clock.wait)  # larger than the bucket: sent once it is full, leaving a debt
     assert clock.elapsed == pytest.approx(2.0)
     pacer.acquire(1, clock.wait)
     assert clock.elapsed == pytest.approx(2.0 + 151 / 50)
 
 
-def test_a_pause_does_not_save_up_more_than_the_burst() -> None:
+def test_a_pause_accumulates_at_most_the_burst() -> None:
     clock = Clock()
     pacer = Pacer(10, 20, clock.now)
     clock.time += 3_600
@@ -159,7 +159,7 @@ def test_a_pause_does_not_save_up_more_than_the_burst() -> None:
     assert clock.elapsed == pytest.approx(3_601)
 
 
-def test_zero_is_no_pacing() -> None:
+def test_zero_disables_pacing() -> None:
     clock = Clock()
     pacer = pacer_for(UPDATE, 0, now=clock.now)
     for _ in range(100):
@@ -168,7 +168,7 @@ def test_zero_is_no_pacing() -> None:
 
 
 @pytest.mark.parametrize("rate", [0, 1_000])
-def test_a_hold_counts_for_everyone_and_the_longest_wins(rate: int) -> None:
+def test_a_hold_applies_to_all_and_the_longest_wins(rate: int) -> None:
     clock = Clock()
     pacer = Pacer(rate, rate, clock.now)
     pacer.hold(5)
@@ -179,7 +179,7 @@ def test_a_hold_counts_for_everyone_and_the_longest_wins(rate: int) -> None:
     assert clock.elapsed == pytest.approx(5)
 
 
-def test_a_hold_while_somebody_waits_is_seen() -> None:
+def test_a_hold_applies_to_waiting_threads() -> None:
     clock = Clock()
     pacer = Pacer(10, 10, clock.now)
     pacer.acquire(10, clock.wait)
@@ -193,7 +193,7 @@ def test_a_hold_while_somebody_waits_is_seen() -> None:
     assert clock.elapsed == pytest.approx(7)
 
 
-def test_who_is_stopped_takes_nothing() -> None:
+def test_a_stopped_thread_takes_no_tokens() -> None:
     clock = Clock()
     pacer = Pacer(10, 10, clock.now)
     assert pacer.acquire(10, clock.wait)
@@ -202,7 +202,7 @@ def test_who_is_stopped_takes_nothing() -> None:
     assert pacer.acquire(10, lambda _: True)
 
 
-def test_threads_never_take_more_than_there_is() -> None:
+def test_threads_never_exceed_the_bucket() -> None:
     time = [0.0]
     lock = threading.Lock()
 
@@ -229,7 +229,7 @@ def test_threads_never_take_more_than_there_is() -> None:
     ("route", "rows", "seconds"),
     [(AUDIENCE.routes[0], 10_000, 100), (CATALOG.routes[0], 200, 20), (CATALOG.routes[0], 1, 20)],
 )
-def test_calls_are_counted_beside_rows(route: Route, rows: int, seconds: float) -> None:
+def test_calls_are_limited_as_well_as_rows(route: Route, rows: int, seconds: float) -> None:
     assert call_size(route) == route.max_rows
     clock = Clock()
     pacer = pacer_for(route, now=clock.now)
@@ -238,7 +238,7 @@ def test_calls_are_counted_beside_rows(route: Route, rows: int, seconds: float) 
     assert clock.elapsed == pytest.approx(seconds, rel=0.001)
 
 
-def test_no_pacing_is_none_of_calls_either() -> None:
+def test_without_pacing_calls_are_not_limited() -> None:
     clock = Clock()
     pacer = pacer_for(AUDIENCE.routes[0], 0, clock.now)
     assert all(pacer.acquire(10_000, clock.wait) for _ in range(5))

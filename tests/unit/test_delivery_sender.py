@@ -1,4 +1,4 @@
-"""Several chunks in flight: order, bounds, retries, and every way to end."""
+"""Several chunks in flight: order, limits, retries, and all ways to end."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from dbt_batch_sync.delivery.sender import Interrupted, deliver
 from dbt_batch_sync.errors import DeliveryError
 from dbt_batch_sync.ledger.records import Reject
 
-PATIENCE = 5.0  # seconds that a test waits for another thread before it fails
+PATIENCE = 5.0  # seconds to wait for another thread before the test fails
 OK = Accepted()
 
 
 class Clock:
-    """Time that passes only when somebody waits."""
+    """Simulated time that advances only by waits."""
 
     def __init__(self) -> None:
         self.waits: list[float] = []
@@ -51,7 +51,7 @@ class Clock:
 
 
 def chunks_of(count: int, size: int = 1) -> list[Chunk]:
-    """Chunks whose operations are numbered through."""
+    """Chunks with consecutively numbered operations."""
     keys = [f"{number:06d}" for number in range(count * size)]
     columns = {
         "key": pa.array(keys),
@@ -62,7 +62,7 @@ def chunks_of(count: int, size: int = 1) -> list[Chunk]:
 
 
 class Delivery:
-    """A delivery with what a test may turn, and what it saw."""
+    """A delivery with adjustable settings that records what happened."""
 
     def __init__(
         self, answer: Callable[[list[int]], Answer], timing: Timing | None = None, pacer: Pacer | None = None
@@ -121,10 +121,10 @@ def until(condition: Callable[[], bool]) -> None:
         if condition():
             return
         pause.wait(0.005)
-    raise AssertionError("another thread did not get there")
+    raise AssertionError("timed out waiting for another thread")
 
 
-def test_everything_arrives_once_and_is_settled_in_order() -> None:
+def test_chunks_arrive_once_and_settle_in_order() -> None:
     delivery = Delivery(lambda _: OK)
     assert delivery.run(chunks_of(20, 3)) == list(range(1, 21))
     assert sorted(number for operations in delivery.sent for number in operations) == list(range(60))
@@ -148,10 +148,12 @@ def test_no_chunks_and_a_chunk_without_operations_need_no_call() -> None:
     assert delivery.settled[0].outcome.accepted == 0
 
 
-def test_a_slow_first_chunk_holds_back_the_others_and_their_number() -> None:
+def test_a_slow_first_chunk_delays_the_others() -> None:
     def answer(operations: list[int]) -> Answer:
         if operations == [0]:
-            until(lambda: len(delivery.sent) == 5)  # the one read ahead went as soon as a place was free
+            until(
+                lambda: len(delivery.sent) == 5
+            )  # the chunk that was read ahead was sent as soon as a slot was free
         return OK
 
     delivery = Delivery(answer)
@@ -159,7 +161,7 @@ def test_a_slow_first_chunk_holds_back_the_others_and_their_number() -> None:
     assert delivery.most_held == 5
 
 
-def test_as_many_at_once_as_allowed() -> None:
+def test_max_in_flight() -> None:
     together = threading.Barrier(4)
     lock = threading.Lock()
     now = most = 0
@@ -178,7 +180,7 @@ def test_as_many_at_once_as_allowed() -> None:
     assert most == 4
 
 
-def test_busy_and_broken_calls_are_repeated_as_they_are() -> None:
+def test_busy_and_broken_calls_are_repeated_unchanged() -> None:
     clock = Clock()
     answers: Iterator[Answer] = iter([Busy(503), Broken(BrokenKind.CUT), Busy(500, 7.0), OK])
     delivery = Delivery(lambda _: next(answers), clock.timing)
@@ -196,12 +198,12 @@ def test_busy_and_broken_calls_are_repeated_as_they_are() -> None:
         ([Fatal(None)], [True, False]),
         ([Broken(BrokenKind.CONNECT)] * 4, [True, False] * 4),
         ([Broken(BrokenKind.CONNECT), OK], [True, False, True]),
-        # Once it may have been sent, it may have been.
+        # After a call that may have been sent, later failures don't change that.
         ([Broken(BrokenKind.CUT), *[Broken(BrokenKind.CONNECT)] * 3], [True]),
         ([Busy(503), *[Broken(BrokenKind.CONNECT)] * 3], [True]),
     ],
 )
-def test_what_may_be_sent_is_told(answers: list[Answer], told: list[bool]) -> None:
+def test_uncertain_calls_are_reported(answers: list[Answer], told: list[bool]) -> None:
     left = iter(answers)
     delivery = Delivery(lambda operations: next(left))
     if answers[-1] == OK:
@@ -212,7 +214,7 @@ def test_what_may_be_sent_is_told(answers: list[Answer], told: list[bool]) -> No
     assert delivery.begun == [(1, each) for each in told]
 
 
-def test_a_throttled_sender_holds_all() -> None:
+def test_a_throttled_sender_holds_all_senders() -> None:
     class Spy(Pacer):
         holds: ClassVar[list[float]] = []
 
@@ -224,7 +226,7 @@ def test_a_throttled_sender_holds_all() -> None:
     assert Spy.holds == [30.0, 4.0]
 
 
-def test_who_is_held_waits() -> None:
+def test_a_held_sender_waits() -> None:
     clock = Clock()
     delivery = Delivery(lambda _: OK, clock.timing)
     delivery.pacer.hold(12.0)
@@ -232,17 +234,17 @@ def test_who_is_held_waits() -> None:
     assert clock.now() == 12.0
 
 
-def test_every_call_is_paced_by_its_profiles_parts_and_repeats_included() -> None:
+def test_every_call_is_paced_including_parts_and_retries() -> None:
     clock = Clock()
     answers: Iterator[Answer] = iter([Rejected(400), Busy(503), OK, Rejected(400), OK])
     delivery = Delivery(lambda _: next(answers), clock.timing, Pacer(1, 0, clock.now))
     delivery.run(chunks_of(1, 4))
     assert delivery.sent == [[0, 1, 2, 3], [0, 1], [0, 1], [2], [3]]
-    # Of the last call nothing is waited for; the wait before a repeat counts for its pace.
+    # There is no wait after the last call; the wait before a retry counts towards the pace.
     assert clock.now() == pytest.approx(4 + 2 + 2 + 1)
 
 
-def test_rejections_are_given_to_their_rows() -> None:
+def test_rejections_reach_their_rows() -> None:
     def answer(operations: list[int]) -> Answer:
         if 5 in operations:
             return Rejected(400, "MALFORMED")
@@ -275,7 +277,7 @@ def test_rejections_are_given_to_their_rows() -> None:
         (Accepted((PartialError(1, None, "", ""),)), ["bulk_index out of range", "4 requests"]),
     ],
 )
-def test_a_failure_says_what_and_what_to_do(answer: Answer, words: list[str]) -> None:
+def test_failures_say_what_to_do(answer: Answer, words: list[str]) -> None:
     delivery = Delivery(lambda _: answer)
     with pytest.raises(DeliveryError) as caught:
         delivery.run(chunks_of(1))
@@ -283,7 +285,7 @@ def test_a_failure_says_what_and_what_to_do(answer: Answer, words: list[str]) ->
     assert delivery.settled == []
 
 
-def test_what_is_under_way_when_another_chunk_fails_is_still_settled() -> None:
+def test_chunks_in_flight_are_settled_when_another_fails() -> None:
     failed = threading.Event()
 
     def answer(operations: list[int]) -> Answer:
@@ -300,11 +302,11 @@ def test_what_is_under_way_when_another_chunk_fails_is_still_settled() -> None:
     assert delivery.numbers == [1, 2]
     assert (
         len(delivery.sent) <= 4 + 3
-    )  # those that were answered before the failure was known may have had a successor
+    )  # an answer before the failure was known may have let another call start
 
 
-def test_a_call_behind_the_prefix_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It could overwrite what the next push sends. Nothing lets it go on but the wait for all that is under way."""
+def test_a_call_after_the_settled_prefix_is_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could overwrite what the next push sends. Only the wait for calls in flight ends it."""
     failed, released, ended = threading.Event(), threading.Event(), threading.Event()
 
     def answer(operations: list[int]) -> Answer:
@@ -329,7 +331,7 @@ def test_a_call_behind_the_prefix_is_waited_for(monkeypatch: pytest.MonkeyPatch)
     assert ended.is_set()
 
 
-def test_most_rows_rejected_is_a_failure() -> None:
+def test_too_many_rejections_are_a_failure() -> None:
     delivery = Delivery(lambda _: Rejected(400, "MALFORMED"))
     with pytest.raises(
         DeliveryError, match=r"MALFORMED.*rejected one by one: 25 rows, and 16 of 16 samples"
@@ -339,10 +341,10 @@ def test_most_rows_rejected_is_a_failure() -> None:
     assert len(delivery.sent) < 100
 
 
-def test_a_source_that_fails_does_not_take_the_settled_with_it() -> None:
+def test_settled_chunks_survive_a_failing_source() -> None:
     def source() -> Iterator[Chunk]:
         yield from chunks_of(3)
-        raise OSError("the warehouse is gone")
+        raise OSError("the warehouse is unreachable")
 
     delivery = Delivery(lambda _: OK)
     with pytest.raises(OSError, match="gone"):
@@ -350,7 +352,7 @@ def test_a_source_that_fails_does_not_take_the_settled_with_it() -> None:
     assert delivery.numbers == [1, 2, 3]
 
 
-def test_a_fault_of_the_send_function_itself_is_not_swallowed() -> None:
+def test_exceptions_of_the_send_function_are_raised() -> None:
     def answer(operations: list[int]) -> Answer:
         if operations == [3]:
             raise ZeroDivisionError
@@ -362,7 +364,7 @@ def test_a_fault_of_the_send_function_itself_is_not_swallowed() -> None:
     assert delivery.numbers == [1, 2, 3][: len(delivery.numbers)]
 
 
-def test_a_stop_settles_what_is_under_way_and_starts_nothing() -> None:
+def test_a_stop_settles_calls_in_flight_and_starts_none() -> None:
     def answer(_: list[int]) -> Answer:
         until(lambda: len(delivery.sent) >= 4)
         delivery.stop.set()
@@ -384,7 +386,7 @@ def test_a_stop_before_the_start_sends_nothing() -> None:
     assert delivery.read == 0
 
 
-def test_a_stop_after_the_last_chunk_was_read_is_no_interruption() -> None:
+def test_a_stop_after_the_last_chunk_is_no_interruption() -> None:
     ended = threading.Event()
 
     def source() -> Iterator[Chunk]:
@@ -402,7 +404,7 @@ def test_a_stop_after_the_last_chunk_was_read_is_no_interruption() -> None:
 
 
 @pytest.mark.parametrize("what", ["retry", "pace"])
-def test_a_stop_wakes_who_waits(what: str) -> None:
+def test_a_stop_ends_waits(what: str) -> None:
     pacer = Pacer(0, 0) if what == "retry" else Pacer(0.001, 1)
 
     def answer(operations: list[int]) -> Answer:
@@ -415,7 +417,7 @@ def test_a_stop_wakes_who_waits(what: str) -> None:
     assert delivery.numbers == ([] if what == "retry" else [1])
 
 
-def test_the_wait_for_what_is_under_way_is_bounded() -> None:
+def test_the_wait_for_calls_in_flight_is_bounded() -> None:
     release = threading.Event()
 
     def answer(operations: list[int]) -> Answer:
@@ -432,7 +434,7 @@ def test_the_wait_for_what_is_under_way_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("leave", ["close", "interrupt"])
-def test_a_caller_that_leaves_is_not_held(leave: str) -> None:
+def test_closing_the_delivery_does_not_block(leave: str) -> None:
     release = threading.Event()
 
     def answer(operations: list[int]) -> Answer:
@@ -453,7 +455,7 @@ def test_a_caller_that_leaves_is_not_held(leave: str) -> None:
     finally:
         release.set()
     until(lambda: not any(thread.name.startswith("batch-sender") for thread in threading.enumerate()))
-    assert len(delivery.sent) <= sent + 1  # one may just have been starting
+    assert len(delivery.sent) <= sent + 1  # one call may just have been starting
 
 
 def test_threads_end_with_the_delivery() -> None:
@@ -461,7 +463,7 @@ def test_threads_end_with_the_delivery() -> None:
     until(lambda: not any(thread.name.startswith("batch-sender") for thread in threading.enumerate()))
 
 
-def test_numbers_are_consecutive_whatever_the_order_of_answers() -> None:
+def test_chunk_numbers_are_consecutive_for_any_order_of_answers() -> None:
     answered = [threading.Event() for _ in range(40)]
 
     def answer(operations: list[int]) -> Answer:

@@ -1,4 +1,4 @@
-"""The gate holds a sync against what dbt wrote down of its last command."""
+"""The gate compares a sync with the artifacts of dbt's last command."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TESTS = (
 
 
 def built(at: datetime = NOW) -> SyncState:
-    """A delta that the invocation d1 built."""
+    """A delta built by the invocation d1."""
     event = Event(recorded_at=at, sync="crm_contacts", event="built", delta_id="d1")
     return state_of("crm_contacts", [event], NOW)
 
@@ -64,7 +64,7 @@ def refusal(
         {**TESTED, "model.shop.else": "error"},
     ],
 )
-def test_what_was_built_and_tested_passes(sync: Sync, statuses: dict[str, str]) -> None:
+def test_built_and_tested_models_pass(sync: Sync, statuses: dict[str, str]) -> None:
     assert refusal(sync, statuses) is None
 
 
@@ -82,7 +82,7 @@ def test_what_was_built_and_tested_passes(sync: Sync, statuses: dict[str, str]) 
         ({**BUILT, "test.shop.unique": "skipped"}, "tests failed: unique_id (skipped)"),
     ],
 )
-def test_what_was_not_is_refused(sync: Sync, statuses: dict[str, str] | None, why: str) -> None:
+def test_missing_builds_and_tests_are_refused(sync: Sync, statuses: dict[str, str] | None, why: str) -> None:
     said = refusal(sync, statuses)
     assert said is not None
     assert said.startswith("`crm_contacts` was not pushed: ")
@@ -91,8 +91,8 @@ def test_what_was_not_is_refused(sync: Sync, statuses: dict[str, str] | None, wh
 
 
 @pytest.mark.parametrize("command", ["compile", "docs generate", "test", "build"])
-def test_another_command_than_the_one_that_built_the_delta(sync: Sync, command: str) -> None:
-    """It compiled the models, built them for another target, or only tested them."""
+def test_artifacts_of_another_command(sync: Sync, command: str) -> None:
+    """It only compiled the models, built them for another target, or only ran tests."""
     said = refusal(sync, TESTED, invocation="d2", command=command)
     assert said is not None
     assert f"the last dbt command (`dbt {command}`) did not build this delta" in said
@@ -124,12 +124,12 @@ def test_age(sync: Sync, hours: float, limit: timedelta, why: str | None, requir
     assert why is None or why in str(said)
 
 
-def test_a_failed_test_does_not_matter_to_who_asks_only_for_the_age(sync: Sync) -> None:
+def test_max_age_alone_ignores_failed_tests(sync: Sync) -> None:
     statuses = {"test.shop.unique": "fail"}
     assert refusal(sync, statuses, max_age=timedelta(hours=2), require_tests=False) is None
 
 
-def test_a_sync_without_its_models_has_less_to_check(sync: Sync) -> None:
+def test_a_sync_without_its_models(sync: Sync) -> None:
     assert (
         refusal(replace(sync, delta=None, snapshot=None), {SYNC: "success", "test.shop.unique": "pass"})
         is None
@@ -160,7 +160,7 @@ def test_results_are_read(tmp_path: Path) -> None:
         {"metadata": {"invocation_id": "d1"}, "results": [{"unique_id": "x"}]},
     ],
 )
-def test_what_is_no_results_is_refused(tmp_path: Path, document: object) -> None:
+def test_invalid_run_results_are_errors(tmp_path: Path, document: object) -> None:
     path = tmp_path / "run_results.json"
     path.write_text(json.dumps(document))
     with pytest.raises(ManifestError) as refused:

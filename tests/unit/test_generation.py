@@ -1,4 +1,4 @@
-"""`generate`: what it writes, and that it never removes the models of a live mapping."""
+"""`generate`: what it writes, and that it never removes the models of an active mapping."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ META = {"meta": {"batch_sync": {"identifier": "id", "custom": ["a"]}}}
 
 
 class Shop:
-    """A project's files and the manifest that dbt would have written last."""
+    """A project's files, and the manifest that dbt would have written last."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -37,12 +37,12 @@ class Shop:
             (self.directory / path).write_text("select 1")
 
     def parse(self) -> None:
-        """As `dbt parse` does for the models that `generate` has written."""
+        """Add the models written by `generate` to the manifest, like `dbt parse`."""
         for path in (self.directory / "models" / "batch_sync").glob("*.sql"):
             self.refer(path.stem, f"models/batch_sync/{path.name}")
 
     def refer(self, name: str, path: str, **keys: object) -> None:
-        """Adds one of a sync's own models."""
+        """Add one of a sync's own models."""
         owner = name.removesuffix("_delta").removesuffix("_sent_snapshot")
         self.add(name, path, depends_on={"nodes": [f"model.shop.{owner}"]}, **keys)
 
@@ -63,7 +63,7 @@ class Shop:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
-    """Two syncs whose models are generated."""
+    """Two syncs with generated models."""
     shop = Shop(tmp_path)
     shop.add("people", config=META)
     shop.add("pets", config=META)
@@ -75,7 +75,7 @@ def shop(tmp_path: Path) -> Shop:
 PETS = ["pets.yml", "pets_delta.sql", "pets_sent_snapshot.sql"]
 
 
-def test_what_is_written(shop: Shop) -> None:
+def test_written_files(shop: Shop) -> None:
     folder = shop.directory / "models" / "batch_sync"
     assert (folder / "pets_delta.sql").read_text().splitlines()[1] == "{{ dbt_batch_sync.delta('pets') }}"
     snapshot = (folder / "pets_sent_snapshot.sql").read_text()
@@ -102,7 +102,7 @@ def test_nothing_is_written_twice(shop: Shop) -> None:
     assert shop.missing() == []
 
 
-def test_models_of_the_users_are_found_wherever_they_lie(tmp_path: Path) -> None:
+def test_user_models_are_found_anywhere(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
     shop.add("people", config=META)
     for suffix in ("delta", "sent_snapshot"):
@@ -110,7 +110,7 @@ def test_models_of_the_users_are_found_wherever_they_lie(tmp_path: Path) -> None
     assert [each.path.name for each in shop.missing()] == ["_batch_sync.yml"]
 
 
-def test_a_yaml_of_the_users_stays(shop: Shop) -> None:
+def test_user_yaml_is_kept(shop: Shop) -> None:
     (shop.directory / "models" / "batch_sync" / "_batch_sync.yml").write_text("version: 2\n")
     assert shop.missing() == []
 
@@ -125,15 +125,15 @@ def test_an_unmapped_sync_is_obsolete(shop: Shop) -> None:
     assert "pets" not in (shop.directory / "models" / "batch_sync" / "_batch_sync.yml").read_text()
 
 
-def test_a_removed_model_is_obsolete_though_the_manifest_still_has_it(shop: Shop) -> None:
+def test_a_removed_model_is_obsolete_even_if_still_in_the_manifest(shop: Shop) -> None:
     (shop.directory / "models" / "pets.sql").unlink()
     assert shop.obsolete() == PETS
     (shop.directory / "models" / "elsewhere").mkdir()
     (shop.directory / "models" / "elsewhere" / "pets.sql").write_text("select 1")
-    assert shop.obsolete() == [], "it was moved"
+    assert shop.obsolete() == [], "the file was moved"
 
 
-def test_models_of_the_users_are_never_obsolete(shop: Shop) -> None:
+def test_user_models_are_never_obsolete(shop: Shop) -> None:
     own = shop.directory / "models" / "batch_sync" / "pets_delta.sql"
     own.write_text("select 1")
     shop.add("pets")
@@ -143,8 +143,8 @@ def test_models_of_the_users_are_never_obsolete(shop: Shop) -> None:
 WHEN = "{{ target.name == 'prod' }}"
 
 
-def test_a_live_mapping_from_anywhere_keeps_its_models(shop: Shop) -> None:
-    """From `+meta` of dbt_project.yml, a package, a versioned or a disabled model: the manifest has it."""
+def test_an_active_mapping_from_anywhere_keeps_its_models(shop: Shop) -> None:
+    """From `+meta` in dbt_project.yml, a package, a versioned or a disabled model: the manifest contains it."""
     del shop.nodes["model.shop.pets"]
     package = {**model("pets", None), "unique_id": "model.hub.pets", "package_name": "hub"}
     shop.nodes["model.hub.pets"] = {**package, "meta": META["meta"]}
@@ -169,17 +169,17 @@ def test_a_live_mapping_from_anywhere_keeps_its_models(shop: Shop) -> None:
         ({}, PETS),
     ],
 )
-def test_a_model_that_is_disabled_for_good_leaves_nothing(
+def test_models_of_a_permanently_disabled_sync_are_removed(
     shop: Shop, disabled: Mapping[str, object], gone: list[str]
 ) -> None:
-    """dbt can't use a delta of a disabled model; one that another target enables stays."""
+    """dbt can't use the delta of a disabled model. Models enabled for another target are kept."""
     del shop.nodes["model.shop.pets"]
     config = {"config": {**META, "enabled": False}}
     shop.disabled["model.shop.pets"] = [{**model("pets", None), **config, **disabled}]
     assert shop.obsolete() == gone
 
 
-def test_models_follow_the_state_and_the_group_of_the_sync_s_model(tmp_path: Path) -> None:
+def test_models_inherit_enabled_and_group(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
     config = {**META, "access": "private", "group": "crm"}
     shop.add("people", config=config, unrendered_config={"enabled": WHEN})
@@ -192,9 +192,9 @@ def test_models_follow_the_state_and_the_group_of_the_sync_s_model(tmp_path: Pat
     shop.parse()
     node = shop.nodes.pop("model.shop.people")
     shop.disabled["model.shop.people"] = [{**node, "config": {**config, "enabled": False}}]
-    assert shop.missing() == [], "under another target nothing changes"
+    assert shop.missing() == [], "another target should change nothing"
     shop.disabled["model.shop.cats"] = [{**node, "name": "cats", "config": {**config, "enabled": False}}]
-    assert shop.missing() == [], "its models are written under a target that enables it"
+    assert shop.missing() == [], "its models should be written under a target that enables it"
 
 
 def test_a_version_is_pinned(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_a_version_is_pinned(tmp_path: Path) -> None:
     assert body == "{{ dbt_batch_sync.delta('people', version='2') }}"
 
 
-def test_the_names_of_exposures_are_ones_that_dbt_takes(tmp_path: Path) -> None:
+def test_exposure_names_are_valid_in_dbt(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
     for name in ("a.b", "yes", "naïve", "1st $"):
         shop.add(name, config=META)
@@ -229,7 +229,7 @@ def test_the_names_of_exposures_are_ones_that_dbt_takes(tmp_path: Path) -> None:
         (None, "dev_crm", "{{ var('batch_sync_schema', target.schema) }}"),
     ],
 )
-def test_the_ledger_s_source_follows_the_snapshots(
+def test_the_ledger_source_follows_the_snapshots(
     tmp_path: Path, target: str | None, snapshots: str, said: str
 ) -> None:
     shop = Shop(tmp_path)
@@ -241,7 +241,7 @@ def test_the_ledger_s_source_follows_the_snapshots(
     assert written["sources"][0]["schema"] == said
 
 
-def test_a_source_of_the_users_is_not_declared_twice(shop: Shop) -> None:
+def test_a_user_defined_source_is_not_declared_twice(shop: Shop) -> None:
     source = {"resource_type": "source", "source_name": "batch_sync", "name": "batch_sync_runs"}
     shop.sources["source.shop.batch_sync.batch_sync_runs"] = {
         **source,

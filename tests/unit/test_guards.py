@@ -1,4 +1,4 @@
-"""Which guards stop a delta, by its counts."""
+"""Which guards stop a delta, given its counts."""
 
 from __future__ import annotations
 

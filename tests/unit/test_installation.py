@@ -1,4 +1,4 @@
-"""`init`: where the macros are listed, and that nothing else in the file changes."""
+"""`init` adds the package to the right file and changes nothing else in it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ ENTRY = "local: packages/dbt_batch_sync"
         ),
     ],
 )
-def test_an_entry_is_added_and_all_else_stays(
+def test_an_entry_is_added_and_nothing_else_changes(
     tmp_path: Path, file: str, before: str | None, after: str
 ) -> None:
     path = tmp_path / file
@@ -70,7 +70,7 @@ def test_an_entry_is_added_and_all_else_stays(
         ("packages.yml", "packages:\n  - local: x\npackages:\n  - local: y\n"),
     ],
 )
-def test_what_can_not_be_changed_is_left(tmp_path: Path, file: str, text: str) -> None:
+def test_unsupported_files_are_left_alone(tmp_path: Path, file: str, text: str) -> None:
     (tmp_path / file).write_text(text)
     installed = init(tmp_path)
     assert (installed.file, installed.by_hand) == (file, f"  - {ENTRY}\n")
@@ -97,7 +97,7 @@ def test_the_tag_of_this_version_must_be_in_the_repository(tmp_path: Path) -> No
     assert f"revision: v{__version__}" in (tmp_path / "packages.yml").read_text()
 
 
-def test_a_repository_that_does_not_answer_may_have_it(tmp_path: Path) -> None:
+def test_an_unreachable_repository_is_assumed_to_have_it(tmp_path: Path) -> None:
     init(tmp_path, str(tmp_path / "nowhere"))
     assert f"revision: v{__version__}" in (tmp_path / "packages.yml").read_text()
 

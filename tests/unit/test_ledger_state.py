@@ -1,4 +1,4 @@
-"""What the journal says of a sync: pure, from events to a state."""
+"""The state of a sync, computed from journal events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ START = datetime(2026, 4, 1, 6)
 
 
 class Journal:
-    """Events, one a second unless `after` says otherwise."""
+    """Collects events, one second apart unless `after` is given."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -37,19 +37,19 @@ class Journal:
         return state_of("people", reversed(self.events), self.at + timedelta(seconds=after))
 
 
-def test_nothing_is_known_before_the_first_build() -> None:
+def test_the_state_before_the_first_build() -> None:
     assert Journal().state() == SyncState("people", START + timedelta(seconds=1))
     assert not Journal().state().is_settled
 
 
-def test_a_build_that_has_not_ended_is_seen_until_one_has() -> None:
+def test_an_unfinished_build_counts_until_one_completes() -> None:
     journal = Journal().built()
     assert not journal.state().is_building
     journal.add("building", delta_id="d2")
     assert journal.state().is_building
     journal.add("built", delta_id="d2")
     assert not journal.state().is_building
-    # A build that died does not matter any more once another has ended.
+    # A build that died no longer matters once another has completed.
     journal.built("d3")
     assert not journal.state().is_building
 
@@ -96,14 +96,14 @@ def test_a_delta_is_settled_when_nothing_is_left_to_send(
     assert journal.state().is_settled is settled
 
 
-def test_parked_rows_are_the_deltas_and_those_that_its_pushes_had_rejected() -> None:
+def test_parked_rows_include_those_rejected_by_pushes_of_the_delta() -> None:
     journal = Journal().built("d0").run("ended", "r0", "d0", rejected_rows=7).built(parked=2)
     assert journal.state().parked == 2
     journal.run("ended", "r1", rejected_rows=3).run("ended", "r2", rejected_rows=1)
     assert journal.state().parked == 6
 
 
-def test_what_killed_pushes_could_not_vouch_for_is_reported_by_the_next() -> None:
+def test_uncertain_events_of_killed_pushes_are_reported_by_the_next() -> None:
     journal = Journal().built().run("claimed").run("checkpoint", page=0, unsure=2)
     assert journal.state().unreported == 2
     journal.run("checkpoint", "r2", page=1, unsure=1).run("checkpoint", "r2", page=2, unsure=3)
@@ -113,7 +113,7 @@ def test_what_killed_pushes_could_not_vouch_for_is_reported_by_the_next() -> Non
     assert journal.run("checkpoint", "r4", page=4).state().unreported == 0
 
 
-def test_the_project_is_that_of_the_last_intent_until_everything_is_sent_again() -> None:
+def test_the_project_is_that_of_the_last_intent_until_a_resend() -> None:
     journal = Journal().built()
     assert journal.state().project_hash is None
     journal.run("intent", project_hash="a").built("d2").run("claimed", project_hash="b")
@@ -135,7 +135,7 @@ def test_the_project_is_that_of_the_last_intent_until_everything_is_sent_again()
         (["claimed", "released"], 1, False),
         (["claimed", "ended", "released"], 1, False),
         (["claimed", "released", "claimed"], 1, True),
-        # What a push that had lost the sync appended late is no sign of life, and neither is doubt.
+        # Late appends of a push that lost its claim are not heartbeats, and neither is doubt.
         (["claimed", "released", "beat"], 1, False),
         (["doubt"], 1, False),
         (["resend"], 1, False),
@@ -152,14 +152,14 @@ def test_a_claim_is_live_until_it_is_released_or_silent(
     assert state.others("r1") == ()
 
 
-def test_a_process_of_this_host_that_is_gone_is_dead_at_once() -> None:
+def test_an_ended_process_on_this_host_is_dead_immediately() -> None:
     journal = Journal().built()
     journal.run("claimed", "gone", host=this_host(), process=2**22 + 1)
     journal.run("claimed", "here", host=this_host(), process=os.getpid())
     assert [claim.run_id for claim in journal.state().claims] == ["here"]
 
 
-def test_what_was_built_is_counted() -> None:
+def test_counts_of_the_build() -> None:
     counts = {
         "inserts": 1,
         "updates": 2,
@@ -176,7 +176,7 @@ def test_what_was_built_is_counted() -> None:
 
 
 @pytest.mark.parametrize("other", ["d0", "d2"])
-def test_the_events_of_another_delta_say_nothing_of_this_one(other: str) -> None:
+def test_events_of_another_delta_are_ignored(other: str) -> None:
     journal = Journal().built(other).run("intent", "r0", other, page=3)
     journal.run("checkpoint", "r0", other, page=3).run("ended", "r0", other, page=3, rejected_rows=1).built()
     state = journal.state()
@@ -189,7 +189,7 @@ def test_the_events_of_another_delta_say_nothing_of_this_one(other: str) -> None
 
 
 @pytest.mark.parametrize("run_id", ["r0", "r2"])
-def test_a_claim_dates_from_its_first_event_and_is_another_s_for_every_other_run(run_id: str) -> None:
+def test_a_claim_starts_at_its_first_event_and_belongs_to_one_run(run_id: str) -> None:
     journal = Journal().built().run("claimed", host="elsewhere")
     claimed_at = journal.at
     journal.run("beat")

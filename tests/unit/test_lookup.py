@@ -1,4 +1,4 @@
-"""What `profile` says of one key, from its rows, the journal and the rejects."""
+"""What `profile` shows for a key, given its rows, the journal and the rejects."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def told(shop: HandBuilt, key: str = "a") -> SyncProfile:
 
 
 def changed(shop: HandBuilt, change: str = "update", names: str = "name", **cells: object) -> None:
-    """Delta d1: two other rows in page 0, then `a` in page 1."""
+    """Set the delta d1: two other rows in page 0, `a` in page 1."""
     shop.build(
         ("x", "update", "name", {}),
         ("y", "update", "name", {}),
@@ -50,13 +50,13 @@ def recorded(shop: HandBuilt, event: str) -> datetime:
     return at
 
 
-def test_a_profile_that_nobody_knows(shop: HandBuilt) -> None:
+def test_an_unknown_profile(shop: HandBuilt) -> None:
     assert told(shop) == SyncProfile("people", None, None, None, {}, (), None, ())
     changed(shop)
     assert told(shop, "nobody") == SyncProfile("people", None, None, None, {}, (), None, ())
 
 
-def test_what_batch_holds_and_what_is_queued(shop: HandBuilt) -> None:
+def test_held_and_queued_values(shop: HandBuilt) -> None:
     shop.insert("people_sent_snapshot", HELD)
     changed(shop)
     queued = Pending("update", None, (Change("name", f"A{DOT * 3}", DOT * 2),))
@@ -65,7 +65,7 @@ def test_what_batch_holds_and_what_is_queued(shop: HandBuilt) -> None:
     assert told(shop).pending == queued
 
 
-def test_what_was_pushed_since_the_last_dbt_run_is_laid_over_the_snapshot(shop: HandBuilt) -> None:
+def test_values_pushed_since_the_last_dbt_run_override_the_snapshot(shop: HandBuilt) -> None:
     shop.insert("people_sent_snapshot", HELD)
     changed(shop)
     shop.add("intent", run_id="r1", delta_id="d1", page=1)
@@ -77,13 +77,13 @@ def test_what_was_pushed_since_the_last_dbt_run_is_laid_over_the_snapshot(shop: 
 
 
 @pytest.mark.parametrize(("key", "settled"), [("a", True), ("b", True), ("A", False)])
-def test_a_page_that_a_limit_cut(shop: HandBuilt, key: str, settled: bool) -> None:
+def test_a_page_cut_by_a_limit(shop: HandBuilt, key: str, settled: bool) -> None:
     changed(shop)
     shop.add("checkpoint", run_id="r1", delta_id="d1", page=0, key=key)
     assert (told(shop).pending is None) == settled
 
 
-def test_who_left(shop: HandBuilt) -> None:
+def test_exited_profiles(shop: HandBuilt) -> None:
     shop.insert("people_sent_snapshot", HELD)
     changed(shop, "exit", "name,points", name=None, points=None)
     assert told(shop).exited_at is None
@@ -92,7 +92,7 @@ def test_who_left(shop: HandBuilt) -> None:
     assert (found.exited_at, found.attributes) == (recorded(shop, "checkpoint"), {})
 
 
-def test_a_rejected_attribute_is_not_what_batch_holds(shop: HandBuilt) -> None:
+def test_a_rejected_attribute_does_not_count_as_held(shop: HandBuilt) -> None:
     shop.insert("people_sent_snapshot", HELD)
     changed(shop, names="name,points", points=5)
     shop.reject("a", "name", "too_long")
@@ -102,7 +102,7 @@ def test_a_rejected_attribute_is_not_what_batch_holds(shop: HandBuilt) -> None:
     ((attribute, by),) = ((each.attribute, each.rejected_by) for each in found.rejects)
     assert (attribute, by) == ("name", "validation")
     shop.build(delta_id="d2")
-    assert told(shop).attributes == {"points": "12"}, "dbt decides what became the snapshot's"
+    assert told(shop).attributes == {"points": "12"}, "only dbt decides what is merged into the snapshot"
 
 
 def test_a_rejected_row_changes_nothing_in_batch(shop: HandBuilt) -> None:
@@ -116,22 +116,22 @@ def test_a_rejected_row_changes_nothing_in_batch(shop: HandBuilt) -> None:
     assert told(shop).pending == Pending("invalid", "parked", ())
 
 
-def test_what_may_have_been_sent_is_in_doubt(shop: HandBuilt) -> None:
+def test_possibly_sent_values_are_in_doubt(shop: HandBuilt) -> None:
     shop.insert("people_sent_snapshot", {**HELD, "_batch_doubt": ",points,,batch__email_marketing,"})
     changed(shop)
     assert told(shop).in_doubt == ("points", "batch__email_marketing")
     shop.add("intent", run_id="r1", delta_id="d1", page=0)
-    assert "name" not in told(shop).in_doubt, "another page"
+    assert "name" not in told(shop).in_doubt, "a different page"
     shop.add("intent", run_id="r1", delta_id="d1", page=1)
     assert told(shop).in_doubt == ("points", "batch__email_marketing", "name")
     shop.add("checkpoint", run_id="r2", delta_id="d1", page=1)
     assert told(shop).in_doubt == ()
     shop.add("doubt", run_id="r1", delta_id="d1", key="a", names="name,points")
     shop.add("doubt", run_id="r1", delta_id="d1", key="x", names="batch__email_marketing")
-    assert told(shop).in_doubt == ("name", "points"), "it was under way when another push had settled it"
+    assert told(shop).in_doubt == ("name", "points"), "it was in flight when another push settled it"
 
 
-def test_a_consent_that_is_held_back(shop: HandBuilt) -> None:
+def test_a_held_back_consent(shop: HandBuilt) -> None:
     reason = "never_resubscribe:batch__email_marketing"
     changed(shop, _batch_reason=reason)
     pending = told(shop).pending

@@ -1,4 +1,4 @@
-"""Manifests of every supported dbt give the same syncs; those that no dbt wrote give a clear error."""
+"""Manifests of every supported dbt give the same syncs. Malformed ones give a clear error."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ RECORDED = sorted((Path(__file__).parents[1] / "fixtures" / "manifests").glob("*
 VERSIONS = ["1.10.", "1.11.", "1.12.", "1.9.6", "2.0.0"]
 
 
-def test_there_is_a_manifest_of_every_supported_dbt() -> None:
+def test_every_supported_dbt_has_a_recorded_manifest() -> None:
     found = [json.loads(path.read_text())["metadata"]["dbt_version"] for path in RECORDED]
     assert [version[:5] for version in found] == VERSIONS
 
 
-def test_the_recorded_manifests_are_small_and_name_no_machine() -> None:
+def test_recorded_manifests_are_small_and_anonymous() -> None:
     for path in RECORDED:
         text = path.read_text()
         assert len(text) < 60_000
@@ -78,7 +78,7 @@ def test_other_nodes_are_not_models(recorded: Manifest) -> None:
     assert recorded.misplaced == ()
 
 
-# From here on, manifests that no dbt wrote.
+# Manifests that no dbt has written
 
 MAPPING = {"identifier": "id", "custom": ["a"]}
 
@@ -142,7 +142,7 @@ def test_the_defaults_of_a_model(tmp_path: Path) -> None:
     assert (found.enabled, found.latest, found.depends_on) == (True, True, ())
 
 
-def test_the_config_s_meta_wins_over_the_node_s(tmp_path: Path) -> None:
+def test_config_meta_overrides_node_meta(tmp_path: Path) -> None:
     old, new = {**MAPPING, "identifier": "old"}, {**MAPPING, "identifier": "new"}
     (sync,) = syncs(tmp_path, model("crm", meta={"batch_sync": old}, config={"meta": {"batch_sync": new}}))
     assert sync.mapping.identifier == "new"
@@ -160,26 +160,26 @@ def test_a_disabled_model_is_no_sync(tmp_path: Path) -> None:
     assert syncs(tmp_path, model("crm", config=config)) == ()
 
 
-def test_a_disabled_delta_is_none(tmp_path: Path) -> None:
+def test_a_disabled_delta_is_ignored(tmp_path: Path) -> None:
     mapped = model("crm", meta={"batch_sync": MAPPING})
     (sync,) = syncs(tmp_path, mapped, model("crm_delta", config={"enabled": False}))
     assert sync.delta is None
 
 
-def test_of_a_model_with_versions_the_latest_is_the_sync(tmp_path: Path) -> None:
+def test_the_latest_version_of_a_model_is_the_sync(tmp_path: Path) -> None:
     meta = {"batch_sync": MAPPING}
     old = model("crm", meta=meta, version=1, latest_version=2)
     new = model("crm", meta=meta, version=2, latest_version=2, unique_id="model.shop.crm.v2")
     assert [each.model.unique_id for each in syncs(tmp_path, old, new)] == ["model.shop.crm.v2"]
 
 
-def test_tags_stand_once(tmp_path: Path) -> None:
+def test_tags_are_unique(tmp_path: Path) -> None:
     keys = {"tags": ["a", "b"], "config": {"tags": "c", "meta": {"batch_sync": MAPPING}}}
     (sync,) = syncs(tmp_path, model("crm", **keys), model("x", tags="a"))
     assert sync.model.tags == ("a", "b", "c")
 
 
-def test_syncs_come_by_name(tmp_path: Path) -> None:
+def test_syncs_are_sorted_by_name(tmp_path: Path) -> None:
     found = syncs(tmp_path, *(model(name, meta={"batch_sync": MAPPING}) for name in ("b", "c", "a")))
     assert [each.name for each in found] == ["a", "b", "c"]
 
@@ -203,7 +203,7 @@ def test_the_nearest_delta_belongs_to_the_sync(tmp_path: Path) -> None:
         assert sync.delta.package == package
 
 
-def test_the_problems_of_all_models_come_at_once(tmp_path: Path) -> None:
+def test_problems_of_all_models_are_reported_at_once(tmp_path: Path) -> None:
     found = problems(
         tmp_path,
         model("b", meta={"batch_sync": {"identifier": "id"}}, patch_path="shop://models/b.yml"),
@@ -219,31 +219,31 @@ def test_the_problems_of_all_models_come_at_once(tmp_path: Path) -> None:
     assert "ephemeral" in found[-1][-1]
 
 
-def test_a_null_mapping_is_an_error_and_not_nothing(tmp_path: Path) -> None:
+def test_a_null_mapping_is_an_error(tmp_path: Path) -> None:
     ((_, _, key, message),) = problems(tmp_path, model("a", meta={"batch_sync": None}))
     assert (key, "not null" in message) == ("batch_sync", True)
 
 
-def test_two_syncs_of_one_name(tmp_path: Path) -> None:
+def test_two_syncs_with_the_same_name(tmp_path: Path) -> None:
     meta = {"batch_sync": MAPPING}
     other = model("crm", meta=meta, unique_id="model.lib.crm", package_name="lib")
     found = problems(tmp_path, model("crm", meta=meta), other)
     assert ["model.lib.crm" in found[0][-1], "model.shop.crm" in found[1][-1], len(found)] == [True, True, 2]
 
 
-def test_a_model_of_that_name_that_does_not_opt_in_is_no_problem(tmp_path: Path) -> None:
+def test_an_unmapped_model_may_have_the_name_of_a_sync(tmp_path: Path) -> None:
     other = model("crm", unique_id="model.lib.crm", package_name="lib")
     assert len(syncs(tmp_path, model("crm", meta={"batch_sync": MAPPING}), other)) == 1
 
 
-def test_a_model_of_the_project_hides_a_package_s_sync_of_its_name(tmp_path: Path) -> None:
+def test_a_project_model_with_the_name_of_a_package_sync_is_an_error(tmp_path: Path) -> None:
     mapped = model("crm", unique_id="model.lib.crm", package_name="lib", meta={"batch_sync": MAPPING})
     ((_, _, _, message),) = problems(tmp_path, mapped, model("crm"))
     assert message == "there is another model of this name, model.shop.crm: rename one of the two"
 
 
 @pytest.mark.parametrize("suffix", ["delta", "sent_snapshot"])
-def test_a_model_that_only_has_the_name_of_a_sync_s_own(tmp_path: Path, suffix: str) -> None:
+def test_an_unrelated_model_with_the_name_of_a_generated_one(tmp_path: Path, suffix: str) -> None:
     mapped = model("crm", meta={"batch_sync": MAPPING})
     ((_, name, key, message),) = problems(tmp_path, mapped, model(f"crm_{suffix}"))
     assert (name, key) == (f"crm_{suffix}", "name")
@@ -254,7 +254,7 @@ def test_a_model_that_only_has_the_name_of_a_sync_s_own(tmp_path: Path, suffix: 
 
 
 @pytest.mark.parametrize("name", ["o'brien", 'a"b', "a\\b", "a{b"])
-def test_a_name_that_no_sync_can_have(tmp_path: Path, name: str) -> None:
+def test_invalid_sync_names(tmp_path: Path, name: str) -> None:
     ((_, _, _, message),) = problems(tmp_path, model(name, meta={"batch_sync": MAPPING}))
     assert "may have letters, digits, blanks and `_.-$` only" in message
 
@@ -270,9 +270,7 @@ def test_a_name_that_no_sync_can_have(tmp_path: Path, name: str) -> None:
         ("duckdb", "a" * 300, False),
     ],
 )
-def test_a_name_that_the_warehouse_does_not_have(
-    tmp_path: Path, adapter: str, alias: str, wrong: bool
-) -> None:
+def test_names_too_long_for_the_warehouse(tmp_path: Path, adapter: str, alias: str, wrong: bool) -> None:
     mapped = model("crm", meta={"batch_sync": MAPPING})
     delta = model("crm_delta", alias=alias, depends_on={"nodes": ["model.shop.crm"]})
     _, found = find_syncs(read_manifest(write(tmp_path, mapped, delta, metadata={"adapter_type": adapter})))
@@ -291,7 +289,7 @@ def test_a_delta_pins_a_version(tmp_path: Path) -> None:
         assert sync.model.version == "1"
 
 
-def test_lists_that_dbt_joins(tmp_path: Path) -> None:
+def test_lists_merged_by_dbt(tmp_path: Path) -> None:
     meta = {"batch_sync": {"identifier": "id", "custom": ["a", "a"]}}
     ((_, _, key, message),) = problems(tmp_path, model("crm", meta=meta, version=2, latest_version=2))
     assert key == "batch_sync.custom[1]"
@@ -300,14 +298,14 @@ def test_lists_that_dbt_joins(tmp_path: Path) -> None:
     assert "joins" not in message
 
 
-def test_a_mapping_of_a_version_that_is_not_read(tmp_path: Path) -> None:
+def test_a_mapping_of_an_older_version(tmp_path: Path) -> None:
     ((_, name, _, message),) = problems(tmp_path, version(1, 1, False), version(2, 1, True))
     assert name == "crm"
     assert message.startswith("stands in version 2, and version 1 is read: the latest")
 
 
 @pytest.mark.parametrize("suffix", ["_delta", "_sent_snapshot"])
-def test_a_sync_s_own_models_are_no_syncs(tmp_path: Path, suffix: str) -> None:
+def test_generated_models_are_not_syncs(tmp_path: Path, suffix: str) -> None:
     meta = {"batch_sync": MAPPING}
     ((_, name, _, message),) = problems(tmp_path, model("crm", meta=meta), model(f"crm{suffix}", meta=meta))
     assert name == f"crm{suffix}"
@@ -336,7 +334,7 @@ def test_a_sync_s_own_models_are_no_syncs(tmp_path: Path, suffix: str) -> None:
         (model("a", resource_type="snapshot", config={"meta": {"batch_sync": MAPPING}}), "meta.batch_sync"),
     ],
 )
-def test_a_misplaced_mapping_is_told_where_it_belongs(
+def test_a_misplaced_mapping_error_names_the_right_place(
     tmp_path: Path, node: dict[str, object], key: str
 ) -> None:
     ((file, name, found, message),) = problems(tmp_path, node)
@@ -345,14 +343,14 @@ def test_a_misplaced_mapping_is_told_where_it_belongs(
 
 
 @pytest.mark.parametrize("name", ["batch_syn", "batch-sync", "BatchSync"])
-def test_a_mapping_under_a_misspelt_name(tmp_path: Path, name: str) -> None:
+def test_a_misspelled_meta_key(tmp_path: Path, name: str) -> None:
     ((_, _, key, message),) = problems(tmp_path, model("a", meta={name: MAPPING}))
     assert (key, message) == (f"meta.{name}", "is not read: did you mean `batch_sync`?")
     others = {"batch_sync": MAPPING, "batch_sync_owner": "crm", "batch_syn": "off", "sync": MAPPING}
     assert len(syncs(tmp_path, model("a", meta=others))) == 1
 
 
-def test_a_source_can_t_be_a_sync(tmp_path: Path) -> None:
+def test_a_source_cannot_be_a_sync(tmp_path: Path) -> None:
     source = model("a", resource_type="source", config={"meta": {"batch_sync": MAPPING}})
     ((_, _, key, message),) = problems(tmp_path, sources={"source.shop.a": source})
     assert (key, "a source can't be a sync" in message) == ("meta.batch_sync", True)
@@ -382,16 +380,16 @@ def test_the_version_of_the_macros(tmp_path: Path, macros: object, version: str 
     assert read_manifest(write(tmp_path, macros=macros)).macros_version == version
 
 
-def test_the_macros_of_this_repository_say_this_version(tmp_path: Path) -> None:
+def test_the_macros_have_this_version(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "macros" / "version.sql").read_text()
     path = write(tmp_path, macros={"macro.dbt_batch_sync.version": {"macro_sql": text}})
     assert read_manifest(path).macros_version == __version__
 
 
-# What is not a manifest.
+# Files that are not manifests
 
 
-def test_without_a_manifest_the_error_says_what_to_run(tmp_path: Path) -> None:
+def test_a_missing_manifest_error_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"there is no .*manifest\.json: run `dbt parse` first"):
         read_manifest(tmp_path / "manifest.json")
 
@@ -407,7 +405,7 @@ def test_without_a_manifest_the_error_says_what_to_run(tmp_path: Path) -> None:
         (b'{"nodes": {"x": {"resource_type": "model"}}}', "lacks 'unique_id'"),
     ],
 )
-def test_what_is_no_manifest(tmp_path: Path, content: bytes, words: str) -> None:
+def test_invalid_manifests(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "manifest.json"
     path.write_bytes(content)
     with pytest.raises(ManifestError) as caught:
@@ -417,7 +415,7 @@ def test_what_is_no_manifest(tmp_path: Path, content: bytes, words: str) -> None
     assert "dbt parse" in str(caught.value)
 
 
-def test_a_deep_mapping_is_a_problem_and_not_a_crash(tmp_path: Path) -> None:
+def test_a_deeply_nested_mapping_is_an_error(tmp_path: Path) -> None:
     deep: object = {}
     for _ in range(400):
         deep = {"custom": [deep]}

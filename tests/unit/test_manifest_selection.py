@@ -1,4 +1,4 @@
-"""`--select` and `--exclude`: dbt's meaning where syncs have one, elsewhere an error and no surprise."""
+"""`--select` and `--exclude`: dbt's meaning where syncs support it, otherwise an error."""
 
 from __future__ import annotations
 
@@ -122,12 +122,12 @@ def test_an_error(values: tuple[str, ...], exclude: tuple[str, ...], words: tupl
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
-def test_a_model_of_a_windows_machine_is_found_by_its_path() -> None:
+def test_windows_paths_are_found() -> None:
     windows = replace(SYNCS[2], model=replace(SYNCS[2].model, path="models\\loyalty\\loyalty.sql"))
     assert select_syncs((windows,), ("path:models/loyalty",)) == (windows,)
 
 
-def test_no_syncs_and_no_selectors_is_nothing() -> None:
+def test_no_syncs_and_no_selectors() -> None:
     assert select_syncs(()) == ()
     with pytest.raises(ConfigurationError, match="there are: none"):
         select_syncs((), ("x",))
@@ -162,6 +162,6 @@ def test_a_selector_of_selectors_yml(definition: object, names: list[str]) -> No
         ("nightly", "not understood"),
     ],
 )
-def test_a_selector_that_has_no_meaning_here(definition: object, words: str) -> None:
+def test_unsupported_selectors(definition: object, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         select_syncs(SYNCS, selector=definition)

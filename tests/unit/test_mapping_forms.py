@@ -1,4 +1,4 @@
-"""What the messages about keys and values say, and the names that they propose."""
+"""Error messages about keys and values, and the names they suggest."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_printable_leaves_what_can_be_printed() -> None:
         (number(0, 1), True, "must be a number from 0 to 1, not a boolean"),
     ],
 )
-def test_a_number_s_message(reader: object, value: object, message: str) -> None:
+def test_messages_for_numbers(reader: object, value: object, message: str) -> None:
     spot = Spot("key")
     reader(value, spot)  # type: ignore[operator]
     assert [each.message for each in spot.found] == [message]
@@ -72,11 +72,11 @@ def test_a_number_s_message(reader: object, value: object, message: str) -> None
         ("", "attribute"),
     ],
 )
-def test_a_proposed_name(column: str, name: str) -> None:
+def test_suggested_names(column: str, name: str) -> None:
     assert propose_name(column) == name
 
 
-def test_one_problem_is_not_several() -> None:
+def test_singular_and_plural_of_problems() -> None:
     assert str(MappingError([Problem("f", "m", "k", "is wrong")])).splitlines() == [
         "1 problem with `batch_sync` mappings:",
         "  f: m: k: is wrong",

@@ -1,4 +1,4 @@
-"""The mapping's hash: the same as in dbt, and another one if something else is sent."""
+"""The mapping's hash equals dbt's, and changes only with what is sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def parse(raw: object) -> Mapping:
     return parse_mapping("s", raw, Location("f.yml", "s"))
 
 
-# `local_md5(tojson(meta, sort_keys=true))` of dbt's Jinja gives these: tests/integration/test_as_dbt_does.py.
+# Results of `local_md5(tojson(meta, sort_keys=true))` in dbt; see tests/integration/test_as_dbt_does.py.
 VECTORS: list[tuple[dict[str, object], str]] = [
     ({"identifier": "id", "custom": "all"}, '{"custom": "all", "identifier": "id"}'),
     (
@@ -43,7 +43,7 @@ VECTORS: list[tuple[dict[str, object], str]] = [
 
 
 @pytest.mark.parametrize(("raw", "text"), VECTORS)
-def test_the_text_that_is_hashed(raw: object, text: str) -> None:
+def test_the_hashed_text(raw: object, text: str) -> None:
     assert parse(raw).hash == hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -64,7 +64,7 @@ def test_recorded_hashes() -> None:
         {**BASE, "guards": {"min_rows": 5}},
     ],
 )
-def test_what_does_not_change_it(same: object) -> None:
+def test_changes_that_keep_the_hash(same: object) -> None:
     assert parse(same).hash == parse(BASE).hash
 
 
@@ -78,5 +78,5 @@ def test_what_does_not_change_it(same: object) -> None:
         {**BASE, "custom": "all"},
     ],
 )
-def test_what_changes_it(other: object) -> None:
+def test_changes_that_change_the_hash(other: object) -> None:
     assert parse(other).hash != parse(BASE).hash

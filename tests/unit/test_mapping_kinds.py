@@ -52,7 +52,7 @@ def test_a_catalog() -> None:
     assert CATALOG.route(mapping.endpoint, 10**6) is EDIT
 
 
-def test_what_the_dashboard_shows_changes_no_delta() -> None:
+def test_display_names_do_not_change_the_hash() -> None:
     assert parse({**VIPS, "display_name": "VIPs"}).hash == parse(VIPS).hash
     assert parse({**VIPS, "audience": "others"}).hash != parse(VIPS).hash
 
@@ -87,12 +87,12 @@ def test_what_the_dashboard_shows_changes_no_delta() -> None:
         ({**SHOP, "on_exit": "clear"}, "on_exit", "must be one of `remove`, `ignore`, not `clear`"),
     ],
 )
-def test_what_is_wrong(raw: dict[str, object], key: str, said: str) -> None:
+def test_invalid_values(raw: dict[str, object], key: str, said: str) -> None:
     found = problems(raw)
     assert list(found) == [key]
     assert said in found[key]
 
 
-def test_what_is_missing() -> None:
+def test_missing_keys() -> None:
     assert set(problems({"kind": "audience"})) == {"identifier", "audience"}
     assert set(problems({"kind": "catalog"})) == {"identifier", "catalog", "fields"}

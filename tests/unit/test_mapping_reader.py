@@ -1,4 +1,4 @@
-"""Every rule of a mapping: what is accepted, and that what is not is found, with its key and a hint."""
+"""Every rule of a mapping: valid mappings are accepted, and errors name their key and a hint."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def parse(raw: object) -> Mapping:
 
 
 def problems(raw: object) -> dict[str, str]:
-    """Message by key; a key with two problems fails."""
+    """Messages by key. Fails if a key has two problems."""
     with pytest.raises(MappingError) as caught:
         parse(raw)
     found = {problem.key: problem.message for problem in caught.value.problems}
@@ -109,7 +109,7 @@ def test_defaults() -> None:
     )
 
 
-def test_the_mapping_s_on_null_is_the_attributes() -> None:
+def test_attributes_inherit_on_null() -> None:
     mapping = parse(
         {
             "identifier": "id",
@@ -127,27 +127,27 @@ def test_all_columns() -> None:
 
 
 @pytest.mark.parametrize("key", ["standard", "custom", "exclude", "guards", "membership", "output"])
-def test_a_key_with_nothing_below_it_is_its_default(key: str) -> None:
+def test_an_empty_key_is_its_default(key: str) -> None:
     raw = {"identifier": "id", "standard": {"language": "lang"}, "custom": ["points"]}
     assert parse({**raw, key: None}) == parse({each: raw[each] for each in raw if each != key})
 
 
 @pytest.mark.parametrize("name", STANDARD_ATTRIBUTES)
-def test_each_standard_attribute_alone_is_a_mapping(name: str) -> None:
+def test_each_standard_attribute_alone_is_valid(name: str) -> None:
     (attribute,) = parse({"identifier": "id", "standard": {name: "some_column"}}).attributes
     on_null = OnNull.KEEP if name.endswith("_marketing") else OnNull.CLEAR
     assert attribute == Attribute("some_column", f"batch__{name}", None, on_null, standard=True)
 
 
 @pytest.mark.parametrize("given", ["clear", "keep"])
-def test_a_given_on_null_is_the_consents_too(given: str) -> None:
+def test_an_explicit_on_null_applies_to_consents(given: str) -> None:
     (attribute,) = parse(
         {"identifier": "id", "on_null": given, "standard": {"sms_marketing": "c"}}
     ).attributes
     assert attribute.on_null.value == given
 
 
-def test_another_kind_is_the_one_problem() -> None:
+def test_an_unknown_kind_is_the_only_problem() -> None:
     assert parse(changed(kind="profiles")).kind is PROFILES
     found = problems({"kind": "audiance", "audience": "vips", "attributes": []})
     assert list(found) == ["batch_sync.kind"]
@@ -161,7 +161,7 @@ def test_each_type_is_accepted(kind: AttributeType) -> None:
     assert attribute.type is kind
 
 
-def test_a_membership_alone_is_a_mapping() -> None:
+def test_a_membership_alone_is_valid() -> None:
     assert parse({"identifier": "id", "on_exit": "flag", "membership": "m"}).attributes == ()
     assert parse({"identifier": "id", "on_exit": "clear", "membership": "m"}).membership == "m"
 
@@ -175,7 +175,7 @@ def test_a_listed_column_is_exported_under_its_name_in_lower_case(column: str, n
     assert (attribute.column, attribute.name) == (column, name)
 
 
-# One row a rule: what is changed in the small mapping, the problem's key, and words of its message.
+# One row per rule: the change to a minimal mapping, the problem's key, and words of the message.
 RULES: list[tuple[object, str, tuple[str, ...]]] = [
     (None, "batch_sync", ("mapping of keys", "null", "`identifier`")),
     (True, "batch_sync", ("mapping of keys", "a boolean")),
@@ -386,7 +386,7 @@ RULES: list[tuple[object, str, tuple[str, ...]]] = [
 @pytest.mark.parametrize(
     ("raw", "key", "words"), RULES, ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_a_broken_rule_is_the_one_problem(raw: object, key: str, words: tuple[str, ...]) -> None:
+def test_each_broken_rule_is_the_only_problem(raw: object, key: str, words: tuple[str, ...]) -> None:
     found = problems(raw)
     assert list(found) == [key]
     assert all(word in found[key] for word in words), found[key]
@@ -408,11 +408,11 @@ def test_a_broken_rule_is_the_one_problem(raw: object, key: str, words: tuple[st
         changed(identifier="naïve column"),
     ],
 )
-def test_what_looks_odd_and_is_right(raw: object) -> None:
+def test_unusual_valid_mappings(raw: object) -> None:
     assert parse(raw).sync == "crm_contacts"
 
 
-def test_every_problem_is_found_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     found = problems(
         {
             "identifer": "id",
@@ -438,7 +438,7 @@ def test_every_problem_is_found_at_once() -> None:
     }
 
 
-def test_what_was_refused_is_not_compared() -> None:
+def test_invalid_entries_are_not_compared() -> None:
     assert list(problems(changed(custom=[1, 2, ""]))) == [f"batch_sync.custom[{index}]" for index in range(3)]
     raw = changed(custom="all", exclude=[1, ""])
     assert list(problems(raw)) == [f"batch_sync.exclude[{index}]" for index in range(2)]
@@ -454,7 +454,7 @@ def test_the_text_of_the_error_has_a_line_for_each_problem() -> None:
     assert isinstance(caught.value, ConfigurationError)
 
 
-def test_foreign_text_can_t_move_a_terminal_s_cursor_or_flood_it() -> None:
+def test_untrusted_text_is_escaped_and_shortened() -> None:
     with pytest.raises(MappingError) as caught:
         parse_mapping("s", changed(**{"\x1b[2J" + "x" * 5000: 1}), Location("a\nb.yml", "s"))
     text = str(caught.value)
@@ -463,7 +463,7 @@ def test_foreign_text_can_t_move_a_terminal_s_cursor_or_flood_it() -> None:
     assert len(text) < 500
 
 
-def test_a_problem_never_repeats_a_value_that_is_not_a_name() -> None:
+def test_problems_quote_only_names() -> None:
     with pytest.raises(MappingError) as caught:
         parse(changed(identifier="s3cret\x07", output=["s3cret"], guards={"min_rows": "s3cret"}))
     assert "s3cret" not in str(caught.value)

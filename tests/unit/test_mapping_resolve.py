@@ -1,4 +1,4 @@
-"""A mapping fitted to the columns that a sync has."""
+"""Resolving a mapping against a sync's columns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def pairs(attributes: tuple[Attribute, ...]) -> list[tuple[str, str]]:
     return [(each.column, each.name) for each in attributes]
 
 
-def test_columns_come_back_as_the_sync_spells_them() -> None:
+def test_columns_have_the_spelling_of_the_sync() -> None:
     raw = {
         "identifier": "id",
         "standard": {"region": "country"},
@@ -44,7 +44,7 @@ def test_the_membership_comes_last_and_has_no_column() -> None:
     )
 
 
-def test_all_is_every_column_that_is_neither_used_nor_excluded() -> None:
+def test_all_means_every_column_not_used_or_excluded() -> None:
     raw = {
         "identifier": "ID",
         "standard": {"region": "Country"},
@@ -62,7 +62,7 @@ def test_an_exactly_spelled_column_wins() -> None:
     assert pairs(resolve(raw, ["id", "Email", "email"])) == [("Email", "a"), ("email", "b")]
 
 
-def test_an_exactly_spelled_column_is_the_one_that_is_excluded() -> None:
+def test_exclude_prefers_an_exact_spelling() -> None:
     assert pairs(
         resolve({"identifier": "id", "custom": "all", "exclude": ["Email"]}, ["id", "Email", "email"])
     ) == [("email", "email")]
@@ -132,7 +132,7 @@ def test_a_problem(raw: object, columns: list[str], key: str, words: tuple[str, 
     assert all(word in message for word in words), message
 
 
-def test_every_problem_is_found_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     raw = {"identifier": "id", "standard": {"region": "r"}, "custom": ["a", "b"]}
     assert [key for key, _ in problems(raw, ["x"])] == [
         "batch_sync.identifier",
@@ -142,7 +142,7 @@ def test_every_problem_is_found_at_once() -> None:
     ]
 
 
-def test_a_wide_sync_is_not_listed_whole() -> None:
+def test_the_columns_of_a_wide_sync_are_shortened() -> None:
     for more, end in (
         (99, "`c18` and 80 more"),
         (20, "`c18` and 1 more"),
@@ -154,5 +154,5 @@ def test_a_wide_sync_is_not_listed_whole() -> None:
         assert message.endswith(end)
 
 
-def test_the_identifier_of_the_name_custom_id_is_not_exported() -> None:
+def test_an_identifier_named_custom_id_is_not_exported() -> None:
     assert pairs(resolve({"identifier": "custom_id", "custom": "all"}, ["custom_id", "a"])) == [("a", "a")]

@@ -1,4 +1,4 @@
-"""An orchestrator is imported by its own module alone: dbt imports every installed module named `dbt_*`."""
+"""Only an orchestrator's own module imports it, because dbt imports every installed module named `dbt_*`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ ORCHESTRATORS = ("airflow", "dagster", "dagster_dbt", "prefect")
 
 @cache
 def imported(path: Path) -> tuple[str, ...]:
-    """The modules that a file imports, wherever in it."""
+    """All modules that a file imports."""
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     return (*plain, *(node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module))
 
 
 def importers(*modules: str) -> set[str]:
-    """The files of the package that import one of these or what is in it."""
+    """The package's files that import one of these modules or their contents."""
     return {
         path.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("*.py")
@@ -29,13 +29,13 @@ def importers(*modules: str) -> set[str]:
     }
 
 
-def test_an_orchestrator_is_imported_by_its_own_module_alone() -> None:
+def test_orchestrators_are_imported_only_by_their_modules() -> None:
     hooks = {f"orchestrators/{name}.py" for name in ("airflow", "dagster", "prefect")}
     assert importers(*ORCHESTRATORS) == hooks
     assert importers("dbt_batch_sync.orchestrators") == hooks
 
 
-def test_hooks_do_not_know_the_command_line() -> None:
+def test_hooks_do_not_import_the_command_line() -> None:
     assert {
         each for each in importers("dbt_batch_sync.cli", "typer") if each.startswith("orchestrators/")
     } == set()

@@ -1,4 +1,4 @@
-"""What the ledger tells of several syncs at once, and the requests to send again."""
+"""The ledger's overview of several syncs, and resend requests."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_rejects(shop: HandBuilt) -> None:
     }
 
 
-def test_what_a_report_shows(shop: HandBuilt) -> None:
+def test_report(shop: HandBuilt) -> None:
     shop.build(("a", "update", "name", {}), ("b", "invalid", "", {"_batch_reason": "null_identifier"}))
     shop.ended(updates=1)
     shop.reject("a", "name", "too_long")

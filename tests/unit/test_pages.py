@@ -1,4 +1,4 @@
-"""Reading the pages of a delta that the warehouse returns in any order."""
+"""Reading a delta's pages when the warehouse returns rows in any order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dbt_batch_sync.push.pages import read_ranges
 from dbt_batch_sync.push.source import open_work
 
 ROWS = [("b", 2, "x"), ("a", 0, "x"), ("d", 0, "w"), ("c", 1, "y"), ("e", 0, "x")]
-"""Key, page, and a text to sort by, as they are stored."""
+"""Key, page and a text to sort by, in stored order."""
 
 
 @pytest.mark.parametrize(
@@ -28,10 +28,10 @@ ROWS = [("b", 2, "x"), ("a", 0, "x"), ("d", 0, "w"), ("c", 1, "y"), ("e", 0, "x"
         ([("b", 0, "x")], ("name",), "b"),
     ],
 )
-def test_rows_come_in_the_order_of_pages_and_columns(
+def test_rows_are_ordered_by_page_and_columns(
     tmp_path: Path, rows: Sequence[tuple[str, int, str]], order: Sequence[str], expected: str
 ) -> None:
-    """Within a page and without columns, as they are stored."""
+    """Within a page and without sort columns, rows keep their stored order."""
     shop = HandBuilt(tmp_path)
     shop.build(*((key, "insert", "name", {"name": name, "_batch_page": page}) for key, page, name in rows))
     (known,) = shop.known()

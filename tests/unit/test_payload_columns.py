@@ -1,6 +1,6 @@
-"""Columns as other warehouses hand them over: types, units and zones that a delta on DuckDB does not have.
+"""Columns as other warehouses return them: types, units and zones that DuckDB's deltas don't have.
 
-And names, numbers and combinations of attributes that the statement could mix up.
+Also names, numbers and combinations of attributes that the SQL could confuse.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from dbt_batch_sync.errors import WarehouseError
 from dbt_batch_sync.payload import render as rendering
 
 NOTHING = None
-"""Counts as null: a new profile is sent without it, and a known one gets a null."""
+"""Counts as null: omitted for a new profile, null for a known one."""
 
 TEXT = pa.string()
 INT64 = 2**63
 INFINITE = 2**63 - 1
-"""How DuckDB writes an infinite time to Arrow, and a number that no other unit can hold as a time."""
+"""DuckDB's infinite time in Arrow. In no other unit is this number a time."""
 
 SECOND = timedelta(seconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 YEAR_0 = -62_135_596_801
 YEAR_10000 = 253_402_300_800
-"""Seconds since 1970: the last one before the years that are sent, and the first one behind them."""
+"""Seconds since 1970. The last second to be sent is the one before."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A value of a column, and what becomes of it: the text of a member, a reason, or NOTHING."""
+    """A value of a column and the expected result: JSON text, a reason, or NOTHING."""
 
     type: str
     column: pa.DataType
@@ -47,7 +47,7 @@ class Case:
 
     @property
     def cells(self) -> pa.Array:
-        """The value in two rows. A whole number in a column of times is what Arrow has inside."""
+        """The value in two rows. Integers in a time column are Arrow's internal values."""
         if isinstance(self.value, int) and pa.types.is_timestamp(self.column):
             return pa.array([self.value] * 2, pa.int64()).view(self.column)
         return pa.array([self.value] * 2, self.column)
@@ -62,13 +62,13 @@ def day(text: str) -> str:
 
 
 def times(unit: str, zone: str | None) -> Iterable[Case]:
-    """Moments in a unit; the zone says how one is shown, not which one it is."""
+    """Instants in a unit. The zone affects only how they are displayed."""
     scale = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
     moment = (datetime(2026, 3, 1, 8, 30, 15, tzinfo=timezone.utc) - EPOCH) // SECOND * scale
     kind = pa.timestamp(unit, zone)
     yield from cases("date", kind, (moment, day("2026-03-01T08:30:15Z")), (None, NOTHING))
     yield from cases("date", kind, (moment + scale - 1, day("2026-03-01T08:30:15Z")))
-    # Whole seconds before 1970 are those that have begun, too.
+    # Seconds are rounded down before 1970 too.
     yield from cases("date", kind, (-1, day("1969-12-31T23:59:59Z")), (0, day("1970-01-01T00:00:00Z")))
     if unit == "ns":
         return
@@ -99,7 +99,7 @@ CASES = [
     *cases("integer", pa.null(), (None, NOTHING)),
     *cases("integer", pa.uint64(), (INT64 - 1, f'"x":{INT64 - 1}'), (INT64, "out_of_range"), (None, NOTHING)),
     *cases("integer", pa.decimal128(2, 2), (Decimal("0.00"), '"x":0'), (Decimal("0.50"), "not_an_integer")),
-    # DuckDB writes a number without digits before its point, which is no JSON.
+    # DuckDB writes such a number without a leading zero, which is not JSON.
     *cases("float", pa.decimal128(2, 2), (Decimal("0.05"), '"x":0.05'), (Decimal("-0.50"), '"x":-0.50')),
     *cases(
         "float",
@@ -108,7 +108,7 @@ CASES = [
         (Decimal("0." + "9" * 38), f'"x":0.{"9" * 38}'),
         (Decimal("0." + "0" * 38), f'"x":0.{"0" * 38}'),
     ),
-    # Without a point it would be an integer to Batch.
+    # Without a decimal point, Batch would read an integer.
     *cases("float", pa.decimal128(38, 0), (Decimal("-" + "9" * 38), f'"x":-{"9" * 38}.0')),
     *cases("float", pa.int8(), (-128, '"x":-128.0'), (None, NOTHING)),
     *cases("float", pa.uint64(), (2 * INT64 - 1, f'"x":{2 * INT64 - 1}.0')),
@@ -136,12 +136,12 @@ CASES = [
     *cases("string_array", TEXT, (r'["\u00e9\ud83d\ude00", "\u0000"]', r'"x":["é😀","\u0000"]')),
 ]
 GROUP = 40
-"""Cases that are rendered together, each as an attribute of its own: what costs is to start an engine."""
+"""Number of cases rendered together, each as its own attribute, because starting an engine is slow."""
 
 
 @pytest.fixture(scope="module")
 def outcomes() -> dict[int, tuple[str | None, str | None]]:
-    """What became of each case's value in an insert and in an update."""
+    """The result of each case's value in an insert and in an update."""
     found = {}
     for start in range(0, len(CASES), GROUP):
         group = {f"x{start + offset}": case for offset, case in enumerate(CASES[start : start + GROUP])}
@@ -164,7 +164,7 @@ AWKWARD = (
     "parked", "live", "sent", "null", "first", "mask", "date", "url", "concat", "true", "x",
     "xx", "x_x", "_", "0",
 )  # fmt: skip
-"""Names that are words of SQL, of the statement or of the result, or parts of one another."""
+"""Names that are SQL keywords, names used in the statement or result, or parts of each other."""
 
 
 def test_a_name_is_only_a_name() -> None:
@@ -177,8 +177,8 @@ def test_a_name_is_only_a_name() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 62, 63, 125])
-def test_each_of_many_attributes_goes_by_itself(count: int) -> None:
-    """They are told apart by the bits of a few numbers."""
+def test_many_attributes_are_independent(count: int) -> None:
+    """Attributes are identified by bits in a few numbers."""
     names = [f"a{number}" for number in range(count)]
     value = pa.array([7] * (count + 2))
     changed = [*names, ",".join(names), ""]
@@ -190,7 +190,7 @@ def test_each_of_many_attributes_goes_by_itself(count: int) -> None:
     assert none.operations == ()
 
 
-def test_names_that_are_no_attributes_and_names_twice_change_nothing() -> None:
+def test_unknown_and_repeated_names_are_ignored() -> None:
     changed = ["a,gone,b", "a,a", "gone", ",a,", "A"]
     columns = {"a": pa.array([1] * 5), "b": pa.array([2] * 5)}
     rows = rows_of(delta(columns, change="update", changed=changed), typed(a="integer", b="integer"))
@@ -201,7 +201,7 @@ def test_names_that_are_no_attributes_and_names_twice_change_nothing() -> None:
 @pytest.mark.parametrize(
     "kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), TEXT)], ids=str
 )
-def test_a_deltas_own_columns_of_other_text_types(kind: pa.DataType) -> None:
+def test_text_types_of_the_delta_columns(kind: pa.DataType) -> None:
     plain = delta({"a": pa.array([1, 2])}, change=["insert", "update"], changed=["", "a"])
     own = pa.schema([each if each.name == "a" else each.with_type(kind) for each in plain.schema])
     batch = pa.RecordBatch.from_arrays(
@@ -210,8 +210,8 @@ def test_a_deltas_own_columns_of_other_text_types(kind: pa.DataType) -> None:
     assert rows_of(batch, typed(a="integer")) == rows_of(plain, typed(a="integer"))
 
 
-def test_every_place_of_the_comma() -> None:
-    """Whichever attributes a row sends, clears and has rejected: the rest is one JSON object."""
+def test_every_combination_is_valid_json() -> None:
+    """For every combination of sent, cleared and rejected attributes, the result is one JSON object."""
     names = ("a", "b", "c", "d")
     states = {"sent": "x", "cleared": None, "rejected": "x" * 301, "untouched": "x"}
     wanted = {"sent": '"x"', "cleared": "null"}
@@ -225,8 +225,8 @@ def test_every_place_of_the_comma() -> None:
 
 
 @pytest.mark.parametrize("kinds", ["nnknkn", "nnn", "kn", "nknn"])
-def test_new_profiles_are_rendered_alike_before_and_behind_known_ones(kinds: str) -> None:
-    """Leading batches of new profiles alone take a statement of their own; the rows stay in their order."""
+def test_new_profiles_render_the_same_before_and_after_known_ones(kinds: str) -> None:
+    """Leading batches of only new profiles use a separate statement. Rows keep their order."""
     states = ("x", None, "x" * 301)
     names = ("a", "b", "c")
     columns = {
@@ -251,7 +251,7 @@ def _every(states: tuple[Any, ...], length: int) -> Iterator[tuple[Any, ...]]:
 @pytest.mark.parametrize(
     "kept", [slice(None, None, -1), slice(1, None), slice(None, -1), slice(None, None, 2)]
 )
-def test_rows_out_of_order_or_lost_are_noticed(monkeypatch: pytest.MonkeyPatch, kept: slice) -> None:
+def test_reordered_or_lost_rows_are_detected(monkeypatch: pytest.MonkeyPatch, kept: slice) -> None:
     streamed = rendering._stream
 
     def disturbed(*given: Any) -> Iterator[pa.RecordBatch]:

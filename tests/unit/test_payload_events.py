@@ -1,4 +1,4 @@
-"""Events become operations: several of a profile in one, in their order, and what is refused is told."""
+"""Rendering of events: several of a profile in one operation, in order, and rejections with a reason."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_an_event_on_the_wire() -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 7, 1000])
-def test_never_one_profile_twice_in_a_call_and_every_row_once(batch: int) -> None:
+def test_a_profile_once_per_call_and_every_row_once(batch: int) -> None:
     rows = [
         row(f"{name}{n}", name)
         for name, count in (("a", 1), ("b", 40), ("c", 16), ("d", 2))
@@ -93,16 +93,18 @@ def test_never_one_profile_twice_in_a_call_and_every_row_once(batch: int) -> Non
     assert sorted(keys) == sorted(each["_batch_key"] for each in rows)
     for name in "abcd":
         of_name = [key for key in keys if key.startswith(name)]
-        assert of_name == [f"{name}{n}" for n in range(len(of_name))], "in the order of their times"
+        assert of_name == [f"{name}{n}" for n in range(len(of_name))], "events should be ordered by time"
     seen: set[str] = set()
     for chunk, body in zip(found, bodies(found), strict=True):
         names = [name for name, _ in body]
         assert len(set(names)) == len(names)
-        assert chunk.follows or not seen & set(names), "a later call of a profile waits for the earlier one"
+        assert chunk.follows or not seen & set(names), (
+            "a profile's later call should wait for its earlier one"
+        )
         seen |= set(names)
 
 
-def test_windows_are_calls_of_whole_pages() -> None:
+def test_windows_contain_whole_pages() -> None:
     rows = [row(f"{n:02}", f"p{n // 3}", _batch_page=n // 4) for n in range(22)]
     found = chunks(render(rows, window=6), 100)
     assert [chunk.rows for chunk in found] == [8, 8, 6]
@@ -119,7 +121,7 @@ def test_windows_are_calls_of_whole_pages() -> None:
         ({"items": json.dumps([{f"a{n}": "x" * 300 for n in range(20)} for _ in range(5)])}, "too_large"),
     ],
 )
-def test_a_refused_event_leaves_the_others(cells: dict[str, Any], reason: str) -> None:
+def test_a_rejected_event_does_not_affect_others(cells: dict[str, Any], reason: str) -> None:
     rendered = render([row("1", "a"), row("2", "a", **cells), row("3", "b", **cells), row("4", "b")])
     notes = [
         (each.position, each.key, each.attribute, each.reason) for part in rendered for each in part.rejected
@@ -129,7 +131,7 @@ def test_a_refused_event_leaves_the_others(cells: dict[str, Any], reason: str) -
     assert (chunk.rows, chunk.sent, bodies([chunk])) == (4, 2, [[("a", 1), ("b", 1)]])
 
 
-def test_nothing_but_refused_events() -> None:
+def test_only_rejected_events() -> None:
     (chunk,) = chunks(render([row("1", "a", batch__name="X"), row("2", "b", batch__name="Y")]), 10)
     assert (chunk.rows, chunk.sent, len(chunk)) == (2, 0, 0)
 
@@ -162,6 +164,6 @@ def test_a_bad_attribute_is_left_out() -> None:
         (Broken(BrokenKind.ANSWER), False),
     ],
 )
-def test_at_most_once_repeats_only_what_batch_did_not_take(answer: Any, repeated: bool) -> None:
+def test_at_most_once_repeats_only_unsent_calls(answer: Any, repeated: bool) -> None:
     decision = decide(answer, 1, RetryPolicy(repeatable=False), 0.5)
     assert isinstance(decision, Retry if repeated else GiveUp)

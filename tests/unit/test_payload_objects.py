@@ -1,4 +1,4 @@
-"""Objects and arrays of objects: what is sent of a column's JSON, and why a value is rejected."""
+"""Objects and arrays of objects: which JSON is sent, and why values are rejected."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MANY = {f"a{number}": number for number in range(20)}
         ('{"n": -9223372036854775808, "x": 1e300}', '{"n":-9223372036854775808,"x":1e+300}'),
     ],
 )
-def test_what_batch_takes_is_sent_as_it_is(value: str, sent: str | None) -> None:
+def test_valid_objects_are_sent_unchanged(value: str, sent: str | None) -> None:
     assert checked(value) == (sent or json.dumps(json.loads(value), separators=(",", ":")))
 
 
@@ -49,7 +49,7 @@ def test_what_batch_takes_is_sent_as_it_is(value: str, sent: str | None) -> None
         ("  ", None),
     ],
 )
-def test_nulls_and_what_is_empty_are_left_out(value: str, sent: str | None) -> None:
+def test_nulls_and_empty_values_are_omitted(value: str, sent: str | None) -> None:
     assert checked(value) == sent
 
 
@@ -82,7 +82,7 @@ def test_nulls_and_what_is_empty_are_left_out(value: str, sent: str | None) -> N
         ('{"date(a)": "2026-02-28"}', "not_a_date"),
     ],
 )
-def test_a_value_that_breaks_a_rule_is_rejected_with_a_reason(value: str, reason: str) -> None:
+def test_invalid_objects_are_rejected_with_a_reason(value: str, reason: str) -> None:
     assert checked(value) == f"!{reason}"
 
 

@@ -1,4 +1,4 @@
-"""Every rule of the rendering at its boundary: a cell goes in, a key or a reason comes out."""
+"""Every rendering rule at its limits: a cell goes in, a key or a reason comes out."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from dbt_batch_sync.sandbox.operations import read_operation
 
 
 class Rejected(NamedTuple):
-    """A value is rejected for a reason."""
+    """The reason of a rejection."""
 
     reason: str
 
 
 class Raw(NamedTuple):
-    """A value's JSON text, to the letter."""
+    """A value's exact JSON text."""
 
     text: str
 
@@ -61,7 +61,7 @@ def schema_of(columns: dict[str, pa.DataType]) -> pa.Schema:
 
 
 def batch_of(schema: pa.Schema, rows: Sequence[dict[str, Any]]) -> pa.RecordBatch:
-    """Rows are inserts, and their ids their numbers, unless they say otherwise."""
+    """Rows are inserts with consecutive ids unless they set their own."""
     own = {"_batch_change": "insert", "_batch_changed": ""}
     whole = [{KEY: f"{number:05}", **own, **row} for number, row in enumerate(rows)]
     arrays = [pa.array([row.get(field.name) for row in whole], field.type) for field in schema]
@@ -78,10 +78,10 @@ def rendered(
 
 
 def strict(text: str) -> Any:
-    """What Batch would read. Raises for anything that JSON does not have."""
+    """Parse as Batch would. Raises on anything that JSON doesn't allow."""
 
     def object_of(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        assert len(dict(pairs)) == len(pairs), "a key stands twice"
+        assert len(dict(pairs)) == len(pairs), "duplicate key"
         return dict(pairs)
 
     def refuse(constant: str) -> NoReturn:
@@ -91,7 +91,7 @@ def strict(text: str) -> Any:
 
 
 def attributes_of(operation: str | None) -> dict[str, Any]:
-    """An operation's attributes; the sandbox has accepted all of them."""
+    """An operation's attributes. Asserts that the sandbox accepts them all."""
     if operation is None:
         return {}
     assert operation.endswith("},")
@@ -103,7 +103,7 @@ def attributes_of(operation: str | None) -> dict[str, Any]:
 def outcomes(
     kind: str, source: pa.DataType, values: Sequence[object], change: str = "insert"
 ) -> list[object]:
-    """What becomes of each value: the JSON value, a reason, or nothing. Another attribute is always sent."""
+    """The result for each value: its JSON value, a reason, or NOTHING. Another attribute is always sent."""
     one, other = attribute(kind), TypedAttribute("other", AttributeType.BOOLEAN)
     rows = [
         {one.name: value, "other": True, "_batch_change": change, "_batch_changed": f"{one.name},other"}
@@ -149,7 +149,7 @@ STRINGS: list[tuple[object, object]] = [
     ("é" * 301, TOO_LONG),
     ("😀" * 300, "😀" * 300),
     ("😀" * 301, TOO_LONG),
-    # Code points, not letters: e and its accent are two.
+    # Lengths count code points: e and its accent are two.
     ("e\u0301" * 150, "e\u0301" * 150),
     ("e\u0301" * 151, TOO_LONG),
     ("\x00" * 300, "\x00" * 300),
@@ -210,7 +210,7 @@ DOUBLES_AS_INTEGERS: list[tuple[object, object]] = [
     (26.5, NOT_INT),
     (5e-324, NOT_INT),
     (2.0**53, 2**53),
-    # The next double below 2^63, and 2^63, which compares as 2^63 - 1 does.
+    # The largest double below 2^63, and 2^63, which compares equal to 2^63 - 1.
     (2.0**63 - 1024, 2**63 - 1024),
     (2.0**63, RANGE),
     (-(2.0**63), MIN),
@@ -287,7 +287,7 @@ MOMENTS: list[tuple[object, object]] = [
     (datetime(1969, 12, 31, 23, 59, 59, 999_999), "1969-12-31T23:59:59Z"),
     (datetime(2024, 2, 29, 1, 2, 3), "2024-02-29T01:02:03Z"),
 ]
-# Deltas have microseconds; others are read where DuckDB has them as nanoseconds too.
+# Deltas have microseconds. Other units are also read where DuckDB supports them.
 OTHERS: list[tuple[object, object]] = [
     (None, NOTHING),
     MOMENTS[-1],
@@ -527,7 +527,7 @@ CASES: list[tuple[str, pa.DataType, Table]] = [
             (Decimal(2**63), RANGE),
         ],
     ),
-    # Fewer digits before the point than the limits have.
+    # With fewer digits before the point than the limits.
     *(
         (
             "integer",
@@ -588,7 +588,7 @@ CASES: list[tuple[str, pa.DataType, Table]] = [
 @pytest.mark.parametrize(
     ("kind", "source", "table"), CASES, ids=lambda part: str(part) if not isinstance(part, list) else ""
 )
-def test_the_rule(kind: str, source: pa.DataType, table: Table) -> None:
+def test_rules(kind: str, source: pa.DataType, table: Table) -> None:
     found = outcomes(kind, source, [value for value, _ in table])
     wrong = [
         (value, got, outcome)
@@ -596,7 +596,7 @@ def test_the_rule(kind: str, source: pa.DataType, table: Table) -> None:
         if got != outcome or type(got) is not type(outcome)
     ]
     assert wrong == []
-    # As an update, what is nothing is a null; all else is the same.
+    # In an update, an absent value becomes null; everything else is the same.
     updated = outcomes(kind, source, [value for value, _ in table], "update")
     assert updated == [None if got is NOTHING else got for got in found]
 
@@ -606,7 +606,7 @@ def test_every_type_and_standard_attribute_is_tested() -> None:
     assert kinds == {each.value for each in CUSTOM_RULES} | {f"${name}" for name in STANDARD_RULES}
 
 
-# A date of -infinity and infinity, and years that no Python date has, come only in Arrow's own numbers.
+# Infinite dates, and years beyond Python's range, exist only as Arrow's numbers.
 @pytest.mark.parametrize(
     ("source", "numbers", "expected"),
     [
@@ -641,7 +641,7 @@ def test_times_beyond_the_calendar(source: pa.DataType, numbers: list[int], expe
 
 
 @pytest.mark.parametrize("source", [pa.int64(), pa.decimal128(38, 0)])
-def test_an_integer_as_a_float_is_a_float(source: pa.DataType) -> None:
+def test_integers_mapped_to_float(source: pa.DataType) -> None:
     (found,) = outcomes("float", source, [26])
     assert found == Raw("26.0")
 
@@ -683,12 +683,12 @@ def test_inserts_updates_and_exits() -> None:
     }
     nulls = dict.fromkeys(("string", "integer", "date", "url", "string_array", "$email_address"))
     rows: list[tuple[dict[str, Any], dict[str, Any]]] = [
-        # An insert sends what is there, whatever is listed.
+        # An insert sends all values, whatever is listed.
         ({**full, "_batch_changed": ""}, sent),
         ({**full, "_batch_changed": names}, sent),
         ({"_batch_changed": names}, {}),
         ({"string": "", "url": "", "string_array": [], "integer": 0}, {"integer": 0}),
-        # An update and an exit send what is listed, nulls under the plain names.
+        # Updates and exits send the listed attributes, nulls under plain names.
         ({**full, "_batch_change": "update", "_batch_changed": names}, sent),
         ({**full, "_batch_change": "update", "_batch_changed": "integer"}, {"integer": 1}),
         ({**full, "_batch_change": "update", "_batch_changed": ""}, {}),
@@ -706,12 +706,12 @@ def test_inserts_updates_and_exits() -> None:
     assert result.rejected == ()
     operations = result.rows.column("operation").to_pylist()
     assert [attributes_of(operation) for operation in operations] == [expected for _, expected in rows]
-    # Nothing to send is no operation, but still a row.
+    # A row with nothing to send has no operation, but is still a row.
     assert [operation is None for operation in operations] == [not expected for _, expected in rows]
     assert result.rows.column("extra").null_count == len(rows)
 
 
-def test_a_name_is_not_found_inside_another() -> None:
+def test_a_name_inside_another_does_not_match() -> None:
     kinds = [TypedAttribute(name, AttributeType.INTEGER) for name in ("a", "aa", "a_a", "_a")]
     rows = [
         {each.name: 1 for each in kinds} | {"_batch_change": "update", "_batch_changed": each.name}
@@ -723,7 +723,7 @@ def test_a_name_is_not_found_inside_another() -> None:
     ]
 
 
-def test_a_rejected_value_is_noted_only_where_it_would_go() -> None:
+def test_rejections_are_recorded_only_for_values_that_would_be_sent() -> None:
     kinds = [attribute("string", "a"), attribute("url", "b"), attribute("string", "c")]
     columns = {each.name: pa.string() for each in kinds}
     bad = {"a": "x" * 301, "b": "no", "c": "fine"}
@@ -746,8 +746,8 @@ def test_a_rejected_value_is_noted_only_where_it_would_go() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 51])
-def test_identifiers_arrive_as_they_are(count: int) -> None:
-    """With 51 attributes the identifier is written by Python, with one by DuckDB."""
+def test_identifiers_are_sent_unchanged(count: int) -> None:
+    """With 51 attributes Python writes the identifier, with one attribute DuckDB does."""
     kinds = [TypedAttribute(f"a{n}", AttributeType.INTEGER) for n in range(count)]
     ids = [text for text in ODD_TEXTS if text.strip()] + ["x" * 511, "😀" * 511, 'O\'Brien "x"']
     rows = [{KEY: custom_id, **{each.name: 1 for each in kinds}} for custom_id in ids]
@@ -763,7 +763,7 @@ def test_identifiers_arrive_as_they_are(count: int) -> None:
 
 
 def test_limits_of_an_operation() -> None:
-    """By how many arrays and how many other attributes a row sends: its operations."""
+    """The expected operations, by the number of arrays and other attributes in a row."""
     cases = {
         (0, 0): 0,
         (0, 50): 1,
@@ -792,11 +792,13 @@ def test_limits_of_an_operation() -> None:
         assert len(found) == count, len(sent)
         assert all(0 < len(part) <= 50 for part in found)
         assert all(sum(name[0] == "t" for name in part) <= 15 for part in found)
-        assert sorted(name for part in found for name in part) == sorted(sent), "each attribute once"
+        assert sorted(name for part in found for name in part) == sorted(sent), (
+            "each attribute should be sent once"
+        )
         assert all(value == row[name] for part in found for name, value in part.items())
 
 
-def test_only_the_rows_over_a_limit_are_split() -> None:
+def test_only_rows_over_the_limits_are_split() -> None:
     kinds = [TypedAttribute(f"i{n}", AttributeType.INTEGER) for n in range(52)]
     rows = [{each.name: 1 for each in kinds[:count]} for count in (50, 51, 0, 52, 1)]
     result = rendered(rows, {each.name: pa.int64() for each in kinds}, kinds)
@@ -825,7 +827,7 @@ def test_split_makes_the_fewest_groups(arrays: int, others: int) -> None:
 
 
 @pytest.mark.parametrize("batch_rows", [1, 1_000])
-def test_rows_keep_their_order_over_odd_batches(batch_rows: int) -> None:
+def test_rows_keep_their_order_across_batches(batch_rows: int) -> None:
     kinds = [
         attribute("$language"),
         attribute("$region"),
@@ -885,12 +887,12 @@ def test_no_rows() -> None:
 
 
 class Broken(Exception):
-    """An error of the source's own."""
+    """An error raised by the source itself."""
 
 
 @pytest.mark.parametrize("error", [Broken("lost"), ValueError("x"), KeyboardInterrupt(), SystemExit(3)])
 @pytest.mark.parametrize("good", [0, 1, 3])
-def test_an_error_of_the_source_is_raised_as_it_is(error: BaseException, good: int) -> None:
+def test_source_errors_are_raised_unchanged(error: BaseException, good: int) -> None:
     schema = schema_of({"a": pa.string()})
 
     def batches() -> Iterable[pa.RecordBatch]:
@@ -903,8 +905,8 @@ def test_an_error_of_the_source_is_raised_as_it_is(error: BaseException, good: i
     assert raised.value is error
 
 
-def test_the_source_is_read_as_the_result_is() -> None:
-    """Whatever the number of rows, few batches are held."""
+def test_the_source_is_read_lazily() -> None:
+    """Few batches are held at a time, whatever the number of rows."""
     schema = schema_of({"a": pa.string()})
     read = 0
 

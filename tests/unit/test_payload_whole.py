@@ -1,4 +1,4 @@
-"""Rows that are sent whole: all values and no nulls, whatever changed; an exit is another object."""
+"""Rows sent whole: all values without nulls, whatever changed. Exits send another object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a push spent its time on, by a clock that the test moves."""
+"""The time that a push spends in each phase, with a simulated clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dbt_batch_sync.push.phases import Phases
 
 
 class Hands:
-    """A clock that goes when it is told to."""
+    """A clock that moves only when told to."""
 
     def __init__(self) -> None:
         self.time = 100.0
@@ -19,7 +19,7 @@ class Hands:
         return self.time
 
     def items(self, *costs: float) -> Iterator[float]:
-        """An item for each cost in seconds, and one more second to find that there are no more."""
+        """One item for each cost in seconds, then one more second to find the end."""
         for cost in costs:
             self.time += cost
             yield cost
@@ -27,11 +27,11 @@ class Hands:
 
 
 def seconds(phases: Phases) -> tuple[float, ...]:
-    """Reading, rendering, sending, recording."""
+    """Seconds spent reading, rendering, sending and recording."""
     return tuple(phases.seconds.values())
 
 
-def test_what_is_pulled_counts_and_what_is_done_with_it_does_not() -> None:
+def test_a_phase_counts_iteration_but_not_its_consumer() -> None:
     hands = Hands()
     phases = Phases(hands.now)
     for cost in phases.pulled("reading", hands.items(2, 3)):
@@ -41,7 +41,7 @@ def test_what_is_pulled_counts_and_what_is_done_with_it_does_not() -> None:
     assert seconds(phases) == (6, 0, 0, 0)
 
 
-def test_a_phase_within_another_stops_it() -> None:
+def test_a_nested_phase_pauses_the_outer_one() -> None:
     hands = Hands()
     phases = Phases(hands.now)
 

@@ -1,4 +1,4 @@
-"""What a plan counts in the warehouse, what it shows of a value, and how long it says a push takes."""
+"""A plan's counts, masked samples and time estimates."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_text_shows_its_first_character_and_its_size(text: str) -> None:
         st.dictionaries(st.text(), st.text(), max_size=2), st.sets(st.integers(), max_size=4),
     )
 )  # fmt: skip
-def test_any_other_value_is_shown_as_its_text_would_be(value: object) -> None:
+def test_other_values_are_masked_like_their_text(value: object) -> None:
     assert mask(value) == mask(str(value))
 
 
@@ -85,7 +85,7 @@ def test_a_list_shows_nothing_of_its_items(items: list[str]) -> None:
         ("plan", "unsubscribed", f"u{DOT * 8} (12)"),
     ],
 )
-def test_words_of_a_list_are_shown_and_addresses_never(attribute: str, value: object, masked: str) -> None:
+def test_vocabulary_words_are_shown_and_addresses_never(attribute: str, value: object, masked: str) -> None:
     assert mask(value, attribute) == masked
     assert mask(value, attribute, show=True) == str(value)
 
@@ -93,16 +93,16 @@ def test_words_of_a_list_are_shown_and_addresses_never(attribute: str, value: ob
 @pytest.mark.parametrize(
     ("profiles", "endpoint", "given_rate", "seconds"),
     [
-        # 300 a second behind a burst of 1,000 less one call, at 99 %.
+        # 300 per second after a burst of 1,000 minus one call, at 99 %.
         (0, UPDATE, None, 0.0),
         (800, UPDATE, None, 0.0),
         (1_097, UPDATE, None, 1.0),
         (10_000, UPDATE, None, 31.0),
-        # 10,000 a second: the first call goes at once.
+        # 10,000 per second; the first call is immediate.
         (10_000, MASS_UPDATE, None, 0.5),
         (19_900, MASS_UPDATE, None, 1.5),
         (1_000_000, MASS_UPDATE, None, 100.5),
-        # A rate of one's own, with a call or a second of it at once.
+        # A custom rate, with an initial burst of one call or one second.
         (1_200, UPDATE, 100.0, 10.0),
         (1_200, UPDATE, 500.0, 1.4),
         (1_000_000, UPDATE, 0.0, 0.0),
@@ -135,7 +135,7 @@ ROWS = (
 )
 
 
-def test_counts_of_what_is_pending(shop: HandBuilt) -> None:
+def test_pending_counts(shop: HandBuilt) -> None:
     shop.insert("people_sent_snapshot", {"custom_id": "b", "name": "Bert", "points": 7})
     shop.build(*ROWS)
     shop.insert("people_delta", {"custom_id": "z", "_batch_change": "insert", "_batch_delta_id": "another"})
@@ -167,7 +167,7 @@ def test_counts_of_what_is_pending(shop: HandBuilt) -> None:
         (3, None, (0, 0, 0)),
     ],
 )
-def test_what_is_settled_is_not_counted(
+def test_settled_rows_are_not_counted(
     shop: HandBuilt, page: int, key: str | None, left: tuple[int, int, int]
 ) -> None:
     shop.build(*ROWS)
@@ -176,7 +176,7 @@ def test_what_is_settled_is_not_counted(
     shop.ended(rejected_rows=2)
     found = plan(shop)
     assert (found.inserts, found.updates, found.exits) == left
-    assert (found.invalid, found.parked) == (3, 1 + 2), "they wait for another build"
+    assert (found.invalid, found.parked) == (3, 1 + 2), "they should wait for another build"
     assert found.requests == (0 if left == (0, 0, 0) else 1)
 
 
@@ -199,17 +199,17 @@ def test_an_empty_delta(shop: HandBuilt) -> None:
         ({}, {"project_key": "another"}, "another Batch project than that of output `sandbox`"),
     ],
 )
-def test_what_would_stop_a_push(
+def test_reasons_that_would_stop_a_push(
     shop: HandBuilt, built: dict[str, Any], outputs: dict[str, Any], said: str
 ) -> None:
     shop.add("intent", run_id="r0", delta_id="d0", page=0, project_hash=output().project_hash)
     shop.build(*ROWS, **built)
     (stop,) = plan(shop, **outputs).stops
     assert said in stop
-    assert plan(shop, **outputs).updates == 2, "it is counted all the same"
+    assert plan(shop, **outputs).updates == 2, "it should be counted all the same"
 
 
-def test_a_delta_that_dbt_is_building_or_never_built(shop: HandBuilt) -> None:
+def test_a_delta_that_is_being_built_or_was_never_built(shop: HandBuilt) -> None:
     (stop,) = plan(shop).stops
     assert "dbt has not built the delta of `people` yet. Run: dbt run --select people " in stop
     shop.build(*ROWS)
@@ -220,14 +220,14 @@ def test_a_delta_that_dbt_is_building_or_never_built(shop: HandBuilt) -> None:
     assert plan(shop).stops == ()
 
 
-def test_a_delta_that_was_replaced(shop: HandBuilt) -> None:
+def test_a_replaced_delta(shop: HandBuilt) -> None:
     shop.build(*ROWS)
     assert plan(shop).stops == ()
     shop.execute("delete from people_delta where custom_id = 'a'")
     (stop,) = plan(shop).stops
     assert "people_delta is not the delta that dbt built last: it was replaced or altered. Run: dbt" in stop
     shop.add("checkpoint", run_id="r1", delta_id="d1", page=0)
-    assert plan(shop).stops == (), "the row is settled"
+    assert plan(shop).stops == (), "the row should be settled"
     shop.execute("update people_delta set _batch_delta_id = 'another'")
     assert "replaced" in plan(shop).stops[0]
 
@@ -244,7 +244,7 @@ def test_a_delta_that_was_replaced(shop: HandBuilt) -> None:
         ({"min_rows": 0}, {"known_rows": 1, "model_rows": 0}, "every known profile would leave"),
     ],
 )
-def test_guards_go_by_what_dbt_counted(
+def test_guards_use_the_counts_of_dbt(
     tmp_path: Path, guards: dict[str, Any], built: dict[str, Any], said: str | None
 ) -> None:
     shop = HandBuilt(tmp_path, {**MAPPING, "guards": guards})
@@ -253,7 +253,7 @@ def test_guards_go_by_what_dbt_counted(
     assert found == () if said is None else said in found[0]
 
 
-def test_what_flaps(shop: HandBuilt) -> None:
+def test_flapping(shop: HandBuilt) -> None:
     names = [f"p{number:02}" for number in range(12)]
     held = ({"custom_id": name, "points": 1, "_batch_delta_id": "d1"} for name in names)
     shop.insert("people_sent_snapshot", *held)
@@ -267,7 +267,7 @@ def test_what_flaps(shop: HandBuilt) -> None:
     assert plan(shop).flapping == (), "2 of 12"
 
 
-def test_the_endpoint_goes_by_the_number_of_rows() -> None:
+def test_the_endpoint_depends_on_the_number_of_rows() -> None:
     assert [PROFILES.route("auto", rows) for rows in (0, 10_000, 10_001)] == [UPDATE, UPDATE, MASS_UPDATE]
     assert PROFILES.route("mass-update", 1) is MASS_UPDATE
 

@@ -1,4 +1,4 @@
-"""The patterns for e-mail addresses and phone numbers, held against the libraries that they are derived from."""
+"""The patterns for e-mail addresses and phone numbers against the libraries they are derived from."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PIECES = [
 
 
 def matching(values: Iterable[str], *patterns: str | None) -> set[str]:
-    """The values that all of the patterns take."""
+    """The values that match all patterns."""
     query = "select unnest($values) as v"
     for number in range(len(patterns)):
         query = f"select v from ({query}) where regexp_full_match(v, $p{number})"
@@ -51,7 +51,7 @@ def matching(values: Iterable[str], *patterns: str | None) -> set[str]:
 
 
 def is_an_address(text: str) -> bool:
-    """What the library says of the form; which names are for special use is not looked at."""
+    """Whether the library accepts the address's form. Special-use domains are allowed."""
     try:
         validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
@@ -61,7 +61,7 @@ def is_an_address(text: str) -> bool:
 
 @pytest.fixture(scope="module")
 def addresses() -> set[str]:
-    """What Batch's own pattern takes of random addresses."""
+    """Random addresses that match Batch's own pattern."""
     choose = random.Random(1)
     found = set()
     for _ in range(20_000):
@@ -70,21 +70,21 @@ def addresses() -> set[str]:
     return matching(found, STANDARD_RULES["email_address"].pattern)
 
 
-def test_no_address_that_the_library_takes_is_refused(addresses: set[str]) -> None:
+def test_addresses_accepted_by_the_library_are_accepted(addresses: set[str]) -> None:
     taken = matching(addresses, STANDARD_RULES["email_address"].plausible)
     assert [each for each in addresses - taken if is_an_address(each)] == []
     assert len(taken) > 300
     assert len(addresses - taken) > 1_000
 
 
-def test_what_the_library_refuses_is_refused_but_for_rare_forms(addresses: set[str]) -> None:
-    """A label with hyphens in its third and fourth place is punycode or nothing."""
+def test_addresses_rejected_by_the_library_are_rejected_except_rare_forms(addresses: set[str]) -> None:
+    """For example, hyphens in a label's third and fourth position mark punycode."""
     taken = matching(addresses, STANDARD_RULES["email_address"].plausible)
     passed = [each for each in taken if not is_an_address(each)]
     assert [each for each in passed if "--" not in each.rpartition("@")[2]] == []
 
 
-def test_phone_numbers_are_those_that_the_library_finds_possible() -> None:
+def test_phone_numbers_match_the_library() -> None:
     choose = random.Random(2)
     found = set()
     for code in (*phonenumbers.COUNTRY_CODE_TO_REGION_CODE, *range(1, 1000, 7)):
@@ -97,4 +97,4 @@ def test_phone_numbers_are_those_that_the_library_finds_possible() -> None:
     assert [each for each in found - taken if is_possible_phone(each)] == []
     assert len(taken) > 500
     others = [each for each in taken if not is_possible_phone(each)]
-    assert len(others) < len(taken) / 50, "the library would write them in another way"
+    assert len(others) < len(taken) / 50, "the library would normalize them differently"

@@ -1,4 +1,4 @@
-"""YAML files, right and wrong."""
+"""Reading valid and invalid YAML files."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_an_error(tmp_path: Path, content: str | bytes, words: str) -> None:
     assert "s3cret" not in str(caught.value).replace(str(tmp_path), "")
 
 
-def test_what_is_no_file(tmp_path: Path) -> None:
+def test_unreadable_files(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing.yml"):
         with pytest.raises(ProfileError, match="can't be read"):
             read_yaml(path)

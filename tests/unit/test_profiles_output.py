@@ -1,4 +1,4 @@
-"""The outputs of the `dbt_batch_sync` profile: every key's rule, and keys that nobody gets to see."""
+"""The outputs of the `dbt_batch_sync` profile: the rule of every key, and that keys are never shown."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def options(tmp_path: Path) -> DbtOptions:
 
 def read(options: DbtOptions, output: object, name: str | None = None) -> Output:
     profile = {"target": "prod", "outputs": {"prod": output, "sandbox": SMALL}}
-    # JSON is YAML; `allow_nan` writes what YAML would spell `.nan`.
+    # JSON is valid YAML; `allow_nan` writes what YAML spells `.nan`.
     (options.project_dir / "profiles.yml").write_text(json.dumps({"dbt_batch_sync": profile}))
     return read_output(options, name)
 
@@ -98,7 +98,7 @@ def test_null_is_the_default_where_the_default_is_null(options: DbtOptions) -> N
     assert read(options, {**SMALL, **dict.fromkeys(keys)}) == read(options, SMALL)
 
 
-def test_templates_are_rendered(options: DbtOptions) -> None:
+def test_templates_render_as_in_dbt(options: DbtOptions) -> None:
     output = read(
         options,
         {
@@ -115,7 +115,7 @@ def test_templates_are_rendered(options: DbtOptions) -> None:
     )
 
 
-def test_an_output_by_name(options: DbtOptions) -> None:
+def test_selecting_an_output_by_name(options: DbtOptions) -> None:
     assert read(options, {"type": "wrong"}, "sandbox").name == "sandbox"
     with pytest.raises(ProfileError, match=r"no output `sandbx` \(did you mean `sandbox`\?\)"):
         read(options, SMALL, "sandbx")
@@ -197,7 +197,7 @@ RULES: list[tuple[object, str, tuple[str, ...]]] = [
 @pytest.mark.parametrize(
     ("output", "key", "words"), RULES, ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_a_broken_rule_is_the_one_problem(
+def test_each_broken_rule_is_the_only_problem(
     options: DbtOptions, output: object, key: str, words: tuple[str, ...]
 ) -> None:
     found = problems(options, output)
@@ -207,7 +207,7 @@ def test_a_broken_rule_is_the_one_problem(
 
 
 @pytest.mark.parametrize("value", [".nan", ".inf", "-.inf", "1e999"])
-def test_what_is_no_finite_number(options: DbtOptions, value: str) -> None:
+def test_non_finite_numbers(options: DbtOptions, value: str) -> None:
     output = f"{{type: batch, rest_api_key: a, project_key: b, timeout: {value}}}"
     text = f"dbt_batch_sync: {{outputs: {{default: {output}}}}}"
     (options.project_dir / "profiles.yml").write_text(text)
@@ -215,14 +215,14 @@ def test_what_is_no_finite_number(options: DbtOptions, value: str) -> None:
         read_output(options)
 
 
-def test_every_problem_is_found_at_once(options: DbtOptions) -> None:
+def test_all_problems_are_reported_at_once(options: DbtOptions) -> None:
     found = problems(
         options, {"type": "x", "rest_api_key": 1, "timeout": -1, "colour": "red", "only_from": []}
     )
     assert set(found) == {"type", "rest_api_key", "project_key", "timeout", "colour", "only_from"}
 
 
-# Where keys may travel in the clear: nowhere.
+# Addresses that would send keys unencrypted are rejected.
 
 GOOD_URLS = [
     "https://api.batch.com",
@@ -283,7 +283,7 @@ BAD_URLS = [
 ]
 
 
-# What a webhook's address must not be either.
+# Addresses that webhooks can't have either.
 BAD_WEBHOOKS = [
     *[url for url in BAD_URLS if "?" not in str(url) and url is not None],
     "http://evil.com?x=http://127.0.0.1",
@@ -291,7 +291,7 @@ BAD_WEBHOOKS = [
 
 
 @pytest.mark.parametrize("url", BAD_WEBHOOKS)
-def test_a_wrong_webhook(options: DbtOptions, url: object) -> None:
+def test_invalid_webhooks(options: DbtOptions, url: object) -> None:
     found = problems(
         replace(options, variables={"url": url}), changed(on_failure={"url": "{{ var('url') }}"})
     )
@@ -299,13 +299,13 @@ def test_a_wrong_webhook(options: DbtOptions, url: object) -> None:
 
 
 @pytest.mark.parametrize("url", GOOD_URLS)
-def test_an_address(options: DbtOptions, url: str) -> None:
+def test_valid_addresses(options: DbtOptions, url: str) -> None:
     assert read(options, changed(api_url=url)).api_url == url.rstrip("/")
 
 
 @pytest.mark.parametrize("url", BAD_URLS)
-def test_a_wrong_address(options: DbtOptions, url: object) -> None:
-    # A template, so that YAML and Jinja leave the text as it is.
+def test_invalid_addresses(options: DbtOptions, url: object) -> None:
+    # A template, so that YAML and Jinja don't change the text.
     found = problems(replace(options, variables={"url": url}), changed(api_url="{{ var('url') }}"))
     assert list(found) == ["api_url"]
     assert (
@@ -323,7 +323,7 @@ def test_loopback(host: str | None, loopback: bool) -> None:
     assert is_loopback(host) is loopback
 
 
-# The profile itself.
+# Profiles
 
 
 def test_a_missing_profile_says_what_to_add(options: DbtOptions) -> None:
@@ -334,7 +334,7 @@ def test_a_missing_profile_says_what_to_add(options: DbtOptions) -> None:
     assert isinstance(caught.value, ConfigurationError)
 
 
-def test_what_is_to_be_added_is_right(options: DbtOptions) -> None:
+def test_the_suggested_profile_is_valid(options: DbtOptions) -> None:
     (options.project_dir / "profiles.yml").write_text(PROFILE_YAML)
     environ = {"BATCH_REST_API_KEY": "a", "BATCH_PROJECT_KEY": "b"}
     output = read_output(replace(options, environ=environ))
@@ -348,7 +348,7 @@ def test_no_repr_shows_a_key(options: DbtOptions) -> None:
     assert "project_abc" not in repr(output)
 
 
-def test_the_project_s_hash_tells_projects_apart_and_nothing_else(options: DbtOptions) -> None:
+def test_the_project_hash_depends_only_on_the_project(options: DbtOptions) -> None:
     output = read(options, SMALL)
     assert output.project_hash == "184b08a675f7d6aa"
     assert (

@@ -1,4 +1,4 @@
-"""Templates of profiles.yml: what dbt renders is rendered the same."""
+"""Templates in profiles.yml render as in dbt."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_several_secrets_in_one_text() -> None:
     assert render(template) == "t0k{{en:b"
 
 
-def test_no_filter_sees_a_secret() -> None:
+def test_filters_never_see_secrets() -> None:
     assert "T0K" not in render("{{ env_var('DBT_ENV_SECRET_B') | upper }}")
     assert render("{{ env_var('DBT_ENV_SECRET_TOKEN') | length }}") > 40
 

@@ -1,4 +1,4 @@
-"""dbt's project and profile, found and read as dbt does."""
+"""dbt's project and profile are found and read as in dbt."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def write_project(options: DbtOptions, text: str) -> None:
     (options.project_dir / "dbt_project.yml").write_text(text)
 
 
-# The project.
+# Project
 
 
 def test_the_project_is_read(options: DbtOptions) -> None:
@@ -72,7 +72,7 @@ def test_the_project_is_read(options: DbtOptions) -> None:
     assert project.model_paths == (options.project_dir / "models",)
 
 
-def test_the_project_s_paths(options: DbtOptions) -> None:
+def test_project_paths(options: DbtOptions) -> None:
     write_project(
         options, "name: shop\ntarget-path: \"{{ env_var('OUT', 'out') }}\"\nmodel-paths: [a, b/c]\n"
     )
@@ -95,17 +95,17 @@ def test_the_target_path_of_the_environment(
     assert read_project(with_environ(options, **environ)).target_path == options.project_dir / expected
 
 
-def test_a_target_path_that_names_the_target(options: DbtOptions) -> None:
+def test_a_target_path_containing_the_target(options: DbtOptions) -> None:
     write_project(options, "name: shop\nprofile: shop\ntarget-path: 'out/{{ target.name }}'\n")
     assert read_project(options).target_path == options.project_dir / "out" / "dev"
     (options.project_dir / "profiles.yml").unlink()
     write_project(options, "name: shop\nprofile: shop\ntarget-path: target\n")
-    assert read_project(options).target_path == options.project_dir / "target", "without a profile"
+    assert read_project(options).target_path == options.project_dir / "target", "there should be no profile"
     given = replace(options, target_path=Path("given"))
     assert read_project(given).target_path == options.project_dir / "given"
 
 
-def test_only_what_is_needed_of_the_project_is_rendered(options: DbtOptions) -> None:
+def test_only_needed_project_keys_are_rendered(options: DbtOptions) -> None:
     write_project(
         options, "name: shop\nmodels: {+schema: \"{{ env_var('NOT_SET') }}\"}\non-run-end: '{{ x() }}'\n"
     )
@@ -125,7 +125,7 @@ def test_only_what_is_needed_of_the_project_is_rendered(options: DbtOptions) -> 
         ("", "must be a mapping of keys, not null"),
     ],
 )
-def test_a_wrong_project(options: DbtOptions, text: str, words: str) -> None:
+def test_invalid_projects(options: DbtOptions, text: str, words: str) -> None:
     write_project(options, text)
     with pytest.raises(ProfileError, match=r"dbt_project\.yml") as caught:
         read_project(options)
@@ -137,7 +137,7 @@ def test_no_project(tmp_path: Path) -> None:
         read_project(DbtOptions(tmp_path, {}))
 
 
-def test_the_project_is_looked_for_upwards(options: DbtOptions, tmp_path: Path) -> None:
+def test_parent_directories_are_searched(options: DbtOptions, tmp_path: Path) -> None:
     below = options.project_dir / "models" / "crm"
     below.mkdir(parents=True)
     assert find_project(below) == options.project_dir
@@ -145,10 +145,10 @@ def test_the_project_is_looked_for_upwards(options: DbtOptions, tmp_path: Path) 
     assert find_project(tmp_path / "elsewhere") == tmp_path / "elsewhere"
 
 
-# Where profiles.yml is.
+# Location of profiles.yml
 
 
-def test_the_order_of_the_places(options: DbtOptions, tmp_path: Path) -> None:
+def test_search_order(options: DbtOptions, tmp_path: Path) -> None:
     def place(name: str) -> Path:
         path = tmp_path / name
         path.mkdir(exist_ok=True, parents=True)
@@ -180,13 +180,13 @@ def test_a_given_directory_is_the_only_place(options: DbtOptions, tmp_path: Path
     assert "--profiles-dir" in str(caught.value)
 
 
-def test_a_relative_directory_is_relative_to_where_dbt_runs(options: DbtOptions) -> None:
+def test_a_relative_directory_is_relative_to_the_working_directory(options: DbtOptions) -> None:
     assert find_profiles(replace(options, profiles_dir=Path("../project"))).samefile(
         options.project_dir / "profiles.yml"
     )
 
 
-def test_without_profiles_every_place_is_named(options: DbtOptions) -> None:
+def test_a_missing_profiles_yml_error_names_every_location(options: DbtOptions) -> None:
     (options.project_dir / "profiles.yml").unlink()
     with pytest.raises(ProfileError) as caught:
         find_profiles(options)
@@ -194,16 +194,16 @@ def test_without_profiles_every_place_is_named(options: DbtOptions) -> None:
         assert str(place) in str(caught.value)
 
 
-def test_without_a_home_there_is_none(options: DbtOptions) -> None:
+def test_without_a_home_directory(options: DbtOptions) -> None:
     (options.project_dir / "profiles.yml").unlink()
     with pytest.raises(ProfileError):
         find_profiles(replace(options, environ={}))
 
 
-# The target.
+# Target
 
 
-def test_the_profile_s_own_target(options: DbtOptions) -> None:
+def test_the_default_target_of_the_profile(options: DbtOptions) -> None:
     target = read_target(options)
     assert (target.profile_name, target.target_name, target.type, target.threads) == (
         "shop",
@@ -250,7 +250,7 @@ def test_a_relative_path_starts_at_the_project(
         ({"DBT_ENGINE_PROFILE": "other"}, None, "default"),
     ],
 )
-def test_dbt_s_variables_are_those_of_its_flags(
+def test_dbt_variables_match_its_flags(
     options: DbtOptions, environ: Mapping[str, str], given: str | None, expected: str
 ) -> None:
     output = {"type": "duckdb"}
@@ -279,7 +279,7 @@ def test_only_the_selected_target_is_rendered(options: DbtOptions) -> None:
         read_target(replace(options, target="prod"))
 
 
-def test_the_target_may_come_from_the_environment(options: DbtOptions) -> None:
+def test_the_target_from_the_environment(options: DbtOptions) -> None:
     write_profiles(options, PROFILES.replace("target: dev", "target: \"{{ env_var('T') }}\""))
     assert read_target(with_environ(options, T="dev")).target_name == "dev"
     with pytest.raises(ProfileError, match="`T`, which is not set"):
@@ -287,12 +287,12 @@ def test_the_target_may_come_from_the_environment(options: DbtOptions) -> None:
     assert read_target(replace(options, target="dev")).target_name == "dev"
 
 
-def test_without_a_target_it_is_default(options: DbtOptions) -> None:
+def test_the_target_defaults_to_default(options: DbtOptions) -> None:
     write_profiles(options, "shop: {outputs: {default: {type: duckdb}}}")
     assert read_target(options).target_name == "default"
 
 
-def test_the_profile_of_the_flag(options: DbtOptions) -> None:
+def test_the_profile_from_the_flag(options: DbtOptions) -> None:
     write_profiles(options, "other: {outputs: {default: {type: duckdb}}}")
     (options.project_dir / "dbt_project.yml").unlink()
     assert read_target(replace(options, profile="other")).profile_name == "other"
@@ -325,7 +325,7 @@ def test_the_profile_of_the_flag(options: DbtOptions) -> None:
         ("shop: {outputs: {dev: {type: duckdb, path: !!binary aGk=}}}", "dev", ("dev.path: is neither",)),
     ],
 )
-def test_a_wrong_profile(
+def test_invalid_profiles(
     options: DbtOptions, profiles: str, target: str | None, words: tuple[str, ...]
 ) -> None:
     write_profiles(options, profiles)

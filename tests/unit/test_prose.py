@@ -1,4 +1,4 @@
-"""The texts of the code use the project's terms, those of `.ci/terms.txt`; `make lint` holds the docs to them."""
+"""The code's texts use the terms in `.ci/terms.txt`. `make lint` checks the docs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ NOT_SAID = re.compile(
     r"as far as we know|a dead one|describes another Batch",
     re.IGNORECASE,
 )
-"""Turns that no native speaker would use; each was in the project once."""
+"""Phrases that are not idiomatic English. Each has occurred in the project."""
 
 
 def texts(source: str, *, docstrings: bool) -> Iterator[tuple[int, str]]:
-    """The string constants with more than one word, and their lines."""
+    """String constants of more than one word, with their lines."""
     tree = ast.parse(source)
     statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):

@@ -1,4 +1,4 @@
-"""What a release and CI are made of agrees with the repository: versions, links, targets, adapters, manifests."""
+"""Release and CI files agree with the repository: versions, links, targets, adapters, manifests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def loaded(name: str) -> ModuleType:
-    """A program of `.ci`, as a module."""
+    """Import a program of `.ci` as a module."""
     spec = importlib.util.spec_from_file_location(name, ROOT / ".ci" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
@@ -28,7 +28,7 @@ def loaded(name: str) -> ModuleType:
     return module
 
 
-def test_all_have_one_version() -> None:
+def test_versions_agree() -> None:
     assert len(set(loaded("release_notes").versions().values())) == 1
 
 
@@ -44,12 +44,14 @@ def test_all_have_one_version() -> None:
         ("https://g.example/r", "![p](docs/p.svg)", "![p](https://g.example/r/raw/v1/docs/p.svg)"),
     ],
 )
-def test_the_readme_of_the_index_has_no_relative_link(repository: str, line: str, expected: str) -> None:
+def test_the_readme_on_the_package_index_has_no_relative_links(
+    repository: str, line: str, expected: str
+) -> None:
     assert loaded("metadata").readme(line, repository, "v1") == expected
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_a_workflow_runs_targets_that_there_are(path: Path) -> None:
+def test_workflows_run_existing_targets(path: Path) -> None:
     workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
     targets = {
         target
@@ -85,7 +87,7 @@ def test_the_image_is_built_with_every_adapter() -> None:
     (row,) = (row for row in read("docs/deploy.md").table() if row[0] == "`ADAPTER`")
     assert re.findall(r"`(\w+)`", row[2]) == adapters
     extras = re.findall(r"^(\w+) = \[\"dbt-core", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    assert set(adapters) == set(extras) - {"spark"}  # a session of Spark needs Java
+    assert set(adapters) == set(extras) - {"spark"}  # a Spark session needs Java
 
 
 def test_the_manifests_of_the_docs() -> None:

@@ -1,4 +1,4 @@
-"""The report's charts and its page, for pasts that would take long to have."""
+"""The report's charts and page, for histories that are hard to produce."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def sync(name: str = "people", **changes: object) -> SyncReport:
 
 
 def runs(count: int, **changes: object) -> tuple[Run, ...]:
-    """As many runs, a day apart, the newest first."""
+    """Runs one day apart, newest first."""
     counts = {"updates": 10, "sent": 10, "accepted": 10, "seconds": 2.0}
     given = {"status": "succeeded", "delta_id": "d", **counts, **changes}
     days = reversed(range(count))
@@ -71,7 +71,7 @@ def test_numbers_are_short() -> None:
     assert shown == ["0", "0.25", "950", "1.2k", "12.5k", "3M", "2.5G"]
 
 
-def test_columns_stand_on_each_other_and_stay_in_the_chart() -> None:
+def test_columns_are_stacked_and_stay_in_the_chart() -> None:
     moments = [NOW + timedelta(days=day) for day in range(3)]
     stacks = [{"inserts": 5_000.0, "updates": 0.0}, {"inserts": 20.0, "updates": 60.0}, {"updates": 100.0}]
     chart = stacked(moments, stacks, ["a", "b", "c"])
@@ -82,13 +82,13 @@ def test_columns_stand_on_each_other_and_stay_in_the_chart() -> None:
     assert above.y + above.height == pytest.approx(below.y)
     assert above.height == pytest.approx(3 * below.height)
     for part in (*first.parts, *third.parts):
-        assert part.y == pytest.approx(TOP), "at the top of the axis, and not above it"
+        assert part.y == pytest.approx(TOP), "it should be at the top of the axis, not above it"
     assert [tick.text for tick in chart.rows] == ["0", "50", "100"]
     assert [tick.text for tick in chart.times] == ["04-01", "04-03"]
     assert first.x < second.x < third.x
 
 
-def test_many_runs_have_room() -> None:
+def test_many_runs_fit() -> None:
     moments = [NOW + timedelta(minutes=minute) for minute in range(200)]
     chart = stacked(moments, [{"seconds": 1.0}] * 200, [""] * 200)
     last = chart.columns[-1]
@@ -96,7 +96,7 @@ def test_many_runs_have_room() -> None:
     assert all(0 <= part.y < part.y + part.height <= HEIGHT for each in chart.columns for part in each.parts)
     assert chart.times[0].text == "06:00"
     steps = [after.at - before.at for before, after in zip(chart.times, chart.times[1:], strict=False)]
-    assert min(steps) >= 40, "labels don't overlap"
+    assert min(steps) >= 40, "labels should not overlap"
 
 
 def test_nothing_was_ever_pushed() -> None:
@@ -105,7 +105,7 @@ def test_nothing_was_ever_pushed() -> None:
         assert said in text
 
 
-def test_names_are_only_text() -> None:
+def test_names_are_escaped() -> None:
     reject = RejectCount(HOSTILE, HOSTILE, HOSTILE, "batch", 1, NOW, NOW)
     hostile = sync(
         HOSTILE,
@@ -119,7 +119,7 @@ def test_names_are_only_text() -> None:
     assert HOSTILE in Page(html).text
 
 
-def test_nothing_comes_from_elsewhere_and_nothing_runs() -> None:
+def test_the_page_loads_nothing_and_runs_nothing() -> None:
     shown = report(sync(runs=runs(3)))
     names = {tag for tag, _ in shown.tags}
     assert not names & {"script", "link", "img", "iframe", "form", "object", "embed"}
@@ -137,7 +137,7 @@ def test_nothing_comes_from_elsewhere_and_nothing_runs() -> None:
     assert "prefers-color-scheme: dark" in shown.raw["style"]
 
 
-def test_every_colour_has_a_dark_one() -> None:
+def test_every_color_has_a_dark_variant() -> None:
     style = report(sync()).raw["style"]
     light, _, dark = style.partition("@media (prefers-color-scheme: dark)")
     dark = dark.partition("\n}\n")[0]
@@ -145,7 +145,7 @@ def test_every_colour_has_a_dark_one() -> None:
     assert set(re.findall(r"var\((--[a-z-]+)\)", style)) == set(re.findall(r"(--[a-z-]+):", dark))
 
 
-def test_pushes_of_several_syncs_stand_under_each_other() -> None:
+def test_pushes_of_several_syncs_are_grouped() -> None:
     shared = runs(page.SHOWN_PUSHES + 5)
     alone = Run("alone", "other", "failed", NOW + timedelta(days=2.5, weeks=10))
     shown = report(sync(runs=shared), sync("other", runs=(alone, *shared[3:])))
@@ -163,12 +163,12 @@ def test_pushes_of_several_syncs_stand_under_each_other() -> None:
     ]
 
 
-def test_a_push_of_what_was_all_settled_had_nothing_to_send() -> None:
+def test_a_push_of_a_settled_delta_had_nothing_to_send() -> None:
     idle = runs(1, updates=0, sent=0, accepted=0)
     assert report(sync(runs=idle)).table("sync", "succeeded")[0][1:3] == ["0", "1"]
 
 
-def test_lists_are_bounded_and_say_so() -> None:
+def test_long_lists_are_truncated_with_a_note() -> None:
     attributes = {f"a{n}": n + 1 for n in range(page.SHOWN_ATTRIBUTES + 2)}
     rejects = tuple(
         RejectCount("people", f"a{n}", "too_long", "validation", 90 - n, NOW, NOW)
@@ -191,13 +191,13 @@ def test_parked_rows(parked: int, said: str) -> None:
     assert "after dbt-batch-sync resend --rejected" in shown.text
 
 
-def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_page_is_written_atomically(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     page.write(path, "old")
     os.link(path, tmp_path / "opened")
     page.write(path, "new")
     assert (path.read_text(), (tmp_path / "opened").read_text()) == ("new", "old"), (
-        "a new file took its place"
+        "a new file should replace it"
     )
     (tmp_path / "folder").mkdir()
     for wrong in (tmp_path / "folder", tmp_path / "none" / "report.html"):
@@ -221,7 +221,7 @@ def test_the_verdict_comes_first(changes: dict[str, object], kind: str, says: st
     assert re.search(rf'<p class="verdict {kind}"[^>]*><b>.</b> {re.escape(says)}</p>', html)
 
 
-def test_an_error_shows_code_as_code() -> None:
+def test_code_in_errors_is_formatted_as_code() -> None:
     html = page.render(
         ReportResult(NOW, "prod", (sync(runs=runs(1, status="failed", error="the delta of `a<b` is gone")),))
     )

@@ -1,4 +1,4 @@
-"""Audiences of the sandbox: what is applied, when, and what is refused."""
+"""The sandbox's audiences: what is applied, when, and what is rejected."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def members(caller: Caller) -> dict[str, dict[str, object]]:
     return {custom_id: held(attributes) for custom_id, attributes in audience.members.items()}
 
 
-def test_members_come_and_go() -> None:
+def test_members_are_added_and_removed() -> None:
     caller = with_vips()
     status, answer = update(caller, add("a", n=1), add("b", **{"date(d)": "2024-01-01T00:00:00Z"}), add("c"))
     assert (status, list(answer)) == (202, ["indexing_token"])
@@ -45,7 +45,7 @@ def test_members_come_and_go() -> None:
     assert list(members(caller)) == ["b", "c"]
 
 
-def test_the_last_action_on_an_id_wins() -> None:
+def test_the_last_action_on_an_id_counts() -> None:
     caller = with_vips()
     update(caller, add("a", n=1), remove("a"), remove("b"), add("b", n=2), add("b", n=3))
     assert members(caller) == {"b": {"n": 3}}
@@ -81,7 +81,7 @@ def test_view_and_the_delay_of_indexing() -> None:
     assert caller.get("audiences/view", name="vips", indexing_token="x")[0] == 400
 
 
-def test_replace_takes_the_place_of_what_was_not_applied() -> None:
+def test_replace_overrides_pending_changes() -> None:
     caller = with_vips(indexing_delay=5.0)
     first = update(caller, add("a"), add("b"))[1]["indexing_token"]
     caller.moment.seconds = 5.0
@@ -98,19 +98,21 @@ def test_replace_takes_the_place_of_what_was_not_applied() -> None:
 
 
 @pytest.mark.parametrize(("form", "status"), [("409", 409), ("400", 400), ("accept", 202)])
-def test_creating_what_exists(form: str, status: int) -> None:
+def test_creating_an_existing_one(form: str, status: int) -> None:
     caller = with_vips(on_existing=form)
     update(caller, add("a"))
     assert caller.post("audiences/create", {**VIPS, "display_name": "Other"})[0] == status
     assert caller.violations == []
     assert caller.sandbox.audiences.audiences["vips"].display_name == "Our VIPs"
     assert list(members(caller)) == ["a"]
-    assert caller.post("audiences/create", {**VIPS, "name": "VIPS"})[0] == 202, "names have a case"
+    assert caller.post("audiences/create", {**VIPS, "name": "VIPS"})[0] == 202, (
+        "names should be case-sensitive"
+    )
 
 
 @pytest.mark.parametrize(("form", "status"), [("404", 404), ("400", 400), ("accept", 202)])
 @pytest.mark.parametrize("route", ["update", "replace", "remove"])
-def test_writing_to_what_is_missing(form: str, status: int, route: str) -> None:
+def test_writing_to_a_missing_one(form: str, status: int, route: str) -> None:
     caller = Caller(rate_limits=False, on_missing=form)
     ids = {"update": {"ids": [add("a")]}, "replace": {"ids": [{"id": "a"}]}}.get(route, {})
     assert caller.post(f"audiences/{route}", {"name": "vips", **ids})[0] == status
@@ -142,7 +144,7 @@ def test_list_by_pages() -> None:
         assert caller.get("audiences/list", **parameters)[0] == 400
 
 
-def test_one_call_a_second_and_refused_calls_are_free() -> None:
+def test_one_call_per_second_not_counting_rejected_calls() -> None:
     caller = Caller()
     assert caller.post("audiences/create", VIPS)[0] == 202
     assert update(caller, add(""))[0] == 400
@@ -153,7 +155,7 @@ def test_one_call_a_second_and_refused_calls_are_free() -> None:
     assert list(members(caller)) == ["a"]
 
 
-def test_an_id_rejected_on_demand_refuses_its_call() -> None:
+def test_an_id_rejected_on_demand_rejects_its_call() -> None:
     caller = with_vips(reject_ids=frozenset({"b"}))
     assert update(caller, add("a"), add("b"))[0] == 400
     assert (members(caller), caller.violations) == ({}, [])
@@ -179,7 +181,7 @@ def test_an_id_rejected_on_demand_refuses_its_call() -> None:
         {**VIPS, "ids": []},
     ],
 )
-def test_creations_that_are_refused(body: object) -> None:
+def test_rejected_creations(body: object) -> None:
     caller = Caller(rate_limits=False)
     assert caller.post("audiences/create", body)[0] == 400
     assert caller.violations == [Violation.REFUSED_CALL]
@@ -217,7 +219,7 @@ def test_creations_that_are_refused(body: object) -> None:
         [add("a", **{"d": "x", "url(d)": "https://e.com"})],
     ],
 )
-def test_updates_that_are_refused_as_a_whole(ids: list[object]) -> None:
+def test_updates_rejected_as_a_whole(ids: list[object]) -> None:
     caller = with_vips()
     assert caller.post("audiences/update", {"name": "vips", "ids": ids})[0] == 400
     assert caller.violations == [Violation.REFUSED_CALL]
@@ -232,7 +234,7 @@ def test_ten_thousand_ids_with_every_type() -> None:
     assert len(members(caller)) == 10_000
 
 
-def test_a_reset_forgets_audiences_and_what_was_waiting() -> None:
+def test_a_reset_clears_audiences_and_pending_changes() -> None:
     caller = with_vips(indexing_delay=5.0)
     update(caller, add("a"))
     caller.sandbox.reset()

@@ -1,4 +1,4 @@
-"""Catalogs of the sandbox: fields, items, and what is refused."""
+"""The sandbox's catalogs: fields, items, and what is rejected."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def items(caller: Caller) -> dict[str, dict[str, Any]]:
     return caller.sandbox.catalogs.catalogs["products"].items
 
 
-def test_items_come_change_and_go() -> None:
+def test_items_are_added_changed_and_removed() -> None:
     caller = with_products()
     status, answer = edit(caller, add("a", **WHOLE), add("b", title="B"), add("c"))
     assert (status, list(answer)) == (202, ["indexing_token"])
@@ -108,7 +108,7 @@ def test_fields_are_added_and_removed_with_their_values() -> None:
 
 
 @pytest.mark.parametrize(("form", "status"), [("409", 409), ("400", 400), ("accept", 201)])
-def test_creating_what_exists(form: str, status: int) -> None:
+def test_creating_an_existing_one(form: str, status: int) -> None:
     caller = with_products(on_existing=form)
     edit(caller, add("a"))
     again = {"name": "products", "fields": fields(other="string")}
@@ -119,7 +119,7 @@ def test_creating_what_exists(form: str, status: int) -> None:
 
 
 @pytest.mark.parametrize(("form", "status"), [("404", 404), ("400", 400), ("accept", 202)])
-def test_writing_to_what_is_missing(form: str, status: int) -> None:
+def test_writing_to_a_missing_one(form: str, status: int) -> None:
     caller = Caller(rate_limits=False, on_missing=form)
     assert edit(caller, add("a"))[0] == status
     change = [{"action": "add", "name": "a", "type": "url"}]
@@ -128,7 +128,7 @@ def test_writing_to_what_is_missing(form: str, status: int) -> None:
     assert not caller.sandbox.catalogs.catalogs
 
 
-def test_five_catalogs_and_their_items_are_the_most() -> None:
+def test_maximum_of_five_catalogs_and_their_items() -> None:
     caller = Caller(rate_limits=False, max_items=2)
     created = [
         caller.post("catalogs/create", {"name": f"c{number}", "fields": fields(a="bool")})[0]
@@ -141,7 +141,7 @@ def test_five_catalogs_and_their_items_are_the_most() -> None:
     assert edit(caller, add("c"), name="c0")[0] == 202
 
 
-def test_five_calls_and_a_thousand_items_a_second() -> None:
+def test_five_calls_and_a_thousand_items_per_second() -> None:
     caller = Caller()
     caller.post("catalogs/create", {"name": "products", "fields": fields(a="bool")})
     full = [add(f"c{number}") for number in range(200)]
@@ -167,7 +167,7 @@ def test_five_calls_and_a_thousand_items_a_second() -> None:
         {"name": "a", "fields": fields(a="bool"), "type": "x"},
     ],
 )
-def test_creations_that_are_refused(body: object) -> None:
+def test_rejected_creations(body: object) -> None:
     caller = Caller(rate_limits=False)
     assert caller.post("catalogs/create", body)[0] == 400
     assert caller.violations == [Violation.REFUSED_CALL]
@@ -188,7 +188,7 @@ def test_creations_that_are_refused(body: object) -> None:
         [{"action": "add", "name": f"f{number}", "type": "bool"} for number in range(19)],
     ],
 )
-def test_updates_that_are_refused(changes: object) -> None:
+def test_rejected_updates(changes: object) -> None:
     caller = with_products()
     assert caller.post("catalogs/update", {"name": "products", "fields": changes})[0] == 400
     assert caller.violations == [Violation.REFUSED_CALL]
@@ -230,14 +230,14 @@ def test_updates_that_are_refused(changes: object) -> None:
         add("a", **{"url(title)": "https://e.com"}),
     ],
 )
-def test_edits_that_are_refused_as_a_whole(item: object) -> None:
+def test_edits_rejected_as_a_whole(item: object) -> None:
     caller = with_products()
     assert edit(caller, add("good"), item)[0] == 400
     assert caller.violations == [Violation.REFUSED_CALL]
     assert items(caller) == {}
 
 
-def test_two_hundred_items_a_call_and_rejection_on_demand() -> None:
+def test_two_hundred_items_per_call_and_rejection_on_demand() -> None:
     caller = with_products(reject_ids=frozenset({"c7"}))
     every = [add(f"c{number}") for number in range(201)]
     assert edit(caller, *every)[0] == 400

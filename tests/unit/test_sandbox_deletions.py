@@ -1,4 +1,4 @@
-"""Requests for deletion: pending, done, and the month after."""
+"""The sandbox's deletion requests: pending, done, and the month after."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def write(caller: Caller, custom_id: str, **attributes: object) -> None:
     assert caller.post("update", [operation]) == (202, {"code": "SUCCESS"})
 
 
-def test_pending_then_done_and_the_person_is_gone() -> None:
+def test_pending_then_done_and_the_profile_is_deleted() -> None:
     caller = Caller(deletion_delay=60.0)
     write(caller, "a", x=1)
     write(caller, "b", x=1)
@@ -41,13 +41,13 @@ def test_pending_then_done_and_the_person_is_gone() -> None:
     assert status(caller, "other")[0] == 404
 
 
-def test_who_is_not_there_is_done_with_an_error() -> None:
+def test_an_unknown_profile_is_done_with_an_error() -> None:
     caller = Caller()
     assert status(caller, ask(caller, "a")) == (200, {"status": "done", "error": "user not found"})
 
 
 @pytest.mark.parametrize("delay", [0.0, 60.0])
-def test_for_a_month_their_data_is_accepted_and_discarded(delay: float) -> None:
+def test_data_is_accepted_and_discarded_for_a_month(delay: float) -> None:
     caller = Caller(deletion_delay=delay)
     write(caller, "a", x=1)
     ask(caller, "a")
@@ -61,7 +61,7 @@ def test_for_a_month_their_data_is_accepted_and_discarded(delay: float) -> None:
     assert held(caller.sandbox.store.profiles["a"].attributes) == {"x": 4}
 
 
-def test_time_can_be_moved_ahead() -> None:
+def test_time_can_be_advanced() -> None:
     caller = Caller(blacklist_days=1.0, time_ahead=0.0)
     ask(caller, "a")
     write(caller, "a", x=1)
@@ -72,7 +72,7 @@ def test_time_can_be_moved_ahead() -> None:
 
 
 @pytest.mark.parametrize(("erase_members", "left"), [(True, ["b"]), (False, ["a", "b"])])
-def test_audiences_forget_them_too_and_take_them_no_more(erase_members: bool, left: list[str]) -> None:
+def test_audiences_forget_and_reject_them_too(erase_members: bool, left: list[str]) -> None:
     caller = Caller(rate_limits=False, erase_members=erase_members)
     caller.post("audiences/create", {"name": "vips", "type": "custom_ids"})
     both = {"name": "vips", "ids": [{"action": "add", "id": each} for each in "ab"]}
@@ -82,7 +82,7 @@ def test_audiences_forget_them_too_and_take_them_no_more(erase_members: bool, le
     assert sorted(caller.sandbox.audiences.audiences["vips"].members) == left
 
 
-def test_a_request_can_be_asked_for_for_a_time() -> None:
+def test_a_request_can_be_queried_for_some_time() -> None:
     caller = Caller()
     token = ask(caller, "a")
     caller.moment.seconds = 30 * DAY
@@ -114,7 +114,7 @@ def test_the_name_of_the_token_and_rejection_on_demand() -> None:
         {"request_type": "remove", "id": {"type": "custom_id", "value": "a"}, "dry": True},
     ],
 )
-def test_requests_that_are_refused(body: object) -> None:
+def test_rejected_requests(body: object) -> None:
     caller = Caller()
     write(caller, "a", x=1)
     assert caller.post("gdpr/request", body)[0] == 400

@@ -1,4 +1,4 @@
-"""Events of the sandbox: rules, times, partial errors, and how often each was seen."""
+"""The sandbox's events: rules, times, partial errors, and counts by id."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def event(name: object = "order", time: object = NOW, **attributes: object) -> d
 
 
 def send(caller: Caller, *events: object, custom_id: str = "a", **attributes: object) -> list[dict[str, Any]]:
-    """The partial errors of one operation."""
+    """Send events and return the partial errors."""
     operation: dict[str, object] = {"identifiers": {"custom_id": custom_id}, "events": list(events)}
     status, answer = caller.post(
         "update", [{**operation, "attributes": attributes} if attributes else operation]
@@ -31,7 +31,7 @@ def names(caller: Caller) -> list[str]:
     return [stored.event.name for stored in caller.sandbox.events.last]
 
 
-def test_an_event_is_stored_and_its_person_created() -> None:
+def test_an_event_is_stored_and_its_profile_created() -> None:
     caller = Caller()
     assert send(caller, event(amount=3.99), {"name": "login"}, x=1) == []
     assert (caller.violations, caller.tally.events, caller.tally.applied) == ([], 2, 1)
@@ -54,7 +54,7 @@ def test_each_event_is_counted_by_its_id() -> None:
     assert (caller.sandbox.events.seen, names(caller)) == ({}, [])
 
 
-def test_what_is_counted_is_complete_or_an_error() -> None:
+def test_counts_are_complete_or_an_error() -> None:
     caller = Caller(count_events=2)
     send(caller, event("a"), event("b"), event("a"))
     assert sorted(caller.sandbox.events.seen.values()) == [1, 2]
@@ -66,7 +66,7 @@ def test_what_is_counted_is_complete_or_an_error() -> None:
     assert caller.sandbox.events.seen == {}
 
 
-def test_memory_is_bounded_and_counting_can_be_off() -> None:
+def test_memory_is_bounded_and_counting_can_be_disabled() -> None:
     caller = Caller(keep_events=2, count_events=0)
     send(caller, *(event(f"e{number}") for number in range(5)))
     assert (names(caller), caller.sandbox.events.seen) == (["e3", "e4"], {})
@@ -81,7 +81,7 @@ def test_memory_is_bounded_and_counting_can_be_off() -> None:
         ("2024-01-01T12:00:01Z", "the event is in the future"),
     ],
 )
-def test_too_old_and_future_events_are_refused_alone(time: str, reason: str | None) -> None:
+def test_old_and_future_events_are_rejected_individually(time: str, reason: str | None) -> None:
     caller = Caller()
     errors = send(caller, event("good"), event("other", time), x=1)
     if reason is None:
@@ -95,7 +95,7 @@ def test_too_old_and_future_events_are_refused_alone(time: str, reason: str | No
 
 @pytest.mark.parametrize(("form", "attribute"), [("none", None), ("name", "late"), ("place", "events[1]")])
 @pytest.mark.parametrize("on_demand", [False, True])
-def test_the_form_of_a_partial_error(form: str, attribute: str | None, on_demand: bool) -> None:
+def test_the_format_of_a_partial_error(form: str, attribute: str | None, on_demand: bool) -> None:
     rejected = frozenset({"late"} if on_demand else ())
     caller = Caller(event_errors=form, reject_events=rejected)
     errors = send(caller, event("good"), event("late", NOW if on_demand else "2020-01-01T00:00:00Z"))
@@ -174,14 +174,14 @@ def test_refused_alone(bad: object) -> None:
     assert (names(caller), caller.violations) == (["good"], [Violation.REFUSED_EVENT])
 
 
-def test_fifteen_a_person_and_call() -> None:
+def test_fifteen_events_per_profile_and_call() -> None:
     caller = Caller()
     assert send(caller, *[event()] * 15) == []
     assert [error["category"] for error in send(caller, *[event()] * 16)] == ["TOO_MANY_EVENTS"]
     assert len(names(caller)) == 15
 
 
-def test_an_erased_persons_events_are_discarded() -> None:
+def test_events_of_an_erased_profile_are_discarded() -> None:
     caller = Caller()
     person = {"type": "custom_id", "value": "a"}
     caller.post("gdpr/request", {"request_type": "remove", "id": person})

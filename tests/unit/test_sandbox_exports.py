@@ -1,4 +1,4 @@
-"""Exports of the sandbox: states, files, links, and the forms of values."""
+"""The sandbox's exports: states, files, links and value formats."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def export(caller: Caller, **changes: object) -> str:
 
 
 def files(caller: Caller, name: str) -> list[Path]:
-    """Through their links, as a client gets them."""
+    """Download the files through their links, as a client does."""
     _, answer = caller.get("exports/view", id=name)
     found = []
     for file in answer["files"]:
@@ -60,7 +60,7 @@ def rows(caller: Caller, name: str) -> list[Any]:
     return [json.loads(line) for path in files(caller, name) for line in path.read_bytes().splitlines()]
 
 
-def test_one_object_a_line() -> None:
+def test_one_object_per_line() -> None:
     caller = with_profiles("a", "é")
     read = rows(caller, export(caller))
     assert [row["identifiers"] for row in read] == [{"custom_id": "a"}, {"custom_id": "é"}]
@@ -73,7 +73,7 @@ def test_one_object_a_line() -> None:
     }
 
 
-def test_states_one_after_the_other() -> None:
+def test_states_in_order() -> None:
     caller = with_profiles("a", export_seconds=9.0)
     name, states = export(caller), []
     for _ in range(4):
@@ -98,12 +98,12 @@ def test_several_files(most: int, number: int) -> None:
     assert [row["identifiers"]["custom_id"] for row in rows(caller, name)] == ["a", "b", "c"]
 
 
-def test_nobody_is_an_empty_file() -> None:
+def test_no_profiles_give_an_empty_file() -> None:
     caller = Caller()
     assert [path.read_bytes() for path in files(caller, export(caller))] == [b""]
 
 
-def test_links_expire_and_can_be_asked_for_again() -> None:
+def test_links_expire_and_can_be_renewed() -> None:
     caller = with_profiles("a")
     name = export(caller)
     _, answer = caller.get("exports/view", id=name)
@@ -119,7 +119,7 @@ def test_links_expire_and_can_be_asked_for_again() -> None:
     assert caller.get("exports/download", id="file_x")[0] == 404
 
 
-def test_what_was_exported_stays_and_goes_with_a_reset() -> None:
+def test_exports_are_immutable_and_cleared_by_a_reset() -> None:
     caller = with_profiles("a")
     name = export(caller)
     with_more = {"identifiers": {"custom_id": "b"}, "attributes": {"n": 1}}
@@ -131,7 +131,7 @@ def test_what_was_exported_stays_and_goes_with_a_reset() -> None:
     assert caller.get("exports/view", id=name)[0] == 404
 
 
-def test_files_go_with_the_sandbox() -> None:
+def test_files_are_deleted_with_the_sandbox() -> None:
     caller = with_profiles("a")
     (path,) = files(caller, export(caller))
     del caller
@@ -139,7 +139,7 @@ def test_files_go_with_the_sandbox() -> None:
     assert not path.parent.parent.exists()
 
 
-def test_older_exports_and_their_files_are_forgotten() -> None:
+def test_older_exports_and_their_files_are_deleted() -> None:
     caller = with_profiles("a")
     first = export(caller)
     (path,) = files(caller, first)
@@ -150,7 +150,7 @@ def test_older_exports_and_their_files_are_forgotten() -> None:
     caller.sandbox.close()
 
 
-def test_the_rate_with_a_segment_and_the_one_that_may_be_shared() -> None:
+def test_rate_limits_with_a_segment_and_shared() -> None:
     caller, segment = Caller(), {**BODY, "filter": {"segment": "vips"}}
     assert [caller.post("export", segment)[0] for _ in range(11)] == [202] * 10 + [429]
     assert caller.post("export", BODY)[0] == 202
@@ -191,7 +191,7 @@ def test_many_profiles_are_written_in_the_background(monkeypatch: pytest.MonkeyP
         {"limit": 1},
     ],
 )
-def test_exports_that_are_refused(changes: dict[str, object]) -> None:
+def test_rejected_exports(changes: dict[str, object]) -> None:
     caller = Caller()
     assert caller.post("export", {**BODY, **changes})[0] == 400
     assert caller.violations == [Violation.REFUSED_CALL]

@@ -1,4 +1,4 @@
-"""Which faults strike which calls, and faults as JSON."""
+"""Which faults apply to which calls, and faults as JSON."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def test_when(when: When, numbers: list[int]) -> None:
     assert struck(when) == numbers
 
 
-def test_chance_is_repeatable_and_depends_on_the_seed() -> None:
+def test_probability_is_repeatable_and_depends_on_the_seed() -> None:
     once, again, other = (struck(When(probability=0.5, seed=seed), 200) for seed in (1, 1, 2))
     assert once == again != other
     assert 60 < len(once) < 140
 
 
-def test_setting_the_same_faults_again_begins_anew() -> None:
+def test_setting_the_same_faults_again_resets_them() -> None:
     plan = FaultPlan([], Clock())
     for _ in range(2):
         plan.set([Fault(FaultKind.STATUS, When(nth=(2,)))])
@@ -72,7 +72,7 @@ def test_calls_are_counted_by_endpoint_if_one_is_given() -> None:
     assert [bool(decide(plan, endpoint=call).ending) for call in calls] == [False, False, True, False]
 
 
-def test_calls_with_certain_profiles() -> None:
+def test_calls_with_given_profiles() -> None:
     plan = FaultPlan([Fault(FaultKind.CUT_AFTER, When(custom_ids=("b", "z"), times=1))], Clock())
     assert [bool(decide(plan, ids).ending) for ids in (["a"], ["a", "b"], ["b"])] == [False, True, False]
 
@@ -82,7 +82,7 @@ def test_a_storm_of_requests() -> None:
     assert [bool(decide(plan).ending) for _ in range(6)] == [False, True, True, True, False, False]
 
 
-def test_a_storm_of_seconds_happens_once_unless_more_is_asked() -> None:
+def test_a_storm_of_seconds_occurs_once_unless_repeated() -> None:
     clock = Clock()
     plan = FaultPlan([Fault(FaultKind.STORM, seconds=10)], clock)
     seen = []
@@ -132,7 +132,7 @@ def test_rejecting_needs_the_profile_in_the_call() -> None:
         ),
     ],
 )
-def test_refusals(fault: Fault, custom_id: str, whole: bool, refused: list[str], left: list[str]) -> None:
+def test_rejections(fault: Fault, custom_id: str, whole: bool, refused: list[str], left: list[str]) -> None:
     operation = read_operation(
         {
             "identifiers": {"custom_id": custom_id},
@@ -145,7 +145,7 @@ def test_refusals(fault: Fault, custom_id: str, whole: bool, refused: list[str],
 
 
 @pytest.mark.parametrize("kind", sorted(ENDING))
-def test_whether_it_was_applied_can_be_chosen(kind: FaultKind) -> None:
+def test_applied_can_be_set(kind: FaultKind) -> None:
     by_default = kind in {
         FaultKind.CUT_AFTER,
         FaultKind.TRUNCATE,

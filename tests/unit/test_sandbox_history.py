@@ -33,7 +33,7 @@ def test_old_and_new_values_by_request() -> None:
     assert caller.sandbox.store.history.of("a") == []
 
 
-def test_only_the_last_changes_of_all_are_kept() -> None:
+def test_only_the_latest_changes_are_kept() -> None:
     history = History(keep=3)
     for request, custom_id in enumerate("abab", 1):
         history.add(custom_id, Entry(request, "", {}, {}))

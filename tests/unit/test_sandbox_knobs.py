@@ -1,4 +1,4 @@
-"""Settings as JSON: each that can be changed, and nothing that must not be."""
+"""Settings as JSON: every changeable setting, and no other."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ FIXED = {
 }
 
 
-def test_every_setting_is_a_knob_or_fixed() -> None:
+def test_every_setting_is_changeable_or_fixed() -> None:
     assert {field.name for field in fields(SandboxSettings)} == KNOBS.keys() | FIXED
-    assert not KNOBS.keys() & FIXED, "no key may be shown or changed"
+    assert not KNOBS.keys() & FIXED, "keys must not be shown or changed"
 
 
-def test_what_is_shown_can_be_set() -> None:
+def test_shown_settings_can_be_set() -> None:
     settings = SandboxSettings(reject_ids=frozenset({"b", "a"}))
     shown = changeable(settings)
     assert shown["reject_ids"] == ["a", "b"]
@@ -81,7 +81,7 @@ def test_refused(document: object, accepted: str) -> None:
         read_settings(document)
 
 
-def test_settings_of_a_command_line() -> None:
+def test_command_line_settings() -> None:
     given = ["latency=0.5", "reject_ids=a,b", "reject_events=", "on_existing=accept", "rate_limits=false"]
     assert parse_settings([*given, "exports_per_hour=null", "deletion_token=id"]) == {
         "latency": 0.5,
@@ -106,6 +106,6 @@ def test_settings_of_a_command_line() -> None:
         ("=x", "`` can't be set"),
     ],
 )
-def test_a_command_line_that_is_refused(assignment: str, accepted: str) -> None:
+def test_rejected_command_lines(assignment: str, accepted: str) -> None:
     with pytest.raises(ValueError, match=accepted):
         parse_settings([assignment])

@@ -1,4 +1,4 @@
-"""Rates: counted in profiles, to the letter."""
+"""Rate limits, counted exactly in profiles."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_update_has_a_burst_of_a_thousand_then_300_a_second(clock: Clock) -> Non
     assert tokens.take(1) > 0
 
 
-def test_mass_update_takes_one_full_call_a_second_and_no_burst(clock: Clock) -> None:
+def test_mass_update_takes_one_full_call_per_second_without_a_burst(clock: Clock) -> None:
     tokens = bucket("mass-update", clock)
     for _ in range(20):
         assert tokens.take(10_000) == 0.0
@@ -51,7 +51,7 @@ def test_mass_update_takes_one_full_call_a_second_and_no_burst(clock: Clock) -> 
     assert tokens.take(10_000) == pytest.approx(1.0)
 
 
-def test_a_refused_call_takes_nothing(clock: Clock) -> None:
+def test_a_rejected_call_takes_no_tokens(clock: Clock) -> None:
     tokens = bucket("update", clock)
     assert tokens.take(1_001) > 0
     assert tokens.take(1_000) == 0.0
@@ -68,7 +68,7 @@ def test_never_more_than_rate_and_burst(calls: list[tuple[int, int]]) -> None:
 
 
 @given(profiles=st.integers(1, 1_000))
-def test_the_wait_that_is_named_is_enough_and_not_too_long(profiles: int) -> None:
+def test_the_suggested_wait_is_exact(profiles: int) -> None:
     clock = Clock()
     tokens = bucket("update", clock)
     tokens.take(1_000)
@@ -88,7 +88,7 @@ def test_a_call_takes_all_of_its_costs_or_none(clock: Clock) -> None:
     assert meter.take({}) == 0.0
 
 
-def test_one_call_of_audiences_a_second(clock: Clock) -> None:
+def test_one_audience_call_per_second(clock: Clock) -> None:
     meter = Meter(clock)
     assert [meter.take({RATES["audiences"]: 1}) for _ in range(2)] == [0.0, pytest.approx(1.0)]
     clock.now += 60

@@ -1,4 +1,4 @@
-"""One operation: identifiers, limits, what is refused alone and what refuses it whole."""
+"""One operation: identifiers, limits, rejected attributes and rejected operations."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_custom_id_refused(custom_id: object) -> None:
         ({"identifiers": WHO, "events": [{"name": "added_to_cart"}] * 16}, "TOO_MANY_EVENTS"),
     ],
 )
-def test_refused_whole(operation: object, category: str) -> None:
+def test_rejected_operations(operation: object, category: str) -> None:
     with pytest.raises(BrokenRuleError) as broken:
         read_operation(operation)
     assert broken.value.category == category
@@ -108,7 +108,7 @@ def test_an_installation_has_no_custom_id() -> None:
     assert read_operation({"identifiers": {"installation": "i"}}).custom_id is None
 
 
-def test_a_bad_attribute_is_refused_alone() -> None:
+def test_only_the_invalid_attribute_is_rejected() -> None:
     operation = attributes({"good": 1, "Bad": 1, "empty": "", "date(day)": None, "gone": None})
     assert operation.writes == {"good": TypedValue("integer", 1), "gone": None}
     assert operation.keys == ["good", "gone"]
@@ -119,13 +119,13 @@ def test_a_bad_attribute_is_refused_alone() -> None:
     ]
 
 
-def test_the_same_attribute_under_two_types_is_refused_the_second_time() -> None:
+def test_a_second_type_of_an_attribute_is_rejected() -> None:
     operation = attributes({"day": "x", "date(day)": "2024-01-01T00:00:00Z"})
     assert operation.writes == {"day": TypedValue("string", "x")}
     assert [refusal.attribute for refusal in operation.refused] == ["date(day)"]
 
 
-def test_the_sixteenth_array_is_refused() -> None:
+def test_the_sixteenth_array_is_rejected() -> None:
     arrays: dict[str, object] = {f"a{n}": ["x"] for n in range(14)}
     operation = attributes(
         {**arrays, "b": {"$add": ["x"]}, "$topic_preferences": ["t"], "c": ["x"], "d": "x"}

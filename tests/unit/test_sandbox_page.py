@@ -1,4 +1,4 @@
-"""The page: everything escaped, nothing from elsewhere."""
+"""The page escapes everything and loads nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ QUESTIONS = [
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_whatever_was_sent_is_only_text(sandbox: Sandbox, question: Question) -> None:
+def test_received_text_is_escaped(sandbox: Sandbox, question: Question) -> None:
     sandbox.settings = SandboxSettings(reject_ids=frozenset({HOSTILE}))
     html = render(sandbox, question)
     assert HOSTILE not in html
@@ -94,7 +94,7 @@ def test_no_key_is_on_the_page(sandbox: Sandbox, question: Question) -> None:
     assert not [key for key in ("rest-key", "project_key", "APP-KEY") if key in html]
 
 
-def test_nothing_comes_from_elsewhere(sandbox: Sandbox) -> None:
+def test_nothing_is_loaded_from_other_hosts(sandbox: Sandbox) -> None:
     page = Page(render(sandbox, Question()))
     links = [
         attributes[name] or ""
@@ -115,7 +115,7 @@ def text(sandbox: Sandbox, **question: Any) -> str:
     return " ".join(Page(render(sandbox, Question(**question))).text.split())
 
 
-def test_profiles_are_found_and_turned_over() -> None:
+def test_profiles_are_searched_and_paged() -> None:
     cities = ("Paris", "Oslo")
     sandbox = sandbox_with(
         *(
@@ -134,11 +134,11 @@ def test_profiles_are_found_and_turned_over() -> None:
     assert "0 for" in text(sandbox, search="n:paris")
 
 
-def test_a_profile_with_its_types_its_history_and_what_it_belongs_to(sandbox: Sandbox) -> None:
+def test_a_profile_with_types_history_and_memberships(sandbox: Sandbox) -> None:
     edited = read_operation({"identifiers": {"custom_id": HOSTILE}, "attributes": {"n": 2, "a": None}})
     sandbox.store.apply([(0, edited)], "2024-01-02T00:00:00Z")
     page = text(sandbox, profile=HOSTILE)
-    assert "bstring_arrayx, " in page, "three cells"
+    assert "bstring_arrayx, " in page, "expected three cells"
     assert "By hand · 2024-01-02 00:00:00 n 1.5 → 2 float → integer" in page
     assert "→ removed" in page
     assert "Request 1 · " in page
@@ -147,7 +147,7 @@ def test_a_profile_with_its_types_its_history_and_what_it_belongs_to(sandbox: Sa
     assert "login" in page
 
 
-def test_an_erased_person_is_named_as_one(sandbox: Sandbox) -> None:
+def test_an_erased_profile_is_marked(sandbox: Sandbox) -> None:
     body = {"request_type": "remove", "id": {"type": "custom_id", "value": "b"}}
     sandbox.settle(sandbox.admit("gdpr/request", json.dumps(body).encode(), Tally()))
     assert "Erased. Batch accepts data" in text(sandbox, profile="b")
@@ -177,7 +177,7 @@ def test_a_request_with_its_body_and_answer(sandbox: Sandbox) -> None:
     assert "no longer kept" in text(sandbox, view="requests", request=2)
 
 
-def test_what_was_cut_off_had_no_answer(sandbox: Sandbox) -> None:
+def test_cut_requests_show_no_answer(sandbox: Sandbox) -> None:
     tally = sandbox.recorder.begin()
     tally.answer, tally.size = b"", 3
     sandbox.recorder.finish(tally, at="now", method="POST", path="/", status=0, seconds=0.1)

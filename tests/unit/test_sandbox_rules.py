@@ -1,4 +1,4 @@
-"""The sandbox's attribute rules, row by row as the API's documentation has them."""
+"""The sandbox's attribute rules, one by one as in the API's documentation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EMAIL_AT_LIMIT = "a" * 116 + "@example.com"
 
 
 def read(key: str, value: object) -> TypedValue | ArrayChange:
-    """The value of a key, as it comes out of a JSON document."""
+    """Parse a key and its value as they come from a JSON document."""
     return read_key(key).read(json.loads(json.dumps(value)))
 
 
@@ -247,7 +247,7 @@ def test_array_change(key: str, value: object, change: ArrayChange) -> None:
     assert read(key, value) == change
 
 
-def test_null_clears_everything_but_a_wrapped_name() -> None:
+def test_null_clears_all_but_wrapped_names() -> None:
     assert all(read_key(key).nullable for key in [*STANDARD, "a"])
     assert not any(read_key(key).nullable for key in ("date(a)", "url(a)"))
 
@@ -291,7 +291,7 @@ def test_floats_stay_floats(number: float) -> None:
 
 
 @given(st.datetimes(timezones=st.just(timezone.utc)))
-def test_every_instant_in_whole_seconds_is_a_date(moment: datetime) -> None:
+def test_every_instant_in_whole_seconds_is_a_valid_date(moment: datetime) -> None:
     text = moment.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
     assert read("date(a)", text) == TypedValue("date", text)
     with pytest.raises(BrokenRuleError):

@@ -39,5 +39,5 @@ HELD = {
         ("crm:c-1", True),
     ],
 )
-def test_every_term_is_met(text: str, found: bool) -> None:
+def test_every_term_must_match(text: str, found: bool) -> None:
     assert parse(text).matches("crm:C-1", HELD) is found

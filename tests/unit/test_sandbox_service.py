@@ -68,7 +68,7 @@ class Caller:
         }
 
 
-def test_a_good_call() -> None:
+def test_a_valid_call() -> None:
     caller = Caller()
     assert caller.call([op("a", x=1), op("b", x=None, y="é")]) == (202, SUCCESS)
     assert caller.held == {"a": {"x": 1}, "b": {"y": "é"}}
@@ -78,7 +78,7 @@ def test_a_good_call() -> None:
 
 
 @pytest.mark.parametrize(("endpoint", "most"), [("update", 200), ("mass-update", 10_000)])
-def test_the_limit_of_operations(endpoint: str, most: int) -> None:
+def test_maximum_number_of_operations(endpoint: str, most: int) -> None:
     caller = Caller(rate_limits=False)
     operations = [op(f"c{n}") for n in range(most + 1)]
     assert caller.call(operations, endpoint)[0] == 400
@@ -92,7 +92,7 @@ def test_the_limit_of_operations(endpoint: str, most: int) -> None:
     ("body", "violation"),
     [([], Violation.EMPTY_CALL), ({}, Violation.MALFORMED), (None, Violation.MALFORMED)],
 )
-def test_bodies_that_are_no_calls(body: object, violation: Violation) -> None:
+def test_invalid_bodies(body: object, violation: Violation) -> None:
     caller = Caller()
     status, answer = caller.call(body)
     assert (status, set(answer)) == (400, {"error_code", "error_message"})
@@ -135,7 +135,7 @@ def test_a_bad_operation_is_a_partial_error_without_attribute() -> None:
     assert caller.tally.applied == 2
 
 
-def test_a_bad_operation_can_refuse_the_whole_call() -> None:
+def test_a_bad_operation_can_reject_the_whole_call() -> None:
     caller = Caller(bad_row="400")
     assert caller.call([op("a"), op("null"), op("c")])[0] == 400
     assert caller.held == {}
@@ -150,7 +150,7 @@ def test_the_same_profile_twice_is_applied_in_order_and_recorded() -> None:
     assert caller.violations == [Violation.DUPLICATE_IDENTIFIER] * 2
 
 
-def test_an_operation_that_says_nothing_is_recorded() -> None:
+def test_an_empty_operation_is_recorded() -> None:
     caller = Caller()
     empty = {"identifiers": {"custom_id": "a"}}
     assert caller.call([empty, {**empty, "attributes": {}}])[0] == 202
@@ -173,7 +173,7 @@ def test_rejections_on_demand_are_no_violations() -> None:
     ("form", "header"),
     [("none", None), ("seconds", "1"), ("date", "Mon, 01 Jan 2024 12:00:02 GMT")],
 )
-def test_too_fast(form: str, header: str | None) -> None:
+def test_rate_limiting(form: str, header: str | None) -> None:
     caller = Caller(retry_after=form)
     for _ in range(5):
         assert caller.call([op(f"c{n}") for n in range(200)])[0] == 202
@@ -199,7 +199,7 @@ def test_the_two_endpoints_have_their_own_rates_and_reset_fills_them() -> None:
     assert caller.held == {}
 
 
-def test_bad_calls_take_nothing_from_the_rate() -> None:
+def test_invalid_calls_take_no_tokens() -> None:
     caller = Caller()
     for _ in range(10):
         assert caller.call([op("a")] * 201)[0] == 400
@@ -244,7 +244,7 @@ def test_retry_after_of_a_fault(fault: Fault, header: str | None) -> None:
     assert dict(Caller(fault).reply([op("a")]).headers).get("retry-after") == header
 
 
-def test_refusals_on_demand_are_no_violations() -> None:
+def test_row_rejections_on_demand_are_no_violations() -> None:
     caller = Caller(
         Fault(FaultKind.REFUSE_ROWS, custom_ids=("b",), reason="no thanks", category="X"),
         Fault(FaultKind.REFUSE_ATTRIBUTE, When(times=1), attributes=("y",)),
@@ -261,7 +261,7 @@ def test_refusals_on_demand_are_no_violations() -> None:
     assert (caller.tally.custom_ids, caller.tally.attributes) == (["c", "a"], ["x"])
 
 
-def test_retry_after_never_names_a_moment_that_is_too_early() -> None:
+def test_retry_after_is_never_too_early() -> None:
     assert retry_after_header(0.2, NOON, as_date=False) == "1"
     assert retry_after_header(0.5, NOON, as_date=True) == "Mon, 01 Jan 2024 12:00:01 GMT"
     assert retry_after_header(0.6, NOON, as_date=True) == "Mon, 01 Jan 2024 12:00:02 GMT"
@@ -274,7 +274,7 @@ GOOD = {
 }
 
 
-def test_good_headers() -> None:
+def test_valid_headers() -> None:
     tally = Tally()
     check_caller(SandboxSettings(), "2.11", GOOD, tally)
     for content_type in (
@@ -302,7 +302,7 @@ def test_good_headers() -> None:
         ("2.11", {"x-batch-project": "project_other"}, 401),
     ],
 )
-def test_callers_that_are_refused(version: str, changes: dict[str, str | None], status: int) -> None:
+def test_rejected_callers(version: str, changes: dict[str, str | None], status: int) -> None:
     headers = {name: value for name, value in {**GOOD, **changes}.items() if value is not None}
     tally = Tally()
     with pytest.raises(RefusedCallError) as refused:
@@ -322,7 +322,7 @@ def test_callers_that_are_refused(version: str, changes: dict[str, str | None], 
         {"content-encoding": "gzip"},
     ],
 )
-def test_content_that_is_refused(changes: dict[str, str | None]) -> None:
+def test_rejected_content(changes: dict[str, str | None]) -> None:
     tally = Tally()
     with pytest.raises(RefusedCallError) as refused:
         check_content(
@@ -347,7 +347,7 @@ def test_the_recorder_keeps_the_last_requests_and_fewer_bodies() -> None:
     assert recorder.stats().statuses == {202: 6}
 
 
-def test_the_recorder_counts_what_is_in_flight_and_forgets_on_demand() -> None:
+def test_the_recorder_counts_requests_in_flight_and_can_be_cleared() -> None:
     recorder = Recorder(keep_requests=2, keep_bodies=0)
     for _ in range(3):
         recorder.begin()
@@ -366,7 +366,7 @@ def test_the_recorder_counts_what_is_in_flight_and_forgets_on_demand() -> None:
     assert (stats.in_flight, stats.requests, stats.statuses, recorder.requests) == (0, 0, {}, ())
 
 
-def test_a_call_from_before_a_reset_changes_nothing_after_it() -> None:
+def test_a_call_started_before_a_reset_changes_nothing() -> None:
     sandbox = Caller().sandbox
     admitted = sandbox.admit("update", json.dumps([op("a")]).encode(), sandbox.recorder.begin())
     sandbox.reset()

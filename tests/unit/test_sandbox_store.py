@@ -1,4 +1,4 @@
-"""Profiles: upserts, deletions, types, arrays; the file that keeps them."""
+"""Profiles: upserts, deletions, types, arrays, and persistence in a file."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_type_is_part_of_a_value() -> None:
     assert len(set(values)) == 3
 
 
-def test_an_array_that_would_grow_too_long_is_refused_and_stays(store: ProfileStore) -> None:
+def test_an_array_that_would_become_too_long_is_unchanged(store: ProfileStore) -> None:
     write(store, {"a": [f"x{n}" for n in range(20)], "b": 1})
     refused = write(store, {"a": {"$add": [f"y{n}" for n in range(6)]}, "b": 2})
     assert [(index, refusal.attribute) for index, refusal in refused] == [(0, "a")]
@@ -102,13 +102,13 @@ def test_pages_and_copies(store: ProfileStore) -> None:
     assert store.profile("c") is None
 
 
-def test_nothing_is_kept_when_only_counts_matter() -> None:
+def test_nothing_is_stored_in_count_only_mode() -> None:
     store = ProfileStore(keep=False)
     write(store, {"a": 1})
     assert not store.profiles
 
 
-def test_an_installation_makes_no_profile(store: ProfileStore) -> None:
+def test_an_installation_creates_no_profile(store: ProfileStore) -> None:
     store.apply([(0, read_operation({"identifiers": {"installation": "i"}, "attributes": {"a": 1}}))], NOW)
     assert not store.profiles
 
@@ -162,13 +162,13 @@ def test_a_file_is_complete_before_it_is_closed(filed: ProfileStore, path: Path)
     recovered.close()
 
 
-def test_a_file_in_use_is_refused(filed: ProfileStore, path: Path) -> None:
+def test_a_file_in_use_is_rejected(filed: ProfileStore, path: Path) -> None:
     with pytest.raises(ConfigurationError, match="another sandbox uses it"):
         ProfileStore(path)
     assert write(filed, {"a": 1}) == []
 
 
-def test_somebody_elses_files_are_refused_and_left_alone(tmp_path: Path) -> None:
+def test_foreign_files_are_rejected_and_left_alone(tmp_path: Path) -> None:
     text, database = tmp_path / "notes.txt", tmp_path / "other.db"
     text.write_text("not a database, and long enough to be read as one " * 10)
     connection = sqlite3.connect(database)
@@ -187,7 +187,7 @@ items = st.lists(st.sampled_from("abcdef"), max_size=6).map(tuple)
 
 
 @given(held=items, add=items, remove=items)
-def test_array_changes_have_the_meaning_of_sets(
+def test_array_changes_work_like_sets(
     held: tuple[str, ...], add: tuple[str, ...], remove: tuple[str, ...]
 ) -> None:
     result = ArrayChange(add, remove).applied_to(TypedValue("string_array", held) if held else None)

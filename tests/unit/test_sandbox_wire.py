@@ -1,4 +1,4 @@
-"""Bodies: JSON to the letter."""
+"""Strict parsing of JSON bodies."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ _scalars = (
         max_size=4,
     )
 )
-def test_standard_json_comes_out_as_it_went_in(document: list[object]) -> None:
+def test_standard_json_round_trips(document: list[object]) -> None:
     assert parse_body(json.dumps(document).encode()) == document
 
 

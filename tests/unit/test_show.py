@@ -1,4 +1,4 @@
-"""What the reading verbs print for people."""
+"""The human-readable output of the read-only verbs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ NOBODY = SyncProfile("people", None, None, None, {}, (), None, ())
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """The lines, in which several spaces are one."""
+    """The printed lines, with runs of spaces collapsed."""
     return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines() if line.strip()]
 
 
@@ -138,7 +138,7 @@ def test_a_dry_run_says_that_nothing_was_sent(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
-def test_nothing_is_wider_than_the_terminal_or_broken_within_a_word(width: int) -> None:
+def test_lines_fit_the_terminal_and_break_between_words(width: int) -> None:
     """Ten million rows of a sync with a long name, and a long line."""
     console = Console(width=width, file=io.StringIO(), force_terminal=True, no_color=True, highlight=False)
     long = replace(PUSHED, sync="subscribers_of_the_letter", inserts=10_000_000, accepted=10_000_000)
@@ -281,7 +281,7 @@ def test_a_profile(capsys: pytest.CaptureFixture[str], changes: dict[str, object
     assert [first.removeprefix("people: "), *rest] == lines
 
 
-def test_a_request_to_send_again(capsys: pytest.CaptureFixture[str]) -> None:
+def test_resend(capsys: pytest.CaptureFixture[str]) -> None:
     result = ResendResult(
         "rejected", (Request("people", "q", "rejected", NOW),), ("dbt run --select people",)
     )

@@ -1,4 +1,4 @@
-"""A mapping that dbt has not read as it stands in the YAML."""
+"""Mappings that have changed in the YAML since dbt last read it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_newer_file_is_compared(tmp_path: Path, written: dict[str, object], ag
 
 
 @pytest.mark.parametrize("text", [None, "models: [", "[]", "models: 3", "models: [3]"])
-def test_what_can_not_be_read_is_passed_over(tmp_path: Path, text: str | None) -> None:
+def test_unreadable_files_are_skipped(tmp_path: Path, text: str | None) -> None:
     manifest = parsed(tmp_path)
     if text is not None:
         (tmp_path / "models").mkdir()

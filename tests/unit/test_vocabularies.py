@@ -1,4 +1,4 @@
-"""The closed lists, held against pycountry and the time zones' own data."""
+"""The closed lists against pycountry and the time zone database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dbt_batch_sync.kinds.vocabularies import words
 from dbt_batch_sync.sandbox.codes import LANGUAGES, REGIONS, is_timezone
 
 WITHDRAWN = "sh"
-"""Serbo-Croatian: pycountry still lists its two letters, ISO 639-1 withdrew them in 2000."""
+"""Serbo-Croatian: pycountry still lists the code that ISO 639-1 withdrew in 2000."""
 
 
 def test_languages() -> None:
@@ -38,7 +38,7 @@ def test_time_zones_are_those_of_tzdata() -> None:
 
 
 def test_time_zones_are_those_of_zoneinfo(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the package's data alone, as on a machine that has none of its own."""
+    """Uses only the package's data, as on a machine without its own."""
     before = zoneinfo.TZPATH
     zoneinfo.reset_tzpath(to=())
     try:
@@ -48,7 +48,7 @@ def test_time_zones_are_those_of_zoneinfo(monkeypatch: pytest.MonkeyPatch) -> No
     assert set(words(Vocabulary.TIMEZONE)) == known - {"localtime", "posixrules"}
 
 
-def test_the_sandbox_takes_every_time_zone_that_this_machine_knows() -> None:
+def test_the_sandbox_accepts_every_local_time_zone() -> None:
     known = zoneinfo.available_timezones()
     assert [zone for zone in words(Vocabulary.TIMEZONE) if zone in known and not is_timezone(zone)] == []
 
@@ -58,7 +58,7 @@ def test_subscriptions() -> None:
 
 
 @pytest.mark.parametrize("vocabulary", Vocabulary)
-def test_each_word_stands_once_and_plainly(vocabulary: Vocabulary) -> None:
+def test_vocabularies_are_unique_and_clean(vocabulary: Vocabulary) -> None:
     listed = words(vocabulary)
     assert len(set(listed)) == len(listed)
     assert all(word and word.isascii() and word == word.strip() for word in listed)

@@ -123,8 +123,8 @@ def status(
     with reading(dbt, selection) as (warehouse, known), Channels() as channels:
         if wait:
             ended = stop or Event()
-            follow(warehouse, known, lambda sync: channels.apps(output(sync), sync.kind, ended))
-        statuses = overview.statuses(warehouse, known, limit)
+            follow(known, lambda sync: channels.apps(output(sync), sync.kind, ended))
+        statuses = overview.statuses(known, limit)
         sizes = overview.sizes(warehouse, known, lambda sync: channels.talk(output(sync), sync.kind))
         return StatusResult(tuple(replace(each, **size) for each, size in zip(statuses, sizes, strict=True)))
 

@@ -20,8 +20,8 @@ from dbt_batch_sync.mapping.lines import with_lines
 from dbt_batch_sync.mapping.staleness import find_stale
 from dbt_batch_sync.mapping.syncs import Sync, read_syncs
 from dbt_batch_sync.push.known import Known, read_known
+from dbt_batch_sync.push.source import Work
 from dbt_batch_sync.push.sync_push import Clock
-from dbt_batch_sync.push.work import Work
 from dbt_batch_sync.warehouse import Warehouse, open_warehouse
 
 

@@ -25,9 +25,9 @@ from dbt_batch_sync.ledger.requests import Scope, append_requests
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.notifications import call_hooks
 from dbt_batch_sync.push.channels import Channels
-from dbt_batch_sync.push.gate import Gate
+from dbt_batch_sync.push.guards import Gate
 from dbt_batch_sync.push.known import Known, by_ledger
-from dbt_batch_sync.push.planned import Planned
+from dbt_batch_sync.push.plan import Planned
 from dbt_batch_sync.push.session import PushOptions, Session
 from dbt_batch_sync.push.sync_push import Clock, Observer
 from dbt_batch_sync.results.look import AuditResult
@@ -168,7 +168,7 @@ def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) ->
         _refuse_resend([each.sync for each in known])
         requests = [
             request
-            for journal, _, names in by_ledger(known)
+            for journal, names in by_ledger(known)
             for request in append_requests(journal, scope, names)
         ]
     notes = (f"{each.sync.name}: {each.sync.kind.on_resend}" for each in known if each.sync.kind.on_resend)
@@ -178,7 +178,7 @@ def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) ->
 
 def _refuse_resend(syncs: Sequence[Sync]) -> None:
     """Raises ConfigurationError for syncs whose rows must not be sent twice."""
-    erasing = [each.name for each in syncs if each.kind.erases is not None]
+    erasing = [each.name for each in syncs if each.kind.erases]
     if erasing:
         raise ConfigurationError(
             f"resend: {', '.join(f'`{name}`' for name in erasing)} erases people, and a request for "

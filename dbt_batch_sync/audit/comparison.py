@@ -11,7 +11,7 @@ null             as absent, and so are an empty text and an empty array
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,8 @@ import pyarrow as pa
 
 from dbt_batch_sync.errors import DeliveryError
 from dbt_batch_sync.kinds.attributes import KEY, AttributeType, TypedAttribute
+from dbt_batch_sync.mapping.mapping import OnExit
+from dbt_batch_sync.payload.expressions import any_of, as_json, column, text
 from dbt_batch_sync.payload.values import REJECTED, sent_values
 
 MEMORY_LIMIT = "200MB"
@@ -29,11 +31,6 @@ MEMORY_LIMIT = "200MB"
 
 MAX_LINE_BYTES = 4_000_000
 """The limit for one profile of an export; fifty attributes of the longest type need much less."""
-
-Expectation = Literal[
-    "rejected", "parked", "invalid", "pending", "in_doubt", "changed", "exited", "keep", "opted_out"
-]
-"""Why a difference is not drift."""
 
 CONSENTS = ("batch__email_marketing", "batch__sms_marketing")
 
@@ -63,31 +60,28 @@ class Comparison:
                 "preserve_insertion_order": False,
             },
         )
-        self.connection.execute("set timezone = 'UTC'")
-        columns = ", ".join(f"{_quoted(name)} varchar" for name in self._names)
-        self._run(f"create table exported (key varchar, {columns})")
+        self.run("set timezone = 'UTC'")
+        self.run("create macro names(listed) as list_filter(string_split(listed, ','), lambda x: x <> '')")
+        columns = ", ".join(f"{column(name)} varchar" for name in self._names)
+        self.run(f"create table exported ({KEY} varchar, {columns})")
 
     def close(self) -> None:
         self.connection.close()
 
     def add_exported(self, path: Path) -> int:
-        """Loads a file with one profile per line. Returns the number of profiles without a custom_id.
-
-        Raises:
-            DeliveryError: it has another format.
-        """
+        """Loads a file. Returns how many profiles have no custom_id. Raises DeliveryError."""
         members = {form for name in self._names for form in _written(name)}
-        struct = ", ".join(f"{_quoted(name)} json" for name in sorted(members))
+        struct = ", ".join(f"{column(name)} json" for name in sorted(members))
         values = ", ".join(_first_given(name) for name in self._names)
-        columns = f"{{identifiers: 'struct(custom_id varchar)', attributes: {_text(f'struct({struct})')}}}"
+        columns = f"{{identifiers: 'struct(custom_id varchar)', attributes: {text(f'struct({struct})')}}}"
         source = (
-            f"read_json({_text(str(path))}, format = 'newline_delimited', columns = {columns}, "
+            f"read_json({text(str(path))}, format = 'newline_delimited', columns = {columns}, "
             f"maximum_object_size = {MAX_LINE_BYTES}, compression = 'none')"
         )
         try:
-            self._run(
+            self.run(
                 "create or replace temp table loaded as "
-                f"select identifiers.custom_id as key, {values} from {source}"
+                f"select identifiers.custom_id as {KEY}, {values} from {source}"
             )
         except duckdb.Error:
             # Its message contains the line.
@@ -95,15 +89,15 @@ class Comparison:
                 "a file of the export is not what was expected: one JSON object a line, in UTF-8, with "
                 "`identifiers` and `attributes`. Run the audit again; if it persists, the format has changed"
             ) from None
-        self._run("insert into exported select * from loaded where key is not null")
-        (without,) = self._row("select count(*) from loaded where key is null")
-        self._run("drop table loaded")
-        return int(without)
+        self.run(f"insert into exported select * from loaded where {KEY} is not null")
+        without = self.count(f"count(*) from loaded where {KEY} is null")
+        self.run("drop table loaded")
+        return without
 
     @property
     def exported(self) -> int:
         """The number of loaded profiles."""
-        return int(self._row("select count(*) from exported")[0])
+        return self.count("count(*) from exported")
 
     @contextmanager
     def of_sync(self, attributes: Sequence[TypedAttribute]) -> Iterator[Believed]:
@@ -112,108 +106,129 @@ class Comparison:
         try:
             yield believed
         finally:
-            for table in ("believed", "noted", "fresh", "found"):
-                self._run(f"drop table if exists {table}")
+            for table in (*_TABLES, "believed", "noted", "found"):
+                self.run(f"drop table if exists {table}")
 
-    def _run(self, statement: str, parameters: Sequence[Any] = ()) -> None:
-        self.connection.execute(statement, list(parameters))
+    def run(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Executes a statement."""
+        self.connection.execute(statement, dict(parameters or {}))
 
-    def _row(self, statement: str) -> tuple[Any, ...]:
-        row = self.connection.execute(statement).fetchone()
-        if row is None:
-            raise RuntimeError("a count without a row")
-        return row
+    def count(self, of: str) -> int:
+        """The first cell of a select."""
+        (row,) = self.connection.execute(f"select {of}").fetchall()
+        return int(row[0])
+
+
+_TABLES = {
+    "held": "_batch_run_id varchar, _batch_gone boolean, _batch_doubt varchar",
+    "queued": "_batch_change varchar, _batch_changed varchar, _batch_reason varchar, _batch_page bigint, "
+    "_batch_settled boolean",
+    "rejected": "_batch_attribute varchar",
+}
+"""Columns beside the key and the attributes, whose names don't begin with `_batch_`."""
+
+_SETTLED = "_batch_settled and _batch_change <> 'invalid'"
 
 
 class Believed:
-    """What Batch should hold for one sync. Add the snapshot's rows first, then the delta's, then notes."""
+    """What Batch should hold for one sync: `held`, the rows of its snapshot, `queued`, those of its delta,
+    and its rejections. Add all rows, then settle, then compare.
+    """
 
     def __init__(self, comparison: Comparison, attributes: Sequence[TypedAttribute]) -> None:
         self.attributes = tuple(attributes)
         self._db = comparison
-        self._selects: dict[pa.Schema, str] = {}
-        columns = ", ".join(f"{_quoted(each.name)} varchar" for each in self.attributes)
-        self._db._run(f"create table believed (key varchar, note varchar, gone boolean, {columns})")
-        self._db._run("create table noted (key varchar, attribute varchar, reason varchar)")
+        self._values = ", ".join(column(each.name) for each in self.attributes)
+        values = [f"{column(each.name)} varchar" for each in self.attributes]
+        for table, own in _TABLES.items():
+            columns = ", ".join((f"{KEY} varchar", own, f"{REJECTED} varchar", *values))
+            self._db.run(f"create table {table} ({columns})")
 
-    def add(self, rows: pa.Table) -> None:
-        """Adds rows: `KEY`, `_batch_note` (why the whole row may differ, or null), `_batch_gone` (it has left
-        the model), and the attributes as the warehouse has them.
-        """
-        if not rows.num_rows:
-            return
-        select = self._selects.get(rows.schema)
-        if select is None:
-            select = self._selects[rows.schema] = sent_values(self.attributes, rows.schema, "batch_rows")
-        names = ", ".join(_quoted(each.name) for each in self.attributes)
+    def add(self, table: Literal["held", "queued", "rejected"], rows: pa.Table) -> None:
+        """Adds rows as the warehouse has them: `KEY`, the table's columns, the attributes."""
+        own = [each for each in self.attributes if each.name in rows.column_names]
         self._db.connection.register("batch_rows", rows)
-        self._db._run(f"create or replace temp table page as {select}")
-        self._db._run(
-            f"insert into believed select {_quoted(KEY)}, _batch_note, _batch_gone, {names} from page"
-        )
-        self._db._run(
-            f"insert into noted select {_quoted(KEY)}, unnest({_split(REJECTED)}), 'rejected' from page "
-            f"where {REJECTED} is not null"
-        )
+        self._db.run(f"insert into {table} by name {sent_values(own, rows.schema, 'batch_rows')}")
         self._db.connection.unregister("batch_rows")
 
-    def replace(self, keys: pa.Table) -> None:
-        """Removes the added rows with these keys (`key`), the rejections noted of their values, and the doubt
-        about the names in `changed`.
-        """
-        self._db.connection.register("batch_keys", keys)
-        self._db._run("delete from believed where key in (select key from batch_keys)")
-        self._db._run(
-            "delete from noted where exists (select 1 from batch_keys as k where k.key = noted.key and "
-            "(reason = 'rejected' or (reason = 'in_doubt' "
-            "and contains(',' || k.changed || ',', ',' || noted.attribute || ','))))"
-        )
-        self._db.connection.unregister("batch_keys")
+    def settle(self, before: int, runs: Sequence[str | None], on_exit: OnExit) -> None:
+        """Lays what was settled of the delta over the snapshot, and notes what may differ.
 
-    def note(self, rows: pa.Table, reason: Expectation | None = None) -> None:
-        """Notes that attributes may differ: `key`, `names` (comma separated; null for the whole row), and
-        `reason` if it is not given.
+        Rows sent after the export began may have changed since: those of later pages than `before`, and those
+        of the `runs`.
         """
-        if not rows.num_rows:
-            return
-        self._db.connection.register("batch_notes", rows)
-        why = "reason" if reason is None else _text(reason)
-        self._db._run(
-            "insert into noted select key, "
-            f"unnest(case when names is null then [null] else {_split('names')} end), {why} from batch_notes"
+        left = "_batch_gone" if on_exit is not OnExit.CLEAR else "false"
+        self._db.run(
+            f"""
+            create table believed as
+            with sent as (
+                select {KEY}, _batch_page > $before as _batch_late, _batch_change = 'exit' as _batch_gone,
+                    {REJECTED}, {self._values}
+                from queued where {_SETTLED}
+                union all
+                select {KEY}, list_contains($runs, _batch_run_id), _batch_gone, {REJECTED}, {self._values}
+                from held anti join (select {KEY} from queued where {_SETTLED}) using ({KEY})
+            )
+            select *, case when {left} then 'exited' when _batch_late then 'changed' end as _batch_note
+            from sent
+            """,
+            {"before": before, "runs": list(runs)},
         )
-        self._db.connection.unregister("batch_notes")
+        self._db.run(
+            f"""
+            create table noted as
+            select {KEY} as key, null as attribute,
+                if(_batch_reason = 'parked', 'parked', 'invalid') as reason
+            from queued where _batch_change = 'invalid'
+            union all
+            select {KEY}, unnest(if(_batch_change = 'insert', [null], names(_batch_changed))), 'pending'
+            from queued where not _batch_settled and _batch_change <> 'invalid'
+            union all
+            select {KEY}, unnest(names({REJECTED})), 'rejected' from believed
+            union all
+            select {KEY}, _batch_attribute, 'rejected' from rejected
+            union all
+            select h.{KEY}, h.name, 'in_doubt'
+            from (select {KEY}, unnest(names(_batch_doubt)) as name from held) as h
+            left join (select {KEY}, _batch_changed from queued where {_SETTLED}) as q using ({KEY})
+            where q._batch_changed is null or not list_contains(names(q._batch_changed), h.name)
+            """
+        )
+        for table in _TABLES:
+            self._db.run(f"drop table {table}")
 
     @property
     def rows(self) -> int:
-        return int(self._db._row("select count(*) from believed")[0])
+        """The number of rows, of the sync and those that have left it."""
+        return self._db.count("count(*) from believed")
 
     def compare(self, keeps: Sequence[str], membership: str | None) -> None:
         """Finds the differences. `keeps`: the attributes whose nulls are not sent."""
-        ours_any = _or(f"b.{_quoted(each.name)} is not null" for each in self.attributes)
-        theirs_any = _or(f"e.{_quoted(each.plain_name)} is not null" for each in self.attributes)
+        ours_any = any_of(f"b.{column(each.name)} is not null" for each in self.attributes)
+        theirs_any = any_of(f"e.{column(each.plain_name)} is not null" for each in self.attributes)
         cases = ",\n".join(_difference(each) for each in self.attributes)
-        differs = _or(map(_differs, self.attributes))
-        self._db._run(
+        differs = any_of(map(_differs, self.attributes))
+        self._db.run(
             f"""
             create table found as
             with joined as (
-                select coalesce(b.key, e.key) as key, b.note, coalesce(b.gone, false) as gone,
+                select coalesce(b.{KEY}, e.{KEY}) as key, b._batch_note as note,
+                    coalesce(b._batch_gone, false) as gone,
                     case
-                        when b.key is null then [{_packed("'unknown_profile'")}]
-                        when e.key is null then [{_packed("'missing_profile'")}]
+                        when b.{KEY} is null then [{_packed("'unknown_profile'")}]
+                        when e.{KEY} is null then [{_packed("'missing_profile'")}]
                         else list_filter([{cases}], lambda x: x is not null)
                     end as differences
-                from believed as b full join exported as e on b.key = e.key
-                where (b.key is null and ({theirs_any})) or (e.key is null and ({ours_any}))
-                    or (b.key is not null and e.key is not null and ({differs}))
+                from believed as b full join exported as e on b.{KEY} = e.{KEY}
+                where (b.{KEY} is null and {theirs_any}) or (e.{KEY} is null and {ours_any})
+                    or (b.{KEY} is not null and e.{KEY} is not null and {differs})
             )
             select key, note, gone, unnest(differences, recursive := true) from joined
             """
         )
-        kept = ", ".join(map(_text, keeps)) or "''"
-        consents, flag = ", ".join(map(_text, CONSENTS)), _text(membership or "")
-        self._db._run(
+        kept = ", ".join(map(text, keeps)) or "''"
+        consents, flag = ", ".join(map(text, CONSENTS)), text(membership or "")
+        self._db.run(
             f"""
             create or replace table found as
             select distinct f.key, f.attribute, f.difference, f.ours, f.theirs,
@@ -233,26 +248,17 @@ class Believed:
 
     def counts(self) -> list[tuple[str | None, str, str | None, int]]:
         """Counts by attribute and difference, or by the reason that it is not drift."""
-        found = self._db.connection.execute(
+        return self._db.connection.execute(
             "select attribute, difference, expected, count(*) from found group by all order by 4 desc, 1, 2"
         ).fetchall()
-        return [
-            (attribute, difference, expected, int(count)) for attribute, difference, expected, count in found
-        ]
 
     def drifted(self) -> int:
         """The number of profiles that differ, without those that are not in the sync."""
-        return int(
-            self._db._row(
-                "select count(distinct key) from found "
-                "where expected is null and difference <> 'unknown_profile'"
-            )[0]
-        )
+        drift = "expected is null and difference <> 'unknown_profile'"
+        return self._db.count(f"count(distinct key) from found where {drift}")
 
     def drift(self, rows: int, unknown: int) -> Iterator[pa.Table]:
-        """The drift, and the first `unknown` profiles that are not in the sync, in chunks: `key`,
-        `attribute`, `difference`.
-        """
+        """The drift, and the first `unknown` profiles that are not in the sync, in chunks."""
         for condition, most in (
             ("difference <> 'unknown_profile'", None),
             ("difference = 'unknown_profile'", unknown),
@@ -274,36 +280,24 @@ class Believed:
         return [Found(*row) for row in found]
 
 
-def _or(conditions: Iterable[str]) -> str:
-    return " or ".join(conditions) or "false"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
 def _written(name: str) -> tuple[str, ...]:
     """The names that a value may have in the export: plain, or wrapped as it is sent."""
     return (name,) if name.startswith("$") else (name, f"date({name})", f"url({name})")
 
 
 def _first_given(name: str) -> str:
-    given = (f"nullif(attributes.{_quoted(each)}::varchar, 'null')" for each in _written(name))
-    return f"coalesce({', '.join(given)}) as {_quoted(name)}"
+    given = (f"nullif(attributes.{column(each)}::varchar, 'null')" for each in _written(name))
+    return f"coalesce({', '.join(given)}) as {column(name)}"
 
 
 def _difference(attribute: TypedAttribute) -> str:
-    ours, theirs = f"b.{_quoted(attribute.name)}", f"e.{_quoted(attribute.plain_name)}"
+    ours, theirs = f"b.{column(attribute.name)}", f"e.{column(attribute.plain_name)}"
     mine, other = _canonical(attribute.type, ours), _canonical(attribute.type, theirs)
     kind = (
         f"case when {mine} is null then 'unexpected_value' when {other} is null then 'missing_value' "
         "else 'other_value' end"
     )
-    packed = _packed(kind, _text(attribute.name), ours, theirs)
+    packed = _packed(kind, text(attribute.name), ours, theirs)
     return f"case when {_differs(attribute)} then {packed} end"
 
 
@@ -313,13 +307,9 @@ def _packed(difference: str, attribute: str = "null", ours: str = "null", theirs
     return f"struct_pack({', '.join(members)})"
 
 
-def _split(names: str) -> str:
-    return f"list_filter(string_split({names}, ','), lambda x: x <> '')"
-
-
 def _differs(attribute: TypedAttribute) -> str:
     """Equal texts need no parsing."""
-    ours, theirs = f"b.{_quoted(attribute.name)}", f"e.{_quoted(attribute.plain_name)}"
+    ours, theirs = f"b.{column(attribute.name)}", f"e.{column(attribute.plain_name)}"
     mine, other = _canonical(attribute.type, ours), _canonical(attribute.type, theirs)
     same = f"{mine} is not distinct from {other}"
     if attribute.type is AttributeType.DATE:
@@ -351,6 +341,5 @@ def _canonical(kind: AttributeType, json: str) -> str:
     if kind is AttributeType.STRING_ARRAY:
         listed = f"case when json_valid({value}) and json_type({value}) = 'ARRAY' then {value} end"
         items = f"list_sort(list_distinct(try_cast({listed} as varchar[])))"
-        as_text = f"cast(to_json({items}) as varchar)"
-        return f"case when len({items}) > 0 then {as_text} when {listed} is null then {value} end"
+        return f"case when len({items}) > 0 then {as_json(items)} when {listed} is null then {value} end"
     return value

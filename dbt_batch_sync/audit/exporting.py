@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from dbt_batch_sync.audit import AuditObserver, Wait
 from dbt_batch_sync.audit.comparison import Comparison
 from dbt_batch_sync.batch_api.exports import Exports, View
 from dbt_batch_sync.errors import DeliveryError
+from dbt_batch_sync.ledger.state import process_exists, this_host
 
 WAITS = (1.0, 2.0, 3.0, 5.0, 10.0, 15.0)
 """Seconds between polls of an export; the last one repeats."""
@@ -25,11 +31,7 @@ def begin(exports: Exports, names: Sequence[str], observer: AuditObserver) -> st
 def load(
     exports: Exports, export_id: str, into: Comparison, directory: Path, wait: Wait, observer: AuditObserver
 ) -> int:
-    """Waits for an export and loads its files. Returns the number of profiles without a custom_id.
-
-    Raises:
-        DeliveryError: it failed, or can't be read.
-    """
+    """Waits for an export and loads its files. Returns how many profiles have no custom_id."""
     view = _finished(exports, export_id, wait, observer)
     without = 0
     for number, url in enumerate(view.files, 1):
@@ -56,3 +58,17 @@ def _finished(exports: Exports, export_id: str, wait: Wait, observer: AuditObser
         observer.state(f"{export_id}: {view.state.lower()}, {wait.now() - began:.0f} s")
         wait.seconds(WAITS[min(looks, len(WAITS) - 1)])
         looks += 1
+
+
+@contextmanager
+def temporary_directory() -> Iterator[Path]:
+    """A private directory, removed in any case: the next audit removes what a killed one left."""
+    host = hashlib.sha256(this_host().encode()).hexdigest()[:8]
+    prefix = f"dbt-batch-sync-audit-{host}-"
+    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        process = left.name.removeprefix(prefix).partition("-")[0]
+        if process.isdigit() and not process_exists(int(process)):
+            shutil.rmtree(left, ignore_errors=True)
+    own = f"{prefix}{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=own, ignore_cleanup_errors=True) as name:
+        yield Path(name)

@@ -13,13 +13,13 @@ from datetime import date
 from dbt_batch_sync.audit import AuditObserver, AuditOptions, Wait
 from dbt_batch_sync.audit.believed import Reader, kept
 from dbt_batch_sync.audit.comparison import Believed, Comparison, Found
-from dbt_batch_sync.audit.directory import temporary_directory
-from dbt_batch_sync.audit.exporting import begin, load
+from dbt_batch_sync.audit.exporting import begin, load, temporary_directory
 from dbt_batch_sync.batch_api.exports import Exports, Patience
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped
 from dbt_batch_sync.kinds.attributes import AttributeType, TypedAttribute, parse_types
-from dbt_batch_sync.ledger.audits import DRIFT_ROWS, Asked, Audited, Audits, Begun
+from dbt_batch_sync.ledger.audits import Asked, Audited, Begun, append_audited, append_begun, begun_by
+from dbt_batch_sync.ledger.journal import ROWS_AT_ONCE
 from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.guards import stops
 from dbt_batch_sync.push.known import Known
@@ -49,11 +49,7 @@ class Audit:
     observer: AuditObserver
 
     def run(self, known: Sequence[Known]) -> Iterator[SyncAudited]:
-        """Audits the syncs by output. An error of one sync is in its result.
-
-        Raises:
-            ConfigurationError: none of them started the requested export.
-        """
+        """Audits the syncs by output. An error of one sync is in its result."""
         known = [each for each in known if self.options.export is None or self._begun(each)]
         if not known:
             raise ConfigurationError(
@@ -132,12 +128,11 @@ class Audit:
             for each, moment in zip(group, moments, strict=True)
         ]
         for each, one in zip(group, begun, strict=True):
-            Audits(self.warehouse, each.journal).begin([one])
+            append_begun(each.journal, one)
         return begun
 
     def _begun(self, known: Known) -> Begun | None:
-        found = Audits(self.warehouse, known.journal).of_export(self.options.export or "")
-        return next((each for each in found if each.sync == known.sync.name), None)
+        return begun_by(known.journal, self.options.export or "").get(known.sync.name)
 
     def _of_sync(self, known: Known, begun: Begun, comparison: Comparison) -> SyncAudited:
         attributes = _attributes(known)
@@ -157,21 +152,21 @@ class Audit:
     def _recorded(
         self, known: Known, begun: Begun, believed: Believed, attributes: Sequence[TypedAttribute]
     ) -> SyncAudited:
-        audits, drifted = Audits(self.warehouse, known.journal), believed.drifted()
+        journal, drifted = known.journal, believed.drifted()
         result = _counted(known, begun, believed, attributes, drifted)
-        for rows in believed.drift(DRIFT_ROWS, MAX_UNKNOWN):
-            audits.append_drift(known.sync.name, begun.audit_id, rows)
+        for rows in believed.drift(ROWS_AT_ONCE, MAX_UNKNOWN):
+            journal.append_drift(known.sync.name, begun.audit_id, rows)
         request: Asked | None = "adopted" if self.options.adopts else "drift" if self.options.repair else None
         ended = Audited(
             known.sync.name,
             begun.audit_id,
             begun.began,
-            begun.began,
+            journal.stamp(),
             result.compared,
             drifted,
             result.unknown_profiles,
         )
-        audits.end(ended, request if drifted else None)
+        append_audited(journal, ended, request if drifted else None)
         return replace(result, repairs=bool(request and drifted))
 
 

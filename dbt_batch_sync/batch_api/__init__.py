@@ -1,5 +1,5 @@
 """The Batch REST API: one request, one answer. The only part that imports `requests`.
 
-`answers` parses answers · `reasons` decides which text of an answer may be stored · `retry` decides on
-retries · `messages` explains answers to users · `client` sends requests.
+`answers` parses answers and explains them to users · `reasons` decides which text of an answer may be stored
+· `retry` decides on retries · `client` sends requests.
 """

@@ -16,7 +16,6 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Final
@@ -27,26 +26,15 @@ _REJECTING: Final = frozenset({400, 413, 422})
 _BUSY: Final = frozenset({408, 429})
 _SUCCESS: Final = "SUCCESS"
 _PARTIAL: Final = "SUCCESS_WITH_PARTIAL_ERRORS"
-_FOR_EVER: Final = 1e9  # seconds
 _MAX_TEXT: Final = 1_000
-_BAD_DATE: Final = (
-    ValueError,
-    TypeError,
-    IndexError,
-    OverflowError,
-)  # all errors that a malicious answer can cause in the parser
 
 
 @dataclass(frozen=True, slots=True)
 class PartialError:
-    """One rejection in an accepted request.
-
-    Attributes:
-        index: 0-based place of the operation in the body.
-        attribute: Wire name without its wrapper. None if the operation was rejected, or if the answer names
-            no valid attribute, which counts as the same: then nothing of it is recorded as sent.
-        category: A machine code, or `""`.
-        reason: Batch's text, which may quote a value. For `clean_reason`.
+    """One rejection in an accepted request: of the operation at `index` in the body, or of an attribute, by
+    its wire name without a wrapper. If the answer names no valid attribute, the operation counts as rejected,
+    so that nothing of it is recorded as sent. `category` is a machine code or empty, `reason` Batch's text,
+    which may quote a value.
     """
 
     index: int
@@ -57,9 +45,7 @@ class PartialError:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Batch accepted the request and queued everything except `errors`. `token` identifies a change that is
-    applied later.
-    """
+    """Batch queued everything except `errors`. `token` identifies a change that is applied later."""
 
     errors: tuple[PartialError, ...] = ()
     token: str = ""
@@ -67,9 +53,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Batch rejected the whole request because of its content. `message` is unfiltered text for
-    `clean_reason`.
-    """
+    """Batch rejected the whole request for its content. `message` is unfiltered, for `clean_reason`."""
 
     status: int
     code: str = ""
@@ -78,9 +62,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Fatal:
-    """No request can succeed until somebody changes something. `status` is None if a certificate is not
-    trusted.
-    """
+    """No request can succeed until somebody changes something. No `status`: an untrusted certificate."""
 
     status: int | None
     code: str = ""
@@ -120,22 +102,19 @@ Read = Callable[[dict[str, object]], Accepted | Broken]
 
 
 def parse(status: int, headers: Mapping[str, str], body: bytes, now: float, read: Read) -> Answer:
-    """Interprets one HTTP answer.
+    """Interprets one HTTP answer, at `now` in seconds since the epoch.
 
     The status decides; the body only adds codes and partial errors. `batch_api.md` says to retry 429, 500 and
     503 [Q]; 408 and every other 5xx (such as 502 and 504 from a gateway) are handled like them. 413 and 422
     are not documented; both blame the content, so the request is split as after a 400.
-
-    Args:
-        now: Seconds since the epoch, for a `Retry-After` date when the answer has no `Date`.
     """
+    document = _json_object(body)
     if 200 <= status < 300:
-        return _parse_accepted(_header(headers, "content-encoding"), body, read)
-    error = _json_object(body) or {}
+        return Broken(BrokenKind.ANSWER, "no JSON object") if document is None else read(document)
+    error = document or {}
     code = machine_code(error.get("error_code"))
     if status in _BUSY or 500 <= status < 600:
-        pause = retry_after(_header(headers, "retry-after"), _header(headers, "date"), now)
-        return Busy(status, pause, code)
+        return Busy(status, retry_after(headers.get("retry-after", ""), now), code)
     if status in _REJECTING:
         return Rejected(status, code, _text(error.get("error_message")))
     if 300 <= status < 500:
@@ -153,34 +132,37 @@ def check_indexes(answer: Answer, operations: int) -> Answer:
     return answer
 
 
-def retry_after(value: str | None, date: str | None, now: float) -> float | None:
-    """Seconds to wait according to `Retry-After` in either form (RFC 9110, 10.2.3); None if it is unusable.
-
-    A date counts from the answer's `Date`, so that a wrong local clock does no harm; without one, from `now`.
-    Never negative.
-    """
-    if value is None:
-        return None
-    value = value.strip()
-    if re.fullmatch(r"[0-9]+", value, re.ASCII):
-        return float(value) if len(value) < 10 else _FOR_EVER
-    until = _instant(value)
-    if until is None:
-        return None
-    since = _instant(date) if date else None
-    return max(0.0, until - (now if since is None else since))
-
-
-def _header(headers: Mapping[str, str], name: str) -> str | None:
-    return next((value for key, value in headers.items() if key.lower() == name), None)
-
-
-def _instant(text: str) -> float | None:
+def retry_after(value: str, now: float) -> float | None:
+    """Seconds to wait according to `Retry-After`, a number or a date; None if it is neither."""
+    if re.fullmatch(r"\s*[0-9]{1,9}\s*", value, re.ASCII):
+        return float(value)
     try:
-        moment: datetime = parsedate_to_datetime(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
-    except _BAD_DATE:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
+
+
+def read_bulk(document: dict[str, object]) -> Accepted | Broken:
+    """Reads the answer to a bulk request, which lists rejected operations by index."""
+    code, errors = document.get("code"), document.get("errors") or []
+    if code == _SUCCESS and not errors:
+        return Accepted()
+    if code not in (_SUCCESS, _PARTIAL):
+        return Broken(BrokenKind.ANSWER, "unknown code")
+    if not isinstance(errors, list) or not errors:
+        return Broken(BrokenKind.ANSWER, "partial errors without a list of them")
+    known = tuple(error for error in map(_parse_error, errors) if error is not None)
+    if len(known) < len(errors):
+        return Broken(BrokenKind.ANSWER, "partial error without a bulk_index")
+    return Accepted(known)
+
+
+def read_token(document: dict[str, object]) -> Accepted | Broken:
+    """Reads the answer to a change that is applied later."""
+    token = document.get("indexing_token")
+    if not isinstance(token, str) or not re.fullmatch(r"[!-~]{1,200}", token):
+        return Broken(BrokenKind.ANSWER, "no indexing_token")
+    return Accepted(token=token)
 
 
 def _json_object(body: bytes) -> dict[str, object] | None:
@@ -195,46 +177,58 @@ def _text(value: object) -> str:
     return value[:_MAX_TEXT] if isinstance(value, str) else ""
 
 
-def _parse_accepted(encoding: str | None, body: bytes, read: Read) -> Accepted | Broken:
-    if encoding is not None and encoding.strip().lower() not in ("", "identity"):
-        return Broken(BrokenKind.ANSWER, "compressed")  # not requested, and never decompressed
-    document = _json_object(body)
-    return Broken(BrokenKind.ANSWER, "no JSON object") if document is None else read(document)
-
-
-def read_bulk(document: dict[str, object]) -> Accepted | Broken:
-    """Reads the answer to a bulk request, which lists rejected operations by index."""
-    code, errors = document.get("code"), document.get("errors")
-    if code == _SUCCESS and not errors:
-        return Accepted()
-    if code not in (_SUCCESS, _PARTIAL):
-        return Broken(BrokenKind.ANSWER, "unknown code")
-    if not isinstance(errors, list) or not errors:
-        return Broken(BrokenKind.ANSWER, "partial errors without a list of them")
-    parsed = tuple(_parse_error(entry) for entry in errors)
-    known = tuple(error for error in parsed if error is not None)
-    if len(known) < len(parsed):
-        return Broken(BrokenKind.ANSWER, "partial error without a bulk_index")
-    return Accepted(known)
-
-
-def read_token(document: dict[str, object]) -> Accepted | Broken:
-    """Reads the answer to a change that is applied later."""
-    token = document.get("indexing_token")
-    if not isinstance(token, str) or not re.fullmatch(r"[!-~]{1,200}", token):
-        return Broken(BrokenKind.ANSWER, "no indexing_token")
-    return Accepted(token=token)
-
-
 def _parse_error(entry: object) -> PartialError | None:
-    if not isinstance(entry, dict):
-        return None
-    index = entry.get("bulk_index")
-    if not isinstance(index, int) or isinstance(index, bool) or index < 0:
+    index = entry.get("bulk_index") if isinstance(entry, dict) else None
+    if not isinstance(entry, dict) or type(index) is not int or index < 0:
         return None
     return PartialError(
-        index=index,
-        attribute=attribute_name(entry.get("attribute")),
-        category=machine_code(entry.get("category")),
-        reason=_text(entry.get("reason")),
+        index,
+        attribute_name(entry.get("attribute")),
+        machine_code(entry.get("category")),
+        _text(entry.get("reason")),
     )
+
+
+_OUTPUT = "of the output in profiles.yml (`dbt_batch_sync`)"
+_BROKEN = {
+    BrokenKind.CONNECT: f"Batch could not be reached: check the network, the proxy, and `api_url` {_OUTPUT}",
+    BrokenKind.TIMEOUT: f"Batch did not respond within `timeout` {_OUTPUT}",
+    BrokenKind.CUT: "the connection to Batch broke before a complete answer",
+    BrokenKind.ANSWER: "unexpected response; is a proxy answering instead of Batch?",
+    BrokenKind.TOO_LARGE: "the response was too large to read",
+}
+
+
+def describe(answer: Answer) -> str:
+    """One or two sentences about an answer that is not `Accepted`, without a final period."""
+    if isinstance(answer, Fatal):
+        what, check = _fatal(answer.status)
+        return f"Batch {what}{_codes(answer.status, answer.code)}. Check {check}"
+    if isinstance(answer, Rejected):
+        return f"Batch rejected the content of a call{_codes(answer.status, answer.code)}"
+    if isinstance(answer, Busy):
+        asked = "" if answer.retry_after is None else f", and asked to wait {answer.retry_after:.0f} s"
+        return f"Batch can't take calls now{_codes(answer.status, answer.code)}{asked}"
+    if isinstance(answer, Broken):
+        return _BROKEN[answer.kind] + (f" ({answer.detail})" if answer.detail else "")
+    return "Batch accepted the call"
+
+
+def _codes(status: int | None, code: str) -> str:
+    parts = [f"HTTP {status}" if status is not None else "", code]
+    return f" ({', '.join(filter(None, parts))})" if any(parts) else ""
+
+
+def _fatal(status: int | None) -> tuple[str, str]:
+    """What happened, and what to check."""
+    url = f"`api_url` {_OUTPUT}"
+    if status is None:
+        bundle = "behind a proxy that inspects TLS, set REQUESTS_CA_BUNDLE to its CA file"
+        return "could not be trusted: TLS certificate verification failed", f"{url}; {bundle}"
+    if status in (401, 403):
+        return "rejected the credentials", f"`rest_api_key` and `project_key` {_OUTPUT}"
+    if status == 404:
+        return "answered that there is no such address", f"`api_url` and `api_version` {_OUTPUT}"
+    if status < 400:
+        return "answered with a redirect, which is not followed", url
+    return "rejected the call", f"the settings {_OUTPUT}"

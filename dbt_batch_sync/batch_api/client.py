@@ -10,13 +10,11 @@ import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from types import TracebackType
 from typing import Final, cast
 from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
-from requests.auth import AuthBase
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.batch_api.answers import (
@@ -26,10 +24,10 @@ from dbt_batch_sync.batch_api.answers import (
     BrokenKind,
     Fatal,
     Read,
+    describe,
     parse,
     read_bulk,
 )
-from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.transport import IN_PATH, Upload, bearer, of_app, open_session
 from dbt_batch_sync.connections.addresses import is_loopback
 from dbt_batch_sync.errors import DeliveryError
@@ -53,11 +51,7 @@ FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, Va
 
 class Client:
     """Requests to one output, validated by `connections.outputs`. Up to `max_in_flight` threads may use
-    `send` at the same time.
-
-    Args:
-        timeout: Seconds for the server to read a body, and again for its whole answer. Connecting takes at
-            most `CONNECT_SECONDS` of it.
+    `send` at the same time. The server has `timeout` seconds to read a body, and again for its whole answer.
     """
 
     def __init__(
@@ -85,9 +79,7 @@ class Client:
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -97,19 +89,13 @@ class Client:
         """Closes idle connections. Requests in flight end by their own timeouts."""
         self._session.close()
 
-    def send(self, route: Route, body: bytes | memoryview, seconds: float | None = None) -> Answer:
-        """Posts a body and returns the answer. Whatever is not sent within `seconds` is not sent any more.
-
-        Never raises for network or Batch errors.
-        """
-        return self._call("POST", self._base + route.path, route.read, body, seconds)
-
-    def ask_app(
-        self, app_key: str, path: str, read: Read, body: bytes | memoryview, seconds: float | None = None
+    def send(
+        self, route: Route, body: bytes | memoryview, seconds: float | None = None, app_key: str | None = None
     ) -> Answer:
-        """Posts a body to the older API of an app, like `send`."""
-        auth = of_app(self._rest_api_key, app_key)
-        return self._call("POST", self._app_base + path, read, body, seconds, auth)
+        """Posts a body, with an app's key to its older API, and returns the answer. Whatever is not sent
+        within `seconds` is not sent any more. Never raises for network or Batch errors.
+        """
+        return self._call("POST", route.path, route.read, body, seconds, app_key)
 
     @property
     def is_local(self) -> bool:
@@ -124,9 +110,7 @@ class Client:
         *,
         app_key: str | None = None,
     ) -> tuple[Answer, Mapping[str, object]]:
-        """A request that is not about rows, and the JSON object of a 2xx answer. With an app's key, to its
-        older API.
-        """
+        """A request that is not about rows, to an app's older API with its key. The JSON of a 2xx answer."""
         found: dict[str, object] = {}
 
         def read(answer: dict[str, object]) -> Accepted:
@@ -134,34 +118,27 @@ class Client:
             return Accepted()
 
         body = None if document is None else json.dumps(document).encode()
-        if app_key is not None:
-            auth = of_app(self._rest_api_key, app_key)
-            return self._call(method, self._app_base + path, read, body, None, auth), found
-        return self._call(method, self._base + path, read, body), found
+        return self._call(method, path, read, body, app_key=app_key), found
 
     def locate(self, path: str) -> tuple[Answer, str]:
         """A request that is answered with a redirect, and the target, which is not followed."""
         found: list[str] = []
-        return self._call("GET", self._base + path, None, located=found), found[0] if found else ""
+        return self._call("GET", path, read_bulk, located=found), found[0] if found else ""
 
     def check(self) -> None:
-        """Sends a read-only request to check the address and the credentials.
-
-        Raises:
-            DeliveryError: with what to check.
-        """
-        answer = self._call("GET", self._base + CHECK_PATH, None)
+        """Checks the address and the credentials by a read-only request. Raises DeliveryError."""
+        answer, _ = self.ask("GET", CHECK_PATH)
         if not isinstance(answer, Accepted):
             raise DeliveryError(f"{describe(answer)}.")
 
     def _call(
         self,
         method: str,
-        url: str,
-        read: Read | None,
+        path: str,
+        read: Read,
         body: bytes | memoryview | None = None,
         seconds: float | None = None,
-        auth: AuthBase | None = None,
+        app_key: str | None = None,
         located: list[str] | None = None,
     ) -> Answer:
         within = self._timeout if seconds is None else min(self._timeout, seconds)
@@ -169,8 +146,8 @@ class Client:
         try:
             with self._session.request(
                 method,
-                url,
-                auth=auth,
+                (self._base if app_key is None else self._app_base) + path,
+                auth=None if app_key is None else of_app(self._rest_api_key, app_key),
                 data=cast("Iterable[bytes] | None", upload),
                 timeout=(min(self._timeout, CONNECT_SECONDS), self._timeout),
                 allow_redirects=False,
@@ -182,9 +159,7 @@ class Client:
                     return Accepted()
                 if 200 <= status < 300 and text is None:
                     return Broken(BrokenKind.TOO_LARGE)
-                if 200 <= status < 300 and read is None:
-                    return Accepted()
-                return parse(status, response.headers, text or b"", time.time(), read or read_bulk)
+                return parse(status, response.headers, text or b"", time.time(), read)
         except FAILURES as error:
             failure = classify(error)
             if isinstance(failure, Broken) and upload is not None and upload.begun:
@@ -228,9 +203,7 @@ _LATE = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutEr
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and everything it wraps: urllib3 and requests keep causes in `args`, `reason` and the
-    context.
-    """
+    """The exception and all it wraps: causes are in `args`, `reason` and the context."""
     seen: set[int] = set()
     pending: list[object] = [error]
     while pending:

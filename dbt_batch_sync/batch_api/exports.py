@@ -6,18 +6,17 @@ The link to a file leads to another host: it is followed once, without credentia
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeVar, get_args
+from typing import Final, Literal, TypeVar, cast, get_args
 from urllib.parse import parse_qs, quote, urlsplit
 
 import requests
 
-from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, describe
 from dbt_batch_sync.batch_api.client import CONNECT_SECONDS, FAILURES, Client, classify
-from dbt_batch_sync.batch_api.messages import describe
-from dbt_batch_sync.batch_api.retry import GiveUp, Retry, RetryPolicy, persist
+from dbt_batch_sync.batch_api.retry import Retry, RetryPolicy, persist
 from dbt_batch_sync.batch_api.transport import Credentials
 from dbt_batch_sync.connections.addresses import is_loopback
 from dbt_batch_sync.errors import DeliveryError
@@ -40,7 +39,6 @@ LINK_ATTEMPTS: Final = 4
 
 _T = TypeVar("_T")
 _PIECE = 1024 * 1024
-_STATES: dict[object, State] = {state: state for state in get_args(State)}
 
 
 @dataclass(frozen=True)
@@ -53,9 +51,7 @@ class View:
 
 @dataclass(frozen=True)
 class Patience:
-    """How requests are retried. `wait` sleeps for some seconds, or raises to end the audit. `tell` receives
-    the reason for waiting.
-    """
+    """How requests are retried. `wait` sleeps, or raises to end the audit; `tell` receives the reason."""
 
     wait: Callable[[float], None]
     chance: Callable[[], float]
@@ -82,15 +78,16 @@ class Exports:
     def view(self, export_id: str) -> View:
         """The state of an export."""
         path = f"exports/view?id={quote(export_id, safe='')}"
-        view = _read_view(self._settled(lambda: self._client.ask("GET", path)))
-        if view is None:
+        told = self._settled(lambda: self._client.ask("GET", path))
+        files = told.get("files") or []
+        listed = files if isinstance(files, list) and len(files) <= MAX_FILES else [None]
+        urls = [str(each["url"]) for each in listed if isinstance(each, dict) and "url" in each]
+        if told.get("status") not in get_args(State) or len(urls) < len(listed):
             raise DeliveryError(describe(Broken(BrokenKind.ANSWER, "no state of an export")))
-        return view
+        return View(cast("State", told["status"]), tuple(urls))
 
     def download(self, url: str, path: Path) -> None:
-        """Writes a file of the export to `path`. If its link has expired or the download was cut, requests it
-        again.
-        """
+        """Writes a file of the export. Requests it again if its link has expired or it was cut."""
         wrong: Answer = Broken(BrokenKind.CUT)
         for attempt in range(LINK_ATTEMPTS):
             if attempt:
@@ -150,30 +147,16 @@ class Exports:
             self._patience.tell(f"{describe(answer)}; trying again in {retry.after:.0f} s")
             self._patience.wait(retry.after)
 
-        answer, found, decision = persist(lambda _: call(), policy, self._patience.chance, pause)
+        answer, found, why = persist(lambda _: call(), policy, self._patience.chance, pause)
         if not isinstance(answer, Accepted):
-            why = f", {decision.why}" if isinstance(decision, GiveUp) else ""
             raise DeliveryError(f"{describe(answer)}{why}")
         return found
-
-
-def _read_view(document: Mapping[str, object]) -> View | None:
-    told, files = document.get("status"), document.get("files") or []
-    state = _STATES.get(told) if isinstance(told, str) else None
-    if state is None or not isinstance(files, list) or len(files) > MAX_FILES:
-        return None
-    urls = [each.get("url") if isinstance(each, dict) else None for each in files]
-    if not all(isinstance(url, str) for url in urls):
-        return None
-    return View(state, tuple(str(url) for url in urls))
 
 
 def _stored(response: requests.Response, path: Path) -> Answer:
     """Writes the body. Returns Accepted, or what is wrong with it."""
     if response.status_code != 200:
         return Broken(BrokenKind.ANSWER, f"status {response.status_code}")
-    if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        return Broken(BrokenKind.ANSWER, "compressed")
     size, until = 0, time.monotonic() + FILE_SECONDS
     with path.open("wb") as file:
         while piece := response.raw.read(_PIECE, decode_content=False):

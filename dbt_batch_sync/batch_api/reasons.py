@@ -39,14 +39,11 @@ def attribute_name(text: object) -> str | None:
 
 
 def clean_reason(reason: str, operation: str) -> str:
-    """A reason on one line, cut to `MAX_REASON` characters; `""` if it may quote a value of the operation.
+    """A reason on one line, cut to `MAX_REASON` characters; `""` if it may quote a value of the operation,
+    the JSON that was sent for the row.
 
     A value counts as quoted regardless of case, punctuation and escapes, even if only its beginning is there;
-    true, false and null never do. Also `""` for anything like an e-mail address, and for an operation that
-    can't be read.
-
-    Args:
-        operation: The JSON that was sent for the row; a comma may follow.
+    true, false and null never do. Also `""` for anything like an e-mail address.
     """
     # Cut first: a value that is cut in the middle is found by its beginning.
     text = " ".join("".join(c if c.isprintable() else " " for c in reason[:MAX_REASON]).split())

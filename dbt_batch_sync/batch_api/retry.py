@@ -13,14 +13,9 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """The retry policy of one request.
-
-    Attributes:
-        max_attempts: Attempts in total, including the first; at least 1.
-        base_seconds: Wait after the first attempt; doubles after each further one.
-        max_seconds: The longest backoff.
-        repeatable: Whether to retry if Batch may have accepted the request.
-        max_retry_after: The longest `Retry-After` to wait for, in seconds; a longer one ends the push.
+    """The retry policy of one request: attempts in total, the wait after the first one, which doubles up to
+    the longest, and the longest `Retry-After` to wait for. `repeatable`: whether to retry if Batch may have
+    accepted the request.
     """
 
     max_attempts: int = 8
@@ -45,12 +40,8 @@ class GiveUp:
     why: str
 
 
-@dataclass(frozen=True)
-class Stands:
-    """The answer is final: a retry would get the same."""
-
-
-Decision = Retry | GiveUp | Stands
+Decision = Retry | GiveUp | None
+"""None: the answer is final."""
 
 
 def may_be_taken(answer: Answer) -> bool:
@@ -76,7 +67,7 @@ def decide(answer: Answer, attempt: int, policy: RetryPolicy, chance: float) -> 
     return at the same moment.
     """
     if not isinstance(answer, Busy | Broken):
-        return Stands()
+        return None
     if not policy.repeatable and may_be_taken(answer):
         return GiveUp("Batch may have taken the call, which must not be made twice")
     hint = answer.retry_after if isinstance(answer, Busy) else None
@@ -96,8 +87,9 @@ def persist(
     policy: RetryPolicy,
     chance: Callable[[], float],
     pause: Callable[[Answer, Retry], None],
-) -> tuple[Answer, _T, GiveUp | Stands]:
+) -> tuple[Answer, _T, str]:
     """Makes a call, which is told which one it is (from 1), until its answer counts or it is given up.
+    Returns also why, to follow the answer's description.
 
     `pause` waits before the next one; whatever it or the call raises ends it all.
     """
@@ -107,5 +99,5 @@ def persist(
         answer, found = call(attempt)
         decision = decide(answer, attempt, policy, chance())
         if not isinstance(decision, Retry):
-            return answer, found, decision
+            return answer, found, f", {decision.why}" if decision else ""
         pause(answer, decision)

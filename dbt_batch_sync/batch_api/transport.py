@@ -25,11 +25,8 @@ _PIECE_BYTES: Final = 256 * 1024
 
 
 class Upload:
-    """A body sent in pieces within a time limit. `requests` streams it as a sized iterable. `begun` tells
-    whether any of it may have been sent.
-
-    Raises:
-        TimeoutError: while iterating, if the server took longer than `seconds` to read what came before.
+    """A body sent in pieces, which `requests` streams as a sized iterable. Raises TimeoutError if the server
+    takes longer than `seconds` to read it. `begun` tells whether any of it may have been sent.
     """
 
     def __init__(
@@ -53,9 +50,7 @@ class Upload:
 
 
 IN_PATH: Final = "APP_KEY"
-"""Replaces an app's key in a path, so that no log, error or trace of a URL contains it. The connection
-inserts the key.
-"""
+"""Stands for an app's key in a path, so that no log, error or trace has it until it is sent."""
 
 _HEADER: Final = "X-App-Key-Of-Path"
 
@@ -94,15 +89,8 @@ class DirectSession(requests.Session):
 def open_session(
     auth: AuthBase, user_agent: str, connections: int, use_environment: bool
 ) -> requests.Session:
-    """A session for several threads: after construction, only urllib3's pool changes, which is thread-safe.
-
-    One session instead of one per thread, because senders start and end with every sync while connections
-    stay open, and closing it closes them all. `requests` doesn't promise thread safety; it only writes to the
-    session's cookie jar, and this one accepts no cookies.
-
-    Args:
-        connections: The most connections kept open, and used without opening another one.
-        use_environment: Whether to use HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE.
+    """A session for several threads (docs/decisions/http-client.md) that keeps at most so many connections
+    open. `use_environment`: HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE count.
     """
     session = DirectSession()
     session.auth = auth

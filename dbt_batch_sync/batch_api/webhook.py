@@ -10,12 +10,8 @@ from dbt_batch_sync.batch_api.transport import Credentials, Upload, open_session
 
 
 def post(url: str, body: bytes, seconds: float) -> str | None:
-    """Posts JSON once. Follows no redirect and reads only the status.
-
-    Half of the time is for connecting, half for the answer.
-
-    Returns:
-        What went wrong, without the address; None for a 2xx status. Never raises.
+    """Posts JSON once, reads only the status, and returns what went wrong, without the address; None for a
+    2xx status. Never raises. Half of the time is for connecting, half for the answer.
     """
     session = open_session(
         Credentials(),

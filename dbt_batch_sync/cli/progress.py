@@ -13,7 +13,7 @@ from dbt_batch_sync.results import counted
 
 if TYPE_CHECKING:
     from dbt_batch_sync.ledger.records import Run
-    from dbt_batch_sync.push.work import Work
+    from dbt_batch_sync.push.source import Work
 
 
 class Bar:

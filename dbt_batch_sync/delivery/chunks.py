@@ -178,11 +178,8 @@ class _Filling:
         return True
 
     def close(self, number: int, settled: int, read: int) -> tuple[Chunk, _Filling]:
-        """The finished chunk, and the next one with the operations that this one leaves behind.
-
-        Args:
-            settled: Rows that earlier chunks settle.
-            read: Rows that were taken into this chunk or an earlier one.
+        """The finished chunk, and the next one with the operations that this one leaves behind. Earlier
+        chunks settle `settled` rows; `read` rows are in this one or an earlier one.
         """
         # Carried rows stay in order: those taken just now come before those that are still waiting.
         again = [strip for part in self._parts if (strip := carry(*part)) is not None]

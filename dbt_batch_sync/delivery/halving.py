@@ -45,12 +45,7 @@ class MostlyRejected:
 
 def find_rejected(operations: int, call: Call) -> Verdict | MostlyRejected:
     """Sends all operations. If they are rejected, sends ever smaller parts until each is accepted or rejected
-    alone.
-
-    Args:
-        operations: Their number; nothing is sent for 0.
-        call: Sends operations from a start up to, but not including, a stop. May raise, which ends the
-            search.
+    alone. `call` sends those from a start up to, but not including, a stop.
     """
     search = _Search(operations, call)
     try:
@@ -76,10 +71,7 @@ class _Search:
         self.rejected: list[tuple[int, Rejected]] = []
 
     def visit(self, start: int, stop: int, guilty: bool) -> bool:
-        """Settles a range from left to right, and returns whether it was rejected as a whole.
-
-        `guilty`: it is known to be rejected.
-        """
+        """Settles a range (`guilty`: known to be rejected). Returns whether it was rejected as a whole."""
         if not guilty or stop - start == 1:
             answer = self._call(start, stop)
             if isinstance(answer, Accepted):

@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 import math
+import random
 import time
 from collections.abc import Callable
-from threading import Lock
+from dataclasses import dataclass
+from threading import Event, Lock
 from typing import Final
 
 from dbt_batch_sync.kinds.kind import Route
 
 SHARE_OF_RATE: Final = 0.99
-"""At exactly the documented rate, a strict server still answers 429 now and then; at 99 %, it does not
-(measured).
-"""
+"""At the documented rate, a strict server still answers 429 now and then; at 99 %, never (measured)."""
 
 _INSTANT: Final = 1e-6  # seconds; a shorter wait is a rounding error, and the clock may not advance at all
 
@@ -37,18 +37,12 @@ class _Bucket:
 
 class Pacer:
     """Grants requests: at most `rate` rows per second, plus a burst at the start and after a pause, and at
-    most `calls` requests per second.
+    most `calls` requests per second; 0 means no limit. `serial`: each is sent once the previous one was
+    answered.
 
     A request larger than the bucket is granted once the bucket is full, and leaves a debt that the next one
     waits for. So without a burst, a request of 10,000 is sent at once, and the next one after 10,000/rate
     seconds.
-
-    Args:
-        rate: Rows per second; 0 means no limit.
-        burst: Rows that the bucket holds. It is full at the start.
-        now: Seconds on a monotonic clock.
-        calls: Requests per second; 0 means no limit.
-        serial: The next request is sent once the previous one was answered.
     """
 
     def __init__(
@@ -68,14 +62,8 @@ class Pacer:
         self._not_before = self._counted_at
 
     def acquire(self, rows: int, wait: Callable[[float], bool]) -> bool:
-        """Waits until a request with this many rows may be sent. Not first come, first served.
-
-        Args:
-            wait: Sleeps for at most some seconds; returns True if the sender should stop, and then nothing is
-                granted.
-
-        Returns:
-            Whether the request may be sent.
+        """Waits until a request with this many rows may be sent. Not first come, first served. `wait` sleeps
+        for at most some seconds. Returns False, and grants nothing, if it returns True: stop.
         """
         while (seconds := self._take(rows)) > 0:
             if wait(seconds):
@@ -83,10 +71,7 @@ class Pacer:
         return True
 
     def hold(self, seconds: float) -> None:
-        """Pauses all senders for some time, because one was told to wait.
-
-        An earlier, longer pause stays.
-        """
+        """Pauses all senders for some time, because one was told to wait. A longer pause stays."""
         with self._lock:
             self._held = True
             self._not_before = max(self._not_before, self._now() + seconds)
@@ -133,17 +118,34 @@ def call_size(route: Route, max_profiles_per_second: float | None = None) -> int
     return route.max_rows if whole else max(1, route.max_rows // 2)
 
 
-def pacer_for(
-    route: Route, max_profiles_per_second: float | None = None, now: Callable[[], float] = time.monotonic
-) -> Pacer:
-    """The pacer of an output and an endpoint.
+def limits(route: Route, max_profiles_per_second: float | None = None) -> tuple[float, float, float]:
+    """Rows per second, the burst, and calls per second; 0 means no limit.
 
     By default, `SHARE_OF_RATE` of the endpoint's rates, and its burst minus one request: otherwise a slow
     first request (it opens the connection) would make the next ones early. With `max_profiles_per_second`,
-    the burst is one second of it; 0 means no limit.
+    the burst is one second of it.
     """
     calls = 0 if max_profiles_per_second == 0 else route.calls * SHARE_OF_RATE
-    rate, burst = max_profiles_per_second, max_profiles_per_second
-    if rate is None or burst is None:
-        rate, burst = route.rate * SHARE_OF_RATE, max(0, route.burst - route.max_rows)
+    if max_profiles_per_second is not None:
+        return max_profiles_per_second, max_profiles_per_second, calls
+    return route.rate * SHARE_OF_RATE, max(0, route.burst - route.max_rows), calls
+
+
+def pacer_for(
+    route: Route, max_profiles_per_second: float | None = None, now: Callable[[], float] = time.monotonic
+) -> Pacer:
+    """The pacer of an output and an endpoint."""
+    rate, burst, calls = limits(route, max_profiles_per_second)
     return Pacer(rate, burst, now, calls, serial=route.max_in_flight == 1)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A monotonic clock, waiting (returns whether the event was set), and chance from 0 up to 1."""
+
+    now: Callable[[], float]
+    wait: Callable[[Event, float], bool]
+    chance: Callable[[], float]
+
+
+SYSTEM_TIMING: Final = Timing(time.monotonic, Event.wait, random.random)

@@ -18,11 +18,9 @@ from threading import Event, Lock
 from typing import Final
 
 from dbt_batch_sync.batch_api.retry import RetryPolicy
-from dbt_batch_sync.delivery.calls import Halted, Line, Send, settle_chunk
+from dbt_batch_sync.delivery.calls import Halted, Line, Outcome, Send, Settled, settle_chunk
 from dbt_batch_sync.delivery.chunks import Chunk
-from dbt_batch_sync.delivery.outcomes import Outcome, Settled
-from dbt_batch_sync.delivery.pacing import Pacer
-from dbt_batch_sync.delivery.timing import SYSTEM_TIMING, Timing
+from dbt_batch_sync.delivery.pacing import SYSTEM_TIMING, Pacer, Timing
 from dbt_batch_sync.errors import BatchSyncError
 
 _POLL_SECONDS: Final = 0.1
@@ -49,19 +47,13 @@ def deliver(
     """Sends chunks, up to `max_in_flight` at a time. Yields each once it and all before it are settled.
 
     Reads chunks in the caller's thread, one for each free sender, and holds at most `max_in_flight` plus
-    `ahead`. A chunk that `follows` waits until all before it are settled. After an error, no request starts,
-    those in flight may end (within `drain_seconds`), the prefix they settle is yielded, and the first error
-    is raised.
+    `ahead`. A chunk that `follows` waits until all before it are settled. After an error, or once `stop` is
+    set, no request starts, those in flight may end (within `drain_seconds`), the prefix they settle is
+    yielded, and the first error or Interrupted is raised. DeliveryError: Batch rejects requests permanently,
+    can't be reached within the retries, or rejects most rows of a chunk.
 
-    Args:
-        begun: Called in a sender's thread with a chunk and whether any of it may be sent: True before its
-            first request, False when no request of it has had a connection yet.
-        stop: Ends the delivery when set, for example by a signal handler.
-
-    Raises:
-        DeliveryError: Batch rejects requests permanently, can't be reached within the retries, or rejects
-            most rows of a chunk.
-        Interrupted: `stop` was set while there was work left.
+    `begun` is called in a sender's thread with a chunk and whether any of it may be sent: True before its
+    first request, False when no request of it has had a connection yet.
     """
     line = Line(send, pacer, policy, timing, Event(), stop, begun)
     delivery = _Delivery(line, max_in_flight, ahead)

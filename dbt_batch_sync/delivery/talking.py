@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from threading import Event
 from urllib.parse import urlencode
 
-from dbt_batch_sync.batch_api.answers import Accepted, Answer, Fatal, Rejected
-from dbt_batch_sync.batch_api.messages import describe
-from dbt_batch_sync.batch_api.retry import GiveUp, RetryPolicy, persist
-from dbt_batch_sync.delivery.pacing import Pacer
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Fatal, Rejected, describe
+from dbt_batch_sync.batch_api.retry import RetryPolicy, persist
+from dbt_batch_sync.delivery.pacing import SYSTEM_TIMING, Pacer, Timing
 from dbt_batch_sync.delivery.sender import Interrupted
-from dbt_batch_sync.delivery.timing import SYSTEM_TIMING, Timing
 from dbt_batch_sync.errors import DeliveryError
 
 Ask = Callable[..., tuple[Answer, Mapping[str, object]]]
@@ -30,12 +28,7 @@ class Talk:
     timing: Timing = field(default_factory=lambda: SYSTEM_TIMING)
 
     def get(self, path: str, query: Mapping[str, str]) -> Mapping[str, object] | None:
-        """The answer's document; None if Batch doesn't know the object.
-
-        Raises:
-            DeliveryError: Batch can't be reached, or rejects the request.
-            Interrupted: `stop` was set.
-        """
+        """The answer's document; None if Batch has no such object. Raises DeliveryError or Interrupted."""
         answer, document = self._call("GET", f"{path}?{urlencode(query)}")
         if isinstance(answer, Fatal) and answer.status == 404:
             return None
@@ -65,9 +58,9 @@ class Talk:
                 raise Interrupted("stopped on request")
             return self.ask(method, path, document)
 
-        answer, found, decision = persist(
+        answer, found, why = persist(
             call, self.policy, self.timing.chance, lambda _, retry: self.pause(retry.after)
         )
-        if isinstance(decision, GiveUp):
-            raise DeliveryError(f"{describe(answer)}, {decision.why}.")
+        if why:
+            raise DeliveryError(f"{describe(answer)}{why}.")
         return answer, found

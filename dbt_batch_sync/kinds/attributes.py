@@ -11,7 +11,6 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from types import MappingProxyType
 
 from dbt_batch_sync.kinds.plausible import email_pattern, phone_pattern
 
@@ -94,71 +93,65 @@ class Rule:
 
 _NO_SPACE = r"\s\pZ\x00-\x1f\x7f-\x9f\x{feff}"
 
-CUSTOM_RULES: Mapping[AttributeType, Rule] = MappingProxyType(
-    {
-        # 1–300 characters, never empty [D]. There is no minimum here, because an empty one counts as null.
-        AttributeType.STRING: Rule(AttributeType.STRING, "not_a_string", max_length=300),
-        # Signed, 64-bit [D].
-        AttributeType.INTEGER: Rule(AttributeType.INTEGER, "not_an_integer"),
-        # Finite [D].
-        AttributeType.FLOAT: Rule(AttributeType.FLOAT, "not_a_number"),
-        AttributeType.BOOLEAN: Rule(AttributeType.BOOLEAN, "not_a_boolean"),
-        # RFC 3339 in UTC [D]. Date-only and fractions of a second are [U]: always whole seconds and Z.
-        AttributeType.DATE: Rule(AttributeType.DATE, "not_a_date"),
-        # Scheme and host, at most 2,048 characters [D].
-        AttributeType.URL: Rule(
-            AttributeType.URL,
-            "invalid_url",
-            max_length=2048,
-            pattern=rf"[A-Za-z][A-Za-z0-9+.\-]*://(?:[^@/?#{_NO_SPACE}]*@)?"
-            rf"(?:\[[0-9A-Fa-f:.]+\]|[^@/?#:\[\]{_NO_SPACE}]+)(?::[0-9]{{1,5}})?(?:[/?#][^{_NO_SPACE}]*)?",
-        ),
-        # 1–25 items, each a valid string [D].
-        AttributeType.STRING_ARRAY: Rule(AttributeType.STRING_ARRAY, "not_an_array", max_length=300),
-    }
-)
+CUSTOM_RULES: Mapping[AttributeType, Rule] = {
+    # 1–300 characters, never empty [D]. There is no minimum here, because an empty one counts as null.
+    AttributeType.STRING: Rule(AttributeType.STRING, "not_a_string", max_length=300),
+    # Signed, 64-bit [D].
+    AttributeType.INTEGER: Rule(AttributeType.INTEGER, "not_an_integer"),
+    # Finite [D].
+    AttributeType.FLOAT: Rule(AttributeType.FLOAT, "not_a_number"),
+    AttributeType.BOOLEAN: Rule(AttributeType.BOOLEAN, "not_a_boolean"),
+    # RFC 3339 in UTC [D]. Date-only and fractions of a second are [U]: always whole seconds and Z.
+    AttributeType.DATE: Rule(AttributeType.DATE, "not_a_date"),
+    # Scheme and host, at most 2,048 characters [D].
+    AttributeType.URL: Rule(
+        AttributeType.URL,
+        "invalid_url",
+        max_length=2048,
+        pattern=rf"[A-Za-z][A-Za-z0-9+.\-]*://(?:[^@/?#{_NO_SPACE}]*@)?"
+        rf"(?:\[[0-9A-Fa-f:.]+\]|[^@/?#:\[\]{_NO_SPACE}]+)(?::[0-9]{{1,5}})?(?:[/?#][^{_NO_SPACE}]*)?",
+    ),
+    # 1–25 items, each a valid string [D].
+    AttributeType.STRING_ARRAY: Rule(AttributeType.STRING_ARRAY, "not_an_array", max_length=300),
+}
 
 
 _SUBSCRIPTION = Rule(AttributeType.STRING, "invalid_subscription", vocabulary=Vocabulary.SUBSCRIPTION)
 
-STANDARD_RULES: Mapping[str, Rule] = MappingProxyType(
-    {
-        # Web SDK: at most 128 characters, this pattern [C].
-        "email_address": Rule(
-            AttributeType.STRING,
-            "invalid_email",
-            max_length=128,
-            pattern=rf"[^@{_NO_SPACE}]+@[A-Za-z0-9.\-]+\.[A-Za-z0-9]+",
-            plausible=email_pattern(_NO_SPACE),
-            impossible="impossible_email",
-        ),
-        "email_marketing": _SUBSCRIPTION,
-        # E.164 [D], this pattern [C].
-        "phone_number": Rule(
-            AttributeType.STRING,
-            "invalid_phone",
-            pattern=r"\+[0-9]{1,15}",
-            plausible=phone_pattern(),
-            impossible="impossible_phone",
-        ),
-        "sms_marketing": _SUBSCRIPTION,
-        # ISO 639-1, lower case [D].
-        "language": Rule(AttributeType.STRING, "invalid_language", vocabulary=Vocabulary.LANGUAGE),
-        # ISO 3166-1 alpha-2, upper case [D].
-        "region": Rule(AttributeType.STRING, "invalid_region", vocabulary=Vocabulary.REGION),
-        # IANA name [D].
-        "timezone": Rule(AttributeType.STRING, "invalid_timezone", vocabulary=Vocabulary.TIMEZONE),
-        # 1–25 topics [Q].
-        "topic_preferences": Rule(AttributeType.STRING_ARRAY, "invalid_topic", pattern=r"[a-z0-9_]{1,300}"),
-    }
-)
+STANDARD_RULES: Mapping[str, Rule] = {
+    # Web SDK: at most 128 characters, this pattern [C].
+    "email_address": Rule(
+        AttributeType.STRING,
+        "invalid_email",
+        max_length=128,
+        pattern=rf"[^@{_NO_SPACE}]+@[A-Za-z0-9.\-]+\.[A-Za-z0-9]+",
+        plausible=email_pattern(_NO_SPACE),
+        impossible="impossible_email",
+    ),
+    "email_marketing": _SUBSCRIPTION,
+    # E.164 [D], this pattern [C].
+    "phone_number": Rule(
+        AttributeType.STRING,
+        "invalid_phone",
+        pattern=r"\+[0-9]{1,15}",
+        plausible=phone_pattern(),
+        impossible="impossible_phone",
+    ),
+    "sms_marketing": _SUBSCRIPTION,
+    # ISO 639-1, lower case [D].
+    "language": Rule(AttributeType.STRING, "invalid_language", vocabulary=Vocabulary.LANGUAGE),
+    # ISO 3166-1 alpha-2, upper case [D].
+    "region": Rule(AttributeType.STRING, "invalid_region", vocabulary=Vocabulary.REGION),
+    # IANA name [D].
+    "timezone": Rule(AttributeType.STRING, "invalid_timezone", vocabulary=Vocabulary.TIMEZONE),
+    # 1–25 topics [Q].
+    "topic_preferences": Rule(AttributeType.STRING_ARRAY, "invalid_topic", pattern=r"[a-z0-9_]{1,300}"),
+}
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What a kind accepts as attributes: types and standard attributes with their rules, and the most items
-    of an array.
-    """
+    """What a kind accepts: types and standard attributes with their rules, and items of an array."""
 
     types: Mapping[AttributeType, Rule] = field(default_factory=lambda: CUSTOM_RULES)
     standard: Mapping[str, Rule] = field(default_factory=lambda: STANDARD_RULES)

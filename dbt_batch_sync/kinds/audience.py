@@ -1,19 +1,14 @@
-"""Audiences: lists of custom ids with attributes for personalization.
-
-Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
-"""
+"""Audiences: lists of custom ids with attributes for personalization."""
+# Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, replace
 
 from dbt_batch_sync.batch_api.answers import read_token
-from dbt_batch_sync.errors import Stopped
 from dbt_batch_sync.kinds.attributes import CUSTOM_ID, CUSTOM_RULES, AttributeType, Rules, TypedAttribute
-from dbt_batch_sync.kinds.kind import Fragment, Kind, Route, Step, Talk
+from dbt_batch_sync.kinds.kind import Container, Document, Fragment, Kind, Route, Step
 from dbt_batch_sync.kinds.listing import (
     Entry,
     Listed,
@@ -23,7 +18,7 @@ from dbt_batch_sync.kinds.listing import (
     entries,
     read_output,
 )
-from dbt_batch_sync.mapping.mapping import Guards, Location, Mapping, OnExit, guards_field
+from dbt_batch_sync.mapping.mapping import Guards, Mapping, OnExit, guards_field
 from dbt_batch_sync.mapping.validation import Spot, optional, read_by, text, word
 
 NAME = "audience"
@@ -59,64 +54,23 @@ class _Form:
     )
 
 
-def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
-    written = cast("_Form", form)
+def _mapping(written: _Form, spot: Spot, mapping: Mapping) -> Mapping:
     check_types(written.attributes, TYPES, spot.at("attributes"), MAX_ATTRIBUTES)
-    return Mapping(
-        sync=sync,
-        kind=AUDIENCE,
-        identifier=written.identifier,
+    return replace(
+        mapping,
         attributes=attributes_of(written.attributes, "attributes"),
-        output=written.output,
-        guards=written.guards,
-        where=where,
         on_exit=OnExit.FLAG,
-        target=f"audience {written.audience}",
-        settings=written,
+        container=written.audience,
+        display_name=written.display_name,
     )
 
 
-def _envelope(mapping: Mapping) -> tuple[bytes, bytes]:
-    name = json.dumps(cast("_Form", mapping.settings).audience)
-    return f'{{"name":{name},"ids":['.encode(), b"]}"
-
-
-class _Audience:
-    """The audience of a mapping in Batch. It is never replaced or removed."""
-
-    def compare(
-        self, talk: Talk, mapping: Mapping, attributes: Sequence[TypedAttribute], *, begun: bool
-    ) -> Step | None:
-        written = cast("_Form", mapping.settings)
-        if talk.get("audiences/view", {"name": written.audience}) is not None:
-            return None
-        if begun:
-            raise Stopped(
-                f"the audience `{written.audience}` is not in Batch any more: it was removed or "
-                "renamed. To create it again with all members, run: "
-                f"dbt-batch-sync resend --all --select {mapping.sync}, then dbt run and push"
-            )
-        shown_as = {"display_name": written.display_name} if written.display_name else {}
-        document = {"name": written.audience, **shown_as, "type": "custom_ids"}
-        return Step("audiences/create", document, f"create the audience `{written.audience}`")
-
-    def is_applied(self, talk: Talk, mapping: Mapping, token: str) -> bool:
-        name = cast("_Form", mapping.settings).audience
-        found = talk.get("audiences/view", {"name": name, "indexing_token": token})
-        state = found.get("indexing_state") if found else None
-        if found is None or state == "REPLACED":
-            how = "was removed" if found is None else "was replaced by someone else"
-            raise Stopped(
-                f"the audience `{name}` {how} after its members were sent, and no longer matches the model. "
-                f"Send all members again: dbt-batch-sync resend --all --select {mapping.sync}, then dbt run "
-                "and push"
-            )
-        return state == "APPLIED"
-
-    def size(self, talk: Talk, mapping: Mapping) -> int | None:
-        found = talk.get("audiences/view", {"name": cast("_Form", mapping.settings).audience})
-        count = found.get("nb_ids") if found else None
-        return count if isinstance(count, int) else None
+def _adapt(mapping: Mapping, attributes: Sequence[TypedAttribute], found: Document | None) -> Step | None:
+    if found is not None:
+        return None
+    shown_as = {"display_name": mapping.display_name} if mapping.display_name else {}
+    document = {"name": mapping.container, **shown_as, "type": "custom_ids"}
+    return Step("audiences/create", document, f"create the audience `{mapping.container}`")
 
 
 AUDIENCE = Kind(
@@ -138,7 +92,6 @@ AUDIENCE = Kind(
     routes=(UPDATE,),
     repeatable=True,  # the last action on an id wins
     rules=Rules({each: CUSTOM_RULES[each] for each in TYPES}),
-    envelope=_envelope,
-    container=_Audience(),
+    container=Container("audiences", "ids", "nb_ids", _adapt),
     on_resend="all members are added again; ids that others added to the audience stay",
 )

@@ -1,16 +1,12 @@
-"""Catalogs: items with typed fields, sent whole.
-
-Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
-"""
+"""Catalogs: items with typed fields, sent whole."""
+# Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import cast
+from typing import TYPE_CHECKING
 
 from dbt_batch_sync.batch_api.answers import read_token
 from dbt_batch_sync.errors import Stopped
@@ -22,7 +18,7 @@ from dbt_batch_sync.kinds.attributes import (
     Rules,
     TypedAttribute,
 )
-from dbt_batch_sync.kinds.kind import Fragment, Kind, Route, Step, Talk
+from dbt_batch_sync.kinds.kind import Container, Document, Fragment, Kind, Route, Step
 from dbt_batch_sync.kinds.listing import (
     Entry,
     Listed,
@@ -32,9 +28,12 @@ from dbt_batch_sync.kinds.listing import (
     entries,
     read_output,
 )
-from dbt_batch_sync.ledger.state import Built
-from dbt_batch_sync.mapping.mapping import Guards, Location, Mapping, OnExit, guards_field
+from dbt_batch_sync.mapping.mapping import Guards, Mapping, OnExit, guards_field
 from dbt_batch_sync.mapping.validation import Spot, choice, read_by, text, word
+
+if TYPE_CHECKING:
+    from dbt_batch_sync.connections.outputs import Output
+    from dbt_batch_sync.ledger.state import Built
 
 NAME = "catalog"
 ITEM_ID = "item_id"
@@ -64,8 +63,6 @@ RULES = Rules(
 
 EDIT = Route("catalogs/items/edit", "catalogs/items/edit", max_rows=200, read=read_token, rate=1_000, calls=5)
 
-_GUARDS = Guards(max_exit_ratio=0.2)
-
 
 class ItemExit(str, Enum):
     """What happens to items that leave the model."""
@@ -88,79 +85,45 @@ class _Form:
     fields: Listed[Entry] = read_by(entries(Entry), (), required="the columns that become fields")
     on_exit: ItemExit = read_by(choice(ItemExit), ItemExit.REMOVE)
     output: str | None = read_by(read_output, None)
-    guards: Guards = guards_field(_GUARDS, "min_rows", "max_change_ratio", "max_exit_ratio")
+    guards: Guards = guards_field(
+        Guards(max_exit_ratio=0.2), "min_rows", "max_change_ratio", "max_exit_ratio"
+    )
 
 
-def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
-    written = cast("_Form", form)
+def _mapping(written: _Form, spot: Spot, mapping: Mapping) -> Mapping:
     check_types(written.fields, tuple(TYPES), spot.at("fields"), MAX_FIELDS)
     if not written.fields and not spot.refused("fields"):
         spot.at("fields").refuse(f"must list 1 to {MAX_FIELDS} columns")
     removes = written.on_exit is ItemExit.REMOVE
-    return Mapping(
-        sync=sync,
-        kind=CATALOG,
-        identifier=written.identifier,
+    return replace(
+        mapping,
         attributes=attributes_of(written.fields, "fields"),
-        output=written.output,
         # Without removals, nothing leaves Batch.
         guards=written.guards if removes else replace(written.guards, max_exit_ratio=None),
-        where=where,
         on_exit=OnExit.FLAG if removes else OnExit.IGNORE,
-        target=f"catalog {written.catalog}",
-        settings=written,
+        container=written.catalog,
     )
 
 
-def _envelope(mapping: Mapping) -> tuple[bytes, bytes]:
-    name = json.dumps(cast("_Form", mapping.settings).catalog)
-    return f'{{"name":{name},"items":['.encode(), b"]}"
-
-
-def _stops(mapping: Mapping, built: Built) -> Iterator[str]:
+def _stops(mapping: Mapping, built: Built, output: Output) -> Iterator[str]:
     stay = mapping.on_exit is OnExit.IGNORE
     rows = built.known_rows + built.inserts if stay else built.model_rows
     if rows > MAX_ITEMS:
         yield f"the catalog would have {rows:,} items, and Batch takes at most {MAX_ITEMS:,}"
 
 
-class _Catalog:
-    """The catalog of a mapping in Batch. Fields that are not in the mapping stay as they are."""
-
-    def compare(
-        self, talk: Talk, mapping: Mapping, attributes: Sequence[TypedAttribute], *, begun: bool
-    ) -> Step | None:
-        name = cast("_Form", mapping.settings).catalog
-        wanted = {each.name: TYPES[each.type] for each in attributes}
-        found = talk.get("catalogs/view", {"name": name})
-        if found is None and begun:
-            raise Stopped(
-                f"the catalog `{name}` is not in Batch any more. To create it again with all items, run: "
-                f"dbt-batch-sync resend --all --select {mapping.sync}, then dbt run and push"
-            )
-        if found is None:
-            listed = [{"name": each, "type": type_} for each, type_ in wanted.items()]
-            said = ", ".join(f"{each} {type_}" for each, type_ in wanted.items())
-            does = (
-                f"create the catalog `{name}` with the fields {said} (a project has {MAX_CATALOGS} catalogs)"
-            )
-            return Step("catalogs/create", {"name": name, "fields": listed}, does)
+def _adapt(mapping: Mapping, attributes: Sequence[TypedAttribute], found: Document | None) -> Step | None:
+    """Creates the catalog or adds fields. Fields that are not in the mapping stay as they are."""
+    name, wanted = mapping.container, {each.name: TYPES[each.type] for each in attributes}
+    if found is not None:
         return _of_fields(name, wanted, _fields(found))
-
-    def is_applied(self, talk: Talk, mapping: Mapping, token: str) -> bool:
-        name = cast("_Form", mapping.settings).catalog
-        found = talk.get("catalogs/view", {"name": name, "indexing_token": token})
-        if found is None:
-            raise Stopped(f"the catalog `{name}` was removed after its items were sent")
-        return found.get("indexing_state") == "APPLIED"
-
-    def size(self, talk: Talk, mapping: Mapping) -> int | None:
-        found = talk.get("catalogs/view", {"name": cast("_Form", mapping.settings).catalog})
-        count = found.get("items") if found else None
-        return count if isinstance(count, int) else None
+    listed = [{"name": each, "type": type_} for each, type_ in wanted.items()]
+    said = ", ".join(f"{each} {type_}" for each, type_ in wanted.items())
+    does = f"create the catalog `{name}` with the fields {said} (a project has {MAX_CATALOGS} catalogs)"
+    return Step("catalogs/create", {"name": name, "fields": listed}, does)
 
 
-def _fields(found: AnyMapping[str, object]) -> dict[str, str]:
+def _fields(found: Document) -> dict[str, str]:
     """The types of a catalog's fields, by name."""
     listed = found.get("fields")
     return {
@@ -214,9 +177,8 @@ CATALOG = Kind(
     routes=(EDIT,),
     repeatable=True,  # an item is written whole
     rules=RULES,
-    envelope=_envelope,
     stops=_stops,
-    container=_Catalog(),
+    container=Container("catalogs", "items", "items", _adapt),
     max_targets=MAX_CATALOGS,
     on_resend="all items are sent again; items that others added to the catalog stay",
 )

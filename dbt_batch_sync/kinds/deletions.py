@@ -1,20 +1,18 @@
-"""Deletions: requests to erase people by Batch's older API, one for each person and app.
-
-Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
-"""
+"""Deletions: requests to erase people by Batch's older API, one for each person and app."""
+# Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from dbt_batch_sync.batch_api.answers import Accepted
 from dbt_batch_sync.kinds.attributes import CUSTOM_ID, AttributeType, Rules
 from dbt_batch_sync.kinds.kind import Fragment, Kind, Route
 from dbt_batch_sync.kinds.listing import column, read_output
-from dbt_batch_sync.mapping.mapping import Attribute, Guards, Location, Mapping, OnNull, guards_field
+from dbt_batch_sync.mapping.mapping import Attribute, Guards, Mapping, OnNull, guards_field
 from dbt_batch_sync.mapping.validation import Spot, optional, read_by, text
 
 if TYPE_CHECKING:
@@ -76,23 +74,13 @@ class _Form:
     guards: Guards = guards_field(Guards(min_rows=0, max_rows=MAX_ROWS), "max_rows")
 
 
-def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
-    written = cast("_Form", form)
-    at = written.requested_at
-    attribute = Attribute(
-        at or "", REQUESTED_AT, AttributeType.DATE, OnNull.CLEAR, standard=False, key=REQUESTED_AT
+def _mapping(written: _Form, spot: Spot, mapping: Mapping) -> Mapping:
+    if written.requested_at is None:
+        return mapping
+    at = Attribute(
+        written.requested_at, REQUESTED_AT, AttributeType.DATE, OnNull.CLEAR, standard=False, key=REQUESTED_AT
     )
-    return Mapping(
-        sync=sync,
-        kind=DELETIONS,
-        identifier=written.identifier,
-        attributes=(attribute,) if at else (),
-        output=written.output,
-        guards=written.guards,
-        where=where,
-        target=NAME,
-        settings=written,
-    )
+    return replace(mapping, attributes=(at,))
 
 
 def stops(mapping: Mapping, built: Built, output: Output) -> Iterator[str]:
@@ -128,6 +116,6 @@ DELETIONS = Kind(
     routes=(REQUEST,),
     repeatable=True,  # somebody who is already erased is "not found"
     rules=Rules(hidden=(REQUESTED_AT,)),
-    envelope=lambda mapping: (b"", b""),
-    erases=stops,
+    stops=stops,
+    erases=True,
 )

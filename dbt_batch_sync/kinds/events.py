@@ -1,15 +1,13 @@
-"""Events: each sent once, by the endpoints of profiles, with a limit per profile and request.
-
-Limits are marked as in docs/batch-api.md: [Q] unless a comment says otherwise.
-"""
+"""Events: each sent once, by the endpoints of profiles, with a limit per profile and request."""
+# Limits are marked as in docs/batch-api.md: [Q] unless a comment says otherwise.
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from dbt_batch_sync.kinds.attributes import (
     ATTRIBUTE_NAME,
@@ -31,17 +29,8 @@ from dbt_batch_sync.kinds.listing import (
     read_output,
 )
 from dbt_batch_sync.kinds.profiles import MASS_UPDATE, UPDATE
-from dbt_batch_sync.mapping.mapping import Attribute, Guards, Location, Mapping, OnNull, guards_field
-from dbt_batch_sync.mapping.validation import (
-    Spot,
-    choice,
-    optional,
-    read_by,
-    read_form,
-    shown,
-    text,
-    whole,
-)
+from dbt_batch_sync.mapping.mapping import Attribute, Guards, Mapping, OnNull, guards_field
+from dbt_batch_sync.mapping.validation import Spot, choice, optional, read_by, read_form, shown, text, whole
 
 if TYPE_CHECKING:
     from dbt_batch_sync.ledger.state import Built
@@ -78,9 +67,7 @@ class OnDoubt(str, Enum):
 
 
 class TooOld(str, Enum):
-    """What happens to an event that has become too old: it is rejected, or sent without its time, so that
-    Batch uses the time of arrival.
-    """
+    """What happens to an event that is too old: rejected, or sent without its time, as of its arrival."""
 
     REJECT = "reject"
     NOW = "now"
@@ -105,9 +92,6 @@ class _Fixed:
     """The `name` of all events."""
 
     value: str = read_by(text("an event's name"), "", required="the events' name")
-
-
-_GUARDS = Guards(max_rows=100_000)
 
 
 def _read_name(value: object, spot: Spot) -> str | _Fixed:
@@ -139,27 +123,20 @@ class Settings:
     memory_days: int = read_by(whole(2, 90), 7)
     endpoint: Endpoint = read_by(choice(Endpoint), Endpoint.UPDATE)
     output: str | None = read_by(read_output, None)
-    guards: Guards = guards_field(_GUARDS, "max_rows")
+    guards: Guards = guards_field(Guards(max_rows=100_000), "max_rows")
 
 
-def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
-    written = cast("Settings", form)
+def _mapping(written: Settings, spot: Spot, mapping: Mapping) -> Mapping:
     special = sum(each is not None for each in (written.label, written.tags))
     most = MAX_ATTRIBUTES - special
     check_types(written.attributes, tuple(AttributeType), spot.at("attributes"), most)
-    return Mapping(
-        sync=sync,
-        kind=EVENTS,
-        identifier=written.identifier,
+    return replace(
+        mapping,
         attributes=tuple(_attributes(written)),
         endpoint=written.endpoint.value,
-        output=written.output,
-        guards=written.guards,
-        where=where,
         shared=True,  # an event overwrites nothing
         at_most_once=written.on_doubt is OnDoubt.SKIP,
         undated=written.too_old is TooOld.NOW,
-        settings=written,
     )
 
 

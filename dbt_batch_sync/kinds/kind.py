@@ -5,17 +5,18 @@ A kind is a frozen value in its own module; `mapping.mapping_reader` lists them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 from dbt_batch_sync.batch_api.answers import Read
 from dbt_batch_sync.kinds.attributes import PROFILE_RULES, AttributeType, Rules, TypedAttribute
 
 if TYPE_CHECKING:
     from dbt_batch_sync.connections.outputs import Output
+    from dbt_batch_sync.delivery.talking import Talk
     from dbt_batch_sync.ledger.state import Built
-    from dbt_batch_sync.mapping.mapping import Location
     from dbt_batch_sync.mapping.mapping import Mapping as SyncMapping
     from dbt_batch_sync.mapping.validation import Spot
 
@@ -64,14 +65,8 @@ class Fragment:
 class Route:
     """An endpoint for rows. `path` follows the API's version, without a leading slash.
 
-    Attributes:
-        max_rows: The most rows of a request; with one more, Batch rejects all of it.
-        read: Interprets the JSON object of a 2xx answer.
-        rate: Rows per second; 0 if only requests are limited.
-        calls: Requests per second; 0 if only rows are limited.
-        burst: Rows that may be sent at once before the rate applies; 0 means no burst.
-        max_in_flight: Requests at a time; None: the output's limit.
-        from_rows: The number of rows from which `endpoint: auto` uses this route.
+    `rate` is rows per second after a `burst`, `calls` requests per second; 0 means no such limit. `read`
+    interprets the JSON object of a 2xx answer. `endpoint: auto` uses the route from so many rows on.
     """
 
     name: str
@@ -85,16 +80,6 @@ class Route:
     from_rows: int = 0
 
 
-class Talk(Protocol):
-    """Requests that are not about rows, with the same rate limit and retries.
-
-    They raise DeliveryError if Batch can't be reached or rejects the credentials.
-    """
-
-    def get(self, path: str, query: Mapping[str, str]) -> Mapping[str, object] | None:
-        """The answer's document; None if Batch doesn't know the object."""
-
-
 @dataclass(frozen=True)
 class Step:
     """A request to send before rows are sent, and a short description of it."""
@@ -104,29 +89,35 @@ class Step:
     does: str
 
 
-class Container(Protocol):
-    """The audience or the catalog that contains a sync's rows."""
+Document = Mapping[str, object]
 
-    def compare(
-        self, talk: Talk, mapping: SyncMapping, attributes: Sequence[TypedAttribute], *, begun: bool
-    ) -> Step | None:
-        """What must be done in Batch before rows can be sent. `begun`: Batch has rows in it, according to the
-        snapshot. Raises Stopped if it needs a person.
-        """
 
-    def is_applied(self, talk: Talk, mapping: SyncMapping, token: str) -> bool:
-        """Whether Batch has applied the change with this token. Raises Stopped if it never will."""
+@dataclass(frozen=True)
+class Container:
+    """The audience or the catalog that contains a sync's rows. Never replaced or removed.
 
-    def size(self, talk: Talk, mapping: SyncMapping) -> int | None:
+    `path` is the endpoints' path before a slash, `rows` the key of the rows in a request, `size` that of
+    their number in Batch's description. `adapt` says what must be done in Batch before rows can be sent,
+    given the description; it raises Stopped if it needs a person.
+    """
+
+    path: str
+    rows: str
+    size: str
+    adapt: Callable[[SyncMapping, Sequence[TypedAttribute], Document | None], Step | None]
+
+    def view(self, talk: Talk, mapping: SyncMapping, **query: str) -> Document | None:
+        """Batch's description; None if it doesn't exist."""
+        return talk.get(f"{self.path}/view", {"name": mapping.container, **query})
+
+    def count(self, talk: Talk, mapping: SyncMapping) -> int | None:
         """The number of rows in Batch; None if it doesn't exist."""
+        found = self.view(talk, mapping)
+        count = found.get(self.size) if found else None
+        return count if isinstance(count, int) else None
 
 
-def array_envelope(mapping: SyncMapping) -> tuple[bytes, bytes]:
-    """A body that is a JSON array."""
-    return ARRAY
-
-
-def nothing_against(mapping: SyncMapping, built: Built) -> Iterator[str]:
+def no_guards(*about: object) -> Iterator[str]:
     """No guards."""
     yield from ()
 
@@ -136,22 +127,17 @@ class Kind:
     """A kind of sync.
 
     Attributes:
-        name: `kind` in the mapping.
         noun: What a row is, for messages. The plural adds an s.
-        key: The column that identifies a row in Batch.
         form: The keys of its mapping, including `kind` (see `mapping.validation.read_form`).
-        mapping: The mapping for a form. Notes errors between its keys.
+        mapping: Completes the mapping with what a form has. Notes errors between its keys.
         repeatable: Whether a repeated request has the same effect as one.
         per_operation: For kinds that group rows by profile, the most rows of an operation; 0 if each row is
             one.
-        rules: The rules of its attributes.
-        envelope: The text before and after the fragments of a body, which are separated by commas.
         held_back: `_batch_reason` of rows with attributes that the delta holds back, before a colon and their
             names. They are recorded as rejects.
-        stops: Guards that `--force` does not skip, each as a sentence.
-        tripped: Guards that `--force` skips.
-        erases: For a kind that erases people: its guards, which `--force` does not skip. Each person is
-            recorded before the request. `--limit`, `resend` and unmapped columns are rejected.
+        stops: Guards that `--force` does not skip, each as a sentence; `tripped` are those that it skips.
+        erases: Whether it erases people. Each is recorded before the request. `--limit`, `resend` and
+            unmapped columns are rejected.
         container: The object that contains its rows; created before a push and polled after it.
         max_targets: The most different targets that an output may have.
         on_resend: What `resend --all` does not do, as a sentence.
@@ -161,16 +147,15 @@ class Kind:
     noun: str
     key: str
     form: type[object]
-    mapping: Callable[[object, Spot, str, Location], SyncMapping]
+    mapping: Callable[[Any, Spot, SyncMapping], SyncMapping]
     fragment: Fragment
     routes: tuple[Route, ...]
     repeatable: bool
     rules: Rules = PROFILE_RULES
-    envelope: Callable[[SyncMapping], tuple[bytes, bytes]] = array_envelope
     held_back: str = ""
-    stops: Callable[[SyncMapping, Built], Iterator[str]] = nothing_against
-    tripped: Callable[[SyncMapping, Built], Iterator[str]] = nothing_against
-    erases: Callable[[SyncMapping, Built, Output], Iterator[str]] | None = None
+    stops: Callable[[SyncMapping, Built, Output], Iterator[str]] = no_guards
+    tripped: Callable[[SyncMapping, Built], Iterator[str]] = no_guards
+    erases: bool = False
     container: Container | None = None
     per_operation: int = 0
     max_targets: int | None = None
@@ -182,3 +167,10 @@ class Kind:
             fitting = (each for each in self.routes if each.from_rows <= rows)
             return max(fitting, key=lambda each: each.from_rows)
         return next(each for each in self.routes if each.name == endpoint)
+
+    def envelope(self, mapping: SyncMapping) -> tuple[bytes, bytes]:
+        """The text before and after the fragments of a body, which are separated by commas."""
+        if self.container is None:
+            return (b"", b"") if self.erases else ARRAY
+        opening = f'{{"name":{json.dumps(mapping.container)},"{self.container.rows}":['
+        return opening.encode(), b"]}"

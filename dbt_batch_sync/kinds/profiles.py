@@ -1,14 +1,11 @@
-"""Profiles: attributes of people, compared one by one, sent to `profiles/update` or `profiles/mass-update`.
-
-Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
-"""
+"""Profiles: attributes of people, compared one by one, sent to `update` or `mass-update`."""
+# Limits are marked as in docs/batch-api.md: [D] unless a comment says otherwise.
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import cast
 
 from dbt_batch_sync.batch_api.answers import read_bulk
 from dbt_batch_sync.kinds.attributes import (
@@ -24,16 +21,7 @@ from dbt_batch_sync.kinds.attributes import (
 )
 from dbt_batch_sync.kinds.kind import AUTO, Fragment, Kind, Route
 from dbt_batch_sync.kinds.listing import Entry, check_names, column, entries, name_of, read_output
-from dbt_batch_sync.mapping.mapping import (
-    ALL,
-    Attribute,
-    Guards,
-    Location,
-    Mapping,
-    OnExit,
-    OnNull,
-    guards_field,
-)
+from dbt_batch_sync.mapping.mapping import ALL, Attribute, Guards, Mapping, OnExit, OnNull, guards_field
 from dbt_batch_sync.mapping.validation import (
     Spot,
     boolean,
@@ -159,13 +147,10 @@ class _Form:
     shared: bool = read_by(boolean, False)
 
 
-def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
-    written = cast("_Form", form)
+def _mapping(written: _Form, spot: Spot, mapping: Mapping) -> Mapping:
     _check(written, spot)
-    return Mapping(
-        sync=sync,
-        kind=PROFILES,
-        identifier=written.identifier,
+    return replace(
+        mapping,
         attributes=tuple(_attributes(written)),
         all_columns=written.custom.all_columns,
         exclude=written.exclude,
@@ -173,9 +158,6 @@ def _mapping(form: object, spot: Spot, sync: str, where: Location) -> Mapping:
         on_exit=written.on_exit,
         membership=written.membership,
         endpoint=written.endpoint.value,
-        output=written.output,
-        guards=written.guards,
-        where=where,
         shared=written.shared,
     )
 

@@ -37,9 +37,7 @@ SAME_MOMENT = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class Timing:
-    """Clock and chance of a claim. `seconds` also counts while the machine sleeps; `chance` is from 0 up to,
-    but not including, 1.
-    """
+    """Clock and chance (from 0 up to 1) of a claim. `seconds` also counts while the machine sleeps."""
 
     seconds: Callable[[], float] = awake
     sleep: Callable[[float], None] = time.sleep
@@ -52,10 +50,7 @@ Step = Literal["claimed", "read", "released"] | float
 
 def contend(sync: str, run_id: str, chance: Callable[[], float]) -> Generator[Step, Any, SyncState]:
     """The steps of claiming a sync. Send the state to a "read" step. Returns the state in which the claim is
-    valid.
-
-    Raises:
-        Stopped: another push holds it. The message names it, and the claim is released.
+    valid, or raises Stopped, with the claim released, if another push holds it.
     """
     for tries in range(TRIES):
         yield "claimed"
@@ -77,7 +72,7 @@ class Hold:
     """
 
     def __init__(self, journal: Journal, sync: str, run_id: str, timing: Timing = Timing()) -> None:
-        self._journal = journal
+        self.journal = journal
         self._sync = sync
         self._run_id = run_id
         self._timing = timing
@@ -91,11 +86,7 @@ class Hold:
         return self._heard_at + LEASE_SECONDS - self._timing.seconds()
 
     def take(self, **cells: Any) -> SyncState:
-        """Claims the sync and returns its state. `cells` are the fields of the `claimed` event.
-
-        Raises:
-            Stopped: another push holds it.
-        """
+        """Claims the sync, with the fields of the event, and returns its state. Raises Stopped."""
         steps = contend(self._sync, self._run_id, self._timing.chance)
         answer: SyncState | None = None
         while True:
@@ -112,25 +103,21 @@ class Hold:
             elif step == "released":
                 self.append([self.event("released")])
             elif step == "read":
-                answer = self._journal.state(self._sync)
+                answer = self.journal.state(self._sync)
             else:
                 self._timing.sleep(float(step))
 
     def event(self, name: EventName, **cells: Any) -> Event:
         """An event of this push, now."""
-        return Event(self._journal.stamp(), self._sync, name, run_id=self._run_id, **cells)
+        return Event(self.journal.stamp(), self._sync, name, run_id=self._run_id, **cells)
 
     def append(self, events: Sequence[Event]) -> None:
-        """Appends events. They renew the claim if they are in the journal before it expires.
-
-        Raises:
-            Stopped: the claim has expired.
-        """
+        """Appends events. They renew the claim if they are in the journal before it expires."""
         with self._lock:
             self.check()
             began = self._timing.seconds()
             # Others see the time of the append, not how long it waited for a beat.
-            self._journal.append([replace(each, recorded_at=self._journal.stamp()) for each in events])
+            self.journal.append([replace(each, recorded_at=self.journal.stamp()) for each in events])
             self.check()
             self._heard_at = began
 
@@ -138,19 +125,17 @@ class Hold:
         """Appends the last events, including the release, even if the claim has expired. No beat follows."""
         with self._lock:
             self._finished = True
-            self._journal.append(events)
+            self.journal.append(events)
 
     def append_rejects(self, delta_id: str, rejects: Sequence[Reject]) -> None:
         """Appends rejects, a few thousand at a time, so that a beat can be appended in between."""
         for start in range(0, len(rejects), ROWS_AT_ONCE):
             self.check()
             some = rejects[start : start + ROWS_AT_ONCE]
-            self._journal.append_rejects(self._sync, self._run_id, delta_id, some)
+            self.journal.append_rejects(self._sync, self._run_id, delta_id, some)
 
     def is_lost(self, state: SyncState) -> bool:
-        """Whether another push has taken over. As long as this claim is alive, a later one sees it and
-        retreats.
-        """
+        """Whether another push has taken over. While this claim is alive, a later one retreats."""
         return any(
             self.seconds_left <= 0 or state.now - other.claimed_at > SAME_MOMENT
             for other in state.others(self._run_id)

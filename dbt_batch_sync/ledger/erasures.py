@@ -6,20 +6,12 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from dbt_batch_sync.ledger.journal import Journal
-from dbt_batch_sync.ledger.records import Event, read_ledger
-from dbt_batch_sync.warehouse import Value, Warehouse
-from dbt_batch_sync.warehouse.relations import select
-
-_COLUMNS = {
-    **dict.fromkeys(("sync", "event", "key", "endpoint", "request", "run_id", "status", "error"), "text"),
-    "recorded_at": "timestamp",
-}
-_COUNTS = {"sync": "text", "event": "text", "found": "bigint"}
+from dbt_batch_sync.ledger.records import Event
 
 
 @dataclass(frozen=True)
@@ -50,87 +42,58 @@ class ErasureCounts:
     done: int = 0
 
 
-def open_erasures(warehouse: Warehouse, journal: Journal, syncs: Sequence[str]) -> list[Erasure]:
+@dataclass(frozen=True)
+class _Counted(ErasureCounts):
+    sync: str = ""
+
+
+_REQUESTS = """
+    select distinct p.sync, p.key, p.endpoint, p.request, p.recorded_at, p.run_id,
+        d.status, d.recorded_at as done_at, d.error
+    from journal as p left join journal as d on d.event = 'done' and d.sync = p.sync and d.request = p.request
+    where p.event = 'pending' and """
+
+
+def open_erasures(journal: Journal, syncs: Sequence[str]) -> list[Erasure]:
     """The requests that are not known to be done, oldest first. Those without a token can't be polled."""
-    answered = "select request from journal where event = 'done' and request is not null"
-    where = f"event = 'pending' and request is not null and sync in :syncs and request not in ({answered})"
-    return _read(warehouse, journal, where, {}, syncs=syncs)
+    which = "p.request is not null and d.request is null and p.sync in :syncs"
+    return _in_order(journal.read(Erasure, _REQUESTS + which, syncs))
 
 
-def erasures_of(warehouse: Warehouse, journal: Journal, sync: str, key: str) -> list[Erasure]:
+def erasures_of(journal: Journal, sync: str, key: str) -> list[Erasure]:
     """All requests for one person, oldest first."""
-    where = "sync = :sync and key = :key and event in ('pending', 'done')"
-    return _read(warehouse, journal, where, {"sync": sync, "key": key})
+    return _in_order(journal.read(Erasure, _REQUESTS + "p.sync = :sync and p.key = :key", sync=sync, key=key))
 
 
-def erasure_counts(warehouse: Warehouse, journal: Journal, syncs: Sequence[str]) -> dict[str, ErasureCounts]:
+def _in_order(erasures: Sequence[Erasure]) -> list[Erasure]:
+    return sorted(erasures, key=lambda each: each.asked_at)
+
+
+def erasure_counts(journal: Journal, syncs: Sequence[str]) -> dict[str, ErasureCounts]:
     """The counts of each sync that has requests."""
-    query = select(
+    query = """
+        select count(distinct case when event = 'asked' then key end) as people,
+            count(distinct case when event = 'pending' then request end)
+                - count(distinct case when event = 'done' then request end) as pending,
+            count(distinct case when event = 'done' then request end) as done,
+            sync
+        from journal where sync in :syncs and event in ('asked', 'pending', 'done') group by sync
         """
-        select sync, event, count(distinct case when event = 'asked' then key else request end) as found
-        from journal where sync in :syncs and event in ('asked', 'pending', 'done') group by sync, event
-        """,
-        journal=journal.table,
-        syncs=syncs,
+    found = journal.read(_Counted, query, syncs)
+    return {each.sync: ErasureCounts(each.people, each.pending, each.done) for each in found}
+
+
+def append_done(journal: Journal, erasure: Erasure) -> None:
+    """Appends how a request ended. A state must have been read first."""
+    event = Event(
+        journal.stamp(),
+        erasure.sync,
+        "done",
+        run_id=erasure.run_id,
+        key=erasure.key,
+        request=erasure.token,
+        endpoint=erasure.app,
+        status=erasure.status,
+        error=erasure.error,
     )
-    found: dict[str, dict[str, int]] = {}
-    for row in read_ledger(warehouse, journal.table, query, _COUNTS):
-        found.setdefault(row["sync"], {})[row["event"]] = row["found"]
-    return {
-        sync: ErasureCounts(
-            count.get("asked", 0), count.get("pending", 0) - count.get("done", 0), count.get("done", 0)
-        )
-        for sync, count in found.items()
-    }
-
-
-def append_done(journal: Journal, erasures: Iterable[Erasure]) -> None:
-    """Appends Batch's answers about requests. A state must have been read first."""
-    journal.append(
-        [
-            Event(
-                journal.stamp(),
-                each.sync,
-                "done",
-                run_id=each.run_id,
-                key=each.key,
-                request=each.token,
-                endpoint=each.app,
-                status=each.status,
-                error=each.error,
-            )
-            for each in erasures
-        ]
-    )
-
-
-def _read(
-    warehouse: Warehouse, journal: Journal, where: str, values: Mapping[str, Value], syncs: Sequence[str] = ()
-) -> list[Erasure]:
-    query = select(
-        "select from journal",
-        cells={name: name for name in _COLUMNS},
-        where=[where],
-        journal=journal.table,
-        syncs=syncs,
-    )
-    rows = read_ledger(warehouse, journal.table, query, _COLUMNS, values)
-    done = {row["request"]: row for row in rows if row["event"] == "done"}
-    found = []
-    for row in rows:
-        if row["event"] == "pending":
-            end = done.get(row["request"], {})
-            found.append(
-                Erasure(
-                    row["sync"],
-                    row["key"],
-                    row["endpoint"],
-                    row["request"],
-                    row["recorded_at"],
-                    row["run_id"],
-                    end.get("status", "pending"),
-                    end.get("recorded_at"),
-                    end.get("error"),
-                )
-            )
-    return sorted(found, key=lambda each: each.asked_at)
+    journal.append([event])

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from threading import RLock
+from typing import TypeVar
 
+import pyarrow as pa
 from sqlglot import exp
 
+from dbt_batch_sync.errors import ConfigurationError, WarehouseError
 from dbt_batch_sync.ledger.records import (
+    DRIFT,
+    DRIFT_COLUMNS,
     JOURNAL_COLUMNS,
     REJECT_COLUMNS,
     REJECTS,
@@ -20,11 +25,14 @@ from dbt_batch_sync.ledger.records import (
     Reject,
     Run,
     ledger_rows,
-    read_ledger,
+    rows_as,
+    typed,
 )
 from dbt_batch_sync.ledger.state import SyncState, state_of
-from dbt_batch_sync.warehouse import Warehouse
+from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 from dbt_batch_sync.warehouse.relations import beside, select
+
+_Row = TypeVar("_Row")
 
 SYNCS_AT_ONCE = 200
 """The most syncs in one query of states."""
@@ -60,18 +68,14 @@ class Journal:
         self._stamped = datetime.min
 
     def states(self, syncs: Sequence[str]) -> dict[str, SyncState]:
-        """The state of each sync, by name.
-
-        Raises:
-            ConfigurationError: there is no journal yet.
-        """
+        """The state of each sync, by name. Raises what `read` does."""
         found: dict[str, SyncState] = {}
         for start in range(0, len(syncs), SYNCS_AT_ONCE):
             some = syncs[start : start + SYNCS_AT_ONCE]
             with self._lock:
                 asked = self._seconds()
-                query = _last_events(self.table, some)
-                rows = read_ledger(self._warehouse, self.table, query, _STATE_COLUMNS)
+                found_rows = self._fetch(_last_events(self.table, some), {})
+                rows = typed(found_rows, _STATE_COLUMNS).to_pylist()
                 now: datetime = rows[0]["now_at"]
                 self._learn(now, asked)
             events = [
@@ -102,9 +106,7 @@ class Journal:
                 self._warehouse.append(self.table, ledger_rows(JOURNAL_COLUMNS, map(asdict, events)))
 
     def append_rejects(self, sync: str, run_id: str, delta_id: str, rejects: Iterable[Reject]) -> None:
-        """Appends rejects. Must come before the checkpoint of their rows, so that none is lost. May be
-        repeated.
-        """
+        """Appends rejects. Must come before the checkpoint of their rows. May be repeated."""
         own = {"rejected_at": self.stamp(), "sync": sync, "run_id": run_id, "delta_id": delta_id}
         rows = [{**own, **asdict(reject)} for reject in rejects]
         if rows:
@@ -118,27 +120,56 @@ class Journal:
             some = keys[start : start + ROWS_AT_ONCE]
             self.append([Event(at, sync, "doubt", run_id, delta_id, key=key, names=names) for key in some])
 
+    def append_drift(self, sync: str, audit_id: str, rows: pa.Table) -> None:
+        """Appends differences that an audit found: `key`, `attribute`, `difference`."""
+        own = {"audited_at": self.stamp(), "sync": sync, "audit_id": audit_id}
+        found = ({**own, **row} for row in rows.to_pylist())
+        self._warehouse.append(beside(self.table, DRIFT), ledger_rows(DRIFT_COLUMNS, found))
+
     def recent_runs(self, syncs: Sequence[str], limit: int) -> list[Run]:
         """The last runs, at most `limit` per sync, newest first."""
-        runs = beside(self.table, RUNS)
-        query = select(
-            f"""
+        query = f"""
             select {", ".join(RUN_COLUMNS)} from (
                 select *, row_number() over (partition by sync order by started_at desc) as nth
                 from runs where sync in :syncs
             ) as numbered
             where nth <= {limit} order by started_at desc
-            """,
-            runs=runs,
-            syncs=syncs,
+            """
+        return self.read(Run, query, syncs)
+
+    def events(self, condition: str, syncs: Sequence[str] = (), **values: Value) -> list[Event]:
+        """The events that meet a condition, oldest first."""
+        found = self.read(
+            Event, f"select {', '.join(JOURNAL_COLUMNS)} from journal where {condition}", syncs, **values
         )
-        rows = read_ledger(self._warehouse, runs, query, RUN_COLUMNS)
-        return [Run(**{name: cell for name, cell in row.items() if cell is not None}) for row in rows]
+        return sorted(found, key=lambda each: each.recorded_at)
+
+    def read(
+        self, row: Callable[..., _Row], sql: str, syncs: Sequence[str] = (), **values: Value
+    ) -> list[_Row]:
+        """The result of a select from `journal`, `rejects` or `runs`, as values of a dataclass. Raises
+        ConfigurationError if dbt has not created the ledger, or an older version of the macros has.
+        """
+        query = select(
+            sql, journal=self.table, rejects=self.rejects_table, runs=beside(self.table, RUNS), syncs=syncs
+        )
+        return rows_as(row, self._fetch(query, values))
+
+    def _fetch(self, query: exp.Select, values: Mapping[str, Value]) -> pa.Table:
+        try:
+            return self._warehouse.fetch(Statement(query, values))
+        except WarehouseError:
+            found = {column.name.lower() for column in self._warehouse.columns(self.table)}
+            name = self.table.sql(self._warehouse.dialect)
+            if not found:
+                raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: dbt run") from None
+            if found >= set(JOURNAL_COLUMNS):
+                raise
+            older = f"{name} was created by an older version of the macros. To upgrade it, run: dbt run"
+            raise ConfigurationError(older) from None
 
     def _learn(self, now: datetime, asked: float) -> None:
-        """Reads the warehouse's time as that of the query's start, not of its answer, so that it is never
-        behind. The fastest answer is the most exact.
-        """
+        """The time is taken as the query's start, so it is never behind. The fastest answer counts."""
         if self._ahead is None or now - self._ahead[0] < timedelta(seconds=asked - self._ahead[1]):
             self._ahead = (now, asked)
 

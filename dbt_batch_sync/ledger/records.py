@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import pyarrow as pa
-from sqlglot import exp
-
-from dbt_batch_sync.errors import ConfigurationError, WarehouseError
-from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 
 JOURNAL = "batch_sync_journal"
 REJECTS = "batch_sync_rejects"
 DRIFT = "batch_sync_drift"
 RUNS = "batch_sync_runs"
 
+_Row = TypeVar("_Row")
+
 Phase = Literal["reading", "rendering", "sending", "recording"]
 
 PHASES: tuple[Phase, ...] = ("reading", "rendering", "sending", "recording")
-"""The phases of a push: waiting for rows from the warehouse, rendering them, waiting for Batch, appending to
-the ledger.
-"""
+"""Waiting for rows from the warehouse, rendering them, waiting for Batch, appending to the ledger."""
 
 EventName = Literal[
     "building",
@@ -187,35 +183,25 @@ class Rejection:
     resolved_at: datetime | None
 
 
-_TYPES = {"str": "text", "EventName": "text", "int": "bigint", "float": "double", "datetime": "timestamp"}
+_TYPES = {"int": "bigint", "float": "double", "datetime": "timestamp"}
 
-JOURNAL_COLUMNS = {f.name: _TYPES[str(f.type).split(" |", maxsplit=1)[0]] for f in fields(Event)}
-RUN_COLUMNS = {f.name: _TYPES[str(f.type).split(" |", maxsplit=1)[0]] for f in fields(Run)}
+
+def columns_of(row: type[Any]) -> dict[str, str]:
+    """The columns that a dataclass's fields are named like, with their types, in order."""
+    return {f.name: _TYPES.get(str(f.type).partition(" ")[0], "text") for f in fields(row)}
+
+
+JOURNAL_COLUMNS = columns_of(Event)
+RUN_COLUMNS = columns_of(Run)
 REJECT_COLUMNS = {
     "rejected_at": "timestamp",
-    "sync": "text",
-    "run_id": "text",
-    "delta_id": "text",
-    "key": "text",
-    "attribute": "text",
-    "reason": "text",
-    "rejected_by": "text",
+    **dict.fromkeys(("sync", "run_id", "delta_id", "key", "attribute", "reason", "rejected_by"), "text"),
     "sent_hash": "text",
     "resolved_at": "timestamp",
 }
 DRIFT_COLUMNS = {
     "audited_at": "timestamp",
-    "sync": "text",
-    "audit_id": "text",
-    "key": "text",
-    "attribute": "text",
-    "difference": "text",
-}
-_COLUMNS_OF: dict[str, Mapping[str, str]] = {
-    JOURNAL: JOURNAL_COLUMNS,
-    REJECTS: REJECT_COLUMNS,
-    DRIFT: DRIFT_COLUMNS,
-    RUNS: RUN_COLUMNS,
+    **dict.fromkeys(("sync", "audit_id", "key", "attribute", "difference"), "text"),
 }
 ARROW_TYPES = {
     "text": pa.string(),
@@ -237,28 +223,11 @@ def typed(rows: pa.Table, columns: Mapping[str, str]) -> pa.Table:
     return pa.table(cells, names=list(columns))
 
 
-def read_ledger(
-    warehouse: Warehouse,
-    table: exp.Table,
-    query: exp.Select,
-    columns: Mapping[str, str],
-    values: Mapping[str, Value] | None = None,
-) -> list[dict[str, Any]]:
-    """The rows that a query of the ledger finds, as `columns`.
-
-    Raises:
-        ConfigurationError: there is no such table yet, or an older version of the macros created it.
-    """
-    try:
-        result = warehouse.fetch(Statement(query, values or {}))
-    except WarehouseError:
-        found = {column.name.lower() for column in warehouse.columns(table)}
-        name = table.sql(warehouse.dialect)
-        if not found:
-            raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: dbt run") from None
-        if found >= set(_COLUMNS_OF.get(table.name.lower(), ())):
-            raise
-        older = f"{name} was created by an older version of the macros. To upgrade it, run: dbt run"
-        raise ConfigurationError(older) from None
-    rows: list[dict[str, Any]] = typed(result, columns).to_pylist()
-    return rows
+def rows_as(row: Callable[..., _Row], rows: pa.Table) -> list[_Row]:
+    """A result as values of a dataclass with fields in its order. A null is the default, if there is one."""
+    kind = cast("type[Any]", row)
+    optional = {f.name for f in fields(kind) if f.default is not MISSING}
+    return [
+        row(**{name: cell for name, cell in cells.items() if cell is not None or name not in optional})
+        for cells in typed(rows, columns_of(kind)).to_pylist()
+    ]

@@ -6,22 +6,12 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from dbt_batch_sync.ledger.journal import Journal
-from dbt_batch_sync.ledger.records import Event, read_ledger
-from dbt_batch_sync.warehouse import Warehouse
-from dbt_batch_sync.warehouse.relations import select
+from dbt_batch_sync.ledger.records import Event
 
 Scope = Literal["all", "rejected", "drift", "adopted"]
-
-_COLUMNS = {
-    "sync": "text",
-    "run_id": "text",
-    "request": "text",
-    "recorded_at": "timestamp",
-    "answered": "text",
-}
 
 
 @dataclass(frozen=True)
@@ -45,21 +35,15 @@ def append_requests(journal: Journal, scope: Scope, syncs: Sequence[str]) -> lis
     return requests
 
 
-def open_requests(warehouse: Warehouse, journal: Journal, syncs: Sequence[str]) -> list[Request]:
+def open_requests(journal: Journal, syncs: Sequence[str]) -> list[Request]:
     """The requests that no built delta has answered, oldest first."""
-    query = select(
-        """
-        select sync, run_id, request, recorded_at, answered from journal
-        where sync in :syncs and (event = 'resend' or (event = 'built' and answered is not null))
-        """,
-        journal=journal.table,
-        syncs=syncs,
+    events = journal.events(
+        "sync in :syncs and (event = 'resend' or (event = 'built' and answered is not null))", syncs
     )
-    rows = read_ledger(warehouse, journal.table, query, _COLUMNS)
-    answered = {each for row in rows for each in str(row["answered"] or "").split(",")}
+    answered = {each for event in events for each in (event.answered or "").split(",")}
     found = {
-        row["run_id"]: Request(row["sync"], row["run_id"], row["request"], row["recorded_at"])
-        for row in rows
-        if row["request"] in get_args(Scope) and row["run_id"] and row["run_id"] not in answered
+        each.run_id: Request(each.sync, each.run_id, cast("Scope", each.request), each.recorded_at)
+        for each in events
+        if each.request in get_args(Scope) and each.run_id and each.run_id not in answered
     }
-    return sorted(found.values(), key=lambda each: each.recorded_at)
+    return list(found.values())

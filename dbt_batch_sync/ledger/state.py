@@ -85,21 +85,18 @@ class Claim:
 
 @dataclass(frozen=True)
 class SyncState:
-    """The state of one sync at `now`, the warehouse's time.
+    """The state of one sync at `now`, the warehouse's time. All but the claims is about the last built delta.
 
     Attributes:
         is_building: dbt has started to build a newer delta, and has not recorded that it is built.
-        checkpoint: Of the last built delta.
-        rejected_rows: Rows of that delta that finished pushes had rejected.
-        has_ended: Whether a push of that delta has ended.
-        unreported: Rows of it that may have been sent more than once, or never, settled by pushes that were
-            killed before they reported them.
-        sent_page: The last page of it that a push may have sent; None if there is none.
+        rejected_rows: Rows that finished pushes had rejected.
+        has_ended: Whether a push has ended.
+        unreported: Rows that may have been sent more than once, or never, settled by pushes that were killed
+            before they reported them.
+        sent_page: The last page that a push may have sent; None if there is none.
         claims: Live claims that are not released.
         project_hash: The Batch project of the last push; None before the first one, and once a later delta
             sends everything again.
-        project_hash: Of the Batch project that the last push wrote to; None before the first, and when a
-            delta was built since then that sends everything again.
     """
 
     sync: str

@@ -74,7 +74,7 @@ class Checks:
             where, target = at.mapping.where, at.mapping.target
             if target and target == against.mapping.target:
                 key, why = at.kind.name, f"Each would remove the other's {at.kind.noun}s"
-                if at.kind.erases is not None:
+                if at.kind.erases:
                     key, why = "kind", "Who is in both would be erased twice, perhaps after coming back"
                 wrong = (
                     f"{_spoken(target)} is that of the sync `{against.name}` too. {why}: "

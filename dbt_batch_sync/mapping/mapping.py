@@ -111,9 +111,8 @@ def guards_field(default: Guards, *accepted: str) -> Any:
 class Mapping:
     """A sync's mapping. `attributes` are the standard ones, then the listed custom ones.
 
-    `target` names the written object, if that is not the project's profiles; no two syncs of an output may
-    have the same. `settings` are for the kind only. `at_most_once`: what may have been sent is not sent
-    again. `undated`: an event that has become too old is sent without its time.
+    `container` names the audience or the catalog. `at_most_once`: what may have been sent is not sent again.
+    `undated`: an event that has become too old is sent without its time.
 
     With `all_columns`, the custom attributes are only known with the sync's columns: see `resolve`. `hash`
     tells whether two mappings send the same; dbt records it when it builds a delta.
@@ -133,11 +132,19 @@ class Mapping:
     membership: str | None = None
     endpoint: str = AUTO
     shared: bool = False
-    target: str = ""
-    settings: object = None
+    container: str = ""
+    display_name: str | None = None
     at_most_once: bool = False
     undated: bool = False
     hash: str = field(default="", compare=False)
+
+    @property
+    def target(self) -> str:
+        """The written object, if that is not the project's profiles; no two syncs of an output may have the
+        same.
+        """
+        own = self.kind.container is not None or self.kind.erases
+        return f"{self.kind.name} {self.container}".strip() if own else ""
 
     def project_hash(self, of_output: str) -> str:
         """The journal's identity of the destination: the Batch project, and the target in it."""
@@ -170,7 +177,7 @@ class _Resolution:
             found += self.remaining({identifier, *(each.column for each in found)})
         if self.mapping.membership is not None:
             found.append(self.membership(self.mapping.membership, found))
-        if self.mapping.kind.erases is not None:
+        if self.mapping.kind.erases:
             self.refuse_others({identifier, *(each.column for each in found)})
         if not found and self.mapping.all_columns:
             self.refuse("custom", "`all` leaves no column to send")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from typing import Any
 
 from dbt_batch_sync.errors import MappingError, Problem
 from dbt_batch_sync.kinds.audience import AUDIENCE
@@ -31,9 +32,10 @@ def parse_mapping(sync: str, raw: object, where: Location) -> Mapping:
     spot = Spot("batch_sync")
     mapping, chosen = None, _read_kind(raw, spot)
     if chosen is not None:  # the other keys are those of a kind
-        written = read_form(chosen.form, raw, spot)
+        written: Any = read_form(chosen.form, raw, spot)
         if isinstance(raw, dict):
-            mapping = chosen.mapping(written, spot, sync, where)
+            basis = Mapping(sync, chosen, written.identifier, (), written.output, written.guards, where)
+            mapping = chosen.mapping(written, spot, basis)
     if mapping is None or spot.found:
         raise MappingError(Problem(where.file, where.model, each.key, each.message) for each in spot.found)
     return replace(mapping, hash=_hash(raw))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dbt_batch_sync.batch_api.answers import Fatal
-from dbt_batch_sync.batch_api.messages import describe
+from dbt_batch_sync.batch_api.answers import Fatal, describe
 from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import DeliveryError, Stopped
 from dbt_batch_sync.kinds.attributes import parse_types
-from dbt_batch_sync.kinds.kind import Step
+from dbt_batch_sync.kinds.kind import Document, Step
 from dbt_batch_sync.ledger.state import SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 
@@ -18,12 +17,20 @@ _LONGEST_WAIT = 3_600.0
 
 
 def compare(talk: Talk, sync: Sync, state: SyncState) -> Step | None:
-    """Compares Batch with the mapping and the types of the last built delta."""
+    """Compares Batch with the mapping and the types of the last built delta: what must be done in Batch
+    before rows can be sent. Raises Stopped if it needs a person.
+    """
     container = sync.kind.container
     if container is None or state.built is None:
         return None
+    found = container.view(talk, sync.mapping)
+    if found is None and state.project_hash is not None:
+        raise Stopped(
+            f"the {_named(sync)} is not in Batch any more: it was removed or renamed. To create it again "
+            f"with all {sync.kind.noun}s, run: {_resend(sync)}"
+        )
     attributes = parse_types(state.built.attribute_types, sync.kind.rules)
-    return container.compare(talk, sync.mapping, attributes, begun=state.project_hash is not None)
+    return container.adapt(sync.mapping, attributes, found)
 
 
 def check_adopted(talk: Talk, sync: Sync, state: SyncState) -> None:
@@ -44,11 +51,8 @@ def prepare(talk: Talk, sync: Sync, state: SyncState) -> None:
     """Creates the object that rows are written to, or adapts it to the mapping.
 
     Batch doesn't document its answer to a step that was done before, by a request whose answer was lost or by
-    somebody else. So after a rejected step, it is compared again.
-
-    Raises:
-        Stopped: you must do something first.
-        DeliveryError: Batch rejects a step, or can't be reached.
+    somebody else. So after a rejected step, it is compared again. Raises Stopped: you must do something
+    first. Raises DeliveryError: Batch rejects a step, or can't be reached.
     """
     for is_last in (False, True):
         try:
@@ -65,17 +69,13 @@ def prepare(talk: Talk, sync: Sync, state: SyncState) -> None:
 
 
 def wait(talk: Talk, sync: Sync, tokens: Iterable[str]) -> None:
-    """Polls until Batch has applied the changes with these tokens.
-
-    Raises:
-        Stopped: it never will, or did not within an hour.
-    """
+    """Polls until Batch has applied these changes. Raises Stopped: it never will, or not within an hour."""
     container = sync.kind.container
     if container is None:
         return
     waited, pause = 0.0, _FIRST_PAUSE
     for token in tokens:
-        while not container.is_applied(talk, sync.mapping, token):
+        while not _is_applied(sync, container.view(talk, sync.mapping, indexing_token=token)):
             if waited >= _LONGEST_WAIT:
                 raise Stopped(
                     f"Batch accepted the {sync.kind.noun}s and has not applied them within an hour. "
@@ -83,3 +83,23 @@ def wait(talk: Talk, sync: Sync, tokens: Iterable[str]) -> None:
                 )
             talk.pause(pause)
             waited, pause = waited + pause, min(pause * 1.5, _LONGEST_PAUSE)
+
+
+def _is_applied(sync: Sync, found: Document | None) -> bool:
+    """Whether Batch has applied a change. Raises Stopped if it never will."""
+    state = found.get("indexing_state") if found else None
+    if found is None or state == "REPLACED":
+        how = "was removed" if found is None else "was replaced by someone else"
+        raise Stopped(
+            f"the {_named(sync)} {how} after its {sync.kind.noun}s were sent, and no longer matches the "
+            f"model. Send all {sync.kind.noun}s again: {_resend(sync)}"
+        )
+    return state == "APPLIED"
+
+
+def _named(sync: Sync) -> str:
+    return f"{sync.kind.name} `{sync.mapping.container}`"
+
+
+def _resend(sync: Sync) -> str:
+    return f"dbt-batch-sync resend --all --select {sync.name}, then dbt run and push"

@@ -13,9 +13,7 @@ from dbt_batch_sync.warehouse.relations import Relation, select
 
 @dataclass(frozen=True)
 class Pending:
-    """The unsettled rows of one build of a delta: those after `page`, and in the page after it those after
-    `key`.
-    """
+    """The unsettled rows of a delta: those after `page`, and in the page after it, after `key`."""
 
     delta: Relation
     delta_id: str
@@ -29,9 +27,7 @@ class Pending:
         return {name: each for name, each in given.items() if each is not None}
 
     def conditions(self, of: str = "") -> list[str]:
-        """What a row of the delta meets when it is of this build and not settled; `of` is its alias and a
-        dot.
-        """
+        """What an unsettled row of this build meets; `of` is the delta's alias and a dot."""
         found = [f"{of}_batch_delta_id = :delta_id"]
         if self.page is not None:
             found.append(f"{of}_batch_page > :page")
@@ -64,6 +60,18 @@ def change_counts(pending: Pending, names: Sequence[str]) -> exp.Select:
         delta=pending.delta,
         cells={f"sends_{place}": count_of(_sends(name)) for place, name in enumerate(names)},
         where=[of_build, *left],
+    )
+
+
+def names_of(pending: Pending) -> exp.Select:
+    """The unsettled events by name: `row_count` and `profiles`, most frequent first."""
+    return select(
+        """
+        select batch__name as name, count(*) as row_count, count(distinct custom_id) as profiles
+        from delta where _batch_change <> 'invalid' group by batch__name order by row_count desc, batch__name
+        """,
+        delta=pending.delta,
+        where=pending.conditions(),
     )
 
 
@@ -109,9 +117,7 @@ def samples(pending: Pending, snapshot: Relation, names: Sequence[str], limit: i
 
 
 def present_rows(pending: Pending, snapshot: Relation, rejects: exp.Table) -> exp.Select:
-    """How many rows Batch has (`present`), according to the snapshot and, over it, what is settled of the
-    delta, except for rejected rows of `:sync`.
-    """
+    """How many rows Batch has (`present`): the snapshot with what is settled of the delta since."""
     return select(
         f"""
         select sum(case when coalesce(d.batch__present, s.batch__present) then 1 else 0 end) as present

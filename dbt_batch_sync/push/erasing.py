@@ -23,7 +23,6 @@ from dbt_batch_sync.ledger.records import Event, EventName
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.channels import Channel, app_of
 from dbt_batch_sync.push.known import Known, by_ledger
-from dbt_batch_sync.warehouse import Warehouse
 
 
 @dataclass
@@ -38,9 +37,7 @@ class Erasing:
     _lock: Lock = field(default_factory=Lock)
 
     def announce(self, keys: Sequence[str]) -> None:
-        """Records the people of the next requests. Whatever happens then, dbt keeps them out of the other
-        syncs.
-        """
+        """Records the people of the next requests: from now on, dbt keeps them out of the other syncs."""
         self.hold.append([self._event("asked", key) for key in keys])
 
     def ask(self, body: bytes) -> Answer:
@@ -52,7 +49,7 @@ class Erasing:
                 channel.pacer.acquire(1, Signal().wait)
                 self.requests += 1
             self.hold.check()
-            answer = channel.client.ask_app(app_key, route.path, route.read, body, self.hold.seconds_left)
+            answer = channel.client.send(route, body, self.hold.seconds_left, app_key)
             if not isinstance(answer, Accepted):
                 return answer
             taken.append((key, app_of(app_key), answer.token))
@@ -93,32 +90,29 @@ def look_at(talk: Talk, erasure: Erasure, *, may_be_forgotten: bool) -> Erasure 
     return replace(erasure, status="done", error=error)
 
 
-def follow(warehouse: Warehouse, known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]) -> None:
+def follow(known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]) -> None:
     """Polls the open requests of the syncs until all have ended or the talks are stopped, and records how
     they ended. Raises DeliveryError if Batch can't be reached or rejects a request.
     """
-    with suppress(Interrupted):
-        _follow(warehouse, known, talks)
-
-
-def _follow(
-    warehouse: Warehouse, known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]
-) -> None:
-    own = [each for each in known if each.sync.kind.erases is not None]
+    own = [each for each in known if each.sync.kind.erases]
     apps = {each.sync.name: talks(each.sync) for each in own}
-    while True:
-        waiting: list[Talk] = []
-        for journal, _, names in by_ledger(own):
-            forgotten = journal.stamp() - timedelta(days=TOKEN_DAYS)
-            for erasure in open_erasures(warehouse, journal, names):
-                talk = apps[erasure.sync].get(erasure.app)
-                if talk is None:  # the output no longer has this app
-                    continue
-                over = look_at(talk, erasure, may_be_forgotten=erasure.asked_at < forgotten)
-                if over is None:
-                    waiting.append(talk)
-                else:
-                    append_done(journal, [over])
-        if not waiting:
-            return
-        waiting[0].pause(LOOK_AGAIN_SECONDS)
+    with suppress(Interrupted):
+        while waiting := _look_at_open(own, apps):
+            waiting[0].pause(LOOK_AGAIN_SECONDS)
+
+
+def _look_at_open(known: Sequence[Known], apps: Mapping[str, Mapping[str, Talk]]) -> list[Talk]:
+    """Polls each open request once. Returns the talks of those that are still pending."""
+    waiting: list[Talk] = []
+    for journal, names in by_ledger(known):
+        forgotten = journal.stamp() - timedelta(days=TOKEN_DAYS)
+        for erasure in open_erasures(journal, names):
+            talk = apps[erasure.sync].get(erasure.app)
+            if talk is None:  # the output no longer has this app
+                continue
+            over = look_at(talk, erasure, may_be_forgotten=erasure.asked_at < forgotten)
+            if over is None:
+                waiting.append(talk)
+            else:
+                append_done(journal, over)
+    return waiting

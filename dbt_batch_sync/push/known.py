@@ -10,8 +10,7 @@ from sqlglot import exp
 
 from dbt_batch_sync.errors import ConfigurationError, WarehouseError
 from dbt_batch_sync.ledger.journal import Journal, awake
-from dbt_batch_sync.ledger.records import JOURNAL, JOURNAL_COLUMNS, REJECT_COLUMNS, REJECTS, ledger_rows
-from dbt_batch_sync.ledger.rejects import Rejects
+from dbt_batch_sync.ledger.records import JOURNAL, JOURNAL_COLUMNS, REJECT_COLUMNS, ledger_rows
 from dbt_batch_sync.ledger.state import SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.warehouse import Statement, Warehouse
@@ -24,16 +23,11 @@ class Known:
 
     sync: Sync
     journal: Journal
-    rejects: Rejects
     state: SyncState
 
 
 def read_known(warehouse: Warehouse, syncs: Sequence[Sync]) -> list[Known]:
-    """The states of the syncs, in order.
-
-    Raises:
-        ConfigurationError: a sync has no snapshot model, or dbt has not created the ledger.
-    """
+    """The states of the syncs, in order. Raises ConfigurationError for the first that has none."""
     found, wrong = read_each(warehouse, syncs)
     for error in wrong.values():
         raise error
@@ -43,9 +37,7 @@ def read_known(warehouse: Warehouse, syncs: Sequence[Sync]) -> list[Known]:
 def read_each(
     warehouse: Warehouse, syncs: Sequence[Sync], seconds: Callable[[], float] = awake
 ) -> tuple[list[Known], dict[str, ConfigurationError]]:
-    """The states of the syncs, in order, by one query per ledger, and the errors of the others. `seconds` is
-    the journals' clock.
-    """
+    """The states of the syncs, in order, by one query per ledger, and the errors of the others."""
     wrong: dict[str, ConfigurationError] = {}
     own: dict[exp.Table, list[Sync]] = {}
     for sync in syncs:
@@ -55,13 +47,13 @@ def read_each(
             wrong[sync.name] = error
     known: dict[str, Known] = {}
     for table, some in own.items():
-        journal, rejects = Journal(warehouse, table, seconds), Rejects(warehouse, beside(table, REJECTS))
+        journal = Journal(warehouse, table, seconds)
         try:
             states = journal.states([sync.name for sync in some])
         except ConfigurationError as error:
             wrong |= {sync.name: error for sync in some}
         else:
-            known |= {sync.name: Known(sync, journal, rejects, states[sync.name]) for sync in some}
+            known |= {sync.name: Known(sync, journal, states[sync.name]) for sync in some}
     return [known[sync.name] for sync in syncs if sync.name in known], wrong
 
 
@@ -70,21 +62,17 @@ def parked_rows(sync: Sync, state: SyncState) -> int:
     return 0 if sync.kind.per_operation else state.parked
 
 
-def by_ledger(known: Iterable[Known]) -> list[tuple[Journal, Rejects, list[str]]]:
+def by_ledger(known: Iterable[Known]) -> list[tuple[Journal, list[str]]]:
     """The ledgers, each with the names of its syncs."""
-    found: dict[exp.Table, tuple[Journal, Rejects, list[str]]] = {}
+    found: dict[exp.Table, tuple[Journal, list[str]]] = {}
     for each in known:
-        _, _, names = found.setdefault(each.journal.table, (each.journal, each.rejects, []))
+        _, names = found.setdefault(each.journal.table, (each.journal, []))
         names.append(each.sync.name)
     return list(found.values())
 
 
 def relation_of(warehouse: Warehouse, sync: Sync, which: Literal["snapshot", "delta"]) -> Relation:
-    """A relation of the sync with its columns.
-
-    Raises:
-        ConfigurationError: there is no such model or table.
-    """
+    """A relation of the sync with its columns. Raises ConfigurationError: there is no such model or table."""
     table = table_of(warehouse, sync, which)
     columns = warehouse.columns(table)
     if not columns:
@@ -113,10 +101,8 @@ def table_of(warehouse: Warehouse, sync: Sync, which: Literal["snapshot", "delta
 
 def check_access(warehouse: Warehouse, known: Known) -> None:
     """Selects no row of the delta and inserts no row into the ledger's tables, from which `known` was read.
-
-    Raises:
-        ConfigurationError: there is no delta.
-        WarehouseError: a right is missing. The message has the table and the warehouse's error.
+    Raises ConfigurationError: there is no delta. Raises WarehouseError: a right is missing. The message has
+    the table and the warehouse's error.
     """
     delta = relation_of(warehouse, known.sync, "delta")
     nothing = select("select _batch_key from delta where false", delta=delta)
@@ -125,7 +111,10 @@ def check_access(warehouse: Warehouse, known: Known) -> None:
     except WarehouseError as error:
         name = delta.table.sql(warehouse.dialect)
         raise WarehouseError(f"a push could not read {name}: it needs select: {error}") from None
-    for table, columns in ((known.journal.table, JOURNAL_COLUMNS), (known.rejects.table, REJECT_COLUMNS)):
+    for table, columns in (
+        (known.journal.table, JOURNAL_COLUMNS),
+        (known.journal.rejects_table, REJECT_COLUMNS),
+    ):
         try:
             warehouse.append(table, ledger_rows(columns))
         except WarehouseError as error:

@@ -1,32 +1,40 @@
-"""What is known about one profile: what Batch holds, what is queued, what was rejected. Values are masked."""
+"""What is known about one profile: in Batch, queued, rejected, its last events. Values are masked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
 from sqlglot import exp
 
 from dbt_batch_sync.kinds.attributes import KEY, PRESENT
 from dbt_batch_sync.ledger.erasures import erasures_of
 from dbt_batch_sync.ledger.records import typed
+from dbt_batch_sync.ledger.rejects import rejections_of
 from dbt_batch_sync.push.known import Known, relation_of
 from dbt_batch_sync.push.masking import mask
-from dbt_batch_sync.push.occurrences import last_events
-from dbt_batch_sync.results.look import Change, Pending, SyncProfile
+from dbt_batch_sync.results.look import Change, Occurrence, Pending, SyncProfile
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 from dbt_batch_sync.warehouse.relations import Relation, select
 
 Row = Mapping[str, object]
 
-EVENT_COLUMNS = {"event": "text", "run_id": "text", "names": "text", "first_at": "timestamp"}
+
+@dataclass(frozen=True)
+class _Said:
+    """What a push said of the row."""
+
+    event: str
+    run_id: str
+    names: str | None
+    first_at: datetime
 
 
 def look_up(warehouse: Warehouse, known: Known, key: str, *, show_values: bool = False) -> SyncProfile:
     """Reads the key's rows in the snapshot and the delta, pushes' events about it, and its rejections."""
     if known.sync.kind.per_operation:
-        events = last_events(warehouse, known, key)
+        events = _last_events(warehouse, known, key)
         sent = max((each.sent_at for each in events if each.sent_at is not None), default=None)
         name, kind = known.sync.name, known.sync.kind.name
         return SyncProfile(name, sent, None, None, {}, (), None, (), kind, events=events)
@@ -41,9 +49,7 @@ def _row(warehouse: Warehouse, relation: Relation, values: Mapping[str, Value]) 
 
 
 class _Found:
-    """What the warehouse has of one key: its row of the snapshot, that of the last delta, what the pushes of
-    that delta said of it, and its rejections.
-    """
+    """What the warehouse has of one key, in the snapshot, the last delta, the journal and the rejects."""
 
     def __init__(self, warehouse: Warehouse, known: Known, key: str) -> None:
         sync, built = known.sync, known.state.built
@@ -51,19 +57,23 @@ class _Found:
         snapshot, delta = (relation_of(warehouse, sync, "snapshot"), relation_of(warehouse, sync, "delta"))
         self.held = _row(warehouse, snapshot, {"key": key}) or {}
         self.queued: Row = {}
-        self.events: Sequence[Row] = ()
+        self.events: Sequence[_Said] = ()
         if built:
             self.queued = _row(warehouse, delta, {"key": key, "delta_id": built.delta_id}) or {}
         if built and self.queued:
             page = int(str(self.queued["_batch_page"]))
-            values: dict[str, Value] = {"sync": sync.name, "key": key, "delta_id": built.delta_id}
-            query = Statement(
-                events_of(known.journal.table), {**values, "page": page, "page_before": page - 1}
+            self.events = known.journal.read(
+                _Said,
+                EVENTS,
+                sync=sync.name,
+                key=key,
+                delta_id=built.delta_id,
+                page=page,
+                page_before=page - 1,
             )
-            self.events = typed(warehouse.fetch(query), EVENT_COLUMNS).to_pylist()
-        self.rejections = tuple(known.rejects.of_key(sync.name, key))
-        erases = sync.kind.erases is not None
-        self.erasures = tuple(erasures_of(warehouse, known.journal, sync.name, key)) if erases else ()
+        self.rejections = tuple(rejections_of(known.journal, sync.name, key))
+        erases = sync.kind.erases
+        self.erasures = tuple(erasures_of(known.journal, sync.name, key)) if erases else ()
         # An invalid row is never sent.
         is_sendable = self.queued.get("_batch_change") not in (None, "invalid")
         self.settled = min(self._times("checkpoint"), default=None) if is_sendable else None
@@ -108,8 +118,7 @@ class _Found:
         return any(each.attribute == attribute and each.rejected_at >= since for each in self.rejections)
 
     def _times(self, event: str) -> list[tuple[datetime, str]]:
-        own = (each for each in self.events if each["event"] == event)
-        return [(cast("datetime", each["first_at"]), str(each["run_id"])) for each in own]
+        return [(each.first_at, each.run_id) for each in self.events if each.event == event]
 
     def _doubt(self) -> Iterable[str]:
         listed = []
@@ -118,9 +127,8 @@ class _Found:
             if self._times("intent"):
                 listed += self._names
         for each in self.events:
-            at = cast("datetime", each["first_at"])
-            if each["event"] == "doubt" and (self.settled is None or at > self.settled[0]):
-                listed.append(str(each["names"] or ""))
+            if each.event == "doubt" and (self.settled is None or each.first_at > self.settled[0]):
+                listed.append(each.names or "")
         return dict.fromkeys(
             name for names in listed for name in names.split(",") if name and name != PRESENT
         )
@@ -140,9 +148,7 @@ def _moment(cell: object) -> datetime | None:
 
 
 def row_of(relation: Relation, *, build: bool) -> exp.Select:
-    """Its row with all columns in order; with a build `:delta_id`, of that build only. An invalid key may
-    have several rows.
-    """
+    """Its row; with a build `:delta_id`, of that build only. An invalid key may have several rows."""
     return select(
         "select from relation where _batch_key = :key limit 1",
         relation=relation,
@@ -151,22 +157,58 @@ def row_of(relation: Relation, *, build: bool) -> exp.Select:
     )
 
 
-def events_of(journal: exp.Table) -> exp.Select:
-    """Events of pushes of the build `:delta_id` about its page `:page` and the key: `EVENT_COLUMNS`.
-
-    In the page after the checkpoint's, `:page_before`, a row is settled if its key is not after the
-    checkpoint's.
-    """
-    return select(
-        """
-        select event, run_id, names, min(recorded_at) as first_at
-        from journal
-        where sync = :sync and delta_id = :delta_id and (
-            (event = 'checkpoint' and (page >= :page or (page = :page_before and key >= :key)))
-            or (event = 'intent' and page >= :page)
-            or (event = 'doubt' and key = :key)
-        )
-        group by event, run_id, names
-        """,
-        journal=journal,
+EVENTS = """
+    select event, run_id, names, min(recorded_at) as first_at
+    from journal
+    where sync = :sync and delta_id = :delta_id and (
+        (event = 'checkpoint' and (page >= :page or (page = :page_before and key >= :key)))
+        or (event = 'intent' and page >= :page)
+        or (event = 'doubt' and key = :key)
     )
+    group by event, run_id, names
+    """
+"""Events of pushes of the build `:delta_id` about its page `:page` and the key.
+
+In the page after the checkpoint's, `:page_before`, a row is settled if its key is not after the checkpoint's.
+"""
+
+_LAST = 10
+"""The most events shown for a person."""
+
+_REMEMBERED = f"""
+    select _batch_key as event_id, batch__name as name, batch__time as time, _batch_sent_at as sent_at,
+        case when _batch_doubt is not null then 'unsure' else coalesce(_batch_reason, 'sent') end as state
+    from snapshot where custom_id = :profile order by batch__time desc limit {_LAST}
+    """
+"""The last events of the profile `:profile`."""
+
+_QUEUED = f"""
+    select _batch_key as event_id, batch__name as name, batch__time as time,
+        cast(null as timestamp) as sent_at,
+        case when _batch_change = 'invalid' then _batch_reason when _batch_page <= :page then 'sent'
+            else 'queued' end as state
+    from delta where custom_id = :profile and _batch_delta_id = :delta_id
+    order by batch__time desc limit {_LAST}
+    """
+"""Those in the delta `:delta_id`; up to the page `:page`, they are settled."""
+
+_COLUMNS = {"event_id": "text", "name": "text", "time": "timestamp", "sent_at": "timestamp", "state": "text"}
+
+
+def _last_events(warehouse: Warehouse, known: Known, profile: str) -> tuple[Occurrence, ...]:
+    """A profile's last events that were sent, are queued or were rejected, newest first."""
+    snapshot = relation_of(warehouse, known.sync, "snapshot")
+    queries = [Statement(select(_REMEMBERED, snapshot=snapshot), {"profile": profile})]
+    if known.state.built is not None:
+        delta = relation_of(warehouse, known.sync, "delta")
+        given: dict[str, Value] = {
+            "delta_id": known.state.built.delta_id,
+            "page": known.state.checkpoint.page,
+        }
+        queries.append(Statement(select(_QUEUED, delta=delta), {"profile": profile, **given}))
+    found: dict[str, Occurrence] = {}
+    for query in queries:
+        for row in typed(warehouse.fetch(query), _COLUMNS).to_pylist():
+            found[str(row["event_id"])] = Occurrence(row["name"], row["time"], row["state"], row["sent_at"])
+    newest = sorted(found.values(), key=lambda each: (each.time is not None, each.time), reverse=True)
+    return tuple(newest[:_LAST])

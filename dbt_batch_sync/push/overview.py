@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import ConfigurationError, DeliveryError
-from dbt_batch_sync.ledger.audits import Audited, Audits
+from dbt_batch_sync.ledger.audits import Audited, last_audits
 from dbt_batch_sync.ledger.erasures import ErasureCounts, erasure_counts
 from dbt_batch_sync.ledger.journal import Journal
-from dbt_batch_sync.ledger.records import RejectCount, Run
-from dbt_batch_sync.ledger.rejects import Rejects
+from dbt_batch_sync.ledger.records import Run
+from dbt_batch_sync.ledger.rejects import open_counts, open_keys
 from dbt_batch_sync.ledger.requests import open_requests
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.counts import Pending, present_rows
@@ -21,21 +21,12 @@ from dbt_batch_sync.results.look import SyncRejects, SyncReport, SyncStatus
 from dbt_batch_sync.warehouse import Statement, Warehouse
 
 
-class _OfSync(Protocol):
-    @property
-    def sync(self) -> str: ...
-
-
-_Row = TypeVar("_Row", bound=_OfSync)
-
-
-def statuses(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterator[SyncStatus]:
+def statuses(known: Sequence[Known], limit: int) -> Iterator[SyncStatus]:
     """The last runs of each sync (at most `limit`), its parked rows and open requests."""
-    runs, audits = _runs(known, limit), _audits(warehouse, known)
-    requests = _of_each(known, lambda journal, _, names: open_requests(warehouse, journal, names))
+    runs, requests, audits = _runs(known, limit), _of_each(known, open_requests), _audits(known)
     erasures: dict[str, ErasureCounts] = {}
-    for journal, _, names in by_ledger(each for each in known if each.sync.kind.erases is not None):
-        erasures |= erasure_counts(warehouse, journal, names)
+    for journal, names in by_ledger(each for each in known if each.sync.kind.erases):
+        erasures |= erasure_counts(journal, names)
     for each in known:
         name = each.sync.name
         yield SyncStatus(
@@ -60,7 +51,7 @@ def sizes(
             continue
         expected = _expected(warehouse, each)
         try:
-            size = container.size(talk(each.sync), each.sync.mapping)
+            size = container.count(talk(each.sync), each.sync.mapping)
         except (DeliveryError, ConfigurationError) as error:
             yield {"expected": expected, "note": f"Batch was not asked how many there are: {error}"}
             continue
@@ -83,31 +74,29 @@ def _expected(warehouse: Warehouse, known: Known) -> int:
         relation_of(warehouse, known.sync, "snapshot"),
     )
     pending = Pending(delta, built.delta_id, at.page, at.key)
-    query = present_rows(pending, snapshot, known.rejects.table)
+    query = present_rows(pending, snapshot, known.journal.rejects_table)
     found = warehouse.fetch(Statement(query, {**pending.values, "sync": known.sync.name}))
     return int(found.column("present")[0].as_py() or 0)
 
 
 def rejections(warehouse: Warehouse, known: Sequence[Known], profiles: int = 0) -> Iterator[SyncRejects]:
-    """For each sync, the open rejections, most frequent first, invalid rows by reason, and the first
-    `profiles` rejected keys.
-    """
-    counts = _open_counts(known)
+    """The open rejections, invalid rows by reason, and the first `profiles` rejected keys."""
+    counts = _of_each(known, open_counts)
     for each in known:
         name, changes = each.sync.name, _changes(warehouse, each)
         yield SyncRejects(
             name,
-            each.rejects.table.sql(warehouse.dialect),
+            each.journal.rejects_table.sql(warehouse.dialect),
             counts[name],
             each.sync.kind.name,
             dict(changes.invalid_reasons),
-            tuple(each.rejects.open_keys(name, profiles)) if profiles else (),
+            tuple(open_keys(each.journal, name, profiles)) if profiles else (),
         )
 
 
 def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterator[SyncReport]:
     """What a report shows of each sync."""
-    runs, counts, audits = _runs(known, limit), _open_counts(known), _audits(warehouse, known)
+    runs, counts, audits = _runs(known, limit), _of_each(known, open_counts), _audits(known)
     for each in known:
         changes = _changes(warehouse, each)
         yield SyncReport(
@@ -120,7 +109,7 @@ def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterato
             parked=parked_rows(each.sync, each.state),
             attributes=dict(changes.attributes),
             rejects=counts[each.sync.name],
-            table=each.rejects.table.sql(warehouse.dialect),
+            table=each.journal.rejects_table.sql(warehouse.dialect),
             kind=each.sync.kind.name,
             audit=audits.get(each.sync.name),
         )
@@ -131,24 +120,20 @@ def _changes(warehouse: Warehouse, known: Known) -> Counts:
     return count_changes(warehouse, known, pending) if pending else Counts()
 
 
-def _audits(warehouse: Warehouse, known: Iterable[Known]) -> dict[str, Audited]:
+def _audits(known: Iterable[Known]) -> dict[str, Audited]:
     found: dict[str, Audited] = {}
-    for journal, _, names in by_ledger(known):
-        found |= Audits(warehouse, journal).last(names)
+    for journal, names in by_ledger(known):
+        found |= last_audits(journal, names)
     return found
 
 
 def _runs(known: Sequence[Known], limit: int) -> dict[str, tuple[Run, ...]]:
-    return _of_each(known, lambda journal, _, names: journal.recent_runs(names, limit))
-
-
-def _open_counts(known: Sequence[Known]) -> dict[str, tuple[RejectCount, ...]]:
-    return _of_each(known, lambda _, rejects, names: rejects.open_counts(names))
+    return _of_each(known, lambda journal, names: journal.recent_runs(names, limit))
 
 
 def _of_each(
-    known: Sequence[Known], read: Callable[[Journal, Rejects, list[str]], Iterable[_Row]]
-) -> dict[str, tuple[_Row, ...]]:
+    known: Sequence[Known], read: Callable[[Journal, list[str]], Iterable[Any]]
+) -> dict[str, tuple[Any, ...]]:
     """What is read of each ledger, by sync."""
     rows = [row for ledger in by_ledger(known) for row in read(*ledger)]
     return {each.sync.name: tuple(row for row in rows if row.sync == each.sync.name) for each in known}

@@ -81,9 +81,7 @@ class Histogram:
         )
 
     def settled_rows(self, rows: int, page: int) -> int:
-        """The rows that a checkpoint settles at a page after the first `rows`, if all rows after the page
-        come before the checkpoint's key.
-        """
+        """The rows that a checkpoint settles, if all rows after the page come before its key."""
         place = bisect_right(self.pages, page)
         return sum(self.valid[:place]) + max(0, rows - self.rows_up_to(page))
 
@@ -120,13 +118,8 @@ def neighbours(rows: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
 
 
 def read_histogram(warehouse: Warehouse, pending: Pending, expected: int | None) -> Histogram:
-    """Counts the unsettled rows by page.
-
-    Args:
-        expected: Rows that the delta must have if none is settled.
-
-    Raises:
-        Stopped: the delta in the warehouse is another one.
+    """Counts the unsettled rows by page. Raises Stopped if the delta in the warehouse is another one, or does
+    not have the rows that are `expected` if none is settled.
     """
     rows = warehouse.fetch(Statement(histogram_of(pending), pending.values))
     listed = typed(rows, _COLUMNS).sort_by("page").to_pylist()
@@ -155,10 +148,7 @@ def read_ranges(
     range meanwhile.
 
     Columns are `KEY`, `_batch_page` and the attributes' in lower case; for rows that may be known also
-    `_batch_change`, `_batch_changed` and `_batch_reason`.
-
-    Raises:
-        Stopped: the delta was replaced.
+    `_batch_change`, `_batch_changed` and `_batch_reason`. Raises Stopped: the delta was replaced.
     """
     source = iter(ranges)
     selects = cache(partial(rows_of, pending, names))  # nearly all ranges have the same one

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from dbt_batch_sync.connections.outputs import Output
-from dbt_batch_sync.delivery.pacing import SHARE_OF_RATE, call_size
+from dbt_batch_sync.delivery.pacing import call_size, limits
+from dbt_batch_sync.errors import ConfigurationError, Stopped
 from dbt_batch_sync.kinds.attributes import parse_types
 from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.state import Built, Checkpoint, SyncState
-from dbt_batch_sync.push.counts import Pending, again_counts, change_counts, samples
+from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.push.counts import Pending, again_counts, change_counts, names_of, samples
 from dbt_batch_sync.push.guards import stops, tripped
 from dbt_batch_sync.push.known import Known, build_command, parked_rows, relation_of
 from dbt_batch_sync.push.masking import mask
-from dbt_batch_sync.push.occurrences import count_names
 from dbt_batch_sync.results.look import Flapping, Sample, SyncPlanned
 from dbt_batch_sync.warehouse import Statement, Warehouse
 
@@ -84,7 +87,7 @@ def plan_sync(
             f"{name} is not the delta that dbt built last: it was replaced or altered. "
             f"Run: {build_command(sync)}",
         )
-    apps = max(1, len(output.app_keys)) if sync.kind.erases is not None else 1
+    apps = max(1, len(output.app_keys)) if sync.kind.erases else 1
     route, most = sync.kind.route(sync.mapping.endpoint, counts.sending), output.max_profiles_per_second
     return SyncPlanned(
         sync=sync.name,
@@ -152,7 +155,10 @@ def count_changes(warehouse: Warehouse, known: Known, pending: Pending) -> Count
         changes[change] = changes.get(change, 0) + count
     operations = sending
     if known.sync.kind.per_operation:
-        attributes, operations = count_names(warehouse, pending)
+        events = warehouse.fetch(Statement(names_of(pending), pending.values)).to_pylist()
+        attributes = {str(row["name"]): int(row["row_count"]) for row in events}
+        # The events of a profile share an operation.
+        operations = max((int(row["profiles"]) for row in events), default=0)
     return Counts(
         rows=sum(int(row["row_count"]) for row in rows),
         inserts=changes.get("insert", 0),
@@ -170,9 +176,7 @@ def count_changes(warehouse: Warehouse, known: Known, pending: Pending) -> Count
 def _flapping(
     warehouse: Warehouse, known: Known, pending: Pending, names: Sequence[str]
 ) -> tuple[Flapping, ...]:
-    """Attributes that change again for many profiles of the last pushed delta: for example a column with the
-    time of the build, or one that alternates.
-    """
+    """Attributes that change again for many profiles of the last push, such as the time of a build."""
     runs = known.journal.recent_runs([known.sync.name], _RUNS_SEARCHED)
     pushed = [run for run in runs if run.endpoint and run.settled and run.delta_id != pending.delta_id]
     last = pushed[0].delta_id if pushed else None
@@ -187,14 +191,9 @@ def _flapping(
 
 def seconds_at_rate(profiles: int, route: Route, max_profiles_per_second: float | None) -> float:
     """How long this many profiles take at a push's rate, without latency; 0 without a rate limit."""
-    rate = route.rate * SHARE_OF_RATE
+    rate, burst, calls = limits(route, max_profiles_per_second)
     size = call_size(route, max_profiles_per_second)
-    first_call = float(size)
-    burst = max(float(route.burst - route.max_rows), first_call)
-    if max_profiles_per_second is not None:
-        rate, burst = max_profiles_per_second, max(max_profiles_per_second, first_call)
-    by_rows = max(0.0, profiles - burst) / rate if rate else 0.0
-    calls = 0 if max_profiles_per_second == 0 else route.calls * SHARE_OF_RATE
+    by_rows = max(0.0, profiles - max(burst, size)) / rate if rate else 0.0
     by_calls = (math.ceil(profiles / size) - 1) / calls if calls else 0.0
     return round(max(by_rows, by_calls), 1)
 
@@ -213,3 +212,50 @@ def _samples(
             key = mask(str(row["sample_key"]), show=show)
             found.append(Sample(key, str(row["change"]), name, old, new))
     return found
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a push must find: a build of the delta (None if it is empty), and the mapping's hash."""
+
+    sync: str
+    mapping: str
+    delta_id: str | None
+
+
+def read_plan(path: Path) -> dict[str, Planned]:
+    """Reads the file of `plan --out`, by sync. Its other keys are for people. Raises ConfigurationError."""
+    advice = "write it with `dbt-batch-sync plan --out`"
+    try:
+        plan = json.loads(path.read_bytes())
+        planned = [Planned(*(each[key.name] for key in fields(Planned))) for each in plan["syncs"]]
+    except OSError as error:
+        raise ConfigurationError(f"--plan: {path} can't be read: {error.strerror}; {advice}") from None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise ConfigurationError(f"--plan: {path} is not a plan; {advice}") from None
+    return {each.sync: each for each in planned}
+
+
+def check_planned(sync: Sync, state: SyncState, plan: Mapping[str, Planned]) -> None:
+    """Raises Stopped if a push would send another delta than the planned one.
+
+    An interrupted push of a plan may be repeated; settled rows are not sent again.
+    """
+    planned = plan.get(sync.name)
+    if planned is None:
+        raise Stopped(f"the plan does not contain the sync `{sync.name}`; nothing was sent. {_AGAIN}")
+    delta_id = state.built.delta_id if state.built and state.built.page is not None else None
+    found = Planned(sync.name, sync.mapping.hash, delta_id)
+    differences = [
+        f"{each.name} {getattr(planned, each.name)}, now {getattr(found, each.name)}"
+        for each in fields(Planned)
+        if getattr(planned, each.name) != getattr(found, each.name)
+    ]
+    if differences:
+        raise Stopped(
+            f"`{sync.name}` differs from its plan; nothing was sent. Planned: {'; '.join(differences)}. "
+            f"{_AGAIN}"
+        )
+
+
+_AGAIN = "Make a new plan: dbt-batch-sync plan --out"

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from threading import Event as Signal
-from typing import TYPE_CHECKING
 
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.chunks import chunk_rows
@@ -15,26 +14,20 @@ from dbt_batch_sync.delivery.pacing import call_size
 from dbt_batch_sync.delivery.sender import Interrupted
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped, WarehouseError
 from dbt_batch_sync.ledger.claims import Hold, identity
-from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import PHASES, Event, Run
 from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.containers import check_adopted, prepare, wait
-from dbt_batch_sync.push.gate import Gate
-from dbt_batch_sync.push.guards import check_guards
-from dbt_batch_sync.push.known import Known, build_command, parked_rows, read_each
+from dbt_batch_sync.push.guards import Gate, check_guards
+from dbt_batch_sync.push.known import Known, build_command, by_ledger, parked_rows, read_each
 from dbt_batch_sync.push.phases import Phases
-from dbt_batch_sync.push.planned import Planned, check_planned
-from dbt_batch_sync.push.source import Source
+from dbt_batch_sync.push.plan import Planned, check_planned
+from dbt_batch_sync.push.source import Source, Work, open_work
 from dbt_batch_sync.push.sync_push import Clock, Observer, SyncPush, ended, status_of
-from dbt_batch_sync.push.work import Work, open_work
 from dbt_batch_sync.results.sync import SyncPushed
 from dbt_batch_sync.telemetry import describe_current
 from dbt_batch_sync.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -76,32 +69,23 @@ class Session:
 
     def push_idle(self, syncs: Sequence[Known]) -> dict[str, SyncPushed]:
         """Ends the syncs that have nothing to send, by one append per ledger, without claims."""
+        idle = {
+            each.sync.name: each for each in syncs if each.state.is_settled and not each.state.is_building
+        }
         runs: dict[str, Run] = {}
-        events: dict[int, tuple[Journal, list[Event]]] = {}
-        for known in syncs:
-            if not known.state.is_settled or known.state.is_building:
-                continue
+        for name, known in idle.items():
             run = self._new_run(known, known.state)
             try:
                 self._checked(known, known.state)
-                run = replace(run, status=status_of(run))
+                runs[name] = replace(run, status=status_of(run))
             except Stopped as stopped:
-                run = replace(run, status="failed", error=str(stopped))
-            runs[known.sync.name] = run
-            _, listed = events.setdefault(id(known.journal), (known.journal, []))
-            listed.append(self._ended(known, run))
-        if not self.options.dry_run:
-            for journal, listed in events.values():
-                try:
-                    journal.append(listed)
-                except WarehouseError as error:
-                    for name in (each.sync for each in listed):
-                        runs[name] = replace(runs[name], status="failed", error=str(error))
-        return {
-            known.sync.name: SyncPushed.of(runs[known.sync.name], known.sync.kind.name)
-            for known in syncs
-            if known.sync.name in runs
-        }
+                runs[name] = replace(run, status="failed", error=str(stopped))
+        for journal, names in () if self.options.dry_run else by_ledger(idle.values()):
+            try:
+                journal.append([self._ended(idle[name], runs[name]) for name in names])
+            except WarehouseError as error:
+                runs |= {name: replace(runs[name], status="failed", error=str(error)) for name in names}
+        return {name: SyncPushed.of(run, idle[name].sync.kind.name) for name, run in runs.items()}
 
     def push(self, known: Known) -> SyncPushed:
         """Pushes one sync. Errors are in the result; only ConfigurationError is raised."""
@@ -162,7 +146,7 @@ class Session:
         refusal = self.gate and self.gate.refusal(known.sync, state, require_tests=require_tests)
         if refusal:
             raise Stopped(refusal)
-        if self.options.limit is not None and known.sync.kind.erases is not None:
+        if self.options.limit is not None and known.sync.kind.erases:
             raise Stopped(
                 f"nothing was sent: `{known.sync.name}` erases people and is pushed as a whole: leave out "
                 "--limit"
@@ -178,17 +162,9 @@ class Session:
         with hold.beating():
             prepare(talk, known.sync, work.state)
         channel = self.channels.channel(work.output, work.route)
+        limit = self.options.limit
         pushing = SyncPush(
-            self.warehouse,
-            known.journal,
-            hold,
-            work,
-            channel,
-            run,
-            self.clock,
-            self.stop,
-            self.observer,
-            self.options.limit,
+            self.warehouse, hold, work, channel, run, self.clock, self.stop, self.observer, limit
         )
         run = pushing.send()
         if self.options.wait and run.status in ("succeeded", "partial"):

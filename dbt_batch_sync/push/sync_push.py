@@ -13,15 +13,14 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from threading import Event as Signal
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
-from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, Busy
-from dbt_batch_sync.batch_api.messages import describe
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, Busy, describe
 from dbt_batch_sync.batch_api.retry import RetryPolicy
+from dbt_batch_sync.delivery.calls import Settled
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
-from dbt_batch_sync.delivery.outcomes import Settled
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
 from dbt_batch_sync.errors import BatchSyncError, Stopped
 from dbt_batch_sync.ledger.claims import Hold, Timing
@@ -31,13 +30,9 @@ from dbt_batch_sync.ledger.state import Checkpoint, SyncState
 from dbt_batch_sync.push.channels import Channel
 from dbt_batch_sync.push.erasing import Erasing
 from dbt_batch_sync.push.phases import Phases
-from dbt_batch_sync.push.source import Source
-from dbt_batch_sync.push.work import Work
+from dbt_batch_sync.push.source import Source, Work
 from dbt_batch_sync.telemetry import span
 from dbt_batch_sync.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    pass
 
 UNPACED_WINDOW = 250_000
 """Rows covered by an intent without a rate limit."""
@@ -73,7 +68,6 @@ class SyncPush:
     """One push of one sync's delta, under its claim. Call `send` once."""
 
     warehouse: Warehouse
-    journal: Journal
     hold: Hold
     work: Work
     channel: Channel
@@ -85,7 +79,7 @@ class SyncPush:
 
     def __post_init__(self) -> None:
         self.tokens: deque[str] = deque(maxlen=self.channel.max_in_flight)  # of the last requests
-        erases = self.work.sync.kind.erases is not None
+        erases = self.work.sync.kind.erases
         self._erasing = Erasing(self.channel, self.hold, self.work.built.delta_id) if erases else None
         self._phases = Phases(self.clock.monotonic)
         self._source = Source(
@@ -165,9 +159,7 @@ class SyncPush:
         return answer
 
     def _intended(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        """Appends an intent before its rows are sent. It covers many chunks, or one if rows must not be
-        repeated.
-        """
+        """Appends intents before their rows are sent: of many chunks, or one if rows must not be repeated."""
         histogram = self.work.histogram
         window = int(self.channel.rate * self._checkpoint_seconds) or UNPACED_WINDOW
         if self.work.sync.mapping.at_most_once:
@@ -203,20 +195,20 @@ class SyncPush:
         self._settled += chunk.rows
         # In a copy: a slice of a column that DuckDB made holds all columns of its batch.
         self._unrecorded.append((self._settled, self._in_flight.popleft().combine_chunks()))
-        own = self._source.settled(self._settled)
-        of_rows = [each for each in (*outcome.rejects, *own) if each.attribute is None]
-        of_attributes = [each for each in outcome.rejects if each.attribute is not None]
-        own = [each for each in own if each.attribute is not None]
         names = self._names
-        named = (replace(each, attribute=names.get(each.attribute, each.attribute)) for each in of_attributes)
-        self._rejects += (*of_rows, *named, *own)
+        rejects = [
+            replace(each, attribute=names.get(each.attribute, each.attribute))
+            for each in (*outcome.rejects, *self._source.settled(self._settled))
+        ]
+        self._rejects += rejects
+        of_rows = [each for each in rejects if each.attribute is None]
         sent = {each.key for each in of_rows if each.rejected_by == "batch"}
         self.run = replace(
             self.run,
             sent=self.run.sent + chunk.sent,
             accepted=self.run.accepted + chunk.sent - len(sent),
             rejected_rows=self.run.rejected_rows + len({each.key for each in of_rows}),
-            rejected_attributes=self.run.rejected_attributes + len(of_attributes) + len(own),
+            rejected_attributes=self.run.rejected_attributes + len(rejects) - len(of_rows),
             requests=self.run.requests + outcome.requests,
             retries=self.run.retries + outcome.retries,
             unsure=self.run.unsure + (0 if self.work.sync.kind.repeatable else outcome.unsure),
@@ -229,18 +221,17 @@ class SyncPush:
         with self._phases.spent_on("recording"):
             self._check_ours()
             self._append_rejects()
-            event = self._checkpoint_event()
-            if event is not None:
-                with span("checkpoint", sync=self.work.name, page=event.page):
-                    self.hold.append([event])
-                self._take(event)
-                recorded = self._sent_up_to(self._checkpoint)
+            reached = self._reached_checkpoint()
+            if reached is not None:
+                with span("checkpoint", sync=self.work.name, page=reached.page):
+                    self.hold.append([self._checkpoint_event(reached)])
+                self._take(reached)
+                recorded = self._sent_up_to(reached)
                 self._unrecorded = [each for each in self._unrecorded if each[0] > recorded]
 
     def _check_ours(self) -> None:
         """Raises Stopped if another push has claimed the sync or dbt is rebuilding its delta."""
-        state = self.journal.state(self.work.name)
-        if self._is_lost(state):
+        if self._is_lost(self.hold.journal.state(self.work.name)):
             raise Stopped(self._lost())
 
     def _lost(self) -> str:
@@ -259,34 +250,29 @@ class SyncPush:
         self.hold.append_rejects(self.work.built.delta_id, self._rejects)
         self._rejects = []
 
-    def _checkpoint_event(self) -> Event | None:
-        """The checkpoint of what is settled; None if it is not beyond the last one."""
-        reached = self._reached_checkpoint()
-        if reached is None or reached == self._checkpoint:
-            return None
+    def _checkpoint_event(self, reached: Checkpoint) -> Event:
         return self._event("checkpoint", page=reached.page, key=reached.key, unsure=self._unsure or None)
 
     @property
     def _unsure(self) -> int:
-        """Settled rows that may have been sent more than once, or never: a push that is killed reports them
-        by its checkpoints alone.
-        """
+        """Settled rows that may have been sent twice or never. A killed push reports them by checkpoints."""
         given_up = self.work.given_up is not None
         before = self.work.unsure if given_up else min(self._settled, self.work.unsure)
         return before + self.run.unsure - self._unsure_before
 
-    def _take(self, checkpoint: Event) -> None:
+    def _take(self, reached: Checkpoint) -> None:
         """The checkpoint is in the journal, or will be with the end of the run."""
-        reached = Checkpoint(-1 if checkpoint.page is None else checkpoint.page, checkpoint.key)
         rows = self.work.histogram.settled_rows(self._sent_up_to(reached), reached.page)
         self._checkpoint = reached
         self.run = replace(self.run, settled=rows, **self._phases.seconds)
 
     def _reached_checkpoint(self) -> Checkpoint | None:
-        if self._source.last_key is not None and self._settled == self._source.rows:
-            return self._source.last_key
+        """The checkpoint of what is settled; None if it is not beyond the last one."""
         page = self.work.histogram.settled_page(self._settled)
-        return None if page is None else Checkpoint(page)
+        reached = None if page is None else Checkpoint(page)
+        if self._source.last_key is not None and self._settled == self._source.rows:
+            reached = self._source.last_key
+        return None if reached == self._checkpoint else reached
 
     def _sent_up_to(self, at: Checkpoint) -> int:
         return self._settled if at.key is not None else self.work.histogram.rows_up_to(at.page)
@@ -298,20 +284,20 @@ class SyncPush:
             with self._phases.spent_on("recording"):
                 held = self.hold.seconds_left > 0
                 sent = bool(self._in_flight or (self._unrecorded and not held))
-                lost = sent and self._is_lost(self.journal.state(self.work.name))
-                event = None
+                lost = sent and self._is_lost(self.hold.journal.state(self.work.name))
+                events = []
                 if held and not lost:
                     self._append_rejects()
-                    event = self._checkpoint_event()
-                    if event is not None:
-                        self._take(event)
+                    reached = self._reached_checkpoint()
+                    if reached is not None:
+                        events.append(self._checkpoint_event(reached))
+                        self._take(reached)
                 else:
                     error = error or self._lost()
                 if lost:
                     self._append_doubt()
                 self._conclude(error, interrupted=interrupted)
-                events = [*([event] if event else []), self._ended(), self._event("released")]
-                self.hold.finish(events)
+                self.hold.finish([*events, self._ended(), self._event("released")])
         except BatchSyncError as failure:
             # Batch has accepted what it has accepted: the counts are worth more to the caller than this error
             # alone.
@@ -337,13 +323,13 @@ class SyncPush:
         chunks = [*(chunk for _, chunk in self._unrecorded), *self._in_flight]
         keys = list(dict.fromkeys(key for chunk in chunks for key in chunk.to_pylist()))
         names = ",".join(each.partition(":")[0] for each in self.work.built.attribute_types.split(","))
-        self.journal.append_doubt(self.work.name, self.run.run_id, self.work.built.delta_id, keys, names)
+        self.hold.journal.append_doubt(self.work.name, self.run.run_id, self.work.built.delta_id, keys, names)
 
     def _ended(self) -> Event:
         """Adds the last page that a sender had rows of; if all of them are settled, the checkpoint's."""
         settled = self._reached and self._reached == self._sent_up_to(self._checkpoint)
         page = self._checkpoint.page if settled else self.work.histogram.page_of(self._reached)
-        return ended(self.journal, self.run, page=page, retention_days=self.work.output.retention_days)
+        return ended(self.hold.journal, self.run, page=page, retention_days=self.work.output.retention_days)
 
     def _event(self, name: EventName, **cells: Any) -> Event:
         return self.hold.event(name, delta_id=self.work.built.delta_id, **cells)

@@ -2,14 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from importlib import import_module
-from typing import cast
+from typing import Protocol, TypeAlias, cast
+
+import pyarrow as pa
+from sqlglot import exp
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import UnsupportedWarehouse
-from dbt_batch_sync.warehouse.port import Column, Statement, Value, Warehouse
 
-__all__ = ["SUPPORTED_ADAPTERS", "Column", "Statement", "Value", "Warehouse", "open_warehouse"]
+Value: TypeAlias = str | int | float | bool | datetime | None
+"""The type of a statement's parameter. Values travel beside the SQL, never in it."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A select with named placeholders, and their values."""
+
+    tree: exp.Expr
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, tree: exp.Expr, values: Mapping[str, Value]) -> Statement:
+        """Only the values that the tree has placeholders for, because drivers accept no others."""
+        names = {str(placeholder.this) for placeholder in tree.find_all(exp.Placeholder)}
+        return cls(tree, {name: values[name] for name in names})
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as the warehouse reports it: its exact name and type."""
+
+    name: str
+    data_type: str
+
+
+class Warehouse(Protocol):
+    """An open warehouse. Two threads may call it at the same time; nothing stays open between calls.
+
+    Temporary failures (a full queue, a conflict, a lost connection) are retried for about half a minute.
+    Every method raises WarehouseError, whose message contains no value.
+    """
+
+    dialect: str
+    """sqlglot's name for its SQL dialect."""
+    checkpoint_seconds: float
+    """The default interval of checkpoints."""
+
+    def columns(self, table: exp.Table) -> tuple[Column, ...]:
+        """The columns of a table in order; empty if there is no such table."""
+
+    def fetch(self, query: Statement) -> pa.Table:
+        """The whole result of a select, which the caller limits to some tens of thousands of rows.
+
+        Columns have the names of the select's aliases, which must be unique. Times are UTC microseconds
+        without a zone. A whole number may be an integer, a decimal or a text, depending on the warehouse.
+        """
+
+    def append(self, table: exp.Table, rows: pa.Table) -> None:
+        """Inserts rows. Columns match by name; missing ones are null.
+
+        A few hundred rows are one insert, all or none; more rows may be several. If the connection is lost
+        after an insert was sent, and the warehouse can't tell whether it was executed, it is sent again. So
+        rows may be in the table twice, and readers must count them once.
+        """
+
+    def close(self) -> None:
+        """Closes every connection."""
+
 
 _CLASSES = {
     "duckdb": "DuckDbWarehouse",

@@ -25,9 +25,9 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import Conflict, WarehouseError
+from dbt_batch_sync.warehouse import Column, Statement
 from dbt_batch_sync.warehouse.adapter import first_line
 from dbt_batch_sync.warehouse.driver import Driver
-from dbt_batch_sync.warehouse.port import Column, Statement
 from dbt_batch_sync.warehouse.rows import Limits, into, shortest, without_nulls
 
 PAGE_ROWS = 5_000
@@ -87,7 +87,7 @@ _Parameter: TypeAlias = "bigquery.ScalarQueryParameter | bigquery.ArrayQueryPara
 
 
 class BigQueryWarehouse(Driver):
-    """See port.Warehouse. A client's HTTP session is for one thread at a time."""
+    """See Warehouse. A client's HTTP session is for one thread at a time."""
 
     dialect = "bigquery"
     failures = (GoogleAPICallError, RetryError, GoogleAuthError, RequestException, TimeoutError)

@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import Conflict, WarehouseError
+from dbt_batch_sync.warehouse import Statement, Value
 from dbt_batch_sync.warehouse.adapter import first_line
 from dbt_batch_sync.warehouse.driver import ConnectionLost
 from dbt_batch_sync.warehouse.lake import LakeDriver, is_conflict
-from dbt_batch_sync.warehouse.port import Statement, Value
 
 BINDING = {"use_inline_params": False}
 """Otherwise, dbt-databricks has the driver write values into the SQL."""
@@ -28,7 +28,7 @@ _OF_NAMES = ("42501", "42601", "42703", "42704", "42P01", "42P07")
 
 
 class DatabricksWarehouse(LakeDriver):
-    """See port.Warehouse."""
+    """See Warehouse."""
 
     dialect = "databricks"
 
@@ -68,9 +68,7 @@ class DatabricksWarehouse(LakeDriver):
 
 
 def _parameter(name: str, cell: Value) -> Any:
-    """A value in a type that can hold it: the driver would use 32 bits for a float and drop the zone of a
-    time.
-    """
+    """In a type that can hold it: the driver would use 32 bits for a float and drop a time's zone."""
     from databricks.sql.parameters import native
 
     if isinstance(cell, datetime):

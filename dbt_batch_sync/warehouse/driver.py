@@ -12,8 +12,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import BatchSyncError, Conflict, WarehouseError
+from dbt_batch_sync.warehouse import Statement
 from dbt_batch_sync.warehouse.adapter import connect, load_adapter
-from dbt_batch_sync.warehouse.port import Statement
 from dbt_batch_sync.warehouse.rows import Limits, in_utc, inserts, named
 
 ATTEMPTS = 8
@@ -21,6 +21,9 @@ ATTEMPTS = 8
 
 WAITS = wait_random_exponential(0.2, max=16)
 """The waits before each further attempt: half a minute at most in total."""
+
+TELLING = ("22", "P0")
+"""Classes of SQLSTATE whose messages contain values: data exceptions, and errors of users' functions."""
 
 _T = TypeVar("_T")
 
@@ -30,7 +33,7 @@ class ConnectionLost(Conflict):
 
 
 class Driver:
-    """A warehouse (see port.Warehouse) on connections of a dbt adapter.
+    """A warehouse (see Warehouse) on connections of a dbt adapter.
 
     A subclass says how to execute a statement, read a result and interpret errors.
     """
@@ -69,9 +72,7 @@ class Driver:
         raise NotImplementedError
 
     def _told(self, error: Any, handle: Any) -> WarehouseError:
-        """The exception for a failure: a Conflict if the statement may be retried. The handle is None if
-        there is none.
-        """
+        """The exception for a failure, a Conflict if the statement may be retried. The handle may be None."""
         raise NotImplementedError
 
     def _connect(self) -> Any:

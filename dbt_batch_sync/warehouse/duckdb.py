@@ -1,6 +1,4 @@
-"""DuckDB through dbt-duckdb. One process at a time can open a file; within it, cursors are independent
-connections.
-"""
+"""DuckDB through dbt-duckdb. One process at a time can open a file; its cursors are independent."""
 
 from __future__ import annotations
 
@@ -20,8 +18,8 @@ from sqlglot import exp
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import WarehouseError
+from dbt_batch_sync.warehouse import Column, Statement
 from dbt_batch_sync.warehouse.adapter import connect, first_line, load_adapter
-from dbt_batch_sync.warehouse.port import Column, Statement
 from dbt_batch_sync.warehouse.rows import in_utc, into, without_nulls
 
 SCAN_MEGABYTES, JOIN_MEGABYTES = 64, 150
@@ -36,23 +34,19 @@ that is enough for two, and a push waits for rendering anyway.
 """
 
 LOCK_WAIT_SECONDS = 10.0
-"""How long a file that another process has open is retried at first: about the time of `dbt run` in a small
-project.
-"""
+"""How long a file that another process has open is retried at first: a small `dbt run`."""
 
 LOCK_WAIT_AGAIN_SECONDS = 300.0
 """How long it is retried during a push, because a `dbt run` may have started meanwhile."""
 
 HOLD_SECONDS = 0.25
-"""How long the file stays open after a call. Opening it takes longer than reading a page
-(docs/decisions/duckdb-lets-go.md).
-"""
+"""How long the file stays open after a call: opening takes longer than reading a page."""
 
 _log = logging.getLogger("dbt_batch_sync")
 
 
 class DuckDbWarehouse:
-    """See port.Warehouse. Closes the file when it was not used for `HOLD_SECONDS`."""
+    """See Warehouse. Closes the file when it was not used for `HOLD_SECONDS`."""
 
     dialect = "duckdb"
     checkpoint_seconds = 5.0
@@ -174,9 +168,7 @@ def _is_file(target: WarehouseTarget) -> bool:
 
 
 def _require_file(target: WarehouseTarget) -> None:
-    """DuckDB creates a missing file, in its own version's format. The user's file must not be created that
-    way.
-    """
+    """DuckDB would create a missing file, in its own version's format."""
     path = target.credentials.get("path")
     if _is_file(target) and not Path(str(path)).exists():
         raise WarehouseError(
@@ -185,15 +177,15 @@ def _require_file(target: WarehouseTarget) -> None:
 
 
 def _settings(target: WarehouseTarget) -> set[str]:
-    given = (target.credentials.get(key) for key in ("settings", "config_options"))
-    return {str(name).lower() for settings in given if isinstance(settings, dict) for name in settings}
+    """The DuckDB settings of the profile."""
+    settings = (target.credentials.get(key) for key in ("settings", "config_options"))
+    return {str(name).lower() for each in settings if isinstance(each, dict) for name in each}
 
 
 def _opener(target: WarehouseTarget) -> Callable[[], _Opened]:
     """A function that opens the file, with our settings where the profile has none."""
-    given = _settings(target)
     statements = []
-    if not {"threads", "worker_threads"} & given:
+    if not {"threads", "worker_threads"} & _settings(target):
         statements.append(f"set threads = {THREADS}")
     if _is_plain(target):
         open_file = partial(_open_file, str(target.credentials["path"]))

@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import cast
 
 import pyarrow as pa
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
 from dbt_batch_sync.errors import WarehouseError
+from dbt_batch_sync.warehouse import Column, Statement
 from dbt_batch_sync.warehouse.driver import Driver
-from dbt_batch_sync.warehouse.port import Column, Statement
 from dbt_batch_sync.warehouse.rows import without_nulls
 
 INSERT_ROWS = 5_000
@@ -66,32 +66,18 @@ def inserts(table: exp.Table, columns: Sequence[Column], rows: pa.Table, dialect
     """
     given = _as_json_has_it(without_nulls(rows))
     in_json = {name.lower(): _in_json(given.schema.field(name).type) for name in given.column_names}
-    fields = [
-        exp.ColumnDef(this=exp.to_identifier(name, quoted=True), kind=exp.DataType.build(kind))
-        for name, kind in in_json.items()
-    ]
-    struct = exp.DataType(this=exp.DataType.Type.STRUCT, expressions=fields, nested=True)
-    array = exp.DataType(this=exp.DataType.Type.ARRAY, expressions=[struct], nested=True)
-    parsed = exp.func("from_json", exp.Placeholder(this="rows"), exp.Literal.string(array.sql(dialect)))
-    source = exp.select(exp.func("inline", parsed)).subquery("given")
+    form = ", ".join(f"`{name}`: {kind}" for name, kind in in_json.items())
     cells = [
-        exp.alias_(
-            exp.cast(
-                exp.column(column.name.lower(), quoted=True)
-                if column.name.lower() in in_json
-                else exp.null(),
-                column.data_type,
-                dialect=dialect,
-            ),
-            column.name,
-            quoted=True,
-        )
-        for column in columns
+        f"cast({f'`{name}`' if name in in_json else 'null'} as {column.data_type}) as `{column.name}`"
+        for name, column in ((each.name.lower(), each) for each in columns)
     ]
-    into = exp.Schema(
-        this=table.copy(), expressions=[exp.to_identifier(column.name, quoted=True) for column in columns]
+    tree = parse_one(
+        f"""
+        insert into {table.sql(dialect)} ({", ".join(f"`{column.name}`" for column in columns)})
+        select {", ".join(cells)} from (select inline(from_json(:rows, 'array<struct<{form}>>'))) as given
+        """,
+        dialect=dialect,
     )
-    tree = exp.Insert(this=into, expression=exp.select(*cells).from_(source))
     for part in given.rename_columns(list(in_json)).combine_chunks().to_batches(max_chunksize=INSERT_ROWS):
         text = json.dumps(part.to_pylist(), ensure_ascii=False, default=_utc_text)
         yield Statement(tree, {"rows": text})
@@ -106,8 +92,8 @@ def _as_json_has_it(rows: pa.Table) -> pa.Table:
 
 
 def _in_json(arrow_type: pa.DataType) -> str:
-    """sqlglot's name for the JSON type of a ledger cell."""
-    return {pa.int64(): "bigint", pa.bool_(): "boolean"}.get(arrow_type, "text")
+    """The JSON type of a ledger cell."""
+    return {pa.int64(): "bigint", pa.bool_(): "boolean"}.get(arrow_type, "string")
 
 
 def _utc_text(cell: object) -> str:

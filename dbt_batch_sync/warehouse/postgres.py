@@ -16,43 +16,40 @@ from pyarrow import csv
 from sqlglot import exp
 
 from dbt_batch_sync.errors import Conflict, WarehouseError
+from dbt_batch_sync.warehouse import Column, Statement
 from dbt_batch_sync.warehouse.adapter import first_line
 from dbt_batch_sync.warehouse.copied import CopiedColumn, copied_cells, read_rows
-from dbt_batch_sync.warehouse.driver import ConnectionLost, Driver
-from dbt_batch_sync.warehouse.port import Column, Statement
-from dbt_batch_sync.warehouse.rows import into, without_nulls
+from dbt_batch_sync.warehouse.driver import TELLING, ConnectionLost, Driver
+from dbt_batch_sync.warehouse.relations import select
+from dbt_batch_sync.warehouse.rows import into, pyformat, without_nulls
 
-_TELLING = ("22", "P0")
-"""Classes of SQLSTATE whose messages contain values: data exceptions, and errors raised by the user's
-functions.
+_SETTINGS = """
+select set_config('datestyle', 'ISO, YMD', false), set_config('extra_float_digits', '1', false),
+    set_config('timezone', 'UTC', false)
 """
-
-_SETTINGS = {"datestyle": "ISO, YMD", "extra_float_digits": "1", "timezone": "UTC"}
 """How values are written as text; a role or a database may have other settings."""
 
 
 class PostgresWarehouse(Driver):
-    """See port.Warehouse."""
+    """See Warehouse."""
 
     dialect = "postgres"
     checkpoint_seconds = 5.0
     failures = (psycopg2.Error, pa.ArrowException)
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
-        kind = exp.func("format_type", exp.column("atttypid"), exp.column("atttypmod"))
-        found = exp.func("to_regclass", exp.Placeholder(this="table"))
-        query = (
-            exp.select(exp.column("attname"), kind)
-            .from_("pg_catalog.pg_attribute")
-            .where(exp.EQ(this=exp.column("attrelid"), expression=found), "attnum > 0", "not attisdropped")
-            .order_by("attnum")
+        query = select(
+            """
+            select attname, format_type(atttypid, atttypmod) from pg_catalog.pg_attribute
+            where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped order by attnum
+            """
         )
         rows = self._execute(Statement(query, {"table": table.sql(self.dialect)}))
         return tuple(Column(name, kind) for name, kind in rows)
 
     def append(self, table: exp.Table, rows: pa.Table) -> None:
         given = without_nulls(rows)
-        text = _copy(into(table, given.column_names, self.dialect), "STDIN").sql(self.dialect)
+        target = into(table, given.column_names, self.dialect).sql(self.dialect)
         buffer = io.BytesIO()
         # Quoted, so that an empty text differs from a null, which stays unquoted.
         csv.write_csv(given, buffer, csv.WriteOptions(include_header=False, quoting_style="all_valid"))
@@ -60,7 +57,7 @@ class PostgresWarehouse(Driver):
         def copy(handle: Any) -> None:
             buffer.seek(0)
             with handle.cursor() as cursor:
-                cursor.copy_expert(text, buffer)
+                cursor.copy_expert(f"copy {target} from stdin with (format csv)", buffer)
 
         self._run(copy)
 
@@ -70,11 +67,8 @@ class PostgresWarehouse(Driver):
         handle.commit()
         handle.autocommit = True
         handle.set_client_encoding("UTF8")
-        settings = [
-            exp.func("set_config", exp.Literal.string(name), exp.Literal.string(text), exp.false())
-            for name, text in _SETTINGS.items()
-        ]
-        self._executed(handle, Statement(exp.select(*settings)))
+        with handle.cursor() as cursor:
+            cursor.execute(_SETTINGS)
         return handle
 
     def _fetched(self, handle: Any, query: Statement) -> pa.Table:
@@ -82,11 +76,11 @@ class PostgresWarehouse(Driver):
         with handle.cursor() as cursor:
             _send(cursor, Statement(exp.select("*").from_(result).limit(0), query.parameters))
             columns = [CopiedColumn(c.name, c.type_code, c.precision) for c in cursor.description]
-            copy = _copy(exp.paren(copied_cells(query.tree, columns, _cell)), "STDOUT")
+            cells = pyformat(copied_cells(query.tree, columns, _cell), self.dialect, has_values=True)
             buffer = pa.BufferOutputStream()
             # COPY accepts no parameters, so the driver inserts the quoted values.
-            text = cursor.mogrify(_text(copy, has_values=True), dict(query.parameters))
-            cursor.copy_expert(text.decode(), buffer)
+            text = cursor.mogrify(cells, dict(query.parameters)).decode()
+            cursor.copy_expert(f"copy ({text}) to stdout with (format csv)", buffer)
         return read_rows(buffer.getvalue(), columns)
 
     def _executed(self, handle: Any, statement: Statement) -> list[tuple[Any, ...]]:
@@ -99,7 +93,7 @@ class PostgresWarehouse(Driver):
             return Conflict("PostgreSQL: the table was replaced while it was being read")
         state = error.pgcode or ""
         message = f"PostgreSQL: {first_line(error)}"
-        if state.startswith(_TELLING):
+        if state.startswith(TELLING):
             name = errorcodes.lookup(state).lower()
             message = f"PostgreSQL: {name} (SQLSTATE {state}); the server's log has the rest"
         if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
@@ -110,25 +104,8 @@ class PostgresWarehouse(Driver):
 
 def _send(cursor: Any, statement: Statement) -> None:
     values = dict(statement.parameters)
-    cursor.execute(_text(statement.tree, has_values=bool(values)), values or None)
+    cursor.execute(pyformat(statement.tree, "postgres", has_values=bool(values)), values or None)
 
 
 def _cell(cell: exp.Expr, column: CopiedColumn) -> exp.Expr | None:
     return exp.cast(exp.func("array_to_json", cell), "text") if column.is_array else None
-
-
-def _copy(source: exp.Expr, end: str) -> exp.Expr:
-    """`copy` of a query to STDOUT, or from STDIN to a table, as CSV."""
-    parameter = exp.CopyParameter(this=exp.var("FORMAT"), expression=exp.var("csv"))
-    return exp.Copy(this=source, kind=end == "STDIN", files=[exp.to_identifier(end)], params=[parameter])
-
-
-def _text(tree: exp.Expr, *, has_values: bool) -> str:
-    """The SQL. With parameters, a `%` is special to the driver and must be doubled."""
-
-    def doubled(node: exp.Expr) -> exp.Expr:
-        if isinstance(node, exp.Identifier | exp.Literal) and "%" in node.name:
-            node.set("this", node.name.replace("%", "%%"))
-        return node
-
-    return (tree.transform(doubled) if has_values else tree).sql(dialect="postgres")

@@ -12,10 +12,11 @@ import redshift_connector
 from sqlglot import exp
 
 from dbt_batch_sync.errors import Conflict, WarehouseError
+from dbt_batch_sync.warehouse import Column, Statement, Value
 from dbt_batch_sync.warehouse.adapter import first_line
 from dbt_batch_sync.warehouse.copied import CopiedColumn, copied_cells, schema_of, typed
-from dbt_batch_sync.warehouse.driver import ConnectionLost, Driver
-from dbt_batch_sync.warehouse.port import Column, Statement, Value
+from dbt_batch_sync.warehouse.driver import TELLING, ConnectionLost, Driver
+from dbt_batch_sync.warehouse.relations import select
 from dbt_batch_sync.warehouse.rows import Limits
 
 TEXT = "varchar(65535)"
@@ -32,11 +33,6 @@ _TYPES: Mapping[type, str] = {
 _SETTINGS = ("set datestyle to 'ISO, YMD'", "set extra_float_digits to 2", "set timezone to 'UTC'")
 """How values are written as text; a user or a database may have other settings."""
 
-_TELLING = ("22", "P0")
-"""Classes of SQLSTATE whose messages contain values: data exceptions, and errors raised by the user's
-procedures.
-"""
-
 _IN_THE_WAY = ("40001", "40P01")
 _WORDS_OF_CONFLICT = ("serializable isolation", "deadlock", "concurrent transaction")
 """States and texts of conflicts with another transaction. Many errors have `XX000` (AWS, c_serial_isolation).
@@ -48,7 +44,7 @@ _LOST = (redshift_connector.InterfaceError, redshift_connector.OperationalError,
 
 
 class RedshiftWarehouse(Driver):
-    """See port.Warehouse."""
+    """See Warehouse."""
 
     dialect = "redshift"
     failures = (*_LOST, redshift_connector.Error, pa.ArrowException)
@@ -56,11 +52,14 @@ class RedshiftWarehouse(Driver):
     limits = Limits(rows=1_000, values=30_000, bytes=4_000_000)
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
-        query = (
-            exp.select(exp.column("column_name"), exp.column("data_type"))
-            .from_(exp.table_("columns", "information_schema", quoted=False))
-            .where(_is_named("table_schema", "schema"), _is_named("table_name", "name"))
-            .order_by("ordinal_position")
+        # Names are case-insensitive unless the session changes that; stored names may be in lower case.
+        query = select(
+            """
+            select column_name, data_type from information_schema.columns
+            where lower(cast(table_schema as varchar(128))) = lower(:schema)
+                and lower(cast(table_name as varchar(128))) = lower(:name)
+            order by ordinal_position
+            """
         )
         rows = self._execute(Statement(query, {"schema": table.db, "name": table.name}))
         return tuple(Column(str(name), str(kind)) for name, kind in rows)
@@ -100,7 +99,7 @@ class RedshiftWarehouse(Driver):
         fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
         state = str(fields.get("C", ""))
         message = f"Redshift: {first_line(fields.get('M') or error)}"
-        if state.startswith(_TELLING):
+        if state.startswith(TELLING):
             rest = "`sys_query_history` has the rest"
             message = f"Redshift: a value was not accepted (SQLSTATE {state}); {rest}"
         if isinstance(error, _LOST) or state.startswith(_LOST_STATES):
@@ -146,11 +145,3 @@ def _is_text(column: CopiedColumn) -> bool:
 def _array(cells: Any, column: CopiedColumn) -> pa.ChunkedArray:
     arrived = pa.array(cells, pa.string() if _is_text(column) else column.arrow_type)
     return typed(pa.chunked_array([arrived]), column)
-
-
-def _is_named(column: str, value: str) -> exp.Expr:
-    """Names are case-insensitive unless the session changes that; stored names may be in lower case."""
-    return exp.EQ(
-        this=exp.Lower(this=exp.cast(exp.column(column), "varchar(128)")),
-        expression=exp.Lower(this=exp.Placeholder(this=value)),
-    )

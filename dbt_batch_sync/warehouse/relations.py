@@ -13,7 +13,7 @@ from functools import cache
 from sqlglot import exp, parse_one
 
 from dbt_batch_sync.kinds.attributes import KEY
-from dbt_batch_sync.warehouse.port import Column
+from dbt_batch_sync.warehouse import Column
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from dbt_batch_sync.warehouse.port import Statement
+from dbt_batch_sync.warehouse import Statement
 
 _PER_SECOND = {"s": 1_000_000, "ms": 1_000}
 _MOST = {"s": 9_000_000_000_000, "ms": 9_000_000_000_000_000}
@@ -17,9 +17,7 @@ _MOST = {"s": 9_000_000_000_000, "ms": 9_000_000_000_000_000}
 
 
 def in_utc(rows: pa.Table) -> pa.Table:
-    """The rows with times in UTC microseconds without a zone, although Arrow's type may have one. A column
-    without a type is text.
-    """
+    """The rows with times in UTC microseconds without a zone. A column without a type is text."""
     for place, field in enumerate(rows.schema):
         if pa.types.is_null(field.type):
             rows = rows.set_column(place, field.name, rows.column(place).cast(pa.string()))
@@ -56,12 +54,23 @@ def named(rows: pa.Table, query: exp.Expr) -> pa.Table:
 
 
 def without_nulls(rows: pa.Table) -> pa.Table:
-    """The rows without columns that have no values, because what is not inserted is null. Without rows, all
-    columns stay.
-    """
+    """The rows without columns of nulls: what is not inserted is null. Without rows, all columns stay."""
     if not rows.num_rows:
         return rows
     return rows.select([name for name in rows.column_names if rows.column(name).null_count < rows.num_rows])
+
+
+def pyformat(tree: exp.Expr, dialect: str, *, has_values: bool) -> str:
+    """The SQL with `%(name)s` as placeholders, beside which a `%` must be doubled."""
+
+    def written(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Placeholder):
+            return exp.var(f"%({node.name})s")
+        if isinstance(node, exp.Identifier | exp.Literal) and "%" in node.name:
+            node.set("this", node.name.replace("%", "%%"))
+        return node
+
+    return (tree.transform(written) if has_values else tree).sql(dialect=dialect)
 
 
 def into(table: exp.Table, names: list[str], dialect: str) -> exp.Schema:

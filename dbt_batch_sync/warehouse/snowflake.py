@@ -13,9 +13,9 @@ from sqlglot import exp
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import Conflict, WarehouseError
-from dbt_batch_sync.warehouse.driver import Driver
-from dbt_batch_sync.warehouse.port import Column, Statement
-from dbt_batch_sync.warehouse.rows import Limits
+from dbt_batch_sync.warehouse import Column, Statement
+from dbt_batch_sync.warehouse.driver import TELLING, Driver
+from dbt_batch_sync.warehouse.rows import Limits, pyformat
 
 SESSION = """\
 alter session set
@@ -47,14 +47,11 @@ _NO_SUCH_TABLE = 2003
 _TOO_MANY_WAIT = 625
 _IN_THE_WAY = re.compile(r"number of waiters for this lock|lock timeout|lock_timeout|deadlock", re.IGNORECASE)
 _DATA_ERRORS = range(100_000, 101_000)
-_TELLING = ("22", "P0")
-"""Errors whose messages contain values: data errors, by number or SQLSTATE class, and errors raised by users'
-code.
-"""
+"""Errors of data, whose messages have values."""
 
 
 class SnowflakeWarehouse(Driver):
-    """See port.Warehouse.
+    """See Warehouse.
 
     The driver repeats requests that the network lost, with the same request id, and renews the session.
     """
@@ -105,7 +102,7 @@ class SnowflakeWarehouse(Driver):
     def _send(self, cursor: Any, statement: Statement) -> None:
         """Executes a statement; the driver inserts the quoted values."""
         values = dict(statement.parameters)
-        text = _text(statement.tree, has_values=bool(values))
+        text = pyformat(statement.tree, self.dialect, has_values=bool(values))
         self._threads.submit(cursor.execute, text, values or None).result()
 
     def _told(self, error: errors.Error, handle: Any) -> WarehouseError:
@@ -113,7 +110,7 @@ class SnowflakeWarehouse(Driver):
         where = f"(error {number}, SQLSTATE {state or 'unknown'}, query {error.sfqid or 'unknown'})"
         lines = [line.strip() for line in str(error.raw_msg or "").splitlines() if line.strip()]
         message = f"Snowflake: {' '.join(lines[:2])[:300] or type(error).__name__} {where}"
-        if state.startswith(_TELLING) or number in _DATA_ERRORS:
+        if state.startswith(TELLING) or number in _DATA_ERRORS:
             message = f"Snowflake: a value was not accepted {where}; the query's history has the rest"
         if number == _NO_SUCH_TABLE:
             return _NoSuchTable(message)
@@ -123,21 +120,6 @@ class SnowflakeWarehouse(Driver):
 
 class _NoSuchTable(WarehouseError):
     """There is no such object, or the role can't see it; Snowflake doesn't tell which."""
-
-
-def _text(tree: exp.Expr, *, has_values: bool) -> str:
-    """The SQL with the driver's placeholders. With parameters, a `%` is special to the driver and must be
-    doubled.
-    """
-
-    def written(node: exp.Expr) -> exp.Expr:
-        if isinstance(node, exp.Placeholder):
-            return exp.var(f"%({node.name})s")
-        if isinstance(node, exp.Identifier | exp.Literal) and "%" in node.name:
-            node.set("this", node.name.replace("%", "%%"))
-        return node
-
-    return (tree.transform(written) if has_values else tree).sql(dialect="snowflake")
 
 
 def arrow_schema(description: list[Any]) -> pa.Schema:

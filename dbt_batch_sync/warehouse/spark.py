@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import Conflict, UnsupportedWarehouse, WarehouseError
+from dbt_batch_sync.warehouse import Statement, Value
 from dbt_batch_sync.warehouse.adapter import first_line
 from dbt_batch_sync.warehouse.lake import LakeDriver, is_conflict
-from dbt_batch_sync.warehouse.port import Statement, Value
 
 _ARROW = {
     "string": pa.string(),
@@ -31,7 +31,7 @@ _ARROW = {
 
 
 class SparkWarehouse(LakeDriver):
-    """See port.Warehouse. A session accepts statements from any thread."""
+    """See Warehouse. A session accepts statements from any thread."""
 
     dialect = "spark"
 

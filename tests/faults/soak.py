@@ -37,8 +37,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from harness.quick import QuickProject
 
 from dbt_batch_sync.delivery import sender as sender_module
-from dbt_batch_sync.delivery.pacing import pacer_for
-from dbt_batch_sync.delivery.timing import Timing
+from dbt_batch_sync.delivery.pacing import Timing, pacer_for
 from dbt_batch_sync.push import channels as channels_module
 
 PEOPLE = 3000

@@ -28,7 +28,7 @@ from dbt_batch_sync.ledger.claims import Hold, Timing, contend
 from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import JOURNAL_COLUMNS, Event, Run
 from dbt_batch_sync.ledger.state import state_of, this_host
-from dbt_batch_sync.push.work import Work
+from dbt_batch_sync.push.source import Work
 from dbt_batch_sync.warehouse import duckdb as duckdb_warehouse
 from dbt_batch_sync.warehouse import open_warehouse
 from dbt_batch_sync.warehouse.relations import parse_table

@@ -21,8 +21,7 @@ from harness.faulty_sandbox import FaultyServer
 from harness.quick import QuickProject
 
 from dbt_batch_sync.delivery import sender as sender_module
-from dbt_batch_sync.delivery.pacing import pacer_for
-from dbt_batch_sync.delivery.timing import Timing
+from dbt_batch_sync.delivery.pacing import Timing, pacer_for
 from dbt_batch_sync.push import channels as channels_module
 from dbt_batch_sync.sandbox.server import SandboxSettings
 

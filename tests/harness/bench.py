@@ -47,8 +47,7 @@ from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.delivery import sender as sender_module
 from dbt_batch_sync.delivery import talking as talking_module
-from dbt_batch_sync.delivery.pacing import pacer_for
-from dbt_batch_sync.delivery.timing import Timing
+from dbt_batch_sync.delivery.pacing import Timing, pacer_for
 from dbt_batch_sync.errors import ConfigurationError, WarehouseError
 from dbt_batch_sync.kinds.kind import Kind, Route
 from dbt_batch_sync.ledger.claims import Timing as ClaimTiming

@@ -11,7 +11,7 @@ from harness.faults import Fault, FaultKind
 from harness.project import Project
 
 from dbt_batch_sync.ledger.records import Run
-from dbt_batch_sync.push.work import Work
+from dbt_batch_sync.push.source import Work
 
 COLUMNS = {"id": "varchar", "email": "varchar", "nick": "varchar", "points": "bigint"}
 MAPPING: dict[str, object] = {

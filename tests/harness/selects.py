@@ -8,10 +8,10 @@ from sqlglot import exp
 
 from dbt_batch_sync.ledger.journal import _last_events
 from dbt_batch_sync.push.counts import Pending, again_counts, change_counts, samples
-from dbt_batch_sync.push.lookup import events_of, row_of
+from dbt_batch_sync.push.lookup import EVENTS, row_of
 from dbt_batch_sync.push.pages import histogram_of, rows_of
 from dbt_batch_sync.warehouse import Column
-from dbt_batch_sync.warehouse.relations import Relation, beside, parse_table
+from dbt_batch_sync.warehouse.relations import Relation, beside, parse_table, select
 
 NAMES = ("nick", "tags")
 
@@ -38,6 +38,6 @@ def selects_of(
         again_counts(pending, snapshot, NAMES),
         samples(pending, snapshot, NAMES, 5),
         row_of(snapshot, build=False),
-        events_of(beside(snapshot.table, "batch_sync_journal")),
+        select(EVENTS, journal=beside(snapshot.table, "batch_sync_journal")),
     ]
     return [tree.sql(dialect=dialect, pretty=True) for tree in trees]

@@ -411,10 +411,10 @@ def test_a_push_is_held_to_its_plan(project: Project, tmp_path: Path) -> None:
     ("content", "words"),
     [
         (None, "can't be read: No such file or directory"),
-        ("{", "is not JSON"),
+        ("{", "is not a plan"),
         ("[]", "is not a plan"),
-        ('{"syncs": [{"sync": "people"}]}', "syncs[0].mapping: is required"),
-        ('{"syncs": [1]}', "syncs[0]: must be a mapping"),
+        ('{"syncs": [{"sync": "people"}]}', "is not a plan"),
+        ('{"syncs": [1]}', "is not a plan"),
     ],
 )
 def test_invalid_plan_files(project: Project, tmp_path: Path, content: str | None, words: str) -> None:

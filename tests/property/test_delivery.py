@@ -27,12 +27,11 @@ from dbt_batch_sync.batch_api.answers import (
     read_bulk,
 )
 from dbt_batch_sync.batch_api.retry import RetryPolicy
+from dbt_batch_sync.delivery.calls import Settled
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
 from dbt_batch_sync.delivery.halving import FIRST_CHECK, MostlyRejected, find_rejected
-from dbt_batch_sync.delivery.outcomes import Settled
-from dbt_batch_sync.delivery.pacing import Pacer, pacer_for
+from dbt_batch_sync.delivery.pacing import Pacer, Timing, pacer_for
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
-from dbt_batch_sync.delivery.timing import Timing
 from dbt_batch_sync.errors import DeliveryError
 from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.kinds.profiles import MASS_UPDATE, UPDATE

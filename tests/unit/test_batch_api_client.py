@@ -8,9 +8,17 @@ import pytest
 import requests
 import urllib3.exceptions
 
-from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Busy, Fatal, Rejected
+from dbt_batch_sync.batch_api.answers import (
+    Accepted,
+    Answer,
+    Broken,
+    BrokenKind,
+    Busy,
+    Fatal,
+    Rejected,
+    describe,
+)
 from dbt_batch_sync.batch_api.client import Client, classify
-from dbt_batch_sync.batch_api.messages import describe
 from dbt_batch_sync.batch_api.transport import Upload, bearer
 from dbt_batch_sync.kinds.profiles import PROFILES
 

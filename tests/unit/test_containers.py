@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
 
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Busy, Fatal, Rejected
 from dbt_batch_sync.batch_api.retry import RetryPolicy
-from dbt_batch_sync.delivery.pacing import Pacer
+from dbt_batch_sync.delivery.pacing import Pacer, Timing
 from dbt_batch_sync.delivery.sender import Interrupted
 from dbt_batch_sync.delivery.talking import Talk
-from dbt_batch_sync.delivery.timing import Timing
 from dbt_batch_sync.errors import DeliveryError, Stopped
-from dbt_batch_sync.kinds.attributes import parse_types
-from dbt_batch_sync.kinds.catalog import CATALOG
 from dbt_batch_sync.kinds.kind import Step
+from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping import Mapping as SyncMapping
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
+from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.push import containers
 
 Document = Mapping[str, object]
+NOW = datetime(2024, 2, 29)
 
 
 class Batch:
@@ -55,13 +58,16 @@ VIPS = mapping(kind="audience", identifier="id", audience="vips", display_name="
 SHOP = mapping(kind="catalog", identifier="sku", catalog="shop", fields=["title", "price"])
 
 
+def sync_of(known: SyncMapping) -> Sync:
+    return Sync(known, SimpleNamespace(name="s"), None, None)  # type: ignore[arg-type]
+
+
 def compare(
     known: SyncMapping, *answers: Answer | Document, types: str = "", begun: bool = False
 ) -> Step | None:
-    container = known.kind.container
-    assert container is not None
-    attributes = parse_types(types, known.kind.rules)
-    return container.compare(Batch(*answers).talk(), known, attributes, begun=begun)
+    built = Built("d", NOW, attribute_types=types)
+    state = SyncState("s", NOW, built, project_hash="p" if begun else None)
+    return containers.compare(Batch(*answers).talk(), sync_of(known), state)
 
 
 def test_calls_are_paced_and_retried() -> None:
@@ -120,16 +126,19 @@ def test_a_catalog() -> None:
 
 
 def test_polling_until_applied() -> None:
-    container = VIPS.kind.container
-    assert container is not None
-    states = [{"indexing_state": state} for state in ("IN_PROGRESS", "APPLIED")]
-    assert [container.is_applied(Batch(state).talk(), VIPS, "t") for state in states] == [False, True]
-    with pytest.raises(Stopped, match="replaced by someone else"):
-        container.is_applied(Batch({"indexing_state": "REPLACED"}).talk(), VIPS, "t")
-    with pytest.raises(Stopped, match="was removed"):
-        container.is_applied(Batch(Fatal(404)).talk(), VIPS, "t")
-    assert container.size(Batch({"nb_ids": 7}).talk(), VIPS) == 7
-    shelf = CATALOG.container
-    assert shelf is not None
-    assert shelf.size(Batch({"items": 9}).talk(), SHOP) == 9
-    assert shelf.size(Batch(Fatal(404)).talk(), SHOP) is None
+    batch = Batch({"indexing_state": "IN_PROGRESS"}, {"indexing_state": "APPLIED"})
+    containers.wait(batch.talk(), sync_of(VIPS), ["t"])
+    assert [path for _, path, _ in batch.asked] == ["audiences/view?name=vips&indexing_token=t"] * 2
+    with pytest.raises(Stopped, match="replaced by someone else after its members"):
+        containers.wait(Batch({"indexing_state": "REPLACED"}).talk(), sync_of(VIPS), ["t"])
+    with pytest.raises(Stopped, match="catalog `shop` was removed after its items"):
+        containers.wait(Batch(Fatal(404)).talk(), sync_of(SHOP), ["t"])
+
+
+@pytest.mark.parametrize(
+    ("known", "answer", "count"),
+    [(VIPS, {"nb_ids": 7}, 7), (SHOP, {"items": 9}, 9), (SHOP, Fatal(404), None)],
+)
+def test_how_many_rows_it_has(known: SyncMapping, answer: Answer | Document, count: int | None) -> None:
+    assert known.kind.container is not None
+    assert known.kind.container.count(Batch(answer).talk(), known) == count

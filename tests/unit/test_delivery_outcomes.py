@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 
 from dbt_batch_sync.batch_api.answers import PartialError, Rejected
+from dbt_batch_sync.delivery.calls import Outcome, settle
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
 from dbt_batch_sync.delivery.halving import Verdict
-from dbt_batch_sync.delivery.outcomes import Outcome, settle
 from dbt_batch_sync.ledger.records import Reject
 
 

@@ -24,11 +24,10 @@ from dbt_batch_sync.batch_api.answers import (
 )
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.delivery import sender
+from dbt_batch_sync.delivery.calls import Settled
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
-from dbt_batch_sync.delivery.outcomes import Settled
-from dbt_batch_sync.delivery.pacing import Pacer
+from dbt_batch_sync.delivery.pacing import SYSTEM_TIMING, Pacer, Timing
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
-from dbt_batch_sync.delivery.timing import SYSTEM_TIMING, Timing
 from dbt_batch_sync.errors import DeliveryError
 from dbt_batch_sync.ledger.records import Reject
 

@@ -15,7 +15,7 @@ from dbt_batch_sync.errors import ManifestError
 from dbt_batch_sync.ledger.records import Event
 from dbt_batch_sync.ledger.state import SyncState, state_of
 from dbt_batch_sync.mapping.syncs import Sync, read_syncs
-from dbt_batch_sync.push.gate import Gate
+from dbt_batch_sync.push.guards import Gate
 
 MANIFEST = Path(__file__).parents[1] / "fixtures" / "manifests" / "dbt-1.11.json"
 NOW = datetime(2026, 4, 1, 12, 0, 0)

@@ -43,7 +43,7 @@ def test_rows_are_appended_as_one_parameter(dialect: str) -> None:
         "SELECT CAST(`word` AS STRING) AS `word`, CAST(`many` AS BIGINT) AS `Many`, CAST(`part` AS DOUBLE) AS `part`, "
         "CAST(`good` AS BOOLEAN) AS `good`, CAST(`seen_at` AS TIMESTAMP_NTZ) AS `seen_at`, CAST(NULL AS STRING) AS `other` "
         "FROM (SELECT INLINE(FROM_JSON(:rows, "
-        "'ARRAY<STRUCT<`word`: STRING, `seen_at`: STRING, `many`: BIGINT, `part`: STRING, `good`: BOOLEAN>>'"
+        "'array<struct<`word`: string, `seen_at`: string, `many`: bigint, `part`: string, `good`: boolean>>'"
         "))) AS given"
     )
     assert statement.parameters == {

@@ -29,7 +29,7 @@ def test_status(shop: HandBuilt) -> None:
     shop.add("resend", run_id="q1", request="all")
     shop.add("resend", run_id="q2", request="rejected")
     shop.add("resend", run_id="q2", request="rejected")
-    people, vips = statuses(shop.warehouse, shop.known(), 2)
+    people, vips = statuses(shop.known(), 2)
     assert [(run.run_id, run.updates) for run in people.runs] == [("r2", 2), ("r1", 1)]
     assert people.parked == 1 + 3
     assert [(each.id, each.request) for each in people.requests] == [("q1", "all"), ("q2", "rejected")]
@@ -96,12 +96,12 @@ def test_report(shop: HandBuilt) -> None:
 
 
 def test_requests_are_appended_once_for_all_syncs(shop: HandBuilt) -> None:
-    ((journal, _, names),) = by_ledger(shop.known())
+    ((journal, names),) = by_ledger(shop.known())
     requests = append_requests(journal, "rejected", names)
     assert [each.sync for each in requests] == ["people", "vips"]
     assert len({each.id for each in requests}) == 2
-    assert open_requests(shop.warehouse, journal, names) == requests
-    assert open_requests(shop.warehouse, journal, ["vips"]) == requests[1:]
+    assert open_requests(journal, names) == requests
+    assert open_requests(journal, ["vips"]) == requests[1:]
     rows = shop.query("select event, request, run_id from batch_sync_journal order by recorded_at")
     assert [tuple(row.values()) for row in rows] == [("resend", "rejected", each.id) for each in requests]
 

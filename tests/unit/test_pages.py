@@ -10,7 +10,7 @@ from harness.hand_built import OUTPUT, HandBuilt
 
 from dbt_batch_sync.kinds.attributes import KEY
 from dbt_batch_sync.push.pages import read_ranges
-from dbt_batch_sync.push.work import open_work
+from dbt_batch_sync.push.source import open_work
 
 ROWS = [("b", 2, "x"), ("a", 0, "x"), ("d", 0, "w"), ("c", 1, "y"), ("e", 0, "x")]
 """Key, page and a text to sort by, in stored order."""

@@ -16,8 +16,7 @@ from dbt_batch_sync.errors import Stopped
 from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.kinds.profiles import MASS_UPDATE, PROFILES, UPDATE
 from dbt_batch_sync.push.masking import mask
-from dbt_batch_sync.push.plan import plan_sync, seconds_at_rate
-from dbt_batch_sync.push.planned import Planned, check_planned
+from dbt_batch_sync.push.plan import Planned, check_planned, plan_sync, seconds_at_rate
 from dbt_batch_sync.results.look import Flapping, SyncPlanned
 
 DOT = "•"

@@ -102,7 +102,7 @@ Read = Callable[[dict[str, object]], Accepted | Broken]
 
 
 def parse(status: int, headers: Mapping[str, str], body: bytes, now: float, read: Read) -> Answer:
-    """Interprets one HTTP answer, at `now` in seconds since the epoch.
+    """Interprets one HTTP answer. `now`: seconds since the epoch, for an answer without `Date`.
 
     The status decides; the body only adds codes and partial errors. `batch_api.md` says to retry 429, 500 and
     503 [Q]; 408 and every other 5xx (such as 502 and 504 from a gateway) are handled like them. 413 and 422
@@ -114,7 +114,10 @@ def parse(status: int, headers: Mapping[str, str], body: bytes, now: float, read
     error = document or {}
     code = machine_code(error.get("error_code"))
     if status in _BUSY or 500 <= status < 600:
-        return Busy(status, retry_after(headers.get("retry-after", ""), now), code)
+        sent_at = _seconds(headers.get("date", ""))
+        return Busy(
+            status, retry_after(headers.get("retry-after", ""), now if sent_at is None else sent_at), code
+        )
     if status in _REJECTING:
         return Rejected(status, code, _text(error.get("error_message")))
     if 300 <= status < 500:
@@ -133,11 +136,19 @@ def check_indexes(answer: Answer, operations: int) -> Answer:
 
 
 def retry_after(value: str, now: float) -> float | None:
-    """Seconds to wait according to `Retry-After`, a number or a date; None if it is neither."""
+    """Seconds to wait according to `Retry-After`, a number or a date; None if it is neither. `now` is Batch's
+    clock if possible, so that a wrong local clock does no harm.
+    """
     if re.fullmatch(r"\s*[0-9]{1,9}\s*", value, re.ASCII):
         return float(value)
+    until = _seconds(value)
+    return None if until is None else max(0.0, until - now)
+
+
+def _seconds(date: str) -> float | None:
+    """Seconds since the epoch; None if it is no HTTP date."""
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+        return parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 

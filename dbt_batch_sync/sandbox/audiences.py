@@ -86,8 +86,8 @@ def _read_attributes(raw: object) -> dict[str, TypedValue]:
         elif value is None:
             raise BrokenRuleError("INVALID_VALUE", f"{key}: null is no value of an audience's attribute")
         else:
-            typed = read(value)
-        if typed.type not in _TYPES:
+            typed = read(value)  # type: ignore[assignment]  # a change of an array is refused below
+        if not isinstance(typed, TypedValue) or typed.type not in _TYPES:
             raise BrokenRuleError("INVALID_TYPE", f"{key}: must be a string, number, date, url or array")
         if name in attributes:
             raise BrokenRuleError("DUPLICATE_ATTRIBUTE", f"{name}: twice for one id")

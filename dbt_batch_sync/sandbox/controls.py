@@ -170,9 +170,9 @@ class _Controls:
             raise BadControlError(broken.reason) from None
         if operation.refused:
             raise BadControlError(f"{operation.refused[0].attribute}: {operation.refused[0].reason}")
-        if self._sandbox.discards(operation.custom_id):
+        if self._sandbox.discards(operation.custom_id or ""):
             raise BadControlError("this person was erased: Batch discards their data for now")
-        self._sandbox.store.apply([operation], self._sandbox.now().isoformat())
+        self._sandbox.store.apply([(0, operation)], self._sandbox.now().isoformat())
         return await self.profile(request)
 
     async def remove(self, request: Request) -> Response:

@@ -9,7 +9,7 @@ from typing import NamedTuple, NoReturn, cast
 
 from dbt_batch_sync.sandbox.events import MAX_EVENTS, Event, read_event
 from dbt_batch_sync.sandbox.rules import read_key
-from dbt_batch_sync.sandbox.values import BrokenRuleError, Refusal, Write
+from dbt_batch_sync.sandbox.values import ArrayChange, BrokenRuleError, Refusal, TypedValue, Write
 
 MAX_ATTRIBUTES = 50
 MAX_ARRAYS = 15
@@ -30,15 +30,17 @@ class RefusedEvent(NamedTuple):
 
 @dataclass(slots=True)
 class Operation:
-    """An operation with a valid identifier."""
+    """An operation with valid identifiers. `custom_id` is None for an installation."""
 
-    custom_id: str
+    custom_id: str | None
     writes: dict[str, Write] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     refused_events: list[RefusedEvent] = field(default_factory=list)
     arrays: int = 0
+    # Whether every write is a plain value, which a profile can take unchanged.
+    only_values: bool = True
 
     def take_out(self, names: Collection[str]) -> list[str]:
         """Removes the writes of these attributes, by plain name or as sent. Returns their keys as sent."""
@@ -88,11 +90,20 @@ def _read_events(events: object, operation: Operation, now: datetime, skew: floa
             )
 
 
-def _identifier(identifiers: object) -> str:
-    if not isinstance(identifiers, dict) or identifiers.keys() != {"custom_id"}:
-        raise BrokenRuleError("INVALID_IDENTIFIER", "the sandbox knows identifiers of a custom_id only")
-    check_custom_id(identifiers["custom_id"])
-    return cast(str, identifiers["custom_id"])
+def _identifier(identifiers: object) -> str | None:
+    if not isinstance(identifiers, dict) or len(identifiers) != 1:
+        raise BrokenRuleError(
+            "INVALID_IDENTIFIER", "identifiers have exactly one of custom_id and installation"
+        )
+    if "custom_id" in identifiers:
+        check_custom_id(identifiers["custom_id"])
+        return cast(str, identifiers["custom_id"])
+    installation = identifiers.get("installation")
+    if not isinstance(installation, str) or not installation.strip():
+        raise BrokenRuleError(
+            "INVALID_IDENTIFIER", "identifiers have exactly one of custom_id and installation"
+        )
+    return None
 
 
 def check_custom_id(custom_id: object) -> None:
@@ -114,9 +125,11 @@ def _read_attributes(attributes: dict[str, object], operation: Operation) -> Non
     for key, value in attributes.items():
         try:
             name, write = _read_attribute(key, value)
+            if type(write) is not TypedValue:
+                operation.only_values = False
             if name in writes:
                 _refuse_second()
-            if type(value) is list:
+            if type(value) is list or type(write) is ArrayChange:
                 _count_array(name, operation)
         except BrokenRuleError as broken:
             operation.refused.append(broken.refusal(key))

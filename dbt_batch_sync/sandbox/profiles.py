@@ -52,10 +52,10 @@ class Profiles:
         refusals: Refusals = []
         read = self._read(call, refusals)
         read = self.reject(read, refusals, call)
-        read = [entry for entry in read if not self.discards(entry[1].custom_id)]
+        read = [entry for entry in read if not self.discards(entry[1].custom_id or "")]
         self._reject_events(read, refusals)
         now = self.world.now().isoformat()
-        self.store.apply([operation for _, operation in read], now, call.era, call.tally.number)
+        refusals += self.store.apply(read, now, call.era, call.tally.number)
         if call.era == self.store.era:
             self._remember_events(read, now, call.tally.number)
         refusals.sort(key=lambda entry: entry[0])
@@ -86,7 +86,7 @@ class Profiles:
             if not (raw.get("attributes") or raw.get("events")):
                 tally.violate(Violation.EMPTY_OPERATION)
             read.append((index, operation))
-        times = Counter(operation.custom_id for _, operation in read)
+        times = Counter(operation.custom_id for _, operation in read if operation.custom_id is not None)
         tally.violations += [(Violation.DUPLICATE_IDENTIFIER, "")] * (times.total() - len(times))
         return read
 
@@ -104,6 +104,8 @@ class Profiles:
 
     def _remember_events(self, read: Operations, now: str, number: int) -> None:
         for _, operation in read:
+            if operation.custom_id is None:
+                continue
             for event in operation.events:
                 self.events.add(StoredEvent(number, now, operation.custom_id, event))
 
@@ -114,7 +116,7 @@ class Profiles:
         for _, operation in read:
             tally.events += len(operation.events)
             tally.attributes += operation.keys
-            if self.world.settings.count_custom_ids:
+            if self.world.settings.count_custom_ids and operation.custom_id is not None:
                 tally.custom_ids.append(operation.custom_id)
 
     def _named(self, refusals: Refusals) -> Refusals:

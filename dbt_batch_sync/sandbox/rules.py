@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from dbt_batch_sync.kinds.attributes import Vocabulary
 from dbt_batch_sync.kinds.vocabularies import words
-from dbt_batch_sync.sandbox.values import BrokenRuleError, TypedValue
+from dbt_batch_sync.sandbox.values import ArrayChange, BrokenRuleError, TypedValue
 
 MAX_STRING = 300
 MAX_URL = 2048
@@ -31,6 +31,8 @@ _BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x20\x7f]")
 _EMAIL = re.compile(r"[^@\s]+@[A-Za-z0-9.\-]+\.[A-Za-z0-9]+")
 _PHONE = re.compile(r"\+[0-9]{1,15}")
 _TOPIC = re.compile(r"[a-z0-9_]{1,300}")
+
+Value = TypedValue | ArrayChange
 
 
 def _wrong_type(expected: str) -> BrokenRuleError:
@@ -110,25 +112,32 @@ def _items(value: object, is_item: Callable[[object], bool]) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _object(_value: object) -> NoReturn:
-    raise BrokenRuleError("INVALID_TYPE", "an object is not allowed")
+def _array_change(value: object, is_item: Callable[[object], bool]) -> ArrayChange:
+    if not isinstance(value, dict) or not value or value.keys() - {"$add", "$remove"}:
+        raise BrokenRuleError("INVALID_TYPE", "an object is not allowed, except $add and $remove of an array")
+    add, remove = (_items(value[key], is_item) if key in value else () for key in ("$add", "$remove"))
+    return ArrayChange(add, remove)
 
 
 def _array(value: object) -> TypedValue:
     return TypedValue("string_array", _items(value, _is_string))
 
 
-_BY_JSON_TYPE: dict[type, Callable[[object], TypedValue]] = {
+def _change(value: object) -> ArrayChange:
+    return _array_change(value, _is_string)
+
+
+_BY_JSON_TYPE: dict[type, Callable[[object], Value]] = {
     str: _string,
     int: _integer,
     float: _float,
     bool: _boolean,
     list: _array,
-    dict: _object,
+    dict: _change,
 }
 
 
-def _plain(value: object) -> TypedValue:
+def _plain(value: object) -> Value:
     return _BY_JSON_TYPE[type(value)](value)
 
 
@@ -139,7 +148,7 @@ def _email(value: object) -> TypedValue:
     return TypedValue("string", text)
 
 
-def _one_of(accepted: Callable[[str], object], expected: str) -> Callable[[object], TypedValue]:
+def _one_of(accepted: Callable[[str], object], expected: str) -> Callable[[object], Value]:
     def read(value: object) -> TypedValue:
         if not accepted(_text(value)):
             raise _wrong_value(expected)
@@ -148,13 +157,15 @@ def _one_of(accepted: Callable[[str], object], expected: str) -> Callable[[objec
     return read
 
 
-def _topics(value: object) -> TypedValue:
+def _topics(value: object) -> Value:
+    if isinstance(value, dict):
+        return _array_change(value, _is_topic)
     return TypedValue("string_array", _items(value, _is_topic))
 
 
 _consent = _one_of(words(Vocabulary.SUBSCRIPTION).__contains__, "subscribed or unsubscribed")
 
-STANDARD: dict[str, Callable[[object], TypedValue]] = {
+STANDARD: dict[str, Callable[[object], Value]] = {
     "$email_address": _email,
     "$email_marketing": _consent,
     "$phone_number": _one_of(_PHONE.fullmatch, "an E.164 number: + and 1 to 15 digits"),
@@ -170,7 +181,7 @@ class Key(NamedTuple):
     """A key in an operation's attributes: the name without a wrapper, and how to read its value."""
 
     name: str
-    read: Callable[[object], TypedValue]
+    read: Callable[[object], Value]
     nullable: bool
 
 

@@ -14,7 +14,7 @@ from dbt_batch_sync.sandbox.operations import Operation
 from dbt_batch_sync.sandbox.profile import Profile
 from dbt_batch_sync.sandbox.profile_file import ProfileFile
 from dbt_batch_sync.sandbox.search import Search
-from dbt_batch_sync.sandbox.values import TypedValue
+from dbt_batch_sync.sandbox.values import Refusal, TypedValue
 
 # The number of profiles read before another request may run.
 _CHUNK = 5_000
@@ -69,25 +69,36 @@ class ProfileStore:
         return self._era
 
     def apply(
-        self, operations: Sequence[Operation], now: str, era: int | None = None, number: int = 0
-    ) -> None:
-        """Applies a request's operations in order. `number` is the request's, for the history. A request of
-        an earlier `era` arrives too late and changes nothing.
+        self, operations: Sequence[tuple[int, Operation]], now: str, era: int | None = None, number: int = 0
+    ) -> list[tuple[int, Refusal]]:
+        """Applies a request's operations in order. Returns the errors that depend on profiles' states, by
+        bulk index.
+
+        `number` is the request's, for the history. Operations for an installation have no profile here. A
+        request of an earlier `era` arrives too late and changes nothing.
         """
+        refused: list[tuple[int, Refusal]] = []
         changed: dict[str, Profile] = {}
         with self._lock:
-            if era not in (None, self._era) or not self._keep:
-                return
-            for operation in operations:
-                custom_id = operation.custom_id
-                profile = self._profiles.setdefault(custom_id, Profile(custom_id, created_at=now))
+            if era not in (None, self._era):
+                return []
+            for index, operation in operations:
+                if operation.custom_id is None or not self._keep:
+                    continue
+                profile = self._profiles.get(operation.custom_id)
+                if profile is None:
+                    profile = self._profiles[operation.custom_id] = Profile(
+                        operation.custom_id, created_at=now
+                    )
                 before = _written(operation, profile) if self.history.keeps else {}
-                profile.apply(operation, now)
+                refused += [(index, refusal) for refusal in profile.apply(operation, now)]
                 if self.history.keeps:
-                    self.history.add(custom_id, Entry(number, now, before, _written(operation, profile)))
-                changed[custom_id] = profile
+                    after = _written(operation, profile)
+                    self.history.add(profile.custom_id, Entry(number, now, before, after))
+                changed[operation.custom_id] = profile
             if self._file:
                 self._file.write(changed.values())
+        return refused
 
     def chunks(self, size: int) -> Iterator[list[tuple[str, dict[str, TypedValue]]]]:
         """Every profile's attributes in chunks, each as it is when it is read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 AttributeType = Literal["string", "integer", "float", "boolean", "date", "url", "string_array"]
@@ -15,8 +16,22 @@ class TypedValue(NamedTuple):
     value: Scalar | tuple[str, ...]
 
 
-# The effect of one key of an operation: a new value, or None to delete the attribute.
-Write = TypedValue | None
+@dataclass(frozen=True)
+class ArrayChange:
+    """Items to add to and remove from an array of strings, whatever it contains."""
+
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+    def applied_to(self, current: TypedValue | None) -> tuple[str, ...]:
+        """The changed array. A value of another type counts as an empty array."""
+        held = current.value if current is not None and isinstance(current.value, tuple) else ()
+        kept = [item for item in held if item not in self.remove]
+        return (*kept, *dict.fromkeys(item for item in self.add if item not in kept))
+
+
+# The effect of one key of an operation: a new value, a change of an array, or None to delete the attribute.
+Write = TypedValue | ArrayChange | None
 
 
 class Refusal(NamedTuple):

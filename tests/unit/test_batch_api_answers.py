@@ -171,3 +171,11 @@ def test_a_status_outside_of_http_is_broken() -> None:
 def test_retry_after_in_both_forms(value: str, seconds: float | None) -> None:
     assert retry_after(value, NOW) == seconds
     assert answer(503, b"", {"retry-after": value}) == Busy(503, seconds)
+
+
+@pytest.mark.parametrize(
+    ("date", "seconds"), [("Thu, 09 Oct 2025 10:00:00 GMT", 20.0), ("yesterday", 4_020.0), (None, 4_020.0)]
+)
+def test_a_retry_after_date_counts_from_the_date_of_the_answer(date: str | None, seconds: float) -> None:
+    headers = {"retry-after": "Thu, 09 Oct 2025 10:00:20 GMT", **({"date": date} if date else {})}
+    assert parse(503, headers, b"", NOW, read_bulk) == Busy(503, seconds)

@@ -20,7 +20,7 @@ def test_old_and_new_values_by_request() -> None:
     caller = Caller()
     write(caller, "a", x=1, y=1)
     write(caller, "a", x=2, y=1, z=None)
-    write(caller, "a", y=None, l=["k"])
+    write(caller, "a", y=None, l={"$add": ["k"]})
     write(caller, "b", x=1)
     third, second, first = caller.sandbox.store.history.of("a")
     assert first.changes == [Change("x", None, number(1)), Change("y", None, number(1))]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_batch_sync.sandbox.operations import Operation, read_operation
-from dbt_batch_sync.sandbox.values import BrokenRuleError, TypedValue
+from dbt_batch_sync.sandbox.values import ArrayChange, BrokenRuleError, TypedValue
 
 WHO = {"custom_id": "jane"}
 
@@ -84,7 +84,7 @@ def test_custom_id_refused(custom_id: object) -> None:
         ({"identifiers": {"email": "a@b.c"}}, "INVALID_IDENTIFIER"),
         ({"identifiers": {"custom_id": "a", "installation": "b"}}, "INVALID_IDENTIFIER"),
         ({"identifiers": {"custom_id": "a", "other": 1}}, "INVALID_IDENTIFIER"),
-        ({"identifiers": {"installation": "i"}}, "INVALID_IDENTIFIER"),
+        ({"identifiers": {"installation": ""}}, "INVALID_IDENTIFIER"),
         ({"identifiers": WHO, "attribute": {}}, "INVALID_OPERATION"),
         ({"identifiers": WHO, "attributes": None}, "INVALID_OPERATION"),
         ({"identifiers": WHO, "attributes": []}, "INVALID_OPERATION"),
@@ -102,6 +102,10 @@ def test_rejected_operations(operation: object, category: str) -> None:
 
 def test_fifty_attributes_are_accepted() -> None:
     assert len(attributes({f"a{n}": n for n in range(50)}).writes) == 50
+
+
+def test_an_installation_has_no_custom_id() -> None:
+    assert read_operation({"identifiers": {"installation": "i"}}).custom_id is None
 
 
 def test_only_the_invalid_attribute_is_rejected() -> None:
@@ -123,11 +127,24 @@ def test_a_second_type_of_an_attribute_is_rejected() -> None:
 
 def test_the_sixteenth_array_is_rejected() -> None:
     arrays: dict[str, object] = {f"a{n}": ["x"] for n in range(14)}
-    operation = attributes({**arrays, "b": ["x"], "$topic_preferences": ["t"], "c": ["x"], "d": "x"})
+    operation = attributes(
+        {**arrays, "b": {"$add": ["x"]}, "$topic_preferences": ["t"], "c": ["x"], "d": "x"}
+    )
     assert [(refusal.attribute, refusal.category) for refusal in operation.refused] == [
         ("c", "TOO_MANY_ARRAYS")
     ]
     assert {"b", "d", "$topic_preferences"} <= operation.writes.keys()
+
+
+@pytest.mark.parametrize(
+    ("values", "flag"), [({"a": 1}, True), ({"a": None}, False), ({"a": {"$add": ["x"]}}, False), ({}, True)]
+)
+def test_only_values(values: dict[str, object], flag: bool) -> None:
+    assert attributes(values).only_values is flag
+
+
+def test_array_changes_are_kept_as_changes() -> None:
+    assert attributes({"a": {"$remove": ["x"]}}).writes == {"a": ArrayChange((), ("x",))}
 
 
 json_values = st.recursive(

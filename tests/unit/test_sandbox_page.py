@@ -136,7 +136,7 @@ def test_profiles_are_searched_and_paged() -> None:
 
 def test_a_profile_with_types_history_and_memberships(sandbox: Sandbox) -> None:
     edited = read_operation({"identifiers": {"custom_id": HOSTILE}, "attributes": {"n": 2, "a": None}})
-    sandbox.store.apply([edited], "2024-01-02T00:00:00Z")
+    sandbox.store.apply([(0, edited)], "2024-01-02T00:00:00Z")
     page = text(sandbox, profile=HOSTILE)
     assert "bstring_arrayx, " in page, "expected three cells"
     assert "By hand · 2024-01-02 00:00:00 n 1.5 → 2 float → integer" in page

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_batch_sync.sandbox.rules import STANDARD, plain_name, read_key
-from dbt_batch_sync.sandbox.values import BrokenRuleError, TypedValue
+from dbt_batch_sync.sandbox.values import ArrayChange, BrokenRuleError, TypedValue
 
 EMAIL_AT_LIMIT = "a" * 116 + "@example.com"
 
 
-def read(key: str, value: object) -> TypedValue:
+def read(key: str, value: object) -> TypedValue | ArrayChange:
     """Parse a key and its value as they come from a JSON document."""
     return read_key(key).read(json.loads(json.dumps(value)))
 
@@ -93,7 +93,11 @@ def test_accepted(key: str, value: object, kind: str) -> None:
         ("a", [["x"]]),
         ("a", {}),
         ("a", {"b": 1}),
-        ("a", {"$add": ["x"]}),
+        ("a", {"$add": ["x"], "b": 1}),
+        ("a", {"$add": []}),
+        ("a", {"$add": ["x"] * 26}),
+        ("a", {"$remove": "x"}),
+        ("a", {"$add": [1]}),
         ("date(a)", "1989-07-20"),
         ("date(a)", "1989-07-20T00:00:00"),
         ("date(a)", "1989-07-20 00:00:00Z"),
@@ -228,6 +232,19 @@ def test_refused_name(key: str) -> None:
 )
 def test_name_without_wrapper(key: str, name: str) -> None:
     assert read_key(key).name == plain_name(key) == name
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "change"),
+    [
+        ("a", {"$add": ["x", "y"]}, ArrayChange(("x", "y"), ())),
+        ("a", {"$remove": ["x"]}, ArrayChange((), ("x",))),
+        ("a", {"$add": ["x"] * 25, "$remove": ["y"] * 25}, ArrayChange(("x",) * 25, ("y",) * 25)),
+        ("$topic_preferences", {"$add": ["sport"]}, ArrayChange(("sport",), ())),
+    ],
+)
+def test_array_change(key: str, value: object, change: ArrayChange) -> None:
+    assert read(key, value) == change
 
 
 def test_null_clears_all_but_wrapped_names() -> None:

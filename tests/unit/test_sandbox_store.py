@@ -7,19 +7,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.sandbox.operations import read_operation
 from dbt_batch_sync.sandbox.search import parse
 from dbt_batch_sync.sandbox.store import ProfileStore
-from dbt_batch_sync.sandbox.values import TypedValue
+from dbt_batch_sync.sandbox.values import ArrayChange, Refusal, TypedValue
 
 NOW, LATER = "2024-01-01T00:00:00+00:00", "2024-01-02T00:00:00+00:00"
 
 
-def write(store: ProfileStore, values: dict[str, object], custom_id: str = "jane", now: str = NOW) -> None:
+def write(
+    store: ProfileStore, values: dict[str, object], custom_id: str = "jane", now: str = NOW
+) -> list[tuple[int, Refusal]]:
     operation = read_operation({"identifiers": {"custom_id": custom_id}, "attributes": values})
-    store.apply([operation], now)
+    return store.apply([(0, operation)], now)
 
 
 @pytest.fixture
@@ -49,6 +53,12 @@ def path(tmp_path: Path) -> Path:
         ([{"date(a)": "2024-01-01T00:00:00Z"}, {"a": None}], {}),
         ([{"url(a)": "https://e.com"}, {"a": "https://e.com"}], {"a": ("string", "https://e.com")}),
         ([{"a": ["x", "y"]}, {"a": ["z"]}], {"a": ("string_array", ("z",))}),
+        ([{"a": ["x", "y"]}, {"a": {"$add": ["y", "z"]}}], {"a": ("string_array", ("x", "y", "z"))}),
+        ([{"a": ["x", "y"]}, {"a": {"$remove": ["x", "w"]}}], {"a": ("string_array", ("y",))}),
+        ([{"a": ["x"]}, {"a": {"$add": ["y"], "$remove": ["x"]}}], {"a": ("string_array", ("y",))}),
+        ([{"a": {"$add": ["x", "x"]}}], {"a": ("string_array", ("x",))}),
+        ([{"a": ["x"]}, {"a": {"$remove": ["x"]}}], {}),
+        ([{"a": "x"}, {"a": {"$add": ["y"]}}], {"a": ("string_array", ("y",))}),
         ([{"$language": "fr"}, {"$language": None}], {}),
         ([{}], {}),
     ],
@@ -57,7 +67,7 @@ def test_writes_in_order(
     store: ProfileStore, writes: list[dict[str, object]], held: dict[str, tuple[str, object]]
 ) -> None:
     for values in writes:
-        write(store, values)
+        assert write(store, values) == []
     assert store.profiles["jane"].attributes == held
     assert store.profiles["jane"].operations == len(writes)
 
@@ -65,6 +75,14 @@ def test_writes_in_order(
 def test_the_type_is_part_of_a_value() -> None:
     values = [TypedValue("integer", 1), TypedValue("float", 1.0), TypedValue("boolean", True)]
     assert len(set(values)) == 3
+
+
+def test_an_array_that_would_become_too_long_is_unchanged(store: ProfileStore) -> None:
+    write(store, {"a": [f"x{n}" for n in range(20)], "b": 1})
+    refused = write(store, {"a": {"$add": [f"y{n}" for n in range(6)]}, "b": 2})
+    assert [(index, refusal.attribute) for index, refusal in refused] == [(0, "a")]
+    assert len(store.profiles["jane"].attributes["a"].value) == 20  # type: ignore[arg-type]
+    assert store.profiles["jane"].attributes["b"] == TypedValue("integer", 2)
 
 
 def test_times_of_creation_and_of_the_last_write(store: ProfileStore) -> None:
@@ -87,6 +105,11 @@ def test_pages_and_copies(store: ProfileStore) -> None:
 def test_nothing_is_stored_in_count_only_mode() -> None:
     store = ProfileStore(keep=False)
     write(store, {"a": 1})
+    assert not store.profiles
+
+
+def test_an_installation_creates_no_profile(store: ProfileStore) -> None:
+    store.apply([(0, read_operation({"identifiers": {"installation": "i"}, "attributes": {"a": 1}}))], NOW)
     assert not store.profiles
 
 
@@ -142,8 +165,7 @@ def test_a_file_is_complete_before_it_is_closed(filed: ProfileStore, path: Path)
 def test_a_file_in_use_is_rejected(filed: ProfileStore, path: Path) -> None:
     with pytest.raises(ConfigurationError, match="another sandbox uses it"):
         ProfileStore(path)
-    write(filed, {"a": 1})
-    assert "jane" in filed.profiles
+    assert write(filed, {"a": 1}) == []
 
 
 def test_foreign_files_are_rejected_and_left_alone(tmp_path: Path) -> None:
@@ -159,3 +181,14 @@ def test_foreign_files_are_rejected_and_left_alone(tmp_path: Path) -> None:
         assert path.read_bytes() == before
     with pytest.raises(ConfigurationError, match="can't be opened"):
         ProfileStore(tmp_path / "missing" / "profiles.db")
+
+
+items = st.lists(st.sampled_from("abcdef"), max_size=6).map(tuple)
+
+
+@given(held=items, add=items, remove=items)
+def test_array_changes_work_like_sets(
+    held: tuple[str, ...], add: tuple[str, ...], remove: tuple[str, ...]
+) -> None:
+    result = ArrayChange(add, remove).applied_to(TypedValue("string_array", held) if held else None)
+    assert set(result) == (set(held) - set(remove)) | set(add)

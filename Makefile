@@ -16,8 +16,6 @@ WAREHOUSES := snowflake bigquery redshift databricks spark iceberg parquet
 DBT_VERSIONS := dbt-1.9 dbt-1.10 dbt-1.12
 ORCHESTRATORS := airflow dagster prefect
 INSTALLED := $(VENV)/.installed
-PIP := -m pip install --quiet --disable-pip-version-check
-UV := $(shell command -v uv)
 UV_INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode
 
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
@@ -46,16 +44,11 @@ help:
 	@echo " make wheel                   build the wheel and try it in an empty environment"
 	@echo " make clean                   remove everything that was built, including .venv"
 
-# With uv on the PATH, seconds instead of minutes.
 $(INSTALLED): pyproject.toml constraints.txt
-	@echo "Creating $(VENV) with dbt, DuckDB and the tools of development. $(if $(UV),This takes some seconds.,This takes a minute or three; with uv on the PATH it takes seconds.)"
-ifneq ($(UV),)
-	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)
-	@$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e '.[duckdb,otel,sandbox,dev]'
-else
+	@echo "Creating $(VENV) with dbt, DuckDB and the tools of development. This takes less than a minute."
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python $(PIP) -c constraints.txt -e '.[duckdb,otel,sandbox,dev]'
-endif
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	@$(UV_INSTALL) --python $(BIN)/python -c constraints.txt -e '.[duckdb,otel,sandbox,dev]'
 	@touch $@
 
 demo: $(INSTALLED)

@@ -159,12 +159,19 @@ class Journal:
         try:
             return self._warehouse.fetch(Statement(query, values))
         except WarehouseError:
-            found = {column.name.lower() for column in self._warehouse.columns(self.table)}
-            name = self.table.sql(self._warehouse.dialect)
-            if not found:
-                raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: dbt run") from None
-            if found >= set(JOURNAL_COLUMNS):
-                raise
+            read = {table.name for table in query.find_all(exp.Table)}
+            expected = {RUNS: RUN_COLUMNS, REJECTS: REJECT_COLUMNS, self.table.name: JOURNAL_COLUMNS}
+            for name in read & expected.keys():
+                self._check_columns(beside(self.table, name), set(expected[name]))
+            raise
+
+    def _check_columns(self, table: exp.Table, expected: set[str]) -> None:
+        """Raises ConfigurationError if `dbt run` must create or upgrade the table."""
+        found = {column.name.lower() for column in self._warehouse.columns(table)}
+        name = table.sql(self._warehouse.dialect)
+        if not found:
+            raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: dbt run") from None
+        if not found >= expected:
             older = f"{name} was created by an older version of the macros. To upgrade it, run: dbt run"
             raise ConfigurationError(older) from None
 

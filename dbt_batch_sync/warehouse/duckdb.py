@@ -53,7 +53,7 @@ class DuckDbWarehouse:
 
     def __init__(self, target: WarehouseTarget) -> None:
         _require_file(target)
-        self._megabytes: int | None = None if {"memory_limit", "max_memory"} & _settings(target) else 0
+        self._limits = not {"memory_limit", "max_memory"} & _settings(target)
         self._file = _File(_opener(target), lets_go=_is_file(target))
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
@@ -66,11 +66,7 @@ class DuckDbWarehouse:
         return tuple(Column(name, kind) for name, kind, *_ in found)
 
     def fetch(self, query: Statement) -> pa.Table:
-        with self._file.cursor() as cursor:
-            if self._megabytes is not None:
-                # Never less than before: another thread may be using it.
-                self._megabytes = max(self._megabytes, _needed_megabytes(query.tree))
-                cursor.execute(f"set memory_limit = '{self._megabytes}MB'")
+        with self._file.cursor(_needed_megabytes(query.tree) if self._limits else 0) as cursor:
             found = cursor.sql(_sql(query.tree), params=dict(query.parameters)).to_arrow_table()
         return in_utc(found)
 
@@ -103,14 +99,21 @@ class _File:
         self._users = 0
         self._timer: Timer | None = None
         self._opened: _Opened | None = _unlocked(open_file, LOCK_WAIT_SECONDS)
+        self._megabytes = 0
         self._set_timer()
 
     @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection for one thread. Turns DuckDB's exceptions into WarehouseError."""
+    def cursor(self, megabytes: int = 0) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection for one thread, with at least this memory limit if it isn't 0. Turns DuckDB's
+        exceptions into WarehouseError.
+        """
         with self._lock:
             if self._opened is None:
                 self._opened = _unlocked(self._open_file, LOCK_WAIT_AGAIN_SECONDS)
+                self._megabytes = 0
+            if megabytes > self._megabytes:  # another thread may be using what there is
+                self._opened[0].execute(f"set memory_limit = '{megabytes}MB'")
+                self._megabytes = megabytes
             self._users += 1
             cursor = self._opened[0].cursor()
         try:

@@ -27,8 +27,8 @@ def recorded() -> Iterator[list[str]]:
         return handle
 
     @contextlib.contextmanager
-    def noting_cursor(file: Any) -> Iterator[Any]:
-        with cursor(file) as opened:
+    def noting_cursor(file: Any, megabytes: int = 0) -> Iterator[Any]:
+        with cursor(file, megabytes) as opened:
             yield _DuckDbCursor(opened, seen)
 
     with (

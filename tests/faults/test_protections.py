@@ -209,7 +209,7 @@ def no_intent(self: SyncPush, chunks: Any) -> Iterator[Any]:
 def closed_intent(self: SyncPush) -> Any:
     page = self._checkpoint.page
     return push_module.ended(
-        self.journal, self.run, page=page, retention_days=self.work.output.retention_days
+        self.hold.journal, self.run, page=page, retention_days=self.work.output.retention_days
     )
 
 

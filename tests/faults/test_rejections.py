@@ -316,7 +316,7 @@ def test_the_push_stops_when_most_rows_are_rejected(quick: QuickProject) -> None
     assert done.returncode == 1
     (sync,) = json.loads(done.stdout)["syncs"]
     assert (sync["status"], sync["settled"], sync["rejected_rows"]) == ("failed", PAGE, 0)
-    assert "the cause is the mapping or the project, not single rows" in sync["error"]
+    assert "The cause is the mapping or the Batch project" in sync["error"]
     assert "are rejected one by one" in sync["error"]
     assert not quick.rejects(), "nothing of the failed chunk may count as sent"
     # 25 rejected rows, the requests to find them, 16 probes, and the chunks before.

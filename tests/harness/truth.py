@@ -35,6 +35,9 @@ _BAD_WORDS = (
 CONSENTS = ("$email_marketing", "$sms_marketing")
 """Nulls never delete them, unless the mapping says so."""
 
+OPTED_OUT = TypedValue("string", "unsubscribed")
+"""With `never_resubscribe`, an exit with `clear` keeps it."""
+
 
 @dataclass(frozen=True)
 class Attribute:
@@ -88,7 +91,7 @@ class Spec:
     @property
     def leaving(self) -> tuple[object, ...]:
         """Everything that determines how a profile exits."""
-        return (self.on_exit, self.membership, self.cleared)
+        return (self.on_exit, self.membership, self.cleared, self.resubscribe)
 
     @property
     def cleared(self) -> frozenset[str]:
@@ -212,10 +215,12 @@ class Truth:
             yield f"{name}: {member} is {held.get(member)} in the sync"
 
     def _wrong_exit(self, name: str, held: Mapping[str, TypedValue], rejects: Rejects) -> Iterator[str]:
-        ((on_exit, membership, attributes),) = self.away[name]
+        ((on_exit, membership, attributes, resubscribe),) = self.away[name]
         named = {relation.removeprefix("batch__") for who, relation in rejects if who == name and relation}
         if on_exit == "clear":
             left = {each for each in held if each in attributes and each.lstrip("$") not in named}  # type: ignore[operator]
+            if not resubscribe:
+                left -= {each for each in CONSENTS if held.get(each) == OPTED_OUT}
             if left:
                 yield f"{name}: left, and still has {sorted(left)}"
         elif (

@@ -184,6 +184,8 @@ class AuditedLife(Life):
         if wire in CONSENTS and held == _CONSENT[1]:
             return True
         if name not in rows.valid:
+            if wire in CONSENTS and self._held().get(name, {}).get(wire) == _CONSENT[1]:
+                return True  # an opt-out that an exit kept; the snapshot has no values of who left
             flagged = attribute == spec.membership and name in self.bench.profiles()
             return spec.on_exit == "ignore" or (spec.on_exit == "flag" and not flagged)
         return any(

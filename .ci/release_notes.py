@@ -29,11 +29,10 @@ def versions() -> dict[str, str]:
 
 
 def notes(version: str) -> str:
-    """The section of a version without its heading, or '' if there is none."""
+    """The section of a version without its heading, or '' if there is none with a date."""
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    found = re.search(
-        rf"^## \[?{re.escape(version)}\]?[^\n]*\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL
-    )
+    head = rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$"
+    found = re.search(rf"{head}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     return found[1].strip() if found else ""
 
 
@@ -43,7 +42,7 @@ def main(tag: str) -> int:
         f"{name} has version {each}, the tag is {tag}" for name, each in found.items() if each != version
     ]
     if not notes(version):
-        wrong.append(f"CHANGELOG.md has no section {version}")
+        wrong.append(f"CHANGELOG.md has no section `## [{version}] - YYYY-MM-DD`")
     sys.stderr.writelines(f"{line}\n" for line in wrong)
     sys.stdout.write("" if wrong else notes(version) + "\n")
     return 1 if wrong else 0

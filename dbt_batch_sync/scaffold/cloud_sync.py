@@ -7,7 +7,11 @@ prefixes `batch__` (native field), `date__` and `url__` (typed attribute).
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
+
+import yaml
 
 from dbt_batch_sync.artifacts.catalog import read_catalog
 from dbt_batch_sync.artifacts.compiled import CompiledSql
@@ -56,29 +60,31 @@ def mapping_of(project: Project, manifest: Manifest, name: str) -> str:
 
 
 def mapping_yaml(model: str, columns: Iterable[str]) -> str:
-    """The model's YAML. Parts of Cloud Sync that a mapping doesn't have become comments: the cursor, which is
-    not needed, and native fields that are not mapped.
+    """The model's YAML. The cursor and columns that can't be mapped become comments.
+
+    Prefixes match without regard to case, as columns do in a mapping.
     """
-    names = list(columns)
-    lines = [] if CUSTOM_ID in names else [f"# The identifier: Cloud Sync expects a column {CUSTOM_ID}."]
-    standard, custom, unknown = list[str](), list[str](), list[str]()
-    for column in names:
-        name = column.lower()
-        native = name.removeprefix(STANDARD_PREFIX)
-        if name in (CUSTOM_ID, CURSOR):
+    names = {column.lower(): column for column in columns}
+    notes, standard, custom = list[str](), list[str](), dict[str, str]()
+    if CUSTOM_ID not in names:
+        notes.append(f"The identifier: Cloud Sync expects a column {CUSTOM_ID}.")
+    for lower, column in names.items():
+        native = lower.removeprefix(STANDARD_PREFIX)
+        if lower in (CUSTOM_ID, CURSOR):
             continue
-        if native == name:
-            custom.append(_entry(column))
-        elif native in STANDARD_ATTRIBUTES:
-            standard.append(f"{native}: {column}")
+        if native in STANDARD_ATTRIBUTES and native != lower:
+            standard.append(f"{native}: {_text(column)}")
+        elif native != lower:
+            notes.append(f"Not mapped, because it is no standard attribute here: {column}.")
+        elif (name := _name(column)) in custom:
+            notes.append(f"Not mapped, because another column is the attribute {name}: {column}.")
         else:
-            unknown.append(column)
-    lines += [f"# Not mapped, because it is no standard attribute here: {column}." for column in unknown]
+            custom[name] = _entry(column, name)
     if CURSOR in names:
-        lines.append(f"# {CURSOR} is not needed: values are compared.")
-    text = _HEAD.format(model=model, identifier=CUSTOM_ID)
-    text += _block("standard:", standard) + _block("custom:", [f"- {entry}" for entry in custom])
-    return "".join(f"{line}\n" for line in lines) + text
+        notes.append(f"{CURSOR} is not needed: values are compared.")
+    text = _HEAD.format(model=model, identifier=_text(names.get(CUSTOM_ID, CUSTOM_ID)))
+    text += _block("standard:", standard) + _block("custom:", [f"- {entry}" for entry in custom.values()])
+    return "".join(f"# {line}\n" for line in notes) + text
 
 
 def _block(head: str, lines: list[str]) -> str:
@@ -87,14 +93,24 @@ def _block(head: str, lines: list[str]) -> str:
     )
 
 
-def _entry(column: str) -> str:
-    """An entry of `custom`: the column, or the column with the name and type of its prefix."""
-    for prefix, kind in TYPED.items():
-        if column.startswith(prefix):
-            return f"{{column: {column}, name: {_name(column.removeprefix(prefix))}, type: {kind}}}"
-    name = _name(column)
-    return column if name == column else f"{{column: {column}, name: {name}}}"
+def _prefix(column: str) -> str:
+    return next((each for each in TYPED if column.lower().startswith(each)), "")
 
 
 def _name(column: str) -> str:
-    return column if name_refusal(column) is None else propose_name(column)
+    """The attribute's name: the column without its prefix, made valid."""
+    bare = column[len(_prefix(column)) :]
+    return bare if name_refusal(bare) is None else propose_name(bare)
+
+
+def _entry(column: str, name: str) -> str:
+    """An entry of `custom`: the column, or the column with its name and type."""
+    keys = [f"column: {_text(column)}", f"name: {_text(name)}"]
+    if prefix := _prefix(column):
+        keys.append(f"type: {TYPED[prefix]}")
+    return _text(column) if name == column else f"{{{', '.join(keys)}}}"
+
+
+def _text(value: str) -> str:
+    """A text in YAML, quoted if it would mean something else (`on`, `a: b`)."""
+    return value if re.fullmatch(r"[\w -]+", value) and yaml.safe_load(value) == value else json.dumps(value)

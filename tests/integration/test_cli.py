@@ -606,6 +606,23 @@ def test_validate_reads_compiled_sql_and_the_catalog(project: Project) -> None:
     assert done.returncode == 2
 
 
+def test_generate_prints_the_mapping_of_a_cloud_sync_table(project: Project) -> None:
+    """It writes nothing, because the model's YAML is the user's."""
+    sql = "select '1' as custom_id, 'a@example.com' as batch__email_address, 1 as points, 2 as date__points"
+    project.map({"identifier": "custom_id", "custom": ["points"]}, sql=sql, models=())
+    project.dbt("compile")
+    before = files(project.directory)
+    done = project.call("generate", "--from-cloud-sync", "people")
+    assert (done.returncode, files(project.directory)) == (0, before)
+    (found,) = yaml.safe_load(done.stdout)["models"]
+    expected = {"email_address": "batch__email_address"}, ["points"]
+    mapping = found["config"]["meta"]["batch_sync"]
+    assert (mapping["standard"], mapping["custom"]) == expected
+    assert "another column is the attribute points: date__points" in done.stdout
+    missing = project.call("generate", "--from-cloud-sync", "person")
+    assert (missing.returncode, "no model `person`" in missing.stderr) == (2, True)
+
+
 def test_validate_reports_all_errors_at_once(project: Project) -> None:
     """An unreadable mapping doesn't hide the errors of other mappings."""
     sql = "select 'a' as id, 'a@example.com' as email, 1 as points"

@@ -48,19 +48,39 @@ def test_typed_prefixes_are_types() -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "comment"),
+    ("columns", "comment", "custom"),
     [
-        (["batch__shoe_size", "plan"], "batch__shoe_size"),
-        (["plan"], "expects a column custom_id"),
+        (["batch__shoe_size", "plan"], "batch__shoe_size", ["plan"]),
+        (["plan"], "expects a column custom_id", ["plan"]),
+        (
+            ["birthday", "date__birthday"],
+            "another column is the attribute birthday: date__birthday",
+            ["birthday"],
+        ),
     ],
 )
-def test_unsupported_columns_become_comments(columns: list[str], comment: str) -> None:
+def test_unsupported_columns_become_comments(columns: list[str], comment: str, custom: list[object]) -> None:
     text = mapping_yaml("people", columns)
     assert comment in text
-    assert read(text)["custom"] == ["plan"]
+    assert read(text)["custom"] == custom
 
 
-def test_invalid_names_are_replaced() -> None:
-    assert read(mapping_yaml("people", ["Loyalty Points"]))["custom"] == [
-        {"column": "Loyalty Points", "name": "loyalty_points"}
-    ]
+@pytest.mark.parametrize(
+    ("column", "entry"),
+    [
+        ("Loyalty Points", {"column": "Loyalty Points", "name": "loyalty_points"}),
+        ("DATE__BIRTHDAY", {"column": "DATE__BIRTHDAY", "name": "birthday", "type": "date"}),
+        ("on", "on"),
+        ("a: b", {"column": "a: b", "name": "a_b"}),
+    ],
+)
+def test_a_column(column: str, entry: object) -> None:
+    assert read(mapping_yaml("people", [column]))["custom"] == [entry]
+
+
+def test_columns_in_upper_case() -> None:
+    text = mapping_yaml("people", [each.upper() for each in COLUMNS])
+    assert "expects" not in text
+    assert "# last_updated_at is not needed" in text
+    found = parse_mapping("people", read(text), Location("models/people.yml", "people"))
+    assert found.identifier.lower() == "custom_id"

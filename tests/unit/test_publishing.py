@@ -14,6 +14,8 @@ import yaml
 from harness.markdown import read
 from harness.project import ROOT
 
+from dbt_batch_sync import __version__
+
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
@@ -28,8 +30,20 @@ def loaded(name: str) -> ModuleType:
     return module
 
 
-def test_versions_agree() -> None:
-    assert len(set(loaded("release_notes").versions().values())) == 1
+def test_the_version_can_be_released(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every file has the same version, and the changelog has its section."""
+    assert loaded("release_notes").main(f"v{__version__}") == 0
+    assert "**Sync dbt models to Batch**" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "heading", ["## [0.1.0] - not released yet", "## [0.1.0]", "## [0.1.0-rc] - 2026-01-01"]
+)
+def test_a_version_without_a_date_is_not_released(heading: str, tmp_path: Path) -> None:
+    program = loaded("release_notes")
+    program.ROOT = tmp_path
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{heading}\n\n- Something.\n")
+    assert program.notes("0.1.0") == ""
 
 
 @pytest.mark.parametrize(

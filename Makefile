@@ -23,7 +23,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-grammars test-browser test-warehouses test-postgres test-dbt-versions test-orchestrators docs-check site docs-deploy picture bench bench-small lint coverage wheel clean
+.PHONY: help demo test test-faults test-grammars test-browser test-warehouses test-postgres test-dbt-versions test-orchestrators test-image docs-check site docs-deploy picture bench bench-small lint coverage wheel clean
 
 help:
 	@sed -n 's/^#    //p' Makefile
@@ -34,12 +34,13 @@ help:
 	@echo " make test-dbt-versions       the suite on DuckDB with each dbt-core, and the example with dbt 2; also test-dbt-1.9 and so on"
 	@echo " make test-browser            the HTML pages in a headless Chromium (CHROMIUM=path, or the one on the PATH)"
 	@echo " make test-orchestrators      real runs of Airflow, Dagster and Prefect; also test-airflow and so on"
+	@echo " make test-image              build the Dockerfile's image and run the demo in it; without Docker, do its steps (ADAPTER=snowflake)"
 	@echo " make docs-check              the tests of the docs"
 	@echo " make site                    build the docs site: site/index.html"
 	@echo " make picture                 draw the terminal picture in the README from real output"
 	@echo " make bench                   run every benchmark and update docs/performance.md"
 	@echo " make bench-small             the benchmarks with little data, to check that they work"
-	@echo " make lint                    check with ruff, mypy and codespell (spelling and terms)"
+	@echo " make lint                    check with ruff, mypy and codespell, and the prose: spelling, terms, phrases, long sentences"
 	@echo " make coverage                measure the coverage of the tests that run in .venv"
 	@echo " make wheel                   build the wheel and try it in an empty environment"
 	@echo " make clean                   remove everything that was built, including .venv"
@@ -101,6 +102,9 @@ test-orchestrators: $(ORCHESTRATORS:%=test-%)
 $(ORCHESTRATORS:%=test-%): test-%: .venvs/%/.installed
 	.venvs/$*/bin/python -m pytest -m orchestrated tests/orchestrators/test_$*.py $(ARGS)
 
+test-image:
+	.ci/try_image $(PYTHON) $(ADAPTER)
+
 docs-check: $(INSTALLED)
 	$(BIN)/python -m pytest tests/integration/test_docs*.py $(ARGS)
 
@@ -129,6 +133,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/codespell .
+	$(BIN)/python -m pytest tests/unit/test_prose.py
 	$(BIN)/codespell -D - -D .ci/terms.txt $(shell git ls-files '*.md' '*.sql' '*.yml' | grep -v '^tests/')
 
 coverage: $(INSTALLED)

@@ -39,11 +39,11 @@ PLACES = {
 
 
 def on_config(config: Any) -> Any:
-    """Set the version in the footer and add the kinds' pages to the navigation."""
+    """Set the version in the footer and add the kinds' pages to the navigation, profiles first."""
     config.copyright = f"Version {__version__} · Apache-2.0 · Not made by Batch"
     if os.environ.get("REPOSITORY_URL"):
-        config.edit_uri = config.edit_uri or "edit/main/docs/"
-    pages = sorted((ROOT / "docs/kinds").glob("*.md"))
+        config.edit_uri = "edit/main/docs/"  # the default is another branch
+    pages = sorted((ROOT / "docs/kinds").glob("*.md"), key=lambda page: (page.stem != "profiles", page.stem))
     kinds = [{page.stem.capitalize(): f"kinds/{page.name}"} for page in pages]
     for section in config.nav:
         for entry in next(iter(section.values())):

@@ -16,6 +16,8 @@ from harness.site import build_site
 
 from dbt_batch_sync import __version__
 
+REPOSITORY = "https://github.com/example/dbt-batch-sync"
+
 
 @dataclass
 class Page(HTMLParser):
@@ -64,7 +66,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_site(tmp_path_factory.mktemp("site"))
+    return build_site(tmp_path_factory.mktemp("site"), REPOSITORY)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,18 @@ def pages(site: Path) -> dict[str, Page]:
     """The pages by path in the site."""
     found = (path for path in site.rglob("*.html") if path.name != "404.html")
     return {str(path.relative_to(site)): Page(path) for path in found}
+
+
+def test_pages_link_to_the_repository_and_their_source(pages: dict[str, Page]) -> None:
+    edit = {
+        "tutorial.html": "tutorial.md",
+        "kinds/events.html": "kinds/events.md",
+        "migrate/index.html": "migrate/README.md",
+    }
+    for page, source in edit.items():
+        assert f'href="{REPOSITORY}/edit/main/docs/{source}"' in pages[page].html
+        assert f'href="{REPOSITORY}"' in pages[page].html, "the link to the repository is missing"
+    assert "/edit/" not in pages["contributing.html"].html, "its source is outside docs/"
 
 
 def test_every_page_is_built(pages: dict[str, Page]) -> None:
@@ -121,4 +135,3 @@ def test_search_next_page_and_version(site: Path, pages: dict[str, Page]) -> Non
     for part in ("md-footer__link--prev", "md-footer__link--next", f"Version {__version__}", "__palette_2"):
         assert part in tutorial
     assert '"provider": "mike"' in tutorial, "the version selector is missing"
-    assert "edit/main" not in tutorial, "the repository's address should be unknown here"

@@ -1,14 +1,18 @@
-"""The code's texts use the terms in `.ci/terms.txt`. `make lint` checks the docs."""
+"""The texts of the code and the docs: terms, phrases and the length of sentences. Part of `make lint`.
+
+codespell checks the docs for the terms in `.ci/terms.txt`; this does so for the texts of the code.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from harness.project import ROOT
 
+ROOT = Path(__file__).parents[2]
 TERMS = dict(
     line.split("->") for line in (ROOT / ".ci/terms.txt").read_text(encoding="utf-8").splitlines() if line
 )
@@ -48,11 +52,35 @@ def test_the_texts_of_the_code(part: str) -> None:
     assert found == []
 
 
-def test_the_docs() -> None:
-    paths = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("macros/**/*.yml")]
+DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("models_example/*.md")])
+MOST_WORDS = 35
+OF_SEGMENTS = {"docs/migrate/dinmo.md"}
+"""Pages about other tools, in which a segment is what that tool calls so. Ours is a sync."""
+
+
+def test_the_phrases_of_the_docs() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {said[0]}"
-        for path in paths
+        for path in [*DOCS, *ROOT.glob("macros/**/*.yml")]
         if (said := NOT_SAID.search(path.read_text(encoding="utf-8")))
     ]
     assert found == []
+
+
+def sentences(text: str) -> Iterator[str]:
+    """The sentences outside code blocks, tables and benchmarks. A link or a piece of code is one word."""
+    text = re.sub(
+        r"^```.*?^```$|<!-- benchmark.*?end of benchmark -->", "", text, flags=re.MULTILINE | re.DOTALL
+    )
+    text = re.sub(r"^\|.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"`[^`]*`|\]\([^)]*\)", "x", text)
+    for paragraph in re.split(r"\n\s*\n|\n\s*(?:[-*]|\d+\.) ", text):
+        yield from re.split(r"(?<=[.!?:;])\s", " ".join(paragraph.split()))
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_sentences_are_short(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert [each for each in sentences(text) if len(each.split()) > MOST_WORDS] == []
+    if str(path.relative_to(ROOT)) not in OF_SEGMENTS:
+        assert not re.search(r"\bsegments?\b", text, re.IGNORECASE), "a dbt model that is sent is a sync"

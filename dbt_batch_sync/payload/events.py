@@ -196,7 +196,7 @@ def _grouped(
     memory become one operation by new offsets alone.
     """
     profiles, count = batch.column(CUSTOM_ID), batch.num_rows
-    numbers = pa.array(range(count), pa.int64())
+    numbers = pc.indices_nonzero(pa.repeat(True, count)).cast(pa.int64())
     begins = pa.concat_arrays([pa.array([True]), pc.not_equal(profiles[1:], profiles[:-1])])
     firsts = numbers.filter(begins)
     nth = pc.subtract(numbers, firsts.take(pc.subtract(pc.cumulative_sum(begins.cast(pa.int64())), 1)))

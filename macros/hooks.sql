@@ -64,7 +64,8 @@
     {% set snapshot = dbt_batch_sync.own_snapshot(sync) if execute else none %}
     {% if snapshot is not none %}
         {% set mapping = dbt_batch_sync.sync_mapping(sync) %}
-        {% do dbt_batch_sync.kind_macro(mapping.kind, 'resolve')(sync, snapshot, this, mapping.key) %}
+        {#- A row that dbt left out of a partial delta may still differ. -#}
+        {% if not dbt_batch_sync.partial_mode() %}{% do dbt_batch_sync.kind_macro(mapping.kind, 'resolve')(sync, snapshot, this, mapping.key) %}{% endif %}
         {% set query %}
             select {{ dbt_batch_sync.column('_batch_change') }}, case when {{ dbt_batch_sync.column('_batch_reason') }} in ('parked', 'unsure') then {{ dbt_batch_sync.column('_batch_reason') }} end as reason,
                 count(*) as delta_rows, max({{ dbt_batch_sync.column('_batch_page') }}) as last_page

@@ -87,9 +87,9 @@
         {% endif %}
     {% endfor %}
     {#- The first command of another version of the macros has its own view. -#}
-    {% if made or not dbt_batch_sync.has_built(snapshot) %}
-        {% set view = dbt_batch_sync.beside(snapshot, 'batch_sync_runs') %}
-        {% do run_query('create or replace view ' ~ view.render() ~ ' as ' ~ dbt_batch_sync.runs_sql(dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render())) %}
+    {% set view = dbt_batch_sync.beside(snapshot, 'batch_sync_runs') %}
+    {% if made or not dbt_batch_sync.existing_table(view.database, view.schema, view.identifier) or not dbt_batch_sync.has_built(snapshot) %}
+        {% do run_query(dbt_batch_sync.create_view_sql(view, dbt_batch_sync.runs_sql(dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render()))) %}
     {% endif %}
 {% endmacro %}
 
@@ -124,6 +124,10 @@
     {%- endfor %}
     )
 {%- endmacro %}
+
+
+{% macro create_view_sql(view, query) %}{{ return(adapter.dispatch('create_view_sql', 'dbt_batch_sync')(view, query)) }}{% endmacro %}
+{% macro default__create_view_sql(view, query) %}{{ return('create or replace view ' ~ view.render() ~ ' as ' ~ query) }}{% endmacro %}
 
 
 {#- Lets one command at a time create the ledger, if `if not exists` is not enough. -#}

@@ -107,6 +107,10 @@
     {{ dbt_batch_sync.default__create_ledger_table_sql(table, columns) }} options (expiration_timestamp = null)
 {%- endmacro %}
 
+{% macro bigquery__create_view_sql(view, query) %}
+    {{ return('create or replace view ' ~ view.render() ~ ' options (expiration_timestamp = null) as ' ~ query) }}
+{% endmacro %}
+
 {#- Literals contain escape sequences. -#}
 {% macro bigquery__key_literal(key) %}{{ return("'" ~ (key | replace('\\', '\\\\') | replace("'", "\\'") | replace('\n', '\\n') | replace('\r', '\\r')) ~ "'") }}{% endmacro %}
 

@@ -188,7 +188,7 @@ changes as (
         {%- endfor %}
     from remembered
     where known_doubt is not null
-        {%- if resends %} and known_id not in (select {{ id }} from recent_rows where {{ id }} is not null){% endif %}
+        {%- if resends %} and not exists (select 1 from recent_rows where recent_rows.{{ id }} = remembered.known_id){% endif %}
 )
 
 select

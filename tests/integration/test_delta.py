@@ -255,12 +255,17 @@ def test_a_delta_built_with_empty_or_sample_is_never_pushed(project: Project, mo
         assert not project.sent.requests
 
     built_in_part()
+    rejected = project.query("select id from raw.people order by id")[3]["id"]
+    project.sandbox.faults.set([Fault(FaultKind.REFUSE_ROWS, custom_ids=(str(rejected),))])
     assert project.sync().settled == 20
+    project.sandbox.faults.set(())
     project.build()
     kept = project.snapshot()
-    assert len(kept) == 20
+    assert len(kept) == 19
     built_in_part()
-    assert unchanged(project.sync())
+    assert (rejected, None) in project.rejects()
+    again = project.sync()
+    assert (again.parked, again.requests) == (1, 0)
     assert project.snapshot() == kept
 
 

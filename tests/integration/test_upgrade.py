@@ -27,7 +27,12 @@ OLDER = {
         OLDER_VIEW,
     ),
     "view": (OLDER_VIEW, "update batch_sync_journal set version = '0.0.9'"),
+    "no view": ("drop view batch_sync_runs",),
 }
+OLD, MISSING = (
+    "was created by an older version of the macros. To upgrade it, run: dbt run",
+    "yet. Run: dbt run",
+)
 
 
 @pytest.mark.parametrize("older", OLDER)
@@ -41,7 +46,7 @@ def test_dbt_run_upgrades(project: Project, older: str) -> None:
     asked = project.call("status")
     assert asked.returncode == 2
     said = " ".join(asked.stderr.split())
-    assert "was created by an older version of the macros. To upgrade it, run: dbt run" in said
+    assert (MISSING if older == "no view" else OLD) in said
     project.set_rows(COLUMNS, [{"id": "a", "n": 1}, {"id": "b", "n": 2}])
     pushed = project.sync()
     assert (pushed.status, pushed.inserts, pushed.updates) == ("succeeded", 0, 1)

@@ -112,7 +112,7 @@ changes as (
         cast(null as DECIMAL(18,4)) as "amount",
         cast(null as VARCHAR) as "items"
     from remembered
-    where known_doubt is not null and known_id not in (select "event_id" from recent_rows where "event_id" is not null)
+    where known_doubt is not null and not exists (select 1 from recent_rows where recent_rows."event_id" = remembered.known_id)
 )
 select
     "event_id",

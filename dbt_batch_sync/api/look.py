@@ -9,6 +9,7 @@ from threading import Event
 from dbt_batch_sync.api.project import (
     Selection,
     Silent,
+    known_to,
     load_manifest,
     load_syncs,
     next_commands,
@@ -31,7 +32,7 @@ from dbt_batch_sync.push import overview
 from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.containers import compare
 from dbt_batch_sync.push.erasing import follow
-from dbt_batch_sync.push.known import Known, check_access, read_each, read_known
+from dbt_batch_sync.push.known import Known, check_access, read_each
 from dbt_batch_sync.push.lookup import look_up
 from dbt_batch_sync.push.plan import plan_sync
 from dbt_batch_sync.push.sync_push import Clock
@@ -63,10 +64,10 @@ def audit(
     from dbt_batch_sync.audit.run import Audit  # a push starts without it
 
     syncs = load_syncs(dbt, selection)
-    outputs = outputs_of(dbt, syncs)
-    with opened(read_target(dbt)) as warehouse, Channels() as channels:
+    outputs, target = outputs_of(dbt, syncs), read_target(dbt)
+    with opened(target) as warehouse, Channels() as channels:
         run = Audit(warehouse, channels, outputs, options, wait or Wait(), observer or Silent())
-        audited = tuple(run.run(read_known(warehouse, syncs)))
+        audited = tuple(run.run(known_to(target, warehouse, syncs)))
     repaired = [each for each in syncs if any(one.sync == each.name and one.repairs for one in audited)]
     return AuditResult(options.tolerance, audited, next_commands(repaired) if repaired else ())
 
@@ -186,10 +187,10 @@ def _reached(dbt: DbtOptions, syncs: Sequence[Sync]) -> tuple[str, ...]:
     """Asks the warehouse and Batch for all that a push needs; what the next one does about audiences and
     catalogs. Raises Stopped when it can't.
     """
-    outputs = outputs_of(dbt, syncs)
+    outputs, target = outputs_of(dbt, syncs), read_target(dbt)
     steps: list[str] = []
-    with opened(read_target(dbt)) as warehouse, Channels() as channels:
-        for known in read_known(warehouse, syncs):
+    with opened(target) as warehouse, Channels() as channels:
+        for known in known_to(target, warehouse, syncs):
             check_access(warehouse, known)
             sync = known.sync
             step = compare(channels.talk(outputs[sync.name], sync.kind), sync, known.state)

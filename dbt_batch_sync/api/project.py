@@ -14,11 +14,12 @@ from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
 from dbt_batch_sync.artifacts.selection import select_syncs
 from dbt_batch_sync.connections.outputs import Output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions, WarehouseTarget, read_project, read_target
-from dbt_batch_sync.errors import ConfigurationError, MappingError
+from dbt_batch_sync.errors import ConfigurationError, MappingError, Stopped
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.mapping.lines import with_lines
 from dbt_batch_sync.mapping.staleness import find_stale
 from dbt_batch_sync.mapping.syncs import Sync, read_syncs
+from dbt_batch_sync.push.guards import other_target
 from dbt_batch_sync.push.known import Known, read_known
 from dbt_batch_sync.push.source import Work
 from dbt_batch_sync.push.sync_push import Clock
@@ -124,9 +125,18 @@ def opened(target: WarehouseTarget) -> Iterator[Warehouse]:
 @contextmanager
 def reading(dbt: DbtOptions, selection: Selection) -> Iterator[tuple[Warehouse, list[Known]]]:
     """Opens the warehouse and reads the selected syncs with the state of their ledgers."""
-    syncs = load_syncs(dbt, selection)
-    with opened(read_target(dbt)) as warehouse:
-        yield warehouse, read_known(warehouse, syncs)
+    syncs, target = load_syncs(dbt, selection), read_target(dbt)
+    with opened(target) as warehouse:
+        yield warehouse, known_to(target, warehouse, syncs)
+
+
+def known_to(target: WarehouseTarget, warehouse: Warehouse, syncs: Sequence[Sync]) -> list[Known]:
+    """The states of the syncs. Raises Stopped if they are those of another target."""
+    known = read_known(warehouse, syncs)
+    found = [why for each in known for why in other_target(each.sync, each.state, target.target_name)]
+    if found:
+        raise Stopped("; ".join(found))
+    return known
 
 
 def next_commands(syncs: Iterable[Sync]) -> tuple[str, ...]:

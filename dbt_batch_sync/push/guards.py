@@ -27,12 +27,8 @@ def stops(sync: Sync, state: SyncState, output: Output, target: str | None = Non
         yield f"the delta of `{name}` was built with `--{built.mode}`, which is never pushed. {run}"
     if built.mapping_hash != sync.mapping.hash:
         yield f"the mapping of `{name}` has changed since its delta was built. {run}"
-    if target not in (None, built.target):
-        # A command with another target has written the manifest since, which names the relations.
-        yield (
-            f"dbt built the delta of `{name}` with target `{built.target}`, and this is a push of target "
-            f"`{target}`. {run} --target {target}"
-        )
+    if target is not None:
+        yield from other_target(sync, state, target)
     if output.only_from is not None and built.target not in output.only_from:
         yield (
             f"output `{output.name}` accepts only deltas of the dbt targets {', '.join(output.only_from)} "
@@ -45,6 +41,18 @@ def stops(sync: Sync, state: SyncState, output: Output, target: str | None = Non
             "the output that it was pushed to, or send everything again: dbt-batch-sync resend --all"
         )
     yield from sync.kind.stops(sync.mapping, built, output)
+
+
+def other_target(sync: Sync, state: SyncState, target: str) -> Iterator[str]:
+    """What speaks against using a state for `target`: the manifest, which names the relations, may have been
+    written by a command with another one.
+    """
+    if state.built is not None and state.built.target != target:
+        yield (
+            f"dbt built the delta of `{sync.name}` with target `{state.built.target}`, and the target of "
+            f"this command is `{target}`. Use --target {state.built.target}, or run: "
+            f"dbt run --select {' '.join(sync.names)} --target {target}"
+        )
 
 
 def tripped(sync: Sync, built: Built) -> Iterator[str]:

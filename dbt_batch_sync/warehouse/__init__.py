@@ -90,12 +90,23 @@ SUPPORTED_ADAPTERS: tuple[str, ...] = tuple(_CLASSES)
 def open_warehouse(target: WarehouseTarget) -> Warehouse:
     """Connects to the warehouse of a dbt target. Imports its module on demand.
 
-    Raises UnsupportedWarehouse for another adapter, and the connection's ProfileError and WarehouseError.
+    Raises UnsupportedWarehouse for another adapter, or one that is not installed, and the connection's
+    ProfileError and WarehouseError.
     """
     if target.type not in _CLASSES:
         raise UnsupportedWarehouse(
             f"profile `{target.profile_name}`, target `{target.target_name}` has the type `{target.type}`; "
             f"supported: {', '.join(SUPPORTED_ADAPTERS)}"
         )
-    module = import_module(f"{__name__}.{target.type}")
+    try:
+        module = import_module(f"{__name__}.{target.type}")
+    except ImportError as error:
+        raise not_installed(target.type) from error
     return cast("Warehouse", getattr(module, _CLASSES[target.type])(target))
+
+
+def not_installed(adapter: str) -> UnsupportedWarehouse:
+    return UnsupportedWarehouse(
+        f"the dbt adapter `{adapter}` is not installed here: pip install 'dbt-batch-sync[{adapter}]', or the "
+        f"dbt-{adapter} that your project uses"
+    )

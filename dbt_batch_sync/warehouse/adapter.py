@@ -15,7 +15,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
-from dbt_batch_sync.errors import ConfigurationError, ProfileError, UnsupportedWarehouse, WarehouseError
+from dbt_batch_sync.errors import ConfigurationError, ProfileError, WarehouseError
+from dbt_batch_sync.warehouse import not_installed
 
 _HEADING = "Database Error"
 """dbt's line above a driver's message."""
@@ -33,10 +34,7 @@ def load_adapter(target: WarehouseTarget) -> Any:
 
             kind = load_plugin(target.type)
     except Exception as error:
-        raise UnsupportedWarehouse(
-            f"the dbt adapter `{target.type}` is not installed here: pip install "
-            f"'dbt-batch-sync[{target.type}]', or the dbt-{target.type} that your project uses"
-        ) from error
+        raise not_installed(target.type) from error
     try:
         data = kind.translate_aliases(dict(target.credentials))
         kind.validate(data)

@@ -50,9 +50,11 @@ def test_a_delta_of_another_target_is_not_pushed(tested: Project) -> None:
     """The manifest is the other target's, with its relations."""
     tested.dbt("build", "--target", "prod")
     held = tested.push_one()
-    assert "dbt built the delta of `people` with target `prod`, and this is a push of target `dev`" in str(
-        held.error
-    )
+    why = "dbt built the delta of `people` with target `prod`, and the target of this command is `dev`"
+    assert why in str(held.error)
+    for command in ("resend --all", "audit --repair", "rejects", "report", "status --wait", "profile a"):
+        done = tested.call(*command.split())
+        assert (done.returncode, why in done.stderr) == (1, True), command
     assert not tested.sent.requests
     assert tested.push_one(target="prod").accepted == 1
 

@@ -126,11 +126,11 @@
 {% endmacro %}
 
 
-{#- The current type of each mapped attribute, by name. -#}
-{% macro current_types(sync) %}
-    {% set types = {} %}
-    {% for attribute in dbt_batch_sync.sync_attributes(sync, dbt_batch_sync.sync_relation(sync), dbt_batch_sync.sync_mapping(sync))[1:] %}{% do types.update({attribute.name: attribute.type}) %}{% endfor %}
-    {{ return(types) }}
+{#- The mapped attributes as they are now, by name. -#}
+{% macro current_attributes(sync) %}
+    {% set attributes = {} %}
+    {% for attribute in dbt_batch_sync.sync_attributes(sync, dbt_batch_sync.sync_relation(sync), dbt_batch_sync.sync_mapping(sync))[1:] %}{% do attributes.update({attribute.name: attribute}) %}{% endfor %}
+    {{ return(attributes) }}
 {% endmacro %}
 
 

@@ -45,13 +45,13 @@
     {% set before = dbt_batch_sync.last_merged(sync, snapshot) %}
     {% set lost = dbt_batch_sync.check_delta(sync, snapshot, delta, built, found, progress, before) %}
     {% set names = dbt_batch_sync.snapshot_columns(snapshot, built.key, []) %}
-    {% set types = dbt_batch_sync.current_types(sync) %}
+    {% set attributes = dbt_batch_sync.current_attributes(sync) %}
     {% set retyped = [] %}
-    {% for name, type in built.types.items() if types.get(name, type) != type and name in names %}{% do retyped.append(name) %}{% endfor %}
+    {% for name, type in built.types.items() if name in attributes and attributes[name].type != type and name in names %}{% do retyped.append(name) %}{% endfor %}
     {% set merged = built.delta_id is not none and found == built.delta_id and (progress.settled or progress.sent_page is not none) %}
     {% if merged %}{% do dbt_batch_sync.merge_delta(sync, snapshot, delta, built, progress, names, retyped) %}{% endif %}
     {% do dbt_batch_sync.mark_retyped(snapshot, names, retyped) %}
-    {% set requests = dbt_batch_sync.answer_requests(sync, snapshot, built.key, names, types, lost) %}
+    {% set requests = dbt_batch_sync.answer_requests(sync, snapshot, built.key, names, attributes, lost) %}
     {% set witness = built.delta_id if merged else (none if requests.all else before.delta_id) %}
     {{ return({'witness': witness, 'answered': requests.ids, 'request': 'all' if requests.all else none}) }}
 {% endmacro %}
@@ -83,7 +83,8 @@
         {% set model_rows = known.known - counts.get('exit', 0) + known.leaving_again + counts.get('insert', 0) + known.returning + counts.get('invalid', 0) + counts.get('parked', 0) %}
         {% set merged = dbt_batch_sync.merged_since(sync, snapshot) %}
         {% set request = dbt_batch_sync.kind_macro(mapping.kind, 'requested')(sync, snapshot, merged.requests) %}
-        {% set types, former = dbt_batch_sync.current_types(sync), {} %}
+        {% set types, former = {}, {} %}
+        {% for name, attribute in dbt_batch_sync.current_attributes(sync).items() %}{% do types.update({name: attribute.type}) %}{% endfor %}
         {% for name, type in dbt_batch_sync.last_built(sync, snapshot).types.items() if name not in types %}{% do former.update({name: type}) %}{% endfor %}
         {{ dbt_batch_sync.journal_row(snapshot, sync, 'built', {
             'delta_id': dbt.string_literal(invocation_id),

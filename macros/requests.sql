@@ -34,9 +34,10 @@
 {% endmacro %}
 
 
-{#- Puts in doubt what the open requests ask for, and returns them. `lost`: the delta or rows of the snapshot were lost, so profiles that
-    left may have been sent since and exit again. -#}
-{% macro answer_requests(sync, snapshot, key, names, types, lost) %}
+{#- Puts in doubt what the open requests ask for, and returns them. For everything, that is each attribute, but with `on_null: keep` only
+    where there is a value, because otherwise there is nothing to send. `lost`: the delta or rows of the snapshot were lost, so profiles
+    that left may have been sent since and exit again. -#}
+{% macro answer_requests(sync, snapshot, key, names, attributes, lost) %}
     {% set requests = dbt_batch_sync.open_requests(sync, snapshot) %}
     {% if requests.overtaken %}
         {% set flags = [] %}
@@ -50,14 +51,21 @@
     {% endif %}
     {% if requests.all %}
         {% set doubt = dbt_batch_sync.column('_batch_doubt') %}
-        {% set everything = [] %}
-        {% for name in types if name in names %}{% do everything.append(',' ~ name ~ ',') %}{% endfor %}
+        {% set parts = [] %}
+        {% for name in names %}
+            {% if name in attributes and not attributes[name].keep %}
+                {% do parts.append("'," ~ name ~ ",'") %}
+            {% else %}
+                {% set has_value = ' or ' ~ dbt_batch_sync.column(name) ~ ' is not null' if name in attributes else '' %}
+                {% do parts.append('case when ' ~ dbt_batch_sync.in_doubt(doubt, name) ~ has_value ~ " then '," ~ name ~ ",' else '' end") %}
+            {% endif %}
+        {% endfor %}
         {% do run_query(
-            'update ' ~ snapshot.render() ~ ' set ' ~ doubt ~ ' = ' ~ dbt_batch_sync.joined_names("coalesce(" ~ doubt ~ ", '') || '" ~ everything | join('') ~ "'", names)
+            'update ' ~ snapshot.render() ~ ' set ' ~ doubt ~ " = nullif(" ~ (parts | join(' || ') if parts else "''") ~ ", '')"
             ~ ('' if lost else ' where ' ~ dbt_batch_sync.column('_batch_exited_at') ~ ' is null')
         ) %}
     {% endif %}
-    {% for audit in requests.audits %}{% do dbt_batch_sync.doubt_drift(sync, snapshot, key, names, types, audit) %}{% endfor %}
+    {% for audit in requests.audits %}{% do dbt_batch_sync.doubt_drift(sync, snapshot, key, names, attributes, audit) %}{% endfor %}
     {% if requests.all or requests.rejected %}
         {% do dbt_batch_sync.release_rejects(sync, snapshot, key, names) %}
     {% endif %}
@@ -83,9 +91,9 @@
 
 {#- Puts in doubt what an audit found to differ; for a profile that Batch lacks, every attribute with a value. A repair never resubscribes
     anyone, and an adoption clears nothing. -#}
-{% macro doubt_drift(sync, snapshot, key, names, types, audit) %}
+{% macro doubt_drift(sync, snapshot, key, names, attributes, audit) %}
     {% set flags = [] %}
-    {% for column in dbt_batch_sync.columns_of(snapshot) if column.name | lower in names and column.name | lower in types %}
+    {% for column in dbt_batch_sync.columns_of(snapshot) if column.name | lower in names and column.name | lower in attributes %}
         {% set name, value = column.name | lower, 's.' ~ dbt_batch_sync.column(column.name | lower) %}
         {% set subscribes = name in dbt_batch_sync.consents() and not audit.adopted %}
         {% do flags.append(

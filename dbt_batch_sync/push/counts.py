@@ -79,11 +79,14 @@ def again_counts(pending: Pending, snapshot: Relation, names: Sequence[str]) -> 
     """How many pending updates change each attribute (`again_<n>`) of profiles that the delta `:last` sent
     with a value. Attributes in doubt are ignored, because they are sent whatever their value.
     """
-    again = [f"{_sends(name, 'd.')} and {_held(snapshot, name)} is not null" for name in names]
+    again = [
+        f"{_sends(name, 'd.')} and {_held(snapshot, name)} is not null and not {_in_doubt(name)}"
+        for name in names
+    ]
     return select(
         """
         select from delta as d join snapshot as s on s._batch_key = d._batch_key
-        where d._batch_change = 'update' and s._batch_delta_id = :last and s._batch_doubt is null
+        where d._batch_change = 'update' and s._batch_delta_id = :last
         """,
         delta=pending.delta,
         snapshot=snapshot,
@@ -145,6 +148,10 @@ def count_of(condition: str) -> str:
 
 def _sends(name: str, of: str = "") -> str:
     return f"strpos(',' || {of}_batch_changed || ',', ',{name},') > 0"
+
+
+def _in_doubt(name: str) -> str:
+    return f"strpos(coalesce(s._batch_doubt, ''), ',{name},') > 0"
 
 
 def _held(snapshot: Relation, name: str) -> str:

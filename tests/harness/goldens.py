@@ -270,7 +270,7 @@ def requested(dialect: str, *requests: tuple[str, str, str | None]) -> list[str]
     it = dbt(dialect, ("event in ('resend', 'doubt', 'ended')", rows), attributes)
     held = it.relation(SNAPSHOT)
     names = it.snapshot_columns(held, "custom_id", [])
-    it.answer_requests(PEOPLE, held, "custom_id", names, it.current_types(PEOPLE))
+    it.answer_requests(PEOPLE, held, "custom_id", names, it.current_attributes(PEOPLE))
     return it.statements
 
 

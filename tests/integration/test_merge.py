@@ -132,6 +132,19 @@ def test_a_resend_sends_everything_once(shop: QuickProject) -> None:
     assert unchanged(shop.sync())
 
 
+def test_a_resend_puts_no_kept_null_in_doubt(quick: QuickProject) -> None:
+    """There is nothing to send, so it could never be settled."""
+    quick.map({"identifier": "id", "standard": {"email_marketing": "optin"}, "custom": ["n"]})
+    columns = {"id": "varchar", "optin": "boolean", "n": "integer"}
+    quick.set_rows(columns, [{"id": "a", "n": None}, {"id": "b", "optin": True, "n": 1}])
+    quick.sync()
+    quick.resend("all")
+    quick.push()
+    assert quick.sent.attributes == {"a": {"n": None}, "b": {"n": 1, "$email_marketing": "subscribed"}}
+    quick.build()
+    assert {row["_batch_doubt"] for row in quick.snapshot().values()} == {None}
+
+
 def test_an_opt_out_survives_a_null_an_exit_and_a_return(quick: QuickProject) -> None:
     columns = {"id": "varchar", "optin": "boolean", "n": "integer"}
     mapping = {

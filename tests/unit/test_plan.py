@@ -263,6 +263,10 @@ def test_flapping(shop: HandBuilt) -> None:
     changes = [(name, "update", "name,points" if name < "p04" else "name", {}) for name in names]
     shop.build(*changes, delta_id="d2")
     assert plan(shop).flapping == (Flapping("points", 4, 12),), "`name` had no value before"
+    for doubt, again in ((",name,", 4), (",name,,points,", 0)):
+        shop.execute(f"update people_sent_snapshot set _batch_doubt = '{doubt}'")
+        assert [each.again for each in plan(shop).flapping] == ([again] if again else [])
+    shop.execute("update people_sent_snapshot set _batch_doubt = null")
     shop.add("checkpoint", run_id="r3", delta_id="d2", page=0)
     assert plan(shop).flapping == (), "2 of 12"
 

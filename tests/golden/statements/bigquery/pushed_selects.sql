@@ -26,12 +26,16 @@
       `_batch_page` > @page AND (
         `_batch_page` > 5 OR `custom_id` > @key
 -- as on DuckDB (9 lines)
-      WHEN INSTR(',' || d.`_batch_changed` || ',', ',nick,') > 0 AND NOT s.`nick` IS NULL
+      WHEN INSTR(',' || d.`_batch_changed` || ',', ',nick,') > 0
+-- as on DuckDB (1 lines)
+      AND NOT INSTR(COALESCE(s.`_batch_doubt`, ''), ',nick,') > 0
 -- as on DuckDB (6 lines)
-      WHEN INSTR(',' || d.`_batch_changed` || ',', ',tags,') > 0 AND NOT s.`tags` IS NULL
--- as on DuckDB (10 lines)
-    AND s.`_batch_delta_id` = @last
--- as on DuckDB (2 lines)
+      WHEN INSTR(',' || d.`_batch_changed` || ',', ',tags,') > 0
+-- as on DuckDB (1 lines)
+      AND NOT INSTR(COALESCE(s.`_batch_doubt`, ''), ',tags,') > 0
+-- as on DuckDB (9 lines)
+    d.`_batch_change` = 'update' AND s.`_batch_delta_id` = @last
+-- as on DuckDB (1 lines)
   AND d.`_batch_delta_id` = @delta_id
   AND d.`_batch_page` > @page
 -- as on DuckDB (1 lines)

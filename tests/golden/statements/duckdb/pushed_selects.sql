@@ -241,14 +241,18 @@ GROUP BY
 SELECT
   SUM(
     CASE
-      WHEN STRPOS(',' || d."_batch_changed" || ',', ',nick,') > 0 AND NOT s."nick" IS NULL
+      WHEN STRPOS(',' || d."_batch_changed" || ',', ',nick,') > 0
+      AND NOT s."nick" IS NULL
+      AND NOT STRPOS(COALESCE(s."_batch_doubt", ''), ',nick,') > 0
       THEN 1
       ELSE 0
     END
   ) AS "again_0",
   SUM(
     CASE
-      WHEN STRPOS(',' || d."_batch_changed" || ',', ',tags,') > 0 AND NOT s."tags" IS NULL
+      WHEN STRPOS(',' || d."_batch_changed" || ',', ',tags,') > 0
+      AND NOT s."tags" IS NULL
+      AND NOT STRPOS(COALESCE(s."_batch_doubt", ''), ',tags,') > 0
       THEN 1
       ELSE 0
     END
@@ -258,9 +262,7 @@ JOIN "shop"."marts"."people_sent_snapshot" AS s
   ON s."custom_id" = d."custom_id"
 WHERE
   (
-    d."_batch_change" = 'update'
-    AND s."_batch_delta_id" = $last
-    AND s."_batch_doubt" IS NULL
+    d."_batch_change" = 'update' AND s."_batch_delta_id" = $last
   )
   AND d."_batch_delta_id" = $delta_id
   AND d."_batch_page" > $page

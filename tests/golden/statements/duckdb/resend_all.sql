@@ -8,10 +8,9 @@ select
         group by run_id
         having max(case when event = 'ended' then 0 else 1 end) = 1;
 select answered from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'merged' and answered <> '';
-update "shop"."marts"."people_sent_snapshot" set "_batch_doubt" = case when
-    position(',batch__email_marketing,' in coalesce(coalesce("_batch_doubt", '') || ',batch__email_marketing,,nick,,tags,', '')) > 0 then ',batch__email_marketing,' else '' end || case when
-    position(',nick,' in coalesce(coalesce("_batch_doubt", '') || ',batch__email_marketing,,nick,,tags,', '')) > 0 then ',nick,' else '' end || case when
-    position(',tags,' in coalesce(coalesce("_batch_doubt", '') || ',batch__email_marketing,,nick,,tags,', '')) > 0 then ',tags,' else '' end where "_batch_exited_at" is null;
+update "shop"."marts"."people_sent_snapshot" set "_batch_doubt" = nullif(case when
+    position(',batch__email_marketing,' in coalesce("_batch_doubt", '')) > 0 or "batch__email_marketing" is not null then ',batch__email_marketing,' else '' end || case when
+    position(',nick,' in coalesce("_batch_doubt", '')) > 0 or "nick" is not null then ',nick,' else '' end || ',tags,', '') where "_batch_exited_at" is null;
 select distinct attribute from "shop"."marts"."batch_sync_rejects" where sync = 'people' and resolved_at is null and attribute is not null;
 merge into "shop"."marts"."people_sent_snapshot" as s
         using (select key as row_id, max(case when attribute = 'nick' then ',nick,' else '' end) as names from "shop"."marts"."batch_sync_rejects" where sync = 'people' and resolved_at is null and attribute is not null group by key) as d

@@ -27,13 +27,11 @@
         "_batch_page" > 5 OR "custom_id" > %(key)s
 -- as on DuckDB (9 lines)
       WHEN POSITION(',nick,' IN ',' || d."_batch_changed" || ',') > 0
-      AND NOT s."nick" IS NULL
--- as on DuckDB (6 lines)
+-- as on DuckDB (8 lines)
       WHEN POSITION(',tags,' IN ',' || d."_batch_changed" || ',') > 0
-      AND NOT s."tags" IS NULL
--- as on DuckDB (10 lines)
-    AND s."_batch_delta_id" = %(last)s
--- as on DuckDB (2 lines)
+-- as on DuckDB (11 lines)
+    d."_batch_change" = 'update' AND s."_batch_delta_id" = %(last)s
+-- as on DuckDB (1 lines)
   AND d."_batch_delta_id" = %(delta_id)s
   AND d."_batch_page" > %(page)s
 -- as on DuckDB (1 lines)

@@ -1,4 +1,4 @@
--- as on DuckDB (15 lines)
+-- as on DuckDB (14 lines)
 update "shop"."marts"."people_sent_snapshot"
         set "_batch_doubt" = d.doubt
         from (

@@ -27,13 +27,15 @@
         "_BATCH_PAGE" > 5 OR "CUSTOM_ID" > :key
 -- as on DuckDB (9 lines)
       WHEN CHARINDEX(',nick,', ',' || d."_BATCH_CHANGED" || ',') > 0
-      AND NOT s."NICK" IS NULL
+-- as on DuckDB (1 lines)
+      AND NOT CHARINDEX(',nick,', COALESCE(s."_BATCH_DOUBT", '')) > 0
 -- as on DuckDB (6 lines)
       WHEN CHARINDEX(',tags,', ',' || d."_BATCH_CHANGED" || ',') > 0
-      AND NOT s."TAGS" IS NULL
--- as on DuckDB (10 lines)
-    AND s."_BATCH_DELTA_ID" = :last
--- as on DuckDB (2 lines)
+-- as on DuckDB (1 lines)
+      AND NOT CHARINDEX(',tags,', COALESCE(s."_BATCH_DOUBT", '')) > 0
+-- as on DuckDB (9 lines)
+    d."_BATCH_CHANGE" = 'update' AND s."_BATCH_DELTA_ID" = :last
+-- as on DuckDB (1 lines)
   AND d."_BATCH_DELTA_ID" = :delta_id
   AND d."_BATCH_PAGE" > :page
 -- as on DuckDB (1 lines)

@@ -38,7 +38,7 @@ help:
 	@echo " make docs-check              the tests of the docs"
 	@echo " make site                    build the docs site: site/index.html"
 	@echo " make picture                 draw the terminal picture in the README from real output"
-	@echo " make bench                   run every benchmark and update docs/performance.md"
+	@echo " make bench                   run every benchmark and update the tables in docs/"
 	@echo " make bench-small             the benchmarks with little data, to check that they work"
 	@echo " make lint                    check with ruff, mypy and codespell, and the prose: spelling, terms, phrases, long sentences"
 	@echo " make coverage                measure the coverage of the tests that run in .venv"

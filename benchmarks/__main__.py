@@ -55,12 +55,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--docs",
         action="store_true",
-        help="save the results to benchmarks/results and docs/performance.md",
+        help="save the results to benchmarks/results and docs/",
     )
     parser.add_argument(
         "--only-docs",
         action="store_true",
-        help="measure nothing; update docs/performance.md from benchmarks/results",
+        help="measure nothing; update docs/ from benchmarks/results",
     )
     given = parser.parse_args()
     unknown = set(given.scenario) - SCENARIOS.keys()
@@ -118,7 +118,8 @@ def main() -> None:
                 sys.exit(f"benchmarks: {error}")
         sys.stderr.write(f"saved in {kept}\n")
     if given.docs or given.only_docs:
-        report.fill(DOCS / "performance.md", DOCS / "img", findings.read(KEPT))
+        for page in ("performance.md", "decisions/goals.md"):
+            report.fill(DOCS / page, DOCS / "img", findings.read(KEPT))
 
 
 if __name__ == "__main__":

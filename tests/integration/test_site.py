@@ -13,8 +13,11 @@ from urllib.parse import unquote
 import pytest
 from harness.project import ROOT
 from harness.site import build_site
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from dbt_batch_sync import __version__
+from dbt_batch_sync.cli.app import app
 
 REPOSITORY = "https://github.com/example/dbt-batch-sync"
 
@@ -95,6 +98,18 @@ def test_every_page_is_built(pages: dict[str, Page]) -> None:
     }
     assert built - set(pages) == set()
     assert {"index.html", "help.html", "python.html", "contributing.html", "changelog.html"} <= set(pages)
+
+
+def test_the_help_of_every_verb(pages: dict[str, Page]) -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    text = pages["help.html"].html
+    for verb, command in group.commands.items():
+        _, found, section = text.partition(f">dbt-batch-sync {verb}<")
+        section = section.partition("<h2")[0]
+        assert found, verb
+        for option in command.params:
+            assert all(name in section for name in option.opts if name.startswith("--")), (verb, option.opts)
 
 
 def test_markdown_is_rendered(pages: dict[str, Page]) -> None:

@@ -1,9 +1,10 @@
-"""A MkDocs hook: adds the start page, pages from elsewhere in the repository, and two generated reference
-pages: the help of every verb, and the Python API.
+"""A MkDocs hook: adds the start page, pages from elsewhere in the repository, and three generated reference
+pages: the help of every verb, the sandbox's settings and the Python API.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -16,6 +17,8 @@ from typer.models import Context
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.cli.app import app
+from dbt_batch_sync.sandbox.knobs import KNOBS, changeable
+from dbt_batch_sync.sandbox.settings import SandboxSettings
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,6 +39,30 @@ PLACES = {
     "models_example/README.md": "example.md",
 }
 """Files outside docs/ that become pages, with their page names."""
+
+
+def settings() -> str:
+    """A page of the sandbox's settings: a table per group."""
+    defaults = changeable(SandboxSettings())
+    lines = ["# Sandbox settings", "", "[How to change them](sandbox.md#settings)."]
+    for group in dict.fromkeys(knob.group for knob in KNOBS.values()):
+        lines += [
+            "",
+            f"## {group}",
+            "",
+            "| Setting | Default | Accepted | Description |",
+            "|---|---|---|---|",
+        ]
+        for knob in (each for each in KNOBS.values() if each.group == group):
+            default = defaults[knob.name]
+            shown = (
+                (default or "none")
+                if knob.kind in ("texts", "text")
+                else json.dumps(default).removesuffix(".0")
+            )
+            accepted = knob.accepted.removeprefix("one of ")
+            lines.append(f"| `{knob.name}` | {str(shown).strip(chr(34))} | {accepted} | {knob.help} |")
+    return "\n".join(lines) + "\n"
 
 
 def on_config(config: Any) -> Any:
@@ -62,6 +89,7 @@ def on_files(files: Files, config: Any) -> Files:
         "index.md": (ROOT / ".ci/start.md").read_text(encoding="utf-8"),
         "help.md": re.sub(r"\[bold\](.*?)\[/\]", r"`\1`", verbs),
         "python.md": PYTHON,
+        "settings.md": settings(),
     }
     for source, place in PLACES.items():
         if place not in pages:

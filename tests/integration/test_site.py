@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -18,6 +19,7 @@ from typer.main import get_command
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.cli.app import app
+from dbt_batch_sync.sandbox.knobs import KNOBS
 
 REPOSITORY = "https://github.com/example/dbt-batch-sync"
 
@@ -110,6 +112,13 @@ def test_the_help_of_every_verb(pages: dict[str, Page]) -> None:
         assert found, verb
         for option in command.params:
             assert all(name in section for name in option.opts if name.startswith("--")), (verb, option.opts)
+
+
+def test_the_settings_of_the_sandbox(pages: dict[str, Page]) -> None:
+    text = unescape(pages["settings.html"].html)
+    for knob in KNOBS.values():
+        assert f"<code>{knob.name}</code>" in text
+        assert f"<td>{knob.help}</td>" in text
 
 
 def test_markdown_is_rendered(pages: dict[str, Page]) -> None:

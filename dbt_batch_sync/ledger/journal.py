@@ -184,36 +184,44 @@ class Journal:
 def _last_events(table: exp.Table, syncs: Sequence[str]) -> exp.Select:
     """The last event of each sync, run, delta and kind: since the last built delta, of unfinished runs, and
     of the last intent and the last delta that sends everything. Also the warehouse's time, even if there are
-    no events.
+    no events. Almost all events are older, so they are filtered before they are numbered.
     """
-    cells = ", ".join(_READ)
+    cells = ", ".join(f"j.{name}" for name in _READ)
     return select(
         f"""
         select clock.now_at, {", ".join(f"events.{name}" for name in _READ)}
         from (select current_timestamp as now_at) as clock
         left join (
-            select {cells} from (
+            select {", ".join(_READ)} from (
                 select {cells},
                     row_number() over (
-                        partition by sync, event, run_id, delta_id order by recorded_at desc
-                    ) as nth,
-                    max(case when event = 'built' then recorded_at end) over (partition by sync) as built_at,
-                    max(case when event = 'intent' then recorded_at end)
-                        over (partition by sync) as intent_at,
-                    max(case when event = 'built' and request = 'all' then recorded_at end)
-                        over (partition by sync) as all_at,
-                    max(case when event = 'claimed' then recorded_at end)
-                        over (partition by sync, run_id) as claimed_at,
-                    max(case when event in ('released', 'ended') then recorded_at end)
-                        over (partition by sync, run_id) as ended_at
-                from journal
-                where sync in :syncs
-                    and event not in ('doubt', 'resend', 'export', 'audited', 'asked', 'pending', 'done')
-            ) as known
-            where nth = 1 and (
-                recorded_at >= built_at or recorded_at = intent_at or recorded_at = all_at
-                or (claimed_at is not null and (ended_at is null or claimed_at > ended_at))
-            )
+                        partition by j.sync, j.event, j.run_id, j.delta_id order by j.recorded_at desc
+                    ) as nth
+                from journal as j
+                left join (
+                    select sync,
+                        max(case when event = 'built' then recorded_at end) as built_at,
+                        max(case when event = 'intent' then recorded_at end) as intent_at,
+                        max(case when event = 'built' and request = 'all' then recorded_at end) as all_at
+                    from journal
+                    where sync in :syncs and event in ('built', 'intent')
+                    group by sync
+                ) as marks on marks.sync = j.sync
+                left join (
+                    select sync, run_id
+                    from journal
+                    where sync in :syncs and event in ('claimed', 'released', 'ended')
+                    group by sync, run_id
+                    having max(recorded_at) = max(case when event = 'claimed' then recorded_at end)
+                ) as unfinished on unfinished.sync = j.sync and unfinished.run_id = j.run_id
+                where j.sync in :syncs
+                    and j.event not in ('doubt', 'resend', 'export', 'audited', 'asked', 'pending', 'done')
+                    and (
+                        j.recorded_at >= marks.built_at or j.recorded_at = marks.intent_at
+                        or j.recorded_at = marks.all_at or unfinished.run_id is not null
+                    )
+            ) as numbered
+            where nth = 1
         ) as events on true
         """,
         journal=table,

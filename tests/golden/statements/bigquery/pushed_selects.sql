@@ -1,6 +1,6 @@
 -- as on DuckDB (45 lines)
     CURRENT_TIMESTAMP() AS now_at
--- as on DuckDB (120 lines)
+-- as on DuckDB (138 lines)
         `_batch_changed` <> '' OR `_batch_reason` <> ''
 -- as on DuckDB (7 lines)
   `_batch_delta_id` = @delta_id

@@ -90,70 +90,88 @@ LEFT JOIN (
     unknown_profiles
   FROM (
     SELECT
-      recorded_at,
-      sync,
-      event,
-      run_id,
-      delta_id,
-      page,
-      key,
-      names,
-      request,
-      answered,
-      target,
-      mapping_hash,
-      attribute_types,
-      mode,
-      version,
-      model_rows,
-      known_rows,
-      inserts,
-      updates,
-      exits,
-      invalid,
-      parked,
-      unsure,
-      output,
-      project_hash,
-      endpoint,
-      host,
-      process,
-      status,
-      started_at,
-      sent,
-      accepted,
-      rejected_rows,
-      rejected_attributes,
-      requests,
-      retries,
-      settled,
-      retention_days,
-      compared,
-      drifted,
-      unknown_profiles,
-      ROW_NUMBER() OVER (PARTITION BY sync, event, run_id, delta_id ORDER BY recorded_at DESC) AS nth,
-      MAX(CASE WHEN event = 'built' THEN recorded_at END) OVER (PARTITION BY sync) AS built_at,
-      MAX(CASE WHEN event = 'intent' THEN recorded_at END) OVER (PARTITION BY sync) AS intent_at,
-      MAX(CASE WHEN event = 'built' AND request = 'all' THEN recorded_at END) OVER (PARTITION BY sync) AS all_at,
-      MAX(CASE WHEN event = 'claimed' THEN recorded_at END) OVER (PARTITION BY sync, run_id) AS claimed_at,
-      MAX(CASE WHEN event IN ('released', 'ended') THEN recorded_at END) OVER (PARTITION BY sync, run_id) AS ended_at
-    FROM "shop"."marts".batch_sync_journal
+      j.recorded_at,
+      j.sync,
+      j.event,
+      j.run_id,
+      j.delta_id,
+      j.page,
+      j.key,
+      j.names,
+      j.request,
+      j.answered,
+      j.target,
+      j.mapping_hash,
+      j.attribute_types,
+      j.mode,
+      j.version,
+      j.model_rows,
+      j.known_rows,
+      j.inserts,
+      j.updates,
+      j.exits,
+      j.invalid,
+      j.parked,
+      j.unsure,
+      j.output,
+      j.project_hash,
+      j.endpoint,
+      j.host,
+      j.process,
+      j.status,
+      j.started_at,
+      j.sent,
+      j.accepted,
+      j.rejected_rows,
+      j.rejected_attributes,
+      j.requests,
+      j.retries,
+      j.settled,
+      j.retention_days,
+      j.compared,
+      j.drifted,
+      j.unknown_profiles,
+      ROW_NUMBER() OVER (PARTITION BY j.sync, j.event, j.run_id, j.delta_id ORDER BY j.recorded_at DESC) AS nth
+    FROM "shop"."marts".batch_sync_journal AS j
+    LEFT JOIN (
+      SELECT
+        sync,
+        MAX(CASE WHEN event = 'built' THEN recorded_at END) AS built_at,
+        MAX(CASE WHEN event = 'intent' THEN recorded_at END) AS intent_at,
+        MAX(CASE WHEN event = 'built' AND request = 'all' THEN recorded_at END) AS all_at
+      FROM "shop"."marts".batch_sync_journal
+      WHERE
+        sync IN ('people', 'others') AND event IN ('built', 'intent')
+      GROUP BY
+        sync
+    ) AS marks
+      ON marks.sync = j.sync
+    LEFT JOIN (
+      SELECT
+        sync,
+        run_id
+      FROM "shop"."marts".batch_sync_journal
+      WHERE
+        sync IN ('people', 'others') AND event IN ('claimed', 'released', 'ended')
+      GROUP BY
+        sync,
+        run_id
+      HAVING
+        MAX(recorded_at) = MAX(CASE WHEN event = 'claimed' THEN recorded_at END)
+    ) AS unfinished
+      ON unfinished.sync = j.sync AND unfinished.run_id = j.run_id
     WHERE
-      sync IN ('people', 'others')
-      AND NOT event IN ('doubt', 'resend', 'export', 'audited', 'asked', 'pending', 'done')
-  ) AS known
+      j.sync IN ('people', 'others')
+      AND NOT j.event IN ('doubt', 'resend', 'export', 'audited', 'asked', 'pending', 'done')
+      AND (
+        j.recorded_at >= marks.built_at
+        OR j.recorded_at = marks.intent_at
+        OR j.recorded_at = marks.all_at
+        OR NOT unfinished.run_id IS NULL
+      )
+  ) AS numbered
   WHERE
     nth = 1
-    AND (
-      recorded_at >= built_at
-      OR recorded_at = intent_at
-      OR recorded_at = all_at
-      OR (
-        NOT claimed_at IS NULL AND (
-          ended_at IS NULL OR claimed_at > ended_at
-        )
-      )
-    )
 ) AS events
   ON TRUE;
 SELECT

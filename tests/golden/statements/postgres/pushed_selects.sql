@@ -1,6 +1,9 @@
 -- as on DuckDB (133 lines)
-      ROW_NUMBER() OVER (PARTITION BY sync, event, run_id, delta_id ORDER BY recorded_at DESC NULLS LAST) AS nth,
--- as on DuckDB (40 lines)
+      ROW_NUMBER() OVER (
+        PARTITION BY j.sync, j.event, j.run_id, j.delta_id
+        ORDER BY j.recorded_at DESC NULLS LAST
+      ) AS nth
+-- as on DuckDB (58 lines)
   "_batch_delta_id" = %(delta_id)s
 -- as on DuckDB (10 lines)
   "_batch_page" BETWEEN %(first)s AND %(last)s

@@ -1,8 +1,11 @@
 -- as on DuckDB (45 lines)
     CURRENT_TIMESTAMP() AS now_at
 -- as on DuckDB (87 lines)
-      ROW_NUMBER() OVER (PARTITION BY sync, event, run_id, delta_id ORDER BY recorded_at DESC NULLS LAST) AS nth,
--- as on DuckDB (40 lines)
+      ROW_NUMBER() OVER (
+        PARTITION BY j.sync, j.event, j.run_id, j.delta_id
+        ORDER BY j.recorded_at DESC NULLS LAST
+      ) AS nth
+-- as on DuckDB (58 lines)
   "_BATCH_DELTA_ID" = :delta_id
 -- as on DuckDB (10 lines)
   "_BATCH_PAGE" BETWEEN :first AND :last

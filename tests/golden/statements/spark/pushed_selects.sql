@@ -1,6 +1,6 @@
 -- as on DuckDB (45 lines)
     CURRENT_TIMESTAMP() AS now_at
--- as on DuckDB (128 lines)
+-- as on DuckDB (146 lines)
   `_batch_delta_id` = :delta_id
 -- as on DuckDB (10 lines)
   `_batch_page` BETWEEN :first AND :last

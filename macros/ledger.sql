@@ -210,7 +210,7 @@
         from {{ journal }}
         group by sync
     {% endset %}
-    {% set now = modules.datetime.datetime.utcnow() %}
+    {% set now = dbt_batch_sync.warehouse_now() %}
     {% set old, days = [], [] %}
     {% for row in run_query(query).rows %}
         {% do days.append((90 if row[5] is none else row[5]) | int) %}

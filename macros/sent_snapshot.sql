@@ -92,3 +92,11 @@
     {% endfor %}
     {{ return(names | reject('equalto', key) | reject('in', dbt_batch_sync.own_columns()) | list) }}
 {% endmacro %}
+
+
+{#- Sets and unsets a model's `query_tag`, as Snowflake's own materializations do. -#}
+{% macro set_tag() %}{{ return(adapter.dispatch('set_tag', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__set_tag() %}{% endmacro %}
+
+{% macro unset_tag(former) %}{{ return(adapter.dispatch('unset_tag', 'dbt_batch_sync')(former)) }}{% endmacro %}
+{% macro default__unset_tag(former) %}{% endmacro %}

@@ -1,7 +1,11 @@
 {#- Databricks is Spark with catalogs; dbt falls back to Spark's macros for what is not here. Tables are Delta unless configured otherwise.
     -#}
 {% macro databricks__storage_problem(node) %}
-    {{ return(dbt_batch_sync.spark__storage_problem(node) if node.config.get('file_format') else '') }}
+    {% if (node.config.get('file_format') or 'delta') == 'delta' %}{{ return('') }}{% endif %}
+    {{ return(
+        "`" ~ node.name ~ "` has the file_format " ~ node.config.get('file_format')
+        ~ ". Accepted: delta, the default; for Iceberg, set `+table_format: iceberg` instead"
+    ) }}
 {% endmacro %}
 
 
@@ -31,5 +35,7 @@
 {% endmacro %}
 
 
-{#- A merge reads only the files that contain its keys. -#}
-{% macro databricks__snapshot_defaults(key) %}{{ return({'liquid_clustered_by': key}) }}{% endmacro %}
+{#- A merge reads only the files that contain its keys. A partitioned or automatically clustered table can't have clustering keys too. -#}
+{% macro databricks__snapshot_defaults(key) %}
+    {{ return({} if model.config.get('partition_by') or model.config.get('auto_liquid_cluster') else {'liquid_clustered_by': key}) }}
+{% endmacro %}

@@ -138,3 +138,6 @@
 {% macro snowflake__change_types(relation, changes) %}{% do run_query(dbt_batch_sync.replaced_table_sql(relation, changes)) %}{% endmacro %}
 
 {% macro snowflake__key_literal(key) %}{{ return("'" ~ (key | replace('\\', '\\\\') | replace("'", "''")) ~ "'") }}{% endmacro %}
+
+{% macro snowflake__set_tag() %}{{ return(set_query_tag()) }}{% endmacro %}
+{% macro snowflake__unset_tag(former) %}{% do unset_query_tag(former) %}{% endmacro %}

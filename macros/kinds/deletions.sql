@@ -22,7 +22,7 @@
         {% do used.append(column.name) %}
         {% do own.update({'column': column.name, 'expression': 'cast(' ~ dbt_batch_sync.value_of(column, kind) ~ ' as ' ~ moment ~ ')'}) %}
     {% else %}
-        {% set now = modules.datetime.datetime.utcnow().strftime('%Y-%m-%d %H:%M:%S') %}
+        {% set now = dbt_batch_sync.warehouse_now().strftime('%Y-%m-%d %H:%M:%S') %}
         {% do own.update({'column': none, 'expression': 'cast(' ~ dbt.string_literal(now) ~ ' as ' ~ moment ~ ')'}) %}
     {% endif %}
     {% set others = columns | map(attribute='name') | reject('in', used) | list %}

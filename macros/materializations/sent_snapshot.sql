@@ -4,6 +4,7 @@
 {% materialization sent_snapshot, default %}
     {% set existing = dbt_batch_sync.existing_table(this.database, this.schema, this.identifier) or load_cached_relation(this) %}
     {% set target_relation = this.incorporate(type='table') %}
+    {% set tag = dbt_batch_sync.set_tag() %}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
@@ -28,5 +29,6 @@
     {% do persist_docs(target_relation, model) %}
     {{ adapter.commit() }}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {% do dbt_batch_sync.unset_tag(tag) %}
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}

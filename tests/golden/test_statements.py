@@ -92,3 +92,34 @@ def test_every_file_belongs_to_a_scenario_and_is_small() -> None:
     assert {path.stem for path in paths} == SCENARIOS.keys()
     assert {path.parent.name for path in paths} == set(DIALECTS)
     assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in paths) <= MAX_LINES
+
+
+@pytest.mark.parametrize(
+    ("dialect", "given"),
+    [
+        ("postgres", {"indexes": [{"columns": ["nick"]}]}),
+        ("snowflake", {"transient": True, "cluster_by": ["custom_id"]}),
+        ("bigquery", {"cluster_by": ["nick"], "partition_by": {"field": "_batch_sent_at"}}),
+        ("redshift", {"sort": "nick", "dist": "all"}),
+        ("databricks", {"liquid_clustered_by": "nick"}),
+        ("databricks", {"partition_by": "nick"}),
+        ("databricks", {"auto_liquid_cluster": True}),
+    ],
+)
+def test_configs_of_the_project_are_kept(dialect: str, given: dict[str, object]) -> None:
+    it = dbt(dialect, configs={**given, "file_format": "delta"})
+    it.sent_snapshot("people")
+    configs = dict(it._configs)
+    assert {name: configs[name] for name in given} == given
+    if dialect == "databricks":
+        clustered = {"partition_by", "liquid_clustered_by", "auto_liquid_cluster"}
+        assert configs.keys() & clustered == given.keys()
+
+
+def test_databricks_accepts_delta_only() -> None:
+    it = dbt("databricks")
+    problems = {
+        kind: it.storage_problem({"name": "m", "config": {"file_format": kind}})
+        for kind in (None, "delta", "iceberg", "parquet")
+    }
+    assert [kind for kind, problem in problems.items() if not problem] == [None, "delta"]

@@ -7,6 +7,17 @@
     as ({{ sql }})
 {%- endmacro %}
 
+{% macro set_query_tag() %}
+    {% if config.get('query_tag') %}
+        {% do run_query("alter session set query_tag = '" ~ config.get('query_tag') ~ "'") %}
+        {{ return('former') }}
+    {% endif %}
+{% endmacro %}
+
+{% macro unset_query_tag(original_query_tag) %}
+    {% if config.get('query_tag') %}{% do run_query("alter session set query_tag = '" ~ original_query_tag ~ "'") %}{% endif %}
+{% endmacro %}
+
 {% macro snowflake__alter_relation_add_remove_columns(relation, add_columns, remove_columns) %}
     {% set sql -%}
         alter {{ relation.type }} {{ relation }} add column

@@ -146,7 +146,8 @@ def prune(dialect: str) -> list[str]:
         "oldest": old,
         "retention_days": 30,
     }
-    it = dbt(dialect, ("as built_at", [row]), ("resolved_at <", [{"found": 2}]))
+    now: Answer = ("as now_at", [{"now_at": NOW.replace(tzinfo=datetime.timezone.utc)}])
+    it = dbt(dialect, ("as built_at", [row]), ("resolved_at <", [{"found": 2}]), now)
     it.prune_ledger(it.relation(SNAPSHOT))
     return it.statements
 
@@ -157,7 +158,8 @@ def snapshot(dialect: str) -> list[str]:
     stored = it.tables[SNAPSHOT]
     version: Answer = ("storage_version", [{"version": "v1.4.0"}])
     described: Answer = ("describe", [{"name": name, "type": dtype} for name, dtype in stored])
-    it = dbt(dialect, version, described, configs={**configs, "file_format": "delta"}, tables={SNAPSHOT: []})
+    given = {"file_format": "delta", "query_tag": "crm"}
+    it = dbt(dialect, version, described, configs={**configs, **given}, tables={SNAPSHOT: []})
     del it.tables[SNAPSHOT]
     it.materialize(it.relation(SNAPSHOT), str(it.sent_snapshot(PEOPLE)).strip())
     return it.statements

@@ -1,3 +1,4 @@
+select cast(now() at time zone 'UTC' as timestamp) as now_at;
 select
             sync,
             max(case when event = 'built' then recorded_at end) as built_at,

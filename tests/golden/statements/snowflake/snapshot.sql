@@ -1,6 +1,8 @@
+alter session set query_tag = 'crm';
 create table shop.marts.people_sent_snapshot
     as (select
 -- as on DuckDB (3 lines)
                 cast(null as VARCHAR) as "TAGS",
 -- as on DuckDB (6 lines)
             limit 0);
+alter session set query_tag = 'former';

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from dbt_batch_sync.artifacts.compiled import CompiledSql, Origin
 from dbt_batch_sync.errors import MappingError
+from dbt_batch_sync.kinds.attributes import CUSTOM_ID
 from dbt_batch_sync.mapping.mapping import ALL, Attribute
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.results.look import AttributeLineage, SyncLineage
@@ -20,7 +21,8 @@ def trace(sync: Sync, compiled: CompiledSql) -> SyncLineage:
     if columns is not None:
         with suppress(MappingError):  # `validate` reports the errors, and an origin the column
             attributes, resolved = mapping.resolve(columns), True
-    named = [(sync.kind.key, mapping.identifier), *((each.name, each.column) for each in attributes)]
+    identifier = CUSTOM_ID if sync.kind.per_operation else sync.kind.key
+    named = [(identifier, mapping.identifier), *((each.name, each.column) for each in attributes)]
     found = [
         AttributeLineage(name, column or None, _sorted(compiled.origins(node, column)) if column else ())
         for name, column in named

@@ -79,7 +79,7 @@ class Halted(Exception):
 @dataclass(frozen=True)
 class Line:
     """What all senders of a delivery share. Once `halt` is set, no further request starts; `stop` halts the
-    line as soon as it is noticed. `begun`: see `deliver`.
+    line as soon as it is noticed. `begun` and `repeatable`: see `deliver`.
     """
 
     send: Send
@@ -89,6 +89,7 @@ class Line:
     halt: Event
     stop: Event
     begun: Callable[[Chunk, bool], None]
+    repeatable: bool = True
 
     def halted(self) -> bool:
         """Whether no further request may start."""
@@ -104,11 +105,12 @@ class Line:
 def settle_chunk(chunk: Chunk, line: Line) -> Outcome:
     """Sends a chunk, in parts if need be, until each operation is settled. Raises as `deliver`, or Halted."""
     calls = _Calls(chunk, line)
-    verdict = find_rejected(len(chunk), calls)
+    verdict = find_rejected(len(chunk), calls, repeatable=line.repeatable)
     if isinstance(verdict, MostlyRejected):
+        samples = f", and {verdict.probes_rejected} of {verdict.probes} samples" if verdict.probes else ""
         raise DeliveryError(
             f"{describe(verdict.answer)}. Most rows of chunk {chunk.number} are rejected one by one: "
-            f"{verdict.rejected} rows, and {verdict.probes_rejected} of {verdict.probes} samples. "
+            f"{verdict.rejected} rows{samples}. "
             "The cause is the mapping or the Batch project. Nothing of the chunk counts as sent; fix the "
             "cause and push again."
         )

@@ -8,6 +8,9 @@ If most of a chunk is bad, the cause is not in its rows. After `FIRST_CHECK` rej
 number has doubled, up to `PROBES` operations spread over the rest are sent alone. If more than half of them
 are rejected, the search ends. (The share of rejections so far would be misleading: bad rows may be neighbors
 among good ones.)
+
+Rows that must not be sent twice are not sampled. Their search ends early only if none of `UNACCEPTED`
+operations was accepted, so that nothing is sent again.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from dbt_batch_sync.batch_api.answers import Accepted, PartialError, Rejected
 
 FIRST_CHECK: Final = 25
 PROBES: Final = 16
+UNACCEPTED: Final = 200
 _SMALL_REST: Final = 4 * PROBES  # fewer are tried to the end, which takes at most two requests each
 
 Call = Callable[[int, int], "Accepted | Rejected"]
@@ -35,7 +39,9 @@ class Verdict:
 
 @dataclass(frozen=True)
 class MostlyRejected:
-    """The search was stopped: the number of rejected operations and of rejected probes."""
+    """The search was stopped: the number of rejected operations and of rejected probes. Rows that must not be
+    repeated have no probes.
+    """
 
     rejected: int
     probes_rejected: int
@@ -43,11 +49,12 @@ class MostlyRejected:
     answer: Rejected
 
 
-def find_rejected(operations: int, call: Call) -> Verdict | MostlyRejected:
+def find_rejected(operations: int, call: Call, *, repeatable: bool = True) -> Verdict | MostlyRejected:
     """Sends all operations. If they are rejected, sends ever smaller parts until each is accepted or rejected
-    alone. `call` sends those from a start up to, but not including, a stop.
+    alone. `call` sends those from a start up to, but not including, a stop. Unless `repeatable`, an accepted
+    operation is never sent again, by this search or after it.
     """
-    search = _Search(operations, call)
+    search = _Search(operations, call, repeatable)
     try:
         if operations:
             search.visit(0, operations, guilty=False)
@@ -63,9 +70,11 @@ class _EnoughError(Exception):
 
 
 class _Search:
-    def __init__(self, operations: int, call: Call) -> None:
+    def __init__(self, operations: int, call: Call, repeatable: bool) -> None:
         self._operations = operations
         self._call = call
+        self._repeatable = repeatable
+        self._accepted = False
         self._next_check = FIRST_CHECK
         self.errors: list[PartialError] = []
         self.rejected: list[tuple[int, Rejected]] = []
@@ -75,6 +84,7 @@ class _Search:
         if not guilty or stop - start == 1:
             answer = self._call(start, stop)
             if isinstance(answer, Accepted):
+                self._accepted = True
                 self.errors += (replace(error, index=error.index + start) for error in answer.errors)
                 return False
             if stop - start == 1:
@@ -87,6 +97,9 @@ class _Search:
 
     def _reject(self, index: int, answer: Rejected) -> None:
         self.rejected.append((index, answer))
+        if not self._repeatable:
+            self._check_unaccepted(answer)
+            return
         rest = self._operations - index - 1
         if len(self.rejected) < self._next_check or rest <= _SMALL_REST:
             return
@@ -95,3 +108,8 @@ class _Search:
         bad = sum(isinstance(self._call(probe, probe + 1), Rejected) for probe in probes)
         if bad * 2 > PROBES:
             raise _EnoughError(MostlyRejected(len(self.rejected), bad, PROBES, answer))
+
+    def _check_unaccepted(self, answer: Rejected) -> None:
+        large = self._operations > FIRST_CHECK + _SMALL_REST
+        if large and not self._accepted and len(self.rejected) == min(self._operations, UNACCEPTED):
+            raise _EnoughError(MostlyRejected(len(self.rejected), 0, 0, answer))

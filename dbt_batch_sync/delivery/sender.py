@@ -41,6 +41,7 @@ def deliver(
     max_in_flight: int = 4,
     ahead: int = 1,
     begun: Callable[[Chunk, bool], None] = lambda chunk, may_be_sent: None,
+    repeatable: bool = True,
     drain_seconds: float = 30.0,
     timing: Timing = SYSTEM_TIMING,
 ) -> Generator[Settled, None, None]:
@@ -53,9 +54,10 @@ def deliver(
     can't be reached within the retries, or rejects most rows of a chunk.
 
     `begun` is called in a sender's thread with a chunk and whether any of it may be sent: True before its
-    first request, False when no request of it has had a connection yet.
+    first request, False when no request of it has had a connection yet. Unless `repeatable`, no operation is
+    sent again that Batch has accepted.
     """
-    line = Line(send, pacer, policy, timing, Event(), stop, begun)
+    line = Line(send, pacer, policy, timing, Event(), stop, begun, repeatable)
     delivery = _Delivery(line, max_in_flight, ahead)
     try:
         yield from delivery.run(iter(chunks))

@@ -16,7 +16,6 @@ from dbt_batch_sync.payload.expressions import as_json, choose, matches, text
 from dbt_batch_sync.payload.objects import checked_objects
 from dbt_batch_sync.payload.render import (
     BATCH_BYTES,
-    MAX_BATCH_ROWS,
     RejectedValue,
     Rendered,
     engine,
@@ -29,13 +28,19 @@ from dbt_batch_sync.payload.statement import OPERATION, REJECTED, computed, conc
 NAME, TIME = "batch__name", "batch__time"
 PAGE = "_batch_page"
 
-_LATE, _REFUSED, _HEAD = "_batch_late", "_batch_refused", "_batch_head"
+_REFUSED, _HEAD = "_batch_refused", "_batch_head"
 
 MAX_EVENT_BYTES = 25_000
 """The maximum for one event [Q]."""
 
 AGE = timedelta(hours=24) - timedelta(minutes=1)
 """The maximum age of an event when it is rendered. Batch rejects a time older than 24 hours [Q]."""
+
+_BATCH_ROWS = 4_096
+"""The most events per rendered batch, whose age is checked at once: they are sent within seconds."""
+
+_TIMED = r'^(\{"name":"[^"]*"),"time":"[^"]*"'
+"""The beginning of an event, with and without its time."""
 
 TOO_OLD, TOO_LARGE = "too_old", "too_large"
 
@@ -63,7 +68,7 @@ def render_events(
     fragment: Fragment,
     grouping: Grouping,
     *,
-    batch_rows: int = MAX_BATCH_ROWS,
+    batch_rows: int = _BATCH_ROWS,
     memory_limit: str = "200MB",
 ) -> Generator[Rendered, None, None]:
     """Renders delta rows, which are in the order of pages, profiles and times.
@@ -77,13 +82,13 @@ def render_events(
     batch_rows = max(1, min(batch_rows, BATCH_BYTES // (2 * row_bytes(first))))
     own = [each for each in attributes if each.name not in (CUSTOM_ID, NAME, TIME)]
     objects = [each.name for each in own if each.type is AttributeType.OBJECT]
-    prepared = (_prepared(batch, objects, grouping.now) for batch in chain([first], batches))
+    prepared = (_prepared(batch, objects) for batch in chain([first], batches))
     with engine(memory_limit) as connection:
         before = next(prepared)
         source = DeltaSource(
             before.schema, [name for name in before.schema.names if name != KEY], 0, inserts=True
         )
-        query = event_statement(own, source.schema, fragment, undated=grouping.undated)
+        query = event_statement(own, source.schema, fragment)
         connection.register(DELTA, source.reader(chain([before], prepared)))
         rows = run(connection, query, source, batch_rows)
         if grouping.window is not None:
@@ -94,37 +99,32 @@ def render_events(
             yield rendered
 
 
-def _prepared(batch: pa.RecordBatch, objects: Iterable[str], now: Callable[[], datetime]) -> pa.RecordBatch:
-    """The batch with checked objects, and whether each event is too old."""
+def _prepared(batch: pa.RecordBatch, objects: Iterable[str]) -> pa.RecordBatch:
+    """The batch with checked objects."""
     for name in objects:
         place = batch.schema.get_field_index(name)
         batch = batch.set_column(place, name, checked_objects(batch.column(name)))
-    times = batch.column(TIME).cast(pa.timestamp("us"))
-    return batch.append_column(_LATE, pc.less(times, pa.scalar(now() - AGE, pa.timestamp("us"))))
+    return batch
 
 
-def event_statement(
-    attributes: Sequence[TypedAttribute], schema: pa.Schema, fragment: Fragment, *, undated: bool
-) -> str:
-    """The select from `DELTA`: for each row its event, the reason if it has none, and the start of its
-    operation.
+def event_statement(attributes: Sequence[TypedAttribute], schema: pa.Schema, fragment: Fragment) -> str:
+    """The select from `DELTA`: for each row its event, the reason if it has none, the start of its operation,
+    and its time.
     """
     known, below = computed(attributes, schema, inserts=True)
     refused = [(f"not coalesce({matches(NAME, ATTRIBUTE_NAME)}, false)", text("invalid_name"))]
-    if not undated:
-        refused.append((_LATE, text(TOO_OLD)))
     time = f'strftime({TIME}, \',"time":"%Y-%m-%dT%H:%M:%SZ"\')'
     event = concat(
         text('{"name":"'),
         NAME,
         text('"'),
-        choose([(_LATE, "''")], time),
+        time,
         text(',"attributes":{'),
         *members(known),
         text("}}"),
     )
     return f"""
-        select {KEY}, {POSITION}, {CUSTOM_ID}, {PAGE}, {choose(refused)} as {_REFUSED},
+        select {KEY}, {POSITION}, {CUSTOM_ID}, {PAGE}, {TIME}, {choose(refused)} as {_REFUSED},
             {choose([(f"{choose(refused)} is null", event)])} as {OPERATION},
             {concat(text(fragment.opening), as_json(CUSTOM_ID), text(fragment.middle))} as {_HEAD},
             {rejected_values(known)} as {REJECTED}
@@ -153,9 +153,10 @@ def _rendered(
     batch: pa.RecordBatch, fragment: Fragment, grouping: Grouping, last: str | None
 ) -> tuple[Rendered, str | None]:
     """The operations of a batch, and the profile of its last event."""
+    batch = _aged(batch, grouping)
     events, refused = batch.column(OPERATION), batch.column(_REFUSED)
     large = pc.fill_null(pc.greater(pc.binary_length(events), MAX_EVENT_BYTES), False)
-    refused = pc.if_else(large, TOO_LARGE, refused)
+    refused = pc.coalesce(refused, pc.if_else(large, TOO_LARGE, None))
     sent = pc.is_null(refused)
     kept = batch if refused.null_count == len(refused) else batch.filter(sent)
     rejected = [
@@ -185,6 +186,22 @@ def _rendered(
     apart = CONTINUES if continues else APART if grouping.window is not None else 0
     rows = _grouped(kept, places, batch.num_rows, fragment.ending, grouping.most, apart)
     return Rendered(rows, tuple(rejected)), profiles[-1].as_py()
+
+
+def _aged(batch: pa.RecordBatch, grouping: Grouping) -> pa.RecordBatch:
+    """The batch as of now: events that are too old are rejected, or lose their time. Checked late, as DuckDB
+    renders ahead.
+    """
+    late = pc.less(batch.column(TIME), pa.scalar(grouping.now() - AGE, pa.timestamp("us")))
+    if not pc.any(late).as_py():
+        return batch
+    if grouping.undated:
+        name, events = OPERATION, batch.column(OPERATION)
+        cells = pc.if_else(late, pc.replace_substring_regex(events, _TIMED, r"\1"), events)
+    else:
+        name = _REFUSED
+        cells = pc.coalesce(batch.column(_REFUSED), pc.if_else(late, TOO_OLD, None))
+    return batch.set_column(batch.schema.get_field_index(name), name, cells)
 
 
 def _grouped(

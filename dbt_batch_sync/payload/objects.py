@@ -25,7 +25,7 @@ MAX_LEVELS = 3
 REFUSED = "!"
 """Prefix of a reason, in place of a rejected value. No JSON begins with it."""
 
-_NAME = re.compile(rf"(?:(date|url)\()?{ATTRIBUTE_NAME}(?(1)\))")
+_NAME = re.compile(rf"(?:(date|url)\()?({ATTRIBUTE_NAME})(?(1)\))")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _URL_RULE = CUSTOM_RULES[AttributeType.URL]
 _URL = re.compile(
@@ -33,6 +33,7 @@ _URL = re.compile(
     .replace(r"\pZ", r"\u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000")
     .replace(r"\x{feff}", "\ufeff")
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_STRING = CUSTOM_RULES[AttributeType.STRING].max_length or 0
 
 
@@ -88,12 +89,16 @@ def _object(value: Mapping[str, Any], level: int) -> dict[str, Any] | None:
     if level > MAX_LEVELS:
         raise _Refused("too_deep")
     kept: dict[str, Any] = {}
+    names: set[str] = set()  # without wrappers
     for name, each in value.items():
         form = _NAME.fullmatch(name)
         if form is None:
             raise _Refused("invalid_name")
         found = _wrapped(each, form[1]) if form[1] else _kept(each, level + 1)
         if found is not None:
+            if form[2] in names:
+                raise _Refused("duplicate_name")
+            names.add(form[2])
             kept[name] = found
     if len(kept) > MAX_ATTRIBUTES:
         raise _Refused("too_many_attributes")
@@ -108,7 +113,7 @@ def _wrapped(value: Any, kind: str) -> str | None:
             raise _Refused(_URL_RULE.reason)
         if len(value) > (_URL_RULE.max_length or 0):
             raise _Refused("too_long")
-        return value
+        return _text(value)
     if not isinstance(value, str) or not _DATE.fullmatch(value):
         raise _Refused("not_a_date")
     try:
@@ -136,4 +141,11 @@ def _array(value: list[Any], level: int) -> list[Any] | None:
 def _string(value: str) -> str | None:
     if len(value) > _MAX_STRING:
         raise _Refused("too_long")
-    return value or None
+    return _text(value) or None
+
+
+def _text(value: str) -> str:
+    """The text. JSON can escape half of a surrogate pair, which no encoding has."""
+    if _SURROGATE.search(value):
+        raise _Refused("invalid_text")
+    return value

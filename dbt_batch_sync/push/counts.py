@@ -64,14 +64,31 @@ def change_counts(pending: Pending, names: Sequence[str]) -> exp.Select:
 
 
 def names_of(pending: Pending) -> exp.Select:
-    """The unsettled events by name: `row_count` and `profiles`, most frequent first."""
+    """The unsettled events by name: `row_count`, most frequent first."""
     return select(
         """
-        select batch__name as name, count(*) as row_count, count(distinct custom_id) as profiles
+        select batch__name as name, count(*) as row_count
         from delta where _batch_change <> 'invalid' group by batch__name order by row_count desc, batch__name
         """,
         delta=pending.delta,
         where=pending.conditions(),
+    )
+
+
+def operations_of(pending: Pending, most: int) -> exp.Select:
+    """The operations of the unsettled events, each with up to `most` of a profile: `operations`, and the
+    `longest` number of one profile, whose operations are in different requests.
+    """
+    left = " and ".join(pending.conditions())
+    return select(
+        f"""
+        select sum(counted) as operations, max(counted) as longest
+        from (
+            select ceil(count(*) / {most}.0) as counted from delta
+            where _batch_change <> 'invalid' and {left} group by custom_id
+        ) as profiles
+        """,
+        delta=pending.delta,
     )
 
 

@@ -143,9 +143,9 @@ def read_ranges(
     names: Sequence[str],
     ranges: Iterable[Range],
     order: Sequence[str] = (),
-) -> Generator[tuple[Range, pa.Table], None, None]:
-    """The rows of each range, in the order of pages and with the columns `order`. A thread reads the next
-    range meanwhile.
+) -> Generator[tuple[pa.Table, Checkpoint | None], None, None]:
+    """The rows of each range, in the order of pages and of the columns `order`, and the checkpoint after a
+    range with a limit. A thread reads the next range meanwhile.
 
     Columns are `KEY`, `_batch_page` and the attributes' in lower case; for rows that may be known also
     `_batch_change`, `_batch_changed` and `_batch_reason`. Raises Stopped: the delta was replaced.
@@ -154,22 +154,22 @@ def read_ranges(
     selects = cache(partial(rows_of, pending, names))  # nearly all ranges have the same one
     with ThreadPoolExecutor(1, thread_name_prefix="batch-reader") as pool:
 
-        def ahead() -> tuple[Range, Future[pa.Table]] | None:
+        def ahead() -> Future[tuple[pa.Table, Checkpoint | None]] | None:
             following = next(source, None)
             if following is None:
                 return None
-            return following, pool.submit(_read_range, warehouse, pending, selects, following, order)
+            return pool.submit(_read_range, warehouse, pending, selects, following, order)
 
         reading = ahead()
         while reading is not None:
-            current, rows = reading[0], reading[1].result()
+            read = reading.result()
             reading = ahead()
-            yield current, rows
-            del rows
+            yield read
+            del read
 
 
-def last_key(rows: pa.Table) -> Checkpoint:
-    """The checkpoint after rows that were read in the order of page and key."""
+def _last_key(rows: pa.Table) -> Checkpoint:
+    """The checkpoint after rows in the warehouse's order of page and key."""
     page = int(str(rows.column("_batch_page")[-1].as_py()))
     return Checkpoint(page - 1, str(rows.column(KEY)[-1].as_py()))
 
@@ -190,15 +190,17 @@ def _read_range(
     selects: Callable[..., tuple[exp.Select, list[str]]],
     range_: Range,
     order: Sequence[str],
-) -> pa.Table:
+) -> tuple[pa.Table, Checkpoint | None]:
     query, columns = selects(inserts=range_.inserts, limit=range_.limit)
     values: dict[str, Value] = {**pending.values, "first": range_.first, "last": range_.last}
     rows = warehouse.fetch(Statement.of(query, values)).rename_columns(columns)
     if rows.num_rows != range_.rows:
         raise replaced(pending)
+    # Before sorting: only the warehouse knows which key of the last page is the greatest.
+    reached = None if range_.limit is None else _last_key(rows)
     by = ["_batch_page", *order, KEY] if order else ["_batch_page"]
     # DuckDB and others keep the order in which rows are stored.
-    return rows if _in_order(rows, by) else rows.sort_by([(name, "ascending") for name in by])
+    return rows if _in_order(rows, by) else rows.sort_by([(name, "ascending") for name in by]), reached
 
 
 def _in_order(rows: pa.Table, names: Iterable[str]) -> bool:

@@ -16,7 +16,7 @@ from dbt_batch_sync.kinds.attributes import parse_types
 from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.state import Built, Checkpoint, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
-from dbt_batch_sync.push.counts import Pending, again_counts, change_counts, names_of, samples
+from dbt_batch_sync.push.counts import Pending, again_counts, change_counts, names_of, operations_of, samples
 from dbt_batch_sync.push.guards import stops, tripped
 from dbt_batch_sync.push.known import Known, build_command, parked_rows, relation_of
 from dbt_batch_sync.push.masking import mask
@@ -42,8 +42,9 @@ _RUNS_SEARCHED = 20
 @dataclass(frozen=True)
 class Counts:
     """The unsettled rows of a delta: `rows` are all of them, including parked ones. `sending` rows send
-    something, in `operations` of a request. `attributes` counts the rows that send each attribute, or the
-    events of each name. `resubscriptions` counts rows whose consent `never_resubscribe` holds back.
+    something, in `operations` of a request, of which `longest` must be in different ones. `attributes` counts
+    the rows that send each attribute, or the events of each name. `resubscriptions` counts rows whose consent
+    `never_resubscribe` holds back.
     """
 
     rows: int = 0
@@ -53,6 +54,7 @@ class Counts:
     invalid: int = 0
     sending: int = 0
     operations: int = 0
+    longest: int = 0
     resubscriptions: int = 0
     invalid_reasons: Mapping[str, int] = field(default_factory=dict)
     attributes: Mapping[str, int] = field(default_factory=dict)
@@ -103,7 +105,7 @@ def plan_sync(
         invalid_reasons=dict(counts.invalid_reasons),
         resubscriptions=counts.resubscriptions,
         attributes=dict(counts.attributes),
-        requests=math.ceil(counts.operations / call_size(route, most)) * apps,
+        requests=max(math.ceil(counts.operations / call_size(route, most)), counts.longest) * apps,
         seconds=seconds_at_rate(counts.operations, route, most),
         samples=tuple(_samples(warehouse, known, pending, names, show_values)) if counts.sending else (),
         mapping=sync.mapping.hash,
@@ -153,12 +155,13 @@ def count_changes(warehouse: Warehouse, known: Known, pending: Pending) -> Count
             for place, name in enumerate(names):
                 attributes[name] += int(row[f"sends_{place}"])
         changes[change] = changes.get(change, 0) + count
-    operations = sending
+    operations, longest = sending, 0
     if known.sync.kind.per_operation:
         events = warehouse.fetch(Statement(names_of(pending), pending.values)).to_pylist()
         attributes = {str(row["name"]): int(row["row_count"]) for row in events}
-        # The events of a profile share an operation.
-        operations = max((int(row["profiles"]) for row in events), default=0)
+        query = operations_of(pending, known.sync.kind.per_operation)
+        (row,) = warehouse.fetch(Statement(query, pending.values)).to_pylist()
+        operations, longest = int(row["operations"] or 0), int(row["longest"] or 0)
     return Counts(
         rows=sum(int(row["row_count"]) for row in rows),
         inserts=changes.get("insert", 0),
@@ -167,6 +170,7 @@ def count_changes(warehouse: Warehouse, known: Known, pending: Pending) -> Count
         invalid=changes.get("invalid", 0),
         sending=sending,
         operations=operations,
+        longest=longest,
         resubscriptions=resubscriptions,
         invalid_reasons=reasons,
         attributes={name: count for name, count in attributes.items() if count},

@@ -21,7 +21,7 @@ from dbt_batch_sync.payload.events import PAGE, TIME, Grouping, render_events
 from dbt_batch_sync.payload.render import Rendered, render
 from dbt_batch_sync.push.counts import Pending
 from dbt_batch_sync.push.known import build_command, relation_of
-from dbt_batch_sync.push.pages import Histogram, last_key, read_histogram, read_ranges
+from dbt_batch_sync.push.pages import Histogram, read_histogram, read_ranges
 from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.warehouse import Warehouse
 
@@ -154,9 +154,8 @@ class Source:
         grouped = self.work.sync.kind.per_operation > 0
         order = (CUSTOM_ID, TIME) if grouped else ()
         with closing(read_ranges(self.warehouse, self.work.pending, names, ranges, order)) as reading:
-            for range_, rows in self.phases.pulled("reading", reading):
-                if range_.limit is not None:
-                    self.last_key = last_key(rows)
+            for rows, reached in self.phases.pulled("reading", reading):
+                self.last_key = reached
                 if REASON in rows.column_names:
                     self.rejected += _held_back(rows, before, self.work.sync.kind.held_back)
                 before += rows.num_rows

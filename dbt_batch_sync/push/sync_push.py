@@ -17,16 +17,18 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, Busy, describe
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, Busy, PartialError, describe
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.delivery.calls import Settled
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
 from dbt_batch_sync.delivery.sender import Interrupted, deliver
 from dbt_batch_sync.errors import BatchSyncError, Stopped
+from dbt_batch_sync.kinds.attributes import CUSTOM_ID
 from dbt_batch_sync.ledger.claims import Hold, Timing
 from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import Event, EventName, Reject, Run
 from dbt_batch_sync.ledger.state import Checkpoint, SyncState
+from dbt_batch_sync.payload.events import NAME, TIME
 from dbt_batch_sync.push.channels import Channel
 from dbt_batch_sync.push.erasing import Erasing
 from dbt_batch_sync.push.phases import Phases
@@ -131,6 +133,7 @@ class SyncPush:
                 max_in_flight=self.channel.max_in_flight,
                 ahead=0 if at_most_once else max(1, AHEAD_ROWS // self.channel.call_size),
                 begun=self._begun,
+                repeatable=self.work.sync.kind.repeatable,
             )
             with closing(settled_chunks):  # an error here must not leave senders running
                 for settled in self._phases.pulled("sending", settled_chunks):
@@ -154,9 +157,16 @@ class SyncPush:
             answer = self.channel.client.send(self.channel.route, body, self.hold.seconds_left)
         if isinstance(answer, Accepted) and answer.token:
             self.tokens.append(answer.token)
+        if isinstance(answer, Accepted) and answer.errors and self.work.sync.kind.per_operation:
+            # [U] how Batch names a rejected event: an error that names no attribute is about its events.
+            answer = replace(answer, errors=tuple(map(self._of_events, answer.errors)))
         if isinstance(answer, Busy | Broken):
             self.observer.troubled(self.work.name, describe(answer))
         return answer
+
+    def _of_events(self, error: PartialError) -> PartialError:
+        named = self._names.get(error.attribute)
+        return error if named and named not in (CUSTOM_ID, NAME, TIME) else replace(error, attribute=None)
 
     def _intended(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """Appends intents before their rows are sent: of many chunks, or one if rows must not be repeated."""

@@ -324,14 +324,15 @@ from changes
 {%- endmacro %}
 
 
-{#- Once a day, forgets ids that no delta looks for any more, and resolves their rejections. -#}
+{#- Once a day, forgets ids that no delta looks for any more, and resolves their rejections. An event in doubt is kept until a push has
+    reported it. -#}
 {% macro events__after_merge(sync, mapping, snapshot) %}
-    {% set at = dbt_batch_sync.column('batch__time') %}
+    {% set at, no_doubt = dbt_batch_sync.column('batch__time'), dbt_batch_sync.column('_batch_doubt') ~ ' is null' %}
     {% set now = dbt_batch_sync.warehouse_now() %}
-    {% set oldest = run_query('select min(' ~ at ~ ') as oldest from ' ~ snapshot.render()).rows[0][0] %}
+    {% set oldest = run_query('select min(' ~ at ~ ') as oldest from ' ~ snapshot.render() ~ ' where ' ~ no_doubt).rows[0][0] %}
     {% if oldest is not none and oldest.replace(tzinfo=none) < now - modules.datetime.timedelta(days=mapping.memory_days + 1) %}
         {% set before = (now - modules.datetime.timedelta(days=mapping.memory_days) - modules.datetime.timedelta(hours=1)).strftime('%Y-%m-%d %H:%M:%S') %}
-        {% do run_query('delete from ' ~ snapshot.render() ~ ' where ' ~ at ~ ' < cast(' ~ dbt.string_literal(before) ~ ' as ' ~ dbt_batch_sync.kept_time_type() ~ ')') %}
+        {% do run_query('delete from ' ~ snapshot.render() ~ ' where ' ~ at ~ ' < cast(' ~ dbt.string_literal(before) ~ ' as ' ~ dbt_batch_sync.kept_time_type() ~ ') and ' ~ no_doubt) %}
         {% set rejects = dbt_batch_sync.beside(snapshot, 'batch_sync_rejects').render() %}
         {% do run_query('update ' ~ rejects ~ ' set resolved_at = ' ~ dbt_batch_sync.utc_now() ~ ' where sync = ' ~ dbt.string_literal(sync) ~ ' and resolved_at is null and rejected_at < ' ~ dbt_batch_sync.utc_timestamp(before)) %}
     {% endif %}
@@ -339,7 +340,7 @@ from changes
 
 
 {#- Whether a push must stop and ask, because it would send events from before the sync existed: nothing was ever pushed, or the memory is
-    lost. This stays so until a push or `adopt` has settled something. -#}
+    lost. This stays so until `adopt` or a push that was confirmed: it has settled something, or was killed after it may have sent events. -#}
 {% macro events__requested(sync, snapshot, requests) %}
     {% if 'first' in requests %}{{ return('first') }}{% endif %}
     {% set of_sync = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() ~ ' where sync = ' ~ dbt.string_literal(sync) %}
@@ -347,7 +348,7 @@ from changes
     {% if not last %}{{ return('first') }}{% endif %}
     {% if last[0][0] != 'first' %}{{ return(none) }}{% endif %}
     {{ return(none if run_query(
-        'select 1 from ' ~ of_sync ~ " and event = 'ended' and (status in ('succeeded', 'partial') or settled > 0) and recorded_at > "
+        'select 1 from ' ~ of_sync ~ " and (event in ('intent', 'checkpoint') or (event = 'ended' and (status in ('succeeded', 'partial') or settled > 0))) and recorded_at > "
         ~ dbt_batch_sync.utc_timestamp(dbt_batch_sync.moment_of(last[0][1]).strftime('%Y-%m-%d %H:%M:%S')) ~ ' limit 1'
     ).rows else 'first') }}
 {% endmacro %}

@@ -17,9 +17,9 @@ from harness.fixtures import KEPT
 
 from dbt_batch_sync.sandbox.server import SandboxSettings
 
-COLUMNS = {"id": "bigint", "customer": "varchar", "at": "timestamp"}
+COLUMNS = {"id": "bigint", "customer": "varchar", "name": "varchar", "at": "timestamp"}
 MAPPING: dict[str, Any] = {
-    "kind": "events", "identifier": "customer", "event_id": "id", "name": {"value": "bought"}, "time": "at",
+    "kind": "events", "identifier": "customer", "event_id": "id", "name": "name", "time": "at",
     "attributes": [{"column": "id", "name": "number"}],
 }  # fmt: skip
 
@@ -40,9 +40,12 @@ def bench(workbench: Bench) -> Bench:
 def events(count: int, start: int = 0) -> list[dict[str, object]]:
     """Events of four profiles in turn; the last profile has the most."""
     return [
-        {"id": n, "customer": "abcdddd"[n % 7], "at": BEGIN - timedelta(hours=2) + timedelta(minutes=n)}
+        {
+            "id": n, "customer": "abcdddd"[n % 7], "name": "bought",
+            "at": BEGIN - timedelta(hours=2) + timedelta(minutes=n),
+        }
         for n in range(start, start + count)
-    ]
+    ]  # fmt: skip
 
 
 def seen(bench: Bench) -> Counter[Any]:
@@ -57,9 +60,12 @@ class History:
         self.on_doubt = on_doubt
         self.unsure = 0
         bench.map({**MAPPING, "on_doubt": on_doubt})
+        bench.set_rows(COLUMNS, [])
+        bench.build()
+        bench.push()
 
     def push(self, **options: Any) -> Outcome:
-        outcome = self.bench.push(force=True, **options)
+        outcome = self.bench.push(**options)
         self.unsure += outcome.pushed.unsure if outcome.pushed else 0
         return outcome
 
@@ -94,7 +100,10 @@ POINTS = (
 )
 EVERY_WRITE = [
     Trouble(point, nth, when)
-    for point, times in (("append:claimed", 1), ("append:intent", 2), ("send", 3), ("append:checkpoint", 2), ("append:ended", 1))
+    for point, times in (
+        ("append:claimed", 1), ("append:intent", 2), ("send", 3), ("append:rejects", 1), ("append:checkpoint", 2),
+        ("append:ended", 1), ("fetch", 4),
+    )
     for nth in range(1, times + 1)
     for when in ("before", "after")
 ]  # fmt: skip
@@ -104,7 +113,7 @@ EVERY_WRITE = [
 @pytest.mark.parametrize("trouble", EVERY_WRITE, ids=lambda each: f"{each.when} {each.point} {each.nth}")
 def test_killed_at_every_write(bench: Bench, on_doubt: str, trouble: Trouble) -> None:
     history = History(bench, on_doubt)
-    bench.set_rows(COLUMNS, events(14))
+    bench.set_rows(COLUMNS, [*events(14), {**events(1, 14)[0], "customer": "e", "name": "Not a name"}])
     bench.build()
     assert history.push(trouble=trouble).killed
     before = seen(bench)
@@ -114,6 +123,41 @@ def test_killed_at_every_write(bench: Bench, on_doubt: str, trouble: Trouble) ->
         doubtful = [n for n in range(14) if not seen(bench)[n]]
         assert not set(doubtful) & set(before)
         assert history.unsure <= 3 * 4, "more than the calls in flight are in doubt"
+
+
+@pytest.mark.parametrize(
+    "trouble", [Trouble("send", 1, "after"), Trouble("append:checkpoint", 1, "after")], ids=str
+)
+def test_a_first_push_that_was_killed_stays_confirmed(bench: Bench, trouble: Trouble) -> None:
+    bench.map({**MAPPING, "on_doubt": "resend"})
+    bench.set_rows(COLUMNS, events(14))
+    bench.build()
+    stopped = bench.push().pushed
+    assert stopped is not None
+    assert "first push" in str(stopped.error)
+    assert bench.push(trouble=trouble, force=True).killed
+    bench.let_leases_expire()
+    assert bench.build()
+    pushed = bench.push().pushed
+    assert pushed is not None
+    assert pushed.error is None
+    assert seen(bench).keys() == set(range(14))
+
+
+@pytest.mark.parametrize("on_doubt", ["resend", "skip"])
+def test_mostly_bad_events_are_settled_and_the_others_sent_once(bench: Bench, on_doubt: str) -> None:
+    history = History(bench, on_doubt)
+    rows = [{**events(1)[0], "id": n, "customer": f"p{n:03}"} for n in range(150)]
+    good = {10, 60, 149}
+    bad = tuple(f"p{n:03}" for n in range(150) if n not in good)
+    bench.set_rows(COLUMNS, rows)
+    bench.build()
+    fault = Fault(FaultKind.REJECT_CALL, custom_ids=bad)
+    pushed = history.push(faults=[fault], knobs=Knobs(chunk_rows=150, window_rows=0)).pushed
+    assert pushed is not None
+    assert (pushed.status, pushed.accepted, pushed.rejected_rows) == ("partial", 3, 147)
+    history.finish()
+    assert seen(bench) == dict.fromkeys(good, 1)
 
 
 @pytest.mark.parametrize("rebuilt", [True, False])

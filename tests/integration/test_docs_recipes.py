@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 
 from harness.markdown import codes, read
 from harness.project import ROOT, Project
@@ -30,6 +31,39 @@ def test_a_renamed_model_keeps_its_state(project: Project) -> None:
     project.build()
     assert project.changes("contacts") == {"2": ("update", "points")}
     assert project.push_one().accepted == 1
+
+
+def test_abandoned_carts(project: Project) -> None:
+    (block,) = [each for each in read("docs/kinds/events.md").blocks if each.info == "sql carts"]
+    columns = {
+        "cart_id": "varchar",
+        "customer_id": "varchar",
+        "last_activity_at": "timestamp",
+        "total": "double",
+        "status": "varchar",
+    }
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    carts = [
+        {"cart_id": name, "customer_id": name, "last_activity_at": now - timedelta(minutes=ago), "total": 9.5, "status": status}
+        for name, ago, status in (("left", 90, "open"), ("active", 30, "open"), ("bought", 90, "paid"))
+    ]  # fmt: skip
+    project.set_rows(columns, carts, "carts")
+    mapping = {
+        "kind": "events", "identifier": "customer_id", "event_id": "event_id", "name": {"value": "cart_abandoned"},
+        "time": "abandoned_at", "attributes": ["total"],
+    }  # fmt: skip
+    project.map(mapping, "cart_abandoned", sql=block.text)
+    (project.directory / "models" / "carts.sql").write_text(
+        f"select * from {project.warehouse.source('carts')}"
+    )
+    project.build()
+    assert project.push_one(force=True).sent == 1
+    (sent,) = project.sandbox.events.last
+    assert (sent.custom_id, sent.event.name, sent.event.attributes) == (
+        "left",
+        "cart_abandoned",
+        {"total": 9.5},
+    )
 
 
 def constants() -> Iterator[str]:

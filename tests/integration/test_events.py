@@ -159,9 +159,12 @@ def test_the_snapshot_keeps_only_recent_events(project: QuickProject) -> None:
     started(project, [event("a"), event("b", ago=3600)])
     project.build()
     assert set(project.snapshot()) == {"a", "b"}
-    project.execute(
-        f"update {PEOPLE}_sent_snapshot set batch__time = batch__time - interval '9 days' where event_id = 'b'"
-    )
+    changed = f"update {PEOPLE}_sent_snapshot set batch__time = batch__time - interval '9 days'"
+    project.execute(f"{changed}, _batch_doubt = 'event' where event_id = 'b'")
+    build(project, [])
+    assert set(project.snapshot()) == {"a", "b"}, "no push has reported the doubt yet"
+    assert push(project).unsure == 1
+    build(project, [])
     build(project, [])
     assert set(project.snapshot()) == {"a"}
 
@@ -207,10 +210,9 @@ def test_a_rejected_event_is_never_sent_again(project: QuickProject, form: str) 
         rows = [event("a", name="bad"), event("b"), event("c", "bob"), event("d", "eve", name="Not a Name")]
         build(project, rows)
         pushed = push(project)
-        whole = form != "name"
-        assert (pushed.status, pushed.parked, pushed.rejected_rows) == ("partial", 0, 3 if whole else 1)
-        assert ("d", None) in project.rejects()
-        assert ("a", None if whole else "bad") in project.rejects()
+        assert (pushed.status, pushed.parked, pushed.rejected_rows) == ("partial", 0, 3)
+        assert (pushed.sent, pushed.accepted, pushed.rejected_attributes) == (3, 1, 0)
+        assert set(project.rejects()) == {("a", None), ("b", None), ("d", None)}
         build(project, rows)
         assert push(project).sent == 0
         assert ("d", None) in project.rejects(), "the rejection should stay open"
@@ -222,6 +224,8 @@ def test_events_of_a_profile_are_sent_in_order_and_within_the_limit_of_a_call(pr
     started(project)
     rows = [event(f"a{number:02d}", ago=3600 - number, number=number) for number in range(40)]
     build(project, [*rows[::-1], event("b", "bob", number=100)])
+    (plan,) = api.plan(project.options()).syncs
+    assert plan.requests == 3
     pushed = push(project)
     assert (pushed.sent, pushed.settled, pushed.requests) == (41, 41, 3)
     bodies = [json.loads(request.body or b"") for request in project.sandbox.requests if request.body]
@@ -241,6 +245,20 @@ def test_events_that_become_too_old_before_they_are_sent(project: QuickProject) 
         assert (pushed.sent, pushed.rejected_rows) == (sent, 1 - sent)
         assert project.rejects() == ({} if sent else {("a", None): "too_old"})
         assert [each.event.time for each in project.sandbox.events.last] == [None] * sent
+
+
+@pytest.mark.parametrize("on_doubt", ["resend", "skip"])
+def test_a_limited_push_sends_no_event_twice(project: QuickProject, on_doubt: str) -> None:
+    project.map({**MAPPING, "on_doubt": on_doubt})
+    started(project)
+    people = ("zoe", "amy", "bob", "cat")
+    build(project, [event(f"e{n}", name, number=n) for n, name in enumerate(people)])
+    for limit, sent in ((3, 3), (1, 1), (2, 0)):
+        pushed = push(project, limit=limit)
+        assert (pushed.status, pushed.sent, pushed.unsure) == ("succeeded", sent, 0)
+    project.build()
+    assert push(project).sent == 0
+    assert project.sandbox.events.seen_by("number") == {0: 1, 1: 1, 2: 1, 3: 1}
 
 
 def test_resend_is_refused(project: QuickProject) -> None:

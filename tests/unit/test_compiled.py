@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from harness.manifests import manifest, model, source
 
 from dbt_batch_sync.artifacts.catalog import Catalog, CatalogTable
 from dbt_batch_sync.artifacts.compiled import CompiledSql, Origin
+from dbt_batch_sync.artifacts.lineage import trace
+from dbt_batch_sync.mapping.mapping import Location
+from dbt_batch_sync.mapping.mapping_reader import parse_mapping
+from dbt_batch_sync.mapping.syncs import Sync
 
 PEOPLE = '"shop"."raw"."people"'
 STAGED = '"shop"."main"."staged"'
@@ -146,6 +151,30 @@ def person(column: str) -> Origin:
 )
 def test_origins(tmp_path: Path, sql: str, column: str, expected: set[Origin]) -> None:
     assert compiled(tmp_path, sql).origins("model.shop.sync", column) == expected
+
+
+@pytest.mark.parametrize(
+    ("meta", "expected"),
+    [
+        ({"custom": ["mail"]}, {"custom_id": "id", "mail": "mail"}),
+        (
+            {
+                "kind": "events",
+                "event_id": "n",
+                "name": {"value": "seen"},
+                "time": "at",
+                "attributes": ["mail"],
+            },
+            {"custom_id": "id", "event_id": "n", "batch__time": "at", "mail": "mail"},
+        ),
+        ({"kind": "catalog", "catalog": "c", "fields": ["mail"]}, {"item_id": "id", "mail": "mail"}),
+    ],
+)
+def test_the_lineage_of_each_kind(tmp_path: Path, meta: dict[str, object], expected: dict[str, str]) -> None:
+    sql = compiled(tmp_path, f"select id, mail, mail as n, mail as at from {STAGED}")
+    mapping = parse_mapping("sync", {"identifier": "id", **meta}, Location("", "sync"))
+    found = trace(Sync(mapping, SimpleNamespace(name="sync", unique_id="model.shop.sync"), None, None), sql)  # type: ignore[arg-type]
+    assert [(each.attribute, each.column) for each in found.attributes] == list(expected.items())
 
 
 def test_origins_through_a_star_of_a_single_source(tmp_path: Path) -> None:

@@ -7,7 +7,14 @@ import math
 import pytest
 
 from dbt_batch_sync.batch_api.answers import Accepted, PartialError, Rejected
-from dbt_batch_sync.delivery.halving import FIRST_CHECK, PROBES, MostlyRejected, Verdict, find_rejected
+from dbt_batch_sync.delivery.halving import (
+    FIRST_CHECK,
+    PROBES,
+    UNACCEPTED,
+    MostlyRejected,
+    Verdict,
+    find_rejected,
+)
 
 REFUSED = Rejected(400, "MALFORMED")
 
@@ -87,6 +94,21 @@ def test_the_search_ends_early_when_all_the_rest_is_bad() -> None:
     batch = Batch(set(range(5_000, 10_000)))
     assert isinstance(find_rejected(10_000, batch), MostlyRejected)
     assert len(batch.calls) < 100
+
+
+def test_no_operation_is_accepted_twice_if_it_must_not_be_repeated() -> None:
+    batch = Batch(set(range(200)) - {90, 199})
+    verdict = find_rejected(200, batch, repeatable=False)
+    assert isinstance(verdict, Verdict)
+    assert len(verdict.rejected) == 198
+    accepted = [call for call in batch.calls if not batch.bad & set(range(*call))]
+    assert accepted == [(90, 91), (199, 200)]
+
+
+@pytest.mark.parametrize(("count", "rejected"), [(90, 90), (10_000, UNACCEPTED)])
+def test_a_search_without_samples_ends_if_nothing_is_accepted(count: int, rejected: int) -> None:
+    batch = Batch(set(range(count)))
+    assert find_rejected(count, batch, repeatable=False) == MostlyRejected(rejected, 0, 0, REFUSED)
 
 
 def test_a_small_chunk_is_searched_completely() -> None:

@@ -1,4 +1,4 @@
-"""The mappings of audiences and catalogs."""
+"""The mappings of audiences, catalogs and events."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 from dbt_batch_sync.errors import MappingError
 from dbt_batch_sync.kinds.audience import AUDIENCE
 from dbt_batch_sync.kinds.catalog import CATALOG, EDIT
+from dbt_batch_sync.kinds.events import EVENTS
 from dbt_batch_sync.mapping.mapping import Location, Mapping, OnExit
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 
@@ -16,6 +17,9 @@ VIPS: dict[str, object] = {
     "audience": "vips",
     "attributes": ["First"],
 }
+ORDERS: dict[str, object] = {
+    "kind": "events", "identifier": "id", "event_id": "order_id", "name": {"value": "bought"}, "time": "at",
+}  # fmt: skip
 SHOP: dict[str, object] = {"kind": "catalog", "identifier": "sku", "catalog": "products", "fields": ["title"]}
 
 
@@ -52,6 +56,18 @@ def test_a_catalog() -> None:
     assert CATALOG.route(mapping.endpoint, 10**6) is EDIT
 
 
+def test_events() -> None:
+    mapping = parse({**ORDERS, "label": "shop", "attributes": ["amount"]})
+    assert (mapping.kind, mapping.at_most_once, mapping.undated) == (EVENTS, False, False)
+    assert [(each.column, each.name) for each in mapping.attributes] == [
+        ("order_id", "event_id"), ("at", "batch__time"), ("shop", "batch__label"), ("amount", "amount"),
+    ]  # fmt: skip
+    assert (mapping.endpoint, mapping.guards.max_rows) == ("update", 100_000)
+    named = parse({**ORDERS, "name": "type", "on_doubt": "skip", "too_old": "now"})
+    assert (named.at_most_once, named.undated) == (True, True)
+    assert ("type", "batch__name") in [(each.column, each.name) for each in named.attributes]
+
+
 def test_display_names_do_not_change_the_hash() -> None:
     assert parse({**VIPS, "display_name": "VIPs"}).hash == parse(VIPS).hash
     assert parse({**VIPS, "audience": "others"}).hash != parse(VIPS).hash
@@ -81,6 +97,21 @@ def test_display_names_do_not_change_the_hash() -> None:
             "attributes[0].type",
             "must be one of `string`, `integer`, `float`, `date`, `url`, `string_array`, not `boolean`",
         ),
+        ({**ORDERS, "guards": {"max_rows": None}}, "guards.max_rows", "null"),
+        ({**ORDERS, "guards": {"min_rows": 1}}, "guards.min_rows", "unknown key"),
+        ({**ORDERS, "name": {"value": "Order placed"}}, "name.value", "for example `order_placed`"),
+        ({**ORDERS, "name": {}}, "name.value", "the events' name"),
+        ({**ORDERS, "name": {"value": "a", "column": "type"}}, "name.column", "unknown key"),
+        ({**ORDERS, "on_doubt": "never"}, "on_doubt", "must be one of `resend`, `skip`, not `never`"),
+        ({**ORDERS, "too_old": "send"}, "too_old", "must be one of `reject`, `now`, not `send`"),
+        ({**ORDERS, "memory_days": 1}, "memory_days", "2 to 90"),
+        ({**ORDERS, "attributes": [f"a{n}" for n in range(21)]}, "attributes", "21 columns"),
+        (
+            {**ORDERS, "label": "l", "tags": "t", "attributes": [f"a{n}" for n in range(19)]},
+            "attributes",
+            "at most 18",
+        ),
+        ({**ORDERS, "attributes": ["event_id"]}, "attributes[0]", "reserved"),
         ({**SHOP, "catalog": "Products"}, "catalog", "is not a catalog's name"),
         ({**SHOP, "fields": []}, "fields", "must list 1 to 25 columns"),
         ({**SHOP, "fields": [f"f{n}" for n in range(26)]}, "fields", "at most 25"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from dbt_batch_sync.batch_api.answers import Broken, BrokenKind, Busy
@@ -33,6 +35,12 @@ def row(key: str, customer: str, **cells: Any) -> dict[str, Any]:
 
 
 def render(rows: list[dict[str, Any]], batch: int = 1000, **options: Any) -> list[Rendered]:
+    return list(rendering(rows, batch, lambda: NOW, **options))
+
+
+def rendering(
+    rows: list[dict[str, Any]], batch: int, now: Callable[[], datetime], **options: Any
+) -> Iterator[Rendered]:
     schema = pa.schema(
         {
             **dict.fromkeys(rows[0], pa.string()), "_batch_page": pa.int64(), "batch__time": pa.timestamp("us"),
@@ -40,8 +48,8 @@ def render(rows: list[dict[str, Any]], batch: int = 1000, **options: Any) -> lis
         }
     )  # fmt: skip
     batches = pa.Table.from_pylist(rows, schema).to_batches(max_chunksize=batch)
-    grouping = Grouping(15, lambda: NOW, **options)
-    return list(render_events(batches, parse_types(TYPES, RULES), EVENTS.fragment, grouping))
+    grouping = Grouping(15, now, **options)
+    return render_events(batches, parse_types(TYPES, RULES), EVENTS.fragment, grouping)
 
 
 def chunks(rendered: list[Rendered], size: int) -> list[Chunk]:
@@ -139,6 +147,22 @@ def test_only_rejected_events() -> None:
 def test_too_old_without_a_time() -> None:
     (chunk,) = chunks(render([row("1", "a", batch__time=NOW - timedelta(days=2))], undated=True), 10)
     assert json.loads(chunk.body())[0]["events"] == [{"name": "bought", "attributes": {}}]
+
+
+def test_no_event_becomes_too_old_while_it_waits_for_its_request() -> None:
+    rows = [row(str(n), str(n), batch__time=NOW - timedelta(hours=24, seconds=-90)) for n in range(30_000)]
+    seconds = 0.0
+
+    def now() -> datetime:
+        return NOW + timedelta(seconds=seconds)
+
+    rejected = 0
+    for part in rendering(rows, len(rows), now):
+        rejected += len(part.rejected)
+        for sent in pc.is_valid(part.rows.column("operation")).to_pylist():
+            assert not sent or seconds < 90
+            seconds += sent / 300
+    assert rejected > 3_000
 
 
 def test_a_bad_attribute_is_left_out() -> None:

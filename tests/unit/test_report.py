@@ -197,6 +197,11 @@ def test_parked_rows(parked: int, said: str) -> None:
     assert "after dbt-batch-sync resend --rejected" in shown.text
 
 
+def test_uncertain_events() -> None:
+    assert "6 events unsure" in report(sync(runs=runs(3, unsure=2))).text
+    assert "unsure" not in report(sync(runs=runs(3))).text
+
+
 def test_a_page_is_written_atomically(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     show.write(path, "old")

@@ -158,7 +158,10 @@ def test_status(capsys: pytest.CaptureFixture[str]) -> None:
     request = Request("people", "q", "all", NOW)
     look.history(
         StatusResult(
-            (SyncStatus("people", (failed, RUN), 2, (request,)), SyncStatus("new", (), 0, (request,)))
+            (
+                SyncStatus("people", (failed, replace(RUN, unsure=4)), 2, (request,)),
+                SyncStatus("new", (), 0, (request,)),
+            )
         )
     )
     asked = "resend --all requested 2026-04-01 06:00: the next dbt run adds the rows to the delta"
@@ -169,6 +172,7 @@ def test_status(capsys: pytest.CaptureFixture[str]) -> None:
         "2026-04-01 06:00 partial 3 0 0 3 8 0.0 s",
         "Rows per push, oldest first █· 3 0",
         "2 rows parked: rejected as a whole; sent again when changed, or after dbt-batch-sync resend --rejected",
+        "4 events unsure: no usable answer came. With on_doubt: resend they may have arrived twice, with skip not at all",
         asked,
         "Last error: gone [x]",
         "new",

@@ -13,7 +13,7 @@ from rich.markup import escape
 from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.layout import Grid, draw, say
 from dbt_batch_sync.cli.options import DbtFlags, Json, Text
-from dbt_batch_sync.results import counted
+from dbt_batch_sync.results import counted, shown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -157,13 +157,17 @@ def _details(console: Console, sync: SyncAudited) -> None:
     for sample in sync.samples:
         if sample.attribute is not None and sample.difference != "unknown_profile":
             found = f"{escape(sample.ours)} here, {escape(sample.batch)} in Batch"
-            lines.append(f"[dim]{escape(sample.profile)}  {escape(sample.attribute)}: {found}[/]")
+            lines.append(f"[dim]{escape(sample.profile)}  {escape(shown_name(sample.attribute))}: {found}[/]")
     if not lines and not sync.differences:
         return
     console.print(f"[bold]{escape(sync.sync)}[/]")
     if sync.differences:
         rows = [
-            (escape(each.attribute or "(whole profile)"), each.difference.replace("_", " "), each.count)
+            (
+                escape(shown_name(each.attribute or "(whole profile)")),
+                each.difference.replace("_", " "),
+                each.count,
+            )
             for each in sync.differences
         ]
         draw(console, Grid(("Attribute", "Difference", "Profiles"), rows))

@@ -14,6 +14,7 @@ from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.layout import Grid, draw
 from dbt_batch_sync.cli.options import DbtFlags, Json
 from dbt_batch_sync.errors import ConfigurationError, MappingError, Problem, printable
+from dbt_batch_sync.results import shown_name
 
 if TYPE_CHECKING:
     from dbt_batch_sync.artifacts.compiled import Origin
@@ -111,7 +112,7 @@ def traced(result: LineageResult) -> None:
         for each in sync.attributes:
             nothing = "no column: a constant, or a count" if each.column else "membership in the sync"
             origins = [_origin(origin) for origin in each.origins] or [nothing]
-            names = [escape(each.attribute), escape(each.column or "")]
+            names = [escape(shown_name(each.attribute)), escape(each.column or "")]
             rows += [(*(names if place == 0 else ("", "")), origin) for place, origin in enumerate(origins)]
         draw(console, Grid(("Attribute", "Column", "Source"), rows), drop=("Column",))
         console.print()
@@ -131,7 +132,7 @@ def flowchart(result: LineageResult) -> str:
         lines.append(f"    subgraph {_quoted(sync.sync)}")
         for each in sync.attributes:
             target = nodes.setdefault((sync.sync, each.attribute), f"a{len(nodes)}")
-            lines.append(f"        {target}[{_quoted(each.attribute)}]")
+            lines.append(f"        {target}[{_quoted(shown_name(each.attribute))}]")
             for origin in each.origins:
                 unknown = origin.kind == "unknown"
                 key = (origin.kind, origin.table, origin.column)

@@ -13,6 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from dbt_batch_sync.results import compact, duration
+
 COLORS = {
     "succeeded": "green",
     "partial": "yellow",
@@ -93,15 +95,8 @@ def shown(cell: Cell, *, short: bool = False) -> str:
     if isinstance(cell, float):
         return duration(cell)
     if short and cell >= 10_000:
-        return f"{cell / 1e6:.3g}M" if cell >= 1e6 else f"{cell / 1e3:.3g}k"
+        return compact(cell)
     return f"{cell:,}"
-
-
-def duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def colored(name: str) -> str:

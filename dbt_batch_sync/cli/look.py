@@ -14,7 +14,7 @@ from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.layout import Grid, at, bars, draw, noun, say
 from dbt_batch_sync.cli.options import DbtFlags, Json
 from dbt_batch_sync.cli.sync import OUTCOME, changes, outcome, stopping, unsure
-from dbt_batch_sync.results import counted
+from dbt_batch_sync.results import counted, shown_name
 
 if TYPE_CHECKING:
     from dbt_batch_sync.ledger.audits import Audited
@@ -146,11 +146,15 @@ def rejected(result: RejectsResult) -> None:
         if sync.profiles:
             console.print()
             rows = [
-                (escape(each.key), escape(each.attribute or "whole row"), escape(each.reason))
+                (
+                    escape(each.key or "null"),
+                    escape(shown_name(each.attribute or "whole row")),
+                    escape(each.reason),
+                )
                 for each in sync.profiles
             ]
             draw(console, Grid((noun(sync.kind), "Attribute", "Reason"), rows))
-        elif sync.rejects:
+        else:
             say(console, f"[dim]{noun(sync.kind)}s: dbt-batch-sync rejects --profiles 20[/]")
         console.print()
 
@@ -160,7 +164,7 @@ def _rejects(sync: SyncRejects) -> Grid:
     rows = [
         (
             each.count,
-            escape(each.attribute or "whole row"),
+            escape(shown_name(each.attribute or "whole row")),
             escape(each.reason),
             escape(each.rejected_by),
             at(each.first_rejected_at),

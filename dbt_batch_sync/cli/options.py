@@ -27,13 +27,14 @@ Switch: TypeAlias = Optional[bool]  # noqa: UP045
 
 _SWITCHES = """
 cache-selected-only debug defer fail-fast favor-state introspect log-cache-events macro-debugging
-partial-parse populate-cache print quiet send-anonymous-usage-stats show-all-deprecations single-threaded
-static-parser use-colors-file use-experimental-parser use-fast-test-edges version-check warn-error write-json
+partial-parse partial-parse-file-diff populate-cache print quiet send-anonymous-usage-stats
+show-all-deprecations show-resource-report single-threaded static-parser upload-to-artifacts-ingest-api
+use-colors-file use-experimental-parser use-fast-test-edges version-check warn-error write-json
 """
 _VALUES = """
 defer-state exclude-resource-type exclude-resource-types indirect-selection log-file-max-bytes log-format
-log-format-file log-level log-level-file log-path printer-width record-timing-info resource-type
-resource-types state threads warn-error-options
+log-format-file log-level log-level-file log-path partial-parse-file-path printer-width record-timing-info
+resource-type resource-types state threads warn-error-options
 """
 IGNORED_SWITCHES = frozenset(
     ("-d", "-q", "-x", *(f"--{no}{name}" for name in _SWITCHES.split() for no in ("", "no-")))

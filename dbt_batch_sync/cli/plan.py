@@ -14,7 +14,7 @@ from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.layout import Grid, draw, listed, noun, say
 from dbt_batch_sync.cli.options import DbtFlags, File, Json, ShowValues
 from dbt_batch_sync.errors import ConfigurationError, printable
-from dbt_batch_sync.results import counted
+from dbt_batch_sync.results import counted, shown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -100,11 +100,11 @@ def _plan(console: Console, sync: SyncPlanned) -> None:
     if sync.attributes:
         counts = sorted(sync.attributes.items(), key=lambda item: -item[1])
         head = ("Event" if sync.kind == "events" else "Attribute", "Rows")
-        draw(console, Grid(head, [(escape(name), count) for name, count in counts]))
+        draw(console, Grid(head, [(escape(shown_name(name)), count) for name, count in counts]))
         console.print()
     if sync.samples:
         cells = [
-            tuple(map(escape, (each.key, each.change, each.attribute, each.old, each.new)))
+            tuple(map(escape, (each.key, each.change, shown_name(each.attribute), each.old, each.new)))
             for each in sync.samples
         ]
         draw(console, Grid((noun(sync.kind), "Change", "Attribute", "From", "To"), cells), drop=("Change",))
@@ -131,6 +131,7 @@ def comment(result: PlanResult) -> str:
     filters: dict[str, Callable[..., object]] = {
         "code": _code,
         "plain": _plain,
+        "shown_name": shown_name,
         "number": "{:,}".format,
         "time": seconds,
     }

@@ -10,6 +10,7 @@ from rich.markup import escape
 from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.layout import Grid, at, draw, say
 from dbt_batch_sync.cli.options import DbtFlags, Json, ShowValues
+from dbt_batch_sync.results import shown_name
 
 if TYPE_CHECKING:
     from dbt_batch_sync.ledger.erasures import Erasure
@@ -83,10 +84,10 @@ def _state(sync: SyncProfile) -> list[str]:
     else:
         lines.append(f"queued for the next push: {escape(pending.change)}")
         if pending.reason is not None:
-            names = ", ".join(pending.reason.partition(":")[2].split(","))
+            names = ", ".join(map(shown_name, pending.reason.partition(":")[2].split(",")))
             lines.append(f"[yellow]not sent:[/] {escape(names)}, unsubscribed in Batch (never_resubscribe)")
     if sync.in_doubt:
-        names = escape(", ".join(sync.in_doubt))
+        names = escape(", ".join(map(shown_name, sync.in_doubt)))
         lines.append(f"[yellow]in doubt, sent again by the next delta with a value:[/] {names}")
     for each in sync.rejects:
         if each.attribute is None:
@@ -113,6 +114,11 @@ def _attributes(sync: SyncProfile) -> list[tuple[str, str, str, str]]:
     for name in dict.fromkeys([*sync.attributes, *queued, *found]):
         reason = _rejected(found[name]) if name in found else ""
         rows.append(
-            (escape(name), escape(sync.attributes.get(name, "")), escape(queued.get(name, "")), reason)
+            (
+                escape(shown_name(name)),
+                escape(sync.attributes.get(name, "")),
+                escape(queued.get(name, "")),
+                reason,
+            )
         )
     return rows

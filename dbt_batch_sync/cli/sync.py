@@ -19,10 +19,10 @@ from rich.markup import escape
 from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.audit import Watch, interruptible
 from dbt_batch_sync.cli.audit import audited as show_audit
-from dbt_batch_sync.cli.layout import Cell, Grid, colored, draw, duration, listed, say
+from dbt_batch_sync.cli.layout import Cell, Grid, colored, draw, listed, say
 from dbt_batch_sync.cli.options import DbtFlags, File, Json, Number, Text, Yes
 from dbt_batch_sync.errors import ConfigurationError
-from dbt_batch_sync.results import counted
+from dbt_batch_sync.results import counted, duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -198,7 +198,7 @@ def stopping() -> Iterator[tuple[Event, list[int]]]:
 def pushed(result: PushResult, *, dry_run: bool) -> None:
     """A row per sync, then what was not accepted, and how the push ended."""
     console = show.out()
-    draw(console, _dry(result.syncs) if dry_run else _pushed(result.syncs), indent=0)
+    draw(console, _dry(result.syncs) if dry_run else _pushed(result.syncs), drop=("Accepted",), indent=0)
     for sync in result.syncs:
         _notes(console, sync, dry_run)
     spent = duration((result.finished_at - result.started_at).total_seconds())
@@ -273,8 +273,11 @@ def changes(counts: SyncPushed | Run) -> tuple[int, int, int]:
 
 def outcome(counts: SyncPushed | Run) -> tuple[Cell, ...]:
     """The cells of `OUTCOME`. Rejected are all rows and attributes that could not be delivered."""
-    rejected = counts.rejected_rows + counts.rejected_attributes + counts.invalid + counts.parked
-    return (colored(counts.status), *changes(counts), counts.accepted, rejected, counts.seconds)
+    rows = counts.rejected_rows + counts.invalid + counts.parked
+    parts = [counted(rows, "row")] if rows else []
+    if counts.rejected_attributes:
+        parts.append(counted(counts.rejected_attributes, "attribute"))
+    return (colored(counts.status), *changes(counts), counts.accepted, ", ".join(parts) or 0, counts.seconds)
 
 
 def unsure(count: int) -> str:

@@ -164,9 +164,11 @@ class RejectCount:
 
 @dataclass(frozen=True)
 class RejectedKey:
-    """An open rejection of one key; of the whole row if there is no `attribute`."""
+    """An open rejection of one key; of the whole row if there is no `attribute`. An invalid row may have no
+    key.
+    """
 
-    key: str
+    key: str | None
     attribute: str | None
     reason: str
 

@@ -63,6 +63,18 @@ def change_counts(pending: Pending, names: Sequence[str]) -> exp.Select:
     )
 
 
+def invalid_keys(pending: Pending, limit: int) -> exp.Select:
+    """The first invalid rows of the build, by key. Parked ones have an open rejection."""
+    return select(
+        f"""
+        select distinct _batch_key as key, _batch_reason as reason from delta
+        where _batch_delta_id = :delta_id and _batch_change = 'invalid' and _batch_reason <> 'parked'
+        order by key, reason limit {limit}
+        """,
+        delta=pending.delta,
+    )
+
+
 def names_of(pending: Pending) -> exp.Select:
     """The unsettled events by name: `row_count`, most frequent first."""
     return select(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from decimal import Decimal
 
@@ -13,9 +14,13 @@ VOCABULARIES = frozenset(
 PERSONAL = frozenset(("batch__email_address", "batch__phone_number"))
 
 
+LONG = 10**7
+"""From here, a whole number may be a phone number or an id."""
+
+
 def mask(value: object, attribute: str = "", *, show: bool = False) -> str:
-    """The first character and the size of a text, or the length of a list. Numbers, booleans, dates and words
-    of closed lists are not masked, and nothing is with `show`.
+    """The first character and the size of a text or of a long whole number, or the length of a list. Other
+    numbers, booleans, dates and words of closed lists are not masked, and nothing is with `show`.
     """
     if value is None:
         return "null"
@@ -25,11 +30,19 @@ def mask(value: object, attribute: str = "", *, show: bool = False) -> str:
         return str(value).lower()
     if show or attribute in VOCABULARIES:
         return str(value)
-    if isinstance(value, (int, float, Decimal, date)) and attribute not in PERSONAL:
-        return str(value)
+    if attribute not in PERSONAL:
+        if isinstance(value, date):
+            return str(value)
+        if isinstance(value, (int, float, Decimal)) and not _is_long(value):
+            return str(value)
     if isinstance(value, (list, tuple)):
         return f"[{len(value)} items]"
     text = str(value)
     if len(text) < 3:
         return "•" * len(text)
     return text[0] + "•" * min(len(text) - 1, 8) + (f" ({len(text)})" if len(text) > 9 else "")
+
+
+def _is_long(value: float | Decimal) -> bool:
+    size = abs(float(value))
+    return LONG <= size < math.inf and size.is_integer()

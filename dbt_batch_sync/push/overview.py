@@ -10,11 +10,11 @@ from dbt_batch_sync.errors import ConfigurationError, DeliveryError
 from dbt_batch_sync.ledger.audits import Audited, last_audits
 from dbt_batch_sync.ledger.erasures import ErasureCounts, erasure_counts
 from dbt_batch_sync.ledger.journal import Journal
-from dbt_batch_sync.ledger.records import Run
+from dbt_batch_sync.ledger.records import RejectedKey, Run
 from dbt_batch_sync.ledger.rejects import open_counts, open_keys
 from dbt_batch_sync.ledger.requests import open_requests
 from dbt_batch_sync.mapping.syncs import Sync
-from dbt_batch_sync.push.counts import Pending, present_rows
+from dbt_batch_sync.push.counts import Pending, invalid_keys, present_rows
 from dbt_batch_sync.push.known import Known, by_ledger, parked_rows, relation_of
 from dbt_batch_sync.push.plan import Counts, count_changes, pending_rows
 from dbt_batch_sync.results.look import SyncRejects, SyncReport, SyncStatus
@@ -80,17 +80,20 @@ def _expected(warehouse: Warehouse, known: Known) -> int:
 
 
 def rejections(warehouse: Warehouse, known: Sequence[Known], profiles: int = 0) -> Iterator[SyncRejects]:
-    """The open rejections, invalid rows by reason, and the first `profiles` rejected keys."""
+    """The open rejections, invalid rows by reason, and the first `profiles` keys of both."""
     counts = _of_each(known, open_counts)
     for each in known:
         name, changes = each.sync.name, _changes(warehouse, each)
+        listed = open_keys(each.journal, name, profiles) if profiles else []
+        if profiles and changes.invalid:
+            listed += _invalid(warehouse, each, profiles)
         yield SyncRejects(
             name,
             each.journal.rejects_table.sql(warehouse.dialect),
             counts[name],
             each.sync.kind.name,
             dict(changes.invalid_reasons),
-            tuple(open_keys(each.journal, name, profiles)) if profiles else (),
+            tuple(sorted(listed, key=lambda one: (one.key is None, one.key or ""))[:profiles]),
         )
 
 
@@ -113,6 +116,16 @@ def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterato
             kind=each.sync.kind.name,
             audit=audits.get(each.sync.name),
         )
+
+
+def _invalid(warehouse: Warehouse, known: Known, limit: int) -> list[RejectedKey]:
+    """The first invalid rows of the delta."""
+    pending = pending_rows(warehouse, known)
+    if pending is None:
+        return []
+    found = warehouse.fetch(Statement(invalid_keys(pending, limit), {"delta_id": pending.delta_id}))
+    keys, reasons = (column.to_pylist() for column in found.columns)
+    return [RejectedKey(key, None, reason) for key, reason in zip(keys, reasons, strict=True)]
 
 
 def _changes(warehouse: Warehouse, known: Known) -> Counts:

@@ -207,13 +207,15 @@ def _samples(
 ) -> list[Sample]:
     query = samples(pending, relation_of(warehouse, known.sync, "snapshot"), names, SAMPLES)
     rows: list[dict[str, Any]] = warehouse.fetch(Statement(query, pending.values)).to_pylist()
+    keys = [mask(str(row["sample_key"]), show=show) for row in rows]
     found: list[Sample] = []
-    for row in rows:
+    for number, row in enumerate(rows, start=1):
+        masked = keys[number - 1]
+        key = masked if keys.count(masked) == 1 else f"{masked} #{number}"
         listed = str(row["changed"]).split(",")
         sent = [(place, name) for place, name in enumerate(names) if name in listed]
         for place, name in sent[:SHOWN_PER_ROW]:
             old, new = (mask(row[f"{when}_{place}"], name, show=show) for when in ("old", "new"))
-            key = mask(str(row["sample_key"]), show=show)
             found.append(Sample(key, str(row["change"]), name, old, new))
     return found
 

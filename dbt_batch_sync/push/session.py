@@ -162,10 +162,7 @@ class Session:
         with hold.beating():
             prepare(talk, known.sync, work.state)
         channel = self.channels.channel(work.output, work.route)
-        limit = self.options.limit
-        pushing = SyncPush(
-            self.warehouse, hold, work, channel, run, self.clock, self.stop, self.observer, limit
-        )
+        pushing = SyncPush(self.warehouse, hold, work, channel, run, self.clock, self.stop, self.observer)
         run = pushing.send()
         if self.options.wait and run.status in ("succeeded", "partial"):
             try:
@@ -195,7 +192,7 @@ class Session:
         sent, requests = 0, 0
         size = call_size(work.route, work.output.max_profiles_per_second)
         phases = Phases(self.clock.monotonic)
-        source = Source(self.warehouse, work, phases, self.clock.now, size, self.options.limit)
+        source = Source(self.warehouse, work, phases, self.clock.now, size)
         for chunk in chunk_rows(source.rendered(), size, envelope=work.envelope):
             sent, requests = sent + chunk.sent, requests + bool(len(chunk))
         run = replace(
@@ -209,7 +206,8 @@ class Session:
         return SyncPushed.of(replace(run, status=status_of(run)), known.sync.kind.name)
 
     def _work(self, known: Known, state: SyncState, built: Built) -> Work:
-        return open_work(self.warehouse, known.sync, self.outputs[known.sync.name], state, built)
+        work = open_work(self.warehouse, known.sync, self.outputs[known.sync.name], state, built)
+        return replace(work, limit=self.options.limit)
 
     def _ended(self, known: Known, run: Run) -> Event:
         return ended(known.journal, run, retention_days=self.outputs[known.sync.name].retention_days)

@@ -33,7 +33,7 @@ class Work:
     """A delta with unsettled rows. `state` is the sync's when they were counted.
 
     `unsure` rows may have been sent by an earlier push of this delta. They are sent again, except for those
-    up to the page `given_up`, which are not in the histogram.
+    up to the page `given_up`, which are not in the histogram. At most `limit` rows are sent.
     """
 
     sync: Sync
@@ -45,6 +45,7 @@ class Work:
     histogram: Histogram
     unsure: int = 0
     given_up: int | None = None
+    limit: int | None = None
 
     @property
     def name(self) -> str:
@@ -54,7 +55,7 @@ class Work:
     @property
     def rows(self) -> int:
         """The number of rows to send."""
-        return self.histogram.rows
+        return self.histogram.rows if self.limit is None else min(self.limit, self.histogram.rows)
 
     @property
     def envelope(self) -> tuple[bytes, bytes]:
@@ -64,7 +65,7 @@ class Work:
     @property
     def route(self) -> Route:
         """Where the rows are sent."""
-        return self.sync.kind.route(self.sync.mapping.endpoint, self.rows)
+        return self.sync.kind.route(self.sync.mapping.endpoint, self.histogram.rows)
 
 
 def open_work(warehouse: Warehouse, sync: Sync, output: Output, state: SyncState, built: Built) -> Work:
@@ -99,14 +100,14 @@ REASON = "_batch_reason"
 
 @dataclass
 class Source:
-    """The rows of one delta to send, at most `limit`. Call `rendered` once.
+    """The rows of one delta to send. Call `rendered` once.
 
     `now` is the UTC time. For kinds that must not repeat a row, requests end at pages, after `window` rows or
     more.
 
     Attributes:
         rejected: Rejections by validation, each with the number of its row, counted from 1.
-        last_key: The last key of `limit`, once its rows are read.
+        last_key: The last key with a limit, once its rows are read.
     """
 
     warehouse: Warehouse
@@ -114,14 +115,8 @@ class Source:
     phases: Phases
     now: Callable[[], datetime]
     window: int
-    limit: int | None = None
     rejected: list[tuple[int, Reject]] = field(default_factory=list)
     last_key: Checkpoint | None = None
-
-    @property
-    def rows(self) -> int:
-        """The number of rows."""
-        return self.work.rows if self.limit is None else min(self.limit, self.work.rows)
 
     def rendered(self) -> Generator[pa.RecordBatch, None, None]:
         """The rows in the form that `delivery` reads."""
@@ -149,7 +144,7 @@ class Source:
 
     def _batches(self) -> Generator[pa.RecordBatch, None, None]:
         names = [attribute.name for attribute in self.work.attributes]
-        ranges = self.work.histogram.ranges(len(names) + 1, self.limit)
+        ranges = self.work.histogram.ranges(len(names) + 1, self.work.limit)
         before = 0
         grouped = self.work.sync.kind.per_operation > 0
         order = (CUSTOM_ID, TIME) if grouped else ()

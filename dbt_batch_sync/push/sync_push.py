@@ -77,16 +77,13 @@ class SyncPush:
     clock: Clock
     stop: Signal
     observer: Observer
-    limit: int | None = None
 
     def __post_init__(self) -> None:
         self.tokens: deque[str] = deque(maxlen=self.channel.max_in_flight)  # of the last requests
         erases = self.work.sync.kind.erases
         self._erasing = Erasing(self.channel, self.hold, self.work.built.delta_id) if erases else None
         self._phases = Phases(self.clock.monotonic)
-        self._source = Source(
-            self.warehouse, self.work, self._phases, self.clock.now, self.channel.call_size, self.limit
-        )
+        self._source = Source(self.warehouse, self.work, self._phases, self.clock.now, self.channel.call_size)
         given_up = self.work.given_up
         self._checkpoint = self.work.state.checkpoint if given_up is None else Checkpoint(given_up)
         self._began = self._checkpoint_at = self.clock.monotonic()
@@ -177,7 +174,7 @@ class SyncPush:
         for chunk in chunks:
             page = histogram.page_of(chunk.reached)
             if page is not None and (self._intent is None or page > self._intent):
-                self._intent = histogram.page_of(min(chunk.reached + window, self._source.rows))
+                self._intent = histogram.page_of(min(chunk.reached + window, self.work.rows))
                 output = self.work.output
                 cells = {"output": output.name, "project_hash": self.run.project_hash}
                 with self._phases.spent_on("recording"):
@@ -280,7 +277,7 @@ class SyncPush:
         """The checkpoint of what is settled; None if it is not beyond the last one."""
         page = self.work.histogram.settled_page(self._settled)
         reached = None if page is None else Checkpoint(page)
-        if self._source.last_key is not None and self._settled == self._source.rows:
+        if self._source.last_key is not None and self._settled == self.work.rows:
             reached = self._source.last_key
         return None if reached == self._checkpoint else reached
 

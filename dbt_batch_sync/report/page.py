@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.ledger.records import PHASES, Run
 from dbt_batch_sync.pages import load_template, source_hash
-from dbt_batch_sync.report.charts import Chart, compact, stacked
-from dbt_batch_sync.results import counted
+from dbt_batch_sync.report.charts import Chart, axis_top, stacked
+from dbt_batch_sync.report.timeline import MARKS, mark, tally, timeline
+from dbt_batch_sync.report.verdict import attention, verdict
+from dbt_batch_sync.results import compact, duration, noun, shown_name
 from dbt_batch_sync.results.look import ReportResult, SyncReport
 
-SHOWN_PUSHES = 30
-"""The most columns of the table of all syncs' runs."""
+SHOWN_COLUMNS = 60
+"""The most columns of a chart: the last runs. The table below has all."""
 SHOWN_ATTRIBUTES = 30
 SHOWN_REASONS = 10
-
-MARKS = {"succeeded": "✓", "idle": "·", "partial": "P", "interrupted": "I", "failed": "F", "running": "R"}
-"""The states of a run in that table. `idle`: it succeeded with nothing to send."""
 
 _FOLDER = Path(__file__).parent
 _STYLE = (_FOLDER / "report.css").read_text(encoding="utf-8")
 CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src {source_hash(_STYLE)}; base-uri 'none'; form-action 'none'"
 )
-
 
 AGES = (
     ("all", "all time", None),
@@ -38,32 +37,45 @@ AGES = (
 )
 """A filter for runs: a name, its label, and the maximum age of a run."""
 
+_UNITS = ((3600, "hours"), (60, "minutes"), (1, "seconds"))
+"""Of the axis of time, the longest first."""
+
 
 def render(result: ReportResult) -> str:
+    now = result.made_at
     filters: dict[str, Callable[..., object]] = {
-        "age": lambda moment: _age(result.made_at - moment),
-        "attention": attention,
+        "age": lambda moment: _age(now - moment),
+        "attention": partial(attention, now=now),
+        "breakable": _breakable,
         "charts": _charts,
         "compact": compact,
+        "duration": duration,
         "mark": mark,
         "moment": _moment,
+        "noun": noun,
         "number": "{:,}".format,
+        "periods": partial(_periods, now=now),
         "prose": _prose,
-        "seconds": _seconds,
+        "shown_name": shown_name,
         "speed": speed,
-        "time_by_phase": time_by_phase,
+        "tally": tally,
     }
+    syncs = sorted(result.syncs, key=lambda sync: not attention(sync, now))
+    kind, sentence = verdict(result.syncs, now)
     return load_template(_FOLDER, "report.html.jinja", filters).render(
-        verdict=_verdict(result.syncs),
+        verdict=(kind, "✓" if kind == "succeeded" else "!", _prose(sentence)),
         ages=[(name, words) for name, words, _ in AGES],
         style=Markup(_STYLE),  # noqa: S704  # a file of this package, whose hash is in the policy
         policy=CONTENT_SECURITY_POLICY,
         version=__version__,
         result=result,
-        pushes=_pushes(result.syncs),
+        syncs=syncs,
+        row=_row_of(syncs),
+        timeline=timeline,
         marks=MARKS,
-        phases=[(phase, phase) for phase in (*PHASES, "other")],
+        phases=PHASES,
         shown_attributes=SHOWN_ATTRIBUTES,
+        shown_columns=SHOWN_COLUMNS,
         shown_reasons=SHOWN_REASONS,
     )
 
@@ -73,36 +85,28 @@ def _age(passed: timedelta) -> str:
     return next((name for name, _, most in reversed(AGES) if most and passed <= most), "older")
 
 
-def attention(sync: SyncReport) -> str:
-    """What needs attention; empty if everything is fine."""
-    last = sync.runs[0] if sync.runs else None
-    rejected = sum(each.count for each in sync.rejects)
-    found = (
-        "never pushed" if last is None else "",
-        f"the last run {last.status}" if last and last.status == "failed" else "",
-        "the last run was interrupted" if last and last.status == "interrupted" else "",
-        counted(rejected, "open rejection") if rejected else "",
-        f"{counted(sync.parked, 'row')} parked" if sync.parked else "",
-        f"{counted(sync.invalid, 'row')} invalid" if sync.invalid else "",
-    )
-    return ", ".join(filter(None, found))
+def _periods(
+    runs: Iterable[Run], now: datetime, last: int | None = None
+) -> list[tuple[str, tuple[Run, ...]]]:
+    """The runs of each period of the filter, the `last` of them. Periods with the same runs share the classes
+    that show them.
+    """
+    everything = tuple(runs)
+    found: dict[tuple[Run, ...], list[str]] = {}
+    for name, _, most in AGES:
+        chosen = tuple(run for run in everything if most is None or now - run.started_at <= most)[:last]
+        found.setdefault(chosen, []).append(f"for-{name}")
+    return [(" ".join(classes), chosen) for chosen, classes in found.items()]
 
 
-def _verdict(syncs: Sequence[SyncReport]) -> tuple[str, str]:
-    """Whether everything is all right, as one of `MARKS`, and what is not."""
-    wrong = [sync.sync for sync in syncs if attention(sync)]
-    failed = [sync.sync for sync in syncs if sync.runs and sync.runs[0].status == "failed"]
-    of = counted(len(syncs), "sync")
-    if failed:
-        return "failed", f"The last push failed for {len(failed)} of {of}: {', '.join(failed)}."
-    if wrong:
-        needs = "needs" if len(wrong) == 1 else "need"
-        return "partial", f"{len(wrong)} of {of} {needs} attention: {', '.join(wrong)}."
-    return "succeeded", f"Everything is up to date: {of}, nothing rejected."
+def _row_of(syncs: Sequence[SyncReport]) -> str:
+    """What a row of all syncs is: their kind's noun if they are of one kind."""
+    kinds = {sync.kind for sync in syncs}
+    return noun(kinds.pop()) if len(kinds) == 1 else "row"
 
 
 def speed(run: Run) -> float:
-    """Profiles per second that Batch accepted in a run."""
+    """Rows per second that Batch accepted in a run."""
     return run.accepted / run.seconds if run.seconds > 0 else 0.0
 
 
@@ -112,25 +116,14 @@ def time_by_phase(run: Run) -> dict[str, float]:
     return spent | {"other": max(0.0, run.seconds - sum(spent.values()))}
 
 
-def mark(run: Run) -> str:
-    """The mark of a run, one of `MARKS`."""
-    idle = run.status == "succeeded" and not run.sent and not run.settled
-    return "idle" if idle else run.status
-
-
-def _pushes(syncs: Sequence[SyncReport]) -> list[tuple[datetime, dict[str, Run]]]:
-    """The start of each push and its runs by sync, for the columns of the table of runs."""
-    by_id: dict[str, dict[str, Run]] = {}
-    for sync in syncs:
-        for run in sync.runs:
-            by_id.setdefault(run.run_id, {})[sync.sync] = run
-    pushes = [(min(run.started_at for run in runs.values()), runs) for runs in by_id.values()]
-    return sorted(pushes, key=lambda push: push[0])[-SHOWN_PUSHES:]
-
-
-def _charts(runs: Sequence[Run]) -> tuple[Chart, Chart, Chart]:
-    """The charts of a sync: its deltas, seconds and speed."""
+def _charts(runs: Sequence[Run], kind: str) -> tuple[tuple[str, Sequence[str], Chart], ...]:
+    """The charts of a sync, each with its title and the classes of its legend."""
     oldest_first = runs[::-1]
+    scale, unit = next(
+        (scale, unit)
+        for scale, unit in _UNITS
+        if scale == 1 or axis_top([run.seconds for run in runs]) >= 2 * scale
+    )
 
     def chart(stack: Callable[[Run], Mapping[str, float]], said: Callable[[Run], str]) -> Chart:
         return stacked(
@@ -139,32 +132,35 @@ def _charts(runs: Sequence[Run]) -> tuple[Chart, Chart, Chart]:
             [f"{_moment(run.started_at)}: {said(run)}" for run in oldest_first],
         )
 
+    changes = chart(
+        lambda run: {"inserts": run.inserts, "updates": run.updates, "exits": run.exits},
+        lambda run: f"{run.inserts:,} inserts, {run.updates:,} updates, {run.exits:,} exits",
+    )
+    times = chart(
+        lambda run: {phase: spent / scale for phase, spent in time_by_phase(run).items()},
+        lambda run: duration(run.seconds),
+    )
+    speeds = chart(lambda run: {"speed": speed(run)}, lambda run: f"{speed(run):,.0f} per second")
     return (
-        chart(
-            lambda run: {"inserts": run.inserts, "updates": run.updates, "exits": run.exits},
-            lambda run: f"{run.inserts:,} inserts, {run.updates:,} updates, {run.exits:,} exits",
-        ),
-        chart(time_by_phase, _timed),
-        chart(lambda run: {"speed": speed(run)}, lambda run: f"{speed(run):,.0f} profiles a second"),
+        ("Delta, in rows", ("inserts", "updates", "exits"), changes),
+        (f"Time by phase, in {unit}", (*PHASES, "other"), times),
+        (f"{noun(kind).capitalize()}s accepted per second", (), speeds),
     )
 
 
-def _timed(run: Run) -> str:
-    parts = (f"{phase} {_seconds(spent)} s" for phase, spent in time_by_phase(run).items())
-    return f"{_seconds(run.seconds)} s: {', '.join(parts)}"
-
-
 def _moment(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    return moment.strftime("%Y-%m-%d %H:%M")
 
 
-def _seconds(amount: float) -> str:
-    return f"{amount:,.2f}"
+def _breakable(name: str) -> Markup:
+    """A name that may break after an underscore."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def _prose(text: str) -> Markup:
     """A message with the text between backticks as code."""
     parts = text.split("`")
     return Markup("").join(
-        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+        for place, part in enumerate(parts)
     )

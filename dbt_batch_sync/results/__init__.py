@@ -27,6 +27,26 @@ def counted(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
+def shown_name(attribute: str) -> str:
+    """An attribute as in the mapping: `email_address`, where the relations have `batch__email_address`."""
+    return attribute.removeprefix("batch__")
+
+
+def duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def compact(amount: float) -> str:
+    """A short number: 950, 1.2k, 3M."""
+    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if amount >= unit * 0.9995:
+            return f"{amount / unit:.3g}{name}"
+    return f"{amount:.3g}"
+
+
 def _plain(cell: object) -> object:
     if isinstance(cell, datetime):
         return cell.replace(microsecond=0, tzinfo=None).isoformat() + "Z"

@@ -11,7 +11,7 @@ from dbt_batch_sync.ledger.audits import Audited
 from dbt_batch_sync.ledger.erasures import Erasure, ErasureCounts
 from dbt_batch_sync.ledger.records import RejectCount, RejectedKey, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request
-from dbt_batch_sync.results import Result
+from dbt_batch_sync.results import Result, shown_name
 
 if TYPE_CHECKING:
     from dbt_batch_sync.artifacts.compiled import Origin
@@ -38,8 +38,8 @@ class Flapping:
 
     def __str__(self) -> str:
         return (
-            f"`{self.attribute}` flaps: it changes again for {self.again:,} of the {self.sent:,} rows "
-            "of the last push. Does its column change with every build?"
+            f"`{shown_name(self.attribute)}` flaps: it changes again for {self.again:,} of the "
+            f"{self.sent:,} rows of the last push. Does its column change with every build?"
         )
 
 
@@ -198,7 +198,7 @@ class StatusResult(Result):
 @dataclass(frozen=True)
 class SyncRejects:
     """The open rejections of a sync. `table` contains the rows. `invalid` counts rows of the delta that can't
-    be sent, by reason. `profiles` are the first open rejections, if requested.
+    be sent, by reason. `profiles` are the first of both, if requested.
     """
 
     sync: str

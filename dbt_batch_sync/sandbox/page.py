@@ -99,6 +99,7 @@ def _template() -> Template:
         "moment": _moment,
         "readable": _readable,
         "bytes": _bytes,
+        "plain": lambda name: name.removeprefix("$"),
     }
     return load_template(_FOLDER, "page.html.jinja", filters)
 

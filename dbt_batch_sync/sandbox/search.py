@@ -15,7 +15,8 @@ _TERM = re.compile(r'(?:(?P<name>[$A-Za-z0-9_]+):)?(?:"(?P<quoted>[^"]*)"|(?P<pl
 class Search:
     """Terms that must all match, regardless of case.
 
-    A term with a name searches the value of that attribute, one without searches all values and the key.
+    A term with a name searches the value of that attribute, one without searches all values and the key. The
+    `$` of a standard attribute is optional.
     """
 
     terms: tuple[tuple[str | None, str], ...]
@@ -40,8 +41,12 @@ def _meets(
     if name is None:
         return text in key.lower() or any(text in _text(value) for value in attributes.values())
     # An id may contain a colon: `a:b`.
-    held = name in attributes and text in _text(attributes[name])
+    held = any(_plain(each) == _plain(name) and text in _text(value) for each, value in attributes.items())
     return held or f"{name}:{text}".lower() in key.lower()
+
+
+def _plain(name: str) -> str:
+    return name.lower().removeprefix("$")
 
 
 def _text(value: TypedValue | Scalar | tuple[str, ...]) -> str:

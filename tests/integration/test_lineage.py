@@ -62,7 +62,7 @@ def test_from_the_source_to_the_attribute(people: Project) -> None:
         "is_person": (None, []),
     }
     lines = {line.split()[0]: line for line in people.call("lineage").stdout.splitlines() if line}
-    assert lines["batch__email_address"].split()[1:] == ["mail", "raw.people.email", "(source)"]
+    assert lines["email_address"].split()[1:] == ["mail", "raw.people.email", "(source)"]
     assert "a constant" in lines["origin"]
     assert "membership in the sync" in lines["is_person"]
 

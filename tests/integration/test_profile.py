@@ -86,7 +86,7 @@ def test_queued_and_rejected_values(shop: Project) -> None:
     assert found["attributes"] == {}, "the rejected address should not be shown as accepted"
     text = shop.call("profile", "b").stdout
     assert "queued for the next push: update" in text
-    assert re.search(r"batch__email_address +invalid_email \(validation, ", text)
+    assert re.search(r"\b(?<!_)email_address +invalid_email \(validation, ", text)
     assert re.search(r"name +B••••", text)
     left = told(shop, "a")
     assert left["pending"]["change"] == "exit"

@@ -9,6 +9,7 @@ from harness.parsed_html import Page
 from harness.project import Project
 
 from dbt_batch_sync.ledger.records import PHASES
+from dbt_batch_sync.results import duration
 
 
 def test_the_page_of_a_project_with_a_history(project: Project, tmp_path: Path) -> None:
@@ -19,27 +20,26 @@ def test_the_page_of_a_project_with_a_history(project: Project, tmp_path: Path) 
     page = Page(path.read_text(encoding="utf-8"))
 
     figures = page.text.partition("Runs over time")[0]
-    for figure in ("2 syncs", "11 runs shown", "2 profiles queued", "3 open rejections", "1 row parked"):
+    for figure in ("2 syncs", "11 runs", "2 profiles queued now", "3 open rejections", "1 row parked"):
         assert figure in figures
     head, people, vips = next(rows for rows in page.tables if rows[0][0] == "sync")
     assert [people, vips] == [["people", "P", "P", "", "I", "F", "P"], ["vips", "✓", "·", "·", "·", "·", "·"]]
     assert len(head) == 7
 
-    delta = [row[1:] for row in page.table("started", "status")]
-    assert delta[-2:] == [["partial", "0", "7", "3", "0"], ["partial", "40", "0", "0", "0"]]
-    assert [row[0] for row in delta] == ["partial", "failed", "interrupted", "partial", "partial"]
+    shown = [row[1:] for row in page.table("started", "status")]
+    assert [row[0] for row in shown] == ["partial", "failed", "interrupted", "partial", "partial"]
+    assert [row[1:5] for row in shown[-2:]] == [["0", "7", "3", "0"], ["40", "0", "0", "0"]]
     recorded = project.query("from batch_sync_runs where sync = 'people' order by started_at desc")
-    shown = [(row[1], row[3]) for row in page.table("started", "accepted")]
-    assert shown == [(str(run["accepted"]), str(run["requests"])) for run in recorded]
+    counts = [(row[5], row[7]) for row in shown]
+    assert counts == [(str(run["accepted"]), str(run["requests"])) for run in recorded]
     names = ("seconds", *(f"{phase}_seconds" for phase in PHASES))
-    times = [row[1:-1] for row in page.table("started", "seconds")]
-    assert times == [[f"{run[name]:,.2f}" for name in names] for run in recorded]
+    assert [row[10:] for row in shown] == [[duration(run[name]) for name in names] for run in recorded]
 
     assert "0 inserts, 2 updates, 0 exits; 1 invalid row" in page.text
     waiting = {row[0]: row[1] for row in page.table("attribute")}
     assert waiting == {"nick": "2"}
     rejected = [row[:4] for row in page.table("attribute", "reason")]
-    assert rejected[0] == ["batch__email_address", "invalid_email", "validation", "2"]
+    assert rejected[0] == ["email_address", "invalid_email", "validation", "2"]
     assert (rejected[1][0], rejected[1][2:]) == ("whole row", ["batch", "1"])
     assert "1 row rejected as a whole" in page.text
 

@@ -5,12 +5,22 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import click
 import pytest
 import typer
+from dbt.cli.main import cli as dbt
 from typer.testing import CliRunner
 
+from dbt_batch_sync.cli import options
 from dbt_batch_sync.cli.app import VERBS, app
-from dbt_batch_sync.cli.options import DbtFlags, arrange, with_dbt_flags
+from dbt_batch_sync.cli.options import (
+    IGNORED_SWITCHES,
+    IGNORED_VALUES,
+    SEVERAL,
+    DbtFlags,
+    arrange,
+    with_dbt_flags,
+)
 
 NAMES = {"push": True, "profile": True, "sandbox": False}
 
@@ -104,3 +114,16 @@ def test_every_verb_with_a_project_takes_the_flags() -> None:
     without = {verb.__name__ for verb in VERBS if "dbt" not in verb.__annotations__}
     assert without == {"sandbox", "demo"}
     assert CliRunner().invoke(app, ["push", "--help"]).exit_code == 0
+
+
+def test_every_global_flag_of_dbt_is_known() -> None:
+    switches, values = options._names(DbtFlags)
+    known = {*switches, *values, *IGNORED_SWITCHES, *IGNORED_VALUES, *SEVERAL, "--version", "-v", "-V"}
+    found = [each for each in dbt.params if isinstance(each, click.Option) and not each.hidden]
+    for each in found:
+        if str(each.name).startswith("deprecated_"):  # they only hold dbt's old variables
+            continue
+        assert {*each.opts, *each.secondary_opts} <= known, each.name
+        ignored = IGNORED_SWITCHES if each.is_flag else IGNORED_VALUES
+        assert not {*each.opts} & (IGNORED_SWITCHES | IGNORED_VALUES) - ignored, f"{each.name}: value or not"
+    assert len(found) > 20

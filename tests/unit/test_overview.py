@@ -116,8 +116,15 @@ def test_no_ledger_yet(shop: HandBuilt) -> None:
 def test_rejected_profiles_and_invalid_rows(shop: HandBuilt) -> None:
     for key, attribute in (("b", "name"), ("a", None), ("a", None), ("c", "name")):
         shop.reject(key, attribute, "too_long")
-    people, _ = rejections(shop.warehouse, shop.known(), profiles=2)
-    assert [(each.key, each.attribute, each.reason) for each in people.profiles] == [
-        ("a", None, "too_long"),
-        ("b", "name", "too_long"),
-    ]
+    shop.build(
+        ("aa", "invalid", "", {"_batch_reason": "erased"}),
+        ("ab", "invalid", "", {"_batch_reason": "parked"}),
+        ("d", "invalid", "", {"_batch_reason": "erased"}),
+        ("e", "update", "name", {}),
+    )
+    found = [("a", None, "too_long"), ("aa", None, "erased"), ("b", "name", "too_long")]
+    for profiles in (3, 9):
+        people, vips = rejections(shop.warehouse, shop.known(), profiles=profiles)
+        assert [(each.key, each.attribute, each.reason) for each in people.profiles] == found
+        assert vips.profiles == ()
+        found += [("c", "name", "too_long"), ("d", None, "erased")]

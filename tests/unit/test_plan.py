@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -38,6 +39,11 @@ DOT = "•"
         (0, "0"),
         (-5, "-5"),
         (12.5, "12.5"),
+        (9_999_999, "9999999"),
+        (33612345678, f"3{DOT * 8} (11)"),
+        (Decimal(33612345678), f"3{DOT * 8} (11)"),
+        (33612345678.0, f"3{DOT * 8} (13)"),
+        (math.inf, "inf"),
         (Decimal("1234567890.5"), "1234567890.5"),
         (date(2026, 7, 20), "2026-07-20"),
         (datetime(2026, 7, 20, 1, 2, 3), "2026-07-20 01:02:03"),
@@ -146,12 +152,12 @@ def test_pending_counts(shop: HandBuilt) -> None:
     assert (found.delta_id, found.endpoint, found.requests) == ("d1", "update", 1)
     assert (found.stops, found.guards, found.flapping) == ((), (), ())
     shown = [(each.key, each.change, each.attribute, each.old, each.new) for each in found.samples]
-    assert shown[0] == (DOT, "update", "name", f"B{DOT * 3}", f"B{DOT * 6}")
+    assert shown[0] == (f"{DOT} #1", "update", "name", f"B{DOT * 3}", f"B{DOT * 6}")
     assert sorted(shown[1:]) == [
-        (DOT, "exit", "name", "null", "null"),
-        (DOT, "exit", "points", "null", "null"),
-        (DOT, "insert", "name", "null", f"A{DOT * 3}"),
-        (DOT, "insert", "points", "null", "12"),
+        (f"{DOT} #2", "insert", "name", "null", f"A{DOT * 3}"),
+        (f"{DOT} #2", "insert", "points", "null", "12"),
+        (f"{DOT} #3", "exit", "name", "null", "null"),
+        (f"{DOT} #3", "exit", "points", "null", "null"),
     ]
 
 

@@ -42,12 +42,12 @@ PLANNED = SyncPlanned(
     parked=4,
     invalid_reasons={"null_identifier": 3},
     resubscriptions=1,
-    attributes={"name": 3},
+    attributes={"batch__language": 3},
     requests=1,
-    samples=(Sample("c•••", "update", "name", "A|••", "B••"),),
+    samples=(Sample("c•••", "update", "batch__language", "A|••", "B••"),),
     stops=("dbt is at work",),
     guards=("too many",),
-    flapping=(Flapping("points", 6, 12),),
+    flapping=(Flapping("batch__region", 6, 12),),
 )
 RUN = Run(
     "r1", "people", "partial", NOW, inserts=3, accepted=3, rejected_rows=1, rejected_attributes=2, parked=5
@@ -70,12 +70,12 @@ def test_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
         "1 insert · 2 updates · 1 exit → 1 request to update, about a second",
         "A guard would stop the push: too many",
         "not sent: 3 rows invalid (3 null_identifier) · 4 rows parked · 1 resubscription (never_resubscribe)",
-        "`points` flaps: it changes again for 6 of the 12 rows of the last push. Does its column change "
+        "`region` flaps: it changes again for 6 of the 12 rows of the last push. Does its column change "
         "with every build?",
         "Attribute Rows",
-        "name 3",
+        "language 3",
         "Profile Change Attribute From To",
-        "c••• update name A|•• B••",
+        "c••• update language A|•• B••",
         "empty",
         "nothing to send: the delta is empty",
         "new",
@@ -98,7 +98,7 @@ def test_a_plan_as_a_comment() -> None:
     lines = plan.comment(PlanResult((PLANNED, SyncPlanned("new", None, stops=("unbuilt",))))).splitlines()
     assert "| `people` | 1 | 2 | 1 | 3 | 4 | 1 | about a second |" in lines
     assert lines[lines.index("#### `new`") + 2 :] == ["> [!WARNING]", "> A push would stop: unbuilt"]
-    assert "| c••• | update | name | A&#124;•• | B•• |" in lines
+    assert "| c••• | update | language | A&#124;•• | B•• |" in lines
     tables = [line for line in lines if line.startswith("|")]
     assert len({line.count("|") for line in tables[:3]}) == 1
 
@@ -119,7 +119,7 @@ def test_a_push(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(capsys) == [
         "Sync Status Inserts Updates Exits Accepted Rejected Time",
         "people succeeded 3 0 0 3 0 1.2 s",
-        "vips partial 3 0 0 3 3 1.2 s",
+        "vips partial 3 0 0 3 1 row, 2 attributes 1.2 s",
         "old failed 3 0 0 3 0 1.2 s",
         "vips: 2 rows not sent yet. Run: dbt-batch-sync push",
         "vips: 1 row invalid · 2 attributes rejected. Reasons: dbt-batch-sync rejects",
@@ -168,8 +168,8 @@ def test_status(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(capsys) == [
         "people",
         "Started (UTC) Status Inserts Updates Exits Accepted Rejected Time",
-        "2026-04-01 06:00 failed 0 0 0 3 8 0.0 s",
-        "2026-04-01 06:00 partial 3 0 0 3 8 0.0 s",
+        "2026-04-01 06:00 failed 0 0 0 3 6 rows, 2 attributes 0.0 s",
+        "2026-04-01 06:00 partial 3 0 0 3 6 rows, 2 attributes 0.0 s",
         "Rows per push, oldest first █· 3 0",
         "2 rows parked: rejected as a whole; sent again when changed, or after dbt-batch-sync resend --rejected",
         "4 events unsure: no usable answer came. With on_doubt: resend they may have arrived twice, with skip not at all",
@@ -183,13 +183,21 @@ def test_status(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
     counts = (
-        RejectCount("people", "name", "too_long", "validation", 1200, NOW, NOW),
+        RejectCount("people", "batch__language", "too_long", "validation", 1200, NOW, NOW),
         RejectCount("people", None, "TOO_LARGE", "batch", 1, NOW, NOW),
     )
     syncs = (
         SyncRejects("people", "s.rejects", counts, "profiles", {"null_identifier": 2}),
         SyncRejects("vips", "t", ()),
-        SyncRejects("few", "t", counts[:1], "profiles", {}, (RejectedKey("c-1", None, "BAD"),)),
+        SyncRejects(
+            "few",
+            "t",
+            counts[:1],
+            "profiles",
+            {},
+            (RejectedKey("c-1", "batch__region", "BAD"), RejectedKey(None, None, "null_identifier")),
+        ),
+        SyncRejects("bad", "t", (), "profiles", {"null_identifier": 2}),
     )
     look.rejected(RejectsResult(syncs))
     at = "2026-04-01 06:00"
@@ -197,7 +205,7 @@ def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(capsys) == [
         "people",
         head,
-        f"1,200 name too_long validation {at} {at}",
+        f"1,200 language too_long validation {at} {at}",
         f"1 whole row TOO_LARGE batch {at} {at}",
         "2 whole row null_identifier validation",
         "Profiles: dbt-batch-sync rejects --profiles 20",
@@ -205,9 +213,14 @@ def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
         "no open rejections",
         "few",
         head,
-        f"1,200 name too_long validation {at} {at}",
+        f"1,200 language too_long validation {at} {at}",
         "Profile Attribute Reason",
-        "c-1 whole row BAD",
+        "c-1 region BAD",
+        "null whole row null_identifier",
+        "bad",
+        head,
+        "2 whole row null_identifier validation",
+        "Profiles: dbt-batch-sync rejects --profiles 20",
     ]
 
 
@@ -228,12 +241,12 @@ def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
             {
                 "attributes": {"name": "A•"},
                 "pending": Pending("insert", None, (Change("name", "null", "B•"),)),
-                "in_doubt": ("points", "name"),
+                "in_doubt": ("batch__region", "name"),
             },
             [
                 "never accepted by Batch",
                 "queued for the next push: insert",
-                "in doubt, sent again by the next delta with a value: points, name",
+                "in doubt, sent again by the next delta with a value: region, name",
                 "Attribute In Batch Next push",
                 "name A• B•",
             ],
@@ -247,8 +260,7 @@ def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
             [
                 "never accepted by Batch",
                 "queued for the next push: update",
-                "not sent: batch__email_marketing, batch__sms_marketing, unsubscribed in Batch "
-                "(never_resubscribe)",
+                "not sent: email_marketing, sms_marketing, unsubscribed in Batch (never_resubscribe)",
             ],
         ),
         (
@@ -265,7 +277,7 @@ def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
         (
             {
                 "rejects": (
-                    Rejection("name", "too_long", "validation", "r1", NOW, None),
+                    Rejection("batch__language", "too_long", "validation", "r1", NOW, None),
                     Rejection(None, "BAD", "batch", "r0", NOW, NOW),
                 )
             },
@@ -274,7 +286,7 @@ def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
                 "nothing to send",
                 "row rejected: BAD (batch, 2026-04-01 06:00, resolved 2026-04-01 06:00)",
                 "Attribute Rejected",
-                "name too_long (validation, 2026-04-01 06:00)",
+                "language too_long (validation, 2026-04-01 06:00)",
             ],
         ),
     ],

@@ -25,6 +25,7 @@ SMALL = Setting(
     histories=(20_000, 200_000),
     paced=(20_000, 1_200),
     paced_kinds=(30_000, 1_000),
+    audited=(2_000,),
 )
 DOCS = ROOT / "docs"
 KEPT = ROOT / "benchmarks" / "results"

@@ -1,14 +1,11 @@
-"""`python -m benchmarks.audits`: the time, memory and temporary disk space of an audit.
+"""An audit of a sync whose profiles are all in Batch. One in 100,000 was edited there.
 
-Every profile of the sync is in Batch, and one in 100,000 was edited there. Batch is a small server with the
-files of an export.
+Batch is a small server with the files of an export.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -18,9 +15,9 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks.measure import run
+from benchmarks.arrivals import WrongArrivals
+from benchmarks.measure import Usage
 from benchmarks.project import Project
-from benchmarks.setting import Setting
 
 FILE_ROWS = 200_000
 
@@ -117,23 +114,12 @@ def watched(directory: Path) -> Iterator[list[int]]:
     thread.join()
 
 
-def main() -> None:
-    """Print a table row for each size."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.audits", description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000], help="profiles")
-    parser.add_argument("--pending", action="store_true", help="without a `dbt run` since the first push")
-    given = parser.parse_args()
-    print("| profiles | seconds | peak memory, MB | temporary disk, GB | found |\n|---|---|---|---|---|")
-    for rows in given.rows:
-        with tempfile.TemporaryDirectory() as work:
-            print(_audited(Path(work), rows, merged=not given.pending), flush=True)
-
-
-def _audited(work: Path, rows: int, *, merged: bool) -> str:
-    setting = Setting(work, work, installed=True)
-    project = setting.project("people")
+def audited(project: Project, rows: int) -> tuple[Usage, float]:
+    """The cost of an audit of `rows` people, all of them in the snapshot, and its temporary disk space in
+    gigabytes. Checks what it finds, and that it leaves no files.
+    """
     project.create(rows)
-    exported, temporary = work / "exported", work / "temporary"
+    exported, temporary = project.directory / "exported", project.directory / "temporary"
     exported.mkdir()
     temporary.mkdir()
     _export(project, rows, exported)
@@ -141,21 +127,21 @@ def _audited(work: Path, rows: int, *, merged: bool) -> str:
     with serving(exported) as url:
         project.outputs(url)
         project.dbt_run()
-        project.run([program, "adopt", "--yes"])
-        if merged:
-            project.dbt_run()
+        project.adopt()
+        project.dbt_run()
         time.sleep(1)
-        command = ["env", f"TMPDIR={temporary}", str(program), "audit", "--tolerance", "1", "--json"]
         with watched(temporary) as most:
-            log = work / "audit.log"
-            environ = {"DBT_PROFILES_DIR": str(project.directory), "DO_NOT_TRACK": "1"}
-            usage = run([*command], cwd=project.directory, log=log, environ=environ)
-    (sync,) = json.loads(log.read_text())["syncs"]
-    assert sync["compared"] == rows, sync
-    assert sync["drifted"] == len(range(7, rows, 100_000)), sync
-    left = list(temporary.iterdir())
-    assert not left, left
-    return f"| {rows:,} | {usage.wall:.0f} | {usage.peak:.0f} | {most[0] / 1e9:.1f} | {sync['drifted']} |"
+            usage = project.run(
+                ["env", f"TMPDIR={temporary}", program, "audit", "--tolerance", "1", "--json"]
+            )
+    (sync,) = json.loads(project.log.read_text())["syncs"]
+    if (sync["compared"], sync["drifted"]) != (rows, len(range(7, rows, 100_000))):
+        raise WrongArrivals(
+            f"the audit compared {sync['compared']} people, of which {sync['drifted']} differ"
+        )
+    if left := list(temporary.iterdir()):
+        raise WrongArrivals(f"the audit left {len(left)} files")
+    return usage, most[0] / 1e9
 
 
 def _export(project: Project, rows: int, directory: Path) -> None:
@@ -167,7 +153,3 @@ def _export(project: Project, rows: int, directory: Path) -> None:
             for name, value in values.items():
                 statement = statement.replace(name, str(value))
             connection.execute(statement)
-
-
-if __name__ == "__main__":
-    main()

@@ -19,6 +19,7 @@ from benchmarks.scenarios import (
     PUSH,
     SCAN,
     VERSION,
+    audit_of,
     grown,
     idle_syncs,
     minute_of,
@@ -104,6 +105,7 @@ GOALS = (
     Goal("`--help`", "nothing-to-do", HELP, "wall", 0.25),
     Goal("`--version`", "nothing-to-do", VERSION, "wall", 0.25),
     Goal("200 syncs, none changed", "many-syncs", idle_syncs(200), "wall", 5),
+    Goal("audit of 10M × 15", "audits", audit_of(10 * MILLION), "peak", 500),
     Goal("1M events × 15 against 1M people × 15", "events", EVENTS, "cpu", 1, against=PEOPLE),
     *(
         Goal(
@@ -127,7 +129,7 @@ GOALS = (
 )
 """Rates are Batch's limits minus 3 %. An audience takes one call of 10,000 per second."""
 
-_ANY_SIZE = {"growth", "many-syncs", "minutes", "paced"}
+_ANY_SIZE = {"audits", "growth", "many-syncs", "minutes", "paced"}
 """These state their size themselves; the other goals apply to a million people."""
 
 

@@ -154,6 +154,11 @@ class Project:
         """The DuckDB file."""
         return self.directory / "people.duckdb"
 
+    @property
+    def log(self) -> Path:
+        """The output of the last command."""
+        return self.directory / "last.log"
+
     def create(self, rows: int, endpoint: str = "auto", *, like: Project | None = None) -> None:
         """Write the project, generate data, and do everything before the first `dbt run`; or copy it from
         another project.
@@ -293,7 +298,7 @@ class Project:
     def run(self, command: Command, codes: tuple[int, ...] = (0,)) -> Usage:
         """Run a command in the project's directory."""
         environ = {"DBT_PROFILES_DIR": str(self.directory), "DO_NOT_TRACK": "1"}
-        return run(command, cwd=self.directory, log=self.directory / "last.log", environ=environ, codes=codes)
+        return run(command, cwd=self.directory, log=self.log, environ=environ, codes=codes)
 
     def statement(self, what: str) -> Usage:
         """Time a `scan` of every column of the sync and its snapshot, or the `delta` statement that the last

@@ -17,6 +17,7 @@ HEADS = {
     "peak": ("peak MB", ",.0f"),
     "rate": ("rows/s", ",.0f"),
     "throttled": ("answers of 429", ",.0f"),
+    "disk": ("temporary disk GB", ".2f"),
 }
 
 

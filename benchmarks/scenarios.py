@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.arrivals import Arrived, Sink
+from benchmarks.audits import audited
 from benchmarks.contestants import BARE, CONTESTANTS, OURS, Contestant
 from benchmarks.databases import PostgresServer
 from benchmarks.environments import Environment
@@ -249,6 +250,20 @@ def _paced(project: Project, side: str, figures: Figures) -> None:
         figures.add(paced_at(side, latency), usage, **json.loads(result.read_text()))
 
 
+def audits(setting: Setting) -> Found:
+    """An audit of each number of people; one round."""
+    figures = Figures()
+    for rows in setting.audited:
+        usage, disk = audited(setting.project(f"audited-{rows}"), rows)
+        figures.add(audit_of(rows), usage, disk=disk)
+    return Found(figures, _versions([(OURS, setting.ours)]))
+
+
+def audit_of(rows: int) -> str:
+    """The name of a side of the scenario audits."""
+    return f"audit of {rows:,} profiles"
+
+
 def paced_at(endpoint: str, latency: float) -> str:
     """The name of a side of the scenario paced."""
     return f"{endpoint}, {latency * 1000:.0f} ms"
@@ -265,6 +280,7 @@ SCENARIOS: dict[str, Callable[[Setting], Found]] = {
     "paced": paced,
     "events": events,
     "minutes": minutes,
+    "audits": audits,
 }
 
 

@@ -20,7 +20,7 @@ class Absent(Exception):
 @dataclass(frozen=True)
 class Setting:
     """`histories`: event counts of the scenario minutes. `paced`: profiles for mass-update and for update.
-    `paced_kinds`: members and items.
+    `paced_kinds`: members and items. `audited`: profiles for audits.
 
     `installed`: install nothing, and skip contestants that are missing.
     """
@@ -34,6 +34,7 @@ class Setting:
     histories: tuple[int, ...] = (10_000_000, 100_000_000)
     paced: tuple[int, int] = (300_000, 10_000)
     paced_kinds: tuple[int, int] = (1_000_000, 100_000)
+    audited: tuple[int, ...] = (1_000_000, 10_000_000)
     installed: bool = False
 
     def environment(self, name: str, packages: tuple[str, ...]) -> Environment | None:

@@ -20,10 +20,11 @@ from typing import Any, Literal
 import duckdb
 import pyarrow as pa
 
+from dbt_batch_sync.batch_api.exports import no_room
 from dbt_batch_sync.errors import DeliveryError
 from dbt_batch_sync.kinds.attributes import KEY, AttributeType, TypedAttribute
 from dbt_batch_sync.mapping.mapping import OnExit
-from dbt_batch_sync.payload.expressions import any_of, as_json, column, text
+from dbt_batch_sync.payload.expressions import ITEM, any_of, as_json, choose, column, matches, text
 from dbt_batch_sync.payload.values import REJECTED, sent_values
 
 MEMORY_LIMIT = "200MB"
@@ -46,68 +47,95 @@ class Found:
     theirs: str | None
 
 
+@contextmanager
+def room() -> Iterator[None]:
+    """Raises DeliveryError if the disk or the memory does not suffice."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
+        why = str(error).partition("\n")[0] if isinstance(error, duckdb.Error) else error.strerror or error
+        raise no_room(why) from None
+
+
+def _unexpected(what: str) -> DeliveryError:
+    return DeliveryError(
+        f"the export is not what was expected: {what}. Run the audit again; if it persists, the format has "
+        "changed"
+    )
+
+
 class Comparison:
     """An export of profiles with `attributes`, by their plain names."""
 
     def __init__(self, directory: Path, plain_names: Sequence[str]) -> None:
         self._names = tuple(plain_names)
-        self.connection = duckdb.connect(
-            str(directory / "audit.duckdb"),
-            config={
-                "memory_limit": MEMORY_LIMIT,
-                "threads": 2,
-                "temp_directory": str(directory / "spilled"),
-                "preserve_insertion_order": False,
-            },
-        )
-        self.run("set timezone = 'UTC'")
-        self.run("create macro names(listed) as list_filter(string_split(listed, ','), lambda x: x <> '')")
-        columns = ", ".join(f"{column(name)} varchar" for name in self._names)
-        self.run(f"create table exported ({KEY} varchar, {columns})")
+        self._lines = self._given = 0
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": MEMORY_LIMIT,
+            "threads": 2,
+            "temp_directory": str(directory / "spilled"),
+            "preserve_insertion_order": False,
+        }
+        with room():
+            self.connection = duckdb.connect(str(directory / "audit.duckdb"), config=config)
+            self.run("set timezone = 'UTC'")
+            self.run(
+                "create macro names(listed) as list_filter(string_split(listed, ','), lambda x: x <> '')"
+            )
+            columns = ", ".join(f"{column(name)} varchar" for name in self._names)
+            self.run(f"create table exported ({KEY} varchar, {columns})")
 
     def close(self) -> None:
         self.connection.close()
 
-    def add_exported(self, path: Path) -> int:
-        """Loads a file. Returns how many profiles have no custom_id. Raises DeliveryError."""
+    def add_exported(self, path: Path) -> None:
+        """Loads a file. Raises DeliveryError."""
         members = {form for name in self._names for form in _written(name)}
         struct = ", ".join(f"{column(name)} json" for name in sorted(members))
         values = ", ".join(_first_given(name) for name in self._names)
-        columns = f"{{identifiers: 'struct(custom_id varchar)', attributes: {text(f'struct({struct})')}}}"
+        columns = f"{{identifiers: 'struct(custom_id json)', attributes: {text(f'struct({struct})')}}}"
         source = (
             f"read_json({text(str(path))}, format = 'newline_delimited', columns = {columns}, "
             f"maximum_object_size = {MAX_LINE_BYTES}, compression = 'none')"
         )
-        try:
+        with room():
+            try:
+                self.run(
+                    "create or replace temp table loaded as select "
+                    f"json_extract_string(identifiers.custom_id, '$') as {KEY}, {values}, "
+                    "json_type(identifiers.custom_id) as _batch_type, attributes is not null as _batch_given "
+                    f"from {source}"
+                )
+            except duckdb.InvalidInputException:
+                # Its message contains the line.
+                raise _unexpected("not one JSON object a line, in UTF-8") from None
+            if self.count("count(*) from loaded where _batch_type not in ('VARCHAR', 'NULL')"):
+                raise _unexpected("a custom_id is not a text")
             self.run(
-                "create or replace temp table loaded as "
-                f"select identifiers.custom_id as {KEY}, {values} from {source}"
+                f"insert into exported select * exclude (_batch_type, _batch_given) from loaded "
+                f"where {KEY} is not null"
             )
-        except duckdb.Error:
-            # Its message contains the line.
-            raise DeliveryError(
-                "a file of the export is not what was expected: one JSON object a line, in UTF-8, with "
-                "`identifiers` and `attributes`. Run the audit again; if it persists, the format has changed"
-            ) from None
-        self.run(f"insert into exported select * from loaded where {KEY} is not null")
-        without = self.count(f"count(*) from loaded where {KEY} is null")
-        self.run("drop table loaded")
-        return without
+            self._lines += self.count("count(*) from loaded")
+            self._given += self.count(f"count(*) from loaded where _batch_given and {KEY} is not null")
+            self.run("drop table loaded")
 
-    @property
-    def exported(self) -> int:
-        """The number of loaded profiles."""
-        return self.count("count(*) from exported")
+    def check(self) -> None:
+        """Raises DeliveryError if the files have nothing to compare, which would make everything differ."""
+        if self._lines and not self.count("count(*) from exported"):
+            raise _unexpected("no profile has a custom_id in `identifiers`")
+        if self._lines and not self._given:
+            raise _unexpected("no profile has `attributes`")
 
     @contextmanager
     def of_sync(self, attributes: Sequence[TypedAttribute]) -> Iterator[Believed]:
         """The believed state of one sync, filled by the caller."""
-        believed = Believed(self, attributes)
-        try:
-            yield believed
-        finally:
-            for table in (*_TABLES, "believed", "noted", "found"):
-                self.run(f"drop table if exists {table}")
+        with room():
+            believed = Believed(self, attributes)
+            try:
+                yield believed
+            finally:
+                for table in (*_TABLES, "believed", "noted", "found"):
+                    self.run(f"drop table if exists {table}")
 
     def run(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Executes a statement."""
@@ -285,8 +313,12 @@ def _written(name: str) -> tuple[str, ...]:
     return (name,) if name.startswith("$") else (name, f"date({name})", f"url({name})")
 
 
+_NOTHING = ("null", '""', "[]")
+
+
 def _first_given(name: str) -> str:
-    given = (f"nullif(attributes.{column(each)}::varchar, 'null')" for each in _written(name))
+    cells = (f"attributes.{column(each)}::varchar" for each in _written(name))
+    given = (choose([(f"{cell} not in ({', '.join(map(text, _NOTHING))})", cell)]) for cell in cells)
     return f"coalesce({', '.join(given)}) as {column(name)}"
 
 
@@ -319,27 +351,49 @@ def _differs(attribute: TypedAttribute) -> str:
 
 
 def _canonical(kind: AttributeType, json: str) -> str:
-    """A text that is equal for equal values; null for none."""
-    value = f"nullif(json_extract_string({json}, '$'), '')"
+    """A text that is equal for equal values; null for none. Numbers and booleans may be texts."""
+    value = f"json_extract_string({json}, '$')"
     if kind is AttributeType.INTEGER:
-        return (
-            f"coalesce(try_cast(try_cast({value} as decimal(38, 9)) as varchar), "
-            f"cast(try_cast({value} as double) as varchar), {value})"
-        )
+        digits = f"cast(try_cast(split_part({value}, '.', 1) as hugeint) as varchar)"
+        power = (matches(value, _WITH_EXPONENT), f"coalesce({_whole(value)}, {value})")
+        return choose([(matches(value, r"-?[0-9]+(\.0*)?"), f"coalesce({digits}, {value})"), power], value)
     if kind is AttributeType.FLOAT:
-        return f"coalesce(cast(try_cast({value} as double) + 0.0 as varchar), {value})"
+        return choose(
+            [(matches(value, _NUMBER), f"cast(try_cast({value} as double) + 0.0 as varchar)")], value
+        )
     if kind is AttributeType.BOOLEAN:
-        return f"coalesce(cast(try_cast({value} as boolean) as varchar), {value})"
+        return value
     if kind is AttributeType.DATE:
-        moment = f"try_cast({value} as timestamptz)"
-        seconds = f"epoch_us({moment})"
-        whole = f"cast({seconds} // 1000000 as varchar)"
-        instant = f"case when {seconds} % 1000000 = 0 then {whole} else {seconds} || 'us' end"
-        number = f"'#' || cast(try_cast({value} as bigint) as varchar)"
-        is_number = f"regexp_full_match({value}, '-?[0-9]+')"
-        return f"case when {is_number} then {number} else coalesce({instant}, {value}) end"
+        moment = f"epoch_us(try_cast({value} as timestamptz))"
+        whole = f"cast({moment} // 1000000 as varchar)"
+        instant = f"case when {moment} % 1000000 = 0 then {whole} else {moment} || 'us' end"
+        number = f"'#' || coalesce({_whole(value)}, {value})"
+        return choose(
+            [
+                (matches(value, _NUMBER), number),
+                (matches(value, "[0-9]{4}-.*"), f"coalesce({instant}, {value})"),
+            ],
+            value,
+        )
     if kind is AttributeType.STRING_ARRAY:
-        listed = f"case when json_valid({value}) and json_type({value}) = 'ARRAY' then {value} end"
-        items = f"list_sort(list_distinct(try_cast({listed} as varchar[])))"
+        listed = choose([(f"json_valid({value}) and json_type({value}) = 'ARRAY'", value)])
+        parts = f"list_transform(try_cast({listed} as json[]), lambda {ITEM}: {_marked(ITEM)})"
+        items = f"list_sort(list_distinct({parts}))"
         return f"case when len({items}) > 0 then {as_json(items)} when {listed} is null then {value} end"
-    return value
+    return _marked(json)
+
+
+_NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"
+_WITH_EXPONENT = r"-?[0-9]+(\.[0-9]+)?[eE][+-]?[0-9]+"
+
+
+def _whole(value: str) -> str:
+    """The digits of a number without a fraction; null for others."""
+    number = f"try_cast({value} as double)"
+    return choose([(f"{number} = trunc({number})", f"cast(try_cast({number} as hugeint) as varchar)")])
+
+
+def _marked(json: str) -> str:
+    """A text behind a quote, so that it differs from a number, a boolean or a list of the same text."""
+    is_text = f"json_type({json}) = 'VARCHAR'"
+    return choose([(is_text, f"'\"' || json_extract_string({json}, '$')")], f"cast({json} as varchar)")

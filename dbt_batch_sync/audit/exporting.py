@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dbt_batch_sync.audit import AuditObserver, Wait
-from dbt_batch_sync.audit.comparison import Comparison
+from dbt_batch_sync.audit.comparison import Comparison, room
 from dbt_batch_sync.batch_api.exports import Exports, View
 from dbt_batch_sync.errors import DeliveryError
 from dbt_batch_sync.ledger.state import process_exists, this_host
@@ -30,21 +30,16 @@ def begin(exports: Exports, names: Sequence[str], observer: AuditObserver) -> st
 
 def load(
     exports: Exports, export_id: str, into: Comparison, directory: Path, wait: Wait, observer: AuditObserver
-) -> int:
-    """Waits for an export and loads its files. Returns how many profiles have no custom_id."""
+) -> None:
+    """Waits for an export and loads its files."""
     view = _finished(exports, export_id, wait, observer)
-    without = 0
     for number, url in enumerate(view.files, 1):
         observer.state(f"{export_id}: file {number} of {len(view.files)}")
         path = directory / "downloaded.jsonl"
         exports.download(url, path)
-        without += into.add_exported(path)
+        into.add_exported(path)
         path.unlink()
-    if without and not into.exported:
-        raise DeliveryError(
-            "no profile of the export has a custom_id under `identifiers`: the format has changed"
-        )
-    return without
+    into.check()
 
 
 def _finished(exports: Exports, export_id: str, wait: Wait, observer: AuditObserver) -> View:
@@ -62,13 +57,17 @@ def _finished(exports: Exports, export_id: str, wait: Wait, observer: AuditObser
 
 @contextmanager
 def temporary_directory() -> Iterator[Path]:
-    """A private directory, removed in any case: the next audit removes what a killed one left."""
+    """A private directory, removed in any case: the next audit removes what a killed one left. Raises
+    DeliveryError if there is no room for it.
+    """
     host = hashlib.sha256(this_host().encode()).hexdigest()[:8]
     prefix = f"dbt-batch-sync-audit-{host}-"
-    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
-        process = left.name.removeprefix(prefix).partition("-")[0]
-        if process.isdigit() and not process_exists(int(process)):
-            shutil.rmtree(left, ignore_errors=True)
-    own = f"{prefix}{os.getpid()}-"
-    with tempfile.TemporaryDirectory(prefix=own, ignore_cleanup_errors=True) as name:
+    with room():
+        for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+            process = left.name.removeprefix(prefix).partition("-")[0]
+            if process.isdigit() and not process_exists(int(process)):
+                shutil.rmtree(left, ignore_errors=True)
+        own = f"{prefix}{os.getpid()}-"
+        directory = tempfile.TemporaryDirectory(prefix=own, ignore_cleanup_errors=True)
+    with directory as name:
         yield Path(name)

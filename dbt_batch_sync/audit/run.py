@@ -132,7 +132,11 @@ class Audit:
         return begun
 
     def _begun(self, known: Known) -> Begun | None:
-        return begun_by(known.journal, self.options.export or "").get(known.sync.name)
+        """What began the export to resume. Its audit gets another id: the request of an earlier audit of the
+        same export may be answered already.
+        """
+        begun = begun_by(known.journal, self.options.export or "").get(known.sync.name)
+        return replace(begun, audit_id=str(uuid.uuid4())) if begun else None
 
     def _of_sync(self, known: Known, begun: Begun, comparison: Comparison) -> SyncAudited:
         attributes = _attributes(known)

@@ -79,12 +79,16 @@ class Exports:
         """The state of an export."""
         path = f"exports/view?id={quote(export_id, safe='')}"
         told = self._settled(lambda: self._client.ask("GET", path))
-        files = told.get("files") or []
-        listed = files if isinstance(files, list) and len(files) <= MAX_FILES else [None]
-        urls = [str(each["url"]) for each in listed if isinstance(each, dict) and "url" in each]
-        if told.get("status") not in get_args(State) or len(urls) < len(listed):
+        state, files = told.get("status"), told.get("files")
+        if state not in get_args(State):
             raise DeliveryError(describe(Broken(BrokenKind.ANSWER, "no state of an export")))
-        return View(cast("State", told["status"]), tuple(urls))
+        if state != "SUCCESS":
+            return View(cast("State", state))
+        listed = files if isinstance(files, list) and 0 < len(files) <= MAX_FILES else [None]
+        urls = [each.get("url") if isinstance(each, dict) else None for each in listed]
+        if not all(isinstance(url, str) for url in urls):
+            raise DeliveryError(describe(Broken(BrokenKind.ANSWER, "no files of an export")))
+        return View("SUCCESS", tuple(map(str, urls)))
 
     def download(self, url: str, path: Path) -> None:
         """Writes a file of the export. Requests it again if its link has expired or it was cut."""
@@ -153,12 +157,23 @@ class Exports:
         return found
 
 
+def no_room(why: object) -> DeliveryError:
+    """The error for a full disk."""
+    return DeliveryError(
+        f"an audit needs disk space in the directory for temporary files: {why}. TMPDIR sets another one"
+    )
+
+
 def _stored(response: requests.Response, path: Path) -> Answer:
     """Writes the body. Returns Accepted, or what is wrong with it."""
     if response.status_code != 200:
         return Broken(BrokenKind.ANSWER, f"status {response.status_code}")
+    try:
+        file = path.open("wb")
+    except OSError as error:
+        raise no_room(error.strerror) from None
     size, until = 0, time.monotonic() + FILE_SECONDS
-    with path.open("wb") as file:
+    with file:
         while piece := response.raw.read(_PIECE, decode_content=False):
             size += len(piece)
             if size > MAX_FILE_BYTES:
@@ -168,10 +183,7 @@ def _stored(response: requests.Response, path: Path) -> Answer:
             try:
                 file.write(piece)
             except OSError as error:
-                raise DeliveryError(
-                    f"{path.parent}: {error.strerror or error}. An audit needs room for the export there; "
-                    "TMPDIR names another directory"
-                ) from None
+                raise no_room(error.strerror) from None
     told = response.headers.get("content-length", "")
     if told.isdigit() and int(told) != size:
         return Broken(BrokenKind.CUT, "fewer bytes than announced")

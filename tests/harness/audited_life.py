@@ -23,20 +23,21 @@ Edit = tuple[int, int, int]
 """Indexes, taken modulo, of a profile, an attribute and its new value."""
 
 _TEXT = TypedValue("string", "edited by hand")
+_TRUE = TypedValue("boolean", True)
 _CONSENT = tuple(TypedValue("string", word) for word in ("subscribed", "unsubscribed"))
 VALUES: Mapping[str, tuple[TypedValue, ...]] = {
     "nick": (_TEXT, TypedValue("url", "https://elsewhere.example/")),
-    "points": (_TEXT, TypedValue("integer", 77), TypedValue("float", 0.5)),
-    "born": (TypedValue("date", "1999-09-09T00:00:00Z"), _TEXT),
+    "points": (_TEXT, *(TypedValue("integer", n) for n in (1, 2)), TypedValue("float", 1.005), _TRUE),
+    "born": (TypedValue("date", "1999-09-09T00:00:00Z"), _TEXT, _TRUE),
     "tags": (TypedValue("string_array", ("b", "a")), TypedValue("string_array", ("z",))),
     "$email_address": (TypedValue("string", "stranger@example.com"),),
     "$email_marketing": _CONSENT,
-    "member": (TypedValue("boolean", True), TypedValue("boolean", False)),
+    "member": (_TRUE, TypedValue("boolean", False), TypedValue("integer", 1), TypedValue("string", "yes")),
 }
-"""Values written by direct edits. A reordered array is not an edit."""
+"""Values written by direct edits. A reordered array, or 1.0 for 1, is not an edit."""
 
 edits: st.SearchStrategy[list[Edit]] = st.lists(
-    st.tuples(st.integers(0, 6), st.integers(0, 7), st.integers(0, 4)), min_size=1, max_size=4
+    st.tuples(st.integers(0, 6), st.integers(0, 7), st.integers(0, 6)), min_size=1, max_size=4
 )
 deaths = st.builds(
     Trouble,
@@ -72,12 +73,13 @@ class AuditedLife(Life):
             names = [*sorted(self.untouched.profiles), "stranger"]
             name, wire = names[who % len(names)], wires[what % len(wires)]
             values = VALUES[wire.removesuffix("_2")]
-            if how == len(values):
+            new = (*values, None, "removed")[how % (len(values) + 2)]
+            if new is None:
                 profiles.setdefault(name, Profile(name)).attributes.pop(wire, None)
-            elif how > len(values):
+            elif isinstance(new, str):
                 profiles.pop(name, None)
             else:
-                profiles.setdefault(name, Profile(name)).attributes[wire] = values[how]
+                profiles.setdefault(name, Profile(name)).attributes[wire] = new
 
     @rule(repair=st.booleans())
     def audit(self, repair: bool) -> None:
@@ -134,7 +136,12 @@ class AuditedLife(Life):
             edited = self._edited()
             for name, attribute, difference in self._drift():
                 kinds = edited.get(name, {})
-                right = bool(kinds) if attribute is None else kinds.get(attribute) == difference
+                if difference == "missing_profile":
+                    right = name not in self.bench.profiles()
+                elif difference == "unknown_profile":
+                    right = name not in self.untouched.profiles
+                else:
+                    right = kinds.get(attribute or "") == difference
                 assert right, f"{name}: {attribute} is reported as {difference}, but the edits were {kinds}"
         return found
 
@@ -204,10 +211,12 @@ class AuditedLife(Life):
 
 
 def _difference(ours: TypedValue | None, theirs: TypedValue | None) -> str | None:
-    if ours == theirs or (ours and theirs and _as_set(ours) == _as_set(theirs)):
+    if ours == theirs or (ours and theirs and _compared(ours) == _compared(theirs)):
         return None
     return "missing_value" if theirs is None else "unexpected_value" if ours is None else "other_value"
 
 
-def _as_set(value: TypedValue) -> object:
+def _compared(value: TypedValue) -> object:
+    if value.type in ("integer", "float"):
+        return "number", value.value
     return frozenset(value.value) if isinstance(value.value, tuple) else value

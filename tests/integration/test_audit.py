@@ -191,6 +191,23 @@ def test_an_audit_is_resumed_by_its_export(quick: QuickProject) -> None:
         audit(quick, export="export_of_others")
 
 
+def test_an_adoption_is_resumed_after_another_dbt_run(quick: QuickProject) -> None:
+    quick.map(MAPPING)
+    quick.set_rows(COLUMNS, ROWS)
+    quick.sync()
+    quick.warehouse.clear()
+    quick.set_rows(COLUMNS, ROWS)
+    edit(quick, "C-1", "points", TypedValue("integer", 99))
+    quick.build()
+    first = api.audit(quick.options(), options=AuditOptions(adopts=True))
+    quick.build()  # answers the request of the audit, too early
+    assert api.adopt(quick.options(), audited=first).status == "failed"
+    again = api.audit(quick.options(), options=AuditOptions(adopts=True, export=first.syncs[0].export))
+    assert api.adopt(quick.options(), audited=again).status == "succeeded"
+    assert quick.sync().sent == 1
+    assert audit(quick).drifted == 0
+
+
 def test_an_adoption_sends_only_what_batch_lacks(quick: QuickProject) -> None:
     quick.map(MAPPING)
     quick.set_rows(COLUMNS, ROWS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,7 +39,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append((self.path, self.headers.get("authorization")))
-        if self.path.startswith("/2.11/"):
+        if self.path.startswith("/2.11/exports/download"):
             link = self.server.location or f"{self.server.url}/file"
             status, headers, body = 307, {"location": link}, b""
         else:
@@ -117,3 +118,32 @@ def test_only_https_links_are_followed(files: Files, tmp_path: Path, location: s
     with pytest.raises(DeliveryError, match="not an https address"):
         download(files, tmp_path / "file")
     assert not (tmp_path / "file").exists()
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"status": "SUCCESS"}, "no files"),
+        ({"status": "SUCCESS", "files": None}, "no files"),
+        ({"status": "SUCCESS", "files": []}, "no files"),
+        ({"status": "SUCCESS", "files": [{"id": "file_1"}]}, "no files"),
+        ({"status": "SUCCESS", "files": [{"url": None}]}, "no files"),
+        ({"status": "DONE", "files": []}, "no state"),
+        ({}, "no state"),
+    ],
+    ids=str,
+)
+def test_a_state_without_files_is_an_error(files: Files, answer: dict[str, object], words: str) -> None:
+    with Client(files.url, "2.11", rest_api_key="k", project_key="p") as client:
+        exported = Exports(client, Patience(lambda _: None, lambda: 0.5, lambda _: None))
+        files.answers = [(200, {}, b'{"status": "RUNNING", "files": null}')]
+        assert exported.view("export_1").state == "RUNNING"
+        files.answers = [(200, {}, json.dumps(answer).encode())]
+        with pytest.raises(DeliveryError, match=words):
+            exported.view("export_1")
+
+
+def test_a_full_disk_is_said(files: Files, tmp_path: Path) -> None:
+    files.answers = [GOOD]
+    with pytest.raises(DeliveryError, match="TMPDIR"):
+        download(files, tmp_path / "absent" / "file")

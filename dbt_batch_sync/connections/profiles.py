@@ -5,6 +5,7 @@ Finds and renders them like dbt, without importing it. No message and no `repr` 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -245,7 +246,7 @@ def _resolve_files(credentials: dict[str, object], adapter: str, project_dir: Pa
         path = holder.get("path") if isinstance(holder, dict) else None
         # `:memory:`, `md:…` and `s3://…` are not files.
         if isinstance(path, str) and path and ":" not in path.removeprefix(Path(path).drive):
-            holder["path"] = str(project_dir / path)
+            holder["path"] = str(project_dir / os.path.expanduser(path))  # DuckDB expands `~` too
     for name in FILES:
         value = credentials.get(name)
         if isinstance(value, str) and value and not value.startswith("~"):

@@ -91,9 +91,10 @@ def init(project_dir: Path, git: str | None = None, revision: str | None = None)
     else:
         entry = {"git": git, "revision": revision or _tag_of_this_version(git)}
     path = project_dir / "dependencies.yml"
-    if not isinstance(_load(path).get("packages"), list):
+    if "packages" not in _load(path):  # an empty key counts
         path = project_dir / "packages.yml"
-    listed = _load(path).get("packages") or []
+    found = _load(path).get("packages")
+    listed = found if isinstance(found, list) else []
     ours = next((each for each in listed if _is_ours(each, entry, project_dir)), None)
     if ours == entry:
         done.append(f"{path.name} already lists them: left as it is")
@@ -159,7 +160,10 @@ def _with_entry(path: Path, entry: Mapping[str, str], ours: object) -> str | Non
     """The file's text with one more entry, at the front or in place of `ours`, and otherwise unchanged; None
     if that is impossible, for example if a template generates the list.
     """
-    text = path.read_bytes().decode() if path.is_file() else ""
+    try:
+        text = path.read_bytes().decode() if path.is_file() else ""
+    except UnicodeDecodeError:
+        return None
     bom, newline = "\ufeff" * text.startswith("\ufeff"), "\r\n" if "\r\n" in text else "\n"
     plain = text.removeprefix(bom).replace("\r\n", "\n")
     if not any(line.partition("#")[0].strip() for line in plain.splitlines()):

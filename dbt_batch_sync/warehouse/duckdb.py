@@ -174,9 +174,7 @@ def _require_file(target: WarehouseTarget) -> None:
     """DuckDB would create a missing file, in its own version's format."""
     path = target.credentials.get("path")
     if _is_file(target) and not Path(str(path)).exists():
-        raise WarehouseError(
-            f"there is no DuckDB file {path} (relative to the current directory). Build it first: dbt run"
-        )
+        raise WarehouseError(f"there is no DuckDB file {path}. Build it first: dbt run")
 
 
 def _settings(target: WarehouseTarget) -> set[str]:

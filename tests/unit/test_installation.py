@@ -39,6 +39,7 @@ ENTRY = "local: packages/dbt_batch_sync"
             "packages :\n  - git: \"{{ env_var('X') }}\"  # ours\n    revision: 1.0\n\n# end\n",
             f"packages:\n  - {ENTRY}\n  - git: \"{{{{ env_var('X') }}}}\"  # ours\n    revision: 1.0\n\n# end\n",
         ),
+        ("dependencies.yml", "packages:\n", f"packages:\n  - {ENTRY}\n"),
         ("dependencies.yml", "packages: [{local: x}]\n", f"packages: [{ENTRY}, local: x]\n"),
         ("dependencies.yml", "packages:\n  - local: x\n", f"packages:\n  - {ENTRY}\n  - local: x\n"),
         (
@@ -67,14 +68,17 @@ def test_an_entry_is_added_and_nothing_else_changes(
         ("packages.yml", "packages: {{ x }}\n"),
         ("packages.yml", "packages: '{{ x }}'\n"),
         ("packages.yml", "- local: x\n"),
+        ("packages.yml", b"packages:\n  - local: caf\xe9\n"),
+        ("dependencies.yml", "packages: '{{ x }}'\n"),
         ("packages.yml", "packages:\n  - local: x\npackages:\n  - local: y\n"),
     ],
 )
-def test_unsupported_files_are_left_alone(tmp_path: Path, file: str, text: str) -> None:
-    (tmp_path / file).write_text(text)
+def test_unsupported_files_are_left_alone(tmp_path: Path, file: str, text: str | bytes) -> None:
+    content = text if isinstance(text, bytes) else text.encode()
+    (tmp_path / file).write_bytes(content)
     installed = init(tmp_path)
     assert (installed.file, installed.by_hand) == (file, f"  - {ENTRY}\n")
-    assert (tmp_path / file).read_text() == text
+    assert (tmp_path / file).read_bytes() == content
     assert not (tmp_path / "packages.yml").exists() or file == "packages.yml"
 
 

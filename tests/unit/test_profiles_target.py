@@ -222,6 +222,8 @@ def test_the_default_target_of_the_profile(options: DbtOptions) -> None:
         ({"type": "duckdb", "path": "/data/b.duckdb"}, {"path": "/data/b.duckdb"}),
         ({"type": "duckdb", "path": ":memory:"}, {"path": ":memory:"}),
         ({"type": "duckdb", "path": "md:shop"}, {"path": "md:shop"}),
+        ({"type": "duckdb", "path": "~/b.duckdb"}, {"path": "<home>/b.duckdb"}),
+        ({"type": "duckdb", "attach": [{"path": "~/b.duckdb"}]}, {"attach": [{"path": "<home>/b.duckdb"}]}),
         (
             {"type": "duckdb", "attach": [{"path": "b.duckdb", "alias": "b"}, {"path": "s3://b/c"}]},
             {"attach": [{"path": "<project>/b.duckdb", "alias": "b"}, {"path": "s3://b/c"}]},
@@ -233,11 +235,16 @@ def test_the_default_target_of_the_profile(options: DbtOptions) -> None:
     ],
 )
 def test_a_relative_path_starts_at_the_project(
-    options: DbtOptions, written: Mapping[str, object], resolved: Mapping[str, object]
+    options: DbtOptions,
+    written: Mapping[str, object],
+    resolved: Mapping[str, object],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
     write_profiles(options, json.dumps({"shop": {"outputs": {"default": written}}}))
     found = json.dumps(dict(read_target(options).credentials))
-    assert json.loads(found.replace(str(options.project_dir), "<project>")) == resolved
+    found = found.replace(str(options.project_dir), "<project>").replace("/home/ada", "<home>")
+    assert json.loads(found) == resolved
 
 
 @pytest.mark.parametrize(

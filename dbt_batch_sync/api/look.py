@@ -26,7 +26,7 @@ from dbt_batch_sync.connections.outputs import Output, default_output, read_outp
 from dbt_batch_sync.connections.profiles import DbtOptions, read_project, read_target
 from dbt_batch_sync.errors import ConfigurationError, DeliveryError, MappingError, Stopped
 from dbt_batch_sync.mapping.lines import with_lines
-from dbt_batch_sync.mapping.staleness import find_stale
+from dbt_batch_sync.mapping.staleness import find_added, find_stale
 from dbt_batch_sync.mapping.syncs import Sync, find_syncs
 from dbt_batch_sync.push import overview
 from dbt_batch_sync.push.channels import Channels
@@ -173,7 +173,7 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
         # If a mapping can't be read, the selection is unknown.
         syncs = everything if problems else selected(everything, selection, manifest)
         checks = Checks(manifest, read_catalog(project.catalog), default_output(dbt))
-        problems += tuple(find_stale(syncs, manifest, project.directory))
+        problems += (*find_stale(syncs, manifest, project), *find_added(manifest, project))
         checks.check(everything, [sync.name for sync in syncs], problems)
     except MappingError as error:
         raise MappingError(with_lines(error.problems, project.directory)) from None
@@ -206,7 +206,7 @@ def lineage(dbt: DbtOptions, selection: Selection = Selection()) -> LineageResul
     from dbt_batch_sync.artifacts.lineage import trace
 
     project, manifest = read_project(dbt), load_manifest(dbt)
-    syncs = syncs_of(manifest, selection, project.directory)
+    syncs = syncs_of(manifest, selection, project)
     compiled = CompiledSql(manifest, read_catalog(project.catalog))
     traced = tuple(trace(sync, compiled) for sync in syncs)
     return LineageResult(traced, compiled.not_compiled)

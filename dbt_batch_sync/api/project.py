@@ -7,17 +7,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
 from dbt_batch_sync.artifacts.selection import select_syncs
 from dbt_batch_sync.connections.outputs import Output, read_output
-from dbt_batch_sync.connections.profiles import DbtOptions, WarehouseTarget, read_project, read_target
+from dbt_batch_sync.connections.profiles import (
+    DbtOptions,
+    Project,
+    WarehouseTarget,
+    read_project,
+    read_target,
+)
 from dbt_batch_sync.errors import ConfigurationError, MappingError, Stopped
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.mapping.lines import with_lines
-from dbt_batch_sync.mapping.staleness import find_stale
+from dbt_batch_sync.mapping.staleness import find_added, find_stale
 from dbt_batch_sync.mapping.syncs import Sync, read_syncs
 from dbt_batch_sync.push.guards import other_target
 from dbt_batch_sync.push.known import Known, read_known
@@ -72,18 +77,19 @@ def load_manifest(dbt: DbtOptions) -> Manifest:
 
 def load_syncs(dbt: DbtOptions, selection: Selection) -> tuple[Sync, ...]:
     """The selected syncs. Raises MappingError unless all mappings are valid."""
-    return syncs_of(load_manifest(dbt), selection, read_project(dbt).directory)
+    return syncs_of(load_manifest(dbt), selection, read_project(dbt))
 
 
-def syncs_of(manifest: Manifest, selection: Selection, directory: Path) -> tuple[Sync, ...]:
+def syncs_of(manifest: Manifest, selection: Selection, project: Project) -> tuple[Sync, ...]:
     """The same, of a manifest."""
     try:
         syncs = selected(read_syncs(manifest), selection, manifest)
     except MappingError as error:
-        raise MappingError(with_lines(error.problems, directory)) from None
-    stale = tuple(find_stale(syncs, manifest, directory))
+        raise MappingError(with_lines(error.problems, project.directory)) from None
+    stale = [*find_stale(syncs, manifest, project)]
+    stale += find_added(manifest, project) if selection == Selection() else ()
     if stale:
-        raise MappingError(with_lines(stale, directory))
+        raise MappingError(with_lines(stale, project.directory))
     return syncs
 
 

@@ -21,8 +21,8 @@ class Model:
     dbt compiles it. `raw_mapping` is the unvalidated `batch_sync` meta of a `mapped` model. Of the versions
     of a model, which share its name, `latest` is the one that a `ref` without a version means. With
     `contract`, dbt enforces the declared columns, so there are no others. `private_to` is the group whose
-    models may refer to a private model. `enabled_when` is the template that decides whether it is enabled;
-    empty if it is in the SQL, None if there is none.
+    models may refer to a private model. `mapped_in_sql`: its SQL may contain the mapping. `enabled_when` is
+    the template that decides whether it is enabled; empty if it is in the SQL, None if there is none.
     """
 
     unique_id: str
@@ -48,6 +48,7 @@ class Model:
     contract: bool = False
     version: str | None = None
     private_to: str | None = None
+    mapped_in_sql: bool = False
     enabled_when: str | None = None
 
     @property
@@ -173,6 +174,7 @@ def _model(node: Node) -> Model:
         contract=bool(below(config, "contract").get("enforced")),
         version=None if node.get("version") is None else str(node["version"]),
         private_to=config.get("group") or node.get("group") if access == "private" else None,
+        mapped_in_sql=META_KEY in (node.get("raw_code") or META_KEY),
         enabled_when=_enabled_when(node),
     )
 

@@ -6,8 +6,8 @@
 
 
 {#- Why a row can't be sent, or null. Batch accepts 1 to 511 characters, no line breaks, no blank texts, and none of the words that broken
-    clients send. Rejecting other control characters is our choice. Only rows that differ are checked, so known profiles cost nothing. -#}
-{% macro identifier_problem(row, identifier) -%}
+    clients send (`reserved`). Rejecting other control characters is our choice. Only rows that differ are checked, so known profiles cost nothing. -#}
+{% macro identifier_problem(row, identifier, reserved=true) -%}
     {%- set id = row ~ '.' ~ dbt_batch_sync.column(identifier.name) -%}
     case
         when {{ id }} is null then 'null_identifier'
@@ -16,9 +16,11 @@
         when length({{ id }}) > 511 then 'long_identifier'
         when {{ dbt_batch_sync.has_line_break(id) }} then 'line_break_identifier'
         when not {{ dbt_batch_sync.full_match(id, '[^' ~ dbt_batch_sync.control_characters() ~ ']*') }} then 'control_character_identifier'
+        {%- if reserved %}
         when lower({{ dbt_batch_sync.trimmed(id) }}) in (
             'undefined', 'null', 'nil', '(null)', '[object object]', 'true', 'false', 'nan', 'infinity', '-infinity'
         ) then 'reserved_identifier'
+        {%- endif %}
         {%- endif %}
     end
 {%- endmacro %}

@@ -251,7 +251,7 @@ def _array_problems(attribute: TypedAttribute, items: str) -> tuple[Case, ...]:
     rule = attribute.rule
     problems: list[Case] = [
         (f"len({items}) > {rule.max_items or attribute.rules.max_items}", text("too_many_items")),
-        (f"{ITEM} = {_NESTED}", text("not_a_string")),
+        (f"{ITEM} = {_NESTED}", text("nested_array")),
         (f"({ITEM} is null or {ITEM} = '')", text("empty_item")),
         *_too_long(rule, ITEM),
     ]

@@ -5,7 +5,7 @@
 
 {#- The same for items of a catalog. -#}
 {% test batch_item_id(model, column_name) %}
-    {{- dbt_batch_sync.refused_keys(model, column_name, 'item_id', dbt_batch_sync.item_id_problem('identifiers', {'name': 'item_id', 'type': 'string'})) }}
+    {{- dbt_batch_sync.refused_keys(model, column_name, 'item_id', dbt_batch_sync.identifier_problem('identifiers', {'name': 'item_id', 'type': 'string'}, reserved=false)) }}
 {% endtest %}
 
 

@@ -78,12 +78,14 @@ def test_invalid_item_ids(shop: Project) -> None:
         {"sku": " "},
         {"sku": "x" * 512},
         {"sku": "a\nb"},
+        {"sku": "a\tb"},
+        {"sku": "a\u0085"},
         {"sku": "twice"},
         {"sku": "twice"},
     )
     shop.set_rows(COLUMNS, [BREAD, *bad])
     pushed = shop.sync()
-    assert (pushed.status, pushed.invalid) == ("partial", 6)
+    assert (pushed.status, pushed.invalid) == ("partial", 8)
     assert set(shop.sandbox.catalogs["products"].items) == {"true"}
 
 

@@ -128,6 +128,7 @@ CASES = [
     *cases(
         "string_array", pa.list_view(TEXT), (["a", "b"], '"x":["a","b"]'), ([], NOTHING), ([""], "empty_item")
     ),
+    *cases("string_array", pa.list_(TEXT), (["a", "\x00[]"], "nested_array")),
     *cases("string_array", pa.list_(TEXT, 2), (["a", "b"], '"x":["a","b"]'), (["a", None], "empty_item")),
     *cases("string_array", pa.list_(pa.string_view()), (["a"], '"x":["a"]'), (["x" * 301], "too_long")),
     *cases(

@@ -74,7 +74,7 @@ REFUSED = {
     "nan": "not_finite",
     "endless": "not_a_number",
     "exact": "not_a_number",
-    "nested": "not_a_string",
+    "nested": "nested_array",
 }
 UNSENDABLE = {
     "day": ("date", "infinity"),

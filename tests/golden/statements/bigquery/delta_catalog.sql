@@ -8,6 +8,7 @@
         when trim(translate(c.`item_id`, chr(9) || chr(10) || chr(11) || chr(12) || chr(13), '     '), ' ') = '' then 'empty_identifier'
 -- as on DuckDB (1 lines)
         when (strpos(c.`item_id`, chr(10)) > 0 or strpos(c.`item_id`, chr(13)) > 0) then 'line_break_identifier'
+        when not regexp_contains(c.`item_id`, r'^(?:[^\x00-\x1f\x7f-\x9f\x{2028}\x{2029}]*)$') then 'control_character_identifier'
 -- as on DuckDB (2 lines)
         (c.`nick` is distinct from s.`nick` or case when s.`_batch_doubt` is not null then strpos(coalesce(s.`_batch_doubt`, ''), ',nick,') > 0 else false end)
 -- as on DuckDB (2 lines)

@@ -31,6 +31,7 @@ compared as (
         when (
     position(chr(10) in c."item_id") > 0 or
     position(chr(13) in c."item_id") > 0) then 'line_break_identifier'
+        when not regexp_full_match(c."item_id", '[^\x00-\x1f\x7f-\x9f\x{2028}\x{2029}]*') then 'control_character_identifier'
     end end as _batch_problem,
         case when c._batch_here = 1 then
         (c."nick" is distinct from s."nick" or case when s."_batch_doubt" is not null then

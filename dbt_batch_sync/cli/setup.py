@@ -153,7 +153,7 @@ def demo(
 
     Example: [bold]dbt-batch-sync demo --dir ./batch-demo[/]
     """
-    from dbt_batch_sync.scaffold.demo import run_demo
+    from dbt_batch_sync.scaffold.demo import next_command, run_demo
 
     console = show.out()
     target = directory or Path(tempfile.mkdtemp(prefix="dbt-batch-sync-demo-"))
@@ -164,5 +164,5 @@ def demo(
     )
     # A program that was started by its path may not be on the PATH.
     program = "dbt-batch-sync" if shutil.which("dbt-batch-sync") else os.path.abspath(sys.argv[0])
-    look = f"cd {target} && {program} status --profiles-dir ."
+    look = next_command(target.absolute(), program, os.environ)
     console.print(f"Explore: {escape(look)}", soft_wrap=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dbt_batch_sync.errors import ConfigurationError
@@ -19,6 +20,9 @@ from dbt_batch_sync.scaffold.installation import copy_package, package_root
 PORT_VARIABLE = "BATCH_SANDBOX_URL"
 
 ROUNDS = ("First push: every profile is new", "One day later: only changes are sent")
+
+_DBT = "DBT_"
+"""Prefix of dbt's environment variables, which belong to another project."""
 
 EVENTS = "order_placed"
 """The sync that doesn't send past rows."""
@@ -45,7 +49,7 @@ def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[str],
     """
     copy_example(directory)
     with SandboxServer() as sandbox:
-        own = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
+        own = {name: value for name, value in os.environ.items() if not name.startswith(_DBT)}
         environ = {**own, PORT_VARIABLE: sandbox.url, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
         tell(f"The example project is in {directory}, the sandbox listens on {sandbox.url}.")
         _dbt(directory, environ, "deps")
@@ -60,6 +64,17 @@ def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[str],
             show(f"{title}\n{_cli(directory, environ, 'push')}{_wire(sandbox, before, known)}")
         tell("dbt-batch-sync audit")
         show(f"The audit: does the sandbox hold what was sent?\n{_cli(directory, environ, 'audit')}")
+
+
+def next_command(directory: Path, program: str, environ: Mapping[str, str]) -> str:
+    """The command line that shows the demo's pushes, for a shell with this environment. `program` is this
+    process's, by name or path.
+    """
+    module = Path(program).name == "__main__.py"
+    command = [sys.executable, "-m", "dbt_batch_sync"] if module else [program]
+    unset = [word for name in sorted(environ) if name.startswith(_DBT) for word in ("-u", name)]
+    words = [*(("env", *unset) if unset else ()), *command, "status", "--profiles-dir", "."]
+    return f"cd {shlex.quote(str(directory))} && {shlex.join(words)}"
 
 
 def _wire(sandbox: SandboxServer, before: Stats, known: set[int]) -> str:

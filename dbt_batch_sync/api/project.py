@@ -95,6 +95,12 @@ def syncs_of(manifest: Manifest, selection: Selection, project: Project) -> tupl
 
 def selected(syncs: tuple[Sync, ...], selection: Selection, manifest: Manifest) -> tuple[Sync, ...]:
     """Those of the syncs that are selected. Raises ConfigurationError when there are none."""
+    disabled = [each.name for each in manifest.disabled if each.mapped]
+    if not syncs and disabled:
+        raise ConfigurationError(
+            f"every model with `batch_sync` is disabled: {', '.join(f'`{name}`' for name in disabled)}. If "
+            "another target enables them, use it and run `dbt parse` with it"
+        )
     if not syncs:
         raise ConfigurationError(
             "no model of this project has `batch_sync` under `config: meta:`. `dbt-batch-sync init` prints "

@@ -95,7 +95,11 @@ def generate(
     if prune:
         found = generation.obsolete(manifest, project, schema)
     else:
-        found = generation.missing(api.load_syncs(options, api.Selection()), manifest, project, schema)
+        # Where another target enables all of the models, there is nothing to write here.
+        elsewhere = not any(each.mapped for each in manifest.models)
+        elsewhere = elsewhere and any(each.mapped and each.is_live for each in manifest.disabled)
+        syncs = () if elsewhere else api.load_syncs(options, api.Selection())
+        found = generation.missing(syncs, manifest, project, schema)
     if not check:
         generation.apply(found)
     console = show.out()

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 from harness.manifests import model
+from typer.testing import CliRunner
 
 from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
+from dbt_batch_sync.cli.app import app
 from dbt_batch_sync.connections.profiles import Project
 from dbt_batch_sync.mapping.syncs import read_syncs
 from dbt_batch_sync.scaffold.generation import Change, apply, missing, obsolete
@@ -251,3 +253,33 @@ def test_a_user_defined_source_is_not_declared_twice(shop: Shop) -> None:
     apply(shop.missing())
     written = yaml.safe_load((shop.directory / "models" / "batch_sync" / "_batch_sync.yml").read_text())
     assert set(written) == {"version", "exposures"}
+
+
+def test_where_every_sync_is_disabled(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under a target that enables none, what was generated is still up to date, and other verbs say why."""
+    node = {**model("people", None), "config": {**META, "enabled": False}}
+    when = {"unrendered_config": {"enabled": "{{ target.name == 'prod' }}"}}
+    own = {name: each for name, each in shop.nodes.items() if name.startswith("model.shop.people_")}
+    for path in (shop.directory / "models" / "batch_sync").glob("pets*"):
+        path.unlink()
+    shop.nodes = {}
+    shop.disabled = {name: [{**dict(each), **when}] for name, each in own.items()}
+    shop.disabled["model.shop.people"] = [{**node, **when}]
+    (shop.directory / "dbt_project.yml").write_text("name: shop\n")
+    (shop.directory / "target").mkdir()
+    shop.manifest.path.rename(shop.directory / "target" / "manifest.json")
+    monkeypatch.chdir(shop.directory)
+
+    def call(*arguments: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, arguments)
+        return done.exit_code, done.output + str(done.exception or "")
+
+    assert call("generate")[0] == 0
+    assert (
+        "enabled: '{{ target.name == ''prod'' }}'"
+        in (shop.directory / "models" / "batch_sync" / "_batch_sync.yml").read_text()
+    )
+    assert call("generate", "--check") == (0, "up to date\n")
+    code, said = call("validate")
+    assert code != 0
+    assert "every model with `batch_sync` is disabled: `people`" in said

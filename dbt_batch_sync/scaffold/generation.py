@@ -114,19 +114,18 @@ def _renewed(
 
 
 def _schema(manifest: Manifest, schema: str | None) -> str:
-    """The ledger's schema for every target: that of the snapshots, which dbt derives from the target's schema
-    with a suffix, unless the project has its own rule.
+    """The ledger's schema as an expression for every target: that of the snapshots, which dbt derives from
+    the target's schema with a suffix, unless the project has its own rule.
     """
     found = {each.schema for each in manifest.models if each.materialized == "sent_snapshot"}
     (only,) = found if len(found) == 1 else (None,)
     prefixed = only is not None and schema is not None and only.startswith(f"{schema}_")
-    suffix = f" ~ '{only[len(schema) :]}'" if prefixed and only and schema else ""
-    return f"{{{{ var('batch_sync_schema', target.schema{suffix}) }}}}"
+    return f"target.schema ~ '{only[len(schema) :]}'" if prefixed and only and schema else "target.schema"
 
 
 def _sources(schema: str) -> str:
     text = Path(__file__).with_name("sources.yml").read_text(encoding="utf-8")
-    return text.replace("{{ var('batch_sync_schema', target.schema) }}", schema)
+    return text.replace("get(target.name, target.schema)", f"get(target.name, {schema})")
 
 
 def _described(sync: Sync) -> str:

@@ -401,8 +401,9 @@ def test_relations_with_custom_schema_and_alias(project: Project) -> None:
     shutil.copy(ROOT / "dbt_batch_sync" / "scaffold" / "sources.yml", project.directory / "models")
     runs = "select status from {{ source('batch_sync', 'batch_sync_runs') }}"
     (project.directory / "models" / "runs.sql").write_text(runs)
-    project.dbt("run", "--select", "runs", "--vars", "{batch_sync_schema: main_crm}")
-    assert project.query("select status from main.runs") == [{"status": "succeeded"}] * 2
+    for schema in ("main_crm", "{dev: main_crm, prod: crm}"):
+        project.dbt("run", "--select", "runs", "--vars", f"{{batch_sync_schema: {schema}}}")
+        assert project.query("select status from main.runs") == [{"status": "succeeded"}] * 2
 
 
 def test_a_compiled_delta_is_what_dbt_builds(project: Project) -> None:

@@ -92,6 +92,6 @@ AUDIENCE = Kind(
     routes=(UPDATE,),
     repeatable=True,  # the last action on an id wins
     rules=Rules({each: CUSTOM_RULES[each] for each in TYPES}),
-    container=Container("audiences", "ids", "nb_ids", _adapt),
+    container=Container("audiences", "ids", "nb_ids", _adapt, replaceable=True),
     on_resend="all members are added again; ids that others added to the audience stay",
 )

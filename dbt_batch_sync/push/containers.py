@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from dbt_batch_sync.batch_api.answers import Fatal, describe
 from dbt_batch_sync.delivery.talking import Talk
@@ -68,13 +68,15 @@ def prepare(talk: Talk, sync: Sync, state: SyncState) -> None:
             raise DeliveryError(f"can't {step.does}: Batch rejected it: {describe(refused)}.")
 
 
-def wait(talk: Talk, sync: Sync, tokens: Iterable[str]) -> None:
-    """Polls until Batch has applied these changes. Raises Stopped: it never will, or not within an hour."""
+def wait(talk: Talk, sync: Sync, tokens: Sequence[str]) -> None:
+    """Polls until Batch has applied these changes, the last one first. Raises Stopped: it never will, or not
+    within an hour.
+    """
     container = sync.kind.container
     if container is None:
         return
     waited, pause = 0.0, _FIRST_PAUSE
-    for token in tokens:
+    for token in reversed(tokens):
         while not _is_applied(sync, container.view(talk, sync.mapping, indexing_token=token)):
             if waited >= _LONGEST_WAIT:
                 raise Stopped(

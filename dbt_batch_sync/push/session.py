@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from threading import Event as Signal
 
 from dbt_batch_sync.connections.outputs import Output
@@ -162,16 +163,10 @@ class Session:
         with hold.beating():
             prepare(talk, known.sync, work.state)
         channel = self.channels.channel(work.output, work.route)
-        pushing = SyncPush(self.warehouse, hold, work, channel, run, self.clock, self.stop, self.observer)
-        run = pushing.send()
-        if self.options.wait and run.status in ("succeeded", "partial"):
-            try:
-                wait(talk, known.sync, pushing.tokens)
-            except Interrupted:
-                return replace(run, status="interrupted")
-            except BatchSyncError as error:
-                return replace(run, status="failed", error=str(error))
-        return run
+        confirm = partial(wait, talk, known.sync) if self.options.wait else None
+        return SyncPush(
+            self.warehouse, hold, work, channel, run, self.clock, self.stop, self.observer, confirm
+        ).send()
 
     def _settle(self, known: Known, hold: Hold, work: Work) -> Run:
         with hold.beating():

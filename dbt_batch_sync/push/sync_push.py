@@ -7,7 +7,7 @@ before the checkpoint of their rows, a checkpoint for settled rows only.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -77,9 +77,12 @@ class SyncPush:
     clock: Clock
     stop: Signal
     observer: Observer
+    confirm: Callable[[Sequence[str]], None] | None = None  # waits until Batch has applied these tokens
 
     def __post_init__(self) -> None:
-        self.tokens: deque[str] = deque(maxlen=self.channel.max_in_flight)  # of the last requests
+        container = self.work.sync.kind.container
+        every = container is not None and container.replaceable
+        self._tokens: deque[str] = deque(maxlen=None if every else self.channel.max_in_flight)
         erases = self.work.sync.kind.erases
         self._erasing = Erasing(self.channel, self.hold, self.work.built.delta_id) if erases else None
         self._phases = Phases(self.clock.monotonic)
@@ -105,6 +108,9 @@ class SyncPush:
         with self.hold.beating():
             try:
                 self._deliver()
+                if self.confirm is not None:
+                    self._record_progress()
+                    self.confirm(self._tokens)
             except Interrupted:
                 interrupted = True
             except BatchSyncError as failure:
@@ -153,7 +159,7 @@ class SyncPush:
         else:
             answer = self.channel.client.send(self.channel.route, body, self.hold.seconds_left)
         if isinstance(answer, Accepted) and answer.token:
-            self.tokens.append(answer.token)
+            self._tokens.append(answer.token)
         if isinstance(answer, Accepted) and answer.errors and self.work.sync.kind.per_operation:
             # [U] how Batch names a rejected event: an error that names no attribute is about its events.
             answer = replace(answer, errors=tuple(map(self._of_events, answer.errors)))

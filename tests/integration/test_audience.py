@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import requests
 from harness.databases import Row
+from harness.faults import Fault, FaultKind, When
 from harness.project import Project
 
 from dbt_batch_sync import api
+from dbt_batch_sync.ledger.records import Run
+from dbt_batch_sync.push.source import Work
 
 COLUMNS = {"id": "varchar", "first": "varchar", "coupon_at": "date", "points": "integer"}
 MAPPING: dict[str, object] = {
@@ -104,6 +108,49 @@ def test_wait_until_it_is_applied(vips: Project) -> None:
         vips.sandbox.change(indexing_delay=0.0)
     assert pushed.status == "succeeded"
     assert set(members(vips)) == {"ann", "bob", "cy"}
+
+
+class Stranger:
+    """Replaces the audience once two requests are settled."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def started(self, work: Work) -> None:
+        pass
+
+    def progressed(self, run: Run) -> None:
+        if run.requests == 2:
+            headers = {"Authorization": "Bearer sandbox", "X-Batch-Project": "project_sandbox"}
+            document = {"name": "spring_vips", "ids": [{"id": "stranger"}]}
+            done = requests.post(
+                f"{self.url}/2.11/audiences/replace", json=document, headers=headers, timeout=10
+            )
+            assert done.status_code == 202
+
+    def troubled(self, sync: str, message: str) -> None:
+        pass
+
+
+def test_wait_notices_a_replacement_during_the_push(vips: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbt_batch_sync.push.containers._FIRST_PAUSE", 0.05)
+    monkeypatch.setattr("dbt_batch_sync.push.channels.call_size", lambda *_: 1)
+    vips.build()
+    vips.sandbox.change(indexing_delay=1.0)
+    third = When(nth=(3,), endpoint="audiences/update")
+    vips.sandbox.faults.set([Fault(FaultKind.SLOW, third, seconds=0.5, applied=False)])
+    try:
+        pushed = vips.push_one(wait=True, observer=Stranger(vips.sandbox.url))
+    finally:
+        vips.sandbox.change(indexing_delay=0.0)
+    assert set(members(vips)) == {"stranger", "cy"}
+    assert (pushed.status, pushed.accepted, pushed.settled) == ("failed", 3, 3)
+    assert "was replaced by someone else after its members were sent" in str(pushed.error)
+    (status,) = api.status(vips.options()).syncs
+    assert (status.runs[0].status, status.runs[0].error) == ("failed", pushed.error)
+    vips.resend("all")
+    assert vips.push_one(wait=True).status == "succeeded"
+    assert set(members(vips)) == {"ann", "bob", "cy", "stranger"}
 
 
 def test_values_that_batch_would_reject_are_held_back(vips: Project) -> None:

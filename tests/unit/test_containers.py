@@ -129,6 +129,9 @@ def test_polling_until_applied() -> None:
     batch = Batch({"indexing_state": "IN_PROGRESS"}, {"indexing_state": "APPLIED"})
     containers.wait(batch.talk(), sync_of(VIPS), ["t"])
     assert [path for _, path, _ in batch.asked] == ["audiences/view?name=vips&indexing_token=t"] * 2
+    batch = Batch(*[{"indexing_state": state} for state in ("IN_PROGRESS", "APPLIED", "APPLIED")])
+    containers.wait(batch.talk(), sync_of(VIPS), ["first", "last"])
+    assert [path.rpartition("=")[2] for _, path, _ in batch.asked] == ["last", "last", "first"]
     with pytest.raises(Stopped, match="replaced by someone else after its members"):
         containers.wait(Batch({"indexing_state": "REPLACED"}).talk(), sync_of(VIPS), ["t"])
     with pytest.raises(Stopped, match="catalog `shop` was removed after its items"):

@@ -89,8 +89,9 @@ def plan(dbt: DbtOptions, selection: Selection = Selection(), *, show_values: bo
                 wrong[name] = error
     if wrong and not plans:
         raise next(iter(wrong.values()))
+    kinds = {sync.name: sync.kind.name for sync in syncs}
     for name, problem in wrong.items():
-        plans[name] = SyncPlanned(name, None, stops=(str(problem),))
+        plans[name] = SyncPlanned(name, None, stops=(str(problem),), kind=kinds[name])
     return PlanResult(tuple(plans[sync.name] for sync in syncs))
 
 
@@ -122,12 +123,18 @@ def status(
         return read_output(dbt, sync.mapping.output)
 
     with reading(dbt, selection) as (warehouse, known), Channels() as channels:
+        notes: dict[str, str] = {}
         if wait:
             ended = stop or Event()
-            follow(known, lambda sync: channels.apps(output(sync), sync.kind, ended))
+            notes = follow(known, lambda sync: channels.apps(output(sync), sync.kind, ended))
         statuses = overview.statuses(known, limit)
         sizes = overview.sizes(warehouse, known, lambda sync: channels.talk(output(sync), sync.kind))
-        return StatusResult(tuple(replace(each, **size) for each, size in zip(statuses, sizes, strict=True)))
+        return StatusResult(
+            tuple(
+                replace(each, **{"note": notes.get(each.sync), **size})
+                for each, size in zip(statuses, sizes, strict=True)
+            )
+        )
 
 
 def rejects(dbt: DbtOptions, selection: Selection = Selection(), *, profiles: int = 0) -> RejectsResult:

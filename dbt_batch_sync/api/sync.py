@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Event
 
 from dbt_batch_sync.api.project import (
@@ -18,11 +18,11 @@ from dbt_batch_sync.api.project import (
     system_clock,
 )
 from dbt_batch_sync.artifacts.build_results import read_build_results
-from dbt_batch_sync.connections.outputs import Output
+from dbt_batch_sync.connections.outputs import Output, default_output
 from dbt_batch_sync.connections.profiles import DbtOptions, read_project, read_target
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
 from dbt_batch_sync.ledger.requests import Scope, append_requests
-from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.mapping.syncs import Sync, read_syncs
 from dbt_batch_sync.notifications import call_hooks
 from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.guards import Gate
@@ -61,7 +61,7 @@ def adopt(
     stop: Event | None = None,
     clock: Clock | None = None,
 ) -> PushResult:
-    """Settles the deltas of the selected syncs without sending them, for profiles that Batch already has.
+    """Settles the deltas of the selected syncs without sending them, for rows that Batch already has.
 
     `audited`: the result of `audit` with `AuditOptions(adopts=True)`; other deltas are left alone.
     """
@@ -83,6 +83,7 @@ def _run(
     clock, stop = clock or system_clock(), stop or Event()
     syncs = load_syncs(dbt, selection)
     outputs, target = outputs_of(dbt, syncs), read_target(dbt)
+    refused = _refuse_rivals(dbt, syncs, outputs)
     started, run_id = clock.now(), str(uuid.uuid4())
     pushed: list[SyncPushed] = []
     wrong: list[ConfigurationError] = []
@@ -111,7 +112,7 @@ def _run(
                     gate,
                     target.target_name,
                 )
-                push_one = _pusher(session, act, syncs)
+                push_one = _pusher(session, act, syncs, refused)
                 for sync in syncs:
                     with span("sync", sync=sync.name) as describe_sync:
                         try:
@@ -130,11 +131,37 @@ def _run(
     return result
 
 
+def _refuse_rivals(
+    dbt: DbtOptions, syncs: Sequence[Sync], outputs: Mapping[str, Output]
+) -> dict[str, ConfigurationError]:
+    """The errors of syncs that erase people if another sync, selected or not, does so through the same
+    output: each would request a person's erasure.
+    """
+    erasing = [each for each in syncs if each.kind.erases]
+    if not erasing:
+        return {}
+    default, found = default_output(dbt), {}
+    for sync in erasing:
+        for other in read_syncs(load_manifest(dbt)):
+            same = (other.mapping.output or default) == outputs[sync.name].name
+            if other.kind.erases and other.name != sync.name and same:
+                found[sync.name] = ConfigurationError(
+                    f"nothing was sent: `{sync.name}` and `{other.name}` both erase people through the "
+                    f"output `{outputs[sync.name].name}`. A person in both would be erased twice, perhaps "
+                    "after coming back: merge them into one model"
+                )
+    return found
+
+
 def _pusher(
-    session: Session, act: Callable[[Session, Known], SyncPushed], syncs: Sequence[Sync]
+    session: Session,
+    act: Callable[[Session, Known], SyncPushed],
+    syncs: Sequence[Sync],
+    refused: Mapping[str, ConfigurationError],
 ) -> Callable[[Sync], SyncPushed]:
     """What pushes each of the syncs: those with nothing to send are done together before."""
-    found, wrong = session.read(syncs)
+    found, wrong = session.read([each for each in syncs if each.name not in refused])
+    wrong |= refused
     idle = session.push_idle(found)
     known = {each.sync.name: each for each in found}
 

@@ -18,8 +18,8 @@ from typing import Any, Final
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
 
 _PIECE_BYTES: Final = 256 * 1024
 
@@ -157,31 +157,19 @@ class _SecretPaths(HTTPConnection):
         super().putrequest(method, url.replace(IN_PATH, self._secret) if self._secret else url, *flags, **how)
 
 
-class _Connection(_SecretPaths):
-    response_class = _TimedResponse
-
-
-class _SecureConnection(_SecretPaths, HTTPSConnection):
-    response_class = _TimedResponse
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
+def _adapted(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+    """A class of pools, with secret paths and timed answers."""
+    own = {"response_class": _TimedResponse}
+    connection = type("_Connection", (_SecretPaths, pool.ConnectionCls), own)
+    return type("_Pool", (pool,), {"ConnectionCls": connection})
 
 
 class _TimedAdapter(HTTPAdapter):
-    """`requests`' adapter with these connections.
-
-    A SOCKS proxy uses its own connections, so only single reads are limited.
-    """
+    """`requests`' adapter with these connections, also through a proxy."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        _adapt(self.poolmanager)
 
     def close(self) -> None:
         # urllib3 leaves this to the garbage collector, but an earlier exception may hold a pool.
@@ -191,7 +179,14 @@ class _TimedAdapter(HTTPAdapter):
         super().close()
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        known = proxy in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **proxy_kwargs)
-        if not proxy.lower().startswith("socks"):
-            manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        if not known:
+            _adapt(manager)
         return manager
+
+
+def _adapt(manager: Any) -> None:
+    # A SOCKS proxy has pools of its own.
+    pools = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _adapted(pool) for scheme, pool in pools.items()}

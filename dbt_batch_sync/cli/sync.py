@@ -110,7 +110,7 @@ def adopt(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Settle the deltas without sending them, for profiles that Batch already has.
+    """Settle the deltas without sending them, for profiles, members or items that Batch already has.
 
     Example: [bold]dbt-batch-sync adopt --select crm_contacts --yes[/]
     """

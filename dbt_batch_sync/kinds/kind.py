@@ -98,8 +98,8 @@ class Container:
 
     `path` is the endpoints' path before a slash, `rows` the key of the rows in a request, `size` that of
     their number in Batch's description. `adapt` says what must be done in Batch before rows can be sent,
-    given the description; it raises Stopped if it needs a person. `replaceable`: somebody else can replace all
-    rows, which only the token of an earlier request may show.
+    given the description; it raises Stopped if it needs a person. `replaceable`: others can replace all rows,
+    which only the token of an earlier request may show.
     """
 
     path: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from dbt_batch_sync.warehouse import Value
+from dbt_batch_sync.warehouse import Statement, Value
 from dbt_batch_sync.warehouse.relations import Relation, select
 
 
@@ -122,6 +122,16 @@ def again_counts(pending: Pending, snapshot: Relation, names: Sequence[str]) -> 
         cells={f"again_{place}": count_of(each) for place, each in enumerate(again)},
         where=pending.conditions("d."),
     )
+
+
+def keys(pending: Pending) -> Statement:
+    """The keys of the unsettled rows that send something: `pending_key`."""
+    query = select(
+        "select _batch_key as pending_key from delta",
+        delta=pending.delta,
+        where=["_batch_change <> 'invalid'", "_batch_changed <> ''", *pending.conditions()],
+    )
+    return Statement(query, pending.values)
 
 
 def samples(pending: Pending, snapshot: Relation, names: Sequence[str], limit: int) -> exp.Select:

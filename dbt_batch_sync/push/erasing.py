@@ -5,6 +5,7 @@ accepted it, and polled until Batch has completed it.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,15 +15,21 @@ from threading import Lock
 from urllib.parse import quote
 
 from dbt_batch_sync.batch_api.answers import Accepted, Answer
+from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.sender import Interrupted
 from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.kinds.deletions import LOOK_AGAIN_SECONDS, NOT_FOUND, REQUEST, TOKEN_DAYS
 from dbt_batch_sync.ledger.claims import Hold
 from dbt_batch_sync.ledger.erasures import Erasure, append_done, open_erasures
-from dbt_batch_sync.ledger.records import Event, EventName
+from dbt_batch_sync.ledger.records import Event
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.channels import Channel, app_of
 from dbt_batch_sync.push.known import Known, by_ledger
+
+_OF_NO_APP = (
+    "pending for an app whose key is no longer in the output's `app_keys`, so Batch was not polled. "
+    "Add the key again, then run: dbt-batch-sync status --wait"
+)
 
 
 @dataclass
@@ -33,48 +40,54 @@ class Erasing:
     hold: Hold
     delta_id: str
     requests: int = 0  # beyond the first one of each row
-    _taken: list[tuple[str, str, str]] = field(default_factory=list, repr=False)
+    _accepted: set[tuple[str, str]] = field(default_factory=set, repr=False)
+    _taken: list[tuple[str, str, str]] = field(default_factory=list, repr=False)  # not recorded yet
     _lock: Lock = field(default_factory=Lock)
 
     def announce(self, keys: Sequence[str]) -> None:
         """Records the people of the next requests: from now on, dbt keeps them out of the other syncs."""
-        self.hold.append([self._event("asked", key) for key in keys])
+        self.hold.append(asked(self.hold, self.channel.output, self.delta_id, keys))
 
     def ask(self, body: bytes) -> Answer:
-        """Sends the request for a person to each app. The first answer that doesn't accept it counts."""
-        key, taken = str(json.loads(body)["id"]["value"]), []
+        """Sends the request for a person to each app that has not accepted it yet. The first answer that
+        doesn't accept it counts.
+        """
+        key, requests = str(json.loads(body)["id"]["value"]), 0
         channel, route = self.channel, self.channel.route
-        for place, app_key in enumerate(channel.output.app_keys):
-            if place:
+        for app_key in channel.output.app_keys:
+            app = app_of(app_key)
+            if (key, app) in self._accepted:
+                continue
+            if requests:
                 channel.pacer.acquire(1, Signal().wait)
                 self.requests += 1
+            requests += 1
             self.hold.check()
             answer = channel.client.send(route, body, self.hold.seconds_left, app_key)
             if not isinstance(answer, Accepted):
                 return answer
-            taken.append((key, app_of(app_key), answer.token))
-        with self._lock:
-            self._taken += taken
+            with self._lock:
+                self._accepted.add((key, app))
+                self._taken.append((key, app, answer.token))
         return Accepted()
 
     def record(self) -> None:
         """Appends the tokens of accepted requests. Must come before the checkpoint of their rows."""
         with self._lock:
             taken, self._taken = self._taken, []
+        events = asked(self.hold, self.channel.output, self.delta_id, [key for key, *_ in taken])
         self.hold.append(
-            [self._event("pending", key, endpoint=app, request=token or None) for key, app, token in taken]
+            [
+                replace(event, event="pending", endpoint=app, request=token or None)
+                for event, (_, app, token) in zip(events, taken, strict=True)
+            ]
         )
 
-    def _event(self, name: EventName, key: str, **cells: str | None) -> Event:
-        output = self.channel.output
-        return self.hold.event(
-            name,
-            delta_id=self.delta_id,
-            key=key,
-            output=output.name,
-            project_hash=output.project_hash,
-            **cells,
-        )
+
+def asked(hold: Hold, output: Output, delta_id: str, keys: Sequence[str]) -> list[Event]:
+    """The events of people whose erasure is requested, here or elsewhere."""
+    cells = {"delta_id": delta_id, "output": output.name, "project_hash": output.project_hash}
+    return [hold.event("asked", key=key, **cells) for key in keys]
 
 
 def look_at(talk: Talk, erasure: Erasure, *, may_be_forgotten: bool) -> Erasure | None:
@@ -90,15 +103,23 @@ def look_at(talk: Talk, erasure: Erasure, *, may_be_forgotten: bool) -> Erasure 
     return replace(erasure, status="done", error=error)
 
 
-def follow(known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]) -> None:
+def follow(known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]) -> dict[str, str]:
     """Polls the open requests of the syncs until all have ended or the talks are stopped, and records how
-    they ended. Raises DeliveryError if Batch can't be reached or rejects a request.
+    they ended. Returns which requests can't be polled, by sync. Raises DeliveryError if Batch can't be
+    reached or rejects a request.
     """
     own = [each for each in known if each.sync.kind.erases]
     apps = {each.sync.name: talks(each.sync) for each in own}
     with suppress(Interrupted):
         while waiting := _look_at_open(own, apps):
             waiting[0].pause(LOOK_AGAIN_SECONDS)
+    left = Counter(
+        each.sync
+        for journal, names in by_ledger(own)
+        for each in open_erasures(journal, names)
+        if each.app not in apps[each.sync]
+    )
+    return {name: f"{count:,} {_OF_NO_APP}" for name, count in left.items()}
 
 
 def _look_at_open(known: Sequence[Known], apps: Mapping[str, Mapping[str, Talk]]) -> list[Talk]:
@@ -108,7 +129,7 @@ def _look_at_open(known: Sequence[Known], apps: Mapping[str, Mapping[str, Talk]]
         forgotten = journal.stamp() - timedelta(days=TOKEN_DAYS)
         for erasure in open_erasures(journal, names):
             talk = apps[erasure.sync].get(erasure.app)
-            if talk is None:  # the output no longer has this app
+            if talk is None:
                 continue
             over = look_at(talk, erasure, may_be_forgotten=erasure.asked_at < forgotten)
             if over is None:

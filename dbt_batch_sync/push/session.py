@@ -20,6 +20,8 @@ from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.containers import check_adopted, prepare, wait
+from dbt_batch_sync.push.counts import keys
+from dbt_batch_sync.push.erasing import asked
 from dbt_batch_sync.push.guards import Gate, check_guards
 from dbt_batch_sync.push.known import Known, build_command, by_ledger, parked_rows, read_each
 from dbt_batch_sync.push.phases import Phases
@@ -95,7 +97,7 @@ class Session:
         return self._timed(known, lambda each: self._claimed(each, self._send))
 
     def adopt(self, known: Known) -> SyncPushed:
-        """Settles the sync's delta without sending it, for profiles that Batch already has."""
+        """Settles the sync's delta without sending it, for rows that Batch already has."""
         return self._timed(known, lambda each: self._claimed(each, self._settle))
 
     def _timed(self, known: Known, act: Callable[[Known], SyncPushed]) -> SyncPushed:
@@ -177,7 +179,17 @@ class Session:
         # Which Batch project has them: a push to another one is refused from now on.
         intent = hold.event("intent", **cells, output=run.output, project_hash=run.project_hash)
         checkpoint = hold.event("checkpoint", **cells)
-        hold.finish([intent, checkpoint, self._ended(known, run), hold.event("released")])
+        found = self.warehouse.fetch(keys(work.pending)) if known.sync.kind.erases else None
+        people = [str(key) for key in found.column("pending_key").to_pylist()] if found is not None else []
+        hold.finish(
+            [
+                *asked(hold, work.output, work.built.delta_id, people),
+                intent,
+                checkpoint,
+                self._ended(known, run),
+                hold.event("released"),
+            ]
+        )
         return run
 
     def _dry(self, known: Known) -> SyncPushed:

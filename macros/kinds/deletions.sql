@@ -118,9 +118,9 @@
 
 
 {#- Removes erased people from a snapshot and its rejects, because Batch has discarded everything that was sent for them. The delta that was
-    just merged contains what was sent before. -#}
+    just merged contains what was sent before. The snapshot of events keeps their ids, so that none is sent again. -#}
 {% macro forget_erased(sync, mapping, snapshot, built) %}
-    {% set asked = dbt_batch_sync.asked_people(sync, mapping, snapshot) if mapping.kind != 'events' else '' %}
+    {% set asked = dbt_batch_sync.asked_people(sync, mapping, snapshot) %}
     {% if asked %}
         {% set key, sent_at, delta_id = dbt_batch_sync.column(mapping.key), dbt_batch_sync.column('_batch_sent_at'), dbt_batch_sync.column('_batch_delta_id') %}
         {% set of_sync = 'sync = ' ~ dbt.string_literal(sync) %}
@@ -133,8 +133,12 @@
         {% set until = dbt_batch_sync.seconds_after('a.asked_at', dbt_batch_sync.held_back_seconds()) %}
         {% set held = 'select s.' ~ key ~ ' as row_id from ' ~ snapshot.render() ~ ' as s inner join (' ~ asked ~ ') as a on a.row_id = s.' ~ key
             ~ ' where coalesce(' ~ known_at ~ ', ' ~ dbt_batch_sync.utc_now() ~ ') < ' ~ until %}
-        {% set rejected = 'select r.key as row_id from ' ~ rejects ~ ' as r inner join (' ~ asked ~ ') as a on a.row_id = r.key where r.' ~ of_sync ~ ' and r.rejected_at < ' ~ until %}
-        {% if run_query(held ~ ' limit 1').rows %}
+        {% set of_person = 'inner join (' ~ asked ~ ') as a on a.row_id = r.key' %}
+        {% if mapping.kind == 'events' %}
+            {% set of_person = 'inner join ' ~ snapshot.render() ~ ' as s on s.' ~ key ~ ' = r.key inner join (' ~ asked ~ ') as a on a.row_id = s.' ~ dbt_batch_sync.column('custom_id') %}
+        {% endif %}
+        {% set rejected = 'select r.key as row_id from ' ~ rejects ~ ' as r ' ~ of_person ~ ' where r.' ~ of_sync ~ ' and r.rejected_at < ' ~ until %}
+        {% if mapping.kind != 'events' and run_query(held ~ ' limit 1').rows %}
             {#- Before the rows are deleted: a snapshot without the rows of the last merge would be mistaken for an older copy. -#}
             {% do run_query(dbt_batch_sync.journal_row(snapshot, sync, 'merged', {'delta_id': dbt.string_literal(invocation_id)})) %}
             {% do run_query(dbt_batch_sync.delete_rows_sql(snapshot.render(), key, held, '')) %}

@@ -75,6 +75,16 @@ steps = st.builds(
 )
 
 
+unknowns = st.fixed_dictionaries(
+    {
+        "on_existing": st.sampled_from(["409", "400", "accept"]),
+        "on_missing": st.sampled_from(["404", "400", "accept"]),
+        "second_write": st.sampled_from(["replace", "merge"]),
+    }
+)
+"""What Batch doesn't document."""
+
+
 @pytest.fixture(scope="module", params=sorted(MAPPINGS))
 def held(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with FaultyServer(SandboxSettings(rate_limits=False)) as server:
@@ -82,10 +92,12 @@ def held(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def in_batch(bench: Bench) -> dict[str, dict[str, object]]:
-    if bench.mapping["kind"] == "catalog":
-        return {key: dict(item) for key, item in bench.sandbox.catalogs["products"].items.items()}
-    members = bench.sandbox.audiences["vips"].members
-    return {key: {name: each.value for name, each in cells.items()} for key, cells in members.items()}
+    """What Batch has, created or not."""
+    catalog, audience = bench.sandbox.catalogs.get("products"), bench.sandbox.audiences.get("vips")
+    items = catalog.items if catalog else {}
+    members = audience.members if audience else {}
+    attributes = {key: {name: each.value for name, each in held.items()} for key, held in members.items()}
+    return {**{key: dict(item) for key, item in items.items()}, **attributes}
 
 
 def in_model(rows: dict[str, Cells | None]) -> dict[str, dict[str, object]]:
@@ -93,6 +105,11 @@ def in_model(rows: dict[str, Cells | None]) -> dict[str, dict[str, object]]:
     return {
         key: {name: each for name, each in cells.items() if each is not None} for key, cells in named.items()
     }
+
+
+def let(bench: Bench, unknowns: dict[str, str]) -> None:
+    bench.reset()
+    bench.sandbox.change(**unknowns)
 
 
 def set_rows(bench: Bench, rows: dict[str, Cells | None]) -> None:
@@ -105,9 +122,11 @@ def set_rows(bench: Bench, rows: dict[str, Cells | None]) -> None:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(sequence=st.lists(steps, min_size=1, max_size=5))
-def test_batch_matches_the_model_at_the_end(held: Bench, sequence: list[Step]) -> None:
-    held.reset()
+@given(sequence=st.lists(steps, min_size=1, max_size=5), unknowns=unknowns)
+def test_batch_matches_the_model_at_the_end(
+    held: Bench, sequence: list[Step], unknowns: dict[str, str]
+) -> None:
+    let(held, unknowns)
     set_rows(held, dict.fromkeys("abc", CELLS[2]))
     assert held.build()
     for step in sequence:
@@ -125,9 +144,28 @@ def test_batch_matches_the_model_at_the_end(held: Bench, sequence: list[Step]) -
     pushed = held.push(force=True).pushed
     assert pushed is not None
     assert pushed.status == "succeeded", pushed.error
-    expected = in_model(sequence[-1].rows)
-    assert (in_batch(held) if pushed.requests or expected else {}) == expected
+    found, expected = in_batch(held), in_model(sequence[-1].rows)
+    assert found.keys() == expected.keys()
+    if unknowns["second_write"] == "merge":  # a value that became null stays
+        found = {
+            key: {name: each for name, each in cells.items() if name in expected[key]}
+            for key, cells in found.items()
+        }
+    assert found == expected
     assert held.build()
     again = held.push(force=True).pushed
     assert again is not None
     assert (again.inserts, again.updates, again.exits) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("second_write", "left"), [("replace", {}), ("merge", {"name": "A"})])
+def test_a_value_that_became_null(held: Bench, second_write: str, left: dict[str, object]) -> None:
+    """If Batch merges, it keeps the value: a null can't be sent."""
+    let(held, {"on_existing": "409", "on_missing": "404", "second_write": second_write})
+    for cells in (("A", 1), (None, 1)):
+        set_rows(held, {"a": cells})
+        assert held.build()
+        pushed = held.push(force=True).pushed
+        assert pushed is not None
+        assert (pushed.status, pushed.accepted) == ("succeeded", 1), pushed.error
+    assert in_batch(held) == {"a": {**left, "points": 1}}

@@ -25,11 +25,15 @@ from typing import BinaryIO
 import pyarrow as pa
 import pytest
 import requests
+from urllib3 import PoolManager
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
 
 import dbt_batch_sync.batch_api.client as client_module
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKind, Busy, Fatal, Rejected
 from dbt_batch_sync.batch_api.client import Client
 from dbt_batch_sync.batch_api.retry import RetryPolicy
+from dbt_batch_sync.batch_api.transport import IN_PATH, of_app, open_session
 from dbt_batch_sync.delivery.chunks import chunk_rows
 from dbt_batch_sync.delivery.pacing import Pacer, Timing
 from dbt_batch_sync.delivery.sender import deliver
@@ -226,6 +230,30 @@ def test_a_proxy_of_the_environment_sees_no_key(start: Start, monkeypatch: pytes
     assert answer == Broken(BrokenKind.CONNECT, "ProxyError at api.batch.com")
     assert proxy.requests[0].line == "CONNECT api.batch.com:443 HTTP/1.0"
     assert KEY not in repr(proxy.requests)
+
+
+def test_a_socks_proxy_has_secret_paths_too(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connections are of other classes; those of this one are direct."""
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = type("OwnConnection", (HTTPConnection,), {})
+
+    def manager(url: str, **options: object) -> PoolManager:
+        opened = PoolManager()
+        opened.pool_classes_by_scheme = {"http": Pool}
+        return opened
+
+    monkeypatch.setattr("requests.adapters.SOCKSProxyManager", manager)
+    server = start(answering("202 Accepted"))
+    with open_session(of_app(KEY, "secret"), "test", 1, use_environment=False) as session:
+        for _ in range(2):
+            session.post(
+                f"http://127.0.0.1:{server.port}/1.0/{IN_PATH}/gdpr/request",
+                proxies={"http": "socks5h://127.0.0.1:9"},
+                timeout=5,
+            )
+    assert [each.line for each in server.requests] == ["POST /1.0/secret/gdpr/request HTTP/1.1"] * 2
+    assert all("secret" not in repr(each.headers) for each in server.requests)
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 from harness.databases import PostgresDatabase, PostgresServer
+from harness.faults import Fault, FaultKind, When
 from harness.faulty_sandbox import FaultyServer
 from harness.project import Project
 from harness.quick import QuickProject
+
+from dbt_batch_sync import api
 
 ERASE: dict[str, object] = {
     "kind": "deletions",
@@ -127,9 +131,24 @@ def test_every_app_gets_the_request(shop: QuickProject) -> None:
         ask(shop, c=FIRST)
         pushed = shop.sync()
         assert (pushed.status, pushed.accepted) == ("failed", 0)
+        rows = shop.query(
+            "select event, endpoint from batch_sync_journal where key = 'c' and event = 'pending'"
+        )
+        assert len(rows) == 1, "the request that an app accepted should be tracked"
         shop.sandbox.change(app_keys=frozenset({"one", "two"}))
         assert shop.sync().accepted == 1
+        before = len(asked(shop))
+        ask(shop, d=FIRST)
+        shop.build()
+        shop.sandbox.faults.set([Fault(FaultKind.STATUS, When(nth=(2,)), status=503)])
+        pushed = shop.push_one()
+        assert (pushed.accepted, pushed.retries) == (1, 1), pushed.error
+        assert asked(shop)[before:] == ["d", "d"], "a retry should ask only the app that did not accept"
+        shop.outputs(sandbox={**OUTPUT, "app_keys": ["one"]})
+        (status,) = api.status(shop.options(), wait=True).syncs
+        assert "pending for an app whose key is no longer in the output's `app_keys`" in str(status.note)
     finally:
+        shop.sandbox.faults.clear()
         shop.sandbox.change(app_keys=frozenset({"sandbox_app"}))
 
 
@@ -178,6 +197,29 @@ def test_the_output_must_name_targets_and_apps(
     shop.build()
     refused(shop, *words, force=True)
     assert [word for word in words if word not in shop.call("plan").stdout] == []
+
+
+def test_another_model_of_deletions_for_the_output(shop: QuickProject) -> None:
+    """Not even if only one of them is selected, or with --force."""
+    ask(shop, a=FIRST)
+    shop.build()
+    path = shop.directory / "target" / "manifest.json"
+    before = path.read_text()
+    manifest = json.loads(before)
+    named = {"name": "others", "unique_id": "model.shop.others", "fqn": ["shop", "others"]}
+    other = {**manifest["nodes"]["model.shop.people"], **named}
+    manifest["nodes"]["model.shop.others"] = other
+    path.write_text(json.dumps(manifest))
+    try:
+        for verb in (("push", "--force"), ("push",), ("adopt", "--yes")):
+            done = shop.call(*verb, "--select", "people")
+            assert done.returncode == 2
+            said = " ".join(done.stderr.split())
+            assert "`people` and `others` both erase people through the output `sandbox`" in said
+    finally:
+        path.write_text(before)
+    assert not asked(shop)
+    assert shop.push_one().accepted == 1
 
 
 def test_a_model_with_another_column_is_not_built(shop: QuickProject) -> None:

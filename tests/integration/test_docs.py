@@ -17,7 +17,7 @@ from typer.core import TyperGroup, TyperOption
 from dbt_batch_sync.artifacts.compiled import Origin
 from dbt_batch_sync.cli.app import app
 from dbt_batch_sync.connections.outputs import Output
-from dbt_batch_sync.kinds import audience, catalog, profiles
+from dbt_batch_sync.kinds import audience, catalog, deletions, profiles
 from dbt_batch_sync.kinds.attributes import STANDARD_ATTRIBUTES
 from dbt_batch_sync.ledger.audits import Audited
 from dbt_batch_sync.ledger.records import EventName, RejectCount, RejectedKey, Rejection, Run
@@ -233,7 +233,7 @@ def test_keys_of_a_mapping() -> None:
     assert first_column(MAPPING.section("Standard attributes")) == STANDARD_ATTRIBUTES
 
 
-@pytest.mark.parametrize("kind", [audience, catalog], ids=lambda kind: str(kind.NAME))
+@pytest.mark.parametrize("kind", [audience, catalog, deletions], ids=lambda kind: str(kind.NAME))
 def test_keys_of_another_kind(kind: Any) -> None:
     page = read(f"docs/kinds/{kind.NAME}.md")
     assert ("kind", *first_column(page)) == names_of(kind._Form)

@@ -42,11 +42,12 @@ def test_an_unsupported_type(project: Project) -> None:
 
 def test_a_sync_without_models_does_not_prevent_planning_others(project: Project) -> None:
     project.map({"identifier": "id", "custom": ["n"]}, sql="select 'p' as id, 1 as n")
-    project.map({"identifier": "id", "custom": ["m"]}, "other", sql="select 'p' as id, 1 as m", models=())
+    audience = {"kind": "audience", "identifier": "id", "audience": "vips", "attributes": ["m"]}
+    project.map(audience, "other", sql="select 'p' as id, 1 as m", models=())
     project.build()
     other, people = api.plan(project.options()).syncs
-    assert people.inserts == 1
-    assert other.delta_id is None
+    assert (people.inserts, people.kind) == (1, "profiles")
+    assert (other.delta_id, other.kind) == (None, "audience")
     assert "the sync `other` has no model" in other.stops[0]
 
 

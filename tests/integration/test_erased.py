@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import requests
 from harness.databases import PostgresDatabase, PostgresServer
 from harness.faulty_sandbox import FaultyServer
 from harness.project import PEOPLE, Project
 from harness.quick import QuickProject
 
-MAPPING = {"identifier": "id", "custom": ["name", "tags"]}
+MAPPING: dict[str, object] = {"identifier": "id", "custom": ["name", "tags"]}
 COLUMNS = {"id": "varchar", "name": "varchar", "tags": "varchar[]"}
+AUDIENCE = {
+    **{"kind": "audience", "identifier": "id", "audience": "vips", "attributes": ["name", "tags"]},
+    "guards": {"max_exit_ratio": None},
+}
 NEW = ("insert", "name,tags")
 ERASED = ("invalid", "erased")
 
@@ -37,8 +42,8 @@ def shop(shared: QuickProject) -> Iterator[QuickProject]:
     assert not shared.sandbox.stats.violations, shared.sandbox.stats.examples
 
 
-def begin(project: Project) -> None:
-    project.map(MAPPING)
+def begin(project: Project, mapping: dict[str, object] = MAPPING) -> None:
+    project.map(mapping)
     project.set_rows(COLUMNS, people("a", "b", "c"))
     project.sync()
     project.build()
@@ -61,7 +66,7 @@ def ask(project: Project, *names: str, project_hash: str | None = None) -> None:
             "insert into batch_sync_journal (recorded_at, sync, event, key, project_hash) "
             f"select {now}, 'erasures', 'asked', $name, $hash",
             name=name,
-            hash=project_hash or last[0]["project"],
+            hash=project_hash or (last[0]["project"] or "").partition("/")[0] or None,
         )
 
 
@@ -76,7 +81,13 @@ def pass_days(project: Project, days: int) -> None:
         project.execute(f"update {table} set {column} = {column} - interval '{days} days'")
 
 
-def test_erased_people_are_forgotten_held_back_and_then_new(shop: QuickProject) -> None:
+@pytest.mark.parametrize("mapping", [MAPPING, AUDIENCE], ids=["profiles", "audience"])
+def test_erased_people_are_forgotten_held_back_and_then_new(
+    shop: QuickProject, mapping: dict[str, object]
+) -> None:
+    if mapping is AUDIENCE:
+        shop.clear()
+        begin(shop, mapping)
     before = shop.snapshot()
     ask(shop, "b", "nobody")
     shop.build()
@@ -93,7 +104,8 @@ def test_erased_people_are_forgotten_held_back_and_then_new(shop: QuickProject) 
     assert shop.changes() == {"b": ERASED}
     pass_days(shop, 2)
     shop.build()
-    assert shop.changes() == {"b": NEW}
+    assert shop.changes()["b"][0] == "insert"
+    assert shop.changes()["b"][1].startswith("name,tags")
     assert shop.push_one().status == "succeeded"
     shop.build()
     assert (set(shop.snapshot()), shop.changes()) == ({"a", "b", "c"}, {})
@@ -107,6 +119,32 @@ def test_erased_people_outside_the_model_have_no_row(shop: QuickProject) -> None
     shop.build()
     assert (set(shop.snapshot()), shop.changes()) == ({"a", "c"}, {})
     assert shop.push_one().status == "succeeded"
+
+
+@pytest.mark.parametrize("erases", [True, False])
+def test_a_member_who_is_erased_and_then_leaves(shop: QuickProject, erases: bool) -> None:
+    """Nothing is sent for the person, so whether the id stays in the audience is up to Batch."""
+    shop.clear()
+    begin(shop, AUDIENCE)
+    shop.sandbox.change(erase_members=erases)
+    try:
+        asked = requests.post(
+            f"{shop.sandbox.url}/1.0/sandbox_app/gdpr/request",
+            json={"request_type": "remove", "id": {"type": "custom_id", "value": "b"}},
+            headers={"X-Authorization": "sandbox"},
+            timeout=10,
+        )
+        assert asked.ok
+        ask(shop, "b")
+        shop.build()
+        shop.set_rows(COLUMNS, people("a", "c"))
+        pushed = shop.sync()
+        assert (pushed.status, pushed.sent) == ("succeeded", 0)
+        shop.build()
+        assert (set(shop.snapshot()), shop.changes()) == ({"a", "c"}, {})
+        assert set(shop.sandbox.audiences["vips"].members) == ({"a", "c"} if erases else {"a", "b", "c"})
+    finally:
+        shop.sandbox.change(erase_members=True)
 
 
 def test_erasing_everybody(shop: QuickProject) -> None:

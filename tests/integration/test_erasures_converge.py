@@ -11,6 +11,8 @@ from harness.faulty_sandbox import FaultyServer
 from harness.project import PEOPLE, Project
 from harness.quick import QuickProject
 
+from dbt_batch_sync import api
+
 PROFILES: dict[str, object] = {"identifier": "id", "custom": ["name", "city"]}
 ERASE: dict[str, object] = {
     "kind": "deletions",
@@ -178,6 +180,23 @@ def test_with_the_interlock_snapshot_and_batch_are_equal(world: World) -> None:
     world.push(PEOPLE)
     world.build(PEOPLE)
     assert world.in_batch()["a"] == world.believed()["a"] == {"name": "changed", "city": "Lyon"}
+
+
+def test_erasures_that_were_carried_out_elsewhere(world: World) -> None:
+    """`adopt` of them holds the people back, too."""
+    world.rows = {"a": {"name": "a", "city": "Lyon"}, "b": {"name": "b", "city": "Lyon"}}
+    world.build(PEOPLE, "erasures")
+    world.push(PEOPLE)
+    world.erase("a")
+    world.build(PEOPLE, "erasures")
+    (adopted,) = api.adopt(world.project.options(), api.Selection(("erasures",))).syncs
+    assert adopted.status == "succeeded", adopted.error
+    world.build(PEOPLE, "erasures")
+    assert set(world.believed()) == {"b"}
+    assert world.project.changes() == {"a": ("invalid", "erased")}
+    assert world.project.changes("erasures") == {}
+    assert not world.project.sandbox.deletions
+    assert api.status(world.project.options(), api.Selection(("erasures",))).syncs[0].erasures.people == 1
 
 
 def test_without_the_interlock_they_differ(world: World) -> None:

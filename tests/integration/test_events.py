@@ -220,6 +220,22 @@ def test_a_rejected_event_is_never_sent_again(project: QuickProject, form: str) 
         project.sandbox.change(reject_events=frozenset(), event_errors="none")
 
 
+def test_rejections_of_erased_people_are_forgotten(project: QuickProject) -> None:
+    started(project)
+    rows = [event(name, customer, amount=float("nan")) for name, customer in (("a", "ann"), ("b", "bob"))]
+    build(project, rows)
+    push(project)
+    build(project, rows)
+    assert project.rejects().keys() == {("a", "amount"), ("b", "amount")}
+    project.execute(
+        "insert into batch_sync_journal (recorded_at, sync, event, key, project_hash) "
+        "select max(recorded_at), 'erasures', 'asked', 'bob', max(project_hash) from batch_sync_journal"
+    )
+    build(project, rows)
+    assert project.rejects().keys() == {("a", "amount")}
+    assert {row["event_id"] for row in project.query("from people_sent_snapshot")} == {"a", "b"}
+
+
 def test_events_of_a_profile_are_sent_in_order_and_within_the_limit_of_a_call(project: QuickProject) -> None:
     started(project)
     rows = [event(f"a{number:02d}", ago=3600 - number, number=number) for number in range(40)]

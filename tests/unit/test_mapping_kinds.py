@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
+from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.errors import MappingError
 from dbt_batch_sync.kinds.audience import AUDIENCE
 from dbt_batch_sync.kinds.catalog import CATALOG, EDIT
 from dbt_batch_sync.kinds.events import EVENTS
+from dbt_batch_sync.ledger.state import Built
 from dbt_batch_sync.mapping.mapping import Location, Mapping, OnExit
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 
@@ -20,6 +24,7 @@ VIPS: dict[str, object] = {
 ORDERS: dict[str, object] = {
     "kind": "events", "identifier": "id", "event_id": "order_id", "name": {"value": "bought"}, "time": "at",
 }  # fmt: skip
+NOW = datetime(2026, 3, 1)
 SHOP: dict[str, object] = {"kind": "catalog", "identifier": "sku", "catalog": "products", "fields": ["title"]}
 
 
@@ -66,6 +71,22 @@ def test_events() -> None:
     named = parse({**ORDERS, "name": "type", "on_doubt": "skip", "too_old": "now"})
     assert (named.at_most_once, named.undated) == (True, True)
     assert ("type", "batch__name") in [(each.column, each.name) for each in named.attributes]
+
+
+@pytest.mark.parametrize(("on_exit", "rows"), [("remove", 2_000_000), ("ignore", 1_999_990)])
+def test_the_most_items_of_a_catalog(on_exit: str, rows: int) -> None:
+    """With `ignore`, items that left the model stay in the catalog."""
+    mapping, output = parse({**SHOP, "on_exit": on_exit}), Output("sandbox")
+
+    def stops(more: int) -> list[str]:
+        known = (
+            {"known_rows": rows + more, "inserts": 10} if on_exit == "ignore" else {"known_rows": 3_000_000}
+        )
+        model = 20 if on_exit == "ignore" else rows + more
+        return list(CATALOG.stops(mapping, Built("d", NOW, model_rows=model, **known), output))
+
+    assert stops(0) == []
+    assert stops(1) == ["the catalog would have 2,000,001 items, and Batch takes at most 2,000,000"]
 
 
 def test_display_names_do_not_change_the_hash() -> None:

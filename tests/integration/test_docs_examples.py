@@ -128,7 +128,9 @@ def scripts() -> list[Document]:
 @pytest.mark.parametrize("document", scripts(), ids=lambda document: document.name)
 def test_commands_run_as_written(document: Document, tmp_path: Path) -> None:
     output = run(document, tmp_path)
-    accepted = [int(found) for found in re.findall(r" ([1-9]\d*) +(?:0|\d+ [a-z]+) +[\d.]+ s$", output, re.MULTILINE)]
+    accepted = [
+        int(found) for found in re.findall(r" ([1-9]\d*) +(?:0|\d+ [a-z]+) +[\d.]+ s$", output, re.MULTILINE)
+    ]
     expected = {"README.md": [2, 1], "docs/tutorial.md": [4, 3, 1]}
     assert accepted[: len(expected[document.name])] == expected[document.name]
     assert [line for line in shown_output(document) if not re.search(line, output, re.MULTILINE)] == []

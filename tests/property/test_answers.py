@@ -18,9 +18,9 @@ import requests
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from urllib3 import HTTPResponse
+from urllib3.connection import HTTPConnection
 
 from dbt_batch_sync.batch_api import client as client_module
-from dbt_batch_sync.batch_api import transport
 from dbt_batch_sync.batch_api.answers import (
     Accepted,
     Answer,
@@ -401,7 +401,7 @@ def answering(said: bytes) -> Iterator[Client]:
     with (
         ours,
         theirs,
-        mock.patch.object(transport._Connection, "_new_conn", connect),
+        mock.patch.object(HTTPConnection, "_new_conn", connect),
         Client(
             "http://127.0.0.1:1", "2.11", rest_api_key="key", project_key="project", timeout=5.0
         ) as client,

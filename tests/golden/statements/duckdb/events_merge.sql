@@ -44,6 +44,7 @@ select cast(now() at time zone 'UTC' as timestamp) as now_at;
 select min("batch__time") as oldest from "shop"."marts"."people_sent_snapshot" where "_batch_doubt" is null;
 delete from "shop"."marts"."people_sent_snapshot" where "batch__time" < cast('2024-04-29 06:08:09' as TIMESTAMP) and "_batch_doubt" is null;
 update "shop"."marts"."batch_sync_rejects" set resolved_at = cast(now() at time zone 'UTC' as timestamp) where sync = 'people' and resolved_at is null and rejected_at < cast('2024-04-29 06:08:09' as timestamp);
+select key from "shop"."marts"."batch_sync_journal" where event = 'asked' limit 1;
 select 1 from "shop"."marts"."people_sent_snapshot" where "_batch_delta_id" in ('00000000-0000-4000-8000-000000000001') limit 1;
 insert into "shop"."marts"."batch_sync_journal" (recorded_at, sync, event, delta_id, merged_delta_id, answered, request)
     select cast(now() at time zone 'UTC' as timestamp), cast('people' as VARCHAR), cast('merged' as VARCHAR), cast('00000000-0000-4000-8000-000000000002' as VARCHAR), cast('00000000-0000-4000-8000-000000000001' as VARCHAR), cast('' as VARCHAR), cast('first' as VARCHAR);

@@ -63,11 +63,19 @@ def adopt(
 ) -> PushResult:
     """Settles the deltas of the selected syncs without sending them, for rows that Batch already has.
 
-    `audited`: the result of `audit` with `AuditOptions(adopts=True)`; other deltas are left alone.
+    `audited`: the result of `audit` with `AuditOptions(adopts=True)`; syncs and deltas that it did not
+    compare are left alone. Raises ConfigurationError if it compared none.
     """
     found = None
     if audited is not None:
-        found = {each.sync: Planned(each.sync, each.mapping, each.delta_id) for each in audited.syncs}
+        compared = [each for each in audited.syncs if each.skipped is None and each.error is None]
+        if not compared:
+            raise ConfigurationError(
+                "adopt --from-export: no selected sync was compared. Batch exports profiles only; adopt "
+                "other kinds without --from-export"
+            )
+        found = {each.sync: Planned(each.sync, each.mapping, each.delta_id) for each in compared}
+        selection = Selection(tuple(found))
     return _run(Session.adopt, dbt, selection, PushOptions(force=True, plan=found), stop, None, clock)
 
 

@@ -59,7 +59,10 @@ class Audit:
         groups: dict[str, list[Known]] = {}
         for each in known:
             if each.sync.kind.name != PROFILES:
-                yield self._of_kind(each)
+                try:
+                    yield self._of_kind(each)
+                except BatchSyncError as error:
+                    yield _failed(each, str(error))
                 continue
             output = self.outputs[each.sync.name]
             wrong = list(stops(each.sync, each.state, output))
@@ -76,7 +79,7 @@ class Audit:
 
     def _of_kind(self, known: Known) -> SyncAudited:
         """For kinds that can't be exported, at most the size is known."""
-        name, kind = known.sync.name, known.sync.kind.name
+        name, kind, began = known.sync.name, known.sync.kind.name, known.journal.stamp()
         (size,) = sizes(
             self.warehouse, [known], lambda sync: self.channels.talk(self.outputs[sync.name], sync.kind)
         )
@@ -85,7 +88,10 @@ class Audit:
         expected, found = size["expected"], size.get("in_batch")
         if found is None:
             return SyncAudited(name, kind, compared=expected, error=size["note"])
-        return SyncAudited(name, kind, compared=expected, in_batch=found, drifted=abs(found - expected))
+        drifted, audit_id = abs(found - expected), str(uuid.uuid4())
+        ended = Audited(name, audit_id, began, known.journal.stamp(), expected, drifted)
+        append_audited(known.journal, ended, None)
+        return SyncAudited(name, kind, audit_id, compared=expected, in_batch=found, drifted=drifted)
 
     def _of_output(self, group: Sequence[Known], output: Output) -> Iterator[SyncAudited]:
         patience = Patience(self.wait.seconds, random.random, self.observer.told, output.max_attempts)

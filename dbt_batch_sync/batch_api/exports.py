@@ -34,6 +34,9 @@ FILE_SECONDS: Final = 900.0
 MAX_RETRY_AFTER: Final = 3_600.0
 """Exports are limited to a few per hour [Q], so a long wait is acceptable."""
 
+THROTTLED_SECONDS: Final = 720.0
+"""The wait if a rejected export has no `Retry-After`: Batch allows five an hour [Q]."""
+
 LINK_ATTEMPTS: Final = 4
 """How often a file is requested again after its link has expired or the download was cut."""
 
@@ -144,7 +147,10 @@ class Exports:
     def _settled(self, call: Callable[[], tuple[Answer, _T]], *, repeatable: bool = True) -> _T:
         """Sends a request until it is answered. Raises DeliveryError if that fails or it is rejected."""
         policy = RetryPolicy(
-            max_attempts=self._patience.max_attempts, max_retry_after=MAX_RETRY_AFTER, repeatable=repeatable
+            max_attempts=self._patience.max_attempts,
+            max_retry_after=MAX_RETRY_AFTER,
+            repeatable=repeatable,
+            throttled_seconds=None if repeatable else THROTTLED_SECONDS,
         )
 
         def pause(answer: Answer, retry: Retry) -> None:

@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 class RetryPolicy:
     """The retry policy of one request: attempts in total, the wait after the first one, which doubles up to
     the longest, and the longest `Retry-After` to wait for. `repeatable`: whether to retry if Batch may have
-    accepted the request.
+    accepted the request. `throttled_seconds`: the wait after a 429 without `Retry-After`, instead of ours.
     """
 
     max_attempts: int = 8
@@ -23,6 +23,7 @@ class RetryPolicy:
     max_seconds: float = 60.0
     max_retry_after: float = 300.0
     repeatable: bool = True
+    throttled_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,14 @@ def decide(answer: Answer, attempt: int, policy: RetryPolicy, chance: float) -> 
         return None
     if not policy.repeatable and may_be_taken(answer):
         return GiveUp("Batch may have taken the call, which must not be made twice")
+    throttled = isinstance(answer, Busy) and answer.status == 429
     hint = answer.retry_after if isinstance(answer, Busy) else None
+    if hint is None and throttled:
+        hint = policy.throttled_seconds
     if hint is not None and hint > policy.max_retry_after:
-        return GiveUp(f"longer than the {policy.max_retry_after:.0f} s that a push waits")
+        return GiveUp(f"longer than the longest wait, {policy.max_retry_after:.0f} s")
     if attempt >= policy.max_attempts:
         return GiveUp("the retries are used up (`max_attempts`)")
-    throttled = isinstance(answer, Busy) and answer.status == 429
     if hint is not None:
         return Retry(hint + chance, everyone=True)
     backoff = min(policy.max_seconds, policy.base_seconds * 2.0 ** min(attempt - 1, 30))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -66,7 +68,7 @@ def audit(
 class Watch:
     """On a terminal, one status line; elsewhere, one line for the export and for each wait."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
         self._console = show.err()
         self._quiet = quiet
         self._status: Status | None = None
@@ -96,7 +98,7 @@ class Watch:
 
 
 @contextmanager
-def interruptible(watch: Watch, verb: str = "audit") -> Iterator[None]:
+def interruptible(watch: Watch) -> Iterator[None]:
     """SIGINT and SIGTERM end an audit; the export continues in Batch. A second signal does not disturb the
     cleanup.
     """
@@ -116,9 +118,11 @@ def interruptible(watch: Watch, verb: str = "audit") -> Iterator[None]:
             raise
     if signals:
         if watch.export_id is not None:
+            resumes = any(each.startswith("--export") for each in sys.argv)
+            export = [] if resumes else ["--export", watch.export_id]
+            command = shlex.join(["dbt-batch-sync", *sys.argv[1:], *export])
             show.err().print(
-                "[yellow]Interrupted. The export continues in Batch. To resume: "
-                f"dbt-batch-sync {verb} --export {escape(watch.export_id)}[/]"
+                f"[yellow]Interrupted. The export continues in Batch. To resume: {escape(command)}[/]"
             )
         raise typer.Exit(128 + signals[0])
 
@@ -138,8 +142,14 @@ def audited(result: AuditResult) -> None:
         console.print("What differs is in the next delta. Run:")
         for command in result.next:
             console.print(f"  {escape(command)}")
-    elif result.status == "drift":
+    elif any(each.drifted and each.in_batch is None for each in result.syncs):
         console.print("To send what differs again: dbt-batch-sync audit --repair")
+    # Of an audience or a catalog, only the size is known.
+    names = [each.sync for each in result.syncs if each.drifted and each.in_batch is not None]
+    if names:
+        console.print(
+            f"To send all rows again: dbt-batch-sync resend --all --select {escape(' '.join(names))}"
+        )
 
 
 def _details(console: Console, sync: SyncAudited) -> None:
@@ -147,7 +157,10 @@ def _details(console: Console, sync: SyncAudited) -> None:
     if sync.skipped is not None:
         lines.append(f"[dim]{escape(sync.skipped)}[/]")
     if sync.in_batch is not None and sync.drifted:
-        lines.append(f"{sync.in_batch:,} in Batch, {sync.compared:,} expected")
+        lines.append(
+            f"{sync.in_batch:,} in Batch, {sync.compared:,} expected: Batch may still be applying a push, or "
+            "others write to it"
+        )
     for reason, count in sync.expected.items():
         lines.append(f"[dim]{counted(count, 'expected difference')}: {_EXPECTED[reason]}[/]")
     if sync.unknown_profiles:

@@ -126,7 +126,7 @@ def adopt(
         _confirm(f"Settle {counted(rows, 'row')} of {names} for {outputs} without sending them?")
     audited = None
     if from_export:
-        with Watch(quiet=as_json) as watch, interruptible(watch, "adopt --from-export"):
+        with Watch(quiet=as_json) as watch, interruptible(watch):
             options = api.AuditOptions(export=export, adopts=True)
             audited = api.audit(dbt.options, dbt.selection, options, observer=watch)
         if audited.status == "failed":

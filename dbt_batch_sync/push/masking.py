@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from datetime import date
 from decimal import Decimal
+from functools import cache
+
+from dbt_batch_sync.kinds.attributes import Vocabulary
+from dbt_batch_sync.kinds.vocabularies import words
 
 VOCABULARIES = frozenset(
     f"batch__{name}" for name in ("email_marketing", "sms_marketing", "language", "region", "timezone")
@@ -28,7 +32,7 @@ def mask(value: object, attribute: str = "", *, show: bool = False) -> str:
         return "''"
     if isinstance(value, bool):
         return str(value).lower()
-    if show or attribute in VOCABULARIES:
+    if show or (attribute in VOCABULARIES and str(value) in _words()):
         return str(value)
     if attribute not in PERSONAL:
         if isinstance(value, date):
@@ -41,6 +45,11 @@ def mask(value: object, attribute: str = "", *, show: bool = False) -> str:
     if len(text) < 3:
         return "•" * len(text)
     return text[0] + "•" * min(len(text) - 1, 8) + (f" ({len(text)})" if len(text) > 9 else "")
+
+
+@cache
+def _words() -> frozenset[str]:
+    return frozenset(word for each in Vocabulary for word in words(each))
 
 
 def _is_long(value: float | Decimal) -> bool:

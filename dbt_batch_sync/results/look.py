@@ -140,8 +140,8 @@ class SyncAudited:
 
     @property
     def share(self) -> float:
-        """The share of the compared rows that differ."""
-        return self.drifted / self.compared if self.compared else 0.0
+        """The share of the compared rows that differ, at most 1."""
+        return min(1.0, self.drifted / max(1, self.compared))
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,46 @@ def test_output_of_the_verbs(project: Project) -> None:
     assert left["exited_at"] is not None
 
 
+def test_an_audit_compares_sizes(project: Project) -> None:
+    project.map(VIPS, "vips")
+    project.map(SHOP, "shop")
+    fill(project, PEOPLE, ITEMS)
+    project.build()
+    project.push()
+    assert project.call("audit").returncode == 0
+    project.sandbox.audiences["vips"].members["stranger"] = {}
+    project.sandbox.catalogs["products"].items.pop("p2")
+    done = project.call("audit", "--tolerance", "0.4")
+    assert done.returncode == 1
+    assert "3 in Batch, 2 expected" in done.stdout
+    assert "1 in Batch, 2 expected" in done.stdout
+    assert "resend --all --select shop vips" in done.stdout
+    assert project.call("audit", "--tolerance", "0.5").returncode == 0
+    status = {each["sync"]: each for each in json.loads(project.call("status", "--json").stdout)["syncs"]}
+    assert (status["vips"]["audit"]["drifted"], status["shop"]["audit"]["drifted"]) == (1, 1)
+
+    fill(project, [], ITEMS)
+    project.build()
+    project.push(force=True)
+    (_, found) = json.loads(project.call("audit", "--json").stdout)["syncs"]
+    assert (found["compared"], found["in_batch"], found["share"]) == (0, 1, 1.0)
+
+
+def test_an_adoption_from_an_export_leaves_other_kinds_alone(project: Project) -> None:
+    project.map(VIPS, "vips")
+    project.map({"identifier": "id", "custom": ["first"]})
+    fill(project, PEOPLE, ITEMS)
+    project.set_rows(columns(False)[0], PEOPLE)
+    project.build()
+    done = project.call("adopt", "--from-export", "--yes")
+    assert done.returncode == 0, done.stderr
+    project.build()
+    # Bob has no value, so that Batch lacks nothing of him.
+    assert {each.sync: each.accepted for each in project.push().syncs} == {"vips": 2, "people": 1}
+    done = project.call("adopt", "--from-export", "--yes", "--select", "vips")
+    assert (done.returncode, "no selected sync was compared" in done.stderr) == (2, True)
+
+
 def test_two_models_on_one_audience(project: Project) -> None:
     project.map(VIPS, "vips")
     project.map(VIPS, "others")

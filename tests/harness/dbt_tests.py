@@ -121,6 +121,9 @@ IDENTIFIERS = [
     *("x" * 511, "x" * 512, "é" * 511, "é" * 512, "\U0001f600" * 511, "\U0001f600" * 512),
 ]
 
+NAMES = [*COMMON, "bought", "a" * 30, "a" * 31, "a_1", "Bought", "a-b", "bought\n", "é", None]
+EVENTS = [("a", "ann"), ("b", "ann"), ("b", "ann"), ("c", "ann"), ("c", "bob"), (None, "ann"), ("d", None)]
+
 ALIKE = ["a", "A", " a", "a\t", "b", "B-1", "c-1"]
 ALIKE_WHERE_TOLD = ["é", "e\u0301", "z", "z\u200b"]
 """Texts that differ by normal form or invisible characters, which some warehouses can't tell apart."""
@@ -141,17 +144,30 @@ def tested(batch: FaultyServer, warehouse: Database, tmp_path_factory: pytest.Te
     project.set_rows({"id": "varchar", **dict.fromkeys(VALUES, "varchar")}, rows, "people")
     project.set_rows({"id": "varchar"}, [{"id": value} for value in [*IDENTIFIERS, None]], "ids")
     project.set_rows({"id": "varchar"}, [{"id": value} for value in (*ALIKE, *ALIKE_WHERE_TOLD)], "alike")
+    project.set_rows(
+        {"id": "varchar", "person": "varchar"},
+        [{"id": key, "person": person} for key, person in EVENTS],
+        "events",
+    )
+    project.set_rows({"name": "varchar"}, [{"name": name} for name in NAMES], "names")
     models = project.directory / "models"
     models.mkdir()
     columns = {
         "people": {**TESTS},
         "ids": {"id": "batch_identifier"},
         "alike": {"id": "batch_similar_identifiers"},
+        "names": {"name": "batch_event_name"},
     }
     for name, tests in columns.items():
         (models / f"{name}.sql").write_text(f"select * from {warehouse.source(name)}")
         described = [_described(warehouse, column, test) for column, test in tests.items()]
         (models / f"{name}.yml").write_text(json.dumps({"models": [{"name": name, "columns": described}]}))
+    (models / "events.sql").write_text(f"select * from {warehouse.source('events')}")
+    described = [
+        _described(warehouse, "id", "batch_event_id", profile="person"),
+        _described(warehouse, "person", "batch_identifier", "events", unique=False),
+    ]
+    (models / "events.yml").write_text(json.dumps({"models": [{"name": "events", "columns": described}]}))
     project.map(
         {"identifier": "id", "membership": "is_in", "on_exit": "flag"},
         "sync",
@@ -161,13 +177,15 @@ def tested(batch: FaultyServer, warehouse: Database, tmp_path_factory: pytest.Te
     return project
 
 
-def _described(warehouse: Database, column: str, test: str) -> dict[str, object]:
+def _described(
+    warehouse: Database, column: str, test: str, name: str = "", **arguments: object
+) -> dict[str, object]:
     # Quoted column names, as in this test's tables: Snowflake would read an unquoted name as upper case.
     quoted = {"quote": True} if warehouse.adapter == "snowflake" else {}
     return {
         "name": column,
         **quoted,
-        "data_tests": [{f"dbt_batch_sync.{test}": {"name": f"found_by_{test}"}}],
+        "data_tests": [{f"dbt_batch_sync.{test}": {"name": f"found_by_{name or test}", **arguments}}],
     }
 
 
@@ -178,12 +196,11 @@ def found(tested: Project) -> Found:
     credentials = tested.warehouse.credentials
     schema = f"{credentials.get('schema') or credentials.get('dataset') or 'main'}_dbt_test__audit"
     stored: dict[str, set[tuple[str | None, str]]] = {}
-    for test in (*TESTS.values(), "batch_identifier"):
+    keys = {"batch_identifier": "custom_id", "events": "custom_id", "batch_event_id": "event_id"}
+    for test in (*TESTS.values(), *keys, "batch_event_name"):
         rows = tested.query(f'select * from "{schema}"."found_by_{test}"')
-        assert f"Got {len(rows)} results" in failed.messages
-        stored[test] = {
-            (row["custom_id"] if test == "batch_identifier" else row["value"], row["reason"]) for row in rows
-        }
+        assert f"Got {len(rows)} result" in failed.messages
+        stored[test] = {(row[keys.get(test, "value")], row["reason"]) for row in rows}
     rows = tested.query(f'select * from "{schema}"."found_by_batch_similar_identifiers"')
     stored["batch_similar_identifiers"] = {(row["custom_id"], "alike") for row in rows}
     return stored
@@ -213,6 +230,14 @@ class DbtTests:
         assert len(reasons) == 7
         assert len({row["custom_id"] for row in rows}) > len(invalid) / 2
 
+    def test_invalid_events_are_found(self, found: Found) -> None:
+        assert found["batch_event_id"] == {
+            (None, "null_event_id"), ("b", "duplicate_event_id"), ("c", "event_id_of_two_profiles"),
+        }  # fmt: skip
+        assert found["events"] == {(None, "null_identifier")}, "a profile may have several events"
+        good = {"a", "_", "null", "bought", "a" * 30, "a_1"}
+        assert found["batch_event_name"] == {(name, "invalid_name") for name in NAMES if name not in good}
+
     def test_similar_identifiers_are_warnings(self, tested: Project, found: Found) -> None:
         expected = {*ALIKE[:4], *(ALIKE_WHERE_TOLD if tested.warehouse.adapter in TELL else ())}
         assert {value for value, _ in found["batch_similar_identifiers"]} == expected
@@ -229,4 +254,6 @@ class DbtTests:
         tested.set_rows({"id": "varchar", **dict.fromkeys(VALUES, "varchar")}, rows, "people")
         kept = [{"id": value} for value in IDENTIFIERS if value not in bad]
         tested.set_rows({"id": "varchar"}, kept, "ids")
+        tested.set_rows({"id": "varchar", "person": "varchar"}, [{"id": "a", "person": "ann"}], "events")
+        tested.set_rows({"name": "varchar"}, [{"name": "bought"}], "names")
         tested.dbt("test")

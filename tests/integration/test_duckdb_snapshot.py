@@ -49,3 +49,20 @@ def test_columns_are_in_the_order_of_the_mapping(project: Project) -> None:
         ("city", "VARCHAR"),
         ("points", "DECIMAL(18,2)"),
     ]
+
+
+def test_relations_that_became_views(project: Project) -> None:
+    """As after `dbt clone` on other engines: the delta may be a view, Batch's state may not."""
+    project.map({"identifier": "id", "custom": ["points"]})
+    project.set_rows({"id": "varchar", "points": "bigint"}, [{"id": "a", "points": 1}])
+    project.build()
+    for name in ("people_delta", "people_sent_snapshot"):
+        project.execute(f"alter table {name} rename to {name}_kept")
+        project.execute(f"create view {name} as select * from {name}_kept")
+    assert project.push_one().accepted == 1
+    failed = project.dbt("run", fails=True)
+    assert "is a view, and Batch's state is kept in a table" in failed.messages
+    project.execute("drop view people_sent_snapshot")
+    project.execute("alter table people_sent_snapshot_kept rename to people_sent_snapshot")
+    project.build()
+    assert unchanged(project.push_one())

@@ -69,8 +69,7 @@
         {% set query %}
             select {{ dbt_batch_sync.column('_batch_change') }}, case when {{ dbt_batch_sync.column('_batch_reason') }} in ('parked', 'unsure') then {{ dbt_batch_sync.column('_batch_reason') }} end as reason,
                 count(*) as delta_rows, max({{ dbt_batch_sync.column('_batch_page') }}) as last_page
-            from {{ this.render() }}
-            group by 1, 2
+            from {{ this.render() }} group by 1, 2
         {% endset %}
         {% set counts, pages = {}, [] %}
         {% for row in run_query(query).rows %}

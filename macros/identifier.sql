@@ -17,9 +17,7 @@
         when {{ dbt_batch_sync.has_line_break(id) }} then 'line_break_identifier'
         when not {{ dbt_batch_sync.full_match(id, '[^' ~ dbt_batch_sync.control_characters() ~ ']*') }} then 'control_character_identifier'
         {%- if reserved %}
-        when lower({{ dbt_batch_sync.trimmed(id) }}) in (
-            'undefined', 'null', 'nil', '(null)', '[object object]', 'true', 'false', 'nan', 'infinity', '-infinity'
-        ) then 'reserved_identifier'
+        when lower({{ dbt_batch_sync.trimmed(id) }}) in ('undefined', 'null', 'nil', '(null)', '[object object]', 'true', 'false', 'nan', 'infinity', '-infinity') then 'reserved_identifier'
         {%- endif %}
         {%- endif %}
     end

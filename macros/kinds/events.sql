@@ -359,8 +359,7 @@ from changes
     {% set of_sync = dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() ~ ' where sync = ' ~ dbt.string_literal(sync) %}
     {% set last = '(select max(recorded_at) from ' ~ of_sync ~ " and event = 'ended')" %}
     {% set query %}
-        select sum(unsure) as unsure
-        from (
+        select sum(unsure) as unsure from (
             select max(unsure) as unsure
             from {{ of_sync }} and event = 'checkpoint' and unsure > 0 and (recorded_at > {{ last }} or {{ last }} is null)
             group by run_id, delta_id

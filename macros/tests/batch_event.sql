@@ -8,8 +8,7 @@
 {#- The same rules as in the delta. `profile`: the column with the `custom_id`, to find ids of several profiles. -#}
 {% test batch_event_id(model, column_name, profile=none) %}
     {%- set id = dbt_batch_sync.column('event_id') %}
-    select {{ id }}, reason
-    from (
+    select {{ id }}, reason from (
         select
             {{ id }},
             case

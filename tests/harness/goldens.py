@@ -45,6 +45,13 @@ CATALOG: Mapping[str, Any] = {
     "catalog": "products",
     "fields": ["nick", {"column": "tags", "type": "string_array"}],
 }
+ERASED: Mapping[str, Any] = {
+    "kind": "deletions",
+    "identifier": "Client Id",
+    "confirm": "erase",
+    "requested_at": "asked",
+}
+ASKED = {"Client Id": "text", "asked": "instant"}
 WHOLE: Mapping[str, Any] = {"identifier": "Client Id", "custom": "all"}
 BEFORE = {"Client Id": "text", "points": "integer", "price": "decimal", "vip": "boolean", "level": "text"}
 AFTER = {"Client Id": "text", "points": "decimal", "price": "double", "vip": "text", "level": "integer"}
@@ -385,6 +392,34 @@ def events_merge(dialect: str) -> list[str]:
     return it.statements
 
 
+def events_built(dialect: str) -> list[str]:
+    """After a first push was killed. Without the statements that are those of other kinds."""
+    change = "_BATCH_CHANGE" if dialect == "snowflake" else "_batch_change"
+    counts = [
+        {change: "insert", "reason": None, "delta_rows": 3, "last_page": 1},
+        {change: "invalid", "reason": "unsure", "delta_rows": 2, "last_page": 2},
+    ]
+    it = events(
+        dialect,
+        ("as delta_rows", counts),
+        ("event = 'built' and recorded_at >", [{"overlapping": 0}]),
+        ("select answered, request", []),
+        ("select request as scope", [{"scope": "first", "recorded_at": REPLIED}]),
+        ("sum(unsure)", [{"unsure": 4}]),
+        ("count(*) as known", [{"known": 90}]),
+        ("event in ('intent'", [{"one": 1}]),
+        BUILT,
+    )
+    it.at(it.relation(DELTA)).run("record_build", PEOPLE)
+    others = built(dialect)
+    return [each for each in it.statements if each not in others]
+
+
+def delta_deletions(dialect: str) -> list[str]:
+    it = dbt(dialect, mapping=ERASED, columns=ASKED, configs={"file_format": "delta"})
+    return [str(it.delta(PEOPLE)).strip()]
+
+
 def delta_catalog(dialect: str) -> list[str]:
     return compared(dialect, CATALOG, parked=False, key="item_id")
 
@@ -440,8 +475,10 @@ def columns(dialect: str) -> list[str]:
 def tests(dialect: str) -> list[str]:
     """The tests for a project's columns."""
     it = dbt(dialect)
-    names = ("email", "identifier", "language", "phone", "region", "string", "timezone")
-    return [str(it.macro(f"test_batch_{name}")(it.relation(PEOPLE), "nick")).strip() for name in names]
+    names = ("email", "event_name", "identifier", "language", "phone", "region", "string", "timezone")
+    of_values = [str(it.macro(f"test_batch_{name}")(it.relation(PEOPLE), "nick")).strip() for name in names]
+    of_ids = it.macro("test_batch_event_id")(it.relation(PEOPLE), "nick", profile="Client Id")
+    return [*of_values, str(of_ids).strip()]
 
 
 def pushed_selects(dialect: str) -> list[str]:
@@ -457,6 +494,7 @@ def tables_of(dialect: str) -> dict[str, dict[str, str]]:
     its = (
         dbt(dialect, mapping=FLAGGED),
         dbt(dialect, mapping=CATALOG),
+        dbt(dialect, mapping=ERASED, columns=ASKED),
         dbt(dialect, mapping=WHOLE, columns=BEFORE),
         events(dialect),
         every_column(dialect),
@@ -475,8 +513,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     for scenario in (
         ledger, ledger_columns, prune, snapshot, snapshot_columns, snapshot_types, announced, merge, merge_in_doubt, merge_limited,
         merge_unsettled, merge_retyped, resend_all, resend_rejected, repair, adopted, overtaken, built, delta_ignore, delta_clear, delta_flag,
-        delta_catalog, merge_catalog, erased, columns,
-        tests, pushed_selects, events_resend, events_skip, events_merge,
+        delta_catalog, merge_catalog, delta_deletions, erased, columns,
+        tests, pushed_selects, events_resend, events_skip, events_merge, events_built,
     )
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
 -- as on DuckDB (8 lines)
     on o.key = n.row_id and coalesce(o.attribute, '') = n.attribute and o.delta_id = n.delta_id and o.sync = '''people''' and o.attribute is null and o.resolved_at is null
--- as on DuckDB (13 lines)
+-- as on DuckDB (12 lines)
     select datetime(current_timestamp(), 'UTC'), cast('''people''' as STRING), cast('''built''' as STRING), cast('''00000000-0000-4000-8000-000000000002''' as STRING), cast('''prod''' as STRING), cast('''fa8e8d5c11cfef9e6c0ef3bd69f1e86c''' as STRING), cast('''batch__email_marketing:string,nick:string,tags:string_array''' as STRING), cast('''''' as STRING), cast(null as STRING), cast('''0.1.0''' as STRING), cast(92 as bigint), cast(86 as bigint), cast(3 as bigint), cast(5 as bigint), cast(0 as bigint), cast(0 as bigint), cast(1 as bigint), cast(0 as bigint), cast(null as bigint), cast(2 as bigint), cast('''request-1''' as STRING), cast('''all''' as STRING);

@@ -10,8 +10,8 @@
 -- as on DuckDB (1 lines)
         when (strpos(c.`custom_id`, chr(10)) > 0 or strpos(c.`custom_id`, chr(13)) > 0) then 'line_break_identifier'
         when not regexp_contains(c.`custom_id`, r'^(?:[^\x00-\x1f\x7f-\x9f\x{2028}\x{2029}]*)$') then 'control_character_identifier'
-        when lower(trim(c.`custom_id`, ' ')) in (
--- as on DuckDB (4 lines)
+        when lower(trim(c.`custom_id`, ' ')) in ('undefined', 'null', 'nil', '(null)', '[object object]', 'true', 'false', 'nan', 'infinity', '-infinity') then 'reserved_identifier'
+-- as on DuckDB (2 lines)
         (c.`batch__email_marketing` is distinct from s.`batch__email_marketing` or case when s.`_batch_doubt` is not null then strpos(coalesce(s.`_batch_doubt`, ''), ',batch__email_marketing,') > 0 else false end) and c.`batch__email_marketing` is not null and not (c.`batch__email_marketing` is not null and c.`batch__email_marketing` = true and case when s.`_batch_opted_out` is not null then strpos(coalesce(s.`_batch_opted_out`, ''), ',batch__email_marketing,') > 0 else false end)
 -- as on DuckDB (2 lines)
         (c.`nick` is distinct from s.`nick` or case when s.`_batch_doubt` is not null then strpos(coalesce(s.`_batch_doubt`, ''), ',nick,') > 0 else false end) and c.`nick` is not null

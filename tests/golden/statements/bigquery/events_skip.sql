@@ -21,8 +21,8 @@
 -- as on DuckDB (1 lines)
         when (strpos(unsent.`custom_id`, chr(10)) > 0 or strpos(unsent.`custom_id`, chr(13)) > 0) then 'line_break_identifier'
         when not regexp_contains(unsent.`custom_id`, r'^(?:[^\x00-\x1f\x7f-\x9f\x{2028}\x{2029}]*)$') then 'control_character_identifier'
-        when lower(trim(unsent.`custom_id`, ' ')) in (
--- as on DuckDB (21 lines)
+        when lower(trim(unsent.`custom_id`, ' ')) in ('undefined', 'null', 'nil', '(null)', '[object object]', 'true', 'false', 'nan', 'infinity', '-infinity') then 'reserved_identifier'
+-- as on DuckDB (19 lines)
         cast(null as NUMERIC) as `amount`,
 -- as on DuckDB (14 lines)
         cast(null as NUMERIC) as `amount`,

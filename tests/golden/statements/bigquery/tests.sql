@@ -3,13 +3,16 @@
         when strpos(value, chr(91)) > 0 or strpos(value, chr(92)) > 0 or strpos(value, chr(93)) > 0 or not regexp_contains(value, r'^(?:[^@"(),.:;<>\s\pZ\x00-\x1f\x7f-\x9f\x{feff}\x{ad}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{206f}]+([.][^@"(),.:;<>\s\pZ\x00-\x1f\x7f-\x9f\x{feff}\x{ad}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{206f}]+)*@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?[.])+[A-Za-z0-9]{0,62}[A-Za-z])$') then 'impossible_email'
 -- as on DuckDB (1 lines)
         from (select collate(cast(nick as STRING), '') as value from `shop`.`marts`.`people`) as texts
--- as on DuckDB (11 lines)
+-- as on DuckDB (4 lines)
+    from (select collate(cast(nick as STRING), '') as value from `shop`.`marts`.`people`) as names
+    where value is null or not regexp_contains(value, r'^(?:[a-z0-9_]{1,30})$');
+-- as on DuckDB (8 lines)
         when trim(translate(identifiers.`custom_id`, chr(9) || chr(10) || chr(11) || chr(12) || chr(13), '     '), ' ') = '' then 'empty_identifier'
 -- as on DuckDB (1 lines)
         when (strpos(identifiers.`custom_id`, chr(10)) > 0 or strpos(identifiers.`custom_id`, chr(13)) > 0) then 'line_break_identifier'
         when not regexp_contains(identifiers.`custom_id`, r'^(?:[^\x00-\x1f\x7f-\x9f\x{2028}\x{2029}]*)$') then 'control_character_identifier'
-        when lower(trim(identifiers.`custom_id`, ' ')) in (
--- as on DuckDB (4 lines)
+        when lower(trim(identifiers.`custom_id`, ' ')) in ('undefined', 'null', 'nil', '(null)', '[object object]', 'true', 'false', 'nan', 'infinity', '-infinity') then 'reserved_identifier'
+-- as on DuckDB (2 lines)
         from (select collate(cast(nick as STRING), '') as `custom_id` from `shop`.`marts`.`people`) as identifiers
 -- as on DuckDB (5 lines)
         from (select collate(cast(nick as STRING), '') as value from `shop`.`marts`.`people`) as texts
@@ -24,4 +27,6 @@
         from (select collate(cast(nick as STRING), '') as value from `shop`.`marts`.`people`) as texts
 -- as on DuckDB (6 lines)
         from (select collate(cast(nick as STRING), '') as value from `shop`.`marts`.`people`) as texts
--- as on DuckDB (3 lines)
+-- as on DuckDB (12 lines)
+        from (select collate(cast(nick as STRING), '') as `event_id`, collate(cast(Client Id as STRING), '') as profile from `shop`.`marts`.`people`) as events
+-- as on DuckDB (2 lines)

@@ -9,7 +9,7 @@ merge into `shop`.`marts`.`batch_sync_rejects` as t using (select r.key as row_i
         cast(`tags` as array<string>) as `tags`,
 -- as on DuckDB (27 lines)
         when not (c.`custom_id` rlike r'\A(?:[^\x00-\x1f\x7f-\x9f\x{2028}\x{2029}]*)\z') then 'control_character_identifier'
--- as on DuckDB (26 lines)
+-- as on DuckDB (24 lines)
     select row_id from (select row_id, max(recorded_at) as asked_at from (select key as row_id, recorded_at from `shop`.`marts`.`batch_sync_journal` where event = 'asked' and project_hash = '0123456789abcdef') as requests group by row_id) as asked where asked_at > current_timestamp() - interval 2678400 seconds
 -- as on DuckDB (48 lines)
         cast(`tags` as array<string>) as `tags`,

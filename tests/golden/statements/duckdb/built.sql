@@ -12,8 +12,7 @@ merge into "shop"."marts"."batch_sync_rejects" as o
         resolved_at = case when n.is_over = 1 then cast(now() at time zone 'UTC' as timestamp) end;
 select "_batch_change", case when "_batch_reason" in ('parked', 'unsure') then "_batch_reason" end as reason,
                 count(*) as delta_rows, max("_batch_page") as last_page
-            from "shop"."marts"."people_delta"
-            group by 1, 2;
+            from "shop"."marts"."people_delta" group by 1, 2;
 select count(*) as known, count("_batch_exited_at") as gone from "shop"."marts"."people_sent_snapshot";
 select d."_batch_change", count(*) as changes from "shop"."marts"."people_delta" as d inner join "shop"."marts"."people_sent_snapshot" as s on s."custom_id" = d."custom_id" where s."_batch_exited_at" is not null group by d."_batch_change";
 select count(*) from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'built' and recorded_at > (select max(recorded_at) from "shop"."marts"."batch_sync_journal" where sync = 'people' and event = 'building' and delta_id = '00000000-0000-4000-8000-000000000002');

@@ -49,9 +49,7 @@ compared as (
     position(chr(10) in c."custom_id") > 0 or
     position(chr(13) in c."custom_id") > 0) then 'line_break_identifier'
         when not regexp_full_match(c."custom_id", '[^\x00-\x1f\x7f-\x9f\x{2028}\x{2029}]*') then 'control_character_identifier'
-        when lower(trim(c."custom_id")) in (
-            'undefined', 'null', 'nil', '(null)', '[object object]', 'true', 'false', 'nan', 'infinity', '-infinity'
-        ) then 'reserved_identifier'
+        when lower(trim(c."custom_id")) in ('undefined', 'null', 'nil', '(null)', '[object object]', 'true', 'false', 'nan', 'infinity', '-infinity') then 'reserved_identifier'
     end end as _batch_problem,
         case when c._batch_here = 1 then
         (c."batch__email_marketing" is distinct from s."batch__email_marketing" or case when s."_batch_doubt" is not null then

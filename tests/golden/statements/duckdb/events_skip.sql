@@ -58,9 +58,7 @@ changes as (
     position(chr(10) in unsent."custom_id") > 0 or
     position(chr(13) in unsent."custom_id") > 0) then 'line_break_identifier'
         when not regexp_full_match(unsent."custom_id", '[^\x00-\x1f\x7f-\x9f\x{2028}\x{2029}]*') then 'control_character_identifier'
-        when lower(trim(unsent."custom_id")) in (
-            'undefined', 'null', 'nil', '(null)', '[object object]', 'true', 'false', 'nan', 'infinity', '-infinity'
-        ) then 'reserved_identifier'
+        when lower(trim(unsent."custom_id")) in ('undefined', 'null', 'nil', '(null)', '[object object]', 'true', 'false', 'nan', 'infinity', '-infinity') then 'reserved_identifier'
     end
         end as problem,
         case when known_doubt is not null then 1 else 0 end as may_be_sent,

@@ -1,3 +1,3 @@
 -- as on DuckDB (34 lines)
         when not (c."custom_id" ~ '^(?:[^\u0001-\u001f\u007f-\u009f\u2028\u2029]*)$') then 'control_character_identifier'
--- as on DuckDB (98 lines)
+-- as on DuckDB (96 lines)

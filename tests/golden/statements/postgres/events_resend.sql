@@ -2,7 +2,7 @@
         cast("amount" as numeric(18,4)) as "amount",
 -- as on DuckDB (52 lines)
         when not (unsent."custom_id" ~ '^(?:[^\u0001-\u001f\u007f-\u009f\u2028\u2029]*)$') then 'control_character_identifier'
--- as on DuckDB (22 lines)
+-- as on DuckDB (20 lines)
         cast(null as numeric(18,4)) as "amount",
 -- as on DuckDB (14 lines)
         cast(null as numeric(18,4)) as "amount",

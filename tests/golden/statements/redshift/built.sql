@@ -4,4 +4,4 @@ update "shop"."marts"."batch_sync_rejects"
     from (
 -- as on DuckDB (5 lines)
     where key = n.row_id and coalesce("shop"."marts"."batch_sync_rejects".attribute, '') = n.attribute and "shop"."marts"."batch_sync_rejects".delta_id = n.delta_id and sync = 'people' and "shop"."marts"."batch_sync_rejects".attribute is null and resolved_at is null;
--- as on DuckDB (11 lines)
+-- as on DuckDB (10 lines)

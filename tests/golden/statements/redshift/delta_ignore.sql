@@ -3,7 +3,7 @@
         json_serialize("tags") as "tags",
 -- as on DuckDB (27 lines)
         when not (c."custom_id" ~ '^([^[:cntrl:]]*)$') then 'control_character_identifier'
--- as on DuckDB (5 lines)
+-- as on DuckDB (3 lines)
         (case when c."batch__email_marketing" = s."batch__email_marketing" or (c."batch__email_marketing" is null and s."batch__email_marketing" is null) then 0 else 1 end = 1 or case when s."_batch_doubt" is not null then
 -- as on DuckDB (4 lines)
         (case when c."nick" = s."nick" and length(c."nick") = length(s."nick") or (c."nick" is null and s."nick" is null) then 0 else 1 end = 1 or case when s."_batch_doubt" is not null then

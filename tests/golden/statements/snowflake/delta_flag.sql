@@ -3,7 +3,7 @@
 -- as on DuckDB (28 lines)
         when not (regexp_substr(c."CUSTOM_ID", $$[^--
 ]*$$) is not distinct from c."CUSTOM_ID") then 'control_character_identifier'
--- as on DuckDB (80 lines)
+-- as on DuckDB (78 lines)
         to_json("tags") as "TAGS",
 -- as on DuckDB (16 lines)
 from changes

@@ -3,7 +3,7 @@
 -- as on DuckDB (27 lines)
         when not (regexp_substr(c."CUSTOM_ID", $$[^--
 ]*$$) is not distinct from c."CUSTOM_ID") then 'control_character_identifier'
--- as on DuckDB (75 lines)
+-- as on DuckDB (73 lines)
         to_json("tags") as "TAGS",
 -- as on DuckDB (14 lines)
 from changes

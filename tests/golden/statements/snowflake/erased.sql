@@ -9,7 +9,7 @@ delete from shop.marts.BATCH_SYNC_REJECTS where sync = 'people' and key in (sele
 -- as on DuckDB (27 lines)
         when not (regexp_substr(c."CUSTOM_ID", $$[^--
 ]*$$) is not distinct from c."CUSTOM_ID") then 'control_character_identifier'
--- as on DuckDB (26 lines)
+-- as on DuckDB (24 lines)
     select row_id from (select row_id, max(recorded_at) as asked_at from (select key as row_id, recorded_at from shop.marts.BATCH_SYNC_JOURNAL where event = 'asked' and project_hash = '0123456789abcdef') as requests group by row_id) as asked where asked_at > dateadd(second, -2678400, cast(convert_timezone('UTC', current_timestamp()) as TIMESTAMP_NTZ(6)))
 -- as on DuckDB (48 lines)
         to_json("tags") as "TAGS",

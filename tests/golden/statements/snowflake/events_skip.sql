@@ -13,7 +13,7 @@
 -- as on DuckDB (35 lines)
         when not (regexp_substr(unsent."CUSTOM_ID", $$[^--
 ]*$$) is not distinct from unsent."CUSTOM_ID") then 'control_character_identifier'
--- as on DuckDB (22 lines)
+-- as on DuckDB (20 lines)
         cast(null as NUMBER(18,4)) as "AMOUNT",
 -- as on DuckDB (14 lines)
         cast(null as NUMBER(18,4)) as "AMOUNT",

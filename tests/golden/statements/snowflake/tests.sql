@@ -7,10 +7,13 @@
   　﻿­᠎​-‏‪-‮⁠-⁯]+)*@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?[.])+[A-Za-z0-9]{0,62}[A-Za-z]$$) is not distinct from value) then 'impossible_email'
 -- as on DuckDB (1 lines)
         from (select collate(cast(nick as VARCHAR), '') as value from shop.marts.people) as texts
--- as on DuckDB (16 lines)
+-- as on DuckDB (4 lines)
+    from (select collate(cast(nick as VARCHAR), '') as value from shop.marts.people) as names
+    where value is null or not (regexp_substr(value, $$[a-z0-9_]{1,30}$$) is not distinct from value);
+-- as on DuckDB (13 lines)
         when not (regexp_substr(identifiers."CUSTOM_ID", $$[^--
 ]*$$) is not distinct from identifiers."CUSTOM_ID") then 'control_character_identifier'
--- as on DuckDB (5 lines)
+-- as on DuckDB (3 lines)
         from (select collate(cast(nick as VARCHAR), '') as "CUSTOM_ID" from shop.marts.people) as identifiers
 -- as on DuckDB (5 lines)
         from (select collate(cast(nick as VARCHAR), '') as value from shop.marts.people) as texts
@@ -25,4 +28,6 @@
         from (select collate(cast(nick as VARCHAR), '') as value from shop.marts.people) as texts
 -- as on DuckDB (6 lines)
         from (select collate(cast(nick as VARCHAR), '') as value from shop.marts.people) as texts
--- as on DuckDB (3 lines)
+-- as on DuckDB (12 lines)
+        from (select collate(cast(nick as VARCHAR), '') as "EVENT_ID", collate(cast(Client Id as VARCHAR), '') as profile from shop.marts.people) as events
+-- as on DuckDB (2 lines)

@@ -10,7 +10,7 @@
         and `at` < cast('2024-05-05 07:13:09+00:00' as timestamp)
 -- as on DuckDB (36 lines)
         when not (unsent.`custom_id` rlike r'\A(?:[^\x00-\x1f\x7f-\x9f\x{2028}\x{2029}]*)\z') then 'control_character_identifier'
--- as on DuckDB (47 lines)
+-- as on DuckDB (45 lines)
     cast(abs(hash(coalesce(`custom_id`, '')) % 16384) as bigint) as `_batch_page`,
 -- as on DuckDB (7 lines)
 from changes

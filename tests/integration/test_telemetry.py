@@ -142,6 +142,20 @@ def test_a_collector_receives_spans_and_counts(project: Project, collector: Coll
     assert b"Ada" not in everything
 
 
+def test_app_keys_are_not_exported(project: Project, collector: Collector) -> None:
+    """They are part of a request's path, which `requests` instrumentation would record."""
+    project.outputs(sandbox={"only_from": ["dev"], "app_keys": ["sandbox_app"]})
+    project.map({"kind": "deletions", "identifier": "id", "confirm": "erase"})
+    project.set_rows({"id": "varchar"}, [{"id": "a"}])
+    project.build()
+    done = instrumented(project, "push", env={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
+    assert done.returncode == 0, done.stderr
+    assert [each.custom_id for each in project.sandbox.deletions] == ["a"]
+    everything = b"".join(body for bodies in collector.bodies.values() for body in bodies)
+    assert b"dbt_batch_sync.sync" in everything
+    assert b"sandbox_app" not in everything
+
+
 def test_a_failed_push_is_a_failed_span(project: Project, collector: Collector) -> None:
     ready(project)
     project.map({**MAPPING, "guards": {"min_rows": 10}})

@@ -477,7 +477,7 @@ def tests(dialect: str) -> list[str]:
     it = dbt(dialect)
     names = ("email", "event_name", "identifier", "language", "phone", "region", "string", "timezone")
     of_values = [str(it.macro(f"test_batch_{name}")(it.relation(PEOPLE), "nick")).strip() for name in names]
-    of_ids = it.macro("test_batch_event_id")(it.relation(PEOPLE), "nick", profile="Client Id")
+    of_ids = it.macro("test_batch_event_id")(it.relation(PEOPLE), "nick", profile="optin")
     return [*of_values, str(of_ids).strip()]
 
 

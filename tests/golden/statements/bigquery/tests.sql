@@ -28,5 +28,5 @@
 -- as on DuckDB (6 lines)
         from (select collate(cast(nick as STRING), '') as value from `shop`.`marts`.`people`) as texts
 -- as on DuckDB (12 lines)
-        from (select collate(cast(nick as STRING), '') as `event_id`, collate(cast(Client Id as STRING), '') as profile from `shop`.`marts`.`people`) as events
+        from (select collate(cast(nick as STRING), '') as `event_id`, collate(cast(optin as STRING), '') as profile from `shop`.`marts`.`people`) as events
 -- as on DuckDB (2 lines)

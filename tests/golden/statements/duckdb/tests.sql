@@ -82,6 +82,6 @@ select "event_id", reason from (
                     then 'event_id_of_two_profiles'
                 when count(*) over (partition by "event_id") > 1 then 'duplicate_event_id'
             end as reason
-        from (select cast(nick as VARCHAR) as "event_id", cast(Client Id as VARCHAR) as profile from "shop"."marts"."people") as events
+        from (select cast(nick as VARCHAR) as "event_id", cast(optin as VARCHAR) as profile from "shop"."marts"."people") as events
     ) as checked
     where reason is not null;

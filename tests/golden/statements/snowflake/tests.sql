@@ -29,5 +29,5 @@
 -- as on DuckDB (6 lines)
         from (select collate(cast(nick as VARCHAR), '') as value from shop.marts.people) as texts
 -- as on DuckDB (12 lines)
-        from (select collate(cast(nick as VARCHAR), '') as "EVENT_ID", collate(cast(Client Id as VARCHAR), '') as profile from shop.marts.people) as events
+        from (select collate(cast(nick as VARCHAR), '') as "EVENT_ID", collate(cast(optin as VARCHAR), '') as profile from shop.marts.people) as events
 -- as on DuckDB (2 lines)

@@ -27,7 +27,7 @@ from dbt_batch_sync.mapping.mapping import OnExit
 from dbt_batch_sync.payload.expressions import ITEM, any_of, as_json, choose, column, matches, text
 from dbt_batch_sync.payload.values import REJECTED, sent_values
 
-MEMORY_LIMIT = "200MB"
+MEMORY_LIMIT = "400MB"
 """DuckDB's limit; beyond it, it spills to the temporary directory."""
 
 MAX_LINE_BYTES = 4_000_000

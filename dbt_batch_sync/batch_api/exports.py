@@ -164,9 +164,9 @@ class Exports:
 
 
 def no_room(why: object) -> DeliveryError:
-    """The error for a full disk."""
+    """The error for a full disk, or too little memory."""
     return DeliveryError(
-        f"an audit needs disk space in the directory for temporary files: {why}. TMPDIR sets another one"
+        f"an audit needs more memory, or disk space for temporary files: {why}. TMPDIR sets their directory"
     )
 
 

@@ -24,6 +24,8 @@ ROUNDS = ("First push: every profile is new", "One day later: only changes are s
 _DBT = "DBT_"
 """Prefix of dbt's environment variables, which belong to another project."""
 
+_STATISTICS = "DBT_SEND_ANONYMOUS_USAGE_STATS"
+
 EVENTS = "order_placed"
 """The sync that doesn't send past rows."""
 
@@ -50,7 +52,7 @@ def run_demo(directory: Path, tell: Callable[[str], None], show: Callable[[str],
     copy_example(directory)
     with SandboxServer() as sandbox:
         own = {name: value for name, value in os.environ.items() if not name.startswith(_DBT)}
-        environ = {**own, PORT_VARIABLE: sandbox.url, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+        environ = {**own, PORT_VARIABLE: sandbox.url, _STATISTICS: "false"}
         tell(f"The example project is in {directory}, the sandbox listens on {sandbox.url}.")
         _dbt(directory, environ, "deps")
         for day, title in enumerate(ROUNDS, 1):
@@ -72,7 +74,8 @@ def next_command(directory: Path, program: str, environ: Mapping[str, str]) -> s
     """
     module = Path(program).name == "__main__.py"
     command = [sys.executable, "-m", "dbt_batch_sync"] if module else [program]
-    unset = [word for name in sorted(environ) if name.startswith(_DBT) for word in ("-u", name)]
+    others = sorted(name for name in environ if name.startswith(_DBT) and name != _STATISTICS)
+    unset = [word for name in others for word in ("-u", name)]
     words = [*(("env", *unset) if unset else ()), *command, "status", "--profiles-dir", "."]
     return f"cd {shlex.quote(str(directory))} && {shlex.join(words)}"
 

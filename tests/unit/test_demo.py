@@ -26,5 +26,6 @@ def test_the_next_command_runs_when_pasted(tmp_path: Path, variables: dict[str, 
 
 
 def test_a_module_is_run_as_one(tmp_path: Path) -> None:
-    line = next_command(tmp_path, "/lib/dbt_batch_sync/__main__.py", {})
+    environ = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+    line = next_command(tmp_path, "/lib/dbt_batch_sync/__main__.py", environ)
     assert line == f"cd {tmp_path} && {sys.executable} -m dbt_batch_sync status --profiles-dir ."

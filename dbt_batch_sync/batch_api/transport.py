@@ -89,7 +89,7 @@ class DirectSession(requests.Session):
 def open_session(
     auth: AuthBase, user_agent: str, connections: int, use_environment: bool
 ) -> requests.Session:
-    """A session for several threads (docs/decisions/http-client.md) that keeps at most so many connections
+    """A session for several threads (docs/decisions/requests.md) that keeps at most so many connections
     open. `use_environment`: HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE count.
     """
     session = DirectSession()

@@ -1,6 +1,6 @@
 """Rate limits: a bucket of tokens, one per row, and a bucket of requests, for all senders of an endpoint.
 
-`docs/decisions/pacing.md` explains why this is not a library.
+`docs/decisions/requests.md` explains why this is not a library.
 """
 
 from __future__ import annotations

@@ -119,8 +119,7 @@ def main() -> None:
                 sys.exit(f"benchmarks: {error}")
         sys.stderr.write(f"saved in {kept}\n")
     if given.docs or given.only_docs:
-        for page in ("performance.md", "decisions/goals.md"):
-            report.fill(DOCS / page, DOCS / "img", findings.read(KEPT))
+        report.fill(DOCS / "performance.md", DOCS / "img", findings.read(KEPT))
 
 
 if __name__ == "__main__":

@@ -48,12 +48,11 @@ class Goal:
 
 @dataclass(frozen=True)
 class Answer:
-    """A goal as text, its measured figures, their ratio if there are two, and whether it is met."""
+    """A goal as text, the measured figure or ratio, and whether it is met."""
 
     work: str
     goal: str
-    figure: str
-    ratio: str
+    measured: str
     met: bool
 
 
@@ -67,10 +66,10 @@ def _peer(name: str, wall: float, cpu: float) -> list[Goal]:
 
 def _rate(endpoint: str, latency: float, rate: float) -> list[Goal]:
     side = paced_at(endpoint, latency)
-    work = f"{endpoint} at Batch's rate, latency {latency * 1000:.0f} ms"
+    work = f"{endpoint} at Batch's rate without a 429, latency {latency * 1000:.0f} ms"
     return [
         Goal(work, "paced", side, "rate", rate, "at least"),
-        Goal(f"{work}: answers of 429", "paced", side, "throttled", 0),
+        Goal(work, "paced", side, "throttled", 0),
     ]
 
 
@@ -152,14 +151,14 @@ def _answer(goal: Goal, medians: Mapping[str, Mapping[str, float]]) -> Answer | 
     if goal.figure == "throttled":
         sign = "="
     if goal.against is None:
-        measured, figure, ratio = ours, shown(goal.figure, ours), ""
+        measured, figure = ours, shown(goal.figure, ours)
         aim = f"{sign} {shown(goal.figure, goal.limit)}"
     else:
         measured = ours / theirs if goal.bound == "at most" else theirs / ours
-        figure = f"{shown(goal.figure, ours)}, {shown(goal.figure, theirs)}"
-        ratio, aim = f"{measured:.2f}×", f"{sign} {goal.limit:g}×"
+        time = "CPU" if goal.figure == "cpu" else "wall"
+        figure, aim = f"{measured:.2f}×", f"{sign} {goal.limit:g}× {time}"
     met = measured <= goal.limit if goal.bound == "at most" else measured >= goal.limit
-    return Answer(goal.work, aim, figure, ratio, met)
+    return Answer(goal.work, aim, figure, met)
 
 
 def shown(figure: str, value: float) -> str:

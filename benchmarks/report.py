@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 
 from benchmarks import charts
@@ -26,20 +27,41 @@ def table(figures: Figures) -> str:
     medians = figures.medians()
     names = [name for name in HEADS if any(name in each for each in medians.values())]
     heads = " | ".join(HEADS[name][0] for name in names)
-    lines = [f"| | {heads} | rounds |", "|---|" + "---:|" * (len(names) + 1)]
+    lines = [f"| | {heads} |", "|---|" + "---:|" * len(names)]
     for side, measured in medians.items():
         cells = [format(measured[name], HEADS[name][1]) if name in measured else "" for name in names]
-        lines.append(f"| {' | '.join([side, *cells, str(len(figures.rounds[side]))])} |")
+        lines.append(f"| {' | '.join([side, *cells])} |")
     return "\n".join(lines)
 
 
 def goals(results: Mapping[str, Result]) -> str:
-    """A table of every measured goal."""
-    lines = ["| work | goal | measured | ratio | met |", "|---|---:|---:|---:|---|"]
-    for each in answers(results):
-        cells = [each.work, each.goal, each.figure, each.ratio, "yes" if each.met else "**no**"]
-        lines.append(f"| {' | '.join(cells)} |")
+    """A table of every measured goal, with a row for each work."""
+    lines = ["| work | goal | measured | met |", "|---|---|---|---|"]
+    for work, group in groupby(answers(results), lambda answer: answer.work):
+        each = list(group)
+        met = ["yes" if answer.met else "**no**" for answer in each]
+        columns = (
+            [answer.goal for answer in each],
+            [answer.measured for answer in each],
+            met[:1] if len(set(met)) == 1 else met,
+        )
+        lines.append(f"| {' | '.join([work, *map(', '.join, columns)])} |")
     return "\n".join(lines)
+
+
+def setup(results: Mapping[str, Result]) -> str:
+    """When and where the results were measured, and with which versions."""
+    versions: dict[str, set[str]] = {}
+    for each in results.values():
+        for name, version in each.versions.items():
+            versions.setdefault(name, set()).add(version)
+    dates = sorted({each.date for each in results.values()})
+    parts = [
+        " to ".join(dict.fromkeys([dates[0], dates[-1]])),
+        *sorted({each.machine for each in results.values()}),
+        ", ".join(f"{name} {' and '.join(sorted(each))}" for name, each in versions.items()),
+    ]
+    return "; ".join(parts) + "."
 
 
 def fill(document: Path, images: Path, results: Mapping[str, Result]) -> None:
@@ -47,11 +69,11 @@ def fill(document: Path, images: Path, results: Mapping[str, Result]) -> None:
 
     def content(found: re.Match[str]) -> str:
         name = found[2]
-        if name == "goals":
-            return f"{found[1]}\n{goals(results)}\n\n{found[3]}"
+        if name in PARTS:
+            return f"{found[1]}\n{PARTS[name](results)}\n\n{found[3]}"
         if name not in results:
             return found[0]
-        parts = [table(results[name].figures), _head(results[name])]
+        parts = [table(results[name].figures)]
         if (drawn := charts.CHARTS.get(name)) is not None:
             images.mkdir(exist_ok=True)
             (images / f"{name}.svg").write_text(drawn(results[name]))
@@ -61,11 +83,5 @@ def fill(document: Path, images: Path, results: Mapping[str, Result]) -> None:
     document.write_text(BLOCK.sub(content, document.read_text()))
 
 
-def _head(result: Result) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
-    rows = f"{result.rows:,} people of 15 attributes; " if result.scenario in SIZED else ""
-    return f"*{result.date}; {rows}medians; {result.machine}; {versions}.*"
-
-
-SIZED = {"first-push", "one-percent", "postgres", "nothing-to-do"}
-"""Scenarios whose sides don't state the number of people."""
+PARTS = {"goals": goals, "setup": setup}
+"""Blocks about all results."""

@@ -1,12 +1,8 @@
 """Compares what was sent with an export from Batch, in an in-process DuckDB with tables in a temporary
 directory, so that memory does not grow with the number of profiles.
 
-Both sides are JSON texts, compared by value:
-
-integer, float   as numbers: 5 and 5.0 are the same
-date             as instants, in any of the forms that Batch takes, in seconds or in milliseconds
-string_array     as sets: neither order nor repetition counts
-null             as absent, and so are an empty text and an empty array
+Each profile of either side gets a mark, a hash of its values. Marks are joined by parts of the keys, and the
+values themselves are compared only where the marks differ.
 """
 
 from __future__ import annotations
@@ -20,15 +16,19 @@ from typing import Any, Literal
 import duckdb
 import pyarrow as pa
 
+from dbt_batch_sync.audit.equality import difference, mark
 from dbt_batch_sync.batch_api.exports import no_room
 from dbt_batch_sync.errors import DeliveryError
-from dbt_batch_sync.kinds.attributes import KEY, AttributeType, TypedAttribute
+from dbt_batch_sync.kinds.attributes import KEY, TypedAttribute
 from dbt_batch_sync.mapping.mapping import OnExit
-from dbt_batch_sync.payload.expressions import ITEM, any_of, as_json, choose, column, matches, text
+from dbt_batch_sync.payload.expressions import choose, column, text
 from dbt_batch_sync.payload.values import REJECTED, sent_values
 
-MEMORY_LIMIT = "400MB"
+MEMORY_LIMIT = "200MB"
 """DuckDB's limit; beyond it, it spills to the temporary directory."""
+
+PART_ROWS = 1_000_000
+"""The most profiles that are joined at once."""
 
 MAX_LINE_BYTES = 4_000_000
 """The limit for one profile of an export; fifty attributes of the longest type need much less."""
@@ -134,7 +134,7 @@ class Comparison:
             try:
                 yield believed
             finally:
-                for table in (*_TABLES, "believed", "noted", "found"):
+                for table in (*_TABLES, "believed", "noted", "ours", "theirs", "differing", "found"):
                     self.run(f"drop table if exists {table}")
 
     def run(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
@@ -232,28 +232,37 @@ class Believed:
 
     def compare(self, keeps: Sequence[str], membership: str | None) -> None:
         """Finds the differences. `keeps`: the attributes whose nulls are not sent."""
-        ours_any = any_of(f"b.{column(each.name)} is not null" for each in self.attributes)
-        theirs_any = any_of(f"e.{column(each.plain_name)} is not null" for each in self.attributes)
-        cases = ",\n".join(_difference(each) for each in self.attributes)
-        differs = any_of(map(_differs, self.attributes))
+        ours = {each.name: f"b.{column(each.name)}" for each in self.attributes}
+        theirs = {each.name: f"e.{column(each.plain_name)}" for each in self.attributes}
+        self._find_differing(mark(self.attributes, ours), mark(self.attributes, theirs))
+        cases = ", ".join(_packed(each, ours[each.name], theirs[each.name]) for each in self.attributes)
         self._db.run(
-            f"""
-            create table found as
-            with joined as (
-                select coalesce(b.{KEY}, e.{KEY}) as key, b._batch_note as note,
-                    coalesce(b._batch_gone, false) as gone,
-                    case
-                        when b.{KEY} is null then [{_packed("'unknown_profile'")}]
-                        when e.{KEY} is null then [{_packed("'missing_profile'")}]
-                        else list_filter([{cases}], lambda x: x is not null)
-                    end as differences
-                from believed as b full join exported as e on b.{KEY} = e.{KEY}
-                where (b.{KEY} is null and {theirs_any}) or (e.{KEY} is null and {ours_any})
-                    or (b.{KEY} is not null and e.{KEY} is not null and {differs})
-            )
-            select key, note, gone, unnest(differences, recursive := true) from joined
-            """
+            "create table found as select key, null::varchar as note, false as gone, "
+            "null::varchar as attribute, 'unknown_profile' as difference, null::varchar as ours, "
+            "null::varchar as theirs "
+            "from differing where only_theirs"
         )
+        for first in range(0, self._db.count("count(*) from differing"), PART_ROWS):
+            self._db.run(
+                f"""
+                insert into found
+                with part as (
+                    select key as {KEY} from differing
+                    where not only_theirs and rowid >= $first and rowid < $first + {PART_ROWS}
+                ),
+                joined as (
+                    select b.{KEY} as key, b._batch_note as note, b._batch_gone as gone,
+                        case
+                            when e.{KEY} is null then [{_packed(None)}]
+                            else list_filter([{cases}], lambda x: x.difference is not null)
+                        end as differences
+                    from (from believed semi join part using ({KEY})) as b
+                    left join (from exported semi join part using ({KEY})) as e using ({KEY})
+                )
+                select key, note, gone, unnest(differences, recursive := true) from joined
+                """,
+                {"first": first},
+            )
         kept = ", ".join(map(text, keeps)) or "''"
         consents, flag = ", ".join(map(text, CONSENTS)), text(membership or "")
         self._db.run(
@@ -274,6 +283,25 @@ class Believed:
             """
         )
 
+    def _find_differing(self, mine: str, other: str) -> None:
+        """Creates `differing`: the keys with unequal marks, by parts of the keys of at most `PART_ROWS`."""
+        self._db.run(f"create table ours as select {KEY} as key, {mine} as mark from believed as b")
+        self._db.run(f"create table theirs as select {KEY} as key, {other} as mark from exported as e")
+        self._db.run("create table differing (key varchar, only_theirs boolean)")
+        rows = self._db.count("greatest((select count(*) from ours), (select count(*) from theirs))")
+        parts = rows // PART_ROWS + 1
+        for part in range(parts):
+            self._db.run(
+                f"""
+                insert into differing
+                select coalesce(b.key, e.key), b.key is null
+                from (from ours where hash(key) % {parts} = $part) as b
+                full join (from theirs where hash(key) % {parts} = $part) as e on b.key = e.key
+                where b.mark is distinct from e.mark
+                """,
+                {"part": part},
+            )
+
     def counts(self) -> list[tuple[str | None, str, str | None, int]]:
         """Counts by attribute and difference, or by the reason that it is not drift."""
         return self._db.connection.execute(
@@ -284,6 +312,14 @@ class Believed:
         """The number of profiles that differ, without those that are not in the sync."""
         drift = "expected is null and difference <> 'unknown_profile'"
         return self._db.count(f"count(distinct key) from found where {drift}")
+
+    def is_repairable(self, adopts: bool) -> bool:
+        """Whether dbt will send some of the drift. A repair never subscribes, an adoption never clears."""
+        consents = ", ".join(map(text, CONSENTS))
+        subscribes = f"attribute in ({consents}) and ours = '\"subscribed\"'"
+        left = "difference = 'unexpected_value'" if adopts else f"coalesce({subscribes}, false)"
+        drift = "expected is null and difference <> 'unknown_profile'"
+        return self._db.count(f"count(*) from found where {drift} and not ({left})") > 0
 
     def drift(self, rows: int, unknown: int) -> Iterator[pa.Table]:
         """The drift, and the first `unknown` profiles that are not in the sync, in chunks."""
@@ -322,78 +358,8 @@ def _first_given(name: str) -> str:
     return f"coalesce({', '.join(given)}) as {column(name)}"
 
 
-def _difference(attribute: TypedAttribute) -> str:
-    ours, theirs = f"b.{column(attribute.name)}", f"e.{column(attribute.plain_name)}"
-    mine, other = _canonical(attribute.type, ours), _canonical(attribute.type, theirs)
-    kind = (
-        f"case when {mine} is null then 'unexpected_value' when {other} is null then 'missing_value' "
-        "else 'other_value' end"
-    )
-    packed = _packed(kind, text(attribute.name), ours, theirs)
-    return f"case when {_differs(attribute)} then {packed} end"
-
-
-def _packed(difference: str, attribute: str = "null", ours: str = "null", theirs: str = "null") -> str:
-    cells = {"attribute": attribute, "ours": ours, "theirs": theirs, "difference": difference}
-    members = (f"{name} := cast({cell} as varchar)" for name, cell in cells.items())
-    return f"struct_pack({', '.join(members)})"
-
-
-def _differs(attribute: TypedAttribute) -> str:
-    """Equal texts need no parsing."""
-    ours, theirs = f"b.{column(attribute.name)}", f"e.{column(attribute.plain_name)}"
-    mine, other = _canonical(attribute.type, ours), _canonical(attribute.type, theirs)
-    same = f"{mine} is not distinct from {other}"
-    if attribute.type is AttributeType.DATE:
-        # A number may be in seconds or in milliseconds.
-        same = f"({same} or coalesce({other} in ('#' || {mine}, '#' || {mine} || '000'), false))"
-    return f"({ours} is distinct from {theirs} and not {same})"
-
-
-def _canonical(kind: AttributeType, json: str) -> str:
-    """A text that is equal for equal values; null for none. Numbers and booleans may be texts."""
-    value = f"json_extract_string({json}, '$')"
-    if kind is AttributeType.INTEGER:
-        digits = f"cast(try_cast(split_part({value}, '.', 1) as hugeint) as varchar)"
-        power = (matches(value, _WITH_EXPONENT), f"coalesce({_whole(value)}, {value})")
-        return choose([(matches(value, r"-?[0-9]+(\.0*)?"), f"coalesce({digits}, {value})"), power], value)
-    if kind is AttributeType.FLOAT:
-        return choose(
-            [(matches(value, _NUMBER), f"cast(try_cast({value} as double) + 0.0 as varchar)")], value
-        )
-    if kind is AttributeType.BOOLEAN:
-        return value
-    if kind is AttributeType.DATE:
-        moment = f"epoch_us(try_cast({value} as timestamptz))"
-        whole = f"cast({moment} // 1000000 as varchar)"
-        instant = f"case when {moment} % 1000000 = 0 then {whole} else {moment} || 'us' end"
-        number = f"'#' || coalesce({_whole(value)}, {value})"
-        return choose(
-            [
-                (matches(value, _NUMBER), number),
-                (matches(value, "[0-9]{4}-.*"), f"coalesce({instant}, {value})"),
-            ],
-            value,
-        )
-    if kind is AttributeType.STRING_ARRAY:
-        listed = choose([(f"json_valid({value}) and json_type({value}) = 'ARRAY'", value)])
-        parts = f"list_transform(try_cast({listed} as json[]), lambda {ITEM}: {_marked(ITEM)})"
-        items = f"list_sort(list_distinct({parts}))"
-        return f"case when len({items}) > 0 then {as_json(items)} when {listed} is null then {value} end"
-    return _marked(json)
-
-
-_NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"
-_WITH_EXPONENT = r"-?[0-9]+(\.[0-9]+)?[eE][+-]?[0-9]+"
-
-
-def _whole(value: str) -> str:
-    """The digits of a number without a fraction; null for others."""
-    number = f"try_cast({value} as double)"
-    return choose([(f"{number} = trunc({number})", f"cast(try_cast({number} as hugeint) as varchar)")])
-
-
-def _marked(json: str) -> str:
-    """A text behind a quote, so that it differs from a number, a boolean or a list of the same text."""
-    is_text = f"json_type({json}) = 'VARCHAR'"
-    return choose([(is_text, f"'\"' || json_extract_string({json}, '$')")], f"cast({json} as varchar)")
+def _packed(attribute: TypedAttribute | None, ours: str = "null", theirs: str = "null") -> str:
+    kind = difference(attribute, ours, theirs) if attribute else "'missing_profile'"
+    name = text(attribute.name) if attribute else "null"
+    cells = {"attribute": name, "difference": kind, "ours": ours, "theirs": theirs}
+    return f"struct_pack({', '.join(f'{each} := cast({cell} as varchar)' for each, cell in cells.items())})"

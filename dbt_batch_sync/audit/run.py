@@ -176,8 +176,9 @@ class Audit:
             drifted,
             result.unknown_profiles,
         )
-        append_audited(journal, ended, request if drifted else None)
-        return replace(result, repairs=bool(request and drifted))
+        repairs = request is not None and believed.is_repairable(request == "adopted")
+        append_audited(journal, ended, request if repairs else None)
+        return replace(result, repairs=repairs)
 
 
 def _attributes(known: Known) -> tuple[TypedAttribute, ...]:

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,7 +62,7 @@ def audit(
     options = api.AuditOptions(tolerance, repair, export)
     with Watch(quiet=as_json) as watch, interruptible(watch):
         result = api.audit(dbt.options, dbt.selection, options, observer=watch)
-    show.answer(result, audited, as_json)
+    show.answer(result, partial(audited, repair=repair), as_json)
     raise typer.Exit(0 if result.status == "succeeded" else 1)
 
 
@@ -127,7 +128,7 @@ def interruptible(watch: Watch) -> Iterator[None]:
         raise typer.Exit(128 + signals[0])
 
 
-def audited(result: AuditResult) -> None:
+def audited(result: AuditResult, *, repair: bool = False) -> None:
     """The summary of an audit: a row per sync, and notes below."""
     console = show.out()
     head = ("Sync", "Kind", "Result", "Compared", "Differ")
@@ -142,10 +143,17 @@ def audited(result: AuditResult) -> None:
         console.print("What differs is in the next delta. Run:")
         for command in result.next:
             console.print(f"  {escape(command)}")
-    elif any(each.drifted and each.in_batch is None for each in result.syncs):
+    drifted = [each for each in result.syncs if each.drifted]
+    unsent = [each.sync for each in drifted if each.in_batch is None and not each.repairs]
+    if unsent and not repair:
         console.print("To send what differs again: dbt-batch-sync audit --repair")
+    elif unsent:
+        console.print(
+            f"{escape(', '.join(unsent))}: only consents differ, and a repair never sends `subscribed`. To "
+            f"send everything again: dbt-batch-sync resend --all --select {escape(' '.join(unsent))}"
+        )
     # Of an audience or a catalog, only the size is known.
-    names = [each.sync for each in result.syncs if each.drifted and each.in_batch is not None]
+    names = [each.sync for each in drifted if each.in_batch is not None]
     if names:
         console.print(
             f"To send all rows again: dbt-batch-sync resend --all --select {escape(' '.join(names))}"

@@ -30,7 +30,7 @@ from dbt_batch_sync.payload.expressions import (
     matches,
     text,
 )
-from dbt_batch_sync.payload.objects import REFUSED
+from dbt_batch_sync.payload.objects import REJECTION
 
 _INTEGER = r"[+-]?[0-9]+"
 _FLOAT = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
@@ -209,7 +209,7 @@ def _date(attribute: TypedAttribute, cell: str, source: pa.DataType) -> Encoding
 
 def _object(attribute: TypedAttribute, cell: str) -> Encoding:
     """JSON from `objects.checked_objects`."""
-    problems = ((f"starts_with({cell}, {text(REFUSED)})", f"substr({cell}, {len(REFUSED) + 1})"),)
+    problems = ((f"starts_with({cell}, {text(REJECTION)})", f"substr({cell}, {len(REJECTION) + 1})"),)
     return Encoding(f"{cell} is not null", problems, *_names(attribute), (cell,))
 
 

@@ -28,7 +28,7 @@ from dbt_batch_sync.payload.statement import OPERATION, REJECTED, computed, conc
 NAME, TIME = "batch__name", "batch__time"
 PAGE = "_batch_page"
 
-_REFUSED, _HEAD = "_batch_refused", "_batch_head"
+_REASON, _HEAD = "_batch_reason", "_batch_head"
 
 MAX_EVENT_BYTES = 25_000
 """The maximum for one event [Q]."""
@@ -112,7 +112,7 @@ def event_statement(attributes: Sequence[TypedAttribute], schema: pa.Schema, fra
     and its time.
     """
     known, below = computed(attributes, schema, inserts=True)
-    refused = [(f"not coalesce({matches(NAME, ATTRIBUTE_NAME)}, false)", text("invalid_name"))]
+    reasons = [(f"not coalesce({matches(NAME, ATTRIBUTE_NAME)}, false)", text("invalid_name"))]
     time = f'strftime({TIME}, \',"time":"%Y-%m-%dT%H:%M:%SZ"\')'
     event = concat(
         text('{"name":"'),
@@ -124,8 +124,8 @@ def event_statement(attributes: Sequence[TypedAttribute], schema: pa.Schema, fra
         text("}}"),
     )
     return f"""
-        select {KEY}, {POSITION}, {CUSTOM_ID}, {PAGE}, {TIME}, {choose(refused)} as {_REFUSED},
-            {choose([(f"{choose(refused)} is null", event)])} as {OPERATION},
+        select {KEY}, {POSITION}, {CUSTOM_ID}, {PAGE}, {TIME}, {choose(reasons)} as {_REASON},
+            {choose([(f"{choose(reasons)} is null", event)])} as {OPERATION},
             {concat(text(fragment.opening), as_json(CUSTOM_ID), text(fragment.middle))} as {_HEAD},
             {rejected_values(known)} as {REJECTED}
         from {below}
@@ -154,17 +154,17 @@ def _rendered(
 ) -> tuple[Rendered, str | None]:
     """The operations of a batch, and the profile of its last event."""
     batch = _aged(batch, grouping)
-    events, refused = batch.column(OPERATION), batch.column(_REFUSED)
+    events, reasons = batch.column(OPERATION), batch.column(_REASON)
     large = pc.fill_null(pc.greater(pc.binary_length(events), MAX_EVENT_BYTES), False)
-    refused = pc.coalesce(refused, pc.if_else(large, TOO_LARGE, None))
-    sent = pc.is_null(refused)
-    kept = batch if refused.null_count == len(refused) else batch.filter(sent)
+    reasons = pc.coalesce(reasons, pc.if_else(large, TOO_LARGE, None))
+    sent = pc.is_null(reasons)
+    kept = batch if reasons.null_count == len(reasons) else batch.filter(sent)
     rejected = [
         RejectedValue(position, key, None, reason)
         for position, key, reason in zip(
             *(
                 each.filter(pc.invert(sent)).to_pylist()
-                for each in (batch.column(POSITION), batch.column(KEY), refused)
+                for each in (batch.column(POSITION), batch.column(KEY), reasons)
             ),
             strict=True,
         )
@@ -199,8 +199,8 @@ def _aged(batch: pa.RecordBatch, grouping: Grouping) -> pa.RecordBatch:
         name, events = OPERATION, batch.column(OPERATION)
         cells = pc.if_else(late, pc.replace_substring_regex(events, _TIMED, r"\1"), events)
     else:
-        name = _REFUSED
-        cells = pc.coalesce(batch.column(_REFUSED), pc.if_else(late, TOO_OLD, None))
+        name = _REASON
+        cells = pc.coalesce(batch.column(_REASON), pc.if_else(late, TOO_OLD, None))
     return batch.set_column(batch.schema.get_field_index(name), name, cells)
 
 

@@ -22,7 +22,7 @@ MAX_ATTRIBUTES = 20
 MAX_LEVELS = 3
 """The most nested objects, including the event's attributes [C]."""
 
-REFUSED = "!"
+REJECTION = "!"
 """Prefix of a reason, in place of a rejected value. No JSON begins with it."""
 
 _NAME = re.compile(rf"(?:(date|url)\()?({ATTRIBUTE_NAME})(?(1)\))")
@@ -37,7 +37,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_STRING = CUSTOM_RULES[AttributeType.STRING].max_length or 0
 
 
-class _Refused(Exception):
+class _Rejected(Exception):
     """Raised with the reason."""
 
 
@@ -57,17 +57,17 @@ def checked(value: str) -> str | None:
         if document is None:
             return None
         if not isinstance(document, dict | list):
-            return f"{REFUSED}not_an_object"
+            return f"{REJECTION}not_an_object"
         kept = _kept(document, level=2)
-    except _Refused as refused:
-        return f"{REFUSED}{refused}"
+    except _Rejected as rejected:
+        return f"{REJECTION}{rejected}"
     except (ValueError, RecursionError):
-        return f"{REFUSED}not_json"
+        return f"{REJECTION}not_json"
     return None if kept is None else json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
 
 
 def _not_finite(constant: str) -> NoReturn:
-    raise _Refused("not_finite")
+    raise _Rejected("not_finite")
 
 
 def _kept(value: Any, level: int) -> Any:
@@ -79,29 +79,29 @@ def _kept(value: Any, level: int) -> Any:
     if isinstance(value, str):
         return _string(value)
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise _Refused("out_of_range")
+        raise _Rejected("out_of_range")
     if isinstance(value, float) and not math.isfinite(value):
-        raise _Refused("not_finite")
+        raise _Rejected("not_finite")
     return value
 
 
 def _object(value: Mapping[str, Any], level: int) -> dict[str, Any] | None:
     if level > MAX_LEVELS:
-        raise _Refused("too_deep")
+        raise _Rejected("too_deep")
     kept: dict[str, Any] = {}
     names: set[str] = set()  # without wrappers
     for name, each in value.items():
         form = _NAME.fullmatch(name)
         if form is None:
-            raise _Refused("invalid_name")
+            raise _Rejected("invalid_name")
         found = _wrapped(each, form[1]) if form[1] else _kept(each, level + 1)
         if found is not None:
             if form[2] in names:
-                raise _Refused("duplicate_name")
+                raise _Rejected("duplicate_name")
             names.add(form[2])
             kept[name] = found
     if len(kept) > MAX_ATTRIBUTES:
-        raise _Refused("too_many_attributes")
+        raise _Rejected("too_many_attributes")
     return kept or None
 
 
@@ -110,42 +110,42 @@ def _wrapped(value: Any, kind: str) -> str | None:
         return None
     if kind == "url":
         if not isinstance(value, str) or not _URL.fullmatch(value):
-            raise _Refused(_URL_RULE.reason)
+            raise _Rejected(_URL_RULE.reason)
         if len(value) > (_URL_RULE.max_length or 0):
-            raise _Refused("too_long")
+            raise _Rejected("too_long")
         return _text(value)
     if not isinstance(value, str) or not _DATE.fullmatch(value):
-        raise _Refused("not_a_date")
+        raise _Rejected("not_a_date")
     try:
         datetime.fromisoformat(value[:-1])
     except ValueError:
-        raise _Refused("not_a_date") from None
+        raise _Rejected("not_a_date") from None
     return value
 
 
 def _array(value: list[Any], level: int) -> list[Any] | None:
     """An array of strings, or of objects one level below."""
     if any(isinstance(each, list) for each in value):
-        raise _Refused("nested_array")
+        raise _Rejected("nested_array")
     texts = [isinstance(each, str) for each in value if each is not None]
     if any(texts) and not all(texts):
-        raise _Refused("mixed_array")
+        raise _Rejected("mixed_array")
     if texts and not texts[0] and not all(isinstance(each, dict) for each in value if each is not None):
-        raise _Refused("not_an_object")
+        raise _Rejected("not_an_object")
     kept = [found for each in value if (found := _kept(each, level)) is not None]
     if len(kept) > MAX_ITEMS:
-        raise _Refused("too_many_items")
+        raise _Rejected("too_many_items")
     return kept or None
 
 
 def _string(value: str) -> str | None:
     if len(value) > _MAX_STRING:
-        raise _Refused("too_long")
+        raise _Rejected("too_long")
     return _text(value) or None
 
 
 def _text(value: str) -> str:
     """The text. JSON can escape half of a surrogate pair, which no encoding has."""
     if _SURROGATE.search(value):
-        raise _Refused("invalid_text")
+        raise _Rejected("invalid_text")
     return value

@@ -21,13 +21,13 @@ def sent_values(attributes: Sequence[TypedAttribute], rows: pa.Schema, source: s
     values, names = [f"cast({KEY} as varchar) as {KEY}"], []
     for each in attributes:
         encoding = encode(each, rows.field(each.name).type)
-        refused = f"coalesce({any_of(condition for condition, _ in encoding.problems)}, false)"
+        wrong_value = f"coalesce({any_of(condition for condition, _ in encoding.problems)}, false)"
         member = f"concat({', '.join((encoding.first, *encoding.rest))})"
         value = f"substr({member}, {len(each.wire_name) + 4})"  # what is behind its name, quotes and a colon
-        sent = choose([(f"{encoding.present} and not {refused}", value)])
+        sent = choose([(f"{encoding.present} and not {wrong_value}", value)])
         values.append(f"{sent} as {column(each.name)}")
         if encoding.problems:
-            wrong = f"{encoding.present} and {refused}"
+            wrong = f"{encoding.present} and {wrong_value}"
             names.append(choose([(wrong, text(f",{each.name},"))], "''"))
     listed = f"nullif(concat({', '.join(names)}), '')" if names else "cast(null as varchar)"
     return f"select * replace ({', '.join(values)}), {listed} as {REJECTED} from {source}"

@@ -59,13 +59,13 @@ def prepare(talk: Talk, sync: Sync, state: SyncState) -> None:
             step = compare(talk, sync, state)
         except Stopped as stopped:
             raise Stopped(f"nothing was sent: {stopped}") from None
-        refused = talk.post(step.path, step.document) if step else None
-        if step is None or refused is None:
+        failure = talk.post(step.path, step.document) if step else None
+        if step is None or failure is None:
             return
-        if isinstance(refused, Fatal) and refused.status in (401, 403):
-            raise DeliveryError(f"{describe(refused)}.")
+        if isinstance(failure, Fatal) and failure.status in (401, 403):
+            raise DeliveryError(f"{describe(failure)}.")
         if is_last:
-            raise DeliveryError(f"can't {step.does}: Batch rejected it: {describe(refused)}.")
+            raise DeliveryError(f"can't {step.does}: Batch rejected it: {describe(failure)}.")
 
 
 def wait(talk: Talk, sync: Sync, tokens: Sequence[str]) -> None:

@@ -14,5 +14,5 @@
         when {{ special }} or not {{ dbt_batch_sync.full_match('value', possible) }} then 'impossible_email'
     end
     {%- endset %}
-    {{- dbt_batch_sync.refused_values(model, column_name, problem) }}
+    {{- dbt_batch_sync.rejected_values(model, column_name, problem) }}
 {% endtest %}

@@ -1,3 +1,3 @@
 {% test batch_language(model, column_name) %}
-    {{- dbt_batch_sync.refused_values(model, column_name, dbt_batch_sync.not_on_the_list(dbt_batch_sync.language_words(), 'invalid_language')) }}
+    {{- dbt_batch_sync.rejected_values(model, column_name, dbt_batch_sync.not_on_the_list(dbt_batch_sync.language_words(), 'invalid_language')) }}
 {% endtest %}

@@ -6,5 +6,5 @@
         when not {{ dbt_batch_sync.full_match('value', dbt_batch_sync.phone_pattern()) }} then 'impossible_phone'
     end
     {%- endset %}
-    {{- dbt_batch_sync.refused_values(model, column_name, problem) }}
+    {{- dbt_batch_sync.rejected_values(model, column_name, problem) }}
 {% endtest %}

@@ -94,6 +94,8 @@ def test_edits_are_found_and_repaired(quick: QuickProject) -> None:
     assert [(each.attribute, each.difference) for each in again.differences] == [
         ("batch__email_marketing", "missing_value")
     ]
+    # A repair never subscribes anyone.
+    assert audit(quick, repair=True).repairs is False
 
 
 @pytest.mark.parametrize(

@@ -127,25 +127,31 @@ SECONDS = 1577923200
 def test_which_values_are_equal(
     tmp_path: Path, kind: str, ours: Any, equal: list[Any], others: list[Any]
 ) -> None:
+    """Each exported value in a profile, and all of them in one."""
     values = [*equal, *others]
     names = [f"a{n}" for n in range(len(values))]
+    together = dict(zip(names, values, strict=True))
+    profiles = {"all": together} | {name: {"a0": value} for name, value in together.items()}
+    lines = ({"identifiers": {"custom_id": key}, "attributes": each} for key, each in profiles.items())
     file = tmp_path / "file.jsonl"
-    exported = dict(zip(names, values, strict=True))
-    file.write_text(json.dumps({"identifiers": {"custom_id": "C"}, "attributes": exported}), "utf-8")
+    file.write_text("\n".join(map(json.dumps, lines)), "utf-8")
     comparison = Comparison(tmp_path, names)
     comparison.add_exported(file)
     types = {"string_array": pa.list_(pa.string()), "url": pa.string(), "string": pa.string()}
-    own = {KEY: "C", "_batch_run_id": "r", "_batch_doubt": None, "_batch_gone": False}
-    row = pa.Table.from_pylist([own])
+    own = {"_batch_run_id": "r", "_batch_doubt": None, "_batch_gone": False}
+    rows = pa.Table.from_pylist([{KEY: key, **own} for key in profiles])
+    alone = pa.array([ours] * len(profiles), types.get(kind))
     for name in names:
-        row = row.append_column(name, pa.array([ours], types.get(kind)))
+        given = alone if name == "a0" else pa.array([ours, *[None] * len(names)], alone.type)
+        rows = rows.append_column(name, given)
     with comparison.of_sync(parse_types(",".join(f"{name}:{kind}" for name in names))) as believed:
-        believed.add("held", row)
+        believed.add("held", rows)
         believed.settle(0, [], OnExit.IGNORE)
         believed.compare([], None)
-        found = {str(attribute) for attribute, *_ in believed.counts()}
+        found = comparison.connection.execute("select key, attribute from found").fetchall()
     comparison.close()
-    assert [exported[name] for name in names if name in found] == others
+    assert [together[name] for name in names if ("all", name) in found] == others
+    assert [together[name] for name in names if (name, "a0") in found or (name, None) in found] == others
 
 
 GOOD = b'{"identifiers": {"custom_id": "C-1"}, "attributes": {"a": 1}}\n'

@@ -1,6 +1,6 @@
 {#- The body of a test: the values of a column that a push would hold back, each with its reason. `problem` is SQL about `value`, a text
     that is neither null nor empty: empty texts are sent as null. -#}
-{% macro refused_values(model, column_name, problem) -%}
+{% macro rejected_values(model, column_name, problem) -%}
     select value, reason
     from (
         select value, {{ problem }} as reason

@@ -39,13 +39,10 @@ def goals(results: Mapping[str, Result]) -> str:
     lines = ["| work | goal | measured | met |", "|---|---|---|---|"]
     for work, group in groupby(answers(results), lambda answer: answer.work):
         each = list(group)
-        met = ["yes" if answer.met else "**no**" for answer in each]
-        columns = (
-            [answer.goal for answer in each],
-            [answer.measured for answer in each],
-            met[:1] if len(set(met)) == 1 else met,
-        )
-        lines.append(f"| {' | '.join([work, *map(', '.join, columns)])} |")
+        goal = ", ".join(dict.fromkeys(answer.goal for answer in each))
+        measured = ", ".join(answer.measured for answer in each)
+        met = "yes" if all(answer.met for answer in each) else "**no**"
+        lines.append(f"| {work} | {goal} | {measured} | {met} |")
     return "\n".join(lines)
 
 

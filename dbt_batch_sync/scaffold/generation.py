@@ -37,7 +37,7 @@ def missing(
     syncs: Sequence[Sync], manifest: Manifest, project: Project, schema: str | None = None
 ) -> list[Change]:
     """The files to write for these syncs. A model in the manifest, wherever it is, is the user's and is not
-    changed. The YAML is renewed if we wrote it. `schema` is the target's.
+    changed, unless its file was deleted. The YAML is renewed if we wrote it. `schema` is the target's.
     """
     found: list[Change] = []
     for sync in syncs:
@@ -48,7 +48,7 @@ def missing(
                 f"{{{{ dbt_batch_sync.{suffix.removeprefix('_')}({_arguments(sync)}) }}}}\n"
             )
             for suffix, model in models
-            if model is None
+            if model is None or (model.package == manifest.project_name and _is_gone(model, project))
         }
         if len(files) == len(models):
             files[_folder(project) / f"{sync.name}.yml"] = _described(sync)

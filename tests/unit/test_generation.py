@@ -104,6 +104,14 @@ def test_nothing_is_written_twice(shop: Shop) -> None:
     assert shop.missing() == []
 
 
+def test_deleted_models_are_written_again(shop: Shop) -> None:
+    """The exposure would keep dbt from parsing without them, so the manifest still has them."""
+    folder = shop.directory / "models" / "batch_sync"
+    for name in PETS:
+        (folder / name).unlink()
+    assert sorted(each.path.name for each in shop.missing()) == PETS
+
+
 def test_user_models_are_found_anywhere(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
     shop.add("people", config=META)

@@ -84,7 +84,7 @@ def shop_workshop(
     batch: FaultyServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """The project behind `shop`."""
-    return Project(tmp_path_factory.mktemp("shop"), batch, warehouse)
+    return Project(tmp_path_factory.mktemp("shop"), batch, warehouse, whole=True)
 
 
 @pytest.fixture

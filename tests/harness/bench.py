@@ -36,8 +36,7 @@ from harness.faults import Fault
 from harness.faulty import FaultyWarehouse, Points, Trouble, do, faulty_send
 from harness.faulty_sandbox import FaultyServer
 from harness.project import PEOPLE, Project, Row
-from harness.quick import QuickDbt
-from harness.repeated import answered_at_once, remembered
+from harness.repeated import answered_at_once
 from sqlglot import exp
 
 from dbt_batch_sync.artifacts.manifest import Model
@@ -272,9 +271,9 @@ class Bench:
         profiles = yaml.safe_load((directory / "profiles.yml").read_text())
         profiles["shop"]["outputs"]["dev"] = _ENGINE
         (directory / "profiles.yml").write_text(yaml.safe_dump(profiles))
-        self._dbt = QuickDbt(directory, page_rows=PAGE_ROWS)
-        adapter = self._dbt.adapter
-        adapter.set_macro_context_generator(remembered(adapter._macro_context_generator))
+        project.dbt("parse")
+        self._dbt = project._quick
+        self._dbt.divide(PAGE_ROWS)
         with self._installed():
             credentials = {key: value for key, value in _ENGINE.items() if key not in ("type", "threads")}
             self._warehouse = DuckDbWarehouse(WarehouseTarget("shop", "dev", "duckdb", credentials))
@@ -294,7 +293,7 @@ class Bench:
     def map(self, mapping: Mapping[str, object]) -> None:
         """Set the sync's meta for the next `build` and push."""
         self.mapping = mapping
-        self._dbt.map(mapping)
+        self._dbt.map(PEOPLE, mapping)
 
     def set_rows(self, columns: Mapping[str, str], rows: Iterable[Row]) -> None:
         """Set the sync's rows. `columns` are names and DuckDB types."""

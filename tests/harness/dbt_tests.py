@@ -137,7 +137,7 @@ Found = Mapping[str, set[tuple[str | None, str]]]
 def tested(batch: FaultyServer, warehouse: Database, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose models contain the values, after `dbt run`."""
     warehouse.clear()
-    project = Project(tmp_path_factory.mktemp("tests"), batch, warehouse)
+    project = Project(tmp_path_factory.mktemp("tests"), batch, warehouse, whole=True)
     count = max(map(len, VALUES.values()))
     padded = {name: [*values, *[None] * (count - len(values))] for name, values in VALUES.items()}
     rows = [{"id": str(n), **{name: padded[name][n] for name in VALUES}} for n in range(count)]

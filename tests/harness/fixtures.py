@@ -6,6 +6,7 @@ empty.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,14 +28,19 @@ MARKER = "forbidden(*violations): requests that Batch's documentation forbids, a
 @pytest.fixture(scope="session")
 def batch() -> Iterator[FaultyServer]:
     """A sandbox without rate limits. While it runs, dbt's adapters don't walk the stack (pytest's frames
-    included) to find the module that declared each flag.
+    included) to find the module that declared each flag, and garbage is collected less often.
     """
+    import dbt.cli.main  # noqa: F401 - so that what it loads is frozen
     from dbt_common.behavior_flags import BehaviorFlagRendered
 
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
     settings = SandboxSettings(rate_limits=False, keep_requests=KEPT, keep_bodies=KEPT)
     unsourced = mock.patch.object(BehaviorFlagRendered, "_default_source", staticmethod(str))
     with unsourced, FaultyServer(settings) as server:
         yield server
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,8 @@ import yaml
 from harness.databases import Database, DuckDbFile, Row
 from harness.faulty import VARIABLE, Trouble, to_text
 from harness.faulty_sandbox import FaultyServer
+from harness.quick_dbt import QuickDbt
+from harness.repeated import parsed_once
 from harness.wire import Sent
 
 from dbt_batch_sync import api
@@ -64,16 +66,27 @@ class Built:
 
 
 class Project:
-    """A project in `directory`, which may not exist yet. `sandbox` must be running and must not be shared."""
+    """A project in `directory`, which may not exist yet. `sandbox` must be running and must not be shared.
 
-    def __init__(self, directory: Path, sandbox: FaultyServer, warehouse: Database | None = None) -> None:
+    `whole`: run all of dbt, without the shortcuts of `parsed_once` and `QuickDbt`.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        sandbox: FaultyServer,
+        warehouse: Database | None = None,
+        *,
+        whole: bool = False,
+    ) -> None:
+        self.whole = whole
         self.directory = directory
         self.sandbox = sandbox
         self.database = directory / "shop.duckdb"
         self.warehouse = warehouse or DuckDbFile(self.database)
         self.environ = {**os.environ, "DO_NOT_TRACK": "1", "NO_COLOR": "1", "COLUMNS": "200"}
         self._first_request = 0
-        self._parsed: Any = None
+        self._quick: QuickDbt
         self._as_parsed: dict[Path, str] = {}
         models = {"+materialized": "view", **self.warehouse.model_config}
         _write(directory / "dbt_project.yml", _PROJECT % json.dumps(models))
@@ -149,12 +162,16 @@ class Project:
 
             flags = ("--project-dir", str(self.directory), "--profiles-dir", str(self.directory))
             quiet = ("--quiet", "--no-use-colors", "--log-level-file", "none")
-            with contextlib.redirect_stdout(io.StringIO()) as output:
+            shortcut = contextlib.nullcontext() if self.whole else parsed_once()
+            with shortcut, contextlib.redirect_stdout(io.StringIO()) as output:
                 outcome = dbtRunner(manifest=manifest).invoke([*arguments, *quiet, *flags])
             if self.warehouse.adapter == "duckdb":
                 _release()
-        if arguments[0] == "parse":
-            self._parsed, self._as_parsed = outcome.result, self._written()
+        if arguments[0] == "parse" and outcome.success:
+            from dbt.adapters.factory import FACTORY
+
+            config = FACTORY.lookup_adapter(self.warehouse.adapter).config
+            self._quick, self._as_parsed = QuickDbt(outcome.result, config), self._written()
         results = getattr(outcome.result, "results", None) or ()
         failed = [str(each.message) for each in results if str(each.status) in ("error", "fail")]
         messages = "\n".join([*failed, *([str(outcome.exception)] if outcome.exception else [])])
@@ -163,13 +180,17 @@ class Project:
         return built
 
     def build(self, *arguments: str) -> None:
-        """`dbt run` of every sync, snapshot and delta.
+        """`dbt run` of every sync, snapshot and delta: dbt's own with `arguments`, otherwise the quick one.
 
-        Skips `run_results.json` and parses only files changed since the last run: a third of the time.
+        Writes no `run_results.json`, and parses only files changed since the last run.
         """
         if self._written() != self._as_parsed:
             self.dbt("parse")
-        self._invoke(self._parsed, "run", "--no-write-json", *arguments)
+        if arguments or self.whole:
+            self._invoke(self._quick._manifest, "run", "--no-write-json", *arguments)
+        else:
+            with self._quick.installed(release=True):
+                self._quick.run(self._quick.models())
 
     def _written(self) -> dict[Path, str]:
         """The project's files and their content."""

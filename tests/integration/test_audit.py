@@ -242,10 +242,10 @@ def test_the_command_line(quick: QuickProject) -> None:
     assert "no drift" in done.stdout
     edit(quick, "C-1", "points", TypedValue("integer", 99))
     edit(quick, "C-1", "$email_address", TypedValue("string", "someone@else.io"))
-    done = quick.cli("audit", "--repair")
+    done = quick.call("audit", "--repair")
     assert done.returncode == 1, done.stderr
     assert "other value" in done.stdout
     assert "1 here, 99 in Batch" in done.stdout
     assert "else.io" not in done.stdout
-    assert "audit --repair requested" in quick.cli("status").stdout
-    assert quick.cli("audit", "--tolerance", "0.5").returncode == 0
+    assert "audit --repair requested" in quick.call("status").stdout
+    assert quick.call("audit", "--tolerance", "0.5").returncode == 0

@@ -1,10 +1,14 @@
-"""Deltas that tests build without dbt equal those that dbt builds."""
+"""The tests' shortcuts around dbt have dbt's results."""
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 from harness.compiled import CompiledDelta
+from harness.faulty_sandbox import FaultyServer
 from harness.project import Project
 
 TOLD = "sync, delta_id is null, page, mapping_hash, attribute_types, target, model_rows, known_rows, inserts, updates, exits"
@@ -41,7 +45,7 @@ def push(project: Project) -> None:
     )
 
 
-def test_both_give_the_same_tables(project: Project) -> None:
+def test_all_builds_give_the_same_tables(project: Project) -> None:
     columns = {"id": "varchar", "points": "bigint"}
     project.map({"identifier": "id", "custom": ["points"]})
     project.set_rows(columns, [{"id": "a", "points": 1}, {"id": "b", "points": 2}])
@@ -53,3 +57,24 @@ def test_both_give_the_same_tables(project: Project) -> None:
     assert [row["custom_id"] for row in first[0]] == ["a"]
     project.build()
     assert seen(project) == first
+    project.dbt("run")
+    assert seen(project) == first
+
+
+def test_a_parse_that_begins_with_known_macros_gives_the_same_manifest(
+    project: Project, batch: FaultyServer, tmp_path: Path
+) -> None:
+    project.map({"identifier": "id", "custom": ["points"]})
+    project.dbt("parse")
+    whole, begun = (manifest(Project(tmp_path / str(number), batch, whole=not number)) for number in (0, 1))
+    assert len(whole["macros"]) > 500
+    assert begun == whole
+
+
+def manifest(project: Project) -> dict[str, Any]:
+    """The manifest of a new project, without times and ids."""
+    project.map({"identifier": "id", "custom": ["points"]})
+    project.dbt("parse")
+    text = (project.directory / "target" / "manifest.json").read_text(encoding="utf-8")
+    text = re.sub(r'"created_at": [\d.]+', '"created_at": 0', text.replace(str(project.directory), ""))
+    return {name: value for name, value in json.loads(text).items() if name != "metadata"}

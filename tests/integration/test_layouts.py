@@ -14,7 +14,7 @@ from harness.faulty_sandbox import FaultyServer
 from harness.project import Project
 
 MAPPING = {"identifier": "id", "custom": ["n"]}
-SQL = "select 'p' as id, {{ var('n', 1) }} as n"
+SQL = "select 'p' as id, 1 as n"
 
 REF = """
 {% macro ref(model_name) %}
@@ -102,8 +102,9 @@ def test_layout(
         return dict(sync)
 
     for n, change in ((1, "inserts"), (2, "updates")):
+        project.map(MAPPING, sql=SQL.replace("1", str(n)), models=())
         # Also runs the tests of the ledger's sources and of both models.
-        project.dbt("build", "--vars", f"n: {n}")
+        project.dbt("build")
         assert project.call("generate", "--check").returncode == 0
         assert found("plan")[change] == 1
         assert found("push", "--require-tests")["accepted"] == 1

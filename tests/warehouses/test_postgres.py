@@ -145,7 +145,7 @@ def test_an_unusual_schema_name(postgres: PostgresServer, shop: Project) -> None
     odd = PostgresDatabase(postgres)
     odd.schema = 'Sh 100%s "order'.replace('"', "")
     odd.clear()
-    project = Project(shop.directory / "odd", shop.sandbox, odd)
+    project = Project(shop.directory / "odd", shop.sandbox, odd, whole=True)
     project.map({**CONTACTS_MAPPING, "guards": {"never_resubscribe": True}})
     project.set_rows(CONTACTS, contacts(3))
     assert project.sync(select=["people"]).status == "succeeded"
@@ -224,7 +224,7 @@ def nodes(plan: Any) -> Iterator[Any]:
 
 
 def test_minimal_grants(postgres: PostgresServer, batch: FaultyServer, tmp_path: Path) -> None:
-    project = Project(tmp_path, batch, PostgresDatabase(postgres))
+    project = Project(tmp_path, batch, PostgresDatabase(postgres), whole=True)
     project.clear()
     check_rights(project, documented("postgres"))
 

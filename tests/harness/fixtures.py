@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -15,6 +17,7 @@ from unittest import mock
 import pytest
 from harness.databases import PostgresServer
 from harness.faulty_sandbox import FaultyServer
+from harness.forked import programs
 from harness.project import Project
 
 from dbt_batch_sync.sandbox.server import SandboxSettings
@@ -50,6 +53,13 @@ def postgres() -> Iterator[PostgresServer]:
     server = PostgresServer(Path(installed) if installed else None)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def path() -> Iterator[str]:
+    """A PATH with `dbt` and `dbt-batch-sync`, which start fast."""
+    with tempfile.TemporaryDirectory(prefix="bin") as directory, programs(Path(directory)) as found:
+        yield f"{found}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,8 +125,8 @@ def scripts() -> list[Document]:
 
 
 @pytest.mark.parametrize("document", scripts(), ids=lambda document: document.name)
-def test_commands_run_as_written(document: Document, tmp_path: Path) -> None:
-    output = run(document, tmp_path)
+def test_commands_run_as_written(document: Document, tmp_path: Path, path: str) -> None:
+    output = run(document, tmp_path, path)
     accepted = [
         int(found) for found in re.findall(r" ([1-9]\d*) +(?:0|\d+ [a-z]+) +[\d.]+ s$", output, re.MULTILINE)
     ]
@@ -146,8 +145,8 @@ def shown_output(document: Document) -> list[str]:
     return [f"^{'.*'.join(map(re.escape, re.split(' *… *', line)))} *$" for line in lines if line.strip(" …")]
 
 
-def run(document: Document, directory: Path) -> str:
-    """Run a document's script with this environment's programs and a free port. Return its output."""
+def run(document: Document, directory: Path, path: str) -> str:
+    """Run a document's script with the programs in `path` and a free port. Return its output."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     script = PRELUDE + "\n".join(block.text for block in document.blocks if block.info == RUNNABLE)
@@ -157,7 +156,7 @@ def run(document: Document, directory: Path) -> str:
         cwd=directory,
         env={
             **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": path,
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "NO_COLOR": "1",
         },

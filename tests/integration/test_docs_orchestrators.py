@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,9 +22,8 @@ def script(project: Project, tmp_path: Path) -> Path:
     return path
 
 
-def run(command: str, project: Project, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in bash with this environment's programs."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+def run(command: str, project: Project, path: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in bash with the programs in `path`."""
     return subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", command],
         cwd=project.directory,
@@ -39,53 +36,53 @@ def run(command: str, project: Project, **environ: str) -> subprocess.CompletedP
     )
 
 
-def test_the_script_pushes(project: Project, script: Path) -> None:
+def test_the_script_pushes(project: Project, script: Path, path: str) -> None:
     prepare(project, GOOD, build=False)
-    done = run(str(script), project)
+    done = run(str(script), project, path)
     assert done.returncode == 0, done.stderr
     document = json.loads((project.directory / "push.json").read_text(encoding="utf-8"))
     assert (document["status"], document["syncs"][0]["accepted"]) == ("succeeded", 1)
     assert len(project.profiles()) == 1
 
 
-def test_the_script_shows_what_was_rejected(project: Project, script: Path) -> None:
+def test_the_script_shows_what_was_rejected(project: Project, script: Path, path: str) -> None:
     prepare(project, GOOD, WRONG, build=False)
-    done = run(str(script), project)
+    done = run(str(script), project, path)
     assert done.returncode == 0, done.stderr
     assert "some rows or attributes were rejected" in done.stderr
     assert "email_address" in done.stderr
 
 
-def test_the_script_fails_with_the_push(project: Project, script: Path) -> None:
+def test_the_script_fails_with_the_push(project: Project, script: Path, path: str) -> None:
     prepare(project, GOOD, guards={"min_rows": 5}, build=False)
-    done = run(str(script), project)
+    done = run(str(script), project, path)
     assert done.returncode == 1
     assert "min_rows" in done.stderr
     assert project.profiles() == {}
 
 
-def test_the_script_ends_when_dbt_fails(project: Project, script: Path) -> None:
+def test_the_script_ends_when_dbt_fails(project: Project, script: Path, path: str) -> None:
     prepare(project, GOOD, build=False)
     project.map({"identifier": "id", "standard": {"email_address": "email"}}, sql="select nothing")
-    assert run(str(script), project).returncode == 1
+    assert run(str(script), project, path).returncode == 1
     assert project.profiles() == {}
 
 
-def test_the_crontab(project: Project, script: Path, tmp_path: Path) -> None:
+def test_the_crontab(project: Project, script: Path, path: str, tmp_path: Path) -> None:
     """A run is skipped while another holds the lock."""
     prepare(project, GOOD, build=False)
     *fields, command = example("crontab", project).strip().split(maxsplit=5)
     assert len(fields) == 5
     lock = tmp_path / "lock"
     command = command.replace("/tmp/batch-sync.lock", str(lock))
-    assert run(f"exec 9> {lock}; flock 9; {command}", project).returncode == 1
+    assert run(f"exec 9> {lock}; flock 9; {command}", project, path).returncode == 1
     assert project.profiles() == {}
-    assert run(command, project).returncode == 0
+    assert run(command, project, path).returncode == 0
     assert len(project.profiles()) == 1
 
 
 @pytest.mark.parametrize(("email", "code"), [(GOOD, 0), (WRONG, 3)])
-def test_the_workflow(project: Project, email: str, code: int) -> None:
+def test_the_workflow(project: Project, path: str, email: str, code: int) -> None:
     prepare(project, GOOD, email, build=False)
     workflow = yaml.safe_load(example("yaml workflow", project))
     step = workflow["jobs"]["push"]["steps"][-1]
@@ -94,8 +91,8 @@ def test_the_workflow(project: Project, email: str, code: int) -> None:
     project.outputs(
         sandbox={key.removeprefix("BATCH_").lower(): f"{{{{ env_var('{key}') }}}}" for key in secrets}
     )
-    done = run(step["run"], project, **secrets)
+    done = run(step["run"], project, path, **secrets)
     assert done.returncode == code, done.stdout + done.stderr
     (lenient,) = [each for each in codes(read(DOCS).section("GitHub Actions").prose) if each.startswith("||")]
     *_, push = step["run"].splitlines()
-    assert run(f"{push} {lenient}", project, **secrets).returncode == 0
+    assert run(f"{push} {lenient}", project, path, **secrets).returncode == 0

@@ -55,7 +55,7 @@ def postgres() -> Iterator[PostgresServer]:
     server.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def path() -> Iterator[str]:
     """A PATH with `dbt` and `dbt-batch-sync`, which start fast."""
     with tempfile.TemporaryDirectory(prefix="bin") as directory, programs(Path(directory)) as found:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from harness.databases import Row
 from harness.faults import Fault, FaultKind
+from harness.faulty_sandbox import FaultyServer
 from harness.project import Project
 
 from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
@@ -17,14 +20,30 @@ NAMES = ("blue", "gold", "green", "red")
 COLUMNS = {"id": "varchar", "points": "bigint"}
 
 
-def synced(project: Project) -> None:
+@pytest.fixture(scope="module")
+def synced(batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Four syncs of one person each, pushed, with empty deltas."""
+    batch.reset()
+    project = Project(tmp_path_factory.mktemp("idle"), batch)
     for name in NAMES:
         project.map({"identifier": "id", "custom": ["points"]}, name)
         project.set_rows(COLUMNS, [{"id": name, "points": 1}], name)
     project.build()
     assert project.push().status == "succeeded"
     project.build()
+    project.database.rename(project.directory / "kept")
+    return project
+
+
+@pytest.fixture
+def project(synced: Project) -> Iterator[Project]:
+    """The four syncs as they were at first, and an empty sandbox."""
+    synced.warehouse.clear()
+    shutil.copy(synced.directory / "kept", synced.database)
+    synced.outputs()
+    synced.sandbox.reset()
+    yield synced
+    assert not synced.sandbox.stats.violations, synced.sandbox.stats.examples
 
 
 def told(project: Project) -> dict[str, str]:
@@ -47,7 +66,6 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_any_number_of_idle_syncs_costs_two_round_trips(project: Project, trips: list[str]) -> None:
-    synced(project)
     before = project.query("select count(*) as n from batch_sync_journal")[0]["n"]
     trips.clear()
     assert told(project) == dict.fromkeys(NAMES, "succeeded")
@@ -61,7 +79,6 @@ def test_any_number_of_idle_syncs_costs_two_round_trips(project: Project, trips:
 
 
 def test_a_push_of_a_few_rows_costs_at_most_ten_round_trips(project: Project, trips: list[str]) -> None:
-    synced(project)
     people: list[Row] = [{"id": str(place), "points": place} for place in range(3)]
     project.set_rows(COLUMNS, people, "gold")
     project.sandbox.faults.set([Fault(FaultKind.REFUSE_ROWS, custom_ids=("2",))])
@@ -73,7 +90,6 @@ def test_a_push_of_a_few_rows_costs_at_most_ten_round_trips(project: Project, tr
 
 
 def test_an_idle_push_imports_neither_requests_nor_dbt_adapters(project: Project) -> None:
-    synced(project)
     watched = "requests", "dbt.adapters"
     program = f"""
 import sys
@@ -97,7 +113,6 @@ finally:
 
 
 def test_a_sync_with_changes_is_pushed_among_idle_ones(project: Project) -> None:
-    synced(project)
     project.set_rows(COLUMNS, [{"id": "gold", "points": 2}], "gold")
     project.build()
     assert told(project) == dict.fromkeys(NAMES, "succeeded")
@@ -105,7 +120,6 @@ def test_a_sync_with_changes_is_pushed_among_idle_ones(project: Project) -> None
 
 
 def test_a_live_push_blocks_only_a_sync_with_changes(project: Project) -> None:
-    synced(project)
     project.set_rows(COLUMNS, [{"id": "red", "points": 2}], "red")
     project.set_rows(COLUMNS, [{"id": "gold", "points": 2}], "gold")
     project.build()
@@ -122,19 +136,16 @@ def test_a_live_push_blocks_only_a_sync_with_changes(project: Project) -> None:
 
 
 def test_another_batch_project_is_noticed_without_changes(project: Project) -> None:
-    synced(project)
     project.outputs(sandbox={"project_key": "another"})
     assert all("was pushed to another Batch project" in said for said in told(project).values())
 
 
 def test_a_disallowed_target_is_noticed_without_changes(project: Project) -> None:
-    synced(project)
     project.outputs(sandbox={"only_from": ["prod"]})
     assert all("accepts only deltas of the dbt targets prod" in said for said in told(project).values())
 
 
 def test_a_missing_table_fails_only_its_sync(project: Project) -> None:
-    synced(project)
     project.set_rows(COLUMNS, [{"id": "green", "points": 2}], "green")
     project.build()
     project.execute("drop table green_delta")
@@ -144,7 +155,6 @@ def test_a_missing_table_fails_only_its_sync(project: Project) -> None:
 
 
 def test_a_delta_with_another_id_is_not_pushed(project: Project) -> None:
-    synced(project)
     project.set_rows(COLUMNS, [{"id": "green", "points": 2}, {"id": "new", "points": 3}], "green")
     project.build()
     project.execute("update green_delta set _batch_delta_id = 'another' where custom_id = 'new'")

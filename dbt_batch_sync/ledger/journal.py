@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import lru_cache
 from threading import RLock
 from typing import TypeVar
 
@@ -74,7 +75,7 @@ class Journal:
             some = syncs[start : start + SYNCS_AT_ONCE]
             with self._lock:
                 asked = self._seconds()
-                found_rows = self._fetch(_last_events(self.table, some), {})
+                found_rows = self._fetch(_last_events(self.table, tuple(some)), {})
                 rows = typed(found_rows, _STATE_COLUMNS).to_pylist()
                 now: datetime = rows[0]["now_at"]
                 self._learn(now, asked)
@@ -181,10 +182,12 @@ class Journal:
             self._ahead = (now, asked)
 
 
-def _last_events(table: exp.Table, syncs: Sequence[str]) -> exp.Select:
+@lru_cache(maxsize=16)
+def _last_events(table: exp.Table, syncs: tuple[str, ...]) -> exp.Select:
     """The last event of each sync, run, delta and kind: since the last built delta, of unfinished runs, and
     of the last intent and the last delta that sends everything. Also the warehouse's time, even if there are
-    no events. Almost all events are older, so they are filtered before they are numbered.
+    no events. Almost all events are older, so they are filtered before they are numbered. Cached, because
+    building it takes as long as asking DuckDB, and every checkpoint does.
     """
     cells = ", ".join(f"j.{name}" for name in _READ)
     return select(

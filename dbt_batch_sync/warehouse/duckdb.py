@@ -158,7 +158,6 @@ def _sql(tree: exp.Expr) -> str:
     return tree.sql(dialect="duckdb")
 
 
-@lru_cache(maxsize=16)
 def _needed_megabytes(query: exp.Expr) -> int:
     joins = any(join.args["on"].find(exp.EQ) for join in query.find_all(exp.Join) if join.args.get("on"))
     columns = len(query.selects) if isinstance(query, exp.Query) else 0

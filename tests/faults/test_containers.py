@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -117,15 +117,8 @@ def set_rows(bench: Bench, rows: dict[str, Cells | None]) -> None:
     bench.set_rows(COLUMNS, given_rows)
 
 
-@settings(
-    max_examples=int(os.environ.get("LIVES", "8")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(sequence=st.lists(steps, min_size=1, max_size=5), unknowns=unknowns)
-def test_batch_matches_the_model_at_the_end(
-    held: Bench, sequence: list[Step], unknowns: dict[str, str]
-) -> None:
+def live(held: Bench, sequence: list[Step], unknowns: dict[str, str]) -> None:
+    """Whatever happens, Batch matches the model after a clean `dbt run` and push."""
     let(held, unknowns)
     set_rows(held, dict.fromkeys("abc", CELLS[2]))
     assert held.build()
@@ -156,6 +149,29 @@ def test_batch_matches_the_model_at_the_end(
     again = held.push(force=True).pushed
     assert again is not None
     assert (again.inserts, again.updates, again.exits) == (0, 0, 0)
+
+
+def random_lives(number: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    quiet = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    chosen = settings(max_examples=number, deadline=None, suppress_health_check=quiet)
+    drawn = given(sequence=st.lists(steps, min_size=1, max_size=5), unknowns=unknowns)
+    return lambda test: chosen(drawn(test))
+
+
+@random_lives(4)
+def test_batch_matches_the_model_at_the_end(
+    held: Bench, sequence: list[Step], unknowns: dict[str, str]
+) -> None:
+    live(held, sequence, unknowns)
+
+
+@pytest.mark.thorough
+@random_lives(max(1, int(os.environ.get("LIVES", "300")) // 5))
+def test_batch_matches_the_model_at_the_end_of_many_lives(
+    held: Bench, sequence: list[Step], unknowns: dict[str, str]
+) -> None:
+    """The variable `LIVES` sets the number of sequences, five times that of each kind."""
+    live(held, sequence, unknowns)
 
 
 @pytest.mark.parametrize(("second_write", "left"), [("replace", {}), ("merge", {"name": "A"})])

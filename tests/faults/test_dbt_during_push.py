@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from unittest import mock
 
 import pytest
 from harness.databases import PostgresDatabase, PostgresServer
-from harness.faulty import VARIABLE, FaultyWarehouse, Points, Trouble, faulty_send, to_text
+from harness.faulty import FaultyWarehouse, Points, Trouble, faulty_send
 from harness.faulty_sandbox import FaultyServer
-from harness.project import ROOT
 from harness.quick import QuickProject
 
 from dbt_batch_sync import api
@@ -116,24 +112,13 @@ def test_dbt_runs_during_a_push(quick: QuickProject, point: str) -> None:
 
 
 @contextlib.contextmanager
-def asleep(project: QuickProject, trouble: Trouble) -> Iterator[subprocess.Popen[bytes]]:
+def asleep(project: QuickProject, trouble: Trouble) -> Iterator[None]:
     """A push in its own process, stopped at a fault point. On exit it is continued and awaited."""
-    push = subprocess.Popen(
-        [sys.executable, ROOT / "tests" / "harness" / "cli_with_faults.py", "push", "--force"],
-        cwd=project.directory,
-        env={**project.environ, VARIABLE: to_text([trouble])},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _, status = os.waitpid(push.pid, os.WUNTRACED)
-        assert os.WIFSTOPPED(status), "the push ended before the fault point"
-        yield push
+    with contextlib.closing(project.forked("push", "--force", troubles=[trouble])) as push:
+        assert push.is_stopped(), "the push ended before the fault point"
+        yield
         push.send_signal(signal.SIGCONT)
         assert push.wait(120) == 1, "an overtaken push did not fail"
-    finally:
-        push.kill()
-        push.wait()
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
+from harness.killable import Forked
 from harness.quick import QuickProject
 
 COLUMNS = {"id": "varchar", "points": "bigint"}
@@ -31,29 +30,11 @@ def begin(project: QuickProject, calls: int, **output: object) -> int:
 
 
 @contextmanager
-def pushing(project: QuickProject, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def pushing(project: QuickProject, *arguments: str) -> Iterator[Forked]:
     """A push in its own process, once its first request has arrived."""
-    with running(project, "push", *arguments) as process:
+    with closing(project.forked("push", *arguments)) as process:
         until(lambda: project.sandbox.stats.max_in_flight > 0 or process.poll() is not None)
         yield process
-
-
-@contextmanager
-def running(project: QuickProject, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A command in its own process."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dbt_batch_sync", *arguments],
-        cwd=project.directory,
-        env=project.environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def until(met: Callable[[], bool]) -> None:
@@ -121,7 +102,7 @@ def test_waiting_for_erasures_ends(quick: QuickProject, number: int, code: int) 
     try:
         quick.sync()
         asked = quick.sandbox.stats.requests
-        with running(quick, "status", "--wait") as status:
+        with closing(quick.forked("status", "--wait")) as status:
             until(lambda: quick.sandbox.stats.requests > asked or status.poll() is not None)
             status.send_signal(number)
             out, err = status.communicate(timeout=PATIENCE)
@@ -138,7 +119,6 @@ def test_a_second_signal_ends_the_push_immediately(quick: QuickProject) -> None:
     try:
         with pushing(quick) as push:
             push.send_signal(signal.SIGINT)
-            assert push.stderr is not None
             assert any("Stopping" in line for line in push.stderr)
             push.send_signal(signal.SIGINT)
             began = time.monotonic()

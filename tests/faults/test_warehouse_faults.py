@@ -143,13 +143,24 @@ def test_a_missing_relation_is_named_and_nothing_is_sent(bench: Bench, statement
 
 @pytest.mark.parametrize("act", ["fail", "lose"])
 @pytest.mark.parametrize("point", ["columns", "fetch", "append"])
+def test_the_connection_is_lost_at_a_call(bench: Bench, point: str, act: str) -> None:
+    """At every other call permanently, at the ones between once: state, claim, pages, intents, checkpoints."""
+    lose(bench, point, act, range(1 if act == "lose" or point == "columns" else 2, 40, 2))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("act", ["fail", "lose"])
+@pytest.mark.parametrize("point", ["columns", "fetch", "append"])
 def test_the_connection_is_lost_at_any_call(bench: Bench, point: str, act: str) -> None:
-    """Fail each call in turn, once or permanently, until a push completes: state, claim, pages, intents,
-    checkpoints.
-    """
+    """At every call, both ways."""
+    lose(bench, point, act, range(1, 40))
+
+
+def lose(bench: Bench, point: str, act: str, calls: range) -> None:
+    """Fail each of these calls in turn, once or permanently, until a push completes."""
     begin(bench)
     kept = set[int]()
-    for nth in range(1, 40):
+    for nth in calls:
         try:
             pushed = bench.push(knobs=KNOBS, trouble=Trouble(point, nth, act=act)).pushed  # type: ignore[arg-type]
         except WarehouseError:

@@ -28,6 +28,7 @@ import yaml
 from harness.databases import Database, DuckDbFile, Row
 from harness.faulty import VARIABLE, Trouble, to_text
 from harness.faulty_sandbox import FaultyServer
+from harness.killable import Forked
 from harness.quick_dbt import QuickDbt
 from harness.repeated import parsed_once
 from harness.wire import Sent
@@ -241,17 +242,20 @@ class Project:
     def troubled(self, troubles: Sequence[Trouble], *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command line with faults, in a process of its own."""
         self.forget_requests()
-        script = Path(__file__).parent / "cli_with_faults.py"
-        return subprocess.run(
-            [sys.executable, script, *arguments],
-            cwd=self.directory,
-            env={**self.environ, VARIABLE: to_text(troubles)},
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            timeout=120,
-        )
+        process = self.forked(*arguments, troubles=troubles)
+        try:
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.close()
+        assert process.returncode is not None
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def forked(
+        self, *arguments: str, troubles: Sequence[Trouble] = (), env: Mapping[str, str] | None = None
+    ) -> Forked:
+        """Start the command line in a process of its own, which the caller closes."""
+        environ = {**self.environ, **(env or {}), VARIABLE: to_text(troubles)}
+        return Forked(arguments, cwd=self.directory, env=environ)
 
     def cli(
         self, *arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None

@@ -30,7 +30,7 @@ def selects_of(
     )
     pending = Pending(delta, "d1", 4, "k")
     trees: list[exp.Expr] = [
-        _last_events(beside(snapshot.table, "batch_sync_journal"), ["people", "others"]),
+        _last_events(beside(snapshot.table, "batch_sync_journal"), ("people", "others")),
         histogram_of(Pending(delta, "d1")),
         rows_of(Pending(delta, "d1"), NAMES, inserts=True, limit=None)[0],
         rows_of(pending, NAMES, inserts=False, limit=10)[0],

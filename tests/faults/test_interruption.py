@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 import pytest
-from harness.killable import Forked
+from harness.forked import Forked
 from harness.quick import QuickProject
 
 COLUMNS = {"id": "varchar", "points": "bigint"}

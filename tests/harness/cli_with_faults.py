@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import struct
 import sys
-from collections.abc import Sequence
 
 from harness.faulty import VARIABLE, FaultyWarehouse, Points, faulty_send, from_text
 
@@ -14,14 +14,15 @@ from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.warehouse import Warehouse, open_warehouse
 
 
-def run(arguments: Sequence[str]) -> None:
-    """Run the command line in this process, which ends with it."""
-    points = Points(from_text(os.environ.get(VARIABLE, "[]")))
+def program() -> None:
+    """Run the command line, which ends this process. First, write the process id."""
+    os.write(1, struct.pack("!i", os.getpid()))
+    sys.argv[0] = "dbt-batch-sync"
+    points = Points(from_text(os.environ[VARIABLE]))
 
     def opened(target: WarehouseTarget) -> Warehouse:
         return FaultyWarehouse(open_warehouse(target), points)
 
     api.project.open_warehouse = opened
     Client.send = faulty_send(Client.send, points)  # type: ignore[method-assign]
-    sys.argv = ["dbt-batch-sync", *arguments]
     cli.program()

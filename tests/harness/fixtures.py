@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -56,10 +55,9 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def path() -> Iterator[str]:
+def path() -> str:
     """A PATH with `dbt` and `dbt-batch-sync`, which start fast."""
-    with tempfile.TemporaryDirectory(prefix="bin") as directory, programs(Path(directory)) as found:
-        yield f"{found}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return f"{programs()}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 @pytest.fixture(scope="session")

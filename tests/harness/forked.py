@@ -1,9 +1,11 @@
-"""`dbt` and `dbt-batch-sync` as programs that start in a few milliseconds, for tests that run many of them.
+"""Programs that start in a few milliseconds: forks of a process that has already imported them.
 
-A server imports both once. Each program is a fork of it, a process of its own with the caller's streams,
-directory and environment. Python's options, such as `-W`, are the server's.
+Each program is a process of its own, with its client's arguments, directory, environment and streams. Python's
+options, such as `-W`, are those of the process that forks. That one has a single thread and no connection, so
+its forks can be stopped and killed like any other process.
 
-`python tests/harness/forked.py SOCKET` runs the server.
+A client receives the process id, then the wait status whenever the process stops, and when it ends. It stops
+and ends in the same way.
 """
 
 from __future__ import annotations
@@ -11,131 +13,168 @@ from __future__ import annotations
 import atexit
 import contextlib
 import importlib
+import marshal
 import os
+import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
-import time
+import tempfile
+import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
-LOADED = (
-    *("dbt.cli.main", "dbt.adapters.duckdb.impl", "dbt.parser.manifest", "dbt.task.build"),
-    *("dbt_batch_sync.cli.app", "dbt_batch_sync.api", "dbt_batch_sync.warehouse.duckdb", "requests"),
+_FAULTY = "dbt-batch-sync-with-faults"
+_PROGRAMS = {
+    "dbt": "dbt.cli.main:cli",
+    "dbt-batch-sync": "dbt_batch_sync.cli:program",
+    _FAULTY: "harness.cli_with_faults:program",
+}
+_LATER = (
+    *("dbt_batch_sync.cli.app", "dbt_batch_sync.warehouse.duckdb", "dbt_batch_sync.warehouse.postgres"),
+    *("dbt.adapters.duckdb", "dbt.adapters.postgres", "requests"),
 )
+"""What programs import later."""
 
 _CLIENT = """#!{python} -SE
-import os, signal, socket, sys
+import marshal, os, signal, socket, struct, sys
 server = socket.socket(socket.AF_UNIX)
 server.connect({address!r})
-asked = "\\0".join([{program!r}, os.getcwd(), str(len(sys.argv)), *sys.argv, *(f"{{k}}={{v}}" for k, v in os.environ.items())])
-socket.send_fds(server, [len(asked.encode()).to_bytes(4, "big")], [0, 1, 2])
-server.sendall(asked.encode())
-answers = server.makefile()
-process = int(answers.readline())
+socket.send_fds(server, [b"!"], [0, 1, 2])
+server.sendall(marshal.dumps(({main!r}, sys.argv, os.getcwd(), dict(os.environ))))
+server.shutdown(socket.SHUT_WR)
+receive = lambda: struct.unpack("!i", server.recv(4))[0]
+process = receive()
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, lambda number, _: os.kill(process, number))
-code = int(answers.readline())
-if code < 0:
-    signal.signal(-code, signal.SIG_DFL)
-    os.kill(os.getpid(), -code)
-sys.exit(code)
+while os.WIFSTOPPED(status := receive()):
+    os.kill(os.getpid(), signal.SIGSTOP)
+if os.WIFSIGNALED(status):
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), os.WTERMSIG(status))
+sys.exit(os.waitstatus_to_exitcode(status))
 """
 
 
-@contextlib.contextmanager
-def programs(directory: Path) -> Iterator[Path]:
-    """A directory for the PATH with both programs, which work until exit."""
-    address = str(directory / "socket")
-    for program in ("dbt", "dbt-batch-sync"):
-        path = directory / program
-        path.write_text(_CLIENT.format(python=sys.executable, address=address, program=program))
-        path.chmod(0o755)
-    with subprocess.Popen([sys.executable, __file__, address]) as server:
-        try:
-            while not Path(address).exists():
-                assert server.poll() is None, "the server did not start"
-                time.sleep(0.01)
-            yield directory
-        finally:
-            server.terminate()
+@cache
+def programs() -> Path:
+    """A directory for the PATH with the programs, which work until this process ends."""
+    until_exit = contextlib.ExitStack()
+    atexit.register(until_exit.close)
+    # A socket's path has at most about a hundred characters; pytest's directories are too long.
+    directory = Path(until_exit.enter_context(tempfile.TemporaryDirectory(prefix="fork")))
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(address := str(directory / "socket"))
+        listening.listen()
+        number, tests = listening.fileno(), Path(__file__).parents[1]
+        command = [sys.executable, "-m", "harness.forked", str(number)]
+        server = subprocess.Popen(command, cwd=tests, stdin=subprocess.PIPE, pass_fds=[number])
+    until_exit.enter_context(server)
+    for name, main in _PROGRAMS.items():
+        client = _CLIENT.format(python=sys.executable, address=address, main=main)
+        (directory / name).write_text(client)
+        (directory / name).chmod(0o755)
+    return directory
 
 
-def serve(address: str) -> None:
-    """Fork for each connection, forever."""
-    for name in LOADED:
-        importlib.import_module(name)
-    signal.signal(signal.SIGCHLD, _reap)
-    listening = socket.socket(socket.AF_UNIX)
-    listening.bind(address + ".new")
-    listening.listen()
-    os.rename(address + ".new", address)
-    while True:
-        asking, _ = listening.accept()
-        if os.fork():
-            asking.close()
-            continue
-        listening.close()
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        start = _forked(asking)
-        os._exit(_exit_code(start) if start else 0)
+class Forked(subprocess.Popen[str]):
+    """The command line, with the faults that its environment names. Signals hit it, not its client."""
+
+    def __init__(self, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> None:
+        command, nothing, out = [str(programs() / _FAULTY), *arguments], subprocess.DEVNULL, subprocess.PIPE
+        super().__init__(command, cwd=cwd, env=env, text=True, stdin=nothing, stdout=out, stderr=out)
+        assert self.stdout is not None
+        (self.process,) = struct.unpack("!i", os.read(self.stdout.fileno(), 4))
+
+    def send_signal(self, sig: int) -> None:
+        if self.poll() is None:
+            os.kill(self.process, sig)
+            os.kill(self.pid, signal.SIGCONT)
+
+    def is_stopped(self) -> bool:
+        """Wait until SIGSTOP stops it or it ends, and say which."""
+        return os.WIFSTOPPED(os.waitpid(self.pid, os.WUNTRACED)[1])
+
+    def close(self) -> None:
+        """Kill it if it still runs."""
+        with self:
+            self.kill()
 
 
-def _reap(*_: object) -> None:
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
-def _forked(asking: socket.socket) -> Callable[[], object] | None:
-    """Start the program's process. Return its main function there, and None where its end was awaited."""
-    size, streams, *_ = socket.recv_fds(asking, 4, 3)
-    with asking.makefile("rb") as sent:
-        words = sent.read(int.from_bytes(size, "big")).decode().split("\0")
-    process = os.fork()
-    if process:
-        asking.sendall(f"{process}\n".encode())
-        _, status = os.waitpid(process, 0)
-        with contextlib.suppress(BrokenPipeError):
-            asking.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
-        return None
-    asking.close()
-    program, directory, count, *rest = words
+def _serve(listening: socket.socket) -> None:
+    """Fork for each connection, until standard input ends."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while listening in select.select([listening, sys.stdin], [], [])[0]:
+        with listening.accept()[0] as asking:
+            _, streams, *_ = socket.recv_fds(asking, 1, 3)
+            with asking.makefile("rb") as sent:
+                main, arguments, directory, environ = marshal.load(sent)
+            start = _imported(main)
+            if not os.fork():
+                listening.close()
+                _fork_and_watch(asking)
+                break
+            for stream in streams:
+                os.close(stream)
+    else:
+        return
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
     os.chdir(directory)
-    sys.argv = rest[: int(count)]
+    sys.argv = arguments
     os.environ.clear()
-    os.environ.update(each.split("=", 1) for each in rest[int(count) :])
-    if program == "dbt":
-        from dbt.cli.main import cli
-
-        return cli
-    from dbt_batch_sync.cli import program as ours
-
-    return ours
+    os.environ.update(environ)
+    _run(start)
 
 
-def _exit_code(start: Callable[[], object]) -> int:
-    """Run a program to its end, but leave its memory as it is: clearing it takes longer than most programs."""
-    code: object = 0
+def _imported(main: str) -> Callable[[], object]:
+    """Import a program, unless it was before. Return its main function."""
+    module, _, function = main.partition(":")
+    found: Callable[[], object] = getattr(importlib.import_module(module), function)
+    for name in _LATER:
+        importlib.import_module(name)
+    return found
+
+
+def _fork_and_watch(asking: socket.socket) -> None:
+    """Return in a new process. This one reports on it and ends with it."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    process = os.fork()
+    if not process:
+        return
     try:
-        start()
+        asking.sendall(struct.pack("!i", process))
+        runs = True
+        while runs:
+            _, status = os.waitpid(process, os.WUNTRACED)
+            asking.sendall(struct.pack("!i", status))
+            runs = os.WIFSTOPPED(status)
+    finally:
+        os._exit(0)
+
+
+def _run(start: Callable[[], object]) -> None:
+    """End with this function, but leave memory as it is: clearing it takes longer than most programs."""
+    code: object = 1
+    try:
+        code = start()
     except SystemExit as end:
         code = end.code
     except BaseException:  # noqa: BLE001 - as Python does
         traceback.print_exc()
-        code = 1
+    threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    return code if isinstance(code, int) else int(code is not None)
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 if __name__ == "__main__":
-    # dbt imports all modules named `dbt_…`, and here are some.
-    sys.path.pop(0)
-    serve(sys.argv[1])
+    os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
+    _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -28,7 +28,7 @@ import yaml
 from harness.databases import Database, DuckDbFile, Row
 from harness.faulty import VARIABLE, Trouble, to_text
 from harness.faulty_sandbox import FaultyServer
-from harness.killable import Forked
+from harness.forked import Forked
 from harness.quick_dbt import QuickDbt
 from harness.repeated import parsed_once
 from harness.wire import Sent
@@ -243,10 +243,8 @@ class Project:
         """Run the command line with faults, in a process of its own."""
         self.forget_requests()
         process = self.forked(*arguments, troubles=troubles)
-        try:
+        with contextlib.closing(process):
             out, err = process.communicate(timeout=120)
-        finally:
-            process.close()
         assert process.returncode is not None
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 

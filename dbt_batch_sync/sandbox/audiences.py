@@ -98,7 +98,7 @@ def _read_attributes(raw: object) -> dict[str, TypedValue]:
 def _read_change(raw: object) -> Change:
     change = members(raw, {"action", "id"}, {"attributes"})
     if change["action"] == "add":
-        return _read_added({name: value for name, value in change.items() if name != "action"})
+        return _added(change)
     if change["action"] != "remove":
         raise BrokenRuleError("INVALID_ACTION", "action: add or remove")
     if "attributes" in change:
@@ -108,7 +108,10 @@ def _read_change(raw: object) -> Change:
 
 
 def _read_added(raw: object) -> Change:
-    added = members(raw, {"id"}, {"attributes"})
+    return _added(members(raw, {"id"}, {"attributes"}))
+
+
+def _added(added: Mapping[str, Any]) -> Change:
     check_custom_id(added["id"])
     return Change("add", added["id"], _read_attributes(added.get("attributes", {})))
 

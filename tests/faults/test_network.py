@@ -182,7 +182,7 @@ def test_redirects_are_not_followed(quick: QuickProject) -> None:
 
 def test_batch_goes_down_and_comes_back(quick: QuickProject, patience: Patience) -> None:
     """The whole server goes down during a push."""
-    rows = begin(quick, 5)
+    rows = begin(quick, 20)
 
     class Outage:
         seen = 0

@@ -25,7 +25,7 @@ def mark(attributes: Sequence[TypedAttribute], side: Mapping[str, str]) -> str:
 
 
 def _compared(kind: AttributeType, json: str) -> str:
-    value = canonical(kind, json)
+    value = _canonical(kind, json)
     if kind is AttributeType.DATE:
         return f"ltrim(regexp_replace({value}, '^#(-?[0-9]{{9,}})000$', '\\1'), '#')"
     return value
@@ -33,7 +33,7 @@ def _compared(kind: AttributeType, json: str) -> str:
 
 def difference(attribute: TypedAttribute, ours: str, theirs: str) -> str:
     """The kind of difference between two values; null if they are equal."""
-    mine, other = canonical(attribute.type, ours), canonical(attribute.type, theirs)
+    mine, other = _canonical(attribute.type, ours), _canonical(attribute.type, theirs)
     same = f"{mine} is not distinct from {other}"
     if attribute.type is AttributeType.DATE:
         # A number may be in seconds or in milliseconds.
@@ -49,7 +49,7 @@ def difference(attribute: TypedAttribute, ours: str, theirs: str) -> str:
     )
 
 
-def canonical(kind: AttributeType, json: str) -> str:
+def _canonical(kind: AttributeType, json: str) -> str:
     """A text that is equal for equal values; null for none. Numbers and booleans may be texts."""
     value = f"json_extract_string({json}, '$')"
     if kind is AttributeType.INTEGER:
@@ -72,7 +72,7 @@ def canonical(kind: AttributeType, json: str) -> str:
                 (matches(value, _NUMBER), number),
                 (matches(value, "[0-9]{4}-.*"), f"coalesce({instant}, {value})"),
             ],
-            value,
+            f"'\"' || {value}",
         )
     if kind is AttributeType.STRING_ARRAY:
         listed = choose([(f"json_valid({value}) and json_type({value}) = 'ARRAY'", value)])

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 from harness.bench import Bench
 from harness.faulty_sandbox import FaultyServer
-from harness.fixtures import KEPT, MARKER, batch, postgres, project, workshop
+from harness.fixtures import KEPT, MARKER, batch, either, postgres, project, workshop
 from harness.quick import QuickProject
 
 from dbt_batch_sync.sandbox.server import SandboxSettings
 
-__all__ = ["batch", "postgres", "project", "workshop"]
+__all__ = ["batch", "either", "postgres", "project", "workshop"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from harness.databases import PostgresDatabase, PostgresServer
+from harness.databases import PostgresDatabase
 from harness.faulty_sandbox import FaultyServer
 from harness.project import PEOPLE, Project
 from harness.quick import QuickProject
@@ -89,15 +89,13 @@ class World:
         )
 
 
-@pytest.fixture(scope="module", params=["duckdb", "postgres"])
+@pytest.fixture(scope="module")
 def shared(
-    request: pytest.FixtureRequest, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
+    either: PostgresDatabase | None, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
 ) -> QuickProject:
-    server: PostgresServer | None = None if request.param == "duckdb" else request.getfixturevalue("postgres")
-    warehouse = PostgresDatabase(server) if server else None
     directory = tmp_path_factory.mktemp("both")
-    Project(directory, batch, warehouse).map(ERASE, "erasures")
-    return QuickProject(directory, batch, warehouse)
+    Project(directory, batch, either).map(ERASE, "erasures")
+    return QuickProject(directory, batch, either)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from harness.databases import PostgresServer
+from harness.databases import PostgresDatabase, PostgresServer
 from harness.faulty_sandbox import FaultyServer
 from harness.forked import programs
 from harness.project import Project
@@ -52,6 +52,12 @@ def postgres() -> Iterator[PostgresServer]:
     server = PostgresServer(Path(installed) if installed else None)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module", params=["duckdb", "postgres"])
+def either(request: pytest.FixtureRequest) -> PostgresDatabase | None:
+    """An empty database of PostgreSQL; None for DuckDB, whose file belongs to the project."""
+    return PostgresDatabase(request.getfixturevalue("postgres")) if request.param == "postgres" else None
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,7 @@ import os
 import shutil
 import subprocess
 import sys
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -29,7 +28,7 @@ from harness.databases import Database, DuckDbFile, Row
 from harness.faulty import VARIABLE, Trouble, to_text
 from harness.faulty_sandbox import FaultyServer
 from harness.forked import Forked
-from harness.quick_dbt import QuickDbt
+from harness.quick_dbt import QuickDbt, unwarned
 from harness.repeated import parsed_once
 from harness.wire import Sent
 
@@ -158,7 +157,7 @@ class Project:
         return self._invoke(None, *arguments, fails=fails)
 
     def _invoke(self, manifest: Any, *arguments: str, fails: bool = False) -> Built:
-        with _foreign_warnings():
+        with unwarned():
             from dbt.cli.main import dbtRunner
 
             flags = ("--project-dir", str(self.directory), "--profiles-dir", str(self.directory))
@@ -361,14 +360,6 @@ def unchanged(pushed: SyncPushed) -> bool:
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-
-
-@contextlib.contextmanager
-def _foreign_warnings() -> Iterator[None]:
-    """Ignore warnings of dbt and its dependencies."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _release() -> None:

@@ -28,7 +28,7 @@ class QuickDbt:
         self._manifest = manifest
         self._config = config
         self._type = config.credentials.type
-        with _quiet():
+        with unwarned():
             from dbt.adapters.factory import FACTORY
             from dbt.mp_context import get_mp_context
 
@@ -60,7 +60,7 @@ class QuickDbt:
         ours = contextlib.ExitStack()
         ours.enter_context(mock.patch.dict(FACTORY.adapters, {self._type: self.adapter}))
         ours.enter_context(mock.patch.object(dbt.flags, "GLOBAL_FLAGS", self._flags))
-        ours.enter_context(_quiet())
+        ours.enter_context(unwarned())
         if self._type != "duckdb":
             with ours:
                 try:
@@ -154,7 +154,8 @@ class QuickDbt:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def unwarned() -> Iterator[None]:
+    """Ignore warnings of dbt and its dependencies."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from harness.faulty_sandbox import FaultyServer
-from harness.fixtures import MARKER, batch, path, postgres, project, workshop
+from harness.fixtures import MARKER, batch, either, path, postgres, project, workshop
 from harness.quick import QuickProject
 
-__all__ = ["batch", "path", "postgres", "project", "workshop"]
+__all__ = ["batch", "either", "path", "postgres", "project", "workshop"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

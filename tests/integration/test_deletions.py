@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from harness.databases import PostgresDatabase, PostgresServer
+from harness.databases import PostgresDatabase
 from harness.faults import Fault, FaultKind, When
 from harness.faulty_sandbox import FaultyServer
 from harness.project import Project
@@ -25,13 +25,11 @@ OUTPUT: dict[str, object] = {"only_from": ["dev"], "app_keys": ["sandbox_app"]}
 FIRST, LATER = "2026-03-01 10:00:00", "2026-05-01 10:00:00"
 
 
-@pytest.fixture(scope="module", params=["duckdb", "postgres"])
+@pytest.fixture(scope="module")
 def shared(
-    request: pytest.FixtureRequest, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
+    either: PostgresDatabase | None, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
 ) -> QuickProject:
-    server: PostgresServer | None = None if request.param == "duckdb" else request.getfixturevalue("postgres")
-    warehouse = PostgresDatabase(server) if server else None
-    return QuickProject(tmp_path_factory.mktemp("deletions"), batch, warehouse)
+    return QuickProject(tmp_path_factory.mktemp("deletions"), batch, either)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from harness.databases import PostgresDatabase, PostgresServer
+from harness.databases import PostgresDatabase
 from harness.faulty_sandbox import FaultyServer
 from harness.project import PEOPLE, Project
 from harness.quick import QuickProject
@@ -24,13 +24,11 @@ NEW = ("insert", "name,tags")
 ERASED = ("invalid", "erased")
 
 
-@pytest.fixture(scope="module", params=["duckdb", "postgres"])
+@pytest.fixture(scope="module")
 def shared(
-    request: pytest.FixtureRequest, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
+    either: PostgresDatabase | None, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
 ) -> QuickProject:
-    server: PostgresServer | None = None if request.param == "duckdb" else request.getfixturevalue("postgres")
-    warehouse = PostgresDatabase(server) if server else None
-    return QuickProject(tmp_path_factory.mktemp("erased"), batch, warehouse)
+    return QuickProject(tmp_path_factory.mktemp("erased"), batch, either)
 
 
 @pytest.fixture

@@ -111,7 +111,8 @@ SECONDS = 1577923200
             MOMENT,
             [DAY, "2020-01-02", "2020-01-02 00:00:00", "2020-01-02T01:00:00+01:00", "2020-01-02T00:00:00.000Z",
              SECONDS, float(SECONDS), SECONDS * 1000, str(SECONDS), f"{SECONDS}.0", "1.5779232e9"],
-            [SECONDS + 1, SECONDS + 0.5, "2020-01-02T00:00:00.5Z", "2020-01-03", True, "x", SECONDS * 10],
+            [SECONDS + 1, SECONDS + 0.5, "2020-01-02T00:00:00.5Z", "2020-01-03", True, "x", SECONDS * 10,
+             f"#{SECONDS}"],
         ),
         ("date", date(1970, 1, 1), [0, 0.0, "1970-01-01"], ["epoch", 1, False]),
         (

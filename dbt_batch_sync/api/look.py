@@ -26,8 +26,8 @@ from dbt_batch_sync.connections.outputs import Output, default_output, read_outp
 from dbt_batch_sync.connections.profiles import DbtOptions, read_project, read_target
 from dbt_batch_sync.errors import ConfigurationError, DeliveryError, MappingError, Stopped
 from dbt_batch_sync.mapping.lines import with_lines
-from dbt_batch_sync.mapping.staleness import find_added, find_stale
-from dbt_batch_sync.mapping.syncs import Sync, find_syncs
+from dbt_batch_sync.mapping.staleness import find_stale, find_uncompared
+from dbt_batch_sync.mapping.syncs import Sync, find_syncs, version_notes
 from dbt_batch_sync.push import overview
 from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.containers import compare
@@ -180,13 +180,18 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
         # If a mapping can't be read, the selection is unknown.
         syncs = everything if problems else selected(everything, selection, manifest)
         checks = Checks(manifest, read_catalog(project.catalog), default_output(dbt))
-        problems += (*find_stale(syncs, manifest, project), *find_added(manifest, project))
+        problems += tuple(find_stale(manifest, project))
         checks.check(everything, [sync.name for sync in syncs], problems)
     except MappingError as error:
         raise MappingError(with_lines(error.problems, project.directory)) from None
     steps = _reached(dbt, syncs) if online else ()
     return ValidateResult(
-        True, tuple(sync.name for sync in syncs), checks.unchecked(syncs), online=online, steps=steps
+        True,
+        tuple(sync.name for sync in syncs),
+        checks.unchecked(syncs),
+        online=online,
+        steps=steps,
+        notes=(*version_notes(syncs), *find_uncompared(manifest, project, [sync.name for sync in syncs])),
     )
 
 

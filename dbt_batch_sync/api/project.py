@@ -22,7 +22,7 @@ from dbt_batch_sync.connections.profiles import (
 from dbt_batch_sync.errors import ConfigurationError, MappingError, Stopped
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.mapping.lines import with_lines
-from dbt_batch_sync.mapping.staleness import find_added, find_stale
+from dbt_batch_sync.mapping.staleness import find_stale
 from dbt_batch_sync.mapping.syncs import Sync, read_syncs
 from dbt_batch_sync.push.guards import other_target
 from dbt_batch_sync.push.known import Known, read_known
@@ -86,8 +86,8 @@ def syncs_of(manifest: Manifest, selection: Selection, project: Project) -> tupl
         syncs = selected(read_syncs(manifest), selection, manifest)
     except MappingError as error:
         raise MappingError(with_lines(error.problems, project.directory)) from None
-    stale = [*find_stale(syncs, manifest, project)]
-    stale += find_added(manifest, project) if selection == Selection() else ()
+    names = None if selection == Selection() else [sync.name for sync in syncs]
+    stale = [*find_stale(manifest, project, names)]
     if stale:
         raise MappingError(with_lines(stale, project.directory))
     return syncs

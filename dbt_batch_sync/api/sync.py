@@ -10,11 +10,11 @@ from dbt_batch_sync.api.project import (
     Selection,
     Silent,
     load_manifest,
-    load_syncs,
     next_commands,
     opened,
     outputs_of,
     reading,
+    syncs_of,
     system_clock,
 )
 from dbt_batch_sync.artifacts.build_results import read_build_results
@@ -22,6 +22,7 @@ from dbt_batch_sync.connections.outputs import Output, default_output
 from dbt_batch_sync.connections.profiles import DbtOptions, read_project, read_target
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
 from dbt_batch_sync.ledger.requests import Scope, append_requests
+from dbt_batch_sync.mapping.staleness import find_uncompared
 from dbt_batch_sync.mapping.syncs import Sync, read_syncs
 from dbt_batch_sync.notifications import call_hooks
 from dbt_batch_sync.push.channels import Channels
@@ -89,7 +90,9 @@ def _run(
     clock: Clock | None,
 ) -> PushResult:
     clock, stop = clock or system_clock(), stop or Event()
-    syncs = load_syncs(dbt, selection)
+    manifest, project = load_manifest(dbt), read_project(dbt)
+    syncs = syncs_of(manifest, selection, project)
+    notes = tuple(find_uncompared(manifest, project, [sync.name for sync in syncs]))
     outputs, target = outputs_of(dbt, syncs), read_target(dbt)
     refused = _refuse_rivals(dbt, syncs, outputs)
     started, run_id = clock.now(), str(uuid.uuid4())
@@ -99,7 +102,7 @@ def _run(
     with span("push" if act is Session.push else "adopt", dry_run=options.dry_run) as describe:
 
         def ended(pushed: Iterable[SyncPushed]) -> PushResult:
-            result = PushResult(run_id, started, clock.now(), tuple(pushed))
+            result = PushResult(run_id, started, clock.now(), tuple(pushed), notes)
             record_push(result, describe)
             if act is Session.push and not options.dry_run:
                 call_hooks(result, outputs)

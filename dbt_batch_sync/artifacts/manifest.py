@@ -21,8 +21,9 @@ class Model:
     dbt compiles it. `raw_mapping` is the unvalidated `batch_sync` meta of a `mapped` model. Of the versions
     of a model, which share its name, `latest` is the one that a `ref` without a version means. With
     `contract`, dbt enforces the declared columns, so there are no others. `private_to` is the group whose
-    models may refer to a private model. `mapped_in_sql`: its SQL may contain the mapping. `enabled_when` is
-    the template that decides whether it is enabled; empty if it is in the SQL, None if there is none.
+    models may refer to a private model. `raw_code` is its SQL as dbt read it, and `unrendered_mapping` the
+    mapping with its templates; None if dbt didn't record it. `enabled_when` is the template that decides
+    whether it is enabled; empty if it is in the SQL, None if there is none.
     """
 
     unique_id: str
@@ -48,7 +49,8 @@ class Model:
     contract: bool = False
     version: str | None = None
     private_to: str | None = None
-    mapped_in_sql: bool = False
+    raw_code: str | None = field(default=None, repr=False)
+    unrendered_mapping: object = field(default=None, repr=False)
     enabled_when: str | None = None
 
     @property
@@ -174,9 +176,14 @@ def _model(node: Node) -> Model:
         contract=bool(below(config, "contract").get("enforced")),
         version=None if node.get("version") is None else str(node["version"]),
         private_to=config.get("group") or node.get("group") if access == "private" else None,
-        mapped_in_sql=META_KEY in (node.get("raw_code") or META_KEY),
+        raw_code=node.get("raw_code") or None,
+        unrendered_mapping=_unrendered(below(node, "unrendered_config").get("meta")),
         enabled_when=_enabled_when(node),
     )
+
+
+def _unrendered(meta: object) -> object:
+    return meta.get(META_KEY) if isinstance(meta, dict) else None
 
 
 def _enabled_when(node: Node) -> str | None:

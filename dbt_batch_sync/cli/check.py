@@ -61,6 +61,8 @@ def validate(
             )
         for step in result.steps:
             show.out().print(f"  the next push would {escape(step)}")
+        for note in result.notes:
+            show.out().print(f"[yellow]Note:[/] {escape(note)}")
 
 
 def annotation(problem: Problem, project_dir: Path, workspace: Path) -> str:

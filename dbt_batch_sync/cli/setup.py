@@ -92,6 +92,7 @@ def generate(
 
         typer.echo(mapping_of(project, manifest, from_cloud_sync), nl=False)
         return
+    notes: list[str] = []
     if prune:
         found = generation.obsolete(manifest, project, schema)
     else:
@@ -99,13 +100,15 @@ def generate(
         elsewhere = not any(each.mapped for each in manifest.models)
         elsewhere = elsewhere and any(each.mapped and each.is_live for each in manifest.disabled)
         syncs = () if elsewhere else api.load_syncs(options, api.Selection())
-        found = generation.missing(syncs, manifest, project, schema)
+        found, notes = generation.missing(syncs, manifest, project, schema), [*api.version_notes(syncs)]
     if not check:
         generation.apply(found)
     console = show.out()
     for change in found:
         would = f"would {change.kind}" if check else f"{change.kind}d"
         console.print(f"{would} {escape(os.path.relpath(change.path))}")
+    for note in notes:
+        console.print(f"[yellow]Note:[/] {escape(note)}")
     if not found:
         console.print("up to date")
         return

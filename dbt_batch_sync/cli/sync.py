@@ -165,6 +165,8 @@ def _finish(result: PushResult, as_json: bool, *, dry_run: bool = False, signals
     from dbt_batch_sync.results.sync import EXIT_CODES
 
     show.answer(result, partial(pushed, dry_run=dry_run), as_json)
+    for note in result.notes:
+        show.err().print(f"[yellow]Note:[/] {escape(note)}")
     interrupted = result.status == "interrupted" and signals
     raise typer.Exit(128 + signals[0] if interrupted else EXIT_CODES[result.status])
 

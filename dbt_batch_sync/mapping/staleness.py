@@ -1,14 +1,17 @@
 """Finds mappings that changed in the project's files after dbt wrote the manifest.
 
-Compares contents, not times: a manifest that comes from a cache is newer than every file.
+Compares contents, not times: a manifest that comes from a cache is newer than every file. What a macro, a
+variable or the environment adds to a mapping is in none of these files and is not compared.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from dbt_batch_sync.artifacts.manifest import Manifest, Model
@@ -16,48 +19,90 @@ from dbt_batch_sync.connections.documents import read_yaml
 from dbt_batch_sync.connections.profiles import PROJECT_FILE, Project
 from dbt_batch_sync.errors import Problem, ProfileError
 from dbt_batch_sync.mapping.misplaced import META_KEY
-from dbt_batch_sync.mapping.syncs import Sync
 
-_KEY = re.compile(rf"{META_KEY}[\"']?\s*:".encode())
-_YAML = (".yml", ".yaml")
+_CODE, _YAML = (".sql", ".py"), (".yml", ".yaml")
+_KEY = re.compile(rf"(?<!\w){META_KEY}[\"']?\s*[:=]".encode())
 _TEMPLATE = re.compile(r"\{[{%#]")
 
+Place = tuple[str, str | None]
+"""The name of a model, and its version."""
 
-def find_stale(syncs: Iterable[Sync], manifest: Manifest, project: Project) -> Iterator[Problem]:
-    """The syncs whose mapping dbt has not read in its current form. Mappings with templates, of versions and
-    in packages are not compared, and files that are not here are taken as unchanged.
+
+def find_stale(manifest: Manifest, project: Project, names: Iterable[str] | None = None) -> Iterator[Problem]:
+    """The models whose mapping dbt has not read in its current form: of those with these names, or of all,
+    new ones included. Files that are not here are taken as unchanged.
     """
     files = _Files(project, manifest.path.stat().st_mtime)
-    for sync in syncs:
-        model = sync.model
-        if model.package != manifest.project_name or model.version is not None or not model.mapped:
-            continue
-        written = files.mappings_of(model)
-        if written and not any(_same(each, model.raw_mapping) for each in written):
-            yield _problem(model.file, model.name, "was changed")
-        elif written is not None and not written:
-            yield _problem(model.file, model.name, "was removed")
+    wanted = None if names is None else set(names)
+    for model in manifest.models:
+        if wanted is None or model.name in wanted:
+            was = _change(files, model, own=model.package == manifest.project_name)
+            if was:
+                yield _problem(model.file, model.name, was)
+    if wanted is None and not files.some_ignored:
+        yield from _added(files, manifest)
 
 
-def find_added(manifest: Manifest, project: Project) -> Iterator[Problem]:
-    """The models with a mapping in YAML that dbt has read without it."""
-    if (project.directory / ".dbtignore").exists():  # dbt may not read some of the files
-        return
-    files = _Files(project, manifest.path.stat().st_mtime)
-    own = {each.name: each for each in manifest.models if each.package == manifest.project_name}
-    disabled = {each.name for each in manifest.disabled}
-    for path in sorted(path for root in project.model_paths for path in root.rglob("*.y*ml")):
-        if path.suffix not in _YAML or not path.is_file() or not _KEY.search(path.read_bytes()):
-            continue
-        for name, mapping in files.entries(path).items():
-            known = own[name].mapped if name in own else not files.has_model(name)
-            if mapping is not None and not known and name not in disabled:
-                yield _problem(path.relative_to(project.directory).as_posix(), name, "was added")
+def find_uncompared(manifest: Manifest, project: Project, names: Iterable[str]) -> Iterator[str]:
+    """What the files don't tell, although they are newer than the manifest: a sentence for each of these
+    models whose mapping depends on a template or a macro.
+    """
+    files, wanted = _Files(project, manifest.path.stat().st_mtime), set(names)
+    for model in (each for each in manifest.models if each.mapped and each.name in wanted):
+        newer = next(files.newer(model.file, model.path, PROJECT_FILE), None)
+        if newer and _is_uncompared(files, model):
+            yield (
+                f"{newer} is newer than the manifest, and the mapping of `{model.name}` may depend on "
+                "templates or macros, which are not compared. If it was changed, run: dbt parse, and dbt run "
+                "before a push"
+            )
+
+
+def _is_uncompared(files: _Files, model: Model) -> bool:
+    path = files.project.directory / model.path
+    if files.mentions.get(path):
+        return not model.raw_code
+    written = files.in_yaml(model) or files.in_project(model.fqn)
+    return not written or (bool(_templates(written)) and not _templates(model.unrendered_mapping))
 
 
 def _problem(file: str, model: str, was: str) -> Problem:
     wrong = f"{was} since dbt wrote the manifest. Run: dbt parse, and dbt run before a push"
     return Problem(file, model, META_KEY, wrong)
+
+
+def _change(files: _Files, model: Model, *, own: bool) -> str | None:
+    """What happened to the mapping of a model that dbt has read; None if nothing, or if that is unknown."""
+    if own:
+        path = files.project.directory / model.path
+        if path not in files.mentions:
+            return None
+        before = model.raw_code or ""
+        if files.mentions[path] or _mentions(before.encode()):
+            same = not before or _lines(path.read_bytes().decode(errors="replace")) == _lines(before)
+            return None if same else "may have changed in its SQL"
+    written = (files.in_yaml(model) if own else None) or files.in_project(model.fqn)
+    if not written:
+        return "was removed" if own and model.mapped and files.show_removal(model) else None
+    if not model.mapped:
+        return None if all(map(_is_template, written)) else "was added"
+    return None if any(_same(each, model) for each in written) else "was changed"
+
+
+def _added(files: _Files, manifest: Manifest) -> Iterator[Problem]:
+    """The mappings of models, or of versions of a model, that dbt has not read."""
+    own = [each for each in (*manifest.models, *manifest.disabled) if each.package == manifest.project_name]
+    known = {(each.name, each.version) for each in own}
+    names, files_read = {each.name for each in own}, {each.path for each in own}
+    for path in sorted(path for path, mentions in files.mentions.items() if mentions):
+        file = Path(os.path.relpath(path, files.project.directory)).as_posix()
+        if path.suffix in _YAML:
+            found = {place for place, mapping in (files.entries(path) or {}).items() if mapping}
+        else:
+            found = {(path.stem, None)} if file not in files_read else set()
+        for name, _ in sorted(found - known, key=str):
+            if name in names or path.suffix in _CODE or files.has_model(name):
+                yield _problem(file, name, "was added")
 
 
 @dataclass(frozen=True)
@@ -67,67 +112,162 @@ class _Files:
     project: Project
     read_at: float
     """When dbt read them."""
-    _read: dict[Path, object] = field(default_factory=dict)
+    _read: dict[Path, dict[Place, list[object]] | None] = field(default_factory=dict)
 
-    def mappings_of(self, model: Model) -> list[object] | None:
-        """What the mapping of a model may be: the one in its YAML, or else any in `dbt_project.yml`. None if
-        that is unknown.
-        """
-        path, configs = self.project.directory / model.file, self.project.directory / PROJECT_FILE
-        if model.mapped_in_sql or not path.is_file():
-            return None
-        if path.suffix in _YAML:
-            entries = self.entries(path)
-            if model.name not in entries:
-                return None
-            if entries[model.name] is not None:
-                return [entries[model.name]]
-        found = list(_metas(self._document(configs).get("models")))
-        # A macro may set it too, so only a newer file can say that there is none.
-        newer = any(each.is_file() and each.stat().st_mtime > self.read_at for each in (path, configs))
-        return found if found or newer else None
+    @cached_property
+    def mentions(self) -> dict[Path, bool]:
+        """The models' SQL, Python and YAML files, and whether they contain the key of a mapping."""
+        found = {}
+        for root in self.project.model_paths:
+            for directory, _, names in os.walk(root, followlinks=True):
+                for path in (Path(directory, name) for name in names if name.endswith((*_CODE, *_YAML))):
+                    with suppress(OSError):
+                        found[path] = _mentions(path.read_bytes())
+        return found
 
-    def entries(self, path: Path) -> dict[str, object]:
-        """The mapping of each model in a YAML file; None for a model without one."""
-        listed = self._document(path).get("models")
-        models = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-        return {str(each.get("name")): _mapping(each) for each in models}
+    @cached_property
+    def some_ignored(self) -> bool:
+        """Whether dbt may not read some of the files."""
+        return (self.project.directory / ".dbtignore").exists()
 
     def has_model(self, name: str) -> bool:
         """Whether a file defines this model."""
-        return any(True for root in self.project.model_paths for _ in root.rglob(f"{name}.*[lLyY]"))
+        return any(path.stem == name and path.suffix in _CODE for path in self.mentions)
 
-    def _document(self, path: Path) -> dict[str, object]:
+    def in_yaml(self, model: Model) -> list[object]:
+        """The mapping of a model in its YAML, or in another file that it may have been moved to."""
+        place, path = (model.name, model.version), self.project.directory / model.file
+        found = self.entries(path) if self.mentions.get(path) and path.suffix in _YAML else None
+        return (found or {}).get(place) or self._all_entries.get(place) or []
+
+    def in_project(self, fqn: Iterable[str]) -> list[object]:
+        """The mapping of a model in `dbt_project.yml`: the one of its deepest folder."""
+        level, found = self._configs, _of_meta(self._configs)
+        for step in fqn:
+            level = _dict(level.get(step))
+            found = _of_meta(level) or found
+        return found
+
+    def show_removal(self, model: Model) -> bool:
+        """Whether a mapping that is found nowhere was in the files, not in a macro that the SQL calls."""
+        path, newer = self.project.directory / model.file, [PROJECT_FILE]
+        if model.raw_code is None or "meta" in model.raw_code:
+            return False
+        if path.suffix in _YAML:
+            entries = self.entries(path) if path in self.mentions else {}
+            place = (model.name, model.version)
+            if entries is None or entries.get(place):
+                return False
+            if place not in entries:
+                return True
+            newer.append(model.file)
+        return any(self.newer(*newer))
+
+    def newer(self, *files: str) -> Iterator[str]:
+        """Those of the project's files that were written after dbt read them."""
+        for file in files:
+            path = self.project.directory / file
+            if path.is_file() and path.stat().st_mtime > self.read_at:
+                yield file
+
+    def entries(self, path: Path) -> dict[Place, list[object]] | None:
+        """The mapping of each model in a YAML file, or an empty list. None if the file can't be read."""
         if path not in self._read:
             try:
-                self._read[path] = read_yaml(path)
+                self._read[path] = dict(_entries(_dict(read_yaml(path))))
             except ProfileError:
                 self._read[path] = None
-        found = self._read[path]
-        return found if isinstance(found, dict) else {}
+        return self._read[path]
+
+    @cached_property
+    def _all_entries(self) -> dict[Place, list[object]]:
+        own = [path for path, mentions in self.mentions.items() if mentions and path.suffix in _YAML]
+        listed = [] if self.some_ignored else [self.entries(path) or {} for path in own]
+        return {place: mapping for each in listed for place, mapping in each.items() if mapping}
+
+    @cached_property
+    def _configs(self) -> dict[str, object]:
+        return _dict(_dict(read_yaml(self.project.directory / PROJECT_FILE)).get("models"))
 
 
-def _mapping(entry: dict[str, object]) -> object:
-    for meta in (_dict(_dict(entry.get("config")).get("meta")), _dict(entry.get("meta"))):
-        if META_KEY in meta:
-            return meta[META_KEY]
-    return None
+def _entries(document: dict[str, object]) -> Iterator[tuple[Place, list[object]]]:
+    for entry in map(_dict, _list(document.get("models"))):
+        name, mapping, versions = str(entry.get("name")), _mapping(entry), _list(entry.get("versions"))
+        if not versions:
+            yield (name, None), mapping
+        for version in map(_dict, versions):
+            own = _mapping(version)
+            both = [_merged(mapping[0], own[0])] if mapping and own else mapping or own
+            yield (name, str(version.get("v"))), both
 
 
-def _metas(configs: object) -> Iterator[object]:
-    """The mappings in `dbt_project.yml`, in all folders."""
-    for name, value in _dict(configs).items():
-        if name in ("+meta", "meta") and META_KEY in _dict(value):
-            yield _dict(value)[META_KEY]
-        else:
-            yield from _metas(value)
+def _mapping(entry: dict[str, object]) -> list[object]:
+    """The mapping of a model or of a version."""
+    return _in_meta(_dict(entry.get("config")).get("meta")) or _in_meta(entry.get("meta"))
 
 
-def _same(written: object, known: object) -> bool:
-    """Whether dbt has read what is written, or might have: a template's value is unknown here."""
-    text = json.dumps(written, default=str, sort_keys=True)
-    return bool(_TEMPLATE.search(text)) or text == json.dumps(known, default=str, sort_keys=True)
+def _of_meta(level: dict[str, object]) -> list[object]:
+    """The mapping of a folder in `dbt_project.yml`."""
+    metas = (value for key, value in level.items() if str(key)[:1] == "+" and str(key)[1:].strip() == "meta")
+    return _in_meta(next(metas, None))
+
+
+def _in_meta(meta: object) -> list[object]:
+    if isinstance(meta, str):  # a template
+        return [meta]
+    return [_dict(meta)[META_KEY]] if META_KEY in _dict(meta) else []
+
+
+def _merged(mapping: object, own: object) -> object:
+    """A version's mapping, as dbt merges it into the model's."""
+    if isinstance(mapping, dict) and isinstance(own, dict):
+        return {**mapping, **{k: _merged(mapping[k], v) if k in mapping else v for k, v in own.items()}}
+    return [*own, *mapping] if isinstance(mapping, list) and isinstance(own, list) else own
+
+
+def _same(written: object, model: Model) -> bool:
+    """Whether dbt has read what is written. The value of a template is unknown here, but not its text, unless
+    dbt recorded only the value.
+    """
+    known = _templates(model.unrendered_mapping)
+    return (not known or _templates(written) <= known) and _alike(written, model.raw_mapping)
+
+
+def _alike(written: object, known: object) -> bool:
+    if _is_template(written):
+        return True
+    if isinstance(written, dict) and isinstance(known, dict):
+        by_text = {str(key): value for key, value in written.items()}
+        return by_text.keys() == known.keys() and all(_alike(by_text[key], known[key]) for key in known)
+    if isinstance(written, list) and isinstance(known, list):
+        return len(written) == len(known) and all(map(_alike, written, known))
+    return str(written) == str(known)  # dbt reads some texts in `dbt_project.yml` as numbers
+
+
+def _templates(value: object) -> set[str]:
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return {text for each in inner for text in _templates(each)}
+    return {value} if isinstance(value, str) and _is_template(value) else set()
+
+
+def _is_template(value: object) -> bool:
+    return isinstance(value, str) and bool(_TEMPLATE.search(value))
+
+
+def _mentions(text: bytes) -> bool:
+    """Whether a text contains the key of a mapping."""
+    return META_KEY.encode() in text and bool(_KEY.search(text))
+
+
+def _lines(text: str) -> list[str]:
+    """The text as dbt keeps it, whatever its line ends."""
+    return text.strip().splitlines()
 
 
 def _dict(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

@@ -20,6 +20,8 @@ DELTA_SUFFIX = "_delta"
 LONGEST_NAME = {"postgres": 63, "redshift": 127}
 """Bytes of a relation name, on adapters where dbt doesn't build longer ones."""
 
+_UNPINNED = re.compile(r"\bdbt_batch_sync\.(delta|sent_snapshot)\((?![^)]*\bversion\s*=)")
+
 
 @dataclass(frozen=True)
 class Sync:
@@ -79,6 +81,25 @@ def find_syncs(manifest: Manifest) -> tuple[tuple[Sync, ...], tuple[Problem, ...
             continue
         syncs.append(Sync(mapping, model, snapshot, delta))
     return tuple(syncs), tuple(problems)
+
+
+def version_notes(syncs: Iterable[Sync]) -> Iterator[str]:
+    """Which version of their model syncs follow, unless they are pinned to the latest."""
+    for sync in syncs:
+        own = [each for each in (sync.delta, sync.snapshot) if each is not None]
+        free = [each.name for each in own if _UNPINNED.search(each.raw_code or "")]
+        if sync.model.version is None or not own:
+            continue
+        if free:
+            yield (
+                f"`{sync.name}` has versions, and the latest, {sync.model.version}, is synced. To stay on "
+                f"it, add version='{sync.model.version}' in {' and '.join(free)}"
+            )
+        elif not sync.model.latest:
+            yield (
+                f"version {sync.model.version} of `{sync.name}` is synced, which is not the latest. To move "
+                f"on, change `version` in {' and '.join(each.name for each in own)}"
+            )
 
 
 def _of_version(problem: Problem, version: str | None) -> Problem:

@@ -319,7 +319,8 @@ class ProfileResult(Result):
 class ValidateResult(Result):
     """Every sync that is fine, or, if not `valid`, what is wrong. The columns of `unchecked` ones are not
     known: dbt has not compiled their models, or the SQL does not tell. `steps` are what the next push creates
-    or changes in Batch before it sends rows.
+    or changes in Batch before it sends rows. `notes` are about versions of a model
+    and about mappings that dbt may not have read.
     """
 
     valid: bool
@@ -328,6 +329,14 @@ class ValidateResult(Result):
     online: bool = False
     steps: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """See Result. Without notes, their key is left out."""
+        document = super().to_json()
+        if not self.notes:
+            del document["notes"]
+        return document
 
 
 @dataclass(frozen=True)

@@ -72,12 +72,13 @@ class SyncPushed:
 
 @dataclass(frozen=True)
 class PushResult(Result):
-    """A push of one or more syncs. Times are in UTC."""
+    """A push of one or more syncs. Times are in UTC. `notes`: mappings that dbt may not have read."""
 
     run_id: str
     started_at: datetime
     finished_at: datetime
     syncs: tuple[SyncPushed, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -90,8 +91,10 @@ class PushResult(Result):
         return "partial" if "partial" in found else "succeeded"
 
     def to_json(self) -> dict[str, Any]:
-        """See Result. `unsure` is a count of events alone."""
+        """See Result. `unsure` is a count of events alone. Without notes, their key is left out."""
         document = {"run_id": self.run_id, "status": self.status, **super().to_json()}
+        if not self.notes:
+            del document["notes"]
         for sync in document["syncs"]:
             if sync["kind"] != "events":
                 del sync["unsure"]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import time
+
 from harness.project import Project
 
 from dbt_batch_sync import api
@@ -75,6 +79,70 @@ def test_governance(project: Project) -> None:
     finally:
         path.write_text(before)
         (project.directory / "models" / "groups.yml").unlink()
+
+
+def test_mappings_that_dbt_has_not_read(project: Project) -> None:
+    """A mapping of a version, in dbt_project.yml and in SQL: each is up to date after `dbt parse`, and stale
+    once it is edited. The generated models follow the latest version.
+    """
+    mapping = {"identifier": "id", "custom": ["n"], "shared": True}
+    configured, models = project.directory / "dbt_project.yml", project.directory / "models"
+    before = configured.read_text()
+    project.map(mapping, sql="select 'p' as id, 1 as n")
+    project.map(mapping, "by_sql", models=())
+    project.map({}, "by_file", sql="select 'p' as id, 1 as n", models=())
+    (models / "by_sql.yml").unlink()
+    (models / "by_file.yml").unlink()
+    (models / "by_sql.sql").write_text(
+        f"{{{{ config(meta={{'batch_sync': {mapping}}}) }}}}\r\nselect 1 as id, 2 as n\r\n"
+    )
+    versions = [
+        {"v": 1, "defined_in": "people"},
+        {"v": 2, "config": {"meta": {"batch_sync": {"on_null": "keep"}}}},
+    ]
+    (models / "people_v2.sql").write_text("select 'p' as id, 1 as n")
+    described = {"name": "people", "config": {"meta": {"batch_sync": mapping}}, "versions": versions}
+    (models / "people.yml").write_text(json.dumps({"models": [described]}))
+    meta = '"by_file": {"+meta": {"batch_sync": {"identifier": "id", "custom": ["{{ target.name and \'n\' }}"]}}}'
+    configured.write_text(before.replace('"+materialized"', f'{meta}, "+materialized"'))
+    try:
+        project.dbt("parse")
+        generated = project.call("generate")
+        assert "add version='2' in people_delta and people_sent_snapshot" in generated.stdout
+        assert project.call("validate").returncode == 0
+        for path, old, new, said in (
+            (models / "people.yml", "keep", "clear", "people: batch_sync: was changed"),
+            (models / "by_sql.sql", "'n'", "'n', 'm'", "by_sql: batch_sync: may have changed in its SQL"),
+            (configured, "'n'", "'m'", "by_file: batch_sync: was changed"),
+        ):
+            text = path.read_bytes()
+            path.write_bytes(text.replace(old.encode(), new.encode()))
+            for verb in ("validate", "push"):
+                done = project.call(verb)
+                assert (done.returncode, f"{said} since dbt wrote the manifest" in done.stderr) == (
+                    2,
+                    True,
+                ), done
+            path.write_bytes(text)
+        assert project.call("validate").returncode == 0
+    finally:
+        configured.write_text(before)
+
+
+def test_a_push_says_what_was_not_compared(project: Project) -> None:
+    project.map({"identifier": "id", "custom": ["n"]}, sql="select 'p' as id, 1 as n")
+    project.sync()
+    path = project.directory / "models" / "people.yml"
+    path.write_text(path.read_text().replace("identifier: id", "identifier: \"{{ 'id' }}\""))
+    os.utime(path, (time.time() + 9,) * 2)
+    done = project.call("push", "--json")
+    assert done.returncode == 0
+    (note,) = json.loads(done.stdout)["notes"]
+    assert note.startswith(
+        "models/people.yml is newer than the manifest, and the mapping of `people` may depend"
+    )
+    assert note in done.stderr
+    assert note in project.call("validate").stdout
 
 
 def test_compiling_without_the_warehouse(project: Project) -> None:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
 from dbt_batch_sync.cli.app import app
 from dbt_batch_sync.connections.profiles import Project
-from dbt_batch_sync.mapping.syncs import read_syncs
+from dbt_batch_sync.mapping.syncs import read_syncs, version_notes
 from dbt_batch_sync.scaffold.generation import Change, apply, missing, obsolete
 
 META = {"meta": {"batch_sync": {"identifier": "id", "custom": ["a"]}}}
@@ -213,6 +213,36 @@ def test_a_version_is_pinned(tmp_path: Path) -> None:
     apply(shop.missing())
     body = (tmp_path / "models" / "batch_sync" / "people_delta.sql").read_text().splitlines()[1]
     assert body == "{{ dbt_batch_sync.delta('people', version='2') }}"
+
+
+@pytest.mark.parametrize(
+    ("delta", "version", "said"),
+    [
+        ("{{ dbt_batch_sync.delta('people') }}", "2", "the latest, 2, is synced"),
+        ("{{ dbt_batch_sync.delta('people', key='id') }}", "2", "add version='2' in people_delta"),
+        ("{{ dbt_batch_sync.delta('people', version='2') }}", "2", None),
+        (
+            "{{ dbt_batch_sync.delta('people', version = 1) }}",
+            "1",
+            "version 1 of `people` is synced, which is not",
+        ),
+        ("--placeholder--", "2", None),
+        ("{{ dbt_batch_sync.delta('people') }}", None, None),
+    ],
+)
+def test_versions_that_generated_models_follow(
+    tmp_path: Path, delta: str, version: str | None, said: str | None
+) -> None:
+    """A model that became versioned after its models were generated, or has a new latest version."""
+    shop = Shop(tmp_path)
+    model_id = "model.shop.people" + (f".v{version}" if version else "")
+    versioned = {"version": version, "latest_version": "2"} if version else {}
+    shop.add("people", "models/people.sql", config=META, unique_id=model_id, **versioned)
+    assert list(version_notes(read_syncs(shop.manifest))) == [], "its models are written pinned"
+    shop.add("people_delta", raw_code=delta, depends_on={"nodes": [model_id]})
+    notes = list(version_notes(read_syncs(shop.manifest)))
+    assert [said in each for each in notes if said] == [True] * bool(said), notes
+    assert bool(notes) is bool(said)
 
 
 def test_exposure_names_are_valid_in_dbt(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from benchmarks.findings import Result
 from benchmarks.scenarios import (
     DELTA,
     EMPTY_RUN,
+    ENDPOINTS,
     EVENTS,
     FIRST,
     HELP,
@@ -24,6 +25,7 @@ from benchmarks.scenarios import (
     idle_syncs,
     minute_of,
     paced_at,
+    sent_by,
 )
 
 MILLION = 1_000_000
@@ -107,7 +109,17 @@ GOALS = (
     Goal("`--version`", "nothing-to-do", VERSION, "wall", 0.25),
     Goal("200 syncs, none changed", "many-syncs", idle_syncs(200), "wall", 5),
     Goal("audit of 10M × 15", "audits", audit_of(10 * MILLION), "peak", 500),
-    Goal("1M events × 15 against 1M people × 15", "events", EVENTS, "cpu", 1, against=PEOPLE),
+    *(
+        Goal(
+            f"1M events × 15 by {endpoint}, against 1M people × 15",
+            "events",
+            sent_by(EVENTS, endpoint),
+            "cpu",
+            1,
+            against=sent_by(PEOPLE, endpoint),
+        )
+        for endpoint in ENDPOINTS
+    ),
     *(
         Goal(
             f"{what}, each minute: 100M events against 10M",

@@ -89,7 +89,7 @@ models:
           event_id: customer_id
           name: {value: visited}
           time: visited_at
-          endpoint: mass-update
+          endpoint: {endpoint}
           attributes:
             - {column: email, name: email}
             - {column: email_optin, name: optin}
@@ -182,11 +182,11 @@ class Project:
         self._install_macros(None)
         self._generate()
 
-    def create_events(self, rows: int) -> None:
+    def create_events(self, rows: int, endpoint: str) -> None:
         """Like `create`, with one event per row, spread over 200,000 profiles."""
         self.begin()
         write(self.directory / "models" / "people.sql", VISITS)
-        write(self.directory / "models" / "people.yml", EVENTS)
+        write(self.directory / "models" / "people.yml", EVENTS.replace("{endpoint}", endpoint))
         self._people(rows)
         self._install_macros(None)
         self._generate()

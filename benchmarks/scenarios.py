@@ -24,7 +24,8 @@ EMPTY_RUN = "dbt run, three empty models"
 SCAN, DELTA, PUSH = "bare scan of both tables", "delta statement", "push of 1 %"
 IDLE, HELP, VERSION = "push, nothing to do", "--help", "--version"
 FIRST = "first push"
-PEOPLE, EVENTS = "push of people", "push of as many events"
+ENDPOINTS = ("update", "mass-update")
+PEOPLE, EVENTS = "people", "as many events"
 ORDERS_A_DAY = 100_000
 BUILD, MERGE = "dbt run before a first push", "dbt run after a first push"
 
@@ -152,21 +153,31 @@ def cycle(setting: Setting) -> Found:
 
 
 def events(setting: Setting) -> Found:
-    """The first push of people, compared with as many events of 200,000 profiles with as many attributes."""
-    people, figures = _before_first_push(setting, setting.rows, "mass-update"), Figures()
-    visits = setting.project("events")
-    visits.create_events(setting.rows)
-    visits.dbt_run()
-    visits.database.keep("first")
+    """The first push of people by each endpoint, compared with as many events of 200,000 profiles with as
+    many attributes.
+    """
+    figures, projects = Figures(), {}
+    for endpoint in ENDPOINTS:
+        visits = setting.project(f"events-{endpoint}")
+        visits.create_events(setting.rows, endpoint)
+        visits.dbt_run()
+        visits.database.keep("first")
+        projects[sent_by(PEOPLE, endpoint)] = _before_first_push(setting, setting.rows, endpoint)
+        projects[sent_by(EVENTS, endpoint)] = visits
     with Sink() as sink:
-        for project in (people, visits):
+        for project in projects.values():
             project.outputs(sink.url)
         for _ in range(setting.rounds):
-            for side, project in ((PEOPLE, people), (EVENTS, visits)):
+            for side, project in projects.items():
                 sink.reset()
                 project.database.restore("first")
                 figures.add(side, project.push("--force"))
     return Found(figures, _versions([(OURS, setting.ours)]))
+
+
+def sent_by(what: str, endpoint: str) -> str:
+    """The name of a side of the scenario events."""
+    return f"{what}, {endpoint}"
 
 
 def minutes(setting: Setting) -> Found:

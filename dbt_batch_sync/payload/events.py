@@ -36,8 +36,8 @@ MAX_EVENT_BYTES = 25_000
 AGE = timedelta(hours=24) - timedelta(minutes=1)
 """The maximum age of an event when it is rendered. Batch rejects a time older than 24 hours [Q]."""
 
-_BATCH_ROWS = 4_096
-"""The most events per rendered batch, whose age is checked at once: they are sent within seconds."""
+_BATCH_ROWS = 8_192
+"""The most events per rendered batch. Their age is checked at once, so they must be sent within a minute."""
 
 _TIMED = r'^(\{"name":"[^"]*"),"time":"[^"]*"'
 """The beginning of an event, with and without its time."""
@@ -91,8 +91,7 @@ def render_events(
         query = event_statement(own, source.schema, fragment)
         connection.register(DELTA, source.reader(chain([before], prepared)))
         rows = run(connection, query, source, batch_rows)
-        if grouping.window is not None:
-            rows = _windows(rows, grouping.window)
+        rows = _whole_profiles(rows) if grouping.window is None else _windows(rows, grouping.window)
         last: str | None = None
         for batch in rows:
             rendered, last = _rendered(batch, fragment, grouping, last)
@@ -137,7 +136,7 @@ def _windows(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Record
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
         waiting.append(batch)
-        held = pa.Table.from_batches(waiting).combine_chunks().to_batches()[0]
+        held = _joined(waiting)
         pages = held.column(PAGE)
         ends = pc.indices_nonzero(pc.not_equal(pages[:-1], pages[1:])).to_pylist()
         start = 0
@@ -147,6 +146,26 @@ def _windows(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Record
                 start = end + 1
         waiting = [held.slice(start)] if start < held.num_rows else []
     yield from waiting
+
+
+def _whole_profiles(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows, in batches that end at a profile's last event, unless one profile fills a batch: a
+    profile in two batches would need two operations, and a request for each.
+    """
+    left: pa.RecordBatch | None = None
+    for batch in batches:
+        held = batch if left is None else _joined([left, batch])
+        profiles = held.column(CUSTOM_ID)
+        ends = pc.indices_nonzero(pc.not_equal(profiles[:-1], profiles[1:]))
+        end = ends[-1].as_py() + 1 if len(ends) else held.num_rows
+        yield held.slice(0, end)
+        left = held.slice(end) if end < held.num_rows else None
+    if left is not None:
+        yield left
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
 
 
 def _rendered(

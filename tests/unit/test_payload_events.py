@@ -112,6 +112,12 @@ def test_a_profile_once_per_call_and_every_row_once(batch: int) -> None:
         seen |= set(names)
 
 
+def test_a_profile_is_not_split_between_batches() -> None:
+    rows = [row(f"{n:05}", f"p{n // 5:05}") for n in range(20_000)]
+    (chunk,) = chunks(render(rows, 1_000), 10_000)
+    assert bodies([chunk]) == [[(f"p{n:05}", 5) for n in range(4_000)]]
+
+
 def test_windows_contain_whole_pages() -> None:
     rows = [row(f"{n:02}", f"p{n // 3}", _batch_page=n // 4) for n in range(22)]
     found = chunks(render(rows, window=6), 100)

@@ -135,6 +135,8 @@ def _described(sync: Sync) -> str:
     noun, private_to = sync.kind.noun, sync.model.private_to
     own = ({"group": private_to} if private_to is not None else {}) | _enabled(sync.model)
     valid = {"config": {"where": "_batch_change <> 'invalid'"}}
+    similar = {"config": {"severity": "warn", "where": "_batch_change in ('insert', 'update')"}}
+    of_people = sync.kind.key == CUSTOM_ID and not sync.kind.erases
     models = (
         (
             sync.name + SNAPSHOT_SUFFIX,
@@ -144,7 +146,11 @@ def _described(sync: Sync) -> str:
         (
             sync.name + DELTA_SUFFIX,
             f"The rows of {sync.name} that differ from what Batch holds; `dbt-batch-sync push` sends them.",
-            [{"not_null": valid}, {"unique": valid}],
+            [
+                {"not_null": valid},
+                {"unique": valid},
+                *([{"dbt_batch_sync.batch_similar_identifiers": similar}] if of_people else []),
+            ],
         ),
     )
     entries = [

@@ -56,25 +56,27 @@ def test_a_sync_without_models_does_not_prevent_planning_others(project: Project
 
 
 def test_governance(project: Project) -> None:
-    """A project-wide contract, and a group's private model."""
+    """A project-wide contract, and a group's private model. A generated test warns of similar identifiers."""
     path = project.directory / "dbt_project.yml"
     before = path.read_text()
     path.write_text(before.replace('"+materialized"', '"+contract": {"enforced": true}, "+materialized"'))
     try:
-        project.map(
-            {"identifier": "id", "custom": ["n"]},
-            sql="select 'p' as id, 1 as n",
-            models=(),
-            contract={"enforced": False},
-            group="crm",
-            access="private",
-        )
+        configs = {"contract": {"enforced": False}, "group": "crm", "access": "private"}
+        mapping = {"identifier": "id", "custom": ["n"]}
+        sql = "select id, 1 as n from (values ('c-1'), ('c-2')"
+        project.map(mapping, sql=f"{sql}) as people (id)", models=(), **configs)
         (project.directory / "models" / "groups.yml").write_text(
             "groups: [{name: crm, owner: {name: crm, email: crm@example.com}}]"
         )
         project.dbt("parse")
         assert project.call("generate").returncode == 0
+        assert project.sync().accepted == 2
+        project.map(mapping, sql=f"{sql}, (' C-1')) as people (id)", models=(), **configs)
         project.dbt("build")
+        results = json.loads((project.directory / "target" / "run_results.json").read_text())["results"]
+        (warned,) = [each for each in results if each["status"] == "warn"]
+        assert "batch_similar_identifiers_people_delta" in warned["unique_id"]
+        assert warned["failures"] == 2, "the new one is like one that Batch has"
         assert project.push_one(require_tests=True).accepted == 1
     finally:
         path.write_text(before)

@@ -85,6 +85,9 @@ def test_written_files(shop: Shop) -> None:
     described = yaml.safe_load((folder / "pets.yml").read_text())["models"]
     assert [each["name"] for each in described] == ["pets_sent_snapshot", "pets_delta"]
     assert all(each["description"] for each in described)
+    assert described[0]["columns"][0]["data_tests"] == ["not_null", "unique"]
+    *_, similar = described[1]["columns"][0]["data_tests"]
+    assert similar["dbt_batch_sync.batch_similar_identifiers"]["config"]["severity"] == "warn"
     written = yaml.safe_load((folder / "_batch_sync.yml").read_text())
     assert [each["name"] for each in written["exposures"]] == ["batch_people", "batch_pets"]
     (source,) = written["sources"]

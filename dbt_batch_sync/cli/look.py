@@ -61,7 +61,7 @@ def history(result: StatusResult) -> None:
         if sync.note:
             say(console, f"[yellow]{escape(sync.note)}[/]")
         if sync.audit is not None:
-            say(console, _last_audit(sync.audit))
+            say(console, _last_audit(sync.audit, sync.kind))
         if sync.parked:
             say(
                 console,
@@ -95,8 +95,8 @@ def _requested_by(request: str) -> str:
     return audits.get(request, f"resend --{request}")
 
 
-def _last_audit(audit: Audited) -> str:
-    compared = counted(audit.compared, "profile")
+def _last_audit(audit: Audited, kind: str) -> str:
+    compared = counted(audit.compared, noun(kind).lower())
     if not audit.drifted:
         return f"Last audit {at(audit.ended)}: no drift in {compared}"
     return f"[yellow]Last audit {at(audit.ended)}:[/] {audit.drifted:,} of {compared} differ in Batch"

@@ -15,6 +15,7 @@ from dbt_batch_sync.cli.layout import Grid, draw, listed, noun, say
 from dbt_batch_sync.cli.options import DbtFlags, File, Json, ShowValues
 from dbt_batch_sync.errors import ConfigurationError, printable
 from dbt_batch_sync.results import counted, shown_name
+from dbt_batch_sync.results import noun as row_noun
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -132,6 +133,7 @@ def comment(result: PlanResult) -> str:
         "code": _code,
         "plain": _plain,
         "shown_name": shown_name,
+        "noun": row_noun,
         "number": "{:,}".format,
         "time": seconds,
     }

@@ -27,6 +27,7 @@ from dbt_batch_sync.orchestrators.run import PushFailed, PushTask
 # Dagster reads the annotations of functions that it runs, so this module can't postpone them.
 if TYPE_CHECKING:
     from dbt_batch_sync.api import PushOptions
+    from dbt_batch_sync.mapping.syncs import Sync
     from dbt_batch_sync.results.sync import SyncPushed
 
 
@@ -80,7 +81,10 @@ def batch_sync_assets(
         options=options,
         fail_on_partial=fail_on_partial,
     )
-    deltas = _delta_keys(task, translator)
+    from dbt_batch_sync.api import load_syncs
+
+    syncs = load_syncs(task.dbt, task.selection)
+    deltas, nouns = _delta_keys(task, syncs, translator), {each.name: each.kind.noun for each in syncs}
     prefix = [key_prefix] if isinstance(key_prefix, str) else list(key_prefix)
     keys = {sync: AssetKey([*prefix, sync]) for sync in deltas}
     specs = [
@@ -89,7 +93,7 @@ def batch_sync_assets(
             deps=[AssetDep(delta)],
             group_name=group_name,
             kinds={"batch"},
-            description=f"The profiles of the sync {sync} in Batch.",
+            description=f"The {nouns[sync]}s of the sync {sync} in Batch.",
         )
         for sync, delta in deltas.items()
     ]
@@ -126,10 +130,9 @@ def _metadata(sync: "SyncPushed") -> dict[str, object]:
     return {name: value for name, value in asdict(sync).items() if value is not None}
 
 
-def _delta_keys(task: PushTask, translator: Translator | None) -> dict[str, AssetKey]:
-    from dbt_batch_sync.api import load_syncs
-
-    syncs = load_syncs(task.dbt, task.selection)
+def _delta_keys(
+    task: PushTask, syncs: "Sequence[Sync]", translator: Translator | None
+) -> dict[str, AssetKey]:
     manifest: Mapping[str, Any] = load_json(read_project(task.dbt).manifest)
     keys: dict[str, AssetKey] = {}
     for sync in syncs:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.ledger.requests import Request, Scope
-from dbt_batch_sync.results import Result, noun
+from dbt_batch_sync.results import Result, counted, noun
 
 Status = Literal["succeeded", "partial", "interrupted", "failed"]
 
@@ -57,14 +57,15 @@ class SyncPushed:
         if self.status == "skipped":
             return f"{self.sync}: skipped: the push was stopped before it"
         line = (
-            f"{self.sync}: {self.status}: {self.inserts} inserts, {self.updates} updates, "
-            f"{self.exits} exits; {self.accepted} of {self.sent} {noun(self.kind)}s accepted, "
-            f"{self.requests} requests"
+            f"{self.sync}: {self.status}: {counted(self.inserts, 'insert')}, "
+            f"{counted(self.updates, 'update')}, {counted(self.exits, 'exit')}; {self.accepted:,} of "
+            f"{counted(self.sent, noun(self.kind))} accepted, {counted(self.requests, 'request')}"
         )
         if self.status == "partial":
             line += (
-                f"; {self.rejected_rows} rows and {self.rejected_attributes} attributes rejected, "
-                f"{self.invalid} rows invalid, {self.parked} parked: "
+                f"; {counted(self.rejected_rows, 'row')} and "
+                f"{counted(self.rejected_attributes, 'attribute')} rejected, "
+                f"{counted(self.invalid, 'row')} invalid, {self.parked:,} parked: "
                 f"dbt-batch-sync rejects --select {self.sync}"
             )
         return f"{line}: {self.error}" if self.error else line

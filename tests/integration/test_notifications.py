@@ -133,7 +133,7 @@ def test_slack(project: Project, listener: Listener) -> None:
     run_id = project.push().run_id
     text = (
         f"*dbt-batch-sync: push to sandbox succeeded* (run {run_id})\n"
-        "• people: succeeded: 2 inserts, 0 updates, 0 exits; 2 of 2 profiles accepted, 1 requests"
+        "• people: succeeded: 2 inserts, 0 updates, 0 exits; 2 of 2 profiles accepted, 1 request"
     )
     assert listener.got[0][1] == {"text": text}
 

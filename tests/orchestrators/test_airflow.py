@@ -117,7 +117,7 @@ def test_a_partial_push_succeeds_with_a_warning(
     assert ended.document["status"] == "partial"
     (line,) = [each for each in capfd.readouterr().out.splitlines() if "people: partial" in each]
     assert "[warning" in line
-    assert "0 rows and 1 attributes rejected" in line
+    assert "0 rows and 1 attribute rejected" in line
 
 
 def test_a_partial_push_can_be_a_failure(project: Project, push: Callable[..., Ended]) -> None:

@@ -86,7 +86,7 @@ def test_a_partial_push_materializes_with_a_warning(
     assert counts(outcome)["batch/people"]["rejected_attributes"] == 1
     (line,) = [each for each in capfd.readouterr().err.splitlines() if "people: partial" in each]
     assert "WARNING" in line
-    assert "0 rows and 1 attributes rejected" in line
+    assert "0 rows and 1 attribute rejected" in line
 
 
 def test_a_partial_push_can_be_a_failure(project: Project) -> None:
@@ -145,6 +145,18 @@ def test_asset_names(project: Project) -> None:
     assert spec.key.path == ["crm", "profiles", "people"]
     assert spec.group_name == "sync"
     assert definition.op.name == "sync"
+
+
+def test_assets_of_another_kind(project: Project) -> None:
+    project.map({"kind": "audience", "identifier": "id", "audience": "vips"})
+    project.set_rows({"id": "varchar"}, [{"id": "a"}])
+    project.build()
+    (spec,) = assets(project).specs
+    assert spec.description == "The members of the sync people in Batch."
+    ((_, metadata),) = counts(materialize(project)).items()
+    assert (metadata["kind"], metadata["endpoint"], metadata["accepted"]) == (
+        *("audience", "audiences/update", 1),
+    )
 
 
 def test_a_sync_without_a_delta(project: Project) -> None:

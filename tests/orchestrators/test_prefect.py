@@ -82,7 +82,7 @@ def test_a_partial_push_completes_with_a_warning(project: Project, caplog: pytes
     assert state.result().status == "partial"
     (record,) = [each for each in caplog.records if "people: partial" in each.getMessage()]
     assert record.levelno == logging.WARNING
-    assert "0 rows and 1 attributes rejected" in record.getMessage()
+    assert "0 rows and 1 attribute rejected" in record.getMessage()
 
 
 def test_a_partial_push_can_be_a_failure(project: Project) -> None:

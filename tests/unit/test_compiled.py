@@ -168,6 +168,11 @@ def test_origins(tmp_path: Path, sql: str, column: str, expected: set[Origin]) -
             {"custom_id": "id", "event_id": "n", "batch__time": "at", "mail": "mail"},
         ),
         ({"kind": "catalog", "catalog": "c", "fields": ["mail"]}, {"item_id": "id", "mail": "mail"}),
+        ({"kind": "audience", "audience": "a", "attributes": ["n"]}, {"custom_id": "id", "n": "n"}),
+        (
+            {"kind": "deletions", "confirm": "erase", "requested_at": "at"},
+            {"custom_id": "id", "requested_at": "at"},
+        ),
     ],
 )
 def test_the_lineage_of_each_kind(tmp_path: Path, meta: dict[str, object], expected: dict[str, str]) -> None:

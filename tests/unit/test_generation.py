@@ -210,6 +210,29 @@ def test_models_inherit_enabled_and_group(tmp_path: Path) -> None:
     assert shop.missing() == [], "its models should be written under a target that enables it"
 
 
+@pytest.mark.parametrize(
+    ("kind", "noun", "arguments"),
+    [
+        ({"custom": ["a"]}, "profile", "'s'"),
+        ({"kind": "audience", "audience": "vips"}, "member", "'s'"),
+        ({"kind": "catalog", "catalog": "shop", "fields": ["a"]}, "item", "'s', key='item_id'"),
+        ({"kind": "deletions", "confirm": "erase"}, "deletion", "'s'"),
+    ],
+)
+def test_what_is_written_for_each_kind(
+    tmp_path: Path, kind: Mapping[str, object], noun: str, arguments: str
+) -> None:
+    shop = Shop(tmp_path)
+    shop.add("s", config={"meta": {"batch_sync": {"identifier": "id", **kind}}})
+    apply(shop.missing())
+    folder = tmp_path / "models" / "batch_sync"
+    assert f"{{{{ dbt_batch_sync.delta({arguments}) }}}}" in (folder / "s_delta.sql").read_text()
+    (exposure,) = yaml.safe_load((folder / "_batch_sync.yml").read_text())["exposures"]
+    assert (exposure["label"], exposure["depends_on"]) == (f"Batch {noun}s of s", ["ref('s_delta')"])
+    snapshot, _ = yaml.safe_load((folder / "s.yml").read_text())["models"]
+    assert f"each {noun} of s" in snapshot["description"]
+
+
 def test_a_version_is_pinned(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
     shop.add("people", "models/people_v2.sql", config=META, version=2, latest_version=2)

@@ -258,6 +258,11 @@ def test_rows_have_the_noun_of_their_kind() -> None:
     assert "profile" not in shown.text
     assert shown.table("event")[0][:2] == ["bought", "3"]
     assert "20 rows accepted" in report(events, sync(runs=runs(1))).text
+    for kind, said in (("audience", "member"), ("catalog", "item"), ("deletions", "deletion")):
+        shown = report(sync("other", kind=kind, runs=runs(1), audit=DRIFTED))
+        assert f"10 {said}s accepted" in shown.text
+        assert f"400 of 1,000 {said}s differed" in shown.text
+        assert "profile" not in shown.text
 
 
 def test_long_lists_are_truncated_with_a_note() -> None:

@@ -103,6 +103,18 @@ def test_a_plan_as_a_comment() -> None:
     assert len({line.count("|") for line in tables[:3]}) == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "noun"),
+    [("profiles", "profile"), ("audience", "member"), ("catalog", "item"), ("events", "event")],
+)
+def test_a_comment_has_the_noun_of_the_kind(kind: str, noun: str) -> None:
+    planned = replace(PLANNED, kind=kind, steps=("create the audience `vips`",))
+    lines = plan.comment(PlanResult((planned,))).splitlines()
+    assert f"| {'event' if kind == 'events' else 'attribute'} | {noun}s |" in lines
+    assert f"| {noun} | change | attribute | old | new |" in lines
+    assert "> Before that, a push would create the audience &#96;vips&#96;" in lines
+
+
 PUSHED = SyncPushed(
     "people", "profiles", "succeeded", "d", "update", inserts=3, accepted=3, settled=3, seconds=1.25
 )
@@ -126,6 +138,32 @@ def test_a_push(capsys: pytest.CaptureFixture[str]) -> None:
         "old: [gone]",
         "failed: 3 syncs in 1 min 30 s, run r1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, "people: succeeded: 3 inserts, 0 updates, 0 exits; 3 of 3 profiles accepted, 1 request"),
+        (
+            {"kind": "audience", "inserts": 0, "exits": 1_000, "sent": 1_000, "accepted": 1_000},
+            "people: succeeded: 0 inserts, 0 updates, 1,000 exits; 1,000 of 1,000 members accepted, 1 request",
+        ),
+        (
+            {"kind": "catalog", "inserts": 1, "sent": 1, "accepted": 0, "status": "partial", "invalid": 1},
+            "people: partial: 1 insert, 0 updates, 0 exits; 0 of 1 item accepted, 1 request; 0 rows and "
+            "0 attributes rejected, 1 row invalid, 0 parked: dbt-batch-sync rejects --select people",
+        ),
+        (
+            {"kind": "deletions", "status": "failed", "error": "no"},
+            "people: failed: 3 inserts, 0 updates, 0 exits; 3 of 3 deletions accepted, 1 request: no",
+        ),
+        ({"status": "skipped"}, "people: skipped: the push was stopped before it"),
+    ],
+)
+def test_the_summary_of_a_sync(changes: dict[str, object], line: str) -> None:
+    """In logs and Slack."""
+    given = {"sent": 3, "requests": 1, **changes}
+    assert replace(PUSHED, **given).summary == line  # type: ignore[arg-type]
 
 
 def test_a_dry_run_says_that_nothing_was_sent(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from dbt_batch_sync.ledger.state import SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
-_LONGEST_WAIT = 3_600.0
+_LONGEST_WAIT, _LONGEST_STEP = 3_600.0, 600.0
 
 
 def compare(talk: Talk, sync: Sync, state: SyncState) -> Step | None:
@@ -51,21 +51,37 @@ def prepare(talk: Talk, sync: Sync, state: SyncState) -> None:
     """Creates the object that rows are written to, or adapts it to the mapping.
 
     Batch doesn't document its answer to a step that was done before, by a request whose answer was lost or by
-    somebody else. So after a rejected step, it is compared again. Raises Stopped: you must do something
-    first. Raises DeliveryError: Batch rejects a step, or can't be reached.
+    somebody else, nor to rows before it has applied an accepted step. So after a step, it is compared again
+    until nothing is left to do. Raises Stopped: you must do something first. Raises DeliveryError: Batch
+    rejects a step, can't be reached, or doesn't apply a step within ten minutes.
     """
-    for is_last in (False, True):
-        try:
-            step = compare(talk, sync, state)
-        except Stopped as stopped:
-            raise Stopped(f"nothing was sent: {stopped}") from None
-        failure = talk.post(step.path, step.document) if step else None
-        if step is None or failure is None:
-            return
-        if isinstance(failure, Fatal) and failure.status in (401, 403):
-            raise DeliveryError(f"{describe(failure)}.")
-        if is_last:
-            raise DeliveryError(f"can't {step.does}: Batch rejected it: {describe(failure)}.")
+    step, waited, rejected = _next_step(talk, sync, state), 0.0, False
+    accepted: Step | None = None
+    while step is not None:
+        if accepted == step:
+            if waited >= _LONGEST_STEP:
+                raise DeliveryError(
+                    f"Batch accepted to {step.does} and has not done it within ten minutes. Try again later: "
+                    f"dbt-batch-sync push --select {sync.name}"
+                )
+            talk.pause(_FIRST_PAUSE)
+            waited += _FIRST_PAUSE
+        elif failure := talk.post(step.path, step.document):
+            if isinstance(failure, Fatal) and failure.status in (401, 403):
+                raise DeliveryError(f"{describe(failure)}.")
+            if rejected:
+                raise DeliveryError(f"can't {step.does}: Batch rejected it: {describe(failure)}.")
+            rejected = True
+        else:
+            accepted = step
+        step = _next_step(talk, sync, state)
+
+
+def _next_step(talk: Talk, sync: Sync, state: SyncState) -> Step | None:
+    try:
+        return compare(talk, sync, state)
+    except Stopped as stopped:
+        raise Stopped(f"nothing was sent: {stopped}") from None
 
 
 def wait(talk: Talk, sync: Sync, tokens: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
+from dbt_batch_sync.sandbox.deletions import ERASED
 from dbt_batch_sync.sandbox.gate import refuse
 from dbt_batch_sync.sandbox.indexing import Indexing, State
 from dbt_batch_sync.sandbox.limits import RATES, Rate
@@ -184,10 +185,8 @@ class Audiences:
         new: Audience = call.read
         if new.name in self.audiences:
             exists(self._world.settings, "audience")
-        else:
-            new.created = new.updated = self._world.moment()
-            self.audiences[new.name] = new
-        return self._indexing.accept(new.name, lambda: None)
+        new.created = new.updated = self._world.moment()
+        return self._indexing.accept(new.name, lambda: self.audiences.setdefault(new.name, new))
 
     def _write(self, call: Call, *, replace: bool) -> Reply:
         name, changes = call.read
@@ -195,6 +194,10 @@ class Audiences:
         tally.operations = len(changes)
         if any(change.custom_id in self._world.settings.reject_ids for change in changes):
             raise refuse(400, "REJECTED", "an id is rejected on demand")
+        if self._world.settings.blacklisted == "reject" and any(
+            change.action == "add" and self.discards(change.custom_id) for change in changes
+        ):
+            raise refuse(400, *ERASED)
         if len({change.custom_id for change in changes}) < len(changes):
             tally.violate(Violation.DUPLICATE_IDENTIFIER)
         if name not in self.audiences:

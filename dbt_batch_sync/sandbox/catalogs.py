@@ -16,6 +16,7 @@ from dbt_batch_sync.sandbox.record import Violation
 from dbt_batch_sync.sandbox.replies import Reply, reply_json
 from dbt_batch_sync.sandbox.routes import Call, Route, World, entries, exists, members, missing, not_found
 from dbt_batch_sync.sandbox.rules import MAX_INTEGER, MIN_INTEGER, read_date, read_url
+from dbt_batch_sync.sandbox.settings import SandboxSettings
 from dbt_batch_sync.sandbox.values import BrokenRuleError, Scalar
 
 MAX_CATALOGS = 5
@@ -32,6 +33,8 @@ _WRAPPED = ("date", "url")
 
 Value = Scalar | tuple[str, ...]
 Item = dict[str, Value]
+Written = dict[str, Value | None]
+"""The values of an edit; None for a null."""
 
 
 @dataclass
@@ -115,17 +118,25 @@ _READERS: dict[str, Callable[[str, object], Value]] = {
 }
 
 
-def read_item(fields: Mapping[str, str], attributes: Mapping[str, object]) -> Item:
-    """An item's values by name; dates and URLs have `date()` and `url()` around their names.
-
-    Raises BrokenRuleError.
-    """
-    keys = {f"{kind}({name})" if kind in _WRAPPED else name: name for name, kind in fields.items()}
+def read_item(
+    fields: Mapping[str, str], attributes: Mapping[str, object], settings: SandboxSettings
+) -> Written:
+    """An item's values by name, without `date()` and `url()`. Raises BrokenRuleError."""
+    keys: dict[str, str] = {}
+    for name, kind in fields.items():
+        if kind not in _WRAPPED or settings.item_names != "wrapped":
+            keys[name] = name
+        if kind in _WRAPPED and settings.item_names != "plain":
+            keys[f"{kind}({name})"] = name
     if unknown := attributes.keys() - keys.keys():
         raise BrokenRuleError(
             "UNKNOWN_FIELD", f"{min(unknown)}: no field of the catalog, or not in this form"
         )
-    return {keys[key]: _READERS[fields[keys[key]]](key, value) for key, value in attributes.items()}
+    item: Written = {}
+    for key, value in attributes.items():
+        is_null = value is None and settings.item_nulls == "clear"
+        item[keys[key]] = None if is_null else _READERS[fields[keys[key]]](key, value)
+    return item
 
 
 def _read_fields(value: object) -> dict[str, str]:
@@ -251,35 +262,36 @@ class Catalogs:
         ]
 
     def _edit(self, call: Call) -> Reply:
-        name, edits = call.read
+        settings, (name, edits) = self._world.settings, call.read
         call.tally.operations = len(edits)
         catalog = self.catalogs.get(name)
-        if any(edit.item in self._world.settings.reject_ids for edit in edits):
+        if any(edit.item in settings.reject_ids for edit in edits):
             raise refuse(400, "REJECTED", "an item is rejected on demand")
         if len({edit.item for edit in edits}) < len(edits):
             call.tally.violate(Violation.DUPLICATE_IDENTIFIER)
         if catalog is None:
-            missing(self._world.settings, "catalog")
+            missing(settings, "catalog")
             return self._indexing.accept(name, lambda: None)
-        items: list[tuple[str, Item | None]] = []
+        items: list[tuple[str, Written | None]] = []
         for index, (action, item, attributes) in enumerate(edits):
             try:
-                items.append((item, read_item(catalog.fields, attributes) if action == "add" else None))
+                added = read_item(catalog.fields, attributes, settings) if action == "add" else None
             except BrokenRuleError as broken:
                 raise _broken(call, broken.category, f"item {index}: {broken.reason}") from None
+            items.append((item, added))
         new = {item for item, values in items if values is not None and item not in catalog.items}
-        if len(catalog.items) + len(new) > self._world.settings.max_items:
-            raise _broken(
-                call, "TOO_MANY_ITEMS", f"at most {self._world.settings.max_items:,} items a catalog"
-            )
+        if len(catalog.items) + len(new) > settings.max_items:
+            raise _broken(call, "TOO_MANY_ITEMS", f"at most {settings.max_items:,} items a catalog")
         call.tally.applied = len(edits)
         return self._indexing.accept(name, lambda: self._apply(catalog, items))
 
-    def _apply(self, catalog: Catalog, items: list[tuple[str, Item | None]]) -> None:
+    def _apply(self, catalog: Catalog, items: list[tuple[str, Written | None]]) -> None:
         merge = self._world.settings.second_write == "merge"
         for item, values in items:
             held = catalog.items.get(item, {}) if merge else {}
-            catalog.put(item, {**held, **values} if values is not None else None)
+            written = {**held, **(values or {})}
+            kept = {name: value for name, value in written.items() if value is not None}
+            catalog.put(item, kept if values is not None else None)
         catalog.updated = self._world.moment()
 
     @staticmethod

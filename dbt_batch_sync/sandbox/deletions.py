@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Literal
 
 from dbt_batch_sync.sandbox.gate import refuse
+from dbt_batch_sync.sandbox.limits import Rate
 from dbt_batch_sync.sandbox.operations import check_custom_id
 from dbt_batch_sync.sandbox.replies import Reply, reply_json
 from dbt_batch_sync.sandbox.routes import Call, Route, World, members
 from dbt_batch_sync.sandbox.values import BrokenRuleError
+
+ERASED = ("ERASED", "the person was erased")
+"""The category and the reason if an erased person's data is rejected."""
 
 _KEPT = 100_000
 
@@ -47,9 +51,13 @@ class Deletions:
     def routes(self) -> list[Route]:
         """Under `/1.0/<app key>`."""
         return [
-            Route("POST", "gdpr/request", self._read_request, self._request, base="app"),
+            Route("POST", "gdpr/request", self._read_request, self._request, self._cost, base="app"),
             Route("GET", "gdpr/request/{token}", itemgetter("token"), self._view, base="app"),
         ]
+
+    def _cost(self, _read: object) -> Mapping[Rate, float]:
+        rate = self._world.settings.deletions_per_second
+        return {Rate("deletions", rate, max(1.0, rate)): 1} if rate else {}
 
     def discards(self, custom_id: str) -> bool:
         """Whether Batch discards this person's data: for a month from the request."""

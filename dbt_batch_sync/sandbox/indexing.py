@@ -22,7 +22,7 @@ _KEPT_TOKENS = 10_000
 class _Write:
     subject: str
     due: datetime
-    apply: Callable[[], None]
+    apply: Callable[[], object]
     state: State = "IN_PROGRESS"
 
 
@@ -34,7 +34,7 @@ class Indexing:
         self._waiting: deque[_Write] = deque()
         self._tokens: OrderedDict[str, _Write] = OrderedDict()
 
-    def accept(self, subject: str, apply: Callable[[], None]) -> Reply:
+    def accept(self, subject: str, apply: Callable[[], object]) -> Reply:
         """202 with a token. Applied after the delay in the settings."""
         due = self._world.now() + timedelta(seconds=self._world.settings.indexing_delay)
         write = _Write(subject, due, apply)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from dbt_batch_sync.sandbox.deletions import ERASED
 from dbt_batch_sync.sandbox.events import EventLog, StoredEvent, UntimelyEventError
 from dbt_batch_sync.sandbox.gate import refuse
 from dbt_batch_sync.sandbox.limits import MAX_OPERATIONS, RATES, Rate
@@ -52,7 +53,7 @@ class Profiles:
         refusals: Refusals = []
         read = self._read(call, refusals)
         read = self.reject(read, refusals, call)
-        read = [entry for entry in read if not self.discards(entry[1].custom_id or "")]
+        read = self._without_erased(read, refusals)
         self._reject_events(read, refusals)
         now = self.world.now().isoformat()
         refusals += self.store.apply(read, now, call.era, call.tally.number)
@@ -89,6 +90,13 @@ class Profiles:
         times = Counter(operation.custom_id for _, operation in read if operation.custom_id is not None)
         tally.violations += [(Violation.DUPLICATE_IDENTIFIER, "")] * (times.total() - len(times))
         return read
+
+    def _without_erased(self, read: Operations, refusals: Refusals) -> Operations:
+        kept = [entry for entry in read if not self.discards(entry[1].custom_id or "")]
+        if len(kept) < len(read) and self.world.settings.blacklisted == "reject":
+            left = {index for index, _ in kept}
+            refusals += [(index, Refusal(None, *ERASED)) for index, _ in read if index not in left]
+        return kept
 
     def _event_name(self, place: int, name: str) -> str | None:
         form = self.world.settings.event_errors

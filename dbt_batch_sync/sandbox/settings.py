@@ -86,12 +86,20 @@ class SandboxSettings:
     second_write: Literal["replace", "merge"] = _containers(
         "Adding a member or an item again: replace its attributes, or merge them", "replace"
     )
+    item_names: Literal["wrapped", "plain", "either"] = _containers(
+        "Names of dates and URLs in an item: wrapped as in date(since), plain, or either", "wrapped"
+    )
+    item_nulls: Literal["400", "clear"] = _containers(
+        "A null in an item: an error for the call, or no value", "400"
+    )
     max_items: int = _containers("Most items in a catalog", 2_000_000)
     deletion_delay: float = _deletions("Seconds until a person is erased", 0.0)
     deletion_token: str = _deletions("Name of the token in the answer", "token")
     deletion_days: float = _deletions("Days until the status of a request is no longer available", 30.0)
-    blacklist_days: float = _deletions(
-        "Days during which an erased person's data is accepted and discarded", 31.0
+    deletions_per_second: float | None = _deletions("Requests a second; empty: no limit", None)
+    blacklist_days: float = _deletions("Days during which an erased person's data is discarded", 31.0)
+    blacklisted: Literal["accept", "reject"] = _deletions(
+        "An erased person's data: accepted and discarded, or rejected", "accept"
     )
     erase_members: bool = _deletions("Remove an erased person from audiences, too", True)
     export_seconds: float = _exports("Seconds until an export is ready", 0.0)

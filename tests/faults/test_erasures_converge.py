@@ -23,7 +23,13 @@ ERASE: dict[str, object] = {
 OUTPUT: dict[str, object] = {"only_from": ["dev"], "app_keys": ["sandbox_app"]}
 NAMES = "abcd"
 MODELS = {sync: (sync, f"{sync}_sent_snapshot", f"{sync}_delta") for sync in (PEOPLE, "erasures")}
-SEEDS = (0, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in (1, 2, 3)))
+SEEDS = (
+    (0, "accept"),
+    *(
+        pytest.param(seed, form, marks=pytest.mark.thorough)
+        for seed, form in ((0, "reject"), (1, "accept"), (2, "reject"), (3, "reject"))
+    ),
+)
 
 
 class World:
@@ -104,11 +110,12 @@ def world(shared: QuickProject) -> Iterator[World]:
     shared.outputs(sandbox=OUTPUT)
     shared.map(PROFILES)
     yield World(shared)
-    shared.sandbox.change(time_ahead=0.0)
+    shared.sandbox.change(time_ahead=0.0, blacklisted="accept")
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_the_snapshot_matches_batch_after_any_sequence(world: World, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "blacklisted"), SEEDS)
+def test_the_snapshot_matches_batch_after_any_sequence(world: World, seed: int, blacklisted: str) -> None:
+    world.project.sandbox.change(blacklisted=blacklisted)
     chance = random.Random(seed)
     both = (PEOPLE, "erasures")
     world.rows = {name: {"name": name, "city": "Lyon"} for name in NAMES}
@@ -170,6 +177,24 @@ def test_with_the_interlock_snapshot_and_batch_are_equal(world: World) -> None:
     world.push(PEOPLE)
     world.build(PEOPLE)
     assert world.in_batch()["a"] == world.believed()["a"] == {"name": "changed", "city": "Lyon"}
+
+
+@pytest.mark.parametrize("blacklisted", ["accept", "reject"])
+def test_a_change_that_was_built_before_the_erasure(world: World, blacklisted: str) -> None:
+    """Batch discards or rejects it, which it doesn't document. The next `dbt run` forgets both."""
+    world.project.sandbox.change(blacklisted=blacklisted)
+    world.rows = {"a": {"name": "a", "city": "Lyon"}, "b": {"name": "b", "city": "Lyon"}}
+    world.build(PEOPLE, "erasures")
+    world.push(PEOPLE)
+    world.rows["a"], world.rows["c"] = {"name": "changed", "city": None}, {"name": "c", "city": None}
+    world.erase("a")
+    world.build(PEOPLE, "erasures")
+    world.push("erasures", PEOPLE)
+    world.build(PEOPLE)
+    assert world.in_batch() == world.believed()
+    assert set(world.in_batch()) == {"b", "c"}
+    assert world.project.changes() == {"a": ("invalid", "erased")}
+    assert not world.project.rejects()
 
 
 def test_erasures_that_were_carried_out_elsewhere(world: World) -> None:

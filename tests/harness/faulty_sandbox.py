@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -124,6 +125,16 @@ class FaultyServer(SandboxServer):
         app.router.add_route("/_sandbox/faults", self._set_faults, methods=["POST"])
         app.router.routes.insert(0, app.router.routes.pop())
         return with_transport(app)
+
+    @contextmanager
+    def changed(self, **settings: object) -> Iterator[None]:
+        """Other settings until exit."""
+        before = {name: getattr(self.settings, name) for name in settings}
+        self.change(**settings)
+        try:
+            yield
+        finally:
+            self.change(**before)
 
     async def _set_faults(self, request: Request) -> Response:
         self.faults.set([read_fault(each) for each in await request.json()])

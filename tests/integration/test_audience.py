@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 import requests
-from harness.databases import Row
-from harness.faults import Fault, FaultKind, When
-from harness.project import Project
+from harness.databases import PostgresDatabase, Row
+from harness.faulty_sandbox import FaultyServer
+from harness.quick import QuickProject
 
 from dbt_batch_sync import api
-from dbt_batch_sync.ledger.records import Run
-from dbt_batch_sync.push.source import Work
+from dbt_batch_sync.batch_api.answers import Answer
+from dbt_batch_sync.batch_api.client import Client
 
 COLUMNS = {"id": "varchar", "first": "varchar", "coupon_at": "date", "points": "integer"}
 MAPPING: dict[str, object] = {
@@ -26,14 +29,25 @@ BOB: Row = {"id": "bob", "first": "Bob"}
 CY: Row = {"id": "cy"}
 
 
+@pytest.fixture(scope="module")
+def shared(
+    either: PostgresDatabase | None, batch: FaultyServer, tmp_path_factory: pytest.TempPathFactory
+) -> QuickProject:
+    return QuickProject(tmp_path_factory.mktemp("audience"), batch, either, mapping=MAPPING)
+
+
 @pytest.fixture
-def vips(project: Project) -> Project:
-    project.map(MAPPING)
-    project.set_rows(COLUMNS, [ANN, BOB, CY])
-    return project
+def vips(shared: QuickProject, request: pytest.FixtureRequest) -> Iterator[QuickProject]:
+    shared.clear()
+    shared.map(MAPPING)
+    shared.set_rows(COLUMNS, [ANN, BOB, CY])
+    yield shared
+    marker = request.node.get_closest_marker("forbidden")
+    stats = shared.sandbox.stats
+    assert set(stats.violations) == set(marker.args if marker else ()), stats.examples
 
 
-def members(project: Project) -> dict[str, dict[str, object]]:
+def members(project: QuickProject) -> dict[str, dict[str, object]]:
     audience = project.sandbox.audiences["spring_vips"]
     return {
         key: {name: typed.value for name, typed in attributes.items()}
@@ -41,7 +55,7 @@ def members(project: Project) -> dict[str, dict[str, object]]:
     }
 
 
-def test_members_are_added_changed_and_removed(vips: Project) -> None:
+def test_members_are_added_changed_and_removed(vips: QuickProject) -> None:
     pushed = vips.sync()
     assert (pushed.status, pushed.kind, pushed.endpoint, pushed.requests) == (
         "succeeded",
@@ -62,10 +76,9 @@ def test_members_are_added_changed_and_removed(vips: Project) -> None:
     pushed = vips.sync()
     assert members(vips) == {"ann": ann, "bob": {"first": "Bob"}, "cy": {}}
     assert not vips.sync().requests
-    assert not vips.sandbox.stats.violations
 
 
-def test_removed_members_are_absent_in_the_snapshot(vips: Project) -> None:
+def test_removed_members_are_absent_in_the_snapshot(vips: QuickProject) -> None:
     vips.sync()
     vips.set_rows(COLUMNS, [ANN])
     vips.sync()
@@ -74,7 +87,7 @@ def test_removed_members_are_absent_in_the_snapshot(vips: Project) -> None:
     assert found == {"ann": True, "bob": False, "cy": False}
 
 
-def test_a_deleted_audience_stops_the_push_until_a_resend(vips: Project) -> None:
+def test_a_deleted_audience_stops_the_push_until_a_resend(vips: QuickProject) -> None:
     vips.sync()
     vips.sandbox.reset()
     vips.set_rows(COLUMNS, [ANN, BOB, {"id": "dee"}])
@@ -87,7 +100,7 @@ def test_a_deleted_audience_stops_the_push_until_a_resend(vips: Project) -> None
     assert set(members(vips)) == {"ann", "bob", "dee"}
 
 
-def test_another_audience_gets_all_members_after_a_resend(vips: Project) -> None:
+def test_another_audience_gets_all_members_after_a_resend(vips: QuickProject) -> None:
     vips.sync()
     vips.map({**MAPPING, "audience": "summer_vips"})
     vips.set_rows(COLUMNS, [ANN])
@@ -99,50 +112,39 @@ def test_another_audience_gets_all_members_after_a_resend(vips: Project) -> None
     assert set(vips.sandbox.audiences["summer_vips"].members) == {"ann"}
 
 
-def test_wait_until_it_is_applied(vips: Project) -> None:
-    vips.sandbox.change(indexing_delay=1.5)
-    try:
-        vips.build()
+def test_wait_until_it_is_applied(vips: QuickProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Members are sent once the new audience exists. `--wait` waits for them, too."""
+    monkeypatch.setattr("dbt_batch_sync.push.containers._FIRST_PAUSE", 0.05)
+    vips.build()
+    with vips.sandbox.changed(indexing_delay=0.4):
         pushed = vips.push_one(wait=True)
-    finally:
-        vips.sandbox.change(indexing_delay=0.0)
-    assert pushed.status == "succeeded"
+    assert pushed.status == "succeeded", pushed.error
     assert set(members(vips)) == {"ann", "bob", "cy"}
+    asked = [each.path.rpartition("/")[2] for each in vips.sandbox.requests]
+    assert asked[:4] == ["view", "create", "view", "view"], "the creation takes time"
+    assert asked[-3:] == ["view", "view", "view"], "so do the members"
 
 
-class Stranger:
-    """Replaces the audience once two requests are settled."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def started(self, work: Work) -> None:
-        pass
-
-    def progressed(self, run: Run) -> None:
-        if run.requests == 2:
-            headers = {"Authorization": "Bearer sandbox", "X-Batch-Project": "project_sandbox"}
-            document = {"name": "spring_vips", "ids": [{"id": "stranger"}]}
-            done = requests.post(
-                f"{self.url}/2.11/audiences/replace", json=document, headers=headers, timeout=10
-            )
-            assert done.status_code == 202
-
-    def troubled(self, sync: str, message: str) -> None:
-        pass
-
-
-def test_wait_notices_a_replacement_during_the_push(vips: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wait_notices_a_replacement_during_the_push(
+    vips: QuickProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("dbt_batch_sync.push.containers._FIRST_PAUSE", 0.05)
     monkeypatch.setattr("dbt_batch_sync.push.channels.call_size", lambda *_: 1)
+    send, sent = Client.send, []
+
+    def replaced_before_the_third(*arguments: Any) -> Answer:
+        sent.append(arguments)
+        if len(sent) == 3:
+            headers = {"Authorization": "Bearer sandbox", "X-Batch-Project": "project_sandbox"}
+            document = {"name": "spring_vips", "ids": [{"id": "stranger"}]}
+            url = f"{vips.sandbox.url}/2.11/audiences/replace"
+            assert requests.post(url, json=document, headers=headers, timeout=10).status_code == 202
+        return send(*arguments)
+
+    monkeypatch.setattr(Client, "send", replaced_before_the_third)
     vips.build()
-    vips.sandbox.change(indexing_delay=1.0)
-    third = When(nth=(3,), endpoint="audiences/update")
-    vips.sandbox.faults.set([Fault(FaultKind.SLOW, third, seconds=0.5, applied=False)])
-    try:
-        pushed = vips.push_one(wait=True, observer=Stranger(vips.sandbox.url))
-    finally:
-        vips.sandbox.change(indexing_delay=0.0)
+    with vips.sandbox.changed(indexing_delay=0.8):
+        pushed = vips.push_one(wait=True)
     assert set(members(vips)) == {"stranger", "cy"}
     assert (pushed.status, pushed.accepted, pushed.settled) == ("failed", 3, 3)
     assert "was replaced by someone else after its members were sent" in str(pushed.error)
@@ -153,15 +155,15 @@ def test_wait_notices_a_replacement_during_the_push(vips: Project, monkeypatch: 
     assert set(members(vips)) == {"ann", "bob", "cy", "stranger"}
 
 
-def test_values_that_batch_would_reject_are_held_back(vips: Project) -> None:
-    vips.set_rows({**COLUMNS, "first": "varchar"}, [{**ANN, "first": "x" * 301}])
+def test_values_that_batch_would_reject_are_held_back(vips: QuickProject) -> None:
+    vips.set_rows(COLUMNS, [{**ANN, "first": "x" * 301}])
     pushed = vips.sync()
     assert (pushed.status, pushed.rejected_attributes) == ("partial", 1)
     assert members(vips)["ann"] == {"coupon_date": "2026-05-01T00:00:00Z", "points": 3}
     assert vips.rejects() == {("ann", "first"): "too_long"}
 
 
-def test_a_missing_audience_is_not_adopted(vips: Project) -> None:
+def test_a_missing_audience_is_not_adopted(vips: QuickProject) -> None:
     vips.build()
     (adopted,) = api.adopt(vips.options()).syncs
     assert adopted.status == "failed"
@@ -170,7 +172,7 @@ def test_a_missing_audience_is_not_adopted(vips: Project) -> None:
     assert api.adopt(vips.options()).status == "succeeded"
 
 
-def test_rejected_members_are_not_expected(vips: Project) -> None:
+def test_rejected_members_are_not_expected(vips: QuickProject) -> None:
     vips.sync()
     vips.execute(
         "insert into batch_sync_rejects (rejected_at, sync, run_id, delta_id, key, reason, rejected_by) "

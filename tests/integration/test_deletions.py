@@ -111,6 +111,15 @@ def test_rejected_requests_are_retried_by_every_push(shop: QuickProject) -> None
     assert not shop.rejects()
 
 
+def test_an_unknown_rate_limit(shop: QuickProject) -> None:
+    """Batch documents none. Requests above one are sent again."""
+    ask(shop, a=FIRST, b=FIRST)
+    with shop.sandbox.changed(rate_limits=True, deletions_per_second=1.0):
+        pushed = shop.sync()
+    assert (pushed.status, pushed.accepted, pushed.retries) == ("succeeded", 2, 1), pushed.error
+    assert sorted(asked(shop)) == ["a", "b"]
+
+
 @pytest.mark.forbidden("wrong_project")
 def test_every_app_gets_the_request(shop: QuickProject) -> None:
     """A person is done once every app has accepted the request."""
@@ -172,10 +181,11 @@ def test_max_rows_can_not_be_forced(shop: QuickProject) -> None:
     assert shop.push_one().accepted == 101
 
 
-def test_a_limit_is_refused(shop: QuickProject) -> None:
+def test_a_limit_and_another_target_are_refused(shop: QuickProject) -> None:
     ask(shop, a=FIRST, b=FIRST)
     shop.build()
     refused(shop, "--limit", limit=1)
+    refused(shop, "target `dev`", "target of this command is `prod`", target="prod", force=True)
 
 
 @pytest.mark.parametrize(
@@ -261,13 +271,10 @@ def test_wait_polls_until_batch_is_done(shop: QuickProject, monkeypatch: pytest.
 
 @pytest.mark.parametrize("name", ["token", "request_token", "id"])
 def test_accepted_names_of_the_token(shop: QuickProject, name: str) -> None:
-    shop.sandbox.change(deletion_token=name)
-    try:
+    with shop.sandbox.changed(deletion_token=name):
         ask(shop, a=FIRST)
         shop.sync()
         assert "1 done" in shop.call("status", "--wait").stdout
-    finally:
-        shop.sandbox.change(deletion_token="token")
 
 
 @pytest.mark.forbidden("wrong_project")

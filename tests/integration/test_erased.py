@@ -124,8 +124,7 @@ def test_a_member_who_is_erased_and_then_leaves(shop: QuickProject, erases: bool
     """Nothing is sent for the person, so whether the id stays in the audience is up to Batch."""
     shop.clear()
     begin(shop, AUDIENCE)
-    shop.sandbox.change(erase_members=erases)
-    try:
+    with shop.sandbox.changed(erase_members=erases):
         asked = requests.post(
             f"{shop.sandbox.url}/1.0/sandbox_app/gdpr/request",
             json={"request_type": "remove", "id": {"type": "custom_id", "value": "b"}},
@@ -141,8 +140,6 @@ def test_a_member_who_is_erased_and_then_leaves(shop: QuickProject, erases: bool
         shop.build()
         assert (set(shop.snapshot()), shop.changes()) == ({"a", "c"}, {})
         assert set(shop.sandbox.audiences["vips"].members) == ({"a", "c"} if erases else {"a", "b", "c"})
-    finally:
-        shop.sandbox.change(erase_members=True)
 
 
 def test_erasing_everybody(shop: QuickProject) -> None:

@@ -156,6 +156,9 @@ def test_an_adoption_from_an_export_leaves_other_kinds_alone(project: Project) -
     project.build()
     # Bob has no value, so that Batch lacks nothing of him.
     assert {each.sync: each.accepted for each in project.push().syncs} == {"vips": 2, "people": 1}
+    for shared in (False, True):  # whether exports count towards the rate of audiences
+        with project.sandbox.changed(rate_limits=True, share_rate=shared):
+            assert project.call("audit").returncode == 0
     done = project.call("adopt", "--from-export", "--yes", "--select", "vips")
     assert (done.returncode, "no selected sync was compared" in done.stderr) == (2, True)
 

@@ -125,6 +125,30 @@ def test_a_catalog() -> None:
         compare(SHOP, Fatal(404), types=TYPES, begun=True)
 
 
+def prepare(batch: Batch) -> list[str]:
+    """The paths of the requests of a push's preparation."""
+    state = SyncState("s", NOW, Built("d", NOW, attribute_types=""))
+    containers.prepare(batch.talk(), sync_of(VIPS), state)
+    return [path.partition("?")[0].removeprefix("audiences/") for _, path, _ in batch.asked]
+
+
+def test_rows_are_sent_once_a_step_was_applied() -> None:
+    assert prepare(Batch({"nb_ids": 0})) == ["view"]
+    assert prepare(Batch(Fatal(404), {}, {"nb_ids": 0})) == ["view", "create", "view"]
+    assert prepare(Batch(Fatal(404), {}, Fatal(404), Fatal(404), {"nb_ids": 0})) == [
+        *("view", "create", "view", "view", "view")
+    ]
+    assert prepare(Batch(Fatal(404), Rejected(400), {"nb_ids": 0})) == ["view", "create", "view"]
+    batch = Batch(Fatal(404), {}, *[Fatal(404)] * 900)
+    with pytest.raises(DeliveryError, match="accepted to create the audience `vips` and has not done it"):
+        prepare(batch)
+    assert 600 <= batch.seconds < 1300
+    with pytest.raises(DeliveryError, match="can't create the audience `vips`: Batch rejected it"):
+        prepare(Batch(Fatal(404), Rejected(400), Fatal(404), Rejected(400)))
+    with pytest.raises(DeliveryError, match="credentials"):
+        prepare(Batch(Fatal(404), Fatal(401)))
+
+
 def test_polling_until_applied() -> None:
     batch = Batch({"indexing_state": "IN_PROGRESS"}, {"indexing_state": "APPLIED"})
     containers.wait(batch.talk(), sync_of(VIPS), ["t"])

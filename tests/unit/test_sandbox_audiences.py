@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,9 +21,10 @@ def remove(custom_id: str) -> dict[str, object]:
     return {"action": "remove", "id": custom_id}
 
 
-def with_vips(**settings: Any) -> Caller:
+def with_vips(*, indexing_delay: float = 0.0, **settings: Any) -> Caller:
     caller = Caller(rate_limits=False, **settings)
     assert caller.post("audiences/create", {**VIPS, "display_name": "Our VIPs"})[0] == 202
+    caller.sandbox.settings = replace(caller.sandbox.settings, indexing_delay=indexing_delay)
     return caller
 
 
@@ -79,6 +81,14 @@ def test_view_and_the_delay_of_indexing() -> None:
     assert caller.get("audiences/view", name="vips") == (200, after)
     assert caller.get("audiences/view", name="other")[0] == 404
     assert caller.get("audiences/view", name="vips", indexing_token="x")[0] == 400
+
+
+def test_a_new_audience_exists_once_it_is_applied() -> None:
+    caller = Caller(rate_limits=False, indexing_delay=5.0)
+    assert caller.post("audiences/create", VIPS)[0] == 202
+    assert (caller.get("audiences/view", name="vips")[0], update(caller, add("a"))[0]) == (404, 404)
+    caller.moment.seconds = 5.0
+    assert (caller.get("audiences/view", name="vips")[0], update(caller, add("a"))[0]) == (200, 202)
 
 
 def test_replace_overrides_pending_changes() -> None:

@@ -74,6 +74,33 @@ def test_a_second_write(second_write: str, item: dict[str, object]) -> None:
     assert items(caller) == {"b": item}
 
 
+@pytest.mark.parametrize(
+    ("form", "statuses"),
+    [("wrapped", [202, 400, 400]), ("plain", [400, 202, 400]), ("either", [202, 202, 400])],
+)
+def test_names_of_dates_and_urls(form: str, statuses: list[int]) -> None:
+    caller = with_products(item_names=form)
+    date, url = "2024-01-01T00:00:00Z", "https://e.com"
+    names = [("date(since)", "url(image)"), ("since", "image"), ("url(since)", "date(image)")]
+    assert [edit(caller, add("a", **{one: date, other: url}))[0] for one, other in names] == statuses
+    assert items(caller) == {"a": {"since": date, "image": url}}
+
+
+@pytest.mark.parametrize(
+    ("form", "second_write", "status", "item"),
+    [
+        ("400", "merge", 400, {"title": "B", "stock": 1}),
+        ("clear", "merge", 202, {"stock": 1}),
+        ("clear", "replace", 202, {}),
+    ],
+)
+def test_nulls(form: str, second_write: str, status: int, item: dict[str, object]) -> None:
+    caller = with_products(item_nulls=form, second_write=second_write)
+    edit(caller, add("b", title="B", stock=1))
+    assert edit(caller, add("b", title=None))[0] == status
+    assert items(caller) == {"b": item}
+
+
 def test_view_and_the_delay_of_indexing() -> None:
     caller = with_products(indexing_delay=5.0)
     token = edit(caller, add("a", title="x"))[1]["indexing_token"]

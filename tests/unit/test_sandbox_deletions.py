@@ -82,6 +82,31 @@ def test_audiences_forget_and_reject_them_too(erase_members: bool, left: list[st
     assert sorted(caller.sandbox.audiences.audiences["vips"].members) == left
 
 
+def test_data_of_erased_people_may_be_rejected() -> None:
+    caller = Caller(rate_limits=False, blacklisted="reject")
+    caller.post("audiences/create", {"name": "vips", "type": "custom_ids"})
+    ask(caller, "a")
+    both = [{"identifiers": {"custom_id": each}, "attributes": {"x": 1}} for each in "ab"]
+    answer = caller.post("update", both)[1]
+    assert [(error["bulk_index"], error["category"]) for error in answer["errors"]] == [(0, "ERASED")]
+    assert list(caller.sandbox.store.profiles) == ["b"]
+    for action, status in (("add", 400), ("remove", 202)):
+        members = {"name": "vips", "ids": [{"action": action, "id": each} for each in "ab"]}
+        assert caller.post("audiences/update", members)[0] == status
+    assert caller.violations == []
+    caller.moment.seconds = 31 * DAY
+    assert caller.post("update", both)[1] == {"code": "SUCCESS"}
+
+
+def test_a_rate_of_requests() -> None:
+    person = {"request_type": "remove", "id": {"type": "custom_id", "value": "a"}}
+    for rate, statuses in ((None, [202] * 3), (0.5, [202, 429, 429]), (2.0, [202, 202, 429])):
+        caller = Caller(deletions_per_second=rate)
+        assert [caller.post("gdpr/request", person)[0] for _ in range(3)] == statuses
+        caller.moment.seconds = 2.0
+        assert caller.post("gdpr/request", person)[0] == 202
+
+
 def test_a_request_can_be_queried_for_some_time() -> None:
     caller = Caller()
     token = ask(caller, "a")

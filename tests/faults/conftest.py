@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from harness.bench import Bench
+from harness.bench import EVENTS, Bench
 from harness.faulty_sandbox import FaultyServer
 from harness.fixtures import KEPT, MARKER, batch, either, postgres, project, workshop
 from harness.quick import QuickProject
@@ -13,6 +13,8 @@ from harness.quick import QuickProject
 from dbt_batch_sync.sandbox.server import SandboxSettings
 
 __all__ = ["batch", "either", "postgres", "project", "workshop"]
+
+UNPACED = SandboxSettings(rate_limits=False, keep_requests=KEPT, keep_bodies=KEPT)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -23,9 +25,15 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session", params=["duckdb"])
 def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """One sync on an in-process engine, for hundreds of sequences. Each sequence resets it."""
-    settings = SandboxSettings(rate_limits=False, keep_requests=KEPT, keep_bodies=KEPT)
-    with FaultyServer(settings) as server:
+    with FaultyServer(UNPACED) as server:
         yield Bench(tmp_path_factory.mktemp(f"bench-{request.param}"), server)
+
+
+@pytest.fixture(scope="session")
+def events_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """The same for events. Each test resets it."""
+    with FaultyServer(UNPACED) as server:
+        yield Bench(tmp_path_factory.mktemp("bench-events"), server, EVENTS)
 
 
 @pytest.fixture(scope="session")

@@ -4,48 +4,18 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from harness.bench import BEGIN, Bench, Knobs, Outcome
+from harness.bench import EVENT_COLUMNS, EVENTS, Bench, Knobs, Outcome, events
 from harness.faults import Fault, FaultKind, When
 from harness.faulty import Trouble
-from harness.faulty_sandbox import FaultyServer
-from harness.fixtures import KEPT
-
-from dbt_batch_sync.sandbox.server import SandboxSettings
-
-COLUMNS = {"id": "bigint", "customer": "varchar", "name": "varchar", "at": "timestamp"}
-MAPPING: dict[str, Any] = {
-    "kind": "events", "identifier": "customer", "event_id": "id", "name": "name", "time": "at",
-    "attributes": [{"column": "id", "name": "number"}],
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    settings = SandboxSettings(rate_limits=False, keep_requests=KEPT, keep_bodies=KEPT)
-    with FaultyServer(settings) as server:
-        yield Bench(tmp_path_factory.mktemp("events"), server, MAPPING)
 
 
 @pytest.fixture
-def bench(workbench: Bench) -> Bench:
-    workbench.reset()
-    return workbench
-
-
-def events(count: int, start: int = 0) -> list[dict[str, object]]:
-    """Events of four profiles in turn; the last profile has the most."""
-    return [
-        {
-            "id": n, "customer": "abcdddd"[n % 7], "name": "bought",
-            "at": BEGIN - timedelta(hours=2) + timedelta(minutes=n),
-        }
-        for n in range(start, start + count)
-    ]  # fmt: skip
+def bench(events_bench: Bench) -> Bench:
+    events_bench.reset()
+    return events_bench
 
 
 def seen(bench: Bench) -> Counter[Any]:
@@ -59,8 +29,8 @@ class History:
         self.bench = bench
         self.on_doubt = on_doubt
         self.unsure = 0
-        bench.map({**MAPPING, "on_doubt": on_doubt})
-        bench.set_rows(COLUMNS, [])
+        bench.map({**EVENTS, "on_doubt": on_doubt})
+        bench.set_rows(EVENT_COLUMNS, [])
         bench.build()
         bench.push()
 
@@ -115,7 +85,7 @@ EVERY_WRITE = [
 @pytest.mark.parametrize("trouble", EVERY_WRITE)
 def test_killed_at_every_write(bench: Bench, on_doubt: str, trouble: Trouble) -> None:
     history = History(bench, on_doubt)
-    bench.set_rows(COLUMNS, [*events(14), {**events(1, 14)[0], "customer": "e", "name": "Not a name"}])
+    bench.set_rows(EVENT_COLUMNS, [*events(14), {**events(1, 14)[0], "customer": "e", "name": "Not a name"}])
     bench.build()
     assert history.push(trouble=trouble).killed
     before = seen(bench)
@@ -131,8 +101,8 @@ def test_killed_at_every_write(bench: Bench, on_doubt: str, trouble: Trouble) ->
     "trouble", [Trouble("send", 1, "after"), Trouble("append:checkpoint", 1, "after")], ids=str
 )
 def test_a_first_push_that_was_killed_stays_confirmed(bench: Bench, trouble: Trouble) -> None:
-    bench.map({**MAPPING, "on_doubt": "resend"})
-    bench.set_rows(COLUMNS, events(14))
+    bench.map({**EVENTS, "on_doubt": "resend"})
+    bench.set_rows(EVENT_COLUMNS, events(14))
     bench.build()
     stopped = bench.push().pushed
     assert stopped is not None
@@ -152,7 +122,7 @@ def test_mostly_bad_events_are_settled_and_the_others_sent_once(bench: Bench, on
     rows = [{**events(1)[0], "id": n, "customer": f"p{n:03}"} for n in range(150)]
     good = {10, 60, 149}
     bad = tuple(f"p{n:03}" for n in range(150) if n not in good)
-    bench.set_rows(COLUMNS, rows)
+    bench.set_rows(EVENT_COLUMNS, rows)
     bench.build()
     fault = Fault(FaultKind.REJECT_CALL, custom_ids=bad)
     pushed = history.push(faults=[fault], knobs=Knobs(chunk_rows=150, window_rows=0)).pushed
@@ -169,7 +139,7 @@ def test_a_killed_push_does_not_report_the_doubt_it_settled(
 ) -> None:
     """The next push reports it, with this delta or the next."""
     history = History(bench, on_doubt)
-    bench.set_rows(COLUMNS, events(14))
+    bench.set_rows(EVENT_COLUMNS, events(14))
     bench.build()
     assert history.push(trouble=Trouble("send", 1, "after")).killed
     bench.let_leases_expire()
@@ -193,7 +163,7 @@ def play(bench: Bench, on_doubt: str, seed: int) -> None:
     count = 0
     for _ in range(chance.randint(2, 4)):
         count += chance.randint(1, 14)
-        bench.set_rows(COLUMNS, events(count))
+        bench.set_rows(EVENT_COLUMNS, events(count))
         died = chance.randint(1, 25) if chance.random() < 0.2 else None
         bench.build(dies_at=died) or bench.build()
         for _ in range(chance.randint(1, 2)):

@@ -7,26 +7,31 @@ Batch and the ledger.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from dbt_common.exceptions import DbtBaseException
-from harness.bench import Bench, Knobs
+from harness.bench import EVENT_COLUMNS, EVENTS, Bench, Knobs, events
 from harness.faults import Fault, FaultKind, When
 from harness.faulty import Trouble
-from harness.faulty_sandbox import FaultyServer
 
-from dbt_batch_sync.batch_api.answers import Answer
+from dbt_batch_sync.batch_api.answers import Accepted, Answer
+from dbt_batch_sync.batch_api.retry import RetryPolicy
+from dbt_batch_sync.delivery import calls as calls_module
+from dbt_batch_sync.delivery.halving import Call, Verdict
 from dbt_batch_sync.ledger.claims import Hold
 from dbt_batch_sync.ledger.records import Reject
 from dbt_batch_sync.ledger.state import Checkpoint, SyncState
+from dbt_batch_sync.push import guards as guards_module
 from dbt_batch_sync.push import session as session_module
 from dbt_batch_sync.push import sync_push as push_module
+from dbt_batch_sync.push.counts import Pending
+from dbt_batch_sync.push.pages import Histogram
 from dbt_batch_sync.push.source import Source
 from dbt_batch_sync.push.sync_push import SyncPush
-from dbt_batch_sync.sandbox.server import SandboxSettings
 
 COLUMNS = {"id": "varchar", "points": "bigint", "optin": "boolean"}
 MAPPING = {
@@ -176,6 +181,52 @@ def adopted_for_another_project(bench: Bench) -> list[str]:
     return wrong_points(bench, 2)
 
 
+def killed_between_rejects_and_checkpoint(bench: Bench) -> list[str]:
+    bench.map(MAPPING)
+    give(bench, 1)
+    fault = Fault(FaultKind.REFUSE_ROWS, custom_ids=("b",))  # its page is settled after it
+    bench.push(
+        knobs=replace(ONE, checkpoint_every=1), faults=[fault], trouble=Trouble("append:rejects", 1, "before")
+    )
+    bench.let_leases_expire()
+    assert bench.build()
+    bench.push()
+    return wrong_points(bench, 1)
+
+
+def a_rejected_row_is_unchanged(bench: Bench) -> list[str]:
+    bench.map(MAPPING)
+    give(bench, 1)
+    bench.push(faults=[Fault(FaultKind.REFUSE_ROWS, custom_ids=("a",))])
+    assert bench.build()
+    bench.push()
+    return ["a was sent again"] * ("a" in bench.profiles())
+
+
+def one_row_makes_a_request_bad(bench: Bench) -> list[str]:
+    bench.map(MAPPING)
+    give(bench, 1)
+    bench.push(knobs=replace(ONE, chunk_rows=4), faults=[Fault(FaultKind.REJECT_CALL, custom_ids=("a",))])
+    return [f"{key} is rejected" for key, _ in bench.rejects() if key != "a"]
+
+
+def snapshot_is_emptied(bench: Bench) -> list[str]:
+    """Its values are cleared in the model meanwhile."""
+    begin(bench)
+    give(bench, 1)
+    bench.execute("delete from people_sent_snapshot")
+    bench.set_rows(COLUMNS, [{"id": name} for name in "abcd"])
+    try:
+        bench.build()
+    except DbtBaseException:
+        return []
+    bench.push()
+    held = {name: found.get("points") for name, found in bench.profiles().items()}
+    return [
+        f"{name} keeps its points" for name, points in held.items() if points and points.value is not None
+    ]
+
+
 def subscribed_again(bench: Bench) -> list[str]:
     bench.map(MAPPING)
     for optin in (False, None, True):
@@ -183,6 +234,71 @@ def subscribed_again(bench: Bench) -> list[str]:
         bench.push()
     found = {name: held["$email_marketing"].value for name, held in bench.profiles().items()}
     return [f"{name} is subscribed" for name, value in found.items() if value != "unsubscribed"]
+
+
+def seen_twice(bench: Bench) -> list[str]:
+    counts = bench.sandbox.events.seen_by("number")
+    return [f"event {number} was sent {count} times" for number, count in counts.items() if count > 1]
+
+
+def first_events(bench: Bench) -> list[str]:
+    bench.map(EVENTS)
+    bench.set_rows(EVENT_COLUMNS, events(3))
+    assert bench.build()
+    bench.push()
+    return [
+        f"event {number} was sent without being asked for"
+        for number in bench.sandbox.events.seen_by("number")
+    ]
+
+
+def begin_events(bench: Bench, count: int = 6) -> None:
+    """Build the first events after an empty delta."""
+    bench.map({**EVENTS, "on_doubt": "skip"})
+    for rows in ([], events(count)):
+        bench.push()
+        bench.set_rows(EVENT_COLUMNS, rows)
+        assert bench.build()
+
+
+def events_were_sent_before_a_kill(bench: Bench) -> list[str]:
+    begin_events(bench)
+    bench.push(trouble=Trouble("send", 1, "after"), force=True)
+    bench.let_leases_expire()
+    bench.push(force=True)
+    return seen_twice(bench)
+
+
+def no_answer_to_events(bench: Bench) -> list[str]:
+    begin_events(bench)
+    bench.push(faults=[Fault(FaultKind.CUT_AFTER, When(nth=(1,)))], force=True)
+    return seen_twice(bench)
+
+
+def events_stay_in_the_model(bench: Bench) -> list[str]:
+    begin_events(bench)
+    for _ in range(2):
+        bench.push(force=True)
+        assert bench.build()
+    bench.push(force=True)
+    return seen_twice(bench)
+
+
+def dbt_runs_during_a_push_of_events(bench: Bench) -> list[str]:
+    """Everything that was not in flight can still be sent."""
+    begin_events(bench, 12)
+
+    def run_dbt() -> None:
+        with suppress(DbtBaseException):
+            bench.build()
+
+    bench.push(knobs=ONE, asleep=(1, run_dbt), force=True)
+    bench.let_leases_expire()
+    for _ in range(2):
+        assert bench.build()
+        bench.push(force=True)
+    missing = set(range(12)) - set(bench.sandbox.events.seen_by("number"))
+    return [*seen_twice(bench), *(f"event {number} was never sent" for number in missing)]
 
 
 def send_anyway(self: SyncPush, body: bytes) -> Answer:
@@ -213,9 +329,33 @@ def closed_intent(self: SyncPush) -> Any:
     )
 
 
+def rejects_last(self: SyncPush) -> None:
+    rejects, self._rejects = self._rejects, []
+    RECORD_PROGRESS(self)
+    self._rejects = rejects
+    self._append_rejects()
+
+
+def reject_all(operations: int, call: Call, **_: object) -> Verdict:
+    answer = call(0, operations)
+    if isinstance(answer, Accepted):
+        return Verdict(answer.errors)
+    return Verdict(rejected=tuple((index, answer) for index in range(operations)))
+
+
+def any_delta(self: Pending, of: str = "") -> list[str]:
+    return [":delta_id is not null", *CONDITIONS(self, of)[1:]]
+
+
+def nothing_speaks_against_it(*_: object) -> Iterator[str]:
+    return iter(())
+
+
 def all_that_was_sent(self: SyncPush) -> Checkpoint:
     return Checkpoint(self.work.histogram.page_of(self._reached) or 0)
 
+
+RECORD_PROGRESS, CONDITIONS = SyncPush._record_progress, Pending.conditions
 
 IN_PYTHON: dict[str, tuple[Callable[[Bench], list[str]], object, str, object]] = {
     "intent first": (killed_after_a_request, SyncPush, "_intended", no_intent),
@@ -227,6 +367,13 @@ IN_PYTHON: dict[str, tuple[Callable[[Bench], list[str]], object, str, object]] =
         all_that_was_sent,
     ),
     "rejects are recorded": (a_row_is_rejected, Hold, "append_rejects", lambda *_: None),
+    "rejects come before their checkpoint": (
+        killed_between_rejects_and_checkpoint,
+        SyncPush,
+        "_record_progress",
+        rejects_last,
+    ),
+    "a rejected request is halved": (one_row_makes_a_request_bad, calls_module, "find_rejected", reject_all),
     "a claim is read back": (two_pushes, SyncState, "others", lambda *_: ()),
     "what an overtaken push had in flight is in doubt": (
         overtaken,
@@ -268,6 +415,18 @@ IN_SQL: dict[str, tuple[Callable[[Bench], list[str]], str, str, str]] = {
         r"\{% if lost and",
         "{% if false and",
     ),
+    "an emptied snapshot is an error": (
+        snapshot_is_emptied,
+        "lost_rows",
+        r"\{% elif merged.delta_id",
+        "{% elif false and merged.delta_id",
+    ),
+    "a rejected row is parked": (
+        a_rejected_row_is_unchanged,
+        "open_parked",
+        r"\{% if not run_query",
+        "{% if true or not run_query",
+    ),
     "an opt-out is remembered": (
         subscribed_again,
         "is_opted_out",
@@ -277,29 +436,154 @@ IN_SQL: dict[str, tuple[Callable[[Bench], list[str]], str, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", IN_PYTHON)
+OF_EVENTS: dict[str, tuple[Callable[[Bench], list[str]], object, str, object]] = {
+    "a first push is confirmed": (first_events, guards_module, "tripped", nothing_speaks_against_it),
+    "skip: what may have been sent is given up": (
+        events_were_sent_before_a_kill,
+        Histogram,
+        "behind",
+        lambda self, _: self,
+    ),
+    "skip: a request without an answer is not repeated": (
+        no_answer_to_events,
+        push_module,
+        "RetryPolicy",
+        lambda attempts, **_: RetryPolicy(attempts),
+    ),
+}
+
+EVENTS_IN_SQL: dict[str, tuple[Callable[[Bench], list[str]], str, str, str]] = {
+    "sent ids are remembered": (
+        events_stay_in_the_model,
+        "events__merge",
+        r"\{% if merged %\}",
+        "{% if false %}",
+    ),
+    "dbt waits for a push": (
+        dbt_runs_during_a_push_of_events,
+        "events__before_build",
+        r"\{% if dbt_batch_sync",
+        "{% if false and dbt_batch_sync",
+    ),
+}
+
+
+def holds(bench: Bench, scenario: Callable[[Bench], list[str]], sound: set[object] = set()) -> None:  # noqa: B006
+    """Each scenario ends well with its protections. Tried once."""
+    if scenario not in sound:
+        bench.reset()
+        assert scenario(bench) == []
+        sound.add(scenario)
+    bench.reset()
+
+
+def needed_in_sql(bench: Bench, found: tuple[Callable[[Bench], list[str]], str, str, str]) -> None:
+    scenario, name, pattern, without = found
+    holds(bench, scenario)
+    macro = bench._dbt._manifest.macros[f"macro.dbt_batch_sync.{name}"]
+    with_it = macro.macro_sql
+    macro.macro_sql, count = re.subn(pattern, without, with_it)
+    try:
+        assert count == 1
+        assert scenario(bench) != []
+    finally:
+        macro.macro_sql = with_it
+
+
+@pytest.mark.parametrize("name", [*IN_PYTHON, *OF_EVENTS])
 def test_each_protection_of_the_push_is_needed(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str
+    bench: Bench, events_bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    scenario, owner, attribute, without = IN_PYTHON[name]
-    bench.reset()
-    assert scenario(bench) == []
-    bench.reset()
+    own = events_bench if name in OF_EVENTS else bench
+    scenario, owner, attribute, without = {**IN_PYTHON, **OF_EVENTS}[name]
+    holds(own, scenario)
     monkeypatch.setattr(owner, attribute, without)
-    assert scenario(bench) != []
+    assert scenario(own) != []
 
 
 @pytest.mark.parametrize("name", IN_SQL)
-def test_each_protection_of_dbt_run_is_needed(
-    bench: Bench, tmp_path_factory: pytest.TempPathFactory, name: str
-) -> None:
-    scenario, macro, pattern, without = IN_SQL[name]
+def test_each_protection_of_dbt_run_is_needed(bench: Bench, name: str) -> None:
+    needed_in_sql(bench, IN_SQL[name])
+
+
+@pytest.mark.parametrize("name", EVENTS_IN_SQL)
+def test_each_protection_of_events_is_needed(events_bench: Bench, name: str) -> None:
+    needed_in_sql(events_bench, EVENTS_IN_SQL[name])
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a push checks before it sends: what is `changed` in the mapping or the output, or by `sql`, since the delta
+    was built, and the function without it. `force`: it holds even with `--force`.
+    """
+
+    without: tuple[object, str, object] = (guards_module, "stops", nothing_speaks_against_it)
+    mapping: Mapping[str, object] = field(default_factory=dict)
+    output: Mapping[str, Any] = field(default_factory=dict)
+    target: str | None = None
+    sql: str = ""
+    force: bool = True
+
+
+LAST = "update batch_sync_journal set {} where event = 'built' and exits > 0"
+GUARD = (guards_module, "tripped", nothing_speaks_against_it)
+CHECKS = {
+    "the mapping is that of the delta": Check(mapping={"on_null": "keep"}),
+    "a delta of --empty is never pushed": Check(sql=LAST.format("mode = 'empty'")),
+    "only_from": Check(output={"only_from": ("prod",)}),
+    "the target is that of the delta": Check(target="prod"),
+    "the Batch project is the same": Check(
+        sql="update batch_sync_journal set project_hash = 'another' where event = 'intent'"
+    ),
+    "the delta is the one that was built": Check(
+        (Pending, "conditions", any_delta), sql="update people_delta set _batch_delta_id = 'another'"
+    ),
+    "an empty model": Check(GUARD, force=False),
+    "min_rows": Check(GUARD, {"guards": {"min_rows": 4}}, sql=LAST.format("model_rows = 3"), force=False),
+    "max_exit_ratio": Check(
+        GUARD,
+        {"guards": {"min_rows": 0, "max_exit_ratio": 0.9}},
+        sql=LAST.format("model_rows = 3"),
+        force=False,
+    ),
+    "max_change_ratio": Check(
+        GUARD,
+        {"guards": {"min_rows": 0, "max_change_ratio": 0.9}},
+        sql=LAST.format("model_rows = 3"),
+        force=False,
+    ),
+}
+EMPTIED = {**MAPPING, "on_exit": "clear"}
+
+
+@pytest.fixture(scope="module")
+def emptied(bench: Bench) -> list[str]:
+    """A delta of an emptied model, which clears every profile. Returns the statements that restore its tables."""
     bench.reset()
-    assert scenario(bench) == []
-    settings = SandboxSettings(rate_limits=False)
-    with FaultyServer(settings) as server:
-        broken = Bench(tmp_path_factory.mktemp("broken"), server)
-        found = broken._dbt._manifest.macros[f"macro.dbt_batch_sync.{macro}"]
-        found.macro_sql, count = re.subn(pattern, without, found.macro_sql)
-        assert count == 1
-        assert scenario(broken) != []
+    begin(bench)
+    bench.map(EMPTIED)
+    give(bench, 1, "")
+    names = ("people", "people_delta", "people_sent_snapshot", "batch_sync_journal", "batch_sync_rejects")
+    bench.execute(
+        "create schema saved", *(f"create table saved.{name} as from main.{name}" for name in names)
+    )
+    return [f"create or replace table main.{name} as from saved.{name}" for name in names]
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_each_check_before_a_push_is_needed(
+    bench: Bench, emptied: list[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    check = CHECKS[name]
+    monkeypatch.setattr(bench, "output", replace(bench.output, **check.output))
+    monkeypatch.setattr(bench, "target", check.target)
+    bench.map({**EMPTIED, **check.mapping})
+    bench.execute(*emptied, *([check.sql] if check.sql else []))
+    bench.sandbox.reset()
+    stopped = bench.push(force=check.force).pushed
+    assert stopped is not None
+    assert stopped.status == "failed"
+    assert not bench.sandbox.profiles
+    monkeypatch.setattr(*check.without)
+    bench.push(force=check.force)
+    assert len(bench.sandbox.profiles) == 4, "every profile should be cleared"

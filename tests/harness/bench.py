@@ -77,6 +77,24 @@ BEGIN = datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)
 """The real time, because the sandbox rejects events older than a day."""
 
 
+EVENTS: dict[str, Any] = {
+    **{"kind": "events", "identifier": "customer", "event_id": "id", "name": "name", "time": "at"},
+    "attributes": [{"column": "id", "name": "number"}],
+}
+EVENT_COLUMNS = {"id": "bigint", "customer": "varchar", "name": "varchar", "at": "timestamp"}
+
+
+def events(count: int, start: int = 0) -> list[dict[str, object]]:
+    """Events of four profiles in turn; the last profile has the most."""
+    return [
+        {
+            "id": n, "customer": "abcdddd"[n % 7], "name": "bought",
+            "at": BEGIN - timedelta(hours=2) + timedelta(minutes=n),
+        }
+        for n in range(start, start + count)
+    ]  # fmt: skip
+
+
 class Killed(BaseException):
     """Simulates the death of the process. No `except Exception` catches it."""
 
@@ -267,6 +285,7 @@ class Bench:
         )
         project = Project(directory, sandbox)
         self.mapping: Mapping[str, object] = mapping or {"identifier": "id", "custom": ["a"]}
+        self.target: str | None = None  # that of pushes, if it is checked
         project.map(self.mapping)
         profiles = yaml.safe_load((directory / "profiles.yml").read_text())
         profiles["shop"]["outputs"]["dev"] = _ENGINE
@@ -400,7 +419,8 @@ class Bench:
         claims = ClaimTiming(lambda: began + self.time.seconds, self.time.sleep, lambda: 0.5)
         clock = Clock(lambda: self.time.now() + clock_off, watcher.seconds, claims)
         run_id = str(uuid.uuid4())
-        return Session(warehouse, {}, channels or Channels(), options, run_id, clock, Event(), watcher)
+        channels, target = channels or Channels(), self.target
+        return Session(warehouse, {}, channels, options, run_id, clock, Event(), watcher, target=target)
 
     def let_leases_expire(self) -> None:
         """Let enough time pass that every claim expires."""

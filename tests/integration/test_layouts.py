@@ -43,15 +43,26 @@ NAMES = """
     {{ return((custom_alias_name or node.name) ~ ' Of ' ~ target.name | upper) }}
 {% endmacro %}
 """
+FOR_ENVIRONMENT = """
+{% macro generate_schema_name(custom_schema_name, node) %}
+    {{ return(generate_schema_name_for_env(custom_schema_name, node)) }}
+{% endmacro %}
+"""
+LEDGER = """
+-- depends_on: {{ ref('people_delta') }}
+select target, (select count(*) from {{ source('batch_sync', 'batch_sync_runs') }}) as runs
+from {{ source('batch_sync', 'batch_sync_journal') }} where event = 'built'
+"""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The project's macros, `quoting` and model configs."""
+    """The project's macros, `quoting`, model configs and `vars`."""
 
     macros: str = ""
     quoting: bool | None = None
     models: dict[str, object] = field(default_factory=dict)
+    variables: dict[str, object] = field(default_factory=dict)
 
 
 LAYOUTS = {
@@ -75,12 +86,13 @@ def begin(
     written["models"]["shop"].update(layout.models)
     if layout.quoting is not None:
         written["quoting"] = dict.fromkeys(("database", "schema", "identifier"), layout.quoting)
+    written["vars"] = layout.variables
     path.write_text(json.dumps(written))
     (project.directory / "macros").mkdir()
     (project.directory / "macros" / "own.sql").write_text(layout.macros)
     project.map(MAPPING, sql=SQL, models=())
     # The second run knows the snapshot's schema and derives the ledger's sources from it.
-    for _ in range(1 if layout.quoting is None else 2):
+    for _ in range(2 if "batch_sync" in layout.models or layout.quoting is not None else 1):
         project.dbt("parse")
         assert project.call("generate").returncode == 0
     return project
@@ -116,3 +128,37 @@ def test_a_ref_that_returns_text(batch: FaultyServer, tmp_path: Path) -> None:
     project = begin(tmp_path, batch, None, Layout(REF_TEXT))
     said = project.dbt("build", fails=True).messages
     assert "the project's macro `ref` returns text here, and a sync needs a relation" in said
+
+
+@pytest.mark.parametrize(
+    ("layout", "schemas"),
+    [
+        (Layout(models={"batch_sync": {"+schema": "crm"}}), {"dev": "main_crm", "prod": "live_crm"}),
+        (
+            Layout(
+                FOR_ENVIRONMENT,
+                models={"batch_sync": {"+schema": "crm"}},
+                variables={"batch_sync_schema": {"prod": "crm"}},
+            ),
+            {"dev": "main", "prod": "crm"},
+        ),
+    ],
+    ids=["suffixed schemas", "a schema of its own in production"],
+)
+def test_the_ledger_is_found_under_each_target(
+    batch: FaultyServer, tmp_path: Path, layout: Layout, schemas: dict[str, str]
+) -> None:
+    """The sources that `generate` wrote under one target."""
+    batch.reset()
+    project = begin(tmp_path, batch, None, layout)
+    path = project.directory / "profiles.yml"
+    profiles = yaml.safe_load(path.read_text())
+    profiles["shop"]["outputs"]["prod"] = {**profiles["shop"]["outputs"]["prod"], "schema": "live"}
+    path.write_text(yaml.safe_dump(profiles))
+    (project.directory / "models" / "ledger.sql").write_text(LEDGER)
+    for target, schema in schemas.items():
+        project.dbt("run", "--target", target)
+        assert project.query(f"select count(*) as n from {schema}.people_sent_snapshot") == [{"n": 0}]
+        own = "live" if target == "prod" else "main"
+        assert project.query(f"select target, runs from {own}.ledger") == [{"target": target, "runs": 0}]
+        assert project.call("push", "--target", target).returncode == 0

@@ -6,6 +6,9 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -17,6 +20,7 @@ from harness.quick import QuickProject
 from dbt_batch_sync import api
 from dbt_batch_sync.batch_api.client import Client
 from dbt_batch_sync.connections.profiles import WarehouseTarget
+from dbt_batch_sync.ledger import journal as journal_module
 from dbt_batch_sync.results.sync import SyncPushed
 from dbt_batch_sync.warehouse import Warehouse, open_warehouse
 
@@ -109,6 +113,37 @@ def test_dbt_runs_during_a_push(quick: QuickProject, point: str) -> None:
     _, reached = disturbed(quick, Trouble(point), lambda: build(quick, 1))
     assert reached
     finish(quick, 1)
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_push_that_starts_during_dbt_run(
+    quick: QuickProject, monkeypatch: pytest.MonkeyPatch, checked: bool
+) -> None:
+    """dbt has merged, and doesn't read again what is settled. Without the check, what such a push sends is lost."""
+    begin(quick)
+    set_points(quick, 1)
+    if not checked:
+        state_of = journal_module.state_of
+        unaware = lambda *given: replace(state_of(*given), is_building=False)  # noqa: E731
+        monkeypatch.setattr(journal_module, "state_of", unaware)
+    pushed: list[SyncPushed] = []
+    kind = type(quick._quick.adapter.connections)
+    execute = kind.add_query
+
+    def add_query(connections: Any, sql: str, *arguments: Any, **named: Any) -> Any:
+        answer = execute(connections, sql, *arguments, **named)
+        if "'merged'" in sql and sql.lstrip().startswith("insert") and not pushed:
+            with ThreadPoolExecutor(1) as pool:
+                pushed.append(pool.submit(quick.push_one, force=True).result())
+        return answer
+
+    with mock.patch.object(kind, "add_query", add_query):
+        quick.build()
+    assert [each.status for each in pushed] == ["failed" if checked else "succeeded"]
+    quick.build()
+    assert quick.push_one(force=True).error is None
+    held = {value.value for have in quick.profiles().values() for value in have.values()}
+    assert held == ({1} if checked else {2})
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from harness.project import PEOPLE, Project
 from harness.quick import QuickProject
 
 from dbt_batch_sync import api
+from dbt_batch_sync.push import guards
 
 PROFILES: dict[str, object] = {"identifier": "id", "custom": ["name", "city"]}
 ERASE: dict[str, object] = {
@@ -212,6 +213,25 @@ def test_erasures_that_were_carried_out_elsewhere(world: World) -> None:
     assert world.project.changes("erasures") == {}
     assert not world.project.sandbox.deletions
     assert api.status(world.project.options(), api.Selection(("erasures",))).syncs[0].erasures.people == 1
+
+
+@pytest.mark.parametrize("wrong", [{"guards": {"max_rows": 1}}, {"only_from": None}], ids=str)
+def test_checks_before_people_are_erased(
+    world: World, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, object]
+) -> None:
+    """Even with `--force`. Without the check, people are erased."""
+    in_mapping = "guards" in wrong
+    world.project.map({**ERASE, **(wrong if in_mapping else {})}, "erasures")
+    for name in "ab":
+        world.erase(name)
+    world.build("erasures")
+    world.project.outputs(sandbox={**OUTPUT, **({} if in_mapping else wrong)})
+    (stopped,) = world.project.push(select=["erasures"], force=True).syncs
+    assert (stopped.status, len(world.project.sandbox.deletions)) == ("failed", 0)
+    monkeypatch.setattr(guards, "stops", lambda *_: iter(()))
+    world.project.push(select=["erasures"], force=True)
+    assert len(world.project.sandbox.deletions) == 2
+    world.project.map(ERASE, "erasures")
 
 
 def test_without_the_interlock_they_differ(world: World) -> None:

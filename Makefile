@@ -144,7 +144,7 @@ coverage: $(INSTALLED)
 
 wheel: $(INSTALLED)
 	rm -rf dist
-	$(BIN)/python -m build
+	$(BIN)/python -m build --installer uv
 	$(BIN)/python .ci/check_dist.py dist
 	.ci/try_wheel $(BIN)/python dist/*.whl
 

@@ -14,7 +14,7 @@ from dbt_batch_sync.api.project import Selection, load_manifest, load_syncs
 from dbt_batch_sync.api.sync import adopt, push, resend
 from dbt_batch_sync.audit import AuditOptions
 from dbt_batch_sync.connections.profiles import DbtOptions
-from dbt_batch_sync.mapping.syncs import version_notes
+from dbt_batch_sync.mapping.syncs import sync_notes
 from dbt_batch_sync.push.plan import read_plan
 from dbt_batch_sync.push.session import PushOptions
 
@@ -36,6 +36,6 @@ __all__ = [
     "report",
     "resend",
     "status",
+    "sync_notes",
     "validate",
-    "version_notes",
 ]

@@ -27,7 +27,7 @@ from dbt_batch_sync.connections.profiles import DbtOptions, read_project, read_t
 from dbt_batch_sync.errors import ConfigurationError, DeliveryError, MappingError, Stopped
 from dbt_batch_sync.mapping.lines import with_lines
 from dbt_batch_sync.mapping.staleness import find_stale, find_uncompared
-from dbt_batch_sync.mapping.syncs import Sync, find_syncs, version_notes
+from dbt_batch_sync.mapping.syncs import Sync, find_syncs, sync_notes
 from dbt_batch_sync.push import overview
 from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.containers import compare
@@ -191,7 +191,10 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
         checks.unchecked(syncs),
         online=online,
         steps=steps,
-        notes=(*version_notes(syncs), *find_uncompared(manifest, project, [sync.name for sync in syncs])),
+        notes=(
+            *sync_notes(syncs, manifest.adapter_type),
+            *find_uncompared(manifest, project, [sync.name for sync in syncs]),
+        ),
     )
 
 

@@ -100,7 +100,10 @@ def generate(
         elsewhere = not any(each.mapped for each in manifest.models)
         elsewhere = elsewhere and any(each.mapped and each.is_live for each in manifest.disabled)
         syncs = () if elsewhere else api.load_syncs(options, api.Selection())
-        found, notes = generation.missing(syncs, manifest, project, schema), [*api.version_notes(syncs)]
+        found, notes = (
+            generation.missing(syncs, manifest, project, schema),
+            [*api.sync_notes(syncs, manifest.adapter_type)],
+        )
     if not check:
         generation.apply(found)
     console = show.out()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -83,9 +84,15 @@ def find_syncs(manifest: Manifest) -> tuple[tuple[Sync, ...], tuple[Problem, ...
     return tuple(syncs), tuple(problems)
 
 
-def version_notes(syncs: Iterable[Sync]) -> Iterator[str]:
-    """Which version of their model syncs follow, unless they are pinned to the latest."""
+def sync_notes(syncs: Iterable[Sync], adapter: str | None) -> Iterator[str]:
+    """Which version of their model syncs follow, unless they are pinned to the latest; which generated models
+    need an alias.
+    """
+    longest = LONGEST_NAME.get(adapter or "", sys.maxsize)
     for sync in syncs:
+        name = sync.name + SNAPSHOT_SUFFIX
+        if sync.snapshot is None and len(name.encode()) > longest:
+            yield f"{adapter} has names of at most {longest} bytes: give {name} a shorter `alias`"
         own = [each for each in (sync.delta, sync.snapshot) if each is not None]
         free = [each.name for each in own if _UNPINNED.search(each.raw_code or "")]
         if sync.model.version is None or not own:

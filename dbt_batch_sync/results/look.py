@@ -319,8 +319,8 @@ class ProfileResult(Result):
 class ValidateResult(Result):
     """Every sync that is fine, or, if not `valid`, what is wrong. The columns of `unchecked` ones are not
     known: dbt has not compiled their models, or the SQL does not tell. `steps` are what the next push creates
-    or changes in Batch before it sends rows. `notes` are about versions of a model
-    and about mappings that dbt may not have read.
+    or changes in Batch before it sends rows. `notes` are about versions and names of
+    models, and about mappings that dbt may not have read.
     """
 
     valid: bool

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from dbt_batch_sync.artifacts.manifest import Manifest, read_manifest
 from dbt_batch_sync.cli.app import app
 from dbt_batch_sync.connections.profiles import Project
-from dbt_batch_sync.mapping.syncs import read_syncs, version_notes
+from dbt_batch_sync.mapping.syncs import read_syncs, sync_notes
 from dbt_batch_sync.scaffold.generation import Change, apply, missing, obsolete
 
 META = {"meta": {"batch_sync": {"identifier": "id", "custom": ["a"]}}}
@@ -264,9 +264,9 @@ def test_versions_that_generated_models_follow(
     model_id = "model.shop.people" + (f".v{version}" if version else "")
     versioned = {"version": version, "latest_version": "2"} if version else {}
     shop.add("people", "models/people.sql", config=META, unique_id=model_id, **versioned)
-    assert list(version_notes(read_syncs(shop.manifest))) == [], "its models are written pinned"
+    assert list(sync_notes(read_syncs(shop.manifest), None)) == [], "its models are written pinned"
     shop.add("people_delta", raw_code=delta, depends_on={"nodes": [model_id]})
-    notes = list(version_notes(read_syncs(shop.manifest)))
+    notes = list(sync_notes(read_syncs(shop.manifest), None))
     assert [said in each for each in notes if said] == [True] * bool(said), notes
     assert bool(notes) is bool(said)
 

@@ -11,7 +11,7 @@ from dbt_batch_sync import __version__
 from dbt_batch_sync.artifacts.manifest import DataTest, Manifest, read_manifest
 from dbt_batch_sync.errors import ManifestError, MappingError
 from dbt_batch_sync.mapping.mapping import Location
-from dbt_batch_sync.mapping.syncs import Sync, find_syncs, read_syncs
+from dbt_batch_sync.mapping.syncs import Sync, find_syncs, read_syncs, sync_notes
 
 RECORDED = sorted((Path(__file__).parents[1] / "fixtures" / "manifests").glob("*.json"))
 VERSIONS = ["1.10.", "1.11.", "1.12.", "1.9.6", "2.0.0"]
@@ -275,6 +275,16 @@ def test_names_too_long_for_the_warehouse(tmp_path: Path, adapter: str, alias: s
     delta = model("crm_delta", alias=alias, depends_on={"nodes": ["model.shop.crm"]})
     _, found = find_syncs(read_manifest(write(tmp_path, mapped, delta, metadata={"adapter_type": adapter})))
     assert [each.key for each in found] == (["config.alias"] if wrong else [])
+
+
+@pytest.mark.parametrize(
+    ("length", "adapter", "said"), [(49, "postgres", False), (50, "postgres", True), (50, "duckdb", False)]
+)
+def test_names_that_will_be_too_long(tmp_path: Path, length: int, adapter: str, said: bool) -> None:
+    """Before `generate` has written the models."""
+    found = syncs(tmp_path, model("c" * length, meta={"batch_sync": MAPPING}))
+    notes = list(sync_notes(found, adapter))
+    assert [f"give {'c' * length}_sent_snapshot a shorter `alias`" in each for each in notes] == [True] * said
 
 
 def version(number: int, latest: int, meta: bool) -> dict[str, object]:

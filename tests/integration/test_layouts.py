@@ -68,9 +68,12 @@ class Layout:
 LAYOUTS = {
     "a ref of the project's without versions": Layout(REF),
     "a ref that leads elsewhere": Layout(REF_ELSEWHERE),
-    "schemas, aliases, no quotes": Layout(
+    "schemas, aliases, a mapping in dbt_project.yml, no quotes": Layout(
         quoting=False,
-        models={"people": {"+schema": "crm", "+alias": "persons"}, "batch_sync": {"+schema": "state"}},
+        models={
+            "people": {"+schema": "crm", "+alias": "persons", "+meta": {"batch_sync": MAPPING}},
+            "batch_sync": {"+schema": "state"},
+        },
     ),
     "names by macros, quotes": Layout(NAMES, quoting=True),
 }
@@ -90,12 +93,19 @@ def begin(
     path.write_text(json.dumps(written))
     (project.directory / "macros").mkdir()
     (project.directory / "macros" / "own.sql").write_text(layout.macros)
-    project.map(MAPPING, sql=SQL, models=())
+    write(project, layout, 1)
     # The second run knows the snapshot's schema and derives the ledger's sources from it.
     for _ in range(2 if "batch_sync" in layout.models or layout.quoting is not None else 1):
         project.dbt("parse")
         assert project.call("generate").returncode == 0
     return project
+
+
+def write(project: Project, layout: Layout, n: int) -> None:
+    """Write the sync's model, and its mapping unless the layout has one."""
+    project.map(MAPPING, sql=SQL.replace("1", str(n)), models=())
+    if "people" in layout.models:
+        (project.directory / "models" / "people.yml").unlink()
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
@@ -114,7 +124,7 @@ def test_layout(
         return dict(sync)
 
     for n, change in ((1, "inserts"), (2, "updates")):
-        project.map(MAPPING, sql=SQL.replace("1", str(n)), models=())
+        write(project, layout, n)
         # Also runs the tests of the ledger's sources and of both models.
         project.dbt("build")
         assert project.call("generate", "--check").returncode == 0

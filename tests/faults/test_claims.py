@@ -326,12 +326,13 @@ def test_replacing_a_delta_during_a_push_puts_it_all_in_doubt(
     assert quick.delta() == []
 
 
-def test_ten_thousand_claims_at_once() -> None:
+@pytest.mark.parametrize("times", [3_000, pytest.param(10_000, marks=pytest.mark.thorough)])
+def test_claims_at_once(times: int) -> None:
     """Only the protocol, with its steps in random order: at most one contender holds the sync, and usually
     one does.
     """
     chance, held = random.Random(1), 0
-    for _ in range(10_000):
+    for _ in range(times):
         events: list[Event] = []
         seconds = 0.0
         contenders = {f"run-{n}": contend("people", f"run-{n}", chance.random) for n in range(2)}
@@ -360,7 +361,7 @@ def test_ten_thousand_claims_at_once() -> None:
                 waiting[run] = seconds + step
         assert len(holders) <= 1
         held += len(holders)
-    assert held > 9_000
+    assert held > 0.9 * times
 
 
 @pytest.mark.thorough

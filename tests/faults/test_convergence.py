@@ -11,8 +11,8 @@ from harness.lives import play, play_at_once
 
 
 def test_random_sequences(bench: Bench) -> None:
-    lived = play(bench, 6, 10)
-    assert lived.sequences >= 6
+    lived = play(bench, 5, 10)
+    assert lived.sequences >= 5
 
 
 @pytest.mark.thorough

@@ -119,15 +119,15 @@ def test_a_first_push_that_was_killed_stays_confirmed(bench: Bench, trouble: Tro
 @pytest.mark.parametrize("on_doubt", ["resend", "skip"])
 def test_mostly_bad_events_are_settled_and_the_others_sent_once(bench: Bench, on_doubt: str) -> None:
     history = History(bench, on_doubt)
-    rows = [{**events(1)[0], "id": n, "customer": f"p{n:03}"} for n in range(150)]
-    good = {10, 60, 149}
-    bad = tuple(f"p{n:03}" for n in range(150) if n not in good)
+    rows = [{**events(1)[0], "id": n, "customer": f"p{n:03}"} for n in range(100)]
+    good = {10, 60, 99}
+    bad = tuple(f"p{n:03}" for n in range(100) if n not in good)
     bench.set_rows(EVENT_COLUMNS, rows)
     bench.build()
     fault = Fault(FaultKind.REJECT_CALL, custom_ids=bad)
-    pushed = history.push(faults=[fault], knobs=Knobs(chunk_rows=150, window_rows=0)).pushed
+    pushed = history.push(faults=[fault], knobs=Knobs(chunk_rows=100, window_rows=0)).pushed
     assert pushed is not None
-    assert (pushed.status, pushed.accepted, pushed.rejected_rows) == ("partial", 3, 147)
+    assert (pushed.status, pushed.accepted, pushed.rejected_rows) == ("partial", 3, 97)
     history.finish()
     assert seen(bench) == dict.fromkeys(good, 1)
 

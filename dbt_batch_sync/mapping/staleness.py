@@ -171,7 +171,9 @@ class _Files:
                 yield file
 
     def entries(self, path: Path) -> dict[Place, list[object]] | None:
-        """The mapping of each model in a YAML file, or an empty list. None if the file can't be read."""
+        """What the mapping of each model in a YAML file may be: none, one or several. None if the file can't be
+        read.
+        """
         if path not in self._read:
             try:
                 self._read[path] = dict(_entries(_dict(read_yaml(path))))
@@ -197,7 +199,8 @@ def _entries(document: dict[str, object]) -> Iterator[tuple[Place, list[object]]
             yield (name, None), mapping
         for version in map(_dict, versions):
             own = _mapping(version)
-            both = [_merged(mapping[0], own[0])] if mapping and own else mapping or own
+            # dbt 2 takes the version's, others merge it into the model's.
+            both = [_merged(mapping[0], own[0]), *own] if mapping and own else mapping or own
             yield (name, str(version.get("v"))), both
 
 

@@ -171,9 +171,7 @@ class _Files:
                 yield file
 
     def entries(self, path: Path) -> dict[Place, list[object]] | None:
-        """What the mapping of each model in a YAML file may be: none, one or several. None if the file can't be
-        read.
-        """
+        """What the mapping of each model in a YAML file may be. None if the file can't be read."""
         if path not in self._read:
             try:
                 self._read[path] = dict(_entries(_dict(read_yaml(path))))

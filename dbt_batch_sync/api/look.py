@@ -211,7 +211,7 @@ def _reached(dbt: DbtOptions, syncs: Sequence[Sync]) -> tuple[str, ...]:
             step = compare(channels.talk(outputs[sync.name], sync.kind), sync, known.state)
             steps += [f"{step.does} (`{sync.name}`)"] if step else []
         for output in {each.name: each for each in outputs.values()}.values():
-            channels.client(output).check()
+            channels.check(output)
     return tuple(steps)
 
 

@@ -42,24 +42,32 @@ def profile(
 
 def explained(result: ProfileResult) -> None:
     console = show.out()
-    for sync in result.syncs:
-        console.print(f"[bold]{escape(sync.sync)}[/]: {_sent(sync)}")
+    known = [each for each in result.syncs if each.is_known] or result.syncs
+    for sync in known:
         if sync.kind == "events":
+            sent = f": {_sent(sync)}" if sync.sent_at or not sync.events else ""
+            console.print(f"[bold]{escape(sync.sync)}[/]{sent}")
             cells = [
                 (at(each.time) if each.time else "", escape(each.name or ""), escape(each.state))
                 for each in sync.events
             ]
-            draw(console, Grid(("Time (UTC)", "Event", "State"), cells))
+            if cells:
+                draw(console, Grid(("Time (UTC)", "Event", "State"), cells))
             console.print()
             continue
+        console.print(f"[bold]{escape(sync.sync)}[/]: {_sent(sync)}")
         for line in _state(sync):
             say(console, line)
         rows = list(_attributes(sync))
         if rows:
-            head = ("Attribute", "In Batch", "Next push", "Rejected")
+            held = "Requested" if sync.kind == "deletions" else "In Batch"
+            head = ("Attribute", held, "Next push", "Rejected")
             empty = [name for place, name in enumerate(head) if not any(row[place] for row in rows)]
             draw(console, Grid(head, rows).without(*empty))
         console.print()
+    others = [escape(each.sync) for each in result.syncs if each not in known]
+    if others:
+        console.print(f"[dim]Neither sent, queued nor rejected by {', '.join(others)}[/]")
 
 
 def _sent(sync: SyncProfile) -> str:

@@ -12,6 +12,7 @@ from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.pacing import Pacer, call_size, pacer_for
 from dbt_batch_sync.delivery.talking import Talk
+from dbt_batch_sync.kinds.audience import AUDIENCE
 from dbt_batch_sync.kinds.kind import Kind, Route
 
 if TYPE_CHECKING:
@@ -86,6 +87,13 @@ class Channels:
         """Requests to the older API, for each app of an output, by the app's hash."""
         talk, ask = self.talk(output, kind, stop), self.client(output).ask
         return {app_of(key): replace(talk, ask=partial(ask, app_key=key)) for key in output.app_keys}
+
+    def check(self, output: Output) -> None:
+        """Checks the address and the credentials, at the rate of requests about audiences. Raises
+        DeliveryError.
+        """
+        self._pacer(output, AUDIENCE.routes[0]).acquire(0, Signal().wait)
+        self.client(output).check()
 
     def _pacer(self, output: Output, route: Route) -> Pacer:
         key = (output.name, route.name)

@@ -302,6 +302,10 @@ class SyncProfile:
     erasures: tuple[Erasure, ...] = ()
     events: tuple[Occurrence, ...] = ()
 
+    @property
+    def is_known(self) -> bool:
+        return bool(self.sent_at or self.pending or self.rejects or self.erasures or self.events)
+
 
 @dataclass(frozen=True)
 class ProfileResult(Result):
@@ -312,7 +316,7 @@ class ProfileResult(Result):
 
     @property
     def is_known(self) -> bool:
-        return any(each.sent_at or each.pending or each.rejects for each in self.syncs)
+        return any(each.is_known for each in self.syncs)
 
 
 @dataclass(frozen=True)

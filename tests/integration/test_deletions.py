@@ -265,6 +265,7 @@ def test_wait_polls_until_batch_is_done(shop: QuickProject, monkeypatch: pytest.
         told = shop.call("profile", "a").stdout
         assert "erasure requested" in told
         assert "(user not found)" in told
+        assert "  Attribute     Requested\n  requested_at  2026-03-01 10:00:00\n" in told
     finally:
         shop.sandbox.change(deletion_delay=0.0)
 

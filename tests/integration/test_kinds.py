@@ -96,7 +96,10 @@ def test_output_of_the_verbs(project: Project) -> None:
     assert plans["shop"]["steps"][0].startswith("create the catalog `products` with the fields title string")
     assert plans["shop"]["attributes"] == {"title": 2, "price": 1, "sold_at": 1, "tags": 1}
     assert "before that, a push would create the audience `vips`" in project.call("plan").stdout
-    checked = project.call("validate", "--online").stdout
+    project.outputs(sandbox={"max_profiles_per_second": None})
+    with project.sandbox.changed(rate_limits=True):
+        checked = project.call("validate", "--online").stdout
+    project.outputs()
     assert "the next push would create the audience `vips` (`vips`)" in checked
     project.push()
     assert not json.loads(project.call("plan", "--json").stdout)["syncs"][0]["steps"]
@@ -106,6 +109,9 @@ def test_output_of_the_verbs(project: Project) -> None:
     assert counts == {"vips": (2, 2, None), "shop": (2, 2, None)}
     assert "2 members in Batch, 2 expected" in project.call("status").stdout
     assert "\n  Items  Attribute" in project.call("rejects", "--select", "shop").stdout
+    told = project.call("profile", "p1").stdout
+    assert told.startswith("shop: last accepted ")
+    assert told.endswith("\nNeither sent, queued nor rejected by vips\n")
     shown = json.loads(project.call("profile", "p1", "--select", "shop", "--json").stdout)
     assert shown["syncs"][0]["kind"] == "catalog"
     assert set(shown["syncs"][0]["attributes"]) == {"price", "sold_at", "tags"}

@@ -16,6 +16,7 @@ from dbt_batch_sync.ledger.requests import Request
 from dbt_batch_sync.results.look import (
     Change,
     Flapping,
+    Occurrence,
     Pending,
     PlanResult,
     ProfileResult,
@@ -333,6 +334,20 @@ def test_a_profile(capsys: pytest.CaptureFixture[str], changes: dict[str, object
     profile.explained(ProfileResult("C-1", (replace(NOBODY, **changes),)))  # type: ignore[arg-type]
     first, *rest = printed(capsys)
     assert [first.removeprefix("people: "), *rest] == lines
+
+
+def test_a_profile_of_several_syncs(capsys: pytest.CaptureFixture[str]) -> None:
+    """Only known ones are shown. An event may be known before dbt has merged the push."""
+    occurred = Occurrence("bought", NOW, "sent", None)
+    events = replace(NOBODY, sync="orders", kind="events", events=(occurred,))
+    result = ProfileResult("C-1", (NOBODY, events, replace(NOBODY, sync="shop", kind="catalog")))
+    assert result.is_known
+    profile.explained(result)
+    assert printed(capsys) == [
+        *("orders", "Time (UTC) Event State", "2026-04-01 06:00 bought sent"),
+        "Neither sent, queued nor rejected by people, shop",
+    ]
+    assert not ProfileResult("C-1", (NOBODY,)).is_known
 
 
 def test_resend(capsys: pytest.CaptureFixture[str]) -> None:

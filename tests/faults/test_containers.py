@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -247,10 +247,28 @@ def drawn(seed: int) -> tuple[list[Step], dict[str, str]]:
             expire=bool(chance.randrange(2)),
         )
 
-    return [step() for _ in range(3)], {name: chance.choice(values) for name, values in UNKNOWNS.items()}
+    return [step() for _ in range(4)], {name: chance.choice(values) for name, values in UNKNOWNS.items()}
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(each, marks=pytest.mark.thorough) for each in (1, 2, 3))])
+CALM = Step(dict.fromkeys("abc", CELLS[2]), None, None, None, Knobs(), resend=False, expire=True)
+THERE_AND_BACK = [
+    CALM,
+    replace(
+        CALM,
+        rows={"a": CELLS[3], "b": None, "c": CELLS[2], "d": CELLS[1]},
+        trouble=Trouble("append:checkpoint"),
+    ),
+    CALM,
+]
+"""A push dies after it has sent everything, and all changes are reverted."""
+
+
+def test_changes_that_were_sent_and_reverted_on_postgres(on_postgres: OnPostgres) -> None:
+    live(on_postgres, THERE_AND_BACK, {"second_write": "replace"})
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(6))
 def test_batch_matches_the_model_on_postgres(on_postgres: OnPostgres, seed: int) -> None:
     try:
         live(on_postgres, *drawn(seed))

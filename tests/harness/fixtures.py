@@ -60,6 +60,10 @@ def either(request: pytest.FixtureRequest) -> PostgresDatabase | None:
     return PostgresDatabase(request.getfixturevalue("postgres")) if request.param == "postgres" else None
 
 
+ON_DUCKDB = pytest.mark.parametrize("either", ["duckdb"], indirect=True)
+"""For tests that any warehouse passes or fails alike."""
+
+
 @pytest.fixture(scope="session")
 def path() -> str:
     """A PATH with `dbt` and `dbt-batch-sync`, which start fast."""

@@ -9,6 +9,7 @@ import pytest
 import requests
 from harness.databases import PostgresDatabase, Row
 from harness.faulty_sandbox import FaultyServer
+from harness.fixtures import ON_DUCKDB
 from harness.quick import QuickProject
 
 from dbt_batch_sync import api
@@ -112,6 +113,7 @@ def test_another_audience_gets_all_members_after_a_resend(vips: QuickProject) ->
     assert set(vips.sandbox.audiences["summer_vips"].members) == {"ann"}
 
 
+@ON_DUCKDB
 def test_wait_until_it_is_applied(vips: QuickProject, monkeypatch: pytest.MonkeyPatch) -> None:
     """Members are sent once the new audience exists. `--wait` waits for them, too."""
     monkeypatch.setattr("dbt_batch_sync.push.containers._FIRST_PAUSE", 0.05)
@@ -125,6 +127,7 @@ def test_wait_until_it_is_applied(vips: QuickProject, monkeypatch: pytest.Monkey
     assert asked[-3:] == ["view", "view", "view"], "so do the members"
 
 
+@ON_DUCKDB
 def test_wait_notices_a_replacement_during_the_push(
     vips: QuickProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +166,7 @@ def test_values_that_batch_would_reject_are_held_back(vips: QuickProject) -> Non
     assert vips.rejects() == {("ann", "first"): "too_long"}
 
 
+@ON_DUCKDB
 def test_a_missing_audience_is_not_adopted(vips: QuickProject) -> None:
     vips.build()
     (adopted,) = api.adopt(vips.options()).syncs

@@ -8,6 +8,7 @@ import pytest
 import requests
 from harness.databases import PostgresDatabase, Row
 from harness.faulty_sandbox import FaultyServer
+from harness.fixtures import ON_DUCKDB
 from harness.quick import QuickProject
 
 COLUMNS = {
@@ -119,6 +120,7 @@ def test_values_that_batch_would_reject_are_held_back(shop: QuickProject) -> Non
     }
 
 
+@ON_DUCKDB
 @pytest.mark.forbidden("refused_call")
 def test_a_sixth_catalog(shop: QuickProject) -> None:
     headers = {"Authorization": "Bearer sandbox", "X-Batch-Project": "project_sandbox"}
@@ -134,6 +136,7 @@ def test_a_sixth_catalog(shop: QuickProject) -> None:
 PLAIN = pytest.param("plain", marks=pytest.mark.forbidden("refused_call"))
 
 
+@ON_DUCKDB
 @pytest.mark.parametrize("form", ["wrapped", "either", PLAIN])
 def test_undocumented_names_of_dates_and_urls(shop: QuickProject, form: str) -> None:
     """If Batch doesn't accept wrapped names, items with a date or a URL are rejected, not lost."""

@@ -9,6 +9,7 @@ import pytest
 from harness.databases import PostgresDatabase
 from harness.faults import Fault, FaultKind, When
 from harness.faulty_sandbox import FaultyServer
+from harness.fixtures import ON_DUCKDB
 from harness.project import Project
 from harness.quick import QuickProject
 
@@ -111,6 +112,7 @@ def test_rejected_requests_are_retried_by_every_push(shop: QuickProject) -> None
     assert not shop.rejects()
 
 
+@ON_DUCKDB
 def test_an_unknown_rate_limit(shop: QuickProject) -> None:
     """Batch documents none. Requests above one are sent again."""
     ask(shop, a=FIRST, b=FIRST)
@@ -181,6 +183,7 @@ def test_max_rows_can_not_be_forced(shop: QuickProject) -> None:
     assert shop.push_one().accepted == 101
 
 
+@ON_DUCKDB
 def test_a_limit_and_another_target_are_refused(shop: QuickProject) -> None:
     ask(shop, a=FIRST, b=FIRST)
     shop.build()
@@ -188,6 +191,7 @@ def test_a_limit_and_another_target_are_refused(shop: QuickProject) -> None:
     refused(shop, "target `dev`", "target of this command is `prod`", target="prod", force=True)
 
 
+@ON_DUCKDB
 @pytest.mark.parametrize(
     ("output", "words"),
     [
@@ -207,6 +211,7 @@ def test_the_output_must_name_targets_and_apps(
     assert [word for word in words if word not in shop.call("plan").stdout] == []
 
 
+@ON_DUCKDB
 def test_another_model_of_deletions_for_the_output(shop: QuickProject) -> None:
     """Not even if only one of them is selected, or with --force."""
     ask(shop, a=FIRST)
@@ -251,6 +256,7 @@ def test_a_resend_is_refused(shop: QuickProject) -> None:
     assert shop.push_one().sent == 0
 
 
+@ON_DUCKDB
 def test_wait_polls_until_batch_is_done(shop: QuickProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dbt_batch_sync.push.erasing.LOOK_AGAIN_SECONDS", 0.05)
     shop.sandbox.change(deletion_delay=0.5)
@@ -270,6 +276,7 @@ def test_wait_polls_until_batch_is_done(shop: QuickProject, monkeypatch: pytest.
         shop.sandbox.change(deletion_delay=0.0)
 
 
+@ON_DUCKDB
 @pytest.mark.parametrize("name", ["token", "request_token", "id"])
 def test_accepted_names_of_the_token(shop: QuickProject, name: str) -> None:
     with shop.sandbox.changed(deletion_token=name):
@@ -278,6 +285,7 @@ def test_accepted_names_of_the_token(shop: QuickProject, name: str) -> None:
         assert "1 done" in shop.call("status", "--wait").stdout
 
 
+@ON_DUCKDB
 @pytest.mark.forbidden("wrong_project")
 def test_app_keys_are_never_shown(shop: QuickProject, caplog: pytest.LogCaptureFixture) -> None:
     """Not even with debug logging or when a request fails."""

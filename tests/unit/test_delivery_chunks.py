@@ -115,6 +115,11 @@ def test_an_oversized_operation_is_listed_and_never_sent() -> None:
     assert sum(chunk.rows for chunk in chunks) == 4
 
 
+def test_an_operation_may_be_as_large_as_a_body() -> None:
+    (chunk,) = chunk_rows([batch(rows("a"))], 2, len(f"[{op('a')}"))
+    assert (ids(chunk), chunk.oversized) == (["a"], ())
+
+
 def test_only_oversized_operations() -> None:
     chunks = list(chunk_rows([batch([("a", op("x" * 100), None)])], 2, 50))
     assert [(len(chunk), chunk.oversized, chunk.rows, chunk.body()) for chunk in chunks] == [
@@ -175,6 +180,7 @@ def test_the_body_of_a_part() -> None:
     assert json.loads(chunk.body(1, 3)) == [{"id": "c"}, {"id": "d"}]
     assert json.loads(chunk.body(3, 4)) == [{"id": "e"}]
     assert chunk.body(2, 2) == b"[]"
+    assert chunk.count(1, 3) == 2
 
 
 def test_a_chunk_shows_no_data() -> None:

@@ -116,6 +116,7 @@ def test_a_profile_is_not_split_between_batches() -> None:
     rows = [row(f"{n:05}", f"p{n // 5:05}") for n in range(20_000)]
     (chunk,) = chunks(render(rows, 1_000), 10_000)
     assert bodies([chunk]) == [[(f"p{n:05}", 5) for n in range(4_000)]]
+    assert chunk.count(10, 12) == 10
 
 
 def test_windows_contain_whole_pages() -> None:

@@ -153,7 +153,7 @@ def settled_page(project: QuickProject) -> int:
 def test_the_same_delta_is_resumed_after_the_last_checkpoint(quick: QuickProject, death: Trouble) -> None:
     truth, rows = begin(quick), people(5 * CALL)
     build(quick, truth, rows)
-    quick.sandbox.change(latency=0.1)  # the push can record two calls before the fourth ends
+    quick.sandbox.change(latency=0.3)  # the push can record two calls before the fourth ends
     try:
         kill(quick, death)
     finally:

@@ -60,7 +60,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not thorough and not grammars and not emulated and not browser and not orchestrated' $(ARGS)
 
 test-faults: $(INSTALLED)
-	$(BIN)/python -m pytest tests/faults -m thorough $(ARGS)
+	$(BIN)/python -m pytest tests/faults tests/integration -m thorough $(ARGS)
 
 test-grammars: $(INSTALLED)
 	$(BIN)/python -m pytest tests/golden -m grammars $(ARGS)

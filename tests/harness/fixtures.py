@@ -63,6 +63,11 @@ def either(request: pytest.FixtureRequest) -> PostgresDatabase | None:
 ON_DUCKDB = pytest.mark.parametrize("either", ["duckdb"], indirect=True)
 """For tests that any warehouse passes or fails alike."""
 
+SOONER_ON_DUCKDB = pytest.mark.parametrize(
+    "either", ["duckdb", pytest.param("postgres", marks=pytest.mark.thorough)], indirect=True
+)
+"""For tests whose SQL others run on PostgreSQL before every merge."""
+
 
 @pytest.fixture(scope="session")
 def path() -> str:

@@ -9,7 +9,7 @@ import pytest
 import requests
 from harness.databases import PostgresDatabase, Row
 from harness.faulty_sandbox import FaultyServer
-from harness.fixtures import ON_DUCKDB
+from harness.fixtures import ON_DUCKDB, SOONER_ON_DUCKDB
 from harness.quick import QuickProject
 
 from dbt_batch_sync import api
@@ -79,6 +79,7 @@ def test_members_are_added_changed_and_removed(vips: QuickProject) -> None:
     assert not vips.sync().requests
 
 
+@SOONER_ON_DUCKDB
 def test_removed_members_are_absent_in_the_snapshot(vips: QuickProject) -> None:
     vips.sync()
     vips.set_rows(COLUMNS, [ANN])
@@ -88,6 +89,7 @@ def test_removed_members_are_absent_in_the_snapshot(vips: QuickProject) -> None:
     assert found == {"ann": True, "bob": False, "cy": False}
 
 
+@SOONER_ON_DUCKDB
 def test_a_deleted_audience_stops_the_push_until_a_resend(vips: QuickProject) -> None:
     vips.sync()
     vips.sandbox.reset()
@@ -101,6 +103,7 @@ def test_a_deleted_audience_stops_the_push_until_a_resend(vips: QuickProject) ->
     assert set(members(vips)) == {"ann", "bob", "dee"}
 
 
+@SOONER_ON_DUCKDB
 def test_another_audience_gets_all_members_after_a_resend(vips: QuickProject) -> None:
     vips.sync()
     vips.map({**MAPPING, "audience": "summer_vips"})
@@ -158,6 +161,7 @@ def test_wait_notices_a_replacement_during_the_push(
     assert set(members(vips)) == {"ann", "bob", "cy", "stranger"}
 
 
+@SOONER_ON_DUCKDB
 def test_values_that_batch_would_reject_are_held_back(vips: QuickProject) -> None:
     vips.set_rows(COLUMNS, [{**ANN, "first": "x" * 301}])
     pushed = vips.sync()
@@ -176,6 +180,7 @@ def test_a_missing_audience_is_not_adopted(vips: QuickProject) -> None:
     assert api.adopt(vips.options()).status == "succeeded"
 
 
+@SOONER_ON_DUCKDB
 def test_rejected_members_are_not_expected(vips: QuickProject) -> None:
     vips.sync()
     vips.execute(

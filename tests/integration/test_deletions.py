@@ -9,7 +9,7 @@ import pytest
 from harness.databases import PostgresDatabase
 from harness.faults import Fault, FaultKind, When
 from harness.faulty_sandbox import FaultyServer
-from harness.fixtures import ON_DUCKDB
+from harness.fixtures import ON_DUCKDB, SOONER_ON_DUCKDB
 from harness.project import Project
 from harness.quick import QuickProject
 
@@ -99,6 +99,7 @@ def test_a_request_without_a_time_or_a_usable_id_is_invalid(shop: QuickProject) 
     assert shop.changes()["null"] == ("invalid", "reserved_identifier")
 
 
+@SOONER_ON_DUCKDB
 def test_rejected_requests_are_retried_by_every_push(shop: QuickProject) -> None:
     ask(shop, a=FIRST, b=FIRST)
     shop.sandbox.change(reject_ids=frozenset({"a"}))
@@ -122,6 +123,7 @@ def test_an_unknown_rate_limit(shop: QuickProject) -> None:
     assert sorted(asked(shop)) == ["a", "b"]
 
 
+@SOONER_ON_DUCKDB
 @pytest.mark.forbidden("wrong_project")
 def test_every_app_gets_the_request(shop: QuickProject) -> None:
     """A person is done once every app has accepted the request."""
@@ -171,6 +173,7 @@ def refused(shop: QuickProject, *words: str, **options: object) -> None:
     assert not asked(shop)
 
 
+@SOONER_ON_DUCKDB
 def test_max_rows_can_not_be_forced(shop: QuickProject) -> None:
     ask(shop, **MANY)
     shop.build()
@@ -245,6 +248,7 @@ def test_a_model_with_another_column_is_not_built(shop: QuickProject) -> None:
     assert not asked(shop)
 
 
+@SOONER_ON_DUCKDB
 def test_a_resend_is_refused(shop: QuickProject) -> None:
     ask(shop, a=FIRST)
     shop.sync()

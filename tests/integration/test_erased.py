@@ -11,6 +11,7 @@ import pytest
 import requests
 from harness.databases import PostgresDatabase
 from harness.faulty_sandbox import FaultyServer
+from harness.fixtures import SOONER_ON_DUCKDB
 from harness.project import PEOPLE, Project
 from harness.quick import QuickProject
 
@@ -119,6 +120,7 @@ def test_erased_people_outside_the_model_have_no_row(shop: QuickProject) -> None
     assert shop.push_one().status == "succeeded"
 
 
+@SOONER_ON_DUCKDB
 @pytest.mark.parametrize("erases", [True, False])
 def test_a_member_who_is_erased_and_then_leaves(shop: QuickProject, erases: bool) -> None:
     """Nothing is sent for the person, so whether the id stays in the audience is up to Batch."""
@@ -142,6 +144,7 @@ def test_a_member_who_is_erased_and_then_leaves(shop: QuickProject, erases: bool
         assert set(shop.sandbox.audiences["vips"].members) == ({"a", "c"} if erases else {"a", "b", "c"})
 
 
+@SOONER_ON_DUCKDB
 def test_erasing_everybody(shop: QuickProject) -> None:
     """Otherwise a snapshot without the last merged rows counts as an older copy."""
     ask(shop, "a", "b", "c")
@@ -158,6 +161,7 @@ def test_erasing_everybody(shop: QuickProject) -> None:
     assert shop.snapshot() == {}
 
 
+@SOONER_ON_DUCKDB
 def test_an_emptied_snapshot_is_still_an_error(shop: QuickProject) -> None:
     ask(shop, "a")
     shop.build()
@@ -169,6 +173,7 @@ def test_an_emptied_snapshot_is_still_an_error(shop: QuickProject) -> None:
         shop.build()
 
 
+@SOONER_ON_DUCKDB
 def test_a_delta_built_before_the_request_and_pushed_after_it(shop: QuickProject) -> None:
     """Batch discards the rows of erased people, so the merge must not count them as sent."""
     shop.set_rows(COLUMNS, people("a", "b", "c", "d", name="new"))
@@ -180,6 +185,7 @@ def test_a_delta_built_before_the_request_and_pushed_after_it(shop: QuickProject
     assert shop.changes() == {"b": ERASED, "d": ERASED}
 
 
+@SOONER_ON_DUCKDB
 @pytest.mark.parametrize("pause", [0, 40])
 def test_a_delta_pushed_after_the_hold_back_period(shop: QuickProject, pause: int) -> None:
     """The delta was computed from data that Batch has since erased, so everything is sent again."""
@@ -227,6 +233,7 @@ def test_doubt_is_forgotten(shop: QuickProject) -> None:
     assert shop.changes()["d"] == ERASED
 
 
+@SOONER_ON_DUCKDB
 def test_a_resend_does_not_send_erased_people(shop: QuickProject) -> None:
     ask(shop, "b")
     shop.resend("all")
@@ -246,6 +253,7 @@ def test_a_person_who_returns_and_is_erased_again(shop: QuickProject) -> None:
     assert shop.changes() == {"b": ERASED}
 
 
+@SOONER_ON_DUCKDB
 def test_another_batch_project_is_left_alone(shop: QuickProject) -> None:
     ask(shop, "b", project_hash="another")
     shop.build()
@@ -289,6 +297,7 @@ def test_the_ledger_may_be_in_another_schema(project: Project) -> None:
     assert set(shop.snapshot()) == {"a", "c"}
 
 
+@SOONER_ON_DUCKDB
 def test_pruning_keeps_erasures(shop: QuickProject) -> None:
     ask(shop, "b")
     shop.build()

@@ -111,12 +111,17 @@ def one_chunk_fails_for_good(bench: Bench) -> list[str]:
     return wrong_points(bench, 1)
 
 
-def a_row_is_rejected(bench: Bench) -> list[str]:
+def reject_a_row(bench: Bench) -> None:
+    """Batch rejects a row, and would accept it in the next push."""
     bench.map(MAPPING)
     give(bench, 1)
     bench.push(faults=[Fault(FaultKind.REFUSE_ROWS, custom_ids=("a",))])
     assert bench.build()
     bench.push()
+
+
+def a_row_is_rejected(bench: Bench) -> list[str]:
+    reject_a_row(bench)
     return wrong_points(bench, 1)
 
 
@@ -195,11 +200,7 @@ def killed_between_rejects_and_checkpoint(bench: Bench) -> list[str]:
 
 
 def a_rejected_row_is_unchanged(bench: Bench) -> list[str]:
-    bench.map(MAPPING)
-    give(bench, 1)
-    bench.push(faults=[Fault(FaultKind.REFUSE_ROWS, custom_ids=("a",))])
-    assert bench.build()
-    bench.push()
+    reject_a_row(bench)
     return ["a was sent again"] * ("a" in bench.profiles())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from dbt_batch_sync.batch_api.exports import LINK_ATTEMPTS, Exports, Patience
 from dbt_batch_sync.errors import DeliveryError
 
 BODY = b'{"identifiers": {"custom_id": "C-1"}}\n'
+DOWNLOAD = "/2.11/exports/download?id=file_1"
 
 
 class Files(ThreadingHTTPServer):
@@ -39,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append((self.path, self.headers.get("authorization")))
-        if self.path.startswith("/2.11/exports/download"):
+        if self.path == DOWNLOAD:
             link = self.server.location or f"{self.server.url}/file"
             status, headers, body = 307, {"location": link}, b""
         else:
@@ -64,11 +65,12 @@ def files() -> Iterator[Files]:
     server.server_close()
 
 
-def download(files: Files, path: Path) -> list[str]:
+def download(
+    files: Files, path: Path, address: str = DOWNLOAD, wait: Callable[[float], None] = lambda _: None
+) -> list[str]:
     told: list[str] = []
     with Client(files.url, "2.11", rest_api_key="k", project_key="p") as client:
-        exported = Exports(client, Patience(lambda _: None, lambda: 0.5, told.append))
-        exported.download(f"{files.url}/2.11/exports/download?id=file_1", path)
+        Exports(client, Patience(wait, lambda: 0.5, told.append)).download(files.url + address, path)
     return told
 
 
@@ -92,13 +94,39 @@ def test_a_bad_file_is_downloaded_again(
     assert [words in each for each in download(files, path)] == [True]
     assert path.read_bytes() == BODY
     files.answers, files.asked = [bad], []
+    waits: list[float] = []
     with pytest.raises(DeliveryError, match=words):
-        download(files, path)
+        download(files, path, wait=waits.append)
+    assert waits == [2, 4, 8]
     # A new link each time; only the API gets the key.
     assert [(path, key is not None) for path, key in files.asked] == [
-        ("/2.11/exports/download?id=file_1", True),
+        (DOWNLOAD, True),
         ("/file", False),
     ] * LINK_ATTEMPTS
+
+
+@pytest.mark.parametrize("address", ["/file?id=file_1", "/2.11/exports/download", f"{DOWNLOAD}&id=file_2"])
+def test_an_address_that_is_not_the_apis_is_the_link(files: Files, tmp_path: Path, address: str) -> None:
+    files.answers = [GOOD]
+    download(files, tmp_path / "file", address)
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert files.asked == [(address, None)]
+
+
+def test_a_rejected_request_waits_as_long_as_batch_asks(files: Files) -> None:
+    files.answers = [(429, {"retry-after": "7"}, b""), (200, {}, b'{"status": "RUNNING"}')]
+    waits: list[float] = []
+    with Client(files.url, "2.11", rest_api_key="k", project_key="p") as client:
+        exported = Exports(client, Patience(waits.append, lambda: 0.5, lambda _: None))
+        assert exported.view("export_1").state == "RUNNING"
+    assert waits == [7.5]
+
+
+def test_a_slow_file_times_out(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "FILE_SECONDS", -1.0)
+    files.answers = [GOOD]
+    with pytest.raises(DeliveryError, match="did not respond"):
+        download(files, tmp_path / "file")
 
 
 def test_an_endless_file_is_aborted(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

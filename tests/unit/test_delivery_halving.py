@@ -96,6 +96,20 @@ def test_the_search_ends_early_when_all_the_rest_is_bad() -> None:
     assert len(batch.calls) < 100
 
 
+def test_the_rest_is_sampled_each_time_the_rejections_have_doubled() -> None:
+    batch = Batch(set(range(300)))
+    find_rejected(1_625, batch)
+    next_calls = {
+        start: batch.calls[number : number + PROBES]
+        for number, (start, stop) in enumerate(batch.calls, 1)
+        if stop == start + 1
+    }
+    assert next_calls[24] == [(start, start + 1) for start in range(25, 1_625, 100)]
+    # Only a sample ends far from where the search is.
+    sampled = [start + 1 for start, calls in next_calls.items() if calls[-1:] > [(1_500, 0)]]
+    assert sampled == [FIRST_CHECK, 50, 100, 200]
+
+
 def test_no_operation_is_accepted_twice_if_it_must_not_be_repeated() -> None:
     batch = Batch(set(range(200)) - {90, 199})
     verdict = find_rejected(200, batch, repeatable=False)

@@ -119,9 +119,10 @@ def test_a_profile_is_not_split_between_batches() -> None:
     assert chunk.count(10, 12) == 10
 
 
-def test_windows_contain_whole_pages() -> None:
+@pytest.mark.parametrize("window", [5, 6, 8])
+def test_windows_contain_whole_pages(window: int) -> None:
     rows = [row(f"{n:02}", f"p{n // 3}", _batch_page=n // 4) for n in range(22)]
-    found = chunks(render(rows, window=6), 100)
+    found = chunks(render(rows, window=window), 100)
     assert [chunk.rows for chunk in found] == [8, 8, 6]
     assert [chunk.reached for chunk in found] == [8, 16, 22]
     assert [chunk.follows for chunk in found] == [False, True, True]

@@ -5,7 +5,7 @@ Also names, numbers and combinations of attributes that the SQL could confuse.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -250,13 +250,13 @@ def _every(states: tuple[Any, ...], length: int) -> Iterator[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize(
-    "kept", [slice(None, None, -1), slice(1, None), slice(None, -1), slice(None, None, 2)]
+    "kept", [range(8, -1, -1), range(1, 9), range(8), range(0, 9, 2), (0, 2, 1, *range(3, 9))]
 )
-def test_reordered_or_lost_rows_are_detected(monkeypatch: pytest.MonkeyPatch, kept: slice) -> None:
+def test_reordered_or_lost_rows_are_detected(monkeypatch: pytest.MonkeyPatch, kept: Sequence[int]) -> None:
     streamed = rendering._stream
 
     def disturbed(*given: Any) -> Iterator[pa.RecordBatch]:
-        yield from (batch.take(list(range(batch.num_rows))[kept]) for batch in streamed(*given))
+        yield from (batch.take(list(kept)) for batch in streamed(*given))
 
     monkeypatch.setattr(rendering, "_stream", disturbed)
     with pytest.raises(WarehouseError, match="order"):

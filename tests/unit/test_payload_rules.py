@@ -921,3 +921,15 @@ def test_the_source_is_read_lazily() -> None:
     assert read < 100
     assert 2_000 <= sum(each.rows.num_rows for each in rendering) < 200_000
     assert read == 400
+
+
+def test_wide_rows_are_rendered_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbt_batch_sync.payload.render.BATCH_BYTES", 10_000)
+    schema = schema_of({"a": pa.string()})
+    rows = [{KEY: str(number), "a": "x" * 300} for number in range(100)]
+    sizes = [
+        each.rows.num_rows
+        for each in render([batch_of(schema, rows)], [attribute("string")], PROFILES.fragment)
+    ]
+    assert sum(sizes) == 100
+    assert max(sizes) < 20

@@ -104,14 +104,14 @@ class _File:
 
     @contextmanager
     def cursor(self, megabytes: int = 0) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection for one thread, with at least this memory limit if it isn't 0. Turns DuckDB's
-        exceptions into WarehouseError.
+        """A connection for one thread, with this memory limit if it isn't 0, or more while another thread has
+        more. Turns DuckDB's exceptions into WarehouseError.
         """
         with self._lock:
             if self._opened is None:
                 self._opened = _unlocked(self._open_file, LOCK_WAIT_AGAIN_SECONDS)
                 self._megabytes = 0
-            if megabytes > self._megabytes:  # another thread may be using what there is
+            if megabytes and (megabytes > self._megabytes or not self._users):
                 self._opened[0].execute(f"set memory_limit = '{megabytes}MB'")
                 self._megabytes = megabytes
             self._users += 1

@@ -14,8 +14,7 @@
             select
             {%- for column in dbt_batch_sync.kind_macro(mapping.kind, 'snapshot_schema')(attributes) %}
                 {{ dbt_batch_sync.stored_null(column.dtype, loop.first) }} as {{ dbt_batch_sync.column(column.name) }}{{ ',' if not loop.last }}
-            {%- endfor %}
-            limit 0
+            {%- endfor %} limit 0
         {% endif %}
     {% endif %}
 {% endmacro %}

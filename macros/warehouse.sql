@@ -204,3 +204,28 @@
 {#- What is wrong with a model's kind of table. Empty if the warehouse has only one kind. -#}
 {% macro storage_problem(node) %}{{ return(adapter.dispatch('storage_problem', 'dbt_batch_sync')(node)) }}{% endmacro %}
 {% macro default__storage_problem(node) %}{{ return('') }}{% endmacro %}
+
+
+{#- Raises an error for a new snapshot whose texts would be compared under a collation. Drops it, so that the next run checks again. -#}
+{% macro check_collation(relation) %}
+    {% set collation = dbt_batch_sync.default_collation(relation) %}
+    {% if collation %}
+        {% do adapter.drop_relation(relation) %}
+        {{ exceptions.raise_compiler_error(
+            'dbt_batch_sync: new columns of ' ~ relation ~ ' get the collation ' ~ collation
+            ~ ', under which different texts may be equal. Put the models `' ~ relation.identifier ~ '` and its delta in a schema and a database without a default collation'
+        ) }}
+    {% endif %}
+{% endmacro %}
+
+{#- The collation that the texts of a new table got from its schema or database. Empty if they are compared exactly. -#}
+{% macro default_collation(relation) %}{{ return(adapter.dispatch('default_collation', 'dbt_batch_sync')(relation)) }}{% endmacro %}
+{% macro default__default_collation(relation) %}{{ return('') }}{% endmacro %}
+
+{#- For warehouses that report it with a column's type. -#}
+{% macro reported_collation(relation) %}
+    {% for column in dbt_batch_sync.columns_of(relation) if ' collate ' in column.dtype | lower %}
+        {{ return((column.dtype | lower).split(' collate ')[1]) }}
+    {% endfor %}
+    {{ return('') }}
+{% endmacro %}

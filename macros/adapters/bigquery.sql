@@ -136,3 +136,11 @@
 
 {#- Every statement is committed at once. -#}
 {% macro bigquery__commit_hook() %}{% endmacro %}
+
+{#- Billed as the minimum of 10 MB, once for each snapshot. -#}
+{% macro bigquery__default_collation(relation) %}
+    {% set columns = '`' ~ relation.database ~ '`.`' ~ relation.schema ~ '`.INFORMATION_SCHEMA.COLUMNS' %}
+    {% set collated = " where table_name = '" ~ relation.identifier ~ "' and collation_name not in ('NULL', '')" %}
+    {% for row in run_query('select collation_name from ' ~ columns ~ collated).rows %}{{ return(row[0]) }}{% endfor %}
+    {{ return('') }}
+{% endmacro %}

@@ -35,7 +35,14 @@
 {% endmacro %}
 
 
+{% macro databricks__identifier_expression(identifier) %}
+    {{ return(dbt_batch_sync.value_of(api.Column.create(identifier.column, identifier.column_type), {'type': 'string', 'dtype': 'string'})) }}
+{% endmacro %}
+
+
 {#- A merge reads only the files that contain its keys. A partitioned or automatically clustered table can't have clustering keys too. -#}
 {% macro databricks__snapshot_defaults(key) %}
     {{ return({} if model.config.get('partition_by') or model.config.get('auto_liquid_cluster') else {'liquid_clustered_by': key}) }}
 {% endmacro %}
+
+{% macro databricks__default_collation(relation) %}{{ return(dbt_batch_sync.reported_collation(relation)) }}{% endmacro %}

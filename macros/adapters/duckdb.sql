@@ -1,4 +1,4 @@
-{#- DuckDB. Sums of integers are HUGEINT, so wide integers are kept as decimals. Numbers of more than 38 digits are rejected anyway, so they
+{#- DuckDB. Texts are compared by their bytes: under a column's collation, different texts may be equal. Sums of integers are HUGEINT, so wide integers are kept as decimals. Numbers of more than 38 digits are rejected anyway, so they
     are cut to the largest decimal, which is rejected too. -#}
 {% macro duckdb__column_kind(column) %}
     {% set type = column.dtype | upper %}
@@ -46,7 +46,13 @@
         {#- Uses the shortest text that represents the value at its own width: 0.1, not 0.10000000149011612. -#}
         {% set name = 'cast(' ~ name ~ ' as VARCHAR)' %}
     {% endif %}
-    {{ return('cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')') }}
+    {% set value = 'cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')' %}
+    {{ return(value ~ ' collate posix' if kind.family == 'text' else value) }}
+{% endmacro %}
+
+
+{% macro duckdb__identifier_expression(identifier) %}
+    {{ return(dbt_batch_sync.default__identifier_expression(identifier) ~ ' collate posix') }}
 {% endmacro %}
 
 
@@ -70,8 +76,9 @@
     {% endif %}
     {% set columns = [] %}
     {% for row in run_query('describe ' ~ sql).rows %}
+        {% set collation = ' collate posix' if loop.first else '' %}
         {% set compression = ' using compression zstd' if loop.first or row[0] in ('batch__email_address', 'batch__phone_number') else '' %}
-        {% do columns.append(dbt_batch_sync.column(row[0]) ~ ' ' ~ row[1] ~ compression) %}
+        {% do columns.append(dbt_batch_sync.column(row[0]) ~ ' ' ~ row[1] ~ collation ~ compression) %}
     {% endfor %}
     {{ return('create table ' ~ relation ~ ' (' ~ columns | join(', ') ~ ')') }}
 {% endmacro %}
@@ -84,6 +91,14 @@
     {{ return((version[1:].split('+')[0].split('.')[:2] | map('int') | list) if version else []) }}
 {% endmacro %}
 
+
+{% macro duckdb__stored_null(dtype, is_key) %}
+    {{ return('cast(null as ' ~ dtype ~ ')' ~ (' collate posix' if is_key else '')) }}
+{% endmacro %}
+
+{% macro duckdb__ledger_text_type() %}{{ return('VARCHAR collate posix') }}{% endmacro %}
+
+{% macro duckdb__tested_text(column_name) %}{{ return('cast(' ~ column_name ~ ' as VARCHAR) collate posix') }}{% endmacro %}
 
 {% macro duckdb__full_match(expression, pattern) %}{{ return("regexp_full_match(" ~ expression ~ ", '" ~ pattern ~ "')") }}{% endmacro %}
 

@@ -34,8 +34,12 @@
     {% set name = dbt_batch_sync.model_column(column.name) %}
     {% set type = column.data_type | lower %}
     {% if type.endswith('with time zone') or type == 'timestamptz' %}{% set name = name ~ " at time zone 'UTC'" %}{% endif %}
-    {{ return('cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')') }}
+    {% set value = 'cast(' ~ name ~ ' as ' ~ kind.dtype ~ ')' %}
+    {{ return(dbt_batch_sync.case_sensitive(value) if kind.family == 'text' else value) }}
 {% endmacro %}
+
+{#- A column can have a collation under which texts that differ in case are equal. -#}
+{% macro case_sensitive(value) %}{{ return('collate(' ~ value ~ ", 'case_sensitive')") }}{% endmacro %}
 
 
 {#- A boolean can't be cast to text, and casting `super` only keeps texts. -#}
@@ -50,7 +54,9 @@
 {% endmacro %}
 
 
-{% macro redshift__identifier_expression(identifier) %}{{ return(dbt_batch_sync.default__identifier_expression(identifier)) }}{% endmacro %}
+{% macro redshift__identifier_expression(identifier) %}
+    {{ return(dbt_batch_sync.case_sensitive(dbt_batch_sync.default__identifier_expression(identifier))) }}
+{% endmacro %}
 
 
 {% macro redshift__empty_as_null(expression, type) %}
@@ -83,7 +89,7 @@
 {% endmacro %}
 
 
-{% macro redshift__tested_text(column_name) %}{{ return(dbt_batch_sync.default__tested_text(column_name)) }}{% endmacro %}
+{% macro redshift__tested_text(column_name) %}{{ return(dbt_batch_sync.case_sensitive(dbt_batch_sync.default__tested_text(column_name))) }}{% endmacro %}
 
 {#- POSIX operators, without non-capturing groups. -#}
 {% macro redshift__full_match(expression, pattern) %}{{ return("(" ~ expression ~ " ~ '^(" ~ pattern ~ ")$')") }}{% endmacro %}
@@ -153,3 +159,9 @@
 
 {#- The planner joins by hash or merge, whatever its statistics. -#}
 {% macro redshift__refresh_statistics(table) %}{% endmacro %}
+
+{#- A database can have one. -#}
+{% macro redshift__default_collation(relation) %}
+    {% for row in run_query("select db_collation() where db_collation() <> 'case_sensitive'").rows %}{{ return(row[0]) }}{% endfor %}
+    {{ return('') }}
+{% endmacro %}

@@ -141,3 +141,5 @@
 
 {% macro snowflake__set_tag() %}{{ return(set_query_tag()) }}{% endmacro %}
 {% macro snowflake__unset_tag(former) %}{% do unset_query_tag(former) %}{% endmacro %}
+
+{% macro snowflake__default_collation(relation) %}{{ return(dbt_batch_sync.reported_collation(relation)) }}{% endmacro %}

@@ -13,6 +13,7 @@
         {% call statement('main') %}
             {{ dbt_batch_sync.create_snapshot_sql(target_relation, sql) | replace('create or replace', 'create', 1) }}
         {% endcall %}
+        {% do dbt_batch_sync.check_collation(target_relation) %}
         {% do create_indexes(target_relation) %}
         {% do dbt_batch_sync.keep_for_ever(target_relation) %}
     {% elif existing.type is not none and existing.type != 'table' %}

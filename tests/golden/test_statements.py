@@ -36,7 +36,8 @@ def normalized(line: str, dialect: str) -> str:
         text = text.replace(function, name)
     text = re.sub(r"''+([^']+)''+", r"'\1'", text) if dialect == "bigquery" else text
     text = re.sub(r"\bshop\.", "", re.sub(r'["`]', "", text.lower()))
-    text = re.sub(r"collate\((\w+), ''\)", r"cast(\1 as text)", text.replace(" collate c", ""))
+    text = re.sub(r"collate\((\w+), ''\)", r"cast(\1 as text)", re.sub(" collate (c|posix)", "", text))
+    text = re.sub(r"collate\((cast\(.+? as varchar\(65535\)\)), 'case_sensitive'\)", r"\1", text)
     text = re.sub(r"strpos\(((?:[^(),]|\([^()]*\))*), ('[^']*'|chr\(\d+\))\)", r"position(\2 in \1)", text)
     for pattern, name in TYPES:
         text = re.sub(rf"\b(?:{pattern})(?!\w)", name, text)
@@ -123,3 +124,26 @@ def test_databricks_accepts_delta_only() -> None:
         for kind in (None, "delta", "iceberg", "parquet")
     }
     assert [kind for kind, problem in problems.items() if not problem] == [None, "delta"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "exact", "collated", "answer", "found"),
+    [
+        ("snowflake", "VARCHAR(16777216)", "VARCHAR(16777216) COLLATE 'en-ci'", "", "'en-ci'"),
+        ("databricks", "string", "string collate UTF8_LCASE", "", "utf8_lcase"),
+        ("redshift", "varchar(256)", "varchar(256)", "select db_collation()", "case_insensitive"),
+        ("bigquery", "STRING", "STRING", "INFORMATION_SCHEMA.COLUMNS", "und:ci"),
+    ],
+)
+def test_a_snapshot_is_not_created_with_a_collation(
+    dialect: str, exact: str, collated: str, answer: str, found: str
+) -> None:
+    name = "people_sent_snapshot"
+    it = dbt(dialect, tables={name: [("custom_id", exact)]})
+    it.check_collation(it.relation(name))
+    assert not [statement for statement in it.statements if statement.startswith("drop")]
+    answers = [(answer, [{"collation": found}])] if answer else []
+    it = dbt(dialect, *answers, tables={name: [("custom_id", collated)]})
+    with pytest.raises(AssertionError, match=f"get the collation {found}, "):
+        it.check_collation(it.relation(name))
+    assert it.statements[-1] == f"drop {it.relation(name)}"

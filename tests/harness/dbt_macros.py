@@ -260,6 +260,7 @@ class Macros:
                 ),
                 get_columns_in_relation=self._columns_of,
                 cache_added=lambda relation: "",
+                drop_relation=lambda relation: self.statements.append(f"drop {relation}"),
                 commit=lambda: "",
             ),
             "api": SimpleNamespace(Column=column, Relation=relation),

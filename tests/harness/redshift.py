@@ -48,6 +48,8 @@ SETUP = (
     "create function pg_catalog.getdate() returns timestamp language sql stable as "
     "$$select clock_timestamp() at time zone 'UTC'$$",
     "create function pg_catalog.checksum(text) returns int language sql immutable as $$select hashtext($1)$$",
+    "create function pg_catalog.db_collation() returns text language sql stable as $$select 'case_sensitive'$$",
+    'create function pg_catalog."collate"(text, text) returns varchar language sql immutable as $$select $1$$',
     "create function pg_catalog.seconds_later(int, timestamp) returns timestamp language sql immutable as "
     "$$select $2 + make_interval(secs => $1)$$",
     "create function pg_catalog.pg_get_late_binding_view_cols() returns setof record language sql as "
@@ -145,7 +147,8 @@ class RedshiftProxy:
             if _has_nameless_subquery(query):
                 return "Redshift wants an alias of each subquery in FROM"
         query = ONLY_REDSHIFT.sub("", query).replace("json_serialize(", '"json_serialize"(')
-        return query.replace("dateadd(second, ", "seconds_later(")
+        query = query.replace("dateadd(second, ", "seconds_later(")
+        return query.replace("collate(", '"collate"(')
 
 
 def _has_nameless_subquery(query: str) -> bool:

@@ -1,4 +1,4 @@
--- as on DuckDB (15 lines)
+-- as on DuckDB (14 lines)
         collate(cast(`id` as STRING), '') as `event_id`,
         collate(cast(`customer` as STRING), '') as `custom_id`,
 -- as on DuckDB (1 lines)

@@ -1,4 +1,4 @@
--- as on DuckDB (18 lines)
+-- as on DuckDB (17 lines)
         timestamp_ntz'1970-01-01 00:00:00' + unix_micros(`at`) * interval '0.000001' second as `batch__time`,
 -- as on DuckDB (5 lines)
         `at` >= cast('2024-05-05 07:13:09+00:00' as timestamp)

@@ -5,5 +5,5 @@ create table `shop`.`marts`.`people_sent_snapshot`
     select
 -- as on DuckDB (3 lines)
                 cast(null as array<string>) as `tags`,
--- as on DuckDB (7 lines)
+-- as on DuckDB (6 lines)
 -- without some lines of DuckDB

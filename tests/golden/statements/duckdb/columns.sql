@@ -1,6 +1,6 @@
 select
-        cast("text" as VARCHAR) as "custom_id",
-        cast("text" as VARCHAR) as "text",
+        cast("text" as VARCHAR) collate posix as "custom_id",
+        cast("text" as VARCHAR) collate posix as "text",
         cast("boolean" as BOOLEAN) as "boolean",
         cast("tags" as VARCHAR[]) as "tags",
         cast("integer" as BIGINT) as "integer",
@@ -11,7 +11,7 @@ select
         cast("timestamp" as TIMESTAMP) as "timestamp",
         cast("instant" at time zone 'UTC' as TIMESTAMP) as "instant",
         cast("json" as VARCHAR) as "json",
-        cast("uuid" as VARCHAR) as "uuid",
+        cast("uuid" as VARCHAR) collate posix as "uuid",
         cast(cast("integer" as BIGINT) as VARCHAR) as "integer_text",
         cast(cast("boolean" as BOOLEAN) as VARCHAR) as "boolean_text",
         cast(cast("date" as DATE) as VARCHAR) as "date_text",

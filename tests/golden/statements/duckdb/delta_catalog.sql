@@ -1,14 +1,14 @@
 with model_rows as (
     select
-        cast("Client Id" as VARCHAR) as "item_id",
-        cast("nick" as VARCHAR) as "nick",
+        cast("Client Id" as VARCHAR) collate posix as "item_id",
+        cast("nick" as VARCHAR) collate posix as "nick",
         cast("tags" as VARCHAR[]) as "tags",
         true as "batch__present",
         1 as _batch_here
     from (select * from "shop"."marts"."people") as model
 ),
 duplicated as (
-    select cast("Client Id" as VARCHAR) as "item_id"
+    select cast("Client Id" as VARCHAR) collate posix as "item_id"
     from (select * from "shop"."marts"."people") as model
     where "Client Id" is not null
     group by 1
@@ -92,8 +92,8 @@ changes as (
         c."tags",
         c."batch__present"
     from (select
-        cast("Client Id" as VARCHAR) as "item_id",
-        cast("nick" as VARCHAR) as "nick",
+        cast("Client Id" as VARCHAR) collate posix as "item_id",
+        cast("nick" as VARCHAR) collate posix as "nick",
         cast("tags" as VARCHAR[]) as "tags",
         true as "batch__present",
         1 as _batch_here

@@ -1,14 +1,14 @@
 with model_rows as (
     select
-        cast("Client Id" as VARCHAR) as "custom_id",
+        cast("Client Id" as VARCHAR) collate posix as "custom_id",
         cast("optin" as BOOLEAN) as "batch__email_marketing",
-        nullif(cast("nick" as VARCHAR), '') as "nick",
+        nullif(cast("nick" as VARCHAR) collate posix, '') as "nick",
         cast("tags" as VARCHAR[]) as "tags",
         1 as _batch_here
     from (select * from "shop"."marts"."people") as model
 ),
 duplicated as (
-    select cast("Client Id" as VARCHAR) as "custom_id"
+    select cast("Client Id" as VARCHAR) collate posix as "custom_id"
     from (select * from "shop"."marts"."people") as model
     where "Client Id" is not null
     group by 1
@@ -101,9 +101,9 @@ changes as (
         c."nick",
         c."tags"
     from (select
-        cast("Client Id" as VARCHAR) as "custom_id",
+        cast("Client Id" as VARCHAR) collate posix as "custom_id",
         cast("optin" as BOOLEAN) as "batch__email_marketing",
-        nullif(cast("nick" as VARCHAR), '') as "nick",
+        nullif(cast("nick" as VARCHAR) collate posix, '') as "nick",
         cast("tags" as VARCHAR[]) as "tags",
         1 as _batch_here
     from (select * from "shop"."marts"."people") as model) as c

@@ -1,12 +1,12 @@
 with model_rows as (
     select
-        cast("Client Id" as VARCHAR) as "custom_id",
+        cast("Client Id" as VARCHAR) collate posix as "custom_id",
         cast(cast("asked" at time zone 'UTC' as TIMESTAMP) as TIMESTAMP) as "requested_at",
         1 as _batch_here
     from (select * from "shop"."marts"."people") as model
 ),
 duplicated as (
-    select cast("Client Id" as VARCHAR) as "custom_id"
+    select cast("Client Id" as VARCHAR) collate posix as "custom_id"
     from (select * from "shop"."marts"."people") as model
     where "Client Id" is not null
     group by 1
@@ -70,7 +70,7 @@ changes as (
         'duplicate_identifier' as "_batch_reason",
         c."requested_at"
     from (select
-        cast("Client Id" as VARCHAR) as "custom_id",
+        cast("Client Id" as VARCHAR) collate posix as "custom_id",
         cast(cast("asked" at time zone 'UTC' as TIMESTAMP) as TIMESTAMP) as "requested_at",
         1 as _batch_here
     from (select * from "shop"."marts"."people") as model) as c

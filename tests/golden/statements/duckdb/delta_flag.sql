@@ -1,15 +1,15 @@
 with model_rows as (
     select
-        cast("Client Id" as VARCHAR) as "custom_id",
+        cast("Client Id" as VARCHAR) collate posix as "custom_id",
         cast("optin" as BOOLEAN) as "batch__email_marketing",
-        nullif(cast("nick" as VARCHAR), '') as "nick",
+        nullif(cast("nick" as VARCHAR) collate posix, '') as "nick",
         cast("tags" as VARCHAR[]) as "tags",
         true as "in_crm",
         1 as _batch_here
     from (select * from "shop"."marts"."people") as model
 ),
 duplicated as (
-    select cast("Client Id" as VARCHAR) as "custom_id"
+    select cast("Client Id" as VARCHAR) collate posix as "custom_id"
     from (select * from "shop"."marts"."people") as model
     where "Client Id" is not null
     group by 1
@@ -108,9 +108,9 @@ changes as (
         c."tags",
         c."in_crm"
     from (select
-        cast("Client Id" as VARCHAR) as "custom_id",
+        cast("Client Id" as VARCHAR) collate posix as "custom_id",
         cast("optin" as BOOLEAN) as "batch__email_marketing",
-        nullif(cast("nick" as VARCHAR), '') as "nick",
+        nullif(cast("nick" as VARCHAR) collate posix, '') as "nick",
         cast("tags" as VARCHAR[]) as "tags",
         true as "in_crm",
         1 as _batch_here

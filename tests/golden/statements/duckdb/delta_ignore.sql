@@ -2,15 +2,15 @@ select 1 from "shop"."marts"."batch_sync_rejects" where sync = 'people' and attr
 select key from "shop"."marts"."batch_sync_journal" where event = 'asked' limit 1;
 with model_rows as (
     select
-        cast("Client Id" as VARCHAR) as "custom_id",
+        cast("Client Id" as VARCHAR) collate posix as "custom_id",
         cast("optin" as BOOLEAN) as "batch__email_marketing",
-        nullif(cast("nick" as VARCHAR), '') as "nick",
+        nullif(cast("nick" as VARCHAR) collate posix, '') as "nick",
         cast("tags" as VARCHAR[]) as "tags",
         1 as _batch_here
     from (select * from "shop"."marts"."people") as model
 ),
 duplicated as (
-    select cast("Client Id" as VARCHAR) as "custom_id"
+    select cast("Client Id" as VARCHAR) collate posix as "custom_id"
     from (select * from "shop"."marts"."people") as model
     where "Client Id" is not null
     group by 1
@@ -104,9 +104,9 @@ changes as (
         c."nick",
         c."tags"
     from (select
-        cast("Client Id" as VARCHAR) as "custom_id",
+        cast("Client Id" as VARCHAR) collate posix as "custom_id",
         cast("optin" as BOOLEAN) as "batch__email_marketing",
-        nullif(cast("nick" as VARCHAR), '') as "nick",
+        nullif(cast("nick" as VARCHAR) collate posix, '') as "nick",
         cast("tags" as VARCHAR[]) as "tags",
         1 as _batch_here
     from (select * from "shop"."marts"."people") as model) as c

@@ -17,15 +17,15 @@ select r.key as row_id from "shop"."marts"."batch_sync_rejects" as r inner join 
 delete from "shop"."marts"."batch_sync_rejects" where sync = 'people' and key in (select row_id from (select r.key as row_id from "shop"."marts"."batch_sync_rejects" as r inner join (select row_id, max(recorded_at) as asked_at from (select key as row_id, recorded_at from "shop"."marts"."batch_sync_journal" where event = 'asked' and project_hash = '0123456789abcdef') as requests group by row_id) as a on a.row_id = r.key where r.sync = 'people' and r.rejected_at < a.asked_at + interval '2678400 seconds') as gone);
 with model_rows as (
     select
-        cast("Client Id" as VARCHAR) as "custom_id",
+        cast("Client Id" as VARCHAR) collate posix as "custom_id",
         cast("optin" as BOOLEAN) as "batch__email_marketing",
-        nullif(cast("nick" as VARCHAR), '') as "nick",
+        nullif(cast("nick" as VARCHAR) collate posix, '') as "nick",
         cast("tags" as VARCHAR[]) as "tags",
         1 as _batch_here
     from (select * from "shop"."marts"."people") as model
 ),
 duplicated as (
-    select cast("Client Id" as VARCHAR) as "custom_id"
+    select cast("Client Id" as VARCHAR) collate posix as "custom_id"
     from (select * from "shop"."marts"."people") as model
     where "Client Id" is not null
     group by 1
@@ -119,9 +119,9 @@ changes as (
         c."nick",
         c."tags"
     from (select
-        cast("Client Id" as VARCHAR) as "custom_id",
+        cast("Client Id" as VARCHAR) collate posix as "custom_id",
         cast("optin" as BOOLEAN) as "batch__email_marketing",
-        nullif(cast("nick" as VARCHAR), '') as "nick",
+        nullif(cast("nick" as VARCHAR) collate posix, '') as "nick",
         cast("tags" as VARCHAR[]) as "tags",
         1 as _batch_here
     from (select * from "shop"."marts"."people") as model) as c

@@ -1,5 +1,5 @@
 select
-                cast(null as VARCHAR) as "event_id",
+                cast(null as VARCHAR) collate posix as "event_id",
                 cast(null as VARCHAR) as "custom_id",
                 cast(null as VARCHAR) as "batch__name",
                 cast(null as TIMESTAMP) as "batch__time",
@@ -7,19 +7,18 @@ select
                 cast(null as VARCHAR) as "_batch_run_id",
                 cast(null as VARCHAR) as "_batch_delta_id",
                 cast(null as VARCHAR) as "_batch_doubt",
-                cast(null as VARCHAR) as "_batch_reason"
-            limit 0;
+                cast(null as VARCHAR) as "_batch_reason" limit 0;
 select cast(now() at time zone 'UTC' as timestamp) as now_at;
 select key from "shop"."marts"."batch_sync_journal" where event = 'asked' limit 1;
 with recent_rows as (
     select
-        cast("id" as VARCHAR) as "event_id",
-        cast("customer" as VARCHAR) as "custom_id",
-        cast("name" as VARCHAR) as "batch__name",
+        cast("id" as VARCHAR) collate posix as "event_id",
+        cast("customer" as VARCHAR) collate posix as "custom_id",
+        cast("name" as VARCHAR) collate posix as "batch__name",
         cast("at" at time zone 'UTC' as TIMESTAMP) as "batch__time",
-        cast("label" as VARCHAR) as "batch__label",
+        cast("label" as VARCHAR) collate posix as "batch__label",
         cast("amount" as DECIMAL(18,4)) as "amount",
-        cast("items" as VARCHAR) as "items"
+        cast("items" as VARCHAR) collate posix as "items"
     from (select * from "shop"."marts"."people") as model
     where
         "at" >= cast('2024-05-05 07:13:09+00:00' as TIMESTAMP WITH TIME ZONE)
@@ -27,9 +26,9 @@ with recent_rows as (
 ),
 late_rows as (
     select
-        cast("id" as VARCHAR) as "event_id",
-        cast("customer" as VARCHAR) as "custom_id",
-        cast("name" as VARCHAR) as "batch__name",
+        cast("id" as VARCHAR) collate posix as "event_id",
+        cast("customer" as VARCHAR) collate posix as "custom_id",
+        cast("name" as VARCHAR) collate posix as "batch__name",
         cast("at" at time zone 'UTC' as TIMESTAMP) as "batch__time"
     from (select * from "shop"."marts"."people") as model
     where

@@ -1,12 +1,12 @@
 with recent_rows as (
     select
-        cast("id" as VARCHAR) as "event_id",
-        cast("customer" as VARCHAR) as "custom_id",
+        cast("id" as VARCHAR) collate posix as "event_id",
+        cast("customer" as VARCHAR) collate posix as "custom_id",
         cast('bought' as VARCHAR) as "batch__name",
         cast("at" at time zone 'UTC' as TIMESTAMP) as "batch__time",
-        cast("label" as VARCHAR) as "batch__label",
+        cast("label" as VARCHAR) collate posix as "batch__label",
         cast("amount" as DECIMAL(18,4)) as "amount",
-        cast("items" as VARCHAR) as "items"
+        cast("items" as VARCHAR) collate posix as "items"
     from (select * from "shop"."marts"."people") as model
     where
         "at" >= cast('2024-05-05 07:13:09+00:00' as TIMESTAMP WITH TIME ZONE)
@@ -14,8 +14,8 @@ with recent_rows as (
 ),
 late_rows as (
     select
-        cast("id" as VARCHAR) as "event_id",
-        cast("customer" as VARCHAR) as "custom_id",
+        cast("id" as VARCHAR) collate posix as "event_id",
+        cast("customer" as VARCHAR) collate posix as "custom_id",
         cast('bought' as VARCHAR) as "batch__name",
         cast("at" at time zone 'UTC' as TIMESTAMP) as "batch__time"
     from (select * from "shop"."marts"."people") as model

@@ -1,14 +1,14 @@
 alter table "shop"."marts"."batch_sync_journal" add column
-           "host" character varying(256);
+           "host" VARCHAR collate posix;
 alter table "shop"."marts"."batch_sync_journal" add column
            "seconds" double;
 create table if not exists "shop"."marts"."batch_sync_drift" (
         audited_at timestamp,
-        sync VARCHAR,
-        audit_id VARCHAR,
-        key VARCHAR,
-        attribute VARCHAR,
-        difference VARCHAR
+        sync VARCHAR collate posix,
+        audit_id VARCHAR collate posix,
+        key VARCHAR collate posix,
+        attribute VARCHAR collate posix,
+        difference VARCHAR collate posix
     );
 create or replace view "shop"."marts"."batch_sync_runs" as select
         run_id,

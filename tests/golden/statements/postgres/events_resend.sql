@@ -1,4 +1,4 @@
--- as on DuckDB (20 lines)
+-- as on DuckDB (19 lines)
         cast("amount" as numeric(18,4)) as "amount",
 -- as on DuckDB (52 lines)
         when not (unsent."custom_id" ~ '^(?:[^\u0001-\u001f\u007f-\u009f\u2028\u2029]*)$') then 'control_character_identifier'

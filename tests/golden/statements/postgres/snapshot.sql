@@ -2,8 +2,8 @@ create  table "shop"."marts"."people_sent_snapshot"
     as
   (
     select
--- as on DuckDB (10 lines)
-            limit 0
+-- as on DuckDB (9 lines)
+                cast(null as text) as "_batch_opted_out" limit 0
   );
 create  index if not exists
   "index_1"

@@ -1,5 +1,5 @@
 -- as on DuckDB (6 lines)
-        case when length(cast("nick" as varchar(65535))) > 0 then cast("nick" as varchar(65535)) end as "nick",
+        case when length(collate(cast("nick" as varchar(65535)), 'case_sensitive')) > 0 then collate(cast("nick" as varchar(65535)), 'case_sensitive') end as "nick",
         json_serialize("tags") as "tags",
 -- as on DuckDB (27 lines)
         when not (c."custom_id" ~ '^([^[:cntrl:]]*)$') then 'control_character_identifier'
@@ -16,6 +16,6 @@
 -- as on DuckDB (9 lines)
         when parked.sent_hash = md5(coalesce(cast(length(cast(case when compared."batch__email_marketing" then 'true' when not compared."batch__email_marketing" then 'false' end as varchar(65535))) as varchar(65535)) || ':' || cast(case when compared."batch__email_marketing" then 'true' when not compared."batch__email_marketing" then 'false' end as varchar(65535)), '-') || coalesce(cast(length(cast(compared."nick" as varchar(65535))) as varchar(65535)) || ':' || cast(compared."nick" as varchar(65535)), '-') || coalesce(cast(length(cast(compared."tags" as varchar(65535))) as varchar(65535)) || ':' || cast(compared."tags" as varchar(65535)), '-')) then 'parked'
 -- as on DuckDB (31 lines)
-        case when length(cast("nick" as varchar(65535))) > 0 then cast("nick" as varchar(65535)) end as "nick",
+        case when length(collate(cast("nick" as varchar(65535)), 'case_sensitive')) > 0 then collate(cast("nick" as varchar(65535)), 'case_sensitive') end as "nick",
         json_serialize("tags") as "tags",
 -- as on DuckDB (15 lines)

@@ -4,5 +4,6 @@ create table "shop"."marts"."people_sent_snapshot"
     as (select
 -- as on DuckDB (3 lines)
                 cast(null as varchar(65535)) as "tags",
--- as on DuckDB (6 lines)
-            limit 0);
+-- as on DuckDB (5 lines)
+                cast(null as varchar(65535)) as "_batch_opted_out" limit 0);
+select db_collation() where db_collation() <> 'case_sensitive';

@@ -1,4 +1,4 @@
--- as on DuckDB (18 lines)
+-- as on DuckDB (17 lines)
         cast(convert_timezone('UTC', "at") as TIMESTAMP_NTZ(6)) as "BATCH__TIME",
 -- as on DuckDB (1 lines)
         cast("amount" as NUMBER(18,4)) as "AMOUNT",

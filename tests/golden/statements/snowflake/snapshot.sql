@@ -3,6 +3,6 @@ create table shop.marts.people_sent_snapshot
     as (select
 -- as on DuckDB (3 lines)
                 cast(null as VARCHAR) as "TAGS",
--- as on DuckDB (6 lines)
-            limit 0);
+-- as on DuckDB (5 lines)
+                cast(null as VARCHAR) as "_BATCH_OPTED_OUT" limit 0);
 alter session set query_tag = 'former';

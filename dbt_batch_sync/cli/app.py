@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.cli import audit, check, look, plan, profile, setup, show, sync
+from dbt_batch_sync.cli import audit, check, look, plan, setup, show, sync
 from dbt_batch_sync.cli.options import arrange, with_dbt_flags
 from dbt_batch_sync.errors import BatchSyncError
 
@@ -35,7 +35,7 @@ VERBS = (
     audit.audit,
     look.status,
     look.rejects,
-    profile.profile,
+    look.profile,
     look.report,
     setup.sandbox,
     setup.demo,

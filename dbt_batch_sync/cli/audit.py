@@ -14,12 +14,11 @@ import typer
 from rich.markup import escape
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.layout import Grid, draw, say
 from dbt_batch_sync.cli.options import DbtFlags, Json, Text
+from dbt_batch_sync.cli.show import Cell, colored, draw, say
 from dbt_batch_sync.results import counted, shown_name
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.status import Status
 
     from dbt_batch_sync.results.look import AuditResult, SyncAudited
@@ -131,14 +130,13 @@ def interruptible(watch: Watch) -> Iterator[None]:
 def audited(result: AuditResult, *, repair: bool = False) -> None:
     """The summary of an audit: a row per sync, and notes below."""
     console = show.out()
-    head = ("Sync", "Kind", "Result", "Compared", "Differ")
     rows = []
     for sync in result.syncs:
         counts = ("", "") if sync.error or sync.skipped else (sync.compared, sync.drifted)
-        rows.append((escape(sync.sync), sync.kind, _verdict(sync, result.tolerance), *counts))
-    draw(console, Grid(head, rows), drop=("Kind",), indent=0)
+        rows.append((sync.sync, sync.kind, _verdict(sync, result.tolerance), *counts))
+    draw(("Sync", "Kind", "Result", "Compared", "Differ"), rows, drop=("Kind",), indent=0)
     for sync in result.syncs:
-        _details(console, sync)
+        _details(sync)
     if result.next:
         console.print("What differs is in the next delta. Run:")
         for command in result.next:
@@ -160,7 +158,7 @@ def audited(result: AuditResult, *, repair: bool = False) -> None:
         )
 
 
-def _details(console: Console, sync: SyncAudited) -> None:
+def _details(sync: SyncAudited) -> None:
     lines = [f"[red]{escape(sync.error)}[/]"] if sync.error is not None else []
     if sync.skipped is not None:
         lines.append(f"[dim]{escape(sync.skipped)}[/]")
@@ -181,26 +179,22 @@ def _details(console: Console, sync: SyncAudited) -> None:
             lines.append(f"[dim]{escape(sample.profile)}  {escape(shown_name(sample.attribute))}: {found}[/]")
     if not lines and not sync.differences:
         return
-    console.print(f"[bold]{escape(sync.sync)}[/]")
-    if sync.differences:
-        rows = [
-            (
-                escape(shown_name(each.attribute or "(whole profile)")),
-                each.difference.replace("_", " "),
-                each.count,
-            )
-            for each in sync.differences
-        ]
-        draw(console, Grid(("Attribute", "Difference", "Profiles"), rows))
+    show.out().print(f"[bold]{escape(sync.sync)}[/]")
+    rows = [
+        (shown_name(each.attribute or "(whole profile)"), each.difference.replace("_", " "), each.count)
+        for each in sync.differences
+    ]
+    if rows:
+        draw(("Attribute", "Difference", "Profiles"), rows)
     for line in lines:
-        say(console, line)
+        say(line)
 
 
-def _verdict(sync: SyncAudited, tolerance: float) -> str:
+def _verdict(sync: SyncAudited, tolerance: float) -> Cell:
     if sync.error is not None:
-        return "[red]failed[/]"
+        return colored("failed")
     if sync.skipped is not None:
-        return "[dim]not audited[/]"
+        return colored("not audited", "dim")
     if not sync.drifted:
-        return "[green]no drift[/]"
-    return f"[{'red' if sync.share > tolerance else 'yellow'}]drift {sync.share:.2%}[/]"
+        return colored("no drift", "green")
+    return colored(f"drift {sync.share:.2%}", "red" if sync.share > tolerance else "yellow")

@@ -11,14 +11,14 @@ import typer
 from rich.markup import escape
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.layout import Grid, draw
 from dbt_batch_sync.cli.options import DbtFlags, Json
+from dbt_batch_sync.cli.show import Cell, colored, draw
 from dbt_batch_sync.errors import ConfigurationError, MappingError, Problem, printable
 from dbt_batch_sync.results import shown_name
 
 if TYPE_CHECKING:
     from dbt_batch_sync.artifacts.compiled import Origin
-    from dbt_batch_sync.results.look import LineageResult
+    from dbt_batch_sync.results.look import LineageResult, ValidateResult
 
 
 def validate(
@@ -33,6 +33,7 @@ def validate(
     Example: [bold]dbt parse && dbt-batch-sync validate[/]
     """
     from dbt_batch_sync import api
+    from dbt_batch_sync.results.look import ValidateResult
 
     try:
         result = api.validate(dbt.options, dbt.selection, online=online)
@@ -45,24 +46,24 @@ def validate(
             )
         if not as_json:
             raise
-        from dbt_batch_sync.results.look import ValidateResult
+        result = ValidateResult(False, online=online, problems=failure.problems)
+    show.answer(result, validated, as_json)
+    if not result.valid:
+        raise typer.Exit(MappingError.exit_code)
 
-        show.print_json(ValidateResult(False, online=online, problems=failure.problems).to_json())
-        raise typer.Exit(failure.exit_code) from None
-    if as_json:
-        show.print_json(result.to_json())
-    else:
-        checked = "; the warehouse and Batch are reachable" if online else ""
-        show.out().print(f"[green]Mappings are valid[/]: {', '.join(result.syncs)}{checked}")
-        if result.unchecked:
-            show.out().print(
-                f"[yellow]Columns not checked[/]: {', '.join(result.unchecked)}. "
-                "Run: dbt compile (and dbt docs generate for a `select *`), then validate again"
-            )
-        for step in result.steps:
-            show.out().print(f"  the next push would {escape(step)}")
-        for note in result.notes:
-            show.out().print(f"[yellow]Note:[/] {escape(note)}")
+
+def validated(result: ValidateResult) -> None:
+    console, checked = show.out(), "; the warehouse and Batch are reachable" if result.online else ""
+    console.print(f"[green]Mappings are valid[/]: {', '.join(result.syncs)}{checked}")
+    if result.unchecked:
+        console.print(
+            f"[yellow]Columns not checked[/]: {', '.join(result.unchecked)}. "
+            "Run: dbt compile (and dbt docs generate for a `select *`), then validate again"
+        )
+    for step in result.steps:
+        console.print(f"  the next push would {escape(step)}")
+    for note in result.notes:
+        console.print(f"[yellow]Note:[/] {escape(note)}")
 
 
 def annotation(problem: Problem, project_dir: Path, workspace: Path) -> str:
@@ -94,12 +95,7 @@ def lineage(
     if mermaid and as_json:
         raise ConfigurationError("--mermaid and --json exclude each other")
     result = api.lineage(dbt.options, dbt.selection)
-    if as_json:
-        show.print_json(result.to_json())
-    elif mermaid:
-        sys.stdout.write(flowchart(result))
-    else:
-        traced(result)
+    show.answer(result, flowchart if mermaid else traced, as_json)
     if result.not_compiled:
         names = ", ".join(result.not_compiled)
         show.err().print(f"[yellow]No compiled SQL of {names}: run `dbt compile`[/]")
@@ -110,20 +106,20 @@ def traced(result: LineageResult) -> None:
     console = show.out()
     for sync in result.syncs:
         console.print(f"[bold]{escape(sync.sync)}[/]")
-        rows = []
+        rows = list[tuple[Cell, Cell, Cell]]()
         for each in sync.attributes:
             nothing = "no column: a constant, or a count" if each.column else "membership in the sync"
-            origins = [_origin(origin) for origin in each.origins] or [nothing]
-            names = [escape(shown_name(each.attribute)), escape(each.column or "")]
-            rows += [(*(names if place == 0 else ("", "")), origin) for place, origin in enumerate(origins)]
-        draw(console, Grid(("Attribute", "Column", "Source"), rows), drop=("Column",))
+            first, *others = [_origin(origin) for origin in each.origins] or [nothing]
+            rows.append((shown_name(each.attribute), each.column or "", first))
+            rows += [("", "", origin) for origin in others]
+        draw(("Attribute", "Column", "Source"), rows, drop=("Column",))
         console.print()
 
 
-def _origin(origin: Origin) -> str:
+def _origin(origin: Origin) -> Cell:
     if origin.kind == "unknown":
-        return f"[yellow]unknown: {escape(str(origin.reason))}[/]"
-    return escape(f"{origin.table}.{origin.column} ({origin.kind})")
+        return colored(f"unknown: {origin.reason}", "yellow")
+    return f"{origin.table}.{origin.column} ({origin.kind})"
 
 
 def flowchart(result: LineageResult) -> str:

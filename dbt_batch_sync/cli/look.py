@@ -1,7 +1,8 @@
-"""The verbs that show what happened: status, rejects, report."""
+"""The verbs that show what happened: status, rejects, profile, report."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,16 +12,21 @@ import typer
 from rich.markup import escape
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.layout import Grid, at, bars, draw, noun, say
-from dbt_batch_sync.cli.options import DbtFlags, Json
+from dbt_batch_sync.cli.options import DbtFlags, Json, ShowValues
+from dbt_batch_sync.cli.show import draw, say, without
 from dbt_batch_sync.cli.sync import OUTCOME, changes, outcome, stopping, unsure
-from dbt_batch_sync.results import counted, shown_name
+from dbt_batch_sync.results import counted, noun, shown_name, shown_time
 
 if TYPE_CHECKING:
     from dbt_batch_sync.ledger.audits import Audited
-    from dbt_batch_sync.ledger.erasures import ErasureCounts
-    from dbt_batch_sync.ledger.records import Run
-    from dbt_batch_sync.results.look import RejectsResult, StatusResult, SyncRejects
+    from dbt_batch_sync.ledger.erasures import Erasure, ErasureCounts
+    from dbt_batch_sync.ledger.records import Rejection, Run
+    from dbt_batch_sync.results.look import ProfileResult, RejectsResult, StatusResult, SyncProfile
+
+_BARS = "·▁▂▃▄▅▆▇█"
+"""The bar of a zero, then eighths."""
+
+_PARKED = "rejected as a whole; sent again when changed, or after dbt-batch-sync resend --rejected"
 
 
 def status(
@@ -51,36 +57,29 @@ def history(result: StatusResult) -> None:
     for sync in result.syncs:
         console.print(f"[bold]{escape(sync.sync)}[/]")
         if sync.runs:
-            draw(console, _runs(sync.runs), drop=("Accepted",))
-            say(console, f"[dim]Rows per push, oldest first[/]  {_trend(sync.runs, console.width - 32)}")
+            rows = [(shown_time(run.started_at), *outcome(run)) for run in sync.runs]
+            draw(("Started (UTC)", *OUTCOME), rows, drop=("Accepted",))
+            say(f"[dim]Rows per push, oldest first[/]  {_trend(sync.runs, console.width - 32)}")
         else:
-            say(console, "never pushed. Run: dbt-batch-sync push")
+            say("never pushed. Run: dbt-batch-sync push")
         if sync.in_batch is not None:
-            held = counted(sync.in_batch, noun(sync.kind).lower())
-            say(console, f"{held} in Batch, {sync.expected:,} expected")
+            say(f"{counted(sync.in_batch, noun(sync.kind))} in Batch, {sync.expected:,} expected")
         if sync.note:
-            say(console, f"[yellow]{escape(sync.note)}[/]")
+            say(f"[yellow]{escape(sync.note)}[/]")
         if sync.audit is not None:
-            say(console, _last_audit(sync.audit, sync.kind))
+            say(_last_audit(sync.audit, sync.kind))
         if sync.parked:
-            say(
-                console,
-                f"[yellow]{counted(sync.parked, 'row')} parked:[/] rejected as a whole; sent again when "
-                "changed, or after dbt-batch-sync resend --rejected",
-            )
+            say(f"[yellow]{counted(sync.parked, 'row')} parked:[/] {_PARKED}")
         if sync.erasures.people:
-            say(console, _erasures(sync.erasures))
+            say(_erasures(sync.erasures))
         events = sum(run.unsure for run in sync.runs)
         if events:
-            say(console, unsure(events))
+            say(unsure(events))
         for each in sync.requests:
-            say(
-                console,
-                f"[yellow]{_requested_by(each.request)} requested {at(each.recorded_at)}:[/] the next dbt "
-                "run adds the rows to the delta",
-            )
+            request = f"{_requested_by(each.request)} requested {shown_time(each.recorded_at)}"
+            say(f"[yellow]{request}:[/] the next dbt run adds the rows to the delta")
         if sync.runs and sync.runs[0].error:
-            say(console, f"[red]Last error:[/] {escape(sync.runs[0].error)}")
+            say(f"[red]Last error:[/] {escape(sync.runs[0].error)}")
         console.print()
 
 
@@ -96,22 +95,20 @@ def _requested_by(request: str) -> str:
 
 
 def _last_audit(audit: Audited, kind: str) -> str:
-    compared = counted(audit.compared, noun(kind).lower())
+    compared, said = counted(audit.compared, noun(kind)), f"Last audit {shown_time(audit.ended)}:"
     if not audit.drifted:
-        return f"Last audit {at(audit.ended)}: no drift in {compared}"
-    return f"[yellow]Last audit {at(audit.ended)}:[/] {audit.drifted:,} of {compared} differ in Batch"
-
-
-def _runs(runs: Sequence[Run]) -> Grid:
-    return Grid(("Started (UTC)", *OUTCOME), [(at(run.started_at), *outcome(run)) for run in runs])
+        return f"{said} no drift in {compared}"
+    return f"[yellow]{said}[/] {audit.drifted:,} of {compared} differ in Batch"
 
 
 def _trend(runs: Sequence[Run], width: int) -> str:
-    """The sizes of deltas, oldest first: a bar each, and a number if there is space."""
+    """The sizes of deltas, oldest first: a bar each, full for outliers, and a number if there is space."""
     from dbt_batch_sync.report.charts import axis_top
 
     sizes = [sum(changes(run)) for run in runs[::-1]]
-    drawn, numbers = bars(sizes, axis_top(sizes)), " ".join(f"{size:,}" for size in sizes)
+    full, top = len(_BARS) - 1, axis_top(sizes)
+    drawn = "".join(_BARS[min(full, math.ceil(size / top * full))] for size in sizes)
+    numbers = " ".join(f"{size:,}" for size in sizes)
     return f"{drawn}  {numbers}" if len(drawn) + 2 + len(numbers) <= width else drawn
 
 
@@ -137,44 +134,139 @@ def rejected(result: RejectsResult) -> None:
     console = show.out()
     for sync in result.syncs:
         console.print(f"[bold]{escape(sync.sync)}[/]")
-        grid = _rejects(sync)
-        if not grid.rows:
-            say(console, "no open rejections")
-            console.print()
-            continue
-        draw(console, grid, drop=("Last (UTC)", "Since (UTC)"))
+        one = noun(sync.kind).capitalize()
+        rows = [
+            (
+                each.count,
+                shown_name(each.attribute or "whole row"),
+                each.reason,
+                each.rejected_by,
+                shown_time(each.first_rejected_at),
+                shown_time(each.last_rejected_at),
+            )
+            for each in sync.rejects
+        ]
+        invalid = sorted(sync.invalid.items(), key=lambda item: -item[1])
+        rows += [(count, "whole row", reason, "validation", "", "") for reason, count in invalid]
+        if rows:
+            head = (f"{one}s", "Attribute", "Reason", "Rejected by", "Since (UTC)", "Last (UTC)")
+            draw(head, rows, drop=("Last (UTC)", "Since (UTC)"))
+        else:
+            say("no open rejections")
         if sync.profiles:
             console.print()
-            rows = [
-                (
-                    escape(each.key or "null"),
-                    escape(shown_name(each.attribute or "whole row")),
-                    escape(each.reason),
-                )
+            found = [
+                (each.key or "null", shown_name(each.attribute or "whole row"), each.reason)
                 for each in sync.profiles
             ]
-            draw(console, Grid((noun(sync.kind), "Attribute", "Reason"), rows))
-        else:
-            say(console, f"[dim]{noun(sync.kind)}s: dbt-batch-sync rejects --profiles 20[/]")
+            draw((one, "Attribute", "Reason"), found)
+        elif rows:
+            say(f"[dim]{one}s: dbt-batch-sync rejects --profiles 20[/]")
         console.print()
 
 
-def _rejects(sync: SyncRejects) -> Grid:
-    head = (f"{noun(sync.kind)}s", "Attribute", "Reason", "Rejected by", "Since (UTC)", "Last (UTC)")
-    rows = [
-        (
-            each.count,
-            escape(shown_name(each.attribute or "whole row")),
-            escape(each.reason),
-            escape(each.rejected_by),
-            at(each.first_rejected_at),
-            at(each.last_rejected_at),
-        )
-        for each in sync.rejects
+def profile(
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", help="The custom_id of a profile or member, or the id of an item.")
+    ],
+    dbt: DbtFlags,
+    show_values: ShowValues = False,
+    as_json: Json = False,
+) -> None:
+    """Explain one profile, member or item: what was last sent, what is queued, what was rejected.
+
+    Example: [bold]dbt-batch-sync profile C-1042 --select crm_contacts[/]
+    """
+    from dbt_batch_sync import api
+
+    result = api.profile(dbt.options, key, dbt.selection, show_values=show_values)
+    if as_json or result.is_known:
+        show.answer(result, explained, as_json)
+    if not result.is_known:
+        show.err().print(f"No selected sync knows {escape(key)}: neither sent, queued nor rejected")
+        raise typer.Exit(1)
+
+
+def explained(result: ProfileResult) -> None:
+    console = show.out()
+    known = [each for each in result.syncs if each.is_known] or result.syncs
+    for sync in known:
+        if sync.kind == "events":
+            sent = f": {_sent(sync)}" if sync.sent_at or not sync.events else ""
+            console.print(f"[bold]{escape(sync.sync)}[/]{sent}")
+            events = [(shown_time(each.time), each.name or "", each.state) for each in sync.events]
+            if events:
+                draw(("Time (UTC)", "Event", "State"), events)
+            console.print()
+            continue
+        console.print(f"[bold]{escape(sync.sync)}[/]: {_sent(sync)}")
+        for line in _state(sync):
+            say(line)
+        rows = _attributes(sync)
+        if rows:
+            held = "Requested" if sync.kind == "deletions" else "In Batch"
+            head = ("Attribute", held, "Next push", "Rejected")
+            empty = [name for place, name in enumerate(head) if not any(row[place] for row in rows)]
+            draw(*without(head, rows, empty))
+        console.print()
+    others = [escape(each.sync) for each in result.syncs if each not in known]
+    if others:
+        console.print(f"[dim]Neither sent, queued nor rejected by {', '.join(others)}[/]")
+
+
+def _sent(sync: SyncProfile) -> str:
+    if sync.sent_at is None:
+        return "never accepted by Batch"
+    left = f", left the model {shown_time(sync.exited_at)} UTC" if sync.exited_at is not None else ""
+    run = f", run {escape(sync.run_id)}" if sync.run_id else ""
+    return f"last accepted {shown_time(sync.sent_at)} UTC{run}{left}"
+
+
+def _state(sync: SyncProfile) -> list[str]:
+    pending, lines = sync.pending, []
+    if pending is None:
+        lines.append("nothing to send")
+    elif pending.reason == "parked":
+        lines.append(f"[yellow]parked:[/] {_PARKED}")
+    elif pending.change == "invalid":
+        lines.append(f"[yellow]invalid, not sent:[/] {escape(str(pending.reason))}")
+    else:
+        lines.append(f"queued for the next push: {escape(pending.change)}")
+        if pending.reason is not None:
+            names = ", ".join(map(shown_name, pending.reason.partition(":")[2].split(",")))
+            lines.append(f"[yellow]not sent:[/] {escape(names)}, unsubscribed in Batch (never_resubscribe)")
+    if sync.in_doubt:
+        names = escape(", ".join(map(shown_name, sync.in_doubt)))
+        lines.append(f"[yellow]in doubt, sent again by the next delta with a value:[/] {names}")
+    for each in sync.rejects:
+        if each.attribute is None:
+            lines.append(f"[yellow]row rejected:[/] {escape(_rejected(each))}")
+    return [*lines, *map(_erasure, sync.erasures)]
+
+
+def _erasure(erasure: Erasure) -> str:
+    said = f" ({escape(erasure.error)})" if erasure.error else ""
+    ended = (
+        f"{erasure.status} {shown_time(erasure.done_at)} UTC{said}"
+        if erasure.done_at
+        else "[yellow]pending[/]"
+    )
+    return f"erasure requested {shown_time(erasure.asked_at)} UTC, app {escape(erasure.app)}: {ended}"
+
+
+def _rejected(each: Rejection) -> str:
+    resolved = f", resolved {shown_time(each.resolved_at)}" if each.resolved_at is not None else ""
+    return f"{each.reason} ({each.rejected_by}, {shown_time(each.rejected_at)}{resolved})"
+
+
+def _attributes(sync: SyncProfile) -> list[tuple[str, str, str, str]]:
+    """A row for each attribute with known values."""
+    queued = {each.attribute: each.new for each in sync.pending.attributes} if sync.pending else {}
+    reasons = {each.attribute: _rejected(each) for each in sync.rejects if each.attribute is not None}
+    return [
+        (shown_name(name), sync.attributes.get(name, ""), queued.get(name, ""), reasons.get(name, ""))
+        for name in dict.fromkeys([*sync.attributes, *queued, *reasons])
     ]
-    invalid = sorted(sync.invalid.items(), key=lambda item: -item[1])
-    rows += [(count, "whole row", escape(reason), "validation", "", "") for reason, count in invalid]
-    return Grid(head, rows)
 
 
 def report(

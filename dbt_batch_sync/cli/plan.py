@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,15 +10,12 @@ import typer
 from rich.markup import escape
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.layout import Grid, draw, listed, noun, say
 from dbt_batch_sync.cli.options import DbtFlags, File, Json, ShowValues
+from dbt_batch_sync.cli.show import draw, listed, say
 from dbt_batch_sync.errors import ConfigurationError, printable
-from dbt_batch_sync.results import counted, shown_name
-from dbt_batch_sync.results import noun as row_noun
+from dbt_batch_sync.results import counted, noun, shown_name
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from dbt_batch_sync.results.look import PlanResult, SyncPlanned
 
 _MARKDOWN = str.maketrans({char: f"&#{ord(char)};" for char in "\\`*_[]<>|~#&"})
@@ -44,19 +40,14 @@ def plan(
         raise ConfigurationError("--markdown and --json exclude each other")
     result = api.plan(dbt.options, dbt.selection, show_values=show_values)
     if out is not None:
-        show.write(out, show.json_text(result.to_json()))
-    if as_json:
-        show.print_json(result.to_json())
-    elif markdown:
-        sys.stdout.write(comment(result))
-    else:
-        planned(result)
+        show.write(out, show.json_text(result))
+    show.answer(result, comment if markdown else planned, as_json)
 
 
 def planned(result: PlanResult) -> None:
     console = show.out()
     for sync in result.syncs:
-        _plan(console, sync)
+        _plan(sync)
     ready = [each for each in result.syncs if each.requests and not each.stops]
     if any(each.guards for each in ready):
         console.print("Next: if that is intended, [bold]dbt-batch-sync push --force[/]")
@@ -64,25 +55,26 @@ def planned(result: PlanResult) -> None:
         console.print("Next: [bold]dbt-batch-sync push[/]")
 
 
-def _plan(console: Console, sync: SyncPlanned) -> None:
+def _plan(sync: SyncPlanned) -> None:
+    console = show.out()
     goes = f" → {escape(sync.output)}" if sync.output else ""
     console.print(f"[bold]{escape(sync.sync)}[/]{goes}")
     for stop in sync.stops:
-        say(console, f"[red]A push would stop:[/] {escape(stop)}")
+        say(f"[red]A push would stop:[/] {escape(stop)}")
     if sync.delta_id is None:
         if not sync.stops:
-            say(console, "nothing to send: the delta is empty")
+            say("nothing to send: the delta is empty")
         console.print()
         return
     changes = listed(
         (counted(sync.inserts, "insert"), counted(sync.updates, "update"), counted(sync.exits, "exit"))
     )
     goes = f"{counted(sync.requests, 'request')} to {sync.endpoint}, {seconds(sync.seconds)}"
-    say(console, f"{changes}  →  {goes if sync.requests else 'nothing to send'}")
+    say(f"{changes}  →  {goes if sync.requests else 'nothing to send'}")
     for step in sync.steps:
-        say(console, f"before that, a push would {escape(step)}")
+        say(f"before that, a push would {escape(step)}")
     for guard in sync.guards:
-        say(console, f"[red]A guard would stop the push:[/] {escape(guard)}")
+        say(f"[red]A guard would stop the push:[/] {escape(guard)}")
     reasons = ", ".join(f"{count:,} {escape(reason)}" for reason, count in sync.invalid_reasons.items())
     not_sent = listed(
         (
@@ -94,21 +86,20 @@ def _plan(console: Console, sync: SyncPlanned) -> None:
         )
     )
     if not_sent:
-        say(console, f"[yellow]not sent:[/] {not_sent}")
+        say(f"[yellow]not sent:[/] {not_sent}")
     for flapping in sync.flapping:
-        say(console, f"[yellow]{escape(str(flapping))}[/]")
+        say(f"[yellow]{escape(str(flapping))}[/]")
     console.print()
     if sync.attributes:
         counts = sorted(sync.attributes.items(), key=lambda item: -item[1])
         head = ("Event" if sync.kind == "events" else "Attribute", "Rows")
-        draw(console, Grid(head, [(escape(shown_name(name)), count) for name, count in counts]))
+        draw(head, [(shown_name(name), count) for name, count in counts])
         console.print()
     if sync.samples:
-        cells = [
-            tuple(map(escape, (each.key, each.change, shown_name(each.attribute), each.old, each.new)))
-            for each in sync.samples
+        samples = [
+            (each.key, each.change, shown_name(each.attribute), each.old, each.new) for each in sync.samples
         ]
-        draw(console, Grid((noun(sync.kind), "Change", "Attribute", "From", "To"), cells), drop=("Change",))
+        draw((noun(sync.kind).capitalize(), "Change", "Attribute", "From", "To"), samples, drop=("Change",))
         console.print()
 
 
@@ -133,7 +124,7 @@ def comment(result: PlanResult) -> str:
         "code": _code,
         "plain": _plain,
         "shown_name": shown_name,
-        "noun": row_noun,
+        "noun": noun,
         "number": "{:,}".format,
         "time": seconds,
     }

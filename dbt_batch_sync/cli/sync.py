@@ -19,14 +19,12 @@ from rich.markup import escape
 from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.audit import Watch, interruptible
 from dbt_batch_sync.cli.audit import audited as show_audit
-from dbt_batch_sync.cli.layout import Cell, Grid, colored, draw, listed, say
 from dbt_batch_sync.cli.options import DbtFlags, File, Json, Number, Text, Yes
+from dbt_batch_sync.cli.show import Cell, colored, draw, listed, say
 from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.results import counted, duration
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from dbt_batch_sync.ledger.records import Run
     from dbt_batch_sync.results.sync import PushResult, ResendResult, SyncPushed
 
@@ -199,50 +197,44 @@ def stopping() -> Iterator[tuple[Event, list[int]]]:
 
 def pushed(result: PushResult, *, dry_run: bool) -> None:
     """A row per sync, then what was not accepted, and how the push ended."""
-    console = show.out()
-    draw(console, _dry(result.syncs) if dry_run else _pushed(result.syncs), drop=("Accepted",), indent=0)
-    for sync in result.syncs:
-        _notes(console, sync, dry_run)
-    spent = duration((result.finished_at - result.started_at).total_seconds())
+    rows: list[tuple[Cell, ...]]
     if dry_run:
-        console.print(
-            f"Dry run: nothing was sent or recorded. {counted(len(result.syncs), 'sync')} in {spent}."
-        )
+        head = ("Sync", "Inserts", "Updates", "Exits", "Would send", "Would reject", "Requests", "Endpoint")
+        rows = [
+            (
+                each.sync,
+                *changes(each),
+                each.sent,
+                each.rejected_attributes + each.rejected_rows,
+                each.requests,
+                each.endpoint or "",
+            )
+            for each in result.syncs
+        ]
     else:
-        end = f"{counted(len(result.syncs), 'sync')} in {spent}, run {result.run_id}"
-        console.print(f"{colored(result.status)}: {end}")
+        head = ("Sync", *OUTCOME)
+        rows = [(each.sync, *outcome(each)) for each in result.syncs]
+    draw(head, rows, drop=("Accepted",), indent=0)
+    for sync in result.syncs:
+        _notes(sync, dry_run)
+    spent = duration((result.finished_at - result.started_at).total_seconds())
+    end = f"{counted(len(result.syncs), 'sync')} in {spent}"
+    if dry_run:
+        show.out().print(f"Dry run: nothing was sent or recorded. {end}.")
+    else:
+        show.out().print(colored(result.status), f": {end}, run {result.run_id}", sep="")
 
 
-def _pushed(syncs: Sequence[SyncPushed]) -> Grid:
-    return Grid(("Sync", *OUTCOME), [(escape(each.sync), *outcome(each)) for each in syncs])
-
-
-def _dry(syncs: Sequence[SyncPushed]) -> Grid:
-    head = ("Sync", "Inserts", "Updates", "Exits", "Would send", "Would reject", "Requests", "Endpoint")
-    rows = [
-        (
-            escape(each.sync),
-            *changes(each),
-            each.sent,
-            each.rejected_attributes + each.rejected_rows,
-            each.requests,
-            each.endpoint or "",
-        )
-        for each in syncs
-    ]
-    return Grid(head, rows)
-
-
-def _notes(console: Console, sync: SyncPushed, dry_run: bool) -> None:
+def _notes(sync: SyncPushed, dry_run: bool) -> None:
     name = f"[bold]{escape(sync.sync)}[/]"
     if sync.error:
-        say(console, f"{name}: [red]{escape(sync.error)}[/]")
+        say(f"{name}: [red]{escape(sync.error)}[/]")
     elif sync.status == "interrupted":
-        say(console, f"{name}: the next push resumes after the last checkpoint")
+        say(f"{name}: the next push resumes after the last checkpoint")
     else:
-        left = sync.inserts + sync.updates + sync.exits - sync.settled
+        left = sum(changes(sync)) - sync.settled
         if left > 0 and not dry_run and sync.status != "skipped":
-            say(console, f"{name}: {counted(left, 'row')} not sent yet. Run: dbt-batch-sync push")
+            say(f"{name}: {counted(left, 'row')} not sent yet. Run: dbt-batch-sync push")
     parts = (
         counted(sync.invalid, "row") + " invalid" if sync.invalid else "",
         counted(sync.parked, "row") + " parked" if sync.parked else "",
@@ -250,9 +242,9 @@ def _notes(console: Console, sync: SyncPushed, dry_run: bool) -> None:
         counted(sync.rejected_attributes, "attribute") + " rejected" if sync.rejected_attributes else "",
     )
     if any(parts) and not dry_run:
-        say(console, f"{name}: [yellow]{listed(parts)}[/]. Reasons: dbt-batch-sync rejects")
+        say(f"{name}: [yellow]{listed(parts)}[/]. Reasons: dbt-batch-sync rejects")
     if sync.unsure:
-        say(console, f"{name}: {unsure(sync.unsure)}")
+        say(f"{name}: {unsure(sync.unsure)}")
 
 
 def resent(result: ResendResult) -> None:
@@ -262,10 +254,10 @@ def resent(result: ResendResult) -> None:
     for sync in result.syncs:
         console.print(f"[bold]{escape(sync.sync)}[/]: the next dbt run adds {rows} to the delta")
     for note in result.notes:
-        say(console, f"[yellow]{escape(note)}[/]")
+        say(f"[yellow]{escape(note)}[/]")
     console.print("Next:")
     for command in result.next:
-        say(console, f"[bold]{escape(command)}[/]")
+        say(f"[bold]{escape(command)}[/]")
 
 
 def changes(counts: SyncPushed | Run) -> tuple[int, int, int]:

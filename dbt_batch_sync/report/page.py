@@ -15,7 +15,7 @@ from dbt_batch_sync.pages import load_template, source_hash
 from dbt_batch_sync.report.charts import Chart, axis_top, stacked
 from dbt_batch_sync.report.timeline import MARKS, mark, tally, timeline
 from dbt_batch_sync.report.verdict import attention, verdict
-from dbt_batch_sync.results import compact, duration, noun, shown_name
+from dbt_batch_sync.results import compact, duration, noun, shown_name, shown_time
 from dbt_batch_sync.results.look import ReportResult, SyncReport
 
 SHOWN_COLUMNS = 60
@@ -51,7 +51,7 @@ def render(result: ReportResult) -> str:
         "compact": compact,
         "duration": duration,
         "mark": mark,
-        "moment": _moment,
+        "moment": shown_time,
         "noun": noun,
         "number": "{:,}".format,
         "periods": partial(_periods, now=now),
@@ -129,7 +129,7 @@ def _charts(runs: Sequence[Run], kind: str) -> tuple[tuple[str, Sequence[str], C
         return stacked(
             [run.started_at for run in oldest_first],
             [stack(run) for run in oldest_first],
-            [f"{_moment(run.started_at)}: {said(run)}" for run in oldest_first],
+            [f"{shown_time(run.started_at)}: {said(run)}" for run in oldest_first],
         )
 
     changes = chart(
@@ -146,10 +146,6 @@ def _charts(runs: Sequence[Run], kind: str) -> tuple[tuple[str, Sequence[str], C
         (f"Time by phase, in {unit}", (*PHASES, "other"), times),
         (f"{noun(kind).capitalize()}s accepted per second", (), speeds),
     )
-
-
-def _moment(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M")
 
 
 def _breakable(name: str) -> Markup:

@@ -32,6 +32,11 @@ def shown_name(attribute: str) -> str:
     return attribute.removeprefix("batch__")
 
 
+def shown_time(moment: datetime | None) -> str:
+    """A time in UTC, to the minute; empty if there is none."""
+    return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M")
+
+
 def duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"

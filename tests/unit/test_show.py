@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 from rich.console import Console
 
-from dbt_batch_sync.cli import layout, look, plan, profile, sync
+from dbt_batch_sync.cli import look, plan, show, sync
 from dbt_batch_sync.ledger.records import RejectCount, RejectedKey, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request
 from dbt_batch_sync.results.look import (
@@ -177,12 +177,13 @@ def test_a_dry_run_says_that_nothing_was_sent(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
-def test_lines_fit_the_terminal_and_break_between_words(width: int) -> None:
+def test_lines_fit_the_terminal_and_break_between_words(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     """Ten million rows of a sync with a long name, and a long line."""
     console = Console(width=width, file=io.StringIO(), force_terminal=True, no_color=True, highlight=False)
     long = replace(PUSHED, sync="subscribers_of_the_letter", inserts=10_000_000, accepted=10_000_000)
-    layout.draw(console, sync._pushed([long, PUSHED]))
-    layout.say(console, "a line of words " * 12)
+    monkeypatch.setattr(show, "out", lambda: console)
+    sync.pushed(push_of(long, PUSHED), dry_run=False)
+    show.say("a line of words " * 12)
     file = console.file
     assert isinstance(file, io.StringIO)
     lines = re.sub(r"\x1b\[[0-9;]*m", "", file.getvalue()).splitlines()
@@ -331,7 +332,7 @@ def test_rejects(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_a_profile(capsys: pytest.CaptureFixture[str], changes: dict[str, object], lines: list[str]) -> None:
-    profile.explained(ProfileResult("C-1", (replace(NOBODY, **changes),)))  # type: ignore[arg-type]
+    look.explained(ProfileResult("C-1", (replace(NOBODY, **changes),)))  # type: ignore[arg-type]
     first, *rest = printed(capsys)
     assert [first.removeprefix("people: "), *rest] == lines
 
@@ -342,7 +343,7 @@ def test_a_profile_of_several_syncs(capsys: pytest.CaptureFixture[str]) -> None:
     events = replace(NOBODY, sync="orders", kind="events", events=(occurred,))
     result = ProfileResult("C-1", (NOBODY, events, replace(NOBODY, sync="shop", kind="catalog")))
     assert result.is_known
-    profile.explained(result)
+    look.explained(result)
     assert printed(capsys) == [
         *("orders", "Time (UTC) Event State", "2026-04-01 06:00 bought sent"),
         "Neither sent, queued nor rejected by people, shop",

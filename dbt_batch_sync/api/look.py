@@ -18,9 +18,9 @@ from dbt_batch_sync.api.project import (
     reading,
     selected,
     syncs_of,
-    system_clock,
+    utc_now,
 )
-from dbt_batch_sync.artifacts.catalog import read_catalog
+from dbt_batch_sync.artifacts.json_files import read_catalog
 from dbt_batch_sync.audit import AuditObserver, AuditOptions, Wait
 from dbt_batch_sync.connections.outputs import Output, default_output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions, read_project, read_target
@@ -35,7 +35,6 @@ from dbt_batch_sync.push.erasing import follow
 from dbt_batch_sync.push.known import Known, check_access, read_each
 from dbt_batch_sync.push.lookup import look_up
 from dbt_batch_sync.push.plan import plan_sync
-from dbt_batch_sync.push.sync_push import Clock
 from dbt_batch_sync.results.look import (
     AuditResult,
     LineageResult,
@@ -143,18 +142,14 @@ def rejects(dbt: DbtOptions, selection: Selection = Selection(), *, profiles: in
         return RejectsResult(tuple(overview.rejections(warehouse, known, profiles)))
 
 
-def report(
-    dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 50, clock: Clock | None = None
-) -> ReportResult:
+def report(dbt: DbtOptions, selection: Selection = Selection(), *, limit: int = 50) -> ReportResult:
     """The last runs of the selected syncs (`limit` each), what their deltas would send, and the open
     rejections.
     """
     target = read_target(dbt)
     with reading(dbt, selection) as (warehouse, known):
         syncs = tuple(overview.reports(warehouse, known, limit))
-        return ReportResult(
-            (clock or system_clock()).now(), target.target_name, syncs, read_project(dbt).name
-        )
+        return ReportResult(utc_now(), target.target_name, syncs, read_project(dbt).name)
 
 
 def profile(
@@ -179,7 +174,7 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
         everything, problems = find_syncs(manifest)
         # If a mapping can't be read, the selection is unknown.
         syncs = everything if problems else selected(everything, selection, manifest)
-        checks = Checks(manifest, read_catalog(project.catalog), default_output(dbt))
+        checks = Checks(manifest, read_catalog(project.target_path), default_output(dbt))
         problems += tuple(find_stale(manifest, project))
         checks.check(everything, [sync.name for sync in syncs], problems)
     except MappingError as error:
@@ -222,6 +217,6 @@ def lineage(dbt: DbtOptions, selection: Selection = Selection()) -> LineageResul
 
     project, manifest = read_project(dbt), load_manifest(dbt)
     syncs = syncs_of(manifest, selection, project)
-    compiled = CompiledSql(manifest, read_catalog(project.catalog))
+    compiled = CompiledSql(manifest, read_catalog(project.target_path))
     traced = tuple(trace(sync, compiled) for sync in syncs)
     return LineageResult(traced, compiled.not_compiled)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +26,6 @@ from dbt_batch_sync.mapping.syncs import Sync, read_syncs
 from dbt_batch_sync.push.guards import other_target
 from dbt_batch_sync.push.known import Known, read_known
 from dbt_batch_sync.push.source import Work
-from dbt_batch_sync.push.sync_push import Clock
 from dbt_batch_sync.warehouse import Warehouse, open_warehouse
 
 
@@ -58,8 +56,8 @@ class Silent:
     def told(self, message: str) -> None: ...
 
 
-def system_clock() -> Clock:
-    return Clock(lambda: datetime.now(timezone.utc).replace(tzinfo=None), time.monotonic)
+def utc_now() -> datetime:
+    return datetime.now(timezone.utc).replace(tzinfo=None)
 
 
 def load_manifest(dbt: DbtOptions) -> Manifest:

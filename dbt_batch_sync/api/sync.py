@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from threading import Event
 
 from dbt_batch_sync.api.project import (
@@ -15,11 +16,12 @@ from dbt_batch_sync.api.project import (
     outputs_of,
     reading,
     syncs_of,
-    system_clock,
+    utc_now,
 )
-from dbt_batch_sync.artifacts.build_results import read_build_results
+from dbt_batch_sync.artifacts.json_files import read_build_results
+from dbt_batch_sync.artifacts.manifest import Manifest
 from dbt_batch_sync.connections.outputs import Output, default_output
-from dbt_batch_sync.connections.profiles import DbtOptions, read_project, read_target
+from dbt_batch_sync.connections.profiles import DbtOptions, Project, read_project, read_target
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
 from dbt_batch_sync.ledger.requests import Scope, append_requests
 from dbt_batch_sync.mapping.staleness import find_uncompared
@@ -43,7 +45,6 @@ def push(
     *,
     stop: Event | None = None,
     observer: Observer | None = None,
-    clock: Clock | None = None,
 ) -> PushResult:
     """Sends the deltas of the selected syncs in turn and records what Batch accepts.
 
@@ -51,7 +52,7 @@ def push(
     starts. The output's hooks are called at the end. Raises ConfigurationError and WarehouseError if no sync
     could start.
     """
-    return _run(Session.push, dbt, selection, options, stop, observer, clock)
+    return _run(Session.push, dbt, selection, options, stop, observer)
 
 
 def adopt(
@@ -60,7 +61,6 @@ def adopt(
     *,
     audited: AuditResult | None = None,
     stop: Event | None = None,
-    clock: Clock | None = None,
 ) -> PushResult:
     """Settles the deltas of the selected syncs without sending them, for rows that Batch already has.
 
@@ -77,7 +77,7 @@ def adopt(
             )
         found = {each.sync: Planned(each.sync, each.mapping, each.delta_id) for each in compared}
         selection = Selection(tuple(found))
-    return _run(Session.adopt, dbt, selection, PushOptions(force=True, plan=found), stop, None, clock)
+    return _run(Session.adopt, dbt, selection, PushOptions(force=True, plan=found), stop)
 
 
 def _run(
@@ -86,30 +86,27 @@ def _run(
     selection: Selection,
     options: PushOptions,
     stop: Event | None,
-    observer: Observer | None,
-    clock: Clock | None,
+    observer: Observer | None = None,
 ) -> PushResult:
-    clock, stop = clock or system_clock(), stop or Event()
-    manifest, project = load_manifest(dbt), read_project(dbt)
+    manifest, project, pushes = load_manifest(dbt), read_project(dbt), act is Session.push
     syncs = syncs_of(manifest, selection, project)
     notes = tuple(find_uncompared(manifest, project, [sync.name for sync in syncs]))
     outputs, target = outputs_of(dbt, syncs), read_target(dbt)
-    refused = _refuse_rivals(dbt, syncs, outputs)
-    started, run_id = clock.now(), str(uuid.uuid4())
+    wrong = _rivals(dbt, manifest, syncs, outputs)
+    started, run_id = utc_now(), str(uuid.uuid4())
     pushed: list[SyncPushed] = []
-    wrong: list[ConfigurationError] = []
 
-    with span("push" if act is Session.push else "adopt", dry_run=options.dry_run) as describe:
+    with span("push" if pushes else "adopt", dry_run=options.dry_run) as describe:
 
         def ended(pushed: Iterable[SyncPushed]) -> PushResult:
-            result = PushResult(run_id, started, clock.now(), tuple(pushed), notes)
+            result = PushResult(run_id, started, utc_now(), tuple(pushed), notes)
             record_push(result, describe)
-            if act is Session.push and not options.dry_run:
+            if pushes and not options.dry_run:
                 call_hooks(result, outputs)
             return result
 
         try:
-            gate = _gate(dbt, options, outputs.values()) if act is Session.push else None
+            gate = _gate(options, outputs.values(), manifest, project) if pushes else None
             with opened(target) as warehouse, Channels() as channels:
                 session = Session(
                     warehouse,
@@ -117,87 +114,83 @@ def _run(
                     channels,
                     options,
                     run_id,
-                    clock,
-                    stop,
+                    Clock(utc_now, time.monotonic),
+                    stop or Event(),
                     observer or Silent(),
                     gate,
                     target.target_name,
                 )
-                push_one = _pusher(session, act, syncs, refused)
-                for sync in syncs:
-                    with span("sync", sync=sync.name) as describe_sync:
-                        try:
-                            pushed.append(push_one(sync))
-                        except ConfigurationError as error:
-                            wrong.append(error)
-                            pushed.append(_failed(sync, str(error)))
-                        record_sync(pushed[-1], describe_sync, count=not options.dry_run)
+                for each in _push_each(session, act, syncs, wrong):
+                    pushed.append(each)
         except Exception as error:
             said = str(error) if isinstance(error, BatchSyncError) else type(error).__name__
             ended([*pushed, *(_failed(each, said) for each in syncs[len(pushed) :])])
             raise
         result = ended(pushed)
-    if len(wrong) == len(pushed):
-        raise wrong[0]
+    if all(each.error is not None and each.sync in wrong for each in pushed):
+        raise wrong[syncs[0].name]
     return result
 
 
-def _refuse_rivals(
-    dbt: DbtOptions, syncs: Sequence[Sync], outputs: Mapping[str, Output]
+def _rivals(
+    dbt: DbtOptions, manifest: Manifest, syncs: Sequence[Sync], outputs: Mapping[str, Output]
 ) -> dict[str, ConfigurationError]:
     """The errors of syncs that erase people if another sync, selected or not, does so through the same
     output: each would request a person's erasure.
     """
-    erasing = [each for each in syncs if each.kind.erases]
-    if not erasing:
-        return {}
-    default, found = default_output(dbt), {}
-    for sync in erasing:
-        for other in read_syncs(load_manifest(dbt)):
-            same = (other.mapping.output or default) == outputs[sync.name].name
-            if other.kind.erases and other.name != sync.name and same:
+    found = {}
+    for sync in (each for each in syncs if each.kind.erases):
+        output = outputs[sync.name].name
+        for other in read_syncs(manifest):
+            if not other.kind.erases or other.name == sync.name:
+                continue
+            if (other.mapping.output or default_output(dbt)) == output:
                 found[sync.name] = ConfigurationError(
                     f"nothing was sent: `{sync.name}` and `{other.name}` both erase people through the "
-                    f"output `{outputs[sync.name].name}`. A person in both would be erased twice, perhaps "
-                    "after coming back: merge them into one model"
+                    f"output `{output}`. A person in both would be erased twice, perhaps after coming back: "
+                    "merge them into one model"
                 )
     return found
 
 
-def _pusher(
+def _push_each(
     session: Session,
     act: Callable[[Session, Known], SyncPushed],
     syncs: Sequence[Sync],
-    refused: Mapping[str, ConfigurationError],
-) -> Callable[[Sync], SyncPushed]:
-    """What pushes each of the syncs: those with nothing to send are done together before."""
-    found, wrong = session.read([each for each in syncs if each.name not in refused])
-    wrong |= refused
-    idle = session.push_idle(found)
-    known = {each.sync.name: each for each in found}
-
-    def one(sync: Sync) -> SyncPushed:
-        if sync.name in idle:
-            return idle[sync.name]
-        if session.stop.is_set():
-            return SyncPushed(sync.name, sync.kind.name, "skipped")
-        if sync.name in wrong:
-            raise wrong[sync.name]
-        return act(session, known[sync.name])
-
-    return one
+    wrong: dict[str, ConfigurationError],
+) -> Iterator[SyncPushed]:
+    """Pushes the syncs that are not `wrong` in turn, and adds to `wrong` what is found to be so. Those with
+    nothing to send are done together before.
+    """
+    found, unknown = session.read([each for each in syncs if each.name not in wrong])
+    wrong |= unknown
+    idle, known = session.push_idle(found), {each.sync.name: each for each in found}
+    for sync in syncs:
+        with span("sync", sync=sync.name) as describe:
+            if sync.name in idle:
+                pushed = idle[sync.name]
+            elif session.stop.is_set():
+                pushed = SyncPushed(sync.name, sync.kind.name, "skipped")
+            elif sync.name in wrong:
+                pushed = _failed(sync, str(wrong[sync.name]))
+            else:
+                try:
+                    pushed = act(session, known[sync.name])
+                except ConfigurationError as error:
+                    wrong[sync.name] = error
+                    pushed = _failed(sync, str(error))
+            record_sync(pushed, describe, count=not session.options.dry_run)
+        yield pushed
 
 
 def _failed(sync: Sync, error: str) -> SyncPushed:
     return SyncPushed(sync.name, sync.kind.name, "failed", error=error)
 
 
-def _gate(dbt: DbtOptions, options: PushOptions, outputs: Iterable[Output]) -> Gate:
+def _gate(options: PushOptions, outputs: Iterable[Output], manifest: Manifest, project: Project) -> Gate:
     if not options.require_tests and not any(each.require_tests for each in outputs):
         return Gate(max_age=options.max_age)
-    path = read_project(dbt).build_results
-    results = read_build_results(path) if path.is_file() else None
-    return Gate(results, load_manifest(dbt).tests, options.max_age)
+    return Gate(read_build_results(project.target_path), manifest.tests, options.max_age)
 
 
 def resend(dbt: DbtOptions, scope: Scope, selection: Selection = Selection()) -> ResendResult:

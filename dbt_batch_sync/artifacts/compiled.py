@@ -16,7 +16,7 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 from sqlglot.schema import MappingSchema
 
-from dbt_batch_sync.artifacts.catalog import Catalog
+from dbt_batch_sync.artifacts.json_files import Catalog
 from dbt_batch_sync.artifacts.manifest import Manifest, Model, SourceTable
 
 # SQL that sqlglot can't read is reported as unknown; sqlglot's own warnings would only add noise.

@@ -113,13 +113,8 @@ def draw(head: Sequence[str], rows: Rows, *, drop: Sequence[str] = (), indent: i
     """Prints a table in the first form that fits: as it is, with less space, without the columns in `drop`,
     with short numbers, as one record per row. Counts and seconds are right-aligned.
     """
-    console, everything, least = out(), (head, rows), without(head, rows, drop)
-    for columns, gap, short in (
-        (everything, 2, False),
-        (everything, 1, False),
-        (least, 2, False),
-        (least, 1, True),
-    ):
+    console, whole, least = out(), (head, rows), without(head, rows, drop)
+    for columns, gap, short in ((whole, 2, False), (whole, 1, False), (least, 2, False), (least, 1, True)):
         table = _table(*columns, gap=gap, short=short)
         if Measurement.get(console, console.options, table).maximum + indent <= console.width:
             break

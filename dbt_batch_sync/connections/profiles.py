@@ -67,16 +67,6 @@ class Project:
     def manifest(self) -> Path:
         return self.target_path / "manifest.json"
 
-    @property
-    def catalog(self) -> Path:
-        """The path of the catalog, which `dbt docs generate` writes."""
-        return self.target_path / "catalog.json"
-
-    @property
-    def build_results(self) -> Path:
-        """The path of the last command's results."""
-        return self.target_path / "run_results.json"
-
 
 @dataclass(frozen=True)
 class WarehouseTarget:

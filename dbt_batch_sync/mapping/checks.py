@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
-from dbt_batch_sync.artifacts.catalog import Catalog, CatalogTable
 from dbt_batch_sync.artifacts.compiled import CompiledSql
+from dbt_batch_sync.artifacts.json_files import Catalog, CatalogTable
 from dbt_batch_sync.artifacts.manifest import Manifest, Model
 from dbt_batch_sync.errors import MappingError, Problem
 from dbt_batch_sync.mapping.mapping import MAX_LISTED, Attribute

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from dbt_batch_sync.artifacts.build_results import BuildResults
+from dbt_batch_sync.artifacts.json_files import BuildResults
 from dbt_batch_sync.artifacts.manifest import DataTest
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.errors import Stopped

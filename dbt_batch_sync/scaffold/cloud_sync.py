@@ -13,8 +13,8 @@ from collections.abc import Iterable
 
 import yaml
 
-from dbt_batch_sync.artifacts.catalog import read_catalog
 from dbt_batch_sync.artifacts.compiled import CompiledSql
+from dbt_batch_sync.artifacts.json_files import read_catalog
 from dbt_batch_sync.artifacts.manifest import Manifest
 from dbt_batch_sync.connections.profiles import Project
 from dbt_batch_sync.errors import ConfigurationError, printable
@@ -48,7 +48,7 @@ def mapping_of(project: Project, manifest: Manifest, name: str) -> str:
     model = next((each for each in manifest.models if each.name == name), None)
     if model is None:
         raise ConfigurationError(f"--from-cloud-sync: the project has no model `{printable(name)}`")
-    catalog = read_catalog(project.catalog)
+    catalog = read_catalog(project.target_path)
     columns = CompiledSql(manifest, catalog).columns(model.unique_id)
     if columns is None and model.unique_id in catalog:
         columns = tuple(map(str.lower, catalog[model.unique_id].columns))

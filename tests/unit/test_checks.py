@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from harness.manifests import manifest, model
 
-from dbt_batch_sync.artifacts.catalog import CatalogTable
+from dbt_batch_sync.artifacts.json_files import CatalogTable
 from dbt_batch_sync.errors import MappingError, Problem
 from dbt_batch_sync.mapping.checks import Checks
 from dbt_batch_sync.mapping.lines import with_lines

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dbt_batch_sync.artifacts.build_results import BuildResults, read_build_results
+from dbt_batch_sync.artifacts.json_files import BuildResults, read_build_results
 from dbt_batch_sync.artifacts.manifest import DataTest, read_manifest
 from dbt_batch_sync.errors import ManifestError
 from dbt_batch_sync.ledger.records import Event
@@ -143,11 +143,12 @@ def test_results_are_read(tmp_path: Path) -> None:
         {"unique_id": "test.x", "status": "Fail", "failures": 3},
     ]
     document = {"metadata": {"invocation_id": "d1"}, "results": results, "elapsed_time": 1.5}
+    assert read_build_results(tmp_path) is None
     path.write_text(json.dumps({**document, "args": {"which": "build"}}))
     expected = BuildResults("build", "d1", {SYNC: "success", "test.x": "fail"})
-    assert read_build_results(path) == expected
+    assert read_build_results(tmp_path) == expected
     path.write_text(json.dumps(document))
-    assert read_build_results(path) == replace(expected, command="?")
+    assert read_build_results(tmp_path) == replace(expected, command="?")
 
 
 @pytest.mark.parametrize(
@@ -164,5 +165,5 @@ def test_invalid_run_results_are_errors(tmp_path: Path, document: object) -> Non
     path = tmp_path / "run_results.json"
     path.write_text(json.dumps(document))
     with pytest.raises(ManifestError) as refused:
-        read_build_results(path)
+        read_build_results(tmp_path)
     assert "run `dbt build` again" in str(refused.value)

@@ -10,8 +10,8 @@ import pytest
 from harness.databases import PostgresDatabase, PostgresServer
 from harness.manifests import manifest, model, source
 
-from dbt_batch_sync.artifacts.catalog import CatalogTable
 from dbt_batch_sync.artifacts.compiled import CompiledSql
+from dbt_batch_sync.artifacts.json_files import CatalogTable
 
 Describe = Callable[[str], tuple[str, ...]]
 

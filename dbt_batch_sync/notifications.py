@@ -15,8 +15,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from dbt_batch_sync.connections.outputs import Output
-from dbt_batch_sync.connections.recipients import Hook, HookFormat
+from dbt_batch_sync.connections.outputs import Hook, HookFormat, Output
 from dbt_batch_sync.results.sync import PushResult
 
 HOOK_SECONDS = 10.0

@@ -1,18 +1,21 @@
-"""Where a push sends to: the outputs of the `dbt_batch_sync` profile, validated."""
+"""Where a push sends to: the outputs of the `dbt_batch_sync` profile, validated, with their hooks."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import PurePath
+from urllib.parse import urlsplit
 
 from dbt_batch_sync.connections.addresses import address
 from dbt_batch_sync.connections.profiles import DbtOptions, find_output
-from dbt_batch_sync.connections.recipients import Hook, read_hooks
 from dbt_batch_sync.errors import ProfileError, printable
 from dbt_batch_sync.mapping.validation import (
     Spot,
     boolean,
+    choice,
     kind,
     many,
     number,
@@ -39,6 +42,10 @@ dbt_batch_sync:
       project_key: "{{ env_var('BATCH_PROJECT_KEY') }}"
 """
 """What `profiles.yml` needs beside the dbt profile."""
+
+_HOOK = "an address, `{url: …, format: slack}`, or `{command: [program, argument]}`"
+
+_read_url = address("https://hooks.example.com/…", query=True)
 
 
 def _read_type(value: object, spot: Spot) -> str:
@@ -85,6 +92,58 @@ def _read_targets(value: object, spot: Spot) -> tuple[str, ...]:
     if value == []:
         spot.refuse("must name at least one dbt target; leave it out to accept every one")
     return targets
+
+
+class HookFormat(str, Enum):
+    """The posted format: the document of `push --json`, or a text for Slack's incoming webhooks."""
+
+    JSON = "json"
+    SLACK = "slack"
+
+
+def _read_command(value: object, spot: Spot) -> tuple[str, ...]:
+    words = many(text("a word of a command"), "a program and its arguments, such as `[notify, --urgent]`")
+    command = words(value, spot)
+    if not command and not spot.found:
+        spot.refuse("must name a program")
+    return command
+
+
+@dataclass(frozen=True)
+class Hook:
+    """An address to post to, or a command to run without a shell. Their secrets are not in its `repr`."""
+
+    url: str = read_by(_read_url, "", hidden=True)
+    format: HookFormat = read_by(choice(HookFormat), HookFormat.JSON)
+    command: tuple[str, ...] = read_by(_read_command, (), hidden=True)
+
+    @property
+    def shown(self) -> str:
+        """What messages may show: the host, or the program's name."""
+        if self.command:
+            return f"command `{PurePath(self.command[0]).name}`"
+        return urlsplit(self.url).hostname or "a hook"
+
+
+def read_hooks(value: object, spot: Spot) -> tuple[Hook, ...]:
+    """Reads a hook or a list of hooks. Null means none."""
+    if isinstance(value, list):
+        return many(_read_hook, "hooks")(value, spot)
+    return () if value is None else (_read_hook(value, spot),)
+
+
+def _read_hook(value: object, spot: Spot) -> Hook:
+    if isinstance(value, str):
+        return Hook(url=_read_url(value, spot))
+    if not isinstance(value, dict):
+        spot.refuse(f"must be {_HOOK}, not {kind(value)}")
+        return Hook()
+    hook = read_form(Hook, value, spot)
+    if ("url" in value) is ("command" in value):
+        spot.refuse(f"must have either `url` or `command`; accepted: {_HOOK}")
+    elif "command" in value and "format" in value:
+        spot.at("format").refuse("goes with `url`: a command reads JSON")
+    return hook
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ import pytest
 import yaml
 
 from dbt_batch_sync.connections.addresses import is_loopback
-from dbt_batch_sync.connections.outputs import PROFILE_YAML, Output, read_output
+from dbt_batch_sync.connections.outputs import PROFILE_YAML, Hook, HookFormat, Output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions
-from dbt_batch_sync.connections.recipients import Hook, HookFormat
 from dbt_batch_sync.errors import ConfigurationError, ProfileError
 
 SMALL: dict[str, object] = {"type": "batch", "rest_api_key": "r3st", "project_key": "project_abc"}

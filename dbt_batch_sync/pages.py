@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from dbt_batch_sync.results import counted
+from dbt_batch_sync.results import compact, counted, duration, noun, shown_name, shown_time
 
 
 def load_template(folder: Path, name: str, filters: Mapping[str, Callable[..., object]]) -> Template:
@@ -22,7 +22,16 @@ def load_template(folder: Path, name: str, filters: Mapping[str, Callable[..., o
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"counted": counted, **filters}
+    environment.filters |= {
+        "compact": compact,
+        "counted": counted,
+        "duration": duration,
+        "moment": shown_time,
+        "noun": noun,
+        "number": "{:,}".format,
+        "shown_name": shown_name,
+        **filters,
+    }
     return environment.get_template(name)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -120,15 +119,10 @@ def comment(result: PlanResult) -> str:
     """
     from dbt_batch_sync.pages import load_template
 
-    filters: dict[str, Callable[..., object]] = {
-        "code": _code,
-        "plain": _plain,
-        "shown_name": shown_name,
-        "noun": noun,
-        "number": "{:,}".format,
-        "time": seconds,
-    }
-    return load_template(Path(__file__).parent, "plan.md.jinja", filters).render(syncs=result.syncs)
+    template = load_template(
+        Path(__file__).parent, "plan.md.jinja", {"code": _code, "plain": _plain, "time": seconds}
+    )
+    return template.render(syncs=result.syncs)
 
 
 def _code(name: str) -> str:

@@ -14,14 +14,15 @@ from dbt_batch_sync.ledger.records import PHASES, Run
 from dbt_batch_sync.pages import load_template, source_hash
 from dbt_batch_sync.report.charts import Chart, axis_top, stacked
 from dbt_batch_sync.report.timeline import MARKS, mark, tally, timeline
-from dbt_batch_sync.report.verdict import attention, verdict
-from dbt_batch_sync.results import compact, duration, noun, shown_name, shown_time
+from dbt_batch_sync.results import counted, duration, noun, shown_time
 from dbt_batch_sync.results.look import ReportResult, SyncReport
 
 SHOWN_COLUMNS = 60
 """The most columns of a chart: the last runs. The table below has all."""
 SHOWN_ATTRIBUTES = 30
 SHOWN_REASONS = 10
+NAMED = 5
+"""The most syncs named in the verdict."""
 
 _FOLDER = Path(__file__).parent
 _STYLE = (_FOLDER / "report.css").read_text(encoding="utf-8")
@@ -45,23 +46,17 @@ def render(result: ReportResult) -> str:
     now = result.made_at
     filters: dict[str, Callable[..., object]] = {
         "age": lambda moment: _age(now - moment),
-        "attention": partial(attention, now=now),
+        "attention": partial(_attention, now=now),
         "breakable": _breakable,
         "charts": _charts,
-        "compact": compact,
-        "duration": duration,
         "mark": mark,
-        "moment": shown_time,
-        "noun": noun,
-        "number": "{:,}".format,
         "periods": partial(_periods, now=now),
         "prose": _prose,
-        "shown_name": shown_name,
         "speed": speed,
         "tally": tally,
     }
-    syncs = sorted(result.syncs, key=lambda sync: not attention(sync, now))
-    kind, sentence = verdict(result.syncs, now)
+    syncs = sorted(result.syncs, key=lambda sync: not _attention(sync, now))
+    kind, sentence = _verdict(result.syncs, now)
     return load_template(_FOLDER, "report.html.jinja", filters).render(
         verdict=(kind, "✓" if kind == "succeeded" else "!", _prose(sentence)),
         ages=[(name, words) for name, words, _ in AGES],
@@ -78,6 +73,64 @@ def render(result: ReportResult) -> str:
         shown_columns=SHOWN_COLUMNS,
         shown_reasons=SHOWN_REASONS,
     )
+
+
+def _attention(sync: SyncReport, now: datetime) -> str:
+    """What needs attention; empty if Batch equals the model, as far as known."""
+    last = {
+        "never": "never pushed",
+        "failed": "the last push failed",
+        "interrupted": "the last push was interrupted",
+        "running": "a push is running",
+    }
+    rejected, audit = sum(each.count for each in sync.rejects), sync.audit
+    found = (
+        last.get(_last_status(sync), ""),
+        _queued(sync, now),
+        counted(rejected, "open rejection") if rejected else "",
+        f"{counted(sync.parked, 'row')} parked" if sync.parked else "",
+        f"{counted(sync.invalid, 'row')} invalid" if sync.invalid else "",
+        f"{audit.drifted:,} of {counted(audit.compared, noun(sync.kind))} differed in the last audit"
+        if audit and audit.drifted
+        else "",
+    )
+    return ", ".join(filter(None, found))
+
+
+def _last_status(sync: SyncReport) -> str:
+    return sync.runs[0].status if sync.runs else "never"
+
+
+def _queued(sync: SyncReport, now: datetime) -> str:
+    if not sync.pending or _last_status(sync) == "running":
+        return ""
+    days = (now - sync.runs[0].started_at).days if sync.runs else 0
+    return f"{counted(sync.pending, 'row')} queued" + (
+        f" since the last push {counted(days, 'day')} ago" if days else ""
+    )
+
+
+def _verdict(syncs: Sequence[SyncReport], now: datetime) -> tuple[str, str]:
+    """A status of a run that is as good or as bad, and a sentence."""
+    found = {sync.sync: _attention(sync, now) for sync in syncs}
+    wrong = [name for name, what in found.items() if what]
+    failed = [sync.sync for sync in syncs if _last_status(sync) == "failed"]
+    of = counted(len(syncs), "sync")
+    if not syncs:
+        return "idle", "No syncs: no model has a `batch_sync` mapping."
+    if failed:
+        return "failed", f"The last push failed for {len(failed)} of {of}: {_named(failed)}."
+    if wrong and all(found[name] == "a push is running" for name in wrong):
+        return "running", f"A push is running: {_named(wrong)}."
+    if wrong:
+        needs = "needs" if len(wrong) == 1 else "need"
+        return "partial", f"{len(wrong)} of {of} {needs} attention: {_named(wrong)}."
+    return "succeeded", f"Everything is up to date: {of}, nothing queued, nothing rejected."
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join([*names[:NAMED], *([f"{more} more"] if more > 0 else [])])
 
 
 def _age(passed: timedelta) -> str:

@@ -7,11 +7,7 @@ prefixes `batch__` (native field), `date__` and `url__` (typed attribute).
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable
-
-import yaml
 
 from dbt_batch_sync.artifacts.compiled import CompiledSql
 from dbt_batch_sync.artifacts.json_files import read_catalog
@@ -25,19 +21,11 @@ from dbt_batch_sync.kinds.attributes import (
     name_refusal,
     propose_name,
 )
+from dbt_batch_sync.scaffold.generation import dump
 
 CURSOR = "last_updated_at"
 TYPED = {"date__": "date", "url__": "url"}
 """Prefixes of typed attributes."""
-
-_HEAD = """\
-models:
-  - name: {model}
-    config:
-      meta:
-        batch_sync:
-          identifier: {identifier}
-"""
 
 
 def mapping_of(project: Project, manifest: Manifest, name: str) -> str:
@@ -65,7 +53,7 @@ def mapping_yaml(model: str, columns: Iterable[str]) -> str:
     Prefixes match without regard to case, as columns do in a mapping.
     """
     names = {column.lower(): column for column in columns}
-    notes, standard, custom = list[str](), list[str](), dict[str, str]()
+    notes, standard, custom = list[str](), dict[str, str](), dict[str, object]()
     if CUSTOM_ID not in names:
         notes.append(f"The identifier: Cloud Sync expects a column {CUSTOM_ID}.")
     for lower, column in names.items():
@@ -73,24 +61,21 @@ def mapping_yaml(model: str, columns: Iterable[str]) -> str:
         if lower in (CUSTOM_ID, CURSOR):
             continue
         if native in STANDARD_ATTRIBUTES and native != lower:
-            standard.append(f"{native}: {_text(column)}")
+            standard[native] = column
         elif native != lower:
             notes.append(f"Not mapped, because it is no standard attribute here: {column}.")
         elif (name := _name(column)) in custom:
             notes.append(f"Not mapped, because another column is the attribute {name}: {column}.")
         else:
-            custom[name] = _entry(column, name)
+            typed = {"type": TYPED[_prefix(column)]} if _prefix(column) else {}
+            custom[name] = column if name == column else {"column": column, "name": name, **typed}
     if CURSOR in names:
         notes.append(f"{CURSOR} is not needed: values are compared.")
-    text = _HEAD.format(model=model, identifier=_text(names.get(CUSTOM_ID, CUSTOM_ID)))
-    text += _block("standard:", standard) + _block("custom:", [f"- {entry}" for entry in custom.values()])
-    return "".join(f"# {line}\n" for line in notes) + text
-
-
-def _block(head: str, lines: list[str]) -> str:
-    return (
-        "".join(f"{' ' * 10}{line}\n" for line in (head, *(f"  {line}" for line in lines))) if lines else ""
-    )
+    mapping: dict[str, object] = {"identifier": names.get(CUSTOM_ID, CUSTOM_ID)}
+    mapping |= {"standard": standard} if standard else {}
+    mapping |= {"custom": list(custom.values())} if custom else {}
+    document = {"models": [{"name": model, "config": {"meta": {"batch_sync": mapping}}}]}
+    return "".join(f"# {line}\n" for line in notes) + dump(document)
 
 
 def _prefix(column: str) -> str:
@@ -101,16 +86,3 @@ def _name(column: str) -> str:
     """The attribute's name: the column without its prefix, made valid."""
     bare = column[len(_prefix(column)) :]
     return bare if name_refusal(bare) is None else propose_name(bare)
-
-
-def _entry(column: str, name: str) -> str:
-    """An entry of `custom`: the column, or the column with its name and type."""
-    keys = [f"column: {_text(column)}", f"name: {_text(name)}"]
-    if prefix := _prefix(column):
-        keys.append(f"type: {TYPED[prefix]}")
-    return _text(column) if name == column else f"{{{', '.join(keys)}}}"
-
-
-def _text(value: str) -> str:
-    """A text in YAML, quoted if it would mean something else (`on`, `a: b`)."""
-    return value if re.fullmatch(r"[\w -]+", value) and yaml.safe_load(value) == value else json.dumps(value)

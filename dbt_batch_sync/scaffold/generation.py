@@ -106,7 +106,7 @@ def _renewed(
     if not elsewhere:
         text += "\n" + _sources(_schema(manifest, schema))
     if by_name:
-        text += "\n" + _dump({"exposures": [_exposure(by_name[name]) for name in sorted(by_name)]})
+        text += "\n" + dump({"exposures": [_exposure(by_name[name]) for name in sorted(by_name)]})
     if not path.exists():
         yield Change("create", path, text)
     elif _is_ours(path) and path.read_text(encoding="utf-8") != text:
@@ -162,7 +162,7 @@ def _described(sync: Sync) -> str:
         }
         for name, description, tests in models
     ]
-    return f"# {MARK}. Yours to configure: it is written once.\n{_dump({'models': entries})}"
+    return f"# {MARK}. Yours to configure: it is written once.\n{dump({'models': entries})}"
 
 
 def _enabled(model: Model) -> dict[str, str]:
@@ -186,7 +186,7 @@ def _exposure(model: Model) -> Mapping[str, object]:
     }
 
 
-def _dump(document: object) -> str:
+def dump(document: object) -> str:
     return str(yaml.dump(document, Dumper=_Indented, sort_keys=False, allow_unicode=True, width=1000))
 
 

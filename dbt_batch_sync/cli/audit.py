@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.options import DbtFlags, Json, Text
+from dbt_batch_sync.cli.options import DbtFlags, Json
 from dbt_batch_sync.cli.show import Cell, colored, draw, say
 from dbt_batch_sync.results import counted, shown_name
 
@@ -41,11 +41,11 @@ _EXPECTED = {
 def audit(
     dbt: DbtFlags,
     export: Annotated[
-        Text, typer.Option("--export", metavar="ID", help="Resume an export that an earlier audit began.")
+        str | None, typer.Option(metavar="ID", help="Resume an export that an earlier audit began.")
     ] = None,
     tolerance: Annotated[
         float,
-        typer.Option("--tolerance", min=0, max=1, help="Share of profiles that may differ, such as 0.001."),
+        typer.Option(min=0, max=1, help="Share of profiles that may differ, such as 0.001."),
     ] = 0.0,
     repair: Annotated[
         bool, typer.Option("--repair", help="Request that the next `dbt run` sends what differs again.")

@@ -31,7 +31,7 @@ _PARKED = "rejected as a whole; sent again when changed, or after dbt-batch-sync
 
 def status(
     dbt: DbtFlags,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Runs per sync.")] = 10,
+    limit: Annotated[int, typer.Option(min=1, help="Runs per sync.")] = 10,
     wait: Annotated[
         bool,
         typer.Option("--wait", help="Ask Batch for open requests for erasure until all of them are done."),
@@ -114,9 +114,7 @@ def _trend(runs: Sequence[Run], width: int) -> str:
 
 def rejects(
     dbt: DbtFlags,
-    profiles: Annotated[
-        int, typer.Option("--profiles", min=0, help="Also list this many profiles of each sync.")
-    ] = 0,
+    profiles: Annotated[int, typer.Option(min=0, help="Also list this many profiles of each sync.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Show open rejections and invalid rows by attribute and reason.
@@ -272,7 +270,7 @@ def _attributes(sync: SyncProfile) -> list[tuple[str, str, str, str]]:
 def report(
     dbt: DbtFlags,
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")] = Path("report.html"),
-    limit: Annotated[int, typer.Option("--limit", min=1, max=200, help="Runs per sync.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Runs per sync.")] = 50,
 ) -> None:
     """Write one HTML page of runs, deltas and rejections. It contains no customer data.
 

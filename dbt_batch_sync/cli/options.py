@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,13 +17,6 @@ from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
 if TYPE_CHECKING:
     from dbt_batch_sync import api
     from dbt_batch_sync.connections.profiles import DbtOptions
-
-# typer reads annotations at run time, on Python 3.10 too.
-File: TypeAlias = Optional[Path]  # noqa: UP045
-Text: TypeAlias = Optional[str]  # noqa: UP045
-Texts: TypeAlias = Optional[list[str]]  # noqa: UP045
-Number: TypeAlias = Optional[int]  # noqa: UP045
-Switch: TypeAlias = Optional[bool]  # noqa: UP045
 
 _SWITCHES = """
 cache-selected-only debug defer fail-fast favor-state introspect log-cache-events macro-debugging
@@ -84,23 +77,27 @@ _SELECT = "Models to include: names, wildcards, tag:…, path:…. Default: ever
 class DbtFlags:
     """The values of dbt's flags; None if not given."""
 
-    project_dir: Annotated[File, _flag(_PROJECT_DIR, "--project-dir", env="PROJECT_DIR")] = None
-    profiles_dir: Annotated[File, _flag(_PROFILES_DIR, "--profiles-dir", env="PROFILES_DIR")] = None
-    profile: Annotated[Text, _flag("dbt profile. Default: the project's.", "--profile", env="PROFILE")] = None
-    target: Annotated[
-        Text, _flag("Target of the dbt profile. Default: the profile's.", "--target", "-t", env="TARGET")
+    project_dir: Annotated[Path | None, _flag(_PROJECT_DIR, "--project-dir", env="PROJECT_DIR")] = None
+    profiles_dir: Annotated[Path | None, _flag(_PROFILES_DIR, "--profiles-dir", env="PROFILES_DIR")] = None
+    profile: Annotated[
+        str | None, _flag("dbt profile. Default: the project's.", "--profile", env="PROFILE")
     ] = None
-    target_path: Annotated[File, _flag(_TARGET_PATH, "--target-path", env="TARGET_PATH")] = None
-    vars: Annotated[Text, _flag(_VARS, "--vars")] = None
-    select: Annotated[Texts, _flag(_SELECT, "--select", "-s", syncs=True)] = None
+    target: Annotated[
+        str | None,
+        _flag("Target of the dbt profile. Default: the profile's.", "--target", "-t", env="TARGET"),
+    ] = None
+    target_path: Annotated[Path | None, _flag(_TARGET_PATH, "--target-path", env="TARGET_PATH")] = None
+    vars: Annotated[str | None, _flag(_VARS, "--vars")] = None
+    select: Annotated[list[str] | None, _flag(_SELECT, "--select", "-s", syncs=True)] = None
     exclude: Annotated[
-        Texts, _flag("Models to exclude; same syntax as --select.", "--exclude", syncs=True)
+        list[str] | None, _flag("Models to exclude; same syntax as --select.", "--exclude", syncs=True)
     ] = None
     selector: Annotated[
-        Text, _flag("Selector of selectors.yml to include; instead of --select.", "--selector")
+        str | None, _flag("Selector of selectors.yml to include; instead of --select.", "--selector")
     ] = None
     use_colors: Annotated[
-        Switch, _flag("Print in colors, on a terminal.", "--use-colors/--no-use-colors", env="USE_COLORS")
+        bool | None,
+        _flag("Print in colors, on a terminal.", "--use-colors/--no-use-colors", env="USE_COLORS"),
     ] = None
 
     @property

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.options import DbtFlags, File, Json, ShowValues
+from dbt_batch_sync.cli.options import DbtFlags, Json, ShowValues
 from dbt_batch_sync.cli.show import draw, listed, say
 from dbt_batch_sync.errors import ConfigurationError, printable
 from dbt_batch_sync.results import counted, noun, shown_name
@@ -23,9 +23,7 @@ _MARKDOWN = str.maketrans({char: f"&#{ord(char)};" for char in "\\`*_[]<>|~#&"})
 def plan(
     dbt: DbtFlags,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a comment.")] = False,
-    out: Annotated[
-        File, typer.Option("--out", help="Also write the plan as JSON, for `push --plan`.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the plan as JSON, for `push --plan`.")] = None,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> None:

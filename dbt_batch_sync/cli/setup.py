@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.options import DbtFlags, File, Text, Texts
+from dbt_batch_sync.cli.options import DbtFlags
 from dbt_batch_sync.errors import ConfigurationError
 
 _NO_MACROS = (
@@ -25,10 +25,10 @@ _NO_MACROS = (
 def init(
     dbt: DbtFlags,
     git: Annotated[
-        Text, typer.Option("--git", help="Take the macros from this git repository instead of copying them.")
+        str | None, typer.Option(help="Take the macros from this git repository instead of copying them.")
     ] = None,
     revision: Annotated[
-        Text, typer.Option("--revision", help="Its tag or commit. Default: the tag of this version.")
+        str | None, typer.Option(help="Its tag or commit. Default: the tag of this version.")
     ] = None,
 ) -> None:
     """Add the macros to packages.yml, and print what else to add. Overwrites nothing.
@@ -69,7 +69,7 @@ def generate(
         bool, typer.Option("--prune", help="Remove the models of syncs that are not mapped any more.")
     ] = False,
     from_cloud_sync: Annotated[
-        Text,
+        str | None,
         typer.Option(
             "--from-cloud-sync",
             metavar="MODEL",
@@ -123,11 +123,11 @@ def generate(
 
 
 def sandbox(
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8700,
-    store: Annotated[File, typer.Option("--store", help="File that keeps profiles. Default: memory.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8700,
+    store: Annotated[Path | None, typer.Option(help="File that keeps profiles. Default: memory.")] = None,
     assignments: Annotated[
-        Texts,
+        list[str] | None,
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
@@ -155,7 +155,7 @@ def sandbox(
 
 def demo(
     directory: Annotated[
-        File,
+        Path | None,
         typer.Option("--dir", help="Directory for the example project. Default: a temporary one."),
     ] = None,
 ) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from threading import Event
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +20,7 @@ from rich.markup import escape
 from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.audit import Watch, interruptible
 from dbt_batch_sync.cli.audit import audited as show_audit
-from dbt_batch_sync.cli.options import DbtFlags, File, Json, Number, Text, Yes
+from dbt_batch_sync.cli.options import DbtFlags, Json, Yes
 from dbt_batch_sync.cli.show import Cell, colored, draw, listed, say
 from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.results import counted, duration
@@ -39,7 +40,7 @@ def push(
         bool, typer.Option("--dry-run", help="Send and record nothing; show what would be sent.")
     ] = False,
     limit: Annotated[
-        Number, typer.Option("--limit", min=1, help="Send at most this many rows of each sync.")
+        int | None, typer.Option(min=1, help="Send at most this many rows of each sync.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Skip the guards for this run.")] = False,
     require_tests: Annotated[
@@ -49,10 +50,10 @@ def push(
         ),
     ] = False,
     max_age: Annotated[
-        Text, typer.Option("--max-age", help="Fail if the delta was built longer ago: 90s, 30m, 2h, 1d.")
+        str | None, typer.Option(help="Fail if the delta was built longer ago: 90s, 30m, 2h, 1d.")
     ] = None,
     plan: Annotated[
-        File, typer.Option("--plan", help="Push only the deltas of this file, written by `plan --out`.")
+        Path | None, typer.Option(help="Push only the deltas of this file, written by `plan --out`.")
     ] = None,
     wait: Annotated[
         bool,
@@ -103,7 +104,7 @@ def adopt(
         ),
     ] = False,
     export: Annotated[
-        Text, typer.Option("--export", metavar="ID", help="With --from-export: resume an export.")
+        str | None, typer.Option(metavar="ID", help="With --from-export: resume an export.")
     ] = None,
     yes: Yes = False,
     as_json: Json = False,

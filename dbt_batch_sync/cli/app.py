@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.cli import audit, check, look, plan, setup, show, sync
+from dbt_batch_sync.cli import audit, check, look, setup, show, sync
 from dbt_batch_sync.cli.options import arrange, with_dbt_flags
 from dbt_batch_sync.errors import BatchSyncError
 
@@ -27,7 +27,7 @@ VERBS = (
     setup.init,
     setup.generate,
     check.validate,
-    plan.plan,
+    check.plan,
     check.lineage,
     sync.push,
     sync.adopt,

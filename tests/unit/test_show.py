@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 from rich.console import Console
 
-from dbt_batch_sync.cli import look, plan, show, sync
+from dbt_batch_sync.cli import check, look, show, sync
 from dbt_batch_sync.ledger.records import RejectCount, RejectedKey, Rejection, Run
 from dbt_batch_sync.ledger.requests import Request
 from dbt_batch_sync.results.look import (
@@ -62,7 +62,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
-    plan.planned(
+    check.planned(
         PlanResult((PLANNED, SyncPlanned("empty", None), SyncPlanned("new", None, stops=("unbuilt",))))
     )
     assert printed(capsys) == [
@@ -90,13 +90,13 @@ def test_a_plan_ends_with_the_next_command(capsys: pytest.CaptureFixture[str]) -
         ({"stops": (), "guards": ()}, "Next: dbt-batch-sync push"),
         ({"stops": (), "requests": 0}, None),
     ):
-        plan.planned(PlanResult((replace(PLANNED, **changes),)))  # type: ignore[arg-type]
+        check.planned(PlanResult((replace(PLANNED, **changes),)))  # type: ignore[arg-type]
         last = printed(capsys)[-1]
         assert last == command if command else not last.startswith("Next:")
 
 
 def test_a_plan_as_a_comment() -> None:
-    lines = plan.comment(PlanResult((PLANNED, SyncPlanned("new", None, stops=("unbuilt",))))).splitlines()
+    lines = check.comment(PlanResult((PLANNED, SyncPlanned("new", None, stops=("unbuilt",))))).splitlines()
     assert "| `people` | 1 | 2 | 1 | 3 | 4 | 1 | about a second |" in lines
     assert lines[lines.index("#### `new`") + 2 :] == ["> [!WARNING]", "> A push would stop: unbuilt"]
     assert "| c••• | update | language | A&#124;•• | B•• |" in lines
@@ -110,7 +110,7 @@ def test_a_plan_as_a_comment() -> None:
 )
 def test_a_comment_has_the_noun_of_the_kind(kind: str, noun: str) -> None:
     planned = replace(PLANNED, kind=kind, steps=("create the audience `vips`",))
-    lines = plan.comment(PlanResult((planned,))).splitlines()
+    lines = check.comment(PlanResult((planned,))).splitlines()
     assert f"| {'event' if kind == 'events' else 'attribute'} | {noun}s |" in lines
     assert f"| {noun} | change | attribute | old | new |" in lines
     assert "> Before that, a push would create the audience &#96;vips&#96;" in lines

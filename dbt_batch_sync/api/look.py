@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from threading import Event
 
@@ -12,8 +13,8 @@ from dbt_batch_sync.api.project import (
     known_to,
     load_manifest,
     load_syncs,
+    located,
     next_commands,
-    opened,
     outputs_of,
     reading,
     selected,
@@ -24,8 +25,7 @@ from dbt_batch_sync.artifacts.json_files import read_catalog
 from dbt_batch_sync.audit import AuditObserver, AuditOptions, Wait
 from dbt_batch_sync.connections.outputs import Output, default_output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions, read_project, read_target
-from dbt_batch_sync.errors import ConfigurationError, DeliveryError, MappingError, Stopped
-from dbt_batch_sync.mapping.lines import with_lines
+from dbt_batch_sync.errors import ConfigurationError, DeliveryError, Stopped
 from dbt_batch_sync.mapping.staleness import find_stale, find_uncompared
 from dbt_batch_sync.mapping.syncs import Sync, find_syncs, sync_notes
 from dbt_batch_sync.push import overview
@@ -46,6 +46,7 @@ from dbt_batch_sync.results.look import (
     SyncPlanned,
     ValidateResult,
 )
+from dbt_batch_sync.warehouse import open_warehouse
 
 
 def audit(
@@ -64,7 +65,7 @@ def audit(
 
     syncs = load_syncs(dbt, selection)
     outputs, target = outputs_of(dbt, syncs), read_target(dbt)
-    with opened(target) as warehouse, Channels() as channels:
+    with closing(open_warehouse(target)) as warehouse, Channels() as channels:
         run = Audit(warehouse, channels, outputs, options, wait or Wait(), observer or Silent())
         audited = tuple(run.run(known_to(target, warehouse, syncs)))
     repaired = [each for each in syncs if any(one.sync == each.name and one.repairs for one in audited)]
@@ -76,7 +77,7 @@ def plan(dbt: DbtOptions, selection: Selection = Selection(), *, show_values: bo
     syncs = load_syncs(dbt, selection)
     outputs = outputs_of(dbt, syncs)
     target = read_target(dbt)
-    with opened(target) as warehouse, Channels() as channels:
+    with closing(open_warehouse(target)) as warehouse, Channels() as channels:
         found, wrong = read_each(warehouse, syncs)
         plans: dict[str, SyncPlanned] = {}
         for known in found:
@@ -88,9 +89,10 @@ def plan(dbt: DbtOptions, selection: Selection = Selection(), *, show_values: bo
                 wrong[name] = error
     if wrong and not plans:
         raise next(iter(wrong.values()))
-    kinds = {sync.name: sync.kind.name for sync in syncs}
-    for name, problem in wrong.items():
-        plans[name] = SyncPlanned(name, None, stops=(str(problem),), kind=kinds[name])
+    for sync in syncs:
+        if sync.name in wrong:
+            stops = (str(wrong[sync.name]),)
+            plans[sync.name] = SyncPlanned(sync.name, None, stops=stops, kind=sync.kind.name)
     return PlanResult(tuple(plans[sync.name] for sync in syncs))
 
 
@@ -170,15 +172,13 @@ def validate(dbt: DbtOptions, selection: Selection = Selection(), *, online: boo
     from dbt_batch_sync.mapping.checks import Checks  # a push starts without it
 
     project, manifest = read_project(dbt), load_manifest(dbt)
-    try:
+    with located(project):
         everything, problems = find_syncs(manifest)
         # If a mapping can't be read, the selection is unknown.
         syncs = everything if problems else selected(everything, selection, manifest)
         checks = Checks(manifest, read_catalog(project.target_path), default_output(dbt))
         problems += tuple(find_stale(manifest, project))
         checks.check(everything, [sync.name for sync in syncs], problems)
-    except MappingError as error:
-        raise MappingError(with_lines(error.problems, project.directory)) from None
     steps = _reached(dbt, syncs) if online else ()
     return ValidateResult(
         True,
@@ -199,7 +199,7 @@ def _reached(dbt: DbtOptions, syncs: Sequence[Sync]) -> tuple[str, ...]:
     """
     outputs, target = outputs_of(dbt, syncs), read_target(dbt)
     steps: list[str] = []
-    with opened(target) as warehouse, Channels() as channels:
+    with closing(open_warehouse(target)) as warehouse, Channels() as channels:
         for known in known_to(target, warehouse, syncs):
             check_access(warehouse, known)
             sync = known.sync

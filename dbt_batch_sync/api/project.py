@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -80,15 +80,22 @@ def load_syncs(dbt: DbtOptions, selection: Selection) -> tuple[Sync, ...]:
 
 def syncs_of(manifest: Manifest, selection: Selection, project: Project) -> tuple[Sync, ...]:
     """The same, of a manifest."""
-    try:
+    with located(project):
         syncs = selected(read_syncs(manifest), selection, manifest)
+        names = None if selection == Selection() else [sync.name for sync in syncs]
+        stale = [*find_stale(manifest, project, names)]
+        if stale:
+            raise MappingError(stale)
+    return syncs
+
+
+@contextmanager
+def located(project: Project) -> Iterator[None]:
+    """Adds the lines in the project's files to the errors of mappings."""
+    try:
+        yield
     except MappingError as error:
         raise MappingError(with_lines(error.problems, project.directory)) from None
-    names = None if selection == Selection() else [sync.name for sync in syncs]
-    stale = [*find_stale(manifest, project, names)]
-    if stale:
-        raise MappingError(with_lines(stale, project.directory))
-    return syncs
 
 
 def selected(syncs: tuple[Sync, ...], selection: Selection, manifest: Manifest) -> tuple[Sync, ...]:
@@ -115,28 +122,16 @@ def selected(syncs: tuple[Sync, ...], selection: Selection, manifest: Manifest) 
 
 def outputs_of(dbt: DbtOptions, syncs: Sequence[Sync]) -> Mapping[str, Output]:
     """Where each sync goes, by its name."""
-    outputs: dict[str | None, Output] = {}
-    for sync in syncs:
-        if sync.mapping.output not in outputs:
-            outputs[sync.mapping.output] = read_output(dbt, sync.mapping.output)
+    names = dict.fromkeys(sync.mapping.output for sync in syncs)
+    outputs = {name: read_output(dbt, name) for name in names}
     return {sync.name: outputs[sync.mapping.output] for sync in syncs}
-
-
-@contextmanager
-def opened(target: WarehouseTarget) -> Iterator[Warehouse]:
-    """Opens the warehouse of a dbt target and closes it afterwards."""
-    warehouse = open_warehouse(target)
-    try:
-        yield warehouse
-    finally:
-        warehouse.close()
 
 
 @contextmanager
 def reading(dbt: DbtOptions, selection: Selection) -> Iterator[tuple[Warehouse, list[Known]]]:
     """Opens the warehouse and reads the selected syncs with the state of their ledgers."""
     syncs, target = load_syncs(dbt, selection), read_target(dbt)
-    with opened(target) as warehouse:
+    with closing(open_warehouse(target)) as warehouse:
         yield warehouse, known_to(target, warehouse, syncs)
 
 

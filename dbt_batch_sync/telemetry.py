@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib import import_module
 from typing import Any
 
 from dbt_batch_sync import __version__
@@ -28,11 +29,10 @@ Describe = Callable[[Mapping[str, object]], None]
 @contextmanager
 def span(name: str, **known: object) -> Iterator[Describe]:
     """A span `dbt_batch_sync.<name>` inside the current one."""
-    if "opentelemetry" not in sys.modules:
+    trace = _loaded("trace")
+    if trace is None:
         yield lambda _: None
         return
-    from opentelemetry import trace
-
     with trace.get_tracer(NAME, __version__).start_as_current_span(f"{NAME}.{name}") as current:
 
         def describe(found: Mapping[str, object]) -> None:
@@ -49,7 +49,8 @@ def span(name: str, **known: object) -> Iterator[Describe]:
 def record_sync(pushed: SyncPushed, describe: Describe, *, count: bool) -> None:
     """The counts of a sync's push: on its span and, with `count`, as counters: `dbt_batch_sync.sent`, …"""
     describe(asdict(pushed))
-    if count and (meter := _meter()):
+    if count and (metrics := _loaded("metrics")):
+        meter = metrics.get_meter(NAME, __version__)
         for each in _COUNTED:
             meter.create_counter(f"{NAME}.{each}").add(getattr(pushed, each), {"sync": pushed.sync})
 
@@ -58,23 +59,18 @@ def record_push(result: PushResult, describe: Describe) -> None:
     """The status of the whole push on its span, and its duration: `dbt_batch_sync.duration`."""
     error = next((each.error for each in result.syncs if each.error), None)
     describe({"run_id": result.run_id, "status": result.status, "error": error})
-    if meter := _meter():
+    if metrics := _loaded("metrics"):
         seconds = (result.finished_at - result.started_at).total_seconds()
-        duration = meter.create_histogram(f"{NAME}.duration", unit="s")
+        duration = metrics.get_meter(NAME, __version__).create_histogram(f"{NAME}.duration", unit="s")
         duration.record(seconds, {"status": result.status})
-
-
-def _meter() -> Any:
-    if "opentelemetry" not in sys.modules:
-        return None
-    from opentelemetry import metrics
-
-    return metrics.get_meter(NAME, __version__)
 
 
 def describe_current(known: Mapping[str, str | int | float]) -> None:
     """Adds attributes to the current span, if there is one."""
-    if "opentelemetry" in sys.modules:
-        from opentelemetry import trace
-
+    if trace := _loaded("trace"):
         trace.get_current_span().set_attributes({f"{NAME}.{key}": value for key, value in known.items()})
+
+
+def _loaded(module: str) -> Any:
+    """A module of OpenTelemetry; None if nothing has loaded that."""
+    return import_module(f"opentelemetry.{module}") if "opentelemetry" in sys.modules else None

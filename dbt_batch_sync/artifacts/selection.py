@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from types import MappingProxyType
 
 from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.mapping.syncs import Sync
@@ -117,12 +116,10 @@ def _begins(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _begins(parts[1:], pattern[1:])
 
 
-_METHODS: Mapping[str, Callable[[Sync, str], bool]] = MappingProxyType(
-    {
-        "": _by_name,
-        "tag": lambda sync, value: any(fnmatchcase(tag, value) for tag in sync.model.tags),
-        "path": _by_path,
-        "fqn": _by_fqn,
-        "package": lambda sync, value: fnmatchcase(sync.model.package, value),
-    }
-)
+_METHODS: Mapping[str, Callable[[Sync, str], bool]] = {
+    "": _by_name,
+    "tag": lambda sync, value: any(fnmatchcase(tag, value) for tag in sync.model.tags),
+    "path": _by_path,
+    "fqn": _by_fqn,
+    "package": lambda sync, value: fnmatchcase(sync.model.package, value),
+}

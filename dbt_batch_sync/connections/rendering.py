@@ -197,17 +197,13 @@ def _dbt_context() -> dict[str, Any]:
         dbt_version = ""
     return {
         "dbt_version": dbt_version,
-        "fromjson": lambda text, default=None: _or(default, json.loads, text),
-        "tojson": lambda value, default=None, sort_keys=False: _or(
-            default, lambda each: json.dumps(each, sort_keys=sort_keys), value
-        ),
-        "fromyaml": lambda text, default=None: _or(default, yaml.safe_load, text),
-        "toyaml": lambda value, default=None, sort_keys=False: _or(
-            default, lambda each: yaml.safe_dump(each, sort_keys=sort_keys), value
-        ),
-        "set": lambda value, default=None: _or(default, set, value),
+        "fromjson": _or(json.loads),
+        "tojson": _or(json.dumps, sorts=True),
+        "fromyaml": _or(yaml.safe_load),
+        "toyaml": _or(yaml.safe_dump, sorts=True),
+        "set": _or(set),
         "set_strict": set,
-        "zip": lambda *values, default=None: _or(default, lambda each: zip(*each, strict=False), values),
+        "zip": lambda *values, default=None: _or(lambda each: zip(*each, strict=False))(values, default),
         "zip_strict": lambda *values: zip(*values, strict=False),
         "return": lambda value: value,
         "log": lambda message, info=False: "",
@@ -221,8 +217,13 @@ def _dbt_context() -> dict[str, Any]:
     }
 
 
-def _or(default: object, convert: Callable[[Any], object], value: object) -> object:
-    try:
-        return convert(value)
-    except (ValueError, TypeError, AttributeError, yaml.YAMLError):
-        return default
+def _or(convert: Callable[..., object], *, sorts: bool = False) -> Callable[..., object]:
+    """A function of dbt, which has a default for what it can't convert, and may sort keys."""
+
+    def call(value: object, default: object = None, sort_keys: bool = False) -> object:
+        try:
+            return convert(value, sort_keys=sort_keys) if sorts else convert(value)
+        except (ValueError, TypeError, AttributeError, yaml.YAMLError):
+            return default
+
+    return call

@@ -150,6 +150,7 @@ def _macros_version(document: Node) -> str | None:
 def _model(node: Node) -> Model:
     config, meta = below(node, "config"), meta_of(node)
     access = config.get("access") or node.get("access")
+    unrendered = below(node, "unrendered_config").get("meta")
     path = node.get("original_file_path") or ""
     return Model(
         unique_id=node["unique_id"],
@@ -177,13 +178,9 @@ def _model(node: Node) -> Model:
         version=None if node.get("version") is None else str(node["version"]),
         private_to=config.get("group") or node.get("group") if access == "private" else None,
         raw_code=node.get("raw_code") or None,
-        unrendered_mapping=_unrendered(below(node, "unrendered_config").get("meta")),
+        unrendered_mapping=unrendered.get(META_KEY) if isinstance(unrendered, dict) else None,
         enabled_when=_enabled_when(node),
     )
-
-
-def _unrendered(meta: object) -> object:
-    return meta.get(META_KEY) if isinstance(meta, dict) else None
 
 
 def _enabled_when(node: Node) -> str | None:

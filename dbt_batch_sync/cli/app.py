@@ -57,13 +57,11 @@ def run() -> None:
     except BatchSyncError as failure:
         show.error(str(failure))
         sys.exit(failure.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
     except OSError as failure:
-        # An error about a file has a file name; without one, it is standard output on a full disk.
-        what = failure.filename or "the result can't be written to standard output"
-        show.error(f"{what}: {failure.strerror or failure}")
+        if not isinstance(failure, BrokenPipeError):
+            # An error about a file has a file name; without one, it is standard output on a full disk.
+            what = failure.filename or "the result can't be written to standard output"
+            show.error(f"{what}: {failure.strerror or failure}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -19,8 +19,6 @@ from dbt_batch_sync.cli.show import Cell, colored, draw, say
 from dbt_batch_sync.results import counted, shown_name
 
 if TYPE_CHECKING:
-    from rich.status import Status
-
     from dbt_batch_sync.results.look import AuditResult, SyncAudited
 
 # Slow imports are in the verbs that need them, so that `--help` answers at once.
@@ -59,7 +57,7 @@ def audit(
     from dbt_batch_sync import api
 
     options = api.AuditOptions(tolerance, repair, export)
-    with Watch(quiet=as_json) as watch, interruptible(watch):
+    with watching(quiet=as_json) as watch:
         result = api.audit(dbt.options, dbt.selection, options, observer=watch)
     show.answer(result, partial(audited, repair=repair), as_json)
     raise typer.Exit(0 if result.status == "succeeded" else 1)
@@ -68,21 +66,12 @@ def audit(
 class Watch:
     """On a terminal, one status line; elsewhere, one line for the export and for each wait."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool) -> None:
         self._console = show.err()
         self._quiet = quiet
-        self._status: Status | None = None
+        is_shown = self._console.is_terminal and not quiet
+        self.status = self._console.status("starting") if is_shown else None
         self.export_id: str | None = None
-
-    def __enter__(self) -> Watch:
-        if self._console.is_terminal and not self._quiet:
-            self._status = self._console.status("starting")
-            self._status.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._status is not None:
-            self._status.stop()
 
     def exporting(self, export_id: str) -> None:
         self.export_id = export_id
@@ -90,19 +79,19 @@ class Watch:
             self._console.print(f"export {escape(export_id)}", style="dim")
 
     def state(self, line: str) -> None:
-        if self._status is not None:
-            self._status.update(escape(line))
+        if self.status is not None:
+            self.status.update(escape(line))
 
     def told(self, message: str) -> None:
         self._console.print(f"[yellow]{escape(message)}[/]")
 
 
 @contextmanager
-def interruptible(watch: Watch) -> Iterator[None]:
-    """SIGINT and SIGTERM end an audit; the export continues in Batch. A second signal does not disturb the
-    cleanup.
+def watching(*, quiet: bool) -> Iterator[Watch]:
+    """Shows the progress of an audit. SIGINT and SIGTERM end it; the export continues in Batch. A second
+    signal does not disturb the cleanup.
     """
-    signals: list[int] = []
+    watch, signals = Watch(quiet=quiet), list[int]()
 
     def handle(number: int, frame: FrameType | None) -> None:
         signals.append(number)
@@ -110,8 +99,8 @@ def interruptible(watch: Watch) -> Iterator[None]:
             raise KeyboardInterrupt
 
     try:
-        with show.handling(handle):
-            yield
+        with watch.status or nullcontext(), show.handling(handle):
+            yield watch
     except BaseException:
         # DuckDB replaces an exception of a handler with one of its own.
         if not signals:

@@ -129,7 +129,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to s
 ShowValues = Annotated[
     bool, typer.Option("--show-values", help="Print identifiers and values as they are, not masked.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before acting.")]
 
 
 def with_dbt_flags(verb: Callable[..., None]) -> Callable[..., None]:

@@ -18,9 +18,9 @@ import typer
 from rich.markup import escape
 
 from dbt_batch_sync.cli import show
-from dbt_batch_sync.cli.audit import Watch, interruptible
 from dbt_batch_sync.cli.audit import audited as show_audit
-from dbt_batch_sync.cli.options import DbtFlags, Json, Yes
+from dbt_batch_sync.cli.audit import watching
+from dbt_batch_sync.cli.options import DbtFlags, Json
 from dbt_batch_sync.cli.show import Cell, colored, draw, listed, say
 from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.results import counted, duration
@@ -106,7 +106,7 @@ def adopt(
     export: Annotated[
         str | None, typer.Option(metavar="ID", help="With --from-export: resume an export.")
     ] = None,
-    yes: Yes = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before acting.")] = False,
     as_json: Json = False,
 ) -> None:
     """Settle the deltas without sending them, for profiles, members or items that Batch already has.
@@ -125,7 +125,7 @@ def adopt(
         _confirm(f"Settle {counted(rows, 'row')} of {names} for {outputs} without sending them?")
     audited = None
     if from_export:
-        with Watch(quiet=as_json) as watch, interruptible(watch):
+        with watching(quiet=as_json) as watch:
             options = api.AuditOptions(export=export, adopts=True)
             audited = api.audit(dbt.options, dbt.selection, options, observer=watch)
         if audited.status == "failed":

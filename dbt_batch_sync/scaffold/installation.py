@@ -130,10 +130,7 @@ def _tag_of_this_version(repository: str) -> str:
 
 def _is_copy(directory: Path) -> bool:
     project = directory / "dbt_project.yml"
-    if not project.is_file():
-        return not any(directory.iterdir())
-    raw = read_yaml(project)
-    return isinstance(raw, dict) and raw.get("name") == PACKAGE
+    return _load(project).get("name") == PACKAGE if project.is_file() else not any(directory.iterdir())
 
 
 def _load(path: Path) -> dict[str, Any]:

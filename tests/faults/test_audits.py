@@ -23,7 +23,7 @@ from harness.quick import QuickProject
 
 from dbt_batch_sync import api
 from dbt_batch_sync.audit import AuditOptions, Wait
-from dbt_batch_sync.cli.audit import Watch, interruptible
+from dbt_batch_sync.cli.audit import Watch, watching
 
 COLUMNS = {"id": "varchar", "points": "bigint"}
 FILE = When(endpoint="_files/{token}")
@@ -134,10 +134,10 @@ def test_a_signal_ends_an_audit_even_without_its_exception() -> None:
             signal.raise_signal(signal.SIGINT)
             cleaned.append("up")
 
-    with pytest.raises(typer.Exit) as ended, interruptible(Watch(quiet=True)):
+    with pytest.raises(typer.Exit) as ended, watching(quiet=True):
         compare()
     assert (ended.value.exit_code, cleaned) == (143, ["up"])
-    with pytest.raises(RuntimeError), interruptible(Watch(quiet=True)):
+    with pytest.raises(RuntimeError), watching(quiet=True):
         raise RuntimeError
 
 
@@ -155,7 +155,7 @@ def test_a_rate_limit_is_waited_out(
     fault = Fault(FaultKind.STATUS, When(nth=(1, 2), endpoint=endpoint), status=429, retry_after=hint)
     synced.sandbox.faults.set([fault])
     waited: list[float] = []
-    assert audit(synced, waited, Watch()).status == "succeeded"
+    assert audit(synced, waited, Watch(quiet=False)).status == "succeeded"
     assert synced.sandbox.struck == {"status": 2}
     assert len([seconds for seconds in waited if seconds >= 720]) == 2
     assert capsys.readouterr().err.count("trying again in 72") == 2

@@ -37,11 +37,7 @@ Catalog = Mapping[str, CatalogTable]
 
 
 def load_json(path: Path) -> Node:
-    """The file's object.
-
-    Raises:
-        ManifestError: there is no such file, or it is not a JSON object.
-    """
+    """The file's object. Raises ManifestError if there is no such file, or it is not a JSON object."""
     try:
         document = json.loads(path.read_bytes())
     except FileNotFoundError:

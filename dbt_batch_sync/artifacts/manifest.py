@@ -105,11 +105,7 @@ class Manifest:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Reads a manifest.
-
-    Raises:
-        ManifestError: there is none (run `dbt parse`), or it is invalid.
-    """
+    """Reads a manifest. Raises ManifestError if there is none (run `dbt parse`), or it is invalid."""
     document = load_json(path)
     try:
         return _manifest(path, document)

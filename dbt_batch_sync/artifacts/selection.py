@@ -21,10 +21,8 @@ def select_syncs(
     syncs: Sequence[Sync], select: Iterable[str] = (), exclude: Iterable[str] = (), selector: object = None
 ) -> tuple[Sync, ...]:
     """The selected syncs, in order: all without `select`, and none of `exclude`. `selector` is a definition
-    from `selectors.yml`, as in the manifest, instead of `select`.
-
-    Raises:
-        ConfigurationError: a selector is invalid or matches nothing, or no sync is left.
+    from `selectors.yml`, as in the manifest, instead of `select`. Raises ConfigurationError if a selector is
+    invalid or matches nothing, or no sync is left.
     """
     select, exclude = tuple(select), tuple(exclude)
     if selector is not None:

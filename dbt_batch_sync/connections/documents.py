@@ -17,10 +17,8 @@ _INVALID = (yaml.YAMLError, ValueError, LookupError, AttributeError)
 
 
 def read_yaml(path: Path) -> object:
-    """The file's only document as plain data; None if it is empty.
-
-    Raises:
-        ProfileError: it can't be read. The message has the line, but not the text, which may be a secret.
+    """The file's only document as plain data; None if it is empty. Raises ProfileError if it can't be read.
+    The message has the line, but not the text, which may be a secret.
     """
     try:
         text = path.read_bytes()

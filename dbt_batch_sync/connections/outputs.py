@@ -192,10 +192,8 @@ def default_output(options: DbtOptions) -> str | None:
 
 
 def read_output(options: DbtOptions, name: str | None = None) -> Output:
-    """Reads an output of the `dbt_batch_sync` profile by name; None: the one in its `target`.
-
-    Raises:
-        ProfileError: with every error in it, each with its key.
+    """Reads an output of the `dbt_batch_sync` profile by name; None: the one in its `target`. Raises
+    ProfileError with every error in it, each with its key.
     """
     picked, raw, where = find_output(options, PROFILE, name, f". Add it:\n\n{PROFILE_YAML}")
     spot = Spot(where)

@@ -88,11 +88,7 @@ def find_project(directory: Path) -> Path:
 
 
 def read_project(options: DbtOptions) -> Project:
-    """Reads `dbt_project.yml`.
-
-    Raises:
-        ProfileError: there is none, or something that is needed is missing or wrong.
-    """
+    """Reads `dbt_project.yml`. Raises ProfileError if there is none, or what is needed is missing or wrong."""
     path = options.project_dir / PROJECT_FILE
     if not path.is_file():
         raise ProfileError(
@@ -131,10 +127,7 @@ def _dbt_target(options: DbtOptions, profile: str | None) -> Mapping[str, object
 
 def find_profiles(options: DbtOptions) -> Path:
     """The `profiles.yml`: in `--profiles-dir` or `DBT_PROFILES_DIR`, or else here, in the project or in
-    `~/.dbt`.
-
-    Raises:
-        ProfileError: there is none. The message lists where it was searched.
+    `~/.dbt`. If there is none, the ProfileError lists where it was searched.
     """
     given = options.setting("profiles_dir")
     home = options.environ.get("HOME") or options.environ.get("USERPROFILE")
@@ -156,11 +149,8 @@ class FoundOutput(NamedTuple):
 
 
 def find_output(options: DbtOptions, profile: str, name: str | None, to_add: str = "") -> FoundOutput:
-    """An output of a profile by name; None: the one in the profile's `target`, or `default`.
-
-    Raises:
-        ProfileError: there is no such file, profile or output. The message lists the existing ones, or says
-            what `to_add` for the profile.
+    """An output of a profile by name; None: the one in the profile's `target`, or `default`. If there is no
+    such profile or output, the ProfileError lists the existing ones, or says what `to_add` for the profile.
     """
     path = find_profiles(options)
     profiles = read_yaml(path)
@@ -189,10 +179,8 @@ def find_output(options: DbtOptions, profile: str, name: str | None, to_add: str
 
 
 def read_target(options: DbtOptions) -> WarehouseTarget:
-    """Reads the target of the dbt profile: the project's or `--profile`, its own target or `--target`.
-
-    Raises:
-        ProfileError: a file, the profile, the target or an environment variable is missing or wrong.
+    """Reads the target of the dbt profile: the project's or `--profile`, its own target or `--target`. Raises
+    ProfileError if a file, the profile, the target or an environment variable is missing or wrong.
     """
     return _read_target(options, None if options.setting("profile") else read_project(options).profile)
 

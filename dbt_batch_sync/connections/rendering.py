@@ -119,10 +119,8 @@ class Renderer:
         self._context = _dbt_context() | own | ({} if target is None else {"target": target})
 
     def render(self, value: object, where: str, *, password: bool = False) -> Any:
-        """Renders every template in a value, as plain data. Keys are not rendered.
-
-        Raises:
-            ProfileError: names `where`, the key, and the function or variable; never a value.
+        """Renders every template in a value, as plain data. Keys are not rendered. A ProfileError names
+        `where`, the key, and the function or variable; never a value.
         """
         if isinstance(value, dict):
             return {

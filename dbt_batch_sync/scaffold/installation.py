@@ -78,10 +78,8 @@ def init(project_dir: Path, git: str | None = None, revision: str | None = None)
     """Adds the package to the project's packages: a copy of the installed macros, or a git revision.
 
     Packages are in `dependencies.yml` if it has any (dbt accepts only one of the two files), otherwise in
-    `packages.yml`. Running it again renews the copy and adds nothing twice.
-
-    Raises:
-        ConfigurationError: no revision is given, and the repository has no tag of this version.
+    `packages.yml`. Running it again renews the copy and adds nothing twice. Raises ConfigurationError if no
+    revision is given, and the repository has no tag of this version.
     """
     done: list[str] = []
     if git is None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -71,34 +71,27 @@ _PROFILES_DIR = "Directory of profiles.yml. Default: here, the project, ~/.dbt."
 _TARGET_PATH = "Directory of dbt's artifacts. Default: the project's."
 _VARS = "YAML of variables for profiles.yml and dbt_project.yml."
 _SELECT = "Models to include: names, wildcards, tag:…, path:…. Default: every sync."
+_EXCLUDE = "Models to exclude; same syntax as --select."
+_SELECTOR = "Selector of selectors.yml to include; instead of --select."
 
 
 @dataclass(frozen=True)
 class DbtFlags:
     """The values of dbt's flags; None if not given."""
 
-    project_dir: Annotated[Path | None, _flag(_PROJECT_DIR, "--project-dir", env="PROJECT_DIR")] = None
-    profiles_dir: Annotated[Path | None, _flag(_PROFILES_DIR, "--profiles-dir", env="PROFILES_DIR")] = None
-    profile: Annotated[
-        str | None, _flag("dbt profile. Default: the project's.", "--profile", env="PROFILE")
-    ] = None
+    project_dir: Annotated[Path | None, _flag(_PROJECT_DIR, env="PROJECT_DIR")] = None
+    profiles_dir: Annotated[Path | None, _flag(_PROFILES_DIR, env="PROFILES_DIR")] = None
+    profile: Annotated[str | None, _flag("dbt profile. Default: the project's.", env="PROFILE")] = None
     target: Annotated[
         str | None,
         _flag("Target of the dbt profile. Default: the profile's.", "--target", "-t", env="TARGET"),
     ] = None
-    target_path: Annotated[Path | None, _flag(_TARGET_PATH, "--target-path", env="TARGET_PATH")] = None
-    vars: Annotated[str | None, _flag(_VARS, "--vars")] = None
+    target_path: Annotated[Path | None, _flag(_TARGET_PATH, env="TARGET_PATH")] = None
+    vars: Annotated[str | None, _flag(_VARS)] = None
     select: Annotated[list[str] | None, _flag(_SELECT, "--select", "-s", syncs=True)] = None
-    exclude: Annotated[
-        list[str] | None, _flag("Models to exclude; same syntax as --select.", "--exclude", syncs=True)
-    ] = None
-    selector: Annotated[
-        str | None, _flag("Selector of selectors.yml to include; instead of --select.", "--selector")
-    ] = None
-    use_colors: Annotated[
-        bool | None,
-        _flag("Print in colors, on a terminal.", "--use-colors/--no-use-colors", env="USE_COLORS"),
-    ] = None
+    exclude: Annotated[list[str] | None, _flag(_EXCLUDE, syncs=True)] = None
+    selector: Annotated[str | None, _flag(_SELECTOR)] = None
+    use_colors: Annotated[bool | None, _flag("Print in colors, on a terminal.", env="USE_COLORS")] = None
 
     @property
     def options(self) -> DbtOptions:
@@ -124,6 +117,10 @@ class DbtFlags:
             raise ConfigurationError("--selector and --select: give one of the two")
         return api.Selection(_words(self.select), _words(self.exclude), self.selector)
 
+
+SWITCHES = ("--use-colors", "--no-use-colors")
+VALUES = ("-t", *(f"--{each.name.replace('_', '-')}" for each in fields(DbtFlags)))
+"""The names of the flags without a value, and of those with one."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
 ShowValues = Annotated[
@@ -172,7 +169,6 @@ def arrange(arguments: Sequence[str], verbs: Mapping[str, bool]) -> list[str]:
     """Rewrites a command line in dbt's form for typer: dbt's flags after the verb, one `--select` for each
     word of `--select a b`, no flags without effect. `verbs`: whether a verb takes dbt's flags.
     """
-    switches, values = _names(DbtFlags)
     before: list[str] = []
     moved: list[str] = []
     after: list[str] = []
@@ -189,10 +185,10 @@ def arrange(arguments: Sequence[str], verbs: Mapping[str, bool]) -> list[str]:
             words = [value] if equals else _taken(rest, greedy=verb is not None)
             found = [part for each in words for part in (SEVERAL[name], each)] or [SEVERAL[name]]
             moved += found
-        elif name in values:
-            moved += [word] if equals else [word, *_taken(rest, greedy=False)]
-        elif name in switches:
+        elif name in SWITCHES:
             moved.append(word)
+        elif name in VALUES:
+            moved += [word] if equals else [word, *_taken(rest, greedy=False)]
         elif verb is None and word in verbs:
             verb = word
         else:
@@ -207,17 +203,6 @@ def _taken(rest: list[str], *, greedy: bool) -> list[str]:
     count = count if greedy else min(1, len(rest))
     taken, rest[:count] = rest[:count], []
     return taken
-
-
-def _names(flags: type[object]) -> tuple[Collection[str], Collection[str]]:
-    """The names of the flags without a value, and of those with one."""
-    switches, values = set[str](), set[str]()
-    for each in inspect.signature(flags, eval_str=True).parameters.values():
-        info = each.annotation.__metadata__[0]
-        # In an annotation, typer treats the first name as the default, unless it looks closer.
-        names = [part for name in (info.default, *info.param_decls) for part in name.split("/")]
-        (switches if each.name == "use_colors" else values).update(names)
-    return switches, values
 
 
 def _variables(text: str | None) -> dict[str, object]:

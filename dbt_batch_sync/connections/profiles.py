@@ -88,7 +88,7 @@ def find_project(directory: Path) -> Path:
 
 
 def read_project(options: DbtOptions) -> Project:
-    """Reads `dbt_project.yml`. Raises ProfileError if there is none, or what is needed is missing or wrong."""
+    """Reads `dbt_project.yml`. Raises ProfileError if there is none, or a key is missing or wrong."""
     path = options.project_dir / PROJECT_FILE
     if not path.is_file():
         raise ProfileError(

@@ -11,12 +11,13 @@ import typer
 from dbt.cli.main import cli as dbt
 from typer.testing import CliRunner
 
-from dbt_batch_sync.cli import options
 from dbt_batch_sync.cli.app import VERBS, app
 from dbt_batch_sync.cli.options import (
     IGNORED_SWITCHES,
     IGNORED_VALUES,
     SEVERAL,
+    SWITCHES,
+    VALUES,
     DbtFlags,
     arrange,
     with_dbt_flags,
@@ -117,8 +118,7 @@ def test_every_verb_with_a_project_takes_the_flags() -> None:
 
 
 def test_every_global_flag_of_dbt_is_known() -> None:
-    switches, values = options._names(DbtFlags)
-    known = {*switches, *values, *IGNORED_SWITCHES, *IGNORED_VALUES, *SEVERAL, "--version", "-v", "-V"}
+    known = {*SWITCHES, *VALUES, *IGNORED_SWITCHES, *IGNORED_VALUES, *SEVERAL, "--version", "-v", "-V"}
     found = [each for each in dbt.params if isinstance(each, click.Option) and not each.hidden]
     for each in found:
         if str(each.name).startswith("deprecated_"):  # they only hold dbt's old variables

@@ -104,7 +104,7 @@ def _renewed(
     )
     text = f"# {MARK}, and renewed by it.\nversion: 2\n"
     if not elsewhere:
-        text += "\n" + _sources(_schema(manifest, schema))
+        text += "\n" + _sources(manifest, schema)
     if by_name:
         text += "\n" + dump({"exposures": [_exposure(by_name[name]) for name in sorted(by_name)]})
     if not path.exists():
@@ -113,19 +113,17 @@ def _renewed(
         yield Change("update", path, text)
 
 
-def _schema(manifest: Manifest, schema: str | None) -> str:
-    """The ledger's schema as an expression for every target: that of the snapshots, which dbt derives from
-    the target's schema with a suffix, unless the project has its own rule.
+def _sources(manifest: Manifest, schema: str | None) -> str:
+    """The ledger's tables. Their schema is an expression for every target: that of the snapshots, which dbt
+    derives from the target's schema with a suffix, unless the project has its own rule.
     """
-    found = {each.schema for each in manifest.models if each.materialized == "sent_snapshot"}
-    (only,) = found if len(found) == 1 else (None,)
-    prefixed = only is not None and schema is not None and only.startswith(f"{schema}_")
-    return f"target.schema ~ '{only[len(schema) :]}'" if prefixed and only and schema else "target.schema"
-
-
-def _sources(schema: str) -> str:
     text = Path(__file__).with_name("sources.yml").read_text(encoding="utf-8")
-    return text.replace("get(target.name, target.schema)", f"get(target.name, {schema})")
+    found = {each.schema for each in manifest.models if each.materialized == "sent_snapshot"}
+    only = found.pop() if len(found) == 1 else None
+    if schema is None or only is None or not only.startswith(f"{schema}_"):
+        return text
+    suffixed = f"target.schema ~ '{only.removeprefix(schema)}'"
+    return text.replace("get(target.name, target.schema)", f"get(target.name, {suffixed})")
 
 
 def _described(sync: Sync) -> str:
@@ -136,33 +134,19 @@ def _described(sync: Sync) -> str:
     own = ({"group": private_to} if private_to is not None else {}) | _enabled(sync.model)
     valid = {"config": {"where": "_batch_change <> 'invalid'"}}
     similar = {"config": {"severity": "warn", "where": "_batch_change in ('insert', 'update')"}}
-    of_people = sync.kind.key == CUSTOM_ID and not sync.kind.erases
-    models = (
-        (
-            sync.name + SNAPSHOT_SUFFIX,
-            f"What Batch holds for each {noun} of {sync.name}. Don't drop this table.",
-            ["not_null", "unique"],
-        ),
-        (
-            sync.name + DELTA_SUFFIX,
-            f"The rows of {sync.name} that differ from what Batch holds; `dbt-batch-sync push` sends them.",
-            [
-                {"not_null": valid},
-                {"unique": valid},
-                *([{"dbt_batch_sync.batch_similar_identifiers": similar}] if of_people else []),
-            ],
-        ),
-    )
-    entries = [
-        {
-            "name": name,
-            "description": description,
-            **({"config": own} if own else {}),
-            "columns": [{"name": sync.kind.key, "description": f"The {noun} in Batch.", "data_tests": tests}],
-        }
-        for name, description, tests in models
-    ]
-    return f"# {MARK}. Yours to configure: it is written once.\n{dump({'models': entries})}"
+    tests: list[object] = [{"not_null": valid}, {"unique": valid}]
+    if sync.kind.key == CUSTOM_ID and not sync.kind.erases:
+        tests.append({"dbt_batch_sync.batch_similar_identifiers": similar})
+
+    def model(suffix: str, description: str, tests: Sequence[object]) -> dict[str, object]:
+        key = {"name": sync.kind.key, "description": f"The {noun} in Batch.", "data_tests": tests}
+        config = {"config": own} if own else {}
+        return {"name": sync.name + suffix, "description": description, **config, "columns": [key]}
+
+    held = f"What Batch holds for each {noun} of {sync.name}. Don't drop this table."
+    differs = f"The rows of {sync.name} that differ from what Batch holds; `dbt-batch-sync push` sends them."
+    models = [model(SNAPSHOT_SUFFIX, held, ["not_null", "unique"]), model(DELTA_SUFFIX, differs, tests)]
+    return f"# {MARK}. Yours to configure: it is written once.\n{dump({'models': models})}"
 
 
 def _enabled(model: Model) -> dict[str, str]:

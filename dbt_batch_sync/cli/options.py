@@ -115,7 +115,7 @@ class DbtFlags:
 
         if self.selector is not None and self.select:
             raise ConfigurationError("--selector and --select: give one of the two")
-        return api.Selection(_words(self.select), _words(self.exclude), self.selector)
+        return api.Selection(tuple(self.select or ()), tuple(self.exclude or ()), self.selector)
 
 
 SWITCHES = ("--use-colors", "--no-use-colors")
@@ -217,7 +217,3 @@ def _variables(text: str | None) -> dict[str, object]:
             "--vars must be a YAML mapping, such as --vars 'key: value' or --vars '{key: value}'"
         )
     return {str(key): value for key, value in values.items()}
-
-
-def _words(values: list[str] | None) -> tuple[str, ...]:
-    return tuple(word for value in values or () for word in value.split())

@@ -87,7 +87,8 @@ def test_values_of_the_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     given = flags(
         "--select", "a b", "--select", "c", "--exclude", "d", "--vars", "{x: 1}", "--target-path", "t"
     )
-    assert (given.selection.select, given.selection.exclude) == (("a", "b", "c"), ("d",))
+    assert (given.selection.select, given.selection.exclude) == (("a b", "c"), ("d",))
+    assert flags("--select", "").selection.select == ("",), "not every sync"
     assert (given.options.variables, given.options.target_path) == ({"x": 1}, Path("t"))
 
 

@@ -85,9 +85,11 @@ class CompiledSql:
         """The columns of a model, source, seed or dbt snapshot in order, in lower case; None if unknown."""
         if unique_id not in self._columns:
             self._columns[unique_id] = None  # the model depends on itself, which dbt doesn't allow
-            model = self._models.get(unique_id)
-            found = self._model_columns(model) if model else self._source_columns(unique_id)
-            self._columns[unique_id] = found
+            model, table = self._models.get(unique_id), self._catalog.get(unique_id)
+            if model is not None:
+                self._columns[unique_id] = self._model_columns(model)
+            elif table is not None:
+                self._columns[unique_id] = tuple(map(str.lower, table.columns))
         return self._columns[unique_id]
 
     def origins(self, unique_id: str, column: str) -> frozenset[Origin]:
@@ -107,10 +109,6 @@ class CompiledSql:
         return tuple(
             sorted(each.name for each in asked if each.compiled_code is None and each.language == "sql")
         )
-
-    def _source_columns(self, unique_id: str) -> tuple[str, ...] | None:
-        table = self._catalog.get(unique_id)
-        return tuple(map(str.lower, table.columns)) if table is not None else None
 
     def _model_columns(self, model: Model) -> tuple[str, ...] | None:
         if model.contract:
@@ -216,12 +214,10 @@ class CompiledSql:
         source, model = self._sources.get(unique_id), self._models.get(unique_id)
         if source is not None:
             yield Origin(source.kind, source.name, column)
-        elif model is None:
+            return
+        if model is None:
             yield Origin("unknown", unique_id, column, f"{unique_id} is not in the manifest")
-        else:
-            yield from self._model_origins(model, column)
-
-    def _model_origins(self, model: Model, column: str) -> Iterator[Origin]:
+            return
         query = self._query(model, traced=True)
         if isinstance(query, str):
             yield Origin("unknown", model.name, column, query)

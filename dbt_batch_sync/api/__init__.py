@@ -12,15 +12,18 @@ from __future__ import annotations
 from dbt_batch_sync.api.look import audit, lineage, plan, profile, rejects, report, status, validate
 from dbt_batch_sync.api.project import Selection, load_manifest, load_syncs
 from dbt_batch_sync.api.sync import adopt, push, resend
-from dbt_batch_sync.audit import AuditOptions
+from dbt_batch_sync.audit import AuditObserver, AuditOptions
 from dbt_batch_sync.connections.profiles import DbtOptions
 from dbt_batch_sync.mapping.syncs import sync_notes
 from dbt_batch_sync.push.plan import read_plan
 from dbt_batch_sync.push.session import PushOptions
+from dbt_batch_sync.push.sync_push import Observer
 
 __all__ = [
+    "AuditObserver",
     "AuditOptions",
     "DbtOptions",
+    "Observer",
     "PushOptions",
     "Selection",
     "adopt",

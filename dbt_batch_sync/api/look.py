@@ -9,7 +9,6 @@ from threading import Event
 
 from dbt_batch_sync.api.project import (
     Selection,
-    Silent,
     known_to,
     load_manifest,
     load_syncs,
@@ -66,7 +65,7 @@ def audit(
     syncs = load_syncs(dbt, selection)
     outputs, target = outputs_of(dbt, syncs), read_target(dbt)
     with closing(open_warehouse(target)) as warehouse, Channels() as channels:
-        run = Audit(warehouse, channels, outputs, options, wait or Wait(), observer or Silent())
+        run = Audit(warehouse, channels, outputs, options, wait or Wait(), observer or AuditObserver())
         audited = tuple(run.run(known_to(target, warehouse, syncs)))
     repaired = [each for each in syncs if any(one.sync == each.name and one.repairs for one in audited)]
     return AuditResult(options.tolerance, audited, next_commands(repaired) if repaired else ())

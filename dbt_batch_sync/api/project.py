@@ -19,13 +19,11 @@ from dbt_batch_sync.connections.profiles import (
     read_target,
 )
 from dbt_batch_sync.errors import ConfigurationError, MappingError, Stopped
-from dbt_batch_sync.ledger.records import Run
 from dbt_batch_sync.mapping.lines import with_lines
 from dbt_batch_sync.mapping.staleness import find_stale
 from dbt_batch_sync.mapping.syncs import Sync, read_syncs
 from dbt_batch_sync.push.guards import other_target
 from dbt_batch_sync.push.known import Known, read_known
-from dbt_batch_sync.push.source import Work
 from dbt_batch_sync.warehouse import Warehouse, open_warehouse
 
 
@@ -38,22 +36,6 @@ class Selection:
     select: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     selector: str | None = None
-
-
-class Silent:
-    """An observer that shows nothing."""
-
-    def started(self, work: Work) -> None: ...
-
-    def progressed(self, run: Run) -> None: ...
-
-    def troubled(self, sync: str, message: str) -> None: ...
-
-    def exporting(self, export_id: str) -> None: ...
-
-    def state(self, line: str) -> None: ...
-
-    def told(self, message: str) -> None: ...
 
 
 def utc_now() -> datetime:

@@ -10,7 +10,6 @@ from threading import Event
 
 from dbt_batch_sync.api.project import (
     Selection,
-    Silent,
     load_manifest,
     next_commands,
     outputs_of,
@@ -117,7 +116,7 @@ def _run(
                     run_id,
                     Clock(utc_now, time.monotonic),
                     stop or Event(),
-                    observer or Silent(),
+                    observer or Observer(),
                     gate,
                     target.target_name,
                 )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -24,8 +23,8 @@ class AuditOptions:
     adopts: bool = False
 
 
-class AuditObserver(Protocol):
-    """Receives the progress of an audit."""
+class AuditObserver:
+    """Receives the progress of an audit. Its methods do nothing; a subclass overrides those it needs."""
 
     def exporting(self, export_id: str) -> None:
         """An export was started. It continues in Batch even if the audit ends."""

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from functools import partial
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,65 +50,13 @@ def audit(
     Example: [bold]dbt-batch-sync audit --select crm_contacts --repair[/]
     """
     from dbt_batch_sync import api
+    from dbt_batch_sync.cli.progress import watching
 
     options = api.AuditOptions(tolerance, repair, export)
     with watching(quiet=as_json) as watch:
         result = api.audit(dbt.options, dbt.selection, options, observer=watch)
     show.answer(result, partial(audited, repair=repair), as_json)
     raise typer.Exit(0 if result.status == "succeeded" else 1)
-
-
-class Watch:
-    """On a terminal, one status line; elsewhere, one line for the export and for each wait."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._console = show.err()
-        self._quiet = quiet
-        is_shown = self._console.is_terminal and not quiet
-        self.status = self._console.status("starting") if is_shown else None
-        self.export_id: str | None = None
-
-    def exporting(self, export_id: str) -> None:
-        self.export_id = export_id
-        if not self._quiet:
-            self._console.print(f"export {escape(export_id)}", style="dim")
-
-    def state(self, line: str) -> None:
-        if self.status is not None:
-            self.status.update(escape(line))
-
-    def told(self, message: str) -> None:
-        self._console.print(f"[yellow]{escape(message)}[/]")
-
-
-@contextmanager
-def watching(*, quiet: bool) -> Iterator[Watch]:
-    """Shows the progress of an audit. SIGINT and SIGTERM end it; the export continues in Batch. A second
-    signal does not disturb the cleanup.
-    """
-    watch, signals = Watch(quiet=quiet), list[int]()
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        signals.append(number)
-        if len(signals) == 1:
-            raise KeyboardInterrupt
-
-    try:
-        with watch.status or nullcontext(), show.handling(handle):
-            yield watch
-    except BaseException:
-        # DuckDB replaces an exception of a handler with one of its own.
-        if not signals:
-            raise
-    if signals:
-        if watch.export_id is not None:
-            resumes = any(each.startswith("--export") for each in sys.argv)
-            export = [] if resumes else ["--export", watch.export_id]
-            command = shlex.join(["dbt-batch-sync", *sys.argv[1:], *export])
-            show.err().print(
-                f"[yellow]Interrupted. The export continues in Batch. To resume: {escape(command)}[/]"
-            )
-        raise typer.Exit(128 + signals[0])
 
 
 def audited(result: AuditResult, *, repair: bool = False) -> None:

@@ -1,13 +1,20 @@
-"""A progress bar on a terminal. In a pipe or log, one line when a sync starts and for each wait."""
+"""Progress on standard error: on a terminal, a line that changes; in a pipe or log, a line for each step."""
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from types import FrameType
 from typing import TYPE_CHECKING
 
+import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dbt_batch_sync.cli.show import err
+from dbt_batch_sync.api import AuditObserver, Observer
+from dbt_batch_sync.cli.show import err, handling
 from dbt_batch_sync.results import counted
 
 if TYPE_CHECKING:
@@ -15,7 +22,7 @@ if TYPE_CHECKING:
     from dbt_batch_sync.push.source import Work
 
 
-class Bar(Progress):
+class Bar(Progress, Observer):
     """One line per sync on standard error, while it runs."""
 
     def __init__(self, *, quiet: bool) -> None:
@@ -48,3 +55,56 @@ class Bar(Progress):
         if line not in self._said:
             self._said.add(line)
             self.console.print(f"[yellow]{escape(line)}[/]")
+
+
+class Watch(AuditObserver):
+    """On a terminal, one status line; elsewhere, one line for the export and for each wait."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._console = err()
+        self._quiet = quiet
+        is_shown = self._console.is_terminal and not quiet
+        self.status = self._console.status("starting") if is_shown else None
+        self.export_id: str | None = None
+
+    def exporting(self, export_id: str) -> None:
+        self.export_id = export_id
+        if not self._quiet:
+            self._console.print(f"export {escape(export_id)}", style="dim")
+
+    def state(self, line: str) -> None:
+        if self.status is not None:
+            self.status.update(escape(line))
+
+    def told(self, message: str) -> None:
+        self._console.print(f"[yellow]{escape(message)}[/]")
+
+
+@contextmanager
+def watching(*, quiet: bool) -> Iterator[Watch]:
+    """Shows the progress of an audit. SIGINT and SIGTERM end it; the export continues in Batch. A second
+    signal does not disturb the cleanup.
+    """
+    watch, signals = Watch(quiet=quiet), list[int]()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        signals.append(number)
+        if len(signals) == 1:
+            raise KeyboardInterrupt
+
+    try:
+        with watch.status or nullcontext(), handling(handle):
+            yield watch
+    except BaseException:
+        # DuckDB replaces an exception of a handler with one of its own.
+        if not signals:
+            raise
+    if signals:
+        if watch.export_id is not None:
+            resumes = any(each.startswith("--export") for each in sys.argv)
+            export = [] if resumes else ["--export", watch.export_id]
+            command = shlex.join(["dbt-batch-sync", *sys.argv[1:], *export])
+            err().print(
+                f"[yellow]Interrupted. The export continues in Batch. To resume: {escape(command)}[/]"
+            )
+        raise typer.Exit(128 + signals[0])

@@ -19,7 +19,6 @@ from rich.markup import escape
 
 from dbt_batch_sync.cli import show
 from dbt_batch_sync.cli.audit import audited as show_audit
-from dbt_batch_sync.cli.audit import watching
 from dbt_batch_sync.cli.options import DbtFlags, Json
 from dbt_batch_sync.cli.show import Cell, colored, draw, listed, say
 from dbt_batch_sync.errors import ConfigurationError
@@ -114,6 +113,7 @@ def adopt(
     Example: [bold]dbt-batch-sync adopt --select crm_contacts --yes[/]
     """
     from dbt_batch_sync import api
+    from dbt_batch_sync.cli.progress import watching
 
     if export is not None and not from_export:
         raise ConfigurationError("--export: give it with --from-export")

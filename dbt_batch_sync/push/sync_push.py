@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from threading import Event as Signal
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 
@@ -43,8 +43,8 @@ AHEAD_ROWS = 2_000
 """Rows rendered ahead, at least one request: small requests go on while a checkpoint is recorded."""
 
 
-class Observer(Protocol):
-    """Receives the progress of a push."""
+class Observer:
+    """Receives the progress of a push. Its methods do nothing; a subclass overrides those it needs."""
 
     def started(self, work: Work) -> None:
         """A sync is about to be sent."""

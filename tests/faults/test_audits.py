@@ -23,7 +23,7 @@ from harness.quick import QuickProject
 
 from dbt_batch_sync import api
 from dbt_batch_sync.audit import AuditOptions, Wait
-from dbt_batch_sync.cli.audit import Watch, watching
+from dbt_batch_sync.cli.progress import Watch, watching
 
 COLUMNS = {"id": "varchar", "points": "bigint"}
 FILE = When(endpoint="_files/{token}")

@@ -71,7 +71,6 @@ def generate(
     from_cloud_sync: Annotated[
         str | None,
         typer.Option(
-            "--from-cloud-sync",
             metavar="MODEL",
             help="Print a mapping of a model that Batch's Cloud Sync reads, from its column prefixes.",
         ),
@@ -100,10 +99,8 @@ def generate(
         elsewhere = not any(each.mapped for each in manifest.models)
         elsewhere = elsewhere and any(each.mapped and each.is_live for each in manifest.disabled)
         syncs = () if elsewhere else api.load_syncs(options, api.Selection())
-        found, notes = (
-            generation.missing(syncs, manifest, project, schema),
-            [*api.sync_notes(syncs, manifest.adapter_type)],
-        )
+        found = generation.missing(syncs, manifest, project, schema)
+        notes += api.sync_notes(syncs, manifest.adapter_type)
     if not check:
         generation.apply(found)
     console = show.out()

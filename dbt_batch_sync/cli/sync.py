@@ -69,15 +69,8 @@ def push(
     from dbt_batch_sync import api
     from dbt_batch_sync.cli.progress import Bar
 
-    options = api.PushOptions(
-        dry_run,
-        limit,
-        force,
-        require_tests,
-        _span(max_age),
-        api.read_plan(plan) if plan is not None else None,
-        wait,
-    )
+    planned = api.read_plan(plan) if plan is not None else None
+    options = api.PushOptions(dry_run, limit, force, require_tests, _span(max_age), planned, wait)
     with stopping() as (stop, signals), Bar(quiet=as_json) as bar:
         result = api.push(dbt.options, dbt.selection, options, stop=stop, observer=bar)
     _finish(result, as_json, dry_run=dry_run, signals=signals)

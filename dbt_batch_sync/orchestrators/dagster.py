@@ -70,16 +70,7 @@ def batch_sync_assets(
         ConfigurationError: there is no manifest, a mapping is invalid, or a sync has no delta.
     """
     task = PushTask(
-        project_dir=project_dir,
-        profiles_dir=profiles_dir,
-        profile=profile,
-        target=target,
-        variables=variables,
-        env=env,
-        select=select,
-        exclude=exclude,
-        options=options,
-        fail_on_partial=fail_on_partial,
+        project_dir, profiles_dir, profile, target, variables, env, select, exclude, options, fail_on_partial
     )
     from dbt_batch_sync.api import load_syncs
 

@@ -50,14 +50,5 @@ def push_syncs(
         WarehouseError: the warehouse could not be reached.
     """
     return PushTask(
-        project_dir=project_dir,
-        profiles_dir=profiles_dir,
-        profile=profile,
-        target=target,
-        variables=variables,
-        env=env,
-        select=select,
-        exclude=exclude,
-        options=options,
-        fail_on_partial=fail_on_partial,
+        project_dir, profiles_dir, profile, target, variables, env, select, exclude, options, fail_on_partial
     ).run(get_run_logger())

@@ -22,6 +22,7 @@ from dbt_batch_sync.errors import ConfigurationError, MappingError, Stopped
 from dbt_batch_sync.mapping.lines import with_lines
 from dbt_batch_sync.mapping.staleness import find_stale
 from dbt_batch_sync.mapping.syncs import Sync, read_syncs
+from dbt_batch_sync.mapping.validation import listed
 from dbt_batch_sync.push.guards import other_target
 from dbt_batch_sync.push.known import Known, read_known
 from dbt_batch_sync.warehouse import Warehouse, open_warehouse
@@ -85,8 +86,8 @@ def selected(syncs: tuple[Sync, ...], selection: Selection, manifest: Manifest) 
     disabled = [each.name for each in manifest.disabled if each.mapped]
     if not syncs and disabled:
         raise ConfigurationError(
-            f"every model with `batch_sync` is disabled: {', '.join(f'`{name}`' for name in disabled)}. If "
-            "another target enables them, use it and run `dbt parse` with it"
+            f"every model with `batch_sync` is disabled: {listed(disabled)}. If another target enables them, "
+            "use it and run `dbt parse` with it"
         )
     if not syncs:
         raise ConfigurationError(
@@ -96,7 +97,7 @@ def selected(syncs: tuple[Sync, ...], selection: Selection, manifest: Manifest) 
     selector = None
     if selection.selector is not None:
         if selection.selector not in manifest.selectors:
-            known = ", ".join(f"`{name}`" for name in manifest.selectors) or "none"
+            known = listed(manifest.selectors) or "none"
             raise ConfigurationError(f"`--selector`: there is no such selector; selectors.yml has: {known}")
         selector = manifest.selectors[selection.selector]
     return select_syncs(syncs, selection.select, selection.exclude, selector)

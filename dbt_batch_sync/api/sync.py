@@ -25,6 +25,7 @@ from dbt_batch_sync.errors import BatchSyncError, ConfigurationError
 from dbt_batch_sync.ledger.requests import Scope, append_requests
 from dbt_batch_sync.mapping.staleness import find_uncompared
 from dbt_batch_sync.mapping.syncs import Sync, read_syncs
+from dbt_batch_sync.mapping.validation import listed
 from dbt_batch_sync.notifications import call_hooks
 from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.guards import Gate
@@ -212,13 +213,12 @@ def _refuse_resend(syncs: Sequence[Sync]) -> None:
     erasing = [each.name for each in syncs if each.kind.erases]
     if erasing:
         raise ConfigurationError(
-            f"resend: {', '.join(f'`{name}`' for name in erasing)} erases people, and a request for "
-            "erasure is never repeated. Every push retries what Batch rejected. "
-            f"Exclude it: --exclude {' '.join(erasing)}"
+            f"resend: {listed(erasing)} erases people, and a request for erasure is never repeated. Every "
+            f"push retries what Batch rejected. Exclude it: --exclude {' '.join(erasing)}"
         )
     events = [each.name for each in syncs if not each.kind.repeatable]
     if events:
         raise ConfigurationError(
-            f"`{', '.join(events)}`: events are never resent, because each could start a second message to a "
+            f"{listed(events)}: events are never resent, because each could start a second message to a "
             f"person. Exclude them: --exclude {' '.join(events)}"
         )

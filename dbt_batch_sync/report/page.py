@@ -12,8 +12,7 @@ from markupsafe import Markup, escape
 from dbt_batch_sync import __version__
 from dbt_batch_sync.ledger.records import PHASES, Run
 from dbt_batch_sync.pages import load_template, source_hash
-from dbt_batch_sync.report.charts import Chart, axis_top, stacked
-from dbt_batch_sync.report.timeline import MARKS, mark, tally, timeline
+from dbt_batch_sync.report.charts import MARKS, Chart, axis_top, mark, stacked, tally, timeline
 from dbt_batch_sync.results import counted, duration, noun, shown_time
 from dbt_batch_sync.results.look import ReportResult, SyncReport
 

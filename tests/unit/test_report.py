@@ -19,8 +19,7 @@ from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.ledger.audits import Audited
 from dbt_batch_sync.ledger.records import RejectCount, Run
 from dbt_batch_sync.report import page
-from dbt_batch_sync.report.charts import WIDTH, axis_top, stacked
-from dbt_batch_sync.report.timeline import COLUMNS, MARKS, timeline
+from dbt_batch_sync.report.charts import COLUMNS, MARKS, WIDTH, axis_top, stacked, timeline
 from dbt_batch_sync.results import compact
 from dbt_batch_sync.results.look import ReportResult, SyncReport
 

@@ -13,6 +13,7 @@ from dbt_batch_sync.connections.addresses import address
 from dbt_batch_sync.connections.profiles import DbtOptions, find_output
 from dbt_batch_sync.errors import ProfileError, printable
 from dbt_batch_sync.mapping.validation import (
+    Reader,
     Spot,
     boolean,
     choice,
@@ -30,7 +31,6 @@ PROFILE = "dbt_batch_sync"
 OUTPUT_TYPE = "batch"
 API_URL = "https://api.batch.com"
 API_VERSION = "2.11"
-MAX_KEY = 1000
 
 PROFILE_YAML = """\
 dbt_batch_sync:
@@ -48,36 +48,24 @@ _HOOK = "an address, `{url: …, format: slack}`, or `{command: [program, argume
 _read_url = address("https://hooks.example.com/…", query=True)
 
 
-def _read_type(value: object, spot: Spot) -> str:
-    if value != OUTPUT_TYPE:
-        spot.refuse(f"must be `{OUTPUT_TYPE}`")
-    return OUTPUT_TYPE
+def _matching(pattern: str, rule: str) -> Reader[str]:
+    """Reads a text of this form; `rule` says it in words. It may be a secret, so no message contains it."""
+
+    def read(value: object, spot: Spot) -> str:
+        if isinstance(value, str) and re.fullmatch(pattern, value):
+            return value
+        given = "empty" if value == "" else "" if isinstance(value, str) else kind(value)
+        spot.refuse(f"must be {rule}" + (f", not {given}" if given else ""))
+        return ""
+
+    return read
 
 
-def _read_version(value: object, spot: Spot) -> str:
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", value):
-        return value
-    # Without quotes, YAML reads a number, in which 2.10 equals 2.1.
-    spot.refuse(f'must be a version in quotes, like `"{API_VERSION}"`, not {kind(value)}')
-    return API_VERSION
-
-
-def _read_key(value: object, spot: Spot) -> str:
-    if isinstance(value, str) and len(value) <= MAX_KEY and re.fullmatch(r"[!-~]+", value):
-        return value
-    wrong = (
-        "empty" if value == "" else "a text with other characters" if isinstance(value, str) else kind(value)
-    )
-    spot.refuse(f"must be a text of visible ASCII characters (a number in quotes), not {wrong}")
-    return ""
-
-
-def _read_app_key(value: object, spot: Spot) -> str:
-    # It becomes a part of a path.
-    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,200}", value):
-        return value
-    spot.refuse("must be an app's API key: 1 to 200 of A-Z, a-z, 0-9, - and _")
-    return ""
+_read_key = _matching(r"[!-~]{1,1000}", "a text of visible ASCII characters (a number in quotes)")
+# Without quotes, YAML reads a number, in which 2.10 equals 2.1.
+_read_version = _matching(r"[0-9]{1,3}\.[0-9]{1,3}", f'a version in quotes, like `"{API_VERSION}"`')
+# It becomes a part of a path.
+_read_app_key = _matching(r"[A-Za-z0-9_-]{1,200}", "an app's API key: 1 to 200 of A-Z, a-z, 0-9, - and _")
 
 
 def _read_app_keys(value: object, spot: Spot) -> tuple[str, ...]:
@@ -159,7 +147,7 @@ class Output:
     """
 
     name: str = ""
-    type: str = read_by(_read_type, OUTPUT_TYPE, required=f"`{OUTPUT_TYPE}`")
+    type: str = read_by(_matching(OUTPUT_TYPE, f"`{OUTPUT_TYPE}`"), OUTPUT_TYPE, required=f"`{OUTPUT_TYPE}`")
     rest_api_key: str = read_by(_read_key, "", required="the REST API key of the company", hidden=True)
     project_key: str = read_by(_read_key, "", required="the key of the Batch project", hidden=True)
     app_keys: tuple[str, ...] = read_by(_read_app_keys, (), hidden=True)

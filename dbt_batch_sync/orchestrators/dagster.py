@@ -28,7 +28,6 @@ from dbt_batch_sync.orchestrators.run import PushFailed, PushTask
 if TYPE_CHECKING:
     from dbt_batch_sync.api import PushOptions
     from dbt_batch_sync.mapping.syncs import Sync
-    from dbt_batch_sync.results.sync import SyncPushed
 
 
 class Translator(Protocol):
@@ -111,14 +110,11 @@ def _push(
         raise Failure(str(error), allow_retries=not isinstance(error, ConfigurationError)) from error
     for sync in result.syncs:
         if task.accepts(sync.status):
-            yield MaterializeResult(asset_key=keys[sync.sync], metadata=_metadata(sync))
+            # The sync's part of the document of `push --json`.
+            metadata = {name: value for name, value in asdict(sync).items() if value is not None}
+            yield MaterializeResult(asset_key=keys[sync.sync], metadata=metadata)
     if failure is not None:
         raise failure
-
-
-def _metadata(sync: "SyncPushed") -> dict[str, object]:
-    """The metadata of a materialization: the sync's part of the document of `push --json`."""
-    return {name: value for name, value in asdict(sync).items() if value is not None}
 
 
 def _delta_keys(

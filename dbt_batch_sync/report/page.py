@@ -55,6 +55,7 @@ def render(result: ReportResult) -> str:
         "tally": tally,
     }
     syncs = sorted(result.syncs, key=lambda sync: not _attention(sync, now))
+    kinds = {sync.kind for sync in syncs}
     kind, sentence = _verdict(result.syncs, now)
     return load_template(_FOLDER, "report.html.jinja", filters).render(
         verdict=(kind, "✓" if kind == "succeeded" else "!", _prose(sentence)),
@@ -64,7 +65,7 @@ def render(result: ReportResult) -> str:
         version=__version__,
         result=result,
         syncs=syncs,
-        row=_row_of(syncs),
+        row=noun(kinds.pop()) if len(kinds) == 1 else "row",
         timeline=timeline,
         marks=MARKS,
         phases=PHASES,
@@ -149,12 +150,6 @@ def _periods(
         chosen = tuple(run for run in everything if most is None or now - run.started_at <= most)[:last]
         found.setdefault(chosen, []).append(f"for-{name}")
     return [(" ".join(classes), chosen) for chosen, classes in found.items()]
-
-
-def _row_of(syncs: Sequence[SyncReport]) -> str:
-    """What a row of all syncs is: their kind's noun if they are of one kind."""
-    kinds = {sync.kind for sync in syncs}
-    return noun(kinds.pop()) if len(kinds) == 1 else "row"
 
 
 def speed(run: Run) -> float:

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import yaml
@@ -94,17 +95,16 @@ def init(project_dir: Path, git: str | None = None, revision: str | None = None)
     found = _load(path).get("packages")
     listed = found if isinstance(found, list) else []
     ours = next((each for each in listed if _is_ours(each, entry, project_dir)), None)
+    by_hand = None
     if ours == entry:
         done.append(f"{path.name} already lists them: left as it is")
-        return Installed(tuple(done), path.name)
-    text = _with_entry(path, entry, ours)
-    if text is None:
-        lines = yaml.safe_dump([entry], sort_keys=False).splitlines()
-        return Installed(tuple(done), path.name, "".join(f"  {line}\n" for line in lines))
-    path.write_bytes(text.encode())
-    shown = next(iter(entry.values()))
-    done.append(f"added `{shown}` to {path.name}" + (" in place of the other entry" if ours else ""))
-    return Installed(tuple(done), path.name)
+    elif (text := _with_entry(path, entry, ours)) is None:
+        by_hand = indent(yaml.safe_dump([entry], sort_keys=False), "  ")
+    else:
+        path.write_bytes(text.encode())
+        shown = next(iter(entry.values()))
+        done.append(f"added `{shown}` to {path.name}" + (" in place of the other entry" if ours else ""))
+    return Installed(tuple(done), path.name, by_hand)
 
 
 def _tag_of_this_version(repository: str) -> str:

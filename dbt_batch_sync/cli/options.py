@@ -153,7 +153,7 @@ def with_dbt_flags(verb: Callable[..., None]) -> Callable[..., None]:
 
 def _uses_colors(dbt: DbtFlags) -> bool:
     """The value of `--use-colors`, or of `flags` in dbt_project.yml."""
-    from dbt_batch_sync.connections.documents import read_yaml
+    from dbt_batch_sync.connections.profiles import read_yaml
 
     if dbt.use_colors is not None:
         return dbt.use_colors

@@ -15,8 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from dbt_batch_sync.artifacts.manifest import Manifest, Model
-from dbt_batch_sync.connections.documents import read_yaml
-from dbt_batch_sync.connections.profiles import PROJECT_FILE, Project
+from dbt_batch_sync.connections.profiles import PROJECT_FILE, Project, read_yaml
 from dbt_batch_sync.errors import Problem, ProfileError
 from dbt_batch_sync.mapping.misplaced import META_KEY
 

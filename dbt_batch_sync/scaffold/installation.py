@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from dbt_batch_sync import __version__
-from dbt_batch_sync.connections.documents import read_yaml
+from dbt_batch_sync.connections.profiles import read_yaml
 from dbt_batch_sync.errors import ConfigurationError, ProfileError
 
 PACKAGE = "dbt_batch_sync"

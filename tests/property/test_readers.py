@@ -19,9 +19,8 @@ from hypothesis import strategies as st
 from dbt_batch_sync.artifacts.manifest import read_manifest
 from dbt_batch_sync.artifacts.selection import select_syncs
 from dbt_batch_sync.connections.addresses import is_loopback
-from dbt_batch_sync.connections.documents import read_yaml
 from dbt_batch_sync.connections.outputs import Output, read_output
-from dbt_batch_sync.connections.profiles import DbtOptions, read_target
+from dbt_batch_sync.connections.profiles import DbtOptions, read_target, read_yaml
 from dbt_batch_sync.connections.rendering import Renderer
 from dbt_batch_sync.errors import ConfigurationError, MappingError, ProfileError
 from dbt_batch_sync.kinds.attributes import CUSTOM_RULES, STANDARD_ATTRIBUTES, name_refusal, propose_name

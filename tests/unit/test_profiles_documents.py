@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dbt_batch_sync.connections.documents import read_yaml
+from dbt_batch_sync.connections.profiles import read_yaml
 from dbt_batch_sync.errors import ProfileError
 
 

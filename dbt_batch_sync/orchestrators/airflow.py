@@ -36,15 +36,8 @@ class BatchSyncOperator(BaseOperator):
         AirflowException: a sync failed or was stopped, or the warehouse could not be reached.
     """
 
-    template_fields: Sequence[str] = (
-        "project_dir",
-        "profiles_dir",
-        "profile",
-        "target",
-        "variables",
-        "env",
-        "select",
-        "exclude",
+    template_fields: Sequence[str] = tuple(
+        each.name for each in fields(PushTask) if each.name not in ("options", "fail_on_partial")
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"variables": "json", "env": "json"}
     ui_color = "#d5e8f5"

@@ -114,9 +114,10 @@ def draw(head: Sequence[str], rows: Rows, *, drop: Sequence[str] = (), indent: i
     with short numbers, as one record per row. Counts and seconds are right-aligned.
     """
     console, whole, least = out(), (head, rows), without(head, rows, drop)
+    any_width = console.options.update(max_width=10_000)
     for columns, gap, short in ((whole, 2, False), (whole, 1, False), (least, 2, False), (least, 1, True)):
         table = _table(*columns, gap=gap, short=short)
-        if Measurement.get(console, console.options, table).maximum + indent <= console.width:
+        if Measurement.get(console, any_width, table).maximum + indent <= console.width:
             break
     else:
         return _records(console, head, rows, indent)

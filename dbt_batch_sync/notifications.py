@@ -52,7 +52,7 @@ def _call(hook: Hook, result: PushResult, output: str) -> str | None:
     body = json.dumps(document).encode()
     if hook.command:
         return _run(hook.command, body)
-    from dbt_batch_sync.batch_api.webhook import post  # a push without syncs never gets here without it
+    from dbt_batch_sync.batch_api.transport import post  # a push without syncs never gets here without it
 
     return post(hook.url, body, HOOK_SECONDS)
 

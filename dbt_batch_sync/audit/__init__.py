@@ -1,7 +1,7 @@
 """Compares an export from Batch with what was sent.
 
-`exporting` requests an export and loads its files · `believed` reads what Batch should hold · `comparison`
-compares both in a DuckDB that spills to disk · `run` does all of this for each sync
+`run` requests an export and loads its files · `believed` reads what Batch should hold · `comparison`
+compares both in a DuckDB that spills to disk
 """
 
 from __future__ import annotations

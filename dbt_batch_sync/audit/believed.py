@@ -1,7 +1,4 @@
-"""What Batch should hold for a sync: its snapshot, and what was settled of its delta since then.
-
-Read page by page.
-"""
+"""What Batch should hold for a sync: its snapshot, and what was settled of its delta since, in pages."""
 
 from __future__ import annotations
 
@@ -15,8 +12,6 @@ from sqlglot import exp
 from dbt_batch_sync.audit.comparison import Believed
 from dbt_batch_sync.errors import Stopped
 from dbt_batch_sync.kinds.attributes import KEY, TypedAttribute
-from dbt_batch_sync.ledger.records import Event
-from dbt_batch_sync.ledger.state import Built
 from dbt_batch_sync.mapping.mapping import OnNull
 from dbt_batch_sync.push.counts import Pending
 from dbt_batch_sync.push.known import Known, relation_of
@@ -55,7 +50,16 @@ class Reader:
             raise Stopped(
                 f"dbt has built the delta of `{self.known.sync.name}` while it was read. Run the audit again"
             )
-        into.settle(self._settled_before(built), self._runs_since(), self.known.sync.mapping.on_exit)
+        checkpoints = self.known.journal.events(
+            "event = 'checkpoint' and sync = :sync and (delta_id = :delta_id or recorded_at >= :began)",
+            sync=self.known.sync.name,
+            delta_id=built.delta_id,
+            began=self.began,
+        )
+        before = [each for each in checkpoints if each.recorded_at < self.began]
+        settled = max((each.page or 0 for each in before), default=-1)
+        since = [each.run_id for each in checkpoints if each.recorded_at >= self.began]
+        into.settle(2**62 if self.settles_all else settled, since, self.known.sync.mapping.on_exit)
 
     def _read_snapshot(self, into: Believed) -> None:
         cells = {name: name for name in ("_batch_run_id", "_batch_doubt")}
@@ -99,9 +103,8 @@ class Reader:
             after = upto
 
     def _delta_pages(self, delta_id: str) -> Iterator[pa.Table]:
-        at = self.known.state.checkpoint
         delta = relation_of(self.warehouse, self.known.sync, "delta")
-        pending = Pending(delta, delta_id, at.page, at.key)
+        pending = Pending(delta, delta_id, self.known.state.checkpoint)
         settled = "1" if self.settles_all else f"case when {pending.settled} then 1 else 0 end"
         values = {"delta_id": delta_id} if self.settles_all else pending.values
         counted = select(
@@ -123,25 +126,6 @@ class Reader:
         for start, stop in neighbours([rows for _, rows in sizes], self._page_rows):
             given = {**values, "first": sizes[start][0], "last": sizes[stop - 1][0]}
             yield self.warehouse.fetch(Statement(query, given)).rename_columns(list(cells))
-
-    def _settled_before(self, built: Built) -> int:
-        """The last page of the delta that was settled when the export began."""
-        if self.settles_all:
-            return 2**62
-        of_delta = self._checkpoints("<")
-        return max((each.page or 0 for each in of_delta if each.delta_id == built.delta_id), default=-1)
-
-    def _runs_since(self) -> list[str | None]:
-        """The pushes that settled rows after the export began."""
-        return [each.run_id for each in self._checkpoints(">=")]
-
-    def _checkpoints(self, when: str) -> list[Event]:
-        """Those before the export began, or since then."""
-        return self.known.journal.events(
-            f"event = 'checkpoint' and sync = :sync and recorded_at {when} :began",
-            sync=self.known.sync.name,
-            began=self.began,
-        )
 
 
 def kept(known: Known, attributes: Sequence[TypedAttribute]) -> list[str]:

@@ -138,7 +138,6 @@ class Comparison:
                     self.run(f"drop table if exists {table}")
 
     def run(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
-        """Executes a statement."""
         self.connection.execute(statement, dict(parameters or {}))
 
     def count(self, of: str) -> int:
@@ -182,8 +181,7 @@ class Believed:
     def settle(self, before: int, runs: Sequence[str | None], on_exit: OnExit) -> None:
         """Lays what was settled of the delta over the snapshot, and notes what may differ.
 
-        Rows sent after the export began may have changed since: those of later pages than `before`, and those
-        of the `runs`.
+        Rows sent after the export began may have changed: those after the page `before`, those of the `runs`.
         """
         left = "_batch_gone" if on_exit is not OnExit.CLEAR else "false"
         self._db.run(

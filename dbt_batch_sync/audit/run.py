@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import random
+import os
+import shutil
+import tempfile
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import chain, repeat
+from pathlib import Path
 
 from dbt_batch_sync.audit import AuditObserver, AuditOptions, Wait
 from dbt_batch_sync.audit.believed import Reader, kept
-from dbt_batch_sync.audit.comparison import Believed, Comparison, Found
-from dbt_batch_sync.audit.exporting import begin, load, temporary_directory
-from dbt_batch_sync.batch_api.exports import Exports, Patience
+from dbt_batch_sync.audit.comparison import Believed, Comparison, Found, room
+from dbt_batch_sync.batch_api.exports import Exports
 from dbt_batch_sync.connections.outputs import Output
-from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped
+from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, DeliveryError, Stopped
 from dbt_batch_sync.kinds.attributes import AttributeType, TypedAttribute, parse_types
 from dbt_batch_sync.ledger.audits import Asked, Audited, Begun, append_audited, append_begun, begun_by
 from dbt_batch_sync.ledger.journal import ROWS_AT_ONCE
+from dbt_batch_sync.ledger.state import process_exists, this_host
 from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.guards import stops
 from dbt_batch_sync.push.known import Known
@@ -31,6 +37,9 @@ from dbt_batch_sync.warehouse import Warehouse
 PROFILES = "profiles"
 """The kind whose values can be read back."""
 
+WAITS = (1.0, 2.0, 3.0, 5.0, 10.0, 15.0)
+"""Seconds between polls of an export; the last one repeats."""
+
 SAMPLES = 10
 
 MAX_UNKNOWN = 10_000
@@ -39,8 +48,6 @@ MAX_UNKNOWN = 10_000
 
 @dataclass(frozen=True)
 class Audit:
-    """What all audits of a command share."""
-
     warehouse: Warehouse
     channels: Channels
     outputs: Mapping[str, Output]
@@ -50,10 +57,11 @@ class Audit:
 
     def run(self, known: Sequence[Known]) -> Iterator[SyncAudited]:
         """Audits the syncs by output. An error of one sync is in its result."""
-        known = [each for each in known if self.options.export is None or self._begun(each)]
+        export = self.options.export
+        known = [each for each in known if export is None or begun_by(each.journal, export, each.sync.name)]
         if not known:
             raise ConfigurationError(
-                f"--export: none of the selected syncs began the export `{self.options.export}`. The message "
+                f"--export: none of the selected syncs began the export `{export}`. The message "
                 "of the audit that began it has the whole command"
             )
         groups: dict[str, list[Known]] = {}
@@ -94,8 +102,8 @@ class Audit:
         return SyncAudited(name, kind, audit_id, compared=expected, in_batch=found, drifted=drifted)
 
     def _of_output(self, group: Sequence[Known], output: Output) -> Iterator[SyncAudited]:
-        patience = Patience(self.wait.seconds, random.random, self.observer.told, output.max_attempts)
-        exports = Exports(self.channels.client(output), patience)
+        client, told = self.channels.client(output), self.observer.told
+        exports = Exports(client, self.wait.seconds, told, output.max_attempts)
         names = {attribute.plain_name for each in group for attribute in _attributes(each)}
         if not names:
             raise Stopped("there is nothing to compare: the syncs have no attribute")
@@ -104,7 +112,7 @@ class Audit:
             comparison = Comparison(directory, sorted(names))
             try:
                 export_id = begun[0].export_id
-                load(exports, export_id, comparison, directory, self.wait, self.observer)
+                self._load(exports, export_id, comparison, directory)
                 for each, one in zip(group, begun, strict=True):
                     self.observer.state(f"comparing {each.sync.name}")
                     try:
@@ -117,7 +125,8 @@ class Audit:
     def _begin(self, group: Sequence[Known], exports: Exports, names: Sequence[str]) -> list[Begun]:
         """The export for each sync, the same for all. An earlier one, if it was requested."""
         if self.options.export is not None:
-            begun = [each for each in map(self._begun, group) if each is not None]
+            found = (begun_by(each.journal, self.options.export, each.sync.name) for each in group)
+            begun = [each for each in found if each is not None]
             missing = [name for name in names if any(name not in one.names for one in begun)]
             if missing:
                 raise Stopped(
@@ -128,7 +137,9 @@ class Audit:
             return begun
         # Before the request: rows sent from now on may or may not be in the export.
         moments = [each.journal.stamp() for each in group]
-        export_id = begin(exports, names, self.observer)
+        self.observer.state("asking Batch for an export")
+        export_id = exports.start(names)
+        self.observer.exporting(export_id)
         begun = [
             Begun(each.sync.name, str(uuid.uuid4()), export_id, moment, tuple(names))
             for each, moment in zip(group, moments, strict=True)
@@ -137,12 +148,23 @@ class Audit:
             append_begun(each.journal, one)
         return begun
 
-    def _begun(self, known: Known) -> Begun | None:
-        """What began the export to resume. Its audit gets another id: the request of an earlier audit of the
-        same export may be answered already.
-        """
-        begun = begun_by(known.journal, self.options.export or "").get(known.sync.name)
-        return replace(begun, audit_id=str(uuid.uuid4())) if begun else None
+    def _load(self, exports: Exports, export_id: str, into: Comparison, directory: Path) -> None:
+        """Waits for an export and loads its files one by one."""
+        began, waits = self.wait.now(), chain(WAITS, repeat(WAITS[-1]))
+        while (view := exports.view(export_id)).state != "SUCCESS":
+            if view.state == "ERROR":
+                raise DeliveryError(
+                    f"Batch could not make the export {export_id} (ERROR). Run the audit again"
+                )
+            self.observer.state(f"{export_id}: {view.state.lower()}, {self.wait.now() - began:.0f} s")
+            self.wait.seconds(next(waits))
+        for number, url in enumerate(view.files, 1):
+            self.observer.state(f"{export_id}: file {number} of {len(view.files)}")
+            path = directory / "downloaded.jsonl"
+            exports.download(url, path)
+            into.add_exported(path)
+            path.unlink()
+        into.check()
 
     def _of_sync(self, known: Known, begun: Begun, comparison: Comparison) -> SyncAudited:
         attributes = _attributes(known)
@@ -157,13 +179,10 @@ class Audit:
         with comparison.of_sync(attributes) as believed:
             Reader(self.warehouse, known, attributes, begun.began, self.options.adopts).read(believed)
             believed.compare(kept(known, attributes), known.sync.mapping.membership)
-            return self._recorded(known, begun, believed, attributes)
+            return self._recorded(known, begun, believed, _counted(known, begun, believed, attributes))
 
-    def _recorded(
-        self, known: Known, begun: Begun, believed: Believed, attributes: Sequence[TypedAttribute]
-    ) -> SyncAudited:
-        journal, drifted = known.journal, believed.drifted()
-        result = _counted(known, begun, believed, attributes, drifted)
+    def _recorded(self, known: Known, begun: Begun, believed: Believed, result: SyncAudited) -> SyncAudited:
+        journal = known.journal
         for rows in believed.drift(ROWS_AT_ONCE, MAX_UNKNOWN):
             journal.append_drift(known.sync.name, begun.audit_id, rows)
         request: Asked | None = "adopted" if self.options.adopts else "drift" if self.options.repair else None
@@ -173,7 +192,7 @@ class Audit:
             begun.began,
             journal.stamp(),
             result.compared,
-            drifted,
+            result.drifted,
             result.unknown_profiles,
         )
         repairs = request is not None and believed.is_repairable(request == "adopted")
@@ -187,7 +206,7 @@ def _attributes(known: Known) -> tuple[TypedAttribute, ...]:
 
 
 def _counted(
-    known: Known, begun: Begun, believed: Believed, attributes: Sequence[TypedAttribute], drifted: int
+    known: Known, begun: Begun, believed: Believed, attributes: Sequence[TypedAttribute]
 ) -> SyncAudited:
     differences, expected, unknown = list[Difference](), Counter[str](), 0
     for attribute, difference, reason, count in believed.counts():
@@ -208,7 +227,7 @@ def _counted(
         mapping=known.sync.mapping.hash,
         began_at=begun.began,
         compared=believed.rows,
-        drifted=drifted,
+        drifted=believed.drifted(),
         unknown_profiles=unknown,
         differences=tuple(differences),
         expected=dict(expected),
@@ -243,3 +262,21 @@ def _masked(text: str | None, kind: AttributeType | None, name: str) -> str:
 
 def _failed(known: Known, error: str) -> SyncAudited:
     return SyncAudited(known.sync.name, known.sync.kind.name, error=error)
+
+
+@contextmanager
+def temporary_directory() -> Iterator[Path]:
+    """A private directory, removed in any case: the next audit removes what a killed one left. Raises
+    DeliveryError if there is no room for it.
+    """
+    host = hashlib.sha256(this_host().encode()).hexdigest()[:8]
+    prefix = f"dbt-batch-sync-audit-{host}-"
+    with room():
+        for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+            process = left.name.removeprefix(prefix).partition("-")[0]
+            if process.isdigit() and not process_exists(int(process)):
+                shutil.rmtree(left, ignore_errors=True)
+        own = f"{prefix}{os.getpid()}-"
+        directory = tempfile.TemporaryDirectory(prefix=own, ignore_cleanup_errors=True)
+    with directory as name:
+        yield Path(name)

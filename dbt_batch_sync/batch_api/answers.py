@@ -6,8 +6,7 @@ Fatal      another 4xx, or a redirect: no other call will fare better
 Busy       408, 429 and every 5xx: later
 Broken     no answer, or one that can't be understood: the outcome is unknown, and writes can be repeated
 
-Free text is kept so that `reasons.clean_reason` can compare it with what was sent. It is never shown
-unfiltered.
+Free text is kept for `reasons.clean_reason`, which compares it with what was sent. Never shown unfiltered.
 """
 
 from __future__ import annotations

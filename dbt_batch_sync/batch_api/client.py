@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import requests
 import urllib3.exceptions
 
-from dbt_batch_sync import __version__
 from dbt_batch_sync.batch_api.answers import (
     Accepted,
     Answer,
@@ -70,7 +69,6 @@ class Client:
         self._timeout = timeout
         self._session = open_session(
             bearer(rest_api_key, project_key),
-            user_agent=f"dbt-batch-sync/{__version__}",
             connections=max_in_flight,
             # Plain http is allowed on loopback only. A proxy would send the key in the clear.
             use_environment=api_url.lower().startswith("https:"),

@@ -5,6 +5,7 @@ The link to a file leads to another host: it is followed once, without credentia
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -53,26 +54,22 @@ class View:
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How requests are retried. `wait` sleeps, or raises to end the audit; `tell` receives the reason."""
+class Exports:
+    """The exports of one output. Every method raises DeliveryError with what to do.
 
+    Before a request is repeated, `tell` receives the reason, and `wait` sleeps or raises to end the audit.
+    """
+
+    client: Client
     wait: Callable[[float], None]
-    chance: Callable[[], float]
     tell: Callable[[str], None]
     max_attempts: int = 8
-
-
-class Exports:
-    """The exports of one output. Every method raises DeliveryError with what to do."""
-
-    def __init__(self, client: Client, patience: Patience) -> None:
-        self._client = client
-        self._patience = patience
+    chance: Callable[[], float] = random.random
 
     def start(self, attributes: Sequence[str]) -> str:
         """Requests an export of these attributes, by their plain names, for every profile. Returns its id."""
         body = {"export_type": "ATTRIBUTES", "attributes": list(attributes), "identifiers": ["custom_id"]}
-        answer = self._settled(lambda: self._client.ask("POST", "profiles/export", body), repeatable=False)
+        answer = self._settled(lambda: self.client.ask("POST", "profiles/export", body), repeatable=False)
         export_id = answer.get("id")
         if not isinstance(export_id, str) or not export_id:
             raise DeliveryError(describe(Broken(BrokenKind.ANSWER, "no id of an export")))
@@ -81,7 +78,7 @@ class Exports:
     def view(self, export_id: str) -> View:
         """The state of an export."""
         path = f"exports/view?id={quote(export_id, safe='')}"
-        told = self._settled(lambda: self._client.ask("GET", path))
+        told = self._settled(lambda: self.client.ask("GET", path))
         state, files = told.get("status"), told.get("files")
         if state not in get_args(State):
             raise DeliveryError(describe(Broken(BrokenKind.ANSWER, "no state of an export")))
@@ -98,8 +95,8 @@ class Exports:
         wrong: Answer = Broken(BrokenKind.CUT)
         for attempt in range(LINK_ATTEMPTS):
             if attempt:
-                self._patience.tell(f"{describe(wrong)}; the file is asked for again")
-                self._patience.wait(2.0**attempt)
+                self.tell(f"{describe(wrong)}; the file is asked for again")
+                self.wait(2.0**attempt)
             answer = self._fetched(self._link(url), path)
             if isinstance(answer, Accepted):
                 return
@@ -115,12 +112,12 @@ class Exports:
         if not at.path.endswith("/exports/download") or len(ids) != 1:
             return self._checked(url)
         path = f"exports/download?id={quote(ids[0], safe='')}"
-        return self._checked(self._settled(lambda: self._client.locate(path)))
+        return self._checked(self._settled(lambda: self.client.locate(path)))
 
     def _checked(self, link: str) -> str:
         """Raises unless the link is an https address, or http for a sandbox on this machine."""
         at = urlsplit(link)
-        here = self._client.is_local and is_loopback(at.hostname)
+        here = self.client.is_local and is_loopback(at.hostname)
         if at.hostname is None or not (at.scheme == "https" or (at.scheme == "http" and here)):
             raise DeliveryError(
                 "the link to a file of the export is not an https address; nothing was downloaded"
@@ -147,17 +144,17 @@ class Exports:
     def _settled(self, call: Callable[[], tuple[Answer, _T]], *, repeatable: bool = True) -> _T:
         """Sends a request until it is answered. Raises DeliveryError if that fails or it is rejected."""
         policy = RetryPolicy(
-            max_attempts=self._patience.max_attempts,
+            max_attempts=self.max_attempts,
             max_retry_after=MAX_RETRY_AFTER,
             repeatable=repeatable,
             throttled_seconds=None if repeatable else THROTTLED_SECONDS,
         )
 
         def pause(answer: Answer, retry: Retry) -> None:
-            self._patience.tell(f"{describe(answer)}; trying again in {retry.after:.0f} s")
-            self._patience.wait(retry.after)
+            self.tell(f"{describe(answer)}; trying again in {retry.after:.0f} s")
+            self.wait(retry.after)
 
-        answer, found, why = persist(lambda _: call(), policy, self._patience.chance, pause)
+        answer, found, why = persist(call, policy, self.chance, pause)
         if not isinstance(answer, Accepted):
             raise DeliveryError(f"{describe(answer)}{why}")
         return found

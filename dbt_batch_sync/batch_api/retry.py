@@ -86,20 +86,18 @@ def decide(answer: Answer, attempt: int, policy: RetryPolicy, chance: float) -> 
 
 
 def persist(
-    call: Callable[[int], tuple[Answer, _T]],
+    call: Callable[[], tuple[Answer, _T]],
     policy: RetryPolicy,
     chance: Callable[[], float],
     pause: Callable[[Answer, Retry], None],
 ) -> tuple[Answer, _T, str]:
-    """Makes a call, which is told which one it is (from 1), until its answer counts or it is given up.
-    Returns also why, to follow the answer's description.
-
-    `pause` waits before the next one; whatever it or the call raises ends it all.
+    """Repeats a call until its answer counts or it is given up. Returns also why, to follow the answer's
+    description. `pause` waits before the next call; whatever it or the call raises ends it all.
     """
     attempt = 0
     while True:
         attempt += 1
-        answer, found = call(attempt)
+        answer, found = call()
         decision = decide(answer, attempt, policy, chance())
         if not isinstance(decision, Retry):
             return answer, found, f", {decision.why}" if decision else ""

@@ -11,15 +11,17 @@ import http.client
 import io
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
+
+from dbt_batch_sync import __version__
 
 _PIECE_BYTES: Final = 256 * 1024
 
@@ -86,9 +88,7 @@ class DirectSession(requests.Session):
         return None
 
 
-def open_session(
-    auth: AuthBase, user_agent: str, connections: int, use_environment: bool
-) -> requests.Session:
+def open_session(auth: AuthBase, connections: int, use_environment: bool) -> requests.Session:
     """A session for several threads (docs/decisions/requests.md) that keeps at most so many connections
     open. `use_environment`: HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE count.
     """
@@ -102,13 +102,32 @@ def open_session(
             "Content-Type": "application/json",  # required in every request, according to the documentation
             "Accept": "application/json",
             "Accept-Encoding": "identity",
-            "User-Agent": user_agent,
+            "User-Agent": f"dbt-batch-sync/{__version__}",
         }
     )
     adapter = _TimedAdapter(pool_connections=2, pool_maxsize=connections, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+def post(url: str, body: bytes, seconds: float) -> str | None:
+    """Posts JSON once to a user's address, reads only the status, and returns what went wrong, without the
+    address; None for a 2xx status. Never raises. Half of the time is for connecting, half for the answer.
+    """
+    part = seconds / 2
+    upload = cast("Iterable[bytes]", Upload(body, part))
+    try:
+        with (
+            open_session(Credentials(), 1, use_environment=url.startswith("https:")) as session,
+            session.post(
+                url, data=upload, timeout=(part, part), allow_redirects=False, stream=True
+            ) as answer,
+        ):
+            return None if answer.ok and not answer.is_redirect else f"it answered {answer.status_code}"
+    except (OSError, ValueError) as error:
+        # The error's text contains the address.
+        return f"it could not be reached, or did not answer within {seconds:g} s ({type(error).__name__})"
 
 
 class _TimedReader(io.RawIOBase):

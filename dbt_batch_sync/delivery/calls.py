@@ -105,15 +105,16 @@ class Line:
 def settle_chunk(chunk: Chunk, line: Line) -> Outcome:
     """Sends a chunk, in parts if need be, until each operation is settled. Raises as `deliver`, or Halted."""
     calls = _Calls(chunk, line)
-    verdict = find_rejected(len(chunk), calls, repeatable=line.repeatable)
-    if isinstance(verdict, MostlyRejected):
-        samples = f", and {verdict.probes_rejected} of {verdict.probes} samples" if verdict.probes else ""
+    try:
+        verdict = find_rejected(len(chunk), calls, repeatable=line.repeatable)
+    except MostlyRejected as found:
+        samples = f", and {found.probes_rejected} of {found.probes} samples" if found.probes else ""
         raise DeliveryError(
-            f"{describe(verdict.answer)}. Most rows of chunk {chunk.number} are rejected one by one: "
-            f"{verdict.rejected} rows{samples}. "
+            f"{describe(found.answer)}. Most rows of chunk {chunk.number} are rejected one by one: "
+            f"{found.rejected} rows{samples}. "
             "The cause is the mapping or the Batch project. Nothing of the chunk counts as sent; fix the "
             "cause and push again."
-        )
+        ) from None
     return settle(chunk, verdict, calls.requests, calls.retries, calls.unsure)
 
 
@@ -133,13 +134,13 @@ class _Calls:
         before, began = self.requests, line.timing.now()
         answers: list[Answer] = []
 
-        def call(number: int) -> tuple[Answer, None]:
+        def call() -> tuple[Answer, None]:
             if line.halted() or not line.pacer.acquire(stop - start, line.pause) or line.halted():
                 raise Halted
             if not self._connected:
                 line.begun(self._chunk, True)
             self.requests += 1
-            self.retries += number > 1
+            self.retries += bool(answers)
             granted = line.timing.now()
             answer = check_indexes(line.send(body), stop - start)
             answers.append(answer)

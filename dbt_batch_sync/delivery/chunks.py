@@ -93,8 +93,7 @@ def chunk_rows(
     """Chunks of at most `max_operations` and a body of `max_bytes`. Each operation is in exactly one.
 
     Rows stay in order. A row's further operations go to the front of the following chunks, one per chunk. The
-    chunks' `rows` add up to all rows; the last chunk may have no operations. Holds one chunk and one record
-    batch.
+    chunks' `rows` add up to all rows; the last one may have no operations. Holds one chunk and one batch.
     """
     read = settled = 0
     filling = _Filling(max_operations, max_bytes, envelope)

@@ -37,11 +37,9 @@ class Verdict:
     rejected: tuple[tuple[int, Rejected], ...] = ()
 
 
-@dataclass(frozen=True)
-class MostlyRejected:
-    """The search was stopped: the number of rejected operations and of rejected probes. Rows that must not be
-    repeated have no probes.
-    """
+@dataclass(eq=False)
+class MostlyRejected(Exception):
+    """The search was stopped. Counts rejected operations and probes; no probes if rows can't be repeated."""
 
     rejected: int
     probes_rejected: int
@@ -49,24 +47,15 @@ class MostlyRejected:
     answer: Rejected
 
 
-def find_rejected(operations: int, call: Call, *, repeatable: bool = True) -> Verdict | MostlyRejected:
+def find_rejected(operations: int, call: Call, *, repeatable: bool = True) -> Verdict:
     """Sends all operations. If they are rejected, sends ever smaller parts until each is accepted or rejected
     alone. `call` sends those from a start up to, but not including, a stop. Unless `repeatable`, an accepted
-    operation is never sent again, by this search or after it.
+    operation is never sent again, by this search or after it. Raises MostlyRejected.
     """
     search = _Search(operations, call, repeatable)
-    try:
-        if operations:
-            search.visit(0, operations, guilty=False)
-    except _EnoughError as enough:
-        return enough.found
+    if operations:
+        search.visit(0, operations, guilty=False)
     return Verdict(tuple(search.errors), tuple(search.rejected))
-
-
-class _EnoughError(Exception):
-    def __init__(self, found: MostlyRejected) -> None:
-        super().__init__()
-        self.found = found
 
 
 class _Search:
@@ -107,9 +96,9 @@ class _Search:
         probes = [index + 1 + rest * number // PROBES for number in range(PROBES)]
         bad = sum(isinstance(self._call(probe, probe + 1), Rejected) for probe in probes)
         if bad * 2 > PROBES:
-            raise _EnoughError(MostlyRejected(len(self.rejected), bad, PROBES, answer))
+            raise MostlyRejected(len(self.rejected), bad, PROBES, answer)
 
     def _check_unaccepted(self, answer: Rejected) -> None:
         large = self._operations > FIRST_CHECK + _SMALL_REST
         if large and not self._accepted and len(self.rejected) == min(self._operations, UNACCEPTED):
-            raise _EnoughError(MostlyRejected(len(self.rejected), 0, 0, answer))
+            raise MostlyRejected(len(self.rejected), 0, 0, answer)

@@ -20,8 +20,7 @@ TEXTS: Final = pa.large_list(TEXT)
 class Strip:
     """Operations with their keys: columns `key` and `operation`. If a row has further operations: `extra`,
     and `rows_before`, the number of delta rows before the row. If a row stands for several delta rows:
-    `members` of each operation and `more`, those of further ones. `is_source`: these are first operations,
-    not carried ones.
+    `members` of each operation and `more`, those of further ones. `is_source`: these are not carried ones.
     """
 
     apart = 0

@@ -53,7 +53,7 @@ class Talk:
     def _call(
         self, method: str, path: str, document: Mapping[str, object] | None = None
     ) -> tuple[Answer, Mapping[str, object]]:
-        def call(_: int) -> tuple[Answer, Mapping[str, object]]:
+        def call() -> tuple[Answer, Mapping[str, object]]:
             if not self.pacer.acquire(0, lambda seconds: self.timing.wait(self.stop, seconds)):
                 raise Interrupted("stopped on request")
             return self.ask(method, path, document)

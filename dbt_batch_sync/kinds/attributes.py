@@ -1,7 +1,6 @@
 """The table of Batch's attribute rules: valid names and values, and the reasons for invalid ones.
 
-Sources are marked as in docs/batch-api.md: D documented by Batch, C inferred from its SDKs, Q reported, U
-unknown.
+Sources are marked as in docs/batch-api.md: D documented, C inferred from SDKs, Q reported, U unknown.
 """
 
 from __future__ import annotations
@@ -161,6 +160,13 @@ class Rules:
 
 PROFILE_RULES = Rules()
 
+
+def name_in_batch(column: str) -> str:
+    """An attribute's name without a wrapper, for nulls [U] and in answers: `$email_address`, `website`."""
+    standard = column.startswith(STANDARD_PREFIX)
+    return "$" + column.removeprefix(STANDARD_PREFIX) if standard else column
+
+
 STANDARD_ATTRIBUTES: tuple[str, ...] = tuple(STANDARD_RULES)
 
 
@@ -179,7 +185,6 @@ class TypedAttribute:
 
     @property
     def rule(self) -> Rule:
-        """The rule for its values."""
         return (
             self.rules.standard[self.name.removeprefix(STANDARD_PREFIX)]
             if self.standard
@@ -188,8 +193,7 @@ class TypedAttribute:
 
     @property
     def plain_name(self) -> str:
-        """Its name in Batch without a wrapper, for nulls [U] and in answers."""
-        return "$" + self.name.removeprefix(STANDARD_PREFIX) if self.standard else self.name
+        return name_in_batch(self.name)
 
     @property
     def wire_name(self) -> str:

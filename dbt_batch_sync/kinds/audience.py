@@ -41,8 +41,6 @@ _read_name = word("an audience's name", r"[A-Za-z0-9_-]{1,255}", "1 to 255 of A-
 
 @dataclass(frozen=True)
 class _Form:
-    """The keys of `batch_sync`."""
-
     kind: str = read_by(text("a kind"), NAME)
     identifier: str = read_by(column, "", required="the column with the `custom_id` of the members")
     audience: str = read_by(_read_name, "", required="the name of the audience in Batch")

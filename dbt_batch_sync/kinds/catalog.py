@@ -77,8 +77,6 @@ _read_name = word("a catalog's name", ATTRIBUTE_NAME, f"1 to {MAX_NAME} of a-z, 
 
 @dataclass(frozen=True)
 class _Form:
-    """The keys of `batch_sync`."""
-
     kind: str = read_by(text("a kind"), NAME)
     identifier: str = read_by(column, "", required="the column with the ids of the items")
     catalog: str = read_by(_read_name, "", required="the name of the catalog in Batch")
@@ -115,12 +113,19 @@ def _stops(mapping: Mapping, built: Built, output: Output) -> Iterator[str]:
 def _adapt(mapping: Mapping, attributes: Sequence[TypedAttribute], found: Document | None) -> Step | None:
     """Creates the catalog or adds fields. Fields that are not in the mapping stay as they are."""
     name, wanted = mapping.container, {each.name: TYPES[each.type] for each in attributes}
-    if found is not None:
-        return _of_fields(name, wanted, _fields(found))
-    listed = [{"name": each, "type": type_} for each, type_ in wanted.items()]
-    said = ", ".join(f"{each} {type_}" for each, type_ in wanted.items())
-    does = f"create the catalog `{name}` with the fields {said} (a project has {MAX_CATALOGS} catalogs)"
-    return Step("catalogs/create", {"name": name, "fields": listed}, does)
+    have = _fields(found or {})
+    added = {each: type_ for each, type_ in wanted.items() if each not in have}
+    said = ", ".join(f"{each} {type_}" for each, type_ in added.items())
+    if found is None:
+        listed = [{"name": each, "type": type_} for each, type_ in added.items()]
+        does = f"create the catalog `{name}` with the fields {said} (a project has {MAX_CATALOGS} catalogs)"
+        return Step("catalogs/create", {"name": name, "fields": listed}, does)
+    _check_fields(name, wanted, have)
+    if not added:
+        return None
+    changes = [{"action": "add", "name": each, "type": type_} for each, type_ in added.items()]
+    does = f"add to the catalog `{name}` the fields {said}"
+    return Step("catalogs/update", {"name": name, "fields": changes}, does)
 
 
 def _fields(found: Document) -> dict[str, str]:
@@ -133,10 +138,9 @@ def _fields(found: Document) -> dict[str, str]:
     }
 
 
-def _of_fields(name: str, wanted: dict[str, str], have: dict[str, str]) -> Step | None:
-    """The fields to add. Raises Stopped for a changed type or too many fields, which you must resolve."""
+def _check_fields(name: str, wanted: dict[str, str], have: dict[str, str]) -> None:
+    """Raises Stopped for a changed type or too many fields, which you must resolve."""
     changed = [each for each in wanted if each in have and have[each] != wanted[each]]
-    added = {each: type_ for each, type_ in wanted.items() if each not in have}
     if changed:
         said = ", ".join(
             f"`{each}` is {have[each]} in Batch and {wanted[each]} in the model" for each in changed
@@ -145,17 +149,11 @@ def _of_fields(name: str, wanted: dict[str, str], have: dict[str, str]) -> Step 
             f"Batch can't change the type of a field of the catalog `{name}`: {said}. Map the column "
             "under another `name`, cast it in the model, or remove the field in Batch"
         )
-    if len(have) + len(added) > MAX_FIELDS:
+    if len(have | wanted) > MAX_FIELDS:
         raise Stopped(
-            f"the catalog `{name}` would have {len(have) + len(added)} fields, and Batch takes at most "
+            f"the catalog `{name}` would have {len(have | wanted)} fields, and Batch takes at most "
             f"{MAX_FIELDS}: remove fields that the mapping does not have in Batch"
         )
-    if not added:
-        return None
-    changes = [{"action": "add", "name": each, "type": type_} for each, type_ in added.items()]
-    said = ", ".join(f"{each} {type_}" for each, type_ in added.items())
-    does = f"add to the catalog `{name}` the fields {said}"
-    return Step("catalogs/update", {"name": name, "fields": changes}, does)
 
 
 CATALOG = Kind(

@@ -62,8 +62,6 @@ def _read_confirm(value: object, spot: Spot) -> str:
 
 @dataclass(frozen=True)
 class _Form:
-    """The keys of `batch_sync`."""
-
     kind: str = read_by(text("a kind"), NAME)
     identifier: str = read_by(column, "", required="the column with the `custom_id` of the people")
     requested_at: str | None = read_by(optional(column), None)
@@ -77,9 +75,7 @@ class _Form:
 def _mapping(written: _Form, spot: Spot, mapping: Mapping) -> Mapping:
     if written.requested_at is None:
         return mapping
-    at = Attribute(
-        written.requested_at, REQUESTED_AT, AttributeType.DATE, OnNull.CLEAR, standard=False, key=REQUESTED_AT
-    )
+    at = Attribute(written.requested_at, REQUESTED_AT, AttributeType.DATE, OnNull.CLEAR, REQUESTED_AT)
     return replace(mapping, attributes=(at,))
 
 

@@ -28,7 +28,7 @@ from dbt_batch_sync.kinds.listing import (
     entries,
     read_output,
 )
-from dbt_batch_sync.kinds.profiles import MASS_UPDATE, UPDATE
+from dbt_batch_sync.kinds.profiles import MASS_UPDATE, UPDATE, EndpointChoice
 from dbt_batch_sync.mapping.mapping import Attribute, Guards, Mapping, OnNull, guards_field
 from dbt_batch_sync.mapping.validation import Spot, choice, optional, read_by, read_form, shown, text, whole
 
@@ -73,17 +73,11 @@ class TooOld(str, Enum):
     NOW = "now"
 
 
-class Endpoint(str, Enum):
-    """The endpoints for events."""
-
-    UPDATE = UPDATE.name
-    MASS_UPDATE = MASS_UPDATE.name
+_ENDPOINTS = (EndpointChoice.UPDATE, EndpointChoice.MASS_UPDATE)
 
 
 @dataclass(frozen=True)
 class _Entry(Entry):
-    """An entry of `attributes`."""
-
     type: AttributeType | None = read_by(optional(choice(AttributeType)), None)
 
 
@@ -106,8 +100,6 @@ def _read_name(value: object, spot: Spot) -> str | _Fixed:
 
 @dataclass(frozen=True)
 class Settings:
-    """The keys of `batch_sync`."""
-
     kind: str = read_by(text("a kind"), NAME)
     identifier: str = read_by(column, "", required="the column with the `custom_id` of the events' profiles")
     event_id: str = read_by(column, "", required="the column that identifies an event")
@@ -121,7 +113,7 @@ class Settings:
     on_doubt: OnDoubt = read_by(choice(OnDoubt), OnDoubt.RESEND)
     too_old: TooOld = read_by(choice(TooOld), TooOld.REJECT)
     memory_days: int = read_by(whole(2, 90), 7)
-    endpoint: Endpoint = read_by(choice(Endpoint), Endpoint.UPDATE)
+    endpoint: EndpointChoice = read_by(choice(_ENDPOINTS), EndpointChoice.UPDATE)
     output: str | None = read_by(read_output, None)
     guards: Guards = guards_field(Guards(max_rows=100_000), "max_rows")
 
@@ -145,7 +137,7 @@ def _attributes(written: Settings) -> Iterable[Attribute]:
         source = getattr(written, key)
         if isinstance(source, str) and source:
             name = EVENT_ID if key == "event_id" else STANDARD_PREFIX + key
-            yield Attribute(source, name, None, OnNull.CLEAR, standard=key != "event_id", key=key)
+            yield Attribute(source, name, None, OnNull.CLEAR, key)
     yield from attributes_of(written.attributes, "attributes")
 
 

@@ -52,7 +52,6 @@ class Fragment:
 
     @property
     def whole(self) -> bool:
-        """Whether rows are sent whole."""
         return self.bare is not None
 
     def may_split(self, attributes: Sequence[TypedAttribute]) -> bool:
@@ -120,7 +119,6 @@ class Container:
 
 
 def no_guards(*about: object) -> Iterator[str]:
-    """No guards."""
     yield from ()
 
 

@@ -95,8 +95,6 @@ def check_types(listed: Listed[Entry], accepted: Sequence[AttributeType], spot: 
 def attributes_of(listed: Listed[Entry], key: str) -> tuple[Attribute, ...]:
     """The attributes of a list under `key`."""
     return tuple(
-        Attribute(
-            entry.column, name_of(entry), entry.type, OnNull.CLEAR, standard=False, key=f"{key}[{place}]"
-        )
+        Attribute(entry.column, name_of(entry), entry.type, OnNull.CLEAR, f"{key}[{place}]")
         for place, (_, entry) in enumerate(listed)
     )

@@ -1,5 +1,4 @@
-"""E-mail addresses that no mail server accepts and phone numbers that no numbering plan has, although they
-match Batch's patterns.
+"""E-mail addresses and phone numbers that match Batch's patterns and can't exist.
 
 The patterns are derived from the libraries email-validator and phonenumbers, and tests compare them. As
 patterns, they can be evaluated in the database. They reject nothing that the libraries accept.

@@ -129,8 +129,6 @@ def _read_name(value: object, spot: Spot) -> str:
 
 @dataclass(frozen=True)
 class _Form:
-    """The keys of `batch_sync`."""
-
     kind: str = read_by(text("a kind"), NAME)
     identifier: str = read_by(column, "", required="the column that becomes the `custom_id` of the profiles")
     standard: tuple[tuple[str, str], ...] = read_by(_read_standard, ())
@@ -167,12 +165,10 @@ def _attributes(written: _Form) -> Iterable[Attribute]:
         # A null never deletes an opt-out, unless the mapping allows it.
         consent = STANDARD_RULES[name].vocabulary is Vocabulary.SUBSCRIPTION
         on_null = written.on_null or (OnNull.KEEP if consent else OnNull.CLEAR)
-        key = f"standard.{name}"
-        yield Attribute(source, STANDARD_PREFIX + name, None, on_null, standard=True, key=key)
+        yield Attribute(source, STANDARD_PREFIX + name, None, on_null, f"standard.{name}")
     for place, (_, entry) in enumerate(written.custom.listed):
         on_null = entry.on_null or written.on_null or OnNull.CLEAR
-        key = f"custom[{place}]"
-        yield Attribute(entry.column, name_of(entry), entry.type, on_null, standard=False, key=key)
+        yield Attribute(entry.column, name_of(entry), entry.type, on_null, f"custom[{place}]")
 
 
 def _check(written: _Form, spot: Spot) -> None:

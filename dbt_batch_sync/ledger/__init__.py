@@ -1,5 +1,5 @@
 """The ledger in the warehouse: a journal and rejects, to which rows are only appended.
 
 `records` defines the rows · `journal` appends and reads · `state` derives the state of a sync · `claims`
-allows one push per sync · `rejects` reads rejections
+allows one push per sync
 """

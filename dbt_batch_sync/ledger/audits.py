@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -39,7 +40,6 @@ class Audited:
 
 
 def append_begun(journal: Journal, begun: Begun) -> None:
-    """Records the start of an export."""
     event = Event(
         journal.stamp(),
         begun.sync,
@@ -52,14 +52,15 @@ def append_begun(journal: Journal, begun: Begun) -> None:
     journal.append([event])
 
 
-def begun_by(journal: Journal, export_id: str) -> dict[str, Begun]:
-    """The syncs of an export, by name."""
+def begun_by(journal: Journal, export_id: str, sync: str) -> Begun | None:
+    """What began an export for a sync, with a new id: the request of an earlier audit may be answered."""
     query = """
         select sync, run_id, request, started_at, names from journal
-        where event = 'export' and request = :export
+        where event = 'export' and request = :export and sync = :sync
         """
-    found = journal.read(Begun, query, export=export_id)
-    return {each.sync: replace(each, names=tuple(str(each.names).split(","))) for each in found}
+    for each in journal.read(Begun, query, export=export_id, sync=sync):
+        return replace(each, audit_id=str(uuid.uuid4()), names=tuple(str(each.names).split(",")))
+    return None
 
 
 def append_audited(journal: Journal, audited: Audited, request: Asked | None) -> None:
@@ -82,11 +83,10 @@ def append_audited(journal: Journal, audited: Audited, request: Asked | None) ->
     journal.append(events)
 
 
-def last_audits(journal: Journal, syncs: Sequence[str]) -> dict[str, Audited]:
-    """The last audit of each sync."""
+def last_audits(journal: Journal, syncs: Sequence[str]) -> Iterable[Audited]:
     query = """
         select sync, run_id, started_at, recorded_at, compared, drifted, unknown_profiles from journal
         where event = 'audited' and sync in :syncs
         """
     found = sorted(journal.read(Audited, query, syncs), key=lambda each: each.ended)
-    return {each.sync: each for each in found}
+    return {each.sync: each for each in found}.values()

@@ -1,7 +1,6 @@
 """The journal's rows about erasures: requests to Batch and their state.
 
-`asked` is appended before a request, `pending` with the token from Batch's answer, `done` once Batch reports
-it.
+`asked` is appended before a request, `pending` with the token of Batch's answer, `done` once Batch says so.
 """
 
 from __future__ import annotations
@@ -51,22 +50,19 @@ _REQUESTS = """
     select distinct p.sync, p.key, p.endpoint, p.request, p.recorded_at, p.run_id,
         d.status, d.recorded_at as done_at, d.error
     from journal as p left join journal as d on d.event = 'done' and d.sync = p.sync and d.request = p.request
-    where p.event = 'pending' and """
+    where p.event = 'pending' and"""
 
 
 def open_erasures(journal: Journal, syncs: Sequence[str]) -> list[Erasure]:
     """The requests that are not known to be done, oldest first. Those without a token can't be polled."""
     which = "p.request is not null and d.request is null and p.sync in :syncs"
-    return _in_order(journal.read(Erasure, _REQUESTS + which, syncs))
+    return journal.read(Erasure, f"{_REQUESTS} {which} order by p.recorded_at", syncs)
 
 
 def erasures_of(journal: Journal, sync: str, key: str) -> list[Erasure]:
     """All requests for one person, oldest first."""
-    return _in_order(journal.read(Erasure, _REQUESTS + "p.sync = :sync and p.key = :key", sync=sync, key=key))
-
-
-def _in_order(erasures: Sequence[Erasure]) -> list[Erasure]:
-    return sorted(erasures, key=lambda each: each.asked_at)
+    which = "p.sync = :sync and p.key = :key"
+    return journal.read(Erasure, f"{_REQUESTS} {which} order by p.recorded_at", sync=sync, key=key)
 
 
 def erasure_counts(journal: Journal, syncs: Sequence[str]) -> dict[str, ErasureCounts]:

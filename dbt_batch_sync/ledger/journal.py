@@ -1,8 +1,9 @@
-"""The journal: appending and reading. Its rows never change."""
+"""Appends to the ledger's tables and reads them. Rows never change here; dbt resolves rejections."""
 
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -15,15 +16,16 @@ from sqlglot import exp
 
 from dbt_batch_sync.errors import ConfigurationError, WarehouseError
 from dbt_batch_sync.ledger.records import (
+    COLUMNS,
     DRIFT,
-    DRIFT_COLUMNS,
-    JOURNAL_COLUMNS,
-    REJECT_COLUMNS,
+    JOURNAL,
     REJECTS,
-    RUN_COLUMNS,
     RUNS,
     Event,
     Reject,
+    RejectCount,
+    RejectedKey,
+    Rejection,
     Run,
     ledger_rows,
     rows_as,
@@ -35,14 +37,12 @@ from dbt_batch_sync.warehouse.relations import beside, select
 
 _Row = TypeVar("_Row")
 
-SYNCS_AT_ONCE = 200
-"""The most syncs in one query of states."""
 
 ROWS_AT_ONCE = 5_000
 """Rows per append, if there may be many."""
 
-_READ = tuple(name for name in JOURNAL_COLUMNS if not name.endswith("seconds") and name != "error")
-_STATE_COLUMNS = {"now_at": "timestamp", **{name: JOURNAL_COLUMNS[name] for name in _READ}}
+_READ = tuple(name for name in COLUMNS[JOURNAL] if not name.endswith("seconds") and name != "error")
+_STATE_COLUMNS = {"now_at": "timestamp", **{name: COLUMNS[JOURNAL][name] for name in _READ}}
 
 
 def awake() -> float:
@@ -70,24 +70,21 @@ class Journal:
 
     def states(self, syncs: Sequence[str]) -> dict[str, SyncState]:
         """The state of each sync, by name. Raises what `read` does."""
-        found: dict[str, SyncState] = {}
-        for start in range(0, len(syncs), SYNCS_AT_ONCE):
-            some = syncs[start : start + SYNCS_AT_ONCE]
-            with self._lock:
-                asked = self._seconds()
-                found_rows = self._fetch(_last_events(self.table, tuple(some)), {})
-                rows = typed(found_rows, _STATE_COLUMNS).to_pylist()
-                now: datetime = rows[0]["now_at"]
-                self._learn(now, asked)
-            events = [
-                Event(**{name: row[name] for name in _READ}) for row in rows if row["recorded_at"] is not None
-            ]
-            for sync in some:
-                found[sync] = state_of(sync, (each for each in events if each.sync == sync), now)
-        return found
+        with self._lock:
+            asked = self._seconds()
+            found = self._fetch(_last_events(self.table, tuple(syncs)), {})
+            rows = typed(found, _STATE_COLUMNS).to_pylist()
+            now: datetime = rows[0]["now_at"]
+            # The time is taken as the query's start, so it is never behind. The fastest answer counts.
+            if self._ahead is None or now - self._ahead[0] < timedelta(seconds=asked - self._ahead[1]):
+                self._ahead = (now, asked)
+        events = defaultdict[str, list[Event]](list)
+        for row in rows:
+            if row["recorded_at"] is not None:
+                events[row["sync"]].append(Event(**{name: row[name] for name in _READ}))
+        return {sync: state_of(sync, events[sync], now) for sync in syncs}
 
     def state(self, sync: str) -> SyncState:
-        """The state of one sync."""
         return self.states([sync])[sync]
 
     def stamp(self) -> datetime:
@@ -102,17 +99,12 @@ class Journal:
 
     def append(self, events: Sequence[Event]) -> None:
         """Appends events in one insert: all or none."""
-        if events:
-            with self._lock:
-                self._warehouse.append(self.table, ledger_rows(JOURNAL_COLUMNS, map(asdict, events)))
+        self._append(JOURNAL, map(asdict, events))
 
     def append_rejects(self, sync: str, run_id: str, delta_id: str, rejects: Iterable[Reject]) -> None:
         """Appends rejects. Must come before the checkpoint of their rows. May be repeated."""
         own = {"rejected_at": self.stamp(), "sync": sync, "run_id": run_id, "delta_id": delta_id}
-        rows = [{**own, **asdict(reject)} for reject in rejects]
-        if rows:
-            with self._lock:
-                self._warehouse.append(self.rejects_table, ledger_rows(REJECT_COLUMNS, rows))
+        self._append(REJECTS, ({**own, **asdict(reject)} for reject in rejects))
 
     def append_doubt(self, sync: str, run_id: str, delta_id: str, keys: Sequence[str], names: str) -> None:
         """Appends, for each key, the attributes that may reach Batch at any time."""
@@ -124,13 +116,18 @@ class Journal:
     def append_drift(self, sync: str, audit_id: str, rows: pa.Table) -> None:
         """Appends differences that an audit found: `key`, `attribute`, `difference`."""
         own = {"audited_at": self.stamp(), "sync": sync, "audit_id": audit_id}
-        found = ({**own, **row} for row in rows.to_pylist())
-        self._warehouse.append(beside(self.table, DRIFT), ledger_rows(DRIFT_COLUMNS, found))
+        self._append(DRIFT, ({**own, **row} for row in rows.to_pylist()))
+
+    def _append(self, table: str, rows: Iterable[Mapping[str, object]]) -> None:
+        appended = ledger_rows(COLUMNS[table], rows)
+        if appended.num_rows:
+            with self._lock:
+                self._warehouse.append(beside(self.table, table), appended)
 
     def recent_runs(self, syncs: Sequence[str], limit: int) -> list[Run]:
         """The last runs, at most `limit` per sync, newest first."""
         query = f"""
-            select {", ".join(RUN_COLUMNS)} from (
+            select {", ".join(COLUMNS[RUNS])} from (
                 select *, row_number() over (partition by sync order by started_at desc) as nth
                 from runs where sync in :syncs
             ) as numbered
@@ -141,7 +138,7 @@ class Journal:
     def events(self, condition: str, syncs: Sequence[str] = (), **values: Value) -> list[Event]:
         """The events that meet a condition, oldest first."""
         found = self.read(
-            Event, f"select {', '.join(JOURNAL_COLUMNS)} from journal where {condition}", syncs, **values
+            Event, f"select {', '.join(COLUMNS[JOURNAL])} from journal where {condition}", syncs, **values
         )
         return sorted(found, key=lambda each: each.recorded_at)
 
@@ -160,26 +157,52 @@ class Journal:
         try:
             return self._warehouse.fetch(Statement(query, values))
         except WarehouseError:
-            read = {table.name for table in query.find_all(exp.Table)}
-            expected = {RUNS: RUN_COLUMNS, REJECTS: REJECT_COLUMNS, self.table.name: JOURNAL_COLUMNS}
-            for name in read & expected.keys():
-                self._check_columns(beside(self.table, name), set(expected[name]))
+            for name in {table.name for table in query.find_all(exp.Table)} & COLUMNS.keys():
+                self._check_columns(name)
             raise
 
-    def _check_columns(self, table: exp.Table, expected: set[str]) -> None:
+    def _check_columns(self, name: str) -> None:
         """Raises ConfigurationError if `dbt run` must create or upgrade the table."""
+        table = beside(self.table, name)
         found = {column.name.lower() for column in self._warehouse.columns(table)}
-        name = table.sql(self._warehouse.dialect)
+        shown = table.sql(self._warehouse.dialect)
         if not found:
-            raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: dbt run") from None
-        if not found >= expected:
-            older = f"{name} was created by an older version of the macros. To upgrade it, run: dbt run"
+            raise ConfigurationError(f"there is no {shown} in the warehouse yet. Run: dbt run") from None
+        if not found >= COLUMNS[name].keys():
+            older = f"{shown} was created by an older version of the macros. To upgrade it, run: dbt run"
             raise ConfigurationError(older) from None
 
-    def _learn(self, now: datetime, asked: float) -> None:
-        """The time is taken as the query's start, so it is never behind. The fastest answer counts."""
-        if self._ahead is None or now - self._ahead[0] < timedelta(seconds=asked - self._ahead[1]):
-            self._ahead = (now, asked)
+
+def open_counts(journal: Journal, syncs: Sequence[str]) -> list[RejectCount]:
+    """The open rejections by sync, attribute, reason and source, most frequent first."""
+    query = """
+        select sync, attribute, reason, rejected_by, count(distinct key) as rejected,
+            min(rejected_at) as first_at, max(rejected_at) as last_at
+        from rejects where sync in :syncs and resolved_at is null
+        group by sync, attribute, reason, rejected_by
+        """
+    counts = journal.read(RejectCount, query, syncs)
+    return sorted(counts, key=lambda each: (-each.count, each.sync, each.attribute or "", each.reason))
+
+
+def open_keys(journal: Journal, sync: str, limit: int) -> list[RejectedKey]:
+    """The first open rejections of a sync, by key."""
+    query = f"""
+        select distinct key, attribute, reason from rejects
+        where sync = :sync and resolved_at is null order by key, attribute, reason limit {limit}
+        """
+    return journal.read(RejectedKey, query, sync=sync)
+
+
+def rejections_of(journal: Journal, sync: str, key: str) -> list[Rejection]:
+    """All rejections of one key: the last one of each attribute, open ones first."""
+    query = """
+        select attribute, reason, rejected_by, run_id, rejected_at, resolved_at from rejects
+        where sync = :sync and key = :key
+        """
+    found = sorted(journal.read(Rejection, query, sync=sync, key=key), key=lambda each: each.rejected_at)
+    newest = list({each.attribute: each for each in found}.values())[::-1]
+    return sorted(newest, key=lambda each: each.resolved_at is not None)
 
 
 @lru_cache(maxsize=16)

@@ -164,9 +164,7 @@ class RejectCount:
 
 @dataclass(frozen=True)
 class RejectedKey:
-    """An open rejection of one key; of the whole row if there is no `attribute`. An invalid row may have no
-    key.
-    """
+    """An open rejection of one key; of the whole row without an `attribute`. Invalid rows may have no key."""
 
     key: str | None
     attribute: str | None
@@ -193,18 +191,17 @@ def columns_of(row: type[Any]) -> dict[str, str]:
     return {f.name: _TYPES.get(str(f.type).partition(" ")[0], "text") for f in fields(row)}
 
 
-JOURNAL_COLUMNS = columns_of(Event)
-RUN_COLUMNS = columns_of(Run)
-REJECT_COLUMNS = {
-    "rejected_at": "timestamp",
-    **dict.fromkeys(("sync", "run_id", "delta_id", "key", "attribute", "reason", "rejected_by"), "text"),
-    "sent_hash": "text",
-    "resolved_at": "timestamp",
+_REJECT_TEXTS = ("sync", "run_id", "delta_id", "key", "attribute", "reason", "rejected_by", "sent_hash")
+_DRIFT_TEXTS = ("sync", "audit_id", "key", "attribute", "difference")
+
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    JOURNAL: columns_of(Event),
+    RUNS: columns_of(Run),
+    REJECTS: {"rejected_at": "timestamp", **dict.fromkeys(_REJECT_TEXTS, "text"), "resolved_at": "timestamp"},
+    DRIFT: {"audited_at": "timestamp", **dict.fromkeys(_DRIFT_TEXTS, "text")},
 }
-DRIFT_COLUMNS = {
-    "audited_at": "timestamp",
-    **dict.fromkeys(("sync", "audit_id", "key", "attribute", "difference"), "text"),
-}
+"""The columns of each table, with their types, in order."""
+
 ARROW_TYPES = {
     "text": pa.string(),
     "bigint": pa.int64(),

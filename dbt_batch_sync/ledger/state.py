@@ -32,7 +32,6 @@ class Built:
     mapping_hash: str = ""
     attribute_types: str = ""
     mode: str | None = None
-    version: str | None = None
     model_rows: int = 0
     known_rows: int = 0
     inserts: int = 0
@@ -74,13 +73,10 @@ class Claim:
     heard_at: datetime
 
     def is_live(self, now: datetime) -> bool:
-        """Whether it was heard recently and its process may still exist."""
-        return now - self.heard_at < LEASE and not self._is_gone
-
-    @property
-    def _is_gone(self) -> bool:
-        """Whether it was a process on this host that has ended."""
-        return self.host == this_host() and self.process is not None and not process_exists(self.process)
+        """Whether it was heard recently and its process, if that is on this host, still exists."""
+        if now - self.heard_at >= LEASE:
+            return False
+        return self.process is None or self.host != this_host() or process_exists(self.process)
 
 
 @dataclass(frozen=True)
@@ -125,7 +121,6 @@ class SyncState:
         return not self.built.changes or page is None or page <= self.checkpoint.page
 
     def others(self, run_id: str) -> tuple[Claim, ...]:
-        """Live claims other than this run's."""
         return tuple(claim for claim in self.claims if claim.run_id != run_id)
 
 
@@ -229,7 +224,6 @@ def this_host() -> str:
 
 
 def process_exists(process: int) -> bool:
-    """Whether a process of this host is alive."""
     if Path("/proc/self/stat").exists():
         try:
             # The state follows the name in parentheses. Z is a dead process whose parent hasn't noticed.

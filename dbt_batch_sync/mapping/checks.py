@@ -11,7 +11,8 @@ from dbt_batch_sync.artifacts.compiled import CompiledSql
 from dbt_batch_sync.artifacts.json_files import Catalog, CatalogTable
 from dbt_batch_sync.artifacts.manifest import Manifest, Model
 from dbt_batch_sync.errors import MappingError, Problem
-from dbt_batch_sync.mapping.mapping import MAX_LISTED, Attribute
+from dbt_batch_sync.kinds.attributes import name_in_batch
+from dbt_batch_sync.mapping.mapping import MAX_LISTED
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.mapping.validation import listed
 
@@ -28,11 +29,7 @@ class Checks:
         self._default_output = default_output
 
     def check(self, syncs: Sequence[Sync], selected: Iterable[str], known: Iterable[Problem] = ()) -> None:
-        """Checks the selected syncs against all syncs of the project.
-
-        Raises:
-            MappingError: with every error, including those already known.
-        """
+        """Checks the selected syncs against all. Raises MappingError with every error and the known ones."""
         names = set(selected)
         found = list(known)
         for sync in syncs:
@@ -56,13 +53,6 @@ class Checks:
         except MappingError as error:
             yield from error.problems
 
-    def _attributes(self, sync: Sync, columns: Sequence[str]) -> tuple[Attribute, ...]:
-        """The mapping's attributes, including those of `custom: all` if the columns are known."""
-        try:
-            return sync.mapping.resolve(columns)
-        except MappingError:
-            return sync.mapping.attributes
-
     def _shared(self, syncs: Sequence[Sync], selected: set[str]) -> Iterator[Problem]:
         """Syncs of one kind and output that write the same attribute or object, unless one allows it."""
         names = {each.name: self._names(each) for each in syncs}
@@ -71,7 +61,7 @@ class Checks:
             if one.kind is not other.kind or len(outputs) > 1 or not selected & {one.name, other.name}:
                 continue
             at, against = (other, one) if other.name in selected else (one, other)
-            where, target = at.mapping.where, at.mapping.target
+            target = at.mapping.target
             if target and target == against.mapping.target:
                 key, why = at.kind.name, f"Each would remove the other's {at.kind.noun}s"
                 if at.kind.erases:
@@ -80,7 +70,7 @@ class Checks:
                     f"{_spoken(target)} is that of the sync `{against.name}` too. {why}: "
                     "make one model of both"
                 )
-                yield Problem(where.file, where.model, f"batch_sync.{key}", wrong)
+                yield at.mapping.problem(key, wrong)
             both = [name for name in names[one.name] if name in names[other.name]]
             if target or not both or one.mapping.shared or other.mapping.shared:
                 continue
@@ -90,7 +80,7 @@ class Checks:
                 "have a profile, they would overwrite each other in turns. If they have none in common, or "
                 "that is meant, say `shared: true` in one of the two mappings"
             )
-            yield Problem(where.file, where.model, "batch_sync", wrong)
+            yield Problem(at.mapping.file, at.name, "batch_sync", wrong)
 
     def _too_many(self, syncs: Sequence[Sync], selected: set[str]) -> Iterator[Problem]:
         """Syncs whose kind has more targets than an output may have."""
@@ -100,9 +90,8 @@ class Checks:
             targets.add(sync.mapping.target)
             most = sync.kind.max_targets
             if most is not None and len(targets) > most and sync.name in selected:
-                where = sync.mapping.where
                 wrong = f"Batch takes at most {most} {sync.kind.name}s a project; this output has more"
-                yield Problem(where.file, where.model, f"batch_sync.{sync.kind.name}", wrong)
+                yield sync.mapping.problem(sync.kind.name, wrong)
 
     def _names(self, sync: Sync) -> list[str]:
         """The names that a sync writes in Batch, as far as they are known offline."""
@@ -110,9 +99,13 @@ class Checks:
         table = self._catalog.get(sync.model.unique_id)
         if columns is None and table is not None and _is_relation_of(table, sync.model):
             columns = table.columns
-        found = [attribute.wire_name for attribute in self._attributes(sync, columns or ())]
+        try:  # including those of `custom: all`
+            found = sync.mapping.resolve(columns or ())
+        except MappingError:
+            found = sync.mapping.attributes
+        names = [name_in_batch(each.name) for each in found]
         membership = sync.mapping.membership
-        return list(dict.fromkeys([*found, *([membership] if membership else [])]))
+        return list(dict.fromkeys([*names, *([membership] if membership else [])]))
 
 
 def _spoken(target: str) -> str:

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from dbt_batch_sync.errors import MappingError, Problem
-from dbt_batch_sync.kinds.attributes import STANDARD_PREFIX, AttributeType, name_refusal, propose_name
+from dbt_batch_sync.kinds.attributes import AttributeType, name_refusal, propose_name
 from dbt_batch_sync.kinds.kind import AUTO, Kind
 from dbt_batch_sync.mapping.validation import (
     Spot,
@@ -50,33 +50,18 @@ class OnExit(str, Enum):
 
 
 @dataclass(frozen=True)
-class Location:
-    """The place of a mapping: the file that declares the model, and the model."""
-
-    file: str
-    model: str
-
-
-@dataclass(frozen=True)
 class Attribute:
     """A column and the attribute it becomes.
 
-    `name` is the column in our relations (`batch__email_address`, `website`). `type` is the mapping's; None:
-    the column's type or the standard attribute's rule decides. A membership has an empty `column`. `key` is
-    its place in the mapping.
+    `name` is the column in our relations (`batch__email_address`, `website`), `key` its place in the mapping.
+    Without a `type`, the column's or the standard attribute's counts. A membership has an empty `column`.
     """
 
     column: str
     name: str
     type: AttributeType | None
     on_null: OnNull
-    standard: bool
     key: str = field(default="custom", compare=False)
-
-    @property
-    def wire_name(self) -> str:
-        """Its name in Batch, without a type's wrapper: `$email_address`, `website`."""
-        return "$" + self.name.removeprefix(STANDARD_PREFIX) if self.standard else self.name
 
 
 _RATIO = optional(number(0, 1, above=True))
@@ -109,7 +94,7 @@ def guards_field(default: Guards, *accepted: str) -> Any:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A sync's mapping. `attributes` are the standard ones, then the listed custom ones.
+    """A sync's mapping, from a `file`. `attributes` are the standard ones, then the listed custom ones.
 
     `container` names the audience or the catalog. `at_most_once`: what may have been sent is not sent again.
     `undated`: an event that has become too old is sent without its time.
@@ -124,7 +109,7 @@ class Mapping:
     attributes: tuple[Attribute, ...]
     output: str | None
     guards: Guards
-    where: Location = field(compare=False)
+    file: str = field(compare=False)
     all_columns: bool = False
     exclude: tuple[str, ...] = ()
     on_null: OnNull = OnNull.CLEAR
@@ -140,9 +125,7 @@ class Mapping:
 
     @property
     def target(self) -> str:
-        """The written object, if that is not the project's profiles; no two syncs of an output may have the
-        same.
-        """
+        """The written object, unless it is the project's profiles; different in all syncs of an output."""
         own = self.kind.container is not None or self.kind.erases
         return f"{self.kind.name} {self.container}".strip() if own else ""
 
@@ -150,14 +133,15 @@ class Mapping:
         """The journal's identity of the destination: the Batch project, and the target in it."""
         return f"{of_output}/{self.target}" if self.target else of_output
 
+    def problem(self, key: str, message: str) -> Problem:
+        return Problem(self.file, self.sync, f"batch_sync.{key}", message)
+
     def resolve(self, columns: Sequence[str]) -> tuple[Attribute, ...]:
         """All attributes of a sync with these columns: standard, custom, membership.
 
         Columns match regardless of case and keep the sync's spelling. Those of `custom: all` are in the
-        sync's order, and their attributes have lower-case names.
-
-        Raises:
-            MappingError: a column is missing or ambiguous, or its name is not valid for an attribute.
+        sync's order, and their attributes have lower-case names. Raises MappingError: a column is missing or
+        ambiguous, or its name is not valid for an attribute.
         """
         return _Resolution(self, columns).attributes()
 
@@ -202,7 +186,7 @@ class _Resolution:
                 self.refuse(
                     "membership", f"the column `{shown(each.column)}` is called so: rename or `exclude` it"
                 )
-        return Attribute("", name, AttributeType.BOOLEAN, self.mapping.on_null, standard=False)
+        return Attribute("", name, AttributeType.BOOLEAN, self.mapping.on_null)
 
     def remaining(self, used: set[str]) -> Iterator[Attribute]:
         """The attributes of `custom: all`: every column that is neither used nor excluded."""
@@ -226,12 +210,10 @@ class _Resolution:
                 self.refuse("custom", f"the columns {both} would be one attribute: `exclude` all but one")
             else:
                 owners[name] = column
-                yield Attribute(column, name, None, self.mapping.on_null, standard=False)
+                yield Attribute(column, name, None, self.mapping.on_null)
 
     def find(self, column: str, key: str) -> str:
-        """The column in the sync's spelling. If it is missing or ambiguous, notes an error and returns the
-        name.
-        """
+        """The column in the sync's spelling; the given name, with an error, if it is missing or ambiguous."""
         same = [each for each in self.columns if each.lower() == column.lower()]
         if column in same:
             return column
@@ -249,5 +231,4 @@ class _Resolution:
         return column
 
     def refuse(self, key: str, message: str) -> None:
-        where = self.mapping.where
-        self.problems.append(Problem(where.file, where.model, f"batch_sync.{key}", message))
+        self.problems.append(self.mapping.problem(key, message))

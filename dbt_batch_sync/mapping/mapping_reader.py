@@ -14,7 +14,7 @@ from dbt_batch_sync.kinds.deletions import DELETIONS
 from dbt_batch_sync.kinds.events import EVENTS
 from dbt_batch_sync.kinds.kind import Kind
 from dbt_batch_sync.kinds.profiles import PROFILES
-from dbt_batch_sync.mapping.mapping import Location, Mapping
+from dbt_batch_sync.mapping.mapping import Mapping
 from dbt_batch_sync.mapping.validation import Spot, not_one_of, read_form
 
 KINDS = {each.name: each for each in (PROFILES, AUDIENCE, CATALOG, EVENTS, DELETIONS)}
@@ -23,28 +23,23 @@ NOT_HASHED = ("guards", "endpoint", "output", "shared", "display_name")
 """Keys that don't change what is sent."""
 
 
-def parse_mapping(sync: str, raw: object, where: Location) -> Mapping:
-    """Reads the meta of one sync.
-
-    Raises:
-        MappingError: with every error in it.
-    """
+def parse_mapping(sync: str, raw: object, file: str) -> Mapping:
+    """Reads the meta of one sync, which `file` declares. Raises MappingError with every error in it."""
     spot = Spot("batch_sync")
     mapping, chosen = None, _read_kind(raw, spot)
     if chosen is not None:  # the other keys are those of a kind
         written: Any = read_form(chosen.form, raw, spot)
         if isinstance(raw, dict):
-            basis = Mapping(sync, chosen, written.identifier, (), written.output, written.guards, where)
+            basis = Mapping(sync, chosen, written.identifier, (), written.output, written.guards, file)
             mapping = chosen.mapping(written, spot, basis)
     if mapping is None or spot.found:
-        raise MappingError(Problem(where.file, where.model, each.key, each.message) for each in spot.found)
+        raise MappingError(Problem(file, sync, each.key, each.message) for each in spot.found)
     return replace(mapping, hash=_hash(raw))
 
 
 def kind_of(raw: object) -> Kind:
     """The kind of a mapping; profiles if it is invalid."""
-    name = raw.get("kind") if isinstance(raw, dict) else None
-    return KINDS.get(name, PROFILES) if isinstance(name, str) else PROFILES
+    return _read_kind(raw, Spot("batch_sync")) or PROFILES
 
 
 def _read_kind(raw: object, spot: Spot) -> Kind | None:
@@ -56,9 +51,7 @@ def _read_kind(raw: object, spot: Spot) -> Kind | None:
 
 
 def _hash(raw: object) -> str:
-    """The hash that the macros compute from the meta in the manifest: `local_md5(tojson(meta,
-    sort_keys=true))`.
-    """
+    """The hash that the macros compute from the manifest: `local_md5(tojson(meta, sort_keys=true))`."""
     meta = (
         {key: value for key, value in raw.items() if key not in NOT_HASHED} if isinstance(raw, dict) else {}
     )

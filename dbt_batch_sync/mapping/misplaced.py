@@ -16,7 +16,6 @@ UNREAD = ("seed", "snapshot", "source")
 
 
 def find_misplaced(nodes: Iterable[Node]) -> Iterator[Problem]:
-    """The problems of the manifest's nodes and sources."""
     for node in nodes:
         resource = node.get("resource_type")
         if resource == "model":

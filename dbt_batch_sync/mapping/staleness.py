@@ -130,7 +130,6 @@ class _Files:
         return (self.project.directory / ".dbtignore").exists()
 
     def has_model(self, name: str) -> bool:
-        """Whether a file defines this model."""
         return any(path.stem == name and path.suffix in _CODE for path in self.mentions)
 
     def in_yaml(self, model: Model) -> list[object]:
@@ -202,7 +201,6 @@ def _entries(document: dict[str, object]) -> Iterator[tuple[Place, list[object]]
 
 
 def _mapping(entry: dict[str, object]) -> list[object]:
-    """The mapping of a model or of a version."""
     return _in_meta(_dict(entry.get("config")).get("meta")) or _in_meta(entry.get("meta"))
 
 
@@ -226,9 +224,7 @@ def _merged(mapping: object, own: object) -> object:
 
 
 def _same(written: object, model: Model) -> bool:
-    """Whether dbt has read what is written. The value of a template is unknown here, but not its text, unless
-    dbt recorded only the value.
-    """
+    """Whether dbt has read what is written. Of a template, only the text is compared, if dbt recorded it."""
     known = _templates(model.unrendered_mapping)
     return (not known or _templates(written) <= known) and _alike(written, model.raw_mapping)
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from dbt_batch_sync.artifacts.manifest import Manifest, Model
 from dbt_batch_sync.errors import MappingError, Problem
 from dbt_batch_sync.kinds.kind import Kind
-from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping import Mapping as SyncMapping
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.misplaced import META_KEY
@@ -48,11 +47,7 @@ class Sync:
 
 
 def read_syncs(manifest: Manifest) -> tuple[Sync, ...]:
-    """The manifest's syncs, by name.
-
-    Raises:
-        MappingError: with every error of every model.
-    """
+    """The manifest's syncs, by name. Raises MappingError with every error of every model."""
     syncs, problems = find_syncs(manifest)
     if problems:
         raise MappingError(problems)
@@ -76,7 +71,7 @@ def find_syncs(manifest: Manifest) -> tuple[tuple[Sync, ...], tuple[Problem, ...
         problems += _model_problems(model, models, manifest.project_name)
         problems += _own_problems(model, snapshot, delta, manifest.adapter_type)
         try:
-            mapping = parse_mapping(model.name, model.raw_mapping, Location(model.file, model.name))
+            mapping = parse_mapping(model.name, model.raw_mapping, model.file)
         except MappingError as error:
             problems += (_of_version(each, model.version) for each in error.problems)
             continue
@@ -85,9 +80,7 @@ def find_syncs(manifest: Manifest) -> tuple[tuple[Sync, ...], tuple[Problem, ...
 
 
 def sync_notes(syncs: Iterable[Sync], adapter: str | None) -> Iterator[str]:
-    """Which version of their model syncs follow, unless they are pinned to the latest; which generated models
-    need an alias.
-    """
+    """Which versions syncs follow, unless pinned to the latest; which generated models need an alias."""
     longest = LONGEST_NAME.get(adapter or "", sys.maxsize)
     for sync in syncs:
         name = sync.name + SNAPSHOT_SUFFIX
@@ -118,9 +111,7 @@ def _of_version(problem: Problem, version: str | None) -> Problem:
 
 
 def _by_name(enabled: Sequence[Model]) -> dict[str, list[Model]]:
-    """The models of each name, one per package. Of several versions, the one that the sync's delta refers to,
-    or else the latest.
-    """
+    """The models of each name, one per package; of versions, the one of the sync's delta, or the latest."""
     referred = {node for each in enabled if each.name.endswith(DELTA_SUFFIX) for node in each.depends_on}
     chosen: dict[tuple[str, str], Model] = {}
     for each in enabled:

@@ -123,7 +123,6 @@ def shown(value: object) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """A list of names for a message."""
     return ", ".join(f"`{name}`" for name in names)
 
 

@@ -60,7 +60,6 @@ class Channels:
             client.close()
 
     def client(self, output: Output) -> Client:
-        """The output's client."""
         from dbt_batch_sync.batch_api.client import Client  # a push without syncs never gets here without it
 
         if output.name not in self._clients:
@@ -75,7 +74,6 @@ class Channels:
         return self._clients[output.name]
 
     def channel(self, output: Output, route: Route) -> Channel:
-        """The output's client with the pacer of a route."""
         return Channel(output, self.client(output), route, self._pacer(output, route))
 
     def talk(self, output: Output, kind: Kind, stop: Signal | None = None) -> Talk:
@@ -89,9 +87,7 @@ class Channels:
         return {app_of(key): replace(talk, ask=partial(ask, app_key=key)) for key in output.app_keys}
 
     def check(self, output: Output) -> None:
-        """Checks the address and the credentials, at the rate of requests about audiences. Raises
-        DeliveryError.
-        """
+        """Checks address and credentials, at the rate of requests about audiences. Raises DeliveryError."""
         self._pacer(output, AUDIENCE.routes[0]).acquire(0, Signal().wait)
         self.client(output).check()
 

@@ -55,9 +55,9 @@ def prepare(talk: Talk, sync: Sync, state: SyncState) -> None:
     until nothing is left to do. Raises Stopped: you must do something first. Raises DeliveryError: Batch
     rejects a step, can't be reached, or doesn't apply a step within ten minutes.
     """
-    step, waited, rejected = _next_step(talk, sync, state), 0.0, False
+    waited, rejected = 0.0, False
     accepted: Step | None = None
-    while step is not None:
+    while step := _next_step(talk, sync, state):
         if accepted == step:
             if waited >= _LONGEST_STEP:
                 raise DeliveryError(
@@ -74,7 +74,6 @@ def prepare(talk: Talk, sync: Sync, state: SyncState) -> None:
             rejected = True
         else:
             accepted = step
-        step = _next_step(talk, sync, state)
 
 
 def _next_step(talk: Talk, sync: Sync, state: SyncState) -> Step | None:
@@ -85,9 +84,7 @@ def _next_step(talk: Talk, sync: Sync, state: SyncState) -> Step | None:
 
 
 def wait(talk: Talk, sync: Sync, tokens: Sequence[str]) -> None:
-    """Polls until Batch has applied these changes, the last one first. Raises Stopped: it never will, or not
-    within an hour.
-    """
+    """Polls until Batch has applied these changes, last first. Raises Stopped: never, or not in an hour."""
     container = sync.kind.container
     if container is None:
         return

@@ -7,41 +7,38 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from dbt_batch_sync.ledger.state import Checkpoint
 from dbt_batch_sync.warehouse import Statement, Value
 from dbt_batch_sync.warehouse.relations import Relation, select
 
 
 @dataclass(frozen=True)
 class Pending:
-    """The unsettled rows of a delta: those after `page`, and in the page after it, after `key`."""
+    """The rows of a delta that are not settled by the checkpoint `at`."""
 
     delta: Relation
     delta_id: str
-    page: int | None = None
-    key: str | None = None
+    at: Checkpoint
 
     @property
     def values(self) -> dict[str, Value]:
         """The values of a query with `conditions`."""
-        given: dict[str, Value] = {"delta_id": self.delta_id, "page": self.page, "key": self.key}
-        return {name: each for name, each in given.items() if each is not None}
+        key = {} if self.at.key is None else {"key": self.at.key}
+        return {"delta_id": self.delta_id, "page": self.at.page, **key}
 
     def conditions(self, of: str = "") -> list[str]:
         """What an unsettled row of this build meets; `of` is the delta's alias and a dot."""
-        found = [f"{of}_batch_delta_id = :delta_id"]
-        if self.page is not None:
-            found.append(f"{of}_batch_page > :page")
-        if self.key is not None:
-            begun = 0 if self.page is None else self.page + 1
-            found.append(f"({of}_batch_page > {begun} or {of}_batch_key > :key)")
+        found = [f"{of}_batch_delta_id = :delta_id", f"{of}_batch_page > :page"]
+        if self.at.key is not None:
+            found.append(f"({of}_batch_page > {self.at.page + 1} or {of}_batch_key > :key)")
         return found
 
     @property
     def settled(self) -> str:
         """What a row of this build meets when it is settled."""
-        if self.key is None or self.page is None:
+        if self.at.key is None:
             return "_batch_page <= :page"
-        return f"(_batch_page <= :page or (_batch_page = {self.page + 1} and _batch_key <= :key))"
+        return f"(_batch_page <= :page or (_batch_page = {self.at.page + 1} and _batch_key <= :key))"
 
 
 def change_counts(pending: Pending, names: Sequence[str]) -> exp.Select:
@@ -49,7 +46,6 @@ def change_counts(pending: Pending, names: Sequence[str]) -> exp.Select:
     attribute, in the order of `names`. Invalid rows are counted whether settled or not.
     """
     of_build, *unsettled = pending.conditions()
-    left = [f"_batch_change = 'invalid' or ({' and '.join(unsettled)})"] if unsettled else []
     return select(
         """
         select _batch_change as change, _batch_reason as reason, count(*) as row_count,
@@ -59,7 +55,7 @@ def change_counts(pending: Pending, names: Sequence[str]) -> exp.Select:
         """,
         delta=pending.delta,
         cells={f"sends_{place}": count_of(_sends(name)) for place, name in enumerate(names)},
-        where=[of_build, *left],
+        where=[of_build, f"_batch_change = 'invalid' or ({' and '.join(unsettled)})"],
     )
 
 
@@ -181,7 +177,6 @@ def present_rows(pending: Pending, snapshot: Relation, rejects: exp.Table) -> ex
 
 
 def count_of(condition: str) -> str:
-    """The number of rows that meet a condition."""
     return f"sum(case when {condition} then 1 else 0 end)"
 
 
@@ -194,4 +189,4 @@ def _in_doubt(name: str) -> str:
 
 
 def _held(snapshot: Relation, name: str) -> str:
-    return f's."{name}"' if snapshot.has(name) else "null"
+    return f's."{name}"' if name in snapshot.names else "null"

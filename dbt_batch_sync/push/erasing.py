@@ -49,9 +49,7 @@ class Erasing:
         self.hold.append(asked(self.hold, self.channel.output, self.delta_id, keys))
 
     def ask(self, body: bytes) -> Answer:
-        """Sends the request for a person to each app that has not accepted it yet. The first answer that
-        doesn't accept it counts.
-        """
+        """Requests a person's erasure from each app that has not accepted it yet, up to the first refusal."""
         key, requests = str(json.loads(body)["id"]["value"]), 0
         channel, route = self.channel, self.channel.route
         for app_key in channel.output.app_keys:
@@ -105,8 +103,7 @@ def look_at(talk: Talk, erasure: Erasure, *, may_be_forgotten: bool) -> Erasure 
 
 def follow(known: Sequence[Known], talks: Callable[[Sync], Mapping[str, Talk]]) -> dict[str, str]:
     """Polls the open requests of the syncs until all have ended or the talks are stopped, and records how
-    they ended. Returns which requests can't be polled, by sync. Raises DeliveryError if Batch can't be
-    reached or rejects a request.
+    they ended. Returns which requests can't be polled, by sync. Raises DeliveryError.
     """
     own = [each for each in known if each.sync.kind.erases]
     apps = {each.sync.name: talks(each.sync) for each in own}

@@ -44,9 +44,7 @@ def stops(sync: Sync, state: SyncState, output: Output, target: str | None = Non
 
 
 def other_target(sync: Sync, state: SyncState, target: str) -> Iterator[str]:
-    """What speaks against using a state for `target`: the manifest, which names the relations, may have been
-    written by a command with another one.
-    """
+    """What speaks against using a state for `target`: the manifest may name another target's relations."""
     if state.built is not None and state.built.target != target:
         yield (
             f"dbt built the delta of `{sync.name}` with target `{state.built.target}`, and the target of "
@@ -104,8 +102,7 @@ _SHOWN = 5
 class Gate:
     """dbt's last command: its `results`, None if there are none.
 
-    `max_age`: the maximum age of the delta, by the warehouse's clock; None: any. `tests` are those of the
-    project.
+    `max_age`: of the delta, by the warehouse's clock; None: any. `tests` are those of the project.
     """
 
     results: BuildResults | None = None

@@ -10,11 +10,11 @@ from sqlglot import exp
 
 from dbt_batch_sync.errors import ConfigurationError, WarehouseError
 from dbt_batch_sync.ledger.journal import Journal, awake
-from dbt_batch_sync.ledger.records import JOURNAL, JOURNAL_COLUMNS, REJECT_COLUMNS, ledger_rows
+from dbt_batch_sync.ledger.records import COLUMNS, JOURNAL, ledger_rows
 from dbt_batch_sync.ledger.state import SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.warehouse import Statement, Warehouse
-from dbt_batch_sync.warehouse.relations import Relation, beside, parse_table, select
+from dbt_batch_sync.warehouse.relations import Relation, beside, select
 
 
 @dataclass(frozen=True)
@@ -96,13 +96,12 @@ def table_of(warehouse: Warehouse, sync: Sync, which: Literal["snapshot", "delta
             f"the sync `{sync.name}` has no model `{name}`. Run: dbt-batch-sync generate, then "
             f"{build_command(sync)}"
         )
-    return parse_table(model.relation_name, warehouse.dialect)
+    return exp.to_table(model.relation_name, dialect=warehouse.dialect)
 
 
 def check_access(warehouse: Warehouse, known: Known) -> None:
     """Selects no row of the delta and inserts no row into the ledger's tables, from which `known` was read.
-    Raises ConfigurationError: there is no delta. Raises WarehouseError: a right is missing. The message has
-    the table and the warehouse's error.
+    Raises ConfigurationError: there is no delta. Raises WarehouseError: a right to a table is missing.
     """
     delta = relation_of(warehouse, known.sync, "delta")
     nothing = select("select _batch_key from delta where false", delta=delta)
@@ -111,12 +110,9 @@ def check_access(warehouse: Warehouse, known: Known) -> None:
     except WarehouseError as error:
         name = delta.table.sql(warehouse.dialect)
         raise WarehouseError(f"a push could not read {name}: it needs select: {error}") from None
-    for table, columns in (
-        (known.journal.table, JOURNAL_COLUMNS),
-        (known.journal.rejects_table, REJECT_COLUMNS),
-    ):
+    for table in (known.journal.table, known.journal.rejects_table):
         try:
-            warehouse.append(table, ledger_rows(columns))
+            warehouse.append(table, ledger_rows(COLUMNS[table.name]))
         except WarehouseError as error:
             name = table.sql(warehouse.dialect)
             raise WarehouseError(f"a push could not write to {name}: it needs insert: {error}") from None

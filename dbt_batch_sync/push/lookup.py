@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlglot import exp
 
 from dbt_batch_sync.kinds.attributes import KEY, PRESENT
 from dbt_batch_sync.ledger.erasures import erasures_of
-from dbt_batch_sync.ledger.records import typed
-from dbt_batch_sync.ledger.rejects import rejections_of
+from dbt_batch_sync.ledger.journal import rejections_of
+from dbt_batch_sync.ledger.records import Event, typed
 from dbt_batch_sync.push.known import Known, relation_of
 from dbt_batch_sync.push.masking import mask
 from dbt_batch_sync.results.look import Change, Occurrence, Pending, SyncProfile
@@ -19,16 +18,6 @@ from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 from dbt_batch_sync.warehouse.relations import Relation, select
 
 Row = Mapping[str, object]
-
-
-@dataclass(frozen=True)
-class _Said:
-    """What a push said of the row."""
-
-    event: str
-    run_id: str
-    names: str | None
-    first_at: datetime
 
 
 def look_up(warehouse: Warehouse, known: Known, key: str, *, show_values: bool = False) -> SyncProfile:
@@ -57,26 +46,20 @@ class _Found:
         snapshot, delta = (relation_of(warehouse, sync, "snapshot"), relation_of(warehouse, sync, "delta"))
         self.held = _row(warehouse, snapshot, {"key": key}) or {}
         self.queued: Row = {}
-        self.events: Sequence[_Said] = ()
+        self.events: Sequence[Event] = ()
         if built:
             self.queued = _row(warehouse, delta, {"key": key, "delta_id": built.delta_id}) or {}
         if built and self.queued:
             page = int(str(self.queued["_batch_page"]))
-            self.events = known.journal.read(
-                _Said,
-                EVENTS,
-                sync=sync.name,
-                key=key,
-                delta_id=built.delta_id,
-                page=page,
-                page_before=page - 1,
-            )
+            about = {"sync": sync.name, "key": key, "delta_id": built.delta_id}
+            self.events = known.journal.events(EVENTS, **about, page=page, page_before=page - 1)
         self.rejections = tuple(rejections_of(known.journal, sync.name, key))
         erases = sync.kind.erases
         self.erasures = tuple(erasures_of(known.journal, sync.name, key)) if erases else ()
         # An invalid row is never sent.
         is_sendable = self.queued.get("_batch_change") not in (None, "invalid")
-        self.settled = min(self._times("checkpoint"), default=None) if is_sendable else None
+        checkpoints = (each for each in self.events if each.event == "checkpoint")
+        self.settled = next(checkpoints, None) if is_sendable else None
 
     def described(self, show_values: bool) -> SyncProfile:
         """What it means. The snapshot is as of the last `dbt run`: what was pushed since is laid over it."""
@@ -86,7 +69,7 @@ class _Found:
         sent_at, run_id, exited_at = map(held.get, own)
         if self.settled is not None and not self._is_rejected(None):
             cells |= {name: queued.get(name) for name in self._names if not self._is_rejected(name)}
-            sent_at, run_id = self.settled
+            sent_at, run_id = self.settled.recorded_at, self.settled.run_id
             exited_at = sent_at if queued["_batch_change"] == "exit" else None
         if cells.pop(PRESENT, True) is False:
             cells = {}
@@ -117,17 +100,15 @@ class _Found:
         since = self.built.built_at if self.built else datetime.max
         return any(each.attribute == attribute and each.rejected_at >= since for each in self.rejections)
 
-    def _times(self, event: str) -> list[tuple[datetime, str]]:
-        return [(each.first_at, each.run_id) for each in self.events if each.event == event]
-
     def _doubt(self) -> Iterable[str]:
         listed = []
         if self.settled is None:
             listed.append(str(self.held.get("_batch_doubt") or ""))
-            if self._times("intent"):
+            if any(each.event == "intent" for each in self.events):
                 listed += self._names
         for each in self.events:
-            if each.event == "doubt" and (self.settled is None or each.first_at > self.settled[0]):
+            is_later = self.settled is None or each.recorded_at > self.settled.recorded_at
+            if each.event == "doubt" and is_later:
                 listed.append(each.names or "")
         return dict.fromkeys(
             name for names in listed for name in names.split(",") if name and name != PRESENT
@@ -158,16 +139,13 @@ def row_of(relation: Relation, *, build: bool) -> exp.Select:
 
 
 EVENTS = """
-    select event, run_id, names, min(recorded_at) as first_at
-    from journal
-    where sync = :sync and delta_id = :delta_id and (
+    sync = :sync and delta_id = :delta_id and (
         (event = 'checkpoint' and (page >= :page or (page = :page_before and key >= :key)))
         or (event = 'intent' and page >= :page)
         or (event = 'doubt' and key = :key)
     )
-    group by event, run_id, names
     """
-"""Events of pushes of the build `:delta_id` about its page `:page` and the key.
+"""The events of pushes of the build `:delta_id` about its page `:page` and the key.
 
 In the page after the checkpoint's, `:page_before`, a row is settled if its key is not after the checkpoint's.
 """

@@ -7,16 +7,15 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 
-from dbt_batch_sync.kinds.attributes import Vocabulary
+from dbt_batch_sync.kinds.attributes import STANDARD_PREFIX, STANDARD_RULES, Vocabulary
 from dbt_batch_sync.kinds.vocabularies import words
 
 VOCABULARIES = frozenset(
-    f"batch__{name}" for name in ("email_marketing", "sms_marketing", "language", "region", "timezone")
+    f"{STANDARD_PREFIX}{name}" for name, rule in STANDARD_RULES.items() if rule.vocabulary
 )
 """Attributes whose values are words of a closed list."""
 
 PERSONAL = frozenset(("batch__email_address", "batch__phone_number"))
-
 
 LONG = 10**7
 """From here, a whole number may be a phone number or an id."""
@@ -37,8 +36,10 @@ def mask(value: object, attribute: str = "", *, show: bool = False) -> str:
     if attribute not in PERSONAL:
         if isinstance(value, date):
             return str(value)
-        if isinstance(value, (int, float, Decimal)) and not _is_long(value):
-            return str(value)
+        if isinstance(value, (int, float, Decimal)):
+            size = abs(float(value))
+            if not (LONG <= size < math.inf and size.is_integer()):
+                return str(value)
     if isinstance(value, (list, tuple)):
         return f"[{len(value)} items]"
     text = str(value)
@@ -50,8 +51,3 @@ def mask(value: object, attribute: str = "", *, show: bool = False) -> str:
 @cache
 def _words() -> frozenset[str]:
     return frozenset(word for each in Vocabulary for word in words(each))
-
-
-def _is_long(value: float | Decimal) -> bool:
-    size = abs(float(value))
-    return LONG <= size < math.inf and size.is_integer()

@@ -7,12 +7,12 @@ from typing import Any
 
 from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import ConfigurationError, DeliveryError
-from dbt_batch_sync.ledger.audits import Audited, last_audits
+from dbt_batch_sync.ledger.audits import last_audits
 from dbt_batch_sync.ledger.erasures import ErasureCounts, erasure_counts
-from dbt_batch_sync.ledger.journal import Journal
+from dbt_batch_sync.ledger.journal import Journal, open_counts, open_keys
 from dbt_batch_sync.ledger.records import RejectedKey, Run
-from dbt_batch_sync.ledger.rejects import open_counts, open_keys
 from dbt_batch_sync.ledger.requests import open_requests
+from dbt_batch_sync.ledger.state import Built
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.counts import Pending, invalid_keys, present_rows
 from dbt_batch_sync.push.known import Known, by_ledger, parked_rows, relation_of
@@ -23,7 +23,7 @@ from dbt_batch_sync.warehouse import Statement, Warehouse
 
 def statuses(known: Sequence[Known], limit: int) -> Iterator[SyncStatus]:
     """The last runs of each sync (at most `limit`), its parked rows and open requests."""
-    runs, requests, audits = _runs(known, limit), _of_each(known, open_requests), _audits(known)
+    runs, requests, audits = _runs(known, limit), _of_each(known, open_requests), _of_each(known, last_audits)
     erasures: dict[str, ErasureCounts] = {}
     for journal, names in by_ledger(each for each in known if each.sync.kind.erases):
         erasures |= erasure_counts(journal, names)
@@ -35,7 +35,7 @@ def statuses(known: Sequence[Known], limit: int) -> Iterator[SyncStatus]:
             parked_rows(each.sync, each.state),
             requests[name],
             each.sync.kind.name,
-            audit=audits.get(name),
+            audit=next(iter(audits[name]), None),
             erasures=erasures.get(name, ErasureCounts()),
         )
 
@@ -45,11 +45,11 @@ def sizes(
 ) -> Iterator[dict[str, Any]]:
     """For each sync, how many members or items Batch should have (`expected`) and reports (`in_batch`)."""
     for each in known:
-        container = each.sync.kind.container
-        if container is None or each.state.built is None:
+        container, built = each.sync.kind.container, each.state.built
+        if container is None or built is None:
             yield {}
             continue
-        expected = _expected(warehouse, each)
+        expected = _expected(warehouse, each, built)
         try:
             size = container.count(talk(each.sync), each.sync.mapping)
         except (DeliveryError, ConfigurationError) as error:
@@ -64,16 +64,11 @@ def sizes(
         yield {"expected": expected, "in_batch": size, "note": note}
 
 
-def _expected(warehouse: Warehouse, known: Known) -> int:
+def _expected(warehouse: Warehouse, known: Known, built: Built) -> int:
     """The number of rows in Batch, from the snapshot and what was settled of the delta since."""
-    built, at = known.state.built, known.state.checkpoint
-    if built is None:
-        return 0
-    delta, snapshot = (
-        relation_of(warehouse, known.sync, "delta"),
-        relation_of(warehouse, known.sync, "snapshot"),
-    )
-    pending = Pending(delta, built.delta_id, at.page, at.key)
+    delta = relation_of(warehouse, known.sync, "delta")
+    pending = Pending(delta, built.delta_id, known.state.checkpoint)
+    snapshot = relation_of(warehouse, known.sync, "snapshot")
     query = present_rows(pending, snapshot, known.journal.rejects_table)
     found = warehouse.fetch(Statement(query, {**pending.values, "sync": known.sync.name}))
     return int(found.column("present")[0].as_py() or 0)
@@ -83,25 +78,28 @@ def rejections(warehouse: Warehouse, known: Sequence[Known], profiles: int = 0) 
     """The open rejections, invalid rows by reason, and the first `profiles` keys of both."""
     counts = _of_each(known, open_counts)
     for each in known:
-        name, changes = each.sync.name, _changes(warehouse, each)
+        name, pending = each.sync.name, pending_rows(warehouse, each)
+        changes = count_changes(warehouse, each, pending) if pending else Counts()
         listed = open_keys(each.journal, name, profiles) if profiles else []
-        if profiles and changes.invalid:
-            listed += _invalid(warehouse, each, profiles)
+        if pending and profiles and changes.invalid:
+            query = Statement(invalid_keys(pending, profiles), {"delta_id": pending.delta_id})
+            rows = warehouse.fetch(query).to_pylist()
+            listed += (RejectedKey(row["key"], None, row["reason"]) for row in rows)
         yield SyncRejects(
             name,
             each.journal.rejects_table.sql(warehouse.dialect),
             counts[name],
             each.sync.kind.name,
-            dict(changes.invalid_reasons),
+            changes.invalid_reasons,
             tuple(sorted(listed, key=lambda one: (one.key is None, one.key or ""))[:profiles]),
         )
 
 
 def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterator[SyncReport]:
-    """What a report shows of each sync."""
-    runs, counts, audits = _runs(known, limit), _of_each(known, open_counts), _audits(known)
+    runs, counts, audits = _runs(known, limit), _of_each(known, open_counts), _of_each(known, last_audits)
     for each in known:
-        changes = _changes(warehouse, each)
+        pending = pending_rows(warehouse, each)
+        changes = count_changes(warehouse, each, pending) if pending else Counts()
         yield SyncReport(
             sync=each.sync.name,
             runs=runs[each.sync.name],
@@ -110,34 +108,12 @@ def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterato
             exits=changes.exits,
             invalid=changes.invalid,
             parked=parked_rows(each.sync, each.state),
-            attributes=dict(changes.attributes),
+            attributes=changes.attributes,
             rejects=counts[each.sync.name],
             table=each.journal.rejects_table.sql(warehouse.dialect),
             kind=each.sync.kind.name,
-            audit=audits.get(each.sync.name),
+            audit=next(iter(audits[each.sync.name]), None),
         )
-
-
-def _invalid(warehouse: Warehouse, known: Known, limit: int) -> list[RejectedKey]:
-    """The first invalid rows of the delta."""
-    pending = pending_rows(warehouse, known)
-    if pending is None:
-        return []
-    found = warehouse.fetch(Statement(invalid_keys(pending, limit), {"delta_id": pending.delta_id}))
-    keys, reasons = (column.to_pylist() for column in found.columns)
-    return [RejectedKey(key, None, reason) for key, reason in zip(keys, reasons, strict=True)]
-
-
-def _changes(warehouse: Warehouse, known: Known) -> Counts:
-    pending = pending_rows(warehouse, known)
-    return count_changes(warehouse, known, pending) if pending else Counts()
-
-
-def _audits(known: Iterable[Known]) -> dict[str, Audited]:
-    found: dict[str, Audited] = {}
-    for journal, names in by_ledger(known):
-        found |= last_audits(journal, names)
-    return found
 
 
 def _runs(known: Sequence[Known], limit: int) -> dict[str, tuple[Run, ...]]:

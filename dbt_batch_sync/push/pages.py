@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import cache, partial
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
 from itertools import accumulate
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from dbt_batch_sync.kinds.attributes import KEY
 from dbt_batch_sync.ledger.records import typed
 from dbt_batch_sync.ledger.state import Checkpoint
 from dbt_batch_sync.push.counts import Pending, count_of
-from dbt_batch_sync.warehouse import Statement, Value, Warehouse
+from dbt_batch_sync.warehouse import Statement, Warehouse
 from dbt_batch_sync.warehouse.relations import select
 
 RANGE_ROWS = 30_000
@@ -53,10 +54,10 @@ class Histogram:
     valid: tuple[int, ...]
     inserts: tuple[bool, ...]
     counts: dict[str, int]
-    _reached: tuple[int, ...] = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_reached", tuple(accumulate(self.sending)))
+    @cached_property
+    def _reached(self) -> tuple[int, ...]:
+        return tuple(accumulate(self.sending))
 
     @property
     def rows(self) -> int:
@@ -126,13 +127,13 @@ def read_histogram(warehouse: Warehouse, pending: Pending, expected: int | None)
     if not listed or (expected is not None and sum(row["row_count"] for row in listed) != expected):
         raise replaced(pending)
     pages: dict[int, tuple[int, int, bool]] = {}
-    counts: dict[str, int] = {}
+    counts = Counter[str]()
     for row in listed:
         change, sending = row["change"], row["sending"]
         so_far, rows_valid, inserts = pages.get(row["page"], (0, 0, True))
         rows_valid += row["row_count"] if change != "invalid" else 0
         pages[row["page"]] = (so_far + sending, rows_valid, inserts and (change == "insert" or not sending))
-        counts[change] = counts.get(change, 0) + row["row_count"]
+        counts[change] += row["row_count"]
     sending, valid, inserts_only = zip(*pages.values(), strict=True)
     return Histogram(tuple(pages), sending, valid, inserts_only, counts)
 
@@ -150,28 +151,31 @@ def read_ranges(
     Columns are `KEY`, `_batch_page` and the attributes' in lower case; for rows that may be known also
     `_batch_change`, `_batch_changed` and `_batch_reason`. Raises Stopped: the delta was replaced.
     """
-    source = iter(ranges)
     selects = cache(partial(rows_of, pending, names))  # nearly all ranges have the same one
+    by = ["_batch_page", *order, KEY] if order else ["_batch_page"]
+
+    def read(range_: Range) -> tuple[pa.Table, Checkpoint | None]:
+        query, columns = selects(inserts=range_.inserts, limit=range_.limit)
+        values = {**pending.values, "first": range_.first, "last": range_.last}
+        rows = warehouse.fetch(Statement(query, values)).rename_columns(columns)
+        if rows.num_rows != range_.rows:
+            raise replaced(pending)
+        reached = None
+        if range_.limit is not None:
+            # Before sorting: only the warehouse knows which key of the last page is the greatest.
+            page, key = (rows.column(name)[-1].as_py() for name in ("_batch_page", KEY))
+            reached = Checkpoint(int(str(page)) - 1, str(key))
+        # DuckDB and others keep the order in which rows are stored.
+        return rows if _in_order(rows, by) else rows.sort_by([(name, "ascending") for name in by]), reached
+
     with ThreadPoolExecutor(1, thread_name_prefix="batch-reader") as pool:
-
-        def ahead() -> Future[tuple[pa.Table, Checkpoint | None]] | None:
-            following = next(source, None)
-            if following is None:
-                return None
-            return pool.submit(_read_range, warehouse, pending, selects, following, order)
-
-        reading = ahead()
-        while reading is not None:
-            read = reading.result()
-            reading = ahead()
-            yield read
-            del read
-
-
-def _last_key(rows: pa.Table) -> Checkpoint:
-    """The checkpoint after rows in the warehouse's order of page and key."""
-    page = int(str(rows.column("_batch_page")[-1].as_py()))
-    return Checkpoint(page - 1, str(rows.column(KEY)[-1].as_py()))
+        reading = (pool.submit(read, each) for each in ranges)  # each when it is asked for
+        following = next(reading, None)
+        while following is not None:
+            found = following.result()
+            following = next(reading, None)
+            yield found
+            del found
 
 
 def replaced(pending: Pending) -> Stopped:
@@ -182,25 +186,6 @@ def replaced(pending: Pending) -> Stopped:
         "altered. What was sent since the last checkpoint is sent again. "
         f"Run: dbt run --select {name}"
     )
-
-
-def _read_range(
-    warehouse: Warehouse,
-    pending: Pending,
-    selects: Callable[..., tuple[exp.Select, list[str]]],
-    range_: Range,
-    order: Sequence[str],
-) -> tuple[pa.Table, Checkpoint | None]:
-    query, columns = selects(inserts=range_.inserts, limit=range_.limit)
-    values: dict[str, Value] = {**pending.values, "first": range_.first, "last": range_.last}
-    rows = warehouse.fetch(Statement.of(query, values)).rename_columns(columns)
-    if rows.num_rows != range_.rows:
-        raise replaced(pending)
-    # Before sorting: only the warehouse knows which key of the last page is the greatest.
-    reached = None if range_.limit is None else _last_key(rows)
-    by = ["_batch_page", *order, KEY] if order else ["_batch_page"]
-    # DuckDB and others keep the order in which rows are stored.
-    return rows if _in_order(rows, by) else rows.sort_by([(name, "ascending") for name in by]), reached
 
 
 def _in_order(rows: pa.Table, names: Iterable[str]) -> bool:
@@ -233,8 +218,7 @@ def rows_of(
     """The rows of the pages from `:first` to `:last` to read, and the names of the columns.
 
     `inserts`: all are inserts, so their change is not read. An insert sends all its values, so its list of
-    names, longer than many a row, is not read either. `limit`: at most this many, in the order of page and
-    key.
+    names, longer than many a row, is not read either. `limit`: at most this many, by page and key.
     """
     cells = {name: name for name in (KEY, "_batch_page")}
     if not inserts:

@@ -14,8 +14,7 @@ _Item = TypeVar("_Item")
 class Phases:
     """A stopwatch for each phase. At most one runs: a nested phase stops the outer one.
 
-    `now` is a monotonic clock in seconds. For the push's thread only; what senders do at the same time
-    doesn't count.
+    `now` is a monotonic clock in seconds. For the push's thread only; senders' work doesn't count.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from dbt_batch_sync.delivery.pacing import call_size, limits
 from dbt_batch_sync.errors import ConfigurationError, Stopped
 from dbt_batch_sync.kinds.attributes import parse_types
 from dbt_batch_sync.kinds.kind import Route
-from dbt_batch_sync.ledger.state import Built, Checkpoint, SyncState
+from dbt_batch_sync.ledger.state import Checkpoint, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.counts import Pending, again_counts, change_counts, names_of, operations_of, samples
 from dbt_batch_sync.push.guards import stops, tripped
@@ -56,8 +57,8 @@ class Counts:
     operations: int = 0
     longest: int = 0
     resubscriptions: int = 0
-    invalid_reasons: Mapping[str, int] = field(default_factory=dict)
-    attributes: Mapping[str, int] = field(default_factory=dict)
+    invalid_reasons: dict[str, int] = field(default_factory=dict)
+    attributes: dict[str, int] = field(default_factory=dict)
 
 
 def plan_sync(
@@ -69,21 +70,24 @@ def plan_sync(
     show_values: bool = False,
 ) -> SyncPlanned:
     """Counts what is pending. Samples are masked unless `show_values`. Only reads."""
-    sync, state = known.sync, known.state
-    stopped = tuple(stops(sync, state, output, target))
+    sync, state, built = known.sync, known.state, known.state.built
     pending, names = pending_rows(warehouse, known), attribute_names(known)
-    if state.built is None or pending is None:
-        return SyncPlanned(
-            sync.name,
-            None,
-            output.name,
-            parked=parked_rows(sync, state),
-            mapping=sync.mapping.hash,
-            stops=stopped,
-            kind=sync.kind.name,
-        )
-    counts = count_changes(warehouse, known, pending)
-    if _is_replaced(state, state.built, counts):
+    planned = SyncPlanned(
+        sync.name,
+        None,
+        output.name,
+        parked=parked_rows(sync, state),
+        mapping=sync.mapping.hash,
+        stops=tuple(stops(sync, state, output, target)),
+        kind=sync.kind.name,
+    )
+    if built is None or pending is None:
+        return planned
+    counts, stopped = count_changes(warehouse, known, pending), planned.stops
+    is_replaced = counts.rows != built.rows
+    if state.checkpoint != Checkpoint():  # in settled pages, only invalid rows are counted
+        is_replaced = counts.rows < built.invalid + built.parked
+    if is_replaced:
         name = pending.delta.table.name
         stopped += (
             f"{name} is not the delta that dbt built last: it was replaced or altered. "
@@ -91,44 +95,33 @@ def plan_sync(
         )
     apps = max(1, len(output.app_keys)) if sync.kind.erases else 1
     route, most = sync.kind.route(sync.mapping.endpoint, counts.sending), output.max_profiles_per_second
-    return SyncPlanned(
-        sync=sync.name,
-        kind=sync.kind.name,
-        delta_id=state.built.delta_id,
-        output=output.name,
+    return replace(
+        planned,
+        delta_id=built.delta_id,
         endpoint=route.name,
         inserts=counts.inserts,
         updates=counts.updates,
         exits=counts.exits,
         invalid=counts.invalid,
-        parked=parked_rows(sync, state),
-        invalid_reasons=dict(counts.invalid_reasons),
+        invalid_reasons=counts.invalid_reasons,
         resubscriptions=counts.resubscriptions,
-        attributes=dict(counts.attributes),
+        attributes=counts.attributes,
         requests=max(math.ceil(counts.operations / call_size(route, most)), counts.longest) * apps,
         seconds=seconds_at_rate(counts.operations, route, most),
         samples=tuple(_samples(warehouse, known, pending, names, show_values)) if counts.sending else (),
-        mapping=sync.mapping.hash,
         stops=stopped,
-        guards=tuple(tripped(sync, state.built)) if counts.sending else (),
+        guards=tuple(tripped(sync, built)) if counts.sending else (),
         flapping=_flapping(warehouse, known, pending, names) if counts.updates else (),
     )
 
 
-def _is_replaced(state: SyncState, built: Built, counts: Counts) -> bool:
-    """Whether the table's rows differ from dbt's counts. In settled pages, only invalid rows are counted."""
-    if state.checkpoint == Checkpoint():
-        return counts.rows != built.rows
-    return counts.rows < built.invalid + built.parked
-
-
 def pending_rows(warehouse: Warehouse, known: Known) -> Pending | None:
     """The unsettled rows of the last delta; None if it has no rows."""
-    built, checkpoint = known.state.built, known.state.checkpoint
+    built = known.state.built
     if built is None or built.page is None:
         return None
     delta = relation_of(warehouse, known.sync, "delta")
-    return Pending(delta, built.delta_id, checkpoint.page, checkpoint.key)
+    return Pending(delta, built.delta_id, known.state.checkpoint)
 
 
 def attribute_names(known: Known) -> list[str]:
@@ -141,39 +134,39 @@ def count_changes(warehouse: Warehouse, known: Known, pending: Pending) -> Count
     """Counts the delta in one scan."""
     names, held_back = attribute_names(known), f"{known.sync.kind.held_back}:"
     rows = warehouse.fetch(Statement(change_counts(pending, names), pending.values)).to_pylist()
-    changes, reasons, attributes = dict[str, int](), dict[str, int](), dict.fromkeys(names, 0)
+    changes, reasons, attributes = Counter[str](), Counter[str](), Counter(dict.fromkeys(names, 0))
     sending = resubscriptions = 0
     for row in sorted(rows, key=lambda each: str(each["reason"])):
         change, reason, count = str(row["change"]), str(row["reason"] or ""), int(row["row_count"])
         if change == "invalid":
             if reason == PARKED:
                 continue
-            reasons[reason] = reasons.get(reason, 0) + count
+            reasons[reason] += count
         else:
             sending += int(row["sending"])
             resubscriptions += count if reason.startswith(held_back) else 0
             for place, name in enumerate(names):
                 attributes[name] += int(row[f"sends_{place}"])
-        changes[change] = changes.get(change, 0) + count
+        changes[change] += count
     operations, longest = sending, 0
     if known.sync.kind.per_operation:
         events = warehouse.fetch(Statement(names_of(pending), pending.values)).to_pylist()
-        attributes = {str(row["name"]): int(row["row_count"]) for row in events}
+        attributes = Counter({str(row["name"]): int(row["row_count"]) for row in events})
         query = operations_of(pending, known.sync.kind.per_operation)
         (row,) = warehouse.fetch(Statement(query, pending.values)).to_pylist()
         operations, longest = int(row["operations"] or 0), int(row["longest"] or 0)
     return Counts(
         rows=sum(int(row["row_count"]) for row in rows),
-        inserts=changes.get("insert", 0),
-        updates=changes.get("update", 0),
-        exits=changes.get("exit", 0),
-        invalid=changes.get("invalid", 0),
+        inserts=changes["insert"],
+        updates=changes["update"],
+        exits=changes["exit"],
+        invalid=changes["invalid"],
         sending=sending,
         operations=operations,
         longest=longest,
         resubscriptions=resubscriptions,
-        invalid_reasons=reasons,
-        attributes={name: count for name, count in attributes.items() if count},
+        invalid_reasons=dict(reasons),
+        attributes=dict(+attributes),
     )
 
 

@@ -38,8 +38,7 @@ class PushOptions:
     """The options of a push. `limit` counts rows of each sync's delta.
 
     `force` skips the guards. `require_tests` checks dbt's last command, `max_age` checks when the delta was
-    built, `plan` checks a saved plan. `wait` polls until Batch has applied the changes, for kinds that can be
-    polled.
+    built, `plan` checks a saved plan. `wait` polls until Batch has applied the changes, where it can be.
     """
 
     dry_run: bool = False
@@ -118,13 +117,8 @@ class Session:
         hold = Hold(known.journal, known.sync.name, self.run_id, self.clock.claims)
         run = self._new_run(known, known.state)
         try:
-            state = hold.take(
-                delta_id=run.delta_id,
-                output=run.output,
-                project_hash=run.project_hash,
-                mapping_hash=run.mapping_hash,
-                started_at=run.started_at,
-            )
+            told = ("delta_id", "output", "project_hash", "mapping_hash", "started_at")
+            state = hold.take(**{name: getattr(run, name) for name in told})
             run = replace(self._new_run(known, state), started_at=run.started_at)
             built = self._checked(known, state)
             run = act(known, hold, self._work(known, state, built))
@@ -179,17 +173,11 @@ class Session:
         # Which Batch project has them: a push to another one is refused from now on.
         intent = hold.event("intent", **cells, output=run.output, project_hash=run.project_hash)
         checkpoint = hold.event("checkpoint", **cells)
-        found = self.warehouse.fetch(keys(work.pending)) if known.sync.kind.erases else None
-        people = [str(key) for key in found.column("pending_key").to_pylist()] if found is not None else []
-        hold.finish(
-            [
-                *asked(hold, work.output, work.built.delta_id, people),
-                intent,
-                checkpoint,
-                self._ended(known, run),
-                hold.event("released"),
-            ]
-        )
+        erased: list[Event] = []
+        if known.sync.kind.erases:
+            people = self.warehouse.fetch(keys(work.pending)).column("pending_key").to_pylist()
+            erased = asked(hold, work.output, work.built.delta_id, people)
+        hold.finish([*erased, intent, checkpoint, self._ended(known, run), hold.event("released")])
         return run
 
     def _dry(self, known: Known) -> SyncPushed:

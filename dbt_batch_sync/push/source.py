@@ -49,7 +49,6 @@ class Work:
 
     @property
     def name(self) -> str:
-        """The sync's name."""
         return self.sync.name
 
     @property
@@ -64,7 +63,6 @@ class Work:
 
     @property
     def route(self) -> Route:
-        """Where the rows are sent."""
         return self.sync.kind.route(self.sync.mapping.endpoint, self.histogram.rows)
 
 
@@ -75,18 +73,17 @@ def open_work(warehouse: Warehouse, sync: Sync, output: Output, state: SyncState
     delta = relation_of(warehouse, sync, "delta")
     attributes = parse_types(built.attribute_types, sync.kind.rules)
     names = (delta.key, *DELTA_COLUMNS, *(attribute.name for attribute in attributes))
-    missing = [name for name in names if not delta.has(name)]
+    missing = [name for name in names if name not in delta.names]
     if missing:
         raise ConfigurationError(
             f"{delta.table.sql(warehouse.dialect)} lacks the columns {', '.join(missing)}: it was altered, "
             f"or built by other macros; nothing was sent. Run: {build_command(sync)}"
         )
-    at = state.checkpoint
-    untouched = at.page < 0 and at.key is None
-    pending = Pending(delta, built.delta_id, None if untouched else at.page, at.key)
+    pending = Pending(delta, built.delta_id, state.checkpoint)
+    untouched = state.checkpoint == Checkpoint()
     histogram = read_histogram(warehouse, pending, built.rows if untouched else None)
     sent = state.sent_page
-    if sync.kind.repeatable or sent is None or sent <= at.page:
+    if sync.kind.repeatable or sent is None or sent <= state.checkpoint.page:
         return Work(sync, output, state, built, pending, attributes, histogram)
     unsure = histogram.rows_up_to(sent)
     if not sync.mapping.at_most_once:

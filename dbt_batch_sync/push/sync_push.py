@@ -232,7 +232,8 @@ class SyncPush:
         """Appends how far the delta is settled, if the ledger still shows this push's claim."""
         self._checkpoint_at = self.clock.monotonic()
         with self._phases.spent_on("recording"):
-            self._check_ours()
+            if self._is_lost(self.hold.journal.state(self.work.name)):
+                raise Stopped(self._lost())
             self._append_rejects()
             reached = self._reached_checkpoint()
             if reached is not None:
@@ -242,11 +243,6 @@ class SyncPush:
                 recorded = self._sent_up_to(reached)
                 self._unrecorded = [each for each in self._unrecorded if each[0] > recorded]
 
-    def _check_ours(self) -> None:
-        """Raises Stopped if another push has claimed the sync or dbt is rebuilding its delta."""
-        if self._is_lost(self.hold.journal.state(self.work.name)):
-            raise Stopped(self._lost())
-
     def _lost(self) -> str:
         return (
             f"`{self.work.name}` was taken over during the push, by dbt or by another push. It sent nothing "
@@ -254,6 +250,7 @@ class SyncPush:
         )
 
     def _is_lost(self, state: SyncState) -> bool:
+        """Whether another push has claimed the sync or dbt is rebuilding its delta."""
         same = state.built is not None and state.built.delta_id == self.work.built.delta_id
         return self.hold.is_lost(state) or state.is_building or not same
 

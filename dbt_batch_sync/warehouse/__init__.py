@@ -20,16 +20,10 @@ Value: TypeAlias = str | int | float | bool | datetime | None
 
 @dataclass(frozen=True)
 class Statement:
-    """A select with named placeholders, and their values."""
+    """A select with named placeholders, and their values, no others: drivers don't accept them."""
 
     tree: exp.Expr
     parameters: Mapping[str, Value] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, tree: exp.Expr, values: Mapping[str, Value]) -> Statement:
-        """Only the values that the tree has placeholders for, because drivers accept no others."""
-        names = {str(placeholder.this) for placeholder in tree.find_all(exp.Placeholder)}
-        return cls(tree, {name: values[name] for name in names})
 
 
 @dataclass(frozen=True)
@@ -90,8 +84,7 @@ SUPPORTED_ADAPTERS: tuple[str, ...] = tuple(_CLASSES)
 def open_warehouse(target: WarehouseTarget) -> Warehouse:
     """Connects to the warehouse of a dbt target. Imports its module on demand.
 
-    Raises UnsupportedWarehouse for another adapter, or one that is not installed, and the connection's
-    ProfileError and WarehouseError.
+    Raises UnsupportedWarehouse (another adapter, or not installed), ProfileError, WarehouseError.
     """
     if target.type not in _CLASSES:
         raise UnsupportedWarehouse(

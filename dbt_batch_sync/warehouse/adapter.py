@@ -1,7 +1,6 @@
 """Opens a dbt adapter from a rendered profile without dbt's command line: 0.7 s instead of 2.5 s.
 
-Loads the plugin by its type. The configuration has only the few attributes that adapters read, the same on
-dbt 1.9 to 1.12.
+Loads the plugin by its type. The configuration has what adapters read, the same on dbt 1.9 to 1.12.
 """
 
 from __future__ import annotations
@@ -17,9 +16,6 @@ from typing import Any
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import ConfigurationError, ProfileError, WarehouseError
 from dbt_batch_sync.warehouse import not_installed
-
-_HEADING = "Database Error"
-"""dbt's line above a driver's message."""
 
 
 def load_adapter(target: WarehouseTarget) -> Any:
@@ -104,5 +100,6 @@ def connect(adapter: Any) -> Any:
 
 def first_line(error: object) -> str:
     """A driver's message without the statement and the rows that some drivers append."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip() not in ("", _HEADING)]
-    return lines[0][:300] if lines else type(error).__name__
+    lines = (line.strip() for line in str(error).splitlines())
+    told = [line for line in lines if line not in ("", "Database Error")]  # dbt's heading
+    return told[0][:300] if told else type(error).__name__

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from importlib.util import find_spec
 from typing import Any, TypeAlias
@@ -63,16 +62,9 @@ _ARROW = {
 }
 """Arrow types of columns. The others are texts: a BIGNUMERIC has more digits than DuckDB supports."""
 
-_SCALARS: Mapping[type, str] = {
-    str: "STRING",
-    bool: "BOOL",
-    int: "INT64",
-    float: "FLOAT64",
-    datetime: "DATETIME",
-    type(None): "STRING",
-}
 
-_KINDS: Mapping[pa.DataType, str] = {
+_KINDS = {
+    pa.null(): "STRING",
     pa.string(): "STRING",
     pa.bool_(): "BOOL",
     pa.int64(): "INT64",
@@ -126,7 +118,7 @@ class BigQueryWarehouse(Driver):
 
     def _fetched(self, handle: Any, query: Statement) -> pa.Table:
         parameters = [
-            bigquery.ScalarQueryParameter(name, _SCALARS[type(cell)], cell)
+            bigquery.ScalarQueryParameter(name, _KINDS[pa.scalar(cell).type], cell)
             for name, cell in query.parameters.items()
         ]
         job = self._started(handle, query.tree.sql(self.dialect), parameters)

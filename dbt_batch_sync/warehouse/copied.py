@@ -1,7 +1,6 @@
 """Converts PostgreSQL's CSV from COPY to Arrow.
 
-For a million rows of 15 columns, COPY and Arrow's CSV reader take 1.7 CPU seconds; tuples converted to Arrow
-take 9.
+A million rows of 15 columns take 1.7 CPU seconds with Arrow's CSV reader, and 9 as tuples.
 """
 
 from __future__ import annotations
@@ -86,7 +85,6 @@ def copied_cells(
 
 
 def schema_of(columns: Sequence[CopiedColumn]) -> pa.Schema:
-    """The schema of every batch."""
     return pa.schema([pa.field(column.name, column.arrow_type) for column in columns])
 
 

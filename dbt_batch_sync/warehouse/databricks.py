@@ -16,7 +16,7 @@ from dbt_batch_sync.errors import Conflict, WarehouseError
 from dbt_batch_sync.warehouse import Statement, Value
 from dbt_batch_sync.warehouse.adapter import first_line
 from dbt_batch_sync.warehouse.driver import ConnectionLost
-from dbt_batch_sync.warehouse.lake import LakeDriver, is_conflict
+from dbt_batch_sync.warehouse.lake import CONFLICT, LakeDriver
 
 BINDING = {"use_inline_params": False}
 """Otherwise, dbt-databricks has the driver write values into the SQL."""
@@ -55,7 +55,7 @@ class DatabricksWarehouse(LakeDriver):
     def _told(self, error: Exception, handle: Any) -> WarehouseError:
         """An error, without its message if that may contain values."""
         text = str(error)
-        if is_conflict(text):
+        if CONFLICT.search(text):
             return Conflict("Databricks: another writer committed to the table first, again and again")
         if "Invalid SessionHandle" in text:
             return ConnectionLost("Databricks: the session has ended")

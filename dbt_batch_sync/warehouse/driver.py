@@ -67,9 +67,15 @@ class Driver:
         """The result of a select."""
         raise NotImplementedError
 
-    def _executed(self, handle: Any, statement: Statement) -> Any:
-        """The rows of a statement, or what the driver returns for a statement without rows."""
+    def _send(self, cursor: Any, statement: Statement) -> None:
+        """Executes a statement with the driver's placeholders."""
         raise NotImplementedError
+
+    def _executed(self, handle: Any, statement: Statement) -> Any:
+        """The rows of a statement, or None or what the driver returns for a statement without rows."""
+        with handle.cursor() as cursor:
+            self._send(cursor, statement)
+            return cursor.fetchall() if cursor.description else None
 
     def _told(self, error: Any, handle: Any) -> WarehouseError:
         """The exception for a failure, a Conflict if the statement may be retried. The handle may be None."""

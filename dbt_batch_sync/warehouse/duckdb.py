@@ -52,9 +52,17 @@ class DuckDbWarehouse:
     checkpoint_seconds = 5.0
 
     def __init__(self, target: WarehouseTarget) -> None:
-        _require_file(target)
-        self._limits = not {"memory_limit", "max_memory"} & _settings(target)
-        self._file = _File(_opener(target), lets_go=_is_file(target))
+        path, settings = str(target.credentials.get("path") or ""), _settings(target)
+        is_file = not (re.match(r"^[a-z]+:", path) or path in ("", ":memory:"))
+        if is_file and not Path(path).exists():  # DuckDB would create it, in its own version's format
+            raise WarehouseError(f"there is no DuckDB file {path}. Build it first: dbt run")
+        self._limits = not {"memory_limit", "max_memory"} & settings
+        opens_itself = _is_plain(target)
+        self._file = _File(
+            partial(_open_file, path) if opens_itself else partial(_open_through, load_adapter(target)),
+            lets_go=is_file,
+            limits_threads=not {"threads", "worker_threads"} & settings,
+        )
 
     def columns(self, table: exp.Table) -> tuple[Column, ...]:
         # Not from `duckdb_columns()`, which reads those of every table.
@@ -92,25 +100,25 @@ _Opened: TypeAlias = "tuple[duckdb.DuckDBPyConnection, Callable[[], None]]"
 class _File:
     """A file that is opened on demand and closed some time later if it `lets_go`."""
 
-    def __init__(self, open_file: Callable[[], _Opened], *, lets_go: bool) -> None:
+    def __init__(self, open_file: Callable[[], _Opened], *, lets_go: bool, limits_threads: bool) -> None:
         self._open_file = open_file
         self._lets_go = lets_go
+        self._limits_threads = limits_threads
         self._lock = Lock()
         self._users = 0
         self._timer: Timer | None = None
-        self._opened: _Opened | None = _unlocked(open_file, LOCK_WAIT_SECONDS)
         self._megabytes = 0
+        self._opened: _Opened | None = self._open(LOCK_WAIT_SECONDS)
         self._set_timer()
 
     @contextmanager
     def cursor(self, megabytes: int = 0) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection for one thread, with this memory limit if it isn't 0, or more while another thread has
-        more. Turns DuckDB's exceptions into WarehouseError.
+        more. Raises WarehouseError.
         """
         with self._lock:
             if self._opened is None:
-                self._opened = _unlocked(self._open_file, LOCK_WAIT_AGAIN_SECONDS)
-                self._megabytes = 0
+                self._opened = self._open(LOCK_WAIT_AGAIN_SECONDS)
             if megabytes and (megabytes > self._megabytes or not self._users):
                 self._opened[0].execute(f"set memory_limit = '{megabytes}MB'")
                 self._megabytes = megabytes
@@ -129,6 +137,13 @@ class _File:
         """Closes the file. The next call opens it again."""
         with self._lock:
             self._let_go()
+
+    def _open(self, seconds: float) -> _Opened:
+        connection, close_file = _unlocked(self._open_file, seconds)
+        self._megabytes = 0
+        if self._limits_threads:
+            connection.execute(f"set threads = {THREADS}")
+        return connection, close_file
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -164,42 +179,9 @@ def _needed_megabytes(query: exp.Expr) -> int:
     return (JOIN_MEGABYTES if joins else SCAN_MEGABYTES) + columns // 2
 
 
-def _is_file(target: WarehouseTarget) -> bool:
-    path = str(target.credentials.get("path") or "")
-    return not (re.match(r"^[a-z]+:", path) or path in ("", ":memory:"))
-
-
-def _require_file(target: WarehouseTarget) -> None:
-    """DuckDB would create a missing file, in its own version's format."""
-    path = target.credentials.get("path")
-    if _is_file(target) and not Path(str(path)).exists():
-        raise WarehouseError(f"there is no DuckDB file {path}. Build it first: dbt run")
-
-
 def _settings(target: WarehouseTarget) -> set[str]:
-    """The DuckDB settings of the profile."""
     settings = (target.credentials.get(key) for key in ("settings", "config_options"))
     return {str(name).lower() for each in settings if isinstance(each, dict) for name in each}
-
-
-def _opener(target: WarehouseTarget) -> Callable[[], _Opened]:
-    """A function that opens the file, with our settings where the profile has none."""
-    statements = []
-    if not {"threads", "worker_threads"} & _settings(target):
-        statements.append(f"set threads = {THREADS}")
-    if _is_plain(target):
-        open_file = partial(_open_file, str(target.credentials["path"]))
-    else:
-        adapter = load_adapter(target)
-        open_file = partial(_open_through, adapter)
-
-    def opened() -> _Opened:
-        connection, close_file = open_file()
-        for statement in statements:
-            connection.execute(statement)
-        return connection, close_file
-
-    return opened
 
 
 def _is_plain(target: WarehouseTarget) -> bool:
@@ -233,7 +215,7 @@ def _open_through(adapter: Any) -> _Opened:
 
 
 def _unlocked(open_file: Callable[[], _Opened], seconds: float) -> _Opened:
-    """A function that opens a file, and waits if another process has it open."""
+    """Opens a file, and waits if another process has it open."""
     deadline = time.monotonic() + seconds
     told = False
     while True:

@@ -22,18 +22,15 @@ from dbt_batch_sync.warehouse.rows import without_nulls
 INSERT_ROWS = 5_000
 """Rows per `insert`, which is one commit."""
 
+_JSON_TYPES = {pa.int64(): "bigint", pa.bool_(): "boolean"}
+
 _MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND", "NoSuchTableException", "NoSuchNamespaceException")
 
-_CONFLICT = re.compile(
+CONFLICT = re.compile(
     r"DELTA_CONCURRENT|DELTA_METADATA_CHANGED|Concurrent\w*Exception|MetadataChangedException"
     r"|CommitFailedException|Found conflicting files|ConflictException"
 )
 """Delta's and Iceberg's names of a commit that came too late."""
-
-
-def is_conflict(message: str) -> bool:
-    """Whether an error means that another writer was first."""
-    return _CONFLICT.search(message) is not None
 
 
 class LakeDriver(Driver):
@@ -65,7 +62,7 @@ def inserts(table: exp.Table, columns: Sequence[Column], rows: pa.Table, dialect
     that a time with or without a zone is the same instant as in the rows.
     """
     given = _as_json_has_it(without_nulls(rows))
-    in_json = {name.lower(): _in_json(given.schema.field(name).type) for name in given.column_names}
+    in_json = {each.name.lower(): _JSON_TYPES.get(each.type, "string") for each in given.schema}
     form = ", ".join(f"`{name}`: {kind}" for name, kind in in_json.items())
     cells = [
         f"cast({f'`{name}`' if name in in_json else 'null'} as {column.data_type}) as `{column.name}`"
@@ -89,11 +86,6 @@ def _as_json_has_it(rows: pa.Table) -> pa.Table:
     for name in doubles:
         rows = rows.set_column(rows.column_names.index(name), name, rows.column(name).cast(pa.string()))
     return rows
-
-
-def _in_json(arrow_type: pa.DataType) -> str:
-    """The JSON type of a ledger cell."""
-    return {pa.int64(): "bigint", pa.bool_(): "boolean"}.get(arrow_type, "string")
 
 
 def _utc_text(cell: object) -> str:

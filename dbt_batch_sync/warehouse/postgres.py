@@ -1,7 +1,6 @@
 """PostgreSQL through dbt-postgres: its credentials, and how it connects with them.
 
-Rows are read and appended by COPY, which is several times as fast as statements. No transaction stays open
-after a call.
+Rows are read and appended by COPY, several times as fast as statements. No transaction outlives a call.
 """
 
 from __future__ import annotations
@@ -74,7 +73,7 @@ class PostgresWarehouse(Driver):
     def _fetched(self, handle: Any, query: Statement) -> pa.Table:
         result = exp.Subquery(this=query.tree.copy(), alias="result")
         with handle.cursor() as cursor:
-            _send(cursor, Statement(exp.select("*").from_(result).limit(0), query.parameters))
+            self._send(cursor, Statement(exp.select("*").from_(result).limit(0), query.parameters))
             columns = [CopiedColumn(c.name, c.type_code, c.precision) for c in cursor.description]
             cells = pyformat(copied_cells(query.tree, columns, _cell), self.dialect, has_values=True)
             buffer = pa.BufferOutputStream()
@@ -83,10 +82,9 @@ class PostgresWarehouse(Driver):
             cursor.copy_expert(f"copy ({text}) to stdout with (format csv)", buffer)
         return read_rows(buffer.getvalue(), columns)
 
-    def _executed(self, handle: Any, statement: Statement) -> list[tuple[Any, ...]]:
-        with handle.cursor() as cursor:
-            _send(cursor, statement)
-            return list(cursor.fetchall())
+    def _send(self, cursor: Any, statement: Statement) -> None:
+        values = dict(statement.parameters)
+        cursor.execute(pyformat(statement.tree, self.dialect, has_values=bool(values)), values or None)
 
     def _told(self, error: Exception, handle: Any) -> WarehouseError:
         if not isinstance(error, psycopg2.Error):
@@ -100,11 +98,6 @@ class PostgresWarehouse(Driver):
             return Conflict(message)
         lost = handle is not None and handle.closed
         return (ConnectionLost if lost else WarehouseError)(message)
-
-
-def _send(cursor: Any, statement: Statement) -> None:
-    values = dict(statement.parameters)
-    cursor.execute(pyformat(statement.tree, "postgres", has_values=bool(values)), values or None)
 
 
 def _cell(cell: exp.Expr, column: CopiedColumn) -> exp.Expr | None:

@@ -79,18 +79,18 @@ class RedshiftWarehouse(Driver):
     def _fetched(self, handle: Any, query: Statement) -> pa.Table:
         result = exp.Subquery(this=query.tree.copy(), alias="result")
         with handle.cursor() as cursor:
-            _send(cursor, Statement(exp.select("*").from_(result).limit(0), query.parameters))
+            self._send(cursor, Statement(exp.select("*").from_(result).limit(0), query.parameters))
             columns = [CopiedColumn(str(name), kind, None) for name, kind, *_ in cursor.description]
-            _send(cursor, Statement(copied_cells(query.tree, columns, _cell), query.parameters))
+            self._send(cursor, Statement(copied_cells(query.tree, columns, _cell), query.parameters))
             rows = cursor.fetchall()
         cells = zip(*rows, strict=True) if rows else [()] * len(columns)
         arrays = [_array(each, column) for each, column in zip(cells, columns, strict=True)]
         return pa.table(arrays, schema=schema_of(columns))
 
-    def _executed(self, handle: Any, statement: Statement) -> Any:
-        with handle.cursor() as cursor:
-            _send(cursor, statement)
-            return cursor.fetchall() if cursor.description else None
+    def _send(self, cursor: Any, statement: Statement) -> None:
+        cursor.paramstyle = "named"
+        values = {name: cell for name, cell in statement.parameters.items() if cell is not None}
+        cursor.execute(_text(statement), values or None)
 
     def _told(self, error: Exception, handle: Any) -> WarehouseError:
         """The driver names the server's fields by letters."""
@@ -107,12 +107,6 @@ class RedshiftWarehouse(Driver):
         words = f"{message} {fields.get('D', '')}".lower()
         passing = state in _IN_THE_WAY or any(each in words for each in _WORDS_OF_CONFLICT)
         return (Conflict if passing else WarehouseError)(message)
-
-
-def _send(cursor: Any, statement: Statement) -> None:
-    cursor.paramstyle = "named"
-    values = {name: cell for name, cell in statement.parameters.items() if cell is not None}
-    cursor.execute(_text(statement), values or None)
 
 
 def _text(statement: Statement) -> str:

@@ -24,10 +24,6 @@ class Relation:
     columns: tuple[Column, ...]
     key: str
 
-    def has(self, name: str) -> bool:
-        """Whether there is such a column, regardless of case."""
-        return name in self.names
-
     @property
     def names(self) -> Mapping[str, str]:
         """The names that the warehouse reports, by those in our selects: lower case, and `KEY`."""
@@ -82,11 +78,6 @@ def _parsed(sql: str) -> exp.Select:
     for mod in list(query.find_all(exp.Mod)):  # beside values, `%` is the drivers'
         mod.replace(exp.Anonymous(this="mod", expressions=[mod.this, mod.expression]))
     return query
-
-
-def parse_table(relation_name: str, dialect: str) -> exp.Table:
-    """A relation as dbt rendered it, including quotes."""
-    return exp.to_table(relation_name, dialect=dialect)
 
 
 def beside(table: exp.Table, name: str) -> exp.Table:

@@ -91,7 +91,6 @@ class Limits:
     bytes: int
 
     def parts(self, rows: pa.Table) -> list[pa.RecordBatch]:
-        """The rows in parts within the limits."""
         by_size = int(self.bytes * rows.num_rows // max(rows.nbytes, 1))
         most = max(1, min(self.rows, self.values // max(rows.num_columns, 1), by_size))
         return list(rows.combine_chunks().to_batches(max_chunksize=most))

@@ -94,11 +94,6 @@ class SnowflakeWarehouse(Driver):
             parts = [fitted(part, schema) for part in cursor.fetch_arrow_batches()]
         return pa.concat_tables(parts) if parts else schema.empty_table()
 
-    def _executed(self, handle: Any, statement: Statement) -> Any:
-        with handle.cursor() as cursor:
-            self._send(cursor, statement)
-            return cursor.fetchall()
-
     def _send(self, cursor: Any, statement: Statement) -> None:
         """Executes a statement; the driver inserts the quoted values."""
         values = dict(statement.parameters)
@@ -123,7 +118,6 @@ class _NoSuchTable(WarehouseError):
 
 
 def arrow_schema(description: list[Any]) -> pa.Schema:
-    """The schema of a result, from a cursor's description."""
     return pa.schema([pa.field(column.name, _arrow_type(column)) for column in description])
 
 

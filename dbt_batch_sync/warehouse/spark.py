@@ -12,7 +12,7 @@ from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import Conflict, UnsupportedWarehouse, WarehouseError
 from dbt_batch_sync.warehouse import Statement, Value
 from dbt_batch_sync.warehouse.adapter import first_line
-from dbt_batch_sync.warehouse.lake import LakeDriver, is_conflict
+from dbt_batch_sync.warehouse.lake import CONFLICT, LakeDriver
 
 _ARROW = {
     "string": pa.string(),
@@ -70,7 +70,7 @@ class SparkWarehouse(LakeDriver):
     def _told(self, error: Exception, handle: Any) -> WarehouseError:
         """An error, without its message if that may contain values."""
         text, name = str(error), type(error).__name__
-        if is_conflict(text):
+        if CONFLICT.search(text):
             return Conflict("Spark: another writer committed to the table first, again and again")
         if name in ("AnalysisException", "ParseException"):
             return WarehouseError(f"Spark: {first_line(error)}")

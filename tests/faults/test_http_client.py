@@ -245,7 +245,7 @@ def test_a_socks_proxy_has_secret_paths_too(start: Start, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("requests.adapters.SOCKSProxyManager", manager)
     server = start(answering("202 Accepted"))
-    with open_session(of_app(KEY, "secret"), "test", 1, use_environment=False) as session:
+    with open_session(of_app(KEY, "secret"), 1, use_environment=False) as session:
         for _ in range(2):
             session.post(
                 f"http://127.0.0.1:{server.port}/1.0/{IN_PATH}/gdpr/request",

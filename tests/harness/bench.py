@@ -52,7 +52,6 @@ from dbt_batch_sync.kinds.kind import Kind, Route
 from dbt_batch_sync.ledger.claims import Timing as ClaimTiming
 from dbt_batch_sync.ledger.records import JOURNAL
 from dbt_batch_sync.ledger.requests import Scope, append_requests
-from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.payload.events import render_events
@@ -486,8 +485,7 @@ class Bench:
             return connection.execute(sql).fetchall()
 
     def _sync(self) -> Sync:
-        location = Location("models/people.yml", PEOPLE)
-        mapping = parse_mapping(PEOPLE, self.mapping, location)
+        mapping = parse_mapping(PEOPLE, self.mapping, "models/people.yml")
         return Sync(mapping, _model(PEOPLE), _model(PEOPLE + "_sent_snapshot"), _model(PEOPLE + "_delta"))
 
 

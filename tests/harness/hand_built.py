@@ -20,7 +20,7 @@ from sqlglot import exp
 
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.errors import WarehouseError
-from dbt_batch_sync.ledger.records import JOURNAL_COLUMNS, REJECT_COLUMNS, RUN_COLUMNS, Event
+from dbt_batch_sync.ledger.records import COLUMNS, JOURNAL, REJECTS, RUNS, Event
 from dbt_batch_sync.mapping.syncs import Sync, read_syncs
 from dbt_batch_sync.push.known import Known, read_known
 from dbt_batch_sync.warehouse import Column, Statement, Warehouse
@@ -79,8 +79,8 @@ class HandBuilt:
         for name in syncs:
             self.execute(_table(f"{name}_sent_snapshot", _SNAPSHOT))
             self.execute(_table(f"{name}_delta", _DELTA))
-        self.execute(_table("batch_sync_journal", JOURNAL_COLUMNS))
-        self.execute(_table("batch_sync_rejects", REJECT_COLUMNS))
+        self.execute(_table(JOURNAL, COLUMNS[JOURNAL]))
+        self.execute(_table(REJECTS, COLUMNS[REJECTS]))
         self.execute(_RUNS)
 
     def insert(self, table: str, *rows: Mapping[str, object]) -> None:
@@ -199,10 +199,10 @@ def _table(name: str, columns: Mapping[str, str]) -> str:
 
 _RUNS = f"""
 create view batch_sync_runs as
-select {", ".join(f"e.{name}" for name in RUN_COLUMNS if name in _OF_RUNS)},
+select {", ".join(f"e.{name}" for name in COLUMNS[RUNS] if name in _OF_RUNS)},
     c.run_id, c.sync, coalesce(e.started_at, c.started_at, c.recorded_at) as started_at,
     e.recorded_at as finished_at,
-    {", ".join(f"c.{name}" for name in RUN_COLUMNS if name not in (*_OF_RUNS, "run_id", "sync", "started_at", "finished_at"))}
+    {", ".join(f"c.{name}" for name in COLUMNS[RUNS] if name not in (*_OF_RUNS, "run_id", "sync", "started_at", "finished_at"))}
 from batch_sync_journal as c
 left join batch_sync_journal as e on e.run_id = c.run_id and e.sync = c.sync and e.event = 'ended'
 where c.event = 'claimed'

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from sqlglot import exp
 
 from dbt_batch_sync.ledger.journal import _last_events
+from dbt_batch_sync.ledger.state import Checkpoint
 from dbt_batch_sync.push.counts import Pending, again_counts, change_counts, samples
 from dbt_batch_sync.push.lookup import EVENTS, row_of
 from dbt_batch_sync.push.pages import histogram_of, rows_of
 from dbt_batch_sync.warehouse import Column
-from dbt_batch_sync.warehouse.relations import Relation, beside, parse_table, select
+from dbt_batch_sync.warehouse.relations import Relation, beside, select
 
 NAMES = ("nick", "tags")
 
@@ -22,22 +23,22 @@ def selects_of(
     """Every kind of query. `tables`: the delta and the snapshot, as written in that dialect."""
     delta, snapshot = (
         Relation(
-            parse_table(tables[name], dialect),
+            exp.to_table(tables[name], dialect=dialect),
             tuple(Column(column, kind) for column, kind in columns[name].items()),
             "custom_id",
         )
         for name in ("people_delta", "people_sent_snapshot")
     )
-    pending = Pending(delta, "d1", 4, "k")
+    pending = Pending(delta, "d1", Checkpoint(4, "k"))
     trees: list[exp.Expr] = [
         _last_events(beside(snapshot.table, "batch_sync_journal"), ("people", "others")),
-        histogram_of(Pending(delta, "d1")),
-        rows_of(Pending(delta, "d1"), NAMES, inserts=True, limit=None)[0],
+        histogram_of(Pending(delta, "d1", Checkpoint())),
+        rows_of(Pending(delta, "d1", Checkpoint()), NAMES, inserts=True, limit=None)[0],
         rows_of(pending, NAMES, inserts=False, limit=10)[0],
         change_counts(pending, NAMES),
         again_counts(pending, snapshot, NAMES),
         samples(pending, snapshot, NAMES, 5),
         row_of(snapshot, build=False),
-        select(EVENTS, journal=beside(snapshot.table, "batch_sync_journal")),
+        select(f"select * from journal where {EVENTS}", journal=beside(snapshot.table, "batch_sync_journal")),
     ]
     return [tree.sql(dialect=dialect, pretty=True) for tree in trees]

@@ -19,7 +19,6 @@ from harness.markdown import Block, Document, documents, read
 from dbt_batch_sync.connections.outputs import PROFILE, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions
 from dbt_batch_sync.errors import MappingError
-from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.sandbox.knobs import read_settings
 
@@ -73,17 +72,13 @@ def mapping_in(text: str) -> object:
 @pytest.mark.parametrize("example", examples("yaml", "batch_sync:\n"), ids=named)
 def test_mappings_are_valid(example: Example) -> None:
     if f"{PROFILE}:" not in example.block.text:
-        parse_mapping(
-            "crm_contacts", mapping_in(example.block.text), Location("models/crm.yml", "crm_contacts")
-        )
+        parse_mapping("crm_contacts", mapping_in(example.block.text), "models/crm.yml")
 
 
 @pytest.mark.parametrize("example", examples("yaml wrong"), ids=named)
 def test_a_wrong_mapping_gives_the_message_below_it(example: Example) -> None:
     with pytest.raises(MappingError) as caught:
-        parse_mapping(
-            "crm_contacts", mapping_in(example.block.text), Location("models/crm.yml", "crm_contacts")
-        )
+        parse_mapping("crm_contacts", mapping_in(example.block.text), "models/crm.yml")
     lines = [f"{problem.key}: {problem.message}" for problem in caught.value.problems]
     assert example.following is not None
     assert example.following.text.splitlines() == lines

@@ -8,7 +8,6 @@ from dbt.context.base import BaseContext
 from dbt_common.context import set_invocation_context
 from harness.templates import ENVIRON, SAME, VARIABLES
 
-from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 
 METAS: list[dict[str, object]] = [
@@ -27,5 +26,5 @@ def test_templates_render_as_in_dbt(value: object, rendered: object) -> None:
 @pytest.mark.parametrize("meta", METAS)
 def test_mappings_hash_as_in_dbt(meta: dict[str, object]) -> None:
     left = {"guards": {"min_rows": 5}, "endpoint": "update", "output": "prod"}
-    mapping = parse_mapping("s", {**meta, **left}, Location("f.yml", "s"))
+    mapping = parse_mapping("s", {**meta, **left}, "f.yml")
     assert BaseContext.local_md5(BaseContext.tojson(meta, sort_keys=True)) == mapping.hash

@@ -24,7 +24,7 @@ from dbt_batch_sync.connections.profiles import DbtOptions, read_target, read_ya
 from dbt_batch_sync.connections.rendering import Renderer
 from dbt_batch_sync.errors import ConfigurationError, MappingError, ProfileError
 from dbt_batch_sync.kinds.attributes import CUSTOM_RULES, STANDARD_ATTRIBUTES, name_refusal, propose_name
-from dbt_batch_sync.mapping.mapping import Location, Mapping
+from dbt_batch_sync.mapping.mapping import Mapping
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.syncs import read_syncs
 
@@ -133,7 +133,7 @@ def mappings(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def parse(raw: object) -> Mapping:
-    return parse_mapping("s", raw, Location("models/s.yml", "s"))
+    return parse_mapping("s", raw, "models/s.yml")
 
 
 @BOUNDED
@@ -175,9 +175,9 @@ def test_resolved_attributes_fit_the_columns(raw: dict[str, Any], more: list[str
         return
     relation_names = [each.name for each in attributes]
     assert len(set(relation_names)) == len(relation_names)
-    assert all(each.standard or name_refusal(each.name) is None for each in attributes)
+    assert all(each.name.startswith("batch__") or name_refusal(each.name) is None for each in attributes)
     assert all(each.column in columns for each in attributes if each.name != mapping.membership)
-    lower = [each.column.lower() for each in attributes if not each.standard]
+    lower = [each.column.lower() for each in attributes if not each.name.startswith("batch__")]
     assert not mapping.all_columns or not {column.lower() for column in mapping.exclude} & set(lower)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from dbt_batch_sync.audit.exporting import temporary_directory
+from dbt_batch_sync.audit.run import temporary_directory
 
 KILLED = """
 import os, signal
-from dbt_batch_sync.audit.exporting import temporary_directory
+from dbt_batch_sync.audit.run import temporary_directory
 with temporary_directory() as directory:
     (directory / "export").write_text("ada@example.com")
     os.kill(os.getpid(), signal.SIGKILL)

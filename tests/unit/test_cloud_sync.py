@@ -6,7 +6,6 @@ import pytest
 import yaml
 
 from dbt_batch_sync.kinds.attributes import AttributeType
-from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.scaffold.cloud_sync import TYPED, mapping_yaml
 
@@ -39,7 +38,7 @@ def test_a_table_of_cloud_sync() -> None:
             "is_vip",
         ],
     }
-    parse_mapping("people", read(text), Location("models/people.yml", "people"))
+    parse_mapping("people", read(text), "models/people.yml")
     assert "# last_updated_at is not needed" in text
 
 
@@ -82,5 +81,5 @@ def test_columns_in_upper_case() -> None:
     text = mapping_yaml("people", [each.upper() for each in COLUMNS])
     assert "expects" not in text
     assert "# last_updated_at is not needed" in text
-    found = parse_mapping("people", read(text), Location("models/people.yml", "people"))
+    found = parse_mapping("people", read(text), "models/people.yml")
     assert found.identifier.lower() == "custom_id"

@@ -11,7 +11,6 @@ from harness.manifests import manifest, model, source
 from dbt_batch_sync.artifacts.compiled import CompiledSql, Origin
 from dbt_batch_sync.artifacts.json_files import Catalog, CatalogTable
 from dbt_batch_sync.artifacts.lineage import trace
-from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.syncs import Sync
 
@@ -177,7 +176,7 @@ def test_origins(tmp_path: Path, sql: str, column: str, expected: set[Origin]) -
 )
 def test_the_lineage_of_each_kind(tmp_path: Path, meta: dict[str, object], expected: dict[str, str]) -> None:
     sql = compiled(tmp_path, f"select id, mail, mail as n, mail as at from {STAGED}")
-    mapping = parse_mapping("sync", {"identifier": "id", **meta}, Location("", "sync"))
+    mapping = parse_mapping("sync", {"identifier": "id", **meta}, "")
     found = trace(Sync(mapping, SimpleNamespace(name="sync", unique_id="model.shop.sync"), None, None), sql)  # type: ignore[arg-type]
     assert [(each.attribute, each.column) for each in found.attributes] == list(expected.items())
 

@@ -17,7 +17,6 @@ from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import DeliveryError, Stopped
 from dbt_batch_sync.kinds.kind import Step
 from dbt_batch_sync.ledger.state import Built, SyncState
-from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping import Mapping as SyncMapping
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.syncs import Sync
@@ -51,7 +50,7 @@ class Batch:
 
 
 def mapping(**raw: object) -> SyncMapping:
-    return parse_mapping("s", raw, Location("f.yml", "s"))
+    return parse_mapping("s", raw, "f.yml")
 
 
 VIPS = mapping(kind="audience", identifier="id", audience="vips", display_name="VIPs")

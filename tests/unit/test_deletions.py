@@ -11,21 +11,21 @@ from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.errors import MappingError
 from dbt_batch_sync.kinds.deletions import DELETIONS, read_request, stops
 from dbt_batch_sync.ledger.state import Built
-from dbt_batch_sync.mapping.mapping import Location, Mapping
+from dbt_batch_sync.mapping.mapping import Mapping
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 
 RAW: dict[str, object] = {"kind": "deletions", "identifier": "id", "confirm": "erase"}
 OUTPUT = Output(name="prod", only_from=("prod",), app_keys=("app",))
 BUILT = Built(
     **{"delta_id": "d", "built_at": datetime(2026, 1, 1), "target": "prod", "mapping_hash": "h"},
-    **{"attribute_types": "requested_at:date", "mode": None, "version": None},
+    **{"attribute_types": "requested_at:date", "mode": None},
     **{"model_rows": 0, "known_rows": 0, "inserts": 60, "updates": 40, "exits": 500, "invalid": 9},
     **{"parked": 0, "page": 1},
 )
 
 
 def read(**changes: object) -> Mapping:
-    return parse_mapping("erasures", {**RAW, **changes}, Location("models.yml", "erasures"))
+    return parse_mapping("erasures", {**RAW, **changes}, "models.yml")
 
 
 def test_the_defaults() -> None:
@@ -42,7 +42,7 @@ def test_confirm_must_be_exact(confirm: object) -> None:
 
 def test_confirm_is_required() -> None:
     with pytest.raises(MappingError, match="is required: the word `erase`"):
-        parse_mapping("x", {"kind": "deletions", "identifier": "id"}, Location("m", "x"))
+        parse_mapping("x", {"kind": "deletions", "identifier": "id"}, "m")
 
 
 @pytest.mark.parametrize(

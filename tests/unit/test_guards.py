@@ -7,7 +7,6 @@ from datetime import datetime
 import pytest
 
 from dbt_batch_sync.ledger.state import Built
-from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.guards import tripped
@@ -17,7 +16,7 @@ def built(model_rows: int, known_rows: int, inserts: int = 0, updates: int = 0, 
     counts = {"inserts": inserts, "updates": updates, "exits": exits, "invalid": 0, "parked": 0}
     made = {"delta_id": "d", "built_at": datetime(2024, 2, 29), "target": "dev", "mapping_hash": ""}
     rows = {"model_rows": model_rows, "known_rows": known_rows, "page": 0}
-    return Built(**made, **rows, **counts, attribute_types="", mode=None, version=None)  # type: ignore[arg-type]
+    return Built(**made, **rows, **counts, attribute_types="", mode=None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +50,7 @@ def built(model_rows: int, known_rows: int, inserts: int = 0, updates: int = 0, 
 )
 def test_guards(guards: dict[str, float], delta: Built, words: list[str]) -> None:
     meta = {"identifier": "id", "custom": ["a"], "guards": guards}
-    sync = Sync(parse_mapping("people", meta, Location("", "people")), None, None, None)  # type: ignore[arg-type]
+    sync = Sync(parse_mapping("people", meta, ""), None, None, None)  # type: ignore[arg-type]
     found = list(tripped(sync, delta))
     assert len(found) == len(words)
     assert all(word in said for word, said in zip(words, found, strict=True))

@@ -9,11 +9,11 @@ from typing import Any
 
 import duckdb
 from harness.hand_built import Memory
+from sqlglot import exp
 
 from dbt_batch_sync.ledger.journal import Journal
-from dbt_batch_sync.ledger.records import JOURNAL_COLUMNS, Event, ledger_rows
+from dbt_batch_sync.ledger.records import COLUMNS, JOURNAL, Event, ledger_rows
 from dbt_batch_sync.ledger.state import SyncState, state_of
-from dbt_batch_sync.warehouse.relations import parse_table
 
 SYNCS = tuple(f"sync_{n}" for n in range(150))
 
@@ -60,12 +60,12 @@ def test_the_state_is_the_same_as_from_all_events() -> None:
     chance = random.Random(15)
     histories = {sync: history(sync, chance) for sync in SYNCS}
     connection = duckdb.connect()
-    columns = ", ".join(f"{name} {kind}" for name, kind in JOURNAL_COLUMNS.items())
+    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS[JOURNAL].items())
     connection.execute(f"create table batch_sync_journal ({columns})")
     warehouse = Memory(connection)
-    table = parse_table("batch_sync_journal", "duckdb")
+    table = exp.to_table("batch_sync_journal", dialect="duckdb")
     everything = [event for events in histories.values() for event in events]
-    warehouse.append(table, ledger_rows(JOURNAL_COLUMNS, map(asdict, everything)))
+    warehouse.append(table, ledger_rows(COLUMNS[JOURNAL], map(asdict, everything)))
     states = Journal(warehouse, table).states(SYNCS)
     for sync, events in histories.items():
         assert in_order(states[sync]) == in_order(state_of(sync, events, states[sync].now))

@@ -10,7 +10,6 @@ import pytest
 from dbt_batch_sync import __version__
 from dbt_batch_sync.artifacts.manifest import DataTest, Manifest, read_manifest
 from dbt_batch_sync.errors import ManifestError, MappingError
-from dbt_batch_sync.mapping.mapping import Location
 from dbt_batch_sync.mapping.syncs import Sync, find_syncs, read_syncs, sync_notes
 
 RECORDED = sorted((Path(__file__).parents[1] / "fixtures" / "manifests").glob("*.json"))
@@ -45,7 +44,7 @@ def test_every_version_gives_the_same_syncs(recorded: Manifest) -> None:
     assert crm.mapping.hash == "9ea048c4bff8816131a872d039760c86"
     assert loyalty.mapping.hash == "0c9a46c33eb0db8bdfc2101529e540e2"
     assert (crm.mapping.output, crm.mapping.guards.min_rows) == ("prod", 10)
-    assert crm.mapping.where == Location("models/crm/crm.yml", "crm_contacts")
+    assert crm.mapping.file == "models/crm/crm.yml"
     assert crm.snapshot is not None
     assert crm.snapshot.name == "crm_contacts_sent_snapshot"
     assert crm.delta is not None

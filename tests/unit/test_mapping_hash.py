@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from dbt_batch_sync.mapping.mapping import Location, Mapping
+from dbt_batch_sync.mapping.mapping import Mapping
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 
 BASE: dict[str, object] = {
@@ -17,7 +17,7 @@ BASE: dict[str, object] = {
 
 
 def parse(raw: object) -> Mapping:
-    return parse_mapping("s", raw, Location("f.yml", "s"))
+    return parse_mapping("s", raw, "f.yml")
 
 
 # Results of `local_md5(tojson(meta, sort_keys=true))` in dbt; see tests/integration/test_parity_with_dbt.py.

@@ -12,7 +12,7 @@ from dbt_batch_sync.kinds.audience import AUDIENCE
 from dbt_batch_sync.kinds.catalog import CATALOG, EDIT
 from dbt_batch_sync.kinds.events import EVENTS
 from dbt_batch_sync.ledger.state import Built
-from dbt_batch_sync.mapping.mapping import Location, Mapping, OnExit
+from dbt_batch_sync.mapping.mapping import Mapping, OnExit
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 
 VIPS: dict[str, object] = {
@@ -29,7 +29,7 @@ SHOP: dict[str, object] = {"kind": "catalog", "identifier": "sku", "catalog": "p
 
 
 def parse(raw: object) -> Mapping:
-    return parse_mapping("s", raw, Location("f.yml", "s"))
+    return parse_mapping("s", raw, "f.yml")
 
 
 def problems(raw: object) -> dict[str, str]:

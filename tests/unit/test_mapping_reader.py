@@ -12,19 +12,18 @@ from dbt_batch_sync.kinds.profiles import PROFILES, EndpointChoice
 from dbt_batch_sync.mapping.mapping import (
     Attribute,
     Guards,
-    Location,
     Mapping,
     OnExit,
     OnNull,
 )
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 
-WHERE = Location("models/crm.yml", "crm_contacts")
+FILE = "models/crm.yml"
 SMALL = {"identifier": "id", "custom": ["points"]}
 
 
 def parse(raw: object) -> Mapping:
-    return parse_mapping("crm_contacts", raw, WHERE)
+    return parse_mapping("crm_contacts", raw, FILE)
 
 
 def problems(raw: object) -> dict[str, str]:
@@ -68,11 +67,11 @@ def test_every_key_is_read() -> None:
         sync="crm_contacts",
         identifier="Customer_ID",
         attributes=(
-            Attribute("Email", "batch__email_address", None, OnNull.CLEAR, standard=True),
-            Attribute("topics", "batch__topic_preferences", None, OnNull.CLEAR, standard=True),
-            Attribute("loyalty_points", "loyalty_points", None, OnNull.CLEAR, standard=False),
-            Attribute("site", "website", AttributeType.URL, OnNull.CLEAR, standard=False),
-            Attribute("nickname", "nickname", None, OnNull.KEEP, standard=False),
+            Attribute("Email", "batch__email_address", None, OnNull.CLEAR),
+            Attribute("topics", "batch__topic_preferences", None, OnNull.CLEAR),
+            Attribute("loyalty_points", "loyalty_points", None, OnNull.CLEAR),
+            Attribute("site", "website", AttributeType.URL, OnNull.CLEAR),
+            Attribute("nickname", "nickname", None, OnNull.KEEP),
         ),
         all_columns=False,
         exclude=(),
@@ -82,13 +81,8 @@ def test_every_key_is_read() -> None:
         endpoint=EndpointChoice.MASS_UPDATE,
         output="prod",
         guards=Guards(10, 1.0, 0.25, False),
-        where=WHERE,
+        file=FILE,
     )
-    assert [each.wire_name for each in mapping.attributes][::2] == [
-        "$email_address",
-        "loyalty_points",
-        "nickname",
-    ]
 
 
 def test_defaults() -> None:
@@ -136,7 +130,7 @@ def test_an_empty_key_is_its_default(key: str) -> None:
 def test_each_standard_attribute_alone_is_valid(name: str) -> None:
     (attribute,) = parse({"identifier": "id", "standard": {name: "some_column"}}).attributes
     on_null = OnNull.KEEP if name.endswith("_marketing") else OnNull.CLEAR
-    assert attribute == Attribute("some_column", f"batch__{name}", None, on_null, standard=True)
+    assert attribute == Attribute("some_column", f"batch__{name}", None, on_null)
 
 
 @pytest.mark.parametrize("given", ["clear", "keep"])
@@ -456,7 +450,7 @@ def test_the_text_of_the_error_has_a_line_for_each_problem() -> None:
 
 def test_untrusted_text_is_escaped_and_shortened() -> None:
     with pytest.raises(MappingError) as caught:
-        parse_mapping("s", changed(**{"\x1b[2J" + "x" * 5000: 1}), Location("a\nb.yml", "s"))
+        parse_mapping("s", changed(**{"\x1b[2J" + "x" * 5000: 1}), "a\nb.yml")
     text = str(caught.value)
     assert "\x1b" not in text
     assert text.count("\n") == 1

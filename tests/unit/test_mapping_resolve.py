@@ -6,12 +6,12 @@ import pytest
 
 from dbt_batch_sync.errors import MappingError
 from dbt_batch_sync.kinds.attributes import AttributeType
-from dbt_batch_sync.mapping.mapping import Attribute, Location, OnNull
+from dbt_batch_sync.mapping.mapping import Attribute, OnNull
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 
 
 def resolve(raw: object, columns: list[str]) -> tuple[Attribute, ...]:
-    return parse_mapping("s", raw, Location("models/s.yml", "s")).resolve(columns)
+    return parse_mapping("s", raw, "models/s.yml").resolve(columns)
 
 
 def problems(raw: object, columns: list[str]) -> list[tuple[str, str]]:
@@ -32,16 +32,14 @@ def test_columns_have_the_spelling_of_the_sync() -> None:
         "custom": [{"column": "SITE", "name": "w", "type": "url"}],
     }
     assert resolve(raw, ["ID", "Country", "site", "unused"]) == (
-        Attribute("Country", "batch__region", None, OnNull.CLEAR, standard=True),
-        Attribute("site", "w", AttributeType.URL, OnNull.CLEAR, standard=False),
+        Attribute("Country", "batch__region", None, OnNull.CLEAR),
+        Attribute("site", "w", AttributeType.URL, OnNull.CLEAR),
     )
 
 
 def test_the_membership_comes_last_and_has_no_column() -> None:
     raw = {"identifier": "id", "custom": ["a"], "membership": "m", "on_exit": "flag", "on_null": "keep"}
-    assert resolve(raw, ["id", "a"])[-1] == Attribute(
-        "", "m", AttributeType.BOOLEAN, OnNull.KEEP, standard=False
-    )
+    assert resolve(raw, ["id", "a"])[-1] == Attribute("", "m", AttributeType.BOOLEAN, OnNull.KEEP)
 
 
 def test_all_means_every_column_not_used_or_excluded() -> None:
@@ -54,7 +52,7 @@ def test_all_means_every_column_not_used_or_excluded() -> None:
     }
     found = resolve(raw, ["id", "B", "COUNTRY", "a", "NOTE"])
     assert pairs(found) == [("COUNTRY", "batch__region"), ("B", "b"), ("a", "a")]
-    assert found[1] == Attribute("B", "b", None, OnNull.KEEP, standard=False)
+    assert found[1] == Attribute("B", "b", None, OnNull.KEEP)
 
 
 def test_an_exactly_spelled_column_wins() -> None:

@@ -3,10 +3,11 @@
 -- as on DuckDB (138 lines)
         `_batch_changed` <> '' OR `_batch_reason` <> ''
 -- as on DuckDB (7 lines)
-  `_batch_delta_id` = @delta_id
+  `_batch_delta_id` = @delta_id AND `_batch_page` > @page
 -- as on DuckDB (10 lines)
   `_batch_page` BETWEEN @first AND @last
   AND `_batch_delta_id` = @delta_id
+  AND `_batch_page` > @page
 -- as on DuckDB (3 lines)
       `_batch_changed` <> '' OR `_batch_reason` <> ''
 -- as on DuckDB (12 lines)
@@ -47,7 +48,7 @@
       `_batch_page` > 5 OR `custom_id` > @key
 -- as on DuckDB (21 lines)
   `custom_id` = @key
--- as on DuckDB (8 lines)
+-- as on DuckDB (5 lines)
   sync = @sync
   AND delta_id = @delta_id
 -- as on DuckDB (4 lines)
@@ -57,4 +58,4 @@
       event = 'intent' AND page >= @page
 -- as on DuckDB (2 lines)
       event = 'doubt' AND key = @key
--- as on DuckDB (6 lines)
+-- as on DuckDB (2 lines)

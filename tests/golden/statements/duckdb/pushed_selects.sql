@@ -190,7 +190,7 @@ SELECT
   ) AS "sending"
 FROM "shop"."marts"."people_delta"
 WHERE
-  "_batch_delta_id" = $delta_id
+  "_batch_delta_id" = $delta_id AND "_batch_page" > $page
 GROUP BY
   "_batch_page",
   "_batch_change";
@@ -203,6 +203,7 @@ FROM "shop"."marts"."people_delta"
 WHERE
   "_batch_page" BETWEEN $first AND $last
   AND "_batch_delta_id" = $delta_id
+  AND "_batch_page" > $page
   AND (
     "_batch_change" <> 'invalid'
     AND (
@@ -330,10 +331,7 @@ WHERE
   "custom_id" = $key
 LIMIT 1;
 SELECT
-  event,
-  run_id,
-  names,
-  MIN(recorded_at) AS first_at
+  *
 FROM "shop"."marts".batch_sync_journal
 WHERE
   sync = $sync
@@ -353,8 +351,4 @@ WHERE
     OR (
       event = 'doubt' AND key = $key
     )
-  )
-GROUP BY
-  event,
-  run_id,
-  names;
+  );

@@ -6,10 +6,11 @@
         ORDER BY j.recorded_at DESC NULLS LAST
       ) AS nth
 -- as on DuckDB (58 lines)
-  "_batch_delta_id" = %(delta_id)s
+  "_batch_delta_id" = %(delta_id)s AND "_batch_page" > %(page)s
 -- as on DuckDB (10 lines)
   "_batch_page" BETWEEN %(first)s AND %(last)s
   AND "_batch_delta_id" = %(delta_id)s
+  AND "_batch_page" > %(page)s
 -- as on DuckDB (16 lines)
   "_batch_page" BETWEEN %(first)s AND %(last)s
   AND "_batch_delta_id" = %(delta_id)s
@@ -46,7 +47,7 @@
       "_batch_page" > 5 OR "custom_id" > %(key)s
 -- as on DuckDB (21 lines)
   "custom_id" = %(key)s
--- as on DuckDB (8 lines)
+-- as on DuckDB (5 lines)
   sync = %(sync)s
   AND delta_id = %(delta_id)s
 -- as on DuckDB (4 lines)
@@ -56,4 +57,4 @@
       event = 'intent' AND page >= %(page)s
 -- as on DuckDB (2 lines)
       event = 'doubt' AND key = %(key)s
--- as on DuckDB (6 lines)
+-- as on DuckDB (2 lines)

@@ -6,10 +6,11 @@
         ORDER BY j.recorded_at DESC NULLS LAST
       ) AS nth
 -- as on DuckDB (58 lines)
-  "_BATCH_DELTA_ID" = :delta_id
+  "_BATCH_DELTA_ID" = :delta_id AND "_BATCH_PAGE" > :page
 -- as on DuckDB (10 lines)
   "_BATCH_PAGE" BETWEEN :first AND :last
   AND "_BATCH_DELTA_ID" = :delta_id
+  AND "_BATCH_PAGE" > :page
 -- as on DuckDB (16 lines)
   "_BATCH_PAGE" BETWEEN :first AND :last
   AND "_BATCH_DELTA_ID" = :delta_id
@@ -50,7 +51,7 @@
       "_BATCH_PAGE" > 5 OR "CUSTOM_ID" > :key
 -- as on DuckDB (21 lines)
   "CUSTOM_ID" = :key
--- as on DuckDB (8 lines)
+-- as on DuckDB (5 lines)
   sync = :sync
   AND delta_id = :delta_id
 -- as on DuckDB (4 lines)
@@ -60,4 +61,4 @@
       event = 'intent' AND page >= :page
 -- as on DuckDB (2 lines)
       event = 'doubt' AND key = :key
--- as on DuckDB (6 lines)
+-- as on DuckDB (2 lines)

@@ -1,10 +1,11 @@
 -- as on DuckDB (45 lines)
     CURRENT_TIMESTAMP() AS now_at
 -- as on DuckDB (146 lines)
-  `_batch_delta_id` = :delta_id
+  `_batch_delta_id` = :delta_id AND `_batch_page` > :page
 -- as on DuckDB (10 lines)
   `_batch_page` BETWEEN :first AND :last
   AND `_batch_delta_id` = :delta_id
+  AND `_batch_page` > :page
 -- as on DuckDB (16 lines)
   `_batch_page` BETWEEN :first AND :last
   AND `_batch_delta_id` = :delta_id
@@ -41,7 +42,7 @@
       `_batch_page` > 5 OR `custom_id` > :key
 -- as on DuckDB (21 lines)
   `custom_id` = :key
--- as on DuckDB (8 lines)
+-- as on DuckDB (5 lines)
   sync = :sync
   AND delta_id = :delta_id
 -- as on DuckDB (4 lines)
@@ -51,4 +52,4 @@
       event = 'intent' AND page >= :page
 -- as on DuckDB (2 lines)
       event = 'doubt' AND key = :key
--- as on DuckDB (6 lines)
+-- as on DuckDB (2 lines)

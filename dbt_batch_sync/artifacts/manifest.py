@@ -64,7 +64,6 @@ class SourceTable:
     """Data from outside the models' SQL: a source, a seed or a dbt snapshot (`kind`).
 
     `name` is `source.table` for a source, otherwise the node's name. `relation_name` is None if dbt has none.
-    `columns` are declared in YAML and may be incomplete.
     """
 
     unique_id: str

@@ -174,7 +174,7 @@ class Output:
 def default_output(options: DbtOptions) -> str | None:
     """The name of the output in the profile's `target`; None if unknown."""
     try:
-        return find_output(options, PROFILE, None).name
+        return find_output(options, PROFILE, None)[0]
     except ProfileError:
         return None
 

@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
 
 import yaml
 
@@ -127,7 +126,10 @@ def read_project(options: DbtOptions) -> Project:
     renderer = options.renderer
     if re.search(r"\{[{%].*\btarget\b", f"{raw.get('target-path')} {raw.get('model-paths')}"):
         profile = _text(renderer.render(raw.get("profile"), f"{path}: profile"), "profile", path)
-        renderer = Renderer(options.environ, options.variables, _dbt_target(options, profile))
+        target = _read_target(options, profile)
+        names = {"target_name": target.target_name, "profile_name": target.profile_name}
+        own = {**names, "name": target.target_name, "type": target.type, "threads": target.threads}
+        renderer = Renderer(options.environ, options.variables, {**target.credentials, **own})
     needed = {name: raw[name] for name in ("name", "profile", "target-path", "model-paths") if name in raw}
     rendered = renderer.render(needed, str(path))
     models = rendered.get("model-paths", ["models"])
@@ -146,12 +148,6 @@ def read_project(options: DbtOptions) -> Project:
     )
 
 
-def _dbt_target(options: DbtOptions, profile: str | None) -> Mapping[str, object]:
-    target = _read_target(options, profile)
-    own = {"name": target.target_name, "target_name": target.target_name, "profile_name": target.profile_name}
-    return {**target.credentials, **own, "type": target.type, "threads": target.threads}
-
-
 def find_profiles(options: DbtOptions) -> Path:
     """The `profiles.yml`: in `--profiles-dir` or `DBT_PROFILES_DIR`, or else here, in the project or in
     `~/.dbt`. If there is none, the ProfileError lists where it was searched.
@@ -167,17 +163,12 @@ def find_profiles(options: DbtOptions) -> Path:
     raise ProfileError(f"there is no {PROFILES_FILE} in {looked}: give its directory with `--profiles-dir`")
 
 
-class FoundOutput(NamedTuple):
-    """A profile's output, not rendered, and its place for messages."""
-
-    name: str
-    raw: object
-    where: str
-
-
-def find_output(options: DbtOptions, profile: str, name: str | None, to_add: str = "") -> FoundOutput:
-    """An output of a profile by name; None: the one in the profile's `target`, or `default`. If there is no
-    such profile or output, the ProfileError lists the existing ones, or says what `to_add` for the profile.
+def find_output(
+    options: DbtOptions, profile: str, name: str | None, to_add: str = ""
+) -> tuple[str, object, str]:
+    """An output of a profile by name; None: the one in the profile's `target`, or `default`: its name, the
+    output, not rendered, and its place for messages. If there is no such profile or output, the ProfileError
+    lists the existing ones, or says what `to_add` for the profile.
     """
     path = find_profiles(options)
     profiles = read_yaml(path)
@@ -202,7 +193,7 @@ def find_output(options: DbtOptions, profile: str, name: str | None, to_add: str
             # The profile's own target may come from the environment, so it is not shown.
             raise ProfileError(f"{where}.target: names none of the outputs; {accepted}")
         raise ProfileError(f"{where}: has no output `{shown(name)}`{did_you_mean(name, known)}; {accepted}")
-    return FoundOutput(picked, outputs[picked], f"{where}.outputs.{shown(picked)}")
+    return picked, outputs[picked], f"{where}.outputs.{shown(picked)}"
 
 
 def read_target(options: DbtOptions) -> WarehouseTarget:

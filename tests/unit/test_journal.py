@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import duckdb
+import pytest
 from harness.hand_built import Memory
 from sqlglot import exp
 
-from dbt_batch_sync.ledger.journal import Journal
+from dbt_batch_sync.ledger.journal import Journal, awake
 from dbt_batch_sync.ledger.records import COLUMNS, JOURNAL, Event, ledger_rows
 from dbt_batch_sync.ledger.state import SyncState, state_of
 
@@ -56,18 +58,56 @@ def in_order(state: SyncState) -> SyncState:
     return replace(state, claims=tuple(sorted(state.claims, key=lambda each: each.run_id)))
 
 
-def test_the_state_is_the_same_as_from_all_events() -> None:
-    chance = random.Random(15)
-    histories = {sync: history(sync, chance) for sync in SYNCS}
+TABLE = exp.to_table("batch_sync_journal", dialect="duckdb")
+
+
+def empty() -> Memory:
+    """A warehouse with an empty journal."""
     connection = duckdb.connect()
     columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS[JOURNAL].items())
     connection.execute(f"create table batch_sync_journal ({columns})")
-    warehouse = Memory(connection)
-    table = exp.to_table("batch_sync_journal", dialect="duckdb")
+    return Memory(connection)
+
+
+def test_the_state_is_the_same_as_from_all_events() -> None:
+    chance = random.Random(15)
+    histories = {sync: history(sync, chance) for sync in SYNCS}
+    warehouse = empty()
     everything = [event for events in histories.values() for event in events]
-    warehouse.append(table, ledger_rows(COLUMNS[JOURNAL], map(asdict, everything)))
-    states = Journal(warehouse, table).states(SYNCS)
+    warehouse.append(TABLE, ledger_rows(COLUMNS[JOURNAL], map(asdict, everything)))
+    states = Journal(warehouse, TABLE).states(SYNCS)
     for sync, events in histories.items():
         assert in_order(states[sync]) == in_order(state_of(sync, events, states[sync].now))
     assert any(state.claims for state in states.values())
     assert any(state.project_hash for state in states.values())
+
+
+def test_the_time_is_that_of_the_fastest_answer() -> None:
+    """The clock starts at the question, so a slow answer puts it ahead of the warehouse."""
+    warehouse, seconds = empty(), 0.0
+    begin = datetime(2026, 4, 1)
+    journal = Journal(warehouse, TABLE, lambda: seconds)
+    with pytest.raises(RuntimeError):
+        journal.stamp()
+    for asked, answered, ahead in ((0, 5, 5), (10, 12, 2), (20, 29, 2), (40, 40, 0), (50, 54, 0)):
+        warehouse.connection.execute(
+            "create or replace macro get_current_timestamp() as "
+            f"timestamptz '{begin}+00' + to_seconds({answered})"
+        )
+        seconds = asked
+        journal.state("people")
+        seconds = answered + 1
+        assert journal.stamp() == begin + timedelta(seconds=seconds + ahead)
+
+
+def test_no_time_is_given_twice() -> None:
+    journal = Journal(empty(), TABLE, lambda: 0.0)
+    journal.state("people")
+    assert journal.stamp() < journal.stamp()
+
+
+def test_the_clock_counts_while_the_machine_sleeps_if_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: -1.0)
+    assert (awake() > 0) is hasattr(time, "CLOCK_BOOTTIME")
+    monkeypatch.delattr(time, "CLOCK_BOOTTIME", raising=False)
+    assert awake() == -1.0

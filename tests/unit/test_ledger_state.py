@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dbt_batch_sync.ledger.records import Event
-from dbt_batch_sync.ledger.state import Checkpoint, SyncState, state_of, this_host
+from dbt_batch_sync.ledger.state import Checkpoint, SyncState, process_exists, state_of, this_host
 
 START = datetime(2026, 4, 1, 6)
 
@@ -96,6 +97,25 @@ def test_a_delta_is_settled_when_nothing_is_left_to_send(
     assert journal.state().is_settled is settled
 
 
+@pytest.mark.parametrize(
+    ("events", "page"),
+    [
+        ([("intent", "r1", 1), ("intent", "r1", 3), ("intent", "r2", 2)], 3),
+        ([("intent", "r1", 3), ("ended", "r1", 1)], 1),
+        ([("intent", "r1", 3), ("ended", "r1", None)], None),
+        # Events of the same moment come in any order.
+        ([("ended", "r1", 1), ("intent", "r1", 3), ("intent", "r2", 0)], 1),
+    ],
+)
+def test_the_sent_page_is_the_last_intent_unless_the_push_ended(
+    events: list[tuple[str, str, int | None]], page: int | None
+) -> None:
+    journal = Journal().built()
+    for event, run_id, reached in events:
+        journal.run(event, run_id, page=reached)
+    assert journal.state().sent_page == page
+
+
 def test_parked_rows_include_those_rejected_by_pushes_of_the_delta() -> None:
     journal = Journal().built("d0").run("ended", "r0", "d0", rejected_rows=7).built(parked=2)
     assert journal.state().parked == 2
@@ -157,6 +177,12 @@ def test_an_ended_process_on_this_host_is_dead_immediately() -> None:
     journal.run("claimed", "gone", host=this_host(), process=2**22 + 1)
     journal.run("claimed", "here", host=this_host(), process=os.getpid())
     assert [claim.run_id for claim in journal.state().claims] == ["here"]
+
+
+def test_a_process_is_found_without_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    assert process_exists(os.getpid())
+    assert not process_exists(2**22 + 1)
 
 
 def test_counts_of_the_build() -> None:

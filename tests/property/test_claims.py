@@ -236,6 +236,7 @@ def test_one_of_two_simultaneous_claims_succeeds() -> None:
         ledger.meanwhile = lambda: None
         with pytest.raises(Stopped):
             other.take()
+        assert world.seconds == pytest.approx(0.6 * (1 + 2 + 4 + 8 + 16) / 4), "each wait should double"
         met.append("r2")
 
     ledger.meanwhile = meet

@@ -105,6 +105,16 @@ def test_a_rejected_attribute_does_not_count_as_held(shop: HandBuilt) -> None:
     assert told(shop).attributes == {"points": "12"}, "only dbt decides what is merged into the snapshot"
 
 
+def test_the_last_rejection_of_each_attribute_is_shown_and_open_ones_first(shop: HandBuilt) -> None:
+    shop.reject("a", "name", "not_a_string", resolved_at=NOW)
+    shop.reject("a", "points", "out_of_range")
+    shop.reject("b", "points", "not_an_integer")
+    shop.reject("a", "name", "too_long", resolved_at=NOW)
+    shop.reject("a", None, "MALFORMED", resolved_at=NOW)
+    found = [(each.attribute, each.reason) for each in told(shop).rejects]
+    assert found == [("points", "out_of_range"), (None, "MALFORMED"), ("name", "too_long")]
+
+
 def test_a_rejected_row_changes_nothing_in_batch(shop: HandBuilt) -> None:
     shop.insert("people_sent_snapshot", HELD)
     changed(shop)

@@ -282,6 +282,24 @@ def test_a_mapping_can_allow_resubscribing(quick: QuickProject) -> None:
     } == {"subscribed"}
 
 
+def test_consents_are_remembered_when_a_boolean_column_becomes_words(quick: QuickProject) -> None:
+    """The last push of booleans is merged into a snapshot whose column is a text by then."""
+
+    def give(kind: str, first: object, second: object, *, never: bool = True) -> None:
+        standard, guards = {"email_marketing": "optin"}, {"never_resubscribe": never}
+        quick.map({"identifier": "id", "standard": standard, "guards": guards})
+        rows = [{"id": "out", "optin": first}, {"id": "in", "optin": second}]
+        quick.set_rows({"id": "varchar", "optin": kind}, rows)
+        quick.build()
+        quick.push_one()
+
+    give("boolean", True, False)
+    give("boolean", False, True, never=False)
+    give("varchar", "subscribed", "subscribed")
+    assert quick.rejects() == {("out", "batch__email_marketing"): "never_resubscribe"}
+    assert quick.profiles()["out"]["$email_marketing"].value == "unsubscribed"
+
+
 # Confirmation
 
 

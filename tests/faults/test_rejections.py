@@ -113,6 +113,8 @@ def test_a_rejected_row_is_parked_until_it_changes(quick: QuickProject) -> None:
     assert {name: held["points"].value for name, held in quick.profiles().items()} == dict(
         zip(keys(0, 1, 2, 3), [1, 6, 6, 1], strict=True)
     )
+    people(quick, [1, 5, 5, 1])
+    assert quick.push_one().accepted == 2, "a resolved rejection should not park its value again"
 
 
 @pytest.mark.parametrize("then", ["goes back", "leaves"])

@@ -75,6 +75,22 @@ def test_each_request_is_sent_once(shop: QuickProject) -> None:
     assert shop.sync().sent == 0
 
 
+@ON_DUCKDB
+def test_a_request_in_doubt_is_repeated_even_if_its_time_went_back(shop: QuickProject) -> None:
+    ask(shop, a=FIRST)
+    shop.sync()
+    ask(shop, a=LATER)
+    shop.build()
+    shop.execute(
+        "insert into batch_sync_journal (recorded_at, sync, event, run_id, delta_id, page) select recorded_at, sync, "
+        "'intent', 'dead', delta_id, page from batch_sync_journal where event = 'built' "
+        "order by recorded_at desc limit 1"
+    )
+    ask(shop, a=FIRST)
+    shop.build()
+    assert shop.changes() == {"a": ("update", "requested_at")}
+
+
 def test_without_requested_at_each_person_is_sent_once(shop: QuickProject) -> None:
     shop.map({key: value for key, value in ERASE.items() if key != "requested_at"})
     shop.set_rows({"id": "varchar"}, [{"id": "a"}])

@@ -274,7 +274,9 @@ def test_a_sync_with_an_unknown_project_holds_back(project: Project, project_has
     shop.build()
     assert shop.changes("others") == {"b": ERASED if project_hash is None else NEW}
     shop.resend("all")
-    assert shop.changes("others") == {"a": ("update", "name,tags"), "b": ERASED}
+    for _ in range(2):
+        assert shop.changes("others") == {"a": ("update", "name,tags"), "b": ERASED}
+        shop.build()
 
 
 def test_the_ledger_may_be_in_another_schema(project: Project) -> None:

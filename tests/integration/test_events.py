@@ -93,7 +93,7 @@ def test_events_of_the_last_day_are_sent_once_and_others_have_a_reason(project: 
     late = event("late", ago=day - 4 * MINUTES)
     rows = [
         event("new", lines='{"sku": "a"}', channel="web"), event("old", ago=day + 3600), late,
-        event(None), event("twice"), event("twice"), event("shared"), event("shared", "bob"), event("future", ago=-3600),
+        event(None), event(None, ago=day - 4 * MINUTES), event("twice"), event("twice"), event("shared"), event("shared", "bob"), event("future", ago=-3600),
         event("nobody", None), event("recent", "bob", ago=day - 6 * MINUTES),
     ]  # fmt: skip
     build(project, rows)
@@ -152,6 +152,15 @@ def test_a_late_pipeline_is_reported_by_one_push(project: QuickProject) -> None:
     build(project, rows)
     assert push(project).invalid == 0
     assert {row["_batch_reason"] for row in project.snapshot().values()} == {"too_old"}
+
+
+def test_a_longer_memory_does_not_know_what_was_forgotten(project: QuickProject) -> None:
+    project.map({**MAPPING, "memory_days": 2})
+    started(project)
+    project.execute("update batch_sync_journal set recorded_at = recorded_at - interval '5 days'")
+    project.map({**MAPPING, "memory_days": 7})
+    build(project, [event("a", ago=36 * 3600), event("b", ago=72 * 3600)])
+    assert reasons(project) == {"a": "too_old"}, "`b` may have been sent and forgotten"
 
 
 @EVERYWHERE

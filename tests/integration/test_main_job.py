@@ -131,19 +131,28 @@ def test_null_deletes_the_attribute_once(project: Project) -> None:
 
 
 def test_keep_never_sends_a_null(project: Project) -> None:
-    columns = {"id": "varchar", "t": "varchar", "l": "varchar[]", "n": "bigint", "cleared": "varchar"}
+    texts = dict.fromkeys(("id", "t", "mail", "cleared"), "varchar")
+    columns = {**texts, "l": "varchar[]", "n": "bigint"}
     custom: list[object] = ["t", "l", "n", {"column": "cleared", "on_null": "clear"}]
-    project.map({"identifier": "id", "on_null": "keep", "custom": custom})
-    full: dict[str, object] = {"t": "x", "l": ["a"], "n": 1, "cleared": "y"}
+    address = {"column": "mail", "normalize": "trim_lower"}
+    project.map(
+        {"identifier": "id", "on_null": "keep", "standard": {"email_address": address}, "custom": custom}
+    )
+    full: dict[str, object] = {"t": "x", "mail": " A@x.fr", "l": ["a"], "n": 1, "cleared": "y"}
     project.set_rows(columns, [{"id": "a", **full}, {"id": "b", **full}, {"id": "c", "n": 0}])
     project.sync()
 
     project.set_rows(
-        columns, [{"id": "a"}, {"id": "b", "t": "", "l": [], "n": 2, "cleared": ""}, {"id": "c"}]
+        columns,
+        [{"id": "a"}, {"id": "b", "t": "", "mail": " ", "l": [], "n": 2, "cleared": ""}, {"id": "c"}],
     )
     project.sync()
     assert project.sent.attributes == {"a": {"cleared": None}, "b": {"n": 2, "cleared": None}}
-    kept = {"t": TypedValue("string", "x"), "l": TypedValue("string_array", ("a",))}
+    kept = {
+        "$email_address": TypedValue("string", "a@x.fr"),
+        "t": TypedValue("string", "x"),
+        "l": TypedValue("string_array", ("a",)),
+    }
     assert project.profiles()["a"] == {**kept, "n": TypedValue("integer", 1)}
     assert project.profiles()["b"] == {**kept, "n": TypedValue("integer", 2)}
     project.build()

@@ -101,6 +101,20 @@ def test_an_insert_in_doubt_is_sent_again_or_exits(shop: QuickProject) -> None:
     assert shop.sent.attributes == {"d": {"points": None, "name": None}}
 
 
+def test_a_return_in_doubt_exits_again(shop: QuickProject) -> None:
+    """The snapshot says that Batch was told of the exit, but it may have heard of the return since."""
+    shop.map({**MAPPING, "on_exit": "flag", "membership": "in_crm"})
+    people(shop, b=1, c=1)
+    shop.sync()
+    people(shop, a=1, b=1, c=1)
+    shop.build()
+    assert shop.changes() == {"a": ("update", "in_crm")}
+    killed_push(shop, sent=0)
+    people(shop, b=1, c=1)
+    shop.build()
+    assert shop.changes() == {"a": ("exit", "in_crm")}
+
+
 def test_a_rejected_row_is_parked_until_it_is_released(shop: QuickProject) -> None:
     shop.sandbox.faults.set([Fault(FaultKind.REFUSE_ROWS, custom_ids=("a", "d"))])
     people(shop, a=2, b=2, c=1, d=1)
@@ -109,6 +123,7 @@ def test_a_rejected_row_is_parked_until_it_is_released(shop: QuickProject) -> No
     assert {key: row["points"] for key, row in shop.snapshot().items()} == {"a": 1, "b": 2, "c": 1}
     parked = {"a": ("invalid", "parked"), "d": ("invalid", "parked")}
     assert shop.changes() == parked
+    assert {row["_batch_changed"] for row in shop.delta()} == {""}
     pushed = shop.push_one()
     assert (pushed.status, pushed.parked, pushed.invalid, pushed.requests) == ("partial", 2, 0, 0)
 

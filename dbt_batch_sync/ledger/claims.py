@@ -12,13 +12,13 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from threading import Event as Signal
 from threading import RLock, Thread
-from typing import Any
+from typing import Any, Literal
 
 from dbt_batch_sync import __version__
 from dbt_batch_sync.errors import BatchSyncError, Stopped
@@ -44,6 +44,27 @@ class Timing:
     chance: Callable[[], float] = random.random
 
 
+Step = Literal["claimed", "read", "released"] | float
+"""A claimant's next step: append one of two events, read the state, or wait."""
+
+
+def contend(sync: str, run_id: str, chance: Callable[[], float]) -> Generator[Step, Any, SyncState]:
+    """The steps of claiming a sync. Send the state to a "read" step. Returns the state in which the claim is
+    valid, or raises Stopped, with the claim released, if another push holds it.
+    """
+    for tries in range(TRIES):
+        yield "claimed"
+        state: SyncState = yield "read"
+        others = state.others(run_id)
+        if not others:
+            return state
+        yield "released"
+        if any(state.now - other.claimed_at > SAME_MOMENT for other in others):
+            break
+        yield (chance() + 0.1) * 2**tries / 4
+    raise Stopped(_held(sync, others[0]))
+
+
 class Hold:
     """This push's claim on one sync, for several threads.
 
@@ -65,24 +86,29 @@ class Hold:
         return self._heard_at + LEASE_SECONDS - self._timing.seconds()
 
     def take(self, **cells: Any) -> SyncState:
-        """Claims the sync, with the fields of the event, and returns the state in which the claim is valid.
-        Raises Stopped, with the claim released, if another push holds it.
-        """
-        for tries in range(TRIES):
-            self._heard_at = self._timing.seconds()
-            self.append([self.event("claimed", **identity(), **cells)])
-            state = self.journal.state(self._sync)
-            others = state.others(self._run_id)
-            if not others:
+        """Claims the sync, with the fields of the event, and returns its state. Raises Stopped."""
+        steps = contend(self._sync, self._run_id, self._timing.chance)
+        answer: SyncState | None = None
+        while True:
+            try:
+                step = steps.send(answer)
+            except StopIteration as ended:
                 self.check()
+                state: SyncState = ended.value
                 return state
-            self.append([self.event("released")])
-            if any(state.now - other.claimed_at > SAME_MOMENT for other in others):
-                break
-            self._timing.sleep((self._timing.chance() + 0.1) * 2**tries / 4)
-        raise Stopped(_held(self._sync, others[0]))
+            answer = None
+            if step == "claimed":
+                self._heard_at = self._timing.seconds()
+                self.append([self.event("claimed", **identity(), **cells)])
+            elif step == "released":
+                self.append([self.event("released")])
+            elif step == "read":
+                answer = self.journal.state(self._sync)
+            else:
+                self._timing.sleep(float(step))
 
     def event(self, name: EventName, **cells: Any) -> Event:
+        """An event of this push, now."""
         return Event(self.journal.stamp(), self._sync, name, run_id=self._run_id, **cells)
 
     def append(self, events: Sequence[Event]) -> None:
@@ -146,6 +172,7 @@ class Hold:
 
 
 def identity() -> dict[str, Any]:
+    """The host, process and version of this push."""
     return {"host": this_host(), "process": os.getpid(), "version": __version__}
 
 

@@ -13,12 +13,9 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from harness.bench import Bench, Knobs
@@ -28,10 +25,10 @@ from sqlglot import exp
 
 from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.errors import Stopped
-from dbt_batch_sync.ledger.claims import Hold, Timing
+from dbt_batch_sync.ledger.claims import Hold, Timing, contend
 from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import COLUMNS, JOURNAL, Event, Run
-from dbt_batch_sync.ledger.state import SyncState, state_of, this_host
+from dbt_batch_sync.ledger.state import state_of, this_host
 from dbt_batch_sync.push.source import Work
 from dbt_batch_sync.warehouse import duckdb as duckdb_warehouse
 from dbt_batch_sync.warehouse import open_warehouse
@@ -329,75 +326,41 @@ def test_replacing_a_delta_during_a_push_puts_it_all_in_doubt(
     assert quick.delta() == []
 
 
-class Contention:
-    """A ledger for contenders in threads of their own, of which only one acts at a time, in random order."""
-
-    def __init__(self, chance: random.Random, runs: list[str]) -> None:
-        self.events: list[Event] = []
-        self.seconds = 0.0
-        self.chance = chance
-        self._waiting: dict[str, float] = {}
-        self._turns = {run: threading.Semaphore(0) for run in runs}
-        self._lock = threading.Lock()
-
-    @property
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1) + timedelta(seconds=self.seconds)
-
-    def wait(self, run: str, seconds: float = 0.0) -> None:
-        """Return when it is the contender's turn, after so many seconds at the earliest."""
-        with self._lock:
-            self._waiting[run] = self.seconds + seconds
-            self._choose()
-        self._turns[run].acquire()
-
-    def leave(self, run: str) -> None:
-        with self._lock:
-            del self._turns[run]
-            self._choose()
-
-    def _choose(self) -> None:
-        if self._turns and self._waiting.keys() == self._turns.keys():
-            self.seconds = max(self.seconds, min(self._waiting.values())) + 0.05
-            chosen = self.chance.choice(
-                sorted(run for run, at in self._waiting.items() if at <= self.seconds)
-            )
-            del self._waiting[chosen]
-            self._turns[chosen].release()
-
-    def contend(self, run: str) -> bool:
-        """Whether the contender got the claim."""
-
-        def append(events: list[Event]) -> None:
-            self.wait(run)
-            self.events += [replace(event, host=ELSEWHERE) for event in events]
-
-        def state(sync: str) -> SyncState:
-            self.wait(run)
-            return state_of(sync, self.events, self.now)
-
-        journal: Any = SimpleNamespace(append=append, state=state, stamp=lambda: self.now)
-        timing = Timing(lambda: self.seconds, lambda seconds: self.wait(run, seconds), self.chance.random)
-        try:
-            Hold(journal, "people", run, timing).take()
-        except Stopped:
-            return False
-        finally:
-            self.leave(run)
-        return True
-
-
 @pytest.mark.parametrize("times", [3_000, pytest.param(10_000, marks=pytest.mark.thorough)])
 def test_claims_at_once(times: int) -> None:
     """Only the protocol, with its steps in random order: at most one contender holds the sync, and usually
     one does.
     """
-    chance, held, runs = random.Random(1), 0, ["run-0", "run-1"]
-    with ThreadPoolExecutor(2) as pool:
-        for _ in range(times):
-            holders = sum(pool.map(Contention(chance, runs).contend, runs))
-            assert holders <= 1
-            held += holders
+    chance, held = random.Random(1), 0
+    for _ in range(times):
+        events: list[Event] = []
+        seconds = 0.0
+        contenders = {f"run-{n}": contend("people", f"run-{n}", chance.random) for n in range(2)}
+        answers: dict[str, object] = dict.fromkeys(contenders)
+        waiting = dict.fromkeys(contenders, 0.0)
+        holders = []
+        while contenders:
+            seconds += 0.05
+            ready = [run for run in contenders if waiting[run] <= seconds]
+            if not ready:
+                continue
+            run = chance.choice(ready)
+            try:
+                step = contenders[run].send(answers[run])
+            except (StopIteration, Stopped) as end:
+                holders += [run] if isinstance(end, StopIteration) else []
+                del contenders[run]
+                continue
+            now = datetime(2026, 1, 1) + timedelta(seconds=seconds)
+            answers[run] = None
+            if step == "read":
+                answers[run] = state_of("people", events, now)
+            elif isinstance(step, str):
+                events.append(Event(now, "people", step, run_id=run, host=ELSEWHERE, process=1))
+            else:
+                waiting[run] = seconds + step
+        assert len(holders) <= 1
+        held += len(holders)
     assert held > 0.9 * times
 
 

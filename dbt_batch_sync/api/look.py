@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import replace
 from threading import Event
 
@@ -14,6 +13,7 @@ from dbt_batch_sync.api.project import (
     load_syncs,
     located,
     next_commands,
+    opened,
     outputs_of,
     reading,
     selected,
@@ -45,7 +45,6 @@ from dbt_batch_sync.results.look import (
     SyncPlanned,
     ValidateResult,
 )
-from dbt_batch_sync.warehouse import open_warehouse
 
 
 def audit(
@@ -64,7 +63,7 @@ def audit(
 
     syncs = load_syncs(dbt, selection)
     outputs, target = outputs_of(dbt, syncs), read_target(dbt)
-    with closing(open_warehouse(target)) as warehouse, Channels() as channels:
+    with opened(target) as warehouse, Channels() as channels:
         run = Audit(warehouse, channels, outputs, options, wait or Wait(), observer or AuditObserver())
         audited = tuple(run.run(known_to(target, warehouse, syncs)))
     repaired = [each for each in syncs if any(one.sync == each.name and one.repairs for one in audited)]
@@ -76,7 +75,7 @@ def plan(dbt: DbtOptions, selection: Selection = Selection(), *, show_values: bo
     syncs = load_syncs(dbt, selection)
     outputs = outputs_of(dbt, syncs)
     target = read_target(dbt)
-    with closing(open_warehouse(target)) as warehouse, Channels() as channels:
+    with opened(target) as warehouse, Channels() as channels:
         found, wrong = read_each(warehouse, syncs)
         plans: dict[str, SyncPlanned] = {}
         for known in found:
@@ -198,7 +197,7 @@ def _reached(dbt: DbtOptions, syncs: Sequence[Sync]) -> tuple[str, ...]:
     """
     outputs, target = outputs_of(dbt, syncs), read_target(dbt)
     steps: list[str] = []
-    with closing(open_warehouse(target)) as warehouse, Channels() as channels:
+    with opened(target) as warehouse, Channels() as channels:
         for known in known_to(target, warehouse, syncs):
             check_access(warehouse, known)
             sync = known.sync

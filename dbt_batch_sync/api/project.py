@@ -110,11 +110,16 @@ def outputs_of(dbt: DbtOptions, syncs: Sequence[Sync]) -> Mapping[str, Output]:
     return {sync.name: outputs[sync.mapping.output] for sync in syncs}
 
 
+def opened(target: WarehouseTarget) -> closing[Warehouse]:
+    """The warehouse of a dbt target, for a `with` statement."""
+    return closing(open_warehouse(target))
+
+
 @contextmanager
 def reading(dbt: DbtOptions, selection: Selection) -> Iterator[tuple[Warehouse, list[Known]]]:
     """Opens the warehouse and reads the selected syncs with the state of their ledgers."""
     syncs, target = load_syncs(dbt, selection), read_target(dbt)
-    with closing(open_warehouse(target)) as warehouse:
+    with opened(target) as warehouse:
         yield warehouse, known_to(target, warehouse, syncs)
 
 

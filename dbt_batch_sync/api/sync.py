@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from threading import Event
 
 from dbt_batch_sync.api.project import (
     Selection,
     load_manifest,
     next_commands,
+    opened,
     outputs_of,
     reading,
     syncs_of,
@@ -36,7 +36,6 @@ from dbt_batch_sync.push.sync_push import Clock, Observer
 from dbt_batch_sync.results.look import AuditResult
 from dbt_batch_sync.results.sync import PushResult, ResendResult, SyncPushed
 from dbt_batch_sync.telemetry import record_push, record_sync, span
-from dbt_batch_sync.warehouse import open_warehouse
 
 
 def push(
@@ -108,7 +107,7 @@ def _run(
 
         try:
             gate = _gate(options, outputs.values(), manifest, project) if pushes else None
-            with closing(open_warehouse(target)) as warehouse, Channels() as channels:
+            with opened(target) as warehouse, Channels() as channels:
                 session = Session(
                     warehouse,
                     outputs,

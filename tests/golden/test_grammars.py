@@ -100,7 +100,7 @@ def test_sqlfluff_rejects_invalid_statements(dialect: str, statement: str) -> No
 
 def analyzed(statement: str) -> str:
     """The statement adapted to the analyzer, which knows neither COLLATE nor the alias of INT64 nor datasets."""
-    text = statement.replace("`shop`.`marts`.", "")
+    text = statement.replace("`shop`.`marts`.", "").replace("INFORMATION_SCHEMA.", "INFORMATION_SCHEMA_")
     text = re.sub(r"\bcollate\(((?:[^()]|\([^()]*\))*), ''\)", r"(\1)", text)
     return re.sub(r"\bbigint\b", "INT64", text)
 
@@ -113,7 +113,8 @@ def analyzer() -> Analyzer:
         type_kind=TypeKind.TYPE_ARRAY,
         array_type=ArrayType(element_type=Type(type_kind=TypeKind.TYPE_STRING)),
     )
-    for name, columns in tables_of("bigquery").items():
+    described = {"INFORMATION_SCHEMA_COLUMNS": {"table_name": "STRING", "collation_name": "STRING"}}
+    for name, columns in {**tables_of("bigquery"), **described}.items():
         table = TableBuilder(name)
         for column, kind in columns.items():
             table.add_column(column, texts if kind == "ARRAY<STRING>" else KINDS[kind.upper()])

@@ -213,7 +213,7 @@
         {% do adapter.drop_relation(relation) %}
         {{ exceptions.raise_compiler_error(
             'dbt_batch_sync: new columns of ' ~ relation ~ ' get the collation ' ~ collation
-            ~ ', under which different texts may be equal. Put the models `' ~ relation.identifier ~ '` and its delta in a schema and a database without a default collation'
+            ~ ', under which different texts may be equal. Build `' ~ relation.identifier ~ '` and its delta in a schema and a database without a default collation'
         ) }}
     {% endif %}
 {% endmacro %}

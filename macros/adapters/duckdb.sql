@@ -1,5 +1,6 @@
-{#- DuckDB. Texts are compared by their bytes: under a column's collation, different texts may be equal. Sums of integers are HUGEINT, so wide integers are kept as decimals. Numbers of more than 38 digits are rejected anyway, so they
-    are cut to the largest decimal, which is rejected too. -#}
+{#- DuckDB. Texts are compared by their bytes: under a column's collation, different texts may be equal. Sums of integers are HUGEINT, so wide
+    integers are kept as decimals. Numbers of more than 38 digits are rejected anyway, so they are cut to the largest decimal, which is
+    rejected too. -#}
 {% macro duckdb__column_kind(column) %}
     {% set type = column.dtype | upper %}
     {% if type.endswith(']') %}

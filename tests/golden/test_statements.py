@@ -147,3 +147,19 @@ def test_a_snapshot_is_not_created_with_a_collation(
     with pytest.raises(AssertionError, match=f"get the collation {found}, "):
         it.check_collation(it.relation(name))
     assert it.statements[-1] == f"drop {it.relation(name)}"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "dtype", "exact"),
+    [
+        ("duckdb", "VARCHAR", 'cast("Id" as VARCHAR) collate posix'),
+        ("postgres", "text", 'cast("Id" as text) collate "C"'),
+        ("snowflake", "VARCHAR(9) COLLATE 'en-ci'", """collate(cast("Id" as VARCHAR), '')"""),
+        ("bigquery", "STRING", "collate(cast(`Id` as STRING), '')"),
+        ("redshift", "varchar(9)", """collate(cast("Id" as varchar(65535)), 'case_sensitive')"""),
+        ("databricks", "string collate UTF8_LCASE", "cast(`Id` collate utf8_binary as string)"),
+    ],
+)
+def test_identifiers_are_compared_exactly(dialect: str, dtype: str, exact: str) -> None:
+    found = dbt(dialect).identifier_expression({"column": "Id", "column_type": dtype})
+    assert str(found).strip() == exact

@@ -1,7 +1,7 @@
 {#- The key of a row, as text. -#}
 {% macro identifier_expression(identifier) %}{{ return(adapter.dispatch('identifier_expression', 'dbt_batch_sync')(identifier)) }}{% endmacro %}
 {% macro default__identifier_expression(identifier) -%}
-    cast({{ dbt_batch_sync.model_column(identifier.column) }} as {{ dbt_batch_sync.text_type() }})
+    cast({{ dbt_batch_sync.model_column(identifier.column) }} as {{ dbt_batch_sync.identifier_type() }})
 {%- endmacro %}
 
 

@@ -112,7 +112,7 @@
 {% endmacro %}
 
 {% macro ledger_text_type() %}{{ return(adapter.dispatch('ledger_text_type', 'dbt_batch_sync')()) }}{% endmacro %}
-{% macro default__ledger_text_type() %}{{ return(dbt_batch_sync.text_type()) }}{% endmacro %}
+{% macro default__ledger_text_type() %}{{ return(dbt_batch_sync.own_text_type()) }}{% endmacro %}
 
 
 {#- `if not exists`, because two commands may start at the same time. -#}
@@ -185,7 +185,7 @@
     {%- endif -%}
     insert into {{ dbt_batch_sync.beside(snapshot, 'batch_sync_journal').render() }} (recorded_at, {{ row.keys() | join(', ') }})
     select {{ dbt_batch_sync.utc_now() }}
-    {%- for name, expression in row.items() %}, cast({{ expression }} as {{ dbt_batch_sync.text_type() if columns[name] == 'text' else dbt_batch_sync.ledger_type(columns[name]) }}){{ ' as ' ~ name if all }}{% endfor %}
+    {%- for name, expression in row.items() %}, cast({{ expression }} as {{ dbt_batch_sync.own_text_type() if columns[name] == 'text' else dbt_batch_sync.ledger_type(columns[name]) }}){{ ' as ' ~ name if all }}{% endfor %}
 {%- endmacro %}
 
 

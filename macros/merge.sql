@@ -130,7 +130,7 @@
         '_batch_run_id': by[0][5:] if single else 'case ' ~ by | join(' ') ~ ' end',
         '_batch_delta_id': dbt_batch_sync.text_literal(built.delta_id),
         '_batch_exited_at': "case when " ~ change ~ " = 'exit' then coalesce(s." ~ dbt_batch_sync.column('_batch_exited_at') ~ ', ' ~ sent_at ~ ') end',
-        '_batch_doubt': dbt_batch_sync.text(dbt_batch_sync.doubt_left(names, retyped, columns)),
+        '_batch_doubt': 'cast(' ~ dbt_batch_sync.doubt_left(names, retyped, columns) ~ ' as ' ~ dbt_batch_sync.text_type() ~ ')',
         '_batch_opted_out': dbt_batch_sync.text(dbt_batch_sync.opted_out(columns, true))
     }) %}
     {{ return(values) }}

@@ -47,7 +47,7 @@
     {% set open = 'sync = ' ~ dbt.string_literal(sync) ~ ' and attribute is null and resolved_at is null' %}
     {% if run_query('select 1 from ' ~ rejects ~ ' where ' ~ open ~ ' limit 1').rows %}
         {% set query %}
-            select distinct r.key as row_id, '' as attribute, r.delta_id, cast(null as {{ dbt_batch_sync.text_type() }}) as row_hash, 1 as is_over
+            select distinct r.key as row_id, '' as attribute, r.delta_id, {{ dbt_batch_sync.text('null') }} as row_hash, 1 as is_over
             from (select * from {{ rejects }} where {{ open }}) as r
             left join {{ delta.render() }} as d on d.{{ dbt_batch_sync.column(key) }} = r.key
             where d.{{ dbt_batch_sync.column(key) }} is null
@@ -105,4 +105,4 @@
 {% macro default__md5_of(expression) %}{{ return(dbt.hash(expression)) }}{% endmacro %}
 
 {% macro hashed_text(expression, dtype) %}{{ return(adapter.dispatch('hashed_text', 'dbt_batch_sync')(expression, dtype)) }}{% endmacro %}
-{% macro default__hashed_text(expression, dtype) %}{{ return(dbt_batch_sync.text(expression)) }}{% endmacro %}
+{% macro default__hashed_text(expression, dtype) %}{{ return('cast(' ~ expression ~ ' as ' ~ dbt_batch_sync.text_type() ~ ')') }}{% endmacro %}

@@ -22,9 +22,9 @@
 
 {#- The name and type of each snapshot column, in order. -#}
 {% macro any_kind__snapshot_schema(attributes) %}
-    {% set text_type = dbt_batch_sync.text_type() %}
+    {% set text_type = dbt_batch_sync.own_text_type() %}
     {% set timestamp_type = dbt_batch_sync.timestamp_type() %}
-    {% set columns = [{'name': attributes[0].name, 'dtype': text_type}] %}
+    {% set columns = [{'name': attributes[0].name, 'dtype': dbt_batch_sync.identifier_type()}] %}
     {% for attribute in attributes[1:] %}
         {% do columns.append({'name': attribute.name, 'dtype': attribute.dtype, 'attribute': true}) %}
     {% endfor %}
@@ -32,7 +32,7 @@
     {% do columns.append({'name': '_batch_run_id', 'dtype': text_type}) %}
     {% do columns.append({'name': '_batch_delta_id', 'dtype': text_type}) %}
     {% do columns.append({'name': '_batch_exited_at', 'dtype': timestamp_type}) %}
-    {% do columns.append({'name': '_batch_doubt', 'dtype': text_type}) %}
+    {% do columns.append({'name': '_batch_doubt', 'dtype': dbt_batch_sync.text_type()}) %}
     {% do columns.append({'name': '_batch_opted_out', 'dtype': text_type}) %}
     {{ return(columns) }}
 {% endmacro %}

@@ -62,6 +62,14 @@
 {% macro text_type() %}{{ return(adapter.dispatch('text_type', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__text_type() %}{{ return(api.Column.translate_type('string')) }}{% endmacro %}
 
+{#- The type of a snapshot's or delta's key. -#}
+{% macro identifier_type() %}{{ return(adapter.dispatch('identifier_type', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__identifier_type() %}{{ return(dbt_batch_sync.text_type()) }}{% endmacro %}
+
+{#- The type of texts that aren't values of a model. -#}
+{% macro own_text_type() %}{{ return(adapter.dispatch('own_text_type', 'dbt_batch_sync')()) }}{% endmacro %}
+{% macro default__own_text_type() %}{{ return(dbt_batch_sync.text_type()) }}{% endmacro %}
+
 {% macro boolean_type() %}{{ return(adapter.dispatch('boolean_type', 'dbt_batch_sync')()) }}{% endmacro %}
 {% macro default__boolean_type() %}{{ return('boolean') }}{% endmacro %}
 
@@ -85,8 +93,8 @@
 {% macro default__moment_of(cell) %}{{ return(cell.replace(tzinfo=none)) }}{% endmacro %}
 
 
-{#- Casts a result to text, even if every row is null or the longest literal would decide the length. -#}
-{% macro text(expression) %}{{ return('cast(' ~ expression ~ ' as ' ~ dbt_batch_sync.text_type() ~ ')') }}{% endmacro %}
+{#- Casts a text of our own, even if every row is null or the longest literal would decide the length. -#}
+{% macro text(expression) %}{{ return('cast(' ~ expression ~ ' as ' ~ dbt_batch_sync.own_text_type() ~ ')') }}{% endmacro %}
 
 {% macro text_literal(value) %}{{ return(dbt_batch_sync.text(dbt.string_literal(value))) }}{% endmacro %}
 

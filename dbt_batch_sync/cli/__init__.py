@@ -15,7 +15,7 @@ def program() -> None:
         print(f"dbt-batch-sync {__version__}")  # noqa: T201 - silent where standard output is closed
         return
     # Imported objects stay alive. Scanning them again and again takes a tenth of a short command's time.
-    gc.set_threshold(50_000)
+    gc.set_threshold(200_000)
     # Arrow's own allocator keeps twenty megabytes more.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from dbt_batch_sync.cli.app import run

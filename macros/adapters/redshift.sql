@@ -3,12 +3,16 @@
 {% macro redshift__columns_of(relation) %}{{ return(adapter.get_columns_in_relation(relation)) }}{% endmacro %}
 
 
-{#- `text` is limited to 256 bytes, and arrays are a kind of `super`, which has no Batch type unless the mapping gives one. -#}
+{#- `text` is limited to 256 bytes, and arrays are a kind of `super`, which has no Batch type unless the mapping gives one. Queries keep values
+    at their declared length, so a text has one near its column's; a few lengths, so that it seldom changes. -#}
 {% macro redshift__column_kind(column) %}
     {% set type = column.data_type | lower %}
     {% set name = type.split('(')[0] %}
     {% if name in ('character varying', 'varchar', 'nvarchar', 'text', 'character', 'char', 'nchar', 'bpchar', 'name') %}
-        {{ return({'type': 'string', 'family': 'text', 'dtype': 'varchar(65535)'}) }}
+        {#- Not from `data_type`, which has a length of 256 where there is none. -#}
+        {% set length = column.char_size or (column.dtype ~ '(65535)').split('(')[1].split(')')[0] | int %}
+        {% set length = [256, 1024, 4096, 16384, 65535] | select('ge', length) | first %}
+        {{ return({'type': 'string', 'family': 'text', 'dtype': 'varchar(' ~ length ~ ')', 'length': length}) }}
     {% elif type in ('smallint', 'integer', 'bigint') %}
         {{ return({'type': 'integer', 'family': 'integer', 'dtype': 'bigint', 'precision': 19, 'scale': 0}) }}
     {% elif name in ('numeric', 'decimal') %}
@@ -48,7 +52,7 @@
         {{ return('json_serialize(' ~ dbt_batch_sync.model_column(column.name) ~ ')') }}
     {% elif kind.type == 'boolean' %}
         {% set value = dbt_batch_sync.model_column(column.name) %}
-        {{ return(dbt_batch_sync.text('case when ' ~ value ~ " then 'true' when not " ~ value ~ " then 'false' end")) }}
+        {{ return('cast(case when ' ~ value ~ " then 'true' when not " ~ value ~ " then 'false' end as " ~ dbt_batch_sync.text_type() ~ ')') }}
     {% endif %}
     {{ return(dbt_batch_sync.default__text_of(column, kind)) }}
 {% endmacro %}
@@ -72,11 +76,18 @@
 {#- A cast without a length truncates at 256 bytes. -#}
 {% macro redshift__text_type() %}{{ return('varchar(65535)') }}{% endmacro %}
 
+{#- 512 characters, so that longer identifiers still are too long. -#}
+{% macro redshift__identifier_type() %}{{ return('varchar(2048)') }}{% endmacro %}
+
+{#- Long enough for the names of a mapping's attributes (at most 50), and for reasons. -#}
+{% macro redshift__own_text_type() %}{{ return('varchar(4096)') }}{% endmacro %}
+{% macro redshift__ledger_text_type() %}{{ return(dbt_batch_sync.own_text_type()) }}{% endmacro %}
+
 
 {#- There is no `is distinct from`. Texts that only differ in trailing spaces are equal, so lengths are compared too. -#}
 {% macro redshift__is_distinct(a, b, dtype) -%}
     case when {{ a }} = {{ b }}
-    {%- if dtype == dbt_batch_sync.text_type() %} and length({{ a }}) = length({{ b }}){% endif %} or ({{ a }} is null and {{ b }} is null) then 0 else 1 end = 1
+    {%- if dtype.startswith('varchar') %} and length({{ a }}) = length({{ b }}){% endif %} or ({{ a }} is null and {{ b }} is null) then 0 else 1 end = 1
 {%- endmacro %}
 
 
@@ -84,6 +95,8 @@
     {% set sized = ['integer', 'decimal'] %}
     {% if have.family != want.family and have.family in sized and want.family in sized %}
         {% set have, want = dict(have, family='decimal'), dict(want, family='decimal') %}
+    {% elif have.length and want.length %}
+        {{ return((want if want.length > have.length else have).dtype) }}
     {% endif %}
     {{ return(dbt_batch_sync.default__wider_dtype(have, want)) }}
 {% endmacro %}
@@ -112,7 +125,7 @@
 {#- A boolean can't be cast to text. -#}
 {% macro redshift__hashed_text(expression, dtype) %}
     {% set value = 'case when ' ~ expression ~ " then 'true' when not " ~ expression ~ " then 'false' end" if dtype == 'boolean' else expression %}
-    {{ return(dbt_batch_sync.text(value)) }}
+    {{ return(dbt_batch_sync.default__hashed_text(value, dtype)) }}
 {% endmacro %}
 
 {#- A backslash starts an escape sequence in a literal. -#}
@@ -128,9 +141,6 @@
 {% macro redshift__stored_null(dtype, is_key) %}{{ return('cast(null as ' ~ dtype ~ ')') }}{% endmacro %}
 
 {% macro redshift__lock_ledger() %}{% endmacro %}
-
-{#- Long enough for identifiers, names and reasons. 65,535 bytes per column would slow down every query. -#}
-{% macro redshift__ledger_text_type() %}{{ return('varchar(4096)') }}{% endmacro %}
 
 {#- MERGE doesn't accept subqueries. -#}
 {% macro redshift__merge_statements(snapshot, source, columns, names, retyped, built, progress, in_doubt) %}
@@ -153,8 +163,9 @@
 {% endmacro %}
 
 {% macro redshift__converted(expression, have, dtype, widens) %}
-    {% if dtype == dbt_batch_sync.text_type() and have is not none and have.type == 'boolean' %}{{ return(dbt_batch_sync.hashed_text(expression, 'boolean')) }}{% endif %}
-    {{ return(dbt_batch_sync.default__converted(expression, have, dtype, widens)) }}
+    {% set to_text = dtype.startswith('varchar') %}
+    {% if to_text and have is not none and have.type == 'boolean' %}{{ return(dbt_batch_sync.hashed_text(expression, 'boolean')) }}{% endif %}
+    {{ return(dbt_batch_sync.default__converted(expression, have, dtype, widens or to_text)) }}
 {% endmacro %}
 
 {#- The planner joins by hash or merge, whatever its statistics. -#}

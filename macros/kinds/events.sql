@@ -31,12 +31,12 @@
 {#- The columns of the delta after the key: the profile, the standard fields of an event, and its own attributes. -#}
 {% macro events__attributes(sync, mapping, columns) %}
     {% set profile = dbt_batch_sync.identifier_attribute(sync, dict(mapping, key='custom_id', identifier=mapping.profile), columns) %}
-    {% set attributes = [dict(profile, type='string', dtype=dbt_batch_sync.text_type(), expression=dbt_batch_sync.identifier_expression(profile), identifier=profile)] %}
+    {% set attributes = [dict(profile, type='string', dtype=dbt_batch_sync.identifier_type(), expression=dbt_batch_sync.identifier_expression(profile), identifier=profile)] %}
     {% if mapping.name is string %}
         {% do attributes.append(dbt_batch_sync.typed_attribute(sync, columns, mapping.name, 'batch__name', 'string', 'clear')) %}
     {% else %}
         {% do attributes.append({
-            'name': 'batch__name', 'column': none, 'type': 'string', 'dtype': dbt_batch_sync.text_type(),
+            'name': 'batch__name', 'column': none, 'type': 'string', 'dtype': dbt_batch_sync.own_text_type(),
             'expression': dbt_batch_sync.text_literal(mapping.name.value), 'keep': false, 'membership': false, 'guarded': false
         }) %}
     {% endif %}
@@ -55,10 +55,10 @@
 
 {#- The ids that were sent, or that will not be sent any more (`_batch_reason`), with profile, name and time. -#}
 {% macro events__snapshot_schema(attributes) %}
-    {% set text_type, timestamp_type = dbt_batch_sync.text_type(), dbt_batch_sync.timestamp_type() %}
+    {% set text_type, timestamp_type = dbt_batch_sync.own_text_type(), dbt_batch_sync.timestamp_type() %}
     {{ return([
-        {'name': 'event_id', 'dtype': text_type},
-        {'name': 'custom_id', 'dtype': text_type},
+        {'name': 'event_id', 'dtype': dbt_batch_sync.identifier_type()},
+        {'name': 'custom_id', 'dtype': dbt_batch_sync.identifier_type()},
         {'name': 'batch__name', 'dtype': text_type},
         {'name': 'batch__time', 'dtype': dbt_batch_sync.kept_time_type()},
         {'name': '_batch_sent_at', 'dtype': timestamp_type},

@@ -138,7 +138,8 @@ def _imported(main: str) -> Callable[[], object]:
     module, _, function = main.partition(":")
     found: Callable[[], object] = getattr(importlib.import_module(module), function)
     for name in _LATER:
-        importlib.import_module(name)
+        with contextlib.suppress(ModuleNotFoundError):  # the environment of another warehouse
+            importlib.import_module(name)
     return found
 
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from harness.databases import PostgresDatabase, PostgresServer, Row
 
@@ -147,8 +147,11 @@ class RedshiftProxy:
             if _has_nameless_subquery(query):
                 return "Redshift wants an alias of each subquery in FROM"
         query = ONLY_REDSHIFT.sub("", query).replace("json_serialize(", '"json_serialize"(')
-        query = query.replace("dateadd(second, ", "seconds_later(")
-        return query.replace("collate(", '"collate"(')
+        return _collated(query.replace("dateadd(second, ", "seconds_later("))
+
+
+def _collated(query: str) -> str:
+    return query.replace("collate(", '"collate"(')
 
 
 def _has_nameless_subquery(query: str) -> bool:
@@ -197,6 +200,9 @@ class RedshiftDatabase(PostgresDatabase):
     def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
         """Nested values become JSON."""
         super().create(table, columns, [{name: _json(cell) for name, cell in row.items()} for row in rows])
+
+    def query(self, sql: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
+        return super().query(_collated(sql), values)
 
 
 def _json(cell: object) -> object:

@@ -130,6 +130,42 @@ def test_native_types(quick: QuickProject) -> None:
     assert quick.changes() == {"12": ("update", "tags,exact,code")}
 
 
+def test_texts_have_lengths(quick: QuickProject) -> None:
+    """The widest type would take memory in every query. A longer column makes the snapshot's longer, too."""
+
+    def lengths() -> dict[str, int]:
+        columns = quick.query(
+            "select column_name as name, character_maximum_length as length from information_schema.columns "
+            "where table_name = 'people_sent_snapshot' and data_type = 'character varying'"
+        )
+        return {str(each["name"]): each["length"] for each in columns}
+
+    quick.map({"identifier": "id", "custom": ["city", {"column": "points", "name": "points", "type": "string"}]})
+    columns = {"id": "varchar(3000)", "points": "integer"}
+    quick.set_rows({**columns, "city": "varchar(40)"}, [{"id": "x", "city": "Rome", "points": 7}])
+    assert quick.sync().status == "succeeded"
+    had = lengths()
+    assert (had["custom_id"], had["city"], had["points"]) == (2048, 256, 65535)
+    own = {name: length for name, length in had.items() if name.startswith("_batch_")}
+    assert own.pop("_batch_doubt") == 65535
+    assert set(own.values()) == {4096}
+    long = "é" * 300
+    rows = [{"id": "x", "city": long, "points": 7}, {"id": "ü" * 1500 + "1"}, {"id": "ü" * 1500 + "2"}]
+    quick.set_rows({**columns, "city": "varchar(2000)"}, rows)
+    quick.build()
+    assert quick.changes()["x"] == ("update", "city")
+    assert {change for change, _ in quick.changes().values()} == {"update", "invalid"}
+    assert quick.push_one().invalid == 2
+    quick.build()
+    assert plain(quick.profiles()["x"]) == {"city": long, "points": "7"}
+    assert lengths()["city"] == 4096
+    quick.set_rows({**columns, "city": "varchar(40)"}, [{"id": "x", "city": "Rome", "points": 7}])
+    quick.sync()
+    quick.build()
+    assert quick.changes() == {}
+    assert lengths()["city"] == 4096
+
+
 def test_a_time_column_has_no_type_in_batch(quick: QuickProject) -> None:
     quick.map({"identifier": "id", "custom": ["at"]})
     quick.set_rows({"id": "text", "at": "time"}, [{"id": "x"}])

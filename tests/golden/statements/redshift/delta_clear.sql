@@ -1,5 +1,5 @@
 -- as on DuckDB (4 lines)
-        case when length(collate(cast("nick" as varchar(65535)), 'case_sensitive')) > 0 then collate(cast("nick" as varchar(65535)), 'case_sensitive') end as "nick",
+        case when length(collate(cast("nick" as varchar(256)), 'case_sensitive')) > 0 then collate(cast("nick" as varchar(256)), 'case_sensitive') end as "nick",
         json_serialize("tags") as "tags",
 -- as on DuckDB (27 lines)
         when not (c."custom_id" ~ '^([^[:cntrl:]]*)$') then 'control_character_identifier'
@@ -12,6 +12,6 @@
 -- as on DuckDB (3 lines)
         (c._batch_here = 1 and case when c."batch__email_marketing" = s."batch__email_marketing" or (c."batch__email_marketing" is null and s."batch__email_marketing" is null) then 0 else 1 end = 1 and (c."batch__email_marketing" is not null and c."batch__email_marketing" = true and case when s."_batch_opted_out" is not null then
 -- as on DuckDB (51 lines)
-        case when length(collate(cast("nick" as varchar(65535)), 'case_sensitive')) > 0 then collate(cast("nick" as varchar(65535)), 'case_sensitive') end as "nick",
+        case when length(collate(cast("nick" as varchar(256)), 'case_sensitive')) > 0 then collate(cast("nick" as varchar(256)), 'case_sensitive') end as "nick",
         json_serialize("tags") as "tags",
 -- as on DuckDB (15 lines)

@@ -5,7 +5,7 @@ delete from "shop"."marts"."people_sent_snapshot" where "custom_id" in (select r
 select r.key as row_id from "shop"."marts"."batch_sync_rejects" as r inner join (select row_id, max(recorded_at) as asked_at from (select key as row_id, recorded_at from "shop"."marts"."batch_sync_journal" where event = 'asked' and project_hash = '0123456789abcdef') as requests group by row_id) as a on a.row_id = r.key where r.sync = 'people' and r.rejected_at < dateadd(second, 2678400, a.asked_at) limit 1;
 delete from "shop"."marts"."batch_sync_rejects" where sync = 'people' and key in (select row_id from (select r.key as row_id from "shop"."marts"."batch_sync_rejects" as r inner join (select row_id, max(recorded_at) as asked_at from (select key as row_id, recorded_at from "shop"."marts"."batch_sync_journal" where event = 'asked' and project_hash = '0123456789abcdef') as requests group by row_id) as a on a.row_id = r.key where r.sync = 'people' and r.rejected_at < dateadd(second, 2678400, a.asked_at)) as gone);
 -- as on DuckDB (4 lines)
-        case when length(collate(cast("nick" as varchar(65535)), 'case_sensitive')) > 0 then collate(cast("nick" as varchar(65535)), 'case_sensitive') end as "nick",
+        case when length(collate(cast("nick" as varchar(256)), 'case_sensitive')) > 0 then collate(cast("nick" as varchar(256)), 'case_sensitive') end as "nick",
         json_serialize("tags") as "tags",
 -- as on DuckDB (27 lines)
         when not (c."custom_id" ~ '^([^[:cntrl:]]*)$') then 'control_character_identifier'
@@ -20,7 +20,7 @@ delete from "shop"."marts"."batch_sync_rejects" where sync = 'people' and key in
 -- as on DuckDB (8 lines)
     select row_id from (select row_id, max(recorded_at) as asked_at from (select key as row_id, recorded_at from "shop"."marts"."batch_sync_journal" where event = 'asked' and project_hash = '0123456789abcdef') as requests group by row_id) as asked where asked_at > dateadd(second, -2678400, cast(getdate() as timestamp))
 -- as on DuckDB (47 lines)
-        case when length(collate(cast("nick" as varchar(65535)), 'case_sensitive')) > 0 then collate(cast("nick" as varchar(65535)), 'case_sensitive') end as "nick",
+        case when length(collate(cast("nick" as varchar(256)), 'case_sensitive')) > 0 then collate(cast("nick" as varchar(256)), 'case_sensitive') end as "nick",
         json_serialize("tags") as "tags",
 -- as on DuckDB (13 lines)
         cast(null as varchar(65535)) as "tags"

@@ -5,5 +5,5 @@ create table "shop"."marts"."people_sent_snapshot"
 -- as on DuckDB (3 lines)
                 cast(null as varchar(65535)) as "tags",
 -- as on DuckDB (5 lines)
-                cast(null as varchar(65535)) as "_batch_opted_out" limit 0);
+                cast(null as varchar(4096)) as "_batch_opted_out" limit 0);
 select db_collation() where db_collation() <> 'case_sensitive';

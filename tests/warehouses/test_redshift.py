@@ -140,7 +140,9 @@ def test_texts_have_lengths(quick: QuickProject) -> None:
         )
         return {str(each["name"]): each["length"] for each in columns}
 
-    quick.map({"identifier": "id", "custom": ["city", {"column": "points", "name": "points", "type": "string"}]})
+    quick.map(
+        {"identifier": "id", "custom": ["city", {"column": "points", "name": "points", "type": "string"}]}
+    )
     columns = {"id": "varchar(3000)", "points": "integer"}
     quick.set_rows({**columns, "city": "varchar(40)"}, [{"id": "x", "city": "Rome", "points": 7}])
     assert quick.sync().status == "succeeded"

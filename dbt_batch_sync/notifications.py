@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from dbt_batch_sync.connections.outputs import Hook, HookFormat, Output
+from dbt_batch_sync.connections.outputs import Hook, Output
 from dbt_batch_sync.results.sync import PushResult
 
 HOOK_SECONDS = 10.0
@@ -47,7 +47,7 @@ def call_hooks(result: PushResult, outputs: Mapping[str, Output]) -> None:
 def _call(hook: Hook, result: PushResult, output: str) -> str | None:
     """The error, or None."""
     document: dict[str, object] = result.to_json()
-    if hook.format is HookFormat.SLACK:
+    if hook.format == "slack":
         document = {"text": slack_text(result, output)}
     body = json.dumps(document).encode()
     if hook.command:

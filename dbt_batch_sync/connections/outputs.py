@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
-from enum import Enum
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
@@ -82,13 +81,6 @@ def _read_targets(value: object, spot: Spot) -> tuple[str, ...]:
     return targets
 
 
-class HookFormat(str, Enum):
-    """The posted format: the document of `push --json`, or a text for Slack's incoming webhooks."""
-
-    JSON = "json"
-    SLACK = "slack"
-
-
 def _read_command(value: object, spot: Spot) -> tuple[str, ...]:
     words = many(text("a word of a command"), "a program and its arguments, such as `[notify, --urgent]`")
     command = words(value, spot)
@@ -99,10 +91,13 @@ def _read_command(value: object, spot: Spot) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Hook:
-    """An address to post to, or a command to run without a shell. Their secrets are not in its `repr`."""
+    """An address to post to, or a command to run without a shell. Their secrets are not in its `repr`.
+
+    `format` is what is posted: the document of `push --json`, or a text for Slack's incoming webhooks.
+    """
 
     url: str = read_by(_read_url, "", hidden=True)
-    format: HookFormat = read_by(choice(HookFormat), HookFormat.JSON)
+    format: str = read_by(choice(("json", "slack")), "json")
     command: tuple[str, ...] = read_by(_read_command, (), hidden=True)
 
     @property

@@ -9,17 +9,9 @@ from dataclasses import dataclass, replace
 from dbt_batch_sync.batch_api.answers import read_token
 from dbt_batch_sync.kinds.attributes import CUSTOM_ID, CUSTOM_RULES, AttributeType, Rules, TypedAttribute
 from dbt_batch_sync.kinds.kind import Container, Document, Fragment, Kind, Route, Step
-from dbt_batch_sync.kinds.listing import (
-    Entry,
-    Listed,
-    attributes_of,
-    check_types,
-    column,
-    entries,
-    read_output,
-)
-from dbt_batch_sync.mapping.mapping import Guards, Mapping, OnExit, guards_field
-from dbt_batch_sync.mapping.validation import Spot, optional, read_by, text, word
+from dbt_batch_sync.kinds.listing import Entry, attributes, check_number, column, read_output
+from dbt_batch_sync.mapping.mapping import Attribute, Guards, Mapping, OnExit, guards_field
+from dbt_batch_sync.mapping.validation import Spot, choice, optional, read_by, text, word
 
 NAME = "audience"
 MAX_ATTRIBUTES = 15
@@ -40,12 +32,17 @@ _read_name = word("an audience's name", r"[A-Za-z0-9_-]{1,255}", "1 to 255 of A-
 
 
 @dataclass(frozen=True)
+class _Entry(Entry):
+    type: AttributeType | None = read_by(optional(choice(TYPES)), None)
+
+
+@dataclass(frozen=True)
 class _Form:
     kind: str = read_by(text("a kind"), NAME)
     identifier: str = read_by(column, "", required="the column with the `custom_id` of the members")
     audience: str = read_by(_read_name, "", required="the name of the audience in Batch")
     display_name: str | None = read_by(optional(text("the name that the dashboard shows")), None)
-    attributes: Listed[Entry] = read_by(entries(Entry), ())
+    attributes: tuple[Attribute, ...] = read_by(attributes(_Entry), ())
     output: str | None = read_by(read_output, None)
     guards: Guards = guards_field(
         Guards(max_exit_ratio=0.5), "min_rows", "max_change_ratio", "max_exit_ratio"
@@ -53,14 +50,8 @@ class _Form:
 
 
 def _mapping(written: _Form, spot: Spot, mapping: Mapping) -> Mapping:
-    check_types(written.attributes, TYPES, spot.at("attributes"), MAX_ATTRIBUTES)
-    return replace(
-        mapping,
-        attributes=attributes_of(written.attributes, "attributes"),
-        on_exit=OnExit.FLAG,
-        container=written.audience,
-        display_name=written.display_name,
-    )
+    check_number(written.attributes, MAX_ATTRIBUTES, spot.at("attributes"))
+    return replace(mapping, on_exit=OnExit.FLAG, container=written.audience)
 
 
 def _adapt(mapping: Mapping, attributes: Sequence[TypedAttribute], found: Document | None) -> Step | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from dbt_batch_sync.batch_api.answers import read_token
@@ -19,16 +18,8 @@ from dbt_batch_sync.kinds.attributes import (
     TypedAttribute,
 )
 from dbt_batch_sync.kinds.kind import Container, Document, Fragment, Kind, Route, Step
-from dbt_batch_sync.kinds.listing import (
-    Entry,
-    Listed,
-    attributes_of,
-    check_types,
-    column,
-    entries,
-    read_output,
-)
-from dbt_batch_sync.mapping.mapping import Guards, Mapping, OnExit, guards_field
+from dbt_batch_sync.kinds.listing import Entry, attributes, check_number, column, read_output
+from dbt_batch_sync.mapping.mapping import Attribute, Guards, Mapping, OnExit, guards_field
 from dbt_batch_sync.mapping.validation import Spot, choice, read_by, text, word
 
 if TYPE_CHECKING:
@@ -64,13 +55,6 @@ RULES = Rules(
 EDIT = Route("catalogs/items/edit", "catalogs/items/edit", max_rows=200, read=read_token, rate=1_000, calls=5)
 
 
-class ItemExit(str, Enum):
-    """What happens to items that leave the model."""
-
-    REMOVE = "remove"
-    IGNORE = "ignore"
-
-
 _read_name = word("a catalog's name", ATTRIBUTE_NAME, f"1 to {MAX_NAME} of a-z, 0-9 and _")
 # [U]: same as attributes
 
@@ -80,8 +64,8 @@ class _Form:
     kind: str = read_by(text("a kind"), NAME)
     identifier: str = read_by(column, "", required="the column with the ids of the items")
     catalog: str = read_by(_read_name, "", required="the name of the catalog in Batch")
-    fields: Listed[Entry] = read_by(entries(Entry), (), required="the columns that become fields")
-    on_exit: ItemExit = read_by(choice(ItemExit), ItemExit.REMOVE)
+    fields: tuple[Attribute, ...] = read_by(attributes(Entry), (), required="the columns that become fields")
+    on_exit: OnExit = read_by(choice({"remove": OnExit.FLAG, "ignore": OnExit.IGNORE}), OnExit.FLAG)
     output: str | None = read_by(read_output, None)
     guards: Guards = guards_field(
         Guards(max_exit_ratio=0.2), "min_rows", "max_change_ratio", "max_exit_ratio"
@@ -89,18 +73,13 @@ class _Form:
 
 
 def _mapping(written: _Form, spot: Spot, mapping: Mapping) -> Mapping:
-    check_types(written.fields, tuple(TYPES), spot.at("fields"), MAX_FIELDS)
+    check_number(written.fields, MAX_FIELDS, spot.at("fields"))
     if not written.fields and not spot.refused("fields"):
         spot.at("fields").refuse(f"must list 1 to {MAX_FIELDS} columns")
-    removes = written.on_exit is ItemExit.REMOVE
-    return replace(
-        mapping,
-        attributes=attributes_of(written.fields, "fields"),
-        # Without removals, nothing leaves Batch.
-        guards=written.guards if removes else replace(written.guards, max_exit_ratio=None),
-        on_exit=OnExit.FLAG if removes else OnExit.IGNORE,
-        container=written.catalog,
-    )
+    # Without removals, nothing leaves Batch.
+    stay = written.on_exit is OnExit.IGNORE
+    guards = replace(written.guards, max_exit_ratio=None) if stay else written.guards
+    return replace(mapping, attributes=written.fields, guards=guards, container=written.catalog)
 
 
 def _stops(mapping: Mapping, built: Built, output: Output) -> Iterator[str]:

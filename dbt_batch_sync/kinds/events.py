@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from dbt_batch_sync.kinds.attributes import (
@@ -19,16 +18,8 @@ from dbt_batch_sync.kinds.attributes import (
     propose_name,
 )
 from dbt_batch_sync.kinds.kind import Fragment, Kind
-from dbt_batch_sync.kinds.listing import (
-    Entry,
-    Listed,
-    attributes_of,
-    check_types,
-    column,
-    entries,
-    read_output,
-)
-from dbt_batch_sync.kinds.profiles import MASS_UPDATE, UPDATE, EndpointChoice
+from dbt_batch_sync.kinds.listing import Entry, attributes, check_number, column, read_output
+from dbt_batch_sync.kinds.profiles import MASS_UPDATE, UPDATE
 from dbt_batch_sync.mapping.mapping import Attribute, Guards, Mapping, OnNull, guards_field
 from dbt_batch_sync.mapping.validation import Spot, choice, optional, read_by, read_form, shown, text, whole
 
@@ -57,23 +48,6 @@ RULES = Rules(
         "tags": Rule(AttributeType.STRING_ARRAY, "not_an_array", max_length=64, max_items=10),
     },
 )
-
-
-class OnDoubt(str, Enum):
-    """What happens to an event that Batch may have accepted: it is sent again, or never."""
-
-    RESEND = "resend"
-    SKIP = "skip"
-
-
-class TooOld(str, Enum):
-    """What happens to an event that is too old: rejected, or sent without its time, as of its arrival."""
-
-    REJECT = "reject"
-    NOW = "now"
-
-
-_ENDPOINTS = (EndpointChoice.UPDATE, EndpointChoice.MASS_UPDATE)
 
 
 @dataclass(frozen=True)
@@ -109,26 +83,26 @@ class Settings:
     time: str = read_by(column, "", required="the column of the events' times")
     label: str | None = read_by(optional(column), None)
     tags: str | None = read_by(optional(column), None)
-    attributes: Listed[Entry] = read_by(entries(_Entry), ())
-    on_doubt: OnDoubt = read_by(choice(OnDoubt), OnDoubt.RESEND)
-    too_old: TooOld = read_by(choice(TooOld), TooOld.REJECT)
+    attributes: tuple[Attribute, ...] = read_by(attributes(_Entry), ())
+    # An event that Batch may have accepted is sent again, or never.
+    on_doubt: bool = read_by(choice({"resend": False, "skip": True}), False)
+    # An event that is too old is rejected, or sent without its time, as of its arrival.
+    too_old: bool = read_by(choice({"reject": False, "now": True}), False)
     memory_days: int = read_by(whole(2, 90), 7)
-    endpoint: EndpointChoice = read_by(choice(_ENDPOINTS), EndpointChoice.UPDATE)
+    endpoint: str = read_by(choice((UPDATE.name, MASS_UPDATE.name)), UPDATE.name)
     output: str | None = read_by(read_output, None)
     guards: Guards = guards_field(Guards(max_rows=100_000), "max_rows")
 
 
 def _mapping(written: Settings, spot: Spot, mapping: Mapping) -> Mapping:
     special = sum(each is not None for each in (written.label, written.tags))
-    most = MAX_ATTRIBUTES - special
-    check_types(written.attributes, tuple(AttributeType), spot.at("attributes"), most)
+    check_number(written.attributes, MAX_ATTRIBUTES - special, spot.at("attributes"))
     return replace(
         mapping,
         attributes=tuple(_attributes(written)),
-        endpoint=written.endpoint.value,
         shared=True,  # an event overwrites nothing
-        at_most_once=written.on_doubt is OnDoubt.SKIP,
-        undated=written.too_old is TooOld.NOW,
+        at_most_once=written.on_doubt,
+        undated=written.too_old,
     )
 
 
@@ -138,7 +112,7 @@ def _attributes(written: Settings) -> Iterable[Attribute]:
         if isinstance(source, str) and source:
             name = EVENT_ID if key == "event_id" else STANDARD_PREFIX + key
             yield Attribute(source, name, None, OnNull.CLEAR, key)
-    yield from attributes_of(written.attributes, "attributes")
+    yield from written.attributes
 
 
 def _tripped(mapping: Mapping, built: Built) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from dbt_batch_sync.batch_api.answers import read_bulk
 from dbt_batch_sync.kinds.attributes import (
@@ -20,7 +19,7 @@ from dbt_batch_sync.kinds.attributes import (
     propose_name,
 )
 from dbt_batch_sync.kinds.kind import AUTO, Fragment, Kind, Route
-from dbt_batch_sync.kinds.listing import Entry, check_names, column, entries, name_of, read_output
+from dbt_batch_sync.kinds.listing import Entry, column, entries, read_output
 from dbt_batch_sync.mapping.mapping import ALL, Attribute, Guards, Mapping, OnExit, OnNull, guards_field
 from dbt_batch_sync.mapping.validation import (
     Spot,
@@ -51,25 +50,9 @@ MASS_UPDATE = Route(
 )
 
 
-class EndpointChoice(str, Enum):
-    """The endpoint; `auto` depends on the size of the delta."""
-
-    AUTO = AUTO
-    UPDATE = UPDATE.name
-    MASS_UPDATE = MASS_UPDATE.name
-
-
 @dataclass(frozen=True)
 class _Entry(Entry):
     on_null: OnNull | None = read_by(optional(choice(OnNull)), None)
-
-
-@dataclass(frozen=True)
-class _Custom:
-    """`custom`: the listed entries, each with its place, or all columns."""
-
-    listed: tuple[tuple[Spot, _Entry], ...] = ()
-    all_columns: bool = False
 
 
 def _read_standard(value: object, spot: Spot) -> tuple[tuple[str, str], ...]:
@@ -87,18 +70,12 @@ def _read_standard(value: object, spot: Spot) -> tuple[tuple[str, str], ...]:
     )
 
 
-class Normalize(str, Enum):
-    """How the delta changes an e-mail address before it compares and sends it."""
-
-    TRIM_LOWER = "trim_lower"
-
-
 @dataclass(frozen=True)
 class _Email:
-    """The column of an e-mail address with options. The delta normalizes it."""
+    """The column of an e-mail address with options. The delta normalizes it before it compares it."""
 
     column: str = read_by(column, "", required="the column to send")
-    normalize: Normalize | None = read_by(optional(choice(Normalize)), None)
+    normalize: str | None = read_by(optional(choice(("trim_lower",))), None)
 
 
 def _read_source(name: str, value: object, spot: Spot) -> str:
@@ -108,15 +85,16 @@ def _read_source(name: str, value: object, spot: Spot) -> str:
     return column(value, spot)
 
 
-def _read_custom(value: object, spot: Spot) -> _Custom:
+def _read_custom(value: object, spot: Spot) -> tuple[_Entry, ...] | None:
+    """Reads the listed entries; None stands for all columns."""
     if value == ALL:
-        return _Custom(all_columns=True)
+        return None
     if isinstance(value, str):
         spot.refuse(
             f"must be a list of columns, or the word `{ALL}`; one column is written `[{shown(value)}]`"
         )
-        return _Custom()
-    return _Custom(entries(_Entry, f"columns (or the word `{ALL}`)")(value, spot))
+        return ()
+    return entries(_Entry, f"columns (or the word `{ALL}`)")(value, spot)
 
 
 def _read_name(value: object, spot: Spot) -> str:
@@ -132,12 +110,12 @@ class _Form:
     kind: str = read_by(text("a kind"), NAME)
     identifier: str = read_by(column, "", required="the column that becomes the `custom_id` of the profiles")
     standard: tuple[tuple[str, str], ...] = read_by(_read_standard, ())
-    custom: _Custom = read_by(_read_custom, _Custom())
+    custom: tuple[_Entry, ...] | None = read_by(_read_custom, ())
     exclude: tuple[str, ...] = read_by(many(column, "columns"), ())
     on_null: OnNull | None = read_by(choice(OnNull), None)
     on_exit: OnExit = read_by(choice(OnExit), OnExit.IGNORE)
     membership: str | None = read_by(optional(_read_name), None)
-    endpoint: EndpointChoice = read_by(choice(EndpointChoice), EndpointChoice.AUTO)
+    endpoint: str = read_by(choice((AUTO, UPDATE.name, MASS_UPDATE.name)), AUTO)
     output: str | None = read_by(read_output, None)
     guards: Guards = guards_field(
         Guards(), "min_rows", "max_change_ratio", "max_exit_ratio", "never_resubscribe"
@@ -150,13 +128,8 @@ def _mapping(written: _Form, spot: Spot, mapping: Mapping) -> Mapping:
     return replace(
         mapping,
         attributes=tuple(_attributes(written)),
-        all_columns=written.custom.all_columns,
-        exclude=written.exclude,
+        all_columns=written.custom is None,
         on_null=written.on_null or OnNull.CLEAR,
-        on_exit=written.on_exit,
-        membership=written.membership,
-        endpoint=written.endpoint.value,
-        shared=written.shared,
     )
 
 
@@ -166,30 +139,26 @@ def _attributes(written: _Form) -> Iterable[Attribute]:
         consent = STANDARD_RULES[name].vocabulary is Vocabulary.SUBSCRIPTION
         on_null = written.on_null or (OnNull.KEEP if consent else OnNull.CLEAR)
         yield Attribute(source, STANDARD_PREFIX + name, None, on_null, f"standard.{name}")
-    for place, (_, entry) in enumerate(written.custom.listed):
+    for place, entry in enumerate(written.custom or ()):
         on_null = entry.on_null or written.on_null or OnNull.CLEAR
-        yield Attribute(entry.column, name_of(entry), entry.type, on_null, f"custom[{place}]")
+        yield Attribute(entry.column, entry.name or "", entry.type, on_null, f"custom[{place}]")
 
 
 def _check(written: _Form, spot: Spot) -> None:
     """Notes errors between keys. Keys with their own errors are skipped."""
-    _check_names(written, spot)
+    for entry in written.custom or ():
+        if entry.name and entry.name == written.membership:
+            taken = f"is already the name of the column `{shown(entry.column)}`"
+            spot.at("membership").refuse(f"`{entry.name}` {taken}")
     _check_exclude(written, spot)
     _check_exit(written, spot)
-    sends = written.standard or written.custom.listed or written.custom.all_columns or written.membership
+    sends = written.standard or written.custom != () or written.membership
     if not sends and not any(map(spot.refused, ("standard", "custom", "membership"))):
         spot.refuse("maps no attribute: give at least one of `standard`, `custom` and `membership`")
 
 
-def _check_names(written: _Form, spot: Spot) -> None:
-    owners = check_names(written.custom.listed)
-    if written.membership in owners:
-        taken = shown(owners[written.membership])
-        spot.at("membership").refuse(f"`{written.membership}` is already the name of the column `{taken}`")
-
-
 def _check_exclude(written: _Form, spot: Spot) -> None:
-    if written.exclude and not written.custom.all_columns and not spot.refused("custom", below=False):
+    if written.exclude and written.custom is not None and not spot.refused("custom", below=False):
         spot.at("exclude").refuse(f"is only accepted with `custom: {ALL}`")
     seen: set[str] = set()
     for index, name in enumerate(written.exclude):

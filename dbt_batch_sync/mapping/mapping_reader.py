@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from dbt_batch_sync.errors import MappingError, Problem
@@ -30,8 +30,10 @@ def parse_mapping(sync: str, raw: object, file: str) -> Mapping:
     if chosen is not None:  # the other keys are those of a kind
         written: Any = read_form(chosen.form, raw, spot)
         if isinstance(raw, dict):
-            basis = Mapping(sync, chosen, written.identifier, (), written.output, written.guards, file)
-            mapping = chosen.mapping(written, spot, basis)
+            own = {"sync": sync, "kind": chosen, "file": file}
+            keys = [each.name for each in fields(Mapping) if hasattr(written, each.name)]
+            given = {name: getattr(written, name) for name in keys} | own
+            mapping = chosen.mapping(written, spot, Mapping(**{"attributes": (), **given}))
     if mapping is None or spot.found:
         raise MappingError(Problem(file, sync, each.key, each.message) for each in spot.found)
     return replace(mapping, hash=_hash(raw))

@@ -10,17 +10,15 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
-from enum import Enum
 from typing import Any, TypeVar
 
 from dbt_batch_sync.errors import printable
 
 T = TypeVar("T")
 F = TypeVar("F")
-E = TypeVar("E", bound=Enum)
 
 MAX_TEXT = 300
 """The longest name or column, longer than in any warehouse (BigQuery: 300)."""
@@ -174,11 +172,14 @@ def word(what: str, pattern: str, rule: str) -> Reader[str]:
     return read
 
 
-def choice(choices: Iterable[E]) -> Reader[E]:
-    """Reads a member of an enum by its value."""
-    by_value = {str(each.value): each for each in choices}
+def choice(choices: Mapping[str, Any] | Iterable[Any]) -> Reader[Any]:
+    """Reads one of these words, a member of an enum by its value, or what a word stands for."""
+    given = (
+        choices.items() if isinstance(choices, Mapping) else ((getattr(c, "value", c), c) for c in choices)
+    )
+    by_value = dict(given)
 
-    def read(value: object, spot: Spot) -> E:
+    def read(value: object, spot: Spot) -> Any:
         if isinstance(value, str) and value in by_value:
             return by_value[value]
         spot.refuse(not_one_of(value, by_value))

@@ -8,7 +8,7 @@ import pytest
 
 from dbt_batch_sync.errors import ConfigurationError, MappingError
 from dbt_batch_sync.kinds.attributes import CUSTOM_RULES, STANDARD_ATTRIBUTES, AttributeType
-from dbt_batch_sync.kinds.profiles import PROFILES, EndpointChoice
+from dbt_batch_sync.kinds.profiles import PROFILES
 from dbt_batch_sync.mapping.mapping import (
     Attribute,
     Guards,
@@ -78,7 +78,7 @@ def test_every_key_is_read() -> None:
         on_null=OnNull.CLEAR,
         on_exit=OnExit.FLAG,
         membership="in_crm",
-        endpoint=EndpointChoice.MASS_UPDATE,
+        endpoint="mass-update",
         output="prod",
         guards=Guards(10, 1.0, 0.25, False),
         file=FILE,
@@ -90,7 +90,7 @@ def test_defaults() -> None:
     assert (mapping.on_null, mapping.on_exit, mapping.endpoint) == (
         OnNull.CLEAR,
         OnExit.IGNORE,
-        EndpointChoice.AUTO,
+        "auto",
     )
     assert (mapping.membership, mapping.output, mapping.exclude, mapping.all_columns) == (
         None,

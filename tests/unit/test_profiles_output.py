@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from dbt_batch_sync.connections.addresses import is_loopback
-from dbt_batch_sync.connections.outputs import PROFILE_YAML, Hook, HookFormat, Output, read_output
+from dbt_batch_sync.connections.outputs import PROFILE_YAML, Hook, Output, read_output
 from dbt_batch_sync.connections.profiles import DbtOptions
 from dbt_batch_sync.errors import ConfigurationError, ProfileError
 
@@ -83,7 +83,7 @@ def test_every_key_is_read(options: DbtOptions) -> None:
         "on_success": (),
         "on_partial": (Hook(url="https://hooks.example.com:8443?sig=a%2Fb"),),
         "on_failure": (
-            Hook(url="http://[::1]:80/T/B", format=HookFormat.SLACK),
+            Hook(url="http://[::1]:80/T/B", format="slack"),
             Hook(command=("notify", "--urgent")),
         ),
     }

@@ -210,8 +210,7 @@ def _reached(dbt: DbtOptions, syncs: Sequence[Sync]) -> tuple[str, ...]:
 
 def lineage(dbt: DbtOptions, selection: Selection = Selection()) -> LineageResult:
     """The source columns of each attribute of the selected syncs, from the models' compiled SQL."""
-    from dbt_batch_sync.artifacts.compiled import CompiledSql  # a push starts without it
-    from dbt_batch_sync.artifacts.lineage import trace
+    from dbt_batch_sync.artifacts.compiled import CompiledSql, trace  # a push starts without it
 
     project, manifest = read_project(dbt), load_manifest(dbt)
     syncs = syncs_of(manifest, selection, project)

@@ -1,4 +1,4 @@
-"""The columns of models and where they come from, read from the compiled SQL with sqlglot.
+"""The columns of models and attributes and where they come from, read from the compiled SQL with sqlglot.
 
 Nothing is guessed. What the SQL doesn't tell is None, or an origin of kind `unknown` with a reason.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlglot import Dialect, exp, parse_one
@@ -18,6 +19,11 @@ from sqlglot.schema import MappingSchema
 
 from dbt_batch_sync.artifacts.json_files import Catalog
 from dbt_batch_sync.artifacts.manifest import Manifest, Model, SourceTable
+from dbt_batch_sync.errors import MappingError
+from dbt_batch_sync.kinds.attributes import CUSTOM_ID
+from dbt_batch_sync.mapping.mapping import ALL
+from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.results.look import AttributeLineage, SyncLineage
 
 # SQL that sqlglot can't read is reported as unknown; sqlglot's own warnings would only add noise.
 logging.getLogger("sqlglot").addHandler(logging.NullHandler())
@@ -77,7 +83,7 @@ class CompiledSql:
         self._catalog = catalog
         self._models = {each.unique_id: each for each in manifest.models}
         self._sources = {each.unique_id: each for each in manifest.sources}
-        self._queries: dict[tuple[str, bool], _Query | str] = {}
+        self._queries: dict[str, _Query | str] = {}
         self._columns: dict[str, tuple[str, ...] | None] = {}
         self._origins: dict[tuple[str, str], frozenset[Origin]] = {}
 
@@ -105,7 +111,7 @@ class CompiledSql:
     @property
     def not_compiled(self) -> tuple[str, ...]:
         """The names of the requested models that have no compiled SQL."""
-        asked = [self._models[unique_id] for unique_id in {unique_id for unique_id, _ in self._queries}]
+        asked = map(self._models.__getitem__, self._queries)
         return tuple(
             sorted(each.name for each in asked if each.compiled_code is None and each.language == "sql")
         )
@@ -116,34 +122,25 @@ class CompiledSql:
         if model.materialized not in _PLAIN:
             return None
         query = self._query(model)
-        if isinstance(query, _Query) and "*" in query.names:
-            query = self._query(model, traced=True)
         if not isinstance(query, _Query):
             return None
-        tree = query.tree
+        tree, names = query.tree, query.names
         unclear = (
             tree.find(*_MANY_COLUMNS)
             or any(each.args.get("by_name") for each in tree.find_all(exp.SetOperation))
             or any(each.alias_column_names for each in tree.find_all(exp.Table))
+            or any(name == "*" or not name or name.startswith(_UNNAMED) for name in names)
         )
-        names = query.names
         # A warehouse rejects or renames the second of two columns with the same name.
-        if unclear or len(set(names)) < len(names):
-            return None
-        if any(name == "*" or not name or name.startswith(_UNNAMED) for name in names):
-            return None
-        return names
+        return None if unclear or len(set(names)) < len(names) else names
 
-    def _query(self, model: Model, *, traced: bool = False) -> _Query | str:
-        """A model's SQL, or the reason that it can't be used. The columns of its inputs are only looked up
-        for tracing.
-        """
-        key = (model.unique_id, traced)
-        if key not in self._queries:
-            self._queries[key] = self._read(model, traced)
-        return self._queries[key]
+    def _query(self, model: Model) -> _Query | str:
+        """A model's SQL, or the reason that it can't be used."""
+        if model.unique_id not in self._queries:
+            self._queries[model.unique_id] = self._read(model)
+        return self._queries[model.unique_id]
 
-    def _read(self, model: Model, traced: bool) -> _Query | str:
+    def _read(self, model: Model) -> _Query | str:
         if model.language != "sql" or not self._known:
             return f"the SQL of {model.name} is not of a kind that can be read"
         if model.compiled_code is None:
@@ -152,7 +149,7 @@ class CompiledSql:
             tree = parse_one(model.compiled_code, dialect=self.dialect)
             _take_names_away(tree, self.dialect)
             inputs = self._name_inputs(tree, model)
-            columns = {name: self.columns(node) for name, node in inputs.items()} if traced else {}
+            columns = {name: self.columns(node) for name, node in inputs.items()}
             schema = MappingSchema(
                 {name: dict.fromkeys(found, "text") for name, found in columns.items() if found},
                 dialect=self.dialect,
@@ -218,7 +215,7 @@ class CompiledSql:
         if model is None:
             yield Origin("unknown", unique_id, column, f"{unique_id} is not in the manifest")
             return
-        query = self._query(model, traced=True)
+        query = self._query(model)
         if isinstance(query, str):
             yield Origin("unknown", model.name, column, query)
             return
@@ -280,6 +277,32 @@ class CompiledSql:
             yield from self.origins(query.inputs[table.name], column)
         else:
             yield Origin("table", ".".join(_parts(table)), column)
+
+
+def trace(sync: Sync, compiled: CompiledSql) -> SyncLineage:
+    """The origins of the identifier and of each attribute, in the mapping's order."""
+    node, mapping = sync.model.unique_id, sync.mapping
+    columns = compiled.columns(node)
+    attributes, resolved = mapping.attributes, False
+    if columns is not None:
+        with suppress(MappingError):  # `validate` reports the errors, and an origin the column
+            attributes, resolved = mapping.resolve(columns), True
+
+    def origins(column: str) -> tuple[Origin, ...]:
+        found = compiled.origins(node, column)
+        return tuple(sorted(found, key=lambda each: (each.kind == "unknown", each.table, each.column)))
+
+    identifier = CUSTOM_ID if sync.kind.per_operation else sync.kind.key
+    named = [(identifier, mapping.identifier), *((each.name, each.column) for each in attributes)]
+    found = [
+        AttributeLineage(name, column or None, origins(column) if column else ()) for name, column in named
+    ]
+    if mapping.membership is not None and not resolved:
+        found.append(AttributeLineage(mapping.membership, None, ()))
+    if mapping.all_columns and not resolved:
+        reason = f"which columns {sync.name} has is not known: run `dbt compile` and `dbt docs generate`"
+        found.append(AttributeLineage(ALL, None, (Origin("unknown", sync.name, "", reason),)))
+    return SyncLineage(sync.name, tuple(found), sync.kind.name)
 
 
 def _take_names_away(tree: exp.Expr, dialect: str) -> None:

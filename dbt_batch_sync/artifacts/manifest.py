@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 from dbt_batch_sync.artifacts.json_files import Node, below, load_json, meta_of
 from dbt_batch_sync.errors import ManifestError, Problem
-from dbt_batch_sync.mapping.misplaced import META_KEY, UNREAD, find_misplaced
+from dbt_batch_sync.mapping.validation import shown
+
+META_KEY = "batch_sync"
+RIGHT = f"it belongs to a model, in `config: {{meta: {{{META_KEY}: …}}}}`"
+UNREAD = ("seed", "snapshot", "source")
+"""Nodes that have meta but can't be a sync."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ def _manifest(path: Path, document: Node) -> Manifest:
             DataTest(node["unique_id"], node["name"], tuple(below(node, "depends_on").get("nodes") or ()))
             for node in (*data_tests, *below(document, "unit_tests").values())
         ),
-        misplaced=tuple(find_misplaced((*nodes, *outside))),
+        misplaced=tuple(_misplaced((*nodes, *outside))),
         macros_version=_macros_version(document),
         sources=tuple(_source(each) for each in (*outside, *nodes) if each.get("resource_type") in UNREAD),
         selectors={name: each.get("definition") for name, each in below(document, "selectors").items()},
@@ -146,7 +152,6 @@ def _model(node: Node) -> Model:
     config, meta = below(node, "config"), meta_of(node)
     access = config.get("access") or node.get("access")
     unrendered = below(node, "unrendered_config").get("meta")
-    path = node.get("original_file_path") or ""
     return Model(
         unique_id=node["unique_id"],
         name=node["name"],
@@ -154,9 +159,8 @@ def _model(node: Node) -> Model:
         schema=node.get("schema") or None,
         alias=node.get("alias") or node["name"],
         relation_name=node.get("relation_name") or None,
-        # `package://path`
-        file=(node.get("patch_path") or "").rpartition("://")[2] or path,
-        path=path,
+        file=_file(node),
+        path=node.get("original_file_path") or "",
         tags=tuple(dict.fromkeys([*_texts(node.get("tags")), *_texts(config.get("tags"))])),
         materialized=config.get("materialized") or "view",
         fqn=tuple(node.get("fqn") or ()),
@@ -195,3 +199,47 @@ def _source(node: Node) -> SourceTable:
     full_name = f"{node.get('source_name')}.{name}" if kind == "source" else name
     file = node.get("original_file_path") or ""
     return SourceTable(node["unique_id"], kind, full_name, node.get("relation_name") or None, file)
+
+
+def _misplaced(nodes: Iterable[Node]) -> Iterator[Problem]:
+    """`batch_sync` in places where nothing reads it, so that no mapping is silently ignored."""
+    for node in nodes:
+        resource = node.get("resource_type")
+        if resource == "model":
+            yield from _in_model(node)
+        elif resource in UNREAD and META_KEY in meta_of(node):
+            yield _problem(node, f"meta.{META_KEY}", f"a {resource} can't be a sync: {RIGHT}")
+
+
+def _in_model(node: Node) -> Iterator[Problem]:
+    if META_KEY in below(node, "config"):
+        yield _problem(node, f"config.{META_KEY}", f"is not read there: {RIGHT}")
+    meta = meta_of(node)
+    for name, value in meta.items():
+        if name != META_KEY and isinstance(value, dict) and META_KEY in value:
+            yield _problem(node, f"meta.{shown(name)}.{META_KEY}", f"is not read there: {RIGHT}")
+        elif name != META_KEY and _is_mapping(name, value):
+            yield _problem(node, f"meta.{shown(name)}", f"is not read: did you mean `{META_KEY}`?")
+    for column in below(node, "columns").values():
+        found = meta_of(column)
+        # dbt 2 copies a model's meta to every column that has none; that is not misplaced.
+        if META_KEY in found and found[META_KEY] != meta.get(META_KEY):
+            place = f"columns.{shown(column.get('name'))}.meta.{META_KEY}"
+            yield _problem(node, place, f"is not read on a column: {RIGHT}")
+
+
+def _is_mapping(name: str, value: object) -> bool:
+    """Whether there is a mapping under a misspelled name."""
+    alike = get_close_matches(name.lower(), [META_KEY], cutoff=0.85)
+    return (
+        bool(alike) and isinstance(value, dict) and not {"identifier", "custom", "standard"}.isdisjoint(value)
+    )
+
+
+def _problem(node: Node, key: str, message: str) -> Problem:
+    return Problem(_file(node), node["name"], key, message)
+
+
+def _file(node: Node) -> str:
+    """The file that declares a node: `package://path` of its YAML, or its SQL."""
+    return (node.get("patch_path") or "").rpartition("://")[2] or node.get("original_file_path") or ""

@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from dbt_batch_sync.artifacts.json_files import below
+from dbt_batch_sync.artifacts.manifest import META_KEY
 from dbt_batch_sync.errors import Problem
-from dbt_batch_sync.mapping.misplaced import META_KEY
 
 _STEP = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from dbt_batch_sync.artifacts.manifest import Manifest, Model
+from dbt_batch_sync.artifacts.manifest import META_KEY, Manifest, Model
 from dbt_batch_sync.connections.profiles import PROJECT_FILE, Project, read_yaml
 from dbt_batch_sync.errors import Problem, ProfileError
-from dbt_batch_sync.mapping.misplaced import META_KEY
 
 _CODE, _YAML = (".sql", ".py"), (".yml", ".yaml")
 _KEY = re.compile(rf"(?<!\w){META_KEY}[\"']?\s*[:=]".encode())

@@ -7,12 +7,11 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dbt_batch_sync.artifacts.manifest import Manifest, Model
+from dbt_batch_sync.artifacts.manifest import META_KEY, Manifest, Model
 from dbt_batch_sync.errors import MappingError, Problem
 from dbt_batch_sync.kinds.kind import Kind
 from dbt_batch_sync.mapping.mapping import Mapping as SyncMapping
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
-from dbt_batch_sync.mapping.misplaced import META_KEY
 
 SNAPSHOT_SUFFIX = "_sent_snapshot"
 DELTA_SUFFIX = "_delta"

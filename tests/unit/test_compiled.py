@@ -8,9 +8,8 @@ from types import SimpleNamespace
 import pytest
 from harness.manifests import manifest, model, source
 
-from dbt_batch_sync.artifacts.compiled import CompiledSql, Origin
+from dbt_batch_sync.artifacts.compiled import CompiledSql, Origin, trace
 from dbt_batch_sync.artifacts.json_files import Catalog, CatalogTable
-from dbt_batch_sync.artifacts.lineage import trace
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.syncs import Sync
 

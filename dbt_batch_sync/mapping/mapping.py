@@ -22,7 +22,6 @@ from dbt_batch_sync.mapping.validation import (
     optional,
     read_by,
     read_form,
-    refuse_unknown,
     shown,
     whole,
 )
@@ -82,11 +81,9 @@ def guards_field(default: Guards, *accepted: str) -> Any:
     """A field of a form for those guards which a kind has."""
 
     def read(value: object, spot: Spot) -> Guards:
-        if isinstance(value, dict):
-            refuse_unknown(value, accepted, spot)
-        given = {key: value[key] for key in accepted if key in value} if isinstance(value, dict) else value
-        found = read_form(Guards, {} if given is None else given, spot)
-        names = given if isinstance(given, dict) else ()
+        given = {} if value is None else value
+        found = read_form(Guards, given, spot, accepted)
+        names = given if isinstance(given, dict) and not spot.found else ()
         return replace(default, **{name: getattr(found, name) for name in names})
 
     return read_by(read, default)

@@ -66,17 +66,20 @@ def read_by(reader: Reader[object], default: Any, *, required: str = "", hidden:
     return field(default=default, repr=not hidden, metadata={"reader": reader, "required": required})
 
 
-def read_form(form: type[F], raw: object, spot: Spot) -> F:
-    """Reads a mapping of keys. Missing and rejected keys get the field's default."""
+def read_form(form: type[F], raw: object, spot: Spot, accepted: Iterable[str] = ()) -> F:
+    """Reads a mapping of keys: all of the form, or the `accepted` ones. Missing and rejected keys get the
+    field's default.
+    """
+    accepted = tuple(accepted) or names_of(form)
     if not isinstance(raw, dict):
-        spot.refuse(f"must be a mapping of keys, not {kind(raw)}; accepted keys: {listed(names_of(form))}")
+        spot.refuse(f"must be a mapping of keys, not {kind(raw)}; accepted keys: {listed(accepted)}")
         return form()
-    refuse_unknown(raw, names_of(form), spot)
+    refuse_unknown(raw, accepted, spot)
     values: dict[str, Any] = {}
-    for declared in fields(form):  # type: ignore[arg-type]
-        if declared.metadata and declared.name in raw:
+    for declared in (each for each in fields(form) if each.name in accepted):  # type: ignore[arg-type]
+        if declared.name in raw:
             values[declared.name] = declared.metadata["reader"](raw[declared.name], spot.at(declared.name))
-        elif declared.metadata and declared.metadata["required"]:
+        elif declared.metadata["required"]:
             spot.at(declared.name).refuse(f"is required: {declared.metadata['required']}")
     return form(**values)
 
@@ -124,21 +127,20 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
+_KINDS = {
+    bool: "a boolean",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "a mapping",
+    type(None): "null",
+}
+
+
 def kind(value: object) -> str:
     """The kind of a value in YAML's words, without the value."""
-    # bool before int, because a Python bool is an int
-    words: tuple[tuple[type, str], ...] = (
-        (bool, "a boolean"),
-        (int, "a whole number"),
-        (float, "a number"),
-        (str, "text"),
-        (list, "a list"),
-        (dict, "a mapping"),
-    )
-    return next(
-        (word for each, word in words if isinstance(value, each)),
-        "null" if value is None else "a value of another type",
-    )
+    return _KINDS.get(type(value), "a value of another type")
 
 
 def text(what: str) -> Reader[str]:

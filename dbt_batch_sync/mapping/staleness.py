@@ -30,22 +30,21 @@ def find_stale(manifest: Manifest, project: Project, names: Iterable[str] | None
     """The models whose mapping dbt has not read in its current form: of those with these names, or of all,
     new ones included. Files that are not here are taken as unchanged.
     """
-    files = _Files(project, manifest.path.stat().st_mtime)
-    wanted = None if names is None else set(names)
+    files, wanted = _Files(manifest, project), None if names is None else set(names)
     for model in manifest.models:
         if wanted is None or model.name in wanted:
-            was = _change(files, model, own=model.package == manifest.project_name)
+            was = _change(files, model)
             if was:
                 yield _problem(model.file, model.name, was)
     if wanted is None and not files.some_ignored:
-        yield from _added(files, manifest)
+        yield from _added(files)
 
 
 def find_uncompared(manifest: Manifest, project: Project, names: Iterable[str]) -> Iterator[str]:
     """What the files don't tell, although they are newer than the manifest: a sentence for each of these
     models whose mapping depends on a template or a macro.
     """
-    files, wanted = _Files(project, manifest.path.stat().st_mtime), set(names)
+    files, wanted = _Files(manifest, project), set(names)
     for model in (each for each in manifest.models if each.mapped and each.name in wanted):
         newer = next(files.newer(model.file, model.path, PROJECT_FILE), None)
         if newer and _is_uncompared(files, model):
@@ -57,10 +56,9 @@ def find_uncompared(manifest: Manifest, project: Project, names: Iterable[str]) 
 
 
 def _is_uncompared(files: _Files, model: Model) -> bool:
-    path = files.project.directory / model.path
-    if files.mentions.get(path):
+    if files.mentions.get(files.path(model.path)):
         return not model.raw_code
-    written = files.in_yaml(model) or files.in_project(model.fqn)
+    written = files.written(model)
     return not written or (bool(_templates(written)) and not _templates(model.unrendered_mapping))
 
 
@@ -69,29 +67,34 @@ def _problem(file: str, model: str, was: str) -> Problem:
     return Problem(file, model, META_KEY, wrong)
 
 
-def _change(files: _Files, model: Model, *, own: bool) -> str | None:
+def _change(files: _Files, model: Model) -> str | None:
     """What happened to the mapping of a model that dbt has read; None if nothing, or if that is unknown."""
+    own = files.has(model)
     if own:
-        path = files.project.directory / model.path
+        path, before = files.path(model.path), model.raw_code or ""
         if path not in files.mentions:
             return None
-        before = model.raw_code or ""
         if files.mentions[path] or _mentions(before.encode()):
-            same = not before or _lines(path.read_bytes().decode(errors="replace")) == _lines(before)
+            now = path.read_bytes().decode(errors="replace")
+            # dbt keeps neither the line ends nor the blanks around the text.
+            same = not before or now.strip().splitlines() == before.strip().splitlines()
             return None if same else "may have changed in its SQL"
-    written = (files.in_yaml(model) if own else None) or files.in_project(model.fqn)
+    written = files.written(model)
     if not written:
         return "was removed" if own and model.mapped and files.show_removal(model) else None
     if not model.mapped:
         return None if all(map(_is_template, written)) else "was added"
-    return None if any(_same(each, model) for each in written) else "was changed"
+    # Of a template, only the text is compared, if dbt recorded it.
+    known = _templates(model.unrendered_mapping)
+    same_templates = (each for each in written if not known or _templates(each) <= known)
+    return None if any(_alike(each, model.raw_mapping) for each in same_templates) else "was changed"
 
 
-def _added(files: _Files, manifest: Manifest) -> Iterator[Problem]:
+def _added(files: _Files) -> Iterator[Problem]:
     """The mappings of models, or of versions of a model, that dbt has not read."""
-    own = [each for each in (*manifest.models, *manifest.disabled) if each.package == manifest.project_name]
-    known = {(each.name, each.version) for each in own}
-    names, files_read = {each.name for each in own}, {each.path for each in own}
+    own = [each for each in (*files.manifest.models, *files.manifest.disabled) if files.has(each)]
+    known, files_read = {(each.name, each.version) for each in own}, {each.path for each in own}
+    names = {each.name for each in own} | {path.stem for path in files.mentions if path.suffix in _CODE}
     for path in sorted(path for path, mentions in files.mentions.items() if mentions):
         file = Path(os.path.relpath(path, files.project.directory)).as_posix()
         if path.suffix in _YAML:
@@ -99,7 +102,7 @@ def _added(files: _Files, manifest: Manifest) -> Iterator[Problem]:
         else:
             found = {(path.stem, None)} if file not in files_read else set()
         for name, _ in sorted(found - known, key=str):
-            if name in names or path.suffix in _CODE or files.has_model(name):
+            if name in names:
                 yield _problem(file, name, "was added")
 
 
@@ -107,9 +110,8 @@ def _added(files: _Files, manifest: Manifest) -> Iterator[Problem]:
 class _Files:
     """The project's files, each read once."""
 
+    manifest: Manifest
     project: Project
-    read_at: float
-    """When dbt read them."""
     _read: dict[Path, dict[Place, list[object]] | None] = field(default_factory=dict)
 
     @cached_property
@@ -126,28 +128,28 @@ class _Files:
     @cached_property
     def some_ignored(self) -> bool:
         """Whether dbt may not read some of the files."""
-        return (self.project.directory / ".dbtignore").exists()
+        return self.path(".dbtignore").exists()
 
-    def has_model(self, name: str) -> bool:
-        return any(path.stem == name and path.suffix in _CODE for path in self.mentions)
+    def path(self, file: str) -> Path:
+        return self.project.directory / file
 
-    def in_yaml(self, model: Model) -> list[object]:
-        """The mapping of a model in its YAML, or in another file that it may have been moved to."""
-        place, path = (model.name, model.version), self.project.directory / model.file
-        found = self.entries(path) if self.mentions.get(path) and path.suffix in _YAML else None
-        return (found or {}).get(place) or self._all_entries.get(place) or []
+    def has(self, model: Model) -> bool:
+        """Whether the model is the project's own, not a package's, whose files only `dbt deps` changes."""
+        return model.package == self.manifest.project_name
 
-    def in_project(self, fqn: Iterable[str]) -> list[object]:
-        """The mapping of a model in `dbt_project.yml`: the one of its deepest folder."""
+    def written(self, model: Model) -> list[object]:
+        """What the mapping of a model may be: in its YAML, in another file that it may have been moved to, or
+        in `dbt_project.yml`, there that of the deepest folder.
+        """
         level, found = self._configs, _of_meta(self._configs)
-        for step in fqn:
+        for step in model.fqn:
             level = _dict(level.get(step))
             found = _of_meta(level) or found
-        return found
+        return (self._in_yaml.get((model.name, model.version)) if self.has(model) else None) or found
 
     def show_removal(self, model: Model) -> bool:
         """Whether a mapping that is found nowhere was in the files, not in a macro that the SQL calls."""
-        path, newer = self.project.directory / model.file, [PROJECT_FILE]
+        path, newer = self.path(model.file), [PROJECT_FILE]
         if model.raw_code is None or "meta" in model.raw_code:
             return False
         if path.suffix in _YAML:
@@ -162,9 +164,9 @@ class _Files:
 
     def newer(self, *files: str) -> Iterator[str]:
         """Those of the project's files that were written after dbt read them."""
+        read_at = self.manifest.path.stat().st_mtime
         for file in files:
-            path = self.project.directory / file
-            if path.is_file() and path.stat().st_mtime > self.read_at:
+            if self.path(file).is_file() and self.path(file).stat().st_mtime > read_at:
                 yield file
 
     def entries(self, path: Path) -> dict[Place, list[object]] | None:
@@ -177,14 +179,15 @@ class _Files:
         return self._read[path]
 
     @cached_property
-    def _all_entries(self) -> dict[Place, list[object]]:
+    def _in_yaml(self) -> dict[Place, list[object]]:
+        declared = {self.path(each.file) for each in self.manifest.models if self.has(each)}
         own = [path for path, mentions in self.mentions.items() if mentions and path.suffix in _YAML]
-        listed = [] if self.some_ignored else [self.entries(path) or {} for path in own]
+        listed = [self.entries(each) or {} for each in own if not self.some_ignored or each in declared]
         return {place: mapping for each in listed for place, mapping in each.items() if mapping}
 
     @cached_property
     def _configs(self) -> dict[str, object]:
-        return _dict(_dict(read_yaml(self.project.directory / PROJECT_FILE)).get("models"))
+        return _dict(_dict(read_yaml(self.path(PROJECT_FILE))).get("models"))
 
 
 def _entries(document: dict[str, object]) -> Iterator[tuple[Place, list[object]]]:
@@ -222,12 +225,6 @@ def _merged(mapping: object, own: object) -> object:
     return [*own, *mapping] if isinstance(mapping, list) and isinstance(own, list) else own
 
 
-def _same(written: object, model: Model) -> bool:
-    """Whether dbt has read what is written. Of a template, only the text is compared, if dbt recorded it."""
-    known = _templates(model.unrendered_mapping)
-    return (not known or _templates(written) <= known) and _alike(written, model.raw_mapping)
-
-
 def _alike(written: object, known: object) -> bool:
     if _is_template(written):
         return True
@@ -253,11 +250,6 @@ def _is_template(value: object) -> bool:
 def _mentions(text: bytes) -> bool:
     """Whether a text contains the key of a mapping."""
     return META_KEY.encode() in text and bool(_KEY.search(text))
-
-
-def _lines(text: str) -> list[str]:
-    """The text as dbt keeps it, whatever its line ends."""
-    return text.strip().splitlines()
 
 
 def _dict(value: object) -> dict[str, object]:

@@ -60,6 +60,7 @@ class Origin:
 class _Query:
     """A model's qualified SQL, all names in lower case. `inputs` are the nodes behind its table names."""
 
+    model: Model
     tree: exp.Query
     scope: Scope
     schema: MappingSchema
@@ -68,6 +69,9 @@ class _Query:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self.tree.named_selects)
+
+    def unknown(self, column: str, reason: str) -> Origin:
+        return Origin("unknown", self.model.name, column, f"{self.model.name} {reason}")
 
 
 class CompiledSql:
@@ -170,7 +174,7 @@ class CompiledSql:
             scope = None
         if scope is None or not isinstance(scope.expression, exp.Query):
             return f"the SQL of {model.name} is not a query that can be read"
-        return _Query(scope.expression, scope, schema, inputs)
+        return _Query(model, scope.expression, scope, schema, inputs)
 
     def _name_inputs(self, tree: exp.Expr, model: Model) -> dict[str, str]:
         """Replaces the names of dbt's tables by single words and lower-cases all names. Returns the nodes."""
@@ -221,7 +225,8 @@ class CompiledSql:
             return
         wanted = column if column in query.names else "*"
         if wanted not in query.names:
-            yield Origin("unknown", model.name, column, f"the SQL of {model.name} has no column `{column}`")
+            reason = f"the SQL of {model.name} has no column `{column}`"
+            yield Origin("unknown", model.name, column, reason)
             return
         try:
             node = lineage(
@@ -236,43 +241,39 @@ class CompiledSql:
         except _FAILURES:
             yield Origin("unknown", model.name, column, f"the SQL of {model.name} can't be followed")
             return
-        yield from self._leaves(node, model, query, column, set())
+        yield from self._leaves(node, query, column, set())
 
-    def _leaves(
-        self, node: Node, model: Model, query: _Query, wanted: str, seen: set[int]
-    ) -> Iterator[Origin]:
+    def _leaves(self, node: Node, query: _Query, wanted: str, seen: set[int]) -> Iterator[Origin]:
         if id(node) in seen:
             return
         seen.add(id(node))
         if isinstance(node.expression, exp.Star):
             name = node.name.rpartition(".")[2].strip('"')
-            yield from self._behind_star(node, model, query, wanted if name == "*" else name)
-        elif isinstance(node.expression, exp.Table):
-            yield from self._behind(node.expression, exp.to_column(node.name).name, model, query)
+            yield from self._behind_star(node, query, wanted if name == "*" else name)
+            return
+        if isinstance(node.expression, exp.Table):
+            yield from self._behind(node.expression, exp.to_column(node.name).name, query)
         elif isinstance(node.expression, exp.Placeholder):
             column = exp.to_column(node.name).name
-            reason = f"{model.name} has several tables that `{column}` could be of"
-            yield Origin("unknown", model.name, column, reason)
-        for each in node.downstream if not isinstance(node.expression, exp.Star) else ():
-            yield from self._leaves(each, model, query, wanted, seen)
+            yield query.unknown(column, f"has several tables that `{column}` could be of")
+        for each in node.downstream:
+            yield from self._leaves(each, query, wanted, seen)
 
-    def _behind_star(self, node: Node, model: Model, query: _Query, column: str) -> Iterator[Origin]:
+    def _behind_star(self, node: Node, query: _Query, column: str) -> Iterator[Origin]:
         """With one table, a star passes on every column. With several, the table of a column is unknown."""
         tables = [each.expression for each in node.downstream]
         if len(tables) == 1 and isinstance(tables[0], exp.Table) and not column.isdigit():
-            yield from self._behind(tables[0], column, model, query)
+            yield from self._behind(tables[0], column, query)
             return
         reason = (
-            f"{model.name} selects * from tables whose columns are not known: run `dbt docs generate`, or "
-            "name the columns"
+            "selects * from tables whose columns are not known: run `dbt docs generate`, or name the columns"
         )
         # Parts of a union have no names.
-        yield Origin("unknown", model.name, "" if column.isdigit() else column, reason)
+        yield query.unknown("" if column.isdigit() else column, reason)
 
-    def _behind(self, table: exp.Table, column: str, model: Model, query: _Query) -> Iterator[Origin]:
+    def _behind(self, table: exp.Table, column: str, query: _Query) -> Iterator[Origin]:
         if table.alias_column_names:
-            reason = f"{model.name} renames the columns of a table by their places"
-            yield Origin("unknown", model.name, column, reason)
+            yield query.unknown(column, "renames the columns of a table by their places")
         elif table.name in query.inputs:
             yield from self.origins(query.inputs[table.name], column)
         else:

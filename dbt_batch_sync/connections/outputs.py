@@ -74,19 +74,16 @@ def _read_app_keys(value: object, spot: Spot) -> tuple[str, ...]:
     return keys
 
 
-def _read_targets(value: object, spot: Spot) -> tuple[str, ...]:
-    targets = many(text("a dbt target's name"), "dbt targets, such as `[prod]`")(value, spot)
-    if value == []:
-        spot.refuse("must name at least one dbt target; leave it out to accept every one")
-    return targets
-
-
-def _read_command(value: object, spot: Spot) -> tuple[str, ...]:
-    words = many(text("a word of a command"), "a program and its arguments, such as `[notify, --urgent]`")
-    command = words(value, spot)
-    if not command and not spot.found:
-        spot.refuse("must name a program")
-    return command
+_read_targets = many(
+    text("a dbt target's name"),
+    "dbt targets, such as `[prod]`",
+    empty="must name at least one dbt target; leave it out to accept every one",
+)
+_read_command = many(
+    text("a word of a command"),
+    "a program and its arguments, such as `[notify, --urgent]`",
+    empty="must name a program",
+)
 
 
 @dataclass(frozen=True)

@@ -239,10 +239,14 @@ def optional(reader: Reader[T]) -> Reader[T | None]:
     return read
 
 
-def many(reader: Reader[T], what: str) -> Reader[tuple[T, ...]]:
-    """Reads a list, with a reader for each entry. Null (a key with nothing below it) is an empty list."""
+def many(reader: Reader[T], what: str, empty: str = "") -> Reader[tuple[T, ...]]:
+    """Reads a list, with a reader for each entry. Null (a key with nothing below it) is an empty list, which
+    may be an error: `empty`.
+    """
 
     def read(value: object, spot: Spot) -> tuple[T, ...]:
+        if empty and value in (None, []):
+            spot.refuse(empty)
         if value is None:
             return ()
         if not isinstance(value, list):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from dbt_batch_sync.kinds.plausible import email_pattern, phone_pattern
+from dbt_batch_sync.kinds.vocabularies import Vocabulary, email_pattern, phone_pattern
 
 MAX_NAME = 30
 ATTRIBUTE_NAME = rf"[a-z0-9_]{{1,{MAX_NAME}}}"
@@ -59,15 +59,6 @@ class AttributeType(str, Enum):
     URL = "url"
     STRING_ARRAY = "string_array"
     OBJECT = "object"
-
-
-class Vocabulary(str, Enum):
-    """Closed lists of texts; `vocabularies.py` has the words."""
-
-    SUBSCRIPTION = "subscription"
-    LANGUAGE = "language"
-    REGION = "region"
-    TIMEZONE = "timezone"
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from dbt_batch_sync.kinds.attributes import (
     STANDARD_ATTRIBUTES,
     STANDARD_PREFIX,
     STANDARD_RULES,
-    Vocabulary,
     name_refusal,
     propose_name,
 )
 from dbt_batch_sync.kinds.kind import AUTO, Fragment, Kind, Route
 from dbt_batch_sync.kinds.listing import Entry, column, entries, read_output
+from dbt_batch_sync.kinds.vocabularies import Vocabulary
 from dbt_batch_sync.mapping.mapping import ALL, Attribute, Guards, Mapping, OnExit, OnNull, guards_field
 from dbt_batch_sync.mapping.validation import (
     Spot,

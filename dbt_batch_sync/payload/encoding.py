@@ -15,9 +15,8 @@ from dbt_batch_sync.kinds.attributes import (
     AttributeType,
     Rule,
     TypedAttribute,
-    Vocabulary,
 )
-from dbt_batch_sync.kinds.vocabularies import words
+from dbt_batch_sync.kinds.vocabularies import Vocabulary, words
 from dbt_batch_sync.payload.expressions import (
     ITEM,
     Case,

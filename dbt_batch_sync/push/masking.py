@@ -7,8 +7,8 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 
-from dbt_batch_sync.kinds.attributes import STANDARD_PREFIX, STANDARD_RULES, Vocabulary
-from dbt_batch_sync.kinds.vocabularies import words
+from dbt_batch_sync.kinds.attributes import STANDARD_PREFIX, STANDARD_RULES
+from dbt_batch_sync.kinds.vocabularies import Vocabulary, words
 
 VOCABULARIES = frozenset(
     f"{STANDARD_PREFIX}{name}" for name, rule in STANDARD_RULES.items() if rule.vocabulary

@@ -9,8 +9,7 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
-from dbt_batch_sync.kinds.attributes import Vocabulary
-from dbt_batch_sync.kinds.vocabularies import words
+from dbt_batch_sync.kinds.vocabularies import Vocabulary, words
 from dbt_batch_sync.sandbox.values import ArrayChange, BrokenRuleError, TypedValue
 
 MAX_STRING = 300

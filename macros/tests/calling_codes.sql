@@ -1,4 +1,4 @@
-{#- `phone_pattern` of `dbt_batch_sync/kinds/plausible.py`. Written by `RENEW_GOLDEN=1 pytest tests/golden`. -#}
+{#- `phone_pattern` of `dbt_batch_sync/kinds/vocabularies.py`. Written by `RENEW_GOLDEN=1 pytest tests/golden`. -#}
 {% macro phone_pattern() %}{{ return(
 '[+]((45|216|222|223|226|227|228|232|235|236|253|257|266|350|356|357|370|371|373|374|389|505|509|800|808|973|993)([0-9]{8' ~
 ',8})|(33|34|93|94|211|212|218|221|240|242|244|249|251|255|256|260|261|262|351|590|594|596|979|992|994|995|998)([0-9]{9,9' ~

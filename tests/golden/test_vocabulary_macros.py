@@ -7,9 +7,7 @@ import textwrap
 
 from harness.project import ROOT
 
-from dbt_batch_sync.kinds.attributes import Vocabulary
-from dbt_batch_sync.kinds.plausible import phone_pattern
-from dbt_batch_sync.kinds.vocabularies import words
+from dbt_batch_sync.kinds.vocabularies import Vocabulary, phone_pattern, words
 
 PATH = ROOT / "macros" / "tests" / "vocabularies.sql"
 NOTE = """\
@@ -29,7 +27,7 @@ def expected() -> str:
 
 CODES = ROOT / "macros" / "tests" / "calling_codes.sql"
 CODES_NOTE = """\
-{#- `phone_pattern` of `dbt_batch_sync/kinds/plausible.py`. Written by `RENEW_GOLDEN=1 pytest tests/golden`. -#}
+{#- `phone_pattern` of `dbt_batch_sync/kinds/vocabularies.py`. Written by `RENEW_GOLDEN=1 pytest tests/golden`. -#}
 """
 
 

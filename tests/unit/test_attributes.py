@@ -16,9 +16,9 @@ from dbt_batch_sync.kinds.attributes import (
     STANDARD_RULES,
     AttributeType,
     TypedAttribute,
-    Vocabulary,
     parse_types,
 )
+from dbt_batch_sync.kinds.vocabularies import Vocabulary
 from dbt_batch_sync.sandbox import operations, rules
 
 

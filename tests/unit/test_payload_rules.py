@@ -18,10 +18,9 @@ from dbt_batch_sync.kinds.attributes import (
     STANDARD_RULES,
     AttributeType,
     TypedAttribute,
-    Vocabulary,
 )
 from dbt_batch_sync.kinds.profiles import PROFILES
-from dbt_batch_sync.kinds.vocabularies import words
+from dbt_batch_sync.kinds.vocabularies import Vocabulary, words
 from dbt_batch_sync.payload.render import (
     CHANGE,
     CHANGED,

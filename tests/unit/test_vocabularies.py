@@ -9,8 +9,7 @@ import pycountry
 import pytest
 import tzdata
 
-from dbt_batch_sync.kinds.attributes import Vocabulary
-from dbt_batch_sync.kinds.vocabularies import words
+from dbt_batch_sync.kinds.vocabularies import Vocabulary, words
 
 WITHDRAWN = "sh"
 """Serbo-Croatian: pycountry still lists the code that ISO 639-1 withdrew in 2000."""
